@@ -1,0 +1,13 @@
+namespace AutoTicket.Audit;
+
+/// <summary>The words of the audit log. Operators query by them: they are a contract.</summary>
+public static class AuditActions
+{
+    public const string AlertTicketFiled = "console.alerts.ticket_filed";
+    public const string InvestigateFiled = "console.status.investigate_filed";
+    public const string InvestigateReused = "console.status.investigate_reused";
+    public const string TicketReconciled = "console.tickets.reconciled";
+    public const string FlagChanged = "console.flags.changed";
+    public const string SignedIn = "console.auth.signed_in";
+    public const string Denied = "console.auth.denied";
+}
