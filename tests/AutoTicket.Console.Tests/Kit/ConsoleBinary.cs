@@ -1,0 +1,62 @@
+using System.Collections;
+using System.Diagnostics;
+
+namespace AutoTicket.Tests.Kit;
+
+/// <summary>The built console, and how to start it with a known environment.</summary>
+internal static class ConsoleBinary
+{
+    private const string Name = "AutoTicket.Console.dll";
+
+    // All that a .NET program needs to run. Everything else that the developer's shell or CI holds (FLAG_*, DATABASE_URL,
+    // Surfaces__*, proxies, ASPNETCORE_*…) would make a test's result depend on where it runs.
+    private static readonly HashSet<string> Inherited = ["PATH", "TMPDIR", "LANG", "DOTNET_ROOT", "DOTNET_HOST_PATH"];
+
+    public static string Path { get; } = Find();
+
+    public static ProcessStartInfo StartInfo(IEnumerable<string> arguments, IReadOnlyDictionary<string, string> settings, DirectoryInfo folder)
+    {
+        var dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host ? host : "dotnet";
+        var start = new ProcessStartInfo(dotnet, [Path, .. arguments])
+        {
+            WorkingDirectory = folder.FullName,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        start.Environment.Clear();
+        foreach (DictionaryEntry variable in Environment.GetEnvironmentVariables())
+        {
+            if (Inherited.Contains((string)variable.Key))
+            {
+                start.Environment[(string)variable.Key] = (string?)variable.Value;
+            }
+        }
+
+        // What is kept in the home folder (keys, caches) must not pass from one run to the next.
+        start.Environment["HOME"] = folder.FullName;
+        start.Environment["ASPNETCORE_URLS"] = "http://127.0.0.1:0";
+        foreach (var (name, value) in settings)
+        {
+            start.Environment[name] = value;
+        }
+
+        return start;
+    }
+
+    // The console's own output folder rather than the copy beside the tests: static web assets are complete only there.
+    private static string Find()
+    {
+        var framework = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd(System.IO.Path.DirectorySeparatorChar));
+        for (var folder = framework; folder is not null; folder = folder.Parent)
+        {
+            if (File.Exists(System.IO.Path.Combine(folder.FullName, "AutoTicket.Console.sln")))
+            {
+                var built = System.IO.Path.Combine(folder.FullName, "src", "AutoTicket.Console", "bin", framework.Parent!.Name, framework.Name, Name);
+                return File.Exists(built) ? built : System.IO.Path.Combine(framework.FullName, Name);
+            }
+        }
+
+        return System.IO.Path.Combine(framework.FullName, Name);
+    }
+}
