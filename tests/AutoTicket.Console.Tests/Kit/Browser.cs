@@ -1,0 +1,37 @@
+using Microsoft.Playwright;
+
+namespace AutoTicket.Tests.Kit;
+
+/// <summary>The one Chromium that the tests of a run share. Each page has a context, and so cookies and a cache, of its own.</summary>
+public static class Browser
+{
+    // Without these a browser calls home, and a test that asserts "no request left the host" would see it.
+    private static readonly string[] Arguments =
+    [
+        "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+        "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    ];
+
+    // Nobody closes it: Playwright's driver does when the pipe from the test host closes.
+    private static readonly Lazy<Task<IBrowser>> Chromium = new(LaunchAsync);
+
+    public static async Task<BrowserPage> NewPageAsync(BrowserNewContextOptions? options = null)
+    {
+        var context = await (await Chromium.Value).NewContextAsync(options);
+        context.SetDefaultTimeout((float)Eventually.Patience.TotalMilliseconds);
+        return await BrowserPage.OpenAsync(context);
+    }
+
+    private static async Task<IBrowser> LaunchAsync()
+    {
+        var program = Environment.GetEnvironmentVariable("CHROMIUM") is { Length: > 0 } chosen ? chosen : "/usr/bin/chromium";
+        if (!File.Exists(program))
+        {
+            throw new InvalidOperationException($"No Chromium at {program}: run ./test.sh, which installs it, or set CHROMIUM to its path.");
+        }
+
+        Assertions.SetDefaultExpectTimeout((float)Eventually.Patience.TotalMilliseconds);
+        var playwright = await Playwright.CreateAsync();
+        return await playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions { ExecutablePath = program, Args = Arguments });
+    }
+}

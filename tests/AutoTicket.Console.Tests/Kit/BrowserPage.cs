@@ -1,0 +1,53 @@
+using System.Collections.Concurrent;
+using Microsoft.Playwright;
+
+namespace AutoTicket.Tests.Kit;
+
+/// <summary>A page in a context of its own, with a record of what it asked for and complained about.</summary>
+public sealed class BrowserPage : IAsyncDisposable
+{
+    private readonly ConcurrentQueue<string> _hosts = new();
+    private readonly ConcurrentQueue<string> _errors = new();
+
+    private BrowserPage(IPage page) => Page = page;
+
+    public IPage Page { get; }
+
+    /// <summary>Every host (with its port) that was asked for anything, WebSockets included; data: and blob: have none.</summary>
+    public IReadOnlyCollection<string> RequestHosts => [.. _hosts.Where(host => host.Length > 0).Distinct().Order(StringComparer.Ordinal)];
+
+    /// <summary>Errors on the browser's console (a failed load is one) and exceptions that nobody caught.</summary>
+    public IReadOnlyCollection<string> ConsoleErrors => [.. _errors];
+
+    internal static async Task<BrowserPage> OpenAsync(IBrowserContext context)
+    {
+        var page = new BrowserPage(await context.NewPageAsync());
+        page.Record(context);
+        return page;
+    }
+
+    /// <summary>Saves a picture of the whole page into /tmp/autoticket-screenshots, if SCREENSHOTS is set.</summary>
+    public async Task ScreenshotAsync(string name)
+    {
+        if (Environment.GetEnvironmentVariable("SCREENSHOTS") is { Length: > 0 })
+        {
+            await Page.ScreenshotAsync(new PageScreenshotOptions { Path = $"/tmp/autoticket-screenshots/{name}.png", FullPage = true });
+        }
+    }
+
+    public async ValueTask DisposeAsync() => await Page.Context.CloseAsync();
+
+    private void Record(IBrowserContext context)
+    {
+        context.Request += (_, request) => _hosts.Enqueue(new Uri(request.Url).Authority);
+        context.Console += (_, message) =>
+        {
+            if (message.Type == "error")
+            {
+                _errors.Enqueue($"{message.Text} ({message.Location})");
+            }
+        };
+        context.WebError += (_, failure) => _errors.Enqueue(failure.Error);
+        Page.WebSocket += (_, socket) => _hosts.Enqueue(new Uri(socket.Url).Authority);
+    }
+}
