@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# Installs what the tests need, builds, checks the format and runs every test, from a fresh clone on.
+# Arguments go to `dotnet test`: ./test.sh --filter FullyQualifiedName~RunbookTests
+# The last line is always "N passed, N failed, N skipped"; the exit status is 0 only if all of it went well.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DEBIAN_FRONTEND=noninteractive
+# MSBuild's idle workers would outlive the script and keep whoever reads its output waiting.
+export MSBUILDDISABLENODEREUSE=1
+solution=AutoTicket.Console.sln
+results=$(mktemp -d)
+
+# Counts over all result files and ends the script, in whatever way it came here.
+# VSTest leaves notExecuted at 0: what it did not run is the difference.
+report() {
+  local status=$? counts passed failed skipped
+  counts=$(cat "$results"/*.trx 2>/dev/null | grep -o '<Counters [^>]*>' | awk '
+    function value(name) { return match($0, " " name "=\"[0-9]+\"") ? substr($0, RSTART + length(name) + 3, RLENGTH - length(name) - 4) : 0 }
+    { passed += value("passed"); skipped += value("total") - value("executed"); executed += value("executed") }
+    END { print passed + 0, executed - passed, skipped + 0 }') || true
+  read -r passed failed skipped <<<"${counts:-0 0 0}"
+  rm -rf "$results"
+  if ((failed > 0 && status == 0)); then status=1; fi
+  if ((passed + failed == 0)); then
+    echo "No test ran." >&2
+    if ((status == 0)); then status=1; fi
+  fi
+  echo "$passed passed, $failed failed, $skipped skipped"
+  exit "$status"
+}
+trap report EXIT
+
+missing_packages() {
+  if [[ -z ${TEST_DATABASE_URL:-} && -z ${PG_BIN:-} ]] && ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then
+    echo postgresql
+  fi
+  if [[ ! -x ${CHROMIUM:-/usr/bin/chromium} ]]; then echo chromium; fi
+  # Without an outline font a browser shows, and measures, nothing.
+  if [[ -z $(find /usr/share/fonts \( -name '*.ttf' -o -name '*.otf' \) -print -quit 2>/dev/null) ]]; then echo fonts-liberation; fi
+}
+
+install_packages() {
+  local apt=(apt-get)
+  if ((EUID != 0)); then apt=(sudo --preserve-env=DEBIAN_FRONTEND apt-get); fi
+  "${apt[@]}" update
+  # An unpacking that broke off is mended by -f install, and the second try goes through.
+  "${apt[@]}" install -y --no-install-recommends "$@" || {
+    "${apt[@]}" -f install -y
+    "${apt[@]}" install -y --no-install-recommends "$@"
+  }
+}
+
+mapfile -t missing < <(missing_packages)
+if ((${#missing[@]} > 0)); then
+  if ! command -v apt-get >/dev/null; then
+    echo "The tests need ${missing[*]} and there is no apt-get to install it: install it by hand, or set TEST_DATABASE_URL or PG_BIN, and CHROMIUM (see tests/AutoTicket.Console.Tests/Kit)." >&2
+    exit 1
+  fi
+  echo "Installing ${missing[*]}"
+  install_packages "${missing[@]}"
+fi
+
+echo "== restore"
+dotnet restore "$solution" --locked-mode
+echo "== build"
+dotnet build "$solution" --no-restore
+
+status=0
+echo "== format"
+if ! dotnet format "$solution" --verify-no-changes --no-restore; then
+  echo "The format check failed: run 'dotnet format'." >&2
+  status=1
+fi
+
+# A test that hangs is named and ended, long before the limit of whoever runs this.
+echo "== test"
+if ! dotnet test "$solution" --no-build --results-directory "$results" --logger "trx;LogFilePrefix=tests" \
+  --blame-hang-timeout 5m --blame-hang-dump-type none "$@"; then
+  echo "The test run failed." >&2
+  status=1
+fi
+exit "$status"
