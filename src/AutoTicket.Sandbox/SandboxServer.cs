@@ -1,1 +1,128 @@
+using System.Globalization;
+using System.Net;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+
 namespace AutoTicket.Sandbox;
+
+/// <summary>
+/// What lies outside the console, on a loopback port: a FreeScout, a Slack and surfaces to watch, with faults to switch on.
+/// For development and tests; nothing in it is a secret.
+/// </summary>
+public sealed class SandboxServer : IAsyncDisposable
+{
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly RequestLog _log = new();
+    private readonly KestrelServer _kestrel;
+    private readonly DemoSurfaces _surfaces;
+
+    private SandboxServer(SandboxSettings settings, KestrelServer kestrel, FrontDoor door)
+    {
+        _kestrel = kestrel;
+        Url = new Uri(kestrel.Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.Single() + "/");
+        FreeScout = new FreeScoutStandIn(settings, _log) { BaseUrl = new Uri(Url, FreeScoutStandIn.BasePath) };
+        Slack = new SlackStandIn(settings, _log) { BaseUrl = new Uri(Url, SlackStandIn.ApiPath + "/") };
+        _surfaces = new DemoSurfaces(Url);
+        door.Open(new SandboxRooms(settings.Clock, _log, Faults, FreeScout, Slack, _surfaces, _stopping.Token));
+    }
+
+    /// <summary><c>http://127.0.0.1:port/</c>, where an index shows the rest.</summary>
+    public Uri Url { get; }
+
+    public FreeScoutStandIn FreeScout { get; }
+
+    public SlackStandIn Slack { get; }
+
+    public FaultSwitches Faults { get; } = new();
+
+    /// <summary>Every request to the stand-ins and surfaces, oldest first.</summary>
+    public IReadOnlyList<RecordedRequest> RecordedRequests => _log.All;
+
+    /// <exception cref="IOException">Not for a port that is taken: then a free one is used.</exception>
+    public static async Task<SandboxServer> StartAsync(SandboxSettings? settings = null, CancellationToken ct = default)
+    {
+        settings ??= new SandboxSettings();
+        var door = new FrontDoor();
+        try
+        {
+            return new SandboxServer(settings, await ListenAsync(settings.Port, door, ct), door);
+        }
+        catch (IOException e) when (e.InnerException is AddressInUseException && settings.Port != 0)
+        {
+            return new SandboxServer(settings, await ListenAsync(0, door, ct), door);
+        }
+    }
+
+    /// <summary>A surface of the test's own at <c>surfaces/custom/{name}</c>, made on first use.</summary>
+    public SandboxSurface Surface(string name) => _surfaces.Custom(name);
+
+    /// <summary>The configuration that points a console here, for the parts that are asked for.</summary>
+    public IReadOnlyDictionary<string, string?> ConsoleSettings(bool freeScout = true, bool slack = true, bool surfaces = false)
+    {
+        var settings = new Dictionary<string, string?>();
+        if (freeScout)
+        {
+            settings["FREESCOUT_BASE_URL"] = FreeScout.BaseUrl.AbsoluteUri;
+            settings["FREESCOUT_API_KEY"] = FreeScout.ApiKey;
+            settings["FREESCOUT_OPERATIONS_MAILBOX_ID"] = FreeScout.MailboxId.ToString(CultureInfo.InvariantCulture);
+            settings["FREESCOUT_USER_ID"] = FreeScout.UserId.ToString(CultureInfo.InvariantCulture);
+            settings["FREESCOUT_WEBHOOK_SECRET"] = FreeScout.WebhookSecret;
+        }
+
+        if (slack)
+        {
+            settings["SLACK_BASE_URL"] = Slack.BaseUrl.AbsoluteUri;
+            settings["SLACK_BOT_TOKEN"] = Slack.BotToken;
+            settings["SLACK_OPERATOR_USER_ID"] = Slack.OperatorUserId;
+        }
+
+        if (surfaces)
+        {
+            settings["Status:PollInterval"] = "00:00:05";
+            foreach (var (key, value) in _surfaces.Settings())
+            {
+                settings[key] = value;
+            }
+        }
+
+        return settings;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stopping.CancelAsync();
+        Faults.Clear();
+
+        // Already cancelled: open connections are cut, not waited for.
+        await _kestrel.StopAsync(new CancellationToken(canceled: true));
+        _kestrel.Dispose();
+        await FreeScout.DisposeAsync();
+        _stopping.Dispose();
+    }
+
+    // Kestrel without a host around it: a second host in the console's process would catch its signals, read its
+    // configuration and count these requests into its metrics.
+    private static async Task<KestrelServer> ListenAsync(int port, FrontDoor door, CancellationToken ct)
+    {
+        var options = new KestrelServerOptions { AddServerHeader = false };
+        options.Listen(IPAddress.Loopback, port, listen => listen.Protocols = HttpProtocols.Http1);
+        var sockets = new SocketTransportFactory(Options.Create(new SocketTransportOptions()), NullLoggerFactory.Instance);
+        var kestrel = new KestrelServer(Options.Create(options), sockets, NullLoggerFactory.Instance);
+        try
+        {
+            await kestrel.StartAsync(door, ct);
+            return kestrel;
+        }
+        catch
+        {
+            kestrel.Dispose();
+            throw;
+        }
+    }
+}

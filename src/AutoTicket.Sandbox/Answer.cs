@@ -1,0 +1,51 @@
+using System.Text;
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+
+namespace AutoTicket.Sandbox;
+
+/// <summary>An HTTP answer as a value, so that a fault can spoil, delay or drop it after the work was done.</summary>
+internal sealed record Answer(int Status, string? ContentType = null, byte[]? Body = null)
+{
+    public static readonly JsonSerializerOptions JsonOptions = new(JsonSerializerDefaults.Web);
+
+    public IReadOnlyList<(string Name, string Value)> Headers { get; init; } = [];
+
+    public static Answer Json(int status, object? value) =>
+        new(status, "application/json", JsonSerializer.SerializeToUtf8Bytes(value, JsonOptions));
+
+    public static Answer Html(int status, string page) => new(status, "text/html; charset=utf-8", Encoding.UTF8.GetBytes(page));
+
+    public static Answer Text(int status, string text) => new(status, GuessType(text), Encoding.UTF8.GetBytes(text));
+
+    public static Answer Redirect(int status, string location) => new Answer(status).With("Location", location);
+
+    public Answer With(string name, string value) => this with { Headers = [.. Headers, (name, value)] };
+
+    public void WriteHead(HttpResponse response)
+    {
+        response.StatusCode = Status;
+        response.ContentType = ContentType;
+        foreach (var (name, value) in Headers)
+        {
+            response.Headers.Append(name, value);
+        }
+    }
+
+    public async Task WriteAsync(HttpResponse response, CancellationToken ct)
+    {
+        WriteHead(response);
+        if (Body is { Length: > 0 })
+        {
+            response.ContentLength = Body.Length;
+            await response.Body.WriteAsync(Body, ct);
+        }
+    }
+
+    private static string GuessType(string text) => text.TrimStart() switch
+    {
+        ['{' or '[' or '"', ..] => "application/json",
+        ['<', ..] => "text/html; charset=utf-8",
+        _ => "text/plain; charset=utf-8",
+    };
+}

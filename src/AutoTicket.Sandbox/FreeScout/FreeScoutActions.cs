@@ -1,0 +1,98 @@
+namespace AutoTicket.Sandbox;
+
+/// <summary>What can be done to a conversation, whoever does it: the API, the web page or a test.</summary>
+internal sealed class FreeScoutActions(FreeScoutStore store, Action<SandboxMail> mail)
+{
+    public SandboxConversation Create(NewConversation draft)
+    {
+        var conversation = store.Create(draft);
+        if (!draft.Imported)
+        {
+            mail(new SandboxMail(conversation.Id, "agents", "new conversation"));
+            mail(new SandboxMail(conversation.Id, "customer", draft.Threads[^1].Type == "message" ? "message" : "auto reply"));
+        }
+
+        return conversation;
+    }
+
+    /// <summary>The thread, or null when there is no such conversation.</summary>
+    public SandboxThread? AddThread(long id, NewThread thread)
+    {
+        if (store.Find(id) is not { } before)
+        {
+            return null;
+        }
+
+        SandboxThread? row = null;
+        var revived = thread.Type == "customer";
+        store.Change(id, EventOf(before, thread), conversation =>
+        {
+            row = store.ToRow(thread, conversation.CustomerId, store.Now);
+            return conversation with
+            {
+                Threads = [row, .. conversation.Threads],
+                State = revived ? "published" : conversation.State,
+                Status = thread.Status ?? thread.Type switch { "customer" => "active", "message" => "pending", _ => conversation.Status },
+            };
+        });
+        if (!thread.Imported && thread.Type != "note")
+        {
+            mail(new SandboxMail(id, revived ? "agents" : "customer", "reply"));
+        }
+
+        return row;
+    }
+
+    public bool SetStatus(long id, string status, int? user) => null != store.Change(id, "convo.status", conversation => conversation.Status == status
+        ? conversation
+        : conversation with
+        {
+            Status = status,
+            ClosedAt = status == "closed" ? store.Now : null,
+            ClosedBy = status == "closed" ? user : null,
+            Threads = [store.LineItem("status-changed", user), .. conversation.Threads],
+        });
+
+    /// <summary>As the web page's "delete": to the folder of deleted ones, from which it can come back.</summary>
+    public bool Delete(long id) => null != store.Change(id, "convo.deleted", conversation => conversation.State == "deleted"
+        ? conversation
+        : conversation with { State = "deleted" });
+
+    public bool Restore(long id) => null != store.Change(id, "convo.restored", conversation => conversation.State == "published"
+        ? conversation
+        : conversation with { State = "published" });
+
+    public bool Move(long id, int mailbox, int? user) => null != store.Change(id, "convo.moved", conversation => conversation.MailboxId == mailbox
+        ? conversation
+        : conversation with { MailboxId = mailbox, Threads = [store.LineItem("moved-from-mailbox", user), .. conversation.Threads] });
+
+    public bool Assign(long id, int? assignee, int? user) => null != store.Change(id, "convo.assigned", conversation => conversation.AssignedTo == assignee
+        ? conversation
+        : conversation with { AssignedTo = assignee, Threads = [store.LineItem("user-changed", user), .. conversation.Threads] });
+
+    public bool Rename(long id, string subject) => null != store.Change(id, null, conversation => conversation.Subject == subject
+        ? conversation
+        : conversation with { Subject = subject });
+
+    /// <summary>Moves the threads away and leaves the old conversation deleted, with a line item that says where to.</summary>
+    public bool Merge(long id, long into)
+    {
+        if (id == into || store.Find(id) is not { } from || store.Find(into) is null)
+        {
+            return false;
+        }
+
+        store.Change(into, null, target => target with { Threads = [.. from.Threads.Concat(target.Threads).OrderByDescending(thread => thread.Id)] });
+        store.Change(id, "convo.deleted", merged => merged with { State = "deleted", Threads = [store.LineItem("merged", null)] });
+        return true;
+    }
+
+    // With no customer's or agent's word yet, the core takes the next thread for the first: created is announced again.
+    private static string EventOf(SandboxConversation before, NewThread thread) => (before.ThreadsCount, thread.Type) switch
+    {
+        (0, _) => "convo.created",
+        (_, "customer") => "convo.customer.reply.created",
+        (_, "message") => "convo.agent.reply.created",
+        _ => "convo.note.created",
+    };
+}

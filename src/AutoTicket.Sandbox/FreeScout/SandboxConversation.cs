@@ -1,0 +1,73 @@
+namespace AutoTicket.Sandbox;
+
+/// <summary>A conversation as FreeScout holds it at one moment.</summary>
+public sealed record SandboxConversation
+{
+    public required long Id { get; init; }
+
+    /// <summary>What people read; equal to <see cref="Id"/> unless numbering is custom.</summary>
+    public required long Number { get; init; }
+
+    public required string Type { get; init; }
+    public required int MailboxId { get; init; }
+    public required string Subject { get; init; }
+
+    /// <summary>active, pending, closed or spam.</summary>
+    public required string Status { get; init; }
+
+    /// <summary>draft, published or deleted.</summary>
+    public string State { get; init; } = "published";
+
+    public required long CustomerId { get; init; }
+    public bool Imported { get; init; }
+    public int? AssignedTo { get; init; }
+    public IReadOnlyList<string> Tags { get; init; } = [];
+
+    /// <summary>Newest first, as the API gives them.</summary>
+    public IReadOnlyList<SandboxThread> Threads { get; init; } = [];
+
+    public required DateTimeOffset CreatedAt { get; init; }
+
+    /// <summary>Untouched by a change of tags, as over there.</summary>
+    public required DateTimeOffset UpdatedAt { get; init; }
+
+    public DateTimeOffset? ClosedAt { get; init; }
+    public int? ClosedBy { get; init; }
+
+    /// <summary>Customers' and agents' words; notes and line items are not counted.</summary>
+    public int ThreadsCount => Threads.Count(thread => thread.Type is "customer" or "message");
+
+    public bool IsOpen => State == "published" && Status is ("active" or "pending");
+}
+
+/// <summary>One entry of a conversation: customer, message, note or lineitem.</summary>
+public sealed record SandboxThread
+{
+    public required long Id { get; init; }
+    public required string Type { get; init; }
+
+    /// <summary>Raw HTML, exactly as it was sent.</summary>
+    public required string Body { get; init; }
+
+    public required DateTimeOffset CreatedAt { get; init; }
+    public int? UserId { get; init; }
+    public long? CustomerId { get; init; }
+
+    /// <summary>What a line item records, as <c>status-changed</c> or <c>merged</c>.</summary>
+    public string? Action { get; init; }
+}
+
+public sealed record SandboxCustomer(long Id, string FirstName, string LastName, string? Email, string? Phone, DateTimeOffset CreatedAt);
+
+public sealed record SandboxMailbox(int Id, string Name, string Email);
+
+public sealed record SandboxUser(int Id, string FirstName, string LastName, string Email, string Role);
+
+public sealed record SandboxWebhook(long Id, Uri Url, IReadOnlyList<string> Events, IReadOnlyList<int> Mailboxes)
+{
+    public DateTimeOffset? LastRunTime { get; init; }
+    public string? LastRunError { get; init; }
+}
+
+/// <summary>A mail that FreeScout would have sent. <c>imported</c> leaves none: neither to the customer nor to agents.</summary>
+public sealed record SandboxMail(long ConversationId, string To, string Reason);

@@ -1,0 +1,45 @@
+using System.Text;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Extensions;
+using Microsoft.AspNetCore.WebUtilities;
+using Microsoft.Extensions.Primitives;
+
+namespace AutoTicket.Sandbox;
+
+/// <summary>A request as it came over the wire, kept for tests to look at.</summary>
+public sealed record RecordedRequest
+{
+    private readonly Lazy<Dictionary<string, StringValues>> _query;
+
+    private RecordedRequest() => _query = new(() => QueryHelpers.ParseQuery(new Uri("http://sandbox" + PathAndQuery).Query));
+
+    public required DateTimeOffset At { get; init; }
+    public required string Method { get; init; }
+    public required string Path { get; init; }
+    public required string PathAndQuery { get; init; }
+
+    /// <summary>By name, in any case; several values of one name are joined with a comma.</summary>
+    public required IReadOnlyDictionary<string, string> Headers { get; init; }
+
+    /// <summary>The body read as UTF-8; empty when there was none.</summary>
+    public required string Body { get; init; }
+
+    public string? Header(string name) => Headers.GetValueOrDefault(name);
+
+    /// <summary>The last value of a query parameter; null when it is absent or empty.</summary>
+    public string? Query(string name) => _query.Value.TryGetValue(name, out var values) && values[^1] is { Length: > 0 } value ? value : null;
+
+    internal static async Task<RecordedRequest> ReadAsync(HttpRequest request, DateTimeOffset at, CancellationToken ct)
+    {
+        using var reader = new StreamReader(request.Body, Encoding.UTF8);
+        return new RecordedRequest
+        {
+            At = at,
+            Method = request.Method,
+            Path = request.Path.Value ?? "/",
+            PathAndQuery = request.GetEncodedPathAndQuery(),
+            Headers = request.Headers.ToDictionary(header => header.Key, header => header.Value.ToString(), StringComparer.OrdinalIgnoreCase),
+            Body = await reader.ReadToEndAsync(ct),
+        };
+    }
+}
