@@ -64,7 +64,7 @@ public enum FaultKind
 }
 
 /// <summary>A thing that goes wrong, where, and how often.</summary>
-public sealed record Fault(FaultKind Kind)
+public sealed record Fault([property: JsonRequired] FaultKind Kind)
 {
     public FaultMatch Match { get; init; } = FaultMatch.Anything;
 

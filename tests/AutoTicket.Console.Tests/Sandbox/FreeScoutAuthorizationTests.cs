@@ -1,0 +1,64 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text;
+
+namespace AutoTicket.Tests.Sandbox;
+
+public sealed class FreeScoutAuthorizationTests : SandboxTest
+{
+    [Fact]
+    public async Task The_key_is_taken_from_its_header_from_Basic_and_from_the_query()
+    {
+        Assert.Equal(HttpStatusCode.OK, await StatusAsync("users", request => request.Headers.Add("X-FreeScout-API-Key", FreeScout.ApiKey)));
+        Assert.Equal(HttpStatusCode.OK, await StatusAsync("users", request => request.Headers.Authorization = Basic(FreeScout.ApiKey + ":x")));
+        Assert.Equal(HttpStatusCode.OK, await StatusAsync("users?api_key=" + FreeScout.ApiKey));
+    }
+
+    [Fact]
+    public async Task Nothing_else_opens_the_door()
+    {
+        Assert.Equal(HttpStatusCode.Unauthorized, await StatusAsync("users"));
+        Assert.Equal(HttpStatusCode.Unauthorized, await StatusAsync("users?api_key=wrong"));
+        Assert.Equal(HttpStatusCode.Unauthorized, await StatusAsync("users", request => request.Headers.Authorization = Basic("wrong:" + FreeScout.ApiKey)));
+        Assert.Equal(HttpStatusCode.Unauthorized, await StatusAsync("users", request => request.Headers.Authorization = new("Basic", "%%%")));
+        Assert.Equal(HttpStatusCode.Unauthorized, await StatusAsync("users", request => request.Headers.Authorization = new("Bearer", FreeScout.ApiKey)));
+    }
+
+    [Fact]
+    public async Task Bearer_beside_the_header_does_no_harm_and_both_are_recorded()
+    {
+        var status = await StatusAsync("users", request =>
+        {
+            request.Headers.Add("X-FreeScout-API-Key", FreeScout.ApiKey);
+            request.Headers.Authorization = new("Bearer", FreeScout.ApiKey);
+        });
+
+        Assert.Equal(HttpStatusCode.OK, status);
+        var recorded = Assert.Single(FreeScout.RecordedRequests);
+        Assert.Equal(FreeScout.ApiKey, recorded.Header("x-freescout-api-key"));
+        Assert.Equal("Bearer " + FreeScout.ApiKey, recorded.Header("authorization"));
+        Assert.Equal(("GET", "/freescout/api/users"), (recorded.Method, recorded.PathAndQuery));
+    }
+
+    [Fact]
+    public async Task A_refusal_says_Not_Authorized()
+    {
+        FreeScout.ApiKey = "regenerated";
+
+        using var response = await Http.GetAsync(new Uri("users", UriKind.Relative));
+
+        Assert.Equal(HttpStatusCode.Unauthorized, response.StatusCode);
+        Assert.Equal("""{"message":"Not Authorized"}""", await response.Content.ReadAsStringAsync());
+    }
+
+    private async Task<HttpStatusCode> StatusAsync(string path, Action<HttpRequestMessage>? prepare = null)
+    {
+        Http.DefaultRequestHeaders.Clear();
+        using var request = new HttpRequestMessage(HttpMethod.Get, path);
+        prepare?.Invoke(request);
+        using var response = await Http.SendAsync(request);
+        return response.StatusCode;
+    }
+
+    private static AuthenticationHeaderValue Basic(string text) => new("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes(text)));
+}
