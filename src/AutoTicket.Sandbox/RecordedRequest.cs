@@ -9,9 +9,11 @@ namespace AutoTicket.Sandbox;
 /// <summary>A request as it came over the wire, kept for tests to look at.</summary>
 public sealed record RecordedRequest
 {
-    private readonly Lazy<Dictionary<string, StringValues>> _query;
+    private Dictionary<string, StringValues>? _query;
 
-    private RecordedRequest() => _query = new(() => QueryHelpers.ParseQuery(new Uri("http://sandbox" + PathAndQuery).Query));
+    private RecordedRequest()
+    {
+    }
 
     public required DateTimeOffset At { get; init; }
     public required string Method { get; init; }
@@ -27,7 +29,9 @@ public sealed record RecordedRequest
     public string? Header(string name) => Headers.GetValueOrDefault(name);
 
     /// <summary>The last value of a query parameter; null when it is absent or empty.</summary>
-    public string? Query(string name) => _query.Value.TryGetValue(name, out var values) && values[^1] is { Length: > 0 } value ? value : null;
+    public string? Query(string name) => QueryParameters.TryGetValue(name, out var values) && values[^1] is { Length: > 0 } value ? value : null;
+
+    internal IReadOnlyDictionary<string, StringValues> QueryParameters => _query ??= QueryHelpers.ParseQuery(PathAndQuery.Split('?', 2).ElementAtOrDefault(1));
 
     internal static async Task<RecordedRequest> ReadAsync(HttpRequest request, DateTimeOffset at, CancellationToken ct)
     {

@@ -26,10 +26,10 @@ public sealed class SandboxServer : IAsyncDisposable
     {
         _kestrel = kestrel;
         Url = new Uri(kestrel.Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.Single() + "/");
-        FreeScout = new FreeScoutStandIn(settings, _log) { BaseUrl = new Uri(Url, FreeScoutStandIn.BasePath) };
-        Slack = new SlackStandIn(settings, _log) { BaseUrl = new Uri(Url, SlackStandIn.ApiPath + "/") };
+        FreeScout = new FreeScoutStandIn(settings, _log, new Uri(Url, FreeScoutStandIn.BasePath));
+        Slack = new SlackStandIn(settings, _log, new Uri(Url, SlackStandIn.ApiPath + "/"));
         _surfaces = new DemoSurfaces(Url);
-        door.Open(new SandboxRooms(settings.Clock, _log, Faults, FreeScout, Slack, _surfaces, _stopping.Token));
+        door.Open(new Reception(new SandboxRooms(settings.Clock, _log, Faults, FreeScout, Slack, _surfaces, _stopping.Token)));
     }
 
     /// <summary><c>http://127.0.0.1:port/</c>, where an index shows the rest.</summary>

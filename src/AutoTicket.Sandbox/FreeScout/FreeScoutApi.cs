@@ -100,7 +100,7 @@ internal sealed class FreeScoutApi(FreeScoutStandIn freeScout, FreeScoutStore st
     private Answer AddWebhook(RecordedRequest request)
     {
         var body = request.Json();
-        if (!Uri.TryCreate(body.Text("url"), UriKind.Absolute, out var url))
+        if (!Uri.TryCreate(body.Text("url"), UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https"))
         {
             return new ApiError("url", "URL is required.").ToAnswer();
         }

@@ -17,9 +17,9 @@ public sealed class FreeScoutStandIn : IAsyncDisposable
     private int _createsInFlight;
     private int _peakCreatesInFlight;
 
-    internal FreeScoutStandIn(SandboxSettings settings, RequestLog log)
+    internal FreeScoutStandIn(SandboxSettings settings, RequestLog log, Uri baseUrl)
     {
-        _log = log;
+        (_log, BaseUrl) = (log, baseUrl);
         _store = new FreeScoutStore(settings.Clock, settings.StatePath);
         _actions = new FreeScoutActions(_store, _mails.Enqueue);
         Webhooks = new FreeScoutWebhooks(_store, settings.Clock);
@@ -29,7 +29,7 @@ public sealed class FreeScoutStandIn : IAsyncDisposable
     }
 
     /// <summary>FreeScout's own URL, with a subdirectory; the API is under <c>api</c>.</summary>
-    public Uri BaseUrl { get; internal set; } = new("http://127.0.0.1/");
+    public Uri BaseUrl { get; }
 
     /// <summary>The one valid key; setting another makes the old one worthless.</summary>
     public string ApiKey { get; set; } = "a3f0c9d27b6e41588c1d5e90f7b264aa";

@@ -28,11 +28,13 @@ public sealed class FreeScoutWebhooks : IAsyncDisposable
     private readonly FreeScoutStore _store;
     private readonly FreeScoutJson _json;
     private readonly TimeProvider _clock;
+    private readonly CancellationToken _stop;
     private readonly Task _sending;
 
     internal FreeScoutWebhooks(FreeScoutStore store, TimeProvider clock)
     {
         (_store, _json, _clock) = (store, new FreeScoutJson(store), clock);
+        _stop = _stopping.Token;
         _sending = Task.Run(SendOnAsync);
     }
 
@@ -94,12 +96,12 @@ public sealed class FreeScoutWebhooks : IAsyncDisposable
 
     private async Task SendOnAsync()
     {
-        while (await _queue.Reader.WaitToReadAsync(_stopping.Token))
+        while (await _queue.Reader.WaitToReadAsync(_stop))
         {
-            var next = await _queue.Reader.ReadAsync(_stopping.Token);
+            var next = await _queue.Reader.ReadAsync(_stop);
             if (Reorders)
             {
-                var overtaking = await _queue.Reader.ReadAsync(_stopping.Token);
+                var overtaking = await _queue.Reader.ReadAsync(_stop);
                 await DeliverAsync(overtaking.Hook, overtaking.Event, overtaking.Conversation, overtaking.Body);
             }
 
@@ -117,7 +119,7 @@ public sealed class FreeScoutWebhooks : IAsyncDisposable
                 var pause = RetryPause;
                 for (var attempt = 2; attempt <= Tries; attempt++, pause *= 2)
                 {
-                    await Task.Delay(pause, _clock, _stopping.Token);
+                    await Task.Delay(pause, _clock, _stop);
                     if (await TryOnceAsync(hook, name, conversation, body, attempt))
                     {
                         break;
@@ -137,7 +139,7 @@ public sealed class FreeScoutWebhooks : IAsyncDisposable
         string? error = null;
         try
         {
-            using var response = await _http.SendAsync(request, _stopping.Token);
+            using var response = await _http.SendAsync(request, _stop);
             status = (int)response.StatusCode;
             error = response.IsSuccessStatusCode ? null : $"HTTP {status}";
         }

@@ -53,7 +53,8 @@ internal sealed class StateFile : IAsyncDisposable
     {
         await foreach (var _ in _dirty.Reader.ReadAllAsync())
         {
-            var next = _path + ".new";
+            // By process: two consoles of one developer may share a file, the last one to write wins, and neither breaks it.
+            var next = $"{_path}.{Environment.ProcessId}.new";
             await File.WriteAllBytesAsync(next, _snapshot());
             File.Move(next, _path, overwrite: true);
         }

@@ -31,7 +31,7 @@ internal static class SandboxLayout
         button { background: var(--accent); border: 0; border-radius: .4rem; color: #fff; cursor: pointer; font: inherit; min-height: 2.75rem; padding: .3rem 1rem; }
         button:focus-visible, a:focus-visible { outline: 3px solid currentColor; outline-offset: 2px; }
         button.danger { background: #b3261e; }
-        iframe { background: #fff; border: 1px solid var(--line); border-radius: .4rem; display: block; height: 14rem; width: 100%; }
+        iframe { background: Canvas; border: 1px solid var(--line); border-radius: .4rem; display: block; height: 14rem; width: 100%; }
         pre { white-space: pre-wrap; }
         """));
 

@@ -5,7 +5,7 @@ internal sealed class SandboxPages(SandboxRooms rooms)
 {
     private static readonly (string Path, string Label, Fault? Fault)[] Moods =
     [
-        ("healthy", "FreeScout healthy", null),
+        ("healthy", "Everything healthy", null),
         ("slow", "FreeScout slow (5 s)", new Fault(FaultKind.Delay) { Match = FaultMatch.FreeScout, Delay = TimeSpan.FromSeconds(5) }),
         ("down", "FreeScout down (503)", new Fault(FaultKind.Status) { Match = FaultMatch.FreeScout, StatusCode = 503 }),
         ("mute", "FreeScout files but never answers", new Fault(FaultKind.HangAfter) { Match = FaultMatch.FreeScoutCreate }),

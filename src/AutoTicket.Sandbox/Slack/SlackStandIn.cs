@@ -21,10 +21,10 @@ public sealed class SlackStandIn
     private readonly RequestLog _log;
     private int _lastTs;
 
-    internal SlackStandIn(SandboxSettings settings, RequestLog log) => (_clock, _log) = (settings.Clock, log);
+    internal SlackStandIn(SandboxSettings settings, RequestLog log, Uri baseUrl) => (_clock, _log, BaseUrl) = (settings.Clock, log, baseUrl);
 
     /// <summary>The base of the Web API, with its closing slash.</summary>
-    public Uri BaseUrl { get; internal set; } = new("http://127.0.0.1/");
+    public Uri BaseUrl { get; }
 
     /// <summary>The one valid token; setting another makes the old one invalid.</summary>
     public string BotToken { get; set; } = "xoxb-sandbox-bot-token";
@@ -93,8 +93,7 @@ public sealed class SlackStandIn
         }
 
         var form = QueryHelpers.ParseQuery(request.Body);
-        var query = QueryHelpers.ParseQuery(new Uri("http://sandbox" + request.PathAndQuery).Query);
-        return query.Concat(form).GroupBy(pair => pair.Key).ToDictionary(group => group.Key, group => group.Last().Value.ToString());
+        return request.QueryParameters.Concat(form).GroupBy(pair => pair.Key).ToDictionary(group => group.Key, group => group.Last().Value.ToString());
     }
 
     private static Answer Ok(JsonObject answer)
