@@ -1,10 +1,16 @@
 using System.Net;
 using System.Net.Http.Json;
+using AutoTicket.Sandbox;
+using Microsoft.Extensions.Time.Testing;
 
 namespace AutoTicket.Tests.Sandbox;
 
 public sealed class FreeScoutListTests : SandboxTest
 {
+    private readonly FakeTimeProvider _clock = new(new DateTimeOffset(2026, 11, 23, 12, 0, 0, TimeSpan.Zero));
+
+    protected override SandboxSettings Settings => new() { Clock = _clock };
+
     [Fact]
     public async Task Without_state_deleted_conversations_are_listed()
     {
@@ -92,8 +98,12 @@ public sealed class FreeScoutListTests : SandboxTest
 
         Assert.Equal([id], await ListAsync("customerEmail=ops-console@sandbox.example"));
         Assert.Equal([moved], await ListAsync("mailboxId=1,2"));
-        Assert.Empty(await ListAsync("createdSince=2999-01-01T00:00:00Z"));
-        Assert.Equal([moved, id], await ListAsync("updatedSince=2000-01-01T00:00:00Z"));
+
+        _clock.Advance(TimeSpan.FromMinutes(1));
+        FreeScout.Close(id);
+        Assert.Empty(await ListAsync("createdSince=2026-11-23T12:01:00Z"));
+        Assert.Equal([id], await ListAsync("updatedSince=2026-11-23T12:01:00Z"));
+        Assert.Equal([id, moved], await ListAsync("sortField=updatedAt"));
     }
 
     [Fact]
@@ -103,6 +113,7 @@ public sealed class FreeScoutListTests : SandboxTest
         var id = await CreatedIdAsync();
         FreeScout.SetTags(id, "by-hand");
         var before = FreeScout.Find(id)!.UpdatedAt;
+        _clock.Advance(TimeSpan.FromMinutes(1));
 
         using var response = await Http.PutAsJsonAsync($"conversations/{id}/tags", new { tags = new[] { "auto:alert", "sev:p1" } });
 

@@ -42,6 +42,24 @@ public sealed class SandboxServerTests : SandboxTest
     }
 
     [Fact]
+    public async Task What_was_filed_is_found_again_though_nobody_stopped_the_sandbox()
+    {
+        var folder = Directory.CreateTempSubdirectory();
+        var settings = new SandboxSettings { StatePath = Path.Combine(folder.FullName, "freescout.json") };
+        await using (var killed = await SandboxServer.StartAsync(settings))
+        {
+            var id = killed.FreeScout.CreateByHand("Kept").Id;
+            await EventuallyAsync(() => File.Exists(settings.StatePath) && File.ReadAllText(settings.StatePath).Contains("Kept", StringComparison.Ordinal));
+
+            await using var next = await SandboxServer.StartAsync(settings);
+
+            Assert.Equal("Kept", next.FreeScout.Find(id)!.Subject);
+        }
+
+        folder.Delete(recursive: true);
+    }
+
+    [Fact]
     public async Task A_state_that_cannot_be_read_is_put_aside()
     {
         var folder = Directory.CreateTempSubdirectory();
