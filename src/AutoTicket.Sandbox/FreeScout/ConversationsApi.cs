@@ -15,6 +15,7 @@ internal sealed class ConversationsApi(FreeScoutStandIn freeScout, FreeScoutStor
         ("GET", [var id]) => On(id, conversation => Answer.Json(200, _json.Conversation(conversation, Embed(request) ?? Threads))),
         ("PUT", [var id]) => On(id, conversation => Update(conversation, request.Json())),
         ("DELETE", [var id]) => On(id, conversation => store.Remove(conversation.Id) ? FreeScoutApi.NoContent() : FreeScoutApi.NotFound()),
+        ("GET", [var id, "timelogs"]) => On(id, _ => FreeScoutApi.Page(request, "timelogs", [])),
         ("POST", [var id, "threads"]) => On(id, conversation => AddThread(conversation, request.Json())),
         ("PUT", [var id, "tags"]) => freeScout.Behaviour.TagsModule ? On(id, conversation => SetTags(conversation, request.Json())) : NoTagsModule(),
         _ => FreeScoutApi.MethodNotAllowed(),

@@ -151,6 +151,19 @@ public sealed class FreeScoutListTests : SandboxTest
     }
 
     [Fact]
+    public async Task A_mailbox_is_found_by_its_id_where_a_runbook_believes_so()
+    {
+        FreeScout.Behaviour.MailboxById = true;
+        Assert.Equal("Operations", (await GetAsync("mailboxes/3"))["name"]!.GetValue<string>());
+
+        FreeScout.RemoveMailbox(3);
+
+        using var gone = await Http.GetAsync(new Uri("mailboxes/3", UriKind.Relative));
+        Assert.Equal(HttpStatusCode.NotFound, gone.StatusCode);
+        Assert.Equal(4, (await GetAsync("mailboxes"))["page"]!["totalElements"]!.GetValue<int>());
+    }
+
+    [Fact]
     public async Task Folders_users_and_what_is_unknown_answer_as_documented()
     {
         Assert.Equal(8, (await GetAsync("mailboxes/3/folders"))["page"]!["totalElements"]!.GetValue<int>());
