@@ -1,0 +1,70 @@
+using MudBlazor;
+
+namespace AutoTicket.Components.Layout;
+
+/// <summary>The console's colours. Every text colour has a contrast of 4.5:1 or more against the page, against a tile,
+/// and, as a filled mark, against its contrast text; MudBlazor's own warning and info colours do not.</summary>
+internal static class ConsoleTheme
+{
+    public static readonly MudTheme Theme = new()
+    {
+        Typography = new Typography
+        {
+            Default = new DefaultTypography { FontFamily = ["Roboto", "system-ui", "sans-serif"] },
+            Button = new ButtonTypography { TextTransform = "none", FontWeight = "500", LetterSpacing = "normal" },
+        },
+        LayoutProperties = new LayoutProperties { DefaultBorderRadius = "6px", AppbarHeight = "56px" },
+        PaletteLight = new PaletteLight
+        {
+            Primary = "#1a4f9c",
+            Secondary = "#5a3fa6",
+            Info = "#0b5a8f",
+            Success = "#1c6b3a",
+            Warning = "#8a4b00",
+            Error = "#b3201b",
+            WarningContrastText = "#ffffff",
+            Background = "#f3f5f7",
+            Surface = "#ffffff",
+            AppbarBackground = "#16202c",
+            AppbarText = "#f2f5f8",
+            TextPrimary = "#14191f",
+            TextSecondary = "#4a5560",
+            TextDisabled = "#646f7a",
+            ActionDisabled = "#646f7a",
+            LinesDefault = "#cdd5dc",
+            LinesInputs = "#6b7783",
+            TableLines = "#d9dfe5",
+            Divider = "#cdd5dc",
+        },
+        PaletteDark = new PaletteDark
+        {
+            Primary = "#8ab6f9",
+            PrimaryContrastText = "#0d1219",
+            Secondary = "#bda7ff",
+            SecondaryContrastText = "#0d1219",
+            Info = "#7cc4f2",
+            InfoContrastText = "#0d1219",
+            Success = "#6cc48d",
+            SuccessContrastText = "#0d1219",
+            Warning = "#f0b24a",
+            WarningContrastText = "#0d1219",
+            Error = "#ff8177",
+            ErrorContrastText = "#0d1219",
+            Background = "#0e1318",
+            BackgroundGray = "#0e1318",
+            Surface = "#171d24",
+            DrawerBackground = "#171d24",
+            AppbarBackground = "#0a0e12",
+            AppbarText = "#e8edf2",
+            TextPrimary = "#e4e9ee",
+            TextSecondary = "#a7b3be",
+            TextDisabled = "#8d99a5",
+            ActionDefault = "#a7b3be",
+            ActionDisabled = "#8d99a5",
+            LinesDefault = "#2c3640",
+            LinesInputs = "#7a8794",
+            TableLines = "#2c3640",
+            Divider = "#2c3640",
+        },
+    };
+}
