@@ -62,7 +62,9 @@ modal?.addEventListener("components-reconnect-state-changed", ({ detail }) => {
   if (detail.state === "show") {
     document.documentElement.dataset.circuit = "lost";
     const lostAt = document.getElementById("circuit-lost-at");
-    lostAt.dateTime = new Date(serverNow()).toISOString();
+    // The age of the newest reading, where the page shows any: the loss itself may be noticed seconds late.
+    const readings = Array.from(document.querySelectorAll("[data-checked-at]"), (tile) => Number(tile.dataset.checkedAt));
+    lostAt.dateTime = new Date(readings.length ? Math.max(...readings) : serverNow()).toISOString();
     tick();
     // Not modal: the board stays readable and scrollable.
     if (!modal.open) modal.show();

@@ -1,0 +1,74 @@
+using AutoTicket.Audit;
+using AutoTicket.Components.Audit;
+using Bunit;
+
+namespace AutoTicket.Tests.Components;
+
+public sealed class AuditTableTests : ComponentTest
+{
+    [Theory]
+    [InlineData("""{"flag":"FLAG_X","enabled":true,"by":null}""", "flag FLAG_X enabled yes by none")]
+    [InlineData("""{"a":{"b":[1,2]},"n":1.50}""", """a {"b":[1,2]} n 1.50""")]
+    [InlineData("""{"a":1,"a":2}""", "a 1 a 2")]
+    [InlineData("""{"html":"<script>alert(1)</script>"}""", "html <script>alert(1)</script>")]
+    [InlineData("""{"lone":"\ud800"}""", """lone "\ud800" """)]
+    [InlineData("{}", "")]
+    [InlineData("[1]", "payload [1]")]
+    [InlineData("null", "payload none")]
+    [InlineData("not json", "payload not json")]
+    [InlineData("", "payload")]
+    public void Any_payload_can_be_read(string payload, string expected)
+    {
+        var table = Table([Entry(payload)]);
+
+        Assert.Equal(expected.Trim(), TextOf(table.Find("tbody td:nth-child(4)")));
+        Assert.Empty(table.FindAll("script"));
+    }
+
+    [Fact]
+    public void A_payload_nested_beyond_reason_is_shown_whole()
+    {
+        var deep = new string('[', 1000) + new string(']', 1000);
+
+        Assert.Equal($"payload {deep}", TextOf(Table([Entry(deep)]).Find("tbody td:nth-child(4)")));
+    }
+
+    [Fact]
+    public void A_change_of_a_filter_keeps_the_others()
+    {
+        AuditFilter? chosen = null;
+        var table = Table([], new AuditFilter(Actor: "mara"), filter => chosen = filter);
+
+        table.Find("input[list]").Change("console.flags.changed");
+        Assert.Equal(new AuditFilter("console.flags.changed", "mara"), chosen);
+
+        table.Find("input[type=datetime-local]").Change("2026-03-01T02:00");
+        Assert.Equal(new AuditFilter(null, "mara", Now.AddHours(-1)), chosen);
+    }
+
+    [Fact]
+    public void Pages_turn_only_where_there_are_more()
+    {
+        var turned = "";
+        var table = Render<AuditTable>(parameters => parameters
+            .Add(t => t.Rows, [Entry("{}")])
+            .Add(t => t.Filter, new AuditFilter())
+            .Add(t => t.HasOlder, true)
+            .Add(t => t.OnOlder, () => turned = "older")
+            .Add(t => t.CsvHref, "/api/audit.csv"));
+
+        Assert.True(Button(table, "Newer").HasAttribute("disabled"));
+        Button(table, "Older").Click();
+        Assert.Equal("older", turned);
+        Assert.Equal("/api/audit.csv", table.Find("a[download]").GetAttribute("href"));
+    }
+
+    private static AuditEntry Entry(string payload) => new() { Id = 1, CreatedAt = Now, Action = AuditActions.FlagChanged, Actor = "mara", Payload = payload };
+
+    private IRenderedComponent<AuditTable> Table(AuditEntry[] rows, AuditFilter? filter = null, Action<AuditFilter>? onFilter = null) =>
+        Render<AuditTable>(parameters => parameters
+            .Add(t => t.Rows, rows)
+            .Add(t => t.Filter, filter ?? new AuditFilter())
+            .Add(t => t.FilterChanged, onFilter ?? (_ => { }))
+            .Add(t => t.Actions, [AuditActions.FlagChanged]));
+}

@@ -1,0 +1,205 @@
+using AngleSharp.Dom;
+using AutoTicket.Components;
+using AutoTicket.Components.Board;
+using AutoTicket.Surfaces;
+using AutoTicket.Tickets;
+using Bunit;
+
+namespace AutoTicket.Tests.Components;
+
+public sealed class SurfaceTileTests : ComponentTest
+{
+    private static readonly TicketLink Ticket1432 = new(77, 1432, "https://desk.example.org/conversation/77", Now.AddMinutes(-41));
+
+    [Fact]
+    [Trait("Pitfall", "T-50")]
+    public void Every_status_has_a_word_and_a_shape_of_its_own()
+    {
+        var seen = Enum.GetValues<SurfaceStatus>().Select(status =>
+        {
+            var mark = Tile(Snapshot("Search", status)).Find(".state .now [data-status]");
+            return (Word: TextOf(mark), Shape: mark.QuerySelector("svg")!.InnerHtml);
+        }).ToList();
+
+        Assert.Equal(["unknown", "operational", "degraded", "down", "stale", "maintenance"], seen.Select(mark => mark.Word));
+        Assert.Equal(6, seen.Select(mark => mark.Shape).Distinct().Count());
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-45")]
+    [Trait("Pitfall", "T-46")]
+    public void A_surface_never_polled_is_unknown_and_awaits_its_first_check()
+    {
+        var tile = Tile(Snapshot("Search", SurfaceStatus.Unknown));
+
+        Assert.Equal("unknown", tile.Find("article").GetAttribute("data-status"));
+        Assert.Contains("first check…", TextOf(tile.Find(".state")), StringComparison.Ordinal);
+        Assert.Contains("never checked", TextOf(tile.Find("article")), StringComparison.Ordinal);
+        Assert.DoesNotContain("no ticket", TextOf(tile.Find("article")), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Says_since_when_the_cause_the_latency_and_its_own_age()
+    {
+        var text = TextOf(Tile(Snapshot("Search", SurfaceStatus.Degraded, cause: "slow: 2.4 s")).Find("article"));
+
+        Assert.Contains("for 12 min", text, StringComparison.Ordinal);
+        Assert.Contains("slow: 2.4 s", text, StringComparison.Ordinal);
+        Assert.Contains("231 ms p95 812 ms", text, StringComparison.Ordinal);
+        Assert.Contains("checked 8 s ago", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Availability_is_rounded_down_so_that_a_hundred_means_a_hundred() =>
+        Assert.Contains("24 h 99.99 % 30 d –", TextOf(Tile(Snapshot("Search", SurfaceStatus.Operational)).Find("article")), StringComparison.Ordinal);
+
+    [Fact]
+    public void A_long_cause_is_cut_and_whole_in_the_title()
+    {
+        var cause = new string('x', 61);
+        var shown = Tile(Snapshot("Search", SurfaceStatus.Down, cause: cause)).Find(".cause");
+
+        Assert.Equal(new string('x', 59) + "…", shown.TextContent);
+        Assert.Equal(cause, shown.GetAttribute("title"));
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-47")]
+    public void A_failure_is_added_to_the_history_and_told_by_its_height()
+    {
+        var before = Snapshot("Search", SurfaceStatus.Operational, history: [ReadingOutcome.Ok, ReadingOutcome.Slow]);
+        var tile = Tile(before);
+        var heights = tile.FindAll("rect[x]").Select(segment => int.Parse(segment.GetAttribute("height")!, null)).ToList();
+        tile.Render(parameters => parameters.Add(t => t.Snapshot, before with { History = [.. before.History, Reading("search", 0, ReadingOutcome.Failed, "503")] }));
+
+        var segments = tile.FindAll("rect[x]");
+        Assert.Equal(3, segments.Count);
+        Assert.Equal(["ok", "slow", "failed"], segments.Select(segment => segment.ClassName));
+        Assert.Equal(heights, segments.Take(2).Select(segment => int.Parse(segment.GetAttribute("height")!, null)));
+        Assert.Equal(3, segments.Select(segment => segment.GetAttribute("height")).Distinct().Count());
+        Assert.Equal("2026-03-01 03:00:00 UTC, failed, 503", segments[2].TextContent.Trim());
+        Assert.StartsWith("Last 3 checks: 1 ok, 1 slow, 1 failed", tile.Find("svg[role=img]").GetAttribute("aria-label"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_full_history_moves_on_by_one_and_ends_at_the_right_edge()
+    {
+        var before = Snapshot("Search", SurfaceStatus.Operational, history: [.. Enumerable.Repeat(ReadingOutcome.Ok, 60)]);
+        var tile = Tile(before);
+        tile.Render(parameters => parameters.Add(t => t.Snapshot, before with { History = [.. before.History.Skip(1), Reading("search", 0, ReadingOutcome.Failed)] }));
+
+        var segments = tile.FindAll("rect[x]");
+        var shift = tile.Find("g[transform]").GetAttribute("transform");
+        Assert.Equal(60, segments.Count);
+        Assert.Equal("240", segments[^1].GetAttribute("x"));
+        Assert.Equal("translate(-4 0)", shift);
+    }
+
+    [Fact]
+    public void The_history_can_be_read_as_a_table_newest_first()
+    {
+        var tile = Tile(Snapshot("Search", SurfaceStatus.Down, history: [ReadingOutcome.Ok, ReadingOutcome.Failed]));
+        Assert.Empty(tile.FindAll("table"));
+
+        tile.Find("details").TriggerEvent("ontoggle", EventArgs.Empty);
+
+        Assert.Equal(["failed", "ok"], tile.FindAll("tbody tr td:nth-child(2)").Select(TextOf));
+    }
+
+    [Theory]
+    [InlineData(false, false, "#1432 open 41 min")]
+    [InlineData(true, false, "#1432 open 41 min recovered, still open")]
+    [InlineData(false, true, "#1432 open 41 min ticket unconfirmed")]
+    public void The_ticket_is_linked_with_its_age_and_what_is_the_matter_with_it(bool recovered, bool unconfirmed, string expected)
+    {
+        var tile = Tile(Snapshot("Search", SurfaceStatus.Down), new TileTicket(Ticket1432, recovered, unconfirmed));
+
+        Assert.Equal(expected, TextOf(tile.Find(".ticket")));
+        var link = tile.Find(".ticket a");
+        Assert.Equal(Ticket1432.Url, link.GetAttribute("href"));
+        Assert.Equal("_blank", link.GetAttribute("target"));
+        Assert.Contains("noopener", link.GetAttribute("rel"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_surface_that_needs_a_ticket_and_has_none_says_so() =>
+        Assert.Equal("no ticket", TextOf(Tile(Snapshot("Search", SurfaceStatus.Down)).Find(".ticket")));
+
+    [Theory]
+    [Trait("Pitfall", "T-56")]
+    [InlineData("javascript:alert(1)")]
+    [InlineData("data:text/html,<script>alert(1)</script>")]
+    [InlineData("/relative")]
+    [InlineData("")]
+    [InlineData(null)]
+    public void An_address_that_is_no_web_page_is_no_link(string? url)
+    {
+        var link = Render<ExternalLink>(parameters => parameters.Add(l => l.Url, url).AddChildContent("#1"));
+
+        Assert.Empty(link.FindAll("a"));
+        Assert.Equal("#1", TextOf(link.Find("span")));
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-56")]
+    public void Html_in_names_groups_and_causes_stays_text()
+    {
+        const string Html = "<img src=x onerror=alert(1)><b>bold</b>";
+        var tile = Tile(Snapshot(Html, SurfaceStatus.Down, group: Html, cause: Html) with { Surface = Snapshot("x", SurfaceStatus.Down).Surface with { Name = Html, Group = Html } });
+
+        Assert.Empty(tile.FindAll("img, b"));
+        Assert.Equal(Html, TextOf(tile.Find("h3")));
+        Assert.Equal(Html, TextOf(tile.Find(".cause")));
+    }
+
+    [Fact]
+    public void Investigate_says_beforehand_what_a_click_will_do()
+    {
+        var clicks = 0;
+        var tile = Tile(Snapshot("Search", SurfaceStatus.Down), forecast: "Opens #1432, 41 min old", onInvestigate: () => clicks++);
+
+        var button = tile.Find("button");
+        Assert.Equal("Investigate Opens #1432, 41 min old for Search", TextOf(button));
+        button.Click();
+        Assert.Equal(1, clicks);
+    }
+
+    [Fact]
+    public void Without_a_forecast_there_is_no_button() =>
+        Assert.Empty(Tile(Snapshot("Search", SurfaceStatus.Down)).FindAll("button"));
+
+    [Fact]
+    public void While_busy_the_button_says_so_and_a_second_click_does_nothing()
+    {
+        var clicks = 0;
+        var tile = Tile(Snapshot("Search", SurfaceStatus.Down), forecast: "Files a new ticket", busy: true, onInvestigate: () => clicks++);
+
+        var button = tile.Find("button");
+        Assert.Equal("true", button.GetAttribute("aria-busy"));
+        Assert.Equal("true", button.GetAttribute("aria-disabled"));
+        button.Click();
+        Assert.Equal(0, clicks);
+    }
+
+    [Fact]
+    public void The_outcome_is_announced_with_its_ticket()
+    {
+        var tile = Render<SurfaceTile>(parameters => parameters
+            .Add(t => t.Snapshot, Snapshot("Search", SurfaceStatus.Down))
+            .Add(t => t.Outcome, new Investigation(InvestigationDisposition.Filed, Ticket1432, "Filed a new ticket."))
+            .Add(t => t.Now, Now)
+            .Add(t => t.PollInterval, Interval));
+
+        Assert.Equal("Filed a new ticket. #1432", TextOf(tile.Find("[role=status]")));
+    }
+
+    private IRenderedComponent<SurfaceTile> Tile(SurfaceSnapshot snapshot, TileTicket? ticket = null, string? forecast = null, bool busy = false, Action? onInvestigate = null) =>
+        Render<SurfaceTile>(parameters => parameters
+            .Add(t => t.Snapshot, snapshot)
+            .Add(t => t.Ticket, ticket)
+            .Add(t => t.Forecast, forecast is null ? null : new InvestigationForecast(InvestigationForecastKind.Opens, forecast))
+            .Add(t => t.Busy, busy)
+            .Add(t => t.OnInvestigate, onInvestigate ?? (() => { }))
+            .Add(t => t.Now, Now)
+            .Add(t => t.PollInterval, Interval));
+}
