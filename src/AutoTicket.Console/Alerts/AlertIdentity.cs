@@ -1,0 +1,31 @@
+using System.Security.Cryptography;
+using System.Text.Json;
+
+namespace AutoTicket.Alerts;
+
+/// <summary>
+/// The logical identity of an alert: <c>alert_id</c> is a lower-case hex SHA-256 over versioned fields, <c>alert_key</c> its
+/// first 16 characters. Neither a producer's own id, nor severity, nor free text takes part, so the identity is stable
+/// across polls, restarts, replicas, renamed surfaces and severity changes (failure mode 1 of the runbook).
+/// </summary>
+internal static class AlertIdentity
+{
+    /// <summary>Changing what is hashed gives every alert a new identity, and with it a second ticket: raise this only then.</summary>
+    private const int Version = 1;
+
+    /// <summary>The surface's own outage: what Investigate and the surface's alert share, so that one outage has one ticket.</summary>
+    public static string OfSurface(string surfaceKey) => Of("console", "surface_outage", surfaceKey, []);
+
+    public static string Of(string source, string name, string? surface, IEnumerable<KeyValuePair<string, string>> labels)
+    {
+        // JSON, not joined text: no label can hold a separator that makes two identities one.
+        var fields = new object?[]
+        {
+            Version, source, name, surface,
+            labels.OrderBy(label => label.Key, StringComparer.Ordinal).Select(label => new[] { label.Key, label.Value }),
+        };
+        return Convert.ToHexStringLower(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(fields)));
+    }
+
+    public static string KeyOf(string alertId) => alertId[..16];
+}

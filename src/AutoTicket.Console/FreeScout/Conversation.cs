@@ -1,0 +1,92 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace AutoTicket.FreeScout;
+
+/// <summary>What we read of FreeScout's conversation object. Nearly everything may be null: versions and modules differ.</summary>
+internal sealed record Conversation
+{
+    public long Id { get; init; }
+
+    public long? Number { get; init; }
+
+    public string? Subject { get; init; }
+
+    /// <summary>active, pending, closed, spam.</summary>
+    public string? Status { get; init; }
+
+    /// <summary>draft, published, deleted.</summary>
+    public string? State { get; init; }
+
+    public long? MailboxId { get; init; }
+
+    [JsonConverter(typeof(LenientDate))]
+    public DateTimeOffset? CreatedAt { get; init; }
+
+    [JsonConverter(typeof(LenientDate))]
+    public DateTimeOffset? UpdatedAt { get; init; }
+
+    public JsonElement CreatedBy { get; init; }
+
+    [JsonIgnore]
+    public string? CreatedByName => $"{CreatedBy.Text("firstName")} {CreatedBy.Text("lastName")}".Trim() is { Length: > 0 } name ? name : CreatedBy.Text("email");
+
+    [JsonPropertyName("_embedded")]
+    public JsonElement Embeds { get; init; }
+
+    /// <summary>Open means every status that is not closed or spam, unless it was deleted.</summary>
+    [JsonIgnore]
+    public bool IsOpen => Status is not ("closed" or "spam") && State is not "deleted";
+
+    [JsonIgnore]
+    public IReadOnlyList<string> Tags => [.. Embeds.List("tags").Select(tag => tag.Text("name")).OfType<string>()];
+}
+
+/// <summary>What we ask FreeScout to create.</summary>
+/// <param name="Html">The first thread's body; everything from outside in it is escaped.</param>
+internal sealed record ConversationDraft(string Subject, string Html);
+
+internal sealed record Mailbox(long Id, string? Name);
+
+/// <summary>A page of a list, in FreeScout's HAL form.</summary>
+internal sealed record ListPage
+{
+    [JsonPropertyName("_embedded")]
+    public JsonElement Embeds { get; init; }
+
+    public PageNumbers? Page { get; init; }
+
+    internal sealed record PageNumbers(int? Size, long? TotalElements, int? TotalPages, int? Number);
+}
+
+/// <summary>Reads what may be missing, null, or PHP's <c>[]</c> for an empty object.</summary>
+internal static class LenientJson
+{
+    public static IEnumerable<JsonElement> List(this JsonElement element, string name) =>
+        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var list) && list.ValueKind == JsonValueKind.Array ? list.EnumerateArray() : [];
+
+    public static string? Text(this JsonElement element, string name) =>
+        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var text) && text.ValueKind == JsonValueKind.String ? text.GetString() : null;
+}
+
+/// <summary>Times come as <c>2020-08-09T10:09:00Z</c>, in places as <c>2020-08-09T10-09-00Z</c> (so in the vendor's documentation);
+/// an unreadable one is no reason to lose the ticket.</summary>
+internal sealed class LenientDate : JsonConverter<DateTimeOffset?>
+{
+    private static readonly string[] Forms = ["yyyy-MM-dd'T'HH:mm:ssK", "yyyy-MM-dd'T'HH-mm-ssK", "yyyy-MM-dd HH:mm:ss", "yyyy-MM-dd'T'HH:mm:ss.FFFFFFFK"];
+
+    public override DateTimeOffset? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+    {
+        if (reader.TokenType == JsonTokenType.String)
+        {
+            return DateTimeOffset.TryParseExact(reader.GetString(), Forms, CultureInfo.InvariantCulture,
+                DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var time) ? time : null;
+        }
+
+        reader.Skip();
+        return null;
+    }
+
+    public override void Write(Utf8JsonWriter writer, DateTimeOffset? value, JsonSerializerOptions options) => writer.WriteStringValue(value?.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture));
+}

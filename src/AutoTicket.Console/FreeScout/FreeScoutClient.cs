@@ -1,0 +1,253 @@
+using System.Globalization;
+using System.Net;
+using System.Text.Json;
+using Microsoft.Extensions.Options;
+using Polly.CircuitBreaker;
+using Polly.Timeout;
+
+namespace AutoTicket.FreeScout;
+
+/// <summary>FreeScout's REST API as far as the console needs it. Never throws for what FreeScout or the network does: a failure
+/// is a value, a WARNING and a state of <see cref="FreeScoutHealth"/>.</summary>
+internal sealed partial class FreeScoutClient(
+    IHttpClientFactory http,
+    IOptions<FreeScoutOptions> options,
+    FreeScoutHealth health,
+    TimeProvider clock,
+    ILogger<FreeScoutClient> logger)
+{
+    public const string HttpName = "freescout";
+    private const int PageSize = 100;
+    private const int MostPages = 100;
+
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { AllowDuplicateProperties = true };
+
+    private sealed record Reply(int Status, bool IsJson, ReadOnlyMemory<byte> Body, string? ResourceId, TimeSpan? RetryAfter);
+
+    /// <summary>Files a conversation in the operations mailbox. Never posted twice by itself: a failure with
+    /// <see cref="FreeScoutFailure.MayHaveCreated"/> must be looked up by the marker before anybody posts again.</summary>
+    /// <param name="maySend">Asked at the last moment before the body is sent.</param>
+    public async Task<FreeScoutAnswer<Conversation>> CreateAsync(ConversationDraft draft, Func<bool> maySend, CancellationToken cancellationToken)
+    {
+        // `imported` silences all mail, to agents too: the operators hear of it by Slack. `status` is given because the default
+        // would make it pending in some forms, and a customer's thread because FreeScout does not count notes.
+        var answer = await SendAsync(HttpMethod.Post, "conversations", new
+        {
+            type = "email",
+            mailboxId = options.Value.MailboxId,
+            subject = draft.Subject,
+            customer = options.Value.Missing().Any() ? null : new { email = options.Value.Customer, firstName = "Ops", lastName = "Console" },
+            threads = new[] { new { type = "customer", text = draft.Html } },
+            imported = true,
+            status = "active",
+        }, maySend, cancellationToken);
+        if (answer.Failure is { } failure)
+        {
+            return failure;
+        }
+
+        var reply = answer.Value!;
+        var body = Parse<Conversation>(reply);
+        if (reply.Status is 200 or 201 && (long.TryParse(reply.ResourceId, NumberStyles.None, CultureInfo.InvariantCulture, out var id) ? id : body?.Id) is > 0 and { } made)
+        {
+            // Newer versions send the conversation along; only its number is of use, and only if it is about this one.
+            return (body?.Id == made ? body! : new Conversation()) with { Id = made };
+        }
+
+        return Fail(FreeScoutFailureKind.BadAnswer, $"FreeScout answered {reply.Status} without saying which ticket it made.", "POST", "conversations");
+    }
+
+    /// <summary>A conversation by its id. No value and no failure: it is gone for good.</summary>
+    public async Task<FreeScoutAnswer<Conversation?>> FindAsync(long id, CancellationToken cancellationToken)
+    {
+        var answer = await SendAsync(HttpMethod.Get, $"conversations/{id}?embed=tags", null, null, cancellationToken, acceptNotFound: true);
+        if (answer.Failure is { } failure)
+        {
+            return failure;
+        }
+
+        if (answer.Value!.Status == 404)
+        {
+            // With the API module switched off every path is a 404: only an API that answers can say that a ticket is gone.
+            var probe = await SendAsync(HttpMethod.Get, "mailboxes?pageSize=1", null, null, cancellationToken);
+            return probe.Failure is { } off ? off : new FreeScoutAnswer<Conversation?>(null, null);
+        }
+
+        return Parse<Conversation>(answer.Value) is { Id: > 0 } conversation && conversation.Id == id
+            ? conversation
+            : Fail(FreeScoutFailureKind.BadAnswer, "FreeScout's answer is not the conversation that was asked for.", "GET", $"conversations/{id}");
+    }
+
+    /// <summary>Every conversation, in whichever mailbox and of whichever status, whose subject holds <paramref name="marker"/>, oldest first.</summary>
+    public async Task<FreeScoutAnswer<List<Conversation>>> FindByMarkerAsync(string marker, CancellationToken cancellationToken)
+    {
+        // All statuses are named because the default differs between versions; the state, because without it deleted ones come too.
+        var answer = await ListAsync($"conversations?state=published&status=active,pending,closed,spam&subject={Uri.EscapeDataString(marker)}&embed=tags", cancellationToken);
+        return answer.Failure is { } failure
+            ? failure
+            : answer.Value!.Where(conversation => conversation.Subject?.Contains(marker, StringComparison.OrdinalIgnoreCase) == true).OrderBy(conversation => conversation.Id).ToList();
+    }
+
+    /// <summary>The operations mailbox's conversations with one tag.</summary>
+    /// <param name="updatedSince">Only those changed since then, of all statuses; null: all open ones.</param>
+    public Task<FreeScoutAnswer<List<Conversation>>> ListTaggedAsync(string tag, DateTimeOffset? updatedSince, CancellationToken cancellationToken)
+    {
+        var status = updatedSince is null ? "active,pending" : "active,pending,closed,spam";
+        var since = updatedSince is null ? "" : $"&updatedSince={updatedSince:yyyy-MM-dd'T'HH:mm:ss'Z'}";
+        return ListAsync($"conversations?mailboxId={options.Value.MailboxId}&status={status}&state=published&tag={Uri.EscapeDataString(tag)}{since}&embed=tags&sortField=createdAt&sortOrder=asc", cancellationToken);
+    }
+
+    /// <summary>Adds tags and keeps those that are there: FreeScout's call replaces the whole list.</summary>
+    /// <returns>Null when done.</returns>
+    public async Task<FreeScoutFailure?> AddTagsAsync(long id, IReadOnlyList<string> tags, CancellationToken cancellationToken)
+    {
+        var found = await FindAsync(id, cancellationToken);
+        if (found.Failure is not null || found.Value is null)
+        {
+            // Gone: there is nothing left to tag.
+            return found.Failure;
+        }
+
+        var merged = found.Value.Tags.Union(tags, StringComparer.OrdinalIgnoreCase).ToList();
+        return merged.Count == found.Value.Tags.Count
+            ? null
+            : (await SendAsync(HttpMethod.Put, $"conversations/{id}/tags", new { tags = merged }, null, cancellationToken)).Failure;
+    }
+
+    private async Task<FreeScoutAnswer<List<Conversation>>> ListAsync(string path, CancellationToken cancellationToken)
+    {
+        var all = new List<Conversation>();
+        for (var number = 1; number <= MostPages; number++)
+        {
+            var answer = await SendAsync(HttpMethod.Get, $"{path}&page={number}&pageSize={PageSize}", null, null, cancellationToken);
+            if (answer.Failure is { } failure)
+            {
+                return failure;
+            }
+
+            if (Parse<ListPage>(answer.Value!) is not { Page: not null } page)
+            {
+                return Fail(FreeScoutFailureKind.BadAnswer, "FreeScout's answer is not a list of conversations.", "GET", "conversations");
+            }
+
+            var found = page.Embeds.List("conversations").Select(Parse).OfType<Conversation>().ToList();
+            all.AddRange(found);
+            if (found.Count == 0 || number >= page.Page.TotalPages)
+            {
+                break;
+            }
+        }
+
+        return all;
+    }
+
+    private async Task<FreeScoutAnswer<Reply>> SendAsync(
+        HttpMethod method, string path, object? body, Func<bool>? maySend, CancellationToken cancellationToken, bool acceptNotFound = false)
+    {
+        var name = path.Split('?')[0];
+        if (options.Value.Missing().ToList() is { Count: > 0 } missing)
+        {
+            return Fail(FreeScoutFailureKind.NotConfigured, $"Filing is not set up: {string.Join(" and ", missing)} not set.", method.Method, name, wasSent: false);
+        }
+
+        if (health.HoldUntil is var until && until > clock.GetUtcNow())
+        {
+            return Fail(FreeScoutFailureKind.RateLimited, $"FreeScout asked for a pause until {until:HH:mm:ss} UTC.", method.Method, name, wasSent: false, until - clock.GetUtcNow());
+        }
+
+        using var content = body is null ? null : new TrackedContent(JsonSerializer.SerializeToUtf8Bytes(body, Json), maySend ?? (static () => true));
+        using var request = new HttpRequestMessage(method, $"{options.Value.WebUrl}/api/{path}") { Content = content };
+        request.Headers.Add("X-FreeScout-API-Key", options.Value.ApiKey!.Trim());
+        request.Headers.Authorization = new("Bearer", options.Value.ApiKey!.Trim());
+        request.Headers.Accept.ParseAdd("application/json");
+        try
+        {
+            using var client = http.CreateClient(HttpName);
+            using var response = await client.SendAsync(request, HttpCompletionOption.ResponseContentRead, cancellationToken);
+            var reply = new Reply(
+                (int)response.StatusCode,
+                response.Content.Headers.ContentType?.MediaType?.Contains("json", StringComparison.OrdinalIgnoreCase) == true,
+                await response.Content.ReadAsByteArrayAsync(cancellationToken),
+                response.Headers.TryGetValues("Resource-ID", out var ids) ? ids.FirstOrDefault() : response.Headers.Location?.OriginalString.TrimEnd('/').Split('/')[^1],
+                response.Headers.RetryAfter is { } wait ? wait.Delta ?? wait.Date - clock.GetUtcNow() : null);
+            if (FreeScoutRefusals.Read(reply.Status, reply.IsJson, reply.Body, reply.RetryAfter, method) is { } refusal && !(acceptNotFound && reply is { Status: 404, IsJson: true }))
+            {
+                return Fail(refusal, method.Method, name);
+            }
+
+            health.Succeeded();
+            return reply;
+        }
+        catch (TrackedContent.TooLateException)
+        {
+            return Fail(FreeScoutFailureKind.TimedOut, "There was no time left to send it to FreeScout.", method.Method, name, wasSent: false);
+        }
+        catch (BrokenCircuitException)
+        {
+            return Fail(FreeScoutFailureKind.CircuitOpen, $"FreeScout can't be reached: {health.Failure?.Message ?? "it failed several times just now."}", method.Method, name, wasSent: false);
+        }
+        catch (Exception exception) when (exception is TimeoutRejectedException or OperationCanceledException)
+        {
+            return Fail(FreeScoutFailureKind.TimedOut, "FreeScout did not answer in time.", method.Method, name, content?.WasSent ?? true);
+        }
+        catch (OversizedAnswerException oversized)
+        {
+            return Fail(FreeScoutFailureKind.BadAnswer, $"FreeScout's answer is {oversized.Message}: that is not its API.", method.Method, name);
+        }
+        catch (Exception exception) when (exception is HttpRequestException or IOException)
+        {
+            return content?.WasSent ?? true
+                ? Fail(exception is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError }
+                    ? FreeScoutFailureKind.Unreachable : FreeScoutFailureKind.Broken, $"FreeScout can't be reached: {Reason(exception)}", method.Method, name)
+                : Fail(FreeScoutFailureKind.Unreachable, $"FreeScout can't be reached: {Reason(exception)}", method.Method, name, wasSent: false);
+        }
+    }
+
+    private static T? Parse<T>(Reply reply) where T : class
+    {
+        try
+        {
+            return reply.IsJson && reply.Body.Length > 0 ? JsonSerializer.Deserialize<T>(reply.Body.Span, Json) : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>One row of a list; one that can't be read is left out, not the whole list with it.</summary>
+    private static Conversation? Parse(JsonElement row)
+    {
+        try
+        {
+            return row.Deserialize<Conversation>(Json);
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    private static string Reason(Exception exception) => exception.GetBaseException().Message is { Length: > 120 } message ? message[..120] : exception.GetBaseException().Message;
+
+    private FreeScoutFailure Fail(FreeScoutFailureKind kind, string message, string method, string path, bool wasSent = true, TimeSpan? retryAfter = null) =>
+        Fail(new FreeScoutFailure(kind, message, wasSent, retryAfter), method, path);
+
+    private FreeScoutFailure Fail(FreeScoutFailure failure, string method, string path)
+    {
+        // What we held back ourselves is not news of FreeScout.
+        if (failure.Kind is not FreeScoutFailureKind.CircuitOpen && !(failure is { Kind: FreeScoutFailureKind.RateLimited, WasSent: false }))
+        {
+            health.Failed(failure);
+        }
+
+        Log.Degraded(logger, failure.Kind, method, path, failure.Message);
+        return failure;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Warning, "freescout degraded cause={Cause} call={Method} /api/{Path}: {Message}")]
+        public static partial void Degraded(ILogger logger, FreeScoutFailureKind cause, string method, string path, string message);
+    }
+}

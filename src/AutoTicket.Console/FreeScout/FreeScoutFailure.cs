@@ -1,0 +1,49 @@
+namespace AutoTicket.FreeScout;
+
+/// <summary>Why FreeScout could not do its part. Each kind asks for another action of the operator (failure mode 2 of the runbook).</summary>
+internal enum FreeScoutFailureKind
+{
+    NotConfigured,
+    /// <summary>401: the key is invalid or revoked.</summary>
+    KeyRejected,
+    /// <summary>403: the key lacks the scope.</summary>
+    ScopeMissing,
+    MailboxMissing,
+    /// <summary>The API &amp; Webhooks module does not answer: switched off, or its licence check failed.</summary>
+    ApiOff,
+    /// <summary>400, 422 and other refusals of what was asked.</summary>
+    Refused,
+    RateLimited,
+    TimedOut,
+    /// <summary>Nothing was sent: refused connection, unknown host, TLS.</summary>
+    Unreachable,
+    /// <summary>The connection broke after something was sent.</summary>
+    Broken,
+    ServerError,
+    /// <summary>An answer that is not FreeScout's: a login page, torn or wrong JSON, more than we read.</summary>
+    BadAnswer,
+    /// <summary>Too many failures just now: the next call is let through in a moment.</summary>
+    CircuitOpen,
+}
+
+/// <param name="Message">For the operator: one line, what happened and what to do; never a secret, never a raw body.</param>
+/// <param name="WasSent">FreeScout may have received the request, so it may have done it.</param>
+/// <param name="RetryAfter">How long FreeScout, or the proxy before it, asks us to wait.</param>
+internal sealed record FreeScoutFailure(FreeScoutFailureKind Kind, string Message, bool WasSent, TimeSpan? RetryAfter = null)
+{
+    /// <summary>The outcome of a POST is unknown: it may or may not have made a ticket.</summary>
+    public bool MayHaveCreated => WasSent && Kind is FreeScoutFailureKind.TimedOut or FreeScoutFailureKind.Broken
+        or FreeScoutFailureKind.ServerError or FreeScoutFailureKind.BadAnswer;
+
+    /// <summary>Trying again by itself won't help: a person must change the key, the scope or the mailbox.</summary>
+    public bool NeedsPerson => Kind is FreeScoutFailureKind.NotConfigured or FreeScoutFailureKind.KeyRejected
+        or FreeScoutFailureKind.ScopeMissing or FreeScoutFailureKind.MailboxMissing or FreeScoutFailureKind.ApiOff;
+}
+
+/// <summary>What a call came to: a value, or a failure.</summary>
+internal readonly record struct FreeScoutAnswer<T>(T? Value, FreeScoutFailure? Failure)
+{
+    public static implicit operator FreeScoutAnswer<T>(T value) => new(value, null);
+
+    public static implicit operator FreeScoutAnswer<T>(FreeScoutFailure failure) => new(default, failure);
+}

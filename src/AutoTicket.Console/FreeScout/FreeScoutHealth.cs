@@ -1,0 +1,63 @@
+namespace AutoTicket.FreeScout;
+
+/// <summary>Whether FreeScout did its part when it was last asked, for all who show it or decide by it.</summary>
+internal sealed class FreeScoutHealth(TimeProvider clock)
+{
+    /// <summary>The longest we let a Retry-After keep us away.</summary>
+    public static readonly TimeSpan LongestHold = TimeSpan.FromSeconds(60);
+
+    private readonly Lock _lock = new();
+
+    /// <summary>Raised when it goes down, comes back or fails in another way. Handlers must return at once and never throw.</summary>
+    public event Action? Changed;
+
+    /// <summary>What the last call failed with; null while FreeScout works, or before it was first asked.</summary>
+    public FreeScoutFailure? Failure { get; private set; }
+
+    /// <summary>Since when it has been failing; null while it works.</summary>
+    public DateTimeOffset? FailingSince { get; private set; }
+
+    /// <summary>FreeScout asked to be left alone until then.</summary>
+    public DateTimeOffset HoldUntil { get; private set; } = DateTimeOffset.MinValue;
+
+    public void Succeeded() => Set(null);
+
+    public void Failed(FreeScoutFailure failure)
+    {
+        if (failure.Kind == FreeScoutFailureKind.RateLimited)
+        {
+            HoldFor(failure.RetryAfter ?? TimeSpan.FromSeconds(5));
+        }
+
+        // A refusal of one request says nothing of FreeScout's health.
+        if (failure.Kind != FreeScoutFailureKind.Refused)
+        {
+            Set(failure);
+        }
+    }
+
+    private void HoldFor(TimeSpan time)
+    {
+        lock (_lock)
+        {
+            var until = clock.GetUtcNow() + (time > LongestHold ? LongestHold : time);
+            HoldUntil = until > HoldUntil ? until : HoldUntil;
+        }
+    }
+
+    private void Set(FreeScoutFailure? failure)
+    {
+        bool changed;
+        lock (_lock)
+        {
+            changed = Failure?.Kind != failure?.Kind;
+            Failure = failure;
+            FailingSince = failure is null ? null : FailingSince ?? clock.GetUtcNow();
+        }
+
+        if (changed)
+        {
+            Changed?.Invoke();
+        }
+    }
+}

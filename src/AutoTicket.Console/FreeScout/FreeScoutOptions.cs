@@ -1,0 +1,91 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace AutoTicket.FreeScout;
+
+/// <summary>Where and how tickets are filed: the variables <c>FREESCOUT_*</c>. Absence is allowed and shown; nonsense stops the start.</summary>
+internal sealed class FreeScoutOptions : IValidatableObject
+{
+    /// <summary><c>FREESCOUT_BASE_URL</c>: FreeScout's own address, with its subdirectory if it has one, without <c>/api</c>.</summary>
+    public string? BaseUrl { get; set; }
+
+    /// <summary><c>FREESCOUT_API_KEY</c>.</summary>
+    public string? ApiKey { get; set; }
+
+    /// <summary><c>FREESCOUT_OPERATIONS_MAILBOX_ID</c>, as it was given.</summary>
+    public string? OperationsMailboxId { get; set; }
+
+    /// <summary><c>FREESCOUT_CUSTOMER_EMAIL</c>: one technical customer for all tickets.</summary>
+    public string? CustomerEmail { get; set; }
+
+    /// <summary>The longest that one call may take.</summary>
+    public TimeSpan CallTimeout { get; set; } = TimeSpan.FromSeconds(3.5);
+
+    /// <summary>Pause before a GET is tried again.</summary>
+    public TimeSpan RetryDelay { get; set; } = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>How long the circuit stays open before one call is let through to try.</summary>
+    public TimeSpan BreakDuration { get; set; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>The web address without a slash at its end; what tickets link to.</summary>
+    public string? WebUrl
+    {
+        get
+        {
+            var url = BaseUrl?.Trim().TrimEnd('/');
+            return url?.EndsWith("/api", StringComparison.OrdinalIgnoreCase) == true ? url[..^4] : string.IsNullOrEmpty(url) ? null : url;
+        }
+    }
+
+    public long? MailboxId => long.TryParse(OperationsMailboxId?.Trim(), out var id) ? id : null;
+
+    public string TicketUrl(long conversationId) => $"{WebUrl}/conversation/{conversationId}";
+
+    /// <summary>The variables that are missing before anything can be filed.</summary>
+    public IEnumerable<string> Missing()
+    {
+        if (WebUrl is null)
+        {
+            yield return "FREESCOUT_BASE_URL";
+        }
+
+        if (string.IsNullOrWhiteSpace(ApiKey))
+        {
+            yield return "FREESCOUT_API_KEY";
+        }
+
+        if (MailboxId is null)
+        {
+            yield return "FREESCOUT_OPERATIONS_MAILBOX_ID";
+        }
+    }
+
+    public string Customer => string.IsNullOrWhiteSpace(CustomerEmail) ? $"ops-console@{new Uri(WebUrl!).Host}" : CustomerEmail.Trim();
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        if (WebUrl is { } url && !(Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && uri.UserInfo.Length == 0 && uri.Query.Length == 0))
+        {
+            yield return new("FREESCOUT_BASE_URL must be an absolute http or https address without user, password or query, as https://tickets.example.org.");
+        }
+
+        if (!string.IsNullOrWhiteSpace(OperationsMailboxId) && MailboxId is not > 0)
+        {
+            yield return new($"FREESCOUT_OPERATIONS_MAILBOX_ID must be the mailbox's number, as 3, but is “{OperationsMailboxId}”.");
+        }
+
+        if (!string.IsNullOrWhiteSpace(ApiKey) && ApiKey.Trim().Any(c => c is < '!' or > '~'))
+        {
+            yield return new("FREESCOUT_API_KEY holds characters that no HTTP header may carry; copy the key again.");
+        }
+
+        if (!string.IsNullOrWhiteSpace(CustomerEmail) && !new EmailAddressAttribute().IsValid(CustomerEmail.Trim()))
+        {
+            yield return new($"FREESCOUT_CUSTOMER_EMAIL must be an e-mail address, but is “{CustomerEmail}”.");
+        }
+
+        if (CallTimeout < TimeSpan.FromMilliseconds(200) || CallTimeout > TimeSpan.FromSeconds(60))
+        {
+            yield return new($"FreeScout__CallTimeout must be between 00:00:00.2 and 00:01:00, but is {CallTimeout}.");
+        }
+    }
+}

@@ -1,0 +1,43 @@
+using Microsoft.Extensions.Http.Resilience;
+using Polly;
+using Polly.Timeout;
+
+namespace AutoTicket.FreeScout;
+
+/// <summary>What stands between us and FreeScout: a GET is tried again, a POST never; too many failures open the circuit for both.</summary>
+internal static class FreeScoutResilience
+{
+    public static void Configure(ResiliencePipelineBuilder<HttpResponseMessage> pipeline, FreeScoutOptions options, TimeProvider clock)
+    {
+        pipeline.TimeProvider = clock;
+        var retry = new HttpRetryStrategyOptions
+        {
+            MaxRetryAttempts = 2,
+            Delay = options.RetryDelay,
+            BackoffType = DelayBackoffType.Exponential,
+            UseJitter = true,
+            // A Retry-After is a hold for all calls, not a pause of this one: see FreeScoutHealth.
+            ShouldRetryAfterHeader = false,
+            ShouldHandle = arguments => ValueTask.FromResult(IsOutage(arguments.Outcome) && arguments.Outcome.Exception is not TimeoutRejectedException),
+        };
+        retry.DisableForUnsafeHttpMethods();
+        pipeline
+            .AddRetry(retry)
+            .AddCircuitBreaker(new HttpCircuitBreakerStrategyOptions
+            {
+                FailureRatio = 0.5,
+                MinimumThroughput = 4,
+                SamplingDuration = TimeSpan.FromSeconds(15),
+                BreakDuration = options.BreakDuration,
+                ShouldHandle = arguments => ValueTask.FromResult(IsOutage(arguments.Outcome)),
+            })
+            .AddTimeout(new HttpTimeoutStrategyOptions { Timeout = options.CallTimeout });
+    }
+
+    private static bool IsOutage(Outcome<HttpResponseMessage> outcome) => outcome switch
+    {
+        { Exception: HttpRequestException or IOException or TimeoutRejectedException } => true,
+        { Result.StatusCode: >= System.Net.HttpStatusCode.InternalServerError or System.Net.HttpStatusCode.RequestTimeout } => true,
+        _ => false,
+    };
+}
