@@ -1,5 +1,37 @@
 using AutoTicket;
+using AutoTicket.Security;
+using Microsoft.Extensions.Options;
 
-var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = ContentRoot.Find() });
-var app = builder.Build();
-await app.RunAsync();
+if (args is ["hash-password"])
+{
+    Console.Error.WriteLine("Type the password and press Enter.");
+    if (Console.ReadLine() is not { Length: >= 12 } password)
+    {
+        Console.Error.WriteLine("The password must be 12 characters or longer. Nothing was printed.");
+        return 1;
+    }
+
+    Console.WriteLine(Login.Hash(password));
+    return 0;
+}
+
+try
+{
+    var migrate = args is ["migrate", ..];
+    var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = migrate ? args[1..] : args, ContentRootPath = ContentRoot.Find() });
+    if (migrate)
+    {
+        return await builder.MigrateAsync();
+    }
+
+    var app = builder.AddAutoTicketing().Build();
+    app.MapAutoTicketing();
+    await app.RunAsync();
+    return Environment.ExitCode;
+}
+catch (Exception mistake) when (mistake is ConfigurationException or OptionsValidationException)
+{
+    // Not an exception to the operator: a sentence that says what to change.
+    Console.Error.WriteLine($"AutoTicket Console can't start: {mistake.Message}");
+    return 1;
+}

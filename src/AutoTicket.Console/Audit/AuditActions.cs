@@ -10,4 +10,7 @@ public static class AuditActions
     public const string FlagChanged = "console.flags.changed";
     public const string SignedIn = "console.auth.signed_in";
     public const string Denied = "console.auth.denied";
+
+    public static readonly IReadOnlyList<string> All =
+        [AlertTicketFiled, InvestigateFiled, InvestigateReused, TicketReconciled, FlagChanged, SignedIn, Denied];
 }

@@ -1,7 +1,14 @@
 namespace AutoTicket.Surfaces;
 
 /// <summary>What one probe saw.</summary>
-public enum ReadingOutcome { Ok, Slow, Failed }
+public enum ReadingOutcome
+{
+    Ok,
+    Slow,
+    Failed,
+    /// <summary>Our own network was lost, so it says nothing of the surface.</summary>
+    Blind,
+}
 
 /// <summary>One probe of one surface, and what we said about the surface after it. A row of <c>surface_readings</c>.</summary>
 public sealed record SurfaceReading

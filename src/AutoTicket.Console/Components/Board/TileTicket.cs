@@ -9,6 +9,11 @@ namespace AutoTicket.Components.Board;
 /// <param name="IsUnconfirmed">FreeScout's answer to the filing was lost: the ticket may exist, and is being looked for.</param>
 public sealed record TileTicket(TicketLink? Link, bool IsRecovered = false, bool IsUnconfirmed = false)
 {
-    public static TileTicket Of(OpenTicket ticket, SurfaceStatus status) =>
-        new(new TicketLink(ticket.Id, ticket.Number, ticket.Url, ticket.OpenedAt), IsRecovered: status is SurfaceStatus.Operational);
+    /// <summary>Null when there is nothing to say of a ticket.</summary>
+    public static TileTicket? Of(SurfaceTicket known, SurfaceStatus status) => known switch
+    {
+        { Ticket: { } ticket } => new(new TicketLink(ticket.Id, ticket.Number, ticket.Url, ticket.OpenedAt), IsRecovered: status is SurfaceStatus.Operational, known.IsUnconfirmed),
+        { IsUnconfirmed: true } => new(null, IsUnconfirmed: true),
+        _ => null,
+    };
 }

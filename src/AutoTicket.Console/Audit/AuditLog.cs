@@ -1,0 +1,52 @@
+using System.Globalization;
+using AutoTicket.Data;
+using Microsoft.EntityFrameworkCore;
+
+namespace AutoTicket.Audit;
+
+/// <summary>What to show of the audit log.</summary>
+/// <param name="Before">Only entries older than this id: the page after the one that ended there.</param>
+public sealed record AuditQuery(string? Action = null, string? Actor = null, DateTimeOffset? From = null, DateTimeOffset? To = null, long? Before = null);
+
+/// <summary>Reads the audit log, newest first.</summary>
+internal sealed class AuditLog(IDbContextFactory<AutoTicketDbContext> contexts)
+{
+    public async Task<IReadOnlyList<AuditEntry>> ReadAsync(AuditQuery query, int count, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        return await Matching(db, query).Take(count).ToListAsync(cancellationToken);
+    }
+
+    public async Task<IReadOnlyList<string>> ActorsAsync(CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        return await db.AuditLog.Select(entry => entry.Actor).Distinct().OrderBy(actor => actor).Take(200).ToListAsync(cancellationToken);
+    }
+
+    /// <summary>Writes all matching entries as CSV, without holding them in memory.</summary>
+    public async Task WriteCsvAsync(AuditQuery query, TextWriter writer, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        await writer.WriteAsync("id,created_at,action,actor,payload\r\n");
+        await foreach (var entry in Matching(db, query).AsAsyncEnumerable().WithCancellation(cancellationToken))
+        {
+            var time = entry.CreatedAt.UtcDateTime.ToString("O", CultureInfo.InvariantCulture);
+            await writer.WriteAsync($"{entry.Id},{time},{Cell(entry.Action)},{Cell(entry.Actor)},{Cell(entry.Payload)}\r\n");
+        }
+    }
+
+    private static IQueryable<AuditEntry> Matching(AutoTicketDbContext db, AuditQuery query)
+    {
+        var entries = db.AuditLog.AsNoTracking();
+        entries = query.Action is { Length: > 0 } action ? entries.Where(entry => entry.Action == action) : entries;
+        entries = query.Actor is { Length: > 0 } actor ? entries.Where(entry => entry.Actor == actor) : entries;
+        entries = query.From is { } from ? entries.Where(entry => entry.CreatedAt >= from) : entries;
+        entries = query.To is { } to ? entries.Where(entry => entry.CreatedAt <= to) : entries;
+        entries = query.Before is { } before ? entries.Where(entry => entry.Id < before) : entries;
+        return entries.OrderByDescending(entry => entry.Id);
+    }
+
+    /// <summary>Quoted; and what a spreadsheet would take for a formula is marked as text.</summary>
+    private static string Cell(string text) =>
+        $"\"{(text.Length > 0 && text[0] is '=' or '+' or '-' or '@' or '\t' or '\r' ? "'" : "")}{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
+}

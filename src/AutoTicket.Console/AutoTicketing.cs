@@ -1,0 +1,351 @@
+using System.Net;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using System.Threading.RateLimiting;
+using AutoTicket.Audit;
+using AutoTicket.Components;
+using AutoTicket.Data;
+using AutoTicket.Flags;
+using AutoTicket.FreeScout;
+using AutoTicket.Logs;
+using AutoTicket.Sandbox;
+using AutoTicket.Security;
+using AutoTicket.Surfaces;
+using AutoTicket.Tickets;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.DataProtection;
+using Microsoft.AspNetCore.HttpOverrides;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Diagnostics;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Http.Resilience;
+using Microsoft.Extensions.Options;
+using Microsoft.FeatureManagement;
+using MudBlazor.Services;
+using Polly;
+
+namespace AutoTicket;
+
+/// <summary>All wiring of the console, a short block a folder. A host needs these two calls and nothing else.</summary>
+public static class AutoTicketing
+{
+    /// <exception cref="ConfigurationException">A setting can't be used.</exception>
+    public static WebApplicationBuilder AddAutoTicketing(this WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        builder.AddSandbox();
+        builder.Listen();
+        builder.AddLogs();
+        builder.AddData();
+        builder.AddSurfaces();
+        builder.AddFlags();
+        builder.AddFreeScout();
+
+        services.AddOptions<TicketingOptions>().BindConfiguration("Ticketing").ValidateDataAnnotations().ValidateOnStart();
+        services.AddSingleton<ConsoleAddress>();
+        services.AddSingleton<TicketClaims>();
+        services.AddSingleton<TicketingService>();
+        services.AddSingleton<Investigator>();
+        services.AddHosted<OpenTickets>().AddHosted<TicketSync>().AddHosted<Reconciler>();
+
+        services.AddSingleton<AuditLog>();
+        builder.AddSignIn();
+
+        services.AddMudServices();
+        services.AddRazorComponents().AddInteractiveServerComponents();
+        services.AddCascadingAuthenticationState();
+        services.AddCascadingValue("SandboxUrl", provider => provider.GetRequiredService<SandboxNotice>().Url?.AbsoluteUri);
+        services.AddProblemDetails();
+        services.AddOpenApi();
+        services.ConfigureHttpJsonOptions(json =>
+        {
+            json.SerializerOptions.PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower;
+            json.SerializerOptions.Converters.Add(new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false));
+        });
+        return builder;
+    }
+
+    /// <summary>The verb <c>migrate</c>: brings the schema up to date and ends.</summary>
+    /// <returns>The process's exit code.</returns>
+    public static async Task<int> MigrateAsync(this WebApplicationBuilder builder)
+    {
+        builder.AddLogs();
+        builder.AddData();
+        await using var app = builder.Build();
+        return await Migrations.RunAsync(app.Services.GetRequiredService<IDbContextFactory<AutoTicketDbContext>>(), app.Logger);
+    }
+
+    public static WebApplication MapAutoTicketing(this WebApplication app)
+    {
+        app.UseForwardedHeaders();
+        app.UseExceptionHandler();
+        app.UseStatusCodePages();
+        app.UseSafeHeaders();
+        app.UseDatabaseGate();
+        app.UseAuthentication();
+        app.UseAuthorization();
+        app.UseRateLimiter();
+        app.UseAntiforgery();
+
+        app.MapStaticAssets().AllowAnonymous();
+        app.MapRazorComponents<App>().AddInteractiveServerRenderMode();
+        app.MapGet("/", () => Results.LocalRedirect("/console/status")).ExcludeFromDescription();
+        app.MapGet("/console", () => Results.LocalRedirect("/console/status")).ExcludeFromDescription();
+        app.MapLogin();
+        app.MapStatus();
+        app.MapTickets();
+        app.MapFlags();
+        app.MapAudit();
+        app.MapOpenApi();
+        app.MapGet("/healthz/live", () => "live").AllowAnonymous().ExcludeFromDescription();
+        app.MapGet("/healthz/ready", (DatabaseGate gate) => gate.Problem is { } problem ? Results.Problem(title: problem, statusCode: 503) : Results.Ok("ready")).AllowAnonymous().ExcludeFromDescription();
+        return app;
+    }
+
+    /// <summary>The sandbox stands in for what is not configured; what the user configured stays.</summary>
+    private static void AddSandbox(this WebApplicationBuilder builder)
+    {
+        var configuration = builder.Configuration;
+        if (!configuration.GetValue("Sandbox:Enabled", builder.Environment.IsDevelopment()))
+        {
+            builder.Services.AddSingleton(new SandboxNotice(null));
+            return;
+        }
+
+        if (builder.Environment.IsProduction())
+        {
+            throw new ConfigurationException("Sandbox__Enabled is on, but the sandbox's stand-ins must not run in Production: remove the variable.");
+        }
+
+        var sandbox = SandboxServer.StartAsync(new SandboxSettings
+        {
+            Port = configuration.GetValue("Sandbox:Port", 5081),
+            StatePath = configuration["Sandbox:StatePath"] is { } path ? path.Length > 0 ? path : null : "autoticket.sandbox.json",
+        }).GetAwaiter().GetResult();
+        builder.Services.AddSingleton(_ => sandbox);
+        builder.Services.AddSingleton(new SandboxNotice(sandbox.Url));
+        // Before the environment, so that whatever is set there wins.
+        var before = configuration.Sources.ToList().FindLastIndex(source => source is Microsoft.Extensions.Configuration.Json.JsonConfigurationSource) + 1;
+        configuration.Sources.Insert(before, new Microsoft.Extensions.Configuration.Memory.MemoryConfigurationSource
+        {
+            InitialData = sandbox.ConsoleSettings(
+                freeScout: string.IsNullOrEmpty(configuration["FREESCOUT_BASE_URL"]),
+                slack: string.IsNullOrEmpty(configuration["SLACK_BOT_TOKEN"]),
+                surfaces: !configuration.GetSection("Surfaces").GetChildren().Any()),
+        });
+    }
+
+    private static void Listen(this WebApplicationBuilder builder)
+    {
+        if (builder.Configuration["PORT"] is { Length: > 0 } port)
+        {
+            builder.WebHost.UseUrls(ushort.TryParse(port, out var number) && number > 0
+                ? $"http://0.0.0.0:{number}"
+                : throw new ConfigurationException($"PORT must be a port number, but is “{port}”."));
+        }
+        else if (string.IsNullOrEmpty(builder.Configuration["urls"]) && string.IsNullOrEmpty(builder.Configuration["http_ports"]))
+        {
+            builder.WebHost.UseUrls("http://127.0.0.1:5080");
+        }
+
+        builder.WebHost.UseStaticWebAssets();
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = 4 * 1024 * 1024;
+        });
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(20));
+        builder.Services.Configure<ForwardedHeadersOptions>(forwarded =>
+        {
+            forwarded.ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto;
+            if (builder.Configuration["DYNO"] is { Length: > 0 })
+            {
+                // Heroku's router is the only way in, from addresses that are not known beforehand.
+                forwarded.KnownIPNetworks.Clear();
+                forwarded.KnownProxies.Clear();
+            }
+        });
+    }
+
+    private static void AddLogs(this WebApplicationBuilder builder)
+    {
+        builder.Logging.ClearProviders();
+        builder.Logging.AddConsole(console => console.FormatterName = LineFormatter.FormatterName);
+        builder.Logging.AddConsoleFormatter<LineFormatter, Microsoft.Extensions.Logging.Console.ConsoleFormatterOptions>();
+        // What these tell of an outage, our own lines tell better; their ERROR would call somebody for it.
+        builder.Logging.AddFilter("Microsoft.EntityFrameworkCore", LogLevel.Warning);
+        builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
+        builder.Logging.AddFilter("System.Net.Http.HttpClient", LogLevel.Warning);
+        builder.Logging.AddFilter("Polly", LogLevel.None);
+        builder.Logging.AddFilter("Microsoft.FeatureManagement", LogLevel.Warning);
+    }
+
+    private static void AddData(this WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        var url = builder.Configuration["DATABASE_URL"];
+        services.AddSingleton(new DatabaseClock(TimeProvider.System));
+        services.TryAddSingleton<TimeProvider>(provider => provider.GetRequiredService<DatabaseClock>());
+        if (!string.IsNullOrWhiteSpace(url))
+        {
+            var connection = DatabaseUrl.ToConnectionString(url.Trim());
+            services.AddPooledDbContextFactory<PostgresDbContext>(db => Common(db.UseNpgsql(connection)));
+            services.AddSingleton<IDbContextFactory<AutoTicketDbContext>, DbContextFactory<PostgresDbContext>>();
+            services.AddSingleton<DatabaseSignals>(provider => new PostgresSignals(connection, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<DatabaseSignals>>()));
+        }
+        else if (builder.Configuration["DYNO"] is { Length: > 0 })
+        {
+            throw new ConfigurationException("DATABASE_URL is not set, and on a dyno the embedded database would be wiped at every restart. Attach Heroku Postgres, which sets it.");
+        }
+        else
+        {
+            var path = Path.GetFullPath(builder.Configuration["AUTOTICKET_SQLITE_PATH"] is { Length: > 0 } file ? file : "autoticket.db");
+            var connection = new Microsoft.Data.Sqlite.SqliteConnectionStringBuilder { DataSource = path, DefaultTimeout = 5 }.ConnectionString;
+            services.AddPooledDbContextFactory<SqliteDbContext>(db => Common(db.UseSqlite(connection)));
+            services.AddSingleton<IDbContextFactory<AutoTicketDbContext>, DbContextFactory<SqliteDbContext>>();
+            services.AddSingleton<DatabaseSignals>(provider => new SqliteSignals(connection, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<DatabaseSignals>>()));
+        }
+
+        services.AddHosted<DatabaseGate>();
+        services.AddHostedService(provider => provider.GetRequiredService<DatabaseSignals>());
+        services.AddScoped(provider => provider.GetRequiredService<IDbContextFactory<AutoTicketDbContext>>().CreateDbContext());
+        services.AddDataProtection().SetApplicationName("AutoTicket.Console").PersistKeysToDbContext<AutoTicketDbContext>();
+
+        static void Common(DbContextOptionsBuilder db) => db.UseSnakeCaseNamingConvention().ConfigureWarnings(warnings => warnings.Log(
+            (RelationalEventId.CommandError, LogLevel.Debug),
+            (RelationalEventId.ConnectionError, LogLevel.Debug),
+            (CoreEventId.SaveChangesFailed, LogLevel.Debug),
+            (CoreEventId.QueryIterationFailed, LogLevel.Debug)));
+    }
+
+    private static void AddSurfaces(this WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddOptions<StatusOptions>().BindConfiguration("Status").ValidateDataAnnotations().ValidateOnStart();
+        services.AddSingleton(provider => SurfaceList.Read(builder.Configuration, provider.GetRequiredService<IOptions<StatusOptions>>().Value));
+        services.AddSingleton<SurfaceProbe>();
+        services.AddSingleton<StatusBoard>();
+        services.AddSingleton<SurfaceHistory>();
+        services.AddHosted<StatusPoller>();
+    }
+
+    private static void AddFlags(this WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddSingleton(provider => FlagEnvironment.Read(builder.Configuration, defaultOn: provider.GetRequiredService<SandboxNotice>().Url is not null));
+        services.AddSingleton<FlagTable>();
+        services.AddHosted<FlagStore>();
+        // Before AddFeatureManagement, which would otherwise read flags from the configuration.
+        services.AddSingleton<IFeatureDefinitionProvider>(provider => provider.GetRequiredService<FlagStore>());
+        services.AddFeatureManagement();
+    }
+
+    private static void AddFreeScout(this WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddOptions<FreeScoutOptions>().BindConfiguration("FreeScout").Configure<IConfiguration>((options, configuration) =>
+        {
+            options.BaseUrl = configuration["FREESCOUT_BASE_URL"];
+            options.ApiKey = configuration["FREESCOUT_API_KEY"];
+            options.OperationsMailboxId = configuration["FREESCOUT_OPERATIONS_MAILBOX_ID"];
+            options.CustomerEmail = configuration["FREESCOUT_CUSTOMER_EMAIL"];
+        }).ValidateDataAnnotations().ValidateOnStart();
+        services.AddSingleton<FreeScoutHealth>();
+        services.AddSingleton<FreeScoutClient>();
+        services.AddTransient<AnswerReader>();
+        services.AddHttpClient(FreeScoutClient.HttpName, client => client.Timeout = Timeout.InfiniteTimeSpan)
+            .UseSocketsHttpHandler((handler, _) =>
+            {
+                handler.AllowAutoRedirect = false;
+                handler.UseCookies = false;
+                handler.PooledConnectionLifetime = TimeSpan.FromMinutes(2);
+                handler.ConnectTimeout = TimeSpan.FromSeconds(3);
+                handler.MaxConnectionsPerServer = 32;
+            })
+            .SetHandlerLifetime(Timeout.InfiniteTimeSpan)
+            .AddResilienceHandler(FreeScoutClient.HttpName, (pipeline, context) => FreeScoutResilience.Configure(
+                pipeline, context.ServiceProvider.GetRequiredService<IOptions<FreeScoutOptions>>().Value, context.ServiceProvider.GetRequiredService<TimeProvider>()));
+        services.AddHttpClient(FreeScoutClient.HttpName).AddHttpMessageHandler<AnswerReader>();
+    }
+
+    private static void AddSignIn(this WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        var hash = builder.Configuration["CONSOLE_OPERATOR_PASSWORD_HASH"];
+        if (!string.IsNullOrEmpty(hash) && !Login.IsHash(hash))
+        {
+            throw new ConfigurationException("CONSOLE_OPERATOR_PASSWORD_HASH is not a hash that the verb `hash-password` printed; run it again and set its last line.");
+        }
+
+        if (string.IsNullOrEmpty(hash) && builder.Environment.IsProduction())
+        {
+            throw new ConfigurationException("Nobody could sign in: set CONSOLE_OPERATOR_PASSWORD_HASH to the last line that the verb `hash-password` prints.");
+        }
+
+        services.Configure<SignInOptions>(options =>
+        {
+            options.OperatorPasswordHash = hash;
+            options.ApiTokens = builder.Configuration["CONSOLE_API_TOKENS"]?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? [];
+        });
+        services.AddAuthentication(Schemes.Any)
+            .AddPolicyScheme(Schemes.Any, null, policy => policy.ForwardDefaultSelector = context =>
+                context.Request.Headers.Authorization.Count > 0 ? Schemes.Token
+                : LoopbackHandler.Applies(context) ? Schemes.Loopback
+                : Schemes.Cookie)
+            .AddScheme<AuthenticationSchemeOptions, TokenHandler>(Schemes.Token, null)
+            .AddScheme<AuthenticationSchemeOptions, LoopbackHandler>(Schemes.Loopback, null)
+            .AddCookie(Schemes.Cookie, cookie =>
+            {
+                cookie.LoginPath = "/login";
+                cookie.Cookie.Name = "autoticket";
+                cookie.Cookie.SameSite = SameSiteMode.Lax;
+                cookie.Cookie.SecurePolicy = builder.Environment.IsProduction() ? CookieSecurePolicy.Always : CookieSecurePolicy.SameAsRequest;
+                cookie.ExpireTimeSpan = TimeSpan.FromHours(12);
+                cookie.Events.OnRedirectToLogin = context => ApiAnswers(context, 401);
+                cookie.Events.OnRedirectToAccessDenied = context => ApiAnswers(context, 403);
+            });
+        services.AddAuthorizationBuilder().SetFallbackPolicy(new AuthorizationPolicyBuilder().RequireAuthenticatedUser().Build());
+        services.AddRateLimiter(limiter =>
+        {
+            limiter.RejectionStatusCode = 429;
+            limiter.AddPolicy(nameof(Login), context => RateLimitPartition.GetFixedWindowLimiter(
+                context.Connection.RemoteIpAddress ?? IPAddress.None, _ => new FixedWindowRateLimiterOptions { PermitLimit = 10, Window = TimeSpan.FromMinutes(1) }));
+        });
+
+        // A page sends people to the sign-in; a program wants to be told.
+        static Task ApiAnswers(Microsoft.AspNetCore.Authentication.RedirectContext<Microsoft.AspNetCore.Authentication.Cookies.CookieAuthenticationOptions> context, int status)
+        {
+            if (context.Request.Path.StartsWithSegments("/console", StringComparison.OrdinalIgnoreCase) || context.Request.Path == "/")
+            {
+                context.Response.Redirect(context.RedirectUri);
+            }
+            else
+            {
+                context.Response.StatusCode = status;
+            }
+
+            return Task.CompletedTask;
+        }
+    }
+
+    /// <summary>Until the database has first answered there is nothing to show and nobody to recognise.</summary>
+    private static void UseDatabaseGate(this WebApplication app) => app.Use(async (context, next) =>
+    {
+        if (app.Services.GetRequiredService<DatabaseGate>().IsOpen || context.Request.Path.StartsWithSegments("/healthz", StringComparison.OrdinalIgnoreCase))
+        {
+            await next(context);
+            return;
+        }
+
+        context.Response.Headers.RetryAfter = "5";
+        await Results.Problem(title: "The console's database can't be reached yet. The console keeps trying; so may you.", statusCode: 503).ExecuteAsync(context);
+    });
+
+    /// <summary>A service that runs, and that others ask.</summary>
+    private static IServiceCollection AddHosted<TService>(this IServiceCollection services) where TService : class, IHostedService =>
+        services.AddSingleton<TService>().AddHostedService(provider => provider.GetRequiredService<TService>());
+}
+
+/// <summary>Where the sandbox's own pages are, for the banner; null when it is off.</summary>
+internal sealed record SandboxNotice(Uri? Url);

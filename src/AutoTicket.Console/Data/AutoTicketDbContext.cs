@@ -1,0 +1,114 @@
+using System.Runtime.CompilerServices;
+using AutoTicket.Audit;
+using AutoTicket.Flags;
+using AutoTicket.Surfaces;
+using AutoTicket.Tickets;
+using Microsoft.AspNetCore.DataProtection.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
+
+namespace AutoTicket.Data;
+
+/// <summary>The console's database. It lives for one method (<see cref="IDbContextFactory{TContext}"/>); what differs between
+/// the databases is in its two heirs and nowhere else.</summary>
+internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContext(options), IDataProtectionKeyContext
+{
+    public DbSet<SurfaceReading> SurfaceReadings => Set<SurfaceReading>();
+    public DbSet<SurfaceHour> SurfaceHours => Set<SurfaceHour>();
+    public DbSet<Ticket> Tickets => Set<Ticket>();
+    public DbSet<OpenConversation> OpenConversations => Set<OpenConversation>();
+    public DbSet<TicketSyncRow> TicketSync => Set<TicketSyncRow>();
+    public DbSet<AuditEntry> AuditLog => Set<AuditEntry>();
+    public DbSet<FlagRow> FeatureFlags => Set<FlagRow>();
+    public DbSet<FlagAckRow> FlagAcks => Set<FlagAckRow>();
+    public DbSet<DataProtectionKey> DataProtectionKeys => Set<DataProtectionKey>();
+
+    /// <summary>Runs <paramref name="update"/> and, when it changed a row, writes <paramref name="audit"/>: both or neither.</summary>
+    /// <returns>Whether a row was changed.</returns>
+    public abstract Task<bool> UpdateWithAuditAsync(FormattableString update, AuditEntry audit, CancellationToken cancellationToken);
+
+    /// <summary>Runs SQL that EF can't express; both databases read it. Times may be given as parameters.</summary>
+    public Task<int> ExecuteAsync(FormattableString sql, CancellationToken cancellationToken) =>
+        Database.ExecuteSqlAsync(WithParameters(sql), cancellationToken);
+
+    /// <inheritdoc cref="ExecuteAsync"/>
+    public Task<List<T>> QueryAsync<T>(FormattableString sql, CancellationToken cancellationToken) =>
+        Database.SqlQuery<T>(WithParameters(sql)).ToListAsync(cancellationToken);
+
+    /// <summary>A parameter of raw SQL as the column holds it: EF converts only what goes through the model.</summary>
+    protected virtual object? ToColumn(object? value) => value;
+
+    protected FormattableString WithParameters(FormattableString sql) =>
+        FormattableStringFactory.Create(sql.Format, [.. sql.GetArguments().Select(ToColumn)]);
+
+    /// <summary>The database's own clock, which all replicas share; null when it has none but this machine's.</summary>
+    public abstract Task<DateTimeOffset?> ReadClockAsync(CancellationToken cancellationToken);
+
+    /// <summary>The database can't be had just now, as opposed to refusing what we asked or who we are.</summary>
+    public abstract bool IsOutage(Exception exception);
+
+    protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder)
+    {
+        configurationBuilder.Properties<TicketState>().HaveConversion<LowerCaseWord<TicketState>>().HaveMaxLength(16);
+        configurationBuilder.Properties<SurfaceStatus>().HaveConversion<LowerCaseWord<SurfaceStatus>>().HaveMaxLength(16);
+        configurationBuilder.Properties<ReadingOutcome>().HaveConversion<LowerCaseWord<ReadingOutcome>>().HaveMaxLength(16);
+        configurationBuilder.Properties<Severity>().HaveConversion<LowerCaseWord<Severity>>().HaveMaxLength(16);
+    }
+
+    protected override void OnModelCreating(ModelBuilder modelBuilder)
+    {
+        modelBuilder.Entity<SurfaceReading>(reading =>
+        {
+            reading.ToTable("surface_readings");
+            reading.HasIndex(r => new { r.SurfaceKey, r.CheckedAt }).IsDescending(false, true);
+            reading.HasIndex(r => r.CheckedAt);
+        });
+        modelBuilder.Entity<SurfaceHour>(hour =>
+        {
+            hour.ToTable("surface_hours");
+            hour.HasKey(h => new { h.SurfaceKey, h.Hour });
+        });
+        modelBuilder.Entity<Ticket>(ticket =>
+        {
+            ticket.ToTable("tickets");
+            ticket.HasIndex(t => t.Marker).IsUnique();
+            // The claim: one filer a key, across processes.
+            ticket.HasIndex(t => t.DedupKey).HasDatabaseName("ix_tickets_claim").IsUnique().HasFilter("state IN ('filing', 'unconfirmed')");
+            ticket.HasIndex(t => new { t.DedupKey, t.PostedAt });
+            ticket.HasIndex(t => t.ConversationId);
+            ticket.HasIndex(t => t.State);
+        });
+        modelBuilder.Entity<OpenConversation>(conversation =>
+        {
+            conversation.ToTable("open_conversations");
+            conversation.Property(c => c.Id).ValueGeneratedNever();
+        });
+        modelBuilder.Entity<TicketSyncRow>(sync =>
+        {
+            sync.ToTable("ticket_sync");
+            sync.Property(s => s.Id).ValueGeneratedNever();
+        });
+        modelBuilder.Entity<AuditEntry>(entry =>
+        {
+            entry.ToTable("audit_log");
+            entry.HasIndex(e => new { e.Action, e.CreatedAt }).IsDescending(false, true);
+            entry.HasIndex(e => e.CreatedAt);
+        });
+        modelBuilder.Entity<FlagRow>(flag =>
+        {
+            flag.ToTable("feature_flags");
+            flag.HasKey(f => f.Name);
+        });
+        modelBuilder.Entity<FlagAckRow>(ack =>
+        {
+            ack.ToTable("flag_acks");
+            ack.HasKey(a => new { a.Instance, a.Name });
+        });
+    }
+
+    /// <summary>Enumerations are stored as the words that people query by.</summary>
+    private sealed class LowerCaseWord<TEnum>() : ValueConverter<TEnum, string>(
+        value => Words.Of(value),
+        word => Words.Parse<TEnum>(word))
+        where TEnum : struct, Enum;
+}

@@ -1,0 +1,45 @@
+using Microsoft.EntityFrameworkCore;
+
+namespace AutoTicket.Data;
+
+/// <summary>
+/// The time that all replicas share: the database's clock, carried on by this machine's monotonic one. A replica whose wall
+/// clock is wrong, or jumps, judges the 60-minute window and the leases like every other. Until the database first answers
+/// it is the wall clock of the start; if the database is away it runs on undisturbed.
+/// </summary>
+internal sealed class DatabaseClock(TimeProvider machine) : TimeProvider
+{
+    private sealed record Anchor(DateTimeOffset Time, long Timestamp);
+
+    private volatile Anchor _anchor = new(machine.GetUtcNow(), machine.GetTimestamp());
+
+    public override long TimestampFrequency => machine.TimestampFrequency;
+
+    public override DateTimeOffset GetUtcNow()
+    {
+        var anchor = _anchor;
+        return anchor.Time + machine.GetElapsedTime(anchor.Timestamp);
+    }
+
+    public override long GetTimestamp() => machine.GetTimestamp();
+
+    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+        machine.CreateTimer(callback, state, dueTime, period);
+
+    /// <summary>Sets the time by the database.</summary>
+    /// <returns>By how much the time was off.</returns>
+    public async Task<TimeSpan> SynchronizeAsync(AutoTicketDbContext db, CancellationToken cancellationToken)
+    {
+        var asked = machine.GetTimestamp();
+        if (await db.ReadClockAsync(cancellationToken) is not { } time)
+        {
+            return TimeSpan.Zero;
+        }
+
+        var answered = machine.GetTimestamp();
+        // The database read its clock somewhere between the two: take the middle.
+        var before = GetUtcNow();
+        _anchor = new Anchor(time + (machine.GetElapsedTime(asked, answered) / 2), answered);
+        return GetUtcNow() - before;
+    }
+}

@@ -1,0 +1,142 @@
+using System.Collections.Concurrent;
+using Microsoft.Data.Sqlite;
+using Npgsql;
+
+namespace AutoTicket.Data;
+
+/// <summary>Tells this process that a table changed, in whichever process it was changed. A signal says <em>read again</em>, not
+/// what changed, so a lost or doubled one does no harm: it is raised after every reconnect and at least every five seconds.</summary>
+internal abstract partial class DatabaseSignals(TimeProvider clock, ILogger<DatabaseSignals> logger) : BackgroundService
+{
+    /// <summary>Also the channels of PostgreSQL's NOTIFY, which triggers of the migrations raise.</summary>
+    public const string Flags = "autoticket_flags";
+    public const string Tickets = "autoticket_tickets";
+
+    protected static readonly string[] Channels = [Flags, Tickets];
+    public static readonly TimeSpan AtLeastEvery = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan ReconnectAfter = TimeSpan.FromMilliseconds(500);
+
+    private readonly ConcurrentDictionary<(string Channel, Guid Subscription), Action> _subscribers = new();
+
+    protected TimeProvider Clock => clock;
+
+    /// <summary>Calls <paramref name="readAgain"/> on every signal; it must return at once and never throw.</summary>
+    public IDisposable Subscribe(string channel, Action readAgain)
+    {
+        var key = (channel, Guid.NewGuid());
+        _subscribers[key] = readAgain;
+        return new Subscription(() => _subscribers.TryRemove(key, out _));
+    }
+
+    protected void Raise(string channel)
+    {
+        foreach (var (key, readAgain) in _subscribers)
+        {
+            if (key.Channel == channel)
+            {
+                readAgain();
+            }
+        }
+    }
+
+    protected void RaiseAll() => Array.ForEach(Channels, Raise);
+
+    /// <summary>Listens until the connection breaks or <paramref name="stoppingToken"/> ends it.</summary>
+    protected abstract Task ListenAsync(CancellationToken stoppingToken);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        var broken = false;
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                await ListenAsync(stoppingToken);
+                broken = false;
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+#pragma warning disable CA1031 // whatever broke the connection, the answer is a new one
+            catch (Exception exception)
+#pragma warning restore CA1031
+            {
+                if (!broken)
+                {
+                    Log.Lost(logger, exception.Message);
+                }
+
+                broken = true;
+                RaiseAll();
+            }
+
+            await Task.Delay(ReconnectAfter, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private sealed class Subscription(Action end) : IDisposable
+    {
+        public void Dispose() => end();
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Warning, "database signals lost, connecting again: {Problem}")]
+        public static partial void Lost(ILogger logger, string problem);
+    }
+}
+
+/// <summary>LISTEN on a connection of its own: a pooled one would be handed to others.</summary>
+internal sealed class PostgresSignals(string connectionString, TimeProvider clock, ILogger<DatabaseSignals> logger) : DatabaseSignals(clock, logger)
+{
+    private readonly string _connectionString = new NpgsqlConnectionStringBuilder(connectionString) { Pooling = false, KeepAlive = 2 }.ConnectionString;
+
+    protected override async Task ListenAsync(CancellationToken stoppingToken)
+    {
+        await using var connection = new NpgsqlConnection(_connectionString);
+        await connection.OpenAsync(stoppingToken);
+        connection.Notification += (_, notification) => Raise(notification.Channel);
+        await using (var listen = new NpgsqlCommand(string.Concat(Channels.Select(channel => $"LISTEN {channel};")), connection))
+        {
+            await listen.ExecuteNonQueryAsync(stoppingToken);
+        }
+
+        // Listen first, then read: a change between the two is seen twice, never missed.
+        while (true)
+        {
+            RaiseAll();
+            while (await connection.WaitAsync(AtLeastEvery, stoppingToken))
+            {
+            }
+        }
+    }
+}
+
+/// <summary>SQLite has no NOTIFY, but a number that changes with every commit of another connection.</summary>
+internal sealed class SqliteSignals(string connectionString, TimeProvider clock, ILogger<DatabaseSignals> logger) : DatabaseSignals(clock, logger)
+{
+    private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(200);
+
+    protected override async Task ListenAsync(CancellationToken stoppingToken)
+    {
+        await using var connection = new SqliteConnection(new SqliteConnectionStringBuilder(connectionString) { Pooling = false }.ConnectionString);
+        await connection.OpenAsync(stoppingToken);
+        await using var look = connection.CreateCommand();
+        look.CommandText = "PRAGMA data_version";
+        long? seen = null;
+        var raisedAt = Clock.GetTimestamp();
+        while (true)
+        {
+            var version = (long)(await look.ExecuteScalarAsync(stoppingToken))!;
+            if (version != seen || Clock.GetElapsedTime(raisedAt) >= AtLeastEvery)
+            {
+                seen = version;
+                raisedAt = Clock.GetTimestamp();
+                RaiseAll();
+            }
+
+            await Task.Delay(LookEvery, Clock, stoppingToken);
+        }
+    }
+}

@@ -1,0 +1,83 @@
+using Microsoft.Data.Sqlite;
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+
+namespace AutoTicket.Data;
+
+/// <summary>Brings the schema up to date, or says that it is not.</summary>
+internal static partial class Migrations
+{
+    /// <summary>At start: SQLite and Development migrate by themselves; in Production PostgreSQL is migrated by the release step alone.</summary>
+    /// <exception cref="ConfigurationException">The schema is behind, or the database refuses us.</exception>
+    public static async Task EnsureAsync(AutoTicketDbContext db, IHostEnvironment environment, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (db is SqliteDbContext || environment.IsDevelopment())
+            {
+                await ApplyAsync(db, cancellationToken);
+            }
+            else if ((await db.Database.GetPendingMigrationsAsync(cancellationToken)).ToList() is { Count: > 0 } pending)
+            {
+                throw new ConfigurationException($"The database's schema is behind by {pending.Count} migration(s), from {pending[0]} on. Run the verb `migrate` (Heroku's release step does) and start again.");
+            }
+        }
+        catch (PostgresException refusal) when (refusal.SqlState is PostgresErrorCodes.InvalidPassword or PostgresErrorCodes.InvalidAuthorizationSpecification
+            or PostgresErrorCodes.InvalidCatalogName or PostgresErrorCodes.InsufficientPrivilege)
+        {
+            throw new ConfigurationException($"DATABASE_URL names a database that refuses the console: {refusal.MessageText}. Check user, password and database name.");
+        }
+        catch (SqliteException refusal)
+        {
+            throw new ConfigurationException($"AUTOTICKET_SQLITE_PATH names a file that can't be used as the database: {db.Database.GetDbConnection().DataSource} ({refusal.Message}). Name a file in a folder that the console may write to, or move this one away.");
+        }
+    }
+
+    /// <summary>The verb <c>migrate</c>.</summary>
+    /// <returns>The process's exit code. 0 also when the database can't be reached: Heroku runs the release step at every
+    /// <c>config:set</c>, and a failing one would hold back the break-glass <c>FLAG_…=0</c>.</returns>
+    public static async Task<int> RunAsync(IDbContextFactory<AutoTicketDbContext> contexts, ILogger logger)
+    {
+        await using var db = await contexts.CreateDbContextAsync();
+        try
+        {
+            var pending = (await db.Database.GetPendingMigrationsAsync()).ToList();
+            if (pending.Count > 0)
+            {
+                await ApplyAsync(db, CancellationToken.None);
+            }
+
+            Log.Migrated(logger, pending.Count);
+            return 0;
+        }
+        catch (Exception exception) when (db.IsOutage(exception) && db is PostgresDbContext)
+        {
+            Log.Unreachable(logger, exception.GetBaseException().Message);
+            return 0;
+        }
+        catch (Exception exception) when (exception is PostgresException or SqliteException)
+        {
+            Log.Refused(logger, exception.Message);
+            return 1;
+        }
+    }
+
+    private static async Task ApplyAsync(AutoTicketDbContext db, CancellationToken cancellationToken)
+    {
+        db.Database.SetCommandTimeout(TimeSpan.FromMinutes(10));
+        await db.Database.MigrateAsync(cancellationToken);
+        db.Database.SetCommandTimeout(null);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Information, "migrate: {Count} migration(s) applied, the schema is up to date")]
+        public static partial void Migrated(ILogger logger, int count);
+
+        [LoggerMessage(LogLevel.Warning, "migrate: the database can't be reached, nothing was migrated: {Problem}")]
+        public static partial void Unreachable(ILogger logger, string problem);
+
+        [LoggerMessage(LogLevel.Error, "migrate: the database refused: {Problem}")]
+        public static partial void Refused(ILogger logger, string problem);
+    }
+}

@@ -1,0 +1,50 @@
+using System.Runtime.CompilerServices;
+using AutoTicket.Audit;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Design;
+using Npgsql;
+
+namespace AutoTicket.Data;
+
+/// <summary>The database of record, named by <c>DATABASE_URL</c>.</summary>
+internal sealed class PostgresDbContext(DbContextOptions<PostgresDbContext> options) : AutoTicketDbContext(options)
+{
+    public override async Task<bool> UpdateWithAuditAsync(FormattableString update, AuditEntry audit, CancellationToken cancellationToken)
+    {
+        // One statement: one round trip and one commit for both rows.
+        var count = update.ArgumentCount;
+        var statement = FormattableStringFactory.Create(
+            $"WITH done AS ({update.Format} RETURNING 1) INSERT INTO audit_log (created_at, action, actor, payload) SELECT {{{count}}}, {{{count + 1}}}, {{{count + 2}}}, {{{count + 3}}}::jsonb FROM done",
+            [.. update.GetArguments(), audit.CreatedAt, audit.Action, audit.Actor, audit.Payload]);
+        return await Database.ExecuteSqlAsync(statement, cancellationToken) > 0;
+    }
+
+    public override async Task<DateTimeOffset?> ReadClockAsync(CancellationToken cancellationToken) =>
+        (await Database.SqlQuery<DateTimeOffset>($"SELECT clock_timestamp() AS \"Value\"").ToListAsync(cancellationToken))[0];
+
+    public override bool IsOutage(Exception exception)
+    {
+        for (Exception? inner = exception; inner is not null; inner = inner.InnerException)
+        {
+            if (inner is NpgsqlException { IsTransient: true } or TimeoutException or System.Net.Sockets.SocketException
+                or PostgresException { SqlState: PostgresErrorCodes.QueryCanceled or PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.ReadOnlySqlTransaction })
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    protected override void OnModelCreating(ModelBuilder modelBuilder)
+    {
+        base.OnModelCreating(modelBuilder);
+        modelBuilder.Entity<AuditEntry>().Property(entry => entry.Payload).HasColumnType("jsonb");
+    }
+
+    internal sealed class DesignTime : IDesignTimeDbContextFactory<PostgresDbContext>
+    {
+        public PostgresDbContext CreateDbContext(string[] args) => new(
+            new DbContextOptionsBuilder<PostgresDbContext>().UseNpgsql("Host=design-time").UseSnakeCaseNamingConvention().Options);
+    }
+}

@@ -1,0 +1,62 @@
+using AutoTicket.Audit;
+using Microsoft.Data.Sqlite;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Design;
+using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
+
+namespace AutoTicket.Data;
+
+/// <summary>The embedded database, so that a newcomer needs no server.</summary>
+internal sealed class SqliteDbContext(DbContextOptions<SqliteDbContext> options) : AutoTicketDbContext(options)
+{
+    public override async Task<bool> UpdateWithAuditAsync(FormattableString update, AuditEntry audit, CancellationToken cancellationToken)
+    {
+        // SQLite has no data-modifying WITH; a transaction that begins with the write takes the write lock at once.
+        await using var transaction = await Database.BeginTransactionAsync(cancellationToken);
+        if (await ExecuteAsync(update, cancellationToken) == 0)
+        {
+            return false;
+        }
+
+        AuditLog.Add(audit);
+        await SaveChangesAsync(cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        return true;
+    }
+
+    public override Task<DateTimeOffset?> ReadClockAsync(CancellationToken cancellationToken) =>
+        Task.FromResult<DateTimeOffset?>(null);
+
+    public override bool IsOutage(Exception exception)
+    {
+        for (Exception? inner = exception; inner is not null; inner = inner.InnerException)
+        {
+            // Busy, locked, read-only, I/O error, corrupt, full, can't open, not a database.
+            if (inner is SqliteException { SqliteErrorCode: 5 or 6 or 8 or 10 or 11 or 13 or 14 or 26 })
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    protected override object? ToColumn(object? value) => value is DateTimeOffset time ? time.UtcTicks : value;
+
+    protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder)
+    {
+        base.ConfigureConventions(configurationBuilder);
+        // SQLite can't order by a DateTimeOffset; its UTC ticks it can.
+        configurationBuilder.Properties<DateTimeOffset>().HaveConversion<UtcTicks>();
+    }
+
+    private sealed class UtcTicks() : ValueConverter<DateTimeOffset, long>(
+        time => time.UtcTicks,
+        ticks => new DateTimeOffset(ticks, TimeSpan.Zero));
+
+    internal sealed class DesignTime : IDesignTimeDbContextFactory<SqliteDbContext>
+    {
+        public SqliteDbContext CreateDbContext(string[] args) => new(
+            new DbContextOptionsBuilder<SqliteDbContext>().UseSqlite("Data Source=design-time.db").UseSnakeCaseNamingConvention().Options);
+    }
+}

@@ -1,0 +1,42 @@
+namespace AutoTicket.Flags;
+
+/// <summary>What people decided about a flag: a row of <c>feature_flags</c>.</summary>
+internal sealed class FlagRow
+{
+    public required string Name { get; init; }
+
+    /// <summary>Null: nobody has decided yet, so the environment or the default does.</summary>
+    public bool? Enabled { get; set; }
+
+    public string? ChangedBy { get; set; }
+
+    public DateTimeOffset? ChangedAt { get; set; }
+
+    public string? Reason { get; set; }
+
+    public bool? ScheduledEnabled { get; set; }
+
+    public DateTimeOffset? ScheduledAt { get; set; }
+
+    public string? ScheduledBy { get; set; }
+
+    public string? ScheduledReason { get; set; }
+
+    /// <summary>What the environment was last seen to say (<c>on</c>, <c>off</c> or null): a change of it is audited like any other.</summary>
+    public string? Environment { get; set; }
+
+    /// <summary>Counts the changes; who writes over another's change notices by it.</summary>
+    public int Version { get; set; }
+}
+
+/// <summary>What one process of the console has in force: a row of <c>flag_acks</c>.</summary>
+internal sealed class FlagAckRow
+{
+    public required string Instance { get; init; }
+
+    public required string Name { get; init; }
+
+    public bool Enabled { get; set; }
+
+    public DateTimeOffset At { get; set; }
+}

@@ -1,0 +1,164 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Options;
+
+namespace AutoTicket.Surfaces;
+
+/// <summary>Probes every surface once an interval and publishes what it saw. One that hangs holds up no other: it is left out of
+/// the following cycles until its probe ends.</summary>
+internal sealed partial class StatusPoller(
+    SurfaceList surfaces,
+    SurfaceProbe probe,
+    StatusBoard board,
+    SurfaceHistory history,
+    IOptions<StatusOptions> options,
+    TimeProvider clock,
+    ILogger<StatusPoller> logger) : BackgroundService
+{
+    /// <summary>With fewer surfaces, all of them failing at once is no sign that the fault is ours.</summary>
+    private const int EnoughToDoubtOurselves = 3;
+
+    private readonly SemaphoreSlim _places = new(options.Value.Parallelism);
+    private readonly ConcurrentDictionary<string, Task> _underWay = new();
+    private readonly ConcurrentQueue<SurfaceReading> _toStore = new();
+    private readonly Lock _lock = new();
+    private readonly List<Suspect> _suspects = [];
+    private long _lastReached = long.MinValue;
+
+    /// <summary>A failure that our own network may have caused: nobody has been reached since its probe began.</summary>
+    private sealed record Suspect(SurfaceReading Reading, long Begun, TimeSpan Took);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        var ticking = TickAsync(stoppingToken);
+        // The board goes on from its history if the database gives it soon; a board that works is worth more than its history.
+        var storing = history.RestoreAsync(board, stoppingToken);
+        await Task.WhenAny(storing, Task.Delay(TimeSpan.FromSeconds(1), clock, stoppingToken));
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            var begun = clock.GetTimestamp();
+            // A little jitter, so that several consoles do not knock on the same doors in step.
+            var interval = options.Value.PollInterval * (0.95 + (Random.Shared.NextDouble() * 0.1));
+            var cycle = StartCycle(stoppingToken);
+            await Task.WhenAny(cycle, Task.Delay(interval, clock, stoppingToken));
+            SettleSuspects();
+            // A database that is away or slow must not hold up the next cycle.
+            storing = storing.IsCompleted ? history.StoreAsync(_toStore, stoppingToken) : storing;
+            var left = interval - clock.GetElapsedTime(begun);
+            if (left > TimeSpan.Zero)
+            {
+                await Task.Delay(left, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+
+        await storing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.WhenAll(_underWay.Values).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await ticking.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    private Task StartCycle(CancellationToken cancellationToken)
+    {
+        foreach (var surface in surfaces.All)
+        {
+            if (!_underWay.TryGetValue(surface.Key, out var task) || task.IsCompleted)
+            {
+                _underWay[surface.Key] = WatchAsync(surface, cancellationToken);
+            }
+        }
+
+        return Task.WhenAll(_underWay.Values);
+    }
+
+    private async Task WatchAsync(Surface surface, CancellationToken cancellationToken)
+    {
+        await _places.WaitAsync(cancellationToken);
+        try
+        {
+            var begun = clock.GetTimestamp();
+            var reading = await probe.ProbeAsync(surface, cancellationToken);
+            Take(new Suspect(reading, begun, clock.GetElapsedTime(begun)));
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+        }
+#pragma warning disable CA1031 // a bug in one surface's handling must not stop the others' watch
+        catch (Exception exception)
+#pragma warning restore CA1031
+        {
+            Log.Failed(logger, surface.Key, exception);
+        }
+        finally
+        {
+            _places.Release();
+        }
+    }
+
+    /// <summary>Publishes at once what is certain. A failure that reached nobody waits until somebody else is reached, or the cycle's end.</summary>
+    private void Take(Suspect result)
+    {
+        List<Suspect> certain = [];
+        lock (_lock)
+        {
+            if (result.Reading.Reached)
+            {
+                _lastReached = clock.GetTimestamp();
+                certain.AddRange(_suspects);
+                _suspects.Clear();
+                certain.Add(result);
+            }
+            else if (_lastReached >= result.Begun)
+            {
+                certain.Add(result);
+            }
+            else
+            {
+                _suspects.Add(result);
+            }
+        }
+
+        certain.ForEach(Publish);
+    }
+
+    /// <summary>A cycle is over. Where nobody at all was reached, the fault is our own network's, and the surfaces are stale, not down.</summary>
+    private void SettleSuspects()
+    {
+        List<Suspect> settled;
+        lock (_lock)
+        {
+            settled = [.. _suspects];
+            _suspects.Clear();
+        }
+
+        var ours = surfaces.All.Count >= EnoughToDoubtOurselves && settled.Count >= EnoughToDoubtOurselves;
+        if (ours && board.OwnNetworkLostSince is null)
+        {
+            Log.Blind(logger, settled.Count);
+        }
+
+        foreach (var suspect in settled)
+        {
+            Publish(ours
+                ? suspect with { Reading = suspect.Reading with { Outcome = ReadingOutcome.Blind, Cause = $"nothing can be reached: the console's own network seems lost ({suspect.Reading.Cause})" } }
+                : suspect);
+        }
+    }
+
+    private void Publish(Suspect result) => _toStore.Enqueue(board.Publish(result.Reading, result.Took));
+
+    private async Task TickAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1), clock);
+        while (await timer.WaitForNextTickAsync(stoppingToken))
+        {
+            board.Tick();
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Warning, "own network seems lost: none of {Count} surfaces could be reached; they are shown as stale, not as down")]
+        public static partial void Blind(ILogger logger, int count);
+
+        [LoggerMessage(LogLevel.Error, "watching failed surface={Surface}")]
+        public static partial void Failed(ILogger logger, string surface, Exception exception);
+    }
+}

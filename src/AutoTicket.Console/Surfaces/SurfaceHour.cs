@@ -1,0 +1,15 @@
+namespace AutoTicket.Surfaces;
+
+/// <summary>How many readings of a surface an hour held and in how many of them it was not down: what availability is
+/// computed from, so that a page never counts months of readings.</summary>
+internal sealed class SurfaceHour
+{
+    public required string SurfaceKey { get; init; }
+
+    /// <summary>The hour's beginning, UTC.</summary>
+    public required DateTimeOffset Hour { get; init; }
+
+    public int Known { get; set; }
+
+    public int Up { get; set; }
+}

@@ -1,0 +1,91 @@
+using System.Text.RegularExpressions;
+
+namespace AutoTicket.Surfaces;
+
+/// <summary>The surfaces of the configuration, in its order.</summary>
+internal sealed partial record SurfaceList(IReadOnlyList<Surface> All)
+{
+    /// <exception cref="ConfigurationException">A surface can't be used; the message names the variable.</exception>
+    public static SurfaceList Read(IConfiguration configuration, StatusOptions status)
+    {
+        var surfaces = new List<Surface>();
+        foreach (var section in configuration.GetSection("Surfaces").GetChildren().OrderBy(child => int.TryParse(child.Key, out var n) ? n : int.MaxValue))
+        {
+            var surface = Read(section, status);
+            if (surfaces.Any(other => other.Key == surface.Key))
+            {
+                throw Mistake(section, "Key", $"“{surface.Key}” is used twice; each surface needs a key of its own");
+            }
+
+            surfaces.Add(surface);
+        }
+
+        return new SurfaceList(surfaces);
+    }
+
+    private static Surface Read(IConfigurationSection section, StatusOptions status)
+    {
+        var key = section["Key"] ?? "";
+        if (!Slug().IsMatch(key))
+        {
+            throw Mistake(section, "Key", $"must be a slug of a-z, 0-9 and “-”, at most 60 long, but is “{key}”");
+        }
+
+        if (!Uri.TryCreate(section["Url"], UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https") || url.UserInfo.Length > 0)
+        {
+            throw Mistake(section, "Url", $"must be an absolute http or https address without user and password, but is “{Redacted(section["Url"])}”");
+        }
+
+        var defaults = new Surface { Key = key, Name = key, Url = url };
+        return defaults with
+        {
+            Name = section["Name"] is { Length: > 0 } name ? name : key,
+            Group = section["Group"] ?? "",
+            Method = section["Method"]?.ToUpperInvariant() switch
+            {
+                null or "" => "GET",
+                "GET" or "HEAD" or "POST" or "OPTIONS" => section["Method"]!.ToUpperInvariant(),
+                var method => throw Mistake(section, "Method", $"must be GET, HEAD, POST or OPTIONS, but is “{method}”"),
+            },
+            ExpectedStatus = section["ExpectedStatus"] is { Length: > 0 } codes
+                ? StatusCodes.Parse(codes) ?? throw Mistake(section, "ExpectedStatus", $"must be codes and ranges as 200-299,401, but is “{codes}”")
+                : StatusCodes.Success,
+            ExpectedText = section["ExpectedText"] ?? "",
+            Severity = section["Severity"] is { Length: > 0 } severity
+                ? Enum.TryParse<Severity>(severity, ignoreCase: true, out var parsed) && Enum.IsDefined(parsed) ? parsed : throw Mistake(section, "Severity", $"must be P1, P2, P3 or P4, but is “{severity}”")
+                : defaults.Severity,
+            SlowAfter = Duration(section, "SlowAfter", defaults.SlowAfter),
+            Timeout = Duration(section, "Timeout", status.ProbeTimeout),
+            DownAfter = Count(section, "DownAfter", defaults.DownAfter),
+            UpAfter = Count(section, "UpAfter", defaults.UpAfter),
+            MaintenanceUntil = section["MaintenanceUntil"] is { Length: > 0 } until
+                ? DateTimeOffset.TryParse(until, System.Globalization.CultureInfo.InvariantCulture, System.Globalization.DateTimeStyles.AssumeUniversal, out var time) ? time.ToUniversalTime()
+                    : throw Mistake(section, "MaintenanceUntil", $"must be a time as 2026-12-24T22:00:00Z, but is “{until}”")
+                : null,
+        };
+    }
+
+    private static TimeSpan Duration(IConfigurationSection section, string name, TimeSpan otherwise) => section[name] switch
+    {
+        null or "" => otherwise,
+        var text when TimeSpan.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, out var time) && time >= TimeSpan.FromMilliseconds(10) && time <= TimeSpan.FromMinutes(5) && !int.TryParse(text, out _) => time,
+        var text => throw Mistake(section, name, $"must be a duration between 00:00:00.01 and 00:05:00, as 00:00:02, but is “{text}”"),
+    };
+
+    private static int Count(IConfigurationSection section, string name, int otherwise) => section[name] switch
+    {
+        null or "" => otherwise,
+        var text when int.TryParse(text, out var count) && count is >= 1 and <= 100 => count,
+        var text => throw Mistake(section, name, $"must be a number from 1 to 100, but is “{text}”"),
+    };
+
+    private static ConfigurationException Mistake(IConfigurationSection section, string name, string problem) =>
+        new($"{section.Path.Replace(":", "__", StringComparison.Ordinal)}__{name} {problem}.");
+
+    /// <summary>An address may hold a password; a message must not.</summary>
+    private static string Redacted(string? url) =>
+        Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.UserInfo.Length > 0 ? $"{uri.Scheme}://…@{uri.Host}" : url ?? "";
+
+    [GeneratedRegex("^[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?$")]
+    private static partial Regex Slug();
+}

@@ -1,0 +1,144 @@
+using System.Globalization;
+using System.Text.Json;
+using AutoTicket.Alerts;
+using AutoTicket.Audit;
+using AutoTicket.Data;
+using AutoTicket.Flags;
+using AutoTicket.FreeScout;
+using AutoTicket.Surfaces;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+using Microsoft.FeatureManagement;
+
+namespace AutoTicket.Tickets;
+
+/// <summary>Door 1: somebody clicks Investigate on a surface.</summary>
+internal sealed partial class Investigator(
+    StatusBoard board,
+    IFeatureManager flags,
+    TicketingService ticketing,
+    OpenTickets openTickets,
+    FreeScoutHealth health,
+    IDbContextFactory<AutoTicketDbContext> contexts,
+    ConsoleAddress address,
+    IOptions<TicketingOptions> options,
+    TimeProvider clock,
+    ILogger<Investigator> logger)
+{
+    private const int ReadingsInTicket = 10;
+
+    /// <summary>Files a ticket for the surface, or finds the one that is open.</summary>
+    /// <param name="actor">Who clicked.</param>
+    public async Task<Investigation> InvestigateAsync(string surfaceKey, string actor)
+    {
+        if (board.Find(surfaceKey) is not { } surface)
+        {
+            return new(InvestigationDisposition.UnknownSurface, null, "There is no surface with this key.");
+        }
+
+        if (!await flags.IsEnabledAsync(FlagNames.InvestigateFromStatus))
+        {
+            return new(InvestigationDisposition.FlagOff, null, $"{FlagNames.InvestigateFromStatus} is off.");
+        }
+
+        if (surface.Status == SurfaceStatus.Operational)
+        {
+            return new(InvestigationDisposition.SurfaceOperational, null, $"{surface.Surface.Name} is operational: there is nothing to investigate.");
+        }
+
+        var draft = Draft(surface, actor);
+        var outcome = await ticketing.FileAsync(draft);
+        Log.Investigated(logger, surfaceKey, Words.Of(outcome.Disposition), outcome.Ticket?.Id);
+        if (outcome is { Disposition: TicketDisposition.AlreadyOpen, Ticket: { } ticket })
+        {
+            await RecordReuseAsync(draft, ticket);
+        }
+
+        return new(
+            outcome.Disposition switch
+            {
+                TicketDisposition.Filed => InvestigationDisposition.Filed,
+                TicketDisposition.AlreadyOpen => InvestigationDisposition.AlreadyOpen,
+                TicketDisposition.Degraded => InvestigationDisposition.Degraded,
+                _ => InvestigationDisposition.Unavailable,
+            },
+            outcome.Ticket,
+            outcome.Message);
+    }
+
+    /// <summary>What a click would do now, for each button's label, by surface key. A surface that is missing has no button.</summary>
+    public async Task<IReadOnlyDictionary<string, InvestigationForecast>> ForecastAsync(IEnumerable<SurfaceSnapshot> surfaces) =>
+        await flags.IsEnabledAsync(FlagNames.InvestigateFromStatus)
+            ? surfaces.Where(surface => surface.Status != SurfaceStatus.Operational).ToDictionary(
+                surface => surface.Key,
+                surface => Forecast(openTickets.Of(surface.Key), health.Failure is not null, options.Value.Window, clock.GetUtcNow()))
+            : new Dictionary<string, InvestigationForecast>();
+
+    internal static InvestigationForecast Forecast(SurfaceTicket known, bool freeScoutIsDown, TimeSpan window, DateTimeOffset now) => (known, freeScoutIsDown) switch
+    {
+        (_, true) => new(InvestigationForecastKind.FreeScoutDown, "FreeScout is down"),
+        ({ Ticket: { } ticket }, _) when ticket.OpenedAt > now - window => new(InvestigationForecastKind.Opens, $"Opens #{ticket.Number}, {Age(now - ticket.OpenedAt)} old"),
+        ({ Ticket: { } ticket }, _) => new(InvestigationForecastKind.FilesNewLinkingOlder, $"Files a new ticket, linked to #{ticket.Number} ({Age(now - ticket.OpenedAt)} old)"),
+        ({ IsUnconfirmed: true }, _) => new(InvestigationForecastKind.Confirms, "Looks for the ticket whose answer was lost"),
+        _ => new(InvestigationForecastKind.FilesNew, "Files a new ticket"),
+    };
+
+    internal static string Age(TimeSpan age) => age switch
+    {
+        { TotalMinutes: < 1 } => $"{Math.Max(0, (int)age.TotalSeconds)} s",
+        { TotalHours: < 2 } => $"{(int)age.TotalMinutes} min",
+        { TotalDays: < 2 } => $"{(int)age.TotalHours} h",
+        _ => $"{(int)age.TotalDays} days",
+    };
+
+    private TicketDraft Draft(SurfaceSnapshot snapshot, string actor)
+    {
+        var surface = snapshot.Surface;
+        var readings = string.Join('\n', snapshot.History.Reverse().Take(ReadingsInTicket).Select(reading =>
+            $"{Stamp(reading.CheckedAt)}  {Words.Of(reading.Outcome)}{(reading.LatencyMs is { } ms ? $"  {ms} ms" : "")}{(reading.Cause is { } cause ? $"  {cause}" : "")}"));
+        return new TicketDraft(
+            AlertIdentity.OfSurface(surface.Key), surface.Key, surface.Severity, OpenTickets.OpenTag, AuditActions.InvestigateFiled, actor,
+            $"[{surface.Severity}] {surface.Name} is {Words.Of(snapshot.Status)}",
+            [
+                ("Surface", $"{surface.Name} ({surface.Key})"),
+                ("State", $"{Words.Of(snapshot.Status)}{(snapshot.Cause is { } cause ? $": {cause}" : "")}"),
+                ("Since", snapshot.Since is { } since ? Stamp(since) : "not known"),
+                ("Address", surface.Url.GetLeftPart(UriPartial.Path)),
+                ("Last checks", readings.Length == 0 ? "none yet" : readings),
+                ("Console", $"{address.Url}/console/status/{surface.Key}"),
+                ("Investigated by", actor),
+            ]);
+    }
+
+    private static string Stamp(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture);
+
+    private async Task RecordReuseAsync(TicketDraft draft, TicketLink ticket)
+    {
+        try
+        {
+            await using var db = await contexts.CreateDbContextAsync();
+            db.AuditLog.Add(new AuditEntry
+            {
+                CreatedAt = clock.GetUtcNow(),
+                Action = AuditActions.InvestigateReused,
+                Actor = draft.FiledBy,
+                Payload = JsonSerializer.Serialize(new { alert_key = draft.AlertKey, surface = draft.SurfaceKey, conversation_id = ticket.Id, ticket_number = ticket.Number, url = ticket.Url }),
+            });
+            await db.SaveChangesAsync();
+        }
+        catch (Exception exception) when (contexts.IsOutage(exception))
+        {
+            // The operator has the ticket; that a click found it is not worth failing the click.
+            Log.NotRecorded(logger, draft.SurfaceKey!, exception.GetBaseException().Message);
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Information, "investigate surface={Surface} disposition={Disposition} conversation={Conversation}")]
+        public static partial void Investigated(ILogger logger, string surface, string disposition, long? conversation);
+
+        [LoggerMessage(LogLevel.Warning, "investigate surface={Surface} could not be audited: {Problem}")]
+        public static partial void NotRecorded(ILogger logger, string surface, string problem);
+    }
+}

@@ -1,0 +1,120 @@
+using AutoTicket.Data;
+using AutoTicket.FreeScout;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+
+namespace AutoTicket.Tickets;
+
+/// <summary>What the board knows of a surface's ticket.</summary>
+/// <param name="Ticket">The newest open one; null: none.</param>
+/// <param name="IsUnconfirmed">A filing whose answer was lost is being looked up.</param>
+public sealed record SurfaceTicket(OpenTicket? Ticket, bool IsUnconfirmed);
+
+/// <summary>
+/// The open tickets as the console last knew them, in memory: FreeScout's list as <see cref="TicketSync"/> copied it, and the
+/// console's own filings that the list does not show yet. Read again whenever any process changed them.
+/// </summary>
+internal sealed partial class OpenTickets(
+    IDbContextFactory<AutoTicketDbContext> contexts,
+    DatabaseSignals signals,
+    FreeScoutHealth health,
+    IOptions<TicketingOptions> options,
+    IOptions<FreeScoutOptions> freeScout,
+    TimeProvider clock,
+    ILogger<OpenTickets> logger) : BackgroundService
+{
+    private readonly Nudge _nudge = new();
+    private volatile Copy _copy = new([], new HashSet<string>(), null, null);
+
+    private sealed record Copy(IReadOnlyList<OpenTicket> Tickets, IReadOnlySet<string> Unconfirmed, DateTimeOffset? SyncedAt, string? Problem);
+
+    /// <summary>Raised when the copy changed. Handlers must return at once and never throw.</summary>
+    public event Action? Changed;
+
+    public OpenTicketsCopy Current
+    {
+        get
+        {
+            var copy = _copy;
+            var late = copy.SyncedAt is not { } at || clock.GetUtcNow() - at > 2 * options.Value.SyncInterval;
+            var problem = copy.Problem ?? (late ? copy.SyncedAt is null ? "FreeScout has not answered yet." : "FreeScout has not confirmed this list for a while." : null);
+            return new(copy.Tickets, copy.SyncedAt, IsStale: problem is not null, problem);
+        }
+    }
+
+    /// <summary>The surface's newest open ticket.</summary>
+    public SurfaceTicket Of(string surfaceKey)
+    {
+        var copy = _copy;
+        return new(copy.Tickets.Where(ticket => ticket.Surface == surfaceKey).MaxBy(ticket => ticket.OpenedAt), copy.Unconfirmed.Contains(surfaceKey));
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var subscription = signals.Subscribe(DatabaseSignals.Tickets, _nudge.Give);
+        health.Changed += _nudge.Give;
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            await ReadAsync(stoppingToken);
+            await _nudge.WaitAsync(DatabaseSignals.AtLeastEvery, stoppingToken);
+        }
+
+        health.Changed -= _nudge.Give;
+    }
+
+    private async Task ReadAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+            var listed = await db.OpenConversations.AsNoTracking().ToListAsync(cancellationToken);
+            var own = await db.Tickets.AsNoTracking()
+                .Where(ticket => ticket.State == TicketState.Open || ticket.State == TicketState.Unconfirmed || ticket.State == TicketState.Filing)
+                .ToListAsync(cancellationToken);
+            var sync = await db.TicketSync.AsNoTracking().SingleOrDefaultAsync(cancellationToken);
+
+            var ours = own.Where(ticket => ticket is { State: TicketState.Open, ConversationId: not null }).ToLookup(ticket => ticket.ConversationId!.Value);
+            var tickets = listed.Select(conversation => Listed(conversation, ours[conversation.Id].FirstOrDefault()))
+                .Concat(own.Where(ticket => ticket is { State: TicketState.Open, ConversationId: not null, Tag: OpenTag } && listed.All(conversation => conversation.Id != ticket.ConversationId)).Select(Own))
+                .OrderByDescending(ticket => ticket.OpenedAt)
+                .ToList();
+            var unconfirmed = own.Where(ticket => ticket.State == TicketState.Unconfirmed).Select(ticket => ticket.SurfaceKey).OfType<string>().ToHashSet();
+            _copy = new Copy(tickets, unconfirmed, sync?.SyncedAt, sync?.Problem);
+        }
+        catch (Exception exception) when (contexts.IsOutage(exception))
+        {
+            if (_copy.Problem != Away)
+            {
+                Log.NotRead(logger, exception.GetBaseException().Message);
+            }
+
+            _copy = _copy with { Problem = Away };
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            return;
+        }
+
+        Changed?.Invoke();
+    }
+
+    /// <summary>The tag of the tickets that the dashboard shows.</summary>
+    public const string OpenTag = "auto:status";
+
+    private const string Away = "The console's database can't be reached; this is the last copy.";
+
+    private OpenTicket Listed(OpenConversation conversation, Ticket? own) => new(
+        conversation.Id, conversation.Number, freeScout.Value.TicketUrl(conversation.Id), conversation.Subject, conversation.Status,
+        conversation.Tags.Split('\n', StringSplitOptions.RemoveEmptyEntries), conversation.SurfaceKey ?? own?.SurfaceKey,
+        own?.PostedAt ?? conversation.CreatedAt, own?.FiledBy ?? conversation.CreatedBy ?? "FreeScout");
+
+    private OpenTicket Own(Ticket ticket) => new(
+        ticket.ConversationId!.Value, ticket.Number ?? ticket.ConversationId.Value, freeScout.Value.TicketUrl(ticket.ConversationId.Value),
+        ticket.Subject, "active", [.. TicketDraft.TagsOf(ticket.Tag, ticket.Severity, ticket.SurfaceKey)], ticket.SurfaceKey, ticket.PostedAt, ticket.FiledBy);
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Warning, "open tickets can't be read, the last copy stays: {Problem}")]
+        public static partial void NotRead(ILogger logger, string problem);
+    }
+}

@@ -1,0 +1,118 @@
+using AutoTicket.Data;
+using AutoTicket.FreeScout;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+
+namespace AutoTicket.Tickets;
+
+/// <summary>Brings filings to their end that a lost answer, a crash or a failed second step left half-way: looks them up by their
+/// marker, adopts them, sets their tags. It never posts a ticket: that takes somebody who still wants one.</summary>
+internal sealed partial class Reconciler(
+    TicketingService ticketing,
+    FreeScoutClient freeScout,
+    FreeScoutHealth health,
+    IDbContextFactory<AutoTicketDbContext> contexts,
+    DatabaseSignals signals,
+    IOptions<TicketingOptions> options,
+    TimeProvider clock,
+    ILogger<Reconciler> logger) : BackgroundService
+{
+    private static readonly TimeSpan AtLeastEvery = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan PauseAfterFailure = TimeSpan.FromSeconds(5);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var nudge = new Nudge();
+        using var subscription = signals.Subscribe(DatabaseSignals.Tickets, nudge.Give);
+        var failedAt = DateTimeOffset.MinValue;
+        var failures = 0;
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            var pause = PauseAfterFailure * Math.Min(Math.Pow(2, Math.Max(0, failures - 1)), health.Failure?.NeedsPerson == true ? 12 : 6);
+            if (failures == 0 || clock.GetUtcNow() - failedAt >= pause)
+            {
+                try
+                {
+                    failures = await ReconcileAsync(stoppingToken) ? 0 : failures + 1;
+                    failedAt = clock.GetUtcNow();
+                }
+                catch (Exception exception) when (contexts.IsOutage(exception))
+                {
+                    // The database gate says so; the rows wait.
+                }
+                catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+                {
+                    return;
+                }
+            }
+
+            await nudge.WaitAsync(AtLeastEvery, stoppingToken);
+        }
+    }
+
+    /// <returns>False when FreeScout failed in a way that the next ticket would only meet again.</returns>
+    private async Task<bool> ReconcileAsync(CancellationToken cancellationToken)
+    {
+        List<Ticket> unsettled, untagged;
+        await using (var db = await contexts.CreateDbContextAsync(cancellationToken))
+        {
+            var now = clock.GetUtcNow();
+            unsettled = await db.Tickets.AsNoTracking()
+                .Where(ticket => ticket.State == TicketState.Unconfirmed || (ticket.State == TicketState.Filing && ticket.LeaseUntil <= now))
+                .OrderBy(ticket => ticket.Id).ToListAsync(cancellationToken);
+            untagged = await db.Tickets.AsNoTracking().Where(ticket => ticket.TagsPending && ticket.State == TicketState.Open)
+                .OrderBy(ticket => ticket.Id).Take(100).ToListAsync(cancellationToken);
+        }
+
+        foreach (var ticket in unsettled.Where(IsDue))
+        {
+            await ticketing.SettleAsync(ticket, cancellationToken);
+            if (health.Failure is not null)
+            {
+                return false;
+            }
+        }
+
+        var well = true;
+        foreach (var ticket in untagged)
+        {
+            well &= await TagAsync(ticket, cancellationToken);
+            if (health.Failure is not null)
+            {
+                return false;
+            }
+        }
+
+        return well;
+    }
+
+    /// <summary>The older a lost answer, the rarer the look-ups; the next one who wants the ticket looks at once.</summary>
+    private bool IsDue(Ticket ticket)
+    {
+        var now = clock.GetUtcNow();
+        var pause = (now - ticket.PostedAt) / 4;
+        pause = pause < options.Value.LookupSpacing ? options.Value.LookupSpacing : pause > LongestPause ? LongestPause : pause;
+        return ticket.LookedUpAt is not { } last || now - last >= pause;
+    }
+
+    private async Task<bool> TagAsync(Ticket ticket, CancellationToken cancellationToken)
+    {
+        var failure = await freeScout.AddTagsAsync(ticket.ConversationId!.Value, TicketDraft.TagsOf(ticket.Tag, ticket.Severity, ticket.SurfaceKey), cancellationToken);
+        if (failure is not null)
+        {
+            Log.NotTagged(logger, ticket.ConversationId.Value, failure.Message);
+            return false;
+        }
+
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        await db.Tickets.Where(row => row.Id == ticket.Id).ExecuteUpdateAsync(set => set.SetProperty(row => row.TagsPending, false), cancellationToken);
+        return true;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Warning, "ticket tagging failed conversation={Conversation}, trying again: {Message}")]
+        public static partial void NotTagged(ILogger logger, long conversation, string message);
+    }
+}

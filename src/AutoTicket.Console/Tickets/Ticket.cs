@@ -1,0 +1,119 @@
+using AutoTicket.Surfaces;
+
+namespace AutoTicket.Tickets;
+
+/// <summary>Where a filing stands. Stored as the lower-case word.</summary>
+internal enum TicketState
+{
+    /// <summary>Claimed by one process until <see cref="Ticket.LeaseUntil"/>: it is posting, or looking the marker up.</summary>
+    Filing,
+    /// <summary>The answer was lost: FreeScout may hold the ticket. Looked up by its marker before anything is posted again.</summary>
+    Unconfirmed,
+    /// <summary>FreeScout has it, and it was open when last seen.</summary>
+    Open,
+    /// <summary>Resolved, marked as spam, deleted or gone when last seen. A person may reopen it.</summary>
+    Closed,
+    /// <summary>FreeScout definitely refused it or never received it: nothing was filed.</summary>
+    Released,
+}
+
+/// <summary>
+/// One filing: a row of <c>tickets</c>. A partial unique index on <see cref="DedupKey"/> over the states filing and
+/// unconfirmed lets exactly one filer in, across processes.
+/// </summary>
+internal sealed record Ticket
+{
+    public long Id { get; init; }
+
+    /// <summary>A short token in the ticket's subject, by which a lost answer is looked up.</summary>
+    public required string Marker { get; init; }
+
+    /// <summary>The <c>alert_id</c> of what the ticket is about; see <see cref="Alerts.AlertIdentity"/>.</summary>
+    public required string DedupKey { get; init; }
+
+    public string? SurfaceKey { get; init; }
+
+    public required Severity Severity { get; init; }
+
+    public required TicketState State { get; init; }
+
+    /// <summary>Counts the owners of the claim: who holds an older number lost it and may no longer post.</summary>
+    public int Attempt { get; init; }
+
+    public DateTimeOffset LeaseUntil { get; init; }
+
+    /// <summary>Who filed it: an operator's name or a part of the console.</summary>
+    public required string FiledBy { get; init; }
+
+    public required string Subject { get; init; }
+
+    /// <summary>What the audit log calls the filing.</summary>
+    public required string AuditAction { get; init; }
+
+    /// <summary><c>auto:status</c> or <c>auto:alert</c>.</summary>
+    public required string Tag { get; init; }
+
+    /// <summary>When it was last posted: the 60-minute window and the grace period count from here.</summary>
+    public DateTimeOffset PostedAt { get; init; }
+
+    /// <summary>FreeScout's id; null until an answer or a look-up gave it.</summary>
+    public long? ConversationId { get; init; }
+
+    public long? Number { get; init; }
+
+    /// <summary>When FreeScout's answer, or the look-up, confirmed it.</summary>
+    public DateTimeOffset? ConfirmedAt { get; init; }
+
+    public DateTimeOffset? ClosedAt { get; init; }
+
+    /// <summary>The tags still have to be set: FreeScout takes them in a second call only.</summary>
+    public bool TagsPending { get; init; }
+
+    /// <summary>Look-ups since <see cref="PostedAt"/> that found nothing, at least <see cref="TicketingOptions.LookupSpacing"/> apart.</summary>
+    public int EmptyLookups { get; init; }
+
+    public DateTimeOffset? LookedUpAt { get; init; }
+
+    /// <summary>Why the last try failed, for the operator; null when it did not.</summary>
+    public string? Problem { get; init; }
+}
+
+/// <summary>The console's copy of an open conversation of the operations mailbox: a row of <c>open_conversations</c>.</summary>
+internal sealed class OpenConversation
+{
+    public required long Id { get; set; }
+
+    public required long Number { get; set; }
+
+    public required string Subject { get; set; }
+
+    public required string Status { get; set; }
+
+    /// <summary>Tag names, one a line; a tag can't hold a line break.</summary>
+    public required string Tags { get; set; }
+
+    public string? SurfaceKey { get; set; }
+
+    public DateTimeOffset CreatedAt { get; set; }
+
+    public DateTimeOffset? UpdatedAt { get; set; }
+
+    public string? CreatedBy { get; set; }
+}
+
+/// <summary>How far the copy in <c>open_conversations</c> goes: the one row of <c>ticket_sync</c>.</summary>
+internal sealed class TicketSyncRow
+{
+    public const int OnlyId = 1;
+
+    public int Id { get; init; } = OnlyId;
+
+    /// <summary>When FreeScout last answered completely.</summary>
+    public DateTimeOffset? SyncedAt { get; set; }
+
+    /// <summary>The newest change seen, by FreeScout's clock: where the next incremental sync begins.</summary>
+    public DateTimeOffset? UpdatedThrough { get; set; }
+
+    /// <summary>Why the last try failed, for the operator; null when it did not.</summary>
+    public string? Problem { get; set; }
+}

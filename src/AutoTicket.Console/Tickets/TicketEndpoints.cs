@@ -1,0 +1,54 @@
+using AutoTicket.Security;
+using AutoTicket.Surfaces;
+
+namespace AutoTicket.Tickets;
+
+/// <summary><c>POST /api/surfaces/{surface}/investigate</c> and <c>GET /api/tickets</c>.</summary>
+internal static class TicketEndpoints
+{
+    internal sealed record InvestigateAnswer(InvestigationDisposition Disposition, bool Degraded, TicketLink? Ticket, string Message);
+
+    internal sealed record TicketAnswer(
+        long Id, long Number, string Url, string Subject, string Status, IReadOnlyList<string> Tags, string? Surface, SurfaceStatus? SurfaceStatus,
+        DateTimeOffset OpenedAt, string FiledBy, bool Recovered);
+
+    internal sealed record TicketsAnswer(IReadOnlyList<TicketAnswer> Tickets, DateTimeOffset? SyncedAt, bool Stale, string? Problem);
+
+    public static void MapTickets(this IEndpointRouteBuilder api)
+    {
+        api.MapPost("/api/surfaces/{surface}/investigate", async (string surface, Investigator investigator, HttpContext context) =>
+        {
+            var result = await investigator.InvestigateAsync(surface, context.User.Identity?.Name ?? "api");
+            return result.Disposition switch
+            {
+                InvestigationDisposition.UnknownSurface => Results.Problem(title: "Unknown surface.", detail: result.Message, statusCode: 404),
+                InvestigationDisposition.FlagOff => Results.Problem(title: "Investigate is switched off.", detail: result.Message, statusCode: 403),
+                InvestigationDisposition.SurfaceOperational => Results.Problem(title: "The surface is operational.", detail: result.Message, statusCode: 409),
+                InvestigationDisposition.Unavailable => Results.Problem(title: "The console's database can't be reached.", detail: result.Message, statusCode: 503),
+                _ => Results.Ok(new InvestigateAnswer(result.Disposition, result.Disposition == InvestigationDisposition.Degraded, result.Ticket, result.Message)),
+            };
+        }).RequireSameOriginJson().Produces<InvestigateAnswer>().ProducesProblem(403).ProducesProblem(404).ProducesProblem(409).ProducesProblem(503);
+
+        api.MapGet("/api/tickets", (OpenTickets tickets, StatusBoard board, string? state, string? tag) =>
+        {
+            if (state is not (null or "open"))
+            {
+                return Results.Problem(title: "Only state=open can be asked for.", statusCode: 400);
+            }
+
+            var copy = tickets.Current;
+            return Results.Ok(new TicketsAnswer(
+                [.. copy.Tickets.Where(ticket => tag is null || ticket.Tags.Contains(tag, StringComparer.OrdinalIgnoreCase)).Select(ticket => Answer(ticket, board))],
+                copy.SyncedAt, copy.IsStale, copy.Problem));
+        }).Produces<TicketsAnswer>();
+    }
+
+    private static TicketAnswer Answer(OpenTicket ticket, StatusBoard board)
+    {
+        var surface = ticket.Surface is { } key ? board.Find(key) : null;
+        return new(ticket.Id, ticket.Number, ticket.Url, ticket.Subject, ticket.Status, ticket.Tags, ticket.Surface, surface?.Status, ticket.OpenedAt, ticket.FiledBy, ticket.IsRecovered(surface));
+    }
+
+    /// <summary>The surface is well again, and the ticket is still open: somebody should close the loop.</summary>
+    public static bool IsRecovered(this OpenTicket ticket, SurfaceSnapshot? surface) => surface is { Status: SurfaceStatus.Operational };
+}

@@ -1,0 +1,235 @@
+using AutoTicket.Data;
+using AutoTicket.FreeScout;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+
+namespace AutoTicket.Tickets;
+
+/// <summary>
+/// Who asks here for a ticket gets exactly one: the open one filed inside the window, or a new one. The only caller of
+/// FreeScout's create. Whether a flag allows it is asked at the doors, not here.
+/// </summary>
+internal sealed partial class TicketingService(
+    TicketClaims claims,
+    FreeScoutClient freeScout,
+    IDbContextFactory<AutoTicketDbContext> contexts,
+    IOptions<TicketingOptions> options,
+    IOptions<FreeScoutOptions> freeScoutOptions,
+    TimeProvider clock,
+    ILogger<TicketingService> logger)
+{
+    /// <summary>Less time than this is not worth a call to FreeScout.</summary>
+    private static readonly TimeSpan LeastTime = TimeSpan.FromMilliseconds(300);
+    private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(40);
+
+    /// <summary>Files the draft or finds the ticket that already stands for it, within <see cref="TicketingOptions.ClickBudget"/>.
+    /// Never throws for an outage, and is not cancelled by its caller: a filing that has begun is brought to its end.</summary>
+    public async Task<TicketOutcome> FileAsync(TicketDraft draft)
+    {
+        using var time = new CancellationTokenSource(options.Value.ClickBudget, clock);
+        try
+        {
+            return await FileAsync(draft, new Budget(clock.GetUtcNow(), clock.GetTimestamp(), time.Token));
+        }
+        catch (Exception exception) when (contexts.IsOutage(exception))
+        {
+            Log.Failed(logger, draft.AlertKey, exception.GetBaseException().Message);
+            return new(TicketDisposition.Unavailable, null, "The console's database can't be reached. Try again in a moment: no second ticket will come of it.");
+        }    }
+
+    /// <summary>Looks a ticket with a lost answer up by its marker, and adopts it when FreeScout has it. Never posts.</summary>
+    public async Task SettleAsync(Ticket ticket, CancellationToken cancellationToken)
+    {
+        if (await claims.TakeOverAsync(ticket, cancellationToken) is { } ours)
+        {
+            await LookUpAsync(ours, cancellationToken);
+        }
+    }
+
+    private async Task<TicketOutcome> FileAsync(TicketDraft draft, Budget budget)
+    {
+        var closed = new HashSet<long>();
+        while (true)
+        {
+            var rows = await claims.ReadAsync(draft.DedupKey, CancellationToken.None);
+            if (rows.Find(row => row.State is TicketState.Filing or TicketState.Unconfirmed) is { } held)
+            {
+                if (held.State == TicketState.Filing && held.LeaseUntil > clock.GetUtcNow())
+                {
+                    if (Remaining(budget) < LeastTime)
+                    {
+                        return Degraded(draft, "Another click is filing this ticket just now and FreeScout is slow to answer. Look again in a moment.");
+                    }
+
+                    await Task.Delay(LookAgain, clock, CancellationToken.None);
+                    continue;
+                }
+
+                if (await claims.TakeOverAsync(held, CancellationToken.None) is not { } ours)
+                {
+                    continue;
+                }
+
+                var lookup = await LookUpAsync(ours, budget.Token);
+                if (lookup == Lookup.Adopted)
+                {
+                    // Whether it still stands for this draft is asked like of any other.
+                    continue;
+                }
+
+                if (lookup == Lookup.Certain && await claims.RepostAsync(ours, CancellationToken.None) is { } again)
+                {
+                    return await PostAsync(again, draft, budget);
+                }
+
+                return Degraded(draft, "FreeScout's answer to the last try was lost. The console keeps looking for the ticket and files no second one until it is certain that there is none.");
+            }
+
+            foreach (var recent in rows.Where(row => !closed.Contains(row.Id)))
+            {
+                if (recent.ConfirmedAt >= budget.At && recent.State == TicketState.Open)
+                {
+                    // FreeScout told whoever filed it while we waited: no need to ask again.
+                    return AlreadyOpen(recent, null);
+                }
+
+                var (found, failure) = await freeScout.FindAsync(recent.ConversationId!.Value, budget.Token);
+                if (failure is not null)
+                {
+                    return Degraded(draft, $"{failure.Message} Ticket #{recent.Number} was open when last seen.");
+                }
+
+                await claims.SetOpenAsync(recent, found?.IsOpen == true, CancellationToken.None);
+                if (found?.IsOpen == true)
+                {
+                    return AlreadyOpen(recent, found.Number);
+                }
+
+                closed.Add(recent.Id);
+            }
+
+            if (Remaining(budget) < LeastTime)
+            {
+                return Degraded(draft, "FreeScout is slow: there was no time left to file the ticket. Try again.");
+            }
+
+            if (await claims.ClaimAsync(draft, CancellationToken.None) is { } claim)
+            {
+                // Between our look and our claim another may have filed and let go: only who holds the claim can be sure.
+                if ((await claims.ReadAsync(draft.DedupKey, CancellationToken.None)).Any(row => row.Id != claim.Id && !closed.Contains(row.Id)))
+                {
+                    await claims.ReleaseAsync(claim, "another ticket was filed at the same moment", CancellationToken.None);
+                    continue;
+                }
+
+                return await PostAsync(claim, draft, budget);
+            }
+        }
+    }
+
+    private async Task<TicketOutcome> PostAsync(Ticket claim, TicketDraft draft, Budget budget)
+    {
+        var older = await claims.LatestAsync(draft.DedupKey, CancellationToken.None);
+        var (made, failure) = await freeScout.CreateAsync(draft.Write(claim.Marker, older is null ? null : LinkOf(older)), () => claims.MayPost(claim), budget.Token);
+        if (made is not null)
+        {
+            var link = LinkOf(claim with { ConversationId = made.Id, Number = made.Number ?? made.Id });
+            await ConfirmAsync(claim, link, isOpen: true, adopted: false);
+            return new(TicketDisposition.Filed, link, older is null ? $"Filed ticket #{link.Number}." : $"Filed ticket #{link.Number}, linked to #{older.Number}.");
+        }
+
+        if (!failure!.MayHaveCreated)
+        {
+            await claims.ReleaseAsync(claim, failure.Message, CancellationToken.None);
+            return Degraded(draft, failure.Message);
+        }
+
+        // FreeScout may have made it all the same: if there is time left, look at once; else the reconciler does.
+        await claims.LeaveUnconfirmedAsync(claim, failure.Message, lookupWasEmpty: false, CancellationToken.None);
+        if (Remaining(budget) >= LeastTime && await claims.TakeOverAsync(claim with { State = TicketState.Unconfirmed }, CancellationToken.None) is { } ours
+            && await LookUpAsync(ours, budget.Token) == Lookup.Adopted)
+        {
+            return await FileAsync(draft, budget) is { Disposition: TicketDisposition.AlreadyOpen } adopted
+                ? new(TicketDisposition.Filed, adopted.Ticket, $"Filed ticket #{adopted.Ticket!.Number}; FreeScout's answer was lost, the ticket was found.")
+                : Degraded(draft, failure.Message);
+        }
+
+        return Degraded(draft, $"{failure.Message} The ticket may have been filed: the console looks for it and files no second one.");
+    }
+
+    private enum Lookup { Adopted, NotFound, Certain, Failed }
+
+    /// <summary>Asks FreeScout for the marker of a claim that is ours.</summary>
+    private async Task<Lookup> LookUpAsync(Ticket ours, CancellationToken cancellationToken)
+    {
+        var (found, failure) = await freeScout.FindByMarkerAsync(ours.Marker, cancellationToken);
+        if (failure is not null)
+        {
+            await claims.LeaveUnconfirmedAsync(ours, failure.Message, lookupWasEmpty: false, CancellationToken.None);
+            return Lookup.Failed;
+        }
+
+        if (found is [var first, ..])
+        {
+            await ConfirmAsync(ours, LinkOf(ours with { ConversationId = first.Id, Number = first.Number ?? first.Id }), first.IsOpen, adopted: true);
+            return Lookup.Adopted;
+        }
+
+        // It may still be on its way into FreeScout's database, or not yet in what its search reads.
+        if (clock.GetUtcNow() - ours.PostedAt >= options.Value.Grace && ours.EmptyLookups >= 1 && clock.GetUtcNow() - ours.LookedUpAt >= options.Value.LookupSpacing)
+        {
+            return Lookup.Certain;
+        }
+
+        await claims.LeaveUnconfirmedAsync(ours, "FreeScout does not have it yet.", lookupWasEmpty: true, CancellationToken.None);
+        return Lookup.NotFound;
+    }
+
+    private async Task ConfirmAsync(Ticket ticket, TicketLink link, bool isOpen, bool adopted)
+    {
+        try
+        {
+            if (await claims.ConfirmAsync(ticket, link, isOpen, adopted, CancellationToken.None))
+            {
+                Log.Filed(logger, Alerts.AlertIdentity.KeyOf(ticket.DedupKey), Words.Of(ticket.Severity), link.Id, link.Number, ticket.SurfaceKey, adopted);
+            }
+        }
+        catch (Exception exception) when (contexts.IsOutage(exception))
+        {
+            // The ticket stands; its row keeps the claim and is found by the marker when the database is back.
+            Log.NotRecorded(logger, link.Id, exception.GetBaseException().Message);
+        }
+    }
+
+    private TicketLink LinkOf(Ticket ticket, long? number = null) => new(
+        ticket.ConversationId!.Value,
+        number ?? ticket.Number ?? ticket.ConversationId.Value,
+        freeScoutOptions.Value.TicketUrl(ticket.ConversationId.Value),
+        ticket.PostedAt);
+
+    private TicketOutcome AlreadyOpen(Ticket ticket, long? number) =>
+        new(TicketDisposition.AlreadyOpen, LinkOf(ticket, number), $"Ticket #{number ?? ticket.Number} is already open.");
+
+    private TicketOutcome Degraded(TicketDraft draft, string message)
+    {
+        Log.Failed(logger, draft.AlertKey, message);
+        return new(TicketDisposition.Degraded, null, message);
+    }
+
+    private TimeSpan Remaining(Budget budget) => options.Value.ClickBudget - clock.GetElapsedTime(budget.Begun);
+
+    /// <param name="At">When the call came in, by the clock that all replicas share.</param>
+    private sealed record Budget(DateTimeOffset At, long Begun, CancellationToken Token);
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Information, "ticket_filed alert_key={AlertKey} severity={Severity} conversation={Conversation} number={Number} surface={Surface} adopted={Adopted}")]
+        public static partial void Filed(ILogger logger, string alertKey, string severity, long conversation, long number, string? surface, bool adopted);
+
+        [LoggerMessage(LogLevel.Warning, "ticket filing failed alert_key={AlertKey}: {Message}")]
+        public static partial void Failed(ILogger logger, string alertKey, string message);
+
+        [LoggerMessage(LogLevel.Warning, "ticket recording failed conversation={Conversation}, it is adopted when the database answers: {Problem}")]
+        public static partial void NotRecorded(ILogger logger, long conversation, string problem);
+    }
+}
