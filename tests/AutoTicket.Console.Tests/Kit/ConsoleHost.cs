@@ -1,0 +1,146 @@
+using System.Collections.Concurrent;
+using AutoTicket.Sandbox;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
+
+namespace AutoTicket.Tests.Kit;
+
+/// <summary>
+/// The real console in this process, on a loopback port of its own, over a database of its own and against a sandbox of its own:
+/// what <c>Program.cs</c> builds, with the clock in the test's hand where it asks for it. The poller runs as always; surfaces are
+/// the test's own. An ERROR in the log fails the test that disposes the host, unless it said that it expects one.
+/// </summary>
+internal sealed class ConsoleHost : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+    private readonly TestDatabase? _ownDatabase;
+    private readonly SandboxServer? _ownSandbox;
+    private readonly LogLines _log;
+
+    private ConsoleHost(WebApplication app, SandboxServer sandbox, SandboxServer? ownSandbox, TestDatabase? ownDatabase, LogLines log)
+    {
+        (_app, Sandbox, _ownSandbox, _ownDatabase, _log) = (app, sandbox, ownSandbox, ownDatabase, log);
+        Address = new Uri(app.Urls.First());
+        Http = new HttpClient { BaseAddress = Address, Timeout = TimeSpan.FromSeconds(60) };
+    }
+
+    public SandboxServer Sandbox { get; }
+
+    public Uri Address { get; }
+
+    /// <summary>Signed in as the developer: Development, over loopback.</summary>
+    public HttpClient Http { get; }
+
+    /// <summary>Lines as <c>LEVEL category message</c>, oldest first.</summary>
+    public IReadOnlyCollection<string> Log => _log.Lines;
+
+    public bool ExpectsErrors { get; set; }
+
+    public T Get<T>() where T : notnull => _app.Services.GetRequiredService<T>();
+
+    /// <param name="database">Null: a SQLite database of the host's own.</param>
+    /// <param name="sandbox">Null: one of the host's own.</param>
+    /// <param name="settings">On top of those that point the console at the sandbox and the database; a null value removes one.</param>
+    /// <param name="clock">The console's clock; null: the real one.</param>
+    public static async Task<ConsoleHost> StartAsync(
+        TestDatabase? database = null, SandboxServer? sandbox = null, IReadOnlyDictionary<string, string?>? settings = null, TimeProvider? clock = null,
+        string environment = "Development")
+    {
+        var ownDatabase = database is null ? await TestDatabase.CreateAsync(Database.Sqlite) : null;
+        var ownSandbox = sandbox is null ? await SandboxServer.StartAsync() : null;
+        sandbox ??= ownSandbox!;
+        var log = new LogLines();
+        var builder = WebApplication.CreateBuilder(new WebApplicationOptions
+        {
+            EnvironmentName = environment,
+            ApplicationName = typeof(AutoTicketing).Assembly.GetName().Name,
+            ContentRootPath = ContentRoot.Find(),
+        });
+        builder.Configuration.AddInMemoryCollection(sandbox.ConsoleSettings());
+        builder.Configuration.AddInMemoryCollection((database ?? ownDatabase!).Settings.Select(pair => KeyValuePair.Create(pair.Key, (string?)pair.Value)));
+        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
+        {
+            ["Sandbox:Enabled"] = "false",
+            ["urls"] = "http://127.0.0.1:0",
+            ["FLAG_CONSOLE_INVESTIGATE_FROM_STATUS"] = "1",
+        });
+        builder.Configuration.AddInMemoryCollection(settings ?? new Dictionary<string, string?>());
+        builder.AddAutoTicketing();
+        builder.Logging.ClearProviders();
+        builder.Logging.AddProvider(log);
+        if (clock is not null)
+        {
+            builder.Services.Replace(ServiceDescriptor.Singleton(clock));
+        }
+
+        var app = builder.Build();
+        app.MapAutoTicketing();
+        await app.StartAsync();
+        return new ConsoleHost(app, sandbox, ownSandbox, ownDatabase, log);
+    }
+
+    /// <summary>The configuration of a surface that the sandbox answers for, ready to go down at the first failure.</summary>
+    public static Dictionary<string, string?> SurfaceSettings(int index, string key, Uri url, string severity = "P2") => new()
+    {
+        [$"Surfaces:{index}:Key"] = key,
+        [$"Surfaces:{index}:Name"] = $"Surface {key}",
+        [$"Surfaces:{index}:Url"] = url.AbsoluteUri,
+        [$"Surfaces:{index}:Severity"] = severity,
+        [$"Surfaces:{index}:DownAfter"] = "1",
+        [$"Surfaces:{index}:UpAfter"] = "1",
+        [$"Surfaces:{index}:Timeout"] = "00:00:02",
+    };
+
+    public async ValueTask DisposeAsync()
+    {
+        Http.Dispose();
+        await _app.StopAsync();
+        await _app.DisposeAsync();
+        if (_ownSandbox is not null)
+        {
+            await _ownSandbox.DisposeAsync();
+        }
+
+        if (_ownDatabase is not null)
+        {
+            await _ownDatabase.DisposeAsync();
+        }
+
+        if (!ExpectsErrors)
+        {
+            Assert.DoesNotContain(_log.Lines, line => line.StartsWith("ERROR", StringComparison.Ordinal) || line.StartsWith("CRITICAL", StringComparison.Ordinal));
+        }
+    }
+
+    private sealed class LogLines : ILoggerProvider
+    {
+        private readonly ConcurrentQueue<string> _lines = new();
+
+        public IReadOnlyCollection<string> Lines => _lines;
+
+        public ILogger CreateLogger(string categoryName) => new Logger(this, categoryName);
+
+        public void Dispose()
+        {
+        }
+
+        private sealed class Logger(LogLines lines, string category) : ILogger
+        {
+            public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+            public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Information;
+
+            public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+            {
+                if (IsEnabled(logLevel))
+                {
+                    var level = logLevel switch { LogLevel.Information => "INFO", LogLevel.Warning => "WARNING", LogLevel.Error => "ERROR", _ => "CRITICAL" };
+                    lines._lines.Enqueue($"{level} {category} {formatter(state, exception)} {exception}".TrimEnd());
+                }
+            }
+        }
+    }
+}
