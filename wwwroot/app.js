@@ -56,9 +56,9 @@ const rememberScheme = () => {
 dark.addEventListener("change", rememberScheme);
 rememberScheme();
 
-const modal = document.getElementById("components-reconnect-modal");
+const lost = document.getElementById("circuit-lost");
 
-modal?.addEventListener("components-reconnect-state-changed", ({ detail }) => {
+document.getElementById("components-reconnect-modal")?.addEventListener("components-reconnect-state-changed", ({ detail }) => {
   if (detail.state === "show") {
     document.documentElement.dataset.circuit = "lost";
     const lostAt = document.getElementById("circuit-lost-at");
@@ -66,11 +66,10 @@ modal?.addEventListener("components-reconnect-state-changed", ({ detail }) => {
     const readings = Array.from(document.querySelectorAll("[data-checked-at]"), (tile) => Number(tile.dataset.checkedAt));
     lostAt.dateTime = new Date(readings.length ? Math.max(...readings) : serverNow()).toISOString();
     tick();
-    // Not modal: the board stays readable and scrollable.
-    if (!modal.open) modal.show();
+    lost.show();
   } else if (detail.state === "hide") {
     delete document.documentElement.dataset.circuit;
-    modal.close();
+    lost.close();
   } else if (["failed", "rejected", "resume-failed"].includes(detail.state)) {
     reloadWhenServed();
   }

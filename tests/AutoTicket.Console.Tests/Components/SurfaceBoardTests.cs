@@ -70,7 +70,7 @@ public sealed class SurfaceBoardTests : ComponentTest
         board.Render(parameters => parameters.Add(b => b.Filter, filter));
 
         Assert.Equal("true", Button(board, name).GetAttribute("aria-pressed"));
-        var tiles = board.FindAll("article");
+        var tiles = board.FindAll("article:not([hidden])");
         Assert.Equal(count, tiles.Count);
         if (name is not ("All" or "Needs a human"))
         {
@@ -194,5 +194,5 @@ public sealed class SurfaceBoardTests : ComponentTest
             .Add(b => b.Now, Now)
             .Add(b => b.PollInterval, Interval));
 
-    private static IEnumerable<string> Names(IRenderedComponent<SurfaceBoard> board) => board.FindAll("article h3").Select(TextOf);
+    private static IEnumerable<string> Names(IRenderedComponent<SurfaceBoard> board) => board.FindAll("article:not([hidden]) h3").Select(TextOf);
 }

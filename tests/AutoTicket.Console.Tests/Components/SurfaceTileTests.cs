@@ -69,14 +69,14 @@ public sealed class SurfaceTileTests : ComponentTest
     {
         var before = Snapshot("Search", SurfaceStatus.Operational, history: [ReadingOutcome.Ok, ReadingOutcome.Slow]);
         var tile = Tile(before);
-        var heights = tile.FindAll("rect[x]").Select(segment => int.Parse(segment.GetAttribute("height")!, null)).ToList();
+        var heights = tile.FindAll("line[stroke-width]").Select(segment => segment.GetAttribute("stroke-width")).ToList();
         tile.Render(parameters => parameters.Add(t => t.Snapshot, before with { History = [.. before.History, Reading("search", 0, ReadingOutcome.Failed, "503")] }));
 
-        var segments = tile.FindAll("rect[x]");
+        var segments = tile.FindAll("line[stroke-width]");
         Assert.Equal(3, segments.Count);
         Assert.Equal(["ok", "slow", "failed"], segments.Select(segment => segment.ClassName));
-        Assert.Equal(heights, segments.Take(2).Select(segment => int.Parse(segment.GetAttribute("height")!, null)));
-        Assert.Equal(3, segments.Select(segment => segment.GetAttribute("height")).Distinct().Count());
+        Assert.Equal(heights, segments.Take(2).Select(segment => segment.GetAttribute("stroke-width")));
+        Assert.Equal(3, segments.Select(segment => segment.GetAttribute("stroke-width")).Distinct().Count());
         Assert.Equal("2026-03-01 03:00:00 UTC, failed, 503", segments[2].TextContent.Trim());
         Assert.StartsWith("Last 3 checks: 1 ok, 1 slow, 1 failed", tile.Find("svg[role=img]").GetAttribute("aria-label"), StringComparison.Ordinal);
     }
@@ -88,10 +88,11 @@ public sealed class SurfaceTileTests : ComponentTest
         var tile = Tile(before);
         tile.Render(parameters => parameters.Add(t => t.Snapshot, before with { History = [.. before.History.Skip(1), Reading("search", 0, ReadingOutcome.Failed)] }));
 
-        var segments = tile.FindAll("rect[x]");
+        var segments = tile.FindAll("line[stroke-width]");
         var shift = tile.Find("g[transform]").GetAttribute("transform");
-        Assert.Equal(60, segments.Count);
-        Assert.Equal("240", segments[^1].GetAttribute("x"));
+        Assert.Equal(["ok", "failed"], segments.Select(segment => segment.ClassName));
+        Assert.Equal(("4", "239"), (segments[0].GetAttribute("x1"), segments[0].GetAttribute("x2")));
+        Assert.Equal(("240", "243"), (segments[1].GetAttribute("x1"), segments[1].GetAttribute("x2")));
         Assert.Equal("translate(-4 0)", shift);
     }
 
