@@ -82,6 +82,17 @@ public sealed class FlagCardTests : ComponentTest
     }
 
     [Fact]
+    public void A_form_closes_when_somebody_else_made_the_change_first()
+    {
+        var card = Card(On);
+        Button(card, "Switch off").Click();
+        card.Render(parameters => parameters.Add(c => c.Flag, On with { Enabled = false }));
+
+        Assert.Empty(card.FindAll("form"));
+        Button(card, "Switch on");
+    }
+
+    [Fact]
     public void A_scheduled_change_is_shown_and_can_be_cancelled()
     {
         var cancelled = false;
