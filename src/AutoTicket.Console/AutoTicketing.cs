@@ -4,6 +4,7 @@ using System.Text.Json.Serialization;
 using System.Threading.RateLimiting;
 using AutoTicket.Audit;
 using AutoTicket.Components;
+using AutoTicket.Components.Layout;
 using AutoTicket.Data;
 using AutoTicket.Flags;
 using AutoTicket.FreeScout;
@@ -53,7 +54,7 @@ public static class AutoTicketing
         builder.AddSignIn();
 
         services.AddMudServices();
-        services.AddRazorComponents().AddInteractiveServerComponents();
+        services.AddRazorComponents().AddInteractiveServerComponents().AddHubOptions(CircuitLiveness.Configure);
         services.AddCascadingAuthenticationState();
         services.AddCascadingValue("SandboxUrl", provider => provider.GetRequiredService<SandboxNotice>().Url?.AbsoluteUri);
         services.AddProblemDetails();
@@ -80,7 +81,9 @@ public static class AutoTicketing
     {
         app.UseForwardedHeaders();
         app.UseExceptionHandler();
-        app.UseStatusCodePages();
+        // A person gets a page, a program a problem.
+        app.UseWhen(context => context.Request.Path.StartsWithSegments("/api", StringComparison.OrdinalIgnoreCase), api => api.UseStatusCodePages());
+        app.UseWhen(context => !context.Request.Path.StartsWithSegments("/api", StringComparison.OrdinalIgnoreCase), pages => pages.UseStatusCodePagesWithReExecute("/not-found"));
         app.UseSafeHeaders();
         app.UseDatabaseGate();
         app.UseAuthentication();
