@@ -179,6 +179,8 @@ public static class AutoTicketing
         // What these tell of an outage, our own lines tell better; their ERROR would call somebody for it.
         builder.Logging.AddFilter("Microsoft.EntityFrameworkCore", LogLevel.Warning);
         builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
+        // That the keys lie in our own database unencrypted is a decision, not news at every first start.
+        builder.Logging.AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Error);
         builder.Logging.AddFilter("System.Net.Http.HttpClient", LogLevel.Warning);
         builder.Logging.AddFilter("Polly", LogLevel.None);
         builder.Logging.AddFilter("Microsoft.FeatureManagement", LogLevel.Warning);

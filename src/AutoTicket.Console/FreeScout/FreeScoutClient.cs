@@ -235,13 +235,19 @@ internal sealed partial class FreeScoutClient(
 
     private FreeScoutFailure Fail(FreeScoutFailure failure, string method, string path)
     {
+        var known = health.Failure?.Kind;
         // What we held back ourselves is not news of FreeScout.
         if (failure.Kind is not FreeScoutFailureKind.CircuitOpen && !(failure is { Kind: FreeScoutFailureKind.RateLimited, WasSent: false }))
         {
             health.Failed(failure);
         }
 
-        Log.Degraded(logger, failure.Kind, method, path, failure.Message);
+        // That it is not set up is said once, not at every try.
+        if (!(failure.Kind == FreeScoutFailureKind.NotConfigured && known == FreeScoutFailureKind.NotConfigured))
+        {
+            Log.Degraded(logger, failure.Kind, method, path, failure.Message);
+        }
+
         return failure;
     }
 

@@ -26,7 +26,8 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
     {
         if (failure.Kind == FreeScoutFailureKind.RateLimited)
         {
-            HoldFor(failure.RetryAfter ?? TimeSpan.FromSeconds(5));
+            var pause = failure.RetryAfter ?? TimeSpan.FromSeconds(5);
+            Hold(clock.GetUtcNow() + (pause > LongestHold ? LongestHold : pause));
         }
 
         // A refusal of one request says nothing of FreeScout's health.
@@ -36,13 +37,20 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
         }
     }
 
-    private void HoldFor(TimeSpan time)
+    /// <summary>Nobody asks FreeScout anything until then: it said so to us, or to another replica.</summary>
+    public void Hold(DateTimeOffset until)
     {
         lock (_lock)
         {
-            var until = clock.GetUtcNow() + (time > LongestHold ? LongestHold : time);
-            HoldUntil = until > HoldUntil ? until : HoldUntil;
+            if (until <= HoldUntil)
+            {
+                return;
+            }
+
+            HoldUntil = until;
         }
+
+        Changed?.Invoke();
     }
 
     private void Set(FreeScoutFailure? failure)

@@ -71,12 +71,13 @@ internal sealed partial class Investigator(
         await flags.IsEnabledAsync(FlagNames.InvestigateFromStatus)
             ? surfaces.Where(surface => surface.Status != SurfaceStatus.Operational).ToDictionary(
                 surface => surface.Key,
-                surface => Forecast(openTickets.Of(surface.Key), health.Failure is not null, options.Value.Window, clock.GetUtcNow()))
+                surface => Forecast(openTickets.Of(surface.Key), health.Failure?.Kind, options.Value.Window, clock.GetUtcNow()))
             : new Dictionary<string, InvestigationForecast>();
 
-    internal static InvestigationForecast Forecast(SurfaceTicket known, bool freeScoutIsDown, TimeSpan window, DateTimeOffset now) => (known, freeScoutIsDown) switch
+    internal static InvestigationForecast Forecast(SurfaceTicket known, FreeScoutFailureKind? failure, TimeSpan window, DateTimeOffset now) => (known, failure) switch
     {
-        (_, true) => new(InvestigationForecastKind.FreeScoutDown, "FreeScout is down"),
+        (_, FreeScoutFailureKind.NotConfigured) => new(InvestigationForecastKind.FreeScoutDown, "Filing is not set up"),
+        (_, not null) => new(InvestigationForecastKind.FreeScoutDown, "FreeScout is down"),
         ({ Ticket: { } ticket }, _) when ticket.OpenedAt > now - window => new(InvestigationForecastKind.Opens, $"Opens #{ticket.Number}, {Age(now - ticket.OpenedAt)} old"),
         ({ Ticket: { } ticket }, _) => new(InvestigationForecastKind.FilesNewLinkingOlder, $"Files a new ticket, linked to #{ticket.Number} ({Age(now - ticket.OpenedAt)} old)"),
         ({ IsUnconfirmed: true }, _) => new(InvestigationForecastKind.Confirms, "Looks for the ticket whose answer was lost"),

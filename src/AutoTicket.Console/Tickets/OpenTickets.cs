@@ -73,6 +73,7 @@ internal sealed partial class OpenTickets(
                 .ToListAsync(cancellationToken);
             var sync = await db.TicketSync.AsNoTracking().SingleOrDefaultAsync(cancellationToken);
 
+            await ShareHoldAsync(db, sync?.HoldUntil, cancellationToken);
             var ours = own.Where(ticket => ticket is { State: TicketState.Open, ConversationId: not null }).ToLookup(ticket => ticket.ConversationId!.Value);
             var tickets = listed.Select(conversation => Listed(conversation, ours[conversation.Id].FirstOrDefault()))
                 .Concat(own.Where(ticket => ticket is { State: TicketState.Open, ConversationId: not null, Tag: OpenTag } && listed.All(conversation => conversation.Id != ticket.ConversationId)).Select(Own))
@@ -96,6 +97,22 @@ internal sealed partial class OpenTickets(
         }
 
         Changed?.Invoke();
+    }
+
+    /// <summary>A pause that FreeScout asked one replica for is kept by all.</summary>
+    private async Task ShareHoldAsync(AutoTicketDbContext db, DateTimeOffset? shared, CancellationToken cancellationToken)
+    {
+        if (shared is { } until && until > health.HoldUntil)
+        {
+            health.Hold(until);
+        }
+        else if (health.HoldUntil > clock.GetUtcNow() && !(shared >= health.HoldUntil - TimeSpan.FromMilliseconds(1)))
+        {
+            await db.ExecuteAsync($"""
+                INSERT INTO ticket_sync (id, hold_until) VALUES ({TicketSyncRow.OnlyId}, {health.HoldUntil})
+                ON CONFLICT (id) DO UPDATE SET hold_until = excluded.hold_until
+                """, cancellationToken);
+        }
     }
 
     /// <summary>The tag of the tickets that the dashboard shows.</summary>

@@ -116,4 +116,7 @@ internal sealed class TicketSyncRow
 
     /// <summary>Why the last try failed, for the operator; null when it did not.</summary>
     public string? Problem { get; set; }
+
+    /// <summary>FreeScout asked one of the replicas to be left alone until then.</summary>
+    public DateTimeOffset? HoldUntil { get; set; }
 }

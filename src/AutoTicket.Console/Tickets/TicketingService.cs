@@ -40,9 +40,10 @@ internal sealed partial class TicketingService(
     /// <summary>Looks a ticket with a lost answer up by its marker, and adopts it when FreeScout has it. Never posts.</summary>
     public async Task SettleAsync(Ticket ticket, CancellationToken cancellationToken)
     {
-        if (await claims.TakeOverAsync(ticket, cancellationToken) is { } ours)
+        if (await claims.TakeOverAsync(ticket, cancellationToken) is { } ours && await LookUpAsync(ours, cancellationToken) == Lookup.Certain)
         {
-            await LookUpAsync(ours, cancellationToken);
+            // Nobody asks for it just now: whoever does next may post it.
+            await claims.LeaveUnconfirmedAsync(ours, "FreeScout does not have it.", lookupWasEmpty: true, CancellationToken.None);
         }
     }
 
@@ -176,7 +177,9 @@ internal sealed partial class TicketingService(
         }
 
         // It may still be on its way into FreeScout's database, or not yet in what its search reads.
-        if (clock.GetUtcNow() - ours.PostedAt >= options.Value.Grace && ours.EmptyLookups >= 1 && clock.GetUtcNow() - ours.LookedUpAt >= options.Value.LookupSpacing)
+        var now = clock.GetUtcNow();
+        var spaced = ours.EmptyLookups >= 2 || (ours.EmptyLookups == 1 && now - ours.LookedUpAt >= options.Value.LookupSpacing);
+        if (spaced && now - ours.PostedAt >= options.Value.Grace)
         {
             return Lookup.Certain;
         }

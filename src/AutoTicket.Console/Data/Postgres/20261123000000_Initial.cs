@@ -137,7 +137,8 @@ namespace AutoTicket.Data.Postgres
                     id = table.Column<int>(type: "integer", nullable: false),
                     synced_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
                     updated_through = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
-                    problem = table.Column<string>(type: "text", nullable: true)
+                    problem = table.Column<string>(type: "text", nullable: true),
+                    hold_until = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true)
                 },
                 constraints: table =>
                 {

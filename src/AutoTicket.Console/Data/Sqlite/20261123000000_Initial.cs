@@ -135,7 +135,8 @@ namespace AutoTicket.Data.Sqlite
                     id = table.Column<int>(type: "INTEGER", nullable: false),
                     synced_at = table.Column<long>(type: "INTEGER", nullable: true),
                     updated_through = table.Column<long>(type: "INTEGER", nullable: true),
-                    problem = table.Column<string>(type: "TEXT", nullable: true)
+                    problem = table.Column<string>(type: "TEXT", nullable: true),
+                    hold_until = table.Column<long>(type: "INTEGER", nullable: true)
                 },
                 constraints: table =>
                 {
