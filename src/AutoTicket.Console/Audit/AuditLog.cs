@@ -9,18 +9,21 @@ namespace AutoTicket.Audit;
 public sealed record AuditQuery(string? Action = null, string? Actor = null, DateTimeOffset? From = null, DateTimeOffset? To = null, long? Before = null);
 
 /// <summary>Reads the audit log, newest first.</summary>
-internal sealed class AuditLog(IDbContextFactory<AutoTicketDbContext> contexts)
+internal sealed partial class AuditLog(IDbContextFactory<AutoTicketDbContext> contexts, ILogger<AuditLog> logger)
 {
-    public async Task<IReadOnlyList<AuditEntry>> ReadAsync(AuditQuery query, int count, CancellationToken cancellationToken)
+    /// <returns>Null when the database can't be reached.</returns>
+    public async Task<IReadOnlyList<AuditEntry>?> ReadAsync(AuditQuery query, int count, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        return await Matching(db, query).Take(count).ToListAsync(cancellationToken);
-    }
-
-    public async Task<IReadOnlyList<string>> ActorsAsync(CancellationToken cancellationToken)
-    {
-        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        return await db.AuditLog.Select(entry => entry.Actor).Distinct().OrderBy(actor => actor).Take(200).ToListAsync(cancellationToken);
+        try
+        {
+            return await Matching(db, query).Take(count).ToListAsync(cancellationToken);
+        }
+        catch (Exception exception) when (db.IsOutage(exception))
+        {
+            Log.NotRead(logger, exception.GetBaseException().Message);
+            return null;
+        }
     }
 
     /// <summary>Writes all matching entries as CSV, without holding them in memory.</summary>
@@ -49,4 +52,10 @@ internal sealed class AuditLog(IDbContextFactory<AutoTicketDbContext> contexts)
     /// <summary>Quoted; and what a spreadsheet would take for a formula is marked as text.</summary>
     private static string Cell(string text) =>
         $"\"{(text.Length > 0 && text[0] is '=' or '+' or '-' or '@' or '\t' or '\r' ? "'" : "")}{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Warning, "audit log can't be read: {Problem}")]
+        public static partial void NotRead(ILogger logger, string problem);
+    }
 }

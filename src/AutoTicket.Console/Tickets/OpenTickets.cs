@@ -28,7 +28,7 @@ internal sealed partial class OpenTickets(
 
     private sealed record Copy(IReadOnlyList<OpenTicket> Tickets, IReadOnlySet<string> Unconfirmed, DateTimeOffset? SyncedAt, string? Problem);
 
-    /// <summary>Raised when the copy changed. Handlers must return at once and never throw.</summary>
+    /// <summary>Raised when the copy, or what is known of FreeScout, changed. Handlers must return at once and never throw.</summary>
     public event Action? Changed;
 
     public OpenTicketsCopy Current
@@ -41,6 +41,11 @@ internal sealed partial class OpenTickets(
             return new(copy.Tickets, copy.SyncedAt, IsStale: problem is not null, problem);
         }
     }
+
+    /// <summary>Why no ticket can be filed just now, for the operator; null when FreeScout works, as far as is known.</summary>
+    public string? FreeScoutProblem => health is { Failure: { } failure, FailingSince: { } since }
+        ? $"No ticket can be filed since {since:HH:mm:ss} UTC. {failure.Message}"
+        : null;
 
     /// <summary>The surface's newest open ticket.</summary>
     public SurfaceTicket Of(string surfaceKey)

@@ -1,8 +1,8 @@
-using AutoTicket.Tickets;
+using AutoTicket.Surfaces;
 
-namespace AutoTicket.Surfaces;
+namespace AutoTicket.Tickets;
 
-/// <summary><c>GET /api/status</c>: what the board shows.</summary>
+/// <summary><c>GET /api/status</c>: what the board shows, each surface with its ticket.</summary>
 internal static class StatusEndpoints
 {
     internal sealed record SurfaceAnswer(
