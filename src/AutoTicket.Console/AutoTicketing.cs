@@ -57,6 +57,7 @@ public static class AutoTicketing
         services.AddRazorComponents().AddInteractiveServerComponents().AddHubOptions(CircuitLiveness.Configure);
         services.AddCascadingAuthenticationState();
         services.AddCascadingValue("SandboxUrl", provider => provider.GetRequiredService<SandboxNotice>().Url?.AbsoluteUri);
+        services.AddCascadingValue("SandboxStandIns", provider => provider.GetRequiredService<SandboxNotice>().StandIns);
         services.AddProblemDetails();
         services.AddOpenApi();
         services.ConfigureHttpJsonOptions(json =>
@@ -112,7 +113,7 @@ public static class AutoTicketing
         var configuration = builder.Configuration;
         if (!configuration.GetValue("Sandbox:Enabled", builder.Environment.IsDevelopment()))
         {
-            builder.Services.AddSingleton(new SandboxNotice(null));
+            builder.Services.AddSingleton(new SandboxNotice(null, []));
             return;
         }
 
@@ -127,15 +128,15 @@ public static class AutoTicketing
             StatePath = configuration["Sandbox:StatePath"] is { } path ? path.Length > 0 ? path : null : "autoticket.sandbox.json",
         }).GetAwaiter().GetResult();
         builder.Services.AddSingleton(_ => sandbox);
-        builder.Services.AddSingleton(new SandboxNotice(sandbox.Url));
+        var freeScout = string.IsNullOrEmpty(configuration["FREESCOUT_BASE_URL"]);
+        var slack = string.IsNullOrEmpty(configuration["SLACK_BOT_TOKEN"]);
+        var surfaces = !configuration.GetSection("Surfaces").GetChildren().Any();
+        builder.Services.AddSingleton(new SandboxNotice(sandbox.Url, [.. new[] { surfaces ? "surfaces" : null, freeScout ? "FreeScout" : null, slack ? "Slack" : null }.OfType<string>()]));
         // Before the environment, so that whatever is set there wins.
         var before = configuration.Sources.ToList().FindLastIndex(source => source is Microsoft.Extensions.Configuration.Json.JsonConfigurationSource) + 1;
         configuration.Sources.Insert(before, new Microsoft.Extensions.Configuration.Memory.MemoryConfigurationSource
         {
-            InitialData = sandbox.ConsoleSettings(
-                freeScout: string.IsNullOrEmpty(configuration["FREESCOUT_BASE_URL"]),
-                slack: string.IsNullOrEmpty(configuration["SLACK_BOT_TOKEN"]),
-                surfaces: !configuration.GetSection("Surfaces").GetChildren().Any()),
+            InitialData = sandbox.ConsoleSettings(freeScout, slack, surfaces),
         });
     }
 
@@ -352,5 +353,7 @@ public static class AutoTicketing
         services.AddSingleton<TService>().AddHostedService(provider => provider.GetRequiredService<TService>());
 }
 
-/// <summary>Where the sandbox's own pages are, for the banner; null when it is off.</summary>
-internal sealed record SandboxNotice(Uri? Url);
+/// <summary>What the banner says of the sandbox.</summary>
+/// <param name="Url">Where its own pages are; null: it is off.</param>
+/// <param name="StandIns">What it stands in for; the rest is what the configuration names.</param>
+internal sealed record SandboxNotice(Uri? Url, IReadOnlyList<string> StandIns);
