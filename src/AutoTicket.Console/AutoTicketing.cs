@@ -59,6 +59,7 @@ public static class AutoTicketing
         services.AddCascadingValue("SandboxUrl", provider => provider.GetRequiredService<SandboxNotice>().Url?.AbsoluteUri);
         services.AddCascadingValue("SandboxStandIns", provider => provider.GetRequiredService<SandboxNotice>().StandIns);
         services.AddProblemDetails();
+        services.AddExceptionHandler<DatabaseOutageHandler>();
         services.AddOpenApi();
         services.ConfigureHttpJsonOptions(json =>
         {

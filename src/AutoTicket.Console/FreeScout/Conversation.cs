@@ -47,8 +47,6 @@ internal sealed record Conversation
 /// <param name="Html">The first thread's body; everything from outside in it is escaped.</param>
 internal sealed record ConversationDraft(string Subject, string Html);
 
-internal sealed record Mailbox(long Id, string? Name);
-
 /// <summary>A page of a list, in FreeScout's HAL form.</summary>
 internal sealed record ListPage
 {

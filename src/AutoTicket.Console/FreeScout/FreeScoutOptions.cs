@@ -59,7 +59,7 @@ internal sealed class FreeScoutOptions : IValidatableObject
         }
     }
 
-    public string Customer => string.IsNullOrWhiteSpace(CustomerEmail) ? $"ops-console@{new Uri(WebUrl!).Host}" : CustomerEmail.Trim();
+    public string? Customer => !string.IsNullOrWhiteSpace(CustomerEmail) ? CustomerEmail.Trim() : WebUrl is null ? null : $"ops-console@{new Uri(WebUrl).Host}";
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {

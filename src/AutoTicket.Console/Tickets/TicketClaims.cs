@@ -159,6 +159,11 @@ internal sealed class TicketClaims(IDbContextFactory<AutoTicketDbContext> contex
         DateTimeOffset? closedAt = isOpen ? null : clock.GetUtcNow();
         await db.Tickets.Where(t => t.Id == ticket.Id && t.State != state && (t.State == TicketState.Open || t.State == TicketState.Closed))
             .ExecuteUpdateAsync(set => set.SetProperty(t => t.State, state).SetProperty(t => t.ClosedAt, closedAt), cancellationToken);
+        if (!isOpen)
+        {
+            // The dashboard's copy need not wait for the next sync to know.
+            await db.OpenConversations.Where(c => c.Id == ticket.ConversationId).ExecuteDeleteAsync(cancellationToken);
+        }
     }
 
     /// <summary>The claim may still be posted under: its lease holds for longer than the post can take.</summary>

@@ -1,0 +1,27 @@
+using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.EntityFrameworkCore;
+
+namespace AutoTicket.Data;
+
+/// <summary>A request that met an outage of the database is told so, to come again; it is no bug and no ERROR.</summary>
+internal sealed partial class DatabaseOutageHandler(IDbContextFactory<AutoTicketDbContext> contexts, ILogger<DatabaseOutageHandler> logger) : IExceptionHandler
+{
+    public async ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
+    {
+        if (!contexts.IsOutage(exception))
+        {
+            return false;
+        }
+
+        Log.Refused(logger, httpContext.Request.Path, exception.GetBaseException().Message);
+        httpContext.Response.Headers.RetryAfter = "5";
+        await Results.Problem(title: "The console's database can't be reached. Nothing was changed; try again in a moment.", statusCode: 503).ExecuteAsync(httpContext);
+        return true;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Warning, "request refused, the database can't be reached path={Path}: {Problem}")]
+        public static partial void Refused(ILogger logger, string path, string problem);
+    }
+}
