@@ -86,6 +86,8 @@ public static class AutoTicketing
         // A person gets a page, a program a problem.
         app.UseWhen(context => context.Request.Path.StartsWithSegments("/api", StringComparison.OrdinalIgnoreCase), api => api.UseStatusCodePages());
         app.UseWhen(context => !context.Request.Path.StartsWithSegments("/api", StringComparison.OrdinalIgnoreCase), pages => pages.UseStatusCodePagesWithReExecute("/not-found"));
+        // Said here, because otherwise routing comes before all of this, and a page that is not found is not routed to the page that says so.
+        app.UseRouting();
         app.UseSafeHeaders();
         app.UseDatabaseGate();
         app.UseAuthentication();
