@@ -191,7 +191,7 @@ public sealed class SurfaceTileTests : ComponentTest
             .Add(t => t.Now, Now)
             .Add(t => t.PollInterval, Interval));
 
-        Assert.Equal("Filed a new ticket. #1432", TextOf(tile.Find("[role=status]")));
+        Assert.Equal("Filed a new ticket. Open #1432", TextOf(tile.Find("[role=status]")));
     }
 
     private IRenderedComponent<SurfaceTile> Tile(SurfaceSnapshot snapshot, TileTicket? ticket = null, string? forecast = null, bool busy = false, Action? onInvestigate = null) =>
