@@ -1,0 +1,165 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+using AutoTicket.Audit;
+using AutoTicket.Sandbox;
+using AutoTicket.Tickets;
+using Microsoft.EntityFrameworkCore;
+
+namespace AutoTicket.Tests.Kit;
+
+/// <summary>What a click on Investigate was answered, and how long that took.</summary>
+internal sealed record Click(string Disposition, bool Degraded, TicketLink? Ticket, string Message)
+{
+    public TimeSpan Took { get; init; }
+}
+
+/// <summary>One or more consoles on one database and one FreeScout, surfaces that are not well, and somebody who clicks.</summary>
+internal sealed class InvestigateDriver : IAsyncDisposable
+{
+    public const string Surface = "pay";
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+
+    private readonly List<ConsoleHost> _consoles = [];
+    private readonly Dictionary<string, string?> _settings;
+
+    private InvestigateDriver(TestDatabase database, SandboxServer sandbox, StillClock? clock, Dictionary<string, string?> settings)
+    {
+        (Database, Sandbox, Clock, _settings) = (database, sandbox, clock!, settings);
+    }
+
+    public TestDatabase Database { get; }
+
+    public SandboxServer Sandbox { get; }
+
+    public FreeScoutStandIn FreeScout => Sandbox.FreeScout;
+
+    /// <summary>The time of consoles and sandbox, for a test that asked for it.</summary>
+    public StillClock Clock { get; }
+
+    public ConsoleHost Console => _consoles[^1];
+
+    /// <summary>Requests for one conversation by its id.</summary>
+    public static FaultMatch OneConversation => new("GET", FreeScoutStandIn.ApiPath + "/conversations/*", Whole: true);
+
+    public IReadOnlyList<RecordedRequest> Creates => Requests("POST", "/conversations");
+
+    public IReadOnlyList<RecordedRequest> Lists => Requests("GET", "/conversations");
+
+    public IReadOnlyList<RecordedRequest> Requests(string method, string path) =>
+        [.. FreeScout.RecordedRequests.Where(request => request.Method == method && request.Path == FreeScoutStandIn.ApiPath + path)];
+
+    /// <param name="clock">Null: everything runs in real time.</param>
+    /// <param name="surfaces">Keys of surfaces that answer 503; null: one, <see cref="Surface"/>.</param>
+    public static async Task<InvestigateDriver> StartAsync(
+        Database kind = Kit.Database.Sqlite, IReadOnlyDictionary<string, string?>? settings = null, StillClock? clock = null, int consoles = 1, IReadOnlyList<string>? surfaces = null)
+    {
+        var sandbox = await SandboxServer.StartAsync(new SandboxSettings { Clock = clock ?? TimeProvider.System });
+        var all = new Dictionary<string, string?> { ["FreeScout:RetryDelay"] = "00:00:00.02" };
+        foreach (var (key, index) in (surfaces ?? [Surface]).Select((key, index) => (key, index)))
+        {
+            sandbox.Surface(key).Answer(503);
+            foreach (var (name, value) in ConsoleHost.SurfaceSettings(index, key, sandbox.Surface(key).Url))
+            {
+                all[name] = value;
+            }
+        }
+
+        foreach (var (name, value) in settings ?? new Dictionary<string, string?>())
+        {
+            all[name] = value;
+        }
+
+        var driver = new InvestigateDriver(await TestDatabase.CreateAsync(kind), sandbox, clock, all);
+        for (var console = 0; console < consoles; console++)
+        {
+            await driver.StartConsoleAsync();
+        }
+
+        return driver;
+    }
+
+    /// <summary>One more console; it becomes <see cref="Console"/>.</summary>
+    public async Task StartConsoleAsync() => _consoles.Add(await ConsoleHost.StartAsync(Database, Sandbox, _settings, Clock));
+
+    public async Task StopConsoleAsync()
+    {
+        await Console.DisposeAsync();
+        _consoles.RemoveAt(_consoles.Count - 1);
+    }
+
+    /// <param name="console">Which of several consoles is clicked on.</param>
+    public async Task<Click> ClickAsync(string surface = Surface, int console = 0)
+    {
+        var begun = Stopwatch.GetTimestamp();
+        using var answer = await _consoles[console].Http.PostAsync(new Uri($"/api/surfaces/{surface}/investigate", UriKind.Relative), null);
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        return (await answer.Content.ReadFromJsonAsync<Click>(Json))! with { Took = Stopwatch.GetElapsedTime(begun) };
+    }
+
+    /// <summary>Clicks again until there is a ticket, and returns that click.</summary>
+    public async Task<Click> ClickUntilThereIsATicketAsync(TimeSpan? advance = null)
+    {
+        Click? last = null;
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                if (advance is { } step)
+                {
+                    Clock.Advance(step);
+                }
+
+                last = await ClickAsync();
+                return !last.Degraded;
+            },
+            "a click gives a ticket",
+            TimeSpan.FromSeconds(30));
+        return last!;
+    }
+
+    public async Task<JsonElement> TicketsAsync() => await Console.Http.GetFromJsonAsync<JsonElement>(new Uri("/api/tickets?state=open&tag=auto:status", UriKind.Relative));
+
+    public async Task<IReadOnlyList<long>> ListedAsync() =>
+        [.. (await TicketsAsync()).GetProperty("tickets").EnumerateArray().Select(ticket => ticket.GetProperty("id").GetInt64()).Order()];
+
+    /// <summary>The rows that tell of a filing, as parsed payloads.</summary>
+    public async Task<IReadOnlyList<JsonElement>> FilingsAsync()
+    {
+        await using var db = Database.Open();
+        return [.. (await db.AuditLog.AsNoTracking().Where(entry => entry.Action == AuditActions.InvestigateFiled).OrderBy(entry => entry.Id).ToListAsync())
+            .Select(entry => JsonSerializer.Deserialize<JsonElement>(entry.Payload))];
+    }
+
+    public async Task<IReadOnlyList<Ticket>> RowsAsync()
+    {
+        await using var db = Database.Open();
+        return await db.Tickets.AsNoTracking().OrderBy(ticket => ticket.Id).ToListAsync();
+    }
+
+    /// <summary>FreeScout holds one ticket, it was filed by one create, and one audit row tells of it.</summary>
+    public async Task<JsonElement> AssertOneTicketAsync()
+    {
+        var conversation = Assert.Single(FreeScout.Conversations);
+        Assert.Equal(1, FreeScout.CreatedCount);
+        var filing = Assert.Single(await FilingsAsync());
+        Assert.Equal(conversation.Id, filing.GetProperty("conversation_id").GetInt64());
+        return filing;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        try
+        {
+            foreach (var console in _consoles)
+            {
+                await console.DisposeAsync();
+            }
+        }
+        finally
+        {
+            await Sandbox.DisposeAsync();
+            await Database.DisposeAsync();
+        }
+    }
+}

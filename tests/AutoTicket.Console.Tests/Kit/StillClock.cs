@@ -1,0 +1,37 @@
+using Microsoft.Extensions.Time.Testing;
+
+namespace AutoTicket.Tests.Kit;
+
+/// <summary>
+/// A clock that stands still until the test moves it. Pauses of less than a second pass by themselves: nothing is judged by
+/// them, and whoever waits through one (for another click, before a second try) would wait for a test that waits for him.
+/// </summary>
+internal sealed class StillClock() : FakeTimeProvider(new DateTimeOffset(2026, 11, 23, 12, 0, 0, TimeSpan.Zero))
+{
+    private static readonly TimeSpan Short = TimeSpan.FromSeconds(1);
+
+    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+        dueTime >= TimeSpan.Zero && dueTime < Short && period < Short
+            ? System.CreateTimer(callback, state, dueTime, period)
+            : base.CreateTimer(callback, state, dueTime, period);
+
+    /// <summary>Moves on step by step until the condition holds. Between two steps there is time for what the step set off.</summary>
+    public async Task AdvanceUntilAsync(TimeSpan step, Func<Task<bool>> condition, string what, TimeSpan? perStep = null)
+    {
+        var patience = Eventually.Patience;
+        var pause = perStep ?? TimeSpan.FromSeconds(1);
+        for (var left = patience; left > TimeSpan.Zero; left -= pause)
+        {
+            Advance(step);
+            try
+            {
+                await Eventually.TrueAsync(condition, what, pause);
+                return;
+            }
+            catch (TimeoutException) when (left > pause)
+            {
+                // Whatever is to happen was not waiting yet when the clock moved: once more.
+            }
+        }
+    }
+}

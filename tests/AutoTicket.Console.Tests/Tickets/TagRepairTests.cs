@@ -1,0 +1,69 @@
+using AutoTicket.Sandbox;
+
+namespace AutoTicket.Tests.Tickets;
+
+/// <summary>Tags are a second call that may fail by itself: the ticket stands, and its tags come later.</summary>
+public sealed class TagRepairTests
+{
+    private static readonly string[] Ours = ["auto:status", "sev:p2", "surface:pay"];
+    private readonly StillClock _clock = new();
+
+    [Theory]
+    [Trait("Pitfall", "T-10")]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_ticket_that_could_not_be_tagged_is_known_and_its_tags_are_repaired(bool moduleIsOff)
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
+        driver.FreeScout.Behaviour.TagsModule = !moduleIsOff;
+        using var fault = moduleIsOff ? null : driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutTags, StatusCode = 503 });
+
+        var filed = await driver.ClickAsync();
+        await Eventually.TrueAsync(() => driver.Console.Log.Any(line => line.StartsWith("WARNING", StringComparison.Ordinal) && line.Contains("ticket tagging failed", StringComparison.Ordinal)), "it is logged");
+        Assert.Equal("filed", filed.Disposition);
+        Assert.Equal(("already_open", filed.Ticket!.Id), ((await driver.ClickAsync()) is var again ? again.Disposition : "", again.Ticket!.Id));
+        Assert.Equal([filed.Ticket.Id], await driver.ListedAsync());
+
+        driver.FreeScout.Behaviour.TagsModule = true;
+        fault?.Dispose();
+        await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(30), () => Task.FromResult(TagsOf(driver).SequenceEqual(Ours)), "the tags are set");
+
+        await driver.AssertOneTicketAsync();
+        await Eventually.TrueAsync(async () => !(await driver.RowsAsync()).Single().TagsPending, "that is recorded");
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-42")]
+    public async Task Tags_that_people_set_survive_ours()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
+        var fault = driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutTags, StatusCode = 503 });
+        var ticket = (await driver.ClickAsync()).Ticket!;
+        await Eventually.TrueAsync(() => fault.Hits > 0, "tagging was tried");
+        driver.FreeScout.SetTags(ticket.Id, "vip", "Auto:Status");
+        fault.Dispose();
+
+        await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(30), () => Task.FromResult(TagsOf(driver).Contains("surface:pay")), "the tags are set");
+
+        Assert.Equal(["Auto:Status", "sev:p2", "surface:pay", "vip"], TagsOf(driver));
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-42")]
+    public async Task Tags_that_people_take_away_later_stay_away()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
+        var ticket = (await driver.ClickAsync()).Ticket!;
+        await Eventually.TrueAsync(async () => !(await driver.RowsAsync()).Single().TagsPending, "the tags are set");
+        driver.FreeScout.SetTags(ticket.Id, "auto:status", "surface:pay");
+
+        Assert.Equal("already_open", (await driver.ClickAsync()).Disposition);
+        _clock.Advance(TimeSpan.FromMinutes(6));
+        Assert.Equal("already_open", (await driver.ClickAsync()).Disposition);
+
+        Assert.Equal(["auto:status", "surface:pay"], TagsOf(driver));
+        Assert.Single(driver.Requests("PUT", $"/conversations/{ticket.Id}/tags"));
+    }
+
+    private static IEnumerable<string> TagsOf(InvestigateDriver driver) => driver.FreeScout.Conversations.Single().Tags.Order(StringComparer.Ordinal);
+}

@@ -1,0 +1,183 @@
+using AutoTicket.Alerts;
+using AutoTicket.Audit;
+using AutoTicket.Data;
+using AutoTicket.Surfaces;
+using AutoTicket.Tickets;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+
+namespace AutoTicket.Tests.Tickets;
+
+/// <summary>The claim row by itself: who may file, who has lost the right, and what is written together.</summary>
+public sealed class TicketClaimsTests
+{
+    private static readonly TicketingOptions Options = new();
+    private static readonly TicketLink Link = new(1001, 1001, "https://tickets.example/conversation/1001", default);
+    private readonly StillClock _clock = new();
+
+    [Theory, BothDatabases]
+    [Trait("Pitfall", "T-4")]
+    public async Task Of_many_claims_of_one_key_one_gets_in(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var claims = Claims(database);
+
+        var taken = await Task.WhenAll(Enumerable.Range(0, 24).Select(_ => Task.Run(() => claims.ClaimAsync(Draft(), default))));
+
+        var claim = Assert.Single(taken.OfType<Ticket>());
+        Assert.Equal(claim.Marker, Assert.Single(await RowsAsync(database)).Marker);
+        Assert.NotNull(await claims.ClaimAsync(Draft("another"), default));
+    }
+
+    [Theory, BothDatabases]
+    public async Task The_database_itself_refuses_a_second_claim_and_lets_settled_rows_be(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var claim = (await Claims(database).ClaimAsync(Draft(), default))!;
+        foreach (var state in (TicketState[])[TicketState.Open, TicketState.Closed, TicketState.Released, TicketState.Open])
+        {
+            await InsertAsync(state);
+        }
+
+        await Assert.ThrowsAsync<DbUpdateException>(() => InsertAsync(TicketState.Filing));
+        await Assert.ThrowsAsync<DbUpdateException>(() => InsertAsync(TicketState.Unconfirmed));
+        Assert.Equal(5, (await RowsAsync(database)).Count);
+
+        async Task InsertAsync(TicketState state)
+        {
+            await using var db = database.Open();
+            db.Tickets.Add(claim with { Id = 0, Marker = Guid.NewGuid().ToString("N"), State = state });
+            await db.SaveChangesAsync();
+        }
+    }
+
+    [Theory, BothDatabases]
+    public async Task A_claim_whose_lease_holds_is_not_taken_over_and_one_that_ran_out_is_by_one(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var claims = Claims(database);
+        var claim = (await claims.ClaimAsync(Draft(), default))!;
+        _clock.Advance(Options.Lease - TimeSpan.FromMilliseconds(1));
+        Assert.Null(await claims.TakeOverAsync(claim, default));
+
+        _clock.Advance(TimeSpan.FromMilliseconds(1));
+        var taken = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => claims.TakeOverAsync(claim, default))));
+
+        Assert.Equal(claim.Attempt + 1, Assert.Single(taken.OfType<Ticket>()).Attempt);
+    }
+
+    [Theory, BothDatabases]
+    public async Task Who_lost_the_claim_changes_nothing(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var claims = Claims(database);
+        var stale = (await claims.ClaimAsync(Draft(), default))!;
+        _clock.Advance(Options.Lease);
+        Assert.NotNull(await claims.TakeOverAsync(stale, default));
+        var before = Assert.Single(await RowsAsync(database));
+
+        Assert.False(await claims.ReleaseAsync(stale, "no", default));
+        Assert.False(await claims.LeaveUnconfirmedAsync(stale, "no", lookupWasEmpty: true, default));
+        Assert.Null(await claims.RepostAsync(stale, default));
+        Assert.Null(await claims.TakeOverAsync(stale, default));
+
+        Assert.Equal(before, Assert.Single(await RowsAsync(database)));
+        Assert.False(claims.MayPost(stale));
+    }
+
+    [Fact]
+    public async Task A_claim_may_be_posted_under_while_a_whole_call_fits_into_its_lease()
+    {
+        await using var database = await TestDatabase.CreateAsync(Database.Sqlite);
+        var claims = Claims(database);
+        var claim = (await claims.ClaimAsync(Draft(), default))!;
+
+        _clock.Advance(Options.Lease - Options.ClickBudget - TimeSpan.FromMilliseconds(1));
+        Assert.True(claims.MayPost(claim));
+        _clock.Advance(TimeSpan.FromMilliseconds(1));
+        Assert.False(claims.MayPost(claim));
+
+        var again = (await claims.RepostAsync(claim, default))!;
+        Assert.True(claims.MayPost(again));
+        Assert.Equal(claim.Marker, again.Marker);
+    }
+
+    [Theory, BothDatabases]
+    [Trait("Pitfall", "T-12")]
+    public async Task A_late_answer_and_a_look_up_record_the_ticket_once(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var claims = Claims(database);
+        var late = (await claims.ClaimAsync(Draft(), default))!;
+        _clock.Advance(Options.Lease);
+        var looking = (await claims.TakeOverAsync(late, default))!;
+
+        var confirmed = await Task.WhenAll(
+            Task.Run(() => claims.ConfirmAsync(late, Link, isOpen: true, adopted: false, default)),
+            Task.Run(() => claims.ConfirmAsync(looking, Link, isOpen: true, adopted: true, default)));
+
+        Assert.Single(confirmed, done => done);
+        Assert.False(await claims.ReleaseAsync(looking, "no", default));
+        Assert.Equal((TicketState.Open, Link.Id), (Assert.Single(await RowsAsync(database)).State, Link.Id));
+        await using var db = database.Open();
+        Assert.Equal(AuditActions.InvestigateFiled, (await db.AuditLog.SingleAsync()).Action);
+    }
+
+    [Theory, BothDatabases]
+    [Trait("Pitfall", "T-64")]
+    public async Task No_ticket_is_recorded_without_its_audit_row(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var claims = Claims(database);
+        var claim = (await claims.ClaimAsync(Draft(), default))!;
+        await ExecuteAsync("ALTER TABLE audit_log RENAME TO away");
+
+        await Assert.ThrowsAnyAsync<Exception>(() => claims.ConfirmAsync(claim, Link, isOpen: true, adopted: false, default));
+        Assert.Equal((TicketState.Filing, null), (Assert.Single(await RowsAsync(database)) is var row ? row.State : default, row.ConversationId));
+
+        await ExecuteAsync("ALTER TABLE away RENAME TO audit_log");
+        Assert.True(await claims.ConfirmAsync(claim, Link, isOpen: true, adopted: false, default));
+        Assert.Equal((TicketState.Open, Link.Id), (Assert.Single(await RowsAsync(database)) is var now ? now.State : default, now.ConversationId));
+
+        async Task ExecuteAsync(string sql)
+        {
+            await using var db = database.Open();
+            await db.Database.ExecuteSqlRawAsync(sql);
+        }
+    }
+
+    [Theory, BothDatabases]
+    public async Task Empty_look_ups_count_only_when_they_lie_apart(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var claims = Claims(database);
+        var claim = (await claims.ClaimAsync(Draft(), default))!;
+        var counts = new List<int>();
+        foreach (var pause in (double[])[0, 1, 3.9, 0.2, 5])
+        {
+            _clock.Advance(TimeSpan.FromSeconds(pause));
+            await claims.LeaveUnconfirmedAsync(claim, "not yet", lookupWasEmpty: true, default);
+            var row = Assert.Single(await claims.ReadAsync(claim.DedupKey, default));
+            counts.Add(row.EmptyLookups);
+            claim = (await claims.TakeOverAsync(row, default))!;
+        }
+
+        Assert.Equal([1, 1, 1, 2, 3], counts);
+    }
+
+    private TicketClaims Claims(TestDatabase database) => new(new Contexts(database), Microsoft.Extensions.Options.Options.Create(Options), _clock);
+
+    private static TicketDraft Draft(string surface = "pay") => new(
+        AlertIdentity.OfSurface(surface), surface, Severity.P2, OpenTickets.OpenTag, AuditActions.InvestigateFiled, "olga", $"{surface} is down", []);
+
+    private static async Task<List<Ticket>> RowsAsync(TestDatabase database)
+    {
+        await using var db = database.Open();
+        return await db.Tickets.AsNoTracking().OrderBy(ticket => ticket.Id).ToListAsync();
+    }
+
+    private sealed class Contexts(TestDatabase database) : IDbContextFactory<AutoTicketDbContext>
+    {
+        public AutoTicketDbContext CreateDbContext() => database.Open();
+    }
+}

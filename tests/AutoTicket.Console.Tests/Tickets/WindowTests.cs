@@ -1,0 +1,161 @@
+using AutoTicket.Sandbox;
+using AutoTicket.Tickets;
+using Microsoft.Extensions.Options;
+
+namespace AutoTicket.Tests.Tickets;
+
+/// <summary>Decision D-1: the open ticket of the last 60 minutes is returned; any other click files a new one.</summary>
+public sealed class WindowTests
+{
+    private readonly StillClock _clock = new();
+
+    [Theory]
+    [InlineData(Database.Sqlite, "open", "already_open", "filed", "filed")]
+    [InlineData(Database.Sqlite, "resolved", "filed", "filed", "filed")]
+    [InlineData(Database.Sqlite, "reopened", "already_open", "filed", "filed")]
+    [InlineData(Database.Postgres, "open", "already_open", "filed", "filed")]
+    [InlineData(Database.Postgres, "resolved", "filed", "filed", "filed")]
+    [InlineData(Database.Postgres, "reopened", "already_open", "filed", "filed")]
+    [Trait("Pitfall", "T-9")]
+    public async Task The_window_closes_at_sixty_minutes_to_the_second(Database kind, string state, string before, string at, string after)
+    {
+        await using var driver = await InvestigateDriver.StartAsync(kind, clock: _clock, surfaces: ["s5959", "s6000", "s6001"]);
+        foreach (var surface in (string[])["s5959", "s6000", "s6001"])
+        {
+            Become(driver, (await driver.ClickAsync(surface)).Ticket!.Id, state);
+        }
+
+        _clock.Advance(TimeSpan.FromMinutes(60) - TimeSpan.FromSeconds(1));
+        var clicks = new List<string> { (await driver.ClickAsync("s5959")).Disposition };
+        _clock.Advance(TimeSpan.FromSeconds(1));
+        clicks.Add((await driver.ClickAsync("s6000")).Disposition);
+        _clock.Advance(TimeSpan.FromSeconds(1));
+        clicks.Add((await driver.ClickAsync("s6001")).Disposition);
+
+        Assert.Equal([before, at, after], clicks);
+        Assert.Equal(3 + clicks.Count(click => click == "filed"), driver.FreeScout.CreatedCount);
+    }
+
+    [Theory]
+    [Trait("Pitfall", "T-8")]
+    [InlineData("\"status\":\"pending\",\"state\":\"published\",\"assignee\":null")]
+    [InlineData("\"status\":\"active\",\"state\":\"published\",\"assignee\":{\"id\":2}")]
+    [InlineData("\"status\":\"waiting-for-vendor\",\"state\":\"published\"")]
+    [InlineData("\"status\":null,\"state\":null,\"assignee\":[]")]
+    public async Task Whatever_is_not_closed_is_open(string fields)
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
+        var ticket = (await driver.ClickAsync()).Ticket!;
+        driver.Sandbox.Faults.Add(new Fault(FaultKind.WrongJson) { Match = InvestigateDriver.OneConversation, Body = $$"""{"id":{{ticket.Id}},{{fields}}}""" });
+
+        Assert.Equal(("already_open", ticket.Id), Told(await driver.ClickAsync()));
+        Assert.Equal(1, driver.FreeScout.CreatedCount);
+    }
+
+    [Theory]
+    [Trait("Pitfall", "T-11")]
+    [InlineData("resolved")]
+    [InlineData("spam")]
+    public async Task A_ticket_that_a_human_closed_is_followed_by_a_fresh_one_that_links_it(string state)
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
+        var old = (await driver.ClickAsync()).Ticket!;
+        Become(driver, old.Id, state);
+        _clock.Advance(TimeSpan.FromMinutes(5));
+
+        var fresh = await driver.ClickAsync();
+
+        Assert.Equal("filed", fresh.Disposition);
+        AssertLinks(driver, fresh, old);
+        Assert.Equal(("already_open", fresh.Ticket!.Id), Told(await driver.ClickAsync()));
+        Assert.Equal(2, (await driver.FilingsAsync()).Count);
+    }
+
+    [Theory]
+    [Trait("Pitfall", "T-19")]
+    [InlineData("deleted")]
+    [InlineData("deleted forever")]
+    public async Task A_ticket_that_was_deleted_does_not_wedge_its_surface(string state)
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
+        var old = (await driver.ClickAsync()).Ticket!;
+        Become(driver, old.Id, state);
+        _clock.Advance(TimeSpan.FromSeconds(1));
+
+        var fresh = await driver.ClickAsync();
+
+        Assert.Equal("filed", fresh.Disposition);
+        Assert.Equal(("already_open", fresh.Ticket!.Id), Told(await driver.ClickAsync()));
+        await Eventually.TrueAsync(async () => (await driver.ListedAsync()).SequenceEqual([fresh.Ticket.Id]), "the dashboard shows the fresh one alone");
+    }
+
+    [Fact]
+    public async Task A_merged_ticket_counts_as_deleted_and_a_moved_one_as_open()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock, surfaces: ["merged", "moved"]);
+        var merged = (await driver.ClickAsync("merged")).Ticket!;
+        var moved = (await driver.ClickAsync("moved")).Ticket!;
+        driver.FreeScout.Merge(merged.Id, moved.Id);
+        driver.FreeScout.Move(moved.Id, 1);
+        _clock.Advance(TimeSpan.FromSeconds(1));
+
+        Assert.Equal("filed", (await driver.ClickAsync("merged")).Disposition);
+        Assert.Equal(("already_open", moved.Id), Told(await driver.ClickAsync("moved")));
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-9")]
+    public async Task Past_the_window_the_new_ticket_links_the_older_one_that_is_still_open()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
+        var old = (await driver.ClickAsync()).Ticket!;
+        _clock.Advance(TimeSpan.FromMinutes(61));
+
+        var fresh = await driver.ClickAsync();
+
+        Assert.Equal("filed", fresh.Disposition);
+        Assert.Contains($"#{old.Number}", fresh.Message, StringComparison.Ordinal);
+        AssertLinks(driver, fresh, old);
+        Assert.True(driver.FreeScout.Find(old.Id)!.IsOpen, "the console resolves nothing");
+    }
+
+    [Theory]
+    [Trait("Pitfall", "T-9")]
+    [InlineData("Ticketing:Window", "00:00:00", "Ticketing__Window", "every click would file another ticket")]
+    [InlineData("Ticketing:Window", "2.00:00:00", "Ticketing__Window", "1.00:00:00")]
+    [InlineData("Ticketing:Lease", "00:00:05", "Ticketing__Lease", "Ticketing__ClickBudget")]
+    [InlineData("Ticketing:Grace", "00:00:03", "Ticketing__Grace", "Ticketing__ClickBudget")]
+    [InlineData("Ticketing:ClickBudget", "00:10:00", "Ticketing__ClickBudget", "00:00:30")]
+    [InlineData("Ticketing:SyncInterval", "00:00:00", "Ticketing__SyncInterval", "00:00:01")]
+    public async Task A_window_that_makes_no_sense_stops_the_start_and_names_its_variable(string setting, string value, string variable, string why)
+    {
+        await using var sandbox = await SandboxServer.StartAsync();
+        await using var database = await TestDatabase.CreateAsync(Database.Sqlite);
+
+        var mistake = await Assert.ThrowsAsync<OptionsValidationException>(() =>
+            ConsoleHost.StartAsync(database, sandbox, new Dictionary<string, string?> { [setting] = value }));
+
+        Assert.Contains(variable, mistake.Message, StringComparison.Ordinal);
+        Assert.Contains(why, mistake.Message, StringComparison.Ordinal);
+        Assert.Contains(TimeSpan.Parse(value, null).ToString(), mistake.Message, StringComparison.Ordinal);
+    }
+
+    private static (string, long?) Told(Click click) => (click.Disposition, click.Ticket?.Id);
+
+    private static void AssertLinks(InvestigateDriver driver, Click fresh, TicketLink old)
+    {
+        Assert.NotEqual(old.Id, fresh.Ticket!.Id);
+        Assert.Contains($"<a href=\"{old.Url}\">#{old.Number}</a>", driver.FreeScout.Find(fresh.Ticket.Id)!.Threads[^1].Body, StringComparison.Ordinal);
+    }
+
+    private static void Become(InvestigateDriver driver, long id, string state) => Assert.True(state switch
+    {
+        "open" => true,
+        "resolved" => driver.FreeScout.Close(id),
+        "spam" => driver.FreeScout.Spam(id),
+        "reopened" => driver.FreeScout.Close(id) && driver.FreeScout.Reopen(id),
+        "deleted" => driver.FreeScout.Delete(id),
+        "deleted forever" => driver.FreeScout.DeleteForever(id),
+        _ => throw new ArgumentOutOfRangeException(nameof(state)),
+    });
+}
