@@ -1,0 +1,212 @@
+using System.Text.Json;
+using AutoTicket.Sandbox;
+using AutoTicket.Tickets;
+
+namespace AutoTicket.Tests.Tickets;
+
+/// <summary>FreeScout made the ticket, or may have, and the answer did not arrive: there is one ticket all the same.</summary>
+public sealed class LostAnswerTests
+{
+    private const string EmptyList = """{"_embedded":{"conversations":[]},"page":{"size":100,"totalElements":0,"totalPages":1,"number":1}}""";
+
+    /// <summary>A call that hangs is waited out once, and there is time left to look the ticket up.</summary>
+    private static readonly Dictionary<string, string?> ShortCalls = new() { ["FreeScout:CallTimeout"] = "00:00:00.5" };
+
+    private readonly StillClock _clock = new();
+
+    [Theory]
+    [Trait("Pitfall", "T-12")]
+    [InlineData(FaultKind.StatusAfter)]
+    [InlineData(FaultKind.HangAfter)]
+    [InlineData(FaultKind.ResetAfter)]
+    [InlineData(FaultKind.CloseAfter)]
+    [InlineData(FaultKind.BlankOk)]
+    [InlineData(FaultKind.NoId)]
+    [InlineData(FaultKind.TornJson)]
+    [InlineData(FaultKind.WrongJson)]
+    [InlineData(FaultKind.HugeBody)]
+    public async Task A_ticket_whose_answer_was_lost_is_found_by_its_marker_and_adopted(FaultKind kind)
+    {
+        await using var driver = await InvestigateDriver.StartAsync(settings: ShortCalls);
+        driver.Sandbox.Faults.Add(new Fault(kind) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
+
+        var first = await driver.ClickUntilThereIsATicketAsync();
+        var second = await driver.ClickAsync();
+
+        Assert.Equal(("already_open", first.Ticket!.Id), (second.Disposition, second.Ticket!.Id));
+        Assert.Single(driver.Creates);
+        await AssertAdoptedAsync(driver);
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-12")]
+    public async Task A_ticket_that_FreeScout_commits_late_is_adopted_then()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(settings: ShortCalls);
+        using var late = driver.Sandbox.Faults.Add(new Fault(FaultKind.LateCommit) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
+
+        var first = await driver.ClickAsync();
+        Assert.True(first.Degraded, first.Message);
+        Assert.Empty(await driver.FilingsAsync());
+        late.Dispose();
+
+        await driver.ClickUntilThereIsATicketAsync();
+        Assert.Single(driver.Creates);
+        await AssertAdoptedAsync(driver);
+    }
+
+    [Theory, BothDatabases]
+    [Trait("Pitfall", "T-12")]
+    public async Task Nobody_has_to_click_again_for_a_lost_answer_to_be_found(Database kind)
+    {
+        await using var driver = await InvestigateDriver.StartAsync(kind, clock: _clock);
+        driver.Sandbox.Faults.Add(new Fault(FaultKind.StatusAfter) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
+        var unreadable = driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutList, StatusCode = 503 });
+        Assert.True((await driver.ClickAsync()).Degraded);
+        unreadable.Dispose();
+
+        await _clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(30), async () => (await driver.RowsAsync()).Single().State == TicketState.Open, "the reconciler adopts it");
+
+        await AssertAdoptedAsync(driver);
+        Assert.Single(driver.Creates);
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-12")]
+    public async Task A_look_up_that_lags_behind_leads_to_no_second_ticket()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
+        driver.Sandbox.Faults.Add(new Fault(FaultKind.StatusAfter) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
+        var stale = driver.Sandbox.Faults.Add(new Fault(FaultKind.WrongJson) { Match = FaultMatch.FreeScoutList, Body = EmptyList });
+        for (var second = 0; second <= 40; second += 8)
+        {
+            Assert.True((await driver.ClickAsync()).Degraded, "inside the grace period nothing is certain");
+            _clock.Advance(TimeSpan.FromSeconds(8));
+        }
+
+        stale.Dispose();
+        var found = await driver.ClickAsync();
+
+        Assert.Equal(driver.FreeScout.Conversations.Single().Id, found.Ticket!.Id);
+        Assert.Single(driver.Creates);
+        await AssertAdoptedAsync(driver);
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-12")]
+    public async Task It_is_posted_again_under_the_same_marker_once_two_spaced_look_ups_found_nothing_after_the_grace_period()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
+        driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
+        Assert.True((await driver.ClickAsync()).Degraded);
+        _clock.Advance(TimeSpan.FromSeconds(44.9));
+        Assert.True((await driver.ClickAsync()).Degraded, "the grace period is not over");
+        Assert.Single(driver.Creates);
+
+        var filed = await driver.ClickUntilThereIsATicketAsync(TimeSpan.FromSeconds(5));
+
+        Assert.Equal("filed", filed.Disposition);
+        Assert.Equal(2, driver.Creates.Count);
+        Assert.Single(driver.Creates.Select(Subject).Distinct());
+        Assert.False((await driver.AssertOneTicketAsync()).GetProperty("adopted").GetBoolean());
+    }
+
+    [Fact]
+    public async Task Two_look_ups_that_lie_too_close_make_nothing_certain()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock, settings: new Dictionary<string, string?> { ["Ticketing:LookupSpacing"] = "00:05:00" });
+        driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
+        Assert.True((await driver.ClickAsync()).Degraded);
+
+        _clock.Advance(TimeSpan.FromMinutes(4));
+        Assert.True((await driver.ClickAsync()).Degraded);
+        Assert.Single(driver.Creates);
+        _clock.Advance(TimeSpan.FromMinutes(1));
+
+        Assert.Equal("filed", (await driver.ClickAsync()).Disposition);
+        Assert.Equal(2, driver.Creates.Count);
+    }
+
+    [Fact]
+    public async Task Once_the_reconciler_is_certain_that_there_is_none_the_next_click_files_without_waiting()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
+        driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
+        Assert.True((await driver.ClickAsync()).Degraded);
+        await _clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(20),
+            async () => (await driver.RowsAsync()).Single() is { State: TicketState.Unconfirmed } row && row.LookedUpAt - row.PostedAt > TimeSpan.FromSeconds(45),
+            "it was looked up after the grace period");
+
+        Assert.Equal("filed", (await driver.ClickAsync()).Disposition);
+        await driver.AssertOneTicketAsync();
+    }
+
+    [Fact]
+    public async Task A_ticket_that_somebody_closed_before_it_was_found_is_adopted_as_closed_and_followed_by_a_fresh_one()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
+        driver.Sandbox.Faults.Add(new Fault(FaultKind.StatusAfter) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
+        var unreadable = driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutList, StatusCode = 503 });
+        Assert.True((await driver.ClickAsync()).Degraded);
+        driver.FreeScout.Close(driver.FreeScout.Conversations.Single().Id);
+        unreadable.Dispose();
+
+        var fresh = await driver.ClickUntilThereIsATicketAsync(TimeSpan.FromSeconds(5));
+
+        Assert.Equal("filed", fresh.Disposition);
+        Assert.Equal([false, true], driver.FreeScout.Conversations.OrderBy(conversation => conversation.Id).Select(conversation => conversation.IsOpen));
+        Assert.Equal([true, false], (await driver.FilingsAsync()).Select(filing => filing.GetProperty("adopted").GetBoolean()));
+    }
+
+    [Theory]
+    [Trait("Pitfall", "T-13")]
+    [InlineData(FaultKind.Status, 400)]
+    [InlineData(FaultKind.Status, 413)]
+    [InlineData(FaultKind.Status, 422)]
+    [InlineData(FaultKind.Unauthorized, null)]
+    [InlineData(FaultKind.Forbidden, null)]
+    [InlineData(FaultKind.ModuleOff, null)]
+    [InlineData(FaultKind.ModuleOffHtml, null)]
+    public async Task After_a_definite_refusal_nothing_is_remembered_as_done_and_the_next_click_files(FaultKind kind, int? status)
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
+        var refusal = driver.Sandbox.Faults.Add(new Fault(kind) { Match = FaultMatch.FreeScoutCreate, StatusCode = status, Body = status is null ? null : """{"message":"Error occurred"}""" });
+
+        Assert.True((await driver.ClickAsync()).Degraded);
+        Assert.Equal(TicketState.Released, (await driver.RowsAsync()).Single().State);
+        Assert.Empty(await driver.FilingsAsync());
+        refusal.Dispose();
+
+        Assert.Equal("filed", (await driver.ClickAsync()).Disposition);
+        await driver.AssertOneTicketAsync();
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-13")]
+    public async Task After_an_hour_of_refusals_there_is_one_ticket_and_one_audit_row()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
+        using (driver.Sandbox.Faults.Add(new Fault(FaultKind.Forbidden) { Match = FaultMatch.FreeScoutCreate }))
+        {
+            for (var minute = 0; minute < 60; minute += 5)
+            {
+                Assert.True((await driver.ClickAsync()).Degraded);
+                _clock.Advance(TimeSpan.FromMinutes(5));
+            }
+        }
+
+        Assert.Equal("filed", (await driver.ClickAsync()).Disposition);
+        await driver.AssertOneTicketAsync();
+    }
+
+    private static async Task AssertAdoptedAsync(InvestigateDriver driver)
+    {
+        var filing = await driver.AssertOneTicketAsync();
+        Assert.True(filing.GetProperty("adopted").GetBoolean());
+        Assert.Equal(TicketState.Open, (await driver.RowsAsync()).Single().State);
+    }
+
+    private static string Subject(RecordedRequest create) => JsonSerializer.Deserialize<JsonElement>(create.Body).GetProperty("subject").GetString()!;
+}
