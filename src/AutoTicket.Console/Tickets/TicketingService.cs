@@ -147,12 +147,17 @@ internal sealed partial class TicketingService(
 
         // FreeScout may have made it all the same: if there is time left, look at once; else the reconciler does.
         await claims.LeaveUnconfirmedAsync(claim, failure.Message, lookupWasEmpty: false, CancellationToken.None);
-        if (Remaining(budget) >= LeastTime && await claims.TakeOverAsync(claim with { State = TicketState.Unconfirmed }, CancellationToken.None) is { } ours
-            && await LookUpAsync(ours, budget.Token) == Lookup.Adopted)
+        if (Remaining(budget) >= LeastTime)
         {
-            return await FileAsync(draft, budget) is { Disposition: TicketDisposition.AlreadyOpen } adopted
-                ? new(TicketDisposition.Filed, adopted.Ticket, $"Filed ticket #{adopted.Ticket!.Number}; FreeScout's answer was lost, the ticket was found.")
-                : Degraded(draft, failure.Message);
+            // Another click may have been faster to look: what it finds is ours too.
+            var ours = await claims.TakeOverAsync(claim with { State = TicketState.Unconfirmed }, CancellationToken.None);
+            if (ours is null || await LookUpAsync(ours, budget.Token) == Lookup.Adopted)
+            {
+                var outcome = await FileAsync(draft, budget);
+                return outcome is { Disposition: TicketDisposition.AlreadyOpen, Ticket: { } adopted }
+                    ? new(TicketDisposition.Filed, adopted, $"Filed ticket #{adopted.Number}; FreeScout's answer was lost, the ticket was found.")
+                    : outcome;
+            }
         }
 
         return Degraded(draft, $"{failure.Message} The ticket may have been filed: the console looks for it and files no second one.");
