@@ -57,7 +57,7 @@ internal static class Login
         await db.SaveChangesAsync(cancellationToken);
         if (!right)
         {
-            return Results.LocalRedirect("/login?wrong=1");
+            return Results.LocalRedirect($"/login?wrong=1&returnUrl={Uri.EscapeDataString(returnUrl ?? "")}");
         }
 
         await context.SignInAsync(Schemes.Cookie, Schemes.Principal(Schemes.Operator, Schemes.Cookie));
