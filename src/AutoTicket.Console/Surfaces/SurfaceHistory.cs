@@ -112,10 +112,15 @@ internal sealed partial class SurfaceHistory(
         var from = rolledUpTo < monthAgo ? monthAgo : new DateTimeOffset(rolledUpTo.Year, rolledUpTo.Month, rolledUpTo.Day, rolledUpTo.Hour, 0, 0, TimeSpan.Zero);
         for (var hour = from; hour < thisHour; hour += TimeSpan.FromHours(1))
         {
-            foreach (var count in await CountHourAsync(db, hour, cancellationToken))
+            var counts = await CountHourAsync(db, hour, cancellationToken);
+            // An hour a transaction: a commit for each row takes minutes where a month is to be caught up with.
+            await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+            foreach (var count in counts)
             {
                 await db.ExecuteAsync($"INSERT INTO surface_hours (surface_key, hour, known, up) VALUES ({count.SurfaceKey}, {count.Hour}, {count.Known}, {count.Up}) ON CONFLICT DO NOTHING", cancellationToken);
             }
+
+            await transaction.CommitAsync(cancellationToken);
         }
 
         var current = await CountHourAsync(db, thisHour, cancellationToken);
