@@ -13,6 +13,8 @@ internal sealed partial class StatusBoard(SurfaceList surfaces, IOptions<StatusO
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Watched> _watched = surfaces.All.ToDictionary(surface => surface.Key, surface => new Watched(surface));
     private ImmutableArray<Action<SurfaceSnapshot>> _subscribers = [];
+    private DateTimeOffset? _ownNetworkLostSince;
+    private DateTimeOffset? _checkedAt;
 
     /// <summary>A surface, its readings and what follows from them.</summary>
     private sealed class Watched(Surface surface)
@@ -28,10 +30,28 @@ internal sealed partial class StatusBoard(SurfaceList surfaces, IOptions<StatusO
     }
 
     /// <summary>Since when nothing at all could be reached, which is our own network's fault; null: it works.</summary>
-    public DateTimeOffset? OwnNetworkLostSince { get; private set; }
+    public DateTimeOffset? OwnNetworkLostSince
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _ownNetworkLostSince;
+            }
+        }
+    }
 
     /// <summary>The last moment at which any surface was probed; null: none yet.</summary>
-    public DateTimeOffset? CheckedAt { get; private set; }
+    public DateTimeOffset? CheckedAt
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _checkedAt;
+            }
+        }
+    }
 
     /// <summary>All surfaces in the configuration's order.</summary>
     public IReadOnlyList<SurfaceSnapshot> All()
@@ -67,35 +87,22 @@ internal sealed partial class StatusBoard(SurfaceList surfaces, IOptions<StatusO
         lock (_lock)
         {
             var watched = _watched[reading.SurfaceKey];
-            var readings = watched.Readings.Add(reading);
-            var confirmed = reading.Outcome == ReadingOutcome.Blind ? watched.Confirmed : SurfaceJudge.Confirm(watched.Surface, watched.Confirmed, readings);
-            if (confirmed != watched.Confirmed || watched.Since is null)
+            var before = watched.Confirmed;
+            judged = Judge(watched, reading);
+            if (judged.Status != before && (before != SurfaceStatus.Unknown || judged.Status is SurfaceStatus.Down or SurfaceStatus.Degraded))
             {
-                if (watched.Confirmed != SurfaceStatus.Unknown || confirmed is SurfaceStatus.Down or SurfaceStatus.Degraded)
-                {
-                    Log.Changed(logger, reading.SurfaceKey, watched.Confirmed, confirmed, reading.Cause);
-                }
-
-                (watched.Confirmed, watched.Since) = (confirmed, reading.CheckedAt);
-            }
-
-            judged = reading with { Status = confirmed, Since = watched.Since.Value };
-            watched.Readings = readings.SetItem(readings.Count - 1, judged);
-            if (watched.Readings.Count > HistoryLength)
-            {
-                watched.Readings = watched.Readings.RemoveRange(0, watched.Readings.Count - HistoryLength);
+                Log.Changed(logger, reading.SurfaceKey, before, judged.Status, reading.Cause);
             }
 
             watched.LastTook = took;
-            watched.Shown = null;
-            CheckedAt = reading.CheckedAt;
+            _checkedAt = reading.CheckedAt;
             if (reading.Reached)
             {
-                OwnNetworkLostSince = null;
+                _ownNetworkLostSince = null;
             }
             else if (reading.Outcome == ReadingOutcome.Blind)
             {
-                OwnNetworkLostSince ??= reading.CheckedAt;
+                _ownNetworkLostSince ??= reading.CheckedAt;
             }
 
             shown = Show(watched);
@@ -124,19 +131,27 @@ internal sealed partial class StatusBoard(SurfaceList surfaces, IOptions<StatusO
         turned.ForEach(Tell);
     }
 
-    /// <summary>Goes on from what was stored before this start.</summary>
+    /// <summary>Goes on from what was stored before this start. It may come late: what was seen meanwhile is judged again,
+    /// now with what went before it.</summary>
     public void Restore(IEnumerable<SurfaceReading> readings)
     {
         lock (_lock)
         {
             foreach (var group in readings.GroupBy(reading => reading.SurfaceKey))
             {
-                // A reading taken meanwhile is newer than all that was stored.
-                if (_watched.TryGetValue(group.Key, out var watched) && watched.Readings.IsEmpty)
+                if (!_watched.TryGetValue(group.Key, out var watched))
                 {
-                    watched.Readings = [.. group.OrderBy(reading => reading.CheckedAt).TakeLast(HistoryLength)];
-                    (watched.Confirmed, watched.Since) = (watched.Readings[^1].Status, watched.Readings[^1].Since);
+                    continue;
+                }
+
+                var meanwhile = watched.Readings;
+                var older = group.Where(reading => meanwhile.IsEmpty || reading.CheckedAt < meanwhile[0].CheckedAt).OrderBy(reading => reading.CheckedAt).TakeLast(HistoryLength).ToImmutableList();
+                if (!older.IsEmpty)
+                {
+                    watched.Readings = older;
+                    (watched.Confirmed, watched.Since) = (older[^1].Status, older[^1].Since);
                     watched.Shown = null;
+                    meanwhile.ForEach(reading => Judge(watched, reading));
                 }
             }
         }
@@ -152,6 +167,23 @@ internal sealed partial class StatusBoard(SurfaceList surfaces, IOptions<StatusO
                 watched.Shown = null;
             }
         }
+    }
+
+    /// <summary>Adds a reading with the status that it and those before it confirm.</summary>
+    private static SurfaceReading Judge(Watched watched, SurfaceReading reading)
+    {
+        var readings = watched.Readings.Add(reading);
+        var confirmed = reading.Outcome == ReadingOutcome.Blind ? watched.Confirmed : SurfaceJudge.Confirm(watched.Surface, watched.Confirmed, readings);
+        if (confirmed != watched.Confirmed || watched.Since is null)
+        {
+            (watched.Confirmed, watched.Since) = (confirmed, reading.CheckedAt);
+        }
+
+        var judged = reading with { Status = confirmed, Since = watched.Since.Value };
+        readings = readings.SetItem(readings.Count - 1, judged);
+        watched.Readings = readings.Count > HistoryLength ? readings.RemoveRange(0, readings.Count - HistoryLength) : readings;
+        watched.Shown = null;
+        return judged;
     }
 
     private SurfaceStatus Status(Watched watched)

@@ -19,9 +19,10 @@ internal sealed partial class SurfaceHistory(
 
     private StatusBoard? _board;
     private DateTimeOffset _countedAt = DateTimeOffset.MinValue;
+    private bool _restored;
     private bool _away;
 
-    /// <summary>Puts the last stored readings on the board.</summary>
+    /// <summary>Puts the last stored readings on the board; when the database is away, as soon as it is back.</summary>
     public async Task RestoreAsync(StatusBoard board, CancellationToken cancellationToken)
     {
         _board = board;
@@ -37,11 +38,11 @@ internal sealed partial class SurfaceHistory(
             }
 
             board.Restore(readings);
+            _restored = true;
         }
         catch (Exception exception) when (contexts.IsOutage(exception))
         {
-            Log.NotStored(logger, exception.GetBaseException().Message);
-            _away = true;
+            TellAway(exception);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -60,6 +61,15 @@ internal sealed partial class SurfaceHistory(
         if (readings.Length == 0)
         {
             return;
+        }
+
+        if (!_restored && _board is { } board)
+        {
+            await RestoreAsync(board, cancellationToken);
+            if (!_restored)
+            {
+                return;
+            }
         }
 
         try
@@ -81,12 +91,7 @@ internal sealed partial class SurfaceHistory(
         }
         catch (Exception exception) when (contexts.IsOutage(exception))
         {
-            if (!_away)
-            {
-                Log.NotStored(logger, exception.GetBaseException().Message);
-            }
-
-            _away = true;
+            TellAway(exception);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -142,6 +147,17 @@ internal sealed partial class SurfaceHistory(
             .Select(group => new { group.Key, Known = group.Count(), Up = group.Count(reading => reading.Status != SurfaceStatus.Down) })
             .ToListAsync(cancellationToken);
         return [.. counts.Select(count => new SurfaceHour { SurfaceKey = count.Key, Hour = hour, Known = count.Known, Up = count.Up })];
+    }
+
+    /// <summary>Once an outage.</summary>
+    private void TellAway(Exception exception)
+    {
+        if (!_away)
+        {
+            Log.NotStored(logger, exception.GetBaseException().Message);
+        }
+
+        _away = true;
     }
 
     private static double? Share(IEnumerable<SurfaceHour> hours)
