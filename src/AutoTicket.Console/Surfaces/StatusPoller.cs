@@ -40,9 +40,9 @@ internal sealed partial class StatusPoller(
             var interval = options.Value.PollInterval * (0.95 + (Random.Shared.NextDouble() * 0.1));
             var cycle = StartCycle(stoppingToken);
             await Task.WhenAny(cycle, Task.Delay(interval, clock, stoppingToken));
-            SettleSuspects();
+            SettleSuspects(begun);
             // A database that is away or slow must not hold up the next cycle.
-            storing = storing.IsCompleted ? history.StoreAsync(_toStore, stoppingToken) : storing;
+            storing = storing.IsCompleted ? StoreAsync(stoppingToken) : storing;
             var left = interval - clock.GetElapsedTime(begun);
             if (left > TimeSpan.Zero)
             {
@@ -53,6 +53,20 @@ internal sealed partial class StatusPoller(
         await storing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await Task.WhenAll(_underWay.Values).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await ticking.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    private async Task StoreAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await history.StoreAsync(_toStore, cancellationToken);
+        }
+#pragma warning disable CA1031 // a bug in storing must not stop the watch, nor pass unseen
+        catch (Exception exception)
+#pragma warning restore CA1031
+        {
+            Log.NotStored(logger, exception);
+        }
     }
 
     private Task StartCycle(CancellationToken cancellationToken)
@@ -118,17 +132,19 @@ internal sealed partial class StatusPoller(
         certain.ForEach(Publish);
     }
 
-    /// <summary>A cycle is over. Where nobody at all was reached, the fault is our own network's, and the surfaces are stale, not down.</summary>
-    private void SettleSuspects()
+    /// <summary>A cycle is over. Where nobody at all was reached in it, the fault is our own network's, and the surfaces are stale, not down.</summary>
+    private void SettleSuspects(long cycleBegun)
     {
         List<Suspect> settled;
+        bool reachedNobody;
         lock (_lock)
         {
             settled = [.. _suspects];
             _suspects.Clear();
+            reachedNobody = _lastReached < cycleBegun;
         }
 
-        var ours = surfaces.All.Count >= EnoughToDoubtOurselves && settled.Count >= EnoughToDoubtOurselves;
+        var ours = reachedNobody && surfaces.All.Count >= EnoughToDoubtOurselves && settled.Count >= EnoughToDoubtOurselves;
         if (ours && board.OwnNetworkLostSince is null)
         {
             Log.Blind(logger, settled.Count);
@@ -157,6 +173,9 @@ internal sealed partial class StatusPoller(
     {
         [LoggerMessage(LogLevel.Warning, "own network seems lost: none of {Count} surfaces could be reached; they are shown as stale, not as down")]
         public static partial void Blind(ILogger logger, int count);
+
+        [LoggerMessage(LogLevel.Error, "storing readings failed")]
+        public static partial void NotStored(ILogger logger, Exception exception);
 
         [LoggerMessage(LogLevel.Error, "watching failed surface={Surface}")]
         public static partial void Failed(ILogger logger, string surface, Exception exception);
