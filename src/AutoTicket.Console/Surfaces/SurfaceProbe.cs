@@ -85,6 +85,8 @@ internal sealed class SurfaceProbe : IDisposable
             request.Headers.UserAgent.ParseAdd("AutoTicket-Console/1.0");
             request.Options.Set(ContactKey, contact);
             using var response = await _http.SendAsync(request, cancellationToken);
+            // Among probes of one host the handler may have given us a connection that another one's request had made.
+            contact.Made = true;
             var code = (int)response.StatusCode;
             if (!surface.ExpectedStatus.Contains(code) && code is >= 301 and <= 308 && response.Headers.Location is { } location)
             {
@@ -92,7 +94,7 @@ internal sealed class SurfaceProbe : IDisposable
                 // To another host, or from https to http, the answer would be somebody else's.
                 if (redirects >= MostRedirects || url.Host != surface.Url.Host || (surface.Url.Scheme == "https" && url.Scheme != "https") || url.Scheme is not ("http" or "https"))
                 {
-                    return $"HTTP {code}: redirects to {url.Host}";
+                    return $"HTTP {code}: redirects to {url.Scheme}://{url.Authority}";
                 }
 
                 continue;
