@@ -72,11 +72,12 @@ internal sealed partial record SurfaceList(IReadOnlyList<Surface> All)
         var text => throw Mistake(section, name, $"must be a duration between 00:00:00.01 and 00:05:00, as 00:00:02, but is “{text}”"),
     };
 
+    /// <summary>Of more readings than the board keeps nothing could ever be confirmed.</summary>
     private static int Count(IConfigurationSection section, string name, int otherwise) => section[name] switch
     {
         null or "" => otherwise,
-        var text when int.TryParse(text, out var count) && count is >= 1 and <= 100 => count,
-        var text => throw Mistake(section, name, $"must be a number from 1 to 100, but is “{text}”"),
+        var text when int.TryParse(text, out var count) && count is >= 1 and <= StatusBoard.HistoryLength => count,
+        var text => throw Mistake(section, name, $"must be a number from 1 to {StatusBoard.HistoryLength}, but is “{text}”"),
     };
 
     private static ConfigurationException Mistake(IConfigurationSection section, string name, string problem) =>
