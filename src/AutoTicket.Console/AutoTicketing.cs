@@ -183,8 +183,9 @@ public static class AutoTicketing
         // What these tell of an outage, our own lines tell better; their ERROR would call somebody for it.
         builder.Logging.AddFilter("Microsoft.EntityFrameworkCore", LogLevel.Warning);
         builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
-        // That the keys lie in our own database unencrypted is a decision, not news at every first start.
-        builder.Logging.AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Error);
+        // That the keys lie in our own database unencrypted is a decision, not news at every first start; that they can't be read
+        // while it is away, our own lines tell.
+        builder.Logging.AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Critical);
         builder.Logging.AddFilter("System.Net.Http.HttpClient", LogLevel.Warning);
         builder.Logging.AddFilter("Polly", LogLevel.None);
         builder.Logging.AddFilter("Microsoft.FeatureManagement", LogLevel.Warning);
@@ -224,6 +225,7 @@ public static class AutoTicketing
         static void Common(DbContextOptionsBuilder db) => db.UseSnakeCaseNamingConvention().ConfigureWarnings(warnings => warnings.Log(
             (RelationalEventId.CommandError, LogLevel.Debug),
             (RelationalEventId.ConnectionError, LogLevel.Debug),
+            (RelationalEventId.TransactionError, LogLevel.Debug),
             (CoreEventId.SaveChangesFailed, LogLevel.Debug),
             (CoreEventId.QueryIterationFailed, LogLevel.Debug)));
     }
