@@ -1,0 +1,79 @@
+using AutoTicket.Sandbox;
+using AutoTicket.Surfaces;
+using Microsoft.EntityFrameworkCore;
+
+namespace AutoTicket.Tests.Surfaces;
+
+/// <summary>A board that works is worth more than its history: the database may go and come back.</summary>
+public sealed class ReadingsOutageTests
+{
+    [Fact, Trait("Pitfall", "T-47")]
+    public async Task Without_the_database_the_board_goes_on_and_its_readings_are_stored_afterwards()
+    {
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+        await using var line = TcpProxy.To(database.Location);
+        await using var sandbox = await SandboxServer.StartAsync();
+        await using var console = await ConsoleHost.StartAsync(database, sandbox, Settings(line, database, sandbox));
+        await Eventually.TrueAsync(async () => await StoredAsync(database, ReadingOutcome.Ok) > 0, "readings are stored");
+
+        line.Cut();
+        sandbox.Surface("a").Answer(503);
+        await console.AllAsync(SurfaceStatus.Down);
+        var missed = console.Board().Find("s0")!.History.First(reading => reading.Outcome == ReadingOutcome.Failed);
+        await Eventually.TrueAsync(() => Notices(console) == 1, "the log says that readings can't be stored");
+        sandbox.Surface("a").Answer();
+        await console.AllAsync(SurfaceStatus.Operational);
+        Assert.Equal(0, await StoredAsync(database, ReadingOutcome.Failed));
+
+        line.Restore();
+        await Eventually.TrueAsync(async () => await StoredAsync(database, ReadingOutcome.Failed) > 0, "what was seen meanwhile is stored");
+
+        await using var db = database.Open();
+        var readings = await db.SurfaceReadings.OrderBy(reading => reading.CheckedAt).ToListAsync();
+        Assert.Contains(readings, reading => (reading.CheckedAt - missed.CheckedAt).Duration() < TimeSpan.FromMilliseconds(1) && reading.Status == SurfaceStatus.Down);
+        Assert.Equal(1, Notices(console));
+    }
+
+    [Fact, Trait("Pitfall", "T-47")]
+    public async Task A_database_that_is_away_at_start_gives_its_history_when_it_is_back()
+    {
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+        await using var sandbox = await SandboxServer.StartAsync();
+        await using var line = TcpProxy.To(database.Location);
+        DateTimeOffset? since;
+        sandbox.Surface("a").Answer(503);
+        await using (var before = await ConsoleHost.StartAsync(database, sandbox, Settings(line, database, sandbox)))
+        {
+            await before.AllAsync(SurfaceStatus.Down);
+            since = before.Board().Find("s0")!.Since;
+            await Eventually.TrueAsync(async () => await StoredAsync(database, ReadingOutcome.Failed) > 0, "readings are stored");
+        }
+
+        line.Cut();
+        await using var console = await ConsoleHost.StartAsync(database, sandbox, Settings(line, database, sandbox));
+        await console.AllAsync(SurfaceStatus.Down);
+        Assert.NotEqual(since, console.Board().Find("s0")!.Since);
+
+        line.Restore();
+
+        // The database keeps microseconds.
+        await Eventually.TrueAsync(() => (console.Board().Find("s0")!.Since - since)!.Value.Duration() < TimeSpan.FromMilliseconds(1), "the outage goes on since its true beginning");
+    }
+
+    private static Dictionary<string, string?> Settings(TcpProxy line, TestDatabase database, SandboxServer sandbox)
+    {
+        var settings = Watching.Settings([sandbox.Surface("a").Url], downAfter: 1);
+        settings["Surfaces:0:UpAfter"] = "1";
+        settings["Status:PollInterval"] = "00:00:00.3";
+        settings["DATABASE_URL"] = line.Through(database.Location);
+        return settings;
+    }
+
+    private static int Notices(ConsoleHost console) => console.Log.Count(line => line.StartsWith("WARNING", StringComparison.Ordinal) && line.Contains("readings can't be stored", StringComparison.Ordinal));
+
+    private static async Task<int> StoredAsync(TestDatabase database, ReadingOutcome outcome)
+    {
+        await using var db = database.Open();
+        return await db.SurfaceReadings.CountAsync(reading => reading.Outcome == outcome);
+    }
+}

@@ -1,0 +1,216 @@
+using AutoTicket.Surfaces;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Time.Testing;
+using static AutoTicket.Tests.Surfaces.Readings;
+
+namespace AutoTicket.Tests.Surfaces;
+
+public sealed class StatusBoardTests
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(30);
+
+    private readonly FakeTimeProvider _clock = new(Start);
+
+    [Fact, Trait("Pitfall", "T-45"), Trait("Pitfall", "T-46")]
+    public void A_surface_that_was_never_polled_is_unknown_and_has_nothing_to_show()
+    {
+        var board = Board(Surface());
+
+        var snapshot = Assert.Single(board.All());
+
+        Assert.Equal((SurfaceStatus.Unknown, null, null, null, null), (snapshot.Status, snapshot.Since, snapshot.CheckedAt, snapshot.LatencyMs, snapshot.Cause));
+        Assert.Empty(snapshot.History);
+        Assert.True(snapshot.NeedsAttention);
+        Assert.Null(board.CheckedAt);
+    }
+
+    [Fact, Trait("Pitfall", "T-45")]
+    public void An_hour_without_any_reading_is_still_unknown_not_stale_and_not_green()
+    {
+        var board = Board(Surface());
+        _ = board.All();
+
+        _clock.Advance(TimeSpan.FromHours(1));
+        board.Tick();
+
+        Assert.Equal(SurfaceStatus.Unknown, board.All().Single().Status);
+    }
+
+    [Fact, Trait("Pitfall", "T-46")]
+    public void The_first_failure_is_not_yet_red() => Assert.Equal(SurfaceStatus.Unknown, Published(Board(Surface()), "-").Status);
+
+    [Fact]
+    public void A_reading_is_judged_shown_and_told()
+    {
+        var board = Board(Surface(), Surface("shop"));
+        List<SurfaceSnapshot> told = [];
+        using var subscription = board.Subscribe(told.Add);
+
+        var judged = board.Publish(Reading(ReadingOutcome.Ok, _clock.GetUtcNow(), latencyMs: 31), TimeSpan.Zero);
+
+        Assert.Equal((SurfaceStatus.Operational, Start), (judged.Status, judged.Since));
+        var snapshot = Assert.Single(told);
+        Assert.Equal(("pay", SurfaceStatus.Operational, Start, Start, 31), (snapshot.Key, snapshot.Status, snapshot.Since, snapshot.CheckedAt, snapshot.LatencyMs));
+        Assert.Same(snapshot, board.Find("pay"));
+        Assert.Equal(["pay", "shop"], board.All().Select(surface => surface.Key));
+        Assert.Equal(Start, board.CheckedAt);
+        Assert.Null(board.Find("nobody"));
+    }
+
+    [Fact]
+    public void Since_is_the_last_confirmed_change_and_outlives_readings_that_change_nothing()
+    {
+        var board = Board(Surface());
+
+        Published(board, "+ + --");
+        var down = board.Find("pay")!.Since;
+        Published(board, "-+-+-");
+
+        Assert.Equal(Start + (3 * Interval), down);
+        Assert.Equal((SurfaceStatus.Down, down), (board.Find("pay")!.Status, board.Find("pay")!.Since));
+    }
+
+    [Fact]
+    public void Who_no_longer_subscribes_is_not_told()
+    {
+        var board = Board(Surface());
+        var told = 0;
+        var subscription = board.Subscribe(_ => told++);
+        Published(board, "+");
+
+        subscription.Dispose();
+        Published(board, "+");
+
+        Assert.Equal(1, told);
+    }
+
+    [Fact]
+    public void A_subscriber_that_throws_keeps_the_news_from_nobody()
+    {
+        var board = Board(Surface());
+        var told = 0;
+        using var first = board.Subscribe(_ => throw new InvalidOperationException("a page that broke"));
+        using var second = board.Subscribe(_ => told++);
+
+        Published(board, "+-");
+
+        Assert.Equal(2, told);
+    }
+
+    [Fact, Trait("Pitfall", "T-25")]
+    public void Silence_for_two_intervals_is_stale_and_not_a_recovery()
+    {
+        var board = Board(Surface());
+        Published(board, "+--");
+        var down = board.Find("pay")!;
+        List<SurfaceSnapshot> told = [];
+        using var subscription = board.Subscribe(told.Add);
+
+        // Published has moved the clock one interval past the last reading.
+        _clock.Advance(Interval);
+        board.Tick();
+        Assert.Equal(SurfaceStatus.Down, board.Find("pay")!.Status);
+
+        _clock.Advance(TimeSpan.FromMilliseconds(1));
+        board.Tick();
+        board.Tick();
+
+        var stale = Assert.Single(told);
+        Assert.Equal((SurfaceStatus.Stale, "no reading since; last seen down", down.Since), (stale.Status, stale.Cause, stale.Since));
+        Assert.True(stale.NeedsAttention);
+        Assert.Equal((SurfaceStatus.Down, down.Since), (Published(board, "-").Status, board.Find("pay")!.Since));
+    }
+
+    [Fact]
+    public void A_probe_that_takes_long_does_not_make_its_surface_stale_while_it_is_out()
+    {
+        var board = Board(Surface());
+        board.Publish(Reading(ReadingOutcome.Failed, _clock.GetUtcNow()), took: TimeSpan.FromSeconds(60));
+        board.Publish(Reading(ReadingOutcome.Failed, _clock.GetUtcNow()), took: TimeSpan.FromSeconds(60));
+
+        _clock.Advance((2 * Interval) + TimeSpan.FromSeconds(60));
+        Assert.Equal(SurfaceStatus.Down, board.Find("pay")!.Status);
+
+        _clock.Advance(TimeSpan.FromMilliseconds(1));
+        Assert.Equal(SurfaceStatus.Stale, board.Find("pay")!.Status);
+    }
+
+    [Fact]
+    public void Maintenance_holds_until_its_end_whatever_is_seen_and_its_end_is_told()
+    {
+        var board = Board(Surface() with { MaintenanceUntil = Start + TimeSpan.FromMinutes(10) });
+        Assert.Equal(SurfaceStatus.Maintenance, board.Find("pay")!.Status);
+        Assert.False(Published(board, "--").NeedsAttention);
+        List<SurfaceSnapshot> told = [];
+        using var subscription = board.Subscribe(told.Add);
+
+        _clock.SetUtcNow(Start + TimeSpan.FromMinutes(10) - Interval);
+        Published(board, "-");
+        Assert.Equal(SurfaceStatus.Maintenance, told[^1].Status);
+
+        board.Tick();
+        Assert.Equal(SurfaceStatus.Down, told[^1].Status);
+    }
+
+    [Fact, Trait("Pitfall", "T-47")]
+    public void The_history_keeps_the_last_sixty_and_a_failure_is_added_to_it()
+    {
+        var board = Board(Surface());
+        Published(board, new string('+', 75));
+        var before = board.Find("pay")!.History;
+
+        var after = Published(board, "-").History;
+
+        Assert.Equal((60, 60), (before.Count, after.Count));
+        Assert.Equal(before.Skip(1), after.SkipLast(1));
+        Assert.Equal(ReadingOutcome.Failed, after[^1].Outcome);
+    }
+
+    [Fact]
+    public void The_95th_percentile_is_taken_over_answers_alone()
+    {
+        var board = Board(Surface());
+        foreach (var ms in Enumerable.Range(1, 40).Reverse())
+        {
+            board.Publish(Reading(ReadingOutcome.Ok, _clock.GetUtcNow(), latencyMs: ms), TimeSpan.Zero);
+        }
+
+        Assert.Equal(38, board.Find("pay")!.P95LatencyMs);
+        Assert.Equal(38, Published(board, "---").P95LatencyMs);
+        Assert.Null(board.Find("pay")!.LatencyMs);
+    }
+
+    [Fact, Trait("Pitfall", "T-30")]
+    public void Blind_readings_make_a_known_surface_stale_and_the_first_that_is_reached_ends_it()
+    {
+        var board = Board(Surface(), Surface("new"));
+        Published(board, "++");
+
+        var stale = Published(board, "?");
+
+        Assert.Equal((SurfaceStatus.Stale, Start), (stale.Status, stale.Since));
+        Assert.Equal(Start + (2 * Interval), board.OwnNetworkLostSince);
+        Published(board, "?");
+        Assert.Equal(Start + (2 * Interval), board.OwnNetworkLostSince);
+        Assert.Equal((SurfaceStatus.Operational, Start), (Published(board, "-").Status, board.Find("pay")!.Since));
+        Assert.Null(board.OwnNetworkLostSince);
+    }
+
+    /// <summary>Publishes a reading a mark, an interval apart, and returns what is shown after the last.</summary>
+    private SurfaceSnapshot Published(StatusBoard board, string marks)
+    {
+        SurfaceSnapshot? shown = null;
+        foreach (var outcome in Outcomes(marks))
+        {
+            board.Publish(Reading(outcome, _clock.GetUtcNow()), TimeSpan.Zero);
+            shown = board.Find("pay");
+            _clock.Advance(Interval);
+        }
+
+        return shown!;
+    }
+
+    private StatusBoard Board(params Surface[] surfaces) =>
+        new(new SurfaceList(surfaces), Options.Create(new StatusOptions { PollInterval = Interval }), _clock, NullLogger<StatusBoard>.Instance);
+}

@@ -1,0 +1,119 @@
+using AutoTicket.Sandbox;
+using AutoTicket.Surfaces;
+using Microsoft.Extensions.Time.Testing;
+
+namespace AutoTicket.Tests.Surfaces;
+
+public sealed class StatusPollerTests
+{
+    private readonly FakeTimeProvider _clock = new(Readings.Start);
+
+    [Fact]
+    public async Task The_first_cycle_runs_at_start()
+    {
+        await using var sandbox = await SandboxServer.StartAsync();
+        await using var console = await ConsoleHost.StartAsync(sandbox: sandbox, clock: _clock, settings: Watching.Settings([sandbox.Surface("a").Url]));
+
+        await console.AllAsync(SurfaceStatus.Operational);
+    }
+
+    [Fact, Trait("Pitfall", "T-36")]
+    public async Task A_surface_that_hangs_for_a_minute_delays_none_of_the_other_39()
+    {
+        await using var sandbox = await SandboxServer.StartAsync();
+        var surfaces = Enumerable.Range(0, 40).Select(n => sandbox.Surface($"s{n}")).ToList();
+        surfaces[7].Hang();
+        await using var console = await ConsoleHost.StartAsync(
+            sandbox: sandbox, clock: _clock, settings: Watching.Settings(surfaces.Select(surface => surface.Url), downAfter: 1, timeout: TimeSpan.FromSeconds(60)));
+        Task PolledAsync(int times) => Eventually.TrueAsync(
+            () => console.Board().All().Where(surface => surface.Key != "s7").All(surface => surface.History.Count == times && surface.CheckedAt == _clock.GetUtcNow()),
+            $"39 surfaces are polled for time {times}, in this very moment");
+
+        await PolledAsync(1);
+        await Eventually.TrueAsync(() => surfaces[7].RequestCount == 1, "the hanging surface is asked");
+        _clock.Advance(Watching.ACycle);
+        await PolledAsync(2);
+
+        Assert.Equal(1, surfaces[7].RequestCount);
+        Assert.Equal(SurfaceStatus.Unknown, console.Board().Find("s7")!.Status);
+        _clock.Advance(Watching.ACycle);
+        await PolledAsync(3);
+        await Eventually.TrueAsync(() => console.Board().Find("s7")!.Status == SurfaceStatus.Down, "the hanging surface is down at its timeout");
+        Assert.Equal("connected, but no whole answer within 60 s", console.Board().Find("s7")!.Cause);
+    }
+
+    [Fact]
+    public async Task No_more_probes_are_under_way_than_are_allowed()
+    {
+        int now = 0, most = 0;
+        var mayAnswer = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var surface = RawSurface.Start(async (_, stream, cancelled) =>
+        {
+            var current = Interlocked.Increment(ref now);
+            InterlockedMax(ref most, current);
+            await mayAnswer.Task.WaitAsync(cancelled);
+            Interlocked.Decrement(ref now);
+            await RawSurface.WriteAsync(stream, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok", cancelled);
+        });
+        var settings = Watching.Settings(Enumerable.Range(0, 12).Select(n => new Uri(surface.Url, $"{n}")));
+        settings["Status:Parallelism"] = "3";
+        await using var console = await ConsoleHost.StartAsync(clock: _clock, settings: settings);
+        await Eventually.TrueAsync(() => Volatile.Read(ref now) >= 3, "three are asked at once");
+
+        mayAnswer.SetResult();
+
+        await console.AllAsync(SurfaceStatus.Operational);
+        Assert.Equal(3, most);
+    }
+
+    [Fact, Trait("Pitfall", "T-53")]
+    public async Task However_many_look_a_surface_is_asked_once_a_cycle()
+    {
+        await using var sandbox = await SandboxServer.StartAsync();
+        List<SandboxSurface> surfaces = [sandbox.Surface("a"), sandbox.Surface("b")];
+        await using var console = await ConsoleHost.StartAsync(sandbox: sandbox, clock: _clock, settings: Watching.Settings(surfaces.Select(surface => surface.Url)));
+        var told = 0;
+        var subscriptions = Enumerable.Range(0, 30).Select(_ => console.Board().Subscribe(_ => Interlocked.Increment(ref told))).ToList();
+
+        for (var cycle = 1; cycle <= 3; cycle++)
+        {
+            await console.PolledAsync(cycle);
+            await Task.WhenAll(Enumerable.Range(0, 30).Select(_ => console.Http.GetStringAsync("/api/status")));
+            Assert.All(surfaces, surface => Assert.Equal(cycle, surface.RequestCount));
+            _clock.Advance(Watching.ACycle);
+        }
+
+        await Eventually.TrueAsync(() => told >= 30 * 2 * 2, "all subscribers are told of every reading");
+        subscriptions.ForEach(subscription => subscription.Dispose());
+    }
+
+    [Fact, Trait("Pitfall", "T-25")]
+    public async Task Time_that_passes_without_readings_is_told_by_itself()
+    {
+        await using var surface = RawSurface.StartWell();
+        // As long as a probe may take: nothing is seen, and nothing fails either.
+        await using var console = await ConsoleHost.StartAsync(clock: _clock, settings: Watching.Settings([surface.Url], timeout: TimeSpan.FromMinutes(5)));
+        await console.AllAsync(SurfaceStatus.Operational);
+        await surface.LoseAsync();
+        var told = new TaskCompletionSource<SurfaceSnapshot>(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var subscription = console.Board().Subscribe(snapshot => told.TrySetResult(snapshot));
+
+        await Eventually.TrueAsync(
+            () =>
+            {
+                _clock.Advance(TimeSpan.FromSeconds(1));
+                return told.Task.IsCompleted;
+            },
+            "the surface is told to be stale");
+
+        Assert.Equal((SurfaceStatus.Stale, "no reading since; last seen operational"), ((await told.Task).Status, (await told.Task).Cause));
+    }
+
+    private static void InterlockedMax(ref int target, int value)
+    {
+        int seen;
+        while ((seen = Volatile.Read(ref target)) < value && Interlocked.CompareExchange(ref target, value, seen) != seen)
+        {
+        }
+    }
+}

@@ -1,0 +1,150 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using AutoTicket.Surfaces;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+
+namespace AutoTicket.Tests.Surfaces;
+
+/// <summary>The probe against names, ports and peers that are broken or mean harm: it never throws, and ends in time.</summary>
+public sealed class SurfaceProbeHostileTests : IDisposable
+{
+    private readonly SurfaceProbe _probe = new(TimeProvider.System);
+
+    public void Dispose() => _probe.Dispose();
+
+    [Fact]
+    public async Task A_refused_connection_is_an_answer_of_the_hosts_network_stack()
+    {
+        var reading = await ProbeAsync(new Uri($"http://127.0.0.1:{LoopbackPort.Next()}/"));
+
+        Assert.Equal((ReadingOutcome.Failed, "the connection is refused", true), (reading.Outcome, reading.Cause, reading.Reached));
+    }
+
+    [Theory]
+    [InlineData("http://nobody.invalid/")]
+    [InlineData("https://nobody.invalid/")]
+    public async Task A_name_that_can_not_be_resolved_reached_nobody(string url)
+    {
+        var reading = await ProbeAsync(new Uri(url));
+
+        Assert.Equal((ReadingOutcome.Failed, "the host name can't be resolved", false), (reading.Outcome, reading.Cause, reading.Reached));
+    }
+
+    [Fact]
+    public async Task A_host_whose_packets_are_lost_reached_nobody()
+    {
+        await using var surface = RawSurface.StartWell();
+        await surface.LoseAsync();
+
+        var reading = await ProbeAsync(surface.Url, timeout: TimeSpan.FromMilliseconds(150));
+
+        Assert.Equal((ReadingOutcome.Failed, "no connection within 0.15 s", false), (reading.Outcome, reading.Cause, reading.Reached));
+    }
+
+    [Fact]
+    public async Task TLS_to_a_plain_port_fails_and_says_so()
+    {
+        await using var surface = RawSurface.Start("HTTP/1.1 400 Bad Request\r\n\r\n");
+
+        var reading = await ProbeAsync(new UriBuilder(surface.Url) { Scheme = "https" }.Uri, timeout: TimeSpan.FromSeconds(1));
+
+        Assert.Equal((ReadingOutcome.Failed, true), (reading.Outcome, reading.Reached));
+    }
+
+    [Fact]
+    public async Task A_certificate_that_nobody_vouches_for_fails()
+    {
+        using var key = RSA.Create(2048);
+        using var certificate = new CertificateRequest("CN=127.0.0.1", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1)
+            .CreateSelfSigned(Readings.Start.AddYears(-1), Readings.Start.AddYears(10));
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen => listen.UseHttps(certificate)));
+        await using var app = builder.Build();
+        app.Run(context => context.Response.WriteAsync("ok"));
+        await app.StartAsync();
+
+        var reading = await ProbeAsync(new Uri(app.Urls.Single()));
+
+        Assert.Equal((ReadingOutcome.Failed, true), (reading.Outcome, reading.Reached));
+        Assert.StartsWith("TLS failed: ", reading.Cause, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_endless_body_is_read_to_a_bound_and_no_further()
+    {
+        var sent = 0L;
+        await using var surface = RawSurface.Start(async (_, stream, cancelled) =>
+        {
+            await RawSurface.WriteAsync(stream, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", cancelled);
+            var chunk = new byte[64 * 1024];
+            while (true)
+            {
+                await stream.WriteAsync(chunk, cancelled);
+                Interlocked.Add(ref sent, chunk.Length);
+            }
+        });
+        var before = GC.GetTotalAllocatedBytes();
+
+        var reading = await ProbeAsync(surface.Url, expectedText: "never there");
+
+        Assert.Equal((ReadingOutcome.Failed, "HTTP 200, but the expected text is not in the answer"), (reading.Outcome, reading.Cause));
+        // What is read, what is drained and what stands in the sockets' buffers; an unbounded reader takes gigabytes until its timeout.
+        Assert.InRange(Interlocked.Read(ref sent), 1024 * 1024, 64 * 1024 * 1024);
+        Assert.InRange(GC.GetTotalAllocatedBytes() - before, 0, 256L * 1024 * 1024);
+    }
+
+    [Fact]
+    public async Task A_body_that_hangs_half_way_is_no_answer()
+    {
+        await using var surface = RawSurface.Start(async (_, stream, cancelled) =>
+        {
+            await RawSurface.WriteAsync(stream, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", cancelled);
+            await Task.Delay(Timeout.InfiniteTimeSpan, cancelled);
+        });
+
+        var reading = await ProbeAsync(surface.Url, timeout: TimeSpan.FromMilliseconds(300));
+
+        Assert.Equal((ReadingOutcome.Failed, "connected, but no whole answer within 0.3 s", true), (reading.Outcome, reading.Cause, reading.Reached));
+    }
+
+    [Fact]
+    public async Task A_body_that_breaks_off_is_no_answer()
+    {
+        await using var surface = RawSurface.Start("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
+
+        Assert.Equal(ReadingOutcome.Failed, (await ProbeAsync(surface.Url)).Outcome);
+    }
+
+    public static TheoryData<string> Bombs => new(
+        "HTTP/1.1 200 OK\r\n" + string.Concat(Enumerable.Range(0, 20_000).Select(n => $"X-{n}: {new string('x', 100)}\r\n")) + "\r\n",
+        $"HTTP/1.1 200 OK\r\nX-Long: {new string('x', 1_000_000)}\r\n\r\n",
+        $"HTTP/1.1 500 {new string('r', 10_000)}\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\nthis is not gzip",
+        "HTTP/1.1 302 Found\r\nLocation: http://[::1\r\n\r\n",
+        "HTTP/1.1 302 Found\r\nLocation: \r\n\r\n",
+        "HTTP/9.9 999 ???\r\n\r\n",
+        "SSH-2.0-OpenSSH_9.2\r\n",
+        "\0\0\0\0",
+        "");
+
+    [Theory, MemberData(nameof(Bombs))]
+    public async Task Nonsense_and_header_bombs_are_failures_told_in_one_short_line(string answer)
+    {
+        await using var surface = RawSurface.Start(answer);
+
+        var reading = await ProbeAsync(surface.Url);
+
+        Assert.Equal((ReadingOutcome.Failed, true), (reading.Outcome, reading.Reached));
+        Assert.InRange(reading.Cause!.Length, 1, 200);
+        Assert.DoesNotContain(reading.Cause, char.IsControl);
+    }
+
+    private Task<SurfaceReading> ProbeAsync(Uri url, TimeSpan? timeout = null, string expectedText = "") => _probe.ProbeAsync(
+        new Surface { Key = "pay", Name = "Pay", Url = url, ExpectedText = expectedText, SlowAfter = TimeSpan.FromSeconds(20), Timeout = timeout ?? TimeSpan.FromSeconds(20) },
+        CancellationToken.None);
+}
