@@ -15,11 +15,12 @@ public sealed class PostgresCluster : IAsyncDisposable
     private PostgresCluster(string adminUrl, PostgresShell? shell) => (_adminUrl, _shell) = (adminUrl, shell);
 
     /// <summary>A new, empty, running server on a free loopback port. Takes about a second.</summary>
-    public static async Task<PostgresCluster> StartNewAsync()
+    /// <param name="durable">Commits reach the disk, as they must where their speed is measured.</param>
+    public static async Task<PostgresCluster> StartNewAsync(bool durable = false)
     {
         var port = LoopbackPort.Next();
         var password = RandomNumberGenerator.GetHexString(24, lowercase: true);
-        var shell = await PostgresShell.StartAsync(port, password);
+        var shell = await PostgresShell.StartAsync(port, password, durable);
         return new PostgresCluster($"postgres://{PostgresShell.User}:{password}@127.0.0.1:{port}/postgres", shell);
     }
 

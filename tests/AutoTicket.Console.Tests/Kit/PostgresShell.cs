@@ -10,11 +10,13 @@ internal sealed class PostgresShell : IAsyncDisposable
 {
     public const string User = "autoticket";
 
-    // Durability is switched off: the cluster does not outlive the run. autovacuum as well: it would only take a core.
+    // Durability is switched off unless it is asked for: the cluster does not outlive the run. autovacuum as well: it would only take a core.
+    private const string NotDurable = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off";
+
     private const string Script = """
         bin=$1 data=$2 port=$3 log=$2.log
         options="-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=300
-          -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c autovacuum=off -c max_wal_size=256MB"
+          $4 -c autovacuum=off -c max_wal_size=256MB"
         fail() { echo "failed: $1"; tail -n 20 "$log" | tr '\n' '|'; echo; exit 1; }
         start() { "$bin/pg_ctl" -D "$data" -l "$log" -w -o "$options" start >>"$log" 2>&1; }
         stop() { "$bin/pg_ctl" -D "$data" -m "$1" -w stop >>"$log" 2>&1; }
@@ -49,11 +51,11 @@ internal sealed class PostgresShell : IAsyncDisposable
 
     public string Folder { get; }
 
-    public static async Task<PostgresShell> StartAsync(int port, string password)
+    public static async Task<PostgresShell> StartAsync(int port, string password, bool durable = false)
     {
         // Under /tmp whatever TMPDIR says: root's own folders are closed to the server's user.
         var folder = $"/tmp/autoticket-postgres-{Guid.NewGuid():N}";
-        string[] command = ["sh", "-c", Script, "postgres-shell", Binaries(), folder, port.ToString(CultureInfo.InvariantCulture)];
+        string[] command = ["sh", "-c", Script, "postgres-shell", Binaries(), folder, port.ToString(CultureInfo.InvariantCulture), durable ? "" : NotDurable];
 
         // PostgreSQL refuses to run as root. A session of its own: what kills the group of the test host (an interrupt at
         // the terminal, too) must leave the shell alive to clean up.

@@ -1,0 +1,66 @@
+using System.Net.Http.Json;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using AutoTicket.Sandbox;
+using AutoTicket.Surfaces;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace AutoTicket.Benchmarks;
+
+/// <summary>From a click to the ticket, beside what no console can avoid: a request to us and one to a FreeScout 100 ms away.</summary>
+internal static class InvestigateClick
+{
+    private const int Times = 12;
+
+    public static async Task<IReadOnlyList<Figure>> RunAsync()
+    {
+        await using var sandbox = await SandboxServer.StartAsync();
+        sandbox.Surface("pay").Answer(503);
+        sandbox.Faults.Add(new Fault(FaultKind.Delay) { Match = FaultMatch.FreeScout, Delay = TimeSpan.FromMilliseconds(100) });
+        var settings = sandbox.ConsoleSettings().ToDictionary();
+        settings["FLAG_CONSOLE_INVESTIGATE_FROM_STATUS"] = "1";
+        for (var n = 0; n < Times * (Measure.Rounds + 1); n++)
+        {
+            settings[$"Surfaces:{n}:Key"] = $"s{n}";
+            settings[$"Surfaces:{n}:Url"] = sandbox.Surface("pay").Url.AbsoluteUri;
+            settings[$"Surfaces:{n}:DownAfter"] = "1";
+        }
+
+        await using var database = await BenchDatabase.StartAsync();
+        await using var console = database.BuildConsole(settings);
+        await console.StartAsync();
+        var board = console.Services.GetRequiredService<StatusBoard>();
+        await Eventually.TrueAsync(() => board.All().All(surface => surface.Status == SurfaceStatus.Down), "all surfaces are down");
+        using var http = new HttpClient { BaseAddress = new Uri(console.Urls.Single()) };
+        using var freeScout = new HttpClient { BaseAddress = new Uri(sandbox.FreeScout.BaseUrl + "/api/") };
+        freeScout.DefaultRequestHeaders.Add("X-FreeScout-API-Key", sandbox.FreeScout.ApiKey);
+        var surface = 0;
+        var (click, bare) = await Measure.InterleavedAsync(
+            () => Measure.EachAsync(Times, async _ =>
+            {
+                var answer = await http.PostAsync($"/api/surfaces/s{surface++}/investigate", null);
+                if ((await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("disposition").GetString() != "filed")
+                {
+                    throw new InvalidOperationException("A click did not file.");
+                }
+            }),
+            () => Measure.EachAsync(Times, async _ =>
+            {
+                (await http.GetAsync("/healthz/live")).EnsureSuccessStatusCode();
+                (await freeScout.PostAsJsonAsync("conversations", Draft())).EnsureSuccessStatusCode();
+            }));
+        await console.StopAsync();
+        return [new("G8b", "click to ticket / bare request + FreeScout 100 ms away", click, bare, 1.2)];
+    }
+
+    private static JsonObject Draft() => new()
+    {
+        ["type"] = "email",
+        ["mailboxId"] = 3,
+        ["subject"] = "Checkout is down",
+        ["customer"] = new JsonObject { ["email"] = "ops-console@sandbox.example" },
+        ["threads"] = new JsonArray(new JsonObject { ["type"] = "customer", ["text"] = "<p>503</p>" }),
+        ["imported"] = true,
+        ["status"] = "active",
+    };
+}

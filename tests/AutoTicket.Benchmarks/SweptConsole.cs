@@ -1,0 +1,32 @@
+using System.Diagnostics;
+using System.Text.Json;
+
+namespace AutoTicket.Benchmarks;
+
+/// <summary>A console started as a process of its own, cold, to watch how its first cycle goes.</summary>
+internal static class SweptConsole
+{
+    /// <param name="Listening">From the launch of the process until it listens.</param>
+    /// <param name="Swept">From then until every surface has been checked.</param>
+    /// <param name="Span">From the first surface's check to the last one's.</param>
+    public sealed record Sweep(double Listening, double Swept, double Span);
+
+    public static async Task<Sweep> RunAsync(IReadOnlyDictionary<string, string> settings)
+    {
+        var launched = Stopwatch.GetTimestamp();
+        await using var console = await ConsoleProcess.StartAsync(settings);
+        var listening = Measure.Since(launched);
+        while (true)
+        {
+            using var answer = JsonDocument.Parse(await console.Http.GetStringAsync("/api/status"));
+            var checks = answer.RootElement.GetProperty("surfaces").EnumerateArray().Select(surface => surface.GetProperty("checked_at")).ToList();
+            if (checks.TrueForAll(check => check.ValueKind == JsonValueKind.String))
+            {
+                var times = checks.ConvertAll(check => check.GetDateTimeOffset());
+                return new Sweep(listening, Measure.Since(launched) - listening, (times.Max() - times.Min()).TotalMilliseconds);
+            }
+
+            await Task.Delay(20);
+        }
+    }
+}
