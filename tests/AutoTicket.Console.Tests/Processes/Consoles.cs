@@ -1,0 +1,124 @@
+using System.Collections.Concurrent;
+using AutoTicket.Sandbox;
+using Microsoft.EntityFrameworkCore;
+
+namespace AutoTicket.Tests.Processes;
+
+/// <summary>Real console processes that share a PostgreSQL database and a sandbox, with the times of the claim protocol
+/// shortened as far as they go: a lost answer is settled within seconds. Disposing fails the test on an ERROR line in any of them.</summary>
+public sealed class Consoles : IAsyncDisposable
+{
+    /// <summary>How long a claim holds in these processes.</summary>
+    public static readonly TimeSpan Lease = TimeSpan.FromSeconds(4);
+
+    private readonly ConcurrentQueue<ConsoleProcess> _started = new();
+    private readonly IReadOnlyList<string> _surfaces;
+
+    private Consoles(TestDatabase database, SandboxServer sandbox, IReadOnlyList<string> surfaces) => (Database, Sandbox, _surfaces) = (database, sandbox, surfaces);
+
+    public TestDatabase Database { get; }
+
+    public SandboxServer Sandbox { get; }
+
+    /// <param name="surfaces">Keys of surfaces that answer 503.</param>
+    public static async Task<Consoles> CreateAsync(params IReadOnlyList<string> surfaces)
+    {
+        var sandbox = await SandboxServer.StartAsync();
+        foreach (var surface in surfaces)
+        {
+            sandbox.Surface(surface).Answer(503);
+        }
+
+        return new Consoles(await TestDatabase.CreateAsync(Kit.Database.Postgres), sandbox, surfaces);
+    }
+
+    /// <param name="settings">On top of, or in place of, the common ones.</param>
+    public async Task<ConsoleProcess> StartAsync(IReadOnlyDictionary<string, string>? settings = null)
+    {
+        var console = await ConsoleProcess.StartAsync(Settings(settings));
+        _started.Enqueue(console);
+        return console;
+    }
+
+    public Dictionary<string, string> Settings(IReadOnlyDictionary<string, string>? settings = null)
+    {
+        var all = CommonSettings(Sandbox);
+        foreach (var (name, value) in Database.Settings.Concat(Watched(Sandbox, _surfaces)).Concat(settings ?? new Dictionary<string, string>()))
+        {
+            all[name] = value;
+        }
+
+        return all;
+    }
+
+    /// <summary>What points a console in Development at the sandbox, with both flags on.</summary>
+    public static Dictionary<string, string> CommonSettings(SandboxServer sandbox)
+    {
+        var settings = sandbox.ConsoleSettings().ToDictionary(pair => pair.Key.Replace(":", "__", StringComparison.Ordinal), pair => pair.Value!);
+        foreach (var (name, value) in new Dictionary<string, string>
+        {
+            ["ASPNETCORE_ENVIRONMENT"] = "Development",
+            ["Sandbox__Enabled"] = "false",
+            ["FLAG_CONSOLE_INVESTIGATE_FROM_STATUS"] = "1",
+            ["Status__PollInterval"] = "00:00:01",
+            ["Ticketing__ClickBudget"] = "00:00:02",
+            ["Ticketing__Lease"] = Lease.ToString("c"),
+            ["Ticketing__Grace"] = "00:00:02",
+            ["Ticketing__LookupSpacing"] = "00:00:00.2",
+            ["Ticketing__SyncInterval"] = "00:00:01",
+            ["FreeScout__CallTimeout"] = "00:00:01.2",
+            ["FreeScout__BreakDuration"] = "00:00:00.5",
+        })
+        {
+            settings[name] = value;
+        }
+
+        return settings;
+    }
+
+    public static Dictionary<string, string> Watched(SandboxServer sandbox, IReadOnlyList<string> surfaces) =>
+        surfaces.SelectMany((key, n) => ConsoleHost.SurfaceSettings(n, key, sandbox.Surface(key).Url))
+            .ToDictionary(pair => pair.Key.Replace(":", "__", StringComparison.Ordinal), pair => pair.Value!);
+
+    /// <summary>The surface's tickets in FreeScout, whoever filed them.</summary>
+    public IReadOnlyList<SandboxConversation> TicketsOf(string surface) =>
+        [.. Sandbox.FreeScout.Conversations.Where(conversation => conversation.Subject.Contains($"Surface {surface} is ", StringComparison.Ordinal))];
+
+    /// <summary>How often somebody tried to file a ticket for the surface.</summary>
+    public int PostsFor(string surface) => Sandbox.FreeScout.RecordedRequests.Count(request =>
+        request.Method == "POST" && request.Body.Contains($"Surface {surface} is ", StringComparison.Ordinal));
+
+    /// <summary>The audit rows of the surface's filings.</summary>
+    public async Task<int> FilingsAuditedAsync(string surface)
+    {
+        await using var db = Database.Open();
+        return await db.AuditLog.CountAsync(entry => entry.Action == Audit.AuditActions.InvestigateFiled && EF.Functions.JsonContains(entry.Payload, $$"""{"surface":"{{surface}}"}"""));
+    }
+
+    /// <summary>Exactly one ticket, one audit row, and both consoles' later clicks lead to it.</summary>
+    public async Task AssertOneTicketAsync(string surface, params ConsoleProcess[] consoles)
+    {
+        foreach (var console in consoles)
+        {
+            await Eventually.TrueAsync(
+                async () => await console.InvestigateAsync(surface) is { Ticket: { } id } && id == TicketsOf(surface).Single().Id, $"a later click for {surface} finds its ticket");
+        }
+
+        var ticket = Assert.Single(TicketsOf(surface));
+        Assert.True(ticket.IsOpen);
+        Assert.Equal(1, await FilingsAuditedAsync(surface));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        var lines = _started.SelectMany(console => console.Output.ToList()).ToList();
+        foreach (var console in _started)
+        {
+            await console.DisposeAsync();
+        }
+
+        await Sandbox.DisposeAsync();
+        await Database.DisposeAsync();
+        LogLine.AssertNoErrors(lines);
+    }
+}

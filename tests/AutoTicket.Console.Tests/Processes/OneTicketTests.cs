@@ -1,0 +1,87 @@
+using System.Net;
+using AutoTicket.Sandbox;
+
+namespace AutoTicket.Tests.Processes;
+
+/// <summary>Two processes on one database, forty clicks at once, and a far side that fails in every way there is: one ticket each time.</summary>
+[Collection(nameof(Processes))]
+public sealed class OneTicketTests(TwoConsoles consoles) : IClassFixture<TwoConsoles>
+{
+    private const int Clicks = 40;
+
+    [Fact]
+    [Trait("Pitfall", "T-4")]
+    [Trait("Pitfall", "T-21")]
+    public async Task Forty_clicks_on_two_processes_file_one_ticket_and_all_see_it()
+    {
+        var surface = consoles.NextSurface();
+
+        var answers = await ClickAsync(surface);
+
+        var ticket = Assert.Single(consoles.All.TicketsOf(surface)).Id;
+        Assert.All(answers, answer => Assert.Equal(ticket, answer.Ticket));
+        Assert.Single(answers, answer => answer.Disposition == "filed");
+        Assert.Equal(1, consoles.All.PostsFor(surface));
+        await consoles.All.AssertOneTicketAsync(surface, consoles.A, consoles.B);
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-4")]
+    [Trait("Pitfall", "T-21")]
+    public async Task A_slow_far_side_gets_one_post_and_all_see_its_ticket()
+    {
+        var surface = consoles.NextSurface();
+        using var slow = Fail(new(FaultKind.Delay) { Delay = TimeSpan.FromMilliseconds(700) });
+
+        var answers = await ClickAsync(surface);
+
+        var ticket = Assert.Single(consoles.All.TicketsOf(surface)).Id;
+        Assert.All(answers, answer => Assert.Equal(ticket, answer.Ticket));
+        Assert.Equal(1, consoles.All.PostsFor(surface));
+        await consoles.All.AssertOneTicketAsync(surface, consoles.A, consoles.B);
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-5")]
+    public async Task A_far_side_that_fails_before_creating_gets_the_ticket_once_it_is_well()
+    {
+        var surface = consoles.NextSurface();
+        using (Fail(new(FaultKind.Status) { StatusCode = 500 }))
+        {
+            var answers = await ClickAsync(surface);
+
+            Assert.All(answers, answer => Assert.Equal("degraded", answer.Disposition));
+            Assert.Equal(1, consoles.All.PostsFor(surface));
+        }
+
+        Assert.Empty(consoles.All.TicketsOf(surface));
+        await consoles.All.AssertOneTicketAsync(surface, consoles.A, consoles.B);
+        Assert.Equal(2, consoles.All.PostsFor(surface));
+    }
+
+    [Theory]
+    [InlineData(FaultKind.StatusAfter)]
+    [InlineData(FaultKind.HangAfter)]
+    [Trait("Pitfall", "T-12")]
+    public async Task A_ticket_whose_answer_is_lost_is_adopted_and_not_posted_again(FaultKind lost)
+    {
+        var surface = consoles.NextSurface();
+        using (Fail(new(lost)))
+        {
+            await ClickAsync(surface);
+        }
+
+        await consoles.All.AssertOneTicketAsync(surface, consoles.A, consoles.B);
+        Assert.Equal(1, consoles.All.PostsFor(surface));
+    }
+
+    private ActiveFault Fail(Fault fault) => consoles.Sandbox.Faults.Add(fault with { Match = FaultMatch.FreeScoutCreate });
+
+    /// <summary>All at once, every other one on the other process; each is answered, and answered with 200.</summary>
+    private async Task<Answer[]> ClickAsync(string surface)
+    {
+        var answers = await Task.WhenAll(Enumerable.Range(0, Clicks).Select(n => (n % 2 == 0 ? consoles.A : consoles.B).InvestigateAsync(surface)));
+        Assert.All(answers, answer => Assert.Equal(HttpStatusCode.OK, answer.Status));
+        return answers;
+    }
+}

@@ -1,0 +1,5 @@
+namespace AutoTicket.Tests.Processes;
+
+/// <summary>Tests with processes of their own run one after another: on two cores several at once would only starve each other.</summary>
+[CollectionDefinition(nameof(Processes))]
+public sealed class Processes;
