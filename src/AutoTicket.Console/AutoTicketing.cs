@@ -43,7 +43,7 @@ public static class AutoTicketing
         builder.AddFlags();
         builder.AddFreeScout();
 
-        services.AddOptions<TicketingOptions>().BindConfiguration("Ticketing").ValidateDataAnnotations().ValidateOnStart();
+        services.AddSettings<TicketingOptions>("Ticketing");
         services.AddSingleton<ConsoleAddress>();
         services.AddSingleton<TicketClaims>();
         services.AddSingleton<TicketingService>();
@@ -114,7 +114,7 @@ public static class AutoTicketing
     private static void AddSandbox(this WebApplicationBuilder builder)
     {
         var configuration = builder.Configuration;
-        if (!configuration.GetValue("Sandbox:Enabled", builder.Environment.IsDevelopment()))
+        if (!Settings.Read(configuration, "Sandbox:Enabled", builder.Environment.IsDevelopment()))
         {
             builder.Services.AddSingleton(new SandboxNotice(null, []));
             return;
@@ -127,7 +127,7 @@ public static class AutoTicketing
 
         var sandbox = SandboxServer.StartAsync(new SandboxSettings
         {
-            Port = configuration.GetValue("Sandbox:Port", 5081),
+            Port = Settings.Read<ushort>(configuration, "Sandbox:Port", 5081),
             StatePath = configuration["Sandbox:StatePath"] is { } path ? path.Length > 0 ? path : null : "autoticket.sandbox.json",
         }).GetAwaiter().GetResult();
         builder.Services.AddSingleton(_ => sandbox);
@@ -156,6 +156,23 @@ public static class AutoTicketing
             builder.WebHost.UseUrls("http://127.0.0.1:5080");
         }
 
+        foreach (var address in builder.Configuration["urls"]?.Split(';', StringSplitOptions.RemoveEmptyEntries) ?? [])
+        {
+            try
+            {
+                BindingAddress.Parse(address);
+            }
+            catch (FormatException)
+            {
+                throw new ConfigurationException($"ASPNETCORE_URLS, or --urls, must hold addresses as http://127.0.0.1:5080, but holds “{address}”.");
+            }
+        }
+
+        if (builder.Configuration["CONSOLE_PUBLIC_URL"] is { Length: > 0 } shown && !(Uri.TryCreate(shown, UriKind.Absolute, out var url) && url.Scheme is "http" or "https"))
+        {
+            throw new ConfigurationException($"CONSOLE_PUBLIC_URL must be an absolute http or https address, as https://console.example.org, but is “{shown}”.");
+        }
+
         builder.WebHost.UseStaticWebAssets();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
@@ -177,6 +194,11 @@ public static class AutoTicketing
 
     private static void AddLogs(this WebApplicationBuilder builder)
     {
+        foreach (var level in builder.Configuration.GetSection("Logging:LogLevel").GetChildren())
+        {
+            Settings.Read(builder.Configuration, level.Path, LogLevel.Information);
+        }
+
         builder.Logging.ClearProviders();
         builder.Logging.AddConsole(console => console.FormatterName = LineFormatter.FormatterName);
         builder.Logging.AddConsoleFormatter<LineFormatter, Microsoft.Extensions.Logging.Console.ConsoleFormatterOptions>();
@@ -233,7 +255,7 @@ public static class AutoTicketing
     private static void AddSurfaces(this WebApplicationBuilder builder)
     {
         var services = builder.Services;
-        services.AddOptions<StatusOptions>().BindConfiguration("Status").ValidateDataAnnotations().ValidateOnStart();
+        services.AddSettings<StatusOptions>("Status");
         services.AddSingleton(provider => SurfaceList.Read(builder.Configuration, provider.GetRequiredService<IOptions<StatusOptions>>().Value));
         services.AddSingleton<SurfaceProbe>();
         services.AddSingleton<StatusBoard>();
@@ -255,13 +277,13 @@ public static class AutoTicketing
     private static void AddFreeScout(this WebApplicationBuilder builder)
     {
         var services = builder.Services;
-        services.AddOptions<FreeScoutOptions>().BindConfiguration("FreeScout").Configure<IConfiguration>((options, configuration) =>
+        services.AddSettings<FreeScoutOptions>("FreeScout", (options, configuration) =>
         {
             options.BaseUrl = configuration["FREESCOUT_BASE_URL"];
             options.ApiKey = configuration["FREESCOUT_API_KEY"];
             options.OperationsMailboxId = configuration["FREESCOUT_OPERATIONS_MAILBOX_ID"];
             options.CustomerEmail = configuration["FREESCOUT_CUSTOMER_EMAIL"];
-        }).ValidateDataAnnotations().ValidateOnStart();
+        });
         services.AddSingleton<FreeScoutHealth>();
         services.AddSingleton<FreeScoutClient>();
         services.AddTransient<AnswerReader>();

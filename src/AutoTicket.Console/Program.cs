@@ -1,5 +1,6 @@
 using AutoTicket;
 using AutoTicket.Security;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Options;
 
 if (args is ["hash-password"])
@@ -33,5 +34,10 @@ catch (Exception mistake) when (mistake is ConfigurationException or OptionsVali
 {
     // Not an exception to the operator: a sentence that says what to change.
     Console.Error.WriteLine($"AutoTicket Console can't start: {mistake.Message}");
+    return 1;
+}
+catch (IOException taken) when (taken.InnerException is AddressInUseException)
+{
+    Console.Error.WriteLine($"AutoTicket Console can't start: {taken.Message} Stop what listens there, or set PORT or ASPNETCORE_URLS to another address.");
     return 1;
 }

@@ -36,7 +36,7 @@ internal sealed partial class FreeScoutClient(
             type = "email",
             mailboxId = options.Value.MailboxId,
             subject = draft.Subject,
-            customer = new { email = options.Value.Customer, firstName = "Ops", lastName = "Console" },
+            customer = new { email = options.Value.Customer(), firstName = "Ops", lastName = "Console" },
             threads = new[] { new { type = "customer", text = draft.Html } },
             imported = true,
             status = "active",

@@ -59,7 +59,8 @@ internal sealed class FreeScoutOptions : IValidatableObject
         }
     }
 
-    public string? Customer => !string.IsNullOrWhiteSpace(CustomerEmail) ? CustomerEmail.Trim() : WebUrl is null ? null : $"ops-console@{new Uri(WebUrl).Host}";
+    /// <summary>The technical customer's address. A method, because validation reads every property, also when there is no address yet.</summary>
+    public string? Customer() => !string.IsNullOrWhiteSpace(CustomerEmail) ? CustomerEmail.Trim() : WebUrl is null ? null : $"ops-console@{new Uri(WebUrl).Host}";
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {

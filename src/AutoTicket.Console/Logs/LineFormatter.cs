@@ -1,6 +1,7 @@
 using System.Globalization;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Logging.Console;
+using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Logs;
 
@@ -22,7 +23,8 @@ internal sealed class LineFormatter(TimeProvider clock) : ConsoleFormatter(Forma
         if (logEntry.Exception is { } exception)
         {
             textWriter.Write(' ');
-            WriteOneLine(textWriter, exception.ToString());
+            // A mistake in the configuration is a sentence to the operator, not a place in our code.
+            WriteOneLine(textWriter, exception is ConfigurationException or OptionsValidationException ? exception.Message : exception.ToString());
         }
 
         textWriter.Write('\n');

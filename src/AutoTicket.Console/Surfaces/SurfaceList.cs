@@ -81,7 +81,7 @@ internal sealed partial record SurfaceList(IReadOnlyList<Surface> All)
     };
 
     private static ConfigurationException Mistake(IConfigurationSection section, string name, string problem) =>
-        new($"{section.Path.Replace(":", "__", StringComparison.Ordinal)}__{name} {problem}.");
+        new($"{Settings.Variable(section)}__{name} {problem}.");
 
     /// <summary>An address may hold a password; a message must not.</summary>
     private static string Redacted(string? url) =>
