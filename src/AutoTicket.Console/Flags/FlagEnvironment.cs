@@ -17,7 +17,15 @@ internal sealed record FlagEnvironment(IReadOnlyDictionary<string, bool?> Values
 
     /// <summary>Rule of precedence: the environment's off, else the table's row, else the environment's on, else the default.
     /// So the page can switch off what the environment switched on, and nothing can switch on what it switched off.</summary>
-    public (bool Enabled, FlagLayer DecidedBy) Decide(string name, bool? stored) => (Values[name], stored) switch
+    public (bool Enabled, FlagLayer DecidedBy) Decide(string name, bool? stored) => Decide(Values[name], stored);
+
+    /// <summary>What the environment says of a flag, as the table keeps it.</summary>
+    public string? WordOf(string name) => Values[name] switch { true => "on", false => "off", null => null };
+
+    /// <summary>What is in force when the environment says <paramref name="word"/>.</summary>
+    public bool IsOn(string? word, bool? stored) => Decide(word switch { "on" => true, "off" => false, _ => null }, stored).Enabled;
+
+    private (bool Enabled, FlagLayer DecidedBy) Decide(bool? said, bool? stored) => (said, stored) switch
     {
         (false, _) => (false, FlagLayer.Environment),
         (_, { } row) => (row, FlagLayer.Store),

@@ -155,7 +155,7 @@ internal sealed partial class FlagStore(
                 await table.ChangeAsync(name, row.ScheduledBy!, row.ScheduledReason!, current => CarryOut(current, now), cancellationToken);
             }
 
-            var said = environment.Values[name] switch { true => "on", false => "off", null => null };
+            var said = environment.WordOf(name);
             if (row?.Environment != said && _current.ReadAt is null)
             {
                 any = true;

@@ -28,7 +28,8 @@ internal sealed class FlagTable(IDbContextFactory<AutoTicketDbContext> contexts,
         {
             await db.ExecuteAsync($"INSERT INTO feature_flags (name, version) VALUES ({name}, 0) ON CONFLICT DO NOTHING", cancellationToken);
             var row = await db.FeatureFlags.AsNoTracking().SingleAsync(flag => flag.Name == name, cancellationToken);
-            var before = environment.Decide(name, row.Enabled).Enabled;
+            // By what the environment said when the row was last written: its own change is one of those that are audited.
+            var before = environment.IsOn(row.Environment, row.Enabled);
             var version = row.Version;
             if (!change(row))
             {
@@ -44,7 +45,7 @@ internal sealed class FlagTable(IDbContextFactory<AutoTicketDbContext> contexts,
                 {
                     flag = name,
                     before,
-                    after = environment.Decide(name, row.Enabled).Enabled,
+                    after = environment.IsOn(row.Environment, row.Enabled),
                     reason,
                     environment = row.Environment,
                     scheduled_for = row.ScheduledAt,
