@@ -26,6 +26,8 @@ internal static class DatabaseUrl
             // An outage must show within a click's patience, not after Npgsql's default of 15 and 30 s.
             Timeout = 3,
             CommandTimeout = 5,
+            // A server that does not answer a query in time does not answer a plea to stop it either: that would be another 5 s.
+            CancellationTimeout = -1,
             KeepAlive = 10,
             MaxPoolSize = 40,
         };

@@ -16,8 +16,12 @@ internal static partial class Migrations
             if (db is SqliteDbContext || environment.IsDevelopment())
             {
                 await ApplyAsync(db, cancellationToken);
+                return;
             }
-            else if ((await db.Database.GetPendingMigrationsAsync(cancellationToken)).ToList() is { Count: > 0 } pending)
+
+            // Of a database that does not exist EF would say that its schema is behind.
+            await db.Database.OpenConnectionAsync(cancellationToken);
+            if ((await db.Database.GetPendingMigrationsAsync(cancellationToken)).ToList() is { Count: > 0 } pending)
             {
                 throw new ConfigurationException($"The database's schema is behind by {pending.Count} migration(s), from {pending[0]} on. Run the verb `migrate` (Heroku's release step does) and start again.");
             }

@@ -1,0 +1,132 @@
+using System.Net;
+using AutoTicket.Sandbox;
+using Microsoft.EntityFrameworkCore;
+
+namespace AutoTicket.Tests.Processes;
+
+[Collection(nameof(Processes))]
+public sealed class DatabaseAtStartTests
+{
+    private const string Password = "correct horse battery staple";
+
+    [Fact]
+    public async Task A_database_that_is_down_at_start_holds_the_console_back_until_it_comes_up()
+    {
+        await using var cluster = await PostgresCluster.StartNewAsync();
+        var url = await cluster.CreateDatabaseAsync();
+        await cluster.StopAsync();
+        await using var sandbox = await SandboxServer.StartAsync();
+        var settings = Consoles.CommonSettings(sandbox);
+        settings["DATABASE_URL"] = url;
+
+        await using var console = await ConsoleProcess.StartAsync(settings);
+
+        Assert.Equal(HttpStatusCode.OK, (await console.GetAsync("/healthz/live")).Status);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await console.GetAsync("/healthz/ready")).Status);
+        foreach (var path in new[] { "/api/status", "/console/status", "/login" })
+        {
+            var answer = await console.GetAsync(path);
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.Status);
+            Assert.NotNull(answer.Message.Headers.RetryAfter);
+        }
+
+        await cluster.StartAsync();
+        await Eventually.TrueAsync(async () => (await console.GetAsync("/healthz/ready")).Status == HttpStatusCode.OK, "it is ready");
+        Assert.Equal(HttpStatusCode.OK, (await console.GetAsync("/api/status")).Status);
+        Assert.Equal(HttpStatusCode.OK, (await console.GetAsync("/console/status")).Status);
+        await Eventually.TrueAsync(() => console.IsOnAsync(Flags.FlagNames.InvestigateFromStatus), "the flags are read");
+        LogLine.AssertNoErrors(console.Output.ToList());
+    }
+
+    [Theory]
+    [InlineData("/nowhere/at/all/autoticket.db")]
+    [InlineData("/proc/autoticket.db")]
+    [InlineData("/tmp")]
+    public async Task A_sqlite_path_that_cannot_be_used_is_named(string path) => AssertRefused(await RunAsync(new() { ["AUTOTICKET_SQLITE_PATH"] = path }), "AUTOTICKET_SQLITE_PATH", path);
+
+    [Fact]
+    public async Task A_sqlite_file_that_is_no_database_is_named_and_left_as_it_is()
+    {
+        var path = Path.GetTempFileName();
+        await File.WriteAllTextAsync(path, "This is somebody's letter, not a database. " + new string('x', 2000));
+        var before = await File.ReadAllTextAsync(path);
+
+        AssertRefused(await RunAsync(new() { ["AUTOTICKET_SQLITE_PATH"] = path }), "AUTOTICKET_SQLITE_PATH", path);
+
+        Assert.Equal(before, await File.ReadAllTextAsync(path));
+        File.Delete(path);
+    }
+
+    [Fact]
+    public async Task A_wrong_password_or_a_missing_database_is_named_without_the_password()
+    {
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+        var wrong = new UriBuilder(database.Location) { Password = "canary-77aa" }.Uri.AbsoluteUri;
+
+        foreach (var url in new[] { wrong, PostgresUrl.WithDatabase(database.Location, "no_such_database") })
+        {
+            var result = await RunAsync(new() { ["DATABASE_URL"] = url });
+            AssertRefused(result, "DATABASE_URL");
+            Assert.DoesNotContain("canary-77aa", result.Output + result.Errors, StringComparison.Ordinal);
+            Assert.DoesNotContain(new Uri(database.Location).UserInfo.Split(':')[1], result.Output + result.Errors, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task In_production_a_schema_that_is_behind_is_refused_until_migrate_has_run()
+    {
+        await using var database = await TestDatabase.CreateEmptyAsync(Database.Postgres);
+        var settings = new Dictionary<string, string>(database.Settings);
+        AssertRefused(await RunAsync(settings), "migrate");
+
+        var first = await ConsoleProcess.RunToEndAsync(["migrate"], settings);
+        var second = await ConsoleProcess.RunToEndAsync(["migrate"], settings);
+
+        Assert.Equal((0, 0), (first.ExitCode, second.ExitCode));
+        Assert.Contains("migrate: 0 migration(s) applied", second.Output, StringComparison.Ordinal);
+        await using var db = database.Open();
+        Assert.Empty(await db.Database.GetPendingMigrationsAsync());
+        await using var console = await ConsoleProcess.StartAsync(Production(settings));
+        Assert.Equal(HttpStatusCode.OK, (await console.GetAsync("/healthz/ready")).Status);
+    }
+
+    [Fact]
+    public async Task Migrate_warns_and_ends_well_when_the_database_cannot_be_reached()
+    {
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+        await using var line = TcpProxy.To(database.Location);
+        line.Cut();
+
+        var result = await ConsoleProcess.RunToEndAsync(["migrate"], new Dictionary<string, string> { ["DATABASE_URL"] = line.Through(database.Location) });
+
+        Assert.Equal(0, result.ExitCode);
+        Assert.Contains(" WARNING ", result.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain(" ERROR ", result.Output, StringComparison.Ordinal);
+        Assert.Empty(result.Errors);
+    }
+
+    [Theory, BothDatabases]
+    public async Task The_migrations_say_all_that_the_model_says(Database kind)
+    {
+        await using var database = await TestDatabase.CreateEmptyAsync(kind);
+        await using var db = database.Open();
+
+        Assert.False(db.Database.HasPendingModelChanges());
+    }
+
+    private static Dictionary<string, string> Production(Dictionary<string, string> settings) => new(settings)
+    {
+        ["ASPNETCORE_ENVIRONMENT"] = "Production",
+        ["CONSOLE_OPERATOR_PASSWORD_HASH"] = Security.Login.Hash(Password),
+    };
+
+    private static Task<ConsoleResult> RunAsync(Dictionary<string, string> settings) => ConsoleProcess.RunToEndAsync([], Production(settings));
+
+    private static void AssertRefused(ConsoleResult result, params string[] named)
+    {
+        Assert.True(result.ExitCode == 1, $"exit code {result.ExitCode}\n{result.Output}\n{result.Errors}");
+        var line = Assert.Single(result.Errors.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.All(named, name => Assert.Contains(name, line, StringComparison.Ordinal));
+        Assert.DoesNotContain("   at ", result.Output + result.Errors, StringComparison.Ordinal);
+    }
+}
