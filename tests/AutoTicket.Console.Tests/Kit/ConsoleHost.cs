@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using AutoTicket.Data;
 using AutoTicket.Sandbox;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Configuration;
@@ -74,6 +75,11 @@ internal sealed class ConsoleHost : IAsyncDisposable
         if (clock is not null)
         {
             builder.Services.Replace(ServiceDescriptor.Singleton(clock));
+            if (clock is DatabaseClock shared)
+            {
+                // The gate sets it by the database.
+                builder.Services.Replace(ServiceDescriptor.Singleton(shared));
+            }
         }
 
         var app = builder.Build();

@@ -1,0 +1,162 @@
+using System.Net;
+using System.Text.Json;
+using AutoTicket.Sandbox;
+using AutoTicket.Tickets;
+using Microsoft.EntityFrameworkCore;
+
+namespace AutoTicket.Tests.Processes;
+
+/// <summary>The process that files dies with SIGKILL at each step of it. The other, which lives on through all of these tests, takes
+/// its claim up: the ticket is found if there is one, filed if there is none, and never filed twice.</summary>
+[Collection(nameof(Processes))]
+public sealed class KilledFilerTests(KilledFilerTests.Survivor consoles) : IClassFixture<KilledFilerTests.Survivor>
+{
+    [Fact]
+    [Trait("Pitfall", "T-4")]
+    [Trait("Pitfall", "T-12")]
+    public async Task Killed_between_create_and_commit_under_forty_clicks_leaves_one_ticket()
+    {
+        var doomed = await consoles.All.StartAsync();
+        using var hang = consoles.Sandbox.Faults.Add(new(FaultKind.HangAfter) { Match = FaultMatch.FreeScoutCreate });
+        var lost = doomed.InvestigateAsync("commit");
+        await Eventually.TrueAsync(() => consoles.All.TicketsOf("commit").Count == 1, "FreeScout has created the ticket");
+        var clicks = Enumerable.Range(0, 39).Select(n => (n % 2 == 0 ? doomed : consoles.Console).InvestigateAsync("commit")).ToList();
+
+        await doomed.KillAsync();
+
+        await Assert.ThrowsAnyAsync<HttpRequestException>(() => lost);
+        foreach (var click in clicks.Where((_, n) => n % 2 == 1))
+        {
+            Assert.Equal(HttpStatusCode.OK, (await click).Status);
+        }
+
+        await Task.WhenAll(clicks.Select(click => click.ContinueWith(_ => { }, TaskScheduler.Default)));
+        await consoles.All.AssertOneTicketAsync("commit", consoles.Console);
+        Assert.Equal(1, consoles.All.PostsFor("commit"));
+    }
+
+    [Fact]
+    public async Task Killed_after_the_claim_and_before_the_post_the_claim_is_taken_up_within_a_lease_and_the_ticket_filed()
+    {
+        // The line to FreeScout stalls: the claim is taken and nothing arrives.
+        await using var line = TcpProxy.To(consoles.Sandbox.Url.AbsoluteUri);
+        var doomed = await consoles.All.StartAsync(new Dictionary<string, string>
+        {
+            ["FREESCOUT_BASE_URL"] = line.Through(consoles.Sandbox.FreeScout.BaseUrl.AbsoluteUri),
+        });
+        line.Stall();
+        var lost = doomed.InvestigateAsync("claim");
+        await consoles.EventuallyClaimedAsync("claim");
+
+        await doomed.KillAsync();
+        line.Cut();
+
+        await Assert.ThrowsAnyAsync<HttpRequestException>(() => lost);
+        await consoles.EventuallySettledAsync("claim");
+        Assert.Empty(consoles.All.TicketsOf("claim"));
+        await consoles.All.AssertOneTicketAsync("claim", consoles.Console);
+        Assert.Equal(1, consoles.All.PostsFor("claim"));
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-12")]
+    public async Task Killed_while_the_post_is_in_flight_the_ticket_that_comes_of_it_late_is_adopted()
+    {
+        var doomed = await consoles.All.StartAsync();
+        var slow = consoles.Sandbox.Faults.Add(new(FaultKind.Delay) { Match = FaultMatch.FreeScoutCreate });
+        var lost = doomed.InvestigateAsync("flight");
+        await Eventually.TrueAsync(() => consoles.Sandbox.FreeScout.CreatesInFlight == 1, "FreeScout has the request");
+
+        await doomed.KillAsync();
+        await Assert.ThrowsAnyAsync<HttpRequestException>(() => lost);
+        Assert.Equal("degraded", (await consoles.Console.InvestigateAsync("flight")).Disposition);
+        slow.Dispose();
+
+        await consoles.All.AssertOneTicketAsync("flight", consoles.Console);
+        Assert.Equal(1, consoles.All.PostsFor("flight"));
+    }
+
+    [Fact]
+    public async Task Killed_after_the_reply_and_before_it_is_recorded_the_ticket_is_adopted()
+    {
+        await using var line = TcpProxy.To(consoles.All.Database.Location);
+        var doomed = await consoles.All.StartAsync(new Dictionary<string, string> { ["DATABASE_URL"] = line.Through(consoles.All.Database.Location) });
+        var slow = consoles.Sandbox.Faults.Add(new(FaultKind.Delay) { Match = FaultMatch.FreeScoutCreate });
+        var lost = doomed.InvestigateAsync("reply");
+        await Eventually.TrueAsync(() => consoles.Sandbox.FreeScout.CreatesInFlight == 1, "FreeScout has the request");
+        line.Stall();
+        slow.Dispose();
+        await Eventually.TrueAsync(() => consoles.Sandbox.FreeScout.CreatesInFlight == 0, "FreeScout has answered");
+
+        await doomed.KillAsync();
+        line.Cut();
+
+        await Assert.ThrowsAnyAsync<HttpRequestException>(() => lost);
+        await consoles.All.AssertOneTicketAsync("reply", consoles.Console);
+        Assert.Equal(1, consoles.All.PostsFor("reply"));
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-2")]
+    public async Task Killed_between_poll_cycles_with_a_ticket_open_it_goes_on_with_the_same_ticket_and_its_history()
+    {
+        var doomed = await consoles.All.StartAsync();
+        var ticket = (await doomed.InvestigateAsync("restart")).Ticket;
+        Assert.NotNull(ticket);
+        var since = (await consoles.StatusAsync(doomed, "restart")).GetProperty("since").GetDateTimeOffset();
+
+        await doomed.KillAsync();
+        var restarted = await consoles.All.StartAsync();
+
+        Assert.Equal(ticket, (await restarted.InvestigateAsync("restart")).Ticket);
+        var status = await consoles.StatusAsync(restarted, "restart");
+        Assert.Equal("down", status.GetProperty("status").GetString());
+        Assert.InRange(status.GetProperty("since").GetDateTimeOffset(), DateTimeOffset.MinValue, since);
+        Assert.Equal(ticket, status.GetProperty("ticket").GetProperty("id").GetInt64());
+        await consoles.All.AssertOneTicketAsync("restart", restarted, consoles.Console);
+        Assert.Equal(1, consoles.All.PostsFor("restart"));
+    }
+
+    /// <summary>The console that is not killed.</summary>
+    public sealed class Survivor : IAsyncLifetime
+    {
+        public Consoles All { get; private set; } = null!;
+
+        public ConsoleProcess Console { get; private set; } = null!;
+
+        public SandboxServer Sandbox => All.Sandbox;
+
+        public async Task InitializeAsync()
+        {
+            All = await Consoles.CreateAsync("commit", "claim", "flight", "reply", "restart");
+            Console = await All.StartAsync();
+        }
+
+        public async Task DisposeAsync() => await All.DisposeAsync();
+
+        internal Task EventuallyClaimedAsync(string surface) => Eventually.TrueAsync(
+            async () => await StateAsync(surface) == TicketState.Filing, "the claim is taken");
+
+        /// <summary>The dead process's claim was taken up: FreeScout was asked for its marker.</summary>
+        internal Task EventuallySettledAsync(string surface) => Eventually.TrueAsync(
+            async () => await StateAsync(surface) == TicketState.Unconfirmed, "the claim is taken up", Consoles.Lease + TimeSpan.FromSeconds(6));
+
+        internal async Task<JsonElement> StatusAsync(ConsoleProcess console, string surface)
+        {
+            JsonElement found = default;
+            await Eventually.TrueAsync(async () =>
+            {
+                var answer = await console.GetAsync("/api/status");
+                found = answer.Body.GetProperty("surfaces").EnumerateArray().Single(row => row.GetProperty("key").GetString() == surface);
+                return found.GetProperty("status").GetString() == "down";
+            }, "the surface is known to be down");
+            return found;
+        }
+
+        private async Task<TicketState?> StateAsync(string surface)
+        {
+            await using var db = All.Database.Open();
+            return await db.Tickets.Where(ticket => ticket.SurfaceKey == surface).Select(ticket => (TicketState?)ticket.State).SingleOrDefaultAsync();
+        }
+    }
+}

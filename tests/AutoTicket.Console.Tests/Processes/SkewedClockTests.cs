@@ -1,0 +1,57 @@
+using System.Net.Http.Json;
+using System.Text.Json;
+using AutoTicket.Data;
+using AutoTicket.Sandbox;
+using AutoTicket.Tickets;
+using Microsoft.EntityFrameworkCore;
+
+namespace AutoTicket.Tests.Processes;
+
+/// <summary>Replicas whose wall clocks are an hour off, one either way, judge the window by the database's clock like everybody else.</summary>
+[Collection(nameof(Processes))]
+public sealed class SkewedClockTests
+{
+    [Fact]
+    public async Task Replicas_an_hour_off_either_way_find_the_same_ticket_and_let_go_of_it_at_the_same_moment()
+    {
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+        await using var sandbox = await SandboxServer.StartAsync();
+        sandbox.Surface("pay").Answer(503);
+        var surface = ConsoleHost.SurfaceSettings(0, "pay", sandbox.Surface("pay").Url);
+        await using var fast = await ConsoleHost.StartAsync(database, sandbox, surface, new DatabaseClock(new Skewed(TimeSpan.FromHours(1))));
+        await using var slow = await ConsoleHost.StartAsync(database, sandbox, surface, new DatabaseClock(new Skewed(TimeSpan.FromHours(-1))));
+
+        var filed = await InvestigateAsync(fast);
+        Assert.Equal(("filed", filed.Ticket), filed);
+        Assert.Equal(("already_open", filed.Ticket), await InvestigateAsync(slow));
+
+        await AgeAsync(database, "59 minutes 50 seconds");
+        Assert.Equal(("already_open", filed.Ticket), await InvestigateAsync(fast));
+        Assert.Equal(("already_open", filed.Ticket), await InvestigateAsync(slow));
+
+        await AgeAsync(database, "60 minutes 2 seconds");
+        var next = await InvestigateAsync(slow);
+        Assert.Equal("filed", next.Disposition);
+        Assert.NotEqual(filed.Ticket, next.Ticket);
+        Assert.Equal(("already_open", next.Ticket), await InvestigateAsync(fast));
+        Assert.Equal(2, sandbox.FreeScout.CreatedCount);
+    }
+
+    private static async Task<(string? Disposition, long Ticket)> InvestigateAsync(ConsoleHost console)
+    {
+        var answer = await (await console.Http.PostAsync("/api/surfaces/pay/investigate", null)).Content.ReadFromJsonAsync<JsonElement>();
+        return (answer.GetProperty("disposition").GetString(), answer.GetProperty("ticket").GetProperty("id").GetInt64());
+    }
+
+    /// <summary>Makes the ticket as old as that, by the database's clock.</summary>
+    private static async Task AgeAsync(TestDatabase database, string age)
+    {
+        await using var db = database.Open();
+        await db.Database.ExecuteSqlAsync($"UPDATE tickets SET posted_at = clock_timestamp() - {age}::interval, confirmed_at = clock_timestamp() - {age}::interval");
+    }
+
+    private sealed class Skewed(TimeSpan by) : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow() => System.GetUtcNow() + by;
+    }
+}
