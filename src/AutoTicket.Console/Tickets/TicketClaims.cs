@@ -56,7 +56,7 @@ internal sealed class TicketClaims(IDbContextFactory<AutoTicketDbContext> contex
             FiledBy = draft.FiledBy,
             AuditAction = draft.AuditAction,
             Tag = draft.Tag,
-            Subject = draft.Title,
+            Subject = draft.Subject,
             PostedAt = now,
         };
         var ids = await db.QueryAsync<long>($"""

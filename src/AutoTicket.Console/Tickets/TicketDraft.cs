@@ -27,6 +27,9 @@ internal sealed record TicketDraft(
 
     public string AlertKey => Alerts.AlertIdentity.KeyOf(DedupKey);
 
+    /// <summary>The title as it can be stored and sent: one line, cut, without what no database takes.</summary>
+    public string Subject => OneLine(Title);
+
     public IReadOnlyList<string> Tags => TagsOf(Tag, Severity, SurfaceKey);
 
     /// <param name="older">An earlier ticket about the same, to link.</param>
@@ -46,7 +49,7 @@ internal sealed record TicketDraft(
         Row(html, "Dedup key", $"<code>{WebUtility.HtmlEncode(DedupKey)}</code>");
         Row(html, "Marker", $"<code>{marker}</code>");
         html.Append("</table><p>Filed by AutoTicket Console. It is never resolved by the console: resolve it when the surface is well again.</p>");
-        return new ConversationDraft($"{OneLine(Title)} [{marker}]", html.ToString());
+        return new ConversationDraft($"{Subject} [{marker}]", html.ToString());
     }
 
     public static IReadOnlyList<string> TagsOf(string tag, Severity severity, string? surfaceKey) =>
@@ -56,12 +59,15 @@ internal sealed record TicketDraft(
         html.Append(CultureInfo.InvariantCulture, $"<tr><th align=\"left\">{WebUtility.HtmlEncode(label)}</th><td>{valueHtml}</td></tr>");
 
     /// <summary>FreeScout shows a thread as HTML: a line break of ours must be one of HTML's.</summary>
-    private static string Lines(string text) => WebUtility.HtmlEncode(text).ReplaceLineEndings("<br>");
+    private static string Lines(string text) => WebUtility.HtmlEncode(Printable(text.ReplaceLineEndings("\n"))).ReplaceLineEndings("<br>");
+
+    /// <summary>PostgreSQL takes neither a NUL nor half a surrogate pair.</summary>
+    private static string Printable(string text) => string.Concat(text.EnumerateRunes().Select(rune => Rune.IsControl(rune) && rune.Value != '\n' ? " " : rune.ToString()));
 
     /// <summary>Cut by whole characters as people count them, so that no emoji is torn.</summary>
     private static string OneLine(string text)
     {
-        var line = string.Concat(text.Select(c => char.IsControl(c) ? ' ' : c)).Trim();
+        var line = Printable(text).Replace('\n', ' ').Trim();
         if (line.Length <= LongestTitle)
         {
             return line;

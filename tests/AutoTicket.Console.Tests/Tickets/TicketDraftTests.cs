@@ -1,0 +1,100 @@
+using System.Text;
+using AutoTicket.Audit;
+using AutoTicket.Surfaces;
+using AutoTicket.Tickets;
+
+namespace AutoTicket.Tests.Tickets;
+
+public sealed class TicketDraftTests
+{
+    private const string Marker = "at-0123456789";
+    private const int FreeScoutsLimit = 998;
+
+    [Fact]
+    [Trait("Pitfall", "T-56")]
+    public void Everything_from_outside_is_escaped()
+    {
+        const string evil = "<script>alert(1)</script> & \"quoted\" <img src=x onerror='x'>";
+        var older = new TicketLink(7, 7, "https://tickets.example/conversation/7?a=1&b=\"><script>", default);
+
+        var html = (Draft(evil, (evil, evil)) with { DedupKey = new string('a', 64) }).Write(Marker, older).Html;
+
+        Assert.DoesNotContain("<script", html, StringComparison.OrdinalIgnoreCase);
+        Assert.DoesNotContain("<img", html, StringComparison.OrdinalIgnoreCase);
+        Assert.Contains("&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;quoted&quot;", html, StringComparison.Ordinal);
+        Assert.Contains("href=\"https://tickets.example/conversation/7?a=1&amp;b=&quot;&gt;&lt;script&gt;\"", html, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-56")]
+    public void A_subject_is_plain_text_on_one_line() =>
+        Assert.Equal($"<b>Pay</b> is  down \u20ac [{Marker}]", Draft("<b>Pay</b>\tis\r\ndown \u20ac\0").Write(Marker, null).Subject);
+
+    [Theory]
+    [Trait("Pitfall", "T-39b")]
+    [InlineData("x")]
+    [InlineData("\ud83d\ude80")]
+    [InlineData("\ud83d\udc69\u200d\ud83d\udcbb")]
+    [InlineData("e\u0301\u0323")]
+    [InlineData("\ud83c\udde9\ud83c\uddea")]
+    public void A_hundred_kilobytes_of_title_are_cut_between_characters_and_the_marker_stays(string character)
+    {
+        for (var shift = 0; shift < 8; shift++)
+        {
+            var subject = Draft(new string('.', shift) + string.Concat(Enumerable.Repeat(character, 100_000 / character.Length))).Write(Marker, null).Subject;
+
+            Assert.EndsWith($"\u2026 [{Marker}]", subject, StringComparison.Ordinal);
+            Assert.InRange(subject.Length, 100, FreeScoutsLimit);
+            var cut = subject[shift..^($"\u2026 [{Marker}]".Length)];
+            Assert.Equal(string.Concat(Enumerable.Repeat(character, cut.Length / character.Length)), cut);
+        }
+    }
+
+    [Theory]
+    [Trait("Pitfall", "T-39b")]
+    [InlineData("\ud83d\ude80\ud83d half a pair")]
+    [InlineData("\ude80 the other half")]
+    [InlineData("nothing\0at\u0007all\u001b[31m")]
+    public void What_no_database_takes_is_in_neither_subject_nor_body(string text)
+    {
+        var draft = Draft(text, ("Fact", text));
+        var written = draft.Write(Marker, null);
+
+        foreach (var part in (string[])[draft.Subject, written.Subject, written.Html])
+        {
+            Assert.DoesNotContain(part, char.IsControl);
+            _ = new UTF8Encoding(false, throwOnInvalidBytes: true).GetBytes(part);
+        }
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-39b")]
+    public void A_long_text_goes_into_the_body_whole_with_its_line_breaks()
+    {
+        var text = string.Concat(Enumerable.Repeat("line \ud83d\ude80\r\n", 12_000));
+
+        var html = Draft("Pay is down", ("Log", text)).Write(Marker, null).Html;
+
+        Assert.Equal(12_000, html.Split("line ").Length - 1);
+        Assert.Equal(12_000, html.Split("<br>").Length - 1);
+        Assert.Contains($"<code>{Marker}</code>", html, StringComparison.Ordinal);
+    }
+
+    [Theory, BothDatabases]
+    [Trait("Pitfall", "T-39b")]
+    public async Task The_worst_of_titles_is_filed_all_the_same(Database kind)
+    {
+        await using var driver = await InvestigateDriver.StartAsync(kind, surfaces: []);
+        var text = "\0\ud83d" + string.Concat(Enumerable.Repeat("\ud83d\ude80<b>\n", 20_000));
+
+        var outcome = await driver.Console.Get<TicketingService>().FileAsync(Draft(text, ("Fact", text)));
+
+        Assert.Equal(TicketDisposition.Filed, outcome.Disposition);
+        var row = Assert.Single(await driver.RowsAsync());
+        Assert.StartsWith(row.Subject, driver.FreeScout.Find(outcome.Ticket!.Id)!.Subject, StringComparison.Ordinal);
+        Assert.EndsWith($" [{row.Marker}]", driver.FreeScout.Find(outcome.Ticket.Id)!.Subject, StringComparison.Ordinal);
+    }
+
+    private static TicketDraft Draft(string title, params (string, string)[] facts) => new(
+        new string('d', 64), null, Severity.P1, "auto:alert", AuditActions.AlertTicketFiled, "console:alerts", title, facts);
+}
