@@ -29,7 +29,7 @@ internal sealed partial class Reconciler(
         var failures = 0;
         while (!stoppingToken.IsCancellationRequested)
         {
-            var pause = PauseAfterFailure * Math.Min(Math.Pow(2, Math.Max(0, failures - 1)), health.Failure?.NeedsPerson == true ? 12 : 6);
+            var pause = health.Failure?.NeedsPerson == true ? TicketSync.WithoutHope : PauseAfterFailure * Math.Min(Math.Pow(2, Math.Max(0, failures - 1)), 6);
             if (failures == 0 || clock.GetUtcNow() - failedAt >= pause)
             {
                 try
@@ -61,7 +61,8 @@ internal sealed partial class Reconciler(
             unsettled = await db.Tickets.AsNoTracking()
                 .Where(ticket => ticket.State == TicketState.Unconfirmed || (ticket.State == TicketState.Filing && ticket.LeaseUntil <= now))
                 .OrderBy(ticket => ticket.Id).ToListAsync(cancellationToken);
-            untagged = await db.Tickets.AsNoTracking().Where(ticket => ticket.TagsPending && ticket.State == TicketState.Open)
+            // Closed ones too: without its tag a ticket that is reopened would be in no list.
+            untagged = await db.Tickets.AsNoTracking().Where(ticket => ticket.TagsPending && (ticket.State == TicketState.Open || ticket.State == TicketState.Closed))
                 .OrderBy(ticket => ticket.Id).Take(100).ToListAsync(cancellationToken);
         }
 

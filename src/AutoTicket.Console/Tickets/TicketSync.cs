@@ -17,7 +17,7 @@ internal sealed partial class TicketSync(
     ILogger<TicketSync> logger) : BackgroundService
 {
     /// <summary>A person must act first: asking more often would only fill the logs.</summary>
-    private static readonly TimeSpan WithoutHope = TimeSpan.FromSeconds(60);
+    internal static readonly TimeSpan WithoutHope = TimeSpan.FromSeconds(60);
     /// <summary>FreeScout's stamps are whole seconds, and its transactions may commit out of order.</summary>
     private static readonly TimeSpan Overlap = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);

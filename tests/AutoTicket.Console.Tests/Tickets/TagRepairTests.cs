@@ -1,4 +1,5 @@
 using AutoTicket.Sandbox;
+using AutoTicket.Tickets;
 
 namespace AutoTicket.Tests.Tickets;
 
@@ -30,6 +31,23 @@ public sealed class TagRepairTests
 
         await driver.AssertOneTicketAsync();
         await Eventually.TrueAsync(async () => !(await driver.RowsAsync()).Single().TagsPending, "that is recorded");
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-10")]
+    public async Task A_ticket_that_was_closed_before_it_was_tagged_is_found_when_it_is_reopened()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
+        var fault = driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutTags, StatusCode = 503 });
+        var ticket = (await driver.ClickAsync()).Ticket!;
+        driver.FreeScout.Close(ticket.Id);
+        await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(30), async () => (await driver.RowsAsync()).Single().State == TicketState.Closed, "the sync sees it closed");
+        fault.Dispose();
+        await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(30), () => Task.FromResult(TagsOf(driver).SequenceEqual(Ours)), "the tags are set");
+
+        driver.FreeScout.Reopen(ticket.Id);
+
+        await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(30), async () => (await driver.ListedAsync()).SequenceEqual([ticket.Id]), "it is shown again");
     }
 
     [Fact]

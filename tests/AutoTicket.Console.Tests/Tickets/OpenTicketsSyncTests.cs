@@ -1,0 +1,156 @@
+using System.Text.Json;
+using AutoTicket.Sandbox;
+
+namespace AutoTicket.Tests.Tickets;
+
+/// <summary>The dashboard's copy of FreeScout's open tickets: what it shows, how it stays current, and what it shows meanwhile.</summary>
+public sealed class OpenTicketsSyncTests
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(30);
+    private readonly StillClock _clock = new();
+
+    [Theory, BothDatabases]
+    public async Task A_ticket_appears_when_filed_disappears_when_resolved_and_comes_back_when_reopened(Database kind)
+    {
+        await using var driver = await InvestigateDriver.StartAsync(kind, clock: _clock);
+        var filed = (await driver.ClickAsync()).Ticket!;
+        await Eventually.TrueAsync(async () => (await driver.ListedAsync()).SequenceEqual([filed.Id]), "what was filed is shown at once");
+
+        driver.FreeScout.Close(filed.Id);
+        await ShowsAsync(driver);
+        driver.FreeScout.Reopen(filed.Id);
+        await ShowsAsync(driver, filed.Id);
+
+        var shown = (await driver.TicketsAsync()).GetProperty("tickets")[0];
+        Assert.Equal("developer", shown.GetProperty("filed_by").GetString());
+        Assert.Equal("pay", shown.GetProperty("surface").GetString());
+        Assert.Equal(filed.Url, shown.GetProperty("url").GetString());
+        Assert.Equal(filed.OpenedAt, shown.GetProperty("opened_at").GetDateTimeOffset());
+    }
+
+    [Fact]
+    public async Task A_ticket_made_by_hand_appears_with_the_surface_of_its_tag_and_others_do_not()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
+        var made = driver.FreeScout.CreateByHand("Pay is odd", ["Auto:Status", "surface:pay"], status: "pending");
+        driver.FreeScout.CreateByHand("No tag");
+        driver.FreeScout.CreateByHand("Another tag", ["auto:alert"]);
+        driver.FreeScout.CreateByHand("Another mailbox", ["auto:status"], mailboxId: 1);
+        driver.FreeScout.Delete(driver.FreeScout.CreateByHand("Deleted", ["auto:status"]).Id);
+        driver.FreeScout.Spam(driver.FreeScout.CreateByHand("Spam", ["auto:status"]).Id);
+
+        await ShowsAsync(driver, made.Id);
+
+        var shown = (await driver.TicketsAsync()).GetProperty("tickets")[0];
+        Assert.Equal(("pay", "pending", "Someone"), (shown.GetProperty("surface").GetString(), shown.GetProperty("status").GetString(), shown.GetProperty("filed_by").GetString()));
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-43")]
+    public async Task Between_whole_passes_only_what_changed_is_asked_for_and_a_whole_one_sees_deletions_and_lost_tags()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock, surfaces: [], settings: new Dictionary<string, string?> { ["Ticketing:FullSyncEvery"] = "4" });
+        var kept = driver.FreeScout.CreateByHand("Kept", ["auto:status"]);
+        var deleted = driver.FreeScout.CreateByHand("Deleted", ["auto:status"]);
+        var untagged = driver.FreeScout.CreateByHand("Untagged", ["auto:status"]);
+        await ShowsAsync(driver, kept.Id, deleted.Id, untagged.Id);
+
+        driver.FreeScout.Delete(deleted.Id);
+        driver.FreeScout.SetTags(untagged.Id);
+        await ShowsAsync(driver, kept.Id);
+
+        Assert.Contains(driver.Lists, request => request.Query("updatedSince") is not null);
+        var wholes = driver.Lists.Select((request, number) => (request, number)).Where(pair => pair.request.Query("updatedSince") is null && pair.number > 1);
+        Assert.NotEmpty(wholes);
+    }
+
+    [Theory, BothDatabases]
+    public async Task While_FreeScout_is_down_the_last_copy_stays_also_over_a_restart(Database kind)
+    {
+        await using var driver = await InvestigateDriver.StartAsync(kind, clock: _clock);
+        var made = driver.FreeScout.CreateByHand("Pay is odd", ["auto:status", "surface:pay"]);
+        await ShowsAsync(driver, made.Id);
+        Assert.False((await driver.TicketsAsync()).GetProperty("stale").GetBoolean());
+
+        var down = driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScout, StatusCode = 503 });
+        await IsStaleAsync(driver, true);
+        await driver.StopConsoleAsync();
+        await driver.StartConsoleAsync();
+        await Eventually.TrueAsync(async () => (await driver.ListedAsync()).SequenceEqual([made.Id]), "the copy is there after the restart");
+        var shown = await driver.TicketsAsync();
+        Assert.True(shown.GetProperty("stale").GetBoolean());
+        Assert.Contains("503", shown.GetProperty("problem").GetString(), StringComparison.Ordinal);
+
+        down.Dispose();
+        await IsStaleAsync(driver, false);
+        Assert.Equal(JsonValueKind.Null, (await driver.TicketsAsync()).GetProperty("problem").ValueKind);
+        Assert.Equal([made.Id], await driver.ListedAsync());
+    }
+
+    [Fact]
+    public async Task A_copy_that_nobody_confirmed_for_two_intervals_is_stale()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock, surfaces: []);
+        await Eventually.TrueAsync(async () => !(await driver.TicketsAsync()).GetProperty("stale").GetBoolean(), "the first sync is done");
+        using var hanging = driver.Sandbox.Faults.Add(new Fault(FaultKind.HangBefore) { Match = FaultMatch.FreeScout });
+
+        await IsStaleAsync(driver, true);
+    }
+
+    [Fact]
+    public async Task A_ticket_whose_surface_is_well_again_is_marked_recovered_and_stays_open()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
+        var filed = (await driver.ClickAsync()).Ticket!;
+        await Eventually.TrueAsync(async () => (await driver.ListedAsync()).Count == 1, "it is shown");
+        Assert.False((await driver.TicketsAsync()).GetProperty("tickets")[0].GetProperty("recovered").GetBoolean());
+
+        driver.Sandbox.Surface(InvestigateDriver.Surface).Answer(200);
+        await _clock.AdvanceUntilAsync(
+            Interval, async () => (await driver.TicketsAsync()).GetProperty("tickets")[0].GetProperty("recovered").GetBoolean(), "it is recovered");
+
+        Assert.True(driver.FreeScout.Find(filed.Id)!.IsOpen, "the console resolves nothing");
+    }
+
+    [Fact]
+    public async Task A_number_that_only_a_later_answer_tells_is_taken_over()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
+        (driver.FreeScout.Behaviour.CreateAnswersWithBody, driver.FreeScout.Behaviour.CustomNumbers) = (false, true);
+        var filed = (await driver.ClickAsync()).Ticket!;
+        var number = driver.FreeScout.Find(filed.Id)!.Number;
+        Assert.NotEqual(number, filed.Number);
+
+        await _clock.AdvanceUntilAsync(
+            Interval, async () => (await driver.TicketsAsync()).GetProperty("tickets")[0].GetProperty("number").GetInt64() == number, "the number is right");
+
+        Assert.Equal((filed.Id, number), ((await driver.ClickAsync()).Ticket is var again ? again!.Id : 0, again!.Number));
+    }
+
+    [Theory]
+    [Trait("Pitfall", "T-34")]
+    [InlineData(FaultKind.Unauthorized)]
+    [InlineData(FaultKind.Forbidden)]
+    [InlineData(FaultKind.ModuleOff)]
+    public async Task What_only_a_person_can_mend_is_asked_for_once_a_minute(FaultKind kind)
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
+        driver.Sandbox.Faults.Add(new Fault(FaultKind.StatusAfter) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
+        var lists = driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutList, StatusCode = 503 });
+        Assert.True((await driver.ClickAsync()).Degraded, "there is a lost answer to look for, too");
+        var fault = driver.Sandbox.Faults.Add(new Fault(kind) { Match = FaultMatch.FreeScout });
+        lists.Dispose();
+
+        await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(15), () => Task.FromResult(fault.Hits >= 6), "it goes on asking", perStep: TimeSpan.FromMilliseconds(300));
+
+        var asked = driver.FreeScout.RecordedRequests.TakeLast(fault.Hits).GroupBy(request => request.Query("subject") is not null);
+        Assert.All(asked, askers => Assert.All(
+            askers.Skip(1).Zip(askers.Skip(2)), pair => Assert.True(pair.Second.At - pair.First.At >= TimeSpan.FromSeconds(60), $"asked again after {pair.Second.At - pair.First.At}")));
+    }
+
+    private Task ShowsAsync(InvestigateDriver driver, params long[] ids) =>
+        _clock.AdvanceUntilAsync(Interval, async () => (await driver.ListedAsync()).SequenceEqual(ids), $"the dashboard shows {string.Join(", ", ids)}");
+
+    private Task IsStaleAsync(InvestigateDriver driver, bool stale) =>
+        _clock.AdvanceUntilAsync(Interval, async () => (await driver.TicketsAsync()).GetProperty("stale").GetBoolean() == stale, $"stale is {stale}");
+}
