@@ -196,10 +196,14 @@ internal sealed partial class FreeScoutClient(
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException)
         {
-            return content?.WasSent ?? true
-                ? Fail(exception is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError }
-                    ? FreeScoutFailureKind.Unreachable : FreeScoutFailureKind.Broken, $"FreeScout can't be reached: {Reason(exception)}", method.Method, name)
-                : Fail(FreeScoutFailureKind.Unreachable, $"FreeScout can't be reached: {Reason(exception)}", method.Method, name, wasSent: false);
+            // Of a body that was begun to be sent HttpClient's codes prove nothing.
+            var sent = content?.WasSent ?? exception is not HttpRequestException
+            {
+                HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError,
+            };
+            return sent
+                ? Fail(FreeScoutFailureKind.Broken, $"FreeScout can't be reached: {Reason(exception)}", method.Method, name)
+                : Fail(FreeScoutFailureKind.Unreachable, $"FreeScout can't be reached ({Reason(exception)}). Check that it runs, and FREESCOUT_BASE_URL.", method.Method, name, wasSent: false);
         }
     }
 

@@ -32,7 +32,13 @@ internal sealed class FreeScoutOptions : IValidatableObject
         get
         {
             var url = BaseUrl?.Trim().TrimEnd('/');
-            return url?.EndsWith("/api", StringComparison.OrdinalIgnoreCase) == true ? url[..^4] : string.IsNullOrEmpty(url) ? null : url;
+            if (string.IsNullOrEmpty(url))
+            {
+                return null;
+            }
+
+            // The path's end, not the address's: a host may be called api.
+            return Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.AbsolutePath.EndsWith("/api", StringComparison.OrdinalIgnoreCase) ? url[..^4].TrimEnd('/') : url;
         }
     }
 

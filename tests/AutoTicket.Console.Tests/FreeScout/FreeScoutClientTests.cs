@@ -1,0 +1,193 @@
+using System.Text.Json.Nodes;
+using AutoTicket.FreeScout;
+using AutoTicket.Sandbox;
+
+namespace AutoTicket.Tests.FreeScout;
+
+/// <summary>What the client says to FreeScout, and what it reads out of answers that differ between versions.</summary>
+public sealed class FreeScoutClientTests : IAsyncLifetime
+{
+    private static readonly ConversationDraft Draft = new("Checkout is down [at-0123456789]", "<p>503</p>");
+    private readonly StillClock _clock = new();
+    private InvestigateDriver _driver = null!;
+
+    private FreeScoutClient Client => _driver.Console.Get<FreeScoutClient>();
+
+    private FreeScoutStandIn FreeScout => _driver.FreeScout;
+
+    public async Task InitializeAsync() => _driver = await InvestigateDriver.StartAsync(clock: _clock, surfaces: []);
+
+    public async Task DisposeAsync() => await _driver.DisposeAsync();
+
+    [Fact]
+    [Trait("Pitfall", "T-40")]
+    [Trait("Pitfall", "T-41")]
+    public async Task A_create_is_written_as_the_documentation_says()
+    {
+        var (made, failure) = await Client.CreateAsync(Draft, () => true, default);
+
+        Assert.Null(failure);
+        var sent = Assert.Single(_driver.Creates).Body;
+        var documented = """
+            {"type":"email","mailboxId":3,"subject":"Checkout is down [at-0123456789]","customer":{"email":"ops-console@127.0.0.1","firstName":"Ops","lastName":"Console"},
+             "threads":[{"type":"customer","text":"<p>503</p>"}],"imported":true,"status":"active"}
+            """;
+        Assert.True(JsonNode.DeepEquals(JsonNode.Parse(documented), JsonNode.Parse(sent)), sent);
+        Assert.Equal("application/json; charset=utf-8", _driver.Creates[0].Header("Content-Type"));
+        var kept = FreeScout.Find(made!.Id)!;
+        Assert.Equal((true, "active", "customer", 1), (kept.Imported, kept.Status, kept.Threads.Single().Type, kept.ThreadsCount));
+        Assert.Empty(FreeScout.Mails);
+    }
+
+    [Fact]
+    public async Task Every_call_carries_the_key_in_both_headers_and_never_in_the_address()
+    {
+        var made = (await Client.CreateAsync(Draft, () => true, default)).Value!;
+        await Client.FindAsync(made.Id, default);
+        await Client.FindAsync(999, default);
+        await Client.FindByMarkerAsync("at-0123456789", default);
+        await Client.ListTaggedAsync("auto:status", _clock.GetUtcNow(), default);
+        await Client.AddTagsAsync(made.Id, ["auto:status"], default);
+
+        Assert.Equal(["GET", "POST", "PUT"], FreeScout.RecordedRequests.Select(request => request.Method).Distinct().Order());
+        Assert.All(FreeScout.RecordedRequests, request =>
+        {
+            Assert.Equal(FreeScout.ApiKey, request.Header("X-FreeScout-API-Key"));
+            Assert.Equal($"Bearer {FreeScout.ApiKey}", request.Header("Authorization"));
+            Assert.Equal("application/json", request.Header("Accept"));
+            Assert.DoesNotContain(FreeScout.ApiKey, request.PathAndQuery, StringComparison.Ordinal);
+        });
+    }
+
+    [Theory]
+    [Trait("Pitfall", "T-43")]
+    [InlineData(null, 3)]
+    [InlineData(50, 5)]
+    public async Task A_list_is_read_to_its_last_page_with_one_tag_for_a_filter(int? mostRows, int pages)
+    {
+        FreeScout.Behaviour.MaxPageSize = mostRows;
+        foreach (var number in Enumerable.Range(0, 250))
+        {
+            FreeScout.CreateByHand($"Made by hand {number}", ["auto:status", $"surface:s{number}"]);
+        }
+
+        FreeScout.CreateByHand("Another mailbox", ["auto:status"], mailboxId: 1);
+        FreeScout.Delete(FreeScout.CreateByHand("Deleted", ["auto:status"]).Id);
+        var before = _driver.Lists.Count;
+
+        var found = (await Client.ListTaggedAsync("auto:status", null, default)).Value!;
+
+        Assert.Equal(250, found.Select(conversation => conversation.Id).Distinct().Count());
+        Assert.All(found, conversation => Assert.Contains(conversation.Tags, tag => tag.StartsWith("surface:s", StringComparison.Ordinal)));
+        var requests = _driver.Lists.Skip(before).ToList();
+        Assert.Equal(pages, requests.Count);
+        Assert.All(requests, request => Assert.Equal(
+            ("auto:status", "3", "published", "active,pending", "tags"),
+            (request.Query("tag"), request.Query("mailboxId"), request.Query("state"), request.Query("status"), request.Query("embed"))));
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-44")]
+    public async Task A_hundred_tickets_have_one_customer()
+    {
+        await Task.WhenAll(Enumerable.Range(0, 100).Select(number => Client.CreateAsync(Draft with { Subject = $"Number {number}" }, () => true, default)));
+
+        Assert.Equal(100, FreeScout.CreatedCount);
+        Assert.Equal("ops-console@127.0.0.1", Assert.Single(FreeScout.Customers).Email);
+    }
+
+    [Theory]
+    [InlineData(true, true)]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    public async Task The_id_comes_from_the_header_and_the_number_from_the_body_where_there_is_one(bool hasBody, bool customNumbers)
+    {
+        FreeScout.Behaviour.CreateAnswersWithBody = hasBody;
+        FreeScout.Behaviour.CustomNumbers = customNumbers;
+
+        var made = (await Client.CreateAsync(Draft, () => true, default)).Value!;
+
+        var kept = FreeScout.Conversations.Single();
+        Assert.Equal((kept.Id, hasBody ? kept.Number : null), (made.Id, made.Number));
+    }
+
+    [Theory]
+    [InlineData("""{"id":4711,"number":9}""", 4711L)]
+    [InlineData("""{"id":"4711","number":"9","_embedded":[],"customFields":[],"createdBy":[]}""", 4711L)]
+    [InlineData("""{"id":0}""", null)]
+    [InlineData("""{"id":-1}""", null)]
+    [InlineData("""{"conversation":{"id":4711}}""", null)]
+    [InlineData("[]", null)]
+    [InlineData("null", null)]
+    public async Task Without_the_header_the_id_is_read_from_the_body(string body, long? id)
+    {
+        _driver.Sandbox.Faults.Add(new Fault(FaultKind.WrongJson) { Match = FaultMatch.FreeScoutCreate, Body = body });
+
+        var (made, failure) = await Client.CreateAsync(Draft, () => true, default);
+
+        Assert.Equal((id, id is null), (made?.Id, failure?.MayHaveCreated == true));
+        Assert.True(id is null || made!.Number == 9);
+    }
+
+    [Theory]
+    [InlineData("\"2026-11-23T10:09:08Z\"", true)]
+    [InlineData("\"2026-11-23T10-09-08Z\"", true)]
+    [InlineData("\"2026-11-23 10:09:08\"", true)]
+    [InlineData("\"2026-11-23T12:09:08+02:00\"", true)]
+    [InlineData("null", false)]
+    [InlineData("\"\"", false)]
+    [InlineData("\"yesterday\"", false)]
+    [InlineData("[]", false)]
+    [InlineData("{\"date\":1}", false)]
+    public async Task Dates_are_read_in_the_forms_that_occur_and_an_unreadable_one_costs_nothing_else(string json, bool isReadable)
+    {
+        _driver.Sandbox.Faults.Add(new Fault(FaultKind.WrongJson)
+        {
+            Match = InvestigateDriver.OneConversation,
+            Body = $$"""{"id":7,"createdAt":{{json}},"updatedAt":{{json}},"status":"active","_embedded":[],"assignee":[],"subject":null}""",
+        });
+
+        var (found, failure) = await Client.FindAsync(7, default);
+
+        Assert.Null(failure);
+        Assert.Equal(isReadable ? new DateTimeOffset(2026, 11, 23, 10, 9, 8, TimeSpan.Zero) : null, found!.CreatedAt);
+        Assert.Equal((found.CreatedAt, true, 0), (found.UpdatedAt, found.IsOpen, found.Tags.Count));
+    }
+
+    [Fact]
+    public async Task A_row_of_a_list_that_cannot_be_read_does_not_cost_the_others()
+    {
+        _driver.Sandbox.Faults.Add(new Fault(FaultKind.WrongJson)
+        {
+            Match = FaultMatch.FreeScoutList,
+            Body = """{"_embedded":{"conversations":[{"id":1,"subject":"[at-x]"},{"id":{}},7,{"id":3,"subject":"[AT-X]"}]},"page":{"totalPages":1}}""",
+        });
+
+        Assert.Equal([1L, 3], (await Client.FindByMarkerAsync("at-x", default)).Value!.Select(conversation => conversation.Id));
+    }
+
+    [Fact]
+    public async Task A_404_is_a_ticket_that_is_gone_only_while_the_API_answers()
+    {
+        Assert.Equal((null, null), ((await Client.FindAsync(999, default)) is var gone ? gone.Value : new(), gone.Failure));
+
+        using (_driver.Sandbox.Faults.Add(new Fault(FaultKind.ModuleOff)))
+        {
+            Assert.Equal(FreeScoutFailureKind.ApiOff, (await Client.FindAsync(999, default)).Failure?.Kind);
+        }
+
+        using (_driver.Sandbox.Faults.Add(new Fault(FaultKind.ModuleOffHtml)))
+        {
+            Assert.Equal(FreeScoutFailureKind.ApiOff, (await Client.FindAsync(999, default)).Failure?.Kind);
+        }
+    }
+
+    [Fact]
+    public async Task What_may_no_longer_be_sent_is_not_sent_and_counts_as_unsent()
+    {
+        var (_, failure) = await Client.CreateAsync(Draft, () => false, default);
+
+        Assert.Equal((false, false), (failure!.WasSent, failure.MayHaveCreated));
+        Assert.Equal(0, FreeScout.CreatedCount);
+    }
+}

@@ -1,0 +1,115 @@
+using AutoTicket.FreeScout;
+using AutoTicket.Sandbox;
+
+namespace AutoTicket.Tests.FreeScout;
+
+/// <summary>A GET is tried again, a POST never; who asks for a pause gets it; a FreeScout that is down is left alone for a while.</summary>
+public sealed class FreeScoutResilienceTests : IAsyncLifetime
+{
+    private static readonly ConversationDraft Draft = new("Checkout is down [at-0123456789]", "<p>503</p>");
+    private static readonly FaultMatch OneTicket = new("GET", FreeScoutStandIn.ApiPath + "/conversations/7", Whole: true);
+    private readonly StillClock _clock = new();
+    private InvestigateDriver _driver = null!;
+
+    private FreeScoutClient Client => _driver.Console.Get<FreeScoutClient>();
+
+    private int Gets => _driver.Requests("GET", "/conversations/7").Count;
+
+    public async Task InitializeAsync()
+    {
+        // The sync asks once, at the start; after that only the test does.
+        _driver = await InvestigateDriver.StartAsync(clock: _clock, surfaces: [], settings: new Dictionary<string, string?> { ["Ticketing:SyncInterval"] = "01:00:00" });
+        await Eventually.TrueAsync(async () => (await _driver.TicketsAsync()).GetProperty("stale").GetBoolean() == false, "the first sync is done");
+    }
+
+    public async Task DisposeAsync() => await _driver.DisposeAsync();
+
+    [Theory]
+    [Trait("Pitfall", "T-35")]
+    [InlineData(FaultKind.Status, 500)]
+    [InlineData(FaultKind.Status, 502)]
+    [InlineData(FaultKind.Status, 503)]
+    [InlineData(FaultKind.Status, 504)]
+    [InlineData(FaultKind.ResetBefore, null)]
+    [InlineData(FaultKind.CloseBefore, null)]
+    public async Task A_get_is_tried_twice_more_and_a_post_never(FaultKind kind, int? status)
+    {
+        _driver.Sandbox.Faults.Add(new Fault(kind) { StatusCode = status, Match = OneTicket, Times = 2 });
+        Assert.Null((await Client.FindAsync(7, default)).Failure);
+        Assert.Equal(3, Gets);
+
+        _driver.Sandbox.Faults.Add(new Fault(kind) { StatusCode = status, Match = FaultMatch.FreeScoutCreate, Times = 1 });
+        var failure = (await Client.CreateAsync(Draft, () => true, default)).Failure!;
+        Assert.Equal((1, true), (_driver.Creates.Count, failure.MayHaveCreated));
+    }
+
+    [Theory]
+    [Trait("Pitfall", "T-34")]
+    [InlineData(FaultKind.Unauthorized, null)]
+    [InlineData(FaultKind.Forbidden, null)]
+    [InlineData(FaultKind.ModuleOffHtml, null)]
+    [InlineData(FaultKind.Status, 422)]
+    [InlineData(FaultKind.RateLimited, null)]
+    [InlineData(FaultKind.HtmlLogin, null)]
+    [InlineData(FaultKind.Redirect, null)]
+    public async Task What_trying_again_cannot_help_is_asked_once(FaultKind kind, int? status)
+    {
+        _driver.Sandbox.Faults.Add(new Fault(kind) { StatusCode = status, Match = OneTicket });
+
+        Assert.NotNull((await Client.FindAsync(7, default)).Failure);
+
+        Assert.Equal(1, Gets);
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-35")]
+    public async Task The_circuit_opens_half_opens_and_closes()
+    {
+        var down = _driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScout });
+        for (var call = 0; call < 6; call++)
+        {
+            await Client.CreateAsync(Draft, () => true, default);
+        }
+
+        var asked = _driver.FreeScout.RequestCount;
+        var held = (await Client.FindAsync(7, default)).Failure!;
+        Assert.Equal((FreeScoutFailureKind.CircuitOpen, false), (held.Kind, held.MayHaveCreated));
+        Assert.False((await Client.CreateAsync(Draft, () => true, default)).Failure!.MayHaveCreated);
+        Assert.Equal(asked, _driver.FreeScout.RequestCount);
+
+        // Half open: one call is let through, and as it fails the circuit is open again.
+        _clock.Advance(TimeSpan.FromSeconds(2));
+        Assert.Equal(FreeScoutFailureKind.ServerError, (await Client.CreateAsync(Draft, () => true, default)).Failure!.Kind);
+        Assert.Equal(FreeScoutFailureKind.CircuitOpen, (await Client.CreateAsync(Draft, () => true, default)).Failure!.Kind);
+        Assert.Equal(asked + 1, _driver.FreeScout.RequestCount);
+
+        down.Dispose();
+        _clock.Advance(TimeSpan.FromSeconds(2));
+        Assert.Null((await Client.FindAsync(7, default)).Failure);
+        Assert.NotNull((await Client.CreateAsync(Draft, () => true, default)).Value);
+        Assert.Null(_driver.Console.Get<FreeScoutHealth>().Failure);
+    }
+
+    [Theory]
+    [Trait("Pitfall", "T-33")]
+    [InlineData(7, 7)]
+    [InlineData(3600, 60)]
+    [InlineData(null, 5)]
+    public async Task A_retry_after_holds_back_every_call_for_a_minute_at_most(int? seconds, int held)
+    {
+        using (_driver.Sandbox.Faults.Add(new Fault(FaultKind.RateLimited) { RetryAfter = seconds, Match = FaultMatch.FreeScoutCreate }))
+        {
+            Assert.Equal((FreeScoutFailureKind.RateLimited, false), ((await Client.CreateAsync(Draft, () => true, default)).Failure is var first ? first!.Kind : default, first!.MayHaveCreated));
+        }
+
+        var asked = _driver.FreeScout.RequestCount;
+        _clock.Advance(TimeSpan.FromSeconds(held - 0.5));
+        Assert.Equal(FreeScoutFailureKind.RateLimited, (await Client.FindAsync(7, default)).Failure!.Kind);
+        Assert.Equal(FreeScoutFailureKind.RateLimited, (await Client.AddTagsAsync(7, ["auto:status"], default))!.Kind);
+        Assert.Equal((FreeScoutFailureKind.RateLimited, false), ((await Client.CreateAsync(Draft, () => true, default)).Failure is var second ? second!.Kind : default, second!.MayHaveCreated));
+        Assert.Equal(asked, _driver.FreeScout.RequestCount);
+
+        _clock.Advance(TimeSpan.FromSeconds(0.5));
+        Assert.NotNull((await Client.CreateAsync(Draft, () => true, default)).Value);
+    }
+}
