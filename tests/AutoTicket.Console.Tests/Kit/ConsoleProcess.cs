@@ -11,6 +11,9 @@ public sealed class ConsoleProcess : IAsyncDisposable
 {
     private const string Listening = "Now listening on: ";
 
+    /// <summary>A start takes two to three seconds of a core; beside a full test run, a multiple of that.</summary>
+    private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(60);
+
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("autoticket-console-");
     private readonly Process _process;
     private readonly Task _outputs;
@@ -42,7 +45,7 @@ public sealed class ConsoleProcess : IAsyncDisposable
         var console = new ConsoleProcess(arguments, settings);
         try
         {
-            var line = await console.Output.WaitForLineAsync(line => line.Contains(Listening, StringComparison.Ordinal), TimeSpan.FromSeconds(30));
+            var line = await console.Output.WaitForLineAsync(line => line.Contains(Listening, StringComparison.Ordinal), StartPatience);
             var address = line[(line.IndexOf(Listening, StringComparison.Ordinal) + Listening.Length)..].Trim();
             console._http = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = new Uri(address), Timeout = Eventually.Patience };
             return console;
@@ -55,7 +58,7 @@ public sealed class ConsoleProcess : IAsyncDisposable
     }
 
     /// <summary>Runs a verb, feeds it standard input, and returns what it answered.</summary>
-    /// <exception cref="TimeoutException">It had not ended in time (30 s unless told otherwise); tells its output.</exception>
+    /// <exception cref="TimeoutException">It had not ended in time (60 s unless told otherwise); tells its output.</exception>
     public static async Task<ConsoleResult> RunToEndAsync(
         IEnumerable<string> arguments, IReadOnlyDictionary<string, string> settings, string input = "", TimeSpan? timeout = null)
     {
@@ -70,7 +73,7 @@ public sealed class ConsoleProcess : IAsyncDisposable
             // It ended without reading its input, which is its own business.
         }
 
-        var exitCode = await console.WaitForExitAsync(timeout ?? TimeSpan.FromSeconds(30));
+        var exitCode = await console.WaitForExitAsync(timeout ?? StartPatience);
         return new ConsoleResult(exitCode, console.Output.ToString(), console.Errors.ToString());
     }
 

@@ -1,0 +1,152 @@
+using System.Net;
+using System.Text.RegularExpressions;
+using AutoTicket.Audit;
+using AutoTicket.Sandbox;
+using Microsoft.EntityFrameworkCore;
+
+namespace AutoTicket.Tests.Processes;
+
+/// <summary>The console as it runs in Production, behind a proxy that ends TLS: who gets in, and what never gets out.</summary>
+[Collection(nameof(Processes))]
+public sealed partial class ProductionSignInTests(ProductionSignInTests.Production production) : IClassFixture<ProductionSignInTests.Production>
+{
+    private const string Password = "canary correct horse";
+    private const string Token = "canary-token-5d1f";
+
+    [Fact]
+    public async Task The_hash_that_the_verb_prints_lets_the_operator_in_with_a_secure_cookie_and_nobody_else()
+    {
+        var (wrong, _) = await SignInAsync("not the password at all");
+        Assert.Contains("/login?wrong=1", wrong.Headers.Location!.OriginalString, StringComparison.Ordinal);
+        Assert.DoesNotContain(Cookies(wrong), cookie => cookie.StartsWith("autoticket=", StringComparison.Ordinal));
+
+        var (right, _) = await SignInAsync(Password);
+        var cookie = Assert.Single(Cookies(right), cookie => cookie.StartsWith("autoticket=", StringComparison.Ordinal));
+        Assert.Contains("secure", cookie, StringComparison.OrdinalIgnoreCase);
+        Assert.Contains("httponly", cookie, StringComparison.OrdinalIgnoreCase);
+
+        Assert.Equal(HttpStatusCode.OK, (await AskAsync(HttpMethod.Get, "/api/status", ("Cookie", cookie.Split(';')[0]))).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await AskAsync(HttpMethod.Get, "/console/status", ("Cookie", cookie.Split(';')[0]))).StatusCode);
+        await using var db = production.Consoles.Database.Open();
+        Assert.True(await db.AuditLog.AnyAsync(entry => entry.Action == AuditActions.SignedIn));
+        Assert.True(await db.AuditLog.AnyAsync(entry => entry.Action == AuditActions.Denied));
+    }
+
+    [Fact]
+    public async Task A_token_of_the_console_is_let_in_and_another_is_not()
+    {
+        Assert.Equal(HttpStatusCode.OK, (await AskAsync(HttpMethod.Get, "/api/status", ("Authorization", $"Bearer {Token}"))).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await AskAsync(HttpMethod.Post, "/api/surfaces/pay/investigate", ("Authorization", $"Bearer {Token}"))).StatusCode);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await AskAsync(HttpMethod.Get, "/api/status", ("Authorization", "Bearer something-else"))).StatusCode);
+    }
+
+    [Theory]
+    [InlineData("GET", "/api/status", 401)]
+    [InlineData("GET", "/api/tickets", 401)]
+    [InlineData("GET", "/api/flags", 401)]
+    [InlineData("GET", "/api/audit.csv", 401)]
+    [InlineData("GET", "/openapi/v1.json", 401)]
+    [InlineData("POST", "/api/surfaces/pay/investigate", 401)]
+    [InlineData("PUT", "/api/flags/FLAG_CONSOLE_ALERTS_AUTO_TICKET", 401)]
+    [InlineData("POST", "/_blazor/negotiate", 401)]
+    [InlineData("GET", "/console/status", 302)]
+    [InlineData("GET", "/console/tickets", 302)]
+    [InlineData("GET", "/console/flags", 302)]
+    [InlineData("GET", "/console/audit", 302)]
+    [InlineData("GET", "/login", 200)]
+    [InlineData("GET", "/healthz/live", 200)]
+    public async Task Nobody_in_particular_sees_the_sign_in_and_nothing_else(string method, string path, int status)
+    {
+        var answer = await AskAsync(new HttpMethod(method), path);
+
+        Assert.Equal(status, (int)answer.StatusCode);
+    }
+
+    [Fact]
+    public async Task No_secret_is_in_any_output()
+    {
+        using (production.Consoles.Sandbox.Faults.Add(new(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout }))
+        {
+            await AskAsync(HttpMethod.Post, "/api/surfaces/mail/investigate", ("Authorization", $"Bearer {Token}"));
+        }
+
+        await SignInAsync(Password);
+        List<string> outputs = [production.Console.Output.ToString(), production.Console.Errors.ToString()];
+        foreach (var path in new[] { "/api/status", "/api/tickets", "/api/flags", "/api/audit.csv", "/openapi/v1.json", "/console/status", "/console/tickets", "/console/flags", "/console/audit", "/healthz/ready", "/no-such" })
+        {
+            outputs.Add(await (await AskAsync(HttpMethod.Get, path, ("Authorization", $"Bearer {Token}"))).Content.ReadAsStringAsync());
+        }
+
+        foreach (var secret in production.Secrets)
+        {
+            Assert.All(outputs, output => Assert.DoesNotContain(secret, output, StringComparison.Ordinal));
+        }
+    }
+
+    private static IEnumerable<string> Cookies(HttpResponseMessage answer) => answer.Headers.TryGetValues("Set-Cookie", out var cookies) ? cookies : [];
+
+    private async Task<(HttpResponseMessage Answer, string Page)> SignInAsync(string password)
+    {
+        var page = await AskAsync(HttpMethod.Get, "/login");
+        var html = await page.Content.ReadAsStringAsync();
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/login")
+        {
+            Content = new FormUrlEncodedContent([new("__RequestVerificationToken", Antiforgery().Match(html).Groups[1].Value), new("password", password), new("returnUrl", "/console/flags")]),
+        };
+        request.Headers.Add("X-Forwarded-Proto", "https");
+        request.Headers.Add("Cookie", string.Join("; ", Cookies(page).Select(cookie => cookie.Split(';')[0])));
+        return (await production.Http.SendAsync(request), html);
+    }
+
+    private async Task<HttpResponseMessage> AskAsync(HttpMethod method, string path, params (string Name, string Value)[] headers)
+    {
+        using var request = new HttpRequestMessage(method, path);
+        foreach (var (name, value) in headers.Append(("X-Forwarded-Proto", "https")))
+        {
+            request.Headers.TryAddWithoutValidation(name, value);
+        }
+
+        return await production.Http.SendAsync(request);
+    }
+
+    [GeneratedRegex("name=\"__RequestVerificationToken\" value=\"([^\"]+)\"")]
+    private static partial Regex Antiforgery();
+
+    public sealed class Production : IAsyncLifetime
+    {
+        public Consoles Consoles { get; private set; } = null!;
+
+        public ConsoleProcess Console { get; private set; } = null!;
+
+        /// <summary>Follows no redirect and keeps no cookie.</summary>
+        public HttpClient Http { get; private set; } = null!;
+
+        public IReadOnlyList<string> Secrets { get; private set; } = [];
+
+        public async Task InitializeAsync()
+        {
+            var hashed = await ConsoleProcess.RunToEndAsync(["hash-password"], new Dictionary<string, string>(), Password + "\n");
+            Assert.Equal(0, hashed.ExitCode);
+            var hash = hashed.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)[^1];
+            Consoles = await Consoles.CreateAsync("pay", "mail");
+            Console = await Consoles.StartAsync(new Dictionary<string, string>
+            {
+                ["ASPNETCORE_ENVIRONMENT"] = "Production",
+                ["CONSOLE_OPERATOR_PASSWORD_HASH"] = hash,
+                ["CONSOLE_API_TOKENS"] = $"another-canary-91, {Token}",
+            });
+            Http = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false, UseCookies = false }) { BaseAddress = Console.Address };
+            Secrets =
+            [
+                Password, hash, Token, "another-canary-91", Consoles.Sandbox.FreeScout.ApiKey, Consoles.Sandbox.FreeScout.WebhookSecret, Consoles.Sandbox.Slack.BotToken,
+                new Uri(Consoles.Database.Location).UserInfo.Split(':')[1],
+            ];
+        }
+
+        public async Task DisposeAsync()
+        {
+            Http.Dispose();
+            await Consoles.DisposeAsync();
+        }
+    }
+}

@@ -1,0 +1,53 @@
+using System.Diagnostics;
+using AutoTicket.Sandbox;
+
+namespace AutoTicket.Tests.Processes;
+
+[Collection(nameof(Processes))]
+public sealed class ShutdownTests
+{
+    [Fact]
+    public async Task Asked_to_end_it_answers_the_click_in_flight_and_ends_well_within_ten_seconds()
+    {
+        await using var consoles = await Consoles.CreateAsync("drain");
+        // Patient with FreeScout, so that it is the test that ends the wait.
+        var console = await consoles.StartAsync(new Dictionary<string, string>
+        {
+            ["FreeScout__CallTimeout"] = "00:00:20",
+            ["Ticketing__ClickBudget"] = "00:00:20",
+            ["Ticketing__Grace"] = "00:00:20",
+            ["Ticketing__Lease"] = "00:00:30",
+        });
+        var slow = consoles.Sandbox.Faults.Add(new(FaultKind.Delay) { Match = FaultMatch.FreeScoutCreate });
+        var click = console.InvestigateAsync("drain");
+        await Eventually.TrueAsync(() => consoles.Sandbox.FreeScout.CreatesInFlight == 1, "FreeScout has the request");
+
+        var started = Stopwatch.GetTimestamp();
+        var ending = console.StopAsync();
+        await console.Output.WaitForLineAsync(line => line.Contains("Application is shutting down", StringComparison.Ordinal));
+        slow.Dispose();
+
+        Assert.Equal("filed", (await click).Disposition);
+        Assert.Equal(0, await ending);
+        Assert.InRange(Stopwatch.GetElapsedTime(started), TimeSpan.Zero, TimeSpan.FromSeconds(10));
+        Assert.Equal(1, await consoles.FilingsAuditedAsync("drain"));
+        Assert.Empty(console.Errors.ToList());
+    }
+
+    [Fact]
+    public async Task Asked_to_end_while_the_answer_hangs_it_ends_all_the_same_and_the_next_start_adopts_the_ticket()
+    {
+        await using var consoles = await Consoles.CreateAsync("drain");
+        var console = await consoles.StartAsync();
+        using (consoles.Sandbox.Faults.Add(new(FaultKind.HangAfter) { Match = FaultMatch.FreeScoutCreate }))
+        {
+            var click = console.InvestigateAsync("drain");
+            await Eventually.TrueAsync(() => consoles.TicketsOf("drain").Count == 1, "FreeScout has created the ticket");
+            Assert.Equal(0, await console.StopAsync(TimeSpan.FromSeconds(10)));
+            await click.ContinueWith(_ => { }, TaskScheduler.Default);
+        }
+
+        await consoles.AssertOneTicketAsync("drain", await consoles.StartAsync());
+        Assert.Equal(1, consoles.PostsFor("drain"));
+    }
+}
