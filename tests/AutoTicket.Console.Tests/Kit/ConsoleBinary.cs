@@ -14,10 +14,10 @@ internal static class ConsoleBinary
 
     public static string Path { get; } = Find();
 
-    public static ProcessStartInfo StartInfo(IEnumerable<string> arguments, IReadOnlyDictionary<string, string> settings, DirectoryInfo folder)
+    public static ProcessStartInfo StartInfo(IEnumerable<string> arguments, IReadOnlyDictionary<string, string> settings, DirectoryInfo folder, DirectoryInfo? published = null)
     {
         var dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host ? host : "dotnet";
-        var start = new ProcessStartInfo(dotnet, [Path, .. arguments])
+        var start = new ProcessStartInfo(dotnet, [published is null ? Path : System.IO.Path.Combine(published.FullName, Name), .. arguments])
         {
             WorkingDirectory = folder.FullName,
             RedirectStandardInput = true,

@@ -19,9 +19,9 @@ public sealed class ConsoleProcess : IAsyncDisposable
     private readonly Task _outputs;
     private HttpClient? _http;
 
-    private ConsoleProcess(IEnumerable<string> arguments, IReadOnlyDictionary<string, string> settings)
+    private ConsoleProcess(IEnumerable<string> arguments, IReadOnlyDictionary<string, string> settings, DirectoryInfo? published = null)
     {
-        _process = Process.Start(ConsoleBinary.StartInfo(arguments, settings, _folder))!;
+        _process = Process.Start(ConsoleBinary.StartInfo(arguments, settings, _folder, published))!;
         Reaper.Watch(_process.Id);
         _outputs = Task.WhenAll(Output.ReadAsync(_process.StandardOutput), Errors.ReadAsync(_process.StandardError));
     }
@@ -40,9 +40,15 @@ public sealed class ConsoleProcess : IAsyncDisposable
 
     /// <summary>Starts the console and returns once it listens, on a free loopback port unless the settings name one.</summary>
     /// <exception cref="InvalidOperationException">It ended or did not listen in time; tells its output.</exception>
-    public static async Task<ConsoleProcess> StartAsync(IReadOnlyDictionary<string, string> settings, params IEnumerable<string> arguments)
+    public static Task<ConsoleProcess> StartAsync(IReadOnlyDictionary<string, string> settings, params IEnumerable<string> arguments) =>
+        StartAsync(new ConsoleProcess(arguments, settings));
+
+    /// <summary>The same for a console that was published into a folder; its working folder is another one.</summary>
+    public static Task<ConsoleProcess> StartPublishedAsync(DirectoryInfo published, IReadOnlyDictionary<string, string> settings) =>
+        StartAsync(new ConsoleProcess([], settings, published));
+
+    private static async Task<ConsoleProcess> StartAsync(ConsoleProcess console)
     {
-        var console = new ConsoleProcess(arguments, settings);
         try
         {
             var line = await console.Output.WaitForLineAsync(line => line.Contains(Listening, StringComparison.Ordinal), StartPatience);

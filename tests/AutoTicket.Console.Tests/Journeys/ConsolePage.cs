@@ -1,0 +1,68 @@
+using System.Text.RegularExpressions;
+using Microsoft.Playwright;
+
+namespace AutoTicket.Tests.Journeys;
+
+/// <summary>An operator's browser on the console: pages are found by address, and everything on them by role and name.</summary>
+internal sealed class ConsolePage : IAsyncDisposable
+{
+    // Until the circuit lives a click does nothing. The console's script hears of it first: the circuit hands it the server's time.
+    private const string NoticeCircuit = """
+        Object.defineProperty(window, "autoticket", { configurable: true, set(own) {
+          const { setServerTime } = own;
+          own.setServerTime = (time) => { document.documentElement.dataset.live = ""; setServerTime(time); };
+          Object.defineProperty(window, "autoticket", { value: own });
+        } });
+        """;
+
+    private readonly BrowserPage _browser;
+    private readonly Uri _address;
+
+    private ConsolePage(BrowserPage browser, Uri address) => (_browser, _address) = (browser, address);
+
+    public IPage Page => _browser.Page;
+
+    public IReadOnlyCollection<string> ConsoleErrors => _browser.ConsoleErrors;
+
+    public IReadOnlyCollection<string> RequestHosts => _browser.RequestHosts;
+
+    public static Task<ConsolePage> OpenAsync(ConsoleHost console, string path, int width = 1280, int height = 800) =>
+        OpenAsync(console.Address, path, width, height);
+
+    public static async Task<ConsolePage> OpenAsync(Uri address, string path, int width = 1280, int height = 800)
+    {
+        var browser = await Browser.NewPageAsync(new BrowserNewContextOptions { ViewportSize = new ViewportSize { Width = width, Height = height } });
+        await browser.Page.AddInitScriptAsync(NoticeCircuit);
+        var page = new ConsolePage(browser, address);
+        await page.GoToAsync(path);
+        return page;
+    }
+
+    /// <summary>Returns once the page has a circuit.</summary>
+    public async Task GoToAsync(string path)
+    {
+        await Page.GotoAsync(new Uri(_address, path).AbsoluteUri);
+        await IsLiveAsync();
+    }
+
+    public Task IsLiveAsync() => Assertions.Expect(Page.Locator("html[data-live]")).ToHaveCountAsync(1);
+
+    public ILocator Heading => Page.GetByRole(AriaRole.Heading, new() { Level = 1 });
+
+    public ILocator Tile(string surface) => Page.GetByRole(AriaRole.Article, new() { Name = surface, Exact = true });
+
+    /// <summary>Its name tells what a click will do.</summary>
+    public ILocator Investigate(string surface, string forecast = "") =>
+        Tile(surface).GetByRole(AriaRole.Button, new() { NameRegex = new Regex($"^Investigat(e|ing…) {Regex.Escape(forecast)}") });
+
+    /// <summary>What the last click came to.</summary>
+    public ILocator Outcome(string surface) => Tile(surface).GetByRole(AriaRole.Status);
+
+    public ILocator Button(string name) => Page.GetByRole(AriaRole.Button, new() { Name = name });
+
+    public ILocator Link(string name) => Page.GetByRole(AriaRole.Link, new() { Name = name });
+
+    public ILocator Text(string text) => Page.GetByText(text);
+
+    public ValueTask DisposeAsync() => _browser.DisposeAsync();
+}

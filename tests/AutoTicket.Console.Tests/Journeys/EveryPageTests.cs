@@ -1,0 +1,50 @@
+using System.Net;
+using AutoTicket.Surfaces;
+using Deque.AxeCore.Playwright;
+using Microsoft.Playwright;
+
+namespace AutoTicket.Tests.Journeys;
+
+public sealed class EveryPageTests(JourneyHost host) : IClassFixture<JourneyHost>
+{
+    public static readonly TheoryData<string> Paths = new("/console/status", "/console/status/pay", "/console/tickets", "/console/flags", "/console/audit", "/login", "/not-found");
+
+    [Theory, MemberData(nameof(Paths))]
+    public async Task A_page_is_usable_by_all_asks_no_host_but_ours_and_fits_a_phone(string path)
+    {
+        await FillAsync();
+        foreach (var scheme in new[] { ColorScheme.Light, ColorScheme.Dark })
+        {
+            await using var browser = await Browser.NewPageAsync(new BrowserNewContextOptions { ColorScheme = scheme, ViewportSize = new ViewportSize { Width = 360, Height = 740 } });
+            await browser.Page.GotoAsync(new Uri(host.Console.Address, path).AbsoluteUri);
+            await Assertions.Expect(browser.Page.GetByRole(AriaRole.Heading, new() { Level = 1 })).ToBeVisibleAsync();
+            await browser.Page.WaitForLoadStateAsync(LoadState.NetworkIdle);
+
+            var found = await browser.Page.RunAxe();
+
+            Assert.Empty(found.Violations.Select(violation => $"{scheme}: {violation.Id}: {violation.Help}: {string.Join(" | ", violation.Nodes.Select(node => node.Html))}"));
+            Assert.Equal(360, await browser.Page.EvaluateAsync<int>("() => document.documentElement.scrollWidth"));
+            Assert.Equal([host.Console.Address.Authority], browser.RequestHosts);
+            Assert.Empty(browser.ConsoleErrors);
+        }
+    }
+
+    [Theory, MemberData(nameof(Paths))]
+    public async Task Every_asset_that_a_page_names_has_bytes(string path) => await Assets.HaveBytesAsync(host.Console.Http, path);
+
+    [Fact]
+    public async Task A_font_icon_or_script_that_is_not_there_is_not_found()
+    {
+        var answer = await host.Console.Http.GetAsync(new Uri("/fonts/none.woff2", UriKind.Relative));
+
+        Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
+    }
+
+    // Something of everything: a tile that is down with a ticket, a row on the dashboard, entries in the audit log.
+    private async Task FillAsync()
+    {
+        host.Publish("pay", ReadingOutcome.Failed);
+        using var answer = await host.Console.Http.PostAsync("/api/surfaces/pay/investigate", null);
+        answer.EnsureSuccessStatusCode();
+    }
+}

@@ -1,0 +1,62 @@
+using AutoTicket.Sandbox;
+using AutoTicket.Surfaces;
+using AutoTicket.Tests.Kit;
+
+namespace AutoTicket.Tests.Journeys;
+
+/// <summary>One console for the journeys of a class. Its poller checks once, at the start; from then on the surfaces are what
+/// the journeys say they are.</summary>
+public sealed class JourneyHost : IAsyncLifetime
+{
+    private static readonly string[] Keys = ["pay", "shop", "mail", "search"];
+
+    internal ConsoleHost Console { get; private set; } = default!;
+
+    internal SandboxServer Sandbox => Console.Sandbox;
+
+    internal StatusBoard Board => Console.Get<StatusBoard>();
+
+    /// <summary>Taken by hand and published, as the poller would.</summary>
+    internal void Publish(string key, ReadingOutcome outcome, string? cause = null) => Board.Publish(
+        new SurfaceReading
+        {
+            SurfaceKey = key,
+            CheckedAt = TimeProvider.System.GetUtcNow(),
+            Outcome = outcome,
+            LatencyMs = outcome == ReadingOutcome.Failed ? null : 12,
+            Cause = cause ?? (outcome == ReadingOutcome.Failed ? "HTTP 503" : null),
+            Reached = true,
+        },
+        TimeSpan.FromMilliseconds(12));
+
+    public async Task InitializeAsync()
+    {
+        var sandbox = await SandboxServer.StartAsync();
+        var settings = new Dictionary<string, string?>
+        {
+            ["Status:PollInterval"] = "01:00:00",
+            // On a busy machine a journey may take its time between two steps.
+            ["Ticketing:ClickBudget"] = "00:00:25",
+            ["Ticketing:Lease"] = "00:00:30",
+            ["FreeScout:CallTimeout"] = "00:00:20",
+        };
+        for (var i = 0; i < Keys.Length; i++)
+        {
+            foreach (var (name, value) in ConsoleHost.SurfaceSettings(i, Keys[i], sandbox.Surface(Keys[i]).Url))
+            {
+                settings[name] = value;
+            }
+
+            settings[$"Surfaces:{i}:Timeout"] = settings[$"Surfaces:{i}:SlowAfter"] = "00:01:00";
+        }
+
+        Console = await ConsoleHost.StartAsync(sandbox: sandbox, settings: settings);
+        await Eventually.TrueAsync(() => Board.All().All(surface => surface.Status == SurfaceStatus.Operational), "all surfaces were checked and are well", TimeSpan.FromMinutes(1));
+    }
+
+    public async Task DisposeAsync()
+    {
+        await Console.DisposeAsync();
+        await Sandbox.DisposeAsync();
+    }
+}

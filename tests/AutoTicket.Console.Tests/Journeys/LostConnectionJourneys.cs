@@ -1,0 +1,78 @@
+using System.Diagnostics;
+using System.Globalization;
+using AutoTicket.Sandbox;
+using Microsoft.Playwright;
+using Xunit.Abstractions;
+
+namespace AutoTicket.Tests.Journeys;
+
+[Collection(nameof(Alone))]
+public sealed class LostConnectionJourneys(ITestOutputHelper output)
+{
+    [Fact, Trait("Pitfall", "T-48")]
+    public async Task A_board_whose_server_is_silent_or_gone_dims_tells_the_age_of_its_data_and_repairs_itself()
+    {
+        await using var sandbox = await SandboxServer.StartAsync();
+        await using var database = await TestDatabase.CreateAsync(Database.Sqlite);
+        var settings = Settings(sandbox, database);
+        var console = await ConsoleProcess.StartAsync(settings);
+        try
+        {
+            await using var board = await ConsolePage.OpenAsync(console.Address, "/console/status");
+            await Assertions.Expect(board.Tile("Surface pay")).ToHaveAttributeAsync("data-status", "operational");
+
+            // No packet says so: the browser must notice by itself.
+            console.Freeze();
+            var noticed = await UntilDimmedAsync(board);
+            await Assertions.Expect(board.Page.GetByRole(AriaRole.Alertdialog)).ToContainTextAsync("What you see is what was known");
+            console.Thaw();
+            await IsRepaintedAsync(board);
+
+            await console.KillAsync();
+            var killed = await UntilDimmedAsync(board);
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"dimmed {noticed.TotalSeconds:0.0} s after the server fell silent, {killed.TotalSeconds:0.0} s after it was killed"));
+            Assert.InRange(noticed, TimeSpan.Zero, TimeSpan.FromSeconds(8));
+            Assert.InRange(killed, TimeSpan.Zero, TimeSpan.FromSeconds(5));
+
+            sandbox.Surface("pay").Answer(503);
+            await console.DisposeAsync();
+            console = await ConsoleProcess.StartAsync(settings);
+            await IsRepaintedAsync(board);
+            await Assertions.Expect(board.Tile("Surface pay")).ToHaveAttributeAsync("data-status", "down");
+        }
+        finally
+        {
+            await console.DisposeAsync();
+        }
+    }
+
+    private static Dictionary<string, string> Settings(SandboxServer sandbox, TestDatabase database)
+    {
+        var settings = sandbox.ConsoleSettings().Concat(ConsoleHost.SurfaceSettings(0, "pay", sandbox.Surface("pay").Url))
+            .ToDictionary(pair => pair.Key.Replace(":", "__", StringComparison.Ordinal), pair => pair.Value!);
+        foreach (var (name, value) in database.Settings)
+        {
+            settings[name] = value;
+        }
+
+        settings["ASPNETCORE_ENVIRONMENT"] = "Development";
+        settings["Sandbox__Enabled"] = "false";
+        settings["Status__PollInterval"] = "00:00:01";
+        settings["ASPNETCORE_URLS"] = $"http://127.0.0.1:{LoopbackPort.Next()}";
+        return settings;
+    }
+
+    private static async Task<TimeSpan> UntilDimmedAsync(ConsolePage board)
+    {
+        var begun = Stopwatch.GetTimestamp();
+        await Assertions.Expect(board.Page.Locator("html[data-circuit=lost]")).ToHaveCountAsync(1);
+        await Assertions.Expect(board.Page.GetByRole(AriaRole.Alertdialog)).ToBeVisibleAsync();
+        return Stopwatch.GetElapsedTime(begun);
+    }
+
+    private static async Task IsRepaintedAsync(ConsolePage board)
+    {
+        await Assertions.Expect(board.Page.Locator("html[data-circuit=lost]")).ToHaveCountAsync(0, new() { Timeout = 30_000 });
+        await board.IsLiveAsync();
+    }
+}

@@ -1,0 +1,145 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Globalization;
+using AutoTicket.Sandbox;
+using AutoTicket.Surfaces;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Diagnostics;
+using Microsoft.Playwright;
+using Xunit.Abstractions;
+
+namespace AutoTicket.Tests.Journeys;
+
+[Collection(nameof(Alone))]
+public sealed class ManySurfacesTests(ITestOutputHelper output)
+{
+    private const int Surfaces = 100;
+
+    [Fact, Trait("Pitfall", "T-49")]
+    public async Task A_hundred_surfaces_with_ninety_days_behind_them_are_on_the_page_at_once_without_a_look_at_their_readings()
+    {
+        await using var database = await TestDatabase.CreateAsync(Database.Sqlite);
+        await StoreNinetyDaysAsync(database);
+        await using var sandbox = await SandboxServer.StartAsync();
+        await using var console = await ConsoleHost.StartAsync(database, sandbox, Settings(sandbox, Surfaces, "00:00:30"));
+        var all = console.Get<StatusBoard>();
+        await Eventually.TrueAsync(() => all.All().All(surface => surface is { Status: SurfaceStatus.Operational, Availability30d: not null }), "all are checked and counted", TimeSpan.FromSeconds(60));
+        Assert.All(all.All(), surface => Assert.Equal(StatusBoard.HistoryLength, surface.History.Count));
+
+        using var commands = new Commands(database.Location);
+        await using var board = await ConsolePage.OpenAsync(console, "/console/flags");
+        var begun = Stopwatch.GetTimestamp();
+        await board.GoToAsync("/console/status");
+        var live = Stopwatch.GetElapsedTime(begun);
+
+        await Assertions.Expect(board.Page.GetByRole(AriaRole.Article)).ToHaveCountAsync(Surfaces);
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Surfaces} surfaces: interactive after {live.TotalMilliseconds:0} ms"));
+        Assert.NotEmpty(commands.Texts);
+        Assert.DoesNotContain(commands.Texts, text => text.StartsWith("SELECT", StringComparison.Ordinal) && text.Contains("FROM \"surface_", StringComparison.Ordinal));
+        // One second is the promise; the rest is for a machine that runs other tests beside this one.
+        Assert.InRange(live, TimeSpan.Zero, TimeSpan.FromSeconds(8));
+    }
+
+    [Fact, Trait("Pitfall", "T-53")]
+    public async Task Ten_open_boards_cost_a_surface_not_one_probe_more()
+    {
+        await using var sandbox = await SandboxServer.StartAsync();
+        await using var console = await ConsoleHost.StartAsync(sandbox: sandbox, settings: Settings(sandbox, 1, "00:00:00.5"));
+        List<ConsolePage> pages = [];
+        while (pages.Count < 10)
+        {
+            pages.Add(await ConsolePage.OpenAsync(console, "/console/status"));
+        }
+
+        var readings = 0;
+        using var subscription = console.Get<StatusBoard>().Subscribe(_ => Interlocked.Increment(ref readings));
+        var requests = sandbox.Surface("s0").RequestCount;
+
+        await Eventually.TrueAsync(() => readings >= 6, "six more cycles");
+
+        Assert.InRange(sandbox.Surface("s0").RequestCount - requests, readings - 1, readings + 1);
+        foreach (var page in pages)
+        {
+            await Assertions.Expect(page.Tile("Surface s0")).ToHaveAttributeAsync("data-status", "operational");
+            await page.DisposeAsync();
+        }
+    }
+
+    private static Dictionary<string, string?> Settings(SandboxServer sandbox, int count, string interval)
+    {
+        var settings = Enumerable.Range(0, count).SelectMany(i => ConsoleHost.SurfaceSettings(i, $"s{i}", sandbox.Surface($"s{i}").Url)).ToDictionary();
+        for (var i = 0; i < count; i++)
+        {
+            settings[$"Surfaces:{i}:Timeout"] = settings[$"Surfaces:{i}:SlowAfter"] = "00:01:00";
+        }
+
+        settings["Status:PollInterval"] = interval;
+        return settings;
+    }
+
+    private static async Task StoreNinetyDaysAsync(TestDatabase database)
+    {
+        await using var db = database.Open();
+        var now = TimeProvider.System.GetUtcNow().UtcTicks;
+        var step = TimeSpan.FromDays(90).Ticks / 2000;
+        await db.Database.ExecuteSqlAsync($"""
+            WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {(Surfaces * 2000) - 1})
+            INSERT INTO surface_readings (surface_key, checked_at, outcome, latency_ms, reached, status, since)
+            SELECT 's' || (i % {Surfaces}), {now} - (2000 - i / {Surfaces}) * {step}, 'ok', 20 + i % 50, 1, 'operational', {now} - 2000 * {step} FROM n
+            """);
+        // Counted up hour by hour, as it is while a console runs.
+        var hour = TimeSpan.TicksPerHour;
+        await db.Database.ExecuteSqlAsync($"""
+            INSERT INTO surface_hours (surface_key, hour, known, up)
+            SELECT surface_key, checked_at - checked_at % {hour}, COUNT(*), COUNT(*) FROM surface_readings WHERE checked_at < {now - (now % hour)} GROUP BY 1, 2
+            """);
+    }
+
+    /// <summary>What EF asks of one database, by its diagnostics.</summary>
+    private sealed class Commands : IObserver<DiagnosticListener>, IObserver<KeyValuePair<string, object?>>, IDisposable
+    {
+        private readonly ConcurrentQueue<string> _texts = new();
+        private readonly ConcurrentBag<IDisposable> _subscriptions = [];
+        private readonly string _location;
+
+        public Commands(string location)
+        {
+            _location = location;
+            _subscriptions.Add(DiagnosticListener.AllListeners.Subscribe(this));
+        }
+
+        public IReadOnlyCollection<string> Texts => _texts;
+
+        public void OnNext(DiagnosticListener value)
+        {
+            if (value.Name == DbLoggerCategory.Name)
+            {
+                _subscriptions.Add(value.Subscribe(this));
+            }
+        }
+
+        public void OnNext(KeyValuePair<string, object?> value)
+        {
+            if (value.Value is CommandEventData command && command.Command.Connection?.DataSource == _location)
+            {
+                _texts.Enqueue(command.Command.CommandText);
+            }
+        }
+
+        public void OnCompleted()
+        {
+        }
+
+        public void OnError(Exception error)
+        {
+        }
+
+        public void Dispose()
+        {
+            foreach (var subscription in _subscriptions)
+            {
+                subscription.Dispose();
+            }
+        }
+    }
+}

@@ -1,0 +1,94 @@
+using AutoTicket.Sandbox;
+using AutoTicket.Surfaces;
+using AutoTicket.Tickets;
+using Microsoft.Playwright;
+
+namespace AutoTicket.Tests.Journeys;
+
+public sealed class TicketJourneys(JourneyHost host) : IClassFixture<JourneyHost>
+{
+    [Fact]
+    public async Task The_dashboard_shows_each_open_ticket_with_its_surface_now()
+    {
+        var down = host.Sandbox.FreeScout.CreateByHand("[P2] Surface pay is down", ["auto:status", "surface:pay"]);
+        var well = host.Sandbox.FreeScout.CreateByHand("[P2] Surface mail was down", ["auto:status", "surface:mail"], "pending");
+        host.Publish("pay", ReadingOutcome.Failed);
+        host.Publish("mail", ReadingOutcome.Ok);
+        await using var tickets = await ConsolePage.OpenAsync(host.Console, "/console/tickets");
+
+        await tickets.Button("Refresh").ClickAsync();
+        var row = Row(tickets, $"#{down.Number}");
+        await Assertions.Expect(row).ToContainTextAsync("Surface pay");
+        await Assertions.Expect(row).ToContainTextAsync("down");
+        await Assertions.Expect(row).ToContainTextAsync("active");
+        await Assertions.Expect(row.GetByRole(AriaRole.Link, new() { Name = $"#{down.Number}" })).ToHaveAttributeAsync("href", $"{host.Sandbox.FreeScout.BaseUrl}/conversation/{down.Id}");
+        await Assertions.Expect(Row(tickets, $"#{well.Number}")).ToContainTextAsync("recovered, still open");
+        await Assertions.Expect(Row(tickets, $"#{well.Number}")).ToContainTextAsync("pending");
+
+        host.Publish("pay", ReadingOutcome.Ok);
+        await Assertions.Expect(row).ToContainTextAsync("recovered, still open");
+
+        await tickets.Page.GetByLabel("Search surface or subject").FillAsync("Surface mail");
+        await Assertions.Expect(row).ToHaveCountAsync(0);
+        await Assertions.Expect(Row(tickets, $"#{well.Number}")).ToBeVisibleAsync();
+
+        host.Sandbox.FreeScout.Close(well.Id);
+        await tickets.Button("Refresh").ClickAsync();
+        await Assertions.Expect(tickets.Text("No ticket matches the search.")).ToBeVisibleAsync();
+        Assert.Empty(tickets.ConsoleErrors);
+    }
+
+    [Fact]
+    public async Task While_FreeScout_is_down_the_last_copy_stays_with_a_warning()
+    {
+        var ticket = host.Sandbox.FreeScout.CreateByHand("[P2] Surface search is down", ["auto:status", "surface:search"]);
+        await host.Console.Get<TicketSync>().RefreshAsync(CancellationToken.None);
+        await using var tickets = await ConsolePage.OpenAsync(host.Console, "/console/tickets");
+        await Assertions.Expect(Row(tickets, $"#{ticket.Number}")).ToBeVisibleAsync();
+
+        using (host.Sandbox.Faults.Add(new Fault(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout }))
+        {
+            await tickets.Button("Refresh").ClickAsync();
+            await Assertions.Expect(tickets.Page.GetByRole(AriaRole.Alert).Filter(new() { HasText = "FREESCOUT_API_KEY" })).ToBeVisibleAsync();
+            await Assertions.Expect(Row(tickets, $"#{ticket.Number}")).ToBeVisibleAsync();
+        }
+
+        await tickets.Button("Refresh").ClickAsync();
+        await Assertions.Expect(tickets.Page.GetByRole(AriaRole.Alert)).ToHaveCountAsync(0);
+    }
+
+    [Fact]
+    public async Task The_audit_log_can_be_filtered_read_and_taken_away()
+    {
+        host.Publish("shop", ReadingOutcome.Failed);
+        var answer = await host.Console.Http.PostAsync("/api/surfaces/shop/investigate", null);
+        answer.EnsureSuccessStatusCode();
+        await using var audit = await ConsolePage.OpenAsync(host.Console, "/console/audit");
+        var entry = audit.Page.GetByRole(AriaRole.Row).Filter(new() { HasText = "console.status.investigate_filed" });
+        await Assertions.Expect(entry).ToContainTextAsync("surface shop");
+        await Assertions.Expect(entry).ToContainTextAsync("developer");
+
+        await FilterAsync(audit, "Action", "console.auth.denied");
+        await Assertions.Expect(audit.Text("No entry matches.")).ToBeVisibleAsync();
+        await FilterAsync(audit, "Action", "console.status.investigate_filed");
+        await Assertions.Expect(entry).ToHaveCountAsync(1);
+
+        var download = await audit.Page.RunAndWaitForDownloadAsync(() => audit.Link("Download as CSV").ClickAsync());
+        Assert.Equal("audit_log.csv", download.SuggestedFilename);
+        await using var file = await download.CreateReadStreamAsync();
+        using var reader = new StreamReader(file);
+        var lines = (await reader.ReadToEndAsync()).Split("\r\n", StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal("id,created_at,action,actor,payload", lines[0]);
+        Assert.All(lines[1..], line => Assert.Contains("console.status.investigate_filed", line, StringComparison.Ordinal));
+        Assert.Empty(audit.ConsoleErrors);
+    }
+
+    private static ILocator Row(ConsolePage page, string number) =>
+        page.Page.GetByRole(AriaRole.Row).Filter(new() { Has = page.Page.GetByRole(AriaRole.Link, new() { Name = number, Exact = true }) });
+
+    private static async Task FilterAsync(ConsolePage page, string label, string value)
+    {
+        await page.Page.GetByLabel(label, new() { Exact = true }).FillAsync(value);
+        await page.Page.GetByLabel(label, new() { Exact = true }).BlurAsync();
+    }
+}
