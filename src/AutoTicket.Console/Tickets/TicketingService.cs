@@ -97,7 +97,7 @@ internal sealed partial class TicketingService(
                 var (found, failure) = await freeScout.FindAsync(recent.ConversationId!.Value, budget.Token);
                 if (failure is not null)
                 {
-                    return Degraded(draft, $"{failure.Message} Ticket #{recent.Number} was open when last seen.");
+                    return Degraded(draft, $"{failure.Message} Ticket #{recent.Number} was {(recent.State == TicketState.Open ? "open" : "closed")} when last seen.");
                 }
 
                 await claims.SetOpenAsync(recent, found?.IsOpen == true, CancellationToken.None);

@@ -1,0 +1,165 @@
+using System.Text.RegularExpressions;
+using AutoTicket.Sandbox;
+using AutoTicket.Tickets;
+
+namespace AutoTicket.Tests.Tickets;
+
+/// <summary>However FreeScout fails, a click is answered in time, with 200 and a sentence that says what to do.</summary>
+public sealed class DegradedClickTests
+{
+    private static readonly TimeSpan Budget = TimeSpan.FromSeconds(4);
+
+    [Theory]
+    [Trait("Pitfall", "T-31")]
+    [InlineData("500", "fails with 500")]
+    [InlineData("502", "fails with 502")]
+    [InlineData("503", "fails with 503")]
+    [InlineData("504", "fails with 504")]
+    [InlineData("hang", "did not answer in time|slow|just now")]
+    [InlineData("slow", "did not answer in time|slow|just now")]
+    [InlineData("reset", "can't be reached")]
+    [InlineData("closed", "can't be reached")]
+    [InlineData("unknown host", "can't be reached.*FREESCOUT_BASE_URL")]
+    [InlineData("tls", "can't be reached.*FREESCOUT_BASE_URL")]
+    [InlineData("refused", "can't be reached.*FREESCOUT_BASE_URL")]
+    [InlineData("401", "401.*Rotate FREESCOUT_API_KEY")]
+    [InlineData("403", "403.*Admin → API Keys")]
+    [InlineData("404 json", "404.*module is off, or FREESCOUT_BASE_URL is wrong")]
+    [InlineData("404 html", "404.*module is off, or FREESCOUT_BASE_URL is wrong")]
+    [InlineData("404 mailbox", "mailbox was deleted or FREESCOUT_OPERATIONS_MAILBOX_ID is wrong")]
+    [InlineData("429", "asks for a pause|asked for a pause")]
+    [InlineData("truncated", "can't be reached")]
+    [InlineData("login page", "login page.*Check FREESCOUT_BASE_URL")]
+    [InlineData("redirect", "redirects.*Check FREESCOUT_BASE_URL")]
+    [InlineData("wrong json", "without saying which ticket it made|not a list")]
+    [InlineData("huge", "more than 2 MB")]
+    public async Task A_click_is_answered_in_time_and_says_what_is_wrong(string failure, string told)
+    {
+        await using var plain = new RawServer("HTTP/1.1 400 Bad Request\nContent-Length: 0\nConnection: close\n\n");
+        var settings = new Dictionary<string, string?> { ["Ticketing:ClickBudget"] = Budget.ToString("c") };
+        var address = failure switch
+        {
+            "unknown host" => "http://nope.invalid",
+            "refused" => $"http://127.0.0.1:{LoopbackPort.Next()}",
+            "tls" => $"https://127.0.0.1:{plain.Url.Port}",
+            _ => null,
+        };
+        if (address is not null)
+        {
+            settings["FREESCOUT_BASE_URL"] = address;
+        }
+
+        var clock = new StillClock();
+        await using var driver = await InvestigateDriver.StartAsync(settings: settings, clock: clock);
+        Break(driver, failure);
+
+        var clicking = driver.ClickAsync();
+        if (failure is "hang" or "slow")
+        {
+            await Eventually.TrueAsync(() => driver.FreeScout.CreatesInFlight == 1, "FreeScout is asked");
+            clock.Advance(Budget);
+        }
+
+        // Whatever else it waited for would never come: the clock stands still.
+        var click = await clicking.WaitAsync(Eventually.Patience);
+
+        Assert.Equal(("degraded", true, null), (click.Disposition, click.Degraded, click.Ticket));
+        Assert.Matches(new Regex(told), click.Message);
+        Assert.Contains(driver.Console.Log, line => line.StartsWith("WARNING", StringComparison.Ordinal) && line.Contains(" freescout degraded ", StringComparison.Ordinal));
+        Assert.Contains(driver.Console.Log, line => line.StartsWith("WARNING", StringComparison.Ordinal) && Regex.IsMatch(line, " ticket .*failed"));
+        Assert.DoesNotContain(driver.Console.Log, line => line.Contains("Exception:", StringComparison.Ordinal) || line.Contains("   at ", StringComparison.Ordinal));
+        Assert.Empty(await driver.FilingsAsync());
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-34")]
+    public async Task A_rejected_key_a_missing_scope_a_missing_mailbox_and_a_refusal_are_told_apart()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(surfaces: ["key", "scope", "mailbox", "refused"]);
+        var told = new List<string>();
+        foreach (var (surface, fault) in new Dictionary<string, Fault>
+        {
+            ["key"] = new(FaultKind.Unauthorized),
+            ["scope"] = new(FaultKind.Forbidden),
+            ["mailbox"] = new(FaultKind.Status) { StatusCode = 400, Body = """{"message":"Error occurred","_embedded":{"errors":[{"path":"mailboxId","message":"Mailbox not found.","source":"JSON"}]}}""" },
+            ["refused"] = new(FaultKind.Status) { StatusCode = 400, Body = """{"message":"Error occurred","_embedded":{"errors":[{"path":"subject","message":"Subject is required.","source":"JSON"}]}}""" },
+        })
+        {
+            using (driver.Sandbox.Faults.Add(fault with { Match = FaultMatch.FreeScoutCreate }))
+            {
+                told.Add((await driver.ClickAsync(surface)).Message);
+            }
+        }
+
+        Assert.Collection(
+            told,
+            key => Assert.Contains("FREESCOUT_API_KEY", key, StringComparison.Ordinal),
+            scope => Assert.Contains("scope", scope, StringComparison.Ordinal),
+            mailbox => Assert.Contains("FREESCOUT_OPERATIONS_MAILBOX_ID", mailbox, StringComparison.Ordinal),
+            refused => Assert.Contains("Subject is required.", refused, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [Trait("Pitfall", "T-31")]
+    [InlineData(FaultKind.Status)]
+    [InlineData(FaultKind.Unauthorized)]
+    [InlineData(FaultKind.HtmlLogin)]
+    public async Task While_FreeScout_is_down_a_click_names_the_ticket_that_was_open_and_files_no_other(FaultKind kind)
+    {
+        await using var driver = await InvestigateDriver.StartAsync();
+        var ticket = (await driver.ClickAsync()).Ticket!;
+        using (driver.Sandbox.Faults.Add(new Fault(kind) { Match = FaultMatch.FreeScout }))
+        {
+            var click = await driver.ClickAsync();
+            Assert.True(click.Degraded);
+            Assert.Contains($"Ticket #{ticket.Number} was open when last seen.", click.Message, StringComparison.Ordinal);
+        }
+
+        Assert.Equal(ticket.Id, (await driver.ClickUntilThereIsATicketAsync()).Ticket!.Id);
+        await driver.AssertOneTicketAsync();
+    }
+
+    [Fact]
+    public async Task A_ticket_last_seen_closed_is_not_said_to_have_been_open()
+    {
+        var clock = new StillClock();
+        await using var driver = await InvestigateDriver.StartAsync(clock: clock);
+        var ticket = (await driver.ClickAsync()).Ticket!;
+        driver.FreeScout.Close(ticket.Id);
+        await clock.AdvanceUntilAsync(TimeSpan.FromSeconds(30), async () => (await driver.RowsAsync()).Single().State == TicketState.Closed, "the sync sees it closed");
+        driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScout });
+
+        var click = await driver.ClickAsync();
+
+        Assert.True(click.Degraded);
+        Assert.DoesNotContain("was open", click.Message, StringComparison.Ordinal);
+    }
+
+    private static void Break(InvestigateDriver driver, string failure)
+    {
+        Fault? fault = failure switch
+        {
+            "hang" => new(FaultKind.HangBefore),
+            "slow" => new(FaultKind.Delay) { Delay = TimeSpan.FromSeconds(10) },
+            "reset" => new(FaultKind.ResetBefore),
+            "closed" => new(FaultKind.CloseBefore),
+            "401" => new(FaultKind.Unauthorized),
+            "403" => new(FaultKind.Forbidden),
+            "404 json" => new(FaultKind.ModuleOff),
+            "404 html" => new(FaultKind.ModuleOffHtml),
+            "404 mailbox" => new(FaultKind.Status) { StatusCode = 404, Body = """{"message":"Mailbox not found"}""" },
+            "429" => new(FaultKind.RateLimited) { RetryAfter = 30 },
+            "truncated" => new(FaultKind.TornJson),
+            "login page" => new(FaultKind.HtmlLogin),
+            "redirect" => new(FaultKind.Redirect),
+            "wrong json" => new(FaultKind.WrongJson),
+            "huge" => new(FaultKind.HugeBody),
+            _ when int.TryParse(failure, out var status) => new(FaultKind.Status) { StatusCode = status },
+            _ => null,
+        };
+        if (fault is not null)
+        {
+            driver.Sandbox.Faults.Add(fault with { Match = FaultMatch.FreeScout });
+        }
+    }
+}
