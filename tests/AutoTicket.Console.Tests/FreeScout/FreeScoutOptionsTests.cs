@@ -45,7 +45,7 @@ public sealed class FreeScoutOptionsTests
     [InlineData(" ", "ops-console@tickets.example")]
     [InlineData(" night-watch@example.org ", "night-watch@example.org")]
     public void The_customer_is_one_technical_address(string? given, string address) =>
-        Assert.Equal(address, new FreeScoutOptions { BaseUrl = "https://tickets.example/help", CustomerEmail = given }.Customer);
+        Assert.Equal(address, new FreeScoutOptions { BaseUrl = "https://tickets.example/help", CustomerEmail = given }.Customer());
 
     private static IEnumerable<string> Problems(FreeScoutOptions options) => options.Validate(new ValidationContext(options)).Select(problem => problem.ErrorMessage!);
 }
