@@ -27,10 +27,13 @@ internal sealed class PostgresDbContext(DbContextOptions<PostgresDbContext> opti
         for (Exception? inner = exception; inner is not null; inner = inner.InnerException)
         {
             if (inner is NpgsqlException { IsTransient: true } or TimeoutException or System.Net.Sockets.SocketException
-                or PostgresException { SqlState: PostgresErrorCodes.QueryCanceled or PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.ReadOnlySqlTransaction
+                or PostgresException
+                {
+                    SqlState: PostgresErrorCodes.QueryCanceled or PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.ReadOnlySqlTransaction
                     // It answers, but not to us or not with our tables, yet: what that means at start the gate says.
                     or PostgresErrorCodes.InvalidPassword or PostgresErrorCodes.InvalidAuthorizationSpecification or PostgresErrorCodes.InvalidCatalogName
-                    or PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn })
+                    or PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn
+                })
             {
                 return true;
             }

@@ -35,7 +35,8 @@ internal sealed partial class TicketingService(
         {
             Log.Failed(logger, draft.AlertKey, exception.GetBaseException().Message);
             return new(TicketDisposition.Unavailable, null, "The console's database can't be reached. Try again in a moment: no second ticket will come of it.");
-        }    }
+        }
+    }
 
     /// <summary>Looks a ticket with a lost answer up by its marker, and adopts it when FreeScout has it. Never posts.</summary>
     public async Task SettleAsync(Ticket ticket, CancellationToken cancellationToken)
