@@ -85,8 +85,6 @@ internal sealed class SurfaceProbe : IDisposable
             request.Headers.UserAgent.ParseAdd("AutoTicket-Console/1.0");
             request.Options.Set(ContactKey, contact);
             using var response = await _http.SendAsync(request, cancellationToken);
-            // Among probes of one host the handler may have given us a connection that another one's request had made.
-            contact.Made = true;
             var code = (int)response.StatusCode;
             if (!surface.ExpectedStatus.Contains(code) && code is >= 301 and <= 308 && response.Headers.Location is { } location)
             {
