@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using AutoTicket.Flags;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
@@ -29,20 +28,20 @@ internal static class FlagFlip
             Parameters = { new() { Value = true }, new() { Value = Flag } },
         };
 
-        List<double> us = [], them = [];
-        var (ours, bare) = await Measure.InterleavedAsync(
-            async () => Measure.Median(Kept(us, await Measure.TimesAsync(Times, _ => FlipAsync(store, flip)))),
-            async () => Measure.Median(Kept(them, await Measure.TimesAsync(Times, async _ =>
+        var flipped = await Measure.AlternatingAsync(
+            Times,
+            () => Measure.TimeAsync(() => FlipAsync(store, flip)),
+            () => Measure.TimeAsync(async () =>
             {
                 var heard = listener.WaitAsync();
                 await notify.ExecuteNonQueryAsync();
                 await heard;
-            }))));
+            }));
         await console.StopAsync();
         return
         [
-            new("G7", "flag written until obeyed elsewhere, p50 / raw NOTIFY, p50", ours, bare),
-            new("G7", "the same, p99 of all / raw NOTIFY, p99 of all", Measure.Quantile(us.Skip(Times), 0.99), Measure.Quantile(them.Skip(Times), 0.99), 10),
+            new("G7", "flag written until obeyed elsewhere, p50 / raw NOTIFY, p50", flipped.Ours, flipped.Beside),
+            new("G7", "the same, p99 of all / raw NOTIFY, p99 of all", Measure.Quantile(flipped.AllOurs, 0.99), Measure.Quantile(flipped.AllBeside, 0.99), 10),
         ];
     }
 
@@ -66,12 +65,6 @@ internal static class FlagFlip
     }
 
     private static bool IsOn(FlagStore store) => store.Current.Flags.Single(flag => flag.Name == Flag).Enabled;
-
-    private static List<double> Kept(List<double> all, List<double> round)
-    {
-        all.AddRange(round);
-        return round;
-    }
 
     private static async Task ExecuteAsync(NpgsqlConnection connection, string sql)
     {

@@ -20,20 +20,39 @@ internal static class Measure
         return (Median(us.Skip(1)), Median(them.Skip(1)));
     }
 
-    /// <summary>The median of so many, one after the other, in milliseconds.</summary>
-    public static async Task<double> EachAsync(int count, Func<int, Task> act) => Median(await TimesAsync(count, act));
-
-    public static async Task<List<double>> TimesAsync(int count, Func<int, Task> act)
+    /// <summary>The same for what is short: one of ours and one of theirs in turn, so many a round, so that a neighbour's second of
+    /// load meets both. Each round counts with its median.</summary>
+    /// <param name="ours">Does it and returns how long it took, in milliseconds.</param>
+    public static async Task<(double Ours, double Beside, List<double> AllOurs, List<double> AllBeside)> AlternatingAsync(int count, Func<Task<double>> ours, Func<Task<double>> beside)
     {
-        var times = new List<double>(count);
-        for (var n = 0; n < count; n++)
+        List<double> us = [], them = [], allOurs = [], allBeside = [];
+        for (var round = 0; round <= Rounds; round++)
         {
-            var begun = Stopwatch.GetTimestamp();
-            await act(n);
-            times.Add(Since(begun));
+            List<double> ourRound = [], theirRound = [];
+            for (var n = 0; n < count; n++)
+            {
+                theirRound.Add(await beside());
+                ourRound.Add(await ours());
+            }
+
+            if (round > 0)
+            {
+                us.Add(Median(ourRound));
+                them.Add(Median(theirRound));
+                allOurs.AddRange(ourRound);
+                allBeside.AddRange(theirRound);
+            }
         }
 
-        return times;
+        return (Median(us), Median(them), allOurs, allBeside);
+    }
+
+    /// <summary>How long it takes, in milliseconds.</summary>
+    public static async Task<double> TimeAsync(Func<Task> act)
+    {
+        var begun = Stopwatch.GetTimestamp();
+        await act();
+        return Since(begun);
     }
 
     public static double Since(long begun) => Stopwatch.GetElapsedTime(begun).TotalMilliseconds;
