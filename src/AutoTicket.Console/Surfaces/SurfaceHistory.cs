@@ -109,6 +109,8 @@ internal sealed partial class SurfaceHistory(
     /// <summary>Rolls whole hours up, computes availability from them, and drops readings past their retention.</summary>
     private async Task CountAsync(AutoTicketDbContext db, CancellationToken cancellationToken)
     {
+        // Months of readings may be counted and dropped here, with nobody waiting for it.
+        db.Database.SetCommandTimeout(TimeSpan.FromMinutes(1));
         var now = clock.GetUtcNow();
         var thisHour = new DateTimeOffset(now.Year, now.Month, now.Day, now.Hour, 0, 0, TimeSpan.Zero);
         var monthAgo = thisHour - TimeSpan.FromDays(30);

@@ -6,7 +6,7 @@ namespace AutoTicket.Tests.Kit;
 public static class Eventually
 {
     /// <summary>How long anything in the tests may take before it counts as never: generous, for a loaded CI machine.</summary>
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     // The one pause in the tests: short beside what is waited for, long enough not to starve it of a core.
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(25);

@@ -44,6 +44,7 @@ public sealed class DatabaseAwayTests(DatabaseAwayTests.CutOff consoles) : IClas
     [Trait("Pitfall", "T-12")]
     public async Task Cut_between_the_creation_and_its_record_the_ticket_is_adopted_and_not_filed_again()
     {
+        await consoles.EventuallyReadyAsync(true);
         var slow = consoles.All.Sandbox.Faults.Add(new(FaultKind.Delay) { Match = FaultMatch.FreeScoutCreate });
         var click = consoles.Console.InvestigateAsync("record");
         await Eventually.TrueAsync(() => consoles.All.Sandbox.FreeScout.CreatesInFlight == 1, "FreeScout has the request");
@@ -69,7 +70,7 @@ public sealed class DatabaseAwayTests(DatabaseAwayTests.CutOff consoles) : IClas
         var click = await consoles.Console.InvestigateAsync("stall");
 
         Assert.Equal(HttpStatusCode.ServiceUnavailable, click.Status);
-        Assert.InRange(Stopwatch.GetElapsedTime(started), TimeSpan.Zero, TimeSpan.FromSeconds(8));
+        Assert.InRange(Stopwatch.GetElapsedTime(started), TimeSpan.Zero, TimeSpan.FromSeconds(10));
         Assert.Equal(HttpStatusCode.OK, (await consoles.Console.GetAsync("/api/status")).Status);
         consoles.Line.Restore();
         await consoles.All.AssertOneTicketAsync("stall", consoles.Console, consoles.Other);
