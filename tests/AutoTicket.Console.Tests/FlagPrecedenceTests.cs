@@ -1,0 +1,57 @@
+using AutoTicket.Data;
+using AutoTicket.Flags;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace AutoTicket.Tests;
+
+public sealed class FlagPrecedenceTests
+{
+    private const string Flag = FlagNames.InvestigateFromStatus;
+
+    /// <summary>The environment's off, else the table's row, else the environment's on, else the default.</summary>
+    [Theory]
+    [InlineData("0", true, true, false, FlagLayer.Environment)]
+    [InlineData("off", null, true, false, FlagLayer.Environment)]
+    [InlineData("FALSE", true, false, false, FlagLayer.Environment)]
+    [InlineData("1", false, true, false, FlagLayer.Store)]
+    [InlineData("on", true, false, true, FlagLayer.Store)]
+    [InlineData("1", null, false, true, FlagLayer.Environment)]
+    [InlineData("True", null, false, true, FlagLayer.Environment)]
+    [InlineData(null, true, false, true, FlagLayer.Store)]
+    [InlineData(null, false, true, false, FlagLayer.Store)]
+    [InlineData(null, null, true, true, FlagLayer.Default)]
+    [InlineData("", null, false, false, FlagLayer.Default)]
+    public void The_layers_decide_in_their_order(string? said, bool? stored, bool defaultOn, bool enabled, FlagLayer layer) =>
+        Assert.Equal((enabled, layer), Environment(said, defaultOn).Decide(Flag, stored));
+
+    [Fact]
+    [Trait("Pitfall", "T-61")]
+    public async Task A_flag_whose_store_was_never_read_is_off_whatever_else_says_on()
+    {
+        var contexts = new Unreachable();
+        var environment = Environment("1", defaultOn: true);
+        var clock = TimeProvider.System;
+        using var signals = new PostgresSignals("Host=127.0.0.1;Port=1", clock, NullLogger<DatabaseSignals>.Instance);
+        using var store = new FlagStore(new FlagTable(contexts, environment, clock), environment, contexts, signals, clock, NullLogger<FlagStore>.Instance);
+
+        await store.StartAsync(CancellationToken.None);
+
+        Assert.True(store.Current.IsStale);
+        Assert.Null(store.Current.ReadAt);
+        Assert.DoesNotContain(store.Current.Flags, flag => flag.Enabled);
+        Assert.Empty((await store.GetFeatureDefinitionAsync(Flag)).EnabledFor);
+        await store.StopAsync(CancellationToken.None);
+    }
+
+    private static FlagEnvironment Environment(string? said, bool defaultOn) => FlagEnvironment.Read(
+        new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?> { [Flag] = said }).Build(), defaultOn);
+
+    /// <summary>A database at a port where nothing listens.</summary>
+    private sealed class Unreachable : IDbContextFactory<AutoTicketDbContext>
+    {
+        public AutoTicketDbContext CreateDbContext() => new PostgresDbContext(
+            new DbContextOptionsBuilder<PostgresDbContext>().UseNpgsql("Host=127.0.0.1;Port=1;Timeout=1").UseSnakeCaseNamingConvention().Options);
+    }
+}
