@@ -60,6 +60,8 @@ public static class AutoTicketing
         services.AddCascadingValue("SandboxStandIns", provider => provider.GetRequiredService<SandboxNotice>().StandIns);
         services.AddProblemDetails();
         services.AddExceptionHandler<DatabaseOutageHandler>();
+        services.AddExceptionHandler<BadRequestHandler>();
+        services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
         services.AddOpenApi();
         services.ConfigureHttpJsonOptions(json =>
         {
