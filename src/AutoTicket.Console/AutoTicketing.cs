@@ -1,7 +1,5 @@
-using System.Net;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using System.Threading.RateLimiting;
 using AutoTicket.Audit;
 using AutoTicket.Components;
 using AutoTicket.Components.Layout;
@@ -13,8 +11,6 @@ using AutoTicket.Sandbox;
 using AutoTicket.Security;
 using AutoTicket.Surfaces;
 using AutoTicket.Tickets;
-using Microsoft.AspNetCore.Authentication;
-using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.EntityFrameworkCore;
@@ -302,66 +298,6 @@ public static class AutoTicketing
             .AddResilienceHandler(FreeScoutClient.HttpName, (pipeline, context) => FreeScoutResilience.Configure(
                 pipeline, context.ServiceProvider.GetRequiredService<IOptions<FreeScoutOptions>>().Value, context.ServiceProvider.GetRequiredService<TimeProvider>()));
         services.AddHttpClient(FreeScoutClient.HttpName).AddHttpMessageHandler<AnswerReader>();
-    }
-
-    private static void AddSignIn(this WebApplicationBuilder builder)
-    {
-        var services = builder.Services;
-        var hash = builder.Configuration["CONSOLE_OPERATOR_PASSWORD_HASH"];
-        if (!string.IsNullOrEmpty(hash) && !Login.IsHash(hash))
-        {
-            throw new ConfigurationException("CONSOLE_OPERATOR_PASSWORD_HASH is not a hash that the verb `hash-password` printed; run it again and set its last line.");
-        }
-
-        if (string.IsNullOrEmpty(hash) && builder.Environment.IsProduction())
-        {
-            throw new ConfigurationException("Nobody could sign in: set CONSOLE_OPERATOR_PASSWORD_HASH to the last line that the verb `hash-password` prints.");
-        }
-
-        services.Configure<SignInOptions>(options =>
-        {
-            options.OperatorPasswordHash = hash;
-            options.ApiTokens = builder.Configuration["CONSOLE_API_TOKENS"]?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? [];
-        });
-        services.AddAuthentication(Schemes.Any)
-            .AddPolicyScheme(Schemes.Any, null, policy => policy.ForwardDefaultSelector = context =>
-                context.Request.Headers.Authorization.Count > 0 ? Schemes.Token
-                : LoopbackHandler.Applies(context) ? Schemes.Loopback
-                : Schemes.Cookie)
-            .AddScheme<AuthenticationSchemeOptions, TokenHandler>(Schemes.Token, null)
-            .AddScheme<AuthenticationSchemeOptions, LoopbackHandler>(Schemes.Loopback, null)
-            .AddCookie(Schemes.Cookie, cookie =>
-            {
-                cookie.LoginPath = "/login";
-                cookie.Cookie.Name = "autoticket";
-                cookie.Cookie.SameSite = SameSiteMode.Lax;
-                cookie.Cookie.SecurePolicy = builder.Environment.IsProduction() ? CookieSecurePolicy.Always : CookieSecurePolicy.SameAsRequest;
-                cookie.ExpireTimeSpan = TimeSpan.FromHours(12);
-                cookie.Events.OnRedirectToLogin = context => ApiAnswers(context, 401);
-                cookie.Events.OnRedirectToAccessDenied = context => ApiAnswers(context, 403);
-            });
-        services.AddAuthorizationBuilder().SetFallbackPolicy(new AuthorizationPolicyBuilder().RequireAuthenticatedUser().Build());
-        services.AddRateLimiter(limiter =>
-        {
-            limiter.RejectionStatusCode = 429;
-            limiter.AddPolicy(nameof(Login), context => RateLimitPartition.GetFixedWindowLimiter(
-                context.Connection.RemoteIpAddress ?? IPAddress.None, _ => new FixedWindowRateLimiterOptions { PermitLimit = 10, Window = TimeSpan.FromMinutes(1) }));
-        });
-
-        // A page sends people to the sign-in; a program wants to be told.
-        static Task ApiAnswers(Microsoft.AspNetCore.Authentication.RedirectContext<Microsoft.AspNetCore.Authentication.Cookies.CookieAuthenticationOptions> context, int status)
-        {
-            if (context.Request.Path.StartsWithSegments("/console", StringComparison.OrdinalIgnoreCase) || context.Request.Path == "/")
-            {
-                context.Response.Redirect(context.RedirectUri);
-            }
-            else
-            {
-                context.Response.StatusCode = status;
-            }
-
-            return Task.CompletedTask;
-        }
     }
 
     /// <summary>Until the database has first answered there is nothing to show and nobody to recognise.</summary>
