@@ -32,6 +32,8 @@ internal static class DatabaseUrl
             MaxPoolSize = 40,
             // Nothing of ours changes a session; to reset it at each use would cost as much as the statement that follows.
             NoResetOnClose = true,
+            // What is asked again and again is parsed and planned once a connection.
+            MaxAutoPrepare = 50,
         };
         foreach (var parameter in uri.Query.TrimStart('?').Split('&', StringSplitOptions.RemoveEmptyEntries))
         {

@@ -16,11 +16,13 @@ internal sealed class PostgresDbContext(DbContextOptions<PostgresDbContext> opti
         var statement = FormattableStringFactory.Create(
             $"WITH done AS ({update.Format} RETURNING 1) INSERT INTO audit_log (created_at, action, actor, payload) SELECT {{{count}}}, {{{count + 1}}}, {{{count + 2}}}, {{{count + 3}}}::jsonb FROM done",
             [.. update.GetArguments(), audit.CreatedAt, audit.Action, audit.Actor, audit.Payload]);
-        return await Database.ExecuteSqlAsync(statement, cancellationToken) > 0;
+        return await ExecuteAsync(statement, cancellationToken) > 0;
     }
 
+    protected override bool HasNamedParameters => false;
+
     public override async Task<DateTimeOffset?> ReadClockAsync(CancellationToken cancellationToken) =>
-        (await Database.SqlQuery<DateTimeOffset>($"SELECT clock_timestamp() AS \"Value\"").ToListAsync(cancellationToken))[0];
+        (await QueryAsync($"SELECT clock_timestamp()", row => row.GetFieldValue<DateTimeOffset>(0), cancellationToken))[0];
 
     public override bool IsOutage(Exception exception)
     {

@@ -26,6 +26,7 @@ internal sealed partial class Investigator(
     ILogger<Investigator> logger)
 {
     private const int ReadingsInTicket = 10;
+    private static readonly TimeSpan DatabasePatience = TimeSpan.FromSeconds(1.5);
 
     /// <summary>Files a ticket for the surface, or finds the one that is open.</summary>
     /// <param name="actor">Who clicked.</param>
@@ -47,7 +48,7 @@ internal sealed partial class Investigator(
         }
 
         var draft = Draft(surface, actor);
-        var outcome = await ticketing.FileAsync(draft);
+        var outcome = await WithinPatienceAsync(ticketing.FileAsync(draft));
         Log.Investigated(logger, surfaceKey, Words.Of(outcome.Disposition), outcome.Ticket?.Id);
         if (outcome is { Disposition: TicketDisposition.AlreadyOpen, Ticket: { } ticket })
         {
@@ -91,6 +92,20 @@ internal sealed partial class Investigator(
         { TotalDays: < 2 } => $"{(int)age.TotalHours} h",
         _ => $"{(int)age.TotalDays} days",
     };
+
+    /// <summary>FreeScout gets the click's budget; a database that hangs in the middle of it must not hold the operator much longer.
+    /// The filing is brought to its end all the same.</summary>
+    private async Task<TicketOutcome> WithinPatienceAsync(Task<TicketOutcome> filing)
+    {
+        try
+        {
+            return await filing.WaitAsync(options.Value.ClickBudget + DatabasePatience, clock);
+        }
+        catch (TimeoutException)
+        {
+            return new(TicketDisposition.Unavailable, null, "The console's database is slow. The filing goes on; click again in a moment to see its ticket: no second one will come of it.");
+        }
+    }
 
     private TicketDraft Draft(SurfaceSnapshot snapshot, string actor)
     {

@@ -59,13 +59,13 @@ internal sealed class TicketClaims(IDbContextFactory<AutoTicketDbContext> contex
             Subject = draft.Subject,
             PostedAt = now,
         };
-        var ids = await db.QueryAsync<long>($"""
+        var ids = await db.QueryAsync($"""
             INSERT INTO tickets (marker, dedup_key, surface_key, severity, state, attempt, lease_until, filed_by, audit_action, tag, subject, posted_at, tags_pending, empty_lookups)
             VALUES ({ticket.Marker}, {ticket.DedupKey}, {ticket.SurfaceKey}, {Words.Of(ticket.Severity)}, {Words.Of(ticket.State)}, {ticket.Attempt}, {ticket.LeaseUntil},
               {ticket.FiledBy}, {ticket.AuditAction}, {ticket.Tag}, {ticket.Subject}, {ticket.PostedAt}, {false}, {0})
             ON CONFLICT (dedup_key) WHERE state IN ('filing', 'unconfirmed') DO NOTHING
             RETURNING id
-            """, cancellationToken);
+            """, row => row.GetInt64(0), cancellationToken);
         return ids is [var id] ? ticket with { Id = id } : null;
     }
 
