@@ -5,8 +5,9 @@ namespace AutoTicket.Alerts;
 
 /// <summary>
 /// The logical identity of an alert: <c>alert_id</c> is a lower-case hex SHA-256 over versioned fields, <c>alert_key</c> its
-/// first 16 characters. Neither a producer's own id, nor severity, nor free text takes part, so the identity is stable
-/// across polls, restarts, replicas, renamed surfaces and severity changes (failure mode 1 of the runbook).
+/// first 16 characters. Neither severity nor free text takes part, so the identity is stable across polls, restarts,
+/// replicas, renamed surfaces and severity changes; a producer's own id does, where it sends one, but until two of them were
+/// seen side by side the later is folded into the first one's episode (failure mode 1 of the runbook).
 /// </summary>
 internal static class AlertIdentity
 {
@@ -14,16 +15,22 @@ internal static class AlertIdentity
     private const int Version = 1;
 
     /// <summary>The surface's own outage: what Investigate and the surface's alert share, so that one outage has one ticket.</summary>
-    public static string OfSurface(string surfaceKey) => Of("console", "surface_outage", surfaceKey, []);
+    public static string OfSurface(string surfaceKey) => Of(Observation.Console, Observation.SurfaceOutage, surfaceKey, []);
 
-    public static string Of(string source, string name, string? surface, IEnumerable<KeyValuePair<string, string>> labels)
+    /// <param name="producerId">The producer's own id; null gives the logical identity.</param>
+    public static string Of(string source, string name, string? surface, IEnumerable<KeyValuePair<string, string>> labels, string? producerId = null)
     {
         // JSON, not joined text: no label can hold a separator that makes two identities one.
-        var fields = new object?[]
-        {
+        List<object?> fields =
+        [
             Version, source, name, surface,
             labels.OrderBy(label => label.Key, StringComparer.Ordinal).Select(label => new[] { label.Key, label.Value }),
-        };
+        ];
+        if (producerId is not null)
+        {
+            fields.Add(producerId);
+        }
+
         return Convert.ToHexStringLower(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(fields)));
     }
 

@@ -1,11 +1,14 @@
 using System.Data.Common;
 using System.Globalization;
+using System.Text.Json;
+using AutoTicket.Alerts;
 using AutoTicket.Audit;
 using AutoTicket.Flags;
 using AutoTicket.Surfaces;
 using AutoTicket.Tickets;
 using Microsoft.AspNetCore.DataProtection.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.ChangeTracking;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Storage;
 using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
@@ -21,6 +24,12 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
     public DbSet<Ticket> Tickets => Set<Ticket>();
     public DbSet<OpenConversation> OpenConversations => Set<OpenConversation>();
     public DbSet<TicketSyncRow> TicketSync => Set<TicketSyncRow>();
+    public DbSet<Alert> Alerts => Set<Alert>();
+    public DbSet<AlertDelivery> AlertDeliveries => Set<AlertDelivery>();
+    public DbSet<Decision> Decisions => Set<Decision>();
+    public DbSet<ParkedAlert> ParkedAlerts => Set<ParkedAlert>();
+    public DbSet<FloodRow> FloodBreaker => Set<FloodRow>();
+    public DbSet<LeaseRow> Leases => Set<LeaseRow>();
     public DbSet<AuditEntry> AuditLog => Set<AuditEntry>();
     public DbSet<FlagRow> FeatureFlags => Set<FlagRow>();
     public DbSet<FlagAckRow> FlagAcks => Set<FlagAckRow>();
@@ -102,6 +111,10 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
         configurationBuilder.Properties<TicketState>().HaveConversion<LowerCaseWord<TicketState>>().HaveMaxLength(16);
         configurationBuilder.Properties<SurfaceStatus>().HaveConversion<LowerCaseWord<SurfaceStatus>>().HaveMaxLength(16);
         configurationBuilder.Properties<ReadingOutcome>().HaveConversion<LowerCaseWord<ReadingOutcome>>().HaveMaxLength(16);
+        configurationBuilder.Properties<AlertStatus>().HaveConversion<LowerCaseWord<AlertStatus>>().HaveMaxLength(16);
+        configurationBuilder.Properties<DeliveryKind>().HaveConversion<LowerCaseWord<DeliveryKind>>().HaveMaxLength(16);
+        configurationBuilder.Properties<FloodState>().HaveConversion<LowerCaseWord<FloodState>>().HaveMaxLength(16);
+        configurationBuilder.Properties<IReadOnlyList<AlertMember>>().HaveConversion<JsonText<IReadOnlyList<AlertMember>>, ByReference<IReadOnlyList<AlertMember>>>();
         configurationBuilder.Properties<Severity>().HaveConversion<LowerCaseWord<Severity>>().HaveMaxLength(16);
     }
 
@@ -121,12 +134,49 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
         modelBuilder.Entity<Ticket>(ticket =>
         {
             ticket.ToTable("tickets");
-            ticket.HasIndex(t => t.Marker).IsUnique();
             // The claim: one filer a key, across processes.
             ticket.HasIndex(t => t.DedupKey).HasDatabaseName("ix_tickets_claim").IsUnique().HasFilter("state IN ('filing', 'unconfirmed')");
             ticket.HasIndex(t => new { t.DedupKey, t.PostedAt });
             ticket.HasIndex(t => t.ConversationId);
-            ticket.HasIndex(t => t.State);
+            ticket.HasIndex(t => t.State).HasFilter("state IN ('filing', 'unconfirmed', 'open')");
+        });
+        modelBuilder.Entity<Alert>(alert =>
+        {
+            alert.ToTable("alerts");
+            // One episode at a time, across processes.
+            alert.HasIndex(a => new { a.LogicalId, a.Slot }).HasDatabaseName("ix_alerts_firing").IsUnique().HasFilter("status = 'firing'");
+            alert.HasIndex(a => new { a.LogicalId, a.EndedAt });
+            alert.HasIndex(a => a.ExpiresAt).HasFilter("status = 'firing'");
+            alert.HasIndex(a => new { a.Severity, a.OpenedAt }).HasDatabaseName("ix_alerts_pending").HasFilter("is_pending");
+            alert.HasIndex(a => a.OpenedAt);
+            alert.HasIndex(a => a.EndedAt);
+        });
+        modelBuilder.Entity<AlertDelivery>(delivery =>
+        {
+            delivery.ToTable("alert_deliveries");
+            delivery.HasKey(d => new { d.AlertRow, d.Hook, d.Kind });
+        });
+        modelBuilder.Entity<Decision>(decision =>
+        {
+            decision.ToTable("decisions");
+            decision.HasIndex(d => new { d.AlertRow, d.Path, d.Word }).IsUnique();
+            decision.HasIndex(d => new { d.AlertId, d.LastAt });
+            decision.HasIndex(d => d.LastAt);
+        });
+        modelBuilder.Entity<ParkedAlert>(parked =>
+        {
+            parked.ToTable("parked_alerts");
+            parked.HasIndex(p => p.ReceivedAt);
+        });
+        modelBuilder.Entity<FloodRow>(flood =>
+        {
+            flood.ToTable("flood_breaker");
+            flood.HasKey(f => f.Scope);
+        });
+        modelBuilder.Entity<LeaseRow>(lease =>
+        {
+            lease.ToTable("leases");
+            lease.HasKey(l => l.Name);
         });
         modelBuilder.Entity<OpenConversation>(conversation =>
         {
@@ -155,6 +205,14 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
             ack.HasKey(a => new { a.Instance, a.Name });
         });
     }
+
+    /// <summary>What is only ever read and written as a whole.</summary>
+    private sealed class JsonText<T>() : ValueConverter<T, string>(
+        value => JsonSerializer.Serialize(value, JsonSerializerOptions.Web),
+        text => JsonSerializer.Deserialize<T>(text, JsonSerializerOptions.Web)!);
+
+    /// <summary>Lists of ours are never changed, only replaced.</summary>
+    private sealed class ByReference<T>() : ValueComparer<T>((one, other) => ReferenceEquals(one, other), list => 0) where T : class;
 
     /// <summary>Enumerations are stored as the words that people query by.</summary>
     private sealed class LowerCaseWord<TEnum>() : ValueConverter<TEnum, string>(

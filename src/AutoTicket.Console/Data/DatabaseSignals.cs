@@ -11,8 +11,9 @@ internal abstract partial class DatabaseSignals(TimeProvider clock, ILogger<Data
     /// <summary>Also the channels of PostgreSQL's NOTIFY, which triggers of the migrations raise.</summary>
     public const string Flags = "autoticket_flags";
     public const string Tickets = "autoticket_tickets";
+    public const string Alerts = "autoticket_alerts";
 
-    protected static readonly string[] Channels = [Flags, Tickets];
+    protected static readonly string[] Channels = [Flags, Tickets, Alerts];
     public static readonly TimeSpan AtLeastEvery = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan ReconnectAfter = TimeSpan.FromMilliseconds(500);
 

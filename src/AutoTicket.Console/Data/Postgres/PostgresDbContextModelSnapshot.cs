@@ -22,6 +22,303 @@ namespace AutoTicket.Data.Postgres
 
             NpgsqlModelBuilderExtensions.UseIdentityByDefaultColumns(modelBuilder);
 
+            modelBuilder.Entity("AutoTicket.Alerts.Alert", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint")
+                        .HasColumnName("id");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("Id"));
+
+                    b.Property<string>("AlertId")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("alert_id");
+
+                    b.Property<DateTimeOffset?>("EndedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("ended_at");
+
+                    b.Property<DateTimeOffset?>("ExpiresAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("expires_at");
+
+                    b.Property<int>("FoldedIds")
+                        .HasColumnType("integer")
+                        .HasColumnName("folded_ids");
+
+                    b.Property<string>("FullText")
+                        .HasColumnType("text")
+                        .HasColumnName("full_text");
+
+                    b.Property<bool>("IsPending")
+                        .HasColumnType("boolean")
+                        .HasColumnName("is_pending");
+
+                    b.Property<string>("Labels")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("labels");
+
+                    b.Property<string>("LogicalId")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("logical_id");
+
+                    b.Property<string>("Members")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("members");
+
+                    b.Property<string>("Name")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("name");
+
+                    b.Property<DateTimeOffset>("OpenedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("opened_at");
+
+                    b.Property<int>("Reopened")
+                        .HasColumnType("integer")
+                        .HasColumnName("reopened");
+
+                    b.Property<DateTimeOffset>("SeenAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("seen_at");
+
+                    b.Property<string>("Severity")
+                        .IsRequired()
+                        .HasMaxLength(16)
+                        .HasColumnType("character varying(16)")
+                        .HasColumnName("severity");
+
+                    b.Property<string>("Slot")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("slot");
+
+                    b.Property<string>("Source")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("source");
+
+                    b.Property<DateTimeOffset>("StartedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("started_at");
+
+                    b.Property<string>("Status")
+                        .IsRequired()
+                        .HasMaxLength(16)
+                        .HasColumnType("character varying(16)")
+                        .HasColumnName("status");
+
+                    b.Property<string>("Summary")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("summary");
+
+                    b.Property<string>("Surface")
+                        .HasColumnType("text")
+                        .HasColumnName("surface");
+
+                    b.Property<string>("Url")
+                        .HasColumnType("text")
+                        .HasColumnName("url");
+
+                    b.Property<int>("Version")
+                        .HasColumnType("integer")
+                        .HasColumnName("version");
+
+                    b.HasKey("Id")
+                        .HasName("pk_alerts");
+
+                    b.HasIndex("EndedAt")
+                        .HasDatabaseName("ix_alerts_ended_at");
+
+                    b.HasIndex("ExpiresAt")
+                        .HasDatabaseName("ix_alerts_expires_at")
+                        .HasFilter("status = 'firing'");
+
+                    b.HasIndex("OpenedAt")
+                        .HasDatabaseName("ix_alerts_opened_at");
+
+                    b.HasIndex("LogicalId", "EndedAt")
+                        .HasDatabaseName("ix_alerts_logical_id_ended_at");
+
+                    b.HasIndex("LogicalId", "Slot")
+                        .IsUnique()
+                        .HasDatabaseName("ix_alerts_firing")
+                        .HasFilter("status = 'firing'");
+
+                    b.HasIndex("Severity", "OpenedAt")
+                        .HasDatabaseName("ix_alerts_pending")
+                        .HasFilter("is_pending");
+
+                    b.ToTable("alerts", (string)null);
+                });
+
+            modelBuilder.Entity("AutoTicket.Alerts.AlertDelivery", b =>
+                {
+                    b.Property<long>("AlertRow")
+                        .HasColumnType("bigint")
+                        .HasColumnName("alert_row");
+
+                    b.Property<string>("Hook")
+                        .HasColumnType("text")
+                        .HasColumnName("hook");
+
+                    b.Property<string>("Kind")
+                        .HasMaxLength(16)
+                        .HasColumnType("character varying(16)")
+                        .HasColumnName("kind");
+
+                    b.Property<DateTimeOffset>("At")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("at");
+
+                    b.Property<int>("Reopened")
+                        .HasColumnType("integer")
+                        .HasColumnName("reopened");
+
+                    b.Property<string>("Severity")
+                        .IsRequired()
+                        .HasMaxLength(16)
+                        .HasColumnType("character varying(16)")
+                        .HasColumnName("severity");
+
+                    b.Property<long?>("TicketId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("ticket_id");
+
+                    b.Property<long?>("TicketNumber")
+                        .HasColumnType("bigint")
+                        .HasColumnName("ticket_number");
+
+                    b.Property<string>("TicketUrl")
+                        .HasColumnType("text")
+                        .HasColumnName("ticket_url");
+
+                    b.HasKey("AlertRow", "Hook", "Kind")
+                        .HasName("pk_alert_deliveries");
+
+                    b.ToTable("alert_deliveries", (string)null);
+                });
+
+            modelBuilder.Entity("AutoTicket.Alerts.Decision", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint")
+                        .HasColumnName("id");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("Id"));
+
+                    b.Property<string>("Actor")
+                        .HasColumnType("text")
+                        .HasColumnName("actor");
+
+                    b.Property<string>("AlertId")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("alert_id");
+
+                    b.Property<long?>("AlertRow")
+                        .HasColumnType("bigint")
+                        .HasColumnName("alert_row");
+
+                    b.Property<int>("Count")
+                        .HasColumnType("integer")
+                        .HasColumnName("count");
+
+                    b.Property<string>("Detail")
+                        .HasColumnType("text")
+                        .HasColumnName("detail");
+
+                    b.Property<DateTimeOffset>("FirstAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("first_at");
+
+                    b.Property<DateTimeOffset>("LastAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("last_at");
+
+                    b.Property<string>("Path")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("path");
+
+                    b.Property<long?>("TicketNumber")
+                        .HasColumnType("bigint")
+                        .HasColumnName("ticket_number");
+
+                    b.Property<string>("TicketUrl")
+                        .HasColumnType("text")
+                        .HasColumnName("ticket_url");
+
+                    b.Property<string>("Word")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("word");
+
+                    b.HasKey("Id")
+                        .HasName("pk_decisions");
+
+                    b.HasIndex("LastAt")
+                        .HasDatabaseName("ix_decisions_last_at");
+
+                    b.HasIndex("AlertId", "LastAt")
+                        .HasDatabaseName("ix_decisions_alert_id_last_at");
+
+                    b.HasIndex("AlertRow", "Path", "Word")
+                        .IsUnique()
+                        .HasDatabaseName("ix_decisions_alert_row_path_word");
+
+                    b.ToTable("decisions", (string)null);
+                });
+
+            modelBuilder.Entity("AutoTicket.Alerts.ParkedAlert", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint")
+                        .HasColumnName("id");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("Id"));
+
+                    b.Property<string>("Intake")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("intake");
+
+                    b.Property<bool>("IsWhole")
+                        .HasColumnType("boolean")
+                        .HasColumnName("is_whole");
+
+                    b.Property<string>("Reason")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("reason");
+
+                    b.Property<DateTimeOffset>("ReceivedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("received_at");
+
+                    b.Property<string>("Text")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("text");
+
+                    b.HasKey("Id")
+                        .HasName("pk_parked_alerts");
+
+                    b.HasIndex("ReceivedAt")
+                        .HasDatabaseName("ix_parked_alerts_received_at");
+
+                    b.ToTable("parked_alerts", (string)null);
+                });
+
             modelBuilder.Entity("AutoTicket.Audit.AuditEntry", b =>
                 {
                     b.Property<long>("Id")
@@ -61,6 +358,31 @@ namespace AutoTicket.Data.Postgres
                         .HasDatabaseName("ix_audit_log_action_created_at");
 
                     b.ToTable("audit_log", (string)null);
+                });
+
+            modelBuilder.Entity("AutoTicket.Data.LeaseRow", b =>
+                {
+                    b.Property<string>("Name")
+                        .HasColumnType("text")
+                        .HasColumnName("name");
+
+                    b.Property<long>("Fence")
+                        .HasColumnType("bigint")
+                        .HasColumnName("fence");
+
+                    b.Property<string>("Owner")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("owner");
+
+                    b.Property<DateTimeOffset>("Until")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("until");
+
+                    b.HasKey("Name")
+                        .HasName("pk_leases");
+
+                    b.ToTable("leases", (string)null);
                 });
 
             modelBuilder.Entity("AutoTicket.Flags.FlagAckRow", b =>
@@ -222,6 +544,48 @@ namespace AutoTicket.Data.Postgres
                     b.ToTable("surface_readings", (string)null);
                 });
 
+            modelBuilder.Entity("AutoTicket.Tickets.FloodRow", b =>
+                {
+                    b.Property<string>("Scope")
+                        .HasColumnType("text")
+                        .HasColumnName("scope");
+
+                    b.Property<string>("ChangedBy")
+                        .HasColumnType("text")
+                        .HasColumnName("changed_by");
+
+                    b.Property<DateTimeOffset>("CountFrom")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("count_from");
+
+                    b.Property<string>("Reason")
+                        .HasColumnType("text")
+                        .HasColumnName("reason");
+
+                    b.Property<DateTimeOffset>("Since")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("since");
+
+                    b.Property<string>("State")
+                        .IsRequired()
+                        .HasMaxLength(16)
+                        .HasColumnType("character varying(16)")
+                        .HasColumnName("state");
+
+                    b.Property<DateTimeOffset?>("Until")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("until");
+
+                    b.Property<int>("Version")
+                        .HasColumnType("integer")
+                        .HasColumnName("version");
+
+                    b.HasKey("Scope")
+                        .HasName("pk_flood_breaker");
+
+                    b.ToTable("flood_breaker", (string)null);
+                });
+
             modelBuilder.Entity("AutoTicket.Tickets.OpenConversation", b =>
                 {
                     b.Property<long>("Id")
@@ -379,12 +743,9 @@ namespace AutoTicket.Data.Postgres
                         .HasDatabaseName("ix_tickets_claim")
                         .HasFilter("state IN ('filing', 'unconfirmed')");
 
-                    b.HasIndex("Marker")
-                        .IsUnique()
-                        .HasDatabaseName("ix_tickets_marker");
-
                     b.HasIndex("State")
-                        .HasDatabaseName("ix_tickets_state");
+                        .HasDatabaseName("ix_tickets_state")
+                        .HasFilter("state IN ('filing', 'unconfirmed', 'open')");
 
                     b.HasIndex("DedupKey", "PostedAt")
                         .HasDatabaseName("ix_tickets_dedup_key_posted_at");

@@ -16,6 +16,297 @@ namespace AutoTicket.Data.Sqlite
 #pragma warning disable 612, 618
             modelBuilder.HasAnnotation("ProductVersion", "10.0.15");
 
+            modelBuilder.Entity("AutoTicket.Alerts.Alert", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("id");
+
+                    b.Property<string>("AlertId")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("alert_id");
+
+                    b.Property<long?>("EndedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("ended_at");
+
+                    b.Property<long?>("ExpiresAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("expires_at");
+
+                    b.Property<int>("FoldedIds")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("folded_ids");
+
+                    b.Property<string>("FullText")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("full_text");
+
+                    b.Property<bool>("IsPending")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("is_pending");
+
+                    b.Property<string>("Labels")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("labels");
+
+                    b.Property<string>("LogicalId")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("logical_id");
+
+                    b.Property<string>("Members")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("members");
+
+                    b.Property<string>("Name")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("name");
+
+                    b.Property<long>("OpenedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("opened_at");
+
+                    b.Property<int>("Reopened")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("reopened");
+
+                    b.Property<long>("SeenAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("seen_at");
+
+                    b.Property<string>("Severity")
+                        .IsRequired()
+                        .HasMaxLength(16)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("severity");
+
+                    b.Property<string>("Slot")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("slot");
+
+                    b.Property<string>("Source")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("source");
+
+                    b.Property<long>("StartedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("started_at");
+
+                    b.Property<string>("Status")
+                        .IsRequired()
+                        .HasMaxLength(16)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("status");
+
+                    b.Property<string>("Summary")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("summary");
+
+                    b.Property<string>("Surface")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("surface");
+
+                    b.Property<string>("Url")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("url");
+
+                    b.Property<int>("Version")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("version");
+
+                    b.HasKey("Id")
+                        .HasName("pk_alerts");
+
+                    b.HasIndex("EndedAt")
+                        .HasDatabaseName("ix_alerts_ended_at");
+
+                    b.HasIndex("ExpiresAt")
+                        .HasDatabaseName("ix_alerts_expires_at")
+                        .HasFilter("status = 'firing'");
+
+                    b.HasIndex("OpenedAt")
+                        .HasDatabaseName("ix_alerts_opened_at");
+
+                    b.HasIndex("LogicalId", "EndedAt")
+                        .HasDatabaseName("ix_alerts_logical_id_ended_at");
+
+                    b.HasIndex("LogicalId", "Slot")
+                        .IsUnique()
+                        .HasDatabaseName("ix_alerts_firing")
+                        .HasFilter("status = 'firing'");
+
+                    b.HasIndex("Severity", "OpenedAt")
+                        .HasDatabaseName("ix_alerts_pending")
+                        .HasFilter("is_pending");
+
+                    b.ToTable("alerts", (string)null);
+                });
+
+            modelBuilder.Entity("AutoTicket.Alerts.AlertDelivery", b =>
+                {
+                    b.Property<long>("AlertRow")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("alert_row");
+
+                    b.Property<string>("Hook")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("hook");
+
+                    b.Property<string>("Kind")
+                        .HasMaxLength(16)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("kind");
+
+                    b.Property<long>("At")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("at");
+
+                    b.Property<int>("Reopened")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("reopened");
+
+                    b.Property<string>("Severity")
+                        .IsRequired()
+                        .HasMaxLength(16)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("severity");
+
+                    b.Property<long?>("TicketId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("ticket_id");
+
+                    b.Property<long?>("TicketNumber")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("ticket_number");
+
+                    b.Property<string>("TicketUrl")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("ticket_url");
+
+                    b.HasKey("AlertRow", "Hook", "Kind")
+                        .HasName("pk_alert_deliveries");
+
+                    b.ToTable("alert_deliveries", (string)null);
+                });
+
+            modelBuilder.Entity("AutoTicket.Alerts.Decision", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("id");
+
+                    b.Property<string>("Actor")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("actor");
+
+                    b.Property<string>("AlertId")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("alert_id");
+
+                    b.Property<long?>("AlertRow")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("alert_row");
+
+                    b.Property<int>("Count")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("count");
+
+                    b.Property<string>("Detail")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("detail");
+
+                    b.Property<long>("FirstAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("first_at");
+
+                    b.Property<long>("LastAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("last_at");
+
+                    b.Property<string>("Path")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("path");
+
+                    b.Property<long?>("TicketNumber")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("ticket_number");
+
+                    b.Property<string>("TicketUrl")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("ticket_url");
+
+                    b.Property<string>("Word")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("word");
+
+                    b.HasKey("Id")
+                        .HasName("pk_decisions");
+
+                    b.HasIndex("LastAt")
+                        .HasDatabaseName("ix_decisions_last_at");
+
+                    b.HasIndex("AlertId", "LastAt")
+                        .HasDatabaseName("ix_decisions_alert_id_last_at");
+
+                    b.HasIndex("AlertRow", "Path", "Word")
+                        .IsUnique()
+                        .HasDatabaseName("ix_decisions_alert_row_path_word");
+
+                    b.ToTable("decisions", (string)null);
+                });
+
+            modelBuilder.Entity("AutoTicket.Alerts.ParkedAlert", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("id");
+
+                    b.Property<string>("Intake")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("intake");
+
+                    b.Property<bool>("IsWhole")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("is_whole");
+
+                    b.Property<string>("Reason")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("reason");
+
+                    b.Property<long>("ReceivedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("received_at");
+
+                    b.Property<string>("Text")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("text");
+
+                    b.HasKey("Id")
+                        .HasName("pk_parked_alerts");
+
+                    b.HasIndex("ReceivedAt")
+                        .HasDatabaseName("ix_parked_alerts_received_at");
+
+                    b.ToTable("parked_alerts", (string)null);
+                });
+
             modelBuilder.Entity("AutoTicket.Audit.AuditEntry", b =>
                 {
                     b.Property<long>("Id")
@@ -53,6 +344,31 @@ namespace AutoTicket.Data.Sqlite
                         .HasDatabaseName("ix_audit_log_action_created_at");
 
                     b.ToTable("audit_log", (string)null);
+                });
+
+            modelBuilder.Entity("AutoTicket.Data.LeaseRow", b =>
+                {
+                    b.Property<string>("Name")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("name");
+
+                    b.Property<long>("Fence")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("fence");
+
+                    b.Property<string>("Owner")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("owner");
+
+                    b.Property<long>("Until")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("until");
+
+                    b.HasKey("Name")
+                        .HasName("pk_leases");
+
+                    b.ToTable("leases", (string)null);
                 });
 
             modelBuilder.Entity("AutoTicket.Flags.FlagAckRow", b =>
@@ -212,6 +528,48 @@ namespace AutoTicket.Data.Sqlite
                     b.ToTable("surface_readings", (string)null);
                 });
 
+            modelBuilder.Entity("AutoTicket.Tickets.FloodRow", b =>
+                {
+                    b.Property<string>("Scope")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("scope");
+
+                    b.Property<string>("ChangedBy")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("changed_by");
+
+                    b.Property<long>("CountFrom")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("count_from");
+
+                    b.Property<string>("Reason")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("reason");
+
+                    b.Property<long>("Since")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("since");
+
+                    b.Property<string>("State")
+                        .IsRequired()
+                        .HasMaxLength(16)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("state");
+
+                    b.Property<long?>("Until")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("until");
+
+                    b.Property<int>("Version")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("version");
+
+                    b.HasKey("Scope")
+                        .HasName("pk_flood_breaker");
+
+                    b.ToTable("flood_breaker", (string)null);
+                });
+
             modelBuilder.Entity("AutoTicket.Tickets.OpenConversation", b =>
                 {
                     b.Property<long>("Id")
@@ -367,12 +725,9 @@ namespace AutoTicket.Data.Sqlite
                         .HasDatabaseName("ix_tickets_claim")
                         .HasFilter("state IN ('filing', 'unconfirmed')");
 
-                    b.HasIndex("Marker")
-                        .IsUnique()
-                        .HasDatabaseName("ix_tickets_marker");
-
                     b.HasIndex("State")
-                        .HasDatabaseName("ix_tickets_state");
+                        .HasDatabaseName("ix_tickets_state")
+                        .HasFilter("state IN ('filing', 'unconfirmed', 'open')");
 
                     b.HasIndex("DedupKey", "PostedAt")
                         .HasDatabaseName("ix_tickets_dedup_key_posted_at");

@@ -1,0 +1,30 @@
+using AutoTicket.Surfaces;
+
+namespace AutoTicket.Alerts;
+
+internal enum DeliveryKind { Firing, Ended }
+
+/// <summary>The notification log: a row of <c>alert_deliveries</c> for each (episode, hook, kind), written after success. No row means
+/// that the next cycle tries again, so outages and switched-off flags heal themselves.</summary>
+internal sealed record AlertDelivery
+{
+    public required long AlertRow { get; init; }
+
+    public required string Hook { get; init; }
+
+    public required DeliveryKind Kind { get; init; }
+
+    public required DateTimeOffset At { get; init; }
+
+    /// <summary>The severity that was told.</summary>
+    public required Severity Severity { get; init; }
+
+    /// <summary>The <see cref="Alert.Reopened"/> that was told.</summary>
+    public int Reopened { get; init; }
+
+    public long? TicketId { get; init; }
+
+    public long? TicketNumber { get; init; }
+
+    public string? TicketUrl { get; init; }
+}

@@ -1,0 +1,40 @@
+namespace AutoTicket.Alerts;
+
+/// <summary>Somebody who is told of alerts. The emitter calls it for every alert that it has not yet delivered, in every cycle, until it
+/// has; hooks neither wait for one another nor stop one another.</summary>
+internal interface IAlertHook
+{
+    /// <summary>A lower-case word: it names the hook in the notification log.</summary>
+    string Name { get; }
+
+    /// <summary>Raised when it may take what it could not take before. Handlers return at once and never throw.</summary>
+    event Action? Ready;
+
+    /// <summary>Tries to deliver each of them and yields what came of it as soon as it is known: what is done is recorded after it
+    /// was done, so it may be delivered twice after a crash, but never not at all. Does not throw for an outage.</summary>
+    /// <param name="notices">Worst and oldest first.</param>
+    IAsyncEnumerable<HookOutcome> DeliverAsync(IReadOnlyList<AlertNotice> notices, CancellationToken cancellationToken);
+}
+
+/// <summary>Why a hook is called for an alert.</summary>
+internal enum NoticeKind
+{
+    Firing,
+    /// <summary>Its severity is another than the one that was told.</summary>
+    SeverityChanged,
+    /// <summary>It fires again soon after its end.</summary>
+    FiringAgain,
+    /// <summary>It was resolved, or expired; never without its firing having been delivered.</summary>
+    Ended,
+}
+
+/// <param name="Told">The last delivery of its firing by this hook; null: none yet.</param>
+/// <param name="Ticket">The ticket that it has, if any.</param>
+internal sealed record AlertNotice(Alert Alert, NoticeKind Kind, AlertDelivery? Told, AlertTicket? Ticket);
+
+public sealed record AlertTicket(long Id, long Number, string Url);
+
+/// <param name="IsDone">Recorded, and not asked for again; else the next cycle tries again.</param>
+/// <param name="Decision">Why, in the words of the decisions' page: <c>filed</c>, <c>flag off</c>, <c>degraded: timed_out</c>.</param>
+/// <param name="Detail">A sentence for the operator.</param>
+internal sealed record HookOutcome(AlertNotice Notice, bool IsDone, string Decision, string? Detail = null, AlertTicket? Ticket = null);
