@@ -1,11 +1,209 @@
+using System.Threading.Channels;
+using AutoTicket.Data;
+using AutoTicket.Surfaces;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+
 namespace AutoTicket.Alerts;
 
-/// <summary>Turns observations into episodes: the one place where an alert begins and ends.</summary>
-internal sealed class AlertAggregator
+/// <summary>
+/// Turns observations into episodes: the one place where an alert begins and ends. Requests that come while it writes are
+/// written together, so the cost of a commit is shared and a process never races with itself.
+/// </summary>
+internal sealed partial class AlertAggregator(
+    AlertTable table,
+    DecisionLog decisions,
+    SurfaceList surfaces,
+    LeaderLease leader,
+    IDbContextFactory<AutoTicketDbContext> contexts,
+    IOptions<AlertsOptions> options,
+    TimeProvider clock,
+    ILogger<AlertAggregator> logger) : BackgroundService
 {
+    /// <summary>More than this waiting is refused: memory is not a queue.</summary>
+    private const int MostWaiting = 20_000;
+    private const int BatchSize = 2_000;
+    private const int Tries = 10;
+    private static readonly TimeSpan SweepEvery = TimeSpan.FromSeconds(5);
+
+    private readonly Channel<Request> _requests = Channel.CreateUnbounded<Request>(new() { SingleReader = true });
+    private int _waiting;
+
+    private sealed record Request(IReadOnlyList<Observation> Observations, TaskCompletionSource<IReadOnlyList<Observed>?> Answer);
+
+    /// <summary>Raised when an episode began, changed or ended here. Handlers return at once and never throw.</summary>
+    public event Action? Changed;
+
     /// <summary>Takes one request's observations; returns once they are durable.</summary>
     /// <param name="request">What one sender said at one moment: ids that stand side by side in it are different alerts.</param>
     /// <returns>What became of each, in their order; null: nothing was taken, because the database can't be had or too much is
     /// waiting for it. Whoever sent it should send it again.</returns>
-    public Task<IReadOnlyList<Observed>?> ObserveAsync(IReadOnlyList<Observation> request, CancellationToken cancellationToken) => throw new NotImplementedException();
+    public async Task<IReadOnlyList<Observed>?> ObserveAsync(IReadOnlyList<Observation> request, CancellationToken cancellationToken)
+    {
+        if (request.Count == 0)
+        {
+            return [];
+        }
+
+        if (Interlocked.Add(ref _waiting, request.Count) > MostWaiting && _waiting > request.Count)
+        {
+            Interlocked.Add(ref _waiting, -request.Count);
+            return null;
+        }
+
+        var answer = new TaskCompletionSource<IReadOnlyList<Observed>?>(TaskCreationOptions.RunContinuationsAsynchronously);
+        if (!_requests.Writer.TryWrite(new Request(request, answer)))
+        {
+            // The console is ending.
+            return null;
+        }
+
+        return await answer.Task.WaitAsync(cancellationToken);
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        var sweeping = SweepAsync(stoppingToken);
+        try
+        {
+            while (await _requests.Reader.WaitToReadAsync(stoppingToken))
+            {
+                var batch = new List<Request>();
+                var size = 0;
+                while (size < BatchSize && _requests.Reader.TryRead(out var request))
+                {
+                    batch.Add(request);
+                    size += request.Observations.Count;
+                }
+
+                await TakeAsync(batch);
+                Interlocked.Add(ref _waiting, -size);
+            }
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+        }
+
+        _requests.Writer.Complete();
+        while (_requests.Reader.TryRead(out var request))
+        {
+            request.Answer.SetResult(null);
+        }
+
+        await sweeping;
+    }
+
+    private async Task TakeAsync(List<Request> batch)
+    {
+        try
+        {
+            var answers = await WriteAsync(batch);
+            for (var i = 0; i < batch.Count; i++)
+            {
+                batch[i].Answer.SetResult(answers?[i]);
+            }
+        }
+        catch (Exception exception) when (contexts.IsOutage(exception))
+        {
+            Log.NotTaken(logger, batch.Sum(request => request.Observations.Count), exception.GetBaseException().Message);
+            batch.ForEach(request => request.Answer.SetResult(null));
+        }
+#pragma warning disable CA1031 // a bug met in one batch must not end the taking of all others, nor pass unseen
+        catch (Exception exception)
+#pragma warning restore CA1031
+        {
+            batch.ForEach(request => request.Answer.SetException(exception));
+        }
+    }
+
+    /// <returns>Null: other processes were faster every time.</returns>
+    private async Task<List<IReadOnlyList<Observed>>?> WriteAsync(List<Request> batch)
+    {
+        var logicalIds = batch.SelectMany(request => request.Observations).Select(o => o.LogicalId).Distinct().ToList();
+        for (var attempt = 0; attempt < Tries; attempt++)
+        {
+            var now = clock.GetUtcNow();
+            var episodes = new Episodes(await table.ReadAsync(logicalIds, now - Episodes.Memory, CancellationToken.None), options.Value, now);
+            var answers = batch.ConvertAll(request => episodes.Apply(request.Observations));
+            var (opened, changed) = (episodes.Opened, episodes.Changed);
+            if (opened.Count + changed.Count == 0)
+            {
+                return answers;
+            }
+
+            if (await table.WriteAsync(opened, changed, CancellationToken.None))
+            {
+                await ExplainAsync(batch, answers, now);
+                Changed?.Invoke();
+                return answers;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>What never reaches a hook is decided here.</summary>
+    private Task ExplainAsync(List<Request> batch, List<IReadOnlyList<Observed>> answers, DateTimeOffset now) => decisions.RecordAsync(
+        batch.SelectMany((request, r) => request.Observations.Select((o, i) => (Observation: o, Answer: answers[r][i])))
+            .Where(one => one.Answer.Result == ObservationResult.Folded
+                || (one.Answer.Result == ObservationResult.Opened && one.Observation.Severity > options.Value.NotifySeverity))
+            .Select(one => new Decision
+            {
+                AlertId = one.Answer.AlertId,
+                AlertRow = 0,
+                Path = "intake",
+                Word = one.Answer.Result == ObservationResult.Folded ? "folded" : "below severity",
+                Detail = one.Answer.Result == ObservationResult.Folded
+                    ? $"{one.Observation.Source} sent the new id {one.Observation.ProducerId} for an alert that is open."
+                    : $"{one.Observation.Severity} is below {options.Value.NotifySeverity}.",
+                FirstAt = now,
+                LastAt = now,
+            }),
+        CancellationToken.None);
+
+    /// <summary>Ends what nobody stands by any more.</summary>
+    private async Task SweepAsync(CancellationToken stoppingToken)
+    {
+        using var pause = new Nudge();
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            await pause.WaitAsync(SweepEvery, stoppingToken);
+            if (!leader.IsLeader || stoppingToken.IsCancellationRequested)
+            {
+                continue;
+            }
+
+            try
+            {
+                var now = clock.GetUtcNow();
+                var abandoned = await table.ReadAbandonedAsync(now, [.. surfaces.All.Select(surface => surface.Key)], stoppingToken);
+                if (abandoned.Count > 0)
+                {
+                    var episodes = new Episodes(abandoned, options.Value, now);
+                    episodes.ExpireAll();
+                    // Whatever was heard of again meanwhile is left alone.
+                    await table.WriteAsync([], episodes.Changed, CancellationToken.None);
+                    Log.Expired(logger, abandoned.Count);
+                    Changed?.Invoke();
+                }
+            }
+            catch (Exception exception) when (contexts.IsOutage(exception))
+            {
+                // The database gate says so.
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Warning, "alert_aggregator can't take alerts count={Count}, their senders are told to try again: {Problem}")]
+        public static partial void NotTaken(ILogger logger, int count, string problem);
+
+        [LoggerMessage(LogLevel.Information, "alert_aggregator expired count={Count}: their sources fell silent")]
+        public static partial void Expired(ILogger logger, int count);
+    }
 }

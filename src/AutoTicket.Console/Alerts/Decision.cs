@@ -9,7 +9,7 @@ internal sealed record Decision
     /// <summary>The <c>alert_id</c> that it is about.</summary>
     public required string AlertId { get; init; }
 
-    /// <summary>The episode; null for a click, each of which is a row of its own.</summary>
+    /// <summary>The episode; zero for what was decided before there was one; null for a click, each of which is a row of its own.</summary>
     public long? AlertRow { get; init; }
 
     /// <summary>What decided: a hook's name, <c>click</c> or <c>intake</c>.</summary>

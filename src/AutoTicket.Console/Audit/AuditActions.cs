@@ -4,6 +4,9 @@ namespace AutoTicket.Audit;
 public static class AuditActions
 {
     public const string AlertTicketFiled = "console.alerts.ticket_filed";
+    public const string AlertOpened = "console.alerts.opened";
+    public const string FloodTripped = "console.alerts.flood_tripped";
+    public const string FloodReset = "console.alerts.flood_reset";
     public const string InvestigateFiled = "console.status.investigate_filed";
     public const string InvestigateReused = "console.status.investigate_reused";
     public const string TicketReconciled = "console.tickets.reconciled";
@@ -12,5 +15,5 @@ public static class AuditActions
     public const string Denied = "console.auth.denied";
 
     public static readonly IReadOnlyList<string> All =
-        [AlertTicketFiled, InvestigateFiled, InvestigateReused, TicketReconciled, FlagChanged, SignedIn, Denied];
+        [AlertTicketFiled, AlertOpened, FloodTripped, FloodReset, InvestigateFiled, InvestigateReused, TicketReconciled, FlagChanged, SignedIn, Denied];
 }

@@ -39,6 +39,13 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
     /// <returns>Whether a row was changed.</returns>
     public abstract Task<bool> UpdateWithAuditAsync(FormattableString update, AuditEntry audit, CancellationToken cancellationToken);
 
+    /// <summary>Inserts rows, each with its audit entry: both or neither. The rows hold, besides what is inserted, <c>audit_at</c>,
+    /// <c>audit_action</c>, <c>audit_actor</c> and <c>audit_payload</c>.</summary>
+    /// <param name="insert">An INSERT … SELECT … FROM {0} that leaves out what is there already.</param>
+    /// <param name="key">The columns by which an inserted row and its entry belong together.</param>
+    /// <returns>How many were inserted. Fewer than were given: some were there, and the caller must look again.</returns>
+    public abstract Task<int> InsertWithAuditAsync(string insert, string key, RowsParameter rows, CancellationToken cancellationToken);
+
     /// <summary>Runs SQL that EF can't express; both databases read it. Times may be given as parameters.</summary>
     /// <returns>How many rows it changed.</returns>
     public async Task<int> ExecuteAsync(FormattableString sql, CancellationToken cancellationToken)
@@ -67,6 +74,9 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
     /// <summary>A parameter of raw SQL as the column holds it: EF converts only what goes through the model.</summary>
     protected virtual object? ToColumn(object? value) => value;
 
+    /// <summary>What reads a parameter's rows as the table <c>r</c>.</summary>
+    protected abstract string RowsFrom(string parameter, RowsParameter rows);
+
     /// <summary>Whether a parameter finds its <c>$1</c> by name, or by its place.</summary>
     protected virtual bool HasNamedParameters => true;
 
@@ -79,9 +89,19 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
         for (var i = 0; i < names.Length; i++)
         {
             var parameter = command.CreateParameter();
-            names[i] = "$" + (i + 1).ToString(CultureInfo.InvariantCulture);
-            parameter.ParameterName = HasNamedParameters ? (string)names[i] : "";
-            parameter.Value = ToColumn(sql.GetArgument(i)) ?? DBNull.Value;
+            var name = "$" + (i + 1).ToString(CultureInfo.InvariantCulture);
+            parameter.ParameterName = HasNamedParameters ? name : "";
+            if (sql.GetArgument(i) is RowsParameter rows)
+            {
+                names[i] = RowsFrom(name, rows);
+                parameter.Value = rows.Json(ToColumn);
+            }
+            else
+            {
+                names[i] = name;
+                parameter.Value = ToColumn(sql.GetArgument(i)) ?? DBNull.Value;
+            }
+
             command.Parameters.Add(parameter);
         }
 
@@ -159,7 +179,7 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
         modelBuilder.Entity<Decision>(decision =>
         {
             decision.ToTable("decisions");
-            decision.HasIndex(d => new { d.AlertRow, d.Path, d.Word }).IsUnique();
+            decision.HasIndex(d => new { d.AlertId, d.AlertRow, d.Path, d.Word }).IsUnique();
             decision.HasIndex(d => new { d.AlertId, d.LastAt });
             decision.HasIndex(d => d.LastAt);
         });

@@ -19,7 +19,18 @@ internal sealed class PostgresDbContext(DbContextOptions<PostgresDbContext> opti
         return await ExecuteAsync(statement, cancellationToken) > 0;
     }
 
+    public override async Task<int> InsertWithAuditAsync(string insert, string key, RowsParameter rows, CancellationToken cancellationToken)
+    {
+        var statement = FormattableStringFactory.Create(
+            $"WITH done AS ({insert} RETURNING {key}), audited AS (INSERT INTO audit_log (created_at, action, actor, payload) SELECT audit_at, audit_action, audit_actor, audit_payload FROM done JOIN {{0}} USING ({key})) SELECT count(*) FROM done",
+            rows);
+        return (int)(await QueryAsync(statement, row => row.GetInt64(0), cancellationToken))[0];
+    }
+
     protected override bool HasNamedParameters => false;
+
+    protected override string RowsFrom(string parameter, RowsParameter rows) =>
+        $"jsonb_to_recordset({parameter}::jsonb) AS r({string.Join(", ", rows.Columns.Select(column => $"{column.Name} {column.PostgresType}"))})";
 
     public override async Task<DateTimeOffset?> ReadClockAsync(CancellationToken cancellationToken) =>
         (await QueryAsync($"SELECT clock_timestamp()", row => row.GetFieldValue<DateTimeOffset>(0), cancellationToken))[0];

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using AutoTicket.Audit;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
@@ -23,6 +24,22 @@ internal sealed class SqliteDbContext(DbContextOptions<SqliteDbContext> options)
         await transaction.CommitAsync(cancellationToken);
         return true;
     }
+
+    public override async Task<int> InsertWithAuditAsync(string insert, string key, RowsParameter rows, CancellationToken cancellationToken)
+    {
+        await using var transaction = await Database.BeginTransactionAsync(cancellationToken);
+        var done = await ExecuteAsync(FormattableStringFactory.Create(insert, rows), cancellationToken);
+        if (done == rows.Count)
+        {
+            await ExecuteAsync($"INSERT INTO audit_log (created_at, action, actor, payload) SELECT audit_at, audit_action, audit_actor, audit_payload FROM {rows}", cancellationToken);
+            await transaction.CommitAsync(cancellationToken);
+        }
+
+        return done;
+    }
+
+    protected override string RowsFrom(string parameter, RowsParameter rows) =>
+        $"(SELECT {string.Join(", ", rows.Columns.Select(column => $"value ->> '{column.Name}' AS {column.Name}"))} FROM json_each({parameter})) AS r";
 
     public override Task<DateTimeOffset?> ReadClockAsync(CancellationToken cancellationToken) =>
         Task.FromResult<DateTimeOffset?>(null);

@@ -274,9 +274,9 @@ namespace AutoTicket.Data.Postgres
                     b.HasIndex("AlertId", "LastAt")
                         .HasDatabaseName("ix_decisions_alert_id_last_at");
 
-                    b.HasIndex("AlertRow", "Path", "Word")
+                    b.HasIndex("AlertId", "AlertRow", "Path", "Word")
                         .IsUnique()
-                        .HasDatabaseName("ix_decisions_alert_row_path_word");
+                        .HasDatabaseName("ix_decisions_alert_id_alert_row_path_word");
 
                     b.ToTable("decisions", (string)null);
                 });

@@ -189,9 +189,9 @@ namespace AutoTicket.Data.Sqlite
                 columns: new[] { "alert_id", "last_at" });
 
             migrationBuilder.CreateIndex(
-                name: "ix_decisions_alert_row_path_word",
+                name: "ix_decisions_alert_id_alert_row_path_word",
                 table: "decisions",
-                columns: new[] { "alert_row", "path", "word" },
+                columns: new[] { "alert_id", "alert_row", "path", "word" },
                 unique: true);
 
             migrationBuilder.CreateIndex(

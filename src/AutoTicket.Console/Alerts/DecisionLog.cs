@@ -1,0 +1,58 @@
+using AutoTicket.Data;
+using Microsoft.EntityFrameworkCore;
+
+namespace AutoTicket.Alerts;
+
+/// <summary>Keeps why a ticket was or wasn't filed. The same decision for the same episode counts up.</summary>
+internal sealed partial class DecisionLog(IDbContextFactory<AutoTicketDbContext> contexts, ILogger<DecisionLog> logger)
+{
+    private const int LongestDetail = 500;
+
+    private static readonly Rows<Decision> New = new(
+        ("alert_id", "text", d => d.AlertId),
+        ("alert_row", "bigint", d => d.AlertRow),
+        ("path", "text", d => d.Path),
+        ("word", "text", d => d.Word),
+        ("detail", "text", d => d.Detail is { Length: > LongestDetail } text ? text[..LongestDetail] : d.Detail),
+        ("actor", "text", d => d.Actor),
+        ("count", "int", d => d.Count),
+        ("at", "timestamptz", d => d.LastAt),
+        ("ticket_number", "bigint", d => d.TicketNumber),
+        ("ticket_url", "text", d => d.TicketUrl));
+
+    /// <summary>Records them in one statement. What they tell of has happened: that they can't be written is a WARNING.</summary>
+    public async Task RecordAsync(IEnumerable<Decision> decisions, CancellationToken cancellationToken)
+    {
+        // One statement must not meet a row twice; clicks have no episode, and a row each.
+        List<Decision> rows =
+        [
+            .. decisions.GroupBy(d => d.AlertRow is null ? (object)d : (d.AlertId, d.AlertRow, d.Path, d.Word)).Select(group => group.Last() with { Count = group.Sum(d => d.Count) })
+                .OrderBy(d => d.AlertId, StringComparer.Ordinal),
+        ];
+        if (rows.Count == 0)
+        {
+            return;
+        }
+
+        try
+        {
+            await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+            await db.ExecuteAsync($"""
+                INSERT INTO decisions (alert_id, alert_row, path, word, detail, actor, count, first_at, last_at, ticket_number, ticket_url)
+                SELECT alert_id, alert_row, path, word, detail, actor, count, at, at, ticket_number, ticket_url FROM {New.Of(rows)} WHERE true
+                ON CONFLICT (alert_id, alert_row, path, word) DO UPDATE SET count = decisions.count + excluded.count, last_at = excluded.last_at, detail = excluded.detail,
+                  ticket_number = excluded.ticket_number, ticket_url = excluded.ticket_url
+                """, cancellationToken);
+        }
+        catch (Exception exception) when (contexts.IsOutage(exception))
+        {
+            Log.NotRecorded(logger, rows.Count, exception.GetBaseException().Message);
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Warning, "decisions can't be recorded count={Count}: {Problem}")]
+        public static partial void NotRecorded(ILogger logger, int count, string problem);
+    }
+}
