@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using AutoTicket.Alerts;
 using AutoTicket.Audit;
 using AutoTicket.Components;
 using AutoTicket.Components.Layout;
@@ -36,6 +37,7 @@ public static class AutoTicketing
         builder.AddLogs();
         builder.AddData();
         builder.AddSurfaces();
+        builder.AddAlerts();
         builder.AddFlags();
         builder.AddFreeScout();
 
@@ -44,6 +46,9 @@ public static class AutoTicketing
         services.AddSingleton<TicketClaims>();
         services.AddSingleton<TicketingService>();
         services.AddSingleton<Investigator>();
+        services.AddSingleton<FloodBreaker>();
+        services.AddSingleton<TicketNotes>();
+        services.AddSingleton<IAlertHook, TicketAlertHook>();
         services.AddHosted<OpenTickets>().AddHosted<TicketSync>().AddHosted<Reconciler>();
 
         services.AddSingleton<AuditLog>();
@@ -237,7 +242,7 @@ public static class AutoTicketing
             services.AddSingleton<DatabaseSignals>(provider => new SqliteSignals(connection, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<DatabaseSignals>>()));
         }
 
-        services.AddHosted<DatabaseGate>();
+        services.AddHosted<DatabaseGate>().AddHosted<LeaderLease>();
         services.AddHostedService(provider => provider.GetRequiredService<DatabaseSignals>());
         services.AddScoped(provider => provider.GetRequiredService<IDbContextFactory<AutoTicketDbContext>>().CreateDbContext());
         services.AddDataProtection().SetApplicationName("AutoTicket.Console").PersistKeysToDbContext<AutoTicketDbContext>();
@@ -261,6 +266,15 @@ public static class AutoTicketing
         services.AddHosted<StatusPoller>();
     }
 
+    private static void AddAlerts(this WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddSettings<AlertsOptions>("Alerts", (options, configuration) => options.IngestToken = configuration["ALERTS_INGEST_TOKEN"]);
+        services.AddSingleton<AlertTable>();
+        services.AddSingleton<DecisionLog>();
+        services.AddHosted<AlertAggregator>().AddHosted<AlertEmitter>();
+    }
+
     private static void AddFlags(this WebApplicationBuilder builder)
     {
         var services = builder.Services;
@@ -281,6 +295,7 @@ public static class AutoTicketing
             options.ApiKey = configuration["FREESCOUT_API_KEY"];
             options.OperationsMailboxId = configuration["FREESCOUT_OPERATIONS_MAILBOX_ID"];
             options.CustomerEmail = configuration["FREESCOUT_CUSTOMER_EMAIL"];
+            options.NoteUserId = configuration["FREESCOUT_USER_ID"];
         });
         services.AddSingleton<FreeScoutHealth>();
         services.AddSingleton<FreeScoutClient>();

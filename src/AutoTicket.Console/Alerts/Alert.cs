@@ -86,6 +86,9 @@ internal sealed record Alert
 
     public string AlertKey => AlertIdentity.KeyOf(AlertId);
 
+    /// <summary>It is the outage of a surface itself, and shares its identity with Investigate.</summary>
+    public bool IsSurfaceOutage => Source == Observation.Console && Name == Observation.SurfaceOutage;
+
     public bool IsFiring => Status == AlertStatus.Firing;
 
     /// <summary>A third id of one logical alert: its producer makes up new ones (failure mode 1 of the runbook).</summary>

@@ -18,6 +18,9 @@ internal sealed partial class AlertEmitter : BackgroundService
     /// <summary>So much longer the ticket hook may take before the next hook goes ahead without the ticket's link.</summary>
     private static readonly TimeSpan HeadStart = TimeSpan.FromSeconds(1.5);
 
+    /// <summary>What ended longer ago than this is told to nobody any more.</summary>
+    private static readonly TimeSpan NewsLives = TimeSpan.FromHours(24);
+
     private readonly IReadOnlyList<IAlertHook> _hooks;
     private readonly AlertAggregator _aggregator;
     private readonly DecisionLog _decisions;
@@ -28,6 +31,7 @@ internal sealed partial class AlertEmitter : BackgroundService
     private readonly TimeProvider _clock;
     private readonly ILogger<AlertEmitter> _logger;
     private readonly Nudge _nudge = new();
+    private static readonly Rows<DeliveryKind> Kinds = new(("kind", "text", kind => Words.Of(kind)));
     private readonly ConcurrentDictionary<(long Alert, string Hook), string> _said = new();
 
     /// <param name="hooks">In the order in which they are called.</param>
@@ -38,6 +42,8 @@ internal sealed partial class AlertEmitter : BackgroundService
         _hooks = [.. hooks];
         (_aggregator, _decisions, _leader, _signals, _contexts, _options, _clock, _logger) = (aggregator, decisions, leader, signals, contexts, options, clock, logger);
     }
+
+    private List<Surfaces.Severity> Levels => [.. Enum.GetValues<Surfaces.Severity>().Where(severity => severity <= _options.Value.NotifySeverity)];
 
     /// <summary>When a hook was last given anything; null: not since this start.</summary>
     public DateTimeOffset? EmittedAt { get; private set; }
@@ -66,6 +72,8 @@ internal sealed partial class AlertEmitter : BackgroundService
 
                     await Task.WhenAny(passes[hook.Name], Task.Delay(HeadStart, stoppingToken));
                 }
+
+                await SettleAsync();
             }
 
             await _nudge.WaitAsync(Cycle, stoppingToken);
@@ -87,13 +95,11 @@ internal sealed partial class AlertEmitter : BackgroundService
 
             EmittedAt = _clock.GetUtcNow();
             var undone = new List<HookOutcome>();
-            var any = false;
             await foreach (var outcome in hook.DeliverAsync(notices, stoppingToken))
             {
                 Tell(hook, outcome);
                 if (outcome.IsDone)
                 {
-                    any = true;
                     await RecordAsync(hook, outcome);
                 }
                 else
@@ -103,10 +109,6 @@ internal sealed partial class AlertEmitter : BackgroundService
             }
 
             await _decisions.RecordAsync(undone.Select(outcome => DecisionOf(hook, outcome)), CancellationToken.None);
-            if (any)
-            {
-                await SettleAsync();
-            }
         }
         catch (Exception exception) when (_contexts.IsOutage(exception))
         {
@@ -127,8 +129,8 @@ internal sealed partial class AlertEmitter : BackgroundService
     private async Task<List<AlertNotice>> DueAsync(IAlertHook hook, CancellationToken cancellationToken)
     {
         await using var db = await _contexts.CreateDbContextAsync(cancellationToken);
-        var notify = _options.Value.NotifySeverity;
-        var levels = Enum.GetValues<Surfaces.Severity>().Where(severity => severity <= notify).ToList();
+        var levels = Levels;
+        var newsSince = _clock.GetUtcNow() - NewsLives;
         var quietSince = _clock.GetUtcNow() - _options.Value.QuietPeriod;
         var due = await (
                 from alert in db.Alerts.AsNoTracking()
@@ -137,8 +139,9 @@ internal sealed partial class AlertEmitter : BackgroundService
                 from ended in db.AlertDeliveries.Where(d => d.AlertRow == alert.Id && d.Hook == hook.Name && d.Kind == DeliveryKind.Ended).DefaultIfEmpty()
                 where alert.Status == AlertStatus.Firing
                     ? (told == null ? levels.Contains(alert.Severity) : told.Severity != alert.Severity || told.Reopened < alert.Reopened)
+                    : told == null ? hook.WantsWhatEnded && levels.Contains(alert.Severity) && alert.EndedAt > newsSince
                     // What flaps is well again only once it was quiet for a while.
-                    : told != null && (ended == null || ended.Reopened < alert.Reopened) && (alert.Reopened == 0 || alert.EndedAt < quietSince)
+                    : (ended == null || ended.Reopened < alert.Reopened) && (alert.Reopened == 0 || alert.EndedAt < quietSince)
                 orderby alert.Severity, alert.OpenedAt, alert.Id
                 select new { alert, told })
             .Take(MostAtOnce).ToListAsync(cancellationToken);
@@ -147,8 +150,8 @@ internal sealed partial class AlertEmitter : BackgroundService
             .ToLookup(d => d.AlertRow, d => new AlertTicket(d.TicketId!.Value, d.TicketNumber!.Value, d.TicketUrl!));
         return due.ConvertAll(one => new AlertNotice(
             one.alert,
-            !one.alert.IsFiring ? NoticeKind.Ended
-                : one.told is null ? NoticeKind.Firing
+            one.told is null ? NoticeKind.Firing
+                : !one.alert.IsFiring ? NoticeKind.Ended
                 : one.told.Reopened < one.alert.Reopened ? NoticeKind.FiringAgain
                 : NoticeKind.SeverityChanged,
             one.told,
@@ -158,15 +161,15 @@ internal sealed partial class AlertEmitter : BackgroundService
     private async Task RecordAsync(IAlertHook hook, HookOutcome outcome)
     {
         _said.TryRemove((outcome.Notice.Alert.Id, hook.Name), out _);
-        var (alert, now) = (outcome.Notice.Alert, _clock.GetUtcNow());
-        var kind = outcome.Notice.Kind == NoticeKind.Ended ? DeliveryKind.Ended : DeliveryKind.Firing;
-        // A note leaves the ticket that is recorded as it is.
-        var ticket = outcome.Ticket;
+        var (alert, ticket, now) = (outcome.Notice.Alert, outcome.Ticket, _clock.GetUtcNow());
+        // Who is told that something fired and is over need not be told that it is over.
+        DeliveryKind[] kinds = outcome.Notice.Kind == NoticeKind.Ended ? [DeliveryKind.Ended] : alert.IsFiring ? [DeliveryKind.Firing] : [DeliveryKind.Firing, DeliveryKind.Ended];
         await using (var db = await _contexts.CreateDbContextAsync())
         {
+            // A note leaves the ticket that is recorded as it is.
             await db.ExecuteAsync($"""
                 INSERT INTO alert_deliveries (alert_row, hook, kind, at, severity, reopened, ticket_id, ticket_number, ticket_url)
-                VALUES ({alert.Id}, {hook.Name}, {Words.Of(kind)}, {now}, {Words.Of(alert.Severity)}, {alert.Reopened}, {ticket?.Id}, {ticket?.Number}, {ticket?.Url})
+                SELECT {alert.Id}, {hook.Name}, r.kind, {now}, {Words.Of(alert.Severity)}, {alert.Reopened}, {ticket?.Id}, {ticket?.Number}, {ticket?.Url} FROM {Kinds.Of(kinds)} WHERE true
                 ON CONFLICT (alert_row, hook, kind) DO UPDATE SET at = excluded.at, severity = excluded.severity, reopened = excluded.reopened,
                   ticket_id = coalesce(excluded.ticket_id, alert_deliveries.ticket_id), ticket_number = coalesce(excluded.ticket_number, alert_deliveries.ticket_number),
                   ticket_url = coalesce(excluded.ticket_url, alert_deliveries.ticket_url)
@@ -179,14 +182,34 @@ internal sealed partial class AlertEmitter : BackgroundService
     /// <summary>Takes off the list what no hook has anything to do for any more.</summary>
     private async Task SettleAsync()
     {
+        try
+        {
+            await SettleDoneAsync();
+        }
+        catch (Exception exception) when (_contexts.IsOutage(exception))
+        {
+            // The database gate says so; the list is only longer for a while.
+        }
+    }
+
+    private async Task SettleDoneAsync()
+    {
         await using var db = await _contexts.CreateDbContextAsync();
         var hooks = _hooks.Count;
-        await db.Alerts
+        var wanting = _hooks.Where(hook => hook.WantsWhatEnded).Select(hook => hook.Name).ToList();
+        var (levels, newsSince) = (Levels, _clock.GetUtcNow() - NewsLives);
+        var done = db.Alerts
             .Where(alert => alert.IsPending && (alert.Status == AlertStatus.Firing
                 ? db.AlertDeliveries.Count(d => d.AlertRow == alert.Id && d.Kind == DeliveryKind.Firing && d.Severity == alert.Severity && d.Reopened == alert.Reopened) >= hooks
                 : !db.AlertDeliveries.Any(d => d.AlertRow == alert.Id && d.Kind == DeliveryKind.Firing
-                    && !db.AlertDeliveries.Any(e => e.AlertRow == alert.Id && e.Hook == d.Hook && e.Kind == DeliveryKind.Ended && e.Reopened == alert.Reopened))))
-            .ExecuteUpdateAsync(set => set.SetProperty(alert => alert.IsPending, false));
+                        && !db.AlertDeliveries.Any(e => e.AlertRow == alert.Id && e.Hook == d.Hook && e.Kind == DeliveryKind.Ended && e.Reopened == alert.Reopened))
+                    && (!levels.Contains(alert.Severity) || alert.EndedAt <= newsSince
+                        || db.AlertDeliveries.Count(d => d.AlertRow == alert.Id && d.Kind == DeliveryKind.Firing && wanting.Contains(d.Hook)) >= wanting.Count)));
+        // Asked first: every UPDATE wakes those that listen, and them we would wake without end.
+        if (await done.AnyAsync())
+        {
+            await done.ExecuteUpdateAsync(set => set.SetProperty(alert => alert.IsPending, false));
+        }
     }
 
     private Decision DecisionOf(IAlertHook hook, HookOutcome outcome)

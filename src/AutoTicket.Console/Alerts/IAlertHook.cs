@@ -7,6 +7,10 @@ internal interface IAlertHook
     /// <summary>A lower-case word: it names the hook in the notification log.</summary>
     string Name { get; }
 
+    /// <summary>It is also told of what ended before it could be told that it fired: news that must not be lost, where for another hook
+    /// it is over.</summary>
+    bool WantsWhatEnded { get; }
+
     /// <summary>Raised when it may take what it could not take before. Handlers return at once and never throw.</summary>
     event Action? Ready;
 

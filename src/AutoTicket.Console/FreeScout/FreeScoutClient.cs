@@ -98,8 +98,9 @@ internal sealed partial class FreeScoutClient(
     }
 
     /// <summary>Adds tags and keeps those that are there: FreeScout's call replaces the whole list.</summary>
+    /// <param name="instead">Tags that begin so go, unless they are among the new ones.</param>
     /// <returns>Null when done.</returns>
-    public async Task<FreeScoutFailure?> AddTagsAsync(long id, IReadOnlyList<string> tags, CancellationToken cancellationToken)
+    public async Task<FreeScoutFailure?> AddTagsAsync(long id, IReadOnlyList<string> tags, CancellationToken cancellationToken, string? instead = null)
     {
         var found = await FindAsync(id, cancellationToken);
         if (found.Failure is not null || found.Value is null)
@@ -108,11 +109,17 @@ internal sealed partial class FreeScoutClient(
             return found.Failure;
         }
 
-        var merged = found.Value.Tags.Union(tags, StringComparer.OrdinalIgnoreCase).ToList();
-        return merged.Count == found.Value.Tags.Count
+        var kept = found.Value.Tags.Where(tag => instead is null || !tag.StartsWith(instead, StringComparison.OrdinalIgnoreCase));
+        var merged = kept.Union(tags, StringComparer.OrdinalIgnoreCase).ToList();
+        return merged.ToHashSet(StringComparer.OrdinalIgnoreCase).SetEquals(found.Value.Tags)
             ? null
             : (await SendAsync(HttpMethod.Put, $"conversations/{id}/tags", new { tags = merged }, null, cancellationToken)).Failure;
     }
+
+    /// <summary>Writes a note, which only agents see; it changes neither status nor assignee, and no mail goes out.</summary>
+    /// <returns>Null when done.</returns>
+    public async Task<FreeScoutFailure?> AddNoteAsync(long id, long user, string html, CancellationToken cancellationToken) =>
+        (await SendAsync(HttpMethod.Post, $"conversations/{id}/threads", new { type = "note", text = html, user, imported = true }, null, cancellationToken)).Failure;
 
     private async Task<FreeScoutAnswer<List<Conversation>>> ListAsync(string path, CancellationToken cancellationToken)
     {

@@ -17,6 +17,12 @@ internal sealed class FreeScoutOptions : IValidatableObject
     /// <summary><c>FREESCOUT_CUSTOMER_EMAIL</c>: one technical customer for all tickets.</summary>
     public string? CustomerEmail { get; set; }
 
+    /// <summary><c>FREESCOUT_USER_ID</c>, as it was given: the agent who writes notes.</summary>
+    public string? NoteUserId { get; set; }
+
+    /// <summary>Null: no notes are written.</summary>
+    public long? UserId => long.TryParse(NoteUserId?.Trim(), out var id) ? id : null;
+
     /// <summary>The longest that one call may take.</summary>
     public TimeSpan CallTimeout { get; set; } = TimeSpan.FromSeconds(3.5);
 
@@ -78,6 +84,11 @@ internal sealed class FreeScoutOptions : IValidatableObject
         if (!string.IsNullOrWhiteSpace(OperationsMailboxId) && MailboxId is not > 0)
         {
             yield return new($"FREESCOUT_OPERATIONS_MAILBOX_ID must be the mailbox's number, as 3, but is “{OperationsMailboxId}”.");
+        }
+
+        if (!string.IsNullOrWhiteSpace(NoteUserId) && UserId is not > 0)
+        {
+            yield return new($"FREESCOUT_USER_ID must be the number of an agent, as 7, but is “{NoteUserId}”.");
         }
 
         if (!string.IsNullOrWhiteSpace(ApiKey) && ApiKey.Trim().Any(c => c is < '!' or > '~'))

@@ -1,4 +1,6 @@
 using System.Collections.Concurrent;
+using AutoTicket.Alerts;
+using AutoTicket.Data;
 using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Surfaces;
@@ -10,6 +12,8 @@ internal sealed partial class StatusPoller(
     SurfaceProbe probe,
     StatusBoard board,
     SurfaceHistory history,
+    AlertAggregator alerts,
+    LeaderLease leader,
     IOptions<StatusOptions> options,
     TimeProvider clock,
     ILogger<StatusPoller> logger) : BackgroundService
@@ -17,9 +21,13 @@ internal sealed partial class StatusPoller(
     /// <summary>With fewer surfaces, all of them failing at once is no sign that the fault is ours.</summary>
     private const int EnoughToDoubtOurselves = 3;
 
+    private static readonly TimeSpan AgainAfter = TimeSpan.FromSeconds(1);
+
     private readonly SemaphoreSlim _places = new(options.Value.Parallelism);
     private readonly ConcurrentDictionary<string, Task> _underWay = new();
     private readonly ConcurrentQueue<SurfaceReading> _toStore = new();
+    private readonly Nudge _changed = new();
+    private readonly ConcurrentDictionary<string, SurfaceStatus> _confirmed = new();
     private readonly Lock _lock = new();
     private readonly List<Suspect> _suspects = [];
     private long _lastReached = long.MinValue;
@@ -30,6 +38,7 @@ internal sealed partial class StatusPoller(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         var ticking = TickAsync(stoppingToken);
+        var observing = ObserveAsync(stoppingToken);
         // The board goes on from its history if the database gives it soon; a board that works is worth more than its history.
         var storing = history.RestoreAsync(board, stoppingToken);
         await Task.WhenAny(storing, Task.Delay(TimeSpan.FromSeconds(1), clock, stoppingToken));
@@ -52,6 +61,7 @@ internal sealed partial class StatusPoller(
 
         await storing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await Task.WhenAll(_underWay.Values).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await observing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await ticking.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
@@ -158,7 +168,30 @@ internal sealed partial class StatusPoller(
         }
     }
 
-    private void Publish(Suspect result) => _toStore.Enqueue(board.Publish(result.Reading, result.Took));
+    private void Publish(Suspect result)
+    {
+        var judged = board.Publish(result.Reading, result.Took);
+        _toStore.Enqueue(judged);
+        if (!_confirmed.TryGetValue(judged.SurfaceKey, out var before) || before != judged.Status)
+        {
+            _confirmed[judged.SurfaceKey] = judged.Status;
+            _changed.Give();
+        }
+    }
+
+    /// <summary>Tells the aggregator what is confirmed of every surface: at once when one changes, and every cycle, so that whatever was
+    /// missed in an outage of the database, or by another leader, is made good.</summary>
+    private async Task ObserveAsync(CancellationToken stoppingToken)
+    {
+        leader.Changed += _changed.Give;
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            var taken = !leader.IsLeader || await alerts.ObserveAsync([.. SurfaceAlerts.Of(board)], stoppingToken) is not null;
+            await _changed.WaitAsync(taken ? options.Value.PollInterval : AgainAfter, stoppingToken);
+        }
+
+        leader.Changed -= _changed.Give;
+    }
 
     private async Task TickAsync(CancellationToken stoppingToken)
     {

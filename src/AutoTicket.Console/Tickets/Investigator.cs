@@ -18,6 +18,7 @@ internal sealed partial class Investigator(
     IFeatureManager flags,
     TicketingService ticketing,
     OpenTickets openTickets,
+    DecisionLog decisions,
     FreeScoutHealth health,
     IDbContextFactory<AutoTicketDbContext> contexts,
     ConsoleAddress address,
@@ -39,6 +40,7 @@ internal sealed partial class Investigator(
 
         if (!await flags.IsEnabledAsync(FlagNames.InvestigateFromStatus))
         {
+            await DecideAsync(surfaceKey, actor, "flag off", null, null);
             return new(InvestigationDisposition.FlagOff, null, $"{FlagNames.InvestigateFromStatus} is off.");
         }
 
@@ -50,6 +52,11 @@ internal sealed partial class Investigator(
         var draft = Draft(surface, actor);
         var outcome = await WithinPatienceAsync(ticketing.FileAsync(draft));
         Log.Investigated(logger, surfaceKey, Words.Of(outcome.Disposition), outcome.Ticket?.Id);
+        if (outcome.Disposition != TicketDisposition.Unavailable)
+        {
+            await DecideAsync(surfaceKey, actor, outcome.Decision, outcome.Message, outcome.Ticket);
+        }
+
         if (outcome is { Disposition: TicketDisposition.AlreadyOpen, Ticket: { } ticket })
         {
             await RecordReuseAsync(draft, ticket);
@@ -93,6 +100,15 @@ internal sealed partial class Investigator(
         _ => $"{(int)age.TotalDays} days",
     };
 
+    /// <summary>Why there is a ticket now, or none.</summary>
+    private Task DecideAsync(string surfaceKey, string actor, string word, string? detail, TicketLink? ticket)
+    {
+        var now = clock.GetUtcNow();
+        return decisions.RecordAsync(
+            [new Decision { AlertId = AlertIdentity.OfSurface(surfaceKey), Path = "click", Word = word, Detail = detail, Actor = actor, FirstAt = now, LastAt = now, TicketNumber = ticket?.Number, TicketUrl = ticket?.Url }],
+            CancellationToken.None);
+    }
+
     /// <summary>FreeScout gets the click's budget; a database that hangs in the middle of it must not hold the operator much longer.
     /// The filing is brought to its end all the same.</summary>
     private async Task<TicketOutcome> WithinPatienceAsync(Task<TicketOutcome> filing)
@@ -103,7 +119,7 @@ internal sealed partial class Investigator(
         }
         catch (TimeoutException)
         {
-            return new(TicketDisposition.Unavailable, null, "The console's database is slow. The filing goes on; click again in a moment to see its ticket: no second one will come of it.");
+            return new(TicketDisposition.Unavailable, null, "The console's database is slow. The filing goes on; click again in a moment to see its ticket: no second one will come of it.", "degraded: database");
         }
     }
 

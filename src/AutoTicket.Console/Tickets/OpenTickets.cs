@@ -123,6 +123,11 @@ internal sealed partial class OpenTickets(
     /// <summary>The tag of the tickets that the dashboard shows.</summary>
     public const string OpenTag = "auto:status";
 
+    /// <summary>That of tickets about alerts that are not a surface's own.</summary>
+    public const string AlertTag = "auto:alert";
+
+    public static string TagOf(Alerts.Alert alert) => alert.IsSurfaceOutage ? OpenTag : AlertTag;
+
     private const string Away = "The console's database can't be reached; this is the last copy.";
 
     private OpenTicket Listed(OpenConversation conversation, Ticket? own) => new(

@@ -18,13 +18,15 @@ internal sealed class TicketClaims(IDbContextFactory<AutoTicketDbContext> contex
     private const string MarkerAlphabet = "0123456789abcdefghjkmnpqrstvwxyz";
 
     /// <summary>All rows of a key that a new filing must heed, newest first: the one that holds the claim, and those filed inside the window.</summary>
-    public async Task<List<Ticket>> ReadAsync(string dedupKey, CancellationToken cancellationToken)
+    /// <param name="anyAge">Open ones count however old.</param>
+    public async Task<List<Ticket>> ReadAsync(string dedupKey, bool anyAge, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var windowStart = clock.GetUtcNow() - options.Value.Window;
         return await db.Tickets.AsNoTracking()
             .Where(ticket => ticket.DedupKey == dedupKey
                 && (ticket.State == TicketState.Filing || ticket.State == TicketState.Unconfirmed
+                    || (anyAge && ticket.State == TicketState.Open)
                     || (ticket.PostedAt > windowStart && (ticket.State == TicketState.Open || ticket.State == TicketState.Closed))))
             .OrderByDescending(ticket => ticket.Id)
             .ToListAsync(cancellationToken);

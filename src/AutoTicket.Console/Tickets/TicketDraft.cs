@@ -12,6 +12,7 @@ namespace AutoTicket.Tickets;
 /// <param name="AuditAction">What the audit log calls the filing.</param>
 /// <param name="Title">One line for the subject.</param>
 /// <param name="Facts">Label and text, one row each; all of it is escaped.</param>
+/// <param name="IsForAlert">An alert has one ticket for as long as it is open, however old; a click's window is <see cref="TicketingOptions.Window"/>.</param>
 internal sealed record TicketDraft(
     string DedupKey,
     string? SurfaceKey,
@@ -20,7 +21,8 @@ internal sealed record TicketDraft(
     string AuditAction,
     string FiledBy,
     string Title,
-    IReadOnlyList<(string Label, string Text)> Facts)
+    IReadOnlyList<(string Label, string Text)> Facts,
+    bool IsForAlert = false)
 {
     /// <summary>FreeScout cuts a subject at 998 characters, silently; ours stays far below so that the marker survives.</summary>
     private const int LongestTitle = 180;
@@ -89,4 +91,5 @@ internal enum TicketDisposition { Filed, AlreadyOpen, Degraded, Unavailable }
 
 /// <param name="Ticket">The ticket, when there is one to show.</param>
 /// <param name="Message">One sentence for the operator.</param>
-internal sealed record TicketOutcome(TicketDisposition Disposition, TicketLink? Ticket, string Message);
+/// <param name="Decision">The same in the words of the decisions' page: <c>filed</c>, <c>adopted</c>, <c>degraded: timed_out</c>.</param>
+internal sealed record TicketOutcome(TicketDisposition Disposition, TicketLink? Ticket, string Message, string Decision);

@@ -25,6 +25,14 @@ internal sealed class TicketingOptions : IValidatableObject
     /// <summary>Every that many syncs the whole list is read: tags and deletions do not show in an incremental one.</summary>
     public int FullSyncEvery { get; set; } = 10;
 
+    /// <summary>New tickets by alerts within <see cref="FloodWindow"/>; with one more the flood breaker trips.</summary>
+    public int FloodBudget { get; set; } = 20;
+
+    /// <summary>The same for one source.</summary>
+    public int FloodBudgetPerSource { get; set; } = 5;
+
+    public TimeSpan FloodWindow { get; set; } = TimeSpan.FromMinutes(5);
+
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
         if (Window < TimeSpan.FromMinutes(1) || Window > TimeSpan.FromDays(1))
@@ -55,6 +63,21 @@ internal sealed class TicketingOptions : IValidatableObject
         if (SyncInterval < TimeSpan.FromSeconds(1) || SyncInterval > TimeSpan.FromHours(1))
         {
             yield return new($"Ticketing__SyncInterval must be between 00:00:01 and 01:00:00, but is {SyncInterval}.");
+        }
+
+        if (FloodBudget is < 1 or > 1_000_000)
+        {
+            yield return new($"Ticketing__FloodBudget must be between 1 and 1000000, but is {FloodBudget}.");
+        }
+
+        if (FloodBudgetPerSource is < 1 or > 1_000_000)
+        {
+            yield return new($"Ticketing__FloodBudgetPerSource must be between 1 and 1000000, but is {FloodBudgetPerSource}.");
+        }
+
+        if (FloodWindow < TimeSpan.FromSeconds(10) || FloodWindow > TimeSpan.FromHours(1))
+        {
+            yield return new($"Ticketing__FloodWindow must be between 00:00:10 and 01:00:00, but is {FloodWindow}.");
         }
 
         if (FullSyncEvery is < 1 or > 1000)

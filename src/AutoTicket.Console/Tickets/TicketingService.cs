@@ -34,7 +34,7 @@ internal sealed partial class TicketingService(
         catch (Exception exception) when (contexts.IsOutage(exception))
         {
             Log.Failed(logger, draft.AlertKey, exception.GetBaseException().Message);
-            return new(TicketDisposition.Unavailable, null, "The console's database can't be reached. Try again in a moment: no second ticket will come of it.");
+            return new(TicketDisposition.Unavailable, null, "The console's database can't be reached. Try again in a moment: no second ticket will come of it.", "degraded: database");
         }
     }
 
@@ -53,14 +53,14 @@ internal sealed partial class TicketingService(
         var closed = new HashSet<long>();
         while (true)
         {
-            var rows = await claims.ReadAsync(draft.DedupKey, CancellationToken.None);
+            var rows = await claims.ReadAsync(draft.DedupKey, draft.IsForAlert, CancellationToken.None);
             if (rows.Find(row => row.State is TicketState.Filing or TicketState.Unconfirmed) is { } held)
             {
                 if (held.State == TicketState.Filing && held.LeaseUntil > clock.GetUtcNow())
                 {
                     if (Remaining(budget) < LeastTime)
                     {
-                        return Degraded(draft, "Another click is filing this ticket just now and FreeScout is slow to answer. Look again in a moment.");
+                        return Degraded(draft, "Another click is filing this ticket just now and FreeScout is slow to answer. Look again in a moment.", "degraded: being filed");
                     }
 
                     await Task.Delay(LookAgain, clock, CancellationToken.None);
@@ -84,7 +84,7 @@ internal sealed partial class TicketingService(
                     return await PostAsync(again, draft, budget);
                 }
 
-                return Degraded(draft, "FreeScout's answer to the last try was lost. The console keeps looking for the ticket and files no second one until it is certain that there is none.");
+                return Degraded(draft, "FreeScout's answer to the last try was lost. The console keeps looking for the ticket and files no second one until it is certain that there is none.", LookedUp);
             }
 
             foreach (var recent in rows.Where(row => !closed.Contains(row.Id)))
@@ -98,7 +98,7 @@ internal sealed partial class TicketingService(
                 var (found, failure) = await freeScout.FindAsync(recent.ConversationId!.Value, budget.Token);
                 if (failure is not null)
                 {
-                    return Degraded(draft, $"{failure.Message} Ticket #{recent.Number} was {(recent.State == TicketState.Open ? "open" : "closed")} when last seen.");
+                    return Degraded(draft, $"{failure.Message} Ticket #{recent.Number} was {(recent.State == TicketState.Open ? "open" : "closed")} when last seen.", Cause(failure));
                 }
 
                 await claims.SetOpenAsync(recent, found?.IsOpen == true, CancellationToken.None);
@@ -112,13 +112,13 @@ internal sealed partial class TicketingService(
 
             if (Remaining(budget) < LeastTime)
             {
-                return Degraded(draft, "FreeScout is slow: there was no time left to file the ticket. Try again.");
+                return Degraded(draft, "FreeScout is slow: there was no time left to file the ticket. Try again.", "degraded: no time left");
             }
 
             if (await claims.ClaimAsync(draft, CancellationToken.None) is { } claim)
             {
                 // Between our look and our claim another may have filed and let go: only who holds the claim can be sure.
-                if ((await claims.ReadAsync(draft.DedupKey, CancellationToken.None)).Any(row => row.Id != claim.Id && !closed.Contains(row.Id)))
+                if ((await claims.ReadAsync(draft.DedupKey, draft.IsForAlert, CancellationToken.None)).Any(row => row.Id != claim.Id && !closed.Contains(row.Id)))
                 {
                     await claims.ReleaseAsync(claim, "another ticket was filed at the same moment", CancellationToken.None);
                     continue;
@@ -137,13 +137,13 @@ internal sealed partial class TicketingService(
         {
             var link = LinkOf(claim with { ConversationId = made.Id, Number = made.Number ?? made.Id });
             await ConfirmAsync(claim, link, isOpen: true, adopted: false);
-            return new(TicketDisposition.Filed, link, older is null ? $"Filed ticket #{link.Number}." : $"Filed ticket #{link.Number}, linked to #{older.Number}.");
+            return new(TicketDisposition.Filed, link, older is null ? $"Filed ticket #{link.Number}." : $"Filed ticket #{link.Number}, linked to #{older.Number}.", "filed");
         }
 
         if (!failure!.MayHaveCreated)
         {
             await claims.ReleaseAsync(claim, failure.Message, CancellationToken.None);
-            return Degraded(draft, failure.Message);
+            return Degraded(draft, failure.Message, Cause(failure));
         }
 
         // FreeScout may have made it all the same: if there is time left, look at once; else the reconciler does.
@@ -156,12 +156,12 @@ internal sealed partial class TicketingService(
             {
                 var outcome = await FileAsync(draft, budget);
                 return outcome is { Disposition: TicketDisposition.AlreadyOpen, Ticket: { } adopted }
-                    ? new(TicketDisposition.Filed, adopted, $"Filed ticket #{adopted.Number}; FreeScout's answer was lost, the ticket was found.")
+                    ? new(TicketDisposition.Filed, adopted, $"Filed ticket #{adopted.Number}; FreeScout's answer was lost, the ticket was found.", "adopted")
                     : outcome;
             }
         }
 
-        return Degraded(draft, $"{failure.Message} The ticket may have been filed: the console looks for it and files no second one.");
+        return Degraded(draft, $"{failure.Message} The ticket may have been filed: the console looks for it and files no second one.", LookedUp);
     }
 
     private enum Lookup { Adopted, NotFound, Certain, Failed }
@@ -217,12 +217,16 @@ internal sealed partial class TicketingService(
         ticket.PostedAt);
 
     private TicketOutcome AlreadyOpen(Ticket ticket, long? number) =>
-        new(TicketDisposition.AlreadyOpen, LinkOf(ticket, number), $"Ticket #{number ?? ticket.Number} is already open.");
+        new(TicketDisposition.AlreadyOpen, LinkOf(ticket, number), $"Ticket #{number ?? ticket.Number} is already open.", "already open");
 
-    private TicketOutcome Degraded(TicketDraft draft, string message)
+    private const string LookedUp = "unconfirmed, looked up";
+
+    private static string Cause(FreeScoutFailure failure) => $"degraded: {Words.Of(failure.Kind)}";
+
+    private TicketOutcome Degraded(TicketDraft draft, string message, string decision)
     {
         Log.Failed(logger, draft.AlertKey, message);
-        return new(TicketDisposition.Degraded, null, message);
+        return new(TicketDisposition.Degraded, null, message, decision);
     }
 
     private TimeSpan Remaining(Budget budget) => options.Value.ClickBudget - clock.GetElapsedTime(budget.Begun);

@@ -1,0 +1,207 @@
+using System.Text.Json;
+using AutoTicket.Alerts;
+using AutoTicket.Audit;
+using AutoTicket.Data;
+using AutoTicket.Surfaces;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+
+namespace AutoTicket.Tickets;
+
+/// <summary>How a reset ended.</summary>
+public enum FloodResetResult
+{
+    Done,
+    NotTripped,
+    ReasonMissing,
+    /// <summary>A producer still makes up ids: the flood would go on. Can be overridden.</summary>
+    ProducerStillUnstable,
+    Unavailable,
+}
+
+/// <param name="Scope">Empty for all filing by alerts; else the one source that is stopped.</param>
+public sealed record FloodStatus(string Scope, FloodState State, DateTimeOffset Since, DateTimeOffset? Until, string? Reason);
+
+/// <summary>
+/// Stops the filing of tickets by alerts when more than a budget of new ones were filed in a window: all of it, or that of one
+/// source. It is a third state beside the flag's on and off, in the database, so that it holds in every process. After the window
+/// a quarter of the budget is let through; only a person closes it again. The trip is an alert itself: its DM is the one DM, its
+/// ticket the summary ticket. Our own surfaces are one producer that we trust: they count against the whole budget only.
+/// </summary>
+internal sealed partial class FloodBreaker(
+    AlertAggregator aggregator, IDbContextFactory<AutoTicketDbContext> contexts, IOptions<TicketingOptions> options, TimeProvider clock, ILogger<FloodBreaker> logger)
+{
+    /// <summary>The name of the alert that a trip raises.</summary>
+    public const string AlertName = "ticket_flood";
+
+    /// <summary>What is tripped or half open now.</summary>
+    public async Task<IReadOnlyList<FloodStatus>> ReadAsync(CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        var now = clock.GetUtcNow();
+        return [.. (await db.FloodBreaker.AsNoTracking().Where(row => row.State != FloodState.Closed).OrderBy(row => row.Scope).ToListAsync(cancellationToken))
+            .Select(row => new FloodStatus(row.Scope, StateOf(row, now), row.Since, row.Until, row.Reason))];
+    }
+
+    /// <summary>Reads the state and what was filed in the window, for one pass over the alerts.</summary>
+    public async Task<FloodPass> BeginAsync(CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        var now = clock.GetUtcNow();
+        var rows = await db.FloodBreaker.AsNoTracking().ToListAsync(cancellationToken);
+        var since = now - options.Value.FloodWindow;
+        var filed = await db.Tickets.AsNoTracking()
+            .Where(ticket => ticket.PostedAt > since && ticket.AuditAction == AuditActions.AlertTicketFiled && ticket.State != TicketState.Released)
+            .Select(ticket => new { ticket.FiledBy, ticket.PostedAt }).ToListAsync(cancellationToken);
+        return new FloodPass(this, options.Value, now, rows, filed.ConvertAll(ticket => (ticket.FiledBy, ticket.PostedAt)));
+    }
+
+    /// <summary>Closes it again.</summary>
+    /// <param name="anyway">Even while a producer still makes up ids.</param>
+    public async Task<FloodResetResult> ResetAsync(string scope, string actor, string reason, bool anyway, CancellationToken cancellationToken)
+    {
+        if (string.IsNullOrWhiteSpace(reason))
+        {
+            return FloodResetResult.ReasonMissing;
+        }
+
+        try
+        {
+            await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+            if (!anyway && await db.Alerts.AnyAsync(alert => alert.Status == AlertStatus.Firing && alert.FoldedIds >= 2 && (scope == "" || alert.Source == scope), cancellationToken))
+            {
+                return FloodResetResult.ProducerStillUnstable;
+            }
+
+            var now = clock.GetUtcNow();
+            if (!await db.UpdateWithAuditAsync(
+                $"UPDATE flood_breaker SET state = 'closed', since = {now}, until = NULL, count_from = {now}, changed_by = {actor}, reason = {reason.Trim()}, version = version + 1 WHERE scope = {scope} AND state <> 'closed'",
+                Entry(AuditActions.FloodReset, actor, now, new { scope, reason = reason.Trim(), overridden = anyway }), cancellationToken))
+            {
+                return FloodResetResult.NotTripped;
+            }
+
+            Log.Reset(logger, scope, actor);
+        }
+        catch (Exception exception) when (contexts.IsOutage(exception))
+        {
+            return FloodResetResult.Unavailable;
+        }
+
+        await aggregator.ObserveAsync([Flood(scope, false, "The flood breaker was reset.")], CancellationToken.None);
+        return FloodResetResult.Done;
+    }
+
+    /// <summary>Too many were filed: stops the scope in every process.</summary>
+    internal async Task TripAsync(string scope, int filed)
+    {
+        var now = clock.GetUtcNow();
+        var until = now + options.Value.FloodWindow;
+        var what = scope.Length == 0 ? "alerts" : $"alerts from {scope}";
+        var reason = $"{filed} tickets were filed for {what} within {options.Value.FloodWindow.TotalMinutes:0.#} min: filing for {what} is paused until {until.UtcDateTime:HH:mm:ss} UTC, then a quarter of the budget is let through until somebody resets the breaker.";
+        await using (var db = await contexts.CreateDbContextAsync())
+        {
+            var tripped = await db.UpdateWithAuditAsync(
+                $"""
+                INSERT INTO flood_breaker (scope, state, since, until, count_from, changed_by, reason, version) VALUES ({scope}, 'tripped', {now}, {until}, {now - TimeSpan.FromDays(1)}, 'breaker', {reason}, 0)
+                ON CONFLICT (scope) DO UPDATE SET state = excluded.state, since = CASE WHEN flood_breaker.state = 'closed' THEN excluded.since ELSE flood_breaker.since END,
+                  until = excluded.until, changed_by = excluded.changed_by, reason = excluded.reason, version = flood_breaker.version + 1
+                WHERE flood_breaker.state = 'closed' OR flood_breaker.until <= {now}
+                """,
+                Entry(AuditActions.FloodTripped, "breaker", now, new { scope, filed, until }), CancellationToken.None);
+            if (!tripped)
+            {
+                return;
+            }
+        }
+
+        Log.Tripped(logger, scope, filed, until);
+        await aggregator.ObserveAsync([Flood(scope, true, reason)], CancellationToken.None);
+    }
+
+    internal static FloodState StateOf(FloodRow row, DateTimeOffset now) =>
+        row.State == FloodState.Tripped && row.Until <= now ? FloodState.HalfOpen : row.State;
+
+    private static Observation Flood(string scope, bool isFiring, string summary) => new(
+        Observation.Console, AlertName, null, Severity.P1, summary, isFiring, scope.Length == 0 ? new Dictionary<string, string>() : new() { ["source"] = scope });
+
+    private static AuditEntry Entry(string action, string actor, DateTimeOffset at, object payload) =>
+        new() { CreatedAt = at, Action = action, Actor = actor, Payload = JsonSerializer.Serialize(payload) };
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Warning, "auto_ticket flood breaker tripped scope={Scope} filed={Filed} until={Until:O}")]
+        public static partial void Tripped(ILogger logger, string scope, int filed, DateTimeOffset until);
+
+        [LoggerMessage(LogLevel.Information, "auto_ticket flood breaker reset scope={Scope} actor={Actor}")]
+        public static partial void Reset(ILogger logger, string scope, string actor);
+    }
+}
+
+/// <summary>The budget as one pass spends it.</summary>
+internal sealed class FloodPass(FloodBreaker breaker, TicketingOptions options, DateTimeOffset now, IReadOnlyList<FloodRow> rows, List<(string FiledBy, DateTimeOffset At)> filed)
+{
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, int> _taken = [];
+    private readonly HashSet<string> _tripped = [];
+
+    /// <returns>Null: it may be filed, and counts until it is given back. Else why not.</returns>
+    public async Task<string?> TakeAsync(Alert alert)
+    {
+        if (alert is { Source: Observation.Console, Name: FloodBreaker.AlertName })
+        {
+            // The summary of a flood is no part of it.
+            return null;
+        }
+
+        string[] scopes = alert.Source == Observation.Console ? [""] : ["", alert.Source];
+        string? full = null;
+        var count = 0;
+        lock (_lock)
+        {
+            foreach (var scope in scopes)
+            {
+                var row = rows.FirstOrDefault(row => row.Scope == scope);
+                var state = row is null ? FloodState.Closed : FloodBreaker.StateOf(row, now);
+                if (state == FloodState.Tripped || _tripped.Contains(scope))
+                {
+                    return row?.Reason ?? "The flood breaker tripped just now.";
+                }
+
+                var budget = scope.Length == 0 ? options.FloodBudget : options.FloodBudgetPerSource;
+                count = _taken.GetValueOrDefault(scope) + filed.Count(ticket => ticket.At > (row?.CountFrom ?? DateTimeOffset.MinValue) && (scope.Length == 0 || ticket.FiledBy == TicketAlertHook.FiledBy(scope)));
+                if (count >= (state == FloodState.HalfOpen ? Math.Max(1, budget / 4) : budget))
+                {
+                    full = scope;
+                    _tripped.Add(scope);
+                    break;
+                }
+            }
+
+            if (full is null)
+            {
+                foreach (var scope in scopes)
+                {
+                    _taken[scope] = _taken.GetValueOrDefault(scope) + 1;
+                }
+
+                return null;
+            }
+        }
+
+        await breaker.TripAsync(full, count);
+        return full.Length == 0 ? "Too many tickets were filed within the window: filing is paused." : $"Too many tickets were filed for {full} within the window: filing for it is paused.";
+    }
+
+    /// <summary>No new ticket came of it.</summary>
+    public void GiveBack(Alert alert)
+    {
+        lock (_lock)
+        {
+            foreach (var scope in new[] { "", alert.Source }.Where(_taken.ContainsKey))
+            {
+                _taken[scope]--;
+            }
+        }
+    }
+}

@@ -1,0 +1,175 @@
+using System.Globalization;
+using System.Threading.Channels;
+using AutoTicket.Alerts;
+using AutoTicket.Audit;
+using AutoTicket.Data;
+using AutoTicket.Flags;
+using AutoTicket.FreeScout;
+using AutoTicket.Surfaces;
+using Microsoft.FeatureManagement;
+
+namespace AutoTicket.Tickets;
+
+/// <summary>Door 2: an alert gets its ticket, when <see cref="FlagNames.AlertsAutoTicket"/> is on and the flood breaker lets it, and a
+/// note when its severity changes or it ends. Closing the ticket stays the operator's.</summary>
+internal sealed class TicketAlertHook : IAlertHook, IDisposable
+{
+    private const int AtOnce = 8;
+
+    /// <summary>What a person has to mend is tried this seldom, and at once when FreeScout works again.</summary>
+    private static readonly TimeSpan WithoutHope = TimeSpan.FromMinutes(1);
+
+    private readonly TicketingService _ticketing;
+    private readonly FloodBreaker _breaker;
+    private readonly TicketNotes _notes;
+    private readonly IFeatureManager _flags;
+    private readonly FlagStore _flagStore;
+    private readonly FreeScoutHealth _health;
+    private readonly StatusBoard _board;
+    private readonly ConsoleAddress _address;
+    private readonly TimeProvider _clock;
+    private DateTimeOffset _triedAt = DateTimeOffset.MinValue;
+
+    public TicketAlertHook(
+        TicketingService ticketing, FloodBreaker breaker, TicketNotes notes, IFeatureManager flags, FlagStore flagStore, FreeScoutHealth health, StatusBoard board,
+        ConsoleAddress address, TimeProvider clock)
+    {
+        (_ticketing, _breaker, _notes, _flags, _flagStore, _health, _board, _address, _clock) =
+            (ticketing, breaker, notes, flags, flagStore, health, board, address, clock);
+        _flagStore.Changed += RaiseReady;
+        _health.Changed += RaiseReady;
+    }
+
+    public event Action? Ready;
+
+    public string Name => "ticket";
+
+    /// <summary>Tickets are not made after the fact.</summary>
+    public bool WantsWhatEnded => false;
+
+    public void Dispose()
+    {
+        _flagStore.Changed -= RaiseReady;
+        _health.Changed -= RaiseReady;
+    }
+
+    public async IAsyncEnumerable<HookOutcome> DeliverAsync(IReadOnlyList<AlertNotice> notices, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var pass = await _breaker.BeginAsync(cancellationToken);
+        var left = new Queue<AlertNotice>(notices);
+
+        // While FreeScout fails, one goes ahead and the others wait for what comes of it.
+        while (left.Count > 0 && _health.Failure is { } failing)
+        {
+            if (failing.Kind == FreeScoutFailureKind.NotConfigured || (failing.NeedsPerson && _clock.GetUtcNow() - _triedAt < WithoutHope))
+            {
+                foreach (var notice in left)
+                {
+                    yield return await ClosedAsync(notice) ?? Degraded(notice, failing);
+                }
+
+                yield break;
+            }
+
+            var outcome = await DeliverAsync(left.Dequeue(), pass, cancellationToken);
+            yield return outcome;
+            if (outcome is { IsDone: false } && _health.Failure is { } still)
+            {
+                foreach (var notice in left)
+                {
+                    yield return await ClosedAsync(notice) ?? Degraded(notice, still);
+                }
+
+                yield break;
+            }
+        }
+
+        var outcomes = Channel.CreateUnbounded<HookOutcome>();
+        var delivering = Task.Run(
+            async () =>
+            {
+                try
+                {
+                    await Parallel.ForEachAsync(
+                        left, new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = CancellationToken.None },
+                        async (notice, _) => outcomes.Writer.TryWrite(
+                            cancellationToken.IsCancellationRequested ? new HookOutcome(notice, false, "degraded: ending", "The console is ending.")
+                            : _health.Failure is { } failure ? await ClosedAsync(notice) ?? Degraded(notice, failure)
+                            : await DeliverAsync(notice, pass, cancellationToken)));
+                    outcomes.Writer.Complete();
+                }
+#pragma warning disable CA1031 // handed on to who reads the outcomes
+                catch (Exception exception)
+#pragma warning restore CA1031
+                {
+                    outcomes.Writer.Complete(exception);
+                }
+            },
+            CancellationToken.None);
+        await foreach (var outcome in outcomes.Reader.ReadAllAsync(CancellationToken.None))
+        {
+            yield return outcome;
+        }
+
+        await delivering;
+    }
+
+    private async Task<HookOutcome> DeliverAsync(AlertNotice notice, FloodPass pass, CancellationToken cancellationToken)
+    {
+        _triedAt = _clock.GetUtcNow();
+        return notice.Kind is NoticeKind.SeverityChanged or NoticeKind.Ended
+            ? await _notes.WriteAsync(notice, cancellationToken)
+            : await ClosedAsync(notice) ?? await FileAsync(notice, pass);
+    }
+
+    /// <summary>The flag is asked for each ticket: it is the kill switch.</summary>
+    private async Task<HookOutcome?> ClosedAsync(AlertNotice notice) =>
+        notice.Kind is NoticeKind.Firing or NoticeKind.FiringAgain && !await _flags.IsEnabledAsync(FlagNames.AlertsAutoTicket)
+            ? new(notice, false, "flag off", $"{FlagNames.AlertsAutoTicket} is off.")
+            : null;
+
+    private async Task<HookOutcome> FileAsync(AlertNotice notice, FloodPass pass)
+    {
+        if (await pass.TakeAsync(notice.Alert) is { } refusal)
+        {
+            return new(notice, false, "breaker tripped", refusal);
+        }
+
+        var outcome = await _ticketing.FileAsync(Draft(notice.Alert));
+        if (outcome.Disposition != TicketDisposition.Filed)
+        {
+            pass.GiveBack(notice.Alert);
+        }
+
+        return outcome.Ticket is { } ticket
+            ? new(notice, true, outcome.Decision, outcome.Message, new AlertTicket(ticket.Id, ticket.Number, ticket.Url))
+            : new(notice, false, outcome.Decision, outcome.Message);
+    }
+
+    private TicketDraft Draft(Alert alert)
+    {
+        var surface = alert.Surface is { } key ? _board.Find(key) : null;
+        return new TicketDraft(
+            alert.AlertId, alert.Surface, alert.Severity, OpenTickets.TagOf(alert), AuditActions.AlertTicketFiled, FiledBy(alert.Source),
+            alert.IsSurfaceOutage ? $"[{alert.Severity}] {alert.Summary}" : $"[{alert.Severity}] {alert.Name}: {alert.Summary}",
+            [
+                ("Alert", $"{alert.Name} (from {alert.Source})"),
+                .. surface is null ? [] : new[] { ("Surface", $"{surface.Surface.Name} ({surface.Key})") },
+                ("Severity", alert.Severity.ToString()),
+                ("Since", Stamp(alert.StartedAt)),
+                ("Summary", alert.Summary + (alert.FullText is null ? "" : " (cut; the whole text is in the console)")),
+                .. alert.Url is { } url ? new[] { ("More", url) } : [],
+                ("Console", $"{_address.Url}/console/alerts/{alert.AlertKey}"),
+            ],
+            IsForAlert: true);
+    }
+
+    /// <summary>Names the source, by which the flood breaker counts.</summary>
+    public static string FiledBy(string source) => $"alert:{source}";
+
+    private static HookOutcome Degraded(AlertNotice notice, FreeScoutFailure failure) => new(notice, false, $"degraded: {Words.Of(failure.Kind)}", failure.Message);
+
+    private static string Stamp(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture);
+
+    private void RaiseReady() => Ready?.Invoke();
+}
