@@ -1,0 +1,106 @@
+using System.Net.Http.Json;
+using AutoTicket.Alerts;
+using AutoTicket.Audit;
+using AutoTicket.Sandbox;
+using AutoTicket.Surfaces;
+using AutoTicket.Tests.Kit;
+using Microsoft.EntityFrameworkCore;
+
+namespace AutoTicket.Tests.Alerts;
+
+/// <summary>One or more consoles on one database, FreeScout and Slack, and somebody who raises alerts.</summary>
+internal sealed class AlertDriver : IAsyncDisposable
+{
+    private readonly List<ConsoleHost> _consoles = [];
+    private readonly Dictionary<string, string?> _settings;
+
+    private AlertDriver(TestDatabase database, SandboxServer sandbox, StillClock? clock, Dictionary<string, string?> settings) =>
+        (Database, Sandbox, Clock, _settings) = (database, sandbox, clock!, settings);
+
+    public TestDatabase Database { get; }
+
+    public SandboxServer Sandbox { get; }
+
+    public FreeScoutStandIn FreeScout => Sandbox.FreeScout;
+
+    public StillClock Clock { get; }
+
+    public ConsoleHost Console => _consoles[^1];
+
+    public IReadOnlyList<ConsoleHost> Consoles => _consoles;
+
+    public static async Task<AlertDriver> StartAsync(
+        Database kind = Kit.Database.Sqlite, IReadOnlyDictionary<string, string?>? settings = null, StillClock? clock = null, int consoles = 1)
+    {
+        var sandbox = await SandboxServer.StartAsync(new SandboxSettings { Clock = clock ?? TimeProvider.System });
+        var all = new Dictionary<string, string?> { ["FreeScout:RetryDelay"] = "00:00:00.02", ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1" };
+        foreach (var (name, value) in settings ?? new Dictionary<string, string?>())
+        {
+            all[name] = value;
+        }
+
+        var driver = new AlertDriver(await TestDatabase.CreateAsync(kind), sandbox, clock, all);
+        for (var console = 0; console < consoles; console++)
+        {
+            await driver.StartConsoleAsync();
+        }
+
+        return driver;
+    }
+
+    public async Task StartConsoleAsync() => _consoles.Add(await ConsoleHost.StartAsync(Database, Sandbox, _settings, Clock));
+
+    public static Observation Say(
+        string name = "disk_full", Severity severity = Severity.P2, bool firing = true, string? id = null, string source = "test", string? surface = null, DateTimeOffset? expires = null) =>
+        new(source, name, surface, severity, $"{name} on db1", firing, new Dictionary<string, string> { ["host"] = "db1" }, ProducerId: id, ExpiresAt: expires);
+
+    public async Task<Observed> RaiseAsync(Observation observation, int console = 0) => (await RaiseAsync([observation], console))[0];
+
+    public async Task<IReadOnlyList<Observed>> RaiseAsync(IReadOnlyList<Observation> request, int console = 0) =>
+        await _consoles[console].Get<AlertAggregator>().ObserveAsync(request, CancellationToken.None) ?? throw new InvalidOperationException("The aggregator took nothing.");
+
+    public async Task FlipAsync(bool enabled)
+    {
+        using var answer = await Console.Http.PutAsJsonAsync(new Uri($"/api/flags/{Flags.FlagNames.AlertsAutoTicket}", UriKind.Relative), new { enabled, reason = "a test" });
+        answer.EnsureSuccessStatusCode();
+    }
+
+    public Task<List<Alert>> AlertsAsync() => QueryAsync(db => db.Alerts.AsNoTracking().OrderBy(alert => alert.Id).ToListAsync());
+
+    public Task<List<AlertDelivery>> DeliveriesAsync() => QueryAsync(db => db.AlertDeliveries.AsNoTracking().OrderBy(d => d.AlertRow).ToListAsync());
+
+    public Task<List<Decision>> DecisionsAsync() => QueryAsync(db => db.Decisions.AsNoTracking().OrderBy(d => d.Id).ToListAsync());
+
+    public Task<int> FiledAsync() => QueryAsync(db => db.AuditLog.CountAsync(entry => entry.Action == AuditActions.AlertTicketFiled));
+
+    public Task EventuallyTicketsAsync(int count) =>
+        Eventually.TrueAsync(async () => FreeScout.Conversations.Count == count && await FiledAsync() == count, $"{count} tickets are filed and audited");
+
+    public Task EventuallyDecidedAsync(string word, string path = "ticket") =>
+        Eventually.TrueAsync(async () => (await DecisionsAsync()).Exists(d => d.Word == word && d.Path == path), $"“{word}” is decided");
+
+    /// <summary>No hook has anything left to do.</summary>
+    public Task EventuallySettledAsync() => Eventually.TrueAsync(async () => (await AlertsAsync()).TrueForAll(alert => !alert.IsPending), "all alerts are settled");
+
+    public async ValueTask DisposeAsync()
+    {
+        try
+        {
+            foreach (var console in _consoles)
+            {
+                await console.DisposeAsync();
+            }
+        }
+        finally
+        {
+            await Sandbox.DisposeAsync();
+            await Database.DisposeAsync();
+        }
+    }
+
+    private async Task<T> QueryAsync<T>(Func<Data.AutoTicketDbContext, Task<T>> query)
+    {
+        await using var db = Database.Open();
+        return await query(db);
+    }
+}

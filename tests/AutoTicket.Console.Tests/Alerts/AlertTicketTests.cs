@@ -1,0 +1,134 @@
+using AutoTicket.Alerts;
+using AutoTicket.Audit;
+using AutoTicket.Sandbox;
+using AutoTicket.Surfaces;
+using AutoTicket.Tests.Kit;
+using Microsoft.EntityFrameworkCore;
+
+namespace AutoTicket.Tests.Alerts;
+
+/// <summary>From an alert to its one ticket.</summary>
+public sealed class AlertTicketTests
+{
+    [Theory, BothDatabases]
+    public async Task An_alert_gets_one_ticket_however_often_it_is_repeated(Database kind)
+    {
+        await using var driver = await AlertDriver.StartAsync(kind);
+        var observed = await driver.RaiseAsync(AlertDriver.Say(severity: Severity.P1));
+        await driver.EventuallyTicketsAsync(1);
+        for (var i = 0; i < 5; i++)
+        {
+            await driver.RaiseAsync(AlertDriver.Say(severity: Severity.P1));
+        }
+
+        await Eventually.TrueAsync(async () => (await driver.DeliveriesAsync()).Exists(d => d.Hook == "ticket" && d.TicketId is not null), "the delivery is recorded");
+        var conversation = Assert.Single(driver.FreeScout.Conversations);
+        Assert.StartsWith("[P1] disk_full: disk_full on db1", conversation.Subject, StringComparison.Ordinal);
+        await Eventually.TrueAsync(() => driver.FreeScout.Conversations[0].Tags.Order().SequenceEqual(["auto:alert", "sev:p1"]), "it is tagged");
+        Assert.Equal(1, driver.FreeScout.CreatedCount);
+        Assert.Contains(await driver.DecisionsAsync(), d => d is { Path: "ticket", Word: "filed", Count: 1 } && d.AlertId == observed.AlertId && d.TicketNumber == conversation.Number);
+        Assert.Contains(driver.Console.Log, line => line.StartsWith("INFO", StringComparison.Ordinal) && line.Contains($"ticket_filed alert_key={observed.AlertId[..16]} severity=p1 conversation={conversation.Id}", StringComparison.Ordinal));
+        Assert.Contains(driver.Console.Log, line => line.Contains($"alert_aggregator emit alert_key={observed.AlertId[..16]}", StringComparison.Ordinal));
+    }
+
+    [Theory, BothDatabases]
+    public async Task An_alert_below_the_severity_gets_none_and_it_is_said_why(Database kind)
+    {
+        await using var driver = await AlertDriver.StartAsync(kind);
+        await driver.RaiseAsync(AlertDriver.Say(severity: Severity.P3));
+        await driver.EventuallyDecidedAsync("below severity", "intake");
+        Assert.Empty(driver.FreeScout.Conversations);
+
+        // Until it gets worse.
+        await driver.RaiseAsync(AlertDriver.Say(severity: Severity.P2));
+        await driver.EventuallyTicketsAsync(1);
+    }
+
+    [Fact, Trait("Pitfall", "T-15")]
+    public async Task With_the_flag_off_nothing_is_filed_and_when_it_is_on_again_what_is_still_active_is()
+    {
+        await using var driver = await AlertDriver.StartAsync(settings: new Dictionary<string, string?> { ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = null });
+        await driver.RaiseAsync(AlertDriver.Say("stays"));
+        await driver.RaiseAsync(AlertDriver.Say("ends"));
+        await driver.EventuallyDecidedAsync("flag off");
+        await driver.RaiseAsync(AlertDriver.Say("ends", firing: false));
+        Assert.Empty(driver.FreeScout.Conversations);
+
+        await driver.FlipAsync(true);
+        await driver.EventuallyTicketsAsync(1);
+        Assert.Contains("stays", driver.FreeScout.Conversations[0].Subject, StringComparison.Ordinal);
+    }
+
+    [Theory, BothDatabases, Trait("Pitfall", "T-24")]
+    public async Task What_flaps_keeps_its_ticket(Database kind)
+    {
+        await using var driver = await AlertDriver.StartAsync(kind);
+        await driver.RaiseAsync(AlertDriver.Say());
+        await driver.EventuallyTicketsAsync(1);
+        for (var i = 0; i < 5; i++)
+        {
+            await driver.RaiseAsync(AlertDriver.Say(firing: false));
+            await driver.RaiseAsync(AlertDriver.Say());
+        }
+
+        await driver.EventuallyDecidedAsync("already open");
+        Assert.Equal(1, driver.FreeScout.CreatedCount);
+    }
+
+    [Fact, Trait("Pitfall", "T-11")]
+    public async Task What_fires_again_after_its_ticket_was_closed_gets_a_fresh_one_linked_to_the_old()
+    {
+        await using var driver = await AlertDriver.StartAsync();
+        await driver.RaiseAsync(AlertDriver.Say());
+        await driver.EventuallyTicketsAsync(1);
+        var old = driver.FreeScout.Conversations[0];
+        driver.FreeScout.Close(old.Id);
+        await driver.RaiseAsync(AlertDriver.Say(firing: false));
+        await driver.RaiseAsync(AlertDriver.Say());
+        await driver.EventuallyTicketsAsync(2);
+        Assert.Contains($"conversation/{old.Id}", driver.FreeScout.Conversations.MaxBy(c => c.Id)!.Threads[^1].Body, StringComparison.Ordinal);
+    }
+
+    [Fact, Trait("Pitfall", "T-6")]
+    public async Task A_worse_severity_becomes_a_note_and_a_tag_on_the_same_ticket()
+    {
+        await using var driver = await AlertDriver.StartAsync();
+        await driver.RaiseAsync(AlertDriver.Say(severity: Severity.P2));
+        await driver.EventuallyTicketsAsync(1);
+        await driver.RaiseAsync(AlertDriver.Say(severity: Severity.P1));
+        await driver.EventuallyDecidedAsync("severity noted");
+        await Eventually.TrueAsync(() => driver.FreeScout.Conversations[0].Tags.Contains("sev:p1") && !driver.FreeScout.Conversations[0].Tags.Contains("sev:p2"), "the tag follows");
+        await driver.RaiseAsync(AlertDriver.Say(severity: Severity.P1, firing: false));
+        await driver.EventuallyDecidedAsync("end noted");
+        await driver.EventuallySettledAsync();
+        var conversation = Assert.Single(driver.FreeScout.Conversations);
+        Assert.Equal("active", conversation.Status);
+        Assert.Equal(["note", "note"], conversation.Threads.Where(thread => thread.Type == "note").Select(thread => thread.Type));
+    }
+
+    [Fact, Trait("Pitfall", "T-26")]
+    public async Task A_note_of_the_recovery_that_can_not_be_posted_is_tried_again_until_it_is()
+    {
+        await using var driver = await AlertDriver.StartAsync();
+        await driver.RaiseAsync(AlertDriver.Say());
+        await driver.EventuallyTicketsAsync(1);
+        driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = new FaultMatch("POST", FreeScoutStandIn.ApiPath + "/conversations/*/threads"), StatusCode = 500 });
+        await driver.RaiseAsync(AlertDriver.Say(firing: false));
+        await driver.EventuallyDecidedAsync("degraded: server_error");
+        driver.Sandbox.Faults.Clear();
+        await driver.EventuallyDecidedAsync("end noted");
+        Assert.Equal("active", driver.FreeScout.Conversations[0].Status);
+    }
+
+    [Fact, Trait("Pitfall", "T-28")]
+    public async Task A_ticket_that_was_closed_before_the_recovery_is_left_alone()
+    {
+        await using var driver = await AlertDriver.StartAsync();
+        await driver.RaiseAsync(AlertDriver.Say());
+        await driver.EventuallyTicketsAsync(1);
+        driver.FreeScout.Close(driver.FreeScout.Conversations[0].Id);
+        await driver.RaiseAsync(AlertDriver.Say(firing: false));
+        await driver.EventuallyDecidedAsync("ticket closed");
+        Assert.DoesNotContain(driver.FreeScout.Conversations[0].Threads, thread => thread.Type == "note");
+    }
+}
