@@ -34,6 +34,16 @@ internal sealed partial class FloodBreaker(
     /// <summary>The name of the alert that a trip raises.</summary>
     public const string AlertName = "ticket_flood";
 
+    /// <summary>Who files the summary of a flood, which is no part of it.</summary>
+    private const string Actor = "breaker";
+
+    /// <summary>Names the source, by which the budget is counted.</summary>
+    public static string FiledBy(Alert alert) => IsSummary(alert) ? Actor : FiledBy(alert.Source);
+
+    public static string FiledBy(string source) => $"alert:{source}";
+
+    public static bool IsSummary(Alert alert) => alert is { Source: Observation.Console, Name: AlertName };
+
     /// <summary>What is tripped or half open now.</summary>
     public async Task<IReadOnlyList<FloodStatus>> ReadAsync(CancellationToken cancellationToken)
     {
@@ -51,7 +61,7 @@ internal sealed partial class FloodBreaker(
         var rows = await db.FloodBreaker.AsNoTracking().ToListAsync(cancellationToken);
         var since = now - options.Value.FloodWindow;
         var filed = await db.Tickets.AsNoTracking()
-            .Where(ticket => ticket.PostedAt > since && ticket.AuditAction == AuditActions.AlertTicketFiled && ticket.State != TicketState.Released)
+            .Where(ticket => ticket.PostedAt > since && ticket.AuditAction == AuditActions.AlertTicketFiled && ticket.FiledBy != Actor && ticket.State != TicketState.Released)
             .Select(ticket => new { ticket.FiledBy, ticket.PostedAt }).ToListAsync(cancellationToken);
         return new FloodPass(this, options.Value, now, rows, filed.ConvertAll(ticket => (ticket.FiledBy, ticket.PostedAt)));
     }
@@ -103,12 +113,12 @@ internal sealed partial class FloodBreaker(
         {
             var tripped = await db.UpdateWithAuditAsync(
                 $"""
-                INSERT INTO flood_breaker (scope, state, since, until, count_from, changed_by, reason, version) VALUES ({scope}, 'tripped', {now}, {until}, {now - TimeSpan.FromDays(1)}, 'breaker', {reason}, 0)
+                INSERT INTO flood_breaker (scope, state, since, until, count_from, changed_by, reason, version) VALUES ({scope}, 'tripped', {now}, {until}, {now - TimeSpan.FromDays(1)}, {Actor}, {reason}, 0)
                 ON CONFLICT (scope) DO UPDATE SET state = excluded.state, since = CASE WHEN flood_breaker.state = 'closed' THEN excluded.since ELSE flood_breaker.since END,
                   until = excluded.until, changed_by = excluded.changed_by, reason = excluded.reason, version = flood_breaker.version + 1
                 WHERE flood_breaker.state = 'closed' OR flood_breaker.until <= {now}
                 """,
-                Entry(AuditActions.FloodTripped, "breaker", now, new { scope, filed, until }), CancellationToken.None);
+                Entry(AuditActions.FloodTripped, Actor, now, new { scope, filed, until }), CancellationToken.None);
             if (!tripped)
             {
                 return;
@@ -148,29 +158,28 @@ internal sealed class FloodPass(FloodBreaker breaker, TicketingOptions options, 
     /// <returns>Null: it may be filed, and counts until it is given back. Else why not.</returns>
     public async Task<string?> TakeAsync(Alert alert)
     {
-        if (alert is { Source: Observation.Console, Name: FloodBreaker.AlertName })
+        if (FloodBreaker.IsSummary(alert))
         {
-            // The summary of a flood is no part of it.
             return null;
         }
 
-        string[] scopes = alert.Source == Observation.Console ? [""] : ["", alert.Source];
+        string[] scopes = alert.Source == Observation.Console ? [""] : [alert.Source, ""];
         string? full = null;
         var count = 0;
         lock (_lock)
         {
+            // What is paused already must not use up, or trip, what is not.
+            foreach (var scope in scopes.Where(scope => StateOf(scope) == FloodState.Tripped || _tripped.Contains(scope)))
+            {
+                return RowOf(scope)?.Reason ?? "The flood breaker tripped just now.";
+            }
+
             foreach (var scope in scopes)
             {
-                var row = rows.FirstOrDefault(row => row.Scope == scope);
-                var state = row is null ? FloodState.Closed : FloodBreaker.StateOf(row, now);
-                if (state == FloodState.Tripped || _tripped.Contains(scope))
-                {
-                    return row?.Reason ?? "The flood breaker tripped just now.";
-                }
-
                 var budget = scope.Length == 0 ? options.FloodBudget : options.FloodBudgetPerSource;
-                count = _taken.GetValueOrDefault(scope) + filed.Count(ticket => ticket.At > (row?.CountFrom ?? DateTimeOffset.MinValue) && (scope.Length == 0 || ticket.FiledBy == TicketAlertHook.FiledBy(scope)));
-                if (count >= (state == FloodState.HalfOpen ? Math.Max(1, budget / 4) : budget))
+                count = _taken.GetValueOrDefault(scope) + filed.Count(ticket =>
+                    ticket.At > (RowOf(scope)?.CountFrom ?? DateTimeOffset.MinValue) && (scope.Length == 0 || ticket.FiledBy == FloodBreaker.FiledBy(scope)));
+                if (count >= (StateOf(scope) == FloodState.HalfOpen ? Math.Max(1, budget / 4) : budget))
                 {
                     full = scope;
                     _tripped.Add(scope);
@@ -193,9 +202,18 @@ internal sealed class FloodPass(FloodBreaker breaker, TicketingOptions options, 
         return full.Length == 0 ? "Too many tickets were filed within the window: filing is paused." : $"Too many tickets were filed for {full} within the window: filing for it is paused.";
     }
 
+    private FloodRow? RowOf(string scope) => rows.FirstOrDefault(row => row.Scope == scope);
+
+    private FloodState StateOf(string scope) => RowOf(scope) is { } row ? FloodBreaker.StateOf(row, now) : FloodState.Closed;
+
     /// <summary>No new ticket came of it.</summary>
     public void GiveBack(Alert alert)
     {
+        if (FloodBreaker.IsSummary(alert))
+        {
+            return;
+        }
+
         lock (_lock)
         {
             foreach (var scope in new[] { "", alert.Source }.Where(_taken.ContainsKey))

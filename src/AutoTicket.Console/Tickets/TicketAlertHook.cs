@@ -150,7 +150,7 @@ internal sealed class TicketAlertHook : IAlertHook, IDisposable
     {
         var surface = alert.Surface is { } key ? _board.Find(key) : null;
         return new TicketDraft(
-            alert.AlertId, alert.Surface, alert.Severity, OpenTickets.TagOf(alert), AuditActions.AlertTicketFiled, FiledBy(alert.Source),
+            alert.AlertId, alert.Surface, alert.Severity, OpenTickets.TagOf(alert), AuditActions.AlertTicketFiled, FloodBreaker.FiledBy(alert),
             alert.IsSurfaceOutage ? $"[{alert.Severity}] {alert.Summary}" : $"[{alert.Severity}] {alert.Name}: {alert.Summary}",
             [
                 ("Alert", $"{alert.Name} (from {alert.Source})"),
@@ -163,9 +163,6 @@ internal sealed class TicketAlertHook : IAlertHook, IDisposable
             ],
             IsForAlert: true);
     }
-
-    /// <summary>Names the source, by which the flood breaker counts.</summary>
-    public static string FiledBy(string source) => $"alert:{source}";
 
     private static HookOutcome Degraded(AlertNotice notice, FreeScoutFailure failure) => new(notice, false, $"degraded: {Words.Of(failure.Kind)}", failure.Message);
 

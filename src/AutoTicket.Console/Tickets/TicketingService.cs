@@ -157,6 +157,7 @@ internal sealed partial class TicketingService(
                 var outcome = await FileAsync(draft, budget);
                 return outcome is { Disposition: TicketDisposition.AlreadyOpen, Ticket: { } adopted }
                     ? new(TicketDisposition.Filed, adopted, $"Filed ticket #{adopted.Number}; FreeScout's answer was lost, the ticket was found.", "adopted")
+                    : outcome.Disposition == TicketDisposition.Degraded ? outcome with { Message = $"{failure.Message} {outcome.Message}" }
                     : outcome;
             }
         }

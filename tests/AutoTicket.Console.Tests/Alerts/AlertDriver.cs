@@ -50,6 +50,12 @@ internal sealed class AlertDriver : IAsyncDisposable
 
     public async Task StartConsoleAsync() => _consoles.Add(await ConsoleHost.StartAsync(Database, Sandbox, _settings, Clock));
 
+    public async Task StopAsync(ConsoleHost console)
+    {
+        _consoles.Remove(console);
+        await console.DisposeAsync();
+    }
+
     public static Observation Say(
         string name = "disk_full", Severity severity = Severity.P2, bool firing = true, string? id = null, string source = "test", string? surface = null, DateTimeOffset? expires = null) =>
         new(source, name, surface, severity, $"{name} on db1", firing, new Dictionary<string, string> { ["host"] = "db1" }, ProducerId: id, ExpiresAt: expires);
@@ -72,6 +78,8 @@ internal sealed class AlertDriver : IAsyncDisposable
     public Task<List<Decision>> DecisionsAsync() => QueryAsync(db => db.Decisions.AsNoTracking().OrderBy(d => d.Id).ToListAsync());
 
     public Task<int> FiledAsync() => QueryAsync(db => db.AuditLog.CountAsync(entry => entry.Action == AuditActions.AlertTicketFiled));
+
+    public Task<int> UntaggedAsync() => QueryAsync(db => db.Tickets.CountAsync(ticket => ticket.TagsPending));
 
     public Task EventuallyTicketsAsync(int count) =>
         Eventually.TrueAsync(async () => FreeScout.Conversations.Count == count && await FiledAsync() == count, $"{count} tickets are filed and audited");

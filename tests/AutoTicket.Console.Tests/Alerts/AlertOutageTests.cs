@@ -1,0 +1,95 @@
+using AutoTicket.Alerts;
+using AutoTicket.Sandbox;
+using AutoTicket.Surfaces;
+using AutoTicket.Tests.Kit;
+
+namespace AutoTicket.Tests.Alerts;
+
+/// <summary>FreeScout is down, slow or lost its answer: the alert waits, and has one ticket in the end.</summary>
+public sealed class AlertOutageTests
+{
+    /// <summary>The protocol of a lost answer with its times shortened.</summary>
+    private static readonly Dictionary<string, string?> Quick = new()
+    {
+        ["Ticketing:ClickBudget"] = "00:00:01", ["Ticketing:Lease"] = "00:00:04", ["Ticketing:Grace"] = "00:00:02", ["Ticketing:LookupSpacing"] = "00:00:00.2",
+        ["FreeScout:CallTimeout"] = "00:00:00.8", ["FreeScout:BreakDuration"] = "00:00:00.5",
+    };
+
+    [Theory, BothDatabases, Trait("Pitfall", "T-5"), Trait("Pitfall", "T-13"), Trait("Pitfall", "T-32")]
+    public async Task An_outage_over_many_cycles_is_one_line_with_a_count_and_one_ticket_after(Database kind)
+    {
+        await using var driver = await AlertDriver.StartAsync(kind, Quick);
+        var fault = driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScout, StatusCode = 503 });
+        await driver.RaiseAsync(AlertDriver.Say());
+        // Each report of the alert is a cycle: sixty of them meet the outage.
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                await driver.RaiseAsync([AlertDriver.Say("nudge", firing: Random.Shared.Next(2) == 0, severity: Severity.P4)]);
+                return (await driver.DecisionsAsync()).Where(d => d.Path == "ticket").Sum(d => d.Count) >= 60;
+            },
+            "sixty cycles pass",
+            TimeSpan.FromSeconds(90));
+        Assert.InRange((await driver.DecisionsAsync()).Count(d => d.Path == "ticket"), 1, 4);
+        Assert.Empty(driver.FreeScout.Conversations);
+
+        fault.Dispose();
+        await driver.EventuallyTicketsAsync(1);
+        Assert.Equal(1, driver.FreeScout.CreatedCount);
+        Assert.DoesNotContain(driver.Console.Log, line => line.StartsWith("ERROR", StringComparison.Ordinal));
+        Assert.Contains(driver.Console.Log, line => line.StartsWith("WARNING", StringComparison.Ordinal) && line.Contains(" freescout degraded ", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task What_ended_in_the_outage_gets_no_ticket_after_it_and_is_shown()
+    {
+        await using var driver = await AlertDriver.StartAsync();
+        var fault = driver.Sandbox.Faults.Add(new Fault(FaultKind.ResetBefore) { Match = FaultMatch.FreeScout });
+        await driver.RaiseAsync(AlertDriver.Say("over"));
+        await Eventually.TrueAsync(async () => (await driver.DecisionsAsync()).Exists(d => d.Path == "ticket"), "it is shown why there is none");
+        await driver.RaiseAsync(AlertDriver.Say("over", firing: false));
+        await driver.RaiseAsync(AlertDriver.Say("stays"));
+        fault.Dispose();
+        await driver.EventuallyTicketsAsync(1);
+        Assert.Contains("stays", driver.FreeScout.Conversations[0].Subject, StringComparison.Ordinal);
+    }
+
+    [Theory, InlineData(FaultKind.ResetAfter), InlineData(FaultKind.BlankOk), InlineData(FaultKind.HangAfter), Trait("Pitfall", "T-12")]
+    public async Task A_lost_answer_is_looked_up_and_adopted(FaultKind kind)
+    {
+        await using var driver = await AlertDriver.StartAsync(settings: Quick);
+        driver.Sandbox.Faults.Add(new Fault(kind) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
+        await driver.RaiseAsync(AlertDriver.Say());
+        await driver.EventuallyTicketsAsync(1);
+        await Eventually.TrueAsync(async () => (await driver.DeliveriesAsync()).Exists(d => d.TicketId == driver.FreeScout.Conversations[0].Id), "it is delivered");
+        Assert.Equal(1, driver.FreeScout.CreatedCount);
+    }
+
+    [Theory, BothDatabases, Trait("Pitfall", "T-22")]
+    public async Task A_surface_that_is_down_has_one_ticket_whichever_door_came_first(Database kind)
+    {
+        await using var sandbox = await SandboxServer.StartAsync();
+        await using var database = await TestDatabase.CreateAsync(kind);
+        sandbox.Surface("pay").Answer(503);
+        sandbox.Surface("shop").Answer(503);
+        var settings = new Dictionary<string, string?> { ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1", ["Status:PollInterval"] = "00:00:00.3" };
+        foreach (var (key, value) in ConsoleHost.SurfaceSettings(0, "pay", sandbox.Surface("pay").Url).Concat(ConsoleHost.SurfaceSettings(1, "shop", sandbox.Surface("shop").Url)))
+        {
+            settings[key] = value;
+        }
+
+        await using var console = await ConsoleHost.StartAsync(database, sandbox, settings);
+        await Eventually.TrueAsync(async () => (await ClickAsync("pay")).IsSuccessStatusCode, "the click on pay is answered");
+        await Eventually.TrueAsync(() => sandbox.FreeScout.Conversations.Count == 2, "each has a ticket");
+        await Eventually.TrueAsync(() => sandbox.FreeScout.Conversations.All(c => c.Tags.Contains("auto:status")), "both are on the dashboard");
+        Assert.True((await ClickAsync("shop")).IsSuccessStatusCode);
+        Assert.Equal(2, sandbox.FreeScout.CreatedCount);
+
+        // Well again: a note, and nothing closes.
+        sandbox.Surface("shop").Answer(200);
+        await Eventually.TrueAsync(() => sandbox.FreeScout.Conversations.Any(c => c.Threads.Any(t => t.Type == "note" && t.Body.Contains("Recovered", StringComparison.Ordinal))), "the recovery is noted");
+        Assert.True(sandbox.FreeScout.Conversations.All(c => c.Status == "active"));
+
+        Task<HttpResponseMessage> ClickAsync(string surface) => console.Http.PostAsync(new Uri($"/api/surfaces/{surface}/investigate", UriKind.Relative), null);
+    }
+}

@@ -1,0 +1,83 @@
+using AutoTicket.Alerts;
+using AutoTicket.Audit;
+using AutoTicket.Surfaces;
+using AutoTicket.Tests.Kit;
+using AutoTicket.Tickets;
+using Microsoft.EntityFrameworkCore;
+
+namespace AutoTicket.Tests.Alerts;
+
+/// <summary>Too many tickets within the window pause the filing, in every process, until a person looks.</summary>
+public sealed class FloodTests
+{
+    private static readonly Dictionary<string, string?> Small = new() { ["Ticketing:FloodBudget"] = "4", ["Ticketing:FloodBudgetPerSource"] = "3" };
+
+    [Theory, BothDatabases]
+    public async Task A_source_over_its_budget_is_paused_with_one_summary_ticket_and_another_goes_on(Database kind)
+    {
+        await using var driver = await AlertDriver.StartAsync(kind, Small);
+        await driver.RaiseAsync([.. Enumerable.Range(0, 10).Select(n => AlertDriver.Say($"noise{n}", source: "noisy"))]);
+
+        // Three of the ten, and the summary.
+        await driver.EventuallyTicketsAsync(4);
+        await Eventually.TrueAsync(async () => (await driver.DecisionsAsync()).Count(d => d.Word == "breaker tripped") == 7, "seven are kept with their decision");
+        Assert.Single(driver.FreeScout.Conversations, c => c.Subject.Contains("ticket_flood", StringComparison.Ordinal));
+
+        await driver.RaiseAsync(AlertDriver.Say("calm", source: "calm"));
+        await driver.EventuallyTicketsAsync(5);
+        Assert.Equal("noisy", Assert.Single(await driver.Console.Get<FloodBreaker>().ReadAsync(default)).Scope);
+    }
+
+    [Fact]
+    public async Task All_filing_over_the_budget_is_paused_then_half_open_then_closed_by_a_person_with_a_reason()
+    {
+        var clock = new StillClock();
+        await using var driver = await AlertDriver.StartAsync(settings: Small, clock: clock);
+        await driver.RaiseAsync([.. Enumerable.Range(0, 12).Select(n => AlertDriver.Say($"storm{n}", source: $"source{n}"))]);
+        await driver.EventuallyTicketsAsync(5);
+        var breaker = driver.Console.Get<FloodBreaker>();
+        Assert.Equal(FloodState.Tripped, (await breaker.ReadAsync(default)).Single().State);
+
+        // After the window a quarter of the budget, here one, and not before.
+        clock.Advance(TimeSpan.FromMinutes(4.9));
+        await driver.RaiseAsync(AlertDriver.Say("late", source: "late"));
+        await driver.EventuallyDecidedAsync("breaker tripped");
+        Assert.Equal(5, driver.FreeScout.CreatedCount);
+        clock.Advance(TimeSpan.FromMinutes(0.2));
+        await driver.EventuallyTicketsAsync(6);
+        await Eventually.TrueAsync(async () => (await breaker.ReadAsync(default)).Single().State == FloodState.Tripped, "the rest trips it again");
+
+        Assert.Equal(FloodResetResult.ReasonMissing, await breaker.ResetAsync("", "somebody", " ", false, default));
+        Assert.Equal(FloodResetResult.Done, await breaker.ResetAsync("", "somebody", "fixed the producer", false, default));
+        Assert.Equal(FloodResetResult.NotTripped, await breaker.ResetAsync("", "somebody", "again", false, default));
+        await driver.EventuallyTicketsAsync(10);
+        await using var db = driver.Database.Open();
+        Assert.Equal(["breaker", "breaker", "breaker", "somebody"], (await db.AuditLog.Where(e => e.Action == AuditActions.FloodTripped || e.Action == AuditActions.FloodReset)
+            .Select(e => e.Actor).ToListAsync()).Order());
+    }
+
+    [Fact]
+    public async Task A_reset_is_refused_while_a_producer_makes_up_ids_unless_it_is_overridden()
+    {
+        await using var driver = await AlertDriver.StartAsync(settings: Small);
+        foreach (var id in new[] { "a", "b", "c" })
+        {
+            await driver.RaiseAsync(AlertDriver.Say(id: id, source: "noisy"));
+        }
+
+        await driver.RaiseAsync([.. Enumerable.Range(0, 10).Select(n => AlertDriver.Say($"noise{n}", source: "noisy"))]);
+        await driver.EventuallyDecidedAsync("breaker tripped");
+        var breaker = driver.Console.Get<FloodBreaker>();
+        Assert.Equal(FloodResetResult.ProducerStillUnstable, await breaker.ResetAsync("noisy", "somebody", "why not", false, default));
+        Assert.Equal(FloodResetResult.Done, await breaker.ResetAsync("noisy", "somebody", "I know", true, default));
+    }
+
+    [Fact]
+    public async Task The_worst_are_filed_first()
+    {
+        await using var driver = await AlertDriver.StartAsync(settings: Small);
+        await driver.RaiseAsync([.. Enumerable.Range(0, 9).Select(n => AlertDriver.Say($"p{(n < 6 ? 2 : 1)}-{n}", n < 6 ? Severity.P2 : Severity.P1, source: "noisy"))]);
+        await driver.EventuallyTicketsAsync(4);
+        Assert.Equal(3, driver.FreeScout.Conversations.Count(c => c.Subject.StartsWith("[P1] p1", StringComparison.Ordinal)));
+    }
+}
