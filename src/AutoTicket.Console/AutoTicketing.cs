@@ -104,6 +104,7 @@ public static class AutoTicketing
         app.MapGet("/console", () => Results.LocalRedirect("/console/status")).ExcludeFromDescription();
         app.MapLogin();
         app.MapStatus();
+        app.MapAlerts();
         app.MapTickets();
         app.MapFlags();
         app.MapAudit();
@@ -272,6 +273,7 @@ public static class AutoTicketing
         services.AddSettings<AlertsOptions>("Alerts", (options, configuration) => options.IngestToken = configuration["ALERTS_INGEST_TOKEN"]);
         services.AddSingleton<AlertTable>();
         services.AddSingleton<DecisionLog>();
+        services.AddSingleton<AlertLedger>();
         services.AddHosted<AlertAggregator>().AddHosted<AlertEmitter>();
     }
 

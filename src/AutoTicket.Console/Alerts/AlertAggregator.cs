@@ -151,7 +151,7 @@ internal sealed partial class AlertAggregator(
             {
                 AlertId = one.Answer.AlertId,
                 AlertRow = 0,
-                Path = "intake",
+                Path = AlertPaths.Intake,
                 Word = one.Answer.Result == ObservationResult.Folded ? "folded" : "below severity",
                 Detail = one.Answer.Result == ObservationResult.Folded
                     ? $"{one.Observation.Source} sent the new id {one.Observation.ProducerId} for an alert that is open."

@@ -105,7 +105,7 @@ internal sealed partial class Investigator(
     {
         var now = clock.GetUtcNow();
         return decisions.RecordAsync(
-            [new Decision { AlertId = AlertIdentity.OfSurface(surfaceKey), Path = "click", Word = word, Detail = detail, Actor = actor, FirstAt = now, LastAt = now, TicketNumber = ticket?.Number, TicketUrl = ticket?.Url }],
+            [new Decision { AlertId = AlertIdentity.OfSurface(surfaceKey), Path = AlertPaths.Click, Word = word, Detail = detail, Actor = actor, FirstAt = now, LastAt = now, TicketNumber = ticket?.Number, TicketUrl = ticket?.Url }],
             CancellationToken.None);
     }
 

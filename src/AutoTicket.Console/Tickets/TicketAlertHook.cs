@@ -42,7 +42,7 @@ internal sealed class TicketAlertHook : IAlertHook, IDisposable
 
     public event Action? Ready;
 
-    public string Name => "ticket";
+    public string Name => AlertPaths.Ticket;
 
     /// <summary>Tickets are not made after the fact.</summary>
     public bool WantsWhatEnded => false;

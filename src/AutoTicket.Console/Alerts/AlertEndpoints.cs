@@ -1,0 +1,15 @@
+namespace AutoTicket.Alerts;
+
+/// <summary><c>GET /api/alerts</c>: what the page of alerts shows.</summary>
+internal static class AlertEndpoints
+{
+    private const int Most = 500;
+
+    internal sealed record AlertsAnswer(IReadOnlyList<AlertEpisode> Alerts);
+
+    public static void MapAlerts(this IEndpointRouteBuilder api) =>
+        api.MapGet("/api/alerts", async (AlertLedger ledger, bool? active, long? before, CancellationToken cancellationToken) =>
+            await ledger.ReadAsync(new AlertQuery(active == true, null, before), Most, cancellationToken) is { } alerts
+                ? Results.Ok(new AlertsAnswer(alerts))
+                : Results.Problem(title: "The console's database can't be reached.", statusCode: 503)).Produces<AlertsAnswer>().ProducesProblem(503);
+}

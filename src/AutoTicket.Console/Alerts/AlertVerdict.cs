@@ -1,0 +1,25 @@
+namespace AutoTicket.Alerts;
+
+/// <summary>What the DM and the ticket of an alert, side by side, say of the pipeline.</summary>
+internal static class AlertVerdict
+{
+    public static string Of(AlertEpisode alert)
+    {
+        var ticket = Last(alert, AlertPaths.Ticket);
+        var dm = Last(alert, AlertPaths.Slack);
+        return (alert.DmSentAt, alert.Ticket) switch
+        {
+            (null, null) when ticket is null && dm is null => Last(alert, AlertPaths.Intake) is { } intake
+                ? $"Neither was wanted: {Sentence(intake)}"
+                : "Neither was tried yet. If this stays so, the emit hooks are missing or no process leads.",
+            (null, null) => $"Neither went out. Ticket: {Sentence(ticket)} DM: {Sentence(dm)}",
+            (not null, null) => $"The DM went out, the ticket did not: {Sentence(ticket)}",
+            (null, not null) => $"The ticket was filed, the DM did not go out: {Sentence(dm)}",
+            _ => "The DM went out and there is a ticket.",
+        };
+    }
+
+    private static AlertDecision? Last(AlertEpisode alert, string path) => alert.Decisions.LastOrDefault(decision => decision.Path == path);
+
+    private static string Sentence(AlertDecision? decision) => decision is null ? "not tried yet." : decision.Detail is { Length: > 0 } detail ? $"{decision.Word}. {detail}" : $"{decision.Word}.";
+}
