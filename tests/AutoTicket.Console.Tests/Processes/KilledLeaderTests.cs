@@ -1,0 +1,142 @@
+using AutoTicket.Audit;
+using AutoTicket.Sandbox;
+using AutoTicket.Tickets;
+using Microsoft.EntityFrameworkCore;
+
+namespace AutoTicket.Tests.Processes;
+
+/// <summary>The process that leads dies with SIGKILL at each step from an alert to its ticket. Another takes the lead within one
+/// lease (10 s) and goes on: one ticket, one audit row, one episode.</summary>
+[Collection(nameof(Processes))]
+public sealed class KilledLeaderTests : IAsyncLifetime
+{
+    private static readonly Dictionary<string, string> FlagOn = new() { ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1" };
+
+    /// <summary>The lease, the time to notice, the protocol of a lost answer, and a machine that is busy.</summary>
+    private static readonly TimeSpan TakenUp = TimeSpan.FromSeconds(40);
+
+    private Consoles _all = null!;
+
+    public async Task InitializeAsync()
+    {
+        _all = await Consoles.CreateAsync("pay");
+        _all.Sandbox.Surface("pay").Answer(200);
+    }
+
+    public async Task DisposeAsync() => await _all.DisposeAsync();
+
+    [Fact, Trait("Pitfall", "T-2"), Trait("Pitfall", "T-4")]
+    public async Task Killed_after_the_claim_and_before_the_post()
+    {
+        await using var line = TcpProxy.To(_all.Sandbox.Url.AbsoluteUri);
+        var doomed = await LeaderAsync(new() { ["FREESCOUT_BASE_URL"] = line.Through(_all.Sandbox.FreeScout.BaseUrl.AbsoluteUri) });
+        var heir = await _all.StartAsync(FlagOn);
+        line.Stall();
+        _all.Sandbox.Surface("pay").Answer(503);
+        await Eventually.TrueAsync(async () => await StateAsync() == TicketState.Filing, "the claim is taken");
+
+        await doomed.KillAsync();
+        line.Cut();
+
+        await AssertOneTicketAsync(heir);
+    }
+
+    [Fact, Trait("Pitfall", "T-12")]
+    public async Task Killed_after_FreeScout_made_the_ticket_and_before_its_answer()
+    {
+        var doomed = await LeaderAsync();
+        var heir = await _all.StartAsync(FlagOn);
+        using var hang = _all.Sandbox.Faults.Add(new(FaultKind.HangAfter) { Match = FaultMatch.FreeScoutCreate });
+        _all.Sandbox.Surface("pay").Answer(503);
+        await Eventually.TrueAsync(() => _all.TicketsOf("pay").Count == 1, "FreeScout has made the ticket");
+
+        await doomed.KillAsync();
+
+        await AssertOneTicketAsync(heir);
+        Assert.Equal(1, _all.PostsFor("pay"));
+    }
+
+    [Fact]
+    public async Task Killed_after_the_answer_and_before_it_is_recorded()
+    {
+        await using var line = TcpProxy.To(_all.Database.Location);
+        var doomed = await LeaderAsync(new() { ["DATABASE_URL"] = line.Through(_all.Database.Location) });
+        var heir = await _all.StartAsync(FlagOn);
+        var slow = _all.Sandbox.Faults.Add(new(FaultKind.Delay) { Match = FaultMatch.FreeScoutCreate });
+        _all.Sandbox.Surface("pay").Answer(503);
+        await Eventually.TrueAsync(() => _all.Sandbox.FreeScout.CreatesInFlight == 1, "FreeScout has the request");
+        line.Stall();
+        slow.Dispose();
+        await Eventually.TrueAsync(() => _all.Sandbox.FreeScout.CreatesInFlight == 0, "FreeScout has answered");
+
+        await doomed.KillAsync();
+        line.Cut();
+
+        await AssertOneTicketAsync(heir);
+        Assert.Equal(1, _all.PostsFor("pay"));
+    }
+
+    [Fact, Trait("Pitfall", "T-2")]
+    public async Task Killed_with_the_ticket_open_the_next_process_files_no_second_one()
+    {
+        var doomed = await LeaderAsync();
+        _all.Sandbox.Surface("pay").Answer(503);
+        await Eventually.TrueAsync(async () => await FilingsAsync() == 1, "the ticket is filed");
+
+        await doomed.KillAsync();
+        var restarted = await _all.StartAsync(FlagOn);
+
+        await Eventually.TrueAsync(async () => await LeadsAsync(restarted), "the new process leads", TimeSpan.FromSeconds(15));
+        await AssertOneTicketAsync(restarted);
+        Assert.Equal(1, _all.PostsFor("pay"));
+    }
+
+    /// <summary>Frozen past its lease in the middle of a filing, it wakes and does no double work.</summary>
+    [Fact]
+    public async Task Frozen_in_the_middle_of_a_filing_and_woken_when_another_leads()
+    {
+        var frozen = await LeaderAsync();
+        var heir = await _all.StartAsync(FlagOn);
+        using (_all.Sandbox.Faults.Add(new(FaultKind.HangBefore) { Match = FaultMatch.FreeScoutCreate }))
+        {
+            _all.Sandbox.Surface("pay").Answer(503);
+            await Eventually.TrueAsync(() => _all.Sandbox.FreeScout.CreatesInFlight == 1, "FreeScout has the request");
+            frozen.Freeze();
+        }
+
+        await Eventually.TrueAsync(async () => await FilingsAsync() == 1, "the other files it", TakenUp);
+        frozen.Thaw();
+        await AssertOneTicketAsync(heir);
+    }
+
+    private async Task<ConsoleProcess> LeaderAsync(Dictionary<string, string>? settings = null)
+    {
+        var console = await _all.StartAsync(FlagOn.Concat(settings ?? []).ToDictionary());
+        await Eventually.TrueAsync(async () => await LeadsAsync(console), "the first process leads");
+        return console;
+    }
+
+    private static Task<bool> LeadsAsync(ConsoleProcess console) => Task.FromResult(console.Output.ToString().Contains("this process leads fence=", StringComparison.Ordinal));
+
+    private async Task AssertOneTicketAsync(ConsoleProcess heir)
+    {
+        await Eventually.TrueAsync(async () => await FilingsAsync() == 1 && await StateAsync() == TicketState.Open, "the ticket is filed and recorded", TakenUp);
+        Assert.Equal(Assert.Single(_all.TicketsOf("pay")).Id, (await heir.InvestigateAsync("pay")).Ticket);
+        await using var db = _all.Database.Open();
+        await Eventually.TrueAsync(async () => await db.AlertDeliveries.CountAsync(d => d.Hook == "ticket") == 1, "the delivery is recorded", TakenUp);
+        Assert.Equal(1, await db.Alerts.CountAsync());
+        Assert.Single(_all.TicketsOf("pay"));
+    }
+
+    private async Task<int> FilingsAsync()
+    {
+        await using var db = _all.Database.Open();
+        return await db.AuditLog.CountAsync(entry => entry.Action == AuditActions.AlertTicketFiled);
+    }
+
+    private async Task<TicketState?> StateAsync()
+    {
+        await using var db = _all.Database.Open();
+        return await db.Tickets.OrderByDescending(ticket => ticket.Id).Select(ticket => (TicketState?)ticket.State).FirstOrDefaultAsync();
+    }
+}
