@@ -36,19 +36,29 @@ missing_packages() {
     echo postgresql
   fi
   if [[ ! -x ${CHROMIUM:-/usr/bin/chromium} ]]; then echo chromium; fi
+  if [[ ! -x /usr/bin/prometheus ]]; then echo prometheus; fi
+  if [[ ! -x /usr/bin/prometheus-alertmanager ]]; then echo prometheus-alertmanager; fi
   # Without an outline font a browser shows, and measures, nothing.
   if [[ -z $(find /usr/share/fonts \( -name '*.ttf' -o -name '*.otf' \) -print -quit 2>/dev/null) ]]; then echo fonts-liberation; fi
 }
 
 install_packages() {
-  local apt=(apt-get)
-  if ((EUID != 0)); then apt=(sudo --preserve-env=DEBIAN_FRONTEND apt-get); fi
+  local apt=(apt-get) service as_root=()
+  if ((EUID != 0)); then as_root=(sudo) apt=(sudo --preserve-env=DEBIAN_FRONTEND apt-get); fi
   "${apt[@]}" update
   # An unpacking that broke off is mended by -f install, and the second try goes through.
   "${apt[@]}" install -y --no-install-recommends "$@" || {
     "${apt[@]}" -f install -y
     "${apt[@]}" install -y --no-install-recommends "$@"
   }
+
+  # The tests start their own; what comes with the packages must watch nothing on this machine, now or after a restart.
+  for service in "$@"; do
+    if [[ $service == prometheus* ]]; then
+      "${as_root[@]}" service "$service" stop >/dev/null 2>&1 || true
+      "${as_root[@]}" update-rc.d "$service" disable >/dev/null 2>&1 || true
+    fi
+  done
 }
 
 mapfile -t missing < <(missing_packages)

@@ -105,6 +105,7 @@ public static class AutoTicketing
         app.MapLogin();
         app.MapStatus();
         app.MapAlerts();
+        app.MapAlertIntake();
         app.MapTickets();
         app.MapFlags();
         app.MapAudit();
@@ -274,6 +275,7 @@ public static class AutoTicketing
         services.AddSingleton<AlertTable>();
         services.AddSingleton<DecisionLog>();
         services.AddSingleton<AlertLedger>();
+        services.AddSingleton<ParkedAlerts>();
         services.AddHosted<AlertAggregator>().AddHosted<AlertEmitter>();
     }
 

@@ -55,7 +55,8 @@ internal sealed class AlertsOptions : IValidatableObject
 
     /// <summary>Words in any case; P1 to P4 mean themselves.</summary>
     public Severity? SeverityOf(string word) =>
-        Enum.TryParse<Severity>(word, ignoreCase: true, out var named) && Enum.IsDefined(named) && char.IsLetter(word[0]) ? named
+        // The enumeration's own reading would make P3 of “3” and of “P1,P2”.
+        Enum.GetNames<Severity>().Contains(word, StringComparer.OrdinalIgnoreCase) ? Enum.Parse<Severity>(word, ignoreCase: true)
         : SeverityPairs().Where(pair => pair[0].Equals(word, StringComparison.OrdinalIgnoreCase)).Select(pair => (Severity?)Enum.Parse<Severity>(pair[1], ignoreCase: true)).FirstOrDefault();
 
     private IEnumerable<string[]> SeverityPairs() =>

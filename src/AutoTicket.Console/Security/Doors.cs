@@ -1,4 +1,6 @@
 using System.Net.Http.Headers;
+using System.Security.Cryptography;
+using System.Text;
 
 namespace AutoTicket.Security;
 
@@ -29,6 +31,45 @@ internal static class Doors
             ? Results.Problem(title: "The body must be application/json.", statusCode: 415)
             : await next(context);
     });
+
+    /// <summary>Nobody enters but with one of the setting's tokens, which are separated by commas so that they can be rotated.</summary>
+    public static RouteHandlerBuilder RequireBearer(this RouteHandlerBuilder endpoint, string variable, Func<IServiceProvider, string?> setting) => endpoint.AddEndpointFilter(async (context, next) =>
+    {
+        var http = context.HttpContext;
+        var tokens = setting(http.RequestServices)?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? [];
+        if (tokens.Length == 0)
+        {
+            return Results.Problem(title: $"{variable} is not set on the console.", detail: "Until it is, nothing is taken here.", statusCode: 503);
+        }
+
+        if (IsBearerOf(http.Request, tokens))
+        {
+            return await next(context);
+        }
+
+        http.Response.Headers.WWWAuthenticate = "Bearer";
+        return Results.Problem(title: "The token is missing or wrong.", detail: $"Send “Authorization: Bearer …” with a token of {variable}.", statusCode: 401);
+    });
+
+    /// <summary>Whether the request brings one of the tokens, compared in constant time.</summary>
+    public static bool IsBearerOf(HttpRequest request, IEnumerable<string> tokens)
+    {
+        var header = request.Headers.Authorization.ToString();
+        if (!header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase))
+        {
+            return false;
+        }
+
+        var given = SHA256.HashData(Encoding.UTF8.GetBytes(header["Bearer ".Length..].Trim()));
+        var known = false;
+        foreach (var token in tokens)
+        {
+            // Every token is compared, so that the time tells nothing of which.
+            known |= CryptographicOperations.FixedTimeEquals(given, SHA256.HashData(Encoding.UTF8.GetBytes(token)));
+        }
+
+        return known;
+    }
 
     /// <summary>Nothing of ours is framed, sniffed or fetched from elsewhere; scripts are files of ours.</summary>
     public static IApplicationBuilder UseSafeHeaders(this IApplicationBuilder app) => app.Use((context, next) =>

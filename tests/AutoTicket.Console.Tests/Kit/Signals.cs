@@ -7,6 +7,7 @@ namespace AutoTicket.Tests.Kit;
 /// <summary>The POSIX signals that <see cref="System.Diagnostics.Process"/> cannot send. Numbers are Linux's.</summary>
 internal enum Signal
 {
+    HangUp = 1,
     Terminate = 15,
     Continue = 18,
     Stop = 19,

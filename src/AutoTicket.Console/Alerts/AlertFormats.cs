@@ -1,0 +1,80 @@
+namespace AutoTicket.Alerts;
+
+/// <summary>The three formats, from fields to what is said. Every external alert that fires expires unless it is heard of again.</summary>
+internal static class AlertFormats
+{
+    private static readonly string[] Notes = ["summary", "description", "message"];
+
+    /// <summary>Our own: <c>POST /api/alerts</c>.</summary>
+    public static Observation Generic(AlertFields fields, IntakeRules rules)
+    {
+        var source = fields.Text("source", AlertFields.LongestSource) ?? "api";
+        if (source == Observation.Console)
+        {
+            fields.Fail("“source” must not be “console”: those alerts are the console's own.");
+        }
+
+        var name = fields.Required("name", fields.Text("name", AlertFields.LongestName));
+        var isFiring = IsFiring(fields);
+        var severity = fields.Raw("severity");
+        var summary = fields.Raw("summary");
+        if (isFiring)
+        {
+            // An end need not say again what it is the end of.
+            fields.Required("severity", IsBlank(severity) ? null : severity);
+            fields.Required("summary", IsBlank(summary) ? null : summary);
+        }
+
+        var (brief, full) = AlertText.Summary(IsBlank(summary) ? name : summary!);
+        var labels = AlertLabels.Of(fields.Map("labels"), rules);
+        return new(
+            source, name, fields.Text("surface", AlertFields.LongestSurface), fields.SeverityOf(severity, isFiring), brief, isFiring,
+            labels.Identity, labels.Variant, fields.Text("alert_id", AlertFields.LongestId), full, AlertText.Url(fields.Raw("url")), labels.All,
+            fields.Started("starts_at"), isFiring ? rules.Now + rules.Options.ExpireAfter : null);
+    }
+
+    /// <summary>What Prometheus sends to an Alertmanager: it fires until its end, and says anew how long that is off.</summary>
+    public static Observation Prometheus(AlertFields fields, IntakeRules rules)
+    {
+        var ends = fields.Time("endsAt");
+        var isFiring = !(ends <= rules.Now);
+        return Labelled(fields, rules, "prometheus", isFiring, ends);
+    }
+
+    /// <summary>What an Alertmanager sends to a webhook receiver, version 4.</summary>
+    public static Observation Alertmanager(AlertFields fields, IntakeRules rules)
+    {
+        var isFiring = IsFiring(fields);
+        var ends = fields.Time("endsAt");
+        return Labelled(fields, rules, "alertmanager", isFiring, ends > rules.Now ? ends : null);
+    }
+
+    private static Observation Labelled(AlertFields fields, IntakeRules rules, string source, bool isFiring, DateTimeOffset? ends)
+    {
+        var all = fields.Map("labels");
+        var name = fields.Required("alertname", fields.Bounded("alertname", all.GetValueOrDefault("alertname"), AlertFields.LongestName));
+        var surface = fields.Bounded("surface", all.GetValueOrDefault("surface"), AlertFields.LongestSurface);
+        var notes = fields.Map("annotations");
+        var text = Notes.Select(note => notes.GetValueOrDefault(note)).FirstOrDefault(note => !IsBlank(note));
+        var (brief, full) = AlertText.Summary(text ?? name);
+        var labels = AlertLabels.Of(all, rules, "alertname", "surface");
+        return new(
+            source, name, surface, fields.SeverityOf(all.GetValueOrDefault("severity") ?? all.GetValueOrDefault("priority"), isFiring), brief, isFiring,
+            labels.Identity, labels.Variant, ProducerId: null, full, AlertText.Url(fields.Raw("generatorURL")), labels.All,
+            fields.Started("startsAt"), isFiring ? ends ?? (rules.Now + rules.Options.ExpireAfter) : null);
+    }
+
+    private static bool IsBlank(string? text) => text is null || AlertText.Line(text).Length == 0;
+
+    private static bool IsFiring(AlertFields fields)
+    {
+        var status = fields.Raw("status")?.Trim();
+        var isFiring = string.Equals(status, "firing", StringComparison.OrdinalIgnoreCase);
+        if (!isFiring && !string.Equals(status, "resolved", StringComparison.OrdinalIgnoreCase))
+        {
+            fields.Fail(string.IsNullOrEmpty(status) ? "“status” is missing: send firing or resolved." : $"“status” must be firing or resolved, but is “{AlertFields.Shown(status)}”.");
+        }
+
+        return isFiring;
+    }
+}

@@ -1,0 +1,90 @@
+using System.Globalization;
+using System.Text;
+
+namespace AutoTicket.Alerts;
+
+/// <summary>Text from outside, made fit to be stored and shown. It stays text: nothing here makes it markup.</summary>
+internal static class AlertText
+{
+    /// <summary>Without control characters; line breaks and tabs become spaces.</summary>
+    public static string Strip(string text) => Build(text, (c, stripped) =>
+    {
+        if (char.IsControl(c) ? c is '\n' or '\t' or '\u0085' : c is '\u2028' or '\u2029')
+        {
+            stripped.Append(' ');
+        }
+        else if (!char.IsControl(c))
+        {
+            stripped.Append(c);
+        }
+    }).Trim();
+
+    /// <summary>The same on one line, with runs of white space as one space.</summary>
+    public static string Line(string text) => Build(text, (c, line) =>
+    {
+        if (char.IsWhiteSpace(c))
+        {
+            if (line.Length > 0 && line[^1] != ' ')
+            {
+                line.Append(' ');
+            }
+        }
+        else if (!char.IsControl(c))
+        {
+            line.Append(c);
+        }
+    }).Trim();
+
+    /// <summary>Cuts by whole grapheme clusters: an emoji of several code points stays whole or goes.</summary>
+    public static string Cut(string line, int longest)
+    {
+        if (line.Length <= longest)
+        {
+            return line;
+        }
+
+        var room = longest - 1;
+        var kept = 0;
+        for (int next; kept < room && kept + (next = StringInfo.GetNextTextElementLength(line.AsSpan(kept))) <= room;)
+        {
+            kept += next;
+        }
+
+        // A letter with hundreds of marks on it is no character that anybody would miss.
+        return string.Concat(kept == 0 ? CutChars(line, room) : line.AsSpan(0, kept).TrimEnd(), "…");
+    }
+
+    /// <summary>Cuts at a number of characters, but splits no surrogate pair: half of one can't be stored.</summary>
+    public static ReadOnlySpan<char> CutChars(string text, int longest) =>
+        text.Length <= longest ? text : text.AsSpan(0, char.IsHighSurrogate(text[longest - 1]) ? longest - 1 : longest);
+
+    /// <summary>The one line of an alert, and its whole text where that had to be cut.</summary>
+    public static (string Line, string? Full) Summary(string text)
+    {
+        var line = Line(text);
+        return line.Length <= Alert.LongestSummary
+            ? (line, null)
+            : (Cut(line, Alert.LongestSummary), Build(text, (c, full) =>
+            {
+                if (!char.IsControl(c) || c is '\n' or '\t')
+                {
+                    full.Append(c);
+                }
+            }).Trim());
+    }
+
+    /// <summary>Only an absolute http or https address is one to link to.</summary>
+    public static string? Url(string? text) =>
+        text is { Length: > 0 and <= 4000 } && Uri.TryCreate(text.Trim(), UriKind.Absolute, out var url) && url.Scheme is "http" or "https" ? url.AbsoluteUri : null;
+
+    private static string Build(string text, Action<char, StringBuilder> append)
+    {
+        var built = new StringBuilder(text.Length);
+        foreach (var c in text)
+        {
+            append(c, built);
+        }
+
+        return built.ToString();
+    }
+}

@@ -1,0 +1,112 @@
+using System.Text;
+using AutoTicket.Data;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+
+namespace AutoTicket.Alerts;
+
+/// <summary>Alerts that could not be taken, kept with the reason until somebody looks.</summary>
+internal sealed partial class ParkedAlerts(
+    AlertAggregator aggregator, IDbContextFactory<AutoTicketDbContext> contexts, IOptions<AlertsOptions> options, TimeProvider clock, ILogger<ParkedAlerts> logger)
+{
+    /// <summary>The oldest go for the newest: a sender of rubbish must not fill the disk.</summary>
+    private const int MostRows = 10_000;
+    private const int MostListed = 200;
+
+    /// <returns>False: the database can't be had, and nothing was kept.</returns>
+    public async Task<bool> AddAsync(IReadOnlyCollection<ParkedAlert> parked, CancellationToken cancellationToken)
+    {
+        if (parked.Count == 0)
+        {
+            return true;
+        }
+
+        try
+        {
+            await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+            db.ParkedAlerts.AddRange(parked);
+            await db.SaveChangesAsync(cancellationToken);
+            var last = await db.ParkedAlerts.OrderByDescending(alert => alert.Id).Skip(MostRows).Select(alert => (long?)alert.Id).FirstOrDefaultAsync(cancellationToken);
+            if (last is not null)
+            {
+                await db.ParkedAlerts.Where(alert => alert.Id <= last).ExecuteDeleteAsync(cancellationToken);
+            }
+        }
+        catch (Exception exception) when (contexts.IsOutage(exception))
+        {
+            Log.NotParked(logger, parked.Count, exception.GetBaseException().Message);
+            return false;
+        }
+
+        Log.Parked(logger, parked.Count, parked.First().Intake, parked.First().Reason);
+        return true;
+    }
+
+    /// <summary>The newest first.</summary>
+    public async Task<IReadOnlyList<ParkedAlert>> ListAsync(CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        return await db.ParkedAlerts.AsNoTracking().OrderByDescending(alert => alert.Id).Take(MostListed).ToListAsync(cancellationToken);
+    }
+
+    /// <summary>Tries it again, by today's settings.</summary>
+    /// <returns>A sentence that says what came of it.</returns>
+    public async Task<string> RetryAsync(long id, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+            var parked = await db.ParkedAlerts.AsNoTracking().FirstOrDefaultAsync(alert => alert.Id == id, cancellationToken);
+            if (parked is null)
+            {
+                return "It is parked no more: somebody else retried or discarded it.";
+            }
+
+            if (!parked.IsWhole || AlertFormat.Of(parked.Intake) is not { } format)
+            {
+                return "It can't be tried again, because not all of it was kept: have its source send it once more.";
+            }
+
+            var reading = format.Read(Encoding.UTF8.GetBytes(parked.Text), new IntakeRules(options.Value, clock.GetUtcNow()));
+            if (reading.Observation is not { } observation)
+            {
+                await db.ParkedAlerts.Where(alert => alert.Id == id).ExecuteUpdateAsync(set => set.SetProperty(alert => alert.Reason, reading.Mistake!), cancellationToken);
+                return $"It still can't be taken. {reading.Mistake}";
+            }
+
+            if (await aggregator.ObserveAsync([observation], cancellationToken) is not [var observed])
+            {
+                return "It could not be taken just now and stays parked: try again in a moment.";
+            }
+
+            await db.ParkedAlerts.Where(alert => alert.Id == id).ExecuteDeleteAsync(cancellationToken);
+            return observed.Result switch
+            {
+                ObservationResult.Opened => $"It was taken: alert {AlertIdentity.KeyOf(observed.AlertId)} is open now.",
+                ObservationResult.Resolved => $"It was taken: alert {AlertIdentity.KeyOf(observed.AlertId)} is resolved now.",
+                ObservationResult.NotOpen => "It was taken: it has ended meanwhile, and its alert is not open.",
+                _ => $"It was taken: alert {AlertIdentity.KeyOf(observed.AlertId)} is open already.",
+            };
+        }
+        catch (Exception exception) when (contexts.IsOutage(exception))
+        {
+            return "The console's database can't be reached: it stays parked.";
+        }
+    }
+
+    /// <returns>Whether it was still there.</returns>
+    public async Task<bool> DiscardAsync(long id, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        return await db.ParkedAlerts.Where(alert => alert.Id == id).ExecuteDeleteAsync(cancellationToken) > 0;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Warning, "alert_intake parked count={Count} intake={Intake} first: {Reason}")]
+        public static partial void Parked(ILogger logger, int count, string intake, string reason);
+
+        [LoggerMessage(LogLevel.Warning, "alert_intake can't park alerts count={Count}, their sender is told to try again: {Problem}")]
+        public static partial void NotParked(ILogger logger, int count, string problem);
+    }
+}

@@ -1,0 +1,253 @@
+using System.Text;
+using AutoTicket.Alerts;
+using AutoTicket.Surfaces;
+
+namespace AutoTicket.Tests.Alerts;
+
+/// <summary>From the bytes of one alert to what they say, or to the reason why they say nothing.</summary>
+public sealed class AlertFormatTests
+{
+    private static readonly DateTimeOffset Now = new(2026, 11, 23, 12, 0, 0, TimeSpan.Zero);
+    private static readonly AlertsOptions Options = new() { VolatileLabels = "pod, replica" };
+    private const string Full = """
+        {"alert_id":"d-17","source":"backup","name":"backup_failed","surface":"shop","severity":"critical","summary":"No backup since Monday",
+         "status":"firing","labels":{"host":"db1","priority":"2","pod":"x-1","n":3,"none":null,"empty":""},"starts_at":"2026-11-23T11:00:00+01:00","url":"https://backup.example.org/17"}
+        """;
+
+    [Fact]
+    public void A_generic_alert_is_read_whole()
+    {
+        var observation = Read(AlertFormat.Generic, Full);
+
+        Assert.Equal(("backup", "backup_failed", "shop", Severity.P1, "No backup since Monday", true, "d-17"),
+            (observation.Source, observation.Name, observation.Surface, observation.Severity, observation.Summary, observation.IsFiring, observation.ProducerId));
+        Assert.Equal(["host=db1", "n=3"], observation.Labels.Select(label => $"{label.Key}={label.Value}").Order());
+        Assert.Equal("pod=x-1,priority=2", observation.Variant);
+        Assert.Equal("""{"host":"db1","n":"3","pod":"x-1","priority":"2"}""", observation.AllLabels);
+        Assert.Equal("https://backup.example.org/17", observation.Url);
+        Assert.Equal(Now.AddHours(-2), observation.StartsAt);
+        Assert.Equal(Now.AddHours(24), observation.ExpiresAt);
+    }
+
+    [Theory]
+    [InlineData("\"severity\":\"p3\"", Severity.P3)]
+    [InlineData("\"severity\":\" High \"", Severity.P2)]
+    [InlineData("\"severity\":\"DEBUG\"", Severity.P4)]
+    [Trait("Pitfall", "T-16")]
+    public void A_severity_is_one_of_ours_or_a_word_of_the_map(string severity, Severity read) =>
+        Assert.Equal(read, Read(AlertFormat.Generic, $$"""{"name":"n","summary":"s","status":"FIRING",{{severity}}}""").Severity);
+
+    [Fact]
+    public void What_is_left_out_has_its_default()
+    {
+        var observation = Read(AlertFormat.Generic, """{"name":"n","summary":"s","status":"firing","severity":"P2","surface":null,"alert_id":"","starts_at":"2026-11-23T13:00:00Z","url":"javascript:x","more":[1]}""");
+
+        Assert.Equal(("api", null, null, null, "", "{}"), (observation.Source, observation.Surface, observation.ProducerId, observation.Url, observation.Variant, observation.AllLabels));
+        // It says that it begins in an hour.
+        Assert.Equal(Now, observation.StartsAt);
+    }
+
+    [Theory]
+    [Trait("Pitfall", "T-27")]
+    [InlineData("""{"name":"n","status":"resolved"}""")]
+    [InlineData("""{"name":"n","status":"resolved","severity":"sev0","summary":""}""")]
+    public void An_end_is_taken_whatever_its_severity(string json)
+    {
+        var observation = Read(AlertFormat.Generic, json);
+
+        Assert.Equal((false, "n", null), (observation.IsFiring, observation.Summary, observation.ExpiresAt));
+    }
+
+    [Theory]
+    [Trait("Pitfall", "T-39")]
+    [InlineData("null", "must be a JSON object, but this is null")]
+    [InlineData("[]", "but this is an array")]
+    [InlineData("{}", "“name” is missing")]
+    [InlineData("""{"name":"","summary":"s","severity":"P1","status":"firing"}""", "“name” is missing or empty")]
+    [InlineData("""{"name":"\u0000 ","summary":"s","severity":"P1","status":"firing"}""", "“name” is missing or empty")]
+    [InlineData("""{"name":7,"summary":"s","severity":"P1","status":"firing"}""", "“name” must be a string, but is a number")]
+    [InlineData("""{"name":"n","severity":"P1","status":"firing"}""", "“summary” is missing")]
+    [InlineData("""{"name":"n","summary":"\n","severity":"P1","status":"firing"}""", "“summary” is missing")]
+    [InlineData("""{"name":"n","summary":"s","status":"firing"}""", "“severity” is missing")]
+    [InlineData("""{"name":"n","summary":"s","severity":"","status":"firing"}""", "“severity” is missing")]
+    [InlineData("""{"name":"n","summary":"s","severity":"sev1","status":"firing"}""", "The severity “sev1” is neither P1 to P4 nor a word of Alerts__SeverityMap")]
+    [InlineData("""{"name":"n","summary":"s","severity":"1","status":"firing"}""", "The severity “1”")]
+    [InlineData("""{"name":"n","summary":"s","severity":"P1,P2","status":"firing"}""", "The severity “P1,P2”")]
+    [InlineData("""{"name":"n","summary":"s","severity":1,"status":"firing"}""", "“severity” must be a string")]
+    [InlineData("""{"name":"n","summary":"s","severity":"P1"}""", "“status” is missing")]
+    [InlineData("""{"name":"n","summary":"s","severity":"P1","status":"on"}""", "“status” must be firing or resolved, but is “on”")]
+    [InlineData("""{"name":"n","summary":"s","severity":"P1","status":"firing","labels":[]}""", "“labels” must be an object")]
+    [InlineData("""{"name":"n","summary":"s","severity":"P1","status":"firing","labels":{"a":{}}}""", "“a” in “labels” must be a string, but is an object")]
+    [InlineData("""{"name":"n","summary":"s","severity":"P1","status":"firing","labels":{"a":"1","a\u0001":"2"}}""", "“a” is twice")]
+    [InlineData("""{"name":"n","summary":"s","severity":"P1","status":"firing","starts_at":"yesterday"}""", "“starts_at” must be a time as")]
+    [InlineData("""{"name":"n","summary":"s","severity":"P1","status":"firing","starts_at":1700000000}""", "“starts_at” must be a string")]
+    [InlineData("""{"source":"console","name":"surface_outage","surface":"shop","summary":"s","severity":"P1","status":"resolved"}""", "“source” must not be “console”")]
+    [InlineData("""{"name":"n","name":"m","summary":"s","severity":"P1","status":"firing"}""", "uplicate")]
+    [InlineData("""{"name":"n","summary":"s","severity":"P1","status":"firing","labels":{"a":"1","\u0061":"1"}}""", "uplicate")]
+    [InlineData("""{"name":"n","summary":NaN}""", "It is not JSON")]
+    [InlineData("""{"name":"n",}""", "It is not JSON")]
+    [InlineData("""{"name":"n" /* why */}""", "It is not JSON")]
+    [InlineData("{\"name\":\"a\nb\"}", "It is not JSON")]
+    public void What_can_not_be_used_is_told_what_to_change(string json, string reason) => Assert.Contains(reason, Mistake(AlertFormat.Generic, json), StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("name", 200)]
+    [InlineData("source", 60)]
+    [InlineData("surface", 100)]
+    [InlineData("alert_id", 200)]
+    public void What_makes_up_the_identity_is_refused_rather_than_cut(string field, int longest)
+    {
+        string Json(int length) => $$"""{ {{(field == "name" ? "" : "\"name\":\"n\",")}} "summary":"s","severity":"P1","status":"firing","{{field}}":"{{new string('x', length)}}"}""";
+
+        Assert.NotNull(Read(AlertFormat.Generic, Json(longest)));
+        Assert.Contains($"“{field}” has {longest + 1} characters, but may have {longest}", Mistake(AlertFormat.Generic, Json(longest + 1)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Bad_encoding_deep_nesting_and_size_are_told()
+    {
+        Assert.Contains("not UTF-8", AlertFormat.Generic.Read((byte[])[.. "{\"name\":\""u8, 0xff, .. "\"}"u8], new(Options, Now)).Mistake, StringComparison.Ordinal);
+        Assert.Contains("depth", Mistake(AlertFormat.Generic, "{\"x\":" + new string('[', 100_000) + new string(']', 100_000) + "}"), StringComparison.Ordinal);
+        Assert.Contains("may have 256", Mistake(AlertFormat.Generic, "{\"summary\":\"" + new string('x', AlertFormat.LongestAlert) + "\"}"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Of_what_prometheus_sends_severity_and_volatile_labels_make_no_other_alert()
+    {
+        var critical = Read(AlertFormat.Prometheus, Prometheus("critical", "x-1"));
+        var warning = Read(AlertFormat.Prometheus, Prometheus("warning", "x-2"));
+
+        Assert.Equal((critical.LogicalId, critical.AlertId), (warning.LogicalId, warning.AlertId));
+        Assert.Equal((Severity.P1, "pod=x-1,severity=critical"), (critical.Severity, critical.Variant));
+        Assert.Equal((Severity.P3, "pod=x-2,severity=warning"), (warning.Severity, warning.Variant));
+        Assert.Equal(("prometheus", "DiskFull", "shop", "Disk of db1 is full", "http://prom:9090/graph?g0.expr=x", true),
+            (critical.Source, critical.Name, critical.Surface, critical.Summary, critical.Url, critical.IsFiring));
+        Assert.Equal(["instance"], critical.Labels.Keys);
+        Assert.Null(critical.ProducerId);
+        Assert.Equal(Now.AddMinutes(4), critical.ExpiresAt);
+        Assert.Equal(Now.AddHours(-1).AddMilliseconds(123), critical.StartsAt!.Value.AddTicks(-(critical.StartsAt.Value.Ticks % TimeSpan.TicksPerMillisecond)));
+        Assert.Contains("\"alertname\":\"DiskFull\"", critical.AllLabels, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [Trait("Pitfall", "T-25")]
+    [InlineData("\"2026-11-23T12:00:00Z\"", false, null)]
+    [InlineData("\"2026-11-23T11:59:00.123456789Z\"", false, null)]
+    [InlineData("\"2026-11-23T12:00:01Z\"", true, 1)]
+    [InlineData("\"0001-01-01T00:00:00Z\"", true, 24 * 3600)]
+    [InlineData("null", true, 24 * 3600)]
+    [InlineData("\"\"", true, 24 * 3600)]
+    public void Prometheus_says_by_the_end_whether_it_fires_and_for_how_long(string ends, bool firing, int? expiresInSeconds)
+    {
+        var observation = Read(AlertFormat.Prometheus, $$"""{"labels":{"alertname":"A"},"endsAt":{{ends}} }""");
+
+        Assert.Equal(firing, observation.IsFiring);
+        Assert.Equal(expiresInSeconds, (observation.ExpiresAt - Now)?.TotalSeconds);
+        Assert.Equal((Severity.P3, "A"), (observation.Severity, observation.Summary));
+    }
+
+    [Theory]
+    [InlineData("""{"labels":{"alertname":"A","severity":"page","priority":"low"}}""", Severity.P1)]
+    [InlineData("""{"labels":{"alertname":"A","priority":"P2"}}""", Severity.P2)]
+    [InlineData("""{"labels":{"alertname":"A","severity":""}}""", Severity.P3)]
+    public void The_severity_comes_from_the_label_severity_else_priority_else_the_default(string json, Severity severity) =>
+        Assert.Equal(severity, Read(AlertFormat.Prometheus, json).Severity);
+
+    [Theory]
+    [InlineData("""{"summary":"s","description":"d"}""", "s")]
+    [InlineData("""{"summary":" ","description":"d","message":"m"}""", "d")]
+    [InlineData("""{"message":"m"}""", "m")]
+    [InlineData("""{"other":"o"}""", "A")]
+    [InlineData("""{"summary":"\u0007"}""", "A")]
+    public void The_summary_comes_from_the_annotations_else_it_is_the_name(string annotations, string summary) =>
+        Assert.Equal(summary, Read(AlertFormat.Prometheus, $$"""{"labels":{"alertname":"A"},"annotations":{{annotations}} }""").Summary);
+
+    [Theory]
+    [InlineData("""{"labels":{}}""", "“alertname” is missing")]
+    [InlineData("""{"labels":{"alertname":"A","severity":"sev1"}}""", "The severity “sev1”")]
+    [InlineData("""{"labels":{"alertname":"A","severity":"sev1","priority":"P1"}}""", "The severity “sev1”")]
+    [InlineData("""{"labels":{"alertname":"A"},"endsAt":"soon"}""", "“endsAt” must be a time")]
+    [InlineData("""{"labels":{"alertname":"A"},"startsAt":"2026-02-30T00:00:00Z"}""", "“startsAt” must be a time")]
+    [InlineData("""{"labels":"A"}""", "“labels” must be an object")]
+    public void Of_prometheus_too_what_can_not_be_used_is_told(string json, string reason) => Assert.Contains(reason, Mistake(AlertFormat.Prometheus, json), StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("firing", "0001-01-01T00:00:00Z", true, 24 * 3600)]
+    [InlineData("firing", "2026-11-23T12:10:00Z", true, 600)]
+    [InlineData("resolved", "2026-11-23T11:00:00Z", false, null)]
+    public void An_alertmanager_says_itself_whether_it_fires(string status, string ends, bool firing, int? expiresInSeconds)
+    {
+        var observation = Read(AlertFormat.Alertmanager, $$"""
+            {"status":"{{status}}","labels":{"alertname":"A","severity":"high","job":"j"},"annotations":{"summary":"s"},
+             "startsAt":"2026-11-23T11:00:00.1Z","endsAt":"{{ends}}","generatorURL":"","fingerprint":"abc"}
+            """);
+
+        Assert.Equal(("alertmanager", "A", firing, Severity.P2, null, null), (observation.Source, observation.Name, observation.IsFiring, observation.Severity, observation.ProducerId, observation.Url));
+        Assert.Equal(expiresInSeconds, (observation.ExpiresAt - Now)?.TotalSeconds);
+    }
+
+    [Fact]
+    public void Times_at_the_ends_of_the_calendar_do_no_harm()
+    {
+        foreach (var time in new[] { "9999-12-31T23:59:59.9999999-14:00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59Z" })
+        {
+            var reading = AlertFormat.Prometheus.Read(Encoding.UTF8.GetBytes($$"""{"labels":{"alertname":"A"},"startsAt":"{{time}}","endsAt":"{{time}}" }"""), new(Options, Now));
+            Assert.True(reading.Observation is not null || reading.Mistake is not null);
+        }
+    }
+
+    [Fact]
+    public void A_time_without_an_offset_is_utc() =>
+        Assert.Equal(Now.AddHours(-1), Read(AlertFormat.Generic, """{"name":"n","summary":"s","status":"firing","severity":"P2","starts_at":"2026-11-23T11:00:00"}""").StartsAt);
+
+    [Fact]
+    public void Long_labels_that_do_not_count_are_told_apart_all_the_same()
+    {
+        string Json(string end) => """{"labels":{"alertname":"A","pod":"POD"}}""".Replace("POD", new string('x', 5000) + end, StringComparison.Ordinal);
+
+        var (one, other) = (Read(AlertFormat.Prometheus, Json("1")), Read(AlertFormat.Prometheus, Json("2")));
+
+        Assert.NotEqual(one.Variant, other.Variant);
+        Assert.True(one.Variant.Length < 300);
+    }
+
+    [Theory]
+    [InlineData(16_000, true)]
+    [InlineData(16_001, false)]
+    public void What_is_parked_is_kept_up_to_a_length_and_says_whether_it_is_whole(int length, bool whole)
+    {
+        var parked = AlertFormat.Generic.Park(Encoding.UTF8.GetBytes(new string('x', length)), "why", Now);
+
+        Assert.Equal((16_000, whole, "generic"), (parked.Text.Length, parked.IsWhole, parked.Intake));
+    }
+
+    [Fact]
+    public void What_is_parked_can_be_stored_whatever_it_held()
+    {
+        var parked = AlertFormat.Generic.Park((byte[])[(byte)'x', .. Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat("😀", 100_000)))], "why", Now);
+        Assert.Equal(15_999, parked.Text.Length);
+        new UTF8Encoding(false, throwOnInvalidBytes: true).GetBytes(parked.Text);
+
+        parked = AlertFormat.Generic.Park((byte[])[0, 0xff, (byte)'x'], "why", Now);
+        Assert.Equal(("\uFFFD\uFFFDx", false), (parked.Text, parked.IsWhole));
+    }
+
+    private static string Prometheus(string severity, string pod) => $$"""
+        {"annotations":{"summary":"Disk of db1 is full","description":"long"},"endsAt":"2026-11-23T12:04:00.000Z","startsAt":"2026-11-23T11:00:00.123456789Z",
+         "generatorURL":"http://prom:9090/graph?g0.expr=x","labels":{"alertname":"DiskFull","surface":"shop","severity":"{{severity}}","pod":"{{pod}}","instance":"db1:9100"} }
+        """;
+
+    private static Observation Read(AlertFormat format, string json)
+    {
+        var reading = format.Read(Encoding.UTF8.GetBytes(json), new(Options, Now));
+        Assert.Null(reading.Mistake);
+        return reading.Observation!;
+    }
+
+    private static string Mistake(AlertFormat format, string json)
+    {
+        var reading = format.Read(Encoding.UTF8.GetBytes(json), new(Options, Now));
+        Assert.Null(reading.Observation);
+        return reading.Mistake!;
+    }
+}

@@ -1,0 +1,236 @@
+using System.Net;
+using System.Text;
+using System.Text.Json;
+using AutoTicket.Alerts;
+using Microsoft.EntityFrameworkCore;
+
+namespace AutoTicket.Tests.Alerts;
+
+/// <summary>The intake over HTTP, down to the rows.</summary>
+public sealed class AlertIntakeTests
+{
+    private const string Token = Intake.Token;
+    private const string Generic = "/api/alerts";
+    private static readonly string[] Paths = [Generic, "/api/v2/alerts", "/api/alerts/alertmanager"];
+
+    public static TheoryData<string> AllPaths => [.. Paths];
+
+    [Theory, BothDatabases]
+    [Trait("Pitfall", "T-39")]
+    public async Task Of_a_batch_what_can_be_read_is_taken_and_the_rest_is_named_and_parked(Database kind)
+    {
+        await using var intake = await Intake.StartAsync(kind);
+        var batch = $$"""
+            [{{Alert("one")}}, {"name":"two"}, {{Alert("three", severity: "sev9")}}, {"x":NaN}, {"name":"a","name":"b"}, 7, {"y":{{new string('[', 50)}}{{new string(']', 50)}}},
+             {{Alert("eight", summary: @"half \ud83d of \u0000 a pair 😀")}}, {{Alert("nine", status: "resolved")}}]
+            """;
+
+        var (status, body) = await intake.PostAsync(Generic, batch);
+
+        Assert.Equal(HttpStatusCode.Accepted, status);
+        var results = body.GetProperty("results").EnumerateArray().ToList();
+        Assert.Equal(Enumerable.Range(0, 9), results.Select(result => result.GetProperty("index").GetInt32()));
+        Assert.Equal(["opened", "parked", "parked", "parked", "parked", "parked", "parked", "opened", "not_open"], results.Select(Word));
+        Assert.All(results, result => Assert.Equal(Word(result) == "parked", result.TryGetProperty("reason", out var reason) && reason.GetString()!.Length > 20));
+        Assert.Equal(results[0].GetProperty("alert_id").GetString()![..16], results[0].GetProperty("alert_key").GetString());
+
+        await using var db = intake.Database.Open();
+        var alerts = await db.Alerts.OrderBy(alert => alert.Name).ToListAsync();
+        Assert.Equal(["eight", "one"], alerts.Select(alert => alert.Name));
+        Assert.Equal("half \uFFFD of a pair 😀", alerts[0].Summary);
+        Assert.Equal(results[0].GetProperty("alert_id").GetString(), alerts[1].AlertId);
+        Assert.NotNull(alerts[1].ExpiresAt);
+        Assert.Equal(6, await db.ParkedAlerts.CountAsync(parked => parked.Intake == "generic"));
+    }
+
+    [Fact]
+    public async Task One_alert_alone_is_opened_known_and_resolved()
+    {
+        await using var intake = await Intake.StartAsync();
+
+        Assert.Equal("opened", Word((await intake.PostAsync(Generic, Alert("n"))).Body.GetProperty("results")[0]));
+        Assert.Equal("known", Word((await intake.PostAsync(Generic, Alert("n", severity: "P2"))).Body.GetProperty("results")[0]));
+        Assert.Equal("resolved", Word((await intake.PostAsync(Generic, """{"name":"n","status":"resolved"}""")).Body.GetProperty("results")[0]));
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-7")]
+    public async Task Producers_whose_ids_agree_in_sixteen_characters_have_two_alerts()
+    {
+        await using var intake = await Intake.StartAsync();
+
+        var (_, body) = await intake.PostAsync(Generic, $"[{Alert("n", more: "\"alert_id\":\"0123456789abcdef-1\"")},{Alert("n", more: "\"alert_id\":\"0123456789abcdef-2\"")}]");
+
+        Assert.Equal(2, body.GetProperty("results").EnumerateArray().Select(result => result.GetProperty("alert_key").GetString()).Distinct().Count());
+    }
+
+    [Theory, MemberData(nameof(AllPaths))]
+    public async Task None_enters_without_a_token_of_the_intake(string path)
+    {
+        await using var intake = await Intake.StartAsync(settings: new() { ["ALERTS_INGEST_TOKEN"] = $"new-one, {Token}", ["CONSOLE_API_TOKENS"] = "console-token" });
+
+        foreach (var header in new[] { null, "Bearer", "Bearer ", "Bearer console-token", $"Bearer {Token}x", $"Bearer new-one, {Token}", $"Basic {Token}", "Bearer ,", Token })
+        {
+            var (status, body) = await intake.PostAsync(path, "[]", header);
+            Assert.Equal((HttpStatusCode.Unauthorized, 401), (status, body.GetProperty("status").GetInt32()));
+        }
+
+        foreach (var token in new[] { "new-one", Token })
+        {
+            Assert.NotEqual(HttpStatusCode.Unauthorized, (await intake.PostAsync(path, Body(path, [Alert("n")]), $"Bearer {token}")).Status);
+        }
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("")]
+    [InlineData(" , ")]
+    public async Task Without_a_setting_the_intake_is_shut_and_says_which(string? setting)
+    {
+        await using var intake = await Intake.StartAsync(settings: new() { ["ALERTS_INGEST_TOKEN"] = setting });
+
+        foreach (var path in Paths)
+        {
+            var (status, body) = await intake.PostAsync(path, "[]", "Bearer ");
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, status);
+            Assert.Contains("ALERTS_INGEST_TOKEN", body.GetProperty("title").GetString(), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task What_is_not_json_is_refused_and_not_parked()
+    {
+        await using var intake = await Intake.StartAsync();
+
+        foreach (var path in Paths)
+        {
+            foreach (var body in new[] { "", "NaN", "[{", "\"x\"", "name=x", "[1,]", "]", "{\"alerts\":" })
+            {
+                Assert.Equal(HttpStatusCode.BadRequest, (await intake.PostAsync(path, body)).Status);
+            }
+        }
+
+        await using var db = intake.Database.Open();
+        Assert.Equal(0, await db.ParkedAlerts.CountAsync());
+    }
+
+    [Fact]
+    public async Task When_none_can_be_used_the_answer_is_400_and_names_each()
+    {
+        await using var intake = await Intake.StartAsync();
+
+        foreach (var path in Paths)
+        {
+            var (status, body) = await intake.PostAsync(path, Body(path, ["{}", "{\"a\":NaN}"]));
+            Assert.Equal(HttpStatusCode.BadRequest, status);
+            Assert.Equal(["parked", "parked"], body.GetProperty("results").EnumerateArray().Select(Word));
+            Assert.True(body.TryGetProperty("title", out _));
+        }
+
+        Assert.Equal(HttpStatusCode.BadRequest, (await intake.PostAsync(Generic, [.. "{\"name\":\""u8, 0xff, .. "\"}"u8])).Status);
+        Assert.Equal(HttpStatusCode.BadRequest, (await intake.PostAsync(Generic, "[]")).Status);
+        await using var db = intake.Database.Open();
+        Assert.Equal(7, await db.ParkedAlerts.CountAsync());
+    }
+
+    [Fact]
+    public async Task Sizes_have_limits_and_each_says_so()
+    {
+        await using var intake = await Intake.StartAsync();
+
+        foreach (var length in new[] { 4, 40 })
+        {
+            // Whoever is cut off while it sends would see no answer at all.
+            Assert.Equal(HttpStatusCode.RequestEntityTooLarge, (await intake.PostAsync(Generic, Alert("n", summary: new string('x', length * 1024 * 1024)))).Status);
+        }
+
+        Assert.Equal(HttpStatusCode.RequestEntityTooLarge, (await intake.PostAsync(Generic, $"[{string.Join(',', Enumerable.Repeat("{}", 10_001))}]")).Status);
+        var (status, body) = await intake.PostAsync(Generic, $"[{Alert("big", summary: new string('x', 300_000))},{Alert("long", summary: new string('y', 100_000))}]");
+        Assert.Equal(HttpStatusCode.Accepted, status);
+        Assert.Equal(["parked", "opened"], body.GetProperty("results").EnumerateArray().Select(Word));
+
+        await using var db = intake.Database.Open();
+        var parked = await db.ParkedAlerts.SingleAsync();
+        Assert.Equal((16_000, false), (parked.Text.Length, parked.IsWhole));
+        Assert.Equal(100_000, (await db.Alerts.SingleAsync()).FullText!.Length);
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-16")]
+    public async Task Settings_are_in_force_or_refused()
+    {
+        await using var intake = await Intake.StartAsync(settings: new()
+        {
+            ["Alerts:SeverityMap"] = "sev1=P1",
+            ["Alerts:DefaultSeverity"] = "P4",
+            ["Alerts:VolatileLabels"] = "pod",
+            ["Alerts:ExpireAfter"] = "00:10:00",
+        });
+
+        var (_, body) = await intake.PostAsync("/api/v2/alerts", """
+            [{"labels":{"alertname":"A","severity":"sev1","pod":"1"}},{"labels":{"alertname":"A","severity":"sev1","pod":"2"}},{"labels":{"alertname":"B"}},{"labels":{"alertname":"C","severity":"critical"}}]
+            """);
+
+        Assert.Equal(["opened", "known", "opened", "parked"], body.GetProperty("results").EnumerateArray().Select(Word));
+        await using var db = intake.Database.Open();
+        Assert.Equal(["P1", "P4"], (await db.Alerts.OrderBy(alert => alert.Name).ToListAsync()).Select(alert => alert.Severity.ToString()));
+        Assert.All(await db.Alerts.ToListAsync(), alert => Assert.InRange((alert.ExpiresAt - alert.SeenAt)!.Value.TotalSeconds, 595, 605));
+        await Assert.ThrowsAnyAsync<Exception>(() => Intake.StartAsync(settings: new() { ["Alerts:SeverityMap"] = "sev1" }));
+    }
+
+    [Fact]
+    public async Task An_alertmanagers_group_is_taken_with_its_ends()
+    {
+        await using var intake = await Intake.StartAsync();
+        string Group(string status) => $$"""
+            {"version":"4","groupKey":"{}:{}","truncatedAlerts":0,"status":"{{status}}","receiver":"console","groupLabels":{},"commonLabels":{"alertname":"A"},"commonAnnotations":{},"externalURL":"http://am:9093",
+             "alerts":[{"status":"{{status}}","labels":{"alertname":"A","severity":"critical","instance":"db1"},"annotations":{"description":"d"},"startsAt":"2026-11-23T11:00:00Z","endsAt":"{{(status == "firing" ? "0001-01-01T00:00:00Z" : "2026-11-23T11:30:00Z")}}","generatorURL":"http://prom/graph","fingerprint":"f"}]}
+            """;
+
+        Assert.Equal("opened", Word((await intake.PostAsync("/api/alerts/alertmanager", Group("firing"))).Body.GetProperty("results")[0]));
+        Assert.Equal("resolved", Word((await intake.PostAsync("/api/alerts/alertmanager", Group("resolved"))).Body.GetProperty("results")[0]));
+        Assert.Equal(HttpStatusCode.OK, (await intake.PostAsync("/api/alerts/alertmanager", """{"version":"4","alerts":[]}""")).Status);
+        Assert.Equal(HttpStatusCode.OK, (await intake.PostAsync("/api/v2/alerts", "[]")).Status);
+    }
+
+    [Fact]
+    public async Task While_the_database_is_away_nothing_is_said_to_be_taken_and_then_all_is()
+    {
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+        await using var line = TcpProxy.To(database.Location);
+        await using var intake = await Intake.StartAsync(database: database, settings: new() { ["DATABASE_URL"] = line.Through(database.Location) });
+        line.Cut();
+
+        foreach (var body in new[] { Alert("n"), "{}", $"[{Alert("n")},1]" })
+        {
+            var answer = await intake.SendAsync(Generic, Encoding.UTF8.GetBytes(body), $"Bearer {Token}");
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode);
+            Assert.Equal(TimeSpan.FromSeconds(2), answer.Headers.RetryAfter?.Delta);
+            Assert.DoesNotContain("results", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        }
+
+        line.Restore();
+        await Eventually.TrueAsync(async () => (await intake.PostAsync(Generic, $"[{Alert("n")},1]")).Status == HttpStatusCode.Accepted, "the intake takes again");
+        await using var db = database.Open();
+        Assert.Equal((1, 1), (await db.Alerts.CountAsync(), await db.ParkedAlerts.CountAsync()));
+    }
+
+    [Fact]
+    public async Task The_token_and_line_breaks_of_a_sender_are_in_no_line_of_the_log()
+    {
+        await using var intake = await Intake.StartAsync();
+        await intake.PostAsync(Generic, Alert("n", severity: @"x\nERROR forged"));
+        await intake.PostAsync(Generic, Alert("n"), $"Bearer {Token}-wrong");
+
+        Assert.Contains(intake.Console.Log, line => line.StartsWith("WARNING", StringComparison.Ordinal) && line.Contains("alert_intake parked count=1 intake=generic", StringComparison.Ordinal));
+        Assert.DoesNotContain(intake.Console.Log, line => line.Contains(Token, StringComparison.Ordinal) || line.Contains('\n', StringComparison.Ordinal));
+    }
+
+    internal static string Alert(string name, string severity = "P3", string summary = "s", string status = "firing", string? more = null) =>
+        $$"""{"name":"{{name}}","severity":"{{severity}}","summary":"{{summary}}","status":"{{status}}"{{(more is null ? "" : "," + more)}}}""";
+
+    private static string Body(string path, IEnumerable<string> alerts) =>
+        path.EndsWith("alertmanager", StringComparison.Ordinal) ? $$"""{"version":"4","alerts":[{{string.Join(',', alerts)}}]}""" : $"[{string.Join(',', alerts)}]";
+
+    private static string? Word(JsonElement result) => result.GetProperty("result").GetString();
+}
