@@ -10,6 +10,7 @@ using AutoTicket.FreeScout;
 using AutoTicket.Logs;
 using AutoTicket.Sandbox;
 using AutoTicket.Security;
+using AutoTicket.Slack;
 using AutoTicket.Surfaces;
 using AutoTicket.Tickets;
 using Microsoft.AspNetCore.DataProtection;
@@ -50,6 +51,8 @@ public static class AutoTicketing
         services.AddSingleton<TicketNotes>();
         services.AddSingleton<IAlertHook, TicketAlertHook>();
         services.AddHosted<OpenTickets>().AddHosted<TicketSync>().AddHosted<Reconciler>();
+
+        services.AddSlack();
 
         services.AddSingleton<AuditLog>();
         builder.AddSignIn();
@@ -317,6 +320,27 @@ public static class AutoTicketing
             .AddResilienceHandler(FreeScoutClient.HttpName, (pipeline, context) => FreeScoutResilience.Configure(
                 pipeline, context.ServiceProvider.GetRequiredService<IOptions<FreeScoutOptions>>().Value, context.ServiceProvider.GetRequiredService<TimeProvider>()));
         services.AddHttpClient(FreeScoutClient.HttpName).AddHttpMessageHandler<AnswerReader>();
+    }
+
+    internal static void AddSlack(this IServiceCollection services)
+    {
+        services.AddSettings<SlackOptions>("Slack", (options, configuration) =>
+        {
+            options.BotToken = configuration["SLACK_BOT_TOKEN"];
+            options.OperatorUserId = configuration["SLACK_OPERATOR_USER_ID"];
+            options.BaseUrl = configuration["SLACK_BASE_URL"];
+        });
+        services.AddSingleton<SlackHealth>();
+        services.AddSingleton<SlackClient>();
+        services.AddSingleton<IAlertHook, SlackAlertHook>();
+        services.AddHttpClient(SlackClient.HttpName, client => (client.Timeout, client.MaxResponseContentBufferSize) = (Timeout.InfiniteTimeSpan, SlackClient.LongestAnswer))
+            .UseSocketsHttpHandler((handler, _) =>
+            {
+                handler.AllowAutoRedirect = false;
+                handler.UseCookies = false;
+                handler.PooledConnectionLifetime = TimeSpan.FromMinutes(2);
+            })
+            .SetHandlerLifetime(Timeout.InfiniteTimeSpan);
     }
 
     /// <summary>Until the database has first answered there is nothing to show and nobody to recognise.</summary>

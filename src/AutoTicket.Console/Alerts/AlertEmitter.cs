@@ -13,6 +13,7 @@ internal sealed partial class AlertEmitter : BackgroundService
 {
     /// <summary>What one hook is given at a time, worst first.</summary>
     private const int MostAtOnce = 500;
+    private static readonly TimeSpan RecordEvery = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan Cycle = TimeSpan.FromSeconds(2);
 
     /// <summary>So much longer the ticket hook may take before the next hook goes ahead without the ticket's link.</summary>
@@ -32,7 +33,10 @@ internal sealed partial class AlertEmitter : BackgroundService
     private readonly ILogger<AlertEmitter> _logger;
     private readonly Nudge _nudge = new();
     private static readonly Rows<DeliveryKind> Kinds = new(("kind", "text", kind => Words.Of(kind)));
-    private readonly ConcurrentDictionary<(long Alert, string Hook), string> _said = new();
+    private readonly ConcurrentDictionary<(long Alert, string Hook), Said> _said = new();
+
+    /// <summary>The last decision about an alert, and the tries that came to the same since it was recorded.</summary>
+    private sealed record Said(string Decision, int Unrecorded, DateTimeOffset RecordedAt);
 
     /// <param name="hooks">In the order in which they are called.</param>
     public AlertEmitter(
@@ -94,21 +98,21 @@ internal sealed partial class AlertEmitter : BackgroundService
             }
 
             EmittedAt = _clock.GetUtcNow();
-            var undone = new List<HookOutcome>();
+            var undone = new List<Decision>();
             await foreach (var outcome in hook.DeliverAsync(notices, stoppingToken))
             {
-                Tell(hook, outcome);
                 if (outcome.IsDone)
                 {
+                    Log.Emitted(_logger, outcome.Notice.Alert.AlertKey, outcome.Notice.Alert.Severity, hook.Name, outcome.Notice.Kind, outcome.Decision);
                     await RecordAsync(hook, outcome);
                 }
-                else
+                else if (Count(hook, outcome) is { } tries)
                 {
-                    undone.Add(outcome);
+                    undone.Add(DecisionOf(hook, outcome) with { Count = tries });
                 }
             }
 
-            await _decisions.RecordAsync(undone.Select(outcome => DecisionOf(hook, outcome)), CancellationToken.None);
+            await _decisions.RecordAsync(undone, CancellationToken.None);
         }
         catch (Exception exception) when (_contexts.IsOutage(exception))
         {
@@ -229,15 +233,22 @@ internal sealed partial class AlertEmitter : BackgroundService
         };
     }
 
-    /// <summary>A line for each new decision, not for each try.</summary>
-    private void Tell(IAlertHook hook, HookOutcome outcome)
+    /// <summary>A line and a row at once for a new decision; for one that stays the same no line, and a row in a while.</summary>
+    /// <returns>How many tries to record now; null: none yet.</returns>
+    private int? Count(IAlertHook hook, HookOutcome outcome)
     {
         var key = (outcome.Notice.Alert.Id, hook.Name);
-        if (!_said.TryGetValue(key, out var said) || said != outcome.Decision)
+        var now = _clock.GetUtcNow();
+        if (!_said.TryGetValue(key, out var said) || said.Decision != outcome.Decision)
         {
-            _said[key] = outcome.Decision;
+            _said[key] = new Said(outcome.Decision, 0, now);
             Log.Emitted(_logger, outcome.Notice.Alert.AlertKey, outcome.Notice.Alert.Severity, hook.Name, outcome.Notice.Kind, outcome.Decision);
+            return 1;
         }
+
+        var isDue = now - said.RecordedAt >= RecordEvery;
+        _said[key] = isDue ? said with { Unrecorded = 0, RecordedAt = now } : said with { Unrecorded = said.Unrecorded + 1 };
+        return isDue ? said.Unrecorded + 1 : null;
     }
 
     private static partial class Log

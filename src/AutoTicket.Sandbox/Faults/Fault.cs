@@ -98,6 +98,8 @@ public sealed record FaultMatch(string? Method = null, string? Path = null, bool
     public static readonly FaultMatch FreeScoutList = new("GET", FreeScoutStandIn.ApiPath + "/conversations", Whole: true);
     public static readonly FaultMatch FreeScoutTags = new("PUT", FreeScoutStandIn.ApiPath + "/conversations/*/tags");
     public static readonly FaultMatch Slack = new(Path: SlackStandIn.ApiPath);
+    public static readonly FaultMatch SlackOpen = new("POST", SlackStandIn.ApiPath + "/conversations.open", Whole: true);
+    public static readonly FaultMatch SlackPost = new("POST", SlackStandIn.ApiPath + "/chat.postMessage", Whole: true);
 
     internal bool Covers(string method, string path)
     {

@@ -11,6 +11,7 @@ public sealed partial class WhoMayUseWhomTests
         ["Surfaces"] = ["Alerts", "Data"],
         ["Alerts"] = ["Surfaces", "Audit", "Data", "Security"],
         ["FreeScout"] = [],
+        ["Slack"] = ["Alerts"],
         ["Audit"] = ["Data"],
         ["Flags"] = ["Audit", "Data", "Security"],
         ["Tickets"] = ["Alerts", "Surfaces", "FreeScout", "Flags", "Audit", "Data", "Security"],
@@ -31,6 +32,6 @@ public sealed partial class WhoMayUseWhomTests
     }
 
     // A using line, or a name written out: either is a use.
-    [GeneratedRegex(@"(?:^\s*@?using\s+(?:static\s+)?AutoTicket\.|(?<![\w.])AutoTicket\.)(Surfaces|Alerts|Tickets|FreeScout|Flags|Audit|Data|Security|Components|Sandbox|Logs)\b", RegexOptions.Multiline)]
+    [GeneratedRegex(@"(?:^\s*@?using\s+(?:static\s+)?AutoTicket\.|(?<![\w.])AutoTicket\.)(Surfaces|Alerts|Tickets|FreeScout|Slack|Flags|Audit|Data|Security|Components|Sandbox|Logs)\b", RegexOptions.Multiline)]
     private static partial Regex Using();
 }

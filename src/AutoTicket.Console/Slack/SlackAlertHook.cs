@@ -1,0 +1,135 @@
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using AutoTicket.Alerts;
+using Microsoft.Extensions.Options;
+
+namespace AutoTicket.Slack;
+
+/// <summary>Tells the operator of alerts by direct message: what began, got worse and ended, each once; what flaps once a quiet period;
+/// many at once in digests. What could not be said stays undone, and is said in a later pass.</summary>
+internal sealed class SlackAlertHook(
+    SlackClient client,
+    SlackHealth health,
+    ConsoleAddress address,
+    IOptions<SlackOptions> options,
+    IOptions<AlertsOptions> alerts,
+    TimeProvider clock) : IAlertHook
+{
+    private readonly SlackPace _pace = new(clock, options.Value.SinglesPerMinute);
+
+    /// <summary>Messages that Slack refused step back, so that the others get through.</summary>
+    private readonly Dictionary<(long Alert, NoticeKind Kind), (SlackFailure Failure, long At)> _refused = [];
+
+    public string Name => AlertPaths.Slack;
+
+    /// <summary>That something was wrong is news also when it is over.</summary>
+    public bool WantsWhatEnded => true;
+
+    /// <summary>Never raised: holds are short beside the emitter's next pass.</summary>
+    public event Action? Ready
+    {
+        add { }
+        remove { }
+    }
+
+    private string AlertsPage => $"{address.Url}/console/alerts";
+
+    public async IAsyncEnumerable<HookOutcome> DeliverAsync(IReadOnlyList<AlertNotice> notices, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        if (client.NotConfigured() is { } missing)
+        {
+            foreach (var notice in notices)
+            {
+                yield return new HookOutcome(notice, IsDone: false, "not set up", missing.Message);
+            }
+
+            yield break;
+        }
+
+        foreach (var old in _refused.Where(refusal => clock.GetElapsedTime(refusal.Value.At) >= SlackHealth.LongestHold).Select(refusal => refusal.Key).ToList())
+        {
+            _refused.Remove(old);
+        }
+
+        var due = new List<AlertNotice>();
+        foreach (var notice in notices)
+        {
+            if (WithoutSaying(notice) is { } settled)
+            {
+                yield return settled;
+            }
+            else
+            {
+                due.Add(notice);
+            }
+        }
+
+        var failure = health.IsHeld ? health.Failure : null;
+        if (failure is null && due.Count > _pace.Room)
+        {
+            var isDue = _pace.IsDigestDue;
+            failure = isDue ? await SendDigestAsync(due, cancellationToken) : health.Failure;
+            foreach (var notice in due)
+            {
+                yield return failure is not null ? Degraded(notice, failure)
+                    : isDue ? new HookOutcome(notice, IsDone: true, "in digest")
+                    : new HookOutcome(notice, IsDone: false, "waiting for the next digest", $"More than {options.Value.SinglesPerMinute} messages a minute go out together.");
+            }
+
+            yield break;
+        }
+
+        foreach (var notice in due)
+        {
+            // One failure is enough for a pass: the next would wait for the same time-out.
+            failure ??= await SendAsync(notice, cancellationToken);
+            yield return failure is null ? new HookOutcome(notice, IsDone: true, "sent") : Degraded(notice, failure);
+        }
+    }
+
+    /// <summary>What becomes of it without a word to Slack; null: it is to be told.</summary>
+    private HookOutcome? WithoutSaying(AlertNotice notice)
+    {
+        if (notice is { Kind: NoticeKind.SeverityChanged, Told: { } told } && notice.Alert.Severity >= told.Severity)
+        {
+            return new HookOutcome(notice, IsDone: true, "not told: it got no worse");
+        }
+
+        if (HeldUntil(notice) is { } until && clock.GetUtcNow() < until)
+        {
+            return new HookOutcome(notice, IsDone: false, "held: flapping", $"It fired again {notice.Alert.Reopened}×: told at {until.UtcDateTime:HH:mm:ss} UTC unless it changes again.");
+        }
+
+        return _refused.TryGetValue((notice.Alert.Id, notice.Kind), out var refusal) ? Degraded(notice, refusal.Failure) : null;
+    }
+
+    /// <summary>The first time that it fires again is told at once, and says that the rest waits: that it fires still once a quiet
+    /// period, that it ended once it has been quiet for one.</summary>
+    private DateTimeOffset? HeldUntil(AlertNotice notice) => notice switch
+    {
+        { Kind: NoticeKind.FiringAgain, Alert.Reopened: > 1, Told: { } told } => told.At + alerts.Value.QuietPeriod,
+        { Kind: NoticeKind.Ended, Alert: { Reopened: > 0, EndedAt: { } ended } } => ended + alerts.Value.QuietPeriod,
+        _ => null,
+    };
+
+    private Task<SlackFailure?> SendDigestAsync(List<AlertNotice> notices, CancellationToken cancellationToken)
+    {
+        _pace.Digest();
+        return client.SendAsync(SlackText.Digest(notices, AlertsPage), cancellationToken);
+    }
+
+    private async Task<SlackFailure?> SendAsync(AlertNotice notice, CancellationToken cancellationToken)
+    {
+        _pace.Single();
+        var failure = await client.SendAsync(SlackText.Single(notice, AlertsPage, alerts.Value.QuietPeriod), cancellationToken);
+        if (failure?.Kind == SlackFailureKind.Refused)
+        {
+            _refused[(notice.Alert.Id, notice.Kind)] = (failure, clock.GetTimestamp());
+        }
+
+        return failure;
+    }
+
+    private static HookOutcome Degraded(AlertNotice notice, SlackFailure failure) =>
+        new(notice, IsDone: false, $"degraded: {JsonNamingPolicy.SnakeCaseLower.ConvertName($"{failure.Kind}")}", failure.Message);
+}

@@ -1,0 +1,125 @@
+using System.Net.Http.Headers;
+using System.Text.Json;
+using Microsoft.Extensions.Options;
+
+namespace AutoTicket.Slack;
+
+/// <summary>Slack's Web API as far as a direct message needs it. Never throws for what Slack or the network does: a failure is a
+/// value, a WARNING and a state of <see cref="SlackHealth"/>. Nothing is sent twice by itself: whoever wants it said calls again.</summary>
+internal sealed partial class SlackClient(IHttpClientFactory http, IOptions<SlackOptions> options, SlackHealth health, TimeProvider clock, ILogger<SlackClient> logger)
+{
+    public const string HttpName = "slack";
+
+    /// <summary>In bytes; more of an answer is not read.</summary>
+    public const int LongestAnswer = 1024 * 1024;
+
+    private static readonly TimeSpan CallTimeout = TimeSpan.FromSeconds(3);
+
+    private readonly string _token = options.Value.BotToken?.Trim() ?? "";
+    private string? _channel;
+    private bool _toldNotConfigured;
+
+    /// <summary>Sends one message to the operator.</summary>
+    /// <param name="text">In Slack's escaping: see <see cref="SlackText"/>.</param>
+    /// <returns>Null when it went out.</returns>
+    public async Task<SlackFailure?> SendAsync(string text, CancellationToken cancellationToken)
+    {
+        if (NotConfigured() is { } missing)
+        {
+            return missing;
+        }
+
+        if (_channel is null)
+        {
+            var (opened, failure) = await CallAsync("conversations.open", new { users = options.Value.OperatorUserId!.Trim() }, cancellationToken);
+            if (failure is not null)
+            {
+                return failure;
+            }
+
+            _channel = opened.TryGetProperty("channel", out var channel) ? channel.Text("id") : null;
+            if (_channel is null)
+            {
+                return Fail(new(SlackFailureKind.BadAnswer, "Slack's answer does not say which channel it opened."), "conversations.open");
+            }
+        }
+
+        // Text from outside is no markup, fetches nothing and calls nobody.
+        var (_, refused) = await CallAsync("chat.postMessage", new { channel = _channel, text, mrkdwn = false, link_names = false, unfurl_links = false, unfurl_media = false }, cancellationToken);
+        if (refused is null)
+        {
+            health.Sent();
+        }
+        else if (refused.NeedsPerson)
+        {
+            _channel = null;
+        }
+
+        return refused;
+    }
+
+    /// <summary>Null when it is set up. Said once in the log, not at every try; <see cref="SlackHealth"/> knows it from the start.</summary>
+    public SlackFailure? NotConfigured()
+    {
+        if (options.Value.Missing().ToList() is not { Count: > 0 } missing)
+        {
+            return null;
+        }
+
+        var failure = SlackFailure.NotConfigured(missing);
+        if (!_toldNotConfigured)
+        {
+            _toldNotConfigured = true;
+            Log.Degraded(logger, failure.Kind, "none", failure.Message);
+        }
+
+        return failure;
+    }
+
+    private async Task<(JsonElement Body, SlackFailure? Failure)> CallAsync(string method, object arguments, CancellationToken cancellationToken)
+    {
+        using var timeout = new CancellationTokenSource(CallTimeout, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+        using var request = new HttpRequestMessage(HttpMethod.Post, options.Value.ApiUrl + method);
+        request.Content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(arguments));
+        request.Content.Headers.ContentType = new("application/json", "utf-8");
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", _token);
+        request.Headers.Accept.ParseAdd("application/json");
+        try
+        {
+            using var client = http.CreateClient(HttpName);
+            using var response = await client.SendAsync(request, HttpCompletionOption.ResponseContentRead, either.Token);
+            var wait = response.Headers.RetryAfter is { } header ? header.Delta ?? header.Date - clock.GetUtcNow() : null;
+            var read = await response.Content.ReadAsByteArrayAsync(either.Token);
+            var failure = SlackAnswers.Read((int)response.StatusCode, read, wait, _token, out var body);
+            return (body, failure is null ? null : Fail(failure, method));
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return (default, Fail(new(SlackFailureKind.TimedOut, $"Slack did not answer within {CallTimeout.TotalSeconds} s."), method));
+        }
+        catch (HttpRequestException exception) when (exception.HttpRequestError == HttpRequestError.ConfigurationLimitExceeded)
+        {
+            return (default, Fail(new(SlackFailureKind.BadAnswer, $"Slack's answer is more than {LongestAnswer / 1024 / 1024} MB: that is not its API. Check SLACK_BASE_URL."), method));
+        }
+        catch (Exception exception) when (exception is HttpRequestException or IOException)
+        {
+            return (default, Fail(new(SlackFailureKind.Unreachable, $"Slack can't be reached ({Reason(exception)}). Check the network, and SLACK_BASE_URL."), method));
+        }
+    }
+
+    private static string Reason(Exception exception) => exception.GetBaseException().Message is { Length: > 120 } message ? message[..120] : exception.GetBaseException().Message;
+
+    private SlackFailure Fail(SlackFailure failure, string method)
+    {
+        health.Failed(failure);
+        Log.Degraded(logger, failure.Kind, method, failure.Message);
+        return failure;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Warning, "slack degraded cause={Cause} call={Call}: {Message}")]
+        public static partial void Degraded(ILogger logger, SlackFailureKind cause, string call, string message);
+    }
+}

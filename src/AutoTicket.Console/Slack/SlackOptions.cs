@@ -1,0 +1,61 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace AutoTicket.Slack;
+
+/// <summary>Who is told by direct message, and how: the variables <c>SLACK_*</c> and <c>Slack__*</c>. Absence is allowed and shown;
+/// nonsense stops the start.</summary>
+internal sealed class SlackOptions : IValidatableObject
+{
+    /// <summary><c>SLACK_BOT_TOKEN</c>: the bot's token, with the scopes <c>chat:write</c> and <c>im:write</c>.</summary>
+    public string? BotToken { get; set; }
+
+    /// <summary><c>SLACK_OPERATOR_USER_ID</c>: the member who gets the messages.</summary>
+    public string? OperatorUserId { get; set; }
+
+    /// <summary><c>SLACK_BASE_URL</c>: where the Web API is.</summary>
+    public string? BaseUrl { get; set; }
+
+    /// <summary>More messages than these in a minute become digests.</summary>
+    public int SinglesPerMinute { get; set; } = 10;
+
+    /// <summary>The Web API's address with a slash at its end.</summary>
+    public string ApiUrl => string.IsNullOrWhiteSpace(BaseUrl) ? "https://slack.com/api/" : $"{BaseUrl.Trim().TrimEnd('/')}/";
+
+    /// <summary>The variables that are missing before anybody can be told.</summary>
+    public IEnumerable<string> Missing()
+    {
+        if (string.IsNullOrWhiteSpace(BotToken))
+        {
+            yield return "SLACK_BOT_TOKEN";
+        }
+
+        if (string.IsNullOrWhiteSpace(OperatorUserId))
+        {
+            yield return "SLACK_OPERATOR_USER_ID";
+        }
+    }
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        // Not what it held: a password may stand in an address.
+        if (!(Uri.TryCreate(ApiUrl, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && uri.UserInfo.Length == 0 && uri.Query.Length == 0 && uri.Fragment.Length == 0))
+        {
+            yield return new("SLACK_BASE_URL must be an absolute http or https address without user, password or query, as https://slack.com/api/.");
+        }
+
+        if (!string.IsNullOrWhiteSpace(BotToken) && BotToken.Trim().Any(c => c is < '!' or > '~'))
+        {
+            yield return new("SLACK_BOT_TOKEN holds characters that no HTTP header may carry; copy the token again.");
+        }
+
+        if (!string.IsNullOrWhiteSpace(OperatorUserId) && !OperatorUserId.Trim().All(char.IsAsciiLetterOrDigit))
+        {
+            yield return new($"SLACK_OPERATOR_USER_ID must be a member ID, as U012AB3CD, but is “{OperatorUserId}”.");
+        }
+
+        if (SinglesPerMinute is < 1 or > 60)
+        {
+            yield return new($"Slack__SinglesPerMinute must be between 1 and 60, but is {SinglesPerMinute}.");
+        }
+    }
+}

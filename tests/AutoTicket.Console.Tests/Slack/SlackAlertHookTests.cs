@@ -1,0 +1,225 @@
+using AutoTicket.Alerts;
+using AutoTicket.Sandbox;
+using AutoTicket.Slack;
+using AutoTicket.Surfaces;
+
+namespace AutoTicket.Tests.Slack;
+
+/// <summary>How often the operator is told: each alert, but no storm and no flapping by itself.</summary>
+public sealed class SlackAlertHookTests
+{
+    private static readonly TimeSpan Pass = TimeSpan.FromSeconds(2);
+
+    [Fact]
+    [Trait("Pitfall", "T-24")]
+    public async Task What_fires_again_is_told_at_once_and_then_once_a_quiet_period()
+    {
+        await using var slack = await SlackDriver.StartAsync();
+        var alert = slack.Alert(reopened: 1);
+        Assert.Equal((true, "sent", null), await slack.DeliverOneAsync(new(alert, NoticeKind.FiringAgain, slack.Told(alert), null)));
+        Assert.StartsWith("P2 FIRING AGAIN · Checkout fails\nHTTP 503\nIt flaps: it fired again 1× so far. Further changes are held until it was quiet for 15 min.\nSince ", slack.Messages[0], StringComparison.Ordinal);
+
+        var again = new AlertNotice(alert with { Reopened = 2 }, NoticeKind.FiringAgain, slack.Told(alert), null);
+        slack.Clock.Advance(SlackDriver.QuietPeriod - TimeSpan.FromSeconds(1));
+        Assert.Equal((false, "held: flapping"), (await slack.DeliverOneAsync(again)) is var held ? (held.IsDone, held.Decision) : default);
+        Assert.Single(slack.Messages);
+
+        slack.Clock.Advance(TimeSpan.FromSeconds(1));
+        Assert.True((await slack.DeliverOneAsync(again with { Alert = alert with { Reopened = 31 } })).IsDone);
+        Assert.Contains("it fired again 31× so far", slack.Messages[1], StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [Trait("Pitfall", "T-24")]
+    [Trait("Pitfall", "T-26")]
+    [InlineData(AlertStatus.Resolved, "RECOVERED")]
+    [InlineData(AlertStatus.Expired, "EXPIRED")]
+    public async Task That_something_flapping_ended_is_told_once_it_was_quiet(AlertStatus status, string word)
+    {
+        await using var slack = await SlackDriver.StartAsync();
+        var alert = slack.Alert(status: status, reopened: 3);
+        var ended = new AlertNotice(alert, NoticeKind.Ended, slack.Told(alert), null);
+
+        slack.Clock.Advance(SlackDriver.QuietPeriod - TimeSpan.FromSeconds(1));
+        Assert.Equal("held: flapping", (await slack.DeliverOneAsync(ended)).Decision);
+        slack.Clock.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal("sent", (await slack.DeliverOneAsync(ended)).Decision);
+
+        Assert.StartsWith($"P2 {word}", Assert.Single(slack.Messages), StringComparison.Ordinal);
+        Assert.Contains("\nIt flapped: it fired again 3× before it ended.\n", slack.Messages[0], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-24")]
+    public async Task An_hour_of_red_and_green_is_three_messages_and_then_one_a_quiet_period()
+    {
+        await using var slack = await SlackDriver.StartAsync();
+        var (alert, told, toldEnd) = (slack.Alert(), (AlertDelivery?)null, -1);
+        for (var second = 0; second < 3600; second += 30)
+        {
+            var fires = second % 60 == 0;
+            alert = fires
+                ? alert with { Status = AlertStatus.Firing, EndedAt = null, Reopened = second / 60 }
+                : alert with { Status = AlertStatus.Resolved, EndedAt = slack.Clock.GetUtcNow() };
+            if (fires ? told?.Reopened != alert.Reopened : toldEnd != alert.Reopened)
+            {
+                var kind = !fires ? NoticeKind.Ended : told is null ? NoticeKind.Firing : NoticeKind.FiringAgain;
+                if ((await slack.DeliverOneAsync(new(alert, kind, told, null))).IsDone)
+                {
+                    (told, toldEnd) = fires ? (slack.Told(alert), toldEnd) : (told, alert.Reopened);
+                }
+            }
+
+            slack.Clock.Advance(TimeSpan.FromSeconds(30));
+        }
+
+        Assert.Equal(["FIRING", "RECOVERED", "FIRING AGAIN", "FIRING AGAIN", "FIRING AGAIN", "FIRING AGAIN"],
+            slack.Messages.Select(message => message.Split('\n')[0]["P2 ".Length..^" · Checkout fails".Length]));
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-26")]
+    public async Task A_recovery_that_could_not_be_told_is_told_when_Slack_is_back()
+    {
+        await using var slack = await SlackDriver.StartAsync();
+        var alert = slack.Alert(status: AlertStatus.Resolved);
+        var notice = new AlertNotice(alert, NoticeKind.Ended, slack.Told(alert), null);
+        using (slack.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.Slack }))
+        {
+            for (var pass = 0; pass < 30; pass++)
+            {
+                Assert.False((await slack.DeliverOneAsync(notice)).IsDone);
+                slack.Clock.Advance(Pass);
+            }
+        }
+
+        slack.Clock.Advance(TimeSpan.FromSeconds(30));
+        Assert.True((await slack.DeliverOneAsync(notice)).IsDone);
+        Assert.StartsWith("P2 RECOVERED", Assert.Single(slack.Messages), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Ten_a_minute_go_out_singly_and_the_next_in_a_digest()
+    {
+        await using var slack = await SlackDriver.StartAsync();
+
+        Assert.All(await slack.DeliverAsync(slack.Many(10)), outcome => Assert.Equal((true, "sent"), (outcome.IsDone, outcome.Decision)));
+        slack.Clock.Advance(TimeSpan.FromSeconds(59));
+        Assert.Equal((true, "in digest", null), await slack.DeliverOneAsync(slack.Firing()));
+        Assert.StartsWith("1 alert at once (P2: 1)\n", slack.Messages[10], StringComparison.Ordinal);
+
+        slack.Clock.Advance(TimeSpan.FromSeconds(1));
+        Assert.All(await slack.DeliverAsync(slack.Many(10)), outcome => Assert.Equal("sent", outcome.Decision));
+        Assert.Equal(21, slack.Messages.Count);
+    }
+
+    [Fact]
+    public async Task A_hundred_at_once_are_one_digest_with_the_worst_first()
+    {
+        await using var slack = await SlackDriver.StartAsync();
+        var alerts = slack.Many(98).Append(slack.Firing("The worst", Severity.P1, "<!channel> & all")).ToList();
+        var over = slack.Alert("Over", Severity.P1, status: AlertStatus.Resolved);
+        alerts.Insert(0, new(over, NoticeKind.Ended, slack.Told(over), null));
+        alerts[5] = alerts[5] with { Ticket = new AlertTicket(7, 1001, "https://tickets.example.org/conversation/7") };
+
+        Assert.All(await slack.DeliverAsync([.. alerts]), outcome => Assert.Equal((true, "in digest"), (outcome.IsDone, outcome.Decision)));
+
+        var message = Assert.Single(slack.Messages);
+        var lines = message.Split('\n');
+        Assert.InRange(message.Length, 1, SlackText.Longest);
+        Assert.Equal("100 alerts at once (P1: 1, P2: 98, ended: 1)", lines[0]);
+        Assert.Equal("P1 FIRING · The worst · &lt;!channel&gt; &amp; all", lines[1]);
+        Assert.Equal("P2 FIRING · Alert 001 · HTTP 503", lines[2]);
+        Assert.Equal("P2 FIRING · Alert 005 · #1001 · HTTP 503", lines[6]);
+        Assert.Equal(["P2 FIRING · Alert 039 · HTTP 503", "and 60 more", $"Console: <{SlackDriver.ConsoleUrl}/console/alerts>"], lines[40..]);
+    }
+
+    [Theory]
+    [InlineData("https://console.example.org", 40)]
+    [InlineData("https://example.org/a-long-way-to-the-console", 10)]
+    public async Task A_digest_of_long_texts_stays_short_and_says_how_many_it_leaves_out(string console, int fewest)
+    {
+        var way = fewest == 40 ? console : console + string.Concat(Enumerable.Repeat("/and-on", 250));
+        await using var slack = await SlackDriver.StartAsync(new Dictionary<string, string?> { ["CONSOLE_PUBLIC_URL"] = way });
+        var text = string.Concat(Enumerable.Repeat("👩‍👩‍👧‍👦<&>", 500));
+
+        await slack.DeliverAsync([.. Enumerable.Range(0, 100).Select(_ => slack.Firing(text, summary: text))]);
+
+        var lines = Assert.Single(slack.Messages).Split('\n');
+        Assert.InRange(slack.Messages[0].Length, 1, SlackText.Longest);
+        Assert.Equal($"and {100 - (lines.Length - 3)} more", lines[^2]);
+        Assert.Equal($"Console: <{way}/console/alerts>", lines[^1]);
+        Assert.InRange(lines.Length - 3, fewest, 40);
+    }
+
+    [Fact]
+    public async Task A_storm_is_a_digest_every_fifteen_seconds_and_none_is_lost()
+    {
+        await using var slack = await SlackDriver.StartAsync();
+        var (waiting, done) = (new List<AlertNotice>(), new HashSet<long>());
+        for (var pass = 0; pass < 60; pass++)
+        {
+            if (pass < 30)
+            {
+                waiting.AddRange(slack.Many(20));
+            }
+
+            foreach (var outcome in await slack.DeliverAsync([.. waiting]))
+            {
+                Assert.Equal(outcome.IsDone ? "in digest" : "waiting for the next digest", outcome.Decision);
+                Assert.True(!outcome.IsDone || done.Add(outcome.Notice.Alert.Id));
+            }
+
+            waiting.RemoveAll(notice => done.Contains(notice.Alert.Id));
+            slack.Clock.Advance(Pass);
+        }
+
+        Assert.Equal((600, 0), (done.Count, waiting.Count));
+        // 20 new ones every two seconds for a minute: at 0, 16, 32, 48 and, with the last, 64 s.
+        Assert.Equal([20, 160, 160, 160, 100], slack.Messages.Select(message => int.Parse(message.Split(' ')[0], null)));
+    }
+
+    [Theory]
+    [Trait("Pitfall", "T-38")]
+    [InlineData(FaultKind.Status)]
+    [InlineData(FaultKind.RateLimited)]
+    [InlineData(FaultKind.ResetBefore)]
+    public async Task A_digest_that_fails_loses_none(FaultKind kind)
+    {
+        await using var slack = await SlackDriver.StartAsync();
+        var notices = slack.Many(100);
+        using (slack.Sandbox.Faults.Add(new Fault(kind) { Match = FaultMatch.SlackPost }))
+        {
+            for (var pass = 0; pass < 20; pass++)
+            {
+                Assert.All(await slack.DeliverAsync(notices), outcome => Assert.False(outcome.IsDone));
+                Assert.All(await slack.DeliverAsync(notices), outcome => Assert.StartsWith("degraded: ", outcome.Decision, StringComparison.Ordinal));
+                slack.Clock.Advance(Pass);
+            }
+        }
+
+        slack.Clock.Advance(TimeSpan.FromSeconds(60));
+        Assert.All(await slack.DeliverAsync(notices), outcome => Assert.True(outcome.IsDone));
+        Assert.StartsWith("100 alerts at once", Assert.Single(slack.Messages), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Each_is_told_as_soon_as_it_is_known()
+    {
+        await using var slack = await SlackDriver.StartAsync();
+        await using var outcomes = slack.Hook.DeliverAsync(slack.Many(3), default).GetAsyncEnumerator();
+
+        Assert.True(await outcomes.MoveNextAsync());
+
+        Assert.Equal((1, true), (slack.Messages.Count, outcomes.Current.IsDone));
+    }
+
+    [Fact]
+    public async Task How_many_go_out_singly_is_a_setting()
+    {
+        await using var slack = await SlackDriver.StartAsync(new Dictionary<string, string?> { ["Slack:SinglesPerMinute"] = "2" });
+
+        Assert.All(await slack.DeliverAsync(slack.Many(3)), outcome => Assert.Equal("in digest", outcome.Decision));
+        Assert.All(await slack.DeliverAsync(slack.Many(2)), outcome => Assert.Equal("sent", outcome.Decision));
+    }
+}

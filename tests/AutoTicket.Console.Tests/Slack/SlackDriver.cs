@@ -1,0 +1,134 @@
+using System.Collections.Concurrent;
+using System.Text.Json.Nodes;
+using AutoTicket.Alerts;
+using AutoTicket.Sandbox;
+using AutoTicket.Slack;
+using AutoTicket.Surfaces;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace AutoTicket.Tests.Slack;
+
+/// <summary>The console's own wiring of Slack against a sandbox's Slack over HTTP, with a clock that stands still. What it logs is
+/// kept from TRACE on; an ERROR in it fails the test.</summary>
+internal sealed class SlackDriver : IAsyncDisposable
+{
+    public const string Canary = "xoxb-canary-5e1f09";
+    public const string ConsoleUrl = "https://console.example.org";
+    public static readonly TimeSpan QuietPeriod = TimeSpan.FromMinutes(15);
+
+    private readonly ServiceProvider _services;
+    private readonly ConcurrentQueue<(LogLevel Level, string Line)> _log = new();
+    private long _rows;
+
+    private SlackDriver(SandboxServer sandbox, IReadOnlyDictionary<string, string?>? settings)
+    {
+        Sandbox = sandbox;
+        sandbox.Slack.BotToken = Canary;
+        var configuration = new ConfigurationBuilder()
+            .AddInMemoryCollection(sandbox.ConsoleSettings())
+            .AddInMemoryCollection(new Dictionary<string, string?> { ["CONSOLE_PUBLIC_URL"] = ConsoleUrl })
+            .AddInMemoryCollection(settings ?? new Dictionary<string, string?>())
+            .Build();
+        var services = new ServiceCollection();
+        services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Trace).AddProvider(new LogLines(_log)));
+        services.AddSingleton<IConfiguration>(configuration);
+        services.AddSingleton<TimeProvider>(Clock);
+        services.AddSingleton(new ConsoleAddress(configuration, server: null!)); // not asked: there is a public address
+        services.Configure<AlertsOptions>(alerts => alerts.QuietPeriod = QuietPeriod);
+        services.AddSlack();
+        _services = services.BuildServiceProvider();
+        Hook = _services.GetRequiredService<IAlertHook>();
+    }
+
+    public SandboxServer Sandbox { get; }
+
+    public StillClock Clock { get; } = new();
+
+    public IAlertHook Hook { get; }
+
+    public SlackHealth Health => _services.GetRequiredService<SlackHealth>();
+
+    /// <summary>What came to the operator, oldest first.</summary>
+    public IReadOnlyList<string> Messages => [.. Sandbox.Slack.Messages.Select(message => message.Text)];
+
+    public IReadOnlyList<JsonObject> Posts => [.. Requests("chat.postMessage").Select(request => JsonNode.Parse(request.Body)!.AsObject())];
+
+    public IReadOnlyList<string> Log => [.. _log.Select(entry => entry.Line)];
+
+    public IReadOnlyList<string> Warnings => [.. _log.Where(entry => entry.Level == LogLevel.Warning).Select(entry => entry.Line)];
+
+    public static async Task<SlackDriver> StartAsync(IReadOnlyDictionary<string, string?>? settings = null) => new(await SandboxServer.StartAsync(), settings);
+
+    public IReadOnlyList<RecordedRequest> Requests(string method) => [.. Sandbox.Slack.RecordedRequests.Where(request => request.Path.EndsWith(method, StringComparison.Ordinal))];
+
+    public Alert Alert(string name = "Checkout fails", Severity severity = Severity.P2, string summary = "HTTP 503", AlertStatus status = AlertStatus.Firing, int reopened = 0, string? surface = null) => new()
+    {
+        Id = ++_rows,
+        AlertId = AlertIdentity.Of("test", $"{name} {_rows}", surface, []),
+        LogicalId = AlertIdentity.Of("test", name, surface, []),
+        Status = status,
+        Source = "test",
+        Name = name,
+        Surface = surface,
+        Severity = severity,
+        Summary = summary,
+        StartedAt = Clock.GetUtcNow(),
+        OpenedAt = Clock.GetUtcNow(),
+        SeenAt = Clock.GetUtcNow(),
+        EndedAt = status == AlertStatus.Firing ? null : Clock.GetUtcNow(),
+        Reopened = reopened,
+    };
+
+    public AlertNotice Firing(string name = "Checkout fails", Severity severity = Severity.P2, string summary = "HTTP 503") =>
+        new(Alert(name, severity, summary), NoticeKind.Firing, Told: null, Ticket: null);
+
+    public AlertNotice[] Many(int count, Severity severity = Severity.P2) => [.. Enumerable.Range(1, count).Select(number => Firing($"Alert {number:D3}", severity))];
+
+    public AlertDelivery Told(Alert alert, Severity? severity = null) =>
+        new() { AlertRow = alert.Id, Hook = Hook.Name, Kind = DeliveryKind.Firing, At = Clock.GetUtcNow(), Severity = severity ?? alert.Severity, Reopened = alert.Reopened };
+
+    public async Task<IReadOnlyList<HookOutcome>> DeliverAsync(params AlertNotice[] notices)
+    {
+        var outcomes = new List<HookOutcome>();
+        await foreach (var outcome in Hook.DeliverAsync(notices, default))
+        {
+            outcomes.Add(outcome);
+        }
+
+        Assert.Equal(notices.ToHashSet(), outcomes.Select(outcome => outcome.Notice).ToHashSet());
+        Assert.Equal(notices.Length, outcomes.Count);
+        return outcomes;
+    }
+
+    public async Task<(bool IsDone, string Decision, string? Detail)> DeliverOneAsync(AlertNotice notice)
+    {
+        var outcome = (await DeliverAsync(notice)).Single();
+        return (outcome.IsDone, outcome.Decision, outcome.Detail);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _services.DisposeAsync();
+        await Sandbox.DisposeAsync();
+        Assert.DoesNotContain(_log, entry => entry.Level >= LogLevel.Error);
+        Assert.DoesNotContain(_log, entry => entry.Line.Contains(Canary, StringComparison.OrdinalIgnoreCase));
+    }
+
+    private sealed class LogLines(ConcurrentQueue<(LogLevel Level, string Line)> lines) : ILoggerProvider, ILogger
+    {
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            lines.Enqueue((logLevel, $"{formatter(state, exception)} {exception}".TrimEnd()));
+
+        public void Dispose()
+        {
+        }
+    }
+}

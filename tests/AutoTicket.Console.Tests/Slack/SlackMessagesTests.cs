@@ -1,0 +1,157 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using AutoTicket.Alerts;
+using AutoTicket.Slack;
+using AutoTicket.Surfaces;
+
+namespace AutoTicket.Tests.Slack;
+
+/// <summary>What the operator reads, and what text from outside can't make of it.</summary>
+public sealed class SlackMessagesTests : IAsyncLifetime
+{
+    private const string Console = $"<{SlackDriver.ConsoleUrl}/console/alerts>";
+    private SlackDriver _slack = null!;
+
+    public async Task InitializeAsync() => _slack = await SlackDriver.StartAsync();
+
+    public async Task DisposeAsync() => await _slack.DisposeAsync();
+
+    [Fact]
+    public async Task A_message_says_what_is_wrong_since_when_and_where_to_go()
+    {
+        var alert = _slack.Alert(Observation.SurfaceOutage, Severity.P1, "HTTP 503 after 12 s", surface: "shop");
+        var outcome = await _slack.DeliverOneAsync(new(alert, NoticeKind.Firing, null, new AlertTicket(7, 1001, "https://tickets.example.org/conversation/7")));
+
+        Assert.Equal((true, "sent", null), outcome);
+        Assert.Equal($"""
+            P1 FIRING · shop
+            HTTP 503 after 12 s
+            Since 2026-11-23 12:00:00 UTC
+            Ticket #1001: <https://tickets.example.org/conversation/7>
+            Console: {Console}
+            Alert key: {alert.AlertKey}
+            """, Assert.Single(_slack.Messages));
+    }
+
+    [Fact]
+    public async Task It_is_posted_as_plain_text_that_calls_nobody_and_fetches_nothing()
+    {
+        await _slack.DeliverOneAsync(_slack.Firing());
+
+        var post = Assert.Single(_slack.Posts);
+        var settings = JsonNode.Parse("""{"channel":"D0SANDBOX1","mrkdwn":false,"link_names":false,"unfurl_links":false,"unfurl_media":false}""")!.AsObject();
+        settings["text"] = post["text"]!.GetValue<string>();
+        Assert.True(JsonNode.DeepEquals(settings, post), post.ToJsonString());
+        Assert.Equal("application/json; charset=utf-8", _slack.Requests("chat.postMessage")[0].Header("Content-Type"));
+    }
+
+    [Theory]
+    [Trait("Pitfall", "T-27")]
+    [InlineData(AlertStatus.Resolved, "P3 RECOVERED · Checkout fails on shop\n")]
+    [InlineData(AlertStatus.Expired, "P3 EXPIRED: its source fell silent, that is not a recovery · Checkout fails on shop\n")]
+    public async Task An_end_is_told_whatever_its_severity_and_silence_is_no_recovery(AlertStatus status, string head)
+    {
+        var alert = _slack.Alert(severity: Severity.P3, status: status, surface: "shop") with { EndedAt = _slack.Clock.GetUtcNow().AddMinutes(5) };
+
+        Assert.True((await _slack.DeliverOneAsync(new(alert, NoticeKind.Ended, _slack.Told(alert, Severity.P2), null))).IsDone);
+
+        Assert.StartsWith(head, Assert.Single(_slack.Messages), StringComparison.Ordinal);
+        Assert.Contains("\nSince 2026-11-23 12:00:00 UTC, ended 2026-11-23 12:05:00 UTC\n", _slack.Messages[0], StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(Severity.P2, Severity.P1, "P1 WORSE (was P2) · Checkout fails")]
+    [InlineData(Severity.P1, Severity.P2, null)]
+    [InlineData(Severity.P2, Severity.P2, null)]
+    public async Task A_change_of_severity_is_told_when_it_is_for_the_worse(Severity told, Severity now, string? head)
+    {
+        var alert = _slack.Alert(severity: now);
+
+        Assert.True((await _slack.DeliverOneAsync(new(alert, NoticeKind.SeverityChanged, _slack.Told(alert, told), null))).IsDone);
+
+        Assert.Equal(head, _slack.Messages.SingleOrDefault()?.Split('\n')[0]);
+        Assert.Equal(head is null ? 0 : 2, _slack.Sandbox.Slack.RequestCount);
+    }
+
+    [Theory]
+    [Trait("Pitfall", "T-56")]
+    [InlineData("<!channel> <@U0OPERATOR> <https://evil.example|all is well>", "&lt;!channel&gt; &lt;@U0OPERATOR&gt; &lt;https://evil.example|all is well&gt;")]
+    [InlineData("<script>alert(1)</script>", "&lt;script&gt;alert(1)&lt;/script&gt;")]
+    [InlineData("R&D &amp; more", "R&amp;D &amp;amp; more")]
+    [InlineData("down\r\nRECOVERED\u2028all\u0000we\u0085ll", "down  RECOVERED all we ll")]
+    [InlineData("abc\u202Efdp\u2066", "abcfdp")]
+    public async Task Text_from_outside_is_one_line_of_text(string text, string shown)
+    {
+        await _slack.DeliverOneAsync(new(_slack.Alert(text, summary: text, surface: text), NoticeKind.Firing, null, null));
+
+        var lines = Assert.Single(_slack.Messages).Split('\n');
+        Assert.Equal([$"P2 FIRING · {shown} on {shown}", shown, "Since 2026-11-23 12:00:00 UTC", $"Console: {Console}"], lines[..4]);
+        Assert.Equal(5, lines.Length);
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-39b")]
+    public async Task Half_a_surrogate_pair_becomes_a_character()
+    {
+        await _slack.DeliverOneAsync(_slack.Firing(summary: "half \uD83D a pair"));
+
+        Assert.Equal("half \uFFFD a pair", Assert.Single(_slack.Messages).Split('\n')[1]);
+    }
+
+    [Theory]
+    [InlineData("javascript:alert(1)", "javascript:alert(1)")]
+    [InlineData("https://tickets.example.org/?a=1&b=<|>", "<https://tickets.example.org/?a=1&amp;b=%3C%7C%3E>")]
+    public async Task Only_what_is_a_web_address_becomes_a_link_and_none_breaks_out_of_it(string url, string shown)
+    {
+        await _slack.DeliverOneAsync(_slack.Firing() with { Ticket = new AlertTicket(7, 1001, url) });
+
+        Assert.Contains($"\nTicket #1001: {shown}\n", Assert.Single(_slack.Messages), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [Trait("Pitfall", "T-39b")]
+    [InlineData("x")]
+    [InlineData("&")]
+    [InlineData("👩‍👩‍👧‍👦")]
+    [InlineData("é")]
+    [InlineData("🇩🇪")]
+    public async Task A_long_text_is_cut_between_two_characters_and_the_way_to_the_console_is_kept(string character)
+    {
+        // Pushed on one by one, so that the cut falls everywhere in one of them.
+        var whole = character == "&" ? "&amp;" : character;
+        for (var shift = 0; shift < whole.Length; shift++)
+        {
+            var text = new string('.', shift) + string.Concat(Enumerable.Repeat(character, 100_000 / character.Length));
+            var alert = _slack.Alert(text, summary: text, surface: text);
+            Assert.True((await _slack.DeliverOneAsync(new(alert, NoticeKind.Firing, null, new AlertTicket(7, 1001, "https://tickets.example.org/conversation/7")))).IsDone);
+
+            var message = _slack.Messages[^1];
+            Assert.InRange(message.Length, SlackText.Longest - 20, SlackText.Longest);
+            Assert.EndsWith($"\nTicket #1001: <https://tickets.example.org/conversation/7>\nConsole: {Console}\nAlert key: {alert.AlertKey}", message, StringComparison.Ordinal);
+            Assert.Equal("…", message.Split('\n')[1][shift..].Replace(whole, "", StringComparison.Ordinal));
+            Assert.DoesNotContain('\uFFFD', message);
+            _slack.Clock.Advance(TimeSpan.FromMinutes(1));
+        }
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-39b")]
+    public async Task A_character_longer_than_the_message_is_left_out()
+    {
+        var monster = "a" + new string('\u0301', 100_000);
+
+        await _slack.DeliverOneAsync(new(_slack.Alert(monster, summary: monster), NoticeKind.Firing, null, null));
+
+        Assert.StartsWith("P2 FIRING · …\n…\nSince", Assert.Single(_slack.Messages), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Times_are_UTC_whatever_was_sent()
+    {
+        var alert = _slack.Alert() with { StartedAt = DateTimeOffset.Parse("2026-11-23T01:30:00+05:30", CultureInfo.InvariantCulture) };
+
+        await _slack.DeliverOneAsync(new(alert, NoticeKind.Firing, null, null));
+
+        Assert.Contains("\nSince 2026-11-22 20:00:00 UTC\n", Assert.Single(_slack.Messages), StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,53 @@
+using System.ComponentModel.DataAnnotations;
+using AutoTicket.Slack;
+
+namespace AutoTicket.Tests.Slack;
+
+public sealed class SlackOptionsTests
+{
+    [Theory]
+    [InlineData(null, "https://slack.com/api/")]
+    [InlineData(" ", "https://slack.com/api/")]
+    [InlineData("http://127.0.0.1:5081/slack/api", "http://127.0.0.1:5081/slack/api/")]
+    [InlineData(" https://slack.com/api/ ", "https://slack.com/api/")]
+    public void The_address_is_Slacks_own_unless_it_is_said_and_may_lack_its_slash(string? given, string api)
+    {
+        var options = new SlackOptions { BaseUrl = given, BotToken = "xoxb-1", OperatorUserId = "U012AB3CD" };
+
+        Assert.Equal(api, options.ApiUrl);
+        Assert.Empty(Problems(options));
+        Assert.Empty(options.Missing());
+    }
+
+    [Theory]
+    [InlineData("SLACK_BASE_URL", "slack.com/api", null, null, 10)]
+    [InlineData("SLACK_BASE_URL", "/slack/api", null, null, 10)]
+    [InlineData("SLACK_BASE_URL", "ftp://slack.com/api", null, null, 10)]
+    [InlineData("SLACK_BASE_URL", "https://olga:secret@slack.com/api", null, null, 10)]
+    [InlineData("SLACK_BASE_URL", "https://slack.com/api?token=secret", null, null, 10)]
+    [InlineData("SLACK_BOT_TOKEN", null, "xoxb\nsecret", null, 10)]
+    [InlineData("SLACK_OPERATOR_USER_ID", null, null, "@olga", 10)]
+    [InlineData("Slack__SinglesPerMinute", null, null, null, 0)]
+    [InlineData("Slack__SinglesPerMinute", null, null, null, 61)]
+    public void Nonsense_is_named_by_its_variable_and_no_secret_is_told(string variable, string? url, string? token, string? user, int singles)
+    {
+        var problem = Assert.Single(Problems(new SlackOptions { BaseUrl = url, BotToken = token, OperatorUserId = user, SinglesPerMinute = singles }));
+
+        Assert.Contains(variable, problem, StringComparison.Ordinal);
+        Assert.DoesNotContain("secret", problem, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(null, null, "SLACK_BOT_TOKEN SLACK_OPERATOR_USER_ID")]
+    [InlineData("xoxb-1", " ", "SLACK_OPERATOR_USER_ID")]
+    [InlineData("", "U012AB3CD", "SLACK_BOT_TOKEN")]
+    public void What_is_missing_is_no_nonsense_and_is_named(string? token, string? user, string missing)
+    {
+        var options = new SlackOptions { BotToken = token, OperatorUserId = user };
+
+        Assert.Equal(missing, string.Join(' ', options.Missing()));
+        Assert.Empty(Problems(options));
+    }
+
+    private static IEnumerable<string> Problems(SlackOptions options) => options.Validate(new ValidationContext(options)).Select(problem => problem.ErrorMessage!);
+}
