@@ -13,6 +13,7 @@ internal sealed partial class AlertEmitter : BackgroundService
 {
     /// <summary>What one hook is given at a time, worst first.</summary>
     private const int MostAtOnce = 500;
+    private const int MostSaid = 10_000;
     private static readonly TimeSpan RecordEvery = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan Cycle = TimeSpan.FromSeconds(2);
 
@@ -237,6 +238,12 @@ internal sealed partial class AlertEmitter : BackgroundService
     /// <returns>How many tries to record now; null: none yet.</returns>
     private int? Count(IAlertHook hook, HookOutcome outcome)
     {
+        if (_said.Count > MostSaid)
+        {
+            // Of what ended meanwhile nobody takes them out.
+            _said.Clear();
+        }
+
         var key = (outcome.Notice.Alert.Id, hook.Name);
         var now = _clock.GetUtcNow();
         if (!_said.TryGetValue(key, out var said) || said.Decision != outcome.Decision)

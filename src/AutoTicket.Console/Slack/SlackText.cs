@@ -27,7 +27,7 @@ internal static class SlackText
         }
 
         tail.Append(CultureInfo.InvariantCulture, $"\nSince {Time(alert.StartedAt)}");
-        if (notice.Kind == NoticeKind.Ended && alert.EndedAt is { } ended)
+        if (alert.EndedAt is { } ended)
         {
             tail.Append(CultureInfo.InvariantCulture, $", ended {Time(ended)}");
         }
@@ -104,7 +104,8 @@ internal static class SlackText
         NoticeKind.SeverityChanged => "WORSE",
         NoticeKind.FiringAgain => "FIRING AGAIN",
         NoticeKind.Ended => notice.Alert.Status == AlertStatus.Expired ? "EXPIRED" : "RECOVERED",
-        _ => "FIRING",
+        // It ended before it could be told.
+        _ => notice.Alert.IsFiring ? "FIRING" : "FIRED, AND IS OVER",
     };
 
     /// <summary>A surface's own outage is called by the surface.</summary>

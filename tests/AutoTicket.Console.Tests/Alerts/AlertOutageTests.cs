@@ -11,8 +11,12 @@ public sealed class AlertOutageTests
     /// <summary>The protocol of a lost answer with its times shortened.</summary>
     private static readonly Dictionary<string, string?> Quick = new()
     {
-        ["Ticketing:ClickBudget"] = "00:00:01", ["Ticketing:Lease"] = "00:00:04", ["Ticketing:Grace"] = "00:00:02", ["Ticketing:LookupSpacing"] = "00:00:00.2",
-        ["FreeScout:CallTimeout"] = "00:00:00.8", ["FreeScout:BreakDuration"] = "00:00:00.5",
+        ["Ticketing:ClickBudget"] = "00:00:01",
+        ["Ticketing:Lease"] = "00:00:04",
+        ["Ticketing:Grace"] = "00:00:02",
+        ["Ticketing:LookupSpacing"] = "00:00:00.2",
+        ["FreeScout:CallTimeout"] = "00:00:00.8",
+        ["FreeScout:BreakDuration"] = "00:00:00.5",
     };
 
     [Theory, BothDatabases, Trait("Pitfall", "T-5"), Trait("Pitfall", "T-13"), Trait("Pitfall", "T-32")]

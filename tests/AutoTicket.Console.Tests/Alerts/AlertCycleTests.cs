@@ -1,0 +1,42 @@
+using System.Diagnostics.Metrics;
+using AutoTicket.Tests.Journeys;
+using AutoTicket.Tests.Kit;
+
+namespace AutoTicket.Tests.Alerts;
+
+/// <summary>Counts what this process asks of its databases, so nothing else may run beside it.</summary>
+[Collection(nameof(Alone))]
+public sealed class AlertCycleTests
+{
+    private static readonly Dictionary<string, string?> NoBudget = new() { ["Ticketing:FloodBudget"] = "100000", ["Ticketing:FloodBudgetPerSource"] = "100000" };
+
+    /// <summary>The same number of statements whether ten or two hundred are active.</summary>
+    [Fact]
+    public async Task A_cycle_over_delivered_alerts_costs_the_same_however_many_there_are()
+    {
+        await using var driver = await AlertDriver.StartAsync(Database.Postgres, NoBudget);
+        var counts = new List<long>();
+        long commands = 0;
+        using var meter = new MeterListener();
+        meter.InstrumentPublished = (instrument, listener) =>
+        {
+            if (instrument is { Meter.Name: "Npgsql", Name: "db.client.operation.duration" or "db.client.commands.duration" })
+            {
+                listener.EnableMeasurementEvents(instrument);
+            }
+        };
+        meter.SetMeasurementEventCallback<double>((_, _, _, _) => Interlocked.Increment(ref commands));
+        meter.Start();
+        foreach (var more in new[] { 10, 190 })
+        {
+            await driver.RaiseAsync([.. Enumerable.Range(0, more).Select(n => AlertDriver.Say($"alert{more}-{n}"))]);
+            await Eventually.TrueAsync(async () => (await driver.AlertsAsync()).TrueForAll(alert => !alert.IsPending) && await driver.UntaggedAsync() == 0, "all are delivered", TimeSpan.FromSeconds(120));
+            // A whole round of all that comes back: two cycles and the five seconds of the signals' re-read.
+            var before = commands;
+            await Task.Delay(TimeSpan.FromSeconds(6));
+            counts.Add(commands - before);
+        }
+
+        Assert.InRange(counts[1], 1, (counts[0] * 1.5) + 10);
+    }
+}
