@@ -114,7 +114,7 @@ public static class AutoTicketing
         app.MapAudit();
         app.MapOpenApi();
         app.MapGet("/healthz/live", () => "live").AllowAnonymous().ExcludeFromDescription();
-        app.MapGet("/healthz/ready", (DatabaseGate gate) => gate.Problem is { } problem ? Results.Problem(title: problem, statusCode: 503) : Results.Ok("ready")).AllowAnonymous().ExcludeFromDescription();
+        app.MapGet("/healthz/ready", (Readiness readiness) => readiness.Answer()).AllowAnonymous().ExcludeFromDescription();
         return app;
     }
 
@@ -247,7 +247,7 @@ public static class AutoTicketing
             services.AddSingleton<DatabaseSignals>(provider => new SqliteSignals(connection, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<DatabaseSignals>>()));
         }
 
-        services.AddHosted<DatabaseGate>().AddHosted<LeaderLease>();
+        services.AddHosted<DatabaseGate>().AddHosted<LeaderLease>().AddHosted<Readiness>();
         services.AddHostedService(provider => provider.GetRequiredService<DatabaseSignals>());
         services.AddScoped(provider => provider.GetRequiredService<IDbContextFactory<AutoTicketDbContext>>().CreateDbContext());
         services.AddDataProtection().SetApplicationName("AutoTicket.Console").PersistKeysToDbContext<AutoTicketDbContext>();

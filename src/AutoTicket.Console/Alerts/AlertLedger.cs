@@ -36,8 +36,24 @@ public sealed record UnstableProducer(string Source, string Name, string AlertKe
 public sealed record AlertQuery(bool ActiveOnly = false, string? AlertKey = null, long? Before = null);
 
 /// <summary>Reads episodes with their deliveries and decisions; three queries, however many there are.</summary>
-internal sealed class AlertLedger(IDbContextFactory<AutoTicketDbContext> contexts, IOptions<AlertsOptions> options, TimeProvider clock)
+internal sealed class AlertLedger : IDisposable
 {
+    private readonly IDbContextFactory<AutoTicketDbContext> _contexts;
+    private readonly IOptions<AlertsOptions> _options;
+    private readonly TimeProvider _clock;
+    private readonly IDisposable _subscription;
+
+    public AlertLedger(IDbContextFactory<AutoTicketDbContext> contexts, DatabaseSignals signals, IOptions<AlertsOptions> options, TimeProvider clock)
+    {
+        (_contexts, _options, _clock) = (contexts, options, clock);
+        _subscription = signals.Subscribe(DatabaseSignals.Alerts, () => Changed?.Invoke());
+    }
+
+    /// <summary>Raised when any process changed an alert, and now and then without. Handlers return at once and never throw.</summary>
+    public event Action? Changed;
+
+    public void Dispose() => _subscription.Dispose();
+
     /// <returns>Newest first; null when the database can't be reached.</returns>
     public Task<IReadOnlyList<AlertEpisode>?> ReadAsync(AlertQuery query, int count, CancellationToken cancellationToken) => OrNullAsync<IReadOnlyList<AlertEpisode>>(async db =>
     {
@@ -59,7 +75,7 @@ internal sealed class AlertLedger(IDbContextFactory<AutoTicketDbContext> context
     /// <summary>The active alerts that would get a ticket if nothing held them back; worst first.</summary>
     public Task<IReadOnlyList<AlertEpisode>?> WaitingForTicketAsync(int count, CancellationToken cancellationToken) => OrNullAsync<IReadOnlyList<AlertEpisode>>(async db =>
     {
-        var levels = Enum.GetValues<Severity>().Where(severity => severity <= options.Value.NotifySeverity).ToList();
+        var levels = Enum.GetValues<Severity>().Where(severity => severity <= _options.Value.NotifySeverity).ToList();
         var waiting = await db.Alerts.AsNoTracking()
             .Where(alert => alert.Status == AlertStatus.Firing && levels.Contains(alert.Severity) && !db.AlertDeliveries.Any(d => d.AlertRow == alert.Id && d.TicketId != null && d.Reopened == alert.Reopened))
             .OrderBy(alert => alert.Severity).ThenBy(alert => alert.OpenedAt).Take(count).ToListAsync(cancellationToken);
@@ -68,7 +84,7 @@ internal sealed class AlertLedger(IDbContextFactory<AutoTicketDbContext> context
 
     public Task<IReadOnlyList<UnstableProducer>?> UnstableAsync(CancellationToken cancellationToken) => OrNullAsync<IReadOnlyList<UnstableProducer>>(async db =>
     {
-        var since = clock.GetUtcNow() - Episodes.Memory;
+        var since = _clock.GetUtcNow() - Episodes.Memory;
         return [.. (await db.Alerts.AsNoTracking().Where(alert => alert.FoldedIds >= 2 && (alert.Status == AlertStatus.Firing || alert.EndedAt > since))
                 .OrderByDescending(alert => alert.SeenAt).Take(100).ToListAsync(cancellationToken))
             .Select(alert => new UnstableProducer(
@@ -100,7 +116,7 @@ internal sealed class AlertLedger(IDbContextFactory<AutoTicketDbContext> context
 
     private async Task<T?> OrNullAsync<T>(Func<AutoTicketDbContext, Task<T?>> read) where T : class
     {
-        await using var db = await contexts.CreateDbContextAsync();
+        await using var db = await _contexts.CreateDbContextAsync();
         try
         {
             return await read(db);

@@ -42,11 +42,18 @@ internal sealed partial class ParkedAlerts(
         return true;
     }
 
-    /// <summary>The newest first.</summary>
-    public async Task<IReadOnlyList<ParkedAlert>> ListAsync(CancellationToken cancellationToken)
+    /// <returns>The newest first; null when the database can't be reached.</returns>
+    public async Task<IReadOnlyList<ParkedAlert>?> ListAsync(CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        return await db.ParkedAlerts.AsNoTracking().OrderByDescending(alert => alert.Id).Take(MostListed).ToListAsync(cancellationToken);
+        try
+        {
+            return await db.ParkedAlerts.AsNoTracking().OrderByDescending(alert => alert.Id).Take(MostListed).ToListAsync(cancellationToken);
+        }
+        catch (Exception exception) when (db.IsOutage(exception))
+        {
+            return null;
+        }
     }
 
     /// <summary>Tries it again, by today's settings.</summary>

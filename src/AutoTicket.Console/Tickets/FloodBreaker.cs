@@ -44,13 +44,20 @@ internal sealed partial class FloodBreaker(
 
     public static bool IsSummary(Alert alert) => alert is { Source: Observation.Console, Name: AlertName };
 
-    /// <summary>What is tripped or half open now.</summary>
-    public async Task<IReadOnlyList<FloodStatus>> ReadAsync(CancellationToken cancellationToken)
+    /// <returns>What is tripped or half open now; null when the database can't be reached.</returns>
+    public async Task<IReadOnlyList<FloodStatus>?> ReadAsync(CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var now = clock.GetUtcNow();
-        return [.. (await db.FloodBreaker.AsNoTracking().Where(row => row.State != FloodState.Closed).OrderBy(row => row.Scope).ToListAsync(cancellationToken))
-            .Select(row => new FloodStatus(row.Scope, StateOf(row, now), row.Since, row.Until, row.Reason))];
+        try
+        {
+            return [.. (await db.FloodBreaker.AsNoTracking().Where(row => row.State != FloodState.Closed).OrderBy(row => row.Scope).ToListAsync(cancellationToken))
+                .Select(row => new FloodStatus(row.Scope, StateOf(row, now), row.Since, row.Until, row.Reason))];
+        }
+        catch (Exception exception) when (db.IsOutage(exception))
+        {
+            return null;
+        }
     }
 
     /// <summary>Reads the state and what was filed in the window, for one pass over the alerts.</summary>

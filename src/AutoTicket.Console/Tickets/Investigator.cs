@@ -119,7 +119,7 @@ internal sealed partial class Investigator(
         }
         catch (TimeoutException)
         {
-            return new(TicketDisposition.Unavailable, null, "The console's database is slow. The filing goes on; click again in a moment to see its ticket: no second one will come of it.", "degraded: database");
+            return new(TicketDisposition.Degraded, null, "The console's database is slow. The filing goes on; click again in a moment to see its ticket: no second one will come of it.", "degraded: database");
         }
     }
 

@@ -25,7 +25,7 @@ public sealed class FloodTests
 
         await driver.RaiseAsync(AlertDriver.Say("calm", source: "calm"));
         await driver.EventuallyTicketsAsync(5);
-        Assert.Equal("noisy", Assert.Single(await driver.Console.Get<FloodBreaker>().ReadAsync(default)).Scope);
+        Assert.Equal("noisy", Assert.Single((await driver.Console.Get<FloodBreaker>().ReadAsync(default))!).Scope);
     }
 
     [Fact]
@@ -36,7 +36,7 @@ public sealed class FloodTests
         await driver.RaiseAsync([.. Enumerable.Range(0, 12).Select(n => AlertDriver.Say($"storm{n}", source: $"source{n}"))]);
         await driver.EventuallyTicketsAsync(5);
         var breaker = driver.Console.Get<FloodBreaker>();
-        Assert.Equal(FloodState.Tripped, (await breaker.ReadAsync(default)).Single().State);
+        Assert.Equal(FloodState.Tripped, (await breaker.ReadAsync(default))!.Single().State);
 
         // After the window a quarter of the budget, here one, and not before.
         clock.Advance(TimeSpan.FromMinutes(4.9));
@@ -45,7 +45,7 @@ public sealed class FloodTests
         Assert.Equal(5, driver.FreeScout.CreatedCount);
         clock.Advance(TimeSpan.FromMinutes(0.2));
         await driver.EventuallyTicketsAsync(6);
-        await Eventually.TrueAsync(async () => (await breaker.ReadAsync(default)).Single().State == FloodState.Tripped, "the rest trips it again");
+        await Eventually.TrueAsync(async () => (await breaker.ReadAsync(default))!.Single().State == FloodState.Tripped, "the rest trips it again");
 
         Assert.Equal(FloodResetResult.ReasonMissing, await breaker.ResetAsync("", "somebody", " ", false, default));
         Assert.Equal(FloodResetResult.Done, await breaker.ResetAsync("", "somebody", "fixed the producer", false, default));

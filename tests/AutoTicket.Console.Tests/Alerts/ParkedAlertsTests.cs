@@ -17,21 +17,21 @@ public sealed class ParkedAlertsTests
             await before.PostAsync("/api/v2/alerts", """[{"labels":{"alertname":"A","severity":"sev1"}}]""");
             await before.PostAsync("/api/alerts", "{}");
             await before.PostAsync("/api/alerts", AlertIntakeTests.Alert("big", summary: new string('x', 300_000)));
-            var list = await Parked(before).ListAsync(default);
+            var list = (await Parked(before).ListAsync(default))!;
             Assert.Equal(["generic", "generic", "prometheus", "generic"], list.Select(parked => parked.Intake));
             Assert.Contains("still can't be taken", await Parked(before).RetryAsync(list[3].Id, default), StringComparison.Ordinal);
             Assert.Contains("not all of it was kept", await Parked(before).RetryAsync(list[0].Id, default), StringComparison.Ordinal);
         }
 
         await using var after = await Intake.StartAsync(database: database, settings: new() { ["Alerts:SeverityMap"] = "sev1=P2" });
-        var ids = (await Parked(after).ListAsync(default)).Select(parked => parked.Id).ToList();
+        var ids = (await Parked(after).ListAsync(default))!.Select(parked => parked.Id).ToList();
         Assert.Contains("is open now", await Parked(after).RetryAsync(ids[3], default), StringComparison.Ordinal);
         Assert.Contains("is open now", await Parked(after).RetryAsync(ids[2], default), StringComparison.Ordinal);
         Assert.Contains("parked no more", await Parked(after).RetryAsync(ids[3], default), StringComparison.Ordinal);
         Assert.True(await Parked(after).DiscardAsync(ids[1], default));
         Assert.False(await Parked(after).DiscardAsync(ids[1], default));
 
-        Assert.Equal([ids[0]], (await Parked(after).ListAsync(default)).Select(parked => parked.Id));
+        Assert.Equal([ids[0]], (await Parked(after).ListAsync(default))!.Select(parked => parked.Id));
         await using var db = database.Open();
         Assert.Equal(["A", "known later"], (await db.Alerts.ToListAsync()).Select(alert => alert.Name).Order());
     }
@@ -46,7 +46,7 @@ public sealed class ParkedAlertsTests
         await using var db = intake.Database.Open();
         Assert.Equal(10_000, await db.ParkedAlerts.CountAsync());
         Assert.Equal("3", (await db.ParkedAlerts.OrderBy(parked => parked.Id).FirstAsync()).Text);
-        var list = await Parked(intake).ListAsync(default);
+        var list = (await Parked(intake).ListAsync(default))!;
         Assert.Equal((200, "10002"), (list.Count, list[0].Text));
 
         static ParkedAlert Row(int n) => new() { ReceivedAt = DateTimeOffset.UnixEpoch, Intake = "generic", Reason = "why", Text = $"{n}", IsWhole = true };

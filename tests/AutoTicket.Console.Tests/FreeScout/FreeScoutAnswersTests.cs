@@ -82,5 +82,5 @@ public sealed class FreeScoutAnswersTests
 
     /// <summary>The sandbox keeps a FreeScout in a subdirectory, so that every test with it is one of that.</summary>
     private static Task<ConsoleHost> StartAsync(Uri freeScout) =>
-        ConsoleHost.StartAsync(settings: new Dictionary<string, string?> { ["FREESCOUT_BASE_URL"] = freeScout.AbsoluteUri, ["FreeScout:RetryDelay"] = "00:00:00.02" });
+        ConsoleHost.StartAsync(settings: new Dictionary<string, string?> { ["FREESCOUT_BASE_URL"] = freeScout.AbsoluteUri, ["FreeScout:RetryDelay"] = "00:00:00.02", ["FreeScout:CallTimeout"] = "00:00:20" });
 }

@@ -61,6 +61,8 @@ public sealed class Consoles : IAsyncDisposable
             ["Sandbox__Enabled"] = "false",
             ["FLAG_CONSOLE_INVESTIGATE_FROM_STATUS"] = "1",
             ["Status__PollInterval"] = "00:00:01",
+            // The surfaces' own alerts stay silent, so that every ticket is a click's.
+            ["Alerts__NotifySeverity"] = "P1",
             ["Ticketing__ClickBudget"] = "00:00:02",
             ["Ticketing__Lease"] = Lease.ToString("c"),
             ["Ticketing__Grace"] = "00:00:02",

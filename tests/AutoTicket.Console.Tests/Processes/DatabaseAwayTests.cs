@@ -69,7 +69,8 @@ public sealed class DatabaseAwayTests(DatabaseAwayTests.CutOff consoles) : IClas
         var started = Stopwatch.GetTimestamp();
         var click = await consoles.Console.InvestigateAsync("stall");
 
-        Assert.Equal(HttpStatusCode.ServiceUnavailable, click.Status);
+        // It gives up on the database, or on waiting for it, whichever comes first.
+        Assert.True(click.Status == HttpStatusCode.ServiceUnavailable || click.Disposition == "degraded", $"{click.Status} {click.Text}");
         Assert.InRange(Stopwatch.GetElapsedTime(started), TimeSpan.Zero, TimeSpan.FromSeconds(8));
         Assert.Equal(HttpStatusCode.OK, (await consoles.Console.GetAsync("/api/status")).Status);
         consoles.Line.Restore();

@@ -10,7 +10,7 @@ namespace AutoTicket.Tests.Processes;
 [Collection(nameof(Processes))]
 public sealed class KilledLeaderTests : IAsyncLifetime
 {
-    private static readonly Dictionary<string, string> FlagOn = new() { ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1" };
+    private static readonly Dictionary<string, string> FlagOn = new() { ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1", ["Alerts__NotifySeverity"] = "P2" };
 
     /// <summary>The lease, the time to notice, the protocol of a lost answer, and a machine that is busy.</summary>
     private static readonly TimeSpan TakenUp = TimeSpan.FromSeconds(40);

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net;
 using AutoTicket.Sandbox;
 
 namespace AutoTicket.Tests.Processes;
@@ -32,6 +33,24 @@ public sealed class ShutdownTests
         Assert.InRange(Stopwatch.GetElapsedTime(started), TimeSpan.Zero, TimeSpan.FromSeconds(10));
         Assert.Equal(1, await consoles.FilingsAuditedAsync("drain"));
         Assert.Empty(console.Errors.ToList());
+    }
+
+    [Fact]
+    public async Task Asked_to_end_it_says_first_that_it_is_not_ready_and_serves_until_that_was_seen()
+    {
+        await using var consoles = await Consoles.CreateAsync("drain");
+        var console = await consoles.StartAsync();
+        await Eventually.TrueAsync(async () => (await console.GetAsync("/healthz/ready")).Status == HttpStatusCode.OK, "the console is ready");
+
+        var started = Stopwatch.GetTimestamp();
+        var ending = console.StopAsync();
+        await console.Output.WaitForLineAsync(line => line.Contains("Application is shutting down", StringComparison.Ordinal));
+
+        // Others are served until who watches has seen it.
+        Assert.Equal(HttpStatusCode.OK, (await console.GetAsync("/api/status")).Status);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await console.GetAsync("/healthz/ready")).Status);
+        Assert.Equal(0, await ending);
+        Assert.InRange(Stopwatch.GetElapsedTime(started), TimeSpan.Zero, TimeSpan.FromSeconds(10));
     }
 
     [Fact]

@@ -11,7 +11,7 @@ public static class CircuitLiveness
     public static readonly TimeSpan PingInterval = TimeSpan.FromSeconds(1.5);
 
     /// <summary>The browser takes the circuit for dead after this much silence: three lost pings.</summary>
-    public static readonly TimeSpan SilenceLimit = TimeSpan.FromSeconds(4.5);
+    public static readonly TimeSpan SilenceLimit = TimeSpan.FromSeconds(3.5);
 
     public static void Configure(HubOptions options) => options.KeepAliveInterval = PingInterval;
 }

@@ -1,0 +1,88 @@
+using System.Diagnostics;
+using System.Net;
+using AutoTicket.Data;
+using AutoTicket.Tests.Kit;
+
+namespace AutoTicket.Tests.Storage;
+
+/// <summary>The database's disk is full: the click says so, no ticket is made without its row, and it goes on by itself.</summary>
+public sealed class DiskFullTests
+{
+    [Fact]
+    public async Task PostgreSQL_without_space_files_nothing_until_there_is_space()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(Database.Postgres);
+        await using var db = driver.Database.Open();
+        await db.ExecuteAsync($$"""
+            CREATE FUNCTION no_space() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $f$;
+            CREATE TRIGGER no_space BEFORE INSERT ON tickets FOR EACH STATEMENT EXECUTE FUNCTION no_space()
+            """, default);
+
+        await AssertRefusedAsync(driver.Console, InvestigateDriver.Surface);
+        Assert.DoesNotContain(driver.FreeScout.RecordedRequests, request => request.Method == "POST");
+        await db.ExecuteAsync($"DROP TRIGGER no_space ON tickets", default);
+
+        Assert.Equal("filed", (await driver.ClickAsync()).Disposition);
+        await driver.AssertOneTicketAsync();
+    }
+
+    [Fact]
+    public async Task SQLite_on_a_full_disk_files_nothing_until_there_is_space()
+    {
+        var disk = Directory.CreateTempSubdirectory("autoticket-disk-");
+        await RunAsync("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk.FullName);
+        try
+        {
+            await using var migrated = await TestDatabase.CreateAsync(Database.Sqlite);
+            var file = Path.Combine(disk.FullName, "autoticket.db");
+            File.Copy(migrated.Location, file);
+            await using var driver = await InvestigateDriver.StartAsync(settings: new Dictionary<string, string?> { ["AUTOTICKET_SQLITE_PATH"] = file });
+            Assert.Equal(HttpStatusCode.OK, (await driver.Console.Http.GetAsync(new Uri("/api/status", UriKind.Relative))).StatusCode);
+            var filler = Path.Combine(disk.FullName, "filler");
+            Fill(filler);
+
+            await AssertRefusedAsync(driver.Console, InvestigateDriver.Surface);
+            Assert.Equal(0, driver.FreeScout.CreatedCount);
+            File.Delete(filler);
+
+            Assert.Equal("filed", (await driver.ClickAsync()).Disposition);
+            Assert.Equal(1, driver.FreeScout.CreatedCount);
+        }
+        finally
+        {
+            await RunAsync("umount", "-l", disk.FullName);
+            disk.Delete();
+        }
+    }
+
+    private static async Task AssertRefusedAsync(ConsoleHost console, string surface)
+    {
+        using var answer = await console.Http.PostAsync(new Uri($"/api/surfaces/{surface}/investigate", UriKind.Relative), null);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode);
+        Assert.Contains("no second ticket", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Contains(console.Log, line => line.StartsWith("WARNING", StringComparison.Ordinal) && line.Contains("ticket filing failed", StringComparison.Ordinal));
+    }
+
+    private static void Fill(string path)
+    {
+        using var filler = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 0);
+        try
+        {
+            while (true)
+            {
+                filler.Write(new byte[512]);
+            }
+        }
+        catch (IOException)
+        {
+            // Full.
+        }
+    }
+
+    private static async Task RunAsync(string program, params string[] arguments)
+    {
+        using var process = Process.Start(program, arguments);
+        await process.WaitForExitAsync();
+        Assert.True(process.ExitCode == 0, $"{program} {string.Join(' ', arguments)} ended with {process.ExitCode}: these tests run as root, who may mount.");
+    }
+}

@@ -1,0 +1,44 @@
+using AutoTicket.Data;
+using AutoTicket.Flags;
+using AutoTicket.Tests.Kit;
+using Npgsql;
+
+namespace AutoTicket.Tests.Storage;
+
+/// <summary>The database cuts all connections, as in a failover: listening begins again, and what was changed meanwhile is read.</summary>
+public sealed class FailoverTests
+{
+    [Fact]
+    public async Task All_connections_cut_in_the_middle_of_clicks_cost_no_ticket_and_no_flip()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(Database.Postgres);
+        var flags = driver.Console.Get<FlagStore>();
+        for (var cut = 0; cut < 5; cut++)
+        {
+            var click = driver.ClickAsync();
+            await CutAsync(driver.Database);
+            await click;
+        }
+
+        await driver.ClickUntilThereIsATicketAsync();
+        await driver.AssertOneTicketAsync();
+
+        // Flipped by another process in the very moment in which nobody listens.
+        await CutAsync(driver.Database);
+        await using (var db = driver.Database.Open())
+        {
+            await db.ExecuteAsync($"UPDATE feature_flags SET enabled = {false}, version = version + 1 WHERE name = {FlagNames.InvestigateFromStatus}", default);
+            await db.ExecuteAsync($"INSERT INTO feature_flags (name, enabled, version) VALUES ({FlagNames.InvestigateFromStatus}, {false}, 1) ON CONFLICT (name) DO NOTHING", default);
+        }
+
+        await Eventually.TrueAsync(() => !flags.Current.Flags.Single(flag => flag.Name == FlagNames.InvestigateFromStatus).Enabled, "the flip is in force", TimeSpan.FromSeconds(10));
+    }
+
+    private static async Task CutAsync(TestDatabase database)
+    {
+        await using var connection = new NpgsqlConnection(PostgresUrl.ToConnectionString(database.Location) + ";Pooling=false");
+        await connection.OpenAsync();
+        await using var cut = new NpgsqlCommand("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()", connection);
+        await cut.ExecuteNonQueryAsync();
+    }
+}
