@@ -278,6 +278,7 @@ public static class AutoTicketing
         services.AddSingleton<AlertTable>();
         services.AddSingleton<DecisionLog>();
         services.AddSingleton<AlertLedger>();
+        services.AddSingleton<OutageAlerts>();
         services.AddSingleton<ParkedAlerts>();
         services.AddHosted<AlertAggregator>().AddHosted<AlertEmitter>();
     }

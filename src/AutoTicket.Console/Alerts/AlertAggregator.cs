@@ -24,6 +24,7 @@ internal sealed partial class AlertAggregator(
     private const int MostWaiting = 20_000;
     private const int BatchSize = 2_000;
     private const int Tries = 10;
+    private static readonly TimeSpan ForgetEvery = TimeSpan.FromHours(1);
     private static readonly TimeSpan SweepEvery = TimeSpan.FromSeconds(5);
 
     private readonly Channel<Request> _requests = Channel.CreateUnbounded<Request>(new() { SingleReader = true });
@@ -165,6 +166,7 @@ internal sealed partial class AlertAggregator(
     private async Task SweepAsync(CancellationToken stoppingToken)
     {
         using var pause = new Nudge();
+        var forgotAt = DateTimeOffset.MinValue;
         while (!stoppingToken.IsCancellationRequested)
         {
             await pause.WaitAsync(SweepEvery, stoppingToken);
@@ -185,6 +187,12 @@ internal sealed partial class AlertAggregator(
                     await table.WriteAsync([], episodes.Changed, CancellationToken.None);
                     Log.Expired(logger, abandoned.Count);
                     Changed?.Invoke();
+                }
+
+                if (now - forgotAt >= ForgetEvery)
+                {
+                    await table.DeleteAsync(now - options.Value.Retention, stoppingToken);
+                    forgotAt = now;
                 }
             }
             catch (Exception exception) when (contexts.IsOutage(exception))

@@ -38,6 +38,7 @@ internal sealed class AlertTable(IDbContextFactory<AutoTicketDbContext> contexts
         ("status", "text", a => Words.Of(a.Status)),
         ("severity", "text", a => Words.Of(a.Severity)),
         ("summary", "text", a => a.Summary),
+        ("full_text", "text", a => a.FullText),
         ("members", "text", a => JsonSerializer.Serialize(a.Members, JsonSerializerOptions.Web)),
         ("folded_ids", "int", a => a.FoldedIds),
         ("started_at", "timestamptz", a => a.StartedAt),
@@ -47,7 +48,7 @@ internal sealed class AlertTable(IDbContextFactory<AutoTicketDbContext> contexts
         ("reopened", "int", a => a.Reopened),
         ("is_pending", "boolean", a => a.IsPending));
 
-    /// <summary>What fires of these logical alerts, and what of them ended since <paramref name="endedSince"/>; without long texts.</summary>
+    /// <summary>What fires of these logical alerts, and what of them ended since <paramref name="endedSince"/>; without labels and address.</summary>
     public async Task<List<Alert>> ReadAsync(IReadOnlyCollection<string> logicalIds, DateTimeOffset endedSince, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
@@ -64,6 +65,15 @@ internal sealed class AlertTable(IDbContextFactory<AutoTicketDbContext> contexts
                     && (alert.ExpiresAt < now || (alert.Source == Observation.Console && alert.Name == Observation.SurfaceOutage && !surfaces.Contains(alert.Surface!))))
                 .OrderBy(alert => alert.Id).Take(1000))
             .ToListAsync(cancellationToken);
+    }
+
+    /// <summary>Forgets what ended, and what was decided, before <paramref name="before"/>.</summary>
+    public async Task DeleteAsync(DateTimeOffset before, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        await db.AlertDeliveries.Where(d => db.Alerts.Any(alert => alert.Id == d.AlertRow && alert.EndedAt < before)).ExecuteDeleteAsync(cancellationToken);
+        await db.Alerts.Where(alert => alert.EndedAt < before).ExecuteDeleteAsync(cancellationToken);
+        await db.Decisions.Where(decision => decision.LastAt < before).ExecuteDeleteAsync(cancellationToken);
     }
 
     /// <returns>False: another process changed some of them meanwhile; what it left alone is written. Read again.</returns>
@@ -87,7 +97,7 @@ internal sealed class AlertTable(IDbContextFactory<AutoTicketDbContext> contexts
         if (changed.Count > 0)
         {
             complete &= await db.ExecuteAsync($"""
-                UPDATE alerts SET status = r.status, severity = r.severity, summary = r.summary, members = r.members, folded_ids = r.folded_ids, started_at = r.started_at,
+                UPDATE alerts SET status = r.status, severity = r.severity, summary = r.summary, full_text = r.full_text, members = r.members, folded_ids = r.folded_ids, started_at = r.started_at,
                   seen_at = r.seen_at, expires_at = r.expires_at, ended_at = r.ended_at, reopened = r.reopened, is_pending = r.is_pending, version = alerts.version + 1
                 FROM {Changed.Of(changed)}
                 WHERE alerts.id = r.id AND alerts.version = r.version
@@ -112,6 +122,7 @@ internal sealed class AlertTable(IDbContextFactory<AutoTicketDbContext> contexts
         Surface = alert.Surface,
         Severity = alert.Severity,
         Summary = alert.Summary,
+        FullText = alert.FullText,
         Members = alert.Members,
         FoldedIds = alert.FoldedIds,
         StartedAt = alert.StartedAt,

@@ -198,6 +198,7 @@ internal sealed class Episodes(IEnumerable<Alert> known, AlertsOptions options, 
             Members = members,
             FoldedIds = episode.Now.FoldedIds + (isNewId ? 1 : 0),
             Summary = o.Summary,
+            FullText = o.FullText,
             SeenAt = now,
             IsPending = true,
         }));
@@ -213,6 +214,7 @@ internal sealed class Episodes(IEnumerable<Alert> known, AlertsOptions options, 
                 ? member with { LastSeen = now, IsFiring = true, Severity = o.Severity, ExpiresAt = o.ExpiresAt } : member)],
             SeenAt = now,
             Summary = o.Summary,
+            FullText = o.FullText,
         });
         // Several reports of one alert: which came when decides whether they are one. Else a repeat is no news.
         if (after.Members.Count > 1 || after.Severity != before.Severity || now - before.SeenAt >= TouchEvery || after.ExpiresAt < before.ExpiresAt

@@ -25,8 +25,9 @@ internal sealed partial class LeaderLease(IDbContextFactory<AutoTicketDbContext>
     /// <summary>This process leads now. Ask again before each thing that only the leader may do.</summary>
     public bool IsLeader => _held is { } held && clock.GetElapsedTime(held.Since) < Duration;
 
-    /// <summary>This process led when the database was last heard of: while it is away nobody else can tell the operator.</summary>
-    public bool WasLeader { get; private set; }
+    /// <summary>This process led when the database was last heard of, or has not heard of it yet: while it is away nobody can be asked
+    /// who tells the operator.</summary>
+    public bool WasLeader { get; private set; } = true;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {

@@ -13,6 +13,7 @@ internal sealed partial class StatusPoller(
     StatusBoard board,
     SurfaceHistory history,
     AlertAggregator alerts,
+    OutageAlerts outage,
     LeaderLease leader,
     IOptions<StatusOptions> options,
     TimeProvider clock,
@@ -186,11 +187,31 @@ internal sealed partial class StatusPoller(
         leader.Changed += _changed.Give;
         while (!stoppingToken.IsCancellationRequested)
         {
-            var taken = !leader.IsLeader || await alerts.ObserveAsync([.. SurfaceAlerts.Of(board)], stoppingToken) is not null;
+            var taken = await ObserveOnceAsync(stoppingToken);
             await _changed.WaitAsync(taken ? options.Value.PollInterval : AgainAfter, stoppingToken);
         }
 
         leader.Changed -= _changed.Give;
+    }
+
+    /// <returns>False: the database is away, and it should be tried again soon.</returns>
+    private async Task<bool> ObserveOnceAsync(CancellationToken stoppingToken)
+    {
+        if (!leader.IsLeader && !leader.WasLeader)
+        {
+            return true;
+        }
+
+        List<Observation> seen = [.. SurfaceAlerts.Of(board)];
+        // A lease that ran out because the database is away can't be asked for: only whether it answers.
+        if (await alerts.ObserveAsync(seen, stoppingToken) is { } answers)
+        {
+            await outage.TookAsync(seen, answers, stoppingToken);
+            return true;
+        }
+
+        await outage.TellAsync(seen, stoppingToken);
+        return false;
     }
 
     private async Task TickAsync(CancellationToken stoppingToken)

@@ -3,7 +3,6 @@ using AutoTicket.Audit;
 using AutoTicket.Sandbox;
 using AutoTicket.Surfaces;
 using AutoTicket.Tests.Kit;
-using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Alerts;
 
@@ -57,6 +56,26 @@ public sealed class AlertTicketTests
         await driver.FlipAsync(true);
         await driver.EventuallyTicketsAsync(1);
         Assert.Contains("stays", driver.FreeScout.Conversations[0].Subject, StringComparison.Ordinal);
+    }
+
+    [Theory, BothDatabases]
+    public async Task What_ended_long_ago_is_forgotten_with_all_that_was_decided(Database kind)
+    {
+        await using var driver = await AlertDriver.StartAsync(kind);
+        await driver.RaiseAsync([AlertDriver.Say("over"), AlertDriver.Say("stays")]);
+        await driver.EventuallyTicketsAsync(2);
+        await driver.RaiseAsync(AlertDriver.Say("over", firing: false));
+        await driver.EventuallySettledAsync();
+        var table = driver.Console.Get<AlertTable>();
+
+        await table.DeleteAsync(TimeProvider.System.GetUtcNow().AddDays(-1), default);
+        Assert.Equal(2, (await driver.AlertsAsync()).Count);
+        await table.DeleteAsync(TimeProvider.System.GetUtcNow().AddMinutes(1), default);
+
+        var left = Assert.Single(await driver.AlertsAsync());
+        Assert.Equal("stays", left.Name);
+        Assert.All(await driver.DeliveriesAsync(), delivery => Assert.Equal(left.Id, delivery.AlertRow));
+        Assert.Empty(await driver.DecisionsAsync());
     }
 
     [Theory, BothDatabases, Trait("Pitfall", "T-24")]
