@@ -1,7 +1,7 @@
 namespace AutoTicket.Alerts;
 
 /// <summary>An alert that could not be taken, kept with the reason until somebody looks: a row of <c>parked_alerts</c>.</summary>
-internal sealed class ParkedAlert
+public sealed class ParkedAlert
 {
     public long Id { get; init; }
 
