@@ -106,6 +106,7 @@ public static class AutoTicketing
         app.MapStatus();
         app.MapAlerts();
         app.MapTickets();
+        app.MapFlood();
         app.MapFlags();
         app.MapAudit();
         app.MapOpenApi();

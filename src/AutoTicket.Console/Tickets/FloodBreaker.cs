@@ -53,6 +53,19 @@ internal sealed partial class FloodBreaker(
             .Select(row => new FloodStatus(row.Scope, StateOf(row, now), row.Since, row.Until, row.Reason))];
     }
 
+    /// <summary>As <see cref="ReadAsync"/>; null when the database can't be reached.</summary>
+    public async Task<IReadOnlyList<FloodStatus>?> ReadOrNullAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await ReadAsync(cancellationToken);
+        }
+        catch (Exception exception) when (contexts.IsOutage(exception))
+        {
+            return null;
+        }
+    }
+
     /// <summary>Reads the state and what was filed in the window, for one pass over the alerts.</summary>
     public async Task<FloodPass> BeginAsync(CancellationToken cancellationToken)
     {
