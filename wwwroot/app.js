@@ -83,6 +83,23 @@ document.getElementById("circuit-retry")?.addEventListener("click", async () => 
   }
 });
 
+// A button that copies the field it names, and says so beside itself.
+document.addEventListener("click", async ({ target }) => {
+  const button = target.closest?.("[data-copy]");
+  const field = button && document.getElementById(button.dataset.copy);
+  if (!field) return;
+  // Selected in any case: where the browser forbids copying, a key does it.
+  field.select();
+  let said = "Copied.";
+  try {
+    await navigator.clipboard.writeText(field.value);
+  } catch {
+    said = "Selected: copy it with Ctrl+C.";
+  }
+  const status = button.parentElement.querySelector("[data-copied]");
+  if (status) status.textContent = said;
+});
+
 // A server that restarts refuses before it serves: reloading at once could end on the browser's own error page.
 let isReloading = false;
 async function reloadWhenServed() {

@@ -110,6 +110,7 @@ public static class AutoTicketing
         app.MapAlerts();
         app.MapAlertIntake();
         app.MapTickets();
+        app.MapFlood();
         app.MapFlags();
         app.MapAudit();
         app.MapOpenApi();

@@ -31,9 +31,22 @@ public sealed record AlertDetails(AlertEpisode Episode, string FullText, string 
 /// <param name="Samples">Some of them.</param>
 public sealed record UnstableProducer(string Source, string Name, string AlertKey, int Ids, IReadOnlyList<string> Samples, DateTimeOffset LastSeen);
 
+/// <summary>The active alerts that have no ticket.</summary>
+/// <param name="Worst">The first of them, worst and oldest first.</param>
+/// <param name="Count">All of them.</param>
+public sealed record WaitingAlerts(IReadOnlyList<AlertEpisode> Worst, int Count);
+
+/// <summary>Where a page of episodes ended, where active ones come first.</summary>
+public sealed record AlertCursor(bool IsActive, long Row);
+
 /// <summary>Which episodes to show.</summary>
 /// <param name="Before">Only those older than this row: the page after the one that ended there.</param>
-public sealed record AlertQuery(bool ActiveOnly = false, string? AlertKey = null, long? Before = null);
+/// <param name="Surface">Only those of this surface.</param>
+/// <param name="Search">Part of the name, summary, surface or source, in any case, or the beginning of the alert's key.</param>
+/// <param name="ActiveFirst">Instead of newest first only.</param>
+/// <param name="After">With <paramref name="ActiveFirst"/>: only those after this one.</param>
+public sealed record AlertQuery(
+    bool ActiveOnly = false, string? AlertKey = null, long? Before = null, string? Surface = null, string? Search = null, bool ActiveFirst = false, AlertCursor? After = null);
 
 /// <summary>Reads episodes with their deliveries and decisions; three queries, however many there are.</summary>
 internal sealed class AlertLedger : IDisposable
@@ -43,13 +56,14 @@ internal sealed class AlertLedger : IDisposable
     private readonly TimeProvider _clock;
     private readonly IDisposable _subscription;
 
-    public AlertLedger(IDbContextFactory<AutoTicketDbContext> contexts, DatabaseSignals signals, IOptions<AlertsOptions> options, TimeProvider clock)
+    public AlertLedger(IDbContextFactory<AutoTicketDbContext> contexts, IOptions<AlertsOptions> options, TimeProvider clock, DatabaseSignals signals)
     {
         (_contexts, _options, _clock) = (contexts, options, clock);
         _subscription = signals.Subscribe(DatabaseSignals.Alerts, () => Changed?.Invoke());
     }
 
-    /// <summary>Raised when any process changed an alert, and now and then without. Handlers return at once and never throw.</summary>
+    /// <summary>Raised when an episode, what became of it, or the flood breaker may have changed, in whichever process. Handlers return at
+    /// once and never throw.</summary>
     public event Action? Changed;
 
     public void Dispose() => _subscription.Dispose();
@@ -61,7 +75,16 @@ internal sealed class AlertLedger : IDisposable
         alerts = query.ActiveOnly ? alerts.Where(alert => alert.Status == AlertStatus.Firing) : alerts;
         alerts = query.AlertKey is { } key ? alerts.Where(alert => alert.AlertId.StartsWith(key)) : alerts;
         alerts = query.Before is { } before ? alerts.Where(alert => alert.Id < before) : alerts;
-        return await CompleteAsync(db, await alerts.OrderByDescending(alert => alert.Id).Take(count).ToListAsync(cancellationToken), cancellationToken);
+        alerts = query.Surface is { } surface ? alerts.Where(alert => alert.Surface == surface) : alerts;
+        alerts = query.After switch
+        {
+            { IsActive: true, Row: var row } => alerts.Where(alert => alert.Status != AlertStatus.Firing || alert.Id < row),
+            { Row: var row } => alerts.Where(alert => alert.Status != AlertStatus.Firing && alert.Id < row),
+            null => alerts,
+        };
+        alerts = string.IsNullOrWhiteSpace(query.Search) ? alerts : Matching(alerts, query.Search.Trim());
+        var ordered = query.ActiveFirst ? alerts.OrderBy(alert => alert.Status != AlertStatus.Firing).ThenByDescending(alert => alert.Id) : alerts.OrderByDescending(alert => alert.Id);
+        return await CompleteAsync(db, await ordered.Take(count).ToListAsync(cancellationToken), cancellationToken);
     });
 
     /// <summary>The newest episode of an alert, whole.</summary>
@@ -72,15 +95,31 @@ internal sealed class AlertLedger : IDisposable
             : new AlertDetails((await CompleteAsync(db, [alert], cancellationToken))[0], alert.FullText ?? alert.Summary, alert.Labels, [.. alert.Members.Select(member => member.Key).Where(key => key.Length > 0)]);
     });
 
-    /// <summary>The active alerts that would get a ticket if nothing held them back; worst first.</summary>
-    public Task<IReadOnlyList<AlertEpisode>?> WaitingForTicketAsync(int count, CancellationToken cancellationToken) => OrNullAsync<IReadOnlyList<AlertEpisode>>(async db =>
+    /// <summary>The active alerts that would get a ticket if nothing held them back, the worst <paramref name="count"/> of them whole; null
+    /// when the database can't be reached.</summary>
+    public Task<WaitingAlerts?> WaitingForTicketAsync(int count, CancellationToken cancellationToken) => OrNullAsync<WaitingAlerts>(async db =>
     {
-        var levels = Enum.GetValues<Severity>().Where(severity => severity <= _options.Value.NotifySeverity).ToList();
-        var waiting = await db.Alerts.AsNoTracking()
-            .Where(alert => alert.Status == AlertStatus.Firing && levels.Contains(alert.Severity) && !db.AlertDeliveries.Any(d => d.AlertRow == alert.Id && d.TicketId != null && d.Reopened == alert.Reopened))
-            .OrderBy(alert => alert.Severity).ThenBy(alert => alert.OpenedAt).Take(count).ToListAsync(cancellationToken);
-        return await CompleteAsync(db, waiting, cancellationToken);
+        var levels = Levels;
+        var waiting = db.Alerts.AsNoTracking()
+            .Where(alert => alert.Status == AlertStatus.Firing && levels.Contains(alert.Severity) && !db.AlertDeliveries.Any(d => d.AlertRow == alert.Id && d.TicketId != null && d.Reopened == alert.Reopened));
+        var worst = await waiting.OrderBy(alert => alert.Severity).ThenBy(alert => alert.OpenedAt).Take(count).ToListAsync(cancellationToken);
+        return new(await CompleteAsync(db, worst, cancellationToken), worst.Count < count ? worst.Count : await waiting.CountAsync(cancellationToken));
     });
+
+    /// <summary>How many alerts that are severe enough to be told of are active; null when the database can't be reached.</summary>
+    public async Task<int?> CountActiveAsync(CancellationToken cancellationToken)
+    {
+        var levels = Levels;
+        await using var db = await _contexts.CreateDbContextAsync(cancellationToken);
+        try
+        {
+            return await db.Alerts.CountAsync(alert => alert.Status == AlertStatus.Firing && levels.Contains(alert.Severity), cancellationToken);
+        }
+        catch (Exception exception) when (db.IsOutage(exception))
+        {
+            return null;
+        }
+    }
 
     public Task<IReadOnlyList<UnstableProducer>?> UnstableAsync(CancellationToken cancellationToken) => OrNullAsync<IReadOnlyList<UnstableProducer>>(async db =>
     {
@@ -91,6 +130,18 @@ internal sealed class AlertLedger : IDisposable
                 alert.Source, alert.Name, alert.AlertKey, alert.FoldedIds + 1,
                 [.. alert.Members.Where(member => member.HasProducerId).Select(member => member.Key[Observation.IdPrefix.Length..])], alert.SeenAt))];
     });
+
+    private List<Severity> Levels => [.. Enum.GetValues<Severity>().Where(severity => severity <= _options.Value.NotifySeverity)];
+
+    private static IQueryable<Alert> Matching(IQueryable<Alert> alerts, string text)
+    {
+#pragma warning disable CA1304, CA1311, CA1862 // the databases do this, by their own rules, and neither compares without regard to case
+        var lower = text.ToLower();
+        return alerts.Where(alert =>
+            alert.Name.ToLower().Contains(lower) || alert.Summary.ToLower().Contains(lower) || alert.Surface!.ToLower().Contains(lower)
+            || alert.Source.ToLower().Contains(lower) || alert.AlertId.StartsWith(lower));
+#pragma warning restore CA1304, CA1311, CA1862
+    }
 
     private static async Task<IReadOnlyList<AlertEpisode>> CompleteAsync(AutoTicketDbContext db, List<Alert> alerts, CancellationToken cancellationToken)
     {

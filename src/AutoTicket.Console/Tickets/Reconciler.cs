@@ -99,7 +99,7 @@ internal sealed partial class Reconciler(
 
     private async Task<bool> TagAsync(Ticket ticket, CancellationToken cancellationToken)
     {
-        var failure = await freeScout.AddTagsAsync(ticket.ConversationId!.Value, TicketDraft.TagsOf(ticket.Tag, ticket.Severity, ticket.SurfaceKey), cancellationToken);
+        var failure = await freeScout.AddTagsAsync(ticket.ConversationId!.Value, TicketDraft.TagsOf(ticket.Tag, ticket.Severity, ticket.SurfaceKey), cancellationToken, instead: TicketDraft.SeverityTag);
         if (failure is not null)
         {
             Log.NotTagged(logger, ticket.ConversationId.Value, failure.Message);
@@ -107,7 +107,8 @@ internal sealed partial class Reconciler(
         }
 
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        await db.Tickets.Where(row => row.Id == ticket.Id).ExecuteUpdateAsync(set => set.SetProperty(row => row.TagsPending, false), cancellationToken);
+        // Unless the severity changed meanwhile.
+        await db.Tickets.Where(row => row.Id == ticket.Id && row.Severity == ticket.Severity).ExecuteUpdateAsync(set => set.SetProperty(row => row.TagsPending, false), cancellationToken);
         return true;
     }
 

@@ -168,6 +168,14 @@ internal sealed class TicketClaims(IDbContextFactory<AutoTicketDbContext> contex
         }
     }
 
+    /// <summary>The ticket's alert has another severity now: its tag is to follow.</summary>
+    public async Task SetSeverityAsync(long conversationId, Surfaces.Severity severity, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        await db.Tickets.Where(t => t.ConversationId == conversationId && t.Severity != severity)
+            .ExecuteUpdateAsync(set => set.SetProperty(t => t.Severity, severity).SetProperty(t => t.TagsPending, true), cancellationToken);
+    }
+
     /// <summary>The claim may still be posted under: its lease holds for longer than the post can take.</summary>
     public bool MayPost(Ticket ticket) => clock.GetUtcNow() < ticket.LeaseUntil - options.Value.ClickBudget;
 

@@ -27,6 +27,9 @@ internal sealed record TicketDraft(
     /// <summary>FreeScout cuts a subject at 998 characters, silently; ours stays far below so that the marker survives.</summary>
     private const int LongestTitle = 180;
 
+    /// <summary>What the tag of the severity begins with; a ticket has one such.</summary>
+    public const string SeverityTag = "sev:";
+
     public string AlertKey => Alerts.AlertIdentity.KeyOf(DedupKey);
 
     /// <summary>The title as it can be stored and sent: one line, cut, without what no database takes.</summary>
@@ -55,7 +58,7 @@ internal sealed record TicketDraft(
     }
 
     public static IReadOnlyList<string> TagsOf(string tag, Severity severity, string? surfaceKey) =>
-        [tag, $"sev:{severity.ToString().ToLowerInvariant()}", .. surfaceKey is null ? Array.Empty<string>() : [$"surface:{surfaceKey}"]];
+        [tag, $"{SeverityTag}{severity.ToString().ToLowerInvariant()}", .. surfaceKey is null ? Array.Empty<string>() : [$"surface:{surfaceKey}"]];
 
     private static void Row(StringBuilder html, string label, string valueHtml) =>
         html.Append(CultureInfo.InvariantCulture, $"<tr><th align=\"left\">{WebUtility.HtmlEncode(label)}</th><td>{valueHtml}</td></tr>");

@@ -8,7 +8,7 @@ using Microsoft.Extensions.Options;
 namespace AutoTicket.Tickets;
 
 /// <summary>Notes on a ticket about what became of its alert. A note is retried until it is posted; it never opens or closes anything.</summary>
-internal sealed class TicketNotes(FreeScoutClient freeScout, IOptions<FreeScoutOptions> options)
+internal sealed class TicketNotes(FreeScoutClient freeScout, TicketClaims claims, IOptions<FreeScoutOptions> options)
 {
     public async Task<HookOutcome> WriteAsync(AlertNotice notice, CancellationToken cancellationToken)
     {
@@ -29,10 +29,9 @@ internal sealed class TicketNotes(FreeScoutClient freeScout, IOptions<FreeScoutO
             return new(notice, true, "ticket closed", $"Ticket #{ticket.Number} is closed: it needs no note.");
         }
 
-        if (notice.Kind == NoticeKind.SeverityChanged
-            && await freeScout.AddTagsAsync(ticket.Id, TicketDraft.TagsOf(OpenTickets.TagOf(alert), alert.Severity, alert.Surface), cancellationToken, instead: "sev:") is { } untagged)
+        if (notice.Kind == NoticeKind.SeverityChanged)
         {
-            return new(notice, false, $"degraded: {Words.Of(untagged.Kind)}", untagged.Message);
+            await claims.SetSeverityAsync(ticket.Id, alert.Severity, cancellationToken);
         }
 
         if (options.Value.UserId is not { } user)

@@ -1,3 +1,6 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
 using AutoTicket.Alerts;
 using AutoTicket.Audit;
 using AutoTicket.Surfaces;
@@ -70,6 +73,37 @@ public sealed class FloodTests
         var breaker = driver.Console.Get<FloodBreaker>();
         Assert.Equal(FloodResetResult.ProducerStillUnstable, await breaker.ResetAsync("noisy", "somebody", "why not", false, default));
         Assert.Equal(FloodResetResult.Done, await breaker.ResetAsync("noisy", "somebody", "I know", true, default));
+    }
+
+    [Fact]
+    public async Task The_breaker_is_read_and_reset_over_http_too()
+    {
+        await using var driver = await AlertDriver.StartAsync(settings: Small);
+        foreach (var id in new[] { "a", "b", "c" })
+        {
+            await driver.RaiseAsync(AlertDriver.Say(id: id, source: "noisy"));
+        }
+
+        await driver.RaiseAsync([.. Enumerable.Range(0, 10).Select(n => AlertDriver.Say($"noise{n}", source: "noisy"))]);
+        await driver.EventuallyDecidedAsync("breaker tripped");
+        var http = driver.Console.Http;
+        var flood = (await http.GetFromJsonAsync<JsonElement>("/api/flood")).GetProperty("flood");
+        Assert.Equal("noisy", flood[0].GetProperty("scope").GetString());
+        Assert.Equal("tripped", flood[0].GetProperty("state").GetString());
+        Assert.Contains("3 tickets were filed for alerts from noisy", flood[0].GetProperty("reason").GetString(), StringComparison.Ordinal);
+        Assert.True(flood[0].GetProperty("until").GetDateTimeOffset() > flood[0].GetProperty("since").GetDateTimeOffset());
+
+        Assert.Equal(HttpStatusCode.BadRequest, await ResetAsync(new { reason = "no scope" }));
+        Assert.Equal(HttpStatusCode.BadRequest, await ResetAsync(new { scope = "noisy", reason = " " }));
+        Assert.Equal(HttpStatusCode.Conflict, await ResetAsync(new { scope = "noisy", reason = "too early" }));
+        Assert.Equal(HttpStatusCode.OK, await ResetAsync(new { scope = "noisy", reason = "I know", @override = true }));
+        Assert.Equal(HttpStatusCode.Conflict, await ResetAsync(new { scope = "other", reason = "not tripped" }));
+
+        async Task<HttpStatusCode> ResetAsync(object body)
+        {
+            using var answer = await http.PostAsJsonAsync("/api/flood/reset", body);
+            return answer.StatusCode;
+        }
     }
 
     [Fact]

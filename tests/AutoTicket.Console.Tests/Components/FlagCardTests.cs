@@ -61,8 +61,58 @@ public sealed class FlagCardTests : ComponentTest
         card.Find("form").Submit();
 
         Assert.Equal(new FlagChangeRequest(false, "too many tickets", null), asked);
+        card.Render(parameters => parameters.Add(c => c.Flag, On with { Enabled = false }));
         Assert.Empty(card.FindAll("form"));
     }
+
+    [Fact]
+    public void A_refusal_is_told_in_the_form_and_what_was_typed_stays()
+    {
+        var card = Card(On);
+        Button(card, "Switch off").Click();
+        card.Find("textarea").Input("too many tickets");
+        card.Find("form").Submit();
+        card.Render(parameters => parameters.Add(c => c.Disabled, true));
+        Assert.True(Button(card, "Switch off now").HasAttribute("disabled"));
+        card.Render(parameters => parameters.Add(c => c.Disabled, false).Add(c => c.Refusal, "The database can't be reached."));
+
+        Assert.Equal("The database can't be reached.", TextOf(card.Find("form [role=alert]")));
+        Assert.Equal("too many tickets", card.Find("textarea").GetAttribute("value"));
+    }
+
+    [Fact]
+    public void A_form_closes_when_its_change_is_scheduled()
+    {
+        var card = Card(On);
+        Button(card, "Switch off").Click();
+        card.Render(parameters => parameters.Add(c => c.Flag, On with { Scheduled = new ScheduledFlagChange(false, Now.AddHours(2), "mara", "maintenance") }));
+
+        Assert.Empty(card.FindAll("form"));
+    }
+
+    [Fact]
+    public void What_to_know_before_switching_it_on_stands_in_that_form_alone()
+    {
+        var card = Render<FlagCard>(parameters => parameters
+            .Add(c => c.Flag, On with { Enabled = false })
+            .Add(c => c.Description, "Files tickets.")
+            .Add(c => c.BeforeSwitchingOn, "<b>three would be filed</b>")
+            .Add(c => c.Now, Now));
+        Assert.Empty(card.FindAll("b"));
+        Button(card, "Switch on").Click();
+        Assert.Equal("three would be filed", TextOf(card.Find("form b")));
+
+        card.Render(parameters => parameters.Add(c => c.Flag, On));
+        Button(card, "Switch off").Click();
+        Assert.Empty(card.FindAll("form b"));
+    }
+
+    [Theory]
+    [InlineData(true, false, "ON")]
+    [InlineData(true, true, "PAUSED")]
+    [InlineData(false, true, "OFF")]
+    public void Paused_is_a_third_state_beside_on_and_off(bool enabled, bool paused, string expected) =>
+        Assert.Equal(expected, TextOf(Render<FlagMark>(parameters => parameters.Add(m => m.Enabled, enabled).Add(m => m.Paused, paused)).Find(".flag")));
 
     [Theory]
     [InlineData("2026-03-01T02:59", false)]

@@ -1,18 +1,47 @@
+using System.Globalization;
+using System.Text;
 using AutoTicket.Alerts;
 
 namespace AutoTicket.Components.Alerts;
 
-/// <summary>What to tell those who keep a producer that makes up ids (failure mode 1 of the runbook).</summary>
-internal static class ReliabilityIssue
+/// <summary>The issue to file against a producer that makes up ids: failure mode 1 of the runbook.</summary>
+internal sealed record ReliabilityIssue(string Title, string Body)
 {
-    public static string Of(UnstableProducer producer) => $"""
-        Title: {producer.Source}: alert_id of a persistent alert changes
-        Labels: type:reliability
+    private const int MostSamples = 10;
+    private const int ShortestFence = 3;
 
-        {producer.Source} sent {producer.Ids} different alert_id values for the one alert “{producer.Name}” (alert_key {producer.AlertKey}), last at {producer.LastSeen.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC:
-        {string.Join('\n', producer.Samples.Select(sample => $"- {sample}"))}
+    public static ReliabilityIssue Of(UnstableProducer producer)
+    {
+        var samples = producer.Samples.Take(MostSamples).Select(OneLine).ToList();
+        // Longer than any run of backticks inside, which would end the block and let the rest be markup.
+        var fence = new string('`', samples.Append(producer.Name).Append(producer.Source).Max(LongestRun) + 1);
+        var body = new StringBuilder()
+            .Append(CultureInfo.InvariantCulture, $"Label: type:reliability\n\n")
+            .Append(CultureInfo.InvariantCulture, $"The producer below sends one persistent alert under {producer.Ids} different ids so far, last at {Durations.Moment(producer.LastSeen)}. ")
+            .Append("An id must stay the same for as long as the alert lasts: every new one would otherwise be a new ticket.\n\n")
+            .Append(CultureInfo.InvariantCulture, $"{fence}\nsource:    {OneLine(producer.Source)}\nalert:     {OneLine(producer.Name)}\nalert_key: {producer.AlertKey}\nids:       {producer.Ids}\n{fence}\n\n");
+        if (samples.Count > 0)
+        {
+            body.Append(CultureInfo.InvariantCulture, $"Some of the ids:\n\n{fence}\n{string.Join('\n', samples)}\n{fence}\n\n");
+        }
 
-        An alert must keep its alert_id for as long as it is active; a new one means a new alert to everybody who reads them.
-        Expected: the same alert_id at each emission until the alert is resolved.
-        """;
+        body.Append("To do: derive the id from what the alert is about (name, target, labels), not from the time, a counter or a random number; or send none, and it is derived from the labels.\n\n")
+            .Append("Done when repeated polls of the same active alert lead to at most one `console.alerts.ticket_filed` entry in the audit log. ")
+            .Append("Until then the console folds the ids into one alert; FLAG_CONSOLE_ALERTS_AUTO_TICKET stays off if it was switched off for this.\n");
+        return new($"type:reliability: {OneLine(producer.Source)} makes up ids of the alert {OneLine(producer.Name)}", body.ToString());
+    }
+
+    private static string OneLine(string text) => string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+
+    private static int LongestRun(string text)
+    {
+        var (longest, run) = (ShortestFence - 1, 0);
+        foreach (var letter in text)
+        {
+            run = letter == '`' ? run + 1 : 0;
+            longest = Math.Max(longest, run);
+        }
+
+        return longest;
+    }
 }

@@ -6,11 +6,11 @@ namespace AutoTicket.Components.Pages;
 /// <summary>A page that shows what others change: news are gathered for a moment, so that a thousand readings are one repaint.</summary>
 public abstract class LivePage : ComponentBase, IDisposable
 {
-    /// <summary>Well inside the 250 ms that a reading may take to every open page.</summary>
-    private static readonly TimeSpan Gather = TimeSpan.FromMilliseconds(50);
-
     private readonly CancellationTokenSource _left = new();
     private int _pending;
+
+    /// <summary>How long news are gathered: well inside the 250 ms that a reading may take to every open page.</summary>
+    protected virtual TimeSpan Gather => TimeSpan.FromMilliseconds(50);
 
     [Inject]
     protected TimeProvider Clock { get; set; } = default!;

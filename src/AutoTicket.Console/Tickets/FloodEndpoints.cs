@@ -1,0 +1,41 @@
+using AutoTicket.Security;
+
+namespace AutoTicket.Tickets;
+
+/// <summary>What a person says who resets the flood breaker.</summary>
+/// <param name="Scope">Empty for all filing by alerts; else the one source that is stopped.</param>
+/// <param name="Override">Even while a producer still makes up ids.</param>
+public sealed record FloodResetRequest(string? Scope, string? Reason, bool Override = false);
+
+/// <summary><c>GET /api/flood</c> and <c>POST /api/flood/reset</c>: the flood breaker, as the flags page shows and resets it.</summary>
+internal static class FloodEndpoints
+{
+    internal sealed record FloodAnswer(IReadOnlyList<FloodStatus> Flood);
+
+    public static void MapFlood(this IEndpointRouteBuilder api)
+    {
+        api.MapGet("/api/flood", AnswerAsync).Produces<FloodAnswer>().ProducesProblem(503);
+        api.MapPost("/api/flood/reset", async (FloodResetRequest request, FloodBreaker breaker, HttpContext context, CancellationToken cancellationToken) =>
+        {
+            if (request is not { Scope: { } scope, Reason: { } reason })
+            {
+                return Results.Problem(title: "The body must hold “scope” (empty for all filing by alerts, else the source) and “reason”.", statusCode: 400);
+            }
+
+            return await breaker.ResetAsync(scope, context.User.Identity?.Name ?? "api", reason, request.Override, cancellationToken) switch
+            {
+                FloodResetResult.Done => await AnswerAsync(breaker, cancellationToken),
+                FloodResetResult.ReasonMissing => Results.Problem(title: "Say why, in “reason”.", statusCode: 400),
+                FloodResetResult.NotTripped => Results.Problem(title: "The flood breaker of this scope is not tripped.", statusCode: 409),
+                FloodResetResult.ProducerStillUnstable => Results.Problem(
+                    title: "A producer still makes up ids: the flood would go on.", detail: "Fix the producer first, or send “override”: true.", statusCode: 409),
+                _ => Unreachable(),
+            };
+        }).RequireSameOriginJson().Produces<FloodAnswer>().ProducesProblem(400).ProducesProblem(409).ProducesProblem(503);
+    }
+
+    private static async Task<IResult> AnswerAsync(FloodBreaker breaker, CancellationToken cancellationToken) =>
+        await breaker.ReadAsync(cancellationToken) is { } flood ? Results.Ok(new FloodAnswer(flood)) : Unreachable();
+
+    private static IResult Unreachable() => Results.Problem(title: "The console's database can't be reached.", statusCode: 503);
+}

@@ -1,0 +1,103 @@
+using AutoTicket.Alerts;
+using AutoTicket.Components.Flags;
+using AutoTicket.Surfaces;
+using AutoTicket.Tickets;
+using Bunit;
+
+namespace AutoTicket.Tests.Components;
+
+public sealed class FloodPanelTests : ComponentTest
+{
+    private static readonly FloodStatus Noisy = new("noisy", FloodState.Tripped, Now.AddMinutes(-2), Now.AddMinutes(3), "5 tickets were filed <b>for</b> noisy.");
+
+    [Fact]
+    public void A_trip_says_for_what_since_when_until_when_and_why()
+    {
+        var panel = Panel([Noisy with { Scope = "" }, Noisy]);
+
+        Assert.Equal(["Paused by the flood breaker: all alerts", "Paused by the flood breaker: alerts from noisy"], panel.FindAll("section h3").Select(TextOf));
+        Assert.Contains("Since 2 min ago (2026-03-01 02:58:00 UTC). Until 2026-03-01 03:03:00 UTC; then a quarter", TextOf(panel.Find("section")), StringComparison.Ordinal);
+        Assert.Contains("Reason: 5 tickets were filed <b>for</b> noisy.", TextOf(panel.Find("section")), StringComparison.Ordinal);
+        Assert.Empty(panel.FindAll("b"));
+    }
+
+    [Fact]
+    public void Half_open_is_said_too_and_nothing_where_nothing_is_tripped()
+    {
+        var text = TextOf(Panel([Noisy with { State = FloodState.HalfOpen }]).Find("section"));
+
+        Assert.StartsWith("Half open after a flood: alerts from noisy", text, StringComparison.Ordinal);
+        Assert.Contains("A quarter of the budget is let through, until somebody resets the breaker.", text, StringComparison.Ordinal);
+        Assert.Empty(Panel([]).FindAll("section"));
+    }
+
+    [Theory]
+    [InlineData("", false)]
+    [InlineData(" ab ", false)]
+    [InlineData(" the producer is fixed ", true)]
+    public void A_reset_needs_a_reason(string reason, bool isAsked)
+    {
+        FloodResetRequest? asked = null;
+        var panel = Panel([Noisy], request => asked = request);
+        Button(panel, "Reset… the flood breaker for alerts from noisy").Click();
+        panel.Find("form[aria-label='Reset the flood breaker for alerts from noisy'] input").Input(reason);
+        panel.Find("form").Submit();
+
+        Assert.Equal(isAsked ? new FloodResetRequest("noisy", "the producer is fixed", false) : null, asked);
+        Assert.Equal(!isAsked, panel.Markup.Contains("Say why, in 3 to 500 characters.", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Refused_because_of_a_producer_it_offers_to_override_and_what_was_typed_stays()
+    {
+        FloodResetRequest? asked = null;
+        var panel = Panel([Noisy], request => asked = request);
+        Button(panel, "Reset…").Click();
+        panel.Find("form input").Input("I know");
+        panel.Find("form").Submit();
+        Assert.Empty(panel.FindAll("input[type=checkbox]"));
+        panel.Render(parameters => parameters.Add(p => p.Results, new Dictionary<string, FloodResetResult> { ["noisy"] = FloodResetResult.ProducerStillUnstable }));
+
+        Assert.Contains("A producer still makes up ids", TextOf(panel.Find("form [role=alert]")), StringComparison.Ordinal);
+        Assert.Equal("I know", panel.Find("form input").GetAttribute("value"));
+        panel.Find("input[type=checkbox]").Change(true);
+        panel.Find("form").Submit();
+        Assert.Equal(new FloodResetRequest("noisy", "I know", true), asked);
+    }
+
+    [Fact]
+    public void An_unreachable_database_is_told_in_the_form()
+    {
+        var panel = Panel([Noisy]);
+        Button(panel, "Reset…").Click();
+        panel.Render(parameters => parameters.Add(p => p.Results, new Dictionary<string, FloodResetResult> { ["noisy"] = FloodResetResult.Unavailable }));
+
+        Assert.Equal("The console's database can't be reached: nothing was changed.", TextOf(panel.Find("form [role=alert]")));
+        Assert.Empty(panel.FindAll("input[type=checkbox]"));
+    }
+
+    [Theory]
+    [InlineData(0, 0, "None: no active alert waits for a ticket.")]
+    [InlineData(1, 1, "1 active alert gets its ticket as soon as this is on: P1 disk_full The disk of db1 is full. since 12 min")]
+    [InlineData(41, 1, "41 active alerts get their tickets as soon as this is on; the 1 worst are: P1 disk_full")]
+    public void What_would_be_filed_now_is_counted_and_named(int count, int shown, string expected)
+    {
+        var list = Waiting(new WaitingAlerts([.. Enumerable.Repeat(AlertCardTests.Firing, shown)], count));
+
+        Assert.StartsWith(expected, TextOf(list.Find("[role=group][aria-label='What would be filed now']")), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-56")]
+    public void What_would_be_filed_is_text_and_an_unread_list_is_not_an_empty_one()
+    {
+        Assert.Empty(Waiting(new WaitingAlerts([AlertCardTests.Firing with { Name = "<img src=x>", Summary = "<script>1</script>", Severity = Severity.P2 }], 1)).FindAll("img, script"));
+        Assert.Contains("can't be told", TextOf(Waiting(null).Find(".waiting")), StringComparison.Ordinal);
+    }
+
+    private IRenderedComponent<WaitingAlertsList> Waiting(WaitingAlerts? waiting) =>
+        Render<WaitingAlertsList>(parameters => parameters.Add(l => l.Waiting, waiting).Add(l => l.Now, Now));
+
+    private IRenderedComponent<FloodPanel> Panel(FloodStatus[] states, Action<FloodResetRequest>? onReset = null) =>
+        Render<FloodPanel>(parameters => parameters.Add(p => p.States, states).Add(p => p.OnReset, onReset ?? (_ => { })).Add(p => p.Now, Now));
+}

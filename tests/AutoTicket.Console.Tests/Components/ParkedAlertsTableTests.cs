@@ -1,0 +1,64 @@
+using AutoTicket.Alerts;
+using AutoTicket.Components.Alerts;
+using Bunit;
+
+namespace AutoTicket.Tests.Components;
+
+public sealed class ParkedAlertsTableTests : ComponentTest
+{
+    private static readonly ParkedAlert Parked = new()
+    {
+        Id = 4,
+        ReceivedAt = Now.AddMinutes(-3),
+        Intake = "generic",
+        Reason = "“severity” must be P1 to P4.",
+        Text = "{\"name\":\"<img src=x onerror=alert(1)>\"}",
+        IsWhole = true,
+    };
+
+    [Fact]
+    [Trait("Pitfall", "T-56")]
+    public void A_row_says_when_where_and_why_and_shows_what_came_as_text()
+    {
+        var row = Table([Parked]).Find("tbody tr");
+
+        Assert.Equal("2026-03-01 02:57:00 UTC generic “severity” must be P1 to P4. {\"name\":\"<img src=x onerror=alert(1)>\"} Retry parked alert 4 Discard parked alert 4", TextOf(row));
+        Assert.Empty(row.QuerySelectorAll("img"));
+    }
+
+    [Fact]
+    public void Retry_and_discard_say_which()
+    {
+        var asked = new List<string>();
+        var table = Table([Parked, Parked.With(9)], id => asked.Add($"retry {id}"), id => asked.Add($"discard {id}"));
+
+        Button(table, "Retry parked alert 9").Click();
+        Button(table, "Discard parked alert 4").Click();
+
+        Assert.Equal(["retry 9", "discard 4"], asked);
+    }
+
+    [Fact]
+    public void What_was_cut_can_not_be_retried_and_says_so()
+    {
+        var table = Table([Parked.With(4, isWhole: false)]);
+
+        Assert.DoesNotContain(table.FindAll("button"), button => TextOf(button).StartsWith("Retry", StringComparison.Ordinal));
+        Assert.Contains("Cut: its source must send it again.", TextOf(table.Find("tbody")), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void None_is_said() => Assert.Equal("No alert is parked.", TextOf(Table([]).Find("tbody")));
+
+    private IRenderedComponent<ParkedAlertsTable> Table(ParkedAlert[] rows, Action<long>? onRetry = null, Action<long>? onDiscard = null) =>
+        Render<ParkedAlertsTable>(parameters => parameters
+            .Add(t => t.Rows, rows)
+            .Add(t => t.OnRetry, onRetry ?? (_ => { }))
+            .Add(t => t.OnDiscard, onDiscard ?? (_ => { })));
+}
+
+file static class ParkedAlertCopies
+{
+    public static ParkedAlert With(this ParkedAlert parked, long id, bool isWhole = true) =>
+        new() { Id = id, ReceivedAt = parked.ReceivedAt, Intake = parked.Intake, Reason = parked.Reason, Text = parked.Text, IsWhole = isWhole };
+}
