@@ -7,7 +7,7 @@ namespace AutoTicket.Tests.Journeys;
 
 public sealed class EveryPageTests(JourneyHost host) : IClassFixture<JourneyHost>
 {
-    public static readonly TheoryData<string> Paths = new("/console/status", "/console/status/pay", "/console/tickets", "/console/flags", "/console/audit", "/login", "/not-found");
+    public static readonly TheoryData<string> Paths = new("/console/status", "/console/status?view=wall", "/console/status?view=dense", "/console/status/pay", "/console/tickets", "/console/flags", "/console/audit", "/login", "/not-found");
 
     [Theory, MemberData(nameof(Paths))]
     public async Task A_page_is_usable_by_all_asks_no_host_but_ours_and_fits_a_phone(string path)
