@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 using AutoTicket.Sandbox;
 using AutoTicket.Surfaces;
 using Microsoft.Playwright;
@@ -6,7 +7,7 @@ using Microsoft.Playwright;
 namespace AutoTicket.Tests.Journeys;
 
 [Collection(nameof(Alone))]
-public sealed class BoardViewJourneys(JourneyHost host) : IClassFixture<JourneyHost>
+public sealed partial class BoardViewJourneys(JourneyHost host) : IClassFixture<JourneyHost>
 {
     private const string PaintedTexts = """
         (tile) => {
@@ -89,4 +90,40 @@ public sealed class BoardViewJourneys(JourneyHost host) : IClassFixture<JourneyH
         Assert.Equal("?show=operational", new Uri(board.Page.Url).Query);
         Assert.Empty(board.ConsoleErrors);
     }
+
+    [Fact]
+    public async Task The_tab_says_by_count_and_by_shape_that_something_needs_somebody()
+    {
+        foreach (var surface in host.Board.All())
+        {
+            host.Publish(surface.Key, ReadingOutcome.Ok);
+        }
+
+        await using var board = await ConsolePage.OpenAsync(host.Console, "/console/status");
+        var icon = board.Page.Locator("link[rel=icon]");
+        await Assertions.Expect(board.Page).ToHaveTitleAsync("Status · AutoTicket Console");
+        var calm = await ShapeAsync(icon);
+
+        host.Publish("mail", ReadingOutcome.Failed);
+        await Assertions.Expect(board.Page).ToHaveTitleAsync("(1) Status · AutoTicket Console");
+        await Assertions.Expect(icon).ToHaveAttributeAsync("href", new Regex("needed"));
+        Assert.NotEqual(calm, await ShapeAsync(icon));
+
+        host.Publish("mail", ReadingOutcome.Ok);
+        await Assertions.Expect(board.Page).ToHaveTitleAsync("Status · AutoTicket Console");
+        await Assertions.Expect(icon).Not.ToHaveAttributeAsync("href", new Regex("needed"));
+        Assert.Equal(calm, await ShapeAsync(icon));
+        Assert.Empty(board.ConsoleErrors);
+    }
+
+    /// <summary>The page's one icon without its colours.</summary>
+    private async Task<string> ShapeAsync(ILocator icon)
+    {
+        await Assertions.Expect(icon).ToHaveCountAsync(1);
+        var svg = await host.Console.Http.GetStringAsync(new Uri((await icon.GetAttributeAsync("href"))!, UriKind.Relative));
+        return Colours().Replace(svg, "");
+    }
+
+    [GeneratedRegex("(fill|stroke)=\"[^\"]*\"")]
+    private static partial Regex Colours();
 }
