@@ -82,6 +82,38 @@ public sealed class FlagCardTests : ComponentTest
     }
 
     [Fact]
+    public void A_time_more_than_a_year_ahead_is_not_asked_for()
+    {
+        FlagChangeRequest? asked = null;
+        var card = Card(On, request => asked = request);
+        Button(card, "Switch off").Click();
+        card.Find("textarea").Input("maintenance");
+        card.FindAll("input[type=radio]")[1].Click();
+        card.Find("input[type=datetime-local]").Change("2027-03-01T03:01");
+        card.Find("form").Submit();
+
+        Assert.Null(asked);
+        Assert.Equal("A change can be scheduled a year ahead at most.", TextOf(card.Find("form [role=alert]")));
+    }
+
+    [Fact]
+    public void A_refused_change_leaves_the_form_open_with_what_was_typed_and_says_why()
+    {
+        var answer = new TaskCompletionSource<string?>();
+        var card = Card(On, answer: answer.Task);
+        Button(card, "Switch off").Click();
+        card.Find("textarea").Input("too many tickets");
+        card.Find("form").Submit();
+        // Meanwhile the page has said that a change is under way.
+        card.Render(parameters => parameters.Add(c => c.Disabled, true));
+        card.Render(parameters => parameters.Add(c => c.Disabled, false));
+        card.InvokeAsync(() => answer.SetResult("The console's database can't be reached: nothing was changed."));
+
+        card.WaitForAssertion(() => Assert.Equal("The console's database can't be reached: nothing was changed.", TextOf(card.Find("form [role=alert]"))));
+        Assert.Equal("too many tickets", card.Find("textarea").GetAttribute("value"));
+    }
+
+    [Fact]
     public void A_form_closes_when_somebody_else_made_the_change_first()
     {
         var card = Card(On);
@@ -117,10 +149,14 @@ public sealed class FlagCardTests : ComponentTest
         Assert.Contains("what was read 50 s ago", TextOf(warning.Find("[role=alert]")), StringComparison.Ordinal);
     }
 
-    private IRenderedComponent<FlagCard> Card(FlagState flag, Action<FlagChangeRequest>? onChange = null) =>
+    private IRenderedComponent<FlagCard> Card(FlagState flag, Action<FlagChangeRequest>? onChange = null, Task<string?>? answer = null) =>
         Render<FlagCard>(parameters => parameters
             .Add(c => c.Flag, flag)
             .Add(c => c.Description, "Files tickets.")
-            .Add(c => c.OnChange, onChange ?? (_ => { }))
+            .Add(c => c.OnChange, request =>
+            {
+                onChange?.Invoke(request);
+                return answer ?? Task.FromResult<string?>(null);
+            })
             .Add(c => c.Now, Now));
 }
