@@ -90,14 +90,14 @@ public sealed class SurfaceBoardTests : ComponentTest
     [Fact]
     public void Every_view_has_an_address_that_leads_back_to_it()
     {
-        BoardFilter[] views = [BoardFilter.All, new(SurfaceStatus.Unknown), new(NeedsHuman: true, Search: "a & b", IsGrouped: true)];
+        BoardFilter[] views = [BoardFilter.All, new(SurfaceStatus.Unknown), new(NeedsHuman: true, Search: "a & b", IsGrouped: true, View: BoardView.Wall), new(View: BoardView.Dense)];
 
         Assert.All(views, view =>
         {
             var query = view.ToQuery();
-            Assert.Equal(view, BoardFilter.FromQuery((string?)query["show"], (string?)query["q"], (string?)query["by"]));
+            Assert.Equal(view, BoardFilter.FromQuery((string?)query["show"], (string?)query["q"], (string?)query["by"], (string?)query["view"]));
         });
-        Assert.Equal(BoardFilter.All, BoardFilter.FromQuery("nonsense", null, null));
+        Assert.Equal(BoardFilter.All, BoardFilter.FromQuery("nonsense", null, null, "nonsense"));
     }
 
     [Fact]
@@ -158,6 +158,23 @@ public sealed class SurfaceBoardTests : ComponentTest
             .Add(b => b.Now, Now.AddSeconds(1)));
 
         Assert.All(tiles, tile => Assert.Equal(renders[tile.Instance.Snapshot.Key] + (tile.Instance.Snapshot.Key is "maps" ? 1 : 0), tile.RenderCount));
+    }
+
+    [Fact]
+    public void Another_view_keeps_the_filter_and_renders_no_tile_anew()
+    {
+        var filter = new BoardFilter(SurfaceStatus.Down, Search: "bil");
+        var board = Board(All, filter: filter, onFilter: chosen => filter = chosen);
+        var renders = board.FindComponents<SurfaceTile>().Select(tile => tile.RenderCount).ToList();
+        Assert.Equal("true", Button(board, "Tiles").GetAttribute("aria-pressed"));
+
+        Button(board, "Wall").Click();
+        board.Render(parameters => parameters.Add(b => b.Filter, filter));
+
+        Assert.Equal(new BoardFilter(SurfaceStatus.Down, Search: "bil", View: BoardView.Wall), filter);
+        Assert.Equal("wall", board.Find("section").GetAttribute("data-view"));
+        Assert.Equal("true", Button(board, "Wall").GetAttribute("aria-pressed"));
+        Assert.Equal(renders, board.FindComponents<SurfaceTile>().Select(tile => tile.RenderCount));
     }
 
     [Fact]

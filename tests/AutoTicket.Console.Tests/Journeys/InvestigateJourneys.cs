@@ -23,6 +23,7 @@ public sealed class InvestigateJourneys(JourneyHost host) : IClassFixture<Journe
 
         await ResolveInFreeScoutAsync(board, first);
         await host.Console.Get<TicketSync>().RefreshAsync(CancellationToken.None);
+        await Assertions.Expect(board.Outcome("Surface pay")).ToBeEmptyAsync();
         await board.Investigate("Surface pay", "Files a new ticket").ClickAsync();
         await Assertions.Expect(board.Outcome("Surface pay")).ToContainTextAsync($", linked to #{first.Number}.");
 

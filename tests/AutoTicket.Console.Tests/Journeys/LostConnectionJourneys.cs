@@ -21,10 +21,14 @@ public sealed class LostConnectionJourneys(ITestOutputHelper output)
             await using var board = await ConsolePage.OpenAsync(console.Address, "/console/status");
             await Assertions.Expect(board.Tile("Surface pay")).ToHaveAttributeAsync("data-status", "operational");
 
+            await using var wall = await ConsolePage.OpenAsync(console.Address, "/console/status?view=wall");
+
             // No packet says so: the browser must notice by itself.
             console.Freeze();
             var noticed = await UntilDimmedAsync(board);
             await Assertions.Expect(board.Page.GetByRole(AriaRole.Alertdialog)).ToContainTextAsync("What you see is what was known");
+            await UntilDimmedAsync(wall);
+            Assert.InRange(await wall.Page.GetByRole(AriaRole.Main).EvaluateAsync<double>("main => Number(getComputedStyle(main).opacity)"), 0.1, 0.9);
             console.Thaw();
             await IsRepaintedAsync(board);
 

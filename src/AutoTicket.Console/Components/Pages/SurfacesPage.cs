@@ -1,0 +1,121 @@
+using AutoTicket.Components.Board;
+using AutoTicket.Flags;
+using AutoTicket.Surfaces;
+using AutoTicket.Tickets;
+using Microsoft.AspNetCore.Components;
+using Microsoft.Extensions.Options;
+
+namespace AutoTicket.Components.Pages;
+
+/// <summary>A page with live surfaces, their tickets and Investigate: the board, and a surface's own page.</summary>
+public abstract class SurfacesPage : LivePage
+{
+    private readonly Dictionary<string, Investigation> _outcomes = [];
+    private readonly HashSet<string> _busy = [];
+    // Outcomes whose ticket was seen open since the click: our copy of FreeScout's list learns of a new ticket a moment later.
+    private readonly HashSet<Investigation> _seenOpen = new(ReferenceEqualityComparer.Instance);
+    private IDisposable? _subscription;
+
+    [Inject]
+    private protected StatusBoard Board { get; set; } = default!;
+
+    [Inject]
+    private protected OpenTickets OpenTickets { get; set; } = default!;
+
+    [Inject]
+    private protected FlagStore Flags { get; set; } = default!;
+
+    [Inject]
+    private Investigator Investigator { get; set; } = default!;
+
+    [Inject]
+    private IOptions<StatusOptions> Options { get; set; } = default!;
+
+    protected IReadOnlyList<SurfaceSnapshot> Surfaces { get; private set; } = [];
+
+    /// <summary>By surface key, as are the three that follow.</summary>
+    protected IReadOnlyDictionary<string, TileTicket> Tickets { get; private set; } = new Dictionary<string, TileTicket>();
+
+    protected IReadOnlyDictionary<string, InvestigationForecast> Forecasts { get; private set; } = new Dictionary<string, InvestigationForecast>();
+
+    protected IReadOnlyDictionary<string, Investigation> Outcomes => _outcomes;
+
+    protected IReadOnlySet<string> Busy => _busy;
+
+    protected TimeSpan PollInterval => Options.Value.PollInterval;
+
+    /// <summary>The surfaces that the page shows, as they are now.</summary>
+    private protected abstract IReadOnlyList<SurfaceSnapshot> Find();
+
+    protected override async Task OnInitializedAsync()
+    {
+        _subscription = Board.Subscribe(changed =>
+        {
+            if (IsShown(changed.Key))
+            {
+                ReadSoon();
+            }
+        });
+        OpenTickets.Changed += ReadSoon;
+        Flags.Changed += ReadSoon;
+        await base.OnInitializedAsync();
+    }
+
+    protected virtual bool IsShown(string key) => true;
+
+    protected override async Task ReadAsync()
+    {
+        Surfaces = Find();
+        Tickets = Surfaces.Select(surface => (surface.Key, Ticket: TileTicket.Of(OpenTickets.Of(surface.Key), surface.Status)))
+            .Where(pair => pair.Ticket is not null).ToDictionary(pair => pair.Key, pair => pair.Ticket!);
+        DropWhatIsOver();
+        Forecasts = await Investigator.ForecastAsync(Surfaces);
+    }
+
+    protected override void Leave()
+    {
+        _subscription?.Dispose();
+        OpenTickets.Changed -= ReadSoon;
+        Flags.Changed -= ReadSoon;
+    }
+
+    protected async Task InvestigateAsync(string key)
+    {
+        if (!_busy.Add(key))
+        {
+            return;
+        }
+
+        try
+        {
+            _outcomes.Remove(key);
+            StateHasChanged();
+            _outcomes[key] = await Investigator.InvestigateAsync(key, await ActorAsync());
+        }
+        finally
+        {
+            _busy.Remove(key);
+        }
+
+        await ReadAsync();
+    }
+
+    /// <summary>What a click came to is news until the surface is well again, or the ticket that it names is no longer open.</summary>
+    private void DropWhatIsOver()
+    {
+        foreach (var (key, outcome) in _outcomes.ToList())
+        {
+            var isOpen = outcome.Ticket is { } ticket && OpenTickets.Current.Tickets.Any(open => open.Id == ticket.Id);
+            if (isOpen)
+            {
+                _seenOpen.Add(outcome);
+            }
+
+            if (Board.Find(key) is not { Status: not SurfaceStatus.Operational } || (!isOpen && _seenOpen.Contains(outcome)))
+            {
+                _outcomes.Remove(key);
+                _seenOpen.Remove(outcome);
+            }
+        }
+    }
+}

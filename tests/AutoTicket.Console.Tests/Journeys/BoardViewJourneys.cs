@@ -1,0 +1,129 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using AutoTicket.Sandbox;
+using AutoTicket.Surfaces;
+using Microsoft.Playwright;
+
+namespace AutoTicket.Tests.Journeys;
+
+[Collection(nameof(Alone))]
+public sealed partial class BoardViewJourneys(JourneyHost host) : IClassFixture<JourneyHost>
+{
+    private const string PaintedTexts = """
+        (tile) => {
+          const walker = document.createTreeWalker(tile, NodeFilter.SHOW_TEXT);
+          const painted = [];
+          while (walker.nextNode()) {
+            const { parentElement, data } = walker.currentNode;
+            if (data.trim() && parentElement.checkVisibility() && !parentElement.closest(".visually-hidden, title"))
+              painted.push(`${parseFloat(getComputedStyle(parentElement).fontSize)}|${data.trim()}`);
+          }
+          return painted;
+        }
+        """;
+
+    private const string Overflow = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth";
+
+    [Fact]
+    public async Task On_a_wall_a_tile_says_state_name_since_ticket_and_freshness_in_large_type_and_nothing_else_is_there()
+    {
+        host.Publish("pay", ReadingOutcome.Failed);
+        using var answer = await host.Console.Http.PostAsync("/api/surfaces/pay/investigate", null);
+        answer.EnsureSuccessStatusCode();
+        await using var wall = await ConsolePage.OpenAsync(host.Console, "/console/status?view=wall", 1920, 1080);
+
+        await Assertions.Expect(wall.Page.GetByRole(AriaRole.Navigation)).ToHaveCountAsync(0);
+        await Assertions.Expect(wall.Page.GetByRole(AriaRole.Group, new() { Name = "Show" })).ToHaveCountAsync(0);
+        await Assertions.Expect(wall.Tile("Surface pay").GetByRole(AriaRole.Link, new() { NameRegex = new("^#") })).ToBeVisibleAsync();
+        await Assertions.Expect(wall.Tile("Surface pay").GetByRole(AriaRole.Button)).ToHaveCountAsync(0);
+        var texts = (await wall.Tile("Surface pay").EvaluateAsync<string[]>(PaintedTexts)).Select(text => text.Split('|')).ToList();
+        Assert.Matches("^down for .+ Surface pay # ?[0-9]+ open .+ checked .+ ago$", string.Join(' ', texts.Select(text => text[1])));
+        // 24 px of a 1080p screen of 43 inches are 12 mm: legible from 3 m and more.
+        Assert.All(texts, text => Assert.True(double.Parse(text[0], CultureInfo.InvariantCulture) >= 24, $"“{text[1]}” is {text[0]} px"));
+        Assert.Equal(0, await wall.Page.EvaluateAsync<int>(Overflow));
+        Assert.Empty(wall.ConsoleErrors);
+    }
+
+    [Fact]
+    public async Task Dense_shows_dozens_of_surfaces_at_once_a_row_each_and_fits_a_phone()
+    {
+        await using var sandbox = await SandboxServer.StartAsync();
+        var settings = Enumerable.Range(0, 40).SelectMany(i => ConsoleHost.SurfaceSettings(i, $"s{i}", sandbox.Surface($"s{i}").Url)).ToDictionary();
+        settings["Status:PollInterval"] = "01:00:00";
+        sandbox.Surface("s7").Answer(503);
+        await using var console = await ConsoleHost.StartAsync(sandbox: sandbox, settings: settings);
+        await Eventually.TrueAsync(() => console.Get<StatusBoard>().All().All(surface => surface.CheckedAt is not null), "all were checked");
+        await using var board = await ConsolePage.OpenAsync(console, "/console/status?view=dense", 1920, 1080);
+
+        var rows = await board.Page.GetByRole(AriaRole.Article).EvaluateAllAsync<double[]>(
+            "rows => rows.filter(row => row.getBoundingClientRect().bottom <= innerHeight).map(row => row.offsetHeight)");
+        Assert.InRange(rows.Length, 24, 40);
+        Assert.All(rows, height => Assert.InRange(height, 24, 40));
+        await Assertions.Expect(board.Investigate("Surface s7", "Files a new ticket")).ToBeVisibleAsync();
+        Assert.Equal(0, await board.Page.EvaluateAsync<int>(Overflow));
+
+        await board.Page.SetViewportSizeAsync(360, 740);
+        Assert.Equal(0, await board.Page.EvaluateAsync<int>(Overflow));
+    }
+
+    [Fact]
+    public async Task The_view_is_switched_in_place_and_its_address_leads_back_to_it_with_the_filter()
+    {
+        await using var board = await ConsolePage.OpenAsync(host.Console, "/console/status?show=operational", 1920, 1080);
+        await board.Page.EvaluateAsync("() => document.querySelectorAll('article').forEach(tile => tile.isTheSame = true)");
+        List<string> requests = [];
+        // A browser fetches the tab's icon when it pleases.
+        board.Page.Request += (_, request) => requests.AddRange(request.Url.Contains("favicon", StringComparison.Ordinal) ? [] : [request.Url]);
+
+        await board.Button("Dense").ClickAsync();
+        await Assertions.Expect(board.Button("Dense")).ToHaveAttributeAsync("aria-pressed", "true");
+        Assert.InRange(await board.Tile("Surface shop").EvaluateAsync<double>("row => row.offsetHeight"), 24, 40);
+        Assert.True(await board.Page.EvaluateAsync<bool>("() => [...document.querySelectorAll('article')].every(tile => tile.isTheSame)"));
+        Assert.Empty(requests);
+        Assert.Equal("?show=operational&view=dense", new Uri(board.Page.Url).Query);
+
+        await board.GoToAsync(board.Page.Url);
+        await Assertions.Expect(board.Button("Dense")).ToHaveAttributeAsync("aria-pressed", "true");
+        await Assertions.Expect(board.Page.GetByRole(AriaRole.Group, new() { Name = "Show" }).GetByRole(AriaRole.Button, new() { Pressed = true })).ToContainTextAsync("operational");
+        await board.Button("Tiles").ClickAsync();
+        await Assertions.Expect(board.Button("Tiles")).ToHaveAttributeAsync("aria-pressed", "true");
+        Assert.Equal("?show=operational", new Uri(board.Page.Url).Query);
+        Assert.Empty(board.ConsoleErrors);
+    }
+
+    [Fact]
+    public async Task The_tab_says_by_count_and_by_shape_that_something_needs_somebody()
+    {
+        foreach (var surface in host.Board.All())
+        {
+            host.Publish(surface.Key, ReadingOutcome.Ok);
+        }
+
+        await using var board = await ConsolePage.OpenAsync(host.Console, "/console/status");
+        var icon = board.Page.Locator("link[rel=icon]");
+        await Assertions.Expect(board.Page).ToHaveTitleAsync("Status · AutoTicket Console");
+        var calm = await ShapeAsync(icon);
+
+        host.Publish("mail", ReadingOutcome.Failed);
+        await Assertions.Expect(board.Page).ToHaveTitleAsync("(1) Status · AutoTicket Console");
+        await Assertions.Expect(icon).ToHaveAttributeAsync("href", new Regex("needed"));
+        Assert.NotEqual(calm, await ShapeAsync(icon));
+
+        host.Publish("mail", ReadingOutcome.Ok);
+        await Assertions.Expect(board.Page).ToHaveTitleAsync("Status · AutoTicket Console");
+        await Assertions.Expect(icon).Not.ToHaveAttributeAsync("href", new Regex("needed"));
+        Assert.Equal(calm, await ShapeAsync(icon));
+        Assert.Empty(board.ConsoleErrors);
+    }
+
+    /// <summary>The page's one icon without its colours.</summary>
+    private async Task<string> ShapeAsync(ILocator icon)
+    {
+        await Assertions.Expect(icon).ToHaveCountAsync(1);
+        var svg = await host.Console.Http.GetStringAsync(new Uri((await icon.GetAttributeAsync("href"))!, UriKind.Relative));
+        return Colours().Replace(svg, "");
+    }
+
+    [GeneratedRegex("(fill|stroke)=\"[^\"]*\"")]
+    private static partial Regex Colours();
+}
