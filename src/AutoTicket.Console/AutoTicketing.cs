@@ -13,10 +13,8 @@ using AutoTicket.Security;
 using AutoTicket.Slack;
 using AutoTicket.Surfaces;
 using AutoTicket.Tickets;
-using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.EntityFrameworkCore;
-using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Http.Resilience;
 using Microsoft.Extensions.Options;
@@ -225,40 +223,11 @@ public static class AutoTicketing
     private static void AddData(this WebApplicationBuilder builder)
     {
         var services = builder.Services;
-        var url = builder.Configuration["DATABASE_URL"];
         services.AddSingleton(new DatabaseClock(TimeProvider.System));
         services.TryAddSingleton<TimeProvider>(provider => provider.GetRequiredService<DatabaseClock>());
-        if (!string.IsNullOrWhiteSpace(url))
-        {
-            var connection = DatabaseUrl.ToConnectionString(url.Trim());
-            services.AddPooledDbContextFactory<PostgresDbContext>(db => Common(db.UseNpgsql(connection)));
-            services.AddSingleton<IDbContextFactory<AutoTicketDbContext>, DbContextFactory<PostgresDbContext>>();
-            services.AddSingleton<DatabaseSignals>(provider => new PostgresSignals(connection, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<DatabaseSignals>>()));
-        }
-        else if (builder.Configuration["DYNO"] is { Length: > 0 })
-        {
-            throw new ConfigurationException("DATABASE_URL is not set, and on a dyno the embedded database would be wiped at every restart. Attach Heroku Postgres, which sets it.");
-        }
-        else
-        {
-            var path = Path.GetFullPath(builder.Configuration["AUTOTICKET_SQLITE_PATH"] is { Length: > 0 } file ? file : "autoticket.db");
-            var connection = new Microsoft.Data.Sqlite.SqliteConnectionStringBuilder { DataSource = path, DefaultTimeout = 5 }.ConnectionString;
-            services.AddPooledDbContextFactory<SqliteDbContext>(db => Common(db.UseSqlite(connection)));
-            services.AddSingleton<IDbContextFactory<AutoTicketDbContext>, DbContextFactory<SqliteDbContext>>();
-            services.AddSingleton<DatabaseSignals>(provider => new SqliteSignals(connection, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<DatabaseSignals>>()));
-        }
-
+        services.AddDatabase(builder.Configuration);
         services.AddHosted<DatabaseGate>().AddHosted<LeaderLease>().AddHosted<Readiness>();
         services.AddHostedService(provider => provider.GetRequiredService<DatabaseSignals>());
-        services.AddScoped(provider => provider.GetRequiredService<IDbContextFactory<AutoTicketDbContext>>().CreateDbContext());
-        services.AddDataProtection().SetApplicationName("AutoTicket.Console").PersistKeysToDbContext<AutoTicketDbContext>();
-
-        static void Common(DbContextOptionsBuilder db) => db.UseSnakeCaseNamingConvention().ConfigureWarnings(warnings => warnings.Log(
-            (RelationalEventId.CommandError, LogLevel.Debug),
-            (RelationalEventId.ConnectionError, LogLevel.Debug),
-            (RelationalEventId.TransactionError, LogLevel.Debug),
-            (CoreEventId.SaveChangesFailed, LogLevel.Debug),
-            (CoreEventId.QueryIterationFailed, LogLevel.Debug)));
     }
 
     private static void AddSurfaces(this WebApplicationBuilder builder)

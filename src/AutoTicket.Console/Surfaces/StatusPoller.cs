@@ -187,7 +187,21 @@ internal sealed partial class StatusPoller(
         leader.Changed += _changed.Give;
         while (!stoppingToken.IsCancellationRequested)
         {
-            var taken = await ObserveOnceAsync(stoppingToken);
+            var taken = false;
+            try
+            {
+                taken = await ObserveOnceAsync(stoppingToken);
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+            }
+#pragma warning disable CA1031 // a bug met once must not end the alerts of all surfaces, nor pass unseen
+            catch (Exception exception)
+#pragma warning restore CA1031
+            {
+                Log.NotObserved(logger, exception);
+            }
+
             await _changed.WaitAsync(taken ? options.Value.PollInterval : AgainAfter, stoppingToken);
         }
 
@@ -230,6 +244,9 @@ internal sealed partial class StatusPoller(
 
         [LoggerMessage(LogLevel.Error, "storing readings failed")]
         public static partial void NotStored(ILogger logger, Exception exception);
+
+        [LoggerMessage(LogLevel.Error, "observing surfaces failed, trying again")]
+        public static partial void NotObserved(ILogger logger, Exception exception);
 
         [LoggerMessage(LogLevel.Error, "watching failed surface={Surface}")]
         public static partial void Failed(ILogger logger, string surface, Exception exception);

@@ -113,7 +113,7 @@ public sealed class Consoles : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        var lines = _started.SelectMany(console => console.Output.ToList()).ToList();
+        var lines = _started.SelectMany(console => console.Output.ToList().Concat(console.Errors.ToList())).ToList();
         foreach (var console in _started)
         {
             await console.DisposeAsync();

@@ -16,7 +16,7 @@ public sealed class DatabaseAwayTests(DatabaseAwayTests.CutOff consoles) : IClas
     {
         await consoles.Other.SetFlagAsync(FlagNames.AlertsAutoTicket, enabled: false);
         await Eventually.TrueAsync(async () => !await consoles.Console.IsOnAsync(FlagNames.AlertsAutoTicket), "both know the flag");
-        await consoles.EventuallyReadyAsync(true);
+        await consoles.ConnectedAsync();
 
         consoles.Line.Cut();
         var click = await consoles.Console.InvestigateAsync("cut");
@@ -44,7 +44,7 @@ public sealed class DatabaseAwayTests(DatabaseAwayTests.CutOff consoles) : IClas
     [Trait("Pitfall", "T-12")]
     public async Task Cut_between_the_creation_and_its_record_the_ticket_is_adopted_and_not_filed_again()
     {
-        await consoles.EventuallyReadyAsync(true);
+        await consoles.ConnectedAsync();
         var slow = consoles.All.Sandbox.Faults.Add(new(FaultKind.Delay) { Match = FaultMatch.FreeScoutCreate });
         var click = consoles.Console.InvestigateAsync("record");
         await Eventually.TrueAsync(() => consoles.All.Sandbox.FreeScout.CreatesInFlight == 1, "FreeScout has the request");
@@ -63,7 +63,7 @@ public sealed class DatabaseAwayTests(DatabaseAwayTests.CutOff consoles) : IClas
     [Fact]
     public async Task A_database_that_hangs_makes_a_click_wait_for_seconds_at_most()
     {
-        await consoles.EventuallyReadyAsync(true);
+        await consoles.ConnectedAsync();
         consoles.Line.Stall();
 
         var started = Stopwatch.GetTimestamp();
@@ -71,7 +71,7 @@ public sealed class DatabaseAwayTests(DatabaseAwayTests.CutOff consoles) : IClas
 
         // It gives up on the database, or on waiting for it, whichever comes first.
         Assert.True(click.Status == HttpStatusCode.ServiceUnavailable || click.Disposition == "degraded", $"{click.Status} {click.Text}");
-        Assert.InRange(Stopwatch.GetElapsedTime(started), TimeSpan.Zero, TimeSpan.FromSeconds(8));
+        Assert.InRange(Stopwatch.GetElapsedTime(started), TimeSpan.Zero, TimeSpan.FromSeconds(15));
         Assert.Equal(HttpStatusCode.OK, (await consoles.Console.GetAsync("/api/status")).Status);
         consoles.Line.Restore();
         await consoles.All.AssertOneTicketAsync("stall", consoles.Console, consoles.Other);
@@ -98,6 +98,13 @@ public sealed class DatabaseAwayTests(DatabaseAwayTests.CutOff consoles) : IClas
         }
 
         public async Task<bool> IsStaleAsync() => (await Console.GetAsync("/api/flags")).Body.GetProperty("stale").GetBoolean();
+
+        /// <summary>Also after a test that broke off in an outage.</summary>
+        public Task ConnectedAsync()
+        {
+            Line.Restore();
+            return EventuallyReadyAsync(true);
+        }
 
         public Task EventuallyReadyAsync(bool ready) => Eventually.TrueAsync(
             async () => (await Console.GetAsync("/healthz/ready")).Status == (ready ? HttpStatusCode.OK : HttpStatusCode.ServiceUnavailable), ready ? "it is ready" : "it is not ready");

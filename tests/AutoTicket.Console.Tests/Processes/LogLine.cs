@@ -13,8 +13,12 @@ internal sealed partial record LogLine(string Level, string Category, string Mes
     public static IReadOnlyList<string> Grep(OutputLines output, string pattern) =>
         [.. output.ToList().Where(line => Regex.IsMatch(line, pattern, RegexOptions.IgnoreCase))];
 
-    public static void AssertNoErrors(IEnumerable<string> lines) =>
-        Assert.DoesNotContain(lines, line => Parse(line) is null or { Level: "ERROR" or "CRITICAL" });
+    /// <summary>Fails with the lines themselves: without them a failure that is met once is lost.</summary>
+    public static void AssertNoErrors(IEnumerable<string> lines)
+    {
+        var errors = lines.Where(line => Parse(line) is null or { Level: "ERROR" or "CRITICAL" }).ToList();
+        Assert.True(errors.Count == 0, string.Join('\n', errors));
+    }
 
     [GeneratedRegex(@"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (?<level>DEBUG|INFO|WARNING|ERROR|CRITICAL) (?<category>[\w.+`]+) (?<message>.*)$")]
     private static partial Regex Format();

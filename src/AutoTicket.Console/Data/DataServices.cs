@@ -1,0 +1,47 @@
+using Microsoft.AspNetCore.DataProtection;
+using Microsoft.Data.Sqlite;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Diagnostics;
+
+namespace AutoTicket.Data;
+
+internal static class DataServices
+{
+    /// <summary>The configured database: PostgreSQL if DATABASE_URL names one, otherwise an embedded file.</summary>
+    /// <exception cref="ConfigurationException">The settings name no usable database.</exception>
+    public static IServiceCollection AddDatabase(this IServiceCollection services, IConfiguration configuration)
+    {
+        // A context for each use, none pooled: a pooled one keeps its connection object, and that keeps a command which, when the line
+        // broke while a statement was being prepared, is out of step with the database for ever (Npgsql 10).
+        if (configuration["DATABASE_URL"] is { } url && !string.IsNullOrWhiteSpace(url))
+        {
+            var connection = DatabaseUrl.ToConnectionString(url.Trim());
+            services.AddDbContextFactory<PostgresDbContext>(db => Common(db.UseNpgsql(connection)));
+            services.AddSingleton<IDbContextFactory<AutoTicketDbContext>, DbContextFactory<PostgresDbContext>>();
+            services.AddSingleton<DatabaseSignals>(provider => new PostgresSignals(connection, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<DatabaseSignals>>()));
+        }
+        else if (configuration["DYNO"] is { Length: > 0 })
+        {
+            throw new ConfigurationException("DATABASE_URL is not set, and on a dyno the embedded database would be wiped at every restart. Attach Heroku Postgres, which sets it.");
+        }
+        else
+        {
+            var path = Path.GetFullPath(configuration["AUTOTICKET_SQLITE_PATH"] is { Length: > 0 } file ? file : "autoticket.db");
+            var connection = new SqliteConnectionStringBuilder { DataSource = path, DefaultTimeout = 5 }.ConnectionString;
+            services.AddDbContextFactory<SqliteDbContext>(db => Common(db.UseSqlite(connection)));
+            services.AddSingleton<IDbContextFactory<AutoTicketDbContext>, DbContextFactory<SqliteDbContext>>();
+            services.AddSingleton<DatabaseSignals>(provider => new SqliteSignals(connection, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<DatabaseSignals>>()));
+        }
+
+        services.AddScoped(provider => provider.GetRequiredService<IDbContextFactory<AutoTicketDbContext>>().CreateDbContext());
+        services.AddDataProtection().SetApplicationName("AutoTicket.Console").PersistKeysToDbContext<AutoTicketDbContext>();
+        return services;
+    }
+
+    private static void Common(DbContextOptionsBuilder db) => db.UseSnakeCaseNamingConvention().ConfigureWarnings(warnings => warnings.Log(
+        (RelationalEventId.CommandError, LogLevel.Debug),
+        (RelationalEventId.ConnectionError, LogLevel.Debug),
+        (RelationalEventId.TransactionError, LogLevel.Debug),
+        (CoreEventId.SaveChangesFailed, LogLevel.Debug),
+        (CoreEventId.QueryIterationFailed, LogLevel.Debug)));
+}

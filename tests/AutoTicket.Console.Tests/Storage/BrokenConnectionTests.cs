@@ -1,0 +1,43 @@
+using AutoTicket.Data;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace AutoTicket.Tests.Storage;
+
+/// <summary>Npgsql keeps a command for its connection's next use, and with it the mark of a statement that was to be prepared when the
+/// line turned out to be broken. Whoever were handed such a connection would be out of step with the database.</summary>
+public sealed class BrokenConnectionTests
+{
+    /// <summary>From its fifth use on Npgsql prepares a statement.</summary>
+    private const int PreparedAt = 5;
+
+    [Fact]
+    public async Task A_line_found_broken_when_a_statement_is_to_be_prepared_harms_nobody_who_comes_after()
+    {
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+        await using var line = TcpProxy.To(database.Location);
+        var settings = new ConfigurationBuilder().AddInMemoryCollection([new("DATABASE_URL", line.Through(database.Location))]).Build();
+        await using var services = new ServiceCollection().AddDatabase(settings).BuildServiceProvider();
+        var contexts = services.GetRequiredService<IDbContextFactory<AutoTicketDbContext>>();
+        for (var use = 1; use < PreparedAt; use++)
+        {
+            Assert.Equal([1], await AskAsync(contexts));
+        }
+
+        line.Cut();
+        line.Restore();
+        Assert.True(contexts.IsOutage(await Assert.ThrowsAnyAsync<Exception>(() => AskAsync(contexts))));
+
+        for (var use = 0; use < 2 * PreparedAt; use++)
+        {
+            Assert.Equal([1], await AskAsync(contexts));
+        }
+    }
+
+    private static async Task<List<int>> AskAsync(IDbContextFactory<AutoTicketDbContext> contexts)
+    {
+        await using var db = await contexts.CreateDbContextAsync();
+        return await db.QueryAsync($"SELECT 1", row => row.GetInt32(0), CancellationToken.None);
+    }
+}
