@@ -11,9 +11,9 @@ namespace AutoTicket.Alerts;
 /// </summary>
 internal sealed partial class AlertEmitter : BackgroundService
 {
-    /// <summary>What one hook is given at a time, worst first.</summary>
-    private const int MostAtOnce = 500;
-    private const int MostSaid = 10_000;
+    /// <summary>What one hook is given at a time.</summary>
+    private const int MostAtOnce = 1_000;
+    private const int MostSaid = 100_000;
     private static readonly TimeSpan RecordEvery = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan Cycle = TimeSpan.FromSeconds(2);
 
@@ -130,26 +130,39 @@ internal sealed partial class AlertEmitter : BackgroundService
         }
     }
 
-    /// <summary>What the hook has not delivered yet.</summary>
+    /// <summary>What the hook has not delivered yet; so much of it as one pass takes. Each source's worst come first, and of the rest those
+    /// whose last try lies longest back: a flood of one source, which the hook will not take, keeps nobody else's alert waiting, and
+    /// each alert of the flood itself has its turn and its decision.</summary>
     private async Task<List<AlertNotice>> DueAsync(IAlertHook hook, CancellationToken cancellationToken)
     {
         await using var db = await _contexts.CreateDbContextAsync(cancellationToken);
-        var levels = Levels;
+        // The words are in the order of severity.
+        var severe = Words.Of(_options.Value.NotifySeverity);
         var newsSince = _clock.GetUtcNow() - NewsLives;
+        // What flaps is well again only once it was quiet for a while.
         var quietSince = _clock.GetUtcNow() - _options.Value.QuietPeriod;
+        var ids = await db.QueryAsync($"""
+            SELECT id FROM (
+              SELECT alerts.id,
+                row_number() OVER (PARTITION BY alerts.source ORDER BY alerts.severity, alerts.opened_at, alerts.id) AS place,
+                row_number() OVER (ORDER BY (SELECT max(d.last_at) FROM decisions d WHERE d.alert_id = alerts.alert_id AND d.alert_row = alerts.id AND d.path = {hook.Name}) NULLS FIRST, alerts.severity, alerts.id) AS turn
+              FROM alerts
+              LEFT JOIN alert_deliveries told ON told.alert_row = alerts.id AND told.hook = {hook.Name} AND told.kind = 'firing'
+              LEFT JOIN alert_deliveries ended ON ended.alert_row = alerts.id AND ended.hook = {hook.Name} AND ended.kind = 'ended'
+              WHERE alerts.is_pending AND CASE
+                WHEN alerts.status = 'firing' AND told.hook IS NULL THEN alerts.severity <= {severe}
+                WHEN alerts.status = 'firing' THEN told.severity <> alerts.severity OR told.reopened < alerts.reopened
+                WHEN told.hook IS NULL THEN {hook.WantsWhatEnded} AND alerts.severity <= {severe} AND alerts.ended_at > {newsSince}
+                ELSE (ended.hook IS NULL OR ended.reopened < alerts.reopened) AND (alerts.reopened = 0 OR alerts.ended_at < {quietSince}) END
+            ) due ORDER BY CASE WHEN place < turn THEN place ELSE turn END LIMIT {MostAtOnce}
+            """, row => row.GetInt64(0), cancellationToken);
         var due = await (
                 from alert in db.Alerts.AsNoTracking()
-                where alert.IsPending
+                where ids.Contains(alert.Id)
                 from told in db.AlertDeliveries.Where(d => d.AlertRow == alert.Id && d.Hook == hook.Name && d.Kind == DeliveryKind.Firing).DefaultIfEmpty()
-                from ended in db.AlertDeliveries.Where(d => d.AlertRow == alert.Id && d.Hook == hook.Name && d.Kind == DeliveryKind.Ended).DefaultIfEmpty()
-                where alert.Status == AlertStatus.Firing
-                    ? (told == null ? levels.Contains(alert.Severity) : told.Severity != alert.Severity || told.Reopened < alert.Reopened)
-                    : told == null ? hook.WantsWhatEnded && levels.Contains(alert.Severity) && alert.EndedAt > newsSince
-                    // What flaps is well again only once it was quiet for a while.
-                    : (ended == null || ended.Reopened < alert.Reopened) && (alert.Reopened == 0 || alert.EndedAt < quietSince)
                 orderby alert.Severity, alert.OpenedAt, alert.Id
                 select new { alert, told })
-            .Take(MostAtOnce).ToListAsync(cancellationToken);
+            .ToListAsync(cancellationToken);
         var rows = due.ConvertAll(one => one.alert.Id);
         var tickets = (await db.AlertDeliveries.AsNoTracking().Where(d => rows.Contains(d.AlertRow) && d.Kind == DeliveryKind.Firing && d.TicketId != null).ToListAsync(cancellationToken))
             .ToLookup(d => d.AlertRow, d => new AlertTicket(d.TicketId!.Value, d.TicketNumber!.Value, d.TicketUrl!));

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using AutoTicket.FreeScout;
 using AutoTicket.Sandbox;
+using AutoTicket.Tickets;
 
 namespace AutoTicket.Tests.FreeScout;
 
@@ -15,7 +16,12 @@ public sealed class FreeScoutClientTests : IAsyncLifetime
 
     private FreeScoutStandIn FreeScout => _driver.FreeScout;
 
-    public async Task InitializeAsync() => _driver = await InvestigateDriver.StartAsync(clock: _clock, surfaces: []);
+    public async Task InitializeAsync()
+    {
+        _driver = await InvestigateDriver.StartAsync(clock: _clock, surfaces: []);
+        // The console's own look at the list is over, and with the clock standing still none follows: what is asked from here on, the test asks.
+        await Eventually.TrueAsync(() => _driver.Console.Get<OpenTickets>().Current.SyncedAt is not null, "the open tickets were read");
+    }
 
     public async Task DisposeAsync() => await _driver.DisposeAsync();
 

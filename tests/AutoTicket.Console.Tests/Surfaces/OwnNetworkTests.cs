@@ -41,8 +41,14 @@ public sealed class OwnNetworkTests
         Assert.Single(Notices(console), line => line.StartsWith("WARNING ", StringComparison.Ordinal));
 
         outside.Find();
-        _clock.Advance(Watching.ACycle);
-        await console.AllAsync(SurfaceStatus.Operational);
+        await Eventually.TrueAsync(
+            () =>
+            {
+                // The next cycle may not be waiting yet.
+                _clock.Advance(TimeSpan.FromSeconds(1));
+                return console.Board().All().All(surface => surface.Status == SurfaceStatus.Operational);
+            },
+            "all surfaces are operational");
         Assert.Equal(JsonValueKind.Null, await LostSinceAsync(console));
         Assert.All(console.Board().All(), surface => Assert.Equal(Readings.Start, surface.Since));
         Assert.DoesNotContain(SurfaceStatus.Down, told);
