@@ -27,7 +27,7 @@ internal static class SurfaceAlerts
     {
         var summary = $"{surface.Surface.Name} is {surface.Status.ToString().ToLowerInvariant()}{(surface.Cause is { } cause ? $": {cause}" : "")}";
         return new Observation(
-            Observation.Console, Observation.SurfaceOutage, surface.Key, surface.Surface.Severity, summary.Length > Alert.LongestSummary ? summary[..Alert.LongestSummary] : summary,
+            Observation.Console, Observation.SurfaceOutage, surface.Key, surface.Surface.Severity, AlertText.Cut(summary, Alert.LongestSummary),
             surface.Status != SurfaceStatus.Operational, NoLabels, StartsAt: surface.Since);
     }
 }

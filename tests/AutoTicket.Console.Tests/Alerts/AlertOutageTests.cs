@@ -9,7 +9,7 @@ namespace AutoTicket.Tests.Alerts;
 public sealed class AlertOutageTests
 {
     /// <summary>The protocol of a lost answer with its times shortened.</summary>
-    private static readonly Dictionary<string, string?> Quick = new()
+    internal static readonly Dictionary<string, string?> Quick = new()
     {
         ["Ticketing:ClickBudget"] = "00:00:01",
         ["Ticketing:Lease"] = "00:00:04",
