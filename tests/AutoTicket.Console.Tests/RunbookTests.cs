@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Http.Json;
 using AutoTicket.Alerts;
 using AutoTicket.Audit;
 using AutoTicket.Flags;
@@ -105,6 +106,73 @@ public sealed class RunbookTests
         Assert.False(sandbox.FreeScout.Find(first.Id)!.IsOpen);
     }
 
+    /// <summary>Failure mode 1: a producer sends a new <c>alert_id</c> for the same alert with each of an hour's poll cycles.</summary>
+    [Fact]
+    [Trait("Pitfall", "T-1")]
+    public async Task A_new_alert_id_with_every_cycle_files_one_ticket_and_names_the_producer()
+    {
+        await using var intake = await Alerts.Intake.StartAsync(Database.Postgres, new() { [FlagNames.AlertsAutoTicket] = "1" });
+        var freeScout = intake.Console.Sandbox.FreeScout;
+        for (var cycle = 0; cycle < 120; cycle++)
+        {
+            var (status, _) = await intake.PostAsync("/api/alerts", $$$"""{"alert_id":"disk-{{{cycle}}}","source":"watcher","name":"disk_full","severity":"P2","summary":"Disk of db1 is full","status":"firing","labels":{"host":"db1"}}""");
+            Assert.Equal(HttpStatusCode.Accepted, status);
+        }
+
+        await Eventually.TrueAsync(() => intake.Console.Log.Any(line => line.Contains("auto_ticket alert_key=", StringComparison.Ordinal)), "its ticket is filed");
+        Assert.Equal(1, freeScout.CreatedCount);
+        // Verification: at most one entry, and subsequent cycles are silent.
+        var (key, severity) = Assert.Single(await AuditQueryAsync(intake.Database));
+        Assert.Equal("p2", severity);
+        Assert.Single(intake.Console.Log, line => line.Contains($"auto_ticket alert_key={key} ", StringComparison.Ordinal));
+        Assert.Single(intake.Console.Log, line => line.Contains($"ticket_filed alert_key={key} ", StringComparison.Ordinal));
+        var unstable = Assert.Single((await intake.Console.Get<AlertLedger>().UnstableAsync(default))!);
+        Assert.Equal(("watcher", "disk_full", key, 120), (unstable.Source, unstable.Name, unstable.AlertKey, unstable.Ids));
+        Assert.Contains("disk-119", unstable.Samples);
+
+        // The mitigation is in force at once, and the operator is told all the same.
+        using var flip = await intake.Console.Http.PutAsJsonAsync($"/api/flags/{FlagNames.AlertsAutoTicket}", new { enabled = false, reason = "a flood" });
+        flip.EnsureSuccessStatusCode();
+        await intake.PostAsync("/api/alerts", """{"name":"other","severity":"P1","summary":"Another alert","status":"firing"}""");
+        await Eventually.TrueAsync(() => intake.Console.Sandbox.Slack.Messages.Any(message => message.Text.Contains("Another alert", StringComparison.Ordinal)), "the operator is told");
+        await Eventually.TrueAsync(async () => (await ReadAlertAsync(intake.Console, "other")).Verdict.Contains("flag off", StringComparison.Ordinal), "it is said why it has no ticket");
+        Assert.Equal(1, freeScout.CreatedCount);
+    }
+
+    /// <summary>Failure modes 2 and 4 on the alert path: alerts, DMs and emits are there, tickets are not.</summary>
+    [Theory]
+    [InlineData(FaultKind.Unauthorized, "degraded: key_rejected")]
+    [InlineData(FaultKind.Forbidden, "degraded: scope_missing")]
+    [InlineData(FaultKind.Status, "")]
+    [Trait("Pitfall", "T-34")]
+    public async Task While_FreeScout_takes_no_ticket_the_DM_fires_and_the_alert_says_which_half_is_missing(FaultKind kind, string why)
+    {
+        await using var intake = await Alerts.Intake.StartAsync(Database.Postgres, new() { [FlagNames.AlertsAutoTicket] = "1" });
+        var sandbox = intake.Console.Sandbox;
+        var fault = sandbox.Faults.Add(new(kind) { Match = FaultMatch.FreeScout });
+        await SendAsync("ends", "firing");
+        await SendAsync("stays", "firing");
+
+        await Eventually.TrueAsync(() => sandbox.Slack.Messages.Count == 2, "both DMs fire");
+        await Eventually.TrueAsync(
+            async () => (await ReadAlertAsync(intake.Console, "stays")).Verdict.StartsWith($"The DM went out, the ticket did not: {why}", StringComparison.Ordinal), "step 4 of the chain has its verdict");
+        Assert.Equal(2, intake.Console.Log.Count(line => line.Contains("alert_aggregator emit alert_key=", StringComparison.Ordinal) && line.Contains("hook=slack", StringComparison.Ordinal)));
+        var told = intake.Console.Log.Where(line => System.Text.RegularExpressions.Regex.IsMatch(line, Degraded, System.Text.RegularExpressions.RegexOptions.IgnoreCase)).ToList();
+        Assert.NotEmpty(told);
+        Assert.All(told.Where(line => !line.StartsWith("INFO", StringComparison.Ordinal)), line => Assert.StartsWith("WARNING", line, StringComparison.Ordinal));
+
+        // It ended meanwhile: no ticket is filed after the fact. The other is active still.
+        await SendAsync("ends", "resolved");
+        fault.Dispose();
+        await intake.Console.Get<TicketSync>().RefreshAsync(default);
+        await Eventually.TrueAsync(async () => (await ReadAlertAsync(intake.Console, "stays")).Ticket is not null, "the active one has its ticket");
+        Assert.Contains("stays", Assert.Single(sandbox.FreeScout.Conversations).Subject, StringComparison.Ordinal);
+        Assert.StartsWith("The DM went out, the ticket did not", (await ReadAlertAsync(intake.Console, "ends")).Verdict, StringComparison.Ordinal);
+
+        async Task SendAsync(string name, string status) => Assert.Equal(
+            HttpStatusCode.Accepted, (await intake.PostAsync("/api/alerts", $$"""{"name":"{{name}}","severity":"P2","summary":"It fails","status":"{{status}}"}""")).Status);
+    }
+
     [Fact]
     public async Task The_audit_query_runs_to_the_letter_on_PostgreSQL()
     {
@@ -113,6 +181,14 @@ public sealed class RunbookTests
         var draft = new TicketDraft(AlertIdentity.OfSurface("pay"), "pay", Severity.P1, "auto:alert", AuditActions.AlertTicketFiled, "console:poller", "Payments fail", []);
         Assert.Equal(TicketDisposition.Filed, (await console.Get<TicketingService>().FileAsync(draft)).Disposition);
 
+        Assert.Equal((draft.AlertKey, "p1"), Assert.Single(await AuditQueryAsync(database)));
+    }
+
+    private static async Task<AlertEpisode> ReadAlertAsync(ConsoleHost console, string name) =>
+        Assert.Single((await console.Get<AlertLedger>().ReadAsync(new AlertQuery(Search: name), 10, default))!, alert => alert.Name == name);
+
+    private static async Task<List<(string Key, string Severity)>> AuditQueryAsync(TestDatabase database)
+    {
         await using var connection = new NpgsqlConnection(PostgresUrl.ToConnectionString(database.Location));
         await connection.OpenAsync();
         await using var query = new NpgsqlCommand("""
@@ -124,9 +200,13 @@ public sealed class RunbookTests
             LIMIT 20;
             """, connection);
         await using var rows = await query.ExecuteReaderAsync();
-        Assert.True(await rows.ReadAsync());
-        Assert.Equal((draft.AlertKey, "p1"), (rows.GetString(1), rows.GetString(2)));
-        Assert.False(await rows.ReadAsync());
+        var filings = new List<(string Key, string Severity)>();
+        while (await rows.ReadAsync())
+        {
+            filings.Add((rows.GetString(1), rows.GetString(2)));
+        }
+
+        return filings;
     }
 
     [Fact]

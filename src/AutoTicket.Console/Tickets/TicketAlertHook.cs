@@ -12,7 +12,7 @@ namespace AutoTicket.Tickets;
 
 /// <summary>Door 2: an alert gets its ticket, when <see cref="FlagNames.AlertsAutoTicket"/> is on and the flood breaker lets it, and a
 /// note when its severity changes or it ends. Closing the ticket stays the operator's.</summary>
-internal sealed class TicketAlertHook : IAlertHook, IDisposable
+internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
 {
     private const int AtOnce = 8;
 
@@ -28,14 +28,15 @@ internal sealed class TicketAlertHook : IAlertHook, IDisposable
     private readonly StatusBoard _board;
     private readonly ConsoleAddress _address;
     private readonly TimeProvider _clock;
+    private readonly ILogger<TicketAlertHook> _logger;
     private DateTimeOffset _triedAt = DateTimeOffset.MinValue;
 
     public TicketAlertHook(
         TicketingService ticketing, FloodBreaker breaker, TicketNotes notes, IFeatureManager flags, FlagStore flagStore, FreeScoutHealth health, StatusBoard board,
-        ConsoleAddress address, TimeProvider clock)
+        ConsoleAddress address, TimeProvider clock, ILogger<TicketAlertHook> logger)
     {
-        (_ticketing, _breaker, _notes, _flags, _flagStore, _health, _board, _address, _clock) =
-            (ticketing, breaker, notes, flags, flagStore, health, board, address, clock);
+        (_ticketing, _breaker, _notes, _flags, _flagStore, _health, _board, _address, _clock, _logger) =
+            (ticketing, breaker, notes, flags, flagStore, health, board, address, clock, logger);
         _flagStore.Changed += RaiseReady;
         _health.Changed += RaiseReady;
     }
@@ -141,9 +142,13 @@ internal sealed class TicketAlertHook : IAlertHook, IDisposable
             pass.GiveBack(notice.Alert);
         }
 
-        return outcome.Ticket is { } ticket
-            ? new(notice, true, outcome.Decision, outcome.Message, new AlertTicket(ticket.Id, ticket.Number, ticket.Url))
-            : new(notice, false, outcome.Decision, outcome.Message);
+        if (outcome.Ticket is not { } ticket)
+        {
+            return new(notice, false, outcome.Decision, outcome.Message);
+        }
+
+        Log.Done(_logger, notice.Alert.AlertKey, outcome.Decision, ticket.Id);
+        return new(notice, true, outcome.Decision, outcome.Message, new AlertTicket(ticket.Id, ticket.Number, ticket.Url));
     }
 
     private TicketDraft Draft(Alert alert)
@@ -169,4 +174,10 @@ internal sealed class TicketAlertHook : IAlertHook, IDisposable
     private static string Stamp(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture);
 
     private void RaiseReady() => Ready?.Invoke();
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Information, "auto_ticket alert_key={AlertKey} decision={Decision} conversation={Conversation}")]
+        public static partial void Done(ILogger logger, string alertKey, string decision, long conversation);
+    }
 }
