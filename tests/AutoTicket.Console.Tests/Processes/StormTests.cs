@@ -16,7 +16,7 @@ public sealed class StormTests
     private const int Batch = 2_000;
 
     /// <summary>Of a console that holds nothing, 150 to 200 MB; a copy of the storm would be several times that.</summary>
-    private const long MostMemory = 700L * 1024 * 1024;
+    private const long MostMemory = 500L * 1024 * 1024;
 
     [Fact]
     public async Task A_hundred_thousand_ids_at_once_fill_no_memory_starve_nobody_and_file_no_more_than_the_budget()

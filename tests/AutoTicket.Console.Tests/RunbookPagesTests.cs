@@ -1,0 +1,188 @@
+using System.Diagnostics;
+using System.Net.Http.Json;
+using System.Text.RegularExpressions;
+using AutoTicket.Sandbox;
+using AutoTicket.Tests.Processes;
+using Npgsql;
+
+namespace AutoTicket.Tests;
+
+/// <summary>A page of docs/ops, and what it tells its reader to type.</summary>
+/// <param name="Line">Where the block begins.</param>
+/// <param name="Expected">What the page says that it prints; null: it doesn't say.</param>
+public sealed record RunbookBlock(string Page, int Line, string Language, string Text, string? Expected)
+{
+    public override string ToString() => $"{Page}:{Line}";
+}
+
+/// <summary>A console that has filed for a click and an alert, and was through an outage of FreeScout and one of Slack. The two programs
+/// that reach machines elsewhere, heroku and infisical, are played by functions of the shell: logs and variables are this console's own.</summary>
+public sealed class RunbookShell : IAsyncLifetime
+{
+    private const string Token = "canary-runbook-token";
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("autoticket-runbook-");
+    private Consoles _consoles = null!;
+    private Dictionary<string, string> _variables = null!;
+
+    public async Task InitializeAsync()
+    {
+        _consoles = await Consoles.CreateAsync("pay");
+        var sandbox = _consoles.Sandbox;
+        var console = await _consoles.StartAsync(new Dictionary<string, string>
+        {
+            ["CONSOLE_API_TOKENS"] = Token,
+            ["ALERTS_INGEST_TOKEN"] = Token,
+            ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1",
+            ["Alerts__NotifySeverity"] = "P2",
+            // Its outage files no ticket by itself: the click does.
+            ["Surfaces__0__Severity"] = "P3",
+        });
+        await Eventually.TrueAsync(async () => (await console.InvestigateAsync("pay")).Ticket is not null, "the surface has its ticket");
+        using (sandbox.Faults.Add(new(FaultKind.Status) { Match = FaultMatch.FreeScout, StatusCode = 503 }))
+        using (sandbox.Faults.Add(new(FaultKind.Status) { Match = FaultMatch.Slack, StatusCode = 500 }))
+        {
+            (await console.AskAsync(HttpMethod.Post, "/api/alerts", JsonContent.Create(new { name = "disk_full", severity = "P1", summary = "It is full", status = "firing" }), ("Authorization", $"Bearer {Token}")))
+                .Message.EnsureSuccessStatusCode();
+            await Eventually.TrueAsync(() => new[] { "freescout degraded", "slack degraded" }.All(word => console.Output.ToString().Contains(word, StringComparison.Ordinal)), "both outages are in the log");
+        }
+
+        await Eventually.TrueAsync(() => sandbox.FreeScout.Conversations.Count == 2, "the alert has its ticket");
+        await Eventually.TrueAsync(async () => (await console.GetAsync("/api/tickets?state=open&tag=auto:status")).Text.Contains("\"stale\":false", StringComparison.Ordinal), "the copy is fresh");
+
+        // Read by bash before it runs what it is given.
+        var played = Path.Combine(_folder.FullName, "played");
+        await File.WriteAllTextAsync(played, """
+            heroku() {
+              case $1 in
+                logs) cat "$RUNBOOK_LOG" ;;
+                config:get) printenv "$2" ;;
+                config:set) grep -q = <<<"$2" ;;
+                ps) echo "web.1: up" ;;
+                *) return 64 ;;
+              esac
+            }
+            infisical() { [[ "$1 $2" == "secrets get" ]] && printenv "$3"; }
+
+            """);
+        var log = Path.Combine(_folder.FullName, "log");
+        await File.WriteAllTextAsync(log, console.Output.ToString());
+        _variables = sandbox.ConsoleSettings().ToDictionary(setting => setting.Key, setting => setting.Value!.TrimEnd('/'));
+        _variables["CONSOLE_URL"] = console.Address.AbsoluteUri.TrimEnd('/');
+        _variables["CONSOLE_API_TOKEN"] = Token;
+        _variables["ALERTS_INGEST_TOKEN"] = Token;
+        _variables["RUNBOOK_LOG"] = log;
+        _variables["BASH_ENV"] = played;
+        _variables["PATH"] = Environment.GetEnvironmentVariable("PATH")!;
+    }
+
+    /// <summary>Types it into a shell that stops at the first thing that fails.</summary>
+    public async Task<(int Status, string Output, string Errors)> TypeAsync(string commands)
+    {
+        var start = new ProcessStartInfo("bash", ["-euo", "pipefail", "-c", commands]) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _folder.FullName };
+        start.Environment.Clear();
+        foreach (var (name, value) in _variables)
+        {
+            start.Environment[name] = value;
+        }
+
+        using var shell = Process.Start(start)!;
+        var (output, errors) = (shell.StandardOutput.ReadToEndAsync(), shell.StandardError.ReadToEndAsync());
+        await shell.WaitForExitAsync().WaitAsync(Eventually.Patience);
+        return (shell.ExitCode, await output, await errors);
+    }
+
+    /// <returns>How many rows it has.</returns>
+    public async Task<int> QueryAsync(string sql)
+    {
+        await using var connection = new NpgsqlConnection(PostgresUrl.ToConnectionString(_consoles.Database.Location));
+        await connection.OpenAsync();
+        await using var query = new NpgsqlCommand(sql, connection);
+        await using var rows = await query.ExecuteReaderAsync();
+        var count = 0;
+        while (await rows.ReadAsync())
+        {
+            count++;
+        }
+
+        return count;
+    }
+
+    public async Task DisposeAsync()
+    {
+        await _consoles.DisposeAsync();
+        _folder.Delete(recursive: true);
+    }
+}
+
+/// <summary>What the pages under docs/ops tell the operator to type works, and their links lead somewhere.</summary>
+[Collection(nameof(Processes))]
+public sealed partial class RunbookPagesTests(RunbookShell shell) : IClassFixture<RunbookShell>
+{
+    private static readonly string Root = Path.Combine(ContentRoot.Find(), "docs", "ops");
+
+    public static TheoryData<RunbookBlock> Blocks => [.. Pages.SelectMany(BlocksOf)];
+
+    private static IEnumerable<string> Pages => Directory.EnumerateFiles(Root, "*.md", SearchOption.AllDirectories).Order(StringComparer.Ordinal);
+
+    [Theory]
+    [MemberData(nameof(Blocks))]
+    public async Task What_a_page_tells_to_type_works_and_prints_what_it_says(RunbookBlock block)
+    {
+        if (block.Language == "sql")
+        {
+            // Every query of the runbooks asks for something that this console has done; who flips a flag here is the environment.
+            Assert.NotEqual(0, await shell.QueryAsync(block.Text));
+            return;
+        }
+
+        var (status, output, errors) = await shell.TypeAsync(block.Text);
+
+        Assert.True(status == 0, $"{block} ended with {status}: {output}{errors}");
+        if (block.Expected is { } expected)
+        {
+            Assert.Equal(expected, output);
+        }
+    }
+
+    [Fact]
+    public void Every_link_of_a_page_leads_to_a_page_and_a_heading_that_are_there()
+    {
+        var links = Pages.SelectMany(page => Link().Matches(File.ReadAllText(page)).Select(link => (page, target: link.Groups[1].Value)))
+            .Where(link => !link.target.Contains("://", StringComparison.Ordinal)).ToList();
+
+        Assert.NotEmpty(links);
+        Assert.All(links, link =>
+        {
+            var (file, anchor) = link.target.Split('#') is [var name, var heading] ? (name, heading) : (link.target, null);
+            var path = file.Length == 0 ? link.page : Path.Combine(Path.GetDirectoryName(link.page)!, file);
+            Assert.True(File.Exists(path), $"{link.page} links to {link.target}");
+            Assert.True(anchor is null || Anchors(path).Contains(anchor), $"{link.page} links to {link.target}");
+        });
+    }
+
+    /// <summary>The headings as addresses, by GitHub's rules.</summary>
+    internal static IEnumerable<string> Anchors(string page) => File.ReadLines(page).Where(line => line.StartsWith('#'))
+        .Select(line => NoWord().Replace(line.TrimStart('#').Trim().ToLowerInvariant(), "").Replace(' ', '-'));
+
+    private static IEnumerable<RunbookBlock> BlocksOf(string page)
+    {
+        var text = File.ReadAllText(page);
+        foreach (Match block in Block().Matches(text))
+        {
+            yield return new(
+                Path.GetRelativePath(Root, page), text.AsSpan(0, block.Index).Count('\n') + 1, block.Groups["language"].Value, Dedented(block.Groups["text"].Value, block.Groups["indent"].Length),
+                block.Groups["expected"] is { Success: true, Value: var expected } ? expected : null);
+        }
+    }
+
+    private static string Dedented(string text, int indent) => string.Join('\n', text.Split('\n').Select(line => line.Length >= indent ? line[indent..] : line));
+
+    [GeneratedRegex(@"^(?<indent>[ ]*)```(?<language>sh|sql)\n(?<text>.*?)^\k<indent>```\n(\n```text\n(?<expected>.*?)^```)?", RegexOptions.Multiline | RegexOptions.Singleline)]
+    private static partial Regex Block();
+
+    [GeneratedRegex(@"\]\(([^)\s]+)\)")]
+    private static partial Regex Link();
+
+    [GeneratedRegex(@"[^\w\- ]")]
+    private static partial Regex NoWord();
+}
