@@ -9,15 +9,18 @@ internal static class AlertVerdict
         var dm = Last(alert, AlertPaths.Slack);
         return (alert.DmSentAt, alert.Ticket) switch
         {
-            (null, null) when ticket is null && dm is null => Last(alert, AlertPaths.Intake) is { } intake
-                ? $"Neither was wanted: {Sentence(intake)}"
-                : "Neither was tried yet. If this stays so, the emit hooks are missing or no process leads.",
+            (null, null) when IsUnwanted(alert) => $"Neither was wanted: {Sentence(Last(alert, AlertPaths.Intake))}",
+            (null, null) when ticket is null && dm is null => "Neither was tried yet. If this stays so, the emit hooks are missing or no process leads.",
             (null, null) => $"Neither went out. Ticket: {Sentence(ticket)} DM: {Sentence(dm)}",
             (not null, null) => $"The DM went out, the ticket did not: {Sentence(ticket)}",
             (null, not null) => $"The ticket was filed, the DM did not go out: {Sentence(dm)}",
             _ => "The DM went out and there is a ticket.",
         };
     }
+
+    /// <summary>It never came to a hook: the intake decided that nobody needs to know.</summary>
+    public static bool IsUnwanted(AlertEpisode alert) =>
+        Last(alert, AlertPaths.Ticket) is null && Last(alert, AlertPaths.Slack) is null && Last(alert, AlertPaths.Intake) is not null;
 
     private static AlertDecision? Last(AlertEpisode alert, string path) => alert.Decisions.LastOrDefault(decision => decision.Path == path);
 

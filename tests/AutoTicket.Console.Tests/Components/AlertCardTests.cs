@@ -41,6 +41,16 @@ public sealed class AlertCardTests : ComponentTest
         Assert.Contains("ticket flag off 60× 2026-03-01 02:50:00 – 02:59:00 UTC It is off.", text, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void What_nobody_needs_to_know_of_is_no_alarm()
+    {
+        var card = Card(Firing with { Ticket = null, DmSentAt = null, Decisions = [Decided("intake", "below severity", "P3 is below P2.", 1)] });
+
+        Assert.Contains("Ticket no DM no Neither was wanted: below severity. P3 is below P2.", TextOf(card.Find("article")), StringComparison.Ordinal);
+        Assert.Equal(2, card.FindAll(".unwanted").Count);
+        Assert.Empty(Card(Firing with { Ticket = null, DmSentAt = null, Decisions = [] }).FindAll(".unwanted"));
+    }
+
     [Theory]
     [InlineData(AlertStatus.Resolved, "resolved")]
     [InlineData(AlertStatus.Expired, "expired its source fell silent, that is no recovery")]
