@@ -71,6 +71,12 @@ internal static partial class ProviderSignIn
             context.Properties.Items.Remove(IdTokenHint);
             return Task.CompletedTask;
         };
+        oidc.Events.OnSignedOutCallbackRedirect = context =>
+        {
+            context.HandleResponse();
+            context.Response.Redirect("/login");
+            return Task.CompletedTask;
+        };
         oidc.Events.OnRemoteFailure = context =>
         {
             // Somebody went back, waited too long, or was refused over there: not our bug, and told without what was sent.
