@@ -38,6 +38,7 @@ missing_packages() {
   if [[ ! -x ${CHROMIUM:-/usr/bin/chromium} ]]; then echo chromium; fi
   if [[ ! -x /usr/bin/prometheus ]]; then echo prometheus; fi
   if [[ ! -x /usr/bin/prometheus-alertmanager ]]; then echo prometheus-alertmanager; fi
+  if ! command -v npm >/dev/null; then printf '%s\n' nodejs npm; fi
   # Without an outline font a browser shows, and measures, nothing.
   if [[ -z $(find /usr/share/fonts \( -name '*.ttf' -o -name '*.otf' \) -print -quit 2>/dev/null) ]]; then echo fonts-liberation; fi
 }
@@ -61,6 +62,15 @@ install_packages() {
   done
 }
 
+# Whether any package source says which versions have holes; where none does, NuGet finds none.
+has_hole_data() {
+  local source
+  while read -r source; do
+    if curl --silent --fail --location --max-time 20 "$source" | grep -q VulnerabilityInfo; then return 0; fi
+  done < <(dotnet nuget list source --format short | awk '/^E/ && $2 ~ /^http/ { print $2 }')
+  return 1
+}
+
 mapfile -t missing < <(missing_packages)
 if ((${#missing[@]} > 0)); then
   if ! command -v apt-get >/dev/null; then
@@ -71,16 +81,42 @@ if ((${#missing[@]} > 0)); then
   install_packages "${missing[@]}"
 fi
 
+# The OpenID provider of the sign-in tests, with the Node.js that it runs on; exactly what is locked, and only when that changed.
+provider=tests/oidc-provider
+npm_ci=
+if [[ ! $provider/node_modules/.package-lock.json -nt $provider/package-lock.json ]]; then
+  npm ci --prefix "$provider" --ignore-scripts --no-audit --no-fund --prefer-offline &
+  npm_ci=$!
+fi
+
+# Locked, and refused where a package has a known hole (NuGetAudit in Directory.Build.props).
 echo "== restore"
 dotnet restore "$solution" --locked-mode
 echo "== build"
 dotnet build "$solution" --no-restore
 
 status=0
+echo "== known holes"
+holes=$(dotnet list "$solution" package --vulnerable --include-transitive --no-restore)
+if grep -q 'has the following vulnerable packages' <<<"$holes"; then
+  echo "$holes"
+  echo "A package has a known hole: see docs/security.md." >&2
+  status=1
+elif has_hole_data; then
+  echo "None, of all packages."
+else
+  echo "NOT CHECKED: no package source of this machine offers data about holes. \"No vulnerable packages\" would mean nothing here."
+fi
+
 echo "== format"
 # Style and analysis are errors of the build; what is left is white space.
 if ! dotnet format whitespace "$solution" --verify-no-changes --no-restore; then
   echo "The format check failed: run 'dotnet format'." >&2
+  status=1
+fi
+
+if [[ -n $npm_ci ]] && ! wait "$npm_ci"; then
+  echo "The OpenID provider of the tests could not be installed: its tests will fail." >&2
   status=1
 fi
 

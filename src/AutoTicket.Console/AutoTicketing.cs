@@ -13,7 +13,6 @@ using AutoTicket.Security;
 using AutoTicket.Slack;
 using AutoTicket.Surfaces;
 using AutoTicket.Tickets;
-using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Http.Resilience;
@@ -33,6 +32,7 @@ public static class AutoTicketing
         var services = builder.Services;
         builder.AddSandbox();
         builder.Listen();
+        builder.AddDoors();
         builder.AddLogs();
         builder.AddData();
         builder.AddSurfaces();
@@ -56,7 +56,7 @@ public static class AutoTicketing
         builder.AddSignIn();
 
         services.AddMudServices();
-        services.AddRazorComponents().AddInteractiveServerComponents().AddHubOptions(CircuitLiveness.Configure);
+        services.AddRazorComponents().AddInteractiveServerComponents().AddHubOptions(CircuitLiveness.Configure).AddHubOptions(DoorsSetup.ConfigureHub);
         services.AddCascadingAuthenticationState();
         services.AddCascadingValue("SandboxUrl", provider => provider.GetRequiredService<SandboxNotice>().Url?.AbsoluteUri);
         services.AddCascadingValue("SandboxStandIns", provider => provider.GetRequiredService<SandboxNotice>().StandIns);
@@ -85,14 +85,13 @@ public static class AutoTicketing
 
     public static WebApplication MapAutoTicketing(this WebApplication app)
     {
-        app.UseForwardedHeaders();
+        app.UseDoors();
         app.UseExceptionHandler();
         // A person gets a page, a program a problem.
         app.UseWhen(context => context.Request.Path.StartsWithSegments("/api", StringComparison.OrdinalIgnoreCase), api => api.UseStatusCodePages());
         app.UseWhen(context => !context.Request.Path.StartsWithSegments("/api", StringComparison.OrdinalIgnoreCase), pages => pages.UseStatusCodePagesWithReExecute("/not-found"));
         // Said here, because otherwise routing comes before all of this, and a page that is not found is not routed to the page that says so.
         app.UseRouting();
-        app.UseSafeHeaders();
         app.UseDatabaseGate();
         app.UseAuthentication();
         app.UseAuthorization();
@@ -181,22 +180,7 @@ public static class AutoTicketing
         }
 
         builder.WebHost.UseStaticWebAssets();
-        builder.WebHost.ConfigureKestrel(kestrel =>
-        {
-            kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = 4 * 1024 * 1024;
-        });
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(20));
-        builder.Services.Configure<ForwardedHeadersOptions>(forwarded =>
-        {
-            forwarded.ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto;
-            if (builder.Configuration["DYNO"] is { Length: > 0 })
-            {
-                // Heroku's router is the only way in, from addresses that are not known beforehand.
-                forwarded.KnownIPNetworks.Clear();
-                forwarded.KnownProxies.Clear();
-            }
-        });
     }
 
     private static void AddLogs(this WebApplicationBuilder builder)

@@ -12,8 +12,9 @@ public static class AuditActions
     public const string TicketReconciled = "console.tickets.reconciled";
     public const string FlagChanged = "console.flags.changed";
     public const string SignedIn = "console.auth.signed_in";
+    public const string SignedOut = "console.auth.signed_out";
     public const string Denied = "console.auth.denied";
 
     public static readonly IReadOnlyList<string> All =
-        [AlertTicketFiled, AlertOpened, FloodTripped, FloodReset, InvestigateFiled, InvestigateReused, TicketReconciled, FlagChanged, SignedIn, Denied];
+        [AlertTicketFiled, AlertOpened, FloodTripped, FloodReset, InvestigateFiled, InvestigateReused, TicketReconciled, FlagChanged, SignedIn, SignedOut, Denied];
 }

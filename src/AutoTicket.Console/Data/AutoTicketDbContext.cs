@@ -4,6 +4,7 @@ using System.Text.Json;
 using AutoTicket.Alerts;
 using AutoTicket.Audit;
 using AutoTicket.Flags;
+using AutoTicket.Security;
 using AutoTicket.Surfaces;
 using AutoTicket.Tickets;
 using Microsoft.AspNetCore.DataProtection.EntityFrameworkCore;
@@ -33,6 +34,8 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
     public DbSet<AuditEntry> AuditLog => Set<AuditEntry>();
     public DbSet<FlagRow> FeatureFlags => Set<FlagRow>();
     public DbSet<FlagAckRow> FlagAcks => Set<FlagAckRow>();
+    public DbSet<Session> Sessions => Set<Session>();
+    public DbSet<SignInFailure> SignInFailures => Set<SignInFailure>();
     public DbSet<DataProtectionKey> DataProtectionKeys => Set<DataProtectionKey>();
 
     /// <summary>Runs <paramref name="update"/> and, when it changed a row, writes <paramref name="audit"/>: both or neither.</summary>
@@ -213,6 +216,16 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
             entry.ToTable("audit_log");
             entry.HasIndex(e => new { e.Action, e.CreatedAt }).IsDescending(false, true);
             entry.HasIndex(e => e.CreatedAt);
+        });
+        modelBuilder.Entity<Session>(session =>
+        {
+            session.ToTable("sessions");
+            session.HasIndex(s => s.ExpiresAt);
+        });
+        modelBuilder.Entity<SignInFailure>(failure =>
+        {
+            failure.ToTable("sign_in_failures");
+            failure.HasIndex(f => f.FailedAt);
         });
         modelBuilder.Entity<FlagRow>(flag =>
         {

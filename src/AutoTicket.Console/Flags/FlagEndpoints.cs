@@ -30,7 +30,7 @@ internal static class FlagEndpoints
                 FlagChangeResult.BadRequest => Results.Problem(title: change.Mistake(clock.GetUtcNow()), statusCode: 400),
                 _ => Results.Problem(title: "The flag store can't be reached: nothing was changed.", statusCode: 503),
             };
-        }).RequireSameOriginJson().Produces<FlagState>().ProducesProblem(400).ProducesProblem(404).ProducesProblem(409).ProducesProblem(503);
+        }).RequireAuthorization(Rights.Administer).RequireSameOriginJson().Produces<FlagState>().ProducesProblem(400).ProducesProblem(404).ProducesProblem(409).ProducesProblem(503);
     }
 
     private static FlagsAnswer Answer(FlagStore flags) => new(flags.Current.Flags, flags.Current.ReadAt, flags.Current.IsStale);

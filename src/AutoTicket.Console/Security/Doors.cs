@@ -17,11 +17,7 @@ internal static class Doors
             return await next(context);
         }
 
-        var site = request.Headers["Sec-Fetch-Site"].ToString();
-        var origin = request.Headers.Origin.ToString();
-        var foreign = site.Length > 0 ? site is not ("same-origin" or "none")
-            : origin.Length > 0 && !(Uri.TryCreate(origin, UriKind.Absolute, out var from) && from.Authority == request.Host.Value && from.Scheme == request.Scheme);
-        if (foreign)
+        if (IsForeign(request))
         {
             return Results.Problem(title: "The request comes from another site.", statusCode: 403);
         }
@@ -31,6 +27,21 @@ internal static class Doors
             ? Results.Problem(title: "The body must be application/json.", statusCode: 415)
             : await next(context);
     });
+
+    /// <summary>Whether a browser says that another site's page made it ask.</summary>
+    public static bool IsForeign(HttpRequest request)
+    {
+        var site = request.Headers["Sec-Fetch-Site"].ToString();
+        if (site.Length > 0)
+        {
+            return site is not ("same-origin" or "none");
+        }
+
+        // An https page of this name is ours also where a proxy, of which we are not told, ends TLS.
+        var origin = request.Headers.Origin.ToString();
+        return origin.Length > 0
+            && !(Uri.TryCreate(origin, UriKind.Absolute, out var from) && from.Authority == request.Host.Value && (from.Scheme == request.Scheme || from.Scheme == Uri.UriSchemeHttps));
+    }
 
     /// <summary>Nobody enters but with one of the setting's tokens, which are separated by commas so that they can be rotated.</summary>
     public static RouteHandlerBuilder RequireBearer(this RouteHandlerBuilder endpoint, string variable, Func<IServiceProvider, string?> setting) => endpoint.AddEndpointFilter(async (context, next) =>
@@ -71,15 +82,32 @@ internal static class Doors
         return known;
     }
 
-    /// <summary>Nothing of ours is framed, sniffed or fetched from elsewhere; scripts are files of ours.</summary>
-    public static IApplicationBuilder UseSafeHeaders(this IApplicationBuilder app) => app.Use((context, next) =>
+    /// <summary>Nothing of ours is framed, sniffed, kept or fetched from elsewhere; scripts are files of ours.</summary>
+    /// <param name="provider">Where people sign in and out, if not here: the one address that a form of ours may lead to.</param>
+    public static IApplicationBuilder UseSafeHeaders(this IApplicationBuilder app, Uri? provider)
     {
-        var headers = context.Response.Headers;
-        // MudBlazor sets element styles, so styles may be inline; scripts may not.
-        headers.ContentSecurityPolicy = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'self'; form-action 'self'; object-src 'none'";
-        headers.XContentTypeOptions = "nosniff";
-        headers["Referrer-Policy"] = "same-origin";
-        headers.XFrameOptions = "DENY";
-        return next(context);
-    });
+        // MudBlazor sets styles of elements and writes its theme into one, so styles may be inline; scripts may not.
+        var policy = $"default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'self'; form-action 'self'{(provider is null ? "" : $" {provider.GetLeftPart(UriPartial.Authority)}")}; object-src 'none'";
+        return app.Use((context, next) =>
+        {
+            // Last of all: an error clears what was said before it.
+            context.Response.OnStarting(() =>
+            {
+                var headers = context.Response.Headers;
+                headers.ContentSecurityPolicy = policy;
+                headers.XContentTypeOptions = "nosniff";
+                headers["Referrer-Policy"] = "same-origin";
+                headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(), payment=(), usb=()";
+                headers["Cross-Origin-Opener-Policy"] = "same-origin";
+                headers.XFrameOptions = "DENY";
+                if (headers.CacheControl.Count == 0)
+                {
+                    headers.CacheControl = "no-store";
+                }
+
+                return Task.CompletedTask;
+            });
+            return next(context);
+        });
+    }
 }

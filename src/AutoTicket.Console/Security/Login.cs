@@ -1,6 +1,9 @@
+using System.Globalization;
+using System.Text.Json;
 using AutoTicket.Audit;
 using AutoTicket.Data;
 using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authentication.OpenIdConnect;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.EntityFrameworkCore;
@@ -8,8 +11,8 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Security;
 
-/// <summary>The one operator's password sign-in.</summary>
-internal static class Login
+/// <summary>Signing in, by the one operator's password or at the provider, and out.</summary>
+internal static partial class Login
 {
     private static readonly PasswordHasher<string> Hasher = new();
 
@@ -33,34 +36,98 @@ internal static class Login
     public static void MapLogin(this IEndpointRouteBuilder endpoints)
     {
         endpoints.MapPost("/login", SignInAsync).AllowAnonymous().RequireRateLimiting(nameof(Login)).ExcludeFromDescription();
-        endpoints.MapPost("/logout", async (HttpContext context, [FromForm] string? unused) =>
-        {
-            await context.SignOutAsync(Schemes.Cookie);
-            return Results.LocalRedirect("/login");
-        }).ExcludeFromDescription();
+        // A link, not a form: the browser lets a form lead to nobody but us.
+        endpoints.MapGet("/login/start", StartAsync).AllowAnonymous().RequireRateLimiting(nameof(Login)).ExcludeFromDescription();
+        endpoints.MapPost("/logout", SignOutAsync).ExcludeFromDescription();
     }
 
     private static async Task<IResult> SignInAsync(
         HttpContext context, [FromForm] string? password, [FromForm] string? returnUrl,
-        IOptions<SignInOptions> options, IDbContextFactory<AutoTicketDbContext> contexts, TimeProvider clock, CancellationToken cancellationToken)
+        SignInOptions options, Lockout lockout, Sessions sessions, IDbContextFactory<AutoTicketDbContext> contexts, TimeProvider clock, CancellationToken cancellationToken)
     {
-        var right = options.Value.OperatorPasswordHash is { } hash
-            && Hasher.VerifyHashedPassword(Schemes.Operator, hash, password ?? "") != PasswordVerificationResult.Failed;
-        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        db.AuditLog.Add(new AuditEntry
+        if (options.OperatorPasswordHash is not { } hash)
         {
-            CreatedAt = clock.GetUtcNow(),
-            Action = right ? AuditActions.SignedIn : AuditActions.Denied,
-            Actor = Schemes.Operator,
-            Payload = "{}",
-        });
-        await db.SaveChangesAsync(cancellationToken);
-        if (!right)
-        {
-            return Results.LocalRedirect($"/login?wrong=1&returnUrl={Uri.EscapeDataString(returnUrl ?? "")}");
+            return Results.Problem(title: "Nobody signs in by password here.", statusCode: 404);
         }
 
-        await context.SignInAsync(Schemes.Cookie, Schemes.Principal(Schemes.Operator, Schemes.Cookie));
-        return Results.LocalRedirect(returnUrl is { Length: > 1 } url && url.StartsWith('/') && !url.StartsWith("//", StringComparison.Ordinal) && !url.StartsWith("/\\", StringComparison.Ordinal) ? url : "/");
+        var address = Lockout.AddressOf(context.Connection.RemoteIpAddress);
+        // Nothing is looked at or written down until then: who goes on trying must not fill the audit log.
+        if (await lockout.WaitOfAsync(address, cancellationToken) is { } wait)
+        {
+            return Back("wait", Math.Ceiling(wait.TotalMinutes).ToString(CultureInfo.InvariantCulture), returnUrl);
+        }
+
+        if (Hasher.VerifyHashedPassword(Schemes.Operator, hash, password ?? "") == PasswordVerificationResult.Failed)
+        {
+            await lockout.FailedAsync(address, cancellationToken);
+            var closed = await lockout.WaitOfAsync(address, cancellationToken) is not null;
+            await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+            db.AuditLog.Add(new AuditEntry
+            {
+                CreatedAt = clock.GetUtcNow(),
+                Action = AuditActions.Denied,
+                Actor = Schemes.Operator,
+                Payload = JsonSerializer.Serialize(new { why = "wrong password", address, locked_out = closed }),
+            });
+            await db.SaveChangesAsync(cancellationToken);
+            return Back("wrong", "1", returnUrl);
+        }
+
+        await lockout.SucceededAsync(address, cancellationToken);
+        await context.SignInAsync(Schemes.Cookie, await sessions.OpenAsync(Schemes.Operator, Roles.Admin, null, cancellationToken));
+        return Results.LocalRedirect(Local(returnUrl));
+    }
+
+    private static async Task<IResult> StartAsync(
+        string? returnUrl, SignInOptions options, IOptionsMonitor<OpenIdConnectOptions> provider, ILogger<Sessions> logger, CancellationToken cancellationToken)
+    {
+        if (options.Provider is null)
+        {
+            return Results.LocalRedirect("/login");
+        }
+
+        try
+        {
+            await provider.Get(Schemes.Provider).ConfigurationManager!.GetConfigurationAsync(cancellationToken);
+        }
+        catch (Exception exception) when (exception is InvalidOperationException or HttpRequestException or IOException)
+        {
+            Log.ProviderAway(logger, exception.GetBaseException().Message);
+            return Back("away", "1", returnUrl);
+        }
+
+        return Results.Challenge(new AuthenticationProperties { RedirectUri = Local(returnUrl) }, [Schemes.Provider]);
+    }
+
+    // The form's token is checked because a form is bound.
+    private static async Task<IResult> SignOutAsync(
+        HttpContext context, [FromForm] string? unused, Sessions sessions, SignInOptions options, IServiceProvider services, CancellationToken cancellationToken)
+    {
+        var id = Schemes.SessionOf(context.User);
+        var idToken = id is not null && options.Provider is not null && await sessions.FindAsync(id, cancellationToken) is { } session
+            ? services.GetRequiredService<ProviderGrants>().Open(session)?.IdToken : null;
+        if (id is not null)
+        {
+            await sessions.EndAsync(id, "signed out", cancellationToken);
+        }
+
+        await context.SignOutAsync(Schemes.Cookie);
+        // Or else the next click on “Sign in” would let in whoever sits there.
+        return idToken is not null && await services.GetRequiredService<ProviderGrants>().CanEndAsync(cancellationToken)
+            ? Results.SignOut(new AuthenticationProperties(new Dictionary<string, string?> { [ProviderSignIn.IdTokenHint] = idToken }) { RedirectUri = "/login" }, [Schemes.Provider])
+            : Results.LocalRedirect("/login");
+    }
+
+    private static IResult Back(string what, string value, string? returnUrl) =>
+        Results.LocalRedirect($"/login?{what}={value}&returnUrl={Uri.EscapeDataString(Local(returnUrl))}");
+
+    /// <summary>A path of ours, or the start page: nobody is led elsewhere by signing in.</summary>
+    internal static string Local(string? url) =>
+        url is { Length: > 1 } && url[0] == '/' && url[1] is not ('/' or '\\') && !url.Any(char.IsControl) && Uri.IsWellFormedUriString(url, UriKind.Relative) ? url : "/";
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Warning, "sign-in the provider can't be reached: {Problem}")]
+        public static partial void ProviderAway(ILogger logger, string problem);
     }
 }

@@ -1,61 +1,63 @@
-using System.Net;
-using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.Cookies;
 using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Components.Authorization;
+using Microsoft.AspNetCore.StaticAssets;
 
 namespace AutoTicket.Security;
 
-/// <summary>The wiring of sign-in: who may enter, by which of the schemes, and how often one may try.</summary>
+/// <summary>The wiring of sign-in: who may enter, by which of the schemes, with which rights, and how often one may try.</summary>
 internal static class SignInSetup
 {
-    /// <exception cref="ConfigurationException">Nobody could sign in, or the hash is none.</exception>
+    /// <exception cref="ConfigurationException">Nobody could sign in, or a setting can't be used.</exception>
     public static void AddSignIn(this WebApplicationBuilder builder)
     {
         var services = builder.Services;
-        var hash = builder.Configuration["CONSOLE_OPERATOR_PASSWORD_HASH"];
-        if (!string.IsNullOrEmpty(hash) && !Login.IsHash(hash))
-        {
-            throw new ConfigurationException("CONSOLE_OPERATOR_PASSWORD_HASH is not a hash that the verb `hash-password` printed; run it again and set its last line.");
-        }
-
-        if (string.IsNullOrEmpty(hash) && builder.Environment.IsProduction())
-        {
-            throw new ConfigurationException("Nobody could sign in: set CONSOLE_OPERATOR_PASSWORD_HASH to the last line that the verb `hash-password` prints.");
-        }
-
-        services.Configure<SignInOptions>(options =>
-        {
-            options.OperatorPasswordHash = hash;
-            options.ApiTokens = builder.Configuration["CONSOLE_API_TOKENS"]?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? [];
-        });
-        services.AddAuthentication(Schemes.Any)
+        var isProduction = builder.Environment.IsProduction();
+        var options = SignInOptions.Read(builder.Configuration, isProduction);
+        services.AddSingleton(options);
+        var authentication = services.AddAuthentication(Schemes.Any)
             .AddPolicyScheme(Schemes.Any, null, policy => policy.ForwardDefaultSelector = context =>
                 context.Request.Headers.Authorization.Count > 0 ? Schemes.Token
                 : LoopbackHandler.Applies(context) ? Schemes.Loopback
                 : Schemes.Cookie)
             .AddScheme<AuthenticationSchemeOptions, TokenHandler>(Schemes.Token, null)
             .AddScheme<AuthenticationSchemeOptions, LoopbackHandler>(Schemes.Loopback, null)
-            .AddCookie(Schemes.Cookie, cookie =>
-            {
-                cookie.LoginPath = "/login";
-                cookie.Cookie.Name = "autoticket";
-                cookie.Cookie.SameSite = SameSiteMode.Lax;
-                cookie.Cookie.SecurePolicy = builder.Environment.IsProduction() ? CookieSecurePolicy.Always : CookieSecurePolicy.SameAsRequest;
-                cookie.ExpireTimeSpan = TimeSpan.FromHours(12);
-                cookie.Events.OnRedirectToLogin = context => ApiAnswers(context, 401);
-                cookie.Events.OnRedirectToAccessDenied = context => ApiAnswers(context, 403);
-            });
-        services.AddAuthorizationBuilder().SetFallbackPolicy(new AuthorizationPolicyBuilder().RequireAuthenticatedUser().Build());
-        services.AddRateLimiter(limiter =>
+            .AddCookie(Schemes.Cookie, cookie => Configure(cookie, options, isProduction));
+        if (options.Provider is { } provider)
         {
-            limiter.RejectionStatusCode = 429;
-            limiter.AddPolicy(nameof(Login), context => RateLimitPartition.GetFixedWindowLimiter(
-                context.Connection.RemoteIpAddress ?? IPAddress.None, _ => new FixedWindowRateLimiterOptions { PermitLimit = 10, Window = TimeSpan.FromMinutes(1) }));
-        });
+            authentication.AddOpenIdConnect(Schemes.Provider, oidc => ProviderSignIn.Configure(oidc, provider, isProduction));
+            services.AddSingleton<ProviderGrants>();
+            services.AddHostedService<ProviderWatch>();
+        }
 
+        services.AddSingleton<Sessions>().AddHostedService(services => services.GetRequiredService<Sessions>());
+        services.AddSingleton<Lockout>();
+        services.AddSingleton<RefusedTries>().AddSingleton<IAuthorizationMiddlewareResultHandler>(services => services.GetRequiredService<RefusedTries>());
+        services.AddScoped<AuthenticationStateProvider, SessionState>();
+        services.AddScoped<Admission>();
+
+        var authorization = services.AddAuthorizationBuilder();
+        foreach (var right in Rights.All)
+        {
+            authorization.AddPolicy(right, policy => policy.RequireAuthenticatedUser().RequireRole(Rights.HoldersOf(right)));
+        }
+
+        var see = new AuthorizationPolicyBuilder().RequireAuthenticatedUser().RequireRole(Rights.HoldersOf(Rights.See)).Build();
+        authorization.SetFallbackPolicy(see).SetDefaultPolicy(see);
+    }
+
+    private static void Configure(CookieAuthenticationOptions cookie, SignInOptions options, bool isProduction)
+    {
+        cookie.LoginPath = "/login";
+        cookie.Cookie.Name = "autoticket";
+        cookie.Cookie.HttpOnly = true;
+        cookie.Cookie.SameSite = SameSiteMode.Lax;
+        cookie.Cookie.SecurePolicy = isProduction ? CookieSecurePolicy.Always : CookieSecurePolicy.SameAsRequest;
+        cookie.ExpireTimeSpan = options.SessionLifetime;
+        cookie.SlidingExpiration = true;
         // A page sends people to the sign-in; a program wants to be told.
-        static Task ApiAnswers(RedirectContext<CookieAuthenticationOptions> context, int status)
+        cookie.Events.OnRedirectToLogin = context =>
         {
             if (context.Request.Path.StartsWithSegments("/console", StringComparison.OrdinalIgnoreCase) || context.Request.Path == "/")
             {
@@ -63,10 +65,37 @@ internal static class SignInSetup
             }
             else
             {
-                context.Response.StatusCode = status;
+                context.Response.StatusCode = 401;
             }
 
             return Task.CompletedTask;
-        }
+        };
+        cookie.Events.OnValidatePrincipal = async context =>
+        {
+            // A page asks for a dozen style sheets and scripts, which are anybody's.
+            if (context.HttpContext.GetEndpoint()?.Metadata.GetMetadata<StaticAssetDescriptor>() is not null)
+            {
+                return;
+            }
+
+            var user = await context.HttpContext.RequestServices.GetRequiredService<Sessions>().CurrentAsync(context.Principal!, context.HttpContext.RequestAborted);
+            if (user is null)
+            {
+                context.RejectPrincipal();
+                await context.HttpContext.SignOutAsync(Schemes.Cookie);
+            }
+            else if (user != context.Principal)
+            {
+                context.ReplacePrincipal(user);
+                context.ShouldRenew = true;
+            }
+        };
+        cookie.Events.OnCheckSlidingExpiration = async context =>
+        {
+            if (context.ShouldRenew && Schemes.SessionOf(context.Principal!) is { } session)
+            {
+                await context.HttpContext.RequestServices.GetRequiredService<Sessions>().ExtendAsync(session, context.HttpContext.RequestAborted);
+            }
+        };
     }
 }

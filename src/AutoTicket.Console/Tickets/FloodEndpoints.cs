@@ -31,7 +31,7 @@ internal static class FloodEndpoints
                     title: "A producer still makes up ids: the flood would go on.", detail: "Fix the producer first, or send “override”: true.", statusCode: 409),
                 _ => Unreachable(),
             };
-        }).RequireSameOriginJson().Produces<FloodAnswer>().ProducesProblem(400).ProducesProblem(409).ProducesProblem(503);
+        }).RequireAuthorization(Rights.Administer).RequireSameOriginJson().Produces<FloodAnswer>().ProducesProblem(400).ProducesProblem(409).ProducesProblem(503);
     }
 
     private static async Task<IResult> AnswerAsync(FloodBreaker breaker, CancellationToken cancellationToken) =>

@@ -27,7 +27,7 @@ internal static class TicketEndpoints
                 InvestigationDisposition.Unavailable => Results.Problem(title: "The console's database can't be reached.", detail: result.Message, statusCode: 503),
                 _ => Results.Ok(new InvestigateAnswer(result.Disposition, result.Disposition == InvestigationDisposition.Degraded, result.Ticket, result.Message)),
             };
-        }).RequireSameOriginJson().Produces<InvestigateAnswer>().ProducesProblem(403).ProducesProblem(404).ProducesProblem(409).ProducesProblem(503);
+        }).RequireAuthorization(Rights.Operate).RequireSameOriginJson().Produces<InvestigateAnswer>().ProducesProblem(403).ProducesProblem(404).ProducesProblem(409).ProducesProblem(503);
 
         api.MapGet("/api/tickets", (OpenTickets tickets, StatusBoard board, string? state, string? tag) =>
         {

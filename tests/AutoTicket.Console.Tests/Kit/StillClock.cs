@@ -6,7 +6,7 @@ namespace AutoTicket.Tests.Kit;
 /// A clock that stands still until the test moves it. Pauses of less than a second pass by themselves: nothing is judged by
 /// them, and whoever waits through one (for another click, before a second try) would wait for a test that waits for him.
 /// </summary>
-internal sealed class StillClock() : FakeTimeProvider(new DateTimeOffset(2026, 11, 23, 12, 0, 0, TimeSpan.Zero))
+internal sealed class StillClock(DateTimeOffset? start = null) : FakeTimeProvider(start ?? new DateTimeOffset(2026, 11, 23, 12, 0, 0, TimeSpan.Zero))
 {
     private static readonly TimeSpan Short = TimeSpan.FromSeconds(1);
 

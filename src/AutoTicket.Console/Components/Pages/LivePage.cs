@@ -1,5 +1,8 @@
+using System.Security.Claims;
+using AutoTicket.Security;
 using Microsoft.AspNetCore.Components;
 using Microsoft.AspNetCore.Components.Authorization;
+using MudBlazor;
 
 namespace AutoTicket.Components.Pages;
 
@@ -21,8 +24,33 @@ public abstract class LivePage : ComponentBase, IDisposable
     /// <summary>Ends when the page is left.</summary>
     protected CancellationToken Left => _left.Token;
 
-    /// <summary>Who is looking, for the audit log.</summary>
-    protected async Task<string> ActorAsync() => AuthenticationState is { } state && (await state).User.Identity?.Name is { } name ? name : "operator";
+    [Inject]
+    private Admission Admission { get; set; } = default!;
+
+    [Inject]
+    private ISnackbar Refusals { get; set; } = default!;
+
+    /// <summary>The role of whoever looks.</summary>
+    protected string? Role => Viewer is { } user ? Roles.Of(user) : null;
+
+    /// <summary>What to show of controls; whether an action is allowed is asked when it is tried.</summary>
+    protected bool Holds(string right) => Viewer is { } user && Rights.Allows(right, user);
+
+    private ClaimsPrincipal? Viewer => AuthenticationState is { IsCompletedSuccessfully: true } state ? state.Result.User : null;
+
+    /// <param name="right">One of <see cref="Rights"/>.</param>
+    /// <param name="action">What is tried, for the audit log.</param>
+    /// <returns>Who acts; null: they may not, or not any more, and were told.</returns>
+    protected async Task<string?> AdmitAsync(string right, string action)
+    {
+        var actor = await Admission.AdmitAsync(right, action);
+        if (actor is null)
+        {
+            Refusals.Add($"Nothing was done: it takes the role {Rights.HoldersOf(right)[0]}.", MudBlazor.Severity.Warning);
+        }
+
+        return actor;
+    }
 
     /// <summary>Reads what the page shows.</summary>
     protected abstract Task ReadAsync();

@@ -1,5 +1,6 @@
 using AutoTicket.Components.Board;
 using AutoTicket.Flags;
+using AutoTicket.Security;
 using AutoTicket.Surfaces;
 using AutoTicket.Tickets;
 using Microsoft.AspNetCore.Components;
@@ -10,8 +11,11 @@ namespace AutoTicket.Components.Pages;
 /// <summary>A page with live surfaces, their tickets and Investigate: the board, and a surface's own page.</summary>
 public abstract class SurfacesPage : LivePage
 {
+    private static readonly Dictionary<string, InvestigationForecast> NoForecasts = [];
+
     private readonly Dictionary<string, Investigation> _outcomes = [];
     private readonly HashSet<string> _busy = [];
+    private IReadOnlyDictionary<string, InvestigationForecast> _forecasts = NoForecasts;
     // Outcomes whose ticket was seen open since the click: our copy of FreeScout's list learns of a new ticket a moment later.
     private readonly HashSet<Investigation> _seenOpen = new(ReferenceEqualityComparer.Instance);
     private IDisposable? _subscription;
@@ -36,7 +40,8 @@ public abstract class SurfacesPage : LivePage
     /// <summary>By surface key, as are the three that follow.</summary>
     protected IReadOnlyDictionary<string, TileTicket> Tickets { get; private set; } = new Dictionary<string, TileTicket>();
 
-    protected IReadOnlyDictionary<string, InvestigationForecast> Forecasts { get; private set; } = new Dictionary<string, InvestigationForecast>();
+    /// <summary>What a click on Investigate would do; empty for whoever may not click.</summary>
+    protected IReadOnlyDictionary<string, InvestigationForecast> Forecasts => Holds(Rights.Operate) ? _forecasts : NoForecasts;
 
     protected IReadOnlyDictionary<string, Investigation> Outcomes => _outcomes;
 
@@ -69,7 +74,7 @@ public abstract class SurfacesPage : LivePage
         Tickets = Surfaces.Select(surface => (surface.Key, Ticket: TileTicket.Of(OpenTickets.Of(surface.Key), surface.Status)))
             .Where(pair => pair.Ticket is not null).ToDictionary(pair => pair.Key, pair => pair.Ticket!);
         DropWhatIsOver();
-        Forecasts = await Investigator.ForecastAsync(Surfaces);
+        _forecasts = await Investigator.ForecastAsync(Surfaces);
     }
 
     protected override void Leave()
@@ -88,9 +93,12 @@ public abstract class SurfacesPage : LivePage
 
         try
         {
-            _outcomes.Remove(key);
-            StateHasChanged();
-            _outcomes[key] = await Investigator.InvestigateAsync(key, await ActorAsync());
+            if (await AdmitAsync(Rights.Operate, $"investigate {key}") is { } actor)
+            {
+                _outcomes.Remove(key);
+                StateHasChanged();
+                _outcomes[key] = await Investigator.InvestigateAsync(key, actor);
+            }
         }
         finally
         {

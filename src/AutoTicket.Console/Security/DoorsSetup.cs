@@ -1,0 +1,104 @@
+using System.Threading.RateLimiting;
+using Microsoft.AspNetCore.Components.Server;
+using Microsoft.AspNetCore.HttpOverrides;
+using Microsoft.AspNetCore.HttpsPolicy;
+using Microsoft.AspNetCore.SignalR;
+
+namespace AutoTicket.Security;
+
+/// <summary>The wiring of what stands before every request: whom we believe about its origin, how much it may bring, and how many may be open.</summary>
+internal static class DoorsSetup
+{
+    private const string Circuits = "/_blazor";
+
+    public static void AddDoors(this WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        var isOnHeroku = builder.Configuration["DYNO"] is { Length: > 0 };
+        var limits = CircuitLimits.Read(builder.Configuration);
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = 4 * 1024 * 1024;
+        });
+        services.Configure<ForwardedHeadersOptions>(forwarded =>
+        {
+            forwarded.ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto;
+            if (isOnHeroku)
+            {
+                // Heroku's router is the only way in, from addresses that are not known beforehand.
+                forwarded.KnownIPNetworks.Clear();
+                forwarded.KnownProxies.Clear();
+            }
+        });
+        services.Configure<HstsOptions>(hsts => hsts.MaxAge = TimeSpan.FromDays(365));
+        services.Configure<HttpsRedirectionOptions>(redirection => (redirection.HttpsPort, redirection.RedirectStatusCode) = (443, 308));
+        services.Configure<CircuitOptions>(circuits =>
+        {
+            circuits.DisconnectedCircuitMaxRetained = limits.Retained;
+            circuits.MaxBufferedUnacknowledgedRenderBatches = 10;
+            circuits.DetailedErrors = false;
+        });
+        services.AddRateLimiter(limiter =>
+        {
+            limiter.RejectionStatusCode = 429;
+            limiter.AddPolicy(nameof(Login), context => RateLimitPartition.GetFixedWindowLimiter(
+                Lockout.AddressOf(context.Connection.RemoteIpAddress), _ => new FixedWindowRateLimiterOptions { PermitLimit = 10, Window = TimeSpan.FromMinutes(1) }));
+            // A page's connection is one request, for as long as it is open.
+            limiter.GlobalLimiter = PartitionedRateLimiter.CreateChained(
+                PartitionedRateLimiter.Create<HttpContext, string>(context => IsConnection(context) ? Open("all", limits.InAll) : RateLimitPartition.GetNoLimiter("")),
+                PartitionedRateLimiter.Create<HttpContext, string>(context => IsConnection(context) && context.User.Identity?.AuthenticationType != Schemes.Loopback
+                    ? Open(Schemes.SessionOf(context.User) ?? context.User.Identity?.Name ?? "", limits.PerSession) : RateLimitPartition.GetNoLimiter("")));
+        });
+    }
+
+    /// <summary>What an open page may send, and how much of what it was sent it may leave unread.</summary>
+    public static void ConfigureHub(HubOptions hub) => hub.MaximumReceiveMessageSize = 32 * 1024;
+
+    /// <summary>Before all else: what is said of a request's origin, and what every answer says.</summary>
+    public static void UseDoors(this WebApplication app)
+    {
+        app.UseForwardedHeaders();
+        app.UseSafeHeaders(app.Services.GetRequiredService<SignInOptions>().Provider?.Authority);
+        if (app.Environment.IsProduction())
+        {
+            app.UseHsts();
+        }
+
+        if (app.Configuration["DYNO"] is { Length: > 0 })
+        {
+            app.UseWhen(context => !context.Request.Path.StartsWithSegments("/healthz", StringComparison.OrdinalIgnoreCase), web => web.UseHttpsRedirection());
+        }
+
+        app.Use((context, next) =>
+        {
+            // A cookie goes along with a WebSocket that another site opens, and no CORS stands before it.
+            if (context.Request.Path.StartsWithSegments(Circuits, StringComparison.OrdinalIgnoreCase) && Doors.IsForeign(context.Request))
+            {
+                context.Response.StatusCode = 403;
+                return Task.CompletedTask;
+            }
+
+            return next(context);
+        });
+    }
+
+    private static bool IsConnection(HttpContext context) =>
+        context.Request.Method is "GET" or "CONNECT" && context.Request.Path.Equals(Circuits, StringComparison.OrdinalIgnoreCase);
+
+    private static RateLimitPartition<string> Open(string key, int most) =>
+        RateLimitPartition.GetConcurrencyLimiter(key, _ => new ConcurrencyLimiterOptions { PermitLimit = most, QueueLimit = 0 });
+}
+
+/// <summary>How many pages may be open.</summary>
+/// <param name="PerSession">By one browser that is signed in.</param>
+/// <param name="InAll">In one process.</param>
+/// <param name="Retained">Of those whose connection dropped, kept for its return; the others load anew.</param>
+internal sealed record CircuitLimits(int PerSession, int InAll, int Retained)
+{
+    public static CircuitLimits Read(IConfiguration configuration) => new(
+        Positive(configuration, "Circuits:PerSession", 40), Positive(configuration, "Circuits:InAll", 500), Positive(configuration, "Circuits:Retained", 50));
+
+    private static int Positive(IConfiguration configuration, string key, int otherwise) => Settings.Read(configuration, key, otherwise) is > 0 and var number
+        ? number : throw new ConfigurationException($"{Settings.Variable(configuration.GetSection(key))} must be 1 or more.");
+}

@@ -1,0 +1,57 @@
+using System.Net;
+using System.Net.Sockets;
+using AutoTicket.Data;
+using Microsoft.EntityFrameworkCore;
+
+namespace AutoTicket.Security;
+
+/// <summary>Wrong passwords close the sign-in for a while: for the address they came from, and, when they come from many, for all.
+/// Whoever is signed in stays so. Counted in the database: a restart or another replica is no second chance.</summary>
+internal sealed class Lockout(IDbContextFactory<AutoTicketDbContext> contexts, TimeProvider clock)
+{
+    public const int PerAddress = 5;
+    public const int InAll = 50;
+    public static readonly TimeSpan Window = TimeSpan.FromMinutes(15);
+
+    /// <returns>How long the address must wait; null: it may try.</returns>
+    public async Task<TimeSpan?> WaitOfAsync(string address, CancellationToken cancellationToken)
+    {
+        var now = clock.GetUtcNow();
+        var since = now - Window;
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        var recent = db.SignInFailures.Where(failure => failure.FailedAt > since).OrderByDescending(failure => failure.FailedAt);
+        // Closed until the one that filled the measure is a window old.
+        var here = await recent.Where(failure => failure.Address == address).Skip(PerAddress - 1).Select(failure => (DateTimeOffset?)failure.FailedAt).FirstOrDefaultAsync(cancellationToken);
+        var anywhere = await recent.Skip(InAll - 1).Select(failure => (DateTimeOffset?)failure.FailedAt).FirstOrDefaultAsync(cancellationToken);
+        var last = here > anywhere || anywhere is null ? here : anywhere;
+        return last + Window - now;
+    }
+
+    public async Task FailedAsync(string address, CancellationToken cancellationToken)
+    {
+        var now = clock.GetUtcNow();
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        await db.SignInFailures.Where(failure => failure.FailedAt <= now - Window).ExecuteDeleteAsync(cancellationToken);
+        db.SignInFailures.Add(new SignInFailure { Address = address, FailedAt = now });
+        await db.SaveChangesAsync(cancellationToken);
+    }
+
+    public async Task SucceededAsync(string address, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        await db.SignInFailures.Where(failure => failure.Address == address).ExecuteDeleteAsync(cancellationToken);
+    }
+
+    /// <summary>One customer has a whole /64 of IPv6 to try from.</summary>
+    public static string AddressOf(IPAddress? address)
+    {
+        if (address is not { AddressFamily: AddressFamily.InterNetworkV6, IsIPv4MappedToIPv6: false })
+        {
+            return (address is { IsIPv4MappedToIPv6: true } ? address.MapToIPv4() : address)?.ToString() ?? "unknown";
+        }
+
+        var bytes = address.GetAddressBytes();
+        bytes.AsSpan(8).Clear();
+        return $"{new IPAddress(bytes)}/64";
+    }
+}

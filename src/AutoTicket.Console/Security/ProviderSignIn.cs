@@ -1,0 +1,143 @@
+using System.Globalization;
+using System.Security.Claims;
+using System.Text.Json;
+using AutoTicket.Audit;
+using AutoTicket.Data;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authentication.OpenIdConnect;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.IdentityModel.Protocols.OpenIdConnect;
+
+namespace AutoTicket.Security;
+
+/// <summary>Sign-in by OpenID Connect: the code flow with PKCE. Of what the provider tells, the cookie keeps the name and our role.</summary>
+internal static partial class ProviderSignIn
+{
+    public const string IdTokenHint = "id_token_hint";
+
+    /// <summary>Where the provider sends people back to; besides the sign-in page, all that is open to strangers.</summary>
+    public static readonly IReadOnlyList<string> CallbackPaths = ["/signin-oidc", "/signout-callback-oidc"];
+
+    private const string RolesInIdToken = "roles_in_id_token";
+    private static readonly string[] NameClaims = ["name", "preferred_username", "email", "sub"];
+
+    public static void Configure(OpenIdConnectOptions oidc, ProviderOptions provider, bool isProduction)
+    {
+        oidc.Authority = provider.Authority.AbsoluteUri;
+        oidc.ClientId = provider.ClientId;
+        oidc.ClientSecret = provider.ClientSecret;
+        oidc.RequireHttpsMetadata = provider.Authority.Scheme == Uri.UriSchemeHttps;
+        oidc.SignInScheme = Schemes.Cookie;
+        oidc.SignOutScheme = Schemes.Cookie;
+        oidc.CallbackPath = CallbackPaths[0];
+        oidc.SignedOutCallbackPath = CallbackPaths[1];
+        // Nobody but the user's own browser, with its form's token, ends a session.
+        oidc.RemoteSignOutPath = default;
+        oidc.ResponseType = OpenIdConnectResponseType.Code;
+        // The answer comes as an address and not as a form of another site, so that its cookies can be Lax.
+        oidc.ResponseMode = OpenIdConnectResponseMode.Query;
+        oidc.UsePkce = true;
+        oidc.MapInboundClaims = false;
+        oidc.GetClaimsFromUserInfoEndpoint = true;
+        oidc.SaveTokens = true;
+        oidc.BackchannelTimeout = TimeSpan.FromSeconds(10);
+        oidc.Scope.Clear();
+        foreach (var scope in provider.Scopes)
+        {
+            oidc.Scope.Add(scope);
+        }
+
+        oidc.ClaimActions.MapJsonKey(provider.RoleClaim, provider.RoleClaim);
+        foreach (var name in NameClaims)
+        {
+            oidc.ClaimActions.MapJsonKey(name, name);
+        }
+
+        foreach (var cookie in new[] { oidc.CorrelationCookie, oidc.NonceCookie })
+        {
+            cookie.SameSite = SameSiteMode.Lax;
+            cookie.SecurePolicy = isProduction ? CookieSecurePolicy.Always : CookieSecurePolicy.SameAsRequest;
+        }
+
+        oidc.Events.OnTokenValidated = context =>
+        {
+            context.Properties!.Items[RolesInIdToken] = context.Principal!.HasClaim(claim => claim.Type == provider.RoleClaim).ToString();
+            return Task.CompletedTask;
+        };
+        oidc.Events.OnTicketReceived = context => ReceiveAsync(context, provider);
+        oidc.Events.OnRedirectToIdentityProviderForSignOut = context =>
+        {
+            context.ProtocolMessage.IdTokenHint = context.Properties.Items.TryGetValue(IdTokenHint, out var hint) ? hint : null;
+            context.Properties.Items.Remove(IdTokenHint);
+            return Task.CompletedTask;
+        };
+        oidc.Events.OnSignedOutCallbackRedirect = context =>
+        {
+            context.HandleResponse();
+            context.Response.Redirect("/login");
+            return Task.CompletedTask;
+        };
+        oidc.Events.OnRemoteFailure = context =>
+        {
+            // Somebody went back, waited too long, or was refused over there: not our bug, and told without what was sent.
+            Log.Failed(Logger(context.HttpContext), (context.Failure?.Message ?? "no reason given").Split(',')[0]);
+            context.HandleResponse();
+            context.Response.Redirect("/login?failed=1");
+            return Task.CompletedTask;
+        };
+    }
+
+    /// <summary>The provider has let them in; whether we do is told by their role.</summary>
+    private static async Task ReceiveAsync(TicketReceivedContext context, ProviderOptions provider)
+    {
+        var (user, services, cancellationToken) = (context.Principal!, context.HttpContext.RequestServices, context.HttpContext.RequestAborted);
+        var name = NameOf(user);
+        if (provider.RoleOf(user.FindAll(provider.RoleClaim).Select(claim => claim.Value)) is not { } role)
+        {
+            Log.NoRole(Logger(context.HttpContext), name, provider.RoleClaim);
+            await using (var db = await services.GetRequiredService<IDbContextFactory<AutoTicketDbContext>>().CreateDbContextAsync(cancellationToken))
+            {
+                db.AuditLog.Add(new AuditEntry
+                {
+                    CreatedAt = services.GetRequiredService<TimeProvider>().GetUtcNow(),
+                    Action = AuditActions.Denied,
+                    Actor = name,
+                    Payload = JsonSerializer.Serialize(new { why = "no role", claim = provider.RoleClaim }),
+                });
+                await db.SaveChangesAsync(cancellationToken);
+            }
+
+            context.HandleResponse();
+            context.Response.Redirect("/login?norole=1");
+            return;
+        }
+
+        var properties = context.Properties!;
+        var grant = new ProviderGrant(
+            user.FindFirst("sub")!.Value, properties.GetTokenValue("access_token"), properties.GetTokenValue("refresh_token"), properties.GetTokenValue("id_token"),
+            properties.Items[RolesInIdToken] == bool.TrueString);
+        var sealedGrant = services.GetRequiredService<ProviderGrants>().Seal(grant);
+        context.Principal = await services.GetRequiredService<Sessions>().OpenAsync(name, role, sealedGrant, cancellationToken);
+        // Tokens stay here.
+        context.Properties = new AuthenticationProperties { RedirectUri = properties.RedirectUri };
+    }
+
+    /// <summary>What the audit log calls them: one line, and no longer than a name.</summary>
+    private static string NameOf(ClaimsPrincipal user)
+    {
+        var name = NameClaims.Select(claim => user.FindFirst(claim)?.Value).FirstOrDefault(value => !string.IsNullOrWhiteSpace(value)) ?? "unknown";
+        var shown = string.Concat(name.Where(character => !char.IsControl(character) && char.GetUnicodeCategory(character) != UnicodeCategory.Format)).Trim();
+        return shown.Length > 100 ? shown[..100] : shown;
+    }
+
+    private static ILogger Logger(HttpContext context) => context.RequestServices.GetRequiredService<ILogger<Sessions>>();
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Warning, "sign-in at the provider failed: {Problem}")]
+        public static partial void Failed(ILogger logger, string problem);
+
+        [LoggerMessage(LogLevel.Warning, "auth denied actor={Actor}: no value of the claim {Claim} is in OIDC_ROLE_MAP")]
+        public static partial void NoRole(ILogger logger, string actor, string claim);
+    }
+}

@@ -1,0 +1,225 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text.Json;
+using AutoTicket.Data;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.IdentityModel.Protocols.OpenIdConnect;
+
+namespace AutoTicket.Security;
+
+/// <summary>
+/// Asks the provider of every session, each <c>OIDC_RECHECK_INTERVAL</c>, whether its user still is one and with which role: by the
+/// refresh token where there is one, and by userinfo. One process asks for a session at a time, because a refresh token is good
+/// for one use. A provider that can't be reached says nothing: nobody is thrown out for its outage.
+/// </summary>
+internal sealed partial class ProviderWatch(
+    SignInOptions signIn, ProviderGrants grants, Sessions sessions, IDbContextFactory<AutoTicketDbContext> contexts, DatabaseGate gate, TimeProvider clock, ILogger<ProviderWatch> logger)
+    : BackgroundService
+{
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+
+    /// <param name="Role">Null: unchanged.</param>
+    /// <param name="Over">Why the session is over; null: it is not.</param>
+    private sealed record Verdict(string? Role = null, ProviderGrant? Grant = null, string? Over = null);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            await Task.Delay(LookEvery, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (!gate.IsOpen)
+            {
+                continue;
+            }
+
+            try
+            {
+                foreach (var session in await DueAsync(stoppingToken))
+                {
+                    await CheckAsync(session, stoppingToken);
+                }
+            }
+            catch (Exception exception) when (contexts.IsOutage(exception) || exception is OperationCanceledException)
+            {
+                // Everybody stays who they were; others tell of the outage.
+            }
+        }
+    }
+
+    private async Task<List<Session>> DueAsync(CancellationToken cancellationToken)
+    {
+        var (now, authority) = (clock.GetUtcNow(), signIn.Authority);
+        var before = now - signIn.Provider!.RecheckEvery;
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        return await db.Sessions.AsNoTracking().Where(session => session.Authority == authority && session.CheckedAt <= before && session.ExpiresAt > now)
+            .OrderBy(session => session.CheckedAt).ToListAsync(cancellationToken);
+    }
+
+    private async Task CheckAsync(Session session, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        var (now, seen) = (clock.GetUtcNow(), session.CheckedAt);
+        if (await db.Sessions.Where(row => row.Id == session.Id && row.CheckedAt == seen).ExecuteUpdateAsync(set => set.SetProperty(row => row.CheckedAt, now), cancellationToken) == 0)
+        {
+            return;
+        }
+
+        Verdict verdict;
+        try
+        {
+            verdict = grants.Open(session) is { } grant ? await AskAsync(session, grant, cancellationToken) : new(Over: "the key that sealed its grant is gone");
+        }
+        catch (Exception exception) when (exception is HttpRequestException or InvalidOperationException or IOException or JsonException or TaskCanceledException && !cancellationToken.IsCancellationRequested)
+        {
+            Log.Away(logger, exception.GetBaseException().Message);
+            return;
+        }
+
+        if (verdict.Over is { } why)
+        {
+            await sessions.EndAsync(session.Id, why, cancellationToken);
+            return;
+        }
+
+        var role = verdict.Role ?? session.Role;
+        var sealedGrant = verdict.Grant is { } renewed ? grants.Seal(renewed) : session.SealedGrant;
+        // A rotated refresh token is lost for good if it isn't kept now.
+        await db.Sessions.Where(row => row.Id == session.Id)
+            .ExecuteUpdateAsync(set => set.SetProperty(row => row.Role, role).SetProperty(row => row.SealedGrant, sealedGrant), CancellationToken.None);
+        if (role != session.Role)
+        {
+            Log.RoleChanged(logger, session.Name, session.Role, role);
+        }
+    }
+
+    private async Task<Verdict> AskAsync(Session session, ProviderGrant grant, CancellationToken cancellationToken)
+    {
+        var configuration = await grants.ConfigurationAsync(cancellationToken);
+        IEnumerable<string>? fromIdToken = null;
+        if (grant.RefreshToken is not null)
+        {
+            var (renewed, refusal) = await RefreshAsync(configuration, grant, cancellationToken);
+            if (refusal is not null)
+            {
+                return new(Over: refusal);
+            }
+
+            grant = renewed!.Value.Grant;
+            fromIdToken = renewed.Value.Roles;
+        }
+
+        var (fromUserInfo, unknown) = await ReadUserInfoAsync(configuration, grant, cancellationToken);
+        if (unknown is not null)
+        {
+            return new(Over: unknown);
+        }
+
+        // An ID token is not sent each time; what it said holds until it is.
+        if (fromIdToken is null && grant.RolesInIdToken)
+        {
+            return new(Grant: grant);
+        }
+
+        return signIn.Provider!.RoleOf([.. fromIdToken ?? [], .. fromUserInfo]) is { } role
+            ? new(role, grant) : new(Over: $"no role any more: was {session.Role}");
+    }
+
+    private async Task<((ProviderGrant Grant, IEnumerable<string>? Roles)? Renewed, string? Refusal)> RefreshAsync(
+        OpenIdConnectConfiguration configuration, ProviderGrant grant, CancellationToken cancellationToken)
+    {
+        var options = grants.Options;
+        using var form = new FormUrlEncodedContent(new Dictionary<string, string>
+        {
+            ["grant_type"] = "refresh_token",
+            ["refresh_token"] = grant.RefreshToken!,
+            ["client_id"] = options.ClientId!,
+            ["client_secret"] = options.ClientSecret!,
+        });
+        using var answer = await options.Backchannel.PostAsync(configuration.TokenEndpoint, form, cancellationToken);
+        var body = await answer.Content.ReadAsStringAsync(cancellationToken);
+        if (answer.StatusCode == HttpStatusCode.BadRequest && new OpenIdConnectMessage(body).Error == "invalid_grant")
+        {
+            return (null, "the provider withdrew it");
+        }
+
+        answer.EnsureSuccessStatusCode();
+        var message = new OpenIdConnectMessage(body);
+        IEnumerable<string>? roles = null;
+        if (!string.IsNullOrEmpty(message.IdToken))
+        {
+            var parameters = options.TokenValidationParameters.Clone();
+            parameters.ValidIssuer = configuration.Issuer;
+            parameters.ValidAudience = options.ClientId;
+            parameters.IssuerSigningKeys = configuration.SigningKeys;
+            var token = await options.TokenHandler.ValidateTokenAsync(message.IdToken, parameters);
+            if (!token.IsValid)
+            {
+                // It came from the provider itself, over TLS: most likely signed with a key that is newer than what we know.
+                options.ConfigurationManager!.RequestRefresh();
+                Log.Away(logger, "its new ID token can't be checked yet");
+            }
+            else if (token.ClaimsIdentity.FindFirst("sub")?.Value != grant.Subject)
+            {
+                return (null, "the provider's new ID token is of somebody else");
+            }
+            else
+            {
+                roles = [.. token.ClaimsIdentity.FindAll(signIn.Provider!.RoleClaim).Select(claim => claim.Value)];
+            }
+        }
+
+        return ((grant with
+        {
+            AccessToken = message.AccessToken,
+            RefreshToken = string.IsNullOrEmpty(message.RefreshToken) ? grant.RefreshToken : message.RefreshToken,
+            IdToken = string.IsNullOrEmpty(message.IdToken) ? grant.IdToken : message.IdToken,
+        }, roles), null);
+    }
+
+    private async Task<(IEnumerable<string> Roles, string? Unknown)> ReadUserInfoAsync(OpenIdConnectConfiguration configuration, ProviderGrant grant, CancellationToken cancellationToken)
+    {
+        if (string.IsNullOrEmpty(configuration.UserInfoEndpoint))
+        {
+            return ([], null);
+        }
+
+        using var request = new HttpRequestMessage(HttpMethod.Get, configuration.UserInfoEndpoint);
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", grant.AccessToken);
+        using var answer = await grants.Options.Backchannel.SendAsync(request, cancellationToken);
+        if (answer.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden)
+        {
+            return ([], "the provider knows it no more");
+        }
+
+        answer.EnsureSuccessStatusCode();
+        // A signed answer (a JWT) is no JSON object: such a provider must put roles into the ID token.
+        if (answer.Content.Headers.ContentType?.MediaType != "application/json")
+        {
+            return ([], null);
+        }
+
+        using var json = JsonDocument.Parse(await answer.Content.ReadAsStringAsync(cancellationToken));
+        if (json.RootElement.TryGetProperty("sub", out var subject) && subject.GetString() != grant.Subject)
+        {
+            return ([], "the provider's userinfo is of somebody else");
+        }
+
+        return (json.RootElement.TryGetProperty(signIn.Provider!.RoleClaim, out var roles) ? Words(roles) : [], null);
+    }
+
+    private static List<string> Words(JsonElement roles) => roles.ValueKind switch
+    {
+        JsonValueKind.String => [roles.GetString()!],
+        JsonValueKind.Array => [.. roles.EnumerateArray().Where(role => role.ValueKind == JsonValueKind.String).Select(role => role.GetString()!)],
+        _ => [],
+    };
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Warning, "session check degraded, the provider can't be asked: {Problem}")]
+        public static partial void Away(ILogger logger, string problem);
+
+        [LoggerMessage(LogLevel.Information, "session role changed actor={Actor} from={From} to={To}")]
+        public static partial void RoleChanged(ILogger logger, string actor, string from, string to);
+    }
+}

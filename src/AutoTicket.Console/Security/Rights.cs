@@ -1,0 +1,42 @@
+using System.Security.Claims;
+
+namespace AutoTicket.Security;
+
+/// <summary>What somebody may be allowed to do. Each is the name of an authorization policy, at endpoints and in components alike.</summary>
+internal static class Rights
+{
+    /// <summary>Look at everything: any role.</summary>
+    public const string See = "see";
+
+    /// <summary>File, refresh and resolve tickets; retry and discard parked alerts.</summary>
+    public const string Operate = "operate";
+
+    /// <summary>Flip flags, reset the flood breaker.</summary>
+    public const string Administer = "administer";
+
+    private static readonly Dictionary<string, string[]> Holders = new()
+    {
+        [See] = [Roles.Viewer, Roles.Operator, Roles.Admin],
+        [Operate] = [Roles.Operator, Roles.Admin],
+        [Administer] = [Roles.Admin],
+    };
+
+    public static IEnumerable<string> All => Holders.Keys;
+
+    /// <summary>The roles that hold the right, the least of them first.</summary>
+    public static IReadOnlyList<string> HoldersOf(string right) => Holders[right];
+
+    public static bool Allows(string right, ClaimsPrincipal user) => user.Identity is { IsAuthenticated: true } && Holders[right].Any(user.IsInRole);
+}
+
+/// <summary>Each holds the rights of those before it.</summary>
+internal static class Roles
+{
+    public const string Viewer = "viewer";
+    public const string Operator = "operator";
+    public const string Admin = "admin";
+
+    public static readonly IReadOnlyList<string> All = [Viewer, Operator, Admin];
+
+    public static string? Of(ClaimsPrincipal user) => user.FindFirst(ClaimTypes.Role)?.Value;
+}

@@ -1,0 +1,37 @@
+namespace AutoTicket.Security;
+
+/// <summary>One row of <c>sessions</c>: a browser that somebody signed in with. The cookie names it; a row that is gone or expired
+/// is a session that is over, on every replica and in every open page.</summary>
+public sealed class Session
+{
+    /// <summary>Random; worth nothing without the cookie that it is sealed in.</summary>
+    public required string Id { get; init; }
+
+    public required string Name { get; init; }
+
+    public required string Role { get; init; }
+
+    /// <summary><see cref="SignInOptions.Authority"/> as it was at the sign-in.</summary>
+    public required string Authority { get; init; }
+
+    public required DateTimeOffset CreatedAt { get; init; }
+
+    public required DateTimeOffset ExpiresAt { get; init; }
+
+    /// <summary>When the provider was last asked, or is being asked.</summary>
+    public required DateTimeOffset CheckedAt { get; init; }
+
+    /// <summary>A sealed <see cref="ProviderGrant"/>; null: no provider vouches for it.</summary>
+    public string? SealedGrant { get; init; }
+}
+
+/// <summary>One row of <c>sign_in_failures</c>: a password that was wrong.</summary>
+public sealed class SignInFailure
+{
+    public long Id { get; init; }
+
+    /// <summary>Where it came from, a whole network of IPv6 as one.</summary>
+    public required string Address { get; init; }
+
+    public required DateTimeOffset FailedAt { get; init; }
+}

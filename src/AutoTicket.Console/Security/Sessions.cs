@@ -1,0 +1,183 @@
+using System.Collections.Concurrent;
+using System.Security.Claims;
+using System.Security.Cryptography;
+using System.Text.Json;
+using AutoTicket.Audit;
+using AutoTicket.Data;
+using Microsoft.EntityFrameworkCore;
+
+namespace AutoTicket.Security;
+
+/// <summary>Who is signed in. Open pages hear within two seconds of a session that ended or changed its role, in whichever process
+/// that happened; while the database is away everybody stays who they were.</summary>
+internal sealed partial class Sessions(
+    IDbContextFactory<AutoTicketDbContext> contexts, DatabaseGate gate, SignInOptions options, TimeProvider clock, ILogger<Sessions> logger) : BackgroundService
+{
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan SweepEvery = TimeSpan.FromMinutes(1);
+
+    private readonly Nudge _nudge = new();
+    private readonly ConcurrentDictionary<Guid, (string Session, Action<Session?> Told)> _watches = new();
+
+    /// <summary>Begins a session, and says so in the audit log.</summary>
+    public async Task<ClaimsPrincipal> OpenAsync(string name, string role, string? grant, CancellationToken cancellationToken)
+    {
+        var now = clock.GetUtcNow();
+        var session = new Session
+        {
+            Id = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)),
+            Name = name,
+            Role = role,
+            Authority = options.Authority,
+            CreatedAt = now,
+            ExpiresAt = now + options.SessionLifetime,
+            CheckedAt = now,
+            SealedGrant = grant,
+        };
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        db.Sessions.Add(session);
+        db.AuditLog.Add(Entry(AuditActions.SignedIn, name, new { role }));
+        await db.SaveChangesAsync(cancellationToken);
+        return Schemes.Principal(name, role, Schemes.Cookie, session.Id);
+    }
+
+    /// <summary>Ends a session, and says so in the audit log; its open pages are thrown out.</summary>
+    public async Task EndAsync(string id, string why, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        if (await db.Sessions.SingleOrDefaultAsync(session => session.Id == id, cancellationToken) is not { } session)
+        {
+            return;
+        }
+
+        db.Sessions.Remove(session);
+        db.AuditLog.Add(Entry(AuditActions.SignedOut, session.Name, new { why }));
+        try
+        {
+            await db.SaveChangesAsync(cancellationToken);
+        }
+        catch (DbUpdateConcurrencyException)
+        {
+            // Another process ended it at the same moment.
+            return;
+        }
+
+        Log.Ended(logger, session.Name, why);
+        _nudge.Give();
+    }
+
+    /// <summary>It is being used: its end moves on, as its cookie's does.</summary>
+    public async Task ExtendAsync(string id, CancellationToken cancellationToken)
+    {
+        var until = clock.GetUtcNow() + options.SessionLifetime;
+        try
+        {
+            await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+            await db.Sessions.Where(session => session.Id == id).ExecuteUpdateAsync(set => set.SetProperty(session => session.ExpiresAt, until), cancellationToken);
+        }
+        catch (Exception exception) when (contexts.IsOutage(exception))
+        {
+            // It ends when it would have; whoever looks goes on looking.
+        }
+    }
+
+    /// <summary>The session as it is now; null: it is over.</summary>
+    public async Task<Session?> FindAsync(string id, CancellationToken cancellationToken) => (await ReadAsync([id], cancellationToken)).SingleOrDefault();
+
+    /// <summary>The user as they are now: their role may have changed, or their session ended, since they were recognised.</summary>
+    /// <returns>Null: nobody any more.</returns>
+    public async Task<ClaimsPrincipal?> CurrentAsync(ClaimsPrincipal user, CancellationToken cancellationToken)
+    {
+        if (Schemes.SessionOf(user) is not { } id)
+        {
+            return user;
+        }
+
+        try
+        {
+            return Current(user, await FindAsync(id, cancellationToken));
+        }
+        catch (Exception exception) when (contexts.IsOutage(exception))
+        {
+            // What they do now needs the database as well, and looking must go on without it.
+            return user;
+        }
+    }
+
+    /// <returns>The same user, if nothing changed; null: nobody any more.</returns>
+    public static ClaimsPrincipal? Current(ClaimsPrincipal user, Session? session) =>
+        session is null ? null : session.Role == Roles.Of(user) ? user : Schemes.Principal(session.Name, session.Role, Schemes.Cookie, session.Id);
+
+    /// <summary>Tells of the session every two seconds, and at once when this process ends it.</summary>
+    /// <param name="told">With null when it is over; must return at once and never throw.</param>
+    public IDisposable Watch(string id, Action<Session?> told)
+    {
+        var key = Guid.NewGuid();
+        _watches[key] = (id, told);
+        return new Watching(() => _watches.TryRemove(key, out _));
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        var swept = DateTimeOffset.MinValue;
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            await _nudge.WaitAsync(LookEvery, stoppingToken);
+            if (!gate.IsOpen || stoppingToken.IsCancellationRequested)
+            {
+                continue;
+            }
+
+            try
+            {
+                await TellAsync(stoppingToken);
+                if (clock.GetUtcNow() - swept >= SweepEvery)
+                {
+                    swept = clock.GetUtcNow();
+                    await using var db = await contexts.CreateDbContextAsync(stoppingToken);
+                    await db.Sessions.Where(session => session.ExpiresAt <= swept).ExecuteDeleteAsync(stoppingToken);
+                }
+            }
+            catch (Exception exception) when (contexts.IsOutage(exception) || exception is OperationCanceledException)
+            {
+                // Everybody stays who they were; others tell of the outage.
+            }
+        }
+    }
+
+    private async Task TellAsync(CancellationToken cancellationToken)
+    {
+        var watches = _watches.Values.ToList();
+        if (watches.Count == 0)
+        {
+            return;
+        }
+
+        var sessions = (await ReadAsync([.. watches.Select(watch => watch.Session).Distinct()], cancellationToken)).ToDictionary(session => session.Id);
+        foreach (var (id, told) in watches)
+        {
+            told(sessions.GetValueOrDefault(id));
+        }
+    }
+
+    private async Task<List<Session>> ReadAsync(string[] ids, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        var (now, authority) = (clock.GetUtcNow(), options.Authority);
+        return await db.Sessions.AsNoTracking().Where(session => ids.Contains(session.Id) && session.ExpiresAt > now && session.Authority == authority).ToListAsync(cancellationToken);
+    }
+
+    private AuditEntry Entry(string action, string actor, object payload) =>
+        new() { CreatedAt = clock.GetUtcNow(), Action = action, Actor = actor, Payload = JsonSerializer.Serialize(payload) };
+
+    private sealed class Watching(Action end) : IDisposable
+    {
+        public void Dispose() => end();
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Information, "session ended actor={Actor}: {Why}")]
+        public static partial void Ended(ILogger logger, string actor, string why);
+    }
+}

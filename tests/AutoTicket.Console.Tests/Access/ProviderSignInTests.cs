@@ -1,0 +1,242 @@
+using System.Net;
+using AutoTicket.Audit;
+using AutoTicket.Data;
+using AutoTicket.Flags;
+using Microsoft.EntityFrameworkCore;
+
+namespace AutoTicket.Tests.Access;
+
+/// <summary>Sign-in at a real OpenID provider: who gets in, as what, and for how long.</summary>
+public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) : IClassFixture<ProviderSignInTests.Provider>
+{
+    private static readonly object Flip = new { enabled = true, reason = "a test" };
+
+    [Theory, InlineData("roles-in-userinfo"), InlineData("roles-in-id-token"), InlineData("no-refresh-token")]
+    [Trait("Pitfall", "T-65")]
+    public async Task A_role_of_the_provider_is_a_role_here_and_the_greatest_counts(string client)
+    {
+        await using var console = await StartAsync(client);
+        foreach (var (user, roles, investigate, flag) in new[]
+        {
+            ("vera", new[] { "staff", "something else" }, HttpStatusCode.Forbidden, HttpStatusCode.Forbidden),
+            ("olga", ["on-call", "staff"], HttpStatusCode.NotFound, HttpStatusCode.Forbidden),
+            ("ada", ["staff", "sre"], HttpStatusCode.NotFound, HttpStatusCode.OK),
+        })
+        {
+            await provider.Real.SayAsync(user, roles);
+            using var visitor = new Visitor(console.Address);
+            var (address, status, _) = await visitor.SignInAsync(user);
+
+            Assert.Equal(("/api/status", HttpStatusCode.OK), (address.AbsolutePath, status));
+            Assert.Equal(investigate, (await visitor.PostAsync("/api/surfaces/nobody/investigate")).StatusCode);
+            Assert.Equal(flag, (await visitor.PutAsync($"/api/flags/{FlagNames.InvestigateFromStatus}", Flip)).StatusCode);
+            Assert.Equal(flag == HttpStatusCode.OK ? HttpStatusCode.Conflict : flag, (await visitor.PostJsonAsync("/api/flood/reset", new { scope = "", reason = "a test" })).StatusCode);
+        }
+
+        await using var db = Open(console);
+        var audit = await db.AuditLog.OrderBy(entry => entry.Id).Where(entry => entry.Action.StartsWith("console.auth")).ToListAsync();
+        Assert.Equal(["vera", "olga", "ada"], audit.Where(entry => entry.Action == AuditActions.SignedIn).Select(entry => entry.Actor));
+        Assert.Equal(["vera", "vera", "vera", "olga", "olga"], audit.Where(entry => entry.Action == AuditActions.Denied).Select(entry => entry.Actor));
+        Assert.Contains("\"takes\":\"admin\",\"role\":\"viewer\"", audit.Last(entry => entry.Actor == "vera").Payload.Replace(" ", "", StringComparison.Ordinal), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Without_a_mapped_role_nobody_gets_in_and_it_is_written_down()
+    {
+        await using var console = await StartAsync();
+        await provider.Real.SayAsync("nora", "visitors");
+        using var visitor = new Visitor(console.Address);
+        var (address, _, page) = await visitor.SignInAsync("nora");
+
+        Assert.Equal("/login?norole=1", address.PathAndQuery);
+        Assert.Contains("have no role in this console", page, StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.Unauthorized, await visitor.AskAsync("/api/status"));
+        await using var db = Open(console);
+        Assert.Equal("nora", (await db.AuditLog.SingleAsync(entry => entry.Action == AuditActions.Denied)).Actor);
+        Assert.Empty(await db.Sessions.ToListAsync());
+    }
+
+    [Theory, InlineData("roles-in-userinfo"), InlineData("roles-in-id-token"), InlineData("no-refresh-token")]
+    public async Task A_user_whom_the_provider_no_longer_knows_is_thrown_out(string client)
+    {
+        await using var console = await StartAsync(client);
+        await provider.Real.SayAsync($"gone-{client}", "sre");
+        using var visitor = new Visitor(console.Address);
+        await visitor.SignInAsync($"gone-{client}");
+        Assert.Equal(HttpStatusCode.OK, await visitor.AskAsync("/api/status"));
+        // It has been asked about, and is still one.
+        await using var db = Open(console);
+        var signedIn = (await db.Sessions.AsNoTracking().SingleAsync()).CheckedAt;
+        await Eventually.TrueAsync(async () => (await db.Sessions.AsNoTracking().SingleAsync()).CheckedAt > signedIn + TimeSpan.FromSeconds(2), "the provider was asked twice");
+        Assert.Equal(HttpStatusCode.OK, await visitor.AskAsync("/api/status"));
+
+        await provider.Real.SayAsync($"gone-{client}", null);
+
+        await Eventually.TrueAsync(async () => await visitor.AskAsync("/api/status") == HttpStatusCode.Unauthorized, "the user is out");
+        Assert.Contains("the provider", (await db.AuditLog.SingleAsync(entry => entry.Action == AuditActions.SignedOut)).Payload, StringComparison.Ordinal);
+    }
+
+    [Theory, InlineData("roles-in-userinfo"), InlineData("roles-in-id-token"), InlineData("no-refresh-token")]
+    [Trait("Pitfall", "T-63")]
+    public async Task A_role_that_is_lost_at_the_provider_is_lost_here(string client)
+    {
+        // Without a refresh token there is no newer ID token; here userinfo has the roles.
+        await using var console = await StartAsync(client);
+        var user = $"lost-{client}";
+        await provider.Real.SayAsync(user, "sre");
+        using var visitor = new Visitor(console.Address);
+        await visitor.SignInAsync(user);
+        Assert.Equal(HttpStatusCode.OK, (await visitor.PutAsync($"/api/flags/{FlagNames.InvestigateFromStatus}", Flip)).StatusCode);
+
+        await provider.Real.SayAsync(user, "staff");
+        await Eventually.TrueAsync(
+            async () => (await visitor.PutAsync($"/api/flags/{FlagNames.InvestigateFromStatus}", Flip)).StatusCode == HttpStatusCode.Forbidden, "an admin no more");
+        Assert.Equal(HttpStatusCode.OK, await visitor.AskAsync("/api/status"));
+
+        await provider.Real.SayAsync(user, "none of ours");
+        await Eventually.TrueAsync(async () => await visitor.AskAsync("/api/status") == HttpStatusCode.Unauthorized, "not even a viewer");
+    }
+
+    [Fact]
+    public async Task Signing_out_ends_the_session_here_and_there_and_a_stolen_cookie_is_worth_nothing()
+    {
+        await using var console = await StartAsync();
+        await provider.Real.SayAsync("sol", "sre");
+        using var visitor = new Visitor(console.Address);
+        await visitor.SignInAsync("sol", "/console/status");
+        var cookie = visitor.SessionCookie!;
+        Assert.Equal(HttpStatusCode.OK, await visitor.AskWithCookieAsync(console.Address, cookie));
+
+        var atProvider = await visitor.PostFormAsync("/console/status", "/logout");
+        Assert.Equal("/session/end", atProvider.Headers.Location!.AbsolutePath);
+
+        Assert.Contains(provider.Real.Authority.GetLeftPart(UriPartial.Authority), Assert.Single(atProvider.Headers.GetValues("Content-Security-Policy")), StringComparison.Ordinal);
+        Assert.Contains("id_token_hint=", atProvider.Headers.Location.Query, StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.Unauthorized, await visitor.AskWithCookieAsync(console.Address, cookie));
+        Assert.Equal(HttpStatusCode.Unauthorized, await visitor.AskAsync("/api/status"));
+        await using var db = Open(console);
+        Assert.Empty(await db.Sessions.ToListAsync());
+        Assert.Contains("signed out", (await db.AuditLog.SingleAsync(entry => entry.Action == AuditActions.SignedOut)).Payload, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_session_that_expired_is_over_and_one_that_is_used_goes_on()
+    {
+        // The provider's tokens and the cookies on the way to it are of today.
+        var clock = new StillClock(TimeProvider.System.GetUtcNow());
+        await using var console = await ConsoleHost.StartAsync(settings: provider.Settings("roles-in-userinfo"), environment: "Staging", clock: clock);
+        await provider.Real.SayAsync("exa", "sre");
+        using var visitor = new Visitor(console.Address);
+        await visitor.SignInAsync("exa");
+        // Past the half of its life each use renews it.
+        for (var hours = 0; hours < 28; hours += 7)
+        {
+            clock.Advance(TimeSpan.FromHours(7));
+            Assert.Equal(HttpStatusCode.OK, await visitor.AskAsync("/api/status"));
+        }
+
+        clock.Advance(TimeSpan.FromHours(12.1));
+        Assert.Equal(HttpStatusCode.Unauthorized, await visitor.AskAsync("/api/status"));
+    }
+
+    [Fact]
+    public async Task While_the_provider_is_away_who_is_in_stays_in_and_the_others_are_told()
+    {
+        var real = await OidcProvider.StartAsync();
+        await real.SayAsync("stay", "on-call");
+        await using var console = await ConsoleHost.StartAsync(settings: real.Settings(), environment: "Staging");
+        using var visitor = new Visitor(console.Address);
+        await visitor.SignInAsync("stay");
+
+        await real.DisposeAsync();
+
+        await Eventually.TrueAsync(() => console.Log.Any(line => line.StartsWith("WARNING", StringComparison.Ordinal) && line.Contains("session check degraded", StringComparison.Ordinal)), "the outage is told");
+        Assert.Equal(HttpStatusCode.OK, await visitor.AskAsync("/api/status"));
+
+        await using var fresh = await ConsoleHost.StartAsync(settings: real.Settings(), environment: "Staging");
+        using var stranger = new Visitor(fresh.Address);
+        var (address, status, page) = await stranger.SignInAsync("stay", "/console/flags");
+        Assert.Equal(("/login", HttpStatusCode.OK), (address.AbsolutePath, status));
+        Assert.Contains("away=1", address.Query, StringComparison.Ordinal);
+        Assert.Contains("can&#x27;t be reached just now", page, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_comes_back_without_having_been_asked_for_is_refused_without_an_error()
+    {
+        await using var console = await StartAsync();
+        using var visitor = new Visitor(console.Address);
+        foreach (var callback in new[] { "/signin-oidc", "/signin-oidc?code=a&state=b", "/signin-oidc?error=access_denied&error_description=no%0Ano", "/signout-callback-oidc?state=b" })
+        {
+            var (address, _, _) = await visitor.GoAsync(callback);
+            Assert.Equal("/login", address.AbsolutePath);
+            Assert.Null(visitor.SessionCookie);
+        }
+    }
+
+    [Theory]
+    [InlineData("//evil.example"), InlineData("/\\evil.example"), InlineData("https://evil.example/"), InlineData("javascript:alert(1)"), InlineData("/\t/evil.example"), InlineData("")]
+    public async Task Signing_in_leads_nowhere_but_to_us(string returnUrl)
+    {
+        await provider.Real.SayAsync("lea", "staff");
+        using var visitor = new Visitor(provider.Shared.Address);
+        var (address, _, _) = await visitor.SignInAsync("lea", returnUrl);
+        Assert.Equal(new Uri(provider.Shared.Address, "/console/status"), address);
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-66")]
+    public async Task No_secret_of_the_sign_in_is_in_a_page_a_cookie_the_log_the_audit_or_an_error()
+    {
+        await using var console = await StartAsync();
+        await provider.Real.SayAsync("sec", "sre");
+        using var visitor = new Visitor(console.Address);
+        await visitor.SignInAsync("sec", "/console/status");
+        await visitor.GoAsync("/signin-oidc?code=canary-code&state=canary-state");
+        foreach (var path in new[] { "/console/audit", "/api/audit.csv", "/api/status", "/openapi/v1.json", "/no-such", "/login" })
+        {
+            await visitor.GoAsync(path);
+        }
+
+        await using var db = Open(console);
+        var row = await db.Sessions.SingleAsync();
+        var grant = console.Get<AutoTicket.Security.ProviderGrants>().Open(row)!;
+        // The address of sign-out at the provider must hold the ID token; that is the standard's, and it is good for nothing else.
+        string[] secrets = [OidcProvider.ClientSecret, grant.AccessToken!, grant.RefreshToken!, grant.IdToken!, "canary-code", row.Id];
+        var audit = await db.AuditLog.Select(entry => entry.Payload).ToListAsync();
+        foreach (var secret in secrets)
+        {
+            Assert.DoesNotContain(secret, row.SealedGrant, StringComparison.Ordinal);
+            Assert.DoesNotContain(secret, visitor.SessionCookie, StringComparison.Ordinal);
+            // Our own address bar held the code that the test made up.
+            Assert.All(visitor.Seen.Where(seen => !seen.Contains("?code=", StringComparison.Ordinal)).Concat(console.Log).Concat(audit), text => Assert.DoesNotContain(secret, text, StringComparison.Ordinal));
+        }
+    }
+
+    private Task<ConsoleHost> StartAsync(string client = "roles-in-userinfo") => ConsoleHost.StartAsync(settings: provider.Settings(client), environment: "Staging");
+
+    private static AutoTicketDbContext Open(ConsoleHost console) => console.Get<IDbContextFactory<AutoTicketDbContext>>().CreateDbContext();
+
+    /// <summary>One provider for the class, and one console for what leaves no traces.</summary>
+    public sealed class Provider : IAsyncLifetime
+    {
+        internal OidcProvider Real { get; private set; } = null!;
+
+        internal ConsoleHost Shared { get; private set; } = null!;
+
+        /// <summary>Without the flags that the environment would pin.</summary>
+        internal Dictionary<string, string?> Settings(string client) => new(Real.Settings(client)) { ["FLAG_CONSOLE_INVESTIGATE_FROM_STATUS"] = null };
+
+        public async Task InitializeAsync()
+        {
+            Real = await OidcProvider.StartAsync();
+            Shared = await ConsoleHost.StartAsync(settings: Real.Settings(), environment: "Staging");
+        }
+
+        public async Task DisposeAsync()
+        {
+            await Shared.DisposeAsync();
+            await Real.DisposeAsync();
+        }
+    }
+}

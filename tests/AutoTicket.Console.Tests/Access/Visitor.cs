@@ -1,0 +1,100 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.RegularExpressions;
+
+namespace AutoTicket.Tests.Access;
+
+/// <summary>Somebody with a browser of their own, as far as HTTP goes: cookies are kept, redirects followed one by one.</summary>
+internal sealed partial class Visitor : IDisposable
+{
+    private readonly CookieContainer _cookies = new();
+    private readonly HttpClient _http;
+
+    public Visitor(Uri console)
+    {
+        Console = console;
+        _http = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false, CookieContainer = _cookies }) { Timeout = TimeSpan.FromSeconds(60) };
+    }
+
+    public Uri Console { get; }
+
+    /// <summary>All that any answer held, its headers too.</summary>
+    public List<string> Seen { get; } = [];
+
+    public string? SessionCookie => _cookies.GetCookies(Console)["autoticket"]?.Value;
+
+    /// <summary>Goes to the provider and comes back; returns the address it ended on, with its page.</summary>
+    public async Task<(Uri Address, HttpStatusCode Status, string Page)> SignInAsync(string user, string returnUrl = "/api/status")
+    {
+        var (address, status, page) = await GoAsync($"/login/start?returnUrl={Uri.EscapeDataString(returnUrl)}");
+        if (address.AbsolutePath.StartsWith("/interaction/", StringComparison.Ordinal))
+        {
+            var form = new FormUrlEncodedContent([new("prompt", "login"), new("login", user), new("password", "anything")]);
+            (address, status, page) = await FollowAsync(await SendAsync(new(HttpMethod.Post, new Uri(address, FormAction().Match(page).Groups[1].Value)) { Content = form }));
+        }
+
+        return (address, status, page);
+    }
+
+    public async Task<(Uri Address, HttpStatusCode Status, string Page)> GoAsync(string path) =>
+        await FollowAsync(await SendAsync(new(HttpMethod.Get, new Uri(Console, path))));
+
+    public async Task<HttpStatusCode> AskAsync(string path) => (await SendAsync(new(HttpMethod.Get, new Uri(Console, path)))).StatusCode;
+
+    public async Task<HttpResponseMessage> PutAsync(string path, object body) => await SendAsync(new(HttpMethod.Put, new Uri(Console, path)) { Content = JsonContent.Create(body) });
+
+    public Task<HttpResponseMessage> PostAsync(string path) => SendAsync(new(HttpMethod.Post, new Uri(Console, path)));
+
+    public Task<HttpResponseMessage> PostJsonAsync(string path, object body) => SendAsync(new(HttpMethod.Post, new Uri(Console, path)) { Content = JsonContent.Create(body) });
+
+    /// <summary>Posts a form of ours, with the token that a page of ours holds.</summary>
+    public async Task<HttpResponseMessage> PostFormAsync(string page, string path, params (string Name, string Value)[] fields)
+    {
+        var html = await (await SendAsync(new(HttpMethod.Get, new Uri(Console, page)))).Content.ReadAsStringAsync();
+        var token = AntiforgeryToken().Match(html).Groups[1].Value;
+        return await SendAsync(new(HttpMethod.Post, new Uri(Console, path))
+        {
+            Content = new FormUrlEncodedContent([new("__RequestVerificationToken", token), .. fields.Select(field => KeyValuePair.Create(field.Name, field.Value))]),
+        });
+    }
+
+    /// <summary>The session's cookie, as somebody who stole it would send it.</summary>
+    public async Task<HttpStatusCode> AskWithCookieAsync(Uri console, string cookie, string path = "/api/status")
+    {
+        using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false, UseCookies = false });
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(console, path));
+        request.Headers.Add("Cookie", $"autoticket={cookie}");
+        return (await http.SendAsync(request)).StatusCode;
+    }
+
+    public async Task<(Uri Address, HttpStatusCode Status, string Page)> FollowAsync(HttpResponseMessage answer)
+    {
+        var address = answer.RequestMessage!.RequestUri!;
+        for (var i = 0; i < 20 && answer.Headers.Location is { } to; i++)
+        {
+            address = new Uri(address, to);
+            answer = await SendAsync(new(HttpMethod.Get, address));
+        }
+
+        return (address, answer.StatusCode, await answer.Content.ReadAsStringAsync());
+    }
+
+    public void Dispose() => _http.Dispose();
+
+    private async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request)
+    {
+        var answer = await _http.SendAsync(request);
+        if (request.RequestUri!.Authority == Console.Authority)
+        {
+            Seen.Add($"{request.RequestUri} {answer.Headers} {await answer.Content.ReadAsStringAsync()}");
+        }
+
+        return answer;
+    }
+
+    [GeneratedRegex("action=\"([^\"]+)\"")]
+    private static partial Regex FormAction();
+
+    [GeneratedRegex("name=\"__RequestVerificationToken\" value=\"([^\"]+)\"")]
+    private static partial Regex AntiforgeryToken();
+}

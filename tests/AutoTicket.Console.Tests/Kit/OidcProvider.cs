@@ -1,0 +1,55 @@
+using System.Net.Http.Json;
+
+namespace AutoTicket.Tests.Kit;
+
+/// <summary>A real OpenID provider, <c>oidc-provider</c> on Node.js, as a process of its own. Who its users are, a test says.</summary>
+internal sealed class OidcProvider : IAsyncDisposable
+{
+    public const string ClientSecret = "canary-client-secret-71f3";
+
+    private readonly ToolProcess _process;
+    private readonly HttpClient _http;
+
+    private OidcProvider(ToolProcess process, Uri authority)
+    {
+        (_process, Authority) = (process, authority);
+        _http = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = authority };
+    }
+
+    public Uri Authority { get; }
+
+    public static async Task<OidcProvider> StartAsync()
+    {
+        var folder = Path.Combine(ContentRoot.Find(), "tests", "oidc-provider");
+        if (!Directory.Exists(Path.Combine(folder, "node_modules", "oidc-provider")))
+        {
+            throw new InvalidOperationException($"The OpenID provider is not installed: run ./test.sh, or `npm ci` in {folder}.");
+        }
+
+        var own = Directory.EnumerateDirectories(Path.Combine(folder, "node_modules"), "node-*").Select(package => Path.Combine(package, "bin", "node")).FirstOrDefault(File.Exists);
+        var port = LoopbackPort.Next();
+        var process = ToolProcess.Start(own ?? "node", new Dictionary<string, string>(), Path.Combine(folder, "provider.mjs"), $"{port}");
+        await process.Output.WaitForLineAsync(line => line == $"listening on {port}", TimeSpan.FromMinutes(1));
+        return new OidcProvider(process, new Uri($"http://127.0.0.1:{port}"));
+    }
+
+    /// <param name="roles">None at all: there is no such user, or no more.</param>
+    public async Task SayAsync(string user, params string[]? roles) =>
+        (await _http.PostAsJsonAsync("/control", new { user, roles })).EnsureSuccessStatusCode();
+
+    /// <param name="client">Says where its users' roles are: <c>roles-in-userinfo</c>, <c>roles-in-id-token</c>, or <c>no-refresh-token</c>.</param>
+    public Dictionary<string, string?> Settings(string client = "roles-in-userinfo") => new()
+    {
+        ["OIDC_AUTHORITY"] = Authority.AbsoluteUri.TrimEnd('/'),
+        ["OIDC_CLIENT_ID"] = client,
+        ["OIDC_CLIENT_SECRET"] = ClientSecret,
+        ["OIDC_RECHECK_INTERVAL"] = "00:00:01",
+        ["OIDC_ROLE_MAP"] = "sre=admin, on-call=operator, staff=viewer",
+    };
+
+    public async ValueTask DisposeAsync()
+    {
+        _http.Dispose();
+        await _process.DisposeAsync();
+    }
+}
