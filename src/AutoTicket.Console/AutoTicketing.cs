@@ -5,6 +5,7 @@ using AutoTicket.Audit;
 using AutoTicket.Components;
 using AutoTicket.Components.Layout;
 using AutoTicket.Data;
+using AutoTicket.Diagnostics;
 using AutoTicket.Flags;
 using AutoTicket.FreeScout;
 using AutoTicket.Logs;
@@ -13,6 +14,7 @@ using AutoTicket.Security;
 using AutoTicket.Slack;
 using AutoTicket.Surfaces;
 using AutoTicket.Tickets;
+using Microsoft.AspNetCore.Components.Server.Circuits;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Http.Resilience;
@@ -51,6 +53,7 @@ public static class AutoTicketing
         services.AddHosted<OpenTickets>().AddHosted<TicketSync>().AddHosted<Reconciler>();
 
         services.AddSlack();
+        builder.AddDiagnostics();
 
         services.AddSingleton<AuditLog>();
         builder.AddSignIn();
@@ -111,8 +114,9 @@ public static class AutoTicketing
         app.MapFlags();
         app.MapAudit();
         app.MapOpenApi();
-        app.MapGet("/healthz/live", () => "live").AllowAnonymous().ExcludeFromDescription();
-        app.MapGet("/healthz/ready", (Readiness readiness) => readiness.Answer()).AllowAnonymous().ExcludeFromDescription();
+        app.MapDiagnostics();
+        app.MapConsoleHealth();
+        app.MapMetrics();
         return app;
     }
 
@@ -202,6 +206,7 @@ public static class AutoTicketing
         builder.Logging.AddFilter("System.Net.Http.HttpClient", LogLevel.Warning);
         builder.Logging.AddFilter("Polly", LogLevel.None);
         builder.Logging.AddFilter("Microsoft.FeatureManagement", LogLevel.Warning);
+        builder.Logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None);
     }
 
     private static void AddData(this WebApplicationBuilder builder)
@@ -273,8 +278,32 @@ public static class AutoTicketing
             })
             .SetHandlerLifetime(Timeout.InfiniteTimeSpan)
             .AddResilienceHandler(FreeScoutClient.HttpName, (pipeline, context) => FreeScoutResilience.Configure(
-                pipeline, context.ServiceProvider.GetRequiredService<IOptions<FreeScoutOptions>>().Value, context.ServiceProvider.GetRequiredService<TimeProvider>()));
+                pipeline, context.ServiceProvider.GetRequiredService<IOptions<FreeScoutOptions>>().Value, context.ServiceProvider.GetRequiredService<FreeScoutHealth>(),
+                context.ServiceProvider.GetRequiredService<TimeProvider>()));
         services.AddHttpClient(FreeScoutClient.HttpName).AddHttpMessageHandler<AnswerReader>();
+        services.AddSingleton<FreeScoutProbe>();
+        services.AddHttpClient(FreeScoutProbe.HttpName, client => client.Timeout = Timeout.InfiniteTimeSpan)
+            .UseSocketsHttpHandler((handler, _) => (handler.AllowAutoRedirect, handler.UseCookies, handler.PooledConnectionLifetime) = (false, false, TimeSpan.FromMinutes(2)))
+            .SetHandlerLifetime(Timeout.InfiniteTimeSpan)
+            .AddHttpMessageHandler<AnswerReader>();
+    }
+
+    private static void AddDiagnostics(this WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddSettings<DiagnosticsOptions>("Diagnostics");
+        services.AddHosted<RequiredHooks>().AddHosted<Canary>().AddHosted<EscalationWatch>();
+        services.AddSingleton<FreeScoutChecks>();
+        services.AddSingleton<LineChecks>();
+        services.AddSingleton<ConsoleChecks>();
+        services.AddSingleton<PipelineDiagnostics>();
+        services.AddSingleton<GhostTickets>();
+        services.AddSingleton<EscalationConditions>();
+        services.AddSingleton<CircuitCount>();
+        services.AddSingleton<CircuitHandler>(provider => provider.GetRequiredService<CircuitCount>());
+        services.AddSingleton<Gauges>();
+        services.AddConsoleHealth();
+        builder.AddMetrics();
     }
 
     internal static void AddSlack(this IServiceCollection services)

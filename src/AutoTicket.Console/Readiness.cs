@@ -1,10 +1,10 @@
-using AutoTicket.Data;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace AutoTicket;
 
-/// <summary>Whether this process should be sent requests: <c>/healthz/ready</c>. At its end that is withdrawn first: where somebody
-/// watches it, the console goes on serving until they have seen it, three seconds at most.</summary>
-internal sealed class Readiness(DatabaseGate gate, TimeProvider clock) : IHostedLifecycleService
+/// <summary>Whether this process will be there for the next request. At its end that is withdrawn first: where somebody watches
+/// <c>/healthz/ready</c>, the console goes on serving until they have seen it, three seconds at most.</summary>
+internal sealed class Readiness(TimeProvider clock) : IHostedLifecycleService, IHealthCheck
 {
     private static readonly TimeSpan Watched = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
@@ -13,16 +13,16 @@ internal sealed class Readiness(DatabaseGate gate, TimeProvider clock) : IHosted
     private long _askedAt = long.MinValue;
     private volatile bool _isEnding;
 
-    public IResult Answer()
+    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken)
     {
         Volatile.Write(ref _askedAt, clock.GetTimestamp());
-        if (_isEnding)
+        if (!_isEnding)
         {
-            _seen.TrySetResult();
-            return Results.Problem(title: "The console is ending.", statusCode: 503);
+            return Task.FromResult(HealthCheckResult.Healthy());
         }
 
-        return gate.Problem is { } problem ? Results.Problem(title: problem, statusCode: 503) : Results.Ok("ready");
+        _seen.TrySetResult();
+        return Task.FromResult(HealthCheckResult.Unhealthy());
     }
 
     public async Task StoppingAsync(CancellationToken cancellationToken)

@@ -89,6 +89,8 @@ internal sealed record Alert
     /// <summary>It is the outage of a surface itself, and shares its identity with Investigate.</summary>
     public bool IsSurfaceOutage => Source == Observation.Console && Name == Observation.SurfaceOutage;
 
+    public bool IsEscalation => Source == Observation.Console && Name == Observation.Escalation;
+
     public bool IsFiring => Status == AlertStatus.Firing;
 
     /// <summary>A third id of one logical alert: its producer makes up new ones (failure mode 1 of the runbook).</summary>

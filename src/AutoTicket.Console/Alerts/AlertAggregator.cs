@@ -30,7 +30,8 @@ internal sealed partial class AlertAggregator(
     private readonly Channel<Request> _requests = Channel.CreateUnbounded<Request>(new() { SingleReader = true });
     private int _waiting;
 
-    private sealed record Request(IReadOnlyList<Observation> Observations, TaskCompletionSource<IReadOnlyList<Observed>?> Answer);
+    /// <param name="IsRehearsal">It goes the same way and leaves nothing behind.</param>
+    private sealed record Request(IReadOnlyList<Observation> Observations, TaskCompletionSource<IReadOnlyList<Observed>?> Answer, bool IsRehearsal = false);
 
     /// <summary>Raised when an episode began, changed or ended here. Handlers return at once and never throw.</summary>
     public event Action? Changed;
@@ -39,7 +40,15 @@ internal sealed partial class AlertAggregator(
     /// <param name="request">What one sender said at one moment: ids that stand side by side in it are different alerts.</param>
     /// <returns>What became of each, in their order; null: nothing was taken, because the database can't be had or too much is
     /// waiting for it. Whoever sent it should send it again.</returns>
-    public async Task<IReadOnlyList<Observed>?> ObserveAsync(IReadOnlyList<Observation> request, CancellationToken cancellationToken)
+    public Task<IReadOnlyList<Observed>?> ObserveAsync(IReadOnlyList<Observation> request, CancellationToken cancellationToken) =>
+        TakeAsync(request, isRehearsal: false, cancellationToken);
+
+    /// <summary>Takes an observation twice, as if it were real, and writes nothing.</summary>
+    /// <returns>What would become of it the first and the second time; null: it was not taken.</returns>
+    public async Task<(ObservationResult First, ObservationResult Second)?> RehearseAsync(Observation observation, CancellationToken cancellationToken) =>
+        await TakeAsync([observation], isRehearsal: true, cancellationToken) is [var first, var second] ? (first.Result, second.Result) : null;
+
+    private async Task<IReadOnlyList<Observed>?> TakeAsync(IReadOnlyList<Observation> request, bool isRehearsal, CancellationToken cancellationToken)
     {
         if (request.Count == 0)
         {
@@ -53,7 +62,7 @@ internal sealed partial class AlertAggregator(
         }
 
         var answer = new TaskCompletionSource<IReadOnlyList<Observed>?>(TaskCreationOptions.RunContinuationsAsynchronously);
-        if (!_requests.Writer.TryWrite(new Request(request, answer)))
+        if (!_requests.Writer.TryWrite(new Request(request, answer, isRehearsal)))
         {
             // The console is ending.
             return null;
@@ -124,8 +133,9 @@ internal sealed partial class AlertAggregator(
         for (var attempt = 0; attempt < Tries; attempt++)
         {
             var now = clock.GetUtcNow();
-            var episodes = new Episodes(await table.ReadAsync(logicalIds, now - Episodes.Memory, CancellationToken.None), options.Value, now);
-            var answers = batch.ConvertAll(request => episodes.Apply(request.Observations));
+            var known = await table.ReadAsync(logicalIds, now - Episodes.Memory, CancellationToken.None);
+            var episodes = new Episodes(known, options.Value, now);
+            var answers = batch.ConvertAll(request => request.IsRehearsal ? Rehearse(request, new Episodes(known, options.Value, now)) : episodes.Apply(request.Observations));
             var (opened, changed) = (episodes.Opened, episodes.Changed);
             if (opened.Count + changed.Count == 0)
             {
@@ -134,6 +144,11 @@ internal sealed partial class AlertAggregator(
 
             if (await table.WriteAsync(opened, changed, CancellationToken.None))
             {
+                foreach (var alert in opened)
+                {
+                    AlertTrace.Start("alert opened", alert)?.Dispose();
+                }
+
                 await ExplainAsync(batch, answers, now);
                 Changed?.Invoke();
                 return answers;
@@ -143,9 +158,11 @@ internal sealed partial class AlertAggregator(
         return null;
     }
 
+    private static IReadOnlyList<Observed> Rehearse(Request request, Episodes stage) => [.. stage.Apply(request.Observations), .. stage.Apply(request.Observations)];
+
     /// <summary>What never reaches a hook is decided here.</summary>
     private Task ExplainAsync(List<Request> batch, List<IReadOnlyList<Observed>> answers, DateTimeOffset now) => decisions.RecordAsync(
-        batch.SelectMany((request, r) => request.Observations.Select((o, i) => (Observation: o, Answer: answers[r][i])))
+        batch.SelectMany((request, r) => (request.IsRehearsal ? [] : request.Observations).Select((o, i) => (Observation: o, Answer: answers[r][i])))
             .Where(one => one.Answer.Result == ObservationResult.Folded
                 || (one.Answer.Result == ObservationResult.Opened && one.Observation.Severity > options.Value.NotifySeverity))
             .Select(one => new Decision

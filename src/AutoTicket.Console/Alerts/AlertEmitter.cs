@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
 using AutoTicket.Data;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
@@ -14,6 +15,7 @@ internal sealed partial class AlertEmitter : BackgroundService
     /// <summary>What one hook is given at a time.</summary>
     private const int MostAtOnce = 1_000;
     private const int MostSaid = 100_000;
+    private static readonly Counter<long> Emits = Telemetry.Meter.CreateCounter<long>("autoticket.alert.emits", description: "Calls of a hook for an alert, by hook and decision.");
     private static readonly TimeSpan RecordEvery = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan Cycle = TimeSpan.FromSeconds(2);
 
@@ -53,6 +55,21 @@ internal sealed partial class AlertEmitter : BackgroundService
     /// <summary>When a hook was last given anything; null: not since this start.</summary>
     public DateTimeOffset? EmittedAt { get; private set; }
 
+    /// <summary>Since when the loop has been in its present pass.</summary>
+    public DateTimeOffset CycledAt { get; private set; }
+
+    /// <summary>Has every hook say what it would do for an alert that is none.</summary>
+    public async Task<IReadOnlyDictionary<string, string>> RehearseAsync(Alert alert, CancellationToken cancellationToken)
+    {
+        var words = new Dictionary<string, string>();
+        foreach (var hook in _hooks)
+        {
+            words[hook.Name] = await hook.RehearseAsync(new AlertNotice(alert, NoticeKind.Firing, Told: null, Ticket: null), cancellationToken);
+        }
+
+        return words;
+    }
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var subscription = _signals.Subscribe(DatabaseSignals.Alerts, _nudge.Give);
@@ -66,6 +83,7 @@ internal sealed partial class AlertEmitter : BackgroundService
         var passes = _hooks.ToDictionary(hook => hook.Name, _ => Task.CompletedTask);
         while (!stoppingToken.IsCancellationRequested)
         {
+            CycledAt = _clock.GetUtcNow();
             if (_leader.IsLeader)
             {
                 foreach (var hook in _hooks)
@@ -102,6 +120,7 @@ internal sealed partial class AlertEmitter : BackgroundService
             var undone = new List<Decision>();
             await foreach (var outcome in hook.DeliverAsync(notices, stoppingToken))
             {
+                Emits.Add(1, new("hook", hook.Name), new("decision", outcome.Decision));
                 if (outcome.IsDone)
                 {
                     Log.Emitted(_logger, outcome.Notice.Alert.AlertKey, outcome.Notice.Alert.Severity, hook.Name, outcome.Notice.Kind, outcome.Decision);

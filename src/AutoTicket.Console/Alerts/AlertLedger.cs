@@ -101,7 +101,9 @@ internal sealed class AlertLedger : IDisposable
     {
         var levels = Levels;
         var waiting = db.Alerts.AsNoTracking()
-            .Where(alert => alert.Status == AlertStatus.Firing && levels.Contains(alert.Severity) && !db.AlertDeliveries.Any(d => d.AlertRow == alert.Id && d.TicketId != null && d.Reopened == alert.Reopened));
+            .Where(alert => alert.Status == AlertStatus.Firing && levels.Contains(alert.Severity)
+                && !(alert.Source == Observation.Console && alert.Name == Observation.Escalation)
+                && !db.AlertDeliveries.Any(d => d.AlertRow == alert.Id && d.TicketId != null && d.Reopened == alert.Reopened));
         var worst = await waiting.OrderBy(alert => alert.Severity).ThenBy(alert => alert.OpenedAt).Take(count).ToListAsync(cancellationToken);
         return new(await CompleteAsync(db, worst, cancellationToken), worst.Count < count ? worst.Count : await waiting.CountAsync(cancellationToken));
     });
@@ -186,4 +188,7 @@ public static class AlertPaths
     public const string Slack = "slack";
     public const string Click = "click";
     public const string Intake = "intake";
+
+    /// <summary>The alert that is raised now and then to see whether the line from the aggregator to the hooks stands.</summary>
+    public const string Canary = "canary";
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using AutoTicket.Data;
 using Microsoft.EntityFrameworkCore;
 
@@ -7,6 +8,7 @@ namespace AutoTicket.Alerts;
 internal sealed partial class DecisionLog(IDbContextFactory<AutoTicketDbContext> contexts, ILogger<DecisionLog> logger)
 {
     private const int LongestDetail = 500;
+    private static readonly Counter<long> Decided = Telemetry.Meter.CreateCounter<long>("autoticket.decisions", description: "Decisions for or against a ticket or DM, by path and word.");
 
     private static readonly Rows<Decision> New = new(
         ("alert_id", "text", d => d.AlertId),
@@ -34,6 +36,7 @@ internal sealed partial class DecisionLog(IDbContextFactory<AutoTicketDbContext>
             return;
         }
 
+        rows.ForEach(decision => Decided.Add(decision.Count, new("path", decision.Path), new("decision", decision.Word)));
         try
         {
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);

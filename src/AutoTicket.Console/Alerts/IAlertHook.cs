@@ -18,6 +18,10 @@ internal interface IAlertHook
     /// was done, so it may be delivered twice after a crash, but never not at all. Does not throw for an outage.</summary>
     /// <param name="notices">Worst and oldest first.</param>
     IAsyncEnumerable<HookOutcome> DeliverAsync(IReadOnlyList<AlertNotice> notices, CancellationToken cancellationToken);
+
+    /// <summary>Goes as far as it can without telling anybody.</summary>
+    /// <returns>What it would do, in the words of a decision.</returns>
+    Task<string> RehearseAsync(AlertNotice notice, CancellationToken cancellationToken);
 }
 
 /// <summary>Why a hook is called for an alert.</summary>

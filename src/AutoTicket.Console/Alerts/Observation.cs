@@ -31,6 +31,9 @@ internal sealed record Observation(
     public const string Console = "console";
     public const string SurfaceOutage = "surface_outage";
 
+    /// <summary>Something for a person, now: told by direct message, and never filed, because FreeScout may be what fails.</summary>
+    public const string Escalation = "escalation";
+
     /// <summary>Computed once: a batch asks for it several times.</summary>
     public string LogicalId { get; } = AlertIdentity.Of(Source, Name, Surface, Labels);
 

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using AutoTicket.Alerts;
 using AutoTicket.Audit;
+using AutoTicket.Diagnostics;
 using AutoTicket.Flags;
 using AutoTicket.Security;
 using AutoTicket.Surfaces;
@@ -30,6 +31,7 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
     public DbSet<Decision> Decisions => Set<Decision>();
     public DbSet<ParkedAlert> ParkedAlerts => Set<ParkedAlert>();
     public DbSet<FloodRow> FloodBreaker => Set<FloodRow>();
+    public DbSet<EscalationRow> Escalations => Set<EscalationRow>();
     public DbSet<LeaseRow> Leases => Set<LeaseRow>();
     public DbSet<AuditEntry> AuditLog => Set<AuditEntry>();
     public DbSet<FlagRow> FeatureFlags => Set<FlagRow>();
@@ -136,6 +138,7 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
         configurationBuilder.Properties<ReadingOutcome>().HaveConversion<LowerCaseWord<ReadingOutcome>>().HaveMaxLength(16);
         configurationBuilder.Properties<AlertStatus>().HaveConversion<LowerCaseWord<AlertStatus>>().HaveMaxLength(16);
         configurationBuilder.Properties<DeliveryKind>().HaveConversion<LowerCaseWord<DeliveryKind>>().HaveMaxLength(16);
+        configurationBuilder.Properties<EscalationCondition>().HaveConversion<LowerCaseWord<EscalationCondition>>().HaveMaxLength(32);
         configurationBuilder.Properties<FloodState>().HaveConversion<LowerCaseWord<FloodState>>().HaveMaxLength(16);
         configurationBuilder.Properties<IReadOnlyList<AlertMember>>().HaveConversion<JsonText<IReadOnlyList<AlertMember>>, ByReference<IReadOnlyList<AlertMember>>>();
         configurationBuilder.Properties<Severity>().HaveConversion<LowerCaseWord<Severity>>().HaveMaxLength(16);
@@ -195,6 +198,11 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
         {
             flood.ToTable("flood_breaker");
             flood.HasKey(f => f.Scope);
+        });
+        modelBuilder.Entity<EscalationRow>(escalation =>
+        {
+            escalation.ToTable("escalations");
+            escalation.HasKey(e => e.Condition);
         });
         modelBuilder.Entity<LeaseRow>(lease =>
         {

@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using AutoTicket.Data;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.FeatureManagement;
@@ -16,6 +17,7 @@ internal sealed partial class FlagStore(
     TimeProvider clock,
     ILogger<FlagStore> logger) : BackgroundService, IFeatureDefinitionProvider
 {
+    private static readonly Histogram<double> Propagation = Telemetry.Seconds("autoticket.flag.propagation.duration", "From a flag's change to its being in force in this process.");
     private static readonly TimeSpan AckEvery = TimeSpan.FromSeconds(10);
     private static readonly string Instance = $"{Environment.MachineName}/{Environment.ProcessId}";
 
@@ -184,6 +186,11 @@ internal sealed partial class FlagStore(
         foreach (var flag in flips)
         {
             Log.InForce(logger, flag.Name, flag.Enabled, flag.DecidedBy);
+            // A start finds old changes: they have come as fast as they could.
+            if (previous.ReadAt is not null && flag is { DecidedBy: FlagLayer.Store, ChangedAt: { } changedAt })
+            {
+                Propagation.Record(Math.Max(0, (clock.GetUtcNow() - changedAt).TotalSeconds), new KeyValuePair<string, object?>("flag", flag.Name));
+            }
         }
 
         if (previous.IsStale && !next.IsStale && previous.ReadAt is not null)

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
 using System.Globalization;
 using System.Net;
 using System.Text.Json;
@@ -19,6 +21,8 @@ internal sealed partial class FreeScoutClient(
     public const string HttpName = "freescout";
     private const int PageSize = 100;
     private const int MostPages = 100;
+
+    private static readonly Histogram<double> Calls = Telemetry.Seconds("autoticket.freescout.call.duration", "Calls of FreeScout with their retries, by method and outcome.");
 
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { AllowDuplicateProperties = true };
 
@@ -151,6 +155,20 @@ internal sealed partial class FreeScoutClient(
     private async Task<FreeScoutAnswer<Reply>> SendAsync(
         HttpMethod method, string path, object? body, Func<bool>? maySend, CancellationToken cancellationToken, bool acceptNotFound = false)
     {
+        var begun = Stopwatch.GetTimestamp();
+        var answer = await TrySendAsync(method, path, body, maySend, acceptNotFound, cancellationToken);
+        if (answer.Failure?.Kind != FreeScoutFailureKind.NotConfigured)
+        {
+            var outcome = answer.Failure is { } failure ? JsonNamingPolicy.SnakeCaseLower.ConvertName($"{failure.Kind}") : "ok";
+            Calls.Record(Stopwatch.GetElapsedTime(begun).TotalSeconds, new("method", method.Method), new("outcome", outcome));
+        }
+
+        return answer;
+    }
+
+    private async Task<FreeScoutAnswer<Reply>> TrySendAsync(
+        HttpMethod method, string path, object? body, Func<bool>? maySend, bool acceptNotFound, CancellationToken cancellationToken)
+    {
         var name = path.Split('?')[0];
         if (options.Value.Missing().ToList() is { Count: > 0 } missing)
         {
@@ -246,6 +264,7 @@ internal sealed partial class FreeScoutClient(
 
     private FreeScoutFailure Fail(FreeScoutFailure failure, string method, string path)
     {
+        failure = failure with { Message = options.Value.WithoutKey(failure.Message) };
         var known = health.Failure?.Kind;
         // What we held back ourselves is not news of FreeScout.
         if (failure.Kind is not FreeScoutFailureKind.CircuitOpen && !(failure is { Kind: FreeScoutFailureKind.RateLimited, WasSent: false }))

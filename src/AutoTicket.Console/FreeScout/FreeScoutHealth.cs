@@ -1,3 +1,5 @@
+using Polly.CircuitBreaker;
+
 namespace AutoTicket.FreeScout;
 
 /// <summary>Whether FreeScout did its part when it was last asked, for all who show it or decide by it.</summary>
@@ -16,6 +18,17 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
 
     /// <summary>Since when it has been failing; null while it works.</summary>
     public DateTimeOffset? FailingSince { get; private set; }
+
+    /// <summary>Since when it has been failing in the way of <see cref="Failure"/>; null while it works.</summary>
+    public DateTimeOffset? KindSince { get; private set; }
+
+    /// <summary>When it last did its part; null: not since this start.</summary>
+    public DateTimeOffset? WorkedAt { get; private set; }
+
+    /// <summary>What the circuit breaker before it thinks of it.</summary>
+    public CircuitBreakerStateProvider Circuit { get; } = new();
+
+    public bool IsCircuitOpen => Circuit.CircuitState is CircuitState.Open or CircuitState.Isolated;
 
     /// <summary>FreeScout asked to be left alone until then.</summary>
     public DateTimeOffset HoldUntil { get; private set; } = DateTimeOffset.MinValue;
@@ -58,9 +71,12 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
         bool changed;
         lock (_lock)
         {
+            var now = clock.GetUtcNow();
             changed = Failure?.Kind != failure?.Kind;
             Failure = failure;
-            FailingSince = failure is null ? null : FailingSince ?? clock.GetUtcNow();
+            FailingSince = failure is null ? null : FailingSince ?? now;
+            KindSince = failure is null ? null : changed ? now : KindSince;
+            WorkedAt = failure is null ? now : WorkedAt;
         }
 
         if (changed)

@@ -50,6 +50,10 @@ internal sealed class FreeScoutOptions : IValidatableObject
 
     public long? MailboxId => long.TryParse(OperationsMailboxId?.Trim(), out var id) ? id : null;
 
+    /// <summary>A text that quotes FreeScout, which may quote us.</summary>
+    public string WithoutKey(string text) =>
+        ApiKey?.Trim() is { Length: > 0 } key ? text.Replace(key, "…", StringComparison.OrdinalIgnoreCase) : text;
+
     public string TicketUrl(long conversationId) => $"{WebUrl}/conversation/{conversationId}";
 
     /// <summary>The variables that are missing before anything can be filed.</summary>

@@ -7,7 +7,7 @@ namespace AutoTicket.FreeScout;
 /// <summary>What stands between us and FreeScout: a GET is tried again, a POST never; too many failures open the circuit for both.</summary>
 internal static class FreeScoutResilience
 {
-    public static void Configure(ResiliencePipelineBuilder<HttpResponseMessage> pipeline, FreeScoutOptions options, TimeProvider clock)
+    public static void Configure(ResiliencePipelineBuilder<HttpResponseMessage> pipeline, FreeScoutOptions options, FreeScoutHealth health, TimeProvider clock)
     {
         pipeline.TimeProvider = clock;
         var retry = new HttpRetryStrategyOptions
@@ -29,6 +29,7 @@ internal static class FreeScoutResilience
                 MinimumThroughput = 4,
                 SamplingDuration = TimeSpan.FromSeconds(15),
                 BreakDuration = options.BreakDuration,
+                StateProvider = health.Circuit,
                 ShouldHandle = arguments => ValueTask.FromResult(IsOutage(arguments.Outcome)),
             })
             .AddTimeout(new HttpTimeoutStrategyOptions { Timeout = options.CallTimeout });

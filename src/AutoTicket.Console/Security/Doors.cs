@@ -47,7 +47,7 @@ internal static class Doors
     public static RouteHandlerBuilder RequireBearer(this RouteHandlerBuilder endpoint, string variable, Func<IServiceProvider, string?> setting) => endpoint.AddEndpointFilter(async (context, next) =>
     {
         var http = context.HttpContext;
-        var tokens = setting(http.RequestServices)?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? [];
+        var tokens = Tokens(setting(http.RequestServices));
         if (tokens.Length == 0)
         {
             return Results.Problem(title: $"{variable} is not set on the console.", detail: "Until it is, nothing is taken here.", statusCode: 503);
@@ -61,6 +61,9 @@ internal static class Doors
         http.Response.Headers.WWWAuthenticate = "Bearer";
         return Results.Problem(title: "The token is missing or wrong.", detail: $"Send “Authorization: Bearer …” with a token of {variable}.", statusCode: 401);
     });
+
+    /// <summary>The tokens of a setting.</summary>
+    public static string[] Tokens(string? setting) => setting?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? [];
 
     /// <summary>Whether the request brings one of the tokens, compared in constant time.</summary>
     public static bool IsBearerOf(HttpRequest request, IEnumerable<string> tokens)

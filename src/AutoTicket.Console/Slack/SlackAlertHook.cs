@@ -87,6 +87,11 @@ internal sealed class SlackAlertHook(
         }
     }
 
+    public Task<string> RehearseAsync(AlertNotice notice, CancellationToken cancellationToken) => Task.FromResult(
+        client.NotConfigured() is not null ? "not set up"
+        : health is { IsHeld: true, Failure: { } failure } ? Degraded(notice, failure).Decision
+        : SlackText.Single(notice, AlertsPage, alerts.Value.QuietPeriod).Length > 0 ? "would be sent" : "nothing to say");
+
     /// <summary>What becomes of it without a word to Slack; null: it is to be told.</summary>
     private HookOutcome? WithoutSaying(AlertNotice notice)
     {
@@ -121,6 +126,7 @@ internal sealed class SlackAlertHook(
     private async Task<SlackFailure?> SendAsync(AlertNotice notice, CancellationToken cancellationToken)
     {
         _pace.Single();
+        using var trace = AlertTrace.Start("alert to slack", notice.Alert);
         var failure = await client.SendAsync(SlackText.Single(notice, AlertsPage, alerts.Value.QuietPeriod), cancellationToken);
         if (failure?.Kind == SlackFailureKind.Refused)
         {

@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using System.Net.Http.Headers;
 using System.Text.Json;
 using Microsoft.Extensions.Options;
@@ -13,6 +14,7 @@ internal sealed partial class SlackClient(IHttpClientFactory http, IOptions<Slac
     /// <summary>In bytes; more of an answer is not read.</summary>
     public const int LongestAnswer = 1024 * 1024;
 
+    private static readonly Counter<long> Messages = Telemetry.Meter.CreateCounter<long>("autoticket.slack.messages", description: "Direct messages, by what came of them: sent, or why not.");
     private static readonly TimeSpan CallTimeout = TimeSpan.FromSeconds(3);
 
     private readonly string _token = options.Value.BotToken?.Trim() ?? "";
@@ -23,6 +25,13 @@ internal sealed partial class SlackClient(IHttpClientFactory http, IOptions<Slac
     /// <param name="text">In Slack's escaping: see <see cref="SlackText"/>.</param>
     /// <returns>Null when it went out.</returns>
     public async Task<SlackFailure?> SendAsync(string text, CancellationToken cancellationToken)
+    {
+        var failure = await TrySendAsync(text, cancellationToken);
+        Messages.Add(1, new KeyValuePair<string, object?>("outcome", failure is null ? "sent" : JsonNamingPolicy.SnakeCaseLower.ConvertName($"{failure.Kind}")));
+        return failure;
+    }
+
+    private async Task<SlackFailure?> TrySendAsync(string text, CancellationToken cancellationToken)
     {
         if (NotConfigured() is { } missing)
         {

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
 using AutoTicket.Alerts;
 using AutoTicket.Data;
 using Microsoft.Extensions.Options;
@@ -23,6 +24,7 @@ internal sealed partial class StatusPoller(
     private const int EnoughToDoubtOurselves = 3;
 
     private static readonly TimeSpan AgainAfter = TimeSpan.FromSeconds(1);
+    private static readonly Histogram<double> Cycles = Telemetry.Seconds("autoticket.poll.cycle.duration", "From a cycle's first probe to its last, the interval at most.");
 
     private readonly SemaphoreSlim _places = new(options.Value.Parallelism);
     private readonly ConcurrentDictionary<string, Task> _underWay = new();
@@ -50,6 +52,7 @@ internal sealed partial class StatusPoller(
             var interval = options.Value.PollInterval * (0.95 + (Random.Shared.NextDouble() * 0.1));
             var cycle = StartCycle(stoppingToken);
             await Task.WhenAny(cycle, Task.Delay(interval, clock, stoppingToken));
+            Cycles.Record(clock.GetElapsedTime(begun).TotalSeconds);
             SettleSuspects(begun);
             // A database that is away or slow must not hold up the next cycle.
             storing = storing.IsCompleted ? StoreAsync(stoppingToken) : storing;

@@ -1,6 +1,8 @@
+using System.Diagnostics.Metrics;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using AutoTicket.Data;
 
 namespace AutoTicket.Surfaces;
 
@@ -12,6 +14,7 @@ internal sealed class SurfaceProbe : IDisposable
     private const int LongestCause = 200;
     private const int MostRedirects = 5;
     private static readonly HttpRequestOptionsKey<Contact> ContactKey = new("contact");
+    private static readonly Histogram<double> Probes = Telemetry.Seconds("autoticket.probe.duration", "Probes of surfaces, by what came of them.");
 
     private readonly TimeProvider _clock;
     private readonly HttpMessageInvoker _http;
@@ -64,11 +67,13 @@ internal sealed class SurfaceProbe : IDisposable
         }
 
         var elapsed = _clock.GetElapsedTime(begun);
+        var outcome = failure is not null ? ReadingOutcome.Failed : elapsed > surface.SlowAfter ? ReadingOutcome.Slow : ReadingOutcome.Ok;
+        Probes.Record(elapsed.TotalSeconds, new KeyValuePair<string, object?>("outcome", Words.Of(outcome)));
         return new SurfaceReading
         {
             SurfaceKey = surface.Key,
             CheckedAt = _clock.GetUtcNow(),
-            Outcome = failure is not null ? ReadingOutcome.Failed : elapsed > surface.SlowAfter ? ReadingOutcome.Slow : ReadingOutcome.Ok,
+            Outcome = outcome,
             LatencyMs = failure is null ? (int)elapsed.TotalMilliseconds : null,
             Cause = failure is not null ? OneLine(failure) : elapsed > surface.SlowAfter ? $"slow: {Seconds(elapsed)}, more than {Seconds(surface.SlowAfter)}" : null,
             Reached = contact.Made,

@@ -56,8 +56,18 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
 
     public async IAsyncEnumerable<HookOutcome> DeliverAsync(IReadOnlyList<AlertNotice> notices, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {
+        foreach (var notice in notices.Where(notice => notice.Alert.IsEscalation))
+        {
+            yield return new HookOutcome(notice, IsDone: true, "no ticket: escalation", "An escalation is told by direct message; FreeScout may be what fails.");
+        }
+
+        var left = new Queue<AlertNotice>(notices.Where(notice => !notice.Alert.IsEscalation));
+        if (left.Count == 0)
+        {
+            yield break;
+        }
+
         var pass = await _breaker.BeginAsync(cancellationToken);
-        var left = new Queue<AlertNotice>(notices);
 
         // While FreeScout fails, one goes ahead and the others wait for what comes of it.
         while (left.Count > 0 && _health.Failure is { } failing)
@@ -115,9 +125,18 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         await delivering;
     }
 
+    public async Task<string> RehearseAsync(AlertNotice notice, CancellationToken cancellationToken)
+    {
+        var draft = Draft(notice.Alert).Write("at-rehearsal", older: null);
+        return await ClosedAsync(notice) is { } off ? off.Decision
+            : _health.Failure is { } failure ? Degraded(notice, failure).Decision
+            : draft.Subject.Length > 0 ? "would be filed" : "nothing to say";
+    }
+
     private async Task<HookOutcome> DeliverAsync(AlertNotice notice, FloodPass pass, CancellationToken cancellationToken)
     {
         _triedAt = _clock.GetUtcNow();
+        using var trace = AlertTrace.Start("alert to ticket", notice.Alert);
         return notice.Kind is NoticeKind.SeverityChanged or NoticeKind.Ended
             ? await _notes.WriteAsync(notice, cancellationToken)
             : await ClosedAsync(notice) ?? await FileAsync(notice, pass);

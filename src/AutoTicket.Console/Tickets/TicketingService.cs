@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using AutoTicket.Data;
 using AutoTicket.FreeScout;
 using Microsoft.EntityFrameworkCore;
@@ -21,10 +22,20 @@ internal sealed partial class TicketingService(
     /// <summary>Less time than this is not worth a call to FreeScout.</summary>
     private static readonly TimeSpan LeastTime = TimeSpan.FromMilliseconds(300);
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(40);
+    private static readonly Counter<long> Filings = Telemetry.Meter.CreateCounter<long>("autoticket.ticket.filings", description: "Times that a ticket was asked for, by door and outcome.");
 
     /// <summary>Files the draft or finds the ticket that already stands for it, within <see cref="TicketingOptions.ClickBudget"/>.
     /// Never throws for an outage, and is not cancelled by its caller: a filing that has begun is brought to its end.</summary>
     public async Task<TicketOutcome> FileAsync(TicketDraft draft)
+    {
+        using var trace = Telemetry.Activities.StartActivity("file ticket");
+        var outcome = await FileInTimeAsync(draft);
+        trace?.AddTag("alert_key", draft.AlertKey).AddTag("outcome", Words.Of(outcome.Disposition)).AddTag("ticket", outcome.Ticket?.Number);
+        Filings.Add(1, new("door", draft.IsForAlert ? "alert" : "click"), new("outcome", Words.Of(outcome.Disposition)));
+        return outcome;
+    }
+
+    private async Task<TicketOutcome> FileInTimeAsync(TicketDraft draft)
     {
         using var time = new CancellationTokenSource(options.Value.ClickBudget, clock);
         try

@@ -46,9 +46,10 @@ internal sealed class ConsoleHost : IAsyncDisposable
     /// <param name="sandbox">Null: one of the host's own.</param>
     /// <param name="settings">On top of those that point the console at the sandbox and the database; a null value removes one.</param>
     /// <param name="clock">The console's clock; null: the real one.</param>
+    /// <param name="services">Changes what is registered.</param>
     public static async Task<ConsoleHost> StartAsync(
         TestDatabase? database = null, SandboxServer? sandbox = null, IReadOnlyDictionary<string, string?>? settings = null, TimeProvider? clock = null,
-        string environment = "Development")
+        string environment = "Development", Action<IServiceCollection>? services = null)
     {
         var ownDatabase = database is null ? await TestDatabase.CreateAsync(Database.Sqlite) : null;
         var ownSandbox = sandbox is null ? await SandboxServer.StartAsync() : null;
@@ -82,6 +83,7 @@ internal sealed class ConsoleHost : IAsyncDisposable
             }
         }
 
+        services?.Invoke(builder.Services);
         var app = builder.Build();
         app.MapAutoTicketing();
         await app.StartAsync();

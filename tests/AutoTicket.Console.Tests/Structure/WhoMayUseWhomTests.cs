@@ -15,7 +15,8 @@ public sealed partial class WhoMayUseWhomTests
         ["Audit"] = ["Data"],
         ["Flags"] = ["Audit", "Data", "Security"],
         ["Tickets"] = ["Alerts", "Surfaces", "FreeScout", "Flags", "Audit", "Data", "Security"],
-        ["Components"] = ["Components", "Surfaces", "Alerts", "Tickets", "Flags", "Audit"],
+        ["Diagnostics"] = ["Surfaces", "Alerts", "Tickets", "FreeScout", "Slack", "Flags", "Data", "Security"],
+        ["Components"] = ["Components", "Surfaces", "Alerts", "Tickets", "Flags", "Audit", "Diagnostics"],
     };
 
     public static TheoryData<string> Rooms => [.. Allowed.Keys];
@@ -32,6 +33,6 @@ public sealed partial class WhoMayUseWhomTests
     }
 
     // A using line, or a name written out: either is a use.
-    [GeneratedRegex(@"(?:^\s*@?using\s+(?:static\s+)?AutoTicket\.|(?<![\w.])AutoTicket\.)(Surfaces|Alerts|Tickets|FreeScout|Slack|Flags|Audit|Data|Security|Components|Sandbox|Logs)\b", RegexOptions.Multiline)]
+    [GeneratedRegex(@"(?:^\s*@?using\s+(?:static\s+)?AutoTicket\.|(?<![\w.])AutoTicket\.)(Surfaces|Alerts|Tickets|FreeScout|Slack|Flags|Audit|Diagnostics|Data|Security|Components|Sandbox|Logs)\b", RegexOptions.Multiline)]
     private static partial Regex Using();
 }

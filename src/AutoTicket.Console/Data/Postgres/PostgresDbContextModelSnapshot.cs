@@ -385,6 +385,28 @@ namespace AutoTicket.Data.Postgres
                     b.ToTable("leases", (string)null);
                 });
 
+            modelBuilder.Entity("AutoTicket.Diagnostics.EscalationRow", b =>
+                {
+                    b.Property<string>("Condition")
+                        .HasMaxLength(32)
+                        .HasColumnType("character varying(32)")
+                        .HasColumnName("condition");
+
+                    b.Property<string>("Evidence")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("evidence");
+
+                    b.Property<DateTimeOffset>("Since")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("since");
+
+                    b.HasKey("Condition")
+                        .HasName("pk_escalations");
+
+                    b.ToTable("escalations", (string)null);
+                });
+
             modelBuilder.Entity("AutoTicket.Flags.FlagAckRow", b =>
                 {
                     b.Property<string>("Instance")

@@ -371,6 +371,28 @@ namespace AutoTicket.Data.Sqlite
                     b.ToTable("leases", (string)null);
                 });
 
+            modelBuilder.Entity("AutoTicket.Diagnostics.EscalationRow", b =>
+                {
+                    b.Property<string>("Condition")
+                        .HasMaxLength(32)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("condition");
+
+                    b.Property<string>("Evidence")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("evidence");
+
+                    b.Property<long>("Since")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("since");
+
+                    b.HasKey("Condition")
+                        .HasName("pk_escalations");
+
+                    b.ToTable("escalations", (string)null);
+                });
+
             modelBuilder.Entity("AutoTicket.Flags.FlagAckRow", b =>
                 {
                     b.Property<string>("Instance")

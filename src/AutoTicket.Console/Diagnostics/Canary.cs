@@ -1,0 +1,121 @@
+using AutoTicket.Alerts;
+using AutoTicket.Data;
+using AutoTicket.Surfaces;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+
+namespace AutoTicket.Diagnostics;
+
+/// <summary>Now and then an alert that is none walks the line from the aggregator over its episodes to every hook, as far as nobody is
+/// told, and what came of it is a decision.</summary>
+internal sealed partial class Canary(
+    AlertAggregator aggregator, AlertEmitter emitter, RequiredHooks hooks, DecisionLog decisions, LeaderLease leader, DatabaseGate gate, IDbContextFactory<AutoTicketDbContext> contexts,
+    IOptions<DiagnosticsOptions> options, TimeProvider clock, ILogger<Canary> logger) : BackgroundService
+{
+    public const string Walked = "walked";
+    private const string Stopped = "stopped";
+
+    private static readonly Observation Alert = new(Observation.Console, "canary", null, Severity.P1, "A canary: nobody is told.", true, new Dictionary<string, string>());
+    private static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
+
+    /// <summary>Longer than a pass of the emitter takes.</summary>
+    private static readonly TimeSpan Stuck = TimeSpan.FromMinutes(1);
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
+    public static string AlertId => Alert.AlertId;
+
+    /// <summary>When it last got through, in this process; null: it has not walked here.</summary>
+    public DateTimeOffset? WalkedAt { get; private set; }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var pause = new Nudge();
+        DateTimeOffset? tried = null;
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            if (leader.IsLeader && gate.Problem is null && !(clock.GetUtcNow() - tried < options.Value.CanaryInterval))
+            {
+                tried = clock.GetUtcNow();
+                await WalkAsync(stoppingToken);
+            }
+
+            await pause.WaitAsync(Look, stoppingToken);
+        }
+    }
+
+    private async Task WalkAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            var stop = await FindStopAsync(stoppingToken);
+            var now = clock.GetUtcNow();
+            if (stop is null)
+            {
+                WalkedAt = now;
+            }
+            else
+            {
+                Log.IsStopped(logger, stop);
+            }
+
+            await decisions.RecordAsync([new Decision { AlertId = AlertId, AlertRow = 0, Path = AlertPaths.Canary, Word = stop is null ? Walked : Stopped, Detail = stop, FirstAt = now, LastAt = now }], stoppingToken);
+        }
+        catch (Exception exception) when (contexts.IsOutage(exception))
+        {
+            // The database gate says so.
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+        }
+#pragma warning disable CA1031 // a bug that it meets is what it looks for
+        catch (Exception exception)
+#pragma warning restore CA1031
+        {
+            Log.Failed(logger, exception);
+        }
+    }
+
+    /// <returns>Where it was stopped; null: it got through.</returns>
+    private async Task<string?> FindStopAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            if (await aggregator.RehearseAsync(Alert, stoppingToken).WaitAsync(Patience, clock, stoppingToken) is not { } became)
+            {
+                return "The aggregator took nothing.";
+            }
+
+            if (became is not { First: ObservationResult.Opened, Second: ObservationResult.Known })
+            {
+                return $"The aggregator told a repeat from its alert: {became.First}, {became.Second}.";
+            }
+
+            var now = clock.GetUtcNow();
+            var said = await emitter.RehearseAsync(
+                new Alert
+                {
+                    AlertId = AlertId, LogicalId = Alert.LogicalId, Status = AlertStatus.Firing, Source = Alert.Source, Name = Alert.Name, Severity = Alert.Severity, Summary = Alert.Summary,
+                    StartedAt = now, OpenedAt = now, SeenAt = now,
+                },
+                stoppingToken).WaitAsync(Patience, clock, stoppingToken);
+            return hooks.Missing is { Count: > 0 } missing ? $"There is no hook {string.Join(" and ", missing)}."
+                : hooks.Registered.FirstOrDefault(hook => !said.ContainsKey(hook)) is { } silent ? $"The hook {silent} is registered and not called."
+                : now - emitter.CycledAt > Stuck ? "The emitter stands still."
+                : null;
+        }
+        catch (TimeoutException)
+        {
+            return "The line did not answer in time.";
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Warning, "alert_aggregator canary stopped: {Where}")]
+        public static partial void IsStopped(ILogger logger, string where);
+
+        [LoggerMessage(LogLevel.Error, "alert_aggregator canary failed")]
+        public static partial void Failed(ILogger logger, Exception exception);
+    }
+}

@@ -1,0 +1,82 @@
+using AutoTicket.Data;
+using AutoTicket.Flags;
+using Microsoft.EntityFrameworkCore;
+
+namespace AutoTicket.Diagnostics;
+
+/// <summary>The steps about the console itself: its database, its processes, its flags.</summary>
+internal sealed class ConsoleChecks(DatabaseGate gate, FlagStore flags, IDbContextFactory<AutoTicketDbContext> contexts, TimeProvider clock)
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1.2);
+
+    private static Finding Away(string seen) => Finding.Failed(
+        seen, "See to the database: nothing is filed or recorded without it. What surfaces do is still told by DM.", Runbooks.Database, Stops.Tickets, cause: "the console's database can't be reached");
+
+    public async Task<Finding> DatabaseAsync(CancellationToken cancellationToken)
+    {
+        if (!gate.IsOpen)
+        {
+            return Away(gate.Problem ?? "The database has not answered yet.");
+        }
+
+        try
+        {
+            var pending = await Task.Run(() => PendingAsync(cancellationToken), cancellationToken).WaitAsync(Patience, clock, cancellationToken);
+            return pending == 0 ? Finding.Ok("The database answers, and its schema is current.")
+                : Finding.Failed($"The schema is behind by {pending} migration(s).", "Run the verb `migrate`.", Runbooks.Database, Stops.Both);
+        }
+        catch (TimeoutException)
+        {
+            return Away("The database does not answer.");
+        }
+        catch (Exception exception) when (contexts.IsOutage(exception))
+        {
+            return Away("The database can't be reached.");
+        }
+    }
+
+    /// <summary>Which process leads, and which others there are.</summary>
+    public async Task<Finding> LeaderAsync(CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        var now = clock.GetUtcNow();
+        var lease = await db.Leases.AsNoTracking().Where(lease => lease.Until > now).OrderByDescending(lease => lease.Until).FirstOrDefaultAsync(cancellationToken);
+        var replicas = flags.Current.Flags.SelectMany(flag => flag.Acks).Select(ack => ack.Instance).Distinct().Count();
+        return lease is null
+            ? Finding.Failed(
+                "No process leads: surfaces are not watched, and nobody is told of alerts.", "Restart the console, and read the log for “this process leads”.", Runbooks.Poller, Stops.Both, cause: "no process leads")
+            : Finding.Ok($"{Process(lease.Owner)} leads; {replicas} {(replicas == 1 ? "process runs" : "processes run")}.");
+    }
+
+    public Task<Finding> FlagsAsync(CancellationToken cancellationToken)
+    {
+        var now = flags.Current;
+        var alerts = now.Flags.Single(flag => flag.Name == FlagNames.AlertsAutoTicket);
+        if (now.IsStale)
+        {
+            return Task.FromResult(new Finding(DiagnosticState.NotKnown, "The flags can't be read; their last known values are in force.", now.ReadAt, "See to the database.", Runbooks.Flags));
+        }
+
+        if (FlagAgreement.Late(now) is [var late, ..])
+        {
+            var isOverdue = clock.GetUtcNow() - late.Since >= EscalationConditions.FlagLimit;
+            return Task.FromResult(new Finding(isOverdue ? DiagnosticState.Failed : DiagnosticState.Warning, late.Evidence, late.Since, "Restart the process that does not follow, or end it.", Runbooks.Flags));
+        }
+
+        var by = alerts.ChangedBy is { } actor ? $" by {actor}" : "";
+        return Task.FromResult(alerts.Enabled
+            ? Finding.Ok($"All processes have the same flags in force; {alerts.Name} is on.", alerts.ChangedAt)
+            : Finding.Warning(
+                $"{alerts.Name} is off{by}: alerts get no tickets.", "Switch it on at /console/flags, if that was not meant.", Runbooks.FlagOff, alerts.ChangedAt, Stops.Tickets,
+                alerts.ChangedAt is { } at ? $"{alerts.Name} was switched off at {When.Clock(at)}{by}" : $"{alerts.Name} is off"));
+    }
+
+    private async Task<int> PendingAsync(CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        return (await db.Database.GetPendingMigrationsAsync(cancellationToken)).Count();
+    }
+
+    /// <summary>Without what tells a process from an earlier one of the same number.</summary>
+    private static string Process(string owner) => string.Join('/', owner.Split('/').Take(2));
+}

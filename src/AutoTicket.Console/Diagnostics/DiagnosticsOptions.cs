@@ -1,0 +1,30 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace AutoTicket.Diagnostics;
+
+/// <summary>Settings under <c>Diagnostics__*</c>.</summary>
+internal sealed class DiagnosticsOptions : IValidatableObject
+{
+    /// <summary>Where the pages of <c>docs/ops</c> can be read, as <c>https://github.com/example/console/blob/main/</c>; without it their
+    /// names are shown and lead nowhere.</summary>
+    public string? RunbookUrl { get; set; }
+
+    /// <summary>How often the canary walks the line.</summary>
+    public TimeSpan CanaryInterval { get; set; } = TimeSpan.FromMinutes(3);
+
+    /// <returns>Null: there is no such address.</returns>
+    public string? Link(string? runbook) => runbook is null || string.IsNullOrWhiteSpace(RunbookUrl) ? null : $"{RunbookUrl.Trim().TrimEnd('/')}/{runbook}";
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        if (!string.IsNullOrWhiteSpace(RunbookUrl) && !(Uri.TryCreate(RunbookUrl.Trim(), UriKind.Absolute, out var url) && url.Scheme is "http" or "https"))
+        {
+            yield return new("Diagnostics__RunbookUrl must be an absolute http or https address, as https://github.com/example/console/blob/main.");
+        }
+
+        if (CanaryInterval < TimeSpan.FromSeconds(1) || CanaryInterval > TimeSpan.FromHours(1))
+        {
+            yield return new($"Diagnostics__CanaryInterval must be between 00:00:01 and 01:00:00, but is {CanaryInterval}.");
+        }
+    }
+}

@@ -1,0 +1,88 @@
+using System.Globalization;
+using AutoTicket.Flags;
+using AutoTicket.FreeScout;
+
+namespace AutoTicket.Diagnostics;
+
+/// <summary>What is known of a condition just now.</summary>
+/// <param name="Holds">Null: it is not known, and the clock goes on as it was.</param>
+internal sealed record EscalationFact(bool? Holds, DateTimeOffset? Since = null, string? Evidence = null)
+{
+    public static readonly EscalationFact Not = new(false);
+    public static readonly EscalationFact Unknown = new((bool?)null);
+}
+
+/// <param name="Limit">How long it may hold before the operator is told.</param>
+/// <param name="Next">What the operator does about it.</param>
+internal sealed record EscalationRule(EscalationCondition Condition, string Title, TimeSpan Limit, string Next, string Runbook, Func<CancellationToken, Task<EscalationFact>> ReadAsync);
+
+/// <summary>The five conditions, each with what it is read from.</summary>
+internal sealed class EscalationConditions
+{
+    /// <summary>The runbook's time for a flip to take effect.</summary>
+    public static readonly TimeSpan FlagLimit = TimeSpan.FromSeconds(30);
+
+    /// <summary>The runbook's time for FreeScout to be down unnoticed.</summary>
+    public static readonly TimeSpan DownLimit = TimeSpan.FromMinutes(30);
+
+    /// <summary>Time enough to rotate a key, when the vault can be reached.</summary>
+    public static readonly TimeSpan KeyLimit = TimeSpan.FromMinutes(10);
+
+    private readonly FlagStore _flags;
+    private readonly FreeScoutHealth _health;
+    private readonly RequiredHooks _hooks;
+    private readonly GhostTickets _ghosts;
+
+    public EscalationConditions(FlagStore flags, FreeScoutHealth health, RequiredHooks hooks, GhostTickets ghosts)
+    {
+        (_flags, _health, _hooks, _ghosts) = (flags, health, hooks, ghosts);
+        All =
+        [
+            new(EscalationCondition.FlagNotEffective, "A flag's flip takes no effect", FlagLimit,
+                "Restart the process that does not follow; if tickets still flood, set the flag to 0 in the environment.", Runbooks.Flags, _ => Task.FromResult(FlagNotEffective())),
+            new(EscalationCondition.KeyInvalid, "The FreeScout key is invalid", KeyLimit,
+                "Rotate FREESCOUT_API_KEY; if the vault can't be reached either, make a key in FreeScout by hand.", Runbooks.NoTickets, _ => Task.FromResult(KeyInvalid())),
+            new(EscalationCondition.FreescoutDown, "FreeScout is down", DownLimit,
+                "See to FreeScout. Alerts have their DMs, and get their tickets when it answers again.", Runbooks.FreeScoutDown, _ => Task.FromResult(FreeScoutDown())),
+            new(EscalationCondition.HookMissing, "An emit hook is missing", TimeSpan.Zero,
+                "Roll back to the last release that had it, and tell the developers.", Runbooks.MissingHook, _ => Task.FromResult(HookMissing())),
+            new(EscalationCondition.GhostTickets, "Tickets were filed that FreeScout does not have", TimeSpan.Zero,
+                "Ask whether somebody deleted them for good; if nobody did, FreeScout lost data.", Runbooks.GhostTickets, GhostsAsync),
+        ];
+    }
+
+    public IReadOnlyList<EscalationRule> All { get; }
+
+    private EscalationFact FlagNotEffective() =>
+        _flags.Current.IsStale ? EscalationFact.Unknown
+        : FlagAgreement.Late(_flags.Current) is [var late, ..] ? new(true, late.Since, late.Evidence)
+        : EscalationFact.Not;
+
+    private EscalationFact KeyInvalid() => _health.Failure switch
+    {
+        { Kind: FreeScoutFailureKind.KeyRejected or FreeScoutFailureKind.ScopeMissing } failure => new(true, _health.KindSince, failure.Message),
+        { Kind: FreeScoutFailureKind.NotConfigured } => EscalationFact.Not,
+        // Only FreeScout itself can say that it takes the key again.
+        null when _health.WorkedAt is not null => EscalationFact.Not,
+        _ => EscalationFact.Unknown,
+    };
+
+    private EscalationFact FreeScoutDown() => _health.Failure switch
+    {
+        { Kind: FreeScoutFailureKind.TimedOut or FreeScoutFailureKind.Unreachable or FreeScoutFailureKind.Broken or FreeScoutFailureKind.ServerError or FreeScoutFailureKind.BadAnswer
+            or FreeScoutFailureKind.ApiOff } failure => new(true, _health.KindSince, failure.Message),
+        // Whatever it says, it answers.
+        not null => EscalationFact.Not,
+        null when _health.WorkedAt is not null => EscalationFact.Not,
+        _ => EscalationFact.Unknown,
+    };
+
+    private EscalationFact HookMissing() => _hooks.Missing is { Count: > 0 } missing ? new(true, null, $"This build has no hook {string.Join(" and ", missing)}.") : EscalationFact.Not;
+
+    private async Task<EscalationFact> GhostsAsync(CancellationToken cancellationToken) => await _ghosts.FindAsync(cancellationToken) switch
+    {
+        null => EscalationFact.Unknown,
+        [] => EscalationFact.Not,
+        var numbers => new(true, null, string.Create(CultureInfo.InvariantCulture, $"The audit log says that {string.Join(", ", numbers.Select(number => $"#{number}"))} {(numbers.Count == 1 ? "was" : "were")} filed; FreeScout answers 404.")),
+    };
+}

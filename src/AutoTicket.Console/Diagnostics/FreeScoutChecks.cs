@@ -1,0 +1,130 @@
+using System.Globalization;
+using AutoTicket.FreeScout;
+using Microsoft.Extensions.Options;
+
+namespace AutoTicket.Diagnostics;
+
+/// <summary>The steps that ask FreeScout.</summary>
+internal sealed class FreeScoutChecks(FreeScoutProbe probe, FreeScoutHealth health, IOptions<FreeScoutOptions> options, TimeProvider clock)
+{
+    public FreeScoutRun Begin() => new(probe, health, options.Value, clock);
+}
+
+/// <summary>One run of them: several steps read the same answer.</summary>
+internal sealed class FreeScoutRun(FreeScoutProbe probe, FreeScoutHealth health, FreeScoutOptions options, TimeProvider clock)
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1.2);
+
+    /// <summary>FreeScout's times are whole seconds.</summary>
+    private static readonly TimeSpan Skewed = TimeSpan.FromSeconds(5);
+
+    private readonly Lazy<Task<FreeScoutProbed>> _mailboxes = new(async () =>
+    {
+        using var patience = new CancellationTokenSource(Patience, clock);
+        return await probe.AskAsync("mailboxes?page=1&pageSize=1", patience.Token);
+    });
+
+    public Task<Finding> KeySetAsync(CancellationToken cancellationToken)
+    {
+        List<string> missing = [.. options.Missing().Where(variable => variable != "FREESCOUT_OPERATIONS_MAILBOX_ID")];
+        return Task.FromResult(missing.Count == 0
+            ? Finding.Ok($"FREESCOUT_API_KEY is set, and FREESCOUT_BASE_URL is {options.WebUrl}.")
+            : Finding.Failed(
+                $"{string.Join(" and ", missing)} not set.", $"Get the value from the vault and set {string.Join(" and ", missing)}, silenced.", Runbooks.NoTickets, Stops.Tickets,
+                cause: $"{string.Join(" and ", missing)} not set"));
+    }
+
+    public async Task<Finding> AnswersAsync(CancellationToken cancellationToken)
+    {
+        if (health.HoldUntil is var until && until > clock.GetUtcNow())
+        {
+            return new(DiagnosticState.NotKnown, $"FreeScout asked to be left alone until {When.Clock(until)}.", Next: "Nothing: the console waits as long as FreeScout asks, 60 s at most.", Runbook: Runbooks.FreeScoutDown);
+        }
+
+        var answer = await _mailboxes.Value;
+        if (answer.Failure is not { Kind: FreeScoutFailureKind.TimedOut or FreeScoutFailureKind.Unreachable or FreeScoutFailureKind.Broken or FreeScoutFailureKind.ServerError
+            or FreeScoutFailureKind.BadAnswer or FreeScoutFailureKind.RateLimited } failure)
+        {
+            return Finding.Ok($"FreeScout answers ({answer.Status}).", health.Failure is null ? health.WorkedAt : null);
+        }
+
+        var since = health.FailingSince ?? clock.GetUtcNow();
+        return failure.Kind == FreeScoutFailureKind.RateLimited
+            ? new(DiagnosticState.NotKnown, failure.Message, since, "Nothing: the console waits as long as FreeScout asks, 60 s at most.", Runbooks.FreeScoutDown)
+            : Finding.Failed(
+                failure.Message, "See to FreeScout. Alerts that are still active get their tickets when it answers again; clicks must be repeated.", Runbooks.FreeScoutDown, Stops.Tickets, since,
+                $"FreeScout is down since {When.Clock(since)} ({failure.Message.TrimEnd('.')})");
+    }
+
+    public async Task<Finding> KeyValidAsync(CancellationToken cancellationToken)
+    {
+        var answer = await _mailboxes.Value;
+        var since = health.Failure?.Kind == answer.Failure?.Kind ? health.KindSince : clock.GetUtcNow();
+        return answer.Failure switch
+        {
+            null => Finding.Ok("FreeScout takes the key (200)."),
+            { Kind: FreeScoutFailureKind.KeyRejected } failure => Finding.Failed(
+                failure.Message, "Make a new key in FreeScout, store it in the vault, set FREESCOUT_API_KEY and deploy.", Runbooks.NoTickets, Stops.Tickets, since, $"the FreeScout key was rejected at {When.Clock(since)}"),
+            { Kind: FreeScoutFailureKind.ScopeMissing } failure => Finding.Failed(
+                failure.Message, "Make a key with full API access in FreeScout: Admin → API Keys.", Runbooks.NoTickets, Stops.Tickets, since, $"the FreeScout key lacks the scope since {When.Clock(since)}"),
+            { Kind: FreeScoutFailureKind.ApiOff } failure => Finding.Failed(
+                failure.Message, "Switch the API & Webhooks module on in FreeScout, and look at its licence.", Runbooks.NoTickets, Stops.Tickets, since, $"FreeScout's API module is off since {When.Clock(since)}"),
+            { } failure => Finding.Failed(failure.Message, "Read FreeScout's words, and its log.", Runbooks.NoTickets, Stops.Tickets, since),
+        };
+    }
+
+    public Task<Finding> MailboxIdAsync(CancellationToken cancellationToken) => Task.FromResult(options.MailboxId is { } id
+        ? Finding.Ok($"FREESCOUT_OPERATIONS_MAILBOX_ID is {id}.")
+        : Finding.Failed(
+            "FREESCOUT_OPERATIONS_MAILBOX_ID is not set.", "Make the operations mailbox in FreeScout and set the variable to its number.", Runbooks.NoTickets, Stops.Tickets,
+            cause: "FREESCOUT_OPERATIONS_MAILBOX_ID is not set"));
+
+    public async Task<Finding> MailboxExistsAsync(CancellationToken cancellationToken)
+    {
+        var (exists, failure) = await probe.HasMailboxAsync(options.MailboxId!.Value, cancellationToken);
+        return failure is not null ? Unknown(failure)
+            : exists ? Finding.Ok($"FreeScout has the mailbox {options.MailboxId}.")
+            : Finding.Failed(
+                $"FreeScout has no mailbox {options.MailboxId}: it was deleted, or the number is wrong.", "Find the operations mailbox's number in FreeScout and set FREESCOUT_OPERATIONS_MAILBOX_ID.",
+                Runbooks.NoTickets, Stops.Tickets, cause: $"FreeScout has no mailbox {options.MailboxId}");
+    }
+
+    public async Task<Finding> TagsModuleAsync(CancellationToken cancellationToken) => await probe.AskAsync("tags?page=1&pageSize=1", cancellationToken) switch
+    {
+        { Failure: null } => Finding.Ok("FreeScout has the Tags module."),
+        { Status: >= 400 and < 500 } => Finding.Warning(
+            "FreeScout has no Tags module: tickets are filed without their tags, and the list of open tickets stays empty.", "Switch the Tags module on in FreeScout; the console sets what is missing.", Runbooks.NoTickets),
+        { Failure: { } failure } => Unknown(failure),
+    };
+
+    public async Task<Finding> UserIdAsync(CancellationToken cancellationToken)
+    {
+        if (options.UserId is not { } id)
+        {
+            return Finding.Warning("FREESCOUT_USER_ID is not set: no notes are written.", "Set it to the number of the agent in whose name the console writes.", Runbooks.NoTickets);
+        }
+
+        return await probe.AskAsync(string.Create(CultureInfo.InvariantCulture, $"users/{id}"), cancellationToken) switch
+        {
+            { Failure: null } => Finding.Ok($"FreeScout has the user {id}."),
+            { Status: 404 } => Finding.Failed(
+                $"FreeScout has no user {id}: no notes can be written. Tickets are not touched by it.", "Set FREESCOUT_USER_ID to the number of an agent that exists.", Runbooks.NoTickets, Stops.Nothing),
+            { Failure: { } failure } => Unknown(failure),
+        };
+    }
+
+    public async Task<Finding> ClockAsync(CancellationToken cancellationToken) => (await _mailboxes.Value).Ahead switch
+    {
+        null => new(DiagnosticState.NotKnown, "FreeScout's answer bears no time."),
+        { } ahead when ahead.Duration() <= Skewed => Finding.Ok($"The console's clock and FreeScout's agree to {Math.Ceiling(ahead.Duration().TotalSeconds)} s."),
+        { } ahead => Finding.Warning(
+            $"The console's clock is {Math.Round(ahead.Duration().TotalSeconds)} s {(ahead > TimeSpan.Zero ? "ahead of" : "behind")} FreeScout's.",
+            "Set the clock that is wrong: the database's, which the console follows, or FreeScout's.", Runbooks.Clocks),
+    };
+
+    public Task<Finding> CircuitAsync(CancellationToken cancellationToken) => Task.FromResult(health.IsCircuitOpen
+        ? Finding.Warning("Open: after several failures FreeScout is spared for a moment, and then asked again.", "Nothing: it closes by itself when FreeScout answers.", Runbooks.FreeScoutDown, health.FailingSince)
+        : Finding.Ok("Closed."));
+
+    private static Finding Unknown(FreeScoutFailure failure) => new(DiagnosticState.NotKnown, failure.Message, Next: "Ask again.", Runbook: Runbooks.FreeScoutDown);
+}

@@ -1,0 +1,128 @@
+using AutoTicket.Alerts;
+using AutoTicket.Data;
+using AutoTicket.Slack;
+using AutoTicket.Surfaces;
+using AutoTicket.Tickets;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+
+namespace AutoTicket.Diagnostics;
+
+/// <summary>The steps along the line from an alert to its DM and its ticket. They read what every process wrote down, so that each
+/// process tells the same.</summary>
+internal sealed class LineChecks(
+    RequiredHooks hooks,
+    AlertLedger ledger,
+    FloodBreaker breaker,
+    IDbContextFactory<AutoTicketDbContext> contexts,
+    IOptions<AlertsOptions> alerts,
+    IOptions<SlackOptions> slack,
+    IOptions<DiagnosticsOptions> options,
+    TimeProvider clock)
+{
+    /// <summary>An alert that no hook was called for in so long is not late, but lost.</summary>
+    private static readonly TimeSpan Untouched = TimeSpan.FromMinutes(1);
+
+    /// <summary>A failure that is older may be over.</summary>
+    private static readonly TimeSpan Fresh = TimeSpan.FromMinutes(1);
+
+    public Task<Finding> HooksAsync(CancellationToken cancellationToken) => Task.FromResult(hooks.Missing is { Count: > 0 } missing
+        ? Finding.Failed(
+            $"The hook {string.Join(" and ", missing)} is not registered in this build.", "Roll back to the last release that had it, and tell the developers: it needs a look at the code.", Runbooks.MissingHook,
+            (missing.Contains(AlertPaths.Ticket) ? Stops.Tickets : 0) | (missing.Contains(AlertPaths.Slack) ? Stops.Messages : 0),
+            cause: $"the hook {string.Join(" and ", missing)} is missing")
+        : Finding.Ok($"Registered: {string.Join(", ", hooks.Registered)}."));
+
+    public async Task<Finding> LastEmitAsync(CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        var now = clock.GetUtcNow();
+        List<Severity> levels = [.. Enum.GetValues<Severity>().Where(severity => severity <= alerts.Value.NotifySeverity)];
+        var openedBefore = now - Untouched;
+        var untouched = await db.Alerts.Where(alert => alert.Status == AlertStatus.Firing && alert.IsPending && levels.Contains(alert.Severity) && alert.OpenedAt < openedBefore
+            && !db.Decisions.Any(d => d.AlertRow == alert.Id && (d.Path == AlertPaths.Ticket || d.Path == AlertPaths.Slack))).CountAsync(cancellationToken);
+        var last = await db.Decisions.Where(d => d.Path == AlertPaths.Ticket || d.Path == AlertPaths.Slack).MaxAsync(d => (DateTimeOffset?)d.LastAt, cancellationToken);
+        var canary = await db.Decisions.AsNoTracking().Where(d => d.AlertId == Canary.AlertId && d.Path == AlertPaths.Canary).OrderByDescending(d => d.LastAt).FirstOrDefaultAsync(cancellationToken);
+        var seen = last is { } at ? $"Last emit at {When.Moment(at)}." : "Nothing was emitted yet.";
+        if (untouched > 0)
+        {
+            return Finding.Failed(
+                $"{untouched} alert(s) wait, and no hook was called for them. {seen}", "Tell the developers: the hooks are registered and not called. Read the log for “alert_aggregator emit”.", Runbooks.MissingHook, Stops.Both, last,
+                "alerts wait, and no hook is called for them");
+        }
+
+        return canary switch
+        {
+            null => Finding.Ok(seen, last),
+            { Word: not Canary.Walked } => Finding.Failed(
+                $"The canary alert got no further than this: {canary.Detail} {seen}", "Tell the developers: the line from the aggregator to the hooks is broken.", Runbooks.MissingHook, Stops.Both, canary.FirstAt,
+                $"the canary alert does not get through since {When.Clock(canary.FirstAt)}"),
+            _ when now - canary.LastAt > (3 * options.Value.CanaryInterval) + TimeSpan.FromMinutes(1) => Finding.Warning(
+                $"The canary last walked at {When.Moment(canary.LastAt)}, and should have since. {seen}", "Restart the console if it does not walk again within some minutes.", Runbooks.MissingHook, canary.LastAt),
+            _ => Finding.Ok($"{seen} The canary walked the line at {When.Moment(canary.LastAt)}.", last ?? canary.LastAt),
+        };
+    }
+
+    public async Task<Finding> LastMessageAsync(CancellationToken cancellationToken)
+    {
+        if (slack.Value.Missing().ToList() is { Count: > 0 } missing)
+        {
+            return Finding.Warning(
+                $"Slack is not set up: {string.Join(" and ", missing)} not set. Nobody is told.", $"Set {string.Join(" and ", missing)}.", Runbooks.NoDms, stops: Stops.Messages, cause: "Slack is not set up");
+        }
+
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        var told = db.Decisions.AsNoTracking().Where(d => d.Path == AlertPaths.Slack);
+        var sentAt = await told.Where(d => d.Word == "sent" || d.Word == "in digest").MaxAsync(d => (DateTimeOffset?)d.LastAt, cancellationToken);
+        var failed = await told.Where(d => d.Word.StartsWith("degraded")).OrderByDescending(d => d.LastAt).FirstOrDefaultAsync(cancellationToken);
+        var seen = sentAt is { } at ? $"The last DM went out at {When.Moment(at)}." : "No DM went out yet.";
+        if (failed is null || failed.LastAt <= sentAt)
+        {
+            return Finding.Ok(seen, sentAt);
+        }
+
+        return Finding.Failed(
+            $"{failed.Word["degraded: ".Length..]}: {failed.Detail} {seen}", "Do what the message says; what could not be told is told when Slack works again.", Runbooks.NoDms, Stops.Messages, failed.FirstAt,
+            $"Slack fails since {When.Clock(failed.FirstAt)} ({failed.Word["degraded: ".Length..]})");
+    }
+
+    public async Task<Finding> LastTicketAsync(CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        var last = await db.Tickets.AsNoTracking().Where(ticket => ticket.ConfirmedAt != null).OrderByDescending(ticket => ticket.ConfirmedAt).FirstOrDefaultAsync(cancellationToken);
+        var lost = await db.Tickets.CountAsync(ticket => ticket.State == TicketState.Unconfirmed, cancellationToken);
+        var asked = db.Decisions.AsNoTracking().Where(d => d.Path == AlertPaths.Ticket || d.Path == AlertPaths.Click);
+        var failed = await asked.Where(d => d.Word.StartsWith("degraded")).OrderByDescending(d => d.LastAt).FirstOrDefaultAsync(cancellationToken);
+        var seen = last is not null ? $"Ticket #{last.Number} was the last, at {When.Moment(last.ConfirmedAt!.Value)}." : "No ticket was filed yet.";
+        if (failed is not null && clock.GetUtcNow() - failed.LastAt < Fresh && !(failed.LastAt <= last?.ConfirmedAt))
+        {
+            return Finding.Failed(
+                $"FreeScout answers, and takes no ticket: {failed.Detail} {seen}", "Do what the message says; read FreeScout's log for the request.", Runbooks.NoTickets, Stops.Tickets, failed.FirstAt,
+                $"FreeScout answers but takes no ticket since {When.Clock(failed.FirstAt)} ({failed.Word["degraded: ".Length..]})");
+        }
+
+        return lost > 0
+            ? Finding.Warning($"Of {lost} ticket(s) FreeScout's answer was lost; they are looked up. {seen}", "Nothing: no second ticket comes of it.", Runbooks.LostAnswer, last?.ConfirmedAt)
+            : Finding.Ok(seen, last?.ConfirmedAt);
+    }
+
+    public async Task<Finding> UnstableAsync(CancellationToken cancellationToken) => await ledger.UnstableAsync(cancellationToken) switch
+    {
+        null => new(DiagnosticState.NotKnown, "The database can't be reached."),
+        [] => Finding.Ok("No producer makes up ids."),
+        [var first, ..] and { Count: var count } => Finding.Warning(
+            $"{first.Source} makes up ids of the alert {first.Name}: {first.Ids} so far{(count > 1 ? $", and {count - 1} more producer(s) do" : "")}.", "File the issue that /console/alerts holds ready.", Runbooks.Flood),
+    };
+
+    public async Task<Finding> FloodAsync(CancellationToken cancellationToken) => await breaker.ReadAsync(cancellationToken) switch
+    {
+        null => new(DiagnosticState.NotKnown, "The database can't be reached."),
+        [] => Finding.Ok("Closed."),
+        [var first, ..] => new(
+            first.State == FloodState.Tripped ? DiagnosticState.Failed : DiagnosticState.Warning,
+            $"{(first.State == FloodState.Tripped ? "Tripped" : "Half open")} for {Scope(first)}: {first.Reason}", first.Since, "Mend the producer, then reset the breaker at /console/flags.", Runbooks.Flood,
+            first is { State: FloodState.Tripped, Scope: "" } ? Stops.Tickets : Stops.Nothing, $"the flood breaker tripped at {When.Clock(first.Since)}"),
+    };
+
+    private static string Scope(FloodStatus flood) => flood.Scope.Length == 0 ? "all alerts" : $"alerts from {flood.Scope}";
+}

@@ -1,0 +1,46 @@
+using System.Net;
+using AutoTicket.Alerts;
+using AutoTicket.Security;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.Extensions.Options;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Resources;
+using OpenTelemetry.Trace;
+
+namespace AutoTicket.Diagnostics;
+
+/// <summary><c>/metrics</c> for Prometheus, and OTLP where <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> says that somebody collects it.</summary>
+internal static class Metrics
+{
+    private static readonly string[] Forwarded = ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Original-For", "X-Original-Host", "X-Original-Proto", "Via", "X-Real-IP"];
+
+    public static void AddMetrics(this WebApplicationBuilder builder)
+    {
+        var telemetry = builder.Services.AddOpenTelemetry().ConfigureResource(resource => resource.AddService("autoticket-console"));
+        telemetry.WithMetrics(metrics => metrics.AddMeter(Telemetry.Name, "Microsoft.AspNetCore.Hosting", "System.Runtime").AddPrometheusExporter());
+        if (builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"] is { Length: > 0 } endpoint)
+        {
+            if (!(Uri.TryCreate(endpoint, UriKind.Absolute, out var url) && url.Scheme is "http" or "https"))
+            {
+                throw new ConfigurationException($"OTEL_EXPORTER_OTLP_ENDPOINT must be an absolute http or https address, as http://127.0.0.1:4317, but is “{endpoint}”.");
+            }
+
+            // ASP.NET and HttpClient trace by themselves, with the values of queries left out.
+            telemetry.WithTracing(traces => traces.AddSource(Telemetry.Name, "Microsoft.AspNetCore", "System.Net.Http").AddOtlpExporter());
+            telemetry.WithMetrics(metrics => metrics.AddOtlpExporter());
+        }
+    }
+
+    public static void MapMetrics(this WebApplication app)
+    {
+        app.Services.GetRequiredService<Gauges>();
+        app.MapPrometheusScrapingEndpoint("/metrics").RequireAuthorization(new AuthorizationPolicyBuilder().RequireAssertion(authorization =>
+            authorization.Resource is HttpContext context && MayScrape(context)).Build());
+    }
+
+    /// <summary>Who has the intake's token, or sits on this machine; a proxy's requests come from there too, and say so.</summary>
+    private static bool MayScrape(HttpContext context) =>
+        (context.Connection is { RemoteIpAddress: { } remote, LocalIpAddress: { } local } && IPAddress.IsLoopback(remote) && IPAddress.IsLoopback(local)
+            && !Forwarded.Any(context.Request.Headers.ContainsKey))
+        || Doors.IsBearerOf(context.Request, Doors.Tokens(context.RequestServices.GetRequiredService<IOptions<AlertsOptions>>().Value.IngestToken));
+}

@@ -1,0 +1,106 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Runtime.CompilerServices;
+
+namespace AutoTicket.Diagnostics;
+
+/// <summary>
+/// The runbook's diagnostic chain. All steps begin at once, but those that wait for another; each has a bound of its own, so that
+/// whatever hangs, all is said within five seconds, and the first step at once.
+/// </summary>
+internal sealed class PipelineDiagnostics(FreeScoutChecks freeScout, LineChecks line, ConsoleChecks console, TimeProvider clock)
+{
+    /// <summary>For one step; no step waits for more than two others.</summary>
+    internal static readonly TimeSpan Bound = TimeSpan.FromSeconds(1.5);
+
+    private readonly ConcurrentDictionary<string, (DiagnosticState State, DateTimeOffset Since)> _since = new();
+
+    /// <summary>Keys and names of all steps, in the chain's order.</summary>
+    public IReadOnlyList<(string Key, string Name)> Steps => [.. Chain(freeScout.Begin(), line, console).Select(check => (check.Key, check.Name))];
+
+    /// <summary>Yields each step as soon as it is known, and with it what the verdict is so far.</summary>
+    public async IAsyncEnumerable<DiagnosticReport> RunAsync([EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        var chain = Chain(freeScout.Begin(), line, console).ToList();
+        var known = chain.ToDictionary(check => check.Key, _ => new TaskCompletionSource<Finding>(TaskCreationOptions.RunContinuationsAsynchronously));
+        var asking = chain.ConvertAll(async check =>
+        {
+            var finding = await AskAsync(check, chain, known, cancellationToken);
+            known[check.Key].SetResult(finding);
+            return (check, finding);
+        });
+        var found = new Dictionary<string, (DiagnosticStep Step, Finding Finding)>();
+        await foreach (var done in Task.WhenEach(asking).WithCancellation(cancellationToken))
+        {
+            var (check, finding) = await done;
+            found[check.Key] = (StepOf(check, finding), finding);
+            var soFar = chain.Where(one => found.ContainsKey(one.Key)).Select(one => found[one.Key]).ToList();
+            yield return new DiagnosticReport(Verdict.Of([.. soFar.Select(one => (one.Step.Key, one.Finding))]), [.. soFar.Select(one => one.Step)], clock.GetUtcNow());
+        }
+    }
+
+    /// <returns>All of it, once all is known.</returns>
+    public async Task<DiagnosticReport> RunToEndAsync(CancellationToken cancellationToken) => await RunAsync(cancellationToken).LastAsync(cancellationToken);
+
+    private static IEnumerable<DiagnosticCheck> Chain(FreeScoutRun run, LineChecks line, ConsoleChecks console) =>
+    [
+        new("key_set", "FreeScout key set", run.KeySetAsync),
+        new("freescout_answers", "FreeScout answers", run.AnswersAsync, "key_set"),
+        new("key_valid", "FreeScout key valid", run.KeyValidAsync, "freescout_answers"),
+        new("mailbox_id", "Mailbox id set", run.MailboxIdAsync),
+        new("mailbox_exists", "Mailbox exists", run.MailboxExistsAsync, "key_valid", "mailbox_id"),
+        new("tags_module", "Tags module", run.TagsModuleAsync, "key_valid"),
+        new("user_id", "User id valid", run.UserIdAsync, "key_valid"),
+        new("hooks", "Hooks registered", line.HooksAsync),
+        new("last_emit", "Last emit", line.LastEmitAsync, "database", "leader", "hooks"),
+        new("last_dm", "Last DM", line.LastMessageAsync, "database"),
+        new("last_ticket", "Last ticket", line.LastTicketAsync, "database", "mailbox_exists"),
+        new("database", "Database and schema", console.DatabaseAsync),
+        new("leader", "Leader and replicas", console.LeaderAsync, "database"),
+        new("flags", "Flag propagation", console.FlagsAsync, "database"),
+        new("clock", "Clock skew", run.ClockAsync, "freescout_answers"),
+        new("unstable_producers", "Unstable producers", line.UnstableAsync, "database"),
+        new("flood_breaker", "Flood breaker", line.FloodAsync, "database"),
+        new("circuit", "FreeScout circuit", run.CircuitAsync),
+    ];
+
+    private async Task<Finding> AskAsync(
+        DiagnosticCheck check, List<DiagnosticCheck> chain, Dictionary<string, TaskCompletionSource<Finding>> known, CancellationToken cancellationToken)
+    {
+        foreach (var before in check.After)
+        {
+            if ((await known[before].Task).State is DiagnosticState.Failed or DiagnosticState.NotKnown or DiagnosticState.NotReached)
+            {
+                return new(DiagnosticState.NotReached, $"Not asked: first “{chain.Find(one => one.Key == before)!.Name}”.");
+            }
+        }
+
+        using var bound = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        try
+        {
+            // On a thread of its own: SQLite's calls don't return before they are done.
+            return await Task.Run(() => check.AskAsync(bound.Token), bound.Token).WaitAsync(Bound, clock, cancellationToken);
+        }
+        catch (TimeoutException)
+        {
+            return new(DiagnosticState.NotKnown, string.Create(CultureInfo.InvariantCulture, $"No answer within {Bound.TotalSeconds} s."));
+        }
+#pragma warning disable CA1031 // a bug in one step must not keep the others from being seen
+        catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
+#pragma warning restore CA1031
+        {
+            return new(DiagnosticState.NotKnown, $"It could not be found out ({exception.GetBaseException().GetType().Name}).");
+        }
+        finally
+        {
+            await bound.CancelAsync();
+        }
+    }
+
+    private DiagnosticStep StepOf(DiagnosticCheck check, Finding finding)
+    {
+        // Where nothing else says so, since it was first seen like this.
+        var seen = _since.AddOrUpdate(check.Key, _ => (finding.State, clock.GetUtcNow()), (_, before) => before.State == finding.State ? before : (finding.State, clock.GetUtcNow()));
+        return new(check.Key, check.Name, finding.State, finding.Seen, finding.Since ?? seen.Since, finding.Next, finding.Runbook);
+    }
+}

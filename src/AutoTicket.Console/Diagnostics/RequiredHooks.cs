@@ -1,0 +1,40 @@
+using AutoTicket.Alerts;
+
+namespace AutoTicket.Diagnostics;
+
+/// <summary>Who must be told of alerts: a build that lost one of them would be silent.</summary>
+internal sealed partial class RequiredHooks : IHostedService
+{
+    private static readonly string[] Required = [AlertPaths.Ticket, AlertPaths.Slack];
+
+    private readonly ILogger<RequiredHooks> _logger;
+
+    public RequiredHooks(IEnumerable<IAlertHook> hooks, ILogger<RequiredHooks> logger)
+    {
+        _logger = logger;
+        Registered = [.. hooks.Select(hook => hook.Name)];
+        Missing = [.. Required.Except(Registered)];
+    }
+
+    public IReadOnlyList<string> Registered { get; }
+
+    public IReadOnlyList<string> Missing { get; }
+
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        foreach (var hook in Missing)
+        {
+            Log.IsMissing(_logger, hook);
+        }
+
+        return Task.CompletedTask;
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Warning, "alert_aggregator hook={Hook} is not registered in this build: roll back, and tell the developers")]
+        public static partial void IsMissing(ILogger logger, string hook);
+    }
+}

@@ -1,0 +1,104 @@
+using System.Globalization;
+using System.Text.Json;
+using Microsoft.Extensions.Options;
+
+namespace AutoTicket.FreeScout;
+
+/// <summary>What FreeScout answered to a question of the diagnostic chain.</summary>
+/// <param name="Status">Null: nothing came.</param>
+/// <param name="Failure">Null: it answered what was asked.</param>
+/// <param name="Ahead">By how much the console's clock is ahead of FreeScout's; null: its answer bears no time.</param>
+internal sealed record FreeScoutProbed(int? Status, FreeScoutFailure? Failure, JsonElement Body, TimeSpan? Ahead);
+
+/// <summary>Asks FreeScout as an operator would with curl: once, past retry and circuit, which would answer in its place, and without a
+/// word to <see cref="FreeScoutHealth"/>, whose patience is longer.</summary>
+internal sealed class FreeScoutProbe(IHttpClientFactory http, IOptions<FreeScoutOptions> options, TimeProvider clock)
+{
+    public const string HttpName = "freescout-probe";
+    private const int PageSize = 100;
+    private const int MostPages = 20;
+
+    public async Task<FreeScoutProbed> AskAsync(string path, CancellationToken cancellationToken)
+    {
+        var key = options.Value.ApiKey!.Trim();
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"{options.Value.WebUrl}/api/{path}");
+        request.Headers.Add("X-FreeScout-API-Key", key);
+        request.Headers.Authorization = new("Bearer", key);
+        request.Headers.Accept.ParseAdd("application/json");
+        try
+        {
+            using var client = http.CreateClient(HttpName);
+            using var response = await client.SendAsync(request, cancellationToken);
+            var body = (ReadOnlyMemory<byte>)await response.Content.ReadAsByteArrayAsync(cancellationToken);
+            var isJson = response.Content.Headers.ContentType?.MediaType?.Contains("json", StringComparison.OrdinalIgnoreCase) == true;
+            var status = (int)response.StatusCode;
+            var failure = FreeScoutRefusals.Read(status, isJson, body, null, HttpMethod.Get);
+            return new(status, failure is null ? null : failure with { Message = options.Value.WithoutKey(failure.Message) }, isJson ? Parse(body) : default, clock.GetUtcNow() - response.Headers.Date);
+        }
+        catch (OperationCanceledException)
+        {
+            return Failed(FreeScoutFailureKind.TimedOut, "FreeScout did not answer in time.");
+        }
+        catch (OversizedAnswerException oversized)
+        {
+            return Failed(FreeScoutFailureKind.BadAnswer, $"FreeScout's answer is {oversized.Message}: that is not its API.");
+        }
+        catch (Exception exception) when (exception is HttpRequestException or IOException)
+        {
+            return Failed(FreeScoutFailureKind.Unreachable, $"FreeScout can't be reached ({exception.GetBaseException().Message}).");
+        }
+    }
+
+    /// <summary>Whether the mailbox exists: there may be no route for one of them, so all are looked through before it is said that it does not.</summary>
+    /// <returns>A failure, unless FreeScout could tell.</returns>
+    public async Task<FreeScoutAnswer<bool>> HasMailboxAsync(long id, CancellationToken cancellationToken)
+    {
+        var one = await AskAsync($"mailboxes/{id}", cancellationToken);
+        if (one.Failure is null)
+        {
+            return true;
+        }
+
+        for (var page = 1; one.Status is 404 or 405 && page <= MostPages; page++)
+        {
+            var list = await AskAsync(string.Create(CultureInfo.InvariantCulture, $"mailboxes?page={page}&pageSize={PageSize}"), cancellationToken);
+            if (list.Failure is { } failure)
+            {
+                return failure;
+            }
+
+            var mailboxes = Embedded(list.Body, "mailboxes");
+            if (mailboxes.Any(mailbox => mailbox.TryGetProperty("id", out var number) && number.TryGetInt64(out var its) && its == id))
+            {
+                return true;
+            }
+
+            if (mailboxes.Count == 0 || page >= TotalPages(list.Body))
+            {
+                return false;
+            }
+        }
+
+        return one.Status is 404 or 405 ? false : one.Failure;
+    }
+
+    private static List<JsonElement> Embedded(JsonElement body, string name) =>
+        body.ValueKind == JsonValueKind.Object && body.TryGetProperty("_embedded", out var embedded) ? [.. embedded.List(name).Where(row => row.ValueKind == JsonValueKind.Object)] : [];
+
+    private static int TotalPages(JsonElement body) =>
+        body.TryGetProperty("page", out var page) && page.ValueKind == JsonValueKind.Object && page.TryGetProperty("totalPages", out var pages) && pages.TryGetInt32(out var count) ? count : 1;
+
+    private static FreeScoutProbed Failed(FreeScoutFailureKind kind, string message) => new(null, new FreeScoutFailure(kind, message, WasSent: true), default, null);
+
+    private static JsonElement Parse(ReadOnlyMemory<byte> body)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<JsonElement>(body.Span);
+        }
+        catch (JsonException)
+        {
+            return default;
+        }
+    }
+}
