@@ -50,7 +50,8 @@ public static class AutoTicketing
         services.AddSingleton<FloodBreaker>();
         services.AddSingleton<TicketNotes>();
         services.AddSingleton<IAlertHook, TicketAlertHook>();
-        services.AddHosted<OpenTickets>().AddHosted<TicketSync>().AddHosted<Reconciler>();
+        services.AddSingleton<FindingLog>();
+        services.AddHosted<OpenTickets>().AddHosted<TicketSync>().AddHosted<Reconciler>().AddHosted<TicketReconciliation>();
 
         services.AddSlack();
         builder.AddDiagnostics();

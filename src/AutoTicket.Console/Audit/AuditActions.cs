@@ -10,11 +10,12 @@ public static class AuditActions
     public const string InvestigateFiled = "console.status.investigate_filed";
     public const string InvestigateReused = "console.status.investigate_reused";
     public const string TicketReconciled = "console.tickets.reconciled";
+    public const string TicketResolved = "console.tickets.resolved";
     public const string FlagChanged = "console.flags.changed";
     public const string SignedIn = "console.auth.signed_in";
     public const string SignedOut = "console.auth.signed_out";
     public const string Denied = "console.auth.denied";
 
     public static readonly IReadOnlyList<string> All =
-        [AlertTicketFiled, AlertOpened, FloodTripped, FloodReset, InvestigateFiled, InvestigateReused, TicketReconciled, FlagChanged, SignedIn, SignedOut, Denied];
+        [AlertTicketFiled, AlertOpened, FloodTripped, FloodReset, InvestigateFiled, InvestigateReused, TicketResolved, TicketReconciled, FlagChanged, SignedIn, SignedOut, Denied];
 }

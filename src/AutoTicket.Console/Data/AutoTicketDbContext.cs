@@ -26,6 +26,7 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
     public DbSet<Ticket> Tickets => Set<Ticket>();
     public DbSet<OpenConversation> OpenConversations => Set<OpenConversation>();
     public DbSet<TicketSyncRow> TicketSync => Set<TicketSyncRow>();
+    public DbSet<FindingRow> TicketFindings => Set<FindingRow>();
     public DbSet<Alert> Alerts => Set<Alert>();
     public DbSet<AlertDelivery> AlertDeliveries => Set<AlertDelivery>();
     public DbSet<Decision> Decisions => Set<Decision>();
@@ -139,6 +140,7 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
         configurationBuilder.Properties<AlertStatus>().HaveConversion<LowerCaseWord<AlertStatus>>().HaveMaxLength(16);
         configurationBuilder.Properties<DeliveryKind>().HaveConversion<LowerCaseWord<DeliveryKind>>().HaveMaxLength(16);
         configurationBuilder.Properties<EscalationCondition>().HaveConversion<LowerCaseWord<EscalationCondition>>().HaveMaxLength(32);
+        configurationBuilder.Properties<FindingKind>().HaveConversion<LowerCaseWord<FindingKind>>().HaveMaxLength(16);
         configurationBuilder.Properties<FloodState>().HaveConversion<LowerCaseWord<FloodState>>().HaveMaxLength(16);
         configurationBuilder.Properties<IReadOnlyList<AlertMember>>().HaveConversion<JsonText<IReadOnlyList<AlertMember>>, ByReference<IReadOnlyList<AlertMember>>>();
         configurationBuilder.Properties<Severity>().HaveConversion<LowerCaseWord<Severity>>().HaveMaxLength(16);
@@ -218,6 +220,11 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
         {
             sync.ToTable("ticket_sync");
             sync.Property(s => s.Id).ValueGeneratedNever();
+        });
+        modelBuilder.Entity<FindingRow>(finding =>
+        {
+            finding.ToTable("ticket_findings");
+            finding.HasKey(f => new { f.ConversationId, f.Kind });
         });
         modelBuilder.Entity<AuditEntry>(entry =>
         {

@@ -30,7 +30,13 @@ internal sealed record Conversation
     public JsonElement CreatedBy { get; init; }
 
     [JsonIgnore]
-    public string? CreatedByName => $"{CreatedBy.Text("firstName")} {CreatedBy.Text("lastName")}".Trim() is { Length: > 0 } name ? name : CreatedBy.Text("email");
+    public string? CreatedByName => NameOf(CreatedBy);
+
+    public JsonElement ClosedByUser { get; init; }
+
+    /// <summary>The agent who closed it; null when FreeScout names none.</summary>
+    [JsonIgnore]
+    public string? ClosedByName => NameOf(ClosedByUser);
 
     [JsonPropertyName("_embedded")]
     public JsonElement Embeds { get; init; }
@@ -41,6 +47,16 @@ internal sealed record Conversation
 
     [JsonIgnore]
     public IReadOnlyList<string> Tags => [.. Embeds.List("tags").Select(tag => tag.Text("name")).OfType<string>()];
+
+    /// <summary>Its threads went to another conversation; what is left is deleted. Known only where the threads were asked for.</summary>
+    [JsonIgnore]
+    public bool IsMerged => State == "deleted" && Embeds.List("threads").Any(thread => thread.ValueKind == JsonValueKind.Object && thread.TryGetProperty("action", out var action) && action.Text("type") == "merged");
+
+    /// <summary>What was written, as HTML; where the threads were asked for.</summary>
+    [JsonIgnore]
+    public IEnumerable<string> Bodies => Embeds.List("threads").Select(thread => thread.Text("body")).OfType<string>();
+
+    private static string? NameOf(JsonElement person) => $"{person.Text("firstName")} {person.Text("lastName")}".Trim() is { Length: > 0 } name ? name : person.Text("email");
 }
 
 /// <summary>What we ask FreeScout to create.</summary>

@@ -62,9 +62,9 @@ internal sealed partial class FreeScoutClient(
     }
 
     /// <summary>A conversation by its id. No value and no failure: it is gone for good.</summary>
-    public async Task<FreeScoutAnswer<Conversation?>> FindAsync(long id, CancellationToken cancellationToken)
+    public async Task<FreeScoutAnswer<Conversation?>> FindAsync(long id, CancellationToken cancellationToken, bool withThreads = false)
     {
-        var answer = await SendAsync(HttpMethod.Get, $"conversations/{id}?embed=tags", null, null, cancellationToken, acceptNotFound: true);
+        var answer = await SendAsync(HttpMethod.Get, $"conversations/{id}?embed={(withThreads ? "tags,threads" : "tags")}", null, null, cancellationToken, acceptNotFound: true);
         if (answer.Failure is { } failure)
         {
             return failure;
@@ -124,6 +124,11 @@ internal sealed partial class FreeScoutClient(
     /// <returns>Null when done.</returns>
     public async Task<FreeScoutFailure?> AddNoteAsync(long id, long user, string html, CancellationToken cancellationToken) =>
         (await SendAsync(HttpMethod.Post, $"conversations/{id}/threads", new { type = "note", text = html, user, imported = true }, null, cancellationToken)).Failure;
+
+    /// <summary>Closes a conversation in an agent's name. That it is closed already changes nothing.</summary>
+    /// <returns>Null when done.</returns>
+    public async Task<FreeScoutFailure?> CloseAsync(long id, long byUser, CancellationToken cancellationToken) =>
+        (await SendAsync(HttpMethod.Put, $"conversations/{id}", new { byUser, status = "closed" }, null, cancellationToken)).Failure;
 
     private async Task<FreeScoutAnswer<List<Conversation>>> ListAsync(string path, CancellationToken cancellationToken)
     {

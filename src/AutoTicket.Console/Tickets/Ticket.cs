@@ -66,6 +66,12 @@ internal sealed record Ticket
 
     public DateTimeOffset? ClosedAt { get; init; }
 
+    /// <summary>When it was seen open again after it had been closed; null: it was not, or was closed once more.</summary>
+    public DateTimeOffset? ReopenedAt { get; init; }
+
+    /// <summary>Who closed it: the operator who did it here, else the agent that FreeScout names.</summary>
+    public string? ResolvedBy { get; init; }
+
     /// <summary>The tags still have to be set: FreeScout takes them in a second call only.</summary>
     public bool TagsPending { get; init; }
 
@@ -119,4 +125,10 @@ internal sealed class TicketSyncRow
 
     /// <summary>FreeScout asked one of the replicas to be left alone until then.</summary>
     public DateTimeOffset? HoldUntil { get; set; }
+
+    /// <summary>When what was filed was last compared with all that FreeScout holds.</summary>
+    public DateTimeOffset? ReconciledAt { get; set; }
+
+    /// <summary>Why the last comparison could not be made, for the operator; null when it was.</summary>
+    public string? ReconcileProblem { get; set; }
 }

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using AutoTicket.Audit;
 using AutoTicket.Data;
+using AutoTicket.FreeScout;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 
@@ -153,19 +154,36 @@ internal sealed class TicketClaims(IDbContextFactory<AutoTicketDbContext> contex
             .SetProperty(t => t.LookedUpAt, lookedUpAt), cancellationToken);
     }
 
-    /// <summary>What FreeScout says of a ticket that we knew otherwise.</summary>
-    public async Task SetOpenAsync(Ticket ticket, bool isOpen, CancellationToken cancellationToken)
+    /// <summary>Takes over what FreeScout says of a ticket that we knew otherwise.</summary>
+    /// <param name="found">Null: FreeScout has it no more.</param>
+    public async Task SetOpenAsync(Ticket ticket, Conversation? found, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        var state = isOpen ? TicketState.Open : TicketState.Closed;
-        DateTimeOffset? closedAt = isOpen ? null : clock.GetUtcNow();
-        await db.Tickets.Where(t => t.Id == ticket.Id && t.State != state && (t.State == TicketState.Open || t.State == TicketState.Closed))
-            .ExecuteUpdateAsync(set => set.SetProperty(t => t.State, state).SetProperty(t => t.ClosedAt, closedAt), cancellationToken);
-        if (!isOpen)
+        await SetOpenAsync(db, ticket, found, clock.GetUtcNow(), cancellationToken);
+        if (found?.IsOpen != true)
         {
             // The dashboard's copy need not wait for the next sync to know.
             await db.OpenConversations.Where(c => c.Id == ticket.ConversationId).ExecuteDeleteAsync(cancellationToken);
         }
+    }
+
+    /// <returns>What it is now; null when we knew that.</returns>
+    public static async Task<TicketState?> SetOpenAsync(AutoTicketDbContext db, Ticket ticket, Conversation? found, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        var isOpen = found?.IsOpen == true;
+        var state = isOpen ? TicketState.Open : TicketState.Closed;
+        if (ticket.State == state)
+        {
+            return null;
+        }
+
+        DateTimeOffset? closedAt = isOpen ? null : now, reopenedAt = isOpen ? now : null;
+        var resolvedBy = isOpen ? ticket.ResolvedBy : found?.ClosedByName;
+        // By compare-and-swap: what was closed here meanwhile is better known, and by whom.
+        return await db.Tickets.Where(t => t.Id == ticket.Id && t.State == ticket.State && (t.State == TicketState.Open || t.State == TicketState.Closed))
+            .ExecuteUpdateAsync(
+                set => set.SetProperty(t => t.State, state).SetProperty(t => t.ClosedAt, closedAt).SetProperty(t => t.ReopenedAt, reopenedAt).SetProperty(t => t.ResolvedBy, resolvedBy),
+                cancellationToken) == 1 ? state : null;
     }
 
     /// <summary>The ticket's alert has another severity now: its tag is to follow.</summary>

@@ -30,6 +30,9 @@ internal sealed record TicketDraft(
     /// <summary>What the tag of the severity begins with; a ticket has one such.</summary>
     public const string SeverityTag = "sev:";
 
+    /// <summary>What the tag of the surface begins with.</summary>
+    public const string SurfaceTag = "surface:";
+
     public string AlertKey => Alerts.AlertIdentity.KeyOf(DedupKey);
 
     /// <summary>The title as it can be stored and sent: one line, cut, without what no database takes.</summary>
@@ -58,7 +61,7 @@ internal sealed record TicketDraft(
     }
 
     public static IReadOnlyList<string> TagsOf(string tag, Severity severity, string? surfaceKey) =>
-        [tag, $"{SeverityTag}{severity.ToString().ToLowerInvariant()}", .. surfaceKey is null ? Array.Empty<string>() : [$"surface:{surfaceKey}"]];
+        [tag, $"{SeverityTag}{severity.ToString().ToLowerInvariant()}", .. surfaceKey is null ? Array.Empty<string>() : [$"{SurfaceTag}{surfaceKey}"]];
 
     private static void Row(StringBuilder html, string label, string valueHtml) =>
         html.Append(CultureInfo.InvariantCulture, $"<tr><th align=\"left\">{WebUtility.HtmlEncode(label)}</th><td>{valueHtml}</td></tr>");

@@ -14,6 +14,13 @@ internal static class TicketEndpoints
 
     internal sealed record TicketsAnswer(IReadOnlyList<TicketAnswer> Tickets, DateTimeOffset? SyncedAt, bool Stale, string? Problem);
 
+    /// <param name="Class"><c>ghost</c>, <c>orphan</c>, <c>drift</c> or <c>unconfirmed</c>.</param>
+    internal sealed record FindingAnswer(
+        string Class, FindingKind Kind, long? ConversationId, long? Number, string? Url, string Subject, string Detail, DateTimeOffset FirstSeenAt, DateTimeOffset SeenAt, bool Repaired);
+
+    /// <param name="Clean">Everything was compared just now and nothing differs.</param>
+    internal sealed record FindingsAnswer(IReadOnlyList<FindingAnswer> Findings, DateTimeOffset? ReconciledAt, bool Clean, string? Problem);
+
     public static void MapTickets(this IEndpointRouteBuilder api)
     {
         api.MapPost("/api/surfaces/{surface}/investigate", async (string surface, Investigator investigator, HttpContext context) =>
@@ -41,6 +48,15 @@ internal static class TicketEndpoints
                 [.. copy.Tickets.Where(ticket => tag is null || ticket.Tags.Contains(tag, StringComparer.OrdinalIgnoreCase)).Select(ticket => Answer(ticket, board))],
                 copy.SyncedAt, copy.IsStale, copy.Problem));
         }).Produces<TicketsAnswer>();
+
+        api.MapGet("/api/tickets/findings", async (FindingLog log, CancellationToken cancellationToken) =>
+        {
+            var known = await log.ReadAsync(cancellationToken);
+            return new FindingsAnswer(
+                [.. known.Findings.Select(finding => new FindingAnswer(
+                    finding.Class, finding.Kind, finding.ConversationId, finding.Number, finding.Url, finding.Subject, finding.Detail, finding.FirstSeenAt, finding.SeenAt, finding.IsRepaired))],
+                known.ReconciledAt, known.IsClean, known.Problem);
+        });
     }
 
     private static TicketAnswer Answer(OpenTicket ticket, StatusBoard board)

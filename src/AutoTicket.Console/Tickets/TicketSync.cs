@@ -38,7 +38,48 @@ internal sealed partial class TicketSync(
         }
     }
 
-    private async Task SyncAsync(bool full, CancellationToken cancellationToken)
+    /// <summary>Asks FreeScout for one conversation and takes what it says; a failure leaves it to the next sync.</summary>
+    public Task LookAtAsync(long id, CancellationToken cancellationToken) => AloneAsync(
+        async (db, either) =>
+        {
+            var asked = clock.GetUtcNow();
+            var (found, failure) = await client.FindAsync(id, either);
+            if (failure is null)
+            {
+                await TakeAsync(db, new() { [id] = found }, whole: false, asked, either);
+                await db.SaveChangesAsync(cancellationToken);
+            }
+        },
+        cancellationToken);
+
+    private Task SyncAsync(bool full, CancellationToken cancellationToken) => AloneAsync(
+        async (db, either) =>
+        {
+            var asked = clock.GetUtcNow();
+            var sync = await db.TicketSync.SingleOrDefaultAsync(cancellationToken) ?? db.TicketSync.Add(new TicketSyncRow()).Entity;
+            var since = full ? null : sync.UpdatedThrough - Overlap;
+            var (found, failure) = await client.ListTaggedAsync(OpenTickets.OpenTag, since, either);
+            if (failure is not null)
+            {
+                sync.Problem = failure.Message;
+                // A whole list that failed is asked for again next time.
+                _syncs = full ? 0 : _syncs;
+            }
+            else
+            {
+                var seen = found!.DistinctBy(conversation => conversation.Id).ToDictionary(conversation => conversation.Id, Conversation? (conversation) => conversation);
+                await TakeAsync(db, seen, whole: since is null, asked, either);
+                var through = found!.Max(conversation => conversation.UpdatedAt);
+                sync.UpdatedThrough = through > sync.UpdatedThrough || sync.UpdatedThrough is null ? through : sync.UpdatedThrough;
+                (sync.SyncedAt, sync.Problem) = (clock.GetUtcNow(), null);
+            }
+
+            await db.SaveChangesAsync(cancellationToken);
+        },
+        cancellationToken);
+
+    /// <summary>One at a time in this process, and none for long.</summary>
+    private async Task AloneAsync(Func<AutoTicketDbContext, CancellationToken, Task> work, CancellationToken cancellationToken)
     {
         await _syncing.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (cancellationToken.IsCancellationRequested)
@@ -51,24 +92,7 @@ internal sealed partial class TicketSync(
             using var patience = new CancellationTokenSource(Patience, clock);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-            var sync = await db.TicketSync.SingleOrDefaultAsync(cancellationToken) ?? db.TicketSync.Add(new TicketSyncRow()).Entity;
-            var since = full ? null : sync.UpdatedThrough - Overlap;
-            var (found, failure) = await client.ListTaggedAsync(OpenTickets.OpenTag, since, either.Token);
-            if (failure is not null)
-            {
-                sync.Problem = failure.Message;
-                // A whole list that failed is asked for again next time.
-                _syncs = full ? 0 : _syncs;
-            }
-            else
-            {
-                await TakeAsync(db, found!, whole: since is null, either.Token);
-                var through = found!.Max(conversation => conversation.UpdatedAt);
-                sync.UpdatedThrough = through > sync.UpdatedThrough || sync.UpdatedThrough is null ? through : sync.UpdatedThrough;
-                (sync.SyncedAt, sync.Problem) = (clock.GetUtcNow(), null);
-            }
-
-            await db.SaveChangesAsync(cancellationToken);
+            await work(db, either.Token);
         }
         catch (Exception exception) when (contexts.IsOutage(exception))
         {
@@ -87,27 +111,30 @@ internal sealed partial class TicketSync(
         }
     }
 
-    private async Task TakeAsync(AutoTicketDbContext db, IReadOnlyList<Conversation> found, bool whole, CancellationToken cancellationToken)
+    /// <param name="seen">By id; null: FreeScout has it no more.</param>
+    /// <param name="whole">What is not among them is not open.</param>
+    /// <param name="asked">When FreeScout was asked: what was closed here since then, it could not know.</param>
+    private async Task TakeAsync(AutoTicketDbContext db, Dictionary<long, Conversation?> seen, bool whole, DateTimeOffset asked, CancellationToken cancellationToken)
     {
+        var ids = seen.Keys.ToList();
+        var own = await db.Tickets.AsNoTracking().Where(ticket => ticket.ConversationId != null
+            && (ticket.State == TicketState.Open || (ticket.State == TicketState.Closed && ids.Contains(ticket.ConversationId.Value)))).ToListAsync(cancellationToken);
+        var closedSince = own.Where(ticket => ticket.State == TicketState.Closed && ticket.ClosedAt >= asked).Select(ticket => ticket.ConversationId!.Value).ToHashSet();
         var copy = await db.OpenConversations.ToDictionaryAsync(conversation => conversation.Id, cancellationToken);
         // Older versions of FreeScout drop a filter that they do not know: each row is looked at again.
-        var open = found.Where(IsShown).DistinctBy(conversation => conversation.Id).ToDictionary(conversation => conversation.Id);
+        var open = seen.Values.OfType<Conversation>().Where(conversation => IsShown(conversation) && !closedSince.Contains(conversation.Id)).ToDictionary(conversation => conversation.Id);
         foreach (var conversation in open.Values)
         {
             var row = copy.GetValueOrDefault(conversation.Id) ?? db.OpenConversations.Add(New(conversation)).Entity;
             Fill(row, conversation);
         }
 
-        var seen = found.Select(conversation => conversation.Id).ToHashSet();
-        db.OpenConversations.RemoveRange(copy.Values.Where(row => !open.ContainsKey(row.Id) && (whole || seen.Contains(row.Id))));
-
-        var own = await db.Tickets.AsNoTracking().Where(ticket => ticket.ConversationId != null
-            && (ticket.State == TicketState.Open || (ticket.State == TicketState.Closed && seen.Contains(ticket.ConversationId.Value)))).ToListAsync(cancellationToken);
-        foreach (var ticket in own)
+        db.OpenConversations.RemoveRange(copy.Values.Where(row => !open.ContainsKey(row.Id) && (whole || seen.ContainsKey(row.Id))));
+        foreach (var ticket in own.Where(ticket => !closedSince.Contains(ticket.ConversationId!.Value)))
         {
-            if (seen.Contains(ticket.ConversationId!.Value))
+            if (seen.TryGetValue(ticket.ConversationId!.Value, out var known))
             {
-                await SetAsync(db, ticket, found.First(conversation => conversation.Id == ticket.ConversationId), cancellationToken);
+                await SetAsync(db, ticket, known, cancellationToken);
             }
             else if (whole)
             {
@@ -123,12 +150,8 @@ internal sealed partial class TicketSync(
 
     private async Task SetAsync(AutoTicketDbContext db, Ticket ticket, Conversation? conversation, CancellationToken cancellationToken)
     {
-        var state = conversation?.IsOpen == true ? TicketState.Open : TicketState.Closed;
-        if (state != ticket.State)
+        if (await TicketClaims.SetOpenAsync(db, ticket, conversation, clock.GetUtcNow(), cancellationToken) is { } state)
         {
-            DateTimeOffset? closedAt = state == TicketState.Open ? null : clock.GetUtcNow();
-            await db.Tickets.Where(row => row.Id == ticket.Id).ExecuteUpdateAsync(
-                set => set.SetProperty(row => row.State, state).SetProperty(row => row.ClosedAt, closedAt), cancellationToken);
             Log.Changed(logger, ticket.ConversationId!.Value, state);
         }
 
@@ -150,7 +173,7 @@ internal sealed partial class TicketSync(
         row.Subject = conversation.Subject ?? "";
         row.Status = conversation.Status ?? "active";
         row.Tags = string.Join('\n', conversation.Tags.Select(tag => tag.ReplaceLineEndings(" ")));
-        row.SurfaceKey = conversation.Tags.FirstOrDefault(tag => tag.StartsWith("surface:", StringComparison.OrdinalIgnoreCase))?["surface:".Length..];
+        row.SurfaceKey = conversation.Tags.FirstOrDefault(tag => tag.StartsWith(TicketDraft.SurfaceTag, StringComparison.OrdinalIgnoreCase))?[TicketDraft.SurfaceTag.Length..];
         row.CreatedAt = conversation.CreatedAt ?? clock.GetUtcNow();
         row.UpdatedAt = conversation.UpdatedAt;
         row.CreatedBy = conversation.CreatedByName;

@@ -25,6 +25,12 @@ internal sealed class TicketingOptions : IValidatableObject
     /// <summary>Every that many syncs the whole list is read: tags and deletions do not show in an incremental one.</summary>
     public int FullSyncEvery { get; set; } = 10;
 
+    /// <summary>How often what was filed is compared with all that FreeScout holds.</summary>
+    public TimeSpan ReconcileInterval { get; set; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>A surface that has been operational for so long is recovered: its open tickets wait for somebody to resolve them.</summary>
+    public TimeSpan RecoveredAfter { get; set; } = TimeSpan.FromMinutes(10);
+
     /// <summary>New tickets by alerts within <see cref="FloodWindow"/>; with one more the flood breaker trips.</summary>
     public int FloodBudget { get; set; } = 20;
 
@@ -63,6 +69,16 @@ internal sealed class TicketingOptions : IValidatableObject
         if (SyncInterval < TimeSpan.FromSeconds(1) || SyncInterval > TimeSpan.FromHours(1))
         {
             yield return new($"Ticketing__SyncInterval must be between 00:00:01 and 01:00:00, but is {SyncInterval}.");
+        }
+
+        if (ReconcileInterval < TimeSpan.FromSeconds(1) || ReconcileInterval > TimeSpan.FromHours(1))
+        {
+            yield return new($"Ticketing__ReconcileInterval must be between 00:00:01 and 01:00:00, but is {ReconcileInterval}.");
+        }
+
+        if (RecoveredAfter < TimeSpan.Zero || RecoveredAfter > TimeSpan.FromDays(1))
+        {
+            yield return new($"Ticketing__RecoveredAfter must be between 00:00:00 and 1.00:00:00, but is {RecoveredAfter}.");
         }
 
         if (FloodBudget is < 1 or > 1_000_000)

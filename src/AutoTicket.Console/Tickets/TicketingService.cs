@@ -112,7 +112,7 @@ internal sealed partial class TicketingService(
                     return Degraded(draft, $"{failure.Message} Ticket #{recent.Number} was {(recent.State == TicketState.Open ? "open" : "closed")} when last seen.", Cause(failure));
                 }
 
-                await claims.SetOpenAsync(recent, found?.IsOpen == true, CancellationToken.None);
+                await claims.SetOpenAsync(recent, found, CancellationToken.None);
                 if (found?.IsOpen == true)
                 {
                     return AlreadyOpen(recent, found.Number);

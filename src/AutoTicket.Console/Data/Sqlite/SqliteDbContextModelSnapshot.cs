@@ -621,6 +621,53 @@ namespace AutoTicket.Data.Sqlite
                     b.ToTable("surface_readings", (string)null);
                 });
 
+            modelBuilder.Entity("AutoTicket.Tickets.FindingRow", b =>
+                {
+                    b.Property<long>("ConversationId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("conversation_id");
+
+                    b.Property<string>("Kind")
+                        .HasMaxLength(16)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("kind");
+
+                    b.Property<string>("Detail")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("detail");
+
+                    b.Property<long>("FirstSeenAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("first_seen_at");
+
+                    b.Property<bool>("IsOpen")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("is_open");
+
+                    b.Property<long>("Number")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("number");
+
+                    b.Property<long?>("RepairedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("repaired_at");
+
+                    b.Property<long>("SeenAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("seen_at");
+
+                    b.Property<string>("Subject")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("subject");
+
+                    b.HasKey("ConversationId", "Kind")
+                        .HasName("pk_ticket_findings");
+
+                    b.ToTable("ticket_findings", (string)null);
+                });
+
             modelBuilder.Entity("AutoTicket.Tickets.FloodRow", b =>
                 {
                     b.Property<string>("Scope")
@@ -777,6 +824,14 @@ namespace AutoTicket.Data.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("problem");
 
+                    b.Property<long?>("ReopenedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("reopened_at");
+
+                    b.Property<string>("ResolvedBy")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("resolved_by");
+
                     b.Property<string>("Severity")
                         .IsRequired()
                         .HasMaxLength(16)
@@ -841,6 +896,14 @@ namespace AutoTicket.Data.Sqlite
                     b.Property<string>("Problem")
                         .HasColumnType("TEXT")
                         .HasColumnName("problem");
+
+                    b.Property<string>("ReconcileProblem")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("reconcile_problem");
+
+                    b.Property<long?>("ReconciledAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("reconciled_at");
 
                     b.Property<long?>("SyncedAt")
                         .HasColumnType("INTEGER")

@@ -1,0 +1,144 @@
+using AutoTicket.Audit;
+using AutoTicket.Data;
+using AutoTicket.FreeScout;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+
+namespace AutoTicket.Tickets;
+
+/// <summary>The differences between the books and FreeScout that are written down: each since when, and what was done about it.</summary>
+internal sealed partial class FindingLog(
+    IDbContextFactory<AutoTicketDbContext> contexts, IOptions<TicketingOptions> options, IOptions<FreeScoutOptions> freeScout, TimeProvider clock, ILogger<FindingLog> logger)
+{
+    /// <summary>For so long closed tickets are compared too, and what was mended is remembered.</summary>
+    public static readonly TimeSpan Memory = TimeSpan.FromDays(7);
+
+    /// <summary>What holds now, the newest first, then what was mended within a day.</summary>
+    public async Task<TicketFindings> ReadAsync(CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        try
+        {
+            var now = clock.GetUtcNow();
+            var yesterday = now - TimeSpan.FromDays(1);
+            var rows = await db.TicketFindings.AsNoTracking().Where(finding => finding.IsOpen || finding.RepairedAt > yesterday).ToListAsync(cancellationToken);
+            var unsettled = await db.Tickets.AsNoTracking().Where(ticket => ticket.State == TicketState.Unconfirmed).ToListAsync(cancellationToken);
+            var sync = await db.TicketSync.AsNoTracking().SingleOrDefaultAsync(cancellationToken);
+            var findings = rows.Select(row => new TicketFinding(
+                    row.Kind, row.ConversationId, row.Number, freeScout.Value.TicketUrl(row.ConversationId), row.Subject, row.Detail, row.FirstSeenAt, row.SeenAt, IsRepaired: !row.IsOpen))
+                .Concat(unsettled.Select(ticket => new TicketFinding(
+                    FindingKind.Unconfirmed, null, null, null, $"{ticket.Subject} [{ticket.Marker}]", $"It was posted, and the answer was lost. {ticket.Problem}", ticket.PostedAt, ticket.LookedUpAt ?? ticket.PostedAt, IsRepaired: false)));
+            return new([.. findings.OrderBy(finding => finding.IsRepaired).ThenByDescending(finding => finding.FirstSeenAt)], sync?.ReconciledAt, Problem(sync, now));
+        }
+        catch (Exception exception) when (db.IsOutage(exception))
+        {
+            Log.NotRead(logger, exception.GetBaseException().Message);
+            return new([], null, "The console's database can't be reached: nothing can be compared.");
+        }
+    }
+
+    /// <summary>Writes down all that a comparison saw. What it did not see holds no longer.</summary>
+    public async Task StoreAsync(IReadOnlyList<Difference> seen, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        var now = clock.GetUtcNow();
+        await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+        var known = await db.TicketFindings.AsNoTracking().ToDictionaryAsync(row => (row.ConversationId, row.Kind), cancellationToken);
+        foreach (var one in seen.DistinctBy(one => (one.ConversationId, one.Kind)))
+        {
+            var before = known.GetValueOrDefault((one.ConversationId, one.Kind));
+            await PutAsync(db, one, before is { IsOpen: true } ? before.FirstSeenAt : now, before?.RepairedAt, isOpen: true, now, cancellationToken);
+        }
+
+        var forgotten = now - Memory;
+        foreach (var over in known.Values.ExceptBy(seen.Select(one => (one.ConversationId, one.Kind)), row => (row.ConversationId, row.Kind)))
+        {
+            var rows = db.TicketFindings.Where(row => row.ConversationId == over.ConversationId && row.Kind == over.Kind);
+            _ = over.RepairedAt > forgotten
+                ? await rows.Where(row => row.IsOpen).ExecuteUpdateAsync(set => set.SetProperty(row => row.IsOpen, false), cancellationToken)
+                : await rows.ExecuteDeleteAsync(cancellationToken);
+        }
+
+        await db.ExecuteAsync($"""
+            INSERT INTO ticket_sync (id, reconciled_at) VALUES ({TicketSyncRow.OnlyId}, {now})
+            ON CONFLICT (id) DO UPDATE SET reconciled_at = excluded.reconciled_at, reconcile_problem = NULL
+            """, cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+    }
+
+    /// <summary>FreeScout could not be asked: what is written down stays, and is said to be old.</summary>
+    public async Task StoreProblemAsync(string problem, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        await db.ExecuteAsync($"""
+            INSERT INTO ticket_sync (id, reconcile_problem) VALUES ({TicketSyncRow.OnlyId}, {problem})
+            ON CONFLICT (id) DO UPDATE SET reconcile_problem = excluded.reconcile_problem
+            """, cancellationToken);
+    }
+
+    /// <summary>The tags that were put back in the last days: they are put back once, for who takes them away again means it.</summary>
+    public async Task<HashSet<long>> TagsPutBackAsync(CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        var since = clock.GetUtcNow() - Memory;
+        return [.. await db.TicketFindings.Where(row => row.Kind == FindingKind.TagsGone && row.RepairedAt > since).Select(row => row.ConversationId).ToListAsync(cancellationToken)];
+    }
+
+    /// <summary>Writes down that a difference was mended, and its audit entry: both or neither.</summary>
+    public async Task RepairedAsync(Difference mended, AuditEntry audit, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        var now = clock.GetUtcNow();
+        await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+        await PutAsync(db, mended, now, now, isOpen: false, now, cancellationToken);
+        db.AuditLog.Add(audit);
+        await db.SaveChangesAsync(cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+    }
+
+    /// <summary>Writes a ticket of FreeScout's into the books, with its finding and audit entry: all or none.</summary>
+    /// <returns>False when another process was faster.</returns>
+    public async Task<bool> AdoptedAsync(Ticket ticket, Difference mended, AuditEntry audit, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        var now = clock.GetUtcNow();
+        await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+        if (await db.ExecuteAsync($"""
+            INSERT INTO tickets (marker, dedup_key, surface_key, severity, state, attempt, lease_until, filed_by, audit_action, tag, subject, posted_at, tags_pending, empty_lookups, conversation_id, number, confirmed_at)
+            SELECT {ticket.Marker}, {ticket.DedupKey}, {ticket.SurfaceKey}, {Words.Of(ticket.Severity)}, {Words.Of(TicketState.Open)}, {0}, {ticket.PostedAt}, {ticket.FiledBy}, {ticket.AuditAction}, {ticket.Tag},
+              {ticket.Subject}, {ticket.PostedAt}, {false}, {0}, {ticket.ConversationId}, {ticket.Number}, {now}
+            WHERE NOT EXISTS (SELECT 1 FROM tickets WHERE conversation_id = {ticket.ConversationId})
+            """, cancellationToken) == 0)
+        {
+            return false;
+        }
+
+        await PutAsync(db, mended, now, now, isOpen: false, now, cancellationToken);
+        db.AuditLog.Add(audit);
+        await db.SaveChangesAsync(cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        return true;
+    }
+
+    private static Task<int> PutAsync(AutoTicketDbContext db, Difference one, DateTimeOffset firstSeenAt, DateTimeOffset? repairedAt, bool isOpen, DateTimeOffset now, CancellationToken cancellationToken) =>
+        db.ExecuteAsync($"""
+            INSERT INTO ticket_findings (conversation_id, kind, number, subject, detail, first_seen_at, seen_at, repaired_at, is_open)
+            VALUES ({one.ConversationId}, {Words.Of(one.Kind)}, {one.Number}, {one.Subject}, {one.Detail}, {firstSeenAt}, {now}, {repairedAt}, {isOpen})
+            ON CONFLICT (conversation_id, kind) DO UPDATE SET number = excluded.number, subject = excluded.subject, detail = excluded.detail,
+              first_seen_at = excluded.first_seen_at, seen_at = excluded.seen_at, repaired_at = excluded.repaired_at, is_open = excluded.is_open
+            """, cancellationToken);
+
+    private string? Problem(TicketSyncRow? sync, DateTimeOffset now) => sync switch
+    {
+        { ReconcileProblem: { } problem } => $"FreeScout could not be asked: {problem}",
+        { ReconciledAt: { } at } when now - at <= 3 * options.Value.ReconcileInterval => null,
+        { ReconciledAt: not null } => "Nothing has been compared for a while: no process leads, or FreeScout is slow.",
+        _ => "The books have not been compared with FreeScout yet.",
+    };
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Warning, "ticket findings can't be read: {Problem}")]
+        public static partial void NotRead(ILogger logger, string problem);
+    }
+}

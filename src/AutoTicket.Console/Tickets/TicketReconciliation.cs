@@ -1,0 +1,272 @@
+using System.Text.Json;
+using AutoTicket.Alerts;
+using AutoTicket.Audit;
+using AutoTicket.Data;
+using AutoTicket.FreeScout;
+using AutoTicket.Surfaces;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+
+namespace AutoTicket.Tickets;
+
+/// <summary>Compares the books (tickets and audit log) with all that FreeScout holds, both ways, once an interval, in the process that
+/// leads. Mends what is certain: tags that are gone, and tickets of ours that are not in the books. The rest is for a person.</summary>
+internal sealed partial class TicketReconciliation(
+    FreeScoutClient freeScout,
+    FreeScoutHealth health,
+    FindingLog findings,
+    TicketClaims claims,
+    LeaderLease leader,
+    SurfaceList surfaces,
+    IDbContextFactory<AutoTicketDbContext> contexts,
+    IOptions<TicketingOptions> options,
+    IOptions<FreeScoutOptions> freeScoutOptions,
+    TimeProvider clock,
+    ILogger<TicketReconciliation> logger) : BackgroundService
+{
+    private const string Actor = "console:reconciler";
+
+    private static readonly string[] Tags = [OpenTickets.OpenTag, OpenTickets.AlertTag];
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var nudge = new Nudge();
+        leader.Changed += nudge.Give;
+        DateTimeOffset? done = null;
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            if (leader.IsLeader && !(clock.GetUtcNow() - done < options.Value.ReconcileInterval))
+            {
+                try
+                {
+                    await ReconcileAsync(stoppingToken);
+                    done = clock.GetUtcNow();
+                }
+                catch (Exception exception) when (contexts.IsOutage(exception))
+                {
+                    // The database gate says so; it is compared when it is back.
+                }
+                catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+                {
+                }
+#pragma warning disable CA1031 // a bug met once must not end the comparing, nor pass unseen
+                catch (Exception exception)
+#pragma warning restore CA1031
+                {
+                    Log.Failed(logger, exception);
+                    done = clock.GetUtcNow();
+                }
+            }
+
+            await nudge.WaitAsync(LookEvery, stoppingToken);
+        }
+
+        leader.Changed -= nudge.Give;
+    }
+
+    private async Task ReconcileAsync(CancellationToken cancellationToken)
+    {
+        // What a person must mend first, the sync asks for often enough.
+        var failure = health.Failure is { NeedsPerson: true } known ? known : await CompareAsync(cancellationToken);
+        if (failure is not null)
+        {
+            await findings.StoreProblemAsync(failure.Message, cancellationToken);
+        }
+    }
+
+    /// <returns>Null when everything could be compared; half a comparison tells nothing.</returns>
+    private async Task<FreeScoutFailure?> CompareAsync(CancellationToken cancellationToken)
+    {
+        // FreeScout first, then the books: what is filed meanwhile is in both, for it gets its tags only when it is in the books.
+        var asked = clock.GetUtcNow();
+        var since = asked - FindingLog.Memory;
+        var held = new Dictionary<long, Conversation>();
+        foreach (var (tag, updatedSince) in Tags.SelectMany(tag => new[] { (tag, (DateTimeOffset?)null), (tag, since) }))
+        {
+            var (listed, failure) = await freeScout.ListTaggedAsync(tag, updatedSince, cancellationToken);
+            if (failure is not null)
+            {
+                return failure;
+            }
+
+            // Older versions drop a filter that they do not know.
+            foreach (var conversation in listed!.Where(conversation => conversation.State is null or "published" && conversation.Tags.Contains(tag, StringComparer.OrdinalIgnoreCase)
+                && (conversation.MailboxId is null || conversation.MailboxId == freeScoutOptions.Value.MailboxId)))
+            {
+                held[conversation.Id] = conversation;
+            }
+        }
+
+        var seen = new List<Difference>();
+        var putBack = await findings.TagsPutBackAsync(cancellationToken);
+        var filings = await FiledAsync(held.Keys, since, cancellationToken);
+        foreach (var filing in filings.Where(filing => !(filing.Row?.ClosedAt >= asked)))
+        {
+            var found = held.GetValueOrDefault(filing.ConversationId);
+            if (found is null)
+            {
+                // Not in the lists: gone, moved, without its tag, or closed long ago. Only its id tells.
+                (found, var failure) = await freeScout.FindAsync(filing.ConversationId, cancellationToken, withThreads: true);
+                if (failure is not null)
+                {
+                    return failure;
+                }
+            }
+
+            foreach (var difference in TicketComparison.Of(filing, found, freeScoutOptions.Value.MailboxId))
+            {
+                if (!(difference.Kind == FindingKind.TagsGone && await PutTagsBackAsync(filing.Row!, found!, difference, putBack, cancellationToken)))
+                {
+                    seen.Add(difference);
+                }
+            }
+
+            if (filing.Row is { } row)
+            {
+                await claims.SetOpenAsync(row, found, cancellationToken);
+            }
+        }
+
+        var inTheBooks = filings.Where(filing => filing.Row is not null).Select(filing => filing.ConversationId).ToHashSet();
+        foreach (var orphan in held.Values.Where(conversation => conversation.IsOpen && !inTheBooks.Contains(conversation.Id)).OrderBy(conversation => conversation.Id))
+        {
+            if (await AdoptAsync(orphan, cancellationToken) is { } difference)
+            {
+                seen.Add(difference);
+            }
+        }
+
+        await findings.StoreAsync(seen, cancellationToken);
+        return null;
+    }
+
+    /// <summary>What the books say was filed: all that is open, all of the last days, and whatever FreeScout listed.</summary>
+    private async Task<List<Filing>> FiledAsync(IReadOnlyCollection<long> listed, DateTimeOffset since, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        var ids = listed.ToList();
+        var rows = await db.Tickets.AsNoTracking()
+            .Where(ticket => ticket.ConversationId != null && (ticket.State == TicketState.Open || ticket.PostedAt > since || ticket.ClosedAt > since || ids.Contains(ticket.ConversationId.Value)))
+            .OrderBy(ticket => ticket.Id).ToListAsync(cancellationToken);
+        var audits = await db.AuditLog.AsNoTracking()
+            .Where(entry => (entry.Action == AuditActions.AlertTicketFiled || entry.Action == AuditActions.InvestigateFiled) && entry.CreatedAt > since)
+            .Select(entry => entry.Payload).ToListAsync(cancellationToken);
+        var audited = audits.Select(Filed).OfType<Filing>();
+        return [.. rows.Select(row => new Filing(row.ConversationId!.Value, row.Number ?? row.ConversationId.Value, row.Subject, row)).Concat(audited).DistinctBy(filing => filing.ConversationId)];
+
+        static Filing? Filed(string payload)
+        {
+            using var json = JsonDocument.Parse(payload);
+            return json.RootElement.TryGetProperty("conversation_id", out var id) && id.TryGetInt64(out var conversation)
+                ? new(conversation, json.RootElement.TryGetProperty("ticket_number", out var number) && number.TryGetInt64(out var its) ? its : conversation, "Known from the audit log alone", null)
+                : null;
+        }
+    }
+
+    /// <returns>False: it is left to a person.</returns>
+    private async Task<bool> PutTagsBackAsync(Ticket row, Conversation found, Difference gone, HashSet<long> putBack, CancellationToken cancellationToken)
+    {
+        if (putBack.Contains(found.Id) || !leader.IsLeader)
+        {
+            return false;
+        }
+
+        var missing = TicketComparison.MissingTags(row, found);
+        if (await freeScout.AddTagsAsync(found.Id, missing, cancellationToken) is not null)
+        {
+            return false;
+        }
+
+        await findings.RepairedAsync(gone with { Detail = $"{gone.Detail} The console put {(missing.Count == 1 ? "it" : "them")} back." }, Audit("tags", row, new { tags = missing }), cancellationToken);
+        Log.Repaired(logger, "tags", found.Id);
+        return true;
+    }
+
+    /// <summary>A ticket with a tag of ours that is not in the books: adopted, when it is certain what it is about.</summary>
+    /// <returns>What is left to a person; null: it was adopted, or belongs to a filing that is under way.</returns>
+    private async Task<Difference?> AdoptAsync(Conversation orphan, CancellationToken cancellationToken)
+    {
+        // PostgreSQL takes no NUL.
+        var subject = (orphan.Subject ?? "").Replace('\0', ' ');
+        var difference = new Difference(FindingKind.Orphan, orphan.Id, orphan.Number ?? orphan.Id, subject, "FreeScout has it open with a tag of the console's, and the books do not know it: what it is about is not certain.");
+        var marker = TicketComparison.MarkerIn(subject);
+        var model = marker is null ? null : await FiledWithAsync(marker, cancellationToken);
+        if (model is { State: TicketState.Filing or TicketState.Unconfirmed })
+        {
+            // Its own filing is about to find it.
+            return null;
+        }
+
+        if (!leader.IsLeader || (model ?? OfSurface(orphan)) is not { } known)
+        {
+            return difference;
+        }
+
+        var row = known with
+        {
+            Marker = marker ?? "",
+            ConversationId = orphan.Id,
+            Number = orphan.Number ?? orphan.Id,
+            Subject = subject,
+            PostedAt = orphan.CreatedAt ?? clock.GetUtcNow(),
+        };
+        var how = model is null ? "its tags name one surface" : "it carries a marker of the console's";
+        if (await findings.AdoptedAsync(row, difference with { Detail = $"It was not in the books. The console adopted it: {how}." }, Audit("adopted", row, new { marker }), cancellationToken))
+        {
+            Log.Repaired(logger, "adopted", orphan.Id);
+        }
+
+        return null;
+    }
+
+    private async Task<Ticket?> FiledWithAsync(string marker, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        return await db.Tickets.AsNoTracking().Where(ticket => ticket.Marker == marker).OrderByDescending(ticket => ticket.Id).FirstOrDefaultAsync(cancellationToken);
+    }
+
+    /// <summary>What a ticket is about whose tags name one surface that is watched.</summary>
+    private Ticket? OfSurface(Conversation orphan) =>
+        orphan.Tags.Contains(OpenTickets.OpenTag, StringComparer.OrdinalIgnoreCase) && TicketComparison.SurfaceIn(orphan.Tags) is { } key
+            && surfaces.All.FirstOrDefault(surface => surface.Key == key) is { } surface
+            ? new Ticket
+            {
+                Marker = "",
+                DedupKey = AlertIdentity.OfSurface(key),
+                SurfaceKey = key,
+                Severity = surface.Severity,
+                State = TicketState.Open,
+                FiledBy = orphan.CreatedByName ?? "FreeScout",
+                Subject = orphan.Subject ?? "",
+                AuditAction = AuditActions.TicketReconciled,
+                Tag = OpenTickets.OpenTag,
+            }
+            : null;
+
+    private AuditEntry Audit(string repair, Ticket row, object more) => new()
+    {
+        CreatedAt = clock.GetUtcNow(),
+        Action = AuditActions.TicketReconciled,
+        Actor = Actor,
+        Payload = JsonSerializer.Serialize(new
+        {
+            repair,
+            alert_key = AlertIdentity.KeyOf(row.DedupKey),
+            surface = row.SurfaceKey,
+            conversation_id = row.ConversationId,
+            ticket_number = row.Number,
+            url = freeScoutOptions.Value.TicketUrl(row.ConversationId!.Value),
+            details = more,
+        }),
+    };
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Information, "auto_ticket reconciled repair={Repair} conversation={Conversation}")]
+        public static partial void Repaired(ILogger logger, string repair, long conversation);
+
+        [LoggerMessage(LogLevel.Error, "comparing the books with FreeScout failed, trying again")]
+        public static partial void Failed(ILogger logger, Exception exception);
+    }
+}
