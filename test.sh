@@ -36,7 +36,7 @@ missing_packages() {
     echo postgresql
   fi
   if [[ ! -x ${CHROMIUM:-/usr/bin/chromium} ]]; then echo chromium; fi
-  if [[ ! -x /usr/bin/prometheus ]]; then echo prometheus; fi
+  if [[ ! -x /usr/bin/prometheus || ! -x /usr/bin/promtool ]]; then echo prometheus; fi
   if [[ ! -x /usr/bin/prometheus-alertmanager ]]; then echo prometheus-alertmanager; fi
   # Without an outline font a browser shows, and measures, nothing.
   if [[ -z $(find /usr/share/fonts \( -name '*.ttf' -o -name '*.otf' \) -print -quit 2>/dev/null) ]]; then echo fonts-liberation; fi
