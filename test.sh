@@ -36,7 +36,7 @@ missing_packages() {
     echo postgresql
   fi
   if [[ ! -x ${CHROMIUM:-/usr/bin/chromium} ]]; then echo chromium; fi
-  if [[ ! -x /usr/bin/prometheus ]]; then echo prometheus; fi
+  if [[ ! -x /usr/bin/prometheus || ! -x /usr/bin/promtool ]]; then echo prometheus; fi
   if [[ ! -x /usr/bin/prometheus-alertmanager ]]; then echo prometheus-alertmanager; fi
   if ! command -v npm >/dev/null; then printf '%s\n' nodejs npm; fi
   # Without an outline font a browser shows, and measures, nothing.

@@ -1,12 +1,17 @@
 using System.Net;
 using System.Net.Http.Json;
+using System.Text.Json;
 using AutoTicket.Alerts;
 using AutoTicket.Audit;
 using AutoTicket.Flags;
 using AutoTicket.Sandbox;
 using AutoTicket.Surfaces;
+using AutoTicket.Tests.Alerts;
+using AutoTicket.Tests.Diagnostics;
 using AutoTicket.Tests.Processes;
 using AutoTicket.Tickets;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 
 namespace AutoTicket.Tests;
@@ -226,5 +231,69 @@ public sealed class RunbookTests
         var audit = (await after.GetAsync($"/api/audit.csv?action={AuditActions.FlagChanged}&actor=environment")).Text;
         Assert.Contains("\"\"before\"\": true", audit, StringComparison.Ordinal);
         Assert.Contains("\"\"after\"\": false", audit, StringComparison.Ordinal);
+    }
+
+    /// <summary>The runbook's list of when to escalate, each made to happen: the operator is told by DM, and the console can prove it.</summary>
+    [Theory]
+    [InlineData("flag_not_effective", 31)]
+    [InlineData("key_invalid", 601)]
+    [InlineData("freescout_down", 1801)]
+    [InlineData("hook_missing", 0)]
+    [InlineData("ghost_tickets", 0)]
+    public async Task What_must_be_escalated_is_told_by_DM_and_proven(string condition, int seconds)
+    {
+        var clock = new StillClock();
+        await using var console = await DiagnosedConsole.StartAsync(
+            clock: clock, services: services =>
+            {
+                if (condition == "hook_missing")
+                {
+                    services.Remove(services.Single(service => service.ImplementationType == typeof(TicketAlertHook)));
+                }
+            });
+        switch (condition)
+        {
+            case "flag_not_effective":
+                await InjectedFaultTests.DisagreeAsync(console.Database, clock.GetUtcNow());
+                break;
+            case "key_invalid":
+                console.Sandbox.FreeScout.ApiKey = "another";
+                break;
+            case "freescout_down":
+                console.Sandbox.Faults.Add(new(FaultKind.Status) { Match = FaultMatch.FreeScout, StatusCode = 503 });
+                break;
+            case "ghost_tickets":
+                await console.RaiseAsync(AlertDriver.Say());
+                await Eventually.TrueAsync(async () => (await TicketsAsync(console)).Count == 1, "a ticket is filed and confirmed");
+                console.Sandbox.FreeScout.DeleteForever(Assert.Single(console.Sandbox.FreeScout.Conversations).Id);
+                clock.Advance(TimeSpan.FromMinutes(5));
+                break;
+        }
+
+        await console.Host.Get<TicketSync>().RefreshAsync(CancellationToken.None);
+        if (seconds > 0)
+        {
+            await Eventually.TrueAsync(async () => await StateAsync() == "running", "its clock runs");
+            Assert.DoesNotContain(console.Sandbox.Slack.Messages, message => message.Text.Contains("escalation", StringComparison.Ordinal));
+            clock.Advance(TimeSpan.FromSeconds(seconds));
+        }
+
+        await Eventually.TrueAsync(async () => await StateAsync() == "told", "the operator was told");
+        var proof = await ClockAsync();
+        var message = Assert.Single(console.Sandbox.Slack.Messages, message => message.Text.StartsWith("P1 FIRING · escalation", StringComparison.Ordinal));
+        Assert.Contains(proof.GetProperty("title").GetString()!, message.Text, StringComparison.Ordinal);
+        Assert.Contains(proof.GetProperty("alert_key").GetString()!, message.Text, StringComparison.Ordinal);
+        Assert.NotEqual(default, proof.GetProperty("told_at").GetDateTimeOffset());
+
+        async Task<string?> StateAsync() => (await ClockAsync()).GetProperty("state").GetString();
+
+        async Task<JsonElement> ClockAsync() =>
+            (await console.AskAsync()).GetProperty("escalations").EnumerateArray().Single(one => one.GetProperty("condition").GetString() == condition);
+    }
+
+    private static async Task<List<Ticket>> TicketsAsync(DiagnosedConsole console)
+    {
+        await using var db = console.Database.Open();
+        return await db.Tickets.AsNoTracking().Where(ticket => ticket.ConfirmedAt != null).ToListAsync();
     }
 }

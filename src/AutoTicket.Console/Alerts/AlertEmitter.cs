@@ -48,6 +48,7 @@ internal sealed partial class AlertEmitter : BackgroundService
     {
         _hooks = [.. hooks];
         (_aggregator, _decisions, _leader, _signals, _contexts, _options, _clock, _logger) = (aggregator, decisions, leader, signals, contexts, options, clock, logger);
+        CycledAt = clock.GetUtcNow();
     }
 
     private List<Surfaces.Severity> Levels => [.. Enum.GetValues<Surfaces.Severity>().Where(severity => severity <= _options.Value.NotifySeverity)];
@@ -55,7 +56,7 @@ internal sealed partial class AlertEmitter : BackgroundService
     /// <summary>When a hook was last given anything; null: not since this start.</summary>
     public DateTimeOffset? EmittedAt { get; private set; }
 
-    /// <summary>Since when the loop has been in its present pass.</summary>
+    /// <summary>When the loop began its present pass; before the first, the start.</summary>
     public DateTimeOffset CycledAt { get; private set; }
 
     /// <summary>Has every hook say what it would do for an alert that is none.</summary>

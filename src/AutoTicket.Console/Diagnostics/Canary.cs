@@ -95,8 +95,16 @@ internal sealed partial class Canary(
             var said = await emitter.RehearseAsync(
                 new Alert
                 {
-                    AlertId = AlertId, LogicalId = Alert.LogicalId, Status = AlertStatus.Firing, Source = Alert.Source, Name = Alert.Name, Severity = Alert.Severity, Summary = Alert.Summary,
-                    StartedAt = now, OpenedAt = now, SeenAt = now,
+                    AlertId = AlertId,
+                    LogicalId = Alert.LogicalId,
+                    Status = AlertStatus.Firing,
+                    Source = Alert.Source,
+                    Name = Alert.Name,
+                    Severity = Alert.Severity,
+                    Summary = Alert.Summary,
+                    StartedAt = now,
+                    OpenedAt = now,
+                    SeenAt = now,
                 },
                 stoppingToken).WaitAsync(Patience, clock, stoppingToken);
             return hooks.Missing is { Count: > 0 } missing ? $"There is no hook {string.Join(" and ", missing)}."

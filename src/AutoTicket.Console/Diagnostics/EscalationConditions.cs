@@ -69,8 +69,7 @@ internal sealed class EscalationConditions
 
     private EscalationFact FreeScoutDown() => _health.Failure switch
     {
-        { Kind: FreeScoutFailureKind.TimedOut or FreeScoutFailureKind.Unreachable or FreeScoutFailureKind.Broken or FreeScoutFailureKind.ServerError or FreeScoutFailureKind.BadAnswer
-            or FreeScoutFailureKind.ApiOff } failure => new(true, _health.KindSince, failure.Message),
+        { IsOutage: true } or { Kind: FreeScoutFailureKind.ApiOff } => new(true, _health.KindSince, _health.Failure.Message),
         // Whatever it says, it answers.
         not null => EscalationFact.Not,
         null when _health.WorkedAt is not null => EscalationFact.Not,

@@ -42,8 +42,13 @@ internal sealed class FreeScoutRun(FreeScoutProbe probe, FreeScoutHealth health,
         }
 
         var answer = await _mailboxes.Value;
-        if (answer.Failure is not { Kind: FreeScoutFailureKind.TimedOut or FreeScoutFailureKind.Unreachable or FreeScoutFailureKind.Broken or FreeScoutFailureKind.ServerError
-            or FreeScoutFailureKind.BadAnswer or FreeScoutFailureKind.RateLimited } failure)
+        if (answer.Failure is null && health.Failure is { Kind: FreeScoutFailureKind.KeyRejected or FreeScoutFailureKind.ApiOff })
+        {
+            // Somebody mended it: nobody need wait for the next try, which such a failure puts off.
+            health.Succeeded();
+        }
+
+        if (answer.Failure is not ({ IsOutage: true } or { Kind: FreeScoutFailureKind.RateLimited }) || answer.Failure is not { } failure)
         {
             return Finding.Ok($"FreeScout answers ({answer.Status}).", health.Failure is null ? health.WorkedAt : null);
         }

@@ -23,6 +23,9 @@ internal sealed class LineChecks(
     /// <summary>An alert that no hook was called for in so long is not late, but lost.</summary>
     private static readonly TimeSpan Untouched = TimeSpan.FromMinutes(1);
 
+    /// <summary>What the steps before this one have just seen to be well again.</summary>
+    private static readonly string[] Mended = ["degraded: key_rejected", "degraded: api_off", "degraded: mailbox_missing", "degraded: unreachable", "degraded: circuit_open"];
+
     /// <summary>A failure that is older may be over.</summary>
     private static readonly TimeSpan Fresh = TimeSpan.FromMinutes(1);
 
@@ -94,6 +97,11 @@ internal sealed class LineChecks(
         var asked = db.Decisions.AsNoTracking().Where(d => d.Path == AlertPaths.Ticket || d.Path == AlertPaths.Click);
         var failed = await asked.Where(d => d.Word.StartsWith("degraded")).OrderByDescending(d => d.LastAt).FirstOrDefaultAsync(cancellationToken);
         var seen = last is not null ? $"Ticket #{last.Number} was the last, at {When.Moment(last.ConfirmedAt!.Value)}." : "No ticket was filed yet.";
+        if (failed is not null && Mended.Contains(failed.Word) && !(failed.LastAt <= last?.ConfirmedAt))
+        {
+            return Finding.Warning($"The last try, at {When.Moment(failed.LastAt)}, failed by what is well again: {failed.Detail} {seen}", "Nothing for alerts: they are tried again. Click again where a click failed.", Runbooks.NoTickets, last?.ConfirmedAt);
+        }
+
         if (failed is not null && clock.GetUtcNow() - failed.LastAt < Fresh && !(failed.LastAt <= last?.ConfirmedAt))
         {
             return Finding.Failed(

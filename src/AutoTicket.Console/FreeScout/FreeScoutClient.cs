@@ -214,7 +214,7 @@ internal sealed partial class FreeScoutClient(
         }
         catch (BrokenCircuitException)
         {
-            return Fail(FreeScoutFailureKind.CircuitOpen, $"FreeScout can't be reached: {health.Failure?.Message ?? "it failed several times just now."}", method.Method, name, wasSent: false);
+            return Fail(FreeScoutFailureKind.CircuitOpen, $"FreeScout can't be reached: {(health.Failure is { IsOutage: true } known ? known.Message : "it failed several times just now.")}", method.Method, name, wasSent: false);
         }
         catch (Exception exception) when (exception is TimeoutRejectedException or OperationCanceledException)
         {
@@ -271,8 +271,9 @@ internal sealed partial class FreeScoutClient(
     {
         failure = failure with { Message = options.Value.WithoutKey(failure.Message) };
         var known = health.Failure?.Kind;
-        // What we held back ourselves is not news of FreeScout.
-        if (failure.Kind is not FreeScoutFailureKind.CircuitOpen && !(failure is { Kind: FreeScoutFailureKind.RateLimited, WasSent: false }))
+        // What we held back ourselves is not news of FreeScout; but that its circuit is open is, where the failures that opened it were
+        // all tries of one call that nobody heard of.
+        if (failure.Kind == FreeScoutFailureKind.CircuitOpen ? health.Failure is not { IsOutage: true } : failure is not { Kind: FreeScoutFailureKind.RateLimited, WasSent: false })
         {
             health.Failed(failure);
         }

@@ -35,6 +35,10 @@ internal sealed record FreeScoutFailure(FreeScoutFailureKind Kind, string Messag
     public bool MayHaveCreated => WasSent && Kind is FreeScoutFailureKind.TimedOut or FreeScoutFailureKind.Broken
         or FreeScoutFailureKind.ServerError or FreeScoutFailureKind.BadAnswer;
 
+    /// <summary>FreeScout itself is not there, as opposed to refusing what is asked of it.</summary>
+    public bool IsOutage => Kind is FreeScoutFailureKind.TimedOut or FreeScoutFailureKind.Unreachable or FreeScoutFailureKind.Broken or FreeScoutFailureKind.ServerError
+        or FreeScoutFailureKind.BadAnswer or FreeScoutFailureKind.CircuitOpen;
+
     /// <summary>Trying again by itself won't help: a person must change the key, the scope or the mailbox.</summary>
     public bool NeedsPerson => Kind is FreeScoutFailureKind.NotConfigured or FreeScoutFailureKind.KeyRejected
         or FreeScoutFailureKind.ScopeMissing or FreeScoutFailureKind.MailboxMissing or FreeScoutFailureKind.ApiOff;

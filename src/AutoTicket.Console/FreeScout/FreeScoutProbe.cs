@@ -10,8 +10,8 @@ namespace AutoTicket.FreeScout;
 /// <param name="Ahead">By how much the console's clock is ahead of FreeScout's; null: its answer bears no time.</param>
 internal sealed record FreeScoutProbed(int? Status, FreeScoutFailure? Failure, JsonElement Body, TimeSpan? Ahead);
 
-/// <summary>Asks FreeScout as an operator would with curl: once, past retry and circuit, which would answer in its place, and without a
-/// word to <see cref="FreeScoutHealth"/>, whose patience is longer.</summary>
+/// <summary>Asks FreeScout as an operator would with curl: once, past retry and circuit, which would answer in its place. What fails
+/// here is no news for <see cref="FreeScoutHealth"/>, whose patience is longer.</summary>
 internal sealed class FreeScoutProbe(IHttpClientFactory http, IOptions<FreeScoutOptions> options, TimeProvider clock)
 {
     public const string HttpName = "freescout-probe";

@@ -47,6 +47,9 @@ internal sealed class ConsolePage : IAsyncDisposable
 
     public Task IsLiveAsync() => Assertions.Expect(Page.Locator("html[data-live]")).ToHaveCountAsync(1);
 
+    /// <inheritdoc cref="BrowserPage.ScreenshotAsync"/>
+    public Task ScreenshotAsync(string name) => _browser.ScreenshotAsync(name);
+
     public ILocator Heading => Page.GetByRole(AriaRole.Heading, new() { Level = 1 });
 
     public ILocator Tile(string surface) => Page.GetByRole(AriaRole.Article, new() { Name = surface, Exact = true });

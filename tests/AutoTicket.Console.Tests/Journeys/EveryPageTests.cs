@@ -15,7 +15,7 @@ public sealed class EveryPageTests(JourneyHost host) : IClassFixture<JourneyHost
         AllLabels: $$"""{"{{new string('l', 100)}}":"{{new string('v', 300)}}"}""");
 
     public static readonly TheoryData<string> Paths = new(
-        "/console/status", "/console/status?view=wall", "/console/status?view=dense", "/console/status/pay", "/console/alerts", $"/console/alerts/{AlertIdentity.KeyOf(Long.AlertId)}", "/console/tickets", "/console/flags", "/console/audit", "/login", "/not-found");
+        "/console/status", "/console/status?view=wall", "/console/status?view=dense", "/console/status/pay", "/console/alerts", $"/console/alerts/{AlertIdentity.KeyOf(Long.AlertId)}", "/console/tickets", "/console/flags", "/console/audit", "/console/diagnostics", "/login", "/not-found");
 
     [Theory, MemberData(nameof(Paths))]
     public async Task A_page_is_usable_by_all_asks_no_host_but_ours_and_fits_a_phone(string path)

@@ -1,0 +1,59 @@
+using AutoTicket.Alerts;
+using AutoTicket.Diagnostics;
+using AutoTicket.Tests.Kit;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using static AutoTicket.Tests.Diagnostics.DiagnosedConsole;
+
+namespace AutoTicket.Tests.Diagnostics;
+
+public sealed class CanaryTests
+{
+    [Theory, BothDatabases]
+    public async Task It_walks_again_and_again_and_leaves_no_alert_no_DM_and_no_ticket(Database kind)
+    {
+        await using var console = await StartAsync(new() { ["Diagnostics:CanaryInterval"] = "00:00:01" }, kind: kind);
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                await using var db = console.Database.Open();
+                return await db.Decisions.SingleOrDefaultAsync(decision => decision.Path == AlertPaths.Canary) is { Word: Canary.Walked, Count: >= 3 };
+            },
+            "it walked three times");
+
+        await using var after = console.Database.Open();
+        Assert.Equal(0, await after.Alerts.CountAsync());
+        Assert.Equal(0, await after.Tickets.CountAsync());
+        Assert.Equal(0, await after.AuditLog.CountAsync(entry => entry.Action.StartsWith("console.alerts")));
+        Assert.Equal(0, console.Sandbox.Slack.RequestCount);
+        Assert.Empty(console.Sandbox.FreeScout.Conversations);
+        Assert.Contains("The canary walked the line at ", Step(await console.AskAsync(), "last_emit").GetProperty("seen").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_hook_that_hangs_stops_it_and_the_step_says_so()
+    {
+        await using var console = await StartAsync(services: services => services.AddSingleton<IAlertHook, Deaf>());
+
+        var answer = await console.EventuallyFailedAsync("last_emit");
+
+        Assert.StartsWith("Neither DMs nor tickets are going out: the canary alert does not get through since ", VerdictOf(answer), StringComparison.Ordinal);
+    }
+
+    private sealed class Deaf : IAlertHook
+    {
+        public string Name => "deaf";
+
+        public bool WantsWhatEnded => false;
+
+        public event Action? Ready
+        {
+            add { }
+            remove { }
+        }
+
+        public IAsyncEnumerable<HookOutcome> DeliverAsync(IReadOnlyList<AlertNotice> notices, CancellationToken cancellationToken) => AsyncEnumerable.Empty<HookOutcome>();
+
+        public Task<string> RehearseAsync(AlertNotice notice, CancellationToken cancellationToken) => new TaskCompletionSource<string>().Task;
+    }
+}

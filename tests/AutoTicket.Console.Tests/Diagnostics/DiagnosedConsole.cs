@@ -1,0 +1,80 @@
+using System.Net.Http.Json;
+using System.Text.Json;
+using AutoTicket.Alerts;
+using AutoTicket.Sandbox;
+using AutoTicket.Tests.Kit;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace AutoTicket.Tests.Diagnostics;
+
+/// <summary>A console with both flags on and a fault to find, and what its chain says over HTTP.</summary>
+internal sealed class DiagnosedConsole : IAsyncDisposable
+{
+    private readonly SandboxServer _sandbox;
+    private readonly TestDatabase _database;
+
+    private DiagnosedConsole(SandboxServer sandbox, TestDatabase database, ConsoleHost host) => (_sandbox, _database, Host) = (sandbox, database, host);
+
+    public ConsoleHost Host { get; }
+
+    public SandboxServer Sandbox => _sandbox;
+
+    public TestDatabase Database => _database;
+
+    public static async Task<DiagnosedConsole> StartAsync(
+        Dictionary<string, string?>? settings = null, Action<IServiceCollection>? services = null, TimeProvider? clock = null, Database kind = Kit.Database.Sqlite, Action<SandboxServer>? before = null)
+    {
+        var sandbox = await SandboxServer.StartAsync(new SandboxSettings { Clock = clock as StillClock ?? TimeProvider.System });
+        before?.Invoke(sandbox);
+        var database = await TestDatabase.CreateAsync(kind);
+        var all = new Dictionary<string, string?> { ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1", ["FreeScout:RetryDelay"] = "00:00:00.02" };
+        foreach (var (name, value) in settings ?? [])
+        {
+            all[name] = value;
+        }
+
+        return new DiagnosedConsole(sandbox, database, await ConsoleHost.StartAsync(database, sandbox, all, clock, services: services));
+    }
+
+    public async Task<JsonElement> AskAsync() => await Host.Http.GetFromJsonAsync<JsonElement>(new Uri("/api/diagnostics", UriKind.Relative));
+
+    /// <summary>Returns once exactly these steps have failed.</summary>
+    public async Task<JsonElement> EventuallyFailedAsync(params string[] keys)
+    {
+        JsonElement answer = default;
+        try
+        {
+            await Eventually.TrueAsync(
+                async () =>
+                {
+                    answer = await AskAsync();
+                    return Failed(answer).SequenceEqual(keys);
+                },
+                $"what has failed is exactly: {string.Join(", ", keys)}");
+        }
+        catch (TimeoutException late)
+        {
+            throw new TimeoutException($"{late.Message}\n{answer}\n{string.Join('\n', Host.Log)}", late);
+        }
+
+        return answer;
+    }
+
+    public Task RaiseAsync(params Observation[] observations) => Host.Get<AlertAggregator>().ObserveAsync(observations, CancellationToken.None);
+
+    public static IEnumerable<string> Failed(JsonElement answer) => In(answer, "failed");
+
+    public static IEnumerable<string> In(JsonElement answer, params string[] states) =>
+        answer.GetProperty("steps").EnumerateArray().Where(step => states.Contains(step.GetProperty("state").GetString())).Select(step => step.GetProperty("key").GetString()!);
+
+    public static JsonElement Step(JsonElement answer, string key) => answer.GetProperty("steps").EnumerateArray().Single(step => step.GetProperty("key").GetString() == key);
+
+    public static string VerdictOf(JsonElement answer) => answer.GetProperty("verdict").GetString()!;
+
+    public async ValueTask DisposeAsync()
+    {
+        await Host.DisposeAsync();
+        await _sandbox.DisposeAsync();
+        await _database.DisposeAsync();
+    }
+}

@@ -1,0 +1,105 @@
+using System.Text.Json;
+using AutoTicket.Alerts;
+using AutoTicket.Sandbox;
+using AutoTicket.Tests.Kit;
+using AutoTicket.Tickets;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using static AutoTicket.Tests.Diagnostics.DiagnosedConsole;
+
+namespace AutoTicket.Tests.Diagnostics;
+
+public sealed class EscalationTests
+{
+    private static JsonElement Clock(JsonElement answer, string condition) =>
+        answer.GetProperty("escalations").EnumerateArray().Single(clock => clock.GetProperty("condition").GetString() == condition);
+
+    private static async Task EventuallyAsync(DiagnosedConsole console, string condition, string state)
+    {
+        try
+        {
+            await Eventually.TrueAsync(async () => Clock(await console.AskAsync(), condition).GetProperty("state").GetString() == state, $"the clock of {condition} is {state}");
+        }
+        catch (TimeoutException late)
+        {
+            throw new TimeoutException($"{late.Message}\n{string.Join('\n', console.Host.Log)}", late);
+        }
+    }
+
+    private static int Dms(SandboxServer sandbox, string title) => sandbox.Slack.Messages.Count(message => message.Text.Contains(title, StringComparison.Ordinal) && !message.Text.Contains("RECOVERED", StringComparison.Ordinal));
+
+    [Theory, BothDatabases]
+    public async Task A_clock_outlives_a_restart_and_the_operator_is_told_once_and_of_the_end(Database kind)
+    {
+        var clock = new StillClock();
+        await using var console = await StartAsync(clock: clock, kind: kind);
+        using (console.Sandbox.Faults.Add(new(FaultKind.Status) { Match = FaultMatch.FreeScout, StatusCode = 503 }))
+        {
+            await RefreshAsync(console.Host);
+            await EventuallyAsync(console, "freescout_down", "running");
+            clock.Advance(TimeSpan.FromMinutes(20));
+            Assert.Equal(0, Dms(console.Sandbox, "FreeScout is down"));
+
+            await using var second = await ConsoleHost.StartAsync(console.Database, console.Sandbox, clock: clock);
+            clock.Advance(TimeSpan.FromMinutes(10));
+            await Eventually.TrueAsync(() => Dms(console.Sandbox, "FreeScout is down") == 1, "the operator is told");
+            await EventuallyAsync(console, "freescout_down", "told");
+
+            clock.Advance(TimeSpan.FromMinutes(10));
+            var told = Clock(await console.AskAsync(), "freescout_down");
+            Assert.Equal(1, Dms(console.Sandbox, "FreeScout is down"));
+            Assert.Equal(TimeSpan.FromMinutes(30), told.GetProperty("due_at").GetDateTimeOffset() - told.GetProperty("since").GetDateTimeOffset());
+            Assert.StartsWith("FreeScout ", told.GetProperty("evidence").GetString(), StringComparison.Ordinal);
+        }
+
+        // The circuit may be open.
+        clock.Advance(TimeSpan.FromSeconds(10));
+        await RefreshAsync(console.Host);
+        await EventuallyAsync(console, "freescout_down", "idle");
+        await Eventually.TrueAsync(() => console.Sandbox.Slack.Messages.Any(message => message.Text.Contains("RECOVERED", StringComparison.Ordinal)), "the end is told");
+        // An escalation is no ticket, neither while FreeScout is down nor afterwards.
+        Assert.Empty(console.Sandbox.FreeScout.Conversations);
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-38")]
+    public async Task When_Slack_is_down_as_well_the_clock_says_that_nobody_was_told_and_the_DM_goes_out_afterwards()
+    {
+        var clock = new StillClock();
+        await using var console = await StartAsync(clock: clock);
+        using var freeScout = console.Sandbox.Faults.Add(new(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout });
+        var slack = console.Sandbox.Faults.Add(Fault.SlackError("invalid_auth"));
+        await RefreshAsync(console.Host);
+        await EventuallyAsync(console, "key_invalid", "running");
+        clock.Advance(TimeSpan.FromMinutes(10));
+
+        await Eventually.TrueAsync(
+            async () => Clock(await console.AskAsync(), "key_invalid") is var due && due.GetProperty("state").GetString() == "due"
+                && due.GetProperty("not_told").GetString()?.StartsWith("degraded: token_rejected", StringComparison.Ordinal) == true,
+            "it is due, and nobody was told");
+        slack.Dispose();
+        await clock.AdvanceUntilAsync(TimeSpan.FromMinutes(1), () => Task.FromResult(Dms(console.Sandbox, "The FreeScout key is invalid") == 1), "the operator is told");
+    }
+
+    [Fact]
+    public async Task A_condition_that_is_not_known_neither_stops_nor_starts_a_clock()
+    {
+        var clock = new StillClock();
+        await using var console = await StartAsync(clock: clock);
+        using var freeScout = console.Sandbox.Faults.Add(new(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout });
+        await RefreshAsync(console.Host);
+        await EventuallyAsync(console, "key_invalid", "running");
+
+        freeScout.Dispose();
+        using var down = console.Sandbox.Faults.Add(new(FaultKind.Status) { Match = FaultMatch.FreeScout, StatusCode = 503 });
+        await RefreshAsync(console.Host);
+        // The circuit opened: the next call goes through.
+        clock.Advance(TimeSpan.FromSeconds(10));
+        await RefreshAsync(console.Host);
+        await EventuallyAsync(console, "freescout_down", "running");
+
+        Assert.Equal("running", Clock(await console.AskAsync(), "key_invalid").GetProperty("state").GetString());
+    }
+
+    private static Task RefreshAsync(ConsoleHost console) => console.Get<TicketSync>().RefreshAsync(CancellationToken.None);
+}

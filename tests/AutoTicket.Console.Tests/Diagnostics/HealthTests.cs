@@ -1,0 +1,54 @@
+using System.Net;
+using AutoTicket.Sandbox;
+using AutoTicket.Tests.Kit;
+using AutoTicket.Tickets;
+
+namespace AutoTicket.Tests.Diagnostics;
+
+public sealed class HealthTests
+{
+    [Fact]
+    public async Task FreeScout_and_Slack_degrade_it_and_never_make_it_unhealthy()
+    {
+        await using var console = await DiagnosedConsole.StartAsync();
+        await EventuallyAsync(console.Host, "Healthy");
+
+        using (console.Sandbox.Faults.Add(new(FaultKind.Status) { Match = FaultMatch.FreeScout, StatusCode = 503 }))
+        {
+            await console.Host.Get<TicketSync>().RefreshAsync(CancellationToken.None);
+            await EventuallyAsync(console.Host, "Degraded");
+        }
+
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                await console.Host.Get<TicketSync>().RefreshAsync(CancellationToken.None);
+                return await console.Host.Http.GetStringAsync(Ready) == "Healthy";
+            },
+            "FreeScout works again");
+        using (console.Sandbox.Faults.Add(Fault.SlackError("token_revoked")))
+        {
+            await console.RaiseAsync(Alerts.AlertDriver.Say());
+            await EventuallyAsync(console.Host, "Degraded");
+        }
+    }
+
+    [Fact]
+    public async Task Nobody_in_particular_is_told_a_word_and_no_more()
+    {
+        await using var console = await DiagnosedConsole.StartAsync(new() { ["FREESCOUT_API_KEY"] = null, ["SLACK_BOT_TOKEN"] = null });
+
+        foreach (var path in new[] { "/healthz/live", "/healthz/ready" })
+        {
+            using var answer = await console.Host.Http.GetAsync(new Uri(path, UriKind.Relative));
+
+            Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+            Assert.Equal("Healthy", await answer.Content.ReadAsStringAsync());
+        }
+    }
+
+    private static readonly Uri Ready = new("/healthz/ready", UriKind.Relative);
+
+    private static Task EventuallyAsync(ConsoleHost console, string word) =>
+        Eventually.TrueAsync(async () => await console.Http.GetStringAsync(Ready) == word, $"it is {word}");
+}

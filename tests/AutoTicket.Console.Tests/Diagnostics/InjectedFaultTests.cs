@@ -1,0 +1,316 @@
+using System.Diagnostics;
+using System.Text.Json;
+using AutoTicket.Alerts;
+using AutoTicket.Flags;
+using AutoTicket.Sandbox;
+using AutoTicket.Surfaces;
+using AutoTicket.Tests.Alerts;
+using AutoTicket.Tests.Kit;
+using AutoTicket.Tickets;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using static AutoTicket.Tests.Diagnostics.DiagnosedConsole;
+
+namespace AutoTicket.Tests.Diagnostics;
+
+/// <summary>Each fault alone: exactly its step is red, and the verdict says it.</summary>
+public sealed class InjectedFaultTests
+{
+    /// <summary>The product's own bound is five seconds; this machine's may be several times that.</summary>
+    private static readonly TimeSpan Generous = TimeSpan.FromSeconds(20);
+
+    public static readonly TheoryData<FaultKind, int?, string, string> FaultsOfFreeScout = new()
+    {
+        { FaultKind.Unauthorized, null, "key_valid", "tickets are not: the FreeScout key was rejected at " },
+        { FaultKind.Forbidden, null, "key_valid", "tickets are not: the FreeScout key lacks the scope since " },
+        { FaultKind.ModuleOff, null, "key_valid", "tickets are not: FreeScout's API module is off since " },
+        { FaultKind.ModuleOffHtml, null, "key_valid", "tickets are not: FreeScout's API module is off since " },
+        { FaultKind.Status, 503, "freescout_answers", "tickets are not: FreeScout is down since " },
+        { FaultKind.HangBefore, null, "freescout_answers", "tickets are not: FreeScout is down since " },
+        { FaultKind.ResetBefore, null, "freescout_answers", "tickets are not: FreeScout is down since " },
+        { FaultKind.HtmlLogin, null, "freescout_answers", "(a login page?)" },
+        { FaultKind.Redirect, null, "freescout_answers", "redirects" },
+        { FaultKind.HugeBody, null, "freescout_answers", "that is not its API" },
+    };
+
+    [Theory, MemberData(nameof(FaultsOfFreeScout))]
+    [Trait("Pitfall", "T-34")]
+    public async Task What_FreeScout_does_is_told_apart(FaultKind fault, int? status, string step, string verdict)
+    {
+        await using var console = await StartAsync();
+        using var failing = console.Sandbox.Faults.Add(new(fault) { Match = FaultMatch.FreeScout, StatusCode = status });
+
+        var begun = Stopwatch.GetTimestamp();
+        var answer = await console.EventuallyFailedAsync(step);
+
+        Assert.InRange(Stopwatch.GetElapsedTime(begun), TimeSpan.Zero, Generous);
+        Assert.Contains(verdict, VerdictOf(answer), StringComparison.Ordinal);
+        Assert.Equal("not_reached", Step(answer, "mailbox_exists").GetProperty("state").GetString());
+        Assert.NotEqual(JsonValueKind.Null, Step(answer, step).GetProperty("next_action").ValueKind);
+    }
+
+    [Fact]
+    public async Task With_nothing_wrong_nothing_is_red_and_the_verdict_says_what_went_out()
+    {
+        await using var console = await StartAsync();
+        await console.RaiseAsync(AlertDriver.Say());
+        await Eventually.TrueAsync(async () => VerdictOf(await console.AskAsync()).StartsWith("DMs and tickets are going out.", StringComparison.Ordinal), "both went out");
+
+        var answer = await console.AskAsync();
+
+        Assert.Empty(In(answer, "failed", "warning", "not_known", "not_reached"));
+        Assert.Equal(18, answer.GetProperty("steps").GetArrayLength());
+        Assert.All(answer.GetProperty("steps").EnumerateArray(), step => Assert.Equal(JsonValueKind.String, step.GetProperty("since").ValueKind));
+        Assert.Equal(["idle"], answer.GetProperty("escalations").EnumerateArray().Select(clock => clock.GetProperty("state").GetString()).Distinct());
+    }
+
+    [Theory]
+    [InlineData("FREESCOUT_API_KEY", "key_set")]
+    [InlineData("FREESCOUT_OPERATIONS_MAILBOX_ID", "mailbox_id")]
+    public async Task What_is_not_set_is_named(string variable, string step)
+    {
+        await using var console = await StartAsync(new() { [variable] = null });
+
+        var answer = await console.EventuallyFailedAsync(step);
+
+        Assert.Contains($"tickets are not: {variable} ", VerdictOf(answer), StringComparison.Ordinal);
+        Assert.Contains(variable, Step(answer, step).GetProperty("seen").GetString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_mailbox_that_is_gone_is_missed_whether_or_not_there_is_a_route_for_one(bool hasRoute)
+    {
+        await using var console = await StartAsync();
+        console.Sandbox.FreeScout.Behaviour.MailboxById = hasRoute;
+        console.Sandbox.FreeScout.Behaviour.MaxPageSize = 2;
+        Assert.Equal("ok", Step(await console.AskAsync(), "mailbox_exists").GetProperty("state").GetString());
+        console.Sandbox.FreeScout.RemoveMailbox(console.Sandbox.FreeScout.MailboxId);
+
+        var answer = await console.EventuallyFailedAsync("mailbox_exists");
+
+        Assert.EndsWith($"tickets are not: FreeScout has no mailbox {console.Sandbox.FreeScout.MailboxId}.", VerdictOf(answer), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_missing_tags_module_is_a_warning_because_tickets_go_out()
+    {
+        await using var console = await StartAsync();
+        console.Sandbox.FreeScout.Behaviour.TagsModule = false;
+
+        var answer = await console.AskAsync();
+
+        Assert.Equal(["tags_module"], In(answer, "failed", "warning", "not_known", "not_reached"));
+        Assert.Contains("Nothing stops DMs or tickets. Worth a look: FreeScout has no Tags module", VerdictOf(answer), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_user_that_FreeScout_does_not_have_is_red_and_stops_no_ticket()
+    {
+        await using var console = await StartAsync(new() { ["FREESCOUT_USER_ID"] = "99" });
+
+        var answer = await console.EventuallyFailedAsync("user_id");
+
+        Assert.StartsWith("Nothing stops DMs or tickets. But: FreeScout has no user 99", VerdictOf(answer), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("invalid_auth", "token_rejected")]
+    [InlineData("is_archived", "channel_gone")]
+    [InlineData("ratelimited", "rate_limited")]
+    [InlineData("missing_scope", "scope_missing")]
+    [Trait("Pitfall", "T-37")]
+    public async Task A_DM_that_can_not_be_sent_has_its_own_class_and_touches_no_ticket(string error, string word)
+    {
+        await using var console = await StartAsync();
+        using var failing = console.Sandbox.Faults.Add(Fault.SlackError(error));
+        await console.RaiseAsync(AlertDriver.Say());
+
+        var answer = await console.EventuallyFailedAsync("last_dm");
+
+        Assert.Contains("DMs are not: Slack fails since ", VerdictOf(answer), StringComparison.Ordinal);
+        Assert.EndsWith($"({word}).", VerdictOf(answer), StringComparison.Ordinal);
+        Assert.StartsWith($"{word}: ", Step(answer, "last_dm").GetProperty("seen").GetString(), StringComparison.Ordinal);
+        await Eventually.TrueAsync(() => console.Sandbox.FreeScout.Conversations.Count == 1, "the ticket is filed");
+    }
+
+    [Fact]
+    public async Task Slack_that_was_never_set_up_is_a_warning_that_the_verdict_names()
+    {
+        await using var console = await StartAsync(new() { ["SLACK_BOT_TOKEN"] = null });
+
+        var answer = await console.AskAsync();
+
+        Assert.Equal(["last_dm"], In(answer, "failed", "warning"));
+        Assert.EndsWith("DMs are not: Slack is not set up.", VerdictOf(answer), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task FreeScout_that_answers_and_takes_no_ticket_is_red_at_the_last_ticket()
+    {
+        await using var console = await StartAsync();
+        using var failing = console.Sandbox.Faults.Add(new(FaultKind.Status) { Match = FaultMatch.FreeScoutCreate, StatusCode = 422, Body = """{"message":"The customer is on fire"}""" });
+        await console.RaiseAsync(AlertDriver.Say());
+        await Eventually.TrueAsync(() => console.Sandbox.Slack.Messages.Count == 1, "the DM goes out");
+
+        var answer = await console.EventuallyFailedAsync("last_ticket");
+
+        Assert.StartsWith("DMs are going out, tickets are not: FreeScout answers but takes no ticket since ", VerdictOf(answer), StringComparison.Ordinal);
+        Assert.Contains("The customer is on fire", Step(answer, "last_ticket").GetProperty("seen").GetString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(AlertPaths.Ticket, "tickets are not: the hook ticket is missing.")]
+    [InlineData(AlertPaths.Slack, "DMs are not: the hook slack is missing.")]
+    public async Task A_hook_that_is_not_registered_is_red_at_the_start(string hook, string verdict)
+    {
+        await using var console = await StartAsync(services: services => services.Remove(services.Single(
+            service => service.ServiceType == typeof(IAlertHook) && service.ImplementationType == (hook == AlertPaths.Ticket ? typeof(TicketAlertHook) : typeof(AutoTicket.Slack.SlackAlertHook)))));
+
+        var answer = await console.AskAsync();
+
+        Assert.Equal(["hooks"], Failed(answer));
+        Assert.EndsWith(verdict, VerdictOf(answer), StringComparison.Ordinal);
+        Assert.Equal("Degraded", await console.Host.Http.GetStringAsync(new Uri("/healthz/ready", UriKind.Relative)));
+        Assert.Contains(console.Host.Log, line => line.StartsWith("WARNING", StringComparison.Ordinal) && line.Contains($"hook={hook} is not registered", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Nobody_who_leads_is_red_and_stops_both()
+    {
+        await using var console = await StartAsync();
+        await using (var db = console.Database.Open())
+        {
+            await db.Database.ExecuteSqlRawAsync("UPDATE leases SET owner = 'gone/1', until = 1; CREATE TRIGGER nobody BEFORE UPDATE ON leases BEGIN SELECT RAISE(IGNORE); END");
+        }
+
+        var answer = await console.EventuallyFailedAsync("leader");
+
+        Assert.Equal("Neither DMs nor tickets are going out: no process leads.", VerdictOf(answer));
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-62")]
+    public async Task A_process_that_does_not_follow_a_flip_is_red_after_thirty_seconds()
+    {
+        await using var console = await StartAsync();
+        await DisagreeAsync(console.Database, TimeProvider.System.GetUtcNow().AddSeconds(-40));
+
+        var answer = await console.EventuallyFailedAsync("flags");
+
+        Assert.Contains("but not in elsewhere/7.", Step(answer, "flags").GetProperty("seen").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_flag_that_is_off_is_what_the_verdict_says()
+    {
+        await using var console = await StartAsync(new() { [FlagNames.AlertsAutoTicket] = null });
+
+        var answer = await console.AskAsync();
+
+        Assert.Equal(["flags"], In(answer, "failed", "warning"));
+        Assert.EndsWith($"tickets are not: {FlagNames.AlertsAutoTicket} is off.", VerdictOf(answer), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_clock_that_differs_from_FreeScouts_is_a_warning()
+    {
+        await using var console = await StartAsync(clock: new AheadClock());
+
+        var answer = await console.AskAsync();
+
+        Assert.Equal(["clock"], In(answer, "failed", "warning"));
+        Assert.Contains("s ahead of FreeScout's.", Step(answer, "clock").GetProperty("seen").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_producer_that_makes_up_ids_is_a_warning()
+    {
+        await using var console = await StartAsync();
+        foreach (var id in new[] { "a", "b", "c" })
+        {
+            await console.RaiseAsync(AlertDriver.Say(id: id));
+        }
+
+        var answer = await console.AskAsync();
+
+        Assert.Equal(["unstable_producers"], In(answer, "failed", "warning"));
+        Assert.StartsWith("test makes up ids of the alert disk_full: 3 so far", Step(answer, "unstable_producers").GetProperty("seen").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_flood_breaker_that_tripped_is_red()
+    {
+        await using var console = await StartAsync(new() { ["Ticketing:FloodBudget"] = "1" });
+        await console.RaiseAsync(AlertDriver.Say("one"), AlertDriver.Say("two", source: "another"), AlertDriver.Say("three", source: "third"));
+
+        var answer = await console.EventuallyFailedAsync("flood_breaker");
+
+        Assert.Contains("tickets are not: the flood breaker tripped at ", VerdictOf(answer), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_database_that_is_away_or_hangs_is_red_and_all_is_said_in_time(bool hangs)
+    {
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+        await using var line = TcpProxy.To(database.Location);
+        await using var sandbox = await SandboxServer.StartAsync();
+        await using var host = await ConsoleHost.StartAsync(
+            sandbox: sandbox, settings: new Dictionary<string, string?> { ["DATABASE_URL"] = line.Through(database.Location), ["AUTOTICKET_SQLITE_PATH"] = null, ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1" });
+        var diagnostics = host.Get<AutoTicket.Diagnostics.PipelineDiagnostics>();
+        Assert.DoesNotContain((await diagnostics.RunToEndAsync(default)).Steps, step => step.State == AutoTicket.Diagnostics.DiagnosticState.Failed);
+        if (hangs)
+        {
+            line.Stall();
+        }
+        else
+        {
+            line.Cut();
+        }
+
+        var begun = Stopwatch.GetTimestamp();
+        var report = await diagnostics.RunToEndAsync(default);
+
+        Assert.InRange(Stopwatch.GetElapsedTime(begun), TimeSpan.Zero, Generous);
+        Assert.Equal(["database"], report.Steps.Where(step => step.State == AutoTicket.Diagnostics.DiagnosticState.Failed).Select(step => step.Key));
+        Assert.Contains("tickets are not: the console's database can't be reached.", report.Verdict, StringComparison.Ordinal);
+        line.Restore();
+    }
+
+    [Fact]
+    public async Task The_first_step_is_known_before_what_hangs()
+    {
+        await using var console = await StartAsync();
+        using var failing = console.Sandbox.Faults.Add(new(FaultKind.HangBefore) { Match = FaultMatch.FreeScout });
+        var order = new List<int>();
+
+        await foreach (var report in console.Host.Get<AutoTicket.Diagnostics.PipelineDiagnostics>().RunAsync())
+        {
+            order.Add(report.Steps.Count);
+            if (report.Steps.Count == 1)
+            {
+                Assert.NotEqual("freescout_answers", report.Steps[0].Key);
+            }
+        }
+
+        Assert.Equal(Enumerable.Range(1, 18), order);
+    }
+
+    /// <summary>A flag was switched off at some time, and a process that lives says that it is on.</summary>
+    internal static async Task DisagreeAsync(TestDatabase database, DateTimeOffset changedAt)
+    {
+        await using var db = database.Open();
+        await db.FeatureFlags.Where(flag => flag.Name == FlagNames.AlertsAutoTicket).ExecuteDeleteAsync();
+        db.FeatureFlags.Add(new FlagRow { Name = FlagNames.AlertsAutoTicket, Enabled = true, ChangedBy = "ops", ChangedAt = changedAt, Reason = "a test", Environment = "on", Version = 1 });
+        db.FlagAcks.Add(new FlagAckRow { Instance = "elsewhere/7", Name = FlagNames.AlertsAutoTicket, Enabled = false, At = changedAt.AddHours(1) });
+        await db.SaveChangesAsync();
+    }
+
+    private sealed class AheadClock : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow() => base.GetUtcNow().AddMinutes(10);
+    }
+}

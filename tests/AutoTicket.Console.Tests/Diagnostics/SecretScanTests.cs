@@ -1,0 +1,83 @@
+using System.Net;
+using System.Text;
+using AutoTicket.Sandbox;
+using AutoTicket.Tests.Kit;
+using AutoTicket.Tests.Processes;
+
+namespace AutoTicket.Tests.Diagnostics;
+
+/// <summary>Planted keys and tokens are in no page, answer, log line, metric or trace, whatever fails, and whoever quotes them.</summary>
+[Collection(nameof(AutoTicket.Tests.Processes.Processes))]
+public sealed class SecretScanTests
+{
+    private static readonly Dictionary<string, string> Planted = new()
+    {
+        ["FREESCOUT_API_KEY"] = "canary0key0f00d5e1f0900aa11bb22cc",
+        ["SLACK_BOT_TOKEN"] = "xoxb-canary-5e1f0901",
+        ["ALERTS_INGEST_TOKEN"] = "canary-intake-5e1f0902",
+        ["CONSOLE_API_TOKENS"] = "canary-api-5e1f0903",
+        ["FREESCOUT_WEBHOOK_SECRET"] = "canary-webhook-5e1f0904",
+    };
+
+    [Fact]
+    [Trait("Pitfall", "T-66")]
+    public async Task No_planted_secret_leaves_the_console()
+    {
+        await using var collector = await Collector.StartAsync();
+        await using var consoles = await Consoles.CreateAsync("pay");
+        consoles.Sandbox.FreeScout.ApiKey = Planted["FREESCOUT_API_KEY"];
+        consoles.Sandbox.Slack.BotToken = Planted["SLACK_BOT_TOKEN"];
+        var console = await consoles.StartAsync(new Dictionary<string, string>(Planted)
+        {
+            ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1",
+            ["Logging__LogLevel__AutoTicket"] = "Trace",
+            ["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.Url.AbsoluteUri,
+            ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf",
+            ["OTEL_BSP_SCHEDULE_DELAY"] = "200",
+            ["OTEL_METRIC_EXPORT_INTERVAL"] = "500",
+        });
+        var said = new StringBuilder();
+        await LookAsync();
+        await RaiseAsync("first");
+        await Eventually.TrueAsync(() => consoles.Sandbox.FreeScout.Conversations.Count > 0 && consoles.Sandbox.Slack.Messages.Count > 0, "a ticket and a DM went out");
+
+        // Those who refuse quote what they were sent.
+        foreach (var (status, body) in new[] { (401, "no"), (403, "no"), (400, Quoting("FREESCOUT_API_KEY")), (404, Quoting("FREESCOUT_API_KEY")), (500, Quoting("FREESCOUT_API_KEY")) })
+        {
+            using var freeScout = consoles.Sandbox.Faults.Add(new(FaultKind.Status) { Match = FaultMatch.FreeScout, StatusCode = status, Body = body });
+            using var slack = consoles.Sandbox.Faults.Add(Fault.SlackError(Planted["SLACK_BOT_TOKEN"]));
+            await RaiseAsync($"refused-{status}");
+            await console.InvestigateAsync("pay");
+            await console.AskAsync(HttpMethod.Post, "/api/alerts", new StringContent("{}"), ("Authorization", "Bearer wrong"));
+            await LookAsync();
+        }
+
+        await Eventually.TrueAsync(() => collector.Holds("alert to ticket") && collector.Holds("file ticket") && collector.Holds("autoticket.ticket.filings"), "traces and metrics were collected");
+        said.Append(console.Output).Append(console.Errors).Append(collector.All);
+        foreach (var (variable, secret) in Planted)
+        {
+            Assert.False(said.ToString().Contains(secret, StringComparison.OrdinalIgnoreCase), $"{variable} is in an output");
+        }
+
+        Assert.Contains("FREESCOUT_API_KEY", said.ToString(), StringComparison.Ordinal);
+
+        Task RaiseAsync(string name) => console.AskAsync(
+            HttpMethod.Post, "/api/alerts", new StringContent($$"""{"name":"{{name}}","severity":"P1","summary":"a test","status":"firing"}"""), ("Authorization", $"Bearer {Planted["ALERTS_INGEST_TOKEN"]}"));
+
+        async Task LookAsync()
+        {
+            foreach (var path in new[]
+            {
+                "/api/diagnostics", "/metrics", "/healthz/ready", "/console/diagnostics", "/console/status", "/console/alerts", "/console/tickets", "/console/flags", "/console/audit",
+                "/api/status", "/api/tickets", "/api/alerts", "/api/flags", "/api/flood", "/api/audit.csv", "/openapi/v1.json",
+            })
+            {
+                var answer = await console.GetAsync(path);
+                Assert.NotEqual(HttpStatusCode.InternalServerError, answer.Status);
+                said.Append(answer.Text).Append(answer.Message.Headers);
+            }
+        }
+    }
+
+    private static string Quoting(string variable) => $$$"""{"message":"The key {{{Planted[variable]}}} may not do this","_embedded":{"errors":[{"path":"x","message":"{{{Planted[variable]}}}"}]}}""";
+}

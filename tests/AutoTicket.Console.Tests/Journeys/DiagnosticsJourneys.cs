@@ -1,0 +1,41 @@
+using AutoTicket.Sandbox;
+using AutoTicket.Tests.Diagnostics;
+using AutoTicket.Tests.Kit;
+using AutoTicket.Tickets;
+using Microsoft.Playwright;
+
+namespace AutoTicket.Tests.Journeys;
+
+public sealed class DiagnosticsJourneys
+{
+    [Theory]
+    [InlineData(1280)]
+    [InlineData(390)]
+    public async Task An_operator_reads_what_is_wrong_what_to_do_and_that_it_is_mended(int width)
+    {
+        await using var console = await DiagnosedConsole.StartAsync(new() { ["Diagnostics:RunbookUrl"] = "https://wiki.example.org/console" });
+        var fault = console.Sandbox.Faults.Add(new(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout });
+        await console.Host.Get<TicketSync>().RefreshAsync(CancellationToken.None);
+        await console.RaiseAsync(Alerts.AlertDriver.Say());
+        await Eventually.TrueAsync(() => console.Sandbox.Slack.Messages.Count == 1, "the DM went out");
+
+        await using var page = await ConsolePage.OpenAsync(console.Host, "/console/status", width);
+        await page.Link("Diagnostics").ClickAsync();
+        var verdict = page.Page.Locator(".verdict");
+        await Assertions.Expect(verdict).ToContainTextAsync("DMs are going out, tickets are not: the FreeScout key was rejected at ");
+        var steps = page.Page.GetByRole(AriaRole.List, new() { Name = "Steps of the chain" });
+        await Assertions.Expect(steps.Locator("li")).ToHaveCountAsync(18);
+        await Assertions.Expect(steps.Locator("[data-state=Failed]")).ToHaveCountAsync(1);
+        await Assertions.Expect(steps.Locator("[data-step=key_valid]")).ToContainTextAsync("Make a new key in FreeScout");
+        await Assertions.Expect(steps.Locator("[data-step=key_valid] a")).ToHaveAttributeAsync("href", "https://wiki.example.org/console/docs/ops/runbooks/console-auto-ticketing.md#no-tickets");
+        await Assertions.Expect(page.Page.Locator("[data-condition=KeyInvalid]")).ToContainTextAsync("told in 9 min");
+        Assert.Equal(width, await page.Page.EvaluateAsync<int>("() => document.documentElement.scrollWidth"));
+        await page.ScreenshotAsync($"diagnostics-{width}");
+
+        fault.Dispose();
+        await page.Button("Ask again").ClickAsync();
+        await Assertions.Expect(steps.Locator("[data-state=Failed]")).ToHaveCountAsync(0);
+        await Assertions.Expect(verdict).Not.ToContainTextAsync("tickets are not");
+        Assert.Empty(page.ConsoleErrors);
+    }
+}
