@@ -15,7 +15,7 @@ public sealed partial class WhoMayUseWhomTests
         ["Audit"] = ["Data"],
         ["Flags"] = ["Audit", "Data", "Security"],
         ["Tickets"] = ["Alerts", "Surfaces", "FreeScout", "Flags", "Audit", "Data", "Security"],
-        ["Components"] = ["Components", "Surfaces", "Alerts", "Tickets", "Flags", "Audit"],
+        ["Components"] = ["Components", "Surfaces", "Alerts", "Tickets", "Flags", "Audit", "Security"],
     };
 
     public static TheoryData<string> Rooms => [.. Allowed.Keys];
