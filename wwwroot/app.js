@@ -13,7 +13,17 @@ window.autoticket = {
     serverOffset = milliseconds - Date.now();
     tick();
   },
+
+  // The session is over. Where this tab itself is on its way out, perhaps by way of another site, it must not be called back.
+  leave(address) {
+    if (!isSigningOut) location.replace(address);
+  },
 };
+
+let isSigningOut = false;
+document.addEventListener("submit", ({ target }) => {
+  if (target.getAttribute("action") === "/logout") isSigningOut = true;
+});
 
 // As Durations.Text in Components/Durations.cs.
 function ageText(milliseconds) {

@@ -42,6 +42,8 @@ internal static class DoorsSetup
         services.AddRateLimiter(limiter =>
         {
             limiter.RejectionStatusCode = 429;
+            limiter.OnRejected = async (context, _) =>
+                await Results.Problem(title: "Too many at a time. Wait a minute, then try again.", statusCode: 429).ExecuteAsync(context.HttpContext);
             limiter.AddPolicy(nameof(Login), context => RateLimitPartition.GetFixedWindowLimiter(
                 Lockout.AddressOf(context.Connection.RemoteIpAddress), _ => new FixedWindowRateLimiterOptions { PermitLimit = 10, Window = TimeSpan.FromMinutes(1) }));
             // A page's connection is one request, for as long as it is open.

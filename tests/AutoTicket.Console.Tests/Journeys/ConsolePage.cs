@@ -31,11 +31,24 @@ internal sealed class ConsolePage : IAsyncDisposable
 
     public static async Task<ConsolePage> OpenAsync(Uri address, string path, int width = 1280, int height = 800)
     {
-        var browser = await Browser.NewPageAsync(new BrowserNewContextOptions { ViewportSize = new ViewportSize { Width = width, Height = height } });
-        await browser.Page.AddInitScriptAsync(NoticeCircuit);
-        var page = new ConsolePage(browser, address);
+        var page = await NewAsync(address, width, height);
         await page.GoToAsync(path);
         return page;
+    }
+
+    /// <summary>For whoever must sign in first: there is no circuit to wait for.</summary>
+    public static async Task<ConsolePage> OpenSignedOutAsync(Uri address, string path)
+    {
+        var page = await NewAsync(address, 1280, 800);
+        await page.Page.GotoAsync(new Uri(address, path).AbsoluteUri);
+        return page;
+    }
+
+    private static async Task<ConsolePage> NewAsync(Uri address, int width, int height)
+    {
+        var browser = await Browser.NewPageAsync(new BrowserNewContextOptions { ViewportSize = new ViewportSize { Width = width, Height = height } });
+        await browser.Page.AddInitScriptAsync(NoticeCircuit);
+        return new ConsolePage(browser, address);
     }
 
     /// <summary>Returns once the page has a circuit.</summary>

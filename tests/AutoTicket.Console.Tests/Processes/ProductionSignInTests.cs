@@ -33,6 +33,30 @@ public sealed partial class ProductionSignInTests(ProductionSignInTests.Producti
     }
 
     [Fact]
+    public async Task Who_is_signed_in_stays_so_through_a_restart_and_at_a_replica_and_signing_out_there_holds_here()
+    {
+        var cookie = Cookies((await SignInAsync(Password)).Answer).Single(cookie => cookie.StartsWith("autoticket=", StringComparison.Ordinal)).Split(';')[0];
+        // The same database, another process: what a restart leaves, and what a replica is.
+        var replica = await production.Consoles.StartAsync(production.Settings);
+        Assert.Equal(HttpStatusCode.OK, (await AskAsync(replica, HttpMethod.Get, "/api/status", ("Cookie", cookie))).StatusCode);
+        await replica.StopAsync();
+        var restarted = await production.Consoles.StartAsync(production.Settings);
+        var page = await AskAsync(restarted, HttpMethod.Get, "/console/status", ("Cookie", cookie));
+        Assert.Equal(HttpStatusCode.OK, page.StatusCode);
+
+        var cookies = string.Join("; ", Cookies(page).Select(set => set.Split(';')[0]).Append(cookie));
+        using var signOut = new HttpRequestMessage(HttpMethod.Post, new Uri(restarted.Address, "/logout"))
+        {
+            Content = new FormUrlEncodedContent([new("__RequestVerificationToken", Antiforgery().Match(await page.Content.ReadAsStringAsync()).Groups[1].Value)]),
+        };
+        signOut.Headers.Add("X-Forwarded-Proto", "https");
+        signOut.Headers.Add("Cookie", cookies);
+        Assert.Equal("/login", (await production.Http.SendAsync(signOut)).Headers.Location?.OriginalString);
+
+        Assert.Equal(HttpStatusCode.Unauthorized, (await AskAsync(HttpMethod.Get, "/api/status", ("Cookie", cookie))).StatusCode);
+    }
+
+    [Fact]
     public async Task A_token_of_the_console_is_let_in_and_another_is_not()
     {
         Assert.Equal(HttpStatusCode.OK, (await AskAsync(HttpMethod.Get, "/api/status", ("Authorization", $"Bearer {Token}"))).StatusCode);
@@ -76,9 +100,12 @@ public sealed partial class ProductionSignInTests(ProductionSignInTests.Producti
         return (await production.Http.SendAsync(request), html);
     }
 
-    private async Task<HttpResponseMessage> AskAsync(HttpMethod method, string path, params (string Name, string Value)[] headers)
+    private Task<HttpResponseMessage> AskAsync(HttpMethod method, string path, params (string Name, string Value)[] headers) =>
+        AskAsync(production.Console, method, path, headers);
+
+    private async Task<HttpResponseMessage> AskAsync(ConsoleProcess console, HttpMethod method, string path, params (string Name, string Value)[] headers)
     {
-        using var request = new HttpRequestMessage(method, path);
+        using var request = new HttpRequestMessage(method, new Uri(console.Address, path));
         foreach (var (name, value) in headers.Append(("X-Forwarded-Proto", "https")))
         {
             request.Headers.TryAddWithoutValidation(name, value);
@@ -101,18 +128,21 @@ public sealed partial class ProductionSignInTests(ProductionSignInTests.Producti
 
         public IReadOnlyList<string> Secrets { get; private set; } = [];
 
+        public IReadOnlyDictionary<string, string> Settings { get; private set; } = null!;
+
         public async Task InitializeAsync()
         {
             var hashed = await ConsoleProcess.RunToEndAsync(["hash-password"], new Dictionary<string, string>(), Password + "\n");
             Assert.Equal(0, hashed.ExitCode);
             var hash = hashed.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)[^1];
             Consoles = await Consoles.CreateAsync("pay", "mail");
-            Console = await Consoles.StartAsync(new Dictionary<string, string>
+            Settings = new Dictionary<string, string>
             {
                 ["ASPNETCORE_ENVIRONMENT"] = "Production",
                 ["CONSOLE_OPERATOR_PASSWORD_HASH"] = hash,
                 ["CONSOLE_API_TOKENS"] = $"another-canary-91, {Token}",
-            });
+            };
+            Console = await Consoles.StartAsync(Settings);
             Http = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false, UseCookies = false }) { BaseAddress = Console.Address };
             Secrets =
             [

@@ -1,54 +1,124 @@
+using System.Net;
+using System.Net.WebSockets;
 using System.Text.RegularExpressions;
 using AutoTicket.Security;
 using AutoTicket.Tests.Kit;
+using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Routing;
 
 namespace AutoTicket.Tests.Structure;
 
 /// <summary>Every endpoint of the running console, as its route table has it, asked by nobody in particular in Production.</summary>
-public sealed partial class DefaultDenyTests
+public sealed partial class DefaultDenyTests(DefaultDenyTests.Production production) : IClassFixture<DefaultDenyTests.Production>
 {
     /// <summary>All that may answer somebody who is not signed in. Each line here is a decision.</summary>
-    private static readonly string[] Open = ["/login", "/healthz/live", "/healthz/ready"];
+    private static readonly string[] Open = ["/login", "/login/start", "/healthz/live", "/healthz/ready"];
 
     /// <summary>These have a token of their own; without it they answer 401, and 503 where none is set.</summary>
     private static readonly string[] Intakes = ["/api/alerts", "/api/v2/alerts", "/api/alerts/alertmanager"];
 
+    /// <summary>Writes that take no more than to be signed in, because they concern nobody but oneself.</summary>
+    private static readonly string[] OnesOwn = ["/logout", "/_blazor", "/_blazor/disconnect", "/_blazor/initializers", "/_blazor/negotiate", "/_framework/opaque-redirect"];
+
     [Fact]
     public async Task Nobody_in_particular_gets_no_answer_but_the_sign_in()
     {
-        await using var console = await ConsoleHost.StartAsync(environment: "Production", settings: new Dictionary<string, string?> { ["CONSOLE_OPERATOR_PASSWORD_HASH"] = Login.Hash("a test") });
-        using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false, UseCookies = false }) { BaseAddress = console.Address };
         var answered = new List<string>();
-        var asked = 0;
-        foreach (var endpoint in console.Get<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>())
+        var asked = new List<string>();
+        foreach (var (endpoint, method, path) in Endpoints())
         {
-            // Style sheets, scripts, fonts and icons: the sign-in page needs them, and they hold nothing but what is in the package.
-            if (endpoint.Metadata.GetMetadata<Microsoft.AspNetCore.StaticAssets.StaticAssetDescriptor>() is not null)
+            asked.Add(path);
+            using var answer = await production.AskAsync(new(new HttpMethod(method), path));
+            var isDenied = (int)answer.StatusCode is 401 or 403 || (Intakes.Contains(path) && (int)answer.StatusCode == 503)
+                || ((int)answer.StatusCode == 302 && answer.Headers.Location!.OriginalString.Contains("/login?", StringComparison.Ordinal));
+            if (!isDenied && !Open.Contains(path))
             {
-                continue;
-            }
-
-            var path = "/" + Parameter().Replace(endpoint.RoutePattern.RawText!.TrimStart('/').TrimStart('~', '/'), "x");
-            foreach (var method in endpoint.Metadata.GetMetadata<IHttpMethodMetadata>()?.HttpMethods ?? ["GET", "POST"])
-            {
-                asked++;
-                using var request = new HttpRequestMessage(new HttpMethod(method), path);
-                request.Headers.Add("X-Forwarded-Proto", "https");
-                using var answer = await http.SendAsync(request);
-                var isDenied = (int)answer.StatusCode is 401 or 403 || (Intakes.Contains(path) && (int)answer.StatusCode == 503)
-                    || ((int)answer.StatusCode == 302 && answer.Headers.Location!.OriginalString.Contains("/login?", StringComparison.Ordinal));
-                if (!isDenied && !Open.Contains(path))
-                {
-                    answered.Add($"{method} {path}: {(int)answer.StatusCode}");
-                }
+                answered.Add($"{method} {path}: {(int)answer.StatusCode}");
             }
         }
 
         Assert.Empty(answered);
-        Assert.InRange(asked, 25, 1000);
+        Assert.InRange(asked.Count, 25, 1000);
+        // The circuits' hub is among them.
+        Assert.Contains("/_blazor", asked);
+        Assert.Contains("/_blazor/negotiate", asked);
     }
+
+    [Fact]
+    public async Task Nobody_in_particular_gets_a_circuit()
+    {
+        using var socket = new ClientWebSocket();
+        socket.Options.SetRequestHeader("X-Forwarded-Proto", "https");
+        socket.Options.CollectHttpResponseDetails = true;
+        await Assert.ThrowsAsync<WebSocketException>(() => socket.ConnectAsync(new UriBuilder(production.Console.Address) { Scheme = "ws", Path = "/_blazor" }.Uri, CancellationToken.None));
+        Assert.Equal(HttpStatusCode.Unauthorized, socket.HttpStatusCode);
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-65")]
+    public void Every_write_says_what_right_it_takes()
+    {
+        var unsaid = Endpoints().Where(asked => asked.Method is not ("GET" or "HEAD" or "OPTIONS") && !Intakes.Contains(asked.Path) && !OnesOwn.Contains(asked.Path) && !Open.Contains(asked.Path))
+            // A page is asked by POST as well, and posts nothing.
+            .Where(asked => asked.Endpoint.Metadata.GetMetadata<Microsoft.AspNetCore.Components.Endpoints.ComponentTypeMetadata>() is null)
+            .Where(asked => !asked.Endpoint.Metadata.GetOrderedMetadata<IAuthorizeData>().Any(data => data.Policy is Rights.Operate or Rights.Administer)).Select(asked => $"{asked.Method} {asked.Path}");
+        Assert.Empty(unsaid);
+    }
+
+    [Fact]
+    public async Task No_write_is_taken_from_another_sites_page()
+    {
+        // In Development whoever sits here is signed in, and so is whatever page their browser shows.
+        await using var console = await ConsoleHost.StartAsync();
+        var taken = new List<string>();
+        foreach (var (endpoint, method, path) in Endpoints(console).Where(asked => asked.Method is not ("GET" or "HEAD" or "OPTIONS") && !Intakes.Contains(asked.Path)))
+        {
+            foreach (var (name, value) in new[] { ("Sec-Fetch-Site", "cross-site"), ("Origin", "https://evil.example") })
+            {
+                using var request = new HttpRequestMessage(new HttpMethod(method), path) { Content = new StringContent("{}", null, "application/json") };
+                request.Headers.Add(name, value);
+                using var answer = await console.Http.SendAsync(request);
+                if ((int)answer.StatusCode is not (400 or 403 or 415))
+                {
+                    taken.Add($"{method} {path}: {(int)answer.StatusCode}");
+                }
+            }
+        }
+
+        Assert.Empty(taken);
+    }
+
+    private IEnumerable<(RouteEndpoint Endpoint, string Method, string Path)> Endpoints() => Endpoints(production.Console);
+
+    // Style sheets, scripts, fonts and icons are not among them: the sign-in page needs them, and they hold nothing but what is in the package.
+    private static IEnumerable<(RouteEndpoint Endpoint, string Method, string Path)> Endpoints(ConsoleHost console) =>
+        from endpoint in console.Get<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
+        where endpoint.Metadata.GetMetadata<Microsoft.AspNetCore.StaticAssets.StaticAssetDescriptor>() is null
+        from method in endpoint.Metadata.GetMetadata<IHttpMethodMetadata>()?.HttpMethods ?? ["GET", "POST"]
+        select (endpoint, method, "/" + Parameter().Replace(endpoint.RoutePattern.RawText!.TrimStart('/').TrimStart('~', '/'), "x").TrimEnd('/'));
 
     [GeneratedRegex(@"\{[^}]*\}")]
     private static partial Regex Parameter();
+
+    public sealed class Production : IAsyncLifetime, IDisposable
+    {
+        private readonly HttpClient _http = new(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false, UseCookies = false });
+
+        internal ConsoleHost Console { get; private set; } = null!;
+
+        /// <summary>As it comes from the proxy that ends TLS, on the same machine.</summary>
+        internal Task<HttpResponseMessage> AskAsync(HttpRequestMessage request)
+        {
+            request.RequestUri = new Uri(Console.Address, request.RequestUri!);
+            request.Headers.Add("X-Forwarded-Proto", "https");
+            return _http.SendAsync(request);
+        }
+
+        public async Task InitializeAsync() => Console = await ConsoleHost.StartAsync(
+            environment: "Production", settings: new Dictionary<string, string?> { ["CONSOLE_OPERATOR_PASSWORD_HASH"] = Login.Hash("a test") });
+
+        public async Task DisposeAsync() => await Console.DisposeAsync();
+
+        public void Dispose() => _http.Dispose();
+    }
 }

@@ -16,7 +16,7 @@ public sealed partial class WhoMayUseWhomTests
         ["Flags"] = ["Audit", "Data", "Security"],
         ["Tickets"] = ["Alerts", "Surfaces", "FreeScout", "Flags", "Audit", "Data", "Security"],
         ["Diagnostics"] = ["Surfaces", "Alerts", "Tickets", "FreeScout", "Slack", "Flags", "Data", "Security"],
-        ["Components"] = ["Components", "Surfaces", "Alerts", "Tickets", "Flags", "Audit", "Diagnostics"],
+        ["Components"] = ["Components", "Surfaces", "Alerts", "Tickets", "Flags", "Audit", "Diagnostics", "Security"],
     };
 
     public static TheoryData<string> Rooms => [.. Allowed.Keys];

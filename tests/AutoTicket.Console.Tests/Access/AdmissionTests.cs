@@ -1,0 +1,67 @@
+using AutoTicket.Audit;
+using AutoTicket.Data;
+using AutoTicket.Security;
+using Microsoft.AspNetCore.Components.Authorization;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace AutoTicket.Tests.Access;
+
+/// <summary>An open page asks at the moment of each action, whatever it knew when it was rendered.</summary>
+public sealed class AdmissionTests
+{
+    [Theory, BothDatabases]
+    [Trait("Pitfall", "T-63")]
+    public async Task A_role_that_was_lost_a_moment_ago_applies_at_the_next_action_and_the_try_is_written_down(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        await using var console = await ConsoleHost.StartAsync(database);
+        var sessions = console.Get<Sessions>();
+        var user = await sessions.OpenAsync("ada", Roles.Admin, null, default);
+        await using var page = console.Get<IServiceScopeFactory>().CreateAsyncScope();
+        // As a circuit begins.
+        ((IHostEnvironmentAuthenticationStateProvider)page.ServiceProvider.GetRequiredService<AuthenticationStateProvider>()).SetAuthenticationState(Task.FromResult(new AuthenticationState(user)));
+        var admission = page.ServiceProvider.GetRequiredService<Admission>();
+        Assert.Equal("ada", await admission.AdmitAsync(Rights.Administer, "a test"));
+
+        await using var db = database.Open();
+        await db.Sessions.ExecuteUpdateAsync(set => set.SetProperty(session => session.Role, Roles.Operator));
+        Assert.Null(await admission.AdmitAsync(Rights.Administer, "flip it"));
+        Assert.Equal("ada", await admission.AdmitAsync(Rights.Operate, "a test"));
+        await sessions.EndAsync(Schemes.SessionOf(user)!, "signed out", default);
+        Assert.Null(await admission.AdmitAsync(Rights.Operate, "file it"));
+
+        var denied = await db.AuditLog.Where(entry => entry.Action == AuditActions.Denied).OrderBy(entry => entry.Id).ToListAsync();
+        Assert.Equal(["ada", "ada"], denied.Select(entry => entry.Actor));
+        Assert.Contains("flip it", denied[0].Payload, StringComparison.Ordinal);
+        Assert.Contains("file it", denied[1].Payload, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Sessions_of_another_password_or_provider_are_over()
+    {
+        await using var database = await TestDatabase.CreateAsync(Database.Sqlite);
+        string id;
+        await using (var console = await ConsoleHost.StartAsync(database, settings: new Dictionary<string, string?> { ["CONSOLE_OPERATOR_PASSWORD_HASH"] = Login.Hash("the first password") }))
+        {
+            id = Schemes.SessionOf(await console.Get<Sessions>().OpenAsync("operator", Roles.Admin, null, default))!;
+            Assert.NotNull(await console.Get<Sessions>().FindAsync(id, default));
+        }
+
+        await using var changed = await ConsoleHost.StartAsync(database, settings: new Dictionary<string, string?> { ["CONSOLE_OPERATOR_PASSWORD_HASH"] = Login.Hash("another password") });
+        Assert.Null(await changed.Get<Sessions>().FindAsync(id, default));
+    }
+
+    [Fact]
+    public void Each_role_holds_the_rights_of_the_lesser_ones()
+    {
+        foreach (var right in Rights.All)
+        {
+            var holders = Roles.All.Where(role => Rights.Allows(right, Schemes.Principal("x", role, Schemes.Cookie))).ToList();
+            Assert.Equal(Roles.All.Skip(Roles.All.Count - holders.Count), holders);
+            Assert.Equal(holders, Rights.HoldersOf(right));
+        }
+
+        Assert.False(Rights.Allows(Rights.See, new System.Security.Claims.ClaimsPrincipal(new System.Security.Claims.ClaimsIdentity())));
+    }
+}

@@ -1,0 +1,86 @@
+using System.Net;
+using AutoTicket.Audit;
+using AutoTicket.Data;
+using AutoTicket.Security;
+using Microsoft.EntityFrameworkCore;
+
+namespace AutoTicket.Tests.Access;
+
+/// <summary>Wrong passwords close the sign-in, for the address and for all.</summary>
+public sealed class LockoutTests
+{
+    private const string Password = "correct horse battery";
+    private static readonly Dictionary<string, string?> Settings = new() { ["CONSOLE_OPERATOR_PASSWORD_HASH"] = Login.Hash(Password) };
+
+    [Theory, BothDatabases]
+    public async Task Five_wrong_passwords_close_the_sign_in_for_the_address_in_every_process_until_a_quarter_of_an_hour_has_passed(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var clock = new StillClock();
+        await using var console = await ConsoleHost.StartAsync(database, settings: Settings, environment: "Staging", clock: clock);
+        await using var replica = await ConsoleHost.StartAsync(database, settings: Settings, environment: "Staging", clock: clock);
+        for (var i = 1; i <= Lockout.PerAddress; i++)
+        {
+            Assert.StartsWith("/login?wrong=1", await TryAsync(i % 2 == 0 ? console : replica, "not it"), StringComparison.Ordinal);
+        }
+
+        clock.Advance(TimeSpan.FromMinutes(3.5));
+        Assert.StartsWith("/login?wait=12", await TryAsync(console, Password), StringComparison.Ordinal);
+        using (var visitor = new Visitor(console.Address))
+        {
+            Assert.Contains("Signing in is closed for 12 min", (await visitor.GoAsync("/login?wait=12")).Page, StringComparison.Ordinal);
+        }
+
+        await using var db = database.Open();
+        var denied = await db.AuditLog.Where(entry => entry.Action == AuditActions.Denied).OrderBy(entry => entry.Id).Select(entry => entry.Payload).ToListAsync();
+        Assert.Equal(Lockout.PerAddress, denied.Count);
+        Assert.All(denied[..^1], payload => Assert.Contains("false", payload, StringComparison.Ordinal));
+        Assert.Contains("true", denied[^1], StringComparison.Ordinal);
+        Assert.Contains("127.0.0.1", denied[^1], StringComparison.Ordinal);
+
+        clock.Advance(TimeSpan.FromMinutes(11.6));
+        Assert.Equal("/", await TryAsync(console, Password));
+        Assert.Empty(await db.SignInFailures.AsNoTracking().ToListAsync());
+    }
+
+    [Fact]
+    public async Task Wrong_passwords_from_many_addresses_close_it_for_all_and_who_is_in_stays_in()
+    {
+        await using var console = await ConsoleHost.StartAsync(settings: Settings, environment: "Staging");
+        using var operatorSignedIn = new Visitor(console.Address);
+        Assert.Equal("/", (await operatorSignedIn.PostFormAsync("/login", "/login", ("password", Password))).Headers.Location!.OriginalString);
+        var lockout = console.Get<Lockout>();
+        for (var i = 0; i < Lockout.InAll; i++)
+        {
+            await lockout.FailedAsync($"203.0.113.{i}", default);
+        }
+
+        Assert.StartsWith("/login?wait=15", await TryAsync(console, Password), StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.OK, await operatorSignedIn.AskAsync("/api/status"));
+    }
+
+    [Fact]
+    public async Task Who_tries_more_than_ten_times_a_minute_is_not_heard()
+    {
+        await using var console = await ConsoleHost.StartAsync(settings: Settings, environment: "Staging");
+        using var visitor = new Visitor(console.Address);
+        var answers = new List<HttpStatusCode>();
+        for (var i = 0; i < 12; i++)
+        {
+            answers.Add((await visitor.PostFormAsync("/login", "/login", ("password", "no"))).StatusCode);
+        }
+
+        Assert.Equal(Enumerable.Repeat(HttpStatusCode.Redirect, 10).Append(HttpStatusCode.TooManyRequests).Append(HttpStatusCode.TooManyRequests), answers);
+    }
+
+    [Theory]
+    [InlineData("203.0.113.7", "203.0.113.7"), InlineData("::ffff:203.0.113.7", "203.0.113.7")]
+    [InlineData("2001:db8:1:2:aaaa::1", "2001:db8:1:2::/64"), InlineData("2001:db8:1:2:bbbb::2", "2001:db8:1:2::/64")]
+    public void A_network_of_ipv6_is_one_address(string address, string counted) => Assert.Equal(counted, Lockout.AddressOf(IPAddress.Parse(address)));
+
+    private static async Task<string> TryAsync(ConsoleHost console, string password)
+    {
+        using var visitor = new Visitor(console.Address);
+        return (await visitor.PostFormAsync("/login", "/login", ("password", password))).Headers.Location!.OriginalString;
+    }
+}

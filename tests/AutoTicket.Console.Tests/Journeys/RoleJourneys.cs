@@ -1,0 +1,159 @@
+using AutoTicket.Audit;
+using AutoTicket.Data;
+using AutoTicket.Flags;
+using AutoTicket.Sandbox;
+using AutoTicket.Surfaces;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Playwright;
+
+namespace AutoTicket.Tests.Journeys;
+
+/// <summary>People with a browser sign in at a real provider, as viewer, operator and admin.</summary>
+public sealed class RoleJourneys(RoleJourneys.SignedInAtProvider provider) : IClassFixture<RoleJourneys.SignedInAtProvider>
+{
+    [Fact]
+    [Trait("Pitfall", "T-65")]
+    public async Task A_viewer_sees_everything_is_told_why_nothing_can_be_done_and_signs_out()
+    {
+        await using var vera = await SignInAsync("vera", "staff", "/console/status");
+        await Assertions.Expect(vera.Tile("Surface pay")).ToContainTextAsync("down", new() { IgnoreCase = true });
+        await Assertions.Expect(vera.Investigate("Surface pay")).ToHaveCountAsync(0);
+        await Assertions.Expect(vera.Text("investigating takes the role operator")).ToBeVisibleAsync();
+        await Assertions.Expect(vera.Text("vera · viewer")).ToBeVisibleAsync();
+
+        await vera.GoToAsync("/console/tickets");
+        await Assertions.Expect(vera.Button("Refresh")).ToHaveCountAsync(0);
+        await vera.GoToAsync("/console/flags");
+        await Assertions.Expect(vera.Text("takes the role admin")).ToBeVisibleAsync();
+        await Assertions.Expect(vera.Button("Switch")).Not.ToHaveCountAsync(0);
+        foreach (var button in await vera.Button("Switch").AllAsync())
+        {
+            await Assertions.Expect(button).ToBeDisabledAsync();
+        }
+
+        await vera.Button("Sign out").ClickAsync();
+        // The provider asks whether to sign out there too.
+        await vera.Page.GetByRole(AriaRole.Button, new() { NameRegex = new("Yes, sign me out", System.Text.RegularExpressions.RegexOptions.IgnoreCase) }).ClickAsync();
+        await Assertions.Expect(vera.Heading).ToHaveTextAsync("Sign in");
+        await vera.Page.GotoAsync(new Uri(provider.Console.Address, "/console/flags").AbsoluteUri);
+        await vera.Page.GetByRole(AriaRole.Link, new() { Name = "Sign in at 127.0.0.1" }).ClickAsync();
+        await Assertions.Expect(vera.Page.Locator("input[name=login]")).ToBeVisibleAsync();
+        Assert.DoesNotContain(vera.ConsoleErrors, IsOurs);
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-65")]
+    public async Task An_operator_files_a_ticket_and_cannot_touch_a_flag()
+    {
+        await using var olga = await SignInAsync("olga", "on-call", "/console/status");
+        await olga.Investigate("Surface pay").ClickAsync();
+        await Assertions.Expect(olga.Outcome("Surface pay")).ToContainTextAsync("#");
+        await olga.GoToAsync("/console/tickets");
+        await olga.Button("Refresh").ClickAsync();
+        await Assertions.Expect(olga.Text("takes the role")).ToHaveCountAsync(0);
+        await olga.GoToAsync("/console/flags");
+        await Assertions.Expect(olga.Button($"Switch off… {FlagNames.InvestigateFromStatus}")).ToBeDisabledAsync();
+
+        await using var db = Open();
+        Assert.Equal("olga", (await db.AuditLog.SingleAsync(entry => entry.Action == AuditActions.InvestigateFiled)).Actor);
+        Assert.DoesNotContain(olga.ConsoleErrors, IsOurs);
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-63")]
+    public async Task An_admin_flips_a_flag_until_the_role_is_lost_and_the_open_page_follows()
+    {
+        await using var ada = await SignInAsync("ada", "sre", "/console/flags");
+        await FlipAsync(ada, "Switch on…", "Switch on now");
+        await using (var db = Open())
+        {
+            Assert.Equal("ada", (await db.AuditLog.OrderBy(entry => entry.Id).LastAsync(entry => entry.Action == AuditActions.FlagChanged && entry.Actor != "environment")).Actor);
+        }
+
+        // Nobody touches the page.
+        await provider.Real.SayAsync("ada", "staff");
+        await Assertions.Expect(ada.Text("ada · viewer")).ToBeVisibleAsync();
+        await Assertions.Expect(ada.Button($"Switch off… {FlagNames.AlertsAutoTicket}")).ToBeDisabledAsync();
+
+        await provider.Real.SayAsync("ada", null);
+        await Assertions.Expect(ada.Heading).ToHaveTextAsync("Sign in");
+        Assert.Contains("returnUrl=%2Fconsole%2Fflags", ada.Page.Url, StringComparison.Ordinal);
+        Assert.DoesNotContain(ada.ConsoleErrors, IsOurs);
+    }
+
+    [Fact]
+    public async Task Signing_out_in_one_tab_throws_the_others_out_and_a_session_that_expired_does_too()
+    {
+        await using var sol = await SignInAsync("sol", "staff", "/console/status");
+        var other = await sol.Page.Context.NewPageAsync();
+        await other.GotoAsync(new Uri(provider.Console.Address, "/console/alerts").AbsoluteUri);
+        await Assertions.Expect(other.GetByRole(AriaRole.Heading, new() { Level = 1 })).ToHaveTextAsync("Alerts");
+        await sol.Button("Sign out").ClickAsync();
+        await Assertions.Expect(other.GetByRole(AriaRole.Heading, new() { Level = 1 })).ToHaveTextAsync("Sign in");
+
+        await using var exa = await SignInAsync("exa", "staff", "/console/status");
+        await using var db = Open();
+        Assert.Equal(1, await db.Sessions.Where(session => session.Name == "exa").ExecuteUpdateAsync(set => set.SetProperty(session => session.ExpiresAt, session => session.CreatedAt)));
+        await Assertions.Expect(exa.Heading).ToHaveTextAsync("Sign in");
+    }
+
+    /// <summary>The provider's pages ask for a font of the web's.</summary>
+    private bool IsOurs(string error) => error.Contains(provider.Console.Address.Authority, StringComparison.Ordinal);
+
+    private async Task<ConsolePage> SignInAsync(string user, string role, string path)
+    {
+        await provider.Real.SayAsync(user, role);
+        var page = await ConsolePage.OpenSignedOutAsync(provider.Console.Address, path);
+        await page.Page.GetByRole(AriaRole.Link, new() { Name = "Sign in at 127.0.0.1" }).ClickAsync();
+        await page.Page.Locator("input[name=login]").FillAsync(user);
+        await page.Page.Locator("input[name=password]").FillAsync("anything");
+        await page.Page.Locator("button[type=submit]").ClickAsync();
+        await page.IsLiveAsync();
+        Assert.Equal(new Uri(provider.Console.Address, path).AbsoluteUri, page.Page.Url);
+        return page;
+    }
+
+    private static async Task FlipAsync(ConsolePage page, string open, string submit)
+    {
+        await page.Button($"{open} {FlagNames.AlertsAutoTicket}").ClickAsync();
+        await page.Page.GetByLabel("Reason (required)").FillAsync("a journey");
+        await page.Button(submit).ClickAsync();
+        await Assertions.Expect(page.Button($"Switch off… {FlagNames.AlertsAutoTicket}")).ToBeEnabledAsync();
+    }
+
+    private AutoTicketDbContext Open() => provider.Console.Get<IDbContextFactory<AutoTicketDbContext>>().CreateDbContext();
+
+    public sealed class SignedInAtProvider : IAsyncLifetime
+    {
+        private SandboxServer _sandbox = null!;
+
+        internal OidcProvider Real { get; private set; } = null!;
+
+        internal ConsoleHost Console { get; private set; } = null!;
+
+        public async Task InitializeAsync()
+        {
+            Real = await OidcProvider.StartAsync();
+            _sandbox = await SandboxServer.StartAsync();
+            _sandbox.Surface("pay").Answer(503);
+            var settings = Real.Settings();
+            foreach (var (name, value) in ConsoleHost.SurfaceSettings(0, "pay", _sandbox.Surface("pay").Url, "P3"))
+            {
+                settings[name] = value;
+            }
+
+            settings["Ticketing:ClickBudget"] = "00:00:25";
+            settings["Ticketing:Lease"] = "00:00:30";
+            settings["FreeScout:CallTimeout"] = "00:00:20";
+            Console = await ConsoleHost.StartAsync(sandbox: _sandbox, settings: settings, environment: "Staging");
+            await Eventually.TrueAsync(() => Console.Get<StatusBoard>().Find("pay") is { Status: SurfaceStatus.Down }, "the surface is seen down");
+        }
+
+        public async Task DisposeAsync()
+        {
+            await Console.DisposeAsync();
+            await _sandbox.DisposeAsync();
+            await Real.DisposeAsync();
+        }
+    }
+}
