@@ -1,5 +1,6 @@
 using AutoTicket.Data;
 using AutoTicket.FreeScout;
+using AutoTicket.Security;
 using AutoTicket.Slack;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.EntityFrameworkCore;
@@ -22,8 +23,8 @@ internal static class ConsoleHealth
 
     public static void MapConsoleHealth(this IEndpointRouteBuilder endpoints)
     {
-        endpoints.MapHealthChecks("/healthz/live", new HealthCheckOptions { Predicate = _ => false }).AllowAnonymous();
-        endpoints.MapHealthChecks("/healthz/ready").AllowAnonymous();
+        endpoints.MapHealthChecks("/healthz/live", new HealthCheckOptions { Predicate = _ => false }).OnlyRead().AllowAnonymous();
+        endpoints.MapHealthChecks("/healthz/ready").OnlyRead().AllowAnonymous();
     }
 
     private static HealthCheckRegistration Check<TService>(string name, Func<TService, bool> isWell, HealthStatus otherwise = HealthStatus.Degraded) where TService : notnull =>

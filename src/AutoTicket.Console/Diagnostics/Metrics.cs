@@ -34,7 +34,7 @@ internal static class Metrics
     public static void MapMetrics(this WebApplication app)
     {
         app.Services.GetRequiredService<Gauges>();
-        app.MapPrometheusScrapingEndpoint("/metrics").RequireAuthorization(new AuthorizationPolicyBuilder().RequireAssertion(authorization =>
+        app.MapPrometheusScrapingEndpoint("/metrics").OnlyRead().RequireAuthorization(new AuthorizationPolicyBuilder().RequireAssertion(authorization =>
             authorization.Resource is HttpContext context && MayScrape(context)).Build());
     }
 

@@ -1,6 +1,7 @@
 using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using System.Text;
+using Microsoft.AspNetCore.Routing;
 
 namespace AutoTicket.Security;
 
@@ -42,6 +43,10 @@ internal static class Doors
         return origin.Length > 0
             && !(Uri.TryCreate(origin, UriKind.Absolute, out var from) && from.Authority == request.Host.Value && (from.Scheme == request.Scheme || from.Scheme == Uri.UriSchemeHttps));
     }
+
+    /// <summary>For what answers whatever the method unless it is told: it is read, and nothing else.</summary>
+    public static IEndpointConventionBuilder OnlyRead(this IEndpointConventionBuilder endpoint) =>
+        endpoint.WithMetadata(new HttpMethodMetadata([HttpMethods.Get, HttpMethods.Head]));
 
     /// <summary>Nobody enters but with one of the setting's tokens, which are separated by commas so that they can be rotated.</summary>
     public static RouteHandlerBuilder RequireBearer(this RouteHandlerBuilder endpoint, string variable, Func<IServiceProvider, string?> setting) => endpoint.AddEndpointFilter(async (context, next) =>
