@@ -33,7 +33,10 @@ internal sealed class DiagnosedConsole : IAsyncDisposable
             all[name] = value;
         }
 
-        return new DiagnosedConsole(sandbox, database, await ConsoleHost.StartAsync(database, sandbox, all, clock, services: services));
+        var host = await ConsoleHost.StartAsync(database, sandbox, all, clock, services: services);
+        // The lease is taken a moment after the start.
+        await Eventually.TrueAsync(() => host.Get<Data.LeaderLease>().IsLeader, "the console leads");
+        return new DiagnosedConsole(sandbox, database, host);
     }
 
     public async Task<JsonElement> AskAsync() => await Host.Http.GetFromJsonAsync<JsonElement>(new Uri("/api/diagnostics", UriKind.Relative));

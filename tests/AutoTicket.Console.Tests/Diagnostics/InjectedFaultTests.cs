@@ -194,8 +194,12 @@ public sealed class InjectedFaultTests
     [Trait("Pitfall", "T-62")]
     public async Task A_process_that_does_not_follow_a_flip_is_red_after_thirty_seconds()
     {
-        await using var console = await StartAsync();
-        await DisagreeAsync(console.Database, TimeProvider.System.GetUtcNow().AddSeconds(-40));
+        var clock = new StillClock();
+        await using var console = await StartAsync(clock: clock);
+        await DisagreeAsync(console.Database, clock.GetUtcNow());
+        await Eventually.TrueAsync(async () => Step(await console.AskAsync(), "flags").GetProperty("state").GetString() == "warning", "they are seen to differ");
+        Assert.Empty(Failed(await console.AskAsync()));
+        clock.Advance(TimeSpan.FromSeconds(31));
 
         var answer = await console.EventuallyFailedAsync("flags");
 
@@ -260,6 +264,7 @@ public sealed class InjectedFaultTests
         await using var sandbox = await SandboxServer.StartAsync();
         await using var host = await ConsoleHost.StartAsync(
             sandbox: sandbox, settings: new Dictionary<string, string?> { ["DATABASE_URL"] = line.Through(database.Location), ["AUTOTICKET_SQLITE_PATH"] = null, ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1" });
+        await Eventually.TrueAsync(() => host.Get<AutoTicket.Data.LeaderLease>().IsLeader, "the console leads");
         var diagnostics = host.Get<AutoTicket.Diagnostics.PipelineDiagnostics>();
         Assert.DoesNotContain((await diagnostics.RunToEndAsync(default)).Steps, step => step.State == AutoTicket.Diagnostics.DiagnosticState.Failed);
         if (hangs)
