@@ -298,6 +298,7 @@ public static class AutoTicketing
         services.AddSingleton<LineChecks>();
         services.AddSingleton<ConsoleChecks>();
         services.AddSingleton<PipelineDiagnostics>();
+        services.AddSingleton<FlagAgreement>();
         services.AddSingleton<GhostTickets>();
         services.AddSingleton<EscalationConditions>();
         services.AddSingleton<CircuitCount>();
@@ -331,7 +332,8 @@ public static class AutoTicketing
     /// <summary>Until the database has first answered there is nothing to show and nobody to recognise.</summary>
     private static void UseDatabaseGate(this WebApplication app) => app.Use(async (context, next) =>
     {
-        if (app.Services.GetRequiredService<DatabaseGate>().IsOpen || context.Request.Path.StartsWithSegments("/healthz", StringComparison.OrdinalIgnoreCase))
+        if (app.Services.GetRequiredService<DatabaseGate>().IsOpen || context.Request.Path.StartsWithSegments("/healthz", StringComparison.OrdinalIgnoreCase)
+            || context.Request.Path.StartsWithSegments("/metrics", StringComparison.OrdinalIgnoreCase))
         {
             await next(context);
             return;

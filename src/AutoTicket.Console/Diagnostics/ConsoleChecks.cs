@@ -5,7 +5,7 @@ using Microsoft.EntityFrameworkCore;
 namespace AutoTicket.Diagnostics;
 
 /// <summary>The steps about the console itself: its database, its processes, its flags.</summary>
-internal sealed class ConsoleChecks(DatabaseGate gate, FlagStore flags, IDbContextFactory<AutoTicketDbContext> contexts, TimeProvider clock)
+internal sealed class ConsoleChecks(DatabaseGate gate, FlagStore flags, FlagAgreement agreement, IDbContextFactory<AutoTicketDbContext> contexts, TimeProvider clock)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1.2);
 
@@ -52,12 +52,12 @@ internal sealed class ConsoleChecks(DatabaseGate gate, FlagStore flags, IDbConte
     {
         var now = flags.Current;
         var alerts = now.Flags.Single(flag => flag.Name == FlagNames.AlertsAutoTicket);
-        if (now.IsStale)
+        if (agreement.Late() is not { } all)
         {
             return Task.FromResult(new Finding(DiagnosticState.NotKnown, "The flags can't be read; their last known values are in force.", now.ReadAt, "See to the database.", Runbooks.Flags));
         }
 
-        if (FlagAgreement.Late(now) is [var late, ..])
+        if (all is [var late, ..])
         {
             var isOverdue = clock.GetUtcNow() - late.Since >= EscalationConditions.FlagLimit;
             return Task.FromResult(new Finding(isOverdue ? DiagnosticState.Failed : DiagnosticState.Warning, late.Evidence, late.Since, "Restart the process that does not follow, or end it.", Runbooks.Flags));

@@ -1,5 +1,4 @@
 using System.Globalization;
-using AutoTicket.Flags;
 using AutoTicket.FreeScout;
 
 namespace AutoTicket.Diagnostics;
@@ -28,12 +27,12 @@ internal sealed class EscalationConditions
     /// <summary>Time enough to rotate a key, when the vault can be reached.</summary>
     public static readonly TimeSpan KeyLimit = TimeSpan.FromMinutes(10);
 
-    private readonly FlagStore _flags;
+    private readonly FlagAgreement _flags;
     private readonly FreeScoutHealth _health;
     private readonly RequiredHooks _hooks;
     private readonly GhostTickets _ghosts;
 
-    public EscalationConditions(FlagStore flags, FreeScoutHealth health, RequiredHooks hooks, GhostTickets ghosts)
+    public EscalationConditions(FlagAgreement flags, FreeScoutHealth health, RequiredHooks hooks, GhostTickets ghosts)
     {
         (_flags, _health, _hooks, _ghosts) = (flags, health, hooks, ghosts);
         All =
@@ -53,10 +52,12 @@ internal sealed class EscalationConditions
 
     public IReadOnlyList<EscalationRule> All { get; }
 
-    private EscalationFact FlagNotEffective() =>
-        _flags.Current.IsStale ? EscalationFact.Unknown
-        : FlagAgreement.Late(_flags.Current) is [var late, ..] ? new(true, late.Since, late.Evidence)
-        : EscalationFact.Not;
+    private EscalationFact FlagNotEffective() => _flags.Late() switch
+    {
+        null => EscalationFact.Unknown,
+        [] => EscalationFact.Not,
+        [var first, ..] => new(true, first.Since, first.Evidence),
+    };
 
     private EscalationFact KeyInvalid() => _health.Failure switch
     {

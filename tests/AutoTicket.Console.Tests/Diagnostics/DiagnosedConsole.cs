@@ -33,13 +33,19 @@ internal sealed class DiagnosedConsole : IAsyncDisposable
             all[name] = value;
         }
 
-        return new DiagnosedConsole(sandbox, database, await ConsoleHost.StartAsync(database, sandbox, all, clock, services: services));
+        var host = await ConsoleHost.StartAsync(database, sandbox, all, clock, services: services);
+        // The lease is taken a moment after the start.
+        await Eventually.TrueAsync(() => host.Get<Data.LeaderLease>().IsLeader, "the console leads");
+        return new DiagnosedConsole(sandbox, database, host);
     }
 
     public async Task<JsonElement> AskAsync() => await Host.Http.GetFromJsonAsync<JsonElement>(new Uri("/api/diagnostics", UriKind.Relative));
 
     /// <summary>Returns once exactly these steps have failed.</summary>
-    public async Task<JsonElement> EventuallyFailedAsync(params string[] keys)
+    public Task<JsonElement> EventuallyFailedAsync(params string[] keys) => EventuallyInAsync(keys, "failed");
+
+    /// <summary>Returns once exactly these steps are in one of the states: a busy machine may need more than one try to ask in time.</summary>
+    public async Task<JsonElement> EventuallyInAsync(string[] keys, params string[] states)
     {
         JsonElement answer = default;
         try
@@ -48,9 +54,9 @@ internal sealed class DiagnosedConsole : IAsyncDisposable
                 async () =>
                 {
                     answer = await AskAsync();
-                    return Failed(answer).SequenceEqual(keys);
+                    return In(answer, states).SequenceEqual(keys);
                 },
-                $"what has failed is exactly: {string.Join(", ", keys)}");
+                $"what is {string.Join(" or ", states)} is exactly: {string.Join(", ", keys)}");
         }
         catch (TimeoutException late)
         {
@@ -61,8 +67,6 @@ internal sealed class DiagnosedConsole : IAsyncDisposable
     }
 
     public Task RaiseAsync(params Observation[] observations) => Host.Get<AlertAggregator>().ObserveAsync(observations, CancellationToken.None);
-
-    public static IEnumerable<string> Failed(JsonElement answer) => In(answer, "failed");
 
     public static IEnumerable<string> In(JsonElement answer, params string[] states) =>
         answer.GetProperty("steps").EnumerateArray().Where(step => states.Contains(step.GetProperty("state").GetString())).Select(step => step.GetProperty("key").GetString()!);
