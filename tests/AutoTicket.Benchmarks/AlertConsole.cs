@@ -22,6 +22,7 @@ internal sealed class AlertConsole : IAsyncDisposable
     public static async Task<AlertConsole> StartAsync()
     {
         var database = await BenchDatabase.StartAsync();
+        await database.AgeAsync();
         var sandbox = await SandboxServer.StartAsync();
         var settings = Settings(sandbox).ToDictionary(setting => setting.Key.Replace(":", "__", StringComparison.Ordinal), setting => setting.Value!);
         settings["ASPNETCORE_ENVIRONMENT"] = "Development";
