@@ -18,7 +18,7 @@ internal static class InvestigateClick
         sandbox.Faults.Add(new Fault(FaultKind.Delay) { Match = FaultMatch.FreeScout, Delay = TimeSpan.FromMilliseconds(100) });
         var settings = sandbox.ConsoleSettings().ToDictionary();
         settings["FLAG_CONSOLE_INVESTIGATE_FROM_STATUS"] = "1";
-        for (var n = 0; n < Times * (Measure.Rounds + 1); n++)
+        for (var n = 0; n < Times * (Measure.Rounds + 2); n++)
         {
             settings[$"Surfaces:{n}:Key"] = $"s{n}";
             settings[$"Surfaces:{n}:Url"] = sandbox.Surface("pay").Url.AbsoluteUri;
