@@ -1,6 +1,5 @@
 using System.Net.Http.Json;
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using AutoTicket.Sandbox;
 using AutoTicket.Surfaces;
 using Microsoft.Extensions.DependencyInjection;
@@ -19,7 +18,7 @@ internal static class InvestigateClick
         sandbox.Faults.Add(new Fault(FaultKind.Delay) { Match = FaultMatch.FreeScout, Delay = TimeSpan.FromMilliseconds(100) });
         var settings = sandbox.ConsoleSettings().ToDictionary();
         settings["FLAG_CONSOLE_INVESTIGATE_FROM_STATUS"] = "1";
-        for (var n = 0; n < Times * (Measure.Rounds + 1); n++)
+        for (var n = 0; n < Times * (Measure.Rounds + 2); n++)
         {
             settings[$"Surfaces:{n}:Key"] = $"s{n}";
             settings[$"Surfaces:{n}:Url"] = sandbox.Surface("pay").Url.AbsoluteUri;
@@ -32,8 +31,7 @@ internal static class InvestigateClick
         var board = console.Services.GetRequiredService<StatusBoard>();
         await Eventually.TrueAsync(() => board.All().All(surface => surface.Status == SurfaceStatus.Down), "all surfaces are down");
         using var http = new HttpClient { BaseAddress = new Uri(console.Urls.Single()) };
-        using var freeScout = new HttpClient { BaseAddress = new Uri(sandbox.FreeScout.BaseUrl + "/api/") };
-        freeScout.DefaultRequestHeaders.Add("X-FreeScout-API-Key", sandbox.FreeScout.ApiKey);
+        using var freeScout = new FreeScoutDoor(sandbox.FreeScout);
         var surface = 0;
         var click = await Measure.AlternatingAsync(
             Times,
@@ -48,20 +46,9 @@ internal static class InvestigateClick
             () => Measure.TimeAsync(async () =>
             {
                 (await http.GetAsync("/healthz/live")).EnsureSuccessStatusCode();
-                (await freeScout.PostAsJsonAsync("conversations", Draft())).EnsureSuccessStatusCode();
+                await freeScout.CreateAsync();
             }));
         await console.StopAsync();
         return [new("G8b", "click to ticket / bare request + FreeScout 100 ms away", click.Ours, click.Beside, 1.2)];
     }
-
-    private static JsonObject Draft() => new()
-    {
-        ["type"] = "email",
-        ["mailboxId"] = 3,
-        ["subject"] = "Checkout is down",
-        ["customer"] = new JsonObject { ["email"] = "ops-console@sandbox.example" },
-        ["threads"] = new JsonArray(new JsonObject { ["type"] = "customer", ["text"] = "<p>503</p>" }),
-        ["imported"] = true,
-        ["status"] = "active",
-    };
 }

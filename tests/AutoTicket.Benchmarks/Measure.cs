@@ -10,14 +10,21 @@ internal static class Measure
     /// <summary>After one round to warm up: the medians of five, of each side.</summary>
     public static async Task<(double Ours, double Beside)> InterleavedAsync(Func<Task<double>> ours, Func<Task<double>> beside)
     {
-        List<double> us = [], them = [];
+        var (us, them) = await RoundsAsync(ours, beside);
+        return (Median(us), Median(them));
+    }
+
+    /// <summary>After one round to warm up: what five rounds gave, of each side.</summary>
+    public static async Task<(List<T> Ours, List<T> Beside)> RoundsAsync<T>(Func<Task<T>> ours, Func<Task<T>> beside)
+    {
+        List<T> us = [], them = [];
         for (var round = 0; round <= Rounds; round++)
         {
             them.Add(await beside());
             us.Add(await ours());
         }
 
-        return (Median(us.Skip(1)), Median(them.Skip(1)));
+        return (us[1..], them[1..]);
     }
 
     /// <summary>The same for what is short: one of ours and one of theirs in turn, so many a round, so that a neighbour's second of

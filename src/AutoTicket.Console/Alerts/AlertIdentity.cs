@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Security.Cryptography;
 using System.Text.Json;
 
@@ -21,17 +22,33 @@ internal static class AlertIdentity
     public static string Of(string source, string name, string? surface, IEnumerable<KeyValuePair<string, string>> labels, string? producerId = null)
     {
         // JSON, not joined text: no label can hold a separator that makes two identities one.
-        List<object?> fields =
-        [
-            Version, source, name, surface,
-            labels.OrderBy(label => label.Key, StringComparer.Ordinal).Select(label => new[] { label.Key, label.Value }),
-        ];
-        if (producerId is not null)
+        var json = new ArrayBufferWriter<byte>(512);
+        using (var writer = new Utf8JsonWriter(json))
         {
-            fields.Add(producerId);
+            writer.WriteStartArray();
+            writer.WriteNumberValue(Version);
+            writer.WriteStringValue(source);
+            writer.WriteStringValue(name);
+            writer.WriteStringValue(surface);
+            writer.WriteStartArray();
+            foreach (var (label, value) in labels.OrderBy(label => label.Key, StringComparer.Ordinal))
+            {
+                writer.WriteStartArray();
+                writer.WriteStringValue(label);
+                writer.WriteStringValue(value);
+                writer.WriteEndArray();
+            }
+
+            writer.WriteEndArray();
+            if (producerId is not null)
+            {
+                writer.WriteStringValue(producerId);
+            }
+
+            writer.WriteEndArray();
         }
 
-        return Convert.ToHexStringLower(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(fields)));
+        return Convert.ToHexStringLower(SHA256.HashData(json.WrittenSpan));
     }
 
     public static string KeyOf(string alertId) => alertId[..16];

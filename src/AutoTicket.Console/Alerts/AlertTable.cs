@@ -48,12 +48,42 @@ internal sealed class AlertTable(IDbContextFactory<AutoTicketDbContext> contexts
         ("reopened", "int", a => a.Reopened),
         ("is_pending", "boolean", a => a.IsPending));
 
+    private static readonly Rows<string> Wanted = new(("wanted", "text", id => id));
+
     /// <summary>What fires of these logical alerts, and what of them ended since <paramref name="endedSince"/>; without labels and address.</summary>
     public async Task<List<Alert>> ReadAsync(IReadOnlyCollection<string> logicalIds, DateTimeOffset endedSince, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        return await Brief(db.Alerts.Where(alert => logicalIds.Contains(alert.LogicalId) && (alert.Status == AlertStatus.Firing || alert.EndedAt > endedSince)))
-            .ToListAsync(cancellationToken);
+        return await db.QueryAsync($"""
+            SELECT id, alert_id, logical_id, slot, status, source, name, surface, severity, summary, full_text, members, folded_ids, started_at, opened_at, seen_at, expires_at, ended_at,
+              reopened, is_pending, version
+            FROM {Wanted.Of(logicalIds)} JOIN alerts ON logical_id = wanted AND (status = 'firing' OR ended_at > {endedSince})
+            """,
+            row => new Alert
+            {
+                Id = row.GetInt64(0),
+                AlertId = row.GetString(1),
+                LogicalId = row.GetString(2),
+                Slot = row.GetString(3),
+                Status = Words.Parse<AlertStatus>(row.GetString(4)),
+                Source = row.GetString(5),
+                Name = row.GetString(6),
+                Surface = row.IsDBNull(7) ? null : row.GetString(7),
+                Severity = Words.Parse<Severity>(row.GetString(8)),
+                Summary = row.GetString(9),
+                FullText = row.IsDBNull(10) ? null : row.GetString(10),
+                Members = JsonSerializer.Deserialize<IReadOnlyList<AlertMember>>(row.GetString(11), JsonSerializerOptions.Web)!,
+                FoldedIds = row.GetInt32(12),
+                StartedAt = db.TimeOf(row, 13),
+                OpenedAt = db.TimeOf(row, 14),
+                SeenAt = db.TimeOf(row, 15),
+                ExpiresAt = row.IsDBNull(16) ? null : db.TimeOf(row, 16),
+                EndedAt = row.IsDBNull(17) ? null : db.TimeOf(row, 17),
+                Reopened = row.GetInt32(18),
+                IsPending = row.GetBoolean(19),
+                Version = row.GetInt32(20),
+            },
+            cancellationToken);
     }
 
     /// <summary>What fires although its source fell silent, or although its surface is watched no more.</summary>

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Text;
 
@@ -6,8 +7,11 @@ namespace AutoTicket.Alerts;
 /// <summary>Text from outside, made fit to be stored and shown. It stays text: nothing here makes it markup.</summary>
 internal static class AlertText
 {
+    private static readonly SearchValues<char> Unprintable = SearchValues.Create(AllChars().Where(IsUnprintable).ToArray());
+    private static readonly SearchValues<char> NotOnALine = SearchValues.Create(AllChars().Where(c => IsUnprintable(c) || (char.IsWhiteSpace(c) && c != ' ')).ToArray());
+
     /// <summary>Without control characters; line breaks and tabs become spaces.</summary>
-    public static string Strip(string text) => Build(text, (c, stripped) =>
+    public static string Strip(string text) => !text.AsSpan().ContainsAny(Unprintable) ? text.Trim() : Build(text, (c, stripped) =>
     {
         if (char.IsControl(c) ? c is '\n' or '\t' or '\u0085' : c is '\u2028' or '\u2029')
         {
@@ -20,7 +24,7 @@ internal static class AlertText
     }).Trim();
 
     /// <summary>The same on one line, with runs of white space as one space.</summary>
-    public static string Line(string text) => Build(text, (c, line) =>
+    public static string Line(string text) => !text.AsSpan().ContainsAny(NotOnALine) && !text.Contains("  ", StringComparison.Ordinal) ? text.Trim() : Build(text, (c, line) =>
     {
         if (char.IsWhiteSpace(c))
         {
@@ -76,6 +80,10 @@ internal static class AlertText
     /// <summary>Only an absolute http or https address is one to link to.</summary>
     public static string? Url(string? text) =>
         text is { Length: > 0 and <= 4000 } && Uri.TryCreate(text.Trim(), UriKind.Absolute, out var url) && url.Scheme is "http" or "https" ? url.AbsoluteUri : null;
+
+    private static bool IsUnprintable(char c) => char.IsControl(c) || c is '\u2028' or '\u2029';
+
+    private static IEnumerable<char> AllChars() => Enumerable.Range(0, char.MaxValue + 1).Select(c => (char)c);
 
     private static string Build(string text, Action<char, StringBuilder> append)
     {

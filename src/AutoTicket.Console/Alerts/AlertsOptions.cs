@@ -6,6 +6,8 @@ namespace AutoTicket.Alerts;
 /// <summary>Settings under <c>Alerts__*</c>.</summary>
 internal sealed class AlertsOptions : IValidatableObject
 {
+    private Dictionary<string, Severity>? _severities;
+
     /// <summary>Alerts at least this severe reach the hooks.</summary>
     public Severity NotifySeverity { get; set; } = Severity.P2;
 
@@ -54,10 +56,20 @@ internal sealed class AlertsOptions : IValidatableObject
     }
 
     /// <summary>Words in any case; P1 to P4 mean themselves.</summary>
-    public Severity? SeverityOf(string word) =>
+    public Severity? SeverityOf(string word) => (_severities ??= Severities()).TryGetValue(word, out var severity) ? severity : null;
+
+    /// <summary>Made once, when the settings are read no more but used: each alert asks.</summary>
+    private Dictionary<string, Severity> Severities()
+    {
         // The enumeration's own reading would make P3 of “3” and of “P1,P2”.
-        Enum.GetNames<Severity>().Contains(word, StringComparer.OrdinalIgnoreCase) ? Enum.Parse<Severity>(word, ignoreCase: true)
-        : SeverityPairs().Where(pair => pair[0].Equals(word, StringComparison.OrdinalIgnoreCase)).Select(pair => (Severity?)Enum.Parse<Severity>(pair[1], ignoreCase: true)).FirstOrDefault();
+        var severities = Enum.GetValues<Severity>().ToDictionary(severity => severity.ToString(), StringComparer.OrdinalIgnoreCase);
+        foreach (var pair in SeverityPairs())
+        {
+            severities.TryAdd(pair[0], Enum.Parse<Severity>(pair[1], ignoreCase: true));
+        }
+
+        return severities;
+    }
 
     private IEnumerable<string[]> SeverityPairs() =>
         SeverityMap.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(pair => pair.Split('=', StringSplitOptions.TrimEntries));

@@ -208,20 +208,21 @@ internal sealed class Episodes(IEnumerable<Alert> known, AlertsOptions options, 
     private void Touch(Episode episode, Observation o)
     {
         var before = episode.Now;
-        var after = Weigh(before with
+        // Several reports of one alert: which came when decides whether they are one. Else a repeat is no news.
+        if (before.Members.Count == 1 && o.Severity == before.Severity && now - before.SeenAt < TouchEvery && o.ExpiresAt is null == before.ExpiresAt is null
+            && !(o.ExpiresAt < before.ExpiresAt || o.ExpiresAt - before.ExpiresAt >= TouchEvery))
+        {
+            return;
+        }
+
+        Set(episode, Weigh(before with
         {
             Members = [.. before.Members.Select(member => member.Key == o.MemberKey
                 ? member with { LastSeen = now, IsFiring = true, Severity = o.Severity, ExpiresAt = o.ExpiresAt } : member)],
             SeenAt = now,
             Summary = o.Summary,
             FullText = o.FullText,
-        });
-        // Several reports of one alert: which came when decides whether they are one. Else a repeat is no news.
-        if (after.Members.Count > 1 || after.Severity != before.Severity || now - before.SeenAt >= TouchEvery || after.ExpiresAt < before.ExpiresAt
-            || after.ExpiresAt - before.ExpiresAt >= TouchEvery || before.ExpiresAt is null != after.ExpiresAt is null)
-        {
-            Set(episode, after);
-        }
+        }));
     }
 
     private Observed Resolve(Observation o)

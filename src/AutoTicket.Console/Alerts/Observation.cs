@@ -37,7 +37,7 @@ internal sealed record Observation(
     /// <summary>Computed once: a batch asks for it several times.</summary>
     public string LogicalId { get; } = AlertIdentity.Of(Source, Name, Surface, Labels);
 
-    public string AlertId => AlertIdentity.Of(Source, Name, Surface, Labels, ProducerId);
+    public string AlertId => ProducerId is null ? LogicalId : AlertIdentity.Of(Source, Name, Surface, Labels, ProducerId);
 
     public string MemberKey => ProducerId is null ? Variant : IdPrefix + ProducerId;
 }

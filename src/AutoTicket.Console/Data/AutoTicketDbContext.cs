@@ -21,6 +21,9 @@ namespace AutoTicket.Data;
 /// the databases is in its two heirs and nowhere else.</summary>
 internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContext(options), IDataProtectionKeyContext
 {
+    private readonly DbContextOptions _options = options;
+    private bool _isInTransaction;
+
     public DbSet<SurfaceReading> SurfaceReadings => Set<SurfaceReading>();
     public DbSet<SurfaceHour> SurfaceHours => Set<SurfaceHour>();
     public DbSet<Ticket> Tickets => Set<Ticket>();
@@ -52,12 +55,19 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
     /// <returns>How many were inserted. Fewer than were given: some were there, and the caller must look again.</returns>
     public abstract Task<int> InsertWithAuditAsync(string insert, string key, RowsParameter rows, CancellationToken cancellationToken);
 
-    /// <summary>Runs SQL that EF can't express; both databases read it. Times may be given as parameters.</summary>
+    /// <summary>What is written until the commit, by EF or as SQL, is written together.</summary>
+    public Task<IDbContextTransaction> BeginAsync(CancellationToken cancellationToken)
+    {
+        _isInTransaction = true;
+        return Database.BeginTransactionAsync(cancellationToken);
+    }
+
+    /// <summary>Runs SQL that EF can't express, or not as cheaply; both databases read it. Times may be given as parameters.</summary>
     /// <returns>How many rows it changed.</returns>
     public async Task<int> ExecuteAsync(FormattableString sql, CancellationToken cancellationToken)
     {
         await using var connection = await OpenAsync(cancellationToken);
-        await using var command = Command(sql);
+        await using var command = Command(connection, sql);
         return await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
@@ -66,7 +76,7 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
     public async Task<List<T>> QueryAsync<T>(FormattableString sql, Func<DbDataReader, T> read, CancellationToken cancellationToken)
     {
         await using var connection = await OpenAsync(cancellationToken);
-        await using var command = Command(sql);
+        await using var command = Command(connection, sql);
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         var rows = new List<T>();
         while (await reader.ReadAsync(cancellationToken))
@@ -77,53 +87,69 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
         return rows;
     }
 
+    /// <summary>A time that raw SQL read.</summary>
+    public virtual DateTimeOffset TimeOf(DbDataReader row, int column) => row.GetFieldValue<DateTimeOffset>(column);
+
     /// <summary>A parameter of raw SQL as the column holds it: EF converts only what goes through the model.</summary>
     protected virtual object? ToColumn(object? value) => value;
 
-    /// <summary>What reads a parameter's rows as the table <c>r</c>.</summary>
-    protected abstract string RowsFrom(string parameter, RowsParameter rows);
+    /// <summary>What reads rows as the table <c>r</c>.</summary>
+    /// <param name="add">Adds a parameter and returns its name.</param>
+    protected abstract string RowsFrom(RowsParameter rows, Func<object, string> add);
 
     /// <summary>Whether a parameter finds its <c>$1</c> by name, or by its place.</summary>
     protected virtual bool HasNamedParameters => true;
 
-    /// <summary>EF's connection and transaction, but not its way to raw SQL, which costs as much again as the statements of a filing.</summary>
-    private DbCommand Command(FormattableString sql)
+    private DbCommand Command(OpenedConnection connection, FormattableString sql)
     {
-        var command = Database.GetDbConnection().CreateCommand();
-        command.Transaction = Database.CurrentTransaction?.GetDbTransaction();
+        var command = connection.Connection.CreateCommand();
+        command.Transaction = connection.Transaction;
         var names = new object[sql.ArgumentCount];
         for (var i = 0; i < names.Length; i++)
         {
-            var parameter = command.CreateParameter();
-            var name = "$" + (i + 1).ToString(CultureInfo.InvariantCulture);
-            parameter.ParameterName = HasNamedParameters ? name : "";
-            if (sql.GetArgument(i) is RowsParameter rows)
-            {
-                names[i] = RowsFrom(name, rows);
-                parameter.Value = rows.Json(ToColumn);
-            }
-            else
-            {
-                names[i] = name;
-                parameter.Value = ToColumn(sql.GetArgument(i)) ?? DBNull.Value;
-            }
-
-            command.Parameters.Add(parameter);
+            names[i] = sql.GetArgument(i) is RowsParameter rows ? RowsFrom(rows, Add) : Add(ToColumn(sql.GetArgument(i)) ?? DBNull.Value);
         }
 
         command.CommandText = string.Format(CultureInfo.InvariantCulture, sql.Format, names);
         return command;
+
+        string Add(object value)
+        {
+            var parameter = command.CreateParameter();
+            var name = "$" + (command.Parameters.Count + 1).ToString(CultureInfo.InvariantCulture);
+            parameter.ParameterName = HasNamedParameters ? name : "";
+            parameter.Value = value;
+            command.Parameters.Add(parameter);
+            return name;
+        }
     }
 
+    /// <summary>Outside a transaction a connection of the pool's: to wake EF up for its own costs as much again as the statements of a filing.</summary>
     private async Task<OpenedConnection> OpenAsync(CancellationToken cancellationToken)
     {
-        await Database.OpenConnectionAsync(cancellationToken);
-        return new(Database);
+        if (_isInTransaction && Database.CurrentTransaction?.GetDbTransaction() is { Connection: { } shared } transaction)
+        {
+            return new(shared, transaction);
+        }
+
+        var connection = Connect(RelationalOptionsExtension.Extract(_options).ConnectionString!);
+        try
+        {
+            await connection.OpenAsync(cancellationToken);
+            return new(connection, null);
+        }
+        catch
+        {
+            await connection.DisposeAsync();
+            throw;
+        }
     }
 
-    private readonly record struct OpenedConnection(DatabaseFacade Database) : IAsyncDisposable
+    protected abstract DbConnection Connect(string connectionString);
+
+    private readonly record struct OpenedConnection(DbConnection Connection, DbTransaction? Transaction) : IAsyncDisposable
     {
-        public ValueTask DisposeAsync() => new(Database.CloseConnectionAsync());
+        public ValueTask DisposeAsync() => Transaction is null ? Connection.DisposeAsync() : ValueTask.CompletedTask;
     }
 
     /// <summary>The database's own clock, which all replicas share; null when it has none but this machine's.</summary>

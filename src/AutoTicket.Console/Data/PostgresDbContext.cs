@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Runtime.CompilerServices;
 using AutoTicket.Audit;
 using Microsoft.EntityFrameworkCore;
@@ -27,10 +28,12 @@ internal sealed class PostgresDbContext(DbContextOptions<PostgresDbContext> opti
         return (int)(await QueryAsync(statement, row => row.GetInt64(0), cancellationToken))[0];
     }
 
+    protected override DbConnection Connect(string connectionString) => new NpgsqlConnection(connectionString);
+
     protected override bool HasNamedParameters => false;
 
-    protected override string RowsFrom(string parameter, RowsParameter rows) =>
-        $"jsonb_to_recordset({parameter}::jsonb) AS r({string.Join(", ", rows.Columns.Select(column => $"{column.Name} {column.PostgresType}"))})";
+    protected override string RowsFrom(RowsParameter rows, Func<object, string> add) =>
+        $"unnest({string.Join(", ", rows.Columns.Select((column, i) => $"{add(rows.ToArray(i))}::{column.PostgresType}[]"))}) AS r({string.Join(", ", rows.Columns.Select(column => column.Name))})";
 
     public override async Task<DateTimeOffset?> ReadClockAsync(CancellationToken cancellationToken) =>
         (await QueryAsync($"SELECT clock_timestamp()", row => row.GetFieldValue<DateTimeOffset>(0), cancellationToken))[0];

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Runtime.CompilerServices;
 using AutoTicket.Audit;
 using Microsoft.Data.Sqlite;
@@ -13,7 +14,7 @@ internal sealed class SqliteDbContext(DbContextOptions<SqliteDbContext> options)
     public override async Task<bool> UpdateWithAuditAsync(FormattableString update, AuditEntry audit, CancellationToken cancellationToken)
     {
         // SQLite has no data-modifying WITH; a transaction that begins with the write takes the write lock at once.
-        await using var transaction = await Database.BeginTransactionAsync(cancellationToken);
+        await using var transaction = await BeginAsync(cancellationToken);
         if (await ExecuteAsync(update, cancellationToken) == 0)
         {
             return false;
@@ -27,7 +28,7 @@ internal sealed class SqliteDbContext(DbContextOptions<SqliteDbContext> options)
 
     public override async Task<int> InsertWithAuditAsync(string insert, string key, RowsParameter rows, CancellationToken cancellationToken)
     {
-        await using var transaction = await Database.BeginTransactionAsync(cancellationToken);
+        await using var transaction = await BeginAsync(cancellationToken);
         var done = await ExecuteAsync(FormattableStringFactory.Create(insert, rows), cancellationToken);
         if (done == rows.Count)
         {
@@ -38,8 +39,8 @@ internal sealed class SqliteDbContext(DbContextOptions<SqliteDbContext> options)
         return done;
     }
 
-    protected override string RowsFrom(string parameter, RowsParameter rows) =>
-        $"(SELECT {string.Join(", ", rows.Columns.Select(column => $"value ->> '{column.Name}' AS {column.Name}"))} FROM json_each({parameter})) AS r";
+    protected override string RowsFrom(RowsParameter rows, Func<object, string> add) =>
+        $"(SELECT {string.Join(", ", rows.Columns.Select((column, i) => $"value ->> {i} AS {column.Name}"))} FROM json_each({add(rows.ToJson(ToColumn))})) AS r";
 
     public override Task<DateTimeOffset?> ReadClockAsync(CancellationToken cancellationToken) =>
         Task.FromResult<DateTimeOffset?>(null);
@@ -57,6 +58,10 @@ internal sealed class SqliteDbContext(DbContextOptions<SqliteDbContext> options)
 
         return false;
     }
+
+    protected override DbConnection Connect(string connectionString) => new SqliteConnection(connectionString);
+
+    public override DateTimeOffset TimeOf(DbDataReader row, int column) => new(row.GetInt64(column), TimeSpan.Zero);
 
     protected override object? ToColumn(object? value) => value is DateTimeOffset time ? time.UtcTicks : value;
 

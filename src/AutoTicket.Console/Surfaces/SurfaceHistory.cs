@@ -121,7 +121,7 @@ internal sealed partial class SurfaceHistory(
         {
             var counts = await CountHourAsync(db, hour, cancellationToken);
             // An hour a transaction: a commit for each row takes minutes where a month is to be caught up with.
-            await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+            await using var transaction = await db.BeginAsync(cancellationToken);
             foreach (var count in counts)
             {
                 await db.ExecuteAsync($"INSERT INTO surface_hours (surface_key, hour, known, up) VALUES ({count.SurfaceKey}, {count.Hour}, {count.Known}, {count.Up}) ON CONFLICT DO NOTHING", cancellationToken);

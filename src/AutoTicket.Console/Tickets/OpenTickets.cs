@@ -23,6 +23,8 @@ internal sealed partial class OpenTickets(
     TimeProvider clock,
     ILogger<OpenTickets> logger) : BackgroundService
 {
+    private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(50);
+
     private readonly Nudge _nudge = new();
     private volatile Copy _copy = new([], new HashSet<string>(), null, null);
 
@@ -61,6 +63,8 @@ internal sealed partial class OpenTickets(
         while (!stoppingToken.IsCancellationRequested)
         {
             await ReadAsync(stoppingToken);
+            // Of a flood of filings each is news: once in a while is soon enough.
+            await Task.Delay(Breath, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await _nudge.WaitAsync(DatabaseSignals.AtLeastEvery, stoppingToken);
         }
 
@@ -73,8 +77,10 @@ internal sealed partial class OpenTickets(
         {
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
             var listed = await db.OpenConversations.AsNoTracking().ToListAsync(cancellationToken);
+            // Those of alerts are on no list of ours, and may be thousands.
             var own = await db.Tickets.AsNoTracking()
-                .Where(ticket => ticket.State == TicketState.Open || ticket.State == TicketState.Unconfirmed || ticket.State == TicketState.Filing)
+                .Where(ticket => ticket.State == TicketState.Unconfirmed
+                    || (ticket.State == TicketState.Open && (ticket.Tag == OpenTag || db.OpenConversations.Any(conversation => conversation.Id == ticket.ConversationId))))
                 .ToListAsync(cancellationToken);
             var sync = await db.TicketSync.AsNoTracking().SingleOrDefaultAsync(cancellationToken);
 

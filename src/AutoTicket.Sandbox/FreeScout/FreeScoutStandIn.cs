@@ -68,6 +68,9 @@ public sealed class FreeScoutStandIn : IAsyncDisposable
     /// <summary>The most creates that were ever served at once.</summary>
     public int PeakCreatesInFlight => Volatile.Read(ref _peakCreatesInFlight);
 
+    /// <summary>Raised when the API has created one. Handlers return at once and never throw.</summary>
+    public event Action? Created;
+
     internal FreeScoutApi Api { get; }
 
     public SandboxConversation? Find(long id) => _store.Find(id);
@@ -111,7 +114,11 @@ public sealed class FreeScoutStandIn : IAsyncDisposable
         await _store.DisposeAsync();
     }
 
-    internal void CountCreated() => Interlocked.Increment(ref _created);
+    internal void CountCreated()
+    {
+        Interlocked.Increment(ref _created);
+        Created?.Invoke();
+    }
 
     internal async Task CountingAsync(RecordedRequest request, Func<Task> serve)
     {

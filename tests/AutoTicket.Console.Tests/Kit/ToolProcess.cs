@@ -19,6 +19,8 @@ internal sealed class ToolProcess : IAsyncDisposable
     /// <summary>All that it wrote.</summary>
     public OutputLines Output { get; } = new();
 
+    public int Id => _process.Id;
+
     /// <param name="files">Names and contents, written into its working folder before it starts.</param>
     public static ToolProcess Start(string program, IReadOnlyDictionary<string, string> files, params IEnumerable<string> arguments)
     {

@@ -1,0 +1,82 @@
+namespace AutoTicket.Benchmarks;
+
+/// <summary>How fast alerts are taken, and for good, while tickets are filed, beside an Alertmanager that keeps them in memory and sends
+/// webhooks. Whoever's turn it is not, is frozen.</summary>
+internal static class AlertIntakeRate
+{
+    private const string Peer = "Alertmanager, in memory, webhooks";
+
+    public static async Task<IReadOnlyList<Figure>> RunAsync()
+    {
+        var thousands = await NewAsync(count: 8000, batch: 1000, connections: 4);
+        var hundreds = await NewAsync(count: 4000, batch: 100, connections: 4);
+        var many = await NewAsync(count: 3000, batch: 1, connections: 64);
+        var few = await NewAsync(count: 1000, batch: 1, connections: 4);
+        var (repeats, repeatedBatches) = await RepeatsAsync();
+        return
+        [
+            new("G1a", $"new alerts taken, 1,000 a request / {Peer}", thousands.Rate, thousands.PeerRate, 5, Unit.PerSecond),
+            new("G1b", $"the same, 100 a request / {Peer}", hundreds.Rate, hundreds.PeerRate, 3.5, Unit.PerSecond),
+            new("G1b", $"the same, one a request, 64 connections / {Peer}", many.Rate, many.PeerRate, 1.2, Unit.PerSecond),
+            new("G1b", $"the same, one a request, 4 connections / {Peer}", few.Rate, few.PeerRate, 0.4, Unit.PerSecond),
+            new("G1c", $"repeats, one a request, 64 connections / {Peer}", repeats.Rate, repeats.PeerRate, 1.5, Unit.PerSecond),
+            new("G1c", $"repeats, 1,000 a request / {Peer}", repeatedBatches.Rate, repeatedBatches.PeerRate, 4, Unit.PerSecond),
+            new("G1d", $"one new alert, 4 connections, p99 / {Peer}, p99", few.Late, few.PeerLate, 0.1),
+            new("G1d", $"one new alert, 64 connections, p99 / {Peer}, p99", many.Late, many.PeerLate, 0.5),
+        ];
+    }
+
+    private sealed record Pair(double Rate, double PeerRate, double Late, double PeerLate);
+
+    private static async Task<Pair> NewAsync(int count, int batch, int connections)
+    {
+        await using var alertmanager = await Alertmanager.StartAsync();
+        await using var console = await AlertConsole.StartAsync();
+        var round = 0;
+        // The peer goes first in each round; both are sent the same.
+        return await CompareAsync(console, alertmanager, connections, batch, theirTurn => AlertSender.Requests(count * (theirTurn ? round : round++), count, batch));
+    }
+
+    private static async Task<(Pair One, Pair Batches)> RepeatsAsync()
+    {
+        const int Known = 1000;
+        await using var alertmanager = await Alertmanager.StartAsync();
+        await using var console = await AlertConsole.StartAsync();
+        var known = AlertSender.Requests(0, Known, Known);
+        foreach (var address in new[] { console.Address, alertmanager.Address })
+        {
+            using var sender = new AlertSender(address, 1);
+            await sender.SendAsync(known, Known);
+        }
+
+        await Eventually.TrueAsync(() => console.Sandbox.FreeScout.CreatedCount == Known, "all have their tickets", TimeSpan.FromMinutes(2));
+        var singles = AlertSender.Requests(0, Known, 1);
+        var one = await CompareAsync(console, alertmanager, 64, 1, _ => [.. singles, .. singles, .. singles]);
+        return (one, await CompareAsync(console, alertmanager, 4, Known, _ => [.. Enumerable.Repeat(known[0], 20)]));
+    }
+
+    private static async Task<Pair> CompareAsync(AlertConsole console, Alertmanager alertmanager, int connections, int batch, Func<bool, List<byte[]>> requests)
+    {
+        using var ours = new AlertSender(console.Address, connections);
+        using var theirs = new AlertSender(alertmanager.Address, connections);
+        var (us, them) = await Measure.RoundsAsync(
+            () => AloneAsync(alertmanager.Id, () => ours.SendAsync(requests(false), batch)),
+            () => AloneAsync(console.Id, () => theirs.SendAsync(requests(true), batch)));
+        return new Pair(
+            Measure.Median(us.Select(load => load.PerSecond)), Measure.Median(them.Select(load => load.PerSecond)),
+            Measure.Quantile(us.SelectMany(load => load.Latencies), 0.99), Measure.Quantile(them.SelectMany(load => load.Latencies), 0.99));
+    }
+
+    private static async Task<Load> AloneAsync(int other, Func<Task<Load>> send)
+    {
+        Signals.Send(other, Signal.Stop);
+        try
+        {
+            return await send();
+        }
+        finally
+        {
+            Signals.Send(other, Signal.Continue);
+        }
+    }
+}

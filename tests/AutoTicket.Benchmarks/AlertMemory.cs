@@ -1,0 +1,61 @@
+using System.Diagnostics;
+
+namespace AutoTicket.Benchmarks;
+
+/// <summary>What ten thousand active alerts cost in memory, beside Alertmanager.</summary>
+internal static class AlertMemory
+{
+    private const int Count = 10_000;
+    private const int Batch = 1000;
+
+    public static async Task<IReadOnlyList<Figure>> RunAsync()
+    {
+        var (ours, theirs) = (new List<Weight>(), new List<Weight>());
+        for (var round = 0; round < Measure.Rounds; round++)
+        {
+            await using (var alertmanager = await Alertmanager.StartAsync())
+            {
+                theirs.Add(await WeighAsync(alertmanager.Id, alertmanager.Address));
+            }
+
+            await using var console = await AlertConsole.StartAsync();
+            ours.Add(await WeighAsync(console.Id, console.Address));
+        }
+
+        return
+        [
+            new("G6", "memory for each of 10,000 active alerts / Alertmanager's", Each(ours), Each(theirs), 0.1, Unit.Bytes),
+            new("G6", "resident in all with 10,000 active alerts / Alertmanager", Measure.Median(ours.Select(weight => weight.All)), Measure.Median(theirs.Select(weight => weight.All)), 0.9, Unit.Bytes),
+        ];
+
+        static double Each(List<Weight> weights) => Math.Max(1, Measure.Median(weights.Select(weight => (weight.All - weight.Before) / Count)));
+    }
+
+    /// <param name="Before">Resident when a thousand were taken: what the first ones cost, each program pays once.</param>
+    private sealed record Weight(double Before, double All);
+
+    private static async Task<Weight> WeighAsync(int process, Uri address)
+    {
+        using var sender = new AlertSender(address, 1);
+        await sender.SendAsync(AlertSender.Requests(Count, Batch, Batch), Batch);
+        var before = await SettledAsync(process);
+        await sender.SendAsync(AlertSender.Requests(0, Count, Batch), Batch);
+        return new Weight(before, await SettledAsync(process));
+    }
+
+    /// <summary>What stays resident once it has stopped growing.</summary>
+    private static async Task<double> SettledAsync(int id)
+    {
+        using var process = Process.GetProcessById(id);
+        long last, now = 0;
+        do
+        {
+            last = now;
+            await Task.Delay(1000);
+            process.Refresh();
+            now = process.WorkingSet64;
+        }
+        while (now > last * 1.01);
+        return now;
+    }
+}
