@@ -11,8 +11,8 @@ public sealed partial class DefaultDenyTests
     /// <summary>All that may answer somebody who is not signed in. Each line here is a decision.</summary>
     private static readonly string[] Open = ["/login", "/healthz/live", "/healthz/ready"];
 
-    /// <summary>These have a token of their own; without it they answer 401, and 503 where none is set.</summary>
-    private static readonly string[] Intakes = ["/api/alerts", "/api/v2/alerts", "/api/alerts/alertmanager"];
+    /// <summary>These have a token or signature of their own; without it they answer 401, and 503 where none is set.</summary>
+    private static readonly string[] Intakes = ["/api/alerts", "/api/v2/alerts", "/api/alerts/alertmanager", "/api/freescout/webhook"];
 
     [Fact]
     public async Task Nobody_in_particular_gets_no_answer_but_the_sign_in()
