@@ -51,10 +51,13 @@ public static class AutoTicketing
         services.AddSingleton<TicketNotes>();
         services.AddSingleton<IAlertHook, TicketAlertHook>();
         services.AddSingleton<FindingLog>();
-        services.AddHosted<OpenTickets>().AddHosted<TicketSync>().AddHosted<Reconciler>().AddHosted<TicketReconciliation>();
+        services.AddSingleton<RecoveredTickets>();
+        services.AddSingleton<TicketResolver>();
+        services.AddHosted<OpenTickets>().AddHosted<TicketSync>().AddHosted<Reconciler>().AddHosted<TicketReconciliation>().AddHosted<TicketHints>();
 
         services.AddSlack();
         builder.AddDiagnostics();
+        services.AddHosted<RecoveredReminder>();
 
         services.AddSingleton<AuditLog>();
         builder.AddSignIn();
@@ -111,6 +114,7 @@ public static class AutoTicketing
         app.MapAlerts();
         app.MapAlertIntake();
         app.MapTickets();
+        app.MapFreeScoutWebhook();
         app.MapFlood();
         app.MapFlags();
         app.MapAudit();
@@ -118,6 +122,7 @@ public static class AutoTicketing
         app.MapDiagnostics();
         app.MapConsoleHealth();
         app.MapMetrics();
+        app.WireSandbox();
         return app;
     }
 
@@ -145,13 +150,23 @@ public static class AutoTicketing
         var freeScout = string.IsNullOrEmpty(configuration["FREESCOUT_BASE_URL"]);
         var slack = string.IsNullOrEmpty(configuration["SLACK_BOT_TOKEN"]);
         var surfaces = !configuration.GetSection("Surfaces").GetChildren().Any();
-        builder.Services.AddSingleton(new SandboxNotice(sandbox.Url, [.. new[] { surfaces ? "surfaces" : null, freeScout ? "FreeScout" : null, slack ? "Slack" : null }.OfType<string>()]));
+        builder.Services.AddSingleton(new SandboxNotice(sandbox.Url, [.. new[] { surfaces ? "surfaces" : null, freeScout ? SandboxNotice.FreeScout : null, slack ? "Slack" : null }.OfType<string>()]));
         // Before the environment, so that whatever is set there wins.
         var before = configuration.Sources.ToList().FindLastIndex(source => source is Microsoft.Extensions.Configuration.Json.JsonConfigurationSource) + 1;
         configuration.Sources.Insert(before, new Microsoft.Extensions.Configuration.Memory.MemoryConfigurationSource
         {
             InitialData = sandbox.ConsoleSettings(freeScout, slack, surfaces),
         });
+    }
+
+    /// <summary>The sandbox's FreeScout tells this console of every change, as a real one does once it is told where.</summary>
+    private static void WireSandbox(this WebApplication app)
+    {
+        if (app.Services.GetRequiredService<SandboxNotice>().StandsInForFreeScout)
+        {
+            app.Lifetime.ApplicationStarted.Register(() =>
+                app.Services.GetRequiredService<SandboxServer>().FreeScout.AnnounceTo(new Uri(app.Services.GetRequiredService<ConsoleAddress>().Local + FreeScoutWebhook.Path)));
+        }
     }
 
     private static void Listen(this WebApplicationBuilder builder)
@@ -264,6 +279,7 @@ public static class AutoTicketing
             options.OperationsMailboxId = configuration["FREESCOUT_OPERATIONS_MAILBOX_ID"];
             options.CustomerEmail = configuration["FREESCOUT_CUSTOMER_EMAIL"];
             options.NoteUserId = configuration["FREESCOUT_USER_ID"];
+            options.WebhookSecret = configuration["FREESCOUT_WEBHOOK_SECRET"]?.Trim();
         });
         services.AddSingleton<FreeScoutHealth>();
         services.AddSingleton<FreeScoutClient>();
@@ -351,4 +367,9 @@ public static class AutoTicketing
 /// <summary>What the banner says of the sandbox.</summary>
 /// <param name="Url">Where its own pages are; null: it is off.</param>
 /// <param name="StandIns">What it stands in for; the rest is what the configuration names.</param>
-internal sealed record SandboxNotice(Uri? Url, IReadOnlyList<string> StandIns);
+internal sealed record SandboxNotice(Uri? Url, IReadOnlyList<string> StandIns)
+{
+    public const string FreeScout = "FreeScout";
+
+    public bool StandsInForFreeScout => StandIns.Contains(FreeScout);
+}

@@ -179,6 +179,34 @@ public sealed class RunbookTests
     }
 
     [Fact]
+    [Trait("Pitfall", "T-11")]
+    public async Task Failure_mode_3_a_surface_recovers_and_an_operator_closes_the_loop_in_the_console()
+    {
+        await using var consoles = await Consoles.CreateAsync("pay");
+        var console = await consoles.StartAsync(new Dictionary<string, string> { ["Ticketing__RecoveredAfter"] = "00:00:01", ["Ticketing__ReconcileInterval"] = "00:00:01" });
+        var first = (await console.InvestigateAsync("pay")).Ticket!.Value;
+        consoles.Sandbox.Surface("pay").Answer(200);
+
+        // The dashboard marks it, and nothing closes by itself.
+        await Eventually.TrueAsync(async () => (await console.GetAsync("/api/tickets?state=open&tag=auto:status")).Body.GetProperty("tickets")[0].GetProperty("recovered").GetBoolean(), "it is marked as recovered");
+        Assert.True(consoles.Sandbox.FreeScout.Find(first)!.IsOpen);
+        Assert.Empty(LogLine.Grep(console.Output, "ticket_resolved"));
+
+        var answer = await console.AskAsync(HttpMethod.Post, "/api/tickets/resolve", System.Net.Http.Json.JsonContent.Create(new { ids = new[] { first } }));
+        Assert.Equal("resolved", answer.Body.GetProperty("results")[0].GetProperty("result").GetString());
+        Assert.Equal("closed", consoles.Sandbox.FreeScout.Find(first)!.Status);
+        Assert.Contains("has been operational since", consoles.Sandbox.FreeScout.Find(first)!.Threads.Single(thread => thread.Type == "note").Body, StringComparison.Ordinal);
+        Assert.Equal("INFO", LogLine.Parse(Assert.Single(LogLine.Grep(console.Output, $"ticket_resolved conversation={first} surface=pay by=")))!.Level);
+        Assert.Contains(AuditActions.TicketResolved, (await console.GetAsync($"/api/audit.csv?action={AuditActions.TicketResolved}")).Text, StringComparison.Ordinal);
+
+        // A resolved ticket does not count: the next degradation gets a fresh one, inside the window.
+        consoles.Sandbox.Surface("pay").Answer(503);
+        await Eventually.TrueAsync(async () => (await console.InvestigateAsync("pay")) is { Ticket: { } second } && second != first, "a click files a fresh ticket");
+        Assert.False(consoles.Sandbox.FreeScout.Find(first)!.IsOpen);
+        Assert.Equal(2, consoles.Sandbox.FreeScout.CreatedCount);
+    }
+
+    [Fact]
     public async Task The_audit_query_runs_to_the_letter_on_PostgreSQL()
     {
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);

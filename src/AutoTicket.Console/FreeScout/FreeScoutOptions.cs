@@ -17,8 +17,11 @@ internal sealed class FreeScoutOptions : IValidatableObject
     /// <summary><c>FREESCOUT_CUSTOMER_EMAIL</c>: one technical customer for all tickets.</summary>
     public string? CustomerEmail { get; set; }
 
-    /// <summary><c>FREESCOUT_USER_ID</c>, as it was given: the agent who writes notes.</summary>
+    /// <summary><c>FREESCOUT_USER_ID</c>, as it was given: the agent who writes notes and resolves tickets.</summary>
     public string? NoteUserId { get; set; }
+
+    /// <summary><c>FREESCOUT_WEBHOOK_SECRET</c>: the secret key with which FreeScout signs its webhooks; null: none are taken.</summary>
+    public string? WebhookSecret { get; set; }
 
     /// <summary>Null: no notes are written.</summary>
     public long? UserId => long.TryParse(NoteUserId?.Trim(), out var id) ? id : null;

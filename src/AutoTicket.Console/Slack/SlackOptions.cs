@@ -18,6 +18,9 @@ internal sealed class SlackOptions : IValidatableObject
     /// <summary>More messages than these in a minute become digests.</summary>
     public int SinglesPerMinute { get; set; } = 10;
 
+    /// <summary>The time of day, UTC, from which the operator is reminded of tickets that are open though their surface has recovered.</summary>
+    public TimeSpan RemindAt { get; set; } = TimeSpan.FromHours(9);
+
     /// <summary>The Web API's address with a slash at its end.</summary>
     public string ApiUrl => string.IsNullOrWhiteSpace(BaseUrl) ? "https://slack.com/api/" : $"{BaseUrl.Trim().TrimEnd('/')}/";
 
@@ -51,6 +54,11 @@ internal sealed class SlackOptions : IValidatableObject
         if (!string.IsNullOrWhiteSpace(OperatorUserId) && !OperatorUserId.Trim().All(char.IsAsciiLetterOrDigit))
         {
             yield return new($"SLACK_OPERATOR_USER_ID must be a member ID, as U012AB3CD, but is “{OperatorUserId}”.");
+        }
+
+        if (RemindAt < TimeSpan.Zero || RemindAt >= TimeSpan.FromDays(1))
+        {
+            yield return new($"Slack__RemindAt must be a time of day between 00:00:00 and 23:59:59, but is {RemindAt}.");
         }
 
         if (SinglesPerMinute is < 1 or > 60)

@@ -126,7 +126,7 @@ internal static class SlackText
 
     private static string Time(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture);
 
-    private static string Link(string url) => Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https"
+    public static string Link(string url) => Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https"
         ? $"<{Escape(uri.AbsoluteUri).Replace("|", "%7C", StringComparison.Ordinal)}>" : Plain(url, LongestName);
 
     private static string Escape(string text) =>

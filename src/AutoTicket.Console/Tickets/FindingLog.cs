@@ -22,7 +22,9 @@ internal sealed partial class FindingLog(
             var now = clock.GetUtcNow();
             var yesterday = now - TimeSpan.FromDays(1);
             var rows = await db.TicketFindings.AsNoTracking().Where(finding => finding.IsOpen || finding.RepairedAt > yesterday).ToListAsync(cancellationToken);
-            var unsettled = await db.Tickets.AsNoTracking().Where(ticket => ticket.State == TicketState.Unconfirmed).ToListAsync(cancellationToken);
+            // Also while somebody looks for it, or died in the middle of posting it.
+            var unsettled = await db.Tickets.AsNoTracking()
+                .Where(ticket => ticket.State == TicketState.Unconfirmed || (ticket.State == TicketState.Filing && (ticket.Problem != null || ticket.LeaseUntil <= now))).ToListAsync(cancellationToken);
             var sync = await db.TicketSync.AsNoTracking().SingleOrDefaultAsync(cancellationToken);
             var findings = rows.Select(row => new TicketFinding(
                     row.Kind, row.ConversationId, row.Number, freeScout.Value.TicketUrl(row.ConversationId), row.Subject, row.Detail, row.FirstSeenAt, row.SeenAt, IsRepaired: !row.IsOpen))

@@ -3,7 +3,7 @@ using AutoTicket.Surfaces;
 
 namespace AutoTicket.Tickets;
 
-/// <summary><c>POST /api/surfaces/{surface}/investigate</c> and <c>GET /api/tickets</c>.</summary>
+/// <summary><c>POST /api/surfaces/{surface}/investigate</c>, and what <c>/console/tickets</c> shows and does.</summary>
 internal static class TicketEndpoints
 {
     internal sealed record InvestigateAnswer(InvestigationDisposition Disposition, bool Degraded, TicketLink? Ticket, string Message);
@@ -13,6 +13,8 @@ internal static class TicketEndpoints
         DateTimeOffset OpenedAt, string FiledBy, bool Recovered);
 
     internal sealed record TicketsAnswer(IReadOnlyList<TicketAnswer> Tickets, DateTimeOffset? SyncedAt, bool Stale, string? Problem);
+
+    internal sealed record ResolveAnswer(IReadOnlyList<ResolutionOutcome> Results);
 
     /// <param name="Class"><c>ghost</c>, <c>orphan</c>, <c>drift</c> or <c>unconfirmed</c>.</param>
     internal sealed record FindingAnswer(
@@ -48,6 +50,18 @@ internal static class TicketEndpoints
                 [.. copy.Tickets.Where(ticket => tag is null || ticket.Tags.Contains(tag, StringComparer.OrdinalIgnoreCase)).Select(ticket => Answer(ticket, board))],
                 copy.SyncedAt, copy.IsStale, copy.Problem));
         }).Produces<TicketsAnswer>();
+
+        api.MapPost("/api/tickets/resolve", async (ResolveRequest request, TicketResolver resolver, HttpContext context) =>
+        {
+            if (request is not { Ids.Count: > 0 and <= TicketResolver.Most } || request.Note?.Length > ResolutionNote.Longest)
+            {
+                return Results.Problem(title: $"The body must hold “ids”, 1 to {TicketResolver.Most} of open tickets, and may hold “note”, of at most {ResolutionNote.Longest} characters.", statusCode: 400);
+            }
+
+            return resolver.NotSetUp is { } missing
+                ? Results.Problem(title: missing, statusCode: 503)
+                : Results.Ok(new ResolveAnswer(await resolver.ResolveAsync(request, context.User.Identity?.Name ?? "api")));
+        }).RequireSameOriginJson().Produces<ResolveAnswer>().ProducesProblem(400).ProducesProblem(503);
 
         api.MapGet("/api/tickets/findings", async (FindingLog log, CancellationToken cancellationToken) =>
         {

@@ -14,6 +14,7 @@ namespace AutoTicket.Tickets;
 internal sealed partial class TicketReconciliation(
     FreeScoutClient freeScout,
     FreeScoutHealth health,
+    TicketSync sync,
     FindingLog findings,
     TicketClaims claims,
     LeaderLease leader,
@@ -36,7 +37,7 @@ internal sealed partial class TicketReconciliation(
         DateTimeOffset? done = null;
         while (!stoppingToken.IsCancellationRequested)
         {
-            if (leader.IsLeader && !(clock.GetUtcNow() - done < options.Value.ReconcileInterval))
+            if (leader.IsLeader && sync.HasAsked && !(clock.GetUtcNow() - done < options.Value.ReconcileInterval))
             {
                 try
                 {
@@ -67,8 +68,8 @@ internal sealed partial class TicketReconciliation(
 
     private async Task ReconcileAsync(CancellationToken cancellationToken)
     {
-        // What a person must mend first, the sync asks for often enough.
-        var failure = health.Failure is { NeedsPerson: true } known ? known : await CompareAsync(cancellationToken);
+        // While FreeScout fails the sync asks it often enough, and hundreds of questions more would only open the circuit.
+        var failure = health.Failure ?? await CompareAsync(cancellationToken);
         if (failure is not null)
         {
             await findings.StoreProblemAsync(failure.Message, cancellationToken);

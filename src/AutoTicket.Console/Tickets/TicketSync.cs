@@ -25,6 +25,9 @@ internal sealed partial class TicketSync(
     private readonly SemaphoreSlim _syncing = new(1, 1);
     private int _syncs;
 
+    /// <summary>FreeScout was asked at least once since the start: its health is known.</summary>
+    public bool HasAsked { get; private set; }
+
     /// <summary>Asks FreeScout for the whole list now.</summary>
     public Task RefreshAsync(CancellationToken cancellationToken) => SyncAsync(full: true, cancellationToken);
 
@@ -33,6 +36,7 @@ internal sealed partial class TicketSync(
         while (!stoppingToken.IsCancellationRequested)
         {
             await SyncAsync(full: _syncs++ % options.Value.FullSyncEvery == 0, stoppingToken);
+            HasAsked = true;
             var pause = health.Failure?.NeedsPerson == true && options.Value.SyncInterval < WithoutHope ? WithoutHope : options.Value.SyncInterval;
             await Task.Delay(pause, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }

@@ -106,6 +106,17 @@ public sealed class FreeScoutStandIn : IAsyncDisposable
         return Find(made.Id)!;
     }
 
+    /// <summary>Announces all that happens to one console: in place of where it, or another of this path, was before.</summary>
+    public void AnnounceTo(Uri url)
+    {
+        foreach (var hook in _store.Webhooks.Where(hook => hook.Url.AbsolutePath == url.AbsolutePath))
+        {
+            _store.RemoveWebhook(hook.Id);
+        }
+
+        _store.AddWebhook(url, FreeScoutWebhooks.All, []);
+    }
+
     public bool RemoveMailbox(int id) => _store.RemoveMailbox(id);
 
     public async ValueTask DisposeAsync()

@@ -14,7 +14,7 @@ public sealed record WebhookDelivery(long WebhookId, string Event, long Conversa
 /// <summary>Announces events to those who registered: at least once, and in the bad habits that are switched on.</summary>
 public sealed class FreeScoutWebhooks : IAsyncDisposable
 {
-    private static readonly string[] Events =
+    internal static readonly string[] All =
     [
         "convo.assigned", "convo.created", "convo.deleted", "convo.deleted_forever", "convo.restored", "convo.moved", "convo.status",
         "convo.customer.reply.created", "convo.agent.reply.created", "convo.note.created", "customer.created", "customer.updated",
@@ -74,7 +74,7 @@ public sealed class FreeScoutWebhooks : IAsyncDisposable
     }
 
     /// <summary>Events that FreeScout does not know are dropped without a word.</summary>
-    internal static string[] Known(JsonNode? events) => [.. (events as JsonArray ?? []).Select(name => $"{name}").Intersect(Events)];
+    internal static string[] Known(JsonNode? events) => [.. (events as JsonArray ?? []).Select(name => $"{name}").Intersect(All)];
 
     internal static int[] Numbers(JsonNode? ids) => [.. (ids as JsonArray ?? []).Select(id => int.TryParse($"{id}", out var number) ? number : 0)];
 

@@ -14,8 +14,8 @@ public sealed partial class DefaultDenyTests(DefaultDenyTests.Production product
     /// <summary>All that may answer somebody who is not signed in. Each line here is a decision.</summary>
     private static readonly string[] Open = ["/login", "/login/start", "/healthz/live", "/healthz/ready"];
 
-    /// <summary>These have a token of their own; without it they answer 401, and 503 where none is set.</summary>
-    private static readonly string[] Intakes = ["/api/alerts", "/api/v2/alerts", "/api/alerts/alertmanager"];
+    /// <summary>These have a token or signature of their own; without it they answer 401, and 503 where none is set.</summary>
+    private static readonly string[] Intakes = ["/api/alerts", "/api/v2/alerts", "/api/alerts/alertmanager", "/api/freescout/webhook"];
 
     /// <summary>Writes that take no more than to be signed in, because they concern nobody but oneself.</summary>
     private static readonly string[] OnesOwn = ["/logout", "/_blazor", "/_blazor/disconnect", "/_blazor/initializers", "/_blazor/negotiate", "/_framework/opaque-redirect"];

@@ -11,7 +11,7 @@ public sealed partial class WhoMayUseWhomTests
         ["Surfaces"] = ["Alerts", "Data"],
         ["Alerts"] = ["Surfaces", "Audit", "Data", "Security"],
         ["FreeScout"] = [],
-        ["Slack"] = ["Alerts"],
+        ["Slack"] = ["Alerts", "Tickets", "Data"],
         ["Audit"] = ["Data"],
         ["Flags"] = ["Audit", "Data", "Security"],
         ["Tickets"] = ["Alerts", "Surfaces", "FreeScout", "Flags", "Audit", "Data", "Security"],

@@ -1,0 +1,34 @@
+using AutoTicket.Components.Tickets;
+using AutoTicket.Tickets;
+using Bunit;
+
+namespace AutoTicket.Tests.Components;
+
+public sealed class FindingsTableTests : ComponentTest
+{
+    [Fact]
+    public void A_difference_is_shown_with_what_was_seen_and_when()
+    {
+        var table = Table(new([Finding(FindingKind.Moved) with { Subject = "<script>x</script>", Url = "javascript:alert(1)" }], Now.AddSeconds(-20), null));
+
+        Assert.Equal("drift #7 <script>x</script> It is open in mailbox 2. 2026-03-01 02:00:00 UTC", TextOf(table.Find("tbody tr")));
+        Assert.Empty(table.FindAll("script, a"));
+        Assert.Equal("The books and FreeScout differ compared 20 s ago", TextOf(table.Find("[role=status]")));
+    }
+
+    [Fact]
+    public void Clean_is_said_only_after_a_comparison_that_found_nothing()
+    {
+        Assert.Equal("The books and FreeScout agree compared 20 s ago", State(new([], Now.AddSeconds(-20), null)));
+        Assert.Equal("The books and FreeScout agree compared 20 s ago", State(new([Finding(FindingKind.TagsGone) with { IsRepaired = true }], Now.AddSeconds(-20), null)));
+        Assert.Equal("FreeScout could not be asked: 503. last compared 20 s ago", State(new([], Now.AddSeconds(-20), "FreeScout could not be asked: 503.")));
+        Assert.Equal("Not compared yet.", State(new([], null, "Not compared yet.")));
+
+        string State(TicketFindings known) => TextOf(Table(known).Find("[role=status]"));
+    }
+
+    private static TicketFinding Finding(FindingKind kind) =>
+        new(kind, 7, 7, "https://desk.example.org/7", "Pay is down", "It is open in mailbox 2.", Now.AddHours(-1), Now, IsRepaired: false);
+
+    private IRenderedComponent<FindingsTable> Table(TicketFindings known) => Render<FindingsTable>(parameters => parameters.Add(t => t.Known, known).Add(t => t.Now, Now));
+}

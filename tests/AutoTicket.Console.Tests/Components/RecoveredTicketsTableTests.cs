@@ -1,0 +1,138 @@
+using AutoTicket.Components.Tickets;
+using AutoTicket.Tickets;
+using Bunit;
+
+namespace AutoTicket.Tests.Components;
+
+public sealed class RecoveredTicketsTableTests : ComponentTest
+{
+    private readonly List<ResolveRequest> _requests = [];
+
+    [Fact]
+    public void A_row_tells_what_happened()
+    {
+        var row = Table([Row(1432, "Search", down: TimeSpan.FromMinutes(7), earlier: 3, resolver: "mara")]).Find("tbody tr");
+
+        Assert.Equal("https://desk.example.org/1432", row.QuerySelector("a")!.GetAttribute("href"));
+        Assert.Equal("#1432 Search 25 min 7 min 3 mara", TextOf(row));
+        Assert.Equal("#1 Search 25 min not known not known nobody yet", TextOf(Table([Row(1, "Search")]).Find("tbody tr")));
+    }
+
+    [Fact]
+    public void Two_hundred_are_resolved_with_three_clicks_each_with_its_own_evidence()
+    {
+        var table = Table([.. Enumerable.Range(1, 200).Select(number => Row(number, $"S{number}"))]);
+
+        Button(table, "Select all 200").Click();
+        Button(table, "Resolve 200…").Click();
+        Assert.Equal(ResolutionNote.Evidence, table.Find("textarea").GetAttribute("value"));
+        Assert.Contains("#1: S1 has been operational since 2026-03-01 02:35:00 UTC.", TextOf(table.Find("form")), StringComparison.Ordinal);
+        table.Find("form").Submit();
+
+        var request = Assert.Single(_requests);
+        Assert.Equal(Enumerable.Range(1, 200).Select(number => (long)number), request.Ids);
+        Assert.Equal(ResolutionNote.Evidence, request.Note);
+        Assert.Empty(table.FindAll("form"));
+    }
+
+    [Fact]
+    public void The_note_of_one_is_its_evidence_and_can_be_edited_but_not_be_empty()
+    {
+        var table = Table([Row(1, "Search", TimeSpan.FromMinutes(7), 2), Row(2, "Pay")]);
+
+        table.FindAll("tbody input[type=checkbox]")[0].Change(true);
+        Button(table, "Resolve 1…").Click();
+        Assert.Equal(
+            "Search has been operational since 2026-03-01 02:35:00 UTC. It was down for 7 min. 2 earlier incidents in the 7 days before.", table.Find("textarea").GetAttribute("value"));
+
+        table.Find("textarea").Input(" ");
+        table.Find("form").Submit();
+        Assert.Empty(_requests);
+        Assert.Contains("Say why", TextOf(table.Find("form")), StringComparison.Ordinal);
+
+        table.Find("textarea").Input("Rolled back.");
+        table.Find("form").Submit();
+        var request = Assert.Single(_requests);
+        Assert.Equal([1L], request.Ids);
+        Assert.Equal("Rolled back.", request.Note);
+    }
+
+    [Fact]
+    public void What_the_search_hides_is_not_resolved()
+    {
+        var table = Table([Row(1, "Search"), Row(2, "Pay"), Row(3, "Payroll")]);
+        Button(table, "Select all 3").Click();
+
+        table.Find("input[type=search]").Input("pay");
+
+        table.WaitForAssertion(() => Button(table, "Resolve 2…").Click());
+        table.Find("form").Submit();
+        Assert.Equal([2L, 3L], Assert.Single(_requests).Ids);
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-18")]
+    public void The_doubles_of_a_surface_are_linked_and_chosen_together()
+    {
+        var (one, other) = (Row(1, "Pay"), Row(2, "Pay"));
+        var table = Table([one with { Doubles = [other.Ticket] }, other with { Doubles = [one.Ticket] }, Row(3, "Mail")]);
+        Assert.Contains("also #2", TextOf(table.Find("tbody tr")), StringComparison.Ordinal);
+
+        table.FindAll("button").First(button => TextOf(button).Contains("Select all 2 of Pay", StringComparison.Ordinal)).Click();
+        Button(table, "Resolve 2…").Click();
+        table.Find("form").Submit();
+
+        Assert.Equal([1L, 2L], Assert.Single(_requests).Ids);
+    }
+
+    [Fact]
+    public void What_failed_says_so_in_its_row_and_what_is_done_is_counted()
+    {
+        var table = Table([Row(1, "Pay"), Row(2, "Mail")], outcomes: new()
+        {
+            [1] = new(1, Resolution.Failed, "FreeScout fails with 500 <b>."),
+            [7] = new(7, Resolution.Resolved, "Resolved."),
+        });
+
+        Assert.Equal("FreeScout fails with 500 <b>.", TextOf(table.FindAll("tbody tr")[0].QuerySelector("[role=alert]")!));
+        Assert.Null(table.FindAll("tbody tr")[1].QuerySelector("[role=alert]"));
+        Assert.Equal("1 resolved, 1 not: see there why.", TextOf(table.Find("[role=status]")));
+    }
+
+    [Fact]
+    public void Without_an_agent_nothing_can_be_chosen_and_it_says_what_to_set()
+    {
+        var table = Table([Row(1, "Pay")], notSetUp: "FREESCOUT_USER_ID is not set.");
+
+        Assert.Contains("FREESCOUT_USER_ID", TextOf(table.Find(".mud-alert")), StringComparison.Ordinal);
+        Assert.Empty(table.FindAll("input[type=checkbox]"));
+        Assert.DoesNotContain(table.FindAll("button"), button => TextOf(button).Contains("Resolve", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_choice_outlives_the_next_reading_and_ends_with_its_ticket()
+    {
+        var table = Table([Row(1, "Pay"), Row(2, "Mail")]);
+        Button(table, "Select all 2").Click();
+
+        table.Render(parameters => parameters.Add(t => t.Rows, [Row(2, "Mail")]));
+
+        Button(table, "Resolve 1…").Click();
+        table.Find("form").Submit();
+        Assert.Equal([2L], Assert.Single(_requests).Ids);
+        table.Render(parameters => parameters.Add(t => t.Rows, []));
+        Assert.Contains("None:", TextOf(table.Find(".none")), StringComparison.Ordinal);
+    }
+
+    private static RecoveredTicket Row(long number, string surface, TimeSpan? down = null, int? earlier = null, string? resolver = null) => new(
+        new OpenTicket(number, number, $"https://desk.example.org/{number}", $"{surface} was down", "active", ["auto:status"], surface.ToLowerInvariant(), Now.AddMinutes(-41), "mara"),
+        surface, Now.AddMinutes(-25), [], down, earlier, resolver);
+
+    private IRenderedComponent<RecoveredTicketsTable> Table(RecoveredTicket[] rows, string? notSetUp = null, Dictionary<long, ResolutionOutcome>? outcomes = null) =>
+        Render<RecoveredTicketsTable>(parameters => parameters
+            .Add(t => t.Rows, rows)
+            .Add(t => t.NotSetUp, notSetUp)
+            .Add(t => t.Outcomes, outcomes ?? [])
+            .Add(t => t.OnResolve, _requests.Add)
+            .Add(t => t.Now, Now));
+}

@@ -1,0 +1,149 @@
+using AutoTicket.Sandbox;
+using AutoTicket.Surfaces;
+using AutoTicket.Tests.Kit;
+using AutoTicket.Tickets;
+using Microsoft.Playwright;
+
+namespace AutoTicket.Tests.Journeys;
+
+/// <summary>The worklist of tickets whose surface has recovered, in a browser.</summary>
+public sealed class WorklistJourneys : IAsyncLifetime
+{
+    private ConsoleHost _console = default!;
+
+    private SandboxServer Sandbox => _console.Sandbox;
+
+    public async Task InitializeAsync()
+    {
+        var sandbox = await SandboxServer.StartAsync();
+        var settings = new Dictionary<string, string?>
+        {
+            ["Status:PollInterval"] = "00:00:01",
+            ["Ticketing:RecoveredAfter"] = "00:00:00",
+            ["Ticketing:SyncInterval"] = "01:00:00",
+            ["Ticketing:ReconcileInterval"] = "00:00:01",
+            ["FreeScout:CallTimeout"] = "00:00:20",
+        };
+        foreach (var (key, index) in new[] { "pay", "shop" }.Select((key, index) => (key, index)))
+        {
+            foreach (var (name, value) in ConsoleHost.SurfaceSettings(index, key, sandbox.Surface(key).Url))
+            {
+                settings[name] = value;
+            }
+
+            settings[$"Surfaces:{index}:Timeout"] = settings[$"Surfaces:{index}:SlowAfter"] = "00:01:00";
+        }
+
+        _console = await ConsoleHost.StartAsync(sandbox: sandbox, settings: settings);
+        await Eventually.TrueAsync(() => _console.Get<StatusBoard>().All().All(surface => surface.Status == SurfaceStatus.Operational), "all surfaces are well", TimeSpan.FromMinutes(1));
+    }
+
+    public async Task DisposeAsync()
+    {
+        await _console.DisposeAsync();
+        await Sandbox.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task One_is_resolved_with_its_evidence_and_another_that_fails_says_so_in_its_row()
+    {
+        var pay = await MadeAsync("pay", 1);
+        var shop = await MadeAsync("shop", 1);
+        await using var tickets = await ConsolePage.OpenAsync(_console, "/console/tickets");
+        await Assertions.Expect(tickets.Page.GetByRole(AriaRole.Link, new() { Name = "Tickets 2 recovered, still open" })).ToBeVisibleAsync();
+        await tickets.Page.GetByRole(AriaRole.Checkbox, new() { Name = $"Select #{pay[0]}" }).CheckAsync();
+        await tickets.Button("Resolve 1…").ClickAsync();
+        await Assertions.Expect(tickets.Page.GetByLabel("Note on each ticket")).ToHaveValueAsync(new System.Text.RegularExpressions.Regex("^Surface pay has been operational since "));
+        await ShotAsync(tickets, "worklist-form");
+        await tickets.Page.GetByLabel("Note on each ticket").FillAsync("Rolled the release back.");
+        await tickets.Button($"Resolve #{pay[0]}").ClickAsync();
+
+        await Assertions.Expect(tickets.Text("1 resolved.")).ToBeVisibleAsync();
+        await Assertions.Expect(Worklist(tickets).GetByRole(AriaRole.Link, new() { Name = $"#{pay[0]}" })).ToHaveCountAsync(0);
+        await Assertions.Expect(tickets.Page.GetByRole(AriaRole.Link, new() { Name = "Tickets 1 recovered, still open" })).ToBeVisibleAsync();
+        Assert.Contains("Rolled the release back.", Sandbox.FreeScout.Find(pay[0])!.Threads.Single(thread => thread.Type == "note").Body, StringComparison.Ordinal);
+
+        using (Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = new FaultMatch("PUT", $"/freescout/api/conversations/{shop[0]}", Whole: true), StatusCode = 500 }))
+        {
+            await tickets.Button("Select all 1").ClickAsync();
+            await tickets.Button("Resolve 1…").ClickAsync();
+            await tickets.Button($"Resolve #{shop[0]}").ClickAsync();
+            await Assertions.Expect(Worklist(tickets).GetByRole(AriaRole.Alert)).ToContainTextAsync("500");
+            await ShotAsync(tickets, "worklist-failed");
+        }
+
+        Assert.True(Sandbox.FreeScout.Find(shop[0])!.IsOpen);
+        Assert.Empty(tickets.ConsoleErrors);
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-54")]
+    public async Task Two_hundred_are_resolved_on_a_phone_with_three_taps()
+    {
+        var ids = (await MadeAsync("pay", 120)).Concat(await MadeAsync("shop", 80)).ToList();
+        await using var tickets = await ConsolePage.OpenAsync(_console, "/console/tickets", width: 390, height: 844);
+        await ShotAsync(tickets, "worklist-phone");
+
+        await tickets.Button("Select all 200").ClickAsync();
+        await tickets.Button("Resolve 200…").ClickAsync();
+        await ShotAsync(tickets, "worklist-phone-form");
+        await tickets.Button("Resolve 200 tickets").ClickAsync();
+
+        await Assertions.Expect(tickets.Text("200 resolved.")).ToBeVisibleAsync(new() { Timeout = 120_000 });
+        Assert.All(ids, id => Assert.Equal("closed", Sandbox.FreeScout.Find(id)!.Status));
+        await Assertions.Expect(tickets.Text("None: every open ticket's surface")).ToBeVisibleAsync();
+        Assert.Equal(390, await tickets.Page.EvaluateAsync<int>("() => document.documentElement.scrollWidth"));
+        Assert.Empty(tickets.ConsoleErrors);
+    }
+
+    [Fact]
+    public async Task What_happens_in_FreeScout_shows_on_an_open_page_at_once_and_the_differences_soon()
+    {
+        Sandbox.FreeScout.AnnounceTo(new Uri(_console.Address, "/api/freescout/webhook"));
+        var ids = await MadeAsync("pay", 3);
+        var orphan = Sandbox.FreeScout.CreateByHand("Whose is it?", ["auto:alert"]);
+        await using var tickets = await ConsolePage.OpenAsync(_console, "/console/tickets");
+        await Assertions.Expect(Worklist(tickets).GetByRole(AriaRole.Link, new() { Name = $"#{ids[0]}" }).First).ToBeVisibleAsync();
+
+        Sandbox.FreeScout.Close(ids[0]);
+        await Assertions.Expect(tickets.Page.GetByRole(AriaRole.Link, new() { Name = $"#{ids[0]}" })).ToHaveCountAsync(0);
+
+        Sandbox.FreeScout.Move(ids[1], 1);
+        Sandbox.FreeScout.DeleteForever(ids[2]);
+        await Assertions.Expect(Finding(tickets, ids[1])).ToContainTextAsync("open in mailbox 1");
+        await Assertions.Expect(Finding(tickets, ids[2])).ToContainTextAsync("ghost");
+        await Assertions.Expect(Finding(tickets, orphan.Id)).ToContainTextAsync("orphan");
+        await ShotAsync(tickets, "findings");
+        await using var phone = await Browser.NewPageAsync(new BrowserNewContextOptions { ColorScheme = ColorScheme.Light, ViewportSize = new ViewportSize { Width = 390, Height = 844 } });
+        await phone.Page.GotoAsync(new Uri(_console.Address, "/console/tickets").AbsoluteUri);
+        await Assertions.Expect(phone.Page.GetByText("open in mailbox 1")).ToBeVisibleAsync();
+        await phone.ScreenshotAsync("findings-phone-light");
+    }
+
+    private static ILocator Worklist(ConsolePage page) => page.Page.GetByRole(AriaRole.Region, new() { Name = "Recovered, still open" });
+
+    private static ILocator Finding(ConsolePage page, long id) =>
+        page.Page.GetByRole(AriaRole.Table, new() { Name = "Differences between the books and FreeScout" }).GetByRole(AriaRole.Row).Filter(new() { HasText = $"#{id}" });
+
+    private static async Task ShotAsync(ConsolePage page, string name)
+    {
+        if (Environment.GetEnvironmentVariable("SCREENSHOTS") is { Length: > 0 })
+        {
+            await page.Page.ScreenshotAsync(new PageScreenshotOptions { Path = $"/tmp/autoticket-screenshots/{name}.png" });
+        }
+    }
+
+    /// <summary>Open tickets of a surface, in the books.</summary>
+    private async Task<IReadOnlyList<long>> MadeAsync(string surface, int count)
+    {
+        var ids = Enumerable.Range(1, count).Select(number => Sandbox.FreeScout.CreateByHand($"[P2] Surface {surface} is down, {number}", ["auto:status", $"surface:{surface}"]).Id).ToList();
+        await _console.Get<TicketSync>().RefreshAsync(CancellationToken.None);
+        await Eventually.TrueAsync(async () =>
+        {
+            await using var db = await _console.Get<Microsoft.EntityFrameworkCore.IDbContextFactory<AutoTicket.Data.AutoTicketDbContext>>().CreateDbContextAsync();
+            return db.Tickets.Count(row => row.State == TicketState.Open && ids.Contains(row.ConversationId!.Value)) == count;
+        }, "they are adopted");
+        await Eventually.TrueAsync(() => ids.All(id => _console.Get<RecoveredTickets>().Current.Any(one => one.Ticket.Id == id)), "they are on the worklist");
+        return ids;
+    }
+}

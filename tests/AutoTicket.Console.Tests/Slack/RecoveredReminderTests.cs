@@ -1,0 +1,74 @@
+using AutoTicket.Surfaces;
+using AutoTicket.Tickets;
+
+namespace AutoTicket.Tests.Slack;
+
+/// <summary>The daily reminder of tickets that are open though their surface has recovered.</summary>
+public sealed class RecoveredReminderTests
+{
+    private readonly StillClock _clock = new();
+
+    [Theory, BothDatabases]
+    public async Task It_comes_once_a_day_also_over_restarts_and_says_how_many_and_which(Database kind)
+    {
+        // The clock begins at noon.
+        await using var driver = await InvestigateDriver.StartAsync(kind, Settings("13:00:00"), _clock, surfaces: ["pay", "shop"]);
+        var pay = (await driver.ClickAsync("pay")).Ticket!;
+        var shop = (await driver.ClickAsync("shop")).Ticket!;
+        driver.Sandbox.Surface("pay").Answer(200);
+        driver.Sandbox.Surface("shop").Answer(200);
+        await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(30), () => Task.FromResult(driver.Console.Get<RecoveredTickets>().Current.Count == 2), "both have recovered");
+        Assert.Empty(Reminders(driver));
+
+        await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(40), () => Task.FromResult(Reminders(driver).Count > 0), "the reminder came", TimeSpan.FromMilliseconds(400));
+        Assert.True(_clock.GetUtcNow().TimeOfDay >= TimeSpan.FromHours(13));
+        var lines = Assert.Single(Reminders(driver)).Split('\n');
+        Assert.Equal("2 tickets are open though their surfaces have recovered:", lines[0]);
+        Assert.Contains(lines, line => line.StartsWith($"#{pay.Number} Surface pay, operational since 2026-11-23 12:", StringComparison.Ordinal));
+        Assert.Contains(lines, line => line.StartsWith($"#{shop.Number} Surface shop, operational since 2026-11-23 12:", StringComparison.Ordinal));
+        Assert.Equal($"Resolve them: <{driver.Console.Address}console/tickets>", lines[^1]);
+
+        await driver.StopConsoleAsync();
+        await driver.StartConsoleAsync();
+        await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(30), () => Task.FromResult(driver.Console.Get<RecoveredTickets>().Current.Count == 2), "the new console knows them, too");
+        for (var minutes = 0; minutes < 10; minutes++)
+        {
+            _clock.Advance(TimeSpan.FromSeconds(30));
+            await driver.TicketsAsync();
+        }
+
+        Assert.Single(Reminders(driver));
+
+        // A night passes.
+        _clock.Advance(TimeSpan.FromHours(20));
+        await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(40), () => Task.FromResult(Reminders(driver).Count == 2), "the next day's came", TimeSpan.FromMilliseconds(600));
+    }
+
+    [Fact]
+    public async Task Nothing_is_said_when_there_are_none_and_what_Slack_refused_is_said_later()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(settings: Settings("12:01:00"), clock: _clock, surfaces: ["pay"]);
+        var ticket = (await driver.ClickAsync("pay")).Ticket!;
+        for (var times = 0; times < 6; times++)
+        {
+            _clock.Advance(TimeSpan.FromSeconds(30));
+            await driver.TicketsAsync();
+        }
+
+        Assert.Empty(Reminders(driver));
+
+        var down = driver.Sandbox.Faults.Add(new AutoTicket.Sandbox.Fault(AutoTicket.Sandbox.FaultKind.Status) { Match = AutoTicket.Sandbox.FaultMatch.Slack, StatusCode = 503 });
+        driver.Sandbox.Surface("pay").Answer(200);
+        await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(30), () => Task.FromResult(driver.Console.Get<RecoveredTickets>().Current.Count == 1 && down.Hits > 0), "it has recovered, and Slack was asked");
+        Assert.Empty(Reminders(driver));
+        down.Dispose();
+
+        await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(40), () => Task.FromResult(Reminders(driver).Count == 1), "it is said", TimeSpan.FromMilliseconds(600));
+        Assert.Contains($"1 ticket is open though its surface has recovered:\n#{ticket.Number} Surface pay", Reminders(driver)[0], StringComparison.Ordinal);
+        Assert.True(driver.FreeScout.Find(ticket.Id)!.IsOpen, "nothing closes by itself");
+    }
+
+    private static Dictionary<string, string?> Settings(string at) => new() { ["Slack:RemindAt"] = at, ["Ticketing:RecoveredAfter"] = "00:01:00" };
+
+    private static List<string> Reminders(InvestigateDriver driver) => [.. driver.Sandbox.Slack.Messages.Select(message => message.Text).Where(text => text.Contains("open though", StringComparison.Ordinal))];
+}

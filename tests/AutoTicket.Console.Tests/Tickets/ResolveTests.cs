@@ -1,0 +1,258 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+using AutoTicket.Alerts;
+using AutoTicket.Audit;
+using AutoTicket.Sandbox;
+using AutoTicket.Surfaces;
+using AutoTicket.Tickets;
+using Microsoft.EntityFrameworkCore;
+
+namespace AutoTicket.Tests.Tickets;
+
+/// <summary>Failure mode 3: a surface recovered and its ticket is open. An operator resolves it here; nothing else does.</summary>
+public sealed class ResolveTests
+{
+    private static readonly string[] Surfaces = ["pay", "shop", "mail"];
+
+    [Theory, BothDatabases]
+    public async Task Each_is_closed_in_the_agents_name_with_a_note_of_the_evidence_and_one_audit_entry(Database kind)
+    {
+        await using var driver = await StartAsync(kind);
+        var (pay, shop, mail) = await RecoveredAsync(driver);
+
+        var results = await ResolveAsync(driver, [pay, shop], "Restarted the pool. {evidence} <b>");
+
+        Assert.Equal([(pay, "resolved"), (shop, "resolved")], results);
+        foreach (var (id, name) in new[] { (pay, "Surface pay"), (shop, "Surface shop") })
+        {
+            var conversation = driver.FreeScout.Find(id)!;
+            Assert.Equal(("closed", driver.FreeScout.UserId), (conversation.Status, conversation.ClosedBy));
+            // Newest first: the note stands before the status changed.
+            Assert.Equal(["lineitem", "note", "customer"], conversation.Threads.Select(thread => thread.Type));
+            Assert.StartsWith($"<p>Restarted the pool. {name} has been operational since 20", conversation.Threads[1].Body, StringComparison.Ordinal);
+            Assert.EndsWith("&lt;b&gt;</p><p>Resolved in AutoTicket Console by developer.</p>", conversation.Threads[1].Body, StringComparison.Ordinal);
+        }
+
+        Assert.Empty(driver.FreeScout.Mails);
+        Assert.True(driver.FreeScout.Find(mail)!.IsOpen, "what was not chosen stays open");
+        Assert.Equal([(pay, "developer", "pay"), (shop, "developer", "shop")], await AuditedAsync(driver));
+        Assert.Equal("developer", (await driver.RowsAsync()).Single(row => row.ConversationId == pay).ResolvedBy);
+        await Eventually.TrueAsync(async () => (await driver.ListedAsync()).SequenceEqual([mail]), "the list follows at once");
+    }
+
+    [Fact]
+    public async Task One_that_fails_costs_the_others_nothing_and_the_next_try_writes_no_second_note()
+    {
+        await using var driver = await StartAsync();
+        var (pay, shop, _) = await RecoveredAsync(driver);
+        using (driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = new FaultMatch("PUT", $"{FreeScoutStandIn.ApiPath}/conversations/{pay}", Whole: true), StatusCode = 500 }))
+        {
+            Assert.Equal([(pay, "failed"), (shop, "resolved")], await ResolveAsync(driver, [pay, shop], "Fixed."));
+        }
+
+        Assert.True(driver.FreeScout.Find(pay)!.IsOpen);
+        Assert.Equal([shop], (await AuditedAsync(driver)).Select(entry => entry.Id));
+        Assert.Contains(driver.Console.Log, line => line.StartsWith("WARNING", StringComparison.Ordinal) && line.Contains($"ticket resolving failed conversation={pay}", StringComparison.Ordinal));
+
+        Assert.Equal([(pay, "resolved")], await ResolveAsync(driver, [pay], "Fixed."));
+
+        Assert.Single(driver.FreeScout.Find(pay)!.Threads, thread => thread.Type == "note");
+        Assert.Equal([pay, shop], (await AuditedAsync(driver)).Select(entry => entry.Id).Order());
+    }
+
+    [Fact]
+    public async Task A_ticket_is_not_closed_without_its_note()
+    {
+        await using var driver = await StartAsync();
+        var (pay, _, _) = await RecoveredAsync(driver);
+        using var fault = driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = new FaultMatch("POST", $"{FreeScoutStandIn.ApiPath}/conversations/{pay}/threads", Whole: true), StatusCode = 500 });
+
+        Assert.Equal([(pay, "failed")], await ResolveAsync(driver, [pay], "Fixed."));
+
+        Assert.True(driver.FreeScout.Find(pay)!.IsOpen);
+        Assert.Empty(driver.Requests("PUT", $"/conversations/{pay}"));
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-28")]
+    public async Task What_a_person_closed_first_is_neither_noted_nor_closed_again_nor_reopened()
+    {
+        await using var driver = await StartAsync(settings: new() { ["Ticketing:SyncInterval"] = "01:00:00", ["Ticketing:ReconcileInterval"] = "01:00:00" });
+        var (pay, shop, _) = await RecoveredAsync(driver);
+        driver.FreeScout.Close(pay);
+        driver.FreeScout.DeleteForever(shop);
+
+        Assert.Equal([(pay, "already_closed"), (shop, "already_closed")], await ResolveAsync(driver, [pay, shop], "Fixed."));
+
+        Assert.DoesNotContain(driver.FreeScout.Find(pay)!.Threads, thread => thread.Type == "note");
+        Assert.Empty(await AuditedAsync(driver));
+        Assert.Equal("Olga Operator", (await driver.RowsAsync()).Single(row => row.ConversationId == pay).ResolvedBy);
+        await Eventually.TrueAsync(async () => (await driver.ListedAsync()).Count == 1, "they leave the list");
+    }
+
+    [Fact]
+    public async Task Without_an_agent_it_is_off_and_says_which_variable_to_set()
+    {
+        await using var driver = await StartAsync(settings: new() { ["FREESCOUT_USER_ID"] = null });
+        var (pay, _, _) = await RecoveredAsync(driver);
+
+        using var answer = await PostAsync(driver, [pay], "Fixed.");
+
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode);
+        Assert.Contains("FREESCOUT_USER_ID", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.True(driver.FreeScout.Find(pay)!.IsOpen);
+    }
+
+    [Fact]
+    public async Task Only_what_the_console_shows_as_open_can_be_resolved()
+    {
+        await using var driver = await StartAsync();
+        await RecoveredAsync(driver);
+        var foreign = driver.FreeScout.CreateByHand("A customer's question", mailboxId: 1).Id;
+
+        Assert.Equal([(foreign, "not_open"), (-5, "not_open")], await ResolveAsync(driver, [foreign, -5, foreign], "Fixed."));
+
+        Assert.True(driver.FreeScout.Find(foreign)!.IsOpen);
+        foreach (var body in new object[] { new { ids = Array.Empty<long>() }, new { note = "x" }, new { ids = new[] { 1 }, note = new string('x', 2001) }, new { ids = Enumerable.Range(1, 501) } })
+        {
+            using var refused = await driver.Console.Http.PostAsJsonAsync("/api/tickets/resolve", body);
+            Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
+        }
+    }
+
+    [Fact]
+    public async Task When_the_key_is_rejected_the_rest_is_not_tried()
+    {
+        await using var driver = await StartAsync(settings: new() { ["Ticketing:SyncInterval"] = "01:00:00", ["Ticketing:ReconcileInterval"] = "01:00:00" });
+        var ids = Enumerable.Range(0, 30).Select(number => driver.FreeScout.CreateByHand($"Ticket {number}", ["auto:status", "surface:pay"]).Id).ToList();
+        await driver.Console.Get<TicketSync>().RefreshAsync(CancellationToken.None);
+        await Eventually.TrueAsync(async () => (await driver.ListedAsync()).Count == 30, "they are listed");
+        var fault = driver.Sandbox.Faults.Add(new Fault(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout });
+
+        var results = await ResolveAsync(driver, ids, "Fixed.");
+
+        Assert.All(results, result => Assert.Equal("failed", result.Result));
+        Assert.InRange(fault.Hits, 1, 8);
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-18")]
+    [Trait("Pitfall", "T-25")]
+    public async Task The_worklist_holds_all_tickets_of_what_has_been_operational_long_enough()
+    {
+        var clock = new StillClock();
+        await using var driver = await InvestigateDriver.StartAsync(clock: clock, surfaces: Surfaces);
+        var recovered = driver.Console.Get<RecoveredTickets>();
+        var board = driver.Console.Get<StatusBoard>();
+        var pay = (await driver.ClickAsync("pay")).Ticket!;
+        var shop = (await driver.ClickAsync("shop")).Ticket!;
+        var doubled = driver.FreeScout.CreateByHand("Pay is odd", ["auto:status", "surface:pay"], status: "pending");
+        await driver.Console.Get<TicketSync>().RefreshAsync(CancellationToken.None);
+        await Eventually.TrueAsync(async () => (await driver.ListedAsync()).Count == 3, "they are listed");
+        Assert.Empty(recovered.Current);
+
+        // A poll now and then, so that nothing is stale.
+        driver.Sandbox.Surface("pay").Answer(200);
+        await clock.AdvanceUntilAsync(TimeSpan.FromSeconds(30), () => Task.FromResult(board.Find("pay")!.Status == SurfaceStatus.Operational), "pay is well again");
+        Assert.Empty(recovered.Current);
+        await clock.AdvanceUntilAsync(TimeSpan.FromSeconds(30), () => Task.FromResult(recovered.Current.Count == 2), "pay was well for ten minutes");
+
+        Assert.InRange(clock.GetUtcNow() - board.Find("pay")!.Since!.Value, TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(12));
+        Assert.Equal([(pay.Id, doubled.Id), (doubled.Id, pay.Id)], recovered.Current.Select(one => (one.Ticket.Id, one.Doubles.Single().Id)));
+
+        // Nobody hears of it any more: that is no recovery.
+        using var silence = driver.Sandbox.Faults.Add(new Fault(FaultKind.HangBefore) { Match = new FaultMatch("GET", "/surfaces/") });
+        await clock.AdvanceUntilAsync(TimeSpan.FromSeconds(50), () => Task.FromResult(board.Find("pay")!.Status != SurfaceStatus.Operational), "pay is stale");
+        Assert.Empty(recovered.Current);
+        Assert.True(driver.FreeScout.Find(shop.Id)!.IsOpen);
+    }
+
+    [Theory, BothDatabases]
+    public async Task The_evidence_tells_how_long_it_was_down_how_often_before_and_who_resolved_the_last(Database kind)
+    {
+        await using var driver = await StartAsync(kind, new() { ["Ticketing:SyncInterval"] = "01:00:00", ["Ticketing:ReconcileInterval"] = "01:00:00" });
+        var (pay, _, _) = await RecoveredAsync(driver);
+        var now = TimeProvider.System.GetUtcNow();
+        await using (var db = driver.Database.Open())
+        {
+            await db.Alerts.ExecuteDeleteAsync();
+            // The outage of the ticket, in two pieces; two earlier ones; one of last month; one of another alert.
+            db.Alerts.AddRange(
+                Outage("pay", now.AddMinutes(-14), now.AddMinutes(1)), Outage("pay", now.AddMinutes(2), now.AddMinutes(3)),
+                Outage("pay", now.AddDays(-2), now.AddDays(-2).AddHours(1)), Outage("pay", now.AddDays(-6), now.AddDays(-6).AddHours(1)),
+                Outage("pay", now.AddDays(-30), now.AddDays(-29)),
+                Outage("pay", now.AddDays(-1), now.AddHours(-20)) with { AlertId = AlertIdentity.Of("prometheus", "disk_full", "pay", []), Name = "disk_full", Source = "prometheus" });
+            db.Tickets.Add((await db.Tickets.AsNoTracking().SingleAsync(row => row.ConversationId == pay)) with { Id = 0, ConversationId = 7, State = TicketState.Closed, ClosedAt = now.AddDays(-2), ResolvedBy = "mara" });
+            db.Tickets.Add((await db.Tickets.AsNoTracking().SingleAsync(row => row.ConversationId == pay)) with { Id = 0, ConversationId = 6, State = TicketState.Closed, ClosedAt = now.AddDays(-6), ResolvedBy = "jo" });
+            await db.SaveChangesAsync();
+        }
+
+        var one = (await driver.Console.Get<RecoveredTickets>().ReadAsync(CancellationToken.None)).Single(one => one.Ticket.Id == pay);
+
+        Assert.Equal((TimeSpan.FromMinutes(16), 2, "mara"), (one.DownFor, one.EarlierIncidents, one.LastResolver));
+        Assert.EndsWith(" It was down for 16 min. 2 earlier incidents in the 7 days before.", ResolutionNote.EvidenceOf(one), StringComparison.Ordinal);
+    }
+
+    private static Alert Outage(string surface, DateTimeOffset from, DateTimeOffset to) => new()
+    {
+        AlertId = AlertIdentity.OfSurface(surface),
+        LogicalId = AlertIdentity.OfSurface(surface),
+        Status = AlertStatus.Resolved,
+        Source = Observation.Console,
+        Name = Observation.SurfaceOutage,
+        Surface = surface,
+        Severity = Severity.P2,
+        Summary = "down",
+        StartedAt = from,
+        OpenedAt = from,
+        SeenAt = to,
+        EndedAt = to,
+    };
+
+    private static Task<InvestigateDriver> StartAsync(Database kind = Database.Sqlite, Dictionary<string, string?>? settings = null)
+    {
+        settings ??= [];
+        settings["Ticketing:RecoveredAfter"] = "00:00:00";
+        settings["Status:PollInterval"] = "00:00:00.3";
+        return InvestigateDriver.StartAsync(kind, settings, surfaces: Surfaces);
+    }
+
+    /// <summary>A ticket for each surface, and the surfaces are well again.</summary>
+    private static async Task<(long Pay, long Shop, long Mail)> RecoveredAsync(InvestigateDriver driver)
+    {
+        var ids = new List<long>();
+        foreach (var surface in Surfaces)
+        {
+            await Eventually.TrueAsync(() => driver.Console.Get<StatusBoard>().Find(surface)!.Status == SurfaceStatus.Down, "it is down");
+            ids.Add((await driver.ClickAsync(surface)).Ticket!.Id);
+        }
+
+        foreach (var surface in Surfaces)
+        {
+            driver.Sandbox.Surface(surface).Answer(200);
+        }
+
+        await Eventually.TrueAsync(() => driver.Console.Get<RecoveredTickets>().Current.Count == 3, "all have recovered");
+        await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "all are tagged");
+        return (ids[0], ids[1], ids[2]);
+    }
+
+    private static Task<HttpResponseMessage> PostAsync(InvestigateDriver driver, IReadOnlyList<long> ids, string note) =>
+        driver.Console.Http.PostAsJsonAsync("/api/tickets/resolve", new { ids, note });
+
+    private static async Task<IReadOnlyList<(long Id, string Result)>> ResolveAsync(InvestigateDriver driver, IReadOnlyList<long> ids, string note)
+    {
+        using var answer = await PostAsync(driver, ids, note);
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        return [.. (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("results").EnumerateArray().Select(result => (result.GetProperty("id").GetInt64(), result.GetProperty("result").GetString()!))];
+    }
+
+    private static async Task<IReadOnlyList<(long Id, string Actor, string Surface)>> AuditedAsync(InvestigateDriver driver)
+    {
+        await using var db = driver.Database.Open();
+        return [.. (await db.AuditLog.AsNoTracking().Where(entry => entry.Action == AuditActions.TicketResolved).ToListAsync())
+            .Select(entry => (Payload: JsonSerializer.Deserialize<JsonElement>(entry.Payload), entry.Actor))
+            .Select(entry => (entry.Payload.GetProperty("conversation_id").GetInt64(), entry.Actor, entry.Payload.GetProperty("surface").GetString()!)).Order()];
+    }
+}

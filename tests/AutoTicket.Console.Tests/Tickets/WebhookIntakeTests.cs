@@ -1,0 +1,158 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text;
+using AutoTicket.Sandbox;
+using AutoTicket.Tickets;
+
+namespace AutoTicket.Tests.Tickets;
+
+/// <summary>FreeScout's events: known by their signature, taken for a hint, and no matter how badly they come.</summary>
+public sealed class WebhookIntakeTests
+{
+    /// <summary>The poll is out of the way: what is seen, an event told.</summary>
+    private static readonly Dictionary<string, string?> Settings = new() { ["Ticketing:SyncInterval"] = "01:00:00", ["Ticketing:ReconcileInterval"] = "01:00:00" };
+
+    [Theory]
+    [InlineData(false, false, false)]
+    [InlineData(true, false, false)]
+    [InlineData(false, true, false)]
+    [InlineData(false, false, true)]
+    [InlineData(true, true, true)]
+    public async Task A_change_in_FreeScout_shows_without_a_poll(bool duplicates, bool reorders, bool halJson)
+    {
+        await using var driver = await InvestigateDriver.StartAsync(settings: Settings);
+        var hooks = driver.FreeScout.Webhooks;
+        var ticket = (await driver.ClickAsync()).Ticket!.Id;
+        await Eventually.TrueAsync(async () => (await driver.ListedAsync()).SequenceEqual([ticket]) && !(await driver.RowsAsync()).Single().TagsPending, "it is shown, and tagged");
+        driver.FreeScout.AnnounceTo(new Uri(driver.Console.Address, "/api/freescout/webhook"));
+        (hooks.Duplicates, hooks.Reorders, hooks.HalJson) = (duplicates, reorders, halJson);
+
+        driver.FreeScout.Close(ticket);
+        driver.FreeScout.Reopen(ticket);
+        driver.FreeScout.Close(ticket);
+        driver.FreeScout.Close(driver.FreeScout.CreateByHand("Somebody else's", mailboxId: 1).Id);
+        await Eventually.TrueAsync(async () => (await driver.ListedAsync()).Count == 0, "it is gone from the list");
+        Assert.Equal((TicketState.Closed, "Olga Operator"), ((await driver.RowsAsync()).Single() is var row ? row.State : default, row.ResolvedBy));
+
+        hooks.Reorders = false;
+        driver.FreeScout.Reopen(ticket);
+        await Eventually.TrueAsync(async () => (await driver.ListedAsync()).SequenceEqual([ticket]), "it is back");
+
+        driver.FreeScout.DeleteForever(ticket);
+        await Eventually.TrueAsync(async () => (await driver.ListedAsync()).Count == 0, "it is gone again");
+        Assert.All(hooks.Deliveries, delivery => Assert.Equal(204, delivery.Status));
+        Assert.Equal(1, driver.FreeScout.CreatedCount);
+    }
+
+    [Fact]
+    public async Task An_event_is_a_hint_and_what_it_says_is_not_believed()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(settings: Settings);
+        var ticket = (await driver.ClickAsync()).Ticket!.Id;
+        await Eventually.TrueAsync(async () => !(await driver.RowsAsync()).Single().TagsPending, "it is tagged");
+        var asked = driver.Requests("GET", $"/conversations/{ticket}").Count;
+
+        // As a retry after hours may say.
+        Assert.Equal(HttpStatusCode.NoContent, await PostAsync(driver, $$"""{"id":{{ticket}},"status":"closed","state":"deleted"}"""));
+
+        await Eventually.TrueAsync(() => driver.Requests("GET", $"/conversations/{ticket}").Count > asked, "it was read again");
+        Assert.Equal([ticket], await driver.ListedAsync());
+        Assert.Equal(TicketState.Open, (await driver.RowsAsync()).Single().State);
+    }
+
+    [Theory]
+    [InlineData("[]")]
+    [InlineData("")]
+    [InlineData("{\"id\":")]
+    [InlineData("{\"id\":\"7\"}")]
+    [InlineData("{\"id\":-1}")]
+    [InlineData("{\"id\":1e300}")]
+    public async Task An_event_that_does_not_say_what_changed_has_the_whole_list_read(string body)
+    {
+        await using var driver = await InvestigateDriver.StartAsync(settings: Settings, surfaces: []);
+        await Eventually.TrueAsync(async () => !(await driver.TicketsAsync()).GetProperty("stale").GetBoolean(), "the first sync is done");
+        var made = driver.FreeScout.CreateByHand("By hand", ["auto:status"]);
+
+        Assert.Equal(HttpStatusCode.NoContent, await PostAsync(driver, body));
+
+        await Eventually.TrueAsync(async () => (await driver.ListedAsync()).SequenceEqual([made.Id]), "it is shown");
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("")]
+    [InlineData("nonsense!")]
+    [InlineData("7/zfauXrL6LSdBbV8YTfnCWafHk=")]
+    [InlineData("AAAA")]
+    [InlineData("of another body")]
+    [InlineData("of another secret")]
+    public async Task Without_the_right_signature_nothing_is_read(string? signature)
+    {
+        await using var driver = await InvestigateDriver.StartAsync(settings: Settings, surfaces: []);
+        var body = Encoding.UTF8.GetBytes("""{"id":1001}""");
+        signature = signature switch
+        {
+            "of another body" => FreeScoutWebhooks.Sign(driver.FreeScout.WebhookSecret, Encoding.UTF8.GetBytes("""{"id":1002}""")),
+            "of another secret" => FreeScoutWebhooks.Sign("another", body),
+            _ => signature,
+        };
+
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/api/freescout/webhook") { Content = new ByteArrayContent(body) };
+        request.Headers.TryAddWithoutValidation("X-FreeScout-Signature", signature);
+        using var answer = await driver.Console.Http.SendAsync(request);
+
+        Assert.Equal(HttpStatusCode.Unauthorized, answer.StatusCode);
+        Assert.DoesNotContain(driver.FreeScout.WebhookSecret, await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Empty(driver.Requests("GET", "/conversations/1001"));
+        Assert.Contains(driver.Console.Log, line => line.StartsWith("WARNING", StringComparison.Ordinal) && line.Contains("freescout webhook refused", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task What_is_too_long_is_refused_before_it_is_hashed()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(settings: Settings, surfaces: []);
+        var longest = new string(' ', (2 * 1024 * 1024) - 2) + "[]";
+
+        Assert.Equal(HttpStatusCode.NoContent, await PostAsync(driver, longest));
+        Assert.Equal(HttpStatusCode.RequestEntityTooLarge, await PostAsync(driver, longest + " "));
+    }
+
+    [Fact]
+    public async Task Without_a_secret_nothing_is_taken()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(surfaces: [], settings: new Dictionary<string, string?> { ["FREESCOUT_WEBHOOK_SECRET"] = null });
+
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, await PostAsync(driver, "[]"));
+    }
+
+    [Fact]
+    public async Task A_storm_of_events_costs_FreeScout_little()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(settings: Settings, surfaces: []);
+        await Eventually.TrueAsync(async () => !(await driver.TicketsAsync()).GetProperty("stale").GetBoolean(), "the first sync is done");
+        var made = driver.FreeScout.CreateByHand("By hand", ["auto:status"]);
+
+        // While FreeScout answers the first question, all the others come.
+        using (driver.Sandbox.Faults.Add(new Fault(FaultKind.HangBefore) { Match = new FaultMatch("GET", "/freescout/api/conversations/*", Whole: true) }))
+        {
+            for (var time = 0; time < 200; time++)
+            {
+                Assert.Equal(HttpStatusCode.NoContent, await PostAsync(driver, $$"""{"id":{{made.Id}}}"""));
+            }
+        }
+
+        await Eventually.TrueAsync(async () => (await driver.ListedAsync()).SequenceEqual([made.Id]), "it is shown");
+        Assert.InRange(driver.Requests("GET", $"/conversations/{made.Id}").Count, 1, 20);
+    }
+
+    private static async Task<HttpStatusCode> PostAsync(InvestigateDriver driver, string body)
+    {
+        var bytes = Encoding.UTF8.GetBytes(body);
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/api/freescout/webhook") { Content = new ByteArrayContent(bytes) };
+        request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
+        request.Headers.Add("X-FreeScout-Event", "convo.status");
+        request.Headers.Add("X-FreeScout-Signature", FreeScoutWebhooks.Sign(driver.FreeScout.WebhookSecret, bytes));
+        using var answer = await driver.Console.Http.SendAsync(request);
+        return answer.StatusCode;
+    }
+}
