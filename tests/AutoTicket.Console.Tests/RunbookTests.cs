@@ -183,7 +183,7 @@ public sealed class RunbookTests
     public async Task Failure_mode_3_a_surface_recovers_and_an_operator_closes_the_loop_in_the_console()
     {
         await using var consoles = await Consoles.CreateAsync("pay");
-        var console = await consoles.StartAsync(new Dictionary<string, string> { ["Ticketing__RecoveredAfter"] = "00:00:01", ["Ticketing__ReconcileInterval"] = "00:00:01" });
+        var console = await consoles.StartAsync(new Dictionary<string, string> { ["Ticketing__RecoveredAfter"] = "00:00:00", ["Ticketing__ReconcileInterval"] = "00:00:01" });
         var first = (await console.InvestigateAsync("pay")).Ticket!.Value;
         consoles.Sandbox.Surface("pay").Answer(200);
 

@@ -25,7 +25,7 @@ public static class ResolutionNote
     /// <summary>As FreeScout takes it; every word from outside is escaped.</summary>
     internal static string Html(string note, string? evidence, string actor)
     {
-        var text = note.Trim().Replace(Evidence, evidence ?? "", StringComparison.Ordinal).Trim();
+        var text = note.Trim().Replace(Evidence, evidence ?? "Its surface is not known to have recovered.", StringComparison.Ordinal);
         return $"<p>{WebUtility.HtmlEncode(text).ReplaceLineEndings("<br>")}</p><p>Resolved in AutoTicket Console by {WebUtility.HtmlEncode(actor)}.</p>";
     }
 }

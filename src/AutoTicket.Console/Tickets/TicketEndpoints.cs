@@ -61,7 +61,7 @@ internal static class TicketEndpoints
             return resolver.NotSetUp is { } missing
                 ? Results.Problem(title: missing, statusCode: 503)
                 : Results.Ok(new ResolveAnswer(await resolver.ResolveAsync(request, context.User.Identity?.Name ?? "api")));
-        }).RequireSameOriginJson().Produces<ResolveAnswer>().ProducesProblem(400).ProducesProblem(503);
+        }).RequireAuthorization(Rights.Operate).RequireSameOriginJson().Produces<ResolveAnswer>().ProducesProblem(400).ProducesProblem(503);
 
         api.MapGet("/api/tickets/findings", async (FindingLog log, CancellationToken cancellationToken) =>
         {

@@ -14,8 +14,8 @@ public sealed class RecoveredTicketsTableTests : ComponentTest
         var row = Table([Row(1432, "Search", down: TimeSpan.FromMinutes(7), earlier: 3, resolver: "mara")]).Find("tbody tr");
 
         Assert.Equal("https://desk.example.org/1432", row.QuerySelector("a")!.GetAttribute("href"));
-        Assert.Equal("#1432 Search 25 min 7 min 3 mara", TextOf(row));
-        Assert.Equal("#1 Search 25 min not known not known nobody yet", TextOf(Table([Row(1, "Search")]).Find("tbody tr")));
+        Assert.Equal("Select #1432 #1432 Search 25 min 7 min 3 mara", TextOf(row));
+        Assert.Equal("Select #1 #1 Search 25 min not known not known nobody yet", TextOf(Table([Row(1, "Search")]).Find("tbody tr")));
     }
 
     [Fact]

@@ -106,7 +106,7 @@ public sealed class WorklistJourneys : IAsyncLifetime
         await Assertions.Expect(Worklist(tickets).GetByRole(AriaRole.Link, new() { Name = $"#{ids[0]}" }).First).ToBeVisibleAsync();
 
         Sandbox.FreeScout.Close(ids[0]);
-        await Assertions.Expect(tickets.Page.GetByRole(AriaRole.Link, new() { Name = $"#{ids[0]}" })).ToHaveCountAsync(0);
+        await Assertions.Expect(Worklist(tickets).GetByRole(AriaRole.Link, new() { Name = $"#{ids[0]}" })).ToHaveCountAsync(0);
 
         Sandbox.FreeScout.Move(ids[1], 1);
         Sandbox.FreeScout.DeleteForever(ids[2]);

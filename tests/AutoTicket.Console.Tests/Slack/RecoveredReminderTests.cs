@@ -12,7 +12,7 @@ public sealed class RecoveredReminderTests
     public async Task It_comes_once_a_day_also_over_restarts_and_says_how_many_and_which(Database kind)
     {
         // The clock begins at noon.
-        await using var driver = await InvestigateDriver.StartAsync(kind, Settings("13:00:00"), _clock, surfaces: ["pay", "shop"]);
+        await using var driver = await InvestigateDriver.StartAsync(kind, Settings("12:20:00"), _clock, surfaces: ["pay", "shop"]);
         var pay = (await driver.ClickAsync("pay")).Ticket!;
         var shop = (await driver.ClickAsync("shop")).Ticket!;
         driver.Sandbox.Surface("pay").Answer(200);
@@ -21,7 +21,7 @@ public sealed class RecoveredReminderTests
         Assert.Empty(Reminders(driver));
 
         await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(40), () => Task.FromResult(Reminders(driver).Count > 0), "the reminder came", TimeSpan.FromMilliseconds(400));
-        Assert.True(_clock.GetUtcNow().TimeOfDay >= TimeSpan.FromHours(13));
+        Assert.True(_clock.GetUtcNow().TimeOfDay >= TimeSpan.FromMinutes(740));
         var lines = Assert.Single(Reminders(driver)).Split('\n');
         Assert.Equal("2 tickets are open though their surfaces have recovered:", lines[0]);
         Assert.Contains(lines, line => line.StartsWith($"#{pay.Number} Surface pay, operational since 2026-11-23 12:", StringComparison.Ordinal));
