@@ -59,7 +59,9 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
     public Task<IDbContextTransaction> BeginAsync(CancellationToken cancellationToken)
     {
         _isInTransaction = true;
+#pragma warning disable RS0030 // the one place
         return Database.BeginTransactionAsync(cancellationToken);
+#pragma warning restore RS0030
     }
 
     /// <summary>Runs SQL that EF can't express, or not as cheaply; both databases read it. Times may be given as parameters.</summary>

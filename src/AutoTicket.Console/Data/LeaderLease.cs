@@ -11,7 +11,7 @@ internal sealed partial class LeaderLease(IDbContextFactory<AutoTicketDbContext>
 {
     public static readonly TimeSpan Duration = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan RenewEvery = TimeSpan.FromSeconds(3);
-    private const string Name = "leader";
+    public const string Name = "leader";
 
     private readonly string _owner = $"{Environment.MachineName}/{Environment.ProcessId}/{Guid.NewGuid():N}";
     private readonly Nudge _pause = new();

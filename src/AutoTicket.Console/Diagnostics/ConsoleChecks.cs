@@ -40,7 +40,7 @@ internal sealed class ConsoleChecks(DatabaseGate gate, FlagStore flags, FlagAgre
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var now = clock.GetUtcNow();
-        var lease = await db.Leases.AsNoTracking().Where(lease => lease.Until > now).OrderByDescending(lease => lease.Until).FirstOrDefaultAsync(cancellationToken);
+        var lease = await db.Leases.AsNoTracking().SingleOrDefaultAsync(lease => lease.Name == LeaderLease.Name && lease.Until > now, cancellationToken);
         var replicas = flags.Current.Flags.SelectMany(flag => flag.Acks).Select(ack => ack.Instance).Distinct().Count();
         return lease is null
             ? Finding.Failed(

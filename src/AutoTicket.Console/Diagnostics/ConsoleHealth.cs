@@ -62,7 +62,7 @@ internal static class ConsoleHealth
         {
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
             var now = clock.GetUtcNow();
-            return await db.Leases.AnyAsync(lease => lease.Until > now, cancellationToken);
+            return await db.Leases.AnyAsync(lease => lease.Name == LeaderLease.Name && lease.Until > now, cancellationToken);
         }
     }
 }

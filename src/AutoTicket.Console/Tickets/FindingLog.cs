@@ -44,7 +44,7 @@ internal sealed partial class FindingLog(
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var now = clock.GetUtcNow();
-        await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+        await using var transaction = await db.BeginAsync(cancellationToken);
         var known = await db.TicketFindings.AsNoTracking().ToDictionaryAsync(row => (row.ConversationId, row.Kind), cancellationToken);
         foreach (var one in seen.DistinctBy(one => (one.ConversationId, one.Kind)))
         {
@@ -91,7 +91,7 @@ internal sealed partial class FindingLog(
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var now = clock.GetUtcNow();
-        await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+        await using var transaction = await db.BeginAsync(cancellationToken);
         await PutAsync(db, mended, now, now, isOpen: false, now, cancellationToken);
         db.AuditLog.Add(audit);
         await db.SaveChangesAsync(cancellationToken);
@@ -104,7 +104,7 @@ internal sealed partial class FindingLog(
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var now = clock.GetUtcNow();
-        await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+        await using var transaction = await db.BeginAsync(cancellationToken);
         if (await db.ExecuteAsync($"""
             INSERT INTO tickets (marker, dedup_key, surface_key, severity, state, attempt, lease_until, filed_by, audit_action, tag, subject, posted_at, tags_pending, empty_lookups, conversation_id, number, confirmed_at)
             SELECT {ticket.Marker}, {ticket.DedupKey}, {ticket.SurfaceKey}, {Words.Of(ticket.Severity)}, {Words.Of(TicketState.Open)}, {0}, {ticket.PostedAt}, {ticket.FiledBy}, {ticket.AuditAction}, {ticket.Tag},

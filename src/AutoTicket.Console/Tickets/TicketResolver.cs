@@ -137,7 +137,7 @@ internal sealed partial class TicketResolver(
             await using var db = await contexts.CreateDbContextAsync(CancellationToken.None);
             var now = clock.GetUtcNow();
             var resolvedBy = actor ?? found?.ClosedByName;
-            await using var transaction = await db.Database.BeginTransactionAsync();
+            await using var transaction = await db.BeginAsync(CancellationToken.None);
             // FreeScout's event of our own change may have been here first: we know better who did it.
             await db.Tickets.Where(row => row.ConversationId == ticket.Id && (row.State == TicketState.Open || (actor != null && row.State == TicketState.Closed)))
                 .ExecuteUpdateAsync(set => set.SetProperty(row => row.State, TicketState.Closed).SetProperty(row => row.ClosedAt, now).SetProperty(row => row.ReopenedAt, (DateTimeOffset?)null).SetProperty(row => row.ResolvedBy, resolvedBy));

@@ -39,8 +39,8 @@ public sealed class RecoveredReminderTests
 
         Assert.Single(Reminders(driver));
 
-        // A night passes.
-        _clock.Advance(TimeSpan.FromHours(20));
+        // A day passes.
+        _clock.Advance(TimeSpan.FromHours(24));
         await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(40), () => Task.FromResult(Reminders(driver).Count == 2), "the next day's came", TimeSpan.FromMilliseconds(600));
     }
 
