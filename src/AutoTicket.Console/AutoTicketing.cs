@@ -126,83 +126,6 @@ public static class AutoTicketing
         return app;
     }
 
-    /// <summary>The sandbox stands in for what is not configured; what the user configured stays.</summary>
-    private static void AddSandbox(this WebApplicationBuilder builder)
-    {
-        var configuration = builder.Configuration;
-        if (!Settings.Read(configuration, "Sandbox:Enabled", builder.Environment.IsDevelopment()))
-        {
-            builder.Services.AddSingleton(new SandboxNotice(null, []));
-            return;
-        }
-
-        if (builder.Environment.IsProduction())
-        {
-            throw new ConfigurationException("Sandbox__Enabled is on, but the sandbox's stand-ins must not run in Production: remove the variable.");
-        }
-
-        var sandbox = SandboxServer.StartAsync(new SandboxSettings
-        {
-            Port = Settings.Read<ushort>(configuration, "Sandbox:Port", 5081),
-            StatePath = configuration["Sandbox:StatePath"] is { } path ? path.Length > 0 ? path : null : "autoticket.sandbox.json",
-        }).GetAwaiter().GetResult();
-        builder.Services.AddSingleton(_ => sandbox);
-        var freeScout = string.IsNullOrEmpty(configuration["FREESCOUT_BASE_URL"]);
-        var slack = string.IsNullOrEmpty(configuration["SLACK_BOT_TOKEN"]);
-        var surfaces = !configuration.GetSection("Surfaces").GetChildren().Any();
-        builder.Services.AddSingleton(new SandboxNotice(sandbox.Url, [.. new[] { surfaces ? "surfaces" : null, freeScout ? SandboxNotice.FreeScout : null, slack ? "Slack" : null }.OfType<string>()]));
-        // Before the environment, so that whatever is set there wins.
-        var before = configuration.Sources.ToList().FindLastIndex(source => source is Microsoft.Extensions.Configuration.Json.JsonConfigurationSource) + 1;
-        configuration.Sources.Insert(before, new Microsoft.Extensions.Configuration.Memory.MemoryConfigurationSource
-        {
-            InitialData = sandbox.ConsoleSettings(freeScout, slack, surfaces),
-        });
-    }
-
-    /// <summary>The sandbox's FreeScout tells this console of every change, as a real one does once it is told where.</summary>
-    private static void WireSandbox(this WebApplication app)
-    {
-        if (app.Services.GetRequiredService<SandboxNotice>().StandsInForFreeScout)
-        {
-            app.Lifetime.ApplicationStarted.Register(() =>
-                app.Services.GetRequiredService<SandboxServer>().FreeScout.AnnounceTo(new Uri(app.Services.GetRequiredService<ConsoleAddress>().Local + FreeScoutWebhook.Path)));
-        }
-    }
-
-    private static void Listen(this WebApplicationBuilder builder)
-    {
-        if (builder.Configuration["PORT"] is { Length: > 0 } port)
-        {
-            builder.WebHost.UseUrls(ushort.TryParse(port, out var number) && number > 0
-                ? $"http://0.0.0.0:{number}"
-                : throw new ConfigurationException($"PORT must be a port number, but is “{port}”."));
-        }
-        else if (string.IsNullOrEmpty(builder.Configuration["urls"]) && string.IsNullOrEmpty(builder.Configuration["http_ports"]))
-        {
-            builder.WebHost.UseUrls("http://127.0.0.1:5080");
-        }
-
-        foreach (var address in builder.Configuration["urls"]?.Split(';', StringSplitOptions.RemoveEmptyEntries) ?? [])
-        {
-            try
-            {
-                BindingAddress.Parse(address);
-            }
-            catch (FormatException)
-            {
-                throw new ConfigurationException($"ASPNETCORE_URLS, or --urls, must hold addresses as http://127.0.0.1:5080, but holds “{address}”.");
-            }
-        }
-
-        if (builder.Configuration["CONSOLE_PUBLIC_URL"] is { Length: > 0 } shown && !(Uri.TryCreate(shown, UriKind.Absolute, out var url) && url.Scheme is "http" or "https"))
-        {
-            throw new ConfigurationException($"CONSOLE_PUBLIC_URL must be an absolute http or https address, as https://console.example.org, but is “{shown}”.");
-        }
-
-        builder.WebHost.UseStaticWebAssets();
-        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(20));
-    }
-
     private static void AddLogs(this WebApplicationBuilder builder)
     {
         foreach (var level in builder.Configuration.GetSection("Logging:LogLevel").GetChildren())
@@ -362,14 +285,4 @@ public static class AutoTicketing
     /// <summary>A service that runs, and that others ask.</summary>
     private static IServiceCollection AddHosted<TService>(this IServiceCollection services) where TService : class, IHostedService =>
         services.AddSingleton<TService>().AddHostedService(provider => provider.GetRequiredService<TService>());
-}
-
-/// <summary>What the banner says of the sandbox.</summary>
-/// <param name="Url">Where its own pages are; null: it is off.</param>
-/// <param name="StandIns">What it stands in for; the rest is what the configuration names.</param>
-internal sealed record SandboxNotice(Uri? Url, IReadOnlyList<string> StandIns)
-{
-    public const string FreeScout = "FreeScout";
-
-    public bool StandsInForFreeScout => StandIns.Contains(FreeScout);
 }

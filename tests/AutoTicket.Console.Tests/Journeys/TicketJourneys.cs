@@ -84,7 +84,7 @@ public sealed class TicketJourneys(JourneyHost host) : IClassFixture<JourneyHost
     }
 
     private static ILocator Row(ConsolePage page, string number) =>
-        page.Page.GetByRole(AriaRole.Row).Filter(new() { Has = page.Page.GetByRole(AriaRole.Link, new() { Name = number, Exact = true }) });
+        page.Page.GetByRole(AriaRole.Region, new() { Name = "All open", Exact = true }).GetByRole(AriaRole.Row).Filter(new() { Has = page.Page.GetByRole(AriaRole.Link, new() { Name = number, Exact = true }) });
 
     private static async Task FilterAsync(ConsolePage page, string label, string value)
     {

@@ -1,0 +1,63 @@
+using AutoTicket.Sandbox;
+using AutoTicket.Tickets;
+using Microsoft.Extensions.Configuration.Json;
+using Microsoft.Extensions.Configuration.Memory;
+
+namespace AutoTicket;
+
+/// <summary>The wiring of the sandbox, which is on in Development only.</summary>
+internal static class SandboxSetup
+{
+    /// <summary>The sandbox stands in for what is not configured; what the user configured stays.</summary>
+    public static void AddSandbox(this WebApplicationBuilder builder)
+    {
+        var configuration = builder.Configuration;
+        if (!Settings.Read(configuration, "Sandbox:Enabled", builder.Environment.IsDevelopment()))
+        {
+            builder.Services.AddSingleton(new SandboxNotice(null, []));
+            return;
+        }
+
+        if (builder.Environment.IsProduction())
+        {
+            throw new ConfigurationException("Sandbox__Enabled is on, but the sandbox's stand-ins must not run in Production: remove the variable.");
+        }
+
+        var sandbox = SandboxServer.StartAsync(new SandboxSettings
+        {
+            Port = Settings.Read<ushort>(configuration, "Sandbox:Port", 5081),
+            StatePath = configuration["Sandbox:StatePath"] is { } path ? path.Length > 0 ? path : null : "autoticket.sandbox.json",
+        }).GetAwaiter().GetResult();
+        builder.Services.AddSingleton(_ => sandbox);
+        var freeScout = string.IsNullOrEmpty(configuration["FREESCOUT_BASE_URL"]);
+        var slack = string.IsNullOrEmpty(configuration["SLACK_BOT_TOKEN"]);
+        var surfaces = !configuration.GetSection("Surfaces").GetChildren().Any();
+        builder.Services.AddSingleton(new SandboxNotice(sandbox.Url, [.. new[] { surfaces ? "surfaces" : null, freeScout ? SandboxNotice.FreeScout : null, slack ? "Slack" : null }.OfType<string>()]));
+        // Before the environment, so that whatever is set there wins.
+        var before = configuration.Sources.ToList().FindLastIndex(source => source is JsonConfigurationSource) + 1;
+        configuration.Sources.Insert(before, new MemoryConfigurationSource
+        {
+            InitialData = sandbox.ConsoleSettings(freeScout, slack, surfaces),
+        });
+    }
+
+    /// <summary>The sandbox's FreeScout tells this console of every change, as a real one does once it is told where.</summary>
+    public static void WireSandbox(this WebApplication app)
+    {
+        if (app.Services.GetRequiredService<SandboxNotice>().StandsInForFreeScout)
+        {
+            app.Lifetime.ApplicationStarted.Register(() =>
+                app.Services.GetRequiredService<SandboxServer>().FreeScout.AnnounceTo(new Uri(app.Services.GetRequiredService<ConsoleAddress>().Local + FreeScoutWebhook.Path)));
+        }
+    }
+}
+
+/// <summary>What the banner says of the sandbox.</summary>
+/// <param name="Url">Where its own pages are; null: it is off.</param>
+/// <param name="StandIns">What it stands in for; the rest is what the configuration names.</param>
+internal sealed record SandboxNotice(Uri? Url, IReadOnlyList<string> StandIns)
+{
+    public const string FreeScout = "FreeScout";
+
+    public bool StandsInForFreeScout => StandIns.Contains(FreeScout);
+}
