@@ -27,6 +27,9 @@ internal sealed partial class StatusBoard(SurfaceList surfaces, IOptions<StatusO
         public double? Availability24h { get; set; }
         public double? Availability30d { get; set; }
         public SurfaceSnapshot? Shown { get; set; }
+
+        /// <summary>What everybody was told last. Not what is shown: whoever reads the board may be the first to see that it turned.</summary>
+        public SurfaceStatus Told { get; set; } = SurfaceStatus.Unknown;
     }
 
     /// <summary>Since when nothing at all could be reached, which is our own network's fault; null: it works.</summary>
@@ -106,6 +109,7 @@ internal sealed partial class StatusBoard(SurfaceList surfaces, IOptions<StatusO
             }
 
             shown = Show(watched);
+            watched.Told = shown.Status;
         }
 
         Tell(shown);
@@ -120,10 +124,10 @@ internal sealed partial class StatusBoard(SurfaceList surfaces, IOptions<StatusO
         {
             foreach (var watched in _watched.Values)
             {
-                if (watched.Shown is { } shown && Status(watched) != shown.Status)
+                if (Show(watched) is { } shown && shown.Status != watched.Told)
                 {
-                    watched.Shown = null;
-                    turned.Add(Show(watched));
+                    watched.Told = shown.Status;
+                    turned.Add(shown);
                 }
             }
         }

@@ -99,6 +99,22 @@ public sealed class StatusBoardTests
     }
 
     [Fact, Trait("Pitfall", "T-25")]
+    public void Who_reads_the_board_first_takes_the_news_from_nobody()
+    {
+        var board = Board(Surface());
+        Published(board, "+");
+        List<SurfaceSnapshot> told = [];
+        using var subscription = board.Subscribe(told.Add);
+        _clock.Advance(3 * Interval);
+
+        Assert.Equal(SurfaceStatus.Stale, Assert.Single(board.All()).Status);
+        board.Tick();
+        board.Tick();
+
+        Assert.Equal(SurfaceStatus.Stale, Assert.Single(told).Status);
+    }
+
+    [Fact, Trait("Pitfall", "T-25")]
     public void Silence_for_two_intervals_is_stale_and_not_a_recovery()
     {
         var board = Board(Surface());
