@@ -175,6 +175,7 @@ public static class AutoTicketing
         services.AddSettings<AlertsOptions>("Alerts", (options, configuration) => options.IngestToken = configuration["ALERTS_INGEST_TOKEN"]);
         services.AddSingleton<AlertTable>();
         services.AddSingleton<DecisionLog>();
+        services.AddSingleton<DeliveryLog>();
         services.AddSingleton<AlertLedger>();
         services.AddSingleton<OutageAlerts>();
         services.AddSingleton<ParkedAlerts>();
@@ -238,7 +239,6 @@ public static class AutoTicketing
         services.AddSingleton<ConsoleChecks>();
         services.AddSingleton<PipelineDiagnostics>();
         services.AddSingleton<FlagAgreement>();
-        services.AddSingleton<GhostTickets>();
         services.AddSingleton<EscalationConditions>();
         services.AddSingleton<CircuitCount>();
         services.AddSingleton<CircuitHandler>(provider => provider.GetRequiredService<CircuitCount>());

@@ -294,11 +294,16 @@ public sealed class RunbookTests
                 await console.RaiseAsync(AlertDriver.Say());
                 await Eventually.TrueAsync(async () => (await TicketsAsync(console)).Count == 1, "a ticket is filed and confirmed");
                 console.Sandbox.FreeScout.DeleteForever(Assert.Single(console.Sandbox.FreeScout.Conversations).Id);
-                clock.Advance(TimeSpan.FromMinutes(5));
                 break;
         }
 
         await console.Host.Get<TicketSync>().RefreshAsync(CancellationToken.None);
+        if (condition == "ghost_tickets")
+        {
+            // The next comparison of the books with FreeScout comes.
+            clock.Advance(TimeSpan.FromMinutes(5));
+        }
+
         if (seconds > 0)
         {
             await Eventually.TrueAsync(async () => await StateAsync() == "running", "its clock runs");

@@ -99,7 +99,7 @@ internal sealed class AlertLedger : IDisposable
     /// when the database can't be reached.</summary>
     public Task<WaitingAlerts?> WaitingForTicketAsync(int count, CancellationToken cancellationToken) => OrNullAsync<WaitingAlerts>(async db =>
     {
-        var levels = Levels;
+        var levels = _options.Value.NotifySeverities;
         var waiting = db.Alerts.AsNoTracking()
             .Where(alert => alert.Status == AlertStatus.Firing && levels.Contains(alert.Severity)
                 && !(alert.Source == Observation.Console && alert.Name == Observation.Escalation)
@@ -111,7 +111,7 @@ internal sealed class AlertLedger : IDisposable
     /// <summary>How many alerts that are severe enough to be told of are active; null when the database can't be reached.</summary>
     public async Task<int?> CountActiveAsync(CancellationToken cancellationToken)
     {
-        var levels = Levels;
+        var levels = _options.Value.NotifySeverities;
         await using var db = await _contexts.CreateDbContextAsync(cancellationToken);
         try
         {
@@ -132,8 +132,6 @@ internal sealed class AlertLedger : IDisposable
                 alert.Source, alert.Name, alert.AlertKey, alert.FoldedIds + 1,
                 [.. alert.Members.Where(member => member.HasProducerId).Select(member => member.Key[Observation.IdPrefix.Length..])], alert.SeenAt))];
     });
-
-    private List<Severity> Levels => [.. Enum.GetValues<Severity>().Where(severity => severity <= _options.Value.NotifySeverity)];
 
     private static IQueryable<Alert> Matching(IQueryable<Alert> alerts, string text)
     {

@@ -11,6 +11,9 @@ internal sealed class AlertsOptions : IValidatableObject
     /// <summary>Alerts at least this severe reach the hooks.</summary>
     public Severity NotifySeverity { get; set; } = Severity.P2;
 
+    /// <summary><see cref="NotifySeverity"/> and those that are worse.</summary>
+    public List<Severity> NotifySeverities => [.. Enum.GetValues<Severity>().Where(severity => severity <= NotifySeverity)];
+
     /// <summary>An alert that its source neither repeats nor resolves for this long expires, unless the source says how long it holds.</summary>
     public TimeSpan ExpireAfter { get; set; } = TimeSpan.FromHours(24);
 

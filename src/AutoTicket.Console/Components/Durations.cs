@@ -31,5 +31,5 @@ public static class Durations
     };
 
     /// <summary>A moment to the second, in UTC.</summary>
-    public static string Moment(DateTimeOffset at) => at.ToUniversalTime().ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture);
+    public static string Moment(DateTimeOffset at) => UtcTime.Stamp(at);
 }

@@ -1,5 +1,5 @@
-using System.Globalization;
 using AutoTicket.FreeScout;
+using AutoTicket.Tickets;
 
 namespace AutoTicket.Diagnostics;
 
@@ -27,14 +27,16 @@ internal sealed class EscalationConditions
     /// <summary>Time enough to rotate a key, when the vault can be reached.</summary>
     public static readonly TimeSpan KeyLimit = TimeSpan.FromMinutes(10);
 
+    private const int MostNamed = 5;
+
     private readonly FlagAgreement _flags;
     private readonly FreeScoutHealth _health;
     private readonly RequiredHooks _hooks;
-    private readonly GhostTickets _ghosts;
+    private readonly FindingLog _findings;
 
-    public EscalationConditions(FlagAgreement flags, FreeScoutHealth health, RequiredHooks hooks, GhostTickets ghosts)
+    public EscalationConditions(FlagAgreement flags, FreeScoutHealth health, RequiredHooks hooks, FindingLog findings)
     {
-        (_flags, _health, _hooks, _ghosts) = (flags, health, hooks, ghosts);
+        (_flags, _health, _hooks, _findings) = (flags, health, hooks, findings);
         All =
         [
             new(EscalationCondition.FlagNotEffective, "A flag's flip takes no effect", FlagLimit,
@@ -79,10 +81,16 @@ internal sealed class EscalationConditions
 
     private EscalationFact HookMissing() => _hooks.Missing is { Count: > 0 } missing ? new(true, null, $"This build has no hook {string.Join(" and ", missing)}.") : EscalationFact.Not;
 
-    private async Task<EscalationFact> GhostsAsync(CancellationToken cancellationToken) => await _ghosts.FindAsync(cancellationToken) switch
+    private async Task<EscalationFact> GhostsAsync(CancellationToken cancellationToken)
     {
-        null => EscalationFact.Unknown,
-        [] => EscalationFact.Not,
-        var numbers => new(true, null, string.Create(CultureInfo.InvariantCulture, $"The audit log says that {string.Join(", ", numbers.Select(number => $"#{number}"))} {(numbers.Count == 1 ? "was" : "were")} filed; FreeScout answers 404.")),
-    };
+        var known = await _findings.ReadAsync(cancellationToken);
+        var ghosts = known.Findings.Where(finding => finding is { Kind: FindingKind.Ghost, IsRepaired: false }).ToList();
+        if (ghosts.Count == 0)
+        {
+            return known.Problem is null ? EscalationFact.Not : EscalationFact.Unknown;
+        }
+
+        var named = string.Join(", ", ghosts.Take(MostNamed).Select(ghost => $"#{ghost.Number}")) + (ghosts.Count > MostNamed ? $" and {ghosts.Count - MostNamed} more" : "");
+        return new(true, ghosts.Min(ghost => ghost.FirstSeenAt), $"The audit log says that {named} {(ghosts.Count == 1 ? "was" : "were")} filed; FreeScout does not have {(ghosts.Count == 1 ? "it" : "them")}.");
+    }
 }

@@ -46,7 +46,7 @@ internal sealed class LineChecks(
             && !db.Decisions.Any(d => d.AlertRow == alert.Id && (d.Path == AlertPaths.Ticket || d.Path == AlertPaths.Slack))).CountAsync(cancellationToken);
         var last = await db.Decisions.Where(d => d.Path == AlertPaths.Ticket || d.Path == AlertPaths.Slack).MaxAsync(d => (DateTimeOffset?)d.LastAt, cancellationToken);
         var canary = await db.Decisions.AsNoTracking().Where(d => d.AlertId == Canary.AlertId && d.Path == AlertPaths.Canary).OrderByDescending(d => d.LastAt).FirstOrDefaultAsync(cancellationToken);
-        var seen = last is { } at ? $"Last emit at {When.Moment(at)}." : "Nothing was emitted yet.";
+        var seen = last is { } at ? $"Last emit at {UtcTime.Stamp(at)}." : "Nothing was emitted yet.";
         if (untouched > 0)
         {
             return Finding.Failed(
@@ -61,8 +61,8 @@ internal sealed class LineChecks(
                 $"The canary alert got no further than this: {canary.Detail} {seen}", "Tell the developers: the line from the aggregator to the hooks is broken.", Runbooks.MissingHook, Stops.Both, canary.FirstAt,
                 $"the canary alert does not get through since {When.Clock(canary.FirstAt)}"),
             _ when now - canary.LastAt > (3 * options.Value.CanaryInterval) + TimeSpan.FromMinutes(1) => Finding.Warning(
-                $"The canary last walked at {When.Moment(canary.LastAt)}, and should have since. {seen}", "Restart the console if it does not walk again within some minutes.", Runbooks.MissingHook, canary.LastAt),
-            _ => Finding.Ok($"{seen} The canary walked the line at {When.Moment(canary.LastAt)}.", last ?? canary.LastAt),
+                $"The canary last walked at {UtcTime.Stamp(canary.LastAt)}, and should have since. {seen}", "Restart the console if it does not walk again within some minutes.", Runbooks.MissingHook, canary.LastAt),
+            _ => Finding.Ok($"{seen} The canary walked the line at {UtcTime.Stamp(canary.LastAt)}.", last ?? canary.LastAt),
         };
     }
 
@@ -78,7 +78,7 @@ internal sealed class LineChecks(
         var told = db.Decisions.AsNoTracking().Where(d => d.Path == AlertPaths.Slack);
         var sentAt = await told.Where(d => d.Word == "sent" || d.Word == "in digest").MaxAsync(d => (DateTimeOffset?)d.LastAt, cancellationToken);
         var failed = await told.Where(d => d.Word.StartsWith("degraded")).OrderByDescending(d => d.LastAt).FirstOrDefaultAsync(cancellationToken);
-        var seen = sentAt is { } at ? $"The last DM went out at {When.Moment(at)}." : "No DM went out yet.";
+        var seen = sentAt is { } at ? $"The last DM went out at {UtcTime.Stamp(at)}." : "No DM went out yet.";
         if (failed is null || failed.LastAt <= sentAt)
         {
             return Finding.Ok(seen, sentAt);
@@ -96,10 +96,10 @@ internal sealed class LineChecks(
         var lost = await db.Tickets.CountAsync(ticket => ticket.State == TicketState.Unconfirmed, cancellationToken);
         var asked = db.Decisions.AsNoTracking().Where(d => d.Path == AlertPaths.Ticket || d.Path == AlertPaths.Click);
         var failed = await asked.Where(d => d.Word.StartsWith("degraded")).OrderByDescending(d => d.LastAt).FirstOrDefaultAsync(cancellationToken);
-        var seen = last is not null ? $"Ticket #{last.Number} was the last, at {When.Moment(last.ConfirmedAt!.Value)}." : "No ticket was filed yet.";
+        var seen = last is not null ? $"Ticket #{last.Number} was the last, at {UtcTime.Stamp(last.ConfirmedAt!.Value)}." : "No ticket was filed yet.";
         if (failed is not null && Mended.Contains(failed.Word) && !(failed.LastAt <= last?.ConfirmedAt))
         {
-            return Finding.Warning($"The last try, at {When.Moment(failed.LastAt)}, failed by what is well again: {failed.Detail} {seen}", "Nothing for alerts: they are tried again. Click again where a click failed.", Runbooks.NoTickets, last?.ConfirmedAt);
+            return Finding.Warning($"The last try, at {UtcTime.Stamp(failed.LastAt)}, failed by what is well again: {failed.Detail} {seen}", "Nothing for alerts: they are tried again. Click again where a click failed.", Runbooks.NoTickets, last?.ConfirmedAt);
         }
 
         if (failed is not null && clock.GetUtcNow() - failed.LastAt < Fresh && !(failed.LastAt <= last?.ConfirmedAt))

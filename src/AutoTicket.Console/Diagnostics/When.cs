@@ -7,7 +7,4 @@ internal static class When
 {
     /// <summary>To the minute: <c>10:42 UTC</c>.</summary>
     public static string Clock(DateTimeOffset? at) => at is { } time ? time.UtcDateTime.ToString("HH:mm 'UTC'", CultureInfo.InvariantCulture) : "an unknown time";
-
-    /// <summary>To the second, with the day.</summary>
-    public static string Moment(DateTimeOffset at) => at.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture);
 }

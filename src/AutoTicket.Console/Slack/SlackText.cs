@@ -26,10 +26,10 @@ internal static class SlackText
             tail.Append('\n').Append(flapping);
         }
 
-        tail.Append(CultureInfo.InvariantCulture, $"\nSince {Time(alert.StartedAt)}");
+        tail.Append(CultureInfo.InvariantCulture, $"\nSince {UtcTime.Stamp(alert.StartedAt)}");
         if (alert.EndedAt is { } ended)
         {
-            tail.Append(CultureInfo.InvariantCulture, $", ended {Time(ended)}");
+            tail.Append(CultureInfo.InvariantCulture, $", ended {UtcTime.Stamp(ended)}");
         }
 
         if (notice.Ticket is { } ticket)
@@ -123,8 +123,6 @@ internal static class SlackText
         { Kind: NoticeKind.FiringAgain } => $"It flaps: it fired again {notice.Alert.Reopened}× so far. Further changes are held until it was quiet for {quietPeriod.TotalMinutes:0.#} min.",
         _ => null,
     };
-
-    private static string Time(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture);
 
     public static string Link(string url) => Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https"
         ? $"<{Escape(uri.AbsoluteUri).Replace("|", "%7C", StringComparison.Ordinal)}>" : Plain(url, LongestName);

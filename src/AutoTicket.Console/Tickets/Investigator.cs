@@ -127,22 +127,20 @@ internal sealed partial class Investigator(
     {
         var surface = snapshot.Surface;
         var readings = string.Join('\n', snapshot.History.Reverse().Take(ReadingsInTicket).Select(reading =>
-            $"{Stamp(reading.CheckedAt)}  {Words.Of(reading.Outcome)}{(reading.LatencyMs is { } ms ? $"  {ms} ms" : "")}{(reading.Cause is { } cause ? $"  {cause}" : "")}"));
+            $"{UtcTime.Stamp(reading.CheckedAt)}  {Words.Of(reading.Outcome)}{(reading.LatencyMs is { } ms ? $"  {ms} ms" : "")}{(reading.Cause is { } cause ? $"  {cause}" : "")}"));
         return new TicketDraft(
             AlertIdentity.OfSurface(surface.Key), surface.Key, surface.Severity, OpenTickets.OpenTag, AuditActions.InvestigateFiled, actor,
             $"[{surface.Severity}] {surface.Name} is {Words.Of(snapshot.Status)}",
             [
                 ("Surface", $"{surface.Name} ({surface.Key})"),
                 ("State", $"{Words.Of(snapshot.Status)}{(snapshot.Cause is { } cause ? $": {cause}" : "")}"),
-                ("Since", snapshot.Since is { } since ? Stamp(since) : "not known"),
+                ("Since", snapshot.Since is { } since ? UtcTime.Stamp(since) : "not known"),
                 ("Address", surface.Url.GetLeftPart(UriPartial.Path)),
                 ("Last checks", readings.Length == 0 ? "none yet" : readings),
                 ("Console", $"{address.Url}/console/status/{surface.Key}"),
                 ("Investigated by", actor),
             ]);
     }
-
-    private static string Stamp(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture);
 
     private async Task RecordReuseAsync(TicketDraft draft, TicketLink ticket)
     {

@@ -180,7 +180,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
                 ("Alert", $"{alert.Name} (from {alert.Source})"),
                 .. surface is null ? [] : new[] { ("Surface", $"{surface.Surface.Name} ({surface.Key})") },
                 ("Severity", alert.Severity.ToString()),
-                ("Since", Stamp(alert.StartedAt)),
+                ("Since", UtcTime.Stamp(alert.StartedAt)),
                 ("Summary", alert.Summary + (alert.FullText is null ? "" : " (cut; the whole text is in the console)")),
                 .. alert.Url is { } url ? new[] { ("More", url) } : [],
                 ("Console", $"{_address.Url}/console/alerts/{alert.AlertKey}"),
@@ -189,8 +189,6 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
     }
 
     private static HookOutcome Degraded(AlertNotice notice, FreeScoutFailure failure) => new(notice, false, $"degraded: {Words.Of(failure.Kind)}", failure.Message);
-
-    private static string Stamp(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture);
 
     private void RaiseReady() => Ready?.Invoke();
 

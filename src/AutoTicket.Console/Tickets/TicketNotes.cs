@@ -40,12 +40,10 @@ internal sealed class TicketNotes(FreeScoutClient freeScout, TicketClaims claims
         }
 
         var text = notice.Kind == NoticeKind.SeverityChanged ? $"Severity is {alert.Severity} now; it was {notice.Told?.Severity}."
-            : alert.Status == AlertStatus.Expired ? $"Nothing was heard of it since {Stamp(alert.SeenAt)}: it expired at {Stamp(alert.EndedAt!.Value)}. That is not a recovery."
-            : $"Recovered at {Stamp(alert.EndedAt!.Value)}, after {Investigator.Age(alert.EndedAt.Value - alert.StartedAt)}. Resolve the ticket when nothing is left to do.";
+            : alert.Status == AlertStatus.Expired ? $"Nothing was heard of it since {UtcTime.Stamp(alert.SeenAt)}: it expired at {UtcTime.Stamp(alert.EndedAt!.Value)}. That is not a recovery."
+            : $"Recovered at {UtcTime.Stamp(alert.EndedAt!.Value)}, after {Investigator.Age(alert.EndedAt.Value - alert.StartedAt)}. Resolve the ticket when nothing is left to do.";
         return await freeScout.AddNoteAsync(ticket.Id, user, $"<p>{WebUtility.HtmlEncode(text)}</p>", cancellationToken) is { } unposted
             ? new(notice, false, $"degraded: {Words.Of(unposted.Kind)}", unposted.Message)
             : new(notice, true, notice.Kind == NoticeKind.SeverityChanged ? "severity noted" : "end noted", text);
     }
-
-    private static string Stamp(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture);
 }

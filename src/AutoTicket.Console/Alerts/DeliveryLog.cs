@@ -1,0 +1,101 @@
+using AutoTicket.Data;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+
+namespace AutoTicket.Alerts;
+
+/// <summary>The notification log in the database: what each hook has still to deliver, and what it has delivered.</summary>
+internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> contexts, IOptions<AlertsOptions> options, TimeProvider clock)
+{
+    /// <summary>What one hook is given at a time.</summary>
+    private const int MostAtOnce = 1_000;
+
+    /// <summary>What ended longer ago than this is told to nobody any more.</summary>
+    private static readonly TimeSpan NewsLives = TimeSpan.FromHours(24);
+
+    private static readonly Rows<DeliveryKind> Kinds = new(("kind", "text", kind => Words.Of(kind)));
+
+    /// <summary>What the hook has not delivered yet; so much of it as one pass takes. Each source's worst come first, and of the rest those
+    /// whose last try lies longest back: a flood of one source, which the hook will not take, keeps nobody else's alert waiting, and
+    /// each alert of the flood itself has its turn and its decision.</summary>
+    public async Task<List<AlertNotice>> DueAsync(IAlertHook hook, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        // The words are in the order of severity.
+        var severe = Words.Of(options.Value.NotifySeverity);
+        var newsSince = clock.GetUtcNow() - NewsLives;
+        // What flaps is well again only once it was quiet for a while.
+        var quietSince = clock.GetUtcNow() - options.Value.QuietPeriod;
+        var ids = await db.QueryAsync($"""
+            SELECT id FROM (
+              SELECT alerts.id,
+                row_number() OVER (PARTITION BY alerts.source ORDER BY alerts.severity, alerts.opened_at, alerts.id) AS place,
+                row_number() OVER (ORDER BY (SELECT max(d.last_at) FROM decisions d WHERE d.alert_id = alerts.alert_id AND d.alert_row = alerts.id AND d.path = {hook.Name}) NULLS FIRST, alerts.severity, alerts.id) AS turn
+              FROM alerts
+              LEFT JOIN alert_deliveries told ON told.alert_row = alerts.id AND told.hook = {hook.Name} AND told.kind = 'firing'
+              LEFT JOIN alert_deliveries ended ON ended.alert_row = alerts.id AND ended.hook = {hook.Name} AND ended.kind = 'ended'
+              WHERE alerts.is_pending AND CASE
+                WHEN alerts.status = 'firing' AND told.hook IS NULL THEN alerts.severity <= {severe}
+                WHEN alerts.status = 'firing' THEN told.severity <> alerts.severity OR told.reopened < alerts.reopened
+                WHEN told.hook IS NULL THEN {hook.WantsWhatEnded} AND alerts.severity <= {severe} AND alerts.ended_at > {newsSince}
+                ELSE (ended.hook IS NULL OR ended.reopened < alerts.reopened) AND (alerts.reopened = 0 OR alerts.ended_at < {quietSince}) END
+            ) due ORDER BY CASE WHEN place < turn THEN place ELSE turn END LIMIT {MostAtOnce}
+            """, row => row.GetInt64(0), cancellationToken);
+        var due = await (
+                from alert in db.Alerts.AsNoTracking()
+                where ids.Contains(alert.Id)
+                from told in db.AlertDeliveries.Where(d => d.AlertRow == alert.Id && d.Hook == hook.Name && d.Kind == DeliveryKind.Firing).DefaultIfEmpty()
+                orderby alert.Severity, alert.OpenedAt, alert.Id
+                select new { alert, told })
+            .ToListAsync(cancellationToken);
+        var rows = due.ConvertAll(one => one.alert.Id);
+        var tickets = (await db.AlertDeliveries.AsNoTracking().Where(d => rows.Contains(d.AlertRow) && d.Kind == DeliveryKind.Firing && d.TicketId != null).ToListAsync(cancellationToken))
+            .ToLookup(d => d.AlertRow, d => new AlertTicket(d.TicketId!.Value, d.TicketNumber!.Value, d.TicketUrl!));
+        return due.ConvertAll(one => new AlertNotice(
+            one.alert,
+            one.told is null ? NoticeKind.Firing
+                : !one.alert.IsFiring ? NoticeKind.Ended
+                : one.told.Reopened < one.alert.Reopened ? NoticeKind.FiringAgain
+                : NoticeKind.SeverityChanged,
+            one.told,
+            tickets[one.alert.Id].FirstOrDefault()));
+    }
+
+    /// <summary>Writes down what a hook has delivered, after it was.</summary>
+    public async Task RecordAsync(IAlertHook hook, HookOutcome outcome)
+    {
+        var (alert, ticket, now) = (outcome.Notice.Alert, outcome.Ticket, clock.GetUtcNow());
+        // Who is told that something fired and is over need not be told that it is over.
+        DeliveryKind[] kinds = outcome.Notice.Kind == NoticeKind.Ended ? [DeliveryKind.Ended] : alert.IsFiring ? [DeliveryKind.Firing] : [DeliveryKind.Firing, DeliveryKind.Ended];
+        await using var db = await contexts.CreateDbContextAsync();
+        // A note leaves the ticket that is recorded as it is.
+        await db.ExecuteAsync($"""
+            INSERT INTO alert_deliveries (alert_row, hook, kind, at, severity, reopened, ticket_id, ticket_number, ticket_url)
+            SELECT {alert.Id}, {hook.Name}, r.kind, {now}, {Words.Of(alert.Severity)}, {alert.Reopened}, {ticket?.Id}, {ticket?.Number}, {ticket?.Url} FROM {Kinds.Of(kinds)} WHERE true
+            ON CONFLICT (alert_row, hook, kind) DO UPDATE SET at = excluded.at, severity = excluded.severity, reopened = excluded.reopened,
+              ticket_id = coalesce(excluded.ticket_id, alert_deliveries.ticket_id), ticket_number = coalesce(excluded.ticket_number, alert_deliveries.ticket_number),
+              ticket_url = coalesce(excluded.ticket_url, alert_deliveries.ticket_url)
+            """, CancellationToken.None);
+    }
+
+    /// <summary>Takes off the list what no hook has anything to do for any more.</summary>
+    public async Task SettleAsync(IReadOnlyList<IAlertHook> all)
+    {
+        await using var db = await contexts.CreateDbContextAsync();
+        var hooks = all.Count;
+        var wanting = all.Where(hook => hook.WantsWhatEnded).Select(hook => hook.Name).ToList();
+        var (levels, newsSince) = (options.Value.NotifySeverities, clock.GetUtcNow() - NewsLives);
+        var done = db.Alerts
+            .Where(alert => alert.IsPending && (alert.Status == AlertStatus.Firing
+                ? db.AlertDeliveries.Count(d => d.AlertRow == alert.Id && d.Kind == DeliveryKind.Firing && d.Severity == alert.Severity && d.Reopened == alert.Reopened) >= hooks
+                : !db.AlertDeliveries.Any(d => d.AlertRow == alert.Id && d.Kind == DeliveryKind.Firing
+                        && !db.AlertDeliveries.Any(e => e.AlertRow == alert.Id && e.Hook == d.Hook && e.Kind == DeliveryKind.Ended && e.Reopened == alert.Reopened))
+                    && (!levels.Contains(alert.Severity) || alert.EndedAt <= newsSince
+                        || db.AlertDeliveries.Count(d => d.AlertRow == alert.Id && d.Kind == DeliveryKind.Firing && wanting.Contains(d.Hook)) >= wanting.Count)));
+        // Asked first: every UPDATE wakes those that listen, and them we would wake without end.
+        if (await done.AnyAsync())
+        {
+            await done.ExecuteUpdateAsync(set => set.SetProperty(alert => alert.IsPending, false));
+        }
+    }
+}
