@@ -12,15 +12,14 @@ namespace AutoTicket.Diagnostics;
 internal sealed class Gauges
 {
     public Gauges(
-        IMeterFactory meters, StatusBoard board, OpenTickets tickets, FreeScoutHealth freeScout, SlackHealth slack, FlagStore flags, LeaderLease leader, DatabaseGate gate, RequiredHooks hooks,
-        Canary canary, EscalationWatch escalations, CircuitCount circuits)
+        IMeterFactory meters, StatusBoard board, OpenTickets tickets, RecoveredTickets recovered, FreeScoutHealth freeScout, SlackHealth slack, FlagStore flags, LeaderLease leader, DatabaseGate gate,
+        RequiredHooks hooks, Canary canary, EscalationWatch escalations, CircuitCount circuits)
     {
         var meter = meters.Create(Telemetry.Name);
         Gauge("autoticket.surfaces", "Surfaces, by what the board says of them.", () => Enum.GetValues<SurfaceStatus>().GroupJoin(
             board.All(), status => status, surface => surface.Status, (status, surfaces) => new Measurement<double>(surfaces.Count(), Label("status", Words.Of(status)))));
         Gauge("autoticket.tickets.open", "Open auto:status tickets.", () => [new(tickets.Current.Tickets.Count)]);
-        Gauge("autoticket.tickets.recovered_open", "Open tickets whose surface is operational again.", () => [new(tickets.Current.Tickets.Count(
-            ticket => ticket.Surface is { } key && ticket.IsRecovered(board.Find(key))))]);
+        Gauge("autoticket.tickets.recovered_open", "Open tickets on the worklist: their surface has recovered.", () => [new(recovered.Current.Count)]);
         Gauge("autoticket.freescout.up", "Whether FreeScout did its part when it was last asked.", () => [One(freeScout.Failure is null)]);
         Gauge("autoticket.freescout.circuit_open", "Whether the circuit before FreeScout is open.", () => [One(freeScout.IsCircuitOpen)]);
         Gauge("autoticket.slack.up", "Whether Slack did its part when it was last asked.", () => [One(slack.Failure is null)]);

@@ -76,9 +76,7 @@ internal static class TicketEndpoints
     private static TicketAnswer Answer(OpenTicket ticket, StatusBoard board)
     {
         var surface = ticket.Surface is { } key ? board.Find(key) : null;
-        return new(ticket.Id, ticket.Number, ticket.Url, ticket.Subject, ticket.Status, ticket.Tags, ticket.Surface, surface?.Status, ticket.OpenedAt, ticket.FiledBy, ticket.IsRecovered(surface));
+        return new(ticket.Id, ticket.Number, ticket.Url, ticket.Subject, ticket.Status, ticket.Tags, ticket.Surface, surface?.Status, ticket.OpenedAt, ticket.FiledBy,
+            Recovered: surface is { Status: SurfaceStatus.Operational });
     }
-
-    /// <summary>The surface is well again, and the ticket is still open: somebody should close the loop.</summary>
-    public static bool IsRecovered(this OpenTicket ticket, SurfaceSnapshot? surface) => surface is { Status: SurfaceStatus.Operational };
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
@@ -5,6 +6,7 @@ using AutoTicket.Alerts;
 using AutoTicket.Audit;
 using AutoTicket.Sandbox;
 using AutoTicket.Surfaces;
+using AutoTicket.Tests.Kit;
 using AutoTicket.Tickets;
 using Microsoft.EntityFrameworkCore;
 
@@ -156,9 +158,11 @@ public sealed class ResolveTests
         driver.Sandbox.Surface("pay").Answer(200);
         await clock.AdvanceUntilAsync(TimeSpan.FromSeconds(30), () => Task.FromResult(board.Find("pay")!.Status == SurfaceStatus.Operational), "pay is well again");
         Assert.Empty(recovered.Current);
+        Assert.Equal(0, Gauge(driver.Console, "autoticket.tickets.recovered_open"));
         await clock.AdvanceUntilAsync(TimeSpan.FromSeconds(30), () => Task.FromResult(recovered.Current.Count == 2), "pay was well for ten minutes");
 
         Assert.InRange(clock.GetUtcNow() - board.Find("pay")!.Since!.Value, TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(12));
+        Assert.Equal(2, Gauge(driver.Console, "autoticket.tickets.recovered_open"));
         Assert.Equal([(pay.Id, doubled.Id), (doubled.Id, pay.Id)], recovered.Current.Select(one => (one.Ticket.Id, one.Doubles.Single().Id)));
 
         // Nobody hears of it any more: that is no recovery.
@@ -192,6 +196,25 @@ public sealed class ResolveTests
 
         Assert.Equal((TimeSpan.FromMinutes(16), 2, "mara"), (one.DownFor, one.EarlierIncidents, one.LastResolver));
         Assert.EndsWith(" It was down for 16 min. 2 earlier incidents in the 7 days before.", ResolutionNote.EvidenceOf(one), StringComparison.Ordinal);
+    }
+
+    private static double Gauge(ConsoleHost console, string name)
+    {
+        var value = double.NaN;
+        using var listener = new MeterListener
+        {
+            InstrumentPublished = (instrument, listener) =>
+            {
+                if (instrument.Name == name && instrument.Meter.Scope == console.Get<IMeterFactory>())
+                {
+                    listener.EnableMeasurementEvents(instrument);
+                }
+            },
+        };
+        listener.SetMeasurementEventCallback<double>((_, measured, _, _) => value = measured);
+        listener.Start();
+        listener.RecordObservableInstruments();
+        return value;
     }
 
     private static Alert Outage(string surface, DateTimeOffset from, DateTimeOffset to) => new()
