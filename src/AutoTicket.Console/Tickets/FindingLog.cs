@@ -29,8 +29,8 @@ internal sealed partial class FindingLog(
             var findings = rows.Select(row => new TicketFinding(
                     row.Kind, row.ConversationId, row.Number, freeScout.Value.TicketUrl(row.ConversationId), row.Subject, row.Detail, row.FirstSeenAt, row.SeenAt, IsRepaired: !row.IsOpen))
                 .Concat(unsettled.Select(ticket => new TicketFinding(
-                    FindingKind.Unconfirmed, null, null, null, $"{ticket.Subject} [{ticket.Marker}]", $"It was posted, and the answer was lost. {ticket.Problem}", ticket.PostedAt, ticket.LookedUpAt ?? ticket.PostedAt, IsRepaired: false)));
-            return new([.. findings.OrderBy(finding => finding.IsRepaired).ThenByDescending(finding => finding.FirstSeenAt)], sync?.ReconciledAt, Problem(sync, now));
+                    FindingKind.Unconfirmed, null, null, null, $"{ticket.Subject} [{ticket.Marker}]", $"It was posted, and which ticket it became is not known. {ticket.Problem}", ticket.PostedAt, ticket.LookedUpAt ?? ticket.PostedAt, IsRepaired: false)));
+            return new([.. findings.OrderBy(finding => finding.IsOver).ThenByDescending(finding => finding.FirstSeenAt)], sync?.ReconciledAt, Problem(sync, now));
         }
         catch (Exception exception) when (db.IsOutage(exception))
         {

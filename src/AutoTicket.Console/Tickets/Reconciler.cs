@@ -59,10 +59,18 @@ internal sealed partial class Reconciler(
         {
             var now = clock.GetUtcNow();
             unsettled = await db.Tickets.AsNoTracking()
-                .Where(ticket => ticket.State == TicketState.Unconfirmed || (ticket.State == TicketState.Filing && ticket.LeaseUntil <= now))
+                .Where(ticket => ticket.State == TicketState.Unconfirmed || (ticket.State == TicketState.Filing && ticket.LeaseUntil <= now)
+                    || (ticket.State == TicketState.Open && ticket.ConversationId == null))
                 .OrderBy(ticket => ticket.Id).ToListAsync(cancellationToken);
+            foreach (var nameless in unsettled.Where(ticket => ticket.State == TicketState.Open).ToList())
+            {
+                // Filed, and the books do not say which ticket it is: as good as an answer that was lost. It is settled from the next pass on.
+                unsettled.Remove(nameless);
+                await TicketClaims.ForgotAsync(db, nameless, cancellationToken);
+            }
+
             // Closed ones too: without its tag a ticket that is reopened would be in no list.
-            untagged = await db.Tickets.AsNoTracking().Where(ticket => ticket.TagsPending && (ticket.State == TicketState.Open || ticket.State == TicketState.Closed))
+            untagged = await db.Tickets.AsNoTracking().Where(ticket => ticket.TagsPending && ticket.ConversationId != null && (ticket.State == TicketState.Open || ticket.State == TicketState.Closed))
                 .OrderBy(ticket => ticket.Id).Take(100).ToListAsync(cancellationToken);
         }
 

@@ -27,8 +27,8 @@ internal sealed class TicketClaims(IDbContextFactory<AutoTicketDbContext> contex
         return await db.Tickets.AsNoTracking()
             .Where(ticket => ticket.DedupKey == dedupKey
                 && (ticket.State == TicketState.Filing || ticket.State == TicketState.Unconfirmed
-                    || (anyAge && ticket.State == TicketState.Open)
-                    || (ticket.PostedAt > windowStart && (ticket.State == TicketState.Open || ticket.State == TicketState.Closed))))
+                    || (ticket.ConversationId != null && ((anyAge && ticket.State == TicketState.Open)
+                        || (ticket.PostedAt > windowStart && (ticket.State == TicketState.Open || ticket.State == TicketState.Closed))))))
             .OrderByDescending(ticket => ticket.Id)
             .ToListAsync(cancellationToken);
     }
@@ -111,7 +111,8 @@ internal sealed class TicketClaims(IDbContextFactory<AutoTicketDbContext> contex
         var audit = new AuditEntry
         {
             CreatedAt = now,
-            Action = ticket.AuditAction,
+            // Of one that was confirmed before, its filing is written down already.
+            Action = ticket.ConfirmedAt is null ? ticket.AuditAction : AuditActions.TicketReconciled,
             Actor = ticket.FiledBy,
             Payload = JsonSerializer.Serialize(new
             {
@@ -153,6 +154,13 @@ internal sealed class TicketClaims(IDbContextFactory<AutoTicketDbContext> contex
             .SetProperty(t => t.EmptyLookups, lookups)
             .SetProperty(t => t.LookedUpAt, lookedUpAt), cancellationToken);
     }
+
+    /// <summary>The books lost which ticket it is: it is looked up by its marker. Not while another filing holds its key.</summary>
+    public static Task ForgotAsync(AutoTicketDbContext db, Ticket ticket, CancellationToken cancellationToken) => db.ExecuteAsync($"""
+        UPDATE tickets SET state = {Words.Of(TicketState.Unconfirmed)}, problem = {"The books lost it."}
+        WHERE id = {ticket.Id} AND state = {Words.Of(TicketState.Open)} AND conversation_id IS NULL
+          AND NOT EXISTS (SELECT 1 FROM tickets other WHERE other.dedup_key = {ticket.DedupKey} AND other.state IN ('filing', 'unconfirmed'))
+        """, cancellationToken);
 
     /// <summary>Takes over what FreeScout says of a ticket that we knew otherwise.</summary>
     /// <param name="found">Null: FreeScout has it no more.</param>

@@ -17,7 +17,7 @@ public enum FindingKind
     TagsGone,
     /// <summary>It was closed, and is open again.</summary>
     Reopened,
-    /// <summary>FreeScout's answer to its filing was lost; it is being looked for.</summary>
+    /// <summary>FreeScout's answer to its filing was lost, or the books lost which ticket it is: it is being looked for.</summary>
     Unconfirmed,
 }
 

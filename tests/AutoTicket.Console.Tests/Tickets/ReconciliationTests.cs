@@ -127,6 +127,33 @@ public sealed class ReconciliationTests
         Assert.Equal(2, driver.FreeScout.CreatedCount);
     }
 
+    [Theory, BothDatabases]
+    [Trait("Pitfall", "T-20")]
+    public async Task A_row_that_lost_which_ticket_it_is_is_shown_files_no_second_one_and_finds_its_own(Database kind)
+    {
+        await using var driver = await InvestigateDriver.StartAsync(kind, Settings);
+        var ticket = (await driver.ClickAsync()).Ticket!.Id;
+        await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "it is tagged");
+        await ComparedAsync(driver);
+        using (driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutList, StatusCode = 503 }))
+        {
+            await using (var db = driver.Database.Open())
+            {
+                await db.Tickets.ExecuteUpdateAsync(set => set.SetProperty(row => row.ConversationId, (long?)null).SetProperty(row => row.Number, (long?)null).SetProperty(row => row.TagsPending, true));
+            }
+
+            var finding = default(JsonElement);
+            await Eventually.TrueAsync(async () => (finding = (await FindingsAsync(driver)).GetProperty("findings").EnumerateArray().SingleOrDefault()).ValueKind == JsonValueKind.Object, "it is shown");
+            Assert.Equal("unconfirmed", finding.GetProperty("class").GetString());
+            Assert.Contains("[at-", finding.GetProperty("subject").GetString(), StringComparison.Ordinal);
+            Assert.True((await driver.ClickAsync()).Degraded);
+        }
+
+        Assert.Equal(ticket, (await driver.ClickUntilThereIsATicketAsync()).Ticket!.Id);
+        await Eventually.TrueAsync(async () => (await FindingsAsync(driver)).GetProperty("clean").GetBoolean(), "the books are whole again");
+        await driver.AssertOneTicketAsync();
+    }
+
     [Fact]
     public async Task A_filing_that_only_the_audit_log_tells_of_is_a_ghost_when_FreeScout_does_not_have_it()
     {
