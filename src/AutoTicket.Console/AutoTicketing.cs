@@ -52,6 +52,7 @@ public static class AutoTicketing
         services.AddSingleton<IAlertHook, TicketAlertHook>();
         services.AddSingleton<FindingLog>();
         services.AddSingleton<RecoveredTickets>();
+        services.AddSingleton<ResolutionRecord>();
         services.AddSingleton<TicketResolver>();
         services.AddHosted<OpenTickets>().AddHosted<TicketSync>().AddHosted<Reconciler>().AddHosted<TicketReconciliation>().AddHosted<TicketHints>();
 

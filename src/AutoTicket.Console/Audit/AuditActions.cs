@@ -10,12 +10,16 @@ public static class AuditActions
     public const string InvestigateFiled = "console.status.investigate_filed";
     public const string InvestigateReused = "console.status.investigate_reused";
     public const string TicketReconciled = "console.tickets.reconciled";
+    /// <summary>Somebody set out to resolve a ticket. One of the two that follow tells how it ended.</summary>
+    public const string TicketResolving = "console.tickets.resolving";
     public const string TicketResolved = "console.tickets.resolved";
+    public const string TicketNotResolved = "console.tickets.not_resolved";
     public const string FlagChanged = "console.flags.changed";
     public const string SignedIn = "console.auth.signed_in";
     public const string SignedOut = "console.auth.signed_out";
     public const string Denied = "console.auth.denied";
 
     public static readonly IReadOnlyList<string> All =
-        [AlertTicketFiled, AlertOpened, FloodTripped, FloodReset, InvestigateFiled, InvestigateReused, TicketResolved, TicketReconciled, FlagChanged, SignedIn, SignedOut, Denied];
+        [AlertTicketFiled, AlertOpened, FloodTripped, FloodReset, InvestigateFiled, InvestigateReused, TicketResolving, TicketResolved, TicketNotResolved, TicketReconciled,
+            FlagChanged, SignedIn, SignedOut, Denied];
 }

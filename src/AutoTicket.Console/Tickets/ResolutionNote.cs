@@ -26,6 +26,9 @@ public static class ResolutionNote
     internal static string Html(string note, string? evidence, string actor)
     {
         var text = note.Trim().Replace(Evidence, evidence ?? "Its surface is not known to have recovered.", StringComparison.Ordinal);
-        return $"<p>{WebUtility.HtmlEncode(text).ReplaceLineEndings("<br>")}</p><p>Resolved in AutoTicket Console by {WebUtility.HtmlEncode(actor)}.</p>";
+        return $"<p>{WebUtility.HtmlEncode(text).ReplaceLineEndings("<br>")}</p>{Signature(actor)}";
     }
+
+    /// <summary>By which a note is known as written for them.</summary>
+    internal static string Signature(string actor) => $"<p>Resolved in AutoTicket Console by {WebUtility.HtmlEncode(actor)}.</p>";
 }

@@ -17,6 +17,7 @@ internal sealed partial class TicketReconciliation(
     TicketSync sync,
     FindingLog findings,
     TicketClaims claims,
+    ResolutionRecord resolutions,
     LeaderLease leader,
     SurfaceList surfaces,
     IDbContextFactory<AutoTicketDbContext> contexts,
@@ -136,6 +137,11 @@ internal sealed partial class TicketReconciliation(
             {
                 seen.Add(difference);
             }
+        }
+
+        if (await resolutions.SettleAsync(cancellationToken) is { } unsettled)
+        {
+            return unsettled;
         }
 
         await findings.StoreAsync(seen, cancellationToken);

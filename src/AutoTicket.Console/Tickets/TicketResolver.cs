@@ -1,10 +1,5 @@
 using System.Collections.Concurrent;
-using System.Text.Json;
-using AutoTicket.Alerts;
-using AutoTicket.Audit;
-using AutoTicket.Data;
 using AutoTicket.FreeScout;
-using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Tickets;
@@ -38,9 +33,8 @@ internal sealed partial class TicketResolver(
     FreeScoutHealth health,
     OpenTickets open,
     RecoveredTickets recovered,
-    IDbContextFactory<AutoTicketDbContext> contexts,
+    ResolutionRecord record,
     IOptions<FreeScoutOptions> options,
-    TimeProvider clock,
     ILogger<TicketResolver> logger)
 {
     /// <summary>The most tickets of one request.</summary>
@@ -108,8 +102,14 @@ internal sealed partial class TicketResolver(
 
         if (found is not { IsOpen: true })
         {
-            await RecordAsync(ticket, found, actor: null);
+            await record.ClosedElsewhereAsync(ticket, found?.ClosedByName);
             return new(ticket.Id, Resolution.AlreadyClosed, found is null ? "FreeScout has it no more." : $"It was closed already{(found.ClosedByName is { } who ? $", by {who}" : "")}.");
+        }
+
+        // Before anything is done: what the database misses afterwards is found again by this.
+        if (await record.BeginAsync(ticket, actor) is not { } begun)
+        {
+            return Failed(ticket.Id, "Not tried: the console's database can't be reached, and nothing is resolved that the audit log does not tell of.");
         }
 
         // The note first, for the status alone closes it; one that an earlier try left is not written twice.
@@ -123,57 +123,9 @@ internal sealed partial class TicketResolver(
             return Failed(ticket.Id, $"The note is written, but the ticket may still be open: {unclosed.Message}");
         }
 
-        return await RecordAsync(ticket, found with { Status = "closed" }, actor)
+        return await record.EndAsync(begun, isResolved: true)
             ? new(ticket.Id, Resolution.Resolved, "Resolved.")
-            : new(ticket.Id, Resolution.Resolved, "Resolved, but the console's database can't be reached: the audit log does not tell of it.");
-    }
-
-    /// <param name="actor">Who resolved it here; null: it was closed elsewhere, which is nothing to audit.</param>
-    /// <returns>False: the database is away.</returns>
-    private async Task<bool> RecordAsync(OpenTicket ticket, Conversation? found, string? actor)
-    {
-        try
-        {
-            await using var db = await contexts.CreateDbContextAsync(CancellationToken.None);
-            var now = clock.GetUtcNow();
-            var resolvedBy = actor ?? found?.ClosedByName;
-            await using var transaction = await db.BeginAsync(CancellationToken.None);
-            // FreeScout's event of our own change may have been here first: we know better who did it.
-            await db.Tickets.Where(row => row.ConversationId == ticket.Id && (row.State == TicketState.Open || (actor != null && row.State == TicketState.Closed)))
-                .ExecuteUpdateAsync(set => set.SetProperty(row => row.State, TicketState.Closed).SetProperty(row => row.ClosedAt, now).SetProperty(row => row.ReopenedAt, (DateTimeOffset?)null).SetProperty(row => row.ResolvedBy, resolvedBy));
-            await db.OpenConversations.Where(row => row.Id == ticket.Id).ExecuteDeleteAsync();
-            if (actor is not null)
-            {
-                db.AuditLog.Add(new AuditEntry
-                {
-                    CreatedAt = now,
-                    Action = AuditActions.TicketResolved,
-                    Actor = actor,
-                    Payload = JsonSerializer.Serialize(new
-                    {
-                        alert_key = ticket.Surface is { } surface ? AlertIdentity.KeyOf(AlertIdentity.OfSurface(surface)) : null,
-                        surface = ticket.Surface,
-                        conversation_id = ticket.Id,
-                        ticket_number = ticket.Number,
-                        url = ticket.Url,
-                    }),
-                });
-                await db.SaveChangesAsync();
-            }
-
-            await transaction.CommitAsync();
-            if (actor is not null)
-            {
-                Log.Resolved(logger, ticket.Id, ticket.Surface, actor);
-            }
-
-            return true;
-        }
-        catch (Exception exception) when (contexts.IsOutage(exception))
-        {
-            Log.NotRecorded(logger, ticket.Id, actor, exception.GetBaseException().Message);
-            return false;
-        }
+            : new(ticket.Id, Resolution.Resolved, "Resolved. The console's database can't be reached just now: the audit log tells of it later.");
     }
 
     private ResolutionOutcome Failed(long id, string message)
@@ -184,13 +136,7 @@ internal sealed partial class TicketResolver(
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Information, "ticket_resolved conversation={Conversation} surface={Surface} by={Actor}")]
-        public static partial void Resolved(ILogger logger, long conversation, string? surface, string actor);
-
         [LoggerMessage(LogLevel.Warning, "ticket resolving failed conversation={Conversation}: {Message}")]
         public static partial void Failed(ILogger logger, long conversation, string message);
-
-        [LoggerMessage(LogLevel.Warning, "ticket resolving could not be audited conversation={Conversation} by={Actor}: {Problem}")]
-        public static partial void NotRecorded(ILogger logger, long conversation, string? actor, string problem);
     }
 }

@@ -198,6 +198,69 @@ public sealed class ResolveTests
         Assert.EndsWith(" It was down for 16 min. 2 earlier incidents in the 7 days before.", ResolutionNote.EvidenceOf(one), StringComparison.Ordinal);
     }
 
+    /// <summary>The database is lost between FreeScout's closing and the entry that tells of it.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task What_the_database_missed_the_next_comparison_writes(bool wasClosed)
+    {
+        await using var sandbox = await SandboxServer.StartAsync();
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+        await using var line = TcpProxy.To(database.Location);
+        await using var console = await ConsoleHost.StartAsync(database, sandbox, new Dictionary<string, string?>
+        {
+            ["DATABASE_URL"] = line.Through(database.Location),
+            ["Ticketing:ReconcileInterval"] = "00:00:01",
+            ["FreeScout:CallTimeout"] = "00:01:00",
+        });
+        var ticket = sandbox.FreeScout.CreateByHand("Pay is odd", ["auto:status", "surface:pay"]).Id;
+        await console.Get<TicketSync>().RefreshAsync(CancellationToken.None);
+        await Eventually.TrueAsync(() => console.Get<OpenTickets>().Current.Tickets.Count == 1, "it is listed");
+        // Refused, or held until the line is cut.
+        var path = $"{FreeScoutStandIn.ApiPath}/conversations/{ticket}";
+        var fault = sandbox.Faults.Add(wasClosed ? new Fault(FaultKind.Delay) { Match = new FaultMatch("PUT", path, Whole: true) } : new Fault(FaultKind.Status) { Match = new FaultMatch("PUT", path, Whole: true), StatusCode = 500 });
+        var resolving = console.Http.PostAsJsonAsync("/api/tickets/resolve", new { ids = new[] { ticket }, note = "Fixed." });
+        await Eventually.TrueAsync(() => fault.Hits > 0, "it is being closed");
+        line.Cut();
+        fault.Dispose();
+        using (var answer = await resolving)
+        {
+            Assert.Contains(wasClosed ? "the audit log tells of it later" : "may still be open", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        }
+
+        Assert.Equal(!wasClosed, sandbox.FreeScout.Find(ticket)!.IsOpen);
+        line.Restore();
+        await using var db = database.Open();
+        Assert.Equal([AuditActions.TicketResolving], await WordsAsync());
+        // As if a minute had passed: nobody is at it any more.
+        await db.AuditLog.ExecuteUpdateAsync(set => set.SetProperty(entry => entry.CreatedAt, entry => entry.CreatedAt.AddMinutes(-2)));
+
+        await Eventually.TrueAsync(async () => (await WordsAsync()).SequenceEqual([AuditActions.TicketResolving, wasClosed ? AuditActions.TicketResolved : AuditActions.TicketNotResolved]), "its end is written");
+        Assert.Equal(["developer"], await Entries().Select(entry => entry.Actor).Distinct().ToListAsync());
+
+        IQueryable<AuditEntry> Entries() => db.AuditLog.Where(entry => entry.Action.StartsWith("console.tickets.") && entry.Action != AuditActions.TicketReconciled);
+        Task<List<string>> WordsAsync() => Entries().OrderBy(entry => entry.Id).Select(entry => entry.Action).ToListAsync();
+    }
+
+    [Fact]
+    public async Task Without_the_database_nothing_is_resolved()
+    {
+        await using var sandbox = await SandboxServer.StartAsync();
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+        await using var line = TcpProxy.To(database.Location);
+        await using var console = await ConsoleHost.StartAsync(database, sandbox, new Dictionary<string, string?> { ["DATABASE_URL"] = line.Through(database.Location) });
+        var ticket = sandbox.FreeScout.CreateByHand("Pay is odd", ["auto:status", "surface:pay"]).Id;
+        await console.Get<TicketSync>().RefreshAsync(CancellationToken.None);
+        await Eventually.TrueAsync(() => console.Get<OpenTickets>().Current.Tickets.Count == 1, "it is listed");
+        line.Cut();
+
+        using var answer = await console.Http.PostAsJsonAsync("/api/tickets/resolve", new { ids = new[] { ticket }, note = "Fixed." });
+
+        Assert.Contains("Not tried: the console's database can't be reached", (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("results")[0].GetProperty("message").GetString(), StringComparison.Ordinal);
+        Assert.True(sandbox.FreeScout.Find(ticket)!.IsOpen);
+        Assert.Single(sandbox.FreeScout.Find(ticket)!.Threads);
+    }
+
     private static double Gauge(ConsoleHost console, string name)
     {
         var value = double.NaN;
