@@ -10,6 +10,7 @@ public static class AuditActions
     public const string InvestigateFiled = "console.status.investigate_filed";
     public const string InvestigateReused = "console.status.investigate_reused";
     public const string TicketReconciled = "console.tickets.reconciled";
+    public const string FindingDismissed = "console.tickets.finding_dismissed";
     /// <summary>Somebody set out to resolve a ticket. One of the two that follow tells how it ended.</summary>
     public const string TicketResolving = "console.tickets.resolving";
     public const string TicketResolved = "console.tickets.resolved";
@@ -21,5 +22,5 @@ public static class AuditActions
 
     public static readonly IReadOnlyList<string> All =
         [AlertTicketFiled, AlertOpened, FloodTripped, FloodReset, InvestigateFiled, InvestigateReused, TicketResolving, TicketResolved, TicketNotResolved, TicketReconciled,
-            FlagChanged, SignedIn, SignedOut, Denied];
+            FindingDismissed, FlagChanged, SignedIn, SignedOut, Denied];
 }

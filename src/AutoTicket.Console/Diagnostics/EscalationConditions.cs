@@ -84,7 +84,7 @@ internal sealed class EscalationConditions
     private async Task<EscalationFact> GhostsAsync(CancellationToken cancellationToken)
     {
         var known = await _findings.ReadAsync(cancellationToken);
-        var ghosts = known.Findings.Where(finding => finding is { Kind: FindingKind.Ghost, IsRepaired: false }).ToList();
+        var ghosts = known.Findings.Where(finding => finding is { Kind: FindingKind.Ghost, IsOver: false }).ToList();
         if (ghosts.Count == 0)
         {
             return known.Problem is null ? EscalationFact.Not : EscalationFact.Unknown;

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using AutoTicket.Audit;
 using AutoTicket.Data;
 using AutoTicket.FreeScout;
@@ -13,7 +14,10 @@ internal sealed partial class FindingLog(
     /// <summary>For so long closed tickets are compared too, and what was mended is remembered.</summary>
     public static readonly TimeSpan Memory = TimeSpan.FromDays(7);
 
-    /// <summary>What holds now, the newest first, then what was mended within a day.</summary>
+    /// <summary>In characters.</summary>
+    public const int ShortestReason = 3, LongestReason = 500;
+
+    /// <summary>What holds now, the newest first, then what was dismissed, and what was mended within a day.</summary>
     public async Task<TicketFindings> ReadAsync(CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
@@ -25,9 +29,11 @@ internal sealed partial class FindingLog(
             // Also while somebody looks for it, or died in the middle of posting it.
             var unsettled = await db.Tickets.AsNoTracking()
                 .Where(ticket => ticket.State == TicketState.Unconfirmed || (ticket.State == TicketState.Filing && (ticket.Problem != null || ticket.LeaseUntil <= now))).ToListAsync(cancellationToken);
+            var dismissals = await DismissalsAsync(db, rows, cancellationToken);
             var sync = await db.TicketSync.AsNoTracking().SingleOrDefaultAsync(cancellationToken);
             var findings = rows.Select(row => new TicketFinding(
-                    row.Kind, row.ConversationId, row.Number, freeScout.Value.TicketUrl(row.ConversationId), row.Subject, row.Detail, row.FirstSeenAt, row.SeenAt, IsRepaired: !row.IsOpen))
+                    row.Kind, row.ConversationId, row.Number, freeScout.Value.TicketUrl(row.ConversationId), row.Subject, row.Detail, row.FirstSeenAt, row.SeenAt, IsRepaired: !row.IsOpen,
+                    row.IsOpen ? dismissals.GetValueOrDefault((row.ConversationId, row.Kind, row.Detail)) : null))
                 .Concat(unsettled.Select(ticket => new TicketFinding(
                     FindingKind.Unconfirmed, null, null, null, $"{ticket.Subject} [{ticket.Marker}]", $"It was posted, and which ticket it became is not known. {ticket.Problem}", ticket.PostedAt, ticket.LookedUpAt ?? ticket.PostedAt, IsRepaired: false)));
             return new([.. findings.OrderBy(finding => finding.IsOver).ThenByDescending(finding => finding.FirstSeenAt)], sync?.ReconciledAt, Problem(sync, now));
@@ -120,6 +126,64 @@ internal sealed partial class FindingLog(
         await db.SaveChangesAsync(cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         return true;
+    }
+
+    /// <summary>Somebody looked at a difference and lets it be. It comes back when something else is seen.</summary>
+    /// <param name="id">Of the conversation.</param>
+    public async Task<DismissResult> DismissAsync(long id, DismissRequest request, string actor, CancellationToken cancellationToken)
+    {
+        if (request.Reason?.Trim() is not { Length: >= ShortestReason and <= LongestReason } reason)
+        {
+            return DismissResult.ReasonMissing;
+        }
+
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        try
+        {
+            if (await db.TicketFindings.AsNoTracking().SingleOrDefaultAsync(row => row.ConversationId == id && row.Kind == request.Kind && row.IsOpen, cancellationToken) is not { } row)
+            {
+                return DismissResult.NotThere;
+            }
+
+            db.AuditLog.Add(new AuditEntry
+            {
+                CreatedAt = clock.GetUtcNow(),
+                Action = AuditActions.FindingDismissed,
+                Actor = actor,
+                Payload = JsonSerializer.Serialize(new { finding = Words.Of(row.Kind), conversation_id = row.ConversationId, ticket_number = row.Number, detail = row.Detail, reason }),
+            });
+            await db.SaveChangesAsync(cancellationToken);
+            return DismissResult.Done;
+        }
+        catch (Exception exception) when (db.IsOutage(exception))
+        {
+            Log.NotRead(logger, exception.GetBaseException().Message);
+            return DismissResult.Unavailable;
+        }
+    }
+
+    /// <summary>By what was seen: the entry of the audit log is all that there is of a dismissal.</summary>
+    private static async Task<Dictionary<(long, FindingKind, string), FindingDismissal>> DismissalsAsync(AutoTicketDbContext db, List<FindingRow> rows, CancellationToken cancellationToken)
+    {
+        var known = new Dictionary<(long, FindingKind, string), FindingDismissal>();
+        if (rows.Count == 0)
+        {
+            return known;
+        }
+
+        var since = rows.Min(row => row.FirstSeenAt);
+        foreach (var entry in await db.AuditLog.AsNoTracking().Where(entry => entry.Action == AuditActions.FindingDismissed && entry.CreatedAt >= since).OrderBy(entry => entry.Id).ToListAsync(cancellationToken))
+        {
+            using var json = JsonDocument.Parse(entry.Payload);
+            var (id, kind) = (json.RootElement.GetProperty("conversation_id").GetInt64(), Words.Parse<FindingKind>(json.RootElement.GetProperty("finding").GetString()!));
+            // Of an earlier time of the same difference it says nothing.
+            if (rows.Any(row => row.ConversationId == id && row.Kind == kind && row.FirstSeenAt <= entry.CreatedAt))
+            {
+                known[(id, kind, json.RootElement.GetProperty("detail").GetString()!)] = new(entry.Actor, json.RootElement.GetProperty("reason").GetString()!);
+            }
+        }
+
+        return known;
     }
 
     private static Task<int> PutAsync(AutoTicketDbContext db, Difference one, DateTimeOffset firstSeenAt, DateTimeOffset? repairedAt, bool isOpen, DateTimeOffset now, CancellationToken cancellationToken) =>

@@ -18,7 +18,8 @@ internal static class TicketEndpoints
 
     /// <param name="Class"><c>ghost</c>, <c>orphan</c>, <c>drift</c> or <c>unconfirmed</c>.</param>
     internal sealed record FindingAnswer(
-        string Class, FindingKind Kind, long? ConversationId, long? Number, string? Url, string Subject, string Detail, DateTimeOffset FirstSeenAt, DateTimeOffset SeenAt, bool Repaired);
+        string Class, FindingKind Kind, long? ConversationId, long? Number, string? Url, string Subject, string Detail, DateTimeOffset FirstSeenAt, DateTimeOffset SeenAt, bool Repaired,
+        FindingDismissal? Dismissed);
 
     /// <param name="Clean">Everything was compared just now and nothing differs.</param>
     internal sealed record FindingsAnswer(IReadOnlyList<FindingAnswer> Findings, DateTimeOffset? ReconciledAt, bool Clean, string? Problem);
@@ -68,9 +69,18 @@ internal static class TicketEndpoints
             var known = await log.ReadAsync(cancellationToken);
             return new FindingsAnswer(
                 [.. known.Findings.Select(finding => new FindingAnswer(
-                    finding.Class, finding.Kind, finding.ConversationId, finding.Number, finding.Url, finding.Subject, finding.Detail, finding.FirstSeenAt, finding.SeenAt, finding.IsRepaired))],
+                    finding.Class, finding.Kind, finding.ConversationId, finding.Number, finding.Url, finding.Subject, finding.Detail, finding.FirstSeenAt, finding.SeenAt, finding.IsRepaired, finding.Dismissed))],
                 known.ReconciledAt, known.IsClean, known.Problem);
         });
+
+        api.MapPost("/api/tickets/findings/{id}/dismiss", async (long id, DismissRequest request, FindingLog log, HttpContext context, CancellationToken cancellationToken) =>
+            await log.DismissAsync(id, request, context.User.Identity?.Name ?? "api", cancellationToken) switch
+            {
+                DismissResult.Done => Results.NoContent(),
+                DismissResult.NotThere => Results.Problem(title: "There is no such finding.", statusCode: 404),
+                DismissResult.ReasonMissing => Results.Problem(title: $"Say why, in “reason”, in {FindingLog.ShortestReason} to {FindingLog.LongestReason} characters.", statusCode: 400),
+                _ => Results.Problem(title: "The console's database can't be reached.", statusCode: 503),
+            }).RequireAuthorization(Rights.Operate).RequireSameOriginJson().Produces(204).ProducesProblem(400).ProducesProblem(404).ProducesProblem(503);
     }
 
     private static TicketAnswer Answer(OpenTicket ticket, StatusBoard board)

@@ -27,9 +27,14 @@ public enum FindingKind
 /// <param name="FirstSeenAt">When it was first seen.</param>
 /// <param name="SeenAt">When it was last seen, or mended.</param>
 /// <param name="IsRepaired">The console mended it itself.</param>
+/// <param name="Dismissed">Somebody looked at it and lets it be, until something else is seen; null: nobody did.</param>
 public sealed record TicketFinding(
-    FindingKind Kind, long? ConversationId, long? Number, string? Url, string Subject, string Detail, DateTimeOffset FirstSeenAt, DateTimeOffset SeenAt, bool IsRepaired)
+    FindingKind Kind, long? ConversationId, long? Number, string? Url, string Subject, string Detail, DateTimeOffset FirstSeenAt, DateTimeOffset SeenAt, bool IsRepaired,
+    FindingDismissal? Dismissed = null)
 {
+    /// <summary>Nobody needs to look at it.</summary>
+    public bool IsOver => IsRepaired || Dismissed is not null;
+
     /// <summary><c>ghost</c>, <c>orphan</c>, <c>drift</c> or <c>unconfirmed</c>.</summary>
     public string Class => Kind switch
     {
@@ -40,13 +45,28 @@ public sealed record TicketFinding(
     };
 }
 
+public sealed record FindingDismissal(string By, string Reason);
+
+/// <summary>What somebody says who dismisses a finding.</summary>
+public sealed record DismissRequest(FindingKind Kind, string? Reason);
+
+public enum DismissResult
+{
+    Done,
+    /// <summary>There is no such finding, or it is over already.</summary>
+    NotThere,
+    ReasonMissing,
+    /// <summary>The database can't be reached; nothing was changed.</summary>
+    Unavailable,
+}
+
 /// <summary>What the last comparison of the books with FreeScout came to.</summary>
 /// <param name="ReconciledAt">When FreeScout was last asked for everything; null: never.</param>
 /// <param name="Problem">Why this may no longer hold, in one sentence for the operator; null when it does.</param>
 public sealed record TicketFindings(IReadOnlyList<TicketFinding> Findings, DateTimeOffset? ReconciledAt, string? Problem)
 {
-    /// <summary>Everything was compared just now and nothing differs. Never while FreeScout could not be asked.</summary>
-    public bool IsClean => Problem is null && Findings.All(finding => finding.IsRepaired);
+    /// <summary>Everything was compared just now and nothing differs that nobody knows of. Never while FreeScout could not be asked.</summary>
+    public bool IsClean => Problem is null && Findings.All(finding => finding.IsOver);
 }
 
 /// <summary>A row of <c>ticket_findings</c>.</summary>

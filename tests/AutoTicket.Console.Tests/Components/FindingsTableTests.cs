@@ -27,6 +27,25 @@ public sealed class FindingsTableTests : ComponentTest
         string State(TicketFindings known) => TextOf(Table(known).Find("[role=status]"));
     }
 
+    [Fact]
+    public void A_finding_is_dismissed_with_a_reason_by_whoever_may()
+    {
+        (long, DismissRequest)? asked = null;
+        var findings = new[] { Finding(FindingKind.Moved), Finding(FindingKind.Ghost) with { ConversationId = 8, Number = 8, Dismissed = new("mara", "I deleted <it>.") }, Finding(FindingKind.Unconfirmed) with { ConversationId = null } };
+        var table = Render<FindingsTable>(parameters => parameters.Add(t => t.Known, new(findings, Now, null)).Add(t => t.Now, Now).Add(t => t.MayDismiss, true).Add(t => t.OnDismiss, given => asked = given));
+        Assert.Contains("ghost dismissed #8", TextOf(table.FindAll("tbody tr")[1]), StringComparison.Ordinal);
+        Assert.Contains("Dismissed by mara: I deleted <it>.", TextOf(table.FindAll("tbody tr")[1]), StringComparison.Ordinal);
+
+        Button(table, "Dismiss… drift #7").Click();
+        table.Find("form").Submit();
+        Assert.Contains("Say why, in 3 to 500 characters.", TextOf(table.Find("form")), StringComparison.Ordinal);
+        table.Find("input").Input("It belongs there.");
+        table.Find("form").Submit();
+
+        Assert.Equal((7, new DismissRequest(FindingKind.Moved, "It belongs there.")), asked);
+        Assert.Empty(Table(new(findings, Now, null)).FindAll("button"));
+    }
+
     private static TicketFinding Finding(FindingKind kind) =>
         new(kind, 7, 7, "https://desk.example.org/7", "Pay is down", "It is open in mailbox 2.", Now.AddHours(-1), Now, IsRepaired: false);
 

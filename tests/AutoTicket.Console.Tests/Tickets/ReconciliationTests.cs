@@ -1,7 +1,9 @@
+using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using AutoTicket.Alerts;
 using AutoTicket.Audit;
+using AutoTicket.Diagnostics;
 using AutoTicket.Sandbox;
 using AutoTicket.Surfaces;
 using AutoTicket.Tickets;
@@ -152,6 +154,54 @@ public sealed class ReconciliationTests
         Assert.Equal(ticket, (await driver.ClickUntilThereIsATicketAsync()).Ticket!.Id);
         await Eventually.TrueAsync(async () => (await FindingsAsync(driver)).GetProperty("clean").GetBoolean(), "the books are whole again");
         await driver.AssertOneTicketAsync();
+    }
+
+    [Theory, BothDatabases]
+    public async Task A_finding_that_somebody_dismissed_is_over_until_something_else_is_seen(Database kind)
+    {
+        await using var driver = await InvestigateDriver.StartAsync(kind, Settings, surfaces: ["pay", "shop"]);
+        var moved = (await driver.ClickAsync()).Ticket!.Id;
+        var gone = (await driver.ClickAsync("shop")).Ticket!.Id;
+        await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "they are tagged");
+        driver.FreeScout.Move(moved, 1);
+        driver.FreeScout.DeleteForever(gone);
+        await ComparedAsync(driver);
+        Assert.Equal(HttpStatusCode.BadRequest, await DismissAsync(moved, "moved", "  x "));
+        Assert.Equal(HttpStatusCode.BadRequest, await DismissAsync(moved, "nonsense", "It belongs there."));
+        Assert.Equal(HttpStatusCode.NotFound, await DismissAsync(moved, "ghost", "It belongs there."));
+        Assert.Equal(Sorted($"drift moved {moved}", $"ghost ghost {gone}"), await SeenAsync(driver));
+
+        Assert.Equal(HttpStatusCode.NoContent, await DismissAsync(moved, "moved", "It belongs there."));
+        Assert.Equal(HttpStatusCode.NoContent, await DismissAsync(gone, "ghost", "I deleted it."));
+        await ComparedAsync(driver);
+        var known = await FindingsAsync(driver);
+        Assert.True(known.GetProperty("clean").GetBoolean());
+        var dismissed = known.GetProperty("findings").EnumerateArray().Single(finding => finding.GetProperty("conversation_id").GetInt64() == moved).GetProperty("dismissed");
+        Assert.Equal(("developer", "It belongs there."), (dismissed.GetProperty("by").GetString(), dismissed.GetProperty("reason").GetString()));
+        var ghosts = driver.Console.Get<EscalationConditions>().All.Single(rule => rule.Condition == EscalationCondition.GhostTickets);
+        Assert.False((await ghosts.ReadAsync(CancellationToken.None)).Holds);
+        await using (var db = driver.Database.Open())
+        {
+            Assert.Equal(["developer", "developer"], await db.AuditLog.Where(entry => entry.Action == AuditActions.FindingDismissed).Select(entry => entry.Actor).ToListAsync());
+        }
+
+        driver.FreeScout.Move(moved, 2);
+        await ComparedAsync(driver);
+        Assert.False((await FindingsAsync(driver)).GetProperty("clean").GetBoolean());
+
+        // Put right and then moved to where it was: that is another time.
+        driver.FreeScout.Move(moved, driver.FreeScout.MailboxId);
+        await ComparedAsync(driver);
+        Assert.True((await FindingsAsync(driver)).GetProperty("clean").GetBoolean());
+        driver.FreeScout.Move(moved, 1);
+        await ComparedAsync(driver);
+        Assert.False((await FindingsAsync(driver)).GetProperty("clean").GetBoolean());
+
+        async Task<HttpStatusCode> DismissAsync(long id, string finding, string reason)
+        {
+            using var answer = await driver.Console.Http.PostAsJsonAsync($"/api/tickets/findings/{id}/dismiss", new { kind = finding, reason });
+            return answer.StatusCode;
+        }
     }
 
     [Fact]
