@@ -233,8 +233,11 @@ public static class AutoTicketing
     private static void AddDiagnostics(this WebApplicationBuilder builder)
     {
         var services = builder.Services;
-        services.AddSettings<DiagnosticsOptions>("Diagnostics");
-        services.AddHosted<RequiredHooks>().AddHosted<Canary>().AddHosted<EscalationWatch>();
+        services.AddSettings<DiagnosticsOptions>("Diagnostics", (options, configuration) => options.FallbackWebhookUrl = configuration["FALLBACK_WEBHOOK_URL"]);
+        services.AddHttpClient(LastResort.HttpName, client => client.Timeout = TimeSpan.FromSeconds(5))
+            .UseSocketsHttpHandler((handler, _) => (handler.AllowAutoRedirect, handler.UseCookies, handler.PooledConnectionLifetime) = (false, false, TimeSpan.FromMinutes(2)))
+            .SetHandlerLifetime(Timeout.InfiniteTimeSpan);
+        services.AddHosted<RequiredHooks>().AddHosted<Canary>().AddHosted<EscalationWatch>().AddHosted<Silence>().AddHosted<LastResort>();
         services.AddSingleton<FreeScoutChecks>();
         services.AddSingleton<LineChecks>();
         services.AddSingleton<ConsoleChecks>();

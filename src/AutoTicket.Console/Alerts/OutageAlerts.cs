@@ -4,10 +4,10 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Alerts;
 
-/// <summary>While the database is away the operator is still told that a surface went down: from memory, once, by the process that led
+/// <summary>While the database is away the operator is still told that a surface went down, and of escalations: from memory, once, by the process that led
 /// when the database was last heard of. When it is back the episode is stored with what was told.</summary>
 internal sealed partial class OutageAlerts(
-    IEnumerable<IAlertHook> hooks, LeaderLease leader, IDbContextFactory<AutoTicketDbContext> contexts, IOptions<AlertsOptions> options, TimeProvider clock, ILogger<OutageAlerts> logger)
+    IEnumerable<IAlertHook> hooks, LeaderLease leader, IDbContextFactory<AutoTicketDbContext> contexts, IOptions<AlertsOptions> options, TimeProvider clock, ILogger<OutageAlerts> logger) : IDisposable
 {
     private static readonly Rows<(string AlertId, AlertDelivery Delivery)> Told = new(
         ("alert_id", "text", told => told.AlertId),
@@ -15,18 +15,44 @@ internal sealed partial class OutageAlerts(
         ("at", "timestamptz", told => told.Delivery.At),
         ("severity", "text", told => Words.Of(told.Delivery.Severity)));
 
+    /// <summary>The poller and the escalation watch come side by side.</summary>
+    private readonly SemaphoreSlim _one = new(1, 1);
     private readonly HashSet<string> _firing = [];
     private readonly List<(string AlertId, AlertDelivery Delivery)> _told = [];
 
-    /// <summary>The database took what the poller saw: from here on the notification log knows who was told.</summary>
-    public async Task TookAsync(IReadOnlyList<Observation> request, IReadOnlyList<Observed> answers, CancellationToken cancellationToken)
+    /// <summary>The database took what was seen: from here on the notification log knows who was told.</summary>
+    public Task TookAsync(IReadOnlyList<Observation> request, IReadOnlyList<Observed> answers, CancellationToken cancellationToken) =>
+        AloneAsync(() => StoreAsync(request, answers, cancellationToken), cancellationToken);
+
+    /// <summary>The database took nothing: tells of what began since.</summary>
+    public Task TellAsync(IReadOnlyList<Observation> request, CancellationToken cancellationToken) =>
+        leader.WasLeader ? AloneAsync(() => TellNewsAsync(request, cancellationToken), cancellationToken) : Task.CompletedTask;
+
+    public void Dispose() => _one.Dispose();
+
+    private async Task AloneAsync(Func<Task> work, CancellationToken cancellationToken)
+    {
+        await _one.WaitAsync(cancellationToken);
+        try
+        {
+            await work();
+        }
+        finally
+        {
+            _one.Release();
+        }
+    }
+
+    private async Task StoreAsync(IReadOnlyList<Observation> request, IReadOnlyList<Observed> answers, CancellationToken cancellationToken)
     {
         for (var i = 0; i < request.Count; i++)
         {
             _ = request[i].IsFiring ? _firing.Add(answers[i].AlertId) : _firing.Remove(answers[i].AlertId);
         }
 
-        if (_told.Count == 0)
+        // Of others the episode may not be stored yet.
+        var told = _told.Where(told => answers.Any(answer => answer.AlertId == told.AlertId)).ToList();
+        if (told.Count == 0)
         {
             return;
         }
@@ -36,10 +62,10 @@ internal sealed partial class OutageAlerts(
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
             await db.ExecuteAsync($"""
                 INSERT INTO alert_deliveries (alert_row, hook, kind, at, severity, reopened)
-                SELECT alerts.id, r.hook, 'firing', r.at, r.severity, alerts.reopened FROM alerts JOIN {Told.Of(_told)} ON alerts.alert_id = r.alert_id WHERE alerts.status = 'firing'
+                SELECT alerts.id, r.hook, 'firing', r.at, r.severity, alerts.reopened FROM alerts JOIN {Told.Of(told)} ON alerts.alert_id = r.alert_id WHERE alerts.status = 'firing'
                 ON CONFLICT (alert_row, hook, kind) DO NOTHING
                 """, cancellationToken);
-            _told.Clear();
+            _told.RemoveAll(told.Contains);
         }
         catch (Exception exception) when (contexts.IsOutage(exception))
         {
@@ -47,14 +73,8 @@ internal sealed partial class OutageAlerts(
         }
     }
 
-    /// <summary>The database took nothing: tells of what began since.</summary>
-    public async Task TellAsync(IReadOnlyList<Observation> request, CancellationToken cancellationToken)
+    private async Task TellNewsAsync(IReadOnlyList<Observation> request, CancellationToken cancellationToken)
     {
-        if (!leader.WasLeader)
-        {
-            return;
-        }
-
         var now = clock.GetUtcNow();
         var news = request.Where(o => o.IsFiring && o.Severity <= options.Value.NotifySeverity && !_firing.Contains(o.AlertId)).ToList();
         foreach (var hook in hooks.Where(hook => hook.WantsWhatEnded))

@@ -12,6 +12,9 @@ internal sealed class DiagnosticsOptions : IValidatableObject
     /// <summary>How often the canary walks the line.</summary>
     public TimeSpan CanaryInterval { get; set; } = TimeSpan.FromMinutes(3);
 
+    /// <summary><c>FALLBACK_WEBHOOK_URL</c>: who is told that nobody is told. The address may hold a secret.</summary>
+    public string? FallbackWebhookUrl { get; set; }
+
     /// <returns>Null: there is no such address.</returns>
     public string? Link(string? runbook) => runbook is null || string.IsNullOrWhiteSpace(RunbookUrl) ? null : $"{RunbookUrl.Trim().TrimEnd('/')}/{runbook}";
 
@@ -20,6 +23,12 @@ internal sealed class DiagnosticsOptions : IValidatableObject
         if (!string.IsNullOrWhiteSpace(RunbookUrl) && !(Uri.TryCreate(RunbookUrl.Trim(), UriKind.Absolute, out var url) && url.Scheme is "http" or "https"))
         {
             yield return new("Diagnostics__RunbookUrl must be an absolute http or https address, as https://github.com/example/console/blob/main.");
+        }
+
+        if (!string.IsNullOrWhiteSpace(FallbackWebhookUrl) && !(Uri.TryCreate(FallbackWebhookUrl.Trim(), UriKind.Absolute, out var fallback) && fallback.Scheme is "http" or "https"))
+        {
+            // Not what it held: such addresses are secrets.
+            yield return new("FALLBACK_WEBHOOK_URL must be an absolute http or https address that takes a POST of {\"text\": …}.");
         }
 
         if (CanaryInterval < TimeSpan.FromSeconds(1) || CanaryInterval > TimeSpan.FromHours(1))

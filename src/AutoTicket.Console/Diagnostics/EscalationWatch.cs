@@ -8,15 +8,18 @@ namespace AutoTicket.Diagnostics;
 /// <summary>
 /// Keeps the escalation clocks. Only the leader does. A condition that holds is a row, so that a restart or another leader goes on
 /// with its clock; when its time is up it is an alert like any other, so that its DM goes out once an episode, is tried until it has
-/// gone out, and is written down.
+/// gone out, and is written down. While the database is away the clocks go on from memory, and so does the telling.
 /// </summary>
 internal sealed partial class EscalationWatch(
-    EscalationConditions conditions, AlertAggregator aggregator, LeaderLease leader, DatabaseGate gate, IDbContextFactory<AutoTicketDbContext> contexts, TimeProvider clock,
+    EscalationConditions conditions, AlertAggregator aggregator, OutageAlerts outage, LeaderLease leader, DatabaseGate gate, IDbContextFactory<AutoTicketDbContext> contexts, TimeProvider clock,
     ILogger<EscalationWatch> logger) : BackgroundService
 {
     private static readonly TimeSpan Sweep = TimeSpan.FromSeconds(2);
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+
+    /// <summary>Since when which condition holds, as last known.</summary>
+    private readonly Dictionary<EscalationCondition, DateTimeOffset> _since = [];
 
     /// <summary>What the last sweep found, if this process leads: 0 idle, 1 running, 2 time is up.</summary>
     public IReadOnlyList<(EscalationCondition Condition, int Level)> Levels { get; private set; } = [.. conditions.All.Select(rule => (rule.Condition, 0))];
@@ -66,36 +69,28 @@ internal sealed partial class EscalationWatch(
         using var pause = new Nudge();
         while (!stoppingToken.IsCancellationRequested)
         {
-            if (!leader.IsLeader)
+            if (gate is { IsOpen: true, Problem: not null } && leader.WasLeader)
+            {
+                await SweepAsync(SweepFromMemoryAsync, stoppingToken);
+            }
+            else if (!leader.IsLeader)
             {
                 Levels = [.. conditions.All.Select(rule => (rule.Condition, 0))];
             }
             else if (gate.Problem is null)
             {
-                await SweepAsync(stoppingToken);
+                await SweepAsync(SweepAsync, stoppingToken);
             }
 
             await pause.WaitAsync(Sweep, stoppingToken);
         }
     }
 
-    private async Task SweepAsync(CancellationToken stoppingToken)
+    private async Task SweepAsync(Func<CancellationToken, Task> sweepAsync, CancellationToken stoppingToken)
     {
         try
         {
-            List<EscalationRow> rows;
-            await using (var db = await contexts.CreateDbContextAsync(stoppingToken))
-            {
-                rows = await db.Escalations.AsNoTracking().ToListAsync(stoppingToken);
-            }
-
-            var levels = new List<(EscalationCondition, int)>();
-            foreach (var rule in conditions.All)
-            {
-                levels.Add((rule.Condition, await SweepAsync(rule, rows.Find(row => row.Condition == rule.Condition), stoppingToken)));
-            }
-
-            Levels = levels;
+            await sweepAsync(stoppingToken);
         }
         catch (Exception exception) when (contexts.IsOutage(exception))
         {
@@ -109,6 +104,49 @@ internal sealed partial class EscalationWatch(
 #pragma warning restore CA1031
         {
             Log.Failed(logger, exception);
+        }
+    }
+
+    private async Task SweepAsync(CancellationToken cancellationToken)
+    {
+        List<EscalationRow> rows;
+        await using (var db = await contexts.CreateDbContextAsync(cancellationToken))
+        {
+            rows = await db.Escalations.AsNoTracking().ToListAsync(cancellationToken);
+        }
+
+        _since.Clear();
+        rows.ForEach(row => _since[row.Condition] = row.Since);
+        var levels = new List<(EscalationCondition, int)>();
+        foreach (var rule in conditions.All)
+        {
+            levels.Add((rule.Condition, await SweepAsync(rule, rows.Find(row => row.Condition == rule.Condition), cancellationToken)));
+        }
+
+        Levels = levels;
+    }
+
+    /// <summary>Nothing can be read or written: what is due is told all the same. That a condition is over is told when it can be written.</summary>
+    private async Task SweepFromMemoryAsync(CancellationToken cancellationToken)
+    {
+        foreach (var rule in conditions.All)
+        {
+            var fact = await rule.ReadAsync(cancellationToken);
+            if (fact.Holds != true)
+            {
+                _ = fact.Holds == false && _since.Remove(rule.Condition);
+                continue;
+            }
+
+            if (!_since.TryGetValue(rule.Condition, out var since))
+            {
+                _since[rule.Condition] = since = fact.Since ?? clock.GetUtcNow();
+            }
+
+            if (clock.GetUtcNow() - since >= rule.Limit)
+            {
+                await outage.TellAsync([Say(rule, fact.Evidence ?? "", isFiring: true, since)], cancellationToken);
+            }
         }
     }
 
@@ -134,14 +172,14 @@ internal sealed partial class EscalationWatch(
 
             if (now - since >= rule.Limit)
             {
-                await aggregator.ObserveAsync([Say(rule, evidence, isFiring: true, since)], cancellationToken);
+                await ObserveAsync(Say(rule, evidence, isFiring: true, since), cancellationToken);
                 return 2;
             }
 
             return 1;
         }
 
-        if (row is not null && fact.Holds == false && await aggregator.ObserveAsync([Say(rule, row.Evidence, isFiring: false)], cancellationToken) is not null)
+        if (row is not null && fact.Holds == false && await ObserveAsync(Say(rule, row.Evidence, isFiring: false), cancellationToken))
         {
             // Afterwards, so that whoever takes over in between says it again.
             await db.Escalations.Where(one => one.Condition == rule.Condition).ExecuteDeleteAsync(cancellationToken);
@@ -149,6 +187,18 @@ internal sealed partial class EscalationWatch(
         }
 
         return 0;
+    }
+
+    /// <returns>False: it could not be written, and is said again.</returns>
+    private async Task<bool> ObserveAsync(Observation observation, CancellationToken cancellationToken)
+    {
+        if (await aggregator.ObserveAsync([observation], cancellationToken) is not { } answers)
+        {
+            return false;
+        }
+
+        await outage.TookAsync([observation], answers, cancellationToken);
+        return true;
     }
 
     private EscalationClock Read(EscalationRule rule, EscalationRow? row, string? alertId, DateTimeOffset? toldAt, Decision? tried) => row is null

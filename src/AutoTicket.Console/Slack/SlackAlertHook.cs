@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using AutoTicket.Alerts;
@@ -19,6 +20,9 @@ internal sealed class SlackAlertHook(
 
     /// <summary>Messages that Slack refused step back, so that the others get through.</summary>
     private readonly Dictionary<(long Alert, NoticeKind Kind), (SlackFailure Failure, long At)> _refused = [];
+
+    /// <summary>When was told of what no row is of yet: of its episode, once it is stored, all is said.</summary>
+    private readonly ConcurrentDictionary<string, DateTimeOffset> _toldFromMemory = new();
 
     public string Name => AlertPaths.Slack;
 
@@ -72,7 +76,7 @@ internal sealed class SlackAlertHook(
             foreach (var notice in due)
             {
                 yield return failure is not null ? Degraded(notice, failure)
-                    : isDue ? new HookOutcome(notice, IsDone: true, "in digest")
+                    : isDue ? Said(notice, "in digest")
                     : new HookOutcome(notice, IsDone: false, "waiting for the next digest", $"More than {options.Value.SinglesPerMinute} messages a minute go out together.");
             }
 
@@ -83,7 +87,7 @@ internal sealed class SlackAlertHook(
         {
             // One failure is enough for a pass: the next would wait for the same time-out.
             failure ??= await SendAsync(notice, cancellationToken);
-            yield return failure is null ? new HookOutcome(notice, IsDone: true, "sent") : Degraded(notice, failure);
+            yield return failure is null ? Said(notice, "sent") : Degraded(notice, failure);
         }
     }
 
@@ -98,6 +102,11 @@ internal sealed class SlackAlertHook(
         if (notice is { Kind: NoticeKind.SeverityChanged, Told: { } told } && notice.Alert.Severity >= told.Severity)
         {
             return new HookOutcome(notice, IsDone: true, "not told: it got no worse");
+        }
+
+        if (notice is { Kind: NoticeKind.Firing, Alert.Id: > 0 } && _toldFromMemory.TryGetValue(notice.Alert.AlertId, out var at) && notice.Alert.StartedAt <= at)
+        {
+            return new HookOutcome(notice, IsDone: true, "sent", "It was told while the database was away.");
         }
 
         if (HeldUntil(notice) is { } until && clock.GetUtcNow() < until)
@@ -134,6 +143,16 @@ internal sealed class SlackAlertHook(
         }
 
         return failure;
+    }
+
+    private HookOutcome Said(AlertNotice notice, string word)
+    {
+        if (notice.Alert.Id < 0)
+        {
+            _toldFromMemory[notice.Alert.AlertId] = clock.GetUtcNow();
+        }
+
+        return new HookOutcome(notice, IsDone: true, word);
     }
 
     private static HookOutcome Degraded(AlertNotice notice, SlackFailure failure) =>
