@@ -16,6 +16,7 @@ var benchmarks = new Dictionary<string, Func<Task<IReadOnlyList<Figure>>>>
     ["filing"] = FilingRate.RunAsync,
     ["dedupe"] = DedupeDecision.RunAsync,
     ["memory"] = AlertMemory.RunAsync,
+    ["webhook"] = WebhookToList.RunAsync,
 };
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 if (args.FirstOrDefault(name => !benchmarks.ContainsKey(name)) is { } unknown)
