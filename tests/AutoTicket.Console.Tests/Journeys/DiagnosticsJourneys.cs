@@ -2,6 +2,7 @@ using AutoTicket.Sandbox;
 using AutoTicket.Tests.Diagnostics;
 using AutoTicket.Tests.Kit;
 using AutoTicket.Tickets;
+using Deque.AxeCore.Playwright;
 using Microsoft.Playwright;
 
 namespace AutoTicket.Tests.Journeys;
@@ -37,5 +38,34 @@ public sealed class DiagnosticsJourneys
         await Assertions.Expect(steps.Locator("[data-state=Failed]")).ToHaveCountAsync(0);
         await Assertions.Expect(verdict).Not.ToContainTextAsync("tickets are not");
         Assert.Empty(page.ConsoleErrors);
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-38")]
+    public async Task Whoever_has_a_page_open_reads_that_nobody_is_told_and_that_it_is_over()
+    {
+        await using var console = await DiagnosedConsole.StartAsync();
+        await using var page = await ConsolePage.OpenAsync(console.Host, "/console/alerts", 390);
+        var banner = page.Page.GetByRole(AriaRole.Alert).Filter(new() { HasText = "Nobody is being told of alerts, neither by DM nor by ticket." });
+        await Assertions.Expect(banner).ToHaveCountAsync(0);
+        var freeScout = console.Sandbox.Faults.Add(new(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout });
+        var slack = console.Sandbox.Faults.Add(Fault.SlackError("invalid_auth"));
+        await console.Host.Get<TicketSync>().RefreshAsync(CancellationToken.None);
+        await console.RaiseAsync(Alerts.AlertDriver.Say());
+
+        await Assertions.Expect(banner).ToBeVisibleAsync(new() { Timeout = 30_000 });
+        foreach (var scheme in new[] { ColorScheme.Light, ColorScheme.Dark })
+        {
+            await page.Page.EmulateMediaAsync(new() { ColorScheme = scheme });
+            await page.GoToAsync("/console/flags");
+            await Assertions.Expect(banner).ToBeVisibleAsync();
+            Assert.Empty((await page.Page.RunAxe()).Violations.Select(violation => $"{scheme}: {violation.Id}: {string.Join(" | ", violation.Nodes.Select(node => node.Html))}"));
+            await page.ScreenshotAsync($"silence-{scheme}");
+        }
+
+        slack.Dispose();
+        freeScout.Dispose();
+        await console.Host.Get<TicketSync>().RefreshAsync(CancellationToken.None);
+        await Assertions.Expect(banner).ToHaveCountAsync(0, new() { Timeout = 90_000 });
     }
 }

@@ -204,6 +204,24 @@ public sealed class SlackAlertHookTests
     }
 
     [Fact]
+    public async Task What_was_told_from_memory_is_not_told_again_when_its_episode_is_stored()
+    {
+        await using var slack = await SlackDriver.StartAsync();
+        var began = slack.Clock.GetUtcNow();
+        var known = slack.Firing();
+        known = known with { Alert = known.Alert with { Id = 5, StartedAt = began } };
+        await slack.DeliverOneAsync(known with { Alert = known.Alert with { Id = -5 } });
+        slack.Clock.Advance(TimeSpan.FromMinutes(1));
+
+        Assert.True((await slack.DeliverOneAsync(known)).IsDone);
+        Assert.Single(slack.Messages);
+
+        // The next time that it begins is news.
+        await slack.DeliverOneAsync(known with { Alert = known.Alert with { Id = 6, StartedAt = slack.Clock.GetUtcNow() } });
+        Assert.Equal(2, slack.Messages.Count);
+    }
+
+    [Fact]
     public async Task Each_is_told_as_soon_as_it_is_known()
     {
         await using var slack = await SlackDriver.StartAsync();
