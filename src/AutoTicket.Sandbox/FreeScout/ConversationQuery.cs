@@ -8,7 +8,7 @@ internal static class ConversationQuery
     private static readonly string[] Statuses = ["active", "pending", "closed", "spam"];
     private static readonly string[] States = ["draft", "published", "deleted"];
 
-    public static IEnumerable<SandboxConversation> Select(RecordedRequest request, FreeScoutStore store)
+    public static IEnumerable<SandboxConversation> Select(RecordedRequest request, FreeScoutStore store, FreeScoutBehaviour behaviour)
     {
         var (mailboxes, statuses, states) = (List(request, "mailboxId"), Known(request, "status", Statuses), Known(request, "state", States));
         var (tag, subject, email) = (request.Query("tag"), request.Query("subject"), request.Query("customerEmail"));
@@ -16,10 +16,10 @@ internal static class ConversationQuery
         var customer = email is null ? null : store.Customers.FirstOrDefault(known => email.Equals(known.Email, StringComparison.OrdinalIgnoreCase));
 
         var found = store.Conversations.Where(row =>
-            (mailboxes.Length == 0 || mailboxes.Contains($"{row.MailboxId}"))
+            (mailboxes.Length == 0 || mailboxes.Contains($"{row.MailboxId}") || !behaviour.KnowsFilters)
             && (statuses.Length == 0 || statuses.Contains(row.Status))
-            && (states.Length == 0 || states.Contains(row.State))
-            && (tag is null || row.Tags.Any(known => FreeScoutStore.SameTag(known, tag)))
+            && (states.Length == 0 || states.Contains(row.State) || !behaviour.KnowsFilters)
+            && (tag is null || !behaviour.KnowsFilters || row.Tags.Any(known => FreeScoutStore.SameTag(known, tag)))
             && (subject is null || row.Subject.Contains(subject, StringComparison.OrdinalIgnoreCase))
             && (email is null || row.CustomerId == customer?.Id)
             && (number is null || number == $"{row.Number}")

@@ -27,7 +27,7 @@ internal sealed class ConversationsApi(FreeScoutStandIn freeScout, FreeScoutStor
     private Answer List(RecordedRequest request)
     {
         var embed = Embed(request) ?? [];
-        return FreeScoutApi.Page(request, "conversations", ConversationQuery.Select(request, store).Select(row => _json.Conversation(row, embed)), freeScout.Behaviour.MaxPageSize);
+        return FreeScoutApi.Page(request, "conversations", ConversationQuery.Select(request, store, freeScout.Behaviour).Select(row => _json.Conversation(row, embed)), freeScout.Behaviour.MaxPageSize);
     }
 
     private Answer Create(RecordedRequest request)

@@ -17,4 +17,7 @@ public sealed class FreeScoutBehaviour
 
     /// <summary>The most rows of a page whatever <c>pageSize</c> asks for; older modules ignore it altogether.</summary>
     public int? MaxPageSize { get; set; }
+
+    /// <summary>Whether lists can be filtered by mailbox, state and tag; older modules drop a filter that they do not know.</summary>
+    public bool KnowsFilters { get; set; } = true;
 }

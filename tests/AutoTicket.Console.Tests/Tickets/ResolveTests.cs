@@ -172,6 +172,22 @@ public sealed class ResolveTests
         Assert.True(driver.FreeScout.Find(shop.Id)!.IsOpen);
     }
 
+    [Fact]
+    public async Task The_longest_recovered_stands_first()
+    {
+        await using var driver = await StartAsync();
+        var recovered = driver.Console.Get<RecoveredTickets>();
+        await driver.ClickAsync("pay");
+        await driver.ClickAsync("shop");
+
+        driver.Sandbox.Surface("shop").Answer(200);
+        await Eventually.TrueAsync(() => recovered.Current.Count == 1, "shop is well");
+        driver.Sandbox.Surface("pay").Answer(200);
+        await Eventually.TrueAsync(() => recovered.Current.Count == 2, "pay is well");
+
+        Assert.Equal(["shop", "pay"], recovered.Current.Select(one => one.SurfaceKey));
+    }
+
     [Theory, BothDatabases]
     public async Task The_evidence_tells_how_long_it_was_down_how_often_before_and_who_resolved_the_last(Database kind)
     {
@@ -200,9 +216,10 @@ public sealed class ResolveTests
 
     /// <summary>The database is lost between FreeScout's closing and the entry that tells of it.</summary>
     [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public async Task What_the_database_missed_the_next_comparison_writes(bool wasClosed)
+    [InlineData("PUT", "", true, "the audit log tells of it later")]
+    [InlineData("PUT", "", false, "may still be open")]
+    [InlineData("POST", "/threads", false, "The note was not written")]
+    public async Task What_the_database_missed_the_next_comparison_writes(string method, string call, bool wasClosed, string told)
     {
         await using var sandbox = await SandboxServer.StartAsync();
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
@@ -217,18 +234,24 @@ public sealed class ResolveTests
         await console.Get<TicketSync>().RefreshAsync(CancellationToken.None);
         await Eventually.TrueAsync(() => console.Get<OpenTickets>().Current.Tickets.Count == 1, "it is listed");
         // Refused, or held until the line is cut.
-        var path = $"{FreeScoutStandIn.ApiPath}/conversations/{ticket}";
-        var fault = sandbox.Faults.Add(wasClosed ? new Fault(FaultKind.Delay) { Match = new FaultMatch("PUT", path, Whole: true) } : new Fault(FaultKind.Status) { Match = new FaultMatch("PUT", path, Whole: true), StatusCode = 500 });
+        var match = new FaultMatch(method, $"{FreeScoutStandIn.ApiPath}/conversations/{ticket}{call}", Whole: true);
+        var fault = sandbox.Faults.Add(wasClosed ? new Fault(FaultKind.Delay) { Match = match } : new Fault(FaultKind.Status) { Match = match, StatusCode = 500 });
         var resolving = console.Http.PostAsJsonAsync("/api/tickets/resolve", new { ids = new[] { ticket }, note = "Fixed." });
         await Eventually.TrueAsync(() => fault.Hits > 0, "it is being closed");
         line.Cut();
         fault.Dispose();
         using (var answer = await resolving)
         {
-            Assert.Contains(wasClosed ? "the audit log tells of it later" : "may still be open", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+            Assert.Contains(told, await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         }
 
         Assert.Equal(!wasClosed, sandbox.FreeScout.Find(ticket)!.IsOpen);
+        if (method == "POST")
+        {
+            // By somebody else: without our note it was not resolved here.
+            sandbox.FreeScout.Close(ticket);
+        }
+
         line.Restore();
         await using var db = database.Open();
         Assert.Equal([AuditActions.TicketResolving], await WordsAsync());
