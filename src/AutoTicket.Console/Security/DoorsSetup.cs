@@ -61,6 +61,17 @@ internal static class DoorsSetup
     public static void UseDoors(this WebApplication app)
     {
         app.UseForwardedHeaders();
+        app.Use(async (context, next) =>
+        {
+            // A proxy that is believed may pass on what a stranger wrote, and no page has an address under such a scheme.
+            if (context.Request.Scheme.ToLowerInvariant() is not ("http" or "https"))
+            {
+                await Results.Problem(title: "X-Forwarded-Proto must be http or https.", statusCode: 400).ExecuteAsync(context);
+                return;
+            }
+
+            await next(context);
+        });
         app.UseSafeHeaders(app.Services.GetRequiredService<SignInOptions>().Provider?.Authority);
         if (app.Environment.IsProduction())
         {

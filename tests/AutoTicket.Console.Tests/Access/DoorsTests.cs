@@ -62,6 +62,14 @@ public sealed class DoorsTests
             (await AskAsync(new UriBuilder(console.Address) { Host = host }.Uri, "/healthz/live", ("Host", "console.example.org"), ("X-Forwarded-Proto", "https"))).Headers.Contains("Strict-Transport-Security");
     }
 
+    [Theory, InlineData("/login"), InlineData("/console/status"), InlineData("/api/status")]
+    public async Task A_proxy_that_passes_nonsense_on_is_told_so(string path)
+    {
+        await using var console = await ConsoleHost.StartAsync(settings: Password, environment: "Staging");
+        Assert.Equal(HttpStatusCode.BadRequest, (await AskAsync(console.Address, path, ("X-Forwarded-Proto", "nonsense"))).StatusCode);
+        Assert.NotEqual(HttpStatusCode.BadRequest, (await AskAsync(console.Address, path, ("X-Forwarded-Proto", "HTTPS"))).StatusCode);
+    }
+
     [Theory]
     [InlineData("https://evil.example", false), InlineData("null", false), InlineData("http://127.0.0.1:1", false), InlineData(null, true)]
     public async Task A_circuit_is_opened_from_our_own_pages_alone(string? origin, bool isOpened)
