@@ -19,8 +19,8 @@ public sealed class FreeScoutClientTests : IAsyncLifetime
     public async Task InitializeAsync()
     {
         _driver = await InvestigateDriver.StartAsync(clock: _clock, surfaces: []);
-        // The console's own look at the list is over, and with the clock standing still none follows: what is asked from here on, the test asks.
-        await Eventually.TrueAsync(() => _driver.Console.Get<OpenTickets>().Current.SyncedAt is not null, "the open tickets were read");
+        // The console's own looks at the lists are over, and with the clock standing still none follows: what is asked from here on, the test asks.
+        await Eventually.TrueAsync(async () => (await _driver.Console.Get<FindingLog>().ReadAsync(default)).ReconciledAt is not null, "the open tickets were read and compared");
     }
 
     public async Task DisposeAsync() => await _driver.DisposeAsync();
