@@ -26,10 +26,10 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
   issueRefreshToken: async (_, { clientId }) => clientId !== "no-refresh-token",
   rotateRefreshToken: true,
   findAccount(ctx, sub) {
-    const roles = users.get(sub);
-    return roles && {
-      accountId: sub,
-      claims: (use) => ({ sub, name: sub, email: `${sub}@example.org`, ...((use === "id_token") === (ctx.oidc.client.clientId === "roles-in-id-token") && { roles }) }),
+    const user = users.get(sub);
+    return user && {
+      accountId: user.subject ?? sub,
+      claims: (use) => ({ sub, name: sub, email: `${sub}@example.org`, ...((use === "id_token") === (ctx.oidc.client.clientId === "roles-in-id-token") && { roles: user.roles }) }),
     };
   },
   // Nobody is asked whether the console may know them.
@@ -54,8 +54,8 @@ createServer(async (request, response) => {
 
   let body = "";
   for await (const part of request) body += part;
-  const { user, roles } = JSON.parse(body);
-  if (roles) users.set(user, roles);
+  const { user, roles, subject } = JSON.parse(body);
+  if (roles) users.set(user, { roles, subject });
   else users.delete(user);
   response.end();
 }).listen(port, "127.0.0.1", () => console.log(`listening on ${port}`));

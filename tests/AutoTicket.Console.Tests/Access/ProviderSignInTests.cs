@@ -76,6 +76,46 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
         Assert.Contains("the provider", (await db.AuditLog.SingleAsync(entry => entry.Action == AuditActions.SignedOut)).Payload, StringComparison.Ordinal);
     }
 
+    [Theory, InlineData("roles-in-userinfo"), InlineData("roles-in-id-token")]
+    public async Task What_the_provider_says_of_somebody_else_ends_the_session(string client)
+    {
+        await using var console = await StartAsync(client);
+        await provider.Real.SayAsync($"eve-{client}", "staff");
+        using var visitor = new Visitor(console.Address);
+        await visitor.SignInAsync($"eve-{client}");
+        Assert.Equal(HttpStatusCode.OK, await visitor.AskAsync("/api/status"));
+
+        await provider.Real.SayOfAnotherAsync($"eve-{client}", "somebody-else", "sre");
+
+        await Eventually.TrueAsync(async () => await visitor.AskAsync("/api/status") == HttpStatusCode.Unauthorized, "the user is out");
+        await using var db = Open(console);
+        Assert.Contains("somebody else", (await db.AuditLog.SingleAsync(entry => entry.Action == AuditActions.SignedOut)).Payload, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_refresh_token_that_is_good_for_one_use_is_used_by_one_of_two_processes()
+    {
+        // Moved for both at once, so that both find the session due at the same moment.
+        var clock = new StillClock(TimeProvider.System.GetUtcNow());
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+        await using var one = await ConsoleHost.StartAsync(database, settings: provider.Settings("roles-in-userinfo"), environment: "Staging", clock: clock);
+        await using var other = await ConsoleHost.StartAsync(database, settings: provider.Settings("roles-in-userinfo"), environment: "Staging", clock: clock);
+        await provider.Real.SayAsync("two", "staff");
+        using var visitor = new Visitor(one.Address);
+        await visitor.SignInAsync("two");
+        await using var db = Open(one);
+        var grants = new HashSet<string?>();
+        for (var time = 0; time < 8; time++)
+        {
+            grants.Add((await db.Sessions.AsNoTracking().SingleOrDefaultAsync())?.SealedGrant);
+            await clock.AdvanceUntilAsync(
+                TimeSpan.FromSeconds(1), async () => await db.Sessions.AsNoTracking().SingleOrDefaultAsync() is not { } session || !grants.Contains(session.SealedGrant), "its token was renewed");
+            Assert.Equal(HttpStatusCode.OK, await visitor.AskAsync("/api/status"));
+        }
+
+        Assert.Empty(await db.AuditLog.Where(entry => entry.Action == AuditActions.SignedOut).ToListAsync());
+    }
+
     [Theory, InlineData("roles-in-userinfo"), InlineData("roles-in-id-token"), InlineData("no-refresh-token")]
     [Trait("Pitfall", "T-63")]
     public async Task A_role_that_is_lost_at_the_provider_is_lost_here(string client)

@@ -37,6 +37,10 @@ internal sealed class OidcProvider : IAsyncDisposable
     public async Task SayAsync(string user, params string[]? roles) =>
         (await _http.PostAsJsonAsync("/control", new { user, roles })).EnsureSuccessStatusCode();
 
+    /// <summary>From now on what is told of the user has another's subject, as a provider would that mixes its users up.</summary>
+    public async Task SayOfAnotherAsync(string user, string subject, params string[] roles) =>
+        (await _http.PostAsJsonAsync("/control", new { user, roles, subject })).EnsureSuccessStatusCode();
+
     /// <param name="client">Says where its users' roles are: <c>roles-in-userinfo</c>, <c>roles-in-id-token</c>, or <c>no-refresh-token</c>.</param>
     public Dictionary<string, string?> Settings(string client = "roles-in-userinfo") => new()
     {
