@@ -16,8 +16,7 @@ internal sealed class PostgresShell : IAsyncDisposable
 
     private const string Script = """
         bin=$1 data=$2 port=$3 log=$2.log
-        options="-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=300
-          $4 -c max_wal_size=256MB"
+        options="-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=300 -c max_wal_size=256MB $4"
         fail() { echo "failed: $1"; tail -n 20 "$log" | tr '\n' '|'; echo; exit 1; }
         start() { "$bin/pg_ctl" -D "$data" -l "$log" -w -o "$options" start >>"$log" 2>&1; }
         stop() { "$bin/pg_ctl" -D "$data" -m "$1" -w stop >>"$log" 2>&1; }
