@@ -195,17 +195,19 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
             ticket.HasIndex(t => new { t.DedupKey, t.PostedAt });
             ticket.HasIndex(t => t.ConversationId);
             ticket.HasIndex(t => t.State).HasFilter("state IN ('filing', 'unconfirmed', 'open')");
+            ticket.HasIndex(t => t.PostedAt);
+            ticket.HasIndex(t => t.TagsPending).HasFilter("tags_pending");
         });
         modelBuilder.Entity<Alert>(alert =>
         {
             alert.ToTable("alerts");
             // One episode at a time, across processes.
             alert.HasIndex(a => new { a.LogicalId, a.Slot }).HasDatabaseName("ix_alerts_firing").IsUnique().HasFilter("status = 'firing'");
-            alert.HasIndex(a => new { a.LogicalId, a.EndedAt });
+            // What is over, in indexes that a new one costs nothing.
+            alert.HasIndex(a => new { a.LogicalId, a.EndedAt }).HasFilter("ended_at IS NOT NULL");
             alert.HasIndex(a => a.ExpiresAt).HasFilter("status = 'firing'");
             alert.HasIndex(a => new { a.Severity, a.OpenedAt }).HasDatabaseName("ix_alerts_pending").HasFilter("is_pending");
-            alert.HasIndex(a => a.OpenedAt);
-            alert.HasIndex(a => a.EndedAt);
+            alert.HasIndex(a => a.EndedAt).HasFilter("ended_at IS NOT NULL");
         });
         modelBuilder.Entity<AlertDelivery>(delivery =>
         {

@@ -66,11 +66,14 @@ internal sealed partial class FloodBreaker(
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var now = clock.GetUtcNow();
         var rows = await db.FloodBreaker.AsNoTracking().ToListAsync(cancellationToken);
-        var since = now - options.Value.FloodWindow;
-        var filed = await db.Tickets.AsNoTracking()
-            .Where(ticket => ticket.PostedAt > since && ticket.AuditAction == AuditActions.AlertTicketFiled && ticket.FiledBy != Actor && ticket.State != TicketState.Released)
-            .Select(ticket => new { ticket.FiledBy, ticket.PostedAt }).ToListAsync(cancellationToken);
-        return new FloodPass(this, options.Value, now, rows, filed.ConvertAll(ticket => (ticket.FiledBy, ticket.PostedAt)));
+        // Counted by the database: of a flood there are thousands.
+        var filed = await db.QueryAsync($"""
+            SELECT filed_by, count(CASE WHEN overall.count_from IS NULL OR posted_at > overall.count_from THEN 1 END), count(CASE WHEN own.count_from IS NULL OR posted_at > own.count_from THEN 1 END)
+            FROM tickets LEFT JOIN flood_breaker overall ON overall.scope = '' LEFT JOIN flood_breaker own ON own.scope <> '' AND 'alert:' || own.scope = filed_by
+            WHERE posted_at > {now - options.Value.FloodWindow} AND audit_action = {AuditActions.AlertTicketFiled} AND filed_by <> {Actor} AND tickets.state <> 'released'
+            GROUP BY filed_by
+            """, row => (By: row.GetString(0), Overall: row.GetInt64(1), Own: row.GetInt64(2)), cancellationToken);
+        return new FloodPass(this, options.Value, now, rows, filed.Select(source => (source.By, source.Own)).Append((FiledBy(""), filed.Sum(source => source.Overall))).ToDictionary());
     }
 
     /// <summary>Closes it again.</summary>
@@ -156,10 +159,10 @@ internal sealed partial class FloodBreaker(
 }
 
 /// <summary>The budget as one pass spends it.</summary>
-internal sealed class FloodPass(FloodBreaker breaker, TicketingOptions options, DateTimeOffset now, IReadOnlyList<FloodRow> rows, List<(string FiledBy, DateTimeOffset At)> filed)
+/// <param name="taken">How much of it is spent, by <see cref="FloodBreaker.FiledBy(string)"/> of the scope.</param>
+internal sealed class FloodPass(FloodBreaker breaker, TicketingOptions options, DateTimeOffset now, IReadOnlyList<FloodRow> rows, Dictionary<string, long> taken)
 {
     private readonly Lock _lock = new();
-    private readonly Dictionary<string, int> _taken = [];
     private readonly HashSet<string> _tripped = [];
 
     /// <returns>Null: it may be filed, and counts until it is given back. Else why not.</returns>
@@ -170,7 +173,7 @@ internal sealed class FloodPass(FloodBreaker breaker, TicketingOptions options, 
             return null;
         }
 
-        string[] scopes = alert.Source == Observation.Console ? [""] : [alert.Source, ""];
+        var scopes = ScopesOf(alert);
         string? full = null;
         var count = 0;
         lock (_lock)
@@ -184,8 +187,7 @@ internal sealed class FloodPass(FloodBreaker breaker, TicketingOptions options, 
             foreach (var scope in scopes)
             {
                 var budget = scope.Length == 0 ? options.FloodBudget : options.FloodBudgetPerSource;
-                count = _taken.GetValueOrDefault(scope) + filed.Count(ticket =>
-                    ticket.At > (RowOf(scope)?.CountFrom ?? DateTimeOffset.MinValue) && (scope.Length == 0 || ticket.FiledBy == FloodBreaker.FiledBy(scope)));
+                count = (int)taken.GetValueOrDefault(FloodBreaker.FiledBy(scope));
                 if (count >= (StateOf(scope) == FloodState.HalfOpen ? Math.Max(1, budget / 4) : budget))
                 {
                     full = scope;
@@ -198,7 +200,7 @@ internal sealed class FloodPass(FloodBreaker breaker, TicketingOptions options, 
             {
                 foreach (var scope in scopes)
                 {
-                    _taken[scope] = _taken.GetValueOrDefault(scope) + 1;
+                    taken[FloodBreaker.FiledBy(scope)] = taken.GetValueOrDefault(FloodBreaker.FiledBy(scope)) + 1;
                 }
 
                 return null;
@@ -208,6 +210,8 @@ internal sealed class FloodPass(FloodBreaker breaker, TicketingOptions options, 
         await breaker.TripAsync(full, count);
         return full.Length == 0 ? "Too many tickets were filed within the window: filing is paused." : $"Too many tickets were filed for {full} within the window: filing for it is paused.";
     }
+
+    private static string[] ScopesOf(Alert alert) => alert.Source == Observation.Console ? [""] : [alert.Source, ""];
 
     private FloodRow? RowOf(string scope) => rows.FirstOrDefault(row => row.Scope == scope);
 
@@ -223,9 +227,9 @@ internal sealed class FloodPass(FloodBreaker breaker, TicketingOptions options, 
 
         lock (_lock)
         {
-            foreach (var scope in new[] { "", alert.Source }.Where(_taken.ContainsKey))
+            foreach (var scope in ScopesOf(alert))
             {
-                _taken[scope]--;
+                taken[FloodBreaker.FiledBy(scope)]--;
             }
         }
     }

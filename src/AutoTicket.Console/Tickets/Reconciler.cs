@@ -17,6 +17,8 @@ internal sealed partial class Reconciler(
     TimeProvider clock,
     ILogger<Reconciler> logger) : BackgroundService
 {
+    private static readonly Rows<Ticket> Tagged = new(("id", "bigint", ticket => ticket.Id), ("severity", "text", ticket => Words.Of(ticket.Severity)));
+    private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan AtLeastEvery = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan PauseAfterFailure = TimeSpan.FromSeconds(5);
@@ -47,6 +49,8 @@ internal sealed partial class Reconciler(
                 }
             }
 
+            // Of a flood of filings each wakes us: their tags are set together.
+            await Task.Delay(Breath, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await nudge.WaitAsync(AtLeastEvery, stoppingToken);
         }
     }
@@ -83,17 +87,27 @@ internal sealed partial class Reconciler(
             }
         }
 
-        var well = true;
+        var tagged = new List<Ticket>();
         foreach (var ticket in untagged)
         {
-            well &= await TagAsync(ticket, cancellationToken);
-            if (health.Failure is not null)
+            if (await TagAsync(ticket, cancellationToken))
             {
-                return false;
+                tagged.Add(ticket);
+            }
+            else if (health.Failure is not null)
+            {
+                break;
             }
         }
 
-        return well;
+        if (tagged.Count > 0)
+        {
+            await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+            // Unless the severity changed meanwhile.
+            await db.ExecuteAsync($"UPDATE tickets SET tags_pending = {false} FROM {Tagged.Of(tagged)} WHERE tickets.id = r.id AND tickets.severity = r.severity", cancellationToken);
+        }
+
+        return tagged.Count == untagged.Count;
     }
 
     /// <summary>The older a lost answer, the rarer the look-ups; the next one who wants the ticket looks at once.</summary>
@@ -111,13 +125,9 @@ internal sealed partial class Reconciler(
         if (failure is not null)
         {
             Log.NotTagged(logger, ticket.ConversationId.Value, failure.Message);
-            return false;
         }
 
-        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        // Unless the severity changed meanwhile.
-        await db.Tickets.Where(row => row.Id == ticket.Id && row.Severity == ticket.Severity).ExecuteUpdateAsync(set => set.SetProperty(row => row.TagsPending, false), cancellationToken);
-        return true;
+        return failure is null;
     }
 
     private static partial class Log

@@ -127,17 +127,16 @@ namespace AutoTicket.Data.Sqlite
                         .HasName("pk_alerts");
 
                     b.HasIndex("EndedAt")
-                        .HasDatabaseName("ix_alerts_ended_at");
+                        .HasDatabaseName("ix_alerts_ended_at")
+                        .HasFilter("ended_at IS NOT NULL");
 
                     b.HasIndex("ExpiresAt")
                         .HasDatabaseName("ix_alerts_expires_at")
                         .HasFilter("status = 'firing'");
 
-                    b.HasIndex("OpenedAt")
-                        .HasDatabaseName("ix_alerts_opened_at");
-
                     b.HasIndex("LogicalId", "EndedAt")
-                        .HasDatabaseName("ix_alerts_logical_id_ended_at");
+                        .HasDatabaseName("ix_alerts_logical_id_ended_at")
+                        .HasFilter("ended_at IS NOT NULL");
 
                     b.HasIndex("LogicalId", "Slot")
                         .IsUnique()
@@ -873,9 +872,16 @@ namespace AutoTicket.Data.Sqlite
                         .HasDatabaseName("ix_tickets_claim")
                         .HasFilter("state IN ('filing', 'unconfirmed')");
 
+                    b.HasIndex("PostedAt")
+                        .HasDatabaseName("ix_tickets_posted_at");
+
                     b.HasIndex("State")
                         .HasDatabaseName("ix_tickets_state")
                         .HasFilter("state IN ('filing', 'unconfirmed', 'open')");
+
+                    b.HasIndex("TagsPending")
+                        .HasDatabaseName("ix_tickets_tags_pending")
+                        .HasFilter("tags_pending");
 
                     b.HasIndex("DedupKey", "PostedAt")
                         .HasDatabaseName("ix_tickets_dedup_key_posted_at");
