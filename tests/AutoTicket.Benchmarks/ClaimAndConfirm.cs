@@ -30,14 +30,14 @@ internal static class ClaimAndConfirm
 
         var claimed = new Queue<Ticket>();
         var claim = await Measure.AlternatingAsync(
-            Times, () => Measure.TimeAsync(async () => claimed.Enqueue((await claims.ClaimAsync(Draft(), CancellationToken.None))!)), BareAsync);
+            Times, () => Measure.TimeAsync(async () => claimed.Enqueue((await claims.ClaimAsync(Draft()))!)), BareAsync);
         var number = 0;
         var confirm = await Measure.AlternatingAsync(
             Times,
             () => Measure.TimeAsync(async () =>
             {
                 var link = new TicketLink(++number, number, "http://127.0.0.1/conversation/1", default);
-                await claims.ConfirmAsync(claimed.Dequeue(), link, isOpen: true, adopted: false, CancellationToken.None);
+                await claims.ConfirmAsync(claimed.Dequeue(), link, isOpen: true, adopted: false);
             }),
             BareAsync);
         await using var bareClaim = BareClaim(connection);

@@ -162,7 +162,7 @@ internal sealed partial class AlertAggregator(
 
     /// <summary>What never reaches a hook is decided here.</summary>
     private Task ExplainAsync(List<Request> batch, List<IReadOnlyList<Observed>> answers, DateTimeOffset now) => decisions.RecordAsync(
-        batch.SelectMany((request, r) => (request.IsRehearsal ? [] : request.Observations).Select((o, i) => (Observation: o, Answer: answers[r][i])))
+        [.. batch.SelectMany((request, r) => (request.IsRehearsal ? [] : request.Observations).Select((o, i) => (Observation: o, Answer: answers[r][i])))
             .Where(one => one.Answer.Result == ObservationResult.Folded
                 || (one.Answer.Result == ObservationResult.Opened && one.Observation.Severity > options.Value.NotifySeverity))
             .Select(one => new Decision
@@ -176,7 +176,7 @@ internal sealed partial class AlertAggregator(
                     : $"{one.Observation.Severity} is below {options.Value.NotifySeverity}.",
                 FirstAt = now,
                 LastAt = now,
-            }),
+            })],
         CancellationToken.None);
 
     /// <summary>Ends what nobody stands by any more.</summary>

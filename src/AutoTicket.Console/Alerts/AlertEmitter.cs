@@ -16,6 +16,9 @@ internal sealed partial class AlertEmitter : BackgroundService
     private static readonly TimeSpan RecordEvery = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan Cycle = TimeSpan.FromSeconds(2);
 
+    /// <summary>After a pass that left something undone: of a flood each alert wakes us, and each pass would only meet the same again.</summary>
+    private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(250);
+
     /// <summary>So much longer the ticket hook may take before the next hook goes ahead without the ticket's link.</summary>
     private static readonly TimeSpan HeadStart = TimeSpan.FromSeconds(1.5);
 
@@ -73,6 +76,7 @@ internal sealed partial class AlertEmitter : BackgroundService
         }
 
         var passes = _hooks.ToDictionary(hook => hook.Name, _ => Task.CompletedTask);
+        var settling = Task.CompletedTask;
         while (!stoppingToken.IsCancellationRequested)
         {
             CycledAt = _clock.GetUtcNow();
@@ -84,18 +88,26 @@ internal sealed partial class AlertEmitter : BackgroundService
                     {
                         passes[hook.Name] = PassAsync(hook, stoppingToken);
                     }
+                    else
+                    {
+                        // What came meanwhile has its turn as soon as the pass is over.
+                        _ = passes[hook.Name].ContinueWith(_ => _nudge.Give(), TaskScheduler.Default);
+                    }
 
-                    await Task.WhenAny(passes[hook.Name], Task.Delay(HeadStart, stoppingToken));
+                    if (hook != _hooks[^1])
+                    {
+                        await Task.WhenAny(passes[hook.Name], Task.Delay(HeadStart, stoppingToken));
+                    }
                 }
 
-                await SettleAsync();
+                settling = settling.IsCompleted ? SettleAsync(stoppingToken) : settling;
             }
 
             await _nudge.WaitAsync(Cycle, stoppingToken);
         }
 
         // What a hook has begun it brings to its end, so that it is recorded.
-        await Task.WhenAll(passes.Values).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.WhenAll([.. passes.Values, settling]).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     private async Task PassAsync(IAlertHook hook, CancellationToken stoppingToken)
@@ -110,21 +122,33 @@ internal sealed partial class AlertEmitter : BackgroundService
 
             EmittedAt = _clock.GetUtcNow();
             var undone = new List<Decision>();
-            await foreach (var outcome in hook.DeliverAsync(notices, stoppingToken))
+            var left = notices.Count;
+            await foreach (var outcomes in hook.DeliverAsync(notices, stoppingToken))
             {
-                Emits.Add(1, new("hook", hook.Name), new("decision", outcome.Decision));
-                if (outcome.IsDone)
+                foreach (var outcome in outcomes)
                 {
-                    Log.Emitted(_logger, outcome.Notice.Alert.AlertKey, outcome.Notice.Alert.Severity, hook.Name, outcome.Notice.Kind, outcome.Decision);
-                    await RecordAsync(hook, outcome);
+                    Emits.Add(1, new("hook", hook.Name), new("decision", outcome.Decision));
+                    if (outcome.IsDone)
+                    {
+                        _said.TryRemove((outcome.Notice.Alert.Id, hook.Name), out _);
+                        Log.Emitted(_logger, outcome.Notice.Alert.AlertKey, outcome.Notice.Alert.Severity, hook.Name, outcome.Notice.Kind, outcome.Decision);
+                    }
+                    else if (Count(hook, outcome) is { } tries)
+                    {
+                        undone.Add(DecisionOf(hook, outcome) with { Count = tries });
+                    }
                 }
-                else if (Count(hook, outcome) is { } tries)
-                {
-                    undone.Add(DecisionOf(hook, outcome) with { Count = tries });
-                }
+
+                var done = outcomes.Where(outcome => outcome.IsDone).ToList();
+                left -= done.Count;
+                await _deliveries.RecordAsync(hook, done, done.Select(outcome => DecisionOf(hook, outcome)));
             }
 
             await _decisions.RecordAsync(undone, CancellationToken.None);
+            if (left > 0)
+            {
+                await Task.Delay(Breath, stoppingToken);
+            }
         }
         catch (Exception exception) when (_contexts.IsOutage(exception))
         {
@@ -141,14 +165,7 @@ internal sealed partial class AlertEmitter : BackgroundService
         }
     }
 
-    private async Task RecordAsync(IAlertHook hook, HookOutcome outcome)
-    {
-        _said.TryRemove((outcome.Notice.Alert.Id, hook.Name), out _);
-        await _deliveries.RecordAsync(hook, outcome);
-        await _decisions.RecordAsync([DecisionOf(hook, outcome)], CancellationToken.None);
-    }
-
-    private async Task SettleAsync()
+    private async Task SettleAsync(CancellationToken stoppingToken)
     {
         try
         {
@@ -158,6 +175,8 @@ internal sealed partial class AlertEmitter : BackgroundService
         {
             // The database gate says so; the list is only longer for a while.
         }
+
+        await Task.Delay(Breath, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     private Decision DecisionOf(IAlertHook hook, HookOutcome outcome)

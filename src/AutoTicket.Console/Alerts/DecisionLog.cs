@@ -23,7 +23,21 @@ internal sealed partial class DecisionLog(IDbContextFactory<AutoTicketDbContext>
         ("ticket_url", "text", d => d.TicketUrl));
 
     /// <summary>Records them in one statement. What they tell of has happened: that they can't be written is a WARNING.</summary>
-    public async Task RecordAsync(IEnumerable<Decision> decisions, CancellationToken cancellationToken)
+    public async Task RecordAsync(IReadOnlyCollection<Decision> decisions, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+            await RecordAsync(db, decisions, cancellationToken);
+        }
+        catch (Exception exception) when (contexts.IsOutage(exception))
+        {
+            Log.NotRecorded(logger, decisions.Count, exception.GetBaseException().Message);
+        }
+    }
+
+    /// <summary>Records them together with what else is written there.</summary>
+    public static async Task RecordAsync(AutoTicketDbContext db, IEnumerable<Decision> decisions, CancellationToken cancellationToken)
     {
         // One statement must not meet a row twice; clicks have no episode, and a row each.
         List<Decision> rows =
@@ -37,20 +51,12 @@ internal sealed partial class DecisionLog(IDbContextFactory<AutoTicketDbContext>
         }
 
         rows.ForEach(decision => Decided.Add(decision.Count, new("path", decision.Path), new("decision", decision.Word)));
-        try
-        {
-            await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-            await db.ExecuteAsync($"""
-                INSERT INTO decisions (alert_id, alert_row, path, word, detail, actor, count, first_at, last_at, ticket_number, ticket_url)
-                SELECT alert_id, alert_row, path, word, detail, actor, count, at, at, ticket_number, ticket_url FROM {New.Of(rows)} WHERE true
-                ON CONFLICT (alert_id, alert_row, path, word) DO UPDATE SET count = decisions.count + excluded.count, last_at = excluded.last_at, detail = excluded.detail,
-                  ticket_number = excluded.ticket_number, ticket_url = excluded.ticket_url
-                """, cancellationToken);
-        }
-        catch (Exception exception) when (contexts.IsOutage(exception))
-        {
-            Log.NotRecorded(logger, rows.Count, exception.GetBaseException().Message);
-        }
+        await db.ExecuteAsync($"""
+            INSERT INTO decisions (alert_id, alert_row, path, word, detail, actor, count, first_at, last_at, ticket_number, ticket_url)
+            SELECT alert_id, alert_row, path, word, detail, actor, count, at, at, ticket_number, ticket_url FROM {New.Of(rows)} WHERE true
+            ON CONFLICT (alert_id, alert_row, path, word) DO UPDATE SET count = decisions.count + excluded.count, last_at = excluded.last_at, detail = excluded.detail,
+              ticket_number = excluded.ticket_number, ticket_url = excluded.ticket_url
+            """, cancellationToken);
     }
 
     private static partial class Log

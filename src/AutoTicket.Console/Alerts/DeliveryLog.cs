@@ -13,7 +13,14 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
     /// <summary>What ended longer ago than this is told to nobody any more.</summary>
     private static readonly TimeSpan NewsLives = TimeSpan.FromHours(24);
 
-    private static readonly Rows<DeliveryKind> Kinds = new(("kind", "text", kind => Words.Of(kind)));
+    private static readonly Rows<(HookOutcome Outcome, DeliveryKind Kind)> New = new(
+        ("alert_row", "bigint", row => row.Outcome.Notice.Alert.Id),
+        ("kind", "text", row => Words.Of(row.Kind)),
+        ("severity", "text", row => Words.Of(row.Outcome.Notice.Alert.Severity)),
+        ("reopened", "int", row => row.Outcome.Notice.Alert.Reopened),
+        ("ticket_id", "bigint", row => row.Outcome.Ticket?.Id),
+        ("ticket_number", "bigint", row => row.Outcome.Ticket?.Number),
+        ("ticket_url", "text", row => row.Outcome.Ticket?.Url));
 
     /// <summary>What the hook has not delivered yet; so much of it as one pass takes. Each source's worst come first, and of the rest those
     /// whose last try lies longest back: a flood of one source, which the hook will not take, keeps nobody else's alert waiting, and
@@ -41,16 +48,19 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
                 ELSE (ended.hook IS NULL OR ended.reopened < alerts.reopened) AND (alerts.reopened = 0 OR alerts.ended_at < {quietSince}) END
             ) due ORDER BY CASE WHEN place < turn THEN place ELSE turn END LIMIT {MostAtOnce}
             """, row => row.GetInt64(0), cancellationToken);
+        if (ids.Count == 0)
+        {
+            return [];
+        }
+
         var due = await (
                 from alert in db.Alerts.AsNoTracking()
                 where ids.Contains(alert.Id)
                 from told in db.AlertDeliveries.Where(d => d.AlertRow == alert.Id && d.Hook == hook.Name && d.Kind == DeliveryKind.Firing).DefaultIfEmpty()
+                from filed in db.AlertDeliveries.Where(d => d.AlertRow == alert.Id && d.Hook == AlertPaths.Ticket && d.Kind == DeliveryKind.Firing).DefaultIfEmpty()
                 orderby alert.Severity, alert.OpenedAt, alert.Id
-                select new { alert, told })
+                select new { alert, told, filed })
             .ToListAsync(cancellationToken);
-        var rows = due.ConvertAll(one => one.alert.Id);
-        var tickets = (await db.AlertDeliveries.AsNoTracking().Where(d => rows.Contains(d.AlertRow) && d.Kind == DeliveryKind.Firing && d.TicketId != null).ToListAsync(cancellationToken))
-            .ToLookup(d => d.AlertRow, d => new AlertTicket(d.TicketId!.Value, d.TicketNumber!.Value, d.TicketUrl!));
         return due.ConvertAll(one => new AlertNotice(
             one.alert,
             one.told is null ? NoticeKind.Firing
@@ -58,25 +68,35 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
                 : one.told.Reopened < one.alert.Reopened ? NoticeKind.FiringAgain
                 : NoticeKind.SeverityChanged,
             one.told,
-            tickets[one.alert.Id].FirstOrDefault()));
+            one.filed?.TicketId is { } ticket ? new AlertTicket(ticket, one.filed.TicketNumber!.Value, one.filed.TicketUrl!) : null));
     }
 
-    /// <summary>Writes down what a hook has delivered, after it was.</summary>
-    public async Task RecordAsync(IAlertHook hook, HookOutcome outcome)
+    /// <summary>Writes down what a hook has delivered, after it was, and why, with one commit.</summary>
+    public async Task RecordAsync(IAlertHook hook, IReadOnlyList<HookOutcome> outcomes, IEnumerable<Decision> decisions)
     {
-        var (alert, ticket, now) = (outcome.Notice.Alert, outcome.Ticket, clock.GetUtcNow());
-        // Who is told that something fired and is over need not be told that it is over.
-        DeliveryKind[] kinds = outcome.Notice.Kind == NoticeKind.Ended ? [DeliveryKind.Ended] : alert.IsFiring ? [DeliveryKind.Firing] : [DeliveryKind.Firing, DeliveryKind.Ended];
+        if (outcomes.Count == 0)
+        {
+            return;
+        }
+
         await using var db = await contexts.CreateDbContextAsync();
+        await using var transaction = await db.BeginAsync(CancellationToken.None);
         // A note leaves the ticket that is recorded as it is.
         await db.ExecuteAsync($"""
             INSERT INTO alert_deliveries (alert_row, hook, kind, at, severity, reopened, ticket_id, ticket_number, ticket_url)
-            SELECT {alert.Id}, {hook.Name}, r.kind, {now}, {Words.Of(alert.Severity)}, {alert.Reopened}, {ticket?.Id}, {ticket?.Number}, {ticket?.Url} FROM {Kinds.Of(kinds)} WHERE true
+            SELECT alert_row, {hook.Name}, kind, {clock.GetUtcNow()}, severity, reopened, ticket_id, ticket_number, ticket_url
+            FROM {New.Of([.. outcomes.OrderBy(outcome => outcome.Notice.Alert.Id).SelectMany(outcome => KindsOf(outcome.Notice).Select(kind => (outcome, kind)))])} WHERE true
             ON CONFLICT (alert_row, hook, kind) DO UPDATE SET at = excluded.at, severity = excluded.severity, reopened = excluded.reopened,
               ticket_id = coalesce(excluded.ticket_id, alert_deliveries.ticket_id), ticket_number = coalesce(excluded.ticket_number, alert_deliveries.ticket_number),
               ticket_url = coalesce(excluded.ticket_url, alert_deliveries.ticket_url)
             """, CancellationToken.None);
+        await DecisionLog.RecordAsync(db, decisions, CancellationToken.None);
+        await transaction.CommitAsync(CancellationToken.None);
     }
+
+    /// <summary>Who is told that something fired and is over need not be told that it is over.</summary>
+    private static IEnumerable<DeliveryKind> KindsOf(AlertNotice notice) =>
+        notice.Kind == NoticeKind.Ended ? [DeliveryKind.Ended] : notice.Alert.IsFiring ? [DeliveryKind.Firing] : [DeliveryKind.Firing, DeliveryKind.Ended];
 
     /// <summary>Takes off the list what no hook has anything to do for any more.</summary>
     public async Task SettleAsync(IReadOnlyList<IAlertHook> all)

@@ -14,10 +14,10 @@ internal interface IAlertHook
     /// <summary>Raised when it may take what it could not take before. Handlers return at once and never throw.</summary>
     event Action? Ready;
 
-    /// <summary>Tries to deliver each of them and yields what came of it as soon as it is known: what is done is recorded after it
-    /// was done, so it may be delivered twice after a crash, but never not at all. Does not throw for an outage.</summary>
+    /// <summary>Tries to deliver each of them and yields what came of it as soon as it is known, together what is known together: what is
+    /// done is recorded after it was done, so it may be delivered twice after a crash, but never not at all. Does not throw for an outage.</summary>
     /// <param name="notices">Worst and oldest first.</param>
-    IAsyncEnumerable<HookOutcome> DeliverAsync(IReadOnlyList<AlertNotice> notices, CancellationToken cancellationToken);
+    IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverAsync(IReadOnlyList<AlertNotice> notices, CancellationToken cancellationToken);
 
     /// <summary>Goes as far as it can without telling anybody.</summary>
     /// <returns>What it would do, in the words of a decision.</returns>

@@ -87,11 +87,10 @@ internal sealed partial class OutageAlerts(
                 continue;
             }
 
-            await foreach (var outcome in hook.DeliverAsync(notices, cancellationToken))
+            await foreach (var outcomes in hook.DeliverAsync(notices, cancellationToken))
             {
-                if (outcome.IsDone)
+                foreach (var alert in outcomes.Where(outcome => outcome.IsDone).Select(outcome => outcome.Notice.Alert))
                 {
-                    var alert = outcome.Notice.Alert;
                     _told.Add((alert.AlertId, new AlertDelivery { AlertRow = 0, Hook = hook.Name, Kind = DeliveryKind.Firing, At = now, Severity = alert.Severity }));
                     Log.Told(logger, alert.AlertKey, hook.Name);
                 }

@@ -48,6 +48,15 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
     /// <returns>Whether a row was changed.</returns>
     public abstract Task<bool> UpdateWithAuditAsync(FormattableString update, AuditEntry audit, CancellationToken cancellationToken);
 
+    /// <summary>The column of rows by which an update finds what it changes.</summary>
+    public const string RowId = "row_id";
+
+    /// <summary>Updates rows, each with its audit entry: both or neither. The rows hold, besides what is set, <see cref="RowId"/> first, and
+    /// <c>audit_at</c>, <c>audit_action</c>, <c>audit_actor</c> and <c>audit_payload</c>.</summary>
+    /// <param name="update">An UPDATE … FROM {0} WHERE … that leaves out what is done already.</param>
+    /// <returns>The ids of those that were changed.</returns>
+    public abstract Task<HashSet<long>> UpdateWithAuditAsync(string update, RowsParameter rows, CancellationToken cancellationToken);
+
     /// <summary>Inserts rows, each with its audit entry: both or neither. The rows hold, besides what is inserted, <c>audit_at</c>,
     /// <c>audit_action</c>, <c>audit_actor</c> and <c>audit_payload</c>.</summary>
     /// <param name="insert">An INSERT … SELECT … FROM {0} that leaves out what is there already.</param>

@@ -14,6 +14,9 @@ internal sealed class Rows<T>(params (string Name, string PostgresType, Func<T, 
 /// <param name="Values">A column's values, one for each row.</param>
 internal sealed record RowsParameter(int Count, IReadOnlyList<(string Name, string PostgresType)> Columns, Func<int, IEnumerable<object?>> Values)
 {
+    /// <summary>Each row for itself.</summary>
+    public IEnumerable<RowsParameter> Each() => Enumerable.Range(0, Count).Select(row => this with { Count = 1, Values = column => Values(column).Skip(row).Take(1) });
+
     /// <summary>An array for each column, as PostgreSQL takes them.</summary>
     public Array ToArray(int column) => Columns[column].PostgresType switch
     {

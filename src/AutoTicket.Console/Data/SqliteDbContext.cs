@@ -26,6 +26,24 @@ internal sealed class SqliteDbContext(DbContextOptions<SqliteDbContext> options)
         return true;
     }
 
+    public override async Task<HashSet<long>> UpdateWithAuditAsync(string update, RowsParameter rows, CancellationToken cancellationToken)
+    {
+        await using var transaction = await BeginAsync(cancellationToken);
+        var done = new HashSet<long>();
+        // One by one, because its RETURNING knows nothing of the rows.
+        foreach (var row in rows.Each())
+        {
+            if (await ExecuteAsync(FormattableStringFactory.Create(update, row), cancellationToken) > 0)
+            {
+                await ExecuteAsync($"INSERT INTO audit_log (created_at, action, actor, payload) SELECT audit_at, audit_action, audit_actor, audit_payload FROM {row}", cancellationToken);
+                done.Add((long)row.Values(0).Single()!);
+            }
+        }
+
+        await transaction.CommitAsync(cancellationToken);
+        return done;
+    }
+
     public override async Task<int> InsertWithAuditAsync(string insert, string key, RowsParameter rows, CancellationToken cancellationToken)
     {
         await using var transaction = await BeginAsync(cancellationToken);

@@ -38,15 +38,11 @@ internal sealed class SlackAlertHook(
 
     private string AlertsPage => $"{address.Url}/console/alerts";
 
-    public async IAsyncEnumerable<HookOutcome> DeliverAsync(IReadOnlyList<AlertNotice> notices, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverAsync(IReadOnlyList<AlertNotice> notices, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         if (client.NotConfigured() is { } missing)
         {
-            foreach (var notice in notices)
-            {
-                yield return new HookOutcome(notice, IsDone: false, "not set up", missing.Message);
-            }
-
+            yield return [.. notices.Select(notice => new HookOutcome(notice, IsDone: false, "not set up", missing.Message))];
             yield break;
         }
 
@@ -55,31 +51,21 @@ internal sealed class SlackAlertHook(
             _refused.Remove(old);
         }
 
-        var due = new List<AlertNotice>();
-        foreach (var notice in notices)
+        var settled = notices.Select(WithoutSaying).ToList();
+        if (settled.OfType<HookOutcome>().ToList() is { Count: > 0 } silent)
         {
-            if (WithoutSaying(notice) is { } settled)
-            {
-                yield return settled;
-            }
-            else
-            {
-                due.Add(notice);
-            }
+            yield return silent;
         }
 
+        var due = notices.Where((_, i) => settled[i] is null).ToList();
         var failure = health.IsHeld ? health.Failure : null;
         if (failure is null && due.Count > _pace.Room)
         {
             var isDue = _pace.IsDigestDue;
             failure = isDue ? await SendDigestAsync(due, cancellationToken) : health.Failure;
-            foreach (var notice in due)
-            {
-                yield return failure is not null ? Degraded(notice, failure)
-                    : isDue ? Said(notice, "in digest")
-                    : new HookOutcome(notice, IsDone: false, "waiting for the next digest", $"More than {options.Value.SinglesPerMinute} messages a minute go out together.");
-            }
-
+            yield return due.ConvertAll(notice => failure is not null ? Degraded(notice, failure)
+                : isDue ? Said(notice, "in digest")
+                : new HookOutcome(notice, IsDone: false, "waiting for the next digest", $"More than {options.Value.SinglesPerMinute} messages a minute go out together."));
             yield break;
         }
 
@@ -87,7 +73,7 @@ internal sealed class SlackAlertHook(
         {
             // One failure is enough for a pass: the next would wait for the same time-out.
             failure ??= await SendAsync(notice, cancellationToken);
-            yield return failure is null ? Said(notice, "sent") : Degraded(notice, failure);
+            yield return [failure is null ? Said(notice, "sent") : Degraded(notice, failure)];
         }
     }
 

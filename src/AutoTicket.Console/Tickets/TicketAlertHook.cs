@@ -14,7 +14,8 @@ namespace AutoTicket.Tickets;
 /// note when its severity changes or it ends. Closing the ticket stays the operator's.</summary>
 internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
 {
-    private const int AtOnce = 8;
+    /// <summary>Those that are filed at once share commits; and so many calls FreeScout bears.</summary>
+    private const int AtOnce = 16;
 
     /// <summary>What a person has to mend is tried this seldom, and at once when FreeScout works again.</summary>
     private static readonly TimeSpan WithoutHope = TimeSpan.FromMinutes(1);
@@ -54,13 +55,10 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         _health.Changed -= RaiseReady;
     }
 
-    public async IAsyncEnumerable<HookOutcome> DeliverAsync(IReadOnlyList<AlertNotice> notices, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverAsync(IReadOnlyList<AlertNotice> notices, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        foreach (var notice in notices.Where(notice => notice.Alert.IsEscalation))
-        {
-            yield return new HookOutcome(notice, IsDone: true, "no ticket: escalation", "An escalation is told by direct message; FreeScout may be what fails.");
-        }
-
+        yield return [.. notices.Where(notice => notice.Alert.IsEscalation)
+            .Select(notice => new HookOutcome(notice, IsDone: true, "no ticket: escalation", "An escalation is told by direct message; FreeScout may be what fails."))];
         var left = new Queue<AlertNotice>(notices.Where(notice => !notice.Alert.IsEscalation));
         if (left.Count == 0)
         {
@@ -74,23 +72,15 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         {
             if (failing.Kind == FreeScoutFailureKind.NotConfigured || (failing.NeedsPerson && _clock.GetUtcNow() - _triedAt < WithoutHope))
             {
-                foreach (var notice in left)
-                {
-                    yield return await ClosedAsync(notice) ?? Degraded(notice, failing);
-                }
-
+                yield return await WaitingAsync(left, failing);
                 yield break;
             }
 
             var outcome = await DeliverAsync(left.Dequeue(), pass, cancellationToken);
-            yield return outcome;
+            yield return [outcome];
             if (outcome is { IsDone: false } && _health.Failure is { } still)
             {
-                foreach (var notice in left)
-                {
-                    yield return await ClosedAsync(notice) ?? Degraded(notice, still);
-                }
-
+                yield return await WaitingAsync(left, still);
                 yield break;
             }
         }
@@ -117,9 +107,15 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
                 }
             },
             CancellationToken.None);
-        await foreach (var outcome in outcomes.Reader.ReadAllAsync(CancellationToken.None))
+        while (await outcomes.Reader.WaitToReadAsync(CancellationToken.None))
         {
-            yield return outcome;
+            var together = new List<HookOutcome>();
+            while (outcomes.Reader.TryRead(out var outcome))
+            {
+                together.Add(outcome);
+            }
+
+            yield return together;
         }
 
         await delivering;
@@ -140,6 +136,17 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         return notice.Kind is NoticeKind.SeverityChanged or NoticeKind.Ended
             ? await _notes.WriteAsync(notice, cancellationToken)
             : await ClosedAsync(notice) ?? await FileAsync(notice, pass);
+    }
+
+    private async Task<IReadOnlyList<HookOutcome>> WaitingAsync(IEnumerable<AlertNotice> notices, FreeScoutFailure failure)
+    {
+        var outcomes = new List<HookOutcome>();
+        foreach (var notice in notices)
+        {
+            outcomes.Add(await ClosedAsync(notice) ?? Degraded(notice, failure));
+        }
+
+        return outcomes;
     }
 
     /// <summary>The flag is asked for each ticket: it is the kill switch.</summary>

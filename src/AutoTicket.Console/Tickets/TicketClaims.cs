@@ -11,66 +11,122 @@ namespace AutoTicket.Tickets;
 /// <summary>
 /// The claim row: who may file a ticket for a dedup key, across processes and restarts. A partial unique index lets exactly one
 /// row of a key be <c>filing</c> or <c>unconfirmed</c>; every step is one compare-and-swap on (id, attempt), so who lost a claim
-/// changes nothing. No step holds a transaction open over a call to FreeScout.
+/// changes nothing. No step holds a transaction open over a call to FreeScout. Those who file at the same time share statements.
 /// </summary>
 internal sealed class TicketClaims(IDbContextFactory<AutoTicketDbContext> contexts, IOptions<TicketingOptions> options, TimeProvider clock)
 {
     /// <summary>No letters or digits that are mistaken for one another: people read markers aloud.</summary>
     private const string MarkerAlphabet = "0123456789abcdefghjkmnpqrstvwxyz";
 
-    /// <summary>All rows of a key that a new filing must heed, newest first: the one that holds the claim, and those filed inside the window.</summary>
-    /// <param name="anyAge">Open ones count however old.</param>
-    public async Task<List<Ticket>> ReadAsync(string dedupKey, bool anyAge, CancellationToken cancellationToken)
-    {
-        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        var windowStart = clock.GetUtcNow() - options.Value.Window;
-        return await db.Tickets.AsNoTracking()
-            .Where(ticket => ticket.DedupKey == dedupKey
-                && (ticket.State == TicketState.Filing || ticket.State == TicketState.Unconfirmed
-                    || (ticket.ConversationId != null && ((anyAge && ticket.State == TicketState.Open)
-                        || (ticket.PostedAt > windowStart && (ticket.State == TicketState.Open || ticket.State == TicketState.Closed))))))
-            .OrderByDescending(ticket => ticket.Id)
-            .ToListAsync(cancellationToken);
-    }
+    private static readonly Rows<(Ticket Ticket, Wanted Wanted)> Claims = new(
+        ("marker", "text", claim => claim.Ticket.Marker),
+        ("dedup_key", "text", claim => claim.Ticket.DedupKey),
+        ("surface_key", "text", claim => claim.Ticket.SurfaceKey),
+        ("severity", "text", claim => Words.Of(claim.Ticket.Severity)),
+        ("lease_until", "timestamptz", claim => claim.Ticket.LeaseUntil),
+        ("filed_by", "text", claim => claim.Ticket.FiledBy),
+        ("audit_action", "text", claim => claim.Ticket.AuditAction),
+        ("tag", "text", claim => claim.Ticket.Tag),
+        ("subject", "text", claim => claim.Ticket.Subject),
+        ("posted_at", "timestamptz", claim => claim.Ticket.PostedAt),
+        ("any_age", "boolean", claim => claim.Wanted.Draft.IsForAlert),
+        ("anyway", "boolean", claim => claim.Wanted.Anyway));
 
-    /// <summary>The newest ticket of a key that FreeScout ever confirmed.</summary>
-    public async Task<Ticket?> LatestAsync(string dedupKey, CancellationToken cancellationToken)
-    {
-        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        return await db.Tickets.AsNoTracking().Where(ticket => ticket.DedupKey == dedupKey && ticket.ConversationId != null)
-            .OrderByDescending(ticket => ticket.Id).FirstOrDefaultAsync(cancellationToken);
-    }
-
-    /// <summary>Takes the claim of the draft's key.</summary>
-    /// <returns>Null when somebody else holds it.</returns>
-    public async Task<Ticket?> ClaimAsync(TicketDraft draft, CancellationToken cancellationToken)
-    {
-        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        var now = clock.GetUtcNow();
-        var ticket = new Ticket
+    private static readonly Rows<(Confirmed Confirmed, DateTimeOffset Now)> Confirmations = new(
+        (AutoTicketDbContext.RowId, "bigint", row => row.Confirmed.Ticket.Id),
+        ("state", "text", row => Words.Of(row.Confirmed.IsOpen ? TicketState.Open : TicketState.Closed)),
+        ("conversation_id", "bigint", row => row.Confirmed.Link.Id),
+        ("number", "bigint", row => row.Confirmed.Link.Number),
+        ("confirmed_at", "timestamptz", row => row.Now),
+        ("closed_at", "timestamptz", row => row.Confirmed.IsOpen ? null : row.Now),
+        ("audit_at", "timestamptz", row => row.Now),
+        // Of one that was confirmed before, its filing is written down already.
+        ("audit_action", "text", row => row.Confirmed.Ticket.ConfirmedAt is null ? row.Confirmed.Ticket.AuditAction : AuditActions.TicketReconciled),
+        ("audit_actor", "text", row => row.Confirmed.Ticket.FiledBy),
+        ("audit_payload", "jsonb", row => JsonSerializer.Serialize(new
         {
-            Marker = $"at-{RandomNumberGenerator.GetString(MarkerAlphabet, 10)}",
-            DedupKey = draft.DedupKey,
-            SurfaceKey = draft.SurfaceKey,
-            Severity = draft.Severity,
-            State = TicketState.Filing,
-            Attempt = 1,
-            LeaseUntil = now + options.Value.Lease,
-            FiledBy = draft.FiledBy,
-            AuditAction = draft.AuditAction,
-            Tag = draft.Tag,
-            Subject = draft.Subject,
-            PostedAt = now,
-        };
-        var ids = await db.QueryAsync($"""
+            alert_key = Alerts.AlertIdentity.KeyOf(row.Confirmed.Ticket.DedupKey),
+            alert_id = row.Confirmed.Ticket.DedupKey,
+            severity = Words.Of(row.Confirmed.Ticket.Severity),
+            surface = row.Confirmed.Ticket.SurfaceKey,
+            conversation_id = row.Confirmed.Link.Id,
+            ticket_number = row.Confirmed.Link.Number,
+            url = row.Confirmed.Link.Url,
+            adopted = row.Confirmed.Adopted,
+        })));
+
+    private readonly Gathering<Wanted, Ticket?> _claims = new();
+    private readonly Gathering<TicketDraft, (IReadOnlyList<Ticket>, Ticket?)> _looks = new();
+    private readonly Gathering<Confirmed, bool> _confirmations = new();
+
+    /// <param name="Anyway">Although something stands.</param>
+    private sealed record Wanted(TicketDraft Draft, bool Anyway);
+
+    private sealed record Confirmed(Ticket Ticket, TicketLink Link, bool IsOpen, bool Adopted);
+
+    /// <summary>Takes the claim of the draft's key, unless a ticket stands that a new filing must heed.</summary>
+    /// <param name="anyway">Also when one stands: whoever asks has seen that it is closed.</param>
+    /// <returns>Null when somebody else holds it, or when one stands.</returns>
+    public Task<Ticket?> ClaimAsync(TicketDraft draft, bool anyway = false) => _claims.AddAsync(new(draft, anyway), ClaimAsync);
+
+    private async Task<List<Ticket?>> ClaimAsync(List<Wanted> all)
+    {
+        await using var db = await contexts.CreateDbContextAsync();
+        var now = clock.GetUtcNow();
+        var tickets = all.ConvertAll(wanted => New(wanted.Draft, now));
+        // In one order in all processes, so that two batches can't wait for each other.
+        var claims = tickets.Zip(all).OrderBy(claim => claim.First.DedupKey, StringComparer.Ordinal).ToList();
+        var won = (await db.QueryAsync($"""
             INSERT INTO tickets (marker, dedup_key, surface_key, severity, state, attempt, lease_until, filed_by, audit_action, tag, subject, posted_at, tags_pending, empty_lookups)
-            VALUES ({ticket.Marker}, {ticket.DedupKey}, {ticket.SurfaceKey}, {Words.Of(ticket.Severity)}, {Words.Of(ticket.State)}, {ticket.Attempt}, {ticket.LeaseUntil},
-              {ticket.FiledBy}, {ticket.AuditAction}, {ticket.Tag}, {ticket.Subject}, {ticket.PostedAt}, {false}, {0})
+            SELECT marker, dedup_key, surface_key, severity, 'filing', 1, lease_until, filed_by, audit_action, tag, subject, posted_at, {false}, 0
+            FROM {Claims.Of(claims)}
+            WHERE anyway OR NOT EXISTS (
+              SELECT 1 FROM tickets t WHERE t.dedup_key = r.dedup_key
+                AND (t.state IN ('filing', 'unconfirmed') OR (r.any_age AND t.state = 'open') OR (t.posted_at > {now - options.Value.Window} AND (t.state = 'open' OR (t.state = 'closed' AND t.conversation_id IS NOT NULL)))))
             ON CONFLICT (dedup_key) WHERE state IN ('filing', 'unconfirmed') DO NOTHING
-            RETURNING id
-            """, row => row.GetInt64(0), cancellationToken);
-        return ids is [var id] ? ticket with { Id = id } : null;
+            RETURNING id, marker
+            """, row => (Id: row.GetInt64(0), Marker: row.GetString(1)), CancellationToken.None)).ToDictionary(row => row.Marker, row => row.Id);
+        return tickets.ConvertAll(ticket => won.TryGetValue(ticket.Marker, out var id) ? ticket with { Id = id } : null);
     }
+
+    /// <summary>What stands for the draft's key.</summary>
+    /// <returns>All rows that a new filing must heed, newest first: the one that holds the claim, those filed inside the window and, for an
+    /// alert, those that are open however old; and the newest ticket that FreeScout ever confirmed.</returns>
+    public Task<(IReadOnlyList<Ticket> Standing, Ticket? Latest)> ReadAsync(TicketDraft draft) => _looks.AddAsync(draft, ReadAsync);
+
+    private async Task<List<(IReadOnlyList<Ticket>, Ticket?)>> ReadAsync(List<TicketDraft> drafts)
+    {
+        await using var db = await contexts.CreateDbContextAsync();
+        var keys = drafts.Select(draft => draft.DedupKey).Distinct().ToList();
+        var windowStart = clock.GetUtcNow() - options.Value.Window;
+        var known = (await db.Tickets.AsNoTracking()
+            .Where(ticket => keys.Contains(ticket.DedupKey)
+                && (ticket.State == TicketState.Filing || ticket.State == TicketState.Unconfirmed || ticket.State == TicketState.Open
+                    || (ticket.PostedAt > windowStart && ticket.State == TicketState.Closed && ticket.ConversationId != null)
+                    || ticket.Id == db.Tickets.Where(other => other.DedupKey == ticket.DedupKey && other.ConversationId != null).Max(other => (long?)other.Id)))
+            .OrderByDescending(ticket => ticket.Id).ToListAsync()).ToLookup(ticket => ticket.DedupKey);
+        return drafts.ConvertAll<(IReadOnlyList<Ticket>, Ticket?)>(draft => (
+            [.. known[draft.DedupKey].Where(row => row.State is TicketState.Filing or TicketState.Unconfirmed
+                || (draft.IsForAlert && row.State == TicketState.Open)
+                || (row.PostedAt > windowStart && (row.State == TicketState.Open || row is { State: TicketState.Closed, ConversationId: not null })))],
+            known[draft.DedupKey].FirstOrDefault(row => row.ConversationId is not null)));
+    }
+
+    private Ticket New(TicketDraft draft, DateTimeOffset now) => new()
+    {
+        Marker = $"at-{RandomNumberGenerator.GetString(MarkerAlphabet, 10)}",
+        DedupKey = draft.DedupKey,
+        SurfaceKey = draft.SurfaceKey,
+        Severity = draft.Severity,
+        State = TicketState.Filing,
+        Attempt = 1,
+        LeaseUntil = now + options.Value.Lease,
+        FiledBy = draft.FiledBy,
+        AuditAction = draft.AuditAction,
+        Tag = draft.Tag,
+        Subject = draft.Subject,
+        PostedAt = now,
+    };
 
     /// <summary>Takes over a claim whose owner is gone, or whose answer was lost, in order to look it up.</summary>
     /// <returns>The claim as it is now ours; null when somebody else was faster.</returns>
@@ -104,34 +160,20 @@ internal sealed class TicketClaims(IDbContextFactory<AutoTicketDbContext> contex
     /// <summary>FreeScout has it: records the conversation and its one audit row, both or neither.</summary>
     /// <param name="adopted">It was found by its marker after its answer was lost.</param>
     /// <returns>False when another process had confirmed it already.</returns>
-    public async Task<bool> ConfirmAsync(Ticket ticket, TicketLink link, bool isOpen, bool adopted, CancellationToken cancellationToken)
+    public Task<bool> ConfirmAsync(Ticket ticket, TicketLink link, bool isOpen, bool adopted) => _confirmations.AddAsync(new(ticket, link, isOpen, adopted), ConfirmAsync);
+
+    private async Task<List<bool>> ConfirmAsync(List<Confirmed> all)
     {
-        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        await using var db = await contexts.CreateDbContextAsync();
         var now = clock.GetUtcNow();
-        var audit = new AuditEntry
-        {
-            CreatedAt = now,
-            // Of one that was confirmed before, its filing is written down already.
-            Action = ticket.ConfirmedAt is null ? ticket.AuditAction : AuditActions.TicketReconciled,
-            Actor = ticket.FiledBy,
-            Payload = JsonSerializer.Serialize(new
-            {
-                alert_key = Alerts.AlertIdentity.KeyOf(ticket.DedupKey),
-                alert_id = ticket.DedupKey,
-                severity = Words.Of(ticket.Severity),
-                surface = ticket.SurfaceKey,
-                conversation_id = link.Id,
-                ticket_number = link.Number,
-                url = link.Url,
-                adopted,
-            }),
-        };
         // Without the attempt: who got FreeScout's answer knows the ticket, even if another has taken the claim over meanwhile.
-        return await db.UpdateWithAuditAsync($"""
-            UPDATE tickets SET state = {Words.Of(isOpen ? TicketState.Open : TicketState.Closed)}, conversation_id = {link.Id}, number = {link.Number},
-              tags_pending = {true}, problem = NULL, confirmed_at = {now}, closed_at = {(isOpen ? (DateTimeOffset?)null : now)}
-            WHERE id = {ticket.Id} AND conversation_id IS NULL
-            """, audit, cancellationToken);
+        var done = await db.UpdateWithAuditAsync(
+            """
+            UPDATE tickets SET state = r.state, conversation_id = r.conversation_id, number = r.number, tags_pending = true, problem = NULL, confirmed_at = r.confirmed_at, closed_at = r.closed_at
+            FROM {0} WHERE tickets.id = r.row_id AND tickets.conversation_id IS NULL
+            """,
+            Confirmations.Of([.. all.DistinctBy(one => one.Ticket.Id).OrderBy(one => one.Ticket.Id).Select(one => (one, now))]), CancellationToken.None);
+        return all.ConvertAll(one => done.Remove(one.Ticket.Id));
     }
 
     /// <summary>Nothing was filed, for certain: frees the key.</summary>
@@ -153,6 +195,13 @@ internal sealed class TicketClaims(IDbContextFactory<AutoTicketDbContext> contex
             .SetProperty(t => t.Problem, problem)
             .SetProperty(t => t.EmptyLookups, lookups)
             .SetProperty(t => t.LookedUpAt, lookedUpAt), cancellationToken);
+    }
+
+    /// <inheritdoc cref="ForgotAsync(AutoTicketDbContext, Ticket, CancellationToken)"/>
+    public async Task ForgotAsync(Ticket ticket, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        await ForgotAsync(db, ticket, cancellationToken);
     }
 
     /// <summary>The books lost which ticket it is: it is looked up by its marker. Not while another filing holds its key.</summary>

@@ -64,12 +64,30 @@ internal sealed partial class TicketingService(
         var closed = new HashSet<long>();
         while (true)
         {
-            var rows = await claims.ReadAsync(draft.DedupKey, draft.IsForAlert, CancellationToken.None);
-            if (rows.Find(row => row.State is TicketState.Filing or TicketState.Unconfirmed) is { } held)
+            if (closed.Count > 0 && Remaining(budget) < LeastTime)
+            {
+                return Degraded(draft, "FreeScout is slow: there was no time left to file the ticket. Try again.", "degraded: no time left");
+            }
+
+            // The claim first, because mostly nothing stands; and only who holds it can be sure of what he then reads.
+            var claim = await claims.ClaimAsync(draft, anyway: closed.Count > 0);
+            var (standing, latest) = await claims.ReadAsync(draft);
+            var unseen = standing.Where(row => row.Id != claim?.Id && !closed.Contains(row.Id)).ToList();
+            if (claim is not null)
+            {
+                if (unseen.Count == 0)
+                {
+                    return await PostAsync(claim, draft, latest, budget);
+                }
+
+                await claims.ReleaseAsync(claim, "another ticket was filed at the same moment", CancellationToken.None);
+            }
+
+            if (unseen.Find(row => row.State is TicketState.Filing or TicketState.Unconfirmed) is { } held)
             {
                 if (held.State == TicketState.Filing && held.LeaseUntil > clock.GetUtcNow())
                 {
-                    if (Remaining(budget) < LeastTime)
+                    if (Remaining(budget) < LeastTime + LookAgain)
                     {
                         return Degraded(draft, "Another click is filing this ticket just now and FreeScout is slow to answer. Look again in a moment.", "degraded: being filed");
                     }
@@ -92,13 +110,19 @@ internal sealed partial class TicketingService(
 
                 if (lookup == Lookup.Certain && await claims.RepostAsync(ours, CancellationToken.None) is { } again)
                 {
-                    return await PostAsync(again, draft, budget);
+                    return await PostAsync(again, draft, latest, budget);
                 }
 
                 return Degraded(draft, "FreeScout's answer to the last try was lost. The console keeps looking for the ticket and files no second one until it is certain that there is none.", LookedUp);
             }
 
-            foreach (var recent in rows.Where(row => !closed.Contains(row.Id)))
+            if (unseen.Find(row => row.ConversationId is null) is { } nameless)
+            {
+                await claims.ForgotAsync(nameless, CancellationToken.None);
+                continue;
+            }
+
+            foreach (var recent in unseen)
             {
                 if (recent.ConfirmedAt >= budget.At && recent.State == TicketState.Open)
                 {
@@ -120,29 +144,11 @@ internal sealed partial class TicketingService(
 
                 closed.Add(recent.Id);
             }
-
-            if (Remaining(budget) < LeastTime)
-            {
-                return Degraded(draft, "FreeScout is slow: there was no time left to file the ticket. Try again.", "degraded: no time left");
-            }
-
-            if (await claims.ClaimAsync(draft, CancellationToken.None) is { } claim)
-            {
-                // Between our look and our claim another may have filed and let go: only who holds the claim can be sure.
-                if ((await claims.ReadAsync(draft.DedupKey, draft.IsForAlert, CancellationToken.None)).Any(row => row.Id != claim.Id && !closed.Contains(row.Id)))
-                {
-                    await claims.ReleaseAsync(claim, "another ticket was filed at the same moment", CancellationToken.None);
-                    continue;
-                }
-
-                return await PostAsync(claim, draft, budget);
-            }
         }
     }
 
-    private async Task<TicketOutcome> PostAsync(Ticket claim, TicketDraft draft, Budget budget)
+    private async Task<TicketOutcome> PostAsync(Ticket claim, TicketDraft draft, Ticket? older, Budget budget)
     {
-        var older = await claims.LatestAsync(draft.DedupKey, CancellationToken.None);
         var (made, failure) = await freeScout.CreateAsync(draft.Write(claim.Marker, older is null ? null : LinkOf(older)), () => claims.MayPost(claim), budget.Token);
         if (made is not null)
         {
@@ -210,7 +216,7 @@ internal sealed partial class TicketingService(
     {
         try
         {
-            if (await claims.ConfirmAsync(ticket, link, isOpen, adopted, CancellationToken.None))
+            if (await claims.ConfirmAsync(ticket, link, isOpen, adopted))
             {
                 Log.Filed(logger, Alerts.AlertIdentity.KeyOf(ticket.DedupKey), Words.Of(ticket.Severity), link.Id, link.Number, ticket.SurfaceKey, adopted);
             }

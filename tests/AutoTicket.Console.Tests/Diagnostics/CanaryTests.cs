@@ -52,7 +52,7 @@ public sealed class CanaryTests
             remove { }
         }
 
-        public IAsyncEnumerable<HookOutcome> DeliverAsync(IReadOnlyList<AlertNotice> notices, CancellationToken cancellationToken) => AsyncEnumerable.Empty<HookOutcome>();
+        public IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverAsync(IReadOnlyList<AlertNotice> notices, CancellationToken cancellationToken) => AsyncEnumerable.Empty<IReadOnlyList<HookOutcome>>();
 
         public Task<string> RehearseAsync(AlertNotice notice, CancellationToken cancellationToken) => new TaskCompletionSource<string>().Task;
     }

@@ -229,7 +229,7 @@ public sealed class SlackAlertHookTests
 
         Assert.True(await outcomes.MoveNextAsync());
 
-        Assert.Equal((1, true), (slack.Messages.Count, outcomes.Current.IsDone));
+        Assert.Equal((1, true), (slack.Messages.Count, Assert.Single(outcomes.Current).IsDone));
     }
 
     [Fact]

@@ -92,9 +92,9 @@ internal sealed class SlackDriver : IAsyncDisposable
     public async Task<IReadOnlyList<HookOutcome>> DeliverAsync(params AlertNotice[] notices)
     {
         var outcomes = new List<HookOutcome>();
-        await foreach (var outcome in Hook.DeliverAsync(notices, default))
+        await foreach (var together in Hook.DeliverAsync(notices, default))
         {
-            outcomes.Add(outcome);
+            outcomes.AddRange(together);
         }
 
         Assert.Equal(notices.ToHashSet(), outcomes.Select(outcome => outcome.Notice).ToHashSet());

@@ -22,18 +22,58 @@ public sealed class TicketClaimsTests
         await using var database = await TestDatabase.CreateAsync(kind);
         var claims = Claims(database);
 
-        var taken = await Task.WhenAll(Enumerable.Range(0, 24).Select(_ => Task.Run(() => claims.ClaimAsync(Draft(), default))));
+        var taken = await Task.WhenAll(Enumerable.Range(0, 24).Select(_ => Task.Run(() => claims.ClaimAsync(Draft()))));
 
         var claim = Assert.Single(taken.OfType<Ticket>());
         Assert.Equal(claim.Marker, Assert.Single(await RowsAsync(database)).Marker);
-        Assert.NotNull(await claims.ClaimAsync(Draft("another"), default));
+        Assert.NotNull(await claims.ClaimAsync(Draft("another")));
+    }
+
+    [Theory, BothDatabases]
+    public async Task What_stands_keeps_a_claim_out_unless_it_was_seen_to_be_closed(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var claims = Claims(database);
+        var first = (await claims.ClaimAsync(Draft()))!;
+        Assert.True(await claims.ConfirmAsync(first, Link, isOpen: true, adopted: false));
+
+        Assert.Null(await claims.ClaimAsync(Draft()));
+        Assert.Equal(first.Marker, Assert.Single((await claims.ReadAsync(Draft())).Standing).Marker);
+        var second = (await claims.ClaimAsync(Draft(), anyway: true))!;
+        await claims.ReleaseAsync(second, "no", default);
+
+        _clock.Advance(Options.Window);
+        Assert.Null(await claims.ClaimAsync(Draft() with { IsForAlert = true }));
+        Assert.NotNull(await claims.ClaimAsync(Draft()));
+        Assert.Equal(first.Marker, (await claims.ReadAsync(Draft())).Latest?.Marker);
+    }
+
+    [Theory, BothDatabases]
+    public async Task Those_who_file_at_the_same_time_each_get_their_own(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var claims = Claims(database);
+        var surfaces = Enumerable.Range(0, 24).Select(n => $"surface-{n}").ToList();
+
+        var filed = await Task.WhenAll(surfaces.Select((surface, n) => Task.Run(async () =>
+        {
+            var claim = (await claims.ClaimAsync(Draft(surface)))!;
+            Assert.Equal(claim.Marker, Assert.Single((await claims.ReadAsync(Draft(surface))).Standing).Marker);
+            Assert.True(await claims.ConfirmAsync(claim, Link with { Id = 2000 + n }, isOpen: true, adopted: false));
+            return claim;
+        })));
+
+        Assert.Equal(surfaces, filed.Select(claim => claim.SurfaceKey));
+        Assert.Equal(filed.Select((claim, n) => (claim.Marker, (long?)(2000 + n))).Order(), (await RowsAsync(database)).Select(row => (row.Marker, row.ConversationId)).Order());
+        await using var db = database.Open();
+        Assert.Equal(24, await db.AuditLog.CountAsync());
     }
 
     [Theory, BothDatabases]
     public async Task The_database_itself_refuses_a_second_claim_and_lets_settled_rows_be(Database kind)
     {
         await using var database = await TestDatabase.CreateAsync(kind);
-        var claim = (await Claims(database).ClaimAsync(Draft(), default))!;
+        var claim = (await Claims(database).ClaimAsync(Draft()))!;
         foreach (var state in (TicketState[])[TicketState.Open, TicketState.Closed, TicketState.Released, TicketState.Open])
         {
             await InsertAsync(state);
@@ -56,7 +96,7 @@ public sealed class TicketClaimsTests
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         var claims = Claims(database);
-        var claim = (await claims.ClaimAsync(Draft(), default))!;
+        var claim = (await claims.ClaimAsync(Draft()))!;
         _clock.Advance(Options.Lease - TimeSpan.FromMilliseconds(1));
         Assert.Null(await claims.TakeOverAsync(claim, default));
 
@@ -71,7 +111,7 @@ public sealed class TicketClaimsTests
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         var claims = Claims(database);
-        var stale = (await claims.ClaimAsync(Draft(), default))!;
+        var stale = (await claims.ClaimAsync(Draft()))!;
         _clock.Advance(Options.Lease);
         Assert.NotNull(await claims.TakeOverAsync(stale, default));
         var before = Assert.Single(await RowsAsync(database));
@@ -90,7 +130,7 @@ public sealed class TicketClaimsTests
     {
         await using var database = await TestDatabase.CreateAsync(Database.Sqlite);
         var claims = Claims(database);
-        var claim = (await claims.ClaimAsync(Draft(), default))!;
+        var claim = (await claims.ClaimAsync(Draft()))!;
 
         _clock.Advance(Options.Lease - Options.ClickBudget - TimeSpan.FromMilliseconds(1));
         Assert.True(claims.MayPost(claim));
@@ -108,13 +148,13 @@ public sealed class TicketClaimsTests
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         var claims = Claims(database);
-        var late = (await claims.ClaimAsync(Draft(), default))!;
+        var late = (await claims.ClaimAsync(Draft()))!;
         _clock.Advance(Options.Lease);
         var looking = (await claims.TakeOverAsync(late, default))!;
 
         var confirmed = await Task.WhenAll(
-            Task.Run(() => claims.ConfirmAsync(late, Link, isOpen: true, adopted: false, default)),
-            Task.Run(() => claims.ConfirmAsync(looking, Link, isOpen: true, adopted: true, default)));
+            Task.Run(() => claims.ConfirmAsync(late, Link, isOpen: true, adopted: false)),
+            Task.Run(() => claims.ConfirmAsync(looking, Link, isOpen: true, adopted: true)));
 
         Assert.Single(confirmed, done => done);
         Assert.False(await claims.ReleaseAsync(looking, "no", default));
@@ -129,14 +169,14 @@ public sealed class TicketClaimsTests
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         var claims = Claims(database);
-        var claim = (await claims.ClaimAsync(Draft(), default))!;
+        var claim = (await claims.ClaimAsync(Draft()))!;
         await ExecuteAsync("ALTER TABLE audit_log RENAME TO away");
 
-        await Assert.ThrowsAnyAsync<Exception>(() => claims.ConfirmAsync(claim, Link, isOpen: true, adopted: false, default));
+        await Assert.ThrowsAnyAsync<Exception>(() => claims.ConfirmAsync(claim, Link, isOpen: true, adopted: false));
         Assert.Equal((TicketState.Filing, null), (Assert.Single(await RowsAsync(database)) is var row ? row.State : default, row.ConversationId));
 
         await ExecuteAsync("ALTER TABLE away RENAME TO audit_log");
-        Assert.True(await claims.ConfirmAsync(claim, Link, isOpen: true, adopted: false, default));
+        Assert.True(await claims.ConfirmAsync(claim, Link, isOpen: true, adopted: false));
         Assert.Equal((TicketState.Open, Link.Id), (Assert.Single(await RowsAsync(database)) is var now ? now.State : default, now.ConversationId));
 
         async Task ExecuteAsync(string sql)
@@ -151,13 +191,13 @@ public sealed class TicketClaimsTests
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         var claims = Claims(database);
-        var claim = (await claims.ClaimAsync(Draft(), default))!;
+        var claim = (await claims.ClaimAsync(Draft()))!;
         var counts = new List<int>();
         foreach (var pause in (double[])[0, 1, 3.9, 0.2, 5])
         {
             _clock.Advance(TimeSpan.FromSeconds(pause));
             await claims.LeaveUnconfirmedAsync(claim, "not yet", lookupWasEmpty: true, default);
-            var row = Assert.Single(await claims.ReadAsync(claim.DedupKey, anyAge: false, default));
+            var row = Assert.Single((await claims.ReadAsync(Draft())).Standing);
             counts.Add(row.EmptyLookups);
             claim = (await claims.TakeOverAsync(row, default))!;
         }
