@@ -7,13 +7,18 @@ internal sealed class Nudge : IDisposable
 
     public void Give()
     {
+        if (_semaphore.CurrentCount > 0)
+        {
+            return;
+        }
+
         try
         {
             _semaphore.Release();
         }
         catch (SemaphoreFullException)
         {
-            // Already nudged.
+            // Nudged at this very moment. Looked at first, because in a flood an exception each is dear.
         }
     }
 

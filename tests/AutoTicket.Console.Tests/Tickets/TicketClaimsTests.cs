@@ -70,6 +70,23 @@ public sealed class TicketClaimsTests
     }
 
     [Theory, BothDatabases]
+    public async Task One_that_two_confirm_at_the_same_time_is_written_down_once(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var claims = Claims(database);
+        var (first, claim) = ((await claims.ClaimAsync(Draft("first")))!, (await claims.ClaimAsync(Draft()))!);
+
+        // While the first is written the others gather.
+        var before = claims.ConfirmAsync(first, Link with { Id = 1000 }, isOpen: true, adopted: false);
+        var both = await Task.WhenAll(claims.ConfirmAsync(claim, Link, isOpen: true, adopted: true), claims.ConfirmAsync(claim, Link, isOpen: true, adopted: false));
+
+        Assert.True(await before);
+        Assert.Equal([true, false], both);
+        await using var db = database.Open();
+        Assert.Equal(2, await db.AuditLog.CountAsync());
+    }
+
+    [Theory, BothDatabases]
     public async Task The_database_itself_refuses_a_second_claim_and_lets_settled_rows_be(Database kind)
     {
         await using var database = await TestDatabase.CreateAsync(kind);
