@@ -167,7 +167,8 @@ public static class AutoTicketing
         services.AddSingleton<SurfaceProbe>();
         services.AddSingleton<StatusBoard>();
         services.AddSingleton<SurfaceHistory>();
-        services.AddHosted<StatusPoller>();
+        services.AddSingleton<SurfaceAvailability>();
+        services.AddHosted<ReadingRelay>().AddHosted<StatusPoller>().AddHosted<SurfaceObserver>();
     }
 
     private static void AddAlerts(this WebApplicationBuilder builder)

@@ -31,24 +31,26 @@ internal sealed partial class AlertAggregator(
     private int _waiting;
 
     /// <param name="IsRehearsal">It goes the same way and leaves nothing behind.</param>
-    private sealed record Request(IReadOnlyList<Observation> Observations, TaskCompletionSource<IReadOnlyList<Observed>?> Answer, bool IsRehearsal = false);
+    /// <param name="IsLeaders">Only the leader may say it.</param>
+    private sealed record Request(IReadOnlyList<Observation> Observations, TaskCompletionSource<IReadOnlyList<Observed>?> Answer, bool IsRehearsal, bool IsLeaders);
 
     /// <summary>Raised when an episode began, changed or ended here. Handlers return at once and never throw.</summary>
     public event Action? Changed;
 
     /// <summary>Takes one request's observations; returns once they are durable.</summary>
     /// <param name="request">What one sender said at one moment: ids that stand side by side in it are different alerts.</param>
-    /// <returns>What became of each, in their order; null: nothing was taken, because the database can't be had or too much is
-    /// waiting for it. Whoever sent it should send it again.</returns>
-    public Task<IReadOnlyList<Observed>?> ObserveAsync(IReadOnlyList<Observation> request, CancellationToken cancellationToken) =>
-        TakeAsync(request, isRehearsal: false, cancellationToken);
+    /// <param name="isLeaders">Only the leader may say it: said late, by a process that was frozen, it would open again what has ended.</param>
+    /// <returns>What became of each, in their order; null: nothing was taken, because the database can't be had, too much is
+    /// waiting for it, or this process leads no more. Whoever sent it should send it again.</returns>
+    public Task<IReadOnlyList<Observed>?> ObserveAsync(IReadOnlyList<Observation> request, CancellationToken cancellationToken, bool isLeaders = false) =>
+        TakeAsync(request, isRehearsal: false, isLeaders, cancellationToken);
 
     /// <summary>Takes an observation twice, as if it were real, and writes nothing.</summary>
     /// <returns>What would become of it the first and the second time; null: it was not taken.</returns>
     public async Task<(ObservationResult First, ObservationResult Second)?> RehearseAsync(Observation observation, CancellationToken cancellationToken) =>
-        await TakeAsync([observation], isRehearsal: true, cancellationToken) is [var first, var second] ? (first.Result, second.Result) : null;
+        await TakeAsync([observation], isRehearsal: true, isLeaders: false, cancellationToken) is [var first, var second] ? (first.Result, second.Result) : null;
 
-    private async Task<IReadOnlyList<Observed>?> TakeAsync(IReadOnlyList<Observation> request, bool isRehearsal, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<Observed>?> TakeAsync(IReadOnlyList<Observation> request, bool isRehearsal, bool isLeaders, CancellationToken cancellationToken)
     {
         if (request.Count == 0)
         {
@@ -62,7 +64,7 @@ internal sealed partial class AlertAggregator(
         }
 
         var answer = new TaskCompletionSource<IReadOnlyList<Observed>?>(TaskCreationOptions.RunContinuationsAsynchronously);
-        if (!_requests.Writer.TryWrite(new Request(request, answer, isRehearsal)))
+        if (!_requests.Writer.TryWrite(new Request(request, answer, isRehearsal, isLeaders)))
         {
             // The console is ending.
             return null;
@@ -127,7 +129,7 @@ internal sealed partial class AlertAggregator(
     }
 
     /// <returns>Null: other processes were faster every time.</returns>
-    private async Task<List<IReadOnlyList<Observed>>?> WriteAsync(List<Request> batch)
+    private async Task<List<IReadOnlyList<Observed>?>?> WriteAsync(List<Request> batch)
     {
         var logicalIds = batch.SelectMany(request => request.Observations).Select(o => o.LogicalId).Distinct().ToList();
         for (var attempt = 0; attempt < Tries; attempt++)
@@ -135,7 +137,11 @@ internal sealed partial class AlertAggregator(
             var now = clock.GetUtcNow();
             var known = await table.ReadAsync(logicalIds, now - Episodes.Memory, CancellationToken.None);
             var episodes = new Episodes(known, options.Value, now);
-            var answers = batch.ConvertAll(request => request.IsRehearsal ? Rehearse(request, new Episodes(known, options.Value, now)) : episodes.Apply(request.Observations));
+            // Asked after the reading: when another leads next and changes what was read, the write below fails.
+            var leads = leader.IsLeader;
+            var answers = batch.ConvertAll(request => request.IsRehearsal ? Rehearse(request, new Episodes(known, options.Value, now))
+                : request.IsLeaders && !leads ? null
+                : episodes.Apply(request.Observations));
             var (opened, changed) = (episodes.Opened, episodes.Changed);
             if (opened.Count + changed.Count == 0)
             {
@@ -161,8 +167,8 @@ internal sealed partial class AlertAggregator(
     private static IReadOnlyList<Observed> Rehearse(Request request, Episodes stage) => [.. stage.Apply(request.Observations), .. stage.Apply(request.Observations)];
 
     /// <summary>What never reaches a hook is decided here.</summary>
-    private Task ExplainAsync(List<Request> batch, List<IReadOnlyList<Observed>> answers, DateTimeOffset now) => decisions.RecordAsync(
-        [.. batch.SelectMany((request, r) => (request.IsRehearsal ? [] : request.Observations).Select((o, i) => (Observation: o, Answer: answers[r][i])))
+    private Task ExplainAsync(List<Request> batch, List<IReadOnlyList<Observed>?> answers, DateTimeOffset now) => decisions.RecordAsync(
+        [.. batch.SelectMany((request, r) => request.Observations.Zip(request.IsRehearsal ? [] : answers[r] ?? [], (o, answer) => (Observation: o, Answer: answer)))
             .Where(one => one.Answer.Result == ObservationResult.Folded
                 || (one.Answer.Result == ObservationResult.Opened && one.Observation.Severity > options.Value.NotifySeverity))
             .Select(one => new Decision

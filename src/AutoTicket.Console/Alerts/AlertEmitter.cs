@@ -123,7 +123,8 @@ internal sealed partial class AlertEmitter : BackgroundService
             EmittedAt = _clock.GetUtcNow();
             var undone = new List<Decision>();
             var left = notices.Count;
-            await foreach (var outcomes in hook.DeliverAsync(notices, stoppingToken))
+            using var lead = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
+            await foreach (var outcomes in hook.DeliverAsync(notices, lead.Token))
             {
                 foreach (var outcome in outcomes)
                 {
@@ -133,7 +134,7 @@ internal sealed partial class AlertEmitter : BackgroundService
                         _said.TryRemove((outcome.Notice.Alert.Id, hook.Name), out _);
                         Log.Emitted(_logger, outcome.Notice.Alert.AlertKey, outcome.Notice.Alert.Severity, hook.Name, outcome.Notice.Kind, outcome.Decision);
                     }
-                    else if (Count(hook, outcome) is { } tries)
+                    else if (_leader.IsLeader && Count(hook, outcome) is { } tries)
                     {
                         undone.Add(DecisionOf(hook, outcome) with { Count = tries });
                     }
@@ -142,6 +143,12 @@ internal sealed partial class AlertEmitter : BackgroundService
                 var done = outcomes.Where(outcome => outcome.IsDone).ToList();
                 left -= done.Count;
                 await _deliveries.RecordAsync(hook, done, done.Select(outcome => DecisionOf(hook, outcome)));
+
+                if (!_leader.IsLeader)
+                {
+                    // Frozen in the middle: the rest another leader has told meanwhile.
+                    await lead.CancelAsync();
+                }
             }
 
             await _decisions.RecordAsync(undone, CancellationToken.None);
@@ -154,7 +161,7 @@ internal sealed partial class AlertEmitter : BackgroundService
         {
             Log.Interrupted(_logger, hook.Name, exception.GetBaseException().Message);
         }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested || !_leader.IsLeader)
         {
         }
 #pragma warning disable CA1031 // a bug in one hook must not stop the others, nor pass unseen

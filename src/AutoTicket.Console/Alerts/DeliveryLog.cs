@@ -18,6 +18,7 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
         ("kind", "text", row => Words.Of(row.Kind)),
         ("severity", "text", row => Words.Of(row.Outcome.Notice.Alert.Severity)),
         ("reopened", "int", row => row.Outcome.Notice.Alert.Reopened),
+        ("told_at", "timestamptz", row => row.Outcome.Notice.Told?.At),
         ("ticket_id", "bigint", row => row.Outcome.Ticket?.Id),
         ("ticket_number", "bigint", row => row.Outcome.Ticket?.Number),
         ("ticket_url", "text", row => row.Outcome.Ticket?.Url));
@@ -81,11 +82,14 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
 
         await using var db = await contexts.CreateDbContextAsync();
         await using var transaction = await db.BeginAsync(CancellationToken.None);
-        // A note leaves the ticket that is recorded as it is.
+        // A note leaves the ticket that is recorded as it is. What another leader recorded since the notice was read is newer, and stays.
         await db.ExecuteAsync($"""
             INSERT INTO alert_deliveries (alert_row, hook, kind, at, severity, reopened, ticket_id, ticket_number, ticket_url)
             SELECT alert_row, {hook.Name}, kind, {clock.GetUtcNow()}, severity, reopened, ticket_id, ticket_number, ticket_url
-            FROM {New.Of([.. outcomes.OrderBy(outcome => outcome.Notice.Alert.Id).SelectMany(outcome => KindsOf(outcome.Notice).Select(kind => (outcome, kind)))])} WHERE true
+            FROM {New.Of([.. outcomes.OrderBy(outcome => outcome.Notice.Alert.Id).SelectMany(outcome => KindsOf(outcome.Notice).Select(kind => (outcome, kind)))])}
+            WHERE NOT EXISTS (
+              SELECT 1 FROM alert_deliveries d WHERE d.alert_row = r.alert_row AND d.hook = {hook.Name} AND d.kind = r.kind
+                AND d.at IS DISTINCT FROM r.told_at AND d.reopened >= r.reopened)
             ON CONFLICT (alert_row, hook, kind) DO UPDATE SET at = excluded.at, severity = excluded.severity, reopened = excluded.reopened,
               ticket_id = coalesce(excluded.ticket_id, alert_deliveries.ticket_id), ticket_number = coalesce(excluded.ticket_number, alert_deliveries.ticket_number),
               ticket_url = coalesce(excluded.ticket_url, alert_deliveries.ticket_url)

@@ -26,7 +26,7 @@ internal sealed partial class OutageAlerts(
 
     /// <summary>The database took nothing: tells of what began since.</summary>
     public Task TellAsync(IReadOnlyList<Observation> request, CancellationToken cancellationToken) =>
-        leader.WasLeader ? AloneAsync(() => TellNewsAsync(request, cancellationToken), cancellationToken) : Task.CompletedTask;
+        leader.ActsAsLeader ? AloneAsync(() => TellNewsAsync(request, cancellationToken), cancellationToken) : Task.CompletedTask;
 
     public void Dispose() => _one.Dispose();
 

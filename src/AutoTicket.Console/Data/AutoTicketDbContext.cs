@@ -5,6 +5,7 @@ using AutoTicket.Alerts;
 using AutoTicket.Audit;
 using AutoTicket.Diagnostics;
 using AutoTicket.Flags;
+using AutoTicket.FreeScout;
 using AutoTicket.Security;
 using AutoTicket.Surfaces;
 using AutoTicket.Tickets;
@@ -178,6 +179,7 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
         configurationBuilder.Properties<DeliveryKind>().HaveConversion<LowerCaseWord<DeliveryKind>>().HaveMaxLength(16);
         configurationBuilder.Properties<EscalationCondition>().HaveConversion<LowerCaseWord<EscalationCondition>>().HaveMaxLength(32);
         configurationBuilder.Properties<FindingKind>().HaveConversion<LowerCaseWord<FindingKind>>().HaveMaxLength(16);
+        configurationBuilder.Properties<FreeScoutFailureKind>().HaveConversion<LowerCaseWord<FreeScoutFailureKind>>().HaveMaxLength(16);
         configurationBuilder.Properties<FloodState>().HaveConversion<LowerCaseWord<FloodState>>().HaveMaxLength(16);
         configurationBuilder.Properties<IReadOnlyList<AlertMember>>().HaveConversion<JsonText<IReadOnlyList<AlertMember>>, ByReference<IReadOnlyList<AlertMember>>>();
         configurationBuilder.Properties<Severity>().HaveConversion<LowerCaseWord<Severity>>().HaveMaxLength(16);
@@ -259,6 +261,8 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
         {
             sync.ToTable("ticket_sync");
             sync.Property(s => s.Id).ValueGeneratedNever();
+            // A sync that ends after a later one, in a process that was frozen, must not put the older list back.
+            sync.Property(s => s.AskedAt).IsConcurrencyToken();
         });
         modelBuilder.Entity<FindingRow>(finding =>
         {

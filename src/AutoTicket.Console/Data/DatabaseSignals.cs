@@ -12,8 +12,9 @@ internal abstract partial class DatabaseSignals(TimeProvider clock, ILogger<Data
     public const string Flags = "autoticket_flags";
     public const string Tickets = "autoticket_tickets";
     public const string Alerts = "autoticket_alerts";
+    public const string Readings = "autoticket_readings";
 
-    protected static readonly string[] Channels = [Flags, Tickets, Alerts];
+    protected static readonly string[] Channels = [Flags, Tickets, Alerts, Readings];
     public static readonly TimeSpan AtLeastEvery = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan ReconnectAfter = TimeSpan.FromMilliseconds(500);
 

@@ -4,18 +4,29 @@ namespace AutoTicket.Data;
 
 /// <summary>
 /// Of several processes on one database exactly one leads. The lease lasts ten seconds and is renewed every three: of a leader that
-/// was killed another takes over within that time, of one that ends, at once. One that was frozen finds out by the monotonic
-/// clock before it acts, and whatever it still does is fenced by claims and compare-and-swaps.
+/// was killed another takes over a second after it ran out, of one that ends, a second after that. One that was frozen finds out by
+/// the monotonic clock before it acts, and whatever it still does is fenced by <see cref="Fence"/>, by claims and by compare-and-swaps.
 /// </summary>
 internal sealed partial class LeaderLease(IDbContextFactory<AutoTicketDbContext> contexts, TimeProvider clock, ILogger<LeaderLease> logger) : BackgroundService
 {
     public static readonly TimeSpan Duration = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan RenewEvery = TimeSpan.FromSeconds(3);
+
+    /// <summary>The row of <c>leases</c>.</summary>
     public const string Name = "leader";
+
+    private static readonly TimeSpan RenewEvery = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan AskEvery = TimeSpan.FromSeconds(1);
+
+    /// <summary>A database that has not answered for so long is as good as away.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
     private readonly string _owner = $"{Environment.MachineName}/{Environment.ProcessId}/{Guid.NewGuid():N}";
     private readonly Nudge _pause = new();
     private volatile Held? _held;
+    private volatile bool _ledLast = true;
+    private volatile bool _isAway;
+    private volatile TaskCompletionSource _answer = NewAnswer();
+    private bool _toldThatItLeads;
 
     private sealed record Held(long Since, long Fence);
 
@@ -25,16 +36,36 @@ internal sealed partial class LeaderLease(IDbContextFactory<AutoTicketDbContext>
     /// <summary>This process leads now. Ask again before each thing that only the leader may do.</summary>
     public bool IsLeader => _held is { } held && clock.GetElapsedTime(held.Since) < Duration;
 
-    /// <summary>This process led when the database was last heard of, or has not heard of it yet: while it is away nobody can be asked
-    /// who tells the operator.</summary>
-    public bool WasLeader { get; private set; } = true;
+    /// <summary>Counts the leaders: a statement that names it in its condition does nothing once another leads, however late it comes.
+    /// Null: this process has never led, or leads no more.</summary>
+    public long? Fence => _held?.Fence;
+
+    /// <summary>This process leads or, while the database is away and nobody can be asked, led when it last answered (or it never did yet):
+    /// somebody must watch and tell the operator. Two may do so then, when only one of them is cut off; only one of them can store it.</summary>
+    public bool ActsAsLeader => IsLeader || (_ledLast && _isAway);
+
+    /// <summary><see cref="ActsAsLeader"/>, and when a lease ran out unnoticed, as in a process that was frozen, or was never asked for,
+    /// asks the database first: a second at most.</summary>
+    public async Task<bool> AskAsync(CancellationToken cancellationToken)
+    {
+        if (_ledLast && !ActsAsLeader)
+        {
+            var answer = _answer.Task;
+            _pause.Give();
+            await Task.WhenAny(answer, Task.Delay(Patience, clock, cancellationToken));
+            _isAway |= !answer.IsCompleted && !cancellationToken.IsCancellationRequested;
+        }
+
+        return ActsAsLeader;
+    }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         while (!stoppingToken.IsCancellationRequested)
         {
             await TakeAsync();
-            await _pause.WaitAsync(RenewEvery, stoppingToken);
+            Interlocked.Exchange(ref _answer, NewAnswer()).SetResult();
+            await _pause.WaitAsync(IsLeader ? RenewEvery : AskEvery, stoppingToken);
         }
 
         await ReleaseAsync();
@@ -42,30 +73,36 @@ internal sealed partial class LeaderLease(IDbContextFactory<AutoTicketDbContext>
 
     private async Task TakeAsync()
     {
-        var led = IsLeader;
         try
         {
-            // From before the question: the answer may be slow, and the lease runs from when the database wrote it.
-            var asked = clock.GetTimestamp();
-            var now = clock.GetUtcNow();
-            await using var db = await contexts.CreateDbContextAsync();
-            var fence = await db.QueryAsync($"""
-                INSERT INTO leases (name, owner, until, fence) VALUES ({Name}, {_owner}, {now + Duration}, 1)
-                ON CONFLICT (name) DO UPDATE SET until = excluded.until, fence = leases.fence + CASE WHEN leases.owner = excluded.owner THEN 0 ELSE 1 END, owner = excluded.owner
-                WHERE leases.owner = excluded.owner OR leases.until < {now}
-                RETURNING fence
-                """, row => row.GetInt64(0), CancellationToken.None);
-            _held = fence is [var mine] ? new Held(asked, mine) : null;
-            WasLeader = _held is not null;
+            do
+            {
+                // From before the question: the answer may be slow, and the lease runs from when the database wrote it.
+                var asked = clock.GetTimestamp();
+                var now = clock.GetUtcNow();
+                await using var db = await contexts.CreateDbContextAsync();
+                var fence = await db.QueryAsync($"""
+                    INSERT INTO leases (name, owner, until, fence) VALUES ({Name}, {_owner}, {now + Duration}, 1)
+                    ON CONFLICT (name) DO UPDATE SET until = excluded.until, fence = leases.fence + CASE WHEN leases.owner = excluded.owner THEN 0 ELSE 1 END, owner = excluded.owner
+                    WHERE leases.owner = excluded.owner OR leases.until < {now}
+                    RETURNING fence
+                    """, row => row.GetInt64(0), CancellationToken.None);
+                _held = fence is [var mine] ? new Held(asked, mine) : null;
+                (_ledLast, _isAway) = (_held is not null, false);
+            }
+            // An answer that was read a lease later, as by a process that was frozen meanwhile, says nothing of now.
+            while (_held is not null && !IsLeader);
         }
         catch (Exception exception) when (contexts.IsOutage(exception))
         {
             // The database gate says so. What is held runs out by itself.
+            _isAway = true;
         }
 
-        if (led != IsLeader)
+        if (_toldThatItLeads != IsLeader)
         {
-            if (IsLeader)
+            _toldThatItLeads = IsLeader;
+            if (_toldThatItLeads)
             {
                 Log.Leads(logger, _held!.Fence);
             }
@@ -78,6 +115,8 @@ internal sealed partial class LeaderLease(IDbContextFactory<AutoTicketDbContext>
         }
     }
 
+    private static TaskCompletionSource NewAnswer() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     private async Task ReleaseAsync()
     {
         if (_held is null)
@@ -85,7 +124,7 @@ internal sealed partial class LeaderLease(IDbContextFactory<AutoTicketDbContext>
             return;
         }
 
-        _held = null;
+        (_held, _ledLast) = (null, false);
         try
         {
             await using var db = await contexts.CreateDbContextAsync();

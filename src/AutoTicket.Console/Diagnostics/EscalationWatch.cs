@@ -69,7 +69,7 @@ internal sealed partial class EscalationWatch(
         using var pause = new Nudge();
         while (!stoppingToken.IsCancellationRequested)
         {
-            if (gate is { IsOpen: true, Problem: not null } && leader.WasLeader)
+            if (gate is { IsOpen: true, Problem: not null } && leader.ActsAsLeader)
             {
                 await SweepAsync(SweepFromMemoryAsync, stoppingToken);
             }

@@ -9,6 +9,7 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
     public static readonly TimeSpan LongestHold = TimeSpan.FromSeconds(60);
 
     private readonly Lock _lock = new();
+    private DateTimeOffset _heardAt = DateTimeOffset.MinValue;
 
     /// <summary>Raised when it goes down, comes back or fails in another way. Handlers must return at once and never throw.</summary>
     public event Action? Changed;
@@ -33,7 +34,7 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
     /// <summary>FreeScout asked to be left alone until then.</summary>
     public DateTimeOffset HoldUntil { get; private set; } = DateTimeOffset.MinValue;
 
-    public void Succeeded() => Set(null);
+    public void Succeeded() => Set(null, clock.GetUtcNow());
 
     public void Failed(FreeScoutFailure failure)
     {
@@ -46,7 +47,16 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
         // A refusal of one request says nothing of FreeScout's health.
         if (failure.Kind != FreeScoutFailureKind.Refused)
         {
-            Set(failure);
+            Set(failure, clock.GetUtcNow());
+        }
+    }
+
+    /// <summary>What another replica met when it asked. It counts unless this one has asked since; what that one held back by itself does not.</summary>
+    public void Hear(FreeScoutFailure? failure, DateTimeOffset at)
+    {
+        if (failure?.Kind is not (FreeScoutFailureKind.Refused or FreeScoutFailureKind.CircuitOpen or FreeScoutFailureKind.RateLimited))
+        {
+            Set(failure, at);
         }
     }
 
@@ -66,17 +76,22 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
         Changed?.Invoke();
     }
 
-    private void Set(FreeScoutFailure? failure)
+    private void Set(FreeScoutFailure? failure, DateTimeOffset at)
     {
         bool changed;
         lock (_lock)
         {
-            var now = clock.GetUtcNow();
+            if (at < _heardAt)
+            {
+                return;
+            }
+
+            _heardAt = at;
             changed = Failure?.Kind != failure?.Kind;
             Failure = failure;
-            FailingSince = failure is null ? null : FailingSince ?? now;
-            KindSince = failure is null ? null : changed ? now : KindSince;
-            WorkedAt = failure is null ? now : WorkedAt;
+            FailingSince = failure is null ? null : FailingSince ?? at;
+            KindSince = failure is null ? null : changed ? at : KindSince;
+            WorkedAt = failure is null ? at : WorkedAt;
         }
 
         if (changed)

@@ -11,26 +11,10 @@ internal sealed partial class StatusBoard(SurfaceList surfaces, IOptions<StatusO
     public const int HistoryLength = 60;
 
     private readonly Lock _lock = new();
-    private readonly Dictionary<string, Watched> _watched = surfaces.All.ToDictionary(surface => surface.Key, surface => new Watched(surface));
+    private readonly Dictionary<string, WatchedSurface> _watched = surfaces.All.ToDictionary(surface => surface.Key, surface => new WatchedSurface(surface, options.Value.PollInterval));
     private ImmutableArray<Action<SurfaceSnapshot>> _subscribers = [];
     private DateTimeOffset? _ownNetworkLostSince;
     private DateTimeOffset? _checkedAt;
-
-    /// <summary>A surface, its readings and what follows from them.</summary>
-    private sealed class Watched(Surface surface)
-    {
-        public Surface Surface { get; } = surface;
-        public ImmutableList<SurfaceReading> Readings { get; set; } = [];
-        public SurfaceStatus Confirmed { get; set; } = SurfaceStatus.Unknown;
-        public DateTimeOffset? Since { get; set; }
-        public TimeSpan LastTook { get; set; }
-        public double? Availability24h { get; set; }
-        public double? Availability30d { get; set; }
-        public SurfaceSnapshot? Shown { get; set; }
-
-        /// <summary>What everybody was told last. Not what is shown: whoever reads the board may be the first to see that it turned.</summary>
-        public SurfaceStatus Told { get; set; } = SurfaceStatus.Unknown;
-    }
 
     /// <summary>Since when nothing at all could be reached, which is our own network's fault; null: it works.</summary>
     public DateTimeOffset? OwnNetworkLostSince
@@ -61,7 +45,7 @@ internal sealed partial class StatusBoard(SurfaceList surfaces, IOptions<StatusO
     {
         lock (_lock)
         {
-            return [.. surfaces.All.Select(surface => Show(_watched[surface.Key]))];
+            return [.. surfaces.All.Select(surface => _watched[surface.Key].Show(clock.GetUtcNow()))];
         }
     }
 
@@ -69,7 +53,7 @@ internal sealed partial class StatusBoard(SurfaceList surfaces, IOptions<StatusO
     {
         lock (_lock)
         {
-            return _watched.TryGetValue(key, out var watched) ? Show(watched) : null;
+            return _watched.TryGetValue(key, out var watched) ? watched.Show(clock.GetUtcNow()) : null;
         }
     }
 
@@ -91,74 +75,80 @@ internal sealed partial class StatusBoard(SurfaceList surfaces, IOptions<StatusO
         {
             var watched = _watched[reading.SurfaceKey];
             var before = watched.Confirmed;
-            judged = Judge(watched, reading);
+            judged = watched.Judge(reading, took);
             if (judged.Status != before && (before != SurfaceStatus.Unknown || judged.Status is SurfaceStatus.Down or SurfaceStatus.Degraded))
             {
                 Log.Changed(logger, reading.SurfaceKey, before, judged.Status, reading.Cause);
             }
 
-            watched.LastTook = took;
-            _checkedAt = reading.CheckedAt;
-            if (reading.Reached)
-            {
-                _ownNetworkLostSince = null;
-            }
-            else if (reading.Outcome == ReadingOutcome.Blind)
-            {
-                _ownNetworkLostSince ??= reading.CheckedAt;
-            }
-
-            shown = Show(watched);
-            watched.Told = shown.Status;
+            Note(reading);
+            shown = watched.Tell(clock.GetUtcNow());
         }
 
         Tell(shown);
         return judged;
     }
 
+    /// <summary>Takes in what another process read and judged, oldest first, and tells everybody.</summary>
+    public void Take(IEnumerable<SurfaceReading> judged)
+    {
+        List<SurfaceSnapshot> changed;
+        lock (_lock)
+        {
+            var touched = new HashSet<WatchedSurface>();
+            foreach (var reading in judged)
+            {
+                Note(reading);
+                if (_watched.TryGetValue(reading.SurfaceKey, out var watched))
+                {
+                    watched.Take(reading);
+                    touched.Add(watched);
+                }
+            }
+
+            changed = [.. touched.Select(watched => watched.Tell(clock.GetUtcNow()))];
+        }
+
+        changed.ForEach(Tell);
+    }
+
     /// <summary>Time passes: tells of surfaces that turned stale, or whose maintenance ended.</summary>
     public void Tick()
     {
-        List<SurfaceSnapshot> turned = [];
+        List<SurfaceSnapshot> turned;
         lock (_lock)
         {
-            foreach (var watched in _watched.Values)
-            {
-                if (Show(watched) is { } shown && shown.Status != watched.Told)
-                {
-                    watched.Told = shown.Status;
-                    turned.Add(shown);
-                }
-            }
+            var now = clock.GetUtcNow();
+            turned = [.. _watched.Values.Where(watched => watched.Show(now).Status != watched.Told).Select(watched => watched.Tell(now))];
         }
 
         turned.ForEach(Tell);
     }
 
-    /// <summary>Goes on from what was stored before this start. It may come late: what was seen meanwhile is judged again,
-    /// now with what went before it.</summary>
-    public void Restore(IEnumerable<SurfaceReading> readings)
+    /// <summary>Goes on from what is stored. It may come late: what was seen here meanwhile is judged again, now with what went before it.</summary>
+    /// <param name="forget">What was seen here does not count: another process has watched since.</param>
+    public void Restore(IEnumerable<SurfaceReading> readings, bool forget = false)
     {
+        List<SurfaceSnapshot> restored = [];
         lock (_lock)
         {
-            foreach (var group in readings.GroupBy(reading => reading.SurfaceKey))
+            var stored = readings.ToLookup(reading => reading.SurfaceKey);
+            foreach (var watched in _watched.Values)
             {
-                if (!_watched.TryGetValue(group.Key, out var watched))
+                if (watched.Restore(stored[watched.Surface.Key], forget))
                 {
-                    continue;
-                }
-
-                var meanwhile = watched.Readings;
-                var older = group.Where(reading => meanwhile.IsEmpty || reading.CheckedAt < meanwhile[0].CheckedAt).OrderBy(reading => reading.CheckedAt).TakeLast(HistoryLength).ToImmutableList();
-                if (!older.IsEmpty)
-                {
-                    watched.Readings = older;
-                    (watched.Confirmed, watched.Since) = (older[^1].Status, older[^1].Since);
-                    watched.Shown = null;
-                    meanwhile.ForEach(reading => Judge(watched, reading));
+                    restored.Add(watched.Tell(clock.GetUtcNow()));
                 }
             }
+
+            (_checkedAt, _ownNetworkLostSince) = (null, null);
+            foreach (var reading in _watched.Values.SelectMany(watched => watched.Readings).OrderBy(reading => reading.CheckedAt))
+            {
+                Note(reading);
+            }
         }
+
+        restored.ForEach(Tell);
     }
 
     public void SetAvailability(IReadOnlyDictionary<string, (double? Day, double? Month)> availability)
@@ -167,63 +157,23 @@ internal sealed partial class StatusBoard(SurfaceList surfaces, IOptions<StatusO
         {
             foreach (var watched in _watched.Values)
             {
-                (watched.Availability24h, watched.Availability30d) = availability.GetValueOrDefault(watched.Surface.Key);
-                watched.Shown = null;
+                watched.SetAvailability(availability.GetValueOrDefault(watched.Surface.Key));
             }
         }
     }
 
-    /// <summary>Adds a reading with the status that it and those before it confirm.</summary>
-    private static SurfaceReading Judge(Watched watched, SurfaceReading reading)
+    /// <summary>What a reading says of the whole board.</summary>
+    private void Note(SurfaceReading reading)
     {
-        var readings = watched.Readings.Add(reading);
-        var confirmed = reading.Outcome == ReadingOutcome.Blind ? watched.Confirmed : SurfaceJudge.Confirm(watched.Surface, watched.Confirmed, readings);
-        if (confirmed != watched.Confirmed || watched.Since is null)
+        _checkedAt = reading.CheckedAt;
+        if (reading.Reached)
         {
-            (watched.Confirmed, watched.Since) = (confirmed, reading.CheckedAt);
+            _ownNetworkLostSince = null;
         }
-
-        var judged = reading with { Status = confirmed, Since = watched.Since.Value };
-        readings = readings.SetItem(readings.Count - 1, judged);
-        watched.Readings = readings.Count > HistoryLength ? readings.RemoveRange(0, readings.Count - HistoryLength) : readings;
-        watched.Shown = null;
-        return judged;
-    }
-
-    private SurfaceStatus Status(Watched watched)
-    {
-        var now = clock.GetUtcNow();
-        return watched.Surface.MaintenanceUntil > now ? SurfaceStatus.Maintenance
-            : watched.Confirmed == SurfaceStatus.Unknown || watched.Readings.IsEmpty ? SurfaceStatus.Unknown
-            // While a probe may still be out, the surface gets the time its last one took on top.
-            : watched.Readings[^1].Outcome == ReadingOutcome.Blind || now - watched.Readings[^1].CheckedAt > (2 * options.Value.PollInterval) + watched.LastTook ? SurfaceStatus.Stale
-            : watched.Confirmed;
-    }
-
-    private SurfaceSnapshot Show(Watched watched)
-    {
-        var status = Status(watched);
-        if (watched.Shown?.Status == status)
+        else if (reading.Outcome == ReadingOutcome.Blind)
         {
-            return watched.Shown;
+            _ownNetworkLostSince ??= reading.CheckedAt;
         }
-
-        var newest = watched.Readings.IsEmpty ? null : watched.Readings[^1];
-        var latencies = watched.Readings.Select(reading => reading.LatencyMs).OfType<int>().Order().ToList();
-        return watched.Shown = new SurfaceSnapshot(
-            watched.Surface,
-            status,
-            status == SurfaceStatus.Unknown ? null : watched.Since,
-            newest?.CheckedAt,
-            newest?.LatencyMs,
-            latencies.Count == 0 ? null : latencies[(int)Math.Ceiling(latencies.Count * 0.95) - 1],
-            newest?.Outcome == ReadingOutcome.Blind ? newest.Cause
-                : status == SurfaceStatus.Stale ? $"no reading since; last seen {Data.Words.Of(watched.Confirmed)}"
-                : SurfaceJudge.Explain(watched.Surface, watched.Confirmed, watched.Readings),
-            watched.Readings,
-            SurfaceJudge.IsFlapping(watched.Readings),
-            watched.Availability24h,
-            watched.Availability30d);
     }
 
     private void Tell(SurfaceSnapshot snapshot)

@@ -1,20 +1,18 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
-using AutoTicket.Alerts;
 using AutoTicket.Data;
 using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Surfaces;
 
 /// <summary>Probes every surface once an interval and publishes what it saw. One that hangs holds up no other: it is left out of
-/// the following cycles until its probe ends.</summary>
+/// the following cycles until its probe ends. Of several processes only the leader does; one that takes the lead goes on in the
+/// last one's rhythm.</summary>
 internal sealed partial class StatusPoller(
     SurfaceList surfaces,
     SurfaceProbe probe,
     StatusBoard board,
-    SurfaceHistory history,
-    AlertAggregator alerts,
-    OutageAlerts outage,
+    ReadingRelay relay,
     LeaderLease leader,
     IOptions<StatusOptions> options,
     TimeProvider clock,
@@ -23,16 +21,16 @@ internal sealed partial class StatusPoller(
     /// <summary>With fewer surfaces, all of them failing at once is no sign that the fault is ours.</summary>
     private const int EnoughToDoubtOurselves = 3;
 
-    private static readonly TimeSpan AgainAfter = TimeSpan.FromSeconds(1);
+    /// <summary>The board waits so long for the database; one that works is worth more than its history.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
     private static readonly Histogram<double> Cycles = Telemetry.Seconds("autoticket.poll.cycle.duration", "From a cycle's first probe to its last, the interval at most.");
 
     private readonly SemaphoreSlim _places = new(options.Value.Parallelism);
     private readonly ConcurrentDictionary<string, Task> _underWay = new();
-    private readonly ConcurrentQueue<SurfaceReading> _toStore = new();
-    private readonly Nudge _changed = new();
-    private readonly ConcurrentDictionary<string, SurfaceStatus> _confirmed = new();
+    private readonly Nudge _led = new();
     private readonly Lock _lock = new();
     private readonly List<Suspect> _suspects = [];
+    private readonly Lock _publishing = new();
     private long _lastReached = long.MinValue;
 
     /// <summary>A failure that our own network may have caused: nobody has been reached since its probe began.</summary>
@@ -41,47 +39,58 @@ internal sealed partial class StatusPoller(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         var ticking = TickAsync(stoppingToken);
-        var observing = ObserveAsync(stoppingToken);
-        // The board goes on from its history if the database gives it soon; a board that works is worth more than its history.
-        var storing = history.RestoreAsync(board, stoppingToken);
-        await Task.WhenAny(storing, Task.Delay(TimeSpan.FromSeconds(1), clock, stoppingToken));
+        leader.Changed += _led.Give;
+        await WithinPatienceAsync(relay.Restored, stoppingToken);
+        var followed = false;
         while (!stoppingToken.IsCancellationRequested)
         {
-            var begun = clock.GetTimestamp();
-            // A little jitter, so that several consoles do not knock on the same doors in step.
-            var interval = options.Value.PollInterval * (0.95 + (Random.Shared.NextDouble() * 0.1));
-            var cycle = StartCycle(stoppingToken);
-            await Task.WhenAny(cycle, Task.Delay(interval, clock, stoppingToken));
-            Cycles.Record(clock.GetElapsedTime(begun).TotalSeconds);
-            SettleSuspects(begun);
-            // A database that is away or slow must not hold up the next cycle.
-            storing = storing.IsCompleted ? StoreAsync(stoppingToken) : storing;
-            var left = interval - clock.GetElapsedTime(begun);
-            if (left > TimeSpan.Zero)
+            if (!await leader.AskAsync(stoppingToken))
             {
-                await Task.Delay(left, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                followed = true;
+                await _led.WaitAsync(Patience, stoppingToken);
+            }
+            else if (followed)
+            {
+                followed = false;
+                await WithinPatienceAsync(relay.CarryAsync(stoppingToken), stoppingToken);
+                await PauseAsync(UntilDue(), stoppingToken);
+            }
+            else
+            {
+                await CycleAsync(stoppingToken);
             }
         }
 
-        await storing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        leader.Changed -= _led.Give;
         await Task.WhenAll(_underWay.Values).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        await observing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await ticking.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
-    private async Task StoreAsync(CancellationToken cancellationToken)
+    private async Task CycleAsync(CancellationToken stoppingToken)
     {
-        try
+        var begun = clock.GetTimestamp();
+        // A little jitter, so that several consoles do not knock on the same doors in step.
+        var interval = options.Value.PollInterval * (0.95 + (Random.Shared.NextDouble() * 0.1));
+        var cycle = StartCycle(stoppingToken);
+        await Task.WhenAny(cycle, Task.Delay(interval, clock, stoppingToken));
+        Cycles.Record(clock.GetElapsedTime(begun).TotalSeconds);
+        SettleSuspects(begun, counts: await leader.AskAsync(stoppingToken));
+        await PauseAsync(interval - clock.GetElapsedTime(begun), stoppingToken);
+    }
+
+    /// <summary>Until the last leader's readings are an interval old: two failures in a row stay an interval apart, whoever saw them.</summary>
+    private TimeSpan UntilDue() =>
+        board.All().Select(surface => surface.CheckedAt ?? DateTimeOffset.MinValue).DefaultIfEmpty().Min() + options.Value.PollInterval - clock.GetUtcNow();
+
+    private async Task PauseAsync(TimeSpan pause, CancellationToken stoppingToken)
+    {
+        if (pause > TimeSpan.Zero)
         {
-            await history.StoreAsync(_toStore, cancellationToken);
-        }
-#pragma warning disable CA1031 // a bug in storing must not stop the watch, nor pass unseen
-        catch (Exception exception)
-#pragma warning restore CA1031
-        {
-            Log.NotStored(logger, exception);
+            await Task.Delay(pause, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
+
+    private async Task WithinPatienceAsync(Task work, CancellationToken stoppingToken) => await Task.WhenAny(work, Task.Delay(Patience, clock, stoppingToken));
 
     private Task StartCycle(CancellationToken cancellationToken)
     {
@@ -101,9 +110,16 @@ internal sealed partial class StatusPoller(
         await _places.WaitAsync(cancellationToken);
         try
         {
-            var begun = clock.GetTimestamp();
-            var reading = await probe.ProbeAsync(surface, cancellationToken);
-            Take(new Suspect(reading, begun, clock.GetElapsedTime(begun)));
+            // A cycle may outlast the lead, and what a process saw while it was frozen, its time-outs above all, is another's to say by then.
+            if (await leader.AskAsync(cancellationToken))
+            {
+                var begun = clock.GetTimestamp();
+                var reading = await probe.ProbeAsync(surface, cancellationToken);
+                if (await leader.AskAsync(cancellationToken))
+                {
+                    Take(new Suspect(reading, begun, clock.GetElapsedTime(begun)));
+                }
+            }
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -147,13 +163,14 @@ internal sealed partial class StatusPoller(
     }
 
     /// <summary>A cycle is over. Where nobody at all was reached in it, the fault is our own network's, and the surfaces are stale, not down.</summary>
-    private void SettleSuspects(long cycleBegun)
+    /// <param name="counts">False: the lead was lost in it.</param>
+    private void SettleSuspects(long cycleBegun, bool counts)
     {
         List<Suspect> settled;
         bool reachedNobody;
         lock (_lock)
         {
-            settled = [.. _suspects];
+            settled = counts ? [.. _suspects] : [];
             _suspects.Clear();
             reachedNobody = _lastReached < cycleBegun;
         }
@@ -174,61 +191,11 @@ internal sealed partial class StatusPoller(
 
     private void Publish(Suspect result)
     {
-        var judged = board.Publish(result.Reading, result.Took);
-        _toStore.Enqueue(judged);
-        if (!_confirmed.TryGetValue(judged.SurfaceKey, out var before) || before != judged.Status)
+        // Stored in the order in which they were shown: whether our own network is lost, the last one says.
+        lock (_publishing)
         {
-            _confirmed[judged.SurfaceKey] = judged.Status;
-            _changed.Give();
+            relay.Store(board.Publish(result.Reading, result.Took));
         }
-    }
-
-    /// <summary>Tells the aggregator what is confirmed of every surface: at once when one changes, and every cycle, so that whatever was
-    /// missed in an outage of the database, or by another leader, is made good.</summary>
-    private async Task ObserveAsync(CancellationToken stoppingToken)
-    {
-        leader.Changed += _changed.Give;
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            var taken = false;
-            try
-            {
-                taken = await ObserveOnceAsync(stoppingToken);
-            }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-            {
-            }
-#pragma warning disable CA1031 // a bug met once must not end the alerts of all surfaces, nor pass unseen
-            catch (Exception exception)
-#pragma warning restore CA1031
-            {
-                Log.NotObserved(logger, exception);
-            }
-
-            await _changed.WaitAsync(taken ? options.Value.PollInterval : AgainAfter, stoppingToken);
-        }
-
-        leader.Changed -= _changed.Give;
-    }
-
-    /// <returns>False: the database is away, and it should be tried again soon.</returns>
-    private async Task<bool> ObserveOnceAsync(CancellationToken stoppingToken)
-    {
-        if (!leader.IsLeader && !leader.WasLeader)
-        {
-            return true;
-        }
-
-        List<Observation> seen = [.. SurfaceAlerts.Of(board)];
-        // A lease that ran out because the database is away can't be asked for: only whether it answers.
-        if (await alerts.ObserveAsync(seen, stoppingToken) is { } answers)
-        {
-            await outage.TookAsync(seen, answers, stoppingToken);
-            return true;
-        }
-
-        await outage.TellAsync(seen, stoppingToken);
-        return false;
     }
 
     private async Task TickAsync(CancellationToken stoppingToken)
@@ -244,12 +211,6 @@ internal sealed partial class StatusPoller(
     {
         [LoggerMessage(LogLevel.Warning, "own network seems lost: none of {Count} surfaces could be reached; they are shown as stale, not as down")]
         public static partial void Blind(ILogger logger, int count);
-
-        [LoggerMessage(LogLevel.Error, "storing readings failed")]
-        public static partial void NotStored(ILogger logger, Exception exception);
-
-        [LoggerMessage(LogLevel.Error, "observing surfaces failed, trying again")]
-        public static partial void NotObserved(ILogger logger, Exception exception);
 
         [LoggerMessage(LogLevel.Error, "watching failed surface={Surface}")]
         public static partial void Failed(ILogger logger, string surface, Exception exception);

@@ -85,6 +85,12 @@ internal sealed partial class OpenTickets(
             var sync = await db.TicketSync.AsNoTracking().SingleOrDefaultAsync(cancellationToken);
 
             await ShareHoldAsync(db, sync?.HoldUntil, cancellationToken);
+            if (sync?.AskedAt is { } askedAt)
+            {
+                // Who does not lead asks FreeScout nothing by itself.
+                health.Hear(sync is { Failure: { } kind, Problem: { } problem } ? new FreeScoutFailure(kind, problem, WasSent: true) : null, askedAt);
+            }
+
             var ours = own.Where(ticket => ticket is { State: TicketState.Open, ConversationId: not null }).ToLookup(ticket => ticket.ConversationId!.Value);
             var tickets = listed.Select(conversation => Listed(conversation, ours[conversation.Id].FirstOrDefault()))
                 .Concat(own.Where(ticket => ticket is { State: TicketState.Open, ConversationId: not null, Tag: OpenTag } && listed.All(conversation => conversation.Id != ticket.ConversationId)).Select(Own))

@@ -123,6 +123,12 @@ internal sealed class TicketSyncRow
     /// <summary>Why the last try failed, for the operator; null when it did not.</summary>
     public string? Problem { get; set; }
 
+    /// <summary>The kind of the failure that <see cref="Problem"/> tells.</summary>
+    public FreeScout.FreeScoutFailureKind? Failure { get; set; }
+
+    /// <summary>When FreeScout was last asked, whatever came of it.</summary>
+    public DateTimeOffset? AskedAt { get; set; }
+
     /// <summary>FreeScout asked one of the replicas to be left alone until then.</summary>
     public DateTimeOffset? HoldUntil { get; set; }
 

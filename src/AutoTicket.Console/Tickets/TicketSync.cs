@@ -6,10 +6,13 @@ using Microsoft.Extensions.Options;
 namespace AutoTicket.Tickets;
 
 /// <summary>Keeps the copy of the operations mailbox's open <c>auto:status</c> tickets current: what changed, every interval; the
-/// whole list now and then, because a changed tag or a deletion shows in no list of changes.</summary>
+/// whole list now and then, because a changed tag or a deletion shows in no list of changes. Of several processes the leader does; a
+/// person who asks for it is served by any. Two that sync at once, or one that was frozen in the middle, can't harm: the row of
+/// <c>ticket_sync</c> is written only if nobody asked since it was read, and the copy with it or not at all.</summary>
 internal sealed partial class TicketSync(
     FreeScoutClient client,
     FreeScoutHealth health,
+    LeaderLease leader,
     IDbContextFactory<AutoTicketDbContext> contexts,
     IOptions<TicketingOptions> options,
     IOptions<FreeScoutOptions> freeScout,
@@ -21,6 +24,7 @@ internal sealed partial class TicketSync(
     /// <summary>FreeScout's stamps are whole seconds, and its transactions may commit out of order.</summary>
     private static readonly TimeSpan Overlap = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan UntilAsked = TimeSpan.FromSeconds(1);
 
     private readonly SemaphoreSlim _syncing = new(1, 1);
     private int _syncs;
@@ -35,9 +39,14 @@ internal sealed partial class TicketSync(
     {
         while (!stoppingToken.IsCancellationRequested)
         {
-            await SyncAsync(full: _syncs++ % options.Value.FullSyncEvery == 0, stoppingToken);
-            HasAsked = true;
-            var pause = health.Failure?.NeedsPerson == true && options.Value.SyncInterval < WithoutHope ? WithoutHope : options.Value.SyncInterval;
+            var pause = UntilAsked;
+            if (await leader.AskAsync(stoppingToken))
+            {
+                await SyncAsync(full: _syncs++ % options.Value.FullSyncEvery == 0, stoppingToken);
+                HasAsked = true;
+                pause = health.Failure?.NeedsPerson == true && options.Value.SyncInterval < WithoutHope ? WithoutHope : options.Value.SyncInterval;
+            }
+
             await Task.Delay(pause, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
@@ -63,9 +72,9 @@ internal sealed partial class TicketSync(
             var sync = await db.TicketSync.SingleOrDefaultAsync(cancellationToken) ?? db.TicketSync.Add(new TicketSyncRow()).Entity;
             var since = full ? null : sync.UpdatedThrough - Overlap;
             var (found, failure) = await client.ListTaggedAsync(OpenTickets.OpenTag, since, either);
+            (sync.AskedAt, sync.Problem, sync.Failure) = (clock.GetUtcNow(), failure?.Message, failure?.Kind);
             if (failure is not null)
             {
-                sync.Problem = failure.Message;
                 // A whole list that failed is asked for again next time.
                 _syncs = full ? 0 : _syncs;
             }
@@ -75,7 +84,7 @@ internal sealed partial class TicketSync(
                 await TakeAsync(db, seen, whole: since is null, asked, either);
                 var through = found!.Max(conversation => conversation.UpdatedAt);
                 sync.UpdatedThrough = through > sync.UpdatedThrough || sync.UpdatedThrough is null ? through : sync.UpdatedThrough;
-                (sync.SyncedAt, sync.Problem) = (clock.GetUtcNow(), null);
+                sync.SyncedAt = sync.AskedAt;
             }
 
             await db.SaveChangesAsync(cancellationToken);

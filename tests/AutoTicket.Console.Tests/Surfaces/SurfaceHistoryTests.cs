@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using AutoTicket.Data;
 using AutoTicket.Surfaces;
 using Microsoft.EntityFrameworkCore;
@@ -27,7 +26,7 @@ public sealed class SurfaceHistoryTests
         await StoreAsync(database, before, "shop", new string('+', 70));
 
         var after = Board();
-        await History(database).RestoreAsync(after, default);
+        await RestoreAsync(database, after);
 
         foreach (var key in new[] { "pay", "shop" })
         {
@@ -49,7 +48,7 @@ public sealed class SurfaceHistoryTests
         _clock.Advance(TimeSpan.FromDays(7));
 
         var after = Board();
-        await History(database).RestoreAsync(after, default);
+        await RestoreAsync(database, after);
 
         var shown = after.Find("pay")!;
         Assert.Equal((SurfaceStatus.Stale, "no reading since; last seen down", 3), (shown.Status, shown.Cause, shown.History.Count));
@@ -63,7 +62,7 @@ public sealed class SurfaceHistoryTests
         var after = Board();
         after.Publish(Reading(ReadingOutcome.Ok, _clock.GetUtcNow()), TimeSpan.Zero);
 
-        await History(database).RestoreAsync(after, default);
+        await RestoreAsync(database, after);
 
         var shown = after.Find("pay")!;
         Assert.Equal([ReadingOutcome.Ok, ReadingOutcome.Failed, ReadingOutcome.Failed, ReadingOutcome.Ok], shown.History.Select(reading => reading.Outcome));
@@ -125,26 +124,107 @@ public sealed class SurfaceHistoryTests
         Assert.Equal([ReadingOutcome.Failed, ReadingOutcome.Ok], latest.Select(reading => reading.Outcome));
     }
 
+    [Theory, BothDatabases, Trait("Pitfall", "T-30")]
+    public async Task A_board_that_follows_shows_what_the_leader_judged(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var leader = Board();
+        await StoreAsync(database, leader, "pay", "++");
+        var follower = Board();
+        var upTo = await RestoreAsync(database, follower);
+        var told = new List<SurfaceSnapshot>();
+        using var subscription = follower.Subscribe(told.Add);
+
+        foreach (var marks in new[] { "--", "+-+-+-", "~", "?", "++" })
+        {
+            await StoreAsync(database, leader, "pay", marks);
+            var news = await History(database).AfterAsync(upTo, default);
+            follower.Take(news);
+            upTo = news[^1].Id;
+
+            var (was, shown) = (leader.Find("pay")!, follower.Find("pay")!);
+            Assert.Equal((was.Status, was.Since, was.CheckedAt, was.LatencyMs, was.Cause, was.IsFlapping), (shown.Status, shown.Since, shown.CheckedAt, shown.LatencyMs, shown.Cause, shown.IsFlapping));
+            Assert.Equal(was.History.Select(reading => reading with { Id = 0 }), shown.History.Select(reading => reading with { Id = 0 }));
+            Assert.Equal((leader.OwnNetworkLostSince, leader.CheckedAt), (follower.OwnNetworkLostSince, follower.CheckedAt));
+        }
+
+        // Many readings that come together are told once.
+        Assert.Equal(5, told.Count);
+    }
+
+    [Theory, BothDatabases, Trait("Pitfall", "T-30")]
+    public async Task A_restart_knows_since_when_our_own_network_is_lost(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var before = Board();
+        await StoreAsync(database, before, "shop", "?");
+        await StoreAsync(database, before, "pay", "+??");
+
+        var after = Board();
+        await RestoreAsync(database, after);
+
+        Assert.NotNull(before.OwnNetworkLostSince);
+        Assert.Equal((before.OwnNetworkLostSince, before.CheckedAt), (after.OwnNetworkLostSince, after.CheckedAt));
+    }
+
+    [Theory, BothDatabases]
+    public async Task Readings_of_a_leader_that_another_has_followed_are_refused(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        await LeadAsync(database, 7);
+        var late = Board().Publish(Reading(ReadingOutcome.Failed, _clock.GetUtcNow()), TimeSpan.Zero);
+
+        Assert.False(await History(database).StoreAsync([late], 6, default));
+        Assert.Empty(await History(database).AfterAsync(0, default));
+        Assert.True(await History(database).StoreAsync([late], 7, default));
+        Assert.Single(await History(database).AfterAsync(0, default));
+    }
+
+    [Fact]
+    public async Task Who_was_cut_off_for_long_reads_no_more_than_the_board_can_show()
+    {
+        await using var database = await TestDatabase.CreateAsync(Database.Sqlite);
+        await StoreAsync(database, Board(), "pay", new string('+', 200) + "-");
+
+        var news = await History(database).AfterAsync(3, default);
+
+        Assert.Equal(3 * StatusBoard.HistoryLength, news.Count);
+        Assert.Equal(ReadingOutcome.Failed, news[^1].Outcome);
+    }
+
     private StatusBoard Board() => new(_surfaces, Options.Create(_options), _clock, NullLogger<StatusBoard>.Instance);
 
-    private SurfaceHistory History(TestDatabase database) =>
-        new(_surfaces, new Contexts(database), Options.Create(_options), _clock, NullLogger<SurfaceHistory>.Instance);
+    private SurfaceHistory History(TestDatabase database) => new(_surfaces, new Contexts(database), Options.Create(_options), _clock);
 
-    /// <summary>Publishes and stores a reading a mark, an interval apart.</summary>
+    private async Task<long> RestoreAsync(TestDatabase database, StatusBoard board)
+    {
+        var (readings, upTo) = await History(database).RecentAsync(default);
+        board.Restore(readings);
+        return upTo;
+    }
+
+    /// <summary>Publishes and stores a reading a mark, an interval apart, as the leader that it is.</summary>
     private async Task StoreAsync(TestDatabase database, StatusBoard board, string key, string marks)
     {
-        var waiting = new ConcurrentQueue<SurfaceReading>();
+        var readings = new List<SurfaceReading>();
         foreach (var outcome in Outcomes(marks))
         {
-            waiting.Enqueue(board.Publish(Reading(outcome, _clock.GetUtcNow(), key), TimeSpan.Zero));
+            readings.Add(board.Publish(Reading(outcome, _clock.GetUtcNow(), key), TimeSpan.Zero));
             _clock.Advance(Interval);
         }
 
-        var history = History(database);
-        // Only to tell it of the board: what it restores there is what the board has.
-        await history.RestoreAsync(board, default);
-        await history.StoreAsync(waiting, default);
-        Assert.Empty(waiting);
+        await LeadAsync(database, 1);
+        Assert.True(await History(database).StoreAsync(readings, 1, default));
+        board.SetAvailability(await new SurfaceAvailability(new Contexts(database), Options.Create(_options), _clock).CountAsync(tidy: true, default));
+    }
+
+    /// <summary>Whoever stores must lead.</summary>
+    private async Task LeadAsync(TestDatabase database, long fence)
+    {
+        await using var db = database.Open();
+        await db.Leases.ExecuteDeleteAsync();
+        db.Leases.Add(new LeaseRow { Name = LeaderLease.Name, Owner = $"owner {fence}", Until = _clock.GetUtcNow() + LeaderLease.Duration, Fence = fence });
+        await db.SaveChangesAsync();
     }
 
     private sealed class Contexts(TestDatabase database) : IDbContextFactory<AutoTicketDbContext>
