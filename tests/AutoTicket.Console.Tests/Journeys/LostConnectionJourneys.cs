@@ -50,6 +50,55 @@ public sealed class LostConnectionJourneys(ITestOutputHelper output)
         }
     }
 
+    [Fact, Trait("Pitfall", "T-48")]
+    public async Task A_socket_that_is_dropped_under_an_open_board_is_told_and_no_action_is_done_twice()
+    {
+        await using var sandbox = await SandboxServer.StartAsync();
+        await using var database = await TestDatabase.CreateAsync(Database.Sqlite);
+        sandbox.Surface("pay").Answer(503);
+        await using var console = await ConsoleProcess.StartAsync(new Dictionary<string, string>(Settings(sandbox, database)) { ["FLAG_CONSOLE_INVESTIGATE_FROM_STATUS"] = "1" });
+        await using var line = TcpProxy.To(console.Address.AbsoluteUri);
+        await using var board = await ConsolePage.OpenAsync(new Uri(line.Through(console.Address.AbsoluteUri)), "/console/status");
+        await Assertions.Expect(board.Tile("Surface pay")).ToHaveAttributeAsync("data-status", "down");
+        await board.Investigate("Surface pay").ClickAsync();
+        await Assertions.Expect(board.Outcome("Surface pay")).ToContainTextAsync("#");
+        var page = await board.Page.EvaluateAsync<double>("performance.timeOrigin");
+
+        line.Cut();
+        await UntilDimmedAsync(board);
+        sandbox.Surface("pay").Answer();
+        line.Restore();
+
+        // The same page and the same circuit, which has gone on.
+        await IsRepaintedAsync(board);
+        await Assertions.Expect(board.Tile("Surface pay")).ToHaveAttributeAsync("data-status", "operational");
+        Assert.Equal(page, await board.Page.EvaluateAsync<double>("performance.timeOrigin"));
+        Assert.Equal(1, sandbox.FreeScout.CreatedCount);
+    }
+
+    [Fact, Trait("Pitfall", "T-48")]
+    public async Task A_board_whose_console_is_restarted_says_so_and_comes_back_by_itself_with_what_holds_now()
+    {
+        await using var sandbox = await SandboxServer.StartAsync();
+        await using var database = await TestDatabase.CreateAsync(Database.Sqlite);
+        var settings = Settings(sandbox, database);
+        var before = await ConsoleProcess.StartAsync(settings);
+        await using var board = await ConsolePage.OpenAsync(before.Address, "/console/status");
+        await Assertions.Expect(board.Tile("Surface pay")).ToHaveAttributeAsync("data-status", "operational");
+        var page = await board.Page.EvaluateAsync<double>("performance.timeOrigin");
+
+        Assert.Equal(0, await before.StopAsync());
+        await UntilDimmedAsync(board);
+        await before.DisposeAsync();
+        sandbox.Surface("pay").Answer(503);
+        await using var after = await ConsoleProcess.StartAsync(settings);
+
+        await IsRepaintedAsync(board);
+        await Assertions.Expect(board.Tile("Surface pay")).ToHaveAttributeAsync("data-status", "down");
+        // The old circuit is gone: only a new page can be live.
+        Assert.NotEqual(page, await board.Page.EvaluateAsync<double>("performance.timeOrigin"));
+    }
+
     private static Dictionary<string, string> Settings(SandboxServer sandbox, TestDatabase database)
     {
         var settings = sandbox.ConsoleSettings().Concat(ConsoleHost.SurfaceSettings(0, "pay", sandbox.Surface("pay").Url))
