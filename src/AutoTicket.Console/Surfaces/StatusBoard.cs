@@ -142,7 +142,8 @@ internal sealed partial class StatusBoard(SurfaceList surfaces, IOptions<StatusO
             }
 
             (_checkedAt, _ownNetworkLostSince) = (null, null);
-            foreach (var reading in _watched.Values.SelectMany(watched => watched.Readings).OrderBy(reading => reading.CheckedAt))
+            // As it was shown: two probes that end in one moment may be taken in the other order, and what began with the first began then on every board.
+            foreach (var reading in _watched.Values.SelectMany(watched => watched.Readings).OrderBy(reading => reading.Id == 0).ThenBy(reading => reading.Id).ThenBy(reading => reading.CheckedAt))
             {
                 Note(reading);
             }

@@ -213,6 +213,19 @@ public sealed class StatusBoardTests
         Assert.Null(board.OwnNetworkLostSince);
     }
 
+    [Fact, Trait("Pitfall", "T-30")]
+    public void What_is_restored_counts_in_the_order_in_which_it_was_shown()
+    {
+        var board = Board(Surface(), Surface("shop"));
+
+        board.Restore([
+            Reading(ReadingOutcome.Blind, Start + TimeSpan.FromMilliseconds(1)) with { Id = 1 },
+            Reading(ReadingOutcome.Blind, Start, "shop") with { Id = 2 },
+        ]);
+
+        Assert.Equal((Start + TimeSpan.FromMilliseconds(1), Start), (board.OwnNetworkLostSince, board.CheckedAt));
+    }
+
     /// <summary>Publishes a reading a mark, an interval apart, and returns what is shown after the last.</summary>
     private SurfaceSnapshot Published(StatusBoard board, string marks)
     {
