@@ -20,6 +20,9 @@ internal sealed partial class LeaderLease(IDbContextFactory<AutoTicketDbContext>
     /// <summary>A database that has not answered for so long is as good as away.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
+    /// <summary>More at the start, when everything is slow: who took the database for away then would watch beside the leader.</summary>
+    private static readonly TimeSpan PatienceAtStart = TimeSpan.FromSeconds(5);
+
     private readonly string _owner = $"{Environment.MachineName}/{Environment.ProcessId}/{Guid.NewGuid():N}";
     private readonly Nudge _pause = new();
     private volatile Held? _held;
@@ -57,6 +60,14 @@ internal sealed partial class LeaderLease(IDbContextFactory<AutoTicketDbContext>
         }
 
         return ActsAsLeader;
+    }
+
+    /// <summary>The services that start after this one know whether this process leads.</summary>
+    public override async Task StartAsync(CancellationToken cancellationToken)
+    {
+        var answer = _answer.Task;
+        await base.StartAsync(cancellationToken);
+        await Task.WhenAny(answer, Task.Delay(PatienceAtStart, cancellationToken));
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

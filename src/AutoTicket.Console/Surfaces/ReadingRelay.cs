@@ -27,6 +27,9 @@ internal sealed partial class ReadingRelay(
     private static readonly TimeSpan Gather = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan AgainAfter = TimeSpan.FromSeconds(1);
 
+    /// <summary>The start waits so long for what is stored; a board that works is worth more than its history.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+
     private readonly ConcurrentQueue<SurfaceReading> _waiting = new();
     private readonly Nudge _nudge = new();
     private readonly SemaphoreSlim _carrying = new(1);
@@ -40,9 +43,6 @@ internal sealed partial class ReadingRelay(
 
     /// <summary>Not in the first seconds, which are the first checks'.</summary>
     private DateTimeOffset _countAt = clock.GetUtcNow() + TimeSpan.FromSeconds(3);
-
-    /// <summary>Completes when the board first shows what was stored before this start.</summary>
-    public Task Restored => _restored.Task;
 
     /// <summary>Hands over what the poller read, to be stored soon.</summary>
     public void Store(SurfaceReading judged)
@@ -77,6 +77,13 @@ internal sealed partial class ReadingRelay(
         {
             _carrying.Release();
         }
+    }
+
+    /// <summary>Who opens a page first sees what is stored, and the poller, which starts after this, goes on from it.</summary>
+    public override async Task StartAsync(CancellationToken cancellationToken)
+    {
+        await base.StartAsync(cancellationToken);
+        await Task.WhenAny(_restored.Task, Task.Delay(Patience, cancellationToken));
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

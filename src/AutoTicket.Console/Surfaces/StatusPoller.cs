@@ -21,7 +21,7 @@ internal sealed partial class StatusPoller(
     /// <summary>With fewer surfaces, all of them failing at once is no sign that the fault is ours.</summary>
     private const int EnoughToDoubtOurselves = 3;
 
-    /// <summary>The board waits so long for the database; one that works is worth more than its history.</summary>
+    /// <summary>Who takes the lead waits so long for the last readings; a board that works is worth more than its history.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
     private static readonly Histogram<double> Cycles = Telemetry.Seconds("autoticket.poll.cycle.duration", "From a cycle's first probe to its last, the interval at most.");
 
@@ -40,7 +40,6 @@ internal sealed partial class StatusPoller(
     {
         var ticking = TickAsync(stoppingToken);
         leader.Changed += _led.Give;
-        await WithinPatienceAsync(relay.Restored, stoppingToken);
         var followed = false;
         while (!stoppingToken.IsCancellationRequested)
         {
@@ -52,7 +51,7 @@ internal sealed partial class StatusPoller(
             else if (followed)
             {
                 followed = false;
-                await WithinPatienceAsync(relay.CarryAsync(stoppingToken), stoppingToken);
+                await Task.WhenAny(relay.CarryAsync(stoppingToken), Task.Delay(Patience, clock, stoppingToken));
                 await PauseAsync(UntilDue(), stoppingToken);
             }
             else
@@ -89,8 +88,6 @@ internal sealed partial class StatusPoller(
             await Task.Delay(pause, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
-
-    private async Task WithinPatienceAsync(Task work, CancellationToken stoppingToken) => await Task.WhenAny(work, Task.Delay(Patience, clock, stoppingToken));
 
     private Task StartCycle(CancellationToken cancellationToken)
     {

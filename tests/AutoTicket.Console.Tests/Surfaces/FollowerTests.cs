@@ -1,0 +1,74 @@
+using AutoTicket.Alerts;
+using AutoTicket.Data;
+using AutoTicket.Sandbox;
+using AutoTicket.Surfaces;
+using AutoTicket.Tests.Alerts;
+using AutoTicket.Tests.Kit;
+using Microsoft.EntityFrameworkCore;
+using static AutoTicket.Tests.Surfaces.Readings;
+
+namespace AutoTicket.Tests.Surfaces;
+
+/// <summary>A console on a database in which another holds the lead, for longer than any test takes.</summary>
+public sealed class FollowerTests : IAsyncLifetime
+{
+    private TestDatabase _database = null!;
+    private SandboxServer _sandbox = null!;
+
+    [Theory, BothDatabases, Trait("Pitfall", "T-25")]
+    public async Task It_shows_what_the_leader_read_before_and_after_its_start_and_asks_nobody(Database kind)
+    {
+        await LeadAsync(kind);
+        await StoreAsync(ReadingOutcome.Failed, SurfaceStatus.Down);
+
+        await using var console = await StartAsync();
+        var board = console.Get<StatusBoard>();
+        await Eventually.TrueAsync(() => board.Find("pay")!.Status == SurfaceStatus.Down, "it shows what was stored before its start");
+        await StoreAsync(ReadingOutcome.Ok, SurfaceStatus.Operational);
+        await Eventually.TrueAsync(() => board.Find("pay")!.Status == SurfaceStatus.Operational, "it shows what was stored since");
+
+        Assert.Equal(2, board.Find("pay")!.History.Count);
+        Assert.Equal((0, 0), (_sandbox.Surface("pay").RequestCount, _sandbox.FreeScout.RequestCount));
+    }
+
+    [Theory, BothDatabases, Trait("Pitfall", "T-25")]
+    public async Task What_only_the_leader_may_say_is_not_taken_from_it(Database kind)
+    {
+        await LeadAsync(kind);
+        await using var console = await StartAsync();
+        var alerts = console.Get<AlertAggregator>();
+
+        Assert.Null(await alerts.ObserveAsync([AlertDriver.Say()], default, isLeaders: true));
+
+        await using var db = _database.Open();
+        Assert.Empty(await db.Alerts.ToListAsync());
+        Assert.NotNull(await alerts.ObserveAsync([AlertDriver.Say()], default));
+        Assert.Single(await db.Alerts.ToListAsync());
+    }
+
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync()
+    {
+        await _sandbox.DisposeAsync();
+        await _database.DisposeAsync();
+    }
+
+    private Task<ConsoleHost> StartAsync() => ConsoleHost.StartAsync(_database, _sandbox, ConsoleHost.SurfaceSettings(0, "pay", _sandbox.Surface("pay").Url));
+
+    private async Task LeadAsync(Database kind)
+    {
+        (_database, _sandbox) = (await TestDatabase.CreateAsync(kind), await SandboxServer.StartAsync());
+        await using var db = _database.Open();
+        db.Leases.Add(new LeaseRow { Name = LeaderLease.Name, Owner = "another", Until = TimeProvider.System.GetUtcNow().AddHours(1), Fence = 7 });
+        await db.SaveChangesAsync();
+    }
+
+    private async Task StoreAsync(ReadingOutcome outcome, SurfaceStatus status)
+    {
+        var now = TimeProvider.System.GetUtcNow();
+        await using var db = _database.Open();
+        db.SurfaceReadings.Add(Reading(outcome, now) with { Status = status, Since = now });
+        await db.SaveChangesAsync();
+    }
+}
