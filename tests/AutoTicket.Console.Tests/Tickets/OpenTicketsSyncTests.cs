@@ -1,6 +1,8 @@
 using System.Net.Http.Json;
 using System.Text.Json;
 using AutoTicket.Sandbox;
+using AutoTicket.Tickets;
+using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Tickets;
 
@@ -63,6 +65,25 @@ public sealed class OpenTicketsSyncTests
         Assert.Contains(driver.Lists, request => request.Query("updatedSince") is not null);
         var wholes = driver.Lists.Select((request, number) => (request, number)).Where(pair => pair.request.Query("updatedSince") is null && pair.number > 1);
         Assert.NotEmpty(wholes);
+    }
+
+    [Theory, BothDatabases, Trait("Pitfall", "T-25")]
+    public async Task A_sync_that_ends_after_a_later_one_puts_nothing_back(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        await using var frozen = database.Open();
+        await using var other = database.Open();
+        frozen.TicketSync.Add(new TicketSyncRow());
+        await frozen.SaveChangesAsync();
+        var late = await frozen.TicketSync.SingleAsync();
+        (await other.TicketSync.SingleAsync()).AskedAt = _clock.GetUtcNow();
+        await other.SaveChangesAsync();
+
+        late.AskedAt = _clock.GetUtcNow() + Interval;
+        frozen.OpenConversations.Add(new OpenConversation { Id = 1, Number = 1, Subject = "Closed meanwhile", Status = "active", Tags = "auto:status" });
+
+        await Assert.ThrowsAsync<DbUpdateConcurrencyException>(() => frozen.SaveChangesAsync());
+        Assert.Empty(await other.OpenConversations.ToListAsync());
     }
 
     [Theory, BothDatabases]
