@@ -13,7 +13,6 @@ namespace AutoTicket.Tests.Processes;
 [Collection(nameof(ProcessesAlone))]
 public sealed class ReplicasTests : IAsyncLifetime
 {
-    private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Takeover = TimeSpan.FromSeconds(15);
 
     private static readonly Dictionary<string, string> Telling = new()
@@ -45,13 +44,18 @@ public sealed class ReplicasTests : IAsyncLifetime
         var (leader, others) = await StartAsync(3);
         await ReadAsync(5);
 
-        foreach (var (code, status) in new[] { (503, "down"), (200, "operational"), (503, "down") })
+        var delays = new List<TimeSpan>();
+        foreach (var (code, status) in new[] { (503, "down"), (200, "operational"), (503, "down"), (200, "operational"), (503, "down") })
         {
             Pay.Answer(code);
             await ShowsAsync(leader, status, Eventually.Patience);
-            await Task.WhenAll(others.Select(other => ShowsAsync(other, status, Second)));
+            var shown = Stopwatch.GetTimestamp();
+            await Task.WhenAll(others.Select(other => ShowsAsync(other, status, Eventually.Patience)));
+            delays.Add(Stopwatch.GetElapsedTime(shown));
         }
 
+        // The median: one of them may be late because the machine is. Without the news it would take any time up to five seconds.
+        Assert.InRange(delays.Order().ElementAt(delays.Count / 2), TimeSpan.Zero, TimeSpan.FromSeconds(1));
         // Alike to the letter: since when, checked when, why. A reading may come between two questions.
         await Eventually.TrueAsync(
             async () => (await Task.WhenAll(others.Append(leader).Select(BoardAsync))).Distinct().Count() == 1, "all boards are the same");
@@ -126,6 +130,8 @@ public sealed class ReplicasTests : IAsyncLifetime
         Assert.Equal(0, await ending);
         Assert.InRange(Stopwatch.GetElapsedTime(started), TimeSpan.Zero, TimeSpan.FromSeconds(10));
         await Eventually.TrueAsync(() => Leads(others[0]), "the other leads");
+        // An outage that ended before anybody told it would be told as one that is over already.
+        await Eventually.TrueAsync(() => Told.Count == 1, "the other tells it");
         Pay.Answer();
         await AssertToldOnceAsync();
     }
