@@ -31,6 +31,23 @@ public sealed class FollowerTests : IAsyncLifetime
         Assert.Equal((0, 0), (_sandbox.Surface("pay").RequestCount, _sandbox.FreeScout.RequestCount));
     }
 
+    /// <summary>It finds out up to three seconds later, and what it reads until then nobody stores.</summary>
+    [Theory, BothDatabases, Trait("Pitfall", "T-25")]
+    public async Task One_that_led_forgets_what_it_read_since_another_does(Database kind)
+    {
+        (_database, _sandbox) = (await TestDatabase.CreateAsync(kind), await SandboxServer.StartAsync());
+        await using var console = await StartAsync(interval: "00:00:00.2");
+        var (board, leader) = (console.Get<StatusBoard>(), console.Get<LeaderLease>());
+        await Eventually.TrueAsync(() => leader.IsLeader && board.Find("pay")!.History.Count > 0, "it leads and reads");
+        await using var db = _database.Open();
+        var until = TimeProvider.System.GetUtcNow().AddHours(1);
+        await db.Leases.ExecuteUpdateAsync(set => set.SetProperty(lease => lease.Owner, "another").SetProperty(lease => lease.Fence, 7).SetProperty(lease => lease.Until, until));
+
+        await Eventually.TrueAsync(() => !leader.IsLeader, "it finds out");
+
+        await Eventually.TrueAsync(async () => board.Find("pay")!.History.Count == await db.SurfaceReadings.CountAsync(), "its board is what is stored");
+    }
+
     [Theory, BothDatabases, Trait("Pitfall", "T-25")]
     public async Task What_only_the_leader_may_say_is_not_taken_from_it(Database kind)
     {
@@ -54,7 +71,8 @@ public sealed class FollowerTests : IAsyncLifetime
         await _database.DisposeAsync();
     }
 
-    private Task<ConsoleHost> StartAsync() => ConsoleHost.StartAsync(_database, _sandbox, ConsoleHost.SurfaceSettings(0, "pay", _sandbox.Surface("pay").Url));
+    private Task<ConsoleHost> StartAsync(string interval = "00:00:30") => ConsoleHost.StartAsync(
+        _database, _sandbox, new Dictionary<string, string?>(ConsoleHost.SurfaceSettings(0, "pay", _sandbox.Surface("pay").Url)) { ["Status:PollInterval"] = interval });
 
     private async Task LeadAsync(Database kind)
     {
