@@ -60,9 +60,10 @@ internal sealed partial class OutageAlerts(
         try
         {
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+            // What was over before it could be stored has no episode, and is not of one that began later.
             await db.ExecuteAsync($"""
                 INSERT INTO alert_deliveries (alert_row, hook, kind, at, severity, reopened)
-                SELECT alerts.id, r.hook, 'firing', r.at, r.severity, alerts.reopened FROM alerts JOIN {Told.Of(told)} ON alerts.alert_id = r.alert_id WHERE alerts.status = 'firing'
+                SELECT alerts.id, r.hook, 'firing', r.at, r.severity, alerts.reopened FROM alerts JOIN {Told.Of(told)} ON alerts.alert_id = r.alert_id AND alerts.started_at <= r.at WHERE alerts.status = 'firing'
                 ON CONFLICT (alert_row, hook, kind) DO NOTHING
                 """, cancellationToken);
             _told.RemoveAll(told.Contains);
@@ -79,8 +80,8 @@ internal sealed partial class OutageAlerts(
         var news = request.Where(o => o.IsFiring && o.Severity <= options.Value.NotifySeverity && !_firing.Contains(o.AlertId)).ToList();
         foreach (var hook in hooks.Where(hook => hook.WantsWhatEnded))
         {
-            // A row of its own that no episode has: hooks tell alerts apart by it.
-            var notices = news.Where(o => !_told.Exists(told => told.AlertId == o.AlertId && told.Delivery.Hook == hook.Name))
+            // What comes and goes is told once a quiet period. A row of its own that no episode has: hooks tell alerts apart by it.
+            var notices = news.Where(o => !_told.Exists(told => told.AlertId == o.AlertId && told.Delivery.Hook == hook.Name && !(o.StartsAt > told.Delivery.At + options.Value.QuietPeriod)))
                 .Select(o => new AlertNotice(AlertOf(o, now), NoticeKind.Firing, null, null)).ToList();
             if (notices.Count == 0)
             {

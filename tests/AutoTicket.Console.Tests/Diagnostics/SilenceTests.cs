@@ -4,6 +4,7 @@ using System.Text.Json;
 using AutoTicket.Data;
 using AutoTicket.Diagnostics;
 using AutoTicket.Flags;
+using AutoTicket.FreeScout;
 using AutoTicket.Sandbox;
 using AutoTicket.Tests.Alerts;
 using AutoTicket.Tests.Kit;
@@ -113,6 +114,42 @@ public sealed class SilenceTests
         line.Restore();
         await Eventually.TrueAsync(async () => await db.AlertDeliveries.AnyAsync(d => d.Hook == "slack"), "that it was told is stored");
         Assert.Single(sandbox.Slack.Messages);
+    }
+
+    [Fact]
+    public async Task One_that_was_over_before_it_could_be_stored_silences_no_later_one()
+    {
+        var clock = new StillClock();
+        await using var sandbox = await SandboxServer.StartAsync(new SandboxSettings { Clock = clock });
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+        await using var line = TcpProxy.To(database.Location);
+        await using var console = await ConsoleHost.StartAsync(database, sandbox, new Dictionary<string, string?> { ["DATABASE_URL"] = line.Through(database.Location) }, clock);
+        await Eventually.TrueAsync(() => console.Get<LeaderLease>().IsLeader, "it leads");
+        line.Cut();
+        await Eventually.TrueAsync(() => console.Get<DatabaseGate>().Problem is not null, "the database is away");
+        using (sandbox.Faults.Add(new(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout }))
+        {
+            await AskFreeScoutAsync();
+            await clock.AdvanceUntilAsync(TimeSpan.FromMinutes(4), () => Task.FromResult(sandbox.Slack.Messages.Count == 1), "the operator is told from memory", TimeSpan.FromSeconds(4));
+        }
+
+        await AskFreeScoutAsync();
+        await Eventually.TrueAsync(() => console.Get<FreeScoutHealth>().Failure is null, "the key is taken again");
+        line.Restore();
+        await Eventually.TrueAsync(() => console.Get<DatabaseGate>().Problem is null && console.Get<LeaderLease>().IsLeader, "the database is back");
+        await using var db = database.Open();
+        Assert.Empty(await db.Escalations.ToListAsync());
+
+        clock.Advance(TimeSpan.FromSeconds(5));
+        using var again = sandbox.Faults.Add(new(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout });
+        await AskFreeScoutAsync();
+        await Eventually.TrueAsync(async () => await db.Escalations.AnyAsync(), "the clock runs");
+        // At once: with each step the lease runs out.
+        clock.Advance(TimeSpan.FromMinutes(11));
+        await Eventually.TrueAsync(() => sandbox.Slack.Messages.Count == 2, "the operator is told of the later one");
+        Assert.All(sandbox.Slack.Messages, message => Assert.Contains("The FreeScout key is invalid", message.Text, StringComparison.Ordinal));
+
+        Task AskFreeScoutAsync() => console.Get<FreeScoutClient>().FindAsync(1, CancellationToken.None);
     }
 
     [Fact]
