@@ -76,7 +76,8 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
                 yield break;
             }
 
-            var outcome = await DeliverAsync(left.Dequeue(), pass, cancellationToken);
+            var ahead = left.Dequeue();
+            var outcome = await RefuseAsync(ahead, pass) ?? await DeliverAsync(ahead, pass, cancellationToken);
             yield return [outcome];
             if (outcome is { IsDone: false } && _health.Failure is { } still)
             {
@@ -91,12 +92,27 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
             {
                 try
                 {
-                    await Parallel.ForEachAsync(
-                        left, new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = CancellationToken.None },
-                        async (notice, _) => outcomes.Writer.TryWrite(
-                            cancellationToken.IsCancellationRequested ? new HookOutcome(notice, false, "degraded: ending", "The console is ending.")
-                            : _health.Failure is { } failure ? await ClosedAsync(notice) ?? Degraded(notice, failure)
-                            : await DeliverAsync(notice, pass, cancellationToken)));
+                    using var places = new SemaphoreSlim(AtOnce);
+                    var underWay = new List<Task>();
+                    try
+                    {
+                        foreach (var notice in left)
+                        {
+                            await places.WaitAsync(CancellationToken.None);
+                            // One after another, so that what is left of the budget is the worst ones'.
+                            underWay.Add(WriteAsync(
+                                cancellationToken.IsCancellationRequested ? new HookOutcome(notice, false, "degraded: ending", "The console is ending.")
+                                : _health.Failure is { } failure ? await ClosedAsync(notice) ?? Degraded(notice, failure)
+                                : await RefuseAsync(notice, pass),
+                                notice,
+                                places));
+                        }
+                    }
+                    finally
+                    {
+                        await Task.WhenAll(underWay);
+                    }
+
                     outcomes.Writer.Complete();
                 }
 #pragma warning disable CA1031 // handed on to who reads the outcomes
@@ -119,6 +135,18 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         }
 
         await delivering;
+
+        async Task WriteAsync(HookOutcome? refusal, AlertNotice notice, SemaphoreSlim places)
+        {
+            try
+            {
+                outcomes.Writer.TryWrite(refusal ?? await DeliverAsync(notice, pass, cancellationToken));
+            }
+            finally
+            {
+                places.Release();
+            }
+        }
     }
 
     public async Task<string> RehearseAsync(AlertNotice notice, CancellationToken cancellationToken)
@@ -135,8 +163,14 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         using var trace = AlertTrace.Start("alert to ticket", notice.Alert);
         return notice.Kind is NoticeKind.SeverityChanged or NoticeKind.Ended
             ? await _notes.WriteAsync(notice, cancellationToken)
-            : await ClosedAsync(notice) ?? await FileAsync(notice, pass);
+            : await FileAsync(notice, pass);
     }
+
+    /// <returns>Why FreeScout is not asked; null: it is, and a new ticket has its place in the budget.</returns>
+    private async Task<HookOutcome?> RefuseAsync(AlertNotice notice, FloodPass pass) =>
+        await ClosedAsync(notice) is { } closed ? closed
+        : notice.Kind is NoticeKind.Firing or NoticeKind.FiringAgain && await pass.TakeAsync(notice.Alert) is { } refusal ? new(notice, false, "breaker tripped", refusal)
+        : null;
 
     private async Task<IReadOnlyList<HookOutcome>> WaitingAsync(IEnumerable<AlertNotice> notices, FreeScoutFailure failure)
     {
@@ -157,11 +191,6 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
 
     private async Task<HookOutcome> FileAsync(AlertNotice notice, FloodPass pass)
     {
-        if (await pass.TakeAsync(notice.Alert) is { } refusal)
-        {
-            return new(notice, false, "breaker tripped", refusal);
-        }
-
         var outcome = await _ticketing.FileAsync(Draft(notice.Alert));
         if (outcome.Disposition != TicketDisposition.Filed)
         {
