@@ -56,7 +56,12 @@ internal sealed partial class LeaderLease(IDbContextFactory<AutoTicketDbContext>
             var answer = _answer.Task;
             _pause.Give();
             await Task.WhenAny(answer, Task.Delay(Patience, clock, cancellationToken));
-            _isAway |= !answer.IsCompleted && !cancellationToken.IsCancellationRequested;
+            if (answer.IsCompleted)
+            {
+                return _ledLast;
+            }
+
+            _isAway |= !cancellationToken.IsCancellationRequested;
         }
 
         return ActsAsLeader;
