@@ -898,6 +898,16 @@ namespace AutoTicket.Data.Sqlite
                         .HasColumnType("INTEGER")
                         .HasColumnName("id");
 
+                    b.Property<long?>("AskedAt")
+                        .IsConcurrencyToken()
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("asked_at");
+
+                    b.Property<string>("Failure")
+                        .HasMaxLength(16)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("failure");
+
                     b.Property<long?>("HoldUntil")
                         .HasColumnType("INTEGER")
                         .HasColumnName("hold_until");
