@@ -67,7 +67,7 @@ public sealed class RecoveredTicketsTableTests : ComponentTest
 
         table.WaitForAssertion(() => Button(table, "Resolve 2…").Click());
         table.Find("form").Submit();
-        Assert.Equal([2L, 3L], Assert.Single(_requests).Ids);
+        table.WaitForAssertion(() => Assert.Equal([2L, 3L], Assert.Single(_requests).Ids));
     }
 
     [Fact]

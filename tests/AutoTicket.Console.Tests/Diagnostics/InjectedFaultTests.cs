@@ -149,7 +149,8 @@ public sealed class InjectedFaultTests
         await using var console = await StartAsync();
         using var failing = console.Sandbox.Faults.Add(new(FaultKind.Status) { Match = FaultMatch.FreeScoutCreate, StatusCode = 422, Body = """{"message":"The customer is on fire"}""" });
         await console.RaiseAsync(AlertDriver.Say());
-        await Eventually.TrueAsync(() => console.Sandbox.Slack.Messages.Count == 1, "the DM goes out");
+        await Eventually.TrueAsync(
+            async () => Step(await console.AskAsync(), "last_dm").GetProperty("seen").GetString()!.Contains("went out", StringComparison.Ordinal), "the DM went out, and is recorded");
 
         var answer = await console.EventuallyFailedAsync("last_ticket");
 

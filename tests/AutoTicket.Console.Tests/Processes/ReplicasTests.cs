@@ -7,8 +7,7 @@ namespace AutoTicket.Tests.Processes;
 
 /// <summary>
 /// Two and three consoles on one PostgreSQL. Each probe of the leader is a stored reading, so a surface that was asked no more often than
-/// there are readings of it was asked by one process. Who is frozen stays so past its lease (10 s) and the next leader's first cycles,
-/// which is all that a longer freeze could add.
+/// there are readings of it was asked by one process.
 /// </summary>
 [Collection(nameof(ProcessesAlone))]
 public sealed class ReplicasTests : IAsyncLifetime
@@ -143,10 +142,13 @@ public sealed class ReplicasTests : IAsyncLifetime
         var heir = others[0];
         await ReadAsync(2);
         frozen.Freeze();
+        var since = Stopwatch.GetTimestamp();
         await Eventually.TrueAsync(() => Leads(heir), "the other leads", Takeover);
         Pay.Answer(503);
         await Eventually.TrueAsync(async () => Told.Count == 1 && _all.TicketsOf("pay").Count == 1 && await DeliveredAsync() == 2, "the outage has its ticket and its DM");
         await ReadAsync(2);
+        // Long past its lease, and past every lease that it had given out.
+        await Eventually.TrueAsync(() => Stopwatch.GetElapsedTime(since) > TimeSpan.FromMinutes(1), "a minute has passed", TimeSpan.FromMinutes(2));
 
         frozen.Thaw();
 

@@ -228,6 +228,8 @@ public sealed class ResolveTests
         {
             ["DATABASE_URL"] = line.Through(database.Location),
             ["Ticketing:ReconcileInterval"] = "00:00:01",
+            // What is known to fail is not compared with, and the sync asks whether it still does.
+            ["Ticketing:SyncInterval"] = "00:00:01",
             ["FreeScout:CallTimeout"] = "00:01:00",
         });
         var ticket = sandbox.FreeScout.CreateByHand("Pay is odd", ["auto:status", "surface:pay"]).Id;
@@ -323,7 +325,8 @@ public sealed class ResolveTests
     {
         settings ??= [];
         settings["Ticketing:RecoveredAfter"] = "00:00:00";
-        settings["Status:PollInterval"] = "00:00:00.3";
+        // After two of these without a reading a surface is stale, and has not recovered.
+        settings["Status:PollInterval"] = "00:00:01";
         return InvestigateDriver.StartAsync(kind, settings, surfaces: Surfaces);
     }
 
