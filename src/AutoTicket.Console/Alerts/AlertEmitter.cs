@@ -112,6 +112,7 @@ internal sealed partial class AlertEmitter : BackgroundService
 
     private async Task PassAsync(IAlertHook hook, CancellationToken stoppingToken)
     {
+        using var lead = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
         try
         {
             var notices = await _deliveries.DueAsync(hook, stoppingToken);
@@ -123,7 +124,6 @@ internal sealed partial class AlertEmitter : BackgroundService
             EmittedAt = _clock.GetUtcNow();
             var undone = new List<Decision>();
             var left = notices.Count;
-            using var lead = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
             await foreach (var outcomes in hook.DeliverAsync(notices, lead.Token))
             {
                 foreach (var outcome in outcomes)
@@ -161,7 +161,7 @@ internal sealed partial class AlertEmitter : BackgroundService
         {
             Log.Interrupted(_logger, hook.Name, exception.GetBaseException().Message);
         }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested || !_leader.IsLeader)
+        catch (OperationCanceledException) when (lead.IsCancellationRequested)
         {
         }
 #pragma warning disable CA1031 // a bug in one hook must not stop the others, nor pass unseen

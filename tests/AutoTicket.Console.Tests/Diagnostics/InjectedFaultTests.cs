@@ -150,7 +150,7 @@ public sealed class InjectedFaultTests
         using var failing = console.Sandbox.Faults.Add(new(FaultKind.Status) { Match = FaultMatch.FreeScoutCreate, StatusCode = 422, Body = """{"message":"The customer is on fire"}""" });
         await console.RaiseAsync(AlertDriver.Say());
         await Eventually.TrueAsync(
-            async () => Step(await console.AskAsync(), "last_dm").GetProperty("seen").GetString()!.Contains("went out", StringComparison.Ordinal), "the DM went out, and is recorded");
+            async () => Step(await console.AskAsync(), "last_dm").GetProperty("seen").GetString()!.StartsWith("The last DM went out", StringComparison.Ordinal), "the DM went out, and is recorded");
 
         var answer = await console.EventuallyFailedAsync("last_ticket");
 
