@@ -43,6 +43,10 @@ internal sealed partial class LeaderLease(IDbContextFactory<AutoTicketDbContext>
     /// Null: this process has never led, or leads no more.</summary>
     public long? Fence => _held?.Fence;
 
+    /// <summary>This process led when the database last answered, or it never did yet: what it knows is the leader's knowledge, also
+    /// while the lease is being renewed.</summary>
+    public bool WasLeader => _ledLast;
+
     /// <summary>This process leads or, while the database is away and nobody can be asked, led when it last answered (or it never did yet):
     /// somebody must watch and tell the operator. Two may do so then, when only one of them is cut off; only one of them can store it.</summary>
     public bool ActsAsLeader => IsLeader || (_ledLast && _isAway);

@@ -31,7 +31,7 @@ internal sealed partial class LastResort(
         {
             var now = clock.GetUtcNow();
             // While the database is away nobody can be asked who leads.
-            var isDue = hasSaid ? silence.Problem is null : silence.Since is { } since && now - since >= After && leader.ActsAsLeader;
+            var isDue = hasSaid ? silence.Problem is null : silence.Since is { } since && now - since >= After && leader.WasLeader;
             if (isDue && !(now - failedAt < RetryEvery))
             {
                 failedAt = await SayAsync(silence.Problem is { } problem ? $"{problem} {address.Url}/console/diagnostics" : "Alerts are being told again.", stoppingToken) ? null : now;

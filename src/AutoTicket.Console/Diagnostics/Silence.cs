@@ -81,7 +81,7 @@ internal sealed class Silence(
     /// <returns>Why no DMs go out; null: they do, as far as is known.</returns>
     private async Task<string?> MessagesAsync(CancellationToken cancellationToken)
     {
-        if (leader.ActsAsLeader || slack.Failure is { Kind: SlackFailureKind.NotConfigured })
+        if (leader.WasLeader || slack.Failure is { Kind: SlackFailureKind.NotConfigured })
         {
             return slack.Failure?.Message;
         }
