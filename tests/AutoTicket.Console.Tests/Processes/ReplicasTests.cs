@@ -5,37 +5,11 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Processes;
 
-/// <summary>
-/// Two and three consoles on one PostgreSQL. Each probe of the leader is a stored reading, so a surface that was asked no more often than
-/// there are readings of it was asked by one process.
-/// </summary>
+/// <summary>The leader of two and three consoles is killed, stopped and cut off. Alone, because it asks how long something takes.</summary>
 [Collection(nameof(ProcessesAlone))]
-public sealed class ReplicasTests : IAsyncLifetime
+public sealed class ReplicasTests : Replicas
 {
     private static readonly TimeSpan Takeover = TimeSpan.FromSeconds(15);
-
-    private static readonly Dictionary<string, string> Telling = new()
-    {
-        ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1",
-        ["Alerts__NotifySeverity"] = "P2",
-        // An end that is told at once also where the alert had flapped.
-        ["Alerts__QuietPeriod"] = "00:00:01",
-    };
-
-    private Consoles _all = null!;
-
-    private SandboxSurface Pay => _all.Sandbox.Surface("pay");
-
-    private IReadOnlyList<string> Told => [.. _all.Sandbox.Slack.Messages.Select(message => message.Text)];
-
-    public async Task InitializeAsync()
-    {
-        _all = await Consoles.CreateAsync("pay", "shop");
-        Pay.Answer();
-        _all.Sandbox.Surface("shop").Answer();
-    }
-
-    public async Task DisposeAsync() => await _all.DisposeAsync();
 
     [Fact, Trait("Pitfall", "T-53")]
     public async Task Of_three_consoles_one_asks_and_all_show_a_change_within_a_second()
@@ -66,7 +40,7 @@ public sealed class ReplicasTests : IAsyncLifetime
     {
         var (leader, others) = await StartAsync(3, Telling);
         Pay.Answer(503);
-        await Eventually.TrueAsync(async () => Told.Count == 1 && _all.TicketsOf("pay").Count == 1 && await DeliveredAsync() == 2, "the outage has its ticket and its DM");
+        await Eventually.TrueAsync(async () => Told.Count == 1 && All.TicketsOf("pay").Count == 1 && await DeliveredAsync() == 2, "the outage has its ticket and its DM");
 
         await leader.KillAsync();
         var asked = Pay.RequestCount;
@@ -117,9 +91,9 @@ public sealed class ReplicasTests : IAsyncLifetime
             ["Ticketing__Lease"] = "00:00:30",
         };
         var (leader, others) = await StartAsync(2, patient);
-        var slow = _all.Sandbox.Faults.Add(new(FaultKind.Delay) { Match = FaultMatch.FreeScoutCreate });
+        var slow = All.Sandbox.Faults.Add(new(FaultKind.Delay) { Match = FaultMatch.FreeScoutCreate });
         Pay.Answer(503);
-        await Eventually.TrueAsync(() => _all.Sandbox.FreeScout.CreatesInFlight == 1, "FreeScout has the request");
+        await Eventually.TrueAsync(() => All.Sandbox.FreeScout.CreatesInFlight == 1, "FreeScout has the request");
 
         var started = Stopwatch.GetTimestamp();
         var ending = leader.StopAsync();
@@ -136,60 +110,10 @@ public sealed class ReplicasTests : IAsyncLifetime
     }
 
     [Fact, Trait("Pitfall", "T-25")]
-    public async Task Frozen_and_woken_it_does_no_double_work_and_shows_what_the_next_leader_saw()
-    {
-        var (frozen, others) = await StartAsync(2, Telling);
-        var heir = others[0];
-        await ReadAsync(2);
-        frozen.Freeze();
-        var since = Stopwatch.GetTimestamp();
-        await Eventually.TrueAsync(() => Leads(heir), "the other leads", Takeover);
-        Pay.Answer(503);
-        await Eventually.TrueAsync(async () => Told.Count == 1 && _all.TicketsOf("pay").Count == 1 && await DeliveredAsync() == 2, "the outage has its ticket and its DM");
-        await ReadAsync(2);
-        // Long past its lease, and past every lease that it had given out.
-        await Eventually.TrueAsync(() => Stopwatch.GetElapsedTime(since) > TimeSpan.FromMinutes(1), "a minute has passed", TimeSpan.FromMinutes(2));
-
-        frozen.Thaw();
-
-        await frozen.Output.WaitForLineAsync(line => line.Contains("this process leads no more", StringComparison.Ordinal));
-        await ShowsAsync(frozen, "down", Eventually.Patience);
-        await Eventually.TrueAsync(async () => await BoardAsync(frozen) == await BoardAsync(heir), "both boards are the same");
-        await ReadAsync(2);
-        Pay.Answer();
-        await AssertToldOnceAsync();
-        // What it had begun when it was frozen may have arrived: a probe a surface.
-        await AssertOneAskedAsync(interrupted: 1);
-        await using var db = _all.Database.Open();
-        var times = await db.SurfaceReadings.Where(reading => reading.SurfaceKey == "pay").OrderBy(reading => reading.Id).Select(reading => reading.CheckedAt).ToListAsync();
-        Assert.Equal(times.Order(), times);
-    }
-
-    /// <summary>Between the first and the second of several messages: the first it can't unsay, the others are the next leader's.</summary>
-    [Fact, Trait("Pitfall", "T-2")]
-    public async Task Frozen_in_the_middle_of_telling_it_does_not_tell_the_rest_again()
-    {
-        var (frozen, others) = await StartAsync(2, new(Telling) { ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "0", ["ALERTS_INGEST_TOKEN"] = "canary-intake", ["Slack__SinglesPerMinute"] = "60" });
-        var slow = _all.Sandbox.Faults.Add(new(FaultKind.Delay) { Match = FaultMatch.SlackPost });
-        var alerts = string.Join(',', Enumerable.Range(0, 5).Select(n => $$"""{"name":"alert{{n}}","severity":"P2","summary":"s","status":"firing"}"""));
-        await others[0].AskAsync(HttpMethod.Post, "/api/alerts", new StringContent($"[{alerts}]"), ("Authorization", "Bearer canary-intake"));
-        await Eventually.TrueAsync(() => _all.Sandbox.Slack.RecordedRequests.Any(request => request.Path.EndsWith("chat.postMessage", StringComparison.Ordinal)), "Slack has the first");
-
-        frozen.Freeze();
-        slow.Dispose();
-        await Eventually.TrueAsync(async () => Told.Count == 6 && await DeliveredAsync() == 5, "the other tells all five", Takeover + Eventually.Patience);
-        frozen.Thaw();
-
-        await frozen.Output.WaitForLineAsync(line => line.Contains("this process leads no more", StringComparison.Ordinal));
-        await ReadAsync(4);
-        Assert.Equal(6, Told.Count);
-    }
-
-    [Fact, Trait("Pitfall", "T-25")]
     public async Task A_leader_that_is_cut_off_from_the_database_is_followed_and_stores_nothing_of_its_own_when_it_is_back()
     {
-        await using var line = TcpProxy.To(_all.Database.Location);
-        var (cutOff, others) = await StartAsync(2, new() { ["DATABASE_URL"] = line.Through(_all.Database.Location) }, new());
+        await using var line = TcpProxy.To(All.Database.Location);
+        var (cutOff, others) = await StartAsync(2, new() { ["DATABASE_URL"] = line.Through(All.Database.Location) }, new());
         await ReadAsync(2);
 
         line.Cut();
@@ -203,7 +127,7 @@ public sealed class ReplicasTests : IAsyncLifetime
         var asked = Pay.RequestCount - await StoredAsync();
         await ReadAsync(3);
         Assert.InRange(Pay.RequestCount - await StoredAsync(), 0, asked + 1);
-        await using var db = _all.Database.Open();
+        await using var db = All.Database.Open();
         var times = await db.SurfaceReadings.Where(reading => reading.SurfaceKey == "pay").OrderBy(reading => reading.Id).Select(reading => reading.CheckedAt).ToListAsync();
         Assert.Equal(times.Order(), times);
     }
@@ -211,8 +135,8 @@ public sealed class ReplicasTests : IAsyncLifetime
     [Fact, Trait("Pitfall", "T-25")]
     public async Task A_follower_that_is_cut_off_from_the_database_turns_stale_and_catches_up()
     {
-        await using var line = TcpProxy.To(_all.Database.Location);
-        var (leader, others) = await StartAsync(2, new(), new() { ["DATABASE_URL"] = line.Through(_all.Database.Location) });
+        await using var line = TcpProxy.To(All.Database.Location);
+        var (leader, others) = await StartAsync(2, new(), new() { ["DATABASE_URL"] = line.Through(All.Database.Location) });
         await ShowsAsync(others[0], "operational", Eventually.Patience);
 
         line.Cut();
@@ -235,7 +159,7 @@ public sealed class ReplicasTests : IAsyncLifetime
         var (leader, others) = await StartAsync(2, lost);
 
         await Eventually.TrueAsync(async () => await LostSinceAsync(leader) is not null && await LostSinceAsync(leader) == await LostSinceAsync(others[0]), "both say since when");
-        var late = await _all.StartAsync(lost);
+        var late = await All.StartAsync(lost);
         await Eventually.TrueAsync(async () => await LostSinceAsync(late) == await LostSinceAsync(leader), "who comes later says the same");
     }
 
@@ -244,7 +168,7 @@ public sealed class ReplicasTests : IAsyncLifetime
     public async Task That_FreeScout_fails_and_works_again_every_console_knows_though_one_asks()
     {
         var (_, others) = await StartAsync(2);
-        using (_all.Sandbox.Faults.Add(new(FaultKind.Status) { Match = FaultMatch.FreeScout }))
+        using (All.Sandbox.Faults.Add(new(FaultKind.Status) { Match = FaultMatch.FreeScout }))
         {
             await Eventually.TrueAsync(() => MeetsFreeScoutAsync(others[0], failing: true), "the other knows that it fails");
         }
@@ -255,72 +179,6 @@ public sealed class ReplicasTests : IAsyncLifetime
     private static async Task<bool> MeetsFreeScoutAsync(ConsoleProcess console, bool failing) =>
         (await console.GetAsync("/console/status")).Text.Contains("No ticket can be filed since", StringComparison.Ordinal) == failing;
 
-    private Task<(ConsoleProcess Leader, IReadOnlyList<ConsoleProcess> Others)> StartAsync(int count, Dictionary<string, string>? settings = null) => StartAsync(count, settings, settings);
-
-    /// <summary>The first leads before the others start.</summary>
-    private async Task<(ConsoleProcess Leader, IReadOnlyList<ConsoleProcess> Others)> StartAsync(int count, Dictionary<string, string>? leaders, Dictionary<string, string>? others)
-    {
-        var leader = await _all.StartAsync(leaders);
-        await Eventually.TrueAsync(() => Leads(leader), "the first process leads");
-        return (leader, await Task.WhenAll(Enumerable.Range(1, count - 1).Select(_ => _all.StartAsync(others))));
-    }
-
-    private static bool Leads(ConsoleProcess console) =>
-        console.Output.ToList().LastOrDefault(line => line.Contains("this process leads", StringComparison.Ordinal))?.Contains("fence=", StringComparison.Ordinal) == true;
-
-    private static async Task<string> StatusAsync(ConsoleProcess console, string surface) =>
-        (await console.GetAsync("/api/status")).Body.GetProperty("surfaces").EnumerateArray().Single(row => row.GetProperty("key").GetString() == surface).GetProperty("status").GetString()!;
-
-    private static Task ShowsAsync(ConsoleProcess console, string status, TimeSpan within) =>
-        Eventually.TrueAsync(async () => await StatusAsync(console, "pay") == status, $"pay is {status}", within);
-
-    /// <summary>Its surfaces without their tickets, which another copy tells.</summary>
-    private static async Task<string> BoardAsync(ConsoleProcess console) => string.Join('\n', (await console.GetAsync("/api/status")).Body.GetProperty("surfaces").EnumerateArray().Select(
-        row => string.Join(' ', new[] { "key", "status", "since", "checked_at", "latency_ms", "cause", "flapping" }.Select(name => name is "since" or "checked_at" && row.GetProperty(name).ValueKind != System.Text.Json.JsonValueKind.Null
-            // The database keeps microseconds.
-            ? row.GetProperty(name).GetDateTimeOffset().ToUnixTimeMilliseconds().ToString(System.Globalization.CultureInfo.InvariantCulture)
-            : row.GetProperty(name).ToString()))));
-
     private static async Task<long?> LostSinceAsync(ConsoleProcess console) =>
         (await console.GetAsync("/api/status")).Body.GetProperty("own_network_lost_since") is { ValueKind: System.Text.Json.JsonValueKind.String } since ? since.GetDateTimeOffset().ToUnixTimeMilliseconds() : null;
-
-    private async Task<int> StoredAsync()
-    {
-        await using var db = _all.Database.Open();
-        return await db.SurfaceReadings.CountAsync(reading => reading.SurfaceKey == "pay");
-    }
-
-    /// <summary>Waits for so many cycles more.</summary>
-    private async Task ReadAsync(int cycles)
-    {
-        var before = await StoredAsync();
-        await Eventually.TrueAsync(async () => await StoredAsync() >= before + cycles, $"{cycles} more readings are stored");
-    }
-
-    /// <summary>At any moment a probe, and one reading, may be on its way.</summary>
-    /// <param name="interrupted">Probes whose results were lost.</param>
-    private async Task AssertOneAskedAsync(int interrupted = 0)
-    {
-        await ReadAsync(3);
-        Assert.InRange(Pay.RequestCount - await StoredAsync(), 0, 2 + interrupted);
-    }
-
-    private async Task<int> DeliveredAsync()
-    {
-        await using var db = _all.Database.Open();
-        return await db.AlertDeliveries.CountAsync();
-    }
-
-    /// <summary>One ticket, one DM that it began and one that it is over.</summary>
-    private async Task AssertToldOnceAsync()
-    {
-        await Eventually.TrueAsync(() => Told.Any(text => text.Contains("RECOVERED", StringComparison.Ordinal)), "the recovery is told");
-        await ReadAsync(3);
-        Assert.Equal(2, Told.Count);
-        Assert.Single(_all.TicketsOf("pay"));
-        Assert.Equal(1, _all.PostsFor("pay"));
-        await using var db = _all.Database.Open();
-        Assert.Equal(1, await db.Alerts.CountAsync(alert => alert.Surface == "pay"));
-        Assert.Equal(TicketState.Open, (await db.Tickets.SingleAsync()).State);
-    }
 }
