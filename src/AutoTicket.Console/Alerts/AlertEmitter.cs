@@ -157,12 +157,13 @@ internal sealed partial class AlertEmitter : BackgroundService
                 await Task.Delay(Breath, stoppingToken);
             }
         }
-        catch (Exception exception) when (_contexts.IsOutage(exception))
-        {
-            Log.Interrupted(_logger, hook.Name, exception.GetBaseException().Message);
-        }
         catch (OperationCanceledException) when (lead.IsCancellationRequested)
         {
+        }
+        // A database that is interrupted by the end need not say that it was cancelled.
+        catch (Exception exception) when (_contexts.IsOutage(exception) || stoppingToken.IsCancellationRequested)
+        {
+            Log.Interrupted(_logger, hook.Name, exception.GetBaseException().Message);
         }
 #pragma warning disable CA1031 // a bug in one hook must not stop the others, nor pass unseen
         catch (Exception exception)
