@@ -77,11 +77,6 @@ internal abstract partial class DatabaseSignals(TimeProvider clock, ILogger<Data
         }
     }
 
-    private sealed class Subscription(Action end) : IDisposable
-    {
-        public void Dispose() => end();
-    }
-
     private static partial class Log
     {
         [LoggerMessage(LogLevel.Warning, "database signals lost, connecting again: {Problem}")]

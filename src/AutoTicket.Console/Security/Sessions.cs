@@ -114,7 +114,7 @@ internal sealed partial class Sessions(
     {
         var key = Guid.NewGuid();
         _watches[key] = (id, told);
-        return new Watching(() => _watches.TryRemove(key, out _));
+        return new Subscription(() => _watches.TryRemove(key, out _));
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -169,11 +169,6 @@ internal sealed partial class Sessions(
 
     private AuditEntry Entry(string action, string actor, object payload) =>
         new() { CreatedAt = clock.GetUtcNow(), Action = action, Actor = actor, Payload = JsonSerializer.Serialize(payload) };
-
-    private sealed class Watching(Action end) : IDisposable
-    {
-        public void Dispose() => end();
-    }
 
     private static partial class Log
     {

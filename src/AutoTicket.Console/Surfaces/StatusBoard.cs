@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using AutoTicket.Data;
 using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Surfaces;
@@ -192,11 +193,6 @@ internal sealed partial class StatusBoard(SurfaceList surfaces, IOptions<StatusO
                 Log.Deaf(logger, snapshot.Key, exception.Message);
             }
         }
-    }
-
-    private sealed class Subscription(Action end) : IDisposable
-    {
-        public void Dispose() => end();
     }
 
     private static partial class Log

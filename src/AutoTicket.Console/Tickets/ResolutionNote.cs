@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Net;
 
 namespace AutoTicket.Tickets;
@@ -19,7 +18,7 @@ public static class ResolutionNote
     {
         var down = one.DownFor is { } length ? $" It was down for {Investigator.Age(length)}." : "";
         var earlier = one.EarlierIncidents is > 0 and { } count ? $" {count} earlier {(count == 1 ? "incident" : "incidents")} in the 7 days before." : "";
-        return string.Create(CultureInfo.InvariantCulture, $"{one.SurfaceName} has been operational since {one.RecoveredAt.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC.{down}{earlier}");
+        return $"{one.SurfaceName} has been operational since {UtcTime.Stamp(one.RecoveredAt)}.{down}{earlier}";
     }
 
     /// <summary>As FreeScout takes it; every word from outside is escaped.</summary>
