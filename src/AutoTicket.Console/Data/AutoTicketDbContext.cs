@@ -214,8 +214,7 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
             alert.ToTable("alerts");
             // One episode at a time, across processes.
             alert.HasIndex(a => new { a.LogicalId, a.Slot }).HasDatabaseName("ix_alerts_firing").IsUnique().HasFilter("status = 'firing'");
-            // What is over, in indexes that a new one costs nothing.
-            alert.HasIndex(a => new { a.LogicalId, a.EndedAt }).HasFilter("ended_at IS NOT NULL");
+            alert.HasIndex(a => new { a.LogicalId, a.EndedAt });
             alert.HasIndex(a => a.ExpiresAt).HasFilter("status = 'firing'");
             alert.HasIndex(a => new { a.Severity, a.OpenedAt }).HasDatabaseName("ix_alerts_pending").HasFilter("is_pending");
             alert.HasIndex(a => a.EndedAt).HasFilter("ended_at IS NOT NULL");

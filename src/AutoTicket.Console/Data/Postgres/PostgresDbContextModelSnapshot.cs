@@ -143,8 +143,7 @@ namespace AutoTicket.Data.Postgres
                         .HasFilter("status = 'firing'");
 
                     b.HasIndex("LogicalId", "EndedAt")
-                        .HasDatabaseName("ix_alerts_logical_id_ended_at")
-                        .HasFilter("ended_at IS NOT NULL");
+                        .HasDatabaseName("ix_alerts_logical_id_ended_at");
 
                     b.HasIndex("LogicalId", "Slot")
                         .IsUnique()
