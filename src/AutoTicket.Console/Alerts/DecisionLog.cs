@@ -25,10 +25,15 @@ internal sealed partial class DecisionLog(IDbContextFactory<AutoTicketDbContext>
     /// <summary>Records them in one statement. What they tell of has happened: that they can't be written is a WARNING.</summary>
     public async Task RecordAsync(IReadOnlyCollection<Decision> decisions, CancellationToken cancellationToken)
     {
+        if (Statement(decisions) is not { } statement)
+        {
+            return;
+        }
+
         try
         {
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-            await RecordAsync(db, decisions, cancellationToken);
+            await db.ExecuteAsync(statement, cancellationToken);
         }
         catch (Exception exception) when (contexts.IsOutage(exception))
         {
@@ -36,8 +41,8 @@ internal sealed partial class DecisionLog(IDbContextFactory<AutoTicketDbContext>
         }
     }
 
-    /// <summary>Records them together with what else is written there.</summary>
-    public static async Task RecordAsync(AutoTicketDbContext db, IEnumerable<Decision> decisions, CancellationToken cancellationToken)
+    /// <summary>What records them, to be run together with what else is written there; null: there are none.</summary>
+    public static FormattableString? Statement(IEnumerable<Decision> decisions)
     {
         // One statement must not meet a row twice; clicks have no episode, and a row each.
         List<Decision> rows =
@@ -47,16 +52,16 @@ internal sealed partial class DecisionLog(IDbContextFactory<AutoTicketDbContext>
         ];
         if (rows.Count == 0)
         {
-            return;
+            return null;
         }
 
         rows.ForEach(decision => Decided.Add(decision.Count, new("path", decision.Path), new("decision", decision.Word)));
-        await db.ExecuteAsync($"""
+        return $"""
             INSERT INTO decisions (alert_id, alert_row, path, word, detail, actor, count, first_at, last_at, ticket_number, ticket_url)
             SELECT alert_id, alert_row, path, word, detail, actor, count, at, at, ticket_number, ticket_url FROM {New.Of(rows)} WHERE true
             ON CONFLICT (alert_id, alert_row, path, word) DO UPDATE SET count = decisions.count + excluded.count, last_at = excluded.last_at, detail = excluded.detail,
               ticket_number = excluded.ticket_number, ticket_url = excluded.ticket_url
-            """, cancellationToken);
+            """;
     }
 
     private static partial class Log

@@ -81,9 +81,8 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
         }
 
         await using var db = await contexts.CreateDbContextAsync();
-        await using var transaction = await db.BeginAsync(CancellationToken.None);
         // A note leaves the ticket that is recorded as it is. What another leader recorded since the notice was read is newer, and stays.
-        await db.ExecuteAsync($"""
+        FormattableString delivered = $"""
             INSERT INTO alert_deliveries (alert_row, hook, kind, at, severity, reopened, ticket_id, ticket_number, ticket_url)
             SELECT alert_row, {hook.Name}, kind, {clock.GetUtcNow()}, severity, reopened, ticket_id, ticket_number, ticket_url
             FROM {New.Of([.. outcomes.OrderBy(outcome => outcome.Notice.Alert.Id).SelectMany(outcome => KindsOf(outcome.Notice).Select(kind => (outcome, kind)))])}
@@ -93,9 +92,8 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
             ON CONFLICT (alert_row, hook, kind) DO UPDATE SET at = excluded.at, severity = excluded.severity, reopened = excluded.reopened,
               ticket_id = coalesce(excluded.ticket_id, alert_deliveries.ticket_id), ticket_number = coalesce(excluded.ticket_number, alert_deliveries.ticket_number),
               ticket_url = coalesce(excluded.ticket_url, alert_deliveries.ticket_url)
-            """, CancellationToken.None);
-        await DecisionLog.RecordAsync(db, decisions, CancellationToken.None);
-        await transaction.CommitAsync(CancellationToken.None);
+            """;
+        await db.ExecuteTogetherAsync(DecisionLog.Statement(decisions) is { } decided ? [delivered, decided] : [delivered], CancellationToken.None);
     }
 
     /// <summary>Who is told that something fired and is over need not be told that it is over.</summary>

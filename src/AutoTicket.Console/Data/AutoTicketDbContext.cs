@@ -83,6 +83,18 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
         return await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
+    /// <summary>Runs several statements, each by <see cref="ExecuteAsync"/>'s rules: all or none.</summary>
+    public virtual async Task ExecuteTogetherAsync(IReadOnlyList<FormattableString> statements, CancellationToken cancellationToken)
+    {
+        await using var transaction = await BeginAsync(cancellationToken);
+        foreach (var sql in statements)
+        {
+            await ExecuteAsync(sql, cancellationToken);
+        }
+
+        await transaction.CommitAsync(cancellationToken);
+    }
+
     /// <inheritdoc cref="ExecuteAsync"/>
     /// <returns>A value for each row.</returns>
     public async Task<List<T>> QueryAsync<T>(FormattableString sql, Func<DbDataReader, T> read, CancellationToken cancellationToken)
@@ -116,28 +128,34 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
     {
         var command = connection.Connection.CreateCommand();
         command.Transaction = connection.Transaction;
+        command.CommandText = TextOf(sql, command.Parameters, command.CreateParameter);
+        return command;
+    }
+
+    /// <summary>The SQL with its arguments made parameters.</summary>
+    protected string TextOf(FormattableString sql, DbParameterCollection parameters, Func<DbParameter> create)
+    {
         var names = new object[sql.ArgumentCount];
         for (var i = 0; i < names.Length; i++)
         {
             names[i] = sql.GetArgument(i) is RowsParameter rows ? RowsFrom(rows, Add) : Add(ToColumn(sql.GetArgument(i)) ?? DBNull.Value);
         }
 
-        command.CommandText = string.Format(CultureInfo.InvariantCulture, sql.Format, names);
-        return command;
+        return string.Format(CultureInfo.InvariantCulture, sql.Format, names);
 
         string Add(object value)
         {
-            var parameter = command.CreateParameter();
-            var name = "$" + (command.Parameters.Count + 1).ToString(CultureInfo.InvariantCulture);
+            var parameter = create();
+            var name = "$" + (parameters.Count + 1).ToString(CultureInfo.InvariantCulture);
             parameter.ParameterName = HasNamedParameters ? name : "";
             parameter.Value = value;
-            command.Parameters.Add(parameter);
+            parameters.Add(parameter);
             return name;
         }
     }
 
     /// <summary>Outside a transaction a connection of the pool's: to wake EF up for its own costs as much again as the statements of a filing.</summary>
-    private async Task<OpenedConnection> OpenAsync(CancellationToken cancellationToken)
+    protected async Task<OpenedConnection> OpenAsync(CancellationToken cancellationToken)
     {
         if (_isInTransaction && Database.CurrentTransaction?.GetDbTransaction() is { Connection: { } shared } transaction)
         {
@@ -159,7 +177,7 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
 
     protected abstract DbConnection Connect(string connectionString);
 
-    private readonly record struct OpenedConnection(DbConnection Connection, DbTransaction? Transaction) : IAsyncDisposable
+    protected readonly record struct OpenedConnection(DbConnection Connection, DbTransaction? Transaction) : IAsyncDisposable
     {
         public ValueTask DisposeAsync() => Transaction is null ? Connection.DisposeAsync() : ValueTask.CompletedTask;
     }

@@ -1,0 +1,31 @@
+using System.Globalization;
+using AutoTicket.Data;
+using Microsoft.EntityFrameworkCore;
+
+namespace AutoTicket.Tests.Storage;
+
+/// <summary>Statements that are run together are all done or none, also once the database has prepared them.</summary>
+public sealed class TogetherTests
+{
+    /// <summary>Npgsql prepares a statement at its fifth use.</summary>
+    private const int Uses = 8;
+
+    [Theory]
+    [BothDatabases]
+    public async Task What_is_written_together_is_written_or_not_together(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        await using var db = database.Open();
+        for (var use = 0; use < Uses; use++)
+        {
+            await db.ExecuteTogetherAsync([Take(use, "first"), Take(use, "second")], CancellationToken.None);
+            await Assert.ThrowsAnyAsync<Exception>(() => db.ExecuteTogetherAsync([Take(use, "third"), Take(use, "first")], CancellationToken.None));
+        }
+
+        Assert.Equal(2 * Uses, await db.Leases.CountAsync());
+        Assert.Equal(0, await db.Leases.CountAsync(lease => lease.Name.StartsWith("third")));
+    }
+
+    private static FormattableString Take(int use, string name) =>
+        $"INSERT INTO leases (name, owner, until, fence) VALUES ({name + use.ToString(CultureInfo.InvariantCulture)}, {"me"}, {DateTimeOffset.UnixEpoch}, {1L})";
+}
