@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using AutoTicket.Data;
 using Microsoft.EntityFrameworkCore;
@@ -18,6 +19,9 @@ internal sealed partial class AlertEmitter : BackgroundService
 
     /// <summary>After a pass that left something undone: of a flood each alert wakes us, and each pass would only meet the same again.</summary>
     private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>Who has to look this long for what is due is better given more of it at a time.</summary>
+    private static readonly TimeSpan LongLook = TimeSpan.FromMilliseconds(50);
 
     /// <summary>So much longer the ticket hook may take before the next hook goes ahead without the ticket's link.</summary>
     private static readonly TimeSpan HeadStart = TimeSpan.FromSeconds(1.5);
@@ -115,7 +119,9 @@ internal sealed partial class AlertEmitter : BackgroundService
         using var lead = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
         try
         {
+            var begun = Stopwatch.GetTimestamp();
             var notices = await _deliveries.DueAsync(hook, stoppingToken);
+            var looked = Stopwatch.GetElapsedTime(begun);
             if (notices.Count == 0)
             {
                 return;
@@ -152,9 +158,9 @@ internal sealed partial class AlertEmitter : BackgroundService
             }
 
             await _decisions.RecordAsync(undone, CancellationToken.None);
-            if (left > 0)
+            if (left > 0 || looked > LongLook)
             {
-                await Task.Delay(Breath, stoppingToken);
+                await Nudge.RestAsync(looked, left > 0 ? 10 : 1, Breath, stoppingToken);
             }
         }
         catch (OperationCanceledException) when (lead.IsCancellationRequested)
@@ -175,6 +181,7 @@ internal sealed partial class AlertEmitter : BackgroundService
 
     private async Task SettleAsync(CancellationToken stoppingToken)
     {
+        var begun = Stopwatch.GetTimestamp();
         try
         {
             await _deliveries.SettleAsync(_hooks);
@@ -184,7 +191,7 @@ internal sealed partial class AlertEmitter : BackgroundService
             // The database gate says so; the list is only longer for a while.
         }
 
-        await Task.Delay(Breath, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Nudge.RestAsync(Stopwatch.GetElapsedTime(begun), 10, Breath, stoppingToken);
     }
 
     private Decision DecisionOf(IAlertHook hook, HookOutcome outcome)

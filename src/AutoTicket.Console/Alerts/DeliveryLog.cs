@@ -34,20 +34,27 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
         var newsSince = clock.GetUtcNow() - NewsLives;
         // What flaps is well again only once it was quiet for a while.
         var quietSince = clock.GetUtcNow() - options.Value.QuietPeriod;
+        // When a try was last made counts, and is looked up, only where there are more than one pass takes.
         var ids = await db.QueryAsync($"""
-            SELECT id FROM (
-              SELECT alerts.id,
-                row_number() OVER (PARTITION BY alerts.source ORDER BY alerts.severity, alerts.opened_at, alerts.id) AS place,
-                row_number() OVER (ORDER BY (SELECT max(d.last_at) FROM decisions d WHERE d.alert_id = alerts.alert_id AND d.alert_row = alerts.id AND d.path = {hook.Name}) NULLS FIRST, alerts.severity, alerts.id) AS turn
-              FROM alerts
-              LEFT JOIN alert_deliveries told ON told.alert_row = alerts.id AND told.hook = {hook.Name} AND told.kind = 'firing'
-              LEFT JOIN alert_deliveries ended ON ended.alert_row = alerts.id AND ended.hook = {hook.Name} AND ended.kind = 'ended'
+            WITH due AS (
+              SELECT alerts.id, alerts.alert_id, alerts.source, alerts.severity, alerts.opened_at
+              FROM alerts LEFT JOIN alert_deliveries told ON told.alert_row = alerts.id AND told.hook = {hook.Name} AND told.kind = 'firing'
               WHERE alerts.is_pending AND CASE
                 WHEN alerts.status = 'firing' AND told.hook IS NULL THEN alerts.severity <= {severe}
                 WHEN alerts.status = 'firing' THEN told.severity <> alerts.severity OR told.reopened < alerts.reopened
                 WHEN told.hook IS NULL THEN {hook.WantsWhatEnded} AND alerts.severity <= {severe} AND alerts.ended_at > {newsSince}
-                ELSE (ended.hook IS NULL OR ended.reopened < alerts.reopened) AND (alerts.reopened = 0 OR alerts.ended_at < {quietSince}) END
-            ) due ORDER BY CASE WHEN place < turn THEN place ELSE turn END LIMIT {MostAtOnce}
+                ELSE (alerts.reopened = 0 OR alerts.ended_at < {quietSince}) AND NOT EXISTS (
+                  SELECT 1 FROM alert_deliveries ended
+                  WHERE ended.alert_row = alerts.id AND ended.hook = {hook.Name} AND ended.kind = 'ended' AND ended.reopened >= alerts.reopened) END
+            ), tried AS (
+              SELECT due.*, CASE WHEN (SELECT count(*) FROM due) > {MostAtOnce} THEN (
+                SELECT max(d.last_at) FROM decisions d WHERE d.alert_id = due.alert_id AND d.alert_row = due.id AND d.path = {hook.Name}) END AS tried_at
+              FROM due
+            ), placed AS (
+              SELECT id, row_number() OVER (PARTITION BY source ORDER BY severity, opened_at, id) AS place, row_number() OVER (ORDER BY tried_at NULLS FIRST, severity, id) AS turn
+              FROM tried
+            )
+            SELECT id FROM placed ORDER BY CASE WHEN place < turn THEN place ELSE turn END LIMIT {MostAtOnce}
             """, row => row.GetInt64(0), cancellationToken);
         if (ids.Count == 0)
         {

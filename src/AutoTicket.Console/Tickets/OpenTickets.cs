@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using AutoTicket.Data;
 using AutoTicket.FreeScout;
 using Microsoft.EntityFrameworkCore;
@@ -62,9 +63,10 @@ internal sealed partial class OpenTickets(
         health.Changed += _nudge.Give;
         while (!stoppingToken.IsCancellationRequested)
         {
+            var begun = Stopwatch.GetTimestamp();
             await ReadAsync(stoppingToken);
             // Of a flood of filings each is news: once in a while is soon enough.
-            await Task.Delay(Breath, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Nudge.RestAsync(Stopwatch.GetElapsedTime(begun), 5, Breath, stoppingToken);
             await _nudge.WaitAsync(DatabaseSignals.AtLeastEvery, stoppingToken);
         }
 
