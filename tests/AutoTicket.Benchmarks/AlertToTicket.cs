@@ -11,7 +11,7 @@ internal static class AlertToTicket
 
     public static async Task<IReadOnlyList<Figure>> RunAsync()
     {
-        await using var console = await AlertConsole.StartAsync();
+        await using var console = await AlertConsole.StartWarmAsync();
         using var freeScout = new FreeScoutDoor(console.Sandbox.FreeScout);
         var heard = new TaskCompletionSource();
         await using var alertmanager = await Alertmanager.StartAsync(async _ =>

@@ -13,7 +13,7 @@ internal static class FilingRate
 
     public static async Task<IReadOnlyList<Figure>> RunAsync()
     {
-        await using var console = await AlertConsole.StartAsync();
+        await using var console = await AlertConsole.StartWarmAsync();
         using var freeScout = new FreeScoutDoor(console.Sandbox.FreeScout);
         using var sender = new AlertSender(console.Address, 1);
         var round = 0;
