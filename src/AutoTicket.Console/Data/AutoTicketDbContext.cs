@@ -84,16 +84,7 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
     }
 
     /// <summary>Runs several statements, each by <see cref="ExecuteAsync"/>'s rules: all or none.</summary>
-    public virtual async Task ExecuteTogetherAsync(IReadOnlyList<FormattableString> statements, CancellationToken cancellationToken)
-    {
-        await using var transaction = await BeginAsync(cancellationToken);
-        foreach (var sql in statements)
-        {
-            await ExecuteAsync(sql, cancellationToken);
-        }
-
-        await transaction.CommitAsync(cancellationToken);
-    }
+    public abstract Task ExecuteTogetherAsync(IReadOnlyList<FormattableString> statements, CancellationToken cancellationToken);
 
     /// <inheritdoc cref="ExecuteAsync"/>
     /// <returns>A value for each row.</returns>

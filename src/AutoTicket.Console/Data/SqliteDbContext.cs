@@ -57,6 +57,17 @@ internal sealed class SqliteDbContext(DbContextOptions<SqliteDbContext> options)
         return done;
     }
 
+    public override async Task ExecuteTogetherAsync(IReadOnlyList<FormattableString> statements, CancellationToken cancellationToken)
+    {
+        await using var transaction = await BeginAsync(cancellationToken);
+        foreach (var sql in statements)
+        {
+            await ExecuteAsync(sql, cancellationToken);
+        }
+
+        await transaction.CommitAsync(cancellationToken);
+    }
+
     protected override string RowsFrom(RowsParameter rows, Func<object, string> add) =>
         $"(SELECT {string.Join(", ", rows.Columns.Select((column, i) => $"value ->> {i} AS {column.Name}"))} FROM json_each({add(rows.ToJson(ToColumn))})) AS r";
 

@@ -1,7 +1,6 @@
 using AutoTicket.Alerts;
 using AutoTicket.Data;
 using Microsoft.EntityFrameworkCore;
-using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 
@@ -22,8 +21,7 @@ public sealed class AlertLookupTests
         await AddAsync(bare, "flood", "firing", "NULL");
         var before = await ReadAsync(bare);
 
-        var settings = new ConfigurationBuilder().AddInMemoryCollection([new("DATABASE_URL", database.Location)]).Build();
-        await using (var services = new ServiceCollection().AddDatabase(settings).BuildServiceProvider())
+        await using (var services = database.AsTheConsole())
         {
             var table = new AlertTable(services.GetRequiredService<IDbContextFactory<AutoTicketDbContext>>());
             for (var use = 0; use < 8; use++)

@@ -1,6 +1,8 @@
 using System.Runtime.CompilerServices;
 using AutoTicket.Data;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace AutoTicket.Tests.Kit;
 
@@ -10,6 +12,11 @@ internal static class Schema
     public static AutoTicketDbContext Open(this TestDatabase database) => database.Kind == Database.Postgres
         ? new PostgresDbContext(new DbContextOptionsBuilder<PostgresDbContext>().UseNpgsql(PostgresUrl.ToConnectionString(database.Location)).UseSnakeCaseNamingConvention().Options)
         : new SqliteDbContext(new DbContextOptionsBuilder<SqliteDbContext>().UseSqlite($"Data Source={database.Location};Pooling=False").UseSnakeCaseNamingConvention().Options);
+
+    /// <summary>The database as the console reaches it: pooled, and with statements that are prepared.</summary>
+    public static ServiceProvider AsTheConsole(this TestDatabase database) => new ServiceCollection()
+        .AddDatabase(new ConfigurationBuilder().AddInMemoryCollection(database.Settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value))).Build())
+        .BuildServiceProvider();
 
     [ModuleInitializer]
     internal static void Use() => TestDatabase.Migrate = async database =>

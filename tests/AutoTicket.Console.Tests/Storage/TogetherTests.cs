@@ -1,6 +1,7 @@
 using System.Globalization;
 using AutoTicket.Data;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace AutoTicket.Tests.Storage;
 
@@ -15,7 +16,8 @@ public sealed class TogetherTests
     public async Task What_is_written_together_is_written_or_not_together(Database kind)
     {
         await using var database = await TestDatabase.CreateAsync(kind);
-        await using var db = database.Open();
+        await using var console = database.AsTheConsole();
+        await using var db = await console.GetRequiredService<IDbContextFactory<AutoTicketDbContext>>().CreateDbContextAsync();
         for (var use = 0; use < Uses; use++)
         {
             await db.ExecuteTogetherAsync([Take(use, "first"), Take(use, "second")], CancellationToken.None);
