@@ -36,7 +36,7 @@ internal sealed class AlertConsole : IAsyncDisposable
         // The last of them are told in a digest, which goes out once a minute.
         await Eventually.TrueAsync(async () =>
         {
-            await using var pending = console._database.Bare.CreateCommand("SELECT count(*) FROM alerts WHERE is_pending");
+            await using var pending = console._database.Bare.CreateCommand("SELECT count(*) FROM alert_outbox");
             return await pending.ExecuteScalarAsync() is 0L;
         }, "all are filed and told", TimeSpan.FromMinutes(3));
         return console;

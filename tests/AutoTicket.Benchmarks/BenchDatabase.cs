@@ -34,8 +34,8 @@ internal sealed class BenchDatabase : IAsyncDisposable
     public async Task AgeAsync()
     {
         await using var age = Bare.CreateCommand("""
-            INSERT INTO alerts (alert_id, logical_id, slot, status, source, name, severity, summary, labels, members, folded_ids, started_at, opened_at, seen_at, ended_at, reopened, is_pending, version)
-            SELECT id, id, '', 'resolved', 'prometheus', 'InstanceDown', 'p1', 'It was down', '{}', '[]', 0, at, at, at, at + interval '1 hour', 0, false, 1
+            INSERT INTO alerts (alert_id, logical_id, slot, status, source, name, severity, summary, labels, members, folded_ids, started_at, opened_at, seen_at, ended_at, reopened, version)
+            SELECT id, id, '', 'resolved', 'prometheus', 'InstanceDown', 'p1', 'It was down', '{}', '[]', 0, at, at, at, at + interval '1 hour', 0, 1
             FROM (SELECT encode(sha256(n::text::bytea), 'hex') AS id, now() - interval '20 days' + n * interval '1 minute' AS at FROM generate_series(1, 10000) AS n) AS past;
             INSERT INTO audit_log (created_at, action, actor, payload) SELECT opened_at, 'console.alerts.opened', source, '{}' FROM alerts;
             INSERT INTO tickets (marker, dedup_key, severity, state, attempt, lease_until, filed_by, audit_action, tag, subject, posted_at, tags_pending, empty_lookups, conversation_id, number)

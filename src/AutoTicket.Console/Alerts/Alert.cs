@@ -76,8 +76,9 @@ internal sealed record Alert
     /// <summary>How often it fired again within the quiet period after its end.</summary>
     public int Reopened { get; init; }
 
-    /// <summary>A hook may still have something to do for it.</summary>
-    public bool IsPending { get; init; }
+    /// <summary>From when on the hooks are to look at it, because it changed in a way that they may have to tell of; null: it did not. Goes to
+    /// the outbox (<see cref="OutboxEntry"/>) with the change; a new one goes there anyway.</summary>
+    public DateTimeOffset? NewsAt { get; init; }
 
     /// <summary>Counts the changes: each is a compare-and-swap.</summary>
     public int Version { get; init; }

@@ -80,7 +80,6 @@ internal sealed partial class AlertEmitter : BackgroundService
         }
 
         var passes = _hooks.ToDictionary(hook => hook.Name, _ => Task.CompletedTask);
-        var settling = Task.CompletedTask;
         while (!stoppingToken.IsCancellationRequested)
         {
             CycledAt = _clock.GetUtcNow();
@@ -103,15 +102,13 @@ internal sealed partial class AlertEmitter : BackgroundService
                         await Task.WhenAny(passes[hook.Name], Task.Delay(HeadStart, stoppingToken));
                     }
                 }
-
-                settling = settling.IsCompleted ? SettleAsync(stoppingToken) : settling;
             }
 
             await _nudge.WaitAsync(Cycle, stoppingToken);
         }
 
         // What a hook has begun it brings to its end, so that it is recorded.
-        await Task.WhenAll([.. passes.Values, settling]).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.WhenAll(passes.Values).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     private async Task PassAsync(IAlertHook hook, CancellationToken stoppingToken)
@@ -177,21 +174,6 @@ internal sealed partial class AlertEmitter : BackgroundService
         {
             Log.Failed(_logger, hook.Name, exception);
         }
-    }
-
-    private async Task SettleAsync(CancellationToken stoppingToken)
-    {
-        var begun = Stopwatch.GetTimestamp();
-        try
-        {
-            await _deliveries.SettleAsync(_hooks);
-        }
-        catch (Exception exception) when (_contexts.IsOutage(exception))
-        {
-            // The database gate says so; the list is only longer for a while.
-        }
-
-        await Nudge.RestAsync(Stopwatch.GetElapsedTime(begun), 10, Breath, stoppingToken);
     }
 
     private Decision DecisionOf(IAlertHook hook, HookOutcome outcome)

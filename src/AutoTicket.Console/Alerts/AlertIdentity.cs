@@ -51,5 +51,7 @@ internal static class AlertIdentity
         return Convert.ToHexStringLower(SHA256.HashData(json.WrittenSpan));
     }
 
-    public static string KeyOf(string alertId) => alertId[..16];
+    public const int KeyLength = 16;
+
+    public static string KeyOf(string alertId) => alertId[..KeyLength];
 }

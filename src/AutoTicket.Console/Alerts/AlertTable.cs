@@ -1,18 +1,22 @@
+using System.Data.Common;
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 using AutoTicket.Audit;
 using AutoTicket.Data;
 using AutoTicket.Surfaces;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Alerts;
 
 /// <summary>Episodes in the database. Whatever the number of alerts, reading and writing a batch takes three statements.</summary>
-internal sealed class AlertTable(IDbContextFactory<AutoTicketDbContext> contexts)
+internal sealed class AlertTable(IDbContextFactory<AutoTicketDbContext> contexts, IOptions<AlertsOptions> options)
 {
     private static readonly Rows<Alert> New = new(
         ("alert_id", "text", a => a.AlertId),
         ("logical_id", "text", a => a.LogicalId),
         ("slot", "text", a => a.Slot),
+        ("status", "text", a => Words.Of(a.Status)),
         ("source", "text", a => a.Source),
         ("name", "text", a => a.Name),
         ("surface", "text", a => a.Surface),
@@ -26,11 +30,8 @@ internal sealed class AlertTable(IDbContextFactory<AutoTicketDbContext> contexts
         ("started_at", "timestamptz", a => a.StartedAt),
         ("opened_at", "timestamptz", a => a.OpenedAt),
         ("expires_at", "timestamptz", a => a.ExpiresAt),
-        ("is_pending", "boolean", a => a.IsPending),
-        ("audit_at", "timestamptz", a => a.OpenedAt),
-        ("audit_action", "text", _ => AuditActions.AlertOpened),
-        ("audit_actor", "text", a => a.Source),
-        ("audit_payload", "jsonb", a => JsonSerializer.Serialize(new { alert_key = a.AlertKey, alert_id = a.AlertId, severity = Words.Of(a.Severity), surface = a.Surface, name = a.Name })));
+        ("ended_at", "timestamptz", a => a.EndedAt),
+        ("reopened", "int", a => a.Reopened));
 
     private static readonly Rows<Alert> Changed = new(
         ("id", "bigint", a => a.Id),
@@ -45,8 +46,21 @@ internal sealed class AlertTable(IDbContextFactory<AutoTicketDbContext> contexts
         ("seen_at", "timestamptz", a => a.SeenAt),
         ("expires_at", "timestamptz", a => a.ExpiresAt),
         ("ended_at", "timestamptz", a => a.EndedAt),
-        ("reopened", "int", a => a.Reopened),
-        ("is_pending", "boolean", a => a.IsPending));
+        ("reopened", "int", a => a.Reopened));
+
+    private static readonly Rows<Alert> News = new(
+        ("id", "bigint", a => a.Id),
+        ("version", "int", a => a.Version),
+        ("news_at", "timestamptz", a => a.NewsAt));
+
+    /// <summary>What <see cref="Read"/> reads of <c>alerts</c>: all but the labels and the address, which only hooks want.</summary>
+    public const string Columns = """
+        alerts.id, alerts.alert_id, alerts.logical_id, alerts.slot, alerts.status, alerts.source, alerts.name, alerts.surface, alerts.severity, alerts.summary, alerts.full_text, alerts.members,
+        alerts.folded_ids, alerts.started_at, alerts.opened_at, alerts.seen_at, alerts.expires_at, alerts.ended_at, alerts.reopened, alerts.version
+        """;
+
+    private const string Outbox = "INSERT INTO alert_outbox (hook, alert_row, source, severity, due_at) SELECT hook,";
+    private const string ForEachHook = $"CROSS JOIN (SELECT '{AlertPaths.Ticket}' AS hook UNION ALL SELECT '{AlertPaths.Slack}') AS hooks";
 
     private static readonly Rows<string> Wanted = new(("wanted", "text", id => id));
 
@@ -56,37 +70,35 @@ internal sealed class AlertTable(IDbContextFactory<AutoTicketDbContext> contexts
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         // Written so that only the index on the identity serves: PostgreSQL would look through all that fires where its statistics say
         // that hardly anything does, and in a flood they say so.
-        return await db.QueryAsync($"""
-            SELECT id, alert_id, logical_id, slot, status, source, name, surface, severity, summary, full_text, members, folded_ids, started_at, opened_at, seen_at, expires_at, ended_at,
-              reopened, is_pending, version
-            FROM {Wanted.Of(logicalIds)} JOIN alerts ON logical_id = wanted AND (ended_at > {endedSince}) IS NOT FALSE
-            """,
-            row => new Alert
-            {
-                Id = row.GetInt64(0),
-                AlertId = row.GetString(1),
-                LogicalId = row.GetString(2),
-                Slot = row.GetString(3),
-                Status = Words.Parse<AlertStatus>(row.GetString(4)),
-                Source = row.GetString(5),
-                Name = row.GetString(6),
-                Surface = row.IsDBNull(7) ? null : row.GetString(7),
-                Severity = Words.Parse<Severity>(row.GetString(8)),
-                Summary = row.GetString(9),
-                FullText = row.IsDBNull(10) ? null : row.GetString(10),
-                Members = JsonSerializer.Deserialize<IReadOnlyList<AlertMember>>(row.GetString(11), JsonSerializerOptions.Web)!,
-                FoldedIds = row.GetInt32(12),
-                StartedAt = db.TimeOf(row, 13),
-                OpenedAt = db.TimeOf(row, 14),
-                SeenAt = db.TimeOf(row, 15),
-                ExpiresAt = row.IsDBNull(16) ? null : db.TimeOf(row, 16),
-                EndedAt = row.IsDBNull(17) ? null : db.TimeOf(row, 17),
-                Reopened = row.GetInt32(18),
-                IsPending = row.GetBoolean(19),
-                Version = row.GetInt32(20),
-            },
-            cancellationToken);
+        return await db.QueryAsync(
+            FormattableStringFactory.Create($"SELECT {Columns} FROM {{0}} JOIN alerts ON logical_id = wanted AND (ended_at > {{1}}) IS NOT FALSE", Wanted.Of(logicalIds), endedSince),
+            row => Read(db, row), cancellationToken);
     }
+
+    /// <summary>An alert as raw SQL read it by <see cref="Columns"/>.</summary>
+    public static Alert Read(AutoTicketDbContext db, DbDataReader row) => new()
+    {
+        Id = row.GetInt64(0),
+        AlertId = row.GetString(1),
+        LogicalId = row.GetString(2),
+        Slot = row.GetString(3),
+        Status = Words.Parse<AlertStatus>(row.GetString(4)),
+        Source = row.GetString(5),
+        Name = row.GetString(6),
+        Surface = row.IsDBNull(7) ? null : row.GetString(7),
+        Severity = Words.Parse<Severity>(row.GetString(8)),
+        Summary = row.GetString(9),
+        FullText = row.IsDBNull(10) ? null : row.GetString(10),
+        Members = JsonSerializer.Deserialize<IReadOnlyList<AlertMember>>(row.GetString(11), JsonSerializerOptions.Web)!,
+        FoldedIds = row.GetInt32(12),
+        StartedAt = db.TimeOf(row, 13),
+        OpenedAt = db.TimeOf(row, 14),
+        SeenAt = db.TimeOf(row, 15),
+        ExpiresAt = row.IsDBNull(16) ? null : db.TimeOf(row, 16),
+        EndedAt = row.IsDBNull(17) ? null : db.TimeOf(row, 17),
+        Reopened = row.GetInt32(18),
+        Version = row.GetInt32(19),
+    };
 
     /// <summary>What fires although its source fell silent, or although its surface is watched no more.</summary>
     public async Task<List<Alert>> ReadAbandonedAsync(DateTimeOffset now, IReadOnlyCollection<string> surfaces, CancellationToken cancellationToken)
@@ -103,6 +115,7 @@ internal sealed class AlertTable(IDbContextFactory<AutoTicketDbContext> contexts
     public async Task DeleteAsync(DateTimeOffset before, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        await db.AlertOutbox.Where(entry => db.Alerts.Any(alert => alert.Id == entry.AlertRow && alert.EndedAt < before)).ExecuteDeleteAsync(cancellationToken);
         await db.AlertDeliveries.Where(d => db.Alerts.Any(alert => alert.Id == d.AlertRow && alert.EndedAt < before)).ExecuteDeleteAsync(cancellationToken);
         await db.Alerts.Where(alert => alert.EndedAt < before).ExecuteDeleteAsync(cancellationToken);
         await db.Decisions.Where(decision => decision.LastAt < before).ExecuteDeleteAsync(cancellationToken);
@@ -115,25 +128,33 @@ internal sealed class AlertTable(IDbContextFactory<AutoTicketDbContext> contexts
         var complete = true;
         if (opened.Count > 0)
         {
-            complete &= await db.InsertWithAuditAsync(
+            complete &= await db.InsertAsync(
+                "alerts",
                 """
-                INSERT INTO alerts (alert_id, logical_id, slot, status, source, name, surface, severity, summary, full_text, url, labels, members, folded_ids, started_at, opened_at, seen_at, expires_at, reopened, is_pending, version)
-                SELECT alert_id, logical_id, slot, 'firing', source, name, surface, severity, summary, full_text, url, labels, members, folded_ids, started_at, opened_at, opened_at, expires_at, 0, is_pending, 0
+                (alert_id, logical_id, slot, status, source, name, surface, severity, summary, full_text, url, labels, members, folded_ids, started_at, opened_at, seen_at, expires_at, ended_at, reopened, version)
+                SELECT alert_id, logical_id, slot, status, source, name, surface, severity, summary, full_text, url, labels, members, folded_ids, started_at, opened_at, opened_at, expires_at, ended_at, reopened, 0
                 FROM {0} WHERE true
                 ON CONFLICT (logical_id, slot) WHERE status = 'firing' DO NOTHING
                 """,
-                "logical_id, slot",
+                "id, alert_id, source, name, surface, severity, opened_at",
+                [
+                    $"INSERT INTO audit_log (created_at, action, actor, payload) SELECT opened_at, '{AuditActions.AlertOpened}', source, {db.JsonObject}('alert_key', substr(alert_id, 1, {AlertIdentity.KeyLength}), 'alert_id', alert_id, 'severity', severity, 'surface', surface, 'name', name) FROM inserted",
+                    $"{Outbox} id, source, severity, opened_at FROM inserted {ForEachHook} WHERE severity <= '{Words.Of(options.Value.NotifySeverity)}'",
+                ],
                 New.Of(Sorted(opened)), cancellationToken) == opened.Count;
         }
 
         if (changed.Count > 0)
         {
-            complete &= await db.ExecuteAsync($"""
+            FormattableString update = $"""
                 UPDATE alerts SET status = r.status, severity = r.severity, summary = r.summary, full_text = r.full_text, members = r.members, folded_ids = r.folded_ids, started_at = r.started_at,
-                  seen_at = r.seen_at, expires_at = r.expires_at, ended_at = r.ended_at, reopened = r.reopened, is_pending = r.is_pending, version = alerts.version + 1
+                  seen_at = r.seen_at, expires_at = r.expires_at, ended_at = r.ended_at, reopened = r.reopened, version = alerts.version + 1
                 FROM {Changed.Of(changed)}
                 WHERE alerts.id = r.id AND alerts.version = r.version
-                """, cancellationToken) == changed.Count;
+                """;
+            var news = FormattableStringFactory.Create(
+                $"{Outbox} alerts.id, source, severity, news_at FROM alerts JOIN {{0}} ON alerts.id = r.id AND alerts.version = r.version + 1 {ForEachHook}", News.Of([.. changed.Where(alert => alert.NewsAt is not null)]));
+            complete &= (await db.ExecuteTogetherAsync([update, news], cancellationToken))[0] == changed.Count;
         }
 
         return complete;
@@ -163,7 +184,6 @@ internal sealed class AlertTable(IDbContextFactory<AutoTicketDbContext> contexts
         ExpiresAt = alert.ExpiresAt,
         EndedAt = alert.EndedAt,
         Reopened = alert.Reopened,
-        IsPending = alert.IsPending,
         Version = alert.Version,
     });
 }

@@ -1,17 +1,38 @@
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
 using AutoTicket.Data;
+using AutoTicket.Surfaces;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Alerts;
 
-/// <summary>The notification log in the database: what each hook has still to deliver, and what it has delivered.</summary>
+/// <summary>The notification log in the database: what each hook has still to deliver (the outbox), and what it has delivered.</summary>
 internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> contexts, IOptions<AlertsOptions> options, TimeProvider clock)
 {
     /// <summary>What one hook is given at a time.</summary>
     private const int MostAtOnce = 1_000;
 
-    /// <summary>What ended longer ago than this is told to nobody any more.</summary>
     private static readonly TimeSpan NewsLives = TimeSpan.FromHours(24);
+
+    // {0} the hook, {1} the present, {2} how many; {3}, {4} and {5} the source, severity and id of the entry whose turn was the last; {6} the hook that files.
+    private const string Due = $$"""
+        WITH placed AS (
+          SELECT id, alert_row, source, severity, row_number() OVER (PARTITION BY source ORDER BY severity, id) AS place, row_number() OVER (
+            ORDER BY CASE WHEN (source, severity, id) > ({3}, {4}, {5}) THEN 0 ELSE 1 END, source, severity, id) AS turn
+          FROM alert_outbox WHERE hook = {0} AND due_at <= {1}
+        ), entry AS (
+          SELECT id, alert_row, source, severity, CASE WHEN turn <= place THEN turn ELSE 0 END AS turn FROM placed ORDER BY CASE WHEN place < turn THEN place ELSE turn END LIMIT {2}
+        )
+        SELECT {{AlertTable.Columns}}, alerts.url, alerts.labels, told.at, told.severity, told.reopened, ended.reopened, filed.ticket_id, filed.ticket_number, filed.ticket_url,
+          entry.id, entry.turn, entry.source, entry.severity
+        FROM entry JOIN alerts ON alerts.id = entry.alert_row
+          LEFT JOIN alert_deliveries told ON told.alert_row = alerts.id AND told.hook = {0} AND told.kind = 'firing'
+          LEFT JOIN alert_deliveries ended ON ended.alert_row = alerts.id AND ended.hook = {0} AND ended.kind = 'ended'
+          LEFT JOIN alert_deliveries filed ON filed.alert_row = alerts.id AND filed.hook = {6} AND filed.kind = 'firing'
+        """;
+
+    private static readonly Rows<long> Entries = new(("entry", "bigint", id => id));
 
     private static readonly Rows<(HookOutcome Outcome, DeliveryKind Kind)> New = new(
         ("alert_row", "bigint", row => row.Outcome.Notice.Alert.Id),
@@ -23,61 +44,88 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
         ("ticket_number", "bigint", row => row.Outcome.Ticket?.Number),
         ("ticket_url", "text", row => row.Outcome.Ticket?.Url));
 
-    /// <summary>What the hook has not delivered yet; so much of it as one pass takes. Each source's worst come first, and of the rest those
-    /// whose last try lies longest back: a flood of one source, which the hook will not take, keeps nobody else's alert waiting, and
-    /// each alert of the flood itself has its turn and its decision.</summary>
+    /// <summary>The entry of each hook whose turn was the last; lost with the process, and begun anew.</summary>
+    private readonly ConcurrentDictionary<string, Turn?> _turns = new();
+
+    /// <param name="Place">In the order of turns; 0: the entry is there for another reason.</param>
+    private sealed record Turn(long Place, string Source, string Severity, long Id);
+
+    /// <param name="EndTold">The <see cref="Alert.Reopened"/> whose end was told.</param>
+    private sealed record Entry(long Id, Alert Alert, AlertDelivery? Told, int? EndTold, AlertTicket? Ticket, Turn Turn);
+
+    /// <summary>What the hook has not delivered yet; so much of it as one pass takes. Where there is more, half of it are each source's worst and
+    /// oldest, and half have their turn, round and round: a flood of one source, which the hook will not take, keeps nobody else's alert
+    /// waiting, and each alert of the flood itself has its turn and its decision.</summary>
+    /// <returns>Worst and oldest first.</returns>
     public async Task<List<AlertNotice>> DueAsync(IAlertHook hook, CancellationToken cancellationToken)
     {
-        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        // The words are in the order of severity.
-        var severe = Words.Of(options.Value.NotifySeverity);
-        var newsSince = clock.GetUtcNow() - NewsLives;
-        // What flaps is well again only once it was quiet for a while.
-        var quietSince = clock.GetUtcNow() - options.Value.QuietPeriod;
-        // When a try was last made counts, and is looked up, only where there are more than one pass takes.
-        var ids = await db.QueryAsync($"""
-            WITH due AS (
-              SELECT alerts.id, alerts.alert_id, alerts.source, alerts.severity, alerts.opened_at
-              FROM alerts LEFT JOIN alert_deliveries told ON told.alert_row = alerts.id AND told.hook = {hook.Name} AND told.kind = 'firing'
-              WHERE alerts.is_pending AND CASE
-                WHEN alerts.status = 'firing' AND told.hook IS NULL THEN alerts.severity <= {severe}
-                WHEN alerts.status = 'firing' THEN told.severity <> alerts.severity OR told.reopened < alerts.reopened
-                WHEN told.hook IS NULL THEN {hook.WantsWhatEnded} AND alerts.severity <= {severe} AND alerts.ended_at > {newsSince}
-                ELSE (alerts.reopened = 0 OR alerts.ended_at < {quietSince}) AND NOT EXISTS (
-                  SELECT 1 FROM alert_deliveries ended
-                  WHERE ended.alert_row = alerts.id AND ended.hook = {hook.Name} AND ended.kind = 'ended' AND ended.reopened >= alerts.reopened) END
-            ), tried AS (
-              SELECT due.*, CASE WHEN (SELECT count(*) FROM due) > {MostAtOnce} THEN (
-                SELECT max(d.last_at) FROM decisions d WHERE d.alert_id = due.alert_id AND d.alert_row = due.id AND d.path = {hook.Name}) END AS tried_at
-              FROM due
-            ), placed AS (
-              SELECT id, row_number() OVER (PARTITION BY source ORDER BY severity, opened_at, id) AS place, row_number() OVER (ORDER BY tried_at NULLS FIRST, severity, id) AS turn
-              FROM tried
-            )
-            SELECT id FROM placed ORDER BY CASE WHEN place < turn THEN place ELSE turn END LIMIT {MostAtOnce}
-            """, row => row.GetInt64(0), cancellationToken);
-        if (ids.Count == 0)
+        while (true)
         {
-            return [];
-        }
+            await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+            var entries = await ReadAsync(db, hook.Name, cancellationToken);
+            var notices = new List<AlertNotice>();
+            var over = new List<long>();
+            foreach (var entriesOfOne in entries.GroupBy(entry => entry.Alert.Id))
+            {
+                var ids = entriesOfOne.Select(entry => entry.Id).ToList();
+                var (alert, kind) = (entriesOfOne.First(), KindOf(hook, entriesOfOne.First()));
+                if (kind is null)
+                {
+                    over.AddRange(ids);
+                }
+                else if (kind != NoticeKind.Ended || alert.Alert.Reopened == 0 || alert.Alert.EndedAt <= clock.GetUtcNow() - options.Value.QuietPeriod)
+                {
+                    notices.Add(new AlertNotice(alert.Alert, kind.Value, alert.Told, alert.Ticket) { Entries = ids });
+                }
+            }
 
-        var due = await (
-                from alert in db.Alerts.AsNoTracking()
-                where ids.Contains(alert.Id)
-                from told in db.AlertDeliveries.Where(d => d.AlertRow == alert.Id && d.Hook == hook.Name && d.Kind == DeliveryKind.Firing).DefaultIfEmpty()
-                from filed in db.AlertDeliveries.Where(d => d.AlertRow == alert.Id && d.Hook == AlertPaths.Ticket && d.Kind == DeliveryKind.Firing).DefaultIfEmpty()
-                orderby alert.Severity, alert.OpenedAt, alert.Id
-                select new { alert, told, filed })
-            .ToListAsync(cancellationToken);
-        return due.ConvertAll(one => new AlertNotice(
-            one.alert,
-            one.told is null ? NoticeKind.Firing
-                : !one.alert.IsFiring ? NoticeKind.Ended
-                : one.told.Reopened < one.alert.Reopened ? NoticeKind.FiringAgain
-                : NoticeKind.SeverityChanged,
-            one.told,
-            one.filed?.TicketId is { } ticket ? new AlertTicket(ticket, one.filed.TicketNumber!.Value, one.filed.TicketUrl!) : null));
+            if (over.Count > 0)
+            {
+                await db.ExecuteAsync(TakenOut(over), cancellationToken);
+            }
+
+            if (notices.Count > 0 || over.Count == 0 || entries.Count < MostAtOnce)
+            {
+                return [.. notices.OrderBy(notice => notice.Alert.Severity).ThenBy(notice => notice.Alert.OpenedAt).ThenBy(notice => notice.Alert.Id)];
+            }
+        }
     }
+
+    private async Task<List<Entry>> ReadAsync(AutoTicketDbContext db, string hook, CancellationToken cancellationToken)
+    {
+        var last = _turns.GetValueOrDefault(hook) ?? new Turn(0, "", "", 0);
+        var entries = await db.QueryAsync(FormattableStringFactory.Create(Due, hook, clock.GetUtcNow(), MostAtOnce, last.Source, last.Severity, last.Id, AlertPaths.Ticket), row =>
+        {
+            var alert = AlertTable.Read(db, row) with { Url = row.IsDBNull(20) ? null : row.GetString(20), Labels = row.GetString(21) };
+            var told = row.IsDBNull(22) ? null : new AlertDelivery
+            {
+                AlertRow = alert.Id,
+                Hook = hook,
+                Kind = DeliveryKind.Firing,
+                At = db.TimeOf(row, 22),
+                Severity = Words.Parse<Severity>(row.GetString(23)),
+                Reopened = row.GetInt32(24),
+            };
+            return new Entry(
+                row.GetInt64(29), alert, told, row.IsDBNull(25) ? null : row.GetInt32(25),
+                row.IsDBNull(26) ? null : new AlertTicket(row.GetInt64(26), row.GetInt64(27), row.GetString(28)),
+                new Turn(row.GetInt64(30), row.GetString(31), row.GetString(32), row.GetInt64(29)));
+        }, cancellationToken);
+        _turns[hook] = entries.Count < MostAtOnce ? null : entries.MaxBy(entry => entry.Turn.Place)!.Turn;
+        return entries;
+    }
+
+    /// <returns>Null: nothing, whatever comes of it.</returns>
+    private NoticeKind? KindOf(IAlertHook hook, Entry entry) => entry switch
+    {
+        // What ended too long ago is told to nobody any more.
+        { Told: null, Alert: var alert } => alert.Severity <= options.Value.NotifySeverity && (alert.IsFiring || (hook.WantsWhatEnded && alert.EndedAt > clock.GetUtcNow() - NewsLives))
+            ? NoticeKind.Firing : null,
+        { Alert: { IsFiring: false } alert } => entry.EndTold >= alert.Reopened ? null : NoticeKind.Ended,
+        { Alert: var alert, Told: { } told } => told.Reopened < alert.Reopened ? NoticeKind.FiringAgain : told.Severity != alert.Severity ? NoticeKind.SeverityChanged : null,
+    };
+
+    private static FormattableString TakenOut(IEnumerable<long> entries) => $"DELETE FROM alert_outbox WHERE id IN (SELECT entry FROM {Entries.Of([.. entries])})";
 
     /// <summary>Writes down what a hook has delivered, after it was, and why, with one commit.</summary>
     public async Task RecordAsync(IAlertHook hook, IReadOnlyList<HookOutcome> outcomes, IEnumerable<Decision> decisions)
@@ -100,31 +148,11 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
               ticket_id = coalesce(excluded.ticket_id, alert_deliveries.ticket_id), ticket_number = coalesce(excluded.ticket_number, alert_deliveries.ticket_number),
               ticket_url = coalesce(excluded.ticket_url, alert_deliveries.ticket_url)
             """;
-        await db.ExecuteTogetherAsync(DecisionLog.Statement(decisions) is { } decided ? [delivered, decided] : [delivered], CancellationToken.None);
+        var takenOut = TakenOut(outcomes.SelectMany(outcome => outcome.Notice.Entries));
+        await db.ExecuteTogetherAsync(DecisionLog.Statement(decisions) is { } decided ? [delivered, decided, takenOut] : [delivered, takenOut], CancellationToken.None);
     }
 
     /// <summary>Who is told that something fired and is over need not be told that it is over.</summary>
     private static IEnumerable<DeliveryKind> KindsOf(AlertNotice notice) =>
         notice.Kind == NoticeKind.Ended ? [DeliveryKind.Ended] : notice.Alert.IsFiring ? [DeliveryKind.Firing] : [DeliveryKind.Firing, DeliveryKind.Ended];
-
-    /// <summary>Takes off the list what no hook has anything to do for any more.</summary>
-    public async Task SettleAsync(IReadOnlyList<IAlertHook> all)
-    {
-        await using var db = await contexts.CreateDbContextAsync();
-        var hooks = all.Count;
-        var wanting = all.Where(hook => hook.WantsWhatEnded).Select(hook => hook.Name).ToList();
-        var (levels, newsSince) = (options.Value.NotifySeverities, clock.GetUtcNow() - NewsLives);
-        var done = db.Alerts
-            .Where(alert => alert.IsPending && (alert.Status == AlertStatus.Firing
-                ? db.AlertDeliveries.Count(d => d.AlertRow == alert.Id && d.Kind == DeliveryKind.Firing && d.Severity == alert.Severity && d.Reopened == alert.Reopened) >= hooks
-                : !db.AlertDeliveries.Any(d => d.AlertRow == alert.Id && d.Kind == DeliveryKind.Firing
-                        && !db.AlertDeliveries.Any(e => e.AlertRow == alert.Id && e.Hook == d.Hook && e.Kind == DeliveryKind.Ended && e.Reopened == alert.Reopened))
-                    && (!levels.Contains(alert.Severity) || alert.EndedAt <= newsSince
-                        || db.AlertDeliveries.Count(d => d.AlertRow == alert.Id && d.Kind == DeliveryKind.Firing && wanting.Contains(d.Hook)) >= wanting.Count)));
-        // Asked first: every UPDATE wakes those that listen, and them we would wake without end.
-        if (await done.AnyAsync())
-        {
-            await done.ExecuteUpdateAsync(set => set.SetProperty(alert => alert.IsPending, false));
-        }
-    }
 }

@@ -178,7 +178,6 @@ internal sealed class Episodes(IEnumerable<Alert> known, AlertsOptions options, 
             OpenedAt = now,
             SeenAt = now,
             ExpiresAt = o.ExpiresAt,
-            IsPending = o.Severity <= options.NotifySeverity,
         };
         episodes.Add(new Episode { Now = opened, IsChanged = true });
         return new(opened.AlertId, ObservationResult.Opened);
@@ -200,7 +199,7 @@ internal sealed class Episodes(IEnumerable<Alert> known, AlertsOptions options, 
             Summary = o.Summary,
             FullText = o.FullText,
             SeenAt = now,
-            IsPending = true,
+            NewsAt = now,
         }));
         return new(episode.Now.AlertId, isNewId ? ObservationResult.Folded : ObservationResult.Opened);
     }
@@ -254,11 +253,12 @@ internal sealed class Episodes(IEnumerable<Alert> known, AlertsOptions options, 
         EndedAt = now,
         Members = [.. episode.Now.Members.Select(member => member with { IsFiring = false })],
         ExpiresAt = null,
-        IsPending = true,
+        // What flaps is well again only once it was quiet for a while.
+        NewsAt = episode.Now.Reopened == 0 ? now : now + options.QuietPeriod,
     });
 
     /// <summary>What follows for the whole from those that fire.</summary>
-    private static Alert Weigh(Alert alert)
+    private Alert Weigh(Alert alert)
     {
         var firing = alert.Members.Where(member => member.IsFiring).ToList();
         var severity = firing.Min(member => member.Severity);
@@ -266,7 +266,7 @@ internal sealed class Episodes(IEnumerable<Alert> known, AlertsOptions options, 
         {
             Severity = severity,
             ExpiresAt = firing.Exists(member => member.ExpiresAt is null) ? null : firing.Max(member => member.ExpiresAt),
-            IsPending = alert.IsPending || severity != alert.Severity,
+            NewsAt = severity != alert.Severity ? now : alert.NewsAt,
         };
     }
 

@@ -38,7 +38,11 @@ internal enum NoticeKind
 
 /// <param name="Told">The last delivery of its firing by this hook; null: none yet.</param>
 /// <param name="Ticket">The ticket that it has, if any.</param>
-internal sealed record AlertNotice(Alert Alert, NoticeKind Kind, AlertDelivery? Told, AlertTicket? Ticket);
+internal sealed record AlertNotice(Alert Alert, NoticeKind Kind, AlertDelivery? Told, AlertTicket? Ticket)
+{
+    /// <summary>The entries of the outbox that it stands for; none: it comes from elsewhere.</summary>
+    public IReadOnlyList<long> Entries { get; init; } = [];
+}
 
 public sealed record AlertTicket(long Id, long Number, string Url);
 

@@ -32,6 +32,7 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
     public DbSet<TicketSyncRow> TicketSync => Set<TicketSyncRow>();
     public DbSet<FindingRow> TicketFindings => Set<FindingRow>();
     public DbSet<Alert> Alerts => Set<Alert>();
+    public DbSet<OutboxEntry> AlertOutbox => Set<OutboxEntry>();
     public DbSet<AlertDelivery> AlertDeliveries => Set<AlertDelivery>();
     public DbSet<Decision> Decisions => Set<Decision>();
     public DbSet<ParkedAlert> ParkedAlerts => Set<ParkedAlert>();
@@ -58,12 +59,15 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
     /// <returns>The ids of those that were changed.</returns>
     public abstract Task<HashSet<long>> UpdateWithAuditAsync(string update, RowsParameter rows, CancellationToken cancellationToken);
 
-    /// <summary>Inserts rows, each with its audit entry: both or neither. The rows hold, besides what is inserted, <c>audit_at</c>,
-    /// <c>audit_action</c>, <c>audit_actor</c> and <c>audit_payload</c>.</summary>
-    /// <param name="insert">An INSERT … SELECT … FROM {0} that leaves out what is there already.</param>
-    /// <param name="key">The columns by which an inserted row and its entry belong together.</param>
+    /// <summary>Inserts rows, and with them what follows from those that were inserted, as their audit entries: all or nothing.</summary>
+    /// <param name="insert">What follows INSERT INTO and the table: columns, and a SELECT … FROM {0} that leaves out what is there already.</param>
+    /// <param name="returning">What of an inserted row the following statements read.</param>
+    /// <param name="then">Statements that read what was inserted as the table <c>inserted</c>.</param>
     /// <returns>How many were inserted. Fewer than were given: some were there, and the caller must look again.</returns>
-    public abstract Task<int> InsertWithAuditAsync(string insert, string key, RowsParameter rows, CancellationToken cancellationToken);
+    public abstract Task<int> InsertAsync(string table, string insert, string returning, IReadOnlyList<string> then, RowsParameter rows, CancellationToken cancellationToken);
+
+    /// <summary>The function of SQL that makes names and values a JSON object.</summary>
+    public abstract string JsonObject { get; }
 
     /// <summary>What is written until the commit, by EF or as SQL, is written together.</summary>
     public Task<IDbContextTransaction> BeginAsync(CancellationToken cancellationToken)
@@ -84,7 +88,8 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
     }
 
     /// <summary>Runs several statements, each by <see cref="ExecuteAsync"/>'s rules: all or none.</summary>
-    public abstract Task ExecuteTogetherAsync(IReadOnlyList<FormattableString> statements, CancellationToken cancellationToken);
+    /// <returns>How many rows each changed.</returns>
+    public abstract Task<IReadOnlyList<int>> ExecuteTogetherAsync(IReadOnlyList<FormattableString> statements, CancellationToken cancellationToken);
 
     /// <inheritdoc cref="ExecuteAsync"/>
     /// <returns>A value for each row.</returns>
@@ -225,8 +230,13 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
             alert.HasIndex(a => new { a.LogicalId, a.Slot }).HasDatabaseName("ix_alerts_firing").IsUnique().HasFilter("status = 'firing'");
             alert.HasIndex(a => new { a.LogicalId, a.EndedAt });
             alert.HasIndex(a => a.ExpiresAt).HasFilter("status = 'firing'");
-            alert.HasIndex(a => new { a.Severity, a.OpenedAt }).HasDatabaseName("ix_alerts_pending").HasFilter("is_pending");
+            alert.Ignore(a => a.NewsAt);
             alert.HasIndex(a => a.EndedAt).HasFilter("ended_at IS NOT NULL");
+        });
+        modelBuilder.Entity<OutboxEntry>(entry =>
+        {
+            entry.ToTable("alert_outbox");
+            entry.HasIndex(e => new { e.Hook, e.Source, e.Severity, e.Id });
         });
         modelBuilder.Entity<AlertDelivery>(delivery =>
         {

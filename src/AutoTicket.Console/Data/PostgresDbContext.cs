@@ -28,15 +28,17 @@ internal sealed class PostgresDbContext(DbContextOptions<PostgresDbContext> opti
         return [.. await QueryAsync(statement, row => row.GetInt64(0), cancellationToken)];
     }
 
-    public override async Task<int> InsertWithAuditAsync(string insert, string key, RowsParameter rows, CancellationToken cancellationToken)
+    public override async Task<int> InsertAsync(string table, string insert, string returning, IReadOnlyList<string> then, RowsParameter rows, CancellationToken cancellationToken)
     {
         var statement = FormattableStringFactory.Create(
-            $"WITH done AS ({insert} RETURNING {key}), audited AS (INSERT INTO audit_log (created_at, action, actor, payload) SELECT audit_at, audit_action, audit_actor, audit_payload FROM done JOIN {{0}} USING ({key})) SELECT count(*) FROM done",
+            $"WITH inserted AS (INSERT INTO {table} {insert} RETURNING {returning}), {string.Join(", ", then.Select((next, i) => $"then{i} AS ({next})"))} SELECT count(*) FROM inserted",
             rows);
         return (int)(await QueryAsync(statement, row => row.GetInt64(0), cancellationToken))[0];
     }
 
-    public override async Task ExecuteTogetherAsync(IReadOnlyList<FormattableString> statements, CancellationToken cancellationToken)
+    public override string JsonObject => "jsonb_build_object";
+
+    public override async Task<IReadOnlyList<int>> ExecuteTogetherAsync(IReadOnlyList<FormattableString> statements, CancellationToken cancellationToken)
     {
         // One round trip: PostgreSQL takes what is sent in one piece as one transaction.
         await using var connection = await OpenAsync(cancellationToken);
@@ -50,6 +52,7 @@ internal sealed class PostgresDbContext(DbContextOptions<PostgresDbContext> opti
         }
 
         await batch.ExecuteNonQueryAsync(cancellationToken);
+        return [.. batch.BatchCommands.Select(command => command.RecordsAffected)];
     }
 
     protected override DbConnection Connect(string connectionString) => new NpgsqlConnection(connectionString);

@@ -11,6 +11,8 @@ namespace AutoTicket.Data;
 /// <summary>The embedded database, so that a newcomer needs no server.</summary>
 internal sealed class SqliteDbContext(DbContextOptions<SqliteDbContext> options) : AutoTicketDbContext(options)
 {
+    private static readonly Rows<long> Inserted = new(("inserted_id", "bigint", id => id));
+
     public override async Task<bool> UpdateWithAuditAsync(FormattableString update, AuditEntry audit, CancellationToken cancellationToken)
     {
         // SQLite has no data-modifying WITH; a transaction that begins with the write takes the write lock at once.
@@ -44,28 +46,36 @@ internal sealed class SqliteDbContext(DbContextOptions<SqliteDbContext> options)
         return done;
     }
 
-    public override async Task<int> InsertWithAuditAsync(string insert, string key, RowsParameter rows, CancellationToken cancellationToken)
+    public override async Task<int> InsertAsync(string table, string insert, string returning, IReadOnlyList<string> then, RowsParameter rows, CancellationToken cancellationToken)
     {
         await using var transaction = await BeginAsync(cancellationToken);
-        var done = await ExecuteAsync(FormattableStringFactory.Create(insert, rows), cancellationToken);
-        if (done == rows.Count)
+        var ids = await QueryAsync(FormattableStringFactory.Create($"INSERT INTO {table} {insert} RETURNING id", rows), row => row.GetInt64(0), cancellationToken);
+        if (ids.Count == rows.Count)
         {
-            await ExecuteAsync($"INSERT INTO audit_log (created_at, action, actor, payload) SELECT audit_at, audit_action, audit_actor, audit_payload FROM {rows}", cancellationToken);
+            foreach (var next in then)
+            {
+                await ExecuteAsync(FormattableStringFactory.Create($"WITH inserted AS (SELECT {returning} FROM {table} WHERE id IN (SELECT inserted_id FROM {{0}})) {next}", Inserted.Of(ids)), cancellationToken);
+            }
+
             await transaction.CommitAsync(cancellationToken);
         }
 
-        return done;
+        return ids.Count;
     }
 
-    public override async Task ExecuteTogetherAsync(IReadOnlyList<FormattableString> statements, CancellationToken cancellationToken)
+    public override string JsonObject => "json_object";
+
+    public override async Task<IReadOnlyList<int>> ExecuteTogetherAsync(IReadOnlyList<FormattableString> statements, CancellationToken cancellationToken)
     {
         await using var transaction = await BeginAsync(cancellationToken);
+        var changed = new List<int>();
         foreach (var sql in statements)
         {
-            await ExecuteAsync(sql, cancellationToken);
+            changed.Add(await ExecuteAsync(sql, cancellationToken));
         }
 
         await transaction.CommitAsync(cancellationToken);
+        return changed;
     }
 
     protected override string RowsFrom(RowsParameter rows, Func<object, string> add) =>

@@ -42,7 +42,7 @@ internal sealed class LineChecks(
         var now = clock.GetUtcNow();
         List<Severity> levels = [.. Enum.GetValues<Severity>().Where(severity => severity <= alerts.Value.NotifySeverity)];
         var openedBefore = now - Untouched;
-        var untouched = await db.Alerts.Where(alert => alert.Status == AlertStatus.Firing && alert.IsPending && levels.Contains(alert.Severity) && alert.OpenedAt < openedBefore
+        var untouched = await db.Alerts.Where(alert => alert.Status == AlertStatus.Firing && db.AlertOutbox.Any(entry => entry.AlertRow == alert.Id) && levels.Contains(alert.Severity) && alert.OpenedAt < openedBefore
             && !db.Decisions.Any(d => d.AlertRow == alert.Id && (d.Path == AlertPaths.Ticket || d.Path == AlertPaths.Slack))).CountAsync(cancellationToken);
         var last = await db.Decisions.Where(d => d.Path == AlertPaths.Ticket || d.Path == AlertPaths.Slack).MaxAsync(d => (DateTimeOffset?)d.LastAt, cancellationToken);
         var canary = await db.Decisions.AsNoTracking().Where(d => d.AlertId == Canary.AlertId && d.Path == AlertPaths.Canary).OrderByDescending(d => d.LastAt).FirstOrDefaultAsync(cancellationToken);

@@ -88,7 +88,9 @@ internal sealed class AlertDriver : IAsyncDisposable
         Eventually.TrueAsync(async () => (await DecisionsAsync()).Exists(d => d.Word == word && d.Path == path), $"“{word}” is decided");
 
     /// <summary>No hook has anything left to do.</summary>
-    public Task EventuallySettledAsync() => Eventually.TrueAsync(async () => (await AlertsAsync()).TrueForAll(alert => !alert.IsPending), "all alerts are settled");
+    public Task EventuallySettledAsync() => Eventually.TrueAsync(IsSettledAsync, "all alerts are settled");
+
+    public Task<bool> IsSettledAsync() => QueryAsync(async db => !await db.AlertOutbox.AnyAsync());
 
     public async ValueTask DisposeAsync()
     {

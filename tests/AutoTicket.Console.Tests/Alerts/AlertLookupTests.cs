@@ -2,6 +2,7 @@ using AutoTicket.Alerts;
 using AutoTicket.Data;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 using Npgsql;
 
 namespace AutoTicket.Tests.Alerts;
@@ -23,7 +24,7 @@ public sealed class AlertLookupTests
 
         await using (var services = database.AsTheConsole())
         {
-            var table = new AlertTable(services.GetRequiredService<IDbContextFactory<AutoTicketDbContext>>());
+            var table = new AlertTable(services.GetRequiredService<IDbContextFactory<AutoTicketDbContext>>(), Options.Create(new AlertsOptions()));
             for (var use = 0; use < 8; use++)
             {
                 Assert.Equal("flood7", Assert.Single(await table.ReadAsync(["flood7", "over7"], TimeProvider.System.GetUtcNow().AddDays(-1), CancellationToken.None)).LogicalId);
@@ -39,8 +40,8 @@ public sealed class AlertLookupTests
     }
 
     private static Task AddAsync(NpgsqlDataSource bare, string name, string status, string endedAt) => ExecuteAsync(bare, $"""
-        INSERT INTO alerts (alert_id, logical_id, slot, status, source, name, severity, summary, labels, members, folded_ids, started_at, opened_at, seen_at, expires_at, ended_at, reopened, is_pending, version)
-        SELECT '{name}' || n, '{name}' || n, '', '{status}', 'prometheus', 'InstanceDown', 'p1', 'It is down', '{"{}"}', '[]', 0, now(), now(), now(), now() + interval '1 hour', {endedAt}, 0, true, 0
+        INSERT INTO alerts (alert_id, logical_id, slot, status, source, name, severity, summary, labels, members, folded_ids, started_at, opened_at, seen_at, expires_at, ended_at, reopened, version)
+        SELECT '{name}' || n, '{name}' || n, '', '{status}', 'prometheus', 'InstanceDown', 'p1', 'It is down', '{"{}"}', '[]', 0, now(), now(), now(), now() + interval '1 hour', {endedAt}, 0, 0
         FROM generate_series(1, 5000) AS n
         """);
 

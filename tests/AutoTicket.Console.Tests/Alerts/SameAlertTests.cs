@@ -44,7 +44,7 @@ public sealed class SameAlertTests
                 async () =>
                 {
                     await using var db = database.Open();
-                    return db.Alerts.ToList() is { } alerts && alerts.Count == episodes && alerts.TrueForAll(alert => !alert.IsPending && alert.Surface == "pay");
+                    return db.Alerts.ToList() is { } alerts && alerts.Count == episodes && alerts.TrueForAll(alert => alert.Surface == "pay") && !db.AlertOutbox.Any();
                 },
                 $"{episodes} episodes are settled");
         }

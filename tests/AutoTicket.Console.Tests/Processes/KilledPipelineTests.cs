@@ -60,7 +60,7 @@ public sealed class KilledPipelineTests : IAsyncLifetime
         }
 
         await using var db = _all.Database.Open();
-        await Eventually.TrueAsync(async () => !await db.Alerts.AnyAsync(alert => alert.IsPending), "all are delivered", TimeSpan.FromSeconds(90));
+        await Eventually.TrueAsync(async () => !await db.AlertOutbox.AnyAsync(), "all are delivered", TimeSpan.FromSeconds(90));
         var names = await db.Alerts.Select(alert => alert.Name).ToListAsync();
         Assert.Empty(acknowledged.Except(names));
         Assert.Equal(names.Count, names.Distinct().Count());
@@ -109,7 +109,7 @@ public sealed class KilledPipelineTests : IAsyncLifetime
     {
         await using var db = _all.Database.Open();
         await Eventually.TrueAsync(
-            async () => await db.AlertDeliveries.CountAsync() == 2 && !await db.Alerts.AnyAsync(alert => alert.IsPending), "the DM and the ticket are recorded", TakenUp);
+            async () => await db.AlertDeliveries.CountAsync() == 2 && !await db.AlertOutbox.AnyAsync(), "the DM and the ticket are recorded", TakenUp);
         Assert.Single(_all.Sandbox.FreeScout.Conversations);
     }
 

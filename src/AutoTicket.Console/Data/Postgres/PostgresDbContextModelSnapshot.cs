@@ -52,10 +52,6 @@ namespace AutoTicket.Data.Postgres
                         .HasColumnType("text")
                         .HasColumnName("full_text");
 
-                    b.Property<bool>("IsPending")
-                        .HasColumnType("boolean")
-                        .HasColumnName("is_pending");
-
                     b.Property<string>("Labels")
                         .IsRequired()
                         .HasColumnType("text")
@@ -149,10 +145,6 @@ namespace AutoTicket.Data.Postgres
                         .IsUnique()
                         .HasDatabaseName("ix_alerts_firing")
                         .HasFilter("status = 'firing'");
-
-                    b.HasIndex("Severity", "OpenedAt")
-                        .HasDatabaseName("ix_alerts_pending")
-                        .HasFilter("is_pending");
 
                     b.ToTable("alerts", (string)null);
                 });
@@ -274,6 +266,48 @@ namespace AutoTicket.Data.Postgres
                         .HasDatabaseName("ix_decisions_alert_id_alert_row_path_word");
 
                     b.ToTable("decisions", (string)null);
+                });
+
+            modelBuilder.Entity("AutoTicket.Alerts.OutboxEntry", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint")
+                        .HasColumnName("id");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("Id"));
+
+                    b.Property<long>("AlertRow")
+                        .HasColumnType("bigint")
+                        .HasColumnName("alert_row");
+
+                    b.Property<DateTimeOffset>("DueAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("due_at");
+
+                    b.Property<string>("Hook")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("hook");
+
+                    b.Property<string>("Severity")
+                        .IsRequired()
+                        .HasMaxLength(16)
+                        .HasColumnType("character varying(16)")
+                        .HasColumnName("severity");
+
+                    b.Property<string>("Source")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("source");
+
+                    b.HasKey("Id")
+                        .HasName("pk_alert_outbox");
+
+                    b.HasIndex("Hook", "Source", "Severity", "Id")
+                        .HasDatabaseName("ix_alert_outbox_hook_source_severity_id");
+
+                    b.ToTable("alert_outbox", (string)null);
                 });
 
             modelBuilder.Entity("AutoTicket.Alerts.ParkedAlert", b =>

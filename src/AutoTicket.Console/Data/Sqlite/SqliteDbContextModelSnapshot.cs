@@ -44,10 +44,6 @@ namespace AutoTicket.Data.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("full_text");
 
-                    b.Property<bool>("IsPending")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("is_pending");
-
                     b.Property<string>("Labels")
                         .IsRequired()
                         .HasColumnType("TEXT")
@@ -141,10 +137,6 @@ namespace AutoTicket.Data.Sqlite
                         .IsUnique()
                         .HasDatabaseName("ix_alerts_firing")
                         .HasFilter("status = 'firing'");
-
-                    b.HasIndex("Severity", "OpenedAt")
-                        .HasDatabaseName("ix_alerts_pending")
-                        .HasFilter("is_pending");
 
                     b.ToTable("alerts", (string)null);
                 });
@@ -264,6 +256,46 @@ namespace AutoTicket.Data.Sqlite
                         .HasDatabaseName("ix_decisions_alert_id_alert_row_path_word");
 
                     b.ToTable("decisions", (string)null);
+                });
+
+            modelBuilder.Entity("AutoTicket.Alerts.OutboxEntry", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("id");
+
+                    b.Property<long>("AlertRow")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("alert_row");
+
+                    b.Property<long>("DueAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("due_at");
+
+                    b.Property<string>("Hook")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("hook");
+
+                    b.Property<string>("Severity")
+                        .IsRequired()
+                        .HasMaxLength(16)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("severity");
+
+                    b.Property<string>("Source")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("source");
+
+                    b.HasKey("Id")
+                        .HasName("pk_alert_outbox");
+
+                    b.HasIndex("Hook", "Source", "Severity", "Id")
+                        .HasDatabaseName("ix_alert_outbox_hook_source_severity_id");
+
+                    b.ToTable("alert_outbox", (string)null);
                 });
 
             modelBuilder.Entity("AutoTicket.Alerts.ParkedAlert", b =>

@@ -1,0 +1,190 @@
+using AutoTicket.Alerts;
+using AutoTicket.Data;
+using AutoTicket.Surfaces;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+
+namespace AutoTicket.Tests.Alerts;
+
+/// <summary>What a hook is still to look at: written with each change, taken out with the record of what came of it.</summary>
+public sealed class OutboxTests
+{
+    private static readonly Hook Slack = new(AlertPaths.Slack, WantsWhatEnded: true);
+    private static readonly Hook Ticket = new(AlertPaths.Ticket, WantsWhatEnded: false);
+
+    [Theory, BothDatabases]
+    public async Task Each_change_is_looked_at_by_each_hook_until_what_came_of_it_is_recorded(Database kind)
+    {
+        await using var outbox = await Outbox.CreateAsync(kind);
+        await outbox.OpenAsync("disk_full");
+
+        foreach (var hook in new[] { Slack, Ticket })
+        {
+            var notice = Assert.Single(await outbox.Log.DueAsync(hook, CancellationToken.None));
+            Assert.Equal(NoticeKind.Firing, notice.Kind);
+            Assert.Single(await outbox.Log.DueAsync(hook, CancellationToken.None));
+            await outbox.RecordAsync(hook, notice);
+            Assert.Empty(await outbox.Log.DueAsync(hook, CancellationToken.None));
+        }
+
+        Assert.Equal(0, await outbox.CountAsync());
+    }
+
+    /// <summary>The record of the older news must not take the newer off.</summary>
+    [Theory, BothDatabases]
+    public async Task A_change_that_comes_while_a_hook_is_at_work_is_looked_at_next(Database kind)
+    {
+        await using var outbox = await Outbox.CreateAsync(kind);
+        var alert = await outbox.OpenAsync("disk_full");
+        var notice = Assert.Single(await outbox.Log.DueAsync(Slack, CancellationToken.None));
+
+        await outbox.ChangeAsync(alert with { Severity = Severity.P1, NewsAt = outbox.Now });
+        await outbox.RecordAsync(Slack, notice);
+
+        var next = Assert.Single(await outbox.Log.DueAsync(Slack, CancellationToken.None));
+        Assert.Equal((NoticeKind.SeverityChanged, Severity.P1), (next.Kind, next.Alert.Severity));
+    }
+
+    [Theory, BothDatabases]
+    public async Task What_a_hook_has_nothing_to_say_of_is_taken_out_and_what_is_to_wait_stays(Database kind)
+    {
+        await using var outbox = await Outbox.CreateAsync(kind);
+        var over = await outbox.OpenAsync("over");
+        var flapping = await outbox.OpenAsync("flapping");
+        foreach (var notice in await outbox.Log.DueAsync(Ticket, CancellationToken.None))
+        {
+            if (notice.Alert.Name == "flapping")
+            {
+                await outbox.RecordAsync(Ticket, notice);
+            }
+        }
+
+        await outbox.ChangeAsync(over with { Status = AlertStatus.Resolved, EndedAt = outbox.Now, NewsAt = outbox.Now });
+        await outbox.ChangeAsync(flapping with { Status = AlertStatus.Resolved, EndedAt = outbox.Now, Reopened = 1, NewsAt = outbox.Now });
+
+        Assert.Empty(await outbox.Log.DueAsync(Ticket, CancellationToken.None));
+        await using var db = await outbox.Contexts.CreateDbContextAsync();
+        Assert.Equal([flapping.Id], await db.AlertOutbox.Where(entry => entry.Hook == AlertPaths.Ticket).Select(entry => entry.AlertRow).ToListAsync());
+    }
+
+    /// <summary>More than one pass takes, of which the hook takes nothing.</summary>
+    [Theory, BothDatabases]
+    public async Task In_a_flood_another_sources_alert_comes_with_each_pass_and_each_of_the_flood_with_one(Database kind)
+    {
+        const int Flood = 2300;
+        await using var outbox = await Outbox.CreateAsync(kind);
+        await outbox.OpenAsync([.. Enumerable.Range(0, Flood).Select(n => Outbox.Alert($"flood{n}"))]);
+        await outbox.OpenAsync("other", "quiet");
+
+        var seen = new HashSet<string>();
+        for (var pass = 0; pass < 5; pass++)
+        {
+            var due = await outbox.Log.DueAsync(Ticket, CancellationToken.None);
+            Assert.InRange(due.Count, 900, 1000);
+            Assert.Contains(due, notice => notice.Alert.Source == "quiet");
+            Assert.Equal(due.OrderBy(notice => notice.Alert.Severity).ThenBy(notice => notice.Alert.OpenedAt).ThenBy(notice => notice.Alert.Id), due);
+            seen.UnionWith(due.Select(notice => notice.Alert.Name));
+        }
+
+        Assert.Equal(Flood + 1, seen.Count);
+    }
+
+    [Theory, BothDatabases]
+    public async Task An_alert_that_begins_and_ends_while_another_batch_is_written_is_over(Database kind)
+    {
+        await using var driver = await AlertDriver.StartAsync(kind, new Dictionary<string, string?> { ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "0" });
+        for (var round = 0; round < 5; round++)
+        {
+            var name = $"brief{round}";
+            var before = driver.RaiseAsync([.. Enumerable.Range(0, 200).Select(n => AlertDriver.Say($"before{round}-{n}", Severity.P4))]);
+            var begin = driver.RaiseAsync(AlertDriver.Say(name));
+            var end = driver.RaiseAsync(AlertDriver.Say(name, firing: false));
+            await before;
+
+            Assert.Equal((ObservationResult.Opened, ObservationResult.Resolved), ((await begin).Result, (await end).Result));
+            Assert.Equal(AlertStatus.Resolved, (await driver.AlertsAsync()).Single(alert => alert.Name == name).Status);
+        }
+
+        await Eventually.TrueAsync(async () => (await driver.DeliveriesAsync()).Count(delivery => delivery.Hook == AlertPaths.Slack) >= 10, "the operator was told of each, and that it is over");
+    }
+
+    private sealed record Hook(string Name, bool WantsWhatEnded) : IAlertHook
+    {
+        public event Action? Ready
+        {
+            add { }
+            remove { }
+        }
+
+        public IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverAsync(IReadOnlyList<AlertNotice> notices, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public Task<string> RehearseAsync(AlertNotice notice, CancellationToken cancellationToken) => throw new NotSupportedException();
+    }
+
+    /// <summary>The outbox and its two ends, on a database of their own.</summary>
+    private sealed class Outbox : IAsyncDisposable
+    {
+        private readonly TestDatabase _database;
+        private readonly ServiceProvider _services;
+        private readonly AlertTable _table;
+
+        private Outbox(TestDatabase database)
+        {
+            (_database, _services) = (database, database.AsTheConsole());
+            Contexts = _services.GetRequiredService<IDbContextFactory<AutoTicketDbContext>>();
+            var options = Options.Create(new AlertsOptions());
+            (_table, Log) = (new(Contexts, options), new(Contexts, options, TimeProvider.System));
+        }
+
+        public DeliveryLog Log { get; }
+
+        public IDbContextFactory<AutoTicketDbContext> Contexts { get; }
+
+        public DateTimeOffset Now => TimeProvider.System.GetUtcNow();
+
+        public static async Task<Outbox> CreateAsync(Database kind) => new(await TestDatabase.CreateAsync(kind));
+
+        public static Alert Alert(string name, string source = "test")
+        {
+            var now = TimeProvider.System.GetUtcNow();
+            return new()
+            {
+                AlertId = name.PadRight(64, '-'),
+                LogicalId = name,
+                Status = AlertStatus.Firing,
+                Source = source,
+                Name = name,
+                Severity = Severity.P2,
+                Summary = name,
+                StartedAt = now,
+                OpenedAt = now,
+                SeenAt = now,
+            };
+        }
+
+        public async Task<Alert> OpenAsync(string name, string source = "test")
+        {
+            await OpenAsync([Alert(name, source)]);
+            return Assert.Single(await _table.ReadAsync([name], Now, CancellationToken.None));
+        }
+
+        public async Task OpenAsync(IReadOnlyList<Alert> alerts) => Assert.True(await _table.WriteAsync(alerts, [], CancellationToken.None));
+
+        public async Task ChangeAsync(Alert alert) => Assert.True(await _table.WriteAsync([], [alert], CancellationToken.None));
+
+        public Task RecordAsync(IAlertHook hook, AlertNotice notice) => Log.RecordAsync(hook, [new HookOutcome(notice, IsDone: true, "done")], []);
+
+        public async Task<int> CountAsync()
+        {
+            await using var db = await Contexts.CreateDbContextAsync();
+            return await db.AlertOutbox.CountAsync();
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            await _services.DisposeAsync();
+            await _database.DisposeAsync();
+        }
+    }
+}
