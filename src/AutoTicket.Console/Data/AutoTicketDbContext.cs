@@ -219,7 +219,7 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
             ticket.HasIndex(t => t.DedupKey).HasDatabaseName("ix_tickets_claim").IsUnique().HasFilter("state IN ('filing', 'unconfirmed')");
             ticket.HasIndex(t => new { t.DedupKey, t.PostedAt });
             ticket.HasIndex(t => t.ConversationId);
-            ticket.HasIndex(t => t.State).HasFilter("state IN ('filing', 'unconfirmed', 'open')");
+            ticket.HasIndex(t => new { t.State, t.ConversationId }).HasFilter("state IN ('filing', 'unconfirmed', 'open')");
             ticket.HasIndex(t => t.PostedAt);
             ticket.HasIndex(t => t.TagsPending).HasFilter("tags_pending");
         });

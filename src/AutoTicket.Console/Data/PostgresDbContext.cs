@@ -44,6 +44,10 @@ internal sealed class PostgresDbContext(DbContextOptions<PostgresDbContext> opti
         await using var connection = await OpenAsync(cancellationToken);
         await using var batch = connection.Connection.CreateBatch();
         batch.Transaction = connection.Transaction;
+        // A plan is made once and kept: in a table that was all but empty then, it would look through all that a flood has put there since.
+        var plan = batch.CreateBatchCommand();
+        plan.CommandText = "SET LOCAL enable_seqscan = off";
+        batch.BatchCommands.Add(plan);
         foreach (var sql in statements)
         {
             var command = batch.CreateBatchCommand();
@@ -52,7 +56,7 @@ internal sealed class PostgresDbContext(DbContextOptions<PostgresDbContext> opti
         }
 
         await batch.ExecuteNonQueryAsync(cancellationToken);
-        return [.. batch.BatchCommands.Select(command => command.RecordsAffected)];
+        return [.. batch.BatchCommands.Skip(1).Select(command => command.RecordsAffected)];
     }
 
     protected override DbConnection Connect(string connectionString) => new NpgsqlConnection(connectionString);

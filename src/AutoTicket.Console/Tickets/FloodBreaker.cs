@@ -37,6 +37,14 @@ internal sealed partial class FloodBreaker(
     /// <summary>Who files the summary of a flood, which is no part of it.</summary>
     private const string Actor = "breaker";
 
+    /// <summary>What was filed is counted this seldom, because of a flood there are thousands to count; what a pass takes between is counted as it
+    /// takes it. Only the leader files for alerts, so nobody else's are missed.</summary>
+    private static readonly TimeSpan CountEvery = TimeSpan.FromSeconds(1);
+
+    private Counted? _counted;
+
+    private sealed record Counted(DateTimeOffset At, IReadOnlyList<(string, int)> Versions, Dictionary<string, long> Taken);
+
     /// <summary>Names the source, by which the budget is counted.</summary>
     public static string FiledBy(Alert alert) => IsSummary(alert) ? Actor : FiledBy(alert.Source);
 
@@ -65,15 +73,30 @@ internal sealed partial class FloodBreaker(
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var now = clock.GetUtcNow();
-        var rows = await db.FloodBreaker.AsNoTracking().ToListAsync(cancellationToken);
-        // Counted by the database: of a flood there are thousands.
+        // By SQL, because it is asked before each ticket.
+        var rows = await db.QueryAsync($"SELECT scope, state, since, until, reason, version FROM flood_breaker ORDER BY scope", row => new FloodRow
+        {
+            Scope = row.GetString(0),
+            State = Words.Parse<FloodState>(row.GetString(1)),
+            Since = db.TimeOf(row, 2),
+            Until = row.IsDBNull(3) ? null : db.TimeOf(row, 3),
+            Reason = row.IsDBNull(4) ? null : row.GetString(4),
+            Version = row.GetInt32(5),
+        }, cancellationToken);
+        var versions = rows.Select(row => (row.Scope, row.Version)).ToList();
+        if (_counted is { } counted && now >= counted.At && now - counted.At < CountEvery && counted.Versions.SequenceEqual(versions))
+        {
+            return new FloodPass(this, options.Value, now, rows, counted.Taken);
+        }
+
         var filed = await db.QueryAsync($"""
             SELECT filed_by, count(CASE WHEN overall.count_from IS NULL OR posted_at > overall.count_from THEN 1 END), count(CASE WHEN own.count_from IS NULL OR posted_at > own.count_from THEN 1 END)
             FROM tickets LEFT JOIN flood_breaker overall ON overall.scope = '' LEFT JOIN flood_breaker own ON own.scope <> '' AND 'alert:' || own.scope = filed_by
             WHERE posted_at > {now - options.Value.FloodWindow} AND audit_action = {AuditActions.AlertTicketFiled} AND filed_by <> {Actor} AND tickets.state <> 'released'
             GROUP BY filed_by
             """, row => (By: row.GetString(0), Overall: row.GetInt64(1), Own: row.GetInt64(2)), cancellationToken);
-        return new FloodPass(this, options.Value, now, rows, filed.Select(source => (source.By, source.Own)).Append((FiledBy(""), filed.Sum(source => source.Overall))).ToDictionary());
+        _counted = new(now, versions, filed.Select(source => (source.By, source.Own)).Append((FiledBy(""), filed.Sum(source => source.Overall))).ToDictionary());
+        return new FloodPass(this, options.Value, now, rows, _counted.Taken);
     }
 
     /// <summary>Closes it again.</summary>

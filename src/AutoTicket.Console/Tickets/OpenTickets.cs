@@ -66,7 +66,7 @@ internal sealed partial class OpenTickets(
             var begun = Stopwatch.GetTimestamp();
             await ReadAsync(stoppingToken);
             // Of a flood of filings each is news: once in a while is soon enough.
-            await Nudge.RestAsync(Stopwatch.GetElapsedTime(begun), 5, Breath, stoppingToken);
+            await Nudge.RestAsync(Stopwatch.GetElapsedTime(begun), 20, Breath, stoppingToken);
             await _nudge.WaitAsync(DatabaseSignals.AtLeastEvery, stoppingToken);
         }
 

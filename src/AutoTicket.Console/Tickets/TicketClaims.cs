@@ -55,12 +55,16 @@ internal sealed class TicketClaims(IDbContextFactory<AutoTicketDbContext> contex
             adopted = row.Confirmed.Adopted,
         })));
 
+    private static readonly Rows<string> Keys = new(("wanted", "text", key => key));
+
     private readonly Gathering<Wanted, Ticket?> _claims = new();
-    private readonly Gathering<TicketDraft, (IReadOnlyList<Ticket>, Ticket?)> _looks = new();
+    private readonly Gathering<Look, (IReadOnlyList<Ticket>, Ticket?)> _looks = new();
     private readonly Gathering<Confirmed, bool> _confirmations = new();
 
     /// <param name="Anyway">Although something stands.</param>
     private sealed record Wanted(TicketDraft Draft, bool Anyway);
+
+    private sealed record Look(TicketDraft Draft, Ticket? Claim);
 
     private sealed record Confirmed(Ticket Ticket, TicketLink Link, bool IsOpen, bool Adopted);
 
@@ -90,26 +94,29 @@ internal sealed class TicketClaims(IDbContextFactory<AutoTicketDbContext> contex
     }
 
     /// <summary>What stands for the draft's key.</summary>
+    /// <param name="claim">Ours, which is left out.</param>
     /// <returns>All rows that a new filing must heed, newest first: the one that holds the claim, those filed inside the window and, for an
     /// alert, those that are open however old; and the newest ticket that FreeScout ever confirmed.</returns>
-    public Task<(IReadOnlyList<Ticket> Standing, Ticket? Latest)> ReadAsync(TicketDraft draft) => _looks.AddAsync(draft, ReadAsync);
+    public Task<(IReadOnlyList<Ticket> Standing, Ticket? Latest)> ReadAsync(TicketDraft draft, Ticket? claim = null) => _looks.AddAsync(new(draft, claim), ReadAsync);
 
-    private async Task<List<(IReadOnlyList<Ticket>, Ticket?)>> ReadAsync(List<TicketDraft> drafts)
+    private async Task<List<(IReadOnlyList<Ticket>, Ticket?)>> ReadAsync(List<Look> looks)
     {
         await using var db = await contexts.CreateDbContextAsync();
-        var keys = drafts.Select(draft => draft.DedupKey).Distinct().ToList();
         var windowStart = clock.GetUtcNow() - options.Value.Window;
-        var known = (await db.Tickets.AsNoTracking()
-            .Where(ticket => keys.Contains(ticket.DedupKey)
-                && (ticket.State == TicketState.Filing || ticket.State == TicketState.Unconfirmed || ticket.State == TicketState.Open
-                    || (ticket.PostedAt > windowStart && ticket.State == TicketState.Closed && ticket.ConversationId != null)
-                    || ticket.Id == db.Tickets.Where(other => other.DedupKey == ticket.DedupKey && other.ConversationId != null).Max(other => (long?)other.Id)))
-            .OrderByDescending(ticket => ticket.Id).ToListAsync()).ToLookup(ticket => ticket.DedupKey);
-        return drafts.ConvertAll<(IReadOnlyList<Ticket>, Ticket?)>(draft => (
-            [.. known[draft.DedupKey].Where(row => row.State is TicketState.Filing or TicketState.Unconfirmed
-                || (draft.IsForAlert && row.State == TicketState.Open)
+        var ids = await db.QueryAsync($"""
+            SELECT tickets.id FROM {Keys.Of([.. looks.Select(look => look.Draft.DedupKey).Distinct()])} JOIN tickets ON dedup_key = wanted
+            WHERE state IN ('filing', 'unconfirmed', 'open') OR (posted_at > {windowStart} AND state = 'closed' AND conversation_id IS NOT NULL)
+              OR tickets.id = (SELECT max(other.id) FROM tickets other WHERE other.dedup_key = wanted AND other.conversation_id IS NOT NULL)
+            """, row => row.GetInt64(0), CancellationToken.None);
+        // Mostly there is nothing but the claims themselves, which to see takes no entities.
+        var isFree = looks.TrueForAll(look => look.Claim is not null) && ids.TrueForAll(id => looks.Exists(look => look.Claim!.Id == id));
+        var known = (isFree ? [] : await db.Tickets.AsNoTracking().Where(ticket => ids.Contains(ticket.Id)).OrderByDescending(ticket => ticket.Id).ToListAsync())
+            .ToLookup(ticket => ticket.DedupKey);
+        return looks.ConvertAll<(IReadOnlyList<Ticket>, Ticket?)>(look => (
+            [.. known[look.Draft.DedupKey].Where(row => row.Id != look.Claim?.Id).Where(row => row.State is TicketState.Filing or TicketState.Unconfirmed
+                || (look.Draft.IsForAlert && row.State == TicketState.Open)
                 || (row.PostedAt > windowStart && (row.State == TicketState.Open || row is { State: TicketState.Closed, ConversationId: not null })))],
-            known[draft.DedupKey].FirstOrDefault(row => row.ConversationId is not null)));
+            known[look.Draft.DedupKey].FirstOrDefault(row => row.ConversationId is not null)));
     }
 
     private Ticket New(TicketDraft draft, DateTimeOffset now) => new()

@@ -71,8 +71,8 @@ internal sealed partial class TicketingService(
 
             // The claim first, because mostly nothing stands; and only who holds it can be sure of what he then reads.
             var claim = await claims.ClaimAsync(draft, anyway: closed.Count > 0);
-            var (standing, latest) = await claims.ReadAsync(draft);
-            var unseen = standing.Where(row => row.Id != claim?.Id && !closed.Contains(row.Id)).ToList();
+            var (standing, latest) = await claims.ReadAsync(draft, claim);
+            var unseen = standing.Where(row => !closed.Contains(row.Id)).ToList();
             if (claim is not null)
             {
                 if (unseen.Count == 0)

@@ -12,6 +12,16 @@ namespace AutoTicket.Data.Postgres
         /// <inheritdoc />
         protected override void Up(MigrationBuilder migrationBuilder)
         {
+            migrationBuilder.DropIndex(
+                name: "ix_tickets_state",
+                table: "tickets");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_tickets_state_conversation_id",
+                table: "tickets",
+                columns: new[] { "state", "conversation_id" },
+                filter: "state IN ('filing', 'unconfirmed', 'open')");
+
             migrationBuilder.CreateTable(
                 name: "alert_outbox",
                 columns: table => new
@@ -52,6 +62,16 @@ namespace AutoTicket.Data.Postgres
         /// <inheritdoc />
         protected override void Down(MigrationBuilder migrationBuilder)
         {
+            migrationBuilder.DropIndex(
+                name: "ix_tickets_state_conversation_id",
+                table: "tickets");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_tickets_state",
+                table: "tickets",
+                column: "state",
+                filter: "state IN ('filing', 'unconfirmed', 'open')");
+
             migrationBuilder.DropTable(
                 name: "alert_outbox");
 

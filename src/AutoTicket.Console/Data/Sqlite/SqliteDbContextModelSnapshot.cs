@@ -906,8 +906,8 @@ namespace AutoTicket.Data.Sqlite
                     b.HasIndex("PostedAt")
                         .HasDatabaseName("ix_tickets_posted_at");
 
-                    b.HasIndex("State")
-                        .HasDatabaseName("ix_tickets_state")
+                    b.HasIndex("State", "ConversationId")
+                        .HasDatabaseName("ix_tickets_state_conversation_id")
                         .HasFilter("state IN ('filing', 'unconfirmed', 'open')");
 
                     b.HasIndex("TagsPending")
