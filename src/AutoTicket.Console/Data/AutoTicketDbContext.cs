@@ -80,12 +80,7 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
 
     /// <summary>Runs SQL that EF can't express, or not as cheaply; both databases read it. Times may be given as parameters.</summary>
     /// <returns>How many rows it changed.</returns>
-    public async Task<int> ExecuteAsync(FormattableString sql, CancellationToken cancellationToken)
-    {
-        await using var connection = await OpenAsync(cancellationToken);
-        await using var command = Command(connection, sql);
-        return await command.ExecuteNonQueryAsync(cancellationToken);
-    }
+    public abstract Task<int> ExecuteAsync(FormattableString sql, CancellationToken cancellationToken);
 
     /// <summary>Runs several statements, each by <see cref="ExecuteAsync"/>'s rules: all or none.</summary>
     /// <returns>How many rows each changed.</returns>
@@ -93,11 +88,10 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
 
     /// <inheritdoc cref="ExecuteAsync"/>
     /// <returns>A value for each row.</returns>
-    public async Task<List<T>> QueryAsync<T>(FormattableString sql, Func<DbDataReader, T> read, CancellationToken cancellationToken)
+    public abstract Task<List<T>> QueryAsync<T>(FormattableString sql, Func<DbDataReader, T> read, CancellationToken cancellationToken);
+
+    protected static async Task<List<T>> ReadAllAsync<T>(DbDataReader reader, Func<DbDataReader, T> read, CancellationToken cancellationToken)
     {
-        await using var connection = await OpenAsync(cancellationToken);
-        await using var command = Command(connection, sql);
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         var rows = new List<T>();
         while (await reader.ReadAsync(cancellationToken))
         {
@@ -119,14 +113,6 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
 
     /// <summary>Whether a parameter finds its <c>$1</c> by name, or by its place.</summary>
     protected virtual bool HasNamedParameters => true;
-
-    private DbCommand Command(OpenedConnection connection, FormattableString sql)
-    {
-        var command = connection.Connection.CreateCommand();
-        command.Transaction = connection.Transaction;
-        command.CommandText = TextOf(sql, command.Parameters, command.CreateParameter);
-        return command;
-    }
 
     /// <summary>The SQL with its arguments made parameters.</summary>
     protected string TextOf(FormattableString sql, DbParameterCollection parameters, Func<DbParameter> create)
@@ -221,6 +207,7 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
             ticket.HasIndex(t => t.ConversationId);
             ticket.HasIndex(t => new { t.State, t.ConversationId }).HasFilter("state IN ('filing', 'unconfirmed', 'open')");
             ticket.HasIndex(t => t.PostedAt);
+            ticket.HasIndex(t => t.Tag).HasFilter("state = 'open' AND tag = 'auto:status'");
             ticket.HasIndex(t => t.TagsPending).HasFilter("tags_pending");
         });
         modelBuilder.Entity<Alert>(alert =>

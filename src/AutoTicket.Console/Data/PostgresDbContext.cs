@@ -38,25 +38,48 @@ internal sealed class PostgresDbContext(DbContextOptions<PostgresDbContext> opti
 
     public override string JsonObject => "jsonb_build_object";
 
+    public override async Task<int> ExecuteAsync(FormattableString sql, CancellationToken cancellationToken) => (await ExecuteTogetherAsync([sql], cancellationToken))[0];
+
     public override async Task<IReadOnlyList<int>> ExecuteTogetherAsync(IReadOnlyList<FormattableString> statements, CancellationToken cancellationToken)
     {
-        // One round trip: PostgreSQL takes what is sent in one piece as one transaction.
         await using var connection = await OpenAsync(cancellationToken);
-        await using var batch = connection.Connection.CreateBatch();
-        batch.Transaction = connection.Transaction;
-        // A plan is made once and kept: in a table that was all but empty then, it would look through all that a flood has put there since.
-        var plan = batch.CreateBatchCommand();
-        plan.CommandText = "SET LOCAL enable_seqscan = off";
-        batch.BatchCommands.Add(plan);
-        foreach (var sql in statements)
-        {
-            var command = batch.CreateBatchCommand();
-            command.CommandText = TextOf(sql, command.Parameters, command.CreateParameter);
-            batch.BatchCommands.Add(command);
-        }
-
+        await using var batch = Batch(connection, statements);
         await batch.ExecuteNonQueryAsync(cancellationToken);
         return [.. batch.BatchCommands.Skip(1).Select(command => command.RecordsAffected)];
+    }
+
+    public override async Task<List<T>> QueryAsync<T>(FormattableString sql, Func<DbDataReader, T> read, CancellationToken cancellationToken)
+    {
+        await using var connection = await OpenAsync(cancellationToken);
+        await using var batch = Batch(connection, [sql]);
+        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
+        await reader.NextResultAsync(cancellationToken);
+        return await ReadAllAsync(reader, read, cancellationToken);
+    }
+
+    /// <summary>One round trip: PostgreSQL takes what is sent in one piece as one transaction.</summary>
+    private DbBatch Batch(OpenedConnection connection, IReadOnlyList<FormattableString> statements)
+    {
+        var batch = connection.Connection.CreateBatch();
+        batch.Transaction = connection.Transaction;
+        // A plan is made once and kept: one made while a table was all but empty would look through all that a flood has put there since.
+        // There is an index for all that is asked here.
+        Add("SELECT set_config('enable_seqscan', 'off', true)");
+        foreach (var sql in statements)
+        {
+            var command = Add("");
+            command.CommandText = TextOf(sql, command.Parameters, command.CreateParameter);
+        }
+
+        return batch;
+
+        DbBatchCommand Add(string text)
+        {
+            var command = batch.CreateBatchCommand();
+            command.CommandText = text;
+            batch.BatchCommands.Add(command);
+            return command;
+        }
     }
 
     protected override DbConnection Connect(string connectionString) => new NpgsqlConnection(connectionString);

@@ -65,6 +65,29 @@ internal sealed class SqliteDbContext(DbContextOptions<SqliteDbContext> options)
 
     public override string JsonObject => "json_object";
 
+    public override async Task<int> ExecuteAsync(FormattableString sql, CancellationToken cancellationToken)
+    {
+        await using var connection = await OpenAsync(cancellationToken);
+        await using var command = Command(connection, sql);
+        return await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    public override async Task<List<T>> QueryAsync<T>(FormattableString sql, Func<DbDataReader, T> read, CancellationToken cancellationToken)
+    {
+        await using var connection = await OpenAsync(cancellationToken);
+        await using var command = Command(connection, sql);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        return await ReadAllAsync(reader, read, cancellationToken);
+    }
+
+    private DbCommand Command(OpenedConnection connection, FormattableString sql)
+    {
+        var command = connection.Connection.CreateCommand();
+        command.Transaction = connection.Transaction;
+        command.CommandText = TextOf(sql, command.Parameters, command.CreateParameter);
+        return command;
+    }
+
     public override async Task<IReadOnlyList<int>> ExecuteTogetherAsync(IReadOnlyList<FormattableString> statements, CancellationToken cancellationToken)
     {
         await using var transaction = await BeginAsync(cancellationToken);

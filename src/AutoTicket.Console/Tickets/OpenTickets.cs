@@ -66,7 +66,7 @@ internal sealed partial class OpenTickets(
             var begun = Stopwatch.GetTimestamp();
             await ReadAsync(stoppingToken);
             // Of a flood of filings each is news: once in a while is soon enough.
-            await Nudge.RestAsync(Stopwatch.GetElapsedTime(begun), 20, Breath, stoppingToken);
+            await Nudge.RestAsync(Stopwatch.GetElapsedTime(begun), 5, Breath, stoppingToken);
             await _nudge.WaitAsync(DatabaseSignals.AtLeastEvery, stoppingToken);
         }
 
@@ -79,10 +79,10 @@ internal sealed partial class OpenTickets(
         {
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
             var listed = await db.OpenConversations.AsNoTracking().ToListAsync(cancellationToken);
-            // Those of alerts are on no list of ours, and may be thousands.
+            List<long?> ids = [.. listed.Select(conversation => conversation.Id)];
+            // Those of alerts are on no list of ours, and may be thousands: each condition has its index.
             var own = await db.Tickets.AsNoTracking()
-                .Where(ticket => ticket.State == TicketState.Unconfirmed
-                    || (ticket.State == TicketState.Open && (ticket.Tag == OpenTag || db.OpenConversations.Any(conversation => conversation.Id == ticket.ConversationId))))
+                .Where(ticket => ticket.State == TicketState.Unconfirmed || (ticket.State == TicketState.Open && ticket.Tag == OpenTag) || (ticket.State == TicketState.Open && ids.Contains(ticket.ConversationId)))
                 .ToListAsync(cancellationToken);
             var sync = await db.TicketSync.AsNoTracking().SingleOrDefaultAsync(cancellationToken);
 

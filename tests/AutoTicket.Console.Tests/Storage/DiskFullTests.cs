@@ -13,10 +13,12 @@ public sealed class DiskFullTests
     {
         await using var driver = await InvestigateDriver.StartAsync(Database.Postgres);
         await using var db = driver.Database.Open();
-        await db.ExecuteAsync($$"""
-            CREATE FUNCTION no_space() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $f$;
-            CREATE TRIGGER no_space BEFORE INSERT ON tickets FOR EACH STATEMENT EXECUTE FUNCTION no_space()
-            """, default);
+        await db.ExecuteTogetherAsync(
+            [
+                $"CREATE FUNCTION no_space() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $f$",
+                $"CREATE TRIGGER no_space BEFORE INSERT ON tickets FOR EACH STATEMENT EXECUTE FUNCTION no_space()",
+            ],
+            default);
 
         await AssertRefusedAsync(driver.Console, InvestigateDriver.Surface);
         Assert.DoesNotContain(driver.FreeScout.RecordedRequests, request => request.Method == "POST");

@@ -935,6 +935,10 @@ namespace AutoTicket.Data.Postgres
                         .HasDatabaseName("ix_tickets_state_conversation_id")
                         .HasFilter("state IN ('filing', 'unconfirmed', 'open')");
 
+                    b.HasIndex("Tag")
+                        .HasDatabaseName("ix_tickets_tag")
+                        .HasFilter("state = 'open' AND tag = 'auto:status'");
+
                     b.HasIndex("TagsPending")
                         .HasDatabaseName("ix_tickets_tags_pending")
                         .HasFilter("tags_pending");

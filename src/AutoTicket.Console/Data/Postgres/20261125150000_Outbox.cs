@@ -22,6 +22,12 @@ namespace AutoTicket.Data.Postgres
                 columns: new[] { "state", "conversation_id" },
                 filter: "state IN ('filing', 'unconfirmed', 'open')");
 
+            migrationBuilder.CreateIndex(
+                name: "ix_tickets_tag",
+                table: "tickets",
+                column: "tag",
+                filter: "state = 'open' AND tag = 'auto:status'");
+
             migrationBuilder.CreateTable(
                 name: "alert_outbox",
                 columns: table => new
@@ -71,6 +77,10 @@ namespace AutoTicket.Data.Postgres
                 table: "tickets",
                 column: "state",
                 filter: "state IN ('filing', 'unconfirmed', 'open')");
+
+            migrationBuilder.DropIndex(
+                name: "ix_tickets_tag",
+                table: "tickets");
 
             migrationBuilder.DropTable(
                 name: "alert_outbox");

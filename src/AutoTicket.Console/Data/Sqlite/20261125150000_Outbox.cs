@@ -20,6 +20,12 @@ namespace AutoTicket.Data.Sqlite
                 columns: new[] { "state", "conversation_id" },
                 filter: "state IN ('filing', 'unconfirmed', 'open')");
 
+            migrationBuilder.CreateIndex(
+                name: "ix_tickets_tag",
+                table: "tickets",
+                column: "tag",
+                filter: "state = 'open' AND tag = 'auto:status'");
+
             migrationBuilder.CreateTable(
                 name: "alert_outbox",
                 columns: table => new
@@ -69,6 +75,10 @@ namespace AutoTicket.Data.Sqlite
                 table: "tickets",
                 column: "state",
                 filter: "state IN ('filing', 'unconfirmed', 'open')");
+
+            migrationBuilder.DropIndex(
+                name: "ix_tickets_tag",
+                table: "tickets");
 
             migrationBuilder.DropTable(
                 name: "alert_outbox");
