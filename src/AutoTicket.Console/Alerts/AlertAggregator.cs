@@ -1,4 +1,3 @@
-using System.Threading.Channels;
 using AutoTicket.Data;
 using AutoTicket.Surfaces;
 using Microsoft.EntityFrameworkCore;
@@ -22,17 +21,16 @@ internal sealed partial class AlertAggregator(
 {
     /// <summary>More than this waiting is refused: memory is not a queue.</summary>
     private const int MostWaiting = 20_000;
-    private const int BatchSize = 2_000;
     private const int Tries = 10;
     private static readonly TimeSpan ForgetEvery = TimeSpan.FromHours(1);
     private static readonly TimeSpan SweepEvery = TimeSpan.FromSeconds(5);
 
-    private readonly Channel<Request> _requests = Channel.CreateUnbounded<Request>(new() { SingleReader = true });
+    private readonly Gathering<Request, IReadOnlyList<Observed>?> _requests = new();
     private int _waiting;
 
     /// <param name="IsRehearsal">It goes the same way and leaves nothing behind.</param>
     /// <param name="IsLeaders">Only the leader may say it.</param>
-    private sealed record Request(IReadOnlyList<Observation> Observations, TaskCompletionSource<IReadOnlyList<Observed>?> Answer, bool IsRehearsal, bool IsLeaders);
+    private sealed record Request(IReadOnlyList<Observation> Observations, bool IsRehearsal, bool IsLeaders);
 
     /// <summary>Raised when an episode began, changed or ended here. Handlers return at once and never throw.</summary>
     public event Action? Changed;
@@ -63,68 +61,24 @@ internal sealed partial class AlertAggregator(
             return null;
         }
 
-        var answer = new TaskCompletionSource<IReadOnlyList<Observed>?>(TaskCreationOptions.RunContinuationsAsynchronously);
-        if (!_requests.Writer.TryWrite(new Request(request, answer, isRehearsal, isLeaders)))
-        {
-            // The console is ending.
-            return null;
-        }
-
-        return await answer.Task.WaitAsync(cancellationToken);
+        return await _requests.AddAsync(new Request(request, isRehearsal, isLeaders), TakeAsync).WaitAsync(cancellationToken);
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    private async Task<List<IReadOnlyList<Observed>?>> TakeAsync(List<Request> batch)
     {
-        var sweeping = SweepAsync(stoppingToken);
+        var size = batch.Sum(request => request.Observations.Count);
         try
         {
-            while (await _requests.Reader.WaitToReadAsync(stoppingToken))
-            {
-                var batch = new List<Request>();
-                var size = 0;
-                while (size < BatchSize && _requests.Reader.TryRead(out var request))
-                {
-                    batch.Add(request);
-                    size += request.Observations.Count;
-                }
-
-                await TakeAsync(batch);
-                Interlocked.Add(ref _waiting, -size);
-            }
-        }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-        {
-        }
-
-        _requests.Writer.Complete();
-        while (_requests.Reader.TryRead(out var request))
-        {
-            request.Answer.SetResult(null);
-        }
-
-        await sweeping;
-    }
-
-    private async Task TakeAsync(List<Request> batch)
-    {
-        try
-        {
-            var answers = await WriteAsync(batch);
-            for (var i = 0; i < batch.Count; i++)
-            {
-                batch[i].Answer.SetResult(answers?[i]);
-            }
+            return await WriteAsync(batch) ?? batch.ConvertAll(_ => (IReadOnlyList<Observed>?)null);
         }
         catch (Exception exception) when (contexts.IsOutage(exception))
         {
-            Log.NotTaken(logger, batch.Sum(request => request.Observations.Count), exception.GetBaseException().Message);
-            batch.ForEach(request => request.Answer.SetResult(null));
+            Log.NotTaken(logger, size, exception.GetBaseException().Message);
+            return batch.ConvertAll(_ => (IReadOnlyList<Observed>?)null);
         }
-#pragma warning disable CA1031 // a bug met in one batch must not end the taking of all others, nor pass unseen
-        catch (Exception exception)
-#pragma warning restore CA1031
+        finally
         {
-            batch.ForEach(request => request.Answer.SetException(exception));
+            Interlocked.Add(ref _waiting, -size);
         }
     }
 
@@ -186,7 +140,7 @@ internal sealed partial class AlertAggregator(
         CancellationToken.None);
 
     /// <summary>Ends what nobody stands by any more.</summary>
-    private async Task SweepAsync(CancellationToken stoppingToken)
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var pause = new Nudge();
         var forgotAt = DateTimeOffset.MinValue;
