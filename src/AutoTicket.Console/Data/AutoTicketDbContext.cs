@@ -205,7 +205,8 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
             ticket.HasIndex(t => t.DedupKey).HasDatabaseName("ix_tickets_claim").IsUnique().HasFilter("state IN ('filing', 'unconfirmed')");
             ticket.HasIndex(t => new { t.DedupKey, t.PostedAt });
             ticket.HasIndex(t => t.ConversationId);
-            ticket.HasIndex(t => new { t.State, t.ConversationId }).HasFilter("state IN ('filing', 'unconfirmed', 'open')");
+            // Of all states: one of some would be read from end to end for what is in any of them.
+            ticket.HasIndex(t => new { t.State, t.ConversationId });
             ticket.HasIndex(t => t.PostedAt);
             ticket.HasIndex(t => t.Tag).HasFilter("state = 'open' AND tag = 'auto:status'");
             ticket.HasIndex(t => t.TagsPending).HasFilter("tags_pending");

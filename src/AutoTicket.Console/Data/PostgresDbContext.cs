@@ -63,8 +63,8 @@ internal sealed class PostgresDbContext(DbContextOptions<PostgresDbContext> opti
         var batch = connection.Connection.CreateBatch();
         batch.Transaction = connection.Transaction;
         // A plan is made once and kept: one made while a table was all but empty would look through all that a flood has put there since.
-        // There is an index for all that is asked here.
-        Add("SELECT set_config('enable_seqscan', 'off', true)");
+        // There is an index for all that is asked here; where there is none after all, what that is taken to cost must not call the compiler.
+        Add("SELECT set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)");
         foreach (var sql in statements)
         {
             var command = Add("");

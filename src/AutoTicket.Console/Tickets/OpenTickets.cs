@@ -79,11 +79,15 @@ internal sealed partial class OpenTickets(
         {
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
             var listed = await db.OpenConversations.AsNoTracking().ToListAsync(cancellationToken);
-            List<long?> ids = [.. listed.Select(conversation => conversation.Id)];
-            // Those of alerts are on no list of ours, and may be thousands: each condition has its index.
+            // Those of alerts are on no list of ours, and may be thousands.
             var own = await db.Tickets.AsNoTracking()
-                .Where(ticket => ticket.State == TicketState.Unconfirmed || (ticket.State == TicketState.Open && ticket.Tag == OpenTag) || (ticket.State == TicketState.Open && ids.Contains(ticket.ConversationId)))
-                .ToListAsync(cancellationToken);
+                .Where(ticket => ticket.State == TicketState.Unconfirmed || (ticket.State == TicketState.Open && ticket.Tag == OpenTag)).ToListAsync(cancellationToken);
+            List<long?> others = [.. listed.Select(conversation => (long?)conversation.Id).Except(own.Select(ticket => ticket.ConversationId))];
+            if (others.Count > 0)
+            {
+                own.AddRange(await db.Tickets.AsNoTracking().Where(ticket => ticket.State == TicketState.Open && others.Contains(ticket.ConversationId)).ToListAsync(cancellationToken));
+            }
+
             var sync = await db.TicketSync.AsNoTracking().SingleOrDefaultAsync(cancellationToken);
 
             await ShareHoldAsync(db, sync?.HoldUntil, cancellationToken);

@@ -932,8 +932,7 @@ namespace AutoTicket.Data.Postgres
                         .HasDatabaseName("ix_tickets_posted_at");
 
                     b.HasIndex("State", "ConversationId")
-                        .HasDatabaseName("ix_tickets_state_conversation_id")
-                        .HasFilter("state IN ('filing', 'unconfirmed', 'open')");
+                        .HasDatabaseName("ix_tickets_state_conversation_id");
 
                     b.HasIndex("Tag")
                         .HasDatabaseName("ix_tickets_tag")

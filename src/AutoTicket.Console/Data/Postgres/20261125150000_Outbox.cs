@@ -19,8 +19,7 @@ namespace AutoTicket.Data.Postgres
             migrationBuilder.CreateIndex(
                 name: "ix_tickets_state_conversation_id",
                 table: "tickets",
-                columns: new[] { "state", "conversation_id" },
-                filter: "state IN ('filing', 'unconfirmed', 'open')");
+                columns: new[] { "state", "conversation_id" });
 
             migrationBuilder.CreateIndex(
                 name: "ix_tickets_tag",

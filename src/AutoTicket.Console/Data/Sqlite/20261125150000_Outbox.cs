@@ -17,8 +17,7 @@ namespace AutoTicket.Data.Sqlite
             migrationBuilder.CreateIndex(
                 name: "ix_tickets_state_conversation_id",
                 table: "tickets",
-                columns: new[] { "state", "conversation_id" },
-                filter: "state IN ('filing', 'unconfirmed', 'open')");
+                columns: new[] { "state", "conversation_id" });
 
             migrationBuilder.CreateIndex(
                 name: "ix_tickets_tag",
