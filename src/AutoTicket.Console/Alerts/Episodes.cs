@@ -11,7 +11,7 @@ namespace AutoTicket.Alerts;
 /// <param name="known">All that fire, and those that ended lately, of every logical alert that is observed.</param>
 internal sealed class Episodes(IEnumerable<Alert> known, AlertsOptions options, DateTimeOffset now)
 {
-    /// <summary>A repeat that says nothing new is written this seldom.</summary>
+    /// <summary>A repeat that says nothing new is written this seldom, unless the alert would expire before the next one.</summary>
     public static readonly TimeSpan TouchEvery = TimeSpan.FromMinutes(1);
 
     /// <summary>How long it is remembered that ids stand apart, or that a producer makes them up.</summary>
@@ -209,7 +209,7 @@ internal sealed class Episodes(IEnumerable<Alert> known, AlertsOptions options, 
         var before = episode.Now;
         // Several reports of one alert: which came when decides whether they are one. Else a repeat is no news.
         if (before.Members.Count == 1 && o.Severity == before.Severity && now - before.SeenAt < TouchEvery && o.ExpiresAt is null == before.ExpiresAt is null
-            && !(o.ExpiresAt < before.ExpiresAt || o.ExpiresAt - before.ExpiresAt >= TouchEvery))
+            && !(o.ExpiresAt < before.ExpiresAt || o.ExpiresAt - before.ExpiresAt >= TouchEvery || (o.ExpiresAt > before.ExpiresAt && before.ExpiresAt - now < TouchEvery)))
         {
             return;
         }

@@ -33,6 +33,14 @@ public sealed class EpisodesTests
         Assert.True(Apply(Episodes.TouchEvery, [Say()]).Wrote);
     }
 
+    /// <summary>A Prometheus that evaluates each second stands by an alert for four.</summary>
+    [Fact]
+    public void A_repeat_without_which_it_would_expire_is_written()
+    {
+        Observe(Say() with { ExpiresAt = _now.AddSeconds(34) });
+        Assert.True(Apply(TimeSpan.FromSeconds(1), [Say() with { ExpiresAt = _now.AddSeconds(5) }]).Wrote);
+    }
+
     [Fact, Trait("Pitfall", "T-6"), Trait("Pitfall", "T-27")]
     public void A_changed_severity_is_the_same_episode_and_its_end_is_its_end()
     {
