@@ -9,7 +9,7 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Alerts;
 
-/// <summary>Episodes in the database. Whatever the number of alerts, reading and writing a batch takes three statements.</summary>
+/// <summary>Episodes in the database. Whatever the number of alerts, reading and writing a batch takes three round trips.</summary>
 internal sealed class AlertTable(IDbContextFactory<AutoTicketDbContext> contexts, IOptions<AlertsOptions> options)
 {
     private static readonly Rows<Alert> New = new(

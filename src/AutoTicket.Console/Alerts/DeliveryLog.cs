@@ -13,6 +13,7 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
     /// <summary>What one hook is given at a time.</summary>
     private const int MostAtOnce = 1_000;
 
+    /// <summary>What ended longer ago than this is told to nobody any more.</summary>
     private static readonly TimeSpan NewsLives = TimeSpan.FromHours(24);
 
     // {0} the hook, {1} the present, {2} how many; {3}, {4} and {5} the source, severity and id of the entry whose turn was the last; {6} the hook that files.
@@ -118,7 +119,6 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
     /// <returns>Null: nothing, whatever comes of it.</returns>
     private NoticeKind? KindOf(IAlertHook hook, Entry entry) => entry switch
     {
-        // What ended too long ago is told to nobody any more.
         { Told: null, Alert: var alert } => alert.Severity <= options.Value.NotifySeverity && (alert.IsFiring || (hook.WantsWhatEnded && alert.EndedAt > clock.GetUtcNow() - NewsLives))
             ? NoticeKind.Firing : null,
         { Alert: { IsFiring: false } alert } => entry.EndTold >= alert.Reopened ? null : NoticeKind.Ended,

@@ -182,10 +182,10 @@ internal sealed partial class FloodBreaker(
 }
 
 /// <summary>The budget as one pass spends it.</summary>
-/// <param name="taken">How much of it is spent, by <see cref="FloodBreaker.FiledBy(string)"/> of the scope.</param>
+/// <param name="taken">How much of it is spent, by <see cref="FloodBreaker.FiledBy(string)"/> of the scope; shared with the pass before, which may
+/// still be filing what it had begun when its record failed.</param>
 internal sealed class FloodPass(FloodBreaker breaker, TicketingOptions options, DateTimeOffset now, IReadOnlyList<FloodRow> rows, Dictionary<string, long> taken)
 {
-    private readonly Lock _lock = new();
     private readonly HashSet<string> _tripped = [];
 
     /// <returns>Null: it may be filed, and counts until it is given back. Else why not.</returns>
@@ -199,7 +199,7 @@ internal sealed class FloodPass(FloodBreaker breaker, TicketingOptions options, 
         var scopes = ScopesOf(alert);
         string? full = null;
         var count = 0;
-        lock (_lock)
+        lock (taken)
         {
             // What is paused already must not use up, or trip, what is not.
             foreach (var scope in scopes.Where(scope => StateOf(scope) == FloodState.Tripped || _tripped.Contains(scope)))
@@ -248,7 +248,7 @@ internal sealed class FloodPass(FloodBreaker breaker, TicketingOptions options, 
             return;
         }
 
-        lock (_lock)
+        lock (taken)
         {
             foreach (var scope in ScopesOf(alert))
             {
