@@ -23,7 +23,7 @@ internal sealed class PostgresDbContext(DbContextOptions<PostgresDbContext> opti
     public override async Task<HashSet<long>> UpdateWithAuditAsync(string update, RowsParameter rows, CancellationToken cancellationToken)
     {
         var statement = FormattableStringFactory.Create(
-            $"WITH done AS ({update} RETURNING {RowId}), audited AS (INSERT INTO audit_log (created_at, action, actor, payload) SELECT audit_at, audit_action, audit_actor, audit_payload FROM done JOIN {{0}} USING ({RowId})) SELECT {RowId} FROM done",
+            $"WITH done AS ({update} RETURNING r.*), audited AS (INSERT INTO audit_log (created_at, action, actor, payload) SELECT audit_at, audit_action, audit_actor, audit_payload FROM done) SELECT {RowId} FROM done",
             rows);
         return [.. await QueryAsync(statement, row => row.GetInt64(0), cancellationToken)];
     }

@@ -173,11 +173,12 @@ internal sealed class TicketClaims(IDbContextFactory<AutoTicketDbContext> contex
     {
         await using var db = await contexts.CreateDbContextAsync();
         var now = clock.GetUtcNow();
-        // Without the attempt: who got FreeScout's answer knows the ticket, even if another has taken the claim over meanwhile.
+        // Without the attempt: who got FreeScout's answer knows the ticket, even if another has taken the claim over meanwhile. IS TRUE keeps
+        // PostgreSQL from looking through all that have no conversation: of each filing that failed a row stays.
         var done = await db.UpdateWithAuditAsync(
             """
             UPDATE tickets SET state = r.state, conversation_id = r.conversation_id, number = r.number, tags_pending = true, problem = NULL, confirmed_at = r.confirmed_at, closed_at = r.closed_at
-            FROM {0} WHERE tickets.id = r.row_id AND tickets.conversation_id IS NULL
+            FROM {0} WHERE tickets.id = r.row_id AND (tickets.conversation_id IS NULL) IS TRUE
             """,
             Confirmations.Of([.. all.DistinctBy(one => one.Ticket.Id).OrderBy(one => one.Ticket.Id).Select(one => (one, now))]), CancellationToken.None);
         return all.ConvertAll(one => done.Remove(one.Ticket.Id));

@@ -1,0 +1,118 @@
+using AutoTicket.Alerts;
+using AutoTicket.Audit;
+using AutoTicket.Data;
+using AutoTicket.Surfaces;
+using AutoTicket.Tickets;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+using Npgsql;
+
+namespace AutoTicket.Tests.Storage;
+
+/// <summary>What concerns one alert or one ticket is found without reading the others. A flood comes faster than PostgreSQL counts: its
+/// statistics still say that there is nothing of what the flood has brought, so that to look through all of it would seem to cost nothing.
+/// In a database that is new a plan may even have been made, and kept, when there was nothing at all.</summary>
+public sealed class LookupTests
+{
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task What_is_known_of_an_alert_is_found_by_its_identity_alone(bool isNew)
+    {
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+        await AssertReadsFewAsync(
+            database, "alerts", isNew ? null : Alerts("over", "resolved", "now() - interval '20 days'"), Alerts("flood", "firing", "NULL"),
+            contexts =>
+            {
+                var table = new AlertTable(contexts, Options.Create(new AlertsOptions()));
+                return () => table.ReadAsync(["flood7", "over7"], TimeProvider.System.GetUtcNow().AddDays(-1), CancellationToken.None);
+            });
+    }
+
+    /// <summary>A night with FreeScout away leaves a row for each try, and none of these has a conversation.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_ticket_is_claimed_and_confirmed_without_reading_those_that_were_never_filed(bool isNew)
+    {
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+        var number = 0;
+        await AssertReadsFewAsync(
+            database, "tickets", isNew ? null : Tickets("over", "closed", conversation: "-n"), Tickets("refused", "released", conversation: "NULL"),
+            contexts =>
+            {
+                var claims = new TicketClaims(contexts, Options.Create(new TicketingOptions()), TimeProvider.System);
+                return async () =>
+                {
+                    var draft = new TicketDraft($"{++number:x64}", "pay", Severity.P2, OpenTickets.OpenTag, AuditActions.InvestigateFiled, "somebody", "[P2] Pay is down", []);
+                    var claim = (await claims.ClaimAsync(draft))!;
+                    Assert.Empty((await claims.ReadAsync(draft, claim)).Standing);
+                    Assert.True(await claims.ConfirmAsync(claim, new TicketLink(number, number, "https://tickets.example/conversation/1", default), isOpen: true, adopted: false));
+                };
+            });
+    }
+
+    /// <param name="past">What there was when PostgreSQL last counted; null: it never did, and there is nothing.</param>
+    /// <param name="flood">5,000 rows that come after the plans were made.</param>
+    private static async Task AssertReadsFewAsync(TestDatabase database, string table, string? past, string flood, Func<IDbContextFactory<AutoTicketDbContext>, Func<Task>> use)
+    {
+        await using var bare = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(PostgresUrl.ToConnectionString(database.Location)) { Pooling = false }.ConnectionString);
+        if (past is not null)
+        {
+            await ExecuteAsync(bare, past);
+            await ExecuteAsync(bare, $"ANALYZE {table}");
+        }
+
+        long before;
+        await using (var services = database.AsTheConsole())
+        {
+            var act = use(services.GetRequiredService<IDbContextFactory<AutoTicketDbContext>>());
+            await EightTimesAsync(act);
+            await ExecuteAsync(bare, flood);
+            before = await RowsReadAsync(bare, table);
+            await EightTimesAsync(act);
+            // A session reports what it read when it ends, at the latest.
+            await using var connection = new NpgsqlConnection(DatabaseUrl.ToConnectionString(database.Location));
+            NpgsqlConnection.ClearPool(connection);
+        }
+
+        await Eventually.TrueAsync(async () => await RowsReadAsync(bare, table) > before, "the session has ended");
+        Assert.InRange(await RowsReadAsync(bare, table) - before, 1, 1000);
+    }
+
+    private static async Task EightTimesAsync(Func<Task> act)
+    {
+        for (var time = 0; time < 8; time++)
+        {
+            await act();
+        }
+    }
+
+    private static string Alerts(string name, string status, string endedAt) => $"""
+        INSERT INTO alerts (alert_id, logical_id, slot, status, source, name, severity, summary, labels, members, folded_ids, started_at, opened_at, seen_at, expires_at, ended_at, reopened, version)
+        SELECT '{name}' || n, '{name}' || n, '', '{status}', 'prometheus', 'InstanceDown', 'p1', 'It is down', '{"{}"}', '[]', 0, now(), now(), now(), now() + interval '1 hour', {endedAt}, 0, 0
+        FROM generate_series(1, 5000) AS n
+        """;
+
+    private static string Tickets(string name, string state, string conversation) => $"""
+        INSERT INTO tickets (marker, dedup_key, severity, state, attempt, lease_until, filed_by, audit_action, tag, subject, posted_at, tags_pending, empty_lookups, conversation_id, number)
+        SELECT '{name}' || n, '{name}' || n, 'p1', '{state}', 1, now(), 'alert:prometheus', 'console.alerts.ticket_filed', 'auto:alert', 'It is down', now(), false, 0, {conversation}, {conversation}
+        FROM generate_series(1, 5000) AS n
+        """;
+
+    private static async Task ExecuteAsync(NpgsqlDataSource bare, string sql)
+    {
+        await using var command = bare.CreateCommand(sql);
+        await command.ExecuteNonQueryAsync();
+    }
+
+    /// <summary>How many rows of the table were read, by whichever way.</summary>
+    private static async Task<long> RowsReadAsync(NpgsqlDataSource bare, string table)
+    {
+        await using var command = bare.CreateCommand($"SELECT pg_stat_clear_snapshot(), seq_tup_read + coalesce(idx_tup_fetch, 0) + (SELECT sum(idx_tup_read)::bigint FROM pg_stat_user_indexes i WHERE i.relname = '{table}') FROM pg_stat_user_tables WHERE relname = '{table}'");
+        await using var reader = await command.ExecuteReaderAsync();
+        await reader.ReadAsync();
+        return reader.GetInt64(1);
+    }
+}
