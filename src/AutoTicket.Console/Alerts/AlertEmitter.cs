@@ -157,7 +157,7 @@ internal sealed partial class AlertEmitter : BackgroundService
             await _decisions.RecordAsync(undone, CancellationToken.None);
             if (left > 0 || looked > LongLook)
             {
-                await Nudge.RestAsync(looked, left > 0 ? 10 : 1, Breath, stoppingToken);
+                await Nudge.RestAsync(looked, left > 0 ? 10 : 1, left > 0 && hook.ClosedFor > Breath ? hook.ClosedFor : Breath, stoppingToken);
             }
         }
         catch (OperationCanceledException) when (lead.IsCancellationRequested)

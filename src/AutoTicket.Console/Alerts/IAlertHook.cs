@@ -14,6 +14,9 @@ internal interface IAlertHook
     /// <summary>Raised when it may take what it could not take before. Handlers return at once and never throw.</summary>
     event Action? Ready;
 
+    /// <summary>For so long it takes nothing, whatever it is given; zero: not that it knew.</summary>
+    TimeSpan ClosedFor => TimeSpan.Zero;
+
     /// <summary>Tries to deliver each of them and yields what came of it as soon as it is known, together what is known together: what is
     /// done is recorded after it was done, so it may be delivered twice after a crash, but never not at all. Does not throw for an outage.</summary>
     /// <param name="notices">Worst and oldest first.</param>

@@ -24,6 +24,9 @@ internal sealed class SlackAlertHook(
     /// <summary>When was told of what no row is of yet: of its episode, once it is stored, all is said.</summary>
     private readonly ConcurrentDictionary<string, DateTimeOffset> _toldFromMemory = new();
 
+    /// <summary>What came last was too much to be said one by one.</summary>
+    private bool _isDigesting;
+
     public string Name => AlertPaths.Slack;
 
     /// <summary>That something was wrong is news also when it is over.</summary>
@@ -35,6 +38,8 @@ internal sealed class SlackAlertHook(
         add { }
         remove { }
     }
+
+    public TimeSpan ClosedFor => health.IsHeld ? health.HoldUntil - clock.GetUtcNow() : _isDigesting ? _pace.UntilDigest : TimeSpan.Zero;
 
     private string AlertsPage => $"{address.Url}/console/alerts";
 
@@ -59,9 +64,10 @@ internal sealed class SlackAlertHook(
 
         var due = notices.Where((_, i) => settled[i] is null).ToList();
         var failure = health.IsHeld ? health.Failure : null;
-        if (failure is null && due.Count > _pace.Room)
+        _isDigesting = failure is null && due.Count > _pace.Room;
+        if (_isDigesting)
         {
-            var isDue = _pace.IsDigestDue;
+            var isDue = _pace.UntilDigest == TimeSpan.Zero;
             failure = isDue ? await SendDigestAsync(due, cancellationToken) : health.Failure;
             yield return due.ConvertAll(notice => failure is not null ? Degraded(notice, failure)
                 : isDue ? Said(notice, "in digest")

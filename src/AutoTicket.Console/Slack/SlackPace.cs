@@ -24,7 +24,7 @@ internal sealed class SlackPace(TimeProvider clock, int singlesPerMinute)
         }
     }
 
-    public bool IsDigestDue => _digest is not { } last || clock.GetElapsedTime(last) >= BetweenDigests;
+    public TimeSpan UntilDigest => _digest is { } last && clock.GetElapsedTime(last) is var since && since < BetweenDigests ? BetweenDigests - since : TimeSpan.Zero;
 
     public void Single() => _singles.Enqueue(clock.GetTimestamp());
 

@@ -168,6 +168,8 @@ public sealed class SlackAlertHookTests
             {
                 Assert.Equal(outcome.IsDone ? "in digest" : "waiting for the next digest", outcome.Decision);
                 Assert.True(!outcome.IsDone || done.Add(outcome.Notice.Alert.Id));
+                // Until the next digest nobody need ask again.
+                Assert.InRange(slack.Hook.ClosedFor, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(15));
             }
 
             waiting.RemoveAll(notice => done.Contains(notice.Alert.Id));
@@ -177,6 +179,7 @@ public sealed class SlackAlertHookTests
         Assert.Equal((600, 0), (done.Count, waiting.Count));
         // 20 new ones every two seconds for a minute: at 0, 16, 32, 48 and, with the last, 64 s.
         Assert.Equal([20, 160, 160, 160, 100], slack.Messages.Select(message => int.Parse(message.Split(' ')[0], null)));
+        Assert.Equal(("sent", TimeSpan.Zero), ((await slack.DeliverOneAsync(slack.Firing())).Decision, slack.Hook.ClosedFor));
     }
 
     [Theory]

@@ -134,6 +134,7 @@ public sealed class SlackFailuresTests
             slack.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.SlackPost, Times = 1 });
             await slack.DeliverOneAsync(slack.Firing());
             Assert.Equal(slack.Clock.GetUtcNow() + TimeSpan.FromSeconds(2), slack.Health.HoldUntil);
+            Assert.Equal(TimeSpan.FromSeconds(2), slack.Hook.ClosedFor);
             slack.Clock.Advance(TimeSpan.FromSeconds(2));
             Assert.True((await slack.DeliverOneAsync(slack.Firing())).IsDone);
         }
