@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using AutoTicket.Data;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
@@ -5,28 +6,35 @@ using Microsoft.Extensions.Options;
 namespace AutoTicket.Alerts;
 
 /// <summary>While the database is away the operator is still told that a surface went down, and of escalations: from memory, once, by the process that led
-/// when the database was last heard of. When it is back the episode is stored with what was told.</summary>
+/// when the database was last heard of; and that it is over. When the database is back the episode is stored with what was told.</summary>
 internal sealed partial class OutageAlerts(
-    IEnumerable<IAlertHook> hooks, LeaderLease leader, IDbContextFactory<AutoTicketDbContext> contexts, IOptions<AlertsOptions> options, TimeProvider clock, ILogger<OutageAlerts> logger) : IDisposable
+    IEnumerable<IAlertHook> hooks, AlertTable table, LeaderLease leader, IDbContextFactory<AutoTicketDbContext> contexts, IOptions<AlertsOptions> options, TimeProvider clock, ILogger<OutageAlerts> logger)
+    : IDisposable
 {
-    private static readonly Rows<(string AlertId, AlertDelivery Delivery)> Told = new(
-        ("alert_id", "text", told => told.AlertId),
-        ("hook", "text", told => told.Delivery.Hook),
-        ("at", "timestamptz", told => told.Delivery.At),
-        ("severity", "text", told => Words.Of(told.Delivery.Severity)));
+    private static readonly Rows<Word> Told = new(
+        ("alert_id", "text", word => word.Seen.AlertId),
+        ("hook", "text", word => word.Hook),
+        ("at", "timestamptz", word => word.At),
+        ("severity", "text", word => Words.Of(word.Seen.Severity)));
 
     /// <summary>The poller and the escalation watch come side by side.</summary>
     private readonly SemaphoreSlim _one = new(1, 1);
     private readonly HashSet<string> _firing = [];
-    private readonly List<(string AlertId, AlertDelivery Delivery)> _told = [];
+
+    /// <summary>The last of each hook about each alert of which there is no episode yet.</summary>
+    private ImmutableList<Word> _words = [];
+
+    /// <param name="Seen">It firing.</param>
+    /// <param name="Again">How many times it had been told that it was over, and fired again.</param>
+    private sealed record Word(string Hook, Observation Seen, NoticeKind Kind, DateTimeOffset At, int Again);
 
     /// <summary>The database took what was seen: from here on the notification log knows who was told.</summary>
     public Task TookAsync(IReadOnlyList<Observation> request, IReadOnlyList<Observed> answers, CancellationToken cancellationToken) =>
         AloneAsync(() => StoreAsync(request, answers, cancellationToken), cancellationToken);
 
-    /// <summary>The database took nothing: tells of what began since.</summary>
+    /// <summary>The database took nothing: tells of what began since, and of its end.</summary>
     public Task TellAsync(IReadOnlyList<Observation> request, CancellationToken cancellationToken) =>
-        leader.ActsAsLeader ? AloneAsync(() => TellNewsAsync(request, cancellationToken), cancellationToken) : Task.CompletedTask;
+        leader.ActsAsLeader ? AloneAsync(() => TellAllAsync(request, cancellationToken), cancellationToken) : Task.CompletedTask;
 
     public void Dispose() => _one.Dispose();
 
@@ -50,23 +58,33 @@ internal sealed partial class OutageAlerts(
             _ = request[i].IsFiring ? _firing.Add(answers[i].AlertId) : _firing.Remove(answers[i].AlertId);
         }
 
-        // Of others the episode may not be stored yet.
-        var told = _told.Where(told => answers.Any(answer => answer.AlertId == told.AlertId)).ToList();
-        if (told.Count == 0)
+        if (_words.IsEmpty)
         {
             return;
         }
 
+        // What was over before it could be stored has no episode that would tell of it.
+        await TellEndsAsync(request, cancellationToken);
+        // Of others the episode may not be stored yet.
+        var told = _words.Where(word => word.Kind == NoticeKind.Firing && request.Any(o => o.IsFiring && o.AlertId == word.Seen.AlertId)).ToList();
+        var over = _words.Where(word => word.Kind == NoticeKind.Ended).ToList();
         try
         {
+            await table.WriteAsync([.. over.DistinctBy(word => word.Seen.AlertId).Select(word => AlertOf(word.Seen, word.At) with { Status = AlertStatus.Resolved, EndedAt = word.At })], [], cancellationToken);
+            _words = _words.RemoveRange(over);
+            if (told.Count == 0)
+            {
+                return;
+            }
+
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-            // What was over before it could be stored has no episode, and is not of one that began later.
+            // What was told is not of an episode that began later.
             await db.ExecuteAsync($"""
                 INSERT INTO alert_deliveries (alert_row, hook, kind, at, severity, reopened)
                 SELECT alerts.id, r.hook, 'firing', r.at, r.severity, alerts.reopened FROM alerts JOIN {Told.Of(told)} ON alerts.alert_id = r.alert_id AND alerts.started_at <= r.at WHERE alerts.status = 'firing'
                 ON CONFLICT (alert_row, hook, kind) DO NOTHING
                 """, cancellationToken);
-            _told.RemoveAll(told.Contains);
+            _words = _words.RemoveRange(told);
         }
         catch (Exception exception) when (contexts.IsOutage(exception))
         {
@@ -74,31 +92,59 @@ internal sealed partial class OutageAlerts(
         }
     }
 
-    private async Task TellNewsAsync(IReadOnlyList<Observation> request, CancellationToken cancellationToken)
+    private async Task TellAllAsync(IReadOnlyList<Observation> request, CancellationToken cancellationToken)
     {
+        await TellEndsAsync(request, cancellationToken);
         var now = clock.GetUtcNow();
-        var news = request.Where(o => o.IsFiring && o.Severity <= options.Value.NotifySeverity && !_firing.Contains(o.AlertId)).ToList();
         foreach (var hook in hooks.Where(hook => hook.WantsWhatEnded))
         {
-            // What comes and goes is told once a quiet period. A row of its own that no episode has: hooks tell alerts apart by it.
-            var notices = news.Where(o => !_told.Exists(told => told.AlertId == o.AlertId && told.Delivery.Hook == hook.Name && !(o.StartsAt > told.Delivery.At + options.Value.QuietPeriod)))
-                .Select(o => new AlertNotice(AlertOf(o, now), NoticeKind.Firing, null, null)).ToList();
-            if (notices.Count == 0)
-            {
-                continue;
-            }
+            // Told again when it was told to be over, or once a quiet period.
+            await TellAsync(
+                hook, NoticeKind.Firing,
+                request.Where(o => o.IsFiring && o.Severity <= options.Value.NotifySeverity && !_firing.Contains(o.AlertId)
+                    && (LastWord(hook, o) is not { Kind: NoticeKind.Firing } last || o.StartsAt > last.At + options.Value.QuietPeriod)).Select(o => (o, AlertOf(o, now))),
+                cancellationToken);
+        }
+    }
 
-            await foreach (var outcomes in hook.DeliverAsync(notices, cancellationToken))
+    private async Task TellEndsAsync(IReadOnlyList<Observation> request, CancellationToken cancellationToken)
+    {
+        var now = clock.GetUtcNow();
+        foreach (var hook in hooks.Where(hook => hook.WantsWhatEnded))
+        {
+            // Of what comes and goes the first end is told at once, the others once a quiet period.
+            await TellAsync(
+                hook, NoticeKind.Ended,
+                request.Where(o => !o.IsFiring).Select(o => LastWord(hook, o)).OfType<Word>()
+                    .Where(last => last.Kind == NoticeKind.Firing && (last.Again == 0 || now >= last.At + options.Value.QuietPeriod))
+                    .Select(last => (last.Seen, AlertOf(last.Seen, last.At) with { Status = AlertStatus.Resolved, EndedAt = now })),
+                cancellationToken);
+        }
+    }
+
+    private Word? LastWord(IAlertHook hook, Observation o) => _words.Find(word => word.Hook == hook.Name && word.Seen.AlertId == o.AlertId);
+
+    private async Task TellAsync(IAlertHook hook, NoticeKind kind, IEnumerable<(Observation Seen, Alert Alert)> news, CancellationToken cancellationToken)
+    {
+        var all = news.ToDictionary(one => one.Seen.AlertId);
+        if (all.Count == 0)
+        {
+            return;
+        }
+
+        await foreach (var outcomes in hook.DeliverAsync([.. all.Values.Select(one => new AlertNotice(one.Alert, kind, null, null))], cancellationToken))
+        {
+            foreach (var alert in outcomes.Where(outcome => outcome.IsDone).Select(outcome => outcome.Notice.Alert))
             {
-                foreach (var alert in outcomes.Where(outcome => outcome.IsDone).Select(outcome => outcome.Notice.Alert))
-                {
-                    _told.Add((alert.AlertId, new AlertDelivery { AlertRow = 0, Hook = hook.Name, Kind = DeliveryKind.Firing, At = now, Severity = alert.Severity }));
-                    Log.Told(logger, alert.AlertKey, hook.Name);
-                }
+                var seen = all[alert.AlertId].Seen;
+                var last = LastWord(hook, seen);
+                _words = _words.Remove(last!).Add(new Word(hook.Name, seen, kind, clock.GetUtcNow(), last is null ? 0 : last.Again + (kind == NoticeKind.Firing ? 1 : 0)));
+                Log.Told(logger, alert.AlertKey, hook.Name, kind);
             }
         }
     }
 
+    /// <summary>With a row of its own that no episode has: hooks tell alerts apart by it.</summary>
     private static Alert AlertOf(Observation o, DateTimeOffset now) => new()
     {
         Id = -1 - (uint)o.AlertId.GetHashCode(StringComparison.Ordinal),
@@ -110,14 +156,15 @@ internal sealed partial class OutageAlerts(
         Surface = o.Surface,
         Severity = o.Severity,
         Summary = o.Summary,
+        Labels = o.AllLabels,
         StartedAt = o.StartsAt ?? now,
-        OpenedAt = now,
+        OpenedAt = o.StartsAt ?? now,
         SeenAt = now,
     };
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Information, "alert_aggregator emit alert_key={AlertKey} hook={Hook} from memory: the database is away")]
-        public static partial void Told(ILogger logger, string alertKey, string hook);
+        [LoggerMessage(LogLevel.Information, "alert_aggregator emit alert_key={AlertKey} hook={Hook} kind={Kind} from memory: the database is away")]
+        public static partial void Told(ILogger logger, string alertKey, string hook, NoticeKind kind);
     }
 }

@@ -126,15 +126,21 @@ internal sealed partial class EscalationWatch(
         Levels = levels;
     }
 
-    /// <summary>Nothing can be read or written: what is due is told all the same. That a condition is over is told when it can be written.</summary>
+    /// <summary>Nothing can be read or written: what is due is told all the same. That a condition is over which was told before is told when it
+    /// can be written.</summary>
     private async Task SweepFromMemoryAsync(CancellationToken cancellationToken)
     {
         foreach (var rule in conditions.All)
         {
             var fact = await rule.ReadAsync(cancellationToken);
+            if (fact.Holds == false)
+            {
+                _since.Remove(rule.Condition);
+                await outage.TellAsync([Say(rule, "", isFiring: false)], cancellationToken);
+            }
+
             if (fact.Holds != true)
             {
-                _ = fact.Holds == false && _since.Remove(rule.Condition);
                 continue;
             }
 

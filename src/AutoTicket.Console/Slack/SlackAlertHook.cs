@@ -14,8 +14,10 @@ internal sealed class SlackAlertHook(
     ConsoleAddress address,
     IOptions<SlackOptions> options,
     IOptions<AlertsOptions> alerts,
-    TimeProvider clock) : IAlertHook
+    TimeProvider clock) : IAlertHook, IDisposable
 {
+    /// <summary>The emitter, and whoever tells from memory when the database is just coming back.</summary>
+    private readonly SemaphoreSlim _one = new(1, 1);
     private readonly SlackPace _pace = new(clock, options.Value.SinglesPerMinute);
 
     /// <summary>Messages that Slack refused step back, so that the others get through.</summary>
@@ -44,6 +46,24 @@ internal sealed class SlackAlertHook(
     private string AlertsPage => $"{address.Url}/console/alerts";
 
     public async IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverAsync(IReadOnlyList<AlertNotice> notices, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await _one.WaitAsync(cancellationToken);
+        try
+        {
+            await foreach (var outcomes in DeliverAloneAsync(notices, cancellationToken))
+            {
+                yield return outcomes;
+            }
+        }
+        finally
+        {
+            _one.Release();
+        }
+    }
+
+    public void Dispose() => _one.Dispose();
+
+    private async IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverAloneAsync(IReadOnlyList<AlertNotice> notices, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         if (client.NotConfigured() is { } missing)
         {
@@ -139,7 +159,7 @@ internal sealed class SlackAlertHook(
 
     private HookOutcome Said(AlertNotice notice, string word)
     {
-        if (notice.Alert.Id < 0)
+        if (notice is { Kind: NoticeKind.Firing, Alert.Id: < 0 })
         {
             _toldFromMemory[notice.Alert.AlertId] = clock.GetUtcNow();
         }

@@ -1,5 +1,7 @@
+using AutoTicket.Alerts;
 using AutoTicket.Data;
 using AutoTicket.Sandbox;
+using AutoTicket.Surfaces;
 using AutoTicket.Tests.Kit;
 using Microsoft.EntityFrameworkCore;
 
@@ -11,26 +13,110 @@ public sealed class DatabaseOutageAlertTests
     [Fact]
     public async Task The_operator_is_told_from_memory_once_and_the_episode_is_stored_when_it_is_back()
     {
-        await using var sandbox = await SandboxServer.StartAsync();
-        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
-        await using var line = TcpProxy.To(database.Location);
-        sandbox.Surface("pay").Answer(200);
-        var settings = ConsoleHost.SurfaceSettings(0, "pay", sandbox.Surface("pay").Url);
-        settings["Status:PollInterval"] = "00:00:00.3";
-        settings["DATABASE_URL"] = line.Through(database.Location);
-        await using var console = await ConsoleHost.StartAsync(database, sandbox, settings);
-        await Eventually.TrueAsync(() => console.Get<LeaderLease>().IsLeader, "it leads");
+        await using var outage = await Outage.BeginAsync();
+        outage.Surface.Answer(503);
+        await outage.ToldAsync("FIRING");
+        Assert.Contains("pay", outage.Sandbox.Slack.Messages[0].Text, StringComparison.Ordinal);
+        outage.Line.Restore();
 
-        line.Cut();
-        sandbox.Surface("pay").Answer(503);
-        await Eventually.TrueAsync(() => sandbox.Slack.Messages.Count == 1, "the operator is told");
-        Assert.Contains("pay", sandbox.Slack.Messages[0].Text, StringComparison.Ordinal);
-        line.Restore();
-
-        await using var db = database.Open();
+        await using var db = outage.Database.Open();
         await Eventually.TrueAsync(async () => await db.AlertDeliveries.AnyAsync(d => d.Hook == "slack"), "what was told is stored with the episode");
-        sandbox.Surface("pay").Answer(200);
-        await Eventually.TrueAsync(() => sandbox.Slack.Messages.Any(message => message.Text.Contains("RECOVERED", StringComparison.Ordinal)), "the recovery is told");
-        Assert.Equal(2, sandbox.Slack.Messages.Count);
+        outage.Surface.Answer(200);
+        await outage.ToldAsync("FIRING", "RECOVERED");
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-29")]
+    public async Task What_is_over_before_the_database_is_back_is_told_to_be_over_once_and_written_down()
+    {
+        await using var outage = await Outage.BeginAsync();
+        outage.Surface.Answer(503);
+        await outage.ToldAsync("FIRING");
+        outage.Surface.Answer(200);
+        await outage.ToldAsync("FIRING", "RECOVERED");
+        outage.Line.Restore();
+
+        await using var db = outage.Database.Open();
+        await Eventually.TrueAsync(async () => await db.AlertDeliveries.AnyAsync(d => d.Hook == "slack" && d.Kind == DeliveryKind.Ended), "what was told is stored with the episode");
+        Assert.Equal(AlertStatus.Resolved, (await db.Alerts.SingleAsync()).Status);
+        outage.Surface.Answer(503);
+        await outage.ToldAsync("FIRING", "RECOVERED", "FIRING");
+        Assert.Equal(1, (await db.Alerts.AsNoTracking().SingleAsync()).Reopened);
+    }
+
+    /// <summary>As when a switch took both away.</summary>
+    [Fact]
+    [Trait("Pitfall", "T-29")]
+    public async Task A_surface_that_comes_back_together_with_the_database_is_told_to_be_back()
+    {
+        await using var outage = await Outage.BeginAsync();
+        outage.Surface.Answer(503);
+        await outage.ToldAsync("FIRING");
+
+        outage.Line.Restore();
+        outage.Surface.Answer(200);
+
+        await outage.ToldAsync("FIRING", "RECOVERED");
+    }
+
+    [Fact]
+    public async Task Of_what_flaps_meanwhile_no_further_end_is_told_within_a_quiet_period()
+    {
+        await using var outage = await Outage.BeginAsync();
+        outage.Surface.Answer(503);
+        await outage.ToldAsync("FIRING");
+        outage.Surface.Answer(200);
+        await outage.ToldAsync("FIRING", "RECOVERED");
+        outage.Surface.Answer(503);
+        await outage.ToldAsync("FIRING", "RECOVERED", "FIRING");
+        outage.Surface.Answer(200);
+        await Eventually.TrueAsync(() => outage.Console.Get<StatusBoard>().Find("pay")?.Status == SurfaceStatus.Operational, "it is seen to be back");
+        await Task.Delay(TimeSpan.FromSeconds(3));
+
+        await outage.ToldAsync("FIRING", "RECOVERED", "FIRING");
+    }
+
+    /// <summary>A console that leads and is cut off from its database while its one surface is up.</summary>
+    private sealed class Outage(SandboxServer sandbox, TestDatabase database, TcpProxy line, ConsoleHost console) : IAsyncDisposable
+    {
+        public SandboxServer Sandbox => sandbox;
+
+        public TestDatabase Database => database;
+
+        public TcpProxy Line => line;
+
+        public ConsoleHost Console => console;
+
+        public SandboxSurface Surface => sandbox.Surface("pay");
+
+        public static async Task<Outage> BeginAsync()
+        {
+            var sandbox = await SandboxServer.StartAsync();
+            var database = await TestDatabase.CreateAsync(Kit.Database.Postgres);
+            var line = TcpProxy.To(database.Location);
+            sandbox.Surface("pay").Answer(200);
+            var settings = ConsoleHost.SurfaceSettings(0, "pay", sandbox.Surface("pay").Url);
+            settings["Status:PollInterval"] = "00:00:00.3";
+            settings["DATABASE_URL"] = line.Through(database.Location);
+            var console = await ConsoleHost.StartAsync(database, sandbox, settings);
+            await Eventually.TrueAsync(() => console.Get<LeaderLease>().IsLeader, "it leads");
+            line.Cut();
+            return new(sandbox, database, line, console);
+        }
+
+        /// <summary>All that the operator was told so far.</summary>
+        public async Task ToldAsync(params string[] words)
+        {
+            await Eventually.TrueAsync(() => sandbox.Slack.Messages.Count >= words.Length, $"the operator is told {words[^1]}");
+            Assert.Equal(words, sandbox.Slack.Messages.Select(message => message.Text.Split(' ')[1]));
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            await console.DisposeAsync();
+            await line.DisposeAsync();
+            await database.DisposeAsync();
+            await sandbox.DisposeAsync();
+        }
     }
 }

@@ -134,7 +134,8 @@ public sealed class SilenceTests
         }
 
         await AskFreeScoutAsync();
-        await Eventually.TrueAsync(() => console.Get<FreeScoutHealth>().Failure is null, "the key is taken again");
+        await Eventually.TrueAsync(() => sandbox.Slack.Messages.Count == 2, "the operator is told, from memory, that the key is taken again");
+        Assert.Contains("RECOVERED", sandbox.Slack.Messages[1].Text, StringComparison.Ordinal);
         line.Restore();
         await Eventually.TrueAsync(() => console.Get<DatabaseGate>().Problem is null && console.Get<LeaderLease>().IsLeader, "the database is back");
         await using var db = database.Open();
@@ -146,7 +147,7 @@ public sealed class SilenceTests
         await Eventually.TrueAsync(async () => await db.Escalations.AnyAsync(), "the clock runs");
         // At once: with each step the lease runs out.
         clock.Advance(TimeSpan.FromMinutes(11));
-        await Eventually.TrueAsync(() => sandbox.Slack.Messages.Count == 2, "the operator is told of the later one");
+        await Eventually.TrueAsync(() => sandbox.Slack.Messages.Count == 3, "the operator is told of the later one");
         Assert.All(sandbox.Slack.Messages, message => Assert.Contains("The FreeScout key is invalid", message.Text, StringComparison.Ordinal));
 
         Task AskFreeScoutAsync() => console.Get<FreeScoutClient>().FindAsync(1, CancellationToken.None);
