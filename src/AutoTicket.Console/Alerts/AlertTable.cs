@@ -104,11 +104,14 @@ internal sealed class AlertTable(IDbContextFactory<AutoTicketDbContext> contexts
     public async Task<List<Alert>> ReadAbandonedAsync(DateTimeOffset now, IReadOnlyCollection<string> surfaces, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        return await Brief(db.Alerts
-                .Where(alert => alert.Status == AlertStatus.Firing
-                    && (alert.ExpiresAt < now || (alert.Source == Observation.Console && alert.Name == Observation.SurfaceOutage && !surfaces.Contains(alert.Surface!))))
-                .OrderBy(alert => alert.Id).Take(1000))
-            .ToListAsync(cancellationToken);
+        return await db.QueryAsync(
+            FormattableStringFactory.Create(
+                $$"""
+                SELECT {{Columns}} FROM alerts
+                WHERE status = 'firing' AND (expires_at < {0} OR (source = '{{Observation.Console}}' AND name = '{{Observation.SurfaceOutage}}' AND surface NOT IN (SELECT wanted FROM {1})))
+                ORDER BY id LIMIT 1000
+                """, now, Wanted.Of(surfaces)),
+            row => Read(db, row), cancellationToken);
     }
 
     /// <summary>Forgets what ended, and what was decided, before <paramref name="before"/>.</summary>
@@ -162,28 +165,4 @@ internal sealed class AlertTable(IDbContextFactory<AutoTicketDbContext> contexts
 
     /// <summary>One order for all processes, so that two batches can't wait for each other.</summary>
     private static List<Alert> Sorted(IEnumerable<Alert> alerts) => [.. alerts.OrderBy(alert => alert.LogicalId, StringComparer.Ordinal).ThenBy(alert => alert.Slot, StringComparer.Ordinal)];
-
-    private static IQueryable<Alert> Brief(IQueryable<Alert> alerts) => alerts.AsNoTracking().Select(alert => new Alert
-    {
-        Id = alert.Id,
-        AlertId = alert.AlertId,
-        LogicalId = alert.LogicalId,
-        Slot = alert.Slot,
-        Status = alert.Status,
-        Source = alert.Source,
-        Name = alert.Name,
-        Surface = alert.Surface,
-        Severity = alert.Severity,
-        Summary = alert.Summary,
-        FullText = alert.FullText,
-        Members = alert.Members,
-        FoldedIds = alert.FoldedIds,
-        StartedAt = alert.StartedAt,
-        OpenedAt = alert.OpenedAt,
-        SeenAt = alert.SeenAt,
-        ExpiresAt = alert.ExpiresAt,
-        EndedAt = alert.EndedAt,
-        Reopened = alert.Reopened,
-        Version = alert.Version,
-    });
 }

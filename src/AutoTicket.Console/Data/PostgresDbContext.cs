@@ -62,9 +62,10 @@ internal sealed class PostgresDbContext(DbContextOptions<PostgresDbContext> opti
     {
         var batch = connection.Connection.CreateBatch();
         batch.Transaction = connection.Transaction;
-        // A plan is made once and kept: one made while a table was all but empty would look through all that a flood has put there since.
-        // There is an index for all that is asked here; where there is none after all, what that is taken to cost must not call the compiler.
-        Add("SELECT set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)");
+        // A plan is made once and kept, for better and for worse: one made while a table was all but empty would look through all that a flood
+        // has put there since, by itself or by an index of something else besides the one that finds it. There is one for all that is asked
+        // here; where there is none after all, what that is taken to cost must not call the compiler.
+        Add("SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true), set_config('jit', 'off', true)");
         foreach (var sql in statements)
         {
             var command = Add("");

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text.Json;
 using AutoTicket.Audit;
@@ -55,7 +56,16 @@ internal sealed class TicketClaims(IDbContextFactory<AutoTicketDbContext> contex
             adopted = row.Confirmed.Adopted,
         })));
 
-    private static readonly Rows<string> Keys = new(("wanted", "text", key => key));
+    private static readonly Rows<(int Place, TicketDraft Draft)> Drafts = new(
+        ("place", "int", row => row.Place),
+        ("dedup_key", "text", row => row.Draft.DedupKey),
+        ("any_age", "boolean", row => row.Draft.IsForAlert));
+
+    /// <summary>What keeps a new filing out: a ticket t that is being filed; one that was filed within the window, which begins at {1}, and is in FreeScout; for an
+    /// alert any that is open, because it has one ticket for as long as it is active.</summary>
+    private const string Stands = """
+        (t.state IN ('filing', 'unconfirmed') OR (r.any_age AND t.state = 'open') OR (t.posted_at > {1} AND (t.state = 'open' OR (t.state = 'closed' AND t.conversation_id IS NOT NULL))))
+        """;
 
     private readonly Gathering<Wanted, Ticket?> _claims = new();
     private readonly Gathering<Look, (IReadOnlyList<Ticket>, Ticket?)> _looks = new();
@@ -80,16 +90,16 @@ internal sealed class TicketClaims(IDbContextFactory<AutoTicketDbContext> contex
         var tickets = all.ConvertAll(wanted => New(wanted.Draft, now));
         // In one order in all processes, so that two batches can't wait for each other.
         var claims = tickets.Zip(all).OrderBy(claim => claim.First.DedupKey, StringComparer.Ordinal).ToList();
-        var won = (await db.QueryAsync($"""
-            INSERT INTO tickets (marker, dedup_key, surface_key, severity, state, attempt, lease_until, filed_by, audit_action, tag, subject, posted_at, tags_pending, empty_lookups)
-            SELECT marker, dedup_key, surface_key, severity, 'filing', 1, lease_until, filed_by, audit_action, tag, subject, posted_at, {false}, 0
-            FROM {Claims.Of(claims)}
-            WHERE anyway OR NOT EXISTS (
-              SELECT 1 FROM tickets t WHERE t.dedup_key = r.dedup_key
-                AND (t.state IN ('filing', 'unconfirmed') OR (r.any_age AND t.state = 'open') OR (t.posted_at > {now - options.Value.Window} AND (t.state = 'open' OR (t.state = 'closed' AND t.conversation_id IS NOT NULL)))))
-            ON CONFLICT (dedup_key) WHERE state IN ('filing', 'unconfirmed') DO NOTHING
-            RETURNING id, marker
-            """, row => (Id: row.GetInt64(0), Marker: row.GetString(1)), CancellationToken.None)).ToDictionary(row => row.Marker, row => row.Id);
+        var won = (await db.QueryAsync(
+            FormattableStringFactory.Create(
+                $$"""
+                INSERT INTO tickets (marker, dedup_key, surface_key, severity, state, attempt, lease_until, filed_by, audit_action, tag, subject, posted_at, tags_pending, empty_lookups)
+                SELECT marker, dedup_key, surface_key, severity, 'filing', 1, lease_until, filed_by, audit_action, tag, subject, posted_at, false, 0
+                FROM {0} WHERE anyway OR NOT EXISTS (SELECT 1 FROM tickets t WHERE t.dedup_key = r.dedup_key AND {{Stands}})
+                ON CONFLICT (dedup_key) WHERE state IN ('filing', 'unconfirmed') DO NOTHING
+                RETURNING id, marker
+                """, Claims.Of(claims), now - options.Value.Window),
+            row => (Id: row.GetInt64(0), Marker: row.GetString(1)), CancellationToken.None)).ToDictionary(row => row.Marker, row => row.Id);
         return tickets.ConvertAll(ticket => won.TryGetValue(ticket.Marker, out var id) ? ticket with { Id = id } : null);
     }
 
@@ -102,21 +112,20 @@ internal sealed class TicketClaims(IDbContextFactory<AutoTicketDbContext> contex
     private async Task<List<(IReadOnlyList<Ticket>, Ticket?)>> ReadAsync(List<Look> looks)
     {
         await using var db = await contexts.CreateDbContextAsync();
-        var windowStart = clock.GetUtcNow() - options.Value.Window;
-        var ids = await db.QueryAsync($"""
-            SELECT tickets.id FROM {Keys.Of([.. looks.Select(look => look.Draft.DedupKey).Distinct()])} JOIN tickets ON dedup_key = wanted
-            WHERE state IN ('filing', 'unconfirmed', 'open') OR (posted_at > {windowStart} AND state = 'closed' AND conversation_id IS NOT NULL)
-              OR tickets.id = (SELECT max(other.id) FROM tickets other WHERE other.dedup_key = wanted AND other.conversation_id IS NOT NULL)
-            """, row => row.GetInt64(0), CancellationToken.None);
+        var rows = await db.QueryAsync(
+            FormattableStringFactory.Create(
+                $$"""
+                SELECT r.place, t.id, {{Stands}} FROM {0} JOIN tickets t ON t.dedup_key = r.dedup_key
+                WHERE {{Stands}} OR t.id = (SELECT max(other.id) FROM tickets other WHERE other.dedup_key = r.dedup_key AND other.conversation_id IS NOT NULL)
+                """, Drafts.Of([.. looks.Select((look, place) => (place, look.Draft))]), clock.GetUtcNow() - options.Value.Window),
+            row => (Place: row.GetInt32(0), Id: row.GetInt64(1), Stands: row.GetBoolean(2)), CancellationToken.None);
         // Mostly there is nothing but the claims themselves, which to see takes no entities.
-        var isFree = looks.TrueForAll(look => look.Claim is not null) && ids.TrueForAll(id => looks.Exists(look => look.Claim!.Id == id));
-        var known = (isFree ? [] : await db.Tickets.AsNoTracking().Where(ticket => ids.Contains(ticket.Id)).OrderByDescending(ticket => ticket.Id).ToListAsync())
-            .ToLookup(ticket => ticket.DedupKey);
-        return looks.ConvertAll<(IReadOnlyList<Ticket>, Ticket?)>(look => (
-            [.. known[look.Draft.DedupKey].Where(row => row.Id != look.Claim?.Id).Where(row => row.State is TicketState.Filing or TicketState.Unconfirmed
-                || (look.Draft.IsForAlert && row.State == TicketState.Open)
-                || (row.PostedAt > windowStart && (row.State == TicketState.Open || row is { State: TicketState.Closed, ConversationId: not null })))],
-            known[look.Draft.DedupKey].FirstOrDefault(row => row.ConversationId is not null)));
+        var others = rows.Where(row => row.Id != looks[row.Place].Claim?.Id).Select(row => row.Id).Distinct().ToList();
+        var known = others.Count == 0 ? [] : await db.Tickets.AsNoTracking().Where(ticket => others.Contains(ticket.Id)).ToDictionaryAsync(ticket => ticket.Id);
+        var found = rows.Where(row => known.ContainsKey(row.Id)).OrderByDescending(row => row.Id).ToLookup(row => row.Place, row => (row.Stands, Ticket: known[row.Id]));
+        return [.. looks.Select((look, place) => (
+            (IReadOnlyList<Ticket>)[.. found[place].Where(row => row.Stands && row.Ticket.Id != look.Claim?.Id).Select(row => row.Ticket)],
+            found[place].Select(row => row.Ticket).FirstOrDefault(ticket => ticket.ConversationId is not null)))];
     }
 
     private Ticket New(TicketDraft draft, DateTimeOffset now) => new()

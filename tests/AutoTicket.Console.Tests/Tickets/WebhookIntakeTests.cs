@@ -49,7 +49,7 @@ public sealed class WebhookIntakeTests
     {
         await using var driver = await InvestigateDriver.StartAsync(settings: Settings);
         var ticket = (await driver.ClickAsync()).Ticket!.Id;
-        await Eventually.TrueAsync(async () => !(await driver.RowsAsync()).Single().TagsPending, "it is tagged");
+        await Eventually.TrueAsync(async () => (await driver.ListedAsync()).SequenceEqual([ticket]) && !(await driver.RowsAsync()).Single().TagsPending, "it is shown, and tagged");
         var asked = driver.Requests("GET", $"/conversations/{ticket}").Count;
 
         // As a retry after hours may say.
