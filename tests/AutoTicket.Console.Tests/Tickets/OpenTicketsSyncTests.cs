@@ -45,7 +45,9 @@ public sealed class OpenTicketsSyncTests
         await ShowsAsync(driver, made.Id);
 
         var shown = (await driver.TicketsAsync()).GetProperty("tickets")[0];
-        Assert.Equal(("pay", "pending", "Someone"), (shown.GetProperty("surface").GetString(), shown.GetProperty("status").GetString(), shown.GetProperty("filed_by").GetString()));
+        Assert.Equal(("pay", "Someone"), (shown.GetProperty("surface").GetString(), shown.GetProperty("filed_by").GetString()));
+        // If the comparison was faster than the list, it is in the books first, which do not say this.
+        await _clock.AdvanceUntilAsync(Interval, async () => (await driver.TicketsAsync()).GetProperty("tickets")[0].GetProperty("status").GetString() == "pending", "its status is shown");
     }
 
     [Fact]
