@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using AutoTicket.Data;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
@@ -22,7 +21,7 @@ internal sealed partial class OutageAlerts(
     private readonly HashSet<string> _firing = [];
 
     /// <summary>The last of each hook about each alert of which there is no episode yet.</summary>
-    private ImmutableList<Word> _words = [];
+    private readonly List<Word> _words = [];
 
     /// <param name="Seen">It firing.</param>
     /// <param name="Again">How many times it had been told that it was over, and fired again.</param>
@@ -58,7 +57,7 @@ internal sealed partial class OutageAlerts(
             _ = request[i].IsFiring ? _firing.Add(answers[i].AlertId) : _firing.Remove(answers[i].AlertId);
         }
 
-        if (_words.IsEmpty)
+        if (_words.Count == 0)
         {
             return;
         }
@@ -71,7 +70,7 @@ internal sealed partial class OutageAlerts(
         try
         {
             await table.WriteAsync([.. over.DistinctBy(word => word.Seen.AlertId).Select(word => AlertOf(word.Seen, word.At) with { Status = AlertStatus.Resolved, EndedAt = word.At })], [], cancellationToken);
-            _words = _words.RemoveRange(over);
+            _words.RemoveAll(over.Contains);
             if (told.Count == 0)
             {
                 return;
@@ -84,7 +83,7 @@ internal sealed partial class OutageAlerts(
                 SELECT alerts.id, r.hook, 'firing', r.at, r.severity, alerts.reopened FROM alerts JOIN {Told.Of(told)} ON alerts.alert_id = r.alert_id AND alerts.started_at <= r.at WHERE alerts.status = 'firing'
                 ON CONFLICT (alert_row, hook, kind) DO NOTHING
                 """, cancellationToken);
-            _words = _words.RemoveRange(told);
+            _words.RemoveAll(told.Contains);
         }
         catch (Exception exception) when (contexts.IsOutage(exception))
         {
@@ -138,7 +137,8 @@ internal sealed partial class OutageAlerts(
             {
                 var seen = all[alert.AlertId].Seen;
                 var last = LastWord(hook, seen);
-                _words = _words.Remove(last!).Add(new Word(hook.Name, seen, kind, clock.GetUtcNow(), last is null ? 0 : last.Again + (kind == NoticeKind.Firing ? 1 : 0)));
+                _words.Remove(last!);
+                _words.Add(new Word(hook.Name, seen, kind, clock.GetUtcNow(), last is null ? 0 : last.Again + (kind == NoticeKind.Firing ? 1 : 0)));
                 Log.Told(logger, alert.AlertKey, hook.Name, kind);
             }
         }
