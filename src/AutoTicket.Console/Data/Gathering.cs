@@ -31,6 +31,9 @@ internal sealed class Gathering<TItem, TResult>
     {
         while (true)
         {
+            // Whoever is just about to come, comes first: of many that are busy at once most then go along, where they would find this one
+            // gone with a few; who comes alone finds nobody to wait for.
+            await Task.Yield();
             List<(TItem Item, TaskCompletionSource<TResult> Result)> batch;
             lock (_lock)
             {

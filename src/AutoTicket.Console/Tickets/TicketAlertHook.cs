@@ -14,9 +14,6 @@ namespace AutoTicket.Tickets;
 /// note when its severity changes or it ends. Closing the ticket stays the operator's.</summary>
 internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
 {
-    /// <summary>Those that are filed at once share commits; and so many calls FreeScout bears.</summary>
-    private const int AtOnce = 16;
-
     /// <summary>What a person has to mend is tried this seldom, and at once when FreeScout works again.</summary>
     private static readonly TimeSpan WithoutHope = TimeSpan.FromMinutes(1);
 
@@ -30,6 +27,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
     private readonly ConsoleAddress _address;
     private readonly TimeProvider _clock;
     private readonly ILogger<TicketAlertHook> _logger;
+    private readonly FilingWidth _width = new();
     private DateTimeOffset _triedAt = DateTimeOffset.MinValue;
 
     public TicketAlertHook(
@@ -92,7 +90,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
             {
                 try
                 {
-                    using var places = new SemaphoreSlim(AtOnce);
+                    using var places = new SemaphoreSlim(_width.Now);
                     var underWay = new List<Task>();
                     try
                     {
@@ -138,13 +136,17 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
 
         async Task WriteAsync(HookOutcome? refusal, AlertNotice notice, SemaphoreSlim places)
         {
+            var begun = _clock.GetTimestamp();
             try
             {
                 outcomes.Writer.TryWrite(refusal ?? await DeliverAsync(notice, pass, cancellationToken));
             }
             finally
             {
-                places.Release();
+                if ((refusal is null ? _width.After(_clock.GetElapsedTime(begun)) : 1) is > 0 and var next)
+                {
+                    places.Release(next);
+                }
             }
         }
     }

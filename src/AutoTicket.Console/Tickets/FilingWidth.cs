@@ -1,0 +1,29 @@
+namespace AutoTicket.Tickets;
+
+/// <summary>How many tickets are filed for alerts at a time. Those that are under way together share commits, which is most of what a filing
+/// costs, so a FreeScout that answers quickly is given many; but one that takes its time must not be buried in calls, of which each that is
+/// given up may have made a ticket and has to be looked up.</summary>
+internal sealed class FilingWidth
+{
+    public const int Least = 16;
+    public const int Most = 128;
+    private static readonly TimeSpan Quick = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan Slow = TimeSpan.FromMilliseconds(500);
+
+    private readonly Lock _lock = new();
+
+    public int Now { get; private set; } = Least;
+
+    /// <param name="took">How long the filing that just ended took, with what it waited for others.</param>
+    /// <returns>How many may begin in its place.</returns>
+    public int After(TimeSpan took)
+    {
+        lock (_lock)
+        {
+            var next = took < Quick ? Math.Min(Now + 1, Most) : took > Slow ? Math.Max(Now - 1, Least) : Now;
+            var places = 1 + next - Now;
+            Now = next;
+            return places;
+        }
+    }
+}
