@@ -8,6 +8,9 @@ internal sealed class Gathering<TItem, TResult>
     private List<(TItem Item, TaskCompletionSource<TResult> Result)> _waiting = [];
     private bool _isRunning;
 
+    /// <summary>The last one did not come alone.</summary>
+    private bool _isCrowded;
+
     /// <param name="act">Does it for all that have gathered; returns a result for each, in their order.</param>
     public Task<TResult> AddAsync(TItem item, Func<List<TItem>, Task<List<TResult>>> act)
     {
@@ -31,9 +34,13 @@ internal sealed class Gathering<TItem, TResult>
     {
         while (true)
         {
-            // Whoever is just about to come, comes first: of many that are busy at once most then go along, where they would find this one
-            // gone with a few; who comes alone finds nobody to wait for.
-            await Task.Yield();
+            if (_isCrowded)
+            {
+                // Who is just about to come, comes first: of many that are busy at once most go along then, and would else find this one gone
+                // with a few.
+                await Task.Yield();
+            }
+
             List<(TItem Item, TaskCompletionSource<TResult> Result)> batch;
             lock (_lock)
             {
@@ -43,6 +50,8 @@ internal sealed class Gathering<TItem, TResult>
                     _isRunning = false;
                     return;
                 }
+
+                _isCrowded = batch.Count > 1;
             }
 
             try
