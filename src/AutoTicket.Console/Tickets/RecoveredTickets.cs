@@ -16,6 +16,11 @@ public sealed record RecoveredTicket(
     OpenTicket Ticket, string SurfaceName, DateTimeOffset RecoveredAt, IReadOnlyList<OpenTicket> Doubles, TimeSpan? DownFor = null, int? EarlierIncidents = null, string? LastResolver = null)
 {
     public string SurfaceKey => Ticket.Surface!;
+
+    /// <summary>Of the same ticket: a table keeps its row, with its tick and focus, when more is known of it.</summary>
+    public bool Equals(RecoveredTicket? other) => other?.Ticket.Id == Ticket.Id;
+
+    public override int GetHashCode() => Ticket.Id.GetHashCode();
 }
 
 /// <summary>The worklist of failure mode 3: tickets that are open though their surface has recovered. Nothing closes by itself.</summary>

@@ -1,3 +1,4 @@
+using AutoTicket.Components;
 using AutoTicket.Components.Tickets;
 using AutoTicket.Surfaces;
 using AutoTicket.Tickets;
@@ -32,6 +33,18 @@ public sealed class OpenTicketsTableTests : ComponentTest
 
         Assert.Empty(table.FindAll("script, a[href^='javascript']"));
         Assert.Contains("<script>alert(1)</script>", TextOf(table.Find("tbody")), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_row_stays_the_row_it_is_when_its_surface_changes()
+    {
+        var table = Table([Row(1, "It is down", "Search", SurfaceStatus.Down)]);
+        var before = table.FindComponent<ExternalLink>().Instance;
+
+        table.Render(parameters => parameters.Add(t => t.Rows, [Row(1, "It is down", "Search", SurfaceStatus.Operational)]));
+
+        Assert.Same(before, table.FindComponent<ExternalLink>().Instance);
+        Assert.Contains("recovered, still open", TextOf(table.Find("tbody")), StringComparison.Ordinal);
     }
 
     [Theory]

@@ -124,6 +124,18 @@ public sealed class RecoveredTicketsTableTests : ComponentTest
         Assert.Contains("None:", TextOf(table.Find(".none")), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_tick_that_is_on_its_way_at_the_next_reading_counts()
+    {
+        var table = Table([Row(1, "Pay"), Row(2, "Mail")]);
+        var before = table.FindComponents<MudBlazor.MudCheckBox<bool>>().Select(box => box.Instance).ToList();
+
+        table.Render(parameters => parameters.Add(t => t.Rows, [Row(1, "Pay", earlier: 3), Row(2, "Mail", earlier: 1)]));
+
+        // What is made anew takes what a browser sends it, and where its focus is, for nobody's.
+        Assert.Equal(before, table.FindComponents<MudBlazor.MudCheckBox<bool>>().Select(box => box.Instance), ReferenceEqualityComparer.Instance);
+    }
+
     private static RecoveredTicket Row(long number, string surface, TimeSpan? down = null, int? earlier = null, string? resolver = null) => new(
         new OpenTicket(number, number, $"https://desk.example.org/{number}", $"{surface} was down", "active", ["auto:status"], surface.ToLowerInvariant(), Now.AddMinutes(-41), "mara"),
         surface, Now.AddMinutes(-25), [], down, earlier, resolver);

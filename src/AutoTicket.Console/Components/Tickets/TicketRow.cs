@@ -13,4 +13,9 @@ public sealed record TicketRow(OpenTicket Ticket, string? SurfaceName, SurfaceSt
 
     /// <summary>What the table shows and sorts by: a name where there is one, else the key the ticket carries.</summary>
     public string Surface => SurfaceName ?? Ticket.Surface ?? "";
+
+    /// <summary>Of the same ticket: a table keeps its row, with its focus, when more is known of it.</summary>
+    public bool Equals(TicketRow? other) => other?.Ticket.Id == Ticket.Id;
+
+    public override int GetHashCode() => Ticket.Id.GetHashCode();
 }
