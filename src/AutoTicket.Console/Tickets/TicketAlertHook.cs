@@ -19,6 +19,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
 
     private readonly TicketingService _ticketing;
     private readonly FloodBreaker _breaker;
+    private readonly AlertAggregator _aggregator;
     private readonly TicketNotes _notes;
     private readonly IFeatureManager _flags;
     private readonly FlagStore _flagStore;
@@ -31,11 +32,11 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
     private DateTimeOffset _triedAt = DateTimeOffset.MinValue;
 
     public TicketAlertHook(
-        TicketingService ticketing, FloodBreaker breaker, TicketNotes notes, IFeatureManager flags, FlagStore flagStore, FreeScoutHealth health, StatusBoard board,
-        ConsoleAddress address, TimeProvider clock, ILogger<TicketAlertHook> logger)
+        TicketingService ticketing, FloodBreaker breaker, AlertAggregator aggregator, TicketNotes notes, IFeatureManager flags, FlagStore flagStore, FreeScoutHealth health,
+        StatusBoard board, ConsoleAddress address, TimeProvider clock, ILogger<TicketAlertHook> logger)
     {
-        (_ticketing, _breaker, _notes, _flags, _flagStore, _health, _board, _address, _clock, _logger) =
-            (ticketing, breaker, notes, flags, flagStore, health, board, address, clock, logger);
+        (_ticketing, _breaker, _aggregator, _notes, _flags, _flagStore, _health, _board, _address, _clock, _logger) =
+            (ticketing, breaker, aggregator, notes, flags, flagStore, health, board, address, clock, logger);
         _flagStore.Changed += RaiseReady;
         _health.Changed += RaiseReady;
     }
@@ -143,7 +144,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
             }
             finally
             {
-                if ((refusal is null ? _width.After(_clock.GetElapsedTime(begun)) : 1) is > 0 and var next)
+                if ((refusal is null ? _width.After(_clock.GetElapsedTime(begun), _aggregator.IsTaking) : 1) is > 0 and var next)
                 {
                     places.Release(next);
                 }

@@ -28,13 +28,20 @@ public sealed class FilingWidthTests
         Assert.Equal(FilingWidth.Least, Run(TimeSpan.FromMilliseconds(400)));
     }
 
+    [Fact]
+    public void While_alerts_come_in_few_are_filed_however_quick_it_is()
+    {
+        Run(TimeSpan.FromMilliseconds(50));
+        Assert.Equal(FilingWidth.Least, Run(TimeSpan.FromMilliseconds(50), alertsComeIn: true));
+    }
+
     /// <returns>How many are under way after a thousand ended, each of which took so long.</returns>
-    private int Run(TimeSpan each)
+    private int Run(TimeSpan each, bool alertsComeIn = false)
     {
         var underWay = _width.Now;
         for (var ended = 0; ended < 1000; ended++)
         {
-            underWay += _width.After(each) - 1;
+            underWay += _width.After(each, alertsComeIn) - 1;
         }
 
         return underWay;
