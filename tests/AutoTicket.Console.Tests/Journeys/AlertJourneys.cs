@@ -46,7 +46,7 @@ public sealed class AlertJourneys(JourneyHost host, ITestOutputHelper output) : 
         await alerts.Page.GetByRole(AriaRole.Searchbox, new() { Name = "Search alerts" }).FillAsync("WARM_up");
         await Assertions.Expect(card).ToHaveCountAsync(0);
         await Assertions.Expect(Card(alerts, "journey_warm_up")).ToBeVisibleAsync();
-        Assert.Empty(alerts.ConsoleErrors);
+        alerts.AssertNoErrors();
     }
 
     [Fact]

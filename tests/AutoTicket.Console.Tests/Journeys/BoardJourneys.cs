@@ -40,7 +40,7 @@ public sealed class BoardJourneys(JourneyHost host, ITestOutputHelper output) : 
         // 250 ms is the promise; the rest is for a machine that runs other tests beside this one.
         Assert.InRange(delays.Order().ElementAt(5), 0, 1000);
         Assert.Equal(0, requests);
-        Assert.Empty(board.ConsoleErrors);
+        board.AssertNoErrors();
     }
 
     [Fact, Trait("Pitfall", "T-51"), Trait("Pitfall", "T-52")]
@@ -83,7 +83,7 @@ public sealed class BoardJourneys(JourneyHost host, ITestOutputHelper output) : 
         await Assertions.Expect(board.Page.GetByRole(AriaRole.Cell, new() { Name = hostile, Exact = true }).First).ToBeVisibleAsync();
         Assert.Equal(0, await board.Page.Locator("main img, main script").CountAsync());
         Assert.DoesNotContain("owned", await board.Page.TitleAsync(), StringComparison.Ordinal);
-        Assert.Empty(board.ConsoleErrors);
+        board.AssertNoErrors();
     }
 
     [Fact]
@@ -97,7 +97,7 @@ public sealed class BoardJourneys(JourneyHost host, ITestOutputHelper output) : 
         await Assertions.Expect(page.Heading).ToHaveTextAsync("There is no surface “nothing-of-the-kind”");
         await page.Link("Go to the status board").ClickAsync();
         await Assertions.Expect(page.Tile("Surface pay")).ToBeVisibleAsync();
-        Assert.Empty(page.ConsoleErrors);
+        page.AssertNoErrors();
     }
 
     [Fact]

@@ -41,7 +41,7 @@ public sealed partial class BoardViewJourneys(JourneyHost host) : IClassFixture<
         // 24 px of a 1080p screen of 43 inches are 12 mm: legible from 3 m and more.
         Assert.All(texts, text => Assert.True(double.Parse(text[0], CultureInfo.InvariantCulture) >= 24, $"“{text[1]}” is {text[0]} px"));
         Assert.Equal(0, await wall.Page.EvaluateAsync<int>(Overflow));
-        Assert.Empty(wall.ConsoleErrors);
+        wall.AssertNoErrors();
     }
 
     [Fact]
@@ -88,7 +88,7 @@ public sealed partial class BoardViewJourneys(JourneyHost host) : IClassFixture<
         await board.Button("Tiles").ClickAsync();
         await Assertions.Expect(board.Button("Tiles")).ToHaveAttributeAsync("aria-pressed", "true");
         Assert.Equal("?show=operational", new Uri(board.Page.Url).Query);
-        Assert.Empty(board.ConsoleErrors);
+        board.AssertNoErrors();
     }
 
     [Fact]
@@ -113,7 +113,7 @@ public sealed partial class BoardViewJourneys(JourneyHost host) : IClassFixture<
         await Assertions.Expect(board.Page).ToHaveTitleAsync("Status · AutoTicket Console");
         await Assertions.Expect(icon).Not.ToHaveAttributeAsync("href", new Regex("needed"));
         Assert.Equal(calm, await ShapeAsync(icon));
-        Assert.Empty(board.ConsoleErrors);
+        board.AssertNoErrors();
     }
 
     /// <summary>The page's one icon without its colours.</summary>

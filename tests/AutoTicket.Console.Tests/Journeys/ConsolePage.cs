@@ -24,6 +24,9 @@ internal sealed class ConsolePage : IAsyncDisposable
 
     public IReadOnlyCollection<string> ConsoleErrors => _browser.ConsoleErrors;
 
+    /// <inheritdoc cref="BrowserPage.AssertNoErrors"/>
+    public void AssertNoErrors() => _browser.AssertNoErrors();
+
     public IReadOnlyCollection<string> RequestHosts => _browser.RequestHosts;
 
     public static Task<ConsolePage> OpenAsync(ConsoleHost console, string path, int width = 1280, int height = 800) =>

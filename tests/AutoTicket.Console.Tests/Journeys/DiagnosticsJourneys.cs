@@ -37,7 +37,7 @@ public sealed class DiagnosticsJourneys
         await page.Button("Ask again").ClickAsync();
         await Assertions.Expect(steps.Locator("[data-state=Failed]")).ToHaveCountAsync(0);
         await Assertions.Expect(verdict).Not.ToContainTextAsync("tickets are not");
-        Assert.Empty(page.ConsoleErrors);
+        page.AssertNoErrors();
     }
 
     [Fact]

@@ -34,7 +34,7 @@ public sealed class EveryPageTests(JourneyHost host) : IClassFixture<JourneyHost
             Assert.Empty(found.Violations.Select(violation => $"{scheme}: {violation.Id}: {violation.Help}: {string.Join(" | ", violation.Nodes.Select(node => node.Html))}"));
             Assert.Equal(360, await browser.Page.EvaluateAsync<int>("() => document.documentElement.scrollWidth"));
             Assert.Equal([host.Console.Address.Authority], browser.RequestHosts);
-            Assert.Empty(browser.ConsoleErrors);
+            browser.AssertNoErrors();
         }
     }
 

@@ -45,7 +45,7 @@ public sealed class FloodJourneys
         // The rest trips it again, with a fresh budget: that is another trip, and another form.
         await Eventually.TrueAsync(() => console.Sandbox.FreeScout.CreatedCount >= 6, "the budget was given anew");
         await Assertions.Expect(flags.Button("Reset now")).ToHaveCountAsync(0);
-        Assert.Empty(flags.ConsoleErrors);
+        flags.AssertNoErrors();
     }
 
     private static ILocator Reason(ConsolePage page) => page.Page.GetByRole(AriaRole.Textbox, new() { Name = "Reason (required)" });

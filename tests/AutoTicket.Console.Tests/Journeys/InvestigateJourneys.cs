@@ -30,7 +30,7 @@ public sealed class InvestigateJourneys(JourneyHost host) : IClassFixture<Journe
         var second = await TicketOfAsync(board, "Surface pay");
         Assert.NotEqual(first.Id, second.Id);
         Assert.Contains(first.Number.ToString(System.Globalization.CultureInfo.InvariantCulture), second.Threads[^1].Body, StringComparison.Ordinal);
-        Assert.Empty(board.ConsoleErrors);
+        board.AssertNoErrors();
     }
 
     [Fact, Trait("Pitfall", "T-21")]
@@ -86,7 +86,7 @@ public sealed class InvestigateJourneys(JourneyHost host) : IClassFixture<Journe
             "the board sees that FreeScout is back");
         await board.Investigate("Surface search").ClickAsync();
         await Assertions.Expect(board.Outcome("Surface search")).ToContainTextAsync("Filed ticket #");
-        Assert.Empty(board.ConsoleErrors);
+        board.AssertNoErrors();
     }
 
     private async Task<SandboxConversation> TicketOfAsync(ConsolePage board, string surface)

@@ -33,6 +33,6 @@ public sealed class SignInJourneys
         await Assertions.Expect(page.GetByRole(AriaRole.Heading, new() { Level = 1 })).ToHaveTextAsync("Sign in");
         await page.GotoAsync(new Uri(console.Address, "/console/flags").AbsoluteUri);
         await Assertions.Expect(signIn).ToBeVisibleAsync();
-        Assert.Empty(browser.ConsoleErrors);
+        browser.AssertNoErrors();
     }
 }

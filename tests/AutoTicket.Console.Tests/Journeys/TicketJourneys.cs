@@ -35,7 +35,7 @@ public sealed class TicketJourneys(JourneyHost host) : IClassFixture<JourneyHost
         host.Sandbox.FreeScout.Close(well.Id);
         await tickets.Button("Refresh").ClickAsync();
         await Assertions.Expect(tickets.Text("No ticket matches the search.")).ToBeVisibleAsync();
-        Assert.Empty(tickets.ConsoleErrors);
+        tickets.AssertNoErrors();
     }
 
     [Fact]
@@ -80,7 +80,7 @@ public sealed class TicketJourneys(JourneyHost host) : IClassFixture<JourneyHost
         var lines = (await reader.ReadToEndAsync()).Split("\r\n", StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal("id,created_at,action,actor,payload", lines[0]);
         Assert.All(lines[1..], line => Assert.Contains("console.status.investigate_filed", line, StringComparison.Ordinal));
-        Assert.Empty(audit.ConsoleErrors);
+        audit.AssertNoErrors();
     }
 
     private static ILocator Row(ConsolePage page, string number) =>

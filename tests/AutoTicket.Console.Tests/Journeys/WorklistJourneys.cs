@@ -74,7 +74,7 @@ public sealed class WorklistJourneys : IAsyncLifetime
         }
 
         Assert.True(Sandbox.FreeScout.Find(shop[0])!.IsOpen);
-        Assert.Empty(tickets.ConsoleErrors);
+        tickets.AssertNoErrors();
     }
 
     [Fact]
@@ -94,7 +94,7 @@ public sealed class WorklistJourneys : IAsyncLifetime
         Assert.All(ids, id => Assert.Equal("closed", Sandbox.FreeScout.Find(id)!.Status));
         await Assertions.Expect(tickets.Text("None: every open ticket's surface")).ToBeVisibleAsync();
         Assert.Equal(390, await tickets.Page.EvaluateAsync<int>("() => document.documentElement.scrollWidth"));
-        Assert.Empty(tickets.ConsoleErrors);
+        tickets.AssertNoErrors();
     }
 
     [Fact]

@@ -19,6 +19,9 @@ public sealed class BrowserPage : IAsyncDisposable
     /// <summary>Errors on the browser's console (a failed load is one) and exceptions that nobody caught.</summary>
     public IReadOnlyCollection<string> ConsoleErrors => [.. _errors];
 
+    /// <summary>Fails with each error whole, where a collection's would be cut before it says what could not be loaded.</summary>
+    public void AssertNoErrors() => Assert.True(_errors.IsEmpty, string.Join(Environment.NewLine, _errors));
+
     internal static async Task<BrowserPage> OpenAsync(IBrowserContext context)
     {
         var page = new BrowserPage(await context.NewPageAsync());
