@@ -21,7 +21,7 @@ internal static partial class Migrations
 
             // Of a database that does not exist EF would say that its schema is behind.
             await db.Database.OpenConnectionAsync(cancellationToken);
-            if ((await db.Database.GetPendingMigrationsAsync(cancellationToken)).ToList() is { Count: > 0 } pending)
+            if (await PendingAsync(db, cancellationToken) is { Count: > 0 } pending)
             {
                 throw new ConfigurationException($"The database's schema is behind by {pending.Count} migration(s), from {pending[0]} on. Run the verb `migrate` (Heroku's release step does) and start again.");
             }
@@ -45,13 +45,7 @@ internal static partial class Migrations
         await using var db = await contexts.CreateDbContextAsync();
         try
         {
-            var pending = (await db.Database.GetPendingMigrationsAsync()).ToList();
-            if (pending.Count > 0)
-            {
-                await ApplyAsync(db, CancellationToken.None);
-            }
-
-            Log.Migrated(logger, pending.Count);
+            Log.Migrated(logger, await ApplyAsync(db, CancellationToken.None));
             return 0;
         }
         catch (Exception exception) when (db.IsOutage(exception) && db is PostgresDbContext)
@@ -66,11 +60,32 @@ internal static partial class Migrations
         }
     }
 
-    private static async Task ApplyAsync(AutoTicketDbContext db, CancellationToken cancellationToken)
+    /// <summary>Applies what is pending and returns how many migrations those were. With none pending, EF's migration lock is not taken.</summary>
+    private static async Task<int> ApplyAsync(AutoTicketDbContext db, CancellationToken cancellationToken)
     {
-        db.Database.SetCommandTimeout(TimeSpan.FromMinutes(10));
-        await db.Database.MigrateAsync(cancellationToken);
-        db.Database.SetCommandTimeout(null);
+        var pending = await PendingAsync(db, cancellationToken);
+        if (pending.Count > 0)
+        {
+            db.Database.SetCommandTimeout(TimeSpan.FromMinutes(10));
+            await db.Database.MigrateAsync(cancellationToken);
+            db.Database.SetCommandTimeout(null);
+        }
+
+        return pending.Count;
+    }
+
+    /// <exception cref="ConfigurationException">The database has migrations that this version does not know.</exception>
+    private static async Task<IReadOnlyList<string>> PendingAsync(AutoTicketDbContext db, CancellationToken cancellationToken)
+    {
+        var known = db.Database.GetMigrations().ToList();
+        var applied = (await db.Database.GetAppliedMigrationsAsync(cancellationToken)).ToList();
+        if (applied.Except(known).FirstOrDefault() is { } unknown)
+        {
+            var cure = db is SqliteDbContext ? $"Move {db.Database.GetDbConnection().DataSource} away, or name another file in AUTOTICKET_SQLITE_PATH" : "Name an empty database in DATABASE_URL";
+            throw new ConfigurationException($"Another version of AutoTicket Console made this database (migration {unknown}), and databases from before 1.0 can't be upgraded. {cure}, or start the version that made it.");
+        }
+
+        return [.. known.Except(applied)];
     }
 
     private static partial class Log

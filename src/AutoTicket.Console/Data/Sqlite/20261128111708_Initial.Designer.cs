@@ -10,8 +10,8 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 namespace AutoTicket.Data.Sqlite
 {
     [DbContext(typeof(SqliteDbContext))]
-    [Migration("20261124000000_Alerts")]
-    partial class Alerts
+    [Migration("20261128111708_Initial")]
+    partial class Initial
     {
         /// <inheritdoc />
         protected override void BuildTargetModel(ModelBuilder modelBuilder)
@@ -46,10 +46,6 @@ namespace AutoTicket.Data.Sqlite
                     b.Property<string>("FullText")
                         .HasColumnType("TEXT")
                         .HasColumnName("full_text");
-
-                    b.Property<bool>("IsPending")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("is_pending");
 
                     b.Property<string>("Labels")
                         .IsRequired()
@@ -130,14 +126,12 @@ namespace AutoTicket.Data.Sqlite
                         .HasName("pk_alerts");
 
                     b.HasIndex("EndedAt")
-                        .HasDatabaseName("ix_alerts_ended_at");
+                        .HasDatabaseName("ix_alerts_ended_at")
+                        .HasFilter("ended_at IS NOT NULL");
 
                     b.HasIndex("ExpiresAt")
                         .HasDatabaseName("ix_alerts_expires_at")
                         .HasFilter("status = 'firing'");
-
-                    b.HasIndex("OpenedAt")
-                        .HasDatabaseName("ix_alerts_opened_at");
 
                     b.HasIndex("LogicalId", "EndedAt")
                         .HasDatabaseName("ix_alerts_logical_id_ended_at");
@@ -146,10 +140,6 @@ namespace AutoTicket.Data.Sqlite
                         .IsUnique()
                         .HasDatabaseName("ix_alerts_firing")
                         .HasFilter("status = 'firing'");
-
-                    b.HasIndex("Severity", "OpenedAt")
-                        .HasDatabaseName("ix_alerts_pending")
-                        .HasFilter("is_pending");
 
                     b.ToTable("alerts", (string)null);
                 });
@@ -271,6 +261,46 @@ namespace AutoTicket.Data.Sqlite
                     b.ToTable("decisions", (string)null);
                 });
 
+            modelBuilder.Entity("AutoTicket.Alerts.OutboxEntry", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("id");
+
+                    b.Property<long>("AlertRow")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("alert_row");
+
+                    b.Property<long>("DueAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("due_at");
+
+                    b.Property<string>("Hook")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("hook");
+
+                    b.Property<string>("Severity")
+                        .IsRequired()
+                        .HasMaxLength(16)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("severity");
+
+                    b.Property<string>("Source")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("source");
+
+                    b.HasKey("Id")
+                        .HasName("pk_alert_outbox");
+
+                    b.HasIndex("Hook", "Source", "Severity", "Id")
+                        .HasDatabaseName("ix_alert_outbox_hook_source_severity_id");
+
+                    b.ToTable("alert_outbox", (string)null);
+                });
+
             modelBuilder.Entity("AutoTicket.Alerts.ParkedAlert", b =>
                 {
                     b.Property<long>("Id")
@@ -374,6 +404,28 @@ namespace AutoTicket.Data.Sqlite
                     b.ToTable("leases", (string)null);
                 });
 
+            modelBuilder.Entity("AutoTicket.Diagnostics.EscalationRow", b =>
+                {
+                    b.Property<string>("Condition")
+                        .HasMaxLength(32)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("condition");
+
+                    b.Property<string>("Evidence")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("evidence");
+
+                    b.Property<long>("Since")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("since");
+
+                    b.HasKey("Condition")
+                        .HasName("pk_escalations");
+
+                    b.ToTable("escalations", (string)null);
+                });
+
             modelBuilder.Entity("AutoTicket.Flags.FlagAckRow", b =>
                 {
                     b.Property<string>("Instance")
@@ -448,6 +500,77 @@ namespace AutoTicket.Data.Sqlite
                         .HasName("pk_feature_flags");
 
                     b.ToTable("feature_flags", (string)null);
+                });
+
+            modelBuilder.Entity("AutoTicket.Security.Session", b =>
+                {
+                    b.Property<string>("Id")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("id");
+
+                    b.Property<string>("Authority")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("authority");
+
+                    b.Property<long>("CheckedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("checked_at");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("created_at");
+
+                    b.Property<long>("ExpiresAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("expires_at");
+
+                    b.Property<string>("Name")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("name");
+
+                    b.Property<string>("Role")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("role");
+
+                    b.Property<string>("SealedGrant")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("sealed_grant");
+
+                    b.HasKey("Id")
+                        .HasName("pk_sessions");
+
+                    b.HasIndex("ExpiresAt")
+                        .HasDatabaseName("ix_sessions_expires_at");
+
+                    b.ToTable("sessions", (string)null);
+                });
+
+            modelBuilder.Entity("AutoTicket.Security.SignInFailure", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("id");
+
+                    b.Property<string>("Address")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("address");
+
+                    b.Property<long>("FailedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("failed_at");
+
+                    b.HasKey("Id")
+                        .HasName("pk_sign_in_failures");
+
+                    b.HasIndex("FailedAt")
+                        .HasDatabaseName("ix_sign_in_failures_failed_at");
+
+                    b.ToTable("sign_in_failures", (string)null);
                 });
 
             modelBuilder.Entity("AutoTicket.Surfaces.SurfaceHour", b =>
@@ -529,6 +652,53 @@ namespace AutoTicket.Data.Sqlite
                         .HasDatabaseName("ix_surface_readings_surface_key_checked_at");
 
                     b.ToTable("surface_readings", (string)null);
+                });
+
+            modelBuilder.Entity("AutoTicket.Tickets.FindingRow", b =>
+                {
+                    b.Property<long>("ConversationId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("conversation_id");
+
+                    b.Property<string>("Kind")
+                        .HasMaxLength(16)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("kind");
+
+                    b.Property<string>("Detail")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("detail");
+
+                    b.Property<long>("FirstSeenAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("first_seen_at");
+
+                    b.Property<bool>("IsOpen")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("is_open");
+
+                    b.Property<long>("Number")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("number");
+
+                    b.Property<long?>("RepairedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("repaired_at");
+
+                    b.Property<long>("SeenAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("seen_at");
+
+                    b.Property<string>("Subject")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("subject");
+
+                    b.HasKey("ConversationId", "Kind")
+                        .HasName("pk_ticket_findings");
+
+                    b.ToTable("ticket_findings", (string)null);
                 });
 
             modelBuilder.Entity("AutoTicket.Tickets.FloodRow", b =>
@@ -687,6 +857,14 @@ namespace AutoTicket.Data.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("problem");
 
+                    b.Property<long?>("ReopenedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("reopened_at");
+
+                    b.Property<string>("ResolvedBy")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("resolved_by");
+
                     b.Property<string>("Severity")
                         .IsRequired()
                         .HasMaxLength(16)
@@ -728,12 +906,22 @@ namespace AutoTicket.Data.Sqlite
                         .HasDatabaseName("ix_tickets_claim")
                         .HasFilter("state IN ('filing', 'unconfirmed')");
 
-                    b.HasIndex("State")
-                        .HasDatabaseName("ix_tickets_state")
-                        .HasFilter("state IN ('filing', 'unconfirmed', 'open')");
+                    b.HasIndex("PostedAt")
+                        .HasDatabaseName("ix_tickets_posted_at");
+
+                    b.HasIndex("Tag")
+                        .HasDatabaseName("ix_tickets_tag")
+                        .HasFilter("state = 'open' AND tag = 'auto:status'");
+
+                    b.HasIndex("TagsPending")
+                        .HasDatabaseName("ix_tickets_tags_pending")
+                        .HasFilter("tags_pending");
 
                     b.HasIndex("DedupKey", "PostedAt")
                         .HasDatabaseName("ix_tickets_dedup_key_posted_at");
+
+                    b.HasIndex("State", "ConversationId")
+                        .HasDatabaseName("ix_tickets_state_conversation_id");
 
                     b.ToTable("tickets", (string)null);
                 });
@@ -744,6 +932,16 @@ namespace AutoTicket.Data.Sqlite
                         .HasColumnType("INTEGER")
                         .HasColumnName("id");
 
+                    b.Property<long?>("AskedAt")
+                        .IsConcurrencyToken()
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("asked_at");
+
+                    b.Property<string>("Failure")
+                        .HasMaxLength(16)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("failure");
+
                     b.Property<long?>("HoldUntil")
                         .HasColumnType("INTEGER")
                         .HasColumnName("hold_until");
@@ -751,6 +949,14 @@ namespace AutoTicket.Data.Sqlite
                     b.Property<string>("Problem")
                         .HasColumnType("TEXT")
                         .HasColumnName("problem");
+
+                    b.Property<string>("ReconcileProblem")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("reconcile_problem");
+
+                    b.Property<long?>("ReconciledAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("reconciled_at");
 
                     b.Property<long?>("SyncedAt")
                         .HasColumnType("INTEGER")
