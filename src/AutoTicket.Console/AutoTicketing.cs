@@ -103,7 +103,7 @@ public static class AutoTicketing
         app.UseDatabaseGate();
         app.UseAuthentication();
         app.UseAuthorization();
-        app.UseRateLimiter();
+        app.Use((context, next) => app.Services.GetRequiredService<RequestLimits>().InvokeAsync(context, next));
         app.UseAntiforgery();
 
         app.MapStaticAssets().AllowAnonymous();
@@ -155,6 +155,7 @@ public static class AutoTicketing
         services.AddSingleton(new DatabaseClock(TimeProvider.System));
         services.TryAddSingleton<TimeProvider>(provider => provider.GetRequiredService<DatabaseClock>());
         services.AddDatabase(builder.Configuration);
+        services.AddSettings<LeaderOptions>("Leader");
         services.AddHosted<DatabaseGate>().AddHosted<LeaderLease>().AddHosted<Readiness>();
         services.AddHostedService(provider => provider.GetRequiredService<DatabaseSignals>());
     }

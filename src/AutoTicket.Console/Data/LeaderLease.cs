@@ -1,27 +1,17 @@
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Data;
 
 /// <summary>
-/// Of several processes on one database exactly one leads. The lease lasts ten seconds and is renewed every three: of a leader that
-/// was killed another takes over a second after it ran out, of one that ends, a second after that. One that was frozen finds out by
+/// Of several processes on one database exactly one leads. The lease lasts <see cref="LeaderOptions.Lease"/>: another process takes over when that of a
+/// leader that was killed runs out, and at its next question when a leader ends. One that was frozen finds out by
 /// the monotonic clock before it acts, and whatever it still does is fenced by <see cref="Fence"/>, by claims and by compare-and-swaps.
 /// </summary>
-internal sealed partial class LeaderLease(IDbContextFactory<AutoTicketDbContext> contexts, TimeProvider clock, ILogger<LeaderLease> logger) : BackgroundService
+internal sealed partial class LeaderLease(IDbContextFactory<AutoTicketDbContext> contexts, IOptions<LeaderOptions> options, TimeProvider clock, ILogger<LeaderLease> logger) : BackgroundService
 {
-    public static readonly TimeSpan Duration = TimeSpan.FromSeconds(10);
-
     /// <summary>The row of <c>leases</c>.</summary>
     public const string Name = "leader";
-
-    private static readonly TimeSpan RenewEvery = TimeSpan.FromSeconds(3);
-    private static readonly TimeSpan AskEvery = TimeSpan.FromSeconds(1);
-
-    /// <summary>A database that has not answered for so long is as good as away.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
-
-    /// <summary>More at the start, when everything is slow: who took the database for away then would watch beside the leader.</summary>
-    private static readonly TimeSpan PatienceAtStart = TimeSpan.FromSeconds(5);
 
     private readonly string _owner = $"{Environment.MachineName}/{Environment.ProcessId}/{Guid.NewGuid():N}";
     private readonly Nudge _pause = new();
@@ -37,7 +27,7 @@ internal sealed partial class LeaderLease(IDbContextFactory<AutoTicketDbContext>
     public event Action? Changed;
 
     /// <summary>This process leads now. Ask again before each thing that only the leader may do.</summary>
-    public bool IsLeader => _held is { } held && clock.GetElapsedTime(held.Since) < Duration;
+    public bool IsLeader => _held is { } held && clock.GetElapsedTime(held.Since) < options.Value.Lease;
 
     /// <summary>Counts the leaders: a statement that names it in its condition does nothing once another leads, however late it comes.
     /// Null: this process has never led, or leads no more.</summary>
@@ -59,7 +49,7 @@ internal sealed partial class LeaderLease(IDbContextFactory<AutoTicketDbContext>
         {
             var answer = _answer.Task;
             _pause.Give();
-            await Task.WhenAny(answer, Task.Delay(Patience, clock, cancellationToken));
+            await Task.WhenAny(answer, Task.Delay(options.Value.Patience, clock, cancellationToken));
             if (answer.IsCompleted)
             {
                 return _ledLast;
@@ -76,7 +66,7 @@ internal sealed partial class LeaderLease(IDbContextFactory<AutoTicketDbContext>
     {
         var answer = _answer.Task;
         await base.StartAsync(cancellationToken);
-        await Task.WhenAny(answer, Task.Delay(PatienceAtStart, cancellationToken));
+        await Task.WhenAny(answer, Task.Delay(options.Value.PatienceAtStart, cancellationToken));
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -85,7 +75,7 @@ internal sealed partial class LeaderLease(IDbContextFactory<AutoTicketDbContext>
         {
             await TakeAsync();
             Interlocked.Exchange(ref _answer, NewAnswer()).SetResult();
-            await _pause.WaitAsync(IsLeader ? RenewEvery : AskEvery, stoppingToken);
+            await _pause.WaitAsync(IsLeader ? options.Value.RenewEvery : options.Value.AskEvery, stoppingToken);
         }
 
         await ReleaseAsync();
@@ -102,7 +92,7 @@ internal sealed partial class LeaderLease(IDbContextFactory<AutoTicketDbContext>
                 var now = clock.GetUtcNow();
                 await using var db = await contexts.CreateDbContextAsync();
                 var fence = await db.QueryAsync($"""
-                    INSERT INTO leases (name, owner, until, fence) VALUES ({Name}, {_owner}, {now + Duration}, 1)
+                    INSERT INTO leases (name, owner, until, fence) VALUES ({Name}, {_owner}, {now + options.Value.Lease}, 1)
                     ON CONFLICT (name) DO UPDATE SET until = excluded.until, fence = leases.fence + CASE WHEN leases.owner = excluded.owner THEN 0 ELSE 1 END, owner = excluded.owner
                     WHERE leases.owner = excluded.owner OR leases.until < {now}
                     RETURNING fence
@@ -148,7 +138,7 @@ internal sealed partial class LeaderLease(IDbContextFactory<AutoTicketDbContext>
         try
         {
             await using var db = await contexts.CreateDbContextAsync();
-            await db.ExecuteAsync($"UPDATE leases SET until = {clock.GetUtcNow() - Duration} WHERE name = {Name} AND owner = {_owner}", CancellationToken.None);
+            await db.ExecuteAsync($"UPDATE leases SET until = {clock.GetUtcNow() - options.Value.Lease} WHERE name = {Name} AND owner = {_owner}", CancellationToken.None);
         }
         catch (Exception exception) when (contexts.IsOutage(exception))
         {

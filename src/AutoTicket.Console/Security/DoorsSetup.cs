@@ -1,4 +1,3 @@
-using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Components.Server;
 using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.AspNetCore.HttpsPolicy;
@@ -9,7 +8,7 @@ namespace AutoTicket.Security;
 /// <summary>The wiring of what stands before every request: whom we believe about its origin, how much it may bring, and how many may be open.</summary>
 internal static class DoorsSetup
 {
-    private const string Circuits = "/_blazor";
+    public const string Circuits = "/_blazor";
 
     public static void AddDoors(this WebApplicationBuilder builder)
     {
@@ -39,19 +38,8 @@ internal static class DoorsSetup
             circuits.MaxBufferedUnacknowledgedRenderBatches = 10;
             circuits.DetailedErrors = false;
         });
-        services.AddRateLimiter(limiter =>
-        {
-            limiter.RejectionStatusCode = 429;
-            limiter.OnRejected = async (context, _) =>
-                await Results.Problem(title: "Too many at a time. Wait a minute, then try again.", statusCode: 429).ExecuteAsync(context.HttpContext);
-            limiter.AddPolicy(nameof(Login), context => RateLimitPartition.GetFixedWindowLimiter(
-                Lockout.AddressOf(context.Connection.RemoteIpAddress), _ => new FixedWindowRateLimiterOptions { PermitLimit = 10, Window = TimeSpan.FromMinutes(1) }));
-            // A page's connection is one request, for as long as it is open.
-            limiter.GlobalLimiter = PartitionedRateLimiter.CreateChained(
-                PartitionedRateLimiter.Create<HttpContext, string>(context => IsConnection(context) ? Open("all", limits.InAll) : RateLimitPartition.GetNoLimiter("")),
-                PartitionedRateLimiter.Create<HttpContext, string>(context => IsConnection(context) && context.User.Identity?.AuthenticationType != Schemes.Loopback
-                    ? Open(Schemes.SessionOf(context.User) ?? context.User.Identity?.Name ?? "", limits.PerSession) : RateLimitPartition.GetNoLimiter("")));
-        });
+        services.AddSingleton(limits);
+        services.AddSingleton<RequestLimits>();
     }
 
     /// <summary>What an open page may send, and how much of what it was sent it may leave unread.</summary>
@@ -95,12 +83,6 @@ internal static class DoorsSetup
             return next(context);
         });
     }
-
-    private static bool IsConnection(HttpContext context) =>
-        context.Request.Method is "GET" or "CONNECT" && context.Request.Path.Equals(Circuits, StringComparison.OrdinalIgnoreCase);
-
-    private static RateLimitPartition<string> Open(string key, int most) =>
-        RateLimitPartition.GetConcurrencyLimiter(key, _ => new ConcurrencyLimiterOptions { PermitLimit = most, QueueLimit = 0 });
 }
 
 /// <summary>How many pages may be open.</summary>

@@ -35,9 +35,9 @@ internal static partial class Login
 
     public static void MapLogin(this IEndpointRouteBuilder endpoints)
     {
-        endpoints.MapPost("/login", SignInAsync).AllowAnonymous().RequireRateLimiting(nameof(Login)).ExcludeFromDescription();
+        endpoints.MapPost("/login", SignInAsync).AllowAnonymous().WithMetadata(new RequestLimits.SignInMetadata()).ExcludeFromDescription();
         // A link, not a form: the browser lets a form lead to nobody but us.
-        endpoints.MapGet("/login/start", StartAsync).AllowAnonymous().RequireRateLimiting(nameof(Login)).ExcludeFromDescription();
+        endpoints.MapGet("/login/start", StartAsync).AllowAnonymous().WithMetadata(new RequestLimits.SignInMetadata()).ExcludeFromDescription();
         endpoints.MapPost("/logout", SignOutAsync).ExcludeFromDescription();
     }
 

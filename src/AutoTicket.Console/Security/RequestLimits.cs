@@ -1,0 +1,61 @@
+using System.Threading.RateLimiting;
+
+namespace AutoTicket.Security;
+
+/// <summary>How many requests may come or be open: sign-ins per address and minute, page connections in all and per session.
+/// The limiters end with the host; those of ASP.NET's own middleware are never disposed, and their timers keep the whole host alive.</summary>
+internal sealed class RequestLimits : IDisposable
+{
+    private const int SignInsPerMinute = 10;
+
+    private readonly PartitionedRateLimiter<HttpContext>[] _each;
+    private readonly PartitionedRateLimiter<HttpContext> _all;
+
+    public RequestLimits(CircuitLimits circuits)
+    {
+        _each =
+        [
+            PartitionedRateLimiter.Create<HttpContext, string>(context => IsSignIn(context)
+                ? RateLimitPartition.GetFixedWindowLimiter(
+                    Lockout.AddressOf(context.Connection.RemoteIpAddress), _ => new FixedWindowRateLimiterOptions { PermitLimit = SignInsPerMinute, Window = TimeSpan.FromMinutes(1) })
+                : Unlimited),
+            // A page's connection is one request, for as long as it is open.
+            PartitionedRateLimiter.Create<HttpContext, string>(context => IsConnection(context) ? Open("all", circuits.InAll) : Unlimited),
+            PartitionedRateLimiter.Create<HttpContext, string>(context => IsConnection(context) && context.User.Identity?.AuthenticationType != Schemes.Loopback
+                ? Open(Schemes.SessionOf(context.User) ?? context.User.Identity?.Name ?? "", circuits.PerSession)
+                : Unlimited),
+        ];
+        _all = PartitionedRateLimiter.CreateChained(_each);
+    }
+
+    private static RateLimitPartition<string> Unlimited => RateLimitPartition.GetNoLimiter("");
+
+    public async Task InvokeAsync(HttpContext context, RequestDelegate next)
+    {
+        using var permit = _all.AttemptAcquire(context);
+        if (permit.IsAcquired)
+        {
+            await next(context);
+            return;
+        }
+
+        await Results.Problem(title: "Too many at a time. Wait a minute, then try again.", statusCode: 429).ExecuteAsync(context);
+    }
+
+    public void Dispose()
+    {
+        _all.Dispose();
+        Array.ForEach(_each, limiter => limiter.Dispose());
+    }
+
+    private static bool IsSignIn(HttpContext context) => context.GetEndpoint()?.Metadata.GetMetadata<SignInMetadata>() is not null;
+
+    private static bool IsConnection(HttpContext context) =>
+        context.Request.Method is "GET" or "CONNECT" && context.Request.Path.Equals(DoorsSetup.Circuits, StringComparison.OrdinalIgnoreCase);
+
+    private static RateLimitPartition<string> Open(string key, int most) =>
+        RateLimitPartition.GetConcurrencyLimiter(key, _ => new ConcurrencyLimiterOptions { PermitLimit = most, QueueLimit = 0 });
+
+    /// <summary>Marks an endpoint as an attempt to sign in.</summary>
+    internal sealed class SignInMetadata;
+}
