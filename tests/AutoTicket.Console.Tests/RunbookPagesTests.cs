@@ -117,7 +117,6 @@ public sealed class RunbookShell : IAsyncLifetime
 }
 
 /// <summary>What the pages under docs/ops tell the operator to type works, and their links lead somewhere.</summary>
-[Collection(nameof(Processes))]
 public sealed partial class RunbookPagesTests(RunbookShell shell) : IClassFixture<RunbookShell>
 {
     private static readonly string Root = Path.Combine(ContentRoot.Find(), "docs", "ops");

@@ -17,7 +17,6 @@ using Npgsql;
 namespace AutoTicket.Tests;
 
 /// <summary>What the operators' runbook greps, queries and expects, against the real console's real output.</summary>
-[Collection(nameof(Processes))]
 public sealed class RunbookTests
 {
     private const string Normal = "freescout|auto_ticket|investigate|ticket_filed";

@@ -13,6 +13,12 @@ internal sealed partial class LeaderLease(IDbContextFactory<AutoTicketDbContext>
     /// <summary>The row of <c>leases</c>.</summary>
     public const string Name = "leader";
 
+    /// <summary>A database that has not answered for this long is as good as away.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+
+    /// <summary>Longer at the start, when everything is slow: a process that took the database for away would watch beside the leader.</summary>
+    private static readonly TimeSpan PatienceAtStart = TimeSpan.FromSeconds(5);
+
     private readonly string _owner = $"{Environment.MachineName}/{Environment.ProcessId}/{Guid.NewGuid():N}";
     private readonly Nudge _pause = new();
     private volatile Held? _held;
@@ -49,7 +55,7 @@ internal sealed partial class LeaderLease(IDbContextFactory<AutoTicketDbContext>
         {
             var answer = _answer.Task;
             _pause.Give();
-            await Task.WhenAny(answer, Task.Delay(options.Value.Patience, clock, cancellationToken));
+            await Task.WhenAny(answer, Task.Delay(Patience, clock, cancellationToken));
             if (answer.IsCompleted)
             {
                 return _ledLast;
@@ -66,7 +72,7 @@ internal sealed partial class LeaderLease(IDbContextFactory<AutoTicketDbContext>
     {
         var answer = _answer.Task;
         await base.StartAsync(cancellationToken);
-        await Task.WhenAny(answer, Task.Delay(options.Value.PatienceAtStart, cancellationToken));
+        await Task.WhenAny(answer, Task.Delay(PatienceAtStart, cancellationToken));
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

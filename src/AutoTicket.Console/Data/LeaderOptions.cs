@@ -13,17 +13,11 @@ internal sealed class LeaderOptions : IValidatableObject
     /// <summary>How often the others ask for the lease.</summary>
     public TimeSpan AskEvery => Lease * 0.1;
 
-    /// <summary>A database that has not answered for this long is as good as away.</summary>
-    public TimeSpan Patience => Lease * 0.1;
-
-    /// <summary>Longer at the start, when everything is slow: a process that took the database for away would watch beside the leader.</summary>
-    public TimeSpan PatienceAtStart => Lease * 0.5;
-
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
-        if (Lease < TimeSpan.FromSeconds(1) || Lease > TimeSpan.FromMinutes(5))
+        if (Lease < TimeSpan.FromSeconds(3) || Lease > TimeSpan.FromMinutes(5))
         {
-            yield return new($"Leader__Lease must be between 00:00:01 and 00:05:00, but is {Lease}.");
+            yield return new($"Leader__Lease must be between 00:00:03 and 00:05:00, but is {Lease}.");
         }
     }
 }

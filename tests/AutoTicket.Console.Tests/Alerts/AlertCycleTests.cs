@@ -5,7 +5,6 @@ using AutoTicket.Tests.Kit;
 namespace AutoTicket.Tests.Alerts;
 
 /// <summary>Counts what this process asks of its databases, so nothing else may run beside it.</summary>
-[Collection(nameof(Alone))]
 public sealed class AlertCycleTests
 {
     private static readonly Dictionary<string, string?> NoBudget = new() { ["Ticketing:FloodBudget"] = "100000", ["Ticketing:FloodBudgetPerSource"] = "100000" };

@@ -25,14 +25,14 @@ public sealed class AlertOutageTests
         await using var driver = await AlertDriver.StartAsync(kind, Quick);
         var fault = driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScout, StatusCode = 503 });
         await driver.RaiseAsync(AlertDriver.Say());
-        // Each report of the alert is a cycle: sixty of them meet the outage.
+        // Each report of the alert is a cycle: twenty of them meet the outage.
         await Eventually.TrueAsync(
             async () =>
             {
                 await driver.RaiseAsync([AlertDriver.Say("nudge", firing: Random.Shared.Next(2) == 0, severity: Severity.P4)]);
-                return (await driver.DecisionsAsync()).Where(d => d.Path == "ticket").Sum(d => d.Count) >= 60;
+                return (await driver.DecisionsAsync()).Where(d => d.Path == "ticket").Sum(d => d.Count) >= 20;
             },
-            "sixty cycles pass",
+            "twenty cycles pass",
             TimeSpan.FromSeconds(90));
         Assert.InRange((await driver.DecisionsAsync()).Count(d => d.Path == "ticket"), 1, 4);
         Assert.Empty(driver.FreeScout.Conversations);

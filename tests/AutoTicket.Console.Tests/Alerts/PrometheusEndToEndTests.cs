@@ -6,7 +6,6 @@ using Microsoft.EntityFrameworkCore;
 namespace AutoTicket.Tests.Alerts;
 
 /// <summary>Debian's own Prometheus and Alertmanager, as an operator would point them at the console.</summary>
-[Collection(nameof(Processes))]
 public sealed class PrometheusEndToEndTests
 {
     private const string Token = "canary-intake-e2e";

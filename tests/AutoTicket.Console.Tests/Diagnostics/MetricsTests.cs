@@ -6,7 +6,6 @@ using AutoTicket.Tests.Processes;
 namespace AutoTicket.Tests.Diagnostics;
 
 /// <summary>What the rules and the dashboard of <c>docs/ops</c> ask for is what a console exports.</summary>
-[Collection(nameof(AutoTicket.Tests.Processes.Processes))]
 public sealed partial class MetricsTests
 {
     private const string Token = "canary-scrape-token";

@@ -7,7 +7,6 @@ using AutoTicket.Tests.Processes;
 namespace AutoTicket.Tests.Diagnostics;
 
 /// <summary>Planted keys and tokens are in no page, answer, log line, metric or trace, whatever fails, and whoever quotes them.</summary>
-[Collection(nameof(AutoTicket.Tests.Processes.Processes))]
 public sealed class SecretScanTests
 {
     private static readonly Dictionary<string, string> Planted = new()

@@ -10,7 +10,6 @@ using Xunit.Abstractions;
 
 namespace AutoTicket.Tests.Journeys;
 
-[Collection(nameof(Alone))]
 public sealed class AlertJourneys(JourneyHost host, ITestOutputHelper output) : IClassFixture<JourneyHost>
 {
     [Fact]
@@ -31,7 +30,7 @@ public sealed class AlertJourneys(JourneyHost host, ITestOutputHelper output) : 
         var filed = Stopwatch.GetElapsedTime(raised);
 
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"alert to an open page: shown {shown.TotalMilliseconds:0} ms, with its ticket {filed.TotalMilliseconds:0} ms"));
-        Assert.InRange(filed, TimeSpan.Zero, TimeSpan.FromSeconds(1));
+        Assert.InRange(filed, TimeSpan.Zero, Eventually.OnABusyMachine(TimeSpan.FromSeconds(1)));
         var ticket = host.Sandbox.FreeScout.Conversations.Single(conversation => conversation.Subject.Contains("journey_disk_full", StringComparison.Ordinal));
         await Assertions.Expect(Ticket(card)).ToHaveTextAsync($"#{ticket.Number}");
         await Assertions.Expect(Ticket(card)).ToHaveAttributeAsync("href", $"{host.Sandbox.FreeScout.BaseUrl}/conversation/{ticket.Id}");

@@ -6,7 +6,6 @@ using Xunit.Abstractions;
 
 namespace AutoTicket.Tests.Journeys;
 
-[Collection(nameof(Alone))]
 public sealed class BoardJourneys(JourneyHost host, ITestOutputHelper output) : IClassFixture<JourneyHost>
 {
     // Notes, by the clock that both sides share, when a tile's newest reading changes in the document.

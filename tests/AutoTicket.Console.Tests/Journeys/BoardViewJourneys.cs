@@ -6,7 +6,6 @@ using Microsoft.Playwright;
 
 namespace AutoTicket.Tests.Journeys;
 
-[Collection(nameof(Alone))]
 public sealed partial class BoardViewJourneys(JourneyHost host) : IClassFixture<JourneyHost>
 {
     private const string PaintedTexts = """

@@ -8,7 +8,6 @@ using Xunit.Abstractions;
 
 namespace AutoTicket.Tests.Journeys;
 
-[Collection(nameof(Alone))]
 public sealed class FlagJourneys(JourneyHost host, ITestOutputHelper output) : IClassFixture<JourneyHost>
 {
     private const string Flag = FlagNames.InvestigateFromStatus;
@@ -42,8 +41,8 @@ public sealed class FlagJourneys(JourneyHost host, ITestOutputHelper output) : I
         var on = Stopwatch.GetElapsedTime(clicked);
 
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"flip to an open board: off {off.TotalMilliseconds:0} ms, on {on.TotalMilliseconds:0} ms"));
-        Assert.InRange(off, TimeSpan.Zero, TimeSpan.FromSeconds(2));
-        Assert.InRange(on, TimeSpan.Zero, TimeSpan.FromSeconds(2));
+        Assert.InRange(off, TimeSpan.Zero, Eventually.OnABusyMachine(TimeSpan.FromSeconds(1)));
+        Assert.InRange(on, TimeSpan.Zero, Eventually.OnABusyMachine(TimeSpan.FromSeconds(1)));
         Assert.Empty(board.ConsoleErrors.Concat(flags.ConsoleErrors));
     }
 

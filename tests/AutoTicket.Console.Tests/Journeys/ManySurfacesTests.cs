@@ -10,7 +10,6 @@ using Xunit.Abstractions;
 
 namespace AutoTicket.Tests.Journeys;
 
-[Collection(nameof(Alone))]
 public sealed class ManySurfacesTests(ITestOutputHelper output)
 {
     private const int Surfaces = 100;

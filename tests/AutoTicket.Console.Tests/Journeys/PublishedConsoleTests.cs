@@ -2,7 +2,6 @@ using System.Diagnostics;
 
 namespace AutoTicket.Tests.Journeys;
 
-[Collection(nameof(Alone))]
 public sealed class PublishedConsoleTests
 {
     [Fact]

@@ -35,6 +35,9 @@ internal static class ConsoleBinary
 
         // What is kept in the home folder (keys, caches) must not pass from one run to the next.
         start.Environment["HOME"] = folder.FullName;
+        // Most consoles of a run live for seconds: compiling a second time what is called often would cost each two seconds of a core.
+        start.Environment["DOTNET_TC_CallCounting"] = "0";
+        start.Environment["DOTNET_gcConcurrent"] = "0";
         start.Environment["ASPNETCORE_URLS"] = "http://127.0.0.1:0";
         foreach (var (name, value) in settings)
         {

@@ -86,7 +86,16 @@ internal sealed class ConsoleHost : IAsyncDisposable
         services?.Invoke(builder.Services);
         var app = builder.Build();
         app.MapAutoTicketing();
-        await app.StartAsync();
+        try
+        {
+            await app.StartAsync();
+        }
+        catch
+        {
+            await app.DisposeAsync();
+            throw;
+        }
+
         return new ConsoleHost(app, sandbox, ownSandbox, ownDatabase, log);
     }
 

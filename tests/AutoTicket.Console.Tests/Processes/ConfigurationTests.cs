@@ -1,13 +1,15 @@
+using System.Globalization;
 using System.Text.RegularExpressions;
 using AutoTicket.Sandbox;
+using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Tests.Processes;
 
 /// <summary>Nonsense stops the start with a sentence that names the variable.</summary>
-[Collection(nameof(Processes))]
-public sealed class ConfigurationTests
+public sealed class ConfigurationTests(ConfigurationTests.Outside shared) : IClassFixture<ConfigurationTests.Outside>
 {
     private const string Secret = "canary-3fbd1c";
+    private static readonly string PasswordHash = Security.Login.Hash("correct horse battery staple");
 
     [Theory]
     [InlineData("FLAG_CONSOLE_ALERTS_AUTO_TICKET", "banana")]
@@ -38,66 +40,83 @@ public sealed class ConfigurationTests
     [InlineData("Ticketing__Lease", "00:00:04")]
     [InlineData("Logging__LogLevel__Default", "loud")]
     [InlineData("Sandbox__Enabled", "maybe")]
-    public async Task A_setting_that_cannot_be_used_is_named_in_one_line(string variable, string value)
-    {
-        var result = await RunAsync(variable, value);
-
-        AssertRefused(result, variable);
-        Assert.DoesNotContain(Secret, result.Output + result.Errors, StringComparison.Ordinal);
-    }
+    public async Task A_setting_that_cannot_be_used_is_named_in_one_line(string variable, string value) => AssertNamed(await RefusedAsync(variable, value), variable);
 
     [Theory]
     [InlineData("Sandbox__Enabled", "true", "Sandbox__Enabled")]
     [InlineData("CONSOLE_OPERATOR_PASSWORD_HASH", "", "CONSOLE_OPERATOR_PASSWORD_HASH")]
     [InlineData("CONSOLE_OPERATOR_PASSWORD_HASH", "not-a-hash", "CONSOLE_OPERATOR_PASSWORD_HASH")]
     [InlineData("DYNO", "web.1", "DATABASE_URL")]
-    public async Task Production_refuses_what_is_not_fit_for_it(string variable, string value, string named)
+    public async Task Production_refuses_what_is_not_fit_for_it(string variable, string value, string named) =>
+        AssertNamed(await RefusedAsync(variable, value, "Production"), named);
+
+    /// <summary>One of each kind: refused while settings are read, while options are checked, and when the port is opened.</summary>
+    [Theory]
+    [InlineData("FREESCOUT_BASE_URL", "https://me:" + Secret + "@tickets.example.org")]
+    [InlineData("DATABASE_URL", "postgres://me:" + Secret + "@host/db?sslmode=maybe")]
+    [InlineData("ASPNETCORE_URLS", "http://127.0.0.1:{taken}")]
+    public async Task A_process_that_is_refused_ends_with_1_and_one_sentence_on_standard_error(string variable, string value)
     {
-        var result = await RunAsync(variable, value, new() { ["ASPNETCORE_ENVIRONMENT"] = "Production" });
+        var settings = Settings(variable);
+        settings[variable] = value.Replace("{taken}", shared.Sandbox.Url.Port.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal);
 
-        AssertRefused(result, named);
-    }
+        var result = await ConsoleProcess.RunToEndAsync([], settings);
 
-    [Fact]
-    public async Task A_port_that_is_taken_is_named()
-    {
-        await using var sandbox = await SandboxServer.StartAsync();
-
-        var result = await RunAsync("ASPNETCORE_URLS", sandbox.Url.GetLeftPart(UriPartial.Authority));
-
-        AssertRefused(result, "ASPNETCORE_URLS");
-    }
-
-    private static async Task<ConsoleResult> RunAsync(string variable, string value, Dictionary<string, string>? more = null)
-    {
-        Dictionary<string, string> settings = new()
-        {
-            ["ASPNETCORE_ENVIRONMENT"] = "Development",
-            ["Sandbox__Enabled"] = "false",
-            ["CONSOLE_OPERATOR_PASSWORD_HASH"] = Security.Login.Hash("correct horse battery staple"),
-        };
-        if (variable.StartsWith("Surfaces", StringComparison.Ordinal))
-        {
-            (settings["Surfaces__0__Key"], settings["Surfaces__0__Url"]) = ("one", "https://example.org");
-            settings["Surfaces__1__Key"] = "two";
-            settings["Surfaces__1__Url"] = "https://example.org";
-        }
-
-        foreach (var (name, given) in (more ?? []).Append(KeyValuePair.Create(variable, value)))
-        {
-            settings[name] = given;
-        }
-
-        return await ConsoleProcess.RunToEndAsync([], settings);
-    }
-
-    /// <summary>Exit code 1, one sentence on standard error that names the variable, and no stack trace anywhere.</summary>
-    private static void AssertRefused(ConsoleResult result, string variable)
-    {
         Assert.True(result.ExitCode == 1, $"exit code {result.ExitCode}\n{result.Output}\n{result.Errors}");
         var line = Assert.Single(result.Errors.Split('\n', StringSplitOptions.RemoveEmptyEntries));
         Assert.StartsWith("AutoTicket Console can't start: ", line, StringComparison.Ordinal);
         Assert.Contains(variable, line, StringComparison.Ordinal);
         Assert.DoesNotMatch(new Regex(@"\bat (System|Microsoft|AutoTicket)\."), result.Errors);
+        Assert.DoesNotContain(Secret, result.Output + result.Errors, StringComparison.Ordinal);
+    }
+
+    /// <summary>What Program.cs would print.</summary>
+    private async Task<string> RefusedAsync(string variable, string value, string environment = "Development")
+    {
+        var settings = Settings(variable).ToDictionary(pair => pair.Key, pair => (string?)pair.Value);
+        settings[variable] = value;
+        var refusal = await Record.ExceptionAsync(() => ConsoleHost.StartAsync(
+            shared.Database, shared.Sandbox, settings.ToDictionary(pair => pair.Key == "ASPNETCORE_URLS" ? "urls" : pair.Key.Replace("__", ":", StringComparison.Ordinal), pair => pair.Value), environment: environment));
+        Assert.True(refusal is ConfigurationException or OptionsValidationException, refusal?.ToString() ?? "It started.");
+        return refusal!.Message;
+    }
+
+    private static void AssertNamed(string message, string variable)
+    {
+        Assert.Contains(variable, message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', message);
+        Assert.DoesNotContain(Secret, message, StringComparison.Ordinal);
+    }
+
+    private static Dictionary<string, string> Settings(string variable)
+    {
+        Dictionary<string, string> settings = new()
+        {
+            ["ASPNETCORE_ENVIRONMENT"] = "Development",
+            ["Sandbox__Enabled"] = "false",
+            ["CONSOLE_OPERATOR_PASSWORD_HASH"] = PasswordHash,
+        };
+        if (variable.StartsWith("Surfaces", StringComparison.Ordinal))
+        {
+            (settings["Surfaces__0__Key"], settings["Surfaces__0__Url"]) = ("one", "https://example.org");
+            (settings["Surfaces__1__Key"], settings["Surfaces__1__Url"]) = ("two", "https://example.org");
+        }
+
+        return settings;
+    }
+
+    public sealed class Outside : IAsyncLifetime
+    {
+        internal TestDatabase Database { get; private set; } = null!;
+
+        internal SandboxServer Sandbox { get; private set; } = null!;
+
+        public async Task InitializeAsync() => (Database, Sandbox) = (await TestDatabase.CreateAsync(Kit.Database.Sqlite), await SandboxServer.StartAsync());
+
+        public async Task DisposeAsync()
+        {
+            await Sandbox.DisposeAsync();
+            await Database.DisposeAsync();
+        }
     }
 }

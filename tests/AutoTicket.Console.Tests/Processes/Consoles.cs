@@ -11,6 +11,9 @@ public sealed class Consoles : IAsyncDisposable
     /// <summary>How long a claim holds in these processes.</summary>
     public static readonly TimeSpan Lease = TimeSpan.FromSeconds(4);
 
+    /// <summary>How long a leader that was killed or frozen keeps the others from leading.</summary>
+    public static readonly TimeSpan LeaderLease = TimeSpan.FromSeconds(4);
+
     private readonly ConcurrentQueue<ConsoleProcess> _started = new();
     private readonly IReadOnlyList<string> _surfaces;
 
@@ -63,6 +66,7 @@ public sealed class Consoles : IAsyncDisposable
             ["Status__PollInterval"] = "00:00:01",
             // The surfaces' own alerts stay silent, so that every ticket is a click's.
             ["Alerts__NotifySeverity"] = "P1",
+            ["Leader__Lease"] = LeaderLease.ToString("c"),
             ["Ticketing__ClickBudget"] = "00:00:02",
             ["Ticketing__Lease"] = Lease.ToString("c"),
             ["Ticketing__Grace"] = "00:00:02",

@@ -4,7 +4,6 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Processes;
 
-[Collection(nameof(Processes))]
 public sealed class DatabaseAtStartTests
 {
     private const string Password = "correct horse battery staple";
@@ -88,6 +87,23 @@ public sealed class DatabaseAtStartTests
         Assert.Empty(await db.Database.GetPendingMigrationsAsync());
         await using var console = await ConsoleProcess.StartAsync(Production(settings));
         Assert.Equal(HttpStatusCode.OK, (await console.GetAsync("/healthz/ready")).Status);
+    }
+
+    [Theory, BothDatabases]
+    public async Task A_database_of_another_version_is_refused_by_migrate_and_at_start_and_left_as_it_is(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        await using var db = database.Open();
+        await db.Database.ExecuteSqlAsync($"UPDATE \"__EFMigrationsHistory\" SET migration_id = '20261123000000_Initial'");
+        var settings = new Dictionary<string, string>(database.Settings);
+
+        var migrate = await ConsoleProcess.RunToEndAsync(["migrate"], settings);
+        var start = await RunAsync(settings);
+
+        var variable = kind == Database.Postgres ? "DATABASE_URL" : "AUTOTICKET_SQLITE_PATH";
+        AssertRefused(migrate, "20261123000000_Initial", variable);
+        AssertRefused(start, "20261123000000_Initial", variable);
+        Assert.Equal(["20261123000000_Initial"], await db.Database.GetAppliedMigrationsAsync());
     }
 
     [Fact]

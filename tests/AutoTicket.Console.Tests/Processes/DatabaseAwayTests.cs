@@ -7,7 +7,6 @@ using AutoTicket.Sandbox;
 namespace AutoTicket.Tests.Processes;
 
 /// <summary>One replica's line to the database is cut, stalled and restored; the other's is not.</summary>
-[Collection(nameof(Processes))]
 public sealed class DatabaseAwayTests(DatabaseAwayTests.CutOff consoles) : IClassFixture<DatabaseAwayTests.CutOff>
 {
     [Fact]
@@ -35,7 +34,7 @@ public sealed class DatabaseAwayTests(DatabaseAwayTests.CutOff consoles) : IClas
         await consoles.Other.SetFlagAsync(FlagNames.AlertsAutoTicket, enabled: true);
         consoles.Line.Restore();
 
-        await Eventually.TrueAsync(async () => await consoles.Console.IsOnAsync(FlagNames.AlertsAutoTicket) && !await consoles.IsStaleAsync(), "the flags are read again", TimeSpan.FromSeconds(5));
+        await Eventually.TrueAsync(async () => await consoles.Console.IsOnAsync(FlagNames.AlertsAutoTicket) && !await consoles.IsStaleAsync(), "the flags are read again");
         await consoles.EventuallyReadyAsync(true);
         await consoles.All.AssertOneTicketAsync("cut", consoles.Console, consoles.Other);
     }
@@ -71,7 +70,7 @@ public sealed class DatabaseAwayTests(DatabaseAwayTests.CutOff consoles) : IClas
 
         // It gives up on the database, or on waiting for it, whichever comes first.
         Assert.True(click.Status == HttpStatusCode.ServiceUnavailable || click.Disposition == "degraded", $"{click.Status} {click.Text}");
-        Assert.InRange(Stopwatch.GetElapsedTime(started), TimeSpan.Zero, TimeSpan.FromSeconds(15));
+        Assert.InRange(Stopwatch.GetElapsedTime(started), TimeSpan.Zero, TimeSpan.FromSeconds(25));
         Assert.Equal(HttpStatusCode.OK, (await consoles.Console.GetAsync("/api/status")).Status);
         consoles.Line.Restore();
         await consoles.All.AssertOneTicketAsync("stall", consoles.Console, consoles.Other);

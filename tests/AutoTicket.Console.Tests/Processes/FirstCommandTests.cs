@@ -3,7 +3,6 @@ using System.Diagnostics;
 namespace AutoTicket.Tests.Processes;
 
 /// <summary>The newcomer's first command, as the README has it.</summary>
-[Collection(nameof(Processes))]
 public sealed class FirstCommandTests
 {
     [Fact]

@@ -7,10 +7,10 @@ using Npgsql;
 
 namespace AutoTicket.Tests.Processes;
 
-[Collection(nameof(ProcessesAlone))]
 public sealed class FlagsAcrossProcessesTests(TwoConsoles consoles) : IClassFixture<TwoConsoles>
 {
     private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Soon = Eventually.OnABusyMachine(Second);
 
     [Fact]
     [Trait("Pitfall", "T-57")]
@@ -21,7 +21,7 @@ public sealed class FlagsAcrossProcessesTests(TwoConsoles consoles) : IClassFixt
         {
             var to = flip % 2 == 0;
             Assert.Equal(HttpStatusCode.OK, (await consoles.A.SetFlagAsync(FlagNames.AlertsAutoTicket, to)).Status);
-            await Eventually.TrueAsync(async () => await consoles.B.IsOnAsync(FlagNames.AlertsAutoTicket) == to, "the other process has it", Second);
+            await Eventually.TrueAsync(async () => await consoles.B.IsOnAsync(FlagNames.AlertsAutoTicket) == to, "the other process has it", Soon);
         }
     }
 
@@ -31,7 +31,7 @@ public sealed class FlagsAcrossProcessesTests(TwoConsoles consoles) : IClassFixt
     {
         var surface = consoles.NextSurface();
         await consoles.A.SetFlagAsync(FlagNames.InvestigateFromStatus, enabled: false);
-        await Eventually.TrueAsync(async () => !await consoles.B.IsOnAsync(FlagNames.InvestigateFromStatus), "the other process has it", Second);
+        await Eventually.TrueAsync(async () => !await consoles.B.IsOnAsync(FlagNames.InvestigateFromStatus), "the other process has it", Soon);
 
         var refused = await consoles.B.InvestigateAsync(surface);
 
@@ -83,8 +83,8 @@ public sealed class FlagsAcrossProcessesTests(TwoConsoles consoles) : IClassFixt
         await Eventually.TrueAsync(() => consoles.A.IsOnAsync(FlagNames.AlertsAutoTicket), "it fires");
 
         var flag = await consoles.A.FlagAsync(FlagNames.AlertsAutoTicket);
-        Assert.InRange(flag.GetProperty("changed_at").GetDateTimeOffset(), moved, moved + TimeSpan.FromSeconds(1.5));
-        await Eventually.TrueAsync(() => consoles.B.IsOnAsync(FlagNames.AlertsAutoTicket), "the other process has it", Second);
+        Assert.InRange(flag.GetProperty("changed_at").GetDateTimeOffset(), moved, moved + Soon);
+        await Eventually.TrueAsync(() => consoles.B.IsOnAsync(FlagNames.AlertsAutoTicket), "the other process has it", Soon);
         Assert.Single(await ChangesAsync(FlagNames.AlertsAutoTicket), entry => entry.Reason == reason && entry.Before != entry.After);
     }
 
@@ -99,7 +99,7 @@ public sealed class FlagsAcrossProcessesTests(TwoConsoles consoles) : IClassFixt
 
         await consoles.A.SetFlagAsync(FlagNames.AlertsAutoTicket, enabled: true);
 
-        await Eventually.TrueAsync(() => consoles.B.IsOnAsync(FlagNames.AlertsAutoTicket), "the other process has it", TimeSpan.FromSeconds(5));
+        await Eventually.TrueAsync(() => consoles.B.IsOnAsync(FlagNames.AlertsAutoTicket), "the other process has it", Soon);
         await using var count = new NpgsqlCommand("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'", connection);
         await Eventually.TrueAsync(async () => await count.ExecuteScalarAsync() is 2L, "both listen again");
     }

@@ -5,7 +5,6 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Processes;
 
-[Collection(nameof(Processes))]
 public sealed class FrozenFilerTests(TwoConsoles consoles) : IClassFixture<TwoConsoles>
 {
     [Fact]

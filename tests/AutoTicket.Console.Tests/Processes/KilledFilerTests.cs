@@ -8,7 +8,6 @@ namespace AutoTicket.Tests.Processes;
 
 /// <summary>The process that files dies with SIGKILL at each step of it. The other, which lives on through all of these tests, takes
 /// its claim up: the ticket is found if there is one, filed if there is none, and never filed twice.</summary>
-[Collection(nameof(Processes))]
 public sealed class KilledFilerTests(KilledFilerTests.Survivor consoles) : IClassFixture<KilledFilerTests.Survivor>
 {
     [Fact]

@@ -9,7 +9,6 @@ namespace AutoTicket.Tests.Processes;
 
 /// <summary>The process dies with SIGKILL between an alert's arrival and its DM. What was acknowledged is there, has one ticket, and the
 /// operator is told at least once: twice only where the death fell between Slack's answer and its record.</summary>
-[Collection(nameof(Processes))]
 public sealed class KilledPipelineTests : IAsyncLifetime
 {
     private const string Token = "canary-intake-kill";

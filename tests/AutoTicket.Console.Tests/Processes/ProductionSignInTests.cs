@@ -7,7 +7,6 @@ using Microsoft.EntityFrameworkCore;
 namespace AutoTicket.Tests.Processes;
 
 /// <summary>The console as it runs in Production, behind a proxy that ends TLS: who gets in, and what never gets out.</summary>
-[Collection(nameof(Processes))]
 public sealed partial class ProductionSignInTests(ProductionSignInTests.Production production) : IClassFixture<ProductionSignInTests.Production>
 {
     private const string Password = "canary correct horse";

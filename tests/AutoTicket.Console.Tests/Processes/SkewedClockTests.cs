@@ -8,7 +8,6 @@ using Microsoft.EntityFrameworkCore;
 namespace AutoTicket.Tests.Processes;
 
 /// <summary>Replicas whose wall clocks are an hour off, one either way, judge the window by the database's clock like everybody else.</summary>
-[Collection(nameof(Processes))]
 public sealed class SkewedClockTests
 {
     [Fact]

@@ -8,7 +8,6 @@ namespace AutoTicket.Tests.Processes;
 
 /// <summary>A hundred thousand different alerts in one go: memory has an end, what is worse or comes from elsewhere is not kept waiting,
 /// the tickets stop at the budget, and the console can be used.</summary>
-[Collection(nameof(Processes))]
 public sealed class StormTests
 {
     private const string Token = "canary-intake-storm";

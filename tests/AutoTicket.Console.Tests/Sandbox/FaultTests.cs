@@ -184,7 +184,7 @@ public sealed class FaultTests : SandboxTest
 
         await server.DisposeAsync();
 
-        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(1), $"took {watch.Elapsed}");
+        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(20), $"took {watch.Elapsed}");
         await Assert.ThrowsAsync<HttpRequestException>(() => hanging);
     }
 

@@ -6,7 +6,6 @@ using Microsoft.AspNetCore.Http;
 namespace AutoTicket.Tests.Structure;
 
 /// <summary>A package source that tells of a hole fails the restore, by the settings of this repository and nothing else.</summary>
-[Collection(nameof(Processes.Processes))]
 public sealed class KnownHolesTests
 {
     [Fact]

@@ -223,7 +223,7 @@ public sealed class SurfaceHistoryTests
     {
         await using var db = database.Open();
         await db.Leases.ExecuteDeleteAsync();
-        db.Leases.Add(new LeaseRow { Name = LeaderLease.Name, Owner = $"owner {fence}", Until = _clock.GetUtcNow() + LeaderLease.Duration, Fence = fence });
+        db.Leases.Add(new LeaseRow { Name = LeaderLease.Name, Owner = $"owner {fence}", Until = _clock.GetUtcNow() + TimeSpan.FromSeconds(10), Fence = fence });
         await db.SaveChangesAsync();
     }
 
