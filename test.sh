@@ -1,25 +1,45 @@
 #!/usr/bin/env bash
-# Installs what the tests need, builds, checks the format and runs every test, from a fresh clone on.
-# Arguments go to `dotnet test`: ./test.sh --filter FullyQualifiedName~RunbookTests
-# The last line is always "N passed, N failed, N skipped"; the exit status is 0 only if all of it went well.
+# Installs the tools that the tests need, builds, checks vulnerabilities and format, and runs every test. Needs only a fresh clone.
+# Arguments go to `dotnet test`, and the run is quick, without the two checks: ./test.sh --filter FullyQualifiedName~RunbookTests
+# The last lines are the ten slowest tests and "N passed, N failed, N skipped". The exit status is 0 only if every step succeeded.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DEBIAN_FRONTEND=noninteractive
-# MSBuild's idle workers would outlive the script and keep whoever reads its output waiting.
+# MSBuild's idle workers would outlive the script and hold its output pipe open.
 export MSBUILDDISABLENODEREUSE=1
 solution=AutoTicket.Console.sln
 results=$(mktemp -d)
+quick=$(($# > 0))
 
-# Counts over all result files and ends the script, in whatever way it came here.
-# VSTest leaves notExecuted at 0: what it did not run is the difference.
+attribute_value='function value(name) {
+  return match($0, " " name "=\"[^\"]*\"") ? substr($0, RSTART + length(name) + 3, RLENGTH - length(name) - 4) : ""
+}'
+
+# The ten slowest tests of all result files, as "seconds class.method"; a theory counts with its slowest row.
+slowest_tests() {
+  cat "$results"/*.trx 2>/dev/null | LC_ALL=C awk "$attribute_value"'
+    /<UnitTestResult / { split(value("duration"), time, ":"); seconds[value("testId")] = time[1] * 3600 + time[2] * 60 + time[3] }
+    /<UnitTest / { id = value("id") }
+    /<TestMethod / {
+      test = value("className") "." value("name")
+      if (id in seconds && seconds[id] >= slowest[test]) slowest[test] = seconds[id]
+    }
+    END { for (test in slowest) printf "%8.1f s  %s\n", slowest[test], test }' | LC_ALL=C sort -rn | sed -n 1,10p
+}
+
+# Ends the script, however it got here: prints the slowest tests, then the counts over all result files.
+# VSTest leaves notExecuted at 0, so skipped tests are the total without the executed ones.
 report() {
   local status=$? counts passed failed skipped
-  counts=$(cat "$results"/*.trx 2>/dev/null | grep -o '<Counters [^>]*>' | awk '
-    function value(name) { return match($0, " " name "=\"[0-9]+\"") ? substr($0, RSTART + length(name) + 3, RLENGTH - length(name) - 4) : 0 }
+  counts=$(cat "$results"/*.trx 2>/dev/null | grep -o '<Counters [^>]*>' | awk "$attribute_value"'
     { passed += value("passed"); skipped += value("total") - value("executed"); executed += value("executed") }
     END { print passed + 0, executed - passed, skipped + 0 }') || true
   read -r passed failed skipped <<<"${counts:-0 0 0}"
+  if ((passed + failed > 0)); then
+    echo "== slowest tests"
+    slowest_tests || true
+  fi
   rm -rf "$results"
   if ((failed > 0 && status == 0)); then status=1; fi
   if ((passed + failed == 0)); then
@@ -39,7 +59,7 @@ missing_packages() {
   if [[ ! -x /usr/bin/prometheus || ! -x /usr/bin/promtool ]]; then echo prometheus; fi
   if [[ ! -x /usr/bin/prometheus-alertmanager ]]; then echo prometheus-alertmanager; fi
   if ! command -v npm >/dev/null; then printf '%s\n' nodejs npm; fi
-  # Without an outline font a browser shows, and measures, nothing.
+  # Without an outline font a browser renders no text.
   if [[ -z $(find /usr/share/fonts \( -name '*.ttf' -o -name '*.otf' \) -print -quit 2>/dev/null) ]]; then echo fonts-liberation; fi
 }
 
@@ -47,13 +67,13 @@ install_packages() {
   local apt=(apt-get) service as_root=()
   if ((EUID != 0)); then as_root=(sudo) apt=(sudo --preserve-env=DEBIAN_FRONTEND apt-get); fi
   "${apt[@]}" update
-  # An unpacking that broke off is mended by -f install, and the second try goes through.
+  # After an interrupted unpacking, -f install repairs it and the second try succeeds.
   "${apt[@]}" install -y --no-install-recommends "$@" || {
     "${apt[@]}" -f install -y
     "${apt[@]}" install -y --no-install-recommends "$@"
   }
 
-  # The tests start their own; what comes with the packages must watch nothing on this machine, now or after a restart.
+  # The tests start their own. The packages' services must not run on this machine, now or after a restart.
   for service in "$@"; do
     if [[ $service == prometheus* ]]; then
       "${as_root[@]}" service "$service" stop >/dev/null 2>&1 || true
@@ -62,8 +82,8 @@ install_packages() {
   done
 }
 
-# Whether any package source says which versions have holes; where none does, NuGet finds none.
-has_hole_data() {
+# Whether any package source publishes vulnerabilities. Where none does, NuGet reports "no vulnerable packages" without knowing.
+has_vulnerability_data() {
   local source
   while read -r source; do
     if curl --silent --fail --location --max-time 20 "$source" | grep -q VulnerabilityInfo; then return 0; fi
@@ -71,56 +91,75 @@ has_hole_data() {
   return 1
 }
 
-mapfile -t missing < <(missing_packages)
-if ((${#missing[@]} > 0)); then
-  if ! command -v apt-get >/dev/null; then
-    echo "The tests need ${missing[*]} and there is no apt-get to install it: install it by hand, or set TEST_DATABASE_URL or PG_BIN, and CHROMIUM (see tests/AutoTicket.Console.Tests/Kit)." >&2
-    exit 1
+check_vulnerabilities() {
+  local found
+  echo "== known vulnerabilities"
+  found=$(dotnet list "$solution" package --vulnerable --include-transitive --no-restore) || return 1
+  if grep -q 'has the following vulnerable packages' <<<"$found"; then
+    echo "$found"
+    echo "A package has a known vulnerability: see docs/security.md." >&2
+    return 1
+  elif has_vulnerability_data; then
+    echo "None, in all packages."
+  else
+    echo "NOT CHECKED: no package source of this machine publishes vulnerabilities. \"No vulnerable packages\" would mean nothing here."
   fi
-  echo "Installing ${missing[*]}"
-  install_packages "${missing[@]}"
+}
+
+# Style and analyzer rules are build errors. Only white space is left to check.
+check_format() {
+  echo "== format"
+  if ! dotnet format whitespace "$solution" --verify-no-changes --no-restore; then
+    echo "The format check failed: run 'dotnet format'." >&2
+    return 1
+  fi
+}
+
+# The OpenID provider of the sign-in tests, with its Node.js. npm ci installs exactly the locked packages, and only when the lock changed.
+provider=tests/oidc-provider
+provider_is_outdated() { [[ ! $provider/node_modules/.package-lock.json -nt $provider/package-lock.json ]]; }
+
+mapfile -t missing < <(missing_packages)
+if ((${#missing[@]} > 0)) && ! command -v apt-get >/dev/null; then
+  echo "The tests need ${missing[*]}, and this machine has no apt-get. Install them by hand, or set TEST_DATABASE_URL or PG_BIN," \
+    "and CHROMIUM (see tests/AutoTicket.Console.Tests/Kit)." >&2
+  exit 1
 fi
 
-# The OpenID provider of the sign-in tests, with the Node.js that it runs on; exactly what is locked, and only when that changed.
-provider=tests/oidc-provider
+installs=()
+if ((${#missing[@]} > 0)); then installs+=("${missing[*]} with apt-get"); fi
+if provider_is_outdated; then installs+=("oidc-provider (only in $provider/node_modules) with npm"); fi
+if ((${#installs[@]} > 0)); then echo "Installing ${installs[0]}${installs[1]:+, ${installs[1]}}"; fi
+
+if ((${#missing[@]} > 0)); then install_packages "${missing[@]}"; fi
 npm_ci=
-if [[ ! $provider/node_modules/.package-lock.json -nt $provider/package-lock.json ]]; then
+if provider_is_outdated; then
   npm ci --prefix "$provider" --ignore-scripts --no-audit --no-fund --prefer-offline &
   npm_ci=$!
 fi
 
-# Locked, and refused where a package has a known hole (NuGetAudit in Directory.Build.props).
+# Quick runs print only warnings and errors of restore and build.
+verbosity=minimal
+if ((quick)); then verbosity=quiet; fi
+
+# Locked. A package with a known vulnerability fails the restore (NuGetAudit in Directory.Build.props).
 echo "== restore"
-dotnet restore "$solution" --locked-mode
+dotnet restore "$solution" --locked-mode --verbosity "$verbosity"
 echo "== build"
-dotnet build "$solution" --no-restore
+dotnet build "$solution" --no-restore --verbosity "$verbosity"
 
 status=0
-echo "== known holes"
-holes=$(dotnet list "$solution" package --vulnerable --include-transitive --no-restore)
-if grep -q 'has the following vulnerable packages' <<<"$holes"; then
-  echo "$holes"
-  echo "A package has a known hole: see docs/security.md." >&2
-  status=1
-elif has_hole_data; then
-  echo "None, of all packages."
-else
-  echo "NOT CHECKED: no package source of this machine offers data about holes. \"No vulnerable packages\" would mean nothing here."
-fi
-
-echo "== format"
-# Style and analysis are errors of the build; what is left is white space.
-if ! dotnet format whitespace "$solution" --verify-no-changes --no-restore; then
-  echo "The format check failed: run 'dotnet format'." >&2
-  status=1
+if ((!quick)); then
+  check_vulnerabilities || status=1
+  check_format || status=1
 fi
 
 if [[ -n $npm_ci ]] && ! wait "$npm_ci"; then
-  echo "The OpenID provider of the tests could not be installed: its tests will fail." >&2
+  echo "npm could not install the OpenID provider in $provider: the sign-in tests will fail." >&2
   status=1
 fi
 
-# A test that hangs is named and ended, long before the limit of whoever runs this.
+# VSTest names a test that hangs and ends the run, long before CI's own time limit.
 echo "== test"
 if ! dotnet test "$solution" --no-build --results-directory "$results" --logger "trx;LogFilePrefix=tests" \
   --blame-hang-timeout 5m --blame-hang-dump-type none "$@"; then
