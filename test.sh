@@ -122,7 +122,7 @@ provider_is_outdated() { [[ ! $provider/node_modules/.package-lock.json -nt $pro
 mapfile -t missing < <(missing_packages)
 if ((${#missing[@]} > 0)) && ! command -v apt-get >/dev/null; then
   echo "The tests need ${missing[*]}, and this machine has no apt-get. Install them by hand, or set TEST_DATABASE_URL or PG_BIN," \
-    "and CHROMIUM (see tests/AutoTicket.Console.Tests/Kit)." >&2
+    "and CHROMIUM (see tests/AutoTicket.Testing/Kit)." >&2
   exit 1
 fi
 

@@ -8,7 +8,6 @@ using AutoTicket.FreeScout;
 using AutoTicket.Sandbox;
 using AutoTicket.Tests.Alerts;
 using AutoTicket.Tests.Kit;
-using AutoTicket.Tests.Sandbox;
 using AutoTicket.Tickets;
 using Microsoft.EntityFrameworkCore;
 

@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 
-namespace AutoTicket.Tests.Sandbox;
+namespace AutoTicket.Tests.Kit;
 
 internal sealed record ReceivedHook(string Event, string Signature, string? ContentType, byte[] Body);
 

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using AutoTicket.Data;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Configuration;
@@ -18,10 +17,10 @@ internal static class Schema
         .AddDatabase(new ConfigurationBuilder().AddInMemoryCollection(database.Settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value))).Build())
         .BuildServiceProvider();
 
-    [ModuleInitializer]
-    internal static void Use() => TestDatabase.Migrate = async database =>
+    /// <summary>Brings an empty database to the current schema.</summary>
+    public static async Task MigrateAsync(this TestDatabase database)
     {
         await using var db = database.Open();
         await db.Database.MigrateAsync();
-    };
+    }
 }

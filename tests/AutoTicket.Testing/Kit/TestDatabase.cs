@@ -13,9 +13,6 @@ public sealed class TestDatabase : IAsyncDisposable
 
     private TestDatabase(Database kind, string location, DirectoryInfo? folder) => (Kind, Location, _folder) = (kind, location, folder);
 
-    /// <summary>Brings an empty database to the current schema; set before the first test. Without it databases are empty.</summary>
-    public static Func<TestDatabase, Task>? Migrate { get; set; }
-
     public Database Kind { get; }
 
     /// <summary>A postgres:// URL, or the path of a file.</summary>
@@ -30,11 +27,6 @@ public sealed class TestDatabase : IAsyncDisposable
     /// <summary>A database with the current schema.</summary>
     public static async Task<TestDatabase> CreateAsync(Database kind)
     {
-        if (Migrate is null)
-        {
-            return await CreateEmptyAsync(kind);
-        }
-
         if (kind == Database.Postgres)
         {
             return new TestDatabase(kind, await PostgresServer.CreateDatabaseAsync((await PostgresTemplate.Value).Location), null);
@@ -70,7 +62,7 @@ public sealed class TestDatabase : IAsyncDisposable
     private static async Task<TestDatabase> CreateTemplateAsync(Database kind)
     {
         var template = await CreateEmptyAsync(kind);
-        await Migrate!(template);
+        await template.MigrateAsync();
         if (kind == Database.Postgres)
         {
             await (await PostgresServer.SharedAsync()).SealAsync(template.Location);
