@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using AutoTicket.Sandbox;
-using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Tests.Processes;
 
@@ -70,21 +69,16 @@ public sealed class ConfigurationTests(ConfigurationTests.Outside shared) : ICla
         Assert.DoesNotContain(Secret, result.Output + result.Errors, StringComparison.Ordinal);
     }
 
-    /// <summary>What Program.cs would print.</summary>
-    private async Task<string> RefusedAsync(string variable, string value, string environment = "Development")
+    private Task<string> RefusedAsync(string variable, string value, string environment = "Development")
     {
-        var settings = Settings(variable).ToDictionary(pair => pair.Key, pair => (string?)pair.Value);
+        var settings = Settings(variable);
         settings[variable] = value;
-        var refusal = await Record.ExceptionAsync(() => ConsoleHost.StartAsync(
-            shared.Database, shared.Sandbox, settings.ToDictionary(pair => pair.Key == "ASPNETCORE_URLS" ? "urls" : pair.Key.Replace("__", ":", StringComparison.Ordinal), pair => pair.Value), environment: environment));
-        Assert.True(refusal is ConfigurationException or OptionsValidationException, refusal?.ToString() ?? "It started.");
-        return refusal!.Message;
+        return ConsoleHost.RefusalAsync(shared.Database, shared.Sandbox, settings, environment);
     }
 
     private static void AssertNamed(string message, string variable)
     {
         Assert.Contains(variable, message, StringComparison.Ordinal);
-        Assert.DoesNotContain('\n', message);
         Assert.DoesNotContain(Secret, message, StringComparison.Ordinal);
     }
 

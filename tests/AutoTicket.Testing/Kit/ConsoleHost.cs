@@ -6,6 +6,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Tests.Kit;
 
@@ -97,6 +98,17 @@ internal sealed class ConsoleHost : IAsyncDisposable
         }
 
         return new ConsoleHost(app, sandbox, ownSandbox, ownDatabase, log);
+    }
+
+    /// <summary>Starts a console that must refuse to start, and returns its sentence: what Program.cs prints after "can't start".</summary>
+    /// <param name="variables">By the names of environment variables.</param>
+    public static async Task<string> RefusalAsync(TestDatabase database, SandboxServer sandbox, IReadOnlyDictionary<string, string> variables, string environment)
+    {
+        var settings = variables.ToDictionary(pair => pair.Key == "ASPNETCORE_URLS" ? "urls" : pair.Key.Replace("__", ":", StringComparison.Ordinal), pair => (string?)pair.Value);
+        var refusal = await Record.ExceptionAsync(() => StartAsync(database, sandbox, settings, environment: environment));
+        Assert.True(refusal is ConfigurationException or OptionsValidationException, refusal?.ToString() ?? "It started.");
+        Assert.DoesNotContain('\n', refusal!.Message);
+        return refusal.Message;
     }
 
     /// <summary>The configuration of a surface that the sandbox answers for, ready to go down at the first failure.</summary>
