@@ -52,12 +52,14 @@ public abstract class Replicas : IAsyncLifetime
     private protected static Task ShowsAsync(ConsoleProcess console, string status, TimeSpan within) =>
         Eventually.TrueAsync(async () => await StatusAsync(console, "pay") == status, $"pay is {status}", within);
 
-    /// <summary>Its surfaces without their tickets, which another copy tells.</summary>
-    private protected static async Task<string> BoardAsync(ConsoleProcess console) => string.Join('\n', (await console.GetAsync("/api/status")).Body.GetProperty("surfaces").EnumerateArray().Select(
-        row => string.Join(' ', new[] { "key", "status", "since", "checked_at", "latency_ms", "cause", "flapping" }.Select(name => name is "since" or "checked_at" && row.GetProperty(name).ValueKind != System.Text.Json.JsonValueKind.Null
-            // The database keeps microseconds.
-            ? row.GetProperty(name).GetDateTimeOffset().ToUnixTimeMilliseconds().ToString(System.Globalization.CultureInfo.InvariantCulture)
-            : row.GetProperty(name).ToString()))));
+    private protected static async Task<string> BoardAsync(ConsoleProcess console) => BoardOf((await console.GetAsync("/api/status")).Body);
+
+    /// <summary>The surfaces of an answer of <c>GET /api/status</c>, without their tickets, which another copy tells. The database keeps microseconds.</summary>
+    internal static string BoardOf(System.Text.Json.JsonElement status) => string.Join('\n', status.GetProperty("surfaces").EnumerateArray().Select(
+        row => string.Join(' ', new[] { "key", "status", "since", "checked_at", "latency_ms", "cause", "flapping" }.Select(
+            name => name is "since" or "checked_at" && row.GetProperty(name).ValueKind != System.Text.Json.JsonValueKind.Null
+                ? row.GetProperty(name).GetDateTimeOffset().ToUnixTimeMilliseconds().ToString(System.Globalization.CultureInfo.InvariantCulture)
+                : row.GetProperty(name).ToString()))));
 
     private protected async Task<int> StoredAsync()
     {

@@ -1,0 +1,191 @@
+using System.Diagnostics;
+using System.Net.Http.Json;
+using System.Text.Json;
+using AutoTicket.Data;
+using AutoTicket.Sandbox;
+using Microsoft.EntityFrameworkCore;
+
+namespace AutoTicket.Tests.Processes;
+
+/// <summary>What the boards of several consoles on one PostgreSQL show. In one process: what a kill or a freeze does to them is
+/// <see cref="ReplicasTests"/>.</summary>
+public sealed class ReplicaBoardsTests : IAsyncLifetime
+{
+    private readonly List<ConsoleHost> _consoles = [];
+    private TestDatabase _database = null!;
+    private SandboxServer _sandbox = null!;
+
+    private SandboxSurface Pay => _sandbox.Surface("pay");
+
+    public async Task InitializeAsync()
+    {
+        (_database, _sandbox) = (await TestDatabase.CreateAsync(Database.Postgres), await SandboxServer.StartAsync());
+        Pay.Answer();
+        _sandbox.Surface("shop").Answer();
+    }
+
+    public async Task DisposeAsync()
+    {
+        foreach (var console in _consoles)
+        {
+            await console.DisposeAsync();
+        }
+
+        await _sandbox.DisposeAsync();
+        await _database.DisposeAsync();
+    }
+
+    [Fact, Trait("Pitfall", "T-53")]
+    public async Task Of_three_consoles_one_asks_and_all_show_a_change_within_a_second()
+    {
+        var (leader, others) = await StartAsync(3);
+        await ReadAsync(5);
+
+        var delays = new List<TimeSpan>();
+        foreach (var (code, status) in new[] { (503, "down"), (200, "operational"), (503, "down"), (200, "operational"), (503, "down") })
+        {
+            Pay.Answer(code);
+            await ShowsAsync(leader, status);
+            var shown = Stopwatch.GetTimestamp();
+            await Task.WhenAll(others.Select(other => ShowsAsync(other, status)));
+            delays.Add(Stopwatch.GetElapsedTime(shown));
+        }
+
+        // The median: one of them may be late because the machine is. Without the news it would take any time up to five seconds.
+        Assert.InRange(delays.Order().ElementAt(delays.Count / 2), TimeSpan.Zero, TimeSpan.FromSeconds(2));
+        // Alike to the letter: since when, checked when, why. A reading may come between two questions.
+        await Eventually.TrueAsync(
+            async () => (await Task.WhenAll(others.Append(leader).Select(BoardAsync))).Distinct().Count() == 1, "all boards are the same");
+        await AssertOneAskedAsync();
+    }
+
+    [Fact, Trait("Pitfall", "T-25")]
+    public async Task A_leader_that_is_cut_off_from_the_database_is_followed_and_stores_nothing_of_its_own_when_it_is_back()
+    {
+        await using var line = TcpProxy.To(_database.Location);
+        var (cutOff, others) = await StartAsync(2, new() { ["DATABASE_URL"] = line.Through(_database.Location) }, new());
+        await ReadAsync(2);
+
+        line.Cut();
+        await Eventually.TrueAsync(() => Leads(others[0]), "the other leads");
+        Pay.Answer(503);
+        // Nobody can tell the one that is cut off that it is followed: its board goes on by itself, and says the same.
+        await Task.WhenAll(ShowsAsync(cutOff, "down"), ShowsAsync(others[0], "down"));
+        line.Restore();
+
+        await Eventually.TrueAsync(async () => await BoardAsync(cutOff) == await BoardAsync(others[0]), "both boards are the same");
+        var asked = Pay.RequestCount - await StoredAsync();
+        await ReadAsync(3);
+        Assert.InRange(Pay.RequestCount - await StoredAsync(), 0, asked + 1);
+        await using var db = _database.Open();
+        var times = await db.SurfaceReadings.Where(reading => reading.SurfaceKey == "pay").OrderBy(reading => reading.Id).Select(reading => reading.CheckedAt).ToListAsync();
+        Assert.Equal(times.Order(), times);
+    }
+
+    [Fact, Trait("Pitfall", "T-25")]
+    public async Task A_follower_that_is_cut_off_from_the_database_turns_stale_and_catches_up()
+    {
+        await using var line = TcpProxy.To(_database.Location);
+        var (leader, others) = await StartAsync(2, new(), new() { ["DATABASE_URL"] = line.Through(_database.Location) });
+        await ShowsAsync(others[0], "operational");
+
+        line.Cut();
+        await ShowsAsync(others[0], "stale");
+        Pay.Answer(503);
+        await ShowsAsync(leader, "down");
+        Assert.Equal("stale", await StatusAsync(others[0], "pay"));
+        line.Restore();
+
+        await Eventually.TrueAsync(async () => await BoardAsync(leader) == await BoardAsync(others[0]), "both boards are the same");
+        await AssertOneAskedAsync();
+    }
+
+    [Fact, Trait("Pitfall", "T-30")]
+    public async Task That_the_leaders_own_network_is_lost_every_board_says()
+    {
+        // Names that nobody answers for: nothing can be reached.
+        var lost = Enumerable.Range(2, 3).SelectMany(n => ConsoleHost.SurfaceSettings(n - 2, $"nobody{n}", new Uri($"http://nobody-{n}.invalid/"))).ToDictionary();
+        var (leader, others) = await StartAsync(2, lost, lost);
+
+        await Eventually.TrueAsync(async () => await LostSinceAsync(leader) is not null && await LostSinceAsync(leader) == await LostSinceAsync(others[0]), "both say since when");
+        var late = await StartAsync(lost);
+        await Eventually.TrueAsync(async () => await LostSinceAsync(late) == await LostSinceAsync(leader), "who comes later says the same");
+    }
+
+    /// <summary>What the leader met at FreeScout, the others' boards say too, and no longer than it lasts.</summary>
+    [Fact, Trait("Pitfall", "T-31")]
+    public async Task That_FreeScout_fails_and_works_again_every_console_knows_though_one_asks()
+    {
+        var (_, others) = await StartAsync(2);
+        using (_sandbox.Faults.Add(new(FaultKind.Status) { Match = FaultMatch.FreeScout }))
+        {
+            await Eventually.TrueAsync(() => MeetsFreeScoutAsync(others[0], failing: true), "the other knows that it fails");
+        }
+
+        await Eventually.TrueAsync(() => MeetsFreeScoutAsync(others[0], failing: false), "the other knows that it works");
+    }
+
+    private static async Task<bool> MeetsFreeScoutAsync(ConsoleHost console, bool failing) =>
+        (await console.Http.GetStringAsync(new Uri("/console/status", UriKind.Relative))).Contains("No ticket can be filed since", StringComparison.Ordinal) == failing;
+
+    private static async Task<long?> LostSinceAsync(ConsoleHost console) =>
+        (await StatusAsync(console)).GetProperty("own_network_lost_since") is { ValueKind: JsonValueKind.String } since ? since.GetDateTimeOffset().ToUnixTimeMilliseconds() : null;
+
+    private async Task<ConsoleHost> StartAsync(Dictionary<string, string?>? settings = null)
+    {
+        var all = Consoles.CommonSettings(_sandbox).Concat(Consoles.Watched(_sandbox, ["pay", "shop"]))
+            .ToDictionary(pair => pair.Key.Replace("__", ":", StringComparison.Ordinal), pair => (string?)pair.Value);
+        foreach (var (name, value) in settings ?? [])
+        {
+            all[name] = value;
+        }
+
+        _consoles.Add(await ConsoleHost.StartAsync(_database, _sandbox, all));
+        return _consoles[^1];
+    }
+
+    /// <summary>The first leads before the others start.</summary>
+    private async Task<(ConsoleHost Leader, IReadOnlyList<ConsoleHost> Others)> StartAsync(int count, Dictionary<string, string?>? leaders = null, Dictionary<string, string?>? others = null)
+    {
+        var leader = await StartAsync(leaders);
+        await Eventually.TrueAsync(() => Leads(leader), "the first console leads");
+        var rest = new List<ConsoleHost>();
+        while (rest.Count < count - 1)
+        {
+            rest.Add(await StartAsync(others));
+        }
+
+        return (leader, rest);
+    }
+
+    private static bool Leads(ConsoleHost console) => console.Get<LeaderLease>().IsLeader;
+
+    private static Task<JsonElement> StatusAsync(ConsoleHost console) => console.Http.GetFromJsonAsync<JsonElement>(new Uri("/api/status", UriKind.Relative));
+
+    private static async Task<string> StatusAsync(ConsoleHost console, string surface) =>
+        (await StatusAsync(console)).GetProperty("surfaces").EnumerateArray().Single(row => row.GetProperty("key").GetString() == surface).GetProperty("status").GetString()!;
+
+    private static Task ShowsAsync(ConsoleHost console, string status) =>
+        Eventually.TrueAsync(async () => await StatusAsync(console, "pay") == status, $"pay is {status}");
+
+    private static async Task<string> BoardAsync(ConsoleHost console) => Replicas.BoardOf(await StatusAsync(console));
+
+    private async Task<int> StoredAsync()
+    {
+        await using var db = _database.Open();
+        return await db.SurfaceReadings.CountAsync(reading => reading.SurfaceKey == "pay");
+    }
+
+    private async Task ReadAsync(int cycles)
+    {
+        var before = await StoredAsync();
+        await Eventually.TrueAsync(async () => await StoredAsync() >= before + cycles, $"{cycles} more readings are stored");
+    }
+
+    /// <summary>At any moment a probe, and one reading, may be on its way.</summary>
+    private async Task AssertOneAskedAsync()
+    {
+        await ReadAsync(3);
+        Assert.InRange(Pay.RequestCount - await StoredAsync(), 0, 2);
+    }
+}
