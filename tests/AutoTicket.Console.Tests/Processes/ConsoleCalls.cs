@@ -17,23 +17,23 @@ internal sealed record Answer(HttpStatusCode Status, JsonElement Body, string Te
 /// <summary>What the tests ask of a console over HTTP.</summary>
 internal static class ConsoleCalls
 {
-    public static Task<Answer> InvestigateAsync(this ConsoleProcess console, string surface) =>
+    public static Task<Answer> InvestigateAsync(this IConsole console, string surface) =>
         console.AskAsync(HttpMethod.Post, $"/api/surfaces/{surface}/investigate");
 
-    public static Task<Answer> GetAsync(this ConsoleProcess console, string path) => console.AskAsync(HttpMethod.Get, path);
+    public static Task<Answer> GetAsync(this IConsole console, string path) => console.AskAsync(HttpMethod.Get, path);
 
-    public static Task<Answer> SetFlagAsync(this ConsoleProcess console, string flag, bool enabled, string reason = "a test says so", DateTimeOffset? at = null) =>
+    public static Task<Answer> SetFlagAsync(this IConsole console, string flag, bool enabled, string reason = "a test says so", DateTimeOffset? at = null) =>
         console.AskAsync(HttpMethod.Put, $"/api/flags/{flag}", JsonContent.Create(new { enabled, reason, at }));
 
-    public static async Task<JsonElement> FlagAsync(this ConsoleProcess console, string flag)
+    public static async Task<JsonElement> FlagAsync(this IConsole console, string flag)
     {
         var answer = await console.GetAsync("/api/flags");
         return answer.Body.GetProperty("flags").EnumerateArray().Single(row => row.GetProperty("name").GetString() == flag);
     }
 
-    public static async Task<bool> IsOnAsync(this ConsoleProcess console, string flag) => (await console.FlagAsync(flag)).GetProperty("enabled").GetBoolean();
+    public static async Task<bool> IsOnAsync(this IConsole console, string flag) => (await console.FlagAsync(flag)).GetProperty("enabled").GetBoolean();
 
-    public static async Task<Answer> AskAsync(this ConsoleProcess console, HttpMethod method, string path, HttpContent? content = null, params (string Name, string Value)[] headers)
+    public static async Task<Answer> AskAsync(this IConsole console, HttpMethod method, string path, HttpContent? content = null, params (string Name, string Value)[] headers)
     {
         using var request = new HttpRequestMessage(method, path) { Content = content };
         foreach (var (name, value) in headers)

@@ -85,15 +85,14 @@ public sealed class DatabaseAwayTests(DatabaseAwayTests.CutOff consoles) : IClas
 
         public ConsoleProcess Console { get; private set; } = null!;
 
-        public ConsoleProcess Other { get; private set; } = null!;
+        internal ConsoleHost Other { get; private set; } = null!;
 
         public async Task InitializeAsync()
         {
             All = await Consoles.CreateAsync("cut", "record", "stall");
             Line = TcpProxy.To(All.Database.Location);
-            var started = await Task.WhenAll(
-                All.StartAsync(new Dictionary<string, string> { ["DATABASE_URL"] = Line.Through(All.Database.Location) }), All.StartAsync());
-            (Console, Other) = (started[0], started[1]);
+            Console = await All.StartAsync(new Dictionary<string, string> { ["DATABASE_URL"] = Line.Through(All.Database.Location) });
+            Other = await All.StartHostAsync();
         }
 
         public async Task<bool> IsStaleAsync() => (await Console.GetAsync("/api/flags")).Body.GetProperty("stale").GetBoolean();

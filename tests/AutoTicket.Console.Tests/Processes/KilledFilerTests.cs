@@ -18,7 +18,7 @@ public sealed class KilledFilerTests(KilledFilerTests.Survivor consoles) : IClas
         var doomed = await consoles.All.StartAsync();
         using var hang = consoles.Sandbox.Faults.Add(new(FaultKind.HangAfter) { Match = FaultMatch.FreeScoutCreate });
         var lost = await ClickAsync(doomed, "commit", () => consoles.All.TicketsOf("commit").Count == 1, "FreeScout has created the ticket");
-        var clicks = Enumerable.Range(0, 39).Select(n => (n % 2 == 0 ? doomed : consoles.Console).InvestigateAsync("commit")).ToList();
+        var clicks = Enumerable.Range(0, 39).Select(n => (n % 2 == 0 ? doomed : (IConsole)consoles.Console).InvestigateAsync("commit")).ToList();
 
         await doomed.KillAsync();
 
@@ -102,7 +102,7 @@ public sealed class KilledFilerTests(KilledFilerTests.Survivor consoles) : IClas
         var since = (await consoles.StatusAsync(doomed, "restart")).GetProperty("since").GetDateTimeOffset();
 
         await doomed.KillAsync();
-        var restarted = await consoles.All.StartAsync();
+        var restarted = await consoles.All.StartHostAsync();
 
         Assert.Equal(ticket, (await restarted.InvestigateAsync("restart")).Ticket);
         var status = await consoles.StatusAsync(restarted, "restart");
@@ -137,14 +137,14 @@ public sealed class KilledFilerTests(KilledFilerTests.Survivor consoles) : IClas
     {
         public Consoles All { get; private set; } = null!;
 
-        public ConsoleProcess Console { get; private set; } = null!;
+        internal ConsoleHost Console { get; private set; } = null!;
 
         public SandboxServer Sandbox => All.Sandbox;
 
         public async Task InitializeAsync()
         {
             All = await Consoles.CreateAsync("commit", "claim", "flight", "reply", "restart");
-            Console = await All.StartAsync();
+            Console = await All.StartHostAsync();
         }
 
         public async Task DisposeAsync() => await All.DisposeAsync();
@@ -156,7 +156,7 @@ public sealed class KilledFilerTests(KilledFilerTests.Survivor consoles) : IClas
         internal Task EventuallySettledAsync(string surface) => Eventually.TrueAsync(
             async () => await StateAsync(surface) == TicketState.Unconfirmed, "the claim is taken up", Consoles.Lease + TimeSpan.FromSeconds(6));
 
-        internal async Task<JsonElement> StatusAsync(ConsoleProcess console, string surface)
+        internal async Task<JsonElement> StatusAsync(IConsole console, string surface)
         {
             JsonElement found = default;
             await Eventually.TrueAsync(async () =>

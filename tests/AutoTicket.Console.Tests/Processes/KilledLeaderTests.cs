@@ -1,4 +1,5 @@
 using AutoTicket.Audit;
+using AutoTicket.Data;
 using AutoTicket.Sandbox;
 using AutoTicket.Tickets;
 using Microsoft.EntityFrameworkCore;
@@ -29,7 +30,7 @@ public sealed class KilledLeaderTests : IAsyncLifetime
     {
         await using var line = TcpProxy.To(_all.Sandbox.Url.AbsoluteUri);
         var doomed = await LeaderAsync(new() { ["FREESCOUT_BASE_URL"] = line.Through(_all.Sandbox.FreeScout.BaseUrl.AbsoluteUri) });
-        var heir = await _all.StartAsync(FlagOn);
+        var heir = await _all.StartHostAsync(FlagOn);
         line.Stall();
         _all.Sandbox.Surface("pay").Answer(503);
         await Eventually.TrueAsync(async () => await StateAsync() == TicketState.Filing, "the claim is taken");
@@ -44,7 +45,7 @@ public sealed class KilledLeaderTests : IAsyncLifetime
     public async Task Killed_after_FreeScout_made_the_ticket_and_before_its_answer()
     {
         var doomed = await LeaderAsync();
-        var heir = await _all.StartAsync(FlagOn);
+        var heir = await _all.StartHostAsync(FlagOn);
         using var hang = _all.Sandbox.Faults.Add(new(FaultKind.HangAfter) { Match = FaultMatch.FreeScoutCreate });
         _all.Sandbox.Surface("pay").Answer(503);
         await Eventually.TrueAsync(() => _all.TicketsOf("pay").Count == 1, "FreeScout has made the ticket");
@@ -60,7 +61,7 @@ public sealed class KilledLeaderTests : IAsyncLifetime
     {
         await using var line = TcpProxy.To(_all.Database.Location);
         var doomed = await LeaderAsync(new() { ["DATABASE_URL"] = line.Through(_all.Database.Location) });
-        var heir = await _all.StartAsync(FlagOn);
+        var heir = await _all.StartHostAsync(FlagOn);
         var slow = _all.Sandbox.Faults.Add(new(FaultKind.Delay) { Match = FaultMatch.FreeScoutCreate });
         _all.Sandbox.Surface("pay").Answer(503);
         await Eventually.TrueAsync(() => _all.Sandbox.FreeScout.CreatesInFlight == 1, "FreeScout has the request");
@@ -83,9 +84,9 @@ public sealed class KilledLeaderTests : IAsyncLifetime
         await Eventually.TrueAsync(async () => await FilingsAsync() == 1, "the ticket is filed");
 
         await doomed.KillAsync();
-        var restarted = await _all.StartAsync(FlagOn);
+        var restarted = await _all.StartHostAsync(FlagOn);
 
-        await Eventually.TrueAsync(async () => await LeadsAsync(restarted), "the new process leads");
+        await Eventually.TrueAsync(() => restarted.Get<LeaderLease>().IsLeader, "the next console leads");
         await AssertOneTicketAsync(restarted);
         Assert.Equal(1, _all.PostsFor("pay"));
     }
@@ -95,7 +96,7 @@ public sealed class KilledLeaderTests : IAsyncLifetime
     public async Task Frozen_in_the_middle_of_a_filing_and_woken_when_another_leads()
     {
         var frozen = await LeaderAsync();
-        var heir = await _all.StartAsync(FlagOn);
+        var heir = await _all.StartHostAsync(FlagOn);
         using (_all.Sandbox.Faults.Add(new(FaultKind.HangBefore) { Match = FaultMatch.FreeScoutCreate }))
         {
             _all.Sandbox.Surface("pay").Answer(503);
@@ -117,7 +118,7 @@ public sealed class KilledLeaderTests : IAsyncLifetime
 
     private static Task<bool> LeadsAsync(ConsoleProcess console) => Task.FromResult(console.Output.ToString().Contains("this process leads fence=", StringComparison.Ordinal));
 
-    private async Task AssertOneTicketAsync(ConsoleProcess heir)
+    private async Task AssertOneTicketAsync(ConsoleHost heir)
     {
         await Eventually.TrueAsync(async () => await FilingsAsync() == 1 && await StateAsync() == TicketState.Open, "the ticket is filed and recorded", TakenUp);
         // A process that starts on a busy machine may say "degraded" first, which names no ticket; another ticket it must never name.

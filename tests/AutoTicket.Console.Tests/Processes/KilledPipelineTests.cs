@@ -78,7 +78,7 @@ public sealed class KilledPipelineTests : IAsyncLifetime
             await doomed.KillAsync();
         }
 
-        await StartAsync();
+        await StartHostAsync();
         await AssertDeliveredAsync();
         Assert.Single(Slack.Messages);
     }
@@ -98,7 +98,7 @@ public sealed class KilledPipelineTests : IAsyncLifetime
 
         await doomed.KillAsync();
         line.Cut();
-        await StartAsync();
+        await StartHostAsync();
 
         await AssertDeliveredAsync();
         Assert.Equal(2, Slack.Messages.Count);
@@ -112,14 +112,18 @@ public sealed class KilledPipelineTests : IAsyncLifetime
         Assert.Single(_all.Sandbox.FreeScout.Conversations);
     }
 
-    private Task<ConsoleProcess> StartAsync(Dictionary<string, string>? settings = null) => _all.StartAsync(new Dictionary<string, string>(settings ?? [])
+    private Task<ConsoleProcess> StartAsync(Dictionary<string, string>? settings = null) => _all.StartAsync(Settings(settings));
+
+    private Task<ConsoleHost> StartHostAsync() => _all.StartHostAsync(Settings(null));
+
+    private static Dictionary<string, string> Settings(Dictionary<string, string>? settings) => new(settings ?? [])
     {
         ["ALERTS_INGEST_TOKEN"] = Token,
         ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1",
         ["Alerts__NotifySeverity"] = "P2",
         ["Ticketing__FloodBudget"] = "100000",
         ["Ticketing__FloodBudgetPerSource"] = "100000",
-    });
+    };
 
     private static async Task<HttpStatusCode> SendAsync(ConsoleProcess console, string name)
     {

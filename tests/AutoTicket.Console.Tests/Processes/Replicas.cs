@@ -1,3 +1,4 @@
+using AutoTicket.Data;
 using AutoTicket.Sandbox;
 using AutoTicket.Tickets;
 using Microsoft.EntityFrameworkCore;
@@ -33,26 +34,29 @@ public abstract class Replicas : IAsyncLifetime
 
     public async Task DisposeAsync() => await All.DisposeAsync();
 
-    private protected Task<(ConsoleProcess Leader, IReadOnlyList<ConsoleProcess> Others)> StartAsync(int count, Dictionary<string, string>? settings = null) => StartAsync(count, settings, settings);
-
-    /// <summary>The first leads before the others start.</summary>
-    private protected async Task<(ConsoleProcess Leader, IReadOnlyList<ConsoleProcess> Others)> StartAsync(int count, Dictionary<string, string>? leaders, Dictionary<string, string>? others)
+    /// <summary>The first leads before the others start. It is a process, because it is killed, frozen or asked to end; nothing happens to the others.</summary>
+    private protected async Task<(ConsoleProcess Leader, IReadOnlyList<ConsoleHost> Others)> StartAsync(int count, Dictionary<string, string>? settings = null)
     {
-        var leader = await All.StartAsync(leaders);
-        await Eventually.TrueAsync(() => Leads(leader), "the first process leads");
-        return (leader, await Task.WhenAll(Enumerable.Range(1, count - 1).Select(_ => All.StartAsync(others))));
+        var leader = await All.StartAsync(settings);
+        await Eventually.TrueAsync(() => leader.Output.ToString().Contains("this process leads fence=", StringComparison.Ordinal), "the first process leads");
+        var others = new List<ConsoleHost>();
+        while (others.Count < count - 1)
+        {
+            others.Add(await All.StartHostAsync(settings));
+        }
+
+        return (leader, others);
     }
 
-    private protected static bool Leads(ConsoleProcess console) =>
-        console.Output.ToList().LastOrDefault(line => line.Contains("this process leads", StringComparison.Ordinal))?.Contains("fence=", StringComparison.Ordinal) == true;
+    private protected static bool Leads(ConsoleHost console) => console.Get<LeaderLease>().IsLeader;
 
-    private protected static async Task<string> StatusAsync(ConsoleProcess console, string surface) =>
+    private protected static async Task<string> StatusAsync(IConsole console, string surface) =>
         (await console.GetAsync("/api/status")).Body.GetProperty("surfaces").EnumerateArray().Single(row => row.GetProperty("key").GetString() == surface).GetProperty("status").GetString()!;
 
-    private protected static Task ShowsAsync(ConsoleProcess console, string status, TimeSpan within) =>
+    private protected static Task ShowsAsync(IConsole console, string status, TimeSpan within) =>
         Eventually.TrueAsync(async () => await StatusAsync(console, "pay") == status, $"pay is {status}", within);
 
-    private protected static async Task<string> BoardAsync(ConsoleProcess console) => BoardOf((await console.GetAsync("/api/status")).Body);
+    private protected static async Task<string> BoardAsync(IConsole console) => BoardOf((await console.GetAsync("/api/status")).Body);
 
     /// <summary>The surfaces of an answer of <c>GET /api/status</c>, without their tickets, which another copy tells. The database keeps microseconds.</summary>
     internal static string BoardOf(System.Text.Json.JsonElement status) => string.Join('\n', status.GetProperty("surfaces").EnumerateArray().Select(

@@ -65,7 +65,7 @@ public sealed class ShutdownTests
             await click.ContinueWith(_ => { }, TaskScheduler.Default);
         }
 
-        await consoles.AssertOneTicketAsync("drain", await consoles.StartAsync());
+        await consoles.AssertOneTicketAsync("drain", await consoles.StartHostAsync());
         Assert.Equal(1, consoles.PostsFor("drain"));
     }
 }

@@ -15,7 +15,7 @@ namespace AutoTicket.Tests.Kit;
 /// what <c>Program.cs</c> builds, with the clock in the test's hand where it asks for it. The poller runs as always; surfaces are
 /// the test's own. An ERROR in the log fails the test that disposes the host, unless it said that it expects one.
 /// </summary>
-internal sealed class ConsoleHost : IAsyncDisposable
+internal sealed class ConsoleHost : IConsole, IAsyncDisposable
 {
     private readonly WebApplication _app;
     private readonly TestDatabase? _ownDatabase;

@@ -7,7 +7,7 @@ public sealed record ConsoleResult(int ExitCode, string Output, string Errors);
 
 /// <summary>The built console as a real process of the operating system, which can be killed and frozen like one. Its
 /// environment is exactly the settings given, its folder a temporary one; both end with it.</summary>
-public sealed class ConsoleProcess : IAsyncDisposable
+public sealed class ConsoleProcess : IConsole, IAsyncDisposable
 {
     private const string Listening = "Now listening on: ";
 
