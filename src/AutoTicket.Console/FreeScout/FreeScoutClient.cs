@@ -214,7 +214,7 @@ internal sealed partial class FreeScoutClient(
         }
         catch (BrokenCircuitException)
         {
-            return Fail(FreeScoutFailureKind.CircuitOpen, $"FreeScout can't be reached: {(health.Failure is { IsOutage: true } known ? known.Message : "it failed several times just now.")}", method.Method, name, wasSent: false);
+            return Fail(FreeScoutFailureKind.CircuitOpen, $"FreeScout can't be reached: {(health.Failure is { IsOutage: true, Kind: not FreeScoutFailureKind.CircuitOpen } known ? known.Message : "it failed several times just now.")}", method.Method, name, wasSent: false);
         }
         catch (Exception exception) when (exception is TimeoutRejectedException or OperationCanceledException)
         {

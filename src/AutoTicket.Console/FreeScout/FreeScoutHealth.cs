@@ -51,10 +51,17 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
         }
     }
 
-    /// <summary>What another replica met when it asked. It counts unless this one has asked since; what that one held back by itself does not.</summary>
+    /// <summary>What another replica met when it asked. It counts unless this one has asked since. An open circuit says that FreeScout failed,
+    /// and hides no better known cause: retries may open it before any call has failed as a whole.</summary>
     public void Hear(FreeScoutFailure? failure, DateTimeOffset at)
     {
-        if (failure?.Kind is not (FreeScoutFailureKind.Refused or FreeScoutFailureKind.CircuitOpen or FreeScoutFailureKind.RateLimited))
+        var isNews = failure?.Kind switch
+        {
+            FreeScoutFailureKind.Refused or FreeScoutFailureKind.RateLimited => false,
+            FreeScoutFailureKind.CircuitOpen => Failure is null,
+            _ => true,
+        };
+        if (isNews)
         {
             Set(failure, at);
         }
