@@ -19,7 +19,12 @@ if (args is ["hash-password"])
 try
 {
     var migrate = args is ["migrate", ..];
-    var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = migrate ? args[1..] : args, ContentRootPath = ContentRoot.Find() });
+    // Settings are read once. To watch appsettings.json .NET would watch every folder below it: in a clone, a thousand.
+    var builder = WebApplication.CreateBuilder(new WebApplicationOptions
+    {
+        Args = ["--hostBuilder:reloadConfigOnChange=false", .. migrate ? args[1..] : args],
+        ContentRootPath = ContentRoot.Find(),
+    });
     if (migrate)
     {
         return await builder.MigrateAsync();

@@ -58,6 +58,7 @@ internal sealed class ConsoleHost : IConsole, IAsyncDisposable
         var log = new LogLines();
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions
         {
+            Args = ["--hostBuilder:reloadConfigOnChange=false"],
             EnvironmentName = environment,
             ApplicationName = typeof(AutoTicketing).Assembly.GetName().Name,
             ContentRootPath = ContentRoot.Find(),
