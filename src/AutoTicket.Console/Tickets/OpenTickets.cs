@@ -27,6 +27,8 @@ internal sealed partial class OpenTickets(
     private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(50);
 
     private readonly Nudge _nudge = new();
+    private readonly Lock _lock = new();
+    private readonly List<OpenTicket> _filedWhileReading = [];
     private volatile Copy _copy = new([], new HashSet<string>(), null, null);
 
     private sealed record Copy(IReadOnlyList<OpenTicket> Tickets, IReadOnlySet<string> Unconfirmed, DateTimeOffset? SyncedAt, string? Problem);
@@ -57,6 +59,25 @@ internal sealed partial class OpenTickets(
         return new(copy.Tickets.Where(ticket => ticket.Surface == surfaceKey).MaxBy(ticket => ticket.OpenedAt), copy.Unconfirmed.Contains(surfaceKey));
     }
 
+    /// <summary>Shows a ticket that this process just recorded: under load the next read may be two seconds away.</summary>
+    public void Show(Ticket filed)
+    {
+        if (filed is not { ConversationId: { } id, Tag: OpenTag })
+        {
+            return;
+        }
+
+        lock (_lock)
+        {
+            var ticket = Own(filed);
+            // The read that is under way may have begun before the ticket was recorded.
+            _filedWhileReading.Add(ticket);
+            _copy = _copy with { Tickets = [ticket, .. _copy.Tickets.Where(other => other.Id != id)] };
+        }
+
+        Changed?.Invoke();
+    }
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var subscription = signals.Subscribe(DatabaseSignals.Tickets, _nudge.Give);
@@ -77,11 +98,17 @@ internal sealed partial class OpenTickets(
     {
         try
         {
+            lock (_lock)
+            {
+                _filedWhileReading.Clear();
+            }
+
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
             var listed = await db.OpenConversations.AsNoTracking().ToListAsync(cancellationToken);
             // Those of alerts are on no list of ours, and may be thousands.
             var own = await db.Tickets.AsNoTracking()
-                .Where(ticket => ticket.State == TicketState.Unconfirmed || (ticket.State == TicketState.Open && ticket.Tag == OpenTag)).ToListAsync(cancellationToken);
+                .Where(ticket => ticket.State == TicketState.Unconfirmed || (ticket.State == TicketState.Filing && ticket.Problem != null)
+                    || (ticket.State == TicketState.Open && ticket.Tag == OpenTag)).ToListAsync(cancellationToken);
             List<long?> others = [.. listed.Select(conversation => (long?)conversation.Id).Except(own.Select(ticket => ticket.ConversationId))];
             if (others.Count > 0)
             {
@@ -102,8 +129,13 @@ internal sealed partial class OpenTickets(
                 .Concat(own.Where(ticket => ticket is { State: TicketState.Open, ConversationId: not null, Tag: OpenTag } && listed.All(conversation => conversation.Id != ticket.ConversationId)).Select(Own))
                 .OrderByDescending(ticket => ticket.OpenedAt)
                 .ToList();
-            var unconfirmed = own.Where(ticket => ticket.State == TicketState.Unconfirmed).Select(ticket => ticket.SurfaceKey).OfType<string>().ToHashSet();
-            _copy = new Copy(tickets, unconfirmed, sync?.SyncedAt, sync?.Problem);
+            // A look-up holds the claim as `filing`: the problem tells that the answer was lost before.
+            var unconfirmed = own.Where(ticket => ticket.State is TicketState.Unconfirmed or TicketState.Filing).Select(ticket => ticket.SurfaceKey).OfType<string>().ToHashSet();
+            lock (_lock)
+            {
+                tickets.InsertRange(0, _filedWhileReading.Where(filed => tickets.All(ticket => ticket.Id != filed.Id)));
+                _copy = new Copy(tickets, unconfirmed, sync?.SyncedAt, sync?.Problem);
+            }
         }
         catch (Exception exception) when (contexts.IsOutage(exception))
         {
@@ -112,7 +144,10 @@ internal sealed partial class OpenTickets(
                 Log.NotRead(logger, exception.GetBaseException().Message);
             }
 
-            _copy = _copy with { Problem = Away };
+            lock (_lock)
+            {
+                _copy = _copy with { Problem = Away };
+            }
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {

@@ -13,6 +13,7 @@ namespace AutoTicket.Tickets;
 internal sealed partial class TicketingService(
     TicketClaims claims,
     FreeScoutClient freeScout,
+    OpenTickets openTickets,
     IDbContextFactory<AutoTicketDbContext> contexts,
     IOptions<TicketingOptions> options,
     IOptions<FreeScoutOptions> freeScoutOptions,
@@ -218,6 +219,11 @@ internal sealed partial class TicketingService(
         {
             if (await claims.ConfirmAsync(ticket, link, isOpen, adopted))
             {
+                if (isOpen)
+                {
+                    openTickets.Show(ticket with { ConversationId = link.Id, Number = link.Number });
+                }
+
                 Log.Filed(logger, Alerts.AlertIdentity.KeyOf(ticket.DedupKey), Words.Of(ticket.Severity), link.Id, link.Number, ticket.SurfaceKey, adopted);
             }
         }
