@@ -237,7 +237,9 @@ internal sealed class TicketClaims(IDbContextFactory<AutoTicketDbContext> contex
         if (found?.IsOpen != true)
         {
             // The dashboard's copy need not wait for the next sync to know.
-            await db.OpenConversations.Where(c => c.Id == ticket.ConversationId).ExecuteDeleteAsync(cancellationToken);
+            await db.OpenConversations
+                .Where(c => c.Id == ticket.ConversationId && !db.Tickets.Any(t => t.ConversationId == c.Id && t.State == TicketState.Open))
+                .ExecuteDeleteAsync(cancellationToken);
         }
     }
 
@@ -253,8 +255,9 @@ internal sealed class TicketClaims(IDbContextFactory<AutoTicketDbContext> contex
 
         DateTimeOffset? closedAt = isOpen ? null : now, reopenedAt = isOpen ? now : null;
         var resolvedBy = isOpen ? ticket.ResolvedBy : found?.ClosedByName;
-        // By compare-and-swap: what was closed here meanwhile is better known, and by whom.
-        return await db.Tickets.Where(t => t.Id == ticket.Id && t.State == ticket.State && (t.State == TicketState.Open || t.State == TicketState.Closed))
+        // Compare-and-swap: a change since `ticket` was read is better known. The times tell a ticket that was closed and reopened meanwhile.
+        return await db.Tickets.Where(t => t.Id == ticket.Id && t.State == ticket.State && (t.State == TicketState.Open || t.State == TicketState.Closed)
+                && t.ClosedAt == ticket.ClosedAt && t.ReopenedAt == ticket.ReopenedAt)
             .ExecuteUpdateAsync(
                 set => set.SetProperty(t => t.State, state).SetProperty(t => t.ClosedAt, closedAt).SetProperty(t => t.ReopenedAt, reopenedAt).SetProperty(t => t.ResolvedBy, resolvedBy),
                 cancellationToken) == 1 ? state : null;

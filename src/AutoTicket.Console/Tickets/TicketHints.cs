@@ -4,11 +4,14 @@ using AutoTicket.Data;
 namespace AutoTicket.Tickets;
 
 /// <summary>FreeScout says that a conversation changed. That is only a hint: it may be old, doubled or out of order, so the conversation is
-/// read again. Hints that come while it is being read are one.</summary>
+/// read again, and again after a pause when that failed. Hints that come while it is being read are one.</summary>
 internal sealed class TicketHints(TicketSync sync) : BackgroundService
 {
     /// <summary>With more than these waiting the whole list is read instead.</summary>
     private const int MostWaiting = 100;
+
+    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
 
     private readonly ConcurrentDictionary<long, bool> _waiting = new();
     private readonly Nudge _nudge = new();
@@ -37,21 +40,39 @@ internal sealed class TicketHints(TicketSync sync) : BackgroundService
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        var pause = ShortestPause;
         while (!stoppingToken.IsCancellationRequested)
         {
-            await _nudge.WaitAsync(TimeSpan.FromHours(1), stoppingToken);
-            if (_anything)
-            {
-                _anything = false;
-                await sync.RefreshAsync(stoppingToken);
-            }
+            await _nudge.WaitAsync(_anything || !_waiting.IsEmpty ? pause : TimeSpan.FromHours(1), stoppingToken);
+            var done = await TakeAsync(stoppingToken);
+            pause = done ? ShortestPause : pause * 2 < LongestPause ? pause * 2 : LongestPause;
+        }
+    }
 
-            foreach (var id in _waiting.Keys)
+    /// <returns>False when reading failed; the hints that are left are kept.</returns>
+    private async Task<bool> TakeAsync(CancellationToken cancellationToken)
+    {
+        if (_anything)
+        {
+            _anything = false;
+            if (!await sync.RefreshAsync(cancellationToken))
             {
-                // Before it is read: what changes from here on is another hint.
-                _waiting.TryRemove(id, out _);
-                await sync.LookAtAsync(id, stoppingToken);
+                _anything = true;
+                return false;
             }
         }
+
+        foreach (var id in _waiting.Keys)
+        {
+            // Before it is read: what changes from here on is another hint.
+            _waiting.TryRemove(id, out _);
+            if (!await sync.LookAtAsync(id, cancellationToken))
+            {
+                _waiting[id] = true;
+                return false;
+            }
+        }
+
+        return true;
     }
 }

@@ -33,7 +33,8 @@ internal sealed partial class TicketSync(
     public bool HasAsked { get; private set; }
 
     /// <summary>Asks FreeScout for the whole list now.</summary>
-    public Task RefreshAsync(CancellationToken cancellationToken) => SyncAsync(full: true, cancellationToken);
+    /// <returns>False when FreeScout or the database failed, or another process wrote at the same moment.</returns>
+    public Task<bool> RefreshAsync(CancellationToken cancellationToken) => SyncAsync(full: true, cancellationToken);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -51,8 +52,9 @@ internal sealed partial class TicketSync(
         }
     }
 
-    /// <summary>Asks FreeScout for one conversation and takes what it says; a failure leaves it to the next sync.</summary>
-    public Task LookAtAsync(long id, CancellationToken cancellationToken) => AloneAsync(
+    /// <summary>Asks FreeScout for one conversation and takes what it says.</summary>
+    /// <returns>False when FreeScout or the database failed, or another process wrote at the same moment.</returns>
+    public Task<bool> LookAtAsync(long id, CancellationToken cancellationToken) => AloneAsync(
         async (db, either) =>
         {
             var asked = clock.GetUtcNow();
@@ -62,10 +64,12 @@ internal sealed partial class TicketSync(
                 await TakeAsync(db, new() { [id] = found }, whole: false, asked, either);
                 await db.SaveChangesAsync(cancellationToken);
             }
+
+            return failure is null;
         },
         cancellationToken);
 
-    private Task SyncAsync(bool full, CancellationToken cancellationToken) => AloneAsync(
+    private Task<bool> SyncAsync(bool full, CancellationToken cancellationToken) => AloneAsync(
         async (db, either) =>
         {
             var asked = clock.GetUtcNow();
@@ -88,16 +92,17 @@ internal sealed partial class TicketSync(
             }
 
             await db.SaveChangesAsync(cancellationToken);
+            return failure is null;
         },
         cancellationToken);
 
     /// <summary>One at a time in this process, and none for long.</summary>
-    private async Task AloneAsync(Func<AutoTicketDbContext, CancellationToken, Task> work, CancellationToken cancellationToken)
+    private async Task<bool> AloneAsync(Func<AutoTicketDbContext, CancellationToken, Task<bool>> work, CancellationToken cancellationToken)
     {
         await _syncing.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (cancellationToken.IsCancellationRequested)
         {
-            return;
+            return false;
         }
 
         try
@@ -105,7 +110,7 @@ internal sealed partial class TicketSync(
             using var patience = new CancellationTokenSource(Patience, clock);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-            await work(db, either.Token);
+            return await work(db, either.Token);
         }
         catch (Exception exception) when (contexts.IsOutage(exception))
         {
@@ -122,6 +127,8 @@ internal sealed partial class TicketSync(
         {
             _syncing.Release();
         }
+
+        return false;
     }
 
     /// <param name="seen">By id; null: FreeScout has it no more.</param>

@@ -101,5 +101,5 @@ public sealed class EscalationTests
         Assert.Equal("running", Clock(await console.AskAsync(), "key_invalid").GetProperty("state").GetString());
     }
 
-    private static Task RefreshAsync(ConsoleHost console) => console.Get<TicketSync>().RefreshAsync(CancellationToken.None);
+    private static Task<bool> RefreshAsync(ConsoleHost console) => console.Get<TicketSync>().RefreshAsync(CancellationToken.None);
 }

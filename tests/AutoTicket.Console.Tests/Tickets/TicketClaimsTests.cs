@@ -1,6 +1,7 @@
 using AutoTicket.Alerts;
 using AutoTicket.Audit;
 using AutoTicket.Data;
+using AutoTicket.FreeScout;
 using AutoTicket.Surfaces;
 using AutoTicket.Tickets;
 using Microsoft.EntityFrameworkCore;
@@ -220,6 +221,24 @@ public sealed class TicketClaimsTests
         }
 
         Assert.Equal([1, 1, 1, 2, 3], counts);
+    }
+
+    [Theory, BothDatabases]
+    public async Task What_FreeScout_said_before_a_ticket_was_closed_and_reopened_does_not_close_it(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var claims = Claims(database);
+        var (open, closed) = (new Conversation { Id = Link.Id, Status = "active" }, new Conversation { Id = Link.Id, Status = "closed" });
+        Assert.True(await claims.ConfirmAsync((await claims.ClaimAsync(Draft()))!, Link, isOpen: true, adopted: false));
+        var asRead = (await RowsAsync(database)).Single();
+        _clock.Advance(TimeSpan.FromSeconds(1));
+        await claims.SetOpenAsync(asRead, closed, default);
+        _clock.Advance(TimeSpan.FromSeconds(1));
+        await claims.SetOpenAsync((await RowsAsync(database)).Single(), open, default);
+
+        await claims.SetOpenAsync(asRead, closed, default);
+
+        Assert.Equal(TicketState.Open, (await RowsAsync(database)).Single().State);
     }
 
     private TicketClaims Claims(TestDatabase database) => new(new Contexts(database), Microsoft.Extensions.Options.Options.Create(Options), _clock);

@@ -61,6 +61,24 @@ public sealed class WebhookIntakeTests
     }
 
     [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task An_event_whose_reading_failed_is_read_again_until_it_works(bool saysWhich)
+    {
+        await using var driver = await InvestigateDriver.StartAsync(settings: Settings, surfaces: []);
+        await Eventually.TrueAsync(async () => !(await driver.TicketsAsync()).GetProperty("stale").GetBoolean(), "the first sync is done");
+        var made = driver.FreeScout.CreateByHand("By hand", ["auto:status"]);
+        var match = saysWhich ? InvestigateDriver.OneConversation : FaultMatch.FreeScoutList;
+        using (driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = match, StatusCode = 503 }))
+        {
+            Assert.Equal(HttpStatusCode.NoContent, await PostAsync(driver, saysWhich ? $$"""{"id":{{made.Id}}}""" : "[]"));
+            await Eventually.TrueAsync(() => driver.Console.Log.Any(line => line.Contains("freescout degraded", StringComparison.Ordinal)), "reading failed");
+        }
+
+        await Eventually.TrueAsync(async () => (await driver.ListedAsync()).SequenceEqual([made.Id]), "it is shown");
+    }
+
+    [Theory]
     [InlineData("[]")]
     [InlineData("")]
     [InlineData("{\"id\":")]
