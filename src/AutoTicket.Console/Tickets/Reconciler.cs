@@ -29,8 +29,16 @@ internal sealed partial class Reconciler(
         using var subscription = signals.Subscribe(DatabaseSignals.Tickets, nudge.Give);
         var failedAt = DateTimeOffset.MinValue;
         var failures = 0;
+        var isDown = false;
         while (!stoppingToken.IsCancellationRequested)
         {
+            if (isDown && health.Failure is null)
+            {
+                // Another call reached FreeScout since: what it held up need not wait out the long pauses.
+                failures = Math.Min(failures, 1);
+                isDown = false;
+            }
+
             var pause = health.Failure?.NeedsPerson == true ? TicketSync.WithoutHope : PauseAfterFailure * Math.Min(Math.Pow(2, Math.Max(0, failures - 1)), 6);
             if (failures == 0 || clock.GetUtcNow() - failedAt >= pause)
             {
@@ -38,6 +46,7 @@ internal sealed partial class Reconciler(
                 {
                     failures = await ReconcileAsync(stoppingToken) ? 0 : failures + 1;
                     failedAt = clock.GetUtcNow();
+                    isDown = failures > 0 && health.Failure is not null;
                 }
                 catch (Exception exception) when (contexts.IsOutage(exception))
                 {
