@@ -61,12 +61,7 @@ public sealed class LostAnswerTests
     public async Task Nobody_has_to_click_again_for_a_lost_answer_to_be_found(Database kind)
     {
         await using var driver = await InvestigateDriver.StartAsync(kind, clock: _clock);
-        // What the console asks FreeScout at its start must not meet the fault: it would not even post then.
-        await using (var db = driver.Database.Open())
-        {
-            await Eventually.TrueAsync(() => db.TicketSync.AnyAsync(sync => sync.SyncedAt != null && sync.ReconciledAt != null), "the first sync and comparison are done");
-        }
-
+        await driver.FirstLookIsOverAsync();
         driver.Sandbox.Faults.Add(new Fault(FaultKind.StatusAfter) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
         var unreadable = driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutList, StatusCode = 503 });
         Assert.True((await driver.ClickAsync()).Degraded);
@@ -154,6 +149,7 @@ public sealed class LostAnswerTests
     public async Task A_ticket_that_somebody_closed_before_it_was_found_is_adopted_as_closed_and_followed_by_a_fresh_one()
     {
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
+        await driver.FirstLookIsOverAsync();
         driver.Sandbox.Faults.Add(new Fault(FaultKind.StatusAfter) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
         var unreadable = driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutList, StatusCode = 503 });
         Assert.True((await driver.ClickAsync()).Degraded);

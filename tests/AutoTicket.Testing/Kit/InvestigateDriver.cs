@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using AutoTicket.Audit;
 using AutoTicket.Sandbox;
+using AutoTicket.Surfaces;
 using AutoTicket.Tickets;
 using Microsoft.EntityFrameworkCore;
 
@@ -73,11 +74,25 @@ internal sealed class InvestigateDriver : IAsyncDisposable
             await driver.StartConsoleAsync();
         }
 
+        // A click before that files a ticket about a surface that is unknown.
+        foreach (var console in driver._consoles)
+        {
+            var board = console.Get<StatusBoard>();
+            await Eventually.TrueAsync(() => board.All().All(surface => surface.Status == SurfaceStatus.Down), "each console knows that the surfaces are down");
+        }
+
         return driver;
     }
 
     /// <summary>One more console; it becomes <see cref="Console"/>.</summary>
     public async Task StartConsoleAsync() => _consoles.Add(await ConsoleHost.StartAsync(Database, Sandbox, _settings, Clock));
+
+    /// <summary>Returns once the first sync and comparison are done: a fault that is added now meets neither, and opens no circuit by them.</summary>
+    public async Task FirstLookIsOverAsync()
+    {
+        await using var db = Database.Open();
+        await Eventually.TrueAsync(() => db.TicketSync.AnyAsync(sync => sync.SyncedAt != null && sync.ReconciledAt != null), "the first sync and comparison are done");
+    }
 
     public async Task StopConsoleAsync()
     {
