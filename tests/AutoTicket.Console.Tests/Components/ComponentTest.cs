@@ -11,6 +11,9 @@ public abstract class ComponentTest : BunitContext, IAsyncLifetime
     protected static readonly DateTimeOffset Now = new(2026, 3, 1, 3, 0, 0, TimeSpan.Zero);
     protected static readonly TimeSpan Interval = TimeSpan.FromSeconds(30);
 
+    // bUnit gives up after 1 s, which a loaded machine exceeds.
+    static ComponentTest() => DefaultWaitTimeout = Kit.Eventually.Patience;
+
     protected ComponentTest()
     {
         JSInterop.Mode = JSRuntimeMode.Loose;

@@ -1,6 +1,7 @@
 using AutoTicket.Components.Tickets;
 using AutoTicket.Tickets;
 using Bunit;
+using Microsoft.AspNetCore.Components.Web;
 
 namespace AutoTicket.Tests.Components;
 
@@ -19,15 +20,15 @@ public sealed class RecoveredTicketsTableTests : ComponentTest
     }
 
     [Fact]
-    public void Two_hundred_are_resolved_with_three_clicks_each_with_its_own_evidence()
+    public async Task Two_hundred_are_resolved_with_three_clicks_each_with_its_own_evidence()
     {
         var table = Table([.. Enumerable.Range(1, 200).Select(number => Row(number, $"S{number}"))]);
 
-        Button(table, "Select all 200").Click();
-        Button(table, "Resolve 200…").Click();
+        await Button(table, "Select all 200").ClickAsync(new MouseEventArgs());
+        await Button(table, "Resolve 200…").ClickAsync(new MouseEventArgs());
         Assert.Equal(ResolutionNote.Evidence, table.Find("textarea").GetAttribute("value"));
         Assert.Contains("#1: S1 has been operational since 2026-03-01 02:35:00 UTC.", TextOf(table.Find("form")), StringComparison.Ordinal);
-        table.Find("form").Submit();
+        await table.Find("form").SubmitAsync(EventArgs.Empty);
 
         var request = Assert.Single(_requests);
         Assert.Equal(Enumerable.Range(1, 200).Select(number => (long)number), request.Ids);
@@ -36,51 +37,52 @@ public sealed class RecoveredTicketsTableTests : ComponentTest
     }
 
     [Fact]
-    public void The_note_of_one_is_its_evidence_and_can_be_edited_but_not_be_empty()
+    public async Task The_note_of_one_is_its_evidence_and_can_be_edited_but_not_be_empty()
     {
         var table = Table([Row(1, "Search", TimeSpan.FromMinutes(7), 2), Row(2, "Pay")]);
 
-        table.FindAll("tbody input[type=checkbox]")[0].Change(true);
-        Button(table, "Resolve 1…").Click();
+        await table.FindAll("tbody input[type=checkbox]")[0].ChangeAsync(true);
+        await Button(table, "Resolve 1…").ClickAsync(new MouseEventArgs());
         Assert.Equal(
             "Search has been operational since 2026-03-01 02:35:00 UTC. It was down for 7 min. 2 earlier incidents in the 7 days before.", table.Find("textarea").GetAttribute("value"));
 
-        table.Find("textarea").Input(" ");
-        table.Find("form").Submit();
+        await table.Find("textarea").InputAsync(" ");
+        await table.Find("form").SubmitAsync(EventArgs.Empty);
         Assert.Empty(_requests);
         Assert.Contains("Say why", TextOf(table.Find("form")), StringComparison.Ordinal);
 
-        table.Find("textarea").Input("Rolled back.");
-        table.Find("form").Submit();
+        await table.Find("textarea").InputAsync("Rolled back.");
+        await table.Find("form").SubmitAsync(EventArgs.Empty);
         var request = Assert.Single(_requests);
         Assert.Equal([1L], request.Ids);
         Assert.Equal("Rolled back.", request.Note);
     }
 
     [Fact]
-    public void What_the_search_hides_is_not_resolved()
+    public async Task What_the_search_hides_is_not_resolved()
     {
         var table = Table([Row(1, "Search"), Row(2, "Pay"), Row(3, "Payroll")]);
-        Button(table, "Select all 3").Click();
+        await Button(table, "Select all 3").ClickAsync(new MouseEventArgs());
 
-        table.Find("input[type=search]").Input("pay");
+        await table.Find("input[type=search]").InputAsync("pay");
 
-        table.WaitForAssertion(() => Button(table, "Resolve 2…").Click());
-        table.Find("form").Submit();
+        table.WaitForAssertion(() => Button(table, "Resolve 2…"));
+        await Button(table, "Resolve 2…").ClickAsync(new MouseEventArgs());
+        await table.Find("form").SubmitAsync(EventArgs.Empty);
         table.WaitForAssertion(() => Assert.Equal([2L, 3L], Assert.Single(_requests).Ids));
     }
 
     [Fact]
     [Trait("Pitfall", "T-18")]
-    public void The_doubles_of_a_surface_are_linked_and_chosen_together()
+    public async Task The_doubles_of_a_surface_are_linked_and_chosen_together()
     {
         var (one, other) = (Row(1, "Pay"), Row(2, "Pay"));
         var table = Table([one with { Doubles = [other.Ticket] }, other with { Doubles = [one.Ticket] }, Row(3, "Mail")]);
         Assert.Contains("also #2", TextOf(table.Find("tbody tr")), StringComparison.Ordinal);
 
-        table.FindAll("button").First(button => TextOf(button).Contains("Select all 2 of Pay", StringComparison.Ordinal)).Click();
-        Button(table, "Resolve 2…").Click();
-        table.Find("form").Submit();
+        await table.FindAll("button").First(button => TextOf(button).Contains("Select all 2 of Pay", StringComparison.Ordinal)).ClickAsync(new MouseEventArgs());
+        await Button(table, "Resolve 2…").ClickAsync(new MouseEventArgs());
+        await table.Find("form").SubmitAsync(EventArgs.Empty);
 
         Assert.Equal([1L, 2L], Assert.Single(_requests).Ids);
     }
@@ -110,15 +112,15 @@ public sealed class RecoveredTicketsTableTests : ComponentTest
     }
 
     [Fact]
-    public void A_choice_outlives_the_next_reading_and_ends_with_its_ticket()
+    public async Task A_choice_outlives_the_next_reading_and_ends_with_its_ticket()
     {
         var table = Table([Row(1, "Pay"), Row(2, "Mail")]);
-        Button(table, "Select all 2").Click();
+        await Button(table, "Select all 2").ClickAsync(new MouseEventArgs());
 
         table.Render(parameters => parameters.Add(t => t.Rows, [Row(2, "Mail")]));
 
-        Button(table, "Resolve 1…").Click();
-        table.Find("form").Submit();
+        await Button(table, "Resolve 1…").ClickAsync(new MouseEventArgs());
+        await table.Find("form").SubmitAsync(EventArgs.Empty);
         Assert.Equal([2L], Assert.Single(_requests).Ids);
         table.Render(parameters => parameters.Add(t => t.Rows, []));
         Assert.Contains("None:", TextOf(table.Find(".none")), StringComparison.Ordinal);
