@@ -31,15 +31,34 @@ internal sealed partial class TicketReconciliation(
     private static readonly string[] Tags = [OpenTickets.OpenTag, OpenTickets.AlertTag];
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
 
+    /// <summary>The first comparison follows the first sync, which takes a moment.</summary>
+    private static readonly TimeSpan LookAtStartEvery = TimeSpan.FromMilliseconds(100);
+
+    private readonly Nudge _nudge = new();
+    private volatile bool _isAsked;
+
+    /// <summary>Compares as soon as possible instead of at the end of the interval, when this process leads.</summary>
+    public void CompareSoon()
+    {
+        _isAsked = true;
+        _nudge.Give();
+    }
+
+    public override void Dispose()
+    {
+        _nudge.Dispose();
+        base.Dispose();
+    }
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var nudge = new Nudge();
-        leader.Changed += nudge.Give;
+        leader.Changed += _nudge.Give;
         DateTimeOffset? done = null;
         while (!stoppingToken.IsCancellationRequested)
         {
-            if (leader.IsLeader && sync.HasAsked && !(clock.GetUtcNow() - done < options.Value.ReconcileInterval))
+            if (leader.IsLeader && sync.HasAsked && (_isAsked || !(clock.GetUtcNow() - done < options.Value.ReconcileInterval)))
             {
+                _isAsked = false;
                 try
                 {
                     await ReconcileAsync(stoppingToken);
@@ -61,10 +80,10 @@ internal sealed partial class TicketReconciliation(
                 }
             }
 
-            await nudge.WaitAsync(LookEvery, stoppingToken);
+            await _nudge.WaitAsync(leader.IsLeader && !sync.HasAsked ? LookAtStartEvery : LookEvery, stoppingToken);
         }
 
-        leader.Changed -= nudge.Give;
+        leader.Changed -= _nudge.Give;
     }
 
     private async Task ReconcileAsync(CancellationToken cancellationToken)
