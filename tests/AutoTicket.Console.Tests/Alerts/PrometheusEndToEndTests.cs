@@ -50,7 +50,7 @@ public sealed class PrometheusEndToEndTests
         {
             try
             {
-                await Eventually.TrueAsync(async () => condition(await AlertsAsync(consoles)), what, TimeSpan.FromSeconds(60));
+                await Eventually.TrueAsync(async () => condition(await AlertsAsync(consoles)), what, 2 * Eventually.Patience);
             }
             catch (TimeoutException late)
             {

@@ -53,7 +53,7 @@ public sealed class DiagnosticsJourneys
         await console.Host.Get<TicketSync>().RefreshAsync(CancellationToken.None);
         await console.RaiseAsync(Alerts.AlertDriver.Say());
 
-        await Assertions.Expect(banner).ToBeVisibleAsync(new() { Timeout = 30_000 });
+        await Assertions.Expect(banner).ToBeVisibleAsync();
         foreach (var scheme in new[] { ColorScheme.Light, ColorScheme.Dark })
         {
             await page.Page.EmulateMediaAsync(new() { ColorScheme = scheme });

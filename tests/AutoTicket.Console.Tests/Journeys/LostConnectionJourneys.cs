@@ -124,7 +124,7 @@ public sealed class LostConnectionJourneys(ITestOutputHelper output)
 
     private static async Task IsRepaintedAsync(ConsolePage board)
     {
-        await Assertions.Expect(board.Page.Locator("html[data-circuit=lost]")).ToHaveCountAsync(0, new() { Timeout = 30_000 });
+        await Assertions.Expect(board.Page.Locator("html[data-circuit=lost]")).ToHaveCountAsync(0);
         await board.IsLiveAsync();
     }
 }

@@ -21,7 +21,7 @@ public sealed class FirstCommandTests
         using var run = Process.Start(start)!;
         try
         {
-            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+            using var patience = new CancellationTokenSource(Eventually.Patience);
             string? line, address = null;
             while (address is null && (line = await run.StandardOutput.ReadLineAsync(patience.Token)) is not null)
             {

@@ -154,7 +154,7 @@ public sealed class KilledFilerTests(KilledFilerTests.Survivor consoles) : IClas
 
         /// <summary>The dead process's claim was taken up: FreeScout was asked for its marker.</summary>
         internal Task EventuallySettledAsync(string surface) => Eventually.TrueAsync(
-            async () => await StateAsync(surface) == TicketState.Unconfirmed, "the claim is taken up", Consoles.Lease + TimeSpan.FromSeconds(6));
+            async () => await StateAsync(surface) == TicketState.Unconfirmed, "the claim is taken up");
 
         internal async Task<JsonElement> StatusAsync(IConsole console, string surface)
         {

@@ -13,7 +13,7 @@ public sealed class KilledLeaderTests : IAsyncLifetime
     private static readonly Dictionary<string, string> FlagOn = new() { ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1", ["Alerts__NotifySeverity"] = "P2" };
 
     /// <summary>The lease, the time to notice, the protocol of a lost answer, and a machine that is busy.</summary>
-    private static readonly TimeSpan TakenUp = TimeSpan.FromSeconds(40);
+    private static readonly TimeSpan TakenUp = Eventually.Patience;
 
     private Consoles _all = null!;
 

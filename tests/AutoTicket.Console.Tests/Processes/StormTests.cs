@@ -40,7 +40,7 @@ public sealed class StormTests
 
         // In the middle of it: something worse, from elsewhere; and somebody who looks.
         await SendAsync(console, [new { name = "worse", source = "elsewhere", severity = "P1", summary = "Something else", status = "firing" }]);
-        await Eventually.TrueAsync(() => freeScout.Conversations.Any(c => c.Subject.Contains("worse", StringComparison.Ordinal)), "what is worse has its ticket", TimeSpan.FromSeconds(60));
+        await Eventually.TrueAsync(() => freeScout.Conversations.Any(c => c.Subject.Contains("worse", StringComparison.Ordinal)), "what is worse has its ticket");
         foreach (var page in new[] { "/console/status", "/console/alerts", "/console/flags", "/api/alerts?active=true", "/api/flood" })
         {
             Assert.Equal(HttpStatusCode.OK, (await console.GetAsync(page)).Status);
@@ -68,8 +68,7 @@ public sealed class StormTests
                 using var answer = await console.Http.SendAsync(request);
                 return answer.StatusCode == HttpStatusCode.Accepted;
             },
-            "the alerts are taken",
-            TimeSpan.FromSeconds(60));
+            "the alerts are taken");
     }
 
     private static void InterlockedMax(ref long most, long value)

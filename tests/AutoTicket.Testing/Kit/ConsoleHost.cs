@@ -26,7 +26,7 @@ internal sealed class ConsoleHost : IConsole, IAsyncDisposable
     {
         (_app, Sandbox, _ownSandbox, _ownDatabase, _log) = (app, sandbox, ownSandbox, ownDatabase, log);
         Address = new Uri(app.Urls.First());
-        Http = new HttpClient { BaseAddress = Address, Timeout = TimeSpan.FromSeconds(60) };
+        Http = new HttpClient { BaseAddress = Address, Timeout = Eventually.Patience };
     }
 
     public SandboxServer Sandbox { get; }

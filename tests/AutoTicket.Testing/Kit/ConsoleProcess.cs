@@ -12,7 +12,7 @@ public sealed class ConsoleProcess : IConsole, IAsyncDisposable
     private const string Listening = "Now listening on: ";
 
     /// <summary>A start takes two to three seconds of a core; beside a full test run, a multiple of that.</summary>
-    private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(120);
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("autoticket-console-");
     private readonly Process _process;
@@ -64,7 +64,7 @@ public sealed class ConsoleProcess : IConsole, IAsyncDisposable
     }
 
     /// <summary>Runs a verb, feeds it standard input, and returns what it answered.</summary>
-    /// <exception cref="TimeoutException">It had not ended in time (60 s unless told otherwise); tells its output.</exception>
+    /// <exception cref="TimeoutException">It had not ended in time (two minutes unless told otherwise); tells its output.</exception>
     public static async Task<ConsoleResult> RunToEndAsync(
         IEnumerable<string> arguments, IReadOnlyDictionary<string, string> settings, string input = "", TimeSpan? timeout = null)
     {
@@ -91,7 +91,7 @@ public sealed class ConsoleProcess : IConsole, IAsyncDisposable
             Signals.Send(_process.Id, Signal.Terminate);
         }
 
-        return WaitForExitAsync(timeout ?? TimeSpan.FromSeconds(30));
+        return WaitForExitAsync(timeout ?? Eventually.Patience);
     }
 
     /// <summary>Ends it at once (SIGKILL): nothing is flushed, released or said goodbye to.</summary>

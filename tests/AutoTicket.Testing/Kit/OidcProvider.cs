@@ -29,7 +29,7 @@ internal sealed class OidcProvider : IAsyncDisposable
         var own = Directory.EnumerateDirectories(Path.Combine(folder, "node_modules"), "node-*").Select(package => Path.Combine(package, "bin", "node")).FirstOrDefault(File.Exists);
         var port = LoopbackPort.Next();
         var process = ToolProcess.Start(own ?? "node", new Dictionary<string, string>(), Path.Combine(folder, "provider.mjs"), $"{port}");
-        await process.Output.WaitForLineAsync(line => line == $"listening on {port}", TimeSpan.FromMinutes(1));
+        await process.Output.WaitForLineAsync(line => line == $"listening on {port}", Eventually.Patience);
         return new OidcProvider(process, new Uri($"http://127.0.0.1:{port}"));
     }
 

@@ -18,7 +18,7 @@ internal sealed class StillClock(DateTimeOffset? start = null) : FakeTimeProvide
     /// <summary>Moves on step by step until the condition holds. Between two steps there is time for what the step set off.</summary>
     public async Task AdvanceUntilAsync(TimeSpan step, Func<Task<bool>> condition, string what, TimeSpan? perStep = null)
     {
-        var patience = Eventually.Patience;
+        var patience = 2 * Eventually.Patience;
         var pause = perStep ?? TimeSpan.FromSeconds(1);
         for (var left = patience; left > TimeSpan.Zero; left -= pause)
         {
