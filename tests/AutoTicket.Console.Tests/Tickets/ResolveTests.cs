@@ -159,7 +159,9 @@ public sealed class ResolveTests
         await clock.AdvanceUntilAsync(TimeSpan.FromSeconds(30), () => Task.FromResult(board.Find("pay")!.Status == SurfaceStatus.Operational), "pay is well again");
         Assert.Empty(recovered.Current);
         Assert.Equal(0, Gauge(driver.Console, "autoticket.tickets.recovered_open"));
-        await clock.AdvanceUntilAsync(TimeSpan.FromSeconds(30), () => Task.FromResult(recovered.Current.Count == 2), "pay was well for ten minutes");
+        await clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(30), () => Task.FromResult(recovered.Current.Count == 2), "pay was well for ten minutes",
+            isFollowed: () => board.All().All(surface => clock.GetUtcNow() - surface.CheckedAt < TimeSpan.FromSeconds(30)));
 
         Assert.InRange(clock.GetUtcNow() - board.Find("pay")!.Since!.Value, TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(12));
         Assert.Equal(2, Gauge(driver.Console, "autoticket.tickets.recovered_open"));
@@ -192,10 +194,18 @@ public sealed class ResolveTests
     public async Task The_evidence_tells_how_long_it_was_down_how_often_before_and_who_resolved_the_last(Database kind)
     {
         await using var driver = await StartAsync(kind, new() { ["Ticketing:SyncInterval"] = "01:00:00", ["Ticketing:ReconcileInterval"] = "01:00:00" });
+        await using (var db = driver.Database.Open())
+        {
+            await Eventually.TrueAsync(async () => await db.Alerts.CountAsync(alert => alert.Surface != null) == 3, "the console's own alerts are stored");
+        }
+
         var (pay, _, _) = await RecoveredAsync(driver);
         var now = TimeProvider.System.GetUtcNow();
         await using (var db = driver.Database.Open())
         {
+            // After their end nothing more is written of them: one that ends later would count as an outage.
+            await Eventually.TrueAsync(
+                async () => await db.Alerts.CountAsync(alert => alert.Surface != null && alert.Status == AlertStatus.Resolved) == 3, "the console's own alerts have ended");
             await db.Alerts.ExecuteDeleteAsync();
             // The outage of the ticket, in two pieces; two earlier ones; one of last month; one of another alert.
             db.Alerts.AddRange(

@@ -16,22 +16,30 @@ internal sealed class StillClock(DateTimeOffset? start = null) : FakeTimeProvide
             : base.CreateTimer(callback, state, dueTime, period);
 
     /// <summary>Moves on step by step until the condition holds. Between two steps there is time for what the step set off.</summary>
-    public async Task AdvanceUntilAsync(TimeSpan step, Func<Task<bool>> condition, string what, TimeSpan? perStep = null)
+    /// <param name="perStep">The longest pause after a step.</param>
+    /// <param name="isFollowed">The step has had its effect: the next one need not wait out the pause.</param>
+    public async Task AdvanceUntilAsync(TimeSpan step, Func<Task<bool>> condition, string what, TimeSpan? perStep = null, Func<bool>? isFollowed = null)
     {
         var patience = 2 * Eventually.Patience;
         var pause = perStep ?? TimeSpan.FromSeconds(1);
         for (var left = patience; left > TimeSpan.Zero; left -= pause)
         {
             Advance(step);
+            var holds = false;
             try
             {
-                await Eventually.TrueAsync(condition, what, pause);
-                return;
+                await Eventually.TrueAsync(async () => (holds = await condition()) || isFollowed?.Invoke() == true, what, pause);
+                if (holds)
+                {
+                    return;
+                }
             }
             catch (TimeoutException) when (left > pause)
             {
                 // Whatever is to happen was not waiting yet when the clock moved: once more.
             }
         }
+
+        throw new TimeoutException($"Not within {patience / pause:0} steps of {step}: {what}.");
     }
 }
