@@ -130,7 +130,8 @@ internal sealed partial class OpenTickets(
                 .OrderByDescending(ticket => ticket.OpenedAt)
                 .ToList();
             // A look-up holds the claim as `filing`: the problem tells that the answer was lost before.
-            var unconfirmed = own.Where(ticket => ticket.State is TicketState.Unconfirmed or TicketState.Filing).Select(ticket => ticket.SurfaceKey).OfType<string>().ToHashSet();
+            var unconfirmed = own.Where(ticket => ticket.State is TicketState.Unconfirmed or TicketState.Filing)
+                .Select(ticket => ticket.SurfaceKey).OfType<string>().ToHashSet();
             lock (_lock)
             {
                 tickets.InsertRange(0, _filedWhileReading.Where(filed => tickets.All(ticket => ticket.Id != filed.Id)));

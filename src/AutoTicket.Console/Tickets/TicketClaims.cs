@@ -255,8 +255,9 @@ internal sealed class TicketClaims(IDbContextFactory<AutoTicketDbContext> contex
 
         DateTimeOffset? closedAt = isOpen ? null : now, reopenedAt = isOpen ? now : null;
         var resolvedBy = isOpen ? ticket.ResolvedBy : found?.ClosedByName;
-        // Compare-and-swap: a change since `ticket` was read is better known. The times tell a ticket that was closed and reopened meanwhile.
-        return await db.Tickets.Where(t => t.Id == ticket.Id && t.State == ticket.State && (t.State == TicketState.Open || t.State == TicketState.Closed)
+        // Compare-and-swap: a change since `ticket` was read is newer. The times tell a ticket that was closed and reopened since.
+        return await db.Tickets.Where(t => t.Id == ticket.Id && t.State == ticket.State
+                && (t.State == TicketState.Open || t.State == TicketState.Closed)
                 && t.ClosedAt == ticket.ClosedAt && t.ReopenedAt == ticket.ReopenedAt)
             .ExecuteUpdateAsync(
                 set => set.SetProperty(t => t.State, state).SetProperty(t => t.ClosedAt, closedAt).SetProperty(t => t.ReopenedAt, reopenedAt).SetProperty(t => t.ResolvedBy, resolvedBy),

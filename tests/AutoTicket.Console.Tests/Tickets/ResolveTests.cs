@@ -196,7 +196,8 @@ public sealed class ResolveTests
         await using var driver = await StartAsync(kind, new() { ["Ticketing:SyncInterval"] = "01:00:00", ["Ticketing:ReconcileInterval"] = "01:00:00" });
         await using (var db = driver.Database.Open())
         {
-            await Eventually.TrueAsync(async () => await db.Alerts.CountAsync(alert => alert.Surface != null) == 3, "the console's own alerts are stored");
+            await Eventually.TrueAsync(
+                async () => await db.Alerts.CountAsync(alert => alert.Surface != null) == 3, "the console's own alerts are stored");
         }
 
         var (pay, _, _) = await RecoveredAsync(driver);
@@ -205,7 +206,8 @@ public sealed class ResolveTests
         {
             // After their end nothing more is written of them: one that ends later would count as an outage.
             await Eventually.TrueAsync(
-                async () => await db.Alerts.CountAsync(alert => alert.Surface != null && alert.Status == AlertStatus.Resolved) == 3, "the console's own alerts have ended");
+                async () => await db.Alerts.CountAsync(alert => alert.Surface != null && alert.Status == AlertStatus.Resolved) == 3,
+                "the console's own alerts have ended");
             await db.Alerts.ExecuteDeleteAsync();
             // The outage of the ticket, in two pieces; two earlier ones; one of last month; one of another alert.
             db.Alerts.AddRange(

@@ -72,7 +72,8 @@ public sealed class WebhookIntakeTests
         using (driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = match, StatusCode = 503 }))
         {
             Assert.Equal(HttpStatusCode.NoContent, await PostAsync(driver, saysWhich ? $$"""{"id":{{made.Id}}}""" : "[]"));
-            await Eventually.TrueAsync(() => driver.Console.Log.Any(line => line.Contains("freescout degraded", StringComparison.Ordinal)), "reading failed");
+            await Eventually.TrueAsync(
+                () => driver.Console.Log.Any(line => line.Contains("freescout degraded", StringComparison.Ordinal)), "reading failed");
         }
 
         await Eventually.TrueAsync(async () => (await driver.ListedAsync()).SequenceEqual([made.Id]), "it is shown");

@@ -78,7 +78,8 @@ internal sealed class InvestigateDriver : IAsyncDisposable
         foreach (var console in driver._consoles)
         {
             var board = console.Get<StatusBoard>();
-            await Eventually.TrueAsync(() => board.All().All(surface => surface.Status == SurfaceStatus.Down), "each console knows that the surfaces are down");
+            await Eventually.TrueAsync(
+                () => board.All().All(surface => surface.Status == SurfaceStatus.Down), "each console knows that the surfaces are down");
         }
 
         return driver;
@@ -87,11 +88,12 @@ internal sealed class InvestigateDriver : IAsyncDisposable
     /// <summary>One more console; it becomes <see cref="Console"/>.</summary>
     public async Task StartConsoleAsync() => _consoles.Add(await ConsoleHost.StartAsync(Database, Sandbox, _settings, Clock));
 
-    /// <summary>Returns once the first sync and comparison are done: a fault that is added now meets neither, and opens no circuit by them.</summary>
+    /// <summary>Returns once the first sync and comparison are done: a fault that is added now can't make them open the circuit.</summary>
     public async Task FirstLookIsOverAsync()
     {
         await using var db = Database.Open();
-        await Eventually.TrueAsync(() => db.TicketSync.AnyAsync(sync => sync.SyncedAt != null && sync.ReconciledAt != null), "the first sync and comparison are done");
+        await Eventually.TrueAsync(
+            () => db.TicketSync.AnyAsync(sync => sync.SyncedAt != null && sync.ReconciledAt != null), "the first sync and comparison are done");
     }
 
     public async Task StopConsoleAsync()

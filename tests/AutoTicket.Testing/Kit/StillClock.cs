@@ -18,7 +18,8 @@ internal sealed class StillClock(DateTimeOffset? start = null) : FakeTimeProvide
     /// <summary>Moves on step by step until the condition holds. Between two steps there is time for what the step set off.</summary>
     /// <param name="perStep">The longest pause after a step.</param>
     /// <param name="isFollowed">The step has had its effect: the next one need not wait out the pause.</param>
-    public async Task AdvanceUntilAsync(TimeSpan step, Func<Task<bool>> condition, string what, TimeSpan? perStep = null, Func<bool>? isFollowed = null)
+    public async Task AdvanceUntilAsync(
+        TimeSpan step, Func<Task<bool>> condition, string what, TimeSpan? perStep = null, Func<bool>? isFollowed = null)
     {
         var patience = 2 * Eventually.Patience;
         var pause = perStep ?? TimeSpan.FromSeconds(1);
