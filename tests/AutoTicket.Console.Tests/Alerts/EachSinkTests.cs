@@ -52,6 +52,26 @@ public sealed class EachSinkTests
         Assert.Single(driver.Sandbox.Slack.Messages);
     }
 
+    /// <summary>It may take half a minute here: longer than anybody waits for the DM.</summary>
+    [Fact, Trait("Pitfall", "T-14")]
+    public async Task While_FreeScout_is_still_at_it_the_DM_goes_out()
+    {
+        await using var driver = await AlertDriver.StartAsync(settings: new Dictionary<string, string?>
+        {
+            ["Ticketing:ClickBudget"] = "00:00:30",
+            ["Ticketing:Lease"] = "00:01:00",
+            ["FreeScout:CallTimeout"] = "00:01:00",
+        });
+        var slow = driver.Sandbox.Faults.Add(new Fault(FaultKind.Delay) { Match = FaultMatch.FreeScoutCreate });
+        await driver.RaiseAsync(AlertDriver.Say());
+
+        await Eventually.TrueAsync(() => driver.Sandbox.Slack.Messages.Count == 1, "the operator is told", TimeSpan.FromSeconds(20));
+        Assert.Equal(1, driver.FreeScout.CreatesInFlight);
+
+        slow.Dispose();
+        await driver.EventuallyTicketsAsync(1);
+    }
+
     [Theory, Trait("Pitfall", "T-14"), Trait("Pitfall", "T-37")]
     [InlineData(FaultKind.Status, "server_error")]
     [InlineData(FaultKind.HangBefore, "timed_out")]

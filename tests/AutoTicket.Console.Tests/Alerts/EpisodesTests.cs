@@ -63,7 +63,7 @@ public sealed class EpisodesTests
         var alert = Assert.Single(_stored);
         Assert.True(alert.IsFiring);
         Assert.Equal(Severity.P1, alert.Severity);
-        Assert.Equal(0, alert.FoldedIds);
+        Assert.Equal((0, 0), (alert.FoldedIds, alert.Reopened));
 
         Observe(Say(variant: "severity=critical", severity: Severity.P1, firing: false));
         Assert.Empty(Firing);
@@ -174,6 +174,9 @@ public sealed class EpisodesTests
         }
 
         Assert.Equal(60, Assert.Single(_stored).Reopened);
+        Observe(Say(firing: false));
+        Apply(Options.QuietPeriod, [Say()]);
+        Assert.Equal(61, Assert.Single(_stored).Reopened);
         Observe(Say(firing: false));
         _now += Options.QuietPeriod;
         Observe(Say());

@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using AutoTicket.Alerts;
 using AutoTicket.Audit;
+using AutoTicket.Sandbox;
 using AutoTicket.Surfaces;
 using AutoTicket.Tests.Kit;
 using AutoTicket.Tickets;
@@ -29,6 +30,21 @@ public sealed class FloodTests
         await driver.RaiseAsync(AlertDriver.Say("calm", source: "calm"));
         await driver.EventuallyTicketsAsync(5);
         Assert.Equal("noisy", Assert.Single((await driver.Console.Get<FloodBreaker>().ReadAsync(default))!).Scope);
+    }
+
+    /// <summary>The clock stands still: what was filed is not counted anew, so each try counts until it is given back.</summary>
+    [Fact]
+    public async Task Tries_that_file_nothing_use_up_no_budget()
+    {
+        await using var driver = await AlertDriver.StartAsync(settings: Small, clock: new StillClock());
+        var refusal = driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutCreate, StatusCode = 422, Body = """{"message":"Error occurred"}""" });
+        await driver.RaiseAsync(AlertDriver.Say());
+
+        await Eventually.TrueAsync(() => driver.FreeScout.RecordedRequests.Count(request => request.Method == "POST" && request.Path == FreeScoutStandIn.ApiPath + "/conversations") > 6, "it was tried more often than any budget allows");
+
+        Assert.Empty((await driver.Console.Get<FloodBreaker>().ReadAsync(default))!);
+        refusal.Dispose();
+        await driver.EventuallyTicketsAsync(1);
     }
 
     [Fact]

@@ -46,6 +46,22 @@ public sealed class OutboxTests
         Assert.Equal((NoticeKind.SeverityChanged, Severity.P1), (next.Kind, next.Alert.Severity));
     }
 
+    /// <summary>As when a leader was frozen after it had told: its record comes after the next leader's.</summary>
+    [Theory, BothDatabases]
+    public async Task What_another_leader_recorded_since_the_notice_was_read_stays(Database kind)
+    {
+        await using var outbox = await Outbox.CreateAsync(kind);
+        var alert = await outbox.OpenAsync("disk_full");
+        var late = Assert.Single(await outbox.Log.DueAsync(Slack, CancellationToken.None));
+        await outbox.ChangeAsync(alert with { Severity = Severity.P1, NewsAt = outbox.Now });
+        await outbox.RecordAsync(Slack, Assert.Single(await outbox.Log.DueAsync(Slack, CancellationToken.None)));
+
+        await outbox.RecordAsync(Slack, late);
+
+        await using var db = await outbox.Contexts.CreateDbContextAsync();
+        Assert.Equal(Severity.P1, (await db.AlertDeliveries.AsNoTracking().SingleAsync()).Severity);
+    }
+
     [Theory, BothDatabases]
     public async Task What_a_hook_has_nothing_to_say_of_is_taken_out_and_what_is_to_wait_stays(Database kind)
     {

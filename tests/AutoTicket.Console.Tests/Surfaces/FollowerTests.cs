@@ -48,6 +48,33 @@ public sealed class FollowerTests : IAsyncLifetime
         await Eventually.TrueAsync(async () => board.Find("pay")!.History.Count == await db.SurfaceReadings.CountAsync(), "its board is what is stored");
     }
 
+    /// <summary>Else what the one before still does would count as its own.</summary>
+    [Theory, BothDatabases, Trait("Pitfall", "T-25")]
+    public async Task One_that_takes_the_lead_over_has_the_next_fence(Database kind)
+    {
+        await LeadAsync(kind, hours: -1);
+        await using var console = await StartAsync();
+        var leader = console.Get<LeaderLease>();
+
+        await Eventually.TrueAsync(() => leader.IsLeader, "it leads");
+
+        Assert.Equal(8, leader.Fence);
+    }
+
+    [Theory, BothDatabases]
+    public async Task One_that_leads_renews_its_lease_and_leads_on(Database kind)
+    {
+        (_database, _sandbox) = (await TestDatabase.CreateAsync(kind), await SandboxServer.StartAsync());
+        await using var console = await StartAsync();
+        await using var db = _database.Open();
+        var taken = (await db.Leases.AsNoTracking().SingleAsync()).Until;
+
+        await Eventually.TrueAsync(() => db.Leases.AnyAsync(lease => lease.Until > taken), "it is renewed");
+
+        Assert.True(console.Get<LeaderLease>().IsLeader);
+        Assert.DoesNotContain(console.Log, line => line.Contains("leads no more", StringComparison.Ordinal));
+    }
+
     [Theory, BothDatabases, Trait("Pitfall", "T-25")]
     public async Task What_only_the_leader_may_say_is_not_taken_from_it(Database kind)
     {
@@ -74,11 +101,11 @@ public sealed class FollowerTests : IAsyncLifetime
     private Task<ConsoleHost> StartAsync(string interval = "00:00:30") => ConsoleHost.StartAsync(
         _database, _sandbox, new Dictionary<string, string?>(ConsoleHost.SurfaceSettings(0, "pay", _sandbox.Surface("pay").Url)) { ["Status:PollInterval"] = interval });
 
-    private async Task LeadAsync(Database kind)
+    private async Task LeadAsync(Database kind, int hours = 1)
     {
         (_database, _sandbox) = (await TestDatabase.CreateAsync(kind), await SandboxServer.StartAsync());
         await using var db = _database.Open();
-        db.Leases.Add(new LeaseRow { Name = LeaderLease.Name, Owner = "another", Until = TimeProvider.System.GetUtcNow().AddHours(1), Fence = 7 });
+        db.Leases.Add(new LeaseRow { Name = LeaderLease.Name, Owner = "another", Until = TimeProvider.System.GetUtcNow().AddHours(hours), Fence = 7 });
         await db.SaveChangesAsync();
     }
 

@@ -1,7 +1,9 @@
 using System.Text.Json;
+using AutoTicket.FreeScout;
 using AutoTicket.Sandbox;
 using AutoTicket.Tickets;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace AutoTicket.Tests.Tickets;
 
@@ -202,6 +204,37 @@ public sealed class LostAnswerTests
 
         Assert.Equal("filed", (await driver.ClickAsync()).Disposition);
         await driver.AssertOneTicketAsync();
+    }
+
+    /// <summary>As in a process that was frozen between its claim and its post: no timer has told it of the time that passed.</summary>
+    [Fact]
+    [Trait("Pitfall", "T-12")]
+    public async Task Whose_claim_ran_out_on_the_way_to_FreeScout_posts_nothing()
+    {
+        var asleep = true;
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock, services: services => services.AddHttpClient(FreeScoutClient.HttpName).AddHttpMessageHandler(() => new Sleep(request =>
+        {
+            if (request.Method == HttpMethod.Post && asleep)
+            {
+                _clock.AdjustTime(_clock.GetUtcNow() + new TicketingOptions().Lease);
+            }
+        })));
+
+        Assert.True((await driver.ClickAsync()).Degraded);
+        Assert.Empty(driver.Creates);
+        asleep = false;
+
+        Assert.Equal("filed", (await driver.ClickAsync()).Disposition);
+        await driver.AssertOneTicketAsync();
+    }
+
+    private sealed class Sleep(Action<HttpRequestMessage> before) : DelegatingHandler
+    {
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            before(request);
+            return base.SendAsync(request, cancellationToken);
+        }
     }
 
     private static async Task AssertAdoptedAsync(InvestigateDriver driver)

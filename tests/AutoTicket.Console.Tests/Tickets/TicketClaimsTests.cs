@@ -143,6 +143,22 @@ public sealed class TicketClaimsTests
         Assert.False(claims.MayPost(stale));
     }
 
+    /// <summary>What it read says nothing of the other's look-up: it would count anew, and post too early.</summary>
+    [Theory, BothDatabases]
+    public async Task Who_read_a_lost_answer_before_another_looked_it_up_does_not_take_it_over(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var claims = Claims(database);
+        await claims.LeaveUnconfirmedAsync((await claims.ClaimAsync(Draft()))!, "lost", lookupWasEmpty: false, default);
+        var read = Assert.Single((await claims.ReadAsync(Draft())).Standing);
+        var faster = (await claims.TakeOverAsync(read, default))!;
+        Assert.True(await claims.LeaveUnconfirmedAsync(faster, "not yet", lookupWasEmpty: true, default));
+
+        Assert.Null(await claims.TakeOverAsync(read, default));
+
+        Assert.NotNull(await claims.TakeOverAsync(Assert.Single(await RowsAsync(database)), default));
+    }
+
     [Fact]
     public async Task A_claim_may_be_posted_under_while_a_whole_call_fits_into_its_lease()
     {

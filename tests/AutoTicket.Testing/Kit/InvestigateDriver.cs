@@ -6,6 +6,7 @@ using AutoTicket.Sandbox;
 using AutoTicket.Surfaces;
 using AutoTicket.Tickets;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace AutoTicket.Tests.Kit;
 
@@ -20,10 +21,11 @@ internal sealed class InvestigateDriver : IAsyncDisposable
 
     private readonly List<ConsoleHost> _consoles = [];
     private readonly Dictionary<string, string?> _settings;
+    private readonly Action<IServiceCollection>? _services;
 
-    private InvestigateDriver(TestDatabase database, SandboxServer sandbox, StillClock? clock, Dictionary<string, string?> settings)
+    private InvestigateDriver(TestDatabase database, SandboxServer sandbox, StillClock? clock, Dictionary<string, string?> settings, Action<IServiceCollection>? services)
     {
-        (Database, Sandbox, Clock, _settings) = (database, sandbox, clock!, settings);
+        (Database, Sandbox, Clock, _settings, _services) = (database, sandbox, clock!, settings, services);
     }
 
     public TestDatabase Database { get; }
@@ -49,8 +51,10 @@ internal sealed class InvestigateDriver : IAsyncDisposable
 
     /// <param name="clock">Null: everything runs in real time.</param>
     /// <param name="surfaces">Keys of surfaces that answer 503; null: one, <see cref="Surface"/>.</param>
+    /// <param name="services">Changes what each console registers.</param>
     public static async Task<InvestigateDriver> StartAsync(
-        Database kind = Kit.Database.Sqlite, IReadOnlyDictionary<string, string?>? settings = null, StillClock? clock = null, int consoles = 1, IReadOnlyList<string>? surfaces = null)
+        Database kind = Kit.Database.Sqlite, IReadOnlyDictionary<string, string?>? settings = null, StillClock? clock = null, int consoles = 1, IReadOnlyList<string>? surfaces = null,
+        Action<IServiceCollection>? services = null)
     {
         var sandbox = await SandboxServer.StartAsync(new SandboxSettings { Clock = clock ?? TimeProvider.System });
         var all = new Dictionary<string, string?> { ["FreeScout:RetryDelay"] = "00:00:00.02" };
@@ -68,7 +72,7 @@ internal sealed class InvestigateDriver : IAsyncDisposable
             all[name] = value;
         }
 
-        var driver = new InvestigateDriver(await TestDatabase.CreateAsync(kind), sandbox, clock, all);
+        var driver = new InvestigateDriver(await TestDatabase.CreateAsync(kind), sandbox, clock, all, services);
         for (var console = 0; console < consoles; console++)
         {
             await driver.StartConsoleAsync();
@@ -86,7 +90,7 @@ internal sealed class InvestigateDriver : IAsyncDisposable
     }
 
     /// <summary>One more console; it becomes <see cref="Console"/>.</summary>
-    public async Task StartConsoleAsync() => _consoles.Add(await ConsoleHost.StartAsync(Database, Sandbox, _settings, Clock));
+    public async Task StartConsoleAsync() => _consoles.Add(await ConsoleHost.StartAsync(Database, Sandbox, _settings, Clock, services: _services));
 
     /// <summary>Returns once the first sync and comparison are done: a fault that is added now can't make them open the circuit.</summary>
     public async Task FirstLookIsOverAsync()
