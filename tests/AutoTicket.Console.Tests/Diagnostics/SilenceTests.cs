@@ -129,12 +129,12 @@ public sealed class SilenceTests
         using (sandbox.Faults.Add(new(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout }))
         {
             await AskFreeScoutAsync();
-            await clock.AdvanceUntilAsync(TimeSpan.FromMinutes(4), () => Task.FromResult(sandbox.Slack.Messages.Count == 1), "the operator is told from memory", TimeSpan.FromSeconds(4));
+            await clock.AdvanceUntilAsync(TimeSpan.FromMinutes(4), () => Task.FromResult(Told().Count == 1), "the operator is told from memory", TimeSpan.FromSeconds(4));
         }
 
         await AskFreeScoutAsync();
-        await Eventually.TrueAsync(() => sandbox.Slack.Messages.Count == 2, "the operator is told, from memory, that the key is taken again");
-        Assert.Contains("RECOVERED", sandbox.Slack.Messages[1].Text, StringComparison.Ordinal);
+        await Eventually.TrueAsync(() => Told().Count == 2, "the operator is told, from memory, that the key is taken again");
+        Assert.Contains("RECOVERED", Told()[1], StringComparison.Ordinal);
         line.Restore();
         await Eventually.TrueAsync(() => console.Get<DatabaseGate>().Problem is null && console.Get<LeaderLease>().IsLeader, "the database is back");
         await using var db = database.Open();
@@ -146,8 +146,10 @@ public sealed class SilenceTests
         await Eventually.TrueAsync(async () => await db.Escalations.AnyAsync(), "the clock runs");
         // At once: with each step the lease runs out.
         clock.Advance(TimeSpan.FromMinutes(11));
-        await Eventually.TrueAsync(() => sandbox.Slack.Messages.Count == 3, "the operator is told of the later one");
-        Assert.All(sandbox.Slack.Messages, message => Assert.Contains("The FreeScout key is invalid", message.Text, StringComparison.Ordinal));
+        await Eventually.TrueAsync(() => Told().Count == 3, "the operator is told of the later one");
+
+        // A call that the clock overtakes is a FreeScout that does not answer: that is told too, and is not what is asked here.
+        List<string> Told() => [.. sandbox.Slack.Messages.Select(message => message.Text).Where(text => text.Contains("The FreeScout key is invalid", StringComparison.Ordinal))];
 
         Task AskFreeScoutAsync() => console.Get<FreeScoutClient>().FindAsync(1, CancellationToken.None);
     }

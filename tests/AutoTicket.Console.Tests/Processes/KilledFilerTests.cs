@@ -97,8 +97,8 @@ public sealed class KilledFilerTests(KilledFilerTests.Survivor consoles) : IClas
     public async Task Killed_between_poll_cycles_with_a_ticket_open_it_goes_on_with_the_same_ticket_and_its_history()
     {
         var doomed = await consoles.All.StartAsync();
-        var ticket = (await doomed.InvestigateAsync("restart")).Ticket;
-        Assert.NotNull(ticket);
+        long? ticket = null;
+        await Eventually.TrueAsync(async () => (ticket = (await doomed.InvestigateAsync("restart")).Ticket) is not null, "a click names a ticket");
         var since = (await consoles.StatusAsync(doomed, "restart")).GetProperty("since").GetDateTimeOffset();
 
         await doomed.KillAsync();
