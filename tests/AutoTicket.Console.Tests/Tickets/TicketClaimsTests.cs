@@ -49,6 +49,19 @@ public sealed class TicketClaimsTests
         Assert.Equal(first.Marker, (await claims.ReadAsync(Draft())).Latest?.Marker);
     }
 
+    /// <summary>The unique index alone keeps it out: what stands was looked at before the other claimed.</summary>
+    [Theory, BothDatabases]
+    public async Task Who_saw_that_what_stood_is_closed_gets_no_claim_beside_another(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var claims = Claims(database);
+        var claim = (await claims.ClaimAsync(Draft()))!;
+
+        Assert.Null(await claims.ClaimAsync(Draft(), anyway: true));
+
+        Assert.Equal(claim.Marker, Assert.Single(await RowsAsync(database)).Marker);
+    }
+
     [Theory, BothDatabases]
     public async Task Those_who_file_at_the_same_time_each_get_their_own(Database kind)
     {
