@@ -12,12 +12,11 @@ public sealed class SignInJourneys
     {
         var settings = new Dictionary<string, string?> { ["CONSOLE_OPERATOR_PASSWORD_HASH"] = Login.Hash(Password) };
         await using var console = await ConsoleHost.StartAsync(settings: settings, environment: "Staging");
-        await using var browser = await Browser.NewPageAsync();
-        var page = browser.Page;
+        await using var visitor = await ConsolePage.OpenSignedOutAsync(console.Address, "/console/flags");
+        var page = visitor.Page;
         var password = page.GetByLabel("Operator's password");
         var signIn = page.GetByRole(AriaRole.Button, new() { Name = "Sign in" });
 
-        await page.GotoAsync(new Uri(console.Address, "/console/flags").AbsoluteUri);
         await Assertions.Expect(page.GetByRole(AriaRole.Heading, new() { Level = 1 })).ToHaveTextAsync("Sign in");
         await Assertions.Expect(page.GetByRole(AriaRole.Navigation)).ToHaveCountAsync(0);
 
@@ -28,11 +27,13 @@ public sealed class SignInJourneys
         await password.FillAsync(Password);
         await signIn.ClickAsync();
         await Assertions.Expect(page.GetByRole(AriaRole.Heading, new() { Level = 1 })).ToHaveTextAsync("Flags");
+        // Signed out while it still connects, the page would be refused, and its browser would say so.
+        await visitor.IsLiveAsync();
 
         await page.GetByRole(AriaRole.Button, new() { Name = "Sign out" }).ClickAsync();
         await Assertions.Expect(page.GetByRole(AriaRole.Heading, new() { Level = 1 })).ToHaveTextAsync("Sign in");
         await page.GotoAsync(new Uri(console.Address, "/console/flags").AbsoluteUri);
         await Assertions.Expect(signIn).ToBeVisibleAsync();
-        browser.AssertNoErrors();
+        visitor.AssertNoErrors();
     }
 }
