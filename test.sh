@@ -55,7 +55,7 @@ missing_packages() {
   if [[ -z ${TEST_DATABASE_URL:-} && -z ${PG_BIN:-} ]] && ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then
     echo postgresql
   fi
-  if [[ ! -x ${CHROMIUM:-/usr/bin/chromium} ]]; then echo chromium; fi
+  if [[ ! -x ${CHROMIUM:-/usr/bin/chromium-headless-shell} ]]; then echo chromium-headless-shell; fi
   if [[ ! -x /usr/bin/prometheus || ! -x /usr/bin/promtool ]]; then echo prometheus; fi
   if [[ ! -x /usr/bin/prometheus-alertmanager ]]; then echo prometheus-alertmanager; fi
   if ! command -v npm >/dev/null; then printf '%s\n' nodejs npm; fi

@@ -145,7 +145,7 @@ internal sealed partial class AlertAggregator(
     /// <summary>Ends what nobody stands by any more.</summary>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var pause = new Nudge();
+        using var pause = new Nudge(clock);
         var forgotAt = DateTimeOffset.MinValue;
         while (!stoppingToken.IsCancellationRequested)
         {

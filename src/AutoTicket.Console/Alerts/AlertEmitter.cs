@@ -35,7 +35,7 @@ internal sealed partial class AlertEmitter : BackgroundService
     private readonly IDbContextFactory<AutoTicketDbContext> _contexts;
     private readonly TimeProvider _clock;
     private readonly ILogger<AlertEmitter> _logger;
-    private readonly Nudge _nudge = new();
+    private readonly Nudge _nudge;
     private readonly ConcurrentDictionary<(long Alert, string Hook), Said> _said = new();
 
     /// <summary>The last decision about an alert, and the tries that came to the same since it was recorded.</summary>
@@ -48,6 +48,7 @@ internal sealed partial class AlertEmitter : BackgroundService
     {
         _hooks = [.. hooks];
         (_aggregator, _deliveries, _decisions, _leader, _signals, _contexts, _clock, _logger) = (aggregator, deliveries, decisions, leader, signals, contexts, clock, logger);
+        _nudge = new(clock);
         CycledAt = clock.GetUtcNow();
     }
 

@@ -20,7 +20,7 @@ internal sealed partial class LeaderLease(IDbContextFactory<AutoTicketDbContext>
     private static readonly TimeSpan PatienceAtStart = TimeSpan.FromSeconds(5);
 
     private readonly string _owner = $"{Environment.MachineName}/{Environment.ProcessId}/{Guid.NewGuid():N}";
-    private readonly Nudge _pause = new();
+    private readonly Nudge _pause = new(clock);
     private volatile Held? _held;
     private volatile bool _ledLast = true;
     private volatile bool _isAway;

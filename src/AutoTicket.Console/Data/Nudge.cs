@@ -1,7 +1,7 @@
 namespace AutoTicket.Data;
 
 /// <summary>Wakes one waiting loop. Nudges that come while it works are one.</summary>
-internal sealed class Nudge : IDisposable
+internal sealed class Nudge(TimeProvider clock) : IDisposable
 {
     private static readonly TimeSpan LongestRest = TimeSpan.FromSeconds(2);
 
@@ -25,8 +25,12 @@ internal sealed class Nudge : IDisposable
     }
 
     /// <summary>Returns at the next nudge, after <paramref name="atMost"/>, or when cancelled; never throws.</summary>
-    public async Task WaitAsync(TimeSpan atMost, CancellationToken cancellationToken) =>
-        await ((Task)_semaphore.WaitAsync(atMost, cancellationToken)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    public async Task WaitAsync(TimeSpan atMost, CancellationToken cancellationToken)
+    {
+        using var late = new CancellationTokenSource(atMost, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken);
+        await _semaphore.WaitAsync(either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
 
     /// <summary>Rests after work that is nudged for again and again: the longer it took, the longer, so that a flood of nudges costs a part of
     /// a core and never all of it. Returns early when cancelled; never throws.</summary>

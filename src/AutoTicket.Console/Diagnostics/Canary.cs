@@ -30,7 +30,7 @@ internal sealed partial class Canary(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var pause = new Nudge();
+        using var pause = new Nudge(clock);
         DateTimeOffset? tried = null;
         while (!stoppingToken.IsCancellationRequested)
         {

@@ -66,7 +66,7 @@ internal sealed partial class EscalationWatch(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var pause = new Nudge();
+        using var pause = new Nudge(clock);
         while (!stoppingToken.IsCancellationRequested)
         {
             if (gate is { IsOpen: true, Problem: not null } && leader.ActsAsLeader)

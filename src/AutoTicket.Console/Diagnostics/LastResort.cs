@@ -24,7 +24,7 @@ internal sealed partial class LastResort(
             return;
         }
 
-        using var pause = new Nudge();
+        using var pause = new Nudge(clock);
         var hasSaid = false;
         DateTimeOffset? failedAt = null;
         while (!stoppingToken.IsCancellationRequested)

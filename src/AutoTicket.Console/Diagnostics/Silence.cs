@@ -27,7 +27,7 @@ internal sealed class Silence(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var nudge = new Nudge();
+        using var nudge = new Nudge(clock);
         slack.Changed += nudge.Give;
         freeScout.Changed += nudge.Give;
         while (!stoppingToken.IsCancellationRequested)

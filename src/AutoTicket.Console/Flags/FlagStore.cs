@@ -21,7 +21,7 @@ internal sealed partial class FlagStore(
     private static readonly TimeSpan AckEvery = TimeSpan.FromSeconds(10);
     private static readonly string Instance = $"{Environment.MachineName}/{Environment.ProcessId}";
 
-    private readonly Nudge _nudge = new();
+    private readonly Nudge _nudge = new(clock);
     private readonly SemaphoreSlim _reading = new(1, 1);
     private volatile FlagsSnapshot _current = new([.. FlagNames.All.Select(name => Unread(name, environment))], null, IsStale: true);
     private DateTimeOffset _ackedAt = DateTimeOffset.MinValue;

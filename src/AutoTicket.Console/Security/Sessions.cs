@@ -16,7 +16,7 @@ internal sealed partial class Sessions(
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan SweepEvery = TimeSpan.FromMinutes(1);
 
-    private readonly Nudge _nudge = new();
+    private readonly Nudge _nudge = new(clock);
     private readonly ConcurrentDictionary<Guid, (string Session, Action<Session?> Told)> _watches = new();
 
     /// <summary>Begins a session, and says so in the audit log.</summary>

@@ -29,7 +29,7 @@ internal sealed partial class RecoveredReminder(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var nudge = new Nudge();
+        using var nudge = new Nudge(clock);
         tickets.Changed += nudge.Give;
         var settledUntil = DateTimeOffset.MinValue;
         while (!stoppingToken.IsCancellationRequested)

@@ -31,7 +31,7 @@ internal sealed partial class ReadingRelay(
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
     private readonly ConcurrentQueue<SurfaceReading> _waiting = new();
-    private readonly Nudge _nudge = new();
+    private readonly Nudge _nudge = new(clock);
     private readonly SemaphoreSlim _carrying = new(1);
     private readonly TaskCompletionSource _restored = new(TaskCreationOptions.RunContinuationsAsynchronously);
 

@@ -27,7 +27,7 @@ internal sealed partial class StatusPoller(
 
     private readonly SemaphoreSlim _places = new(options.Value.Parallelism);
     private readonly ConcurrentDictionary<string, Task> _underWay = new();
-    private readonly Nudge _led = new();
+    private readonly Nudge _led = new(clock);
     private readonly Lock _lock = new();
     private readonly List<Suspect> _suspects = [];
     private readonly Lock _publishing = new();

@@ -13,12 +13,13 @@ internal sealed partial class SurfaceObserver(
     OutageAlerts outage,
     LeaderLease leader,
     IOptions<StatusOptions> options,
+    TimeProvider clock,
     ILogger<SurfaceObserver> logger) : BackgroundService
 {
     private static readonly TimeSpan AgainAfter = TimeSpan.FromSeconds(1);
 
     private readonly ConcurrentDictionary<string, SurfaceStatus> _shown = new();
-    private readonly Nudge _changed = new();
+    private readonly Nudge _changed = new(clock);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {

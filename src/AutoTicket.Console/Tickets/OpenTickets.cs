@@ -26,7 +26,7 @@ internal sealed partial class OpenTickets(
 {
     private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(50);
 
-    private readonly Nudge _nudge = new();
+    private readonly Nudge _nudge = new(clock);
     private readonly Lock _lock = new();
     private readonly List<OpenTicket> _filedWhileReading = [];
     private volatile Copy _copy = new([], new HashSet<string>(), null, null);

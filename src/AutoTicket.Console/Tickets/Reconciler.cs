@@ -25,7 +25,7 @@ internal sealed partial class Reconciler(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var nudge = new Nudge();
+        using var nudge = new Nudge(clock);
         using var subscription = signals.Subscribe(DatabaseSignals.Tickets, nudge.Give);
         var failedAt = DateTimeOffset.MinValue;
         var failures = 0;

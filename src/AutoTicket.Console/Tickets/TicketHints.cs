@@ -5,7 +5,7 @@ namespace AutoTicket.Tickets;
 
 /// <summary>FreeScout says that a conversation changed. That is only a hint: it may be old, doubled or out of order, so the conversation is
 /// read again, and again after a pause when that failed. Hints that come while it is being read are one.</summary>
-internal sealed class TicketHints(TicketSync sync) : BackgroundService
+internal sealed class TicketHints(TicketSync sync, TimeProvider clock) : BackgroundService
 {
     /// <summary>With more than these waiting the whole list is read instead.</summary>
     private const int MostWaiting = 100;
@@ -14,7 +14,7 @@ internal sealed class TicketHints(TicketSync sync) : BackgroundService
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
 
     private readonly ConcurrentDictionary<long, bool> _waiting = new();
-    private readonly Nudge _nudge = new();
+    private readonly Nudge _nudge = new(clock);
     private volatile bool _anything;
 
     /// <param name="id">The conversation; null: it is not said which.</param>

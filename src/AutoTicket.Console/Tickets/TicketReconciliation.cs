@@ -34,7 +34,7 @@ internal sealed partial class TicketReconciliation(
     /// <summary>The first comparison follows the first sync, which takes a moment.</summary>
     private static readonly TimeSpan LookAtStartEvery = TimeSpan.FromMilliseconds(100);
 
-    private readonly Nudge _nudge = new();
+    private readonly Nudge _nudge = new(clock);
     private volatile bool _isAsked;
 
     /// <summary>Compares as soon as possible instead of at the end of the interval, when this process leads.</summary>

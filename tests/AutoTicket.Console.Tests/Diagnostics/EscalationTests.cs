@@ -32,6 +32,7 @@ public sealed class EscalationTests
     public async Task A_clock_outlives_a_restart_and_the_operator_is_told_once_and_of_the_end(Database kind)
     {
         var clock = new StillClock();
+        using var running = clock.Run();
         await using var console = await StartAsync(clock: clock, kind: kind);
         using (console.Sandbox.Faults.Add(new(FaultKind.Status) { Match = FaultMatch.FreeScout, StatusCode = 503 }))
         {
@@ -66,6 +67,7 @@ public sealed class EscalationTests
     public async Task When_Slack_is_down_as_well_the_clock_says_that_nobody_was_told_and_the_DM_goes_out_afterwards()
     {
         var clock = new StillClock();
+        using var running = clock.Run();
         await using var console = await StartAsync(clock: clock);
         using var freeScout = console.Sandbox.Faults.Add(new(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout });
         var slack = console.Sandbox.Faults.Add(Fault.SlackError("invalid_auth"));
@@ -85,6 +87,7 @@ public sealed class EscalationTests
     public async Task A_condition_that_is_not_known_neither_stops_nor_starts_a_clock()
     {
         var clock = new StillClock();
+        using var running = clock.Run();
         await using var console = await StartAsync(clock: clock);
         using var freeScout = console.Sandbox.Faults.Add(new(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout });
         await RefreshAsync(console.Host);

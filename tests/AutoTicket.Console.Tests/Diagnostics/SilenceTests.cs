@@ -91,6 +91,7 @@ public sealed class SilenceTests
     public async Task An_escalation_whose_time_is_up_while_the_database_is_away_is_told_once()
     {
         var clock = new StillClock();
+        using var running = clock.Run();
         await using var sandbox = await SandboxServer.StartAsync(new SandboxSettings { Clock = clock });
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
         await using var line = TcpProxy.To(database.Location);
@@ -119,6 +120,7 @@ public sealed class SilenceTests
     public async Task One_that_was_over_before_it_could_be_stored_silences_no_later_one()
     {
         var clock = new StillClock();
+        using var running = clock.Run();
         await using var sandbox = await SandboxServer.StartAsync(new SandboxSettings { Clock = clock });
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
         await using var line = TcpProxy.To(database.Location);
@@ -158,6 +160,7 @@ public sealed class SilenceTests
     public async Task The_fallback_hears_once_of_a_silence_that_lasts_and_once_of_its_end()
     {
         var clock = new StillClock();
+        using var running = clock.Run();
         await using var fallback = await WebhookReceiver.StartAsync();
         await using var console = await DiagnosedConsole.StartAsync(new() { ["FALLBACK_WEBHOOK_URL"] = fallback.Url.AbsoluteUri }, clock: clock);
         var freeScout = console.Sandbox.Faults.Add(new(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout });

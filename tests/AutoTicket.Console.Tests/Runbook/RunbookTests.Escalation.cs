@@ -22,6 +22,7 @@ public static partial class RunbookTests
         public async Task Each_condition_sends_the_operator_a_DM_and_the_diagnosis_proves_it(string condition, int seconds)
         {
             var clock = new StillClock();
+            using var running = clock.Run();
             await using var console = await DiagnosedConsole.StartAsync(
                 clock: clock, services: services =>
                 {

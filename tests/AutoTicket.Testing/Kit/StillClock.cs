@@ -15,6 +15,14 @@ internal sealed class StillClock(DateTimeOffset? start = null) : FakeTimeProvide
             ? System.CreateTimer(callback, state, dueTime, period)
             : base.CreateTimer(callback, state, dueTime, period);
 
+    /// <summary>Lets the clock go on by itself, no faster than a real one, until the result is disposed: for loops that look once in a while.
+    /// The test still moves it ahead.</summary>
+    public IDisposable Run()
+    {
+        var tick = TimeSpan.FromMilliseconds(250);
+        return new Timer(_ => Advance(tick), null, tick, tick);
+    }
+
     /// <summary>Moves on step by step until the condition holds. Between two steps there is time for what the step set off.</summary>
     /// <param name="perStep">The longest pause after a step.</param>
     /// <param name="isFollowed">The step has had its effect: the next one need not wait out the pause.</param>
