@@ -16,7 +16,7 @@ internal static class Metrics
 
     /// <summary>The room of each instrument for different labels, which OpenTelemetry takes at once: with its default of 2,000 a hundred instruments
     /// held 16 MB. What does not fit is counted under <c>otel_metric_overflow</c>.</summary>
-    private static readonly MetricStreamConfiguration Room = new() { CardinalityLimit = 500 };
+    private static readonly MetricStreamConfiguration Room = new() { CardinalityLimit = 200 };
 
     public static void AddMetrics(this WebApplicationBuilder builder)
     {

@@ -214,7 +214,8 @@ internal sealed partial class FreeScoutClient(
         }
         catch (BrokenCircuitException)
         {
-            return Fail(FreeScoutFailureKind.CircuitOpen, $"FreeScout can't be reached: {(health.Failure is { IsOutage: true, Kind: not FreeScoutFailureKind.CircuitOpen } known ? known.Message : "it failed several times just now.")}", method.Method, name, wasSent: false);
+            var cause = health.Failure is { IsOutage: true, Kind: not FreeScoutFailureKind.CircuitOpen } known ? known.Message : $"it failed several times just now, the last time so: {health.OpenedBy}.";
+            return Fail(FreeScoutFailureKind.CircuitOpen, $"FreeScout can't be reached: {cause}", method.Method, name, wasSent: false);
         }
         catch (Exception exception) when (exception is TimeoutRejectedException or OperationCanceledException)
         {
@@ -262,7 +263,7 @@ internal sealed partial class FreeScoutClient(
         }
     }
 
-    private static string Reason(Exception exception) => exception.GetBaseException().Message is { Length: > 120 } message ? message[..120] : exception.GetBaseException().Message;
+    internal static string Reason(Exception exception) => exception.GetBaseException().Message is { Length: > 120 } message ? message[..120] : exception.GetBaseException().Message;
 
     private FreeScoutFailure Fail(FreeScoutFailureKind kind, string message, string method, string path, bool wasSent = true, TimeSpan? retryAfter = null) =>
         Fail(new FreeScoutFailure(kind, message, wasSent, retryAfter), method, path);

@@ -29,6 +29,9 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
     /// <summary>What the circuit breaker before it thinks of it.</summary>
     public CircuitBreakerStateProvider Circuit { get; } = new();
 
+    /// <summary>The failure that opened the circuit last: tries of calls that are not over yet may open it before any call has failed.</summary>
+    public string? OpenedBy { get; set; }
+
     public bool IsCircuitOpen => Circuit.CircuitState is CircuitState.Open or CircuitState.Isolated;
 
     /// <summary>FreeScout asked to be left alone until then.</summary>

@@ -31,6 +31,17 @@ internal static class FreeScoutResilience
                 BreakDuration = options.BreakDuration,
                 StateProvider = health.Circuit,
                 ShouldHandle = arguments => ValueTask.FromResult(IsOutage(arguments.Outcome)),
+                OnOpened = arguments =>
+                {
+                    health.OpenedBy = arguments.Outcome switch
+                    {
+                        { Result: { } answer } => $"it answered {(int)answer.StatusCode}",
+                        { Exception: TimeoutRejectedException } => "it did not answer in time",
+                        { Exception: { } exception } => FreeScoutClient.Reason(exception),
+                        _ => null,
+                    };
+                    return default;
+                },
             })
             .AddTimeout(new HttpTimeoutStrategyOptions { Timeout = options.CallTimeout });
     }

@@ -62,6 +62,17 @@ public sealed class FreeScoutResilienceTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Each_call_says_what_FreeScout_answered_also_when_the_tries_of_others_opened_the_circuit()
+    {
+        _driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScout, StatusCode = 503 });
+
+        var answers = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Client.FindAsync(7, default)));
+
+        Assert.Contains(answers, answer => answer.Failure!.Kind == FreeScoutFailureKind.CircuitOpen);
+        Assert.All(answers, answer => Assert.Contains("503", answer.Failure!.Message, StringComparison.Ordinal));
+    }
+
+    [Fact]
     [Trait("Pitfall", "T-35")]
     public async Task The_circuit_opens_half_opens_and_closes()
     {
