@@ -30,7 +30,7 @@ public sealed class EpisodesTests
     {
         Observe(Say());
         Assert.False(Apply(TimeSpan.FromSeconds(30), [Say()]).Wrote);
-        Assert.True(Apply(Episodes.TouchEvery, [Say()]).Wrote);
+        Assert.True(Apply(Episodes.TouchEvery - TimeSpan.FromSeconds(30), [Say()]).Wrote);
     }
 
     /// <summary>A Prometheus that evaluates each second stands by an alert for four.</summary>
@@ -39,6 +39,86 @@ public sealed class EpisodesTests
     {
         Observe(Say() with { ExpiresAt = _now.AddSeconds(34) });
         Assert.True(Apply(TimeSpan.FromSeconds(1), [Say() with { ExpiresAt = _now.AddSeconds(5) }]).Wrote);
+    }
+
+    /// <param name="left">Seconds until the stored expiry.</param>
+    /// <param name="more">Seconds by which the new one is later.</param>
+    [Theory]
+    [InlineData(600, -1, true)]
+    [InlineData(600, 0, false)]
+    [InlineData(600, 59, false)]
+    [InlineData(600, 60, true)]
+    [InlineData(60, 1, false)]
+    [InlineData(59, 1, true)]
+    [InlineData(59, 0, false)]
+    public void A_new_expiry_is_written_if_it_is_earlier_or_a_minute_later_or_the_old_one_is_near(int left, int more, bool expected)
+    {
+        Observe(Say());
+        var repeat = _now.AddSeconds(1);
+        var expiresAt = repeat.AddSeconds(left);
+        _stored[0] = _stored[0] with { ExpiresAt = expiresAt };
+
+        Assert.Equal(expected, Apply(TimeSpan.FromSeconds(1), [Say() with { ExpiresAt = expiresAt.AddSeconds(more) }]).Wrote);
+    }
+
+    [Fact]
+    public void An_episode_expires_with_the_last_report_that_fires_and_never_while_one_has_no_expiry()
+    {
+        var (sooner, later) = (Start.AddMinutes(20), Start.AddMinutes(40));
+        Observe(Say(variant: "a") with { ExpiresAt = later }, Say(variant: "b") with { ExpiresAt = sooner });
+        Assert.Equal(later, Firing.Single().ExpiresAt);
+        Observe(Say(variant: "c"));
+        Assert.Null(Firing.Single().ExpiresAt);
+        Observe(Say(variant: "c", firing: false));
+        Assert.Equal(later, Firing.Single().ExpiresAt);
+        Observe(Say(variant: "a", firing: false));
+        Assert.Equal(sooner, Firing.Single().ExpiresAt);
+    }
+
+    [Theory]
+    [InlineData(-90, -90)]
+    [InlineData(90, 0)]
+    [InlineData(null, 0)]
+    public void An_episode_starts_when_its_producer_says_but_not_in_the_future(int? said, int expected)
+    {
+        var now = _now.AddSeconds(30);
+        Observe(Say() with { StartsAt = said is { } seconds ? now.AddSeconds(seconds) : null });
+        Assert.Equal(now.AddSeconds(expected), Firing.Single().StartedAt);
+    }
+
+    [Fact]
+    public void Of_two_reports_in_one_request_the_first_opens_the_episode()
+    {
+        var answers = Apply(TimeSpan.FromSeconds(30), [Say(variant: "a"), Say(variant: "b")]).Answers;
+        Assert.Equal([ObservationResult.Opened, ObservationResult.Known], answers.Select(answer => answer.Result));
+        Assert.Equal(["a", "b"], Firing.Single().Members.Select(member => member.Key));
+    }
+
+    /// <summary><see cref="Alert.NewsAt"/> makes the hooks look at the alert.</summary>
+    [Fact]
+    public void Only_a_changed_severity_is_news_of_an_open_episode()
+    {
+        Observe(Say(variant: "a"));
+        Observe(Say(variant: "b"));
+        Apply(Episodes.TouchEvery, [Say(variant: "b")]);
+        Assert.Null(Firing.Single().NewsAt);
+
+        Observe(Say(variant: "b", severity: Severity.P1));
+        var changed = _now;
+        Observe(Say(variant: "b", severity: Severity.P1));
+        Assert.Equal(changed, Firing.Single().NewsAt);
+    }
+
+    [Fact, Trait("Pitfall", "T-24")]
+    public void The_end_of_an_episode_is_news_at_once_and_after_the_quiet_period_if_it_flapped()
+    {
+        Observe(Say());
+        Observe(Say(firing: false));
+        Assert.Equal(_now, _stored.Single().NewsAt);
+        Observe(Say());
+        Assert.Equal(_now, _stored.Single().NewsAt);
+        Observe(Say(firing: false));
+        Assert.Equal(_now + Options.QuietPeriod, _stored.Single().NewsAt);
     }
 
     [Fact, Trait("Pitfall", "T-6"), Trait("Pitfall", "T-27")]
@@ -90,7 +170,8 @@ public sealed class EpisodesTests
         }
 
         Assert.Single(_stored);
-        Assert.InRange(_stored[0].Members.Count, 3, 10);
+        // The first, which gave the episode its identity, and the newest.
+        Assert.Equal(["id:0", "id:115", "id:116", "id:117", "id:118", "id:119"], _stored[0].Members.Select(member => member.Key));
     }
 
     [Fact, Trait("Pitfall", "T-1")]
@@ -118,6 +199,67 @@ public sealed class EpisodesTests
         _now += TimeSpan.FromHours(3);
         Assert.Equal(id, Observe(Say(id: "d")).AlertId);
         Assert.Equal(2, _stored.Count);
+        Assert.Equal(3, Firing.Single().FoldedIds);
+    }
+
+    /// <summary>A producer that was restarted: its old id is heard of no more, its new one again and again.</summary>
+    [Fact, Trait("Pitfall", "T-1")]
+    public void An_id_that_replaced_another_stays_in_its_episode_however_often_it_is_repeated()
+    {
+        var id = Observe(Say(id: "a")).AlertId;
+        Assert.True(Apply(Episodes.TouchEvery, [Say(id: "a")]).Wrote);
+        Observe(Say(id: "b"));
+        for (var repeat = 0; repeat < 3; repeat++)
+        {
+            Assert.Equal(new(id, ObservationResult.Known), Observe(Say(id: "b")));
+        }
+
+        Assert.Single(Firing);
+    }
+
+    /// <summary>Requests that arrive together are judged at one moment.</summary>
+    [Fact, Trait("Pitfall", "T-1")]
+    public void An_id_that_was_last_seen_the_moment_another_began_was_not_seen_after_it()
+    {
+        Observe(Say(id: "a"));
+        Assert.True(Apply(Episodes.TouchEvery, [Say(id: "a")]).Wrote);
+        Apply(TimeSpan.Zero, [Say(id: "b")]);
+        Observe(Say(id: "b"));
+        Assert.Single(Firing);
+
+        Apply(Episodes.TouchEvery, [Say(id: "b")]);
+        Apply(TimeSpan.Zero, [Say(id: "a")]);
+        Assert.Equal(2, Firing.Count);
+    }
+
+    [Fact]
+    public void The_first_id_of_an_alert_that_had_none_is_no_second_one()
+    {
+        var id = Observe(Say()).AlertId;
+        Assert.Equal(new(id, ObservationResult.Known), Observe(Say(id: "a")));
+        Assert.Equal(0, Firing.Single().FoldedIds);
+        Assert.Equal(new(id, ObservationResult.Known), Observe(Say()));
+        Assert.Equal(new(id, ObservationResult.Folded), Observe(Say(id: "b")));
+        Assert.Equal(1, Firing.Single().FoldedIds);
+    }
+
+    [Fact]
+    public void The_end_of_an_id_does_not_end_what_is_reported_without_one()
+    {
+        Observe(Say());
+        Observe(Say(id: "a"));
+        Assert.Equal(ObservationResult.Known, Observe(Say(id: "a", firing: false)).Result);
+        Assert.Equal(ObservationResult.Resolved, Observe(Say(firing: false)).Result);
+    }
+
+    [Fact]
+    public void The_end_of_an_id_does_not_end_one_that_was_last_seen_at_the_same_moment()
+    {
+        Observe(Say(id: "a"));
+        Apply(Episodes.TouchEvery, [Say(id: "a")]);
+        Apply(TimeSpan.Zero, [Say(id: "b")]);
+        Assert.Equal(ObservationResult.Known, Observe(Say(id: "b", firing: false)).Result);
+        Assert.Single(Firing);
     }
 
     [Fact, Trait("Pitfall", "T-7")]
@@ -126,6 +268,14 @@ public sealed class EpisodesTests
         Observe(Say(id: "0123456789abcdef1"), Say(id: "0123456789abcdef2"));
         Assert.Equal(2, Firing.Count);
         Assert.Equal(2, Firing.Select(alert => alert.AlertKey).Distinct().Count());
+    }
+
+    [Fact]
+    public void A_new_id_in_one_request_with_a_known_one_is_another_alert()
+    {
+        Observe(Say(id: "a"));
+        var answers = Apply(TimeSpan.FromSeconds(30), [Say(id: "a"), Say(id: "b")]).Answers;
+        Assert.Equal([new(Say(id: "a").AlertId, ObservationResult.Known), new(Say(id: "b").AlertId, ObservationResult.Opened)], answers);
     }
 
     [Fact]
@@ -146,6 +296,46 @@ public sealed class EpisodesTests
         _now += TimeSpan.FromHours(1);
         Observe(Say(id: "b"));
         Assert.Equal(2, Firing.Count);
+    }
+
+    [Fact]
+    public void Ids_are_told_apart_by_the_repeat_of_the_first_one_too()
+    {
+        Observe(Say(id: "a"));
+        Observe(Say(id: "b", severity: Severity.P1));
+        var began = _now;
+        Observe(Say(id: "b", severity: Severity.P1));
+
+        Assert.Equal(new(Say(id: "a").AlertId, ObservationResult.Known), Observe(Say(id: "a")));
+
+        Assert.Equal([Say(id: "a").AlertId, Say(id: "b").AlertId], Firing.Select(alert => alert.AlertId));
+        Assert.Equal(["id:a", "id:b"], Firing.Select(alert => Assert.Single(alert.Members).Key));
+        Assert.DoesNotContain(Firing, alert => alert.FoldedIds > 0);
+        Assert.Equal((Severity.P1, began), (Firing[1].Severity, Firing[1].StartedAt));
+    }
+
+    [Fact]
+    public void An_id_that_is_told_apart_no_longer_counts_as_folded()
+    {
+        foreach (var id in new[] { "a", "b", "c", "a", "b" })
+        {
+            Observe(Say(id: id));
+        }
+
+        Assert.Equal([1, 0], Firing.Select(alert => alert.FoldedIds));
+    }
+
+    [Fact]
+    public void Of_ids_that_stand_apart_each_fires_again_in_its_own_episode()
+    {
+        Observe(Say(id: "a"), Say(id: "b"));
+        Observe(Say(id: "b", firing: false));
+        Observe(Say(id: "a", firing: false));
+
+        Assert.Equal(Say(id: "b").AlertId, Observe(Say(id: "b")).AlertId);
+
+        Assert.Equal(Say(id: "b").AlertId, Firing.Single().AlertId);
+        Assert.Equal([0, 1], _stored.Select(alert => alert.Reopened));
     }
 
     [Fact]
@@ -181,6 +371,57 @@ public sealed class EpisodesTests
         _now += Options.QuietPeriod;
         Observe(Say());
         Assert.Equal(2, _stored.Count);
+
+        // It is the newer of the two that fires again.
+        Observe(Say(firing: false));
+        Observe(Say());
+        Assert.Equal([61, 1], _stored.Select(alert => alert.Reopened));
+    }
+
+    [Fact, Trait("Pitfall", "T-1"), Trait("Pitfall", "T-24")]
+    public void A_new_id_within_the_quiet_period_is_folded_and_a_known_one_is_not()
+    {
+        var id = Observe(Say(id: "a")).AlertId;
+        Observe(Say(id: "a", firing: false));
+        Assert.Equal(new(id, ObservationResult.Folded), Observe(Say(id: "b")));
+        Assert.Equal(["id:a", "id:b"], Firing.Single().Members.Select(member => member.Key));
+        Observe(Say(id: "b", firing: false));
+        Assert.Equal(new(id, ObservationResult.Opened), Observe(Say(id: "a")));
+        Assert.Equal(["id:b", "id:a"], Firing.Single().Members.Select(member => member.Key));
+        Assert.Equal(1, Firing.Single().FoldedIds);
+    }
+
+    [Fact]
+    public void The_first_id_within_the_quiet_period_of_an_alert_that_had_none_is_no_second_one()
+    {
+        var id = Observe(Say()).AlertId;
+        Observe(Say(firing: false));
+        Assert.Equal(new(id, ObservationResult.Opened), Observe(Say(id: "a")));
+        Observe(Say(id: "a", firing: false));
+        Assert.Equal(new(id, ObservationResult.Folded), Observe(Say(id: "b")));
+        Assert.Equal(1, Firing.Single().FoldedIds);
+    }
+
+    [Fact, Trait("Pitfall", "T-1"), Trait("Pitfall", "T-24")]
+    public void An_episode_that_fires_again_with_a_new_id_each_time_keeps_six_of_them()
+    {
+        for (var cycle = 0; cycle < 10; cycle++)
+        {
+            Observe(Say(id: $"{cycle}"));
+            Observe(Say(id: $"{cycle}", firing: false));
+        }
+
+        Assert.Equal(6, _stored.Single().Members.Count);
+    }
+
+    [Fact, Trait("Pitfall", "T-6"), Trait("Pitfall", "T-24")]
+    public void What_fires_again_is_as_severe_as_what_fires_now()
+    {
+        Observe(Say(variant: "severity=critical", severity: Severity.P1));
+        Observe(Say(variant: "severity=critical", severity: Severity.P1, firing: false));
+        Observe(Say(variant: "severity=warning", severity: Severity.P3));
+        Assert.Equal(Severity.P3, Firing.Single().Severity);
+        Assert.Equal(ObservationResult.Resolved, Observe(Say(variant: "severity=warning", severity: Severity.P3, firing: false)).Result);
     }
 
     [Fact, Trait("Pitfall", "T-25")]
@@ -244,6 +485,9 @@ public sealed class EpisodesTests
         {
             _stored.Add(opened with { Id = _stored.Count + 1 });
         }
+
+        // As the database's unique index has it.
+        Assert.Distinct(Firing.Select(alert => (alert.LogicalId, alert.Slot)));
 
         return (answers, episodes.Changed.Count + episodes.Opened.Count > 0);
     }
