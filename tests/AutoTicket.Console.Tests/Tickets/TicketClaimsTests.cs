@@ -1,3 +1,4 @@
+using System.Text.Json;
 using AutoTicket.Alerts;
 using AutoTicket.Audit;
 using AutoTicket.Data;
@@ -47,6 +48,26 @@ public sealed class TicketClaimsTests
         Assert.Null(await claims.ClaimAsync(Draft() with { IsForAlert = true }));
         Assert.NotNull(await claims.ClaimAsync(Draft()));
         Assert.Equal(first.Marker, (await claims.ReadAsync(Draft())).Latest?.Marker);
+    }
+
+    [Theory, BothDatabases]
+    public async Task What_stands_is_read_newest_first_and_past_the_window_only_as_the_latest(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var claims = Claims(database);
+        var first = await FileAsync(claims);
+        var second = (await claims.ClaimAsync(Draft(), anyway: true))!;
+        Assert.True(await claims.ConfirmAsync(second, Link with { Id = 1002 }, isOpen: true, adopted: false));
+
+        var (standing, latest) = await claims.ReadAsync(Draft());
+        Assert.Equal([second.Marker, first.Marker], standing.Select(ticket => ticket.Marker));
+        Assert.Equal(second.Marker, latest?.Marker);
+
+        _clock.Advance(Options.Window);
+        var claim = await claims.ClaimAsync(Draft());
+        (standing, latest) = await claims.ReadAsync(Draft(), claim);
+        Assert.Empty(standing);
+        Assert.Equal(second.Marker, latest?.Marker);
     }
 
     /// <summary>The unique index alone keeps it out: what stands was looked at before the other claimed.</summary>
@@ -135,6 +156,7 @@ public sealed class TicketClaimsTests
         var taken = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => claims.TakeOverAsync(claim, default))));
 
         Assert.Equal(claim.Attempt + 1, Assert.Single(taken.OfType<Ticket>()).Attempt);
+        Assert.Null(await claims.TakeOverAsync(Assert.Single(await RowsAsync(database)), default));
     }
 
     [Theory, BothDatabases]
@@ -234,6 +256,54 @@ public sealed class TicketClaimsTests
     }
 
     [Theory, BothDatabases]
+    public async Task A_ticket_that_was_closed_before_it_was_confirmed_is_recorded_as_closed(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var claims = Claims(database);
+        await FileAsync(claims);
+        var claim = (await claims.ClaimAsync(Draft("another")))!;
+
+        Assert.True(await claims.ConfirmAsync(claim, Link with { Id = 1002 }, isOpen: false, adopted: true));
+
+        var rows = await RowsAsync(database);
+        Assert.Equal((TicketState.Open, null), (rows[0].State, rows[0].ClosedAt));
+        Assert.Equal((TicketState.Closed, _clock.GetUtcNow()), (rows[1].State, rows[1].ClosedAt));
+    }
+
+    [Theory, BothDatabases]
+    public async Task A_ticket_that_lost_its_conversation_is_looked_up_and_recorded_as_reconciled(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var claims = Claims(database);
+        await FileAsync(claims);
+        await LoseConversationAsync(database);
+
+        await claims.ForgotAsync(Assert.Single(await RowsAsync(database)), default);
+
+        var lost = Assert.Single(await RowsAsync(database));
+        Assert.Equal(TicketState.Unconfirmed, lost.State);
+        Assert.True(await claims.ConfirmAsync((await claims.TakeOverAsync(lost, default))!, Link, isOpen: true, adopted: true));
+        await using var db = database.Open();
+        var actions = await db.AuditLog.OrderBy(entry => entry.Id).Select(entry => entry.Action).ToListAsync();
+        Assert.Equal([AuditActions.InvestigateFiled, AuditActions.TicketReconciled], actions);
+    }
+
+    [Theory, BothDatabases]
+    public async Task A_ticket_that_lost_its_conversation_waits_while_another_filing_holds_its_key(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var claims = Claims(database);
+        await FileAsync(claims);
+        await LoseConversationAsync(database);
+        Assert.NotNull(await claims.ClaimAsync(Draft(), anyway: true));
+        var before = await RowsAsync(database);
+
+        await claims.ForgotAsync(before[0], default);
+
+        Assert.Equal(before, await RowsAsync(database));
+    }
+
+    [Theory, BothDatabases]
     public async Task Empty_look_ups_count_only_when_they_lie_apart(Database kind)
     {
         await using var database = await TestDatabase.CreateAsync(kind);
@@ -253,24 +323,132 @@ public sealed class TicketClaimsTests
     }
 
     [Theory, BothDatabases]
+    public async Task What_FreeScout_says_of_a_ticket_is_recorded_on_that_ticket_alone(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var claims = Claims(database);
+        await FileAsync(claims);
+        await FileAsync(claims, "another", 1002);
+        await CopyAsync(database, Link.Id, 1002);
+        var another = (await RowsAsync(database))[1];
+        var olga = JsonSerializer.SerializeToElement(new { firstName = "Olga" });
+
+        await SayAsync(new Conversation { Id = Link.Id, Status = "closed", ClosedByUser = olga });
+        Assert.Equal((TicketState.Closed, _clock.GetUtcNow(), null, "Olga"), await OursAsync());
+        Assert.Equal([1002], await CopiesAsync(database));
+
+        await SayAsync(new Conversation { Id = Link.Id, Status = "active" });
+        Assert.Equal((TicketState.Open, null, _clock.GetUtcNow(), "Olga"), await OursAsync());
+
+        await SayAsync(null);
+        Assert.Equal((TicketState.Closed, _clock.GetUtcNow(), null, null), await OursAsync());
+        Assert.Equal(another, (await RowsAsync(database))[1]);
+
+        async Task SayAsync(Conversation? found)
+        {
+            _clock.Advance(TimeSpan.FromSeconds(1));
+            await claims.SetOpenAsync((await RowsAsync(database))[0], found, default);
+        }
+
+        async Task<(TicketState, DateTimeOffset?, DateTimeOffset?, string?)> OursAsync() =>
+            (await RowsAsync(database))[0] is var row ? (row.State, row.ClosedAt, row.ReopenedAt, row.ResolvedBy) : default;
+    }
+
+    [Theory, BothDatabases]
+    public async Task Only_a_change_of_the_ticket_as_it_was_read_is_reported(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var claims = Claims(database);
+        var (open, closed) = (new Conversation { Id = Link.Id, Status = "active" }, new Conversation { Id = Link.Id, Status = "closed" });
+        await FileAsync(claims);
+        var asRead = Assert.Single(await RowsAsync(database));
+        var claim = (await claims.ClaimAsync(Draft("another")))!;
+
+        Assert.Null(await SetOpenAsync(asRead, open));
+        Assert.Null(await SetOpenAsync(claim, closed));
+        Assert.Equal([TicketState.Open, TicketState.Filing], (await RowsAsync(database)).Select(row => row.State));
+        Assert.Equal<TicketState?>(TicketState.Closed, await SetOpenAsync(asRead, closed));
+        Assert.Null(await SetOpenAsync(asRead, closed));
+
+        async Task<TicketState?> SetOpenAsync(Ticket ticket, Conversation found)
+        {
+            await using var db = database.Open();
+            return await TicketClaims.SetOpenAsync(db, ticket, found, _clock.GetUtcNow(), default);
+        }
+    }
+
+    [Theory, BothDatabases]
+    public async Task A_changed_severity_is_to_be_tagged_and_the_same_one_is_not(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var claims = Claims(database);
+        await FileAsync(claims);
+        await FileAsync(claims, "another", 1002);
+        await using (var db = database.Open())
+        {
+            await db.Tickets.ExecuteUpdateAsync(set => set.SetProperty(ticket => ticket.TagsPending, false));
+        }
+
+        await claims.SetSeverityAsync(Link.Id, Severity.P2, default);
+        Assert.Equal([(Severity.P2, false), (Severity.P2, false)], await SeveritiesAsync());
+        await claims.SetSeverityAsync(Link.Id, Severity.P1, default);
+        Assert.Equal([(Severity.P1, true), (Severity.P2, false)], await SeveritiesAsync());
+
+        async Task<IEnumerable<(Severity, bool)>> SeveritiesAsync() =>
+            (await RowsAsync(database)).Select(row => (row.Severity, row.TagsPending));
+    }
+
+    [Theory, BothDatabases]
     public async Task What_FreeScout_said_before_a_ticket_was_closed_and_reopened_does_not_close_it(Database kind)
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         var claims = Claims(database);
         var (open, closed) = (new Conversation { Id = Link.Id, Status = "active" }, new Conversation { Id = Link.Id, Status = "closed" });
-        Assert.True(await claims.ConfirmAsync((await claims.ClaimAsync(Draft()))!, Link, isOpen: true, adopted: false));
-        var asRead = (await RowsAsync(database)).Single();
+        await FileAsync(claims);
+        Assert.NotNull(await claims.ClaimAsync(Draft("another")));
+        var asRead = (await RowsAsync(database))[0];
         _clock.Advance(TimeSpan.FromSeconds(1));
         await claims.SetOpenAsync(asRead, closed, default);
+        Assert.Equal(TicketState.Closed, (await RowsAsync(database))[0].State);
         _clock.Advance(TimeSpan.FromSeconds(1));
-        await claims.SetOpenAsync((await RowsAsync(database)).Single(), open, default);
+        await claims.SetOpenAsync((await RowsAsync(database))[0], open, default);
+        await CopyAsync(database, Link.Id);
 
         await claims.SetOpenAsync(asRead, closed, default);
 
-        Assert.Equal(TicketState.Open, (await RowsAsync(database)).Single().State);
+        Assert.Equal(TicketState.Open, (await RowsAsync(database))[0].State);
+        Assert.Equal([Link.Id], await CopiesAsync(database));
     }
 
     private TicketClaims Claims(TestDatabase database) => new(new Contexts(database), Microsoft.Extensions.Options.Options.Create(Options), _clock);
+
+    private static async Task<Ticket> FileAsync(TicketClaims claims, string surface = "pay", long conversation = 1001)
+    {
+        var claim = (await claims.ClaimAsync(Draft(surface)))!;
+        Assert.True(await claims.ConfirmAsync(claim, Link with { Id = conversation }, isOpen: true, adopted: false));
+        return claim;
+    }
+
+    private static async Task LoseConversationAsync(TestDatabase database)
+    {
+        await using var db = database.Open();
+        await db.Tickets.ExecuteUpdateAsync(set => set.SetProperty(ticket => ticket.ConversationId, (long?)null));
+    }
+
+    /// <summary>Puts conversations into the dashboard's copy.</summary>
+    private static async Task CopyAsync(TestDatabase database, params long[] ids)
+    {
+        await using var db = database.Open();
+        db.OpenConversations.AddRange(ids.Select(id =>
+            new OpenConversation { Id = id, Number = id, Subject = "", Status = "active", Tags = "" }));
+        await db.SaveChangesAsync();
+    }
+
+    private static async Task<List<long>> CopiesAsync(TestDatabase database)
+    {
+        await using var db = database.Open();
+        return await db.OpenConversations.Select(copy => copy.Id).ToListAsync();
+    }
 
     private static TicketDraft Draft(string surface = "pay") => new(
         AlertIdentity.OfSurface(surface), surface, Severity.P2, OpenTickets.OpenTag, AuditActions.InvestigateFiled, "olga", $"{surface} is down", []);
