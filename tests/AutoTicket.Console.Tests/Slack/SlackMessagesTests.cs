@@ -80,6 +80,7 @@ public sealed class SlackMessagesTests : IAsyncLifetime
     [InlineData("R&D &amp; more", "R&amp;D &amp;amp; more")]
     [InlineData("down\r\nRECOVERED\u2028all\u0000we\u0085ll", "down  RECOVERED all we ll")]
     [InlineData("abc\u202Efdp\u2066", "abcfdp")]
+    [InlineData("a\u061C\u200E\u200F\u202A\u202E\u2066\u2069b", "ab")]
     public async Task Text_from_outside_is_one_line_of_text(string text, string shown)
     {
         await _slack.DeliverOneAsync(new(_slack.Alert(text, summary: text, surface: text), NoticeKind.Firing, null, null));
