@@ -22,7 +22,7 @@ internal static class SurfaceJudge
             // An answer, even a slow one, ends being down only when enough of them came.
             : previous == SurfaceStatus.Down && known.TakeWhile(reading => reading.Outcome != ReadingOutcome.Failed).Count() < surface.UpAfter ? SurfaceStatus.Down
             : bad >= surface.DownAfter ? SurfaceStatus.Degraded
-            : partly && good < PartlyOf ? SurfaceStatus.Degraded
+            : partly ? SurfaceStatus.Degraded
             : good >= surface.UpAfter || (previous == SurfaceStatus.Unknown && good > 0) ? SurfaceStatus.Operational
             : previous;
     }

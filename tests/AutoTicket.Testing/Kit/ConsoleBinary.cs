@@ -38,6 +38,7 @@ internal static class ConsoleBinary
         // Most consoles of a run live for seconds: compiling a second time what is called often would cost each two seconds of a core.
         start.Environment["DOTNET_TC_CallCounting"] = "0";
         start.Environment["DOTNET_gcConcurrent"] = "0";
+        start.Environment["DOTNET_EnableWriteXorExecute"] = "0";
         // A process that is killed leaves its diagnostics pipes in /tmp.
         start.Environment["DOTNET_EnableDiagnostics"] = "0";
         start.Environment["ASPNETCORE_URLS"] = "http://127.0.0.1:0";
