@@ -38,6 +38,8 @@ internal static class ConsoleBinary
         // Most consoles of a run live for seconds: compiling a second time what is called often would cost each two seconds of a core.
         start.Environment["DOTNET_TC_CallCounting"] = "0";
         start.Environment["DOTNET_gcConcurrent"] = "0";
+        start.Environment["DOTNET_GCgen0size"] = "0x800000";
+        start.Environment["DOTNET_GCConserveMemory"] = "5";
         start.Environment["DOTNET_EnableWriteXorExecute"] = "0";
         // A process that is killed leaves its diagnostics pipes in /tmp.
         start.Environment["DOTNET_EnableDiagnostics"] = "0";
