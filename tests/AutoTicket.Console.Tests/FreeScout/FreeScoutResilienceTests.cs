@@ -15,9 +15,12 @@ public sealed class FreeScoutResilienceTests : IAsyncLifetime
 
     private int Gets => _driver.Requests("GET", "/conversations/7").Count;
 
+    /// <summary>Calls of the test alone: the first comparison may be under way still.</summary>
+    private int Asked => Gets + _driver.Creates.Count + _driver.Requests("PUT", "/conversations/7/tags").Count;
+
     public async Task InitializeAsync()
     {
-        // The sync asks once, at the start; after that only the test does.
+        // The sync asks once, at the start, and the comparison after it.
         _driver = await InvestigateDriver.StartAsync(clock: _clock, surfaces: [], settings: new Dictionary<string, string?> { ["Ticketing:SyncInterval"] = "01:00:00" });
         await Eventually.TrueAsync(async () => (await _driver.TicketsAsync()).GetProperty("stale").GetBoolean() == false, "the first sync is done");
     }
@@ -82,17 +85,17 @@ public sealed class FreeScoutResilienceTests : IAsyncLifetime
             await Client.CreateAsync(Draft, () => true, default);
         }
 
-        var asked = _driver.FreeScout.RequestCount;
+        var asked = Asked;
         var held = (await Client.FindAsync(7, default)).Failure!;
         Assert.Equal((FreeScoutFailureKind.CircuitOpen, false), (held.Kind, held.MayHaveCreated));
         Assert.False((await Client.CreateAsync(Draft, () => true, default)).Failure!.MayHaveCreated);
-        Assert.Equal(asked, _driver.FreeScout.RequestCount);
+        Assert.Equal(asked, Asked);
 
         // Half open: one call is let through, and as it fails the circuit is open again.
         _clock.Advance(TimeSpan.FromSeconds(2));
         Assert.Equal(FreeScoutFailureKind.ServerError, (await Client.CreateAsync(Draft, () => true, default)).Failure!.Kind);
         Assert.Equal(FreeScoutFailureKind.CircuitOpen, (await Client.CreateAsync(Draft, () => true, default)).Failure!.Kind);
-        Assert.Equal(asked + 1, _driver.FreeScout.RequestCount);
+        Assert.Equal(asked + 1, Asked);
 
         down.Dispose();
         _clock.Advance(TimeSpan.FromSeconds(2));
@@ -113,12 +116,12 @@ public sealed class FreeScoutResilienceTests : IAsyncLifetime
             Assert.Equal((FreeScoutFailureKind.RateLimited, false), ((await Client.CreateAsync(Draft, () => true, default)).Failure is var first ? first!.Kind : default, first!.MayHaveCreated));
         }
 
-        var asked = _driver.FreeScout.RequestCount;
+        var asked = Asked;
         _clock.Advance(TimeSpan.FromSeconds(held - 0.5));
         Assert.Equal(FreeScoutFailureKind.RateLimited, (await Client.FindAsync(7, default)).Failure!.Kind);
         Assert.Equal(FreeScoutFailureKind.RateLimited, (await Client.AddTagsAsync(7, ["auto:status"], default))!.Kind);
         Assert.Equal((FreeScoutFailureKind.RateLimited, false), ((await Client.CreateAsync(Draft, () => true, default)).Failure is var second ? second!.Kind : default, second!.MayHaveCreated));
-        Assert.Equal(asked, _driver.FreeScout.RequestCount);
+        Assert.Equal(asked, Asked);
 
         _clock.Advance(TimeSpan.FromSeconds(0.5));
         Assert.NotNull((await Client.CreateAsync(Draft, () => true, default)).Value);
