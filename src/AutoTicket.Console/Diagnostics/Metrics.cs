@@ -12,16 +12,18 @@ namespace AutoTicket.Diagnostics;
 /// <summary><c>/metrics</c> for Prometheus, and OTLP where <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> says that somebody collects it.</summary>
 internal static class Metrics
 {
+    private const string Requests = "Microsoft.AspNetCore.Hosting";
+
     private static readonly string[] Forwarded = ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Original-For", "X-Original-Host", "X-Original-Proto", "Via", "X-Real-IP"];
 
-    /// <summary>The room of each instrument for different labels, which OpenTelemetry takes at once: with its default of 2,000 a hundred instruments
-    /// held 16 MB. What does not fit is counted under <c>otel_metric_overflow</c>.</summary>
+    /// <summary>The room of an instrument for different labels, which OpenTelemetry takes at once: with its default of 2,000 a hundred instruments
+    /// held 16 MB. Requests keep the default: each route and each asset is a label of theirs.</summary>
     private static readonly MetricStreamConfiguration Room = new() { CardinalityLimit = 200 };
 
     public static void AddMetrics(this WebApplicationBuilder builder)
     {
         var telemetry = builder.Services.AddOpenTelemetry().ConfigureResource(resource => resource.AddService("autoticket-console"));
-        telemetry.WithMetrics(metrics => metrics.AddMeter(Telemetry.Name, "Microsoft.AspNetCore.Hosting", "System.Runtime").AddView(_ => Room).AddPrometheusExporter());
+        telemetry.WithMetrics(metrics => metrics.AddMeter(Telemetry.Name, Requests, "System.Runtime").AddView(instrument => instrument.Meter.Name == Requests ? null : Room).AddPrometheusExporter());
         if (builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"] is { Length: > 0 } endpoint)
         {
             if (!(Uri.TryCreate(endpoint, UriKind.Absolute, out var url) && url.Scheme is "http" or "https"))

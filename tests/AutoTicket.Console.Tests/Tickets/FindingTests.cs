@@ -27,7 +27,7 @@ public sealed class FindingTests : ReconciliationTest
                 await db.Tickets.ExecuteUpdateAsync(set => set.SetProperty(row => row.ConversationId, (long?)null).SetProperty(row => row.Number, (long?)null).SetProperty(row => row.TagsPending, true));
             }
 
-            // Whoever comes first finds that it is lost, the click or the reconciler.
+            // Either the click or the reconciler finds first that it is lost.
             Assert.True((await driver.ClickAsync()).Degraded);
             var finding = default(JsonElement);
             await Eventually.TrueAsync(async () => (finding = (await FindingsAsync(driver)).GetProperty("findings").EnumerateArray().SingleOrDefault()).ValueKind == JsonValueKind.Object, "it is shown");
