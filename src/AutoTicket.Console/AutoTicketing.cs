@@ -156,7 +156,7 @@ public static class AutoTicketing
         services.TryAddSingleton<TimeProvider>(provider => provider.GetRequiredService<DatabaseClock>());
         services.AddDatabase(builder.Configuration);
         services.AddSettings<LeaderOptions>("Leader");
-        services.AddHosted<DatabaseGate>().AddHosted<LeaderLease>().AddHosted<Readiness>();
+        services.AddHosted<EffectsUnderWay>().AddHosted<DatabaseGate>().AddHosted<LeaderLease>().AddHosted<Readiness>();
         services.AddHostedService(provider => provider.GetRequiredService<DatabaseSignals>());
     }
 

@@ -1,21 +1,32 @@
 using System.Text.Json;
 using AutoTicket.Data;
+using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Diagnostics;
 
-/// <summary>When alerts have reached nobody for a while, says so to <c>FALLBACK_WEBHOOK_URL</c>, once, and again when they do. It is
-/// tried until it is taken.</summary>
+/// <summary>When alerts have reached nobody for a while, says so to <c>FALLBACK_WEBHOOK_URL</c>, once, and again when they do. It is tried
+/// until it is taken. What was said is a row: a restart or another leader does not repeat it, and says when it is over.</summary>
 internal sealed partial class LastResort(
-    Silence silence, LeaderLease leader, IHttpClientFactory http, ConsoleAddress address, IOptions<DiagnosticsOptions> options, TimeProvider clock, ILogger<LastResort> logger) : BackgroundService
+    Silence silence, LeaderLease leader, IHttpClientFactory http, ConsoleAddress address, IDbContextFactory<AutoTicketDbContext> contexts,
+    IOptions<DiagnosticsOptions> options, TimeProvider clock, ILogger<LastResort> logger) : BackgroundService
 {
     public const string HttpName = "fallback";
+
+    /// <summary>A row of <c>leases</c> which is there from the word that nobody is told to the word that somebody is.</summary>
+    private const string Row = "fallback_webhook";
 
     /// <summary>What is over within this is not worth waking somebody for.</summary>
     internal static readonly TimeSpan After = TimeSpan.FromMinutes(1);
 
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan RetryEvery = TimeSpan.FromSeconds(30);
+
+    private bool _hasSaid;
+
+    /// <summary>What the row says; null: this process does not know yet.</summary>
+    private bool? _recorded;
+    private DateTimeOffset? _learnedAt;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -25,31 +36,69 @@ internal sealed partial class LastResort(
         }
 
         using var pause = new Nudge(clock);
-        var hasSaid = false;
         DateTimeOffset? failedAt = null;
         while (!stoppingToken.IsCancellationRequested)
         {
+            await AgreeAsync();
             var now = clock.GetUtcNow();
-            // While the database is away nobody can be asked who leads.
-            var isDue = hasSaid ? silence.Problem is null : silence.Since is { } since && now - since >= After && leader.WasLeader;
-            if (isDue && !(now - failedAt < RetryEvery))
+            if (IsDue(now) && !(now - failedAt < RetryEvery))
             {
-                failedAt = await SayAsync(silence.Problem is { } problem ? $"{problem} {address.Url}/console/diagnostics" : "Alerts are being told again.", stoppingToken) ? null : now;
-                hasSaid ^= failedAt is null;
+                var text = silence.Problem is { } problem ? $"{problem} {address.Url}/console/diagnostics" : "Alerts are being told again.";
+                failedAt = await SayAsync(text) ? null : now;
+                _hasSaid ^= failedAt is null;
+                await AgreeAsync();
             }
 
             await pause.WaitAsync(LookEvery, stoppingToken);
         }
     }
 
-    private async Task<bool> SayAsync(string text, CancellationToken cancellationToken)
+    // While the database is away nobody can be asked who leads. A process that just took over does not know yet whether alerts go out.
+    private bool IsDue(DateTimeOffset now) => leader.WasLeader
+        && (_hasSaid ? silence.Problem is null && !(now - _learnedAt < After) : silence.Since is { } since && now - since >= After);
+
+    /// <summary>Reads what was said before this process led, and records what it said itself; later, while the database is away.</summary>
+    private async Task AgreeAsync()
+    {
+        if (!leader.WasLeader)
+        {
+            (_hasSaid, _recorded) = (false, null);
+        }
+        else if (_recorded != _hasSaid)
+        {
+            try
+            {
+                await using var db = await contexts.CreateDbContextAsync();
+                if (_recorded is null && await db.Leases.AnyAsync(lease => lease.Name == Row))
+                {
+                    (_hasSaid, _learnedAt) = (true, clock.GetUtcNow());
+                }
+                else
+                {
+                    var (owner, now) = (Environment.MachineName, clock.GetUtcNow());
+                    FormattableString said =
+                        $"INSERT INTO leases (name, owner, until, fence) VALUES ({Row}, {owner}, {now}, 1) ON CONFLICT (name) DO NOTHING";
+                    await db.ExecuteAsync(_hasSaid ? said : $"DELETE FROM leases WHERE name = {Row}", CancellationToken.None);
+                }
+
+                _recorded = _hasSaid;
+            }
+            catch (Exception exception) when (contexts.IsOutage(exception))
+            {
+                // The database gate says so; the next look tries again.
+            }
+        }
+    }
+
+    /// <summary>Not cancelled by the end of the process, so that what was said is recorded. The client limits its time.</summary>
+    private async Task<bool> SayAsync(string text)
     {
         try
         {
             using var client = http.CreateClient(HttpName);
             using var content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(new { text = $"AutoTicket Console: {text}" })) { Headers = { ContentType = new("application/json", "utf-8") } };
             using var request = new HttpRequestMessage(HttpMethod.Post, options.Value.FallbackWebhookUrl!.Trim()) { Content = content };
-            using var answer = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+            using var answer = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
             if (answer.IsSuccessStatusCode)
             {
                 Log.Said(logger);

@@ -76,35 +76,39 @@ internal sealed partial class RecoveredReminder(
         var open = await recovered.ReadAsync(cancellationToken);
         var tomorrow = today + TimeSpan.FromDays(1);
         // None yet: what recovers later in the day is told of then.
-        if (open.Count == 0 || !await TakeTurnAsync(now, tomorrow, cancellationToken))
+        if (open.Count == 0 || !await TakeTurnAsync(now, tomorrow))
         {
             return open.Count == 0 ? null : tomorrow;
         }
 
-        if (await client.SendAsync(Text(open), cancellationToken) is not null)
+        if (await client.SendAsync(Text(open)) is not { } failure)
         {
-            await GiveTurnBackAsync(now, cancellationToken);
+            Log.Reminded(logger, open.Count);
+        }
+        // A lost answer may have been a delivery, and a second reminder of the day is worse than none.
+        else if (!failure.MayHaveSent)
+        {
+            await GiveTurnBackAsync(now);
             return null;
         }
 
-        Log.Reminded(logger, open.Count);
         return tomorrow;
     }
 
     /// <summary>Before it is said, so that two never say it.</summary>
-    private async Task<bool> TakeTurnAsync(DateTimeOffset now, DateTimeOffset until, CancellationToken cancellationToken)
+    private async Task<bool> TakeTurnAsync(DateTimeOffset now, DateTimeOffset until)
     {
-        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        await using var db = await contexts.CreateDbContextAsync();
         return await db.ExecuteAsync($"""
             INSERT INTO leases (name, owner, until, fence) VALUES ({Turn}, {Environment.MachineName}, {until}, 1)
             ON CONFLICT (name) DO UPDATE SET until = excluded.until, owner = excluded.owner, fence = leases.fence + 1 WHERE leases.until <= {now}
-            """, cancellationToken) == 1;
+            """, CancellationToken.None) == 1;
     }
 
-    private async Task GiveTurnBackAsync(DateTimeOffset now, CancellationToken cancellationToken)
+    private async Task GiveTurnBackAsync(DateTimeOffset now)
     {
-        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        await db.ExecuteAsync($"UPDATE leases SET until = {now} WHERE name = {Turn}", cancellationToken);
+        await using var db = await contexts.CreateDbContextAsync();
+        await db.ExecuteAsync($"UPDATE leases SET until = {now} WHERE name = {Turn}", CancellationToken.None);
     }
 
     private string Text(IReadOnlyList<RecoveredTicket> open)

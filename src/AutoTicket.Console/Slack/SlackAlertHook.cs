@@ -88,7 +88,8 @@ internal sealed class SlackAlertHook(
         if (_isDigesting)
         {
             var isDue = _pace.UntilDigest == TimeSpan.Zero;
-            failure = isDue ? await SendDigestAsync(due, cancellationToken) : health.Failure;
+            cancellationToken.ThrowIfCancellationRequested();
+            failure = isDue ? await SendDigestAsync(due) : health.Failure;
             yield return due.ConvertAll(notice => failure is not null ? Degraded(notice, failure)
                 : isDue ? Said(notice, "in digest")
                 : new HookOutcome(notice, IsDone: false, "waiting for the next digest", $"More than {options.Value.SinglesPerMinute} messages a minute go out together."));
@@ -97,8 +98,10 @@ internal sealed class SlackAlertHook(
 
         foreach (var notice in due)
         {
+            // Between two messages, never in the middle of one: what has begun is recorded.
+            cancellationToken.ThrowIfCancellationRequested();
             // One failure is enough for a pass: the next would wait for the same time-out.
-            failure ??= await SendAsync(notice, cancellationToken);
+            failure ??= await SendAsync(notice);
             yield return [failure is null ? Said(notice, "sent") : Degraded(notice, failure)];
         }
     }
@@ -138,17 +141,17 @@ internal sealed class SlackAlertHook(
         _ => null,
     };
 
-    private Task<SlackFailure?> SendDigestAsync(List<AlertNotice> notices, CancellationToken cancellationToken)
+    private Task<SlackFailure?> SendDigestAsync(List<AlertNotice> notices)
     {
         _pace.Digest();
-        return client.SendAsync(SlackText.Digest(notices, AlertsPage), cancellationToken);
+        return client.SendAsync(SlackText.Digest(notices, AlertsPage));
     }
 
-    private async Task<SlackFailure?> SendAsync(AlertNotice notice, CancellationToken cancellationToken)
+    private async Task<SlackFailure?> SendAsync(AlertNotice notice)
     {
         _pace.Single();
         using var trace = AlertTrace.Start("alert to slack", notice.Alert);
-        var failure = await client.SendAsync(SlackText.Single(notice, AlertsPage, alerts.Value.QuietPeriod), cancellationToken);
+        var failure = await client.SendAsync(SlackText.Single(notice, AlertsPage, alerts.Value.QuietPeriod));
         if (failure?.Kind == SlackFailureKind.Refused)
         {
             _refused[(notice.Alert.Id, notice.Kind)] = (failure, clock.GetTimestamp());

@@ -18,13 +18,13 @@ internal static partial class SlackAnswers
         {
             429 => RateLimited(retryAfter),
             408 => new(SlackFailureKind.TimedOut, "Slack did not get the request in time (408).", retryAfter),
-            >= 500 => new(SlackFailureKind.ServerError, $"Slack fails with {status}.", retryAfter),
+            >= 500 => new(SlackFailureKind.ServerError, $"Slack fails with {status}.", retryAfter, MayHaveSent: status != 503),
             >= 300 and < 400 => new(SlackFailureKind.BadAnswer, $"Slack's address redirects ({status}) instead of answering. {NoApi}"),
             _ => Ok(body) switch
             {
                 false => Refusal(body, retryAfter, token),
                 true when status < 300 => null,
-                _ => new(SlackFailureKind.BadAnswer, $"Slack's address answers {status} with something that is not its API (a login page? half an answer?). {NoApi}"),
+                _ => new(SlackFailureKind.BadAnswer, $"Slack's address answers {status} with something that is not its API (a login page? half an answer?). {NoApi}", MayHaveSent: status < 300),
             },
         };
     }
@@ -45,7 +45,9 @@ internal static partial class SlackAnswers
             "channel_not_found" or "is_archived" or "not_in_channel" or "user_not_found" or "users_not_found" or "user_not_visible" or "user_disabled"
                 or "cannot_dm_bot" or "messages_tab_disabled" =>
                 new(SlackFailureKind.ChannelGone, $"Slack has no direct message with the operator ({error}). Check SLACK_OPERATOR_USER_ID, and that the member is active."),
-            "internal_error" or "fatal_error" or "service_unavailable" or "request_timeout" => new(SlackFailureKind.ServerError, $"Slack fails with {error}.", retryAfter),
+            // Slack's documentation: some aspect of the operation may have succeeded before these two.
+            "internal_error" or "fatal_error" => new(SlackFailureKind.ServerError, $"Slack fails with {error}.", retryAfter, MayHaveSent: true),
+            "service_unavailable" or "request_timeout" => new(SlackFailureKind.ServerError, $"Slack fails with {error}.", retryAfter),
             _ => new(SlackFailureKind.Refused, $"Slack refuses it ({error})."),
         };
     }

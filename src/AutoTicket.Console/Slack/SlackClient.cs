@@ -21,17 +21,18 @@ internal sealed partial class SlackClient(IHttpClientFactory http, IOptions<Slac
     private string? _channel;
     private bool _toldNotConfigured;
 
-    /// <summary>Sends one message to the operator.</summary>
+    /// <summary>Sends one message to the operator, within two times <see cref="CallTimeout"/>. It can't be cancelled: a caller that gave up
+    /// in the middle would not know whether the message went out, and would send it again after the restart.</summary>
     /// <param name="text">In Slack's escaping: see <see cref="SlackText"/>.</param>
     /// <returns>Null when it went out.</returns>
-    public async Task<SlackFailure?> SendAsync(string text, CancellationToken cancellationToken)
+    public async Task<SlackFailure?> SendAsync(string text)
     {
-        var failure = await TrySendAsync(text, cancellationToken);
+        var failure = await TrySendAsync(text);
         Messages.Add(1, new KeyValuePair<string, object?>("outcome", failure is null ? "sent" : JsonNamingPolicy.SnakeCaseLower.ConvertName($"{failure.Kind}")));
         return failure;
     }
 
-    private async Task<SlackFailure?> TrySendAsync(string text, CancellationToken cancellationToken)
+    private async Task<SlackFailure?> TrySendAsync(string text)
     {
         if (NotConfigured() is { } missing)
         {
@@ -40,10 +41,10 @@ internal sealed partial class SlackClient(IHttpClientFactory http, IOptions<Slac
 
         if (_channel is null)
         {
-            var (opened, failure) = await CallAsync("conversations.open", new { users = options.Value.OperatorUserId!.Trim() }, cancellationToken);
+            var (opened, failure) = await CallAsync("conversations.open", new { users = options.Value.OperatorUserId!.Trim() });
             if (failure is not null)
             {
-                return failure;
+                return failure with { MayHaveSent = false };
             }
 
             _channel = opened.TryGetProperty("channel", out var channel) ? channel.Text("id") : null;
@@ -54,7 +55,7 @@ internal sealed partial class SlackClient(IHttpClientFactory http, IOptions<Slac
         }
 
         // Text from outside is no markup, fetches nothing and calls nobody.
-        var (_, refused) = await CallAsync("chat.postMessage", new { channel = _channel, text, mrkdwn = false, link_names = false, unfurl_links = false, unfurl_media = false }, cancellationToken);
+        var (_, refused) = await CallAsync("chat.postMessage", new { channel = _channel, text, mrkdwn = false, link_names = false, unfurl_links = false, unfurl_media = false });
         if (refused is null)
         {
             health.Sent();
@@ -85,10 +86,9 @@ internal sealed partial class SlackClient(IHttpClientFactory http, IOptions<Slac
         return failure;
     }
 
-    private async Task<(JsonElement Body, SlackFailure? Failure)> CallAsync(string method, object arguments, CancellationToken cancellationToken)
+    private async Task<(JsonElement Body, SlackFailure? Failure)> CallAsync(string method, object arguments)
     {
         using var timeout = new CancellationTokenSource(CallTimeout, clock);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         using var request = new HttpRequestMessage(HttpMethod.Post, options.Value.ApiUrl + method);
         request.Content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(arguments));
         request.Content.Headers.ContentType = new("application/json", "utf-8");
@@ -97,23 +97,27 @@ internal sealed partial class SlackClient(IHttpClientFactory http, IOptions<Slac
         try
         {
             using var client = http.CreateClient(HttpName);
-            using var response = await client.SendAsync(request, HttpCompletionOption.ResponseContentRead, either.Token);
+            using var response = await client.SendAsync(request, HttpCompletionOption.ResponseContentRead, timeout.Token);
             var wait = response.Headers.RetryAfter is { } header ? header.Delta ?? header.Date - clock.GetUtcNow() : null;
-            var read = await response.Content.ReadAsByteArrayAsync(either.Token);
+            var read = await response.Content.ReadAsByteArrayAsync(timeout.Token);
             var failure = SlackAnswers.Read((int)response.StatusCode, read, wait, _token, out var body);
             return (body, failure is null ? null : Fail(failure, method));
         }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException)
         {
-            return (default, Fail(new(SlackFailureKind.TimedOut, $"Slack did not answer within {CallTimeout.TotalSeconds} s."), method));
+            return (default, Fail(new(SlackFailureKind.TimedOut, $"Slack did not answer within {CallTimeout.TotalSeconds} s.", MayHaveSent: true), method));
         }
         catch (HttpRequestException exception) when (exception.HttpRequestError == HttpRequestError.ConfigurationLimitExceeded)
         {
-            return (default, Fail(new(SlackFailureKind.BadAnswer, $"Slack's answer is more than {LongestAnswer / 1024 / 1024} MB: that is not its API. Check SLACK_BASE_URL."), method));
+            return (default, Fail(new(SlackFailureKind.BadAnswer, $"Slack's answer is more than {LongestAnswer / 1024 / 1024} MB: that is not its API. Check SLACK_BASE_URL.", MayHaveSent: true), method));
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException)
         {
-            return (default, Fail(new(SlackFailureKind.Unreachable, $"Slack can't be reached ({Reason(exception)}). Check the network, and SLACK_BASE_URL."), method));
+            var sent = exception is not HttpRequestException
+            {
+                HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError,
+            };
+            return (default, Fail(new(SlackFailureKind.Unreachable, $"Slack can't be reached ({Reason(exception)}). Check the network, and SLACK_BASE_URL.", MayHaveSent: sent), method));
         }
     }
 

@@ -22,7 +22,8 @@ internal enum SlackFailureKind
 
 /// <param name="Message">For the operator: one line, what happened and what to do; never a secret, never a raw body.</param>
 /// <param name="RetryAfter">How long Slack, or a proxy before it, asks us to wait.</param>
-internal sealed record SlackFailure(SlackFailureKind Kind, string Message, TimeSpan? RetryAfter = null)
+/// <param name="MayHaveSent">The answer was lost: Slack may have delivered the message all the same.</param>
+internal sealed record SlackFailure(SlackFailureKind Kind, string Message, TimeSpan? RetryAfter = null, bool MayHaveSent = false)
 {
     /// <summary>Trying again by itself won't help: a person must change the token, its scopes or the member.</summary>
     public bool NeedsPerson => Kind is SlackFailureKind.NotConfigured or SlackFailureKind.TokenRejected or SlackFailureKind.ScopeMissing or SlackFailureKind.ChannelGone;

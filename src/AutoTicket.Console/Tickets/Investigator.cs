@@ -20,6 +20,7 @@ internal sealed partial class Investigator(
     OpenTickets openTickets,
     DecisionLog decisions,
     FreeScoutHealth health,
+    EffectsUnderWay effects,
     IDbContextFactory<AutoTicketDbContext> contexts,
     ConsoleAddress address,
     IOptions<TicketingOptions> options,
@@ -50,7 +51,7 @@ internal sealed partial class Investigator(
         }
 
         var draft = Draft(surface, actor);
-        var outcome = await WithinPatienceAsync(ticketing.FileAsync(draft));
+        var outcome = await WithinPatienceAsync(effects.FinishAsync(ticketing.FileAsync(draft)));
         Log.Investigated(logger, surfaceKey, Words.Of(outcome.Disposition), outcome.Ticket?.Id);
         if (outcome.Disposition != TicketDisposition.Unavailable)
         {

@@ -76,7 +76,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
             }
 
             var ahead = left.Dequeue();
-            var outcome = await RefuseAsync(ahead, pass) ?? await DeliverAsync(ahead, pass, cancellationToken);
+            var outcome = await RefuseAsync(ahead, pass) ?? await DeliverAsync(ahead, pass);
             yield return [outcome];
             if (outcome is { IsDone: false } && _health.Failure is { } still)
             {
@@ -140,7 +140,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
             var begun = _clock.GetTimestamp();
             try
             {
-                outcomes.Writer.TryWrite(refusal ?? await DeliverAsync(notice, pass, cancellationToken));
+                outcomes.Writer.TryWrite(refusal ?? await DeliverAsync(notice, pass));
             }
             finally
             {
@@ -160,12 +160,13 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
             : draft.Subject.Length > 0 ? "would be filed" : "nothing to say";
     }
 
-    private async Task<HookOutcome> DeliverAsync(AlertNotice notice, FloodPass pass, CancellationToken cancellationToken)
+    private async Task<HookOutcome> DeliverAsync(AlertNotice notice, FloodPass pass)
     {
         _triedAt = _clock.GetUtcNow();
         using var trace = AlertTrace.Start("alert to ticket", notice.Alert);
         return notice.Kind is NoticeKind.SeverityChanged or NoticeKind.Ended
-            ? await _notes.WriteAsync(notice, cancellationToken)
+            // A note that has begun is finished and recorded; the client limits its time.
+            ? await _notes.WriteAsync(notice, CancellationToken.None)
             : await FileAsync(notice, pass);
     }
 

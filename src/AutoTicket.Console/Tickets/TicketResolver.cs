@@ -34,6 +34,7 @@ internal sealed partial class TicketResolver(
     OpenTickets open,
     RecoveredTickets recovered,
     ResolutionRecord record,
+    EffectsUnderWay effects,
     IOptions<FreeScoutOptions> options,
     ILogger<TicketResolver> logger)
 {
@@ -49,7 +50,10 @@ internal sealed partial class TicketResolver(
 
     /// <summary>Brings each to its end, also when whoever asked is gone meanwhile.</summary>
     /// <param name="ended">Hears of each as it ends.</param>
-    public async Task<IReadOnlyList<ResolutionOutcome>> ResolveAsync(ResolveRequest request, string actor, Action<ResolutionOutcome>? ended = null)
+    public Task<IReadOnlyList<ResolutionOutcome>> ResolveAsync(ResolveRequest request, string actor, Action<ResolutionOutcome>? ended = null) =>
+        effects.FinishAsync(ResolveAllAsync(request, actor, ended));
+
+    private async Task<IReadOnlyList<ResolutionOutcome>> ResolveAllAsync(ResolveRequest request, string actor, Action<ResolutionOutcome>? ended)
     {
         var ids = request.Ids.Distinct().ToList();
         var note = string.IsNullOrWhiteSpace(request.Note) ? ResolutionNote.Evidence : request.Note;
@@ -75,6 +79,11 @@ internal sealed partial class TicketResolver(
         if (health.Failure is { NeedsPerson: true } failing)
         {
             return new(id, Resolution.Failed, $"Not tried: {failing.Message}");
+        }
+
+        if (effects.IsEnding)
+        {
+            return new(id, Resolution.Failed, "Not tried: the console is stopping. Try again in a moment.");
         }
 
         if (!_underWay.TryAdd(id, true))

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text;
 using System.Text.Json;
+using AutoTicket.Alerts;
 using AutoTicket.Data;
 using AutoTicket.Diagnostics;
 using AutoTicket.Flags;
@@ -194,6 +195,44 @@ public sealed class SilenceTests
         Assert.DoesNotContain(console.Host.Log, line => line.Contains(fallback.Url.AbsoluteUri, StringComparison.Ordinal));
 
         int SaidCount() => console.Host.Log.Count(line => line.Contains("told the fallback webhook", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task What_the_fallback_was_told_a_restart_neither_repeats_nor_forgets()
+    {
+        var clock = new StillClock();
+        using var running = clock.Run();
+        await using var fallback = await WebhookReceiver.StartAsync();
+        await using var sandbox = await SandboxServer.StartAsync(new SandboxSettings { Clock = clock });
+        await using var database = await TestDatabase.CreateAsync(Database.Sqlite);
+        var freeScout = sandbox.Faults.Add(new(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout });
+        var slack = sandbox.Faults.Add(Fault.SlackError("invalid_auth"));
+        var settings = new Dictionary<string, string?> { ["FALLBACK_WEBHOOK_URL"] = fallback.Url.AbsoluteUri, ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1" };
+        await using (var first = await ConsoleHost.StartAsync(database, sandbox, settings, clock))
+        {
+            await first.Get<AlertAggregator>().ObserveAsync([AlertDriver.Say()], CancellationToken.None);
+            await SilentAsync(first);
+            clock.Advance(LastResort.After);
+            await fallback.ReceivedAsync(1);
+        }
+
+        await using var second = await ConsoleHost.StartAsync(database, sandbox, settings, clock);
+        await SilentAsync(second);
+        clock.Advance(LastResort.After);
+        await Eventually.TrueAsync(() => second.Get<Silence>().Since < clock.GetUtcNow() - LastResort.After, "it has been silent for long enough");
+        slack.Dispose();
+        freeScout.Dispose();
+        await second.Get<TicketSync>().RefreshAsync(CancellationToken.None);
+
+        var texts = (await fallback.ReceivedAsync(2)).Select(hook => JsonSerializer.Deserialize<JsonElement>(hook.Body).GetProperty("text").GetString()).ToList();
+        Assert.Equal("AutoTicket Console: Alerts are being told again.", texts[^1]);
+        Assert.Equal(2, texts.Count);
+
+        static async Task SilentAsync(ConsoleHost console)
+        {
+            await console.Get<TicketSync>().RefreshAsync(CancellationToken.None);
+            await Eventually.TrueAsync(() => console.Get<Silence>().Problem is not null, "nobody is told");
+        }
     }
 
     private static async Task EverywhereAsync(ConsoleHost console, params string[] said)

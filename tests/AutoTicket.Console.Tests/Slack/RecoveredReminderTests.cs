@@ -74,6 +74,29 @@ public sealed class RecoveredReminderTests
         Assert.True(driver.FreeScout.Find(ticket.Id)!.IsOpen, "nothing closes by itself");
     }
 
+    [Fact]
+    public async Task A_reminder_whose_answer_was_lost_is_not_sent_again_that_day()
+    {
+        var settings = Settings("12:01:00");
+        // Below the threshold: no other message goes out.
+        settings["Surfaces:0:Severity"] = "P3";
+        await using var driver = await InvestigateDriver.StartAsync(settings: settings, clock: _clock, surfaces: ["pay"]);
+        await driver.ClickAsync("pay");
+        var lost = driver.Sandbox.Faults.Add(new AutoTicket.Sandbox.Fault(AutoTicket.Sandbox.FaultKind.CloseAfter) { Match = AutoTicket.Sandbox.FaultMatch.SlackPost, Times = 1 });
+        driver.Sandbox.Surface("pay").Answer(200);
+        await _clock.AdvanceUntilAsync(
+            Step, () => Task.FromResult(lost.Hits == 1), "it was said, and the answer lost", TimeSpan.FromSeconds(10),
+            isFollowed: () => AreProbed(driver) && driver.Console.Get<RecoveredTickets>().Current.Count == 0);
+
+        for (var minutes = 0; minutes < 5; minutes++)
+        {
+            _clock.Advance(TimeSpan.FromMinutes(1));
+            await driver.TicketsAsync();
+        }
+
+        Assert.Single(Reminders(driver));
+    }
+
     // A long pause where it may be said: a call to Slack that the clock overtakes times out, and is made again.
     private Task EventuallyRemindedAsync(InvestigateDriver driver, int times) => _clock.AdvanceUntilAsync(
         Step, () => Task.FromResult(Reminders(driver).Count == times), $"reminded {times} times", TimeSpan.FromSeconds(10),

@@ -1,4 +1,5 @@
 using System.Text;
+using AutoTicket.Alerts;
 using AutoTicket.Sandbox;
 using AutoTicket.Slack;
 
@@ -163,22 +164,27 @@ public sealed class SlackFailuresTests
     }
 
     [Fact]
-    public async Task Who_stops_the_console_does_not_make_an_outage_of_it()
+    public async Task A_stop_in_the_middle_of_a_message_waits_for_its_outcome_and_begins_no_other()
     {
         await using var slack = await SlackDriver.StartAsync();
-        slack.Sandbox.Faults.Add(new Fault(FaultKind.HangBefore) { Match = FaultMatch.Slack });
+        var slow = slack.Sandbox.Faults.Add(new Fault(FaultKind.Delay) { Match = FaultMatch.SlackPost });
         using var stopping = new CancellationTokenSource();
+        var outcomes = new List<HookOutcome>();
         var pass = Task.Run(async () =>
         {
-            await foreach (var _ in slack.Hook.DeliverAsync(slack.Many(1), stopping.Token))
+            await foreach (var together in slack.Hook.DeliverAsync(slack.Many(2), stopping.Token))
             {
+                outcomes.AddRange(together);
             }
         });
-        await Eventually.TrueAsync(() => slack.Sandbox.Slack.RequestCount == 1, "it asks");
+        await Eventually.TrueAsync(() => slow.Hits == 1, "the message is on its way");
 
         await stopping.CancelAsync();
+        slow.Dispose();
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => pass);
+        Assert.Equal((true, "sent"), (Assert.Single(outcomes).IsDone, outcomes[0].Decision));
+        Assert.Single(slack.Posts);
         Assert.Null(slack.Health.Failure);
     }
 

@@ -64,6 +64,27 @@ public sealed class ResolveTests
     }
 
     [Fact]
+    public async Task A_console_that_is_asked_to_end_finishes_the_ticket_that_it_is_resolving()
+    {
+        await using var driver = await StartAsync();
+        var (pay, _, _) = await RecoveredAsync(driver);
+        using var slow = driver.Sandbox.Faults.Add(new Fault(FaultKind.Delay)
+        {
+            Match = new FaultMatch("POST", $"{FreeScoutStandIn.ApiPath}/conversations/{pay}/threads", Whole: true),
+            Delay = TimeSpan.FromSeconds(1),
+        });
+        // As a page does it, whose browser is gone with the web server.
+        var resolving = driver.Console.Get<TicketResolver>().ResolveAsync(new ResolveRequest([pay], "Fixed."), "developer");
+        await Eventually.TrueAsync(() => slow.Hits == 1, "the note is on its way");
+
+        await driver.StopConsoleAsync();
+
+        Assert.True(resolving.IsCompletedSuccessfully, "the console ended before the ticket was resolved");
+        Assert.False(driver.FreeScout.Find(pay)!.IsOpen);
+        Assert.Equal([pay], (await AuditedAsync(driver)).Select(entry => entry.Id));
+    }
+
+    [Fact]
     public async Task A_ticket_is_not_closed_without_its_note()
     {
         await using var driver = await StartAsync();
