@@ -18,9 +18,9 @@ internal static class SandboxSetup
             return;
         }
 
-        if (builder.Environment.IsProduction())
+        if (!builder.Environment.IsDevelopment())
         {
-            throw new ConfigurationException("Sandbox__Enabled is on, but the sandbox's stand-ins must not run in Production: remove the variable.");
+            throw new ConfigurationException("Sandbox__Enabled is on, but the sandbox runs in Development only: remove the variable.");
         }
 
         var sandbox = SandboxServer.StartAsync(new SandboxSettings

@@ -107,6 +107,7 @@ internal static class Doors
                 headers["Referrer-Policy"] = "same-origin";
                 headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(), payment=(), usb=()";
                 headers["Cross-Origin-Opener-Policy"] = "same-origin";
+                headers["Cross-Origin-Resource-Policy"] = "same-origin";
                 headers.XFrameOptions = "DENY";
                 if (headers.CacheControl.Count == 0)
                 {

@@ -30,7 +30,7 @@ internal static class DoorsSetup
                 forwarded.KnownProxies.Clear();
             }
         });
-        services.Configure<HstsOptions>(hsts => hsts.MaxAge = TimeSpan.FromDays(365));
+        services.Configure<HstsOptions>(hsts => (hsts.MaxAge, hsts.IncludeSubDomains) = (TimeSpan.FromDays(365), true));
         services.Configure<HttpsRedirectionOptions>(redirection => (redirection.HttpsPort, redirection.RedirectStatusCode) = (443, 308));
         services.Configure<CircuitOptions>(circuits =>
         {
@@ -61,9 +61,11 @@ internal static class DoorsSetup
             await next(context);
         });
         app.UseSafeHeaders(app.Services.GetRequiredService<SignInOptions>().Provider?.Authority);
-        if (app.Environment.IsProduction())
+        if (!app.Environment.IsDevelopment())
         {
             app.UseHsts();
+            // Every cookie, whoever sets it. Antiforgery's own setting would throw for each request that comes over http.
+            app.UseCookiePolicy(new CookiePolicyOptions { Secure = CookieSecurePolicy.Always });
         }
 
         if (app.Configuration["DYNO"] is { Length: > 0 })

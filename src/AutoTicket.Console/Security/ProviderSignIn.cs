@@ -21,7 +21,7 @@ internal static partial class ProviderSignIn
     private const string RolesInIdToken = "roles_in_id_token";
     private static readonly string[] NameClaims = ["name", "preferred_username", "email", "sub"];
 
-    public static void Configure(OpenIdConnectOptions oidc, ProviderOptions provider, bool isProduction)
+    public static void Configure(OpenIdConnectOptions oidc, ProviderOptions provider, bool isDevelopment)
     {
         oidc.Authority = provider.Authority.AbsoluteUri;
         oidc.ClientId = provider.ClientId;
@@ -53,10 +53,12 @@ internal static partial class ProviderSignIn
             oidc.ClaimActions.MapJsonKey(name, name);
         }
 
-        foreach (var cookie in new[] { oidc.CorrelationCookie, oidc.NonceCookie })
+        foreach (var (cookie, name) in new[] { (oidc.CorrelationCookie, "autoticket-correlation."), (oidc.NonceCookie, "autoticket-nonce.") })
         {
+            SignInSetup.NameForThisHost(cookie, name, isDevelopment);
             cookie.SameSite = SameSiteMode.Lax;
-            cookie.SecurePolicy = isProduction ? CookieSecurePolicy.Always : CookieSecurePolicy.SameAsRequest;
+            // As in Development; elsewhere the cookie policy makes every cookie secure.
+            cookie.SecurePolicy = CookieSecurePolicy.SameAsRequest;
         }
 
         oidc.Events.OnTokenValidated = context =>

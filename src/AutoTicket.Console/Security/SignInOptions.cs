@@ -24,7 +24,7 @@ internal sealed class SignInOptions
         : "nobody";
 
     /// <exception cref="ConfigurationException">Nobody could sign in, or a setting can't be used.</exception>
-    public static SignInOptions Read(IConfiguration configuration, bool isProduction)
+    public static SignInOptions Read(IConfiguration configuration, bool isDevelopment)
     {
         var provider = ProviderOptions.Read(configuration);
         var hash = configuration["CONSOLE_OPERATOR_PASSWORD_HASH"] is { Length: > 0 } set ? set : null;
@@ -33,7 +33,7 @@ internal sealed class SignInOptions
             throw new ConfigurationException("CONSOLE_OPERATOR_PASSWORD_HASH is not a hash that the verb `hash-password` printed; run it again and set its last line.");
         }
 
-        if (hash is null && provider is null && isProduction)
+        if (hash is null && provider is null && !isDevelopment)
         {
             throw new ConfigurationException("Nobody could sign in: set CONSOLE_OPERATOR_PASSWORD_HASH to the last line that the verb `hash-password` prints, or OIDC_AUTHORITY, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET.");
         }

@@ -13,8 +13,8 @@ internal static class SignInSetup
     public static void AddSignIn(this WebApplicationBuilder builder)
     {
         var services = builder.Services;
-        var isProduction = builder.Environment.IsProduction();
-        var options = SignInOptions.Read(builder.Configuration, isProduction);
+        var isDevelopment = builder.Environment.IsDevelopment();
+        var options = SignInOptions.Read(builder.Configuration, isDevelopment);
         services.AddSingleton(options);
         var authentication = services.AddAuthentication(Schemes.Any)
             .AddPolicyScheme(Schemes.Any, null, policy => policy.ForwardDefaultSelector = context =>
@@ -23,14 +23,15 @@ internal static class SignInSetup
                 : Schemes.Cookie)
             .AddScheme<AuthenticationSchemeOptions, TokenHandler>(Schemes.Token, null)
             .AddScheme<AuthenticationSchemeOptions, LoopbackHandler>(Schemes.Loopback, null)
-            .AddCookie(Schemes.Cookie, cookie => Configure(cookie, options, isProduction));
+            .AddCookie(Schemes.Cookie, cookie => Configure(cookie, options, isDevelopment));
         if (options.Provider is { } provider)
         {
-            authentication.AddOpenIdConnect(Schemes.Provider, oidc => ProviderSignIn.Configure(oidc, provider, isProduction));
+            authentication.AddOpenIdConnect(Schemes.Provider, oidc => ProviderSignIn.Configure(oidc, provider, isDevelopment));
             services.AddSingleton<ProviderGrants>();
             services.AddHostedService<ProviderWatch>();
         }
 
+        services.AddAntiforgery(forms => NameForThisHost(forms.Cookie, "autoticket-form", isDevelopment));
         services.AddSingleton<Sessions>().AddHostedService(services => services.GetRequiredService<Sessions>());
         services.AddSingleton<Lockout>();
         services.AddSingleton<RefusedTries>().AddSingleton<IAuthorizationMiddlewareResultHandler>(services => services.GetRequiredService<RefusedTries>());
@@ -47,13 +48,16 @@ internal static class SignInSetup
         authorization.SetFallbackPolicy(see).SetDefaultPolicy(see);
     }
 
-    private static void Configure(CookieAuthenticationOptions cookie, SignInOptions options, bool isProduction)
+    /// <summary>Outside Development no other host, not even a subdomain, can set a cookie of this name. It takes TLS.</summary>
+    public static void NameForThisHost(CookieBuilder cookie, string name, bool isDevelopment) =>
+        (cookie.Name, cookie.Path) = (isDevelopment ? name : $"__Host-{name}", "/");
+
+    private static void Configure(CookieAuthenticationOptions cookie, SignInOptions options, bool isDevelopment)
     {
         cookie.LoginPath = "/login";
-        cookie.Cookie.Name = "autoticket";
+        NameForThisHost(cookie.Cookie, "autoticket", isDevelopment);
         cookie.Cookie.HttpOnly = true;
         cookie.Cookie.SameSite = SameSiteMode.Lax;
-        cookie.Cookie.SecurePolicy = isProduction ? CookieSecurePolicy.Always : CookieSecurePolicy.SameAsRequest;
         cookie.ExpireTimeSpan = options.SessionLifetime;
         cookie.SlidingExpiration = true;
         // A page sends people to the sign-in; a program wants to be told.

@@ -27,8 +27,9 @@ public sealed class DoorsTests
         Assert.Contains("form-action 'self';", policy, StringComparison.Ordinal);
         Assert.Equal("nosniff", answer.Headers.GetValues("X-Content-Type-Options").Single());
         Assert.Equal("same-origin", answer.Headers.GetValues("Referrer-Policy").Single());
+        Assert.Equal("same-origin", answer.Headers.GetValues("Cross-Origin-Resource-Policy").Single());
         Assert.Equal("DENY", answer.Headers.GetValues("X-Frame-Options").Single());
-        Assert.Equal("max-age=31536000", answer.Headers.GetValues("Strict-Transport-Security").Single());
+        Assert.Equal("max-age=31536000; includeSubDomains", answer.Headers.GetValues("Strict-Transport-Security").Single());
         Assert.False(answer.Headers.Contains("Server"));
         Assert.Equal(path.StartsWith("/_content", StringComparison.Ordinal), !answer.Headers.CacheControl!.NoStore);
     }
@@ -60,6 +61,24 @@ public sealed class DoorsTests
         // HSTS is said of what came over TLS alone.
         static async Task<bool> BelievesAsync(ConsoleHost console, string host) =>
             (await AskAsync(new UriBuilder(console.Address) { Host = host }.Uri, "/healthz/live", ("Host", "console.example.org"), ("X-Forwarded-Proto", "https"))).Headers.Contains("Strict-Transport-Security");
+    }
+
+    [Fact]
+    public async Task Outside_Development_every_cookie_is_for_this_host_over_TLS_alone_and_the_sign_in_page_says_so_over_http()
+    {
+        await using var console = await ConsoleHost.StartAsync(settings: Password, environment: "Staging");
+        using var visitor = new Visitor(console.Address);
+        await visitor.PostFormAsync("/login", "/login", ("password", "a test's password"));
+
+        var cookies = visitor.Cookies.ToList();
+        Assert.Equal(["__Host-autoticket", "__Host-autoticket-form"], cookies.Select(cookie => cookie.Split('=')[0]).Distinct().Order());
+        Assert.All(cookies, cookie => Assert.Contains("; path=/; secure; ", cookie, StringComparison.Ordinal));
+        Assert.All(cookies, cookie => Assert.DoesNotContain("domain", cookie, StringComparison.Ordinal));
+        using var overTls = await AskAsync(console.Address, "/login", ("X-Forwarded-Proto", "https"), ("Host", "console.example.org"));
+        Assert.Equal("max-age=31536000; includeSubDomains", overTls.Headers.GetValues("Strict-Transport-Security").Single());
+        using var overHttp = await AskAsync(console.Address, "/login");
+        Assert.Contains("Signing in takes https", await overHttp.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.DoesNotContain("Signing in takes https", (await visitor.GoAsync("/login")).Page, StringComparison.Ordinal);
     }
 
     [Theory, InlineData("/login"), InlineData("/console/status"), InlineData("/api/status")]
@@ -171,7 +190,7 @@ public sealed class DoorsTests
 
         if (cookie is not null)
         {
-            socket.Options.SetRequestHeader("Cookie", $"autoticket={cookie}");
+            socket.Options.SetRequestHeader("Cookie", $"{Visitor.SessionCookieName}={cookie}");
         }
 
         try

@@ -4,7 +4,8 @@ using System.Text.RegularExpressions;
 
 namespace AutoTicket.Tests.Access;
 
-/// <summary>Somebody with a browser of their own, as far as HTTP goes: cookies are kept, redirects followed one by one.</summary>
+/// <summary>A browser, as far as HTTP goes, that reaches the console through a proxy that ends TLS. It keeps cookies and follows redirects one
+/// by one.</summary>
 internal sealed partial class Visitor : IDisposable
 {
     private readonly CookieContainer _cookies = new();
@@ -13,7 +14,7 @@ internal sealed partial class Visitor : IDisposable
     public Visitor(Uri console)
     {
         Console = console;
-        _http = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false, CookieContainer = _cookies }) { Timeout = TimeSpan.FromSeconds(60) };
+        _http = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false, UseCookies = false }) { Timeout = TimeSpan.FromSeconds(60) };
     }
 
     public Uri Console { get; }
@@ -21,7 +22,12 @@ internal sealed partial class Visitor : IDisposable
     /// <summary>All that any answer held, its headers too.</summary>
     public List<string> Seen { get; } = [];
 
-    public string? SessionCookie => _cookies.GetCookies(Console)["autoticket"]?.Value;
+    /// <summary>Every cookie that the console set, as it was sent.</summary>
+    public List<string> Cookies { get; } = [];
+
+    public const string SessionCookieName = "__Host-autoticket";
+
+    public string? SessionCookie => _cookies.GetCookies(OverTls(Console))[SessionCookieName]?.Value;
 
     /// <summary>Goes to the provider and comes back; returns the address it ended on, with its page.</summary>
     public async Task<(Uri Address, HttpStatusCode Status, string Page)> SignInAsync(string user, string returnUrl = "/api/status")
@@ -63,7 +69,7 @@ internal sealed partial class Visitor : IDisposable
     {
         using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false, UseCookies = false });
         using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(console, path));
-        request.Headers.Add("Cookie", $"autoticket={cookie}");
+        request.Headers.Add("Cookie", $"{SessionCookieName}={cookie}");
         return (await http.SendAsync(request)).StatusCode;
     }
 
@@ -73,6 +79,7 @@ internal sealed partial class Visitor : IDisposable
         for (var i = 0; i < 20 && answer.Headers.Location is { } to; i++)
         {
             address = new Uri(address, to);
+            address = address.Authority == Console.Authority ? new UriBuilder(address) { Scheme = Console.Scheme }.Uri : address;
             answer = await SendAsync(new(HttpMethod.Get, address));
         }
 
@@ -83,14 +90,32 @@ internal sealed partial class Visitor : IDisposable
 
     private async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request)
     {
+        var address = OverTls(request.RequestUri!);
+        request.Headers.TryAddWithoutValidation("Cookie", _cookies.GetCookieHeader(address));
+        if (address.Authority == Console.Authority)
+        {
+            request.Headers.Add("X-Forwarded-Proto", "https");
+        }
+
         var answer = await _http.SendAsync(request);
-        if (request.RequestUri!.Authority == Console.Authority)
+        foreach (var cookie in answer.Headers.TryGetValues("Set-Cookie", out var set) ? set : [])
+        {
+            _cookies.SetCookies(address, cookie);
+            if (address.Authority == Console.Authority)
+            {
+                Cookies.Add(cookie);
+            }
+        }
+
+        if (address.Authority == Console.Authority)
         {
             Seen.Add($"{request.RequestUri} {answer.Headers} {await answer.Content.ReadAsStringAsync()}");
         }
 
         return answer;
     }
+
+    private static Uri OverTls(Uri address) => new UriBuilder(address) { Scheme = Uri.UriSchemeHttps }.Uri;
 
     [GeneratedRegex("action=\"([^\"]+)\"")]
     private static partial Regex FormAction();

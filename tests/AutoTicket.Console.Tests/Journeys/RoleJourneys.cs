@@ -142,6 +142,7 @@ public sealed class RoleJourneys(RoleJourneys.SignedInAtProvider provider) : ICl
                 settings[name] = value;
             }
 
+            settings["urls"] = ConsoleHost.OverTls;
             settings["Ticketing:ClickBudget"] = "00:00:25";
             settings["Ticketing:Lease"] = "00:00:30";
             settings["FreeScout:CallTimeout"] = "00:00:20";

@@ -49,6 +49,12 @@ public sealed class ConfigurationTests(ConfigurationTests.Outside shared) : ICla
     public async Task Production_refuses_what_is_not_fit_for_it(string variable, string value, string named) =>
         AssertNamed(await RefusedAsync(variable, value, "Production"), named);
 
+    [Theory]
+    [InlineData("Sandbox__Enabled", "true", "Sandbox__Enabled")]
+    [InlineData("CONSOLE_OPERATOR_PASSWORD_HASH", "", "CONSOLE_OPERATOR_PASSWORD_HASH")]
+    public async Task An_environment_of_any_other_name_is_as_strict_as_Production(string variable, string value, string named) =>
+        AssertNamed(await RefusedAsync(variable, value, "Staging"), named);
+
     /// <summary>One of each kind: refused while settings are read, while options are checked, and when the port is opened.</summary>
     [Theory]
     [InlineData("FREESCOUT_BASE_URL", "https://me:" + Secret + "@tickets.example.org")]

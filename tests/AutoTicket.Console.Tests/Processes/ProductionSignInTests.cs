@@ -17,10 +17,10 @@ public sealed partial class ProductionSignInTests(ProductionSignInTests.Producti
     {
         var (wrong, _) = await SignInAsync("not the password at all");
         Assert.Contains("/login?wrong=1", wrong.Headers.Location!.OriginalString, StringComparison.Ordinal);
-        Assert.DoesNotContain(Cookies(wrong), cookie => cookie.StartsWith("autoticket=", StringComparison.Ordinal));
+        Assert.DoesNotContain(Cookies(wrong), cookie => cookie.StartsWith("__Host-autoticket=", StringComparison.Ordinal));
 
         var (right, _) = await SignInAsync(Password);
-        var cookie = Assert.Single(Cookies(right), cookie => cookie.StartsWith("autoticket=", StringComparison.Ordinal));
+        var cookie = Assert.Single(Cookies(right), cookie => cookie.StartsWith("__Host-autoticket=", StringComparison.Ordinal));
         Assert.Contains("secure", cookie, StringComparison.OrdinalIgnoreCase);
         Assert.Contains("httponly", cookie, StringComparison.OrdinalIgnoreCase);
 
@@ -34,7 +34,7 @@ public sealed partial class ProductionSignInTests(ProductionSignInTests.Producti
     [Fact]
     public async Task Who_is_signed_in_stays_so_through_a_restart_and_at_a_replica_and_signing_out_there_holds_here()
     {
-        var cookie = Cookies((await SignInAsync(Password)).Answer).Single(cookie => cookie.StartsWith("autoticket=", StringComparison.Ordinal)).Split(';')[0];
+        var cookie = Cookies((await SignInAsync(Password)).Answer).Single(cookie => cookie.StartsWith("__Host-autoticket=", StringComparison.Ordinal)).Split(';')[0];
         // The same database, another process: what a restart leaves, and what a replica is.
         var replica = await production.Consoles.StartAsync(production.Settings);
         Assert.Equal(HttpStatusCode.OK, (await AskAsync(replica, HttpMethod.Get, "/api/status", ("Cookie", cookie))).StatusCode);

@@ -1,7 +1,10 @@
 using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using AutoTicket.Data;
 using AutoTicket.Sandbox;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -17,6 +20,17 @@ namespace AutoTicket.Tests.Kit;
 /// </summary>
 internal sealed class ConsoleHost : IConsole, IAsyncDisposable
 {
+    /// <summary>The setting <c>urls</c> for browsers outside Development, which send the cookies over TLS alone. Their context must ignore
+    /// that nobody vouches for the certificate.</summary>
+    public const string OverTls = "https://127.0.0.1:0";
+
+    private static readonly Lazy<X509Certificate2> Certificate = new(() =>
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var today = TimeProvider.System.GetUtcNow();
+        return new CertificateRequest("CN=127.0.0.1", key, HashAlgorithmName.SHA256).CreateSelfSigned(today.AddDays(-1), today.AddDays(1));
+    });
+
     private static int _disposed;
 
     private readonly WebApplication _app;
@@ -74,6 +88,7 @@ internal sealed class ConsoleHost : IConsole, IAsyncDisposable
             ["FLAG_CONSOLE_INVESTIGATE_FROM_STATUS"] = "1",
         });
         builder.Configuration.AddInMemoryCollection(settings ?? new Dictionary<string, string?>());
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.ConfigureHttpsDefaults(https => https.ServerCertificate = Certificate.Value));
         builder.AddAutoTicketing();
         builder.Logging.ClearProviders();
         builder.Logging.AddProvider(log);
