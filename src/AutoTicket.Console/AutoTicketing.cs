@@ -34,6 +34,8 @@ public static class AutoTicketing
         var services = builder.Services;
         builder.AddSandbox();
         builder.Listen();
+        // Whatever the log level: the path of a webhook is its secret.
+        services.ConfigureHttpClientDefaults(http => http.RemoveAllLoggers());
         builder.AddDoors();
         builder.AddLogs();
         builder.AddData();
@@ -143,7 +145,6 @@ public static class AutoTicketing
         // That the keys lie in our own database unencrypted is a decision, not news at every first start; that they can't be read
         // while it is away, our own lines tell.
         builder.Logging.AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Critical);
-        builder.Logging.AddFilter("System.Net.Http.HttpClient", LogLevel.Warning);
         builder.Logging.AddFilter("Polly", LogLevel.None);
         builder.Logging.AddFilter("Microsoft.FeatureManagement", LogLevel.Warning);
         builder.Logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None);

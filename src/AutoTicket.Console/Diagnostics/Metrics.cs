@@ -1,8 +1,10 @@
+using System.Diagnostics;
 using System.Net;
 using AutoTicket.Alerts;
 using AutoTicket.Security;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.Extensions.Options;
+using OpenTelemetry;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
 using OpenTelemetry.Trace;
@@ -32,7 +34,7 @@ internal static class Metrics
             }
 
             // ASP.NET and HttpClient trace by themselves, with the values of queries left out.
-            telemetry.WithTracing(traces => traces.AddSource(Telemetry.Name, "Microsoft.AspNetCore", "System.Net.Http").AddOtlpExporter());
+            telemetry.WithTracing(traces => traces.AddSource(Telemetry.Name, "Microsoft.AspNetCore", "System.Net.Http").AddProcessor(new PathRemover()).AddOtlpExporter());
             telemetry.WithMetrics(metrics => metrics.AddOtlpExporter());
         }
     }
@@ -42,6 +44,20 @@ internal static class Metrics
         app.Services.GetRequiredService<Gauges>();
         app.MapPrometheusScrapingEndpoint("/metrics").OnlyRead().RequireAuthorization(new AuthorizationPolicyBuilder().RequireAssertion(authorization =>
             authorization.Resource is HttpContext context && MayScrape(context)).Build());
+    }
+
+    /// <summary>Of the addresses that the console calls, only scheme, host and port leave: the path of a webhook is its secret.</summary>
+    private sealed class PathRemover : BaseProcessor<Activity>
+    {
+        private const string Address = "url.full";
+
+        public override void OnEnd(Activity data)
+        {
+            if (data.GetTagItem(Address) is string address)
+            {
+                data.SetTag(Address, Uri.TryCreate(address, UriKind.Absolute, out var url) ? url.GetLeftPart(UriPartial.Authority) : null);
+            }
+        }
     }
 
     /// <summary>Who has the intake's token, or sits on this machine; a proxy's requests come from there too, and say so.</summary>

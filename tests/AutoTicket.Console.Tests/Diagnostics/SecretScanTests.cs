@@ -16,6 +16,10 @@ public sealed class SecretScanTests
         ["ALERTS_INGEST_TOKEN"] = "canary-intake-5e1f0902",
         ["CONSOLE_API_TOKENS"] = "canary-api-5e1f0903",
         ["FREESCOUT_WEBHOOK_SECRET"] = "canary-webhook-5e1f0904",
+        ["METRICS_TOKEN"] = "canary-metrics-5e1f0905",
+        ["OIDC_CLIENT_SECRET"] = "canary-client-5e1f0906",
+        ["CONSOLE_OPERATOR_PASSWORD_HASH"] = Security.Login.Hash("canary-password-5e1f0907"),
+        ["FALLBACK_WEBHOOK_URL"] = "http://127.0.0.1:1/canary-fallback-5e1f0908",
     };
 
     [Fact]
@@ -28,8 +32,12 @@ public sealed class SecretScanTests
         consoles.Sandbox.Slack.BotToken = Planted["SLACK_BOT_TOKEN"];
         var console = await consoles.StartAsync(new Dictionary<string, string>(Planted)
         {
+            // Nobody answers there: it is asked for at a sign-in alone.
+            ["OIDC_AUTHORITY"] = "http://127.0.0.1:1",
+            ["OIDC_CLIENT_ID"] = "autoticket",
             ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1",
             ["Logging__LogLevel__AutoTicket"] = "Trace",
+            ["Logging__LogLevel__System.Net.Http"] = "Trace",
             ["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.Url.AbsoluteUri,
             ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf",
             ["OTEL_BSP_SCHEDULE_DELAY"] = "200",
@@ -53,12 +61,15 @@ public sealed class SecretScanTests
 
         await Eventually.TrueAsync(() => collector.Holds("alert to ticket") && collector.Holds("file ticket") && collector.Holds("autoticket.ticket.filings"), "traces and metrics were collected");
         said.Append(console.Output).Append(console.Errors).Append(collector.All);
-        foreach (var (variable, secret) in Planted)
+        foreach (var (variable, secret) in Planted.Append(KeyValuePair.Create("DATABASE_URL", new Uri(consoles.Database.Location).UserInfo.Split(':')[1])))
         {
             Assert.False(said.ToString().Contains(secret, StringComparison.OrdinalIgnoreCase), $"{variable} is in an output");
         }
 
         Assert.Contains("FREESCOUT_API_KEY", said.ToString(), StringComparison.Ordinal);
+        // The path of a surface may be a secret to the collector.
+        Assert.True(collector.Holds(consoles.Sandbox.Surface("pay").Url.Authority));
+        Assert.False(collector.Holds(consoles.Sandbox.Surface("pay").Url.AbsoluteUri));
 
         Task RaiseAsync(string name) => console.AskAsync(
             HttpMethod.Post, "/api/alerts", new StringContent($$"""{"name":"{{name}}","severity":"P1","summary":"a test","status":"firing"}"""), ("Authorization", $"Bearer {Planted["ALERTS_INGEST_TOKEN"]}"));
@@ -68,7 +79,7 @@ public sealed class SecretScanTests
             foreach (var path in new[]
             {
                 "/api/diagnostics", "/metrics", "/healthz/ready", "/console/diagnostics", "/console/status", "/console/alerts", "/console/tickets", "/console/flags", "/console/audit",
-                "/api/status", "/api/tickets", "/api/alerts", "/api/flags", "/api/flood", "/api/audit.csv", "/openapi/v1.json",
+                "/api/status", "/api/tickets", "/api/alerts", "/api/flags", "/api/flood", "/api/audit.csv", "/openapi/v1.json", "/login", "/login/start",
             })
             {
                 var answer = await console.GetAsync(path);

@@ -163,7 +163,17 @@ public sealed class SilenceTests
         var clock = new StillClock();
         using var running = clock.Run();
         await using var fallback = await WebhookReceiver.StartAsync();
-        await using var console = await DiagnosedConsole.StartAsync(new() { ["FALLBACK_WEBHOOK_URL"] = fallback.Url.AbsoluteUri }, clock: clock);
+        await using var collector = await Collector.StartAsync();
+        var secret = new Uri(fallback.Url, "/canary-path-7c31");
+        await using var console = await DiagnosedConsole.StartAsync(
+            new()
+            {
+                ["FALLBACK_WEBHOOK_URL"] = secret.AbsoluteUri,
+                ["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.Url.AbsoluteUri,
+                ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf",
+                ["OTEL_BSP_SCHEDULE_DELAY"] = "200",
+            },
+            clock: clock);
         var freeScout = console.Sandbox.Faults.Add(new(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout });
         var slack = console.Sandbox.Faults.Add(Fault.SlackError("invalid_auth"));
         await console.Host.Get<TicketSync>().RefreshAsync(CancellationToken.None);
@@ -192,7 +202,9 @@ public sealed class SilenceTests
         Assert.EndsWith("/console/diagnostics", texts[0], StringComparison.Ordinal);
         Assert.Equal("AutoTicket Console: Alerts are being told again.", texts[1]);
         // Such an address is a secret.
-        Assert.DoesNotContain(console.Host.Log, line => line.Contains(fallback.Url.AbsoluteUri, StringComparison.Ordinal));
+        Assert.DoesNotContain(console.Host.Log, line => line.Contains(secret.AbsolutePath, StringComparison.Ordinal));
+        await Eventually.TrueAsync(() => collector.Holds(fallback.Url.Authority), "its trace was collected");
+        Assert.DoesNotContain(secret.AbsolutePath, collector.All, StringComparison.Ordinal);
 
         int SaidCount() => console.Host.Log.Count(line => line.Contains("told the fallback webhook", StringComparison.Ordinal));
     }
