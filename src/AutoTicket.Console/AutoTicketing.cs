@@ -145,6 +145,8 @@ public static class AutoTicketing
         // That the keys lie in our own database unencrypted is a decision, not news at every first start; that they can't be read
         // while it is away, our own lines tell.
         builder.Logging.AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Critical);
+        // A line for each request that lacks a token, or brings another endpoint's.
+        builder.Logging.AddFilter(typeof(TokenHandler).FullName, LogLevel.Warning);
         builder.Logging.AddFilter("Polly", LogLevel.None);
         builder.Logging.AddFilter("Microsoft.FeatureManagement", LogLevel.Warning);
         builder.Logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None);
@@ -236,7 +238,8 @@ public static class AutoTicketing
     private static void AddDiagnostics(this WebApplicationBuilder builder)
     {
         var services = builder.Services;
-        services.AddSettings<DiagnosticsOptions>("Diagnostics", (options, configuration) => options.FallbackWebhookUrl = configuration["FALLBACK_WEBHOOK_URL"]);
+        services.AddSettings<DiagnosticsOptions>("Diagnostics", (options, configuration) =>
+            (options.FallbackWebhookUrl, options.MetricsToken) = (configuration["FALLBACK_WEBHOOK_URL"], configuration["METRICS_TOKEN"]));
         services.AddHttpClient(LastResort.HttpName, client => client.Timeout = TimeSpan.FromSeconds(5))
             .UseSocketsHttpHandler((handler, _) => (handler.AllowAutoRedirect, handler.UseCookies, handler.PooledConnectionLifetime) = (false, false, TimeSpan.FromMinutes(2)))
             .SetHandlerLifetime(Timeout.InfiniteTimeSpan);

@@ -15,6 +15,9 @@ internal sealed class DiagnosticsOptions : IValidatableObject
     /// <summary><c>FALLBACK_WEBHOOK_URL</c>: who is told that nobody is told. The address may hold a secret.</summary>
     public string? FallbackWebhookUrl { get; set; }
 
+    /// <summary><c>METRICS_TOKEN</c>; null: <c>/metrics</c> takes the intake's.</summary>
+    public string? MetricsToken { get; set; }
+
     /// <returns>Null: there is no such address.</returns>
     public string? Link(string? runbook) => runbook is null || string.IsNullOrWhiteSpace(RunbookUrl) ? null : $"{RunbookUrl.Trim().TrimEnd('/')}/{runbook}";
 

@@ -60,9 +60,11 @@ internal static class Metrics
         }
     }
 
-    /// <summary>Who has the intake's token, or sits on this machine; a proxy's requests come from there too, and say so.</summary>
+    /// <summary>Who has the token for it, or sits on this machine; a proxy's requests come from there too, and say so.</summary>
     private static bool MayScrape(HttpContext context) =>
         (context.Connection is { RemoteIpAddress: { } remote, LocalIpAddress: { } local } && IPAddress.IsLoopback(remote) && IPAddress.IsLoopback(local)
             && !Forwarded.Any(context.Request.Headers.ContainsKey))
-        || Doors.IsBearerOf(context.Request, Doors.Tokens(context.RequestServices.GetRequiredService<IOptions<AlertsOptions>>().Value.IngestToken));
+        || Doors.IsBearerOf(context.Request, Doors.Tokens(
+            context.RequestServices.GetRequiredService<IOptions<DiagnosticsOptions>>().Value.MetricsToken is { Length: > 0 } own
+                ? own : context.RequestServices.GetRequiredService<IOptions<AlertsOptions>>().Value.IngestToken));
 }

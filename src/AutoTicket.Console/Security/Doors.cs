@@ -63,8 +63,9 @@ internal static class Doors
             return await next(context);
         }
 
-        http.Response.Headers.WWWAuthenticate = "Bearer";
-        return Results.Problem(title: "The token is missing or wrong.", detail: $"Send “Authorization: Bearer …” with a token of {variable}.", statusCode: 401);
+        return Results.Problem(
+            title: "The token is missing or wrong.", detail: $"Send “Authorization: Bearer …” with a token of {variable}.",
+            statusCode: await http.RequestServices.GetRequiredService<WrongTokens>().CountAsync(http));
     });
 
     /// <summary>The tokens of a setting.</summary>

@@ -5,21 +5,18 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Security;
 
-/// <summary>A bearer token of <c>CONSOLE_API_TOKENS</c>, compared in constant time. Whoever holds one is an admin.</summary>
-internal sealed class TokenHandler(IOptionsMonitor<AuthenticationSchemeOptions> schemes, ILoggerFactory loggers, UrlEncoder encoder, SignInOptions signIn)
+/// <summary>A bearer token of <c>CONSOLE_API_TOKENS</c>, compared in constant time.</summary>
+internal sealed class TokenHandler(
+    IOptionsMonitor<AuthenticationSchemeOptions> schemes, ILoggerFactory loggers, UrlEncoder encoder, SignInOptions signIn, WrongTokens wrong)
     : AuthenticationHandler<AuthenticationSchemeOptions>(schemes, loggers, encoder)
 {
-    protected override Task<AuthenticateResult> HandleAuthenticateAsync()
-    {
-        if (!Request.Headers.Authorization.ToString().StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase))
-        {
-            return Task.FromResult(AuthenticateResult.NoResult());
-        }
+    /// <summary>Another token is no failure yet: the endpoint may have tokens of its own.</summary>
+    protected override Task<AuthenticateResult> HandleAuthenticateAsync() =>
+        Task.FromResult(signIn.ApiTokens.FirstOrDefault(token => Doors.IsBearerOf(Request, [token.Value])) is { } token
+            ? AuthenticateResult.Success(new AuthenticationTicket(Schemes.Principal($"token:{token.Name}", token.Role, Scheme.Name), Scheme.Name))
+            : AuthenticateResult.NoResult());
 
-        return Task.FromResult(Doors.IsBearerOf(Request, signIn.ApiTokens)
-            ? AuthenticateResult.Success(new AuthenticationTicket(Schemes.Principal("api", Roles.Admin, Scheme.Name), Scheme.Name))
-            : AuthenticateResult.Fail("The token is not one of CONSOLE_API_TOKENS."));
-    }
+    protected override async Task HandleChallengeAsync(AuthenticationProperties properties) => Response.StatusCode = await wrong.CountAsync(Context);
 }
 
 /// <summary>In Development, whoever sits at this machine is an admin.</summary>

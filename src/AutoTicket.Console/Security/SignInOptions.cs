@@ -13,7 +13,7 @@ internal sealed class SignInOptions
     public ProviderOptions? Provider { get; init; }
 
     /// <summary><c>CONSOLE_API_TOKENS</c>, separated by commas: several at once, so that they can be rotated.</summary>
-    public IReadOnlyList<string> ApiTokens { get; init; } = [];
+    public IReadOnlyList<ApiToken> ApiTokens { get; init; } = [];
 
     /// <summary><c>CONSOLE_SESSION_LIFETIME</c>: how long a session lasts that nobody uses.</summary>
     public TimeSpan SessionLifetime { get; init; } = TimeSpan.FromHours(12);
@@ -44,14 +44,43 @@ internal sealed class SignInOptions
             throw new ConfigurationException($"CONSOLE_SESSION_LIFETIME must be between 00:05:00 and 30.00:00:00, but is {lifetime}.");
         }
 
+        var tokens = Doors.Tokens(configuration["CONSOLE_API_TOKENS"]).Select(ApiToken.Read).ToList();
+        foreach (var (variable, values) in new[]
+        {
+            ("CONSOLE_API_TOKENS", tokens.Select(token => token.Value)),
+            ("ALERTS_INGEST_TOKEN", Doors.Tokens(configuration["ALERTS_INGEST_TOKEN"])),
+            ("METRICS_TOKEN", Doors.Tokens(configuration["METRICS_TOKEN"])),
+        })
+        {
+            if (!isDevelopment && values.Any(value => value.Length < ApiToken.Shortest))
+            {
+                throw new ConfigurationException($"{variable} holds a token of less than {ApiToken.Shortest} characters. Make one with `openssl rand -hex 24`.");
+            }
+        }
+
         return new()
         {
             OperatorPasswordHash = provider is null ? hash : null,
             Provider = provider,
-            ApiTokens = configuration["CONSOLE_API_TOKENS"]?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? [],
+            ApiTokens = tokens,
             SessionLifetime = lifetime,
         };
     }
+}
+
+/// <summary>A token of <c>CONSOLE_API_TOKENS</c>.</summary>
+/// <param name="Name">What the audit log calls its holder.</param>
+internal sealed record ApiToken(string Name, string Role, string Value)
+{
+    public const int Shortest = 32;
+
+    /// <exception cref="ConfigurationException">It is neither <c>name:role:token</c> nor a token alone, which is an admin's.</exception>
+    public static ApiToken Read(string text) => text.Split(':', 3, StringSplitOptions.TrimEntries) switch
+    {
+        [var value] => new("api", Roles.Admin, value),
+        [{ Length: > 0 } name, var role, { Length: > 0 } value] when Roles.All.Contains(role) => new(name, role, value),
+        _ => throw new ConfigurationException("CONSOLE_API_TOKENS must hold tokens as name:role:token, with the role viewer, operator or admin, separated by commas."),
+    };
 }
 
 /// <summary>The OpenID Connect provider that signs people in.</summary>

@@ -33,7 +33,7 @@ internal static class SignInSetup
 
         services.AddAntiforgery(forms => NameForThisHost(forms.Cookie, "autoticket-form", isDevelopment));
         services.AddSingleton<Sessions>().AddHostedService(services => services.GetRequiredService<Sessions>());
-        services.AddSingleton<Lockout>();
+        services.AddSingleton<Lockout>().AddSingleton<WrongTokens>();
         services.AddSingleton<RefusedTries>().AddSingleton<IAuthorizationMiddlewareResultHandler>(services => services.GetRequiredService<RefusedTries>());
         services.AddScoped<AuthenticationStateProvider, SessionState>();
         services.AddScoped<Admission>();

@@ -39,6 +39,9 @@ public sealed class ConfigurationTests(ConfigurationTests.Outside shared) : ICla
     [InlineData("Ticketing__Lease", "00:00:04")]
     [InlineData("Logging__LogLevel__Default", "loud")]
     [InlineData("Sandbox__Enabled", "maybe")]
+    [InlineData("CONSOLE_API_TOKENS", "bot:boss:" + Secret)]
+    [InlineData("CONSOLE_API_TOKENS", "bot:" + Secret)]
+    [InlineData("CONSOLE_API_TOKENS", ":viewer:" + Secret)]
     public async Task A_setting_that_cannot_be_used_is_named_in_one_line(string variable, string value) => AssertNamed(await RefusedAsync(variable, value), variable);
 
     [Theory]
@@ -52,6 +55,9 @@ public sealed class ConfigurationTests(ConfigurationTests.Outside shared) : ICla
     [Theory]
     [InlineData("Sandbox__Enabled", "true", "Sandbox__Enabled")]
     [InlineData("CONSOLE_OPERATOR_PASSWORD_HASH", "", "CONSOLE_OPERATOR_PASSWORD_HASH")]
+    [InlineData("CONSOLE_API_TOKENS", "bot:viewer:" + Secret, "CONSOLE_API_TOKENS")]
+    [InlineData("ALERTS_INGEST_TOKEN", "0123456789abcdef0123456789abcdef, " + Secret, "ALERTS_INGEST_TOKEN")]
+    [InlineData("METRICS_TOKEN", Secret, "METRICS_TOKEN")]
     public async Task An_environment_of_any_other_name_is_as_strict_as_Production(string variable, string value, string named) =>
         AssertNamed(await RefusedAsync(variable, value, "Staging"), named);
 

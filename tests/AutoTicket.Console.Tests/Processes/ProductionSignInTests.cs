@@ -10,7 +10,9 @@ namespace AutoTicket.Tests.Processes;
 public sealed partial class ProductionSignInTests(ProductionSignInTests.Production production) : IClassFixture<ProductionSignInTests.Production>
 {
     private const string Password = "canary correct horse";
-    private const string Token = "canary-token-5d1f";
+    private const string Token = "canary-token-5d1f-0123456789abcdef";
+
+    private const string Other = "another-canary-91-0123456789abcdef";
 
     [Fact]
     public async Task The_hash_that_the_verb_prints_lets_the_operator_in_with_a_secure_cookie_and_nobody_else()
@@ -139,13 +141,13 @@ public sealed partial class ProductionSignInTests(ProductionSignInTests.Producti
             {
                 ["ASPNETCORE_ENVIRONMENT"] = "Production",
                 ["CONSOLE_OPERATOR_PASSWORD_HASH"] = hash,
-                ["CONSOLE_API_TOKENS"] = $"another-canary-91, {Token}",
+                ["CONSOLE_API_TOKENS"] = $"deploy:admin:{Other}, {Token}",
             };
             Console = await Consoles.StartAsync(Settings);
             Http = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false, UseCookies = false }) { BaseAddress = Console.Address };
             Secrets =
             [
-                Password, hash, Token, "another-canary-91", Consoles.Sandbox.FreeScout.ApiKey, Consoles.Sandbox.FreeScout.WebhookSecret, Consoles.Sandbox.Slack.BotToken,
+                Password, hash, Token, Other, Consoles.Sandbox.FreeScout.ApiKey, Consoles.Sandbox.FreeScout.WebhookSecret, Consoles.Sandbox.Slack.BotToken,
                 new Uri(Consoles.Database.Location).UserInfo.Split(':')[1],
             ];
         }

@@ -1,0 +1,95 @@
+using System.Text.Json;
+using System.Threading.RateLimiting;
+using AutoTicket.Audit;
+using AutoTicket.Data;
+using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.EntityFrameworkCore;
+
+namespace AutoTicket.Security;
+
+/// <summary>Requests whose bearer token is missing or wrong. The log and the audit log hear of wrong ones at most once a minute.</summary>
+internal sealed partial class WrongTokens(IDbContextFactory<AutoTicketDbContext> contexts, TimeProvider clock, ILogger<WrongTokens> logger) : IDisposable
+{
+    private const int PerMinute = 10;
+    private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
+
+    private readonly PartitionedRateLimiter<string> _perAddress = PartitionedRateLimiter.Create<string, string>(
+        address => RateLimitPartition.GetFixedWindowLimiter(address, _ => new FixedWindowRateLimiterOptions { PermitLimit = PerMinute, Window = Minute }));
+
+    private readonly Lock _lock = new();
+    private int _tries;
+    private DateTimeOffset? _toldAt;
+
+    /// <returns>The status to answer with: 401, or 429 to an address that sent too many. A right token is never counted, so that a wrong
+    /// one behind the same address can't keep alerts out.</returns>
+    public async Task<int> CountAsync(HttpContext context)
+    {
+        // The page that tells a refusal is asked for within the refused request.
+        if (context.Features.Get<IStatusCodeReExecuteFeature>() is not null)
+        {
+            return context.Response.StatusCode;
+        }
+
+        context.Response.Headers.WWWAuthenticate = "Bearer";
+        if (context.Request.Headers.Authorization.Count == 0)
+        {
+            return StatusCodes.Status401Unauthorized;
+        }
+
+        var address = Lockout.AddressOf(context.Connection.RemoteIpAddress);
+        if (Due() is { } tries)
+        {
+            await TellAsync(tries, address, (context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? "?");
+        }
+
+        using var permit = _perAddress.AttemptAcquire(address);
+        return permit.IsAcquired ? StatusCodes.Status401Unauthorized : StatusCodes.Status429TooManyRequests;
+    }
+
+    public void Dispose() => _perAddress.Dispose();
+
+    /// <returns>The tries since they were last told; null: they were told less than a minute ago.</returns>
+    private int? Due()
+    {
+        lock (_lock)
+        {
+            _tries++;
+            var now = clock.GetUtcNow();
+            if (now - _toldAt < Minute)
+            {
+                return null;
+            }
+
+            var tries = _tries;
+            (_tries, _toldAt) = (0, now);
+            return tries;
+        }
+    }
+
+    private async Task TellAsync(int tries, string address, string route)
+    {
+        Log.Wrong(logger, tries, address, route);
+        try
+        {
+            await using var db = await contexts.CreateDbContextAsync();
+            db.AuditLog.Add(new AuditEntry
+            {
+                CreatedAt = clock.GetUtcNow(),
+                Action = AuditActions.Denied,
+                Actor = "token:unknown",
+                Payload = JsonSerializer.Serialize(new { why = "wrong token", tries, address, tried = route }),
+            });
+            await db.SaveChangesAsync();
+        }
+        catch (Exception exception) when (contexts.IsOutage(exception))
+        {
+            // It was refused all the same, and the log has it.
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Warning, "auth denied actor=token:unknown: {Tries} wrong token(s), the last from {Address} for {Route}")]
+        public static partial void Wrong(ILogger logger, int tries, string address, string route);
+    }
+}
