@@ -49,7 +49,7 @@ public static class AutoTicketing
         services.AddSingleton<TicketClaims>();
         services.AddSingleton<TicketingService>();
         services.AddSingleton<Investigator>();
-        services.AddSingleton<FloodBreaker>();
+        services.AddHosted<FloodBreaker>();
         services.AddSingleton<TicketNotes>();
         services.AddSingleton<IAlertHook, TicketAlertHook>();
         services.AddSingleton<FindingLog>();
@@ -221,7 +221,7 @@ public static class AutoTicketing
                 handler.UseCookies = false;
                 handler.PooledConnectionLifetime = TimeSpan.FromMinutes(2);
                 handler.ConnectTimeout = TimeSpan.FromSeconds(3);
-                handler.MaxConnectionsPerServer = 32;
+                handler.MaxConnectionsPerServer = FreeScoutClient.MostAtOnce;
             })
             .SetHandlerLifetime(Timeout.InfiniteTimeSpan)
             .AddResilienceHandler(FreeScoutClient.HttpName, (pipeline, context) => FreeScoutResilience.Configure(

@@ -35,9 +35,6 @@ internal sealed partial class AlertAggregator(
     /// <summary>Raised when an episode began, changed or ended here. Handlers return at once and never throw.</summary>
     public event Action? Changed;
 
-    /// <summary>Somebody waits for what was observed to be taken.</summary>
-    public bool IsTaking => Volatile.Read(ref _waiting) > 0;
-
     /// <summary>Takes one request's observations; returns once they are durable.</summary>
     /// <param name="request">What one sender said at one moment: ids that stand side by side in it are different alerts.</param>
     /// <param name="isLeaders">Only the leader may say it: said late, by a process that was frozen, it would open again what has ended.</param>

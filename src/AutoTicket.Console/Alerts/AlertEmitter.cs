@@ -23,6 +23,8 @@ internal sealed partial class AlertEmitter : BackgroundService
     /// <summary>Who has to look this long for what is due is better given more of it at a time.</summary>
     private static readonly TimeSpan LongLook = TimeSpan.FromMilliseconds(50);
 
+    private static readonly TimeSpan Stuck = TimeSpan.FromMinutes(1);
+
     /// <summary>So much longer the ticket hook may take before the next hook goes ahead without the ticket's link.</summary>
     private static readonly TimeSpan HeadStart = TimeSpan.FromSeconds(1.5);
 
@@ -37,6 +39,30 @@ internal sealed partial class AlertEmitter : BackgroundService
     private readonly ILogger<AlertEmitter> _logger;
     private readonly Nudge _nudge;
     private readonly ConcurrentDictionary<(long Alert, string Hook), Said> _said = new();
+    private readonly ConcurrentDictionary<string, Pass> _passes = new();
+
+    /// <summary>A hook's present or last look at what it has to deliver.</summary>
+    private sealed class Pass(DateTimeOffset begunAt)
+    {
+        private DateTimeOffset? _lateAt;
+
+        public Task Ended { get; set; } = Task.CompletedTask;
+
+        /// <summary>When it last had an outcome; null once it has all of them.</summary>
+        public DateTimeOffset? AdvancedAt { get; set; } = begunAt;
+
+        public bool IsStuck { get; private set; }
+
+        /// <summary>Late at two looks, because a clock that is set forward makes any pass late once.</summary>
+        /// <returns>It has become stuck.</returns>
+        public bool Look(DateTimeOffset now)
+        {
+            _lateAt = !Ended.IsCompleted && now - AdvancedAt > Stuck ? _lateAt ?? now : null;
+            var was = IsStuck;
+            IsStuck = now - _lateAt >= Cycle;
+            return IsStuck && !was;
+        }
+    }
 
     /// <summary>The last decision about an alert, and the tries that came to the same since it was recorded.</summary>
     private sealed record Said(string Decision, int Unrecorded, DateTimeOffset RecordedAt);
@@ -57,6 +83,9 @@ internal sealed partial class AlertEmitter : BackgroundService
 
     /// <summary>When the loop began its present pass; before the first, the start.</summary>
     public DateTimeOffset CycledAt { get; private set; }
+
+    /// <summary>The hook whose pass has had no outcome for a minute, where every call of a hook ends within seconds; null: there is none.</summary>
+    public string? StuckHook => _passes.FirstOrDefault(pass => pass.Value.IsStuck).Key;
 
     /// <summary>Has every hook say what it would do for an alert that is none.</summary>
     public async Task<IReadOnlyDictionary<string, string>> RehearseAsync(Alert alert, CancellationToken cancellationToken)
@@ -80,7 +109,6 @@ internal sealed partial class AlertEmitter : BackgroundService
             hook.Ready += _nudge.Give;
         }
 
-        var passes = _hooks.ToDictionary(hook => hook.Name, _ => Task.CompletedTask);
         while (!stoppingToken.IsCancellationRequested)
         {
             CycledAt = _clock.GetUtcNow();
@@ -88,20 +116,29 @@ internal sealed partial class AlertEmitter : BackgroundService
             {
                 foreach (var hook in _hooks)
                 {
-                    if (passes[hook.Name].IsCompleted)
+                    if (!_passes.TryGetValue(hook.Name, out var pass) || pass.Ended.IsCompleted)
                     {
-                        passes[hook.Name] = PassAsync(hook, stoppingToken);
+                        pass = _passes[hook.Name] = new Pass(_clock.GetUtcNow());
+                        pass.Ended = PassAsync(hook, pass, stoppingToken);
                     }
                     else
                     {
                         // What came meanwhile has its turn as soon as the pass is over.
-                        _ = passes[hook.Name].ContinueWith(_ => _nudge.Give(), TaskScheduler.Default);
+                        _ = pass.Ended.ContinueWith(_ => _nudge.Give(), TaskScheduler.Default);
                     }
 
                     if (hook != _hooks[^1])
                     {
-                        await Task.WhenAny(passes[hook.Name], Task.Delay(HeadStart, stoppingToken));
+                        await Task.WhenAny(pass.Ended, Task.Delay(HeadStart, stoppingToken));
                     }
+                }
+            }
+
+            foreach (var (hook, pass) in _passes)
+            {
+                if (pass.Look(_clock.GetUtcNow()))
+                {
+                    Log.Stuck(_logger, hook, Stuck.TotalSeconds);
                 }
             }
 
@@ -109,10 +146,10 @@ internal sealed partial class AlertEmitter : BackgroundService
         }
 
         // What a hook has begun it brings to its end, so that it is recorded.
-        await Task.WhenAll(passes.Values).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.WhenAll(_passes.Values.Select(pass => pass.Ended)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
-    private async Task PassAsync(IAlertHook hook, CancellationToken stoppingToken)
+    private async Task PassAsync(IAlertHook hook, Pass pass, CancellationToken stoppingToken)
     {
         using var lead = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
         try
@@ -130,6 +167,7 @@ internal sealed partial class AlertEmitter : BackgroundService
             var left = notices.Count;
             await foreach (var outcomes in hook.DeliverAsync(notices, lead.Token))
             {
+                pass.AdvancedAt = _clock.GetUtcNow();
                 foreach (var outcome in outcomes)
                 {
                     Emits.Add(1, new("hook", hook.Name), new("decision", outcome.Decision));
@@ -155,6 +193,7 @@ internal sealed partial class AlertEmitter : BackgroundService
                 }
             }
 
+            pass.AdvancedAt = null;
             await _decisions.RecordAsync(undone, CancellationToken.None);
             if (left > 0 || looked > LongLook)
             {
@@ -225,6 +264,9 @@ internal sealed partial class AlertEmitter : BackgroundService
 
         [LoggerMessage(LogLevel.Warning, "alert_aggregator emit interrupted hook={Hook}, the next cycle goes on: {Problem}")]
         public static partial void Interrupted(ILogger logger, string hook, string problem);
+
+        [LoggerMessage(LogLevel.Error, "alert_aggregator emit stuck hook={Hook}: no outcome for {Seconds} s")]
+        public static partial void Stuck(ILogger logger, string hook, double seconds);
 
         [LoggerMessage(LogLevel.Error, "alert_aggregator emit failed hook={Hook}")]
         public static partial void Failed(ILogger logger, string hook, Exception exception);

@@ -152,7 +152,7 @@ internal sealed class AlertTable(IDbContextFactory<AutoTicketDbContext> contexts
             FormattableString update = $"""
                 UPDATE alerts SET status = r.status, severity = r.severity, summary = r.summary, full_text = r.full_text, members = r.members, folded_ids = r.folded_ids, started_at = r.started_at,
                   seen_at = r.seen_at, expires_at = r.expires_at, ended_at = r.ended_at, reopened = r.reopened, version = alerts.version + 1
-                FROM {Changed.Of(changed)}
+                FROM {Changed.Of([.. changed.OrderBy(alert => alert.Id)])}
                 WHERE alerts.id = r.id AND alerts.version = r.version
                 """;
             var news = FormattableStringFactory.Create(

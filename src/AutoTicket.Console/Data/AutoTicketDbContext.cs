@@ -204,12 +204,13 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
             // The claim: one filer a key, across processes.
             ticket.HasIndex(t => t.DedupKey).HasDatabaseName("ix_tickets_claim").IsUnique().HasFilter("state IN ('filing', 'unconfirmed')");
             ticket.HasIndex(t => new { t.DedupKey, t.PostedAt });
-            ticket.HasIndex(t => t.ConversationId);
+            ticket.HasIndex(t => t.ConversationId).IsUnique().HasFilter("conversation_id IS NOT NULL");
             // Of all states: one of some would be read from end to end for what is in any of them.
             ticket.HasIndex(t => new { t.State, t.ConversationId });
             ticket.HasIndex(t => t.PostedAt);
             ticket.HasIndex(t => t.Tag).HasFilter("state = 'open' AND tag = 'auto:status'");
             ticket.HasIndex(t => t.TagsPending).HasFilter("tags_pending");
+            ticket.HasIndex(t => t.RepostedAt).HasFilter("reposted_at IS NOT NULL");
         });
         modelBuilder.Entity<Alert>(alert =>
         {

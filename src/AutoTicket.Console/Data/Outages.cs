@@ -1,4 +1,6 @@
+using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
+using Npgsql;
 
 namespace AutoTicket.Data;
 
@@ -10,4 +12,10 @@ internal static class Outages
         using var db = contexts.CreateDbContext();
         return db.IsOutage(exception);
     }
+
+    /// <summary>Another process inserted the same row first.</summary>
+    public static bool IsDuplicate(Exception exception) =>
+        exception.GetBaseException() is PostgresException { SqlState: PostgresErrorCodes.UniqueViolation } or SqliteException { SqliteErrorCode: ConstraintViolation };
+
+    private const int ConstraintViolation = 19;
 }

@@ -110,6 +110,7 @@ internal sealed partial class Canary(
             return hooks.Missing is { Count: > 0 } missing ? $"There is no hook {string.Join(" and ", missing)}."
                 : hooks.Registered.FirstOrDefault(hook => !said.ContainsKey(hook)) is { } silent ? $"The hook {silent} is registered and not called."
                 : now - emitter.CycledAt > Stuck ? "The emitter stands still."
+                : emitter.StuckHook is { } stuck ? $"The hook {stuck} has delivered nothing for a minute and does not end."
                 : null;
         }
         catch (TimeoutException)

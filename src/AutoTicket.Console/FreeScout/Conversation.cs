@@ -1,11 +1,13 @@
 using System.Globalization;
+using System.Net;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.RegularExpressions;
 
 namespace AutoTicket.FreeScout;
 
 /// <summary>What we read of FreeScout's conversation object. Nearly everything may be null: versions and modules differ.</summary>
-internal sealed record Conversation
+internal sealed partial record Conversation
 {
     public long Id { get; init; }
 
@@ -55,6 +57,19 @@ internal sealed record Conversation
     /// <summary>What was written, as HTML; where the threads were asked for.</summary>
     [JsonIgnore]
     public IEnumerable<string> Bodies => Embeds.List("threads").Select(thread => thread.Text("body")).OfType<string>();
+
+    /// <summary>Whether one of the threads says this; where the threads were asked for. FreeScout cleans the HTML that it is given, so only the
+    /// text is compared.</summary>
+    public bool Holds(string html)
+    {
+        var text = TextOf(html);
+        return Bodies.Any(body => TextOf(body) == text);
+    }
+
+    private static string TextOf(string html) => string.Join(' ', WebUtility.HtmlDecode(Tag().Replace(html, " ")).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+
+    [GeneratedRegex("<[^>]*>")]
+    private static partial Regex Tag();
 
     private static string? NameOf(JsonElement person) => $"{person.Text("firstName")} {person.Text("lastName")}".Trim() is { Length: > 0 } name ? name : person.Text("email");
 }

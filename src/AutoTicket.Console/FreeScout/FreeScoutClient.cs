@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using System.Globalization;
@@ -19,14 +20,29 @@ internal sealed partial class FreeScoutClient(
     ILogger<FreeScoutClient> logger)
 {
     public const string HttpName = "freescout";
+
+    /// <summary>Connections to FreeScout, and so the most tickets that are filed at a time.</summary>
+    public const int MostAtOnce = 32;
+
     private const int PageSize = 100;
     private const int MostPages = 100;
+    private const int MostLogged = 1_000;
+    private static readonly TimeSpan LogEvery = TimeSpan.FromMinutes(1);
 
     private static readonly Histogram<double> Calls = Telemetry.Seconds("autoticket.freescout.call.duration", "Calls of FreeScout with their retries, by method and outcome.");
 
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { AllowDuplicateProperties = true };
 
+    private readonly ConcurrentDictionary<string, DateTimeOffset> _logged = new();
+
     private sealed record Reply(int Status, bool IsJson, ReadOnlyMemory<byte> Body, string? ResourceId, TimeSpan? RetryAfter);
+
+    /// <summary>Why no call is made at all now; null: calls are made.</summary>
+    public FreeScoutFailure? Closed =>
+        options.Value.Missing().ToList() is { Count: > 0 } missing ? new(FreeScoutFailureKind.NotConfigured, $"Filing is not set up: {string.Join(" and ", missing)} not set.", WasSent: false)
+        : health.HoldUntil is var until && until > clock.GetUtcNow()
+            ? new(FreeScoutFailureKind.RateLimited, $"FreeScout asked for a pause until {until:HH:mm:ss} UTC.", WasSent: false, until - clock.GetUtcNow())
+        : null;
 
     /// <summary>Files a conversation in the operations mailbox. Never posted twice by itself: a failure with
     /// <see cref="FreeScoutFailure.MayHaveCreated"/> must be looked up by the marker before anybody posts again.</summary>
@@ -175,14 +191,9 @@ internal sealed partial class FreeScoutClient(
         HttpMethod method, string path, object? body, Func<bool>? maySend, bool acceptNotFound, CancellationToken cancellationToken)
     {
         var name = path.Split('?')[0];
-        if (options.Value.Missing().ToList() is { Count: > 0 } missing)
+        if (Closed is { } closed)
         {
-            return Fail(FreeScoutFailureKind.NotConfigured, $"Filing is not set up: {string.Join(" and ", missing)} not set.", method.Method, name, wasSent: false);
-        }
-
-        if (health.HoldUntil is var until && until > clock.GetUtcNow())
-        {
-            return Fail(FreeScoutFailureKind.RateLimited, $"FreeScout asked for a pause until {until:HH:mm:ss} UTC.", method.Method, name, wasSent: false, until - clock.GetUtcNow());
+            return Fail(closed, method.Method, name);
         }
 
         using var content = body is null ? null : new TrackedContent(JsonSerializer.SerializeToUtf8Bytes(body, Json), maySend ?? (static () => true));
@@ -210,7 +221,12 @@ internal sealed partial class FreeScoutClient(
         }
         catch (TrackedContent.TooLateException)
         {
-            return Fail(FreeScoutFailureKind.TimedOut, "There was no time left to send it to FreeScout.", method.Method, name, wasSent: false);
+            return new FreeScoutFailure(FreeScoutFailureKind.TimedOut, "There was no time left to send it to FreeScout.", WasSent: false);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // Our own limit or end says nothing about FreeScout's health: its failure to answer is the call's own timeout.
+            return new FreeScoutFailure(FreeScoutFailureKind.TimedOut, "FreeScout did not answer in time.", content?.WasSent ?? true);
         }
         catch (BrokenCircuitException)
         {
@@ -271,7 +287,6 @@ internal sealed partial class FreeScoutClient(
     private FreeScoutFailure Fail(FreeScoutFailure failure, string method, string path)
     {
         failure = failure with { Message = options.Value.WithoutKey(failure.Message) };
-        var known = health.Failure?.Kind;
         // What we held back ourselves is not news of FreeScout; but that its circuit is open is, where the failures that opened it were
         // all tries of one call that nobody heard of.
         if (failure.Kind == FreeScoutFailureKind.CircuitOpen ? health.Failure is not { IsOutage: true } : failure is not { Kind: FreeScoutFailureKind.RateLimited, WasSent: false })
@@ -279,13 +294,32 @@ internal sealed partial class FreeScoutClient(
             health.Failed(failure);
         }
 
-        // That it is not set up is said once, not at every try.
-        if (!(failure.Kind == FreeScoutFailureKind.NotConfigured && known == FreeScoutFailureKind.NotConfigured))
+        if (IsNews(failure, method, path))
         {
             Log.Degraded(logger, failure.Kind, method, path, failure.Message);
         }
 
         return failure;
+    }
+
+    /// <summary>An outage is a state: it is logged once a minute, not at each call that meets it; a refusal, which is about one request, once a minute
+    /// for each path.</summary>
+    private bool IsNews(FreeScoutFailure failure, string method, string path)
+    {
+        if (_logged.Count > MostLogged)
+        {
+            _logged.Clear();
+        }
+
+        var now = clock.GetUtcNow();
+        var key = failure.Kind == FreeScoutFailureKind.Refused ? $"{method} {path}" : $"{failure.Kind}";
+        if (_logged.TryGetValue(key, out var at) && now - at < LogEvery && now >= at)
+        {
+            return false;
+        }
+
+        _logged[key] = now;
+        return true;
     }
 
     private static partial class Log

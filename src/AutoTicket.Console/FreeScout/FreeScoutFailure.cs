@@ -40,7 +40,10 @@ internal sealed record FreeScoutFailure(FreeScoutFailureKind Kind, string Messag
         or FreeScoutFailureKind.BadAnswer or FreeScoutFailureKind.CircuitOpen;
 
     /// <summary>Trying again by itself won't help: a person must change the key, the scope or the mailbox.</summary>
-    public bool NeedsPerson => Kind is FreeScoutFailureKind.NotConfigured or FreeScoutFailureKind.KeyRejected
+    public bool NeedsPerson => NeedsPersonFor(Kind);
+
+    /// <inheritdoc cref="NeedsPerson"/>
+    public static bool NeedsPersonFor(FreeScoutFailureKind kind) => kind is FreeScoutFailureKind.NotConfigured or FreeScoutFailureKind.KeyRejected
         or FreeScoutFailureKind.ScopeMissing or FreeScoutFailureKind.MailboxMissing or FreeScoutFailureKind.ApiOff;
 }
 

@@ -29,7 +29,8 @@ public sealed record FloodStatus(string Scope, FloodState State, DateTimeOffset 
 /// ticket the summary ticket. Our own surfaces are one producer that we trust: they count against the whole budget only.
 /// </summary>
 internal sealed partial class FloodBreaker(
-    AlertAggregator aggregator, IDbContextFactory<AutoTicketDbContext> contexts, IOptions<TicketingOptions> options, TimeProvider clock, ILogger<FloodBreaker> logger)
+    AlertAggregator aggregator, LeaderLease leader, IDbContextFactory<AutoTicketDbContext> contexts, IOptions<TicketingOptions> options, TimeProvider clock,
+    ILogger<FloodBreaker> logger) : BackgroundService
 {
     /// <summary>The name of the alert that a trip raises.</summary>
     public const string AlertName = "ticket_flood";
@@ -40,6 +41,8 @@ internal sealed partial class FloodBreaker(
     /// <summary>What was filed is counted this seldom, because of a flood there are thousands to count; what a pass takes between is counted as it
     /// takes it. Only the leader files for alerts, so nobody else's are missed.</summary>
     private static readonly TimeSpan CountEvery = TimeSpan.FromSeconds(1);
+
+    private static readonly TimeSpan SweepEvery = TimeSpan.FromSeconds(5);
 
     private Counted? _counted;
 
@@ -68,6 +71,48 @@ internal sealed partial class FloodBreaker(
         }
     }
 
+    /// <summary>A trip and its alert are two writes: after a hiccup of the database between them the alert is raised, or ended, here.</summary>
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var pause = new Nudge(clock);
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            await pause.WaitAsync(SweepEvery, stoppingToken);
+            try
+            {
+                if (leader.IsLeader && !stoppingToken.IsCancellationRequested && await DifferencesAsync(stoppingToken) is { Count: > 0 } differences)
+                {
+                    await aggregator.ObserveAsync(differences, stoppingToken, isLeaders: true);
+                }
+            }
+            catch (Exception exception) when (contexts.IsOutage(exception))
+            {
+                // The database gate says so.
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+#pragma warning disable CA1031 // a bug met once must not end the sweep, nor pass unseen
+            catch (Exception exception)
+#pragma warning restore CA1031
+            {
+                Log.SweepFailed(logger, exception);
+            }
+        }
+    }
+
+    /// <returns>What has to be observed so that each scope that is not closed has its alert, and no other.</returns>
+    private async Task<List<Observation>> DifferencesAsync(CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        var rows = await db.FloodBreaker.AsNoTracking().ToListAsync(cancellationToken);
+        var firing = await db.Alerts.Where(alert => alert.Status == AlertStatus.Firing && alert.Source == Observation.Console && alert.Name == AlertName)
+            .Select(alert => alert.LogicalId).ToListAsync(cancellationToken);
+        return [.. rows.Select(row => row.State == FloodState.Closed ? FloodReset(row.Scope) : Flood(row.Scope, true, row.Reason ?? "The flood breaker tripped."))
+            .Where(one => one.IsFiring != firing.Contains(one.LogicalId))];
+    }
+
     /// <summary>Reads the state and what was filed in the window, for one pass over the alerts.</summary>
     public async Task<FloodPass> BeginAsync(CancellationToken cancellationToken)
     {
@@ -92,7 +137,7 @@ internal sealed partial class FloodBreaker(
         var filed = await db.QueryAsync($"""
             SELECT filed_by, count(CASE WHEN overall.count_from IS NULL OR posted_at > overall.count_from THEN 1 END), count(CASE WHEN own.count_from IS NULL OR posted_at > own.count_from THEN 1 END)
             FROM tickets LEFT JOIN flood_breaker overall ON overall.scope = '' LEFT JOIN flood_breaker own ON own.scope <> '' AND 'alert:' || own.scope = filed_by
-            WHERE posted_at > {now - options.Value.FloodWindow} AND audit_action = {AuditActions.AlertTicketFiled} AND filed_by <> {Actor} AND tickets.state <> 'released'
+            WHERE posted_at > {now - options.Value.FloodWindow} AND audit_action = {AuditActions.AlertTicketFiled} AND filed_by <> {Actor} AND conversation_id IS NOT NULL
             GROUP BY filed_by
             """, row => (By: row.GetString(0), Overall: row.GetInt64(1), Own: row.GetInt64(2)), cancellationToken);
         _counted = new(now, versions, filed.Select(source => (source.By, source.Own)).Append((FiledBy(""), filed.Sum(source => source.Overall))).ToDictionary());
@@ -131,7 +176,7 @@ internal sealed partial class FloodBreaker(
             return FloodResetResult.Unavailable;
         }
 
-        await aggregator.ObserveAsync([Flood(scope, false, "The flood breaker was reset.")], CancellationToken.None);
+        await aggregator.ObserveAsync([FloodReset(scope)], CancellationToken.None);
         return FloodResetResult.Done;
     }
 
@@ -165,6 +210,8 @@ internal sealed partial class FloodBreaker(
     internal static FloodState StateOf(FloodRow row, DateTimeOffset now) =>
         row.State == FloodState.Tripped && row.Until <= now ? FloodState.HalfOpen : row.State;
 
+    private static Observation FloodReset(string scope) => Flood(scope, false, "The flood breaker was reset.");
+
     private static Observation Flood(string scope, bool isFiring, string summary) => new(
         Observation.Console, AlertName, null, Severity.P1, summary, isFiring, scope.Length == 0 ? new Dictionary<string, string>() : new() { ["source"] = scope });
 
@@ -176,19 +223,26 @@ internal sealed partial class FloodBreaker(
         [LoggerMessage(LogLevel.Warning, "auto_ticket flood breaker tripped scope={Scope} filed={Filed} until={Until:O}")]
         public static partial void Tripped(ILogger logger, string scope, int filed, DateTimeOffset until);
 
+        [LoggerMessage(LogLevel.Error, "auto_ticket flood breaker sweep failed, trying again")]
+        public static partial void SweepFailed(ILogger logger, Exception exception);
+
         [LoggerMessage(LogLevel.Information, "auto_ticket flood breaker reset scope={Scope} actor={Actor}")]
         public static partial void Reset(ILogger logger, string scope, string actor);
     }
 }
 
-/// <summary>The budget as one pass spends it.</summary>
-/// <param name="taken">How much of it is spent, by <see cref="FloodBreaker.FiledBy(string)"/> of the scope; shared with the pass before, which may
-/// still be filing what it had begun when its record failed.</param>
-internal sealed class FloodPass(FloodBreaker breaker, TicketingOptions options, DateTimeOffset now, IReadOnlyList<FloodRow> rows, Dictionary<string, long> taken)
+/// <summary>The budget as one pass spends it. Only tickets that exist use it up; those under way hold a place until they are settled, so an
+/// outage of FreeScout can't trip the breaker.</summary>
+/// <param name="filed">How much of it is spent, by <see cref="FloodBreaker.FiledBy(string)"/> of the scope.</param>
+internal sealed class FloodPass(FloodBreaker breaker, TicketingOptions options, DateTimeOffset now, IReadOnlyList<FloodRow> rows, Dictionary<string, long> filed)
 {
+    private readonly Lock _lock = new();
     private readonly HashSet<string> _tripped = [];
+    private readonly Dictionary<string, int> _underWay = [];
+    private TaskCompletionSource _settled = New();
 
-    /// <returns>Null: it may be filed, and counts until it is given back. Else why not.</returns>
+    /// <summary>Waits where the budget allows no more unless one under way fails.</summary>
+    /// <returns>Null: it may be filed, and has a place until <see cref="Settle"/>. Else why not.</returns>
     public async Task<string?> TakeAsync(Alert alert)
     {
         if (FloodBreaker.IsSummary(alert))
@@ -197,42 +251,73 @@ internal sealed class FloodPass(FloodBreaker breaker, TicketingOptions options, 
         }
 
         var scopes = ScopesOf(alert);
-        string? full = null;
-        var count = 0;
-        lock (taken)
+        while (true)
         {
-            // What is paused already must not use up, or trip, what is not.
-            foreach (var scope in scopes.Where(scope => StateOf(scope) == FloodState.Tripped || _tripped.Contains(scope)))
+            Task settled;
+            string? full = null;
+            long count = 0;
+            lock (_lock)
             {
-                return RowOf(scope)?.Reason ?? "The flood breaker tripped just now.";
-            }
-
-            foreach (var scope in scopes)
-            {
-                var budget = scope.Length == 0 ? options.FloodBudget : options.FloodBudgetPerSource;
-                count = (int)taken.GetValueOrDefault(FloodBreaker.FiledBy(scope));
-                if (count >= (StateOf(scope) == FloodState.HalfOpen ? Math.Max(1, budget / 4) : budget))
+                // An alert of a paused source must not use up, or trip, the whole budget.
+                if (scopes.FirstOrDefault(scope => StateOf(scope) == FloodState.Tripped || _tripped.Contains(scope)) is { } paused)
                 {
-                    full = scope;
-                    _tripped.Add(scope);
-                    break;
-                }
-            }
-
-            if (full is null)
-            {
-                foreach (var scope in scopes)
-                {
-                    taken[FloodBreaker.FiledBy(scope)] = taken.GetValueOrDefault(FloodBreaker.FiledBy(scope)) + 1;
+                    return RowOf(paused)?.Reason ?? "The flood breaker tripped just now.";
                 }
 
-                return null;
+                full = scopes.FirstOrDefault(scope => filed.GetValueOrDefault(FloodBreaker.FiledBy(scope)) >= LimitOf(scope));
+                if (full is not null)
+                {
+                    count = filed.GetValueOrDefault(FloodBreaker.FiledBy(full));
+                    _tripped.Add(full);
+                }
+                else if (!scopes.Any(scope => filed.GetValueOrDefault(FloodBreaker.FiledBy(scope)) + _underWay.GetValueOrDefault(scope) >= LimitOf(scope)))
+                {
+                    foreach (var scope in scopes)
+                    {
+                        _underWay[scope] = _underWay.GetValueOrDefault(scope) + 1;
+                    }
+
+                    return null;
+                }
+
+                settled = _settled.Task;
             }
+
+            if (full is not null)
+            {
+                await breaker.TripAsync(full, (int)count);
+                return full.Length == 0 ? "Too many tickets were filed within the window: filing is paused." : $"Too many tickets were filed for {full} within the window: filing for it is paused.";
+            }
+
+            await settled;
+        }
+    }
+
+    /// <summary>Gives the place back.</summary>
+    /// <param name="isFiled">A new ticket came of it.</param>
+    public void Settle(Alert alert, bool isFiled)
+    {
+        if (FloodBreaker.IsSummary(alert))
+        {
+            return;
         }
 
-        await breaker.TripAsync(full, count);
-        return full.Length == 0 ? "Too many tickets were filed within the window: filing is paused." : $"Too many tickets were filed for {full} within the window: filing for it is paused.";
+        TaskCompletionSource settled;
+        lock (_lock)
+        {
+            foreach (var scope in ScopesOf(alert))
+            {
+                _underWay[scope]--;
+                filed[FloodBreaker.FiledBy(scope)] = filed.GetValueOrDefault(FloodBreaker.FiledBy(scope)) + (isFiled ? 1 : 0);
+            }
+
+            (settled, _settled) = (_settled, New());
+        }
+
+        settled.SetResult();
     }
+
+    private static TaskCompletionSource New() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private static string[] ScopesOf(Alert alert) => alert.Source == Observation.Console ? [""] : [alert.Source, ""];
 
@@ -240,20 +325,9 @@ internal sealed class FloodPass(FloodBreaker breaker, TicketingOptions options, 
 
     private FloodState StateOf(string scope) => RowOf(scope) is { } row ? FloodBreaker.StateOf(row, now) : FloodState.Closed;
 
-    /// <summary>No new ticket came of it.</summary>
-    public void GiveBack(Alert alert)
+    private int LimitOf(string scope)
     {
-        if (FloodBreaker.IsSummary(alert))
-        {
-            return;
-        }
-
-        lock (taken)
-        {
-            foreach (var scope in ScopesOf(alert))
-            {
-                taken[FloodBreaker.FiledBy(scope)]--;
-            }
-        }
+        var budget = scope.Length == 0 ? options.FloodBudget : options.FloodBudgetPerSource;
+        return StateOf(scope) == FloodState.HalfOpen ? Math.Max(1, budget / 4) : budget;
     }
 }

@@ -13,8 +13,6 @@ internal enum TicketState
     Open,
     /// <summary>Resolved, marked as spam, deleted or gone when last seen. A person may reopen it.</summary>
     Closed,
-    /// <summary>FreeScout definitely refused it or never received it: nothing was filed.</summary>
-    Released,
 }
 
 /// <summary>
@@ -55,6 +53,9 @@ internal sealed record Ticket
 
     /// <summary>When it was last posted: the 60-minute window and the grace period count from here.</summary>
     public DateTimeOffset PostedAt { get; init; }
+
+    /// <summary>When it was posted a second time, with the same marker; null: it was not. FreeScout may have committed the first post since.</summary>
+    public DateTimeOffset? RepostedAt { get; init; }
 
     /// <summary>FreeScout's id; null until an answer or a look-up gave it.</summary>
     public long? ConversationId { get; init; }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Threading.Channels;
 using AutoTicket.Alerts;
 using AutoTicket.Audit;
@@ -6,6 +5,7 @@ using AutoTicket.Data;
 using AutoTicket.Flags;
 using AutoTicket.FreeScout;
 using AutoTicket.Surfaces;
+using Microsoft.EntityFrameworkCore;
 using Microsoft.FeatureManagement;
 
 namespace AutoTicket.Tickets;
@@ -14,31 +14,27 @@ namespace AutoTicket.Tickets;
 /// note when its severity changes or it ends. Closing the ticket stays the operator's.</summary>
 internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
 {
-    /// <summary>What a person has to mend is tried this seldom, and at once when FreeScout works again.</summary>
-    private static readonly TimeSpan WithoutHope = TimeSpan.FromMinutes(1);
-
     private readonly TicketingService _ticketing;
     private readonly FloodBreaker _breaker;
-    private readonly AlertAggregator _aggregator;
     private readonly TicketNotes _notes;
     private readonly IFeatureManager _flags;
     private readonly FlagStore _flagStore;
     private readonly FreeScoutHealth _health;
     private readonly StatusBoard _board;
     private readonly ConsoleAddress _address;
-    private readonly TimeProvider _clock;
+    private readonly IDbContextFactory<AutoTicketDbContext> _contexts;
     private readonly ILogger<TicketAlertHook> _logger;
-    private readonly FilingWidth _width = new();
-    private DateTimeOffset _triedAt = DateTimeOffset.MinValue;
+    private readonly TicketRetries _retries;
 
     public TicketAlertHook(
-        TicketingService ticketing, FloodBreaker breaker, AlertAggregator aggregator, TicketNotes notes, IFeatureManager flags, FlagStore flagStore, FreeScoutHealth health,
-        StatusBoard board, ConsoleAddress address, TimeProvider clock, ILogger<TicketAlertHook> logger)
+        TicketingService ticketing, FloodBreaker breaker, TicketNotes notes, IFeatureManager flags, FlagStore flagStore, FreeScoutHealth health, StatusBoard board,
+        ConsoleAddress address, IDbContextFactory<AutoTicketDbContext> contexts, TimeProvider clock, ILogger<TicketAlertHook> logger)
     {
-        (_ticketing, _breaker, _aggregator, _notes, _flags, _flagStore, _health, _board, _address, _clock, _logger) =
-            (ticketing, breaker, aggregator, notes, flags, flagStore, health, board, address, clock, logger);
+        (_ticketing, _breaker, _notes, _flags, _flagStore, _health, _board, _address, _contexts, _logger) =
+            (ticketing, breaker, notes, flags, flagStore, health, board, address, contexts, logger);
+        _retries = new(clock);
         _flagStore.Changed += RaiseReady;
-        _health.Changed += RaiseReady;
+        _health.Changed += OnHealthChanged;
     }
 
     public event Action? Ready;
@@ -51,14 +47,14 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
     public void Dispose()
     {
         _flagStore.Changed -= RaiseReady;
-        _health.Changed -= RaiseReady;
+        _health.Changed -= OnHealthChanged;
     }
 
     public async IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverAsync(IReadOnlyList<AlertNotice> notices, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {
         yield return [.. notices.Where(notice => notice.Alert.IsEscalation)
             .Select(notice => new HookOutcome(notice, IsDone: true, "no ticket: escalation", "An escalation is told by direct message; FreeScout may be what fails."))];
-        var left = new Queue<AlertNotice>(notices.Where(notice => !notice.Alert.IsEscalation));
+        var left = new Queue<AlertNotice>(notices.Where(notice => !notice.Alert.IsEscalation && _retries.IsDue(notice)));
         if (left.Count == 0)
         {
             yield break;
@@ -66,89 +62,81 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
 
         var pass = await _breaker.BeginAsync(cancellationToken);
 
-        // While FreeScout fails, one goes ahead and the others wait for what comes of it.
+        // While FreeScout fails, one alert tries and the others wait for its outcome.
         while (left.Count > 0 && _health.Failure is { } failing)
         {
-            if (failing.Kind == FreeScoutFailureKind.NotConfigured || (failing.NeedsPerson && _clock.GetUtcNow() - _triedAt < WithoutHope))
+            if (failing.Kind == FreeScoutFailureKind.NotConfigured || !_retries.MayProbe)
             {
                 yield return await WaitingAsync(left, failing);
                 yield break;
             }
 
-            var ahead = left.Dequeue();
-            var outcome = await RefuseAsync(ahead, pass) ?? await DeliverAsync(ahead, pass);
+            var probe = left.Dequeue();
+            var refusal = await RefuseAsync(probe, pass);
+            var outcome = await DeliverAsync(probe, refusal, pass);
             yield return [outcome];
-            if (outcome is { IsDone: false } && _health.Failure is { } still)
+            if (refusal is null && !outcome.IsDone && _health.Failure is { } still)
             {
+                _retries.ProbeFailed(still);
                 yield return await WaitingAsync(left, still);
                 yield break;
             }
         }
 
+        // The pass owns what it has begun: whoever stops reading the outcomes waits here until the last call has ended.
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var outcomes = Channel.CreateUnbounded<HookOutcome>();
-        var delivering = Task.Run(
-            async () =>
-            {
-                try
-                {
-                    using var places = new SemaphoreSlim(_width.Now);
-                    var underWay = new List<Task>();
-                    try
-                    {
-                        foreach (var notice in left)
-                        {
-                            await places.WaitAsync(CancellationToken.None);
-                            // One after another, so that what is left of the budget is the worst ones'.
-                            underWay.Add(WriteAsync(
-                                cancellationToken.IsCancellationRequested ? new HookOutcome(notice, false, "degraded: ending", "The console is ending.")
-                                : _health.Failure is { } failure ? await ClosedAsync(notice) ?? Degraded(notice, failure)
-                                : await RefuseAsync(notice, pass),
-                                notice,
-                                places));
-                        }
-                    }
-                    finally
-                    {
-                        await Task.WhenAll(underWay);
-                    }
-
-                    outcomes.Writer.Complete();
-                }
-#pragma warning disable CA1031 // handed on to who reads the outcomes
-                catch (Exception exception)
-#pragma warning restore CA1031
-                {
-                    outcomes.Writer.Complete(exception);
-                }
-            },
-            CancellationToken.None);
-        while (await outcomes.Reader.WaitToReadAsync(CancellationToken.None))
+        var delivering = DeliverAllAsync(left, pass, outcomes.Writer, stop.Token);
+        try
         {
-            var together = new List<HookOutcome>();
-            while (outcomes.Reader.TryRead(out var outcome))
+            while (await outcomes.Reader.WaitToReadAsync(CancellationToken.None))
             {
-                together.Add(outcome);
-            }
+                var together = new List<HookOutcome>();
+                while (outcomes.Reader.TryRead(out var outcome))
+                {
+                    together.Add(outcome);
+                }
 
-            yield return together;
+                yield return together;
+            }
         }
-
-        await delivering;
-
-        async Task WriteAsync(HookOutcome? refusal, AlertNotice notice, SemaphoreSlim places)
+        finally
         {
-            var begun = _clock.GetTimestamp();
-            try
+            await stop.CancelAsync();
+            await delivering;
+        }
+    }
+
+    /// <summary>Delivers them in parallel and writes each outcome when it is known. Begins no more once it is stopped.</summary>
+    private async Task DeliverAllAsync(IEnumerable<AlertNotice> notices, FloodPass pass, ChannelWriter<HookOutcome> outcomes, CancellationToken stop)
+    {
+        try
+        {
+            await Parallel.ForEachAsync(
+                AdmitAsync(notices, pass, stop), new ParallelOptions { MaxDegreeOfParallelism = FreeScoutClient.MostAtOnce },
+                async (admitted, _) => outcomes.TryWrite(await DeliverAsync(admitted.Notice, admitted.Refusal, pass)));
+            outcomes.Complete();
+        }
+#pragma warning disable CA1031 // handed on to the reader of the outcomes
+        catch (Exception exception)
+#pragma warning restore CA1031
+        {
+            outcomes.Complete(exception);
+        }
+    }
+
+    /// <summary>One after another, so that the worst alerts get what is left of the budget.</summary>
+    private async IAsyncEnumerable<(AlertNotice Notice, HookOutcome? Refusal)> AdmitAsync(
+        IEnumerable<AlertNotice> notices, FloodPass pass, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken stop)
+    {
+        foreach (var notice in notices)
+        {
+            if (stop.IsCancellationRequested)
             {
-                outcomes.Writer.TryWrite(refusal ?? await DeliverAsync(notice, pass));
+                yield break;
             }
-            finally
-            {
-                if ((refusal is null ? _width.After(_clock.GetElapsedTime(begun), _aggregator.IsTaking) : 1) is > 0 and var next)
-                {
-                    places.Release(next);
-                }
-            }
+
+            yield return (notice, _health.Failure is { } failure ? await ClosedAsync(notice) ?? Degraded(notice, failure) : await RefuseAsync(notice, pass));
         }
     }
 
@@ -160,21 +148,51 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
             : draft.Subject.Length > 0 ? "would be filed" : "nothing to say";
     }
 
-    private async Task<HookOutcome> DeliverAsync(AlertNotice notice, FloodPass pass)
+    /// <summary>Never throws: one alert can't stop the others.</summary>
+    /// <param name="refusal">Why FreeScout is not asked; null: it is.</param>
+    private async Task<HookOutcome> DeliverAsync(AlertNotice notice, HookOutcome? refusal, FloodPass pass)
     {
-        _triedAt = _clock.GetUtcNow();
+        if (refusal is not null)
+        {
+            return refusal;
+        }
+
         using var trace = AlertTrace.Start("alert to ticket", notice.Alert);
-        return notice.Kind is NoticeKind.SeverityChanged or NoticeKind.Ended
+        try
+        {
             // A note that has begun is finished and recorded; the client limits its time.
-            ? await _notes.WriteAsync(notice, CancellationToken.None)
-            : await FileAsync(notice, pass);
+            var (outcome, failure) = notice.Kind is NoticeKind.SeverityChanged or NoticeKind.Ended ? await _notes.WriteAsync(notice, CancellationToken.None) : await FileAsync(notice, pass);
+            _retries.Tried(notice, outcome.IsDone, failure);
+            return outcome;
+        }
+        catch (Exception exception) when (_contexts.IsOutage(exception))
+        {
+            return DatabaseAway(notice);
+        }
+#pragma warning disable CA1031 // a bug met with one alert must not stop the others, nor pass unseen
+        catch (Exception exception)
+#pragma warning restore CA1031
+        {
+            Log.Failed(_logger, notice.Alert.AlertKey, exception);
+            _retries.Tried(notice, isDone: false, FreeScoutFailureKind.Refused);
+            return new(notice, false, "error", $"The console failed: {exception.GetType().Name}. Its log has more.");
+        }
     }
 
     /// <returns>Why FreeScout is not asked; null: it is, and a new ticket has its place in the budget.</returns>
-    private async Task<HookOutcome?> RefuseAsync(AlertNotice notice, FloodPass pass) =>
-        await ClosedAsync(notice) is { } closed ? closed
-        : notice.Kind is NoticeKind.Firing or NoticeKind.FiringAgain && await pass.TakeAsync(notice.Alert) is { } refusal ? new(notice, false, "breaker tripped", refusal)
-        : null;
+    private async Task<HookOutcome?> RefuseAsync(AlertNotice notice, FloodPass pass)
+    {
+        try
+        {
+            return await ClosedAsync(notice) is { } closed ? closed
+                : notice.Kind is NoticeKind.Firing or NoticeKind.FiringAgain && await pass.TakeAsync(notice.Alert) is { } refusal ? new(notice, false, "breaker tripped", refusal)
+                : null;
+        }
+        catch (Exception exception) when (_contexts.IsOutage(exception))
+        {
+            return DatabaseAway(notice);
+        }
+    }
 
     private async Task<IReadOnlyList<HookOutcome>> WaitingAsync(IEnumerable<AlertNotice> notices, FreeScoutFailure failure)
     {
@@ -193,21 +211,25 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
             ? new(notice, false, "flag off", $"{FlagNames.AlertsAutoTicket} is off.")
             : null;
 
-    private async Task<HookOutcome> FileAsync(AlertNotice notice, FloodPass pass)
+    private async Task<(HookOutcome Outcome, FreeScoutFailureKind? Failure)> FileAsync(AlertNotice notice, FloodPass pass)
     {
-        var outcome = await _ticketing.FileAsync(Draft(notice.Alert));
-        if (outcome.Disposition != TicketDisposition.Filed)
+        var filed = false;
+        try
         {
-            pass.GiveBack(notice.Alert);
-        }
+            var outcome = await _ticketing.FileAsync(Draft(notice.Alert));
+            filed = outcome.Disposition == TicketDisposition.Filed;
+            if (outcome.Ticket is not { } ticket)
+            {
+                return (new(notice, false, outcome.Decision, outcome.Message), outcome.Failure);
+            }
 
-        if (outcome.Ticket is not { } ticket)
+            Log.Done(_logger, notice.Alert.AlertKey, outcome.Decision, ticket.Id);
+            return (new(notice, true, outcome.Decision, outcome.Message, new AlertTicket(ticket.Id, ticket.Number, ticket.Url)), null);
+        }
+        finally
         {
-            return new(notice, false, outcome.Decision, outcome.Message);
+            pass.Settle(notice.Alert, filed);
         }
-
-        Log.Done(_logger, notice.Alert.AlertKey, outcome.Decision, ticket.Id);
-        return new(notice, true, outcome.Decision, outcome.Message, new AlertTicket(ticket.Id, ticket.Number, ticket.Url));
     }
 
     private TicketDraft Draft(Alert alert)
@@ -228,13 +250,28 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
             IsForAlert: true);
     }
 
+    private static HookOutcome DatabaseAway(AlertNotice notice) => new(notice, false, "degraded: database", "The console's database can't be reached.");
+
     private static HookOutcome Degraded(AlertNotice notice, FreeScoutFailure failure) => new(notice, false, $"degraded: {Words.Of(failure.Kind)}", failure.Message);
 
     private void RaiseReady() => Ready?.Invoke();
+
+    private void OnHealthChanged()
+    {
+        if (_health.Failure is null)
+        {
+            _retries.OutageOver();
+        }
+
+        RaiseReady();
+    }
 
     private static partial class Log
     {
         [LoggerMessage(LogLevel.Information, "auto_ticket alert_key={AlertKey} decision={Decision} conversation={Conversation}")]
         public static partial void Done(ILogger logger, string alertKey, string decision, long conversation);
+
+        [LoggerMessage(LogLevel.Error, "auto_ticket alert_key={AlertKey} failed")]
+        public static partial void Failed(ILogger logger, string alertKey, Exception exception);
     }
 }

@@ -165,9 +165,10 @@ internal sealed class TicketClaims(IDbContextFactory<AutoTicketDbContext> contex
     public async Task<Ticket?> RepostAsync(Ticket ticket, CancellationToken cancellationToken)
     {
         var now = clock.GetUtcNow();
-        var again = ticket with { PostedAt = now, LeaseUntil = now + options.Value.Lease, EmptyLookups = 0, LookedUpAt = null };
+        var again = ticket with { PostedAt = now, RepostedAt = now, LeaseUntil = now + options.Value.Lease, EmptyLookups = 0, LookedUpAt = null };
         return await UpdateOwnAsync(ticket, set => set
             .SetProperty(t => t.PostedAt, again.PostedAt)
+            .SetProperty(t => t.RepostedAt, again.RepostedAt)
             .SetProperty(t => t.LeaseUntil, again.LeaseUntil)
             .SetProperty(t => t.EmptyLookups, 0)
             .SetProperty(t => t.LookedUpAt, (DateTimeOffset?)null), cancellationToken) ? again : null;
@@ -183,7 +184,7 @@ internal sealed class TicketClaims(IDbContextFactory<AutoTicketDbContext> contex
         await using var db = await contexts.CreateDbContextAsync();
         var now = clock.GetUtcNow();
         // Without the attempt: who got FreeScout's answer knows the ticket, even if another has taken the claim over meanwhile. IS TRUE keeps
-        // PostgreSQL from looking through all that have no conversation: of each filing that failed a row stays.
+        // PostgreSQL from looking through all that have no conversation: each lost answer leaves such a row.
         var done = await db.UpdateWithAuditAsync(
             """
             UPDATE tickets SET state = r.state, conversation_id = r.conversation_id, number = r.number, tags_pending = true, problem = NULL, confirmed_at = r.confirmed_at, closed_at = r.closed_at
@@ -193,11 +194,18 @@ internal sealed class TicketClaims(IDbContextFactory<AutoTicketDbContext> contex
         return all.ConvertAll(one => done.Remove(one.Ticket.Id));
     }
 
-    /// <summary>Nothing was filed, for certain: frees the key.</summary>
-    public Task<bool> ReleaseAsync(Ticket ticket, string problem, CancellationToken cancellationToken) =>
-        UpdateOwnAsync(ticket, set => set
-            .SetProperty(t => t.State, TicketState.Released)
-            .SetProperty(t => t.Problem, problem), cancellationToken);
+    /// <summary>This post filed nothing, for certain: frees the key, and leaves no row. One that was posted before stays unconfirmed, because its
+    /// first post may still be committed.</summary>
+    public async Task<bool> ReleaseAsync(Ticket ticket, string problem, CancellationToken cancellationToken)
+    {
+        if (ticket.RepostedAt is not null)
+        {
+            return await LeaveUnconfirmedAsync(ticket, problem, lookupWasEmpty: false, cancellationToken);
+        }
+
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        return await Own(db, ticket).ExecuteDeleteAsync(cancellationToken) == 1;
+    }
 
     /// <summary>The answer was lost: keeps the key until the ticket is found, or certain not to exist.</summary>
     /// <param name="lookupWasEmpty">FreeScout was asked for the marker and does not have it, so far.</param>
@@ -278,8 +286,8 @@ internal sealed class TicketClaims(IDbContextFactory<AutoTicketDbContext> contex
     private async Task<bool> UpdateOwnAsync(Ticket ticket, Action<Microsoft.EntityFrameworkCore.Query.UpdateSettersBuilder<Ticket>> set, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        return await db.Tickets
-            .Where(t => t.Id == ticket.Id && t.Attempt == ticket.Attempt && t.State == TicketState.Filing)
-            .ExecuteUpdateAsync(set, cancellationToken) == 1;
+        return await Own(db, ticket).ExecuteUpdateAsync(set, cancellationToken) == 1;
     }
+
+    private static IQueryable<Ticket> Own(AutoTicketDbContext db, Ticket ticket) => db.Tickets.Where(t => t.Id == ticket.Id && t.Attempt == ticket.Attempt && t.State == TicketState.Filing);
 }

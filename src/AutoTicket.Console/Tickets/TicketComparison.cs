@@ -52,6 +52,16 @@ internal static partial class TicketComparison
         }
     }
 
+    /// <summary>Open tickets about the same that were filed within one window of each other: all but the first of each.</summary>
+    public static IEnumerable<Difference> Duplicates(IEnumerable<Ticket> open, TimeSpan window) =>
+        from its in open.GroupBy(ticket => ticket.DedupKey)
+        let sorted = its.OrderBy(ticket => ticket.PostedAt).ThenBy(ticket => ticket.ConversationId).ToList()
+        from pair in sorted.Zip(sorted.Skip(1))
+        where pair.Second.PostedAt - pair.First.PostedAt < window
+        select new Difference(
+            FindingKind.Duplicate, pair.Second.ConversationId!.Value, pair.Second.Number ?? pair.Second.ConversationId.Value, pair.Second.Subject,
+            $"It is about the same as ticket #{pair.First.Number ?? pair.First.ConversationId}, and both are open. Close one of them.");
+
     /// <summary>The tags by which a ticket is found. The one of the severity is an ornament: who takes it away is left alone.</summary>
     public static IReadOnlyList<string> MissingTags(Ticket row, Conversation found) =>
         [.. TicketDraft.TagsOf(row.Tag, row.Severity, row.SurfaceKey).Where(tag => !tag.StartsWith(TicketDraft.SeverityTag, StringComparison.Ordinal)).Except(found.Tags, StringComparer.OrdinalIgnoreCase)];

@@ -98,4 +98,5 @@ internal enum TicketDisposition { Filed, AlreadyOpen, Degraded, Unavailable }
 /// <param name="Ticket">The ticket, when there is one to show.</param>
 /// <param name="Message">One sentence for the operator.</param>
 /// <param name="Decision">The same in the words of the decisions' page: <c>filed</c>, <c>adopted</c>, <c>degraded: timed_out</c>.</param>
-internal sealed record TicketOutcome(TicketDisposition Disposition, TicketLink? Ticket, string Message, string Decision);
+/// <param name="Failure">What FreeScout failed with; null when it did not, or when its answer is being looked up.</param>
+internal sealed record TicketOutcome(TicketDisposition Disposition, TicketLink? Ticket, string Message, string Decision, FreeScoutFailureKind? Failure = null);

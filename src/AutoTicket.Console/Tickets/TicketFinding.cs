@@ -19,6 +19,8 @@ public enum FindingKind
     Reopened,
     /// <summary>FreeScout's answer to its filing was lost, or the books lost which ticket it is: it is being looked for.</summary>
     Unconfirmed,
+    /// <summary>Another open ticket is about the same: FreeScout committed a first post after the second.</summary>
+    Duplicate,
 }
 
 /// <summary>One difference, as it was last seen.</summary>
@@ -35,12 +37,13 @@ public sealed record TicketFinding(
     /// <summary>Nobody needs to look at it.</summary>
     public bool IsOver => IsRepaired || Dismissed is not null;
 
-    /// <summary><c>ghost</c>, <c>orphan</c>, <c>drift</c> or <c>unconfirmed</c>.</summary>
+    /// <summary><c>ghost</c>, <c>orphan</c>, <c>duplicate</c>, <c>drift</c> or <c>unconfirmed</c>.</summary>
     public string Class => Kind switch
     {
         FindingKind.Ghost => "ghost",
         FindingKind.Orphan => "orphan",
         FindingKind.Unconfirmed => "unconfirmed",
+        FindingKind.Duplicate => "duplicate",
         _ => "drift",
     };
 }

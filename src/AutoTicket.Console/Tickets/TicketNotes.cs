@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Net;
 using AutoTicket.Alerts;
 using AutoTicket.Data;
@@ -7,26 +6,27 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Tickets;
 
-/// <summary>Notes on a ticket about what became of its alert. A note is retried until it is posted; it never opens or closes anything.</summary>
+/// <summary>Notes on a ticket about what became of its alert. A note is retried until FreeScout has it or refuses it; it never opens or
+/// closes anything.</summary>
 internal sealed class TicketNotes(FreeScoutClient freeScout, TicketClaims claims, IOptions<FreeScoutOptions> options)
 {
-    public async Task<HookOutcome> WriteAsync(AlertNotice notice, CancellationToken cancellationToken)
+    public async Task<(HookOutcome Outcome, FreeScoutFailureKind? Failure)> WriteAsync(AlertNotice notice, CancellationToken cancellationToken)
     {
         var alert = notice.Alert;
         if (notice.Ticket is not { } ticket)
         {
-            return new(notice, true, "no ticket");
+            return (new(notice, true, "no ticket"), null);
         }
 
-        var (found, failure) = await freeScout.FindAsync(ticket.Id, cancellationToken);
+        var (found, failure) = await freeScout.FindAsync(ticket.Id, cancellationToken, withThreads: true);
         if (failure is not null)
         {
-            return new(notice, false, $"degraded: {Words.Of(failure.Kind)}", failure.Message);
+            return Failed(failure);
         }
 
         if (found is not { IsOpen: true })
         {
-            return new(notice, true, "ticket closed", $"Ticket #{ticket.Number} is closed: it needs no note.");
+            return (new(notice, true, "ticket closed", $"Ticket #{ticket.Number} is closed: it needs no note."), null);
         }
 
         if (notice.Kind == NoticeKind.SeverityChanged)
@@ -36,14 +36,22 @@ internal sealed class TicketNotes(FreeScoutClient freeScout, TicketClaims claims
 
         if (options.Value.UserId is not { } user)
         {
-            return new(notice, true, "no note", "FREESCOUT_USER_ID is not set: no note is written.");
+            return (new(notice, true, "no note", "FREESCOUT_USER_ID is not set: no note is written."), null);
         }
 
-        var text = notice.Kind == NoticeKind.SeverityChanged ? $"Severity is {alert.Severity} now; it was {notice.Told?.Severity}."
+        // Each text holds a time that no other note of this ticket has: a note whose answer was lost is found by its text.
+        var text = notice.Kind == NoticeKind.SeverityChanged ? $"Severity is {alert.Severity} now; it was {notice.Told?.Severity} when last reported at {UtcTime.Stamp(notice.Told?.At ?? alert.OpenedAt)}."
             : alert.Status == AlertStatus.Expired ? $"Nothing was heard of it since {UtcTime.Stamp(alert.SeenAt)}: it expired at {UtcTime.Stamp(alert.EndedAt!.Value)}. That is not a recovery."
             : $"Recovered at {UtcTime.Stamp(alert.EndedAt!.Value)}, after {Investigator.Age(alert.EndedAt.Value - alert.StartedAt)}. Resolve the ticket when nothing is left to do.";
-        return await freeScout.AddNoteAsync(ticket.Id, user, $"<p>{WebUtility.HtmlEncode(text)}</p>", cancellationToken) is { } unposted
-            ? new(notice, false, $"degraded: {Words.Of(unposted.Kind)}", unposted.Message)
-            : new(notice, true, notice.Kind == NoticeKind.SeverityChanged ? "severity noted" : "end noted", text);
+        var html = $"<p>{WebUtility.HtmlEncode(text)}</p>";
+        var unposted = found.Holds(html) ? null : await freeScout.AddNoteAsync(ticket.Id, user, html, cancellationToken);
+        return unposted switch
+        {
+            null => (new(notice, true, notice.Kind == NoticeKind.SeverityChanged ? "severity noted" : "end noted", text), null),
+            { Kind: FreeScoutFailureKind.Refused } => (new(notice, true, "note refused", $"FreeScout refused the note, so it is not tried again: {unposted.Message}"), null),
+            _ => Failed(unposted),
+        };
+
+        (HookOutcome, FreeScoutFailureKind?) Failed(FreeScoutFailure failure) => (new(notice, false, $"degraded: {Words.Of(failure.Kind)}", failure.Message), failure.Kind);
     }
 }

@@ -29,6 +29,10 @@ internal sealed partial class TicketReconciliation(
     private const string Actor = "console:reconciler";
 
     private static readonly string[] Tags = [OpenTickets.OpenTag, OpenTickets.AlertTag];
+    private const int MostReposted = 50;
+
+    /// <summary>So long after a second post the first one is looked for.</summary>
+    private static readonly TimeSpan LateCommit = TimeSpan.FromHours(1);
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
 
     /// <summary>The first comparison follows the first sync, which takes a moment.</summary>
@@ -119,6 +123,21 @@ internal sealed partial class TicketReconciliation(
             }
         }
 
+        // A first post that FreeScout committed after the second has no tag yet, and is in no list.
+        foreach (var marker in await RepostedAsync(asked, cancellationToken))
+        {
+            var (found, failure) = await freeScout.FindByMarkerAsync(marker, cancellationToken);
+            if (failure is not null)
+            {
+                return failure;
+            }
+
+            foreach (var twin in found!)
+            {
+                held.TryAdd(twin.Id, twin);
+            }
+        }
+
         var seen = new List<Difference>();
         var putBack = await findings.TagsPutBackAsync(cancellationToken);
         var filings = await FiledAsync(held.Keys, since, cancellationToken);
@@ -158,6 +177,7 @@ internal sealed partial class TicketReconciliation(
             }
         }
 
+        seen.AddRange(TicketComparison.Duplicates(await OpenAsync(cancellationToken), options.Value.Window));
         if (await resolutions.SettleAsync(cancellationToken) is { } unsettled)
         {
             return unsettled;
@@ -188,6 +208,21 @@ internal sealed partial class TicketReconciliation(
                 ? new(conversation, json.RootElement.TryGetProperty("ticket_number", out var number) && number.TryGetInt64(out var its) ? its : conversation, "Known from the audit log alone", null)
                 : null;
         }
+    }
+
+    /// <summary>The markers that were posted twice of late.</summary>
+    private async Task<List<string>> RepostedAsync(DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        var since = now - LateCommit;
+        return await db.Tickets.Where(ticket => ticket.RepostedAt > since && ticket.ConversationId != null).OrderByDescending(ticket => ticket.RepostedAt).Select(ticket => ticket.Marker).Take(MostReposted)
+            .ToListAsync(cancellationToken);
+    }
+
+    private async Task<List<Ticket>> OpenAsync(CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        return await db.Tickets.AsNoTracking().Where(ticket => ticket.State == TicketState.Open && ticket.ConversationId != null).OrderBy(ticket => ticket.Id).ToListAsync(cancellationToken);
     }
 
     /// <returns>False: it is left to a person.</returns>

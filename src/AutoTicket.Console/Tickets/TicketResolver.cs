@@ -122,7 +122,7 @@ internal sealed partial class TicketResolver(
         }
 
         // The note first, for the status alone closes it; one that an earlier try left is not written twice.
-        if (!found.Bodies.Contains(html) && await freeScout.AddNoteAsync(ticket.Id, user, html, CancellationToken.None) is { } unwritten)
+        if (!found.Holds(html) && await freeScout.AddNoteAsync(ticket.Id, user, html, CancellationToken.None) is { } unwritten)
         {
             return Failed(ticket.Id, $"The note was not written, and the ticket stays open: {unwritten.Message}");
         }

@@ -116,12 +116,18 @@ internal sealed partial class TicketSync(
         {
             Log.NotStored(logger, exception.GetBaseException().Message);
         }
-        catch (DbUpdateException)
+        catch (DbUpdateException exception) when (exception is DbUpdateConcurrencyException || Outages.IsDuplicate(exception))
         {
             // Another process synced at the same moment and its copy is as good as ours.
         }
         catch (OperationCanceledException)
         {
+        }
+#pragma warning disable CA1031 // a bug met once must not end the syncing, nor pass unseen
+        catch (Exception exception)
+#pragma warning restore CA1031
+        {
+            Log.Failed(logger, exception);
         }
         finally
         {
@@ -150,21 +156,10 @@ internal sealed partial class TicketSync(
         }
 
         db.OpenConversations.RemoveRange(copy.Values.Where(row => !open.ContainsKey(row.Id) && (whole || seen.ContainsKey(row.Id))));
-        foreach (var ticket in own.Where(ticket => !closedSince.Contains(ticket.ConversationId!.Value)))
+        // Those of ours that are not in the list are the comparison's to ask for: one call a ticket does not fit into a sync.
+        foreach (var ticket in own.Where(ticket => seen.ContainsKey(ticket.ConversationId!.Value) && !closedSince.Contains(ticket.ConversationId.Value)))
         {
-            if (seen.TryGetValue(ticket.ConversationId!.Value, out var known))
-            {
-                await SetAsync(db, ticket, known, cancellationToken);
-            }
-            else if (whole)
-            {
-                // Not in the list: closed, gone, moved to another mailbox, or it lost its tag. Only its id tells.
-                var (conversation, failure) = await client.FindAsync(ticket.ConversationId.Value, cancellationToken);
-                if (failure is null)
-                {
-                    await SetAsync(db, ticket, conversation, cancellationToken);
-                }
-            }
+            await SetAsync(db, ticket, seen[ticket.ConversationId!.Value], cancellationToken);
         }
     }
 
@@ -203,6 +198,9 @@ internal sealed partial class TicketSync(
     {
         [LoggerMessage(LogLevel.Information, "ticket changed in FreeScout conversation={Conversation} state={State}")]
         public static partial void Changed(ILogger logger, long conversation, TicketState state);
+
+        [LoggerMessage(LogLevel.Error, "syncing open tickets failed, trying again")]
+        public static partial void Failed(ILogger logger, Exception exception);
 
         [LoggerMessage(LogLevel.Warning, "open tickets can't be stored: {Problem}")]
         public static partial void NotStored(ILogger logger, string problem);

@@ -14,8 +14,9 @@ internal sealed class TicketingOptions : IValidatableObject
     /// <summary>How long a claim holds without an outcome. Longer than any call to FreeScout, or two processes could post at once.</summary>
     public TimeSpan Lease { get; set; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>How long after a post with a lost answer FreeScout may still commit it. Before that it is not posted again.</summary>
-    public TimeSpan Grace { get; set; } = TimeSpan.FromSeconds(45);
+    /// <summary>How long after a post with a lost answer FreeScout may still commit it. Before that it is not posted again. MySQL lets a
+    /// statement wait 50 s for a lock, and PHP goes on after the caller hung up.</summary>
+    public TimeSpan Grace { get; set; } = TimeSpan.FromMinutes(2);
 
     /// <summary>Two look-ups this far apart must find nothing before a second post: FreeScout may read stale.</summary>
     public TimeSpan LookupSpacing { get; set; } = TimeSpan.FromSeconds(5);

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using AutoTicket.Data;
 using AutoTicket.FreeScout;
@@ -22,8 +23,12 @@ internal sealed partial class TicketingService(
 {
     /// <summary>Less time than this is not worth a call to FreeScout.</summary>
     private static readonly TimeSpan LeastTime = TimeSpan.FromMilliseconds(300);
+    private const int MostDegraded = 10_000;
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(40);
     private static readonly Counter<long> Filings = Telemetry.Meter.CreateCounter<long>("autoticket.ticket.filings", description: "Times that a ticket was asked for, by door and outcome.");
+
+    /// <summary>The last decision about each alert that has no ticket yet.</summary>
+    private readonly ConcurrentDictionary<string, string> _degraded = new();
 
     /// <summary>Files the draft or finds the ticket that already stands for it, within <see cref="TicketingOptions.ClickBudget"/>.
     /// Never throws for an outage, and is not cancelled by its caller: a filing that has begun is brought to its end.</summary>
@@ -32,6 +37,11 @@ internal sealed partial class TicketingService(
         using var trace = Telemetry.Activities.StartActivity("file ticket");
         var outcome = await FileInTimeAsync(draft);
         trace?.AddTag("alert_key", draft.AlertKey).AddTag("outcome", Words.Of(outcome.Disposition)).AddTag("ticket", outcome.Ticket?.Number);
+        if (outcome.Ticket is not null)
+        {
+            _degraded.TryRemove(draft.DedupKey, out _);
+        }
+
         Filings.Add(1, new("door", draft.IsForAlert ? "alert" : "click"), new("outcome", Words.Of(outcome.Disposition)));
         return outcome;
     }
@@ -68,6 +78,12 @@ internal sealed partial class TicketingService(
             if (closed.Count > 0 && Remaining(budget) < LeastTime)
             {
                 return Degraded(draft, "FreeScout is slow: there was no time left to file the ticket. Try again.", "degraded: no time left");
+            }
+
+            // A call that can't be made now needs no claim.
+            if (freeScout.Closed is { } shut)
+            {
+                return Degraded(draft, shut);
             }
 
             // The claim first, because mostly nothing stands; and only who holds it can be sure of what he then reads.
@@ -134,7 +150,7 @@ internal sealed partial class TicketingService(
                 var (found, failure) = await freeScout.FindAsync(recent.ConversationId!.Value, budget.Token);
                 if (failure is not null)
                 {
-                    return Degraded(draft, $"{failure.Message} Ticket #{recent.Number} was {(recent.State == TicketState.Open ? "open" : "closed")} when last seen.", Cause(failure));
+                    return Degraded(draft, failure, $" Ticket #{recent.Number} was {(recent.State == TicketState.Open ? "open" : "closed")} when last seen.");
                 }
 
                 await claims.SetOpenAsync(recent, found, CancellationToken.None);
@@ -161,7 +177,7 @@ internal sealed partial class TicketingService(
         if (!failure!.MayHaveCreated)
         {
             await claims.ReleaseAsync(claim, failure.Message, CancellationToken.None);
-            return Degraded(draft, failure.Message, Cause(failure));
+            return Degraded(draft, failure);
         }
 
         // FreeScout may have made it all the same: if there is time left, look at once; else the reconciler does.
@@ -245,12 +261,28 @@ internal sealed partial class TicketingService(
 
     private const string LookedUp = "unconfirmed, looked up";
 
-    private static string Cause(FreeScoutFailure failure) => $"degraded: {Words.Of(failure.Kind)}";
+    private TicketOutcome Degraded(TicketDraft draft, FreeScoutFailure failure, string more = "") =>
+        Degraded(draft, failure.Message + more, $"degraded: {Words.Of(failure.Kind)}", failure.Kind);
 
-    private TicketOutcome Degraded(TicketDraft draft, string message, string decision)
+    private TicketOutcome Degraded(TicketDraft draft, string message, string decision, FreeScoutFailureKind? failure = null)
     {
-        Log.Failed(logger, draft.AlertKey, message);
-        return new(TicketDisposition.Degraded, null, message, decision);
+        // A click is answered once; an alert is tried until it has its ticket, and only a change is news.
+        if (!draft.IsForAlert || !_degraded.TryGetValue(draft.DedupKey, out var before) || before != decision)
+        {
+            Log.Failed(logger, draft.AlertKey, message);
+        }
+
+        if (draft.IsForAlert)
+        {
+            if (_degraded.Count > MostDegraded)
+            {
+                _degraded.Clear();
+            }
+
+            _degraded[draft.DedupKey] = decision;
+        }
+
+        return new(TicketDisposition.Degraded, null, message, decision, failure);
     }
 
     private TimeSpan Remaining(Budget budget) => options.Value.ClickBudget - clock.GetElapsedTime(budget.Begun);

@@ -81,6 +81,10 @@ internal sealed class AlertDriver : IAsyncDisposable
 
     public Task<int> UntaggedAsync() => QueryAsync(db => db.Tickets.CountAsync(ticket => ticket.TagsPending));
 
+    /// <summary>So many creates were posted whose answers were lost.</summary>
+    public Task EventuallyUnconfirmedAsync(int atLeast) => Eventually.TrueAsync(
+        async () => await QueryAsync(db => db.Tickets.CountAsync(ticket => ticket.State == AutoTicket.Tickets.TicketState.Unconfirmed)) >= atLeast, $"at least {atLeast} are unconfirmed");
+
     public Task EventuallyTicketsAsync(int count) =>
         Eventually.TrueAsync(async () => FreeScout.Conversations.Count == count && await FiledAsync() == count, $"{count} tickets are filed and audited");
 

@@ -1,6 +1,7 @@
 using AutoTicket.Alerts;
 using AutoTicket.Audit;
 using AutoTicket.Data;
+using AutoTicket.Surfaces;
 using AutoTicket.Tests.Kit;
 using Microsoft.EntityFrameworkCore;
 
@@ -27,6 +28,21 @@ public sealed class AlertRaceTests
         Assert.Equal(200, driver.FreeScout.Conversations.Select(c => c.Subject.Split(" [at-")[0]).Distinct().Count());
         await using var db = driver.Database.Open();
         Assert.Equal(200, await db.AuditLog.CountAsync(entry => entry.Action == AuditActions.AlertOpened));
+    }
+
+    [Fact]
+    public async Task The_same_changes_at_two_consoles_in_opposite_order_are_both_taken()
+    {
+        await using var driver = await AlertDriver.StartAsync(Database.Postgres, new Dictionary<string, string?>(NoBudget) { ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "0" }, consoles: 2);
+        for (var round = 0; round < 15; round++)
+        {
+            var all = Enumerable.Range(0, 300).Select(n => AlertDriver.Say($"alert{n}", round % 2 == 0 ? Severity.P3 : Severity.P4)).ToList();
+
+            // Where one waited for the other's rows, RaiseAsync would throw: nothing was taken.
+            await Task.WhenAll(driver.RaiseAsync(all, 0), driver.RaiseAsync([.. all.AsEnumerable().Reverse()], 1));
+        }
+
+        Assert.Equal(300, (await driver.AlertsAsync()).Count);
     }
 
     [Theory, BothDatabases]

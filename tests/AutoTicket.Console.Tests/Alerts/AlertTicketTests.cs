@@ -139,6 +139,38 @@ public sealed class AlertTicketTests
         Assert.Equal("active", driver.FreeScout.Conversations[0].Status);
     }
 
+    [Fact]
+    public async Task A_note_whose_answer_was_lost_is_written_once()
+    {
+        await using var driver = await AlertDriver.StartAsync();
+        await driver.RaiseAsync(AlertDriver.Say());
+        await driver.EventuallyTicketsAsync(1);
+        driver.Sandbox.Faults.Add(new Fault(FaultKind.ResetAfter) { Match = new FaultMatch("POST", FreeScoutStandIn.ApiPath + "/conversations/*/threads"), Times = 2 });
+
+        await driver.RaiseAsync(AlertDriver.Say(firing: false));
+        await driver.EventuallyDecidedAsync("end noted");
+
+        Assert.Single(driver.FreeScout.Conversations[0].Threads, thread => thread.Type == "note");
+    }
+
+    [Fact]
+    public async Task A_note_that_FreeScout_refuses_is_given_up_with_a_decision_that_says_so()
+    {
+        await using var driver = await AlertDriver.StartAsync();
+        await driver.RaiseAsync(AlertDriver.Say());
+        await driver.EventuallyTicketsAsync(1);
+        driver.Sandbox.Faults.Add(new Fault(FaultKind.Status)
+        {
+            Match = new FaultMatch("POST", FreeScoutStandIn.ApiPath + "/conversations/*/threads"), StatusCode = 400, Body = """{"message":"Error occurred","errorCode":"BAD REQUEST"}""",
+        });
+
+        await driver.RaiseAsync(AlertDriver.Say(firing: false));
+        await driver.EventuallyDecidedAsync("note refused");
+
+        await driver.EventuallySettledAsync();
+        Assert.Single(driver.FreeScout.RecordedRequests, request => request.Method == "POST" && request.Path.EndsWith("/threads", StringComparison.Ordinal));
+    }
+
     [Fact, Trait("Pitfall", "T-28")]
     public async Task A_ticket_that_was_closed_before_the_recovery_is_left_alone()
     {

@@ -32,19 +32,57 @@ public sealed class FloodTests
         Assert.Equal("noisy", Assert.Single((await driver.Console.Get<FloodBreaker>().ReadAsync(default))!).Scope);
     }
 
-    /// <summary>The clock stands still: what was filed is not counted anew, so each try counts until it is given back.</summary>
     [Fact]
     public async Task Tries_that_file_nothing_use_up_no_budget()
     {
-        await using var driver = await AlertDriver.StartAsync(settings: Small, clock: new StillClock());
-        var refusal = driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutCreate, StatusCode = 422, Body = """{"message":"Error occurred"}""" });
-        await driver.RaiseAsync(AlertDriver.Say());
+        await using var driver = await AlertDriver.StartAsync(settings: Small);
+        // Two more than the budget come at once, and the first three are refused.
+        driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutCreate, StatusCode = 422, Body = """{"message":"Error occurred"}""", Times = 3 });
+        await driver.RaiseAsync([.. Enumerable.Range(0, 5).Select(n => AlertDriver.Say($"alert{n}"))]);
 
-        await Eventually.TrueAsync(() => driver.FreeScout.RecordedRequests.Count(request => request.Method == "POST" && request.Path == FreeScoutStandIn.ApiPath + "/conversations") > 6, "it was tried more often than any budget allows");
+        await driver.EventuallyTicketsAsync(2);
+
+        await Eventually.TrueAsync(async () => (await driver.DecisionsAsync()).Count(d => d.Word == "degraded: refused") == 3, "three are refused");
+        Assert.Empty((await driver.Console.Get<FloodBreaker>().ReadAsync(default))!);
+    }
+
+    [Theory, BothDatabases]
+    public async Task An_outage_of_FreeScout_with_restarts_trips_nothing_and_each_alert_has_its_ticket_after_it(Database kind)
+    {
+        await using var driver = await AlertDriver.StartAsync(kind, new Dictionary<string, string?>(AlertOutageTests.Quick) { ["Ticketing:FloodBudget"] = "4", ["Ticketing:FloodBudgetPerSource"] = "4" });
+        var outage = driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutCreate, StatusCode = 503 });
+        await driver.RaiseAsync([.. Enumerable.Range(0, 4).Select(n => AlertDriver.Say($"alert{n}", Severity.P1, source: "one"))]);
+        for (var restart = 0; restart < 2; restart++)
+        {
+            await driver.EventuallyUnconfirmedAsync(2);
+            await driver.StopAsync(driver.Console);
+            await driver.StartConsoleAsync();
+        }
+
+        outage.Dispose();
+        await driver.EventuallyTicketsAsync(4);
 
         Assert.Empty((await driver.Console.Get<FloodBreaker>().ReadAsync(default))!);
-        refusal.Dispose();
-        await driver.EventuallyTicketsAsync(1);
+        Assert.Equal(4, driver.FreeScout.CreatedCount);
+    }
+
+    [Theory, BothDatabases]
+    public async Task A_breaker_and_its_alert_that_a_lost_write_set_apart_agree_again(Database kind)
+    {
+        var clock = new StillClock();
+        await using var driver = await AlertDriver.StartAsync(kind, Small, clock);
+        await using var db = driver.Database.Open();
+
+        // A trip was written, and its second write was lost; then the same for a reset.
+        db.FloodBreaker.Add(new FloodRow { Scope = "noisy", State = FloodState.Tripped, Since = clock.GetUtcNow(), Until = clock.GetUtcNow().AddHours(1), Reason = "Too many." });
+        await db.SaveChangesAsync();
+        await FiringAsync(1);
+        await db.FloodBreaker.ExecuteUpdateAsync(set => set.SetProperty(row => row.State, FloodState.Closed));
+        await FiringAsync(0);
+
+        Task FiringAsync(int count) => clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(5),
+            async () => (await driver.AlertsAsync()).Count(alert => alert is { Name: FloodBreaker.AlertName, IsFiring: true }) == count, $"{count} alert(s) of the breaker fire");
     }
 
     [Fact]

@@ -46,6 +46,22 @@ public sealed class FreeScoutClientTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_call_that_the_console_itself_gives_up_says_nothing_about_FreeScout()
+    {
+        using var hanging = _driver.Sandbox.Faults.Add(new Fault(FaultKind.HangBefore) { Match = FaultMatch.FreeScout });
+        using var stop = new CancellationTokenSource();
+        var before = FreeScout.RequestCount;
+        var call = Client.FindAsync(1, stop.Token);
+        await Eventually.TrueAsync(() => FreeScout.RequestCount > before, "it is asked");
+
+        await stop.CancelAsync();
+
+        Assert.Equal(FreeScoutFailureKind.TimedOut, (await call).Failure?.Kind);
+        Assert.Null(_driver.Console.Get<FreeScoutHealth>().Failure);
+        Assert.DoesNotContain(_driver.Console.Log, line => line.Contains("freescout degraded", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task Every_call_carries_the_key_in_both_headers_and_never_in_the_address()
     {
         var made = (await Client.CreateAsync(Draft, () => true, default)).Value!;

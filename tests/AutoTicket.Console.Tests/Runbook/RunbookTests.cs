@@ -31,7 +31,7 @@ public static partial class RunbookTests
         line => line.Contains(" ERROR forged", StringComparison.Ordinal) && LogLine.Parse(line)?.Level == "ERROR");
 
     private static async Task<Intake> StartIntakeAsync() =>
-        await Intake.StartAsync(Database.Postgres, new() { [FlagNames.AlertsAutoTicket] = "1" });
+        await Intake.StartAsync(Database.Postgres, new() { [FlagNames.AlertsAutoTicket] = "1", ["Ticketing:Grace"] = "00:00:05" });
 
     private static async Task<AlertEpisode> ReadAlertAsync(ConsoleHost console, string name)
     {

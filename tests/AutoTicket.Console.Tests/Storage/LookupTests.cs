@@ -30,7 +30,7 @@ public sealed class LookupTests
             });
     }
 
-    /// <summary>A night with FreeScout away leaves a row for each try, and none of these has a conversation.</summary>
+    /// <summary>A night of lost answers leaves a row for each alert, and none of these has a conversation.</summary>
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -39,7 +39,7 @@ public sealed class LookupTests
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
         var number = 0;
         await AssertReadsFewAsync(
-            database, "tickets", isNew ? null : Tickets("over", "closed", conversation: "-n"), Tickets("refused", "released", conversation: "NULL"),
+            database, "tickets", isNew ? null : Tickets("over", "closed", conversation: "-n"), Tickets("refused", "unconfirmed", conversation: "NULL"),
             contexts =>
             {
                 var claims = new TicketClaims(contexts, Options.Create(new TicketingOptions()), TimeProvider.System);

@@ -140,7 +140,7 @@ public sealed class LostAnswerTests
         Assert.True((await driver.ClickAsync()).Degraded);
         await _clock.AdvanceUntilAsync(
             TimeSpan.FromSeconds(20),
-            async () => (await driver.RowsAsync()).Single() is { State: TicketState.Unconfirmed } row && row.LookedUpAt - row.PostedAt > TimeSpan.FromSeconds(45),
+            async () => (await driver.RowsAsync()).Single() is { State: TicketState.Unconfirmed } row && row.LookedUpAt - row.PostedAt > new TicketingOptions().Grace,
             "it was looked up after the grace period");
 
         Assert.Equal("filed", (await driver.ClickAsync()).Disposition);
@@ -180,7 +180,7 @@ public sealed class LostAnswerTests
         var refusal = driver.Sandbox.Faults.Add(new Fault(kind) { Match = FaultMatch.FreeScoutCreate, StatusCode = status, Body = status is null ? null : """{"message":"Error occurred"}""" });
 
         Assert.True((await driver.ClickAsync()).Degraded);
-        Assert.Equal(TicketState.Released, (await driver.RowsAsync()).Single().State);
+        Assert.Empty(await driver.RowsAsync());
         Assert.Empty(await driver.FilingsAsync());
         refusal.Dispose();
 
@@ -219,13 +219,14 @@ public sealed class LostAnswerTests
                 _clock.AdjustTime(_clock.GetUtcNow() + new TicketingOptions().Lease);
             }
         })));
+        // Its calls would time out when the clock jumps, and open a circuit that only time closes.
+        await driver.FirstLookIsOverAsync();
 
         Assert.True((await driver.ClickAsync()).Degraded);
         Assert.Empty(driver.Creates);
         asleep = false;
 
-        // On a busy machine a click may run out of its budget first.
-        await driver.ClickUntilThereIsATicketAsync();
+        await driver.ClickUntilThereIsATicketAsync(TimeSpan.FromSeconds(5));
         await driver.AssertOneTicketAsync();
     }
 

@@ -69,6 +69,25 @@ public sealed class OpenTicketsSyncTests
         Assert.NotEmpty(wholes);
     }
 
+    [Fact]
+    public async Task A_whole_sync_asks_for_no_ticket_by_itself()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock, surfaces: []);
+        for (var number = 0; number < 5; number++)
+        {
+            await ReconciliationTest.FileAsync(driver, $"alert-{number}", OpenTickets.AlertTag);
+        }
+
+        await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "all are tagged");
+        var before = Asked();
+
+        Assert.True(await driver.Console.Get<TicketSync>().RefreshAsync(default));
+
+        Assert.Equal(before, Asked());
+
+        int Asked() => driver.FreeScout.RecordedRequests.Count(request => request.Method == "GET" && request.Path.StartsWith(FreeScoutStandIn.ApiPath + "/conversations/", StringComparison.Ordinal));
+    }
+
     [Theory, BothDatabases, Trait("Pitfall", "T-25")]
     public async Task A_sync_that_ends_after_a_later_one_puts_nothing_back(Database kind)
     {

@@ -13,7 +13,7 @@ public abstract class ReconciliationTest
 {
     private protected static readonly Dictionary<string, string?> Settings = new() { ["Ticketing:ReconcileInterval"] = "00:00:01", ["Ticketing:SyncInterval"] = "00:00:01" };
 
-    private protected static async Task<long> FileAsync(InvestigateDriver driver, string name, string tag)
+    internal static async Task<long> FileAsync(InvestigateDriver driver, string name, string tag)
     {
         var draft = new TicketDraft(AlertIdentity.Of("test", name, null, []), null, Severity.P2, tag, AuditActions.AlertTicketFiled, "test", $"[P2] {name}", [], IsForAlert: true);
         TicketOutcome? outcome = null;

@@ -8,6 +8,32 @@ namespace AutoTicket.Tests.Tickets;
 public sealed class ReconciliationTests : ReconciliationTest
 {
     [Theory, BothDatabases]
+    public async Task A_first_post_that_FreeScout_commits_after_the_second_is_shown_as_a_duplicate(Database kind)
+    {
+        var clock = new StillClock();
+        await using var driver = await InvestigateDriver.StartAsync(kind, Settings, clock);
+        await driver.FirstLookIsOverAsync();
+        var late = driver.Sandbox.Faults.Add(new Fault(FaultKind.LateCommit) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
+        var click = driver.ClickAsync();
+        await Eventually.TrueAsync(() => driver.FreeScout.CreatesInFlight == 1, "it is posted");
+        clock.Advance(TimeSpan.FromSeconds(4));
+        Assert.True((await click).Degraded);
+        var filed = (await driver.ClickUntilThereIsATicketAsync(TimeSpan.FromSeconds(20))).Ticket!;
+        Assert.Equal(filed.Id, Assert.Single(driver.FreeScout.Conversations).Id);
+
+        late.Dispose();
+        await Eventually.TrueAsync(() => driver.FreeScout.Conversations.Count == 2, "the first is committed");
+        var twin = driver.FreeScout.Conversations.Single(conversation => conversation.Id != filed.Id);
+        await clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(2), async () => (await SeenAsync(driver)).Any(finding => finding.StartsWith("duplicate duplicate ", StringComparison.Ordinal)), "the duplicate is found");
+
+        Assert.Contains($"repaired orphan {twin.Id}", await SeenAsync(driver));
+        driver.FreeScout.Close(twin.Id);
+        await clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(2), async () => !(await SeenAsync(driver)).Any(finding => finding.StartsWith("duplicate", StringComparison.Ordinal)), "and is gone with it");
+    }
+
+    [Theory, BothDatabases]
     [Trait("Pitfall", "T-43")]
     [Trait("Pitfall", "T-19")]
     public async Task Whatever_people_do_appears_in_its_class_at_the_next_comparison_over_all_pages_and_nothing_else(Database kind)
@@ -109,7 +135,7 @@ public sealed class ReconciliationTests : ReconciliationTest
         {
             // As after a restore of an older backup: the one is forgotten, of the other only the claim is known.
             await db.Tickets.Where(row => row.ConversationId == ofSurface).ExecuteDeleteAsync();
-            await db.Tickets.Where(row => row.ConversationId == ofAlert).ExecuteUpdateAsync(set => set.SetProperty(row => row.ConversationId, (long?)null).SetProperty(row => row.State, TicketState.Released));
+            await db.Tickets.Where(row => row.ConversationId == ofAlert).ExecuteUpdateAsync(set => set.SetProperty(row => row.ConversationId, (long?)null).SetProperty(row => row.State, TicketState.Closed));
         }
 
         await ComparedAsync(driver);

@@ -126,7 +126,7 @@ public sealed class TicketClaimsTests
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         var claim = (await Claims(database).ClaimAsync(Draft()))!;
-        foreach (var state in (TicketState[])[TicketState.Open, TicketState.Closed, TicketState.Released, TicketState.Open])
+        foreach (var state in (TicketState[])[TicketState.Open, TicketState.Closed, TicketState.Closed, TicketState.Open])
         {
             await InsertAsync(state);
         }

@@ -1,4 +1,4 @@
-using Microsoft.EntityFrameworkCore.Migrations;
+﻿using Microsoft.EntityFrameworkCore.Migrations;
 
 #nullable disable
 
@@ -370,6 +370,7 @@ namespace AutoTicket.Data.Sqlite
                     audit_action = table.Column<string>(type: "TEXT", nullable: false),
                     tag = table.Column<string>(type: "TEXT", nullable: false),
                     posted_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    reposted_at = table.Column<long>(type: "INTEGER", nullable: true),
                     conversation_id = table.Column<long>(type: "INTEGER", nullable: true),
                     number = table.Column<long>(type: "INTEGER", nullable: true),
                     confirmed_at = table.Column<long>(type: "INTEGER", nullable: true),
@@ -478,7 +479,9 @@ namespace AutoTicket.Data.Sqlite
             migrationBuilder.CreateIndex(
                 name: "ix_tickets_conversation_id",
                 table: "tickets",
-                column: "conversation_id");
+                column: "conversation_id",
+                unique: true,
+                filter: "conversation_id IS NOT NULL");
 
             migrationBuilder.CreateIndex(
                 name: "ix_tickets_dedup_key_posted_at",
@@ -489,6 +492,12 @@ namespace AutoTicket.Data.Sqlite
                 name: "ix_tickets_posted_at",
                 table: "tickets",
                 column: "posted_at");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_tickets_reposted_at",
+                table: "tickets",
+                column: "reposted_at",
+                filter: "reposted_at IS NOT NULL");
 
             migrationBuilder.CreateIndex(
                 name: "ix_tickets_state_conversation_id",

@@ -372,6 +372,7 @@ namespace AutoTicket.Data.Postgres
                     audit_action = table.Column<string>(type: "text", nullable: false),
                     tag = table.Column<string>(type: "text", nullable: false),
                     posted_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    reposted_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
                     conversation_id = table.Column<long>(type: "bigint", nullable: true),
                     number = table.Column<long>(type: "bigint", nullable: true),
                     confirmed_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
@@ -480,7 +481,9 @@ namespace AutoTicket.Data.Postgres
             migrationBuilder.CreateIndex(
                 name: "ix_tickets_conversation_id",
                 table: "tickets",
-                column: "conversation_id");
+                column: "conversation_id",
+                unique: true,
+                filter: "conversation_id IS NOT NULL");
 
             migrationBuilder.CreateIndex(
                 name: "ix_tickets_dedup_key_posted_at",
@@ -491,6 +494,12 @@ namespace AutoTicket.Data.Postgres
                 name: "ix_tickets_posted_at",
                 table: "tickets",
                 column: "posted_at");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_tickets_reposted_at",
+                table: "tickets",
+                column: "reposted_at",
+                filter: "reposted_at IS NOT NULL");
 
             migrationBuilder.CreateIndex(
                 name: "ix_tickets_state_conversation_id",

@@ -1,0 +1,189 @@
+using AutoTicket.Alerts;
+using AutoTicket.FreeScout;
+using AutoTicket.Sandbox;
+using AutoTicket.Slack;
+using AutoTicket.Surfaces;
+using AutoTicket.Tests.Diagnostics;
+using AutoTicket.Tests.Kit;
+using AutoTicket.Tickets;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace AutoTicket.Tests.Alerts;
+
+/// <summary>A pass of the ticket hook over its alerts: it ends, whatever fails, and the next one goes on.</summary>
+public sealed class TicketPassTests
+{
+    private static readonly Dictionary<string, string?> NoBudget = new() { ["Ticketing:FloodBudget"] = "100000", ["Ticketing:FloodBudgetPerSource"] = "100000" };
+
+    [Fact]
+    public async Task An_abandoned_pass_ends_what_it_began_and_the_next_passes_file_the_rest_once()
+    {
+        await using var driver = await AlertDriver.StartAsync(settings: NoBudget);
+        using var slow = driver.Sandbox.Faults.Add(new Fault(FaultKind.Delay) { Match = FaultMatch.FreeScoutCreate, Delay = TimeSpan.FromMilliseconds(200) });
+        var hook = driver.Console.Get<IEnumerable<IAlertHook>>().OfType<TicketAlertHook>().Single();
+        var left = Notices(90).ToDictionary(notice => notice.Alert.Id);
+
+        while (left.Count > 0)
+        {
+            var before = left.Count;
+            await foreach (var outcomes in hook.DeliverAsync([.. left.Values], CancellationToken.None))
+            {
+                foreach (var outcome in outcomes.Where(outcome => outcome.IsDone))
+                {
+                    left.Remove(outcome.Notice.Alert.Id);
+                }
+
+                if (left.Count < before)
+                {
+                    // As the emitter does when the first outcome can't be recorded.
+                    break;
+                }
+            }
+
+            Assert.Equal(0, driver.FreeScout.CreatesInFlight);
+            Assert.True(left.Count < before, "a pass that nothing hinders delivers something");
+        }
+
+        Assert.Equal(90, driver.FreeScout.CreatedCount);
+    }
+
+    [Fact]
+    public async Task No_more_are_filed_at_a_time_than_there_are_connections()
+    {
+        await using var driver = await AlertDriver.StartAsync(settings: NoBudget);
+        using var slow = driver.Sandbox.Faults.Add(new Fault(FaultKind.Delay) { Match = FaultMatch.FreeScoutCreate, Delay = TimeSpan.FromMilliseconds(50) });
+
+        await driver.RaiseAsync([.. Enumerable.Range(0, 80).Select(n => AlertDriver.Say($"alert{n}"))]);
+        await driver.EventuallyTicketsAsync(80);
+
+        Assert.InRange(driver.FreeScout.PeakCreatesInFlight, 2, FreeScoutClient.MostAtOnce);
+    }
+
+    [Fact]
+    public async Task A_pass_without_an_outcome_for_a_minute_is_an_ERROR_and_a_failed_step_of_the_chain()
+    {
+        var clock = new StillClock();
+        await using var console = await DiagnosedConsole.StartAsync(clock: clock, services: services =>
+        {
+            services.Remove(services.Single(service => service.ImplementationType == typeof(SlackAlertHook)));
+            services.AddSingleton<IAlertHook, Stuck>();
+        });
+        console.Host.ExpectsErrors = true;
+        await console.Host.Get<AlertAggregator>().ObserveAsync([AlertDriver.Say()], CancellationToken.None);
+
+        // Chain and canary look once in a while.
+        await clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(10),
+            async () => DiagnosedConsole.Step(await console.AskAsync(), "last_emit").GetProperty("seen").GetString()!.Contains("The hook slack has delivered nothing for a minute", StringComparison.Ordinal),
+            "the step says which hook is stuck");
+
+        Assert.Single(console.Host.Log, line => line.StartsWith("ERROR", StringComparison.Ordinal) && line.Contains("emit stuck hook=slack", StringComparison.Ordinal));
+    }
+
+    [Fact, Trait("Pitfall", "T-34")]
+    public async Task A_refused_alert_is_tried_once_a_minute_leaves_no_row_and_is_logged_once()
+    {
+        var clock = new StillClock();
+        await using var driver = await AlertDriver.StartAsync(settings: NoBudget, clock: clock);
+        driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutCreate, StatusCode = 422, Body = """{"message":"Error occurred"}""" });
+        await driver.RaiseAsync(AlertDriver.Say("refused"));
+        await driver.EventuallyDecidedAsync("degraded: refused");
+
+        // Each of these wakes the hook, which has the refused one before it again.
+        for (var other = 0; other < 3; other++)
+        {
+            await driver.RaiseAsync(AlertDriver.Say($"other{other}"));
+            await Eventually.TrueAsync(async () => (await driver.DecisionsAsync()).Count(d => d.Word == "degraded: refused") == other + 2, "the other was tried");
+        }
+
+        Assert.Equal(1, Tries("refused"));
+        clock.Advance(TimeSpan.FromSeconds(59));
+        await driver.RaiseAsync(AlertDriver.Say("last"));
+        await Eventually.TrueAsync(() => Tries("last") == 1, "the last was tried");
+        Assert.Equal(1, Tries("refused"));
+        await clock.AdvanceUntilAsync(TimeSpan.FromSeconds(1), () => Task.FromResult(Tries("refused") == 2), "it is tried again");
+
+        await using var db = driver.Database.Open();
+        await Eventually.TrueAsync(async () => !await db.Tickets.AnyAsync(), "a refused create leaves no row");
+        var key = AlertIdentity.KeyOf((await driver.AlertsAsync())[0].AlertId);
+        Assert.Single(driver.Console.Log, line => line.Contains($"ticket filing failed alert_key={key}", StringComparison.Ordinal));
+
+        int Tries(string name) => driver.FreeScout.RecordedRequests.Count(request =>
+            request.Method == "POST" && request.Path == FreeScoutStandIn.ApiPath + "/conversations" && request.Body.Contains($" {name}: ", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_pause_grows_with_each_failure_ends_with_the_outage_and_outlasts_it_for_a_note_and_a_refusal()
+    {
+        var clock = new StillClock();
+        var retries = new TicketRetries(clock);
+        var (firing, refused, note) = (Notices(2)[0], Notices(2)[1], Notices(1)[0] with { Kind = NoticeKind.Ended });
+        var pauses = new List<double>();
+        for (var failure = 0; failure < 6; failure++)
+        {
+            retries.Tried(firing, isDone: false, FreeScoutFailureKind.ServerError);
+            var at = clock.GetUtcNow();
+            while (!retries.IsDue(firing))
+            {
+                clock.Advance(TimeSpan.FromSeconds(1));
+            }
+
+            pauses.Add((clock.GetUtcNow() - at).TotalSeconds);
+        }
+
+        Assert.Equal([2, 4, 8, 16, 30, 30], pauses);
+        foreach (var notice in (AlertNotice[])[firing, note])
+        {
+            retries.Tried(notice, isDone: false, FreeScoutFailureKind.ServerError);
+        }
+
+        retries.Tried(refused, isDone: false, FreeScoutFailureKind.Refused);
+        retries.OutageOver();
+        Assert.Equal([true, false, false], new[] { firing, refused, note }.Select(retries.IsDue));
+        clock.Advance(TicketRetries.AfterRefusal);
+        Assert.Equal([true, true, true], new[] { firing, refused, note }.Select(retries.IsDue));
+        retries.Tried(firing, isDone: true, null);
+        Assert.True(retries.IsDue(firing));
+    }
+
+    private static List<AlertNotice> Notices(int count) => [.. Enumerable.Range(1, count).Select(n => new AlertNotice(
+        new Alert
+        {
+            Id = n,
+            AlertId = AlertIdentity.Of("test", $"alert{n}", null, []),
+            LogicalId = AlertIdentity.Of("test", $"alert{n}", null, []),
+            Status = AlertStatus.Firing,
+            Source = "test",
+            Name = $"alert{n}",
+            Severity = Severity.P2,
+            Summary = $"alert{n}",
+            StartedAt = DateTimeOffset.UnixEpoch,
+            OpenedAt = DateTimeOffset.UnixEpoch,
+            SeenAt = DateTimeOffset.UnixEpoch,
+        },
+        NoticeKind.Firing, null, null))];
+
+    /// <summary>A hook of which a call never ends, which no limit of its own covers.</summary>
+    private sealed class Stuck : IAlertHook
+    {
+        public string Name => AlertPaths.Slack;
+
+        public bool WantsWhatEnded => false;
+
+        public event Action? Ready
+        {
+            add { }
+            remove { }
+        }
+
+        public async IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverAsync(
+            IReadOnlyList<AlertNotice> notices, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+        {
+            await Task.Delay(Timeout.Infinite, cancellationToken);
+            yield break;
+        }
+
+        public Task<string> RehearseAsync(AlertNotice notice, CancellationToken cancellationToken) => Task.FromResult("would be sent");
+    }
+}
