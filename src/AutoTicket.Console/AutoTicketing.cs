@@ -67,6 +67,7 @@ public static class AutoTicketing
 
         services.AddMudServices();
         services.AddRazorComponents().AddInteractiveServerComponents().AddHubOptions(CircuitLiveness.Configure).AddHubOptions(DoorsSetup.ConfigureHub);
+        services.AddScoped<Microsoft.AspNetCore.Components.Web.IErrorBoundaryLogger, OutageAwareErrorLogger>();
         services.AddCascadingAuthenticationState();
         services.AddCascadingValue("SandboxUrl", provider => provider.GetRequiredService<SandboxNotice>().Url?.AbsoluteUri);
         services.AddCascadingValue("SandboxStandIns", provider => provider.GetRequiredService<SandboxNotice>().StandIns);

@@ -101,11 +101,19 @@ internal sealed partial class ParkedAlerts(
         }
     }
 
-    /// <returns>Whether it was still there.</returns>
-    public async Task<bool> DiscardAsync(long id, CancellationToken cancellationToken)
+    /// <returns>A sentence that says what came of it.</returns>
+    public async Task<string> DiscardAsync(long id, CancellationToken cancellationToken)
     {
-        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        return await db.ParkedAlerts.Where(alert => alert.Id == id).ExecuteDeleteAsync(cancellationToken) > 0;
+        try
+        {
+            await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+            return await db.ParkedAlerts.Where(alert => alert.Id == id).ExecuteDeleteAsync(cancellationToken) > 0
+                ? "Discarded." : "It is parked no more: somebody else retried or discarded it.";
+        }
+        catch (Exception exception) when (contexts.IsOutage(exception))
+        {
+            return "The console's database can't be reached: it stays parked.";
+        }
     }
 
     private static partial class Log

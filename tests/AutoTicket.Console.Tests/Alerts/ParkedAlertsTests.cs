@@ -28,8 +28,8 @@ public sealed class ParkedAlertsTests
         Assert.Contains("is open now", await Parked(after).RetryAsync(ids[3], default), StringComparison.Ordinal);
         Assert.Contains("is open now", await Parked(after).RetryAsync(ids[2], default), StringComparison.Ordinal);
         Assert.Contains("parked no more", await Parked(after).RetryAsync(ids[3], default), StringComparison.Ordinal);
-        Assert.True(await Parked(after).DiscardAsync(ids[1], default));
-        Assert.False(await Parked(after).DiscardAsync(ids[1], default));
+        Assert.Equal("Discarded.", await Parked(after).DiscardAsync(ids[1], default));
+        Assert.Contains("parked no more", await Parked(after).DiscardAsync(ids[1], default), StringComparison.Ordinal);
 
         Assert.Equal([ids[0]], (await Parked(after).ListAsync(default))!.Select(parked => parked.Id));
         await using var db = database.Open();
@@ -50,6 +50,23 @@ public sealed class ParkedAlertsTests
         Assert.Equal((200, "10002"), (list.Count, list[0].Text));
 
         static ParkedAlert Row(int n) => new() { ReceivedAt = DateTimeOffset.UnixEpoch, Intake = "generic", Reason = "why", Text = $"{n}", IsWhole = true };
+    }
+
+    [Fact]
+    public async Task While_the_database_is_away_a_retry_and_a_discard_say_so_and_it_stays_parked()
+    {
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+        await using var line = TcpProxy.To(database.Location);
+        await using var intake = await Intake.StartAsync(database: database, settings: new() { ["DATABASE_URL"] = line.Through(database.Location) });
+        await intake.PostAsync("/api/alerts", "{}");
+        var id = (await Parked(intake).ListAsync(default))!.Single().Id;
+        line.Cut();
+
+        Assert.Contains("it stays parked", await Parked(intake).DiscardAsync(id, default), StringComparison.Ordinal);
+        Assert.Contains("it stays parked", await Parked(intake).RetryAsync(id, default), StringComparison.Ordinal);
+
+        line.Restore();
+        await Eventually.TrueAsync(async () => await Parked(intake).ListAsync(default) is [var kept] && kept.Id == id, "it is parked still");
     }
 
     private static ParkedAlerts Parked(Intake intake) => intake.Console.Get<ParkedAlerts>();

@@ -70,10 +70,21 @@ public abstract class LivePage : ComponentBase, IDisposable
     {
         await Task.Delay(Gather, Clock, _left.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
         Interlocked.Exchange(ref _pending, 0);
-        if (!_left.IsCancellationRequested)
+        if (_left.IsCancellationRequested)
+        {
+            return;
+        }
+
+        try
         {
             await ReadAsync();
             StateHasChanged();
+        }
+#pragma warning disable CA1031 // nobody awaits this read: the page must not stay as it was without a word
+        catch (Exception exception)
+#pragma warning restore CA1031
+        {
+            await DispatchExceptionAsync(exception);
         }
     }
 

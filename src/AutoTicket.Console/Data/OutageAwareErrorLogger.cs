@@ -1,0 +1,31 @@
+using Microsoft.AspNetCore.Components.Web;
+using Microsoft.EntityFrameworkCore;
+
+namespace AutoTicket.Data;
+
+/// <summary>What stopped a page: a database that is away is a WARNING, everything else a bug.</summary>
+internal sealed partial class OutageAwareErrorLogger(IDbContextFactory<AutoTicketDbContext> contexts, ILogger<OutageAwareErrorLogger> logger) : IErrorBoundaryLogger
+{
+    public ValueTask LogErrorAsync(Exception exception)
+    {
+        if (contexts.IsOutage(exception))
+        {
+            Log.Stopped(logger, exception.GetBaseException().Message);
+        }
+        else
+        {
+            Log.Failed(logger, exception);
+        }
+
+        return ValueTask.CompletedTask;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Warning, "page stopped, the database can't be reached: {Problem}")]
+        public static partial void Stopped(ILogger logger, string problem);
+
+        [LoggerMessage(LogLevel.Error, "page failed")]
+        public static partial void Failed(ILogger logger, Exception exception);
+    }
+}

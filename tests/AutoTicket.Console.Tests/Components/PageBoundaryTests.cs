@@ -1,0 +1,63 @@
+using AutoTicket.Components.Layout;
+using AutoTicket.Data;
+using Bunit;
+using Microsoft.AspNetCore.Components;
+using Microsoft.AspNetCore.Components.Rendering;
+using Microsoft.AspNetCore.Components.Web;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace AutoTicket.Tests.Components;
+
+public sealed class PageBoundaryTests : ComponentTest
+{
+    private readonly Logger _logger = new();
+
+    public PageBoundaryTests() => Services.AddSingleton<IErrorBoundaryLogger>(_logger);
+
+    [Fact]
+    public void A_page_that_meets_an_error_stops_alone_says_so_and_can_be_shown_again()
+    {
+        var boundary = Render<PageBoundary>(parameters => parameters.AddChildContent<Page>());
+
+        Button(boundary, "Discard").Click();
+        Assert.Contains("This page has stopped", TextOf(boundary.Find("h1")), StringComparison.Ordinal);
+        Assert.Contains("may not have been done", TextOf(boundary.Find("[role=alert]")), StringComparison.Ordinal);
+        Assert.IsType<TimeoutException>(Assert.Single(_logger.Errors));
+
+        Button(boundary, "Show the page again").Click();
+        Assert.Equal("Discard", TextOf(boundary.Find("button")));
+    }
+
+    [Fact]
+    public void A_navigation_leaves_the_error_behind()
+    {
+        var boundary = Render<PageBoundary>(parameters => parameters.AddChildContent<Page>());
+        Button(boundary, "Discard").Click();
+
+        boundary.Render(parameters => parameters.AddChildContent<Page>());
+
+        Assert.Empty(boundary.FindAll("h1"));
+    }
+
+    private sealed class Page : ComponentBase
+    {
+        protected override void BuildRenderTree(RenderTreeBuilder builder)
+        {
+            builder.OpenElement(0, "button");
+            builder.AddAttribute(1, "onclick", EventCallback.Factory.Create(this, () => throw new TimeoutException("The database is away.")));
+            builder.AddContent(2, "Discard");
+            builder.CloseElement();
+        }
+    }
+
+    private sealed class Logger : IErrorBoundaryLogger
+    {
+        public List<Exception> Errors { get; } = [];
+
+        public ValueTask LogErrorAsync(Exception exception)
+        {
+            Errors.Add(exception);
+            return ValueTask.CompletedTask;
+        }
+    }
+}
