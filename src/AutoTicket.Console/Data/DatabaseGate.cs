@@ -61,10 +61,11 @@ internal sealed partial class DatabaseGate(
             if (!IsOpen)
             {
                 await Migrations.EnsureAsync(db, environment, cancellationToken);
-                IsOpen = true;
             }
 
+            // Before it opens: nobody may judge a lease, a claim or the window by a clock that is not set.
             await clock.SynchronizeAsync(db, cancellationToken);
+            IsOpen = true;
             if (!await db.Database.CanConnectAsync(cancellationToken))
             {
                 throw new TimeoutException();

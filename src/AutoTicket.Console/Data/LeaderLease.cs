@@ -8,7 +8,9 @@ namespace AutoTicket.Data;
 /// leader that was killed runs out, and at its next question when a leader ends. One that was frozen finds out by
 /// the monotonic clock before it acts, and whatever it still does is fenced by <see cref="Fence"/>, by claims and by compare-and-swaps.
 /// </summary>
-internal sealed partial class LeaderLease(IDbContextFactory<AutoTicketDbContext> contexts, IOptions<LeaderOptions> options, TimeProvider clock, ILogger<LeaderLease> logger) : BackgroundService
+internal sealed partial class LeaderLease(
+    IDbContextFactory<AutoTicketDbContext> contexts, DatabaseGate gate, IOptions<LeaderOptions> options, TimeProvider clock, ILogger<LeaderLease> logger)
+    : BackgroundService
 {
     /// <summary>The row of <c>leases</c>.</summary>
     public const string Name = "leader";
@@ -91,6 +93,13 @@ internal sealed partial class LeaderLease(IDbContextFactory<AutoTicketDbContext>
     {
         try
         {
+            if (!gate.IsOpen)
+            {
+                // The clock is not set by the database yet: a fast one would take the lease from a leader that is alive.
+                _isAway = true;
+                return;
+            }
+
             do
             {
                 // From before the question: the answer may be slow, and the lease runs from when the database wrote it.

@@ -36,6 +36,27 @@ public sealed class SkewedClockTests
         Assert.Equal(2, sandbox.FreeScout.CreatedCount);
     }
 
+    [Fact]
+    public async Task A_replica_that_starts_an_hour_ahead_while_the_database_is_away_takes_the_lease_from_nobody()
+    {
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+        await using var sandbox = await SandboxServer.StartAsync();
+        await using var line = TcpProxy.To(database.Location);
+        // The shorter the lease, the sooner it is asked for: before the clock is set, which takes a second.
+        var settings = new Dictionary<string, string?> { ["Leader:Lease"] = "00:00:03" };
+        await using var leader = await ConsoleHost.StartAsync(database, sandbox, settings);
+        await Eventually.TrueAsync(() => leader.Get<LeaderLease>().IsLeader, "it leads");
+        line.Cut();
+        settings["DATABASE_URL"] = line.Through(database.Location);
+        await using var fast = await ConsoleHost.StartAsync(database, sandbox, settings, new DatabaseClock(new Skewed(TimeSpan.FromHours(1))));
+
+        line.Restore();
+        await Eventually.TrueAsync(() => !fast.Get<LeaderLease>().WasLeader, "it knows that another leads");
+
+        Assert.DoesNotContain(leader.Log, line => line.Contains("leads no more", StringComparison.Ordinal));
+        Assert.DoesNotContain(fast.Log, line => line.Contains("this process leads", StringComparison.Ordinal));
+    }
+
     private static async Task<(string? Disposition, long Ticket)> InvestigateAsync(ConsoleHost console)
     {
         var answer = await (await console.Http.PostAsync("/api/surfaces/pay/investigate", null)).Content.ReadFromJsonAsync<JsonElement>();
