@@ -92,6 +92,8 @@ internal sealed record Alert
 
     public bool IsEscalation => Source == Observation.Console && Name == Observation.Escalation;
 
+    public bool IsOwnNetworkLost => Source == Observation.Console && Name == Observation.OwnNetworkLost;
+
     public bool IsFiring => Status == AlertStatus.Firing;
 
     /// <summary>A third id of one logical alert: its producer makes up new ones (failure mode 1 of the runbook).</summary>

@@ -102,7 +102,7 @@ internal sealed class AlertLedger : IDisposable
         var levels = _options.Value.NotifySeverities;
         var waiting = db.Alerts.AsNoTracking()
             .Where(alert => alert.Status == AlertStatus.Firing && levels.Contains(alert.Severity)
-                && !(alert.Source == Observation.Console && alert.Name == Observation.Escalation)
+                && !(alert.Source == Observation.Console && (alert.Name == Observation.Escalation || alert.Name == Observation.OwnNetworkLost))
                 && !db.AlertDeliveries.Any(d => d.AlertRow == alert.Id && d.TicketId != null && d.Reopened == alert.Reopened));
         var worst = await waiting.OrderBy(alert => alert.Severity).ThenBy(alert => alert.OpenedAt).Take(count).ToListAsync(cancellationToken);
         return new(await CompleteAsync(db, worst, cancellationToken), worst.Count < count ? worst.Count : await waiting.CountAsync(cancellationToken));

@@ -34,6 +34,9 @@ internal sealed record Observation(
     /// <summary>Something for a person, now: told by direct message, and never filed, because FreeScout may be what fails.</summary>
     public const string Escalation = "escalation";
 
+    /// <summary>The name of the alert that none of the surfaces can be reached from here.</summary>
+    public const string OwnNetworkLost = "own_network_lost";
+
     /// <summary>Computed once: a batch asks for it several times.</summary>
     public string LogicalId { get; } = AlertIdentity.Of(Source, Name, Surface, Labels);
 

@@ -13,7 +13,8 @@ internal static class SurfaceAlerts
     {
         var lost = board.OwnNetworkLostSince;
         yield return new Observation(
-            Observation.Console, "own_network_lost", null, Severity.P3, "The console's own network seems lost: none of the surfaces can be reached.", lost is not null, NoLabels, StartsAt: lost);
+            Observation.Console, Observation.OwnNetworkLost, null, Severity.P2, "The console's own network seems lost: none of the surfaces can be reached.", lost is not null, NoLabels,
+            StartsAt: lost);
         foreach (var surface in board.All())
         {
             if (surface.Status is SurfaceStatus.Down or SurfaceStatus.Degraded or SurfaceStatus.Operational)

@@ -52,9 +52,8 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
 
     public async IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverAsync(IReadOnlyList<AlertNotice> notices, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        yield return [.. notices.Where(notice => notice.Alert.IsEscalation)
-            .Select(notice => new HookOutcome(notice, IsDone: true, "no ticket: escalation", "An escalation is told by direct message; FreeScout may be what fails."))];
-        var left = new Queue<AlertNotice>(notices.Where(notice => !notice.Alert.IsEscalation && _retries.IsDue(notice)));
+        yield return [.. notices.Select(WithoutTicket).OfType<HookOutcome>()];
+        var left = new Queue<AlertNotice>(notices.Where(notice => WithoutTicket(notice) is null && _retries.IsDue(notice)));
         if (left.Count == 0)
         {
             yield break;
@@ -147,6 +146,12 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
             : _health.Failure is { } failure ? Degraded(notice, failure).Decision
             : draft.Subject.Length > 0 ? "would be filed" : "nothing to say";
     }
+
+    /// <summary>What is told by direct message alone; null: it gets a ticket.</summary>
+    private static HookOutcome? WithoutTicket(AlertNotice notice) =>
+        notice.Alert.IsEscalation ? new(notice, true, "no ticket: escalation", "An escalation is told by direct message; FreeScout may be what fails.")
+        : notice.Alert.IsOwnNetworkLost ? new(notice, true, "no ticket: own network", "The console's own network is told by direct message; there is no surface to repair.")
+        : null;
 
     /// <summary>Never throws: one alert can't stop the others.</summary>
     /// <param name="refusal">Why FreeScout is not asked; null: it is.</param>

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace AutoTicket.Tests.Surfaces;
 
-/// <summary>When nothing at all can be reached, the fault is most likely ours: forty tiles turn stale, and nobody is called.</summary>
+/// <summary>When nothing at all can be reached, the fault is most likely ours: forty tiles turn stale, and the operator is told once.</summary>
 [Trait("Pitfall", "T-30")]
 public sealed class OwnNetworkTests
 {
@@ -65,6 +65,20 @@ public sealed class OwnNetworkTests
         Assert.All(console.Board().All(), surface => Assert.Equal(SurfaceStatus.Unknown, surface.Status));
         Assert.NotNull(console.Board().OwnNetworkLostSince);
         Assert.Single(Notices(console));
+    }
+
+    [Fact]
+    public async Task The_operator_is_told_once_and_no_ticket_is_filed()
+    {
+        var settings = Watching.Settings(Unresolvable(3), downAfter: 1);
+        settings["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1";
+        await using var console = await ConsoleHost.StartAsync(settings: settings);
+
+        await Eventually.TrueAsync(() => console.Sandbox.Slack.Messages.Count > 0, "the operator is told");
+        await Eventually.TrueAsync(() => console.Log.Any(line => line.Contains("decision=no ticket: own network", StringComparison.Ordinal)), "no ticket is due");
+
+        Assert.StartsWith("P2 FIRING · own_network_lost", Assert.Single(console.Sandbox.Slack.Messages).Text, StringComparison.Ordinal);
+        Assert.Empty(console.Sandbox.FreeScout.Conversations);
     }
 
     [Fact]
