@@ -213,7 +213,7 @@ internal sealed partial class FreeScoutClient(
                 response.Headers.RetryAfter is { } wait ? wait.Delta ?? wait.Date - clock.GetUtcNow() : null);
             if (FreeScoutRefusals.Read(reply.Status, reply.IsJson, reply.Body, reply.RetryAfter, method) is { } refusal && !(acceptNotFound && reply is { Status: 404, IsJson: true }))
             {
-                return Fail(refusal, method.Method, name);
+                return Fail(reply is { Status: 404, IsJson: true } ? NotFound(refusal, method, name) : refusal, method.Method, name);
             }
 
             health.Succeeded();
@@ -253,6 +253,18 @@ internal sealed partial class FreeScoutClient(
                 : Fail(FreeScoutFailureKind.Unreachable, $"FreeScout can't be reached ({Reason(exception)}). Check that it runs, and FREESCOUT_BASE_URL.", method.Method, name, wasSent: false);
         }
     }
+
+    /// <summary>What a 404 of the API means depends on what was asked for.</summary>
+    private static FreeScoutFailure NotFound(FreeScoutFailure refusal, HttpMethod method, string path) => path switch
+    {
+        // One conversation that is gone says nothing of the mailbox or of the module.
+        _ when path.StartsWith("conversations/", StringComparison.Ordinal) =>
+            new(FreeScoutFailureKind.Refused, $"FreeScout no longer has conversation {path.Split('/')[1]} (404).", WasSent: true),
+        // A workflow may delete or move a new conversation at once: the create then answers 404 although it made one.
+        "conversations" when method == HttpMethod.Post && !refusal.Message.Contains("mailbox not found", StringComparison.OrdinalIgnoreCase) =>
+            refusal with { IsLost = true },
+        _ => refusal,
+    };
 
     private static T? Parse<T>(Reply reply) where T : class
     {

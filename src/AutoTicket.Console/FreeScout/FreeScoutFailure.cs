@@ -29,10 +29,11 @@ internal enum FreeScoutFailureKind
 /// <param name="Message">For the operator: one line, what happened and what to do; never a secret, never a raw body.</param>
 /// <param name="WasSent">FreeScout may have received the request, so it may have done it.</param>
 /// <param name="RetryAfter">How long FreeScout, or the proxy before it, asks us to wait.</param>
-internal sealed record FreeScoutFailure(FreeScoutFailureKind Kind, string Message, bool WasSent, TimeSpan? RetryAfter = null)
+/// <param name="IsLost">It looks like a refusal, and may hide a success.</param>
+internal sealed record FreeScoutFailure(FreeScoutFailureKind Kind, string Message, bool WasSent, TimeSpan? RetryAfter = null, bool IsLost = false)
 {
     /// <summary>The outcome of a POST is unknown: it may or may not have made a ticket.</summary>
-    public bool MayHaveCreated => WasSent && Kind is FreeScoutFailureKind.TimedOut or FreeScoutFailureKind.Broken
+    public bool MayHaveCreated => IsLost || WasSent && Kind is FreeScoutFailureKind.TimedOut or FreeScoutFailureKind.Broken
         or FreeScoutFailureKind.ServerError or FreeScoutFailureKind.BadAnswer;
 
     /// <summary>FreeScout itself is not there, as opposed to refusing what is asked of it.</summary>

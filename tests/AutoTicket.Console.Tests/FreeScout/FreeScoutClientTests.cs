@@ -62,6 +62,31 @@ public sealed class FreeScoutClientTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task One_conversation_that_is_gone_is_neither_a_missing_mailbox_nor_a_missing_module()
+    {
+        foreach (var body in (string[])["""{"message":"Not Found"}""", """{"message":""}"""])
+        {
+            using var gone = _driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScout, StatusCode = 404, Body = body });
+
+            FreeScoutFailure?[] failures = [await Client.AddNoteAsync(999, 1, "<p>x</p>", default), await Client.CloseAsync(999, 1, default)];
+
+            Assert.All(failures, failure => Assert.Equal((FreeScoutFailureKind.Refused, "FreeScout no longer has conversation 999 (404)."), (failure!.Kind, failure.Message)));
+            Assert.Null(_driver.Console.Get<FreeScoutHealth>().Failure);
+        }
+    }
+
+    [Theory]
+    [InlineData("""{"message":"Not Found"}""", true)]
+    [InlineData("""{"message":""}""", true)]
+    [InlineData("""{"message":"Mailbox not found"}""", false)]
+    public async Task A_404_to_a_create_may_hide_a_ticket_that_a_workflow_moved_at_once(string body, bool mayHaveCreated)
+    {
+        using var fault = _driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutCreate, StatusCode = 404, Body = body });
+
+        Assert.Equal(mayHaveCreated, (await Client.CreateAsync(Draft, () => true, default)).Failure!.MayHaveCreated);
+    }
+
+    [Fact]
     public async Task Every_call_carries_the_key_in_both_headers_and_never_in_the_address()
     {
         var made = (await Client.CreateAsync(Draft, () => true, default)).Value!;
