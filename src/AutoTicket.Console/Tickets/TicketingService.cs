@@ -92,6 +92,12 @@ internal sealed partial class TicketingService(
             var unseen = standing.Where(row => !closed.Contains(row.Id)).ToList();
             if (claim is not null)
             {
+                if (unseen.Count == 0 && await ReopenedAsync(draft, latest, closed, budget) is { } known)
+                {
+                    await claims.ReleaseAsync(claim, known.Message, CancellationToken.None);
+                    return known;
+                }
+
                 if (unseen.Count == 0)
                 {
                     return await PostAsync(claim, draft, latest, budget);
@@ -162,6 +168,25 @@ internal sealed partial class TicketingService(
                 closed.Add(recent.Id);
             }
         }
+    }
+
+    /// <summary>An alert has one ticket for as long as it is open, however old: an agent may have reopened the last one since the sync saw it closed.</summary>
+    /// <returns>Null: it is closed still, or there is none.</returns>
+    private async Task<TicketOutcome?> ReopenedAsync(TicketDraft draft, Ticket? latest, HashSet<long> closed, Budget budget)
+    {
+        if (!draft.IsForAlert || latest is not { State: TicketState.Closed, ConversationId: { } id } || closed.Contains(latest.Id))
+        {
+            return null;
+        }
+
+        var (found, failure) = await freeScout.FindAsync(id, budget.Token);
+        if (failure is not null)
+        {
+            return Degraded(draft, failure);
+        }
+
+        await claims.SetOpenAsync(latest, found, CancellationToken.None);
+        return found?.IsOpen == true ? AlreadyOpen(latest, found.Number) : null;
     }
 
     private async Task<TicketOutcome> PostAsync(Ticket claim, TicketDraft draft, Ticket? older, Budget budget)

@@ -3,6 +3,7 @@ using AutoTicket.Audit;
 using AutoTicket.Sandbox;
 using AutoTicket.Surfaces;
 using AutoTicket.Tests.Kit;
+using AutoTicket.Tickets;
 
 namespace AutoTicket.Tests.Alerts;
 
@@ -28,6 +29,30 @@ public sealed class AlertTicketTests
         Assert.Contains(await driver.DecisionsAsync(), d => d is { Path: "ticket", Word: "filed", Count: 1 } && d.AlertId == observed.AlertId && d.TicketNumber == conversation.Number);
         Assert.Contains(driver.Console.Log, line => line.StartsWith("INFO", StringComparison.Ordinal) && line.Contains($"ticket_filed alert_key={observed.AlertId[..16]} severity=p1 conversation={conversation.Id}", StringComparison.Ordinal));
         Assert.Contains(driver.Console.Log, line => line.Contains($"alert_aggregator emit alert_key={observed.AlertId[..16]}", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_ticket_that_an_agent_reopened_just_now_is_the_alerts_ticket_however_old_it_is()
+    {
+        var clock = new StillClock();
+        await using var driver = await AlertDriver.StartAsync(clock: clock);
+        await driver.RaiseAsync(AlertDriver.Say());
+        await driver.EventuallyTicketsAsync(1);
+        await driver.EventuallySettledAsync();
+        await driver.RaiseAsync(AlertDriver.Say(firing: false));
+        await driver.EventuallySettledAsync();
+        var ticket = driver.FreeScout.Conversations[0].Id;
+        driver.FreeScout.Close(ticket);
+        clock.Advance(TimeSpan.FromHours(2));
+        await Eventually.TrueAsync(() => driver.Console.Get<Data.LeaderLease>().IsLeader, "it leads again");
+        await driver.Console.Get<TicketSync>().RefreshAsync(CancellationToken.None);
+        Assert.Empty(driver.Console.Get<OpenTickets>().Current.Tickets);
+
+        driver.FreeScout.Reopen(ticket);
+        await driver.RaiseAsync(AlertDriver.Say());
+        await driver.EventuallyDecidedAsync("already open");
+
+        Assert.Equal(1, driver.FreeScout.CreatedCount);
     }
 
     [Theory, BothDatabases]
