@@ -10,18 +10,13 @@ internal sealed class EffectsUnderWay(IHostApplicationLifetime lifetime) : IHost
     /// <summary>The console is stopping: what has begun is finished, and nothing more is begun.</summary>
     public bool IsEnding => lifetime.ApplicationStopping.IsCancellationRequested;
 
-    /// <summary>Awaits the effect, which limits its own time, and holds the host until it has ended.</summary>
-    public async Task<T> FinishAsync<T>(Task<T> effect)
+    /// <summary>Holds the host until the effect, which limits its own time, has ended.</summary>
+    /// <returns>The effect.</returns>
+    public TTask Track<TTask>(TTask effect) where TTask : Task
     {
         _begun[effect] = true;
-        try
-        {
-            return await effect;
-        }
-        finally
-        {
-            _begun.TryRemove(effect, out _);
-        }
+        _ = effect.ContinueWith(done => _begun.TryRemove(done, out _), TaskScheduler.Default);
+        return effect;
     }
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;

@@ -30,6 +30,8 @@ internal sealed partial class Investigator(
     private const int ReadingsInTicket = 10;
     private static readonly TimeSpan DatabasePatience = TimeSpan.FromSeconds(1.5);
 
+    private TimeSpan Patience => options.Value.ClickBudget + DatabasePatience;
+
     /// <summary>Files a ticket for the surface, or finds the one that is open.</summary>
     /// <param name="actor">Who clicked.</param>
     public async Task<Investigation> InvestigateAsync(string surfaceKey, string actor)
@@ -50,17 +52,16 @@ internal sealed partial class Investigator(
             return new(InvestigationDisposition.SurfaceOperational, null, $"{surface.Surface.Name} is operational: there is nothing to investigate.");
         }
 
+        var begun = clock.GetTimestamp();
         var draft = Draft(surface, actor);
-        var outcome = await WithinPatienceAsync(effects.FinishAsync(ticketing.FileAsync(draft)));
+        var outcome = await WithinPatienceAsync(effects.Track(ticketing.FileAsync(draft)));
         Log.Investigated(logger, surfaceKey, Words.Of(outcome.Disposition), outcome.Ticket?.Id);
         if (outcome.Disposition != TicketDisposition.Unavailable)
         {
-            await DecideAsync(surfaceKey, actor, outcome.Decision, outcome.Message, outcome.Ticket);
-        }
-
-        if (outcome is { Disposition: TicketDisposition.AlreadyOpen, Ticket: { } ticket })
-        {
-            await RecordReuseAsync(draft, ticket);
+            // Within the same patience: the answer does not wait for a database that hangs.
+            var recording = effects.Track(RecordAsync(draft, outcome));
+            var left = Patience - clock.GetElapsedTime(begun);
+            await Task.WhenAny(recording, Task.Delay(left > TimeSpan.Zero ? left : TimeSpan.Zero, clock));
         }
 
         return new(
@@ -101,6 +102,15 @@ internal sealed partial class Investigator(
         _ => $"{(int)age.TotalDays} days",
     };
 
+    private async Task RecordAsync(TicketDraft draft, TicketOutcome outcome)
+    {
+        await DecideAsync(draft.SurfaceKey!, draft.FiledBy, outcome.Decision, outcome.Message, outcome.Ticket);
+        if (outcome is { Disposition: TicketDisposition.AlreadyOpen, Ticket: { } ticket })
+        {
+            await RecordReuseAsync(draft, ticket);
+        }
+    }
+
     /// <summary>Why there is a ticket now, or none.</summary>
     private Task DecideAsync(string surfaceKey, string actor, string word, string? detail, TicketLink? ticket)
     {
@@ -116,7 +126,7 @@ internal sealed partial class Investigator(
     {
         try
         {
-            return await filing.WaitAsync(options.Value.ClickBudget + DatabasePatience, clock);
+            return await filing.WaitAsync(Patience, clock);
         }
         catch (TimeoutException)
         {

@@ -51,7 +51,7 @@ internal sealed partial class TicketResolver(
     /// <summary>Brings each to its end, also when whoever asked is gone meanwhile.</summary>
     /// <param name="ended">Hears of each as it ends.</param>
     public Task<IReadOnlyList<ResolutionOutcome>> ResolveAsync(ResolveRequest request, string actor, Action<ResolutionOutcome>? ended = null) =>
-        effects.FinishAsync(ResolveAllAsync(request, actor, ended));
+        effects.Track(ResolveAllAsync(request, actor, ended));
 
     private async Task<IReadOnlyList<ResolutionOutcome>> ResolveAllAsync(ResolveRequest request, string actor, Action<ResolutionOutcome>? ended)
     {

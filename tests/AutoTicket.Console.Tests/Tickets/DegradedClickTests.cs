@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using AutoTicket.Sandbox;
+using AutoTicket.Surfaces;
 using AutoTicket.Tickets;
 
 namespace AutoTicket.Tests.Tickets;
@@ -142,6 +143,28 @@ public sealed class DegradedClickTests
 
         Assert.True(click.Degraded);
         Assert.DoesNotContain("was open", click.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_click_while_the_database_hangs_is_answered_within_one_patience()
+    {
+        var clock = new StillClock();
+        await using var sandbox = await SandboxServer.StartAsync(new SandboxSettings { Clock = clock });
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+        await using var line = TcpProxy.To(database.Location);
+        sandbox.Surface("pay").Answer(503);
+        var settings = ConsoleHost.SurfaceSettings(0, "pay", sandbox.Surface("pay").Url);
+        settings["DATABASE_URL"] = line.Through(database.Location);
+        await using var console = await ConsoleHost.StartAsync(database, sandbox, settings, clock);
+        await Eventually.TrueAsync(() => console.Get<StatusBoard>().Find("pay")!.Status == SurfaceStatus.Down, "the surface is down");
+        line.Stall();
+
+        var clicking = console.Get<Investigator>().InvestigateAsync("pay", "test");
+        await clock.AdvanceUntilAsync(TimeSpan.FromSeconds(6), () => Task.FromResult(clicking.IsCompleted), "it is answered", TimeSpan.FromMilliseconds(500));
+
+        Assert.Equal(InvestigationDisposition.Degraded, (await clicking).Disposition);
+        // The database itself gives up seconds later: whoever waits for the decision to be written waits for that.
+        Assert.DoesNotContain(console.Log, line => line.Contains("decisions can't be recorded", StringComparison.Ordinal));
     }
 
     private static void Break(InvestigateDriver driver, string failure)
