@@ -39,7 +39,7 @@ internal static class TicketEndpoints
             };
         }).RequireAuthorization(Rights.Operate).RequireSameOriginJson().Produces<InvestigateAnswer>().ProducesProblem(403).ProducesProblem(404).ProducesProblem(409).ProducesProblem(503);
 
-        api.MapGet("/api/tickets", (OpenTickets tickets, StatusBoard board, string? state, string? tag) =>
+        api.MapGet("/api/tickets", (OpenTickets tickets, RecoveredTickets recovered, StatusBoard board, string? state, string? tag) =>
         {
             if (state is not (null or "open"))
             {
@@ -47,8 +47,9 @@ internal static class TicketEndpoints
             }
 
             var copy = tickets.Current;
+            var worklist = recovered.Current.Select(one => one.Ticket.Id).ToHashSet();
             return Results.Ok(new TicketsAnswer(
-                [.. copy.Tickets.Where(ticket => tag is null || ticket.Tags.Contains(tag, StringComparer.OrdinalIgnoreCase)).Select(ticket => Answer(ticket, board))],
+                [.. copy.Tickets.Where(ticket => tag is null || ticket.Tags.Contains(tag, StringComparer.OrdinalIgnoreCase)).Select(ticket => Answer(ticket, board, worklist.Contains(ticket.Id)))],
                 copy.SyncedAt, copy.IsStale, copy.Problem));
         }).Produces<TicketsAnswer>();
 
@@ -83,10 +84,10 @@ internal static class TicketEndpoints
             }).RequireAuthorization(Rights.Operate).RequireSameOriginJson().Produces(204).ProducesProblem(400).ProducesProblem(404).ProducesProblem(503);
     }
 
-    private static TicketAnswer Answer(OpenTicket ticket, StatusBoard board)
+    /// <param name="isRecovered">It is in the worklist: its surface has been operational for long enough.</param>
+    private static TicketAnswer Answer(OpenTicket ticket, StatusBoard board, bool isRecovered)
     {
         var surface = ticket.Surface is { } key ? board.Find(key) : null;
-        return new(ticket.Id, ticket.Number, ticket.Url, ticket.Subject, ticket.Status, ticket.Tags, ticket.Surface, surface?.Status, ticket.OpenedAt, ticket.FiledBy,
-            Recovered: surface is { Status: SurfaceStatus.Operational });
+        return new(ticket.Id, ticket.Number, ticket.Url, ticket.Subject, ticket.Status, ticket.Tags, ticket.Surface, surface?.Status, ticket.OpenedAt, ticket.FiledBy, isRecovered);
     }
 }

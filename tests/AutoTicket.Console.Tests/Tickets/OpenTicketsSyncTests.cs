@@ -1,6 +1,7 @@
 using System.Net.Http.Json;
 using System.Text.Json;
 using AutoTicket.Sandbox;
+using AutoTicket.Surfaces;
 using AutoTicket.Tickets;
 using Microsoft.EntityFrameworkCore;
 
@@ -143,16 +144,21 @@ public sealed class OpenTicketsSyncTests
     [Fact]
     public async Task A_ticket_whose_surface_is_well_again_is_marked_recovered_and_stays_open()
     {
-        await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
+        await using var driver = await InvestigateDriver.StartAsync(settings: new Dictionary<string, string?> { ["Ticketing:RecoveredAfter"] = "00:03:00" }, clock: _clock);
         var filed = (await driver.ClickAsync()).Ticket!;
         await Eventually.TrueAsync(async () => (await driver.ListedAsync()).Count == 1, "it is shown");
-        Assert.False((await driver.TicketsAsync()).GetProperty("tickets")[0].GetProperty("recovered").GetBoolean());
+        Assert.False(await IsRecoveredAsync());
 
         driver.Sandbox.Surface(InvestigateDriver.Surface).Answer(200);
-        await _clock.AdvanceUntilAsync(
-            Interval, async () => (await driver.TicketsAsync()).GetProperty("tickets")[0].GetProperty("recovered").GetBoolean(), "it is recovered");
+        var board = driver.Console.Get<StatusBoard>();
+        await _clock.AdvanceUntilAsync(Interval, () => Task.FromResult(board.Find(InvestigateDriver.Surface)!.Status == SurfaceStatus.Operational), "the surface is well again");
+        Assert.False(await IsRecoveredAsync(), "not before it is in the worklist");
+        await _clock.AdvanceUntilAsync(Interval, IsRecoveredAsync, "it is recovered");
+        Assert.Single(driver.Console.Get<RecoveredTickets>().Current);
 
         Assert.True(driver.FreeScout.Find(filed.Id)!.IsOpen, "the console resolves nothing");
+
+        async Task<bool> IsRecoveredAsync() => (await driver.TicketsAsync()).GetProperty("tickets")[0].GetProperty("recovered").GetBoolean();
     }
 
     [Fact]
