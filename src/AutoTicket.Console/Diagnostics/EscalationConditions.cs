@@ -85,12 +85,13 @@ internal sealed class EscalationConditions
     {
         var known = await _findings.ReadAsync(cancellationToken);
         var ghosts = known.Findings.Where(finding => finding is { Kind: FindingKind.Ghost, IsOver: false }).ToList();
-        if (ghosts.Count == 0)
+        // One alone is an agent's “Delete forever”, and stays a finding. FreeScout losing data takes more than one.
+        if (ghosts.Count < 2)
         {
             return known.Problem is null ? EscalationFact.Not : EscalationFact.Unknown;
         }
 
         var named = string.Join(", ", ghosts.Take(MostNamed).Select(ghost => $"#{ghost.Number}")) + (ghosts.Count > MostNamed ? $" and {ghosts.Count - MostNamed} more" : "");
-        return new(true, ghosts.Min(ghost => ghost.FirstSeenAt), $"The audit log says that {named} {(ghosts.Count == 1 ? "was" : "were")} filed; FreeScout does not have {(ghosts.Count == 1 ? "it" : "them")}.");
+        return new(true, ghosts.Min(ghost => ghost.FirstSeenAt), $"The audit log says that {named} were filed; FreeScout does not have them.");
     }
 }

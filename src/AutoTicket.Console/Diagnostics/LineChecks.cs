@@ -95,7 +95,11 @@ internal sealed class LineChecks(
         var last = await db.Tickets.AsNoTracking().Where(ticket => ticket.ConfirmedAt != null).OrderByDescending(ticket => ticket.ConfirmedAt).FirstOrDefaultAsync(cancellationToken);
         var lost = await db.Tickets.CountAsync(ticket => ticket.State == TicketState.Unconfirmed, cancellationToken);
         var asked = db.Decisions.AsNoTracking().Where(d => d.Path == AlertPaths.Ticket || d.Path == AlertPaths.Click);
-        var failed = await asked.Where(d => d.Word.StartsWith("degraded")).OrderByDescending(d => d.LastAt).FirstOrDefaultAsync(cancellationToken);
+        // Of an alert that has its ticket a note failed, which says nothing of tickets.
+        var failed = await asked.Where(d => d.Word.StartsWith("degraded")
+                && !db.AlertDeliveries.Any(told => told.AlertRow == d.AlertRow && told.Hook == AlertPaths.Ticket && told.TicketId != null && told.At <= d.FirstAt
+                    && db.Alerts.Any(alert => alert.Id == told.AlertRow && told.Reopened >= alert.Reopened)))
+            .OrderByDescending(d => d.LastAt).FirstOrDefaultAsync(cancellationToken);
         var seen = last is not null ? $"Ticket #{last.Number} was the last, at {UtcTime.Stamp(last.ConfirmedAt!.Value)}." : "No ticket was filed yet.";
         if (failed is not null && Mended.Contains(failed.Word) && !(failed.LastAt <= last?.ConfirmedAt))
         {

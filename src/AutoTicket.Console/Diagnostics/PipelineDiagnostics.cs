@@ -51,6 +51,7 @@ internal sealed class PipelineDiagnostics(FreeScoutChecks freeScout, LineChecks 
         new("mailbox_exists", "Mailbox exists", run.MailboxExistsAsync, "key_valid", "mailbox_id"),
         new("tags_module", "Tags module", run.TagsModuleAsync, "key_valid"),
         new("user_id", "User id valid", run.UserIdAsync, "key_valid"),
+        new("webhook", "FreeScout webhook", run.WebhookAsync, "key_valid"),
         new("hooks", "Hooks registered", line.HooksAsync),
         new("last_emit", "Last emit", line.LastEmitAsync, "database", "leader", "hooks"),
         new("last_dm", "Last DM", line.LastMessageAsync, "database"),

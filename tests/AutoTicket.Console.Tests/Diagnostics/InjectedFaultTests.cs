@@ -58,7 +58,7 @@ public sealed class InjectedFaultTests
 
         var answer = await console.EventuallyInAsync([], "failed", "warning", "not_known", "not_reached");
 
-        Assert.Equal(18, answer.GetProperty("steps").GetArrayLength());
+        Assert.Equal(19, answer.GetProperty("steps").GetArrayLength());
         Assert.All(answer.GetProperty("steps").EnumerateArray(), step => Assert.Equal(JsonValueKind.String, step.GetProperty("since").ValueKind));
         Assert.Equal(["idle"], answer.GetProperty("escalations").EnumerateArray().Select(clock => clock.GetProperty("state").GetString()).Distinct());
     }
@@ -90,6 +90,42 @@ public sealed class InjectedFaultTests
         var answer = await console.EventuallyFailedAsync("mailbox_exists");
 
         Assert.EndsWith($"tickets are not: FreeScout has no mailbox {console.Sandbox.FreeScout.MailboxId}.", VerdictOf(answer), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("mailboxes", """{"_embedded":{"mailboxes":[{"id":1}]},"page":{"totalPages":1}}""", "user_id", "may not use the mailbox 3")]
+    [InlineData("webhooks", """{"_embedded":{"webhooks":[{"url":"https://c.example/api/freescout/webhook","lastRunError":"HTTP 401"}]}}""", "webhook", "failed: HTTP 401")]
+    public async Task What_FreeScout_says_of_the_agent_and_of_the_webhook_is_a_warning(string path, string body, string step, string seen)
+    {
+        await using var console = await StartAsync();
+        console.Sandbox.FreeScout.Behaviour.MailboxById = true;
+        using var fault = console.Sandbox.Faults.Add(new(FaultKind.WrongJson) { Match = new FaultMatch("GET", $"{FreeScoutStandIn.ApiPath}/{path}", Whole: true), Body = body });
+
+        var answer = await console.EventuallyInAsync([step], "failed", "warning", "not_known", "not_reached");
+
+        Assert.Contains(seen, Step(answer, step).GetProperty("seen").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_note_that_fails_does_not_speak_for_tickets()
+    {
+        await using var console = await StartAsync();
+        await console.RaiseAsync(AlertDriver.Say());
+        await Eventually.TrueAsync(async () => (await DeliveredAsync()).Any(delivery => delivery.TicketId is not null), "the ticket is filed");
+        using var fault = console.Sandbox.Faults.Add(
+            new(FaultKind.Status) { Match = new FaultMatch("POST", $"{FreeScoutStandIn.ApiPath}/conversations/*/threads", Whole: true), StatusCode = 500 });
+        await console.RaiseAsync(AlertDriver.Say(firing: false));
+        await Eventually.TrueAsync(() => fault.Hits > 0, "the note is tried");
+        await using var db = console.Database.Open();
+        await Eventually.TrueAsync(() => db.Decisions.AnyAsync(d => d.Path == AlertPaths.Ticket && d.Word.StartsWith("degraded")), "that it failed is recorded");
+
+        Assert.NotEqual("failed", Step(await console.AskAsync(), "last_ticket").GetProperty("state").GetString());
+
+        async Task<List<AlertDelivery>> DeliveredAsync()
+        {
+            await using var read = console.Database.Open();
+            return await read.AlertDeliveries.AsNoTracking().Where(delivery => delivery.Hook == AlertPaths.Ticket).ToListAsync();
+        }
     }
 
     [Fact]
@@ -296,7 +332,7 @@ public sealed class InjectedFaultTests
             }
         }
 
-        Assert.Equal(Enumerable.Range(1, 18), order);
+        Assert.Equal(Enumerable.Range(1, 19), order);
     }
 
     /// <summary>A flag was switched off at some time, and a process that lives says that it is on.</summary>
