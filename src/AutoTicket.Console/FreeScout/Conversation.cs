@@ -76,7 +76,8 @@ internal sealed partial record Conversation
 
 /// <summary>What we ask FreeScout to create.</summary>
 /// <param name="Html">The first thread's body; everything from outside in it is escaped.</param>
-internal sealed record ConversationDraft(string Subject, string Html);
+/// <param name="Surface">Whose history it belongs to: FreeScout lists a customer's previous conversations beside each.</param>
+internal sealed record ConversationDraft(string Subject, string Html, string? Surface = null);
 
 /// <summary>A page of a list, in FreeScout's HAL form.</summary>
 internal sealed record ListPage

@@ -51,12 +51,13 @@ internal sealed partial class FreeScoutClient(
     {
         // `imported` silences all mail, to agents too: the operators hear of it by Slack. `status` is given because the default
         // would make it pending in some forms, and a customer's thread because FreeScout does not count notes.
+        var email = options.Value.Customer(draft.Surface);
         var answer = await SendAsync(HttpMethod.Post, "conversations", new
         {
             type = "email",
             mailboxId = options.Value.MailboxId,
             subject = draft.Subject,
-            customer = new { email = options.Value.Customer(), firstName = "Ops", lastName = "Console" },
+            customer = new { email, firstName = "Ops", lastName = email?.Contains($"+{draft.Surface}@", StringComparison.Ordinal) == true ? $"Console {draft.Surface}" : "Console" },
             threads = new[] { new { type = "customer", text = draft.Html } },
             imported = true,
             status = "active",
@@ -134,6 +135,16 @@ internal sealed partial class FreeScoutClient(
         return merged.ToHashSet(StringComparer.OrdinalIgnoreCase).SetEquals(found.Value.Tags)
             ? null
             : (await SendAsync(HttpMethod.Put, $"conversations/{id}/tags", new { tags = merged }, null, cancellationToken)).Failure;
+    }
+
+    /// <summary>Gives a conversation another subject, unless a person has changed it since.</summary>
+    /// <returns>Null when done, or not to be done.</returns>
+    public async Task<FreeScoutFailure?> RenameAsync(long id, string from, string to, CancellationToken cancellationToken)
+    {
+        var found = await FindAsync(id, cancellationToken);
+        return found.Failure is not null || found.Value?.Subject != from
+            ? found.Failure
+            : (await SendAsync(HttpMethod.Put, $"conversations/{id}", new { subject = to }, null, cancellationToken)).Failure;
     }
 
     /// <summary>Writes a note, which only agents see; it changes neither status nor assignee, and no mail goes out.</summary>

@@ -5,6 +5,9 @@ namespace AutoTicket.FreeScout;
 /// <summary>Where and how tickets are filed: the variables <c>FREESCOUT_*</c>. Absence is allowed and shown; nonsense stops the start.</summary>
 internal sealed class FreeScoutOptions : IValidatableObject
 {
+    /// <summary>What stands before an address's @: RFC 5321, 4.5.3.1.1.</summary>
+    private const int LongestLocalPart = 64;
+
     /// <summary><c>FREESCOUT_BASE_URL</c>: FreeScout's own address, with its subdirectory if it has one, without <c>/api</c>.</summary>
     public string? BaseUrl { get; set; }
 
@@ -14,7 +17,7 @@ internal sealed class FreeScoutOptions : IValidatableObject
     /// <summary><c>FREESCOUT_OPERATIONS_MAILBOX_ID</c>, as it was given.</summary>
     public string? OperationsMailboxId { get; set; }
 
-    /// <summary><c>FREESCOUT_CUSTOMER_EMAIL</c>: one technical customer for all tickets.</summary>
+    /// <summary><c>FREESCOUT_CUSTOMER_EMAIL</c>: the technical customer.</summary>
     public string? CustomerEmail { get; set; }
 
     /// <summary><c>FREESCOUT_USER_ID</c>, as it was given: the agent who writes notes and resolves tickets.</summary>
@@ -79,7 +82,13 @@ internal sealed class FreeScoutOptions : IValidatableObject
     }
 
     /// <summary>The technical customer's address. A method, because validation reads every property, also when there is no address yet.</summary>
-    public string? Customer() => !string.IsNullOrWhiteSpace(CustomerEmail) ? CustomerEmail.Trim() : WebUrl is null ? null : $"ops-console@{new Uri(WebUrl).Host}";
+    /// <param name="surface">Each surface has a customer of its own, by a suffix to the name: <c>ops-console+shop@…</c>. Text that is no key has none.</param>
+    public string? Customer(string? surface = null)
+    {
+        var address = !string.IsNullOrWhiteSpace(CustomerEmail) ? CustomerEmail.Trim() : WebUrl is null ? null : $"ops-console@{new Uri(WebUrl).Host}";
+        return address?.LastIndexOf('@') is { } at && surface?.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-') == true && at + surface.Length < LongestLocalPart
+            ? $"{address[..at]}+{surface}{address[at..]}" : address;
+    }
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {

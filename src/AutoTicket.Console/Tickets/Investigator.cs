@@ -27,7 +27,6 @@ internal sealed partial class Investigator(
     TimeProvider clock,
     ILogger<Investigator> logger)
 {
-    private const int ReadingsInTicket = 10;
     private static readonly TimeSpan DatabasePatience = TimeSpan.FromSeconds(1.5);
 
     private TimeSpan Patience => options.Value.ClickBudget + DatabasePatience;
@@ -137,20 +136,15 @@ internal sealed partial class Investigator(
     private TicketDraft Draft(SurfaceSnapshot snapshot, string actor)
     {
         var surface = snapshot.Surface;
-        var readings = string.Join('\n', snapshot.History.Reverse().Take(ReadingsInTicket).Select(reading =>
-            $"{UtcTime.Stamp(reading.CheckedAt)}  {Words.Of(reading.Outcome)}{(reading.LatencyMs is { } ms ? $"  {ms} ms" : "")}{(reading.Cause is { } cause ? $"  {cause}" : "")}"));
+        var title = $"{surface.Name} is {Words.Of(snapshot.Status)}";
+        var since = snapshot.Since is { } at ? $" since {UtcTime.Stamp(at)}" : "";
         return new TicketDraft(
-            AlertIdentity.OfSurface(surface.Key), surface.Key, surface.Severity, OpenTickets.OpenTag, AuditActions.InvestigateFiled, actor,
-            $"[{surface.Severity}] {surface.Name} is {Words.Of(snapshot.Status)}",
-            [
-                ("Surface", $"{surface.Name} ({surface.Key})"),
-                ("State", $"{Words.Of(snapshot.Status)}{(snapshot.Cause is { } cause ? $": {cause}" : "")}"),
-                ("Since", snapshot.Since is { } since ? UtcTime.Stamp(since) : "not known"),
-                ("Address", surface.Url.GetLeftPart(UriPartial.Path)),
-                ("Last checks", readings.Length == 0 ? "none yet" : readings),
-                ("Console", $"{address.Url}/console/status/{surface.Key}"),
-                ("Investigated by", actor),
-            ]);
+            AlertIdentity.OfSurface(surface.Key), surface.Key, surface.Severity, OpenTickets.OpenTag, AuditActions.InvestigateFiled, actor, $"[{surface.Severity}] {title}",
+            [("Severity", surface.Severity.ToString()), .. TicketDraft.FactsOf(snapshot), ("Investigated by", actor)])
+        {
+            Lead = $"{title}{since}{(snapshot.Cause is { } cause ? $": {cause}" : "")}",
+            Links = [("Surface in AutoTicket Console", $"{address.Url}/console/status/{surface.Key}")],
+        };
     }
 
     private async Task RecordReuseAsync(TicketDraft draft, TicketLink ticket)

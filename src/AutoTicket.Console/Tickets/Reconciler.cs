@@ -17,7 +17,10 @@ internal sealed partial class Reconciler(
     TimeProvider clock,
     ILogger<Reconciler> logger) : BackgroundService
 {
-    private static readonly Rows<Ticket> Tagged = new(("id", "bigint", ticket => ticket.Id), ("severity", "text", ticket => Words.Of(ticket.Severity)));
+    private static readonly Rows<Ticket> Tagged = new(
+        ("id", "bigint", ticket => ticket.Id),
+        ("severity", "text", ticket => Words.Of(ticket.Severity)),
+        ("subject", "text", ticket => TicketDraft.WithSeverity(ticket.Subject, ticket.Severity)));
     private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan AtLeastEvery = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(5);
@@ -113,7 +116,7 @@ internal sealed partial class Reconciler(
         {
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
             // Unless the severity changed meanwhile.
-            await db.ExecuteAsync($"UPDATE tickets SET tags_pending = {false} FROM {Tagged.Of(tagged)} WHERE tickets.id = r.id AND tickets.severity = r.severity", cancellationToken);
+            await db.ExecuteAsync($"UPDATE tickets SET tags_pending = {false}, subject = r.subject FROM {Tagged.Of(tagged)} WHERE tickets.id = r.id AND tickets.severity = r.severity", cancellationToken);
         }
 
         return tagged.Count == untagged.Count;
@@ -131,6 +134,16 @@ internal sealed partial class Reconciler(
     private async Task<bool> TagAsync(Ticket ticket, CancellationToken cancellationToken)
     {
         var failure = await freeScout.AddTagsAsync(ticket.ConversationId!.Value, TicketDraft.TagsOf(ticket.Tag, ticket.Severity, ticket.SurfaceKey), cancellationToken, instead: TicketDraft.SeverityTag);
+        if (failure is null && TicketDraft.WithSeverity(ticket.Subject, ticket.Severity) is var subject && subject != ticket.Subject)
+        {
+            failure = await freeScout.RenameAsync(ticket.ConversationId.Value, $"{ticket.Subject} [{ticket.Marker}]", $"{subject} [{ticket.Marker}]", cancellationToken);
+            if (failure is { Kind: FreeScoutFailureKind.Refused })
+            {
+                // A version that takes no subject: the tag says the severity.
+                failure = null;
+            }
+        }
+
         if (failure is not null)
         {
             Log.NotTagged(logger, ticket.ConversationId.Value, failure.Message);

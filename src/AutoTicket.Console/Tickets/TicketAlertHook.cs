@@ -240,19 +240,30 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
     private TicketDraft Draft(Alert alert)
     {
         var surface = alert.Surface is { } key ? _board.Find(key) : null;
+        var summary = alert.Summary + (alert.FullText is null ? "" : " (cut; the whole text is in the console)");
+        // The cause of an outage differs from check to check: it stands in the first line, not in the subject.
+        var title = !alert.IsSurfaceOutage ? $"{alert.Name}: {alert.Summary}"
+            : surface is { Surface.Name: var name } && alert.Summary.StartsWith(name, StringComparison.Ordinal) ? name + alert.Summary[name.Length..].Split(':')[0]
+            : alert.Summary;
         return new TicketDraft(
-            alert.AlertId, alert.Surface, alert.Severity, OpenTickets.TagOf(alert), AuditActions.AlertTicketFiled, FloodBreaker.FiledBy(alert),
-            alert.IsSurfaceOutage ? $"[{alert.Severity}] {alert.Summary}" : $"[{alert.Severity}] {alert.Name}: {alert.Summary}",
+            alert.AlertId, alert.Surface, alert.Severity, OpenTickets.TagOf(alert), AuditActions.AlertTicketFiled, FloodBreaker.FiledBy(alert), $"[{alert.Severity}] {title}",
             [
-                ("Alert", $"{alert.Name} (from {alert.Source})"),
-                .. surface is null ? [] : new[] { ("Surface", $"{surface.Surface.Name} ({surface.Key})") },
                 ("Severity", alert.Severity.ToString()),
-                ("Since", UtcTime.Stamp(alert.StartedAt)),
-                ("Summary", alert.Summary + (alert.FullText is null ? "" : " (cut; the whole text is in the console)")),
-                .. alert.Url is { } url ? new[] { ("More", url) } : [],
-                ("Console", $"{_address.Url}/console/alerts/{alert.AlertKey}"),
+                ("Alert", $"{alert.Name} (from {alert.Source})"),
+                .. surface is null ? [] : TicketDraft.FactsOf(surface),
+                ("Summary", summary),
+                .. TicketDraft.FactsOfLabels(alert.Labels),
             ],
-            IsForAlert: true);
+            IsForAlert: true)
+        {
+            Lead = $"{(alert.IsSurfaceOutage ? alert.Summary : $"{alert.Name}: {alert.Summary}").TrimEnd('.')}. Since {UtcTime.Stamp(alert.StartedAt)}.",
+            Links =
+            [
+                ("Alert in AutoTicket Console", $"{_address.Url}/console/alerts/{alert.AlertKey}"),
+                .. surface is null ? [] : new[] { ("Surface", $"{_address.Url}/console/status/{surface.Key}") },
+                .. alert.Url is { } url ? new[] { ("Source", url) } : [],
+            ],
+        };
     }
 
     private static HookOutcome DatabaseAway(AlertNotice notice) => new(notice, false, "degraded: database", "The console's database can't be reached.");

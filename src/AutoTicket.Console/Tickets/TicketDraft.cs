@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Net;
 using System.Text;
+using System.Text.Json;
+using AutoTicket.Data;
 using AutoTicket.FreeScout;
 using AutoTicket.Surfaces;
 
@@ -10,7 +12,7 @@ namespace AutoTicket.Tickets;
 /// <param name="DedupKey">The <c>alert_id</c> of what it is about.</param>
 /// <param name="Tag"><c>auto:status</c> for a surface, <c>auto:alert</c> for other alerts.</param>
 /// <param name="AuditAction">What the audit log calls the filing.</param>
-/// <param name="Title">One line for the subject.</param>
+/// <param name="Title">One line for the subject, severity first.</param>
 /// <param name="Facts">Label and text, one row each; all of it is escaped.</param>
 /// <param name="IsForAlert">An alert has one ticket for as long as it is open, however old; a click's window is <see cref="TicketingOptions.Window"/>.</param>
 internal sealed record TicketDraft(
@@ -24,6 +26,9 @@ internal sealed record TicketDraft(
     IReadOnlyList<(string Label, string Text)> Facts,
     bool IsForAlert = false)
 {
+    private const int ReadingsShown = 10;
+    private const int LabelsShown = 30;
+
     /// <summary>FreeScout cuts a subject at 998 characters, silently; ours stays far below so that the marker survives.</summary>
     private const int LongestTitle = 180;
 
@@ -33,6 +38,12 @@ internal sealed record TicketDraft(
     /// <summary>What the tag of the surface begins with.</summary>
     public const string SurfaceTag = "surface:";
 
+    /// <summary>The first line of the body and of FreeScout's preview: what, since when and why; null: the title.</summary>
+    public string? Lead { get; init; }
+
+    /// <summary>Where to look on, right below the first line.</summary>
+    public IReadOnlyList<(string Label, string Url)> Links { get; init; } = [];
+
     public string AlertKey => Alerts.AlertIdentity.KeyOf(DedupKey);
 
     /// <summary>The title as it can be stored and sent: one line, cut, without what no database takes.</summary>
@@ -40,31 +51,70 @@ internal sealed record TicketDraft(
 
     public IReadOnlyList<string> Tags => TagsOf(Tag, Severity, SurfaceKey);
 
+    /// <summary>FreeScout's list shows the first 255 characters without their tags, so the sentence comes first, and blanks keep words apart. Its
+    /// purifier keeps <c>valign</c> and <c>padding</c>. A long key would make the table wider than a phone.</summary>
     /// <param name="older">An earlier ticket about the same, to link.</param>
     public ConversationDraft Write(string marker, TicketLink? older)
     {
-        var html = new StringBuilder("<table>");
-        foreach (var (label, text) in Facts)
+        var html = new StringBuilder($"<p><b>{Lines(Lead ?? Title)}</b></p> ");
+        List<string> links = [.. Links.Select(link => Link(link.Label, link.Url)), .. older is null ? [] : new[] { $"Earlier ticket {Link($"#{older.Number}", older.Url)}" }];
+        if (links.Count > 0)
         {
-            Row(html, label, Lines(text));
+            html.Append(CultureInfo.InvariantCulture, $"<p>{string.Join(" · ", links)}</p> ");
         }
 
-        if (older is not null)
+        if (Facts.Count > 0)
         {
-            Row(html, "Earlier ticket", $"<a href=\"{WebUtility.HtmlEncode(older.Url)}\">#{older.Number}</a>");
+            html.Append("<table>");
+            foreach (var (label, text) in Facts)
+            {
+                html.Append(CultureInfo.InvariantCulture, $"<tr><td valign=\"top\" style=\"padding: 3px 16px 3px 0\"><b>{WebUtility.HtmlEncode(label)}</b></td> ");
+                html.Append(CultureInfo.InvariantCulture, $"<td valign=\"top\" style=\"padding: 3px 0\">{Lines(text)}</td></tr> ");
+            }
+
+            html.Append("</table> ");
         }
 
-        Row(html, "Dedup key", $"<code>{WebUtility.HtmlEncode(DedupKey)}</code>");
-        Row(html, "Marker", $"<code>{marker}</code>");
-        html.Append("</table><p>Filed by AutoTicket Console. It is never resolved by the console: resolve it when the surface is well again.</p>");
-        return new ConversationDraft($"{Subject} [{marker}]", html.ToString());
+        html.Append("<p>AutoTicket Console filed this ticket and never closes it by itself. When the problem is over, close it here or resolve it on the console’s Tickets page. ");
+        html.Append("Write notes, not replies: a reply is mailed to a technical address.</p> ");
+        html.Append(CultureInfo.InvariantCulture, $"<p>Marker <code>{marker}</code> · Dedup key <code>{WebUtility.HtmlEncode(DedupKey)}</code></p>");
+        return new ConversationDraft($"{Subject} [{marker}]", html.ToString(), SurfaceKey);
+    }
+
+    /// <summary>The same title with another severity.</summary>
+    public static string WithSeverity(string subject, Severity severity) =>
+        subject is ['[', 'P', >= '1' and <= '4', ']', ..] ? $"[{severity}]{subject[4..]}" : subject;
+
+    /// <summary>What both kinds of ticket tell of a surface.</summary>
+    public static IEnumerable<(string Label, string Text)> FactsOf(SurfaceSnapshot snapshot)
+    {
+        var readings = snapshot.History.Reverse().Take(ReadingsShown).Select(reading =>
+            $"{UtcTime.Stamp(reading.CheckedAt)}  {Words.Of(reading.Outcome)}{(reading.LatencyMs is { } ms ? $"  {ms} ms" : "")}{(reading.Cause is { } cause ? $"  {cause}" : "")}").ToList();
+        yield return ("Surface", $"{snapshot.Surface.Name} ({snapshot.Key})");
+        // Without its query, which may hold a secret.
+        yield return ("Address", snapshot.Surface.Url.GetLeftPart(UriPartial.Path));
+        yield return ("Last checks", readings.Count == 0 ? "none yet" : string.Join('\n', readings));
+    }
+
+    /// <summary>An alert's labels, a line each.</summary>
+    /// <param name="json">An object of texts.</param>
+    public static IEnumerable<(string Label, string Text)> FactsOfLabels(string json)
+    {
+        using var parsed = JsonDocument.Parse(json);
+        var labels = parsed.RootElement.EnumerateObject().Select(label => $"{label.Name}={label.Value}").ToList();
+        if (labels.Count > LabelsShown)
+        {
+            labels = [.. labels.Take(LabelsShown), $"and {labels.Count - LabelsShown} more in the console"];
+        }
+
+        return labels.Count == 0 ? [] : [("Labels", string.Join('\n', labels))];
     }
 
     public static IReadOnlyList<string> TagsOf(string tag, Severity severity, string? surfaceKey) =>
         [tag, $"{SeverityTag}{severity.ToString().ToLowerInvariant()}", .. surfaceKey is null ? Array.Empty<string>() : [$"{SurfaceTag}{surfaceKey}"]];
 
-    private static void Row(StringBuilder html, string label, string valueHtml) =>
-        html.Append(CultureInfo.InvariantCulture, $"<tr><th align=\"left\">{WebUtility.HtmlEncode(label)}</th><td>{valueHtml}</td></tr>");
+    private static string Link(string label, string url) => Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https"
+        ? $"<a href=\"{WebUtility.HtmlEncode(url)}\">{WebUtility.HtmlEncode(label)}</a>" : $"{WebUtility.HtmlEncode(label)} {Lines(url)}";
 
     /// <summary>FreeScout shows a thread as HTML: a line break of ours must be one of HTML's.</summary>
     private static string Lines(string text) => WebUtility.HtmlEncode(Printable(text.ReplaceLineEndings("\n"))).ReplaceLineEndings("<br>");

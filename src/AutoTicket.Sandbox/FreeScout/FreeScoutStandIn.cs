@@ -89,6 +89,8 @@ public sealed class FreeScoutStandIn : IAsyncDisposable
 
     public bool Move(long id, int mailboxId) => _actions.Move(id, mailboxId, UserId);
 
+    public bool Rename(long id, string subject) => _actions.Rename(id, subject);
+
     public bool SetTags(long id, params IReadOnlyList<string> tags) => _store.SetTags(id, tags);
 
     public bool Merge(long id, long into) => _actions.Merge(id, into);

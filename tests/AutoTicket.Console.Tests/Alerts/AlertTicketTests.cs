@@ -147,7 +147,50 @@ public sealed class AlertTicketTests
         await driver.EventuallySettledAsync();
         var conversation = Assert.Single(driver.FreeScout.Conversations);
         Assert.Equal("active", conversation.Status);
+        Assert.StartsWith("[P1] disk_full: disk_full on db1 [at-", conversation.Subject, StringComparison.Ordinal);
         Assert.Equal(["note", "note"], conversation.Threads.Where(thread => thread.Type == "note").Select(thread => thread.Type));
+    }
+
+    [Fact]
+    public async Task A_subject_that_an_agent_edited_stays_as_it_is()
+    {
+        await using var driver = await AlertDriver.StartAsync();
+        await driver.RaiseAsync(AlertDriver.Say(severity: Severity.P2));
+        await driver.EventuallyTicketsAsync(1);
+        await Eventually.TrueAsync(async () => await driver.UntaggedAsync() == 0, "it is tagged");
+        var ticket = driver.FreeScout.Conversations[0];
+        var edited = $"Mara looks into it, {ticket.Subject}";
+        driver.FreeScout.Rename(ticket.Id, edited);
+
+        await driver.RaiseAsync(AlertDriver.Say(severity: Severity.P1));
+        await Eventually.TrueAsync(() => driver.FreeScout.Conversations[0].Tags.Contains("sev:p1"), "the tag follows");
+        await Eventually.TrueAsync(async () => await driver.UntaggedAsync() == 0, "nothing is left to do");
+
+        Assert.Equal(edited, driver.FreeScout.Conversations[0].Subject);
+    }
+
+    [Fact]
+    public async Task The_ticket_of_an_outage_and_that_of_another_alert_tell_what_the_console_knows()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(
+            settings: new Dictionary<string, string?> { ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1", ["Surfaces:0:Name"] = "Checkout" });
+        await driver.Console.Get<AlertAggregator>().ObserveAsync([AlertDriver.Say("queue_full") with { Surface = InvestigateDriver.Surface, AllLabels = """{"host":"db1","team":"<b>"}""" }], default);
+        await Eventually.TrueAsync(() => driver.FreeScout.Conversations.Count == 2, "both have a ticket");
+
+        var (outage, other) = (Of("[P2] Checkout is down [at-"), Of("[P2] queue_full: queue_full on db1 [at-"));
+        foreach (var body in (string[])[outage.Body, other.Body])
+        {
+            Assert.Contains($"{driver.Sandbox.Surface("pay").Url}", body, StringComparison.Ordinal);
+            Assert.Contains("failed", body, StringComparison.Ordinal);
+            Assert.Contains("<b>Last checks</b>", body, StringComparison.Ordinal);
+        }
+
+        Assert.StartsWith("<p><b>Checkout is down: ", outage.Body, StringComparison.Ordinal);
+        Assert.Contains("host=db1<br>team=&lt;b&gt;", other.Body, StringComparison.Ordinal);
+        Assert.Equal("ops-console+pay@127.0.0.1", Assert.Single(driver.FreeScout.Customers, customer => customer.Email?.StartsWith("ops-", StringComparison.Ordinal) == true).Email);
+
+        (string Subject, string Body) Of(string subject) =>
+            driver.FreeScout.Conversations.Where(one => one.Subject.StartsWith(subject, StringComparison.Ordinal)).Select(one => (one.Subject, one.Threads[^1].Body)).Single();
     }
 
     [Fact, Trait("Pitfall", "T-26")]

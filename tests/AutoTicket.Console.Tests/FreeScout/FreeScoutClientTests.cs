@@ -45,6 +45,18 @@ public sealed class FreeScoutClientTests : IAsyncLifetime
         Assert.Empty(FreeScout.Mails);
     }
 
+    [Theory]
+    [InlineData("shop", "ops-console+shop@127.0.0.1", "Console shop")]
+    [InlineData("Not a key", "ops-console@127.0.0.1", "Console")]
+    [InlineData(null, "ops-console@127.0.0.1", "Console")]
+    public async Task Each_surface_has_a_customer_of_its_own(string? surface, string email, string lastName)
+    {
+        await Client.CreateAsync(Draft with { Surface = surface }, () => true, default);
+
+        var customer = JsonNode.Parse(Assert.Single(_driver.Creates).Body)!["customer"]!;
+        Assert.Equal((email, lastName), ((string)customer["email"]!, (string)customer["lastName"]!));
+    }
+
     [Fact]
     public async Task A_call_that_the_console_itself_gives_up_says_nothing_about_FreeScout()
     {

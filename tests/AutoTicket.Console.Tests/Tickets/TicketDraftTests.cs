@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.RegularExpressions;
 using AutoTicket.Audit;
 using AutoTicket.Surfaces;
 using AutoTicket.Tickets;
@@ -79,6 +80,37 @@ public sealed class TicketDraftTests
         Assert.Equal(12_000, html.Split("<br>").Length - 1);
         Assert.Contains($"<code>{Marker}</code>", html, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void The_body_is_a_sentence_then_links_then_a_table_and_the_keys_come_last()
+    {
+        var draft = Draft("[P1] Pay is down", ("Surface", "Pay (pay)"), ("Last checks", "503\n503")) with
+        {
+            Lead = "Pay is down since 2026-11-28 03:14:00 UTC: HTTP 503",
+            Links = [("Surface in AutoTicket Console", "https://console.example/console/status/pay"), ("Source", "javascript:alert(1)")],
+        };
+
+        var html = draft.Write(Marker, new TicketLink(7, 12, "https://tickets.example/conversation/7", default)).Html;
+
+        string[] parts = ["<p><b>Pay is down since", "/console/status/pay\">", "Earlier ticket <a href=", ">#12</a>", "<table>", "Last checks", "</table>", "never closes it by itself", Marker, draft.DedupKey];
+        Assert.Equal(parts.Order(Comparer<string>.Create((a, b) => html.IndexOf(a, StringComparison.Ordinal) - html.IndexOf(b, StringComparison.Ordinal))), parts);
+        Assert.All(parts, part => Assert.Contains(part, html, StringComparison.Ordinal));
+        Assert.DoesNotContain("href=\"javascript", html, StringComparison.Ordinal);
+        // FreeScout's list: the tags go, and no two words run together.
+        var preview = Regex.Replace(html, "<[^>]*>", "");
+        Assert.StartsWith("Pay is down since 2026-11-28 03:14:00 UTC: HTTP 503 Surface in", preview, StringComparison.Ordinal);
+        Assert.Contains("Surface Pay (pay) Last checks 503", preview, StringComparison.Ordinal);
+        // What FreeScout's purifier keeps as it is.
+        Assert.Subset(new HashSet<string> { "p", "b", "a", "table", "tr", "td", "br", "code" }, Regex.Matches(html, "<([a-z]+)").Select(tag => tag.Groups[1].Value).ToHashSet());
+        Assert.Subset(new HashSet<string> { "href", "valign", "style" }, Regex.Matches(html, " ([a-z]+)=\"").Select(attribute => attribute.Groups[1].Value).ToHashSet());
+        Assert.Empty(Regex.Matches(html, "style=\"(?!padding:)"));
+    }
+
+    [Theory]
+    [InlineData("[P2] Pay is down", "[P1] Pay is down")]
+    [InlineData("Pay is down", "Pay is down")]
+    [InlineData("[P9] Pay", "[P9] Pay")]
+    public void The_subject_takes_another_severity_where_it_has_one(string subject, string expected) => Assert.Equal(expected, TicketDraft.WithSeverity(subject, Severity.P1));
 
     [Theory, BothDatabases]
     [Trait("Pitfall", "T-39b")]
