@@ -38,6 +38,8 @@ internal sealed partial class TicketSync(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        using var nudge = new Nudge(clock);
+        health.Changed += Wake;
         while (!stoppingToken.IsCancellationRequested)
         {
             var pause = UntilAsked;
@@ -48,7 +50,18 @@ internal sealed partial class TicketSync(
                 pause = health.Failure?.NeedsPerson == true && options.Value.SyncInterval < WithoutHope ? WithoutHope : options.Value.SyncInterval;
             }
 
-            await Task.Delay(pause, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await nudge.WaitAsync(pause, stoppingToken);
+        }
+
+        health.Changed -= Wake;
+
+        // Another call reached FreeScout again: the list need not wait out a long pause.
+        void Wake()
+        {
+            if (health.Failure is null && _syncing.CurrentCount > 0)
+            {
+                nudge.Give();
+            }
         }
     }
 

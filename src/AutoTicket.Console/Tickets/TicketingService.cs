@@ -73,6 +73,8 @@ internal sealed partial class TicketingService(
     private async Task<TicketOutcome> FileAsync(TicketDraft draft, Budget budget)
     {
         var closed = new HashSet<long>();
+        // FreeScout no longer has them: the new ticket does not link to them.
+        var gone = new HashSet<long>();
         while (true)
         {
             if (closed.Count > 0 && Remaining(budget) < LeastTime)
@@ -83,7 +85,8 @@ internal sealed partial class TicketingService(
             // A call that can't be made now needs no claim.
             if (freeScout.Closed is { } shut)
             {
-                return Degraded(draft, shut);
+                var seen = draft.IsForAlert ? null : (await claims.ReadAsync(draft)).Standing.FirstOrDefault(row => row.State == TicketState.Open);
+                return Degraded(draft, shut, seen is null ? "" : $" Ticket #{seen.Number} was open when last seen.");
             }
 
             // The claim first, because mostly nothing stands; and only who holds it can be sure of what he then reads.
@@ -92,7 +95,7 @@ internal sealed partial class TicketingService(
             var unseen = standing.Where(row => !closed.Contains(row.Id)).ToList();
             if (claim is not null)
             {
-                if (unseen.Count == 0 && await ReopenedAsync(draft, latest, closed, budget) is { } known)
+                if (unseen.Count == 0 && await ReopenedAsync(draft, latest, closed, gone, budget) is { } known)
                 {
                     await claims.ReleaseAsync(claim, known.Message, CancellationToken.None);
                     return known;
@@ -100,7 +103,7 @@ internal sealed partial class TicketingService(
 
                 if (unseen.Count == 0)
                 {
-                    return await PostAsync(claim, draft, latest, budget);
+                    return await PostAsync(claim, draft, latest is null || gone.Contains(latest.Id) ? null : latest, budget);
                 }
 
                 await claims.ReleaseAsync(claim, "another ticket was filed at the same moment", CancellationToken.None);
@@ -156,7 +159,8 @@ internal sealed partial class TicketingService(
                 var (found, failure) = await freeScout.FindAsync(recent.ConversationId!.Value, budget.Token);
                 if (failure is not null)
                 {
-                    return Degraded(draft, failure, $" Ticket #{recent.Number} was {(recent.State == TicketState.Open ? "open" : "closed")} when last seen.");
+                    var known = unseen.Find(row => row.State == TicketState.Open) ?? recent;
+                    return Degraded(draft, failure, $" Ticket #{known.Number} was {(known.State == TicketState.Open ? "open" : "closed")} when last seen.");
                 }
 
                 await claims.SetOpenAsync(recent, found, CancellationToken.None);
@@ -166,13 +170,17 @@ internal sealed partial class TicketingService(
                 }
 
                 closed.Add(recent.Id);
+                if (found is not { State: not "deleted" })
+                {
+                    gone.Add(recent.Id);
+                }
             }
         }
     }
 
     /// <summary>An alert has one ticket for as long as it is open, however old: an agent may have reopened the last one since the sync saw it closed.</summary>
     /// <returns>Null: it is closed still, or there is none.</returns>
-    private async Task<TicketOutcome?> ReopenedAsync(TicketDraft draft, Ticket? latest, HashSet<long> closed, Budget budget)
+    private async Task<TicketOutcome?> ReopenedAsync(TicketDraft draft, Ticket? latest, HashSet<long> closed, HashSet<long> gone, Budget budget)
     {
         if (!draft.IsForAlert || latest is not { State: TicketState.Closed, ConversationId: { } id } || closed.Contains(latest.Id))
         {
@@ -183,6 +191,11 @@ internal sealed partial class TicketingService(
         if (failure is not null)
         {
             return Degraded(draft, failure);
+        }
+
+        if (found is not { State: not "deleted" })
+        {
+            gone.Add(latest.Id);
         }
 
         await claims.SetOpenAsync(latest, found, CancellationToken.None);

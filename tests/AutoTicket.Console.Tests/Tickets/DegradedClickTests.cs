@@ -2,6 +2,7 @@ using System.Text.RegularExpressions;
 using AutoTicket.Sandbox;
 using AutoTicket.Surfaces;
 using AutoTicket.Tickets;
+using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Tickets;
 
@@ -146,6 +147,28 @@ public sealed class DegradedClickTests
     }
 
     [Fact]
+    public async Task While_FreeScout_is_down_a_click_names_the_open_ticket_and_not_a_closed_one()
+    {
+        await using var driver = await InvestigateDriver.StartAsync();
+        var open = (await driver.ClickAsync()).Ticket!;
+        await using (var db = driver.Database.Open())
+        {
+            // A later one of the same surface, which is closed.
+            var row = await db.Tickets.AsNoTracking().SingleAsync();
+            db.Tickets.Add(row with { Id = 0, ConversationId = 4_711, Number = 4_711, State = TicketState.Closed, Marker = "at-closed0000", ClosedAt = row.PostedAt });
+            await db.SaveChangesAsync();
+        }
+
+        using var down = driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScout });
+
+        foreach (var _ in Enumerable.Range(0, 6))
+        {
+            // The first tries open the circuit.
+            Assert.Contains($"Ticket #{open.Number} was open when last seen.", (await driver.ClickAsync()).Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public async Task A_click_while_the_database_hangs_is_answered_within_one_patience()
     {
         var clock = new StillClock();
@@ -153,7 +176,8 @@ public sealed class DegradedClickTests
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
         await using var line = TcpProxy.To(database.Location);
         sandbox.Surface("pay").Answer(503);
-        var settings = ConsoleHost.SurfaceSettings(0, "pay", sandbox.Surface("pay").Url);
+        // Below the threshold: no other decision is written meanwhile.
+        var settings = ConsoleHost.SurfaceSettings(0, "pay", sandbox.Surface("pay").Url, severity: "P3");
         settings["DATABASE_URL"] = line.Through(database.Location);
         await using var console = await ConsoleHost.StartAsync(database, sandbox, settings, clock);
         await Eventually.TrueAsync(() => console.Get<StatusBoard>().Find("pay")!.Status == SurfaceStatus.Down, "the surface is down");

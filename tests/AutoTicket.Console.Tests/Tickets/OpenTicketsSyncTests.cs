@@ -1,5 +1,6 @@
 using System.Net.Http.Json;
 using System.Text.Json;
+using AutoTicket.FreeScout;
 using AutoTicket.Sandbox;
 using AutoTicket.Surfaces;
 using AutoTicket.Tickets;
@@ -139,6 +140,24 @@ public sealed class OpenTicketsSyncTests
         using var hanging = driver.Sandbox.Faults.Add(new Fault(FaultKind.HangBefore) { Match = FaultMatch.FreeScout });
 
         await IsStaleAsync(driver, true);
+    }
+
+    [Fact]
+    public async Task A_success_anywhere_wakes_the_sync()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock, surfaces: []);
+        await driver.FirstLookIsOverAsync();
+        using (driver.Sandbox.Faults.Add(new Fault(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout }))
+        {
+            await _clock.AdvanceUntilAsync(
+                Interval, () => Task.FromResult(driver.Console.Get<FreeScoutHealth>().Failure is not null), "the sync met the failure");
+        }
+
+        var before = driver.Lists.Count;
+        // By a clock that stands still the next sync is a minute away.
+        await driver.Console.Get<FreeScoutClient>().FindAsync(999, default);
+
+        await Eventually.TrueAsync(() => driver.Lists.Count > before, "the list is asked for");
     }
 
     [Fact]

@@ -85,7 +85,8 @@ public sealed class WindowTests
         var fresh = await driver.ClickAsync();
 
         Assert.Equal("filed", fresh.Disposition);
-        Assert.Equal(("already_open", fresh.Ticket!.Id), Told(await driver.ClickAsync()));
+        Assert.DoesNotContain("Earlier ticket", driver.FreeScout.Find(fresh.Ticket!.Id)!.Threads[^1].Body, StringComparison.Ordinal);
+        Assert.Equal(("already_open", fresh.Ticket.Id), Told(await driver.ClickAsync()));
         await Eventually.TrueAsync(async () => (await driver.ListedAsync()).SequenceEqual([fresh.Ticket.Id]), "the dashboard shows the fresh one alone");
     }
 
