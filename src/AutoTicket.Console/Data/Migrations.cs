@@ -1,5 +1,8 @@
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Migrations;
+using Microsoft.EntityFrameworkCore.Storage;
 using Npgsql;
 
 namespace AutoTicket.Data;
@@ -7,6 +10,9 @@ namespace AutoTicket.Data;
 /// <summary>Brings the schema up to date, or says that it is not.</summary>
 internal static partial class Migrations
 {
+    /// <summary>The advisory lock of PostgreSQL under which one process at a time migrates.</summary>
+    public const string Lock = "hashtext('AutoTicket.Migrations')";
+
     /// <summary>At start: SQLite and Development migrate by themselves; in Production PostgreSQL is migrated by the release step alone.</summary>
     /// <exception cref="ConfigurationException">The schema is behind, or the database refuses us.</exception>
     public static async Task EnsureAsync(AutoTicketDbContext db, IHostEnvironment environment, CancellationToken cancellationToken)
@@ -31,7 +37,11 @@ internal static partial class Migrations
         {
             throw new ConfigurationException($"DATABASE_URL names a database that refuses the console: {refusal.MessageText}. Check user, password and database name.");
         }
-        catch (SqliteException refusal)
+        catch (PostgresException refusal) when (!db.IsOutage(refusal))
+        {
+            throw new ConfigurationException($"DATABASE_URL names a database whose schema can't be brought up to date: {refusal.MessageText}. Name an empty database, or one that the console made.");
+        }
+        catch (SqliteException refusal) when (refusal.SqliteErrorCode is not (5 or 6)) // busy, locked: another process migrates it
         {
             throw new ConfigurationException($"AUTOTICKET_SQLITE_PATH names a file that can't be used as the database: {db.Database.GetDbConnection().DataSource} ({refusal.Message}). Name a file in a folder that the console may write to, or move this one away.");
         }
@@ -60,18 +70,56 @@ internal static partial class Migrations
         }
     }
 
-    /// <summary>Applies what is pending and returns how many migrations those were. With none pending, EF's migration lock is not taken.</summary>
+    /// <summary>Applies what is pending and returns how many migrations those were. With none pending, no lock is taken.</summary>
+    /// <remarks>Not EF's MigrateAsync: on SQLite its lock is a row that a killed process leaves behind, and the next start waits for it
+    /// without end. Here one transaction holds lock and migrations; what is killed in it is rolled back.</remarks>
     private static async Task<int> ApplyAsync(AutoTicketDbContext db, CancellationToken cancellationToken)
     {
+        var creator = db.GetService<IRelationalDatabaseCreator>();
+        if (!await creator.ExistsAsync(cancellationToken))
+        {
+            await creator.CreateAsync(cancellationToken);
+        }
+
+        if ((await PendingAsync(db, cancellationToken)).Count == 0)
+        {
+            return 0;
+        }
+
+        await db.Database.OpenConnectionAsync(cancellationToken);
+        if (db is SqliteDbContext)
+        {
+            // Creating the file sets it too, unless that start was killed in between.
+            await ExecuteAsync("PRAGMA journal_mode = 'wal'");
+        }
+
+        await using var transaction = await db.BeginAsync(cancellationToken);
+        if (db is PostgresDbContext)
+        {
+            // On SQLite the transaction itself is the lock, and waits as long.
+            await ExecuteAsync($"SET LOCAL lock_timeout = '5s'; SELECT pg_advisory_xact_lock({Lock})");
+        }
+
+        // To ask for a table that is not there would end PostgreSQL's transaction.
+        await ExecuteAsync(db.GetService<IHistoryRepository>().GetCreateIfNotExistsScript());
         var pending = await PendingAsync(db, cancellationToken);
         if (pending.Count > 0)
         {
-            db.Database.SetCommandTimeout(TimeSpan.FromMinutes(10));
-            await db.Database.MigrateAsync(cancellationToken);
-            db.Database.SetCommandTimeout(null);
+            var last = (await db.Database.GetAppliedMigrationsAsync(cancellationToken)).LastOrDefault();
+            await ExecuteAsync(db.GetService<IMigrator>().GenerateScript(last, options: MigrationsSqlGenerationOptions.NoTransactions));
         }
 
+        await transaction.CommitAsync(cancellationToken);
         return pending.Count;
+
+        async Task ExecuteAsync(string sql)
+        {
+            await using var command = db.Database.GetDbConnection().CreateCommand();
+            command.Transaction = db.Database.CurrentTransaction?.GetDbTransaction();
+            command.CommandText = sql;
+            command.CommandTimeout = 600;
+            await command.ExecuteNonQueryAsync(cancellationToken);
+        }
     }
 
     /// <exception cref="ConfigurationException">The database has migrations that this version does not know.</exception>

@@ -30,13 +30,13 @@ internal static class PostgresTriggers
             BEGIN
                 PERFORM pg_notify(TG_ARGV[0], '');
                 RETURN NULL;
-            END $$
+            END $$;
             """);
         foreach (var (table, events, channel) in All)
         {
-            migration.Sql($"CREATE TRIGGER notify_{table} AFTER {events} ON {table} FOR EACH STATEMENT EXECUTE FUNCTION autoticket_notify('{channel}')");
+            migration.Sql($"CREATE TRIGGER notify_{table} AFTER {events} ON {table} FOR EACH STATEMENT EXECUTE FUNCTION autoticket_notify('{channel}');");
         }
     }
 
-    public static void DropChangeTriggers(this MigrationBuilder migration) => migration.Sql("DROP FUNCTION autoticket_notify() CASCADE");
+    public static void DropChangeTriggers(this MigrationBuilder migration) => migration.Sql("DROP FUNCTION autoticket_notify() CASCADE;");
 }

@@ -66,8 +66,21 @@ public sealed class UnusableDatabaseTests : IAsyncLifetime
         Assert.Equal(["20261123000000_Initial"], await db.Database.GetAppliedMigrationsAsync());
     }
 
-    private Task<string> RefusalAsync(string variable, string value) => ConsoleHost.RefusalAsync(
-        _database, _sandbox, new Dictionary<string, string> { ["CONSOLE_OPERATOR_PASSWORD_HASH"] = PasswordHash, [variable] = value }, "Production");
+    [Theory, BothDatabases]
+    public async Task A_database_with_somebody_elses_tables_is_named_and_left_as_it_is(Database kind)
+    {
+        await using var database = await TestDatabase.CreateEmptyAsync(kind);
+        await using var db = database.Open();
+        await db.Database.ExecuteSqlAsync($"CREATE TABLE tickets (id bigint)");
+        var (variable, location) = database.Settings.Single();
+
+        AssertNames(await RefusalAsync(variable, location, "Development"), variable, "tickets");
+
+        Assert.Empty(await db.Database.GetAppliedMigrationsAsync());
+    }
+
+    private Task<string> RefusalAsync(string variable, string value, string environment = "Production") => ConsoleHost.RefusalAsync(
+        _database, _sandbox, new Dictionary<string, string> { ["CONSOLE_OPERATOR_PASSWORD_HASH"] = PasswordHash, [variable] = value }, environment);
 
     private static void AssertNames(string refusal, params string[] named) => Assert.All(named, name => Assert.Contains(name, refusal, StringComparison.Ordinal));
 }

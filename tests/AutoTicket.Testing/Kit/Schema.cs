@@ -2,6 +2,8 @@ using AutoTicket.Data;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Hosting.Internal;
 
 namespace AutoTicket.Tests.Kit;
 
@@ -21,6 +23,6 @@ internal static class Schema
     public static async Task MigrateAsync(this TestDatabase database)
     {
         await using var db = database.Open();
-        await db.Database.MigrateAsync();
+        await Migrations.EnsureAsync(db, new HostingEnvironment { EnvironmentName = Environments.Development }, CancellationToken.None);
     }
 }
