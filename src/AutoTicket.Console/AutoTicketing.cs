@@ -91,7 +91,8 @@ public static class AutoTicketing
         builder.AddLogs();
         builder.AddData();
         await using var app = builder.Build();
-        return await Migrations.RunAsync(app.Services.GetRequiredService<IDbContextFactory<AutoTicketDbContext>>(), app.Logger);
+        return await Migrations.RunAsync(
+            app.Services.GetRequiredService<IDbContextFactory<AutoTicketDbContext>>(), app.Configuration["DYNO"] is { Length: > 0 }, app.Logger);
     }
 
     public static WebApplication MapAutoTicketing(this WebApplication app)

@@ -48,9 +48,9 @@ internal static partial class Migrations
     }
 
     /// <summary>The verb <c>migrate</c>.</summary>
-    /// <returns>The process's exit code. 0 also when the database can't be reached: Heroku runs the release step at every
+    /// <returns>The process's exit code. On Heroku 0 also when the database can't be reached: the release step runs at every
     /// <c>config:set</c>, and a failing one would hold back the break-glass <c>FLAG_…=0</c>.</returns>
-    public static async Task<int> RunAsync(IDbContextFactory<AutoTicketDbContext> contexts, ILogger logger)
+    public static async Task<int> RunAsync(IDbContextFactory<AutoTicketDbContext> contexts, bool isOnHeroku, ILogger logger)
     {
         await using var db = await contexts.CreateDbContextAsync();
         try
@@ -61,7 +61,7 @@ internal static partial class Migrations
         catch (Exception exception) when (db.IsOutage(exception) && db is PostgresDbContext)
         {
             Log.Unreachable(logger, exception.GetBaseException().Message);
-            return 0;
+            return isOnHeroku ? 0 : 1;
         }
         catch (Exception exception) when (exception is PostgresException or SqliteException)
         {
