@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Data.Common;
 using Microsoft.Data.Sqlite;
 using Npgsql;
 
@@ -17,6 +18,7 @@ internal abstract partial class DatabaseSignals(TimeProvider clock, ILogger<Data
     protected static readonly string[] Channels = [Flags, Tickets, Alerts, Readings];
     public static readonly TimeSpan AtLeastEvery = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan ReconnectAfter = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(200);
 
     private readonly ConcurrentDictionary<(string Channel, Guid Subscription), Action> _subscribers = new();
 
@@ -45,6 +47,27 @@ internal abstract partial class DatabaseSignals(TimeProvider clock, ILogger<Data
 
     /// <summary>Listens until the connection breaks or <paramref name="stoppingToken"/> ends it.</summary>
     protected abstract Task ListenAsync(CancellationToken stoppingToken);
+
+    /// <summary>Looks five times a second at what changes with every commit of others.</summary>
+    protected async Task PollAsync(DbConnection connection, string sql, CancellationToken stoppingToken)
+    {
+        await using var look = connection.CreateCommand();
+        look.CommandText = sql;
+        object? seen = null;
+        var raisedAt = Clock.GetTimestamp();
+        while (true)
+        {
+            var now = await look.ExecuteScalarAsync(stoppingToken);
+            if (!Equals(now, seen) || Clock.GetElapsedTime(raisedAt) >= AtLeastEvery)
+            {
+                seen = now;
+                raisedAt = Clock.GetTimestamp();
+                RaiseAll();
+            }
+
+            await Task.Delay(LookEvery, Clock, stoppingToken);
+        }
+    }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -89,10 +112,23 @@ internal sealed class PostgresSignals(string connectionString, TimeProvider cloc
 {
     private readonly string _connectionString = new NpgsqlConnectionStringBuilder(connectionString) { Pooling = false, KeepAlive = 2 }.ConnectionString;
 
+    /// <summary>Whether a pooler as PgBouncer answers in the server's place: it makes up the process number that it greets with.</summary>
+    public static async Task<bool> IsPooledAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var ask = new NpgsqlCommand("SELECT pg_backend_pid()", connection);
+        return (int)(await ask.ExecuteScalarAsync(cancellationToken))! != connection.ProcessID;
+    }
+
     protected override async Task ListenAsync(CancellationToken stoppingToken)
     {
         await using var connection = new NpgsqlConnection(_connectionString);
         await connection.OpenAsync(stoppingToken);
+        if (await IsPooledAsync(connection, stoppingToken))
+        {
+            // What LISTEN asks for, a pooler gives to nobody or to somebody else. A snapshot is another one after every commit.
+            await PollAsync(connection, "SELECT txid_current_snapshot()::text", stoppingToken);
+        }
+
         connection.Notification += (_, notification) => Raise(notification.Channel);
         await using (var listen = new NpgsqlCommand(string.Concat(Channels.Select(channel => $"LISTEN {channel};")), connection))
         {
@@ -113,27 +149,10 @@ internal sealed class PostgresSignals(string connectionString, TimeProvider cloc
 /// <summary>SQLite has no NOTIFY, but a number that changes with every commit of another connection.</summary>
 internal sealed class SqliteSignals(string connectionString, TimeProvider clock, ILogger<DatabaseSignals> logger) : DatabaseSignals(clock, logger)
 {
-    private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(200);
-
     protected override async Task ListenAsync(CancellationToken stoppingToken)
     {
         await using var connection = new SqliteConnection(new SqliteConnectionStringBuilder(connectionString) { Pooling = false }.ConnectionString);
         await connection.OpenAsync(stoppingToken);
-        await using var look = connection.CreateCommand();
-        look.CommandText = "PRAGMA data_version";
-        long? seen = null;
-        var raisedAt = Clock.GetTimestamp();
-        while (true)
-        {
-            var version = (long)(await look.ExecuteScalarAsync(stoppingToken))!;
-            if (version != seen || Clock.GetElapsedTime(raisedAt) >= AtLeastEvery)
-            {
-                seen = version;
-                raisedAt = Clock.GetTimestamp();
-                RaiseAll();
-            }
-
-            await Task.Delay(LookEvery, Clock, stoppingToken);
-        }
+        await PollAsync(connection, "PRAGMA data_version", stoppingToken);
     }
 }

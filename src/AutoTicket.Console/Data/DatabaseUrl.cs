@@ -1,27 +1,35 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.RegularExpressions;
 using Npgsql;
 
 namespace AutoTicket.Data;
 
-/// <summary>Heroku's <c>postgres://user:password@host:port/db[?sslmode=…]</c>, which Npgsql does not read by itself.</summary>
-internal static class DatabaseUrl
+/// <summary>Reads <c>DATABASE_URL</c> by the rules of libpq, which hosting companies follow; Npgsql reads no such address itself.</summary>
+internal static partial class DatabaseUrl
 {
-    /// <exception cref="ConfigurationException">It is not such a URL. The message never holds the password.</exception>
+    private const string Form = "DATABASE_URL must look like postgres://user:password@host:port/database, optionally with ?sslmode=require.";
+
+    /// <exception cref="ConfigurationException">It can't be used. The message never holds the password.</exception>
     public static string ToConnectionString(string url)
     {
-        if (!Uri.TryCreate(url, UriKind.Absolute, out var uri) || uri.Scheme is not ("postgres" or "postgresql")
-            || uri.Host.Length == 0 || uri.AbsolutePath.Trim('/').Length == 0)
+        if (url is ['"' or '\'', ..])
         {
-            throw new ConfigurationException("DATABASE_URL must look like postgres://user:password@host:port/database, optionally with ?sslmode=require.");
+            throw new ConfigurationException("DATABASE_URL begins with a quote. Remove the quotes around it: docker's --env-file takes them for a part of the value.");
         }
 
-        var user = uri.UserInfo.Split(':', 2);
+        if (Url().Match(url) is not { Success: true } parts || Uri.UnescapeDataString(url).Any(char.IsControl))
+        {
+            throw new ConfigurationException(Form);
+        }
+
+        if (Unescaped(url, parts) is { } character)
+        {
+            throw new ConfigurationException($"DATABASE_URL holds the character {character} in the user or the password. Write it as %{(int)character:X2}.");
+        }
+
         var connection = new NpgsqlConnectionStringBuilder
         {
-            Host = uri.Host.Trim('[', ']'),
-            Port = uri.IsDefaultPort || uri.Port < 0 ? 5432 : uri.Port,
-            Database = Uri.UnescapeDataString(uri.AbsolutePath.Trim('/')),
-            Username = Uri.UnescapeDataString(user[0]),
-            Password = user.Length > 1 ? Uri.UnescapeDataString(user[1]) : null,
             ApplicationName = "autoticket",
             // An outage must show within a click's patience, not after Npgsql's default of 15 and 30 s; a command that hangs costs as much again until it is given up.
             Timeout = 3,
@@ -32,23 +40,99 @@ internal static class DatabaseUrl
             MaxPoolSize = 40,
             // Nothing of ours changes a session; to reset it at each use would cost as much as the statement that follows.
             NoResetOnClose = true,
-            // What is asked again and again is parsed and planned once a connection.
-            MaxAutoPrepare = 50,
         };
-        foreach (var parameter in uri.Query.TrimStart('?').Split('&', StringSplitOptions.RemoveEmptyEntries))
+        var (hosts, port) = (Text(parts, "hosts"), "5432");
+        var (user, password, database) = (Text(parts, "user"), Text(parts, "password"), Text(parts, "database"));
+        var isPooled = false;
+        foreach (var parameter in parts.Groups["parameters"].Value.Split('&', StringSplitOptions.RemoveEmptyEntries))
         {
             var pair = parameter.Split('=', 2);
-            var value = pair.Length > 1 ? Uri.UnescapeDataString(pair[1]) : "";
-            if (pair[0] != "sslmode")
+            var (name, value) = (Uri.UnescapeDataString(pair[0]), pair.Length > 1 ? Uri.UnescapeDataString(pair[1]) : "");
+            switch (name)
             {
-                throw new ConfigurationException($"DATABASE_URL has the parameter “{Uri.UnescapeDataString(pair[0])}”; only sslmode is known.");
+                case "host": hosts = value; break;
+                case "port": port = value; break;
+                case "user": user = value; break;
+                case "password": password = value; break;
+                case "dbname": database = value; break;
+                case "application_name": connection.ApplicationName = value; break;
+                case "options": connection.Options = value; break;
+                case "connect_timeout": connection.Timeout = Number(name, value, 60); break;
+                // Node's word: encrypted, and the certificate is not checked. So does Npgsql when encryption is required.
+                case "sslmode" or "ssl" when value is "no-verify": connection.SslMode = SslMode.Require; break;
+                case "ssl" when value is "true" or "1": connection.SslMode = SslMode.Require; break;
+                case "ssl" when value is "false" or "0": connection.SslMode = SslMode.Disable; break;
+                case "sslmode" or "ssl": connection.SslMode = Word<SslMode>(name, value); break;
+                case "sslrootcert": connection.RootCertificate = value is "system" ? null : value; break;
+                case "sslcert": connection.SslCertificate = value; break;
+                case "sslkey": connection.SslKey = value; break;
+                case "sslpassword": connection.SslPassword = value; break;
+                case "sslnegotiation": connection.SslNegotiation = Word<SslNegotiation>(name, value); break;
+                case "channel_binding": connection.ChannelBinding = Word<ChannelBinding>(name, value); break;
+                case "gssencmode": connection.GssEncryptionMode = Word<GssEncryptionMode>(name, value); break;
+                case "target_session_attrs" when value is "any" or "read-write" or "read-only" or "primary" or "standby" or "prefer-standby":
+                    connection.TargetSessionAttributes = value; break;
+                case "pgbouncer": isPooled = value is "true" or "1"; break;
+                default:
+                    throw new ConfigurationException(name is "target_session_attrs"
+                        ? $"DATABASE_URL has {name}={value}; it must be one of any, read-write, read-only, primary, standby, prefer-standby."
+                        : $"DATABASE_URL has the parameter “{name}”, which the console does not know. Remove it.");
             }
-
-            connection.SslMode = Enum.TryParse<SslMode>(value.Replace("-", "", StringComparison.Ordinal), ignoreCase: true, out var mode) && Enum.IsDefined(mode)
-                ? mode
-                : throw new ConfigurationException($"DATABASE_URL has sslmode={value}; it must be one of disable, allow, prefer, require, verify-ca, verify-full.");
         }
 
+        if (hosts.Length == 0 || database.Length == 0)
+        {
+            throw new ConfigurationException(Form);
+        }
+
+        var all = hosts.Split(',').Select(host => Host().Match(host)).Select(host => (
+            Name: host.Groups["name"].Value,
+            Port: Number("port", host.Groups["port"] is { Success: true } own ? own.Value : port, ushort.MaxValue))).ToList();
+        if (all is [var only])
+        {
+            (connection.Host, connection.Port) = (only.Name.Trim('[', ']'), only.Port);
+            // Npgsql refuses it for a single host, where there is nothing to choose.
+            connection.TargetSessionAttributes = null;
+        }
+        else
+        {
+            connection.Host = string.Join(',', all.Select(host => string.Create(CultureInfo.InvariantCulture, $"{host.Name}:{host.Port}")));
+        }
+
+        (connection.Database, connection.Username, connection.Password) = (database, user.Length > 0 ? user : null, password.Length > 0 ? password : null);
+        // What is asked again and again is parsed and planned once a connection. Behind a pooler the next statement may run on another one.
+        connection.MaxAutoPrepare = isPooled || all.Any(host => host.Port is 6432 or 6543 || host.Name.Contains("pooler", StringComparison.OrdinalIgnoreCase)) ? 0 : 50;
         return connection.ConnectionString;
     }
+
+    private static string Text(Match parts, string name) => Uri.UnescapeDataString(parts.Groups[name].Value);
+
+    /// <summary>A character of the user or the password at which other programs would cut the address elsewhere; null: there is none.</summary>
+    private static char? Unescaped(string url, Match parts)
+    {
+        var hasUser = parts.Groups["user"].Success;
+        return url.Contains('#', StringComparison.Ordinal) ? '#'
+            : parts.Groups["hosts"].Value.Contains('@', StringComparison.Ordinal) ? '@'
+            : !hasUser && parts.Groups["database"].Value.Contains('@', StringComparison.Ordinal) ? '/'
+            : !hasUser && parts.Groups["parameters"].Value.Split('=')[0].Contains('@', StringComparison.Ordinal) ? '?'
+            : BrokenEscape().IsMatch(parts.Groups["user"].Value + parts.Groups["password"].Value) ? '%' : null;
+    }
+
+    private static int Number(string name, string value, int most) =>
+        int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= 1 && number <= most
+            ? number : throw new ConfigurationException($"DATABASE_URL has the {name} “{value}”; it must be a number from 1 to {most}.");
+
+    private static T Word<T>(string name, string value) where T : struct, Enum =>
+        Enum.TryParse<T>(value.Replace("-", "", StringComparison.Ordinal), ignoreCase: true, out var word) && Enum.IsDefined(word)
+            ? word
+            : throw new ConfigurationException($"DATABASE_URL has {name}={value}; it must be one of {string.Join(", ", Enum.GetNames<T>().Select(JsonNamingPolicy.KebabCaseLower.ConvertName))}.");
+
+    [GeneratedRegex("^postgres(?:ql)?://(?:(?<user>[^:@/?]*)(?::(?<password>[^@/?]*))?@)?(?<hosts>[^/?]*)(?:/(?<database>[^?]*))?(?:[?](?<parameters>.*))?$")]
+    private static partial Regex Url();
+
+    [GeneratedRegex("%(?![0-9A-Fa-f]{2})")]
+    private static partial Regex BrokenEscape();
+
+    [GeneratedRegex(@"^(?<name>\[[^\]]*\]|/.*|[^:]*)(?::(?<port>.*))?$")]
+    private static partial Regex Host();
 }

@@ -19,17 +19,23 @@ internal static partial class Migrations
     {
         try
         {
-            if (db is SqliteDbContext || environment.IsDevelopment())
+            var migrates = db is SqliteDbContext || environment.IsDevelopment();
+            if (migrates)
             {
                 await ApplyAsync(db, cancellationToken);
-                return;
             }
 
             // Of a database that does not exist EF would say that its schema is behind.
             await db.Database.OpenConnectionAsync(cancellationToken);
-            if (await PendingAsync(db, cancellationToken) is { Count: > 0 } pending)
+            if (!migrates && await PendingAsync(db, cancellationToken) is { Count: > 0 } pending)
             {
                 throw new ConfigurationException($"The database's schema is behind by {pending.Count} migration(s), from {pending[0]} on. Run the verb `migrate` (Heroku's release step does) and start again.");
+            }
+
+            if (db.Database.GetDbConnection() is NpgsqlConnection connection && new NpgsqlConnectionStringBuilder(connection.ConnectionString).MaxAutoPrepare > 0
+                && await PostgresSignals.IsPooledAsync(connection, cancellationToken))
+            {
+                throw new ConfigurationException("DATABASE_URL leads to a connection pooler, which mixes up prepared statements. Use the database's direct address, or add pgbouncer=true to its parameters: then the console does without them.");
             }
         }
         catch (PostgresException refusal) when (refusal.SqlState is PostgresErrorCodes.InvalidPassword or PostgresErrorCodes.InvalidAuthorizationSpecification

@@ -103,6 +103,8 @@ internal sealed class PostgresDbContext(DbContextOptions<PostgresDbContext> opti
                 or PostgresException
                 {
                     SqlState: PostgresErrorCodes.QueryCanceled or PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.ReadOnlySqlTransaction
+                    // What PgBouncer says when it can't reach the server.
+                    or PostgresErrorCodes.ProtocolViolation
                     // It answers, but not to us or not with our tables, yet: what that means at start the gate says.
                     or PostgresErrorCodes.InvalidPassword or PostgresErrorCodes.InvalidAuthorizationSpecification or PostgresErrorCodes.InvalidCatalogName
                     or PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using AutoTicket.Data;
 using AutoTicket.Flags;
 using Microsoft.EntityFrameworkCore;
@@ -22,7 +23,7 @@ internal sealed class ConsoleChecks(DatabaseGate gate, FlagStore flags, FlagAgre
         try
         {
             var pending = await Task.Run(() => PendingAsync(cancellationToken), cancellationToken).WaitAsync(Patience, clock, cancellationToken);
-            return pending == 0 ? Finding.Ok("The database answers, and its schema is current.")
+            return pending == 0 ? Finding.Ok($"The database answers, and its schema is current.{Encryption(ConnectionString())}")
                 : Finding.Failed($"The schema is behind by {pending} migration(s).", "Run the verb `migrate`.", Runbooks.Database, Stops.Both);
         }
         catch (TimeoutException)
@@ -69,6 +70,16 @@ internal sealed class ConsoleChecks(DatabaseGate gate, FlagStore flags, FlagAgre
             : Finding.Warning(
                 $"{alerts.Name} is off{by}: alerts get no tickets.", "Switch it on at /console/flags, if that was not meant.", Runbooks.FlagOff, alerts.ChangedAt, Stops.Tickets,
                 alerts.ChangedAt is { } at ? $"{alerts.Name} was switched off at {When.Clock(at)}{by}" : $"{alerts.Name} is off"));
+    }
+
+    /// <summary>What is left open about the line to PostgreSQL, as the end of a sentence's paragraph; empty: nothing.</summary>
+    public static string Encryption(string connectionString) => new DbConnectionStringBuilder { ConnectionString = connectionString }.TryGetValue("SSL Mode", out var mode) && mode is "Require"
+        ? " The connection is encrypted, but the server's certificate is not checked: sslmode=verify-full in DATABASE_URL checks it." : "";
+
+    private string ConnectionString()
+    {
+        using var db = contexts.CreateDbContext();
+        return db.Database.GetConnectionString()!;
     }
 
     private async Task<int> PendingAsync(CancellationToken cancellationToken)

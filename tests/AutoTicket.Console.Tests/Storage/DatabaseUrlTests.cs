@@ -1,0 +1,160 @@
+using AutoTicket.Data;
+using AutoTicket.Diagnostics;
+using Npgsql;
+
+namespace AutoTicket.Tests.Storage;
+
+/// <summary>The addresses that hosting companies, libpq and compose files write.</summary>
+public sealed class DatabaseUrlTests
+{
+    /// <summary>As they stand in the field, each with who writes it so and what must come of it.</summary>
+    public static TheoryData<string, string> Field()
+    {
+        var file = Path.Combine(ContentRoot.Find(), "tests", "AutoTicket.Console.Tests", "Cases", "database", "database-urls.tsv");
+        var rows = new TheoryData<string, string>();
+        foreach (var row in File.ReadLines(file).Skip(1).Select(line => line.Split('\t')))
+        {
+            rows.Add(row[0], row[2]);
+        }
+
+        return rows;
+    }
+
+    [Theory, MemberData(nameof(Field))]
+    public void An_address_of_the_field_is_taken_or_refused_with_what_to_change(string url, string must)
+    {
+        if (must.StartsWith("starts", StringComparison.Ordinal))
+        {
+            // Npgsql's own check of what belongs together.
+            using var source = NpgsqlDataSource.Create(DatabaseUrl.ToConnectionString(url));
+            return;
+        }
+
+        var refusal = Assert.Throws<ConfigurationException>(() => DatabaseUrl.ToConnectionString(url)).Message;
+        Assert.StartsWith("DATABASE_URL ", refusal, StringComparison.Ordinal);
+        Assert.Contains(must.Contains("%23", StringComparison.Ordinal) ? "%23" : "quotes", refusal, StringComparison.Ordinal);
+        Assert.DoesNotContain("my*cool", refusal, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("postgres://u:abc@db.example.org:5432/app", "db.example.org", 5432, "app", "u", "abc")]
+    [InlineData("postgresql://u@db.example.org/app", "db.example.org", 5432, "app", "u", null)]
+    [InlineData("postgres://u:p%40ss%2Fw%3Ard%23%25@db.example.org/app", "db.example.org", 5432, "app", "u", "p@ss/w:rd#%")]
+    [InlineData("postgres://u%40server:p@h.postgres.database.azure.com/app", "h.postgres.database.azure.com", 5432, "app", "u@server", "p")]
+    [InlineData("postgres://u:a:b=c&d*@h/app", "h", 5432, "app", "u", "a:b=c&d*")]
+    [InlineData("postgres://u:p@[2001:db8::5]:5433/app", "2001:db8::5", 5433, "app", "u", "p")]
+    [InlineData("postgres://u:p@my_db:5432/app", "my_db", 5432, "app", "u", "p")]
+    [InlineData("postgres:///app?host=/var/run/postgresql", "/var/run/postgresql", 5432, "app", null, null)]
+    [InlineData("postgres://%2Fvar%2Frun%2Fpostgresql/app", "/var/run/postgresql", 5432, "app", null, null)]
+    [InlineData("postgres://u:p@/app?host=/cloudsql/proj:region:inst", "/cloudsql/proj:region:inst", 5432, "app", "u", "p")]
+    [InlineData("postgres://?host=h&port=5433&user=u&password=p%26&dbname=app", "h", 5433, "app", "u", "p&")]
+    [InlineData("postgres://u:p@h1:5432,h2:5433,h3/app", "h1:5432,h2:5433,h3:5432", 5432, "app", "u", "p")]
+    public void All_that_names_the_database_is_read(string url, string host, int port, string database, string? user, string? password)
+    {
+        var read = Read(url);
+
+        Assert.Equal((host, port, database, user, password), (read.Host, read.Port, read.Database, read.Username, read.Password));
+    }
+
+    [Theory]
+    [InlineData("sslmode=disable", SslMode.Disable)]
+    [InlineData("sslmode=verify-ca", SslMode.VerifyCA)]
+    [InlineData("sslmode=verify-full&sslrootcert=system", SslMode.VerifyFull)]
+    [InlineData("sslmode=no-verify", SslMode.Require)]
+    [InlineData("ssl=no-verify", SslMode.Require)]
+    [InlineData("ssl=true", SslMode.Require)]
+    [InlineData("ssl=1", SslMode.Require)]
+    [InlineData("ssl=0", SslMode.Disable)]
+    public void Whether_the_line_is_encrypted_is_read_as_each_writes_it(string parameters, SslMode mode) =>
+        Assert.Equal(mode, Read($"postgres://u:p@h/app?{parameters}").SslMode);
+
+    [Theory]
+    [InlineData("sslmode=require", true)]
+    [InlineData("sslmode=no-verify", true)]
+    [InlineData("sslmode=verify-full", false)]
+    [InlineData("", false)]
+    public void Diagnostics_says_when_the_certificate_is_not_checked(string parameters, bool says) =>
+        Assert.Equal(says, ConsoleChecks.Encryption(DatabaseUrl.ToConnectionString($"postgres://u:p@h/app?{parameters}")).Contains("verify-full", StringComparison.Ordinal));
+
+    [Fact]
+    public void Parameters_of_libpq_are_read()
+    {
+        var read = Read("postgres://u:p@h1,h2/app?sslrootcert=/etc/ca.pem&sslcert=/c.pem&sslkey=/k.pem&sslpassword=x%20y&sslnegotiation=direct&channel_binding=require"
+            + "&gssencmode=disable&connect_timeout=5&application_name=console&options=-c%20search_path%3Dops&target_session_attrs=read-write");
+
+        Assert.Equal(("/etc/ca.pem", "/c.pem", "/k.pem", "x y"), (read.RootCertificate, read.SslCertificate, read.SslKey, read.SslPassword));
+        Assert.Equal((SslNegotiation.Direct, ChannelBinding.Require, GssEncryptionMode.Disable), (read.SslNegotiation, read.ChannelBinding, read.GssEncryptionMode));
+        Assert.Equal((5, "console", "-c search_path=ops", "read-write"), (read.Timeout, read.ApplicationName, read.Options, read.TargetSessionAttributes));
+    }
+
+    [Theory]
+    [InlineData("postgres://u:p@h/app", true)]
+    [InlineData("postgres://u:p@h/app?pgbouncer=false", true)]
+    [InlineData("postgres://u:p@h/app?pgbouncer=true", false)]
+    [InlineData("postgres://u:p@h:6432/app", false)]
+    [InlineData("postgres://u:p@aws-0-eu-central-1.pooler.supabase.com:6543/postgres", false)]
+    [InlineData("postgres://u:p@ep-cool-123456-pooler.eu-central-1.aws.neon.tech/neondb", false)]
+    public void Behind_a_pooler_no_statement_is_prepared(string url, bool prepares) => Assert.Equal(prepares, Read(url).MaxAutoPrepare > 0);
+
+    [Theory]
+    [InlineData("garbage-secret", "postgres://user:password@host:port/database")]
+    [InlineData("mysql://u:secret@h/app", "postgres://user:password@host:port/database")]
+    [InlineData("Host=h;Username=u;Password=secret", "postgres://user:password@host:port/database")]
+    [InlineData("postgres://u:secret@h", "postgres://user:password@host:port/database")]
+    [InlineData("postgres://u:secret@h/", "postgres://user:password@host:port/database")]
+    [InlineData("postgres:///app", "postgres://user:password@host:port/database")]
+    [InlineData("'postgres://u:secret@h/app'", "quotes")]
+    [InlineData("postgres://u:sec#ret@h/app", "%23")]
+    [InlineData("postgres://u:sec/ret@h/app", "%2F")]
+    [InlineData("postgres://u:sec?ret@h/app", "%3F")]
+    [InlineData("postgres://u:sec@ret@h/app", "%40")]
+    [InlineData("postgres://u:100%secret@h/app", "%25")]
+    [InlineData("postgres://u:secret@h:port/app", "the port “port”")]
+    [InlineData("postgres://u:secret@h:0/app", "the port “0”")]
+    [InlineData("postgres://u:secret@h/app?sslmode=maybe", "sslmode=maybe; it must be one of disable, allow, prefer, require, verify-ca, verify-full")]
+    [InlineData("postgres://u:secret@h/app?connect_timeout=soon", "connect_timeout")]
+    [InlineData("postgres://u:secret@h/app?target_session_attrs=mine", "target_session_attrs=mine; it must be one of any, read-write")]
+    [InlineData("postgres://u:secret@h/app?connection_limit=1", "“connection_limit”, which the console does not know. Remove it")]
+    public void What_cannot_be_used_is_refused_with_what_to_change_and_without_the_password(string url, string told)
+    {
+        var refusal = Assert.Throws<ConfigurationException>(() => DatabaseUrl.ToConnectionString(url)).Message;
+
+        Assert.StartsWith("DATABASE_URL ", refusal, StringComparison.Ordinal);
+        Assert.Contains(told, refusal, StringComparison.Ordinal);
+        Assert.DoesNotContain("sec", refusal, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Whatever_it_holds_is_read_or_refused_with_one_sentence()
+    {
+        var random = new Random(15);
+        string[] pieces = ["postgres://", "u", ":", "@", "/", "?", "#", "%", "%41", "[", "]", ",", "&", "=", "host", "sslmode", "require", "port", "5432", "\0", "\ud83d", "é", "'", "\"", ";", " ", "\n"];
+        for (var i = 0; i < 20_000; i++)
+        {
+            var url = string.Concat(random.GetItems(pieces, random.Next(12)));
+            url = i % 2 == 0 ? "postgres://" + url : url;
+            try
+            {
+                new NpgsqlConnectionStringBuilder(DatabaseUrl.ToConnectionString(url)).ToString();
+            }
+            catch (ConfigurationException refusal)
+            {
+                Assert.StartsWith("DATABASE_URL ", refusal.Message, StringComparison.Ordinal);
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Of_several_hosts_the_one_that_answers_is_used()
+    {
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+        var url = new UriBuilder(database.Location) { Query = "target_session_attrs=read-write" }.Uri.AbsoluteUri.Replace("@127.0.0.1", $"@127.0.0.1:{LoopbackPort.Next()},127.0.0.1", StringComparison.Ordinal);
+
+        await using var console = await ConsoleHost.StartAsync(database, settings: new Dictionary<string, string?> { ["DATABASE_URL"] = url });
+
+        (await console.Http.GetAsync("/healthz/ready")).EnsureSuccessStatusCode();
+        Assert.DoesNotContain(console.Log, line => line.Contains("can't be reached", StringComparison.Ordinal) || line.Contains("signals lost", StringComparison.Ordinal));
+    }
+
+    private static NpgsqlConnectionStringBuilder Read(string url) => new(DatabaseUrl.ToConnectionString(url));
+}
