@@ -3,7 +3,27 @@ using AutoTicket.Security;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Options;
 
-if (args is ["hash-password"])
+if (args.Any(argument => argument is "--help" or "-h"))
+{
+    Console.WriteLine(CommandLine.Help);
+    return 0;
+}
+
+if (args is ["--version"])
+{
+    Console.WriteLine(CommandLine.Version);
+    return 0;
+}
+
+var verb = args is ["migrate" or "hash-password", ..] ? args[0] : null;
+var settings = verb is null ? args : args[1..];
+if (CommandLine.Unknown(settings) is { } unknown)
+{
+    Console.Error.WriteLine($"AutoTicket Console does not know “{unknown}”. --help says what it knows.");
+    return 2;
+}
+
+if (verb is "hash-password")
 {
     Console.Error.WriteLine("Type the password and press Enter.");
     if (Console.ReadLine() is not { Length: >= 12 } password)
@@ -18,14 +38,13 @@ if (args is ["hash-password"])
 
 try
 {
-    var migrate = args is ["migrate", ..];
     // Settings are read once. To watch appsettings.json .NET would watch every folder below it: in a clone, a thousand.
     var builder = WebApplication.CreateBuilder(new WebApplicationOptions
     {
-        Args = ["--hostBuilder:reloadConfigOnChange=false", .. migrate ? args[1..] : args],
+        Args = ["--hostBuilder:reloadConfigOnChange=false", .. settings],
         ContentRootPath = ContentRoot.Find(),
     });
-    if (migrate)
+    if (verb is "migrate")
     {
         return await builder.MigrateAsync();
     }
