@@ -180,7 +180,7 @@ public static class AutoTicketing
     private static void AddAlerts(this WebApplicationBuilder builder)
     {
         var services = builder.Services;
-        services.AddSettings<AlertsOptions>("Alerts", (options, configuration) => options.IngestToken = configuration["ALERTS_INGEST_TOKEN"]);
+        services.AddSettings<AlertsOptions>("Alerts");
         services.AddSingleton<AlertTable>();
         services.AddSingleton<DecisionLog>();
         services.AddSingleton<DeliveryLog>();
@@ -204,15 +204,7 @@ public static class AutoTicketing
     private static void AddFreeScout(this WebApplicationBuilder builder)
     {
         var services = builder.Services;
-        services.AddSettings<FreeScoutOptions>("FreeScout", (options, configuration) =>
-        {
-            options.BaseUrl = configuration["FREESCOUT_BASE_URL"];
-            options.ApiKey = configuration["FREESCOUT_API_KEY"];
-            options.OperationsMailboxId = configuration["FREESCOUT_OPERATIONS_MAILBOX_ID"];
-            options.CustomerEmail = configuration["FREESCOUT_CUSTOMER_EMAIL"];
-            options.NoteUserId = configuration["FREESCOUT_USER_ID"];
-            options.WebhookSecret = configuration["FREESCOUT_WEBHOOK_SECRET"]?.Trim();
-        });
+        services.AddSettings<FreeScoutOptions>("FreeScout");
         services.AddSingleton<FreeScoutHealth>();
         services.AddSingleton<FreeScoutClient>();
         services.AddTransient<AnswerReader>();
@@ -240,8 +232,7 @@ public static class AutoTicketing
     private static void AddDiagnostics(this WebApplicationBuilder builder)
     {
         var services = builder.Services;
-        services.AddSettings<DiagnosticsOptions>("Diagnostics", (options, configuration) =>
-            (options.FallbackWebhookUrl, options.MetricsToken) = (configuration["FALLBACK_WEBHOOK_URL"], configuration["METRICS_TOKEN"]));
+        services.AddSettings<DiagnosticsOptions>("Diagnostics");
         services.AddHttpClient(LastResort.HttpName, client => client.Timeout = TimeSpan.FromSeconds(5))
             .UseSocketsHttpHandler((handler, _) => (handler.AllowAutoRedirect, handler.UseCookies, handler.PooledConnectionLifetime) = (false, false, TimeSpan.FromMinutes(2)))
             .SetHandlerLifetime(Timeout.InfiniteTimeSpan);
@@ -261,12 +252,7 @@ public static class AutoTicketing
 
     internal static void AddSlack(this IServiceCollection services)
     {
-        services.AddSettings<SlackOptions>("Slack", (options, configuration) =>
-        {
-            options.BotToken = configuration["SLACK_BOT_TOKEN"];
-            options.OperatorUserId = configuration["SLACK_OPERATOR_USER_ID"];
-            options.BaseUrl = configuration["SLACK_BASE_URL"];
-        });
+        services.AddSettings<SlackOptions>("Slack");
         services.AddSingleton<SlackHealth>();
         services.AddSingleton<SlackClient>();
         services.AddSingleton<IAlertHook, SlackAlertHook>();

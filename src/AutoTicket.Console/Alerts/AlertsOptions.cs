@@ -15,12 +15,15 @@ internal sealed class AlertsOptions : IValidatableObject
     public List<Severity> NotifySeverities => [.. Enum.GetValues<Severity>().Where(severity => severity <= NotifySeverity)];
 
     /// <summary>An alert that its source neither repeats nor resolves for this long expires, unless the source says how long it holds.</summary>
+    [Range(typeof(TimeSpan), "00:01:00", "3650.00:00:00")]
     public TimeSpan ExpireAfter { get; set; } = TimeSpan.FromHours(24);
 
     /// <summary>What fires again this soon after its end is the same episode, and flaps.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "12:00:00")]
     public TimeSpan QuietPeriod { get; set; } = TimeSpan.FromMinutes(15);
 
     /// <summary>How long ended alerts and decisions are kept.</summary>
+    [Range(typeof(TimeSpan), "1.00:00:00", "3650.00:00:00")]
     public TimeSpan Retention { get; set; } = TimeSpan.FromDays(90);
 
     /// <summary>What the words of the labels <c>severity</c> and <c>priority</c> mean, as <c>critical=P1,warning=P3</c>.</summary>
@@ -33,25 +36,11 @@ internal sealed class AlertsOptions : IValidatableObject
     public string VolatileLabels { get; set; } = "";
 
     /// <summary><c>ALERTS_INGEST_TOKEN</c>; null: the intake answers 503.</summary>
+    [ConfigurationKeyName("ALERTS_INGEST_TOKEN")]
     public string? IngestToken { get; set; }
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
-        if (ExpireAfter < TimeSpan.FromMinutes(1))
-        {
-            yield return new($"Alerts__ExpireAfter must be a minute or more, but is {ExpireAfter}.");
-        }
-
-        if (QuietPeriod < TimeSpan.Zero || QuietPeriod > TimeSpan.FromHours(12))
-        {
-            yield return new($"Alerts__QuietPeriod must be between 00:00:00 and 12:00:00, but is {QuietPeriod}.");
-        }
-
-        if (Retention < TimeSpan.FromDays(1))
-        {
-            yield return new($"Alerts__Retention must be a day or more, but is {Retention}.");
-        }
-
         foreach (var pair in SeverityPairs().Where(pair => pair.Length != 2 || pair[0].Length == 0 || !Enum.TryParse<Severity>(pair[1], ignoreCase: true, out var severity) || !Enum.IsDefined(severity)))
         {
             yield return new($"Alerts__SeverityMap must hold pairs as critical=P1,warning=P3, but holds “{string.Join('=', pair)}”.");

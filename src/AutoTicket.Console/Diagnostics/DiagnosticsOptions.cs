@@ -10,12 +10,15 @@ internal sealed class DiagnosticsOptions : IValidatableObject
     public string? RunbookUrl { get; set; }
 
     /// <summary>How often the canary walks the line.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
     public TimeSpan CanaryInterval { get; set; } = TimeSpan.FromMinutes(3);
 
     /// <summary><c>FALLBACK_WEBHOOK_URL</c>: who is told that nobody is told. The address may hold a secret.</summary>
+    [ConfigurationKeyName("FALLBACK_WEBHOOK_URL")]
     public string? FallbackWebhookUrl { get; set; }
 
     /// <summary><c>METRICS_TOKEN</c>; null: <c>/metrics</c> takes the intake's.</summary>
+    [ConfigurationKeyName("METRICS_TOKEN")]
     public string? MetricsToken { get; set; }
 
     /// <returns>Null: there is no such address.</returns>
@@ -34,9 +37,5 @@ internal sealed class DiagnosticsOptions : IValidatableObject
             yield return new("FALLBACK_WEBHOOK_URL must be an absolute http or https address that takes a POST of {\"text\": …}.");
         }
 
-        if (CanaryInterval < TimeSpan.FromSeconds(1) || CanaryInterval > TimeSpan.FromHours(1))
-        {
-            yield return new($"Diagnostics__CanaryInterval must be between 00:00:01 and 01:00:00, but is {CanaryInterval}.");
-        }
     }
 }

@@ -9,33 +9,42 @@ internal sealed class FreeScoutOptions : IValidatableObject
     private const int LongestLocalPart = 64;
 
     /// <summary><c>FREESCOUT_BASE_URL</c>: FreeScout's own address, with its subdirectory if it has one, without <c>/api</c>.</summary>
+    [ConfigurationKeyName("FREESCOUT_BASE_URL")]
     public string? BaseUrl { get; set; }
 
     /// <summary><c>FREESCOUT_API_KEY</c>.</summary>
+    [ConfigurationKeyName("FREESCOUT_API_KEY")]
     public string? ApiKey { get; set; }
 
     /// <summary><c>FREESCOUT_OPERATIONS_MAILBOX_ID</c>, as it was given.</summary>
+    [ConfigurationKeyName("FREESCOUT_OPERATIONS_MAILBOX_ID")]
     public string? OperationsMailboxId { get; set; }
 
     /// <summary><c>FREESCOUT_CUSTOMER_EMAIL</c>: the technical customer.</summary>
+    [ConfigurationKeyName("FREESCOUT_CUSTOMER_EMAIL")]
     public string? CustomerEmail { get; set; }
 
     /// <summary><c>FREESCOUT_USER_ID</c>, as it was given: the agent who writes notes and resolves tickets.</summary>
+    [ConfigurationKeyName("FREESCOUT_USER_ID")]
     public string? NoteUserId { get; set; }
 
     /// <summary><c>FREESCOUT_WEBHOOK_SECRET</c>: the secret key with which FreeScout signs its webhooks; null: none are taken.</summary>
+    [ConfigurationKeyName("FREESCOUT_WEBHOOK_SECRET")]
     public string? WebhookSecret { get; set; }
 
     /// <summary>Null: no notes are written.</summary>
     public long? UserId => long.TryParse(NoteUserId?.Trim(), out var id) ? id : null;
 
     /// <summary>The longest that one call may take.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.2", "00:01:00")]
     public TimeSpan CallTimeout { get; set; } = TimeSpan.FromSeconds(3.5);
 
     /// <summary>Pause before a GET is tried again.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "00:00:10")]
     public TimeSpan RetryDelay { get; set; } = TimeSpan.FromMilliseconds(200);
 
     /// <summary>How long the circuit stays open before one call is let through to try.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.5", "00:05:00")]
     public TimeSpan BreakDuration { get; set; } = TimeSpan.FromSeconds(2);
 
     /// <summary>The web address without a slash at its end; what tickets link to.</summary>
@@ -117,9 +126,5 @@ internal sealed class FreeScoutOptions : IValidatableObject
             yield return new($"FREESCOUT_CUSTOMER_EMAIL must be an e-mail address, but is “{CustomerEmail}”.");
         }
 
-        if (CallTimeout < TimeSpan.FromMilliseconds(200) || CallTimeout > TimeSpan.FromSeconds(60))
-        {
-            yield return new($"FreeScout__CallTimeout must be between 00:00:00.2 and 00:01:00, but is {CallTimeout}.");
-        }
     }
 }

@@ -93,9 +93,11 @@ internal static class DoorsSetup
 /// <param name="Retained">Of those whose connection dropped, kept for its return; the others load anew.</param>
 internal sealed record CircuitLimits(int PerSession, int InAll, int Retained)
 {
-    public static CircuitLimits Read(IConfiguration configuration) => new(
-        Positive(configuration, "Circuits:PerSession", 40), Positive(configuration, "Circuits:InAll", 500), Positive(configuration, "Circuits:Retained", 50));
+    public static CircuitLimits Read(IConfiguration configuration)
+    {
+        var section = configuration.GetSection("Circuits");
+        return new(Read(nameof(PerSession), 40), Read(nameof(InAll), 500), Read(nameof(Retained), 50));
 
-    private static int Positive(IConfiguration configuration, string key, int otherwise) => Settings.Read(configuration, key, otherwise) is > 0 and var number
-        ? number : throw new ConfigurationException($"{Settings.Variable(configuration.GetSection(key))} must be 1 or more.");
+        int Read(string name, int otherwise) => Settings.Read(section, name, otherwise, 1, 100_000);
+    }
 }

@@ -38,12 +38,6 @@ internal sealed class SignInOptions
             throw new ConfigurationException("Nobody could sign in: set CONSOLE_OPERATOR_PASSWORD_HASH to the last line that the verb `hash-password` prints, or OIDC_AUTHORITY, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET.");
         }
 
-        var lifetime = Settings.Read(configuration, "CONSOLE_SESSION_LIFETIME", TimeSpan.FromHours(12));
-        if (lifetime < TimeSpan.FromMinutes(5) || lifetime > TimeSpan.FromDays(30))
-        {
-            throw new ConfigurationException($"CONSOLE_SESSION_LIFETIME must be between 00:05:00 and 30.00:00:00, but is {lifetime}.");
-        }
-
         var tokens = Doors.Tokens(configuration["CONSOLE_API_TOKENS"]).Select(ApiToken.Read).ToList();
         foreach (var (variable, values) in new[]
         {
@@ -63,7 +57,7 @@ internal sealed class SignInOptions
             OperatorPasswordHash = provider is null ? hash : null,
             Provider = provider,
             ApiTokens = tokens,
-            SessionLifetime = lifetime,
+            SessionLifetime = Settings.Read(configuration, "CONSOLE_SESSION_LIFETIME", TimeSpan.FromHours(12), TimeSpan.FromMinutes(5), TimeSpan.FromDays(30)),
         };
     }
 }
@@ -121,18 +115,12 @@ internal sealed record ProviderOptions(
             throw new ConfigurationException($"OIDC_AUTHORITY must be an https address, as https://login.example.org/realms/ops, but is “{shown}”.");
         }
 
-        var every = Settings.Read(configuration, "OIDC_RECHECK_INTERVAL", TimeSpan.FromMinutes(1));
-        if (every < TimeSpan.FromSeconds(1) || every > TimeSpan.FromHours(1))
-        {
-            throw new ConfigurationException($"OIDC_RECHECK_INTERVAL must be between 00:00:01 and 01:00:00, but is {every}.");
-        }
-
         return new(
             authority, configuration[Variables[1]]!.Trim(), configuration[Variables[2]]!.Trim(),
             (configuration["OIDC_SCOPES"] is { Length: > 0 } scopes ? scopes : "openid profile email").Split(' ', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries),
             configuration["OIDC_ROLE_CLAIM"] is { Length: > 0 } claim ? claim : "roles",
             ReadMap(configuration["OIDC_ROLE_MAP"] is { Length: > 0 } map ? map : string.Join(',', Roles.All.Select(role => $"{role}={role}"))),
-            every);
+            Settings.Read(configuration, "OIDC_RECHECK_INTERVAL", TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(1), TimeSpan.FromHours(1)));
     }
 
     private static Dictionary<string, string> ReadMap(string text)

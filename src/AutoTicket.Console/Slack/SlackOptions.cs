@@ -7,18 +7,23 @@ namespace AutoTicket.Slack;
 internal sealed class SlackOptions : IValidatableObject
 {
     /// <summary><c>SLACK_BOT_TOKEN</c>: the bot's token, with the scopes <c>chat:write</c> and <c>im:write</c>.</summary>
+    [ConfigurationKeyName("SLACK_BOT_TOKEN")]
     public string? BotToken { get; set; }
 
     /// <summary><c>SLACK_OPERATOR_USER_ID</c>: the member who gets the messages.</summary>
+    [ConfigurationKeyName("SLACK_OPERATOR_USER_ID")]
     public string? OperatorUserId { get; set; }
 
     /// <summary><c>SLACK_BASE_URL</c>: where the Web API is.</summary>
+    [ConfigurationKeyName("SLACK_BASE_URL")]
     public string? BaseUrl { get; set; }
 
     /// <summary>More messages than these in a minute become digests.</summary>
+    [Range(1, 60)]
     public int SinglesPerMinute { get; set; } = 10;
 
     /// <summary>The time of day, UTC, from which the operator is reminded of tickets that are open though their surface has recovered.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "23:59:59")]
     public TimeSpan RemindAt { get; set; } = TimeSpan.FromHours(9);
 
     /// <summary>The Web API's address with a slash at its end.</summary>
@@ -56,14 +61,5 @@ internal sealed class SlackOptions : IValidatableObject
             yield return new($"SLACK_OPERATOR_USER_ID must be a member ID, as U012AB3CD, but is “{OperatorUserId}”.");
         }
 
-        if (RemindAt < TimeSpan.Zero || RemindAt >= TimeSpan.FromDays(1))
-        {
-            yield return new($"Slack__RemindAt must be a time of day between 00:00:00 and 23:59:59, but is {RemindAt}.");
-        }
-
-        if (SinglesPerMinute is < 1 or > 60)
-        {
-            yield return new($"Slack__SinglesPerMinute must be between 1 and 60, but is {SinglesPerMinute}.");
-        }
     }
 }

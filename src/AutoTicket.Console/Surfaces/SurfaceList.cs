@@ -65,20 +65,11 @@ internal sealed partial record SurfaceList(IReadOnlyList<Surface> All)
         };
     }
 
-    private static TimeSpan Duration(IConfigurationSection section, string name, TimeSpan otherwise) => section[name] switch
-    {
-        null or "" => otherwise,
-        var text when TimeSpan.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, out var time) && time >= TimeSpan.FromMilliseconds(10) && time <= TimeSpan.FromMinutes(5) && !int.TryParse(text, out _) => time,
-        var text => throw Mistake(section, name, $"must be a duration between 00:00:00.01 and 00:05:00, as 00:00:02, but is “{text}”"),
-    };
+    private static TimeSpan Duration(IConfigurationSection section, string name, TimeSpan otherwise) =>
+        Settings.Read(section, name, otherwise, TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(5));
 
     /// <summary>Of more readings than the board keeps nothing could ever be confirmed.</summary>
-    private static int Count(IConfigurationSection section, string name, int otherwise) => section[name] switch
-    {
-        null or "" => otherwise,
-        var text when int.TryParse(text, out var count) && count is >= 1 and <= StatusBoard.HistoryLength => count,
-        var text => throw Mistake(section, name, $"must be a number from 1 to {StatusBoard.HistoryLength}, but is “{text}”"),
-    };
+    private static int Count(IConfigurationSection section, string name, int otherwise) => Settings.Read(section, name, otherwise, 1, StatusBoard.HistoryLength);
 
     private static ConfigurationException Mistake(IConfigurationSection section, string name, string problem) =>
         new($"{Settings.Variable(section)}__{name} {problem}.");

@@ -122,12 +122,12 @@ public sealed class WindowTests
 
     [Theory]
     [Trait("Pitfall", "T-9")]
-    [InlineData("Ticketing:Window", "00:00:00", "Ticketing__Window", "every click would file another ticket")]
-    [InlineData("Ticketing:Window", "2.00:00:00", "Ticketing__Window", "1.00:00:00")]
-    [InlineData("Ticketing:Lease", "00:00:05", "Ticketing__Lease", "Ticketing__ClickBudget")]
-    [InlineData("Ticketing:Grace", "00:00:03", "Ticketing__Grace", "Ticketing__ClickBudget")]
-    [InlineData("Ticketing:ClickBudget", "00:10:00", "Ticketing__ClickBudget", "00:00:30")]
-    [InlineData("Ticketing:SyncInterval", "00:00:00", "Ticketing__SyncInterval", "00:00:01")]
+    [InlineData("Ticketing:Window", "0s", "Ticketing__Window", "every click would file another ticket")]
+    [InlineData("Ticketing:Window", "2d", "Ticketing__Window", "between 1m and 1d")]
+    [InlineData("Ticketing:Lease", "5s", "Ticketing__Lease", "Ticketing__ClickBudget")]
+    [InlineData("Ticketing:Grace", "3s", "Ticketing__Grace", "Ticketing__ClickBudget")]
+    [InlineData("Ticketing:ClickBudget", "10m", "Ticketing__ClickBudget", "30s")]
+    [InlineData("Ticketing:SyncInterval", "0s", "Ticketing__SyncInterval", "1s")]
     public async Task A_window_that_makes_no_sense_stops_the_start_and_names_its_variable(string setting, string value, string variable, string why)
     {
         await using var sandbox = await SandboxServer.StartAsync();
@@ -138,7 +138,7 @@ public sealed class WindowTests
 
         Assert.Contains(variable, mistake.Message, StringComparison.Ordinal);
         Assert.Contains(why, mistake.Message, StringComparison.Ordinal);
-        Assert.Contains(TimeSpan.Parse(value, null).ToString(), mistake.Message, StringComparison.Ordinal);
+        Assert.Contains(value, mistake.Message, StringComparison.Ordinal);
     }
 
     private static (string, long?) Told(Click click) => (click.Disposition, click.Ticket?.Id);

@@ -1,0 +1,138 @@
+using AutoTicket.Alerts;
+using AutoTicket.Data;
+using AutoTicket.Diagnostics;
+using AutoTicket.FreeScout;
+using AutoTicket.Slack;
+using AutoTicket.Surfaces;
+using AutoTicket.Tickets;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+
+namespace AutoTicket.Tests;
+
+/// <summary>What a setting may hold, and what is told when it holds something else.</summary>
+public sealed class SettingsTests
+{
+    [Theory]
+    [InlineData("500ms", 0.5)]
+    [InlineData("30s", 30)]
+    [InlineData("3.5s", 3.5)]
+    [InlineData(" 5m ", 300)]
+    [InlineData("24h", 86_400)]
+    [InlineData("90d", 90 * 86_400)]
+    [InlineData("0s", 0)]
+    [InlineData("00:00:02", 2)]
+    [InlineData("00:00:00.2", 0.2)]
+    [InlineData("23:59:59", 86_399)]
+    [InlineData("1.00:00:00", 86_400)]
+    public void A_duration_is_read(string text, double seconds) => Assert.Equal(TimeSpan.FromSeconds(seconds), Read(text, TimeSpan.MaxValue));
+
+    /// <summary>.NET's own reading makes 24 days of 24:00:00, and 30 days of 30.</summary>
+    [Theory]
+    [InlineData("24:00:00")]
+    [InlineData("1.24:00:00")]
+    [InlineData("30")]
+    [InlineData("0")]
+    [InlineData("1.5")]
+    [InlineData("05:00")]
+    [InlineData("00:60:00")]
+    [InlineData("24 h")]
+    [InlineData("5min")]
+    [InlineData("5M")]
+    [InlineData("-5m")]
+    [InlineData("99999999d")]
+    [InlineData("soon")]
+    public void What_is_no_duration_is_refused_with_how_to_write_one(string text)
+    {
+        var refusal = Assert.Throws<ConfigurationException>(() => Read(text, TimeSpan.Zero)).Message;
+
+        Assert.Equal($"CONSOLE_SESSION_LIFETIME must be a duration as 500ms, 30s, 5m, 24h or 90d, or as 00:00:30 with at most 23 hours, but is “{text}”.", refusal);
+    }
+
+    [Fact]
+    public void Whatever_stands_for_a_duration_is_read_or_refused()
+    {
+        var random = new Random(15);
+        string[] pieces = ["1", "24", "9999999", ".", ":", "-", "00", "ms", "s", "m", "h", "d", "e", " ", "\0", "\ud83d", "٣"];
+        for (var i = 0; i < 20_000; i++)
+        {
+            var text = string.Concat(random.GetItems(pieces, 1 + random.Next(7)));
+            try
+            {
+                Read(text, TimeSpan.Zero);
+            }
+            catch (ConfigurationException refusal)
+            {
+                Assert.StartsWith("CONSOLE_SESSION_LIFETIME must be a duration", refusal.Message, StringComparison.Ordinal);
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData(0, "0s")]
+    [InlineData(0.05, "50ms")]
+    [InlineData(3.5, "3500ms")]
+    [InlineData(90, "90s")]
+    [InlineData(3600, "1h")]
+    [InlineData(129_600, "36h")]
+    [InlineData(90 * 86_400, "90d")]
+    public void A_duration_is_told_in_a_form_that_is_read(double seconds, string text)
+    {
+        Assert.Equal(text, Settings.Text(TimeSpan.FromSeconds(seconds)));
+        Assert.Equal(TimeSpan.FromSeconds(seconds), Read(text, TimeSpan.MaxValue));
+    }
+
+    [Theory]
+    [InlineData("Status__PollInterval", "1h30m", "Status__PollInterval must be a duration as")]
+    [InlineData("Status__Parallelism", "0", "Status__Parallelism must be between 1 and 4096, but is 0.")]
+    [InlineData("Status__Retention", "1h", "Status__Retention must be between 1d and 3650d, but is 1h.")]
+    [InlineData("Slack__SinglesPerMinute", "0", "Slack__SinglesPerMinute must be between 1 and 60, but is 0.")]
+    [InlineData("Slack__SinglesPerMinute", "61", "Slack__SinglesPerMinute must be between 1 and 60, but is 61.")]
+    [InlineData("Leader__Lease", "1s", "Leader__Lease must be between 3s and 5m, but is 1s.")]
+    [InlineData("FreeScout__BreakDuration", "100ms", "FreeScout__BreakDuration must be between 500ms and 5m, but is 100ms.")]
+    [InlineData("FreeScout__RetryDelay", "1h", "FreeScout__RetryDelay must be between 0s and 10s, but is 1h.")]
+    public void What_lies_outside_is_told_in_the_form_that_is_read(string variable, string value, string told)
+    {
+        var mistake = Assert.ThrowsAny<Exception>(() => Check(variable, value));
+
+        Assert.StartsWith(told, mistake.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>What stands in appsettings.json is the default of the code, and in a form that is read.</summary>
+    [Fact]
+    public void Appsettings_say_what_the_code_says()
+    {
+        using var bare = Options();
+        using var file = Options([.. new ConfigurationBuilder().AddJsonFile(Path.Combine(ContentRoot.Find(), "appsettings.json")).Build().AsEnumerable().Select(pair => (pair.Key, pair.Value))]);
+
+        Same<StatusOptions>();
+        Same<TicketingOptions>();
+        Same<FreeScoutOptions>();
+
+        void Same<T>() where T : class => Assert.Equivalent(bare.GetRequiredService<IOptions<T>>().Value, file.GetRequiredService<IOptions<T>>().Value);
+    }
+
+    private static TimeSpan Read(string text, TimeSpan otherwise) => Settings.Read(
+        new ConfigurationBuilder().AddInMemoryCollection([new("CONSOLE_SESSION_LIFETIME", text)]).Build(), "CONSOLE_SESSION_LIFETIME", otherwise);
+
+    private static void Check(string variable, string value)
+    {
+        using var options = Options((variable.Replace("__", ":", StringComparison.Ordinal), value));
+        options.GetRequiredService<IStartupValidator>().Validate();
+    }
+
+    private static ServiceProvider Options(params (string Key, string? Value)[] settings)
+    {
+        var services = new ServiceCollection();
+        services.AddSingleton<IConfiguration>(new ConfigurationBuilder().AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Key, setting.Value))).Build());
+        services.AddSettings<StatusOptions>("Status");
+        services.AddSettings<TicketingOptions>("Ticketing");
+        services.AddSettings<AlertsOptions>("Alerts");
+        services.AddSettings<FreeScoutOptions>("FreeScout");
+        services.AddSettings<SlackOptions>("Slack");
+        services.AddSettings<DiagnosticsOptions>("Diagnostics");
+        services.AddSettings<LeaderOptions>("Leader");
+        return services.BuildServiceProvider();
+    }
+}
