@@ -12,6 +12,7 @@ internal static class SandboxSetup
     public static void AddSandbox(this WebApplicationBuilder builder)
     {
         var configuration = builder.Configuration;
+        Settings.RefuseUnknown(configuration.GetSection("Sandbox"), "Enabled", "Port", "StatePath");
         if (!Settings.Read(configuration, "Sandbox:Enabled", builder.Environment.IsDevelopment()))
         {
             builder.Services.AddSingleton(new SandboxNotice(null, []));

@@ -34,7 +34,9 @@ internal static partial class Settings
     public static void AddSettings<TOptions>(this IServiceCollection services, string section) where TOptions : class =>
         services.AddSingleton<IValidateOptions<TOptions>>(new Check<TOptions>(section)).AddOptions<TOptions>().Configure<IConfiguration>((options, configuration) =>
         {
-            foreach (var property in typeof(TOptions).GetProperties().Where(property => property.CanWrite))
+            var properties = typeof(TOptions).GetProperties().Where(property => property.CanWrite).ToLookup(property => property.GetCustomAttribute<ConfigurationKeyNameAttribute>()?.Name);
+            RefuseUnknown(configuration.GetSection(section), [.. properties[null].Select(property => property.Name)]);
+            foreach (var property in properties.SelectMany(properties => properties))
             {
                 var setting = configuration.GetSection(property.GetCustomAttribute<ConfigurationKeyNameAttribute>()?.Name ?? $"{section}:{property.Name}");
                 if (setting.Value is { Length: > 0 } text)
@@ -43,6 +45,17 @@ internal static partial class Settings
                 }
             }
         }).ValidateOnStart();
+
+    /// <summary>A name below a section of ours that nobody reads is a mistake in writing.</summary>
+    /// <exception cref="ConfigurationException">There is one; the message names it and the nearest that is known.</exception>
+    public static void RefuseUnknown(IConfigurationSection section, params IReadOnlyList<string> known)
+    {
+        if (section.GetChildren().FirstOrDefault(child => !known.Contains(child.Key, StringComparer.OrdinalIgnoreCase)) is { } unknown)
+        {
+            var nearest = known.MinBy(name => Distance(name.ToUpperInvariant(), unknown.Key.ToUpperInvariant()));
+            throw new ConfigurationException($"{Variable(unknown)} is not a setting. The nearest is {Variable(section)}__{nearest}.");
+        }
+    }
 
     /// <summary>The setting's name as an environment variable.</summary>
     public static string Variable(IConfigurationSection setting) => setting.Path.Replace(":", "__", StringComparison.Ordinal);
@@ -77,6 +90,23 @@ internal static partial class Settings
     private static TimeSpan Duration(string text) => CountOfUnits().Match(text) is { Success: true } match
         ? double.Parse(match.Groups["count"].Value, CultureInfo.InvariantCulture) * Units.Single(unit => unit.Name == match.Groups["unit"].Value).Length
         : text.Count(character => character == ':') == 2 ? TimeSpan.ParseExact(text, "c", CultureInfo.InvariantCulture) : throw new FormatException();
+
+    /// <summary>How many letters must be added or left out to make one of the other. A changed letter counts as two, so that a part of a
+    /// name is near to it.</summary>
+    private static int Distance(string one, string other)
+    {
+        var row = Enumerable.Range(0, other.Length + 1).ToArray();
+        for (var i = 1; i <= one.Length; i++)
+        {
+            var diagonal = row[0]++;
+            for (var j = 1; j <= other.Length; j++)
+            {
+                (diagonal, row[j]) = (row[j], Math.Min(Math.Min(row[j], row[j - 1]) + 1, diagonal + (one[i - 1] == other[j - 1] ? 0 : 2)));
+            }
+        }
+
+        return row[^1];
+    }
 
     [GeneratedRegex("^(?<count>[0-9]{1,7}(?:[.][0-9]{1,3})?)(?<unit>ms|s|m|h|d)$")]
     private static partial Regex CountOfUnits();

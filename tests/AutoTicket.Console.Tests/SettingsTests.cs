@@ -84,6 +84,26 @@ public sealed class SettingsTests
     }
 
     [Theory]
+    [InlineData("Status__PolInterval", "5s", "Status__PollInterval")]
+    [InlineData("Ticketing__Flood_Budget", "5", "Ticketing__FloodBudget")]
+    [InlineData("Alerts__Retain", "5d", "Alerts__Retention")]
+    [InlineData("FreeScout__Timeout", "5s", "FreeScout__CallTimeout")]
+    [InlineData("Slack__RemindsAt", "09:00:00", "Slack__RemindAt")]
+    [InlineData("Diagnostics__Canary", "5s", "Diagnostics__CanaryInterval")]
+    [InlineData("Leader__Leese", "5s", "Leader__Lease")]
+    public void A_name_that_nobody_reads_is_refused_with_the_nearest_that_is_read(string variable, string value, string nearest)
+    {
+        var refusal = Assert.Throws<ConfigurationException>(() => Check(variable, value));
+
+        Assert.Equal($"{variable} is not a setting. The nearest is {nearest}.", refusal.Message);
+    }
+
+    /// <summary>A variable of the environment is no setting of the section that holds it.</summary>
+    [Fact]
+    public void A_variable_has_one_name() =>
+        Assert.StartsWith("Slack__BotToken is not a setting. ", Assert.Throws<ConfigurationException>(() => Check("Slack__BotToken", "xoxb-1")).Message, StringComparison.Ordinal);
+
+    [Theory]
     [InlineData("Status__PollInterval", "1h30m", "Status__PollInterval must be a duration as")]
     [InlineData("Status__Parallelism", "0", "Status__Parallelism must be between 1 and 4096, but is 0.")]
     [InlineData("Status__Retention", "1h", "Status__Retention must be between 1d and 3650d, but is 1h.")]

@@ -96,6 +96,7 @@ internal sealed record CircuitLimits(int PerSession, int InAll, int Retained)
     public static CircuitLimits Read(IConfiguration configuration)
     {
         var section = configuration.GetSection("Circuits");
+        Settings.RefuseUnknown(section, nameof(PerSession), nameof(InAll), nameof(Retained));
         return new(Read(nameof(PerSession), 40), Read(nameof(InAll), 500), Read(nameof(Retained), 50));
 
         int Read(string name, int otherwise) => Settings.Read(section, name, otherwise, 1, 100_000);

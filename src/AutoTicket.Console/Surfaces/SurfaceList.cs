@@ -25,6 +25,7 @@ internal sealed partial record SurfaceList(IReadOnlyList<Surface> All)
 
     private static Surface Read(IConfigurationSection section, StatusOptions status)
     {
+        Settings.RefuseUnknown(section, [.. typeof(Surface).GetProperties().Select(property => property.Name)]);
         var key = section["Key"] ?? "";
         if (!Slug().IsMatch(key))
         {
