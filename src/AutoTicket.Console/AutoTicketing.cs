@@ -92,7 +92,9 @@ public static class AutoTicketing
         builder.AddData();
         await using var app = builder.Build();
         return await Migrations.RunAsync(
-            app.Services.GetRequiredService<IDbContextFactory<AutoTicketDbContext>>(), app.Configuration["DYNO"] is { Length: > 0 }, app.Logger);
+            app.Services.GetRequiredService<IDbContextFactory<AutoTicketDbContext>>(),
+            app.Configuration["DYNO"] is { Length: > 0 },
+            app.Logger);
     }
 
     public static WebApplication MapAutoTicketing(this WebApplication app)

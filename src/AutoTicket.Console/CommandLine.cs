@@ -5,7 +5,8 @@ namespace AutoTicket;
 /// <summary>What the command line may hold: a verb, and settings as .NET reads them.</summary>
 internal static class CommandLine
 {
-    public static readonly string Version = $"AutoTicket Console {typeof(CommandLine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion}";
+    public static readonly string Version = "AutoTicket Console "
+        + typeof(CommandLine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
 
     public static readonly string Help = $"""
         {Version}
@@ -22,7 +23,7 @@ internal static class CommandLine
         Exit codes: 0 it worked; 1 it did not, and the last line says why; 2 the command line can't be used.
         """;
 
-    /// <summary>The first argument that is neither a setting nor its value; null when there is none. .NET would ignore it without a word.</summary>
+    /// <summary>The first argument that is neither a setting nor its value, which .NET would ignore; null: there is none.</summary>
     public static string? Unknown(IReadOnlyList<string> settings)
     {
         for (var i = 0; i < settings.Count; i++)

@@ -14,7 +14,11 @@ internal static partial class Settings
 
     private static readonly (TimeSpan Length, string Name)[] Units =
     [
-        (TimeSpan.FromDays(1), "d"), (TimeSpan.FromHours(1), "h"), (TimeSpan.FromMinutes(1), "m"), (TimeSpan.FromSeconds(1), "s"), (TimeSpan.FromMilliseconds(1), "ms"),
+        (TimeSpan.FromDays(1), "d"),
+        (TimeSpan.FromHours(1), "h"),
+        (TimeSpan.FromMinutes(1), "m"),
+        (TimeSpan.FromSeconds(1), "s"),
+        (TimeSpan.FromMilliseconds(1), "ms"),
     ];
 
     /// <exception cref="ConfigurationException">The setting can't be read as what it is to be.</exception>
@@ -31,20 +35,25 @@ internal static partial class Settings
 
     /// <summary>Options of one section, bound, checked, and checked at start. A property with a <see cref="ConfigurationKeyNameAttribute"/>
     /// is the variable of that name instead; a <see cref="RangeAttribute"/> says what it may be.</summary>
-    public static void AddSettings<TOptions>(this IServiceCollection services, string section) where TOptions : class =>
-        services.AddSingleton<IValidateOptions<TOptions>>(new Check<TOptions>(section)).AddOptions<TOptions>().Configure<IConfiguration>((options, configuration) =>
+    public static void AddSettings<TOptions>(this IServiceCollection services, string section) where TOptions : class
+    {
+        services.AddSingleton<IValidateOptions<TOptions>>(new Check<TOptions>(section));
+        services.AddOptions<TOptions>().ValidateOnStart().Configure<IConfiguration>((options, configuration) =>
         {
-            var properties = typeof(TOptions).GetProperties().Where(property => property.CanWrite).ToLookup(property => property.GetCustomAttribute<ConfigurationKeyNameAttribute>()?.Name);
+            var properties = typeof(TOptions).GetProperties().Where(property => property.CanWrite).ToLookup(VariableOf);
             RefuseUnknown(configuration.GetSection(section), [.. properties[null].Select(property => property.Name)]);
             foreach (var property in properties.SelectMany(properties => properties))
             {
-                var setting = configuration.GetSection(property.GetCustomAttribute<ConfigurationKeyNameAttribute>()?.Name ?? $"{section}:{property.Name}");
+                var setting = configuration.GetSection(VariableOf(property) ?? $"{section}:{property.Name}");
                 if (setting.Value is { Length: > 0 } text)
                 {
                     property.SetValue(options, Convert(property.PropertyType, setting, text));
                 }
             }
-        }).ValidateOnStart();
+        });
+
+        static string? VariableOf(PropertyInfo property) => property.GetCustomAttribute<ConfigurationKeyNameAttribute>()?.Name;
+    }
 
     /// <summary>A name below a section of ours that nobody reads is a mistake in writing.</summary>
     /// <exception cref="ConfigurationException">There is one; the message names it and the nearest that is known.</exception>
@@ -76,7 +85,8 @@ internal static partial class Settings
     {
         try
         {
-            return type == typeof(TimeSpan) ? Duration(text.Trim()) : TypeDescriptor.GetConverter(type).ConvertFromInvariantString(text.Trim())!;
+            return type == typeof(TimeSpan) ? Duration(text.Trim())
+                : TypeDescriptor.GetConverter(type).ConvertFromInvariantString(text.Trim())!;
         }
         catch (Exception exception) when (exception is FormatException or OverflowException or ArgumentException)
         {
@@ -87,9 +97,17 @@ internal static partial class Settings
     }
 
     /// <exception cref="FormatException">It is none. .NET itself would read 30 as days, and 24:00:00 too.</exception>
-    private static TimeSpan Duration(string text) => CountOfUnits().Match(text) is { Success: true } match
-        ? double.Parse(match.Groups["count"].Value, CultureInfo.InvariantCulture) * Units.Single(unit => unit.Name == match.Groups["unit"].Value).Length
-        : text.Count(character => character == ':') == 2 ? TimeSpan.ParseExact(text, "c", CultureInfo.InvariantCulture) : throw new FormatException();
+    private static TimeSpan Duration(string text)
+    {
+        if (CountOfUnits().Match(text) is { Success: true } match)
+        {
+            var count = double.Parse(match.Groups["count"].Value, CultureInfo.InvariantCulture);
+            return count * Units.Single(unit => unit.Name == match.Groups["unit"].Value).Length;
+        }
+
+        return text.Count(character => character == ':') == 2 ? TimeSpan.ParseExact(text, "c", CultureInfo.InvariantCulture)
+            : throw new FormatException();
+    }
 
     /// <summary>How many letters must be added or left out to make one of the other. A changed letter counts as two, so that a part of a
     /// name is near to it.</summary>
@@ -120,9 +138,13 @@ internal static partial class Settings
                 from property in typeof(TOptions).GetProperties()
                 let range = property.GetCustomAttribute<RangeAttribute>()
                 where range is not null && !range.IsValid(property.GetValue(options))
-                select $"{section}__{property.Name} must be between {Text(range.Minimum)} and {Text(range.Maximum)}, but is {Text(property.GetValue(options)!)}.")
-                .Concat(options is IValidatableObject rules ? rules.Validate(new ValidationContext(options)).Select(mistake => mistake.ErrorMessage!) : [])
-                .ToList();
+                select $"{section}__{property.Name} must be between {Text(range.Minimum)} and {Text(range.Maximum)}, "
+                    + $"but is {Text(property.GetValue(options)!)}.").ToList();
+            if (options is IValidatableObject rules)
+            {
+                mistakes.AddRange(rules.Validate(new ValidationContext(options)).Select(mistake => mistake.ErrorMessage!));
+            }
+
             return mistakes.Count > 0 ? ValidateOptionsResult.Fail(mistakes) : ValidateOptionsResult.Success;
         }
     }

@@ -26,7 +26,8 @@ public sealed class SettingsTests
     [InlineData("00:00:00.2", 0.2)]
     [InlineData("23:59:59", 86_399)]
     [InlineData("1.00:00:00", 86_400)]
-    public void A_duration_is_read(string text, double seconds) => Assert.Equal(TimeSpan.FromSeconds(seconds), Read(text, TimeSpan.MaxValue));
+    public void A_duration_is_read(string text, double seconds) =>
+        Assert.Equal(TimeSpan.FromSeconds(seconds), Read(text, TimeSpan.MaxValue));
 
     /// <summary>.NET's own reading makes 24 days of 24:00:00, and 30 days of 30.</summary>
     [Theory]
@@ -47,7 +48,10 @@ public sealed class SettingsTests
     {
         var refusal = Assert.Throws<ConfigurationException>(() => Read(text, TimeSpan.Zero)).Message;
 
-        Assert.Equal($"CONSOLE_SESSION_LIFETIME must be a duration as 500ms, 30s, 5m, 24h or 90d, or as 00:00:30 with at most 23 hours, but is “{text}”.", refusal);
+        Assert.Equal(
+            "CONSOLE_SESSION_LIFETIME must be a duration as 500ms, 30s, 5m, 24h or 90d, or as 00:00:30 with at most 23 hours, "
+            + $"but is “{text}”.",
+            refusal);
     }
 
     [Fact]
@@ -100,8 +104,12 @@ public sealed class SettingsTests
 
     /// <summary>A variable of the environment is no setting of the section that holds it.</summary>
     [Fact]
-    public void A_variable_has_one_name() =>
-        Assert.StartsWith("Slack__BotToken is not a setting. ", Assert.Throws<ConfigurationException>(() => Check("Slack__BotToken", "xoxb-1")).Message, StringComparison.Ordinal);
+    public void A_variable_has_one_name()
+    {
+        var refusal = Assert.Throws<ConfigurationException>(() => Check("Slack__BotToken", "xoxb-1"));
+
+        Assert.StartsWith("Slack__BotToken is not a setting. ", refusal.Message, StringComparison.Ordinal);
+    }
 
     [Theory]
     [InlineData("Status__PollInterval", "1h30m", "Status__PollInterval must be a duration as")]
@@ -124,17 +132,24 @@ public sealed class SettingsTests
     public void Appsettings_say_what_the_code_says()
     {
         using var bare = Options();
-        using var file = Options([.. new ConfigurationBuilder().AddJsonFile(Path.Combine(ContentRoot.Find(), "appsettings.json")).Build().AsEnumerable().Select(pair => (pair.Key, pair.Value))]);
+        var json = new ConfigurationBuilder().AddJsonFile(Path.Combine(ContentRoot.Find(), "appsettings.json")).Build();
+        using var file = Options([.. json.AsEnumerable().Select(pair => (pair.Key, pair.Value))]);
 
         Same<StatusOptions>();
         Same<TicketingOptions>();
         Same<FreeScoutOptions>();
 
-        void Same<T>() where T : class => Assert.Equivalent(bare.GetRequiredService<IOptions<T>>().Value, file.GetRequiredService<IOptions<T>>().Value);
+        void Same<T>() where T : class =>
+            Assert.Equivalent(bare.GetRequiredService<IOptions<T>>().Value, file.GetRequiredService<IOptions<T>>().Value);
     }
 
     private static TimeSpan Read(string text, TimeSpan otherwise) => Settings.Read(
-        new ConfigurationBuilder().AddInMemoryCollection([new("CONSOLE_SESSION_LIFETIME", text)]).Build(), "CONSOLE_SESSION_LIFETIME", otherwise);
+        Configuration(("CONSOLE_SESSION_LIFETIME", text)), "CONSOLE_SESSION_LIFETIME", otherwise);
+
+    private static IConfiguration Configuration(params IEnumerable<(string Key, string? Value)> settings) =>
+        new ConfigurationBuilder()
+            .AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Key, setting.Value)))
+            .Build();
 
     private static void Check(string variable, string value)
     {
@@ -145,7 +160,7 @@ public sealed class SettingsTests
     private static ServiceProvider Options(params (string Key, string? Value)[] settings)
     {
         var services = new ServiceCollection();
-        services.AddSingleton<IConfiguration>(new ConfigurationBuilder().AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Key, setting.Value))).Build());
+        services.AddSingleton(Configuration(settings));
         services.AddSettings<StatusOptions>("Status");
         services.AddSettings<TicketingOptions>("Ticketing");
         services.AddSettings<AlertsOptions>("Alerts");

@@ -8,14 +8,18 @@ namespace AutoTicket.Data;
 /// <summary>Reads <c>DATABASE_URL</c> by the rules of libpq, which hosting companies follow; Npgsql reads no such address itself.</summary>
 internal static partial class DatabaseUrl
 {
-    private const string Form = "DATABASE_URL must look like postgres://user:password@host:port/database, optionally with ?sslmode=require.";
+    private const string Form =
+        "DATABASE_URL must look like postgres://user:password@host:port/database, optionally with ?sslmode=require.";
+
+    private static readonly string[] SessionAttributes = ["any", "read-write", "read-only", "primary", "standby", "prefer-standby"];
 
     /// <exception cref="ConfigurationException">It can't be used. The message never holds the password.</exception>
     public static string ToConnectionString(string url)
     {
         if (url is ['"' or '\'', ..])
         {
-            throw new ConfigurationException("DATABASE_URL begins with a quote. Remove the quotes around it: docker's --env-file takes them for a part of the value.");
+            throw new ConfigurationException(
+                "DATABASE_URL begins with a quote. Remove the quotes around it: docker's --env-file takes them for a part of the value.");
         }
 
         if (Url().Match(url) is not { Success: true } parts || Uri.UnescapeDataString(url).Any(char.IsControl))
@@ -25,7 +29,8 @@ internal static partial class DatabaseUrl
 
         if (Unescaped(url, parts) is { } character)
         {
-            throw new ConfigurationException($"DATABASE_URL holds the character {character} in the user or the password. Write it as %{(int)character:X2}.");
+            throw new ConfigurationException(
+                $"DATABASE_URL holds the character {character} in the user or the password. Write it as %{(int)character:X2}.");
         }
 
         var connection = new NpgsqlConnectionStringBuilder
@@ -70,12 +75,12 @@ internal static partial class DatabaseUrl
                 case "sslnegotiation": connection.SslNegotiation = Word<SslNegotiation>(name, value); break;
                 case "channel_binding": connection.ChannelBinding = Word<ChannelBinding>(name, value); break;
                 case "gssencmode": connection.GssEncryptionMode = Word<GssEncryptionMode>(name, value); break;
-                case "target_session_attrs" when value is "any" or "read-write" or "read-only" or "primary" or "standby" or "prefer-standby":
+                case "target_session_attrs" when SessionAttributes.Contains(value):
                     connection.TargetSessionAttributes = value; break;
                 case "pgbouncer": isPooled = value is "true" or "1"; break;
                 default:
                     throw new ConfigurationException(name is "target_session_attrs"
-                        ? $"DATABASE_URL has {name}={value}; it must be one of any, read-write, read-only, primary, standby, prefer-standby."
+                        ? $"DATABASE_URL has {name}={value}; it must be one of {string.Join(", ", SessionAttributes)}."
                         : $"DATABASE_URL has the parameter “{name}”, which the console does not know. Remove it.");
             }
         }
@@ -99,15 +104,18 @@ internal static partial class DatabaseUrl
             connection.Host = string.Join(',', all.Select(host => string.Create(CultureInfo.InvariantCulture, $"{host.Name}:{host.Port}")));
         }
 
-        (connection.Database, connection.Username, connection.Password) = (database, user.Length > 0 ? user : null, password.Length > 0 ? password : null);
+        connection.Database = database;
+        connection.Username = user.Length > 0 ? user : null;
+        connection.Password = password.Length > 0 ? password : null;
+        isPooled |= all.Any(host => host.Port is 6432 or 6543 || host.Name.Contains("pooler", StringComparison.OrdinalIgnoreCase));
         // What is asked again and again is parsed and planned once a connection. Behind a pooler the next statement may run on another one.
-        connection.MaxAutoPrepare = isPooled || all.Any(host => host.Port is 6432 or 6543 || host.Name.Contains("pooler", StringComparison.OrdinalIgnoreCase)) ? 0 : 50;
+        connection.MaxAutoPrepare = isPooled ? 0 : 50;
         return connection.ConnectionString;
     }
 
     private static string Text(Match parts, string name) => Uri.UnescapeDataString(parts.Groups[name].Value);
 
-    /// <summary>A character of the user or the password at which other programs would cut the address elsewhere; null: there is none.</summary>
+    /// <summary>A character of the user or the password at which other programs would cut the address; null: there is none.</summary>
     private static char? Unescaped(string url, Match parts)
     {
         var hasUser = parts.Groups["user"].Success;
@@ -125,9 +133,13 @@ internal static partial class DatabaseUrl
     private static T Word<T>(string name, string value) where T : struct, Enum =>
         Enum.TryParse<T>(value.Replace("-", "", StringComparison.Ordinal), ignoreCase: true, out var word) && Enum.IsDefined(word)
             ? word
-            : throw new ConfigurationException($"DATABASE_URL has {name}={value}; it must be one of {string.Join(", ", Enum.GetNames<T>().Select(JsonNamingPolicy.KebabCaseLower.ConvertName))}.");
+            : throw new ConfigurationException(
+                $"DATABASE_URL has {name}={value}; it must be one of "
+                + $"{string.Join(", ", Enum.GetNames<T>().Select(JsonNamingPolicy.KebabCaseLower.ConvertName))}.");
 
-    [GeneratedRegex("^postgres(?:ql)?://(?:(?<user>[^:@/?]*)(?::(?<password>[^@/?]*))?@)?(?<hosts>[^/?]*)(?:/(?<database>[^?]*))?(?:[?](?<parameters>.*))?$")]
+    [GeneratedRegex(
+        "^postgres(?:ql)?://(?:(?<user>[^:@/?]*)(?::(?<password>[^@/?]*))?@)?"
+        + "(?<hosts>[^/?]*)(?:/(?<database>[^?]*))?(?:[?](?<parameters>.*))?$")]
     private static partial Regex Url();
 
     [GeneratedRegex("%(?![0-9A-Fa-f]{2})")]

@@ -32,10 +32,13 @@ internal static partial class Migrations
                 throw new ConfigurationException($"The database's schema is behind by {pending.Count} migration(s), from {pending[0]} on. Run the verb `migrate` (Heroku's release step does) and start again.");
             }
 
-            if (db.Database.GetDbConnection() is NpgsqlConnection connection && new NpgsqlConnectionStringBuilder(connection.ConnectionString).MaxAutoPrepare > 0
+            if (db.Database.GetDbConnection() is NpgsqlConnection connection
+                && new NpgsqlConnectionStringBuilder(connection.ConnectionString).MaxAutoPrepare > 0
                 && await PostgresSignals.IsPooledAsync(connection, cancellationToken))
             {
-                throw new ConfigurationException("DATABASE_URL leads to a connection pooler, which mixes up prepared statements. Use the database's direct address, or add pgbouncer=true to its parameters: then the console does without them.");
+                throw new ConfigurationException(
+                    "DATABASE_URL leads to a connection pooler, which mixes up prepared statements. "
+                    + "Use the database's direct address, or add pgbouncer=true to its parameters: then the console does without them.");
             }
         }
         catch (PostgresException refusal) when (refusal.SqlState is PostgresErrorCodes.InvalidPassword or PostgresErrorCodes.InvalidAuthorizationSpecification
@@ -45,7 +48,9 @@ internal static partial class Migrations
         }
         catch (PostgresException refusal) when (!db.IsOutage(refusal))
         {
-            throw new ConfigurationException($"DATABASE_URL names a database whose schema can't be brought up to date: {refusal.MessageText}. Name an empty database, or one that the console made.");
+            throw new ConfigurationException(
+                $"DATABASE_URL names a database whose schema can't be brought up to date: {refusal.MessageText}. "
+                + "Name an empty database, or one that the console made.");
         }
         catch (SqliteException refusal) when (refusal.SqliteErrorCode is not (5 or 6)) // busy, locked: another process migrates it
         {

@@ -34,7 +34,9 @@ internal static class PostgresTriggers
             """);
         foreach (var (table, events, channel) in All)
         {
-            migration.Sql($"CREATE TRIGGER notify_{table} AFTER {events} ON {table} FOR EACH STATEMENT EXECUTE FUNCTION autoticket_notify('{channel}');");
+            migration.Sql(
+                $"CREATE TRIGGER notify_{table} AFTER {events} ON {table} "
+                + $"FOR EACH STATEMENT EXECUTE FUNCTION autoticket_notify('{channel}');");
         }
     }
 

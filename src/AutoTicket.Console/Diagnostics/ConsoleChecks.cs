@@ -72,8 +72,9 @@ internal sealed class ConsoleChecks(DatabaseGate gate, FlagStore flags, FlagAgre
                 alerts.ChangedAt is { } at ? $"{alerts.Name} was switched off at {When.Clock(at)}{by}" : $"{alerts.Name} is off"));
     }
 
-    /// <summary>What is left open about the line to PostgreSQL, as the end of a sentence's paragraph; empty: nothing.</summary>
-    public static string Encryption(string connectionString) => new DbConnectionStringBuilder { ConnectionString = connectionString }.TryGetValue("SSL Mode", out var mode) && mode is "Require"
+    /// <summary>What the connection to PostgreSQL leaves open, as a sentence to add; empty: nothing.</summary>
+    public static string Encryption(string connectionString) =>
+        new DbConnectionStringBuilder { ConnectionString = connectionString }.TryGetValue("SSL Mode", out var mode) && mode is "Require"
         ? " The connection is encrypted, but the server's certificate is not checked: sslmode=verify-full in DATABASE_URL checks it." : "";
 
     private string ConnectionString()

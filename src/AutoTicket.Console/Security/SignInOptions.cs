@@ -57,7 +57,8 @@ internal sealed class SignInOptions
             OperatorPasswordHash = provider is null ? hash : null,
             Provider = provider,
             ApiTokens = tokens,
-            SessionLifetime = Settings.Read(configuration, "CONSOLE_SESSION_LIFETIME", TimeSpan.FromHours(12), TimeSpan.FromMinutes(5), TimeSpan.FromDays(30)),
+            SessionLifetime = Settings.Read(
+                configuration, "CONSOLE_SESSION_LIFETIME", TimeSpan.FromHours(12), TimeSpan.FromMinutes(5), TimeSpan.FromDays(30)),
         };
     }
 }

@@ -70,7 +70,8 @@ internal sealed partial record SurfaceList(IReadOnlyList<Surface> All)
         Settings.Read(section, name, otherwise, TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(5));
 
     /// <summary>Of more readings than the board keeps nothing could ever be confirmed.</summary>
-    private static int Count(IConfigurationSection section, string name, int otherwise) => Settings.Read(section, name, otherwise, 1, StatusBoard.HistoryLength);
+    private static int Count(IConfigurationSection section, string name, int otherwise) =>
+        Settings.Read(section, name, otherwise, 1, StatusBoard.HistoryLength);
 
     private static ConfigurationException Mistake(IConfigurationSection section, string name, string problem) =>
         new($"{Settings.Variable(section)}__{name} {problem}.");

@@ -55,17 +55,23 @@ internal sealed class TicketingOptions : IValidatableObject
     {
         if (Window < TimeSpan.FromMinutes(1) || Window > TimeSpan.FromDays(1))
         {
-            yield return new($"Ticketing__Window must be between 1m and 1d, but is {Settings.Text(Window)}. Zero is refused because every click would file another ticket.");
+            yield return new(
+                $"Ticketing__Window must be between 1m and 1d, but is {Settings.Text(Window)}. "
+                + "Zero is refused because every click would file another ticket.");
         }
 
         if (Lease < ClickBudget + TimeSpan.FromSeconds(2))
         {
-            yield return new($"Ticketing__Lease must be at least 2s longer than Ticketing__ClickBudget ({Settings.Text(ClickBudget)}), but is {Settings.Text(Lease)}: otherwise two processes could file the same ticket.");
+            yield return new(
+                $"Ticketing__Lease must be at least 2s longer than Ticketing__ClickBudget ({Settings.Text(ClickBudget)}), "
+                + $"but is {Settings.Text(Lease)}: otherwise two processes could file the same ticket.");
         }
 
         if (Grace < ClickBudget)
         {
-            yield return new($"Ticketing__Grace must not be shorter than Ticketing__ClickBudget ({Settings.Text(ClickBudget)}), but is {Settings.Text(Grace)}.");
+            yield return new(
+                $"Ticketing__Grace must not be shorter than Ticketing__ClickBudget ({Settings.Text(ClickBudget)}), "
+                + $"but is {Settings.Text(Grace)}.");
         }
     }
 }

@@ -19,7 +19,8 @@ public sealed class CommandLineTests
         var result = await ConsoleProcess.RunToEndAsync(["mirgate"], new Dictionary<string, string>());
 
         Assert.Equal((2, ""), (result.ExitCode, result.Output));
-        Assert.Contains("“mirgate”", Assert.Single(result.Errors.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+        var line = Assert.Single(result.Errors.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.Contains("“mirgate”", line, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -32,5 +33,6 @@ public sealed class CommandLineTests
     [InlineData("-v", "-v")]
     [InlineData("-v=1", "-v=1")]
     [InlineData("", "")]
-    public void What_is_no_setting_is_not_ignored(string? unknown, params string[] arguments) => Assert.Equal(unknown, CommandLine.Unknown(arguments));
+    public void What_is_no_setting_is_not_ignored(string? unknown, params string[] arguments) =>
+        Assert.Equal(unknown, CommandLine.Unknown(arguments));
 }

@@ -67,15 +67,16 @@ public sealed class DatabaseAtStartTests
         Assert.Equal(["20261123000000_Initial"], await db.Database.GetAppliedMigrationsAsync());
     }
 
-    /// <summary>Heroku runs the release step at every change of a variable: failing, it would hold back a flag that is to be switched off.</summary>
+    /// <summary>Heroku runs the release step at every change of a variable. A failing one would hold back a flag.</summary>
     [Theory]
     [InlineData("release.1234", 0)]
     [InlineData("", 1)]
     public async Task Migrate_warns_when_the_database_cannot_be_reached_and_fails_but_on_heroku(string dyno, int exitCode)
     {
         var nobody = $"postgres://u:p@127.0.0.1:{LoopbackPort.Next()}/app";
+        var settings = new Dictionary<string, string> { ["DATABASE_URL"] = nobody, ["DYNO"] = dyno };
 
-        var result = await ConsoleProcess.RunToEndAsync(["migrate"], new Dictionary<string, string> { ["DATABASE_URL"] = nobody, ["DYNO"] = dyno });
+        var result = await ConsoleProcess.RunToEndAsync(["migrate"], settings);
 
         Assert.Equal(exitCode, result.ExitCode);
         Assert.Contains(" WARNING ", result.Output, StringComparison.Ordinal);

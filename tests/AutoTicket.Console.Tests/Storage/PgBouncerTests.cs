@@ -9,15 +9,16 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace AutoTicket.Tests.Storage;
 
-/// <summary>Debian's own PgBouncer in transaction mode before the database: two transactions of one client run on two connections.</summary>
+/// <summary>Debian's own PgBouncer in transaction mode before the database: each transaction runs on another connection.</summary>
 public sealed class PgBouncerTests(PgBouncerTests.Pooler pooler) : IClassFixture<PgBouncerTests.Pooler>
 {
     [Fact]
     public async Task A_pooler_that_the_address_does_not_tell_of_stops_the_start_with_what_to_change()
     {
         await using var sandbox = await SandboxServer.StartAsync();
+        var settings = new Dictionary<string, string> { ["DATABASE_URL"] = pooler.Url };
 
-        var refusal = await ConsoleHost.RefusalAsync(pooler.Database, sandbox, new Dictionary<string, string> { ["DATABASE_URL"] = pooler.Url }, "Development");
+        var refusal = await ConsoleHost.RefusalAsync(pooler.Database, sandbox, settings, "Development");
 
         Assert.Contains("DATABASE_URL leads to a connection pooler", refusal, StringComparison.Ordinal);
         Assert.Contains("direct address", refusal, StringComparison.Ordinal);
@@ -40,11 +41,14 @@ public sealed class PgBouncerTests(PgBouncerTests.Pooler pooler) : IClassFixture
         {
             var isOn = i % 2 == 0;
             await one.SetFlagAsync(FlagNames.AlertsAutoTicket, isOn);
-            await Eventually.TrueAsync(async () => await other.IsOnAsync(FlagNames.AlertsAutoTicket) == isOn, "the other follows", Eventually.OnABusyMachine(TimeSpan.FromSeconds(1)));
+            await Eventually.TrueAsync(
+                async () => await other.IsOnAsync(FlagNames.AlertsAutoTicket) == isOn, "the other follows",
+                Eventually.OnABusyMachine(TimeSpan.FromSeconds(1)));
         }
 
         await Eventually.TrueAsync(
-            () => new[] { one, other }.All(console => console.Get<StatusBoard>().All().All(surface => surface.Status == SurfaceStatus.Down)), "both boards show the surface down");
+            () => new[] { one, other }.All(console => console.Get<StatusBoard>().All().Single().Status == SurfaceStatus.Down),
+            "both boards show the surface down");
         Assert.Equal("filed", (await one.InvestigateAsync("shop")).Disposition);
         Assert.Equal("already_open", (await other.InvestigateAsync("shop")).Disposition);
         // Each statement often enough to have been prepared, and more at once than the pooler has connections.
@@ -57,7 +61,8 @@ public sealed class PgBouncerTests(PgBouncerTests.Pooler pooler) : IClassFixture
     {
         await using var line = TcpProxy.To(pooler.Database.Location);
         await using var own = await Pooler.StartPgBouncerAsync(line.Through(pooler.Database.Location));
-        var settings = new ConfigurationBuilder().AddInMemoryCollection([new("DATABASE_URL", $"{pooler.Through(own.Port)}?pgbouncer=true")]).Build();
+        var url = $"{pooler.Through(own.Port)}?pgbouncer=true";
+        var settings = new ConfigurationBuilder().AddInMemoryCollection([new("DATABASE_URL", url)]).Build();
         await using var services = new ServiceCollection().AddDatabase(settings).BuildServiceProvider();
         var contexts = services.GetRequiredService<IDbContextFactory<AutoTicketDbContext>>();
         await AskAsync(contexts);
@@ -123,8 +128,9 @@ public sealed class PgBouncerTests(PgBouncerTests.Pooler pooler) : IClassFixture
                 """;
             var user = new Uri(location).UserInfo.Split(':');
             string[] asUser = Environment.IsPrivilegedProcess ? ["-u", "postgres"] : [];
-            var process = ToolProcess.Start(
-                "/usr/sbin/pgbouncer", new Dictionary<string, string> { ["pgbouncer.ini"] = configuration, ["users.txt"] = $"\"{user[0]}\" \"{user[1]}\"" }, [.. asUser, "pgbouncer.ini"]);
+            var users = $"\"{user[0]}\" \"{user[1]}\"";
+            var files = new Dictionary<string, string> { ["pgbouncer.ini"] = configuration, ["users.txt"] = users };
+            var process = ToolProcess.Start("/usr/sbin/pgbouncer", files, [.. asUser, "pgbouncer.ini"]);
             await process.Output.WaitForLineAsync(line => line.Contains("process up", StringComparison.Ordinal), Eventually.Patience);
             return new PgBouncer(process, port);
         }

@@ -80,7 +80,8 @@ public sealed class UnusableDatabaseTests : IAsyncLifetime
     }
 
     private Task<string> RefusalAsync(string variable, string value, string environment = "Production") => ConsoleHost.RefusalAsync(
-        _database, _sandbox, new Dictionary<string, string> { ["CONSOLE_OPERATOR_PASSWORD_HASH"] = PasswordHash, [variable] = value }, environment);
+        _database, _sandbox, new Dictionary<string, string> { ["CONSOLE_OPERATOR_PASSWORD_HASH"] = PasswordHash, [variable] = value },
+        environment);
 
     private static void AssertNames(string refusal, params string[] named) => Assert.All(named, name => Assert.Contains(name, refusal, StringComparison.Ordinal));
 }

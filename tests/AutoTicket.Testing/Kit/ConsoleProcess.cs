@@ -64,7 +64,8 @@ public sealed class ConsoleProcess : IConsole, IAsyncDisposable
     }
 
     /// <summary>Starts a verb and returns at once: it is to be killed on its way.</summary>
-    public static ConsoleProcess Launch(IEnumerable<string> arguments, IReadOnlyDictionary<string, string> settings) => new(arguments, settings);
+    public static ConsoleProcess Launch(IEnumerable<string> arguments, IReadOnlyDictionary<string, string> settings) =>
+        new(arguments, settings);
 
     /// <summary>Runs a verb, feeds it standard input, and returns what it answered.</summary>
     /// <exception cref="TimeoutException">It had not ended in time (two minutes unless told otherwise); tells its output.</exception>
