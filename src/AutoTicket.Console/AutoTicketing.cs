@@ -44,6 +44,8 @@ public static class AutoTicketing
         builder.AddFlags();
         builder.AddFreeScout();
 
+        services.AddSettings<AuditOptions>("Audit");
+        services.AddHosted<Retention>();
         services.AddSettings<TicketingOptions>("Ticketing");
         services.AddSingleton<ConsoleAddress>();
         services.AddSingleton<TicketClaims>();

@@ -13,6 +13,7 @@ internal sealed partial class Reconciler(
     FreeScoutHealth health,
     IDbContextFactory<AutoTicketDbContext> contexts,
     DatabaseSignals signals,
+    LeaderLease leader,
     IOptions<TicketingOptions> options,
     TimeProvider clock,
     ILogger<Reconciler> logger) : BackgroundService
@@ -25,11 +26,18 @@ internal sealed partial class Reconciler(
     private static readonly TimeSpan AtLeastEvery = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan PauseAfterFailure = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan AfterRefusedTags = TimeSpan.FromMinutes(10);
+    private const int MostRefused = 3;
+
+    private DateTimeOffset _tagsRefusedUntil = DateTimeOffset.MinValue;
+    private long _tagsRefusedThrough;
+    private bool _isTaggingFailing;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var nudge = new Nudge(clock);
         using var subscription = signals.Subscribe(DatabaseSignals.Tickets, nudge.Give);
+        leader.Changed += nudge.Give;
         var failedAt = DateTimeOffset.MinValue;
         var failures = 0;
         var isDown = false;
@@ -43,7 +51,7 @@ internal sealed partial class Reconciler(
             }
 
             var pause = health.Failure?.NeedsPerson == true ? TicketSync.WithoutHope : PauseAfterFailure * Math.Min(Math.Pow(2, Math.Max(0, failures - 1)), 6);
-            if (failures == 0 || clock.GetUtcNow() - failedAt >= pause)
+            if (leader.IsLeader && (failures == 0 || clock.GetUtcNow() - failedAt >= pause))
             {
                 try
                 {
@@ -57,7 +65,15 @@ internal sealed partial class Reconciler(
                 }
                 catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
                 {
-                    return;
+                    break;
+                }
+#pragma warning disable CA1031 // a bug met once must not end the loop, nor pass unseen
+                catch (Exception exception)
+#pragma warning restore CA1031
+                {
+                    Log.Failed(logger, exception);
+                    failures++;
+                    failedAt = clock.GetUtcNow();
                 }
             }
 
@@ -65,6 +81,8 @@ internal sealed partial class Reconciler(
             await Task.Delay(Breath, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             await nudge.WaitAsync(AtLeastEvery, stoppingToken);
         }
+
+        leader.Changed -= nudge.Give;
     }
 
     /// <returns>False when FreeScout failed in a way that the next ticket would only meet again.</returns>
@@ -99,14 +117,31 @@ internal sealed partial class Reconciler(
             }
         }
 
-        var tagged = new List<Ticket>();
-        foreach (var ticket in untagged)
+        var (tagged, refused) = (new List<Ticket>(), 0);
+        if (clock.GetUtcNow() >= _tagsRefusedUntil)
         {
-            if (await TagAsync(ticket, cancellationToken))
+            _tagsRefusedThrough = 0;
+        }
+
+        // Without the Tags module each is refused: some tries tell, and the next are made much later.
+        foreach (var ticket in untagged.Where(ticket => ticket.Id > _tagsRefusedThrough))
+        {
+            if (await TagAsync(ticket, cancellationToken) is not { } failure)
             {
                 tagged.Add(ticket);
+                _isTaggingFailing = false;
             }
-            else if (health.Failure is not null)
+            else if (failure.Kind == FreeScoutFailureKind.Refused)
+            {
+                refused++;
+                _tagsRefusedThrough = refused < MostRefused ? ticket.Id : untagged[^1].Id;
+                _tagsRefusedUntil = clock.GetUtcNow() + AfterRefusedTags;
+                if (refused == MostRefused)
+                {
+                    break;
+                }
+            }
+            else
             {
                 break;
             }
@@ -119,7 +154,7 @@ internal sealed partial class Reconciler(
             await db.ExecuteAsync($"UPDATE tickets SET tags_pending = {false}, subject = r.subject FROM {Tagged.Of(tagged)} WHERE tickets.id = r.id AND tickets.severity = r.severity", cancellationToken);
         }
 
-        return tagged.Count == untagged.Count;
+        return tagged.Count == untagged.Count || _tagsRefusedThrough > 0;
     }
 
     /// <summary>The older a lost answer, the rarer the look-ups; the next one who wants the ticket looks at once.</summary>
@@ -131,7 +166,7 @@ internal sealed partial class Reconciler(
         return ticket.LookedUpAt is not { } last || now - last >= pause;
     }
 
-    private async Task<bool> TagAsync(Ticket ticket, CancellationToken cancellationToken)
+    private async Task<FreeScoutFailure?> TagAsync(Ticket ticket, CancellationToken cancellationToken)
     {
         var failure = await freeScout.AddTagsAsync(ticket.ConversationId!.Value, TicketDraft.TagsOf(ticket.Tag, ticket.Severity, ticket.SurfaceKey), cancellationToken, instead: TicketDraft.SeverityTag);
         if (failure is null && TicketDraft.WithSeverity(ticket.Subject, ticket.Severity) is var subject && subject != ticket.Subject)
@@ -144,17 +179,22 @@ internal sealed partial class Reconciler(
             }
         }
 
-        if (failure is not null)
+        // A state: said once, until a ticket was tagged.
+        if (failure is not null && !_isTaggingFailing)
         {
+            _isTaggingFailing = true;
             Log.NotTagged(logger, ticket.ConversationId.Value, failure.Message);
         }
 
-        return failure is null;
+        return failure;
     }
 
     private static partial class Log
     {
         [LoggerMessage(LogLevel.Warning, "ticket tagging failed conversation={Conversation}, trying again: {Message}")]
         public static partial void NotTagged(ILogger logger, long conversation, string message);
+
+        [LoggerMessage(LogLevel.Error, "settling filings failed, trying again")]
+        public static partial void Failed(ILogger logger, Exception exception);
     }
 }

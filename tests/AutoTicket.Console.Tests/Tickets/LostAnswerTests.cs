@@ -34,7 +34,7 @@ public sealed class LostAnswerTests
         driver.Sandbox.Faults.Add(new Fault(kind) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
 
         var first = await driver.ClickUntilThereIsATicketAsync();
-        var second = await driver.ClickAsync();
+        var second = await driver.ClickUntilThereIsATicketAsync();
 
         Assert.Equal(("already_open", first.Ticket!.Id), (second.Disposition, second.Ticket!.Id));
         Assert.Single(driver.Creates);

@@ -34,6 +34,34 @@ public sealed class TagRepairTests
     }
 
     [Fact]
+    public async Task Without_the_tags_module_tagging_is_tried_rarely_and_said_once()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock, surfaces: []);
+        driver.FreeScout.Behaviour.TagsModule = false;
+        for (var number = 0; number < 6; number++)
+        {
+            await ReconciliationTest.FileAsync(driver, $"alert-{number}", OpenTickets.AlertTag);
+        }
+
+        // Half an hour in steps in which a loop would try again each time.
+        var tries = 0;
+        for (var minute = 0; minute < 30; minute++)
+        {
+            _clock.Advance(TimeSpan.FromMinutes(1));
+            await Task.Yield();
+        }
+
+        await Eventually.TrueAsync(() => (tries = Tries()) > 0, "tagging is tried");
+        Assert.InRange(tries, 1, 6 + (3 * 3));
+        Assert.Single(driver.Console.Log, line => line.Contains("ticket tagging failed", StringComparison.Ordinal));
+
+        driver.FreeScout.Behaviour.TagsModule = true;
+        await _clock.AdvanceUntilAsync(TimeSpan.FromMinutes(1), async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "all are tagged");
+
+        int Tries() => driver.FreeScout.RecordedRequests.Count(request => request.Method == "PUT" && request.Path.EndsWith("/tags", StringComparison.Ordinal));
+    }
+
+    [Fact]
     [Trait("Pitfall", "T-10")]
     public async Task A_ticket_that_was_closed_before_it_was_tagged_is_found_when_it_is_reopened()
     {

@@ -1,0 +1,84 @@
+using System.ComponentModel.DataAnnotations;
+using System.Runtime.CompilerServices;
+using AutoTicket.Data;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+
+namespace AutoTicket.Audit;
+
+/// <summary>Settings under <c>Audit__*</c>.</summary>
+internal sealed class AuditOptions
+{
+    /// <summary>How long the audit log, closed tickets and the hours of availability are kept. The board counts the availability of 30 days.</summary>
+    [Range(typeof(TimeSpan), "31.00:00:00", "3650.00:00:00")]
+    public TimeSpan Retention { get; set; } = TimeSpan.FromDays(365);
+}
+
+/// <summary>Deletes what is past its retention, once an hour, in the leader. What has a shorter retention is deleted by the class that writes it.</summary>
+internal sealed partial class Retention(
+    LeaderLease leader, IDbContextFactory<AutoTicketDbContext> contexts, IOptions<AuditOptions> options, TimeProvider clock, ILogger<Retention> logger) : BackgroundService
+{
+    /// <summary>One statement deletes no more, so that none holds locks for long.</summary>
+    private const int Batch = 5_000;
+    private static readonly TimeSpan Every = TimeSpan.FromHours(1);
+    private static readonly TimeSpan Look = TimeSpan.FromSeconds(10);
+
+    private static readonly string[] Deletes =
+    [
+        "DELETE FROM audit_log WHERE id IN (SELECT id FROM audit_log WHERE created_at < {0} ORDER BY created_at LIMIT {1})",
+        "DELETE FROM tickets WHERE id IN (SELECT id FROM tickets WHERE state = 'closed' AND posted_at < {0} AND (closed_at IS NULL OR closed_at < {0}) ORDER BY posted_at LIMIT {1})",
+        "DELETE FROM surface_hours WHERE hour < {0} AND {1} > 0",
+    ];
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var pause = new Nudge(clock);
+        var deletedAt = DateTimeOffset.MinValue;
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            await pause.WaitAsync(Look, stoppingToken);
+            if (!leader.IsLeader || clock.GetUtcNow() - deletedAt < Every || stoppingToken.IsCancellationRequested)
+            {
+                continue;
+            }
+
+            try
+            {
+                await DeleteAsync(stoppingToken);
+                deletedAt = clock.GetUtcNow();
+            }
+            catch (Exception exception) when (contexts.IsOutage(exception))
+            {
+                // The database gate says so.
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+            }
+#pragma warning disable CA1031 // a bug met once must not end the loop, nor pass unseen
+            catch (Exception exception)
+#pragma warning restore CA1031
+            {
+                Log.Failed(logger, exception);
+                deletedAt = clock.GetUtcNow();
+            }
+        }
+    }
+
+    internal async Task DeleteAsync(CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        var before = clock.GetUtcNow() - options.Value.Retention;
+        foreach (var delete in Deletes)
+        {
+            while (await db.ExecuteAsync(FormattableStringFactory.Create(delete, before, Batch), cancellationToken) >= Batch)
+            {
+            }
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Error, "deleting what is past its retention failed, trying again in an hour")]
+        public static partial void Failed(ILogger logger, Exception exception);
+    }
+}
