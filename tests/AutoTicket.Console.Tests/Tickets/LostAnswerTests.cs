@@ -172,7 +172,6 @@ public sealed class LostAnswerTests
     [InlineData(FaultKind.Status, 422)]
     [InlineData(FaultKind.Unauthorized, null)]
     [InlineData(FaultKind.Forbidden, null)]
-    [InlineData(FaultKind.ModuleOff, null)]
     [InlineData(FaultKind.ModuleOffHtml, null)]
     public async Task After_a_definite_refusal_nothing_is_remembered_as_done_and_the_next_click_files(FaultKind kind, int? status)
     {
