@@ -86,6 +86,8 @@ internal static partial class Settings
         try
         {
             return type == typeof(TimeSpan) ? Duration(text.Trim())
+                // Read by its converter, 7 would be a severity, and so would “P1,P2”.
+                : type.IsEnum && !Enum.GetNames(type).Contains(text.Trim(), StringComparer.OrdinalIgnoreCase) ? throw new FormatException()
                 : TypeDescriptor.GetConverter(type).ConvertFromInvariantString(text.Trim())!;
         }
         catch (Exception exception) when (exception is FormatException or OverflowException or ArgumentException)

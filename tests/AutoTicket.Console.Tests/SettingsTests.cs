@@ -113,6 +113,8 @@ public sealed class SettingsTests
 
     [Theory]
     [InlineData("Status__PollInterval", "1h30m", "Status__PollInterval must be a duration as")]
+    [InlineData("Alerts__NotifySeverity", "7", "Alerts__NotifySeverity must be one of P1, P2, P3, P4, but is “7”.")]
+    [InlineData("Alerts__DefaultSeverity", "P1,P2", "Alerts__DefaultSeverity must be one of P1, P2, P3, P4, but is “P1,P2”.")]
     [InlineData("Status__Parallelism", "0", "Status__Parallelism must be between 1 and 4096, but is 0.")]
     [InlineData("Status__Retention", "1h", "Status__Retention must be between 1d and 3650d, but is 1h.")]
     [InlineData("Slack__SinglesPerMinute", "0", "Slack__SinglesPerMinute must be between 1 and 60, but is 0.")]

@@ -85,14 +85,14 @@ internal static partial class DatabaseUrl
             }
         }
 
-        if (hosts.Length == 0 || database.Length == 0)
+        var all = hosts.Split(',').Select(host => Host().Match(host)).Select(host => (
+            Name: host.Groups["name"].Value,
+            Port: Number("port", host.Groups["port"] is { Success: true } own ? own.Value : port, ushort.MaxValue))).ToList();
+        if (database.Length == 0 || all.Any(host => host.Name.Length == 0))
         {
             throw new ConfigurationException(Form);
         }
 
-        var all = hosts.Split(',').Select(host => Host().Match(host)).Select(host => (
-            Name: host.Groups["name"].Value,
-            Port: Number("port", host.Groups["port"] is { Success: true } own ? own.Value : port, ushort.MaxValue))).ToList();
         if (all is [var only])
         {
             (connection.Host, connection.Port) = (only.Name.Trim('[', ']'), only.Port);
@@ -130,12 +130,12 @@ internal static partial class DatabaseUrl
         int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= 1 && number <= most
             ? number : throw new ConfigurationException($"DATABASE_URL has the {name} “{value}”; it must be a number from 1 to {most}.");
 
-    private static T Word<T>(string name, string value) where T : struct, Enum =>
-        Enum.TryParse<T>(value.Replace("-", "", StringComparison.Ordinal), ignoreCase: true, out var word) && Enum.IsDefined(word)
-            ? word
-            : throw new ConfigurationException(
-                $"DATABASE_URL has {name}={value}; it must be one of "
-                + $"{string.Join(", ", Enum.GetNames<T>().Select(JsonNamingPolicy.KebabCaseLower.ConvertName))}.");
+    private static T Word<T>(string name, string value) where T : struct, Enum
+    {
+        var words = Enum.GetValues<T>().ToDictionary(word => JsonNamingPolicy.KebabCaseLower.ConvertName(word.ToString()));
+        return words.TryGetValue(value.ToLowerInvariant(), out var word) ? word
+            : throw new ConfigurationException($"DATABASE_URL has {name}={value}; it must be one of {string.Join(", ", words.Keys)}.");
+    }
 
     [GeneratedRegex(
         "^postgres(?:ql)?://(?:(?<user>[^:@/?]*)(?::(?<password>[^@/?]*))?@)?"

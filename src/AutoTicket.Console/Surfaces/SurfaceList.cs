@@ -52,9 +52,7 @@ internal sealed partial record SurfaceList(IReadOnlyList<Surface> All)
                 ? StatusCodes.Parse(codes) ?? throw Mistake(section, "ExpectedStatus", $"must be codes and ranges as 200-299,401, but is “{codes}”")
                 : StatusCodes.Success,
             ExpectedText = section["ExpectedText"] ?? "",
-            Severity = section["Severity"] is { Length: > 0 } severity
-                ? Enum.TryParse<Severity>(severity, ignoreCase: true, out var parsed) && Enum.IsDefined(parsed) ? parsed : throw Mistake(section, "Severity", $"must be P1, P2, P3 or P4, but is “{severity}”")
-                : defaults.Severity,
+            Severity = Settings.Read(section, "Severity", defaults.Severity),
             SlowAfter = Duration(section, "SlowAfter", defaults.SlowAfter),
             Timeout = Duration(section, "Timeout", status.ProbeTimeout),
             DownAfter = Count(section, "DownAfter", defaults.DownAfter),

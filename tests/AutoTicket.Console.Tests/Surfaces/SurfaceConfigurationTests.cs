@@ -44,6 +44,8 @@ public sealed class SurfaceConfigurationTests
     [InlineData("ExpectedStatus", "99")]
     [InlineData("Severity", "P5")]
     [InlineData("Severity", "0")]
+    [InlineData("Severity", "2")]
+    [InlineData("Severity", "P1,P2")]
     [InlineData("SlowAfter", "2")]
     [InlineData("SlowAfter", "soon")]
     [InlineData("Timeout", "00:06:00")]
