@@ -123,11 +123,14 @@ internal sealed class FreeScoutRun(FreeScoutProbe probe, FreeScoutHealth health,
     /// <summary>An agent without the mailbox is refused each note. Versions that list no mailboxes by agent list all.</summary>
     private async Task<Finding> MayUseMailboxAsync(long id, CancellationToken cancellationToken)
     {
-        var answer = await probe.AskAsync(string.Create(CultureInfo.InvariantCulture, $"mailboxes?userId={id}&page=1&pageSize=100"), cancellationToken);
-        var ids = List(answer.Body, "mailboxes").Select(mailbox => mailbox.TryGetProperty("id", out var its) && its.TryGetInt64(out var number) ? number : 0).ToList();
+        var path = string.Create(CultureInfo.InvariantCulture, $"mailboxes?userId={id}&page=1&pageSize=100");
+        var answer = await probe.AskAsync(path, cancellationToken);
+        var ids = List(answer.Body, "mailboxes")
+            .Select(mailbox => mailbox.TryGetProperty("id", out var its) && its.TryGetInt64(out var number) ? number : 0).ToList();
         return answer.Failure is null && options.MailboxId is { } mailbox && ids.Count < 100 && !ids.Contains(mailbox)
             ? Finding.Warning(
-                $"The user {id} may not use the mailbox {mailbox}: FreeScout refuses its notes and resolutions.", "Give the agent access in FreeScout: Mailbox → Permissions.", Runbooks.NoTickets)
+                $"The user {id} may not use the mailbox {mailbox}: FreeScout refuses its notes and resolutions.",
+                "Give the agent access in FreeScout: Mailbox → Permissions.", Runbooks.NoTickets)
             : Finding.Ok($"FreeScout has the user {id}, who may use the mailbox.");
     }
 
@@ -140,16 +143,20 @@ internal sealed class FreeScoutRun(FreeScoutProbe probe, FreeScoutHealth health,
         }
 
         var answer = await probe.AskAsync("webhooks?page=1&pageSize=100", cancellationToken);
-        var ours = List(answer.Body, "webhooks").Where(hook => hook.Text("url")?.EndsWith("/api/freescout/webhook", StringComparison.OrdinalIgnoreCase) == true).ToList();
+        var ours = List(answer.Body, "webhooks")
+            .Where(hook => hook.Text("url")?.EndsWith("/api/freescout/webhook", StringComparison.OrdinalIgnoreCase) == true).ToList();
         return answer.Failure is { } failure ? Unknown(failure)
             : ours.Select(hook => hook.Text("lastRunError")).FirstOrDefault(error => !string.IsNullOrWhiteSpace(error)) is { } error
                 ? Finding.Warning(
-                    $"FreeScout's last call of the console's webhook failed: {AlertText.Cut(AlertText.Line(error), 200)}", "Check that FreeScout reaches the console's address, and FREESCOUT_WEBHOOK_SECRET.", Runbooks.NoTickets)
-            : Finding.Ok(ours.Count > 0 ? "FreeScout calls the console when a ticket changes." : "FreeScout has no webhook to this console: changes are seen at the next sync.");
+                    $"FreeScout's last call of the console's webhook failed: {AlertText.Cut(AlertText.Line(error), 200)}",
+                    "Check that FreeScout reaches the console's address, and FREESCOUT_WEBHOOK_SECRET.", Runbooks.NoTickets)
+            : Finding.Ok(ours.Count > 0 ? "FreeScout calls the console when a ticket changes."
+                : "FreeScout has no webhook to this console: changes are seen at the next sync.");
     }
 
     private static IEnumerable<JsonElement> List(JsonElement body, string name) =>
-        body.ValueKind == JsonValueKind.Object && body.TryGetProperty("_embedded", out var embedded) ? embedded.List(name).Where(row => row.ValueKind == JsonValueKind.Object) : [];
+        body.ValueKind == JsonValueKind.Object && body.TryGetProperty("_embedded", out var embedded)
+            ? embedded.List(name).Where(row => row.ValueKind == JsonValueKind.Object) : [];
 
     public async Task<Finding> ClockAsync(CancellationToken cancellationToken) => (await _mailboxes.Value).Ahead switch
     {

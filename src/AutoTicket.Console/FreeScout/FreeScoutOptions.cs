@@ -91,11 +91,13 @@ internal sealed class FreeScoutOptions : IValidatableObject
     }
 
     /// <summary>The technical customer's address. A method, because validation reads every property, also when there is no address yet.</summary>
-    /// <param name="surface">Each surface has a customer of its own, by a suffix to the name: <c>ops-console+shop@…</c>. Text that is no key has none.</param>
+    /// <param name="surface">Each surface has a customer of its own, by a suffix: <c>ops-console+shop@…</c>. Text that is no key has none.</param>
     public string? Customer(string? surface = null)
     {
-        var address = !string.IsNullOrWhiteSpace(CustomerEmail) ? CustomerEmail.Trim() : WebUrl is null ? null : $"ops-console@{new Uri(WebUrl).Host}";
-        return address?.LastIndexOf('@') is { } at && surface?.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-') == true && at + surface.Length < LongestLocalPart
+        var address = !string.IsNullOrWhiteSpace(CustomerEmail) ? CustomerEmail.Trim()
+            : WebUrl is null ? null : $"ops-console@{new Uri(WebUrl).Host}";
+        var isKey = surface?.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-') == true;
+        return address?.LastIndexOf('@') is { } at && isKey && at + surface!.Length < LongestLocalPart
             ? $"{address[..at]}+{surface}{address[at..]}" : address;
     }
 

@@ -149,8 +149,10 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
 
     /// <summary>What is told by direct message alone; null: it gets a ticket.</summary>
     private static HookOutcome? WithoutTicket(AlertNotice notice) =>
-        notice.Alert.IsEscalation ? new(notice, true, "no ticket: escalation", "An escalation is told by direct message; FreeScout may be what fails.")
-        : notice.Alert.IsOwnNetworkLost ? new(notice, true, "no ticket: own network", "The console's own network is told by direct message; there is no surface to repair.")
+        notice.Alert.IsEscalation
+            ? new(notice, true, "no ticket: escalation", "An escalation is told by direct message; FreeScout may be what fails.")
+        : notice.Alert.IsOwnNetworkLost
+            ? new(notice, true, "no ticket: own network", "The console's own network is told by direct message; there is no surface to repair.")
         : null;
 
     /// <summary>Never throws: one alert can't stop the others.</summary>
@@ -243,10 +245,12 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         var summary = alert.Summary + (alert.FullText is null ? "" : " (cut; the whole text is in the console)");
         // The cause of an outage differs from check to check: it stands in the first line, not in the subject.
         var title = !alert.IsSurfaceOutage ? $"{alert.Name}: {alert.Summary}"
-            : surface is { Surface.Name: var name } && alert.Summary.StartsWith(name, StringComparison.Ordinal) ? name + alert.Summary[name.Length..].Split(':')[0]
+            : surface is { Surface.Name: var name } && alert.Summary.StartsWith(name, StringComparison.Ordinal)
+                ? name + alert.Summary[name.Length..].Split(':')[0]
             : alert.Summary;
         return new TicketDraft(
-            alert.AlertId, alert.Surface, alert.Severity, OpenTickets.TagOf(alert), AuditActions.AlertTicketFiled, FloodBreaker.FiledBy(alert), $"[{alert.Severity}] {title}",
+            alert.AlertId, alert.Surface, alert.Severity, OpenTickets.TagOf(alert), AuditActions.AlertTicketFiled, FloodBreaker.FiledBy(alert),
+            $"[{alert.Severity}] {title}",
             [
                 ("Severity", alert.Severity.ToString()),
                 ("Alert", $"{alert.Name} (from {alert.Source})"),
@@ -256,7 +260,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
             ],
             IsForAlert: true)
         {
-            Lead = $"{(alert.IsSurfaceOutage ? alert.Summary : $"{alert.Name}: {alert.Summary}").TrimEnd('.')}. Since {UtcTime.Stamp(alert.StartedAt)}.",
+            Lead = $"{(alert.IsSurfaceOutage ? "" : $"{alert.Name}: ")}{alert.Summary.TrimEnd('.')}. Since {UtcTime.Stamp(alert.StartedAt)}.",
             Links =
             [
                 ("Alert in AutoTicket Console", $"{_address.Url}/console/alerts/{alert.AlertKey}"),

@@ -51,13 +51,18 @@ internal sealed record TicketDraft(
 
     public IReadOnlyList<string> Tags => TagsOf(Tag, Severity, SurfaceKey);
 
-    /// <summary>FreeScout's list shows the first 255 characters without their tags, so the sentence comes first, and blanks keep words apart. Its
-    /// purifier keeps <c>valign</c> and <c>padding</c>. A long key would make the table wider than a phone.</summary>
+    /// <summary>FreeScout's list shows the first 255 characters without tags: a sentence comes first, and blanks keep words apart.
+    /// Its purifier keeps <c>valign</c> and <c>padding</c>. A long key in the table would make it wider than a phone.</summary>
     /// <param name="older">An earlier ticket about the same, to link.</param>
     public ConversationDraft Write(string marker, TicketLink? older)
     {
         var html = new StringBuilder($"<p><b>{Lines(Lead ?? Title)}</b></p> ");
-        List<string> links = [.. Links.Select(link => Link(link.Label, link.Url)), .. older is null ? [] : new[] { $"Earlier ticket {Link($"#{older.Number}", older.Url)}" }];
+        var links = Links.Select(link => Link(link.Label, link.Url)).ToList();
+        if (older is not null)
+        {
+            links.Add($"Earlier ticket {Link($"#{older.Number}", older.Url)}");
+        }
+
         if (links.Count > 0)
         {
             html.Append(CultureInfo.InvariantCulture, $"<p>{string.Join(" · ", links)}</p> ");
@@ -68,16 +73,18 @@ internal sealed record TicketDraft(
             html.Append("<table>");
             foreach (var (label, text) in Facts)
             {
-                html.Append(CultureInfo.InvariantCulture, $"<tr><td valign=\"top\" style=\"padding: 3px 16px 3px 0\"><b>{WebUtility.HtmlEncode(label)}</b></td> ");
+                var name = WebUtility.HtmlEncode(label);
+                html.Append(CultureInfo.InvariantCulture, $"<tr><td valign=\"top\" style=\"padding: 3px 16px 3px 0\"><b>{name}</b></td> ");
                 html.Append(CultureInfo.InvariantCulture, $"<td valign=\"top\" style=\"padding: 3px 0\">{Lines(text)}</td></tr> ");
             }
 
             html.Append("</table> ");
         }
 
-        html.Append("<p>AutoTicket Console filed this ticket and never closes it by itself. When the problem is over, close it here or resolve it on the console’s Tickets page. ");
-        html.Append("Write notes, not replies: a reply is mailed to a technical address.</p> ");
-        html.Append(CultureInfo.InvariantCulture, $"<p>Marker <code>{marker}</code> · Dedup key <code>{WebUtility.HtmlEncode(DedupKey)}</code></p>");
+        html.Append("<p>AutoTicket Console filed this ticket and never closes it by itself. When the problem is over, close it here ");
+        html.Append("or resolve it on the console’s Tickets page. Write notes, not replies: a reply is mailed to a technical address.</p> ");
+        var key = WebUtility.HtmlEncode(DedupKey);
+        html.Append(CultureInfo.InvariantCulture, $"<p>Marker <code>{marker}</code> · Dedup key <code>{key}</code></p>");
         return new ConversationDraft($"{Subject} [{marker}]", html.ToString(), SurfaceKey);
     }
 
@@ -88,8 +95,11 @@ internal sealed record TicketDraft(
     /// <summary>What both kinds of ticket tell of a surface.</summary>
     public static IEnumerable<(string Label, string Text)> FactsOf(SurfaceSnapshot snapshot)
     {
-        var readings = snapshot.History.Reverse().Take(ReadingsShown).Select(reading =>
-            $"{UtcTime.Stamp(reading.CheckedAt)}  {Words.Of(reading.Outcome)}{(reading.LatencyMs is { } ms ? $"  {ms} ms" : "")}{(reading.Cause is { } cause ? $"  {cause}" : "")}").ToList();
+        var readings = snapshot.History.Reverse().Take(ReadingsShown).Select(reading => string.Join("  ", (string?[])
+        [
+            UtcTime.Stamp(reading.CheckedAt), Words.Of(reading.Outcome), .. reading.LatencyMs is { } ms ? [$"{ms} ms"] : Array.Empty<string>(),
+            .. reading.Cause is { } cause ? [cause] : Array.Empty<string>(),
+        ])).ToList();
         yield return ("Surface", $"{snapshot.Surface.Name} ({snapshot.Key})");
         // Without its query, which may hold a secret.
         yield return ("Address", snapshot.Surface.Url.GetLeftPart(UriPartial.Path));
@@ -113,7 +123,8 @@ internal sealed record TicketDraft(
     public static IReadOnlyList<string> TagsOf(string tag, Severity severity, string? surfaceKey) =>
         [tag, $"{SeverityTag}{severity.ToString().ToLowerInvariant()}", .. surfaceKey is null ? Array.Empty<string>() : [$"{SurfaceTag}{surfaceKey}"]];
 
-    private static string Link(string label, string url) => Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https"
+    private static string Link(string label, string url) =>
+        Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https"
         ? $"<a href=\"{WebUtility.HtmlEncode(url)}\">{WebUtility.HtmlEncode(label)}</a>" : $"{WebUtility.HtmlEncode(label)} {Lines(url)}";
 
     /// <summary>FreeScout shows a thread as HTML: a line break of ours must be one of HTML's.</summary>

@@ -156,7 +156,7 @@ internal sealed partial class TicketReconciliation(
 
             foreach (var difference in TicketComparison.Of(filing, found, freeScoutOptions.Value.MailboxId))
             {
-                if (!(difference.Kind == FindingKind.TagsGone && await PutTagsBackAsync(filing.Row!, found!, difference, putBack, cancellationToken)))
+                if (!(difference.Kind == FindingKind.TagsGone && await PutTagsBackAsync(filing.Row!, found!, difference, putBack)))
                 {
                     seen.Add(difference);
                 }
@@ -225,8 +225,9 @@ internal sealed partial class TicketReconciliation(
         return await db.Tickets.AsNoTracking().Where(ticket => ticket.State == TicketState.Open && ticket.ConversationId != null).OrderBy(ticket => ticket.Id).ToListAsync(cancellationToken);
     }
 
+    /// <summary>Not cancelled by the end of the process: tags are put back once, so that it was done is recorded.</summary>
     /// <returns>False: it is left to a person.</returns>
-    private async Task<bool> PutTagsBackAsync(Ticket row, Conversation found, Difference gone, HashSet<long> putBack, CancellationToken cancellationToken)
+    private async Task<bool> PutTagsBackAsync(Ticket row, Conversation found, Difference gone, HashSet<long> putBack)
     {
         if (putBack.Contains(found.Id) || !leader.IsLeader)
         {
@@ -234,12 +235,13 @@ internal sealed partial class TicketReconciliation(
         }
 
         var missing = TicketComparison.MissingTags(row, found);
-        if (await freeScout.AddTagsAsync(found.Id, missing, cancellationToken) is not null)
+        if (await freeScout.AddTagsAsync(found.Id, missing, CancellationToken.None) is not null)
         {
             return false;
         }
 
-        await findings.RepairedAsync(gone with { Detail = $"{gone.Detail} The console put {(missing.Count == 1 ? "it" : "them")} back." }, Audit("tags", row, new { tags = missing }), cancellationToken);
+        var done = gone with { Detail = $"{gone.Detail} The console put {(missing.Count == 1 ? "it" : "them")} back." };
+        await findings.RepairedAsync(done, Audit("tags", row, new { tags = missing }), CancellationToken.None);
         Log.Repaired(logger, "tags", found.Id);
         return true;
     }

@@ -90,6 +90,21 @@ public sealed class FindingTests : ReconciliationTest
     }
 
     [Fact]
+    public async Task A_console_that_is_asked_to_end_records_the_tags_that_it_is_putting_back()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(settings: Settings, surfaces: []);
+        var ticket = await FileAsync(driver, "tagged", "auto:alert");
+        await Eventually.TrueAsync(async () => !(await driver.RowsAsync()).Single().TagsPending, "it is tagged");
+        using var slow = driver.Sandbox.Faults.Add(new Fault(FaultKind.Delay) { Match = FaultMatch.FreeScoutTags, Delay = TimeSpan.FromSeconds(1.5) });
+        driver.FreeScout.SetTags(ticket);
+        await Eventually.TrueAsync(() => slow.Hits > 0, "the tags are on their way");
+
+        await driver.StopConsoleAsync();
+
+        Assert.Equal([$"tags {ticket}"], await RepairsAsync(driver));
+    }
+
+    [Fact]
     public async Task A_filing_that_only_the_audit_log_tells_of_is_a_ghost_when_FreeScout_does_not_have_it()
     {
         await using var driver = await InvestigateDriver.StartAsync(settings: Settings);
