@@ -81,7 +81,7 @@ public abstract class LivePage : ComponentBase, IDisposable
             StateHasChanged();
         }
 #pragma warning disable CA1031 // nobody awaits this read: the page must not stay as it was without a word
-        catch (Exception exception)
+        catch (Exception exception) when (!_left.IsCancellationRequested)
 #pragma warning restore CA1031
         {
             await DispatchExceptionAsync(exception);
