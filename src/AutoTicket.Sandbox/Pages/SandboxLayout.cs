@@ -7,9 +7,10 @@ internal static class SandboxLayout
 {
     public const string StylePath = "/sandbox/style.css";
 
-    // No script at all; forms go back here and nowhere else. `frame-src 'self'` is for the threads' srcdoc frames.
+    // No script at all; forms go back here and nowhere else. `frame-src 'self'` is for the threads' srcdoc frames, whose paddings FreeScout shows, too.
     private const string ContentSecurityPolicy =
-        "default-src 'none'; img-src data:; style-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+        "default-src 'none'; img-src data:; style-src 'self'; style-src-attr 'unsafe-inline'; frame-src 'self'; form-action 'self'; base-uri 'none'; "
+        + "frame-ancestors 'none'";
 
     public static Answer Style { get; } = new(200, "text/css; charset=utf-8", Encoding.UTF8.GetBytes(
         """
