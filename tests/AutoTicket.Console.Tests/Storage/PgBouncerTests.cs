@@ -6,6 +6,7 @@ using AutoTicket.Tests.Processes;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AutoTicket.Tests.Storage;
 
@@ -54,6 +55,27 @@ public sealed class PgBouncerTests(PgBouncerTests.Pooler pooler) : IClassFixture
         // Each statement often enough to have been prepared, and more at once than the pooler has connections.
         var answers = await Task.WhenAll(Enumerable.Range(0, 100).Select(i => (i % 2 == 0 ? one : other).GetAsync("/api/alerts")));
         Assert.All(answers, answer => Assert.True(answer.Message.IsSuccessStatusCode, answer.Text));
+    }
+
+    [Fact]
+    public async Task A_commit_is_noticed_through_a_pooler_well_before_all_is_read_again_anyway()
+    {
+        using var signals = new PostgresSignals(
+            DatabaseUrl.ToConnectionString(pooler.ToldUrl), TimeProvider.System, NullLogger<DatabaseSignals>.Instance);
+        var raised = 0;
+        using var subscription = signals.Subscribe(DatabaseSignals.Flags, () => Interlocked.Increment(ref raised));
+        await signals.StartAsync(CancellationToken.None);
+        await Eventually.TrueAsync(() => Volatile.Read(ref raised) > 0, "it has begun");
+        for (var i = 0; i < 5; i++)
+        {
+            var before = Volatile.Read(ref raised);
+            await using var db = pooler.Database.Open();
+            db.FeatureFlags.Add(new FlagRow { Name = $"FLAG_{i}" });
+            await db.SaveChangesAsync();
+            await Eventually.TrueAsync(() => Volatile.Read(ref raised) > before, "the commit is noticed", DatabaseSignals.AtLeastEvery / 2);
+        }
+
+        await signals.StopAsync(CancellationToken.None);
     }
 
     [Fact]
