@@ -19,7 +19,14 @@ const client = (client_id) => ({
 
 const provider = new Provider(`http://127.0.0.1:${port}`, {
   clients: [client("roles-in-userinfo"), client("roles-in-id-token"), client("no-refresh-token")],
-  claims: { openid: ["sub"], profile: ["name", "roles"], email: ["email"] },
+  claims: {
+    openid: ["sub"],
+    email: ["email", "email_verified"],
+    profile: [
+      "name", "given_name", "family_name", "preferred_username", "nickname", "picture", "hd", "roles", "groups", "realm_access",
+      "resource_access", "oid", "tid", "ver", "uti", "rh", "typ", "uid",
+    ],
+  },
   conformIdTokenClaims: false,
   cookies: { keys: ["a key of the tests"] },
   pkce: { required: () => true },
@@ -29,7 +36,7 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
     const user = users.get(sub);
     return user && {
       accountId: user.subject ?? sub,
-      claims: (use) => ({ sub, name: sub, email: `${sub}@example.org`, ...((use === "id_token") === (ctx.oidc.client.clientId === "roles-in-id-token") && { roles: user.roles }) }),
+      claims: (use) => user.claims ? { sub, ...user.claims[use] } : ({ sub, name: sub, email: `${sub}@example.org`, ...((use === "id_token") === (ctx.oidc.client.clientId === "roles-in-id-token") && { roles: user.roles }) }),
     };
   },
   // Nobody is asked whether the console may know them.
@@ -54,8 +61,8 @@ createServer(async (request, response) => {
 
   let body = "";
   for await (const part of request) body += part;
-  const { user, roles, subject } = JSON.parse(body);
-  if (roles) users.set(user, { roles, subject });
+  const { user, roles, subject, claims } = JSON.parse(body);
+  if (roles || claims) users.set(user, { roles, subject, claims });
   else users.delete(user);
   response.end();
 }).listen(port, "127.0.0.1", () => console.log(`listening on ${port}`));

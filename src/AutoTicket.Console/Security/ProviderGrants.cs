@@ -11,7 +11,9 @@ namespace AutoTicket.Security;
 /// cookie, a log or a page.</summary>
 /// <param name="Subject">Its own word for the user.</param>
 /// <param name="RolesInIdToken">The role came from the ID token; otherwise userinfo has it.</param>
-internal sealed record ProviderGrant(string Subject, string? AccessToken, string? RefreshToken, string? IdToken, bool RolesInIdToken);
+/// <param name="AccessUntil">When the first access token ends; null: the provider did not say.</param>
+internal sealed record ProviderGrant(
+    string Subject, string? AccessToken, string? RefreshToken, string? IdToken, bool RolesInIdToken, DateTimeOffset? AccessUntil);
 
 /// <summary>Seals grants, and knows the provider's addresses.</summary>
 internal sealed class ProviderGrants(IDataProtectionProvider protection, IOptionsMonitor<OpenIdConnectOptions> options)

@@ -19,6 +19,10 @@ internal static partial class ProviderSignIn
     public static readonly IReadOnlyList<string> CallbackPaths = ["/signin-oidc", "/signout-callback-oidc"];
 
     private const string RolesInIdToken = "roles_in_id_token";
+
+    /// <summary>What was found at <see cref="ProviderOptions.RoleClaim"/>, wherever that is.</summary>
+    private const string ProviderRole = "provider_role";
+
     private static readonly string[] NameClaims = ["name", "preferred_username", "email", "sub"];
 
     public static void Configure(OpenIdConnectOptions oidc, ProviderOptions provider, bool isDevelopment)
@@ -47,7 +51,6 @@ internal static partial class ProviderSignIn
             oidc.Scope.Add(scope);
         }
 
-        oidc.ClaimActions.MapJsonKey(provider.RoleClaim, provider.RoleClaim);
         foreach (var name in NameClaims)
         {
             oidc.ClaimActions.MapJsonKey(name, name);
@@ -63,7 +66,14 @@ internal static partial class ProviderSignIn
 
         oidc.Events.OnTokenValidated = context =>
         {
-            context.Properties!.Items[RolesInIdToken] = context.Principal!.HasClaim(claim => claim.Type == provider.RoleClaim).ToString();
+            var roles = RoleClaim.Find(context.TokenEndpointResponse!.IdToken, provider.RoleClaim);
+            context.Properties!.Items[RolesInIdToken] = (roles.Count > 0).ToString();
+            Add(roles, context.Principal!);
+            return Task.CompletedTask;
+        };
+        oidc.Events.OnUserInformationReceived = context =>
+        {
+            Add(RoleClaim.Find(context.User.RootElement, provider.RoleClaim), context.Principal!);
             return Task.CompletedTask;
         };
         oidc.Events.OnTicketReceived = context => ReceiveAsync(context, provider);
@@ -89,12 +99,15 @@ internal static partial class ProviderSignIn
         };
     }
 
+    private static void Add(IReadOnlyList<string> roles, ClaimsPrincipal user) =>
+        ((ClaimsIdentity)user.Identity!).AddClaims(roles.Select(role => new Claim(ProviderRole, role)));
+
     /// <summary>The provider has let them in; whether we do is told by their role.</summary>
     private static async Task ReceiveAsync(TicketReceivedContext context, ProviderOptions provider)
     {
         var (user, services, cancellationToken) = (context.Principal!, context.HttpContext.RequestServices, context.HttpContext.RequestAborted);
         var name = NameOf(user);
-        if (provider.RoleOf(user.FindAll(provider.RoleClaim).Select(claim => claim.Value)) is not { } role)
+        if (provider.RoleOf(user.FindAll(ProviderRole).Select(claim => claim.Value)) is not { } role)
         {
             Log.NoRole(Logger(context.HttpContext), name, provider.RoleClaim);
             await using (var db = await services.GetRequiredService<IDbContextFactory<AutoTicketDbContext>>().CreateDbContextAsync(cancellationToken))
@@ -117,7 +130,8 @@ internal static partial class ProviderSignIn
         var properties = context.Properties!;
         var grant = new ProviderGrant(
             user.FindFirst("sub")!.Value, properties.GetTokenValue("access_token"), properties.GetTokenValue("refresh_token"), properties.GetTokenValue("id_token"),
-            properties.Items[RolesInIdToken] == bool.TrueString);
+            properties.Items[RolesInIdToken] == bool.TrueString,
+            DateTimeOffset.TryParse(properties.GetTokenValue("expires_at"), CultureInfo.InvariantCulture, out var until) ? until : null);
         var sealedGrant = services.GetRequiredService<ProviderGrants>().Seal(grant);
         context.Principal = await services.GetRequiredService<Sessions>().OpenAsync(name, role, sealedGrant, cancellationToken);
         // Tokens stay here.

@@ -107,6 +107,11 @@ internal sealed partial class ProviderWatch(
             grant = renewed!.Value.Grant;
             fromIdToken = renewed.Value.Roles;
         }
+        else if (grant.AccessUntil <= clock.GetUtcNow())
+        {
+            // Nothing is left to ask with, and a refusal would say nothing: the session goes on to its own end.
+            return new();
+        }
 
         var (fromUserInfo, unknown) = await ReadUserInfoAsync(configuration, grant, cancellationToken);
         if (unknown is not null)
@@ -164,7 +169,7 @@ internal sealed partial class ProviderWatch(
             }
             else
             {
-                roles = [.. token.ClaimsIdentity.FindAll(signIn.Provider!.RoleClaim).Select(claim => claim.Value)];
+                roles = RoleClaim.Find(message.IdToken, signIn.Provider!.RoleClaim);
             }
         }
 
@@ -204,15 +209,8 @@ internal sealed partial class ProviderWatch(
             return ([], "the provider's userinfo is of somebody else");
         }
 
-        return (json.RootElement.TryGetProperty(signIn.Provider!.RoleClaim, out var roles) ? Words(roles) : [], null);
+        return (RoleClaim.Find(json.RootElement, signIn.Provider!.RoleClaim), null);
     }
-
-    private static List<string> Words(JsonElement roles) => roles.ValueKind switch
-    {
-        JsonValueKind.String => [roles.GetString()!],
-        JsonValueKind.Array => [.. roles.EnumerateArray().Where(role => role.ValueKind == JsonValueKind.String).Select(role => role.GetString()!)],
-        _ => [],
-    };
 
     private static partial class Log
     {

@@ -80,7 +80,7 @@ internal sealed record ApiToken(string Name, string Role, string Value)
 
 /// <summary>The OpenID Connect provider that signs people in.</summary>
 /// <param name="Authority">Where its <c>/.well-known/openid-configuration</c> is.</param>
-/// <param name="RoleClaim">The claim of the ID token or of userinfo that holds roles or groups.</param>
+/// <param name="RoleClaim">The claim of the ID token or of userinfo that holds roles or groups, or its path as <c>realm_access.roles</c>.</param>
 /// <param name="RoleMap">What its values mean here.</param>
 /// <param name="RecheckEvery">How often the provider is asked whether a session's user still is one, and with which role.</param>
 internal sealed record ProviderOptions(

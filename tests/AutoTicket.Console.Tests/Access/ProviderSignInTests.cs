@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json;
 using AutoTicket.Audit;
 using AutoTicket.Data;
 using AutoTicket.Flags;
@@ -135,6 +136,61 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
 
         await provider.Real.SayAsync(user, "none of ours");
         await Eventually.TrueAsync(async () => await visitor.AskAsync("/api/status") == HttpStatusCode.Unauthorized, "not even a viewer");
+    }
+
+    /// <summary>With the claims as each of them sends them.</summary>
+    [Theory]
+    [InlineData("keycloak", "realm_access.roles", "sre=admin", "admin")]
+    [InlineData("keycloak", "resource_access.autoticket.console.roles", "console-operator=operator", "operator")]
+    [InlineData("keycloak", "groups", "/ops/on-call=operator", "operator")]
+    [InlineData("keycloak", "realm_access", "sre=admin", null)]
+    [InlineData("entra", "roles", "Console.Admin=admin", "admin")]
+    [InlineData("entra", "groups", "0d9d8f6e-7c1b-4a55-8e0f-3b8a0f4f2a11=viewer", "viewer")]
+    [InlineData("google", "email", "ada@example.org=admin,bea@example.org=viewer", "admin")]
+    [InlineData("google", "hd", "example.org=viewer", "viewer")]
+    [InlineData("authentik", "groups", "authentik Admins=admin, On call=operator", "admin")]
+    public async Task The_claims_of_a_provider_of_the_field_give_the_role_that_the_map_says(string name, string claim, string map, string? role)
+    {
+        var claims = Path.Combine(ContentRoot.Find(), "tests", "AutoTicket.Console.Tests", "Access", "Providers", $"{name}.json");
+        var settings = new Dictionary<string, string?>(provider.Settings("roles-in-userinfo")) { ["OIDC_ROLE_CLAIM"] = claim, ["OIDC_ROLE_MAP"] = map };
+        await using var console = await ConsoleHost.StartAsync(settings: settings, environment: "Staging");
+        await provider.Real.SayAsync($"field-{name}", JsonSerializer.Deserialize<JsonElement>(await File.ReadAllTextAsync(claims)));
+        using var visitor = new Visitor(console.Address);
+        var (address, _, _) = await visitor.SignInAsync($"field-{name}");
+
+        Assert.Equal(role is null ? "/login" : "/api/status", address.AbsolutePath);
+        await using var db = Open(console);
+        Assert.Equal(role, (await db.Sessions.AsNoTracking().SingleOrDefaultAsync())?.Role);
+        if (role is not null)
+        {
+            // And when it is asked again.
+            var signedIn = (await db.Sessions.AsNoTracking().SingleAsync()).CheckedAt;
+            await Eventually.TrueAsync(async () => (await db.Sessions.AsNoTracking().SingleAsync()).CheckedAt > signedIn, "the provider was asked again");
+            Assert.Equal((role, HttpStatusCode.OK), ((await db.Sessions.AsNoTracking().SingleAsync()).Role, await visitor.AskAsync("/api/status")));
+        }
+    }
+
+    [Fact]
+    public async Task Without_a_refresh_token_a_session_outlives_the_access_token()
+    {
+        var clock = new StillClock(TimeProvider.System.GetUtcNow());
+        await using var console = await ConsoleHost.StartAsync(settings: provider.Settings("no-refresh-token"), environment: "Staging", clock: clock);
+        await provider.Real.SayAsync("outlives", "sre");
+        using var visitor = new Visitor(console.Address);
+        await visitor.SignInAsync("outlives");
+        await using var db = Open(console);
+
+        // The provider refuses an access token that has ended, as it does one of a user who is gone.
+        clock.Advance(TimeSpan.FromHours(2));
+        await provider.Real.SayAsync("outlives", null);
+        for (var time = 0; time < 2; time++)
+        {
+            var before = (await db.Sessions.AsNoTracking().SingleAsync()).CheckedAt;
+            await clock.AdvanceUntilAsync(
+                TimeSpan.FromSeconds(1), async () => (await db.Sessions.AsNoTracking().SingleOrDefaultAsync())?.CheckedAt != before, "its turn came");
+        }
+
+        Assert.Equal(HttpStatusCode.OK, await visitor.AskAsync("/api/status"));
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.Net.Http.Json;
+using System.Text.Json;
 
 namespace AutoTicket.Tests.Kit;
 
@@ -36,6 +37,9 @@ internal sealed class OidcProvider : IAsyncDisposable
     /// <param name="roles">None at all: there is no such user, or no more.</param>
     public async Task SayAsync(string user, params string[]? roles) =>
         (await _http.PostAsJsonAsync("/control", new { user, roles })).EnsureSuccessStatusCode();
+
+    /// <param name="claims">An object with <c>id_token</c> and <c>userinfo</c>: what each tells of the user, as a provider of the field does.</param>
+    public async Task SayAsync(string user, JsonElement claims) => (await _http.PostAsJsonAsync("/control", new { user, claims })).EnsureSuccessStatusCode();
 
     /// <summary>From now on what is told of the user has another's subject, as a provider would that mixes its users up.</summary>
     public async Task SayOfAnotherAsync(string user, string subject, params string[] roles) =>
