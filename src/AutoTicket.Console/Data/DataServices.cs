@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.DataProtection;
+using Microsoft.AspNetCore.DataProtection.KeyManagement;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
@@ -27,6 +28,7 @@ internal static class DataServices
         else
         {
             var path = Path.GetFullPath(configuration["AUTOTICKET_SQLITE_PATH"] is { Length: > 0 } file ? file : "autoticket.db");
+            MakeForOwnerAlone(path);
             var connection = new SqliteConnectionStringBuilder { DataSource = path, DefaultTimeout = 5 }.ConnectionString;
             services.AddDbContextFactory<SqliteDbContext>(db => Common(db.UseSqlite(connection)));
             services.AddSingleton<IDbContextFactory<AutoTicketDbContext>, DbContextFactory<SqliteDbContext>>();
@@ -35,7 +37,32 @@ internal static class DataServices
 
         services.AddScoped(provider => provider.GetRequiredService<IDbContextFactory<AutoTicketDbContext>>().CreateDbContext());
         services.AddDataProtection().SetApplicationName("AutoTicket.Console").PersistKeysToDbContext<AutoTicketDbContext>();
+        if (configuration[KeyEncryption.Variable] is { Length: > 0 } key)
+        {
+            var encryption = new KeyEncryption(key);
+            services.AddSingleton(encryption).Configure<KeyManagementOptions>(keys => keys.XmlEncryptor = encryption);
+        }
+
         return services;
+    }
+
+    /// <summary>SQLite would let every user of the machine read it. Its -wal and -shm files take over the mode.</summary>
+    private static void MakeForOwnerAlone(string path)
+    {
+        // One that exists is not even opened: to close it would drop the locks that SQLite holds in this process.
+        if (File.Exists(path) || OperatingSystem.IsWindows())
+        {
+            return;
+        }
+
+        try
+        {
+            new FileStream(path, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite }).Dispose();
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // SQLite says what is wrong with it.
+        }
     }
 
     private static void Common(DbContextOptionsBuilder db) => db.UseSnakeCaseNamingConvention().ConfigureWarnings(warnings => warnings.Log(

@@ -1,4 +1,6 @@
 using System.Security.Claims;
+using System.Security.Cryptography;
+using System.Text;
 
 namespace AutoTicket.Security;
 
@@ -17,21 +19,24 @@ internal static class Schemes
     /// <summary>The one operator of the password sign-in.</summary>
     public const string Operator = "operator";
 
-    /// <summary>The claim that names the row of <c>sessions</c>.</summary>
+    /// <summary>The claim of the cookie that holds the session's secret.</summary>
     public const string SessionClaim = "sid";
 
-    public static ClaimsPrincipal Principal(string name, string role, string scheme, string? session = null)
+    /// <param name="secret">Of the session; null: there is none.</param>
+    public static ClaimsPrincipal Principal(string name, string role, string scheme, string? secret = null)
     {
         List<Claim> claims = [new(ClaimTypes.Name, name), new(ClaimTypes.Role, role)];
-        if (session is not null)
+        if (secret is not null)
         {
-            claims.Add(new(SessionClaim, session));
+            claims.Add(new(SessionClaim, secret));
         }
 
         return new(new ClaimsIdentity(claims, scheme, ClaimTypes.Name, ClaimTypes.Role));
     }
 
-    /// <summary>The session that the user's cookie names; null: they were recognised in another way.</summary>
+    /// <summary>The id of the session that the user's cookie is for; null: they were recognised in another way.</summary>
     public static string? SessionOf(ClaimsPrincipal user) =>
-        user.Identity?.AuthenticationType == Cookie ? user.FindFirst(SessionClaim)?.Value ?? "" : null;
+        user.Identity?.AuthenticationType == Cookie ? SessionId(user.FindFirst(SessionClaim)?.Value ?? "") : null;
+
+    public static string SessionId(string secret) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(secret)));
 }

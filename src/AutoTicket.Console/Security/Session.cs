@@ -4,7 +4,7 @@ namespace AutoTicket.Security;
 /// is a session that is over, on every replica and in every open page.</summary>
 public sealed class Session
 {
-    /// <summary>Random; worth nothing without the cookie that it is sealed in.</summary>
+    /// <summary>A hash of what the cookie holds: somebody who reads the table can't make a cookie of it.</summary>
     public required string Id { get; init; }
 
     public required string Name { get; init; }

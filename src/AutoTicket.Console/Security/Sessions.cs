@@ -23,9 +23,10 @@ internal sealed partial class Sessions(
     public async Task<ClaimsPrincipal> OpenAsync(string name, string role, string? grant, CancellationToken cancellationToken)
     {
         var now = clock.GetUtcNow();
+        var secret = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
         var session = new Session
         {
-            Id = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)),
+            Id = Schemes.SessionId(secret),
             Name = name,
             Role = role,
             Authority = options.Authority,
@@ -38,7 +39,7 @@ internal sealed partial class Sessions(
         db.Sessions.Add(session);
         db.AuditLog.Add(Entry(AuditActions.SignedIn, name, new { role }));
         await db.SaveChangesAsync(cancellationToken);
-        return Schemes.Principal(name, role, Schemes.Cookie, session.Id);
+        return Schemes.Principal(name, role, Schemes.Cookie, secret);
     }
 
     /// <summary>Ends a session, and says so in the audit log; its open pages are thrown out.</summary>
@@ -106,7 +107,7 @@ internal sealed partial class Sessions(
 
     /// <returns>The same user, if nothing changed; null: nobody any more.</returns>
     public static ClaimsPrincipal? Current(ClaimsPrincipal user, Session? session) =>
-        session is null ? null : session.Role == Roles.Of(user) ? user : Schemes.Principal(session.Name, session.Role, Schemes.Cookie, session.Id);
+        session is null ? null : session.Role == Roles.Of(user) ? user : Schemes.Principal(session.Name, session.Role, Schemes.Cookie, user.FindFirst(Schemes.SessionClaim)?.Value);
 
     /// <summary>Tells of the session every two seconds, and at once when this process ends it.</summary>
     /// <param name="told">With null when it is over; must return at once and never throw.</param>

@@ -53,6 +53,26 @@ public sealed class AdmissionTests
     }
 
     [Fact]
+    public async Task What_the_table_of_sessions_holds_opens_no_session()
+    {
+        await using var console = await ConsoleHost.StartAsync();
+        var sessions = console.Get<Sessions>();
+        var user = await sessions.OpenAsync("ada", Roles.Admin, null, default);
+        var secret = user.FindFirst(Schemes.SessionClaim)!.Value;
+        await using var db = console.Get<IDbContextFactory<AutoTicketDbContext>>().CreateDbContext();
+        var row = await db.Sessions.AsNoTracking().SingleAsync();
+
+        Assert.DoesNotContain(secret, System.Text.Json.JsonSerializer.Serialize(row), StringComparison.Ordinal);
+        Assert.NotNull(await sessions.CurrentAsync(user, default));
+        Assert.Null(await sessions.CurrentAsync(Schemes.Principal("ada", Roles.Admin, Schemes.Cookie, row.Id), default));
+        // A role that changed is in the cookie that is made anew, and the session is the same.
+        await db.Sessions.ExecuteUpdateAsync(set => set.SetProperty(session => session.Role, Roles.Viewer));
+        var changed = await sessions.CurrentAsync(user, default);
+        Assert.Equal((Roles.Viewer, row.Id), (Roles.Of(changed!), Schemes.SessionOf(changed!)));
+        Assert.NotNull(await sessions.CurrentAsync(changed!, default));
+    }
+
+    [Fact]
     public void Each_role_holds_the_rights_of_the_lesser_ones()
     {
         foreach (var right in Rights.All)

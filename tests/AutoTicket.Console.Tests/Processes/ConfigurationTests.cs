@@ -50,6 +50,7 @@ public sealed class ConfigurationTests(ConfigurationTests.Outside shared) : ICla
     [InlineData("CONSOLE_API_TOKENS", "bot:boss:" + Secret)]
     [InlineData("CONSOLE_API_TOKENS", "bot:" + Secret)]
     [InlineData("CONSOLE_API_TOKENS", ":viewer:" + Secret)]
+    [InlineData("CONSOLE_KEY_ENCRYPTION_KEY", Secret)]
     public async Task A_setting_that_cannot_be_used_is_named_in_one_line(string variable, string value) => AssertNamed(await RefusedAsync(variable, value), variable);
 
     [Theory]
