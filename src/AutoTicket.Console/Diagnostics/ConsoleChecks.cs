@@ -1,12 +1,23 @@
 using System.Data.Common;
 using AutoTicket.Data;
 using AutoTicket.Flags;
+using AutoTicket.FreeScout;
+using AutoTicket.Slack;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Diagnostics;
 
-/// <summary>The steps about the console itself: its database, its processes, its flags.</summary>
-internal sealed class ConsoleChecks(DatabaseGate gate, FlagStore flags, FlagAgreement agreement, IDbContextFactory<AutoTicketDbContext> contexts, TimeProvider clock)
+/// <summary>The steps about the console itself: its database, its processes, its flags, its connections.</summary>
+internal sealed class ConsoleChecks(
+    DatabaseGate gate,
+    FlagStore flags,
+    FlagAgreement agreement,
+    IDbContextFactory<AutoTicketDbContext> contexts,
+    IOptions<FreeScoutOptions> freeScout,
+    IOptions<SlackOptions> slack,
+    IOptions<DiagnosticsOptions> diagnostics,
+    TimeProvider clock)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1.2);
 
@@ -82,6 +93,27 @@ internal sealed class ConsoleChecks(DatabaseGate gate, FlagStore flags, FlagAgre
         using var db = contexts.CreateDbContext();
         return db.Database.GetConnectionString()!;
     }
+
+    public Task<Finding> EncryptionAsync(CancellationToken cancellationToken)
+    {
+        List<string> open =
+        [
+            .. new[]
+            {
+                ("FREESCOUT_BASE_URL", freeScout.Value.BaseUrl),
+                ("SLACK_BASE_URL", slack.Value.BaseUrl),
+                ("FALLBACK_WEBHOOK_URL", diagnostics.Value.FallbackWebhookUrl),
+            }.Where(setting => IsOpen(setting.Item2)).Select(setting => setting.Item1),
+        ];
+        return Task.FromResult(open.Count == 0
+            ? Finding.Ok("FreeScout, Slack and the fallback webhook are called over https, or on this machine.")
+            : Finding.Warning(
+                $"Called over http, beyond this machine: {string.Join(", ", open)}. Keys and tickets can be read on the way.",
+                $"Set {string.Join(" and ", open)} to the https address.", Runbooks.Encryption));
+    }
+
+    private static bool IsOpen(string? address) =>
+        Uri.TryCreate(address?.Trim(), UriKind.Absolute, out var url) && url.Scheme == Uri.UriSchemeHttp && !url.IsLoopback;
 
     private async Task<int> PendingAsync(CancellationToken cancellationToken)
     {

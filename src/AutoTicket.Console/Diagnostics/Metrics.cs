@@ -34,7 +34,8 @@ internal static class Metrics
             }
 
             // ASP.NET and HttpClient trace by themselves, with the values of queries left out.
-            telemetry.WithTracing(traces => traces.AddSource(Telemetry.Name, "Microsoft.AspNetCore", "System.Net.Http").AddProcessor(new PathRemover()).AddOtlpExporter());
+            telemetry.WithTracing(traces => traces
+                .AddSource(Telemetry.Name, "Microsoft.AspNetCore", "System.Net.Http").AddProcessor(new PathRemover()).AddOtlpExporter());
             telemetry.WithMetrics(metrics => metrics.AddOtlpExporter());
         }
     }

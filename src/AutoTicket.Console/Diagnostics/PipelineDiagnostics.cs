@@ -63,6 +63,7 @@ internal sealed class PipelineDiagnostics(FreeScoutChecks freeScout, LineChecks 
         new("unstable_producers", "Unstable producers", line.UnstableAsync, "database"),
         new("flood_breaker", "Flood breaker", line.FloodAsync, "database"),
         new("circuit", "FreeScout circuit", run.CircuitAsync),
+        new("encryption", "Encrypted connections", console.EncryptionAsync),
     ];
 
     private async Task<Finding> AskAsync(

@@ -15,6 +15,7 @@ internal static class Runbooks
     public const string GhostTickets = Ticketing + "#filed-but-not-in-freescout";
     public const string Database = Ticketing + "#the-database-is-away";
     public const string Clocks = Ticketing + "#the-clocks-differ";
+    public const string Encryption = Ticketing + "#a-connection-is-not-encrypted";
     public const string Poller = "docs/ops/runbooks/console-status-poller.md#nobody-leads";
     public const string Flags = "docs/ops/feature-flags-runbook.md#a-flip-has-no-effect";
     public const string FlagOff = "docs/ops/feature-flags-runbook.md#feature-flags";

@@ -56,7 +56,7 @@ internal static partial class ProviderSignIn
             oidc.ClaimActions.MapJsonKey(name, name);
         }
 
-        foreach (var (cookie, name) in new[] { (oidc.CorrelationCookie, "autoticket-correlation."), (oidc.NonceCookie, "autoticket-nonce.") })
+        foreach (var (cookie, name) in new[] { (oidc.CorrelationCookie, "autoticket-sign-in."), (oidc.NonceCookie, "autoticket-nonce.") })
         {
             SignInSetup.NameForThisHost(cookie, name, isDevelopment);
             cookie.SameSite = SameSiteMode.Lax;

@@ -7,16 +7,17 @@ namespace AutoTicket.Security;
 
 /// <summary>A bearer token of <c>CONSOLE_API_TOKENS</c>, compared in constant time.</summary>
 internal sealed class TokenHandler(
-    IOptionsMonitor<AuthenticationSchemeOptions> schemes, ILoggerFactory loggers, UrlEncoder encoder, SignInOptions signIn, WrongTokens wrong)
-    : AuthenticationHandler<AuthenticationSchemeOptions>(schemes, loggers, encoder)
+    IOptionsMonitor<AuthenticationSchemeOptions> schemes, ILoggerFactory loggers, UrlEncoder urls, SignInOptions signIn, WrongTokens wrong)
+    : AuthenticationHandler<AuthenticationSchemeOptions>(schemes, loggers, urls)
 {
     /// <summary>Another token is no failure yet: the endpoint may have tokens of its own.</summary>
     protected override Task<AuthenticateResult> HandleAuthenticateAsync() =>
         Task.FromResult(signIn.ApiTokens.FirstOrDefault(token => Doors.IsBearerOf(Request, [token.Value])) is { } token
-            ? AuthenticateResult.Success(new AuthenticationTicket(Schemes.Principal($"token:{token.Name}", token.Role, Scheme.Name), Scheme.Name))
+            ? AuthenticateResult.Success(new(Schemes.Principal($"token:{token.Name}", token.Role, Scheme.Name), Scheme.Name))
             : AuthenticateResult.NoResult());
 
-    protected override async Task HandleChallengeAsync(AuthenticationProperties properties) => Response.StatusCode = await wrong.CountAsync(Context);
+    protected override async Task HandleChallengeAsync(AuthenticationProperties properties) =>
+        Response.StatusCode = await wrong.CountAsync(Context);
 }
 
 /// <summary>In Development, whoever sits at this machine is an admin.</summary>

@@ -20,7 +20,7 @@ internal static class RoleClaim
             return value.ValueKind switch
             {
                 JsonValueKind.String => [value.GetString()!],
-                JsonValueKind.Array => [.. value.EnumerateArray().Where(one => one.ValueKind == JsonValueKind.String).Select(one => one.GetString()!)],
+                JsonValueKind.Array => [.. value.EnumerateArray().Where(one => one.ValueKind == JsonValueKind.String).Select(one => one.ToString())],
                 _ => [],
             };
         }

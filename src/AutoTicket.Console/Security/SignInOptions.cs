@@ -48,7 +48,8 @@ internal sealed class SignInOptions
         {
             if (!isDevelopment && values.Any(value => value.Length < ApiToken.Shortest))
             {
-                throw new ConfigurationException($"{variable} holds a token of less than {ApiToken.Shortest} characters. Make one with `openssl rand -hex 24`.");
+                throw new ConfigurationException(
+                    $"{variable} holds a token of less than {ApiToken.Shortest} characters. Make one with `openssl rand -hex 24`.");
             }
         }
 
@@ -74,13 +75,14 @@ internal sealed record ApiToken(string Name, string Role, string Value)
     {
         [var value] => new("api", Roles.Admin, value),
         [{ Length: > 0 } name, var role, { Length: > 0 } value] when Roles.All.Contains(role) => new(name, role, value),
-        _ => throw new ConfigurationException("CONSOLE_API_TOKENS must hold tokens as name:role:token, with the role viewer, operator or admin, separated by commas."),
+        _ => throw new ConfigurationException(
+            "CONSOLE_API_TOKENS must hold tokens as name:role:token, with the role viewer, operator or admin, separated by commas."),
     };
 }
 
 /// <summary>The OpenID Connect provider that signs people in.</summary>
 /// <param name="Authority">Where its <c>/.well-known/openid-configuration</c> is.</param>
-/// <param name="RoleClaim">The claim of the ID token or of userinfo that holds roles or groups, or its path as <c>realm_access.roles</c>.</param>
+/// <param name="RoleClaim">The claim of the ID token or of userinfo that holds roles or groups, or its path: <c>realm_access.roles</c>.</param>
 /// <param name="RoleMap">What its values mean here.</param>
 /// <param name="RecheckEvery">How often the provider is asked whether a session's user still is one, and with which role.</param>
 internal sealed record ProviderOptions(

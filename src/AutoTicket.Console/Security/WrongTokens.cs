@@ -8,13 +8,14 @@ using Microsoft.EntityFrameworkCore;
 namespace AutoTicket.Security;
 
 /// <summary>Requests whose bearer token is missing or wrong. The log and the audit log hear of wrong ones at most once a minute.</summary>
-internal sealed partial class WrongTokens(IDbContextFactory<AutoTicketDbContext> contexts, TimeProvider clock, ILogger<WrongTokens> logger) : IDisposable
+internal sealed partial class WrongTokens(IDbContextFactory<AutoTicketDbContext> contexts, TimeProvider clock, ILogger<WrongTokens> logger)
+    : IDisposable
 {
     private const int PerMinute = 10;
     private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
 
     private readonly PartitionedRateLimiter<string> _perAddress = PartitionedRateLimiter.Create<string, string>(
-        address => RateLimitPartition.GetFixedWindowLimiter(address, _ => new FixedWindowRateLimiterOptions { PermitLimit = PerMinute, Window = Minute }));
+        address => RateLimitPartition.GetFixedWindowLimiter(address, _ => new() { PermitLimit = PerMinute, Window = Minute }));
 
     private readonly Lock _lock = new();
     private int _tries;
