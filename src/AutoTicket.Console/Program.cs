@@ -1,3 +1,4 @@
+using System.Text;
 using AutoTicket;
 using AutoTicket.Security;
 using Microsoft.AspNetCore.Connections;
@@ -25,8 +26,8 @@ if (CommandLine.Unknown(settings) is { } unknown)
 
 if (verb is "hash-password")
 {
-    Console.Error.WriteLine("Type the password and press Enter.");
-    if (Console.ReadLine() is not { Length: >= 12 } password)
+    Console.Error.WriteLine("Type the password, which is not shown, and press Enter.");
+    if (ReadPassword() is not { Length: >= 12 } password)
     {
         Console.Error.WriteLine("The password must be 12 characters or longer. Nothing was printed.");
         return 1;
@@ -64,4 +65,27 @@ catch (IOException taken) when (taken.InnerException is AddressInUseException)
 {
     Console.Error.WriteLine($"AutoTicket Console can't start: {taken.Message} Stop what listens there, or set PORT or ASPNETCORE_URLS to another address.");
     return 1;
+}
+
+static string? ReadPassword()
+{
+    if (Console.IsInputRedirected)
+    {
+        return Console.ReadLine();
+    }
+
+    var typed = new StringBuilder();
+    while (Console.ReadKey(intercept: true) is { Key: not ConsoleKey.Enter } key)
+    {
+        if (key.Key == ConsoleKey.Backspace)
+        {
+            typed.Length = Math.Max(0, typed.Length - 1);
+        }
+        else if (!char.IsControl(key.KeyChar))
+        {
+            typed.Append(key.KeyChar);
+        }
+    }
+
+    return typed.ToString();
 }

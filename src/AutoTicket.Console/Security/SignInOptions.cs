@@ -30,7 +30,8 @@ internal sealed class SignInOptions
         var hash = configuration["CONSOLE_OPERATOR_PASSWORD_HASH"] is { Length: > 0 } set ? set : null;
         if (hash is not null && !Login.IsHash(hash))
         {
-            throw new ConfigurationException("CONSOLE_OPERATOR_PASSWORD_HASH is not a hash that the verb `hash-password` printed; run it again and set its last line.");
+            throw new ConfigurationException(
+                "CONSOLE_OPERATOR_PASSWORD_HASH is not a hash that the verb `hash-password` of this version printed; run it again and set its last line.");
         }
 
         if (hash is null && provider is null && !isDevelopment)

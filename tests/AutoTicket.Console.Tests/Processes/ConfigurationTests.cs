@@ -57,6 +57,10 @@ public sealed class ConfigurationTests(ConfigurationTests.Outside shared) : ICla
     [InlineData("Sandbox__Enabled", "true", "Sandbox__Enabled")]
     [InlineData("CONSOLE_OPERATOR_PASSWORD_HASH", "", "CONSOLE_OPERATOR_PASSWORD_HASH")]
     [InlineData("CONSOLE_OPERATOR_PASSWORD_HASH", "not-a-hash", "CONSOLE_OPERATOR_PASSWORD_HASH")]
+    // PBKDF2 with 100,000 iterations.
+    [InlineData(
+        "CONSOLE_OPERATOR_PASSWORD_HASH", "AQAAAAIAAYagAAAAEAABAgMEBQYHCAkKCwwNDg/F82/mx+OwWr0QHAWyuVqjzKcjb7NkOUseLhxacRgqVQ==",
+        "CONSOLE_OPERATOR_PASSWORD_HASH")]
     [InlineData("DYNO", "web.1", "DATABASE_URL")]
     public async Task Production_refuses_what_is_not_fit_for_it(string variable, string value, string named) =>
         AssertNamed(await RefusedAsync(variable, value, "Production"), named);
