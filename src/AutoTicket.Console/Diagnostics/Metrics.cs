@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Net;
 using AutoTicket.Alerts;
 using AutoTicket.Security;
 using Microsoft.AspNetCore.Authorization;
@@ -15,8 +14,6 @@ namespace AutoTicket.Diagnostics;
 internal static class Metrics
 {
     private const string Requests = "Microsoft.AspNetCore.Hosting";
-
-    private static readonly string[] Forwarded = ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Original-For", "X-Original-Host", "X-Original-Proto", "Via", "X-Real-IP"];
 
     /// <summary>The room of an instrument for different labels, which OpenTelemetry takes at once: with its default of 2,000 a hundred instruments
     /// held 16 MB. Requests keep the default: each route and each asset is a label of theirs.</summary>
@@ -61,10 +58,9 @@ internal static class Metrics
         }
     }
 
-    /// <summary>Who has the token for it, or sits on this machine; a proxy's requests come from there too, and say so.</summary>
+    /// <summary>Who has the token for it, or sits on this machine.</summary>
     private static bool MayScrape(HttpContext context) =>
-        (context.Connection is { RemoteIpAddress: { } remote, LocalIpAddress: { } local } && IPAddress.IsLoopback(remote) && IPAddress.IsLoopback(local)
-            && !Forwarded.Any(context.Request.Headers.ContainsKey))
+        Doors.IsFromThisMachine(context)
         || Doors.IsBearerOf(context.Request, Doors.Tokens(
             context.RequestServices.GetRequiredService<IOptions<DiagnosticsOptions>>().Value.MetricsToken is { Length: > 0 } own
                 ? own : context.RequestServices.GetRequiredService<IOptions<AlertsOptions>>().Value.IngestToken));

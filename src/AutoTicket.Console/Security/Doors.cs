@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using System.Text;
@@ -8,6 +9,11 @@ namespace AutoTicket.Security;
 /// <summary>What a request must be like before it may change anything.</summary>
 internal static class Doors
 {
+    private static readonly string[] Forwarded =
+    [
+        "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Original-For", "X-Original-Host", "X-Original-Proto", "Via", "X-Real-IP",
+    ];
+
     /// <summary>A browser sends a cookie along, or is on this machine, whichever page made it ask: a write must be JSON, which no
     /// form can send, and come from our own pages. A token is sent by nobody unasked.</summary>
     public static RouteHandlerBuilder RequireSameOriginJson(this RouteHandlerBuilder endpoint) => endpoint.AddEndpointFilter(async (context, next) =>
@@ -28,6 +34,13 @@ internal static class Doors
             ? Results.Problem(title: "The body must be application/json.", statusCode: 415)
             : await next(context);
     });
+
+    /// <summary>Whether it came over loopback, and not through a proxy, whose requests come from this machine too.</summary>
+    public static bool IsFromThisMachine(HttpContext context) =>
+        context.Connection is { RemoteIpAddress: { } remote, LocalIpAddress: { } local } && IPAddress.IsLoopback(remote) && IPAddress.IsLoopback(local)
+        && !Forwarded.Any(context.Request.Headers.ContainsKey);
+
+    public static bool IsLoopback(HostString host) => host.Host == "localhost" || (IPAddress.TryParse(host.Host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));
 
     /// <summary>Whether a browser says that another site's page made it ask.</summary>
     public static bool IsForeign(HttpRequest request)

@@ -10,6 +10,9 @@ internal static class DoorsSetup
 {
     public const string Circuits = "/_blazor";
 
+    /// <summary>Asked under whatever name a program reaches us by: probes, senders of alerts, FreeScout.</summary>
+    private static readonly string[] ForPrograms = ["/api", "/healthz", "/metrics"];
+
     public static void AddDoors(this WebApplicationBuilder builder)
     {
         var services = builder.Services;
@@ -45,6 +48,8 @@ internal static class DoorsSetup
     /// <summary>What an open page may send, and how much of what it was sent it may leave unread.</summary>
     public static void ConfigureHub(HubOptions hub) => hub.MaximumReceiveMessageSize = 32 * 1024;
 
+    private static bool IsForBrowsers(PathString path) => !ForPrograms.Any(prefix => path.StartsWithSegments(prefix, StringComparison.OrdinalIgnoreCase));
+
     /// <summary>Before all else: what is said of a request's origin, and what every answer says.</summary>
     public static void UseDoors(this WebApplication app)
     {
@@ -60,6 +65,16 @@ internal static class DoorsSetup
 
             await next(context);
         });
+        if (app.Configuration["CONSOLE_PUBLIC_URL"] is { Length: > 0 } address)
+        {
+            var host = new Uri(address).Host;
+            app.Use((context, next) => IsForBrowsers(context.Request.Path) && !Doors.IsLoopback(context.Request.Host)
+                && !context.Request.Host.Host.Equals(host, StringComparison.OrdinalIgnoreCase)
+                ? Results.Problem(
+                    title: $"This console is at {address}.", detail: "A proxy must pass on the header Host as it came.", statusCode: 400).ExecuteAsync(context)
+                : next(context));
+        }
+
         app.UseSafeHeaders(app.Services.GetRequiredService<SignInOptions>().Provider?.Authority);
         if (!app.Environment.IsDevelopment())
         {

@@ -1,4 +1,3 @@
-using System.Net;
 using System.Text.Encodings.Web;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.Extensions.Options;
@@ -27,10 +26,8 @@ internal sealed class LoopbackHandler(IOptionsMonitor<AuthenticationSchemeOption
     /// <summary>From loopback to a loopback address, under a loopback name: another name that resolves here is a page on the web
     /// rebinding its own to reach us.</summary>
     public static bool Applies(HttpContext context) =>
-        context.RequestServices.GetRequiredService<IHostEnvironment>().IsDevelopment()
-        && context.Connection is { RemoteIpAddress: { } remote, LocalIpAddress: { } local }
-        && IPAddress.IsLoopback(remote) && IPAddress.IsLoopback(local)
-        && (context.Request.Host.Host == "localhost" || (IPAddress.TryParse(context.Request.Host.Host.Trim('[', ']'), out var host) && IPAddress.IsLoopback(host)));
+        context.RequestServices.GetRequiredService<IHostEnvironment>().IsDevelopment() && Doors.IsFromThisMachine(context)
+        && Doors.IsLoopback(context.Request.Host);
 
     protected override Task<AuthenticateResult> HandleAuthenticateAsync() => Task.FromResult(Applies(Context)
         ? AuthenticateResult.Success(new AuthenticationTicket(Schemes.Principal("developer", Roles.Admin, Scheme.Name), Scheme.Name))

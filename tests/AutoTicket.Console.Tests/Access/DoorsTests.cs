@@ -81,6 +81,23 @@ public sealed class DoorsTests
         Assert.DoesNotContain("Signing in takes https", (await visitor.GoAsync("/login")).Page, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_page_is_asked_for_under_the_public_name_or_on_this_machine_and_programs_may_use_any()
+    {
+        var settings = new Dictionary<string, string?>(Password) { ["CONSOLE_PUBLIC_URL"] = "https://console.example.org" };
+        await using var console = await ConsoleHost.StartAsync(settings: settings, environment: "Staging");
+        foreach (var path in new[] { "/login", "/console/status", "/login/start", "/signin-oidc", "/_blazor" })
+        {
+            Assert.Equal(HttpStatusCode.BadRequest, (await AskAsync(console.Address, path, ("Host", "evil.example"))).StatusCode);
+            Assert.Equal(HttpStatusCode.BadRequest, (await AskAsync(console.Address, path, ("Host", "console.example.org.evil.example"))).StatusCode);
+        }
+
+        Assert.Equal(HttpStatusCode.OK, (await AskAsync(console.Address, "/login", ("Host", "CONSOLE.example.org:8443"))).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await AskAsync(console.Address, "/login")).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await AskAsync(console.Address, "/healthz/live", ("Host", "10.0.0.7:8080"))).StatusCode);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await AskAsync(console.Address, "/api/status", ("Host", "console.internal"))).StatusCode);
+    }
+
     [Theory, InlineData("/login"), InlineData("/console/status"), InlineData("/api/status")]
     public async Task A_proxy_that_passes_nonsense_on_is_told_so(string path)
     {

@@ -16,6 +16,11 @@ public sealed class DevelopmentDoorsTests
         Assert.Equal(HttpStatusCode.OK, await AskAsync(HttpMethod.Get, "/api/status"));
         Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync(HttpMethod.Get, "/api/status", ("Host", "evil.example")));
         Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync(HttpMethod.Get, "/api/status", ("X-Forwarded-For", "203.0.113.9")));
+        foreach (var proxied in new[] { ("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "evil.example"), ("Forwarded", "for=127.0.0.1"), ("Via", "1.1 x") })
+        {
+            Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync(HttpMethod.Get, "/api/status", proxied));
+        }
+
         foreach (var (method, path, body) in new (HttpMethod, string, HttpContent?)[]
         {
             (HttpMethod.Post, "/api/surfaces/nobody/investigate", null),
