@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Globalization;
 using System.Text.Json;
 using AutoTicket.Audit;
@@ -22,6 +23,7 @@ internal static partial class Login
     /// <summary>What <c>CONSOLE_OPERATOR_PASSWORD_HASH</c> is to hold for a password.</summary>
     public static string Hash(string password) => Hasher.HashPassword(Schemes.Operator, password);
 
+    /// <summary>Whether it is a hash that <see cref="Hash"/> made, or one at least as strong.</summary>
     public static bool IsHash(string hash)
     {
         // A marker, the function, the iterations and the length of the salt; then salt and key.
@@ -98,14 +100,14 @@ internal static partial class Login
 
     // The form's token is checked because a form is bound.
     private static async Task<IResult> SignOutAsync(
-        HttpContext context, [FromForm] string? unused, Sessions sessions, SignInOptions options, IServiceProvider services, CancellationToken cancellationToken)
+        HttpContext context, [FromForm] string? everywhere, Sessions sessions, SignInOptions options, IServiceProvider services, CancellationToken cancellationToken)
     {
         var id = Schemes.SessionOf(context.User);
         var idToken = id is not null && options.Provider is not null && await sessions.FindAsync(id, cancellationToken) is { } session
             ? services.GetRequiredService<ProviderGrants>().Open(session)?.IdToken : null;
         if (id is not null)
         {
-            await sessions.EndAsync(id, "signed out", cancellationToken);
+            await (everywhere is null ? sessions.EndAsync(id, "signed out", cancellationToken) : sessions.EndAllAsync(id, "signed out everywhere", cancellationToken));
         }
 
         await context.SignOutAsync(Schemes.Cookie);

@@ -67,6 +67,19 @@ internal sealed partial class Sessions(
         _nudge.Give();
     }
 
+    /// <summary>Ends every session of the user that this one is of, in whichever browser.</summary>
+    public async Task EndAllAsync(string id, string why, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        var own = db.Sessions.Where(session => session.Id == id);
+        var all = await db.Sessions.Where(session => own.Any(one => one.Name == session.Name && one.Authority == session.Authority))
+            .Select(session => session.Id).ToListAsync(cancellationToken);
+        foreach (var session in all)
+        {
+            await EndAsync(session, why, cancellationToken);
+        }
+    }
+
     /// <summary>It is being used: its end moves on, as its cookie's does.</summary>
     public async Task ExtendAsync(string id, CancellationToken cancellationToken)
     {

@@ -60,6 +60,26 @@ public sealed class LockoutTests
     }
 
     [Fact]
+    public async Task Signing_out_everywhere_ends_the_sessions_of_every_browser()
+    {
+        await using var console = await ConsoleHost.StartAsync(settings: Settings, environment: "Staging");
+        using var first = new Visitor(console.Address);
+        using var second = new Visitor(console.Address);
+        foreach (var visitor in new[] { first, second })
+        {
+            await visitor.PostFormAsync("/login", "/login", ("password", Password));
+            Assert.Equal(HttpStatusCode.OK, await visitor.AskAsync("/api/status"));
+        }
+
+        var other = Schemes.SessionOf(await console.Get<Sessions>().OpenAsync("somebody else", Roles.Viewer, null, default))!;
+        Assert.Equal("/login", (await first.PostFormAsync("/console/status", "/logout", ("everywhere", "true"))).Headers.Location!.OriginalString);
+
+        Assert.Equal(HttpStatusCode.Unauthorized, await first.AskAsync("/api/status"));
+        Assert.Equal(HttpStatusCode.Unauthorized, await second.AskAsync("/api/status"));
+        Assert.NotNull(await console.Get<Sessions>().FindAsync(other, default));
+    }
+
+    [Fact]
     public async Task Who_tries_more_than_ten_times_a_minute_is_not_heard()
     {
         await using var console = await ConsoleHost.StartAsync(settings: Settings, environment: "Staging");

@@ -31,7 +31,7 @@ public sealed class RoleJourneys(RoleJourneys.SignedInAtProvider provider) : ICl
             await Assertions.Expect(button).ToBeDisabledAsync();
         }
 
-        await vera.Button("Sign out").ClickAsync();
+        await vera.Page.GetByRole(AriaRole.Button, new() { Name = "Sign out", Exact = true }).ClickAsync();
         // The provider asks whether to sign out there too.
         await vera.Page.GetByRole(AriaRole.Button, new() { NameRegex = new("Yes, sign me out", System.Text.RegularExpressions.RegexOptions.IgnoreCase) }).ClickAsync();
         await Assertions.Expect(vera.Heading).ToHaveTextAsync("Sign in");
@@ -88,7 +88,7 @@ public sealed class RoleJourneys(RoleJourneys.SignedInAtProvider provider) : ICl
         var other = await sol.Page.Context.NewPageAsync();
         await other.GotoAsync(new Uri(provider.Console.Address, "/console/alerts").AbsoluteUri);
         await Assertions.Expect(other.GetByRole(AriaRole.Heading, new() { Level = 1 })).ToHaveTextAsync("Alerts");
-        await sol.Button("Sign out").ClickAsync();
+        await sol.Page.GetByRole(AriaRole.Button, new() { Name = "Sign out", Exact = true }).ClickAsync();
         await Assertions.Expect(other.GetByRole(AriaRole.Heading, new() { Level = 1 })).ToHaveTextAsync("Sign in");
 
         await using var exa = await SignInAsync("exa", "staff", "/console/status");

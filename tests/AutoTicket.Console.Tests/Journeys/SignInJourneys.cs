@@ -30,7 +30,7 @@ public sealed class SignInJourneys
         // Signed out while it still connects, the page would be refused, and its browser would say so.
         await visitor.IsLiveAsync();
 
-        await page.GetByRole(AriaRole.Button, new() { Name = "Sign out" }).ClickAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "Sign out", Exact = true }).ClickAsync();
         await Assertions.Expect(page.GetByRole(AriaRole.Heading, new() { Level = 1 })).ToHaveTextAsync("Sign in");
         await page.GotoAsync(new Uri(console.Address, "/console/flags").AbsoluteUri);
         await Assertions.Expect(signIn).ToBeVisibleAsync();
