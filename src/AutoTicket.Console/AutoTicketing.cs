@@ -151,6 +151,8 @@ public static class AutoTicketing
         // That the keys lie in our own database unencrypted is a decision, not news at every first start; that they can't be read
         // while it is away, our own lines tell.
         builder.Logging.AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Critical);
+        // That somebody's sign-in failed there is no bug of ours, and our own line tells it.
+        builder.Logging.AddFilter("Microsoft.AspNetCore.Authentication.OpenIdConnect", LogLevel.Critical);
         // A line for each request that lacks a token, or brings another endpoint's.
         builder.Logging.AddFilter(typeof(TokenHandler).FullName, LogLevel.Warning);
         builder.Logging.AddFilter("Polly", LogLevel.None);

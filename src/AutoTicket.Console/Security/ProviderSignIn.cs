@@ -66,7 +66,15 @@ internal static partial class ProviderSignIn
 
         oidc.Events.OnTokenValidated = context =>
         {
-            var roles = RoleClaim.Find(context.TokenEndpointResponse!.IdToken, provider.RoleClaim);
+            var idToken = context.TokenEndpointResponse!.IdToken;
+            if (idToken.EndsWith('.'))
+            {
+                // The handler takes it (alg: none), because it came from the provider over TLS.
+                context.Fail("the ID token is not signed");
+                return Task.CompletedTask;
+            }
+
+            var roles = RoleClaim.Find(idToken, provider.RoleClaim);
             context.Properties!.Items[RolesInIdToken] = (roles.Count > 0).ToString();
             Add(roles, context.Principal!);
             return Task.CompletedTask;
