@@ -13,7 +13,16 @@ internal sealed class PipelineDiagnostics(FreeScoutChecks freeScout, LineChecks 
     /// <summary>For one step; no step waits for more than two others.</summary>
     internal static readonly TimeSpan Bound = TimeSpan.FromSeconds(1.5);
 
+    /// <summary>How long what was found is good enough for whoever asks next.</summary>
+    internal static readonly TimeSpan Fresh = TimeSpan.FromSeconds(2);
+
     private readonly ConcurrentDictionary<string, (DiagnosticState State, DateTimeOffset Since)> _since = new();
+    private readonly Lock _lock = new();
+    private Run? _run;
+
+    /// <param name="Asking">One task a step.</param>
+    private sealed record Run(
+        IReadOnlyList<DiagnosticCheck> Chain, IReadOnlyList<Task<(DiagnosticCheck Check, Finding Finding)>> Asking, DateTimeOffset At);
 
     /// <summary>Keys and names of all steps, in the chain's order.</summary>
     public IReadOnlyList<(string Key, string Name)> Steps => [.. Chain(freeScout.Begin(), line, console).Select(check => (check.Key, check.Name))];
@@ -21,21 +30,38 @@ internal sealed class PipelineDiagnostics(FreeScoutChecks freeScout, LineChecks 
     /// <summary>Yields each step as soon as it is known, and with it what the verdict is so far.</summary>
     public async IAsyncEnumerable<DiagnosticReport> RunAsync([EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
-        var chain = Chain(freeScout.Begin(), line, console).ToList();
-        var known = chain.ToDictionary(check => check.Key, _ => new TaskCompletionSource<Finding>(TaskCreationOptions.RunContinuationsAsynchronously));
-        var asking = chain.ConvertAll(async check =>
-        {
-            var finding = await AskAsync(check, chain, known, cancellationToken);
-            known[check.Key].SetResult(finding);
-            return (check, finding);
-        });
+        var run = Current();
         var found = new Dictionary<string, (DiagnosticStep Step, Finding Finding)>();
-        await foreach (var done in Task.WhenEach(asking).WithCancellation(cancellationToken))
+        await foreach (var done in Task.WhenEach(run.Asking).WithCancellation(cancellationToken))
         {
             var (check, finding) = await done;
             found[check.Key] = (StepOf(check, finding), finding);
-            var soFar = chain.Where(one => found.ContainsKey(one.Key)).Select(one => found[one.Key]).ToList();
-            yield return new DiagnosticReport(Verdict.Of([.. soFar.Select(one => (one.Step.Key, one.Finding))]), [.. soFar.Select(one => one.Step)], clock.GetUtcNow());
+            var soFar = run.Chain.Where(one => found.ContainsKey(one.Key)).Select(one => found[one.Key]).ToList();
+            yield return new DiagnosticReport(Verdict.Of([.. soFar.Select(one => (one.Step.Key, one.Finding))]), [.. soFar.Select(one => one.Step)], run.At);
+        }
+    }
+
+    /// <summary>The run that goes on, or has just ended: however many ask, FreeScout and the database are asked once.</summary>
+    private Run Current()
+    {
+        lock (_lock)
+        {
+            if (_run is { } run && (!run.Asking.All(step => step.IsCompleted) || clock.GetUtcNow() - run.At < Fresh))
+            {
+                return run;
+            }
+
+            var chain = Chain(freeScout.Begin(), line, console).ToList();
+            var known = chain.ToDictionary(check => check.Key, _ => new TaskCompletionSource<Finding>(TaskCreationOptions.RunContinuationsAsynchronously));
+            return _run = new(
+                chain,
+                chain.ConvertAll(async check =>
+                {
+                    var finding = await AskAsync(check, chain, known);
+                    known[check.Key].SetResult(finding);
+                    return (check, finding);
+                }),
+                clock.GetUtcNow());
         }
     }
 
@@ -67,7 +93,7 @@ internal sealed class PipelineDiagnostics(FreeScoutChecks freeScout, LineChecks 
     ];
 
     private async Task<Finding> AskAsync(
-        DiagnosticCheck check, List<DiagnosticCheck> chain, Dictionary<string, TaskCompletionSource<Finding>> known, CancellationToken cancellationToken)
+        DiagnosticCheck check, List<DiagnosticCheck> chain, Dictionary<string, TaskCompletionSource<Finding>> known)
     {
         foreach (var before in check.After)
         {
@@ -77,18 +103,18 @@ internal sealed class PipelineDiagnostics(FreeScoutChecks freeScout, LineChecks 
             }
         }
 
-        using var bound = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var bound = new CancellationTokenSource();
         try
         {
             // On a thread of its own: SQLite's calls don't return before they are done.
-            return await Task.Run(() => check.AskAsync(bound.Token), bound.Token).WaitAsync(Bound, clock, cancellationToken);
+            return await Task.Run(() => check.AskAsync(bound.Token), bound.Token).WaitAsync(Bound, clock);
         }
         catch (TimeoutException)
         {
             return new(DiagnosticState.NotKnown, string.Create(CultureInfo.InvariantCulture, $"No answer within {Bound.TotalSeconds} s."));
         }
 #pragma warning disable CA1031 // a bug in one step must not keep the others from being seen
-        catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
+        catch (Exception exception)
 #pragma warning restore CA1031
         {
             return new(DiagnosticState.NotKnown, $"It could not be found out ({exception.GetBaseException().GetType().Name}).");
