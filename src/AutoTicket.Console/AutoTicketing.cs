@@ -9,7 +9,6 @@ using AutoTicket.Diagnostics;
 using AutoTicket.Flags;
 using AutoTicket.FreeScout;
 using AutoTicket.Logs;
-using AutoTicket.Sandbox;
 using AutoTicket.Security;
 using AutoTicket.Slack;
 using AutoTicket.Surfaces;

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using AutoTicket.Sandbox;
 using AutoTicket.Tickets;
 using Microsoft.Extensions.Configuration.Json;
@@ -11,9 +12,10 @@ internal static class SandboxSetup
     /// <summary>The sandbox stands in for what is not configured; what the user configured stays.</summary>
     public static void AddSandbox(this WebApplicationBuilder builder)
     {
-        var configuration = builder.Configuration;
-        Settings.RefuseUnknown(configuration.GetSection("Sandbox"), "Enabled", "Port", "StatePath");
-        if (!Settings.Read(configuration, "Sandbox:Enabled", builder.Environment.IsDevelopment()))
+        Settings.RefuseUnknown(builder.Configuration.GetSection("Sandbox"), "Enabled", "Port", "StatePath");
+        // A published console has none, unless that was asked for.
+        var isThere = Type.GetType("AutoTicket.Sandbox.SandboxServer, AutoTicket.Sandbox") is not null;
+        if (!Settings.Read(builder.Configuration, "Sandbox:Enabled", builder.Environment.IsDevelopment() && isThere))
         {
             builder.Services.AddSingleton(new SandboxNotice(null, []));
             return;
@@ -24,6 +26,19 @@ internal static class SandboxSetup
             throw new ConfigurationException("Sandbox__Enabled is on, but the sandbox runs in Development only: remove the variable.");
         }
 
+        if (!isThere)
+        {
+            throw new ConfigurationException("Sandbox__Enabled is on, but this console was published without its sandbox: publish it with -p:PublishSandbox=true.");
+        }
+
+        StartSandbox(builder);
+    }
+
+    // Inlined, it would need the sandbox's assembly even where that is not used.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void StartSandbox(WebApplicationBuilder builder)
+    {
+        var configuration = builder.Configuration;
         var sandbox = SandboxServer.StartAsync(new SandboxSettings
         {
             Port = Settings.Read<ushort>(configuration, "Sandbox:Port", 5081),
