@@ -1,4 +1,6 @@
 using System.Text;
+using System.Text.Json;
+using AutoTicket.Audit;
 using AutoTicket.Data;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
@@ -12,6 +14,7 @@ internal sealed partial class ParkedAlerts(
     /// <summary>The oldest go for the newest: a sender of rubbish must not fill the disk.</summary>
     private const int MostRows = 10_000;
     private const int MostListed = 200;
+    private const string Gone = "It is parked no more: somebody else retried or discarded it.";
 
     /// <returns>False: the database can't be had, and nothing was kept.</returns>
     public async Task<bool> AddAsync(IReadOnlyCollection<ParkedAlert> parked, CancellationToken cancellationToken)
@@ -58,7 +61,7 @@ internal sealed partial class ParkedAlerts(
 
     /// <summary>Tries it again, by today's settings.</summary>
     /// <returns>A sentence that says what came of it.</returns>
-    public async Task<string> RetryAsync(long id, CancellationToken cancellationToken)
+    public async Task<string> RetryAsync(long id, string actor, CancellationToken cancellationToken)
     {
         try
         {
@@ -66,7 +69,7 @@ internal sealed partial class ParkedAlerts(
             var parked = await db.ParkedAlerts.AsNoTracking().FirstOrDefaultAsync(alert => alert.Id == id, cancellationToken);
             if (parked is null)
             {
-                return "It is parked no more: somebody else retried or discarded it.";
+                return Gone;
             }
 
             if (!parked.IsWhole || AlertFormat.Of(parked.Intake) is not { } format)
@@ -86,7 +89,7 @@ internal sealed partial class ParkedAlerts(
                 return "It could not be taken just now and stays parked: try again in a moment.";
             }
 
-            await db.ParkedAlerts.Where(alert => alert.Id == id).ExecuteDeleteAsync(cancellationToken);
+            await RemoveAsync(db, parked, AuditActions.ParkedRetried, actor, cancellationToken);
             return observed.Result switch
             {
                 ObservationResult.Opened => $"It was taken: alert {AlertIdentity.KeyOf(observed.AlertId)} is open now.",
@@ -102,17 +105,39 @@ internal sealed partial class ParkedAlerts(
     }
 
     /// <returns>A sentence that says what came of it.</returns>
-    public async Task<string> DiscardAsync(long id, CancellationToken cancellationToken)
+    public async Task<string> DiscardAsync(long id, string actor, CancellationToken cancellationToken)
     {
         try
         {
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-            return await db.ParkedAlerts.Where(alert => alert.Id == id).ExecuteDeleteAsync(cancellationToken) > 0
-                ? "Discarded." : "It is parked no more: somebody else retried or discarded it.";
+            var parked = await db.ParkedAlerts.AsNoTracking().FirstOrDefaultAsync(alert => alert.Id == id, cancellationToken);
+            return parked is not null && await RemoveAsync(db, parked, AuditActions.ParkedDiscarded, actor, cancellationToken) ? "Discarded." : Gone;
         }
         catch (Exception exception) when (contexts.IsOutage(exception))
         {
             return "The console's database can't be reached: it stays parked.";
+        }
+    }
+
+    /// <returns>False: it was gone already.</returns>
+    private async Task<bool> RemoveAsync(AutoTicketDbContext db, ParkedAlert parked, string action, string actor, CancellationToken cancellationToken)
+    {
+        db.ParkedAlerts.Remove(parked);
+        db.AuditLog.Add(new AuditEntry
+        {
+            CreatedAt = clock.GetUtcNow(),
+            Action = action,
+            Actor = actor,
+            Payload = JsonSerializer.Serialize(new { intake = parked.Intake, received_at = parked.ReceivedAt, reason = parked.Reason }),
+        });
+        try
+        {
+            await db.SaveChangesAsync(cancellationToken);
+            return true;
+        }
+        catch (DbUpdateConcurrencyException)
+        {
+            return false;
         }
     }
 

@@ -5,6 +5,8 @@ public static class AuditActions
 {
     public const string AlertTicketFiled = "console.alerts.ticket_filed";
     public const string AlertOpened = "console.alerts.opened";
+    public const string ParkedRetried = "console.alerts.parked_retried";
+    public const string ParkedDiscarded = "console.alerts.parked_discarded";
     public const string FloodTripped = "console.alerts.flood_tripped";
     public const string FloodReset = "console.alerts.flood_reset";
     public const string InvestigateFiled = "console.status.investigate_filed";
@@ -21,6 +23,6 @@ public static class AuditActions
     public const string Denied = "console.auth.denied";
 
     public static readonly IReadOnlyList<string> All =
-        [AlertTicketFiled, AlertOpened, FloodTripped, FloodReset, InvestigateFiled, InvestigateReused, TicketResolving, TicketResolved, TicketNotResolved, TicketReconciled,
+        [AlertTicketFiled, AlertOpened, ParkedRetried, ParkedDiscarded, FloodTripped, FloodReset, InvestigateFiled, InvestigateReused, TicketResolving, TicketResolved, TicketNotResolved, TicketReconciled,
             FindingDismissed, FlagChanged, SignedIn, SignedOut, Denied];
 }

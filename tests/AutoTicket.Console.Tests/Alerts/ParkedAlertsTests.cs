@@ -1,4 +1,5 @@
 using AutoTicket.Alerts;
+using AutoTicket.Audit;
 using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Alerts;
@@ -19,21 +20,25 @@ public sealed class ParkedAlertsTests
             await before.PostAsync("/api/alerts", AlertIntakeTests.Alert("big", summary: new string('x', 300_000)));
             var list = (await Parked(before).ListAsync(default))!;
             Assert.Equal(["generic", "generic", "prometheus", "generic"], list.Select(parked => parked.Intake));
-            Assert.Contains("still can't be taken", await Parked(before).RetryAsync(list[3].Id, default), StringComparison.Ordinal);
-            Assert.Contains("not all of it was kept", await Parked(before).RetryAsync(list[0].Id, default), StringComparison.Ordinal);
+            Assert.Contains("still can't be taken", await Parked(before).RetryAsync(list[3].Id, "ada", default), StringComparison.Ordinal);
+            Assert.Contains("not all of it was kept", await Parked(before).RetryAsync(list[0].Id, "ada", default), StringComparison.Ordinal);
         }
 
         await using var after = await Intake.StartAsync(database: database, settings: new() { ["Alerts:SeverityMap"] = "sev1=P2" });
         var ids = (await Parked(after).ListAsync(default))!.Select(parked => parked.Id).ToList();
-        Assert.Contains("is open now", await Parked(after).RetryAsync(ids[3], default), StringComparison.Ordinal);
-        Assert.Contains("is open now", await Parked(after).RetryAsync(ids[2], default), StringComparison.Ordinal);
-        Assert.Contains("parked no more", await Parked(after).RetryAsync(ids[3], default), StringComparison.Ordinal);
-        Assert.Equal("Discarded.", await Parked(after).DiscardAsync(ids[1], default));
-        Assert.Contains("parked no more", await Parked(after).DiscardAsync(ids[1], default), StringComparison.Ordinal);
+        Assert.Contains("is open now", await Parked(after).RetryAsync(ids[3], "ada", default), StringComparison.Ordinal);
+        Assert.Contains("is open now", await Parked(after).RetryAsync(ids[2], "ada", default), StringComparison.Ordinal);
+        Assert.Contains("parked no more", await Parked(after).RetryAsync(ids[3], "ada", default), StringComparison.Ordinal);
+        Assert.Equal("Discarded.", await Parked(after).DiscardAsync(ids[1], "ada", default));
+        Assert.Contains("parked no more", await Parked(after).DiscardAsync(ids[1], "ada", default), StringComparison.Ordinal);
 
         Assert.Equal([ids[0]], (await Parked(after).ListAsync(default))!.Select(parked => parked.Id));
         await using var db = database.Open();
         Assert.Equal(["A", "known later"], (await db.Alerts.ToListAsync()).Select(alert => alert.Name).Order());
+        // What could not be taken is no decision of anybody's.
+        var audit = await db.AuditLog.Where(entry => entry.Actor == "ada").OrderBy(entry => entry.Id).ToListAsync();
+        Assert.Equal([AuditActions.ParkedRetried, AuditActions.ParkedRetried, AuditActions.ParkedDiscarded], audit.Select(entry => entry.Action));
+        Assert.Contains("sev1", audit[0].Payload, StringComparison.Ordinal);
     }
 
     [Theory, BothDatabases]
@@ -62,8 +67,8 @@ public sealed class ParkedAlertsTests
         var id = (await Parked(intake).ListAsync(default))!.Single().Id;
         line.Cut();
 
-        Assert.Contains("it stays parked", await Parked(intake).DiscardAsync(id, default), StringComparison.Ordinal);
-        Assert.Contains("it stays parked", await Parked(intake).RetryAsync(id, default), StringComparison.Ordinal);
+        Assert.Contains("it stays parked", await Parked(intake).DiscardAsync(id, "ada", default), StringComparison.Ordinal);
+        Assert.Contains("it stays parked", await Parked(intake).RetryAsync(id, "ada", default), StringComparison.Ordinal);
 
         line.Restore();
         await Eventually.TrueAsync(async () => await Parked(intake).ListAsync(default) is [var kept] && kept.Id == id, "it is parked still");
