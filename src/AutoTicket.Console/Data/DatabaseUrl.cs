@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Npgsql;
@@ -49,6 +50,7 @@ internal static partial class DatabaseUrl
         var (hosts, port) = (Text(parts, "hosts"), "5432");
         var (user, password, database) = (Text(parts, "user"), Text(parts, "password"), Text(parts, "database"));
         var isPooled = false;
+        SslMode? mode = null;
         foreach (var parameter in parts.Groups["parameters"].Value.Split('&', StringSplitOptions.RemoveEmptyEntries))
         {
             var pair = parameter.Split('=', 2);
@@ -64,10 +66,10 @@ internal static partial class DatabaseUrl
                 case "options": connection.Options = value; break;
                 case "connect_timeout": connection.Timeout = Number(name, value, 60); break;
                 // Node's word: encrypted, and the certificate is not checked. So does Npgsql when encryption is required.
-                case "sslmode" or "ssl" when value is "no-verify": connection.SslMode = SslMode.Require; break;
-                case "ssl" when value is "true" or "1": connection.SslMode = SslMode.Require; break;
-                case "ssl" when value is "false" or "0": connection.SslMode = SslMode.Disable; break;
-                case "sslmode" or "ssl": connection.SslMode = Word<SslMode>(name, value); break;
+                case "sslmode" or "ssl" when value is "no-verify": mode = SslMode.Require; break;
+                case "ssl" when value is "true" or "1": mode = SslMode.Require; break;
+                case "ssl" when value is "false" or "0": mode = SslMode.Disable; break;
+                case "sslmode" or "ssl": mode = Word<SslMode>(name, value); break;
                 case "sslrootcert": connection.RootCertificate = value is "system" ? null : value; break;
                 case "sslcert": connection.SslCertificate = value; break;
                 case "sslkey": connection.SslKey = value; break;
@@ -108,10 +110,19 @@ internal static partial class DatabaseUrl
         connection.Username = user.Length > 0 ? user : null;
         connection.Password = password.Length > 0 ? password : null;
         isPooled |= all.Any(host => host.Port is 6432 or 6543 || host.Name.Contains("pooler", StringComparison.OrdinalIgnoreCase));
+        connection.SslMode = mode ?? (all.TrueForAll(host => IsHere(host.Name)) ? SslMode.Prefer : SslMode.Require);
         // What is asked again and again is parsed and planned once a connection. Behind a pooler the next statement may run on another one.
         connection.MaxAutoPrepare = isPooled ? 0 : 50;
         return connection.ConnectionString;
     }
+
+    /// <summary>Whether passwords and tickets go over a network that others may read.</summary>
+    public static bool IsOpen(string connectionString) =>
+        new NpgsqlConnectionStringBuilder(connectionString) is { SslMode: < SslMode.Require, Host: { } hosts } && !hosts.Split(',').All(IsHere);
+
+    /// <summary>A socket of this machine, or a loopback address, with or without a port.</summary>
+    private static bool IsHere(string host) => host.StartsWith('/') || host.Split(':')[0] is "localhost"
+        || (IPEndPoint.TryParse(host, out var address) && IPAddress.IsLoopback(address.Address));
 
     private static string Text(Match parts, string name) => Uri.UnescapeDataString(parts.Groups[name].Value);
 

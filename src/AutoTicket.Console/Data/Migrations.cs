@@ -52,6 +52,12 @@ internal static partial class Migrations
                 $"DATABASE_URL names a database whose schema can't be brought up to date: {refusal.MessageText}. "
                 + "Name an empty database, or one that the console made.");
         }
+        catch (NpgsqlException refusal) when (refusal is not PostgresException && !refusal.IsTransient)
+        {
+            throw new ConfigurationException(
+                $"DATABASE_URL names a server that the console can't connect to: {refusal.GetBaseException().Message} "
+                + "Beyond this machine the connection is encrypted unless the address ends in ?sslmode=disable.");
+        }
         catch (SqliteException refusal) when (refusal.SqliteErrorCode is not (5 or 6)) // busy, locked: another process migrates it
         {
             throw new ConfigurationException($"AUTOTICKET_SQLITE_PATH names a file that can't be used as the database: {db.Database.GetDbConnection().DataSource} ({refusal.Message}). Name a file in a folder that the console may write to, or move this one away.");
@@ -74,7 +80,7 @@ internal static partial class Migrations
             Log.Unreachable(logger, exception.GetBaseException().Message);
             return isOnHeroku ? 0 : 1;
         }
-        catch (Exception exception) when (exception is PostgresException or SqliteException)
+        catch (Exception exception) when (exception is NpgsqlException or SqliteException)
         {
             Log.Refused(logger, exception.Message);
             return 1;

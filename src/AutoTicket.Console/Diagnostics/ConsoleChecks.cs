@@ -88,6 +88,12 @@ internal sealed class ConsoleChecks(
         new DbConnectionStringBuilder { ConnectionString = connectionString }.TryGetValue("SSL Mode", out var mode) && mode is "Require"
         ? " The connection is encrypted, but the server's certificate is not checked: sslmode=verify-full in DATABASE_URL checks it." : "";
 
+    private bool IsDatabaseOpen()
+    {
+        using var db = contexts.CreateDbContext();
+        return db is PostgresDbContext && DatabaseUrl.IsOpen(db.Database.GetConnectionString()!);
+    }
+
     private string ConnectionString()
     {
         using var db = contexts.CreateDbContext();
@@ -104,12 +110,13 @@ internal sealed class ConsoleChecks(
                 ("SLACK_BASE_URL", slack.Value.BaseUrl),
                 ("FALLBACK_WEBHOOK_URL", diagnostics.Value.FallbackWebhookUrl),
             }.Where(setting => IsOpen(setting.Item2)).Select(setting => setting.Item1),
+            .. IsDatabaseOpen() ? ["DATABASE_URL"] : Array.Empty<string>(),
         ];
         return Task.FromResult(open.Count == 0
-            ? Finding.Ok("FreeScout, Slack and the fallback webhook are called over https, or on this machine.")
+            ? Finding.Ok("FreeScout, Slack, the fallback webhook and the database are reached by encrypted connections, or on this machine.")
             : Finding.Warning(
-                $"Called over http, beyond this machine: {string.Join(", ", open)}. Keys and tickets can be read on the way.",
-                $"Set {string.Join(" and ", open)} to the https address.", Runbooks.Encryption));
+                $"Not encrypted, beyond this machine: {string.Join(", ", open)}. Keys and tickets can be read on the way.",
+                "Set the address to one that begins with https, and in DATABASE_URL sslmode=require.", Runbooks.Encryption));
     }
 
     private static bool IsOpen(string? address) =>

@@ -72,12 +72,28 @@ public sealed class DatabaseUrlTests
     [InlineData("sslmode=require", true)]
     [InlineData("sslmode=no-verify", true)]
     [InlineData("sslmode=verify-full", false)]
-    [InlineData("", false)]
+    [InlineData("", true)]
     public void Diagnostics_says_when_the_certificate_is_not_checked(string parameters, bool says)
     {
         var told = ConsoleChecks.Encryption(DatabaseUrl.ToConnectionString($"postgres://u:p@h/app?{parameters}"));
 
         Assert.Equal(says, told.Contains("sslmode=verify-full", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("postgres://u:p@db.example.org/app", SslMode.Require, false)]
+    [InlineData("postgres://u:p@my_db:5432/app", SslMode.Require, false)]
+    [InlineData("postgres://u:p@127.0.0.1,10.0.0.7:5433/app", SslMode.Require, false)]
+    [InlineData("postgres://u:p@10.0.0.7/app?sslmode=prefer", SslMode.Prefer, true)]
+    [InlineData("postgres://u:p@my_db/app?sslmode=disable", SslMode.Disable, true)]
+    [InlineData("postgres://u:p@127.0.0.1:5433/app", SslMode.Prefer, false)]
+    [InlineData("postgres://u:p@localhost:5432,127.0.0.1/app", SslMode.Prefer, false)]
+    [InlineData("postgres://u:p@[::1]:5432/app", SslMode.Prefer, false)]
+    [InlineData("postgres:///app?host=/var/run/postgresql", SslMode.Prefer, false)]
+    public void Beyond_this_machine_the_line_is_encrypted_unless_the_address_says_otherwise(string url, SslMode mode, bool isOpen)
+    {
+        Assert.Equal(mode, Read(url).SslMode);
+        Assert.Equal(isOpen, DatabaseUrl.IsOpen(DatabaseUrl.ToConnectionString(url)));
     }
 
     [Fact]

@@ -53,6 +53,17 @@ public sealed class UnusableDatabaseTests : IAsyncLifetime
         }
     }
 
+    [Fact]
+    public async Task A_server_without_TLS_is_refused_with_how_to_do_without_it()
+    {
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+
+        var refusal = await RefusalAsync("DATABASE_URL", $"{database.Location}?sslmode=require");
+
+        AssertNames(refusal, "DATABASE_URL", "sslmode=disable");
+        Assert.DoesNotContain(new Uri(database.Location).UserInfo.Split(':')[1], refusal, StringComparison.Ordinal);
+    }
+
     [Theory, BothDatabases]
     public async Task A_database_of_another_version_is_named_with_what_to_do_and_left_as_it_is(Database kind)
     {
