@@ -28,7 +28,8 @@ internal static class SandboxSetup
 
         if (!isThere)
         {
-            throw new ConfigurationException("Sandbox__Enabled is on, but this console was published without its sandbox: publish it with -p:PublishSandbox=true.");
+            throw new ConfigurationException(
+                "Sandbox__Enabled is on, but this console was published without its sandbox: publish it with -p:PublishSandbox=true.");
         }
 
         StartSandbox(builder);

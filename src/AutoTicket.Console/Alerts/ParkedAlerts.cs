@@ -111,7 +111,8 @@ internal sealed partial class ParkedAlerts(
         {
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
             var parked = await db.ParkedAlerts.AsNoTracking().FirstOrDefaultAsync(alert => alert.Id == id, cancellationToken);
-            return parked is not null && await RemoveAsync(db, parked, AuditActions.ParkedDiscarded, actor, cancellationToken) ? "Discarded." : Gone;
+            return parked is not null && await RemoveAsync(db, parked, AuditActions.ParkedDiscarded, actor, cancellationToken)
+                ? "Discarded." : Gone;
         }
         catch (Exception exception) when (contexts.IsOutage(exception))
         {
@@ -120,7 +121,8 @@ internal sealed partial class ParkedAlerts(
     }
 
     /// <returns>False: it was gone already.</returns>
-    private async Task<bool> RemoveAsync(AutoTicketDbContext db, ParkedAlert parked, string action, string actor, CancellationToken cancellationToken)
+    private async Task<bool> RemoveAsync(
+        AutoTicketDbContext db, ParkedAlert parked, string action, string actor, CancellationToken cancellationToken)
     {
         db.ParkedAlerts.Remove(parked);
         db.AuditLog.Add(new AuditEntry

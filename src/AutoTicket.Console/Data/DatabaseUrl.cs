@@ -118,7 +118,8 @@ internal static partial class DatabaseUrl
 
     /// <summary>Whether passwords and tickets go over a network that others may read.</summary>
     public static bool IsOpen(string connectionString) =>
-        new NpgsqlConnectionStringBuilder(connectionString) is { SslMode: < SslMode.Require, Host: { } hosts } && !hosts.Split(',').All(IsHere);
+        new NpgsqlConnectionStringBuilder(connectionString) is { SslMode: < SslMode.Require, Host: { } hosts }
+        && !hosts.Split(',').All(IsHere);
 
     /// <summary>A socket of this machine, or a loopback address, with or without a port.</summary>
     private static bool IsHere(string host) => host.StartsWith('/') || host.Split(':')[0] is "localhost"

@@ -113,7 +113,7 @@ internal sealed class ConsoleChecks(
             .. IsDatabaseOpen() ? ["DATABASE_URL"] : Array.Empty<string>(),
         ];
         return Task.FromResult(open.Count == 0
-            ? Finding.Ok("FreeScout, Slack, the fallback webhook and the database are reached by encrypted connections, or on this machine.")
+            ? Finding.Ok("FreeScout, Slack, the fallback webhook and the database are reached over TLS, or on this machine.")
             : Finding.Warning(
                 $"Not encrypted, beyond this machine: {string.Join(", ", open)}. Keys and tickets can be read on the way.",
                 "Set the address to one that begins with https, and in DATABASE_URL sslmode=require.", Runbooks.Encryption));

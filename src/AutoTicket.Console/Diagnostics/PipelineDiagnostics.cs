@@ -37,7 +37,8 @@ internal sealed class PipelineDiagnostics(FreeScoutChecks freeScout, LineChecks 
             var (check, finding) = await done;
             found[check.Key] = (StepOf(check, finding), finding);
             var soFar = run.Chain.Where(one => found.ContainsKey(one.Key)).Select(one => found[one.Key]).ToList();
-            yield return new DiagnosticReport(Verdict.Of([.. soFar.Select(one => (one.Step.Key, one.Finding))]), [.. soFar.Select(one => one.Step)], run.At);
+            yield return new DiagnosticReport(
+                Verdict.Of([.. soFar.Select(one => (one.Step.Key, one.Finding))]), [.. soFar.Select(one => one.Step)], run.At);
         }
     }
 
@@ -52,7 +53,8 @@ internal sealed class PipelineDiagnostics(FreeScoutChecks freeScout, LineChecks 
             }
 
             var chain = Chain(freeScout.Begin(), line, console).ToList();
-            var known = chain.ToDictionary(check => check.Key, _ => new TaskCompletionSource<Finding>(TaskCreationOptions.RunContinuationsAsynchronously));
+            var known = chain.ToDictionary(
+                check => check.Key, _ => new TaskCompletionSource<Finding>(TaskCreationOptions.RunContinuationsAsynchronously));
             return _run = new(
                 chain,
                 chain.ConvertAll(async check =>

@@ -52,7 +52,8 @@ internal sealed class LineFormatter(TimeProvider clock) : ConsoleFormatter(Forma
                     writer.Write("\\r");
                     break;
                 // Also what terminals take for a command (C1) or a line's end, and what turns text around (direction marks).
-                case < ' ' or (>= '\u007f' and <= '\u009f') or '\u061c' or '\u200e' or '\u200f' or (>= '\u2028' and <= '\u202e') or (>= '\u2066' and <= '\u2069'):
+                case < ' ' or (>= '\u007f' and <= '\u009f') or '\u061c' or '\u200e' or '\u200f'
+                    or (>= '\u2028' and <= '\u202e') or (>= '\u2066' and <= '\u2069'):
                     writer.Write($"\\u{(int)character:x4}");
                     break;
                 default:

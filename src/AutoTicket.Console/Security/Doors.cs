@@ -11,7 +11,8 @@ internal static class Doors
 {
     private static readonly string[] Forwarded =
     [
-        "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Original-For", "X-Original-Host", "X-Original-Proto", "Via", "X-Real-IP",
+        "Forwarded", "Via", "X-Real-IP", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto",
+        "X-Original-For", "X-Original-Host", "X-Original-Proto",
     ];
 
     /// <summary>A browser sends a cookie along, or is on this machine, whichever page made it ask: a write must be JSON, which no
@@ -37,10 +38,12 @@ internal static class Doors
 
     /// <summary>Whether it came over loopback, and not through a proxy, whose requests come from this machine too.</summary>
     public static bool IsFromThisMachine(HttpContext context) =>
-        context.Connection is { RemoteIpAddress: { } remote, LocalIpAddress: { } local } && IPAddress.IsLoopback(remote) && IPAddress.IsLoopback(local)
+        context.Connection is { RemoteIpAddress: { } remote, LocalIpAddress: { } local }
+        && IPAddress.IsLoopback(remote) && IPAddress.IsLoopback(local)
         && !Forwarded.Any(context.Request.Headers.ContainsKey);
 
-    public static bool IsLoopback(HostString host) => host.Host == "localhost" || (IPAddress.TryParse(host.Host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));
+    public static bool IsLoopback(HostString host) => host.Host == "localhost"
+        || (IPAddress.TryParse(host.Host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));
 
     /// <summary>Whether a browser says that another site's page made it ask.</summary>
     public static bool IsForeign(HttpRequest request)

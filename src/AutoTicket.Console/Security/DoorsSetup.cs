@@ -48,7 +48,8 @@ internal static class DoorsSetup
     /// <summary>What an open page may send, and how much of what it was sent it may leave unread.</summary>
     public static void ConfigureHub(HubOptions hub) => hub.MaximumReceiveMessageSize = 32 * 1024;
 
-    private static bool IsForBrowsers(PathString path) => !ForPrograms.Any(prefix => path.StartsWithSegments(prefix, StringComparison.OrdinalIgnoreCase));
+    private static bool IsForBrowsers(PathString path) =>
+        !ForPrograms.Any(prefix => path.StartsWithSegments(prefix, StringComparison.OrdinalIgnoreCase));
 
     /// <summary>Before all else: what is said of a request's origin, and what every answer says.</summary>
     public static void UseDoors(this WebApplication app)
@@ -71,7 +72,8 @@ internal static class DoorsSetup
             app.Use((context, next) => IsForBrowsers(context.Request.Path) && !Doors.IsLoopback(context.Request.Host)
                 && !context.Request.Host.Host.Equals(host, StringComparison.OrdinalIgnoreCase)
                 ? Results.Problem(
-                    title: $"This console is at {address}.", detail: "A proxy must pass on the header Host as it came.", statusCode: 400).ExecuteAsync(context)
+                    title: $"This console is at {address}.", detail: "A proxy must pass on the header Host as it came.", statusCode: 400)
+                    .ExecuteAsync(context)
                 : next(context));
         }
 

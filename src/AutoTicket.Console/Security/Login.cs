@@ -107,7 +107,8 @@ internal static partial class Login
             ? services.GetRequiredService<ProviderGrants>().Open(session)?.IdToken : null;
         if (id is not null)
         {
-            await (everywhere is null ? sessions.EndAsync(id, "signed out", cancellationToken) : sessions.EndAllAsync(id, "signed out everywhere", cancellationToken));
+            await (everywhere is null
+                ? sessions.EndAsync(id, "signed out", cancellationToken) : sessions.EndAllAsync(id, "signed out everywhere", cancellationToken));
         }
 
         await context.SignOutAsync(Schemes.Cookie);

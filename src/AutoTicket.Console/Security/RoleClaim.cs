@@ -20,7 +20,8 @@ internal static class RoleClaim
             return value.ValueKind switch
             {
                 JsonValueKind.String => [value.GetString()!],
-                JsonValueKind.Array => [.. value.EnumerateArray().Where(one => one.ValueKind == JsonValueKind.String).Select(one => one.ToString())],
+                JsonValueKind.Array =>
+                    [.. value.EnumerateArray().Where(one => one.ValueKind == JsonValueKind.String).Select(one => one.ToString())],
                 _ => [],
             };
         }

@@ -31,7 +31,7 @@ internal sealed class SignInOptions
         if (hash is not null && !Login.IsHash(hash))
         {
             throw new ConfigurationException(
-                "CONSOLE_OPERATOR_PASSWORD_HASH is not a hash that the verb `hash-password` of this version printed; run it again and set its last line.");
+                "CONSOLE_OPERATOR_PASSWORD_HASH is not a hash that `hash-password` of this version printed; run it again and set its last line.");
         }
 
         if (hash is null && provider is null && !isDevelopment)
@@ -83,7 +83,7 @@ internal sealed record ApiToken(string Name, string Role, string Value)
 
 /// <summary>The OpenID Connect provider that signs people in.</summary>
 /// <param name="Authority">Where its <c>/.well-known/openid-configuration</c> is.</param>
-/// <param name="RoleClaim">The claim of the ID token or of userinfo that holds roles or groups, or its path: <c>realm_access.roles</c>.</param>
+/// <param name="RoleClaim">The claim of the ID token or of userinfo with roles or groups, or its path: <c>realm_access.roles</c>.</param>
 /// <param name="RoleMap">What its values mean here.</param>
 /// <param name="RecheckEvery">How often the provider is asked whether a session's user still is one, and with which role.</param>
 internal sealed record ProviderOptions(
