@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 
@@ -9,10 +11,12 @@ internal sealed record Answer(int Status, string? ContentType = null, byte[]? Bo
 {
     public static readonly JsonSerializerOptions JsonOptions = new(JsonSerializerDefaults.Web);
 
+    private static readonly JsonSerializerOptions Unescaped = new(JsonSerializerDefaults.Web) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     public IReadOnlyList<(string Name, string Value)> Headers { get; init; } = [];
 
     public static Answer Json(int status, object? value) =>
-        new(status, "application/json", JsonSerializer.SerializeToUtf8Bytes(value, JsonOptions));
+        new(status, "application/json", Php(value));
 
     public static Answer Html(int status, string page) => new(status, "text/html; charset=utf-8", Encoding.UTF8.GetBytes(page));
 
@@ -21,6 +25,23 @@ internal sealed record Answer(int Status, string? ContentType = null, byte[]? Bo
     public static Answer Redirect(int status, string location) => new Answer(status).With("Location", location);
 
     public Answer With(string name, string value) => this with { Headers = [.. Headers, (name, value)] };
+
+    /// <summary>JSON as PHP writes it: <c>http:\/\/</c> and <c>\u20ac</c>, where other writers leave slashes and letters as they are.</summary>
+    public static byte[] Php(object? value)
+    {
+        var json = new StringBuilder();
+        foreach (var c in JsonSerializer.Serialize(value, Unescaped))
+        {
+            _ = c switch
+            {
+                '/' => json.Append("\\/"),
+                > '~' => json.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}"),
+                _ => json.Append(c),
+            };
+        }
+
+        return Encoding.ASCII.GetBytes(json.ToString());
+    }
 
     public void WriteHead(HttpResponse response)
     {

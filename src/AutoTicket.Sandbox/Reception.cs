@@ -9,7 +9,7 @@ internal sealed record SandboxRooms(
 /// <summary>Sends every request to where it belongs; those to the stand-ins and surfaces are recorded and meet the faults.</summary>
 internal sealed class Reception(SandboxRooms rooms)
 {
-    private readonly FaultPlayer _player = new(rooms.Clock, rooms.Stopping);
+    private readonly FaultPlayer _player = new(rooms.FreeScout, rooms.Clock, rooms.Stopping);
     private readonly SandboxPages _pages = new(rooms);
 
     public async Task ServeAsync(HttpContext context)

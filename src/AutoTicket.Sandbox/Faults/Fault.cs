@@ -47,6 +47,9 @@ public enum FaultKind
     /// <summary>Done; 200 and 50 MB of JSON.</summary>
     HugeBody,
 
+    /// <summary>A create's process dies between the conversation and its thread: an empty conversation, and no byte of an answer.</summary>
+    KilledMidway,
+
     /// <summary>Done only after <see cref="Fault.Delay"/>, and never answered.</summary>
     LateCommit,
 

@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Http;
 namespace AutoTicket.Sandbox;
 
 /// <summary>Carries out a request, or what a fault makes of it.</summary>
-internal sealed class FaultPlayer(TimeProvider clock, CancellationToken stopping)
+internal sealed class FaultPlayer(FreeScoutStandIn freeScout, TimeProvider clock, CancellationToken stopping)
 {
     private const int HugeChunks = 50 * 16;
     private static readonly byte[] HugeChunk = Encoding.ASCII.GetBytes(new string('x', 64 * 1024));
@@ -39,6 +39,10 @@ internal sealed class FaultPlayer(TimeProvider clock, CancellationToken stopping
                 break;
             case FaultKind.ResetBefore:
                 Connections.Reset(context);
+                break;
+            case FaultKind.KilledMidway:
+                freeScout.LoseThreads(act());
+                await Connections.CloseAsync(context, stopping);
                 break;
             case FaultKind.CloseAfter:
                 act();

@@ -1,4 +1,5 @@
 using System.Text;
+using Microsoft.AspNetCore.Http;
 
 namespace AutoTicket.Sandbox;
 
@@ -11,6 +12,11 @@ internal sealed class FreeScoutApi(FreeScoutStandIn freeScout, FreeScoutStore st
 
     public Answer Handle(RecordedRequest request)
     {
+        if (!IsTrustedHost(request))
+        {
+            return UntrustedHost(request);
+        }
+
         if (!IsAuthorized(request))
         {
             return Answer.Json(401, new { message = "Not Authorized" });
@@ -60,6 +66,20 @@ internal sealed class FreeScoutApi(FreeScoutStandIn freeScout, FreeScoutStore st
     }
 
     private Answer Page(RecordedRequest request, string name, IEnumerable<object> rows) => Page(request, name, rows, freeScout.Behaviour.MaxPageSize);
+
+    // The core answers for APP_URL's host and what is below it, before it looks at the key.
+    private bool IsTrustedHost(RecordedRequest request) =>
+        HostOf(request) is var host && (host.Equals(freeScout.AppHost, StringComparison.OrdinalIgnoreCase) || host.EndsWith($".{freeScout.AppHost}", StringComparison.OrdinalIgnoreCase));
+
+    private static string HostOf(RecordedRequest request) => new HostString(request.Header("Host") ?? "").Host;
+
+    private static Answer UntrustedHost(RecordedRequest request)
+    {
+        var words = $"Untrusted Host: {HostOf(request)}. Add the following to your .env file: APP_TRUSTED_HOSTS={HostOf(request)}";
+        return request.Header("Accept")?.Contains("json", StringComparison.OrdinalIgnoreCase) == true
+            ? Answer.Json(403, new { message = words })
+            : Answer.Html(403, $"<!DOCTYPE html><html><head><title>Access denied</title></head><body><h1>403</h1><p>{words}</p></body></html>");
+    }
 
     // Three ways and no more: Bearer alone is refused, though some clients send it along.
     private bool IsAuthorized(RecordedRequest request) =>

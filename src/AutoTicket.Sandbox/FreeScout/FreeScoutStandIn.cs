@@ -13,6 +13,7 @@ public sealed class FreeScoutStandIn : IAsyncDisposable
     private readonly FreeScoutActions _actions;
     private readonly RequestLog _log;
     private readonly ConcurrentQueue<SandboxMail> _mails = new();
+    private string? _appHost;
     private int _created;
     private int _createsInFlight;
     private int _peakCreatesInFlight;
@@ -30,6 +31,13 @@ public sealed class FreeScoutStandIn : IAsyncDisposable
 
     /// <summary>FreeScout's own URL, with a subdirectory; the API is under <c>api</c>.</summary>
     public Uri BaseUrl { get; }
+
+    /// <summary><c>APP_URL</c>'s host: requests to any other are refused with 403, whatever the key.</summary>
+    public string AppHost
+    {
+        get => _appHost ?? BaseUrl.Host;
+        set => _appHost = value;
+    }
 
     /// <summary>The one valid key; setting another makes the old one worthless.</summary>
     public string ApiKey { get; set; } = "a3f0c9d27b6e41588c1d5e90f7b264aa";
@@ -119,12 +127,22 @@ public sealed class FreeScoutStandIn : IAsyncDisposable
         _store.AddWebhook(url, FreeScoutWebhooks.All, []);
     }
 
+    /// <summary>With all its conversations, as the web page does.</summary>
     public bool RemoveMailbox(int id) => _store.RemoveMailbox(id);
 
     public async ValueTask DisposeAsync()
     {
         await Webhooks.DisposeAsync();
         await _store.DisposeAsync();
+    }
+
+    /// <summary>PHP was killed after it had written the conversation and before its thread.</summary>
+    internal void LoseThreads(Answer created)
+    {
+        if (long.TryParse(created.Headers.FirstOrDefault(header => header.Name == "Resource-ID").Value, out var id))
+        {
+            _store.Change(id, null, conversation => conversation with { Threads = [] });
+        }
     }
 
     internal void CountCreated()

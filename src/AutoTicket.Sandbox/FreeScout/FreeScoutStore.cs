@@ -154,7 +154,15 @@ internal sealed class FreeScoutStore : IAsyncDisposable
 
     public bool RemoveWebhook(long id) => Write(_ => _state.Webhooks.RemoveAll(hook => hook.Id == id) > 0);
 
-    public bool RemoveMailbox(int id) => Write(_ => _mailboxes.RemoveAll(mailbox => mailbox.Id == id) > 0);
+    public bool RemoveMailbox(int id) => Write(_ =>
+    {
+        foreach (var conversation in _state.Conversations.Values.Where(conversation => conversation.MailboxId == id).ToList())
+        {
+            _state.Conversations.Remove(conversation.Id);
+        }
+
+        return _mailboxes.RemoveAll(mailbox => mailbox.Id == id) > 0;
+    });
 
     public async ValueTask DisposeAsync()
     {

@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Threading.Channels;
 
@@ -87,7 +86,7 @@ public sealed class FreeScoutWebhooks : IAsyncDisposable
             return;
         }
 
-        var body = JsonSerializer.SerializeToUtf8Bytes(_json.Conversation(conversation, Embedded), Answer.JsonOptions);
+        var body = Answer.Php(_json.Conversation(conversation, Embedded));
         foreach (var hook in hooks.Concat(Duplicates ? hooks : []))
         {
             _queue.Writer.TryWrite((hook, name, conversation.Id, body));

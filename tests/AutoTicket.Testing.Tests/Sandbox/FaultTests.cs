@@ -43,6 +43,7 @@ public sealed class FaultTests : SandboxTest
     [InlineData(FaultKind.ResetAfter, 1)]
     [InlineData(FaultKind.CloseBefore, 0)]
     [InlineData(FaultKind.CloseAfter, 1)]
+    [InlineData(FaultKind.KilledMidway, 1)]
     public async Task A_cut_connection_has_created_or_not(FaultKind kind, int created)
     {
         Server.Faults.Add(new Fault(kind) { Match = FaultMatch.FreeScoutCreate });
@@ -52,6 +53,18 @@ public sealed class FaultTests : SandboxTest
         var reset = error.GetBaseException() is SocketException { SocketErrorCode: SocketError.ConnectionReset };
         Assert.Equal(kind is FaultKind.ResetBefore or FaultKind.ResetAfter, reset);
         Assert.Equal(created, FreeScout.CreatedCount);
+    }
+
+    [Fact]
+    public async Task A_create_that_is_killed_midway_leaves_a_conversation_without_a_thread()
+    {
+        Server.Faults.Add(new Fault(FaultKind.KilledMidway) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
+
+        await Assert.ThrowsAsync<HttpRequestException>(() => CreateAsync());
+
+        var empty = Assert.Single(FreeScout.Conversations);
+        Assert.True(empty is { ThreadsCount: 0, IsOpen: true });
+        Assert.Equal(0, (await GetAsync($"conversations/{empty.Id}"))["threadsCount"]!.GetValue<int>());
     }
 
     [Theory]

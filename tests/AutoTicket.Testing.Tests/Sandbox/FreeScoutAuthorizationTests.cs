@@ -51,6 +51,18 @@ public sealed class FreeScoutAuthorizationTests : SandboxTest
         Assert.Equal("""{"message":"Not Authorized"}""", await response.Content.ReadAsStringAsync());
     }
 
+    [Fact]
+    public async Task A_host_that_is_not_the_apps_is_refused_before_the_key_is_looked_at()
+    {
+        FreeScout.AppHost = "tickets.example.org";
+
+        using var response = await Http.GetAsync(new Uri("users", UriKind.Relative));
+
+        Assert.Equal(HttpStatusCode.Forbidden, response.StatusCode);
+        Assert.Contains("Untrusted Host: 127.0.0.1. Add the following to your .env file", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.Unauthorized, await StatusAsync("users", request => request.Headers.Host = "api.tickets.example.org"));
+    }
+
     private async Task<HttpStatusCode> StatusAsync(string path, Action<HttpRequestMessage>? prepare = null)
     {
         Http.DefaultRequestHeaders.Clear();

@@ -34,6 +34,18 @@ public sealed class FreeScoutConversationTests : SandboxTest
     }
 
     [Fact]
+    public async Task Answers_are_written_as_PHP_writes_JSON()
+    {
+        var id = await CreatedIdAsync(Draft("https://shop.example is \u20ac <b>"));
+
+        var json = await Http.GetStringAsync(new Uri($"conversations/{id}", UriKind.Relative));
+
+        Assert.Contains("""
+            "subject":"https:\/\/shop.example is \u20ac <b>"
+            """, json, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Required_fields_are_missed_one_at_a_time_and_in_order()
     {
         var full = Draft();

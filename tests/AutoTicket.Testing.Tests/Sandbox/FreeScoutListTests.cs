@@ -154,6 +154,7 @@ public sealed class FreeScoutListTests : SandboxTest
     public async Task A_mailbox_is_found_by_its_id_where_a_runbook_believes_so()
     {
         FreeScout.Behaviour.MailboxById = true;
+        var id = await CreatedIdAsync();
         Assert.Equal("Operations", (await GetAsync("mailboxes/3"))["name"]!.GetValue<string>());
 
         FreeScout.RemoveMailbox(3);
@@ -161,6 +162,7 @@ public sealed class FreeScoutListTests : SandboxTest
         using var gone = await Http.GetAsync(new Uri("mailboxes/3", UriKind.Relative));
         Assert.Equal(HttpStatusCode.NotFound, gone.StatusCode);
         Assert.Equal(4, (await GetAsync("mailboxes"))["page"]!["totalElements"]!.GetValue<int>());
+        Assert.Null(FreeScout.Find(id));
     }
 
     [Fact]
