@@ -147,6 +147,21 @@ public sealed partial class RunbookPagesTests(RunbookShell shell) : IClassFixtur
     }
 
     [Fact]
+    public async Task The_page_registers_the_webhook_once_however_often_its_commands_are_typed()
+    {
+        const string hooks = """curl -s -H "X-FreeScout-API-Key: $FREESCOUT_API_KEY" "$FREESCOUT_BASE_URL/api/webhooks" """;
+        var register = Pages.SelectMany(BlocksOf).Single(block => block.Text.Contains("/api/webhooks", StringComparison.Ordinal)).Text;
+
+        await shell.TypeAsync(register);
+        await shell.TypeAsync(register);
+
+        var (_, known, _) = await shell.TypeAsync($"{hooks} | grep -oE '\"id\":[0-9]+' | cut -d: -f2");
+        var id = Assert.Single(known.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        // The page's own test registers it, too.
+        await shell.TypeAsync(hooks.Replace("curl -s", "curl -s -X DELETE", StringComparison.Ordinal).TrimEnd(' ', '"') + $"/{id}\"");
+    }
+
+    [Fact]
     public void Every_link_of_a_page_leads_to_a_page_and_a_heading_that_are_there()
     {
         var links = Pages.SelectMany(page => Link().Matches(File.ReadAllText(page)).Select(link => (page, target: link.Groups[1].Value)))
