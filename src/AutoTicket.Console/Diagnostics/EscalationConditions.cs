@@ -72,7 +72,8 @@ internal sealed class EscalationConditions
 
     private EscalationFact FreeScoutDown() => _health.Failure switch
     {
-        { IsOutage: true } or { Kind: FreeScoutFailureKind.ApiOff } => new(true, _health.KindSince, _health.Failure.Message),
+        { IsOutage: true } or { Kind: FreeScoutFailureKind.ApiOff or FreeScoutFailureKind.UntrustedHost or FreeScoutFailureKind.Blocked } =>
+            new(true, _health.KindSince, _health.Failure.Message),
         // Whatever it says, it answers.
         not null => EscalationFact.Not,
         null when _health.WorkedAt is not null => EscalationFact.Not,

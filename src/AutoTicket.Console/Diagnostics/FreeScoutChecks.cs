@@ -44,23 +44,37 @@ internal sealed class FreeScoutRun(FreeScoutProbe probe, FreeScoutHealth health,
         }
 
         var answer = await _mailboxes.Value;
-        if (answer.Failure is null && health.Failure is { Kind: FreeScoutFailureKind.KeyRejected or FreeScoutFailureKind.ApiOff })
+        if (answer.Failure is null
+            && health.ReadFailure?.Kind is FreeScoutFailureKind.KeyRejected or FreeScoutFailureKind.ApiOff or FreeScoutFailureKind.UntrustedHost)
         {
             // Somebody mended it: nobody need wait for the next try, which such a failure puts off.
-            health.Succeeded();
+            health.Succeeded(FreeScoutCall.Read);
         }
 
-        if (answer.Failure is not ({ IsOutage: true } or { Kind: FreeScoutFailureKind.RateLimited }) || answer.Failure is not { } failure)
+        if (answer.Failure is not { } failure
+            || !(failure.IsOutage || failure.Kind is FreeScoutFailureKind.RateLimited or FreeScoutFailureKind.UntrustedHost or FreeScoutFailureKind.Blocked))
         {
             return Finding.Ok($"FreeScout answers ({answer.Status}).", health.Failure is null ? health.WorkedAt : null);
         }
 
         var since = health.FailingSince ?? clock.GetUtcNow();
-        return failure.Kind == FreeScoutFailureKind.RateLimited
-            ? new(DiagnosticState.NotKnown, failure.Message, since, "Nothing: the console waits as long as FreeScout asks, 60 s at most.", Runbooks.FreeScoutDown)
-            : Finding.Failed(
+        return failure.Kind switch
+        {
+            FreeScoutFailureKind.RateLimited => new(
+                DiagnosticState.NotKnown, failure.Message, since, "Nothing: the console waits as long as FreeScout asks, 60 s at most.",
+                Runbooks.FreeScoutDown),
+            FreeScoutFailureKind.UntrustedHost => Finding.Failed(
+                failure.Message, "Set FREESCOUT_BASE_URL to the address in FreeScout's APP_URL, or add the host to APP_TRUSTED_HOSTS in FreeScout's .env.",
+                Runbooks.NoTickets, Stops.Tickets, since, $"FreeScout does not serve the host of FREESCOUT_BASE_URL since {When.Clock(since)}"),
+            FreeScoutFailureKind.Blocked => Finding.Failed(
+                failure.Message,
+                "Let the console's calls of /api/ through the proxy or firewall in front of FreeScout; they name the agent AutoTicket-Console.",
+                Runbooks.NoTickets, Stops.Tickets, since,
+                $"a proxy or firewall in front of FreeScout refuses the console since {When.Clock(since)}"),
+            _ => Finding.Failed(
                 failure.Message, "See to FreeScout. Alerts that are still active get their tickets when it answers again; clicks must be repeated.", Runbooks.FreeScoutDown, Stops.Tickets, since,
-                $"FreeScout is down since {When.Clock(since)} ({failure.Message.TrimEnd('.')})");
+                $"FreeScout is down since {When.Clock(since)} ({failure.Message.TrimEnd('.')})"),
+        };
     }
 
     public async Task<Finding> KeyValidAsync(CancellationToken cancellationToken)
@@ -73,7 +87,8 @@ internal sealed class FreeScoutRun(FreeScoutProbe probe, FreeScoutHealth health,
             { Kind: FreeScoutFailureKind.KeyRejected } failure => Finding.Failed(
                 failure.Message, "Make a new key in FreeScout, store it in the vault, set FREESCOUT_API_KEY and deploy.", Runbooks.NoTickets, Stops.Tickets, since, $"the FreeScout key was rejected at {When.Clock(since)}"),
             { Kind: FreeScoutFailureKind.ScopeMissing } failure => Finding.Failed(
-                failure.Message, "Make a key with full API access in FreeScout: Admin → API Keys.", Runbooks.NoTickets, Stops.Tickets, since, $"the FreeScout key lacks the scope since {When.Clock(since)}"),
+                failure.Message, "Make a key with full access in FreeScout: Manage → API & Webhooks.", Runbooks.NoTickets, Stops.Tickets, since,
+                $"the FreeScout key lacks the scope since {When.Clock(since)}"),
             { Kind: FreeScoutFailureKind.ApiOff } failure => Finding.Failed(
                 failure.Message, "Switch the API & Webhooks module on in FreeScout, and look at its licence.", Runbooks.NoTickets, Stops.Tickets, since, $"FreeScout's API module is off since {When.Clock(since)}"),
             { } failure => Finding.Failed(failure.Message, "Read FreeScout's words, and its log.", Runbooks.NoTickets, Stops.Tickets, since),
@@ -89,6 +104,11 @@ internal sealed class FreeScoutRun(FreeScoutProbe probe, FreeScoutHealth health,
     public async Task<Finding> MailboxExistsAsync(CancellationToken cancellationToken)
     {
         var (exists, failure) = await probe.HasMailboxAsync(options.MailboxId!.Value, cancellationToken);
+        if (exists && health.Failure?.Kind == FreeScoutFailureKind.MailboxMissing)
+        {
+            health.Succeeded(FreeScoutCall.FindMailbox);
+        }
+
         return failure is not null ? Unknown(failure)
             : exists ? Finding.Ok($"FreeScout has the mailbox {options.MailboxId}.")
             : Finding.Failed(

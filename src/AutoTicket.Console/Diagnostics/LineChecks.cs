@@ -24,7 +24,10 @@ internal sealed class LineChecks(
     private static readonly TimeSpan Untouched = TimeSpan.FromMinutes(1);
 
     /// <summary>What the steps before this one have just seen to be well again.</summary>
-    private static readonly string[] Mended = ["degraded: key_rejected", "degraded: api_off", "degraded: mailbox_missing", "degraded: unreachable", "degraded: circuit_open"];
+    private static readonly string[] Mended =
+    [
+        "degraded: key_rejected", "degraded: api_off", "degraded: untrusted_host", "degraded: mailbox_missing", "degraded: unreachable", "degraded: circuit_open",
+    ];
 
     /// <summary>A failure that is older may be over.</summary>
     private static readonly TimeSpan Fresh = TimeSpan.FromMinutes(1);

@@ -15,6 +15,9 @@ internal sealed partial record Conversation
 
     public string? Subject { get; init; }
 
+    /// <summary>What customers and agents wrote; 0: FreeScout was killed before it wrote what the create said.</summary>
+    public int? ThreadsCount { get; init; }
+
     /// <summary>active, pending, closed, spam.</summary>
     public string? Status { get; init; }
 

@@ -75,7 +75,8 @@ internal sealed partial class FreeScoutClient(
             return (body?.Id == made ? body! : new Conversation()) with { Id = made };
         }
 
-        return Fail(FreeScoutFailureKind.BadAnswer, $"FreeScout answered {reply.Status} without saying which ticket it made.", "POST", "conversations");
+        return Fail(
+            FreeScoutFailureKind.BadAnswer, $"FreeScout answered {reply.Status} without saying which ticket it made.", HttpMethod.Post, "conversations");
     }
 
     /// <summary>A conversation by its id. No value and no failure: it is gone for good.</summary>
@@ -96,14 +97,17 @@ internal sealed partial class FreeScoutClient(
 
         return Parse<Conversation>(answer.Value) is { Id: > 0 } conversation && conversation.Id == id
             ? conversation
-            : Fail(FreeScoutFailureKind.BadAnswer, "FreeScout's answer is not the conversation that was asked for.", "GET", $"conversations/{id}");
+            : Fail(
+                FreeScoutFailureKind.BadAnswer, "FreeScout's answer is not the conversation that was asked for.", HttpMethod.Get, $"conversations/{id}");
     }
 
     /// <summary>Every conversation, in whichever mailbox and of whichever status, whose subject holds <paramref name="marker"/>, oldest first.</summary>
     public async Task<FreeScoutAnswer<List<Conversation>>> FindByMarkerAsync(string marker, CancellationToken cancellationToken)
     {
         // All statuses are named because the default differs between versions; the state, because without it deleted ones come too.
-        var answer = await ListAsync($"conversations?state=published&status=active,pending,closed,spam&subject={Uri.EscapeDataString(marker)}&embed=tags", cancellationToken);
+        var answer = await ListAsync<Conversation>(
+            $"conversations?state=published&status=active,pending,closed,spam&subject={Uri.EscapeDataString(marker)}&embed=tags", "conversations",
+            cancellationToken);
         return answer.Failure is { } failure
             ? failure
             : answer.Value!.Where(conversation => conversation.Subject?.Contains(marker, StringComparison.OrdinalIgnoreCase) == true).OrderBy(conversation => conversation.Id).ToList();
@@ -111,12 +115,41 @@ internal sealed partial class FreeScoutClient(
 
     /// <summary>The operations mailbox's conversations with one tag.</summary>
     /// <param name="updatedSince">Only those changed since then, of all statuses; null: all open ones.</param>
-    public Task<FreeScoutAnswer<List<Conversation>>> ListTaggedAsync(string tag, DateTimeOffset? updatedSince, CancellationToken cancellationToken)
+    public async Task<FreeScoutAnswer<List<Conversation>>> ListTaggedAsync(
+        string tag, DateTimeOffset? updatedSince, CancellationToken cancellationToken)
     {
         var status = updatedSince is null ? "active,pending" : "active,pending,closed,spam";
         var since = updatedSince is null ? "" : $"&updatedSince={updatedSince:yyyy-MM-dd'T'HH:mm:ss'Z'}";
-        return ListAsync($"conversations?mailboxId={options.Value.MailboxId}&status={status}&state=published&tag={Uri.EscapeDataString(tag)}{since}&embed=tags&sortField=createdAt&sortOrder=asc", cancellationToken);
+        var answer = await ListAsync<Conversation>(
+            $"conversations?mailboxId={options.Value.MailboxId}&status={status}&state=published&tag={Uri.EscapeDataString(tag)}{since}"
+            + "&embed=tags&sortField=createdAt&sortOrder=asc",
+            "conversations", cancellationToken);
+        // A mailbox that does not exist has an empty list, too.
+        var isDoubtful = answer.Value is { Count: 0 } && updatedSince is null || health.Failure?.Kind == FreeScoutFailureKind.MailboxMissing;
+        return answer.Failure is null && isDoubtful && await FindMailboxAsync(cancellationToken) is { } missing ? missing : answer;
     }
+
+    /// <returns>Null: FreeScout has the operations mailbox.</returns>
+    private async Task<FreeScoutFailure?> FindMailboxAsync(CancellationToken cancellationToken)
+    {
+        var (mailboxes, failure) = await ListAsync<Mailbox>("mailboxes", "mailboxes", cancellationToken);
+        if (failure is null && mailboxes!.All(mailbox => mailbox.Id != options.Value.MailboxId))
+        {
+            return Fail(
+                FreeScoutFailureKind.MailboxMissing,
+                $"FreeScout has no mailbox {options.Value.MailboxId}: it was deleted or FREESCOUT_OPERATIONS_MAILBOX_ID is wrong.",
+                HttpMethod.Get, "mailboxes");
+        }
+
+        if (failure is null)
+        {
+            health.Succeeded(FreeScoutCall.FindMailbox);
+        }
+
+        return failure;
+    }
+
+    private sealed record Mailbox(long Id);
 
     /// <summary>Adds tags and keeps those that are there: FreeScout's call replaces the whole list.</summary>
     /// <param name="instead">Tags that begin so go, unless they are among the new ones.</param>
@@ -157,12 +190,13 @@ internal sealed partial class FreeScoutClient(
     public async Task<FreeScoutFailure?> CloseAsync(long id, long byUser, CancellationToken cancellationToken) =>
         (await SendAsync(HttpMethod.Put, $"conversations/{id}", new { byUser, status = "closed" }, null, cancellationToken)).Failure;
 
-    private async Task<FreeScoutAnswer<List<Conversation>>> ListAsync(string path, CancellationToken cancellationToken)
+    private async Task<FreeScoutAnswer<List<T>>> ListAsync<T>(string path, string name, CancellationToken cancellationToken) where T : class
     {
-        var all = new List<Conversation>();
+        var all = new List<T>();
+        var next = path.Contains('?', StringComparison.Ordinal) ? '&' : '?';
         for (var number = 1; number <= MostPages; number++)
         {
-            var answer = await SendAsync(HttpMethod.Get, $"{path}&page={number}&pageSize={PageSize}", null, null, cancellationToken);
+            var answer = await SendAsync(HttpMethod.Get, $"{path}{next}page={number}&pageSize={PageSize}", null, null, cancellationToken);
             if (answer.Failure is { } failure)
             {
                 return failure;
@@ -170,10 +204,10 @@ internal sealed partial class FreeScoutClient(
 
             if (Parse<ListPage>(answer.Value!) is not { Page: not null } page)
             {
-                return Fail(FreeScoutFailureKind.BadAnswer, "FreeScout's answer is not a list of conversations.", "GET", "conversations");
+                return Fail(FreeScoutFailureKind.BadAnswer, $"FreeScout's answer is not a list of {name}.", HttpMethod.Get, name);
             }
 
-            var found = page.Embeds.List("conversations").Select(Parse).OfType<Conversation>().ToList();
+            var found = page.Embeds.List(name).Select(Parse<T>).OfType<T>().ToList();
             all.AddRange(found);
             if (found.Count == 0 || number >= page.Page.TotalPages)
             {
@@ -204,14 +238,12 @@ internal sealed partial class FreeScoutClient(
         var name = path.Split('?')[0];
         if (Closed is { } closed)
         {
-            return Fail(closed, method.Method, name);
+            return Fail(closed, method, name);
         }
 
         using var content = body is null ? null : new TrackedContent(JsonSerializer.SerializeToUtf8Bytes(body, Json), maySend ?? (static () => true));
-        using var request = new HttpRequestMessage(method, $"{options.Value.WebUrl}/api/{path}") { Content = content };
-        request.Headers.Add("X-FreeScout-API-Key", options.Value.ApiKey!.Trim());
-        request.Headers.Authorization = new("Bearer", options.Value.ApiKey!.Trim());
-        request.Headers.Accept.ParseAdd("application/json");
+        using var request = options.Value.Request(method, path);
+        request.Content = content;
         try
         {
             using var client = http.CreateClient(HttpName);
@@ -222,12 +254,14 @@ internal sealed partial class FreeScoutClient(
                 await response.Content.ReadAsByteArrayAsync(cancellationToken),
                 response.Headers.TryGetValues("Resource-ID", out var ids) ? ids.FirstOrDefault() : response.Headers.Location?.OriginalString.TrimEnd('/').Split('/')[^1],
                 response.Headers.RetryAfter is { } wait ? wait.Delta ?? wait.Date - clock.GetUtcNow() : null);
-            if (FreeScoutRefusals.Read(reply.Status, reply.IsJson, reply.Body, reply.RetryAfter, method) is { } refusal && !(acceptNotFound && reply is { Status: 404, IsJson: true }))
+            var refusal = FreeScoutRefusals.Read(
+                reply.Status, reply.IsJson, reply.Body, reply.RetryAfter, method, isOneTicket: name.Contains('/', StringComparison.Ordinal));
+            if (refusal is not null && !(acceptNotFound && reply is { Status: 404, IsJson: true }))
             {
-                return Fail(reply is { Status: 404, IsJson: true } ? NotFound(refusal, method, name) : refusal, method.Method, name);
+                return Fail(reply is { Status: 404, IsJson: true } ? NotFound(refusal, method, name) : refusal, method, name);
             }
 
-            health.Succeeded();
+            health.Succeeded(CallOf(method, name));
             return reply;
         }
         catch (TrackedContent.TooLateException)
@@ -242,15 +276,15 @@ internal sealed partial class FreeScoutClient(
         catch (BrokenCircuitException)
         {
             var cause = health.Failure is { IsOutage: true, Kind: not FreeScoutFailureKind.CircuitOpen } known ? known.Message : $"it failed several times just now, the last time so: {health.OpenedBy}.";
-            return Fail(FreeScoutFailureKind.CircuitOpen, $"FreeScout can't be reached: {cause}", method.Method, name, wasSent: false);
+            return Fail(FreeScoutFailureKind.CircuitOpen, $"FreeScout can't be reached: {cause}", method, name, wasSent: false);
         }
         catch (Exception exception) when (exception is TimeoutRejectedException or OperationCanceledException)
         {
-            return Fail(FreeScoutFailureKind.TimedOut, "FreeScout did not answer in time.", method.Method, name, content?.WasSent ?? true);
+            return Fail(FreeScoutFailureKind.TimedOut, "FreeScout did not answer in time.", method, name, content?.WasSent ?? true);
         }
         catch (OversizedAnswerException oversized)
         {
-            return Fail(FreeScoutFailureKind.BadAnswer, $"FreeScout's answer is {oversized.Message}: that is not its API.", method.Method, name);
+            return Fail(FreeScoutFailureKind.BadAnswer, $"FreeScout's answer is {oversized.Message}: that is not its API.", method, name);
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException)
         {
@@ -260,8 +294,8 @@ internal sealed partial class FreeScoutClient(
                 HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError,
             };
             return sent
-                ? Fail(FreeScoutFailureKind.Broken, $"FreeScout can't be reached: {Reason(exception)}", method.Method, name)
-                : Fail(FreeScoutFailureKind.Unreachable, $"FreeScout can't be reached ({Reason(exception)}). Check that it runs, and FREESCOUT_BASE_URL.", method.Method, name, wasSent: false);
+                ? Fail(FreeScoutFailureKind.Broken, $"FreeScout can't be reached: {Reason(exception)}", method, name)
+                : Fail(FreeScoutFailureKind.Unreachable, $"FreeScout can't be reached ({Reason(exception)}). Check that it runs, and FREESCOUT_BASE_URL.", method, name, wasSent: false);
         }
     }
 
@@ -270,10 +304,10 @@ internal sealed partial class FreeScoutClient(
     {
         // One conversation that is gone says nothing of the mailbox or of the module.
         _ when path.StartsWith("conversations/", StringComparison.Ordinal) =>
-            new(FreeScoutFailureKind.Refused, $"FreeScout no longer has conversation {path.Split('/')[1]} (404).", WasSent: true),
+            new(FreeScoutFailureKind.Refused, $"FreeScout no longer has conversation {path.Split('/')[1]} (404).", WasSent: true, IsOfRequest: true),
         // A workflow may delete or move a new conversation at once: the create then answers 404 although it made one.
         "conversations" when method == HttpMethod.Post && !refusal.Message.Contains("mailbox not found", StringComparison.OrdinalIgnoreCase) =>
-            refusal with { IsLost = true },
+            refusal with { IsOfRequest = true, IsLost = true },
         _ => refusal,
     };
 
@@ -290,11 +324,11 @@ internal sealed partial class FreeScoutClient(
     }
 
     /// <summary>One row of a list; one that can't be read is left out, not the whole list with it.</summary>
-    private static Conversation? Parse(JsonElement row)
+    private static T? Parse<T>(JsonElement row) where T : class
     {
         try
         {
-            return row.Deserialize<Conversation>(Json);
+            return row.Deserialize<T>(Json);
         }
         catch (JsonException)
         {
@@ -304,22 +338,25 @@ internal sealed partial class FreeScoutClient(
 
     internal static string Reason(Exception exception) => exception.GetBaseException().Message is { Length: > 120 } message ? message[..120] : exception.GetBaseException().Message;
 
-    private FreeScoutFailure Fail(FreeScoutFailureKind kind, string message, string method, string path, bool wasSent = true, TimeSpan? retryAfter = null) =>
+    private static FreeScoutCall CallOf(HttpMethod method, string path) =>
+        method == HttpMethod.Get ? FreeScoutCall.Read : path == "conversations" ? FreeScoutCall.Create : FreeScoutCall.Change;
+
+    private FreeScoutFailure Fail(FreeScoutFailureKind kind, string message, HttpMethod method, string path, bool wasSent = true, TimeSpan? retryAfter = null) =>
         Fail(new FreeScoutFailure(kind, message, wasSent, retryAfter), method, path);
 
-    private FreeScoutFailure Fail(FreeScoutFailure failure, string method, string path)
+    private FreeScoutFailure Fail(FreeScoutFailure failure, HttpMethod method, string path)
     {
         failure = failure with { Message = options.Value.WithoutKey(failure.Message) };
         // What we held back ourselves is not news of FreeScout; but that its circuit is open is, where the failures that opened it were
         // all tries of one call that nobody heard of.
         if (failure.Kind == FreeScoutFailureKind.CircuitOpen ? health.Failure is not { IsOutage: true } : failure is not { Kind: FreeScoutFailureKind.RateLimited, WasSent: false })
         {
-            health.Failed(failure);
+            health.Failed(failure, CallOf(method, path));
         }
 
         if (IsNews(failure, method, path))
         {
-            Log.Degraded(logger, failure.Kind, method, path, failure.Message);
+            Log.Degraded(logger, failure.Kind, method.Method, path, failure.Message);
         }
 
         return failure;
@@ -327,7 +364,7 @@ internal sealed partial class FreeScoutClient(
 
     /// <summary>An outage is a state: it is logged once a minute, not at each call that meets it; a refusal, which is about one request, once a minute
     /// for each path.</summary>
-    private bool IsNews(FreeScoutFailure failure, string method, string path)
+    private bool IsNews(FreeScoutFailure failure, HttpMethod method, string path)
     {
         if (_logged.Count > MostLogged)
         {
@@ -335,7 +372,7 @@ internal sealed partial class FreeScoutClient(
         }
 
         var now = clock.GetUtcNow();
-        var key = failure.Kind == FreeScoutFailureKind.Refused ? $"{method} {path}" : $"{failure.Kind}";
+        var key = failure.IsOfRequest ? $"{method} {path}" : $"{failure.Kind}";
         if (_logged.TryGetValue(key, out var at) && now - at < LogEvery && now >= at)
         {
             return false;

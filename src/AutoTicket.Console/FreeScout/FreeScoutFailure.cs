@@ -6,8 +6,12 @@ internal enum FreeScoutFailureKind
     NotConfigured,
     /// <summary>401: the key is invalid or revoked.</summary>
     KeyRejected,
-    /// <summary>403: the key lacks the scope.</summary>
+    /// <summary>403 of the API: the key lacks the scope.</summary>
     ScopeMissing,
+    /// <summary>403 of FreeScout's core: it serves the host of its APP_URL, and the base URL names another.</summary>
+    UntrustedHost,
+    /// <summary>401 or 403 that is not FreeScout's: a proxy or firewall in front of it refuses.</summary>
+    Blocked,
     MailboxMissing,
     /// <summary>The API &amp; Webhooks module does not answer: switched off, or its licence check failed.</summary>
     ApiOff,
@@ -29,8 +33,10 @@ internal enum FreeScoutFailureKind
 /// <param name="Message">For the operator: one line, what happened and what to do; never a secret, never a raw body.</param>
 /// <param name="WasSent">FreeScout may have received the request, so it may have done it.</param>
 /// <param name="RetryAfter">How long FreeScout, or the proxy before it, asks us to wait.</param>
+/// <param name="IsOfRequest">It is about this one request, and says nothing of others.</param>
 /// <param name="IsLost">It looks like a refusal, and may hide a success.</param>
-internal sealed record FreeScoutFailure(FreeScoutFailureKind Kind, string Message, bool WasSent, TimeSpan? RetryAfter = null, bool IsLost = false)
+internal sealed record FreeScoutFailure(
+    FreeScoutFailureKind Kind, string Message, bool WasSent, TimeSpan? RetryAfter = null, bool IsOfRequest = false, bool IsLost = false)
 {
     /// <summary>The outcome of a POST is unknown: it may or may not have made a ticket.</summary>
     public bool MayHaveCreated => IsLost || WasSent && Kind is FreeScoutFailureKind.TimedOut or FreeScoutFailureKind.Broken
@@ -45,7 +51,19 @@ internal sealed record FreeScoutFailure(FreeScoutFailureKind Kind, string Messag
 
     /// <inheritdoc cref="NeedsPerson"/>
     public static bool NeedsPersonFor(FreeScoutFailureKind kind) => kind is FreeScoutFailureKind.NotConfigured or FreeScoutFailureKind.KeyRejected
-        or FreeScoutFailureKind.ScopeMissing or FreeScoutFailureKind.MailboxMissing or FreeScoutFailureKind.ApiOff;
+        or FreeScoutFailureKind.ScopeMissing or FreeScoutFailureKind.UntrustedHost or FreeScoutFailureKind.Blocked or FreeScoutFailureKind.MailboxMissing
+        or FreeScoutFailureKind.ApiOff;
+}
+
+/// <summary>What was asked of FreeScout: a failure ends only when a call of its kind succeeds.</summary>
+internal enum FreeScoutCall
+{
+    Read,
+    Create,
+    /// <summary>A note, a tag or a status of one ticket: how it ends says nothing of filing.</summary>
+    Change,
+    /// <summary>The operations mailbox was looked for, and found.</summary>
+    FindMailbox,
 }
 
 /// <summary>What a call came to: a value, or a failure.</summary>

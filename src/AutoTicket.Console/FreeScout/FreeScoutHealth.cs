@@ -8,14 +8,23 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
     /// <summary>The longest we let a Retry-After keep us away.</summary>
     public static readonly TimeSpan LongestHold = TimeSpan.FromSeconds(60);
 
+    /// <summary>Whoever still wants a ticket tries again within this time: an outage that only creates met is over when none met it for
+    /// longer.</summary>
+    private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(90);
+
     private readonly Lock _lock = new();
     private DateTimeOffset _heardAt = DateTimeOffset.MinValue;
+    private DateTimeOffset _metAt = DateTimeOffset.MinValue;
+    private bool _isOfCreates;
 
     /// <summary>Raised when it goes down, comes back or fails in another way. Handlers must return at once and never throw.</summary>
     public event Action? Changed;
 
     /// <summary>What the last call failed with; null while FreeScout works, or before it was first asked.</summary>
     public FreeScoutFailure? Failure { get; private set; }
+
+    /// <summary>The same, unless reading works and only creates fail.</summary>
+    public FreeScoutFailure? ReadFailure => _isOfCreates ? null : Failure;
 
     /// <summary>Since when it has been failing; null while it works.</summary>
     public DateTimeOffset? FailingSince { get; private set; }
@@ -37,9 +46,15 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
     /// <summary>FreeScout asked to be left alone until then.</summary>
     public DateTimeOffset HoldUntil { get; private set; } = DateTimeOffset.MinValue;
 
-    public void Succeeded() => Set(null, clock.GetUtcNow());
+    public void Succeeded(FreeScoutCall call)
+    {
+        if (call != FreeScoutCall.Change)
+        {
+            Set(null, call, clock.GetUtcNow());
+        }
+    }
 
-    public void Failed(FreeScoutFailure failure)
+    public void Failed(FreeScoutFailure failure, FreeScoutCall call)
     {
         if (failure.Kind == FreeScoutFailureKind.RateLimited)
         {
@@ -47,14 +62,13 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
             Hold(clock.GetUtcNow() + (pause > LongestHold ? LongestHold : pause));
         }
 
-        // A refusal of one request says nothing of FreeScout's health.
-        if (failure.Kind != FreeScoutFailureKind.Refused)
+        if (!failure.IsOfRequest && call != FreeScoutCall.Change)
         {
-            Set(failure, clock.GetUtcNow());
+            Set(failure, call, clock.GetUtcNow());
         }
     }
 
-    /// <summary>What another replica met when it asked. It counts unless this one has asked since. An open circuit says that FreeScout failed,
+    /// <summary>What another replica met when it read. It counts unless this one has asked since. An open circuit says that FreeScout failed,
     /// and hides no better known cause: retries may open it before any call has failed as a whole.</summary>
     public void Hear(FreeScoutFailure? failure, DateTimeOffset at)
     {
@@ -66,7 +80,8 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
         };
         if (isNews)
         {
-            Set(failure, at);
+            // A mailbox that was missing there was found there.
+            Set(failure, _isOfCreates ? FreeScoutCall.Read : FreeScoutCall.FindMailbox, at);
         }
     }
 
@@ -86,7 +101,7 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
         Changed?.Invoke();
     }
 
-    private void Set(FreeScoutFailure? failure, DateTimeOffset at)
+    private void Set(FreeScoutFailure? failure, FreeScoutCall call, DateTimeOffset at)
     {
         bool changed;
         lock (_lock)
@@ -97,6 +112,13 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
             }
 
             _heardAt = at;
+            if (failure is null && !Ends(call, at))
+            {
+                return;
+            }
+
+            _isOfCreates = failure is not null && call == FreeScoutCall.Create && (Failure is null || _isOfCreates);
+            _metAt = at;
             changed = Failure?.Kind != failure?.Kind;
             Failure = failure;
             FailingSince = failure is null ? null : FailingSince ?? at;
@@ -109,4 +131,15 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
             Changed?.Invoke();
         }
     }
+
+    /// <summary>Whether a success ends the failure. That a list answers says nothing of its mailbox: FreeScout lists a deleted one as
+    /// empty.</summary>
+    private bool Ends(FreeScoutCall call, DateTimeOffset at) => call == FreeScoutCall.Create || Failure switch
+    {
+        { Kind: FreeScoutFailureKind.MailboxMissing } => call == FreeScoutCall.FindMailbox,
+        // A key that may read need not be one that may write.
+        { Kind: FreeScoutFailureKind.ScopeMissing } => !_isOfCreates,
+        { NeedsPerson: true } => true,
+        _ => !_isOfCreates || at - _metAt > Quiet,
+    };
 }

@@ -20,11 +20,7 @@ internal sealed class FreeScoutProbe(IHttpClientFactory http, IOptions<FreeScout
 
     public async Task<FreeScoutProbed> AskAsync(string path, CancellationToken cancellationToken)
     {
-        var key = options.Value.ApiKey!.Trim();
-        using var request = new HttpRequestMessage(HttpMethod.Get, $"{options.Value.WebUrl}/api/{path}");
-        request.Headers.Add("X-FreeScout-API-Key", key);
-        request.Headers.Authorization = new("Bearer", key);
-        request.Headers.Accept.ParseAdd("application/json");
+        using var request = options.Value.Request(HttpMethod.Get, path);
         try
         {
             using var client = http.CreateClient(HttpName);

@@ -30,9 +30,14 @@ internal static class FreeScoutResilience
                 SamplingDuration = TimeSpan.FromSeconds(15),
                 BreakDuration = options.BreakDuration,
                 StateProvider = health.Circuit,
-                ShouldHandle = arguments => ValueTask.FromResult(IsOutage(arguments.Outcome)),
-                OnOpened = arguments =>
+                ShouldHandle = arguments =>
                 {
+                    if (!IsOutage(arguments.Outcome))
+                    {
+                        return ValueTask.FromResult(false);
+                    }
+
+                    // Before the circuit opens: whoever meets it open tells why.
                     health.OpenedBy = arguments.Outcome switch
                     {
                         { Result: { } answer } => $"it answered {(int)answer.StatusCode}",
@@ -40,7 +45,7 @@ internal static class FreeScoutResilience
                         { Exception: { } exception } => FreeScoutClient.Reason(exception),
                         _ => null,
                     };
-                    return default;
+                    return ValueTask.FromResult(true);
                 },
             })
             .AddTimeout(new HttpTimeoutStrategyOptions { Timeout = options.CallTimeout });

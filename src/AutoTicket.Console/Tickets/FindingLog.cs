@@ -46,7 +46,8 @@ internal sealed partial class FindingLog(
     }
 
     /// <summary>Writes down all that a comparison saw. What it did not see holds no longer.</summary>
-    public async Task StoreAsync(IReadOnlyList<Difference> seen, CancellationToken cancellationToken)
+    /// <param name="unread">Conversations that FreeScout did not show: of them everything stays as it was.</param>
+    public async Task StoreAsync(IReadOnlyList<Difference> seen, IReadOnlyCollection<long> unread, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var now = clock.GetUtcNow();
@@ -59,7 +60,8 @@ internal sealed partial class FindingLog(
         }
 
         var forgotten = now - Memory;
-        foreach (var over in known.Values.ExceptBy(seen.Select(one => (one.ConversationId, one.Kind)), row => (row.ConversationId, row.Kind)))
+        foreach (var over in known.Values.Where(row => !unread.Contains(row.ConversationId))
+            .ExceptBy(seen.Select(one => (one.ConversationId, one.Kind)), row => (row.ConversationId, row.Kind)))
         {
             var rows = db.TicketFindings.Where(row => row.ConversationId == over.ConversationId && row.Kind == over.Kind);
             _ = over.RepairedAt > forgotten

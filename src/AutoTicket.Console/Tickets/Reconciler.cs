@@ -43,21 +43,21 @@ internal sealed partial class Reconciler(
         var isDown = false;
         while (!stoppingToken.IsCancellationRequested)
         {
-            if (isDown && health.Failure is null)
+            if (isDown && health.ReadFailure is null)
             {
                 // Another call reached FreeScout since: what it held up need not wait out the long pauses.
                 failures = Math.Min(failures, 1);
                 isDown = false;
             }
 
-            var pause = health.Failure?.NeedsPerson == true ? TicketSync.WithoutHope : PauseAfterFailure * Math.Min(Math.Pow(2, Math.Max(0, failures - 1)), 6);
+            var pause = health.ReadFailure?.NeedsPerson == true ? TicketSync.WithoutHope : PauseAfterFailure * Math.Min(Math.Pow(2, Math.Max(0, failures - 1)), 6);
             if (leader.IsLeader && (failures == 0 || clock.GetUtcNow() - failedAt >= pause))
             {
                 try
                 {
                     failures = await ReconcileAsync(stoppingToken) ? 0 : failures + 1;
                     failedAt = clock.GetUtcNow();
-                    isDown = failures > 0 && health.Failure is not null;
+                    isDown = failures > 0 && health.ReadFailure is not null;
                 }
                 catch (Exception exception) when (contexts.IsOutage(exception))
                 {
@@ -111,7 +111,7 @@ internal sealed partial class Reconciler(
         foreach (var ticket in unsettled.Where(IsDue))
         {
             await ticketing.SettleAsync(ticket, cancellationToken);
-            if (health.Failure is not null)
+            if (health.ReadFailure is not null)
             {
                 return false;
             }
@@ -131,7 +131,7 @@ internal sealed partial class Reconciler(
                 tagged.Add(ticket);
                 _isTaggingFailing = false;
             }
-            else if (failure.Kind == FreeScoutFailureKind.Refused)
+            else if (failure.IsOfRequest)
             {
                 refused++;
                 _tagsRefusedThrough = refused < MostRefused ? ticket.Id : untagged[^1].Id;

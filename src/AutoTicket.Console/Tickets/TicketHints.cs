@@ -62,6 +62,7 @@ internal sealed class TicketHints(TicketSync sync, TimeProvider clock) : Backgro
             }
         }
 
+        var done = true;
         foreach (var id in _waiting.Keys)
         {
             // Before it is read: what changes from here on is another hint.
@@ -69,10 +70,10 @@ internal sealed class TicketHints(TicketSync sync, TimeProvider clock) : Backgro
             if (!await sync.LookAtAsync(id, cancellationToken))
             {
                 _waiting[id] = true;
-                return false;
+                done = false;
             }
         }
 
-        return true;
+        return done;
     }
 }

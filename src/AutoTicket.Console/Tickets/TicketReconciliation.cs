@@ -93,14 +93,15 @@ internal sealed partial class TicketReconciliation(
     private async Task ReconcileAsync(CancellationToken cancellationToken)
     {
         // While FreeScout fails the sync asks it often enough, and hundreds of questions more would only open the circuit.
-        var failure = health.Failure ?? await CompareAsync(cancellationToken);
+        var failure = health.ReadFailure ?? await CompareAsync(cancellationToken);
         if (failure is not null)
         {
             await findings.StoreProblemAsync(failure.Message, cancellationToken);
         }
     }
 
-    /// <returns>Null when everything could be compared; half a comparison tells nothing.</returns>
+    /// <returns>Null when everything could be compared. Half a comparison tells nothing; one without a ticket that FreeScout refuses to show
+    /// tells of the others.</returns>
     private async Task<FreeScoutFailure?> CompareAsync(CancellationToken cancellationToken)
     {
         // FreeScout first, then the books: what is filed meanwhile is in both, for it gets its tags only when it is in the books.
@@ -139,6 +140,7 @@ internal sealed partial class TicketReconciliation(
         }
 
         var seen = new List<Difference>();
+        var refused = new Dictionary<long, FreeScoutFailure>();
         var putBack = await findings.TagsPutBackAsync(cancellationToken);
         var filings = await FiledAsync(held.Keys, since, cancellationToken);
         foreach (var filing in filings.Where(filing => !(filing.Row?.ClosedAt >= asked)))
@@ -148,6 +150,12 @@ internal sealed partial class TicketReconciliation(
             {
                 // Not in the lists: gone, moved, without its tag, or closed long ago. Only its id tells.
                 (found, var failure) = await freeScout.FindAsync(filing.ConversationId, cancellationToken, withThreads: true);
+                if (failure is { IsOfRequest: true })
+                {
+                    refused[filing.ConversationId] = failure;
+                    continue;
+                }
+
                 if (failure is not null)
                 {
                     return failure;
@@ -183,8 +191,8 @@ internal sealed partial class TicketReconciliation(
             return unsettled;
         }
 
-        await findings.StoreAsync(seen, cancellationToken);
-        return null;
+        await findings.StoreAsync(seen, refused.Keys, cancellationToken);
+        return refused.Values.FirstOrDefault();
     }
 
     /// <summary>What the books say was filed: all that is open, all of the last days, and whatever FreeScout listed.</summary>

@@ -47,7 +47,7 @@ internal sealed partial class TicketSync(
             {
                 await SyncAsync(full: _syncs++ % options.Value.FullSyncEvery == 0, stoppingToken);
                 HasAsked = true;
-                pause = health.Failure?.NeedsPerson == true && options.Value.SyncInterval < WithoutHope ? WithoutHope : options.Value.SyncInterval;
+                pause = health.ReadFailure?.NeedsPerson == true && options.Value.SyncInterval < WithoutHope ? WithoutHope : options.Value.SyncInterval;
             }
 
             await nudge.WaitAsync(pause, stoppingToken);
@@ -78,7 +78,7 @@ internal sealed partial class TicketSync(
                 await db.SaveChangesAsync(cancellationToken);
             }
 
-            return failure is null;
+            return failure is null or { IsOfRequest: true };
         },
         cancellationToken);
 

@@ -127,6 +127,8 @@ public sealed class FreeScoutStandIn : IAsyncDisposable
         _store.AddWebhook(url, FreeScoutWebhooks.All, []);
     }
 
+    public void AddMailbox(int id, string name) => _store.AddMailbox(new SandboxMailbox(id, name, $"{id}@sandbox.example"));
+
     /// <summary>With all its conversations, as the web page does.</summary>
     public bool RemoveMailbox(int id) => _store.RemoveMailbox(id);
 

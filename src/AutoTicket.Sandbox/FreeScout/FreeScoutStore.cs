@@ -154,6 +154,12 @@ internal sealed class FreeScoutStore : IAsyncDisposable
 
     public bool RemoveWebhook(long id) => Write(_ => _state.Webhooks.RemoveAll(hook => hook.Id == id) > 0);
 
+    public void AddMailbox(SandboxMailbox mailbox) => Write(_ =>
+    {
+        _mailboxes.Add(mailbox);
+        return true;
+    });
+
     public bool RemoveMailbox(int id) => Write(_ =>
     {
         foreach (var conversation in _state.Conversations.Values.Where(conversation => conversation.MailboxId == id).ToList())

@@ -49,6 +49,27 @@ public sealed class InjectedFaultTests
         Assert.NotEqual(JsonValueKind.Null, Step(answer, step).GetProperty("next_action").ValueKind);
     }
 
+    [Theory]
+    [InlineData(true, "FreeScout does not serve the host of FREESCOUT_BASE_URL since ")]
+    [InlineData(false, "a proxy or firewall in front of FreeScout refuses the console since ")]
+    public async Task A_403_that_is_not_the_keys_is_told_apart(bool isHost, string verdict)
+    {
+        await using var console = await StartAsync();
+        if (isHost)
+        {
+            console.Sandbox.FreeScout.AppHost = "tickets.example.org";
+        }
+        else
+        {
+            console.Sandbox.Faults.Add(new(FaultKind.Forbidden) { Match = FaultMatch.FreeScout, Body = "<html><head><title>Just a moment...</title></head></html>" });
+        }
+
+        var answer = await console.EventuallyFailedAsync("freescout_answers");
+
+        Assert.Contains(verdict, VerdictOf(answer), StringComparison.Ordinal);
+        Assert.DoesNotContain("key", Step(answer, "freescout_answers").GetProperty("next_action").GetString(), StringComparison.OrdinalIgnoreCase);
+    }
+
     [Fact]
     public async Task With_nothing_wrong_nothing_is_red_and_the_verdict_says_what_went_out()
     {

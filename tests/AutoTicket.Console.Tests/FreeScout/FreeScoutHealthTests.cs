@@ -30,6 +30,73 @@ public sealed class FreeScoutHealthTests
         Assert.Equal(FreeScoutFailureKind.ServerError, _health.Failure?.Kind);
     }
 
+    [Fact]
+    public void A_create_that_fails_while_reading_works_stays_a_failure_until_one_succeeds()
+    {
+        var since = _clock.GetUtcNow();
+        for (var second = 0; second < 30 * 60; second += 60)
+        {
+            _health.Failed(new FreeScoutFailure(FreeScoutFailureKind.ServerError, "500", WasSent: true), FreeScoutCall.Create);
+            _clock.Advance(TimeSpan.FromSeconds(60));
+            _health.Succeeded(FreeScoutCall.Read);
+            _health.Hear(null, _clock.GetUtcNow());
+        }
+
+        Assert.Equal((FreeScoutFailureKind.ServerError, since), (_health.Failure?.Kind, _health.FailingSince));
+        Assert.Null(_health.ReadFailure);
+
+        _health.Succeeded(FreeScoutCall.Create);
+        Assert.Null(_health.Failure);
+    }
+
+    [Fact]
+    public void An_outage_that_only_a_create_met_is_over_when_nobody_has_met_it_for_a_while_and_reading_works()
+    {
+        _health.Failed(new FreeScoutFailure(FreeScoutFailureKind.ServerError, "500", WasSent: true), FreeScoutCall.Create);
+        _clock.Advance(TimeSpan.FromSeconds(120));
+        Assert.NotNull(_health.Failure);
+
+        _health.Succeeded(FreeScoutCall.Read);
+
+        Assert.Null(_health.Failure);
+    }
+
+    [Fact]
+    public void An_outage_that_reading_met_too_ends_when_reading_works()
+    {
+        _health.Failed(new FreeScoutFailure(FreeScoutFailureKind.ServerError, "503", WasSent: true), FreeScoutCall.Create);
+        _health.Failed(new FreeScoutFailure(FreeScoutFailureKind.ServerError, "503", WasSent: true), FreeScoutCall.Read);
+        _health.Failed(new FreeScoutFailure(FreeScoutFailureKind.ServerError, "503", WasSent: true), FreeScoutCall.Create);
+
+        _health.Succeeded(FreeScoutCall.Read);
+
+        Assert.Null(_health.Failure);
+    }
+
+    [Theory]
+    [InlineData(FreeScoutCall.Read, false)]
+    [InlineData(FreeScoutCall.Change, false)]
+    [InlineData(FreeScoutCall.Create, true)]
+    [InlineData(FreeScoutCall.FindMailbox, true)]
+    public void A_missing_mailbox_is_missing_until_it_is_found_or_takes_a_ticket(object call, bool ends)
+    {
+        _health.Failed(new FreeScoutFailure(FreeScoutFailureKind.MailboxMissing, "gone", WasSent: true), FreeScoutCall.Read);
+        _clock.Advance(TimeSpan.FromHours(1));
+
+        _health.Succeeded((FreeScoutCall)call);
+
+        Assert.Equal(ends, _health.Failure is null);
+    }
+
+    [Fact]
+    public void What_is_said_of_one_request_or_of_a_change_to_one_ticket_is_no_news_of_filing()
+    {
+        _health.Failed(new FreeScoutFailure(FreeScoutFailureKind.Blocked, "403", WasSent: true, IsOfRequest: true), FreeScoutCall.Read);
+        _health.Failed(new FreeScoutFailure(FreeScoutFailureKind.ServerError, "500", WasSent: true), FreeScoutCall.Change);
+
+        Assert.Null(_health.Failure);
+    }
+
     [Theory]
     [InlineData(FreeScoutFailureKind.Refused)]
     [InlineData(FreeScoutFailureKind.RateLimited)]

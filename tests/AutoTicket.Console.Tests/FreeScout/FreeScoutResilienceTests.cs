@@ -80,7 +80,7 @@ public sealed class FreeScoutResilienceTests : IAsyncLifetime
     public async Task The_circuit_opens_half_opens_and_closes()
     {
         var down = _driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScout });
-        for (var call = 0; call < 6; call++)
+        for (var call = 0; call < 20 && !_driver.Console.Get<FreeScoutHealth>().IsCircuitOpen; call++)
         {
             await Client.CreateAsync(Draft, () => true, default);
         }

@@ -26,7 +26,9 @@ public sealed class DegradedClickTests
     [InlineData("tls", "can't be reached.*FREESCOUT_BASE_URL")]
     [InlineData("refused", "can't be reached.*FREESCOUT_BASE_URL")]
     [InlineData("401", "401.*Rotate FREESCOUT_API_KEY")]
-    [InlineData("403", "403.*Admin → API Keys")]
+    [InlineData("403", "403, “Forbidden”.*scope.*Manage → API & Webhooks")]
+    [InlineData("403 page", "proxy or firewall in front of FreeScout.*403, “Just a moment...”")]
+    [InlineData("403 host", "does not serve the host of FREESCOUT_BASE_URL.*403, “Untrusted Host: 127.0.0.1.*APP_URL")]
     [InlineData("404 json", "404.*module is off, or FREESCOUT_BASE_URL is wrong")]
     [InlineData("404 html", "404.*module is off, or FREESCOUT_BASE_URL is wrong")]
     [InlineData("404 mailbox", "mailbox was deleted or FREESCOUT_OPERATIONS_MAILBOX_ID is wrong")]
@@ -193,8 +195,14 @@ public sealed class DegradedClickTests
 
     private static void Break(InvestigateDriver driver, string failure)
     {
+        if (failure == "403 host")
+        {
+            driver.FreeScout.AppHost = "tickets.example.org";
+        }
+
         Fault? fault = failure switch
         {
+            "403 page" => new(FaultKind.Forbidden) { Body = "<html><head><title>Just a moment...</title></head></html>" },
             "hang" => new(FaultKind.HangBefore),
             "slow" => new(FaultKind.Delay) { Delay = TimeSpan.FromSeconds(10) },
             "reset" => new(FaultKind.ResetBefore),

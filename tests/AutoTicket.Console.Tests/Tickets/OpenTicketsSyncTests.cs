@@ -223,6 +223,31 @@ public sealed class OpenTicketsSyncTests
             askers.Skip(1).Zip(askers.Skip(2)), pair => Assert.True(pair.Second.At - pair.First.At >= TimeSpan.FromSeconds(60), $"asked again after {pair.Second.At - pair.First.At}")));
     }
 
+    [Fact]
+    public async Task A_deleted_mailbox_is_told_until_it_is_found_again_however_well_lists_answer()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
+        var health = driver.Console.Get<FreeScoutHealth>();
+        await driver.FirstLookIsOverAsync();
+        var changes = 0;
+        health.Changed += () => Interlocked.Increment(ref changes);
+        driver.FreeScout.RemoveMailbox(driver.FreeScout.MailboxId);
+        Assert.Contains("does not know the mailbox (400, “Mailbox not found.”)", (await driver.ClickAsync()).Message, StringComparison.Ordinal);
+
+        await _clock.AdvanceUntilAsync(
+            Interval, async () => $"{await ProblemAsync()}".Contains($"no mailbox {driver.FreeScout.MailboxId}", StringComparison.Ordinal), "the page says so");
+        await driver.Console.Get<FreeScoutClient>().FindAsync(1, default);
+        _clock.Advance(TimeSpan.FromMinutes(10));
+        await driver.Console.Get<FreeScoutClient>().FindByMarkerAsync("at-0123456789", default);
+        Assert.Equal((FreeScoutFailureKind.MailboxMissing, 1), (health.Failure?.Kind, changes));
+
+        driver.FreeScout.AddMailbox(driver.FreeScout.MailboxId, "Operations");
+        await _clock.AdvanceUntilAsync(Interval, async () => health.Failure is null && await ProblemAsync() is null, "it is found");
+        Assert.Equal("filed", (await driver.ClickAsync()).Disposition);
+
+        async Task<string?> ProblemAsync() => (await driver.TicketsAsync()).GetProperty("problem").GetString();
+    }
+
     private Task ShowsAsync(InvestigateDriver driver, params long[] ids) =>
         _clock.AdvanceUntilAsync(Interval, async () => (await driver.ListedAsync()).SequenceEqual(ids), $"the dashboard shows {string.Join(", ", ids)}");
 

@@ -104,6 +104,32 @@ public sealed class ReconciliationTests : ReconciliationTest
     }
 
     [Fact]
+    public async Task One_ticket_that_a_firewall_refuses_to_show_keeps_no_other_from_being_compared()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(settings: Settings, surfaces: []);
+        var (refused, gone) = (await FileAsync(driver, "refused", OpenTickets.AlertTag), await FileAsync(driver, "gone", OpenTickets.AlertTag));
+        await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "they are tagged");
+        driver.FreeScout.Delete(refused);
+        await ComparedAsync(driver);
+        Assert.Equal([$"drift deleted {refused}"], await SeenAsync(driver));
+
+        driver.Sandbox.Faults.Add(new Fault(FaultKind.Forbidden)
+        {
+            Match = InvestigateDriver.OneConversation with { Path = $"{FreeScoutStandIn.ApiPath}/conversations/{refused}" },
+            Body = "<html><head><title>Just a moment...</title></head></html>",
+        });
+        driver.FreeScout.DeleteForever(gone);
+        await Eventually.TrueAsync(
+            async () => (await SeenAsync(driver)).SequenceEqual(Sorted($"drift deleted {refused}", $"ghost ghost {gone}")),
+            "the other is compared, and what is known of this one stays");
+
+        var told = await FindingsAsync(driver);
+        Assert.False(told.GetProperty("clean").GetBoolean());
+        Assert.Contains("Just a moment...", told.GetProperty("problem").GetString(), StringComparison.Ordinal);
+        Assert.Null(driver.Console.Get<AutoTicket.FreeScout.FreeScoutHealth>().Failure);
+    }
+
+    [Fact]
     [Trait("Pitfall", "T-42")]
     public async Task Tags_are_put_back_once_and_who_takes_them_away_again_is_left_alone()
     {
