@@ -156,7 +156,7 @@ internal sealed class AlertLedger : IDisposable
             return new AlertEpisode(
                 alert.Id, alert.AlertId, alert.AlertKey, alert.Source, alert.Name, alert.Surface, alert.Severity, alert.Status, alert.StartedAt, alert.EndedAt,
                 alert.Summary, alert.Url, alert.Reopened, alert.IsUnstable,
-                ticket is null ? null : new AlertTicket(ticket.TicketId!.Value, ticket.TicketNumber!.Value, ticket.TicketUrl!),
+                ticket is null ? null : new AlertTicket(ticket.TicketId!.Value, ticket.TicketNumber, ticket.TicketUrl!),
                 told.Find(d => d.Hook == AlertPaths.Slack)?.At,
                 // Clicks and the intake know no episode: theirs are those of its time.
                 [.. decisions[alert.AlertId].Where(d => d.AlertRow == alert.Id || (d.AlertRow is null or 0 && d.LastAt >= alert.StartedAt && !(d.FirstAt > alert.EndedAt)))

@@ -109,7 +109,7 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
             };
             return new Entry(
                 row.GetInt64(29), alert, told, row.IsDBNull(25) ? null : row.GetInt32(25),
-                row.IsDBNull(26) ? null : new AlertTicket(row.GetInt64(26), row.GetInt64(27), row.GetString(28)),
+                row.IsDBNull(26) ? null : new AlertTicket(row.GetInt64(26), row.IsDBNull(27) ? null : row.GetInt64(27), row.GetString(28)),
                 new Turn(row.GetInt64(30), row.GetString(31), row.GetString(32), row.GetInt64(29)));
         }, cancellationToken);
         _turns[hook] = entries.Count < MostAtOnce ? null : entries.MaxBy(entry => entry.Turn.Place)!.Turn;

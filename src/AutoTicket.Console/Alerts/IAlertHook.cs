@@ -47,7 +47,7 @@ internal sealed record AlertNotice(Alert Alert, NoticeKind Kind, AlertDelivery? 
     public IReadOnlyList<long> Entries { get; init; } = [];
 }
 
-public sealed record AlertTicket(long Id, long Number, string Url);
+public sealed record AlertTicket(long Id, long? Number, string Url);
 
 /// <param name="IsDone">Recorded, and not asked for again; else the next cycle tries again.</param>
 /// <param name="Decision">Why, in the words of the decisions' page: <c>filed</c>, <c>flag off</c>, <c>degraded: timed_out</c>.</param>

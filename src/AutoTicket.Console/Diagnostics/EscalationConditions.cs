@@ -92,7 +92,7 @@ internal sealed class EscalationConditions
             return known.Problem is null ? EscalationFact.Not : EscalationFact.Unknown;
         }
 
-        var named = string.Join(", ", ghosts.Take(MostNamed).Select(ghost => $"#{ghost.Number}")) + (ghosts.Count > MostNamed ? $" and {ghosts.Count - MostNamed} more" : "");
+        var named = string.Join(", ", ghosts.Take(MostNamed).Select(ghost => TicketNumber.Of(ghost.Number))) + (ghosts.Count > MostNamed ? $" and {ghosts.Count - MostNamed} more" : "");
         return new(true, ghosts.Min(ghost => ghost.FirstSeenAt), $"The audit log says that {named} were filed; FreeScout does not have them.");
     }
 }

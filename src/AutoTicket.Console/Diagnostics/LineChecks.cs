@@ -103,7 +103,7 @@ internal sealed class LineChecks(
                 && !db.AlertDeliveries.Any(told => told.AlertRow == d.AlertRow && told.Hook == AlertPaths.Ticket && told.TicketId != null && told.At <= d.FirstAt
                     && db.Alerts.Any(alert => alert.Id == told.AlertRow && told.Reopened >= alert.Reopened)))
             .OrderByDescending(d => d.LastAt).FirstOrDefaultAsync(cancellationToken);
-        var seen = last is not null ? $"Ticket #{last.Number} was the last, at {UtcTime.Stamp(last.ConfirmedAt!.Value)}." : "No ticket was filed yet.";
+        var seen = last is not null ? $"Ticket {TicketNumber.Of(last.Number)} was the last, at {UtcTime.Stamp(last.ConfirmedAt!.Value)}." : "No ticket was filed yet.";
         if (failed is not null && Mended.Contains(failed.Word) && !(failed.LastAt <= last?.ConfirmedAt))
         {
             return Finding.Warning($"The last try, at {UtcTime.Stamp(failed.LastAt)}, failed by what is well again: {failed.Detail} {seen}", "Nothing for alerts: they are tried again. Click again where a click failed.", Runbooks.NoTickets, last?.ConfirmedAt);

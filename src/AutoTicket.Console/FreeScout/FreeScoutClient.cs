@@ -71,8 +71,9 @@ internal sealed partial class FreeScoutClient(
         var body = Parse<Conversation>(reply);
         if (reply.Status is 200 or 201 && (long.TryParse(reply.ResourceId, NumberStyles.None, CultureInfo.InvariantCulture, out var id) ? id : body?.Id) is > 0 and { } made)
         {
-            // Newer versions send the conversation along; only its number is of use, and only if it is about this one.
-            return (body?.Id == made ? body! : new Conversation()) with { Id = made };
+            // Newer versions send the conversation along. Of others the number that people see takes a look: it is the id only by default.
+            var known = body?.Id == made && body.Number is not null ? body : (await FindAsync(made, cancellationToken)).Value;
+            return (known ?? new Conversation()) with { Id = made };
         }
 
         return Fail(

@@ -116,7 +116,7 @@ internal sealed partial class RecoveredReminder(
         var text = new StringBuilder(open.Count == 1 ? "1 ticket is open though its surface has recovered:" : $"{open.Count} tickets are open though their surfaces have recovered:");
         foreach (var one in open.Take(MostLines))
         {
-            text.Append('\n').Append(SlackText.Plain(string.Create(CultureInfo.InvariantCulture, $"#{one.Ticket.Number} {one.SurfaceName}, operational since {one.RecoveredAt.UtcDateTime:yyyy-MM-dd HH:mm} UTC"), 120));
+            text.Append('\n').Append(SlackText.Plain(string.Create(CultureInfo.InvariantCulture, $"{TicketNumber.Of(one.Ticket.Number)} {one.SurfaceName}, operational since {one.RecoveredAt.UtcDateTime:yyyy-MM-dd HH:mm} UTC"), 120));
         }
 
         return text.Append(open.Count > MostLines ? $"\nand {open.Count - MostLines} more" : "")

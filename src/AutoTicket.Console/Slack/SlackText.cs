@@ -34,7 +34,7 @@ internal static class SlackText
 
         if (notice.Ticket is { } ticket)
         {
-            tail.Append(CultureInfo.InvariantCulture, $"\nTicket #{ticket.Number}: {Link(ticket.Url)}");
+            tail.Append(CultureInfo.InvariantCulture, $"\nTicket {TicketNumber.Of(ticket.Number)}: {Link(ticket.Url)}");
         }
 
         tail.Append(CultureInfo.InvariantCulture, $"\nConsole: {Link(console)}\nAlert key: {Plain(alert.AlertKey, LongestName)}");
@@ -51,7 +51,7 @@ internal static class SlackText
         var shown = 0;
         foreach (var notice in notices.OrderBy(notice => notice.Kind == NoticeKind.Ended).ThenBy(notice => notice.Alert.Severity).Take(MostLines))
         {
-            var ticket = notice.Ticket is { } its ? $" · #{its.Number}" : "";
+            var ticket = notice.Ticket is { } its ? $" · {TicketNumber.Of(its.Number)}" : "";
             var line = Plain($"{notice.Alert.Severity} {Word(notice)} · {Subject(notice.Alert)}{ticket} · {notice.Alert.Summary}", LongestLine);
             if (text.Length + 1 + line.Length + $"\nand {notices.Count} more".Length + link.Length > Longest)
             {

@@ -32,7 +32,7 @@ internal sealed partial class FindingLog(
             var dismissals = await DismissalsAsync(db, rows, cancellationToken);
             var sync = await db.TicketSync.AsNoTracking().SingleOrDefaultAsync(cancellationToken);
             var findings = rows.Select(row => new TicketFinding(
-                    row.Kind, row.ConversationId, row.Number, freeScout.Value.TicketUrl(row.ConversationId), row.Subject, row.Detail, row.FirstSeenAt, row.SeenAt, IsRepaired: !row.IsOpen,
+                    row.Kind, row.ConversationId, row.KnownNumber, freeScout.Value.TicketUrl(row.ConversationId), row.Subject, row.Detail, row.FirstSeenAt, row.SeenAt, IsRepaired: !row.IsOpen,
                     row.IsOpen ? dismissals.GetValueOrDefault((row.ConversationId, row.Kind, row.Detail)) : null))
                 .Concat(unsettled.Select(ticket => new TicketFinding(
                     FindingKind.Unconfirmed, null, null, null, $"{ticket.Subject} [{ticket.Marker}]", $"It was posted, and which ticket it became is not known. {ticket.Problem}", ticket.PostedAt, ticket.LookedUpAt ?? ticket.PostedAt, IsRepaired: false)));
@@ -152,7 +152,7 @@ internal sealed partial class FindingLog(
                 CreatedAt = clock.GetUtcNow(),
                 Action = AuditActions.FindingDismissed,
                 Actor = actor,
-                Payload = JsonSerializer.Serialize(new { finding = Words.Of(row.Kind), conversation_id = row.ConversationId, ticket_number = row.Number, detail = row.Detail, reason }),
+                Payload = JsonSerializer.Serialize(new { finding = Words.Of(row.Kind), conversation_id = row.ConversationId, ticket_number = row.KnownNumber, detail = row.Detail, reason }),
             });
             await db.SaveChangesAsync(cancellationToken);
             return DismissResult.Done;
@@ -191,7 +191,7 @@ internal sealed partial class FindingLog(
     private static Task<int> PutAsync(AutoTicketDbContext db, Difference one, DateTimeOffset firstSeenAt, DateTimeOffset? repairedAt, bool isOpen, DateTimeOffset now, CancellationToken cancellationToken) =>
         db.ExecuteAsync($"""
             INSERT INTO ticket_findings (conversation_id, kind, number, subject, detail, first_seen_at, seen_at, repaired_at, is_open)
-            VALUES ({one.ConversationId}, {Words.Of(one.Kind)}, {one.Number}, {one.Subject}, {one.Detail}, {firstSeenAt}, {now}, {repairedAt}, {isOpen})
+            VALUES ({one.ConversationId}, {Words.Of(one.Kind)}, {one.Number ?? 0}, {one.Subject}, {one.Detail}, {firstSeenAt}, {now}, {repairedAt}, {isOpen})
             ON CONFLICT (conversation_id, kind) DO UPDATE SET number = excluded.number, subject = excluded.subject, detail = excluded.detail,
               first_seen_at = excluded.first_seen_at, seen_at = excluded.seen_at, repaired_at = excluded.repaired_at, is_open = excluded.is_open
             """, cancellationToken);

@@ -87,8 +87,8 @@ internal sealed partial class Investigator(
     {
         (_, FreeScoutFailureKind.NotConfigured) => new(InvestigationForecastKind.FreeScoutDown, "Filing is not set up"),
         (_, not null) => new(InvestigationForecastKind.FreeScoutDown, "FreeScout is down"),
-        ({ Ticket: { } ticket }, _) when ticket.OpenedAt > now - window => new(InvestigationForecastKind.Opens, $"Opens #{ticket.Number}, {Age(now - ticket.OpenedAt)} old"),
-        ({ Ticket: { } ticket }, _) => new(InvestigationForecastKind.FilesNewLinkingOlder, $"Files a new ticket, linked to #{ticket.Number} ({Age(now - ticket.OpenedAt)} old)"),
+        ({ Ticket: { } ticket }, _) when ticket.OpenedAt > now - window => new(InvestigationForecastKind.Opens, $"Opens {TicketNumber.Of(ticket.Number)}, {Age(now - ticket.OpenedAt)} old"),
+        ({ Ticket: { } ticket }, _) => new(InvestigationForecastKind.FilesNewLinkingOlder, $"Files a new ticket, linked to {TicketNumber.Of(ticket.Number)} ({Age(now - ticket.OpenedAt)} old)"),
         ({ IsUnconfirmed: true }, _) => new(InvestigationForecastKind.Confirms, "Looks for the ticket whose answer was lost"),
         _ => new(InvestigationForecastKind.FilesNew, "Files a new ticket"),
     };

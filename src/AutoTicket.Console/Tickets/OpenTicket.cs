@@ -2,9 +2,9 @@ namespace AutoTicket.Tickets;
 
 /// <summary>A FreeScout conversation, as a link to it needs it.</summary>
 /// <param name="Id">The conversation's id, which every API path takes.</param>
-/// <param name="Number">What people call it; equals the id unless FreeScout numbers by itself.</param>
+/// <param name="Number">What people call it: equals the id unless FreeScout numbers by itself; null: not known yet.</param>
 /// <param name="OpenedAt">When it was filed.</param>
-public sealed record TicketLink(long Id, long Number, string Url, DateTimeOffset OpenedAt);
+public sealed record TicketLink(long Id, long? Number, string Url, DateTimeOffset OpenedAt);
 
 /// <summary>An open ticket of the operations mailbox, as last seen in FreeScout.</summary>
 /// <param name="Status"><c>active</c> or <c>pending</c>.</param>
@@ -12,7 +12,7 @@ public sealed record TicketLink(long Id, long Number, string Url, DateTimeOffset
 /// <param name="FiledBy">Who filed it: an operator's name, or <c>FreeScout</c> for one not filed by this console.</param>
 public sealed record OpenTicket(
     long Id,
-    long Number,
+    long? Number,
     string Url,
     string Subject,
     string Status,

@@ -185,12 +185,12 @@ internal sealed partial class OpenTickets(
     private const string Away = "The console's database can't be reached; this is the last copy.";
 
     private OpenTicket Listed(OpenConversation conversation, Ticket? own) => new(
-        conversation.Id, conversation.Number, freeScout.Value.TicketUrl(conversation.Id), conversation.Subject, conversation.Status,
+        conversation.Id, conversation.Number > 0 ? conversation.Number : null, freeScout.Value.TicketUrl(conversation.Id), conversation.Subject, conversation.Status,
         conversation.Tags.Split('\n', StringSplitOptions.RemoveEmptyEntries), conversation.SurfaceKey ?? own?.SurfaceKey,
         own?.PostedAt ?? conversation.CreatedAt, own?.FiledBy ?? conversation.CreatedBy ?? "FreeScout");
 
     private OpenTicket Own(Ticket ticket) => new(
-        ticket.ConversationId!.Value, ticket.Number ?? ticket.ConversationId.Value, freeScout.Value.TicketUrl(ticket.ConversationId.Value),
+        ticket.ConversationId!.Value, ticket.Number, freeScout.Value.TicketUrl(ticket.ConversationId.Value),
         ticket.Subject, "active", [.. TicketDraft.TagsOf(ticket.Tag, ticket.Severity, ticket.SurfaceKey)], ticket.SurfaceKey, ticket.PostedAt, ticket.FiledBy);
 
     private static partial class Log

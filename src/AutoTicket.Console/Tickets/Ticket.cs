@@ -90,6 +90,7 @@ internal sealed class OpenConversation
 {
     public required long Id { get; set; }
 
+    /// <summary>0: not known.</summary>
     public required long Number { get; set; }
 
     public required string Subject { get; set; }

@@ -272,6 +272,31 @@ internal sealed class TicketClaims(IDbContextFactory<AutoTicketDbContext> contex
                 cancellationToken) == 1 ? state : null;
     }
 
+    /// <inheritdoc cref="SetNumberAsync(AutoTicketDbContext, Ticket, long?, CancellationToken)"/>
+    public async Task SetNumberAsync(Ticket ticket, long? number, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        await SetNumberAsync(db, ticket, number, cancellationToken);
+    }
+
+    /// <summary>FreeScout tells the number of a ticket that we knew otherwise, or not at all: it is put right wherever it is shown.</summary>
+    public static async Task SetNumberAsync(AutoTicketDbContext db, Ticket ticket, long? number, CancellationToken cancellationToken)
+    {
+        if (number is null || number == ticket.Number)
+        {
+            return;
+        }
+
+        await db.AlertDeliveries.Where(row => row.TicketId == ticket.ConversationId)
+            .ExecuteUpdateAsync(set => set.SetProperty(row => row.TicketNumber, number), cancellationToken);
+        var address = $"/conversation/{ticket.ConversationId}";
+        await db.Decisions.Where(row => row.AlertId == ticket.DedupKey && row.TicketUrl!.EndsWith(address))
+            .ExecuteUpdateAsync(set => set.SetProperty(row => row.TicketNumber, number), cancellationToken);
+        // Last, because by this it is known that there is nothing to put right.
+        await db.Tickets.Where(row => row.Id == ticket.Id)
+            .ExecuteUpdateAsync(set => set.SetProperty(row => row.Number, number), cancellationToken);
+    }
+
     /// <summary>The ticket's alert has another severity now: its tag is to follow.</summary>
     public async Task SetSeverityAsync(long conversationId, Surfaces.Severity severity, CancellationToken cancellationToken)
     {

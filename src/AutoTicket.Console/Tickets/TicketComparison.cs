@@ -5,10 +5,10 @@ namespace AutoTicket.Tickets;
 
 /// <summary>A filing of the books: a row of <c>tickets</c>, or of the audit log alone.</summary>
 /// <param name="Row">Null: only the audit log tells of it.</param>
-internal sealed record Filing(long ConversationId, long Number, string Subject, Ticket? Row);
+internal sealed record Filing(long ConversationId, long? Number, string Subject, Ticket? Row);
 
 /// <summary>A difference as it was seen in one comparison.</summary>
-internal sealed record Difference(FindingKind Kind, long ConversationId, long Number, string Subject, string Detail);
+internal sealed record Difference(FindingKind Kind, long ConversationId, long? Number, string Subject, string Detail);
 
 /// <summary>Judges a ticket of the books by what FreeScout holds, and one of FreeScout's by the books. Asks and changes nothing.</summary>
 internal static partial class TicketComparison
@@ -59,8 +59,8 @@ internal static partial class TicketComparison
         from pair in sorted.Zip(sorted.Skip(1))
         where pair.Second.PostedAt - pair.First.PostedAt < window
         select new Difference(
-            FindingKind.Duplicate, pair.Second.ConversationId!.Value, pair.Second.Number ?? pair.Second.ConversationId.Value, pair.Second.Subject,
-            $"It is about the same as ticket #{pair.First.Number ?? pair.First.ConversationId}, and both are open. Close one of them.");
+            FindingKind.Duplicate, pair.Second.ConversationId!.Value, pair.Second.Number, pair.Second.Subject,
+            $"It is about the same as ticket {TicketNumber.Of(pair.First.Number)}, and both are open. Close one of them.");
 
     /// <summary>The tags by which a ticket is found. The one of the severity is an ornament: who takes it away is left alone.</summary>
     public static IReadOnlyList<string> MissingTags(Ticket row, Conversation found) =>

@@ -60,7 +60,7 @@ internal sealed record TicketDraft(
         var links = Links.Select(link => Link(link.Label, link.Url)).ToList();
         if (older is not null)
         {
-            links.Add($"Earlier ticket {Link($"#{older.Number}", older.Url)}");
+            links.Add($"Earlier ticket {Link(TicketNumber.Of(older.Number), older.Url)}");
         }
 
         if (links.Count > 0)

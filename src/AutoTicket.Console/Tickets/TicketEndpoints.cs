@@ -9,7 +9,7 @@ internal static class TicketEndpoints
     internal sealed record InvestigateAnswer(InvestigationDisposition Disposition, bool Degraded, TicketLink? Ticket, string Message);
 
     internal sealed record TicketAnswer(
-        long Id, long Number, string Url, string Subject, string Status, IReadOnlyList<string> Tags, string? Surface, SurfaceStatus? SurfaceStatus,
+        long Id, long? Number, string Url, string Subject, string Status, IReadOnlyList<string> Tags, string? Surface, SurfaceStatus? SurfaceStatus,
         DateTimeOffset OpenedAt, string FiledBy, bool Recovered);
 
     internal sealed record TicketsAnswer(IReadOnlyList<TicketAnswer> Tickets, DateTimeOffset? SyncedAt, bool Stale, string? Problem);

@@ -79,7 +79,10 @@ internal sealed record FindingRow
 
     public required FindingKind Kind { get; init; }
 
+    /// <summary>0: not known.</summary>
     public required long Number { get; init; }
+
+    public long? KnownNumber => Number > 0 ? Number : null;
 
     public required string Subject { get; init; }
 

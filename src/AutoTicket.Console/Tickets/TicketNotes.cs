@@ -26,7 +26,7 @@ internal sealed class TicketNotes(FreeScoutClient freeScout, TicketClaims claims
 
         if (found is not { IsOpen: true })
         {
-            return (new(notice, true, "ticket closed", $"Ticket #{ticket.Number} is closed: it needs no note."), null);
+            return (new(notice, true, "ticket closed", $"Ticket {TicketNumber.Of(ticket.Number)} is closed: it needs no note."), null);
         }
 
         if (notice.Kind == NoticeKind.SeverityChanged)

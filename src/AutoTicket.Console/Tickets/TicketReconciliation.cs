@@ -173,6 +173,7 @@ internal sealed partial class TicketReconciliation(
             if (filing.Row is { } row)
             {
                 await claims.SetOpenAsync(row, found, cancellationToken);
+                await claims.SetNumberAsync(row, found?.Number, cancellationToken);
             }
         }
 
@@ -207,13 +208,15 @@ internal sealed partial class TicketReconciliation(
             .Where(entry => (entry.Action == AuditActions.AlertTicketFiled || entry.Action == AuditActions.InvestigateFiled) && entry.CreatedAt > since)
             .Select(entry => entry.Payload).ToListAsync(cancellationToken);
         var audited = audits.Select(Filed).OfType<Filing>();
-        return [.. rows.Select(row => new Filing(row.ConversationId!.Value, row.Number ?? row.ConversationId.Value, row.Subject, row)).Concat(audited).DistinctBy(filing => filing.ConversationId)];
+        return [.. rows.Select(row => new Filing(row.ConversationId!.Value, row.Number, row.Subject, row)).Concat(audited).DistinctBy(filing => filing.ConversationId)];
 
         static Filing? Filed(string payload)
         {
             using var json = JsonDocument.Parse(payload);
             return json.RootElement.TryGetProperty("conversation_id", out var id) && id.TryGetInt64(out var conversation)
-                ? new(conversation, json.RootElement.TryGetProperty("ticket_number", out var number) && number.TryGetInt64(out var its) ? its : conversation, "Known from the audit log alone", null)
+                ? new(
+                    conversation, json.RootElement.TryGetProperty("ticket_number", out var number) && number.ValueKind == JsonValueKind.Number ? number.GetInt64() : null,
+                    "Known from the audit log alone", null)
                 : null;
         }
     }
@@ -260,7 +263,7 @@ internal sealed partial class TicketReconciliation(
     {
         // PostgreSQL takes no NUL.
         var subject = (orphan.Subject ?? "").Replace('\0', ' ');
-        var difference = new Difference(FindingKind.Orphan, orphan.Id, orphan.Number ?? orphan.Id, subject, "FreeScout has it open with a tag of the console's, and the books do not know it: what it is about is not certain.");
+        var difference = new Difference(FindingKind.Orphan, orphan.Id, orphan.Number, subject, "FreeScout has it open with a tag of the console's, and the books do not know it: what it is about is not certain.");
         var marker = TicketComparison.MarkerIn(subject);
         var model = marker is null ? null : await FiledWithAsync(marker, cancellationToken);
         if (model is { State: TicketState.Filing or TicketState.Unconfirmed })
@@ -278,7 +281,7 @@ internal sealed partial class TicketReconciliation(
         {
             Marker = marker ?? "",
             ConversationId = orphan.Id,
-            Number = orphan.Number ?? orphan.Id,
+            Number = orphan.Number,
             Subject = subject,
             PostedAt = orphan.CreatedAt ?? clock.GetUtcNow(),
         };

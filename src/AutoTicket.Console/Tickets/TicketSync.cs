@@ -183,10 +183,7 @@ internal sealed partial class TicketSync(
             Log.Changed(logger, ticket.ConversationId!.Value, state);
         }
 
-        if (conversation?.Number is { } number && number != ticket.Number)
-        {
-            await db.Tickets.Where(row => row.Id == ticket.Id).ExecuteUpdateAsync(set => set.SetProperty(row => row.Number, number), cancellationToken);
-        }
+        await TicketClaims.SetNumberAsync(db, ticket, conversation?.Number, cancellationToken);
     }
 
     private bool IsShown(Conversation conversation) =>
@@ -197,7 +194,7 @@ internal sealed partial class TicketSync(
 
     private void Fill(OpenConversation row, Conversation conversation)
     {
-        row.Number = conversation.Number ?? conversation.Id;
+        row.Number = conversation.Number ?? 0;
         row.Subject = conversation.Subject ?? "";
         row.Status = conversation.Status ?? "active";
         row.Tags = string.Join('\n', conversation.Tags.Select(tag => tag.ReplaceLineEndings(" ")));

@@ -207,9 +207,9 @@ internal sealed partial class TicketingService(
         var (made, failure) = await freeScout.CreateAsync(draft.Write(claim.Marker, older is null ? null : LinkOf(older)), () => claims.MayPost(claim), budget.Token);
         if (made is not null)
         {
-            var link = LinkOf(claim with { ConversationId = made.Id, Number = made.Number ?? made.Id });
+            var link = LinkOf(claim with { ConversationId = made.Id, Number = made.Number });
             await ConfirmAsync(claim, link, isOpen: true, adopted: false);
-            return new(TicketDisposition.Filed, link, older is null ? $"Filed ticket #{link.Number}." : $"Filed ticket #{link.Number}, linked to #{older.Number}.", "filed");
+            return new(TicketDisposition.Filed, link, older is null ? $"Filed ticket {TicketNumber.Of(link.Number)}." : $"Filed ticket {TicketNumber.Of(link.Number)}, linked to {TicketNumber.Of(older.Number)}.", "filed");
         }
 
         if (!failure!.MayHaveCreated)
@@ -228,7 +228,7 @@ internal sealed partial class TicketingService(
             {
                 var outcome = await FileAsync(draft, budget);
                 return outcome is { Disposition: TicketDisposition.AlreadyOpen, Ticket: { } adopted }
-                    ? new(TicketDisposition.Filed, adopted, $"Filed ticket #{adopted.Number}; FreeScout's answer was lost, the ticket was found.", "adopted")
+                    ? new(TicketDisposition.Filed, adopted, $"Filed ticket {TicketNumber.Of(adopted.Number)}; FreeScout's answer was lost, the ticket was found.", "adopted")
                     : outcome.Disposition == TicketDisposition.Degraded ? outcome with { Message = $"{failure.Message} {outcome.Message}" }
                     : outcome;
             }
@@ -290,12 +290,12 @@ internal sealed partial class TicketingService(
 
     private TicketLink LinkOf(Ticket ticket, long? number = null) => new(
         ticket.ConversationId!.Value,
-        number ?? ticket.Number ?? ticket.ConversationId.Value,
+        number ?? ticket.Number,
         freeScoutOptions.Value.TicketUrl(ticket.ConversationId.Value),
         ticket.PostedAt);
 
     private TicketOutcome AlreadyOpen(Ticket ticket, long? number) =>
-        new(TicketDisposition.AlreadyOpen, LinkOf(ticket, number), $"Ticket #{number ?? ticket.Number} is already open.", "already open");
+        new(TicketDisposition.AlreadyOpen, LinkOf(ticket, number), $"Ticket {TicketNumber.Of(number ?? ticket.Number)} is already open.", "already open");
 
     private const string LookedUp = "unconfirmed, looked up";
 
@@ -331,7 +331,7 @@ internal sealed partial class TicketingService(
     private static partial class Log
     {
         [LoggerMessage(LogLevel.Information, "ticket_filed alert_key={AlertKey} severity={Severity} conversation={Conversation} number={Number} surface={Surface} adopted={Adopted}")]
-        public static partial void Filed(ILogger logger, string alertKey, string severity, long conversation, long number, string? surface, bool adopted);
+        public static partial void Filed(ILogger logger, string alertKey, string severity, long conversation, long? number, string? surface, bool adopted);
 
         [LoggerMessage(LogLevel.Warning, "ticket filing failed alert_key={AlertKey}: {Message}")]
         public static partial void Failed(ILogger logger, string alertKey, string message);

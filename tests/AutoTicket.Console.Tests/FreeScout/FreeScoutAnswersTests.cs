@@ -58,6 +58,87 @@ public sealed class FreeScoutAnswersTests
         Assert.Equal(4711, (await console.Get<FreeScoutClient>().CreateAsync(Draft, () => true, default)).Value!.Id);
     }
 
+    [Theory]
+    [Trait("Pitfall", "T-34")]
+    [InlineData("answer-403-cloudflare-1010.http", "“error code: 1010”")]
+    [InlineData("answer-403-cloudflare-html.http", "“Just a moment...”")]
+    public async Task A_firewalls_refusal_is_told_in_its_words_and_not_as_one_of_the_key(string answer, string words)
+    {
+        await using var server = new RawServer(Case(answer));
+        await using var console = await StartAsync(server.Url);
+
+        var failure = (await console.Get<FreeScoutClient>().FindByMarkerAsync("at-0123456789", default)).Failure!;
+
+        Assert.Equal((FreeScoutFailureKind.Blocked, false), (failure.Kind, failure.IsOfRequest));
+        Assert.Contains("proxy or firewall in front of FreeScout", failure.Message, StringComparison.Ordinal);
+        Assert.Contains(words, failure.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("key", failure.Message, StringComparison.OrdinalIgnoreCase);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_page_about_one_request_says_nothing_of_others(bool isOneTicket)
+    {
+        var page = Encoding.UTF8.GetBytes("<html><head><title>\r\n ERROR &amp; \ud83d\ude80</title></head></html>");
+
+        var failure = FreeScoutRefusals.Read(403, isJson: false, page, null, HttpMethod.Get, isOneTicket)!;
+
+        Assert.Equal(isOneTicket, failure.IsOfRequest);
+        Assert.Contains("(403, “ERROR & \ud83d\ude80”)", failure.Message, StringComparison.Ordinal);
+        var create = FreeScoutRefusals.Read(403, isJson: false, page, null, HttpMethod.Post)!;
+        Assert.True(create.IsOfRequest, "a firewall may dislike the text of one ticket");
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_host_that_FreeScout_does_not_serve_is_told_in_FreeScouts_words(bool isJson)
+    {
+        await using var driver = await InvestigateDriver.StartAsync(surfaces: []);
+        driver.FreeScout.AppHost = "tickets.example.org";
+        if (!isJson)
+        {
+            const string page = "<html><body><p>Untrusted Host: 127.0.0.1. Add the following to your .env file</p></body></html>";
+            driver.Sandbox.Faults.Add(new Fault(FaultKind.Forbidden) { Body = page });
+        }
+
+        var failure = (await driver.Console.Get<FreeScoutClient>().FindByMarkerAsync("at-0123456789", default)).Failure!;
+
+        Assert.Equal((FreeScoutFailureKind.UntrustedHost, true), (failure.Kind, failure.NeedsPerson));
+        Assert.Contains("APP_URL", failure.Message, StringComparison.Ordinal);
+        Assert.Equal(isJson, failure.Message.Contains("“Untrusted Host: 127.0.0.1.", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Of_a_create_without_a_body_no_id_is_told_in_the_numbers_place()
+    {
+        await using var server = new RawServer(Case("answer-201-create-no-body.http"));
+        await using var console = await StartAsync(server.Url);
+
+        var made = (await console.Get<FreeScoutClient>().CreateAsync(Draft, () => true, default)).Value!;
+
+        Assert.Equal((2064, null), (made.Id, made.Number));
+    }
+
+    [Theory]
+    [InlineData("conversation-nulls-old-dates.json")]
+    [InlineData("conversation-number-is-not-id.json")]
+    public async Task A_conversation_is_read_as_FreeScouts_of_all_ages_write_it(string answer)
+    {
+        await using var driver = await InvestigateDriver.StartAsync(surfaces: []);
+        driver.Sandbox.Faults.Add(new Fault(FaultKind.WrongJson) { Match = InvestigateDriver.OneConversation, Body = Case(answer) });
+
+        var found = (await driver.Console.Get<FreeScoutClient>().FindAsync(2064, default)).Value!;
+
+        Assert.Equal((2064, 2043, 1, true), (found.Id, found.Number, found.ThreadsCount, found.IsOpen));
+        Assert.Equal(new DateTimeOffset(2026, 11, 28, 2, 14, 3, TimeSpan.Zero), found.UpdatedAt);
+        Assert.Contains("auto:status", found.Tags);
+    }
+
+    private static string Case(string name) =>
+        File.ReadAllText(Path.Combine(ContentRoot.Find(), "tests", "AutoTicket.Console.Tests", "Cases", "freescout", name));
+
     [Fact]
     public async Task What_the_far_side_says_is_told_on_one_short_line_and_the_key_is_in_no_log()
     {

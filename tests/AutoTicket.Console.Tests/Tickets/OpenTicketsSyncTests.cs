@@ -185,12 +185,24 @@ public sealed class OpenTicketsSyncTests
     {
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
         (driver.FreeScout.Behaviour.CreateAnswersWithBody, driver.FreeScout.Behaviour.CustomNumbers) = (false, true);
-        var filed = (await driver.ClickAsync()).Ticket!;
+        Click? click;
+        using (driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = InvestigateDriver.OneConversation, StatusCode = 422 }))
+        {
+            click = await driver.ClickAsync();
+        }
+
+        var filed = click.Ticket!;
         var number = driver.FreeScout.Find(filed.Id)!.Number;
-        Assert.NotEqual(number, filed.Number);
+        Assert.Equal(("Filed ticket #?.", null), (click.Message, filed.Number));
+        Assert.Equal(JsonValueKind.Null, (await driver.AssertOneTicketAsync()).GetProperty("ticket_number").ValueKind);
 
         await _clock.AdvanceUntilAsync(
-            Interval, async () => (await driver.TicketsAsync()).GetProperty("tickets")[0].GetProperty("number").GetInt64() == number, "the number is right");
+            Interval, async () => (await driver.TicketsAsync()).GetProperty("tickets")[0].GetProperty("number").ToString() == $"{number}", "the number is right");
+        await using (var db = driver.Database.Open())
+        {
+            Assert.Equal([number], await db.Decisions.Where(row => row.TicketUrl != null).Select(row => row.TicketNumber).ToListAsync());
+        }
+
 
         Assert.Equal((filed.Id, number), ((await driver.ClickAsync()).Ticket is var again ? again!.Id : 0, again!.Number));
     }
