@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
+using System.Globalization;
 using AutoTicket.Data;
 using AutoTicket.FreeScout;
 using Microsoft.EntityFrameworkCore;
@@ -77,16 +78,11 @@ internal sealed partial class TicketingService(
         var gone = new HashSet<long>();
         while (true)
         {
-            if (closed.Count > 0 && Remaining(budget) < LeastTime)
-            {
-                return Degraded(draft, "FreeScout is slow: there was no time left to file the ticket. Try again.", "degraded: no time left");
-            }
-
             // A call that can't be made now needs no claim.
             if (freeScout.Closed is { } shut)
             {
                 var seen = draft.IsForAlert ? null : (await claims.ReadAsync(draft)).Standing.FirstOrDefault(row => row.State == TicketState.Open);
-                return Degraded(draft, shut, seen is null ? "" : $" Ticket #{seen.Number} was open when last seen.");
+                return Degraded(draft, shut, seen is null ? "" : $" Ticket {TicketNumber.Of(seen.Number)} was open when last seen.");
             }
 
             // The claim first, because mostly nothing stands; and only who holds it can be sure of what he then reads.
@@ -148,34 +144,76 @@ internal sealed partial class TicketingService(
                 continue;
             }
 
-            foreach (var recent in unseen)
+            if (unseen.Find(row => row.ConfirmedAt >= budget.At && row.State == TicketState.Open) is { } recent)
             {
-                if (recent.ConfirmedAt >= budget.At && recent.State == TicketState.Open)
-                {
-                    // FreeScout told whoever filed it while we waited: no need to ask again.
-                    return AlreadyOpen(recent, null);
-                }
+                // FreeScout told whoever filed it while we waited: no need to ask again.
+                return AlreadyOpen(recent, null);
+            }
 
-                var (found, failure) = await freeScout.FindAsync(recent.ConversationId!.Value, budget.Token);
-                if (failure is not null)
-                {
-                    var known = unseen.Find(row => row.State == TicketState.Open) ?? recent;
-                    return Degraded(draft, failure, $" Ticket #{known.Number} was {(known.State == TicketState.Open ? "open" : "closed")} when last seen.");
-                }
+            var begun = clock.GetTimestamp();
+            var looks = await LookAtAsync(unseen, budget);
+            var took = clock.GetElapsedTime(begun);
+            if (looks.Find(look => look.Found?.IsOpen == true) is { } open)
+            {
+                return AlreadyOpen(open.Ticket, open.Found!.Number);
+            }
 
-                await claims.SetOpenAsync(recent, found, CancellationToken.None);
-                if (found?.IsOpen == true)
-                {
-                    return AlreadyOpen(recent, found.Number);
-                }
+            // The open one first: it is the one that the operator looks for.
+            if (looks.Where(look => look.Failure is not null).MinBy(look => look.Ticket.State) is { Failure: { } failure, Ticket: var unknown })
+            {
+                var state = unknown.State == TicketState.Open ? "open" : "closed";
+                return Degraded(draft, failure, $" Ticket {TicketNumber.Of(unknown.Number)} was {state} when last seen.");
+            }
 
-                closed.Add(recent.Id);
-                if (found is not { State: not "deleted" })
-                {
-                    gone.Add(recent.Id);
-                }
+            closed.UnionWith(unseen.Select(row => row.Id));
+            gone.UnionWith(looks.Where(look => look.IsGone).Select(look => look.Ticket.Id));
+            if (NoTimeLeft(draft, unseen[0], took, budget) is { } late)
+            {
+                return late;
             }
         }
+    }
+
+    /// <param name="IsGone">FreeScout says that it does not have it any more.</param>
+    private sealed record Look(Ticket Ticket, Conversation? Found, FreeScoutFailure? Failure, bool IsGone);
+
+    /// <summary>Asks FreeScout for all of them at once: one after another they would take up the time of the post. For those that were seen
+    /// closed it waits only while a post can still take its whole time.</summary>
+    private async Task<List<Look>> LookAtAsync(List<Ticket> tickets, Budget budget)
+    {
+        var spare = Remaining(budget) - freeScoutOptions.Value.CallTimeout;
+        using var patience = new CancellationTokenSource(spare > TimeSpan.Zero ? spare : TimeSpan.Zero, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, budget.Token);
+        return [.. await Task.WhenAll(tickets.Select(async ticket =>
+        {
+            var isClosed = ticket.State == TicketState.Closed;
+            var (found, failure) = await freeScout.FindAsync(ticket.ConversationId!.Value, isClosed ? either.Token : budget.Token);
+            if (failure is null)
+            {
+                await claims.SetOpenAsync(ticket, found, CancellationToken.None);
+                return new Look(ticket, found, null, IsGone: found is null or { State: "deleted" });
+            }
+
+            // What was seen closed is closed, as long as FreeScout does not say otherwise in time, or of this one alone says nothing.
+            return new Look(ticket, null, isClosed && (either.IsCancellationRequested || failure.IsOfRequest) ? null : failure, IsGone: false);
+        }))];
+    }
+
+    /// <summary>A post that is cut off on its way is a lost answer: it is not begun with less time than FreeScout took for a look.</summary>
+    /// <returns>Null: there is time.</returns>
+    private TicketOutcome? NoTimeLeft(TicketDraft draft, Ticket closed, TimeSpan took, Budget budget)
+    {
+        if (Remaining(budget) is var left && left >= LeastTime && left >= took)
+        {
+            return null;
+        }
+
+        var seconds = took.TotalSeconds.ToString("0.0", CultureInfo.InvariantCulture);
+        return Degraded(
+            draft,
+            $"FreeScout is slow: it took {seconds} s to say that ticket {TicketNumber.Of(closed.Number)} is closed. "
+            + "No time was left to file a new one. Click again.",
+            "degraded: no time left");
     }
 
     /// <summary>An alert has one ticket for as long as it is open, however old: an agent may have reopened the last one since the sync saw it closed.</summary>
@@ -187,10 +225,12 @@ internal sealed partial class TicketingService(
             return null;
         }
 
+        var begun = clock.GetTimestamp();
         var (found, failure) = await freeScout.FindAsync(id, budget.Token);
         if (failure is not null)
         {
-            return Degraded(draft, failure);
+            // Of this one alone FreeScout says nothing: it was closed when last seen.
+            return failure.IsOfRequest ? null : Degraded(draft, failure);
         }
 
         if (found is not { State: not "deleted" })
@@ -199,7 +239,7 @@ internal sealed partial class TicketingService(
         }
 
         await claims.SetOpenAsync(latest, found, CancellationToken.None);
-        return found?.IsOpen == true ? AlreadyOpen(latest, found.Number) : null;
+        return found?.IsOpen == true ? AlreadyOpen(latest, found.Number) : NoTimeLeft(draft, latest, clock.GetElapsedTime(begun), budget);
     }
 
     private async Task<TicketOutcome> PostAsync(Ticket claim, TicketDraft draft, Ticket? older, Budget budget)

@@ -141,6 +141,90 @@ public sealed class WindowTests
         Assert.Contains(value, mistake.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_slow_FreeScout_is_asked_for_all_tickets_of_the_window_at_once_and_the_click_files()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
+        await CloseFourAsync(driver);
+        // None of the looks is answered before all four were asked, and then each took 1.1 s.
+        var slow = driver.Sandbox.Faults.Add(new Fault(FaultKind.Delay) { Match = InvestigateDriver.OneConversation });
+
+        var clicking = driver.ClickAsync();
+        await Eventually.TrueAsync(() => slow.Hits == 4, "FreeScout is asked for all four");
+        _clock.Advance(TimeSpan.FromSeconds(1.1));
+        slow.Dispose();
+
+        Assert.Equal("filed", (await clicking).Disposition);
+        Assert.Equal(5, driver.FreeScout.CreatedCount);
+    }
+
+    [Fact]
+    public async Task What_the_copy_knows_as_closed_keeps_no_click_from_filing_when_FreeScout_does_not_tell_in_time()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock, settings: new Dictionary<string, string?> { ["FreeScout:CallTimeout"] = "00:00:02.5" });
+        await CloseFourAsync(driver);
+        await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(30), async () => (await driver.RowsAsync()).All(row => row.State == TicketState.Closed), "the sync sees them closed");
+        using var slow = driver.Sandbox.Faults.Add(new Fault(FaultKind.Delay) { Match = InvestigateDriver.OneConversation });
+
+        var clicking = driver.ClickAsync();
+        await Eventually.TrueAsync(() => slow.Hits >= 4, "FreeScout is asked for all four");
+        // A post may take 2.5 s of the click's four: the looks have the rest.
+        _clock.Advance(TimeSpan.FromSeconds(1.4));
+        Assert.False(clicking.IsCompleted);
+        _clock.Advance(TimeSpan.FromSeconds(0.1));
+
+        Assert.Equal("filed", (await clicking).Disposition);
+        Assert.Equal(5, driver.FreeScout.CreatedCount);
+        Assert.Null(driver.Console.Get<AutoTicket.FreeScout.FreeScoutHealth>().Failure);
+    }
+
+    [Fact]
+    public async Task A_click_that_has_no_time_left_for_a_post_sends_none_and_says_what_took_it()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
+        var ticket = (await driver.ClickAsync()).Ticket!;
+        await Eventually.TrueAsync(async () => !(await driver.RowsAsync()).Single().TagsPending, "it is tagged");
+        driver.FreeScout.Close(ticket.Id);
+        _clock.Advance(TimeSpan.FromSeconds(1));
+        var slow = driver.Sandbox.Faults.Add(new Fault(FaultKind.Delay) { Match = InvestigateDriver.OneConversation });
+        var clicking = driver.ClickAsync();
+        await Eventually.TrueAsync(() => slow.Hits == 1, "FreeScout is asked");
+        _clock.Advance(TimeSpan.FromSeconds(2.4));
+        slow.Dispose();
+
+        var click = await clicking;
+
+        Assert.True(click.Degraded);
+        Assert.Matches($"2\\.4 s.*#{ticket.Number} is closed.*Click again", click.Message);
+        Assert.Single(driver.Creates);
+        Assert.Equal("filed", (await driver.ClickAsync()).Disposition);
+    }
+
+    [Fact]
+    public async Task One_ticket_that_cannot_be_asked_for_hides_no_other_that_is_open()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock, settings: new Dictionary<string, string?> { ["FreeScout:CallTimeout"] = "00:00:01" });
+        await CloseFourAsync(driver);
+        var ids = driver.FreeScout.Conversations.Select(conversation => conversation.Id).ToList();
+        driver.FreeScout.Reopen(ids[1]);
+        var newest = InvestigateDriver.OneConversation with { Path = $"{FreeScoutStandIn.ApiPath}/conversations/{ids[3]}" };
+        driver.Sandbox.Faults.Add(new Fault(FaultKind.Forbidden) { Body = "<html></html>", Match = newest });
+
+        Assert.Equal(("already_open", ids[1]), Told(await driver.ClickAsync()));
+    }
+
+    private async Task CloseFourAsync(InvestigateDriver driver)
+    {
+        for (var number = 0; number < 4; number++)
+        {
+            driver.FreeScout.Close((await driver.ClickAsync()).Ticket!.Id);
+            _clock.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        // Tagging looks at tickets, too.
+        await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "they are tagged");
+    }
+
     private static (string, long?) Told(Click click) => (click.Disposition, click.Ticket?.Id);
 
     private static void AssertLinks(InvestigateDriver driver, Click fresh, TicketLink old)
