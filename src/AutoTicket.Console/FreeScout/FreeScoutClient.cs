@@ -186,6 +186,12 @@ internal sealed partial class FreeScoutClient(
     public async Task<FreeScoutFailure?> AddNoteAsync(long id, long user, string html, CancellationToken cancellationToken) =>
         (await SendAsync(HttpMethod.Post, $"conversations/{id}/threads", new { type = "note", text = html, user, imported = true }, null, cancellationToken)).Failure;
 
+    /// <summary>Gives a conversation the first thread that its create could not give it.</summary>
+    /// <returns>Null when done.</returns>
+    public async Task<FreeScoutFailure?> AddBodyAsync(long id, string html, CancellationToken cancellationToken) =>
+        (await SendAsync(
+            HttpMethod.Post, $"conversations/{id}/threads", new { type = "customer", text = html, imported = true }, null, cancellationToken)).Failure;
+
     /// <summary>Closes a conversation in an agent's name. That it is closed already changes nothing.</summary>
     /// <returns>Null when done.</returns>
     public async Task<FreeScoutFailure?> CloseAsync(long id, long byUser, CancellationToken cancellationToken) =>

@@ -35,7 +35,15 @@ internal sealed partial class FindingLog(
                     row.Kind, row.ConversationId, row.KnownNumber, freeScout.Value.TicketUrl(row.ConversationId), row.Subject, row.Detail, row.FirstSeenAt, row.SeenAt, IsRepaired: !row.IsOpen,
                     row.IsOpen ? dismissals.GetValueOrDefault((row.ConversationId, row.Kind, row.Detail)) : null))
                 .Concat(unsettled.Select(ticket => new TicketFinding(
-                    FindingKind.Unconfirmed, null, null, null, $"{ticket.Subject} [{ticket.Marker}]", $"It was posted, and which ticket it became is not known. {ticket.Problem}", ticket.PostedAt, ticket.LookedUpAt ?? ticket.PostedAt, IsRepaired: false)));
+                    FindingKind.Unconfirmed, null, null, null, $"{ticket.Subject} [{ticket.Marker}]",
+                    ticket.IsMissing(options.Value.Grace)
+                        ? "It was posted, the answer was lost, and FreeScout does not have it. It is posted again when somebody clicks or its alert "
+                          + "goes on. Otherwise dismiss it; the console gives it up after a day."
+                        : $"It was posted, and which ticket it became is not known. {ticket.Problem}",
+                    ticket.PostedAt, ticket.LookedUpAt ?? ticket.PostedAt, IsRepaired: false)
+                {
+                    Filing = ticket.IsMissing(options.Value.Grace) ? ticket.Id : null,
+                }));
             return new([.. findings.OrderBy(finding => finding.IsOver).ThenByDescending(finding => finding.FirstSeenAt)], sync?.ReconciledAt, Problem(sync, now));
         }
         catch (Exception exception) when (db.IsOutage(exception))
@@ -131,7 +139,7 @@ internal sealed partial class FindingLog(
     }
 
     /// <summary>Somebody looked at a difference and lets it be. It comes back when something else is seen.</summary>
-    /// <param name="id">Of the conversation.</param>
+    /// <param name="id">Of the conversation; of the filing, where no ticket came of it.</param>
     public async Task<DismissResult> DismissAsync(long id, DismissRequest request, string actor, CancellationToken cancellationToken)
     {
         if (request.Reason?.Trim() is not { Length: >= ShortestReason and <= LongestReason } reason)
@@ -142,6 +150,11 @@ internal sealed partial class FindingLog(
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         try
         {
+            if (request.Kind == FindingKind.Unconfirmed)
+            {
+                return await GiveUpAsync(db, id, reason, actor, cancellationToken) ? DismissResult.Done : DismissResult.NotThere;
+            }
+
             if (await db.TicketFindings.AsNoTracking().SingleOrDefaultAsync(row => row.ConversationId == id && row.Kind == request.Kind && row.IsOpen, cancellationToken) is not { } row)
             {
                 return DismissResult.NotThere;
@@ -164,6 +177,44 @@ internal sealed partial class FindingLog(
         }
     }
 
+    /// <summary>Ends a filing of which no ticket came. One that is being posted again just now is left alone.</summary>
+    private async Task<bool> GiveUpAsync(AutoTicketDbContext db, long id, string reason, string actor, CancellationToken cancellationToken)
+    {
+        if (await db.Tickets.AsNoTracking().SingleOrDefaultAsync(row => row.Id == id, cancellationToken) is not { } ticket
+            || !ticket.IsMissing(options.Value.Grace))
+        {
+            return false;
+        }
+
+        await using var transaction = await db.BeginAsync(cancellationToken);
+        if (await db.Tickets
+            .Where(row => row.Id == id && row.Attempt == ticket.Attempt && row.State == ticket.State && row.PostedAt == ticket.PostedAt)
+            .ExecuteDeleteAsync(cancellationToken) == 0)
+        {
+            return false;
+        }
+
+        db.AuditLog.Add(new AuditEntry
+        {
+            CreatedAt = clock.GetUtcNow(),
+            Action = AuditActions.FindingDismissed,
+            Actor = actor,
+            Payload = JsonSerializer.Serialize(new
+            {
+                finding = Words.Of(FindingKind.Unconfirmed),
+                conversation_id = (long?)null,
+                ticket_number = (long?)null,
+                detail = $"{ticket.Subject} [{ticket.Marker}]",
+                alert_key = Alerts.AlertIdentity.KeyOf(ticket.DedupKey),
+                surface = ticket.SurfaceKey,
+                reason,
+            }),
+        });
+        await db.SaveChangesAsync(cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        return true;
+    }
+
     /// <summary>By what was seen: the entry of the audit log is all that there is of a dismissal.</summary>
     private static async Task<Dictionary<(long, FindingKind, string), FindingDismissal>> DismissalsAsync(AutoTicketDbContext db, List<FindingRow> rows, CancellationToken cancellationToken)
     {
@@ -177,7 +228,13 @@ internal sealed partial class FindingLog(
         foreach (var entry in await db.AuditLog.AsNoTracking().Where(entry => entry.Action == AuditActions.FindingDismissed && entry.CreatedAt >= since).OrderBy(entry => entry.Id).ToListAsync(cancellationToken))
         {
             using var json = JsonDocument.Parse(entry.Payload);
-            var (id, kind) = (json.RootElement.GetProperty("conversation_id").GetInt64(), Words.Parse<FindingKind>(json.RootElement.GetProperty("finding").GetString()!));
+            if (json.RootElement.GetProperty("conversation_id") is not { ValueKind: JsonValueKind.Number } conversation)
+            {
+                // A filing that was given up: its row is gone.
+                continue;
+            }
+
+            var (id, kind) = (conversation.GetInt64(), Words.Parse<FindingKind>(json.RootElement.GetProperty("finding").GetString()!));
             // Of an earlier time of the same difference it says nothing.
             if (rows.Any(row => row.ConversationId == id && row.Kind == kind && row.FirstSeenAt <= entry.CreatedAt))
             {

@@ -83,6 +83,11 @@ internal sealed record Ticket
 
     /// <summary>Why the last try failed, for the operator; null when it did not.</summary>
     public string? Problem { get; init; }
+
+    /// <summary>Its answer was lost, and FreeScout does not have it: it was looked for after the time in which FreeScout may still commit
+    /// it.</summary>
+    public bool IsMissing(TimeSpan grace) =>
+        State is TicketState.Unconfirmed or TicketState.Filing && ConversationId is null && EmptyLookups >= 2 && LookedUpAt - PostedAt >= grace;
 }
 
 /// <summary>The console's copy of an open conversation of the operations mailbox: a row of <c>open_conversations</c>.</summary>

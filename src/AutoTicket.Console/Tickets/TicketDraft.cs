@@ -44,6 +44,14 @@ internal sealed record TicketDraft(
     /// <summary>Where to look on, right below the first line.</summary>
     public IReadOnlyList<(string Label, string Url)> Links { get; init; } = [];
 
+    /// <summary>What the row of a filing still knows of its draft.</summary>
+    public static TicketDraft Of(Ticket filing) => new(
+        filing.DedupKey, filing.SurfaceKey, filing.Severity, filing.Tag, filing.AuditAction, filing.FiledBy, filing.Subject,
+        [
+            ("Filed by", filing.FiledBy),
+            ("Note", "FreeScout lost this ticket's text when it was filed. The console's page of the alert tells more."),
+        ]);
+
     public string AlertKey => Alerts.AlertIdentity.KeyOf(DedupKey);
 
     /// <summary>The title as it can be stored and sent: one line, cut, without what no database takes.</summary>

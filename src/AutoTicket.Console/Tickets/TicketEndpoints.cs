@@ -17,9 +17,10 @@ internal static class TicketEndpoints
     internal sealed record ResolveAnswer(IReadOnlyList<ResolutionOutcome> Results);
 
     /// <param name="Class"><c>ghost</c>, <c>orphan</c>, <c>drift</c> or <c>unconfirmed</c>.</param>
+    /// <param name="Filing">What to dismiss where there is no conversation: a filing of which no ticket came.</param>
     internal sealed record FindingAnswer(
         string Class, FindingKind Kind, long? ConversationId, long? Number, string? Url, string Subject, string Detail, DateTimeOffset FirstSeenAt, DateTimeOffset SeenAt, bool Repaired,
-        FindingDismissal? Dismissed);
+        FindingDismissal? Dismissed, long? Filing);
 
     /// <param name="Clean">Everything was compared just now and nothing differs.</param>
     internal sealed record FindingsAnswer(IReadOnlyList<FindingAnswer> Findings, DateTimeOffset? ReconciledAt, bool Clean, string? Problem);
@@ -70,7 +71,7 @@ internal static class TicketEndpoints
             var known = await log.ReadAsync(cancellationToken);
             return new FindingsAnswer(
                 [.. known.Findings.Select(finding => new FindingAnswer(
-                    finding.Class, finding.Kind, finding.ConversationId, finding.Number, finding.Url, finding.Subject, finding.Detail, finding.FirstSeenAt, finding.SeenAt, finding.IsRepaired, finding.Dismissed))],
+                    finding.Class, finding.Kind, finding.ConversationId, finding.Number, finding.Url, finding.Subject, finding.Detail, finding.FirstSeenAt, finding.SeenAt, finding.IsRepaired, finding.Dismissed, finding.Filing))],
                 known.ReconciledAt, known.IsClean, known.Problem);
         });
 

@@ -34,6 +34,9 @@ public sealed record TicketFinding(
     FindingKind Kind, long? ConversationId, long? Number, string? Url, string Subject, string Detail, DateTimeOffset FirstSeenAt, DateTimeOffset SeenAt, bool IsRepaired,
     FindingDismissal? Dismissed = null)
 {
+    /// <summary>The filing that can be given up, by its row: no ticket came of it. Null: there is one, or it is still looked for.</summary>
+    public long? Filing { get; init; }
+
     /// <summary>Nobody needs to look at it.</summary>
     public bool IsOver => IsRepaired || Dismissed is not null;
 

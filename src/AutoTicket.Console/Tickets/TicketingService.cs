@@ -25,6 +25,7 @@ internal sealed partial class TicketingService(
     /// <summary>Less time than this is not worth a call to FreeScout.</summary>
     private static readonly TimeSpan LeastTime = TimeSpan.FromMilliseconds(300);
     private const int MostDegraded = 10_000;
+    private static readonly TimeSpan LongestSearch = TimeSpan.FromDays(1);
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(40);
     private static readonly Counter<long> Filings = Telemetry.Meter.CreateCounter<long>("autoticket.ticket.filings", description: "Times that a ticket was asked for, by door and outcome.");
 
@@ -64,10 +65,13 @@ internal sealed partial class TicketingService(
     /// <summary>Looks a ticket with a lost answer up by its marker, and adopts it when FreeScout has it. Never posts.</summary>
     public async Task SettleAsync(Ticket ticket, CancellationToken cancellationToken)
     {
-        if (await claims.TakeOverAsync(ticket, cancellationToken) is { } ours && await LookUpAsync(ours, cancellationToken) == Lookup.Certain)
+        if (await claims.TakeOverAsync(ticket, cancellationToken) is { } ours
+            && await LookUpAsync(ours, TicketDraft.Of(ours), cancellationToken) == Lookup.Certain)
         {
-            // Nobody asks for it just now: whoever does next may post it.
-            await claims.LeaveUnconfirmedAsync(ours, "FreeScout does not have it.", lookupWasEmpty: true, CancellationToken.None);
+            // Nobody asks for it just now: whoever does next may post it. After a day nobody will, and FreeScout commits nothing so late.
+            _ = clock.GetUtcNow() - ours.PostedAt < LongestSearch
+                ? await claims.LeaveUnconfirmedAsync(ours, "FreeScout does not have it.", lookupWasEmpty: true, CancellationToken.None)
+                : await claims.ReleaseAsync(ours with { RepostedAt = null }, "FreeScout does not have it.", CancellationToken.None);
         }
     }
 
@@ -123,7 +127,7 @@ internal sealed partial class TicketingService(
                     continue;
                 }
 
-                var lookup = await LookUpAsync(ours, budget.Token);
+                var lookup = await LookUpAsync(ours, draft, budget.Token);
                 if (lookup == Lookup.Adopted)
                 {
                     // Whether it still stands for this draft is asked like of any other.
@@ -264,7 +268,7 @@ internal sealed partial class TicketingService(
         {
             // Another click may have been faster to look: what it finds is ours too.
             var ours = await claims.TakeOverAsync(claim with { State = TicketState.Unconfirmed }, CancellationToken.None);
-            if (ours is null || await LookUpAsync(ours, budget.Token) == Lookup.Adopted)
+            if (ours is null || await LookUpAsync(ours, draft, budget.Token) == Lookup.Adopted)
             {
                 var outcome = await FileAsync(draft, budget);
                 return outcome is { Disposition: TicketDisposition.AlreadyOpen, Ticket: { } adopted }
@@ -280,7 +284,7 @@ internal sealed partial class TicketingService(
     private enum Lookup { Adopted, NotFound, Certain, Failed }
 
     /// <summary>Asks FreeScout for the marker of a claim that is ours.</summary>
-    private async Task<Lookup> LookUpAsync(Ticket ours, CancellationToken cancellationToken)
+    private async Task<Lookup> LookUpAsync(Ticket ours, TicketDraft draft, CancellationToken cancellationToken)
     {
         var (found, failure) = await freeScout.FindByMarkerAsync(ours.Marker, cancellationToken);
         if (failure is not null)
@@ -291,7 +295,14 @@ internal sealed partial class TicketingService(
 
         if (found is [var first, ..])
         {
-            await ConfirmAsync(ours, LinkOf(ours with { ConversationId = first.Id, Number = first.Number ?? first.Id }), first.IsOpen, adopted: true);
+            // FreeScout was killed between the ticket and its text, or is about to write it.
+            if (first is { IsOpen: true, ThreadsCount: 0 } && await WriteBodyAsync(ours, draft, first.Id, cancellationToken) is { } unwritten)
+            {
+                await claims.LeaveUnconfirmedAsync(ours, unwritten, lookupWasEmpty: false, CancellationToken.None);
+                return Lookup.Failed;
+            }
+
+            await ConfirmAsync(ours, LinkOf(ours with { ConversationId = first.Id, Number = first.Number }), first.IsOpen, adopted: true);
             return Lookup.Adopted;
         }
 
@@ -305,6 +316,18 @@ internal sealed partial class TicketingService(
 
         await claims.LeaveUnconfirmedAsync(ours, "FreeScout does not have it yet.", lookupWasEmpty: true, CancellationToken.None);
         return Lookup.NotFound;
+    }
+
+    /// <returns>Why it is to be tried again; null: it is written, or FreeScout will never take it.</returns>
+    private async Task<string?> WriteBodyAsync(Ticket ours, TicketDraft draft, long conversation, CancellationToken cancellationToken)
+    {
+        if (clock.GetUtcNow() - ours.PostedAt < options.Value.LookupSpacing)
+        {
+            return "FreeScout has it without its text, which may be on its way.";
+        }
+
+        var failure = await freeScout.AddBodyAsync(conversation, draft.Write(ours.Marker, older: null).Html, cancellationToken);
+        return failure is { IsOfRequest: false } ? failure.Message : null;
     }
 
     private async Task ConfirmAsync(Ticket ticket, TicketLink link, bool isOpen, bool adopted)

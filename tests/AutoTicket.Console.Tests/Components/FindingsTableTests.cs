@@ -46,6 +46,21 @@ public sealed class FindingsTableTests : ComponentTest
         Assert.Empty(Table(new(findings, Now, null)).FindAll("button"));
     }
 
+    [Fact]
+    public void A_filing_of_which_no_ticket_came_is_dismissed_by_its_own_id()
+    {
+        (long, DismissRequest)? asked = null;
+        var finding = Finding(FindingKind.Unconfirmed) with { ConversationId = null, Number = null, Url = null, Filing = 42 };
+        var table = Render<FindingsTable>(parameters => parameters
+            .Add(t => t.Known, new([finding], Now, null)).Add(t => t.Now, Now).Add(t => t.MayDismiss, true).Add(t => t.OnDismiss, given => asked = given));
+
+        Button(table, "Dismiss… unconfirmed Pay is down").Click();
+        table.Find("input").Input("The alert is over.");
+        table.Find("form").Submit();
+
+        Assert.Equal((42, new DismissRequest(FindingKind.Unconfirmed, "The alert is over.")), asked);
+    }
+
     private static TicketFinding Finding(FindingKind kind) =>
         new(kind, 7, 7, "https://desk.example.org/7", "Pay is down", "It is open in mailbox 2.", Now.AddHours(-1), Now, IsRepaired: false);
 

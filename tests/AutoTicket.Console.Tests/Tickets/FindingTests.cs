@@ -121,6 +121,63 @@ public sealed class FindingTests : ReconciliationTest
         Assert.Equal([$"ghost ghost {ticket}"], await SeenAsync(driver));
     }
 
+    [Theory, BothDatabases]
+    public async Task A_lost_answer_of_which_no_ticket_came_can_be_dismissed_once_that_is_certain(Database kind)
+    {
+        var clock = new StillClock();
+        await using var driver = await InvestigateDriver.StartAsync(kind, clock: clock);
+        driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
+        Assert.True((await driver.ClickAsync()).Degraded);
+        var row = (await driver.RowsAsync()).Single();
+        var finding = (await FindingsAsync(driver)).GetProperty("findings").EnumerateArray().Single();
+        Assert.Equal(JsonValueKind.Null, finding.GetProperty("filing").ValueKind);
+        Assert.Equal(HttpStatusCode.NotFound, await DismissAsync());
+
+        await clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(20),
+            async () =>
+            {
+                finding = (await FindingsAsync(driver)).GetProperty("findings").EnumerateArray().Single();
+                return finding.GetProperty("filing").ValueKind == JsonValueKind.Number;
+            },
+            "FreeScout does not have it, for certain");
+        Assert.Equal(row.Id, finding.GetProperty("filing").GetInt64());
+        Assert.Equal(HttpStatusCode.NoContent, await DismissAsync());
+
+        Assert.Empty((await FindingsAsync(driver)).GetProperty("findings").EnumerateArray());
+        await using (var db = driver.Database.Open())
+        {
+            var entry = await db.AuditLog.SingleAsync(entry => entry.Action == AuditActions.FindingDismissed);
+            Assert.Contains(row.Marker, entry.Payload, StringComparison.Ordinal);
+        }
+
+        Assert.Equal("filed", (await driver.ClickAsync()).Disposition);
+        await driver.AssertOneTicketAsync();
+
+        async Task<HttpStatusCode> DismissAsync()
+        {
+            using var answer = await driver.Console.Http.PostAsJsonAsync(
+                $"/api/tickets/findings/{row.Id}/dismiss", new { kind = "unconfirmed", reason = "The alert is over." });
+            return answer.StatusCode;
+        }
+    }
+
+    [Fact]
+    public async Task A_lost_answer_of_which_no_ticket_came_is_given_up_after_a_day()
+    {
+        var clock = new StillClock();
+        await using var driver = await InvestigateDriver.StartAsync(clock: clock);
+        driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
+        Assert.True((await driver.ClickAsync()).Degraded);
+        await clock.AdvanceUntilAsync(
+            TimeSpan.FromMinutes(5), async () => (await driver.RowsAsync()).Single().IsMissing(TimeSpan.FromMinutes(2)), "FreeScout does not have it");
+
+        clock.Advance(TimeSpan.FromDays(1));
+
+        await clock.AdvanceUntilAsync(
+            TimeSpan.FromMinutes(5), async () => (await FindingsAsync(driver)).GetProperty("findings").GetArrayLength() == 0, "it is given up");
+    }
+
     [Fact]
     [Trait("Pitfall", "T-12")]
     public async Task A_lost_answer_is_shown_while_it_is_looked_for()

@@ -76,6 +76,48 @@ public sealed class LostAnswerTests
         Assert.Single(driver.Creates);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    [Trait("Pitfall", "T-12")]
+    public async Task A_ticket_that_FreeScout_made_without_its_text_is_given_its_text_when_it_is_adopted(bool clicks)
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
+        driver.Sandbox.Faults.Add(new Fault(FaultKind.KilledMidway) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
+        Assert.True((await driver.ClickAsync()).Degraded, "its text may be on its way");
+        Assert.Equal(0, driver.FreeScout.Conversations.Single().ThreadsCount);
+
+        if (clicks)
+        {
+            await driver.ClickUntilThereIsATicketAsync(TimeSpan.FromSeconds(5));
+        }
+        else
+        {
+            await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(5), async () => (await driver.RowsAsync()).Single().State == TicketState.Open, "the reconciler adopts it");
+        }
+
+        await AssertAdoptedAsync(driver);
+        var body = Assert.Single(driver.FreeScout.Conversations.Single().Threads, thread => thread.Type == "customer").Body;
+        Assert.Contains((await driver.RowsAsync()).Single().Marker, body, StringComparison.Ordinal);
+        Assert.Contains("Surface pay", body, StringComparison.Ordinal);
+        Assert.Empty(driver.FreeScout.Mails);
+    }
+
+    [Fact]
+    public async Task An_empty_ticket_that_somebody_closed_is_not_opened_again_by_its_text()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
+        driver.Sandbox.Faults.Add(new Fault(FaultKind.KilledMidway) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
+        Assert.True((await driver.ClickAsync()).Degraded);
+        var empty = driver.FreeScout.Conversations.Single().Id;
+        driver.FreeScout.Close(empty);
+
+        await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(5), async () => (await driver.RowsAsync()).Single().State == TicketState.Closed, "the reconciler adopts it");
+
+        Assert.False(driver.FreeScout.Find(empty)!.IsOpen);
+        Assert.Equal(0, driver.FreeScout.Find(empty)!.ThreadsCount);
+    }
+
     [Fact]
     [Trait("Pitfall", "T-12")]
     public async Task A_look_up_that_lags_behind_leads_to_no_second_ticket()
