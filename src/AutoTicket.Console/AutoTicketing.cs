@@ -13,6 +13,7 @@ using AutoTicket.Security;
 using AutoTicket.Slack;
 using AutoTicket.Surfaces;
 using AutoTicket.Tickets;
+using Microsoft.AspNetCore.Antiforgery;
 using Microsoft.AspNetCore.Components.Server.Circuits;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -112,6 +113,10 @@ public static class AutoTicketing
         app.UseAuthorization();
         app.Use((context, next) => app.Services.GetRequiredService<RequestLimits>().InvokeAsync(context, next));
         app.UseAntiforgery();
+        // Otherwise reading the form throws: an ERROR for each POST that any stranger sends.
+        app.Use((context, next) => context.Features.Get<IAntiforgeryValidationFeature>() is { IsValid: false }
+            ? Results.Problem(title: "The form is out of date.", detail: "Load its page again.", statusCode: 400).ExecuteAsync(context)
+            : next(context));
 
         app.MapStaticAssets().AllowAnonymous();
         app.MapRazorComponents<App>().AddInteractiveServerRenderMode();
@@ -125,7 +130,7 @@ public static class AutoTicketing
         app.MapFreeScoutWebhook();
         app.MapFlood();
         app.MapFlags();
-        app.MapAudit();
+        app.MapAudit().RequireAuthorization(Rights.Operate).WithMetadata(new RequestLimits.AtOnce("export", 2));
         app.MapOpenApi();
         app.MapDiagnostics();
         app.MapConsoleHealth();
@@ -150,8 +155,9 @@ public static class AutoTicketing
         // That the keys lie in our own database unencrypted is a decision, not news at every first start; that they can't be read
         // while it is away, our own lines tell.
         builder.Logging.AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Critical);
-        // That somebody's sign-in failed there is no bug of ours, and our own line tells it.
-        builder.Logging.AddFilter("Microsoft.AspNetCore.Authentication.OpenIdConnect", LogLevel.Critical);
+        // An ERROR for each forged cookie, form or provider's answer, that any stranger can send: our own lines tell what counts.
+        builder.Logging.AddFilter("Microsoft.AspNetCore.Antiforgery", LogLevel.None);
+        builder.Logging.AddFilter("Microsoft.AspNetCore.Authentication", LogLevel.None);
         // A line for each request that lacks a token, or brings another endpoint's.
         builder.Logging.AddFilter(typeof(TokenHandler).FullName, LogLevel.Warning);
         builder.Logging.AddFilter("Polly", LogLevel.None);
@@ -164,6 +170,7 @@ public static class AutoTicketing
         var services = builder.Services;
         services.AddSingleton(new DatabaseClock(TimeProvider.System));
         services.TryAddSingleton<TimeProvider>(provider => provider.GetRequiredService<DatabaseClock>());
+        services.AddSingleton<OncePerMinute>();
         services.AddDatabase(builder.Configuration);
         services.AddSettings<LeaderOptions>("Leader");
         services.AddHosted<EffectsUnderWay>().AddHosted<DatabaseGate>().AddHosted<LeaderLease>().AddHosted<Readiness>();

@@ -11,6 +11,9 @@ public sealed record AuditQuery(string? Action = null, string? Actor = null, Dat
 /// <summary>Reads the audit log, newest first.</summary>
 internal sealed partial class AuditLog(IDbContextFactory<AutoTicketDbContext> contexts, ILogger<AuditLog> logger)
 {
+    /// <summary>In rows.</summary>
+    private const int CsvPage = 500;
+
     /// <returns>Null when the database can't be reached.</returns>
     public async Task<IReadOnlyList<AuditEntry>?> ReadAsync(AuditQuery query, int count, CancellationToken cancellationToken)
     {
@@ -26,16 +29,39 @@ internal sealed partial class AuditLog(IDbContextFactory<AutoTicketDbContext> co
         }
     }
 
-    /// <summary>Writes all matching entries as CSV, without holding them in memory.</summary>
-    public async Task WriteCsvAsync(AuditQuery query, TextWriter writer, CancellationToken cancellationToken)
+    /// <summary>Writes all matching entries as CSV. A page of rows is read to its end before it is written: a slow reader must not hold
+    /// a connection of the database's pool.</summary>
+    /// <returns>False: the database went away after the first page, and rows are missing.</returns>
+    public async Task<bool> WriteCsvAsync(AuditQuery query, TextWriter writer, CancellationToken cancellationToken)
+    {
+        var page = await ReadPageAsync(query, cancellationToken);
+        await writer.WriteAsync("id,created_at,action,actor,payload\r\n");
+        while (page.Count > 0)
+        {
+            foreach (var entry in page)
+            {
+                var time = entry.CreatedAt.UtcDateTime.ToString("O", CultureInfo.InvariantCulture);
+                await writer.WriteAsync($"{entry.Id},{time},{Cell(entry.Action)},{Cell(entry.Actor)},{Cell(entry.Payload)}\r\n");
+            }
+
+            try
+            {
+                page = await ReadPageAsync(query with { Before = page[^1].Id }, cancellationToken);
+            }
+            catch (Exception exception) when (contexts.IsOutage(exception))
+            {
+                Log.NotRead(logger, exception.GetBaseException().Message);
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private async Task<List<AuditEntry>> ReadPageAsync(AuditQuery query, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        await writer.WriteAsync("id,created_at,action,actor,payload\r\n");
-        await foreach (var entry in Matching(db, query).AsAsyncEnumerable().WithCancellation(cancellationToken))
-        {
-            var time = entry.CreatedAt.UtcDateTime.ToString("O", CultureInfo.InvariantCulture);
-            await writer.WriteAsync($"{entry.Id},{time},{Cell(entry.Action)},{Cell(entry.Actor)},{Cell(entry.Payload)}\r\n");
-        }
+        return await Matching(db, query).Take(CsvPage).ToListAsync(cancellationToken);
     }
 
     private static IQueryable<AuditEntry> Matching(AutoTicketDbContext db, AuditQuery query)

@@ -4,7 +4,8 @@ using Microsoft.EntityFrameworkCore;
 namespace AutoTicket.Data;
 
 /// <summary>A request that met an outage of the database is told so, to come again; it is no bug and no ERROR.</summary>
-internal sealed partial class DatabaseOutageHandler(IDbContextFactory<AutoTicketDbContext> contexts, ILogger<DatabaseOutageHandler> logger) : IExceptionHandler
+internal sealed partial class DatabaseOutageHandler(
+    IDbContextFactory<AutoTicketDbContext> contexts, OncePerMinute often, ILogger<DatabaseOutageHandler> logger) : IExceptionHandler
 {
     public async ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
     {
@@ -13,7 +14,11 @@ internal sealed partial class DatabaseOutageHandler(IDbContextFactory<AutoTicket
             return false;
         }
 
-        Log.Refused(logger, httpContext.Request.Path, exception.GetBaseException().Message);
+        if (often.Take("database away") is { } requests)
+        {
+            Log.Refused(logger, requests, httpContext.Request.Path, exception.GetBaseException().Message);
+        }
+
         httpContext.Response.Headers.RetryAfter = "5";
         await Results.Problem(title: "The console's database can't be reached. Nothing was changed; try again in a moment.", statusCode: 503).ExecuteAsync(httpContext);
         return true;
@@ -21,7 +26,7 @@ internal sealed partial class DatabaseOutageHandler(IDbContextFactory<AutoTicket
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Warning, "request refused, the database can't be reached path={Path}: {Problem}")]
-        public static partial void Refused(ILogger logger, string path, string problem);
+        [LoggerMessage(LogLevel.Warning, "request refused, the database can't be reached requests={Requests} path={Path}: {Problem}")]
+        public static partial void Refused(ILogger logger, int requests, string path, string problem);
     }
 }

@@ -9,17 +9,18 @@ internal static class WebhookSignature
 {
     public const string Header = "X-FreeScout-Signature";
 
-    /// <summary>Compares in constant time.</summary>
-    public static bool Matches(string secret, ReadOnlySpan<byte> body, string? signature)
+    /// <returns>The signature's bytes; null: it is missing, or can't be one.</returns>
+    public static byte[]? Read(string? header)
     {
-        Span<byte> given = stackalloc byte[HMACSHA1.HashSizeInBytes];
-        if (!Convert.TryFromBase64String(signature?.Trim() ?? "", given, out var length) || length != given.Length)
-        {
-            return false;
-        }
-
-#pragma warning disable CA5350 // it is what FreeScout uses
-        return CryptographicOperations.FixedTimeEquals(given, HMACSHA1.HashData(Encoding.UTF8.GetBytes(secret), body));
-#pragma warning restore CA5350
+        var given = new byte[HMACSHA1.HashSizeInBytes];
+        return Convert.TryFromBase64String(header?.Trim() ?? "", given, out var length) && length == given.Length ? given : null;
     }
+
+    /// <summary>Takes the body piece by piece, so that none of it need be kept.</summary>
+    public static IncrementalHash Begin(string secret) =>
+        IncrementalHash.CreateHMAC(HashAlgorithmName.SHA1, Encoding.UTF8.GetBytes(secret));
+
+    /// <summary>Compares in constant time.</summary>
+    public static bool Matches(IncrementalHash body, ReadOnlySpan<byte> signature) =>
+        CryptographicOperations.FixedTimeEquals(signature, body.GetHashAndReset());
 }

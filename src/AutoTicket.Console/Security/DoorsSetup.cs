@@ -21,7 +21,10 @@ internal static class DoorsSetup
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = 4 * 1024 * 1024;
+            // What a stranger's request can cost. The intakes raise the first for those whom they know.
+            kestrel.Limits.MaxRequestBodySize = 32 * 1024;
+            kestrel.Limits.MaxRequestBufferSize = 32 * 1024;
+            kestrel.Limits.Http2.InitialStreamWindowSize = kestrel.Limits.Http2.InitialConnectionWindowSize = 64 * 1024;
         });
         services.Configure<ForwardedHeadersOptions>(forwarded =>
         {
@@ -90,6 +93,18 @@ internal static class DoorsSetup
             app.UseWhen(context => !context.Request.Path.StartsWithSegments("/healthz", StringComparison.OrdinalIgnoreCase), web => web.UseHttpsRedirection());
         }
 
+        app.Use((context, next) =>
+        {
+            // A provider's answer comes as an address. Of a POST its handler would read a form before it looks at anything else.
+            if (context.Request.Method != HttpMethods.Get
+                && ProviderSignIn.CallbackPaths.Any(path => context.Request.Path.Equals(path, StringComparison.OrdinalIgnoreCase)))
+            {
+                (context.Response.StatusCode, context.Response.Headers.Allow) = (405, HttpMethods.Get);
+                return Task.CompletedTask;
+            }
+
+            return next(context);
+        });
         app.Use((context, next) =>
         {
             // A cookie goes along with a WebSocket that another site opens, and no CORS stands before it.

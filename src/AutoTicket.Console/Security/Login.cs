@@ -78,7 +78,8 @@ internal static partial class Login
     }
 
     private static async Task<IResult> StartAsync(
-        string? returnUrl, SignInOptions options, IOptionsMonitor<OpenIdConnectOptions> provider, ILogger<Sessions> logger, CancellationToken cancellationToken)
+        string? returnUrl, SignInOptions options, IOptionsMonitor<OpenIdConnectOptions> provider, OncePerMinute often, ILogger<Sessions> logger,
+        CancellationToken cancellationToken)
     {
         if (options.Provider is null)
         {
@@ -91,7 +92,11 @@ internal static partial class Login
         }
         catch (Exception exception) when (exception is InvalidOperationException or HttpRequestException or IOException)
         {
-            Log.ProviderAway(logger, exception.GetBaseException().Message);
+            if (often.Take("provider away") is not null)
+            {
+                Log.ProviderAway(logger, exception.GetBaseException().Message);
+            }
+
             return Back("away", "1", returnUrl);
         }
 

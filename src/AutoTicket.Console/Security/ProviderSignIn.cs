@@ -100,7 +100,11 @@ internal static partial class ProviderSignIn
         oidc.Events.OnRemoteFailure = context =>
         {
             // Somebody went back, waited too long, or was refused over there: not our bug, and told without what was sent.
-            Log.Failed(Logger(context.HttpContext), (context.Failure?.Message ?? "no reason given").Split(',')[0]);
+            if (Often(context.HttpContext).Take("provider sign-in") is { } times)
+            {
+                Log.Failed(Logger(context.HttpContext), times, (context.Failure?.Message ?? "no reason given").Split(',')[0]);
+            }
+
             context.HandleResponse();
             context.Response.Redirect("/login?failed=1");
             return Task.CompletedTask;
@@ -117,15 +121,16 @@ internal static partial class ProviderSignIn
         var name = NameOf(user);
         if (provider.RoleOf(user.FindAll(ProviderRole).Select(claim => claim.Value)) is not { } role)
         {
-            Log.NoRole(Logger(context.HttpContext), name, provider.RoleClaim);
-            await using (var db = await services.GetRequiredService<IDbContextFactory<AutoTicketDbContext>>().CreateDbContextAsync(cancellationToken))
+            if (Often(context.HttpContext).Take($"no role {name}") is { } tries)
             {
+                Log.NoRole(Logger(context.HttpContext), name, provider.RoleClaim);
+                await using var db = await services.GetRequiredService<IDbContextFactory<AutoTicketDbContext>>().CreateDbContextAsync(cancellationToken);
                 db.AuditLog.Add(new AuditEntry
                 {
                     CreatedAt = services.GetRequiredService<TimeProvider>().GetUtcNow(),
                     Action = AuditActions.Denied,
                     Actor = name,
-                    Payload = JsonSerializer.Serialize(new { why = "no role", claim = provider.RoleClaim }),
+                    Payload = JsonSerializer.Serialize(new { why = "no role", claim = provider.RoleClaim, tries }),
                 });
                 await db.SaveChangesAsync(cancellationToken);
             }
@@ -154,12 +159,14 @@ internal static partial class ProviderSignIn
         return shown.Length > 100 ? shown[..100] : shown;
     }
 
+    private static OncePerMinute Often(HttpContext context) => context.RequestServices.GetRequiredService<OncePerMinute>();
+
     private static ILogger Logger(HttpContext context) => context.RequestServices.GetRequiredService<ILogger<Sessions>>();
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Warning, "sign-in at the provider failed: {Problem}")]
-        public static partial void Failed(ILogger logger, string problem);
+        [LoggerMessage(LogLevel.Warning, "sign-in at the provider failed, {Times} time(s) since the last such line: {Problem}")]
+        public static partial void Failed(ILogger logger, int times, string problem);
 
         [LoggerMessage(LogLevel.Warning, "auth denied actor={Actor}: no value of the claim {Claim} is in OIDC_ROLE_MAP")]
         public static partial void NoRole(ILogger logger, string actor, string claim);

@@ -7,8 +7,11 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Security;
 
-/// <summary>Somebody who is known tries what their role does not allow: it is refused, told, and written into the audit log.</summary>
-internal sealed partial class RefusedTries(IDbContextFactory<AutoTicketDbContext> contexts, TimeProvider clock, ILogger<RefusedTries> logger) : IAuthorizationMiddlewareResultHandler
+/// <summary>Somebody who is known tries what their role does not allow: it is refused, told, and written into the audit log, the same
+/// try again once a minute.</summary>
+internal sealed partial class RefusedTries(
+    IDbContextFactory<AutoTicketDbContext> contexts, OncePerMinute often, TimeProvider clock, ILogger<RefusedTries> logger)
+    : IAuthorizationMiddlewareResultHandler
 {
     private readonly AuthorizationMiddlewareResultHandler _otherwise = new();
 
@@ -26,14 +29,19 @@ internal sealed partial class RefusedTries(IDbContextFactory<AutoTicketDbContext
         var route = (context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? "?";
         await RecordAsync(context.User.Identity?.Name ?? "?", role, right, $"{context.Request.Method} {route}");
         await Results.Problem(
-            title: "Your role does not allow this.", detail: $"It takes the role {string.Join(" or ", Rights.HoldersOf(right))}; yours is {role ?? "none"}. The try was written down.", statusCode: 403)
+            title: "Your role does not allow this.", detail: $"It takes the role {string.Join(" or ", Rights.HoldersOf(right))}; yours is {role ?? "none"}. Such tries are written down.", statusCode: 403)
             .ExecuteAsync(context);
     }
 
     /// <param name="role">Null: none any more.</param>
     public async Task RecordAsync(string actor, string? role, string right, string action)
     {
-        Log.Refused(logger, actor, role, right, action);
+        if (often.Take($"auth denied {actor} {action}") is not { } tries)
+        {
+            return;
+        }
+
+        Log.Refused(logger, actor, role, right, action, tries);
         try
         {
             await using var db = await contexts.CreateDbContextAsync();
@@ -42,7 +50,7 @@ internal sealed partial class RefusedTries(IDbContextFactory<AutoTicketDbContext
                 CreatedAt = clock.GetUtcNow(),
                 Action = AuditActions.Denied,
                 Actor = actor,
-                Payload = JsonSerializer.Serialize(new { tried = action, takes = Rights.HoldersOf(right)[0], role }),
+                Payload = JsonSerializer.Serialize(new { tried = action, takes = Rights.HoldersOf(right)[0], role, tries }),
             });
             await db.SaveChangesAsync();
         }
@@ -54,7 +62,7 @@ internal sealed partial class RefusedTries(IDbContextFactory<AutoTicketDbContext
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Warning, "auth denied actor={Actor} role={Role} takes={Right} tried={Action}")]
-        public static partial void Refused(ILogger logger, string actor, string? role, string right, string action);
+        [LoggerMessage(LogLevel.Warning, "auth denied actor={Actor} role={Role} takes={Right} tried={Action} tries={Tries}")]
+        public static partial void Refused(ILogger logger, string actor, string? role, string right, string action, int tries);
     }
 }

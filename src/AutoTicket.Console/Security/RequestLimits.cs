@@ -2,8 +2,9 @@ using System.Threading.RateLimiting;
 
 namespace AutoTicket.Security;
 
-/// <summary>How many requests may come or be open: sign-ins per address and minute, page connections in all and per session.
-/// The limiters end with the host; those of ASP.NET's own middleware are never disposed, and their timers keep the whole host alive.</summary>
+/// <summary>How many requests may come or be open: sign-ins per address and minute, page connections in all and per session, and
+/// what an endpoint allows one caller at a time. The limiters end with the host; those of ASP.NET's own middleware are never disposed, and
+/// their timers keep the whole host alive.</summary>
 internal sealed class RequestLimits : IDisposable
 {
     private const int SignInsPerMinute = 10;
@@ -22,12 +23,16 @@ internal sealed class RequestLimits : IDisposable
             // A page's connection is one request, for as long as it is open.
             PartitionedRateLimiter.Create<HttpContext, string>(context => IsConnection(context) ? Open("all", circuits.InAll) : Unlimited),
             PartitionedRateLimiter.Create<HttpContext, string>(context => IsConnection(context) && context.User.Identity?.AuthenticationType != Schemes.Loopback
-                ? Open(Schemes.SessionOf(context.User) ?? context.User.Identity?.Name ?? "", circuits.PerSession)
+                ? Open($"page of {Schemes.SessionOf(context.User) ?? CallerOf(context)}", circuits.PerSession)
+                : Unlimited),
+            PartitionedRateLimiter.Create<HttpContext, string>(context => context.GetEndpoint()?.Metadata.GetMetadata<AtOnce>() is { } limit
+                ? Open($"{limit.What} of {CallerOf(context)}", limit.Most)
                 : Unlimited),
         ];
         _all = PartitionedRateLimiter.CreateChained(_each);
     }
 
+    // The first request of a key makes its limiter: this key must be nobody else's.
     private static RateLimitPartition<string> Unlimited => RateLimitPartition.GetNoLimiter("");
 
     public async Task InvokeAsync(HttpContext context, RequestDelegate next)
@@ -55,6 +60,12 @@ internal sealed class RequestLimits : IDisposable
 
     private static RateLimitPartition<string> Open(string key, int most) =>
         RateLimitPartition.GetConcurrencyLimiter(key, _ => new ConcurrencyLimiterOptions { PermitLimit = most, QueueLimit = 0 });
+
+    private static string CallerOf(HttpContext context) =>
+        context.User.Identity?.Name ?? Lockout.AddressOf(context.Connection.RemoteIpAddress);
+
+    /// <summary>How many requests one caller may have open at an endpoint: a signed-in user, else an address.</summary>
+    internal sealed record AtOnce(string What, int Most);
 
     /// <summary>Marks an endpoint as an attempt to sign in.</summary>
     internal sealed class SignInMetadata;

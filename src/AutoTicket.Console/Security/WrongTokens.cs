@@ -8,18 +8,14 @@ using Microsoft.EntityFrameworkCore;
 namespace AutoTicket.Security;
 
 /// <summary>Requests whose bearer token is missing or wrong. The log and the audit log hear of wrong ones at most once a minute.</summary>
-internal sealed partial class WrongTokens(IDbContextFactory<AutoTicketDbContext> contexts, TimeProvider clock, ILogger<WrongTokens> logger)
-    : IDisposable
+internal sealed partial class WrongTokens(
+    IDbContextFactory<AutoTicketDbContext> contexts, OncePerMinute often, TimeProvider clock, ILogger<WrongTokens> logger) : IDisposable
 {
     private const int PerMinute = 10;
     private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
 
     private readonly PartitionedRateLimiter<string> _perAddress = PartitionedRateLimiter.Create<string, string>(
         address => RateLimitPartition.GetFixedWindowLimiter(address, _ => new() { PermitLimit = PerMinute, Window = Minute }));
-
-    private readonly Lock _lock = new();
-    private int _tries;
-    private DateTimeOffset? _toldAt;
 
     /// <returns>The status to answer with: 401, or 429 to an address that sent too many. A right token is never counted, so that a wrong
     /// one behind the same address can't keep alerts out.</returns>
@@ -38,7 +34,7 @@ internal sealed partial class WrongTokens(IDbContextFactory<AutoTicketDbContext>
         }
 
         var address = Lockout.AddressOf(context.Connection.RemoteIpAddress);
-        if (Due() is { } tries)
+        if (often.Take("wrong token") is { } tries)
         {
             await TellAsync(tries, address, (context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? "?");
         }
@@ -48,24 +44,6 @@ internal sealed partial class WrongTokens(IDbContextFactory<AutoTicketDbContext>
     }
 
     public void Dispose() => _perAddress.Dispose();
-
-    /// <returns>The tries since they were last told; null: they were told less than a minute ago.</returns>
-    private int? Due()
-    {
-        lock (_lock)
-        {
-            _tries++;
-            var now = clock.GetUtcNow();
-            if (now - _toldAt < Minute)
-            {
-                return null;
-            }
-
-            var tries = _tries;
-            (_tries, _toldAt) = (0, now);
-            return tries;
-        }
-    }
 
     private async Task TellAsync(int tries, string address, string route)
     {

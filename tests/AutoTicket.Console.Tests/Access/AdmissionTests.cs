@@ -1,3 +1,4 @@
+using System.Text.Json;
 using AutoTicket.Audit;
 using AutoTicket.Data;
 using AutoTicket.Security;
@@ -35,6 +36,39 @@ public sealed class AdmissionTests
         Assert.Equal(["ada", "ada"], denied.Select(entry => entry.Actor));
         Assert.Contains("flip it", denied[0].Payload, StringComparison.Ordinal);
         Assert.Contains("file it", denied[1].Payload, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_same_refused_try_is_written_down_once_a_minute_with_its_number()
+    {
+        var clock = new StillClock();
+        await using var console = await ConsoleHost.StartAsync(clock: clock);
+        var refused = console.Get<RefusedTries>();
+        foreach (var action in new[] { "flip it", "flip it", "flip it", "file it" })
+        {
+            await refused.RecordAsync("user:vera", Roles.Viewer, Rights.Operate, action);
+        }
+
+        clock.Advance(TimeSpan.FromMinutes(1));
+        await refused.RecordAsync("user:vera", Roles.Viewer, Rights.Operate, "flip it");
+
+        await using var db = console.Get<IDbContextFactory<AutoTicketDbContext>>().CreateDbContext();
+        var denied = await db.AuditLog.Where(entry => entry.Action == AuditActions.Denied).OrderBy(entry => entry.Id).Select(entry => entry.Payload).ToListAsync();
+        Assert.Equal([1, 1, 3], denied.Select(payload => JsonDocument.Parse(payload).RootElement.GetProperty("tries").GetInt32()));
+        Assert.Equal(3, console.Log.Count(line => line.Contains("auth denied", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void Each_of_a_thousand_kinds_is_let_through_once_a_minute_and_no_more_are_kept()
+    {
+        var clock = new StillClock();
+        var often = new OncePerMinute(clock);
+        Assert.All(Enumerable.Range(0, 1000), kind => Assert.Equal(1, often.Take($"{kind}")));
+        Assert.Null(often.Take("one more"));
+        Assert.Null(often.Take("7"));
+        clock.Advance(TimeSpan.FromMinutes(1));
+        Assert.Equal(2, often.Take("7"));
+        Assert.Equal(1, often.Take("one more"));
     }
 
     [Fact]

@@ -3,6 +3,7 @@ using System.Text.Json;
 using AutoTicket.Audit;
 using AutoTicket.Data;
 using AutoTicket.Flags;
+using AutoTicket.Security;
 using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Access;
@@ -17,11 +18,11 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
     public async Task A_role_of_the_provider_is_a_role_here_and_the_greatest_counts(string client)
     {
         await using var console = await StartAsync(client);
-        foreach (var (user, roles, investigate, flag) in new[]
+        foreach (var (user, roles, export, investigate, flag) in new[]
         {
-            ("vera", new[] { "staff", "something else" }, HttpStatusCode.Forbidden, HttpStatusCode.Forbidden),
-            ("olga", ["on-call", "staff"], HttpStatusCode.NotFound, HttpStatusCode.Forbidden),
-            ("ada", ["staff", "sre"], HttpStatusCode.NotFound, HttpStatusCode.OK),
+            ("vera", new[] { "staff", "something else" }, HttpStatusCode.Forbidden, HttpStatusCode.Forbidden, HttpStatusCode.Forbidden),
+            ("olga", ["on-call", "staff"], HttpStatusCode.OK, HttpStatusCode.NotFound, HttpStatusCode.Forbidden),
+            ("ada", ["staff", "sre"], HttpStatusCode.OK, HttpStatusCode.NotFound, HttpStatusCode.OK),
         })
         {
             await provider.Real.SayAsync(user, roles);
@@ -29,6 +30,7 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
             var (address, status, _) = await visitor.SignInAsync(user);
 
             Assert.Equal(("/api/status", HttpStatusCode.OK), (address.AbsolutePath, status));
+            Assert.Equal(export, await visitor.AskAsync("/api/audit.csv"));
             Assert.Equal(investigate, (await visitor.PostAsync("/api/surfaces/nobody/investigate")).StatusCode);
             Assert.Equal(flag, (await visitor.PutAsync($"/api/flags/{FlagNames.InvestigateFromStatus}", Flip)).StatusCode);
             Assert.Equal(flag == HttpStatusCode.OK ? HttpStatusCode.Conflict : flag, (await visitor.PostJsonAsync("/api/flood/reset", new { scope = "", reason = "a test" })).StatusCode);
@@ -37,7 +39,7 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
         await using var db = Open(console);
         var audit = await db.AuditLog.OrderBy(entry => entry.Id).Where(entry => entry.Action.StartsWith("console.auth")).ToListAsync();
         Assert.Equal(["vera", "olga", "ada"], audit.Where(entry => entry.Action == AuditActions.SignedIn).Select(entry => entry.Actor));
-        Assert.Equal(["vera", "vera", "vera", "olga", "olga"], audit.Where(entry => entry.Action == AuditActions.Denied).Select(entry => entry.Actor));
+        Assert.Equal(["vera", "vera", "vera", "vera", "olga", "olga"], audit.Where(entry => entry.Action == AuditActions.Denied).Select(entry => entry.Actor));
         Assert.Contains("\"takes\":\"admin\",\"role\":\"viewer\"", audit.Last(entry => entry.Actor == "vera").Payload.Replace(" ", "", StringComparison.Ordinal), StringComparison.Ordinal);
     }
 
@@ -236,6 +238,35 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
     }
 
     [Fact]
+    public async Task Forged_forms_cookies_and_answers_of_the_provider_are_no_ERROR_and_one_line_a_minute()
+    {
+        await using var console = await StartAsync();
+        await provider.Real.SayAsync("fay", "none of ours");
+        foreach (var forged in new[] { "code=forged", "error=access_denied", "error=access_denied&code" })
+        {
+            using var stranger = new Visitor(console.Address)
+            {
+                Detour = to => to.AbsolutePath == "/signin-oidc" ? new UriBuilder(to) { Query = to.Query.Replace("code=", $"{forged}&was=", StringComparison.Ordinal) }.Uri : to,
+            };
+            Assert.Equal("/login?failed=1", (await stranger.SignInAsync("fay")).Address.PathAndQuery);
+        }
+
+        using var http = new HttpClient(new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false }) { BaseAddress = console.Address };
+        foreach (var method in new[] { HttpMethod.Get, HttpMethod.Post })
+        {
+            using var request = new HttpRequestMessage(method, "/login");
+            request.Headers.Add("X-Forwarded-Proto", "https");
+            request.Headers.Add("Cookie", "__Host-autoticket-form=CfDJ8forged; __Host-autoticket=CfDJ8forged");
+            request.Content = method == HttpMethod.Get ? null : new FormUrlEncodedContent([new("__RequestVerificationToken", "CfDJ8forged"), new("password", "x")]);
+            using var answer = await http.SendAsync(request);
+            Assert.Equal(method == HttpMethod.Get ? HttpStatusCode.OK : HttpStatusCode.BadRequest, answer.StatusCode);
+        }
+
+        Assert.Single(console.Log, line => line.Contains("sign-in at the provider failed", StringComparison.Ordinal));
+        Assert.DoesNotContain(console.Log, line => line.Contains(" Microsoft.AspNetCore.", StringComparison.Ordinal) && !line.StartsWith("INFO", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task While_the_provider_is_away_who_is_in_stays_in_and_the_others_are_told()
     {
         var real = await OidcProvider.StartAsync();
@@ -255,6 +286,13 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
         Assert.Equal(("/login", HttpStatusCode.OK), (address.AbsolutePath, status));
         Assert.Contains("away=1", address.Query, StringComparison.Ordinal);
         Assert.Contains("can&#x27;t be reached just now", page, StringComparison.Ordinal);
+    }
+
+    [Theory, InlineData("/signin-oidc"), InlineData("/signout-callback-oidc")]
+    public async Task No_form_is_read_from_a_provider(string path)
+    {
+        using var visitor = new Visitor(provider.Shared.Address);
+        Assert.Equal(HttpStatusCode.MethodNotAllowed, (await visitor.PostAsync(path)).StatusCode);
     }
 
     [Fact]
@@ -296,7 +334,7 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
 
         await using var db = Open(console);
         var row = await db.Sessions.SingleAsync();
-        var grant = console.Get<AutoTicket.Security.ProviderGrants>().Open(row)!;
+        var grant = console.Get<ProviderGrants>().Open(row)!;
         // The address of sign-out at the provider must hold the ID token; that is the standard's, and it is good for nothing else.
         string[] secrets = [OidcProvider.ClientSecret, grant.AccessToken!, grant.RefreshToken!, grant.IdToken!, "canary-code", row.Id];
         var audit = await db.AuditLog.Select(entry => entry.Payload).ToListAsync();

@@ -19,6 +19,9 @@ internal sealed partial class Visitor : IDisposable
 
     public Uri Console { get; }
 
+    /// <summary>Where the visitor goes instead of where a redirect leads.</summary>
+    public Func<Uri, Uri> Detour { get; init; } = address => address;
+
     /// <summary>All that any answer held, its headers too.</summary>
     public List<string> Seen { get; } = [];
 
@@ -80,7 +83,7 @@ internal sealed partial class Visitor : IDisposable
         {
             address = new Uri(address, to);
             address = address.Authority == Console.Authority ? new UriBuilder(address) { Scheme = Console.Scheme }.Uri : address;
-            answer = await SendAsync(new(HttpMethod.Get, address));
+            answer = await SendAsync(new(HttpMethod.Get, Detour(address)));
         }
 
         return (address, answer.StatusCode, await answer.Content.ReadAsStringAsync());

@@ -1,4 +1,7 @@
+using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
+using System.Text;
 using System.Text.RegularExpressions;
 using AutoTicket.Audit;
 using AutoTicket.Sandbox;
@@ -83,6 +86,94 @@ public sealed partial class ProductionSignInTests(ProductionSignInTests.Producti
         foreach (var secret in production.Secrets)
         {
             Assert.All(outputs, output => Assert.DoesNotContain(secret, output, StringComparison.Ordinal));
+        }
+    }
+
+    [Fact]
+    public async Task Two_hundred_strangers_with_large_bodies_cost_little_memory()
+    {
+        await AskAsync(HttpMethod.Get, "/login");
+        var before = Peak();
+        string[] paths = ["/login", "/no-such", "/api/alerts", .. Enumerable.Repeat("/api/freescout/webhook", 7)];
+        var strangers = await Task.WhenAll(
+            Enumerable.Range(0, 200).Select(i => Stranger.ConnectAsync(production.Console.Address, paths[i % paths.Length])));
+        // All at once: none ends before each has sent what is taken from it.
+        await Task.WhenAll(strangers.Select(stranger => stranger.SendAsync()));
+        var answers = await Task.WhenAll(strangers.Select(stranger => stranger.EndAsync()));
+
+        Assert.All(answers, answer => Assert.DoesNotContain(" 2", answer, StringComparison.Ordinal));
+        Assert.InRange(Peak() - before, 0, 120);
+        LogLine.AssertNoErrors(production.Console.Output.ToList());
+
+        // In MB.
+        long Peak()
+        {
+            var line = File.ReadLines($"/proc/{production.Console.Id}/status").Single(line => line.StartsWith("VmHWM:", StringComparison.Ordinal));
+            return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], CultureInfo.InvariantCulture) / 1024;
+        }
+    }
+
+    /// <summary>Sends two megabytes, all but the last byte, until it is answered.</summary>
+    private sealed class Stranger(TcpClient client)
+    {
+        private const int Length = 2 * 1024 * 1024;
+
+        private Task<string> _answer = null!;
+
+        public static async Task<Stranger> ConnectAsync(Uri console, string path)
+        {
+            var client = new TcpClient();
+            await client.ConnectAsync(console.Host, console.Port);
+            var stranger = new Stranger(client);
+            await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes(
+                $"POST {path} HTTP/1.1\r\nHost: console.example.org\r\nX-Forwarded-Proto: https\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+                + $"X-FreeScout-Signature: 7/zfauXrL6LSdBbV8YTfnCWafHk=\r\nContent-Length: {Length}\r\n\r\n"));
+            stranger._answer = stranger.ReadAsync();
+            return stranger;
+        }
+
+        public async Task SendAsync()
+        {
+            try
+            {
+                var sent = client.GetStream().WriteAsync(new byte[Length - 1]).AsTask();
+                await Task.WhenAny(sent, _answer).WaitAsync(Eventually.Patience);
+            }
+            catch (IOException)
+            {
+                // It was cut off.
+            }
+        }
+
+        public async Task<string> EndAsync()
+        {
+            try
+            {
+                if (!_answer.IsCompleted)
+                {
+                    await client.GetStream().WriteAsync(new byte[1]);
+                }
+            }
+            catch (IOException)
+            {
+            }
+
+            var answer = await _answer.WaitAsync(Eventually.Patience);
+            client.Dispose();
+            return answer;
+        }
+
+        private async Task<string> ReadAsync()
+        {
+            try
+            {
+                var buffer = new byte[100];
+                return Encoding.ASCII.GetString(buffer, 0, await client.GetStream().ReadAsync(buffer)).Split('\r')[0];
+            }
+            catch (IOException)
+            {
+                return "cut off";
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 using System.Text;
 using AutoTicket.Sandbox;
 using AutoTicket.Tickets;
@@ -123,7 +124,47 @@ public sealed class WebhookIntakeTests
         Assert.Equal(HttpStatusCode.Unauthorized, answer.StatusCode);
         Assert.DoesNotContain(driver.FreeScout.WebhookSecret, await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         Assert.Empty(driver.Requests("GET", "/conversations/1001"));
-        Assert.Contains(driver.Console.Log, line => line.StartsWith("WARNING", StringComparison.Ordinal) && line.Contains("freescout webhook refused", StringComparison.Ordinal));
+        // Whoever can reach the console can send it.
+        using var again = await driver.Console.Http.PostAsync("/api/freescout/webhook", null);
+        Assert.Equal(HttpStatusCode.Unauthorized, again.StatusCode);
+        Assert.Single(driver.Console.Log, line => line.StartsWith("WARNING", StringComparison.Ordinal) && line.Contains("freescout webhook refused", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("X-FreeScout-Signature: nonsense!\r\n")]
+    [InlineData("X-FreeScout-Signature: AAAA\r\n")]
+    public async Task What_can_be_no_signature_is_refused_before_the_body_comes(string header)
+    {
+        await using var driver = await InvestigateDriver.StartAsync(settings: Settings, surfaces: []);
+        Assert.StartsWith("HTTP/1.1 401", await AnswerAsync(await BeginAsync(driver, header)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task One_address_has_eight_events_at_a_time()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(settings: Settings, surfaces: []);
+        var begun = new List<TcpClient>();
+        for (var i = 0; i < 8; i++)
+        {
+            begun.Add(await BeginAsync(driver, "X-FreeScout-Signature: 7/zfauXrL6LSdBbV8YTfnCWafHk=\r\n"));
+        }
+
+        await Eventually.TrueAsync(async () => await PostAsync(driver, "[]") == HttpStatusCode.TooManyRequests, "the ninth is refused");
+        begun.ForEach(client => client.Dispose());
+        await Eventually.TrueAsync(async () => await PostAsync(driver, "[]") == HttpStatusCode.NoContent, "a place is free");
+    }
+
+    [Fact]
+    public async Task Which_conversation_changed_is_known_however_long_its_threads_are()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(settings: Settings, surfaces: []);
+        await Eventually.TrueAsync(async () => !(await driver.TicketsAsync()).GetProperty("stale").GetBoolean(), "the first sync is done");
+
+        Assert.Equal(HttpStatusCode.NoContent, await PostAsync(driver, $$"""{"customer":{"id":5},"id":4711,"threads":"{{new string('x', 1024 * 1024)}}"}"""));
+
+        await Eventually.TrueAsync(() => driver.Requests("GET", "/conversations/4711").Count > 0, "it is read");
+        Assert.Empty(driver.Requests("GET", "/conversations/5"));
     }
 
     [Fact]
@@ -162,6 +203,24 @@ public sealed class WebhookIntakeTests
 
         await Eventually.TrueAsync(async () => (await driver.ListedAsync()).SequenceEqual([made.Id]), "it is shown");
         Assert.InRange(driver.Requests("GET", $"/conversations/{made.Id}").Count, 1, 20);
+    }
+
+    /// <summary>Sends an event's head, and never its body.</summary>
+    private static async Task<TcpClient> BeginAsync(InvestigateDriver driver, string header)
+    {
+        var client = new TcpClient();
+        await client.ConnectAsync(driver.Console.Address.Host, driver.Console.Address.Port);
+        await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes($"POST /api/freescout/webhook HTTP/1.1\r\nHost: localhost\r\n{header}Content-Length: 2000\r\n\r\n"));
+        return client;
+    }
+
+    private static async Task<string> AnswerAsync(TcpClient client)
+    {
+        using (client)
+        {
+            var buffer = new byte[100];
+            return Encoding.ASCII.GetString(buffer, 0, await client.GetStream().ReadAsync(buffer).AsTask().WaitAsync(Eventually.Patience));
+        }
     }
 
     private static async Task<HttpStatusCode> PostAsync(InvestigateDriver driver, string body)

@@ -1,0 +1,40 @@
+using System.Security.Claims;
+using AutoTicket.Security;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace AutoTicket.Tests.Access;
+
+/// <summary>Who is counted together, and who is not counted at all.</summary>
+public sealed class RequestLimitsTests
+{
+    [Fact]
+    public async Task A_page_of_somebody_without_a_name_counts_for_no_other_request()
+    {
+        using var limits = new RequestLimits(new CircuitLimits(PerSession: 1, InAll: 10, Retained: 1));
+        var nameless = new ClaimsPrincipal(new ClaimsIdentity("a test"));
+        var open = new TaskCompletionSource();
+        var page = limits.InvokeAsync(Request("/_blazor", nameless), _ => open.Task);
+        var refused = Request("/_blazor", nameless);
+        await limits.InvokeAsync(refused, _ => Task.CompletedTask);
+        Assert.Equal(429, refused.Response.StatusCode);
+
+        var isServed = false;
+        await limits.InvokeAsync(Request("/api/status", nameless), _ =>
+        {
+            isServed = true;
+            return Task.CompletedTask;
+        });
+
+        Assert.True(isServed);
+        open.SetResult();
+        await page;
+    }
+
+    private static DefaultHttpContext Request(string path, ClaimsPrincipal user) => new()
+    {
+        User = user,
+        Request = { Method = "GET", Path = path },
+        RequestServices = new ServiceCollection().AddLogging().BuildServiceProvider(),
+    };
+}
