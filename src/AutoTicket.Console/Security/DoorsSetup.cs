@@ -1,7 +1,9 @@
+using System.Net;
 using Microsoft.AspNetCore.Components.Server;
 using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.AspNetCore.HttpsPolicy;
 using Microsoft.AspNetCore.SignalR;
+using IPNetwork = System.Net.IPNetwork;
 
 namespace AutoTicket.Security;
 
@@ -26,14 +28,25 @@ internal static class DoorsSetup
             kestrel.Limits.MaxRequestBufferSize = 32 * 1024;
             kestrel.Limits.Http2.InitialStreamWindowSize = kestrel.Limits.Http2.InitialConnectionWindowSize = 64 * 1024;
         });
+        // Otherwise ASP.NET would process the headers once more, from any sender: the client would choose its own address.
+        builder.Configuration["ForwardedHeaders_Enabled"] = "false";
+        var proxies = TrustedProxies.Read(builder.Configuration["TRUSTED_PROXIES"]);
         services.Configure<ForwardedHeadersOptions>(forwarded =>
         {
             forwarded.ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto;
             if (isOnHeroku)
             {
-                // Heroku's router is the only way in, from addresses that are not known beforehand.
+                // Heroku's router is the only way in, from addresses that are not known beforehand; the entry that it added is the last.
                 forwarded.KnownIPNetworks.Clear();
                 forwarded.KnownProxies.Clear();
+                return;
+            }
+
+            // From the last entry back to the first that no trusted proxy wrote.
+            forwarded.ForwardLimit = null;
+            foreach (var network in proxies)
+            {
+                forwarded.KnownIPNetworks.Add(network);
             }
         });
         services.Configure<HstsOptions>(hsts => (hsts.MaxAge, hsts.IncludeSubDomains) = (TimeSpan.FromDays(365), true));
@@ -117,6 +130,21 @@ internal static class DoorsSetup
             return next(context);
         });
     }
+}
+
+/// <summary><c>TRUSTED_PROXIES</c>: proxies whose word on the client's address and scheme is believed, beyond those on this machine.</summary>
+internal static class TrustedProxies
+{
+    /// <exception cref="ConfigurationException">It holds what is no address and no network, or a network of everybody.</exception>
+    public static IReadOnlyList<IPNetwork> Read(string? setting) =>
+        [.. (setting ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(entry =>
+            Parse(entry) ?? throw new ConfigurationException(
+                $"TRUSTED_PROXIES must hold addresses and networks of proxies as 192.0.2.7,10.0.0.0/8,fd00::/8, but holds “{entry}”."))];
+
+    private static IPNetwork? Parse(string entry) =>
+        IPAddress.TryParse(entry, out var address) ? new IPNetwork(address, address.GetAddressBytes().Length * 8)
+        : IPNetwork.TryParse(entry, out var network) && network.PrefixLength > 0 ? network
+        : null;
 }
 
 /// <summary>How many pages may be open.</summary>

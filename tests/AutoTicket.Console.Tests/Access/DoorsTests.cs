@@ -45,12 +45,26 @@ public sealed class DoorsTests
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
         await using var dyno = await ConsoleHost.StartAsync(database, settings: new Dictionary<string, string?>(Password) { ["urls"] = "http://0.0.0.0:0", ["DYNO"] = "web.1" }, environment: "Production");
 
+        // Whatever the host it runs on sets for every ASP.NET application.
+        await using var trusting = await ConsoleHost.StartAsync(settings: new Dictionary<string, string?>(Password)
+        {
+            ["urls"] = "http://0.0.0.0:0",
+            ["ForwardedHeaders_Enabled"] = "true",
+        }, environment: "Production");
+        await using var behind = await ConsoleHost.StartAsync(settings: new Dictionary<string, string?>(Password)
+        {
+            ["urls"] = "http://0.0.0.0:0",
+            ["TRUSTED_PROXIES"] = $"fd00::/8, {elsewhere}",
+        }, environment: "Production");
+
         Assert.True(await BelievesAsync(console, here.Host));
         Assert.True(await BelievesAsync(dyno, here.Host));
         // A machine with no address but loopback can't be asked from elsewhere.
         if (elsewhere is not null)
         {
             Assert.False(await BelievesAsync(console, elsewhere.ToString()));
+            Assert.False(await BelievesAsync(trusting, elsewhere.ToString()));
+            Assert.True(await BelievesAsync(behind, elsewhere.ToString()));
             Assert.True(await BelievesAsync(dyno, elsewhere.ToString()));
         }
 

@@ -59,6 +59,22 @@ public sealed class LockoutTests
         Assert.Equal(HttpStatusCode.OK, await operatorSignedIn.AskAsync("/api/status"));
     }
 
+    [Theory]
+    [InlineData(null, "198.51.100.1, 203.0.113.9", "203.0.113.9")]
+    [InlineData("10.1.0.0/16", "198.51.100.1, 203.0.113.9, 10.1.2.3", "203.0.113.9")]
+    [InlineData("10.1.0.0/16", "203.0.113.9, 10.2.0.1, 10.1.2.3", "10.2.0.1")]
+    public async Task The_address_is_what_the_last_trusted_proxy_saw_whatever_the_client_says(string? proxies, string forwarded, string counted)
+    {
+        await using var console = await ConsoleHost.StartAsync(
+            settings: new Dictionary<string, string?>(Settings) { ["ForwardedHeaders_Enabled"] = "true", ["TRUSTED_PROXIES"] = proxies }, environment: "Staging");
+        using var visitor = new Visitor(console.Address) { ForwardedFor = forwarded };
+
+        await visitor.PostFormAsync("/login", "/login", ("password", "not it"));
+
+        await using var db = console.Get<IDbContextFactory<AutoTicketDbContext>>().CreateDbContext();
+        Assert.Equal(counted, (await db.SignInFailures.SingleAsync()).Address);
+    }
+
     [Fact]
     public async Task Signing_out_everywhere_ends_the_sessions_of_every_browser()
     {

@@ -19,6 +19,9 @@ internal sealed partial class Visitor : IDisposable
 
     public Uri Console { get; }
 
+    /// <summary>What the proxies on the way say of the visitor's address; null: nothing.</summary>
+    public string? ForwardedFor { get; init; }
+
     /// <summary>Where the visitor goes instead of where a redirect leads.</summary>
     public Func<Uri, Uri> Detour { get; init; } = address => address;
 
@@ -98,6 +101,10 @@ internal sealed partial class Visitor : IDisposable
         if (address.Authority == Console.Authority)
         {
             request.Headers.Add("X-Forwarded-Proto", "https");
+            if (ForwardedFor is not null)
+            {
+                request.Headers.Add("X-Forwarded-For", ForwardedFor);
+            }
         }
 
         var answer = await _http.SendAsync(request);

@@ -26,6 +26,8 @@ public sealed class ConfigurationTests(ConfigurationTests.Outside shared) : ICla
     [InlineData("PORT", "xyz")]
     [InlineData("ASPNETCORE_URLS", "nonsense")]
     [InlineData("CONSOLE_PUBLIC_URL", "nonsense")]
+    [InlineData("TRUSTED_PROXIES", "10.0.0.1, proxy.example.org")]
+    [InlineData("TRUSTED_PROXIES", "0.0.0.0/0")]
     [InlineData("Surfaces__0__Url", "not a url")]
     [InlineData("Surfaces__0__Url", "https://me:" + Secret + "@example.org")]
     [InlineData("Surfaces__0__Key", "Not A Slug")]
