@@ -5,6 +5,7 @@ import Provider from "oidc-provider";
 
 const port = Number(process.argv[2]);
 const users = new Map();
+const answers = new Map();
 const secret = "canary-client-secret-71f3";
 
 // Each keeps roles elsewhere, as providers do: in userinfo, in the ID token; or gives no refresh token.
@@ -36,7 +37,7 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
     const user = users.get(sub);
     return user && {
       accountId: user.subject ?? sub,
-      claims: (use) => user.claims ? { sub, ...user.claims[use] } : ({ sub, name: sub, email: `${sub}@example.org`, ...((use === "id_token") === (ctx.oidc.client.clientId === "roles-in-id-token") && { roles: user.roles }) }),
+      claims: (use) => user.claims ? { sub, ...user.claims[use] } : ({ sub, name: "A name of their own choice", preferred_username: sub, email: `${sub}@example.org`, ...((use === "id_token") === (ctx.oidc.client.clientId === "roles-in-id-token") && { roles: user.roles }) }),
     };
   },
   // Nobody is asked whether the console may know them.
@@ -56,13 +57,15 @@ provider.Client.prototype.postLogoutRedirectUriAllowed = isLoopback;
 const answer = provider.callback();
 createServer(async (request, response) => {
   if (request.method !== "POST" || request.url !== "/control") {
-    return answer(request, response);
+    const { status, text } = answers.get(request.url) ?? {};
+    return status ? response.writeHead(status).end(text) : answer(request, response);
   }
 
   let body = "";
   for await (const part of request) body += part;
-  const { user, roles, subject, claims } = JSON.parse(body);
-  if (roles || claims) users.set(user, { roles, subject, claims });
+  const { user, roles, subject, claims, path, status, text } = JSON.parse(body);
+  if (path) answers.set(path, { status, text });
+  else if (roles || claims) users.set(user, { roles, subject, claims });
   else users.delete(user);
   response.end();
 }).listen(port, "127.0.0.1", () => console.log(`listening on ${port}`));

@@ -65,7 +65,7 @@ internal static partial class Login
             {
                 CreatedAt = clock.GetUtcNow(),
                 Action = AuditActions.Denied,
-                Actor = Schemes.Operator,
+                Actor = Schemes.Password,
                 Payload = JsonSerializer.Serialize(new { why = "wrong password", address, locked_out = closed }),
             });
             await db.SaveChangesAsync(cancellationToken);
@@ -73,7 +73,7 @@ internal static partial class Login
         }
 
         await lockout.SucceededAsync(address, cancellationToken);
-        await context.SignInAsync(Schemes.Cookie, await sessions.OpenAsync(Schemes.Operator, Roles.Admin, null, cancellationToken));
+        await context.SignInAsync(Schemes.Cookie, await sessions.OpenAsync(Schemes.Password, Roles.Admin, null, cancellationToken));
         return Results.LocalRedirect(Local(returnUrl));
     }
 

@@ -10,7 +10,7 @@ using Microsoft.IdentityModel.Protocols.OpenIdConnect;
 
 namespace AutoTicket.Security;
 
-/// <summary>Sign-in by OpenID Connect: the code flow with PKCE. Of what the provider tells, the cookie keeps the name and our role.</summary>
+/// <summary>Sign-in by OpenID Connect: the code flow with PKCE. Of what the provider tells, the cookie keeps who it is and our role.</summary>
 internal static partial class ProviderSignIn
 {
     public const string IdTokenHint = "id_token_hint";
@@ -23,7 +23,7 @@ internal static partial class ProviderSignIn
     /// <summary>What was found at <see cref="ProviderOptions.RoleClaim"/>, wherever that is.</summary>
     private const string ProviderRole = "provider_role";
 
-    private static readonly string[] NameClaims = ["name", "preferred_username", "email", "sub"];
+    private static readonly string[] NameClaims = ["preferred_username", "email"];
 
     public static void Configure(OpenIdConnectOptions oidc, ProviderOptions provider, bool isDevelopment)
     {
@@ -51,7 +51,7 @@ internal static partial class ProviderSignIn
             oidc.Scope.Add(scope);
         }
 
-        foreach (var name in NameClaims)
+        foreach (var name in NameClaims.Append("sub"))
         {
             oidc.ClaimActions.MapJsonKey(name, name);
         }
@@ -118,18 +118,18 @@ internal static partial class ProviderSignIn
     private static async Task ReceiveAsync(TicketReceivedContext context, ProviderOptions provider)
     {
         var (user, services, cancellationToken) = (context.Principal!, context.HttpContext.RequestServices, context.HttpContext.RequestAborted);
-        var name = NameOf(user);
+        var actor = ActorOf(user);
         if (provider.RoleOf(user.FindAll(ProviderRole).Select(claim => claim.Value)) is not { } role)
         {
-            if (Often(context.HttpContext).Take($"no role {name}") is { } tries)
+            if (Often(context.HttpContext).Take($"no role {actor}") is { } tries)
             {
-                Log.NoRole(Logger(context.HttpContext), name, provider.RoleClaim);
+                Log.NoRole(Logger(context.HttpContext), actor, provider.RoleClaim);
                 await using var db = await services.GetRequiredService<IDbContextFactory<AutoTicketDbContext>>().CreateDbContextAsync(cancellationToken);
                 db.AuditLog.Add(new AuditEntry
                 {
                     CreatedAt = services.GetRequiredService<TimeProvider>().GetUtcNow(),
                     Action = AuditActions.Denied,
-                    Actor = name,
+                    Actor = actor,
                     Payload = JsonSerializer.Serialize(new { why = "no role", claim = provider.RoleClaim, tries }),
                 });
                 await db.SaveChangesAsync(cancellationToken);
@@ -146,17 +146,26 @@ internal static partial class ProviderSignIn
             properties.Items[RolesInIdToken] == bool.TrueString,
             DateTimeOffset.TryParse(properties.GetTokenValue("expires_at"), CultureInfo.InvariantCulture, out var until) ? until : null);
         var sealedGrant = services.GetRequiredService<ProviderGrants>().Seal(grant);
-        context.Principal = await services.GetRequiredService<Sessions>().OpenAsync(name, role, sealedGrant, cancellationToken);
+        context.Principal = await services.GetRequiredService<Sessions>().OpenAsync(actor, role, sealedGrant, cancellationToken);
         // Tokens stay here.
         context.Properties = new AuthenticationProperties { RedirectUri = properties.RedirectUri };
     }
 
-    /// <summary>What the audit log calls them: one line, and no longer than a name.</summary>
-    private static string NameOf(ClaimsPrincipal user)
+    /// <summary>What the audit log calls them: a name for people to read, which users may be able to change, and the provider's own word,
+    /// which they are not. The name holds no bracket, so that it can't look like another's.</summary>
+    internal static string ActorOf(ClaimsPrincipal user)
     {
-        var name = NameClaims.Select(claim => user.FindFirst(claim)?.Value).FirstOrDefault(value => !string.IsNullOrWhiteSpace(value)) ?? "unknown";
-        var shown = string.Concat(name.Where(character => !char.IsControl(character) && char.GetUnicodeCategory(character) != UnicodeCategory.Format)).Trim();
-        return shown.Length > 100 ? shown[..100] : shown;
+        var subject = Clean(user.FindFirst("sub")!.Value, 255);
+        var name = NameClaims.Select(claim => Clean(user.FindFirst(claim)?.Value ?? "", 100))
+            .Select(name => string.Concat(name.Split('(', ')')).Trim()).FirstOrDefault(name => name.Length > 0);
+        return name is null || name == subject ? $"user:{subject}" : $"user:{name} ({subject})";
+    }
+
+    private static string Clean(string text, int longest)
+    {
+        var shown = string.Concat(
+            text.Where(character => !char.IsControl(character) && char.GetUnicodeCategory(character) != UnicodeCategory.Format)).Trim();
+        return shown.Length > longest ? shown[..longest] : shown;
     }
 
     private static OncePerMinute Often(HttpContext context) => context.RequestServices.GetRequiredService<OncePerMinute>();

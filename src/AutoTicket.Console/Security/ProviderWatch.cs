@@ -10,17 +10,24 @@ namespace AutoTicket.Security;
 /// <summary>
 /// Asks the provider of every session, each <c>OIDC_RECHECK_INTERVAL</c>, whether its user still is one and with which role: by the
 /// refresh token where there is one, and by userinfo. One process asks for a session at a time, because a refresh token is good
-/// for one use. A provider that can't be reached says nothing: nobody is thrown out for its outage.
+/// for one use. A provider that can't be reached says nothing: its outage ends a session after <see cref="Sessions.Unconfirmed"/>.
 /// </summary>
 internal sealed partial class ProviderWatch(
-    SignInOptions signIn, ProviderGrants grants, Sessions sessions, IDbContextFactory<AutoTicketDbContext> contexts, DatabaseGate gate, TimeProvider clock, ILogger<ProviderWatch> logger)
+    SignInOptions signIn, ProviderGrants grants, Sessions sessions, IDbContextFactory<AutoTicketDbContext> contexts, DatabaseGate gate,
+    OncePerMinute often, TimeProvider clock, ILogger<ProviderWatch> logger)
     : BackgroundService
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
 
+    /// <summary>A session whose answer hangs must not keep others from being asked about.</summary>
+    private const int AtOnce = 16;
+
+    /// <summary>Errors of RFC 6749 that say nothing about the user.</summary>
+    private static readonly string[] Passing = ["temporarily_unavailable", "server_error", "slow_down"];
+
     /// <param name="Role">Null: unchanged.</param>
     /// <param name="Over">Why the session is over; null: it is not.</param>
-    private sealed record Verdict(string? Role = null, ProviderGrant? Grant = null, string? Over = null);
+    private sealed record Verdict(string? Role = null, string? Over = null);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -34,14 +41,20 @@ internal sealed partial class ProviderWatch(
 
             try
             {
-                foreach (var session in await DueAsync(stoppingToken))
-                {
-                    await CheckAsync(session, stoppingToken);
-                }
+                // A check that has begun is finished, because its refresh token is used up; the back channel's timeout bounds it.
+                await Parallel.ForEachAsync(
+                    await DueAsync(stoppingToken),
+                    new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = stoppingToken },
+                    async (session, _) => await CheckAsync(session, CancellationToken.None));
             }
             catch (Exception exception) when (contexts.IsOutage(exception) || exception is OperationCanceledException)
             {
                 // Everybody stays who they were; others tell of the outage.
+            }
+            catch (Exception exception)
+            {
+                // Asked again in a moment; what is not confirmed for long enough ends.
+                Log.Failed(logger, exception);
             }
         }
     }
@@ -67,12 +80,18 @@ internal sealed partial class ProviderWatch(
         Verdict verdict;
         try
         {
-            verdict = grants.Open(session) is { } grant ? await AskAsync(session, grant, cancellationToken) : new(Over: "the key that sealed its grant is gone");
+            verdict = grants.Open(session) is { } grant ? await AskAsync(db, session, grant, cancellationToken) : new(Over: "the key that sealed its grant is gone");
         }
-        catch (Exception exception) when (exception is HttpRequestException or InvalidOperationException or IOException or JsonException or TaskCanceledException && !cancellationToken.IsCancellationRequested)
+        catch (Exception exception) when (exception
+            is HttpRequestException or InvalidOperationException or ArgumentException or IOException or JsonException or TaskCanceledException)
         {
-            Log.Away(logger, exception.GetBaseException().Message);
-            return;
+            Away(exception.GetBaseException().Message);
+            if (now - session.ConfirmedAt < Sessions.Unconfirmed)
+            {
+                return;
+            }
+
+            verdict = new(Over: "the provider did not confirm it for an hour");
         }
 
         if (verdict.Over is { } why)
@@ -82,17 +101,15 @@ internal sealed partial class ProviderWatch(
         }
 
         var role = verdict.Role ?? session.Role;
-        var sealedGrant = verdict.Grant is { } renewed ? grants.Seal(renewed) : session.SealedGrant;
-        // A rotated refresh token is lost for good if it isn't kept now.
         await db.Sessions.Where(row => row.Id == session.Id)
-            .ExecuteUpdateAsync(set => set.SetProperty(row => row.Role, role).SetProperty(row => row.SealedGrant, sealedGrant), CancellationToken.None);
+            .ExecuteUpdateAsync(set => set.SetProperty(row => row.Role, role).SetProperty(row => row.ConfirmedAt, now), CancellationToken.None);
         if (role != session.Role)
         {
             Log.RoleChanged(logger, session.Name, session.Role, role);
         }
     }
 
-    private async Task<Verdict> AskAsync(Session session, ProviderGrant grant, CancellationToken cancellationToken)
+    private async Task<Verdict> AskAsync(AutoTicketDbContext db, Session session, ProviderGrant grant, CancellationToken cancellationToken)
     {
         var configuration = await grants.ConfigurationAsync(cancellationToken);
         IEnumerable<string>? fromIdToken = null;
@@ -106,6 +123,10 @@ internal sealed partial class ProviderWatch(
 
             grant = renewed!.Value.Grant;
             fromIdToken = renewed.Value.Roles;
+            // A rotated refresh token is lost for good if it isn't kept now: userinfo may not answer.
+            var sealedGrant = grants.Seal(grant);
+            await db.Sessions.Where(row => row.Id == session.Id)
+                .ExecuteUpdateAsync(set => set.SetProperty(row => row.SealedGrant, sealedGrant), CancellationToken.None);
         }
         else if (grant.AccessUntil <= clock.GetUtcNow())
         {
@@ -122,11 +143,11 @@ internal sealed partial class ProviderWatch(
         // An ID token is not sent each time; what it said holds until it is.
         if (fromIdToken is null && grant.RolesInIdToken)
         {
-            return new(Grant: grant);
+            return new();
         }
 
         return signIn.Provider!.RoleOf([.. fromIdToken ?? [], .. fromUserInfo]) is { } role
-            ? new(role, grant) : new(Over: $"no role any more: was {session.Role}");
+            ? new(role) : new(Over: $"no role any more: was {session.Role}");
     }
 
     private async Task<((ProviderGrant Grant, IEnumerable<string>? Roles)? Renewed, string? Refusal)> RefreshAsync(
@@ -142,9 +163,9 @@ internal sealed partial class ProviderWatch(
         });
         using var answer = await options.Backchannel.PostAsync(configuration.TokenEndpoint, form, cancellationToken);
         var body = await answer.Content.ReadAsStringAsync(cancellationToken);
-        if (answer.StatusCode == HttpStatusCode.BadRequest && new OpenIdConnectMessage(body).Error == "invalid_grant")
+        if (RefusalIn(answer.StatusCode, body) is { } refusal)
         {
-            return (null, "the provider withdrew it");
+            return (null, $"the provider withdrew it: {refusal}");
         }
 
         answer.EnsureSuccessStatusCode();
@@ -161,7 +182,7 @@ internal sealed partial class ProviderWatch(
             {
                 // It came from the provider itself, over TLS: most likely signed with a key that is newer than what we know.
                 options.ConfigurationManager!.RequestRefresh();
-                Log.Away(logger, "its new ID token can't be checked yet");
+                Away("its new ID token can't be checked yet");
             }
             else if (token.ClaimsIdentity.FindFirst("sub")?.Value != grant.Subject)
             {
@@ -179,6 +200,38 @@ internal sealed partial class ProviderWatch(
             RefreshToken = string.IsNullOrEmpty(message.RefreshToken) ? grant.RefreshToken : message.RefreshToken,
             IdToken = string.IsNullOrEmpty(message.IdToken) ? grant.IdToken : message.IdToken,
         }, roles), null);
+    }
+
+    /// <returns>Why the provider gives no token to this session any more; null: it did, or it may next time.</returns>
+    private static string? RefusalIn(HttpStatusCode status, string body)
+    {
+        if (status is not (HttpStatusCode.BadRequest or HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden))
+        {
+            return null;
+        }
+
+        string? error = null;
+        try
+        {
+            using var json = JsonDocument.Parse(body);
+            error = json.RootElement.GetProperty("error").GetString();
+        }
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException or KeyNotFoundException)
+        {
+            // Not the provider's own words, but a firewall's before it.
+        }
+
+        return error is null ? status == HttpStatusCode.BadRequest ? null : $"{(int)status}"
+            : Passing.Contains(error) ? null
+            : error.Length > 40 ? error[..40] : error;
+    }
+
+    private void Away(string problem)
+    {
+        if (often.Take("session check") is not null)
+        {
+            Log.Away(logger, problem);
+        }
     }
 
     private async Task<(IEnumerable<string> Roles, string? Unknown)> ReadUserInfoAsync(OpenIdConnectConfiguration configuration, ProviderGrant grant, CancellationToken cancellationToken)
@@ -216,6 +269,9 @@ internal sealed partial class ProviderWatch(
     {
         [LoggerMessage(LogLevel.Warning, "session check degraded, the provider can't be asked: {Problem}")]
         public static partial void Away(ILogger logger, string problem);
+
+        [LoggerMessage(LogLevel.Error, "session check failed; it goes on")]
+        public static partial void Failed(ILogger logger, Exception exception);
 
         [LoggerMessage(LogLevel.Information, "session role changed actor={Actor} from={From} to={To}")]
         public static partial void RoleChanged(ILogger logger, string actor, string from, string to);

@@ -16,8 +16,11 @@ internal static class Schemes
     /// <summary>Signs in, and leaves the cookie to recognise by.</summary>
     public const string Provider = "oidc";
 
-    /// <summary>The one operator of the password sign-in.</summary>
+    /// <summary>Whom the password is hashed for.</summary>
     public const string Operator = "operator";
+
+    /// <summary>What the audit log calls whoever signed in with the password. Users of a provider are <c>user:</c>, tokens <c>token:</c>.</summary>
+    public const string Password = "password";
 
     /// <summary>The claim of the cookie that holds the session's secret.</summary>
     public const string SessionClaim = "sid";

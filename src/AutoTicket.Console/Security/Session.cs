@@ -7,6 +7,7 @@ public sealed class Session
     /// <summary>A hash of what the cookie holds: somebody who reads the table can't make a cookie of it.</summary>
     public required string Id { get; init; }
 
+    /// <summary>Who, as the audit log calls them.</summary>
     public required string Name { get; init; }
 
     public required string Role { get; init; }
@@ -20,6 +21,9 @@ public sealed class Session
 
     /// <summary>When the provider was last asked, or is being asked.</summary>
     public required DateTimeOffset CheckedAt { get; init; }
+
+    /// <summary>When the provider last confirmed the user and their role; null: no provider vouches for it.</summary>
+    public DateTimeOffset? ConfirmedAt { get; init; }
 
     /// <summary>A sealed <see cref="ProviderGrant"/>; null: no provider vouches for it.</summary>
     public string? SealedGrant { get; init; }

@@ -13,6 +13,10 @@ namespace AutoTicket.Security;
 internal sealed partial class Sessions(
     IDbContextFactory<AutoTicketDbContext> contexts, DatabaseGate gate, SignInOptions options, TimeProvider clock, ILogger<Sessions> logger) : BackgroundService
 {
+    /// <summary>How long a provider may be silent about a session before it is over: else an outage of the provider, or of the way to it,
+    /// would keep in whoever was dismissed.</summary>
+    public static readonly TimeSpan Unconfirmed = TimeSpan.FromHours(1);
+
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan SweepEvery = TimeSpan.FromMinutes(1);
 
@@ -20,6 +24,7 @@ internal sealed partial class Sessions(
     private readonly ConcurrentDictionary<Guid, (string Session, Action<Session?> Told)> _watches = new();
 
     /// <summary>Begins a session, and says so in the audit log.</summary>
+    /// <param name="name">Who, as the audit log calls them.</param>
     public async Task<ClaimsPrincipal> OpenAsync(string name, string role, string? grant, CancellationToken cancellationToken)
     {
         var now = clock.GetUtcNow();
@@ -31,8 +36,9 @@ internal sealed partial class Sessions(
             Role = role,
             Authority = options.Authority,
             CreatedAt = now,
-            ExpiresAt = now + options.SessionLifetime,
+            ExpiresAt = EndOf(now, now),
             CheckedAt = now,
+            ConfirmedAt = grant is null ? null : now,
             SealedGrant = grant,
         };
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
@@ -80,13 +86,15 @@ internal sealed partial class Sessions(
         }
     }
 
-    /// <summary>It is being used: its end moves on, as its cookie's does.</summary>
+    /// <summary>It is being used: its end moves on, as its cookie's does, until it is too old.</summary>
     public async Task ExtendAsync(string id, CancellationToken cancellationToken)
     {
-        var until = clock.GetUtcNow() + options.SessionLifetime;
         try
         {
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+            var createdAt = await db.Sessions.Where(session => session.Id == id).Select(session => session.CreatedAt)
+                .SingleOrDefaultAsync(cancellationToken);
+            var until = EndOf(createdAt, clock.GetUtcNow());
             await db.Sessions.Where(session => session.Id == id).ExecuteUpdateAsync(set => set.SetProperty(session => session.ExpiresAt, until), cancellationToken);
         }
         catch (Exception exception) when (contexts.IsOutage(exception))
@@ -178,7 +186,17 @@ internal sealed partial class Sessions(
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var (now, authority) = (clock.GetUtcNow(), options.Authority);
-        return await db.Sessions.AsNoTracking().Where(session => ids.Contains(session.Id) && session.ExpiresAt > now && session.Authority == authority).ToListAsync(cancellationToken);
+        var confirmed = now - Unconfirmed;
+        return await db.Sessions.AsNoTracking()
+            .Where(session => ids.Contains(session.Id) && session.ExpiresAt > now && session.Authority == authority)
+            .Where(session => session.ConfirmedAt == null || session.ConfirmedAt > confirmed)
+            .ToListAsync(cancellationToken);
+    }
+
+    private DateTimeOffset EndOf(DateTimeOffset createdAt, DateTimeOffset usedAt)
+    {
+        var (unused, tooOld) = (usedAt + options.SessionLifetime, createdAt + options.SessionMaxAge);
+        return unused < tooOld ? unused : tooOld;
     }
 
     private AuditEntry Entry(string action, string actor, object payload) =>

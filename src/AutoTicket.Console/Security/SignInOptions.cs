@@ -18,6 +18,9 @@ internal sealed class SignInOptions
     /// <summary><c>CONSOLE_SESSION_LIFETIME</c>: how long a session lasts that nobody uses.</summary>
     public TimeSpan SessionLifetime { get; init; } = TimeSpan.FromHours(12);
 
+    /// <summary><c>CONSOLE_SESSION_MAX_AGE</c>: how long after the sign-in a session ends, however much it is used.</summary>
+    public TimeSpan SessionMaxAge { get; init; } = TimeSpan.FromHours(12);
+
     /// <summary>What vouches for sessions now: when the password or the provider is another, those of the former one are over.</summary>
     public string Authority => Provider is { } provider ? $"{provider.Authority} {provider.ClientId}"
         : OperatorPasswordHash is { } hash ? $"password {Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(hash)).AsSpan(0, 8))}"
@@ -39,6 +42,7 @@ internal sealed class SignInOptions
             throw new ConfigurationException("Nobody could sign in: set CONSOLE_OPERATOR_PASSWORD_HASH to the last line that the verb `hash-password` prints, or OIDC_AUTHORITY, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET.");
         }
 
+        var lifetime = ReadLifetime(configuration, "CONSOLE_SESSION_LIFETIME", TimeSpan.FromHours(12));
         var tokens = Doors.Tokens(configuration["CONSOLE_API_TOKENS"]).Select(ApiToken.Read).ToList();
         foreach (var (variable, values) in new[]
         {
@@ -59,10 +63,14 @@ internal sealed class SignInOptions
             OperatorPasswordHash = provider is null ? hash : null,
             Provider = provider,
             ApiTokens = tokens,
-            SessionLifetime = Settings.Read(
-                configuration, "CONSOLE_SESSION_LIFETIME", TimeSpan.FromHours(12), TimeSpan.FromMinutes(5), TimeSpan.FromDays(30)),
+            SessionLifetime = lifetime,
+            SessionMaxAge = ReadLifetime(
+                configuration, "CONSOLE_SESSION_MAX_AGE", lifetime > TimeSpan.FromHours(12) ? lifetime : TimeSpan.FromHours(12)),
         };
     }
+
+    private static TimeSpan ReadLifetime(IConfiguration configuration, string variable, TimeSpan otherwise) =>
+        Settings.Read(configuration, variable, otherwise, TimeSpan.FromMinutes(5), TimeSpan.FromDays(30));
 }
 
 /// <summary>A token of <c>CONSOLE_API_TOKENS</c>.</summary>
@@ -124,7 +132,7 @@ internal sealed record ProviderOptions(
             (configuration["OIDC_SCOPES"] is { Length: > 0 } scopes ? scopes : "openid profile email").Split(' ', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries),
             configuration["OIDC_ROLE_CLAIM"] is { Length: > 0 } claim ? claim : "roles",
             ReadMap(configuration["OIDC_ROLE_MAP"] is { Length: > 0 } map ? map : string.Join(',', Roles.All.Select(role => $"{role}={role}"))),
-            Settings.Read(configuration, "OIDC_RECHECK_INTERVAL", TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(1), TimeSpan.FromHours(1)));
+            Settings.Read(configuration, "OIDC_RECHECK_INTERVAL", TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(1), Sessions.Unconfirmed / 2));
     }
 
     private static Dictionary<string, string> ReadMap(string text)

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text.Json;
 using AutoTicket.Audit;
 using AutoTicket.Data;
@@ -36,6 +37,31 @@ public sealed class AdmissionTests
         Assert.Equal(["ada", "ada"], denied.Select(entry => entry.Actor));
         Assert.Contains("flip it", denied[0].Payload, StringComparison.Ordinal);
         Assert.Contains("file it", denied[1].Payload, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_session_that_nobody_uses_is_over_and_one_that_is_used_goes_on_until_it_is_twelve_hours_old()
+    {
+        var clock = new StillClock();
+        var settings = new Dictionary<string, string?> { ["CONSOLE_OPERATOR_PASSWORD_HASH"] = Login.Hash("the first password"), ["CONSOLE_SESSION_LIFETIME"] = "04:00:00" };
+        await using var console = await ConsoleHost.StartAsync(settings: settings, environment: "Staging", clock: clock);
+        using var visitor = new Visitor(console.Address);
+        await visitor.PostFormAsync("/login", "/login", ("password", "the first password"));
+        foreach (var hours in new[] { 3, 3, 3, 2.9 })
+        {
+            clock.Advance(TimeSpan.FromHours(hours));
+            Assert.Equal(HttpStatusCode.OK, await visitor.AskAsync("/api/status"));
+        }
+
+        clock.Advance(TimeSpan.FromHours(0.2));
+        Assert.Equal(HttpStatusCode.Unauthorized, await visitor.AskAsync("/api/status"));
+
+        await visitor.PostFormAsync("/login", "/login", ("password", "the first password"));
+        Assert.Equal(HttpStatusCode.OK, await visitor.AskAsync("/api/status"));
+        clock.Advance(TimeSpan.FromHours(4.1));
+        Assert.Equal(HttpStatusCode.Unauthorized, await visitor.AskAsync("/api/status"));
+        await using var db = console.Get<IDbContextFactory<AutoTicketDbContext>>().CreateDbContext();
+        Assert.Equal(["password", "password"], await db.AuditLog.Where(entry => entry.Action == AuditActions.SignedIn).Select(entry => entry.Actor).ToListAsync());
     }
 
     [Fact]

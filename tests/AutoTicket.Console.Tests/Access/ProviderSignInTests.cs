@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Claims;
 using System.Text.Json;
 using AutoTicket.Audit;
 using AutoTicket.Data;
@@ -38,9 +39,9 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
 
         await using var db = Open(console);
         var audit = await db.AuditLog.OrderBy(entry => entry.Id).Where(entry => entry.Action.StartsWith("console.auth")).ToListAsync();
-        Assert.Equal(["vera", "olga", "ada"], audit.Where(entry => entry.Action == AuditActions.SignedIn).Select(entry => entry.Actor));
-        Assert.Equal(["vera", "vera", "vera", "vera", "olga", "olga"], audit.Where(entry => entry.Action == AuditActions.Denied).Select(entry => entry.Actor));
-        Assert.Contains("\"takes\":\"admin\",\"role\":\"viewer\"", audit.Last(entry => entry.Actor == "vera").Payload.Replace(" ", "", StringComparison.Ordinal), StringComparison.Ordinal);
+        Assert.Equal(["user:vera", "user:olga", "user:ada"], audit.Where(entry => entry.Action == AuditActions.SignedIn).Select(entry => entry.Actor));
+        Assert.Equal(["user:vera", "user:vera", "user:vera", "user:vera", "user:olga", "user:olga"], audit.Where(entry => entry.Action == AuditActions.Denied).Select(entry => entry.Actor));
+        Assert.Contains("\"takes\":\"admin\",\"role\":\"viewer\"", audit.Last(entry => entry.Actor == "user:vera").Payload.Replace(" ", "", StringComparison.Ordinal), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -55,7 +56,7 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
         Assert.Contains("have no role in this console", page, StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.Unauthorized, await visitor.AskAsync("/api/status"));
         await using var db = Open(console);
-        Assert.Equal("nora", (await db.AuditLog.SingleAsync(entry => entry.Action == AuditActions.Denied)).Actor);
+        Assert.Equal("user:nora", (await db.AuditLog.SingleAsync(entry => entry.Action == AuditActions.Denied)).Actor);
         Assert.Empty(await db.Sessions.ToListAsync());
     }
 
@@ -218,23 +219,89 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
     }
 
     [Fact]
-    public async Task A_session_that_expired_is_over_and_one_that_is_used_goes_on()
+    public async Task Any_definite_refusal_of_the_provider_ends_the_session()
+    {
+        await using var console = await StartAsync();
+        foreach (var (status, text) in new[] { (401, "invalid_client"), (400, "unauthorized_client"), (400, "access_denied"), (400, "invalid_grant"), (403, "") })
+        {
+            await provider.Real.SayAsync("ruth", "staff");
+            using var visitor = new Visitor(console.Address);
+            await visitor.SignInAsync("ruth");
+            Assert.Equal(HttpStatusCode.OK, await visitor.AskAsync("/api/status"));
+            try
+            {
+                await provider.Real.AnswerAsync("/token", status, text is "" ? "<html>Forbidden</html>" : $$"""{"error":"{{text}}"}""");
+                await Eventually.TrueAsync(async () => await visitor.AskAsync("/api/status") == HttpStatusCode.Unauthorized, $"the user is out after {status} {text}");
+            }
+            finally
+            {
+                await provider.Real.AnswerAsync("/token", null);
+            }
+        }
+    }
+
+    [Fact]
+    public async Task A_provider_that_can_not_say_ends_nothing_for_an_hour_and_then_it_does()
     {
         // The provider's tokens and the cookies on the way to it are of today.
         var clock = new StillClock(TimeProvider.System.GetUtcNow());
         await using var console = await ConsoleHost.StartAsync(settings: provider.Settings("roles-in-userinfo"), environment: "Staging", clock: clock);
-        await provider.Real.SayAsync("exa", "sre");
+        await provider.Real.SayAsync("una", "staff");
         using var visitor = new Visitor(console.Address);
-        await visitor.SignInAsync("exa");
-        // Past the half of its life each use renews it.
-        for (var hours = 0; hours < 28; hours += 7)
+        await visitor.SignInAsync("una");
+        await using var db = Open(console);
+        try
         {
-            clock.Advance(TimeSpan.FromHours(7));
+            // Userinfo first: the refresh token that was renewed meanwhile must be the one that is used next.
+            foreach (var (path, status, text) in new[]
+            {
+                ("/me", 503, ""), ("/token", 503, ""), ("/token", 429, ""), ("/token", 400, "<html>"), ("/token", 400, """{"error":"temporarily_unavailable"}"""), ("/token", 200, "<html>"),
+            })
+            {
+                await provider.Real.AnswerAsync(path, status, text);
+                await AskedTwiceAsync(session => session.CheckedAt, $"{status} of {path}");
+                await provider.Real.AnswerAsync(path, null);
+                Assert.Equal(HttpStatusCode.OK, await visitor.AskAsync("/api/status"));
+            }
+
+            await AskedTwiceAsync(session => session.ConfirmedAt!.Value, "it answers again");
+            await provider.Real.AnswerAsync("/token", 503);
+            clock.Advance(TimeSpan.FromMinutes(58));
             Assert.Equal(HttpStatusCode.OK, await visitor.AskAsync("/api/status"));
+            clock.Advance(TimeSpan.FromMinutes(3));
+            Assert.Equal(HttpStatusCode.Unauthorized, await visitor.AskAsync("/api/status"));
+            await clock.AdvanceUntilAsync(TimeSpan.FromSeconds(2), async () => await db.AuditLog.AnyAsync(entry => entry.Action == AuditActions.SignedOut), "it is written down");
+            Assert.Contains("did not confirm it", (await db.AuditLog.SingleAsync(entry => entry.Action == AuditActions.SignedOut)).Payload, StringComparison.Ordinal);
+        }
+        finally
+        {
+            await provider.Real.AnswerAsync("/me", null);
+            await provider.Real.AnswerAsync("/token", null);
         }
 
-        clock.Advance(TimeSpan.FromHours(12.1));
-        Assert.Equal(HttpStatusCode.Unauthorized, await visitor.AskAsync("/api/status"));
+        async Task AskedTwiceAsync(Func<Session, DateTimeOffset> read, string what)
+        {
+            for (var time = 0; time < 2; time++)
+            {
+                var before = read(await db.Sessions.AsNoTracking().SingleAsync());
+                await clock.AdvanceUntilAsync(TimeSpan.FromSeconds(2), async () => read(await db.Sessions.AsNoTracking().SingleAsync()) > before, what);
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData("f3c1", "ada", "ada@example.org", "user:ada (f3c1)")]
+    [InlineData("f3c1", null, "ada@example.org", "user:ada@example.org (f3c1)")]
+    [InlineData("f3c1", "bob (b0b)", null, "user:bob b0b (f3c1)")]
+    [InlineData("f3c1", "()", null, "user:f3c1")]
+    [InlineData("ada", "ada", null, "user:ada")]
+    [InlineData("f3c1", "pass\u202eword\n", null, "user:password (f3c1)")]
+    public void The_audit_log_knows_users_by_their_subject_and_shows_the_name_that_they_sign_in_with(string subject, string? username, string? email, string actor)
+    {
+        List<Claim> claims = [new("sub", subject), new("name", "A name of their own choice")];
+        claims.AddRange(new[] { ("preferred_username", username), ("email", email) }.Where(claim => claim.Item2 is not null).Select(claim => new Claim(claim.Item1, claim.Item2!)));
+
+        Assert.Equal(actor, ProviderSignIn.ActorOf(new ClaimsPrincipal(new ClaimsIdentity(claims))));
     }
 
     [Fact]

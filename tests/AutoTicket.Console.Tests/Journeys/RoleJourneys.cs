@@ -55,7 +55,7 @@ public sealed class RoleJourneys(RoleJourneys.SignedInAtProvider provider) : ICl
         await Assertions.Expect(olga.Button($"Switch off… {FlagNames.InvestigateFromStatus}")).ToBeDisabledAsync();
 
         await using var db = Open();
-        Assert.Equal("olga", (await db.AuditLog.SingleAsync(entry => entry.Action == AuditActions.InvestigateFiled)).Actor);
+        Assert.Equal("user:olga", (await db.AuditLog.SingleAsync(entry => entry.Action == AuditActions.InvestigateFiled)).Actor);
         Assert.DoesNotContain(olga.ConsoleErrors, IsOurs);
     }
 
@@ -67,7 +67,7 @@ public sealed class RoleJourneys(RoleJourneys.SignedInAtProvider provider) : ICl
         await FlipAsync(ada, "Switch on…", "Switch on now");
         await using (var db = Open())
         {
-            Assert.Equal("ada", (await db.AuditLog.OrderBy(entry => entry.Id).LastAsync(entry => entry.Action == AuditActions.FlagChanged && entry.Actor != "environment")).Actor);
+            Assert.Equal("user:ada", (await db.AuditLog.OrderBy(entry => entry.Id).LastAsync(entry => entry.Action == AuditActions.FlagChanged && entry.Actor != "environment")).Actor);
         }
 
         // Nobody touches the page.
@@ -93,7 +93,7 @@ public sealed class RoleJourneys(RoleJourneys.SignedInAtProvider provider) : ICl
 
         await using var exa = await SignInAsync("exa", "staff", "/console/status");
         await using var db = Open();
-        Assert.Equal(1, await db.Sessions.Where(session => session.Name == "exa").ExecuteUpdateAsync(set => set.SetProperty(session => session.ExpiresAt, session => session.CreatedAt)));
+        Assert.Equal(1, await db.Sessions.Where(session => session.Name == "user:exa").ExecuteUpdateAsync(set => set.SetProperty(session => session.ExpiresAt, session => session.CreatedAt)));
         await Assertions.Expect(exa.Heading).ToHaveTextAsync("Sign in");
     }
 

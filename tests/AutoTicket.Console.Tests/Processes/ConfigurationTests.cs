@@ -28,6 +28,8 @@ public sealed class ConfigurationTests(ConfigurationTests.Outside shared) : ICla
     [InlineData("CONSOLE_PUBLIC_URL", "nonsense")]
     [InlineData("TRUSTED_PROXIES", "10.0.0.1, proxy.example.org")]
     [InlineData("TRUSTED_PROXIES", "0.0.0.0/0")]
+    [InlineData("CONSOLE_SESSION_MAX_AGE", "00:00:10")]
+    [InlineData("CONSOLE_SESSION_MAX_AGE", "for ever")]
     [InlineData("Surfaces__0__Url", "not a url")]
     [InlineData("Surfaces__0__Url", "https://me:" + Secret + "@example.org")]
     [InlineData("Surfaces__0__Key", "Not A Slug")]

@@ -45,6 +45,11 @@ internal sealed class OidcProvider : IAsyncDisposable
     public async Task SayOfAnotherAsync(string user, string subject, params string[] roles) =>
         (await _http.PostAsJsonAsync("/control", new { user, roles, subject })).EnsureSuccessStatusCode();
 
+    /// <summary>From now on the path answers everybody with this; null: as the provider does.</summary>
+    /// <param name="path"><c>/token</c>, or <c>/me</c>, which is userinfo.</param>
+    public async Task AnswerAsync(string path, int? status, string text = "") =>
+        (await _http.PostAsJsonAsync("/control", new { path, status, text })).EnsureSuccessStatusCode();
+
     /// <param name="client">Says where its users' roles are: <c>roles-in-userinfo</c>, <c>roles-in-id-token</c>, or <c>no-refresh-token</c>.</param>
     public Dictionary<string, string?> Settings(string client = "roles-in-userinfo") => new()
     {

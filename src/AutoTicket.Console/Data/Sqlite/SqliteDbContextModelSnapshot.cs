@@ -514,6 +514,10 @@ namespace AutoTicket.Data.Sqlite
                         .HasColumnType("INTEGER")
                         .HasColumnName("checked_at");
 
+                    b.Property<long?>("ConfirmedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("confirmed_at");
+
                     b.Property<long>("CreatedAt")
                         .HasColumnType("INTEGER")
                         .HasColumnName("created_at");

@@ -261,6 +261,7 @@ namespace AutoTicket.Data.Postgres
                     created_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
                     expires_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
                     checked_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    confirmed_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
                     sealed_grant = table.Column<string>(type: "text", nullable: true)
                 },
                 constraints: table =>

@@ -12,7 +12,7 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace AutoTicket.Data.Postgres
 {
     [DbContext(typeof(PostgresDbContext))]
-    [Migration("20261128174444_Initial")]
+    [Migration("20261128184622_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -532,6 +532,10 @@ namespace AutoTicket.Data.Postgres
                     b.Property<DateTimeOffset>("CheckedAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("checked_at");
+
+                    b.Property<DateTimeOffset?>("ConfirmedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("confirmed_at");
 
                     b.Property<DateTimeOffset>("CreatedAt")
                         .HasColumnType("timestamp with time zone")

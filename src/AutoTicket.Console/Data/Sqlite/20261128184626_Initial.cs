@@ -259,6 +259,7 @@ namespace AutoTicket.Data.Sqlite
                     created_at = table.Column<long>(type: "INTEGER", nullable: false),
                     expires_at = table.Column<long>(type: "INTEGER", nullable: false),
                     checked_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    confirmed_at = table.Column<long>(type: "INTEGER", nullable: true),
                     sealed_grant = table.Column<string>(type: "TEXT", nullable: true)
                 },
                 constraints: table =>

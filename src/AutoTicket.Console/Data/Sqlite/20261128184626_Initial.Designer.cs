@@ -10,7 +10,7 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 namespace AutoTicket.Data.Sqlite
 {
     [DbContext(typeof(SqliteDbContext))]
-    [Migration("20261128174445_Initial")]
+    [Migration("20261128184626_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -516,6 +516,10 @@ namespace AutoTicket.Data.Sqlite
                     b.Property<long>("CheckedAt")
                         .HasColumnType("INTEGER")
                         .HasColumnName("checked_at");
+
+                    b.Property<long?>("ConfirmedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("confirmed_at");
 
                     b.Property<long>("CreatedAt")
                         .HasColumnType("INTEGER")
