@@ -7,8 +7,8 @@ namespace AutoTicket.Alerts;
 /// <summary>Text from outside, made fit to be stored and shown. It stays text: nothing here makes it markup.</summary>
 internal static class AlertText
 {
-    private static readonly SearchValues<char> Unprintable = SearchValues.Create(AllChars().Where(IsUnprintable).ToArray());
-    private static readonly SearchValues<char> NotOnALine = SearchValues.Create(AllChars().Where(c => IsUnprintable(c) || (char.IsWhiteSpace(c) && c != ' ')).ToArray());
+    private static readonly SearchValues<char> Unprintable = SearchValues.Create(AllChars().Where(HiddenCharacter.Is).ToArray());
+    private static readonly SearchValues<char> NotOnALine = SearchValues.Create(AllChars().Where(c => HiddenCharacter.Is(c) || (char.IsWhiteSpace(c) && c != ' ')).ToArray());
 
     /// <summary>Without control characters; line breaks and tabs become spaces.</summary>
     public static string Strip(string text) => !text.AsSpan().ContainsAny(Unprintable) ? text.Trim() : Build(text, (c, stripped) =>
@@ -17,7 +17,7 @@ internal static class AlertText
         {
             stripped.Append(' ');
         }
-        else if (!char.IsControl(c))
+        else if (!HiddenCharacter.Is(c))
         {
             stripped.Append(c);
         }
@@ -33,7 +33,7 @@ internal static class AlertText
                 line.Append(' ');
             }
         }
-        else if (!char.IsControl(c))
+        else if (!HiddenCharacter.Is(c))
         {
             line.Append(c);
         }
@@ -70,7 +70,7 @@ internal static class AlertText
             ? (line, null)
             : (Cut(line, Alert.LongestSummary), Build(text, (c, full) =>
             {
-                if (!char.IsControl(c) || c is '\n' or '\t')
+                if (!HiddenCharacter.Is(c) || c is '\n' or '\t')
                 {
                     full.Append(c);
                 }
@@ -80,8 +80,6 @@ internal static class AlertText
     /// <summary>Only an absolute http or https address is one to link to.</summary>
     public static string? Url(string? text) =>
         text is { Length: > 0 and <= 4000 } && Uri.TryCreate(text.Trim(), UriKind.Absolute, out var url) && url.Scheme is "http" or "https" ? url.AbsoluteUri : null;
-
-    private static bool IsUnprintable(char c) => char.IsControl(c) || c is '\u2028' or '\u2029';
 
     private static IEnumerable<char> AllChars() => Enumerable.Range(0, char.MaxValue + 1).Select(c => (char)c);
 

@@ -13,7 +13,8 @@ internal sealed partial record Conversation
 
     public long? Number { get; init; }
 
-    public string? Subject { get; init; }
+    /// <summary>Anybody who writes to the mailbox chooses it.</summary>
+    public string? Subject { get; init => field = value is null ? null : HiddenCharacter.Blank(value); }
 
     /// <summary>What customers and agents wrote; 0: FreeScout was killed before it wrote what the create said.</summary>
     public int? ThreadsCount { get; init; }

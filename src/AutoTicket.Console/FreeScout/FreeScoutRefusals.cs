@@ -86,7 +86,7 @@ internal static partial class FreeScoutRefusals
                 break;
             }
 
-            line.Append(Rune.IsControl(rune) ? " " : rune.ToString());
+            line.Append(rune.IsBmp && HiddenCharacter.Is((char)rune.Value) ? " " : rune.ToString());
         }
 
         return line.ToString().Trim();

@@ -51,9 +51,7 @@ internal sealed class LineFormatter(TimeProvider clock) : ConsoleFormatter(Forma
                 case '\r':
                     writer.Write("\\r");
                     break;
-                // Also what terminals take for a command (C1) or a line's end, and what turns text around (direction marks).
-                case < ' ' or (>= '\u007f' and <= '\u009f') or '\u061c' or '\u200e' or '\u200f'
-                    or (>= '\u2028' and <= '\u202e') or (>= '\u2066' and <= '\u2069'):
+                case var hidden when HiddenCharacter.Is(hidden):
                     writer.Write($"\\u{(int)character:x4}");
                     break;
                 default:

@@ -167,7 +167,7 @@ internal sealed class SurfaceProbe : IDisposable
 
     private static string OneLine(string text)
     {
-        var line = string.Concat(text.Select(c => char.IsControl(c) ? ' ' : c)).Trim();
+        var line = HiddenCharacter.Blank(text).Trim();
         return line.Length > LongestCause ? line[..LongestCause] : line;
     }
 }

@@ -139,7 +139,8 @@ internal sealed record TicketDraft(
     private static string Lines(string text) => WebUtility.HtmlEncode(Printable(text.ReplaceLineEndings("\n"))).ReplaceLineEndings("<br>");
 
     /// <summary>PostgreSQL takes neither a NUL nor half a surrogate pair.</summary>
-    private static string Printable(string text) => string.Concat(text.EnumerateRunes().Select(rune => Rune.IsControl(rune) && rune.Value != '\n' ? " " : rune.ToString()));
+    private static string Printable(string text) => string.Concat(
+        text.EnumerateRunes().Select(rune => rune.IsBmp && HiddenCharacter.Is((char)rune.Value) && rune.Value != '\n' ? " " : rune.ToString()));
 
     /// <summary>Cut by whole characters as people count them, so that no emoji is torn.</summary>
     private static string OneLine(string text)

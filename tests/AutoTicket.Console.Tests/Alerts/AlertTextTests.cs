@@ -47,6 +47,7 @@ public sealed class AlertTextTests
 
     [Theory]
     [InlineData("  a\r\n\tb\u2028c ", "a b c")]
+    [InlineData("gpj.\u202eexe\u202c \u2066x\u2069 \u200fy\u009bz", "gpj.exe x yz")]
     [InlineData("a\0b\u0007\u001b[31mc\u007f", "ab[31mc")]
     [InlineData("<script>alert(1)</script> *x*", "<script>alert(1)</script> *x*")]
     [Trait("Pitfall", "T-56")]

@@ -50,6 +50,10 @@ public sealed class FreeScoutAnswersTests
     }
 
     [Fact]
+    public void A_subject_turns_no_text_of_the_page_around() =>
+        Assert.Equal("Invoice gpj. exe", new Conversation { Id = 1, Subject = "Invoice gpj.\u202eexe" }.Subject);
+
+    [Fact]
     public async Task A_created_without_the_header_is_read_from_its_location()
     {
         await using var server = new RawServer("HTTP/1.1 201 Created\nLocation: /api/conversations/4711\nContent-Length: 0\nConnection: close\n\n");
