@@ -7,12 +7,17 @@ namespace AutoTicket;
 /// <summary>Where people reach this console: <c>CONSOLE_PUBLIC_URL</c>, else the address it listens on. Tickets link there.</summary>
 internal sealed class ConsoleAddress(IConfiguration configuration, IServer server)
 {
-    public string Url => (configuration["CONSOLE_PUBLIC_URL"] is { Length: > 0 } url ? url : Local).TrimEnd('/');
+    public string Url => (Public ?? Local).TrimEnd('/');
 
     /// <summary>Where this machine reaches it.</summary>
     public string Local =>
         server.Features.Get<IServerAddressesFeature>()?.Addresses.FirstOrDefault()?.Replace("0.0.0.0", "127.0.0.1", StringComparison.Ordinal).Replace("[::]", "127.0.0.1", StringComparison.Ordinal)
         ?? "http://127.0.0.1:5080";
+
+    private string? Public => configuration["CONSOLE_PUBLIC_URL"] is { Length: > 0 } url ? url : null;
+
+    /// <summary>Whether <c>CONSOLE_PUBLIC_URL</c> says that pages of this origin are ours.</summary>
+    public bool IsPublic(Uri origin) => Public is { } url && new Uri(url).GetLeftPart(UriPartial.Authority) == origin.GetLeftPart(UriPartial.Authority);
 }
 
 /// <summary>Where it listens, from <c>PORT</c>, else what ASP.NET itself reads.</summary>

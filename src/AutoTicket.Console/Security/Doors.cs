@@ -54,10 +54,16 @@ internal static class Doors
             return site is not ("same-origin" or "none");
         }
 
-        // An https page of this name is ours also where a proxy, of which we are not told, ends TLS.
         var origin = request.Headers.Origin.ToString();
-        return origin.Length > 0
-            && !(Uri.TryCreate(origin, UriKind.Absolute, out var from) && from.Authority == request.Host.Value && (from.Scheme == request.Scheme || from.Scheme == Uri.UriSchemeHttps));
+        if (origin.Length == 0)
+        {
+            return false;
+        }
+
+        // A proxy may pass Host on without the port, and TLS may end at a proxy that does not say so.
+        return !Uri.TryCreate(origin, UriKind.Absolute, out var from)
+            || !(from.Authority == request.Host.Value && (from.Scheme == request.Scheme || from.Scheme == Uri.UriSchemeHttps))
+            && !request.HttpContext.RequestServices.GetRequiredService<ConsoleAddress>().IsPublic(from);
     }
 
     /// <summary>For what answers whatever the method unless it is told: it is read, and nothing else.</summary>

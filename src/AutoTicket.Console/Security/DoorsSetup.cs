@@ -73,10 +73,13 @@ internal static class DoorsSetup
         app.UseForwardedHeaders();
         app.Use(async (context, next) =>
         {
+            // Traefik names a WebSocket's scheme, which a page's origin never has.
+            var scheme = context.Request.Scheme.ToLowerInvariant();
+            context.Request.Scheme = scheme switch { "ws" => Uri.UriSchemeHttp, "wss" => Uri.UriSchemeHttps, _ => scheme };
             // A proxy that is believed may pass on what a stranger wrote, and no page has an address under such a scheme.
-            if (context.Request.Scheme.ToLowerInvariant() is not ("http" or "https"))
+            if (context.Request.Scheme is not ("http" or "https"))
             {
-                await Results.Problem(title: "X-Forwarded-Proto must be http or https.", statusCode: 400).ExecuteAsync(context);
+                await Results.Problem(title: "X-Forwarded-Proto must be http, https, ws or wss.", statusCode: 400).ExecuteAsync(context);
                 return;
             }
 
