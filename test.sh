@@ -61,6 +61,7 @@ missing_packages() {
   if [[ ! -x /usr/bin/prometheus || ! -x /usr/bin/promtool ]]; then echo prometheus; fi
   if [[ ! -x /usr/bin/prometheus-alertmanager ]]; then echo prometheus-alertmanager; fi
   if [[ ! -x /usr/sbin/pgbouncer ]]; then echo pgbouncer; fi
+  if [[ ! -x /usr/sbin/nginx ]]; then echo nginx; fi
   if ! command -v npm >/dev/null; then printf '%s\n' nodejs npm; fi
   # Without an outline font a browser renders no text.
   if [[ -z $(find /usr/share/fonts \( -name '*.ttf' -o -name '*.otf' \) -print -quit 2>/dev/null) ]]; then echo fonts-liberation; fi
@@ -78,7 +79,7 @@ install_packages() {
 
   # The tests start their own. The packages' services must not run on this machine, now or after a restart.
   for service in "$@"; do
-    if [[ $service == prometheus* || $service == pgbouncer ]]; then
+    if [[ $service == prometheus* || $service == pgbouncer || $service == nginx ]]; then
       "${as_root[@]}" service "$service" stop >/dev/null 2>&1 || true
       "${as_root[@]}" update-rc.d "$service" disable >/dev/null 2>&1 || true
     fi

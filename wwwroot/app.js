@@ -68,28 +68,38 @@ rememberScheme();
 
 const lost = document.getElementById("circuit-lost");
 
+function showLost() {
+  if (lost.open) return;
+  document.documentElement.dataset.circuit = "lost";
+  const lostAt = document.getElementById("circuit-lost-at");
+  // The age of the newest reading, where the page shows any: the loss itself may be noticed seconds late.
+  const readings = Array.from(document.querySelectorAll("[data-checked-at]"), (tile) => Number(tile.dataset.checkedAt));
+  lostAt.dateTime = new Date(readings.length ? Math.max(...readings) : serverNow()).toISOString();
+  tick();
+  lost.show();
+}
+
+function hideLost() {
+  delete document.documentElement.dataset.circuit;
+  lost.close();
+}
+
 document.getElementById("components-reconnect-modal")?.addEventListener("components-reconnect-state-changed", ({ detail }) => {
   if (detail.state === "show") {
-    document.documentElement.dataset.circuit = "lost";
-    const lostAt = document.getElementById("circuit-lost-at");
-    // The age of the newest reading, where the page shows any: the loss itself may be noticed seconds late.
-    const readings = Array.from(document.querySelectorAll("[data-checked-at]"), (tile) => Number(tile.dataset.checkedAt));
-    lostAt.dateTime = new Date(readings.length ? Math.max(...readings) : serverNow()).toISOString();
-    tick();
-    lost.show();
+    showLost();
   } else if (detail.state === "hide") {
-    delete document.documentElement.dataset.circuit;
-    lost.close();
+    hideLost();
   } else if (["failed", "rejected", "resume-failed"].includes(detail.state)) {
     reloadWhenServed();
   }
 });
 
 document.getElementById("circuit-retry")?.addEventListener("click", async () => {
+  if (!hasCircuit) return tryNow();
   try {
     if (!(await Blazor.reconnect())) reloadWhenServed();
   } catch {
-    // Not reached: Blazor's own attempts go on.
+    // The server can't be reached. Blazor's own attempts continue.
   }
 });
 
@@ -126,13 +136,73 @@ async function reloadWhenServed() {
   }
 }
 
+const retryDelay = (attempt) => Math.min(500 * 2 ** attempt, 5000);
+
+// A server or proxy that accepts the connection and never answers would hold the page for minutes.
+const CONNECT_LIMIT = 5000;
+class ImpatientSocket extends WebSocket {
+  constructor(address) {
+    super(address);
+    setTimeout(() => {
+      if (this.readyState === WebSocket.CONNECTING) this.close();
+    }, CONNECT_LIMIT);
+  }
+}
+
+// A rendered page can start a circuit for 5 minutes (ASP.NET's limit). After that it must be loaded again.
+const STARTABLE_FOR = 4 * 60 * 1000;
+
+let hasCircuit = false;
+let tryNow = () => {};
+
+// Blazor retries lost circuits only. This retries the connection of a page that has no circuit yet.
+async function startUntilConnected(start) {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await start();
+    } catch (failure) {
+      if (hasCircuit) throw failure;
+      showLost();
+      await new Promise((resume) => {
+        tryNow = resume;
+        setTimeout(resume, retryDelay(attempt));
+      });
+      if (Date.now() - performance.timeOrigin > STARTABLE_FOR) await reloadWhenServed();
+    }
+  }
+}
+
 Blazor.start({
   circuit: {
-    configureSignalR: (connection) => {
+    circuitHandlers: [
+      {
+        onCircuitOpened() {
+          hasCircuit = true;
+          hideLost();
+        },
+      },
+    ],
+    configureSignalR: (builder) => {
+      // WebSocket alone, without a negotiation, which a balancer may send to another process. 1 is HttpTransportType.WebSockets.
+      builder.withUrl("_blazor", { skipNegotiation: true, transport: 1, WebSocket: ImpatientSocket });
       const silenceLimit = meta("circuit-silence-limit");
-      if (silenceLimit) connection.withServerTimeout(silenceLimit);
+      if (silenceLimit) builder.withServerTimeout(silenceLimit);
+
+      const build = builder.build.bind(builder);
+      builder.build = () => {
+        const connection = build();
+        const start = connection.start.bind(connection);
+        connection.start = () => startUntilConnected(start);
+        // The server refused the circuit, or ended before it opened. Blazor has nothing to reconnect to.
+        connection.onclose(() => {
+          if (hasCircuit) return;
+          showLost();
+          setTimeout(reloadWhenServed, retryDelay(2));
+        });
+        return connection;
+      };
     },
     // Without end: the console is left open for days.
-    reconnectionOptions: { maxRetries: Number.MAX_SAFE_INTEGER, retryIntervalMilliseconds: (attempt) => Math.min(500 * 2 ** attempt, 5000) },
+    reconnectionOptions: { maxRetries: Number.MAX_SAFE_INTEGER, retryIntervalMilliseconds: retryDelay },
   },
 });

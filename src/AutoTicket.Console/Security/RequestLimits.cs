@@ -1,4 +1,7 @@
 using System.Threading.RateLimiting;
+using Microsoft.AspNetCore.Http.Connections;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.SignalR;
 
 namespace AutoTicket.Security;
 
@@ -20,7 +23,7 @@ internal sealed class RequestLimits : IDisposable
                 ? RateLimitPartition.GetFixedWindowLimiter(
                     Lockout.AddressOf(context.Connection.RemoteIpAddress), _ => new FixedWindowRateLimiterOptions { PermitLimit = SignInsPerMinute, Window = TimeSpan.FromMinutes(1) })
                 : Unlimited),
-            // A page's connection is one request, for as long as it is open.
+            // A page's WebSocket is one request, for as long as it is open.
             PartitionedRateLimiter.Create<HttpContext, string>(context => IsConnection(context) ? Open("all", circuits.InAll) : Unlimited),
             PartitionedRateLimiter.Create<HttpContext, string>(context => IsConnection(context) && context.User.Identity?.AuthenticationType != Schemes.Loopback
                 ? Open($"page of {Schemes.SessionOf(context.User) ?? CallerOf(context)}", circuits.PerSession)
@@ -37,6 +40,12 @@ internal sealed class RequestLimits : IDisposable
 
     public async Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
+        if (IsConnection(context) && !IsWebSocket(context))
+        {
+            await Results.Problem(title: "Pages connect by WebSocket alone.", statusCode: 400).ExecuteAsync(context);
+            return;
+        }
+
         using var permit = _all.AttemptAcquire(context);
         if (permit.IsAcquired)
         {
@@ -55,8 +64,13 @@ internal sealed class RequestLimits : IDisposable
 
     private static bool IsSignIn(HttpContext context) => context.GetEndpoint()?.Metadata.GetMetadata<SignInMetadata>() is not null;
 
-    private static bool IsConnection(HttpContext context) =>
-        context.Request.Method is "GET" or "CONNECT" && context.Request.Path.Equals(DoorsSetup.Circuits, StringComparison.OrdinalIgnoreCase);
+    private static bool IsConnection(HttpContext context) => context.GetEndpoint()?.Metadata.GetMetadata<HubMetadata>() is not null;
+
+    /// <summary>SignalR's other transports hold a circuit open between requests, which no limit of requests counts. They and their
+    /// negotiation would also need a load balancer with session affinity.</summary>
+    private static bool IsWebSocket(HttpContext context) =>
+        context.GetEndpoint()!.Metadata.GetMetadata<NegotiateMetadata>() is null
+        && (context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true } || context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true });
 
     private static RateLimitPartition<string> Open(string key, int most) =>
         RateLimitPartition.GetConcurrencyLimiter(key, _ => new ConcurrencyLimiterOptions { PermitLimit = most, QueueLimit = 0 });

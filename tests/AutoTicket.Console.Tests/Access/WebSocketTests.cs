@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.WebSockets;
 using AutoTicket.Security;
 
@@ -29,6 +30,54 @@ public sealed class WebSocketTests(WebSocketTests.BehindProxy proxied) : IClassF
         Assert.Equal(status, await ConnectAsync(proxied.Console, socket, "/_blazor"));
     }
 
+    [Theory]
+    [InlineData("POST", "/_blazor/negotiate?negotiateVersion=1"), InlineData("POST", "/_blazor/negotiate/"), InlineData("POST", "/_blazor?id=x"), InlineData("GET", "/_blazor?id=x")]
+    [InlineData("GET", "/_blazor/"), InlineData("DELETE", "/_blazor?id=x")]
+    public async Task Only_a_WebSocket_is_taken(string method, string path)
+    {
+        foreach (var accept in new[] { "*/*", "text/event-stream" })
+        {
+            using var request = new HttpRequestMessage(new HttpMethod(method), new Uri(proxied.Console.Address, path));
+            request.Headers.Add("Authorization", $"Bearer {Token}");
+            request.Headers.Add("Accept", accept);
+            using var answer = await proxied.Console.Http.SendAsync(request);
+            Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+            Assert.Contains("WebSocket", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        }
+    }
+
+    [Theory, InlineData("/_blazor"), InlineData("/_blazor/"), InlineData("/_BLAZOR")]
+    public async Task Each_is_counted_however_its_path_is_written(string path)
+    {
+        var open = new List<ClientWebSocket>();
+        try
+        {
+            int status;
+            do
+            {
+                open.Add(new ClientWebSocket());
+                open[^1].Options.SetRequestHeader("Authorization", $"Bearer {Token}");
+                status = await ConnectAsync(proxied.Console, open[^1], path);
+            }
+            while (status == 101 && open.Count <= BehindProxy.PerSession);
+            Assert.Equal((429, BehindProxy.PerSession + 1), (status, open.Count));
+        }
+        finally
+        {
+            open.ForEach(socket => socket.Dispose());
+        }
+
+        // The places of the closed ones are free for the next test.
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                using var socket = new ClientWebSocket();
+                socket.Options.SetRequestHeader("Authorization", $"Bearer {Token}");
+                return await ConnectAsync(proxied.Console, socket, "/_blazor") == 101;
+            },
+            "a place is free");
+    }
+
     private static async Task<int> ConnectAsync(ConsoleHost console, ClientWebSocket socket, string path)
     {
         socket.Options.CollectHttpResponseDetails = true;
@@ -46,6 +95,8 @@ public sealed class WebSocketTests(WebSocketTests.BehindProxy proxied) : IClassF
 
     public sealed class BehindProxy : IAsyncLifetime
     {
+        internal const int PerSession = 8;
+
         internal ConsoleHost Console { get; private set; } = null!;
 
         public async Task InitializeAsync() => Console = await ConsoleHost.StartAsync(environment: "Production", settings: new Dictionary<string, string?>
@@ -53,6 +104,7 @@ public sealed class WebSocketTests(WebSocketTests.BehindProxy proxied) : IClassF
             ["CONSOLE_OPERATOR_PASSWORD_HASH"] = Login.Hash("a test's password"),
             ["CONSOLE_API_TOKENS"] = $"tests:viewer:{Token}",
             ["CONSOLE_PUBLIC_URL"] = "https://console.example.org:8443/",
+            ["Circuits:PerSession"] = $"{PerSession}",
         });
 
         public async Task DisposeAsync() => await Console.DisposeAsync();

@@ -25,7 +25,7 @@ public sealed class LostConnectionJourneys(ITestOutputHelper output)
             // No packet says so: the browser must notice by itself.
             console.Freeze();
             var noticed = await UntilDimmedAsync(board);
-            await Assertions.Expect(board.Page.GetByRole(AriaRole.Alertdialog)).ToContainTextAsync("What you see is what was known");
+            await Assertions.Expect(board.Page.GetByRole(AriaRole.Alertdialog)).ToContainTextAsync("You see the state of");
             await UntilDimmedAsync(wall);
             Assert.InRange(await wall.Page.GetByRole(AriaRole.Main).EvaluateAsync<double>("main => Number(getComputedStyle(main).opacity)"), 0.1, 0.9);
             console.Thaw();
