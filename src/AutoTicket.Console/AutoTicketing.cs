@@ -35,7 +35,8 @@ public static class AutoTicketing
         builder.AddSandbox();
         builder.Listen();
         // Whatever the log level: the path of a webhook is its secret.
-        services.ConfigureHttpClientDefaults(http => http.RemoveAllLoggers());
+        services.ConfigureHttpClientDefaults(http => http.RemoveAllLoggers()
+            .UseSocketsHttpHandler((handler, _) => handler.ConnectCallback = HappyEyeballs.ConnectAsync));
         builder.AddDoors();
         builder.AddLogs();
         builder.AddData();

@@ -45,6 +45,7 @@ internal static partial class ProviderSignIn
         oidc.GetClaimsFromUserInfoEndpoint = true;
         oidc.SaveTokens = true;
         oidc.BackchannelTimeout = TimeSpan.FromSeconds(10);
+        oidc.BackchannelHttpHandler = new SocketsHttpHandler { ConnectCallback = HappyEyeballs.ConnectAsync };
         oidc.Scope.Clear();
         foreach (var scope in provider.Scopes)
         {

@@ -132,22 +132,15 @@ internal sealed class SurfaceProbe : IDisposable
     private static async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
     {
         context.InitialRequestMessage.Options.TryGetValue(ContactKey, out var contact);
-        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
-            await socket.ConnectAsync(context.DnsEndPoint, cancellationToken);
+            var stream = await HappyEyeballs.ConnectAsync(context, cancellationToken);
             contact!.Made = true;
-            return new NetworkStream(socket, ownsSocket: true);
+            return stream;
         }
         catch (SocketException refused) when (refused.SocketErrorCode == SocketError.ConnectionRefused)
         {
             contact!.Made = true;
-            socket.Dispose();
-            throw;
-        }
-        catch
-        {
-            socket.Dispose();
             throw;
         }
     }
