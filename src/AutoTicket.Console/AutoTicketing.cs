@@ -18,6 +18,7 @@ using Microsoft.AspNetCore.Components.Server.Circuits;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Http.Resilience;
+using Microsoft.Extensions.Logging.Console;
 using Microsoft.Extensions.Options;
 using Microsoft.FeatureManagement;
 using MudBlazor.Services;
@@ -147,9 +148,18 @@ public static class AutoTicketing
             Settings.Read(builder.Configuration, level.Path, LogLevel.Information);
         }
 
+        string[] formats = [LineFormatter.FormatterName, ConsoleFormatterNames.Json, ConsoleFormatterNames.Simple, ConsoleFormatterNames.Systemd];
+        if (builder.Configuration["Logging:Console:FormatterName"] is { Length: > 0 } format && !formats.Contains(format, StringComparer.OrdinalIgnoreCase))
+        {
+            throw new ConfigurationException($"Logging__Console__FormatterName must be one of {string.Join(", ", formats)}, but is “{format}”.");
+        }
+
         builder.Logging.ClearProviders();
-        builder.Logging.AddConsole(console => console.FormatterName = LineFormatter.FormatterName);
-        builder.Logging.AddConsoleFormatter<LineFormatter, Microsoft.Extensions.Logging.Console.ConsoleFormatterOptions>();
+        // What Logging__Console__FormatterName says wins over the line.
+        builder.Logging.AddConsole();
+        builder.Services.PostConfigure<ConsoleLoggerOptions>(console => console.FormatterName ??= LineFormatter.FormatterName);
+        builder.Services.PostConfigure<JsonConsoleFormatterOptions>(json => (json.TimestampFormat, json.UseUtcTimestamp) = (json.TimestampFormat ?? LineFormatter.Timestamp, true));
+        builder.Logging.AddConsoleFormatter<LineFormatter, ConsoleFormatterOptions>();
         // What these tell of an outage, our own lines tell better; their ERROR would call somebody for it.
         builder.Logging.AddFilter("Microsoft.EntityFrameworkCore", LogLevel.Warning);
         builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);

@@ -4,6 +4,7 @@ using AutoTicket.Security;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.Extensions.Options;
 using OpenTelemetry;
+using OpenTelemetry.Logs;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
 using OpenTelemetry.Trace;
@@ -14,6 +15,7 @@ namespace AutoTicket.Diagnostics;
 internal static class Metrics
 {
     private const string Requests = "Microsoft.AspNetCore.Hosting";
+    private const string Database = "Npgsql";
 
     /// <summary>The room of an instrument for different labels, which OpenTelemetry takes at once: with its default of 2,000 a hundred instruments
     /// held 16 MB. Requests keep the default: each route and each asset is a label of theirs.</summary>
@@ -21,8 +23,11 @@ internal static class Metrics
 
     public static void AddMetrics(this WebApplicationBuilder builder)
     {
-        var telemetry = builder.Services.AddOpenTelemetry().ConfigureResource(resource => resource.AddService("autoticket-console"));
-        telemetry.WithMetrics(metrics => metrics.AddMeter(Telemetry.Name, Requests, "System.Runtime").AddView(instrument => instrument.Meter.Name == Requests ? null : Room).AddPrometheusExporter());
+        var telemetry = builder.Services.AddOpenTelemetry().ConfigureResource(
+            // Last, so that OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win.
+            resource => resource.AddService("autoticket-console").AddEnvironmentVariableDetector());
+        telemetry.WithMetrics(metrics => metrics.AddMeter(Telemetry.Name, Requests, "System.Runtime", "Microsoft.AspNetCore.Server.Kestrel", Database, "Polly")
+            .AddView(instrument => instrument.Meter.Name == Requests ? null : Room).AddPrometheusExporter());
         if (builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"] is { Length: > 0 } endpoint)
         {
             if (!(Uri.TryCreate(endpoint, UriKind.Absolute, out var url) && url.Scheme is "http" or "https"))
@@ -30,10 +35,11 @@ internal static class Metrics
                 throw new ConfigurationException($"OTEL_EXPORTER_OTLP_ENDPOINT must be an absolute http or https address, as http://127.0.0.1:4317, but is “{endpoint}”.");
             }
 
-            // ASP.NET and HttpClient trace by themselves, with the values of queries left out.
-            telemetry.WithTracing(traces => traces
-                .AddSource(Telemetry.Name, "Microsoft.AspNetCore", "System.Net.Http").AddProcessor(new PathRemover()).AddOtlpExporter());
+            // ASP.NET, HttpClient and Npgsql trace by themselves, with the values of queries left out.
+            telemetry.WithTracing(traces => traces.AddSource(Telemetry.Name, "Microsoft.AspNetCore", "System.Net.Http", Database)
+                .AddProcessor(new LoneStatementRemover()).AddProcessor(new PathRemover()).AddOtlpExporter());
             telemetry.WithMetrics(metrics => metrics.AddOtlpExporter());
+            telemetry.WithLogging(logs => logs.AddOtlpExporter(), logs => logs.IncludeFormattedMessage = true);
         }
     }
 
@@ -42,6 +48,18 @@ internal static class Metrics
         app.Services.GetRequiredService<Gauges>();
         app.MapPrometheusScrapingEndpoint("/metrics").OnlyRead().RequireAuthorization(new AuthorizationPolicyBuilder().RequireAssertion(authorization =>
             authorization.Resource is HttpContext context && MayScrape(context)).Build());
+    }
+
+    /// <summary>The background loops' statements would be several traces a second of one span each: only those of a request or an alert leave.</summary>
+    private sealed class LoneStatementRemover : BaseProcessor<Activity>
+    {
+        public override void OnEnd(Activity data)
+        {
+            if (data.Source.Name == Database && data.ParentId is null)
+            {
+                data.ActivityTraceFlags &= ~ActivityTraceFlags.Recorded;
+            }
+        }
     }
 
     /// <summary>Of the addresses that the console calls, only scheme, host and port leave: the path of a webhook is its secret.</summary>

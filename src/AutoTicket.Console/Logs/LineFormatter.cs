@@ -10,10 +10,11 @@ namespace AutoTicket.Logs;
 internal sealed class LineFormatter(TimeProvider clock) : ConsoleFormatter(FormatterName)
 {
     public const string FormatterName = "line";
+    public const string Timestamp = "yyyy-MM-dd'T'HH:mm:ss.fff'Z'";
 
     public override void Write<TState>(in LogEntry<TState> logEntry, IExternalScopeProvider? scopeProvider, TextWriter textWriter)
     {
-        textWriter.Write(clock.GetUtcNow().UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture));
+        textWriter.Write(clock.GetUtcNow().UtcDateTime.ToString(Timestamp, CultureInfo.InvariantCulture));
         textWriter.Write(' ');
         textWriter.Write(LevelOf(logEntry.LogLevel));
         textWriter.Write(' ');

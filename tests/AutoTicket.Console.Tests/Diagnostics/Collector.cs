@@ -17,6 +17,9 @@ internal sealed class Collector : IAsyncDisposable
 
     public Uri Url => new(_app.Urls.First());
 
+    /// <summary>The bodies of requests.</summary>
+    public IReadOnlyCollection<string> Received => _received;
+
     public string All => string.Join('\n', _received);
 
     public static async Task<Collector> StartAsync()

@@ -50,6 +50,7 @@ public sealed class ConfigurationTests(ConfigurationTests.Outside shared) : ICla
     [InlineData("Ticketing__Window", "0")]
     [InlineData("Ticketing__Lease", "00:00:04")]
     [InlineData("Logging__LogLevel__Default", "loud")]
+    [InlineData("Logging__Console__FormatterName", "jsno")]
     [InlineData("Sandbox__Enabled", "maybe")]
     [InlineData("CONSOLE_API_TOKENS", "bot:boss:" + Secret)]
     [InlineData("CONSOLE_API_TOKENS", "bot:" + Secret)]

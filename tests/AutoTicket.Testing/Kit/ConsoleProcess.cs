@@ -52,7 +52,8 @@ public sealed class ConsoleProcess : IConsole, IAsyncDisposable
         try
         {
             var line = await console.Output.WaitForLineAsync(line => line.Contains(Listening, StringComparison.Ordinal), StartPatience);
-            var address = line[(line.IndexOf(Listening, StringComparison.Ordinal) + Listening.Length)..].Trim();
+            // Up to the quotation mark, where the log is JSON.
+            var address = line[(line.IndexOf(Listening, StringComparison.Ordinal) + Listening.Length)..].Split('"')[0].Trim();
             console._http = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = new Uri(address), Timeout = Eventually.Patience };
             return console;
         }
