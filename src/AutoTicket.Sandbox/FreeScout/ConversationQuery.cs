@@ -13,10 +13,12 @@ internal static class ConversationQuery
         var (mailboxes, statuses, states) = (List(request, "mailboxId"), Known(request, "status", Statuses), Known(request, "state", States));
         var (tag, subject, email) = (request.Query("tag"), request.Query("subject"), request.Query("customerEmail"));
         var (number, created, updated) = (request.Query("number"), Date(request, "createdSince"), Date(request, "updatedSince"));
+        var shown = store.Now - behaviour.ListLag;
         var customer = email is null ? null : store.Customers.FirstOrDefault(known => email.Equals(known.Email, StringComparison.OrdinalIgnoreCase));
 
         var found = store.Conversations.Where(row =>
-            (mailboxes.Length == 0 || mailboxes.Contains($"{row.MailboxId}") || !behaviour.KnowsFilters)
+            row.CreatedAt <= shown
+            && (mailboxes.Length == 0 || mailboxes.Contains($"{row.MailboxId}") || !behaviour.KnowsFilters)
             && (statuses.Length == 0 || statuses.Contains(row.Status))
             && (states.Length == 0 || states.Contains(row.State) || !behaviour.KnowsFilters)
             && (tag is null || !behaviour.KnowsFilters || row.Tags.Any(known => FreeScoutStore.SameTag(known, tag)))

@@ -20,4 +20,7 @@ public sealed class FreeScoutBehaviour
 
     /// <summary>Whether lists can be filtered by mailbox, state and tag; older modules drop a filter that they do not know.</summary>
     public bool KnowsFilters { get; set; } = true;
+
+    /// <summary>Lists leave out what was created this recently, as a replica that lags does. FreeScout's times are whole seconds.</summary>
+    public TimeSpan ListLag { get; set; }
 }

@@ -23,6 +23,17 @@ public sealed class FreeScoutListTests : SandboxTest
     }
 
     [Fact]
+    public async Task A_list_that_lags_leaves_out_what_was_just_created()
+    {
+        FreeScout.Behaviour.ListLag = TimeSpan.FromSeconds(2);
+        var created = await CreatedIdAsync();
+
+        Assert.Empty(await ListAsync("mailboxId=3"));
+        _clock.Advance(FreeScout.Behaviour.ListLag);
+        Assert.Equal([created], await ListAsync("mailboxId=3"));
+    }
+
+    [Fact]
     public async Task An_unknown_status_is_no_filter()
     {
         var (open, closed) = (await CreatedIdAsync(), await CreatedIdAsync());

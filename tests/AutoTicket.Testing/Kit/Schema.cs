@@ -11,7 +11,7 @@ namespace AutoTicket.Tests.Kit;
 internal static class Schema
 {
     public static AutoTicketDbContext Open(this TestDatabase database) => database.Kind == Database.Postgres
-        ? new PostgresDbContext(new DbContextOptionsBuilder<PostgresDbContext>().UseNpgsql(PostgresUrl.ToConnectionString(database.Location)).UseSnakeCaseNamingConvention().Options)
+        ? OpenPostgres(database.Location)
         : new SqliteDbContext(new DbContextOptionsBuilder<SqliteDbContext>().UseSqlite($"Data Source={database.Location};Pooling=False").UseSnakeCaseNamingConvention().Options);
 
     /// <summary>The database as the console reaches it: pooled, and with statements that are prepared.</summary>
@@ -25,4 +25,14 @@ internal static class Schema
         await using var db = database.Open();
         await Migrations.EnsureAsync(db, new HostingEnvironment { EnvironmentName = Environments.Development }, CancellationToken.None);
     }
+
+    /// <summary>The same for a PostgreSQL database of a cluster of the test's own.</summary>
+    public static async Task MigrateAsync(string url)
+    {
+        await using var db = OpenPostgres(url);
+        await db.Database.MigrateAsync();
+    }
+
+    private static PostgresDbContext OpenPostgres(string url) =>
+        new(new DbContextOptionsBuilder<PostgresDbContext>().UseNpgsql(PostgresUrl.ToConnectionString(url)).UseSnakeCaseNamingConvention().Options);
 }

@@ -1,0 +1,102 @@
+using System.Diagnostics;
+using System.Globalization;
+using Xunit.Abstractions;
+
+namespace AutoTicket.Tests.Processes;
+
+/// <summary>Random schedules over real processes: whatever happens in whichever order, one ticket a key, none lost, and all goes on.
+/// <c>SCHEDULE_SEEDS=1000-1299 ./test.sh --filter FullyQualifiedName~RandomScheduleTests</c> plays others.</summary>
+public sealed class RandomScheduleTests(SchedulePlayers players, ITestOutputHelper output) : IClassFixture<SchedulePlayers>
+{
+    public static TheoryData<int> Seeds => new(SchedulePlayers.Seeds);
+
+    [Theory]
+    [MemberData(nameof(Seeds))]
+    public async Task Whatever_happens_each_key_has_one_ticket_none_is_lost_and_all_loops_go_on(int seed)
+    {
+        var (summary, failure) = await players.OutcomeOfAsync(seed);
+        output.WriteLine(summary);
+        Assert.True(failure is null, failure);
+    }
+
+    [Fact]
+    public void The_same_seed_gives_the_same_schedule_and_another_gives_another()
+    {
+        Assert.Equal(Schedule.Of(7).ToString(), Schedule.Of(7).ToString());
+        Assert.NotEqual(Schedule.Of(7).Steps, Schedule.Of(8).Steps);
+    }
+}
+
+/// <summary>Plays the schedules of all seeds, two at a time, each on a PostgreSQL server that no other schedule uses.</summary>
+public sealed class SchedulePlayers : IAsyncLifetime
+{
+    private const string Few = "1,3,7";
+    private const int AtOnce = 2;
+
+    private readonly Dictionary<int, TaskCompletionSource<(string, string?)>> _outcomes =
+        Seeds.ToDictionary(seed => seed, _ => new TaskCompletionSource<(string, string?)>(TaskCreationOptions.RunContinuationsAsynchronously));
+
+    private Task _playing = Task.CompletedTask;
+
+    /// <summary><c>SCHEDULE_SEEDS</c>: “5”, “1000-1299”, or several of them with commas between.</summary>
+    public static IEnumerable<int> Seeds =>
+        (Environment.GetEnvironmentVariable("SCHEDULE_SEEDS") is { Length: > 0 } wanted ? wanted : Few).Split(',').SelectMany(part =>
+        {
+            var ends = part.Split('-').Select(number => int.Parse(number, CultureInfo.InvariantCulture)).ToList();
+            return Enumerable.Range(ends[0], ends[^1] - ends[0] + 1);
+        });
+
+    public Task InitializeAsync()
+    {
+        var next = new Queue<int>(Seeds);
+        _playing = Task.WhenAll(Enumerable.Range(0, AtOnce).Select(_ => Task.Run(() => PlayAsync(next))));
+        return Task.CompletedTask;
+    }
+
+    public Task DisposeAsync() => _playing;
+
+    /// <returns>What was played; and what was wrong, or null.</returns>
+    public Task<(string Summary, string? Failure)> OutcomeOfAsync(int seed) => _outcomes[seed].Task;
+
+    private async Task PlayAsync(Queue<int> next)
+    {
+        await using var cluster = await PostgresCluster.StartNewAsync();
+        var template = await cluster.CreateDatabaseAsync();
+        await Schema.MigrateAsync(template);
+        await cluster.SealAsync(template);
+        while (true)
+        {
+            int seed;
+            lock (next)
+            {
+                if (!next.TryDequeue(out seed))
+                {
+                    return;
+                }
+            }
+
+            try
+            {
+                _outcomes[seed].SetResult(await PlayAsync(Schedule.Of(seed), cluster, template));
+            }
+            catch (Exception failure)
+            {
+                _outcomes[seed].SetException(failure);
+            }
+        }
+    }
+
+    private static async Task<(string, string?)> PlayAsync(Schedule schedule, PostgresCluster cluster, string template)
+    {
+        var began = Stopwatch.GetTimestamp();
+        await using var run = await ScheduleRun.StartAsync(schedule, cluster, template);
+        await run.PlayAsync();
+        var played = Stopwatch.GetElapsedTime(began);
+        var wrongs = await new Invariants(run).CheckAsync();
+        var settled = Stopwatch.GetElapsedTime(began) - played;
+        var summary = $"seed {schedule.Seed} {(wrongs.Count == 0 ? "held" : "FAILED")}: {schedule.Consoles} console(s), "
+            + $"{schedule.Steps.Count} steps, {run.FreeScout.CreatedCount} tickets, {run.Sandbox.Slack.Messages.Count} DMs, "
+            + $"{played.TotalSeconds:0.0} + {settled.TotalSeconds:0.0} s";
+        return (summary, wrongs.Count == 0 ? null : $"{summary}\n{string.Join('\n', wrongs)}\n{schedule}\nLogs: {await run.SaveLogsAsync()}");
+    }
+}

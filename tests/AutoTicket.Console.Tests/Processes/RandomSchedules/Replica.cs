@@ -1,0 +1,118 @@
+using System.Net.Http.Headers;
+using System.Text.Json;
+
+namespace AutoTicket.Tests.Processes;
+
+/// <summary>One console of a schedule: a process that is ended and started again on the same port, with a line of its own to the
+/// database.</summary>
+internal sealed class Replica : IAsyncDisposable
+{
+    /// <summary>Longer than any answer may take; a caller must not wait for a process that is frozen.</summary>
+    private static readonly TimeSpan CallPatience = TimeSpan.FromSeconds(15);
+
+    private readonly SemaphoreSlim _oneAtATime = new(1, 1);
+    private readonly Dictionary<string, string> _settings;
+    private readonly List<ConsoleProcess> _processes = [];
+    private readonly HttpClient _http;
+
+    public Replica(Dictionary<string, string> settings, string databaseUrl)
+    {
+        Line = TcpProxy.To(databaseUrl);
+        var port = LoopbackPort.Next();
+        _settings = new(settings)
+        {
+            ["DATABASE_URL"] = Line.Through(databaseUrl),
+            ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{port}",
+        };
+        _http = new(new SocketsHttpHandler { UseProxy = false })
+        {
+            BaseAddress = new Uri($"http://127.0.0.1:{port}"),
+            Timeout = CallPatience,
+        };
+    }
+
+    public TcpProxy Line { get; }
+
+    public Uri Address => _http.BaseAddress!;
+
+    /// <summary>Every process so far, oldest first.</summary>
+    public IReadOnlyList<ConsoleProcess> Processes => _processes;
+
+    /// <summary>The one that runs.</summary>
+    public ConsoleProcess Process => _processes[^1];
+
+    public Task StartAsync() => AloneAsync(async () => _processes.Add(await ConsoleProcess.StartAsync(_settings)));
+
+    /// <summary>Ends it with SIGKILL, and starts it again.</summary>
+    public Task KillAsync(TimeSpan downFor) => AloneAsync(async () =>
+    {
+        await Process.KillAsync();
+        await Task.Delay(downFor);
+        _processes.Add(await ConsoleProcess.StartAsync(_settings));
+    });
+
+    /// <summary>Ends it with SIGTERM, and starts it again.</summary>
+    /// <returns>The exit code.</returns>
+    public async Task<int> TerminateAsync(TimeSpan downFor)
+    {
+        var code = 0;
+        await AloneAsync(async () =>
+        {
+            code = await Process.StopAsync();
+            await Task.Delay(downFor);
+            _processes.Add(await ConsoleProcess.StartAsync(_settings));
+        });
+        return code;
+    }
+
+    public Task FreezeAsync(TimeSpan time) => AloneAsync(async () =>
+    {
+        Process.Freeze();
+        await Task.Delay(time);
+        Process.Thaw();
+    });
+
+    /// <returns>Null: nobody answered, because the process is away, or was ended meanwhile.</returns>
+    public async Task<Answer?> AskAsync(HttpMethod method, string path, object? body = null, string? bearer = null)
+    {
+        using var request = new HttpRequestMessage(method, path);
+        request.Content = body is null ? null : System.Net.Http.Json.JsonContent.Create(body);
+        request.Headers.Authorization = bearer is null ? null : new AuthenticationHeaderValue("Bearer", bearer);
+        try
+        {
+            using var response = await _http.SendAsync(request);
+            var text = await response.Content.ReadAsStringAsync();
+            var isJson = response.Content.Headers.ContentType?.MediaType?.EndsWith("json", StringComparison.Ordinal) == true;
+            return new(response.StatusCode, isJson ? JsonSerializer.Deserialize<JsonElement>(text) : default, text, response);
+        }
+        catch (Exception away) when (away is HttpRequestException or OperationCanceledException or IOException)
+        {
+            return null;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var process in _processes)
+        {
+            await process.DisposeAsync();
+        }
+
+        await Line.DisposeAsync();
+        _http.Dispose();
+        _oneAtATime.Dispose();
+    }
+
+    private async Task AloneAsync(Func<Task> act)
+    {
+        await _oneAtATime.WaitAsync();
+        try
+        {
+            await act();
+        }
+        finally
+        {
+            _oneAtATime.Release();
+        }
+    }
+}

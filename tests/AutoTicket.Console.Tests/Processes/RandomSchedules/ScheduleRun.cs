@@ -1,0 +1,440 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net;
+using AutoTicket.Sandbox;
+using Npgsql;
+
+namespace AutoTicket.Tests.Processes;
+
+/// <summary>What a sender means an alert to be.</summary>
+internal sealed record Wanted(string Name, string Severity, bool IsFiring);
+
+/// <summary>Carries a schedule out, on real processes, a PostgreSQL server of its own and the sandbox, and gathers what only shows while it
+/// runs. What must hold at the end is asked by <see cref="Invariants"/>.</summary>
+internal sealed class ScheduleRun : IAsyncDisposable
+{
+    public const string FloodSource = "storm";
+    public const string LastSurface = "last";
+
+    private const string Token = "canary-intake-schedule-0123456789ab";
+    private const string Why = "The schedule says so.";
+    private const int FloodAlerts = 40;
+    private const int AnotherMailbox = 1;
+
+    private static readonly TimeSpan Slow = TimeSpan.FromMilliseconds(900);
+    private static readonly TimeSpan LongestLock = TimeSpan.FromSeconds(5);
+
+    private readonly PostgresCluster _cluster;
+    private readonly ConcurrentDictionary<string, Wanted> _wanted = new();
+    private readonly ConcurrentDictionary<string, bool> _acknowledged = new();
+    private readonly SemaphoreSlim _restarting = new(1, 1);
+    private readonly ConcurrentBag<ActiveFault> _faults = [];
+
+    private ScheduleRun(Schedule schedule, PostgresCluster cluster, string databaseUrl, SandboxServer sandbox)
+    {
+        (Schedule, _cluster, DatabaseUrl, Sandbox) = (schedule, cluster, databaseUrl, sandbox);
+        var settings = Consoles.CommonSettings(sandbox);
+        foreach (var (name, value) in Consoles.Watched(sandbox, [.. Schedule.Surfaces, LastSurface, "home"]).Concat(Settings))
+        {
+            settings[name] = value;
+        }
+
+        Replicas = [.. Enumerable.Range(0, schedule.Consoles).Select(_ => new Replica(settings, databaseUrl))];
+    }
+
+    public Schedule Schedule { get; }
+
+    public string DatabaseUrl { get; }
+
+    public SandboxServer Sandbox { get; }
+
+    public FreeScoutStandIn FreeScout => Sandbox.FreeScout;
+
+    public IReadOnlyList<Replica> Replicas { get; }
+
+    /// <summary>What was wrong while it ran.</summary>
+    public ConcurrentQueue<string> Wrongs { get; } = new();
+
+    /// <summary>Tickets that somebody deleted for good.</summary>
+    public ConcurrentDictionary<long, bool> Removed { get; } = new();
+
+    /// <summary>The alerts of which a console said that it has taken them.</summary>
+    public IReadOnlyDictionary<string, bool> Acknowledged => _acknowledged;
+
+    /// <summary>What the senders said last.</summary>
+    public IReadOnlyCollection<Wanted> WantedNow => [.. _wanted.Values];
+
+    /// <summary>How often each surface was clicked.</summary>
+    public ConcurrentDictionary<string, int> Clicks { get; } = new();
+
+    /// <summary>How often a process may have been interrupted between an effect and its record.</summary>
+    public int Interruptions => Schedule.Steps.Count(step => step.Verb is Verb.Kill or Verb.Freeze);
+
+    /// <summary>How often Slack may have a message that no console could record: who then repeats it can't know.</summary>
+    public int LostMessages => Interruptions + _faults.Where(fault => fault.Fault.Match == FaultMatch.Slack).Sum(fault => fault.Hits)
+        + Schedule.Steps.Count(step => step.Verb is Verb.CutDatabase or Verb.StallDatabase or Verb.SlowDatabase or Verb.LockTable or Verb.RestartDatabase);
+
+    public int FloodBudgetOfAll => Schedule.FloodBudget + 12;
+
+    private Dictionary<string, string> Settings => new()
+    {
+        ["ALERTS_INGEST_TOKEN"] = Token,
+        ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1",
+        ["Alerts__NotifySeverity"] = "P2",
+        ["Alerts__QuietPeriod"] = "00:00:01",
+        ["Slack__SinglesPerMinute"] = "60",
+        ["Diagnostics__CanaryInterval"] = "00:00:02",
+        // A lag of the lists is shorter than the look-ups' spacing; a late commit, and the lag on top of it, than the grace.
+        ["Ticketing__LookupSpacing"] = "00:00:02.2",
+        ["Ticketing__Grace"] = "00:00:07",
+        ["Ticketing__ReconcileInterval"] = "00:00:02",
+        ["Ticketing__FullSyncEvery"] = "2",
+        ["Ticketing__FloodBudgetPerSource"] = $"{Schedule.FloodBudget}",
+        ["Ticketing__FloodBudget"] = $"{FloodBudgetOfAll}",
+        ["Ticketing__FloodWindow"] = "00:00:10",
+    };
+
+    /// <summary>Starts the consoles, all of them at once as after a deployment, and waits until they are ready.</summary>
+    /// <param name="cluster">Nobody else's for as long as this runs: it is restarted.</param>
+    public static async Task<ScheduleRun> StartAsync(Schedule schedule, PostgresCluster cluster, string template)
+    {
+        var sandbox = await SandboxServer.StartAsync();
+        var run = new ScheduleRun(schedule, cluster, await cluster.CreateDatabaseAsync(template), sandbox);
+        try
+        {
+            await Task.WhenAll(run.Replicas.Select(replica => replica.StartAsync()));
+            foreach (var replica in run.Replicas)
+            {
+                await Eventually.TrueAsync(
+                    async () => (await replica.AskAsync(HttpMethod.Get, "/healthz/ready"))?.Status == HttpStatusCode.OK, "the console is ready");
+            }
+
+            run.FreeScout.AnnounceTo(new Uri(run.Replicas[0].Address, "/api/freescout/webhook"));
+            return run;
+        }
+        catch
+        {
+            await run.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Begins every step at its time, whatever became of those before. Returns when all are over and nothing is at fault.</summary>
+    public async Task PlayAsync()
+    {
+        var began = Stopwatch.GetTimestamp();
+        var underWay = new List<Task>();
+        foreach (var step in Schedule.Steps)
+        {
+            var left = TimeSpan.FromMilliseconds(step.At) - Stopwatch.GetElapsedTime(began);
+            await Task.Delay(left > TimeSpan.Zero ? left : TimeSpan.Zero);
+            underWay.Add(PlayAsync(step));
+        }
+
+        await Task.WhenAll(underWay);
+        Sandbox.Faults.Clear();
+        FreeScout.Behaviour.ListLag = TimeSpan.Zero;
+    }
+
+    /// <summary>In the end every alert is sent again as it is, the flags are switched on, and one more surface goes down.</summary>
+    public async Task SettleAsync()
+    {
+        Sandbox.Surface(LastSurface).Answer(503);
+        foreach (var flag in Flags.FlagNames.All)
+        {
+            await UntilTakenAsync($"{flag} is on", () => SwitchAsync(0, flag, true));
+        }
+
+        foreach (var alert in _wanted.Values.OrderBy(alert => alert.Name, StringComparer.Ordinal))
+        {
+            await UntilTakenAsync($"{alert.Name} is taken", () => SendAsync(0, alert));
+        }
+    }
+
+    public async Task<NpgsqlConnection> OpenAsync()
+    {
+        var connection = new NpgsqlConnection(PostgresUrl.ToConnectionString(DatabaseUrl));
+        await connection.OpenAsync();
+        return connection;
+    }
+
+    /// <summary>Writes all logs and tables, and what the stand-ins were asked, where somebody can read them.</summary>
+    /// <returns>The folder.</returns>
+    public async Task<string> SaveLogsAsync()
+    {
+        var folder = Directory.CreateTempSubdirectory($"autoticket-schedule-{Schedule.Seed}-").FullName;
+        foreach (var (process, n) in Replicas.SelectMany((replica, n) => replica.Processes.Select(process => (process, n))))
+        {
+            await File.WriteAllTextAsync(Path.Combine(folder, $"console-{n}-{process.Id}.log"), $"{process.Output}\n{process.Errors}");
+        }
+
+        await File.WriteAllLinesAsync(Path.Combine(folder, "requests.log"), Sandbox.RecordedRequests
+            .Where(request => !request.Path.StartsWith("/surfaces", StringComparison.Ordinal))
+            .Select(request => $"{request.At:HH:mm:ss.fff} {request.Method} {request.PathAndQuery} {request.Body}"));
+        await using var connection = await OpenAsync();
+        foreach (var table in Invariants.Growing)
+        {
+            await using var command = new NpgsqlCommand($"SELECT row_to_json({table})::text FROM {table}", connection);
+            await using var reader = await command.ExecuteReaderAsync();
+            await using var file = File.CreateText(Path.Combine(folder, $"{table}.json"));
+            while (await reader.ReadAsync())
+            {
+                await file.WriteLineAsync(reader.GetString(0));
+            }
+        }
+
+        return folder;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var replica in Replicas)
+        {
+            await replica.DisposeAsync();
+        }
+
+        await Sandbox.DisposeAsync();
+        await _cluster.DropAsync(DatabaseUrl);
+        _restarting.Dispose();
+    }
+
+    private async Task PlayAsync(Step step)
+    {
+        try
+        {
+            await DoAsync(step);
+        }
+        catch (Exception failure)
+        {
+            Wrongs.Enqueue($"{step} ended in {failure.GetType().Name}: {failure.Message}");
+        }
+    }
+
+    private async Task DoAsync(Step step)
+    {
+        var (replica, time) = (Replicas[step.Console], TimeSpan.FromMilliseconds(step.For));
+        switch (step.Verb)
+        {
+            case Verb.Click:
+                Clicks.AddOrUpdate(step.What, 1, (_, before) => before + 1);
+                Expect(step, await replica.AskAsync(HttpMethod.Post, $"/api/surfaces/{step.What}/investigate"), 200, 403, 409, 503);
+                break;
+            case Verb.Fire:
+                await SendAsync(step, new(step.What, "P2", IsFiring: true));
+                break;
+            case Verb.Worsen:
+                await SendAsync(step, new(step.What, "P1", IsFiring: true));
+                break;
+            case Verb.Resolve:
+                await SendAsync(step, new(step.What, "P2", IsFiring: false));
+                break;
+            case Verb.FireAll or Verb.WorsenAll or Verb.ResolveAll:
+                var severity = step.Verb == Verb.WorsenAll ? "P1" : "P2";
+                await Task.WhenAll(Schedule.Alerts.Select(name => SendAsync(step, new(name, severity, step.Verb != Verb.ResolveAll))));
+                break;
+            case Verb.Flood:
+                await Task.WhenAll(Enumerable.Range(0, FloodAlerts)
+                    .Select(n => SendAsync(step, new($"{FloodSource}_{n}", "P2", IsFiring: true))));
+                break;
+            case Verb.SurfaceDown:
+                Sandbox.Surface(step.What).Answer(503);
+                break;
+            case Verb.SurfaceUp:
+                Sandbox.Surface(step.What).Answer();
+                break;
+            case Verb.ResolveTicket:
+                await WithTicketAsync(step, async id => Expect(
+                    step, await replica.AskAsync(HttpMethod.Post, "/api/tickets/resolve", new { ids = new[] { id }, note = Why }), 200, 503));
+                break;
+            case Verb.Kill:
+                await replica.KillAsync(time);
+                break;
+            case Verb.Terminate:
+                if (await replica.TerminateAsync(time) is not 0 and var code)
+                {
+                    Wrongs.Enqueue($"{step} ended with exit code {code}");
+                }
+
+                break;
+            case Verb.Freeze:
+                await replica.FreezeAsync(time);
+                break;
+            case Verb.CutDatabase:
+                replica.Line.Cut();
+                await Task.Delay(time);
+                replica.Line.Restore();
+                break;
+            case Verb.StallDatabase:
+                replica.Line.Stall();
+                await Task.Delay(time);
+                replica.Line.Restore();
+                break;
+            case Verb.SlowDatabase:
+                replica.Line.Latency = TimeSpan.FromMilliseconds(40);
+                await Task.Delay(time);
+                replica.Line.Latency = TimeSpan.Zero;
+                break;
+            case Verb.LockTable:
+                await LockAsync(step.What, time);
+                break;
+            case Verb.RestartDatabase:
+                await _restarting.WaitAsync();
+                await _cluster.StopAsync();
+                await _cluster.StartAsync();
+                _restarting.Release();
+                break;
+            case Verb.FailFreeScout:
+                await FailAsync(step.Fault, Targets.Of(step.What), time);
+                break;
+            case Verb.FailSlack:
+                await FailAsync(step.Fault, FaultMatch.Slack, time);
+                break;
+            case Verb.CommitLate:
+                _faults.Add(Sandbox.Faults.Add(new(FaultKind.LateCommit) { Match = FaultMatch.FreeScoutCreate, Delay = time, Times = 1 }));
+                break;
+            case Verb.LagLists:
+                FreeScout.Behaviour.ListLag = TimeSpan.FromSeconds(2);
+                await Task.Delay(time);
+                FreeScout.Behaviour.ListLag = TimeSpan.Zero;
+                break;
+            case Verb.CloseTicket:
+                await WithTicketAsync(step, id => Task.FromResult(FreeScout.Close(id)));
+                break;
+            case Verb.DeleteTicket:
+                await WithTicketAsync(step, id => Task.FromResult(FreeScout.Delete(id)));
+                break;
+            case Verb.DeleteForever:
+                await WithTicketAsync(step, id => Task.FromResult(Removed[id] = FreeScout.DeleteForever(id)));
+                break;
+            case Verb.MoveTicket:
+                await WithTicketAsync(step, id => Task.FromResult(FreeScout.Move(id, AnotherMailbox)));
+                break;
+            case Verb.EditTicket:
+                await WithTicketAsync(step, id => Task.FromResult(FreeScout.Rename(id, "An agent gave it another subject")));
+                break;
+            case Verb.UntagTicket:
+                await WithTicketAsync(step, id => Task.FromResult(FreeScout.SetTags(id)));
+                break;
+            case Verb.SwitchOff or Verb.SwitchOn:
+                await SwitchAsync(step.Console, step.What, step.Verb == Verb.SwitchOn);
+                break;
+            case Verb.ResetFlood:
+                Expect(
+                    step, await replica.AskAsync(HttpMethod.Post, "/api/flood/reset", new { scope = step.What, reason = Why }), 200, 409, 503);
+                break;
+        }
+    }
+
+    private async Task FailAsync(FaultKind kind, FaultMatch match, TimeSpan time)
+    {
+        var fault = Sandbox.Faults.Add(new(kind) { Match = match, Delay = Slow, RetryAfter = kind == FaultKind.RateLimited ? 1 : null });
+        _faults.Add(fault);
+        await Task.Delay(time);
+        fault.Dispose();
+    }
+
+    private async Task SendAsync(Step step, Wanted alert)
+    {
+        _wanted[alert.Name] = alert;
+        Expect(step, await SendAsync(step.Console, alert), 200, 202, 503);
+    }
+
+    private async Task<Answer?> SendAsync(int console, Wanted alert)
+    {
+        var source = alert.Name.Split('_')[0];
+        var answer = source is "probe" or FloodSource
+            ? await Replicas[console].AskAsync(
+                HttpMethod.Post, "/api/alerts",
+                new { source, name = alert.Name, severity = alert.Severity, summary = "It fails", status = alert.IsFiring ? "firing" : "resolved" },
+                Token)
+            // Each severity is a rule of Prometheus's own: one fires, the other is over.
+            : await Replicas[console].AskAsync(
+                HttpMethod.Post, "/api/v2/alerts",
+                new[] { ("P1", "critical"), ("P2", "error") }.Select(rule => new
+                {
+                    labels = new { alertname = alert.Name, severity = rule.Item2 },
+                    annotations = new { summary = "It fails" },
+                    endsAt = alert.IsFiring && alert.Severity == rule.Item1 ? "2099-01-01T00:00:00Z" : "2026-01-01T00:00:00Z",
+                }),
+                Token);
+        if (alert.IsFiring && answer?.Status is HttpStatusCode.OK or HttpStatusCode.Accepted)
+        {
+            _acknowledged[alert.Name] = true;
+        }
+
+        return answer;
+    }
+
+    private Task<Answer?> SwitchAsync(int console, string flag, bool enabled) =>
+        Replicas[console].AskAsync(HttpMethod.Put, $"/api/flags/{flag}", new { enabled, reason = Why });
+
+    private async Task UntilTakenAsync(string what, Func<Task<Answer?>> ask)
+    {
+        Answer? last = null;
+        try
+        {
+            await Eventually.TrueAsync(async () => (last = await ask())?.Message.IsSuccessStatusCode == true, what);
+        }
+        catch (TimeoutException)
+        {
+            Wrongs.Enqueue($"Never: {what}. The last answer: {last?.Status} {last?.Text}");
+        }
+    }
+
+    /// <summary>A person acts on what the console shows as filed: before that nobody knows of the ticket.</summary>
+    private async Task WithTicketAsync(Step step, Func<long, Task> act)
+    {
+        var open = new List<long>();
+        try
+        {
+            await using var connection = await OpenAsync();
+            await using var command = new NpgsqlCommand(
+                """
+                SET statement_timeout = 1000;
+                SELECT conversation_id FROM tickets WHERE state = 'open' AND conversation_id IS NOT NULL ORDER BY 1
+                """,
+                connection);
+            await using var reader = await command.ExecuteReaderAsync();
+            while (await reader.ReadAsync())
+            {
+                open.Add(reader.GetInt64(0));
+            }
+        }
+        catch (NpgsqlException)
+        {
+            // The database is away or locked: the person comes another time.
+        }
+
+        if (open.Count > 0)
+        {
+            await act(open[int.Parse(step.What, System.Globalization.CultureInfo.InvariantCulture) % open.Count]);
+        }
+    }
+
+    private async Task LockAsync(string table, TimeSpan time)
+    {
+        try
+        {
+            await using var connection = await OpenAsync();
+            await using var transaction = await connection.BeginTransactionAsync();
+            await using var command = new NpgsqlCommand(
+                $"SET LOCAL lock_timeout = {(int)LongestLock.TotalMilliseconds}; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE",
+                connection,
+                transaction);
+            await command.ExecuteNonQueryAsync();
+            await Task.Delay(time);
+        }
+        catch (NpgsqlException)
+        {
+            // The database is away: nothing is locked in it.
+        }
+    }
+
+    private void Expect(Step step, Answer? answer, params int[] expected)
+    {
+        if (answer is not null && !expected.Contains((int)answer.Status))
+        {
+            Wrongs.Enqueue($"{step} was answered with {(int)answer.Status}: {answer.Text}");
+        }
+    }
+}
