@@ -24,6 +24,7 @@ internal sealed partial class AlertEmitter : BackgroundService
     private static readonly TimeSpan LongLook = TimeSpan.FromMilliseconds(50);
 
     private static readonly TimeSpan Stuck = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan StuckAtLeast = TimeSpan.FromSeconds(5);
 
     /// <summary>So much longer the ticket hook may take before the next hook goes ahead without the ticket's link.</summary>
     private static readonly TimeSpan HeadStart = TimeSpan.FromSeconds(1.5);
@@ -44,7 +45,7 @@ internal sealed partial class AlertEmitter : BackgroundService
     /// <summary>A hook's present or last look at what it has to deliver.</summary>
     private sealed class Pass(DateTimeOffset begunAt)
     {
-        private DateTimeOffset? _lateAt;
+        private long? _lateSince;
 
         public Task Ended { get; set; } = Task.CompletedTask;
 
@@ -53,13 +54,13 @@ internal sealed partial class AlertEmitter : BackgroundService
 
         public bool IsStuck { get; private set; }
 
-        /// <summary>Late at two looks, because a clock that is set forward makes any pass late once.</summary>
+        /// <summary>Late for some seconds of the machine's own time, too: a clock that is set forward makes any pass late for a moment.</summary>
         /// <returns>It has become stuck.</returns>
         public bool Look(DateTimeOffset now)
         {
-            _lateAt = !Ended.IsCompleted && now - AdvancedAt > Stuck ? _lateAt ?? now : null;
+            _lateSince = !Ended.IsCompleted && now - AdvancedAt > Stuck ? _lateSince ?? Stopwatch.GetTimestamp() : null;
             var was = IsStuck;
-            IsStuck = now - _lateAt >= Cycle;
+            IsStuck = _lateSince is { } since && Stopwatch.GetElapsedTime(since) >= StuckAtLeast;
             return IsStuck && !was;
         }
     }
