@@ -60,13 +60,13 @@ internal sealed record AlertFormat(string Name, Func<AlertFields, IntakeRules, O
     {
         // So many bytes are more characters than are kept; the rest need not be decoded.
         var text = Encoding.UTF8.GetString(json.Span[..Math.Min(json.Length, LongestKept * 4)]).Replace('\0', '\uFFFD');
-        var cut = AlertText.CutChars(text, LongestKept);
+        var cut = CleanText.Cut(text, LongestKept);
         return new ParkedAlert
         {
             ReceivedAt = now,
             Intake = Name,
             Reason = reason,
-            Text = cut.ToString(),
+            Text = cut,
             IsWhole = cut.Length == text.Length && json.Length <= LongestKept * 4 && Utf8.IsValid(json.Span),
         };
     }

@@ -88,7 +88,7 @@ internal static class AlertIntake
             bytes = bytes[3..];
         }
 
-        AlertSplitter.MendSurrogates(bytes.Span);
+        CleanText.MendEscapes(bytes.Span);
         return bytes;
     }
 

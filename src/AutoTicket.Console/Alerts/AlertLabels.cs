@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 
 namespace AutoTicket.Alerts;
@@ -32,12 +30,7 @@ internal sealed record AlertLabels(IReadOnlyDictionary<string, string> Identity,
             }
         }
 
-        var variant = string.Join(',', aside.Select(label => $"{label.Key}={label.Value}"));
-        if (variant.Length > LongestVariant)
-        {
-            variant = $"{AlertText.CutChars(variant, LongestVariant)}#{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(variant)))}";
-        }
-
+        var variant = AlertText.CutApart(string.Join(',', aside.Select(label => $"{label.Key}={label.Value}")), LongestVariant);
         return new(identity, variant, JsonSerializer.Serialize(all));
     }
 }

@@ -82,7 +82,7 @@ internal sealed class AlertLedger : IDisposable
             { Row: var row } => alerts.Where(alert => alert.Status != AlertStatus.Firing && alert.Id < row),
             null => alerts,
         };
-        alerts = string.IsNullOrWhiteSpace(query.Search) ? alerts : Matching(alerts, query.Search.Trim());
+        alerts = string.IsNullOrWhiteSpace(query.Search) ? alerts : Matching(alerts, CleanText.Of(query.Search).Trim());
         var ordered = query.ActiveFirst ? alerts.OrderBy(alert => alert.Status != AlertStatus.Firing).ThenByDescending(alert => alert.Id) : alerts.OrderByDescending(alert => alert.Id);
         return await CompleteAsync(db, await ordered.Take(count).ToListAsync(cancellationToken), cancellationToken);
     });

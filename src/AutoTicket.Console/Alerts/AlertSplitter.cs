@@ -1,5 +1,3 @@
-using System.Buffers.Text;
-
 namespace AutoTicket.Alerts;
 
 /// <summary>
@@ -107,30 +105,6 @@ internal static class AlertSplitter
         }
         while (at < text.Length && text[at] == ',');
         return null;
-    }
-
-    /// <summary>Makes escaped halves of surrogate pairs, which are no text, replacement characters; in place, because both are as long.</summary>
-    public static void MendSurrogates(Span<byte> json)
-    {
-        for (var at = json.IndexOf((byte)'\\'); at >= 0 && at + 1 < json.Length; at = Next(json, at))
-        {
-            var unit = Escaped(json[at..]);
-            if (unit is >= 0xD800 and <= 0xDBFF && Escaped(json[(at + 6)..]) is >= 0xDC00 and <= 0xDFFF)
-            {
-                at += 6;
-            }
-            else if (unit is >= 0xD800 and <= 0xDFFF)
-            {
-                "\\uFFFD"u8.CopyTo(json[at..]);
-            }
-
-            at += 2;
-        }
-
-        static int Next(Span<byte> json, int from) => json[from..].IndexOf((byte)'\\') is >= 0 and var found ? from + found : -1;
-
-        static int Escaped(ReadOnlySpan<byte> json) =>
-            json.Length >= 6 && json[0] == '\\' && json[1] == 'u' && Utf8Parser.TryParse(json[2..6], out ushort unit, out var digits, 'x') && digits == 4 ? unit : -1;
     }
 
     private static int Skip(ReadOnlySpan<byte> text, int at)

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Globalization;
+using System.Security.Cryptography;
 using System.Text;
 
 namespace AutoTicket.Alerts;
@@ -7,6 +8,8 @@ namespace AutoTicket.Alerts;
 /// <summary>Text from outside, made fit to be stored and shown. It stays text: nothing here makes it markup.</summary>
 internal static class AlertText
 {
+    private const int HashLength = 16;
+
     private static readonly SearchValues<char> Unprintable = SearchValues.Create(AllChars().Where(HiddenCharacter.Is).ToArray());
     private static readonly SearchValues<char> NotOnALine = SearchValues.Create(AllChars().Where(c => HiddenCharacter.Is(c) || (char.IsWhiteSpace(c) && c != ' ')).ToArray());
 
@@ -55,12 +58,20 @@ internal static class AlertText
         }
 
         // A letter with hundreds of marks on it is no character that anybody would miss.
-        return string.Concat(kept == 0 ? CutChars(line, room) : line.AsSpan(0, kept).TrimEnd(), "…");
+        return string.Concat(kept == 0 ? CleanText.Cut(line, room) : line.AsSpan(0, kept).TrimEnd(), "…");
     }
 
-    /// <summary>Cuts at a number of characters, but splits no surrogate pair: half of one can't be stored.</summary>
-    public static ReadOnlySpan<char> CutChars(string text, int longest) =>
-        text.Length <= longest ? text : text.AsSpan(0, char.IsHighSurrogate(text[longest - 1]) ? longest - 1 : longest);
+    /// <summary>Cuts what takes part in an identity: a hash of the whole keeps two texts apart that begin alike.</summary>
+    public static string CutApart(string text, int longest)
+    {
+        if (text.Length <= longest)
+        {
+            return text;
+        }
+
+        var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)))[..HashLength];
+        return $"{CleanText.Cut(text, longest - 1 - HashLength)}#{hash}";
+    }
 
     /// <summary>The one line of an alert, and its whole text where that had to be cut.</summary>
     public static (string Line, string? Full) Summary(string text)

@@ -15,7 +15,7 @@ internal sealed partial class DecisionLog(IDbContextFactory<AutoTicketDbContext>
         ("alert_row", "bigint", d => d.AlertRow),
         ("path", "text", d => d.Path),
         ("word", "text", d => d.Word),
-        ("detail", "text", d => d.Detail is { Length: > LongestDetail } text ? text[..LongestDetail] : d.Detail),
+        ("detail", "text", d => d.Detail is { } text ? CleanText.Cut(text, LongestDetail) : null),
         ("actor", "text", d => d.Actor),
         ("count", "int", d => d.Count),
         ("at", "timestamptz", d => d.LastAt),

@@ -105,7 +105,7 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
     public virtual DateTimeOffset TimeOf(DbDataReader row, int column) => row.GetFieldValue<DateTimeOffset>(column);
 
     /// <summary>A parameter of raw SQL as the column holds it: EF converts only what goes through the model.</summary>
-    protected virtual object? ToColumn(object? value) => value;
+    protected virtual object? ToColumn(object? value) => value is string text ? CleanText.Of(text) : value;
 
     /// <summary>What reads rows as the table <c>r</c>.</summary>
     /// <param name="add">Adds a parameter and returns its name.</param>
@@ -172,6 +172,7 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
 
     protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder)
     {
+        configurationBuilder.Properties<string>().HaveConversion<Clean>();
         configurationBuilder.Properties<TicketState>().HaveConversion<LowerCaseWord<TicketState>>().HaveMaxLength(16);
         configurationBuilder.Properties<SurfaceStatus>().HaveConversion<LowerCaseWord<SurfaceStatus>>().HaveMaxLength(16);
         configurationBuilder.Properties<ReadingOutcome>().HaveConversion<LowerCaseWord<ReadingOutcome>>().HaveMaxLength(16);
@@ -303,6 +304,9 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
             ack.HasKey(a => new { a.Instance, a.Name });
         });
     }
+
+    /// <summary>The last line: text is cleaned where it enters, but one that was forgotten there must stop no batch and no sync.</summary>
+    private sealed class Clean() : ValueConverter<string, string>(text => CleanText.Of(text), text => text);
 
     /// <summary>What is only ever read and written as a whole.</summary>
     private sealed class JsonText<T>() : ValueConverter<T, string>(

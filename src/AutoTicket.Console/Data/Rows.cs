@@ -20,7 +20,7 @@ internal sealed record RowsParameter(int Count, IReadOnlyList<(string Name, stri
     /// <summary>An array for each column, as PostgreSQL takes them.</summary>
     public Array ToArray(int column) => Columns[column].PostgresType switch
     {
-        "text" or "jsonb" => Values(column).Select(value => (string?)value).ToArray(),
+        "text" or "jsonb" => Values(column).Select(value => value is null ? null : CleanText.Of((string)value)).ToArray(),
         "int" => Values(column).Select(value => (int?)value).ToArray(),
         "bigint" => Values(column).Select(value => (long?)value).ToArray(),
         "boolean" => Values(column).Select(value => (bool?)value).ToArray(),

@@ -125,7 +125,7 @@ internal sealed class SqliteDbContext(DbContextOptions<SqliteDbContext> options)
 
     public override DateTimeOffset TimeOf(DbDataReader row, int column) => new(row.GetInt64(column), TimeSpan.Zero);
 
-    protected override object? ToColumn(object? value) => value is DateTimeOffset time ? time.UtcTicks : value;
+    protected override object? ToColumn(object? value) => value is DateTimeOffset time ? time.UtcTicks : base.ToColumn(value);
 
     protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder)
     {

@@ -5,6 +5,8 @@ namespace AutoTicket.Flags;
 /// <param name="At">When it takes effect; null: now.</param>
 public sealed record FlagChangeRequest(bool Enabled, string Reason, DateTimeOffset? At = null)
 {
+    public string Reason { get; } = CleanText.Of(Reason);
+
     /// <summary>Null when the request can be carried out; otherwise what to change about it.</summary>
     public string? Mistake(DateTimeOffset now) =>
         Reason.Trim().Length is < 3 or > 500 ? "Give a reason of 3 to 500 characters."

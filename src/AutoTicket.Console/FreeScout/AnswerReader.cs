@@ -26,7 +26,7 @@ internal sealed class AnswerReader : DelegatingHandler
                 body.Write(buffer, 0, read);
             }
 
-            var content = new ByteArrayContent(body.GetBuffer(), 0, (int)body.Length);
+            var content = new ByteArrayContent(CleanText.Json(body.GetBuffer().AsSpan(0, (int)body.Length)));
             content.Headers.ContentType = response.Content.Headers.ContentType;
             response.Content = content;
             return response;

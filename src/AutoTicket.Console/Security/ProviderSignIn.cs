@@ -166,7 +166,7 @@ internal static partial class ProviderSignIn
     {
         var shown = string.Concat(
             text.Where(character => !char.IsControl(character) && char.GetUnicodeCategory(character) != UnicodeCategory.Format)).Trim();
-        return shown.Length > longest ? shown[..longest] : shown;
+        return CleanText.Cut(shown, longest);
     }
 
     private static OncePerMinute Often(HttpContext context) => context.RequestServices.GetRequiredService<OncePerMinute>();

@@ -256,7 +256,7 @@ internal sealed partial class ProviderWatch(
             return ([], null);
         }
 
-        using var json = JsonDocument.Parse(await answer.Content.ReadAsStringAsync(cancellationToken));
+        using var json = JsonDocument.Parse(CleanText.Json(await answer.Content.ReadAsByteArrayAsync(cancellationToken)));
         if (json.RootElement.TryGetProperty("sub", out var subject) && subject.GetString() != grant.Subject)
         {
             return ([], "the provider's userinfo is of somebody else");

@@ -66,7 +66,7 @@ internal static partial class SlackAnswers
     {
         try
         {
-            return JsonSerializer.Deserialize<JsonElement>(json.Span);
+            return JsonSerializer.Deserialize<JsonElement>(CleanText.Json(json.Span));
         }
         catch (JsonException)
         {

@@ -121,7 +121,7 @@ internal sealed partial class SlackClient(IHttpClientFactory http, IOptions<Slac
         }
     }
 
-    private static string Reason(Exception exception) => exception.GetBaseException().Message is { Length: > 120 } message ? message[..120] : exception.GetBaseException().Message;
+    private static string Reason(Exception exception) => CleanText.Cut(exception.GetBaseException().Message, 120);
 
     private SlackFailure Fail(SlackFailure failure, string method)
     {

@@ -160,7 +160,6 @@ internal sealed class SurfaceProbe : IDisposable
 
     private static string OneLine(string text)
     {
-        var line = HiddenCharacter.Blank(text).Trim();
-        return line.Length > LongestCause ? line[..LongestCause] : line;
+        return CleanText.Cut(HiddenCharacter.Blank(text).Trim(), LongestCause);
     }
 }

@@ -142,7 +142,7 @@ internal sealed partial class FindingLog(
     /// <param name="id">Of the conversation; of the filing, where no ticket came of it.</param>
     public async Task<DismissResult> DismissAsync(long id, DismissRequest request, string actor, CancellationToken cancellationToken)
     {
-        if (request.Reason?.Trim() is not { Length: >= ShortestReason and <= LongestReason } reason)
+        if (CleanText.Of(request.Reason ?? "").Trim() is not { Length: >= ShortestReason and <= LongestReason } reason)
         {
             return DismissResult.ReasonMissing;
         }

@@ -148,7 +148,8 @@ internal sealed partial class FloodBreaker(
     /// <param name="anyway">Even while a producer still makes up ids.</param>
     public async Task<FloodResetResult> ResetAsync(string scope, string actor, string reason, bool anyway, CancellationToken cancellationToken)
     {
-        if (string.IsNullOrWhiteSpace(reason))
+        (scope, reason) = (CleanText.Of(scope), CleanText.Of(reason).Trim());
+        if (reason.Length == 0)
         {
             return FloodResetResult.ReasonMissing;
         }
@@ -163,8 +164,12 @@ internal sealed partial class FloodBreaker(
 
             var now = clock.GetUtcNow();
             if (!await db.UpdateWithAuditAsync(
-                $"UPDATE flood_breaker SET state = 'closed', since = {now}, until = NULL, count_from = {now}, changed_by = {actor}, reason = {reason.Trim()}, version = version + 1 WHERE scope = {scope} AND state <> 'closed'",
-                Entry(AuditActions.FloodReset, actor, now, new { scope, reason = reason.Trim(), overridden = anyway }), cancellationToken))
+                $"""
+                UPDATE flood_breaker SET state = 'closed', since = {now}, until = NULL, count_from = {now}, changed_by = {actor},
+                  reason = {reason}, version = version + 1
+                WHERE scope = {scope} AND state <> 'closed'
+                """,
+                Entry(AuditActions.FloodReset, actor, now, new { scope, reason, overridden = anyway }), cancellationToken))
             {
                 return FloodResetResult.NotTripped;
             }

@@ -56,7 +56,7 @@ internal sealed partial class TicketResolver(
     private async Task<IReadOnlyList<ResolutionOutcome>> ResolveAllAsync(ResolveRequest request, string actor, Action<ResolutionOutcome>? ended)
     {
         var ids = request.Ids.Distinct().ToList();
-        var note = string.IsNullOrWhiteSpace(request.Note) ? ResolutionNote.Evidence : request.Note;
+        var note = string.IsNullOrWhiteSpace(request.Note) ? ResolutionNote.Evidence : CleanText.Of(request.Note);
         var user = options.Value.UserId ?? throw new InvalidOperationException(NotSetUp);
         var evidence = (await recovered.ReadAsync(CancellationToken.None)).ToDictionary(one => one.Ticket.Id, ResolutionNote.EvidenceOf);
         var outcomes = new ConcurrentDictionary<long, ResolutionOutcome>();

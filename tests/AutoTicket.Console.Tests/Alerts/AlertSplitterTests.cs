@@ -53,25 +53,6 @@ public sealed class AlertSplitterTests
     public void A_member_is_found_or_not(string json, string? member) =>
         Assert.Equal(member, AlertSplitter.Member(Encoding.UTF8.GetBytes(json), "alerts"u8) is { } found ? Encoding.UTF8.GetString(found.Span) : null);
 
-    [Theory]
-    [InlineData(@"\ud83d\ude00", @"\ud83d\ude00")]
-    [InlineData(@"\ud83d", @"\uFFFD")]
-    [InlineData(@"\ude00\ud83d", @"\uFFFD\uFFFD")]
-    [InlineData(@"\ud83d\ud83d\ude00", @"\uFFFD\ud83d\ude00")]
-    [InlineData(@"\ud800\udc00\udbff\udfff", @"\ud800\udc00\udbff\udfff")]
-    [InlineData(@"\ud7ff\ue000", @"\ud7ff\ue000")]
-    [InlineData(@"\ud800.\udbff.\udc00.\udfff", @"\uFFFD.\uFFFD.\uFFFD.\uFFFD")]
-    [InlineData(@"\\ud83d", @"\\ud83d")]
-    [InlineData(@"\n\ud8", @"\n\ud8")]
-    [InlineData(@"\u00e9\", @"\u00e9\")]
-    public void Half_a_surrogate_pair_becomes_a_replacement_character(string json, string mended)
-    {
-        var bytes = Encoding.UTF8.GetBytes(json);
-        AlertSplitter.MendSurrogates(bytes);
-
-        Assert.Equal(mended, Encoding.UTF8.GetString(bytes));
-    }
-
     [Fact]
     public void Four_megabytes_of_brackets_are_taken_apart_in_no_time()
     {
