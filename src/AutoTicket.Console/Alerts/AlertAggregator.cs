@@ -123,21 +123,35 @@ internal sealed partial class AlertAggregator(
     /// <summary>What never reaches a hook is decided here.</summary>
     private Task ExplainAsync(List<Request> batch, List<IReadOnlyList<Observed>?> answers, DateTimeOffset now) => decisions.RecordAsync(
         [.. batch.SelectMany((request, r) => request.Observations.Zip(request.IsRehearsal ? [] : answers[r] ?? [], (o, answer) => (Observation: o, Answer: answer)))
-            .Where(one => one.Answer.Result == ObservationResult.Folded
-                || (one.Answer.Result == ObservationResult.Opened && one.Observation.Severity > options.Value.NotifySeverity))
-            .Select(one => new Decision
+            .SelectMany(one => Explain(one.Observation, one.Answer).Select(why => new Decision
             {
                 AlertId = one.Answer.AlertId,
                 AlertRow = 0,
                 Path = AlertPaths.Intake,
-                Word = one.Answer.Result == ObservationResult.Folded ? "folded" : "below severity",
-                Detail = one.Answer.Result == ObservationResult.Folded
-                    ? $"{one.Observation.Source} sent the new id {one.Observation.ProducerId} for an alert that is open."
-                    : $"{one.Observation.Severity} is below {options.Value.NotifySeverity}.",
+                Word = why.Word,
+                Detail = why.Detail,
                 FirstAt = now,
                 LastAt = now,
-            })],
+            }))],
         CancellationToken.None);
+
+    private IEnumerable<(string Word, string Detail)> Explain(Observation observation, Observed answer)
+    {
+        if (answer.Result == ObservationResult.Folded)
+        {
+            yield return ("folded", $"{observation.Source} sent the new id {observation.ProducerId} for an alert that is open.");
+        }
+
+        if (answer.Result == ObservationResult.Opened && observation.Severity > options.Value.NotifySeverity)
+        {
+            yield return ("below severity", $"{observation.Severity} is below {options.Value.NotifySeverity}.");
+        }
+
+        if (answer.Result == ObservationResult.Opened && observation.Remark is { } remark)
+        {
+            yield return (Decision.Remark, remark);
+        }
+    }
 
     /// <summary>Ends what nobody stands by any more.</summary>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

@@ -12,7 +12,7 @@ internal sealed record IntakeRules(AlertsOptions Options, DateTimeOffset Now)
 }
 
 /// <summary>The fields of one alert, cleaned as they are read. What is wrong with one is a sentence that says what to change;
-/// the first is kept.</summary>
+/// the first is kept. What can be taken all the same is, with a remark.</summary>
 internal sealed class AlertFields(JsonElement alert, IntakeRules rules)
 {
     public const int LongestName = 200;
@@ -22,7 +22,12 @@ internal sealed class AlertFields(JsonElement alert, IntakeRules rules)
 
     public string? Mistake { get; private set; }
 
+    /// <summary>What was taken otherwise than it was sent, in sentences; null: nothing.</summary>
+    public string? Remarks { get; private set; }
+
     public void Fail(string mistake) => Mistake ??= mistake;
+
+    private void Remark(string remark) => Remarks = Remarks is null ? remark : $"{Remarks} {remark}";
 
     /// <summary>A field's text as it came; null: there is none.</summary>
     public string? Raw(string field)
@@ -42,7 +47,7 @@ internal sealed class AlertFields(JsonElement alert, IntakeRules rules)
     }
 
     /// <summary>A field's text without control characters; null: there is none, or it is empty.</summary>
-    /// <param name="longest">It is part of the identity, so a longer one is refused rather than cut.</param>
+    /// <param name="longest">In characters. A longer one is cut so that it stays another than those that begin alike.</param>
     public string? Text(string field, int longest) => Bounded(field, Raw(field), longest);
 
     public string? Bounded(string field, string? text, int longest)
@@ -50,10 +55,10 @@ internal sealed class AlertFields(JsonElement alert, IntakeRules rules)
         var stripped = AlertText.Strip(text ?? "");
         if (stripped.Length > longest)
         {
-            Fail($"“{field}” has {stripped.Length} characters, but may have {longest}: shorten it.");
+            Remark($"“{field}” has {stripped.Length} characters and was cut to {longest}.");
         }
 
-        return stripped.Length == 0 ? null : stripped;
+        return stripped.Length == 0 ? null : AlertText.CutApart(stripped, longest);
     }
 
     /// <summary>The same, of a field that must be there.</summary>
@@ -106,10 +111,9 @@ internal sealed class AlertFields(JsonElement alert, IntakeRules rules)
 
         foreach (var member in members.EnumerateObject())
         {
-            var name = AlertText.Strip(member.Name);
-            if (name.Length is 0 or > LongestName)
+            if (Bounded($"{Shown(member.Name)}” in “{field}", member.Name, LongestName) is not { } name)
             {
-                Fail($"A name in “{field}” must have 1 to {LongestName} characters, but “{Shown(name)}” has {name.Length}.");
+                Remark($"A name in “{field}” is empty and was left out.");
                 continue;
             }
 
@@ -132,21 +136,35 @@ internal sealed class AlertFields(JsonElement alert, IntakeRules rules)
         return map;
     }
 
-    /// <param name="word">Null: it has none.</param>
+    /// <summary>By the first word that is known. No alert is lost, nor kept quiet, for a word that is not.</summary>
     /// <param name="isFiring">An alert that ends, ends whatever its severity.</param>
-    public Severity SeverityOf(string? word, bool isFiring)
+    public Severity SeverityOf(bool isFiring, params ReadOnlySpan<string?> words)
     {
-        if (word is null || rules.Options.SeverityOf(word.Trim()) is not { } severity)
+        string? unknown = null;
+        foreach (var word in words)
         {
-            if (word is not null && isFiring)
+            var line = AlertText.Line(word ?? "");
+            if (rules.Options.SeverityOf(line) is { } severity)
             {
-                Fail($"The severity “{Shown(word)}” is neither P1 to P4 nor a word of Alerts__SeverityMap: send one of these, or add the word there.");
+                return severity;
             }
 
+            unknown ??= line.Length > 0 ? line : null;
+        }
+
+        if (unknown is null)
+        {
             return rules.Options.DefaultSeverity;
         }
 
-        return severity;
+        if (isFiring)
+        {
+            Remark(
+                $"The severity “{Shown(unknown)}” is not known and counts as {rules.Options.NotifySeverity}: "
+                + "send P1 to P4, or add the word to Alerts__SeverityMap.");
+        }
+
+        return rules.Options.NotifySeverity;
     }
 
     /// <summary>Text of theirs in a sentence of ours.</summary>

@@ -47,7 +47,7 @@ internal sealed record AlertFormat(string Name, Func<AlertFields, IntakeRules, O
 
             var fields = new AlertFields(document.RootElement, rules);
             var observation = Observe(fields, rules);
-            return fields.Mistake is { } mistake ? new(null, mistake) : new(observation, null);
+            return fields.Mistake is { } mistake ? new(null, mistake) : new(observation with { Remark = fields.Remarks }, null);
         }
         catch (JsonException exception)
         {

@@ -1,6 +1,6 @@
 namespace AutoTicket.Alerts;
 
-/// <summary>The three formats, from fields to what is said. Every external alert that fires expires unless it is heard of again.</summary>
+/// <summary>The three formats, from fields to what is said. Whose sender promises no end expires unless it is heard of again.</summary>
 internal static class AlertFormats
 {
     private static readonly string[] Notes = ["summary", "description", "message"];
@@ -28,7 +28,7 @@ internal static class AlertFormats
         var (brief, full) = AlertText.Summary(IsBlank(summary) ? name : summary!);
         var labels = AlertLabels.Of(fields.Map("labels"), rules);
         return new(
-            source, name, fields.Text("surface", AlertFields.LongestSurface), fields.SeverityOf(severity, isFiring), brief, isFiring,
+            source, name, fields.Text("surface", AlertFields.LongestSurface), fields.SeverityOf(isFiring, severity), brief, isFiring,
             labels.Identity, labels.Variant, fields.Text("alert_id", AlertFields.LongestId), full, AlertText.Url(fields.Raw("url")), labels.All,
             fields.Started("starts_at"), isFiring ? rules.Now + rules.Options.ExpireAfter : null);
     }
@@ -38,30 +38,41 @@ internal static class AlertFormats
     {
         var ends = fields.Time("endsAt");
         var isFiring = !(ends <= rules.Now);
-        return Labelled(fields, rules, "prometheus", isFiring, ends);
+        return Labelled(fields, "prometheus", isFiring, rules, expiresAt: ends ?? (rules.Now + rules.Options.ExpireAfter));
     }
 
-    /// <summary>What an Alertmanager sends to a webhook receiver, version 4.</summary>
+    /// <summary>What an Alertmanager or Grafana sends to a webhook receiver. It tells of the end, and repeats as seldom as its
+    /// <c>repeat_interval</c> says: silence does not end its alerts.</summary>
     public static Observation Alertmanager(AlertFields fields, IntakeRules rules)
     {
         var isFiring = IsFiring(fields);
         var ends = fields.Time("endsAt");
-        return Labelled(fields, rules, "alertmanager", isFiring, ends > rules.Now ? ends : null);
+        return Labelled(fields, "alertmanager", isFiring, rules, expiresAt: ends > rules.Now ? ends : null);
     }
 
-    private static Observation Labelled(AlertFields fields, IntakeRules rules, string source, bool isFiring, DateTimeOffset? ends)
+    /// <summary>Any labels make an alert. One without <c>alertname</c> is called by its <c>rule</c>, else its text, and its labels alone
+    /// are its identity.</summary>
+    private static Observation Labelled(AlertFields fields, string source, bool isFiring, IntakeRules rules, DateTimeOffset? expiresAt)
     {
         var all = fields.Map("labels");
-        var name = fields.Required("alertname", fields.Bounded("alertname", all.GetValueOrDefault("alertname"), AlertFields.LongestName));
+        if (all.Count == 0)
+        {
+            fields.Fail("“alertname” is missing, and so is every other label: send one.");
+        }
+
+        var own = fields.Bounded("alertname", all.GetValueOrDefault("alertname"), AlertFields.LongestName);
         var surface = fields.Bounded("surface", all.GetValueOrDefault("surface"), AlertFields.LongestSurface);
         var notes = fields.Map("annotations");
         var text = Notes.Select(note => notes.GetValueOrDefault(note)).FirstOrDefault(note => !IsBlank(note));
+        var name = own ?? fields.Bounded("rule", all.GetValueOrDefault("rule"), AlertFields.LongestName)
+            ?? (text is null ? "unnamed" : AlertText.Cut(AlertText.Line(text), AlertFields.LongestName));
         var (brief, full) = AlertText.Summary(text ?? name);
         var labels = AlertLabels.Of(all, rules, "alertname", "surface");
         return new(
-            source, name, surface, fields.SeverityOf(all.GetValueOrDefault("severity") ?? all.GetValueOrDefault("priority"), isFiring), brief, isFiring,
+            source, name, surface,
+            fields.SeverityOf(isFiring, all.GetValueOrDefault("severity"), all.GetValueOrDefault("priority")), brief, isFiring,
             labels.Identity, labels.Variant, ProducerId: null, full, AlertText.Url(fields.Raw("generatorURL")), labels.All,
-            fields.Started("startsAt"), isFiring ? ends ?? (rules.Now + rules.Options.ExpireAfter) : null);
+            fields.Started("startsAt"), isFiring ? expiresAt : null, IsNamed: own is not null);
     }
 
     private static bool IsBlank(string? text) => text is null || AlertText.Line(text).Length == 0;

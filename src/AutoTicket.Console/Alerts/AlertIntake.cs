@@ -18,8 +18,11 @@ internal static class AlertIntake
     /// <param name="AlertId">Of the episode that it belongs to; null: it was parked.</param>
     /// <param name="Result"><c>opened</c>, <c>known</c>, <c>folded</c>, <c>resolved</c>, <c>not_open</c> or <c>parked</c>.</param>
     /// <param name="Reason">What is wrong with it, and what to change.</param>
+    /// <param name="Remark">What was taken otherwise than it was sent.</param>
     internal sealed record AlertResult(
-        int Index, string? AlertId, string? AlertKey, string Result, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Reason = null);
+        int Index, string? AlertId, string? AlertKey, string Result,
+        [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Reason = null,
+        [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Remark = null);
 
     internal sealed record IntakeAnswer(IReadOnlyList<AlertResult> Results);
 
@@ -111,7 +114,7 @@ internal static class AlertIntake
         {
             results.Add(reading.Mistake is { } mistake
                 ? new(results.Count, null, null, Parked, mistake)
-                : new(results.Count, observed[next].AlertId, AlertIdentity.KeyOf(observed[next].AlertId), Words.Of(observed[next++].Result)));
+                : Taken(results.Count, observed[next++], reading.Observation!.Remark));
         }
 
         return observations.Count > 0 || alerts.Count == 0
@@ -119,5 +122,8 @@ internal static class AlertIntake
             : Results.Problem(
                 title: "No alert of the request can be used.", detail: $"{results[0].Reason} They are parked in the console.", statusCode: 400,
                 extensions: new Dictionary<string, object?> { ["results"] = results });
+
+        static AlertResult Taken(int index, Observed observed, string? remark) =>
+            new(index, observed.AlertId, AlertIdentity.KeyOf(observed.AlertId), Words.Of(observed.Result), Remark: remark);
     }
 }

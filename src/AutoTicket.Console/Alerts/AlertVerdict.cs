@@ -9,7 +9,7 @@ internal static class AlertVerdict
         var dm = Last(alert, AlertPaths.Slack);
         return (alert.DmSentAt, alert.Ticket) switch
         {
-            (null, null) when IsUnwanted(alert) => $"Neither was wanted: {Sentence(Last(alert, AlertPaths.Intake))}",
+            (null, null) when IsUnwanted(alert) => $"Neither was wanted: {Sentence(Unwanted(alert))}",
             (null, null) when ticket is null && dm is null => "Neither was tried yet. If this stays so, the emit hooks are missing or no process leads.",
             (null, null) => $"Neither went out. Ticket: {Sentence(ticket)} DM: {Sentence(dm)}",
             (not null, null) => $"The DM went out, the ticket did not: {Sentence(ticket)}",
@@ -20,7 +20,10 @@ internal static class AlertVerdict
 
     /// <summary>It never came to a hook: the intake decided that nobody needs to know.</summary>
     public static bool IsUnwanted(AlertEpisode alert) =>
-        Last(alert, AlertPaths.Ticket) is null && Last(alert, AlertPaths.Slack) is null && Last(alert, AlertPaths.Intake) is not null;
+        Last(alert, AlertPaths.Ticket) is null && Last(alert, AlertPaths.Slack) is null && Unwanted(alert) is not null;
+
+    private static AlertDecision? Unwanted(AlertEpisode alert) =>
+        alert.Decisions.LastOrDefault(decision => decision.Path == AlertPaths.Intake && decision.Word != Decision.Remark);
 
     private static AlertDecision? Last(AlertEpisode alert, string path) => alert.Decisions.LastOrDefault(decision => decision.Path == path);
 

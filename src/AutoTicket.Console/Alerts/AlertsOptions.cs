@@ -6,6 +6,16 @@ namespace AutoTicket.Alerts;
 /// <summary>Settings under <c>Alerts__*</c>.</summary>
 internal sealed class AlertsOptions : IValidatableObject
 {
+    /// <summary>What Prometheus rules, syslog, Zabbix, Opsgenie and Jira call them.</summary>
+    private static readonly Dictionary<Severity, string> KnownWords = new()
+    {
+        [Severity.P1] = "critical crit page emergency emerg fatal panic alert disaster severe danger urgent blocker highest "
+            + "p0 sev0 sev1 s0 s1",
+        [Severity.P2] = "error err high major ticket sev2 s2",
+        [Severity.P3] = "warning warn medium moderate average minor normal sev3 s3",
+        [Severity.P4] = "info information informational notice low lowest trivial none ok debug trace p5 sev4 sev5 s4 s5",
+    };
+
     private Dictionary<string, Severity>? _severities;
 
     /// <summary>Alerts at least this severe reach the hooks.</summary>
@@ -26,8 +36,9 @@ internal sealed class AlertsOptions : IValidatableObject
     [Range(typeof(TimeSpan), "1.00:00:00", "3650.00:00:00")]
     public TimeSpan Retention { get; set; } = TimeSpan.FromDays(90);
 
-    /// <summary>What the words of the labels <c>severity</c> and <c>priority</c> mean, as <c>critical=P1,warning=P3</c>.</summary>
-    public string SeverityMap { get; set; } = "critical=P1,page=P1,emergency=P1,fatal=P1,error=P2,high=P2,major=P2,warning=P3,medium=P3,minor=P3,info=P4,low=P4,none=P4,debug=P4";
+    /// <summary>What words of the labels <c>severity</c> and <c>priority</c> mean besides the known ones, or instead, as
+    /// <c>gold=P1,warning=P2</c>. Any other word counts as <see cref="NotifySeverity"/>.</summary>
+    public string SeverityMap { get; set; } = "";
 
     /// <summary>For an alert without either label.</summary>
     public Severity DefaultSeverity { get; set; } = Severity.P3;
@@ -43,7 +54,7 @@ internal sealed class AlertsOptions : IValidatableObject
     {
         foreach (var pair in SeverityPairs().Where(pair => pair.Length != 2 || pair[0].Length == 0 || !Enum.TryParse<Severity>(pair[1], ignoreCase: true, out var severity) || !Enum.IsDefined(severity)))
         {
-            yield return new($"Alerts__SeverityMap must hold pairs as critical=P1,warning=P3, but holds “{string.Join('=', pair)}”.");
+            yield return new($"Alerts__SeverityMap must hold pairs as gold=P1,silver=P2, but holds “{string.Join('=', pair)}”.");
         }
     }
 
@@ -58,6 +69,14 @@ internal sealed class AlertsOptions : IValidatableObject
         foreach (var pair in SeverityPairs())
         {
             severities.TryAdd(pair[0], Enum.Parse<Severity>(pair[1], ignoreCase: true));
+        }
+
+        foreach (var (severity, words) in KnownWords)
+        {
+            foreach (var word in words.Split(' '))
+            {
+                severities.TryAdd(word, severity);
+            }
         }
 
         return severities;

@@ -4,6 +4,9 @@ namespace AutoTicket.Alerts;
 /// with a count.</summary>
 internal sealed record Decision
 {
+    /// <summary>The word for what the intake took otherwise than it was sent.</summary>
+    public const string Remark = "remark";
+
     public long Id { get; init; }
 
     /// <summary>The <c>alert_id</c> that it is about.</summary>

@@ -10,6 +10,8 @@ namespace AutoTicket.Alerts;
 /// <param name="ProducerId">The producer's own id; null: it sends none.</param>
 /// <param name="AllLabels">A JSON object of all labels, for people to read.</param>
 /// <param name="ExpiresAt">When it ends unless it is heard of again; null: never by itself.</param>
+/// <param name="IsNamed">False: the name is only what it is called, and its labels alone are the identity.</param>
+/// <param name="Remark">What the intake took otherwise than it was sent.</param>
 internal sealed record Observation(
     string Source,
     string Name,
@@ -24,7 +26,9 @@ internal sealed record Observation(
     string? Url = null,
     string AllLabels = "{}",
     DateTimeOffset? StartsAt = null,
-    DateTimeOffset? ExpiresAt = null)
+    DateTimeOffset? ExpiresAt = null,
+    bool IsNamed = true,
+    string? Remark = null)
 {
     internal const string IdPrefix = "id:";
 
@@ -38,9 +42,9 @@ internal sealed record Observation(
     public const string OwnNetworkLost = "own_network_lost";
 
     /// <summary>Computed once: a batch asks for it several times.</summary>
-    public string LogicalId { get; } = AlertIdentity.Of(Source, Name, Surface, Labels);
+    public string LogicalId { get; } = AlertIdentity.Of(Source, IsNamed ? Name : "", Surface, Labels);
 
-    public string AlertId => ProducerId is null ? LogicalId : AlertIdentity.Of(Source, Name, Surface, Labels, ProducerId);
+    public string AlertId => ProducerId is null ? LogicalId : AlertIdentity.Of(Source, IsNamed ? Name : "", Surface, Labels, ProducerId);
 
     public string MemberKey => ProducerId is null ? Variant : IdPrefix + ProducerId;
 }

@@ -70,9 +70,6 @@ public sealed class AlertFormatTests
     [InlineData("""{"name":"n","summary":"\n","severity":"P1","status":"firing"}""", "“summary” is missing")]
     [InlineData("""{"name":"n","summary":"s","status":"firing"}""", "“severity” is missing")]
     [InlineData("""{"name":"n","summary":"s","severity":"","status":"firing"}""", "“severity” is missing")]
-    [InlineData("""{"name":"n","summary":"s","severity":"sev1","status":"firing"}""", "The severity “sev1” is neither P1 to P4 nor a word of Alerts__SeverityMap")]
-    [InlineData("""{"name":"n","summary":"s","severity":"1","status":"firing"}""", "The severity “1”")]
-    [InlineData("""{"name":"n","summary":"s","severity":"P1,P2","status":"firing"}""", "The severity “P1,P2”")]
     [InlineData("""{"name":"n","summary":"s","severity":1,"status":"firing"}""", "“severity” must be a string")]
     [InlineData("""{"name":"n","summary":"s","severity":"P1"}""", "“status” is missing")]
     [InlineData("""{"name":"n","summary":"s","severity":"P1","status":"on"}""", "“status” must be firing or resolved, but is “on”")]
@@ -95,12 +92,38 @@ public sealed class AlertFormatTests
     [InlineData("source", 60)]
     [InlineData("surface", 100)]
     [InlineData("alert_id", 200)]
-    public void What_makes_up_the_identity_is_refused_rather_than_cut(string field, int longest)
+    [InlineData("label", 200)]
+    public void What_makes_up_the_identity_is_cut_and_stays_another_alert(string field, int longest)
     {
-        string Json(int length) => $$"""{ {{(field == "name" ? "" : "\"name\":\"n\",")}} "summary":"s","severity":"P1","status":"firing","{{field}}":"{{new string('x', length)}}"}""";
+        string Field(string value) => field == "label" ? $$$"""{"labels":{"{{{value}}}":"1"}}""" : $$"""{"{{field}}":"{{value}}"}""";
+        Observation Sent(string value) => Read(
+            AlertFormat.Generic,
+            $$"""{{{(field == "name" ? "" : "\"name\":\"n\",")}}"summary":"s","severity":"P1","status":"firing",{{Field(value)[1..]}}""");
+        var x = new string('x', longest);
 
-        Assert.NotNull(Read(AlertFormat.Generic, Json(longest)));
-        Assert.Contains($"“{field}” has {longest + 1} characters, but may have {longest}", Mistake(AlertFormat.Generic, Json(longest + 1)), StringComparison.Ordinal);
+        var (whole, one, other) = (Sent(x), Sent(x + "1"), Sent(x + "2"));
+
+        Assert.Null(whole.Remark);
+        Assert.Contains($"has {longest + 1} characters and was cut to {longest}.", one.Remark, StringComparison.Ordinal);
+        Assert.All(
+            [one.Name, one.Source, one.Surface ?? "", one.ProducerId ?? "", .. one.Labels.Keys],
+            text => Assert.InRange(text.Length, 0, longest));
+        Assert.Equal(3, new[] { whole, one, other }.Select(observation => observation.AlertId).Distinct().Count());
+        Assert.Equal(one.AlertId, Sent(x + "1").AlertId);
+    }
+
+    [Theory]
+    [InlineData("\"severity\":\"gold\"", "gold")]
+    [InlineData("\"severity\":\"1\"", "1")]
+    [InlineData("\"severity\":\"P1,P2\"", "P1,P2")]
+    public void A_severity_that_is_not_known_counts_as_severe_enough_to_be_told(string severity, string shown)
+    {
+        var observation = Read(AlertFormat.Generic, $$"""{"name":"n","summary":"s","status":"firing",{{severity}}}""");
+
+        Assert.Equal(Severity.P2, observation.Severity);
+        Assert.Equal(
+            $"The severity “{shown}” is not known and counts as P2: send P1 to P4, or add the word to Alerts__SeverityMap.",
+            observation.Remark);
     }
 
     [Fact]
@@ -150,6 +173,9 @@ public sealed class AlertFormatTests
     [InlineData("""{"labels":{"alertname":"A","severity":"page","priority":"low"}}""", Severity.P1)]
     [InlineData("""{"labels":{"alertname":"A","priority":"P2"}}""", Severity.P2)]
     [InlineData("""{"labels":{"alertname":"A","severity":""}}""", Severity.P3)]
+    [InlineData("""{"labels":{"alertname":"A","severity":" "}}""", Severity.P3)]
+    [InlineData("""{"labels":{"alertname":"A","severity":"gold","priority":"P1"}}""", Severity.P1)]
+    [InlineData("""{"labels":{"alertname":"A","severity":"gold","priority":"silver"}}""", Severity.P2)]
     public void The_severity_comes_from_the_label_severity_else_priority_else_the_default(string json, Severity severity) =>
         Assert.Equal(severity, Read(AlertFormat.Prometheus, json).Severity);
 
@@ -164,15 +190,16 @@ public sealed class AlertFormatTests
 
     [Theory]
     [InlineData("""{"labels":{}}""", "“alertname” is missing")]
-    [InlineData("""{"labels":{"alertname":"A","severity":"sev1"}}""", "The severity “sev1”")]
-    [InlineData("""{"labels":{"alertname":"A","severity":"sev1","priority":"P1"}}""", "The severity “sev1”")]
+    [InlineData("""{"labels":{"a":"","b":null}}""", "“alertname” is missing, and so is every other label")]
+    [InlineData("""{"annotations":{"summary":"s"}}""", "“alertname” is missing")]
     [InlineData("""{"labels":{"alertname":"A"},"endsAt":"soon"}""", "“endsAt” must be a time")]
     [InlineData("""{"labels":{"alertname":"A"},"startsAt":"2026-02-30T00:00:00Z"}""", "“startsAt” must be a time")]
     [InlineData("""{"labels":"A"}""", "“labels” must be an object")]
     public void Of_prometheus_too_what_can_not_be_used_is_told(string json, string reason) => Assert.Contains(reason, Mistake(AlertFormat.Prometheus, json), StringComparison.Ordinal);
 
     [Theory]
-    [InlineData("firing", "0001-01-01T00:00:00Z", true, 24 * 3600)]
+    [InlineData("firing", "0001-01-01T00:00:00Z", true, null)]
+    [InlineData("firing", "2026-11-23T11:00:00Z", true, null)]
     [InlineData("firing", "2026-11-23T12:10:00Z", true, 600)]
     [InlineData("resolved", "2026-11-23T11:00:00Z", false, null)]
     public void An_alertmanager_says_itself_whether_it_fires(string status, string ends, bool firing, int? expiresInSeconds)
@@ -184,6 +211,24 @@ public sealed class AlertFormatTests
 
         Assert.Equal(("alertmanager", "A", firing, Severity.P2, null, null), (observation.Source, observation.Name, observation.IsFiring, observation.Severity, observation.ProducerId, observation.Url));
         Assert.Equal(expiresInSeconds, (observation.ExpiresAt - Now)?.TotalSeconds);
+    }
+
+    [Theory]
+    [InlineData("""{"labels":{"node":"db1"},"annotations":{"summary":"RAID degraded"}}""", "RAID degraded")]
+    [InlineData("""{"labels":{"node":"db1","rule":"raid"},"annotations":{"summary":"RAID degraded"}}""", "raid")]
+    [InlineData("""{"labels":{"node":"db1","alertname":"\u0007"}}""", "unnamed")]
+    [InlineData("""{"labels":{"severity":"critical"}}""", "unnamed")]
+    public void Any_label_makes_an_alert(string json, string name) => Assert.Equal(name, Read(AlertFormat.Prometheus, json).Name);
+
+    [Fact]
+    public void An_alert_without_a_name_is_known_by_its_labels_and_not_by_its_text()
+    {
+        Observation Sent(string node, string text) =>
+            Read(AlertFormat.Prometheus, $$$"""{"labels":{"node":"{{{node}}}"},"annotations":{"summary":"{{{text}}}"}}""");
+
+        Assert.Equal(Sent("db1", "93 % full").AlertId, Sent("db1", "94 % full").AlertId);
+        Assert.NotEqual(Sent("db1", "93 % full").AlertId, Sent("db2", "93 % full").AlertId);
+        Assert.InRange(Sent("db1", new string('x', 5000)).Name.Length, 1, AlertFields.LongestName);
     }
 
     [Fact]

@@ -21,7 +21,8 @@ public sealed class AlertIntakeTests
     {
         await using var intake = await Intake.StartAsync(kind);
         var batch = $$"""
-            [{{Alert("one")}}, {"name":"two"}, {{Alert("three", severity: "sev9")}}, {"x":NaN}, {"name":"a","name":"b"}, 7, {"y":{{new string('[', 50)}}{{new string(']', 50)}}},
+            [{{Alert("one")}}, {"name":"two"}, {{Alert("three", status: "odd")}}, {"x":NaN}, {"name":"a","name":"b"}, 7,
+             {"y":{{new string('[', 50)}}{{new string(']', 50)}}},
              {{Alert("eight", summary: @"half \ud83d of \u0000 a pair 😀")}}, {{Alert("nine", status: "resolved")}}]
             """;
 
@@ -161,20 +162,23 @@ public sealed class AlertIntakeTests
     {
         await using var intake = await Intake.StartAsync(settings: new()
         {
-            ["Alerts:SeverityMap"] = "sev1=P1",
+            ["Alerts:SeverityMap"] = "gold=P1,warning=P2",
             ["Alerts:DefaultSeverity"] = "P4",
             ["Alerts:VolatileLabels"] = "pod",
             ["Alerts:ExpireAfter"] = "00:10:00",
         });
 
         var (_, body) = await intake.PostAsync("/api/v2/alerts", """
-            [{"labels":{"alertname":"A","severity":"sev1","pod":"1"}},{"labels":{"alertname":"A","severity":"sev1","pod":"2"}},{"labels":{"alertname":"B"}},{"labels":{"alertname":"C","severity":"critical"}}]
+            [{"labels":{"alertname":"A","severity":"gold","pod":"1"}},{"labels":{"alertname":"A","severity":"gold","pod":"2"}},
+             {"labels":{"alertname":"B"}},{"labels":{"alertname":"C","severity":"critical"}},
+             {"labels":{"alertname":"D","severity":"warning"}}]
             """);
 
-        Assert.Equal(["opened", "known", "opened", "parked"], body.GetProperty("results").EnumerateArray().Select(Word));
+        Assert.Equal(["opened", "known", "opened", "opened", "opened"], body.GetProperty("results").EnumerateArray().Select(Word));
         await using var db = intake.Database.Open();
-        Assert.Equal(["P1", "P4"], (await db.Alerts.OrderBy(alert => alert.Name).ToListAsync()).Select(alert => alert.Severity.ToString()));
-        Assert.All(await db.Alerts.ToListAsync(), alert => Assert.InRange((alert.ExpiresAt - alert.SeenAt)!.Value.TotalSeconds, 595, 605));
+        var alerts = await db.Alerts.OrderBy(alert => alert.Name).ToListAsync();
+        Assert.Equal(["P1", "P4", "P1", "P2"], alerts.Select(alert => alert.Severity.ToString()));
+        Assert.All(alerts, alert => Assert.InRange((alert.ExpiresAt - alert.SeenAt)!.Value.TotalSeconds, 595, 605));
         await Assert.ThrowsAnyAsync<Exception>(() => Intake.StartAsync(settings: new() { ["Alerts:SeverityMap"] = "sev1" }));
     }
 
@@ -219,7 +223,7 @@ public sealed class AlertIntakeTests
     public async Task The_token_and_line_breaks_of_a_sender_are_in_no_line_of_the_log()
     {
         await using var intake = await Intake.StartAsync();
-        await intake.PostAsync(Generic, Alert("n", severity: @"x\nERROR forged"));
+        await intake.PostAsync(Generic, Alert("n", status: @"x\nERROR forged"));
         await intake.PostAsync(Generic, Alert("n"), $"Bearer {Token}-wrong");
 
         Assert.Contains(intake.Console.Log, line => line.StartsWith("WARNING", StringComparison.Ordinal) && line.Contains("alert_intake parked count=1 intake=generic", StringComparison.Ordinal));
