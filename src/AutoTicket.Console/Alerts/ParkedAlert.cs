@@ -1,11 +1,20 @@
 namespace AutoTicket.Alerts;
 
-/// <summary>An alert that could not be taken, kept with the reason until somebody looks: a row of <c>parked_alerts</c>.</summary>
+/// <summary>An alert that could not be taken, kept with the reason until somebody looks: a row of <c>parked_alerts</c>. What its sender
+/// repeats is the same row.</summary>
 public sealed class ParkedAlert
 {
     public long Id { get; init; }
 
+    /// <summary>What tells it from others: a hash of what it is about, or of the whole where that can't be read.</summary>
+    public string Fingerprint { get; init; } = "";
+
+    public DateTimeOffset FirstReceivedAt { get; init; }
+
+    /// <summary>The last time.</summary>
     public required DateTimeOffset ReceivedAt { get; init; }
+
+    public int Count { get; init; } = 1;
 
     /// <summary>Which intake: <c>generic</c>, <c>prometheus</c>, <c>alertmanager</c>.</summary>
     public required string Intake { get; init; }
@@ -13,7 +22,7 @@ public sealed class ParkedAlert
     /// <summary>What is wrong with it, and what to change.</summary>
     public required string Reason { get; init; }
 
-    /// <summary>As it came, cut at 16,000 characters.</summary>
+    /// <summary>As it came the last time, cut at 16,000 characters.</summary>
     public required string Text { get; init; }
 
     /// <summary><see cref="Text"/> is all of it, so it can be tried again.</summary>

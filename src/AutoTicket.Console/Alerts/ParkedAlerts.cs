@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using AutoTicket.Audit;
@@ -16,6 +17,18 @@ internal sealed partial class ParkedAlerts(
     private const int MostListed = 200;
     private const string Gone = "It is parked no more: somebody else retried or discarded it.";
 
+    /// <summary>What an alert is about, in any of the formats: repeats differ in the rest, such as their times.</summary>
+    private static readonly string[] About = ["source", "name", "surface", "alert_id", "labels"];
+
+    private static readonly Rows<ParkedAlert> New = new(
+        ("fingerprint", "text", p => p.Fingerprint),
+        ("received_at", "timestamptz", p => p.ReceivedAt),
+        ("intake", "text", p => p.Intake),
+        ("reason", "text", p => p.Reason),
+        ("text", "text", p => p.Text),
+        ("is_whole", "boolean", p => p.IsWhole),
+        ("count", "int", p => p.Count));
+
     /// <returns>False: the database can't be had, and nothing was kept.</returns>
     public async Task<bool> AddAsync(IReadOnlyCollection<ParkedAlert> parked, CancellationToken cancellationToken)
     {
@@ -27,12 +40,29 @@ internal sealed partial class ParkedAlerts(
         try
         {
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-            db.ParkedAlerts.AddRange(parked);
-            await db.SaveChangesAsync(cancellationToken);
-            var last = await db.ParkedAlerts.OrderByDescending(alert => alert.Id).Skip(MostRows).Select(alert => (long?)alert.Id).FirstOrDefaultAsync(cancellationToken);
-            if (last is not null)
+            // One statement must not meet a row twice, and two of them must not wait for each other.
+            var rows = parked.GroupBy(FingerprintOf).Select(same => With(same.Last(), same.Key, same.Sum(alert => alert.Count)))
+                .OrderBy(row => row.Fingerprint, StringComparer.Ordinal).ToList();
+            var fingerprints = rows.ConvertAll(row => row.Fingerprint);
+            var known = await db.ParkedAlerts.Where(alert => fingerprints.Contains(alert.Fingerprint)).Select(alert => alert.Fingerprint)
+                .ToListAsync(cancellationToken);
+            await db.ExecuteAsync($"""
+                INSERT INTO parked_alerts (fingerprint, first_received_at, received_at, intake, reason, text, is_whole, count)
+                SELECT fingerprint, received_at, received_at, intake, reason, text, is_whole, count FROM {New.Of(rows)} WHERE true
+                ON CONFLICT (fingerprint) DO UPDATE SET received_at = excluded.received_at, reason = excluded.reason, text = excluded.text,
+                  is_whole = excluded.is_whole, count = parked_alerts.count + excluded.count
+                """, cancellationToken);
+            // A sender repeats what can't be read for as long as it lasts.
+            if (rows.ExceptBy(known, row => row.Fingerprint).ToList() is [var first, ..] added)
             {
-                await db.ParkedAlerts.Where(alert => alert.Id <= last).ExecuteDeleteAsync(cancellationToken);
+                Log.Parked(logger, added.Count, first.Intake, first.Reason);
+            }
+
+            if (await NewestFirst(db).Skip(MostRows).FirstOrDefaultAsync(cancellationToken) is { } last)
+            {
+                await db.ParkedAlerts
+                    .Where(alert => alert.ReceivedAt < last.ReceivedAt || (alert.ReceivedAt == last.ReceivedAt && alert.Id <= last.Id))
+                    .ExecuteDeleteAsync(cancellationToken);
             }
         }
         catch (Exception exception) when (contexts.IsOutage(exception))
@@ -41,8 +71,59 @@ internal sealed partial class ParkedAlerts(
             return false;
         }
 
-        Log.Parked(logger, parked.Count, parked.First().Intake, parked.First().Reason);
         return true;
+    }
+
+    /// <summary>How many there are, since when, and the newest of them; null when the database can't be reached.</summary>
+    public async Task<(int Count, DateTimeOffset? Since, ParkedAlert? Newest)?> SumUpAsync(CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        try
+        {
+            return (
+                await db.ParkedAlerts.CountAsync(cancellationToken),
+                await db.ParkedAlerts.MinAsync(alert => (DateTimeOffset?)alert.FirstReceivedAt, cancellationToken),
+                await NewestFirst(db).FirstOrDefaultAsync(cancellationToken));
+        }
+        catch (Exception exception) when (db.IsOutage(exception))
+        {
+            return null;
+        }
+    }
+
+    private static IQueryable<ParkedAlert> NewestFirst(AutoTicketDbContext db) =>
+        db.ParkedAlerts.AsNoTracking().OrderByDescending(alert => alert.ReceivedAt).ThenByDescending(alert => alert.Id);
+
+    private static ParkedAlert With(ParkedAlert parked, string fingerprint, int count) => new()
+    {
+        Fingerprint = fingerprint,
+        ReceivedAt = parked.ReceivedAt,
+        Intake = parked.Intake,
+        Reason = parked.Reason,
+        Text = parked.Text,
+        IsWhole = parked.IsWhole,
+        Count = count,
+    };
+
+    private static string FingerprintOf(ParkedAlert parked)
+    {
+        var about = parked.Text;
+        try
+        {
+            using var json = JsonDocument.Parse(parked.Text);
+            if (json.RootElement.ValueKind == JsonValueKind.Object)
+            {
+                var known = About.Where(name => json.RootElement.TryGetProperty(name, out _))
+                    .Select(name => $"{name}:{json.RootElement.GetProperty(name).GetRawText()}");
+                about = string.Join('\n', known) is { Length: > 0 } named ? named : about;
+            }
+        }
+        catch (JsonException)
+        {
+            // The whole of it, then.
+        }
+
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{parked.Intake}\n{about}")));
     }
 
     /// <returns>The newest first; null when the database can't be reached.</returns>
@@ -51,7 +132,7 @@ internal sealed partial class ParkedAlerts(
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         try
         {
-            return await db.ParkedAlerts.AsNoTracking().OrderByDescending(alert => alert.Id).Take(MostListed).ToListAsync(cancellationToken);
+            return await NewestFirst(db).Take(MostListed).ToListAsync(cancellationToken);
         }
         catch (Exception exception) when (db.IsOutage(exception))
         {

@@ -244,6 +244,7 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
         {
             parked.ToTable("parked_alerts");
             parked.HasIndex(p => p.ReceivedAt);
+            parked.HasIndex(p => p.Fingerprint).IsUnique();
         });
         modelBuilder.Entity<FloodRow>(flood =>
         {

@@ -1,6 +1,7 @@
 namespace AutoTicket.Diagnostics;
 
-/// <summary>When the operator must be told whatever else goes on: the runbook's five conditions. The names are the contract's words.</summary>
+/// <summary>When the operator must be told whatever else goes on: the runbook's five conditions, and alerts that reach nobody. The names
+/// are the contract's words.</summary>
 public enum EscalationCondition
 {
     /// <summary>The flood can't be stopped, because a flag's flip is not in force everywhere.</summary>
@@ -10,6 +11,8 @@ public enum EscalationCondition
     HookMissing,
     /// <summary>The audit log says <c>ticket_filed</c>, and FreeScout has no such ticket.</summary>
     GhostTickets,
+    /// <summary>Alerts came that the intake could not take.</summary>
+    AlertsParked,
 }
 
 public enum EscalationState

@@ -1,3 +1,4 @@
+using AutoTicket.Alerts;
 using AutoTicket.FreeScout;
 using AutoTicket.Tickets;
 
@@ -15,7 +16,7 @@ internal sealed record EscalationFact(bool? Holds, DateTimeOffset? Since = null,
 /// <param name="Next">What the operator does about it.</param>
 internal sealed record EscalationRule(EscalationCondition Condition, string Title, TimeSpan Limit, string Next, string Runbook, Func<CancellationToken, Task<EscalationFact>> ReadAsync);
 
-/// <summary>The five conditions, each with what it is read from.</summary>
+/// <summary>The conditions, each with what it is read from.</summary>
 internal sealed class EscalationConditions
 {
     /// <summary>The runbook's time for a flip to take effect.</summary>
@@ -27,16 +28,20 @@ internal sealed class EscalationConditions
     /// <summary>Time enough to rotate a key, when the vault can be reached.</summary>
     public static readonly TimeSpan KeyLimit = TimeSpan.FromMinutes(10);
 
+    /// <summary>Time enough for somebody who tries out a new sender to mend it.</summary>
+    public static readonly TimeSpan ParkedLimit = TimeSpan.FromMinutes(10);
+
     private const int MostNamed = 5;
 
     private readonly FlagAgreement _flags;
     private readonly FreeScoutHealth _health;
     private readonly RequiredHooks _hooks;
     private readonly FindingLog _findings;
+    private readonly ParkedAlerts _parked;
 
-    public EscalationConditions(FlagAgreement flags, FreeScoutHealth health, RequiredHooks hooks, FindingLog findings)
+    public EscalationConditions(FlagAgreement flags, FreeScoutHealth health, RequiredHooks hooks, FindingLog findings, ParkedAlerts parked)
     {
-        (_flags, _health, _hooks, _findings) = (flags, health, hooks, findings);
+        (_flags, _health, _hooks, _findings, _parked) = (flags, health, hooks, findings, parked);
         All =
         [
             new(EscalationCondition.FlagNotEffective, "A flag's flip takes no effect", FlagLimit,
@@ -49,6 +54,8 @@ internal sealed class EscalationConditions
                 "Roll back to the last release that had it, and tell the developers.", Runbooks.MissingHook, _ => Task.FromResult(HookMissing())),
             new(EscalationCondition.GhostTickets, "Tickets were filed that FreeScout does not have", TimeSpan.Zero,
                 "Ask whether somebody deleted them for good; if nobody did, FreeScout lost data.", Runbooks.GhostTickets, GhostsAsync),
+            new(EscalationCondition.AlertsParked, "Alerts can't be read, and reach nobody", ParkedLimit,
+                "Correct what their sender sends; then retry or discard them at /console/alerts.", Runbooks.Parked, ParkedAsync),
         ];
     }
 
@@ -81,6 +88,19 @@ internal sealed class EscalationConditions
     };
 
     private EscalationFact HookMissing() => _hooks.Missing is { Count: > 0 } missing ? new(true, null, $"This build has no hook {string.Join(" and ", missing)}.") : EscalationFact.Not;
+
+    private async Task<EscalationFact> ParkedAsync(CancellationToken cancellationToken)
+    {
+        if (await _parked.SumUpAsync(cancellationToken) is not { } all)
+        {
+            return EscalationFact.Unknown;
+        }
+
+        return all.Newest is null ? EscalationFact.Not : new(
+            true, all.Since,
+            $"{all.Count} {(all.Count == 1 ? "alert is" : "alerts are")} parked, the last from the {all.Newest.Intake} intake: "
+            + all.Newest.Reason);
+    }
 
     private async Task<EscalationFact> GhostsAsync(CancellationToken cancellationToken)
     {

@@ -14,6 +14,7 @@ internal sealed class LineChecks(
     RequiredHooks hooks,
     AlertLedger ledger,
     FloodBreaker breaker,
+    ParkedAlerts parked,
     IDbContextFactory<AutoTicketDbContext> contexts,
     IOptions<AlertsOptions> alerts,
     IOptions<SlackOptions> slack,
@@ -127,6 +128,16 @@ internal sealed class LineChecks(
         [] => Finding.Ok("No producer makes up ids."),
         [var first, ..] and { Count: var count } => Finding.Warning(
             $"{first.Source} makes up ids of the alert {first.Name}: {first.Ids} so far{(count > 1 ? $", and {count - 1} more producer(s) do" : "")}.", "File the issue that /console/alerts holds ready.", Runbooks.Flood),
+    };
+
+    public async Task<Finding> ParkedAsync(CancellationToken cancellationToken) => await parked.SumUpAsync(cancellationToken) switch
+    {
+        null => new(DiagnosticState.NotKnown, "The database can't be reached."),
+        { Newest: { } newest } all => Finding.Failed(
+            $"{all.Count} {(all.Count == 1 ? "alert" : "alerts")} could not be read and reached nobody, "
+            + $"the last at {UtcTime.Stamp(newest.ReceivedAt)}: {newest.Reason}",
+            "Correct what their sender sends; then retry or discard them at /console/alerts.", Runbooks.Parked, Stops.Nothing, all.Since),
+        _ => Finding.Ok("No alert is parked."),
     };
 
     public async Task<Finding> FloodAsync(CancellationToken cancellationToken) => await breaker.ReadAsync(cancellationToken) switch

@@ -88,6 +88,7 @@ internal sealed class PipelineDiagnostics(FreeScoutChecks freeScout, LineChecks 
         new("leader", "Leader and replicas", console.LeaderAsync, "database"),
         new("flags", "Flag propagation", console.FlagsAsync, "database"),
         new("clock", "Clock skew", run.ClockAsync, "freescout_answers"),
+        new("parked_alerts", "Parked alerts", line.ParkedAsync, "database"),
         new("unstable_producers", "Unstable producers", line.UnstableAsync, "database"),
         new("flood_breaker", "Flood breaker", line.FloodAsync, "database"),
         new("circuit", "FreeScout circuit", run.CircuitAsync),

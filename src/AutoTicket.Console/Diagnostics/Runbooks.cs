@@ -12,6 +12,7 @@ internal static class Runbooks
     public const string FreeScoutDown = Ticketing + "#freescout-is-down";
     public const string NoDms = Ticketing + "#no-slack-dms";
     public const string MissingHook = Ticketing + "#a-hook-is-missing";
+    public const string Parked = Ticketing + "#an-alert-is-parked";
     public const string GhostTickets = Ticketing + "#filed-but-not-in-freescout";
     public const string Database = Ticketing + "#the-database-is-away";
     public const string Clocks = Ticketing + "#the-clocks-differ";

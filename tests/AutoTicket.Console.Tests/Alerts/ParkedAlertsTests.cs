@@ -44,6 +44,26 @@ public sealed class ParkedAlertsTests
     }
 
     [Theory, BothDatabases]
+    public async Task What_a_sender_repeats_is_one_row_with_a_count(Database kind)
+    {
+        await using var intake = await Intake.StartAsync(kind);
+        string Alert(string host, int minute) =>
+            $$$"""{"labels":{"alertname":"A","host":"{{{host}}}"},"startsAt":"yesterday","endsAt":"2026-11-28T10:0{{{minute}}}:00Z"}""";
+
+        await intake.PostAsync("/api/v2/alerts", $"[{Alert("1", 0)}]");
+        await intake.PostAsync("/api/v2/alerts", $"[{Alert("1", 1)},{Alert("2", 1)},{Alert("1", 2)}]");
+        await intake.PostAsync("/api/alerts", """[{"a":1},{"b":2},{"a":1}]""");
+
+        var rows = (await Parked(intake).ListAsync(default))!.OrderBy(row => row.Text, StringComparer.Ordinal).ToList();
+        Assert.Equal(
+            [("{\"a\":1}", 2), ("{\"b\":2}", 1), (Alert("1", 2), 3), (Alert("2", 1), 1)], rows.Select(row => (row.Text, row.Count)));
+        Assert.True(rows[2].FirstReceivedAt < rows[2].ReceivedAt);
+        // The log tells of what is new.
+        var told = intake.Console.Log.Where(line => line.Contains("alert_intake parked", StringComparison.Ordinal));
+        Assert.Equal(["1", "1", "2"], told.Select(line => line.Split("count=")[1][..1]));
+    }
+
+    [Theory, BothDatabases]
     public async Task The_oldest_go_for_the_newest(Database kind)
     {
         await using var intake = await Intake.StartAsync(kind);

@@ -48,6 +48,12 @@ public sealed class ParkedAlertsTableTests : ComponentTest
     }
 
     [Fact]
+    public void What_came_again_says_how_often_and_since_when() => Assert.StartsWith(
+        "2026-03-01 02:57:00 UTC, 7 times since 2026-03-01 02:30:00 UTC generic",
+        TextOf(Table([Parked.With(4, count: 7)]).Find("tbody tr")),
+        StringComparison.Ordinal);
+
+    [Fact]
     public void None_is_said() => Assert.Equal("No alert is parked.", TextOf(Table([]).Find("tbody")));
 
     private IRenderedComponent<ParkedAlertsTable> Table(ParkedAlert[] rows, Action<long>? onRetry = null, Action<long>? onDiscard = null) =>
@@ -59,6 +65,16 @@ public sealed class ParkedAlertsTableTests : ComponentTest
 
 file static class ParkedAlertCopies
 {
-    public static ParkedAlert With(this ParkedAlert parked, long id, bool isWhole = true) =>
-        new() { Id = id, ReceivedAt = parked.ReceivedAt, Intake = parked.Intake, Reason = parked.Reason, Text = parked.Text, IsWhole = isWhole };
+    public static ParkedAlert With(this ParkedAlert parked, long id, bool isWhole = true, int count = 1) =>
+        new()
+        {
+            Id = id,
+            Count = count,
+            FirstReceivedAt = parked.ReceivedAt.AddMinutes(-27),
+            ReceivedAt = parked.ReceivedAt,
+            Intake = parked.Intake,
+            Reason = parked.Reason,
+            Text = parked.Text,
+            IsWhole = isWhole,
+        };
 }

@@ -84,6 +84,29 @@ public sealed class EscalationTests
     }
 
     [Fact]
+    public async Task Alerts_that_could_not_be_read_are_in_the_diagnostics_and_the_operator_is_told_of_them()
+    {
+        var clock = new StillClock();
+        using var running = clock.Run();
+        await using var console = await StartAsync(clock: clock);
+        var parked = console.Host.Get<ParkedAlerts>();
+        await parked.AddAsync([AlertFormat.Generic.Park("{}"u8.ToArray(), "“name” is missing: send one.", clock.GetUtcNow())], default);
+
+        var answer = await console.EventuallyInAsync(["parked_alerts"], "failed");
+        Assert.StartsWith(
+            "1 alert could not be read and reached nobody, the last at ", Step(answer, "parked_alerts").GetProperty("seen").GetString(),
+            StringComparison.Ordinal);
+        Assert.EndsWith("“name” is missing: send one.", VerdictOf(answer), StringComparison.Ordinal);
+        await EventuallyAsync(console, "alerts_parked", "running");
+        clock.Advance(TimeSpan.FromMinutes(10));
+        await Eventually.TrueAsync(() => Dms(console.Sandbox, "1 alert is parked, the last from the generic") == 1, "the operator is told");
+        await EventuallyAsync(console, "alerts_parked", "told");
+
+        Assert.Equal("Discarded.", await parked.DiscardAsync((await parked.ListAsync(default))!.Single().Id, "ada", default));
+        await EventuallyAsync(console, "alerts_parked", "idle");
+    }
+
+    [Fact]
     public async Task A_condition_that_is_not_known_neither_stops_nor_starts_a_clock()
     {
         var clock = new StillClock();

@@ -239,7 +239,10 @@ namespace AutoTicket.Data.Postgres
                 {
                     id = table.Column<long>(type: "bigint", nullable: false)
                         .Annotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.IdentityByDefaultColumn),
+                    fingerprint = table.Column<string>(type: "text", nullable: false),
+                    first_received_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
                     received_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    count = table.Column<int>(type: "integer", nullable: false),
                     intake = table.Column<string>(type: "text", nullable: false),
                     reason = table.Column<string>(type: "text", nullable: false),
                     text = table.Column<string>(type: "text", nullable: false),
@@ -445,6 +448,12 @@ namespace AutoTicket.Data.Postgres
                 name: "ix_decisions_last_at",
                 table: "decisions",
                 column: "last_at");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_parked_alerts_fingerprint",
+                table: "parked_alerts",
+                column: "fingerprint",
+                unique: true);
 
             migrationBuilder.CreateIndex(
                 name: "ix_parked_alerts_received_at",

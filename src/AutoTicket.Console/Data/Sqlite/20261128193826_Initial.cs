@@ -1,4 +1,4 @@
-﻿using Microsoft.EntityFrameworkCore.Migrations;
+using Microsoft.EntityFrameworkCore.Migrations;
 
 #nullable disable
 
@@ -237,7 +237,10 @@ namespace AutoTicket.Data.Sqlite
                 {
                     id = table.Column<long>(type: "INTEGER", nullable: false)
                         .Annotation("Sqlite:Autoincrement", true),
+                    fingerprint = table.Column<string>(type: "TEXT", nullable: false),
+                    first_received_at = table.Column<long>(type: "INTEGER", nullable: false),
                     received_at = table.Column<long>(type: "INTEGER", nullable: false),
+                    count = table.Column<int>(type: "INTEGER", nullable: false),
                     intake = table.Column<string>(type: "TEXT", nullable: false),
                     reason = table.Column<string>(type: "TEXT", nullable: false),
                     text = table.Column<string>(type: "TEXT", nullable: false),
@@ -443,6 +446,12 @@ namespace AutoTicket.Data.Sqlite
                 name: "ix_decisions_last_at",
                 table: "decisions",
                 column: "last_at");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_parked_alerts_fingerprint",
+                table: "parked_alerts",
+                column: "fingerprint",
+                unique: true);
 
             migrationBuilder.CreateIndex(
                 name: "ix_parked_alerts_received_at",
