@@ -111,6 +111,7 @@ public static class AutoTicketing
         // Said here, because otherwise routing comes before all of this, and a page that is not found is not routed to the page that says so.
         app.UseRouting();
         app.UseDatabaseGate();
+        app.UseIntakePaths();
         app.UseAuthentication();
         app.UseAuthorization();
         app.Use((context, next) => app.Services.GetRequiredService<RequestLimits>().InvokeAsync(context, next));

@@ -34,6 +34,25 @@ internal static class AlertIntake
             body => AlertSplitter.Member(body, "alerts"u8) is { } alerts ? AlertSplitter.Elements(alerts, mayBeOne: false) : null, "an object with an array “alerts”");
     }
 
+    /// <summary>Who brings the right token to a wrong path is told the right one: 401 would set people looking for another token.</summary>
+    public static void UseIntakePaths(this WebApplication app) => app.Use(async (context, next) =>
+    {
+        // Where nothing, or nothing of this method, is routed.
+        var tokens = Doors.Tokens(context.RequestServices.GetRequiredService<IOptions<AlertsOptions>>().Value.IngestToken);
+        if (context.GetEndpoint() is RouteEndpoint || !Doors.IsBearerOf(context.Request, tokens, orPassword: true))
+        {
+            await next(context);
+            return;
+        }
+
+        var isOld = context.Request.Path.Value?.TrimEnd('/').EndsWith("/api/v1/alerts", StringComparison.OrdinalIgnoreCase) == true;
+        await Results.Problem(
+            title: isOld ? "Version 1 of Alertmanager's API is gone." : "Nothing is taken here.",
+            detail: "POST to /api/v2/alerts from Prometheus, Grafana or amtool, to /api/alerts/alertmanager from an Alertmanager's or "
+                + "Grafana's webhook, to /api/alerts from anything else; each without a prefix.",
+            statusCode: isOld ? 410 : 404).ExecuteAsync(context);
+    });
+
     private static void Map(
         IEndpointRouteBuilder api, string path, AlertFormat format, int taken, Func<ReadOnlyMemory<byte>, List<ReadOnlyMemory<byte>>?> split, string wanted) =>
         api.MapPost(path, async (HttpContext context, AlertAggregator aggregator, ParkedAlerts parked, IOptions<AlertsOptions> options, TimeProvider clock, CancellationToken cancellationToken) =>

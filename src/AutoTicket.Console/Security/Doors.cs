@@ -80,13 +80,14 @@ internal static class Doors
             return Results.Problem(title: $"{variable} is not set on the console.", detail: "Until it is, nothing is taken here.", statusCode: 503);
         }
 
-        if (IsBearerOf(http.Request, tokens))
+        if (IsBearerOf(http.Request, tokens, orPassword: true))
         {
             return await next(context);
         }
 
         return Results.Problem(
-            title: "The token is missing or wrong.", detail: $"Send “Authorization: Bearer …” with a token of {variable}.",
+            title: "The token is missing or wrong.",
+            detail: $"Send “Authorization: Bearer …” with a token of {variable}, or Basic authentication with the token as password.",
             statusCode: await http.RequestServices.GetRequiredService<WrongTokens>().CountAsync(http));
     });
 
@@ -94,23 +95,40 @@ internal static class Doors
     public static string[] Tokens(string? setting) => setting?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? [];
 
     /// <summary>Whether the request brings one of the tokens, compared in constant time.</summary>
-    public static bool IsBearerOf(HttpRequest request, IEnumerable<string> tokens)
+    /// <param name="orPassword">Also as the password of Basic authentication, which is all that some senders of alerts can do. Not where
+    /// people work: a browser sends a password unasked.</param>
+    public static bool IsBearerOf(HttpRequest request, IEnumerable<string> tokens, bool orPassword = false)
     {
         var header = request.Headers.Authorization.ToString();
-        if (!header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase))
+        var token = header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) ? header["Bearer ".Length..].Trim()
+            : orPassword ? PasswordIn(header) : null;
+        if (token is null)
         {
             return false;
         }
 
-        var given = SHA256.HashData(Encoding.UTF8.GetBytes(header["Bearer ".Length..].Trim()));
-        var known = false;
-        foreach (var token in tokens)
+        var given = SHA256.HashData(Encoding.UTF8.GetBytes(token));
+        var isKnown = false;
+        foreach (var known in tokens)
         {
             // Every token is compared, so that the time tells nothing of which.
-            known |= CryptographicOperations.FixedTimeEquals(given, SHA256.HashData(Encoding.UTF8.GetBytes(token)));
+            isKnown |= CryptographicOperations.FixedTimeEquals(given, SHA256.HashData(Encoding.UTF8.GetBytes(known)));
         }
 
-        return known;
+        return isKnown;
+    }
+
+    private static string? PasswordIn(string header)
+    {
+        if (!header.StartsWith("Basic ", StringComparison.OrdinalIgnoreCase))
+        {
+            return null;
+        }
+
+        var encoded = header["Basic ".Length..].Trim();
+        var pair = new byte[encoded.Length];
+        return Convert.TryFromBase64String(encoded, pair, out var length) && pair.AsSpan(0, length).IndexOf((byte)':') is >= 0 and var colon
+            ? Encoding.UTF8.GetString(pair, colon + 1, length - colon - 1) : null;
     }
 
     /// <summary>Nothing of ours is framed, sniffed, kept or fetched from elsewhere; scripts are files of ours.</summary>
