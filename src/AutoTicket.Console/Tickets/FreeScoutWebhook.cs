@@ -72,7 +72,7 @@ internal static partial class FreeScoutWebhook
     }
 
     /// <returns>Null when its beginning does not say which conversation changed: older versions send an empty array.</returns>
-    private static long? IdIn(ReadOnlySpan<byte> beginning)
+    internal static long? IdIn(ReadOnlySpan<byte> beginning)
     {
         var json = new Utf8JsonReader(beginning, isFinalBlock: false, default);
         try
