@@ -85,7 +85,8 @@ internal static partial class FreeScoutWebhook
                 }
             }
         }
-        catch (JsonException)
+        // A name with half a surrogate pair is no JSON error to the reader, and can't be compared.
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
             // Then everything is read again.
         }

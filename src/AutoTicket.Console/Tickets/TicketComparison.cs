@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using AutoTicket.Audit;
 using AutoTicket.FreeScout;
 
 namespace AutoTicket.Tickets;
@@ -52,9 +53,10 @@ internal static partial class TicketComparison
         }
     }
 
-    /// <summary>Open tickets about the same that were filed within one window of each other: all but the first of each.</summary>
+    /// <summary>Open tickets about the same that the console filed within one window of each other: all but the first of each. What people make by
+    /// hand is theirs.</summary>
     public static IEnumerable<Difference> Duplicates(IEnumerable<Ticket> open, TimeSpan window) =>
-        from its in open.GroupBy(ticket => ticket.DedupKey)
+        from its in open.Where(ticket => ticket.AuditAction != AuditActions.TicketReconciled).GroupBy(ticket => ticket.DedupKey)
         let sorted = its.OrderBy(ticket => ticket.PostedAt).ThenBy(ticket => ticket.ConversationId).ToList()
         from pair in sorted.Zip(sorted.Skip(1))
         where pair.Second.PostedAt - pair.First.PostedAt < window

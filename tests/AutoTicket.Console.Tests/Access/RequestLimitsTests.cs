@@ -1,6 +1,8 @@
 using System.Security.Claims;
 using AutoTicket.Security;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.SignalR;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace AutoTicket.Tests.Access;
@@ -31,10 +33,27 @@ public sealed class RequestLimitsTests
         await page;
     }
 
-    private static DefaultHttpContext Request(string path, ClaimsPrincipal user) => new()
+    private static DefaultHttpContext Request(string path, ClaimsPrincipal user)
     {
-        User = user,
-        Request = { Method = "GET", Path = path },
-        RequestServices = new ServiceCollection().AddLogging().BuildServiceProvider(),
-    };
+        var context = new DefaultHttpContext
+        {
+            User = user,
+            Request = { Method = "GET", Path = path },
+            RequestServices = new ServiceCollection().AddLogging().BuildServiceProvider(),
+        };
+        if (path == "/_blazor")
+        {
+            context.SetEndpoint(new Endpoint(null, new EndpointMetadataCollection(new HubMetadata(typeof(Hub))), path));
+            context.Features.Set<IHttpUpgradeFeature>(new WebSocketRequest());
+        }
+
+        return context;
+    }
+
+    private sealed class WebSocketRequest : IHttpUpgradeFeature
+    {
+        public bool IsUpgradableRequest => true;
+
+        public Task<Stream> UpgradeAsync() => throw new NotSupportedException();
+    }
 }
