@@ -23,6 +23,7 @@ internal sealed partial class TicketSync(
     internal static readonly TimeSpan WithoutHope = TimeSpan.FromSeconds(60);
     /// <summary>FreeScout's stamps are whole seconds, and its transactions may commit out of order.</summary>
     private static readonly TimeSpan Overlap = TimeSpan.FromSeconds(10);
+    private const int MostAsked = 10;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan UntilAsked = TimeSpan.FromSeconds(1);
 
@@ -168,8 +169,21 @@ internal sealed partial class TicketSync(
             Fill(row, conversation);
         }
 
-        db.OpenConversations.RemoveRange(copy.Values.Where(row => !open.ContainsKey(row.Id) && (whole || seen.ContainsKey(row.Id))));
-        // Those of ours that are not in the list are the comparison's to ask for: one call a ticket does not fit into a sync.
+        var removed = copy.Values.Where(row => !open.ContainsKey(row.Id) && (whole || seen.ContainsKey(row.Id))).ToList();
+        db.OpenConversations.RemoveRange(removed);
+        // What just left the list was closed, deleted, moved or untagged: only its id tells. Few are asked for, because one call a ticket does not
+        // fit into a sync; the comparison asks for the rest.
+        foreach (var row in removed.Where(row => !seen.ContainsKey(row.Id)).Take(MostAsked))
+        {
+            var (conversation, failure) = await client.FindAsync(row.Id, cancellationToken);
+            if (failure is not null)
+            {
+                break;
+            }
+
+            seen[row.Id] = conversation;
+        }
+
         foreach (var ticket in own.Where(ticket => seen.ContainsKey(ticket.ConversationId!.Value) && !closedSince.Contains(ticket.ConversationId.Value)))
         {
             await SetAsync(db, ticket, seen[ticket.ConversationId!.Value], cancellationToken);

@@ -22,7 +22,7 @@ public sealed class FreeScoutResilienceTests : IAsyncLifetime
     {
         // The sync asks once, at the start, and the comparison after it.
         _driver = await InvestigateDriver.StartAsync(clock: _clock, surfaces: [], settings: new Dictionary<string, string?> { ["Ticketing:SyncInterval"] = "01:00:00" });
-        await Eventually.TrueAsync(async () => (await _driver.TicketsAsync()).GetProperty("stale").GetBoolean() == false, "the first sync is done");
+        await _driver.FirstLookIsOverAsync();
     }
 
     public async Task DisposeAsync() => await _driver.DisposeAsync();

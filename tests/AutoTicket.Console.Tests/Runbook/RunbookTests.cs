@@ -67,7 +67,8 @@ public static partial class RunbookTests
         fault.Dispose();
         await intake.Console.Get<TicketSync>().RefreshAsync(default);
         await Eventually.TrueAsync(
-            async () => (await ReadAlertAsync(intake.Console, "stays")).Ticket is not null, "the active alert has its ticket");
+            async () => (await ReadAlertAsync(intake.Console, "stays")).Ticket is not null, "the active alert has its ticket: with a key that may not write, within a minute",
+            2 * Eventually.Patience);
         Assert.Contains("stays", Assert.Single(sandbox.FreeScout.Conversations).Subject, StringComparison.Ordinal);
         Assert.StartsWith("The DM went out, the ticket did not", await VerdictAsync("ends"), StringComparison.Ordinal);
 

@@ -115,7 +115,7 @@ public sealed class OpenTicketsSyncTests
         await using var driver = await InvestigateDriver.StartAsync(kind, clock: _clock);
         var made = driver.FreeScout.CreateByHand("Pay is odd", ["auto:status", "surface:pay"]);
         await ShowsAsync(driver, made.Id);
-        Assert.False((await driver.TicketsAsync()).GetProperty("stale").GetBoolean());
+        await IsStaleAsync(driver, false);
 
         var down = driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScout, StatusCode = 503 });
         await IsStaleAsync(driver, true);
