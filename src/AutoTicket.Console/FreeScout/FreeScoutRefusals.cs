@@ -38,7 +38,8 @@ internal static partial class FreeScoutRefusals
             401 or 403 when !isJson => Failure(
                 FreeScoutFailureKind.Blocked,
                 $"A proxy or firewall in front of FreeScout refuses the call ({status}{quote}). Let the console's calls of /api/ through there.")
-                with { IsOfRequest = isOneTicket || method == HttpMethod.Post },
+                with
+            { IsOfRequest = isOneTicket || method == HttpMethod.Post },
             401 => Failure(
                 FreeScoutFailureKind.KeyRejected, $"FreeScout rejects the key (401{quote}): it is invalid or was revoked. Rotate FREESCOUT_API_KEY."),
             403 when isOneTicket => Refused($"FreeScout forbids it for this ticket (403{quote})."),

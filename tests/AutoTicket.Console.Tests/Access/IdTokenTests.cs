@@ -27,7 +27,9 @@ public sealed class IdTokenTests
         });
         var settings = new Dictionary<string, string?>
         {
-            ["OIDC_AUTHORITY"] = provider.Urls.First(), ["OIDC_CLIENT_ID"] = Client, ["OIDC_CLIENT_SECRET"] = "a test's secret",
+            ["OIDC_AUTHORITY"] = provider.Urls.First(),
+            ["OIDC_CLIENT_ID"] = Client,
+            ["OIDC_CLIENT_SECRET"] = "a test's secret",
         };
         await using var console = await ConsoleHost.StartAsync(settings: settings, environment: "Staging");
         using var visitor = new Visitor(console.Address);
@@ -52,7 +54,10 @@ public sealed class IdTokenTests
                 case "/.well-known/openid-configuration":
                     await context.Response.WriteAsJsonAsync(new
                     {
-                        issuer = self, authorization_endpoint = $"{self}/authorize", token_endpoint = $"{self}/token", jwks_uri = $"{self}/jwks",
+                        issuer = self,
+                        authorization_endpoint = $"{self}/authorize",
+                        token_endpoint = $"{self}/token",
+                        jwks_uri = $"{self}/jwks",
                         id_token_signing_alg_values_supported = new[] { "RS256", "none" },
                     });
                     break;
@@ -71,8 +76,14 @@ public sealed class IdTokenTests
                     var now = TimeProvider.System.GetUtcNow();
                     var claims = Part(new
                     {
-                        iss = self, aud = Client, sub = "ada", name = "ada", roles = new[] { "admin" }, nonce,
-                        iat = now.ToUnixTimeSeconds(), exp = now.AddMinutes(5).ToUnixTimeSeconds(),
+                        iss = self,
+                        aud = Client,
+                        sub = "ada",
+                        name = "ada",
+                        roles = new[] { "admin" },
+                        nonce,
+                        iat = now.ToUnixTimeSeconds(),
+                        exp = now.AddMinutes(5).ToUnixTimeSeconds(),
                     });
                     await context.Response.WriteAsJsonAsync(new { access_token = "a", token_type = "Bearer", expires_in = 3600, id_token = sign(claims) });
                     break;

@@ -229,7 +229,9 @@ public sealed class AlertTicketTests
         await driver.EventuallyTicketsAsync(1);
         driver.Sandbox.Faults.Add(new Fault(FaultKind.Status)
         {
-            Match = new FaultMatch("POST", FreeScoutStandIn.ApiPath + "/conversations/*/threads"), StatusCode = 400, Body = """{"message":"Error occurred","errorCode":"BAD REQUEST"}""",
+            Match = new FaultMatch("POST", FreeScoutStandIn.ApiPath + "/conversations/*/threads"),
+            StatusCode = 400,
+            Body = """{"message":"Error occurred","errorCode":"BAD REQUEST"}""",
         });
 
         await driver.RaiseAsync(AlertDriver.Say(firing: false));
