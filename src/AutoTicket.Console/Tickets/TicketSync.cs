@@ -169,19 +169,19 @@ internal sealed partial class TicketSync(
             Fill(row, conversation);
         }
 
-        var removed = copy.Values.Where(row => !open.ContainsKey(row.Id) && (whole || seen.ContainsKey(row.Id))).ToList();
-        db.OpenConversations.RemoveRange(removed);
-        // What just left the list was closed, deleted, moved or untagged: only its id tells. Few are asked for, because one call a ticket does not
-        // fit into a sync; the comparison asks for the rest.
-        foreach (var row in removed.Where(row => !seen.ContainsKey(row.Id)).Take(MostAsked))
+        db.OpenConversations.RemoveRange(copy.Values.Where(row => !open.ContainsKey(row.Id) && (whole || seen.ContainsKey(row.Id))));
+        // What is not in the whole list was closed, deleted, moved or untagged: only its id tells. The newest are asked for, because one call a
+        // ticket does not fit into a sync; the comparison asks for the rest.
+        var missing = own.Where(ticket => whole && ticket is { State: TicketState.Open, Tag: OpenTickets.OpenTag } && !seen.ContainsKey(ticket.ConversationId!.Value));
+        foreach (var ticket in missing.OrderByDescending(ticket => ticket.Id).Take(MostAsked).ToList())
         {
-            var (conversation, failure) = await client.FindAsync(row.Id, cancellationToken);
+            var (conversation, failure) = await client.FindAsync(ticket.ConversationId!.Value, cancellationToken);
             if (failure is not null)
             {
                 break;
             }
 
-            seen[row.Id] = conversation;
+            seen[ticket.ConversationId.Value] = conversation;
         }
 
         foreach (var ticket in own.Where(ticket => seen.ContainsKey(ticket.ConversationId!.Value) && !closedSince.Contains(ticket.ConversationId.Value)))
