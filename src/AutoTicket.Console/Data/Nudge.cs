@@ -27,9 +27,11 @@ internal sealed class Nudge(TimeProvider clock) : IDisposable
     /// <summary>Returns at the next nudge, after <paramref name="atMost"/>, or when cancelled; never throws.</summary>
     public async Task WaitAsync(TimeSpan atMost, CancellationToken cancellationToken)
     {
-        using var late = new CancellationTokenSource(atMost, clock);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken);
-        await _semaphore.WaitAsync(either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        using var waits = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var nudged = _semaphore.WaitAsync(waits.Token);
+        await Task.WhenAny(nudged, Task.Delay(atMost, clock, waits.Token));
+        await waits.CancelAsync();
+        await nudged.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     /// <summary>Rests after work that is nudged for again and again: the longer it took, the longer, so that a flood of nudges costs a part of

@@ -156,7 +156,7 @@ public sealed class SlackFailuresTests
         await Eventually.TrueAsync(() => slack.Posts.Count == 1, "the message is on its way");
         slack.Clock.Advance(TimeSpan.FromSeconds(2.9));
         Assert.False(pass.IsCompleted);
-        await slack.Clock.AdvanceUntilAsync(TimeSpan.FromSeconds(0.1), () => Task.FromResult(pass.IsCompleted), "it gives up", TimeSpan.FromSeconds(0.1));
+        await slack.Clock.AdvanceUntilAsync(TimeSpan.FromSeconds(0.1), () => Task.FromResult(pass.IsCompleted), "it gives up");
 
         Assert.All(await pass, outcome => Assert.Equal((false, "degraded: timed_out"), (outcome.IsDone, outcome.Decision)));
         Assert.InRange(slack.Clock.GetUtcNow() - started, TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(4));
