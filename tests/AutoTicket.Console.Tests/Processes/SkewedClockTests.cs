@@ -70,7 +70,7 @@ public sealed class SkewedClockTests
         await db.Database.ExecuteSqlAsync($"UPDATE tickets SET posted_at = clock_timestamp() - {age}::interval, confirmed_at = clock_timestamp() - {age}::interval");
     }
 
-    private sealed class Skewed(TimeSpan by) : TimeProvider
+    internal sealed class Skewed(TimeSpan by) : TimeProvider
     {
         public override DateTimeOffset GetUtcNow() => System.GetUtcNow() + by;
     }

@@ -23,13 +23,18 @@ internal sealed partial class Invariants(ScheduleRun run)
     /// <summary>What grows with what happens, and only with that.</summary>
     public static readonly IReadOnlyList<string> Growing =
     [
-        "tickets", "alerts", "alert_outbox", "alert_deliveries", "decisions", "audit_log", "parked_alerts", "ticket_findings", "flood_breaker",
+        "tickets", "alerts", "alert_outbox", "alert_deliveries", "decisions", "audit_log", "parked_alerts", "ticket_findings",
+        "flood_breaker",
     ];
 
     private static readonly string[] Loops = ["database", "leader", "last_emit", "flags", "circuit"];
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
+    private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(500);
 
     private readonly List<string> _wrongs = [];
+
+    /// <summary>Keys with more than one open ticket, as a late commit or a person may leave them.</summary>
+    public int Doubles { get; private set; }
 
     /// <summary>Waits until nothing is left to do, and then tells all that is wrong.</summary>
     public async Task<IReadOnlyList<string>> CheckAsync()
@@ -42,7 +47,7 @@ internal sealed partial class Invariants(ScheduleRun run)
         await GatherAsync(TicketsAsync);
         await GatherAsync(BreakersAsync);
         _wrongs.AddRange(Repeats());
-        _wrongs.AddRange(run.Replicas.SelectMany((replica, n) => replica.Processes.SelectMany(process => Log(process, n))));
+        _wrongs.AddRange(run.Replicas.SelectMany((replica, n) => replica.Logs.SelectMany(log => Log(log.Lines, log.Errors, n))));
         return [.. run.Wrongs, .. _wrongs];
     }
 
@@ -62,7 +67,7 @@ internal sealed partial class Invariants(ScheduleRun run)
             left.AddRange((await LoopsAsync(replica)).Select(one => $"I4: console {n}: {one}"));
         }
 
-        return left.Count > 0 ? left : [.. await UnsettledAsync(), .. await AlertsAsync()];
+        return left.Count > 0 ? left : [.. await UnsettledAsync(), .. await AlertsAsync(), .. await TicketsAsync()];
     }
 
     /// <summary>The console is well, and each of its loops has done its part since the faults ended.</summary>
@@ -182,10 +187,21 @@ internal sealed partial class Invariants(ScheduleRun run)
         ];
     }
 
-    /// <summary>One open ticket a key, and one audit row a ticket.</summary>
+    /// <summary>One open ticket a key, and one audit row a ticket. What FreeScout commits too late and what people open again may be a
+    /// second one: a finding tells of it.</summary>
     private async Task<List<string>> TicketsAsync()
     {
+        var tooLate = run.Schedule.CommitsTooLate;
+        var told = await QueryAsync(
+            "SELECT conversation_id FROM ticket_findings WHERE kind = 'duplicate' AND is_open", row => row.GetInt64(0));
+        var adopted = await QueryAsync(
+            """
+            SELECT (payload->>'conversation_id')::bigint FROM audit_log
+            WHERE action = 'console.tickets.reconciled' AND payload->>'repair' = 'adopted'
+            """,
+            row => row.GetInt64(0));
         var held = run.FreeScout.Conversations;
+        var open = held.Where(one => one.IsOpen).GroupBy(KeyOf).ToList();
         var filed = (await QueryAsync(
             """
             SELECT (payload->>'conversation_id')::bigint FROM audit_log
@@ -195,11 +211,15 @@ internal sealed partial class Invariants(ScheduleRun run)
         var failed = await QueryAsync(
             "SELECT max(coalesce(surface_key, '')), max(subject), count(*) FROM tickets WHERE conversation_id IS NULL GROUP BY dedup_key",
             row => (Surface: row.GetString(0), Subject: row.GetString(1), Count: row.GetInt64(2)));
+        Doubles = open.Count(same => same.Count() > 1);
         return
         [
-            .. held.Where(one => one.IsOpen).GroupBy(KeyOf).Where(same => same.Count() > 1)
-                .Select(same => $"I1: open tickets of one key: {string.Join(" | ", same.Select(one => $"{one.Id} {one.Subject}"))}"),
-            .. held.Where(one => filed.GetValueOrDefault(one.Id) != 1)
+            .. open.Where(same => same.Count() > 1 + tooLate + same.Count(one => run.Reopened.ContainsKey(one.Id)))
+                .Select(same => $"I1: open tickets of one key: {Shown(same)}"),
+            .. open.Where(same => same.Count(one => !told.Contains(one.Id)) > 1)
+                .Select(same => $"I1: no finding tells that there are open tickets of one key: {Shown(same)}"),
+            .. adopted.Count > tooLate ? [$"I5: the books did not know {string.Join(", ", adopted)}."] : Array.Empty<string>(),
+            .. held.Where(one => filed.GetValueOrDefault(one.Id) + adopted.Count(id => id == one.Id) != 1)
                 .Select(one => $"I5: ticket {one.Id} {one.Subject} has {filed.GetValueOrDefault(one.Id)} audit rows."),
             .. filed.Keys.Except(held.Select(one => one.Id)).Where(id => !run.Removed.ContainsKey(id))
                 .Select(id => $"I5: the audit log tells of ticket {id}, which FreeScout does not have."),
@@ -216,7 +236,8 @@ internal sealed partial class Invariants(ScheduleRun run)
         List<string> wrongs = tripped.Select(AlertOf).Order().SequenceEqual(firing.Order()) ? []
             : [$"Breaker: tripped [{string.Join(", ", tripped)}], and {firing.Count} alert(s) of it fire."];
         var sources = await TextsAsync("SELECT filed_by FROM tickets WHERE conversation_id IS NOT NULL AND filed_by LIKE 'alert:%'");
-        foreach (var scope in await TextsAsync("SELECT DISTINCT payload->>'scope' FROM audit_log WHERE action = 'console.alerts.flood_tripped'"))
+        foreach (var scope in await TextsAsync(
+            "SELECT DISTINCT payload->>'scope' FROM audit_log WHERE action = 'console.alerts.flood_tripped'"))
         {
             var filed = scope.Length == 0 ? sources : sources.FindAll(source => source == $"alert:{scope}");
             if (filed.Count < (scope.Length == 0 ? run.FloodBudgetOfAll : run.Schedule.FloodBudget))
@@ -239,14 +260,16 @@ internal sealed partial class Invariants(ScheduleRun run)
             .Select(same => $"I3: {same.Value} DMs: {same.Key}"),
     ];
 
-    private static IEnumerable<string> Log(ConsoleProcess process, int n)
+    private static string Shown(IEnumerable<SandboxConversation> tickets) =>
+        string.Join(" | ", tickets.Select(one => $"{one.Id} {one.Subject}"));
+
+    private static IEnumerable<string> Log(IReadOnlyList<string> lines, IReadOnlyList<string> errors, int n)
     {
-        var lines = process.Output.ToList();
         // What was killed may have been in the middle of its last line.
         var parsed = lines.Select(LogLine.Parse).SkipLast(1).ToList();
         return
         [
-            .. process.Errors.ToList().Select(line => $"I4: console {n} wrote to standard error: {line}"),
+            .. errors.Select(line => $"I4: console {n} wrote to standard error: {line}"),
             .. parsed.Zip(lines).Where(line => line.First is null or { Level: "ERROR" or "CRITICAL" })
                 .Select(line => $"I4: console {n}: {line.Second}"),
             .. lines.Count > MostLines ? [$"Bounds: console {n} wrote {lines.Count} lines."] : Array.Empty<string>(),
@@ -265,7 +288,7 @@ internal sealed partial class Invariants(ScheduleRun run)
 
     private List<RecordedRequest> Effects() => [.. run.FreeScout.RecordedRequests.Where(request => request.Method != "GET")];
 
-    private List<int> LinesWritten() => [.. run.Replicas.Select(replica => replica.Process.Output.Count)];
+    private List<int> LinesWritten() => [.. run.Replicas.Select(replica => replica.Logs.Last().Lines.Count)];
 
     private async Task<Dictionary<string, long>> RowsAsync()
     {
@@ -322,7 +345,15 @@ internal sealed partial class Invariants(ScheduleRun run)
         List<string> left = [];
         try
         {
-            await Eventually.TrueAsync(async () => (left = await check()).Count == 0, check.Method.Name, Patience);
+            await Eventually.TrueAsync(
+                async () =>
+                {
+                    // Each check is work for the consoles: between two of them they have the cores for their own.
+                    await Task.Delay(Breath);
+                    return (left = await check()).Count == 0;
+                },
+                check.Method.Name,
+                Patience);
         }
         catch (TimeoutException late)
         {

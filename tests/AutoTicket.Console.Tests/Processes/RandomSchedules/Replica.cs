@@ -1,22 +1,33 @@
 using System.Net.Http.Headers;
 using System.Text.Json;
+using AutoTicket.Data;
+using AutoTicket.Sandbox;
 
 namespace AutoTicket.Tests.Processes;
 
-/// <summary>One console of a schedule: a process that is ended and started again on the same port, with a line of its own to the
-/// database.</summary>
+/// <summary>One console of a schedule: a process that is ended and started again on the same port, or one in this process, which alone can
+/// have a wrong clock. Each has a line of its own to the database.</summary>
 internal sealed class Replica : IAsyncDisposable
 {
     /// <summary>Longer than any answer may take; a caller must not wait for a process that is frozen.</summary>
     private static readonly TimeSpan CallPatience = TimeSpan.FromSeconds(15);
 
+    /// <summary>A process begins its lines with the time.</summary>
+    private const string Stamp = "2026-01-01T00:00:00.000Z";
+
     private readonly SemaphoreSlim _oneAtATime = new(1, 1);
     private readonly Dictionary<string, string> _settings;
     private readonly List<ConsoleProcess> _processes = [];
     private readonly HttpClient _http;
+    private readonly SandboxServer? _sandbox;
+    private readonly TimeSpan _off;
+    private ConsoleHost? _host;
 
-    public Replica(Dictionary<string, string> settings, string databaseUrl)
+    /// <param name="sandbox">Null: it is a process, and its clock is right.</param>
+    /// <param name="off">By how much its clock is wrong.</param>
+    public Replica(Dictionary<string, string> settings, string databaseUrl, SandboxServer? sandbox = null, TimeSpan off = default)
     {
+        (_sandbox, _off) = (sandbox, off);
         Line = TcpProxy.To(databaseUrl);
         var port = LoopbackPort.Next();
         _settings = new(settings)
@@ -35,13 +46,27 @@ internal sealed class Replica : IAsyncDisposable
 
     public Uri Address => _http.BaseAddress!;
 
-    /// <summary>Every process so far, oldest first.</summary>
-    public IReadOnlyList<ConsoleProcess> Processes => _processes;
+    /// <summary>What it wrote to standard output and to standard error, in each of its lives, the oldest first.</summary>
+    public IEnumerable<(IReadOnlyList<string> Lines, IReadOnlyList<string> Errors)> Logs => _host is null
+        ? _processes.Select(process => (process.Output.ToList(), process.Errors.ToList()))
+        : [([.. _host.Log.Select(line => $"{Stamp} {line.ReplaceLineEndings(" ")}")], [])];
 
-    /// <summary>The one that runs.</summary>
-    public ConsoleProcess Process => _processes[^1];
+    private ConsoleProcess Process => _processes[^1];
 
-    public Task StartAsync() => AloneAsync(async () => _processes.Add(await ConsoleProcess.StartAsync(_settings)));
+    public Task StartAsync() => AloneAsync(async () =>
+    {
+        if (_sandbox is null)
+        {
+            _processes.Add(await ConsoleProcess.StartAsync(_settings));
+            return;
+        }
+
+        var settings = _settings.ToDictionary(one => one.Key.Replace("__", ":", StringComparison.Ordinal), one => (string?)one.Value);
+        settings["urls"] = settings["ASPNETCORE_URLS"];
+        _host = await ConsoleHost.StartAsync(
+            sandbox: _sandbox, settings: settings, clock: new DatabaseClock(new SkewedClockTests.Skewed(_off)));
+        _host.ExpectsErrors = true; // the invariants tell of them
+    });
 
     /// <summary>Ends it with SIGKILL, and starts it again.</summary>
     public Task KillAsync(TimeSpan downFor) => AloneAsync(async () =>
@@ -96,6 +121,11 @@ internal sealed class Replica : IAsyncDisposable
         foreach (var process in _processes)
         {
             await process.DisposeAsync();
+        }
+
+        if (_host is not null)
+        {
+            await _host.DisposeAsync();
         }
 
         await Line.DisposeAsync();

@@ -20,6 +20,7 @@ internal sealed class ScheduleRun : IAsyncDisposable
     private const string Why = "The schedule says so.";
     private const int FloodAlerts = 40;
     private const int AnotherMailbox = 1;
+    private const string Past = "2026-01-01T00:00:00Z";
 
     private static readonly TimeSpan Slow = TimeSpan.FromMilliseconds(900);
     private static readonly TimeSpan LongestLock = TimeSpan.FromSeconds(5);
@@ -39,7 +40,11 @@ internal sealed class ScheduleRun : IAsyncDisposable
             settings[name] = value;
         }
 
-        Replicas = [.. Enumerable.Range(0, schedule.Consoles).Select(_ => new Replica(settings, databaseUrl))];
+        Replicas = [.. Enumerable.Range(0, schedule.Processes).Select(_ => new Replica(settings, databaseUrl))];
+        if (schedule.HoursOff != 0)
+        {
+            Replicas = [.. Replicas, new Replica(settings, databaseUrl, sandbox, TimeSpan.FromHours(schedule.HoursOff))];
+        }
     }
 
     public Schedule Schedule { get; }
@@ -58,6 +63,9 @@ internal sealed class ScheduleRun : IAsyncDisposable
     /// <summary>Tickets that somebody deleted for good.</summary>
     public ConcurrentDictionary<long, bool> Removed { get; } = new();
 
+    /// <summary>Tickets that somebody opened again: another may have been filed meanwhile.</summary>
+    public ConcurrentDictionary<long, bool> Reopened { get; } = new();
+
     /// <summary>The alerts of which a console said that it has taken them.</summary>
     public IReadOnlyDictionary<string, bool> Acknowledged => _acknowledged;
 
@@ -72,7 +80,8 @@ internal sealed class ScheduleRun : IAsyncDisposable
 
     /// <summary>How often Slack may have a message that no console could record: who then repeats it can't know.</summary>
     public int LostMessages => Interruptions + _faults.Where(fault => fault.Fault.Match == FaultMatch.Slack).Sum(fault => fault.Hits)
-        + Schedule.Steps.Count(step => step.Verb is Verb.CutDatabase or Verb.StallDatabase or Verb.SlowDatabase or Verb.LockTable or Verb.RestartDatabase);
+        + Schedule.Steps.Count(step => step.Verb is Verb.CutDatabase or Verb.StallDatabase or Verb.SlowDatabase or Verb.LockTable
+            or Verb.RestartDatabase);
 
     public int FloodBudgetOfAll => Schedule.FloodBudget + 12;
 
@@ -86,7 +95,7 @@ internal sealed class ScheduleRun : IAsyncDisposable
         ["Diagnostics__CanaryInterval"] = "00:00:02",
         // A lag of the lists is shorter than the look-ups' spacing; a late commit, and the lag on top of it, than the grace.
         ["Ticketing__LookupSpacing"] = "00:00:02.2",
-        ["Ticketing__Grace"] = "00:00:07",
+        ["Ticketing__Grace"] = $"{Schedule.Grace / 1_000}s",
         ["Ticketing__ReconcileInterval"] = "00:00:02",
         ["Ticketing__FullSyncEvery"] = "2",
         ["Ticketing__FloodBudgetPerSource"] = $"{Schedule.FloodBudget}",
@@ -106,7 +115,8 @@ internal sealed class ScheduleRun : IAsyncDisposable
             foreach (var replica in run.Replicas)
             {
                 await Eventually.TrueAsync(
-                    async () => (await replica.AskAsync(HttpMethod.Get, "/healthz/ready"))?.Status == HttpStatusCode.OK, "the console is ready");
+                    async () => (await replica.AskAsync(HttpMethod.Get, "/healthz/ready"))?.Status == HttpStatusCode.OK,
+                    "the console is ready");
             }
 
             run.FreeScout.AnnounceTo(new Uri(run.Replicas[0].Address, "/api/freescout/webhook"));
@@ -119,7 +129,8 @@ internal sealed class ScheduleRun : IAsyncDisposable
         }
     }
 
-    /// <summary>Begins every step at its time, whatever became of those before. Returns when all are over and nothing is at fault.</summary>
+    /// <summary>Begins every step at its time, whatever became of those before. Returns when all are over and nothing is at
+    /// fault.</summary>
     public async Task PlayAsync()
     {
         var began = Stopwatch.GetTimestamp();
@@ -134,6 +145,7 @@ internal sealed class ScheduleRun : IAsyncDisposable
         await Task.WhenAll(underWay);
         Sandbox.Faults.Clear();
         FreeScout.Behaviour.ListLag = TimeSpan.Zero;
+        await Eventually.TrueAsync(() => FreeScout.CreatesInFlight == 0, "FreeScout has committed all");
     }
 
     /// <summary>In the end every alert is sent again as it is, the flags are switched on, and one more surface goes down.</summary>
@@ -163,9 +175,9 @@ internal sealed class ScheduleRun : IAsyncDisposable
     public async Task<string> SaveLogsAsync()
     {
         var folder = Directory.CreateTempSubdirectory($"autoticket-schedule-{Schedule.Seed}-").FullName;
-        foreach (var (process, n) in Replicas.SelectMany((replica, n) => replica.Processes.Select(process => (process, n))))
+        foreach (var (log, n) in Replicas.SelectMany((replica, n) => replica.Logs.Select((log, life) => (log, $"{n}-{life}"))))
         {
-            await File.WriteAllTextAsync(Path.Combine(folder, $"console-{n}-{process.Id}.log"), $"{process.Output}\n{process.Errors}");
+            await File.WriteAllLinesAsync(Path.Combine(folder, $"console-{n}.log"), [.. log.Lines, .. log.Errors]);
         }
 
         await File.WriteAllLinesAsync(Path.Combine(folder, "requests.log"), Sandbox.RecordedRequests
@@ -244,7 +256,9 @@ internal sealed class ScheduleRun : IAsyncDisposable
                 break;
             case Verb.ResolveTicket:
                 await WithTicketAsync(step, async id => Expect(
-                    step, await replica.AskAsync(HttpMethod.Post, "/api/tickets/resolve", new { ids = new[] { id }, note = Why }), 200, 503));
+                    step,
+                    await replica.AskAsync(HttpMethod.Post, "/api/tickets/resolve", new { ids = new[] { id }, note = Why }),
+                    200, 503));
                 break;
             case Verb.Kill:
                 await replica.KillAsync(time);
@@ -289,6 +303,9 @@ internal sealed class ScheduleRun : IAsyncDisposable
             case Verb.FailSlack:
                 await FailAsync(step.Fault, FaultMatch.Slack, time);
                 break;
+            case Verb.RefuseKey:
+                await FailAsync(step.Fault, FaultMatch.FreeScout, time);
+                break;
             case Verb.CommitLate:
                 _faults.Add(Sandbox.Faults.Add(new(FaultKind.LateCommit) { Match = FaultMatch.FreeScoutCreate, Delay = time, Times = 1 }));
                 break;
@@ -297,8 +314,16 @@ internal sealed class ScheduleRun : IAsyncDisposable
                 await Task.Delay(time);
                 FreeScout.Behaviour.ListLag = TimeSpan.Zero;
                 break;
+            case Verb.DisturbWebhook:
+                (FreeScout.Webhooks.Reorders, FreeScout.Webhooks.Duplicates) = (step.What == Schedule.Late, step.What == Schedule.Twice);
+                await Task.Delay(time);
+                (FreeScout.Webhooks.Reorders, FreeScout.Webhooks.Duplicates) = (false, false);
+                break;
             case Verb.CloseTicket:
                 await WithTicketAsync(step, id => Task.FromResult(FreeScout.Close(id)));
+                break;
+            case Verb.ReopenTicket:
+                await WithTicketAsync(step, id => Task.FromResult(Reopened[id] = FreeScout.Reopen(id)), "closed");
                 break;
             case Verb.DeleteTicket:
                 await WithTicketAsync(step, id => Task.FromResult(FreeScout.Delete(id)));
@@ -320,7 +345,9 @@ internal sealed class ScheduleRun : IAsyncDisposable
                 break;
             case Verb.ResetFlood:
                 Expect(
-                    step, await replica.AskAsync(HttpMethod.Post, "/api/flood/reset", new { scope = step.What, reason = Why }), 200, 409, 503);
+                    step,
+                    await replica.AskAsync(HttpMethod.Post, "/api/flood/reset", new { scope = step.What, reason = Why }),
+                    200, 409, 503);
                 break;
         }
     }
@@ -342,21 +369,31 @@ internal sealed class ScheduleRun : IAsyncDisposable
     private async Task<Answer?> SendAsync(int console, Wanted alert)
     {
         var source = alert.Name.Split('_')[0];
-        var answer = source is "probe" or FloodSource
-            ? await Replicas[console].AskAsync(
-                HttpMethod.Post, "/api/alerts",
-                new { source, name = alert.Name, severity = alert.Severity, summary = "It fails", status = alert.IsFiring ? "firing" : "resolved" },
-                Token)
-            // Each severity is a rule of Prometheus's own: one fires, the other is over.
-            : await Replicas[console].AskAsync(
-                HttpMethod.Post, "/api/v2/alerts",
-                new[] { ("P1", "critical"), ("P2", "error") }.Select(rule => new
+        // Each severity is a rule of Prometheus's own: one fires, the other is over.
+        var rules = new[] { ("P1", "critical"), ("P2", "error") }.Select(rule => (
+            Labels: new { alertname = alert.Name, severity = rule.Item2 }, IsFiring: alert.IsFiring && alert.Severity == rule.Item1));
+        var annotations = new { summary = "It fails" };
+        (string Path, object Body) request = source switch
+        {
+            "probe" or FloodSource => ("/api/alerts", new
+            {
+                source, name = alert.Name, severity = alert.Severity, annotations.summary, status = alert.IsFiring ? "firing" : "resolved",
+            }),
+            "node" => ("/api/alerts/alertmanager", new
+            {
+                version = "4",
+                alerts = rules.Select(rule => new
                 {
-                    labels = new { alertname = alert.Name, severity = rule.Item2 },
-                    annotations = new { summary = "It fails" },
-                    endsAt = alert.IsFiring && alert.Severity == rule.Item1 ? "2099-01-01T00:00:00Z" : "2026-01-01T00:00:00Z",
+                    status = rule.IsFiring ? "firing" : "resolved", labels = rule.Labels, annotations,
+                    endsAt = rule.IsFiring ? "0001-01-01T00:00:00Z" : Past,
                 }),
-                Token);
+            }),
+            _ => ("/api/v2/alerts", rules.Select(rule => new
+            {
+                labels = rule.Labels, annotations, endsAt = rule.IsFiring ? "2099-01-01T00:00:00Z" : Past,
+            })),
+        };
+        var answer = await Replicas[console].AskAsync(HttpMethod.Post, request.Path, request.Body, Token);
         if (alert.IsFiring && answer?.Status is HttpStatusCode.OK or HttpStatusCode.Accepted)
         {
             _acknowledged[alert.Name] = true;
@@ -382,22 +419,22 @@ internal sealed class ScheduleRun : IAsyncDisposable
     }
 
     /// <summary>A person acts on what the console shows as filed: before that nobody knows of the ticket.</summary>
-    private async Task WithTicketAsync(Step step, Func<long, Task> act)
+    private async Task WithTicketAsync(Step step, Func<long, Task> act, string state = "open")
     {
-        var open = new List<long>();
+        var shown = new List<long>();
         try
         {
             await using var connection = await OpenAsync();
             await using var command = new NpgsqlCommand(
-                """
+                $"""
                 SET statement_timeout = 1000;
-                SELECT conversation_id FROM tickets WHERE state = 'open' AND conversation_id IS NOT NULL ORDER BY 1
+                SELECT conversation_id FROM tickets WHERE state = '{state}' AND conversation_id IS NOT NULL ORDER BY 1
                 """,
                 connection);
             await using var reader = await command.ExecuteReaderAsync();
             while (await reader.ReadAsync())
             {
-                open.Add(reader.GetInt64(0));
+                shown.Add(reader.GetInt64(0));
             }
         }
         catch (NpgsqlException)
@@ -405,9 +442,9 @@ internal sealed class ScheduleRun : IAsyncDisposable
             // The database is away or locked: the person comes another time.
         }
 
-        if (open.Count > 0)
+        if (shown.Count > 0)
         {
-            await act(open[int.Parse(step.What, System.Globalization.CultureInfo.InvariantCulture) % open.Count]);
+            await act(shown[int.Parse(step.What, System.Globalization.CultureInfo.InvariantCulture) % shown.Count]);
         }
     }
 
