@@ -30,11 +30,13 @@ public sealed class RandomScheduleTests(SchedulePlayers players, ITestOutputHelp
 /// <summary>Plays the schedules of all seeds, two at a time, each on a PostgreSQL server that no other schedule uses.</summary>
 public sealed class SchedulePlayers : IAsyncLifetime
 {
-    private const string Few = "1,3,7";
+    /// <summary>Chosen so that both together hold every step, most of them where they matter, with few starts of processes.</summary>
+    private const string Few = "96116,145584";
     private const int AtOnce = 2;
 
     private readonly Dictionary<int, TaskCompletionSource<(string, string?)>> _outcomes =
-        Seeds.ToDictionary(seed => seed, _ => new TaskCompletionSource<(string, string?)>(TaskCreationOptions.RunContinuationsAsynchronously));
+        Seeds.ToDictionary(
+            seed => seed, _ => new TaskCompletionSource<(string, string?)>(TaskCreationOptions.RunContinuationsAsynchronously));
 
     private Task _playing = Task.CompletedTask;
 
@@ -92,11 +94,14 @@ public sealed class SchedulePlayers : IAsyncLifetime
         await using var run = await ScheduleRun.StartAsync(schedule, cluster, template);
         await run.PlayAsync();
         var played = Stopwatch.GetElapsedTime(began);
-        var wrongs = await new Invariants(run).CheckAsync();
+        var invariants = new Invariants(run);
+        var wrongs = await invariants.CheckAsync();
         var settled = Stopwatch.GetElapsedTime(began) - played;
-        var summary = $"seed {schedule.Seed} {(wrongs.Count == 0 ? "held" : "FAILED")}: {schedule.Consoles} console(s), "
+        var summary = $"seed {schedule.Seed} {(wrongs.Count == 0 ? "held" : "FAILED")}: {schedule.Consoles}, "
             + $"{schedule.Steps.Count} steps, {run.FreeScout.CreatedCount} tickets, {run.Sandbox.Slack.Messages.Count} DMs, "
-            + $"{played.TotalSeconds:0.0} + {settled.TotalSeconds:0.0} s";
-        return (summary, wrongs.Count == 0 ? null : $"{summary}\n{string.Join('\n', wrongs)}\n{schedule}\nLogs: {await run.SaveLogsAsync()}");
+            + $"{invariants.Doubles} double(s) told, {played.TotalSeconds:0.0} + {settled.TotalSeconds:0.0} s";
+        return wrongs.Count == 0
+            ? (summary, null)
+            : (summary, $"{summary}\n{string.Join('\n', wrongs)}\n{schedule}\nLogs: {await run.SaveLogsAsync()}");
     }
 }
