@@ -377,20 +377,28 @@ internal sealed class ScheduleRun : IAsyncDisposable
         {
             "probe" or FloodSource => ("/api/alerts", new
             {
-                source, name = alert.Name, severity = alert.Severity, annotations.summary, status = alert.IsFiring ? "firing" : "resolved",
+                source,
+                name = alert.Name,
+                severity = alert.Severity,
+                annotations.summary,
+                status = alert.IsFiring ? "firing" : "resolved",
             }),
             "node" => ("/api/alerts/alertmanager", new
             {
                 version = "4",
                 alerts = rules.Select(rule => new
                 {
-                    status = rule.IsFiring ? "firing" : "resolved", labels = rule.Labels, annotations,
+                    status = rule.IsFiring ? "firing" : "resolved",
+                    labels = rule.Labels,
+                    annotations,
                     endsAt = rule.IsFiring ? "0001-01-01T00:00:00Z" : Past,
                 }),
             }),
             _ => ("/api/v2/alerts", rules.Select(rule => new
             {
-                labels = rule.Labels, annotations, endsAt = rule.IsFiring ? "2099-01-01T00:00:00Z" : Past,
+                labels = rule.Labels,
+                annotations,
+                endsAt = rule.IsFiring ? "2099-01-01T00:00:00Z" : Past,
             })),
         };
         var answer = await Replicas[console].AskAsync(HttpMethod.Post, request.Path, request.Body, Token);
