@@ -135,11 +135,12 @@ internal sealed class Episodes(IEnumerable<Alert> known, AlertsOptions options, 
         }
     }
 
-    private static void Take(Episode from, AlertMember member) => Set(from, from.Now with
+    private void Take(Episode from, AlertMember member)
     {
-        Members = [.. from.Now.Members.Where(other => other != member)],
-        FoldedIds = Math.Max(0, from.Now.FoldedIds - 1),
-    });
+        List<AlertMember> rest = [.. from.Now.Members.Where(other => other != member)];
+        var left = from.Now with { Members = rest, FoldedIds = Math.Max(0, from.Now.FoldedIds - 1) };
+        Set(from, rest.Exists(other => other.IsFiring) ? Weigh(left) : left);
+    }
 
     private Observed Fold(Episode shared, Observation o)
     {

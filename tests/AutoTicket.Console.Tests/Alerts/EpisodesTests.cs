@@ -30,7 +30,17 @@ public sealed class EpisodesTests
     {
         Observe(Say());
         Assert.False(Apply(TimeSpan.FromSeconds(30), [Say()]).Wrote);
-        Assert.True(Apply(Episodes.TouchEvery - TimeSpan.FromSeconds(30), [Say()]).Wrote);
+        Assert.True(Apply(Episodes.TouchEvery - TimeSpan.FromSeconds(30), [Say() with { Summary = "93 % full" }]).Wrote);
+        Assert.Equal((_now, "93 % full"), (_stored[0].SeenAt, _stored[0].Summary));
+    }
+
+    [Fact]
+    public void A_repeat_that_is_the_first_to_have_an_expiry_or_to_have_none_is_written()
+    {
+        Observe(Say());
+        Assert.True(Apply(TimeSpan.FromSeconds(1), [Say() with { ExpiresAt = _now.AddHours(1) }]).Wrote);
+        Assert.True(Apply(TimeSpan.FromSeconds(1), [Say()]).Wrote);
+        Assert.Null(_stored[0].ExpiresAt);
     }
 
     /// <summary>A Prometheus that evaluates each second stands by an alert for four.</summary>
@@ -59,6 +69,7 @@ public sealed class EpisodesTests
         _stored[0] = _stored[0] with { ExpiresAt = expiresAt };
 
         Assert.Equal(expected, Apply(TimeSpan.FromSeconds(1), [Say() with { ExpiresAt = expiresAt.AddSeconds(more) }]).Wrote);
+        Assert.Equal(expiresAt.AddSeconds(expected ? more : 0), _stored[0].ExpiresAt);
     }
 
     [Fact]
@@ -253,6 +264,15 @@ public sealed class EpisodesTests
     }
 
     [Fact]
+    public void The_end_of_what_is_reported_without_an_id_does_not_end_an_id()
+    {
+        Observe(Say(id: "a"));
+        Observe(Say());
+        Assert.Equal(ObservationResult.Known, Observe(Say(firing: false)).Result);
+        Assert.Single(Firing);
+    }
+
+    [Fact]
     public void The_end_of_an_id_does_not_end_one_that_was_last_seen_at_the_same_moment()
     {
         Observe(Say(id: "a"));
@@ -296,6 +316,30 @@ public sealed class EpisodesTests
         _now += TimeSpan.FromHours(1);
         Observe(Say(id: "b"));
         Assert.Equal(2, Firing.Count);
+    }
+
+    /// <summary>Neither was repeated after the other began.</summary>
+    [Fact]
+    public void Ids_that_were_folded_are_told_apart_by_one_request_that_holds_both()
+    {
+        Observe(Say(id: "a"));
+        Observe(Say(id: "b"));
+        Apply(TimeSpan.Zero, [Say(id: "a"), Say(id: "b")]);
+        Assert.Equal(2, Firing.Count);
+    }
+
+    [Theory]
+    [InlineData("a")]
+    [InlineData("b")]
+    public void Of_ids_that_are_told_apart_each_has_its_own_severity_and_expiry(string last)
+    {
+        var expiry = Start.AddHours(1);
+        foreach (var id in last == "a" ? new[] { "a", "b", "b", "a" } : ["a", "b", "a", "b"])
+        {
+            Observe(id == "a" ? Say(id: "a") with { ExpiresAt = expiry } : Say(id: "b", severity: Severity.P1));
+        }
+
+        Assert.Equal([(Severity.P2, expiry), (Severity.P1, null)], Firing.Select(alert => (alert.Severity, alert.ExpiresAt)));
     }
 
     [Fact]
@@ -366,7 +410,7 @@ public sealed class EpisodesTests
         Assert.Equal(60, Assert.Single(_stored).Reopened);
         Observe(Say(firing: false));
         Apply(Options.QuietPeriod, [Say()]);
-        Assert.Equal(61, Assert.Single(_stored).Reopened);
+        Assert.Equal((61, null), Assert.Single(_stored) is var again ? (again.Reopened, again.EndedAt) : default);
         Observe(Say(firing: false));
         _now += Options.QuietPeriod;
         Observe(Say());
@@ -402,6 +446,15 @@ public sealed class EpisodesTests
         Assert.Equal(1, Firing.Single().FoldedIds);
     }
 
+    [Fact]
+    public void A_report_without_an_id_within_the_quiet_period_of_one_that_had_an_id_is_no_second_one()
+    {
+        var id = Observe(Say(id: "a")).AlertId;
+        Observe(Say(id: "a", firing: false));
+        Assert.Equal(new(id, ObservationResult.Opened), Observe(Say()));
+        Assert.Equal(0, Firing.Single().FoldedIds);
+    }
+
     [Fact, Trait("Pitfall", "T-1"), Trait("Pitfall", "T-24")]
     public void An_episode_that_fires_again_with_a_new_id_each_time_keeps_six_of_them()
     {
@@ -427,10 +480,13 @@ public sealed class EpisodesTests
     [Fact, Trait("Pitfall", "T-25")]
     public void What_nobody_stands_by_any_more_expires_and_does_not_recover()
     {
+        Observe(Say(name: "over") with { ExpiresAt = _now.AddMinutes(5) });
+        Observe(Say(name: "over", firing: false));
+        Assert.Null(_stored[0].ExpiresAt);
         Observe(Say());
         var episodes = new Episodes(_stored, Options, _now);
         episodes.ExpireAll();
-        Assert.Equal(AlertStatus.Expired, episodes.Changed.Single().Status);
+        Assert.Equal(("disk_full", AlertStatus.Expired), episodes.Changed.Single() is var one ? (one.Name, one.Status) : default);
     }
 
     [Fact, Trait("Pitfall", "T-29")]
