@@ -84,7 +84,21 @@ internal sealed partial class FlagStore(
         {
             // At least every second, because a scheduled change is due within the second it names.
             await _nudge.WaitAsync(TimeSpan.FromSeconds(1), stoppingToken);
-            await RefreshAsync(stoppingToken);
+            try
+            {
+                await RefreshAsync(stoppingToken);
+            }
+#pragma warning disable CA1031 // a bug met once must not end the kill switch, nor pass unseen
+            catch (Exception exception)
+#pragma warning restore CA1031
+            {
+                if (!_current.IsStale)
+                {
+                    Log.Failed(logger, exception);
+                }
+
+                Put(_current with { IsStale = true });
+            }
         }
     }
 
@@ -265,6 +279,9 @@ internal sealed partial class FlagStore(
 
         [LoggerMessage(LogLevel.Warning, "flag store can't be written, nothing was changed: {Problem}")]
         public static partial void Unwritable(ILogger logger, string problem);
+
+        [LoggerMessage(LogLevel.Error, "reading the flags failed, trying again")]
+        public static partial void Failed(ILogger logger, Exception exception);
 
         [LoggerMessage(LogLevel.Information, "flag store can be read again")]
         public static partial void Readable(ILogger logger);
