@@ -15,7 +15,9 @@ internal static class Outages
 
     /// <summary>Another process inserted the same row first.</summary>
     public static bool IsDuplicate(Exception exception) =>
-        exception.GetBaseException() is PostgresException { SqlState: PostgresErrorCodes.UniqueViolation } or SqliteException { SqliteErrorCode: ConstraintViolation };
+        exception.GetBaseException() is PostgresException { SqlState: PostgresErrorCodes.UniqueViolation }
+            or SqliteException { SqliteExtendedErrorCode: PrimaryKeyViolation or UniqueViolation };
 
-    private const int ConstraintViolation = 19;
+    private const int PrimaryKeyViolation = 1555;
+    private const int UniqueViolation = 2067;
 }

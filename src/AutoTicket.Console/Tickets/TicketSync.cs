@@ -56,10 +56,11 @@ internal sealed partial class TicketSync(
 
         health.Changed -= Wake;
 
-        // Another call reached FreeScout again: the list need not wait out a long pause.
+        // Another call reached FreeScout again: the list need not wait out a long pause. Also while a sync is under way, which may have failed
+        // just before.
         void Wake()
         {
-            if (health.Failure is null && _syncing.CurrentCount > 0)
+            if (health.Failure is null)
             {
                 nudge.Give();
             }

@@ -72,7 +72,7 @@ public sealed class OpenTicketsSyncTests
     }
 
     [Fact]
-    public async Task A_whole_sync_asks_for_no_ticket_by_itself()
+    public async Task A_whole_sync_asks_for_ten_tickets_at_most_and_for_none_of_an_alert()
     {
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock, surfaces: []);
         for (var number = 0; number < 5; number++)
@@ -87,7 +87,60 @@ public sealed class OpenTicketsSyncTests
 
         Assert.Equal(before, Asked());
 
+        for (var number = 0; number < 12; number++)
+        {
+            await ReconciliationTest.FileAsync(driver, $"status-{number}", OpenTickets.OpenTag);
+        }
+
+        await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "all are tagged");
+        foreach (var conversation in driver.FreeScout.Conversations)
+        {
+            driver.FreeScout.SetTags(conversation.Id);
+        }
+
+        before = Asked();
+        Assert.True(await driver.Console.Get<TicketSync>().RefreshAsync(default));
+
+        Assert.Equal(before + 10, Asked());
+
         int Asked() => driver.FreeScout.RecordedRequests.Count(request => request.Method == "GET" && request.Path.StartsWith(FreeScoutStandIn.ApiPath + "/conversations/", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_sync_that_another_process_overtook_is_no_error_and_one_that_the_database_refuses_is()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock, surfaces: []);
+        driver.Console.ExpectsErrors = true;
+        await driver.FirstLookIsOverAsync();
+        await ReconciliationTest.FileAsync(driver, "missing in the list", OpenTickets.OpenTag);
+        await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "it is tagged");
+        driver.FreeScout.SetTags(driver.FreeScout.Conversations[0].Id);
+        var made = driver.FreeScout.CreateByHand("Pay is odd", ["auto:status"]);
+        await using var db = driver.Database.Open();
+
+        await OvertakeAsync(
+            FaultMatch.FreeScoutList,
+            () => db.TicketSync.ExecuteUpdateAsync(set => set.SetProperty(sync => sync.AskedAt, DateTimeOffset.UnixEpoch)));
+        await OvertakeAsync(InvestigateDriver.OneConversation, async () =>
+        {
+            db.OpenConversations.Add(new OpenConversation { Id = made.Id, Number = 1, Subject = "", Status = "active", Tags = "" });
+            await db.SaveChangesAsync();
+        });
+        Assert.DoesNotContain(driver.Console.Log, line => line.StartsWith("ERROR", StringComparison.Ordinal));
+
+        await db.Database.ExecuteSqlAsync($"CREATE TRIGGER refused BEFORE UPDATE ON ticket_sync BEGIN SELECT RAISE(ABORT, 'refused'); END");
+        Assert.False(await driver.Console.Get<TicketSync>().RefreshAsync(default));
+        Assert.Contains(driver.Console.Log, line => line.Contains("syncing open tickets failed", StringComparison.Ordinal));
+
+        async Task OvertakeAsync(FaultMatch asked, Func<Task> write)
+        {
+            var slow = driver.Sandbox.Faults.Add(new Fault(FaultKind.Delay) { Match = asked });
+            var syncing = driver.Console.Get<TicketSync>().RefreshAsync(default);
+            await Eventually.TrueAsync(() => slow.Hits == 1, "FreeScout is asked");
+            await write();
+            slow.Dispose();
+            Assert.False(await syncing);
+        }
     }
 
     [Theory, BothDatabases, Trait("Pitfall", "T-25")]
@@ -144,22 +197,35 @@ public sealed class OpenTicketsSyncTests
         await IsStaleAsync(driver, true);
     }
 
-    [Fact]
-    public async Task A_success_anywhere_wakes_the_sync()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_success_anywhere_wakes_the_sync(bool comesBeforeTheFailureIsStored)
     {
-        await using var driver = await InvestigateDriver.StartAsync(clock: _clock, surfaces: []);
+        // The comparison asks for lists as the sync does.
+        await using var driver = await InvestigateDriver.StartAsync(
+            clock: _clock, surfaces: [], settings: new Dictionary<string, string?> { ["Ticketing:ReconcileInterval"] = "01:00:00" });
         await driver.FirstLookIsOverAsync();
-        using (driver.Sandbox.Faults.Add(new Fault(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout }))
+        var health = driver.Console.Get<FreeScoutHealth>();
+        health.Changed += () =>
         {
-            await _clock.AdvanceUntilAsync(
-                Interval, () => Task.FromResult(driver.Console.Get<FreeScoutHealth>().Failure is not null), "the sync met the failure");
+            if (comesBeforeTheFailureIsStored && health.Failure is not null)
+            {
+                health.Succeeded(FreeScoutCall.Read);
+            }
+        };
+        var before = driver.Lists.Count;
+        var failure = driver.Sandbox.Faults.Add(new Fault(FaultKind.Unauthorized) { Match = FaultMatch.FreeScoutList, Times = 1 });
+        await _clock.AdvanceUntilAsync(Interval, () => Task.FromResult(failure.Hits == 1), "the sync meets the failure");
+
+        if (!comesBeforeTheFailureIsStored)
+        {
+            await Eventually.TrueAsync(() => health.Failure is not null, "it is known");
+            await driver.Console.Get<FreeScoutClient>().FindAsync(999, default);
         }
 
-        var before = driver.Lists.Count;
         // By a clock that stands still the next sync is a minute away.
-        await driver.Console.Get<FreeScoutClient>().FindAsync(999, default);
-
-        await Eventually.TrueAsync(() => driver.Lists.Count > before, "the list is asked for");
+        await Eventually.TrueAsync(() => driver.Lists.Count >= before + 2, "the list is asked for again");
     }
 
     [Fact]
