@@ -64,7 +64,7 @@ internal sealed partial class Retention(
         }
     }
 
-    internal async Task DeleteAsync(CancellationToken cancellationToken)
+    private async Task DeleteAsync(CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var before = clock.GetUtcNow() - options.Value.Retention;

@@ -5,6 +5,7 @@ using AutoTicket.Sandbox;
 using AutoTicket.Surfaces;
 using AutoTicket.Tests.Kit;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace AutoTicket.Tests.Alerts;
 
@@ -14,8 +15,11 @@ internal sealed class AlertDriver : IAsyncDisposable
     private readonly List<ConsoleHost> _consoles = [];
     private readonly Dictionary<string, string?> _settings;
 
-    private AlertDriver(TestDatabase database, SandboxServer sandbox, StillClock? clock, Dictionary<string, string?> settings) =>
-        (Database, Sandbox, Clock, _settings) = (database, sandbox, clock!, settings);
+    private readonly Action<IServiceCollection>? _services;
+
+    private AlertDriver(
+        TestDatabase database, SandboxServer sandbox, StillClock? clock, Dictionary<string, string?> settings, Action<IServiceCollection>? services) =>
+        (Database, Sandbox, Clock, _settings, _services) = (database, sandbox, clock!, settings, services);
 
     public TestDatabase Database { get; }
 
@@ -29,8 +33,10 @@ internal sealed class AlertDriver : IAsyncDisposable
 
     public IReadOnlyList<ConsoleHost> Consoles => _consoles;
 
+    /// <param name="services">Changes what each console registers.</param>
     public static async Task<AlertDriver> StartAsync(
-        Database kind = Kit.Database.Sqlite, IReadOnlyDictionary<string, string?>? settings = null, StillClock? clock = null, int consoles = 1)
+        Database kind = Kit.Database.Sqlite, IReadOnlyDictionary<string, string?>? settings = null, StillClock? clock = null, int consoles = 1,
+        Action<IServiceCollection>? services = null)
     {
         var sandbox = await SandboxServer.StartAsync(new SandboxSettings { Clock = clock ?? TimeProvider.System });
         var all = new Dictionary<string, string?> { ["FreeScout:RetryDelay"] = "00:00:00.02", ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1" };
@@ -39,7 +45,7 @@ internal sealed class AlertDriver : IAsyncDisposable
             all[name] = value;
         }
 
-        var driver = new AlertDriver(await TestDatabase.CreateAsync(kind), sandbox, clock, all);
+        var driver = new AlertDriver(await TestDatabase.CreateAsync(kind), sandbox, clock, all, services);
         for (var console = 0; console < consoles; console++)
         {
             await driver.StartConsoleAsync();
@@ -48,7 +54,7 @@ internal sealed class AlertDriver : IAsyncDisposable
         return driver;
     }
 
-    public async Task StartConsoleAsync() => _consoles.Add(await ConsoleHost.StartAsync(Database, Sandbox, _settings, Clock));
+    public async Task StartConsoleAsync() => _consoles.Add(await ConsoleHost.StartAsync(Database, Sandbox, _settings, Clock, services: _services));
 
     public async Task StopAsync(ConsoleHost console)
     {

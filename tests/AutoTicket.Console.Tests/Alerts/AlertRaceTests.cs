@@ -4,6 +4,8 @@ using AutoTicket.Data;
 using AutoTicket.Surfaces;
 using AutoTicket.Tests.Kit;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Tests.Alerts;
 
@@ -45,6 +47,56 @@ public sealed class AlertRaceTests
         Assert.Equal(300, (await driver.AlertsAsync()).Count);
     }
 
+    /// <summary>Who waits for the first holds no later one: in any other order two consoles would wait for each other.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Alerts_are_written_in_one_order_whatever_the_order_in_which_they_came(bool isNew)
+    {
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+        await using var services = database.AsTheConsole();
+        var contexts = services.GetRequiredService<IDbContextFactory<AutoTicketDbContext>>();
+        var table = new AlertTable(contexts, Options.Create(new AlertsOptions()));
+        Alert[] alerts = [Stored("a"), Stored("b")];
+        if (!isNew)
+        {
+            Assert.True(await table.WriteAsync(alerts, [], default));
+            alerts = [.. (await table.ReadAsync(["a", "b"], DateTimeOffset.UnixEpoch, default)).OrderBy(alert => alert.Id)];
+        }
+
+        await using var before = database.Open();
+        await using var beside = database.Open();
+        var held = await before.BeginAsync(default);
+        await TakeAsync(before, "a");
+        IReadOnlyList<Alert> reversed = [.. alerts.Reverse()];
+        var writing = isNew ? table.WriteAsync(reversed, [], default) : table.WriteAsync([], reversed, default);
+        await Eventually.TrueAsync(
+            () => beside.Database.SqlQuery<bool>(
+                $"SELECT count(*) > 0 AS \"Value\" FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+                .SingleAsync(), "it waits for the first");
+
+        await using (await beside.BeginAsync(default))
+        {
+            await beside.Database.ExecuteSqlAsync($"SET LOCAL lock_timeout = '2s'");
+            await TakeAsync(beside, "b");
+        }
+
+        await held.DisposeAsync();
+        Assert.True(await writing);
+
+        async Task TakeAsync(AutoTicketDbContext db, string name)
+        {
+            if (isNew)
+            {
+                db.Alerts.Add(Stored(name));
+                await db.SaveChangesAsync();
+                return;
+            }
+
+            await db.Alerts.Where(alert => alert.LogicalId == name).ExecuteUpdateAsync(set => set.SetProperty(alert => alert.Url, "x"));
+        }
+    }
+
     [Theory, BothDatabases]
     public async Task Ids_that_two_consoles_hear_of_at_once_are_folded_into_one_episode(Database kind)
     {
@@ -66,4 +118,18 @@ public sealed class AlertRaceTests
         await driver.StopAsync(driver.Consoles.First(console => console != heir));
         await Eventually.TrueAsync(() => heir.Get<LeaderLease>().IsLeader, "the other takes over", TimeSpan.FromSeconds(6));
     }
+
+    private static Alert Stored(string name) => new()
+    {
+        AlertId = name,
+        LogicalId = name,
+        Status = AlertStatus.Firing,
+        Source = "test",
+        Name = name,
+        Severity = Severity.P4,
+        Summary = name,
+        StartedAt = DateTimeOffset.UnixEpoch,
+        OpenedAt = DateTimeOffset.UnixEpoch,
+        SeenAt = DateTimeOffset.UnixEpoch,
+    };
 }

@@ -84,6 +84,73 @@ public sealed class OutboxTests
         Assert.Equal([flapping.Id], await db.AlertOutbox.Where(entry => entry.Hook == AlertPaths.Ticket).Select(entry => entry.AlertRow).ToListAsync());
     }
 
+    [Theory, BothDatabases]
+    public async Task What_is_said_of_an_alert_follows_from_what_was_told_of_it(Database kind)
+    {
+        await using var outbox = await Outbox.CreateAsync(kind);
+        await outbox.OpenAsync("disk_full");
+        await SaidAsync(NoticeKind.Firing);
+        await ChangeAsync(alert => alert with { Status = AlertStatus.Resolved, EndedAt = outbox.Now });
+        await SaidAsync(NoticeKind.Ended);
+        await ChangeAsync(alert => alert);
+        await SaidAsync(null);
+        await ChangeAsync(alert => alert with { Status = AlertStatus.Firing, EndedAt = null, Reopened = 1 });
+        await SaidAsync(NoticeKind.FiringAgain);
+        await ChangeAsync(alert => alert with { Status = AlertStatus.Resolved, EndedAt = outbox.Now - new AlertsOptions().QuietPeriod });
+        await SaidAsync(NoticeKind.Ended);
+
+        Task ChangeAsync(Func<Alert, Alert> change) => outbox.ChangeAsync("disk_full", change);
+
+        async Task SaidAsync(NoticeKind? expected)
+        {
+            var due = await outbox.Log.DueAsync(Slack, CancellationToken.None);
+            Assert.Equal(expected, due.SingleOrDefault()?.Kind);
+            foreach (var notice in due)
+            {
+                await outbox.RecordAsync(Slack, notice);
+            }
+        }
+    }
+
+    [Theory, BothDatabases]
+    public async Task What_was_never_told_is_told_late_but_not_after_a_day_and_nothing_is_told_that_is_slight(Database kind)
+    {
+        await using var outbox = await Outbox.CreateAsync(kind);
+        await outbox.OpenAsync([
+            Outbox.Alert("slight") with { Severity = Severity.P3 }, Outbox.Alert("late"), Outbox.Alert("old"),
+            Outbox.Alert("worse") with { Severity = Severity.P1 },
+        ]);
+        await outbox.ChangeAsync("slight", alert => alert);
+        await outbox.ChangeAsync("late", alert => alert with { Status = AlertStatus.Resolved, EndedAt = outbox.Now.AddHours(-23) });
+        await outbox.ChangeAsync("old", alert => alert with { Status = AlertStatus.Resolved, EndedAt = outbox.Now.AddHours(-25) });
+
+        var due = await outbox.Log.DueAsync(Slack, CancellationToken.None);
+        Assert.Equal([("worse", NoticeKind.Firing), ("late", NoticeKind.Firing)], due.Select(notice => (notice.Alert.Name, notice.Kind)));
+
+        // Who was told that it fired and is over, is not told once more that it is over.
+        await outbox.RecordAsync(Slack, due[1]);
+        await outbox.ChangeAsync("late", alert => alert);
+        Assert.Equal(["worse"], (await outbox.Log.DueAsync(Slack, CancellationToken.None)).Select(notice => notice.Alert.Name));
+    }
+
+    [Theory, BothDatabases]
+    public async Task A_note_knows_the_ticket_and_leaves_it_recorded_as_it_is(Database kind)
+    {
+        var ticket = new AlertTicket(7, 8, "https://tickets.example/conversation/7");
+        await using var outbox = await Outbox.CreateAsync(kind);
+        await outbox.OpenAsync("disk_full");
+        var filed = Assert.Single(await outbox.Log.DueAsync(Ticket, CancellationToken.None));
+        await outbox.Log.RecordAsync(Ticket, [new HookOutcome(filed, IsDone: true, "filed", null, ticket)], []);
+        await outbox.ChangeAsync("disk_full", alert => alert with { Severity = Severity.P1 });
+        var note = Assert.Single(await outbox.Log.DueAsync(Ticket, CancellationToken.None));
+        await outbox.RecordAsync(Ticket, note);
+
+        Assert.Equal((NoticeKind.SeverityChanged, ticket), (note.Kind, note.Ticket));
+        await using var db = await outbox.Contexts.CreateDbContextAsync();
+        var told = await db.AlertDeliveries.SingleAsync();
+        Assert.Equal((Severity.P1, ticket), (told.Severity, new AlertTicket(told.TicketId!.Value, told.TicketNumber, told.TicketUrl!)));
+    }
+
     /// <summary>More than one pass takes, of which the hook takes nothing.</summary>
     [Theory, BothDatabases]
     public async Task In_a_flood_another_sources_alert_comes_with_each_pass_and_each_of_the_flood_with_one(Database kind)
@@ -186,6 +253,12 @@ public sealed class OutboxTests
         }
 
         public async Task OpenAsync(IReadOnlyList<Alert> alerts) => Assert.True(await _table.WriteAsync(alerts, [], CancellationToken.None));
+
+        public async Task ChangeAsync(string name, Func<Alert, Alert> change)
+        {
+            var alert = Assert.Single(await _table.ReadAsync([name], DateTimeOffset.UnixEpoch, CancellationToken.None));
+            await ChangeAsync(change(alert) with { NewsAt = Now });
+        }
 
         public async Task ChangeAsync(Alert alert) => Assert.True(await _table.WriteAsync([], [alert], CancellationToken.None));
 

@@ -1,4 +1,5 @@
 using AutoTicket.Audit;
+using AutoTicket.Data;
 using AutoTicket.Surfaces;
 using AutoTicket.Tests.Kit;
 using AutoTicket.Tickets;
@@ -9,29 +10,40 @@ namespace AutoTicket.Tests.Storage;
 /// <summary>Each table has an end.</summary>
 public sealed class RetentionTests
 {
-    private static readonly DateTimeOffset Now = TimeProvider.System.GetUtcNow();
+    private readonly StillClock _clock = new();
 
     [Theory, BothDatabases]
     public async Task What_is_past_its_retention_goes_and_what_is_open_or_younger_stays(Database kind)
     {
         await using var database = await TestDatabase.CreateAsync(kind);
-        await using var console = await ConsoleHost.StartAsync(database);
         await using var db = database.Open();
+        db.Leases.Add(new LeaseRow { Name = LeaderLease.Name, Owner = "another", Until = _clock.GetUtcNow().AddDays(1), Fence = 1 });
+        await db.SaveChangesAsync();
+        await using var console = await ConsoleHost.StartAsync(database, clock: _clock);
         foreach (var (name, days) in (ReadOnlySpan<(string, int)>)[("old", -366), ("young", -364)])
         {
-            var at = Now.AddDays(days);
+            var at = _clock.GetUtcNow().AddDays(days);
             db.AuditLog.Add(new AuditEntry { CreatedAt = at, Action = name, Actor = "somebody", Payload = "{}" });
             db.SurfaceHours.Add(new SurfaceHour { SurfaceKey = name, Hour = at, Known = 1, Up = 1 });
             db.Tickets.AddRange(Filed($"{name}-closed", TicketState.Closed, at), Filed($"{name}-open", TicketState.Open, at));
         }
 
+        var lately = Filed("old-closed-lately", TicketState.Closed, _clock.GetUtcNow().AddDays(-366));
+        db.Tickets.Add(lately with { ClosedAt = _clock.GetUtcNow() });
         await db.SaveChangesAsync();
 
-        await console.Get<Retention>().DeleteAsync(default);
+        var steps = 0;
+        await _clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(5), () => Task.FromResult(++steps > 30), "half a minute passes", TimeSpan.FromMilliseconds(100));
+        Assert.Equal(2, await db.SurfaceHours.CountAsync());
+        await db.Leases.ExecuteDeleteAsync();
+        await _clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(5), async () => !await db.SurfaceHours.AnyAsync(hour => hour.SurfaceKey == "old"), "the leader deletes");
 
         Assert.Equal(["young"], await db.AuditLog.Where(entry => entry.Actor == "somebody").Select(entry => entry.Action).ToListAsync());
         Assert.Equal(["young"], await db.SurfaceHours.Select(hour => hour.SurfaceKey).ToListAsync());
-        Assert.Equal(["old-open", "young-closed", "young-open"], (await db.Tickets.Select(ticket => ticket.Marker).ToListAsync()).Order(StringComparer.Ordinal));
+        var left = await db.Tickets.Select(ticket => ticket.Marker).ToListAsync();
+        Assert.Equal(["old-closed-lately", "old-open", "young-closed", "young-open"], left.Order(StringComparer.Ordinal));
     }
 
     private static Ticket Filed(string marker, TicketState state, DateTimeOffset at) => new()

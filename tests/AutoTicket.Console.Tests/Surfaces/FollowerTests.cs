@@ -1,9 +1,11 @@
 using AutoTicket.Alerts;
+using AutoTicket.Audit;
 using AutoTicket.Data;
 using AutoTicket.Sandbox;
 using AutoTicket.Surfaces;
 using AutoTicket.Tests.Alerts;
 using AutoTicket.Tests.Kit;
+using AutoTicket.Tickets;
 using Microsoft.EntityFrameworkCore;
 using static AutoTicket.Tests.Surfaces.Readings;
 
@@ -20,6 +22,7 @@ public sealed class FollowerTests : IAsyncLifetime
     {
         await LeadAsync(kind);
         await StoreAsync(ReadingOutcome.Failed, SurfaceStatus.Down);
+        await StoreLostAnswerAsync();
 
         await using var console = await StartAsync();
         var board = console.Get<StatusBoard>();
@@ -106,6 +109,24 @@ public sealed class FollowerTests : IAsyncLifetime
         (_database, _sandbox) = (await TestDatabase.CreateAsync(kind), await SandboxServer.StartAsync());
         await using var db = _database.Open();
         db.Leases.Add(new LeaseRow { Name = LeaderLease.Name, Owner = "another", Until = TimeProvider.System.GetUtcNow().AddHours(hours), Fence = 7 });
+        await db.SaveChangesAsync();
+    }
+
+    private async Task StoreLostAnswerAsync()
+    {
+        await using var db = _database.Open();
+        db.Tickets.Add(new Ticket
+        {
+            Marker = "at-0123456789",
+            DedupKey = "lost",
+            Severity = Severity.P2,
+            State = TicketState.Unconfirmed,
+            FiledBy = "test",
+            Subject = "lost",
+            AuditAction = AuditActions.AlertTicketFiled,
+            Tag = OpenTickets.AlertTag,
+            PostedAt = TimeProvider.System.GetUtcNow(),
+        });
         await db.SaveChangesAsync();
     }
 

@@ -73,6 +73,18 @@ public sealed class HappyEyeballsTests : IAsyncLifetime, IDisposable
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => HappyEyeballs.ConnectAsync([Unroutable], Port, timeout.Token));
     }
 
+    /// <summary>No name of a test's machine has two addresses: by the source, for surfaces and for the provider of the sign-in.</summary>
+    [Fact]
+    public void Whoever_makes_a_handler_of_its_own_connects_so()
+    {
+        var source = Path.Combine(ContentRoot.Find(), "src", "AutoTicket.Console");
+        var makers = Directory.EnumerateFiles(source, "*.cs", SearchOption.AllDirectories)
+            .Where(file => File.ReadAllText(file).Contains("new SocketsHttpHandler", StringComparison.Ordinal)).ToList();
+
+        Assert.NotEmpty(makers);
+        Assert.All(makers, file => Assert.Contains("HappyEyeballs.ConnectAsync", File.ReadAllText(file), StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task Every_HTTP_client_of_the_console_connects_so()
     {

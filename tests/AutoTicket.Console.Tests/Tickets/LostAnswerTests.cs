@@ -146,7 +146,7 @@ public sealed class LostAnswerTests
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
         driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
         Assert.True((await driver.ClickAsync()).Degraded);
-        _clock.Advance(TimeSpan.FromSeconds(44.9));
+        _clock.Advance(TimeSpan.FromSeconds(119.9));
         Assert.True((await driver.ClickAsync()).Degraded, "the grace period is not over");
         Assert.Single(driver.Creates);
 

@@ -104,6 +104,60 @@ public sealed class TicketClaimsTests
         Assert.Equal(24, await db.AuditLog.CountAsync());
     }
 
+    /// <summary>Who waits for the first holds no later one: in any other order two consoles would wait for each other.</summary>
+    [Fact]
+    public async Task Those_who_file_at_the_same_time_claim_in_one_order()
+    {
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+        var claims = Claims(database);
+        var keys = new[] { Draft("a"), Draft("b") }.OrderBy(draft => draft.DedupKey, StringComparer.Ordinal).ToList();
+        await using var first = database.Open();
+        await using var other = database.Open();
+        await using var probe = database.Open();
+        await using var heldFirst = await first.BeginAsync(default);
+        await using var heldOther = await other.BeginAsync(default);
+        await TakeAsync(first, Draft("other"));
+        await TakeAsync(other, keys[0]);
+
+        // While the one before them is kept waiting the two gather.
+        var before = claims.ClaimAsync(Draft("other"));
+        await WaitingAsync();
+        var both = Task.WhenAll(claims.ClaimAsync(keys[1]), claims.ClaimAsync(keys[0]));
+        await heldFirst.RollbackAsync();
+        Assert.NotNull(await before);
+        await WaitingAsync();
+
+        await using (await probe.BeginAsync(default))
+        {
+            await probe.Database.ExecuteSqlAsync($"SET LOCAL lock_timeout = '2s'");
+            await TakeAsync(probe, keys[1]);
+        }
+
+        await heldOther.RollbackAsync();
+        Assert.All(await both, Assert.NotNull);
+
+        static async Task TakeAsync(AutoTicketDbContext db, TicketDraft draft)
+        {
+            db.Tickets.Add(new Ticket
+            {
+                Marker = Guid.NewGuid().ToString("N"),
+                DedupKey = draft.DedupKey,
+                Severity = draft.Severity,
+                State = TicketState.Filing,
+                FiledBy = draft.FiledBy,
+                AuditAction = draft.AuditAction,
+                Tag = draft.Tag,
+                Subject = draft.Subject,
+            });
+            await db.SaveChangesAsync();
+        }
+
+        Task WaitingAsync() => Eventually.TrueAsync(
+            () => probe.Database.SqlQuery<bool>(
+                $"SELECT count(*) > 0 AS \"Value\" FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+                .SingleAsync(), "a claim waits for another");
+    }
+
     [Theory, BothDatabases]
     public async Task One_that_two_confirm_at_the_same_time_is_written_down_once(Database kind)
     {
@@ -122,7 +176,7 @@ public sealed class TicketClaimsTests
     }
 
     [Theory, BothDatabases]
-    public async Task The_database_itself_refuses_a_second_claim_and_lets_settled_rows_be(Database kind)
+    public async Task The_database_itself_refuses_a_second_claim_and_a_second_row_of_a_ticket(Database kind)
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         var claim = (await Claims(database).ClaimAsync(Draft()))!;
@@ -133,12 +187,14 @@ public sealed class TicketClaimsTests
 
         await Assert.ThrowsAsync<DbUpdateException>(() => InsertAsync(TicketState.Filing));
         await Assert.ThrowsAsync<DbUpdateException>(() => InsertAsync(TicketState.Unconfirmed));
-        Assert.Equal(5, (await RowsAsync(database)).Count);
+        await InsertAsync(TicketState.Open, conversation: 1001);
+        await Assert.ThrowsAsync<DbUpdateException>(() => InsertAsync(TicketState.Open, conversation: 1001));
+        Assert.Equal(6, (await RowsAsync(database)).Count);
 
-        async Task InsertAsync(TicketState state)
+        async Task InsertAsync(TicketState state, long? conversation = null)
         {
             await using var db = database.Open();
-            db.Tickets.Add(claim with { Id = 0, Marker = Guid.NewGuid().ToString("N"), State = state });
+            db.Tickets.Add(claim with { Id = 0, Marker = Guid.NewGuid().ToString("N"), State = state, ConversationId = conversation });
             await db.SaveChangesAsync();
         }
     }

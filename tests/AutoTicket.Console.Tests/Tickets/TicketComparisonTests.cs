@@ -49,6 +49,26 @@ public sealed class TicketComparisonTests
     [InlineData(null, "auto:status")]
     public void Tags_name_a_surface_only_when_they_name_one(string? surface, params string[] tags) => Assert.Equal(surface, TicketComparison.SurfaceIn(tags));
 
+    /// <param name="minutes">From the one to the other.</param>
+    [Theory]
+    [InlineData(59, true)]
+    [InlineData(60, false)]
+    [InlineData(59, false, "pay", AuditActions.TicketReconciled)]
+    [InlineData(59, false, "shop")]
+    public void Two_that_the_console_filed_about_the_same_within_one_window_are_a_duplicate(
+        int minutes, bool expected, string surface = "pay", string action = AuditActions.InvestigateFiled)
+    {
+        var other = Row with
+        {
+            ConversationId = 8,
+            DedupKey = AlertIdentity.OfSurface(surface),
+            AuditAction = action,
+            PostedAt = Row.PostedAt.AddMinutes(minutes),
+        };
+
+        Assert.Equal(expected ? [8] : [], TicketComparison.Duplicates([other, Row], TimeSpan.FromHours(1)).Select(found => found.ConversationId));
+    }
+
     private static IEnumerable<FindingKind> Kinds(Ticket row, Conversation found) => TicketComparison.Of(new Filing(7, 7, row.Subject, row), found, Mailbox).Select(difference => difference.Kind);
 
     private static Conversation Held(params string[] tags) => new()
