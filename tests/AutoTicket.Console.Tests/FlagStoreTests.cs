@@ -96,6 +96,40 @@ public sealed class FlagStoreTests : IAsyncLifetime
         Assert.True(IsOn(one));
     }
 
+    /// <summary>Between its being read as due and its being carried out.</summary>
+    [Fact]
+    [Trait("Pitfall", "T-60")]
+    public async Task A_scheduled_change_that_a_person_moved_meanwhile_is_not_carried_out()
+    {
+        var contexts = new Contexts(_database);
+        var store = await StartAsync(signals: false, contexts: contexts);
+        await store.ChangeAsync(Flag, new(true, Why, _clock.GetUtcNow().AddMinutes(1)), "olga", default);
+        var moved = _clock.GetUtcNow().AddHours(1);
+        contexts.BeforeSecond = db => db.FeatureFlags.ExecuteUpdate(set => set.SetProperty(flag => flag.ScheduledAt, moved));
+
+        await _clock.AdvanceUntilAsync(TimeSpan.FromMinutes(1), () => Task.FromResult(State(store).Scheduled?.At == moved), "it is moved");
+
+        Assert.False(IsOn(store));
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-59")]
+    public async Task What_the_environment_says_is_audited_by_one_of_two_that_start_together()
+    {
+        var contexts = new Contexts(_database)
+        {
+            BeforeSecond = db =>
+            {
+                db.FeatureFlags.Add(new FlagRow { Name = Flag, Environment = "on" });
+                db.SaveChanges();
+            },
+        };
+
+        Assert.True(IsOn(await StartAsync("1", contexts: contexts)));
+
+        Assert.Empty(await ChangesAsync());
+    }
+
     /// <summary>Another process may have been faster, or a person have moved it.</summary>
     [Fact]
     [Trait("Pitfall", "T-60")]
@@ -231,11 +265,27 @@ public sealed class FlagStoreTests : IAsyncLifetime
 
     private sealed class Contexts(TestDatabase database) : IDbContextFactory<AutoTicketDbContext>
     {
+        private int _made;
+
         public bool IsAway { get; set; }
 
         public bool HasBug { get; set; }
 
-        public AutoTicketDbContext CreateDbContext() =>
+        /// <summary>What happens before the context after the next is made.</summary>
+        public Action<AutoTicketDbContext>? BeforeSecond { get; set; }
+
+        public AutoTicketDbContext CreateDbContext()
+        {
+            if (BeforeSecond is { } happen && ++_made == 2)
+            {
+                using var db = database.Open();
+                happen(db);
+            }
+
+            return Create();
+        }
+
+        private AutoTicketDbContext Create() =>
             HasBug ? throw new InvalidOperationException("a bug")
             : !IsAway ? database.Open()
             : new SqliteDbContext(new DbContextOptionsBuilder<SqliteDbContext>().UseSqlite("Data Source=/nowhere/autoticket.db").Options);

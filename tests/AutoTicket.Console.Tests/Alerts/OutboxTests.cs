@@ -63,6 +63,22 @@ public sealed class OutboxTests
     }
 
     [Theory, BothDatabases]
+    public async Task What_is_newer_than_what_another_leader_recorded_is_recorded(Database kind)
+    {
+        await using var outbox = await Outbox.CreateAsync(kind);
+        await outbox.OpenAsync("disk_full");
+        var older = Assert.Single(await outbox.Log.DueAsync(Slack, CancellationToken.None));
+        await outbox.ChangeAsync("disk_full", alert => alert with { Reopened = 1 });
+        var newer = Assert.Single(await outbox.Log.DueAsync(Slack, CancellationToken.None));
+
+        await outbox.RecordAsync(Slack, older);
+        await outbox.RecordAsync(Slack, newer);
+
+        await using var db = await outbox.Contexts.CreateDbContextAsync();
+        Assert.Equal(1, (await db.AlertDeliveries.AsNoTracking().SingleAsync()).Reopened);
+    }
+
+    [Theory, BothDatabases]
     public async Task What_a_hook_has_nothing_to_say_of_is_taken_out_and_what_is_to_wait_stays(Database kind)
     {
         await using var outbox = await Outbox.CreateAsync(kind);

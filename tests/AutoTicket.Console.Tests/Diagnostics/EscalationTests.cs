@@ -1,16 +1,52 @@
 using System.Text.Json;
 using AutoTicket.Alerts;
+using AutoTicket.Data;
+using AutoTicket.Diagnostics;
+using AutoTicket.FreeScout;
 using AutoTicket.Sandbox;
 using AutoTicket.Tests.Kit;
 using AutoTicket.Tickets;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
 using static AutoTicket.Tests.Diagnostics.DiagnosedConsole;
 
 namespace AutoTicket.Tests.Diagnostics;
 
 public sealed class EscalationTests
 {
+    [Theory]
+    [InlineData(1, false)]
+    [InlineData(2, true)]
+    public async Task One_ticket_that_somebody_deleted_for_ever_is_no_alarm(int ghosts, bool expected)
+    {
+        await using var database = await TestDatabase.CreateAsync(Database.Sqlite);
+        await using var services = database.AsTheConsole();
+        await using var db = database.Open();
+        var now = TimeProvider.System.GetUtcNow();
+        db.TicketFindings.AddRange(Enumerable.Range(1, ghosts).Select(id => new FindingRow
+        {
+            ConversationId = id,
+            Kind = FindingKind.Ghost,
+            Number = id,
+            Subject = "",
+            Detail = "",
+            FirstSeenAt = now,
+            SeenAt = now,
+            IsOpen = true,
+        }));
+        await db.SaveChangesAsync();
+        var log = new FindingLog(
+            services.GetRequiredService<IDbContextFactory<AutoTicketDbContext>>(), Options.Create(new TicketingOptions()),
+            Options.Create(new FreeScoutOptions()), TimeProvider.System, NullLogger<FindingLog>.Instance);
+        var rules = new EscalationConditions(null!, null!, null!, log, null!).All;
+
+        var fact = await rules.Single(rule => rule.Condition == EscalationCondition.GhostTickets).ReadAsync(default);
+
+        Assert.Equal(expected, fact.Holds == true);
+    }
+
     private static JsonElement Clock(JsonElement answer, string condition) =>
         answer.GetProperty("escalations").EnumerateArray().Single(clock => clock.GetProperty("condition").GetString() == condition);
 

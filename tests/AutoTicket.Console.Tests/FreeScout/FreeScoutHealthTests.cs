@@ -95,6 +95,11 @@ public sealed class FreeScoutHealthTests
         _health.Failed(new FreeScoutFailure(FreeScoutFailureKind.ServerError, "500", WasSent: true), FreeScoutCall.Change);
 
         Assert.Null(_health.Failure);
+
+        _health.Failed(new FreeScoutFailure(FreeScoutFailureKind.ServerError, "503", WasSent: true), FreeScoutCall.Read);
+        _health.Succeeded(FreeScoutCall.Change);
+
+        Assert.NotNull(_health.Failure);
     }
 
     [Theory]

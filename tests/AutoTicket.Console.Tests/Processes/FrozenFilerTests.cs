@@ -30,6 +30,8 @@ public sealed class FrozenFilerTests(TwoConsoles consoles) : IClassFixture<TwoCo
         await Eventually.TrueAsync(() => consoles.Sandbox.Surface(surface).RequestCount >= asked + 3, "both go on probing");
     }
 
+    /// <summary>Its limit on the click and its claim both keep it from it; it goes wrong without both. The claim's alone is broken in
+    /// <see cref="Tickets.LostAnswerTests"/>, where no timer tells of the time that passed.</summary>
     [Fact]
     public async Task A_filer_that_wakes_before_its_post_and_after_its_lease_does_not_post()
     {

@@ -26,6 +26,7 @@ public sealed class InvestigateTests
         Assert.Equal(1, sandbox.FreeScout.CreatedCount);
         await Eventually.TrueAsync(() => sandbox.FreeScout.Conversations.Single().Tags.Contains("surface:pay"), "the tags are set");
         Assert.Equal(["auto:status", "sev:p2", "surface:pay"], sandbox.FreeScout.Conversations.Single().Tags.Order());
+        Assert.Contains("<b>Last checks</b>", sandbox.FreeScout.Conversations.Single().Threads[^1].Body, StringComparison.Ordinal);
     }
 
     private static async Task<JsonElement> InvestigateAsync(ConsoleHost console, string surface)

@@ -332,6 +332,8 @@ public sealed class TicketClaimsTests
         await using var database = await TestDatabase.CreateAsync(kind);
         var claims = Claims(database);
         await FileAsync(claims);
+        await claims.ForgotAsync(Assert.Single(await RowsAsync(database)), default);
+        Assert.Equal(TicketState.Open, Assert.Single(await RowsAsync(database)).State);
         await LoseConversationAsync(database);
 
         await claims.ForgotAsync(Assert.Single(await RowsAsync(database)), default);
@@ -339,6 +341,7 @@ public sealed class TicketClaimsTests
         var lost = Assert.Single(await RowsAsync(database));
         Assert.Equal(TicketState.Unconfirmed, lost.State);
         Assert.True(await claims.ConfirmAsync((await claims.TakeOverAsync(lost, default))!, Link, isOpen: true, adopted: true));
+        Assert.Equal((null, true), Assert.Single(await RowsAsync(database)) is var found ? (found.Problem, found.TagsPending) : default);
         await using var db = database.Open();
         var actions = await db.AuditLog.OrderBy(entry => entry.Id).Select(entry => entry.Action).ToListAsync();
         Assert.Equal([AuditActions.InvestigateFiled, AuditActions.TicketReconciled], actions);
@@ -359,6 +362,26 @@ public sealed class TicketClaimsTests
         Assert.Equal(before, await RowsAsync(database));
     }
 
+    /// <summary>That the second post filed nothing is certain; the first may still be committed.</summary>
+    [Theory, BothDatabases]
+    public async Task A_claim_that_was_posted_twice_is_not_released(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var claims = Claims(database);
+        await claims.LeaveUnconfirmedAsync((await claims.ClaimAsync(Draft()))!, "not yet", lookupWasEmpty: true, default);
+        var claim = (await claims.TakeOverAsync(Assert.Single(await RowsAsync(database)), default))!;
+        _clock.Advance(TimeSpan.FromMinutes(2));
+
+        var again = (await claims.RepostAsync(claim, default))!;
+        var posted = Assert.Single(await RowsAsync(database));
+        Assert.Equal((_clock.GetUtcNow(), _clock.GetUtcNow()), (posted.PostedAt, posted.RepostedAt));
+        Assert.Equal((0, null), (posted.EmptyLookups, posted.LookedUpAt));
+        await claims.ReleaseAsync(again, "refused", default);
+
+        var row = Assert.Single(await RowsAsync(database));
+        Assert.Equal((TicketState.Unconfirmed, "refused"), (row.State, row.Problem));
+    }
+
     [Theory, BothDatabases]
     public async Task Empty_look_ups_count_only_when_they_lie_apart(Database kind)
     {
@@ -376,6 +399,11 @@ public sealed class TicketClaimsTests
         }
 
         Assert.Equal([1, 1, 1, 2, 3], counts);
+
+        // One that failed says nothing.
+        _clock.Advance(TimeSpan.FromSeconds(10));
+        await claims.LeaveUnconfirmedAsync(claim, "503", lookupWasEmpty: false, default);
+        Assert.Equal(3, Assert.Single(await RowsAsync(database)).EmptyLookups);
     }
 
     [Theory, BothDatabases]

@@ -106,6 +106,17 @@ public sealed class TicketDraftTests
         Assert.Empty(Regex.Matches(html, "style=\"(?!padding:)"));
     }
 
+    /// <summary>A query may hold a secret.</summary>
+    [Fact]
+    public void A_surfaces_address_is_told_without_its_query()
+    {
+        var surface = new Surface { Key = "pay", Name = "Pay", Url = new Uri("https://pay.example/health?token=secret#top") };
+        var snapshot = new SurfaceSnapshot(surface, SurfaceStatus.Down, null, null, null, null, null, [], false, null, null);
+        var facts = TicketDraft.FactsOf(snapshot);
+
+        Assert.Equal([("Surface", "Pay (pay)"), ("Address", "https://pay.example/health"), ("Last checks", "none yet")], facts);
+    }
+
     [Theory]
     [InlineData("[P2] Pay is down", "[P1] Pay is down")]
     [InlineData("Pay is down", "Pay is down")]
