@@ -33,11 +33,15 @@ internal sealed partial class Reconciler(
     private long _tagsRefusedThrough;
     private bool _isTaggingFailing;
 
+    /// <summary>FreeScout failed and works again: what was refused may have been refused with everything else.</summary>
+    private volatile bool _isBack;
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var nudge = new Nudge(clock);
         using var subscription = signals.Subscribe(DatabaseSignals.Tickets, nudge.Give);
         leader.Changed += nudge.Give;
+        health.Changed += NoteRecovery;
         var failedAt = DateTimeOffset.MinValue;
         var failures = 0;
         var isDown = false;
@@ -83,6 +87,9 @@ internal sealed partial class Reconciler(
         }
 
         leader.Changed -= nudge.Give;
+        health.Changed -= NoteRecovery;
+
+        void NoteRecovery() => _isBack |= health.Failure is null;
     }
 
     /// <returns>False when FreeScout failed in a way that the next ticket would only meet again.</returns>
@@ -118,8 +125,9 @@ internal sealed partial class Reconciler(
         }
 
         var (tagged, refused) = (new List<Ticket>(), 0);
-        if (clock.GetUtcNow() >= _tagsRefusedUntil)
+        if (_isBack || clock.GetUtcNow() >= _tagsRefusedUntil)
         {
+            _isBack = false;
             _tagsRefusedThrough = 0;
         }
 

@@ -56,6 +56,24 @@ public sealed class TagRepairTests
     }
 
     [Fact]
+    public async Task A_ticket_that_was_not_tagged_because_the_key_lacked_its_scope_is_tagged_when_the_key_has_it()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
+        var fault = driver.Sandbox.Faults.Add(new Fault(FaultKind.Forbidden) { Match = FaultMatch.FreeScoutTags });
+        await driver.ClickAsync();
+        await Eventually.TrueAsync(() => fault.Hits > 0, "tagging was refused");
+        driver.Sandbox.Faults.Add(new Fault(FaultKind.Forbidden) { Match = FaultMatch.FreeScout });
+        var health = driver.Console.Get<AutoTicket.FreeScout.FreeScoutHealth>();
+        await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(10), () => Task.FromResult(health.Failure is not null), "the sync is refused");
+
+        driver.Sandbox.Faults.Clear();
+        var mended = _clock.GetUtcNow();
+        await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(10), () => Task.FromResult(TagsOf(driver).SequenceEqual(Ours)), "the tags are set");
+
+        Assert.InRange(_clock.GetUtcNow() - mended, TimeSpan.Zero, TimeSpan.FromMinutes(8));
+    }
+
+    [Fact]
     [Trait("Pitfall", "T-10")]
     public async Task A_ticket_that_was_closed_before_it_was_tagged_is_found_when_it_is_reopened()
     {
