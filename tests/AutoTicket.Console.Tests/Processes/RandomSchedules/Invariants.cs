@@ -187,8 +187,8 @@ internal sealed partial class Invariants(ScheduleRun run)
         ];
     }
 
-    /// <summary>One open ticket a key, and one audit row a ticket. What FreeScout commits too late and what people open again may be a
-    /// second one: a finding tells of it.</summary>
+    /// <summary>One open ticket a key, and one audit row a ticket. What FreeScout commits too late, with the marker of the other, and what
+    /// people open again may be a second one: a finding tells of it.</summary>
     private async Task<List<string>> TicketsAsync()
     {
         var tooLate = run.Schedule.CommitsTooLate;
@@ -201,7 +201,7 @@ internal sealed partial class Invariants(ScheduleRun run)
             """,
             row => row.GetInt64(0));
         var held = run.FreeScout.Conversations;
-        var open = held.Where(one => one.IsOpen).GroupBy(KeyOf).ToList();
+        var open = held.Where(one => one.IsOpen).GroupBy(one => Find(one, DedupKey())).ToList();
         var filed = (await QueryAsync(
             """
             SELECT (payload->>'conversation_id')::bigint FROM audit_log
@@ -214,7 +214,7 @@ internal sealed partial class Invariants(ScheduleRun run)
         Doubles = open.Count(same => same.Count() > 1);
         return
         [
-            .. open.Where(same => same.Count() > 1 + tooLate + same.Count(one => run.Reopened.ContainsKey(one.Id)))
+            .. open.Where(same => same.Where(one => !run.Reopened.ContainsKey(one.Id)).DistinctBy(one => Find(one, Marker())).Count() > 1)
                 .Select(same => $"I1: open tickets of one key: {Shown(same)}"),
             .. open.Where(same => same.Count(one => !told.Contains(one.Id)) > 1)
                 .Select(same => $"I1: no finding tells that there are open tickets of one key: {Shown(same)}"),
@@ -278,9 +278,9 @@ internal sealed partial class Invariants(ScheduleRun run)
         ];
     }
 
-    /// <summary>The dedup key stands in the ticket's body, so what the console believes is not asked.</summary>
-    private static string KeyOf(SandboxConversation conversation) =>
-        conversation.Threads.Select(thread => DedupKey().Match(thread.Body)).FirstOrDefault(match => match.Success)?.Value
+    /// <summary>The dedup key and the marker stand in the ticket's body, so what the console believes is not asked.</summary>
+    private static string Find(SandboxConversation conversation, Regex text) =>
+        conversation.Threads.Select(thread => text.Match(thread.Body)).FirstOrDefault(match => match.Success)?.Value
             ?? $"{conversation.Id}";
 
     private static string AlertOf(string scope) =>
@@ -363,6 +363,9 @@ internal sealed partial class Invariants(ScheduleRun run)
 
     [GeneratedRegex("[0-9a-f]{64}")]
     private static partial Regex DedupKey();
+
+    [GeneratedRegex(@"\bat-[0-9a-z]{10}\b")]
+    private static partial Regex Marker();
 
     [GeneratedRegex("[0-9]+")]
     private static partial Regex Numbers();
