@@ -1,0 +1,168 @@
+using AutoTicket.Data;
+using AutoTicket.Tests.Kit;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Hosting.Internal;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+
+namespace AutoTicket.Tests.Storage;
+
+/// <summary>Who leads, by the lease alone, without a host. The clock moves only when a test moves it.</summary>
+public sealed class LeaderLeaseTests : IAsyncLifetime
+{
+    private static readonly LeaderOptions Options = new();
+    private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
+
+    private readonly StillClock _clock = new();
+    private readonly List<BackgroundService> _services = [];
+    private TestDatabase _database = null!;
+
+    public async Task InitializeAsync() => _database = await TestDatabase.CreateAsync(Database.Sqlite);
+
+    public async Task DisposeAsync()
+    {
+        foreach (var service in _services)
+        {
+            await service.StopAsync(default);
+            service.Dispose();
+        }
+
+        await _database.DisposeAsync();
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-25")]
+    public async Task One_of_two_leads_and_the_other_takes_over_with_the_next_fence_when_the_lease_has_run_out()
+    {
+        var contexts = new Contexts(_database);
+        var (first, second) = (await StartAsync(contexts), await StartAsync());
+        var changes = 0;
+        second.Changed += () => changes++;
+        Assert.Equal((true, false, null), (first.IsLeader, second.IsLeader, second.Fence));
+
+        contexts.IsAway = true;
+        _clock.Advance(Options.Lease);
+        Assert.False(first.IsLeader);
+
+        await _clock.AdvanceUntilAsync(Second, () => Task.FromResult(second.IsLeader && changes > 0), "the other leads");
+        Assert.Equal(first.Fence + 1, second.Fence);
+    }
+
+    [Fact]
+    public async Task One_that_leads_renews_its_lease_under_the_same_fence_and_gives_it_back_when_it_ends()
+    {
+        var lease = await StartAsync();
+        var fence = lease.Fence;
+        for (var second = 0; second < 2 * Options.Lease.TotalSeconds; second++)
+        {
+            _clock.Advance(Second);
+            await Eventually.TrueAsync(() => lease.IsLeader, "it leads");
+        }
+
+        Assert.Equal(fence, lease.Fence);
+        await lease.StopAsync(default);
+        Assert.Equal((false, null), (lease.IsLeader, lease.Fence));
+        await using var db = _database.Open();
+        Assert.True((await db.Leases.SingleAsync()).Until < _clock.GetUtcNow());
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-25")]
+    public async Task A_lease_runs_from_the_question_and_one_that_ran_out_before_the_answer_is_asked_for_again()
+    {
+        var slow = await StartAsync(new Contexts(_database) { BeforeFirst = () => _clock.Advance(Options.Lease - Second) });
+        Assert.True(slow.IsLeader);
+        _clock.Advance(Second);
+        Assert.False(slow.IsLeader);
+        await slow.StopAsync(default);
+
+        var frozen = await StartAsync(new Contexts(_database) { BeforeFirst = () => _clock.Advance(Options.Lease) });
+        Assert.True(frozen.IsLeader);
+    }
+
+    [Fact]
+    public async Task While_the_database_is_away_who_led_last_acts_as_the_leader()
+    {
+        var contexts = new Contexts(_database);
+        var lease = await StartAsync(contexts);
+
+        contexts.IsAway = true;
+        _clock.Advance(Options.Lease);
+
+        await Eventually.TrueAsync(() => lease.ActsAsLeader, "it acts as the leader");
+        Assert.False(lease.IsLeader);
+    }
+
+    [Fact]
+    public async Task A_lease_that_ran_out_unnoticed_is_asked_for_and_a_database_that_hangs_is_as_good_as_away()
+    {
+        var contexts = new Contexts(_database);
+        var lease = await StartAsync(contexts);
+        _clock.Advance(Options.Lease);
+        Assert.True(await lease.AskAsync(default));
+
+        await Eventually.TrueAsync(() => lease.IsLeader, "it leads again");
+        contexts.Hangs = new TaskCompletionSource();
+        _clock.Advance(Options.Lease);
+        var asking = lease.AskAsync(default);
+        await _clock.AdvanceUntilAsync(Second, () => Task.FromResult(asking.IsCompleted), "it is answered");
+        Assert.True(await asking);
+        contexts.Hangs.SetResult();
+    }
+
+    [Fact]
+    public async Task By_a_clock_that_is_not_set_nothing_is_asked_for()
+    {
+        var lease = await StartAsync(isOpen: false);
+
+        Assert.False(lease.IsLeader);
+        await using var db = _database.Open();
+        Assert.Empty(await db.Leases.ToListAsync());
+    }
+
+    private async Task<LeaderLease> StartAsync(Contexts? contexts = null, bool isOpen = true)
+    {
+        var gate = new DatabaseGate(
+            new Contexts(_database), new DatabaseClock(_clock), new HostingEnvironment { EnvironmentName = Environments.Development },
+            new ApplicationLifetime(NullLogger<ApplicationLifetime>.Instance), NullLogger<DatabaseGate>.Instance);
+        _services.Add(gate);
+        if (isOpen)
+        {
+            await gate.StartAsync(default);
+        }
+
+        var lease = new LeaderLease(
+            contexts ?? new Contexts(_database), gate, Microsoft.Extensions.Options.Options.Create(Options), _clock,
+            NullLogger<LeaderLease>.Instance);
+        _services.Add(lease);
+        await lease.StartAsync(default);
+        return lease;
+    }
+
+    private sealed class Contexts(TestDatabase database) : IDbContextFactory<AutoTicketDbContext>
+    {
+        public bool IsAway { get; set; }
+
+        /// <summary>Until it is set the database does not answer.</summary>
+        public TaskCompletionSource? Hangs { get; set; }
+
+        /// <summary>What happens between the first question and its answer.</summary>
+        public Action? BeforeFirst { get; set; }
+
+        public AutoTicketDbContext CreateDbContext()
+        {
+            var happen = BeforeFirst;
+            BeforeFirst = null;
+            happen?.Invoke();
+            var nowhere = new DbContextOptionsBuilder<SqliteDbContext>().UseSqlite("Data Source=/nowhere/autoticket.db").Options;
+            return IsAway ? new SqliteDbContext(nowhere) : database.Open();
+        }
+
+        public async Task<AutoTicketDbContext> CreateDbContextAsync(CancellationToken cancellationToken)
+        {
+            await (Hangs?.Task ?? Task.CompletedTask);
+            return CreateDbContext();
+        }
+    }
+}
