@@ -4,6 +4,7 @@ using AutoTicket.Sandbox;
 using AutoTicket.Surfaces;
 using AutoTicket.Tests.Kit;
 using AutoTicket.Tickets;
+using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Alerts;
 
@@ -45,8 +46,9 @@ public sealed class AlertTicketTests
         driver.FreeScout.Close(ticket);
         clock.Advance(TimeSpan.FromHours(2));
         await Eventually.TrueAsync(() => driver.Console.Get<Data.LeaderLease>().IsLeader, "it leads again");
-        await driver.Console.Get<TicketSync>().RefreshAsync(CancellationToken.None);
-        Assert.Empty(driver.Console.Get<OpenTickets>().Current.Tickets);
+        driver.Console.Get<TicketReconciliation>().CompareSoon();
+        await using var db = driver.Database.Open();
+        await Eventually.TrueAsync(() => db.Tickets.AnyAsync(row => row.State == TicketState.Closed), "the books say that it is closed");
 
         driver.FreeScout.Reopen(ticket);
         await driver.RaiseAsync(AlertDriver.Say());
