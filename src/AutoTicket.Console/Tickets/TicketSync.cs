@@ -29,6 +29,7 @@ internal sealed partial class TicketSync(
 
     private readonly SemaphoreSlim _syncing = new(1, 1);
     private int _syncs;
+    private bool _isStoringFailing;
 
     /// <summary>FreeScout was asked at least once since the start: its health is known.</summary>
     public bool HasAsked { get; private set; }
@@ -125,11 +126,18 @@ internal sealed partial class TicketSync(
             using var patience = new CancellationTokenSource(Patience, clock);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-            return await work(db, either.Token);
+            var done = await work(db, either.Token);
+            _isStoringFailing &= !done;
+            return done;
         }
         catch (Exception exception) when (contexts.IsOutage(exception))
         {
-            Log.NotStored(logger, exception.GetBaseException().Message);
+            // A state: said once, until something was stored. After a flood each of its tickets meets the same outage.
+            if (!_isStoringFailing)
+            {
+                _isStoringFailing = true;
+                Log.NotStored(logger, exception.GetBaseException().Message);
+            }
         }
         catch (DbUpdateException exception) when (exception is DbUpdateConcurrencyException || Outages.IsDuplicate(exception))
         {

@@ -14,6 +14,30 @@ public sealed class OpenTicketsSyncTests
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(30);
     private readonly StillClock _clock = new();
 
+    [Fact]
+    public async Task That_the_database_is_away_is_said_once_however_many_tickets_changed()
+    {
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+        await using var sandbox = await SandboxServer.StartAsync();
+        await using var line = TcpProxy.To(database.Location);
+        var settings = new Dictionary<string, string?>
+        {
+            ["DATABASE_URL"] = line.Through(database.Location),
+            ["Ticketing:SyncInterval"] = "00:30:00",
+        };
+        await using var console = await ConsoleHost.StartAsync(database, sandbox, settings);
+        var sync = console.Get<TicketSync>();
+        await Eventually.TrueAsync(() => sync.RefreshAsync(CancellationToken.None), "it syncs");
+
+        line.Cut();
+        for (var changed = 1; changed <= 5; changed++)
+        {
+            Assert.False(await sync.LookAtAsync(changed, CancellationToken.None));
+        }
+
+        Assert.Single(console.Log, line => line.Contains("open tickets can't be stored", StringComparison.Ordinal));
+    }
+
     [Theory, BothDatabases]
     public async Task A_ticket_appears_when_filed_disappears_when_resolved_and_comes_back_when_reopened(Database kind)
     {
