@@ -17,7 +17,7 @@ internal sealed class Intake : IAsyncDisposable
 
     public TestDatabase Database { get; }
 
-    public static async Task<Intake> StartAsync(Database kind = Kit.Database.Sqlite, Dictionary<string, string?>? settings = null, TestDatabase? database = null)
+    public static async Task<Intake> StartAsync(Database kind = Kit.Database.Sqlite, Dictionary<string, string?>? settings = null, TestDatabase? database = null, TimeProvider? clock = null)
     {
         var own = database is null ? await TestDatabase.CreateAsync(kind) : null;
         try
@@ -28,7 +28,7 @@ internal sealed class Intake : IAsyncDisposable
                 all[name] = value;
             }
 
-            return new Intake(await ConsoleHost.StartAsync(database ?? own, settings: all), database ?? own!, own);
+            return new Intake(await ConsoleHost.StartAsync(database ?? own, settings: all, clock: clock), database ?? own!, own);
         }
         catch
         {

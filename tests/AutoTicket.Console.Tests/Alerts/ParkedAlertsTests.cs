@@ -36,7 +36,9 @@ public sealed class ParkedAlertsTests
 
         Assert.Equal([big], (await Parked(intake).ListAsync(default))!.Select(parked => parked.Id));
         await using var db = intake.Database.Open();
-        Assert.Equal(["A", "known later"], (await db.Alerts.ToListAsync()).Select(alert => alert.Name).Order());
+        // Without the console's own, about alerts that are parked for weeks.
+        Assert.Equal(
+            ["A", "known later"], (await db.Alerts.Where(alert => alert.Source != Observation.Console).ToListAsync()).Select(alert => alert.Name).Order());
         // What could not be taken is no decision of anybody's.
         var audit = await db.AuditLog.Where(entry => entry.Actor == "ada").OrderBy(entry => entry.Id).ToListAsync();
         Assert.Equal([AuditActions.ParkedRetried, AuditActions.ParkedRetried, AuditActions.ParkedDiscarded], audit.Select(entry => entry.Action));

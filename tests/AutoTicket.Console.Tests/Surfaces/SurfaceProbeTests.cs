@@ -79,10 +79,10 @@ public sealed class SurfaceProbeTests : IAsyncLifetime, IDisposable
         _sandbox.Surface("pay").Hang();
 
         var begun = Stopwatch.GetTimestamp();
-        var reading = await ProbeAsync(Well with { Timeout = TimeSpan.FromMilliseconds(150) });
+        var reading = await ProbeAsync(Well with { Timeout = TimeSpan.FromSeconds(3) });
 
-        Assert.Equal((ReadingOutcome.Failed, "connected, but no whole answer within 0.15 s", true), (reading.Outcome, reading.Cause, reading.Reached));
-        Assert.InRange(Stopwatch.GetElapsedTime(begun), TimeSpan.FromMilliseconds(140), TimeSpan.FromSeconds(10));
+        Assert.Equal((ReadingOutcome.Failed, "connected, but no whole answer within 3 s", true), (reading.Outcome, reading.Cause, reading.Reached));
+        Assert.InRange(Stopwatch.GetElapsedTime(begun), TimeSpan.FromSeconds(2.9), Eventually.Patience);
     }
 
     [Fact]
