@@ -31,6 +31,9 @@ internal sealed partial class TicketReconciliation(
     private static readonly string[] Tags = [OpenTickets.OpenTag, OpenTickets.AlertTag];
     private const int MostReposted = 50;
 
+    /// <summary>One comparison asks for no more tickets by their id, and the next goes on: without the Tags module no list shows any of ours.</summary>
+    private const int MostAsked = 50;
+
     /// <summary>So long after a second post the first one is looked for.</summary>
     private static readonly TimeSpan LateCommit = TimeSpan.FromHours(1);
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
@@ -40,6 +43,7 @@ internal sealed partial class TicketReconciliation(
 
     private readonly Nudge _nudge = new(clock);
     private volatile bool _isAsked;
+    private long _askedThrough;
 
     /// <summary>Compares as soon as possible instead of at the end of the interval, when this process leads.</summary>
     public void CompareSoon()
@@ -143,7 +147,9 @@ internal sealed partial class TicketReconciliation(
         var refused = new Dictionary<long, FreeScoutFailure>();
         var putBack = await findings.TagsPutBackAsync(cancellationToken);
         var filings = await FiledAsync(held.Keys, since, cancellationToken);
-        foreach (var filing in filings.Where(filing => !(filing.Row?.ClosedAt >= asked)))
+        var compared = filings.Where(filing => !(filing.Row?.ClosedAt >= asked)).ToList();
+        var (turn, later) = Turn([.. compared.Select(filing => filing.ConversationId).Where(id => !held.ContainsKey(id)).Order()]);
+        foreach (var filing in compared.Where(filing => !later.Contains(filing.ConversationId)))
         {
             var found = held.GetValueOrDefault(filing.ConversationId);
             if (found is null)
@@ -192,8 +198,16 @@ internal sealed partial class TicketReconciliation(
             return unsettled;
         }
 
-        await findings.StoreAsync(seen, refused.Keys, cancellationToken);
+        await findings.StoreAsync(seen, [.. refused.Keys, .. later], cancellationToken);
+        _askedThrough = turn.LastOrDefault();
         return refused.Values.FirstOrDefault();
+    }
+
+    /// <returns>Which tickets this comparison asks for, going on where the last one ended; and which it leaves to the next.</returns>
+    private (List<long> Now, HashSet<long> Later) Turn(List<long> ids)
+    {
+        List<long> inTurn = [.. ids.Where(id => id > _askedThrough), .. ids.Where(id => id <= _askedThrough)];
+        return (inTurn[..Math.Min(MostAsked, inTurn.Count)], [.. inTurn.Skip(MostAsked)]);
     }
 
     /// <summary>What the books say was filed: all that is open, all of the last days, and whatever FreeScout listed.</summary>

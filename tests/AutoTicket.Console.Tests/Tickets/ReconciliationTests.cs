@@ -191,6 +191,28 @@ public sealed class ReconciliationTests : ReconciliationTest
     }
 
     [Fact]
+    public async Task One_comparison_asks_for_fifty_tickets_that_no_list_shows_and_the_next_goes_on()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(
+            settings: new() { ["Ticketing:ReconcileInterval"] = "01:00:00", ["Ticketing:SyncInterval"] = "01:00:00" }, surfaces: []);
+        var one = await FileAsync(driver, "one", OpenTickets.AlertTag);
+        await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "it is tagged");
+        await using (var db = driver.Database.Open())
+        {
+            var row = (await driver.RowsAsync()).Single(row => row.ConversationId == one);
+            db.Tickets.AddRange(Enumerable.Range(1, 120).Select(n => row with { Id = 0, ConversationId = 1_000_000 + n, Marker = $"gone-{n}" }));
+            await db.SaveChangesAsync();
+        }
+
+        foreach (var known in new[] { 50, 100, 120 })
+        {
+            driver.Console.Get<TicketReconciliation>().CompareSoon();
+            await Eventually.TrueAsync(async () => (await SeenAsync(driver)).Count() >= known, $"{known} are known to be gone");
+            Assert.Equal(known, driver.FreeScout.RecordedRequests.Count(request => request.Path.Contains("/conversations/1000", StringComparison.Ordinal)));
+        }
+    }
+
+    [Fact]
     public async Task One_of_two_consoles_compares()
     {
         await using var driver = await InvestigateDriver.StartAsync(settings: Settings, consoles: 2, surfaces: []);
