@@ -1,3 +1,4 @@
+using System.Text.Json;
 using AutoTicket.Surfaces;
 
 namespace AutoTicket.Alerts;
@@ -8,7 +9,7 @@ namespace AutoTicket.Alerts;
 /// <param name="Labels">Those that make up the identity: without severity, priority and the volatile ones.</param>
 /// <param name="Variant">The labels that don't, as <c>severity=critical</c>; empty: there are none.</param>
 /// <param name="ProducerId">The producer's own id; null: it sends none.</param>
-/// <param name="AllLabels">A JSON object of all labels, for people to read.</param>
+/// <param name="AllLabels">A JSON object of all labels, for people to read; null: those of the identity are all.</param>
 /// <param name="ExpiresAt">When it ends unless it is heard of again; null: never by itself.</param>
 /// <param name="IsNamed">False: the name is only what it is called, and its labels alone are the identity.</param>
 /// <param name="Remark">What the intake took otherwise than it was sent.</param>
@@ -24,7 +25,7 @@ internal sealed record Observation(
     string? ProducerId = null,
     string? FullText = null,
     string? Url = null,
-    string AllLabels = "{}",
+    string? AllLabels = null,
     DateTimeOffset? StartsAt = null,
     DateTimeOffset? ExpiresAt = null,
     bool IsNamed = true,
@@ -40,6 +41,8 @@ internal sealed record Observation(
 
     /// <summary>The name of the alert that none of the surfaces can be reached from here.</summary>
     public const string OwnNetworkLost = "own_network_lost";
+
+    public string AllLabels { get; init; } = AllLabels ?? JsonSerializer.Serialize(Labels);
 
     /// <summary>Computed once: a batch asks for it several times.</summary>
     public string LogicalId { get; } = AlertIdentity.Of(Source, IsNamed ? Name : "", Surface, Labels);

@@ -219,7 +219,7 @@ internal sealed partial class EscalationWatch(
 
     private static Observation Say(EscalationRule rule, string evidence, bool isFiring, DateTimeOffset? since = null) => new(
         Observation.Console, Observation.Escalation, null, Severity.P1, $"{rule.Title}. {evidence} {rule.Next}", isFiring,
-        new Dictionary<string, string> { ["condition"] = Words.Of(rule.Condition) }, AllLabels: $$"""{"condition":"{{Words.Of(rule.Condition)}}"}""", StartsAt: since);
+        new Dictionary<string, string> { ["condition"] = Words.Of(rule.Condition) }, StartsAt: since);
 
     private static partial class Log
     {

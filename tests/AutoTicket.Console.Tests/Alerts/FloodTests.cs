@@ -30,6 +30,11 @@ public sealed class FloodTests
         await driver.RaiseAsync(AlertDriver.Say("calm", source: "calm"));
         await driver.EventuallyTicketsAsync(5);
         Assert.Equal("noisy", Assert.Single((await driver.Console.Get<FloodBreaker>().ReadAsync(default))!).Scope);
+
+        // Its page and its ticket tell which, too.
+        Assert.Equal("""{"source":"noisy"}""", (await driver.AlertsAsync()).Single(alert => alert.Name == FloodBreaker.AlertName).Labels);
+        var summary = driver.FreeScout.Conversations.Single(c => c.Subject.Contains(FloodBreaker.AlertName, StringComparison.Ordinal));
+        Assert.Contains("source=noisy", summary.Threads[0].Body, StringComparison.Ordinal);
     }
 
     [Fact]
