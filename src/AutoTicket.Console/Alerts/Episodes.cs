@@ -108,7 +108,8 @@ internal sealed class Episodes(IEnumerable<Alert> known, AlertsOptions options, 
 
         var members = shared.Now.Members.Where(member => member.HasProducerId).ToList();
         var mine = members.Find(member => member.Key == o.MemberKey)!;
-        var apart = members.Where(other => other != mine && (isBeside || AreApart(mine, other))).ToList();
+        // One that ended stands beside nobody: told apart it would fire again, or leave an episode in which nobody fires.
+        var apart = members.Where(other => other != mine && other.IsFiring && (isBeside || AreApart(mine, other))).ToList();
         if (apart.Count == 0)
         {
             return null;
@@ -145,14 +146,12 @@ internal sealed class Episodes(IEnumerable<Alert> known, AlertsOptions options, 
     private Observed Fold(Episode shared, Observation o)
     {
         var isNewId = o.ProducerId is not null && shared.Now.Members.Any(member => member.HasProducerId);
-        var members = shared.Now.Members.Append(Member(o)).ToList();
-        if (members.Count > MostMembers)
+        Set(shared, Weigh(shared.Now with
         {
-            // The first stays: it gave the episode its identity. Of the made-up ones the newest tell enough.
-            members.RemoveAt(1);
-        }
-
-        Set(shared, Weigh(shared.Now with { Members = members, FoldedIds = shared.Now.FoldedIds + (isNewId ? 1 : 0), SeenAt = now }));
+            Members = Join(shared.Now.Members, o),
+            FoldedIds = shared.Now.FoldedIds + (isNewId ? 1 : 0),
+            SeenAt = now,
+        }));
         return new(shared.Now.AlertId, isNewId ? ObservationResult.Folded : ObservationResult.Known);
     }
 
@@ -188,14 +187,15 @@ internal sealed class Episodes(IEnumerable<Alert> known, AlertsOptions options, 
     {
         var isKnown = episode.Now.Members.Any(member => member.Key == o.MemberKey);
         var isNewId = !isKnown && o.ProducerId is not null && episode.Now.Members.Any(member => member.HasProducerId);
-        List<AlertMember> members = [.. episode.Now.Members.Where(member => member.Key != o.MemberKey).TakeLast(MostMembers - 1), Member(o)];
         Set(episode, Weigh(episode.Now with
         {
             Status = AlertStatus.Firing,
             EndedAt = null,
             StartedAt = Earlier(o.StartsAt),
             Reopened = episode.Now.Reopened + 1,
-            Members = members,
+            Members = isKnown
+                ? [.. episode.Now.Members.Select(member => member.Key == o.MemberKey ? Member(o) : member)]
+                : Join(episode.Now.Members, o),
             FoldedIds = episode.Now.FoldedIds + (isNewId ? 1 : 0),
             Summary = o.Summary,
             FullText = o.FullText,
@@ -272,6 +272,10 @@ internal sealed class Episodes(IEnumerable<Alert> known, AlertsOptions options, 
     }
 
     private static void Set(Episode episode, Alert alert) => (episode.Now, episode.IsChanged) = (alert, true);
+
+    /// <summary>The first stays where it is: it gave the episode its identity. Of the made-up ones the newest tell enough.</summary>
+    private List<AlertMember> Join(IReadOnlyList<AlertMember> members, Observation o) =>
+        [.. members.Take(1), .. members.Skip(1).TakeLast(MostMembers - 2), Member(o)];
 
     private AlertMember Member(Observation o) => new(o.MemberKey, now, now, true, o.Severity, o.ExpiresAt);
 

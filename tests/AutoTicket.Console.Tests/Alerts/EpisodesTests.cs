@@ -359,6 +359,48 @@ public sealed class EpisodesTests
     }
 
     [Fact]
+    public void What_is_left_when_an_id_is_told_apart_is_as_severe_and_holds_as_long_as_those_that_stay()
+    {
+        var (sooner, later) = (Start.AddMinutes(20), Start.AddMinutes(40));
+        Observe(Say(id: "a") with { ExpiresAt = sooner });
+        Observe(Say(id: "b", severity: Severity.P1) with { ExpiresAt = later });
+        Assert.Equal((Severity.P1, later), (Firing.Single().Severity, Firing.Single().ExpiresAt));
+
+        Observe(Say(id: "a") with { ExpiresAt = sooner }, Say(id: "b", severity: Severity.P1) with { ExpiresAt = later });
+
+        Assert.Equal([(Severity.P2, sooner), (Severity.P1, later)], Firing.Select(alert => (alert.Severity, alert.ExpiresAt!.Value)));
+    }
+
+    [Fact]
+    public void An_id_that_ended_is_not_told_apart_from_one_that_fires()
+    {
+        Observe(Say(id: "a"));
+        Observe(Say(id: "b"));
+        Observe(Say(id: "a", firing: false));
+
+        // Else the episode would fire on with nobody in it, and nobody could end it.
+        Observe(Say(id: "b"), Say(id: "c"));
+        Assert.Equal(["id:b", "id:c"], Firing.Select(alert => Assert.Single(alert.Members, member => member.IsFiring).Key));
+
+        Observe(Say(id: "b", firing: false));
+        Observe(Say(id: "c", firing: false));
+        Assert.Empty(Firing);
+    }
+
+    [Fact]
+    public void An_id_that_ended_does_not_fire_again_because_another_joins_the_first()
+    {
+        Observe(Say(id: "a"));
+        Observe(Say(id: "b"));
+        Observe(Say(id: "a"));
+        Observe(Say(id: "b", firing: false));
+
+        Observe(Say(id: "a"), Say(id: "c"));
+
+        Assert.Equal(["id:a", "id:c"], Firing.Select(alert => Assert.Single(alert.Members, member => member.IsFiring).Key));
+    }
+
+    [Fact]
     public void An_id_that_is_told_apart_no_longer_counts_as_folded()
     {
         foreach (var id in new[] { "a", "b", "c", "a", "b" })
@@ -431,8 +473,14 @@ public sealed class EpisodesTests
         Assert.Equal(["id:a", "id:b"], Firing.Single().Members.Select(member => member.Key));
         Observe(Say(id: "b", firing: false));
         Assert.Equal(new(id, ObservationResult.Opened), Observe(Say(id: "a")));
-        Assert.Equal(["id:b", "id:a"], Firing.Single().Members.Select(member => member.Key));
+        // The first keeps its place: the episode has its identity from it.
+        Assert.Equal(["id:a", "id:b"], Firing.Single().Members.Select(member => member.Key));
         Assert.Equal(1, Firing.Single().FoldedIds);
+
+        Observe(Say(id: "b"));
+        Observe(Say(id: "a"));
+        Observe(Say(id: "b"));
+        Assert.Equal([Say(id: "a").AlertId, Say(id: "b").AlertId], Firing.Select(alert => alert.AlertId));
     }
 
     [Fact]
@@ -464,7 +512,7 @@ public sealed class EpisodesTests
             Observe(Say(id: $"{cycle}", firing: false));
         }
 
-        Assert.Equal(6, _stored.Single().Members.Count);
+        Assert.Equal(["id:0", "id:5", "id:6", "id:7", "id:8", "id:9"], _stored.Single().Members.Select(member => member.Key));
     }
 
     [Fact, Trait("Pitfall", "T-6"), Trait("Pitfall", "T-24")]
