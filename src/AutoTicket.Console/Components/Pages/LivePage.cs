@@ -12,6 +12,8 @@ public abstract class LivePage : ComponentBase, IDisposable
     private readonly CancellationTokenSource _left = new();
     private int _pending;
 
+    protected LivePage() => Left = _left.Token;
+
     /// <summary>How long news are gathered: well inside the 250 ms that a reading may take to every open page.</summary>
     protected virtual TimeSpan Gather => TimeSpan.FromMilliseconds(50);
 
@@ -21,14 +23,20 @@ public abstract class LivePage : ComponentBase, IDisposable
     [CascadingParameter]
     private Task<AuthenticationState>? AuthenticationState { get; set; }
 
-    /// <summary>Ends when the page is left.</summary>
-    protected CancellationToken Left => _left.Token;
+    /// <summary>Ends when the page is left, and may be asked for afterwards: what a click began goes on until then.</summary>
+    protected CancellationToken Left { get; }
 
     [Inject]
     private Admission Admission { get; set; } = default!;
 
     [Inject]
     private ISnackbar Refusals { get; set; } = default!;
+
+    [Inject]
+    private IHostApplicationLifetime Console { get; set; } = default!;
+
+    /// <summary>Nobody looks any more, or the console ends: then its services may be gone before an open page is.</summary>
+    private bool IsOver => Left.IsCancellationRequested || Console.ApplicationStopping.IsCancellationRequested;
 
     /// <summary>The role of whoever looks.</summary>
     protected string? Role => Viewer is { } user ? Roles.Of(user) : null;
@@ -68,9 +76,10 @@ public abstract class LivePage : ComponentBase, IDisposable
 
     private async Task ReadAndRenderAsync()
     {
-        await Task.Delay(Gather, Clock, _left.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        await Task.Delay(Gather, Clock, Left)
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
         Interlocked.Exchange(ref _pending, 0);
-        if (_left.IsCancellationRequested)
+        if (IsOver)
         {
             return;
         }
@@ -78,13 +87,19 @@ public abstract class LivePage : ComponentBase, IDisposable
         try
         {
             await ReadAsync();
-            StateHasChanged();
+            if (!IsOver)
+            {
+                StateHasChanged();
+            }
         }
 #pragma warning disable CA1031 // nobody awaits this read: the page must not stay as it was without a word
-        catch (Exception exception) when (!_left.IsCancellationRequested)
+        catch (Exception exception)
 #pragma warning restore CA1031
         {
-            await DispatchExceptionAsync(exception);
+            if (!IsOver)
+            {
+                await DispatchExceptionAsync(exception);
+            }
         }
     }
 

@@ -1,0 +1,115 @@
+using AutoTicket.Components.Layout;
+using AutoTicket.Components.Pages;
+using AutoTicket.Security;
+using Bunit;
+using Microsoft.AspNetCore.Components.Web;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Hosting.Internal;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace AutoTicket.Tests.Components;
+
+/// <summary>What a page still does once nobody looks, or once the console ends.</summary>
+public sealed class LivePageTests : ComponentTest, IErrorBoundaryLogger
+{
+    private readonly ApplicationLifetime _console = new(NullLogger<ApplicationLifetime>.Instance);
+    private readonly List<Exception> _errors = [];
+
+    public LivePageTests() => Services.AddSingleton<IErrorBoundaryLogger>(this).AddSingleton<IHostApplicationLifetime>(_console)
+        .AddSingleton(TimeProvider.System).AddSingleton(new Admission(null!, null!, null!));
+
+    [Fact]
+    public void What_a_click_began_may_ask_whether_the_page_was_left()
+    {
+        var (boundary, page) = Open();
+        Assert.False(page.Until.IsCancellationRequested);
+
+        Leave(boundary);
+
+        Assert.True(page.Until.IsCancellationRequested);
+    }
+
+    /// <summary>Its services are taken away while pages are still open.</summary>
+    [Fact]
+    public async Task An_open_page_reads_no_more_once_the_console_ends()
+    {
+        var (boundary, page) = Open();
+        await boundary.InvokeAsync(page.News);
+        Assert.Equal(2, page.Reads);
+
+        _console.StopApplication();
+        await boundary.InvokeAsync(page.News);
+
+        Assert.Equal(2, page.Reads);
+    }
+
+    [Theory, InlineData(true), InlineData(false)]
+    public async Task What_fails_in_a_read_that_the_end_overtook_is_no_error(bool isLeft)
+    {
+        var (boundary, page) = Open();
+        page.Answer = new TaskCompletionSource();
+        await boundary.InvokeAsync(page.News);
+
+        if (isLeft)
+        {
+            Leave(boundary);
+        }
+        else
+        {
+            _console.StopApplication();
+        }
+
+        await boundary.InvokeAsync(() => page.Answer.SetException(new ObjectDisposedException("IServiceProvider")));
+
+        Assert.Empty(_errors);
+        Assert.Empty(boundary.FindAll("h1"));
+    }
+
+    [Fact]
+    public async Task What_fails_in_a_read_that_somebody_waits_for_stops_the_page()
+    {
+        var (boundary, page) = Open();
+        page.Answer = new TaskCompletionSource();
+        await boundary.InvokeAsync(page.News);
+
+        await boundary.InvokeAsync(() => page.Answer.SetException(new TimeoutException()));
+
+        boundary.WaitForAssertion(() => Assert.Contains("This page has stopped", TextOf(boundary.Find("h1")), StringComparison.Ordinal));
+        Assert.IsType<TimeoutException>(Assert.Single(_errors));
+    }
+
+    private static void Leave(IRenderedComponent<PageBoundary> boundary) =>
+        boundary.Render(parameters => parameters.AddChildContent("<p>another page</p>"));
+
+    public ValueTask LogErrorAsync(Exception exception)
+    {
+        _errors.Add(exception);
+        return ValueTask.CompletedTask;
+    }
+
+    private (IRenderedComponent<PageBoundary> Boundary, Page Page) Open()
+    {
+        var boundary = Render<PageBoundary>(parameters => parameters.AddChildContent<Page>());
+        return (boundary, boundary.FindComponent<Page>().Instance);
+    }
+
+    private sealed class Page : LivePage
+    {
+        public int Reads { get; private set; }
+
+        public TaskCompletionSource? Answer { get; set; }
+
+        public CancellationToken Until => Left;
+
+        protected override TimeSpan Gather => TimeSpan.Zero;
+
+        public void News() => ReadSoon();
+
+        protected override Task ReadAsync()
+        {
+            Reads++;
+            return Answer?.Task ?? Task.CompletedTask;
+        }
+    }
+}
