@@ -103,6 +103,7 @@ public static class AutoTicketing
 
     public static WebApplication MapAutoTicketing(this WebApplication app)
     {
+        MisspelledSettings.Tell(app.Configuration, app.Logger);
         app.UseDoors();
         app.UseExceptionHandler();
         // A person gets a page, a program a problem.

@@ -113,7 +113,7 @@ internal static partial class Settings
 
     /// <summary>How many letters must be added or left out to make one of the other. A changed letter counts as two, so that a part of a
     /// name is near to it.</summary>
-    private static int Distance(string one, string other)
+    internal static int Distance(string one, string other)
     {
         var row = Enumerable.Range(0, other.Length + 1).ToArray();
         for (var i = 1; i <= one.Length; i++)

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using AutoTicket.Alerts;
 using AutoTicket.Data;
 using AutoTicket.Diagnostics;
@@ -100,6 +101,63 @@ public sealed class SettingsTests
         var refusal = Assert.Throws<ConfigurationException>(() => Check(variable, value));
 
         Assert.Equal($"{variable} is not a setting. The nearest is {nearest}.", refusal.Message);
+    }
+
+    [Theory]
+    [InlineData("FREESCOUT_APIKEY", "FREESCOUT_API_KEY")]
+    [InlineData("FREE_SCOUT_API_KEY", "FREESCOUT_API_KEY")]
+    [InlineData("SLACK_BOT_TOKN", "SLACK_BOT_TOKEN")]
+    [InlineData("SLACK_OPERATER_USER_ID", "SLACK_OPERATOR_USER_ID")]
+    [InlineData("DATABSE_URL", "DATABASE_URL")]
+    [InlineData("TRUSTED_PROXY", null)]
+    [InlineData("Surface__0__Url", "Surfaces")]
+    [InlineData("Ticketng__Lease", "Ticketing")]
+    [InlineData("Free_Scout__CallTimeout", "FreeScout")]
+    [InlineData("FREESCOUT_API_KEY", null)]
+    [InlineData("freescout_api_key", null)]
+    [InlineData("surfaces__0__Url", null)]
+    [InlineData("PATH", null)]
+    [InlineData("PORTS", null)]
+    [InlineData("FREESCOUT_HOST", null)]
+    [InlineData("SLACK_WEBHOOK_URL", null)]
+    [InlineData("Kestrel__Endpoints__Http__Url", null)]
+    [InlineData("Serilog__MinimumLevel", null)]
+    public void A_name_that_is_nearly_one_of_ours_is_told_with_what_is_probably_meant(string variable, string? meant)
+    {
+        var misspelled = MisspelledSettings.In(Configuration((variable.Replace("__", ":", StringComparison.Ordinal), "x"))).ToList();
+
+        Assert.Equal(meant is null ? [] : [(variable.Split("__")[0], meant)], misspelled);
+    }
+
+    [Fact]
+    public void A_variable_that_is_set_is_not_missed() =>
+        Assert.Empty(MisspelledSettings.In(Configuration(("SLACK_BOT_TOKEN", "x"), ("SLACK_BOT_TOKENS", "another program's"))));
+
+    [Fact]
+    public async Task A_misspelled_name_is_a_warning_at_the_start_that_does_not_tell_its_value()
+    {
+        await using var console = await ConsoleHost.StartAsync(
+            settings: new Dictionary<string, string?> { ["OIDC_AUTORITY"] = "canary-3fbd1c" });
+
+        var line = Assert.Single(console.Log, line => line.Contains("OIDC_AUTORITY", StringComparison.Ordinal));
+        Assert.StartsWith("WARNING ", line, StringComparison.Ordinal);
+        Assert.EndsWith("is not read. Is OIDC_AUTHORITY meant?", line, StringComparison.Ordinal);
+        Assert.DoesNotContain(console.Log, line => line.Contains("canary", StringComparison.Ordinal));
+    }
+
+    /// <summary>Every name of the README's table, but those that are .NET's own or too short to be near to anything.</summary>
+    [Fact]
+    public void All_names_are_known_that_can_be_misspelled()
+    {
+        var table = File.ReadLines(Path.Combine(ContentRoot.Find(), "README.md"))
+            .Where(line => line.StartsWith("| `", StringComparison.Ordinal))
+            .SelectMany(line => Regex.Matches(line.Split('|')[1], "`([A-Za-z_]+)`").Select(match => match.Groups[1].Value)).ToList();
+
+        Assert.Empty(table.Where(name => name.Contains("__", StringComparison.Ordinal)).Select(name => name.Split("__")[0])
+            .Except([.. MisspelledSettings.Sections, "Logging"]));
+        Assert.Empty(table.Where(name => name.Any(char.IsAsciiLetterUpper) && !name.Any(char.IsAsciiLetterLower))
+            .Except([.. MisspelledSettings.Variables, "PORT", "ASPNETCORE_URLS", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_SERVICE_NAME"]));
+        Assert.Contains("FREESCOUT_API_KEY", table);
     }
 
     /// <summary>A variable of the environment is no setting of the section that holds it.</summary>
