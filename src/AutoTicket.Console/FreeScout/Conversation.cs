@@ -20,7 +20,7 @@ internal sealed partial record Conversation
     public int? ThreadsCount { get; init; }
 
     /// <summary>active, pending, closed, spam.</summary>
-    public string? Status { get; init; }
+    public string? Status { get; init => field = value is null ? null : HiddenCharacter.Blank(value); }
 
     /// <summary>draft, published, deleted.</summary>
     public string? State { get; init; }
@@ -70,7 +70,11 @@ internal sealed partial record Conversation
         return Bodies.Any(body => TextOf(body) == text);
     }
 
-    private static string TextOf(string html) => string.Join(' ', WebUtility.HtmlDecode(Tag().Replace(html, " ")).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+    private static string TextOf(string html)
+    {
+        var text = HiddenCharacter.Blank(WebUtility.HtmlDecode(Tag().Replace(html, " ")));
+        return string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+    }
 
     [GeneratedRegex("<[^>]*>")]
     private static partial Regex Tag();
@@ -100,8 +104,10 @@ internal static class LenientJson
     public static IEnumerable<JsonElement> List(this JsonElement element, string name) =>
         element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var list) && list.ValueKind == JsonValueKind.Array ? list.EnumerateArray() : [];
 
+    /// <summary>Without what nobody sees: names of people and tags, and FreeScout's own words, go to pages, notes and log lines.</summary>
     public static string? Text(this JsonElement element, string name) =>
-        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var text) && text.ValueKind == JsonValueKind.String ? text.GetString() : null;
+        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var text) && text.ValueKind == JsonValueKind.String
+            ? HiddenCharacter.Blank(text.GetString()!) : null;
 }
 
 /// <summary>Times come as <c>2020-08-09T10:09:00Z</c>, in places as <c>2020-08-09T10-09-00Z</c> (so in the vendor's documentation);

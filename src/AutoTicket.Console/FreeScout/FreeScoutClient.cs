@@ -343,7 +343,7 @@ internal sealed partial class FreeScoutClient(
         }
     }
 
-    internal static string Reason(Exception exception) => CleanText.Cut(exception.GetBaseException().Message, 120);
+    internal static string Reason(Exception exception) => CleanText.Cut(HiddenCharacter.Blank(exception.GetBaseException().Message), 120);
 
     private static FreeScoutCall CallOf(HttpMethod method, string path) =>
         method == HttpMethod.Get ? FreeScoutCall.Read : path == "conversations" ? FreeScoutCall.Create : FreeScoutCall.Change;

@@ -41,7 +41,7 @@ internal sealed class FreeScoutProbe(IHttpClientFactory http, IOptions<FreeScout
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException)
         {
-            return Failed(FreeScoutFailureKind.Unreachable, $"FreeScout can't be reached ({exception.GetBaseException().Message}).");
+            return Failed(FreeScoutFailureKind.Unreachable, $"FreeScout can't be reached ({FreeScoutClient.Reason(exception)}).");
         }
     }
 

@@ -223,7 +223,7 @@ internal sealed partial class ProviderWatch(
 
         return error is null ? status == HttpStatusCode.BadRequest ? null : $"{(int)status}"
             : Passing.Contains(error) ? null
-            : error.Length > 40 ? error[..40] : error;
+            : CleanText.Cut(HiddenCharacter.Blank(error), 40);
     }
 
     private void Away(string problem)

@@ -121,7 +121,7 @@ internal sealed partial class SlackClient(IHttpClientFactory http, IOptions<Slac
         }
     }
 
-    private static string Reason(Exception exception) => CleanText.Cut(exception.GetBaseException().Message, 120);
+    private static string Reason(Exception exception) => CleanText.Cut(HiddenCharacter.Blank(exception.GetBaseException().Message), 120);
 
     private SlackFailure Fail(SlackFailure failure, string method)
     {

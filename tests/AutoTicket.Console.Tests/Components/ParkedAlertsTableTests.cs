@@ -27,6 +27,10 @@ public sealed class ParkedAlertsTableTests : ComponentTest
     }
 
     [Fact]
+    public void What_came_turns_no_text_around_and_keeps_its_lines() =>
+        Assert.Equal("{\"a\":\n \"gpj. exe\"}", Table([Parked.With(4, text: "{\"a\":\n \"gpj.\u202eexe\"}")]).Find("pre").TextContent);
+
+    [Fact]
     public void Retry_and_discard_say_which()
     {
         var asked = new List<string>();
@@ -65,7 +69,7 @@ public sealed class ParkedAlertsTableTests : ComponentTest
 
 file static class ParkedAlertCopies
 {
-    public static ParkedAlert With(this ParkedAlert parked, long id, bool isWhole = true, int count = 1) =>
+    public static ParkedAlert With(this ParkedAlert parked, long id, bool isWhole = true, int count = 1, string? text = null) =>
         new()
         {
             Id = id,
@@ -74,7 +78,7 @@ file static class ParkedAlertCopies
             ReceivedAt = parked.ReceivedAt,
             Intake = parked.Intake,
             Reason = parked.Reason,
-            Text = parked.Text,
+            Text = text ?? parked.Text,
             IsWhole = isWhole,
         };
 }

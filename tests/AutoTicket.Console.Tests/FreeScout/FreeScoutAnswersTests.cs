@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 using AutoTicket.FreeScout;
 using AutoTicket.Sandbox;
 
@@ -52,6 +53,22 @@ public sealed class FreeScoutAnswersTests
     [Fact]
     public void A_subject_turns_no_text_of_the_page_around() =>
         Assert.Equal("Invoice gpj. exe", new Conversation { Id = 1, Subject = "Invoice gpj.\u202eexe" }.Subject);
+
+    [Fact]
+    public void The_names_of_agents_and_tags_turn_no_text_around_either()
+    {
+        var read = JsonSerializer.Deserialize<Conversation>(
+            """
+            {"id":1,"status":"act\u202eive","createdBy":{"firstName":"Ada\u202e","lastName":"x\u0007y"},
+             "closedByUser":{"email":"a\u2066@example.org"},
+             "_embedded":{"tags":[{"name":"surface:p\u200fay"}],"threads":[{"body":"<p>a\u200e b</p>"}]}}
+            """, JsonSerializerOptions.Web)!;
+
+        Assert.Equal(("act ive", "Ada  x y", "a @example.org"), (read.Status, read.CreatedByName, read.ClosedByName));
+        Assert.Equal("surface:p ay", Assert.Single(read.Tags));
+        // A note that holds one is found all the same, and not written again.
+        Assert.True(read.Holds("<p>a\u200e b</p>"));
+    }
 
     [Fact]
     public async Task A_created_without_the_header_is_read_from_its_location()
