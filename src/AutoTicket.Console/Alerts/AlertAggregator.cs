@@ -26,6 +26,7 @@ internal sealed partial class AlertAggregator(
     private static readonly TimeSpan SweepEvery = TimeSpan.FromSeconds(5);
 
     private readonly Gathering<Request, IReadOnlyList<Observed>?> _requests = new();
+    private readonly OutageNotice _outage = new();
     private int _waiting;
 
     /// <param name="IsRehearsal">It goes the same way and leaves nothing behind.</param>
@@ -69,11 +70,17 @@ internal sealed partial class AlertAggregator(
         var size = batch.Sum(request => request.Observations.Count);
         try
         {
-            return await WriteAsync(batch) ?? batch.ConvertAll(_ => (IReadOnlyList<Observed>?)null);
+            var taken = await WriteAsync(batch);
+            _outage.End();
+            return taken ?? batch.ConvertAll(_ => (IReadOnlyList<Observed>?)null);
         }
         catch (Exception exception) when (contexts.IsOutage(exception))
         {
-            Log.NotTaken(logger, size, exception.GetBaseException().Message);
+            if (_outage.Begin())
+            {
+                Log.NotTaken(logger, size, exception.GetBaseException().Message);
+            }
+
             return batch.ConvertAll(_ => (IReadOnlyList<Observed>?)null);
         }
         finally

@@ -39,6 +39,7 @@ internal sealed partial class AlertEmitter : BackgroundService
     private readonly TimeProvider _clock;
     private readonly ILogger<AlertEmitter> _logger;
     private readonly Nudge _nudge;
+    private readonly OutageNotice _outage = new();
     private readonly ConcurrentDictionary<(long Alert, string Hook), Said> _said = new();
     private readonly ConcurrentDictionary<string, Pass> _passes = new();
 
@@ -158,6 +159,7 @@ internal sealed partial class AlertEmitter : BackgroundService
             var begun = Stopwatch.GetTimestamp();
             var notices = await _deliveries.DueAsync(hook, stoppingToken);
             var looked = Stopwatch.GetElapsedTime(begun);
+            _outage.End();
             if (notices.Count == 0)
             {
                 return;
@@ -207,7 +209,10 @@ internal sealed partial class AlertEmitter : BackgroundService
         // A database that is interrupted by the end need not say that it was cancelled.
         catch (Exception exception) when (_contexts.IsOutage(exception) || stoppingToken.IsCancellationRequested)
         {
-            Log.Interrupted(_logger, hook.Name, exception.GetBaseException().Message);
+            if (_outage.Begin())
+            {
+                Log.Interrupted(_logger, hook.Name, exception.GetBaseException().Message);
+            }
         }
 #pragma warning disable CA1031 // a bug in one hook must not stop the others, nor pass unseen
         catch (Exception exception)

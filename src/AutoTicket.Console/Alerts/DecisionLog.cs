@@ -8,6 +8,8 @@ namespace AutoTicket.Alerts;
 internal sealed partial class DecisionLog(IDbContextFactory<AutoTicketDbContext> contexts, ILogger<DecisionLog> logger)
 {
     private const int LongestDetail = 500;
+
+    private readonly OutageNotice _outage = new();
     private static readonly Counter<long> Decided = Telemetry.Meter.CreateCounter<long>("autoticket.decisions", description: "Decisions for or against a ticket or DM, by path and word.");
 
     private static readonly Rows<Decision> New = new(
@@ -22,7 +24,8 @@ internal sealed partial class DecisionLog(IDbContextFactory<AutoTicketDbContext>
         ("ticket_number", "bigint", d => d.TicketNumber),
         ("ticket_url", "text", d => d.TicketUrl));
 
-    /// <summary>Records them in one statement. What they tell of has happened: that they can't be written is a WARNING.</summary>
+    /// <summary>Records them in one statement. What they tell of has happened: that they can't be written is a WARNING, once an
+    /// outage.</summary>
     public async Task RecordAsync(IReadOnlyCollection<Decision> decisions, CancellationToken cancellationToken)
     {
         if (Statement(decisions) is not { } statement)
@@ -34,10 +37,14 @@ internal sealed partial class DecisionLog(IDbContextFactory<AutoTicketDbContext>
         {
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
             await db.ExecuteAsync(statement, cancellationToken);
+            _outage.End();
         }
         catch (Exception exception) when (contexts.IsOutage(exception))
         {
-            Log.NotRecorded(logger, decisions.Count, exception.GetBaseException().Message);
+            if (_outage.Begin())
+            {
+                Log.NotRecorded(logger, decisions.Count, exception.GetBaseException().Message);
+            }
         }
     }
 

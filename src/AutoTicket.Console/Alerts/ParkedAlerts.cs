@@ -29,6 +29,8 @@ internal sealed partial class ParkedAlerts(
         ("is_whole", "boolean", p => p.IsWhole),
         ("count", "int", p => p.Count));
 
+    private readonly OutageNotice _outage = new();
+
     /// <returns>False: the database can't be had, and nothing was kept.</returns>
     public async Task<bool> AddAsync(IReadOnlyCollection<ParkedAlert> parked, CancellationToken cancellationToken)
     {
@@ -52,6 +54,7 @@ internal sealed partial class ParkedAlerts(
                 ON CONFLICT (fingerprint) DO UPDATE SET received_at = excluded.received_at, reason = excluded.reason, text = excluded.text,
                   is_whole = excluded.is_whole, count = parked_alerts.count + excluded.count
                 """, cancellationToken);
+            _outage.End();
             // A sender repeats what can't be read for as long as it lasts.
             if (rows.ExceptBy(known, row => row.Fingerprint).ToList() is [var first, ..] added)
             {
@@ -67,7 +70,11 @@ internal sealed partial class ParkedAlerts(
         }
         catch (Exception exception) when (contexts.IsOutage(exception))
         {
-            Log.NotParked(logger, parked.Count, exception.GetBaseException().Message);
+            if (_outage.Begin())
+            {
+                Log.NotParked(logger, parked.Count, exception.GetBaseException().Message);
+            }
+
             return false;
         }
 

@@ -14,17 +14,21 @@ internal sealed partial class AuditLog(IDbContextFactory<AutoTicketDbContext> co
     /// <summary>In rows.</summary>
     private const int CsvPage = 500;
 
+    private readonly OutageNotice _outage = new();
+
     /// <returns>Null when the database can't be reached.</returns>
     public async Task<IReadOnlyList<AuditEntry>?> ReadAsync(AuditQuery query, int count, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         try
         {
-            return await Matching(db, query).Take(count).ToListAsync(cancellationToken);
+            var entries = await Matching(db, query).Take(count).ToListAsync(cancellationToken);
+            _outage.End();
+            return entries;
         }
         catch (Exception exception) when (db.IsOutage(exception))
         {
-            Log.NotRead(logger, exception.GetBaseException().Message);
+            TellAway(exception);
             return null;
         }
     }
@@ -50,7 +54,7 @@ internal sealed partial class AuditLog(IDbContextFactory<AutoTicketDbContext> co
             }
             catch (Exception exception) when (contexts.IsOutage(exception))
             {
-                Log.NotRead(logger, exception.GetBaseException().Message);
+                TellAway(exception);
                 return false;
             }
         }
@@ -62,6 +66,14 @@ internal sealed partial class AuditLog(IDbContextFactory<AutoTicketDbContext> co
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         return await Matching(db, query).Take(CsvPage).ToListAsync(cancellationToken);
+    }
+
+    private void TellAway(Exception exception)
+    {
+        if (_outage.Begin())
+        {
+            Log.NotRead(logger, exception.GetBaseException().Message);
+        }
     }
 
     private static IQueryable<AuditEntry> Matching(AutoTicketDbContext db, AuditQuery query)

@@ -23,6 +23,7 @@ internal sealed partial class LastResort(
     private static readonly TimeSpan RetryEvery = TimeSpan.FromSeconds(30);
 
     private bool _hasSaid;
+    private string? _problem;
 
     /// <summary>What the row says; null: this process does not know yet.</summary>
     private bool? _recorded;
@@ -102,17 +103,28 @@ internal sealed partial class LastResort(
             if (answer.IsSuccessStatusCode)
             {
                 Log.Said(logger);
+                _problem = null;
                 return true;
             }
 
-            Log.NotSaid(logger, $"it answered {(int)answer.StatusCode}");
+            TellNotSaid($"it answered {(int)answer.StatusCode}");
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException or OperationCanceledException)
         {
-            Log.NotSaid(logger, exception is HttpRequestException { HttpRequestError: var error } ? $"{error}" : "no answer in time");
+            TellNotSaid(exception is HttpRequestException { HttpRequestError: var error } ? $"{error}" : "no answer in time");
         }
 
         return false;
+    }
+
+    /// <summary>When it begins and when its cause changes, not at each try.</summary>
+    private void TellNotSaid(string problem)
+    {
+        if (problem != _problem)
+        {
+            _problem = problem;
+            Log.NotSaid(logger, problem);
+        }
     }
 
     private static partial class Log

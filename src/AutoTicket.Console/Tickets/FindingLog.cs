@@ -17,6 +17,8 @@ internal sealed partial class FindingLog(
     /// <summary>In characters.</summary>
     public const int ShortestReason = 3, LongestReason = 500;
 
+    private readonly OutageNotice _outage = new();
+
     /// <summary>What holds now, the newest first, then what was dismissed, and what was mended within a day.</summary>
     public async Task<TicketFindings> ReadAsync(CancellationToken cancellationToken)
     {
@@ -31,6 +33,7 @@ internal sealed partial class FindingLog(
                 .Where(ticket => ticket.State == TicketState.Unconfirmed || (ticket.State == TicketState.Filing && (ticket.Problem != null || ticket.LeaseUntil <= now))).ToListAsync(cancellationToken);
             var dismissals = await DismissalsAsync(db, rows, cancellationToken);
             var sync = await db.TicketSync.AsNoTracking().SingleOrDefaultAsync(cancellationToken);
+            _outage.End();
             var findings = rows.Select(row => new TicketFinding(
                     row.Kind, row.ConversationId, row.KnownNumber, freeScout.Value.TicketUrl(row.ConversationId), row.Subject, row.Detail, row.FirstSeenAt, row.SeenAt, IsRepaired: !row.IsOpen,
                     row.IsOpen ? dismissals.GetValueOrDefault((row.ConversationId, row.Kind, row.Detail)) : null))
@@ -48,7 +51,11 @@ internal sealed partial class FindingLog(
         }
         catch (Exception exception) when (db.IsOutage(exception))
         {
-            Log.NotRead(logger, exception.GetBaseException().Message);
+            if (_outage.Begin())
+            {
+                Log.NotRead(logger, exception.GetBaseException().Message);
+            }
+
             return new([], null, "The console's database can't be reached: nothing can be compared.");
         }
     }

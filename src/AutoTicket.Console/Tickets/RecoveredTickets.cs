@@ -29,6 +29,8 @@ internal sealed partial class RecoveredTickets(
 {
     private static readonly TimeSpan Lately = TimeSpan.FromDays(7);
 
+    private readonly OutageNotice _outage = new();
+
     /// <summary>From memory, the longest recovered first, a surface's tickets together.</summary>
     public IReadOnlyList<RecoveredTicket> Current
     {
@@ -65,6 +67,7 @@ internal sealed partial class RecoveredTickets(
                 .Select(alert => new { alert.Surface, alert.StartedAt, alert.EndedAt }).ToListAsync(cancellationToken)).ToLookup(outage => outage.Surface);
             var resolved = (await db.Tickets.AsNoTracking().Where(ticket => keys.Contains(ticket.SurfaceKey!) && ticket.State == TicketState.Closed && ticket.ResolvedBy != null)
                 .GroupBy(ticket => ticket.SurfaceKey).Select(group => group.OrderByDescending(ticket => ticket.ClosedAt).First()).ToListAsync(cancellationToken)).ToDictionary(ticket => ticket.SurfaceKey!, ticket => ticket.ResolvedBy);
+            _outage.End();
             return [.. current.Select(one =>
             {
                 var its = outages[one.SurfaceKey].Where(outage => outage.EndedAt >= one.Ticket.OpenedAt).ToList();
@@ -78,7 +81,11 @@ internal sealed partial class RecoveredTickets(
         }
         catch (Exception exception) when (contexts.IsOutage(exception))
         {
-            Log.NotRead(logger, exception.GetBaseException().Message);
+            if (_outage.Begin())
+            {
+                Log.NotRead(logger, exception.GetBaseException().Message);
+            }
+
             return current;
         }
     }

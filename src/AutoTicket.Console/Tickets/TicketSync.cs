@@ -28,8 +28,8 @@ internal sealed partial class TicketSync(
     private static readonly TimeSpan UntilAsked = TimeSpan.FromSeconds(1);
 
     private readonly SemaphoreSlim _syncing = new(1, 1);
+    private readonly OutageNotice _outage = new();
     private int _syncs;
-    private bool _isStoringFailing;
 
     /// <summary>FreeScout was asked at least once since the start: its health is known.</summary>
     public bool HasAsked { get; private set; }
@@ -126,16 +126,14 @@ internal sealed partial class TicketSync(
             using var patience = new CancellationTokenSource(Patience, clock);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-            var done = await work(db, either.Token);
-            _isStoringFailing &= !done;
-            return done;
+            var isDone = await work(db, either.Token);
+            _outage.End();
+            return isDone;
         }
         catch (Exception exception) when (contexts.IsOutage(exception))
         {
-            // A state: said once, until something was stored. After a flood each of its tickets meets the same outage.
-            if (!_isStoringFailing)
+            if (_outage.Begin())
             {
-                _isStoringFailing = true;
                 Log.NotStored(logger, exception.GetBaseException().Message);
             }
         }

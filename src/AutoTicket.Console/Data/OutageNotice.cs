@@ -1,0 +1,12 @@
+namespace AutoTicket.Data;
+
+/// <summary>An outage as one part of the console meets it: a state, which is logged when it begins, not at each try.</summary>
+internal sealed class OutageNotice
+{
+    private int _isTold;
+
+    /// <returns>True: it begins with this failure.</returns>
+    public bool Begin() => Interlocked.Exchange(ref _isTold, 1) == 0;
+
+    public void End() => Volatile.Write(ref _isTold, 0);
+}

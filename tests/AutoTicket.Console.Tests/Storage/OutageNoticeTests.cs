@@ -1,0 +1,87 @@
+using AutoTicket.Alerts;
+using AutoTicket.Audit;
+using AutoTicket.Data;
+using AutoTicket.FreeScout;
+using AutoTicket.Tickets;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace AutoTicket.Tests.Storage;
+
+/// <summary>An outage is a state: whoever meets it again and again logs it when it begins.</summary>
+public sealed class OutageNoticeTests : ILoggerFactory
+{
+    private readonly List<string> _lines = [];
+
+    [Fact]
+    public async Task What_is_tried_again_and_again_in_an_outage_of_the_database_is_logged_once_and_once_in_the_next()
+    {
+        await using var database = await TestDatabase.CreateAsync(Database.Sqlite);
+        var contexts = new Line(database);
+        var audit = new AuditLog(contexts, this.CreateLogger<AuditLog>());
+        var decisions = new DecisionLog(contexts, this.CreateLogger<DecisionLog>());
+        var parking = new ParkedAlerts(
+            null!, contexts, Options.Create(new AlertsOptions()), TimeProvider.System, this.CreateLogger<ParkedAlerts>());
+        var findings = new FindingLog(
+            contexts, Options.Create(new TicketingOptions()), Options.Create(new FreeScoutOptions()), TimeProvider.System,
+            this.CreateLogger<FindingLog>());
+
+        for (var outage = 1; outage <= 2; outage++)
+        {
+            await UseAsync();
+            contexts.IsAway = true;
+            await UseAsync();
+            await UseAsync();
+            contexts.IsAway = false;
+
+            string[] told = ["audit log can't be read", "decisions can't be recorded", "alert_intake can't park", "ticket findings can't be read"];
+            Assert.All(told, words => Assert.Equal(outage, _lines.Count(line => line.StartsWith(words, StringComparison.Ordinal))));
+            Assert.Equal(told.Length * outage, _lines.Count);
+        }
+
+        async Task UseAsync()
+        {
+            await audit.ReadAsync(new AuditQuery(), 1, default);
+            await decisions.RecordAsync([new Decision { AlertId = "a", Path = "ticket", Word = "filed", FirstAt = default, LastAt = default }], default);
+            await parking.AddAsync(
+                [new ParkedAlert { ReceivedAt = default, Intake = "generic", Reason = "none", Text = "{}", IsWhole = true }], default);
+            await findings.ReadAsync(default);
+        }
+    }
+
+    ILogger ILoggerFactory.CreateLogger(string categoryName) => new Logger(_lines);
+
+    void ILoggerFactory.AddProvider(ILoggerProvider provider) => throw new NotSupportedException();
+
+    public void Dispose()
+    {
+    }
+
+    /// <summary>To a database that answers, or to one that can't be opened.</summary>
+    private sealed class Line(TestDatabase database) : IDbContextFactory<AutoTicketDbContext>
+    {
+        public bool IsAway { get; set; }
+
+        public AutoTicketDbContext CreateDbContext() => IsAway
+            ? new SqliteDbContext(new DbContextOptionsBuilder<SqliteDbContext>().UseSqlite("Data Source=/no/such/folder/a.db").Options)
+            : database.Open();
+    }
+
+    private sealed class Logger(List<string> lines) : ILogger
+    {
+        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (logLevel == LogLevel.Warning && formatter(state, exception) is var line
+                && !line.StartsWith("alert_intake parked", StringComparison.Ordinal))
+            {
+                lines.Add(line);
+            }
+        }
+    }
+}
