@@ -18,6 +18,8 @@ internal static partial class ProviderSignIn
     /// <summary>Where the provider sends people back to; besides the sign-in page, all that is open to strangers.</summary>
     public static readonly IReadOnlyList<string> CallbackPaths = ["/signin-oidc", "/signout-callback-oidc"];
 
+    private const string ActorPrefix = "user:";
+
     private const string RolesInIdToken = "roles_in_id_token";
 
     /// <summary>What was found at <see cref="ProviderOptions.RoleClaim"/>, wherever that is.</summary>
@@ -159,8 +161,13 @@ internal static partial class ProviderSignIn
         var subject = Clean(user.FindFirst("sub")!.Value, 255);
         var name = NameClaims.Select(claim => Clean(user.FindFirst(claim)?.Value ?? "", 100))
             .Select(name => string.Concat(name.Split('(', ')')).Trim()).FirstOrDefault(name => name.Length > 0);
-        return name is null || name == subject ? $"user:{subject}" : $"user:{name} ({subject})";
+        return name is null || name == subject ? $"{ActorPrefix}{subject}" : $"{ActorPrefix}{name} ({subject})";
     }
+
+    /// <summary>The name alone, for the head of each page; whoever did not come from the provider is called as in the audit log.</summary>
+    /// <param name="actor">As <see cref="ActorOf"/> writes it.</param>
+    internal static string? NameIn(string? actor) => actor is null || !actor.StartsWith(ActorPrefix, StringComparison.Ordinal) ? actor
+        : actor[ActorPrefix.Length..].Split(" (")[0];
 
     private static string Clean(string text, int longest)
     {

@@ -290,19 +290,25 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
     }
 
     [Theory]
-    [InlineData("f3c1", "ada", "ada@example.org", "user:ada (f3c1)")]
-    [InlineData("f3c1", null, "ada@example.org", "user:ada@example.org (f3c1)")]
-    [InlineData("f3c1", "bob (b0b)", null, "user:bob b0b (f3c1)")]
-    [InlineData("f3c1", "()", null, "user:f3c1")]
-    [InlineData("ada", "ada", null, "user:ada")]
-    [InlineData("f3c1", "pass\u202eword\n", null, "user:password (f3c1)")]
-    public void The_audit_log_knows_users_by_their_subject_and_shows_the_name_that_they_sign_in_with(string subject, string? username, string? email, string actor)
+    [InlineData("f3c1", "ada", "ada@example.org", "user:ada (f3c1)", "ada")]
+    [InlineData("f3c1", null, "ada@example.org", "user:ada@example.org (f3c1)", "ada@example.org")]
+    [InlineData("f3c1", "bob (b0b)", null, "user:bob b0b (f3c1)", "bob b0b")]
+    [InlineData("f3c1", "()", null, "user:f3c1", "f3c1")]
+    [InlineData("ada", "ada", null, "user:ada", "ada")]
+    [InlineData("f3c1", "pass\u202eword\n", null, "user:password (f3c1)", "password")]
+    public void The_audit_log_knows_users_by_their_subject_and_pages_call_them_by_the_name_that_they_sign_in_with(
+        string subject, string? username, string? email, string actor, string shown)
     {
         List<Claim> claims = [new("sub", subject), new("name", "A name of their own choice")];
         claims.AddRange(new[] { ("preferred_username", username), ("email", email) }.Where(claim => claim.Item2 is not null).Select(claim => new Claim(claim.Item1, claim.Item2!)));
 
         Assert.Equal(actor, ProviderSignIn.ActorOf(new ClaimsPrincipal(new ClaimsIdentity(claims))));
+        Assert.Equal(shown, ProviderSignIn.NameIn(actor));
     }
+
+    [Theory, InlineData("password"), InlineData("token:grafana"), InlineData("developer (here)"), InlineData(null)]
+    public void Whoever_did_not_come_from_the_provider_is_called_as_in_the_audit_log(string? actor) =>
+        Assert.Equal(actor, ProviderSignIn.NameIn(actor));
 
     [Fact]
     public async Task Forged_forms_cookies_and_answers_of_the_provider_are_no_ERROR_and_one_line_a_minute()
