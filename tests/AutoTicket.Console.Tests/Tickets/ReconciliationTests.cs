@@ -194,7 +194,7 @@ public sealed class ReconciliationTests : ReconciliationTest
     public async Task One_comparison_asks_for_fifty_tickets_that_no_list_shows_and_the_next_goes_on()
     {
         await using var driver = await InvestigateDriver.StartAsync(
-            settings: new() { ["Ticketing:ReconcileInterval"] = "01:00:00", ["Ticketing:SyncInterval"] = "01:00:00" }, surfaces: []);
+            settings: new Dictionary<string, string?> { ["Ticketing:ReconcileInterval"] = "01:00:00", ["Ticketing:SyncInterval"] = "01:00:00" }, surfaces: []);
         var one = await FileAsync(driver, "one", OpenTickets.AlertTag);
         await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "it is tagged");
         await using (var db = driver.Database.Open())
