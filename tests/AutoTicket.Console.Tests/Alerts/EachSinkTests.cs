@@ -35,7 +35,10 @@ public sealed class EachSinkTests
         await Eventually.TrueAsync(async () => (await driver.DecisionsAsync()).Exists(d => d.Path == "ticket"), "it is said why there is no ticket");
         Assert.All((await driver.DecisionsAsync()).Where(d => d.Path == "ticket"), d => Assert.Matches("^degraded: |^unconfirmed, looked up$", d.Word));
         await Eventually.TrueAsync(async () => (await driver.DeliveriesAsync()) is [{ Hook: "slack" }], "the DM is recorded, and it alone");
-        Assert.Contains(driver.Console.Log, line => line.StartsWith("WARNING", StringComparison.Ordinal) && line.Contains("freescout degraded", StringComparison.Ordinal));
+        // A first try that ran out of its own time, on a busy machine, says nothing of FreeScout: the next one does.
+        await Eventually.TrueAsync(
+            () => driver.Console.Log.Any(line => line.StartsWith("WARNING", StringComparison.Ordinal) && line.Contains("freescout degraded", StringComparison.Ordinal)),
+            "the outage is logged");
 
         // Reading fails, too: what only a create met would be tried again by a create alone.
         await driver.Console.Get<TicketSync>().RefreshAsync(default);

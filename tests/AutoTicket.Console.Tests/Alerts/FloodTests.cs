@@ -95,9 +95,10 @@ public sealed class FloodTests
     {
         var clock = new StillClock();
         await using var driver = await AlertDriver.StartAsync(settings: Small, clock: clock);
+        var breaker = driver.Console.Get<FloodBreaker>();
+        Assert.Equal(FloodResetResult.NotTripped, await breaker.ResetAsync("", "somebody", "nothing yet", false, default));
         await driver.RaiseAsync([.. Enumerable.Range(0, 12).Select(n => AlertDriver.Say($"storm{n}", source: $"source{n}"))]);
         await driver.EventuallyTicketsAsync(5);
-        var breaker = driver.Console.Get<FloodBreaker>();
         Assert.Equal(FloodState.Tripped, (await breaker.ReadAsync(default))!.Single().State);
 
         // After the window a quarter of the budget, here one, and not before.
@@ -111,7 +112,6 @@ public sealed class FloodTests
 
         Assert.Equal(FloodResetResult.ReasonMissing, await breaker.ResetAsync("", "somebody", " ", false, default));
         Assert.Equal(FloodResetResult.Done, await breaker.ResetAsync("", "somebody", "fixed the producer", false, default));
-        Assert.Equal(FloodResetResult.NotTripped, await breaker.ResetAsync("", "somebody", "again", false, default));
         await driver.EventuallyTicketsAsync(10);
         await using var db = driver.Database.Open();
         // The rest trips it once more, beside the filing of the last.

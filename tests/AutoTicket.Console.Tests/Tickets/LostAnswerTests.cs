@@ -154,7 +154,8 @@ public sealed class LostAnswerTests
 
         Assert.Equal("filed", filed.Disposition);
         Assert.Equal(2, driver.Creates.Count);
-        Assert.Single(driver.Creates.Select(Subject).Distinct());
+        // The marker; the surface may have turned stale between the two.
+        Assert.Single(driver.Creates.Select(create => Subject(create).Split(' ')[^1]).Distinct());
         Assert.False((await driver.AssertOneTicketAsync()).GetProperty("adopted").GetBoolean());
     }
 
