@@ -80,6 +80,8 @@ public sealed class SilenceTests
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
         await using var line = TcpProxy.To(database.Location);
         await using var console = await ConsoleHost.StartAsync(database, sandbox, new Dictionary<string, string?> { ["DATABASE_URL"] = line.Through(database.Location) });
+        // Without the keys that seal cookies, which it reads at its start, no console has pages.
+        await Eventually.TrueAsync(async () => !(await PageAsync(console, "/console/status")).Contains(NotSent, StringComparison.Ordinal), "it has the database");
 
         line.Cut();
         await EverywhereAsync(console, NotSent);

@@ -92,7 +92,12 @@ public sealed class Consoles : IAsyncDisposable
     }
 
     public static Dictionary<string, string> Watched(SandboxServer sandbox, IReadOnlyList<string> surfaces) =>
-        surfaces.SelectMany((key, n) => ConsoleHost.SurfaceSettings(n, key, sandbox.Surface(key).Url))
+        // On a busy machine a surface that answers must seem neither slow nor to hang.
+        surfaces.SelectMany((key, n) => new Dictionary<string, string?>(ConsoleHost.SurfaceSettings(n, key, sandbox.Surface(key).Url))
+        {
+            [$"Surfaces:{n}:SlowAfter"] = "00:00:15",
+            [$"Surfaces:{n}:Timeout"] = "00:00:20",
+        })
             .ToDictionary(pair => pair.Key.Replace(":", "__", StringComparison.Ordinal), pair => pair.Value!);
 
     /// <summary>The surface's tickets in FreeScout, whoever filed them.</summary>
