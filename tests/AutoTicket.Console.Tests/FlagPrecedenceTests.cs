@@ -34,7 +34,7 @@ public sealed class FlagPrecedenceTests
         var environment = Environment("1", defaultOn: true);
         var clock = TimeProvider.System;
         using var signals = new PostgresSignals("Host=127.0.0.1;Port=1", clock, NullLogger<DatabaseSignals>.Instance);
-        using var store = new FlagStore(new FlagTable(contexts, environment, clock), environment, contexts, signals, clock, NullLogger<FlagStore>.Instance);
+        using var store = new FlagStore(new FlagTable(contexts, environment, clock), environment, signals, clock, NullLogger<FlagStore>.Instance);
 
         await store.StartAsync(CancellationToken.None);
 

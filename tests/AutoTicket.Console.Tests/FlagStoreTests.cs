@@ -242,7 +242,7 @@ public sealed class FlagStoreTests : IAsyncLifetime
         contexts ??= new Contexts(_database);
         var heard = new SqliteSignals($"Data Source={_database.Location}", _clock, NullLogger<DatabaseSignals>.Instance);
         var store = new FlagStore(
-            new FlagTable(contexts, Said(said), _clock), Said(said), contexts, heard, _clock, NullLogger<FlagStore>.Instance);
+            new FlagTable(contexts, Said(said), _clock), Said(said), heard, _clock, NullLogger<FlagStore>.Instance);
         _processes.Add((store, heard));
         await store.StartAsync(default);
         if (signals)

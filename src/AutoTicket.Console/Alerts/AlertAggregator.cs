@@ -14,10 +14,9 @@ internal sealed partial class AlertAggregator(
     DecisionLog decisions,
     SurfaceList surfaces,
     LeaderLease leader,
-    IDbContextFactory<AutoTicketDbContext> contexts,
     IOptions<AlertsOptions> options,
     TimeProvider clock,
-    ILogger<AlertAggregator> logger) : BackgroundService
+    ILogger<AlertAggregator> logger) : LeaderLoop(leader, clock, logger)
 {
     /// <summary>More than this waiting is refused: memory is not a queue.</summary>
     private const int MostWaiting = 20_000;
@@ -28,6 +27,7 @@ internal sealed partial class AlertAggregator(
     private readonly Gathering<Request, IReadOnlyList<Observed>?> _requests = new();
     private readonly OutageNotice _outage = new();
     private int _waiting;
+    private DateTimeOffset _forgotAt = DateTimeOffset.MinValue;
 
     /// <param name="IsRehearsal">It goes the same way and leaves nothing behind.</param>
     /// <param name="IsLeaders">Only the leader may say it.</param>
@@ -74,7 +74,7 @@ internal sealed partial class AlertAggregator(
             _outage.End();
             return taken ?? batch.ConvertAll(_ => (IReadOnlyList<Observed>?)null);
         }
-        catch (Exception exception) when (contexts.IsOutage(exception))
+        catch (Exception exception) when (Outages.IsOutage(exception))
         {
             if (_outage.Begin())
             {
@@ -95,11 +95,11 @@ internal sealed partial class AlertAggregator(
         var logicalIds = batch.SelectMany(request => request.Observations).Select(o => o.LogicalId).Distinct().ToList();
         for (var attempt = 0; attempt < Tries; attempt++)
         {
-            var now = clock.GetUtcNow();
+            var now = Clock.GetUtcNow();
             var known = await table.ReadAsync(logicalIds, now - Episodes.Memory, CancellationToken.None);
             var episodes = new Episodes(known, options.Value, now);
             // Asked after the reading: when another leads next and changes what was read, the write below fails.
-            var leads = leader.IsLeader;
+            var leads = Leader.IsLeader;
             var answers = batch.ConvertAll(request => request.IsRehearsal ? Rehearse(request, new Episodes(known, options.Value, now))
                 : request.IsLeaders && !leads ? null
                 : episodes.Apply(request.Observations));
@@ -161,47 +161,27 @@ internal sealed partial class AlertAggregator(
     }
 
     /// <summary>Ends what nobody stands by any more.</summary>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override async Task<TimeSpan> LeadAsync(CancellationToken stoppingToken)
     {
-        using var pause = new Nudge(clock);
-        var forgotAt = DateTimeOffset.MinValue;
-        while (!stoppingToken.IsCancellationRequested)
+        var now = Clock.GetUtcNow();
+        var abandoned = await table.ReadAbandonedAsync(now, [.. surfaces.All.Select(surface => surface.Key)], stoppingToken);
+        if (abandoned.Count > 0)
         {
-            await pause.WaitAsync(SweepEvery, stoppingToken);
-            if (!leader.IsLeader || stoppingToken.IsCancellationRequested)
-            {
-                continue;
-            }
-
-            try
-            {
-                var now = clock.GetUtcNow();
-                var abandoned = await table.ReadAbandonedAsync(now, [.. surfaces.All.Select(surface => surface.Key)], stoppingToken);
-                if (abandoned.Count > 0)
-                {
-                    var episodes = new Episodes(abandoned, options.Value, now);
-                    episodes.ExpireAll();
-                    // Whatever was heard of again meanwhile is left alone.
-                    await table.WriteAsync([], episodes.Changed, CancellationToken.None);
-                    Log.Expired(logger, abandoned.Count);
-                    Changed?.Invoke();
-                }
-
-                if (now - forgotAt >= ForgetEvery)
-                {
-                    await table.DeleteAsync(now - options.Value.Retention, stoppingToken);
-                    forgotAt = now;
-                }
-            }
-            catch (Exception exception) when (contexts.IsOutage(exception))
-            {
-                // The database gate says so.
-            }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-            {
-                return;
-            }
+            var episodes = new Episodes(abandoned, options.Value, now);
+            episodes.ExpireAll();
+            // Whatever was heard of again meanwhile is left alone.
+            await table.WriteAsync([], episodes.Changed, CancellationToken.None);
+            Log.Expired(logger, abandoned.Count);
+            Changed?.Invoke();
         }
+
+        if (now - _forgotAt >= ForgetEvery)
+        {
+            await table.DeleteAsync(now - options.Value.Retention, stoppingToken);
+            _forgotAt = now;
+        }
+
+        return SweepEvery;
     }
 
     private static partial class Log

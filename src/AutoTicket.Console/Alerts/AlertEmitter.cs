@@ -10,7 +10,7 @@ namespace AutoTicket.Alerts;
 /// Calls the hooks for every alert until each has delivered it. Only the leader does. What a hook could not take leaves no row in
 /// the notification log, so the next cycle tries again. A cycle's cost in queries does not grow with the number of alerts.
 /// </summary>
-internal sealed partial class AlertEmitter : BackgroundService
+internal sealed partial class AlertEmitter : Loop
 {
     private const int MostSaid = 100_000;
     private static readonly Counter<long> Emits = Telemetry.Meter.CreateCounter<long>("autoticket.alert.emits", description: "Calls of a hook for an alert, by hook and decision.");
@@ -35,10 +35,8 @@ internal sealed partial class AlertEmitter : BackgroundService
     private readonly DecisionLog _decisions;
     private readonly LeaderLease _leader;
     private readonly DatabaseSignals _signals;
-    private readonly IDbContextFactory<AutoTicketDbContext> _contexts;
     private readonly TimeProvider _clock;
     private readonly ILogger<AlertEmitter> _logger;
-    private readonly Nudge _nudge;
     private readonly OutageNotice _outage = new();
     private readonly ConcurrentDictionary<(long Alert, string Hook), Said> _said = new();
     private readonly ConcurrentDictionary<string, Pass> _passes = new();
@@ -72,11 +70,11 @@ internal sealed partial class AlertEmitter : BackgroundService
     /// <param name="hooks">In the order in which they are called.</param>
     public AlertEmitter(
         IEnumerable<IAlertHook> hooks, AlertAggregator aggregator, DeliveryLog deliveries, DecisionLog decisions, LeaderLease leader, DatabaseSignals signals,
-        IDbContextFactory<AutoTicketDbContext> contexts, TimeProvider clock, ILogger<AlertEmitter> logger)
+        TimeProvider clock, ILogger<AlertEmitter> logger)
+        : base(clock, logger)
     {
         _hooks = [.. hooks];
-        (_aggregator, _deliveries, _decisions, _leader, _signals, _contexts, _clock, _logger) = (aggregator, deliveries, decisions, leader, signals, contexts, clock, logger);
-        _nudge = new(clock);
+        (_aggregator, _deliveries, _decisions, _leader, _signals, _clock, _logger) = (aggregator, deliveries, decisions, leader, signals, clock, logger);
         CycledAt = clock.GetUtcNow();
     }
 
@@ -101,55 +99,56 @@ internal sealed partial class AlertEmitter : BackgroundService
         return words;
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override void Begin()
     {
-        using var subscription = _signals.Subscribe(DatabaseSignals.Alerts, _nudge.Give);
-        _aggregator.Changed += _nudge.Give;
-        _leader.Changed += _nudge.Give;
+        _signals.Subscribe(DatabaseSignals.Alerts, Wake);
+        _aggregator.Changed += Wake;
+        _leader.Changed += Wake;
         foreach (var hook in _hooks)
         {
-            hook.Ready += _nudge.Give;
+            hook.Ready += Wake;
         }
-
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            CycledAt = _clock.GetUtcNow();
-            if (_leader.IsLeader)
-            {
-                foreach (var hook in _hooks)
-                {
-                    if (!_passes.TryGetValue(hook.Name, out var pass) || pass.Ended.IsCompleted)
-                    {
-                        pass = _passes[hook.Name] = new Pass(_clock.GetUtcNow());
-                        pass.Ended = PassAsync(hook, pass, stoppingToken);
-                    }
-                    else
-                    {
-                        // What came meanwhile has its turn as soon as the pass is over.
-                        _ = pass.Ended.ContinueWith(_ => _nudge.Give(), TaskScheduler.Default);
-                    }
-
-                    if (hook != _hooks[^1])
-                    {
-                        await Task.WhenAny(pass.Ended, Task.Delay(HeadStart, stoppingToken));
-                    }
-                }
-            }
-
-            foreach (var (hook, pass) in _passes)
-            {
-                if (pass.Look(_clock.GetUtcNow()))
-                {
-                    Log.Stuck(_logger, hook, Stuck.TotalSeconds);
-                }
-            }
-
-            await _nudge.WaitAsync(Cycle, stoppingToken);
-        }
-
-        // What a hook has begun it brings to its end, so that it is recorded.
-        await Task.WhenAll(_passes.Values.Select(pass => pass.Ended)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
+
+    protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
+    {
+        CycledAt = _clock.GetUtcNow();
+        if (_leader.IsLeader)
+        {
+            foreach (var hook in _hooks)
+            {
+                if (!_passes.TryGetValue(hook.Name, out var pass) || pass.Ended.IsCompleted)
+                {
+                    pass = _passes[hook.Name] = new Pass(_clock.GetUtcNow());
+                    pass.Ended = PassAsync(hook, pass, stoppingToken);
+                }
+                else
+                {
+                    // What came meanwhile has its turn as soon as the pass is over.
+                    _ = pass.Ended.ContinueWith(_ => Wake(), TaskScheduler.Default);
+                }
+
+                if (hook != _hooks[^1])
+                {
+                    await Task.WhenAny(pass.Ended, Task.Delay(HeadStart, stoppingToken));
+                }
+            }
+        }
+
+        foreach (var (hook, pass) in _passes)
+        {
+            if (pass.Look(_clock.GetUtcNow()))
+            {
+                Log.Stuck(_logger, hook, Stuck.TotalSeconds);
+            }
+        }
+
+        return Cycle;
+    }
+
+    /// <summary>What a hook has begun it brings to its end, so that it is recorded.</summary>
+    protected override async Task FinishAsync() =>
+        await Task.WhenAll(_passes.Values.Select(pass => pass.Ended)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
     private async Task PassAsync(IAlertHook hook, Pass pass, CancellationToken stoppingToken)
     {
@@ -200,14 +199,14 @@ internal sealed partial class AlertEmitter : BackgroundService
             await _decisions.RecordAsync(undone, CancellationToken.None);
             if (left > 0 || looked > LongLook)
             {
-                await Nudge.RestAsync(looked, left > 0 ? 10 : 1, left > 0 && hook.ClosedFor > Breath ? hook.ClosedFor : Breath, stoppingToken);
+                await RestAsync(looked, left > 0 ? 10 : 1, left > 0 && hook.ClosedFor > Breath ? hook.ClosedFor : Breath, stoppingToken);
             }
         }
         catch (OperationCanceledException) when (lead.IsCancellationRequested)
         {
         }
         // A database that is interrupted by the end need not say that it was cancelled.
-        catch (Exception exception) when (_contexts.IsOutage(exception) || stoppingToken.IsCancellationRequested)
+        catch (Exception exception) when (Outages.IsOutage(exception) || stoppingToken.IsCancellationRequested)
         {
             if (_outage.Begin())
             {

@@ -117,7 +117,7 @@ internal sealed class AlertLedger : IDisposable
         {
             return await db.Alerts.CountAsync(alert => alert.Status == AlertStatus.Firing && levels.Contains(alert.Severity), cancellationToken);
         }
-        catch (Exception exception) when (db.IsOutage(exception))
+        catch (Exception exception) when (Outages.IsOutage(exception))
         {
             return null;
         }
@@ -172,7 +172,7 @@ internal sealed class AlertLedger : IDisposable
         {
             return await read(db);
         }
-        catch (Exception exception) when (db.IsOutage(exception))
+        catch (Exception exception) when (Outages.IsOutage(exception))
         {
             return null;
         }

@@ -39,7 +39,7 @@ internal sealed partial class DecisionLog(IDbContextFactory<AutoTicketDbContext>
             await db.ExecuteAsync(statement, cancellationToken);
             _outage.End();
         }
-        catch (Exception exception) when (contexts.IsOutage(exception))
+        catch (Exception exception) when (Outages.IsOutage(exception))
         {
             if (_outage.Begin())
             {

@@ -85,7 +85,7 @@ internal sealed partial class OutageAlerts(
                 """, cancellationToken);
             _words.RemoveAll(told.Contains);
         }
-        catch (Exception exception) when (contexts.IsOutage(exception))
+        catch (Exception exception) when (Outages.IsOutage(exception))
         {
             // Away again: the next time.
         }

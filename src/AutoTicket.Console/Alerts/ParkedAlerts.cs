@@ -68,7 +68,7 @@ internal sealed partial class ParkedAlerts(
                     .ExecuteDeleteAsync(cancellationToken);
             }
         }
-        catch (Exception exception) when (contexts.IsOutage(exception))
+        catch (Exception exception) when (Outages.IsOutage(exception))
         {
             if (_outage.Begin())
             {
@@ -92,7 +92,7 @@ internal sealed partial class ParkedAlerts(
                 await db.ParkedAlerts.MinAsync(alert => (DateTimeOffset?)alert.FirstReceivedAt, cancellationToken),
                 await NewestFirst(db).FirstOrDefaultAsync(cancellationToken));
         }
-        catch (Exception exception) when (db.IsOutage(exception))
+        catch (Exception exception) when (Outages.IsOutage(exception))
         {
             return null;
         }
@@ -141,7 +141,7 @@ internal sealed partial class ParkedAlerts(
         {
             return await NewestFirst(db).Take(MostListed).ToListAsync(cancellationToken);
         }
-        catch (Exception exception) when (db.IsOutage(exception))
+        catch (Exception exception) when (Outages.IsOutage(exception))
         {
             return null;
         }
@@ -186,7 +186,7 @@ internal sealed partial class ParkedAlerts(
                 _ => $"It was taken: alert {AlertIdentity.KeyOf(observed.AlertId)} is open already.",
             };
         }
-        catch (Exception exception) when (contexts.IsOutage(exception))
+        catch (Exception exception) when (Outages.IsOutage(exception))
         {
             return "The console's database can't be reached: it stays parked.";
         }
@@ -202,7 +202,7 @@ internal sealed partial class ParkedAlerts(
             return parked is not null && await RemoveAsync(db, parked, AuditActions.ParkedDiscarded, actor, cancellationToken)
                 ? "Discarded." : Gone;
         }
-        catch (Exception exception) when (contexts.IsOutage(exception))
+        catch (Exception exception) when (Outages.IsOutage(exception))
         {
             return "The console's database can't be reached: it stays parked.";
         }

@@ -26,7 +26,7 @@ internal sealed partial class AuditLog(IDbContextFactory<AutoTicketDbContext> co
             _outage.End();
             return entries;
         }
-        catch (Exception exception) when (db.IsOutage(exception))
+        catch (Exception exception) when (Outages.IsOutage(exception))
         {
             TellAway(exception);
             return null;
@@ -52,7 +52,7 @@ internal sealed partial class AuditLog(IDbContextFactory<AutoTicketDbContext> co
             {
                 page = await ReadPageAsync(query with { Before = page[^1].Id }, cancellationToken);
             }
-            catch (Exception exception) when (contexts.IsOutage(exception))
+            catch (Exception exception) when (Outages.IsOutage(exception))
             {
                 TellAway(exception);
                 return false;

@@ -16,7 +16,7 @@ internal sealed class AuditOptions
 
 /// <summary>Deletes what is past its retention, once an hour, in the leader. What has a shorter retention is deleted by the class that writes it.</summary>
 internal sealed partial class Retention(
-    LeaderLease leader, IDbContextFactory<AutoTicketDbContext> contexts, IOptions<AuditOptions> options, TimeProvider clock, ILogger<Retention> logger) : BackgroundService
+    LeaderLease leader, IDbContextFactory<AutoTicketDbContext> contexts, IOptions<AuditOptions> options, TimeProvider clock, ILogger<Retention> logger) : LeaderLoop(leader, clock, logger)
 {
     /// <summary>One statement deletes no more, so that none holds locks for long.</summary>
     private const int Batch = 5_000;
@@ -30,44 +30,16 @@ internal sealed partial class Retention(
         "DELETE FROM surface_hours WHERE hour < {0} AND {1} > 0",
     ];
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override async Task<TimeSpan> LeadAsync(CancellationToken stoppingToken)
     {
-        using var pause = new Nudge(clock);
-        var deletedAt = DateTimeOffset.MinValue;
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            await pause.WaitAsync(Look, stoppingToken);
-            if (!leader.IsLeader || clock.GetUtcNow() - deletedAt < Every || stoppingToken.IsCancellationRequested)
-            {
-                continue;
-            }
-
-            try
-            {
-                await DeleteAsync(stoppingToken);
-                deletedAt = clock.GetUtcNow();
-            }
-            catch (Exception exception) when (contexts.IsOutage(exception))
-            {
-                // The database gate says so.
-            }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-            {
-            }
-#pragma warning disable CA1031 // a bug met once must not end the loop, nor pass unseen
-            catch (Exception exception)
-#pragma warning restore CA1031
-            {
-                Log.Failed(logger, exception);
-                deletedAt = clock.GetUtcNow();
-            }
-        }
+        await DeleteAsync(stoppingToken);
+        return Every;
     }
 
     private async Task DeleteAsync(CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        var before = clock.GetUtcNow() - options.Value.Retention;
+        var before = Clock.GetUtcNow() - options.Value.Retention;
         foreach (var delete in Deletes)
         {
             while (await db.ExecuteAsync(FormattableStringFactory.Create(delete, before, Batch), cancellationToken) >= Batch)

@@ -167,9 +167,6 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
     /// <summary>The database's own clock, which all replicas share; null when it has none but this machine's.</summary>
     public abstract Task<DateTimeOffset?> ReadClockAsync(CancellationToken cancellationToken);
 
-    /// <summary>The database can't be had just now, as opposed to refusing what we asked or who we are.</summary>
-    public abstract bool IsOutage(Exception exception);
-
     protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder)
     {
         configurationBuilder.Properties<string>().HaveConversion<Clean>();

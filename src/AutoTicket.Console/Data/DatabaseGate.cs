@@ -12,8 +12,9 @@ internal sealed partial class DatabaseGate(
     DatabaseClock clock,
     IHostEnvironment environment,
     IHostApplicationLifetime lifetime,
-    ILogger<DatabaseGate> logger) : BackgroundService
+    ILogger<DatabaseGate> logger) : Loop(clock, logger)
 {
+    private readonly DatabaseClock _clock = clock;
     private static readonly TimeSpan CheckEvery = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan RetryEvery = TimeSpan.FromSeconds(1);
 
@@ -29,28 +30,22 @@ internal sealed partial class DatabaseGate(
         await base.StartAsync(cancellationToken);
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
     {
-        while (!stoppingToken.IsCancellationRequested)
+        try
         {
-            await Task.Delay(Problem is null ? CheckEvery : RetryEvery, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            try
-            {
-                await CheckAsync(stoppingToken);
-            }
-            catch (ConfigurationException mistake)
-            {
-                // It was away at start and turns out to be unusable: what would have stopped the start stops us now.
-                Log.Unusable(logger, mistake.Message);
-                Environment.ExitCode = 1;
-                lifetime.StopApplication();
-                return;
-            }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-            {
-                return;
-            }
+            await CheckAsync(stoppingToken);
         }
+        catch (ConfigurationException mistake)
+        {
+            // It was away at start and turns out to be unusable: what would have stopped the start stops us now.
+            Log.Unusable(logger, mistake.Message);
+            Environment.ExitCode = 1;
+            lifetime.StopApplication();
+            return Timeout.InfiniteTimeSpan;
+        }
+
+        return Problem is null ? CheckEvery : RetryEvery;
     }
 
     private async Task CheckAsync(CancellationToken cancellationToken)
@@ -64,7 +59,7 @@ internal sealed partial class DatabaseGate(
             }
 
             // Before it opens: nobody may judge a lease, a claim or the window by a clock that is not set.
-            await clock.SynchronizeAsync(db, cancellationToken);
+            await _clock.SynchronizeAsync(db, cancellationToken);
             IsOpen = true;
             if (!await db.Database.CanConnectAsync(cancellationToken))
             {
@@ -77,7 +72,7 @@ internal sealed partial class DatabaseGate(
                 Log.Answers(logger);
             }
         }
-        catch (Exception exception) when (Outages.IsOutage(contexts, exception))
+        catch (Exception exception) when (Outages.IsOutage(exception))
         {
             if (Problem is null || !IsOpen)
             {

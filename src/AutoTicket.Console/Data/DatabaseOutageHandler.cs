@@ -5,11 +5,11 @@ namespace AutoTicket.Data;
 
 /// <summary>A request that met an outage of the database is told so, to come again; it is no bug and no ERROR.</summary>
 internal sealed partial class DatabaseOutageHandler(
-    IDbContextFactory<AutoTicketDbContext> contexts, OncePerMinute often, ILogger<DatabaseOutageHandler> logger) : IExceptionHandler
+    OncePerMinute often, ILogger<DatabaseOutageHandler> logger) : IExceptionHandler
 {
     public async ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
     {
-        if (!contexts.IsOutage(exception))
+        if (!Outages.IsOutage(exception))
         {
             return false;
         }

@@ -7,7 +7,7 @@ namespace AutoTicket.Data;
 
 /// <summary>Tells this process that a table changed, in whichever process it was changed. A signal says <em>read again</em>, not
 /// what changed, so a lost or doubled one does no harm: it is raised after every reconnect and at least every five seconds.</summary>
-internal abstract partial class DatabaseSignals(TimeProvider clock, ILogger<DatabaseSignals> logger) : BackgroundService
+internal abstract partial class DatabaseSignals(TimeProvider clock, ILogger<DatabaseSignals> logger) : Loop(clock, logger)
 {
     /// <summary>Also the channels of PostgreSQL's NOTIFY, which triggers of the migrations raise.</summary>
     public const string Flags = "autoticket_flags";
@@ -21,8 +21,7 @@ internal abstract partial class DatabaseSignals(TimeProvider clock, ILogger<Data
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(200);
 
     private readonly ConcurrentDictionary<(string Channel, Guid Subscription), Action> _subscribers = new();
-
-    protected TimeProvider Clock => clock;
+    private bool _isBroken;
 
     /// <summary>Calls <paramref name="readAgain"/> on every signal; it must return at once and never throw.</summary>
     public IDisposable Subscribe(string channel, Action readAgain)
@@ -69,35 +68,30 @@ internal abstract partial class DatabaseSignals(TimeProvider clock, ILogger<Data
         }
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
     {
-        var broken = false;
-        while (!stoppingToken.IsCancellationRequested)
+        try
         {
-            try
-            {
-                await ListenAsync(stoppingToken);
-                broken = false;
-            }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-            {
-                return;
-            }
-#pragma warning disable CA1031 // whatever broke the connection, the answer is a new one
-            catch (Exception exception)
-#pragma warning restore CA1031
-            {
-                if (!broken)
-                {
-                    Log.Lost(logger, exception.Message);
-                }
-
-                broken = true;
-                RaiseAll();
-            }
-
-            await Task.Delay(ReconnectAfter, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await ListenAsync(stoppingToken);
+            _isBroken = false;
         }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+        }
+#pragma warning disable CA1031 // whatever broke the connection, the answer is a new one
+        catch (Exception exception)
+#pragma warning restore CA1031
+        {
+            if (!_isBroken)
+            {
+                Log.Lost(logger, exception.Message);
+            }
+
+            _isBroken = true;
+            RaiseAll();
+        }
+
+        return ReconnectAfter;
     }
 
     private static partial class Log

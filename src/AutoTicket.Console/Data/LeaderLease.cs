@@ -10,7 +10,7 @@ namespace AutoTicket.Data;
 /// </summary>
 internal sealed partial class LeaderLease(
     IDbContextFactory<AutoTicketDbContext> contexts, DatabaseGate gate, IOptions<LeaderOptions> options, TimeProvider clock, ILogger<LeaderLease> logger)
-    : BackgroundService
+    : Loop(clock, logger)
 {
     /// <summary>The row of <c>leases</c>.</summary>
     public const string Name = "leader";
@@ -22,7 +22,6 @@ internal sealed partial class LeaderLease(
     private static readonly TimeSpan PatienceAtStart = TimeSpan.FromSeconds(5);
 
     private readonly string _owner = $"{Environment.MachineName}/{Environment.ProcessId}/{Guid.NewGuid():N}";
-    private readonly Nudge _pause = new(clock);
     private volatile Held? _held;
     private volatile bool _ledLast = true;
     private volatile bool _isAway;
@@ -35,7 +34,7 @@ internal sealed partial class LeaderLease(
     public event Action? Changed;
 
     /// <summary>This process leads now. Ask again before each thing that only the leader may do.</summary>
-    public bool IsLeader => _held is { } held && clock.GetElapsedTime(held.Since) < options.Value.Lease;
+    public bool IsLeader => _held is { } held && Clock.GetElapsedTime(held.Since) < options.Value.Lease;
 
     /// <summary>Counts the leaders: a statement that names it in its condition does nothing once another leads, however late it comes.
     /// Null: this process has never led, or leads no more.</summary>
@@ -56,8 +55,8 @@ internal sealed partial class LeaderLease(
         if (_ledLast && !ActsAsLeader)
         {
             var answer = _answer.Task;
-            _pause.Give();
-            await Task.WhenAny(answer, Task.Delay(Patience, clock, cancellationToken));
+            Wake();
+            await Task.WhenAny(answer, Task.Delay(Patience, Clock, cancellationToken));
             if (answer.IsCompleted)
             {
                 return _ledLast;
@@ -77,17 +76,21 @@ internal sealed partial class LeaderLease(
         await Task.WhenAny(answer, Task.Delay(PatienceAtStart, cancellationToken));
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
     {
-        while (!stoppingToken.IsCancellationRequested)
+        try
         {
             await TakeAsync();
+        }
+        finally
+        {
             Interlocked.Exchange(ref _answer, NewAnswer()).SetResult();
-            await _pause.WaitAsync(IsLeader ? options.Value.RenewEvery : options.Value.AskEvery, stoppingToken);
         }
 
-        await ReleaseAsync();
+        return IsLeader ? options.Value.RenewEvery : options.Value.AskEvery;
     }
+
+    protected override Task FinishAsync() => ReleaseAsync();
 
     private async Task TakeAsync()
     {
@@ -103,8 +106,8 @@ internal sealed partial class LeaderLease(
             do
             {
                 // From before the question: the answer may be slow, and the lease runs from when the database wrote it.
-                var asked = clock.GetTimestamp();
-                var now = clock.GetUtcNow();
+                var asked = Clock.GetTimestamp();
+                var now = Clock.GetUtcNow();
                 await using var db = await contexts.CreateDbContextAsync();
                 var fence = await db.QueryAsync($"""
                     INSERT INTO leases (name, owner, until, fence) VALUES ({Name}, {_owner}, {now + options.Value.Lease}, 1)
@@ -118,7 +121,7 @@ internal sealed partial class LeaderLease(
             // An answer that was read a lease later, as by a process that was frozen meanwhile, says nothing of now.
             while (_held is not null && !IsLeader);
         }
-        catch (Exception exception) when (contexts.IsOutage(exception))
+        catch (Exception exception) when (Outages.IsOutage(exception))
         {
             // The database gate says so. What is held runs out by itself.
             _isAway = true;
@@ -153,9 +156,9 @@ internal sealed partial class LeaderLease(
         try
         {
             await using var db = await contexts.CreateDbContextAsync();
-            await db.ExecuteAsync($"UPDATE leases SET until = {clock.GetUtcNow() - options.Value.Lease} WHERE name = {Name} AND owner = {_owner}", CancellationToken.None);
+            await db.ExecuteAsync($"UPDATE leases SET until = {Clock.GetUtcNow() - options.Value.Lease} WHERE name = {Name} AND owner = {_owner}", CancellationToken.None);
         }
-        catch (Exception exception) when (contexts.IsOutage(exception))
+        catch (Exception exception) when (Outages.IsOutage(exception))
         {
             // It runs out by itself.
         }

@@ -46,7 +46,7 @@ internal static partial class Migrations
         {
             throw new ConfigurationException($"DATABASE_URL names a database that refuses the console: {refusal.MessageText}. Check user, password and database name.");
         }
-        catch (PostgresException refusal) when (!db.IsOutage(refusal))
+        catch (PostgresException refusal) when (!Outages.IsOutage(refusal))
         {
             throw new ConfigurationException(
                 $"DATABASE_URL names a database whose schema can't be brought up to date: {refusal.MessageText}. "
@@ -75,7 +75,7 @@ internal static partial class Migrations
             Log.Migrated(logger, await ApplyAsync(db, CancellationToken.None));
             return 0;
         }
-        catch (Exception exception) when (db.IsOutage(exception) && db is PostgresDbContext)
+        catch (Exception exception) when (Outages.IsOutage(exception) && db is PostgresDbContext)
         {
             Log.Unreachable(logger, exception.GetBaseException().Message);
             return isOnHeroku ? 0 : 1;

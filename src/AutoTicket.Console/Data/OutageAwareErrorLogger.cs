@@ -4,11 +4,11 @@ using Microsoft.EntityFrameworkCore;
 namespace AutoTicket.Data;
 
 /// <summary>What stopped a page: a database that is away is a WARNING, everything else a bug.</summary>
-internal sealed partial class OutageAwareErrorLogger(IDbContextFactory<AutoTicketDbContext> contexts, ILogger<OutageAwareErrorLogger> logger) : IErrorBoundaryLogger
+internal sealed partial class OutageAwareErrorLogger(ILogger<OutageAwareErrorLogger> logger) : IErrorBoundaryLogger
 {
     public ValueTask LogErrorAsync(Exception exception)
     {
-        if (contexts.IsOutage(exception))
+        if (Outages.IsOutage(exception))
         {
             Log.Stopped(logger, exception.GetBaseException().Message);
         }

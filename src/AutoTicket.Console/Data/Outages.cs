@@ -1,16 +1,35 @@
+using System.Net.Sockets;
 using Microsoft.Data.Sqlite;
-using Microsoft.EntityFrameworkCore;
 using Npgsql;
 
 namespace AutoTicket.Data;
 
-/// <summary>Tells an outage of the database from a bug, where no context is at hand.</summary>
+/// <summary>What an exception of the database means.</summary>
 internal static class Outages
 {
-    public static bool IsOutage(this IDbContextFactory<AutoTicketDbContext> contexts, Exception exception)
+    /// <summary>The database can't be had just now, as opposed to refusing what we asked.</summary>
+    public static bool IsOutage(Exception exception)
     {
-        using var db = contexts.CreateDbContext();
-        return db.IsOutage(exception);
+        for (Exception? inner = exception; inner is not null; inner = inner.InnerException)
+        {
+            if (inner is TimeoutException or SocketException or NpgsqlException { IsTransient: true }
+                or PostgresException
+                {
+                    SqlState: PostgresErrorCodes.QueryCanceled or PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.ReadOnlySqlTransaction
+                    // What PgBouncer says when it can't reach the server.
+                    or PostgresErrorCodes.ProtocolViolation
+                    // It answers, but not to us or not with our tables, yet: what that means at start the gate says.
+                    or PostgresErrorCodes.InvalidPassword or PostgresErrorCodes.InvalidAuthorizationSpecification or PostgresErrorCodes.InvalidCatalogName
+                    or PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn
+                }
+                // Busy, locked, read-only, I/O error, corrupt, full, can't open, not a database.
+                or SqliteException { SqliteErrorCode: 5 or 6 or 8 or 10 or 11 or 13 or 14 or 26 })
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     /// <summary>Another process inserted the same row first.</summary>

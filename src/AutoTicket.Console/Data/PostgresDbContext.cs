@@ -95,28 +95,6 @@ internal sealed class PostgresDbContext(DbContextOptions<PostgresDbContext> opti
     public override async Task<DateTimeOffset?> ReadClockAsync(CancellationToken cancellationToken) =>
         (await QueryAsync($"SELECT clock_timestamp()", row => row.GetFieldValue<DateTimeOffset>(0), cancellationToken))[0];
 
-    public override bool IsOutage(Exception exception)
-    {
-        for (Exception? inner = exception; inner is not null; inner = inner.InnerException)
-        {
-            if (inner is NpgsqlException { IsTransient: true } or TimeoutException or System.Net.Sockets.SocketException
-                or PostgresException
-                {
-                    SqlState: PostgresErrorCodes.QueryCanceled or PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.ReadOnlySqlTransaction
-                    // What PgBouncer says when it can't reach the server.
-                    or PostgresErrorCodes.ProtocolViolation
-                    // It answers, but not to us or not with our tables, yet: what that means at start the gate says.
-                    or PostgresErrorCodes.InvalidPassword or PostgresErrorCodes.InvalidAuthorizationSpecification or PostgresErrorCodes.InvalidCatalogName
-                    or PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn
-                })
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
-
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {
         base.OnModelCreating(modelBuilder);

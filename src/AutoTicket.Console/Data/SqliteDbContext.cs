@@ -107,20 +107,6 @@ internal sealed class SqliteDbContext(DbContextOptions<SqliteDbContext> options)
     public override Task<DateTimeOffset?> ReadClockAsync(CancellationToken cancellationToken) =>
         Task.FromResult<DateTimeOffset?>(null);
 
-    public override bool IsOutage(Exception exception)
-    {
-        for (Exception? inner = exception; inner is not null; inner = inner.InnerException)
-        {
-            // Busy, locked, read-only, I/O error, corrupt, full, can't open, not a database.
-            if (inner is SqliteException { SqliteErrorCode: 5 or 6 or 8 or 10 or 11 or 13 or 14 or 26 })
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
-
     protected override DbConnection Connect(string connectionString) => new SqliteConnection(connectionString);
 
     public override DateTimeOffset TimeOf(DbDataReader row, int column) => new(row.GetInt64(column), TimeSpan.Zero);

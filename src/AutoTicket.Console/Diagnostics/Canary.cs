@@ -9,8 +9,8 @@ namespace AutoTicket.Diagnostics;
 /// <summary>Now and then an alert that is none walks the line from the aggregator over its episodes to every hook, as far as nobody is
 /// told, and what came of it is a decision.</summary>
 internal sealed partial class Canary(
-    AlertAggregator aggregator, AlertEmitter emitter, RequiredHooks hooks, DecisionLog decisions, LeaderLease leader, DatabaseGate gate, IDbContextFactory<AutoTicketDbContext> contexts,
-    IOptions<DiagnosticsOptions> options, TimeProvider clock, ILogger<Canary> logger) : BackgroundService
+    AlertAggregator aggregator, AlertEmitter emitter, RequiredHooks hooks, DecisionLog decisions, LeaderLease leader, DatabaseGate gate,
+    IOptions<DiagnosticsOptions> options, TimeProvider clock, ILogger<Canary> logger) : Loop(clock, logger)
 {
     public const string Walked = "walked";
     private const string Stopped = "stopped";
@@ -28,52 +28,33 @@ internal sealed partial class Canary(
     /// <summary>When it last got through, in this process; null: it has not walked here.</summary>
     public DateTimeOffset? WalkedAt { get; private set; }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using var pause = new Nudge(clock);
-        DateTimeOffset? tried = null;
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            if (leader.IsLeader && gate.Problem is null && !(clock.GetUtcNow() - tried < options.Value.CanaryInterval))
-            {
-                tried = clock.GetUtcNow();
-                await WalkAsync(stoppingToken);
-            }
+    private DateTimeOffset? _triedAt;
 
-            await pause.WaitAsync(Look, stoppingToken);
+    protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
+    {
+        if (leader.IsLeader && gate.Problem is null && !(Clock.GetUtcNow() - _triedAt < options.Value.CanaryInterval))
+        {
+            _triedAt = Clock.GetUtcNow();
+            await WalkAsync(stoppingToken);
         }
+
+        return Look;
     }
 
     private async Task WalkAsync(CancellationToken stoppingToken)
     {
-        try
+        var stop = await FindStopAsync(stoppingToken);
+        var now = Clock.GetUtcNow();
+        if (stop is null)
         {
-            var stop = await FindStopAsync(stoppingToken);
-            var now = clock.GetUtcNow();
-            if (stop is null)
-            {
-                WalkedAt = now;
-            }
-            else
-            {
-                Log.IsStopped(logger, stop);
-            }
+            WalkedAt = now;
+        }
+        else
+        {
+            Log.IsStopped(logger, stop);
+        }
 
-            await decisions.RecordAsync([new Decision { AlertId = AlertId, AlertRow = 0, Path = AlertPaths.Canary, Word = stop is null ? Walked : Stopped, Detail = stop, FirstAt = now, LastAt = now }], stoppingToken);
-        }
-        catch (Exception exception) when (contexts.IsOutage(exception))
-        {
-            // The database gate says so.
-        }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-        {
-        }
-#pragma warning disable CA1031 // a bug that it meets is what it looks for
-        catch (Exception exception)
-#pragma warning restore CA1031
-        {
-            Log.Failed(logger, exception);
-        }
+        await decisions.RecordAsync([new Decision { AlertId = AlertId, AlertRow = 0, Path = AlertPaths.Canary, Word = stop is null ? Walked : Stopped, Detail = stop, FirstAt = now, LastAt = now }], stoppingToken);
     }
 
     /// <returns>Where it was stopped; null: it got through.</returns>
@@ -81,7 +62,7 @@ internal sealed partial class Canary(
     {
         try
         {
-            if (await aggregator.RehearseAsync(Alert, stoppingToken).WaitAsync(Patience, clock, stoppingToken) is not { } became)
+            if (await aggregator.RehearseAsync(Alert, stoppingToken).WaitAsync(Patience, Clock, stoppingToken) is not { } became)
             {
                 return "The aggregator took nothing.";
             }
@@ -91,7 +72,7 @@ internal sealed partial class Canary(
                 return $"The aggregator told a repeat from its alert: {became.First}, {became.Second}.";
             }
 
-            var now = clock.GetUtcNow();
+            var now = Clock.GetUtcNow();
             var said = await emitter.RehearseAsync(
                 new Alert
                 {
@@ -106,7 +87,7 @@ internal sealed partial class Canary(
                     OpenedAt = now,
                     SeenAt = now,
                 },
-                stoppingToken).WaitAsync(Patience, clock, stoppingToken);
+                stoppingToken).WaitAsync(Patience, Clock, stoppingToken);
             return hooks.Missing is { Count: > 0 } missing ? $"There is no hook {string.Join(" and ", missing)}."
                 : hooks.Registered.FirstOrDefault(hook => !said.ContainsKey(hook)) is { } silent ? $"The hook {silent} is registered and not called."
                 : now - emitter.CycledAt > Stuck ? "The emitter stands still."
@@ -123,8 +104,5 @@ internal sealed partial class Canary(
     {
         [LoggerMessage(LogLevel.Warning, "alert_aggregator canary stopped: {Where}")]
         public static partial void IsStopped(ILogger logger, string where);
-
-        [LoggerMessage(LogLevel.Error, "alert_aggregator canary failed")]
-        public static partial void Failed(ILogger logger, Exception exception);
     }
 }

@@ -41,7 +41,7 @@ internal sealed class ConsoleChecks(
         {
             return Away("The database does not answer.");
         }
-        catch (Exception exception) when (contexts.IsOutage(exception))
+        catch (Exception exception) when (Outages.IsOutage(exception))
         {
             return Away("The database can't be reached.");
         }

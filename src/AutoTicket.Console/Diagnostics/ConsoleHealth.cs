@@ -52,7 +52,7 @@ internal static class ConsoleHealth
                 return gate.Problem is null && await Task.Run(() => IsLedAsync(cancellationToken), cancellationToken).WaitAsync(Patience, clock, cancellationToken)
                     ? HealthCheckResult.Healthy() : HealthCheckResult.Degraded();
             }
-            catch (Exception exception) when (exception is TimeoutException || contexts.IsOutage(exception))
+            catch (Exception exception) when (exception is TimeoutException || Outages.IsOutage(exception))
             {
                 return HealthCheckResult.Degraded();
             }

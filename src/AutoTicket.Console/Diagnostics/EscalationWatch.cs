@@ -12,7 +12,7 @@ namespace AutoTicket.Diagnostics;
 /// </summary>
 internal sealed partial class EscalationWatch(
     EscalationConditions conditions, AlertAggregator aggregator, OutageAlerts outage, LeaderLease leader, DatabaseGate gate, IDbContextFactory<AutoTicketDbContext> contexts, TimeProvider clock,
-    ILogger<EscalationWatch> logger) : BackgroundService
+    ILogger<EscalationWatch> logger) : Loop(clock, logger)
 {
     private static readonly TimeSpan Sweep = TimeSpan.FromSeconds(2);
 
@@ -29,7 +29,7 @@ internal sealed partial class EscalationWatch(
     {
         try
         {
-            return await Task.Run(() => ReadAsync(cancellationToken), cancellationToken).WaitAsync(Patience, clock, cancellationToken);
+            return await Task.Run(() => ReadAsync(cancellationToken), cancellationToken).WaitAsync(Patience, Clock, cancellationToken);
         }
         catch (TimeoutException)
         {
@@ -37,7 +37,7 @@ internal sealed partial class EscalationWatch(
         }
     }
 
-    private IReadOnlyList<EscalationClock> NotKnown() => [.. conditions.All.Select(rule => Clock(rule, EscalationState.NotKnown, null, null, null, null))];
+    private IReadOnlyList<EscalationClock> NotKnown() => [.. conditions.All.Select(rule => ClockOf(rule, EscalationState.NotKnown, null, null, null, null))];
 
     private async Task<IReadOnlyList<EscalationClock>> ReadAsync(CancellationToken cancellationToken)
     {
@@ -58,53 +58,28 @@ internal sealed partial class EscalationWatch(
                        rule, rows.Find(row => row.Condition == rule.Condition), alert?.AlertId, told.Find(d => d.AlertRow == alert?.Id)?.At, tried.FindLast(d => d.AlertRow == alert?.Id)),
             ];
         }
-        catch (Exception exception) when (db.IsOutage(exception))
+        catch (Exception exception) when (Outages.IsOutage(exception))
         {
             return NotKnown();
         }
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
     {
-        using var pause = new Nudge(clock);
-        while (!stoppingToken.IsCancellationRequested)
+        if (gate is { IsOpen: true, Problem: not null } && leader.ActsAsLeader)
         {
-            if (gate is { IsOpen: true, Problem: not null } && leader.ActsAsLeader)
-            {
-                await SweepAsync(SweepFromMemoryAsync, stoppingToken);
-            }
-            else if (!leader.IsLeader)
-            {
-                Levels = [.. conditions.All.Select(rule => (rule.Condition, 0))];
-            }
-            else if (gate.Problem is null)
-            {
-                await SweepAsync(SweepAsync, stoppingToken);
-            }
+            await SweepFromMemoryAsync(stoppingToken);
+        }
+        else if (!leader.IsLeader)
+        {
+            Levels = [.. conditions.All.Select(rule => (rule.Condition, 0))];
+        }
+        else if (gate.Problem is null)
+        {
+            await SweepAsync(stoppingToken);
+        }
 
-            await pause.WaitAsync(Sweep, stoppingToken);
-        }
-    }
-
-    private async Task SweepAsync(Func<CancellationToken, Task> sweepAsync, CancellationToken stoppingToken)
-    {
-        try
-        {
-            await sweepAsync(stoppingToken);
-        }
-        catch (Exception exception) when (contexts.IsOutage(exception))
-        {
-            // The database gate says so.
-        }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-        {
-        }
-#pragma warning disable CA1031 // a bug met once must not stop the clocks, nor pass unseen
-        catch (Exception exception)
-#pragma warning restore CA1031
-        {
-            Log.Failed(logger, exception);
-        }
+        return Sweep;
     }
 
     private async Task SweepAsync(CancellationToken cancellationToken)
@@ -146,10 +121,10 @@ internal sealed partial class EscalationWatch(
 
             if (!_since.TryGetValue(rule.Condition, out var since))
             {
-                _since[rule.Condition] = since = fact.Since ?? clock.GetUtcNow();
+                _since[rule.Condition] = since = fact.Since ?? Clock.GetUtcNow();
             }
 
-            if (clock.GetUtcNow() - since >= rule.Limit)
+            if (Clock.GetUtcNow() - since >= rule.Limit)
             {
                 await outage.TellAsync([Say(rule, fact.Evidence ?? "", isFiring: true, since)], cancellationToken);
             }
@@ -159,7 +134,7 @@ internal sealed partial class EscalationWatch(
     private async Task<int> SweepAsync(EscalationRule rule, EscalationRow? row, CancellationToken cancellationToken)
     {
         var fact = await rule.ReadAsync(cancellationToken);
-        var now = clock.GetUtcNow();
+        var now = Clock.GetUtcNow();
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         if (fact.Holds == true)
         {
@@ -208,12 +183,12 @@ internal sealed partial class EscalationWatch(
     }
 
     private EscalationClock Read(EscalationRule rule, EscalationRow? row, string? alertId, DateTimeOffset? toldAt, Decision? tried) => row is null
-        ? Clock(rule, EscalationState.Idle, null, null, null, null)
-        : Clock(
-            rule, toldAt is not null ? EscalationState.Told : clock.GetUtcNow() - row.Since >= rule.Limit ? EscalationState.Due : EscalationState.Running,
+        ? ClockOf(rule, EscalationState.Idle, null, null, null, null)
+        : ClockOf(
+            rule, toldAt is not null ? EscalationState.Told : Clock.GetUtcNow() - row.Since >= rule.Limit ? EscalationState.Due : EscalationState.Running,
             row, toldAt, toldAt is null && tried is not null ? $"{tried.Word}. {tried.Detail}" : null, alertId);
 
-    private static EscalationClock Clock(EscalationRule rule, EscalationState state, EscalationRow? row, DateTimeOffset? toldAt, string? notTold, string? alertId) => new(
+    private static EscalationClock ClockOf(EscalationRule rule, EscalationState state, EscalationRow? row, DateTimeOffset? toldAt, string? notTold, string? alertId) => new(
         rule.Condition, rule.Title, state, (int)rule.Limit.TotalSeconds, row?.Since, row?.Since + rule.Limit, row?.Evidence, toldAt, notTold,
         alertId is null ? null : AlertIdentity.KeyOf(alertId), rule.Next, rule.Runbook);
 
@@ -228,8 +203,5 @@ internal sealed partial class EscalationWatch(
 
         [LoggerMessage(LogLevel.Information, "escalation condition={Condition} is over")]
         public static partial void IsOver(ILogger logger, EscalationCondition condition);
-
-        [LoggerMessage(LogLevel.Error, "escalation sweep failed")]
-        public static partial void Failed(ILogger logger, Exception exception);
     }
 }

@@ -9,7 +9,7 @@ namespace AutoTicket.Diagnostics;
 /// until it is taken. What was said is a row: a restart or another leader does not repeat it, and says when it is over.</summary>
 internal sealed partial class LastResort(
     Silence silence, LeaderLease leader, IHttpClientFactory http, ConsoleAddress address, IDbContextFactory<AutoTicketDbContext> contexts,
-    IOptions<DiagnosticsOptions> options, TimeProvider clock, ILogger<LastResort> logger) : BackgroundService
+    IOptions<DiagnosticsOptions> options, TimeProvider clock, ILogger<LastResort> logger) : Loop(clock, logger)
 {
     public const string HttpName = "fallback";
 
@@ -28,30 +28,26 @@ internal sealed partial class LastResort(
     /// <summary>What the row says; null: this process does not know yet.</summary>
     private bool? _recorded;
     private DateTimeOffset? _learnedAt;
+    private DateTimeOffset? _failedAt;
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
     {
         if (string.IsNullOrWhiteSpace(options.Value.FallbackWebhookUrl))
         {
-            return;
+            return Timeout.InfiniteTimeSpan;
         }
 
-        using var pause = new Nudge(clock);
-        DateTimeOffset? failedAt = null;
-        while (!stoppingToken.IsCancellationRequested)
+        await AgreeAsync();
+        var now = Clock.GetUtcNow();
+        if (IsDue(now) && !(now - _failedAt < RetryEvery))
         {
+            var text = silence.Problem is { } problem ? $"{problem} {address.Url}/console/diagnostics" : "Alerts are being told again.";
+            _failedAt = await SayAsync(text) ? null : now;
+            _hasSaid ^= _failedAt is null;
             await AgreeAsync();
-            var now = clock.GetUtcNow();
-            if (IsDue(now) && !(now - failedAt < RetryEvery))
-            {
-                var text = silence.Problem is { } problem ? $"{problem} {address.Url}/console/diagnostics" : "Alerts are being told again.";
-                failedAt = await SayAsync(text) ? null : now;
-                _hasSaid ^= failedAt is null;
-                await AgreeAsync();
-            }
-
-            await pause.WaitAsync(LookEvery, stoppingToken);
         }
+
+        return LookEvery;
     }
 
     // While the database is away nobody can be asked who leads. A process that just took over does not know yet whether alerts go out.
@@ -72,11 +68,11 @@ internal sealed partial class LastResort(
                 await using var db = await contexts.CreateDbContextAsync();
                 if (_recorded is null && await db.Leases.AnyAsync(lease => lease.Name == Row))
                 {
-                    (_hasSaid, _learnedAt) = (true, clock.GetUtcNow());
+                    (_hasSaid, _learnedAt) = (true, Clock.GetUtcNow());
                 }
                 else
                 {
-                    var (owner, now) = (Environment.MachineName, clock.GetUtcNow());
+                    var (owner, now) = (Environment.MachineName, Clock.GetUtcNow());
                     FormattableString said =
                         $"INSERT INTO leases (name, owner, until, fence) VALUES ({Row}, {owner}, {now}, 1) ON CONFLICT (name) DO NOTHING";
                     await db.ExecuteAsync(_hasSaid ? said : $"DELETE FROM leases WHERE name = {Row}", CancellationToken.None);
@@ -84,7 +80,7 @@ internal sealed partial class LastResort(
 
                 _recorded = _hasSaid;
             }
-            catch (Exception exception) when (contexts.IsOutage(exception))
+            catch (Exception exception) when (Outages.IsOutage(exception))
             {
                 // The database gate says so; the next look tries again.
             }

@@ -9,7 +9,7 @@ namespace AutoTicket.Diagnostics;
 
 /// <summary>Whether alerts reach anybody at all: while neither Slack nor FreeScout takes them, or the database is away, every page says so.</summary>
 internal sealed class Silence(
-    SlackHealth slack, FreeScoutHealth freeScout, FlagStore flags, DatabaseGate gate, LeaderLease leader, IDbContextFactory<AutoTicketDbContext> contexts, TimeProvider clock) : BackgroundService
+    SlackHealth slack, FreeScoutHealth freeScout, FlagStore flags, DatabaseGate gate, LeaderLease leader, IDbContextFactory<AutoTicketDbContext> contexts, TimeProvider clock, ILogger<Silence> logger) : Loop(clock, logger)
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
 
@@ -25,31 +25,16 @@ internal sealed class Silence(
     /// <summary>Since when there is a problem, whatever it says.</summary>
     public DateTimeOffset? Since { get; private set; }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override void Begin()
     {
-        using var nudge = new Nudge(clock);
-        slack.Changed += nudge.Give;
-        freeScout.Changed += nudge.Give;
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            try
-            {
-                Set(await LookAsync(stoppingToken));
-            }
-            catch (Exception exception) when (contexts.IsOutage(exception))
-            {
-                // The database gate says so in a moment.
-            }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-            {
-                break;
-            }
+        slack.Changed += Wake;
+        freeScout.Changed += Wake;
+    }
 
-            await nudge.WaitAsync(LookEvery, stoppingToken);
-        }
-
-        slack.Changed -= nudge.Give;
-        freeScout.Changed -= nudge.Give;
+    protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
+    {
+        Set(await LookAsync(stoppingToken));
+        return LookEvery;
     }
 
     private void Set(string? problem)
@@ -59,7 +44,7 @@ internal sealed class Silence(
             return;
         }
 
-        (Problem, Since) = (problem, problem is null ? null : Since ?? clock.GetUtcNow());
+        (Problem, Since) = (problem, problem is null ? null : Since ?? Clock.GetUtcNow());
         Changed?.Invoke();
     }
 
@@ -88,7 +73,7 @@ internal sealed class Silence(
 
         // Only the leader sends them; the others read how it fares.
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        var since = clock.GetUtcNow() - Lately;
+        var since = Clock.GetUtcNow() - Lately;
         var last = await db.Decisions.AsNoTracking()
             .Where(d => d.LastAt > since && d.Path == AlertPaths.Slack && (d.Word == "sent" || d.Word == "in digest" || d.Word.StartsWith("degraded")))
             .OrderByDescending(d => d.LastAt).FirstOrDefaultAsync(cancellationToken);

@@ -12,16 +12,14 @@ namespace AutoTicket.Flags;
 internal sealed partial class FlagStore(
     FlagTable table,
     FlagEnvironment environment,
-    IDbContextFactory<AutoTicketDbContext> contexts,
     DatabaseSignals signals,
     TimeProvider clock,
-    ILogger<FlagStore> logger) : BackgroundService, IFeatureDefinitionProvider
+    ILogger<FlagStore> logger) : Loop(clock, logger), IFeatureDefinitionProvider
 {
     private static readonly Histogram<double> Propagation = Telemetry.Seconds("autoticket.flag.propagation.duration", "From a flag's change to its being in force in this process.");
     private static readonly TimeSpan AckEvery = TimeSpan.FromSeconds(10);
     private static readonly string Instance = $"{Environment.MachineName}/{Environment.ProcessId}";
 
-    private readonly Nudge _nudge = new(clock);
     private readonly SemaphoreSlim _reading = new(1, 1);
     private volatile FlagsSnapshot _current = new([.. FlagNames.All.Select(name => Unread(name, environment))], null, IsStale: true);
     private DateTimeOffset _ackedAt = DateTimeOffset.MinValue;
@@ -50,7 +48,7 @@ internal sealed partial class FlagStore(
             return Task.FromResult(FlagChangeResult.UnknownFlag);
         }
 
-        if (request.Mistake(clock.GetUtcNow()) is not null)
+        if (request.Mistake(Clock.GetUtcNow()) is not null)
         {
             return Task.FromResult(FlagChangeResult.BadRequest);
         }
@@ -77,29 +75,28 @@ internal sealed partial class FlagStore(
         await base.StartAsync(cancellationToken);
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using var subscription = signals.Subscribe(DatabaseSignals.Flags, _nudge.Give);
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            // At least every second, because a scheduled change is due within the second it names.
-            await _nudge.WaitAsync(TimeSpan.FromSeconds(1), stoppingToken);
-            try
-            {
-                await RefreshAsync(stoppingToken);
-            }
-#pragma warning disable CA1031 // a bug met once must not end the kill switch, nor pass unseen
-            catch (Exception exception)
-#pragma warning restore CA1031
-            {
-                if (!_current.IsStale)
-                {
-                    Log.Failed(logger, exception);
-                }
+    protected override void Begin() => signals.Subscribe(DatabaseSignals.Flags, Wake);
 
-                Put(_current with { IsStale = true });
-            }
+    protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            await RefreshAsync(stoppingToken);
         }
+#pragma warning disable CA1031 // a bug met once must not end the kill switch, nor pass unseen
+        catch (Exception exception)
+#pragma warning restore CA1031
+        {
+            if (!_current.IsStale)
+            {
+                Log.Failed(logger, exception);
+            }
+
+            Put(_current with { IsStale = true });
+        }
+
+        // Because a scheduled change is due within the second it names.
+        return TimeSpan.FromSeconds(1);
     }
 
     private async Task<FlagChangeResult> WriteAsync(
@@ -109,7 +106,7 @@ internal sealed partial class FlagStore(
         {
             await table.ChangeAsync(name, actor, reason, change, cancellationToken);
         }
-        catch (Exception exception) when (contexts.IsOutage(exception))
+        catch (Exception exception) when (Outages.IsOutage(exception))
         {
             Log.Unwritable(logger, exception.GetBaseException().Message);
             return FlagChangeResult.StoreUnreachable;
@@ -132,14 +129,14 @@ internal sealed partial class FlagStore(
             }
 
             var flags = FlagNames.All.Select(name => InForce(name, rows.Find(row => row.Name == name), acks)).ToList();
-            var changed = Put(new FlagsSnapshot(flags, clock.GetUtcNow(), IsStale: false));
-            if (changed || clock.GetUtcNow() - _ackedAt >= AckEvery)
+            var changed = Put(new FlagsSnapshot(flags, Clock.GetUtcNow(), IsStale: false));
+            if (changed || Clock.GetUtcNow() - _ackedAt >= AckEvery)
             {
                 await table.AcknowledgeAsync(Instance, flags, cancellationToken);
-                _ackedAt = clock.GetUtcNow();
+                _ackedAt = Clock.GetUtcNow();
             }
         }
-        catch (Exception exception) when (contexts.IsOutage(exception))
+        catch (Exception exception) when (Outages.IsOutage(exception))
         {
             if (!_current.IsStale || _current.ReadAt is null)
             {
@@ -161,7 +158,7 @@ internal sealed partial class FlagStore(
     private async Task<bool> CatchUpAsync(List<FlagRow> rows, CancellationToken cancellationToken)
     {
         var any = false;
-        var now = clock.GetUtcNow();
+        var now = Clock.GetUtcNow();
         foreach (var name in FlagNames.All)
         {
             var row = rows.Find(row => row.Name == name);
@@ -203,7 +200,7 @@ internal sealed partial class FlagStore(
             // A start finds old changes: they have come as fast as they could.
             if (previous.ReadAt is not null && flag is { DecidedBy: FlagLayer.Store, ChangedAt: { } changedAt })
             {
-                Propagation.Record(Math.Max(0, (clock.GetUtcNow() - changedAt).TotalSeconds), new KeyValuePair<string, object?>("flag", flag.Name));
+                Propagation.Record(Math.Max(0, (Clock.GetUtcNow() - changedAt).TotalSeconds), new KeyValuePair<string, object?>("flag", flag.Name));
             }
         }
 
@@ -231,7 +228,7 @@ internal sealed partial class FlagStore(
         return true;
     }
 
-    private bool Decide(FlagRow row, bool enabled, string actor, string reason) => Decide(row, enabled, actor, reason, clock.GetUtcNow());
+    private bool Decide(FlagRow row, bool enabled, string actor, string reason) => Decide(row, enabled, actor, reason, Clock.GetUtcNow());
 
     private static bool Schedule(FlagRow row, bool enabled, DateTimeOffset at, string actor, string reason)
     {

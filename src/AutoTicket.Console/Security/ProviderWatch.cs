@@ -15,7 +15,7 @@ namespace AutoTicket.Security;
 internal sealed partial class ProviderWatch(
     SignInOptions signIn, ProviderGrants grants, Sessions sessions, IDbContextFactory<AutoTicketDbContext> contexts, DatabaseGate gate,
     OncePerMinute often, TimeProvider clock, ILogger<ProviderWatch> logger)
-    : BackgroundService
+    : Loop(clock, logger)
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
 
@@ -29,39 +29,23 @@ internal sealed partial class ProviderWatch(
     /// <param name="Over">Why the session is over; null: it is not.</param>
     private sealed record Verdict(string? Role = null, string? Over = null);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
     {
-        while (!stoppingToken.IsCancellationRequested)
+        if (gate.IsOpen)
         {
-            await Task.Delay(LookEvery, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            if (!gate.IsOpen)
-            {
-                continue;
-            }
-
-            try
-            {
-                // A check that has begun is finished, because its refresh token is used up; the back channel's timeout bounds it.
-                await Parallel.ForEachAsync(
-                    await DueAsync(stoppingToken),
-                    new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = stoppingToken },
-                    async (session, _) => await CheckAsync(session, CancellationToken.None));
-            }
-            catch (Exception exception) when (contexts.IsOutage(exception) || exception is OperationCanceledException)
-            {
-                // Everybody stays who they were; others tell of the outage.
-            }
-            catch (Exception exception)
-            {
-                // Asked again in a moment; what is not confirmed for long enough ends.
-                Log.Failed(logger, exception);
-            }
+            // A check that has begun is finished, because its refresh token is used up; the back channel's timeout bounds it.
+            await Parallel.ForEachAsync(
+                await DueAsync(stoppingToken),
+                new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = stoppingToken },
+                async (session, _) => await CheckAsync(session, CancellationToken.None));
         }
+
+        return LookEvery;
     }
 
     private async Task<List<Session>> DueAsync(CancellationToken cancellationToken)
     {
-        var (now, authority) = (clock.GetUtcNow(), signIn.Authority);
+        var (now, authority) = (Clock.GetUtcNow(), signIn.Authority);
         var before = now - signIn.Provider!.RecheckEvery;
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         return await db.Sessions.AsNoTracking().Where(session => session.Authority == authority && session.CheckedAt <= before && session.ExpiresAt > now)
@@ -71,7 +55,7 @@ internal sealed partial class ProviderWatch(
     private async Task CheckAsync(Session session, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        var (now, seen) = (clock.GetUtcNow(), session.CheckedAt);
+        var (now, seen) = (Clock.GetUtcNow(), session.CheckedAt);
         if (await db.Sessions.Where(row => row.Id == session.Id && row.CheckedAt == seen).ExecuteUpdateAsync(set => set.SetProperty(row => row.CheckedAt, now), cancellationToken) == 0)
         {
             return;
@@ -128,7 +112,7 @@ internal sealed partial class ProviderWatch(
             await db.Sessions.Where(row => row.Id == session.Id)
                 .ExecuteUpdateAsync(set => set.SetProperty(row => row.SealedGrant, sealedGrant), CancellationToken.None);
         }
-        else if (grant.AccessUntil <= clock.GetUtcNow())
+        else if (grant.AccessUntil <= Clock.GetUtcNow())
         {
             // Nothing is left to ask with, and a refusal would say nothing: the session goes on to its own end.
             return new();

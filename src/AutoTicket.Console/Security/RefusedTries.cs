@@ -54,7 +54,7 @@ internal sealed partial class RefusedTries(
             });
             await db.SaveChangesAsync();
         }
-        catch (Exception exception) when (contexts.IsOutage(exception))
+        catch (Exception exception) when (Outages.IsOutage(exception))
         {
             // It was refused all the same, and the log has it.
         }

@@ -11,7 +11,7 @@ namespace AutoTicket.Security;
 /// <summary>Who is signed in. Open pages hear within two seconds of a session that ended or changed its role, in whichever process
 /// that happened; while the database is away everybody stays who they were.</summary>
 internal sealed partial class Sessions(
-    IDbContextFactory<AutoTicketDbContext> contexts, DatabaseGate gate, SignInOptions options, TimeProvider clock, ILogger<Sessions> logger) : BackgroundService
+    IDbContextFactory<AutoTicketDbContext> contexts, DatabaseGate gate, SignInOptions options, TimeProvider clock, ILogger<Sessions> logger) : Loop(clock, logger)
 {
     /// <summary>How long a provider may be silent about a session before it is over: else an outage of the provider, or of the way to it,
     /// would keep in whoever was dismissed.</summary>
@@ -20,14 +20,14 @@ internal sealed partial class Sessions(
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan SweepEvery = TimeSpan.FromMinutes(1);
 
-    private readonly Nudge _nudge = new(clock);
     private readonly ConcurrentDictionary<Guid, (string Session, Action<Session?> Told)> _watches = new();
+    private DateTimeOffset _sweptAt = DateTimeOffset.MinValue;
 
     /// <summary>Begins a session, and says so in the audit log.</summary>
     /// <param name="name">Who, as the audit log calls them.</param>
     public async Task<ClaimsPrincipal> OpenAsync(string name, string role, string? grant, CancellationToken cancellationToken)
     {
-        var now = clock.GetUtcNow();
+        var now = Clock.GetUtcNow();
         var secret = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
         var session = new Session
         {
@@ -70,7 +70,7 @@ internal sealed partial class Sessions(
         }
 
         Log.Ended(logger, session.Name, why);
-        _nudge.Give();
+        Wake();
     }
 
     /// <summary>Ends every session of the user that this one is of, in whichever browser.</summary>
@@ -94,10 +94,10 @@ internal sealed partial class Sessions(
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
             var createdAt = await db.Sessions.Where(session => session.Id == id).Select(session => session.CreatedAt)
                 .SingleOrDefaultAsync(cancellationToken);
-            var until = EndOf(createdAt, clock.GetUtcNow());
+            var until = EndOf(createdAt, Clock.GetUtcNow());
             await db.Sessions.Where(session => session.Id == id).ExecuteUpdateAsync(set => set.SetProperty(session => session.ExpiresAt, until), cancellationToken);
         }
-        catch (Exception exception) when (contexts.IsOutage(exception))
+        catch (Exception exception) when (Outages.IsOutage(exception))
         {
             // It ends when it would have; whoever looks goes on looking.
         }
@@ -119,7 +119,7 @@ internal sealed partial class Sessions(
         {
             return Current(user, await FindAsync(id, cancellationToken));
         }
-        catch (Exception exception) when (contexts.IsOutage(exception))
+        catch (Exception exception) when (Outages.IsOutage(exception))
         {
             // What they do now needs the database as well, and looking must go on without it.
             return user;
@@ -139,32 +139,21 @@ internal sealed partial class Sessions(
         return new Subscription(() => _watches.TryRemove(key, out _));
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
     {
-        var swept = DateTimeOffset.MinValue;
-        while (!stoppingToken.IsCancellationRequested)
+        // While the database is away everybody stays who they were.
+        if (gate.IsOpen)
         {
-            await _nudge.WaitAsync(LookEvery, stoppingToken);
-            if (!gate.IsOpen || stoppingToken.IsCancellationRequested)
+            await TellAsync(stoppingToken);
+            if (Clock.GetUtcNow() - _sweptAt >= SweepEvery)
             {
-                continue;
-            }
-
-            try
-            {
-                await TellAsync(stoppingToken);
-                if (clock.GetUtcNow() - swept >= SweepEvery)
-                {
-                    swept = clock.GetUtcNow();
-                    await using var db = await contexts.CreateDbContextAsync(stoppingToken);
-                    await db.Sessions.Where(session => session.ExpiresAt <= swept).ExecuteDeleteAsync(stoppingToken);
-                }
-            }
-            catch (Exception exception) when (contexts.IsOutage(exception) || exception is OperationCanceledException)
-            {
-                // Everybody stays who they were; others tell of the outage.
+                _sweptAt = Clock.GetUtcNow();
+                await using var db = await contexts.CreateDbContextAsync(stoppingToken);
+                await db.Sessions.Where(session => session.ExpiresAt <= _sweptAt).ExecuteDeleteAsync(stoppingToken);
             }
         }
+
+        return LookEvery;
     }
 
     private async Task TellAsync(CancellationToken cancellationToken)
@@ -185,7 +174,7 @@ internal sealed partial class Sessions(
     private async Task<List<Session>> ReadAsync(string[] ids, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        var (now, authority) = (clock.GetUtcNow(), options.Authority);
+        var (now, authority) = (Clock.GetUtcNow(), options.Authority);
         var confirmed = now - Unconfirmed;
         return await db.Sessions.AsNoTracking()
             .Where(session => ids.Contains(session.Id) && session.ExpiresAt > now && session.Authority == authority)
@@ -200,7 +189,7 @@ internal sealed partial class Sessions(
     }
 
     private AuditEntry Entry(string action, string actor, object payload) =>
-        new() { CreatedAt = clock.GetUtcNow(), Action = action, Actor = actor, Payload = JsonSerializer.Serialize(payload) };
+        new() { CreatedAt = Clock.GetUtcNow(), Action = action, Actor = actor, Payload = JsonSerializer.Serialize(payload) };
 
     private static partial class Log
     {

@@ -60,7 +60,7 @@ internal sealed partial class WrongTokens(
             });
             await db.SaveChangesAsync();
         }
-        catch (Exception exception) when (contexts.IsOutage(exception))
+        catch (Exception exception) when (Outages.IsOutage(exception))
         {
             // It was refused all the same, and the log has it.
         }

@@ -19,7 +19,7 @@ internal sealed partial class RecoveredReminder(
     ConsoleAddress address,
     IOptions<SlackOptions> options,
     TimeProvider clock,
-    ILogger<RecoveredReminder> logger) : BackgroundService
+    ILogger<RecoveredReminder> logger) : Loop(clock, logger)
 {
     /// <summary>The day's turn is a row of <c>leases</c> that lasts until the next one: restarts and other leaders find it taken.</summary>
     private const string Turn = "recovered_reminder";
@@ -27,39 +27,24 @@ internal sealed partial class RecoveredReminder(
     private const int MostLines = 20;
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(30);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using var nudge = new Nudge(clock);
-        tickets.Changed += nudge.Give;
-        var settledUntil = DateTimeOffset.MinValue;
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            try
-            {
-                if (clock.GetUtcNow() >= settledUntil && await RemindAsync(stoppingToken) is { } until)
-                {
-                    settledUntil = until;
-                }
-            }
-            catch (Exception exception) when (contexts.IsOutage(exception))
-            {
-                // The database gate says so; the turn waits.
-            }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-            {
-                break;
-            }
+    private DateTimeOffset _settledUntil = DateTimeOffset.MinValue;
 
-            await nudge.WaitAsync(LookEvery, stoppingToken);
+    protected override void Begin() => tickets.Changed += Wake;
+
+    protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
+    {
+        if (Clock.GetUtcNow() >= _settledUntil && await RemindAsync(stoppingToken) is { } until)
+        {
+            _settledUntil = until;
         }
 
-        tickets.Changed -= nudge.Give;
+        return LookEvery;
     }
 
     /// <returns>Until when there is nothing more to say; null: the day's turn is open still.</returns>
     private async Task<DateTimeOffset?> RemindAsync(CancellationToken cancellationToken)
     {
-        var now = clock.GetUtcNow();
+        var now = Clock.GetUtcNow();
         var today = new DateTimeOffset(now.UtcDateTime.Date, TimeSpan.Zero) + options.Value.RemindAt;
         if (now < today)
         {

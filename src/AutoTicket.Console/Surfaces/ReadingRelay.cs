@@ -15,9 +15,8 @@ internal sealed partial class ReadingRelay(
     SurfaceAvailability availability,
     LeaderLease leader,
     DatabaseSignals signals,
-    IDbContextFactory<AutoTicketDbContext> contexts,
     TimeProvider clock,
-    ILogger<ReadingRelay> logger) : BackgroundService
+    ILogger<ReadingRelay> logger) : Loop(clock, logger)
 {
     /// <summary>While the database is away this many readings wait for it; older ones are dropped.</summary>
     private const int MostWaiting = 20_000;
@@ -31,7 +30,6 @@ internal sealed partial class ReadingRelay(
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
     private readonly ConcurrentQueue<SurfaceReading> _waiting = new();
-    private readonly Nudge _nudge = new(clock);
     private readonly SemaphoreSlim _carrying = new(1);
     private readonly TaskCompletionSource _restored = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -40,6 +38,7 @@ internal sealed partial class ReadingRelay(
     private bool _follows;
     private long? _fence;
     private bool _isAway;
+    private Task _counting = Task.CompletedTask;
 
     /// <summary>Not in the first seconds, which are the first checks'.</summary>
     private DateTimeOffset _countAt = clock.GetUtcNow() + TimeSpan.FromSeconds(3);
@@ -48,7 +47,7 @@ internal sealed partial class ReadingRelay(
     public void Store(SurfaceReading judged)
     {
         _waiting.Enqueue(judged);
-        _nudge.Give();
+        Wake();
     }
 
     /// <summary>Brings board and database into step now: the poller goes on from where the last leader ended.</summary>
@@ -68,7 +67,7 @@ internal sealed partial class ReadingRelay(
             _isAway = false;
             return true;
         }
-        catch (Exception exception) when (contexts.IsOutage(exception))
+        catch (Exception exception) when (Outages.IsOutage(exception))
         {
             TellAway(exception);
             return false;
@@ -86,26 +85,28 @@ internal sealed partial class ReadingRelay(
         await Task.WhenAny(_restored.Task, Task.Delay(Patience, cancellationToken));
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override void Begin()
     {
-        using var subscription = signals.Subscribe(DatabaseSignals.Readings, _nudge.Give);
-        leader.Changed += _nudge.Give;
-        var counting = Task.CompletedTask;
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            var carried = await TryAsync(CarryAsync, stoppingToken);
-            if (carried && counting.IsCompleted && clock.GetUtcNow() >= _countAt)
-            {
-                counting = TryAsync(CountAsync, stoppingToken);
-            }
+        signals.Subscribe(DatabaseSignals.Readings, Wake);
+        leader.Changed += Wake;
+    }
 
-            await Task.Delay(carried ? Gather : AgainAfter, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            await _nudge.WaitAsync(DatabaseSignals.AtLeastEvery, stoppingToken);
+    protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
+    {
+        var carried = await TryAsync(CarryAsync, stoppingToken);
+        if (carried && _counting.IsCompleted && Clock.GetUtcNow() >= _countAt)
+        {
+            _counting = TryAsync(CountAsync, stoppingToken);
         }
 
-        leader.Changed -= _nudge.Give;
-        await counting;
-        // The poller has ended before: its last readings are where the next leader goes on.
+        await Task.Delay(carried ? Gather : AgainAfter, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return DatabaseSignals.AtLeastEvery;
+    }
+
+    /// <summary>The poller has ended before: its last readings are where the next leader goes on.</summary>
+    protected override async Task FinishAsync()
+    {
+        await _counting;
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(2));
         await TryAsync(CarryAsync, patience.Token);
     }
@@ -154,10 +155,10 @@ internal sealed partial class ReadingRelay(
         try
         {
             board.SetAvailability(await availability.CountAsync(tidy: leader.IsLeader, cancellationToken));
-            _countAt = clock.GetUtcNow() + CountEvery;
+            _countAt = Clock.GetUtcNow() + CountEvery;
             return true;
         }
-        catch (Exception exception) when (contexts.IsOutage(exception))
+        catch (Exception exception) when (Outages.IsOutage(exception))
         {
             return false;
         }

@@ -16,7 +16,7 @@ internal sealed partial class StatusPoller(
     LeaderLease leader,
     IOptions<StatusOptions> options,
     TimeProvider clock,
-    ILogger<StatusPoller> logger) : BackgroundService
+    ILogger<StatusPoller> logger) : Loop(clock, logger)
 {
     /// <summary>With fewer surfaces, all of them failing at once is no sign that the fault is ours.</summary>
     private const int EnoughToDoubtOurselves = 3;
@@ -27,65 +27,72 @@ internal sealed partial class StatusPoller(
 
     private readonly SemaphoreSlim _places = new(options.Value.Parallelism);
     private readonly ConcurrentDictionary<string, Task> _underWay = new();
-    private readonly Nudge _led = new(clock);
+    private readonly PeriodicTimer _timer = new(TimeSpan.FromSeconds(1), clock);
     private readonly Lock _lock = new();
     private readonly List<Suspect> _suspects = [];
     private readonly Lock _publishing = new();
     private long _lastReached = long.MinValue;
+    private bool _followed;
+    private Task _ticking = Task.CompletedTask;
 
     /// <summary>A failure that our own network may have caused: nobody has been reached since its probe began.</summary>
     private sealed record Suspect(SurfaceReading Reading, long Begun, TimeSpan Took);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override void Begin()
     {
-        var ticking = TickAsync(stoppingToken);
-        leader.Changed += _led.Give;
-        var followed = false;
-        while (!stoppingToken.IsCancellationRequested)
+        leader.Changed += Wake;
+        _ticking = TickAsync();
+    }
+
+    protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
+    {
+        if (!await leader.AskAsync(stoppingToken))
         {
-            if (!await leader.AskAsync(stoppingToken))
-            {
-                followed = true;
-                await _led.WaitAsync(Patience, stoppingToken);
-            }
-            else if (followed)
-            {
-                followed = false;
-                await Task.WhenAny(relay.CarryAsync(stoppingToken), Task.Delay(Patience, clock, stoppingToken));
-                await PauseAsync(UntilDue(), stoppingToken);
-            }
-            else
-            {
-                await CycleAsync(stoppingToken);
-            }
+            _followed = true;
+            return Patience;
         }
 
-        leader.Changed -= _led.Give;
-        await Task.WhenAll(_underWay.Values).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        await ticking.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (_followed)
+        {
+            _followed = false;
+            await Task.WhenAny(relay.CarryAsync(stoppingToken), Task.Delay(Patience, Clock, stoppingToken));
+            await PauseAsync(UntilDue(), stoppingToken);
+        }
+        else
+        {
+            await CycleAsync(stoppingToken);
+        }
+
+        return TimeSpan.Zero;
+    }
+
+    protected override async Task FinishAsync()
+    {
+        _timer.Dispose();
+        await Task.WhenAll([.. _underWay.Values, _ticking]).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     private async Task CycleAsync(CancellationToken stoppingToken)
     {
-        var begun = clock.GetTimestamp();
+        var begun = Clock.GetTimestamp();
         // A little jitter, so that several consoles do not knock on the same doors in step.
         var interval = options.Value.PollInterval * (0.95 + (Random.Shared.NextDouble() * 0.1));
         var cycle = StartCycle(stoppingToken);
-        await Task.WhenAny(cycle, Task.Delay(interval, clock, stoppingToken));
-        Cycles.Record(clock.GetElapsedTime(begun).TotalSeconds);
+        await Task.WhenAny(cycle, Task.Delay(interval, Clock, stoppingToken));
+        Cycles.Record(Clock.GetElapsedTime(begun).TotalSeconds);
         SettleSuspects(begun, counts: await leader.AskAsync(stoppingToken));
-        await PauseAsync(interval - clock.GetElapsedTime(begun), stoppingToken);
+        await PauseAsync(interval - Clock.GetElapsedTime(begun), stoppingToken);
     }
 
     /// <summary>Until the last leader's readings are an interval old: two failures in a row stay an interval apart, whoever saw them.</summary>
     private TimeSpan UntilDue() =>
-        board.All().Select(surface => surface.CheckedAt ?? DateTimeOffset.MinValue).DefaultIfEmpty().Min() + options.Value.PollInterval - clock.GetUtcNow();
+        board.All().Select(surface => surface.CheckedAt ?? DateTimeOffset.MinValue).DefaultIfEmpty().Min() + options.Value.PollInterval - Clock.GetUtcNow();
 
     private async Task PauseAsync(TimeSpan pause, CancellationToken stoppingToken)
     {
         if (pause > TimeSpan.Zero)
         {
-            await Task.Delay(pause, clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(pause, Clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
@@ -110,11 +117,11 @@ internal sealed partial class StatusPoller(
             // A cycle may outlast the lead, and what a process saw while it was frozen, its time-outs above all, is another's to say by then.
             if (await leader.AskAsync(cancellationToken))
             {
-                var begun = clock.GetTimestamp();
+                var begun = Clock.GetTimestamp();
                 var reading = await probe.ProbeAsync(surface, cancellationToken);
                 if (await leader.AskAsync(cancellationToken))
                 {
-                    Take(new Suspect(reading, begun, clock.GetElapsedTime(begun)));
+                    Take(new Suspect(reading, begun, Clock.GetElapsedTime(begun)));
                 }
             }
         }
@@ -141,7 +148,7 @@ internal sealed partial class StatusPoller(
         {
             if (result.Reading.Reached)
             {
-                _lastReached = clock.GetTimestamp();
+                _lastReached = Clock.GetTimestamp();
                 certain.AddRange(_suspects);
                 _suspects.Clear();
                 certain.Add(result);
@@ -195,10 +202,9 @@ internal sealed partial class StatusPoller(
         }
     }
 
-    private async Task TickAsync(CancellationToken stoppingToken)
+    private async Task TickAsync()
     {
-        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1), clock);
-        while (await timer.WaitForNextTickAsync(stoppingToken))
+        while (await _timer.WaitForNextTickAsync())
         {
             board.Tick();
         }

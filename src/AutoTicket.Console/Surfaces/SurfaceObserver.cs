@@ -14,38 +14,14 @@ internal sealed partial class SurfaceObserver(
     LeaderLease leader,
     IOptions<StatusOptions> options,
     TimeProvider clock,
-    ILogger<SurfaceObserver> logger) : BackgroundService
+    ILogger<SurfaceObserver> logger) : Loop(clock, logger)
 {
-    private static readonly TimeSpan AgainAfter = TimeSpan.FromSeconds(1);
-
     private readonly ConcurrentDictionary<string, SurfaceStatus> _shown = new();
-    private readonly Nudge _changed = new(clock);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override void Begin()
     {
-        using var subscription = board.Subscribe(Notice);
-        leader.Changed += _changed.Give;
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            var taken = false;
-            try
-            {
-                taken = await ObserveAsync(stoppingToken);
-            }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-            {
-            }
-#pragma warning disable CA1031 // a bug met once must not end the alerts of all surfaces, nor pass unseen
-            catch (Exception exception)
-#pragma warning restore CA1031
-            {
-                Log.NotObserved(logger, exception);
-            }
-
-            await _changed.WaitAsync(taken ? options.Value.PollInterval : AgainAfter, stoppingToken);
-        }
-
-        leader.Changed -= _changed.Give;
+        board.Subscribe(Notice);
+        leader.Changed += Wake;
     }
 
     private void Notice(SurfaceSnapshot surface)
@@ -53,16 +29,15 @@ internal sealed partial class SurfaceObserver(
         if (!_shown.TryGetValue(surface.Key, out var before) || before != surface.Status)
         {
             _shown[surface.Key] = surface.Status;
-            _changed.Give();
+            Wake();
         }
     }
 
-    /// <returns>False: the database is away, and it should be tried again soon.</returns>
-    private async Task<bool> ObserveAsync(CancellationToken stoppingToken)
+    protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
     {
         if (!await leader.AskAsync(stoppingToken))
         {
-            return true;
+            return options.Value.PollInterval;
         }
 
         List<Observation> seen = [.. SurfaceAlerts.Of(board)];
@@ -70,16 +45,11 @@ internal sealed partial class SurfaceObserver(
         if (await alerts.ObserveAsync(seen, stoppingToken, isLeaders: true) is { } answers)
         {
             await outage.TookAsync(seen, answers, stoppingToken);
-            return true;
+            return options.Value.PollInterval;
         }
 
+        // The database is away.
         await outage.TellAsync(seen, stoppingToken);
-        return false;
-    }
-
-    private static partial class Log
-    {
-        [LoggerMessage(LogLevel.Error, "observing surfaces failed, trying again")]
-        public static partial void NotObserved(ILogger logger, Exception exception);
+        return AfterFailure;
     }
 }

@@ -49,7 +49,7 @@ internal sealed partial class FindingLog(
                 }));
             return new([.. findings.OrderBy(finding => finding.IsOver).ThenByDescending(finding => finding.FirstSeenAt)], sync?.ReconciledAt, Problem(sync, now));
         }
-        catch (Exception exception) when (db.IsOutage(exception))
+        catch (Exception exception) when (Outages.IsOutage(exception))
         {
             if (_outage.Begin())
             {
@@ -177,7 +177,7 @@ internal sealed partial class FindingLog(
             await db.SaveChangesAsync(cancellationToken);
             return DismissResult.Done;
         }
-        catch (Exception exception) when (db.IsOutage(exception))
+        catch (Exception exception) when (Outages.IsOutage(exception))
         {
             Log.NotRead(logger, exception.GetBaseException().Message);
             return DismissResult.Unavailable;

@@ -30,7 +30,7 @@ public sealed record FloodStatus(string Scope, FloodState State, DateTimeOffset 
 /// </summary>
 internal sealed partial class FloodBreaker(
     AlertAggregator aggregator, LeaderLease leader, IDbContextFactory<AutoTicketDbContext> contexts, IOptions<TicketingOptions> options, TimeProvider clock,
-    ILogger<FloodBreaker> logger) : BackgroundService
+    ILogger<FloodBreaker> logger) : LeaderLoop(leader, clock, logger)
 {
     /// <summary>The name of the alert that a trip raises.</summary>
     public const string AlertName = "ticket_flood";
@@ -59,47 +59,27 @@ internal sealed partial class FloodBreaker(
     public async Task<IReadOnlyList<FloodStatus>?> ReadAsync(CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        var now = clock.GetUtcNow();
+        var now = Clock.GetUtcNow();
         try
         {
             return [.. (await db.FloodBreaker.AsNoTracking().Where(row => row.State != FloodState.Closed).OrderBy(row => row.Scope).ToListAsync(cancellationToken))
                 .Select(row => new FloodStatus(row.Scope, StateOf(row, now), row.Since, row.Until, row.Reason))];
         }
-        catch (Exception exception) when (db.IsOutage(exception))
+        catch (Exception exception) when (Outages.IsOutage(exception))
         {
             return null;
         }
     }
 
     /// <summary>A trip and its alert are two writes: after a hiccup of the database between them the alert is raised, or ended, here.</summary>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override async Task<TimeSpan> LeadAsync(CancellationToken stoppingToken)
     {
-        using var pause = new Nudge(clock);
-        while (!stoppingToken.IsCancellationRequested)
+        if (await DifferencesAsync(stoppingToken) is { Count: > 0 } differences)
         {
-            await pause.WaitAsync(SweepEvery, stoppingToken);
-            try
-            {
-                if (leader.IsLeader && !stoppingToken.IsCancellationRequested && await DifferencesAsync(stoppingToken) is { Count: > 0 } differences)
-                {
-                    await aggregator.ObserveAsync(differences, stoppingToken, isLeaders: true);
-                }
-            }
-            catch (Exception exception) when (contexts.IsOutage(exception))
-            {
-                // The database gate says so.
-            }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-            {
-                return;
-            }
-#pragma warning disable CA1031 // a bug met once must not end the sweep, nor pass unseen
-            catch (Exception exception)
-#pragma warning restore CA1031
-            {
-                Log.SweepFailed(logger, exception);
-            }
+            await aggregator.ObserveAsync(differences, stoppingToken, isLeaders: true);
         }
+
+        return SweepEvery;
     }
 
     /// <returns>What has to be observed so that each scope that is not closed has its alert, and no other.</returns>
@@ -117,7 +97,7 @@ internal sealed partial class FloodBreaker(
     public async Task<FloodPass> BeginAsync(CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        var now = clock.GetUtcNow();
+        var now = Clock.GetUtcNow();
         // By SQL, because it is asked before each ticket.
         var rows = await db.QueryAsync($"SELECT scope, state, since, until, reason, version FROM flood_breaker ORDER BY scope", row => new FloodRow
         {
@@ -162,7 +142,7 @@ internal sealed partial class FloodBreaker(
                 return FloodResetResult.ProducerStillUnstable;
             }
 
-            var now = clock.GetUtcNow();
+            var now = Clock.GetUtcNow();
             if (!await db.UpdateWithAuditAsync(
                 $"""
                 UPDATE flood_breaker SET state = 'closed', since = {now}, until = NULL, count_from = {now}, changed_by = {actor},
@@ -176,7 +156,7 @@ internal sealed partial class FloodBreaker(
 
             Log.Reset(logger, scope, actor);
         }
-        catch (Exception exception) when (contexts.IsOutage(exception))
+        catch (Exception exception) when (Outages.IsOutage(exception))
         {
             return FloodResetResult.Unavailable;
         }
@@ -188,7 +168,7 @@ internal sealed partial class FloodBreaker(
     /// <summary>Too many were filed: stops the scope in every process.</summary>
     internal async Task TripAsync(string scope, int filed)
     {
-        var now = clock.GetUtcNow();
+        var now = Clock.GetUtcNow();
         var until = now + options.Value.FloodWindow;
         var what = scope.Length == 0 ? "alerts" : $"alerts from {scope}";
         var reason = $"{filed} tickets were filed for {what} within {options.Value.FloodWindow.TotalMinutes:0.#} min: filing for {what} is paused until {until.UtcDateTime:HH:mm:ss} UTC, then a quarter of the budget is let through until somebody resets the breaker.";
@@ -227,9 +207,6 @@ internal sealed partial class FloodBreaker(
     {
         [LoggerMessage(LogLevel.Warning, "auto_ticket flood breaker tripped scope={Scope} filed={Filed} until={Until:O}")]
         public static partial void Tripped(ILogger logger, string scope, int filed, DateTimeOffset until);
-
-        [LoggerMessage(LogLevel.Error, "auto_ticket flood breaker sweep failed, trying again")]
-        public static partial void SweepFailed(ILogger logger, Exception exception);
 
         [LoggerMessage(LogLevel.Information, "auto_ticket flood breaker reset scope={Scope} actor={Actor}")]
         public static partial void Reset(ILogger logger, string scope, string actor);

@@ -161,7 +161,7 @@ internal sealed partial class Investigator(
             });
             await db.SaveChangesAsync();
         }
-        catch (Exception exception) when (contexts.IsOutage(exception))
+        catch (Exception exception) when (Outages.IsOutage(exception))
         {
             // The operator has the ticket; that a click found it is not worth failing the click.
             Log.NotRecorded(logger, draft.SurfaceKey!, exception.GetBaseException().Message);

@@ -22,11 +22,10 @@ internal sealed partial class OpenTickets(
     IOptions<TicketingOptions> options,
     IOptions<FreeScoutOptions> freeScout,
     TimeProvider clock,
-    ILogger<OpenTickets> logger) : BackgroundService
+    ILogger<OpenTickets> logger) : Loop(clock, logger)
 {
     private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(50);
 
-    private readonly Nudge _nudge = new(clock);
     private readonly Lock _lock = new();
     private readonly List<OpenTicket> _filedWhileReading = [];
     private volatile Copy _copy = new([], new HashSet<string>(), null, null);
@@ -41,7 +40,7 @@ internal sealed partial class OpenTickets(
         get
         {
             var copy = _copy;
-            var late = copy.SyncedAt is not { } at || clock.GetUtcNow() - at > 2 * options.Value.SyncInterval;
+            var late = copy.SyncedAt is not { } at || Clock.GetUtcNow() - at > 2 * options.Value.SyncInterval;
             var problem = copy.Problem ?? (late ? copy.SyncedAt is null ? "FreeScout has not answered yet." : "FreeScout has not confirmed this list for a while." : null);
             return new(copy.Tickets, copy.SyncedAt, IsStale: problem is not null, problem);
         }
@@ -78,20 +77,19 @@ internal sealed partial class OpenTickets(
         Changed?.Invoke();
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override void Begin()
     {
-        using var subscription = signals.Subscribe(DatabaseSignals.Tickets, _nudge.Give);
-        health.Changed += _nudge.Give;
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            var begun = Stopwatch.GetTimestamp();
-            await ReadAsync(stoppingToken);
-            // Of a flood of filings each is news: once in a while is soon enough.
-            await Nudge.RestAsync(Stopwatch.GetElapsedTime(begun), 5, Breath, stoppingToken);
-            await _nudge.WaitAsync(DatabaseSignals.AtLeastEvery, stoppingToken);
-        }
+        signals.Subscribe(DatabaseSignals.Tickets, Wake);
+        health.Changed += Wake;
+    }
 
-        health.Changed -= _nudge.Give;
+    protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
+    {
+        var begun = Stopwatch.GetTimestamp();
+        await ReadAsync(stoppingToken);
+        // Of a flood of filings each is news: once in a while is soon enough.
+        await RestAsync(Stopwatch.GetElapsedTime(begun), 5, Breath, stoppingToken);
+        return DatabaseSignals.AtLeastEvery;
     }
 
     private async Task ReadAsync(CancellationToken cancellationToken)
@@ -138,7 +136,7 @@ internal sealed partial class OpenTickets(
                 _copy = new Copy(tickets, unconfirmed, sync?.SyncedAt, sync?.Problem);
             }
         }
-        catch (Exception exception) when (contexts.IsOutage(exception))
+        catch (Exception exception) when (Outages.IsOutage(exception))
         {
             if (_copy.Problem != Away)
             {
@@ -165,7 +163,7 @@ internal sealed partial class OpenTickets(
         {
             health.Hold(until);
         }
-        else if (health.HoldUntil > clock.GetUtcNow() && !(shared >= health.HoldUntil - TimeSpan.FromMilliseconds(1)))
+        else if (health.HoldUntil > Clock.GetUtcNow() && !(shared >= health.HoldUntil - TimeSpan.FromMilliseconds(1)))
         {
             await db.ExecuteAsync($"""
                 INSERT INTO ticket_sync (id, hold_until) VALUES ({TicketSyncRow.OnlyId}, {health.HoldUntil})

@@ -16,7 +16,7 @@ internal sealed partial class Reconciler(
     LeaderLease leader,
     IOptions<TicketingOptions> options,
     TimeProvider clock,
-    ILogger<Reconciler> logger) : BackgroundService
+    ILogger<Reconciler> logger) : LeaderLoop(leader, clock, logger)
 {
     private static readonly Rows<Ticket> Tagged = new(
         ("id", "bigint", ticket => ticket.Id),
@@ -32,64 +32,40 @@ internal sealed partial class Reconciler(
     private DateTimeOffset _tagsRefusedUntil = DateTimeOffset.MinValue;
     private long _tagsRefusedThrough;
     private bool _isTaggingFailing;
+    private DateTimeOffset _failedAt = DateTimeOffset.MinValue;
+    private int _failures;
+    private bool _isDown;
 
     /// <summary>FreeScout failed and works again: what was refused may have been refused with everything else.</summary>
     private volatile bool _isBack;
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override void Begin()
     {
-        using var nudge = new Nudge(clock);
-        using var subscription = signals.Subscribe(DatabaseSignals.Tickets, nudge.Give);
-        leader.Changed += nudge.Give;
-        health.Changed += NoteRecovery;
-        var failedAt = DateTimeOffset.MinValue;
-        var failures = 0;
-        var isDown = false;
-        while (!stoppingToken.IsCancellationRequested)
+        base.Begin();
+        signals.Subscribe(DatabaseSignals.Tickets, Wake);
+        health.Changed += () => _isBack |= health.Failure is null;
+    }
+
+    protected override async Task<TimeSpan> LeadAsync(CancellationToken stoppingToken)
+    {
+        if (_isDown && health.ReadFailure is null)
         {
-            if (isDown && health.ReadFailure is null)
-            {
-                // Another call reached FreeScout since: what it held up need not wait out the long pauses.
-                failures = Math.Min(failures, 1);
-                isDown = false;
-            }
-
-            var pause = health.ReadFailure?.NeedsPerson == true ? TicketSync.WithoutHope : PauseAfterFailure * Math.Min(Math.Pow(2, Math.Max(0, failures - 1)), 6);
-            if (leader.IsLeader && (failures == 0 || clock.GetUtcNow() - failedAt >= pause))
-            {
-                try
-                {
-                    failures = await ReconcileAsync(stoppingToken) ? 0 : failures + 1;
-                    failedAt = clock.GetUtcNow();
-                    isDown = failures > 0 && health.ReadFailure is not null;
-                }
-                catch (Exception exception) when (contexts.IsOutage(exception))
-                {
-                    // The database gate says so; the rows wait.
-                }
-                catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-                {
-                    break;
-                }
-#pragma warning disable CA1031 // a bug met once must not end the loop, nor pass unseen
-                catch (Exception exception)
-#pragma warning restore CA1031
-                {
-                    Log.Failed(logger, exception);
-                    failures++;
-                    failedAt = clock.GetUtcNow();
-                }
-            }
-
-            // Of a flood of filings each wakes us: their tags are set together.
-            await Task.Delay(Breath, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            await nudge.WaitAsync(AtLeastEvery, stoppingToken);
+            // Another call reached FreeScout since: what it held up need not wait out the long pauses.
+            _failures = Math.Min(_failures, 1);
+            _isDown = false;
         }
 
-        leader.Changed -= nudge.Give;
-        health.Changed -= NoteRecovery;
+        var pause = health.ReadFailure?.NeedsPerson == true ? TicketSync.WithoutHope : PauseAfterFailure * Math.Min(Math.Pow(2, Math.Max(0, _failures - 1)), 6);
+        if (_failures == 0 || Clock.GetUtcNow() - _failedAt >= pause)
+        {
+            _failures = await ReconcileAsync(stoppingToken) ? 0 : _failures + 1;
+            _failedAt = Clock.GetUtcNow();
+            _isDown = _failures > 0 && health.ReadFailure is not null;
+        }
 
-        void NoteRecovery() => _isBack |= health.Failure is null;
+        // Of a flood of filings each wakes us: their tags are set together.
+        await Task.Delay(Breath, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return AtLeastEvery;
     }
 
     /// <returns>False when FreeScout failed in a way that the next ticket would only meet again.</returns>
@@ -98,7 +74,7 @@ internal sealed partial class Reconciler(
         List<Ticket> unsettled, untagged;
         await using (var db = await contexts.CreateDbContextAsync(cancellationToken))
         {
-            var now = clock.GetUtcNow();
+            var now = Clock.GetUtcNow();
             unsettled = await db.Tickets.AsNoTracking()
                 .Where(ticket => ticket.State == TicketState.Unconfirmed || (ticket.State == TicketState.Filing && ticket.LeaseUntil <= now)
                     || (ticket.State == TicketState.Open && ticket.ConversationId == null))
@@ -125,7 +101,7 @@ internal sealed partial class Reconciler(
         }
 
         var (tagged, refused) = (new List<Ticket>(), 0);
-        if (_isBack || clock.GetUtcNow() >= _tagsRefusedUntil)
+        if (_isBack || Clock.GetUtcNow() >= _tagsRefusedUntil)
         {
             _isBack = false;
             _tagsRefusedThrough = 0;
@@ -143,7 +119,7 @@ internal sealed partial class Reconciler(
             {
                 refused++;
                 _tagsRefusedThrough = refused < MostRefused ? ticket.Id : untagged[^1].Id;
-                _tagsRefusedUntil = clock.GetUtcNow() + AfterRefusedTags;
+                _tagsRefusedUntil = Clock.GetUtcNow() + AfterRefusedTags;
                 if (refused == MostRefused)
                 {
                     break;
@@ -168,7 +144,7 @@ internal sealed partial class Reconciler(
     /// <summary>The older a lost answer, the rarer the look-ups; the next one who wants the ticket looks at once.</summary>
     private bool IsDue(Ticket ticket)
     {
-        var now = clock.GetUtcNow();
+        var now = Clock.GetUtcNow();
         var pause = (now - ticket.PostedAt) / 4;
         pause = pause < options.Value.LookupSpacing ? options.Value.LookupSpacing : pause > LongestPause ? LongestPause : pause;
         return ticket.LookedUpAt is not { } last || now - last >= pause;
@@ -201,8 +177,5 @@ internal sealed partial class Reconciler(
     {
         [LoggerMessage(LogLevel.Warning, "ticket tagging failed conversation={Conversation}, trying again: {Message}")]
         public static partial void NotTagged(ILogger logger, long conversation, string message);
-
-        [LoggerMessage(LogLevel.Error, "settling filings failed, trying again")]
-        public static partial void Failed(ILogger logger, Exception exception);
     }
 }

@@ -79,7 +79,7 @@ internal sealed partial class RecoveredTickets(
                 };
             })];
         }
-        catch (Exception exception) when (contexts.IsOutage(exception))
+        catch (Exception exception) when (Outages.IsOutage(exception))
         {
             if (_outage.Begin())
             {

@@ -116,7 +116,7 @@ internal sealed partial class ResolutionRecord(FreeScoutClient freeScout, IDbCon
             await write(db);
             return true;
         }
-        catch (Exception exception) when (contexts.IsOutage(exception))
+        catch (Exception exception) when (Outages.IsOutage(exception))
         {
             Log.NotRecorded(logger, id, actor, exception.GetBaseException().Message);
             return false;

@@ -172,7 +172,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
             _retries.Tried(notice, outcome.IsDone, failure);
             return outcome;
         }
-        catch (Exception exception) when (_contexts.IsOutage(exception))
+        catch (Exception exception) when (Outages.IsOutage(exception))
         {
             return DatabaseAway(notice);
         }
@@ -195,7 +195,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
                 : notice.Kind is NoticeKind.Firing or NoticeKind.FiringAgain && await pass.TakeAsync(notice.Alert) is { } refusal ? new(notice, false, "breaker tripped", refusal)
                 : null;
         }
-        catch (Exception exception) when (_contexts.IsOutage(exception))
+        catch (Exception exception) when (Outages.IsOutage(exception))
         {
             return DatabaseAway(notice);
         }

@@ -5,7 +5,7 @@ namespace AutoTicket.Tickets;
 
 /// <summary>FreeScout says that a conversation changed. That is only a hint: it may be old, doubled or out of order, so the conversation is
 /// read again, and again after a pause when that failed. Hints that come while it is being read are one.</summary>
-internal sealed class TicketHints(TicketSync sync, TimeProvider clock) : BackgroundService
+internal sealed class TicketHints(TicketSync sync, TimeProvider clock, ILogger<TicketHints> logger) : Loop(clock, logger)
 {
     /// <summary>With more than these waiting the whole list is read instead.</summary>
     private const int MostWaiting = 100;
@@ -14,8 +14,8 @@ internal sealed class TicketHints(TicketSync sync, TimeProvider clock) : Backgro
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
 
     private readonly ConcurrentDictionary<long, bool> _waiting = new();
-    private readonly Nudge _nudge = new(clock);
     private volatile bool _anything;
+    private TimeSpan _pause = ShortestPause;
 
     /// <param name="id">The conversation; null: it is not said which.</param>
     public void Give(long? id)
@@ -29,24 +29,13 @@ internal sealed class TicketHints(TicketSync sync, TimeProvider clock) : Backgro
             _anything = true;
         }
 
-        _nudge.Give();
+        Wake();
     }
 
-    public override void Dispose()
+    protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
     {
-        _nudge.Dispose();
-        base.Dispose();
-    }
-
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        var pause = ShortestPause;
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            await _nudge.WaitAsync(_anything || !_waiting.IsEmpty ? pause : TimeSpan.FromHours(1), stoppingToken);
-            var done = await TakeAsync(stoppingToken);
-            pause = done ? ShortestPause : pause * 2 < LongestPause ? pause * 2 : LongestPause;
-        }
+        _pause = await TakeAsync(stoppingToken) ? ShortestPause : _pause * 2 < LongestPause ? _pause * 2 : LongestPause;
+        return _anything || !_waiting.IsEmpty ? _pause : Timeout.InfiniteTimeSpan;
     }
 
     /// <returns>False when reading failed; the hints that are left are kept.</returns>

@@ -24,7 +24,7 @@ internal sealed partial class TicketReconciliation(
     IOptions<TicketingOptions> options,
     IOptions<FreeScoutOptions> freeScoutOptions,
     TimeProvider clock,
-    ILogger<TicketReconciliation> logger) : BackgroundService
+    ILogger<TicketReconciliation> logger) : LeaderLoop(leader, clock, logger)
 {
     private const string Actor = "console:reconciler";
 
@@ -41,57 +41,32 @@ internal sealed partial class TicketReconciliation(
     /// <summary>The first comparison follows the first sync, which takes a moment.</summary>
     private static readonly TimeSpan LookAtStartEvery = TimeSpan.FromMilliseconds(100);
 
-    private readonly Nudge _nudge = new(clock);
     private volatile bool _isAsked;
     private long _askedThrough;
+    private DateTimeOffset? _comparedAt;
 
     /// <summary>Compares as soon as possible instead of at the end of the interval, when this process leads.</summary>
     public void CompareSoon()
     {
         _isAsked = true;
-        _nudge.Give();
+        Wake();
     }
 
-    public override void Dispose()
+    protected override async Task<TimeSpan> LeadAsync(CancellationToken stoppingToken)
     {
-        _nudge.Dispose();
-        base.Dispose();
-    }
-
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        leader.Changed += _nudge.Give;
-        DateTimeOffset? done = null;
-        while (!stoppingToken.IsCancellationRequested)
+        if (!sync.HasAsked)
         {
-            if (leader.IsLeader && sync.HasAsked && (_isAsked || !(clock.GetUtcNow() - done < options.Value.ReconcileInterval)))
-            {
-                _isAsked = false;
-                try
-                {
-                    await ReconcileAsync(stoppingToken);
-                    done = clock.GetUtcNow();
-                }
-                catch (Exception exception) when (contexts.IsOutage(exception))
-                {
-                    // The database gate says so; it is compared when it is back.
-                }
-                catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-                {
-                }
-#pragma warning disable CA1031 // a bug met once must not end the comparing, nor pass unseen
-                catch (Exception exception)
-#pragma warning restore CA1031
-                {
-                    Log.Failed(logger, exception);
-                    done = clock.GetUtcNow();
-                }
-            }
-
-            await _nudge.WaitAsync(leader.IsLeader && !sync.HasAsked ? LookAtStartEvery : LookEvery, stoppingToken);
+            return LookAtStartEvery;
         }
 
-        leader.Changed -= _nudge.Give;
+        if (_isAsked || !(Clock.GetUtcNow() - _comparedAt < options.Value.ReconcileInterval))
+        {
+            _isAsked = false;
+            await ReconcileAsync(stoppingToken);
+            _comparedAt = Clock.GetUtcNow();
+        }
+
+        return LookEvery;
     }
 
     private async Task ReconcileAsync(CancellationToken cancellationToken)
@@ -109,7 +84,7 @@ internal sealed partial class TicketReconciliation(
     private async Task<FreeScoutFailure?> CompareAsync(CancellationToken cancellationToken)
     {
         // FreeScout first, then the books: what is filed meanwhile is in both, for it gets its tags only when it is in the books.
-        var asked = clock.GetUtcNow();
+        var asked = Clock.GetUtcNow();
         var since = asked - FindingLog.Memory;
         var held = new Dictionary<long, Conversation>();
         foreach (var (tag, updatedSince) in Tags.SelectMany(tag => new[] { (tag, (DateTimeOffset?)null), (tag, since) }))
@@ -254,7 +229,7 @@ internal sealed partial class TicketReconciliation(
     /// <returns>False: it is left to a person.</returns>
     private async Task<bool> PutTagsBackAsync(Ticket row, Conversation found, Difference gone, HashSet<long> putBack)
     {
-        if (putBack.Contains(found.Id) || !leader.IsLeader)
+        if (putBack.Contains(found.Id) || !Leader.IsLeader)
         {
             return false;
         }
@@ -286,7 +261,7 @@ internal sealed partial class TicketReconciliation(
             return null;
         }
 
-        if (!leader.IsLeader || (model ?? OfSurface(orphan)) is not { } known)
+        if (!Leader.IsLeader || (model ?? OfSurface(orphan)) is not { } known)
         {
             return difference;
         }
@@ -297,7 +272,7 @@ internal sealed partial class TicketReconciliation(
             ConversationId = orphan.Id,
             Number = orphan.Number,
             Subject = subject,
-            PostedAt = orphan.CreatedAt ?? clock.GetUtcNow(),
+            PostedAt = orphan.CreatedAt ?? Clock.GetUtcNow(),
         };
         var how = model is null ? "its tags name one surface" : "it carries a marker of the console's";
         if (await findings.AdoptedAsync(row, difference with { Detail = $"It was not in the books. The console adopted it: {how}." }, Audit("adopted", row, new { marker }), cancellationToken))
@@ -334,7 +309,7 @@ internal sealed partial class TicketReconciliation(
 
     private AuditEntry Audit(string repair, Ticket row, object more) => new()
     {
-        CreatedAt = clock.GetUtcNow(),
+        CreatedAt = Clock.GetUtcNow(),
         Action = AuditActions.TicketReconciled,
         Actor = Actor,
         Payload = JsonSerializer.Serialize(new

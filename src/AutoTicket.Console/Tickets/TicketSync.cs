@@ -17,7 +17,7 @@ internal sealed partial class TicketSync(
     IOptions<TicketingOptions> options,
     IOptions<FreeScoutOptions> freeScout,
     TimeProvider clock,
-    ILogger<TicketSync> logger) : BackgroundService
+    ILogger<TicketSync> logger) : Loop(clock, logger)
 {
     /// <summary>A person must act first: asking more often would only fill the logs.</summary>
     internal static readonly TimeSpan WithoutHope = TimeSpan.FromSeconds(60);
@@ -38,34 +38,26 @@ internal sealed partial class TicketSync(
     /// <returns>False when FreeScout or the database failed, or another process wrote at the same moment.</returns>
     public Task<bool> RefreshAsync(CancellationToken cancellationToken) => SyncAsync(full: true, cancellationToken);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override void Begin() => health.Changed += () =>
     {
-        using var nudge = new Nudge(clock);
-        health.Changed += Wake;
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            var pause = UntilAsked;
-            if (await leader.AskAsync(stoppingToken))
-            {
-                await SyncAsync(full: _syncs++ % options.Value.FullSyncEvery == 0, stoppingToken);
-                HasAsked = true;
-                pause = health.ReadFailure?.NeedsPerson == true && options.Value.SyncInterval < WithoutHope ? WithoutHope : options.Value.SyncInterval;
-            }
-
-            await nudge.WaitAsync(pause, stoppingToken);
-        }
-
-        health.Changed -= Wake;
-
         // Another call reached FreeScout again: the list need not wait out a long pause. Also while a sync is under way, which may have failed
         // just before.
-        void Wake()
+        if (health.Failure is null)
         {
-            if (health.Failure is null)
-            {
-                nudge.Give();
-            }
+            Wake();
         }
+    };
+
+    protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
+    {
+        if (!await leader.AskAsync(stoppingToken))
+        {
+            return UntilAsked;
+        }
+
+        await SyncAsync(full: _syncs++ % options.Value.FullSyncEvery == 0, stoppingToken);
+        HasAsked = true;
+        return health.ReadFailure?.NeedsPerson == true && options.Value.SyncInterval < WithoutHope ? WithoutHope : options.Value.SyncInterval;
     }
 
     /// <summary>Asks FreeScout for one conversation and takes what it says.</summary>
@@ -73,7 +65,7 @@ internal sealed partial class TicketSync(
     public Task<bool> LookAtAsync(long id, CancellationToken cancellationToken) => AloneAsync(
         async (db, either) =>
         {
-            var asked = clock.GetUtcNow();
+            var asked = Clock.GetUtcNow();
             var (found, failure) = await client.FindAsync(id, either);
             if (failure is null)
             {
@@ -88,11 +80,11 @@ internal sealed partial class TicketSync(
     private Task<bool> SyncAsync(bool full, CancellationToken cancellationToken) => AloneAsync(
         async (db, either) =>
         {
-            var asked = clock.GetUtcNow();
+            var asked = Clock.GetUtcNow();
             var sync = await db.TicketSync.SingleOrDefaultAsync(cancellationToken) ?? db.TicketSync.Add(new TicketSyncRow()).Entity;
             var since = full ? null : sync.UpdatedThrough - Overlap;
             var (found, failure) = await client.ListTaggedAsync(OpenTickets.OpenTag, since, either);
-            (sync.AskedAt, sync.Problem, sync.Failure) = (clock.GetUtcNow(), failure?.Message, failure?.Kind);
+            (sync.AskedAt, sync.Problem, sync.Failure) = (Clock.GetUtcNow(), failure?.Message, failure?.Kind);
             if (failure is not null)
             {
                 // A whole list that failed is asked for again next time.
@@ -123,14 +115,14 @@ internal sealed partial class TicketSync(
 
         try
         {
-            using var patience = new CancellationTokenSource(Patience, clock);
+            using var patience = new CancellationTokenSource(Patience, Clock);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
             var isDone = await work(db, either.Token);
             _outage.End();
             return isDone;
         }
-        catch (Exception exception) when (contexts.IsOutage(exception))
+        catch (Exception exception) when (Outages.IsOutage(exception))
         {
             if (_outage.Begin())
             {
@@ -199,7 +191,7 @@ internal sealed partial class TicketSync(
 
     private async Task SetAsync(AutoTicketDbContext db, Ticket ticket, Conversation? conversation, CancellationToken cancellationToken)
     {
-        if (await TicketClaims.SetOpenAsync(db, ticket, conversation, clock.GetUtcNow(), cancellationToken) is { } state)
+        if (await TicketClaims.SetOpenAsync(db, ticket, conversation, Clock.GetUtcNow(), cancellationToken) is { } state)
         {
             Log.Changed(logger, ticket.ConversationId!.Value, state);
         }
@@ -220,7 +212,7 @@ internal sealed partial class TicketSync(
         row.Status = conversation.Status ?? "active";
         row.Tags = string.Join('\n', conversation.Tags.Select(tag => tag.ReplaceLineEndings(" ")));
         row.SurfaceKey = conversation.Tags.FirstOrDefault(tag => tag.StartsWith(TicketDraft.SurfaceTag, StringComparison.OrdinalIgnoreCase))?[TicketDraft.SurfaceTag.Length..];
-        row.CreatedAt = conversation.CreatedAt ?? clock.GetUtcNow();
+        row.CreatedAt = conversation.CreatedAt ?? Clock.GetUtcNow();
         row.UpdatedAt = conversation.UpdatedAt;
         row.CreatedBy = conversation.CreatedByName;
     }

@@ -16,7 +16,6 @@ internal sealed partial class TicketingService(
     TicketClaims claims,
     FreeScoutClient freeScout,
     OpenTickets openTickets,
-    IDbContextFactory<AutoTicketDbContext> contexts,
     IOptions<TicketingOptions> options,
     IOptions<FreeScoutOptions> freeScoutOptions,
     TimeProvider clock,
@@ -55,7 +54,7 @@ internal sealed partial class TicketingService(
         {
             return await FileAsync(draft, new Budget(clock.GetUtcNow(), clock.GetTimestamp(), time.Token));
         }
-        catch (Exception exception) when (contexts.IsOutage(exception))
+        catch (Exception exception) when (Outages.IsOutage(exception))
         {
             Log.Failed(logger, draft.AlertKey, exception.GetBaseException().Message);
             return new(TicketDisposition.Unavailable, null, "The console's database can't be reached. Try again in a moment: no second ticket will come of it.", "degraded: database");
@@ -344,7 +343,7 @@ internal sealed partial class TicketingService(
                 Log.Filed(logger, Alerts.AlertIdentity.KeyOf(ticket.DedupKey), Words.Of(ticket.Severity), link.Id, link.Number, ticket.SurfaceKey, adopted);
             }
         }
-        catch (Exception exception) when (contexts.IsOutage(exception))
+        catch (Exception exception) when (Outages.IsOutage(exception))
         {
             // The ticket stands; its row keeps the claim and is found by the marker when the database is back.
             Log.NotRecorded(logger, link.Id, exception.GetBaseException().Message);

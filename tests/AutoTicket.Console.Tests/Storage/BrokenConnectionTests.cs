@@ -27,7 +27,7 @@ public sealed class BrokenConnectionTests
 
         line.Cut();
         line.Restore();
-        Assert.True(contexts.IsOutage(await Assert.ThrowsAnyAsync<Exception>(() => AskAsync(contexts))));
+        Assert.True(Outages.IsOutage(await Assert.ThrowsAnyAsync<Exception>(() => AskAsync(contexts))));
 
         for (var use = 0; use < 2 * PreparedAt; use++)
         {

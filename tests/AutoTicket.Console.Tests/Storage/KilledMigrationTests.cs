@@ -87,7 +87,7 @@ public sealed class KilledMigrationTests
         {
             await using var db = database.Open();
             var late = await Assert.ThrowsAnyAsync<Exception>(() => StartAsync(database));
-            Assert.True(db.IsOutage(late), late.ToString());
+            Assert.True(Outages.IsOutage(late), late.ToString());
         }
 
         await StartAsync(database);

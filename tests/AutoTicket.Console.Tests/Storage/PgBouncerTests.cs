@@ -93,7 +93,7 @@ public sealed class PgBouncerTests(PgBouncerTests.Pooler pooler) : IClassFixture
         for (var i = 0; i < 3; i++)
         {
             var outage = await Assert.ThrowsAnyAsync<Exception>(() => AskAsync(contexts));
-            Assert.True(contexts.IsOutage(outage), outage.ToString());
+            Assert.True(Outages.IsOutage(outage), outage.ToString());
         }
 
         line.Restore();
