@@ -15,13 +15,12 @@ internal sealed class AuditOptions
 }
 
 /// <summary>Deletes what is past its retention, once an hour, in the leader. What has a shorter retention is deleted by the class that writes it.</summary>
-internal sealed partial class Retention(
+internal sealed class Retention(
     LeaderLease leader, IDbContextFactory<AutoTicketDbContext> contexts, IOptions<AuditOptions> options, TimeProvider clock, ILogger<Retention> logger) : LeaderLoop(leader, clock, logger)
 {
     /// <summary>One statement deletes no more, so that none holds locks for long.</summary>
     private const int Batch = 5_000;
     private static readonly TimeSpan Every = TimeSpan.FromHours(1);
-    private static readonly TimeSpan Look = TimeSpan.FromSeconds(10);
 
     private static readonly string[] Deletes =
     [
@@ -46,11 +45,5 @@ internal sealed partial class Retention(
             {
             }
         }
-    }
-
-    private static partial class Log
-    {
-        [LoggerMessage(LogLevel.Error, "deleting what is past its retention failed, trying again in an hour")]
-        public static partial void Failed(ILogger logger, Exception exception);
     }
 }

@@ -254,9 +254,6 @@ internal sealed partial class ProviderWatch(
         [LoggerMessage(LogLevel.Warning, "session check degraded, the provider can't be asked: {Problem}")]
         public static partial void Away(ILogger logger, string problem);
 
-        [LoggerMessage(LogLevel.Error, "session check failed; it goes on")]
-        public static partial void Failed(ILogger logger, Exception exception);
-
         [LoggerMessage(LogLevel.Information, "session role changed actor={Actor} from={From} to={To}")]
         public static partial void RoleChanged(ILogger logger, string actor, string from, string to);
     }

@@ -328,8 +328,5 @@ internal sealed partial class TicketReconciliation(
     {
         [LoggerMessage(LogLevel.Information, "auto_ticket reconciled repair={Repair} conversation={Conversation}")]
         public static partial void Repaired(ILogger logger, string repair, long conversation);
-
-        [LoggerMessage(LogLevel.Error, "comparing the books with FreeScout failed, trying again")]
-        public static partial void Failed(ILogger logger, Exception exception);
     }
 }
