@@ -108,19 +108,21 @@ internal sealed partial class TicketingService(
                 await claims.ReleaseAsync(claim, "another ticket was filed at the same moment", CancellationToken.None);
             }
 
-            if (unseen.Find(row => row.State is TicketState.Filing or TicketState.Unconfirmed) is { } held)
+            var held = unseen.Find(row => row.State is TicketState.Filing or TicketState.Unconfirmed);
+            // Another is at it; or was when we claimed, and what it held is released by now.
+            if (unseen.Count == 0 || (held is { State: TicketState.Filing } && held.LeaseUntil > clock.GetUtcNow()))
             {
-                if (held.State == TicketState.Filing && held.LeaseUntil > clock.GetUtcNow())
+                if (Remaining(budget) < LeastTime + LookAgain)
                 {
-                    if (Remaining(budget) < LeastTime + LookAgain)
-                    {
-                        return Degraded(draft, "Another click is filing this ticket just now and FreeScout is slow to answer. Look again in a moment.", "degraded: being filed");
-                    }
-
-                    await Task.Delay(LookAgain, clock, CancellationToken.None);
-                    continue;
+                    return Degraded(draft, "Another click is filing this ticket just now and FreeScout is slow to answer. Look again in a moment.", "degraded: being filed");
                 }
 
+                await Task.Delay(LookAgain, clock, CancellationToken.None);
+                continue;
+            }
+
+            if (held is not null)
+            {
                 if (await claims.TakeOverAsync(held, CancellationToken.None) is not { } ours)
                 {
                     continue;

@@ -1,5 +1,8 @@
 using AutoTicket.Sandbox;
 using AutoTicket.Tickets;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Tests.Tickets;
@@ -34,6 +37,42 @@ public sealed class WindowTests
 
         Assert.Equal([before, at, after], clicks);
         Assert.Equal(3 + clicks.Count(click => click == "filed"), driver.FreeScout.CreatedCount);
+    }
+
+    [Theory, BothDatabases]
+    public async Task A_ticket_that_leaves_the_window_between_the_claim_and_the_look_is_followed_by_one_new_one(Database kind)
+    {
+        var edge = new EdgeClock(_clock);
+        await using var driver = await InvestigateDriver.StartAsync(kind, clock: _clock, services: services => services.Replace(ServiceDescriptor.Singleton(
+            provider => ActivatorUtilities.CreateInstance<TicketClaims>(provider, (TimeProvider)edge))));
+        await driver.FirstLookIsOverAsync();
+        await driver.ClickAsync();
+        var hourAgo = _clock.GetUtcNow() - TimeSpan.FromMinutes(60);
+        await using (var db = driver.Database.Open())
+        {
+            await db.Tickets.ExecuteUpdateAsync(set => set.SetProperty(row => row.PostedAt, hourAgo));
+        }
+
+        edge.IsBefore = true;
+        var click = await driver.ClickAsync();
+
+        Assert.False(edge.IsBefore);
+        Assert.Equal(("filed", 2), (click.Disposition, driver.FreeScout.CreatedCount));
+    }
+
+    /// <summary>One reading of it is a moment earlier.</summary>
+    private sealed class EdgeClock(TimeProvider clock) : TimeProvider
+    {
+        private int _isBefore;
+
+        public bool IsBefore
+        {
+            get => Volatile.Read(ref _isBefore) == 1;
+            set => Volatile.Write(ref _isBefore, value ? 1 : 0);
+        }
+
+        public override DateTimeOffset GetUtcNow() =>
+            clock.GetUtcNow() - (Interlocked.Exchange(ref _isBefore, 0) == 1 ? TimeSpan.FromMilliseconds(1) : TimeSpan.Zero);
     }
 
     [Theory]
