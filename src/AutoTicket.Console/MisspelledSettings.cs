@@ -31,7 +31,7 @@ internal static partial class MisspelledSettings
         }
     }
 
-    /// <summary>What is written so, and what is probably meant. A variable that is set under its right name is not missed.</summary>
+    /// <summary>Each misspelled name with the name that is probably meant. A name that is set correctly as well is not suggested.</summary>
     internal static IEnumerable<(string Written, string Meant)> In(IConfiguration configuration) =>
         from setting in configuration.GetChildren()
         let isSection = setting.GetChildren().Any()

@@ -35,7 +35,6 @@ internal sealed partial class AlertEmitter : Loop
     private readonly DecisionLog _decisions;
     private readonly LeaderLease _leader;
     private readonly DatabaseSignals _signals;
-    private readonly TimeProvider _clock;
     private readonly ILogger<AlertEmitter> _logger;
     private readonly OutageNotice _outage = new();
     private readonly ConcurrentDictionary<(long Alert, string Hook), Said> _said = new();
@@ -74,7 +73,7 @@ internal sealed partial class AlertEmitter : Loop
         : base(clock, logger)
     {
         _hooks = [.. hooks];
-        (_aggregator, _deliveries, _decisions, _leader, _signals, _clock, _logger) = (aggregator, deliveries, decisions, leader, signals, clock, logger);
+        (_aggregator, _deliveries, _decisions, _leader, _signals, _logger) = (aggregator, deliveries, decisions, leader, signals, logger);
         CycledAt = clock.GetUtcNow();
     }
 
@@ -112,14 +111,14 @@ internal sealed partial class AlertEmitter : Loop
 
     protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
     {
-        CycledAt = _clock.GetUtcNow();
+        CycledAt = Clock.GetUtcNow();
         if (_leader.IsLeader)
         {
             foreach (var hook in _hooks)
             {
                 if (!_passes.TryGetValue(hook.Name, out var pass) || pass.Ended.IsCompleted)
                 {
-                    pass = _passes[hook.Name] = new Pass(_clock.GetUtcNow());
+                    pass = _passes[hook.Name] = new Pass(Clock.GetUtcNow());
                     pass.Ended = PassAsync(hook, pass, stoppingToken);
                 }
                 else
@@ -137,7 +136,7 @@ internal sealed partial class AlertEmitter : Loop
 
         foreach (var (hook, pass) in _passes)
         {
-            if (pass.Look(_clock.GetUtcNow()))
+            if (pass.Look(Clock.GetUtcNow()))
             {
                 Log.Stuck(_logger, hook, Stuck.TotalSeconds);
             }
@@ -164,12 +163,12 @@ internal sealed partial class AlertEmitter : Loop
                 return;
             }
 
-            EmittedAt = _clock.GetUtcNow();
+            EmittedAt = Clock.GetUtcNow();
             var undone = new List<Decision>();
             var left = notices.Count;
             await foreach (var outcomes in hook.DeliverAsync(notices, lead.Token))
             {
-                pass.AdvancedAt = _clock.GetUtcNow();
+                pass.AdvancedAt = Clock.GetUtcNow();
                 foreach (var outcome in outcomes)
                 {
                     Emits.Add(1, new("hook", hook.Name), new("decision", outcome.Decision));
@@ -223,7 +222,7 @@ internal sealed partial class AlertEmitter : Loop
 
     private Decision DecisionOf(IAlertHook hook, HookOutcome outcome)
     {
-        var now = _clock.GetUtcNow();
+        var now = Clock.GetUtcNow();
         return new Decision
         {
             AlertId = outcome.Notice.Alert.AlertId,
@@ -249,7 +248,7 @@ internal sealed partial class AlertEmitter : Loop
         }
 
         var key = (outcome.Notice.Alert.Id, hook.Name);
-        var now = _clock.GetUtcNow();
+        var now = Clock.GetUtcNow();
         if (!_said.TryGetValue(key, out var said) || said.Decision != outcome.Decision)
         {
             _said[key] = new Said(outcome.Decision, 0, now);

@@ -1,6 +1,7 @@
 namespace AutoTicket.Alerts;
 
-/// <summary>The three formats, from fields to what is said. Whose sender promises no end expires unless it is heard of again.</summary>
+/// <summary>Turns the fields of the three formats into observations. An alert expires unless its sender repeats it or promises to tell
+/// of its end.</summary>
 internal static class AlertFormats
 {
     private static readonly string[] Notes = ["summary", "description", "message"];

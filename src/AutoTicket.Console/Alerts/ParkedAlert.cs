@@ -1,7 +1,7 @@
 namespace AutoTicket.Alerts;
 
-/// <summary>An alert that could not be taken, kept with the reason until somebody looks: a row of <c>parked_alerts</c>. What its sender
-/// repeats is the same row.</summary>
+/// <summary>An alert that could not be read, with the reason: a row of <c>parked_alerts</c>, kept until somebody looks at it. Repetitions
+/// are counted in the same row.</summary>
 public sealed class ParkedAlert
 {
     public long Id { get; init; }

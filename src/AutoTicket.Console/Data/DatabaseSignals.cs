@@ -21,7 +21,7 @@ internal abstract partial class DatabaseSignals(TimeProvider clock, ILogger<Data
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(200);
 
     private readonly ConcurrentDictionary<(string Channel, Guid Subscription), Action> _subscribers = new();
-    private bool _isBroken;
+    private readonly OutageNotice _outage = new();
 
     /// <summary>Calls <paramref name="readAgain"/> on every signal; it must return at once and never throw.</summary>
     public IDisposable Subscribe(string channel, Action readAgain)
@@ -73,7 +73,7 @@ internal abstract partial class DatabaseSignals(TimeProvider clock, ILogger<Data
         try
         {
             await ListenAsync(stoppingToken);
-            _isBroken = false;
+            _outage.End();
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
@@ -82,12 +82,11 @@ internal abstract partial class DatabaseSignals(TimeProvider clock, ILogger<Data
         catch (Exception exception)
 #pragma warning restore CA1031
         {
-            if (!_isBroken)
+            if (_outage.Begin())
             {
                 Log.Lost(logger, exception.Message);
             }
 
-            _isBroken = true;
             RaiseAll();
         }
 

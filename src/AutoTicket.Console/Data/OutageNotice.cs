@@ -1,6 +1,7 @@
 namespace AutoTicket.Data;
 
-/// <summary>An outage as one part of the console meets it: a state, which is logged when it begins, not at each try.</summary>
+/// <summary>Something that one part of the console needs fails for a while: a state, which is logged when it begins, not at each
+/// try.</summary>
 internal sealed class OutageNotice
 {
     private int _isTold;

@@ -28,7 +28,7 @@ internal sealed class EscalationConditions
     /// <summary>Time enough to rotate a key, when the vault can be reached.</summary>
     public static readonly TimeSpan KeyLimit = TimeSpan.FromMinutes(10);
 
-    /// <summary>Time enough for somebody who tries out a new sender to mend it.</summary>
+    /// <summary>Somebody who tries out a new sender has this long to correct it.</summary>
     public static readonly TimeSpan ParkedLimit = TimeSpan.FromMinutes(10);
 
     private const int MostNamed = 5;

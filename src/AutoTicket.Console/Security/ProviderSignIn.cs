@@ -164,7 +164,7 @@ internal static partial class ProviderSignIn
         return name is null || name == subject ? $"{ActorPrefix}{subject}" : $"{ActorPrefix}{name} ({subject})";
     }
 
-    /// <summary>The name alone, for the head of each page; whoever did not come from the provider is called as in the audit log.</summary>
+    /// <summary>The name to show in the head of each page. An actor that did not sign in at the provider is returned unchanged.</summary>
     /// <param name="actor">As <see cref="ActorOf"/> writes it.</param>
     internal static string? NameIn(string? actor) => actor is null || !actor.StartsWith(ActorPrefix, StringComparison.Ordinal) ? actor
         : actor[ActorPrefix.Length..].Split(" (")[0];

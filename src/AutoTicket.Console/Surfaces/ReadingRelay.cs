@@ -37,7 +37,7 @@ internal sealed partial class ReadingRelay(
     private long? _upTo;
     private bool _follows;
     private long? _fence;
-    private bool _isAway;
+    private readonly OutageNotice _outage = new();
     private Task _counting = Task.CompletedTask;
 
     /// <summary>Not in the first seconds, which are the first checks'.</summary>
@@ -64,7 +64,7 @@ internal sealed partial class ReadingRelay(
 
             await FollowAsync(await leader.AskAsync(cancellationToken), cancellationToken);
             await StoreAsync(cancellationToken);
-            _isAway = false;
+            _outage.End();
             return true;
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
@@ -186,12 +186,11 @@ internal sealed partial class ReadingRelay(
     /// <summary>Once an outage.</summary>
     private void TellAway(Exception exception)
     {
-        if (_isAway)
+        if (!_outage.Begin())
         {
             return;
         }
 
-        _isAway = true;
         if (leader.ActsAsLeader)
         {
             Log.NotStored(logger, exception.GetBaseException().Message);

@@ -31,7 +31,7 @@ internal sealed partial class Reconciler(
 
     private DateTimeOffset _tagsRefusedUntil = DateTimeOffset.MinValue;
     private long _tagsRefusedThrough;
-    private bool _isTaggingFailing;
+    private readonly OutageNotice _tagging = new();
     private DateTimeOffset _failedAt = DateTimeOffset.MinValue;
     private int _failures;
     private bool _isDown;
@@ -113,7 +113,7 @@ internal sealed partial class Reconciler(
             if (await TagAsync(ticket, cancellationToken) is not { } failure)
             {
                 tagged.Add(ticket);
-                _isTaggingFailing = false;
+                _tagging.End();
             }
             else if (failure.IsOfRequest)
             {
@@ -164,9 +164,8 @@ internal sealed partial class Reconciler(
         }
 
         // A state: said once, until a ticket was tagged.
-        if (failure is not null && !_isTaggingFailing)
+        if (failure is not null && _tagging.Begin())
         {
-            _isTaggingFailing = true;
             Log.NotTagged(logger, ticket.ConversationId.Value, failure.Message);
         }
 

@@ -169,8 +169,8 @@ internal sealed partial class TicketSync(
         }
 
         db.OpenConversations.RemoveRange(copy.Values.Where(row => !open.ContainsKey(row.Id) && (whole || seen.ContainsKey(row.Id))));
-        // What is not in the whole list was closed, deleted, moved or untagged: only its id tells. The newest are asked for, because one call a
-        // ticket does not fit into a sync; the comparison asks for the rest.
+        // A ticket that is missing from the whole list was closed, deleted, moved or untagged. Only a look at it tells which. A sync
+        // looks at the newest few; the comparison looks at the rest.
         var missing = own.Where(ticket => whole && ticket is { State: TicketState.Open, Tag: OpenTickets.OpenTag } && !seen.ContainsKey(ticket.ConversationId!.Value));
         foreach (var ticket in missing.OrderByDescending(ticket => ticket.Id).Take(MostAsked).ToList())
         {

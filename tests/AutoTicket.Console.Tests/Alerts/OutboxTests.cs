@@ -143,7 +143,7 @@ public sealed class OutboxTests
         var due = await outbox.Log.DueAsync(Slack, CancellationToken.None);
         Assert.Equal([("worse", NoticeKind.Firing), ("late", NoticeKind.Firing)], due.Select(notice => (notice.Alert.Name, notice.Kind)));
 
-        // Who was told that it fired and is over, is not told once more that it is over.
+        // The end was told: it is not told a second time.
         await outbox.RecordAsync(Slack, due[1]);
         await outbox.ChangeAsync("late", alert => alert);
         Assert.Equal(["worse"], (await outbox.Log.DueAsync(Slack, CancellationToken.None)).Select(notice => notice.Alert.Name));
