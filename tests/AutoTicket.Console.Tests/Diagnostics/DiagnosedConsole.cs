@@ -44,19 +44,22 @@ internal sealed class DiagnosedConsole : IAsyncDisposable
     /// <summary>Returns once exactly these steps have failed.</summary>
     public Task<JsonElement> EventuallyFailedAsync(params string[] keys) => EventuallyInAsync(keys, "failed");
 
+    /// <summary>Returns once this step alone has failed and the verdict says so in these words. On a busy machine the first try may end by a timeout, with another verdict.</summary>
+    public Task<JsonElement> EventuallyFailedWithAsync(string key, params string[] verdict) =>
+        EventuallyAsync(
+            answer => In(answer, "failed").SequenceEqual([key]) && verdict.All(words => VerdictOf(answer).Contains(words, StringComparison.Ordinal)),
+            $"only {key} has failed, and the verdict says: {string.Join(" … ", verdict)}");
+
     /// <summary>Returns once exactly these steps are in one of the states: a busy machine may need more than one try to ask in time.</summary>
-    public async Task<JsonElement> EventuallyInAsync(string[] keys, params string[] states)
+    public Task<JsonElement> EventuallyInAsync(string[] keys, params string[] states) =>
+        EventuallyAsync(answer => In(answer, states).SequenceEqual(keys), $"what is {string.Join(" or ", states)} is exactly: {string.Join(", ", keys)}");
+
+    private async Task<JsonElement> EventuallyAsync(Func<JsonElement, bool> holds, string what)
     {
         JsonElement answer = default;
         try
         {
-            await Eventually.TrueAsync(
-                async () =>
-                {
-                    answer = await AskAsync();
-                    return In(answer, states).SequenceEqual(keys);
-                },
-                $"what is {string.Join(" or ", states)} is exactly: {string.Join(", ", keys)}");
+            await Eventually.TrueAsync(async () => holds(answer = await AskAsync()), what);
         }
         catch (TimeoutException late)
         {
