@@ -8,7 +8,8 @@ using AutoTicket.Data;
 using AutoTicket.Diagnostics;
 using AutoTicket.Flags;
 using AutoTicket.FreeScout;
-using AutoTicket.Logs;
+using AutoTicket.Intake;
+using AutoTicket.Mailbox;
 using AutoTicket.Security;
 using AutoTicket.Slack;
 using AutoTicket.Surfaces;
@@ -38,7 +39,7 @@ public static class AutoTicketing
         // Whatever the log level: the path of a webhook is its secret.
         services.ConfigureHttpClientDefaults(http => http.RemoveAllLoggers()
             .UseSocketsHttpHandler((handler, _) => handler.ConnectCallback = HappyEyeballs.ConnectAsync));
-        builder.AddDoors();
+        builder.AddRequestGuards();
         builder.AddLogs();
         builder.AddData();
         builder.AddSurfaces();
@@ -50,17 +51,18 @@ public static class AutoTicketing
         services.AddHosted<Retention>();
         services.AddSettings<TicketingOptions>("Ticketing");
         services.AddSingleton<ConsoleAddress>();
-        services.AddSingleton<TicketClaims>();
+        services.AddSingleton<TicketBook>();
         services.AddSingleton<TicketingService>();
         services.AddSingleton<Investigator>();
+        services.AddSingleton<InvestigationForecasts>();
         services.AddHosted<FloodBreaker>();
         services.AddSingleton<TicketNotes>();
         services.AddSingleton<IAlertHook, TicketAlertHook>();
         services.AddSingleton<FindingLog>();
         services.AddSingleton<RecoveredTickets>();
-        services.AddSingleton<ResolutionRecord>();
+        services.AddSingleton<ResolutionLog>();
         services.AddSingleton<TicketResolver>();
-        services.AddHosted<OpenTickets>().AddHosted<TicketSync>().AddHosted<Reconciler>().AddHosted<TicketReconciliation>().AddHosted<TicketHints>();
+        services.AddHosted<OpenTickets>().AddHosted<MailboxWatch>().AddHosted<UnfinishedFilings>().AddHosted<Reconciler>().AddHosted<TicketHints>();
 
         services.AddSlack();
         builder.AddDiagnostics();
@@ -70,7 +72,7 @@ public static class AutoTicketing
         builder.AddSignIn();
 
         services.AddMudServices();
-        services.AddRazorComponents().AddInteractiveServerComponents().AddHubOptions(CircuitLiveness.Configure).AddHubOptions(DoorsSetup.ConfigureHub);
+        services.AddRazorComponents().AddInteractiveServerComponents().AddHubOptions(CircuitLiveness.Configure).AddHubOptions(RequestGuardsSetup.ConfigureHub);
         services.AddScoped<Microsoft.AspNetCore.Components.Web.IErrorBoundaryLogger, OutageAwareErrorLogger>();
         services.AddCascadingAuthenticationState();
         services.AddCascadingValue("SandboxUrl", provider => provider.GetRequiredService<SandboxNotice>().Url?.AbsoluteUri);
@@ -104,7 +106,7 @@ public static class AutoTicketing
     public static WebApplication MapAutoTicketing(this WebApplication app)
     {
         MisspelledSettings.Tell(app.Configuration, app.Logger);
-        app.UseDoors();
+        app.UseRequestGuards();
         app.UseExceptionHandler();
         // A person gets a page, a program a problem.
         app.UseWhen(context => context.Request.Path.StartsWithSegments("/api", StringComparison.OrdinalIgnoreCase), api => api.UseStatusCodePages());
@@ -139,7 +141,7 @@ public static class AutoTicketing
         app.MapDiagnostics();
         app.MapConsoleHealth();
         app.MapMetrics();
-        app.WireSandbox();
+        app.WireSandbox(FreeScoutWebhook.Path);
         return app;
     }
 
@@ -206,11 +208,11 @@ public static class AutoTicketing
     {
         var services = builder.Services;
         services.AddSettings<AlertsOptions>("Alerts");
-        services.AddSingleton<AlertTable>();
+        services.AddSingleton<AlertStore>();
         services.AddSingleton<DecisionLog>();
         services.AddSingleton<DeliveryLog>();
-        services.AddSingleton<AlertLedger>();
-        services.AddSingleton<OutageAlerts>();
+        services.AddSingleton<AlertQueries>();
+        services.AddSingleton<InMemoryAlerts>();
         services.AddSingleton<ParkedAlerts>();
         services.AddHosted<AlertAggregator>().AddHosted<AlertEmitter>();
     }
@@ -258,10 +260,10 @@ public static class AutoTicketing
     {
         var services = builder.Services;
         services.AddSettings<DiagnosticsOptions>("Diagnostics");
-        services.AddHttpClient(LastResort.HttpName, client => client.Timeout = TimeSpan.FromSeconds(5))
+        services.AddHttpClient(FallbackWebhook.HttpName, client => client.Timeout = TimeSpan.FromSeconds(5))
             .UseSocketsHttpHandler((handler, _) => (handler.AllowAutoRedirect, handler.UseCookies, handler.PooledConnectionLifetime) = (false, false, TimeSpan.FromMinutes(2)))
             .SetHandlerLifetime(Timeout.InfiniteTimeSpan);
-        services.AddHosted<RequiredHooks>().AddHosted<Canary>().AddHosted<EscalationWatch>().AddHosted<Silence>().AddHosted<LastResort>();
+        services.AddHosted<RequiredHooks>().AddHosted<Canary>().AddHosted<EscalationWatch>().AddHosted<DeliveryWatch>().AddHosted<FallbackWebhook>();
         services.AddSingleton<FreeScoutChecks>();
         services.AddSingleton<LineChecks>();
         services.AddSingleton<ConsoleChecks>();

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net.Http.Headers;
 using System.Text;
+using AutoTicket.Alerts;
 
 namespace AutoTicket.Benchmarks;
 

@@ -15,7 +15,7 @@ internal static class ClaimAndConfirm
     {
         await using var database = await BenchDatabase.StartAsync();
         await using var console = database.BuildConsole();
-        var claims = console.Services.GetRequiredService<TicketClaims>();
+        var claims = console.Services.GetRequiredService<TicketBook>();
         await using var connection = await database.Bare.OpenConnectionAsync();
         await using var insert = new NpgsqlCommand("INSERT INTO audit_log (created_at, action, actor, payload) VALUES (now(), $1, $2, $3::jsonb)", connection)
         {
@@ -66,10 +66,10 @@ internal static class ClaimAndConfirm
         RETURNING id
         """, connection)
     {
-        Parameters = { new() { Value = "" }, new() { Value = "" }, new() { Value = AuditActions.InvestigateFiled }, new() { Value = OpenTickets.OpenTag } },
+        Parameters = { new() { Value = "" }, new() { Value = "" }, new() { Value = AuditActions.InvestigateFiled }, new() { Value = TicketTags.Status } },
     };
 
     private static TicketDraft Draft() => new(
         Convert.ToHexStringLower(Guid.NewGuid().ToByteArray()) + Convert.ToHexStringLower(Guid.NewGuid().ToByteArray()),
-        "pay", Severity.P2, OpenTickets.OpenTag, AuditActions.InvestigateFiled, "somebody", "[P2] Pay is down", []);
+        "pay", Severity.P2, TicketTags.Status, AuditActions.InvestigateFiled, "somebody", "[P2] Pay is down", []);
 }

@@ -1,5 +1,5 @@
+using AutoTicket.Mailbox;
 using AutoTicket.Sandbox;
-using AutoTicket.Tickets;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace AutoTicket.Benchmarks;
@@ -20,7 +20,7 @@ internal static class WebhookToList
         await console.StartAsync();
         var tickets = console.Services.GetRequiredService<OpenTickets>();
         var ticket = sandbox.FreeScout.CreateByHand("Pay is odd", ["auto:status", "surface:pay"]).Id;
-        await console.Services.GetRequiredService<TicketSync>().RefreshAsync(CancellationToken.None);
+        await console.Services.GetRequiredService<MailboxWatch>().RefreshAsync(CancellationToken.None);
         await Eventually.TrueAsync(() => tickets.Current.Tickets.Count == 1, "it is listed");
         sandbox.FreeScout.AnnounceTo(new Uri(console.Urls.Single() + FreeScoutWebhook.Path));
         using var http = new HttpClient { BaseAddress = new Uri(console.Urls.Single()) };

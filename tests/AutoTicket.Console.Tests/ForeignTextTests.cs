@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using AutoTicket.Audit;
 using AutoTicket.Flags;
+using AutoTicket.Mailbox;
 using AutoTicket.Sandbox;
 using AutoTicket.Tickets;
 using Microsoft.EntityFrameworkCore;
@@ -39,7 +40,7 @@ public sealed class ForeignTextTests
         var odd = driver.FreeScout.CreateByHand("a\0b", ["auto:status", "surface:p\0ay"]);
         var plain = driver.FreeScout.CreateByHand("plain", ["auto:status"]);
 
-        await driver.Console.Get<TicketSync>().RefreshAsync(default);
+        await driver.Console.Get<MailboxWatch>().RefreshAsync(default);
 
         await Eventually.TrueAsync(async () => (await driver.ListedAsync()).SequenceEqual([odd.Id, plain.Id]), "both are listed");
         var tickets = (await driver.TicketsAsync()).GetProperty("tickets").EnumerateArray();

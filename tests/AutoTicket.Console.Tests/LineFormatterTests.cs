@@ -1,4 +1,3 @@
-using AutoTicket.Logs;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
-using AutoTicket.Data;
 using Microsoft.Extensions.Hosting;
 
 namespace AutoTicket.Tests;

@@ -10,7 +10,7 @@ namespace AutoTicket.Alerts;
 /// written together, so the cost of a commit is shared and a process never races with itself.
 /// </summary>
 internal sealed partial class AlertAggregator(
-    AlertTable table,
+    AlertStore table,
     DecisionLog decisions,
     SurfaceList surfaces,
     LeaderLease leader,
@@ -24,7 +24,7 @@ internal sealed partial class AlertAggregator(
     private static readonly TimeSpan ForgetEvery = TimeSpan.FromHours(1);
     private static readonly TimeSpan SweepEvery = TimeSpan.FromSeconds(5);
 
-    private readonly Gathering<Request, IReadOnlyList<Observed>?> _requests = new();
+    private readonly CommitGroup<Request, IReadOnlyList<Observed>?> _requests = new();
     private readonly OutageNotice _outage = new();
     private int _waiting;
     private DateTimeOffset _forgotAt = DateTimeOffset.MinValue;
@@ -96,11 +96,11 @@ internal sealed partial class AlertAggregator(
         for (var attempt = 0; attempt < Tries; attempt++)
         {
             var now = Clock.GetUtcNow();
-            var known = await table.ReadAsync(logicalIds, now - Episodes.Memory, CancellationToken.None);
-            var episodes = new Episodes(known, options.Value, now);
+            var known = await table.ReadAsync(logicalIds, now - EpisodeRules.Memory, CancellationToken.None);
+            var episodes = new EpisodeRules(known, options.Value, now);
             // Asked after the reading: when another leads next and changes what was read, the write below fails.
             var leads = Leader.IsLeader;
-            var answers = batch.ConvertAll(request => request.IsRehearsal ? Rehearse(request, new Episodes(known, options.Value, now))
+            var answers = batch.ConvertAll(request => request.IsRehearsal ? Rehearse(request, new EpisodeRules(known, options.Value, now))
                 : request.IsLeaders && !leads ? null
                 : episodes.Apply(request.Observations));
             var (opened, changed) = (episodes.Opened, episodes.Changed);
@@ -125,7 +125,7 @@ internal sealed partial class AlertAggregator(
         return null;
     }
 
-    private static IReadOnlyList<Observed> Rehearse(Request request, Episodes stage) => [.. stage.Apply(request.Observations), .. stage.Apply(request.Observations)];
+    private static IReadOnlyList<Observed> Rehearse(Request request, EpisodeRules stage) => [.. stage.Apply(request.Observations), .. stage.Apply(request.Observations)];
 
     /// <summary>What never reaches a hook is decided here.</summary>
     private Task ExplainAsync(List<Request> batch, List<IReadOnlyList<Observed>?> answers, DateTimeOffset now) => decisions.RecordAsync(
@@ -134,7 +134,7 @@ internal sealed partial class AlertAggregator(
             {
                 AlertId = one.Answer.AlertId,
                 AlertRow = 0,
-                Path = AlertPaths.Intake,
+                Path = DecisionSources.Intake,
                 Word = why.Word,
                 Detail = why.Detail,
                 FirstAt = now,
@@ -167,7 +167,7 @@ internal sealed partial class AlertAggregator(
         var abandoned = await table.ReadAbandonedAsync(now, [.. surfaces.All.Select(surface => surface.Key)], stoppingToken);
         if (abandoned.Count > 0)
         {
-            var episodes = new Episodes(abandoned, options.Value, now);
+            var episodes = new EpisodeRules(abandoned, options.Value, now);
             episodes.ExpireAll();
             // Whatever was heard of again meanwhile is left alone.
             await table.WriteAsync([], episodes.Changed, CancellationToken.None);

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using AutoTicket.Data;
+using AutoTicket.Surfaces;
 using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Alerts;
@@ -37,7 +38,7 @@ internal sealed partial class AlertEmitter : Loop
     private readonly DatabaseSignals _signals;
     private readonly ILogger<AlertEmitter> _logger;
     private readonly OutageNotice _outage = new();
-    private readonly ConcurrentDictionary<(long Alert, string Hook), Said> _said = new();
+    private readonly ConcurrentDictionary<(long Alert, string Hook), LastDecision> _said = new();
     private readonly ConcurrentDictionary<string, Pass> _passes = new();
 
     /// <summary>A hook's present or last look at what it has to deliver.</summary>
@@ -64,7 +65,7 @@ internal sealed partial class AlertEmitter : Loop
     }
 
     /// <summary>The last decision about an alert, and the tries that came to the same since it was recorded.</summary>
-    private sealed record Said(string Decision, int Unrecorded, DateTimeOffset RecordedAt);
+    private sealed record LastDecision(string Decision, int Unrecorded, DateTimeOffset RecordedAt);
 
     /// <param name="hooks">In the order in which they are called.</param>
     public AlertEmitter(
@@ -251,7 +252,7 @@ internal sealed partial class AlertEmitter : Loop
         var now = Clock.GetUtcNow();
         if (!_said.TryGetValue(key, out var said) || said.Decision != outcome.Decision)
         {
-            _said[key] = new Said(outcome.Decision, 0, now);
+            _said[key] = new LastDecision(outcome.Decision, 0, now);
             Log.Emitted(_logger, outcome.Notice.Alert.AlertKey, outcome.Notice.Alert.Severity, hook.Name, outcome.Notice.Kind, outcome.Decision);
             return 1;
         }

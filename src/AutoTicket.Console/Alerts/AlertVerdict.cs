@@ -1,3 +1,4 @@
+
 namespace AutoTicket.Alerts;
 
 /// <summary>What the DM and the ticket of an alert, side by side, say of the pipeline.</summary>
@@ -5,8 +6,8 @@ internal static class AlertVerdict
 {
     public static string Of(AlertEpisode alert)
     {
-        var ticket = Last(alert, AlertPaths.Ticket);
-        var dm = Last(alert, AlertPaths.Slack);
+        var ticket = Last(alert, DecisionSources.Ticket);
+        var dm = Last(alert, DecisionSources.Slack);
         return (alert.DmSentAt, alert.Ticket) switch
         {
             (null, null) when IsUnwanted(alert) => $"Neither was wanted: {Sentence(Unwanted(alert))}",
@@ -20,10 +21,10 @@ internal static class AlertVerdict
 
     /// <summary>It never came to a hook: the intake decided that nobody needs to know.</summary>
     public static bool IsUnwanted(AlertEpisode alert) =>
-        Last(alert, AlertPaths.Ticket) is null && Last(alert, AlertPaths.Slack) is null && Unwanted(alert) is not null;
+        Last(alert, DecisionSources.Ticket) is null && Last(alert, DecisionSources.Slack) is null && Unwanted(alert) is not null;
 
     private static AlertDecision? Unwanted(AlertEpisode alert) =>
-        alert.Decisions.LastOrDefault(decision => decision.Path == AlertPaths.Intake && decision.Word != Decision.Remark);
+        alert.Decisions.LastOrDefault(decision => decision.Path == DecisionSources.Intake && decision.Word != Decision.Remark);
 
     private static AlertDecision? Last(AlertEpisode alert, string path) => alert.Decisions.LastOrDefault(decision => decision.Path == path);
 

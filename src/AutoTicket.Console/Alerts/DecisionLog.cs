@@ -12,7 +12,7 @@ internal sealed partial class DecisionLog(IDbContextFactory<AutoTicketDbContext>
     private readonly OutageNotice _outage = new();
     private static readonly Counter<long> Decided = Telemetry.Meter.CreateCounter<long>("autoticket.decisions", description: "Decisions for or against a ticket or DM, by path and word.");
 
-    private static readonly Rows<Decision> New = new(
+    private static readonly RowBatch<Decision> New = new(
         ("alert_id", "text", d => d.AlertId),
         ("alert_row", "bigint", d => d.AlertRow),
         ("path", "text", d => d.Path),

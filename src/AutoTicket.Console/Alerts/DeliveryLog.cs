@@ -25,7 +25,7 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
         ), entry AS (
           SELECT id, alert_row, source, severity, CASE WHEN turn <= place THEN turn ELSE 0 END AS turn FROM placed ORDER BY CASE WHEN place < turn THEN place ELSE turn END LIMIT {2}
         )
-        SELECT {{AlertTable.Columns}}, alerts.url, alerts.labels, told.at, told.severity, told.reopened, ended.reopened, filed.ticket_id, filed.ticket_number, filed.ticket_url,
+        SELECT {{AlertStore.Columns}}, alerts.url, alerts.labels, told.at, told.severity, told.reopened, ended.reopened, filed.ticket_id, filed.ticket_number, filed.ticket_url,
           entry.id, entry.turn, entry.source, entry.severity
         FROM entry JOIN alerts ON alerts.id = entry.alert_row
           LEFT JOIN alert_deliveries told ON told.alert_row = alerts.id AND told.hook = {0} AND told.kind = 'firing'
@@ -33,9 +33,9 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
           LEFT JOIN alert_deliveries filed ON filed.alert_row = alerts.id AND filed.hook = {6} AND filed.kind = 'firing'
         """;
 
-    private static readonly Rows<long> Entries = new(("entry", "bigint", id => id));
+    private static readonly RowBatch<long> Entries = new(("entry", "bigint", id => id));
 
-    private static readonly Rows<(HookOutcome Outcome, DeliveryKind Kind)> New = new(
+    private static readonly RowBatch<(HookOutcome Outcome, DeliveryKind Kind)> New = new(
         ("alert_row", "bigint", row => row.Outcome.Notice.Alert.Id),
         ("kind", "text", row => Words.Of(row.Kind)),
         ("severity", "text", row => Words.Of(row.Outcome.Notice.Alert.Severity)),
@@ -95,9 +95,9 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
     private async Task<List<Entry>> ReadAsync(AutoTicketDbContext db, string hook, CancellationToken cancellationToken)
     {
         var last = _turns.GetValueOrDefault(hook) ?? new Turn(0, "", "", 0);
-        var entries = await db.QueryAsync(FormattableStringFactory.Create(Due, hook, clock.GetUtcNow(), MostAtOnce, last.Source, last.Severity, last.Id, AlertPaths.Ticket), row =>
+        var entries = await db.QueryAsync(FormattableStringFactory.Create(Due, hook, clock.GetUtcNow(), MostAtOnce, last.Source, last.Severity, last.Id, DecisionSources.Ticket), row =>
         {
-            var alert = AlertTable.Read(db, row) with { Url = row.IsDBNull(20) ? null : row.GetString(20), Labels = row.GetString(21) };
+            var alert = AlertStore.Read(db, row) with { Url = row.IsDBNull(20) ? null : row.GetString(20), Labels = row.GetString(21) };
             var told = row.IsDBNull(22) ? null : new AlertDelivery
             {
                 AlertRow = alert.Id,

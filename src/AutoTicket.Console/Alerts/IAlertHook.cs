@@ -1,3 +1,4 @@
+
 namespace AutoTicket.Alerts;
 
 /// <summary>Somebody who is told of alerts. The emitter calls it for every alert that it has not yet delivered, in every cycle, until it

@@ -1,3 +1,5 @@
+using AutoTicket.Surfaces;
+
 namespace AutoTicket.Alerts;
 
 /// <summary>The outbox: a row of <c>alert_outbox</c> for each hook that is to look at an alert, written with the change that it is to look

@@ -6,6 +6,8 @@ using AutoTicket.Audit;
 using AutoTicket.Diagnostics;
 using AutoTicket.Flags;
 using AutoTicket.FreeScout;
+using AutoTicket.Intake;
+using AutoTicket.Mailbox;
 using AutoTicket.Security;
 using AutoTicket.Surfaces;
 using AutoTicket.Tickets;

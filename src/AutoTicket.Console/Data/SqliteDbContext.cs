@@ -11,7 +11,7 @@ namespace AutoTicket.Data;
 /// <summary>The embedded database, so that a newcomer needs no server.</summary>
 internal sealed class SqliteDbContext(DbContextOptions<SqliteDbContext> options) : AutoTicketDbContext(options)
 {
-    private static readonly Rows<long> Inserted = new(("inserted_id", "bigint", id => id));
+    private static readonly RowBatch<long> Inserted = new(("inserted_id", "bigint", id => id));
 
     public override async Task<bool> UpdateWithAuditAsync(FormattableString update, AuditEntry audit, CancellationToken cancellationToken)
     {

@@ -54,7 +54,7 @@ internal sealed partial class Canary(
             Log.IsStopped(logger, stop);
         }
 
-        await decisions.RecordAsync([new Decision { AlertId = AlertId, AlertRow = 0, Path = AlertPaths.Canary, Word = stop is null ? Walked : Stopped, Detail = stop, FirstAt = now, LastAt = now }], stoppingToken);
+        await decisions.RecordAsync([new Decision { AlertId = AlertId, AlertRow = 0, Path = DecisionSources.Canary, Word = stop is null ? Walked : Stopped, Detail = stop, FirstAt = now, LastAt = now }], stoppingToken);
     }
 
     /// <returns>Where it was stopped; null: it got through.</returns>

@@ -1,5 +1,6 @@
-using AutoTicket.Alerts;
 using AutoTicket.FreeScout;
+using AutoTicket.Intake;
+using AutoTicket.Mailbox;
 using AutoTicket.Tickets;
 
 namespace AutoTicket.Diagnostics;

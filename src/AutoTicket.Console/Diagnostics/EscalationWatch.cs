@@ -11,7 +11,7 @@ namespace AutoTicket.Diagnostics;
 /// gone out, and is written down. While the database is away the clocks go on from memory, and so does the telling.
 /// </summary>
 internal sealed partial class EscalationWatch(
-    EscalationConditions conditions, AlertAggregator aggregator, OutageAlerts outage, LeaderLease leader, DatabaseGate gate, IDbContextFactory<AutoTicketDbContext> contexts, TimeProvider clock,
+    EscalationConditions conditions, AlertAggregator aggregator, InMemoryAlerts outage, LeaderLease leader, DatabaseGate gate, IDbContextFactory<AutoTicketDbContext> contexts, TimeProvider clock,
     ILogger<EscalationWatch> logger) : Loop(clock, logger)
 {
     private static readonly TimeSpan Sweep = TimeSpan.FromSeconds(2);
@@ -48,8 +48,8 @@ internal sealed partial class EscalationWatch(
             List<string> ids = [.. conditions.All.Select(rule => Say(rule, "", true).AlertId)];
             var firing = await db.Alerts.AsNoTracking().Where(alert => ids.Contains(alert.AlertId) && alert.Status == AlertStatus.Firing).Select(alert => new { alert.Id, alert.AlertId }).ToListAsync(cancellationToken);
             var alerts = firing.ConvertAll(alert => alert.Id);
-            var told = await db.AlertDeliveries.AsNoTracking().Where(d => alerts.Contains(d.AlertRow) && d.Hook == AlertPaths.Slack && d.Kind == DeliveryKind.Firing).ToListAsync(cancellationToken);
-            var tried = await db.Decisions.AsNoTracking().Where(d => d.AlertRow != null && alerts.Contains(d.AlertRow.Value) && d.Path == AlertPaths.Slack).OrderBy(d => d.LastAt).ToListAsync(cancellationToken);
+            var told = await db.AlertDeliveries.AsNoTracking().Where(d => alerts.Contains(d.AlertRow) && d.Hook == DecisionSources.Slack && d.Kind == DeliveryKind.Firing).ToListAsync(cancellationToken);
+            var tried = await db.Decisions.AsNoTracking().Where(d => d.AlertRow != null && alerts.Contains(d.AlertRow.Value) && d.Path == DecisionSources.Slack).OrderBy(d => d.LastAt).ToListAsync(cancellationToken);
             return
             [
                 .. from rule in conditions.All

@@ -1,7 +1,8 @@
+using AutoTicket.Alerts;
 using System.Globalization;
 using System.Text.Json;
-using AutoTicket.Alerts;
 using AutoTicket.FreeScout;
+using AutoTicket.Intake;
 using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Diagnostics;

@@ -2,9 +2,9 @@ using System.Diagnostics.Metrics;
 using AutoTicket.Data;
 using AutoTicket.Flags;
 using AutoTicket.FreeScout;
+using AutoTicket.Mailbox;
 using AutoTicket.Slack;
 using AutoTicket.Surfaces;
-using AutoTicket.Tickets;
 
 namespace AutoTicket.Diagnostics;
 

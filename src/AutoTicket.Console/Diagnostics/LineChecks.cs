@@ -1,5 +1,6 @@
 using AutoTicket.Alerts;
 using AutoTicket.Data;
+using AutoTicket.Intake;
 using AutoTicket.Slack;
 using AutoTicket.Surfaces;
 using AutoTicket.Tickets;
@@ -12,7 +13,7 @@ namespace AutoTicket.Diagnostics;
 /// process tells the same.</summary>
 internal sealed class LineChecks(
     RequiredHooks hooks,
-    AlertLedger ledger,
+    AlertQueries ledger,
     FloodBreaker breaker,
     ParkedAlerts parked,
     IDbContextFactory<AutoTicketDbContext> contexts,
@@ -36,7 +37,7 @@ internal sealed class LineChecks(
     public Task<Finding> HooksAsync(CancellationToken cancellationToken) => Task.FromResult(hooks.Missing is { Count: > 0 } missing
         ? Finding.Failed(
             $"The hook {string.Join(" and ", missing)} is not registered in this build.", "Roll back to the last release that had it, and tell the developers: it needs a look at the code.", Runbooks.MissingHook,
-            (missing.Contains(AlertPaths.Ticket) ? Stops.Tickets : 0) | (missing.Contains(AlertPaths.Slack) ? Stops.Messages : 0),
+            (missing.Contains(DecisionSources.Ticket) ? Stops.Tickets : 0) | (missing.Contains(DecisionSources.Slack) ? Stops.Messages : 0),
             cause: $"the hook {string.Join(" and ", missing)} is missing")
         : Finding.Ok($"Registered: {string.Join(", ", hooks.Registered)}."));
 
@@ -47,9 +48,9 @@ internal sealed class LineChecks(
         List<Severity> levels = [.. Enum.GetValues<Severity>().Where(severity => severity <= alerts.Value.NotifySeverity)];
         var openedBefore = now - Untouched;
         var untouched = await db.Alerts.Where(alert => alert.Status == AlertStatus.Firing && db.AlertOutbox.Any(entry => entry.AlertRow == alert.Id) && levels.Contains(alert.Severity) && alert.OpenedAt < openedBefore
-            && !db.Decisions.Any(d => d.AlertRow == alert.Id && (d.Path == AlertPaths.Ticket || d.Path == AlertPaths.Slack))).CountAsync(cancellationToken);
-        var last = await db.Decisions.Where(d => d.Path == AlertPaths.Ticket || d.Path == AlertPaths.Slack).MaxAsync(d => (DateTimeOffset?)d.LastAt, cancellationToken);
-        var canary = await db.Decisions.AsNoTracking().Where(d => d.AlertId == Canary.AlertId && d.Path == AlertPaths.Canary).OrderByDescending(d => d.LastAt).FirstOrDefaultAsync(cancellationToken);
+            && !db.Decisions.Any(d => d.AlertRow == alert.Id && (d.Path == DecisionSources.Ticket || d.Path == DecisionSources.Slack))).CountAsync(cancellationToken);
+        var last = await db.Decisions.Where(d => d.Path == DecisionSources.Ticket || d.Path == DecisionSources.Slack).MaxAsync(d => (DateTimeOffset?)d.LastAt, cancellationToken);
+        var canary = await db.Decisions.AsNoTracking().Where(d => d.AlertId == Canary.AlertId && d.Path == DecisionSources.Canary).OrderByDescending(d => d.LastAt).FirstOrDefaultAsync(cancellationToken);
         var seen = last is { } at ? $"Last emit at {UtcTime.Stamp(at)}." : "Nothing was emitted yet.";
         if (untouched > 0)
         {
@@ -79,7 +80,7 @@ internal sealed class LineChecks(
         }
 
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        var told = db.Decisions.AsNoTracking().Where(d => d.Path == AlertPaths.Slack);
+        var told = db.Decisions.AsNoTracking().Where(d => d.Path == DecisionSources.Slack);
         var sentAt = await told.Where(d => d.Word == "sent" || d.Word == "in digest").MaxAsync(d => (DateTimeOffset?)d.LastAt, cancellationToken);
         var failed = await told.Where(d => d.Word.StartsWith("degraded")).OrderByDescending(d => d.LastAt).FirstOrDefaultAsync(cancellationToken);
         var seen = sentAt is { } at ? $"The last DM went out at {UtcTime.Stamp(at)}." : "No DM went out yet.";
@@ -98,10 +99,10 @@ internal sealed class LineChecks(
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var last = await db.Tickets.AsNoTracking().Where(ticket => ticket.ConfirmedAt != null).OrderByDescending(ticket => ticket.ConfirmedAt).FirstOrDefaultAsync(cancellationToken);
         var lost = await db.Tickets.CountAsync(ticket => ticket.State == TicketState.Unconfirmed, cancellationToken);
-        var asked = db.Decisions.AsNoTracking().Where(d => d.Path == AlertPaths.Ticket || d.Path == AlertPaths.Click);
+        var asked = db.Decisions.AsNoTracking().Where(d => d.Path == DecisionSources.Ticket || d.Path == DecisionSources.Click);
         // Of an alert that has its ticket a note failed, which says nothing of tickets.
         var failed = await asked.Where(d => d.Word.StartsWith("degraded")
-                && !db.AlertDeliveries.Any(told => told.AlertRow == d.AlertRow && told.Hook == AlertPaths.Ticket && told.TicketId != null && told.At <= d.FirstAt
+                && !db.AlertDeliveries.Any(told => told.AlertRow == d.AlertRow && told.Hook == DecisionSources.Ticket && told.TicketId != null && told.At <= d.FirstAt
                     && db.Alerts.Any(alert => alert.Id == told.AlertRow && told.Reopened >= alert.Reopened)))
             .OrderByDescending(d => d.LastAt).FirstOrDefaultAsync(cancellationToken);
         var seen = last is not null ? $"Ticket {TicketNumber.Of(last.Number)} was the last, at {UtcTime.Stamp(last.ConfirmedAt!.Value)}." : "No ticket was filed yet.";

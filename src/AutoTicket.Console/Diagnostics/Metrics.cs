@@ -78,8 +78,8 @@ internal static class Metrics
 
     /// <summary>Who has the token for it, or sits on this machine.</summary>
     private static bool MayScrape(HttpContext context) =>
-        Doors.IsFromThisMachine(context)
-        || Doors.IsBearerOf(context.Request, Doors.Tokens(
+        RequestGuards.IsFromThisMachine(context)
+        || RequestGuards.IsBearerOf(context.Request, RequestGuards.Tokens(
             context.RequestServices.GetRequiredService<IOptions<DiagnosticsOptions>>().Value.MetricsToken is { Length: > 0 } own
                 ? own : context.RequestServices.GetRequiredService<IOptions<AlertsOptions>>().Value.IngestToken));
 }

@@ -5,7 +5,7 @@ namespace AutoTicket.Diagnostics;
 /// <summary>Who must be told of alerts: a build that lost one of them would be silent.</summary>
 internal sealed partial class RequiredHooks : IHostedService
 {
-    private static readonly string[] Required = [AlertPaths.Ticket, AlertPaths.Slack];
+    private static readonly string[] Required = [DecisionSources.Ticket, DecisionSources.Slack];
 
     private readonly ILogger<RequiredHooks> _logger;
 

@@ -38,6 +38,9 @@ internal enum FreeScoutFailureKind
 internal sealed record FreeScoutFailure(
     FreeScoutFailureKind Kind, string Message, bool WasSent, TimeSpan? RetryAfter = null, bool IsOfRequest = false, bool IsLost = false)
 {
+    /// <summary>How long to wait before repeating what only a person can cure: more often would only fill the logs.</summary>
+    public static readonly TimeSpan RetryRefused = TimeSpan.FromMinutes(1);
+
     /// <summary>The outcome of a POST is unknown: it may or may not have made a ticket.</summary>
     public bool MayHaveCreated => IsLost || WasSent && Kind is FreeScoutFailureKind.TimedOut or FreeScoutFailureKind.Broken
         or FreeScoutFailureKind.ServerError or FreeScoutFailureKind.BadAnswer;

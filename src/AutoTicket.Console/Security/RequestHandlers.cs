@@ -11,7 +11,7 @@ internal sealed class TokenHandler(
 {
     /// <summary>Another token is no failure yet: the endpoint may have tokens of its own.</summary>
     protected override Task<AuthenticateResult> HandleAuthenticateAsync() =>
-        Task.FromResult(signIn.ApiTokens.FirstOrDefault(token => Doors.IsBearerOf(Request, [token.Value])) is { } token
+        Task.FromResult(signIn.ApiTokens.FirstOrDefault(token => RequestGuards.IsBearerOf(Request, [token.Value])) is { } token
             ? AuthenticateResult.Success(new(Schemes.Principal($"token:{token.Name}", token.Role, Scheme.Name), Scheme.Name))
             : AuthenticateResult.NoResult());
 
@@ -26,8 +26,8 @@ internal sealed class LoopbackHandler(IOptionsMonitor<AuthenticationSchemeOption
     /// <summary>From loopback to a loopback address, under a loopback name: another name that resolves here is a page on the web
     /// rebinding its own to reach us.</summary>
     public static bool Applies(HttpContext context) =>
-        context.RequestServices.GetRequiredService<IHostEnvironment>().IsDevelopment() && Doors.IsFromThisMachine(context)
-        && Doors.IsLoopback(context.Request.Host);
+        context.RequestServices.GetRequiredService<IHostEnvironment>().IsDevelopment() && RequestGuards.IsFromThisMachine(context)
+        && RequestGuards.IsLoopback(context.Request.Host);
 
     protected override Task<AuthenticateResult> HandleAuthenticateAsync() => Task.FromResult(Applies(Context)
         ? AuthenticateResult.Success(new AuthenticationTicket(Schemes.Principal("developer", Roles.Admin, Scheme.Name), Scheme.Name))

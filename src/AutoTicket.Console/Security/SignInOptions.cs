@@ -43,12 +43,12 @@ internal sealed class SignInOptions
         }
 
         var lifetime = ReadLifetime(configuration, "CONSOLE_SESSION_LIFETIME", TimeSpan.FromHours(12));
-        var tokens = Doors.Tokens(configuration["CONSOLE_API_TOKENS"]).Select(ApiToken.Read).ToList();
+        var tokens = RequestGuards.Tokens(configuration["CONSOLE_API_TOKENS"]).Select(ApiToken.Read).ToList();
         foreach (var (variable, values) in new[]
         {
             ("CONSOLE_API_TOKENS", tokens.Select(token => token.Value)),
-            ("ALERTS_INGEST_TOKEN", Doors.Tokens(configuration["ALERTS_INGEST_TOKEN"])),
-            ("METRICS_TOKEN", Doors.Tokens(configuration["METRICS_TOKEN"])),
+            ("ALERTS_INGEST_TOKEN", RequestGuards.Tokens(configuration["ALERTS_INGEST_TOKEN"])),
+            ("METRICS_TOKEN", RequestGuards.Tokens(configuration["METRICS_TOKEN"])),
         })
         {
             if (!isDevelopment && values.Any(value => value.Length < ApiToken.Shortest))

@@ -34,9 +34,9 @@ internal static class SignInSetup
         services.AddAntiforgery(forms => NameForThisHost(forms.Cookie, "autoticket-form", isDevelopment));
         services.AddSingleton<Sessions>().AddHostedService(services => services.GetRequiredService<Sessions>());
         services.AddSingleton<Lockout>().AddSingleton<WrongTokens>();
-        services.AddSingleton<RefusedTries>().AddSingleton<IAuthorizationMiddlewareResultHandler>(services => services.GetRequiredService<RefusedTries>());
+        services.AddSingleton<DeniedRequests>().AddSingleton<IAuthorizationMiddlewareResultHandler>(services => services.GetRequiredService<DeniedRequests>());
         services.AddScoped<AuthenticationStateProvider, SessionState>();
-        services.AddScoped<Admission>();
+        services.AddScoped<CircuitAuthorization>();
 
         var authorization = services.AddAuthorizationBuilder();
         foreach (var right in Rights.All)

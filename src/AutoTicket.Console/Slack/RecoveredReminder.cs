@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using AutoTicket.Data;
+using AutoTicket.Mailbox;
 using AutoTicket.Tickets;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;

@@ -29,7 +29,7 @@ internal sealed class SlackAlertHook(
     /// <summary>What came last was too much to be said one by one.</summary>
     private bool _isDigesting;
 
-    public string Name => AlertPaths.Slack;
+    public string Name => DecisionSources.Slack;
 
     /// <summary>That something was wrong is news also when it is over.</summary>
     public bool WantsWhatEnded => true;

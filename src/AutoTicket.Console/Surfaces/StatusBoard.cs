@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using AutoTicket.Data;
 using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Surfaces;

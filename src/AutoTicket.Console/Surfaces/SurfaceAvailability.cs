@@ -7,7 +7,7 @@ namespace AutoTicket.Surfaces;
 /// <summary>How much of the time surfaces were not down, counted from the stored readings.</summary>
 internal sealed class SurfaceAvailability(IDbContextFactory<AutoTicketDbContext> contexts, IOptions<StatusOptions> options, TimeProvider clock)
 {
-    private static readonly Rows<SurfaceHour> New = new(
+    private static readonly RowBatch<SurfaceHour> New = new(
         ("surface_key", "text", h => h.SurfaceKey),
         ("hour", "timestamptz", h => h.Hour),
         ("known", "int", h => h.Known),

@@ -8,7 +8,7 @@ namespace AutoTicket.Surfaces;
 /// Their ids are in the order in which they were stored, because one process at a time stores them.</summary>
 internal sealed class SurfaceHistory(SurfaceList surfaces, IDbContextFactory<AutoTicketDbContext> contexts, IOptions<StatusOptions> options, TimeProvider clock)
 {
-    private static readonly Rows<SurfaceReading> New = new(
+    private static readonly RowBatch<SurfaceReading> New = new(
         ("surface_key", "text", r => r.SurfaceKey),
         ("checked_at", "timestamptz", r => r.CheckedAt),
         ("outcome", "text", r => Words.Of(r.Outcome)),

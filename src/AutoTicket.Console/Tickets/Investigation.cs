@@ -1,3 +1,4 @@
+
 namespace AutoTicket.Tickets;
 
 /// <summary>How a click on Investigate ended. The names are the contract's words.</summary>
@@ -17,9 +18,3 @@ public enum InvestigationDisposition
 
 /// <summary>What a click on Investigate came to, with a sentence for the operator.</summary>
 public sealed record Investigation(InvestigationDisposition Disposition, TicketLink? Ticket, string Message);
-
-/// <summary>What a click on Investigate would do, told before the click.</summary>
-public enum InvestigationForecastKind { FilesNew, Opens, FilesNewLinkingOlder, Confirms, FreeScoutDown }
-
-/// <param name="Text">The button's label: “Opens #1432, 41 min old”, “Files a new ticket”, “FreeScout is down”.</param>
-public sealed record InvestigationForecast(InvestigationForecastKind Kind, string Text);

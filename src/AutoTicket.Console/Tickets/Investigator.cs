@@ -17,9 +17,7 @@ internal sealed partial class Investigator(
     StatusBoard board,
     IFeatureManager flags,
     TicketingService ticketing,
-    OpenTickets openTickets,
     DecisionLog decisions,
-    FreeScoutHealth health,
     EffectsUnderWay effects,
     IDbContextFactory<AutoTicketDbContext> contexts,
     ConsoleAddress address,
@@ -75,32 +73,6 @@ internal sealed partial class Investigator(
             outcome.Message);
     }
 
-    /// <summary>What a click would do now, for each button's label, by surface key. A surface that is missing has no button.</summary>
-    public async Task<IReadOnlyDictionary<string, InvestigationForecast>> ForecastAsync(IEnumerable<SurfaceSnapshot> surfaces) =>
-        await flags.IsEnabledAsync(FlagNames.InvestigateFromStatus)
-            ? surfaces.Where(surface => surface.Status != SurfaceStatus.Operational).ToDictionary(
-                surface => surface.Key,
-                surface => Forecast(openTickets.Of(surface.Key), health.Failure?.Kind, options.Value.Window, clock.GetUtcNow()))
-            : new Dictionary<string, InvestigationForecast>();
-
-    internal static InvestigationForecast Forecast(SurfaceTicket known, FreeScoutFailureKind? failure, TimeSpan window, DateTimeOffset now) => (known, failure) switch
-    {
-        (_, FreeScoutFailureKind.NotConfigured) => new(InvestigationForecastKind.FreeScoutDown, "Filing is not set up"),
-        (_, not null) => new(InvestigationForecastKind.FreeScoutDown, "FreeScout is down"),
-        ({ Ticket: { } ticket }, _) when ticket.OpenedAt > now - window => new(InvestigationForecastKind.Opens, $"Opens {TicketNumber.Of(ticket.Number)}, {Age(now - ticket.OpenedAt)} old"),
-        ({ Ticket: { } ticket }, _) => new(InvestigationForecastKind.FilesNewLinkingOlder, $"Files a new ticket, linked to {TicketNumber.Of(ticket.Number)} ({Age(now - ticket.OpenedAt)} old)"),
-        ({ IsUnconfirmed: true }, _) => new(InvestigationForecastKind.Confirms, "Looks for the ticket whose answer was lost"),
-        _ => new(InvestigationForecastKind.FilesNew, "Files a new ticket"),
-    };
-
-    internal static string Age(TimeSpan age) => age switch
-    {
-        { TotalMinutes: < 1 } => $"{Math.Max(0, (int)age.TotalSeconds)} s",
-        { TotalHours: < 2 } => $"{(int)age.TotalMinutes} min",
-        { TotalDays: < 2 } => $"{(int)age.TotalHours} h",
-        _ => $"{(int)age.TotalDays} days",
-    };
-
     private async Task RecordAsync(TicketDraft draft, TicketOutcome outcome)
     {
         await DecideAsync(draft.SurfaceKey!, draft.FiledBy, outcome.Decision, outcome.Message, outcome.Ticket);
@@ -115,7 +87,7 @@ internal sealed partial class Investigator(
     {
         var now = clock.GetUtcNow();
         return decisions.RecordAsync(
-            [new Decision { AlertId = AlertIdentity.OfSurface(surfaceKey), Path = AlertPaths.Click, Word = word, Detail = detail, Actor = actor, FirstAt = now, LastAt = now, TicketNumber = ticket?.Number, TicketUrl = ticket?.Url }],
+            [new Decision { AlertId = AlertIdentity.OfSurface(surfaceKey), Path = DecisionSources.Click, Word = word, Detail = detail, Actor = actor, FirstAt = now, LastAt = now, TicketNumber = ticket?.Number, TicketUrl = ticket?.Url }],
             CancellationToken.None);
     }
 
@@ -139,7 +111,7 @@ internal sealed partial class Investigator(
         var title = $"{surface.Name} is {Words.Of(snapshot.Status)}";
         var since = snapshot.Since is { } at ? $" since {UtcTime.Stamp(at)}" : "";
         return new TicketDraft(
-            AlertIdentity.OfSurface(surface.Key), surface.Key, surface.Severity, OpenTickets.OpenTag, AuditActions.InvestigateFiled, actor, $"[{surface.Severity}] {title}",
+            AlertIdentity.OfSurface(surface.Key), surface.Key, surface.Severity, TicketTags.Status, AuditActions.InvestigateFiled, actor, $"[{surface.Severity}] {title}",
             [("Severity", surface.Severity.ToString()), .. TicketDraft.FactsOf(snapshot), ("Investigated by", actor)])
         {
             Lead = $"{title}{since}{(snapshot.Cause is { } cause ? $": {cause}" : "")}",

@@ -90,58 +90,8 @@ internal sealed record Ticket
         State is TicketState.Unconfirmed or TicketState.Filing && ConversationId is null && EmptyLookups >= 2 && LookedUpAt - PostedAt >= grace;
 }
 
-/// <summary>The console's copy of an open conversation of the operations mailbox: a row of <c>open_conversations</c>.</summary>
-internal sealed class OpenConversation
-{
-    public required long Id { get; set; }
-
-    /// <summary>0: not known.</summary>
-    public required long Number { get; set; }
-
-    public required string Subject { get; set; }
-
-    public required string Status { get; set; }
-
-    /// <summary>Tag names, one a line; a tag can't hold a line break.</summary>
-    public required string Tags { get; set; }
-
-    public string? SurfaceKey { get; set; }
-
-    public DateTimeOffset CreatedAt { get; set; }
-
-    public DateTimeOffset? UpdatedAt { get; set; }
-
-    public string? CreatedBy { get; set; }
-}
-
-/// <summary>How far the copy in <c>open_conversations</c> goes: the one row of <c>ticket_sync</c>.</summary>
-internal sealed class TicketSyncRow
-{
-    public const int OnlyId = 1;
-
-    public int Id { get; init; } = OnlyId;
-
-    /// <summary>When FreeScout last answered completely.</summary>
-    public DateTimeOffset? SyncedAt { get; set; }
-
-    /// <summary>The newest change seen, by FreeScout's clock: where the next incremental sync begins.</summary>
-    public DateTimeOffset? UpdatedThrough { get; set; }
-
-    /// <summary>Why the last try failed, for the operator; null when it did not.</summary>
-    public string? Problem { get; set; }
-
-    /// <summary>The kind of the failure that <see cref="Problem"/> tells.</summary>
-    public FreeScout.FreeScoutFailureKind? Failure { get; set; }
-
-    /// <summary>When FreeScout was last asked, whatever came of it.</summary>
-    public DateTimeOffset? AskedAt { get; set; }
-
-    /// <summary>FreeScout asked one of the replicas to be left alone until then.</summary>
-    public DateTimeOffset? HoldUntil { get; set; }
-
-    /// <summary>When what was filed was last compared with all that FreeScout holds.</summary>
-    public DateTimeOffset? ReconciledAt { get; set; }
-
-    /// <summary>Why the last comparison could not be made, for the operator; null when it was.</summary>
-    public string? ReconcileProblem { get; set; }
-}
+/// <summary>A FreeScout conversation, as a link to it needs it.</summary>
+/// <param name="Id">The conversation's id, which every API path takes.</param>
+/// <param name="Number">What people call it: equals the id unless FreeScout numbers by itself; null: not known yet.</param>
+/// <param name="OpenedAt">When it was filed.</param>
+public sealed record TicketLink(long Id, long? Number, string Url, DateTimeOffset OpenedAt);

@@ -39,7 +39,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
 
     public event Action? Ready;
 
-    public string Name => AlertPaths.Ticket;
+    public string Name => DecisionSources.Ticket;
 
     /// <summary>Tickets are not made after the fact.</summary>
     public bool WantsWhatEnded => false;
@@ -249,7 +249,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
                 ? name + alert.Summary[name.Length..].Split(':')[0]
             : alert.Summary;
         return new TicketDraft(
-            alert.AlertId, alert.Surface, alert.Severity, OpenTickets.TagOf(alert), AuditActions.AlertTicketFiled, FloodBreaker.FiledBy(alert),
+            alert.AlertId, alert.Surface, alert.Severity, TicketTags.Of(alert), AuditActions.AlertTicketFiled, FloodBreaker.FiledBy(alert),
             $"[{alert.Severity}] {title}",
             [
                 ("Severity", alert.Severity.ToString()),

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Text;
 using System.Text.Json;
+using AutoTicket.Alerts;
 using AutoTicket.Data;
 using AutoTicket.FreeScout;
 using AutoTicket.Surfaces;

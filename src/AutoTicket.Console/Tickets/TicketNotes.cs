@@ -2,13 +2,14 @@ using System.Net;
 using AutoTicket.Alerts;
 using AutoTicket.Data;
 using AutoTicket.FreeScout;
+using AutoTicket.Surfaces;
 using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Tickets;
 
 /// <summary>Notes on a ticket about what became of its alert. A note is retried until FreeScout has it or refuses it; it never opens or
 /// closes anything.</summary>
-internal sealed class TicketNotes(FreeScoutClient freeScout, TicketClaims claims, IOptions<FreeScoutOptions> options)
+internal sealed class TicketNotes(FreeScoutClient freeScout, TicketBook claims, IOptions<FreeScoutOptions> options)
 {
     public async Task<(HookOutcome Outcome, FreeScoutFailureKind? Failure)> WriteAsync(AlertNotice notice, CancellationToken cancellationToken)
     {
@@ -42,7 +43,7 @@ internal sealed class TicketNotes(FreeScoutClient freeScout, TicketClaims claims
         // Each text holds a time that no other note of this ticket has: a note whose answer was lost is found by its text.
         var text = notice.Kind == NoticeKind.SeverityChanged ? $"Severity is {alert.Severity} now; it was {notice.Told?.Severity} when last reported at {UtcTime.Stamp(notice.Told?.At ?? alert.OpenedAt)}."
             : alert.Status == AlertStatus.Expired ? $"Nothing was heard of it since {UtcTime.Stamp(alert.SeenAt)}: it expired at {UtcTime.Stamp(alert.EndedAt!.Value)}. That is not a recovery."
-            : $"Recovered at {UtcTime.Stamp(alert.EndedAt!.Value)}, after {Investigator.Age(alert.EndedAt.Value - alert.StartedAt)}. Resolve the ticket when nothing is left to do.";
+            : $"Recovered at {UtcTime.Stamp(alert.EndedAt!.Value)}, after {UtcTime.Age(alert.EndedAt.Value - alert.StartedAt)}. Resolve the ticket when nothing is left to do.";
         var html = $"<p>{WebUtility.HtmlEncode(text)}</p>";
         var unposted = found.Holds(html) ? null : await freeScout.AddNoteAsync(ticket.Id, user, html, cancellationToken);
         return unposted switch

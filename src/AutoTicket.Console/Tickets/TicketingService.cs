@@ -3,6 +3,7 @@ using System.Diagnostics.Metrics;
 using System.Globalization;
 using AutoTicket.Data;
 using AutoTicket.FreeScout;
+using AutoTicket.Surfaces;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 
@@ -13,9 +14,8 @@ namespace AutoTicket.Tickets;
 /// FreeScout's create. Whether a flag allows it is asked at the doors, not here.
 /// </summary>
 internal sealed partial class TicketingService(
-    TicketClaims claims,
+    TicketBook claims,
     FreeScoutClient freeScout,
-    OpenTickets openTickets,
     IOptions<TicketingOptions> options,
     IOptions<FreeScoutOptions> freeScoutOptions,
     TimeProvider clock,
@@ -27,6 +27,9 @@ internal sealed partial class TicketingService(
     private static readonly TimeSpan LongestSearch = TimeSpan.FromDays(1);
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(40);
     private static readonly Counter<long> Filings = Telemetry.Meter.CreateCounter<long>("autoticket.ticket.filings", description: "Times that a ticket was asked for, by door and outcome.");
+
+    /// <summary>Raised when a ticket was confirmed and is open. Handlers must return at once and never throw.</summary>
+    public event Action<Ticket>? Opened;
 
     /// <summary>The last decision about each alert that has no ticket yet.</summary>
     private readonly ConcurrentDictionary<string, string> _degraded = new();
@@ -339,7 +342,7 @@ internal sealed partial class TicketingService(
             {
                 if (isOpen)
                 {
-                    openTickets.Show(ticket with { ConversationId = link.Id, Number = link.Number });
+                    Opened?.Invoke(ticket with { ConversationId = link.Id, Number = link.Number });
                 }
 
                 Log.Filed(logger, Alerts.AlertIdentity.KeyOf(ticket.DedupKey), Words.Of(ticket.Severity), link.Id, link.Number, ticket.SurfaceKey, adopted);

@@ -23,7 +23,7 @@ public sealed class AdmissionTests
         await using var page = console.Get<IServiceScopeFactory>().CreateAsyncScope();
         // As a circuit begins.
         ((IHostEnvironmentAuthenticationStateProvider)page.ServiceProvider.GetRequiredService<AuthenticationStateProvider>()).SetAuthenticationState(Task.FromResult(new AuthenticationState(user)));
-        var admission = page.ServiceProvider.GetRequiredService<Admission>();
+        var admission = page.ServiceProvider.GetRequiredService<CircuitAuthorization>();
         Assert.Equal("ada", await admission.AdmitAsync(Rights.Administer, "a test"));
 
         await using var db = database.Open();
@@ -69,7 +69,7 @@ public sealed class AdmissionTests
     {
         var clock = new StillClock();
         await using var console = await ConsoleHost.StartAsync(clock: clock);
-        var refused = console.Get<RefusedTries>();
+        var refused = console.Get<DeniedRequests>();
         foreach (var action in new[] { "flip it", "flip it", "flip it", "file it" })
         {
             await refused.RecordAsync("user:vera", Roles.Viewer, Rights.Operate, action);

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text;
 using AutoTicket.Audit;
+using AutoTicket.Data;
 using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Access;

@@ -1,5 +1,6 @@
 using System.Text;
 using AutoTicket.Alerts;
+using AutoTicket.Intake;
 using AutoTicket.Surfaces;
 
 namespace AutoTicket.Tests.Alerts;

@@ -9,7 +9,7 @@ namespace AutoTicket.Tests.Alerts;
 /// <summary>The intake over HTTP, down to the rows.</summary>
 public sealed class AlertIntakeTests
 {
-    private const string Token = Intake.Token;
+    private const string Token = IntakeHost.Token;
     private const string Generic = "/api/alerts";
     private static readonly string[] Paths = [Generic, "/api/v2/alerts", "/api/alerts/alertmanager"];
 
@@ -19,7 +19,7 @@ public sealed class AlertIntakeTests
     [Trait("Pitfall", "T-39")]
     public async Task Of_a_batch_what_can_be_read_is_taken_and_the_rest_is_named_and_parked(Database kind)
     {
-        await using var intake = await Intake.StartAsync(kind);
+        await using var intake = await IntakeHost.StartAsync(kind);
         var batch = $$"""
             [{{Alert("one")}}, {"name":"two"}, {{Alert("three", status: "odd")}}, {"x":NaN}, {"name":"a","name":"b"}, 7,
              {"y":{{new string('[', 50)}}{{new string(']', 50)}}},
@@ -47,7 +47,7 @@ public sealed class AlertIntakeTests
     [Fact]
     public async Task One_alert_alone_is_opened_known_and_resolved()
     {
-        await using var intake = await Intake.StartAsync();
+        await using var intake = await IntakeHost.StartAsync();
 
         Assert.Equal("opened", Word((await intake.PostAsync(Generic, Alert("n"))).Body.GetProperty("results")[0]));
         Assert.Equal("known", Word((await intake.PostAsync(Generic, Alert("n", severity: "P2"))).Body.GetProperty("results")[0]));
@@ -58,7 +58,7 @@ public sealed class AlertIntakeTests
     [Trait("Pitfall", "T-7")]
     public async Task Producers_whose_ids_agree_in_sixteen_characters_have_two_alerts()
     {
-        await using var intake = await Intake.StartAsync();
+        await using var intake = await IntakeHost.StartAsync();
 
         var (_, body) = await intake.PostAsync(Generic, $"[{Alert("n", more: "\"alert_id\":\"0123456789abcdef-1\"")},{Alert("n", more: "\"alert_id\":\"0123456789abcdef-2\"")}]");
 
@@ -68,7 +68,7 @@ public sealed class AlertIntakeTests
     [Theory, MemberData(nameof(AllPaths))]
     public async Task None_enters_without_a_token_of_the_intake(string path)
     {
-        await using var intake = await Intake.StartAsync(settings: new() { ["ALERTS_INGEST_TOKEN"] = $"new-one, {Token}", ["CONSOLE_API_TOKENS"] = "console-token" });
+        await using var intake = await IntakeHost.StartAsync(settings: new() { ["ALERTS_INGEST_TOKEN"] = $"new-one, {Token}", ["CONSOLE_API_TOKENS"] = "console-token" });
 
         foreach (var header in new[] { null, "Bearer", "Bearer ", "Bearer console-token", $"Bearer {Token}x", $"Bearer new-one, {Token}", $"Basic {Token}", "Bearer ,", Token })
         {
@@ -88,7 +88,7 @@ public sealed class AlertIntakeTests
     [InlineData(" , ")]
     public async Task Without_a_setting_the_intake_is_shut_and_says_which(string? setting)
     {
-        await using var intake = await Intake.StartAsync(settings: new() { ["ALERTS_INGEST_TOKEN"] = setting });
+        await using var intake = await IntakeHost.StartAsync(settings: new() { ["ALERTS_INGEST_TOKEN"] = setting });
 
         foreach (var path in Paths)
         {
@@ -101,7 +101,7 @@ public sealed class AlertIntakeTests
     [Fact]
     public async Task What_is_not_json_is_refused_and_not_parked()
     {
-        await using var intake = await Intake.StartAsync();
+        await using var intake = await IntakeHost.StartAsync();
 
         foreach (var path in Paths)
         {
@@ -118,7 +118,7 @@ public sealed class AlertIntakeTests
     [Fact]
     public async Task When_none_can_be_used_the_answer_is_400_and_names_each()
     {
-        await using var intake = await Intake.StartAsync();
+        await using var intake = await IntakeHost.StartAsync();
 
         foreach (var path in Paths)
         {
@@ -137,7 +137,7 @@ public sealed class AlertIntakeTests
     [Fact]
     public async Task Sizes_have_limits_and_each_says_so()
     {
-        await using var intake = await Intake.StartAsync();
+        await using var intake = await IntakeHost.StartAsync();
 
         foreach (var length in new[] { 4, 40 })
         {
@@ -160,7 +160,7 @@ public sealed class AlertIntakeTests
     [Trait("Pitfall", "T-16")]
     public async Task Settings_are_in_force_or_refused()
     {
-        await using var intake = await Intake.StartAsync(settings: new()
+        await using var intake = await IntakeHost.StartAsync(settings: new()
         {
             ["Alerts:SeverityMap"] = "gold=P1,warning=P2",
             ["Alerts:DefaultSeverity"] = "P4",
@@ -179,13 +179,13 @@ public sealed class AlertIntakeTests
         var alerts = await db.Alerts.OrderBy(alert => alert.Name).ToListAsync();
         Assert.Equal(["P1", "P4", "P1", "P2"], alerts.Select(alert => alert.Severity.ToString()));
         Assert.All(alerts, alert => Assert.InRange((alert.ExpiresAt - alert.SeenAt)!.Value.TotalSeconds, 595, 605));
-        await Assert.ThrowsAnyAsync<Exception>(() => Intake.StartAsync(settings: new() { ["Alerts:SeverityMap"] = "sev1" }));
+        await Assert.ThrowsAnyAsync<Exception>(() => IntakeHost.StartAsync(settings: new() { ["Alerts:SeverityMap"] = "sev1" }));
     }
 
     [Fact]
     public async Task An_alertmanagers_group_is_taken_with_its_ends()
     {
-        await using var intake = await Intake.StartAsync();
+        await using var intake = await IntakeHost.StartAsync();
         string Group(string status) => $$"""
             {"version":"4","groupKey":"{}:{}","truncatedAlerts":0,"status":"{{status}}","receiver":"console","groupLabels":{},"commonLabels":{"alertname":"A"},"commonAnnotations":{},"externalURL":"http://am:9093",
              "alerts":[{"status":"{{status}}","labels":{"alertname":"A","severity":"critical","instance":"db1"},"annotations":{"description":"d"},"startsAt":"2026-11-23T11:00:00Z","endsAt":"{{(status == "firing" ? "0001-01-01T00:00:00Z" : "2026-11-23T11:30:00Z")}}","generatorURL":"http://prom/graph","fingerprint":"f"}]}
@@ -202,7 +202,7 @@ public sealed class AlertIntakeTests
     {
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
         await using var line = TcpProxy.To(database.Location);
-        await using var intake = await Intake.StartAsync(database: database, settings: new() { ["DATABASE_URL"] = line.Through(database.Location) });
+        await using var intake = await IntakeHost.StartAsync(database: database, settings: new() { ["DATABASE_URL"] = line.Through(database.Location) });
         line.Cut();
 
         foreach (var body in new[] { Alert("n"), "{}", $"[{Alert("n")},1]" })
@@ -222,7 +222,7 @@ public sealed class AlertIntakeTests
     [Fact]
     public async Task The_token_and_line_breaks_of_a_sender_are_in_no_line_of_the_log()
     {
-        await using var intake = await Intake.StartAsync();
+        await using var intake = await IntakeHost.StartAsync();
         await intake.PostAsync(Generic, Alert("n", status: @"x\nERROR forged"));
         await intake.PostAsync(Generic, Alert("n"), $"Bearer {Token}-wrong");
 

@@ -56,7 +56,7 @@ public sealed class AlertRaceTests
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
         await using var services = database.AsTheConsole();
         var contexts = services.GetRequiredService<IDbContextFactory<AutoTicketDbContext>>();
-        var table = new AlertTable(contexts, Options.Create(new AlertsOptions()));
+        var table = new AlertStore(contexts, Options.Create(new AlertsOptions()));
         Alert[] alerts = [Stored("a"), Stored("b")];
         if (!isNew)
         {
@@ -116,7 +116,7 @@ public sealed class AlertRaceTests
         await Eventually.TrueAsync(() => driver.Consoles.Count(console => console.Get<LeaderLease>().IsLeader) == 1, "one leads");
         var heir = driver.Consoles.First(console => !console.Get<LeaderLease>().IsLeader);
         await driver.StopAsync(driver.Consoles.First(console => console != heir));
-        await Eventually.TrueAsync(() => heir.Get<LeaderLease>().IsLeader, "the other takes over", TimeSpan.FromSeconds(6));
+        await Eventually.TrueAsync(() => heir.Get<LeaderLease>().IsLeader, "the other takes over");
     }
 
     private static Alert Stored(string name) => new()

@@ -1,5 +1,5 @@
 using System.Text;
-using AutoTicket.Alerts;
+using AutoTicket.Intake;
 
 namespace AutoTicket.Tests.Alerts;
 

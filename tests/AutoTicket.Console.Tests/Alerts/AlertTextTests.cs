@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using AutoTicket.Alerts;
+using AutoTicket.Intake;
 
 namespace AutoTicket.Tests.Alerts;
 

@@ -1,5 +1,6 @@
 using AutoTicket.Alerts;
 using AutoTicket.Audit;
+using AutoTicket.Mailbox;
 using AutoTicket.Sandbox;
 using AutoTicket.Surfaces;
 using AutoTicket.Tests.Kit;
@@ -46,7 +47,7 @@ public sealed class AlertTicketTests
         driver.FreeScout.Close(ticket);
         clock.Advance(TimeSpan.FromHours(2));
         await Eventually.TrueAsync(() => driver.Console.Get<Data.LeaderLease>().IsLeader, "it leads again");
-        driver.Console.Get<TicketReconciliation>().CompareSoon();
+        driver.Console.Get<Reconciler>().CompareSoon();
         await using var db = driver.Database.Open();
         await Eventually.TrueAsync(() => db.Tickets.AnyAsync(row => row.State == TicketState.Closed), "the books say that it is closed");
 
@@ -93,7 +94,7 @@ public sealed class AlertTicketTests
         await driver.EventuallyTicketsAsync(2);
         await driver.RaiseAsync(AlertDriver.Say("over", firing: false));
         await driver.EventuallySettledAsync();
-        var table = driver.Console.Get<AlertTable>();
+        var table = driver.Console.Get<AlertStore>();
 
         await table.DeleteAsync(TimeProvider.System.GetUtcNow().AddDays(-1), default);
         Assert.Equal(2, (await driver.AlertsAsync()).Count);

@@ -1,8 +1,7 @@
-using AutoTicket.Alerts;
+using AutoTicket.Mailbox;
 using AutoTicket.Sandbox;
 using AutoTicket.Surfaces;
 using AutoTicket.Tests.Kit;
-using AutoTicket.Tickets;
 
 namespace AutoTicket.Tests.Alerts;
 
@@ -41,13 +40,13 @@ public sealed class EachSinkTests
             "the outage is logged");
 
         // Reading fails, too: what only a create met would be tried again by a create alone.
-        await driver.Console.Get<TicketSync>().RefreshAsync(default);
+        await driver.Console.Get<MailboxWatch>().RefreshAsync(default);
         fault.Dispose();
         await Eventually.TrueAsync(
             async () =>
             {
                 // What only a person can mend is asked for once a minute; a person who mended it looks.
-                await driver.Console.Get<TicketSync>().RefreshAsync(default);
+                await driver.Console.Get<MailboxWatch>().RefreshAsync(default);
                 return await driver.FiledAsync() == 1;
             },
             "the ticket is filed",
@@ -70,7 +69,7 @@ public sealed class EachSinkTests
         var slow = driver.Sandbox.Faults.Add(new Fault(FaultKind.Delay) { Match = FaultMatch.FreeScoutCreate });
         await driver.RaiseAsync(AlertDriver.Say());
 
-        await Eventually.TrueAsync(() => driver.Sandbox.Slack.Messages.Count == 1, "the operator is told", TimeSpan.FromSeconds(20));
+        await Eventually.TrueAsync(() => driver.Sandbox.Slack.Messages.Count == 1, "the operator is told");
         Assert.Equal(1, driver.FreeScout.CreatesInFlight);
 
         slow.Dispose();

@@ -4,7 +4,6 @@ using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using AutoTicket.Alerts;
-using AutoTicket.Surfaces;
 using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Alerts;
@@ -18,9 +17,9 @@ public sealed partial class FieldCasesTests(FieldCasesTests.Shared shared) : ICl
     /// <summary>One console for all: the cases name different alerts.</summary>
     public sealed class Shared : IAsyncLifetime
     {
-        internal Intake Intake { get; private set; } = null!;
+        internal IntakeHost Intake { get; private set; } = null!;
 
-        public async Task InitializeAsync() => Intake = await Intake.StartAsync();
+        public async Task InitializeAsync() => Intake = await IntakeHost.StartAsync();
 
         public async Task DisposeAsync() => await Intake.DisposeAsync();
     }
@@ -41,7 +40,7 @@ public sealed partial class FieldCasesTests(FieldCasesTests.Shared shared) : ICl
         Assert.Equal(
             "The severity “constant” is not known and counts as P2: send P1 to P4, or add the word to Alerts__SeverityMap.", remark);
         var alertId = results[3].GetProperty("alert_id").GetString()!;
-        var shown = (await shared.Intake.Console.Get<AlertLedger>().FindAsync(alertId, default))!.Episode;
+        var shown = (await shared.Intake.Console.Get<AlertQueries>().FindAsync(alertId, default))!.Episode;
         Assert.Contains(shown.Decisions, decision => decision.Path == "intake" && decision.Detail == remark);
         Assert.False(AlertVerdict.IsUnwanted(shown));
     }
@@ -73,8 +72,8 @@ public sealed partial class FieldCasesTests(FieldCasesTests.Shared shared) : ICl
     {
         foreach (var (login, status) in new[]
         {
-            ($"grafana:{Intake.Token}", 200), ($":{Intake.Token}", 200), ("grafana:wrong", 401),
-            ($"{Intake.Token}:", 401), (Intake.Token, 401),
+            ($"grafana:{IntakeHost.Token}", 200), ($":{IntakeHost.Token}", 200), ("grafana:wrong", 401),
+            ($"{IntakeHost.Token}:", 401), (IntakeHost.Token, 401),
         })
         {
             var answer = await shared.Intake.PostAsync(V2, Read("grafana/contactpoint-alertmanager-v2.json"), Basic(login));
@@ -120,7 +119,7 @@ public sealed partial class FieldCasesTests(FieldCasesTests.Shared shared) : ICl
     public async Task A_right_token_at_a_wrong_path_is_told_the_right_path(string method, string path, int status)
     {
         var address = new Uri(shared.Intake.Console.Address.GetLeftPart(UriPartial.Authority) + path);
-        foreach (var authorization in new[] { $"Bearer {Intake.Token}", Basic($"x:{Intake.Token}") })
+        foreach (var authorization in new[] { $"Bearer {IntakeHost.Token}", Basic($"x:{IntakeHost.Token}") })
         {
             using var request = new HttpRequestMessage(new HttpMethod(method), address);
             request.Headers.TryAddWithoutValidation("Authorization", authorization);

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
-using AutoTicket.Alerts;
 using AutoTicket.Audit;
 using AutoTicket.Sandbox;
 using AutoTicket.Surfaces;

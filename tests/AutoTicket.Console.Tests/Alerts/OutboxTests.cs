@@ -1,6 +1,7 @@
 using AutoTicket.Alerts;
 using AutoTicket.Data;
 using AutoTicket.Surfaces;
+using AutoTicket.Tickets;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
@@ -10,8 +11,8 @@ namespace AutoTicket.Tests.Alerts;
 /// <summary>What a hook is still to look at: written with each change, taken out with the record of what came of it.</summary>
 public sealed class OutboxTests
 {
-    private static readonly Hook Slack = new(AlertPaths.Slack, WantsWhatEnded: true);
-    private static readonly Hook Ticket = new(AlertPaths.Ticket, WantsWhatEnded: false);
+    private static readonly Hook Slack = new(DecisionSources.Slack, WantsWhatEnded: true);
+    private static readonly Hook Ticket = new(DecisionSources.Ticket, WantsWhatEnded: false);
 
     [Theory, BothDatabases]
     public async Task Each_change_is_looked_at_by_each_hook_until_what_came_of_it_is_recorded(Database kind)
@@ -97,7 +98,7 @@ public sealed class OutboxTests
 
         Assert.Empty(await outbox.Log.DueAsync(Ticket, CancellationToken.None));
         await using var db = await outbox.Contexts.CreateDbContextAsync();
-        Assert.Equal([flapping.Id], await db.AlertOutbox.Where(entry => entry.Hook == AlertPaths.Ticket).Select(entry => entry.AlertRow).ToListAsync());
+        Assert.Equal([flapping.Id], await db.AlertOutbox.Where(entry => entry.Hook == DecisionSources.Ticket).Select(entry => entry.AlertRow).ToListAsync());
     }
 
     [Theory, BothDatabases]
@@ -205,7 +206,7 @@ public sealed class OutboxTests
             Assert.Equal(AlertStatus.Resolved, (await driver.AlertsAsync()).Single(alert => alert.Name == name).Status);
         }
 
-        await Eventually.TrueAsync(async () => (await driver.DeliveriesAsync()).Count(delivery => delivery.Hook == AlertPaths.Slack) >= 10, "the operator was told of each, and that it is over");
+        await Eventually.TrueAsync(async () => (await driver.DeliveriesAsync()).Count(delivery => delivery.Hook == DecisionSources.Slack) >= 10, "the operator was told of each, and that it is over");
     }
 
     private sealed record Hook(string Name, bool WantsWhatEnded) : IAlertHook
@@ -226,7 +227,7 @@ public sealed class OutboxTests
     {
         private readonly TestDatabase _database;
         private readonly ServiceProvider _services;
-        private readonly AlertTable _table;
+        private readonly AlertStore _table;
 
         private Outbox(TestDatabase database)
         {

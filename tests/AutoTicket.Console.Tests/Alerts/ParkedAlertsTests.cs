@@ -1,5 +1,6 @@
 using AutoTicket.Alerts;
 using AutoTicket.Audit;
+using AutoTicket.Intake;
 using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Alerts;
@@ -11,7 +12,7 @@ public sealed class ParkedAlertsTests
     [Trait("Pitfall", "T-39")]
     public async Task What_this_version_understands_is_taken_when_it_is_tried_again(Database kind)
     {
-        await using var intake = await Intake.StartAsync(kind);
+        await using var intake = await IntakeHost.StartAsync(kind);
         await intake.PostAsync("/api/alerts", "{}");
         await intake.PostAsync("/api/alerts", AlertIntakeTests.Alert("big", summary: new string('x', 300_000)));
         // As an older version left them.
@@ -48,7 +49,7 @@ public sealed class ParkedAlertsTests
     [Theory, BothDatabases]
     public async Task What_a_sender_repeats_is_one_row_with_a_count(Database kind)
     {
-        await using var intake = await Intake.StartAsync(kind);
+        await using var intake = await IntakeHost.StartAsync(kind);
         string Alert(string host, int minute) =>
             $$$"""{"labels":{"alertname":"A","host":"{{{host}}}"},"startsAt":"yesterday","endsAt":"2026-11-28T10:0{{{minute}}}:00Z"}""";
 
@@ -68,7 +69,7 @@ public sealed class ParkedAlertsTests
     [Theory, BothDatabases]
     public async Task The_oldest_go_for_the_newest(Database kind)
     {
-        await using var intake = await Intake.StartAsync(kind);
+        await using var intake = await IntakeHost.StartAsync(kind);
         await Parked(intake).AddAsync([.. Enumerable.Range(0, 9_998).Select(Row)], default);
         await Parked(intake).AddAsync([.. Enumerable.Range(9_998, 5).Select(Row)], default);
 
@@ -86,7 +87,7 @@ public sealed class ParkedAlertsTests
     {
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
         await using var line = TcpProxy.To(database.Location);
-        await using var intake = await Intake.StartAsync(database: database, settings: new() { ["DATABASE_URL"] = line.Through(database.Location) });
+        await using var intake = await IntakeHost.StartAsync(database: database, settings: new() { ["DATABASE_URL"] = line.Through(database.Location) });
         await intake.PostAsync("/api/alerts", "{}");
         var id = (await Parked(intake).ListAsync(default))!.Single().Id;
         line.Cut();
@@ -101,5 +102,5 @@ public sealed class ParkedAlertsTests
     private static ParkedAlert Row(string intake, string text, DateTimeOffset receivedAt) =>
         new() { ReceivedAt = receivedAt, Intake = intake, Reason = "why", Text = text, IsWhole = true };
 
-    private static ParkedAlerts Parked(Intake intake) => intake.Console.Get<ParkedAlerts>();
+    private static ParkedAlerts Parked(IntakeHost intake) => intake.Console.Get<ParkedAlerts>();
 }

@@ -53,7 +53,7 @@ public sealed class SameAlertTests
     [Theory, BothDatabases, Trait("Pitfall", "T-17")]
     public async Task What_does_not_count_for_the_identity_when_it_begins_does_not_count_when_it_ends(Database kind)
     {
-        await using var intake = await Intake.StartAsync(kind, new Dictionary<string, string?> { ["Alerts:VolatileLabels"] = "pod", ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1" });
+        await using var intake = await IntakeHost.StartAsync(kind, new Dictionary<string, string?> { ["Alerts:VolatileLabels"] = "pod", ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1" });
         var freeScout = intake.Console.Sandbox.FreeScout;
         await SendAsync("firing", "critical", "pod-1");
         await SendAsync("firing", "high", "pod-2");

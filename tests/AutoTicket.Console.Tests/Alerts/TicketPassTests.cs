@@ -172,7 +172,7 @@ public sealed class TicketPassTests
     /// <summary>A hook of which a call never ends, which no limit of its own covers.</summary>
     private sealed class Stuck : IAlertHook
     {
-        public string Name => AlertPaths.Slack;
+        public string Name => DecisionSources.Slack;
 
         public bool WantsWhatEnded => false;
 

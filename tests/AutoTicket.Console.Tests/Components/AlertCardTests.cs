@@ -1,6 +1,7 @@
 using AutoTicket.Alerts;
 using AutoTicket.Components.Alerts;
 using AutoTicket.Surfaces;
+using AutoTicket.Tickets;
 using Bunit;
 
 namespace AutoTicket.Tests.Components;

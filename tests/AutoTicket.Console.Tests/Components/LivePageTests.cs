@@ -17,7 +17,7 @@ public sealed class LivePageTests : ComponentTest, IErrorBoundaryLogger
     private readonly List<Exception> _errors = [];
 
     public LivePageTests() => Services.AddSingleton<IErrorBoundaryLogger>(this).AddSingleton<IHostApplicationLifetime>(_console)
-        .AddSingleton(TimeProvider.System).AddSingleton(new Admission(null!, null!, null!));
+        .AddSingleton(TimeProvider.System).AddSingleton(new CircuitAuthorization(null!, null!, null!));
 
     [Fact]
     public void What_a_click_began_may_ask_whether_the_page_was_left()

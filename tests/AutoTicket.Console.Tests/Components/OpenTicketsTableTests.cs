@@ -1,5 +1,6 @@
 using AutoTicket.Components;
 using AutoTicket.Components.Tickets;
+using AutoTicket.Mailbox;
 using AutoTicket.Surfaces;
 using AutoTicket.Tickets;
 using Bunit;

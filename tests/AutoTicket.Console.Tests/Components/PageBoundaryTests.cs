@@ -1,5 +1,4 @@
 using AutoTicket.Components.Layout;
-using AutoTicket.Data;
 using Bunit;
 using Microsoft.AspNetCore.Components;
 using Microsoft.AspNetCore.Components.Rendering;

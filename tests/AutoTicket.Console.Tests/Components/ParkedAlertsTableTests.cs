@@ -1,5 +1,5 @@
-using AutoTicket.Alerts;
 using AutoTicket.Components.Alerts;
+using AutoTicket.Intake;
 using Bunit;
 
 namespace AutoTicket.Tests.Components;

@@ -1,5 +1,5 @@
 using AutoTicket.Components.Tickets;
-using AutoTicket.Tickets;
+using AutoTicket.Mailbox;
 using Bunit;
 using Microsoft.AspNetCore.Components.Web;
 

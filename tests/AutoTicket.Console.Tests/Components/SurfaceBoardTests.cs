@@ -1,6 +1,6 @@
 using AutoTicket.Components.Board;
+using AutoTicket.Mailbox;
 using AutoTicket.Surfaces;
-using AutoTicket.Tickets;
 using Bunit;
 
 namespace AutoTicket.Tests.Components;

@@ -1,6 +1,7 @@
 using AngleSharp.Dom;
 using AutoTicket.Components;
 using AutoTicket.Components.Board;
+using AutoTicket.Mailbox;
 using AutoTicket.Surfaces;
 using AutoTicket.Tickets;
 using Bunit;

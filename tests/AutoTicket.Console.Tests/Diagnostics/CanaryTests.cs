@@ -17,7 +17,7 @@ public sealed class CanaryTests
             async () =>
             {
                 await using var db = console.Database.Open();
-                return await db.Decisions.SingleOrDefaultAsync(decision => decision.Path == AlertPaths.Canary) is { Word: Canary.Walked, Count: >= 3 };
+                return await db.Decisions.SingleOrDefaultAsync(decision => decision.Path == DecisionSources.Canary) is { Word: Canary.Walked, Count: >= 3 };
             },
             "it walked three times");
 

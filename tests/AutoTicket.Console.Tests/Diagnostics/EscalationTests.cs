@@ -1,8 +1,9 @@
 using System.Text.Json;
-using AutoTicket.Alerts;
 using AutoTicket.Data;
 using AutoTicket.Diagnostics;
 using AutoTicket.FreeScout;
+using AutoTicket.Intake;
+using AutoTicket.Mailbox;
 using AutoTicket.Sandbox;
 using AutoTicket.Tests.Kit;
 using AutoTicket.Tickets;
@@ -163,5 +164,5 @@ public sealed class EscalationTests
         Assert.Equal("running", Clock(await console.AskAsync(), "key_invalid").GetProperty("state").GetString());
     }
 
-    private static Task<bool> RefreshAsync(ConsoleHost console) => console.Get<TicketSync>().RefreshAsync(CancellationToken.None);
+    private static Task<bool> RefreshAsync(ConsoleHost console) => console.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
 }

@@ -1,7 +1,7 @@
 using System.Net;
+using AutoTicket.Mailbox;
 using AutoTicket.Sandbox;
 using AutoTicket.Tests.Kit;
-using AutoTicket.Tickets;
 
 namespace AutoTicket.Tests.Diagnostics;
 
@@ -15,14 +15,14 @@ public sealed class HealthTests
 
         using (console.Sandbox.Faults.Add(new(FaultKind.Status) { Match = FaultMatch.FreeScout, StatusCode = 503 }))
         {
-            await console.Host.Get<TicketSync>().RefreshAsync(CancellationToken.None);
+            await console.Host.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
             await EventuallyAsync(console.Host, "Degraded");
         }
 
         await Eventually.TrueAsync(
             async () =>
             {
-                await console.Host.Get<TicketSync>().RefreshAsync(CancellationToken.None);
+                await console.Host.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
                 return await console.Host.Http.GetStringAsync(Ready) == "Healthy";
             },
             "FreeScout works again");

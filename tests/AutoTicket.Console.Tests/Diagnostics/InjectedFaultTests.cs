@@ -3,7 +3,6 @@ using System.Text.Json;
 using AutoTicket.Alerts;
 using AutoTicket.Flags;
 using AutoTicket.Sandbox;
-using AutoTicket.Surfaces;
 using AutoTicket.Tests.Alerts;
 using AutoTicket.Tests.Kit;
 using AutoTicket.Tickets;
@@ -134,14 +133,14 @@ public sealed class InjectedFaultTests
         await console.RaiseAsync(AlertDriver.Say(firing: false));
         await Eventually.TrueAsync(() => fault.Hits > 0, "the note is tried");
         await using var db = console.Database.Open();
-        await Eventually.TrueAsync(() => db.Decisions.AnyAsync(d => d.Path == AlertPaths.Ticket && d.Word.StartsWith("degraded")), "that it failed is recorded");
+        await Eventually.TrueAsync(() => db.Decisions.AnyAsync(d => d.Path == DecisionSources.Ticket && d.Word.StartsWith("degraded")), "that it failed is recorded");
 
         Assert.NotEqual("failed", Step(await console.AskAsync(), "last_ticket").GetProperty("state").GetString());
 
         async Task<List<AlertDelivery>> DeliveredAsync()
         {
             await using var read = console.Database.Open();
-            return await read.AlertDeliveries.AsNoTracking().Where(delivery => delivery.Hook == AlertPaths.Ticket).ToListAsync();
+            return await read.AlertDeliveries.AsNoTracking().Where(delivery => delivery.Hook == DecisionSources.Ticket).ToListAsync();
         }
     }
 
@@ -209,12 +208,12 @@ public sealed class InjectedFaultTests
     }
 
     [Theory]
-    [InlineData(AlertPaths.Ticket, "tickets are not: the hook ticket is missing.")]
-    [InlineData(AlertPaths.Slack, "DMs are not: the hook slack is missing.")]
+    [InlineData(DecisionSources.Ticket, "tickets are not: the hook ticket is missing.")]
+    [InlineData(DecisionSources.Slack, "DMs are not: the hook slack is missing.")]
     public async Task A_hook_that_is_not_registered_is_red_at_the_start(string hook, string verdict)
     {
         await using var console = await StartAsync(services: services => services.Remove(services.Single(
-            service => service.ServiceType == typeof(IAlertHook) && service.ImplementationType == (hook == AlertPaths.Ticket ? typeof(TicketAlertHook) : typeof(AutoTicket.Slack.SlackAlertHook)))));
+            service => service.ServiceType == typeof(IAlertHook) && service.ImplementationType == (hook == DecisionSources.Ticket ? typeof(TicketAlertHook) : typeof(AutoTicket.Slack.SlackAlertHook)))));
 
         var answer = await console.EventuallyFailedAsync("hooks");
 

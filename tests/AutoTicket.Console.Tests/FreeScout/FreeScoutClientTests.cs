@@ -1,7 +1,8 @@
 using System.Text.Json.Nodes;
 using AutoTicket.FreeScout;
+using AutoTicket.Mailbox;
 using AutoTicket.Sandbox;
-using AutoTicket.Tickets;
+using AutoTicket.Surfaces;
 
 namespace AutoTicket.Tests.FreeScout;
 

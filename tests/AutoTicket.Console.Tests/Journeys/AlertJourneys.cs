@@ -5,6 +5,7 @@ using System.Net.Http.Json;
 using AutoTicket.Alerts;
 using AutoTicket.Flags;
 using AutoTicket.Surfaces;
+using AutoTicket.Tickets;
 using Microsoft.Playwright;
 using Xunit.Abstractions;
 

@@ -1,7 +1,7 @@
+using AutoTicket.Mailbox;
 using AutoTicket.Sandbox;
 using AutoTicket.Tests.Diagnostics;
 using AutoTicket.Tests.Kit;
-using AutoTicket.Tickets;
 using Deque.AxeCore.Playwright;
 using Microsoft.Playwright;
 
@@ -16,7 +16,7 @@ public sealed class DiagnosticsJourneys
     {
         await using var console = await DiagnosedConsole.StartAsync(new() { ["Diagnostics:RunbookUrl"] = "https://wiki.example.org/console" });
         var fault = console.Sandbox.Faults.Add(new(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout });
-        await console.Host.Get<TicketSync>().RefreshAsync(CancellationToken.None);
+        await console.Host.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
         await console.RaiseAsync(Alerts.AlertDriver.Say());
         await Eventually.TrueAsync(() => console.Sandbox.Slack.Messages.Count == 1, "the DM went out");
 
@@ -57,7 +57,7 @@ public sealed class DiagnosticsJourneys
         await Assertions.Expect(banner).ToHaveCountAsync(0);
         var freeScout = console.Sandbox.Faults.Add(new(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout });
         var slack = console.Sandbox.Faults.Add(Fault.SlackError("invalid_auth"));
-        await console.Host.Get<TicketSync>().RefreshAsync(CancellationToken.None);
+        await console.Host.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
         await console.RaiseAsync(Alerts.AlertDriver.Say());
 
         await Assertions.Expect(banner).ToBeVisibleAsync();
@@ -72,7 +72,7 @@ public sealed class DiagnosticsJourneys
 
         slack.Dispose();
         freeScout.Dispose();
-        await console.Host.Get<TicketSync>().RefreshAsync(CancellationToken.None);
+        await console.Host.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
         await Assertions.Expect(banner).ToHaveCountAsync(0, new() { Timeout = 90_000 });
     }
 }

@@ -62,7 +62,7 @@ public sealed class EveryPageTests(JourneyHost host) : IClassFixture<JourneyHost
         using var answer = await host.Console.Http.PostAsync("/api/surfaces/pay/investigate", null);
         answer.EnsureSuccessStatusCode();
         // Once: ids that are repeated beside each other are alerts of their own, and nothing is wrong with them.
-        if (await host.Console.Get<AlertLedger>().FindAsync(AlertIdentity.KeyOf(Long.AlertId), CancellationToken.None) is null)
+        if (await host.Console.Get<AlertQueries>().FindAsync(AlertIdentity.KeyOf(Long.AlertId), CancellationToken.None) is null)
         {
             foreach (var id in new[] { "id-1", "id-2", "id-3" })
             {

@@ -1,3 +1,4 @@
+using AutoTicket.Mailbox;
 using AutoTicket.Sandbox;
 using AutoTicket.Surfaces;
 using AutoTicket.Tickets;
@@ -22,7 +23,7 @@ public sealed class InvestigateJourneys(JourneyHost host) : IClassFixture<Journe
         await Assertions.Expect(board.Outcome("Surface pay")).ToContainTextAsync($"Ticket #{first.Number} is already open.");
 
         await ResolveInFreeScoutAsync(board, first);
-        await host.Console.Get<TicketSync>().RefreshAsync(CancellationToken.None);
+        await host.Console.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
         await Assertions.Expect(board.Outcome("Surface pay")).ToBeEmptyAsync();
         await board.Investigate("Surface pay", "Files a new ticket").ClickAsync();
         await Assertions.Expect(board.Outcome("Surface pay")).ToContainTextAsync($", linked to #{first.Number}.");
@@ -80,7 +81,7 @@ public sealed class InvestigateJourneys(JourneyHost host) : IClassFixture<Journe
         await Eventually.TrueAsync(
             async () =>
             {
-                await host.Console.Get<TicketSync>().RefreshAsync(CancellationToken.None);
+                await host.Console.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
                 return await board.Investigate("Surface search", "Files a new ticket").IsVisibleAsync();
             },
             "the board sees that FreeScout is back");

@@ -1,6 +1,6 @@
+using AutoTicket.Mailbox;
 using AutoTicket.Sandbox;
 using AutoTicket.Surfaces;
-using AutoTicket.Tickets;
 using Microsoft.Playwright;
 
 namespace AutoTicket.Tests.Journeys;
@@ -42,7 +42,7 @@ public sealed class TicketJourneys(JourneyHost host) : IClassFixture<JourneyHost
     public async Task While_FreeScout_is_down_the_last_copy_stays_with_a_warning()
     {
         var ticket = host.Sandbox.FreeScout.CreateByHand("[P2] Surface search is down", ["auto:status", "surface:search"]);
-        await host.Console.Get<TicketSync>().RefreshAsync(CancellationToken.None);
+        await host.Console.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
         await using var tickets = await ConsolePage.OpenAsync(host.Console, "/console/tickets");
         await Assertions.Expect(Row(tickets, $"#{ticket.Number}")).ToBeVisibleAsync();
 

@@ -1,3 +1,4 @@
+using AutoTicket.Mailbox;
 using AutoTicket.Sandbox;
 using AutoTicket.Surfaces;
 using AutoTicket.Tests.Kit;
@@ -138,7 +139,7 @@ public sealed class WorklistJourneys : IAsyncLifetime
     private async Task<IReadOnlyList<long>> MadeAsync(string surface, int count)
     {
         var ids = Enumerable.Range(1, count).Select(number => Sandbox.FreeScout.CreateByHand($"[P2] Surface {surface} is down, {number}", ["auto:status", $"surface:{surface}"]).Id).ToList();
-        await _console.Get<TicketSync>().RefreshAsync(CancellationToken.None);
+        await _console.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
         await Eventually.TrueAsync(async () =>
         {
             await using var db = await _console.Get<Microsoft.EntityFrameworkCore.IDbContextFactory<AutoTicket.Data.AutoTicketDbContext>>().CreateDbContextAsync();

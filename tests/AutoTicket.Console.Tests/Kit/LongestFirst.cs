@@ -11,7 +11,7 @@ public sealed class LongestFirst : ITestCollectionOrderer
     private static readonly string[] Long =
     [
         "RandomScheduleTests", "ReplicasTests", "EachSinkTests", "FrozenLeaderTests", "KilledLeaderTests", "EveryPageTests", "KilledFilerTests",
-        "StormTests", "ProviderSignInTests", "InjectedFaultTests", "DegradedClickTests", "SilenceTests", "LostConnectionJourneys", "AlertOutageTests",
+        "StormTests", "ProviderSignInTests", "InjectedFaultTests", "DegradedClickTests", "DeliveryWatchTests", "LostConnectionJourneys", "AlertOutageTests",
         "OpenTicketsSyncTests", "ReplicaBoardsTests", "ReconciliationTests", "ResolveTests", "TagRepairTests", "FindingTests", "KilledPipelineTests",
         "OwnNetworkTests", "TicketPassTests", "EscalationTests", "WebhookIntakeTests", "LostAnswerTests", "RecoveredReminderTests",
     ];

@@ -1,5 +1,8 @@
 using System.Collections.Concurrent;
+using AutoTicket.Data;
 using AutoTicket.Sandbox;
+using AutoTicket.Surfaces;
+using AutoTicket.Tickets;
 using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Processes;

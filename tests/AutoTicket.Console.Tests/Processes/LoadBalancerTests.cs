@@ -1,3 +1,4 @@
+using AutoTicket.Surfaces;
 using AutoTicket.Tests.Journeys;
 using Microsoft.Playwright;
 

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using AutoTicket.Sandbox;
-using AutoTicket.Tickets;
 using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Processes;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using AutoTicket.Mailbox;
 using AutoTicket.Sandbox;
 using AutoTicket.Tests.Alerts;
 using AutoTicket.Tests.Diagnostics;
@@ -54,7 +55,7 @@ public static partial class RunbookTests
                     break;
             }
 
-            await console.Host.Get<TicketSync>().RefreshAsync(CancellationToken.None);
+            await console.Host.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
             if (condition == "ghost_tickets")
             {
                 // A consistency check that still runs does not see the clock move: advance until one found the ghost.

@@ -43,7 +43,7 @@ public static partial class RunbookTests
             Assert.Single(intake.Console.Log, line => line.Contains($"ticket_filed alert_key={key} ", StringComparison.Ordinal));
 
             // Diagnose: the producer whose alert_id is not stable.
-            var unstable = Assert.Single((await intake.Console.Get<AlertLedger>().UnstableAsync(default))!);
+            var unstable = Assert.Single((await intake.Console.Get<AlertQueries>().UnstableAsync(default))!);
             Assert.Equal(("watcher", "disk_full", key, 120), (unstable.Source, unstable.Name, unstable.AlertKey, unstable.Ids));
             Assert.Contains("disk-119", unstable.Samples);
 

@@ -2,11 +2,10 @@ using System.Net;
 using System.Text.RegularExpressions;
 using AutoTicket.Alerts;
 using AutoTicket.Flags;
+using AutoTicket.Mailbox;
 using AutoTicket.Sandbox;
-using AutoTicket.Surfaces;
 using AutoTicket.Tests.Alerts;
 using AutoTicket.Tests.Processes;
-using AutoTicket.Tickets;
 
 namespace AutoTicket.Tests;
 
@@ -30,12 +29,12 @@ public static partial class RunbookTests
         console.Output.ToList(),
         line => line.Contains(" ERROR forged", StringComparison.Ordinal) && LogLine.Parse(line)?.Level == "ERROR");
 
-    private static async Task<Intake> StartIntakeAsync(TimeProvider? clock = null) =>
-        await Intake.StartAsync(Database.Postgres, new() { [FlagNames.AlertsAutoTicket] = "1", ["Ticketing:Grace"] = "00:00:05" }, clock: clock);
+    private static async Task<IntakeHost> StartIntakeAsync(TimeProvider? clock = null) =>
+        await IntakeHost.StartAsync(Database.Postgres, new() { [FlagNames.AlertsAutoTicket] = "1", ["Ticketing:Grace"] = "00:00:05" }, clock: clock);
 
     private static async Task<AlertEpisode> ReadAlertAsync(ConsoleHost console, string name)
     {
-        var found = await console.Get<AlertLedger>().ReadAsync(new AlertQuery(Search: name), 10, default);
+        var found = await console.Get<AlertQueries>().ReadAsync(new AlertQuery(Search: name), 10, default);
         return Assert.Single(found!, alert => alert.Name == name);
     }
 
@@ -67,7 +66,7 @@ public static partial class RunbookTests
         // No ticket is filed for an alert that ended during the outage. The other alert is still active.
         await SendAsync("ends", "resolved");
         fault.Dispose();
-        await intake.Console.Get<TicketSync>().RefreshAsync(default);
+        await intake.Console.Get<MailboxWatch>().RefreshAsync(default);
         clock.Advance(TimeSpan.FromMinutes(1));
         await Eventually.TrueAsync(
             async () => (await ReadAlertAsync(intake.Console, "stays")).Ticket is not null, "the active alert has its ticket: with a key that may not write, after a minute");

@@ -1,5 +1,5 @@
+using AutoTicket.Mailbox;
 using AutoTicket.Surfaces;
-using AutoTicket.Tickets;
 
 namespace AutoTicket.Tests.Slack;
 

@@ -2,6 +2,7 @@ using AutoTicket.Alerts;
 using AutoTicket.Sandbox;
 using AutoTicket.Slack;
 using AutoTicket.Surfaces;
+using AutoTicket.Tickets;
 
 namespace AutoTicket.Tests.Slack;
 

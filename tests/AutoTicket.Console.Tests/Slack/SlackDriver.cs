@@ -4,6 +4,7 @@ using AutoTicket.Alerts;
 using AutoTicket.Sandbox;
 using AutoTicket.Slack;
 using AutoTicket.Surfaces;
+using AutoTicket.Tickets;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using AutoTicket.Alerts;
 using AutoTicket.Slack;
 using AutoTicket.Surfaces;
+using AutoTicket.Tickets;
 
 namespace AutoTicket.Tests.Slack;
 

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Net;
-using AutoTicket.Data;
 using AutoTicket.Tests.Kit;
 
 namespace AutoTicket.Tests.Storage;

@@ -1,4 +1,3 @@
-using AutoTicket.Data;
 using AutoTicket.Flags;
 using AutoTicket.Tests.Kit;
 using Npgsql;
@@ -11,7 +10,7 @@ public sealed class FailoverTests
     [Fact]
     public async Task All_connections_cut_in_the_middle_of_clicks_cost_no_ticket_and_no_flip()
     {
-        await using var driver = await InvestigateDriver.StartAsync(Database.Postgres);
+        await using var driver = await InvestigateDriver.StartAsync(Database.Postgres, new Dictionary<string, string?> { ["Ticketing:Grace"] = "00:00:05" });
         var flags = driver.Console.Get<FlagStore>();
         for (var cut = 0; cut < 5; cut++)
         {
@@ -31,7 +30,7 @@ public sealed class FailoverTests
             await db.ExecuteAsync($"INSERT INTO feature_flags (name, enabled, version) VALUES ({FlagNames.InvestigateFromStatus}, {false}, 1) ON CONFLICT (name) DO NOTHING", default);
         }
 
-        await Eventually.TrueAsync(() => !flags.Current.Flags.Single(flag => flag.Name == FlagNames.InvestigateFromStatus).Enabled, "the flip is in force", TimeSpan.FromSeconds(10));
+        await Eventually.TrueAsync(() => !flags.Current.Flags.Single(flag => flag.Name == FlagNames.InvestigateFromStatus).Enabled, "the flip is in force");
     }
 
     private static async Task CutAsync(TestDatabase database)

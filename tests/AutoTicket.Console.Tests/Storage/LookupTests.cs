@@ -25,7 +25,7 @@ public sealed class LookupTests
             database, "alerts", isNew ? null : Alerts("over", "resolved", "now() - interval '20 days'"), Alerts("flood", "firing", "NULL"),
             contexts =>
             {
-                var table = new AlertTable(contexts, Options.Create(new AlertsOptions()));
+                var table = new AlertStore(contexts, Options.Create(new AlertsOptions()));
                 return () => table.ReadAsync(["flood7", "over7"], TimeProvider.System.GetUtcNow().AddDays(-1), CancellationToken.None);
             });
     }
@@ -42,10 +42,10 @@ public sealed class LookupTests
             database, "tickets", isNew ? null : Tickets("over", "closed", conversation: "-n"), Tickets("refused", "unconfirmed", conversation: "NULL"),
             contexts =>
             {
-                var claims = new TicketClaims(contexts, Options.Create(new TicketingOptions()), TimeProvider.System);
+                var claims = new TicketBook(contexts, Options.Create(new TicketingOptions()), TimeProvider.System);
                 return async () =>
                 {
-                    var draft = new TicketDraft($"{++number:x64}", "pay", Severity.P2, OpenTickets.OpenTag, AuditActions.InvestigateFiled, "somebody", "[P2] Pay is down", []);
+                    var draft = new TicketDraft($"{++number:x64}", "pay", Severity.P2, TicketTags.Status, AuditActions.InvestigateFiled, "somebody", "[P2] Pay is down", []);
                     var claim = (await claims.ClaimAsync(draft))!;
                     Assert.Empty((await claims.ReadAsync(draft, claim)).Standing);
                     Assert.True(await claims.ConfirmAsync(claim, new TicketLink(number, number, "https://tickets.example/conversation/1", default), isOpen: true, adopted: false));

@@ -2,6 +2,8 @@ using AutoTicket.Alerts;
 using AutoTicket.Audit;
 using AutoTicket.Data;
 using AutoTicket.FreeScout;
+using AutoTicket.Intake;
+using AutoTicket.Mailbox;
 using AutoTicket.Tickets;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Logging;

@@ -55,7 +55,7 @@ public sealed class RetentionTests
         FiledBy = "test",
         Subject = marker,
         AuditAction = AuditActions.AlertTicketFiled,
-        Tag = OpenTickets.AlertTag,
+        Tag = TicketTags.Alert,
         PostedAt = at,
         ClosedAt = state == TicketState.Closed ? at : null,
     };

@@ -3,7 +3,6 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using AutoTicket.Audit;
-using AutoTicket.Data;
 using AutoTicket.FreeScout;
 using Microsoft.EntityFrameworkCore;
 

@@ -124,7 +124,7 @@ public sealed class FollowerTests : IAsyncLifetime
             FiledBy = "test",
             Subject = "lost",
             AuditAction = AuditActions.AlertTicketFiled,
-            Tag = OpenTickets.AlertTag,
+            Tag = TicketTags.Alert,
             PostedAt = TimeProvider.System.GetUtcNow(),
         });
         await db.SaveChangesAsync();

@@ -89,7 +89,7 @@ public sealed class HappyEyeballsTests : IAsyncLifetime, IDisposable
     public async Task Every_HTTP_client_of_the_console_connects_so()
     {
         await using var console = await ConsoleHost.StartAsync();
-        foreach (var name in new[] { FreeScoutClient.HttpName, FreeScoutProbe.HttpName, SlackClient.HttpName, LastResort.HttpName })
+        foreach (var name in new[] { FreeScoutClient.HttpName, FreeScoutProbe.HttpName, SlackClient.HttpName, FallbackWebhook.HttpName })
         {
             var handler = console.Get<IHttpMessageHandlerFactory>().CreateHandler(name);
             while (handler is DelegatingHandler { InnerHandler: { } inner })

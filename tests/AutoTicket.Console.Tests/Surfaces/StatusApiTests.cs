@@ -1,6 +1,5 @@
 using System.Text.Json;
 using AutoTicket.Sandbox;
-using AutoTicket.Surfaces;
 using Microsoft.Extensions.Time.Testing;
 
 namespace AutoTicket.Tests.Surfaces;

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using AutoTicket.Mailbox;
 using AutoTicket.Sandbox;
 using AutoTicket.Surfaces;
 using AutoTicket.Tickets;

@@ -1,6 +1,7 @@
 using System.Net.Http.Json;
 using System.Text.Json;
 using AutoTicket.FreeScout;
+using AutoTicket.Mailbox;
 using AutoTicket.Sandbox;
 using AutoTicket.Surfaces;
 using AutoTicket.Tickets;
@@ -26,7 +27,7 @@ public sealed class OpenTicketsSyncTests
             ["Ticketing:SyncInterval"] = "00:30:00",
         };
         await using var console = await ConsoleHost.StartAsync(database, sandbox, settings);
-        var sync = console.Get<TicketSync>();
+        var sync = console.Get<MailboxWatch>();
         await Eventually.TrueAsync(() => sync.RefreshAsync(CancellationToken.None), "it syncs");
 
         line.Cut();
@@ -101,19 +102,19 @@ public sealed class OpenTicketsSyncTests
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock, surfaces: []);
         for (var number = 0; number < 5; number++)
         {
-            await ReconciliationTest.FileAsync(driver, $"alert-{number}", OpenTickets.AlertTag);
+            await ReconciliationTest.FileAsync(driver, $"alert-{number}", TicketTags.Alert);
         }
 
         await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "all are tagged");
         var before = Asked();
 
-        Assert.True(await driver.Console.Get<TicketSync>().RefreshAsync(default));
+        Assert.True(await driver.Console.Get<MailboxWatch>().RefreshAsync(default));
 
         Assert.Equal(before, Asked());
 
         for (var number = 0; number < 12; number++)
         {
-            await ReconciliationTest.FileAsync(driver, $"status-{number}", OpenTickets.OpenTag);
+            await ReconciliationTest.FileAsync(driver, $"status-{number}", TicketTags.Status);
         }
 
         await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "all are tagged");
@@ -123,7 +124,7 @@ public sealed class OpenTicketsSyncTests
         }
 
         before = Asked();
-        Assert.True(await driver.Console.Get<TicketSync>().RefreshAsync(default));
+        Assert.True(await driver.Console.Get<MailboxWatch>().RefreshAsync(default));
 
         Assert.Equal(before + 10, Asked());
 
@@ -136,7 +137,7 @@ public sealed class OpenTicketsSyncTests
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock, surfaces: []);
         driver.Console.ExpectsErrors = true;
         await driver.FirstLookIsOverAsync();
-        await ReconciliationTest.FileAsync(driver, "missing in the list", OpenTickets.OpenTag);
+        await ReconciliationTest.FileAsync(driver, "missing in the list", TicketTags.Status);
         await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "it is tagged");
         driver.FreeScout.SetTags(driver.FreeScout.Conversations[0].Id);
         var made = driver.FreeScout.CreateByHand("Pay is odd", ["auto:status"]);
@@ -153,13 +154,13 @@ public sealed class OpenTicketsSyncTests
         Assert.DoesNotContain(driver.Console.Log, line => line.StartsWith("ERROR", StringComparison.Ordinal));
 
         await db.Database.ExecuteSqlAsync($"CREATE TRIGGER refused BEFORE UPDATE ON ticket_sync BEGIN SELECT RAISE(ABORT, 'refused'); END");
-        Assert.False(await driver.Console.Get<TicketSync>().RefreshAsync(default));
+        Assert.False(await driver.Console.Get<MailboxWatch>().RefreshAsync(default));
         Assert.Contains(driver.Console.Log, line => line.Contains("syncing open tickets failed", StringComparison.Ordinal));
 
         async Task OvertakeAsync(FaultMatch asked, Func<Task> write)
         {
             var slow = driver.Sandbox.Faults.Add(new Fault(FaultKind.Delay) { Match = asked });
-            var syncing = driver.Console.Get<TicketSync>().RefreshAsync(default);
+            var syncing = driver.Console.Get<MailboxWatch>().RefreshAsync(default);
             await Eventually.TrueAsync(() => slow.Hits == 1, "FreeScout is asked");
             await write();
             slow.Dispose();

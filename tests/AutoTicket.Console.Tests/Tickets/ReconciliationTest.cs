@@ -2,6 +2,7 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using AutoTicket.Alerts;
 using AutoTicket.Audit;
+using AutoTicket.Mailbox;
 using AutoTicket.Surfaces;
 using AutoTicket.Tickets;
 using Microsoft.EntityFrameworkCore;
@@ -30,10 +31,10 @@ public abstract class ReconciliationTest
             var before = await AtAsync();
             if (soon)
             {
-                driver.Console.Get<TicketReconciliation>().CompareSoon();
+                driver.Console.Get<Reconciler>().CompareSoon();
             }
 
-            await Eventually.TrueAsync(async () => await AtAsync() > before, "it was compared", TimeSpan.FromSeconds(60));
+            await Eventually.TrueAsync(async () => await AtAsync() > before, "it was compared");
         }
 
         async Task<DateTimeOffset> AtAsync() => (await FindingsAsync(driver)).GetProperty("reconciled_at") is { ValueKind: JsonValueKind.String } at ? at.GetDateTimeOffset() : DateTimeOffset.MinValue;

@@ -1,3 +1,4 @@
+using AutoTicket.Mailbox;
 using AutoTicket.Sandbox;
 using AutoTicket.Tickets;
 using Microsoft.EntityFrameworkCore;
@@ -44,7 +45,7 @@ public sealed class ReconciliationTests : ReconciliationTest
         var filed = new List<long>();
         for (var number = 0; number < 28; number++)
         {
-            filed.Add(await FileAsync(driver, $"test-{number}", number % 2 == 0 ? OpenTickets.OpenTag : OpenTickets.AlertTag));
+            filed.Add(await FileAsync(driver, $"test-{number}", number % 2 == 0 ? TicketTags.Status : TicketTags.Alert));
         }
 
         await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "all are tagged");
@@ -93,7 +94,7 @@ public sealed class ReconciliationTests : ReconciliationTest
         var click = await driver.ClickAsync("shop");
         Assert.Equal(("already_open", ofSurface.Id), (click.Disposition, click.Ticket!.Id));
         // What was deleted does not.
-        Assert.NotEqual(filed[0], await FileAsync(driver, "test-0", OpenTickets.OpenTag));
+        Assert.NotEqual(filed[0], await FileAsync(driver, "test-0", TicketTags.Status));
 
         // Put right, it is gone from the list.
         driver.FreeScout.Move(filed[8], driver.FreeScout.MailboxId);
@@ -107,7 +108,7 @@ public sealed class ReconciliationTests : ReconciliationTest
     public async Task One_ticket_that_a_firewall_refuses_to_show_keeps_no_other_from_being_compared()
     {
         await using var driver = await InvestigateDriver.StartAsync(settings: Settings, surfaces: []);
-        var (refused, gone) = (await FileAsync(driver, "refused", OpenTickets.AlertTag), await FileAsync(driver, "gone", OpenTickets.AlertTag));
+        var (refused, gone) = (await FileAsync(driver, "refused", TicketTags.Alert), await FileAsync(driver, "gone", TicketTags.Alert));
         await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "they are tagged");
         driver.FreeScout.Delete(refused);
         await ComparedAsync(driver);
@@ -154,7 +155,7 @@ public sealed class ReconciliationTests : ReconciliationTest
     public async Task A_ticket_whose_row_is_gone_is_adopted_by_what_it_says_of_itself()
     {
         await using var driver = await InvestigateDriver.StartAsync(settings: Settings);
-        var ofAlert = await FileAsync(driver, "backup", OpenTickets.AlertTag);
+        var ofAlert = await FileAsync(driver, "backup", TicketTags.Alert);
         var ofSurface = (await driver.ClickAsync()).Ticket!.Id;
         await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "they are tagged");
         await using (var db = driver.Database.Open())
@@ -168,7 +169,7 @@ public sealed class ReconciliationTests : ReconciliationTest
 
         Assert.Equal(Sorted($"repaired orphan {ofAlert}", $"repaired orphan {ofSurface}"), await SeenAsync(driver));
         Assert.Equal(("already_open", ofSurface), (await driver.ClickAsync() is var click ? click.Disposition : "", click.Ticket!.Id));
-        Assert.Equal(ofAlert, await FileAsync(driver, "backup", OpenTickets.AlertTag));
+        Assert.Equal(ofAlert, await FileAsync(driver, "backup", TicketTags.Alert));
         Assert.Equal(2, driver.FreeScout.CreatedCount);
     }
 
@@ -178,7 +179,7 @@ public sealed class ReconciliationTests : ReconciliationTest
     {
         await using var driver = await InvestigateDriver.StartAsync(settings: Settings, surfaces: []);
         driver.FreeScout.Behaviour.KnowsFilters = false;
-        var (merged, other) = (await FileAsync(driver, "merged", OpenTickets.AlertTag), await FileAsync(driver, "other", OpenTickets.AlertTag));
+        var (merged, other) = (await FileAsync(driver, "merged", TicketTags.Alert), await FileAsync(driver, "other", TicketTags.Alert));
         await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "they are tagged");
         driver.FreeScout.Merge(merged, other);
         driver.FreeScout.CreateByHand("Not the console's", ["vip"]);
@@ -195,7 +196,7 @@ public sealed class ReconciliationTests : ReconciliationTest
     {
         await using var driver = await InvestigateDriver.StartAsync(
             settings: new Dictionary<string, string?> { ["Ticketing:ReconcileInterval"] = "01:00:00", ["Ticketing:SyncInterval"] = "01:00:00" }, surfaces: []);
-        var one = await FileAsync(driver, "one", OpenTickets.AlertTag);
+        var one = await FileAsync(driver, "one", TicketTags.Alert);
         await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "it is tagged");
         await using (var db = driver.Database.Open())
         {
@@ -207,7 +208,7 @@ public sealed class ReconciliationTests : ReconciliationTest
         // The third has a turn of the first ones left over.
         foreach (var asked in new[] { 50, 100, 150 })
         {
-            driver.Console.Get<TicketReconciliation>().CompareSoon();
+            driver.Console.Get<Reconciler>().CompareSoon();
             await Eventually.TrueAsync(async () => (await SeenAsync(driver)).Count() == Math.Min(asked, 120), $"{asked} were asked for");
             Assert.Equal(asked, driver.FreeScout.RecordedRequests.Count(request => request.Path.Contains("/conversations/1000", StringComparison.Ordinal)));
         }
@@ -224,7 +225,7 @@ public sealed class ReconciliationTests : ReconciliationTest
 
         // Nothing else asks for alerts' tickets. One that compares pauses for a second; two would come close together again and again,
         // and not once, as when another begins to lead.
-        var asked = driver.Lists.Where(list => list.Query("tag") == OpenTickets.AlertTag && list.Query("updatedSince") is null).Select(list => list.At).ToList();
+        var asked = driver.Lists.Where(list => list.Query("tag") == TicketTags.Alert && list.Query("updatedSince") is null).Select(list => list.At).ToList();
         Assert.InRange(asked.Count, 6, 1000);
         Assert.InRange(asked.Zip(asked.Skip(1)).Count(pair => pair.Second - pair.First < TimeSpan.FromSeconds(0.95)), 0, 1);
     }

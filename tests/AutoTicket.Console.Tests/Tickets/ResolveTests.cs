@@ -4,6 +4,7 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using AutoTicket.Alerts;
 using AutoTicket.Audit;
+using AutoTicket.Mailbox;
 using AutoTicket.Sandbox;
 using AutoTicket.Surfaces;
 using AutoTicket.Tests.Kit;
@@ -149,7 +150,7 @@ public sealed class ResolveTests
     {
         await using var driver = await StartAsync(settings: new() { ["Ticketing:SyncInterval"] = "01:00:00", ["Ticketing:ReconcileInterval"] = "01:00:00" });
         var ids = Enumerable.Range(0, 30).Select(number => driver.FreeScout.CreateByHand($"Ticket {number}", ["auto:status", "surface:pay"]).Id).ToList();
-        await driver.Console.Get<TicketSync>().RefreshAsync(CancellationToken.None);
+        await driver.Console.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
         await Eventually.TrueAsync(async () => (await driver.ListedAsync()).Count == 30, "they are listed");
         var fault = driver.Sandbox.Faults.Add(new Fault(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout });
 
@@ -171,7 +172,7 @@ public sealed class ResolveTests
         var pay = (await driver.ClickAsync("pay")).Ticket!;
         var shop = (await driver.ClickAsync("shop")).Ticket!;
         var doubled = driver.FreeScout.CreateByHand("Pay is odd", ["auto:status", "surface:pay"], status: "pending");
-        await driver.Console.Get<TicketSync>().RefreshAsync(CancellationToken.None);
+        await driver.Console.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
         await Eventually.TrueAsync(async () => (await driver.ListedAsync()).Count == 3, "they are listed");
         Assert.Empty(recovered.Current);
 
@@ -266,7 +267,7 @@ public sealed class ResolveTests
             ["FreeScout:CallTimeout"] = "00:01:00",
         });
         var ticket = sandbox.FreeScout.CreateByHand("Pay is odd", ["auto:status", "surface:pay"]).Id;
-        await console.Get<TicketSync>().RefreshAsync(CancellationToken.None);
+        await console.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
         await Eventually.TrueAsync(() => console.Get<OpenTickets>().Current.Tickets.Count == 1, "it is listed");
         // Refused, or held until the line is cut.
         var match = new FaultMatch(method, $"{FreeScoutStandIn.ApiPath}/conversations/{ticket}{call}", Whole: true);
@@ -308,7 +309,7 @@ public sealed class ResolveTests
         await using var line = TcpProxy.To(database.Location);
         await using var console = await ConsoleHost.StartAsync(database, sandbox, new Dictionary<string, string?> { ["DATABASE_URL"] = line.Through(database.Location) });
         var ticket = sandbox.FreeScout.CreateByHand("Pay is odd", ["auto:status", "surface:pay"]).Id;
-        await console.Get<TicketSync>().RefreshAsync(CancellationToken.None);
+        await console.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
         await Eventually.TrueAsync(() => console.Get<OpenTickets>().Current.Tickets.Count == 1, "it is listed");
         line.Cut();
 

@@ -1,9 +1,9 @@
 using System.Net.Http.Json;
 using System.Text.Json;
 using AutoTicket.FreeScout;
+using AutoTicket.Mailbox;
 using AutoTicket.Sandbox;
 using AutoTicket.Surfaces;
-using AutoTicket.Tickets;
 
 namespace AutoTicket.Tests.Tickets;
 

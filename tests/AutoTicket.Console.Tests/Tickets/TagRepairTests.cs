@@ -40,7 +40,7 @@ public sealed class TagRepairTests
         driver.FreeScout.Behaviour.TagsModule = false;
         for (var number = 0; number < 6; number++)
         {
-            await ReconciliationTest.FileAsync(driver, $"alert-{number}", OpenTickets.AlertTag);
+            await ReconciliationTest.FileAsync(driver, $"alert-{number}", TicketTags.Alert);
         }
 
         // Half an hour in steps in which a loop would try again each time.

@@ -44,7 +44,7 @@ public sealed class WindowTests
     {
         var edge = new EdgeClock(_clock);
         await using var driver = await InvestigateDriver.StartAsync(kind, clock: _clock, services: services => services.Replace(ServiceDescriptor.Singleton(
-            provider => ActivatorUtilities.CreateInstance<TicketClaims>(provider, (TimeProvider)edge))));
+            provider => ActivatorUtilities.CreateInstance<TicketBook>(provider, (TimeProvider)edge))));
         await driver.FirstLookIsOverAsync();
         await driver.ClickAsync();
         var hourAgo = _clock.GetUtcNow() - TimeSpan.FromMinutes(60);

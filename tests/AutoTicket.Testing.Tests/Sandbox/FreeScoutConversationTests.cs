@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
+using AutoTicket.Tickets;
 
 namespace AutoTicket.Tests.Sandbox;
 

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Json;
 using AutoTicket.Sandbox;
+using AutoTicket.Tickets;
 using Microsoft.Extensions.Time.Testing;
 
 namespace AutoTicket.Tests.Sandbox;

@@ -140,7 +140,8 @@ internal sealed class InvestigateDriver : IAsyncDisposable
                 return !last.Degraded;
             },
             "a click gives a ticket",
-            TimeSpan.FromSeconds(60));
+            // A claim that was lost is free again after its lease and the grace period, a minute by default.
+            2 * Eventually.Patience);
         return last!;
     }
 

@@ -1,3 +1,4 @@
+using AutoTicket.Surfaces;
 using MudBlazor;
 
 namespace AutoTicket.Components.Layout;

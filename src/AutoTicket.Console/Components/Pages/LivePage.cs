@@ -27,7 +27,7 @@ public abstract class LivePage : ComponentBase, IDisposable
     protected CancellationToken Left { get; }
 
     [Inject]
-    private Admission Admission { get; set; } = default!;
+    private CircuitAuthorization CircuitAuthorization { get; set; } = default!;
 
     [Inject]
     private ISnackbar Refusals { get; set; } = default!;
@@ -51,7 +51,7 @@ public abstract class LivePage : ComponentBase, IDisposable
     /// <returns>Who acts; null: they may not, or not any more, and were told.</returns>
     protected async Task<string?> AdmitAsync(string right, string action)
     {
-        var actor = await Admission.AdmitAsync(right, action);
+        var actor = await CircuitAuthorization.AdmitAsync(right, action);
         if (actor is null)
         {
             Refusals.Add($"Nothing was done: it takes the role {Rights.HoldersOf(right)[0]}.", MudBlazor.Severity.Warning);

@@ -1,5 +1,6 @@
 using AutoTicket.Components.Board;
 using AutoTicket.Flags;
+using AutoTicket.Mailbox;
 using AutoTicket.Security;
 using AutoTicket.Surfaces;
 using AutoTicket.Tickets;
@@ -31,6 +32,9 @@ public abstract class SurfacesPage : LivePage
 
     [Inject]
     private Investigator Investigator { get; set; } = default!;
+
+    [Inject]
+    private InvestigationForecasts InvestigationForecasts { get; set; } = default!;
 
     [Inject]
     private IOptions<StatusOptions> Options { get; set; } = default!;
@@ -74,7 +78,7 @@ public abstract class SurfacesPage : LivePage
         Tickets = Surfaces.Select(surface => (surface.Key, Ticket: TileTicket.Of(OpenTickets.Of(surface.Key), surface.Status)))
             .Where(pair => pair.Ticket is not null).ToDictionary(pair => pair.Key, pair => pair.Ticket!);
         DropWhatIsOver();
-        _forecasts = await Investigator.ForecastAsync(Surfaces);
+        _forecasts = await InvestigationForecasts.ForecastAsync(Surfaces);
     }
 
     protected override void Leave()

@@ -1,3 +1,4 @@
+using AutoTicket.Mailbox;
 using AutoTicket.Surfaces;
 using AutoTicket.Tickets;
 

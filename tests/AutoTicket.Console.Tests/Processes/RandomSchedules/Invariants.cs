@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using AutoTicket.Alerts;
 using AutoTicket.Sandbox;
+using AutoTicket.Surfaces;
 using Npgsql;
 
 namespace AutoTicket.Tests.Processes;

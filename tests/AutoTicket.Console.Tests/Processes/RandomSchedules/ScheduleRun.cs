@@ -1,7 +1,9 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
+using AutoTicket.Data;
 using AutoTicket.Sandbox;
+using AutoTicket.Surfaces;
 using Npgsql;
 
 namespace AutoTicket.Tests.Processes;

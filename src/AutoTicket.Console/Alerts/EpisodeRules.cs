@@ -1,0 +1,283 @@
+using AutoTicket.Surfaces;
+
+namespace AutoTicket.Alerts;
+
+/// <summary>
+/// The episodes of some logical alerts, and the rules by which observations change them. Pure: it has neither clock nor database.
+/// Two producer's ids of one logical alert are two alerts only once they were seen side by side, in one request or each again
+/// after the other began; until then the later one is folded into the first one's episode. So a producer that makes up a new
+/// id each time gets one ticket, and one whose ids are sound loses none.
+/// </summary>
+/// <param name="known">All that fire, and those that ended lately, of every logical alert that is observed.</param>
+internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions options, DateTimeOffset now)
+{
+    /// <summary>A repeat that says nothing new is written this seldom, unless the alert would expire before the next one.</summary>
+    public static readonly TimeSpan TouchEvery = TimeSpan.FromMinutes(1);
+
+    /// <summary>How long it is remembered that ids stand apart, or that a producer makes them up.</summary>
+    public static readonly TimeSpan Memory = TimeSpan.FromHours(24);
+
+    /// <summary>Of a producer that makes up ids, so many are kept to show.</summary>
+    private const int MostMembers = 6;
+
+    private readonly Dictionary<string, List<Episode>> _all = known.GroupBy(alert => alert.LogicalId)
+        .ToDictionary(group => group.Key, group => group.Select(alert => new Episode { Now = alert }).ToList());
+
+    private sealed class Episode
+    {
+        public required Alert Now { get; set; }
+        public bool IsChanged { get; set; }
+    }
+
+    /// <summary>Episodes that the database does not know yet.</summary>
+    public IReadOnlyList<Alert> Opened => [.. _all.Values.SelectMany(episodes => episodes).Where(episode => episode.Now.Id == 0).Select(episode => episode.Now)];
+
+    /// <summary>Episodes that it knows otherwise.</summary>
+    public IReadOnlyList<Alert> Changed => [.. _all.Values.SelectMany(episodes => episodes).Where(episode => episode is { IsChanged: true, Now.Id: not 0 }).Select(episode => episode.Now)];
+
+    /// <param name="request">What one sender said at one moment.</param>
+    public IReadOnlyList<Observed> Apply(IReadOnlyList<Observation> request)
+    {
+        // Of what is said twice the last word counts; and what fires comes first, so that a changed severity, which some send as
+        // the end of one alert and the begin of another, ends no episode.
+        var last = new Dictionary<(string, string), int>();
+        for (var i = 0; i < request.Count; i++)
+        {
+            last[(request[i].LogicalId, request[i].MemberKey)] = i;
+        }
+
+        var beside = request.Where(o => o is { IsFiring: true, ProducerId: not null }).GroupBy(o => o.LogicalId)
+            .Where(group => group.Select(o => o.ProducerId).Distinct().Count() > 1).Select(group => group.Key).ToHashSet();
+        var results = new Observed[request.Count];
+        foreach (var i in last.Values.OrderBy(i => request[i].IsFiring ? 0 : 1).ThenBy(i => i))
+        {
+            results[i] = request[i].IsFiring ? Fire(request[i], beside.Contains(request[i].LogicalId)) : Resolve(request[i]);
+        }
+
+        for (var i = 0; i < request.Count; i++)
+        {
+            results[i] ??= results[last[(request[i].LogicalId, request[i].MemberKey)]];
+        }
+
+        return results;
+    }
+
+    /// <summary>Ends what fires although nobody stands by it any more.</summary>
+    public void ExpireAll()
+    {
+        foreach (var episode in _all.Values.SelectMany(episodes => episodes).Where(episode => episode.Now.IsFiring))
+        {
+            End(episode, AlertStatus.Expired);
+        }
+    }
+
+    private Observed Fire(Observation o, bool isBeside)
+    {
+        var episodes = _all.TryGetValue(o.LogicalId, out var list) ? list : _all[o.LogicalId] = [];
+        if (episodes.Find(e => e.Now.IsFiring && e.Now.Members.Any(member => member.Key == o.MemberKey)) is { } mine)
+        {
+            Touch(mine, o);
+            return Separate(episodes, mine, o, isBeside) ?? new(mine.Now.AlertId, ObservationResult.Known);
+        }
+
+        var shared = episodes.Find(e => e.Now is { IsFiring: true, Slot: "" });
+        var isApart = o.ProducerId is { } id && ((isBeside && shared is not null) || episodes.Exists(e => e.Now.Slot == id));
+        if (shared is not null && !isApart)
+        {
+            return Fold(shared, o);
+        }
+
+        var slot = isApart ? o.ProducerId! : "";
+        var before = episodes.Where(e => !e.Now.IsFiring && e.Now.Slot == slot).MaxBy(e => e.Now.EndedAt);
+        if (before is not null && now - before.Now.EndedAt <= options.QuietPeriod)
+        {
+            return Reopen(before, o);
+        }
+
+        return Open(episodes, o, slot, isApart ? null : before?.Now);
+    }
+
+    /// <summary>Tells ids apart that now proved to stand side by side.</summary>
+    /// <returns>Null: what was observed stays where it is.</returns>
+    private Observed? Separate(List<Episode> episodes, Episode shared, Observation o, bool isBeside)
+    {
+        if (o.ProducerId is null || shared.Now.Slot.Length > 0)
+        {
+            return null;
+        }
+
+        var members = shared.Now.Members.Where(member => member.HasProducerId).ToList();
+        var mine = members.Find(member => member.Key == o.MemberKey)!;
+        // One that ended stands beside nobody: told apart it would fire again, or leave an episode in which nobody fires.
+        var apart = members.Where(other => other != mine && other.IsFiring && (isBeside || AreApart(mine, other))).ToList();
+        if (apart.Count == 0)
+        {
+            return null;
+        }
+
+        if (mine != members[0])
+        {
+            Take(shared, mine);
+            return Open(episodes, o, o.ProducerId, null) with { Result = ObservationResult.Opened };
+        }
+
+        foreach (var other in apart)
+        {
+            Take(shared, other);
+            Open(episodes, o with { ProducerId = other.Key[Observation.IdPrefix.Length..], Severity = other.Severity, ExpiresAt = other.ExpiresAt, StartsAt = other.FirstSeen }, other.Key[Observation.IdPrefix.Length..], null);
+        }
+
+        return null;
+
+        static bool AreApart(AlertMember one, AlertMember other)
+        {
+            var (earlier, later) = one.FirstSeen <= other.FirstSeen ? (one, other) : (other, one);
+            return earlier.LastSeen > later.FirstSeen && later.LastSeen > later.FirstSeen;
+        }
+    }
+
+    private void Take(Episode from, AlertMember member)
+    {
+        List<AlertMember> rest = [.. from.Now.Members.Where(other => other != member)];
+        var left = from.Now with { Members = rest, FoldedIds = Math.Max(0, from.Now.FoldedIds - 1) };
+        Set(from, rest.Exists(other => other.IsFiring) ? Weigh(left) : left);
+    }
+
+    private Observed Fold(Episode shared, Observation o)
+    {
+        var isNewId = o.ProducerId is not null && shared.Now.Members.Any(member => member.HasProducerId);
+        Set(shared, Weigh(shared.Now with
+        {
+            Members = Join(shared.Now.Members, o),
+            FoldedIds = shared.Now.FoldedIds + (isNewId ? 1 : 0),
+            SeenAt = now,
+        }));
+        return new(shared.Now.AlertId, isNewId ? ObservationResult.Folded : ObservationResult.Known);
+    }
+
+    private Observed Open(List<Episode> episodes, Observation o, string slot, Alert? before)
+    {
+        var opened = new Alert
+        {
+            // A producer that is known to make up ids keeps the identity under which it has its ticket.
+            AlertId = before is { IsUnstable: true } ? before.AlertId : o.AlertId,
+            LogicalId = o.LogicalId,
+            Slot = slot,
+            Status = AlertStatus.Firing,
+            Source = o.Source,
+            Name = o.Name,
+            Surface = o.Surface,
+            Severity = o.Severity,
+            Summary = o.Summary,
+            FullText = o.FullText,
+            Url = o.Url,
+            Labels = o.AllLabels,
+            Members = [Member(o)],
+            FoldedIds = before is { IsUnstable: true } ? before.FoldedIds + 1 : 0,
+            StartedAt = Earlier(o.StartsAt),
+            OpenedAt = now,
+            SeenAt = now,
+            ExpiresAt = o.ExpiresAt,
+        };
+        episodes.Add(new Episode { Now = opened, IsChanged = true });
+        return new(opened.AlertId, ObservationResult.Opened);
+    }
+
+    private Observed Reopen(Episode episode, Observation o)
+    {
+        var isKnown = episode.Now.Members.Any(member => member.Key == o.MemberKey);
+        var isNewId = !isKnown && o.ProducerId is not null && episode.Now.Members.Any(member => member.HasProducerId);
+        Set(episode, Weigh(episode.Now with
+        {
+            Status = AlertStatus.Firing,
+            EndedAt = null,
+            StartedAt = Earlier(o.StartsAt),
+            Reopened = episode.Now.Reopened + 1,
+            Members = isKnown
+                ? [.. episode.Now.Members.Select(member => member.Key == o.MemberKey ? Member(o) : member)]
+                : Join(episode.Now.Members, o),
+            FoldedIds = episode.Now.FoldedIds + (isNewId ? 1 : 0),
+            Summary = o.Summary,
+            FullText = o.FullText,
+            SeenAt = now,
+            NewsAt = now,
+        }));
+        return new(episode.Now.AlertId, isNewId ? ObservationResult.Folded : ObservationResult.Opened);
+    }
+
+    private void Touch(Episode episode, Observation o)
+    {
+        var before = episode.Now;
+        // Several reports of one alert: which came when decides whether they are one. Else a repeat is no news.
+        if (before.Members.Count == 1 && o.Severity == before.Severity && now - before.SeenAt < TouchEvery && o.ExpiresAt is null == before.ExpiresAt is null
+            && !(o.ExpiresAt < before.ExpiresAt || o.ExpiresAt - before.ExpiresAt >= TouchEvery || (o.ExpiresAt > before.ExpiresAt && before.ExpiresAt - now < TouchEvery)))
+        {
+            return;
+        }
+
+        Set(episode, Weigh(before with
+        {
+            Members = [.. before.Members.Select(member => member.Key == o.MemberKey
+                ? member with { LastSeen = now, IsFiring = true, Severity = o.Severity, ExpiresAt = o.ExpiresAt } : member)],
+            SeenAt = now,
+            Summary = o.Summary,
+            FullText = o.FullText,
+        }));
+    }
+
+    private Observed Resolve(Observation o)
+    {
+        var episode = _all.TryGetValue(o.LogicalId, out var episodes)
+            ? episodes.Find(e => e.Now.IsFiring && e.Now.Members.Any(member => member.Key == o.MemberKey)) : null;
+        if (episode is null)
+        {
+            return new(o.AlertId, ObservationResult.NotOpen);
+        }
+
+        var mine = episode.Now.Members.First(member => member.Key == o.MemberKey);
+        // Ids that are one alert end together, with the one that was heard of last.
+        var members = episode.Now.Members.Select(member => member.Key == mine.Key || (member.HasProducerId && mine.HasProducerId && member.LastSeen < mine.LastSeen)
+            ? member with { IsFiring = false } : member).ToList();
+        if (members.Exists(member => member.IsFiring))
+        {
+            Set(episode, Weigh(episode.Now with { Members = members }));
+            return new(episode.Now.AlertId, ObservationResult.Known);
+        }
+
+        End(episode, AlertStatus.Resolved);
+        return new(episode.Now.AlertId, ObservationResult.Resolved);
+    }
+
+    private void End(Episode episode, AlertStatus status) => Set(episode, episode.Now with
+    {
+        Status = status,
+        EndedAt = now,
+        Members = [.. episode.Now.Members.Select(member => member with { IsFiring = false })],
+        ExpiresAt = null,
+        // What flaps is well again only once it was quiet for a while.
+        NewsAt = episode.Now.Reopened == 0 ? now : now + options.QuietPeriod,
+    });
+
+    /// <summary>What follows for the whole from those that fire.</summary>
+    private Alert Weigh(Alert alert)
+    {
+        var firing = alert.Members.Where(member => member.IsFiring).ToList();
+        var severity = firing.Min(member => member.Severity);
+        return alert with
+        {
+            Severity = severity,
+            ExpiresAt = firing.Exists(member => member.ExpiresAt is null) ? null : firing.Max(member => member.ExpiresAt),
+            NewsAt = severity != alert.Severity ? now : alert.NewsAt,
+        };
+    }
+
+    private static void Set(Episode episode, Alert alert) => (episode.Now, episode.IsChanged) = (alert, true);
+
+    /// <summary>The first stays where it is: it gave the episode its identity. Of the made-up ones the newest tell enough.</summary>
+    private List<AlertMember> Join(IReadOnlyList<AlertMember> members, Observation o) =>
+        [.. members.Take(1), .. members.Skip(1).TakeLast(MostMembers - 2), Member(o)];
+
+    private AlertMember Member(Observation o) => new(o.MemberKey, now, now, true, o.Severity, o.ExpiresAt);
+
+    private DateTimeOffset Earlier(DateTimeOffset? at) => at < now ? at.Value : now;
+}

@@ -1,0 +1,34 @@
+using AutoTicket.Surfaces;
+
+namespace AutoTicket.Alerts;
+
+/// <summary>What the board says of surfaces, as observations of alerts.</summary>
+internal static class SurfaceAlerts
+{
+    private static readonly Dictionary<string, string> NoLabels = [];
+
+    /// <summary>A surface that is down or degraded fires, one that is operational does not. Of one that is stale, unknown or in maintenance
+    /// nothing is said: silence is no recovery. That our own network is lost is one alert, and none for each surface.</summary>
+    public static IEnumerable<Observation> Of(StatusBoard board)
+    {
+        var lost = board.OwnNetworkLostSince;
+        yield return new Observation(
+            Observation.Console, Observation.OwnNetworkLost, null, Severity.P2, "The console's own network seems lost: none of the surfaces can be reached.", lost is not null, NoLabels,
+            StartsAt: lost);
+        foreach (var surface in board.All())
+        {
+            if (surface.Status is SurfaceStatus.Down or SurfaceStatus.Degraded or SurfaceStatus.Operational)
+            {
+                yield return Of(surface);
+            }
+        }
+    }
+
+    private static Observation Of(SurfaceSnapshot surface)
+    {
+        var summary = $"{surface.Surface.Name} is {surface.Status.ToString().ToLowerInvariant()}{(surface.Cause is { } cause ? $": {cause}" : "")}";
+        return new Observation(
+            Observation.Console, Observation.SurfaceOutage, surface.Key, surface.Surface.Severity, AlertText.Cut(summary, Alert.LongestSummary),
+            surface.Status != SurfaceStatus.Operational, NoLabels, StartsAt: surface.Since);
+    }
+}

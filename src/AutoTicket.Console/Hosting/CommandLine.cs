@@ -1,0 +1,47 @@
+using System.Reflection;
+
+namespace AutoTicket.Hosting;
+
+/// <summary>What the command line may hold: a verb, and settings as .NET reads them.</summary>
+internal static class CommandLine
+{
+    public static readonly string Version = "AutoTicket Console "
+        + typeof(CommandLine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
+
+    public static readonly string Help = $"""
+        {Version}
+
+        Usage: AutoTicket.Console [migrate | hash-password] [--Setting=value ...]
+
+          (no verb)        Starts the console.
+          migrate          Brings the database's schema up to date and ends.
+          hash-password    Reads a password from standard input and prints its hash as the last line.
+          --help           Prints this text.
+          --version        Prints the version.
+
+        Settings are environment variables, such as DATABASE_URL or Surfaces__0__Url. README.md lists them.
+        Exit codes: 0 it worked; 1 it did not, and the last line says why; 2 the command line can't be used.
+        """;
+
+    /// <summary>The first argument that is neither a setting nor its value, which .NET would ignore; null: there is none.</summary>
+    public static string? Unknown(IReadOnlyList<string> settings)
+    {
+        for (var i = 0; i < settings.Count; i++)
+        {
+            var isOption = settings[i] is ['-', '-', ..] or ['/', ..];
+            if (settings[i].Contains('=', StringComparison.Ordinal) && (isOption || settings[i][0] != '-'))
+            {
+                continue;
+            }
+
+            if (!isOption || i + 1 == settings.Count)
+            {
+                return settings[i];
+            }
+
+            i++;
+        }
+
+        return null;
+    }
+}

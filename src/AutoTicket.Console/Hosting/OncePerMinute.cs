@@ -1,0 +1,42 @@
+namespace AutoTicket.Hosting;
+
+/// <summary>Lets one event of a kind through a minute, so that nobody can flood a log by doing one thing again and again.</summary>
+internal sealed class OncePerMinute(TimeProvider clock)
+{
+    private const int MostKinds = 1000;
+    private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
+
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, (DateTimeOffset At, int HeldBack)> _last = [];
+
+    /// <returns>How many there were since one was let through, with this one; null: it is held back.</returns>
+    public int? Take(string kind)
+    {
+        lock (_lock)
+        {
+            var now = clock.GetUtcNow();
+            var isKnown = _last.TryGetValue(kind, out var last);
+            if (isKnown && now - last.At < Minute)
+            {
+                _last[kind] = last with { HeldBack = last.HeldBack + 1 };
+                return null;
+            }
+
+            if (!isKnown && _last.Count >= MostKinds)
+            {
+                foreach (var old in _last.Where(other => now - other.Value.At >= Minute).ToList())
+                {
+                    _last.Remove(old.Key);
+                }
+
+                if (_last.Count >= MostKinds)
+                {
+                    return null;
+                }
+            }
+
+            _last[kind] = (now, 0);
+            return last.HeldBack + 1;
+        }
+    }
+}

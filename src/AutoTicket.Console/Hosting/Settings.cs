@@ -1,0 +1,153 @@
+using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
+using System.Globalization;
+using System.Reflection;
+using System.Text.RegularExpressions;
+using Microsoft.Extensions.Options;
+
+namespace AutoTicket.Hosting;
+
+/// <summary>Reads settings so that nonsense becomes a sentence that names the variable, not an exception of the binder.</summary>
+internal static partial class Settings
+{
+    private const string DurationForms = "a duration as 500ms, 30s, 5m, 24h or 90d, or as 00:00:30 with at most 23 hours";
+
+    private static readonly (TimeSpan Length, string Name)[] Units =
+    [
+        (TimeSpan.FromDays(1), "d"),
+        (TimeSpan.FromHours(1), "h"),
+        (TimeSpan.FromMinutes(1), "m"),
+        (TimeSpan.FromSeconds(1), "s"),
+        (TimeSpan.FromMilliseconds(1), "ms"),
+    ];
+
+    /// <exception cref="ConfigurationException">The setting can't be read as what it is to be.</exception>
+    public static T Read<T>(IConfiguration configuration, string key, T otherwise) =>
+        configuration[key] is { Length: > 0 } text ? (T)Convert(typeof(T), configuration.GetSection(key), text) : otherwise;
+
+    /// <exception cref="ConfigurationException">The setting can't be read, or lies outside.</exception>
+    public static T Read<T>(IConfiguration configuration, string key, T otherwise, T least, T most) where T : IComparable<T>
+    {
+        var value = Read(configuration, key, otherwise);
+        return value.CompareTo(least) >= 0 && value.CompareTo(most) <= 0 ? value : throw new ConfigurationException(
+            $"{Variable(configuration.GetSection(key))} must be between {Text(least)} and {Text(most)}, but is “{configuration[key]}”.");
+    }
+
+    /// <summary>Options of one section, bound, checked, and checked at start. A property with a <see cref="ConfigurationKeyNameAttribute"/>
+    /// is the variable of that name instead; a <see cref="RangeAttribute"/> says what it may be.</summary>
+    public static void AddSettings<TOptions>(this IServiceCollection services, string section) where TOptions : class
+    {
+        services.AddSingleton<IValidateOptions<TOptions>>(new Check<TOptions>(section));
+        services.AddOptions<TOptions>().ValidateOnStart().Configure<IConfiguration>((options, configuration) =>
+        {
+            var properties = typeof(TOptions).GetProperties().Where(property => property.CanWrite).ToLookup(VariableOf);
+            RefuseUnknown(configuration.GetSection(section), [.. properties[null].Select(property => property.Name)]);
+            foreach (var property in properties.SelectMany(properties => properties))
+            {
+                var setting = configuration.GetSection(VariableOf(property) ?? $"{section}:{property.Name}");
+                if (setting.Value is { Length: > 0 } text)
+                {
+                    property.SetValue(options, Convert(property.PropertyType, setting, text));
+                }
+            }
+        });
+
+        static string? VariableOf(PropertyInfo property) => property.GetCustomAttribute<ConfigurationKeyNameAttribute>()?.Name;
+    }
+
+    /// <summary>A name below a section of ours that nobody reads is a mistake in writing.</summary>
+    /// <exception cref="ConfigurationException">There is one; the message names it and the nearest that is known.</exception>
+    public static void RefuseUnknown(IConfigurationSection section, params IReadOnlyList<string> known)
+    {
+        if (section.GetChildren().FirstOrDefault(child => !known.Contains(child.Key, StringComparer.OrdinalIgnoreCase)) is { } unknown)
+        {
+            var nearest = known.MinBy(name => Distance(name.ToUpperInvariant(), unknown.Key.ToUpperInvariant()));
+            throw new ConfigurationException($"{Variable(unknown)} is not a setting. The nearest is {Variable(section)}__{nearest}.");
+        }
+    }
+
+    /// <summary>The setting's name as an environment variable.</summary>
+    public static string Variable(IConfigurationSection setting) => setting.Path.Replace(":", "__", StringComparison.Ordinal);
+
+    /// <summary>A value in the form that is read: durations as 30s.</summary>
+    public static string Text(object value)
+    {
+        if (value is not TimeSpan duration)
+        {
+            return string.Create(CultureInfo.InvariantCulture, $"{value}");
+        }
+
+        var unit = Units.FirstOrDefault(unit => duration != TimeSpan.Zero && duration.Ticks % unit.Length.Ticks == 0, Units[3]);
+        return string.Create(CultureInfo.InvariantCulture, $"{duration / unit.Length}{unit.Name}");
+    }
+
+    private static object Convert(Type type, IConfigurationSection setting, string text)
+    {
+        try
+        {
+            return type == typeof(TimeSpan) ? Duration(text.Trim())
+                // Read by its converter, 7 would be a severity, and so would “P1,P2”.
+                : type.IsEnum && !Enum.GetNames(type).Contains(text.Trim(), StringComparer.OrdinalIgnoreCase) ? throw new FormatException()
+                : TypeDescriptor.GetConverter(type).ConvertFromInvariantString(text.Trim())!;
+        }
+        catch (Exception exception) when (exception is FormatException or OverflowException or ArgumentException)
+        {
+            var wanted = type == typeof(TimeSpan) ? DurationForms : type == typeof(bool) ? "true or false"
+                : type.IsEnum ? $"one of {string.Join(", ", Enum.GetNames(type))}" : "a whole number";
+            throw new ConfigurationException($"{Variable(setting)} must be {wanted}, but is “{text}”.");
+        }
+    }
+
+    /// <exception cref="FormatException">It is none. .NET itself would read 30 as days, and 24:00:00 too.</exception>
+    private static TimeSpan Duration(string text)
+    {
+        if (CountOfUnits().Match(text) is { Success: true } match)
+        {
+            var count = double.Parse(match.Groups["count"].Value, CultureInfo.InvariantCulture);
+            return count * Units.Single(unit => unit.Name == match.Groups["unit"].Value).Length;
+        }
+
+        return text.Count(character => character == ':') == 2 ? TimeSpan.ParseExact(text, "c", CultureInfo.InvariantCulture)
+            : throw new FormatException();
+    }
+
+    /// <summary>How many letters must be added or left out to make one of the other. A changed letter counts as two, so that a part of a
+    /// name is near to it.</summary>
+    internal static int Distance(string one, string other)
+    {
+        var row = Enumerable.Range(0, other.Length + 1).ToArray();
+        for (var i = 1; i <= one.Length; i++)
+        {
+            var diagonal = row[0]++;
+            for (var j = 1; j <= other.Length; j++)
+            {
+                (diagonal, row[j]) = (row[j], Math.Min(Math.Min(row[j], row[j - 1]) + 1, diagonal + (one[i - 1] == other[j - 1] ? 0 : 2)));
+            }
+        }
+
+        return row[^1];
+    }
+
+    [GeneratedRegex("^(?<count>[0-9]{1,7}(?:[.][0-9]{1,3})?)(?<unit>ms|s|m|h|d)$")]
+    private static partial Regex CountOfUnits();
+
+    /// <summary>The options' own sentences, without the words that the framework would put around them.</summary>
+    private sealed class Check<TOptions>(string section) : IValidateOptions<TOptions> where TOptions : class
+    {
+        public ValidateOptionsResult Validate(string? name, TOptions options)
+        {
+            var mistakes = (
+                from property in typeof(TOptions).GetProperties()
+                let range = property.GetCustomAttribute<RangeAttribute>()
+                where range is not null && !range.IsValid(property.GetValue(options))
+                select $"{section}__{property.Name} must be between {Text(range.Minimum)} and {Text(range.Maximum)}, "
+                    + $"but is {Text(property.GetValue(options)!)}.").ToList();
+            if (options is IValidatableObject rules)
+            {
+                mistakes.AddRange(rules.Validate(new ValidationContext(options)).Select(mistake => mistake.ErrorMessage!));
+            }
+
+            return mistakes.Count > 0 ? ValidateOptionsResult.Fail(mistakes) : ValidateOptionsResult.Success;
+        }
+    }
+}

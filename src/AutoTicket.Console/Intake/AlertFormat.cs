@@ -1,0 +1,74 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Unicode;
+using AutoTicket.Alerts;
+
+namespace AutoTicket.Intake;
+
+/// <summary>What is said of an alert, or what is wrong with it and what to change.</summary>
+internal readonly record struct AlertReading(Observation? Observation, string? Mistake);
+
+/// <summary>How a kind of sender writes an alert.</summary>
+/// <param name="Name">As parked alerts are marked with it.</param>
+internal sealed record AlertFormat(string Name, Func<AlertFields, IntakeRules, Observation> Observe)
+{
+    public const int LongestAlert = 256 * 1024;
+
+    /// <summary>How many characters are kept of one that can't be read.</summary>
+    public const int LongestKept = 16_000;
+
+    private static readonly JsonDocumentOptions Strict = new() { MaxDepth = 32, AllowDuplicateProperties = false };
+
+    public static readonly AlertFormat Generic = new("generic", AlertFormats.Generic);
+    public static readonly AlertFormat Prometheus = new("prometheus", AlertFormats.Prometheus);
+    public static readonly AlertFormat Alertmanager = new("alertmanager", AlertFormats.Alertmanager);
+
+    public static AlertFormat? Of(string name) => new[] { Generic, Prometheus, Alertmanager }.FirstOrDefault(format => format.Name == name);
+
+    /// <summary>Reads one alert. Whatever it holds, this does not throw.</summary>
+    public AlertReading Read(ReadOnlyMemory<byte> json, IntakeRules rules)
+    {
+        if (json.Length > LongestAlert)
+        {
+            return new(null, $"It has {json.Length / 1024} kB, but an alert may have {LongestAlert / 1024}: send less text, and a link to the rest.");
+        }
+
+        if (!Utf8.IsValid(json.Span))
+        {
+            return new(null, "It is not UTF-8: encode the request as UTF-8.");
+        }
+
+        try
+        {
+            using var document = JsonDocument.Parse(json, Strict);
+            if (document.RootElement.ValueKind != JsonValueKind.Object)
+            {
+                return new(null, $"An alert must be a JSON object, but this is {AlertFields.Kind(document.RootElement)}.");
+            }
+
+            var fields = new AlertFields(document.RootElement, rules);
+            var observation = Observe(fields, rules);
+            return fields.Mistake is { } mistake ? new(null, mistake) : new(observation with { Remark = fields.Remarks }, null);
+        }
+        catch (JsonException exception)
+        {
+            return new(null, $"It is not JSON as it should be: {AlertText.Cut(AlertText.Line(exception.Message), 300)}");
+        }
+    }
+
+    /// <summary>An alert that can't be read, as it is kept.</summary>
+    public ParkedAlert Park(ReadOnlyMemory<byte> json, string reason, DateTimeOffset now)
+    {
+        // So many bytes are more characters than are kept; the rest need not be decoded.
+        var text = Encoding.UTF8.GetString(json.Span[..Math.Min(json.Length, LongestKept * 4)]).Replace('\0', '\uFFFD');
+        var cut = CleanText.Cut(text, LongestKept);
+        return new ParkedAlert
+        {
+            ReceivedAt = now,
+            Intake = Name,
+            Reason = reason,
+            Text = cut,
+            IsWhole = cut.Length == text.Length && json.Length <= LongestKept * 4 && Utf8.IsValid(json.Span),
+        };
+    }
+}

@@ -1,0 +1,175 @@
+namespace AutoTicket.Intake;
+
+/// <summary>
+/// Takes a request apart into its alerts without judging them: one that holds NaN, bad UTF-8 or a thousand brackets must not
+/// cost the others of its batch, which a parser of the whole would refuse with it. Linear, and without a copy.
+/// </summary>
+internal static class AlertSplitter
+{
+    /// <summary>More in one request is refused: what is waited for in one piece must have an end.</summary>
+    public const int MostAlerts = 10_000;
+
+    /// <summary>The elements of an array; of an object itself alone, where that <paramref name="mayBeOne"/>.</summary>
+    /// <returns>Null: it is neither. One more than <see cref="MostAlerts"/>: there are too many.</returns>
+    public static List<ReadOnlyMemory<byte>>? Elements(ReadOnlyMemory<byte> json, bool mayBeOne)
+    {
+        var text = json.Span;
+        var at = Skip(text, 0);
+        if (at == text.Length)
+        {
+            return null;
+        }
+
+        if (text[at] == '{' && mayBeOne)
+        {
+            var end = EndOfValue(text, at);
+            return end >= 0 && Skip(text, end) == text.Length ? [json[at..end]] : null;
+        }
+
+        if (text[at] != '[')
+        {
+            return null;
+        }
+
+        var elements = new List<ReadOnlyMemory<byte>>();
+        at = Skip(text, at + 1);
+        if (at < text.Length && text[at] == ']')
+        {
+            return Skip(text, at + 1) == text.Length ? elements : null;
+        }
+
+        while (elements.Count <= MostAlerts)
+        {
+            var end = EndOfValue(text, at);
+            if (end < 0)
+            {
+                return null;
+            }
+
+            elements.Add(json[at..end]);
+            at = Skip(text, end);
+            if (at == text.Length)
+            {
+                return null;
+            }
+
+            switch (text[at])
+            {
+                case (byte)',':
+                    at = Skip(text, at + 1);
+                    break;
+                case (byte)']':
+                    return Skip(text, at + 1) == text.Length ? elements : null;
+                default:
+                    return null;
+            }
+        }
+
+        return elements;
+    }
+
+    /// <summary>A member of an object.</summary>
+    /// <returns>Null: it is no object, or has no such member.</returns>
+    public static ReadOnlyMemory<byte>? Member(ReadOnlyMemory<byte> json, ReadOnlySpan<byte> name)
+    {
+        var text = json.Span;
+        var at = Skip(text, 0);
+        if (at == text.Length || text[at] != '{')
+        {
+            return null;
+        }
+
+        do
+        {
+            at = Skip(text, at + 1);
+            var key = at < text.Length && text[at] == '"' ? EndOfValue(text, at) : -1;
+            var value = key < 0 ? key : Skip(text, key);
+            if (value < 0 || value == text.Length || text[value] != ':')
+            {
+                return null;
+            }
+
+            value = Skip(text, value + 1);
+            var end = EndOfValue(text, value);
+            if (end < 0)
+            {
+                return null;
+            }
+
+            if (text[(at + 1)..(key - 1)].SequenceEqual(name))
+            {
+                return json[value..end];
+            }
+
+            at = Skip(text, end);
+        }
+        while (at < text.Length && text[at] == ',');
+        return null;
+    }
+
+    private static int Skip(ReadOnlySpan<byte> text, int at)
+    {
+        while (at < text.Length && text[at] is (byte)' ' or (byte)'\t' or (byte)'\r' or (byte)'\n')
+        {
+            at++;
+        }
+
+        return at;
+    }
+
+    /// <returns>Where the value that begins here ends; -1: it does not, or is none.</returns>
+    private static int EndOfValue(ReadOnlySpan<byte> text, int start)
+    {
+        var depth = 0;
+        for (var at = start; at < text.Length; at++)
+        {
+            switch (text[at])
+            {
+                case (byte)'"':
+                    at = EndOfString(text, at);
+                    if (at < 0)
+                    {
+                        return -1;
+                    }
+
+                    if (depth == 0)
+                    {
+                        return at + 1;
+                    }
+
+                    break;
+                case (byte)'{' or (byte)'[':
+                    depth++;
+                    break;
+                case (byte)'}' or (byte)']' when depth > 0:
+                    if (--depth == 0)
+                    {
+                        return at + 1;
+                    }
+
+                    break;
+                case (byte)',' or (byte)']' or (byte)'}' or (byte)' ' or (byte)'\t' or (byte)'\r' or (byte)'\n' when depth == 0:
+                    return at > start ? at : -1;
+            }
+        }
+
+        return depth == 0 && text.Length > start ? text.Length : -1;
+    }
+
+    private static int EndOfString(ReadOnlySpan<byte> text, int start)
+    {
+        for (var at = start + 1; at < text.Length; at++)
+        {
+            if (text[at] == '\\')
+            {
+                at++;
+            }
+            else if (text[at] == '"')
+            {
+                return at;
+            }
+        }
+
+        return -1;
+    }
+}

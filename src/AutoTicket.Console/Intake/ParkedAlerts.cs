@@ -1,0 +1,243 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using AutoTicket.Alerts;
+using AutoTicket.Audit;
+using AutoTicket.Data;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+
+namespace AutoTicket.Intake;
+
+/// <summary>Alerts that could not be taken, kept with the reason until somebody looks.</summary>
+internal sealed partial class ParkedAlerts(
+    AlertAggregator aggregator, IDbContextFactory<AutoTicketDbContext> contexts, IOptions<AlertsOptions> options, TimeProvider clock, ILogger<ParkedAlerts> logger)
+{
+    /// <summary>The oldest go for the newest: a sender of rubbish must not fill the disk.</summary>
+    private const int MostRows = 10_000;
+    private const int MostListed = 200;
+    private const string Gone = "It is parked no more: somebody else retried or discarded it.";
+
+    /// <summary>What an alert is about, in any of the formats: repeats differ in the rest, such as their times.</summary>
+    private static readonly string[] About = ["source", "name", "surface", "alert_id", "labels"];
+
+    private static readonly RowBatch<ParkedAlert> New = new(
+        ("fingerprint", "text", p => p.Fingerprint),
+        ("received_at", "timestamptz", p => p.ReceivedAt),
+        ("intake", "text", p => p.Intake),
+        ("reason", "text", p => p.Reason),
+        ("text", "text", p => p.Text),
+        ("is_whole", "boolean", p => p.IsWhole),
+        ("count", "int", p => p.Count));
+
+    private readonly OutageNotice _outage = new();
+
+    /// <returns>False: the database can't be had, and nothing was kept.</returns>
+    public async Task<bool> AddAsync(IReadOnlyCollection<ParkedAlert> parked, CancellationToken cancellationToken)
+    {
+        if (parked.Count == 0)
+        {
+            return true;
+        }
+
+        try
+        {
+            await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+            // One statement must not meet a row twice, and two of them must not wait for each other.
+            var rows = parked.GroupBy(FingerprintOf).Select(same => With(same.Last(), same.Key, same.Sum(alert => alert.Count)))
+                .OrderBy(row => row.Fingerprint, StringComparer.Ordinal).ToList();
+            var fingerprints = rows.ConvertAll(row => row.Fingerprint);
+            var known = await db.ParkedAlerts.Where(alert => fingerprints.Contains(alert.Fingerprint)).Select(alert => alert.Fingerprint)
+                .ToListAsync(cancellationToken);
+            await db.ExecuteAsync($"""
+                INSERT INTO parked_alerts (fingerprint, first_received_at, received_at, intake, reason, text, is_whole, count)
+                SELECT fingerprint, received_at, received_at, intake, reason, text, is_whole, count FROM {New.Of(rows)} WHERE true
+                ON CONFLICT (fingerprint) DO UPDATE SET received_at = excluded.received_at, reason = excluded.reason, text = excluded.text,
+                  is_whole = excluded.is_whole, count = parked_alerts.count + excluded.count
+                """, cancellationToken);
+            _outage.End();
+            // A sender repeats what can't be read for as long as it lasts.
+            if (rows.ExceptBy(known, row => row.Fingerprint).ToList() is [var first, ..] added)
+            {
+                Log.Parked(logger, added.Count, first.Intake, first.Reason);
+            }
+
+            if (await NewestFirst(db).Skip(MostRows).FirstOrDefaultAsync(cancellationToken) is { } last)
+            {
+                await db.ParkedAlerts
+                    .Where(alert => alert.ReceivedAt < last.ReceivedAt || (alert.ReceivedAt == last.ReceivedAt && alert.Id <= last.Id))
+                    .ExecuteDeleteAsync(cancellationToken);
+            }
+        }
+        catch (Exception exception) when (Outages.IsOutage(exception))
+        {
+            if (_outage.Begin())
+            {
+                Log.NotParked(logger, parked.Count, exception.GetBaseException().Message);
+            }
+
+            return false;
+        }
+
+        return true;
+    }
+
+    /// <summary>How many there are, since when, and the newest of them; null when the database can't be reached.</summary>
+    public async Task<(int Count, DateTimeOffset? Since, ParkedAlert? Newest)?> SumUpAsync(CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        try
+        {
+            return (
+                await db.ParkedAlerts.CountAsync(cancellationToken),
+                await db.ParkedAlerts.MinAsync(alert => (DateTimeOffset?)alert.FirstReceivedAt, cancellationToken),
+                await NewestFirst(db).FirstOrDefaultAsync(cancellationToken));
+        }
+        catch (Exception exception) when (Outages.IsOutage(exception))
+        {
+            return null;
+        }
+    }
+
+    private static IQueryable<ParkedAlert> NewestFirst(AutoTicketDbContext db) =>
+        db.ParkedAlerts.AsNoTracking().OrderByDescending(alert => alert.ReceivedAt).ThenByDescending(alert => alert.Id);
+
+    private static ParkedAlert With(ParkedAlert parked, string fingerprint, int count) => new()
+    {
+        Fingerprint = fingerprint,
+        ReceivedAt = parked.ReceivedAt,
+        Intake = parked.Intake,
+        Reason = parked.Reason,
+        Text = parked.Text,
+        IsWhole = parked.IsWhole,
+        Count = count,
+    };
+
+    private static string FingerprintOf(ParkedAlert parked)
+    {
+        var about = parked.Text;
+        try
+        {
+            using var json = JsonDocument.Parse(parked.Text);
+            if (json.RootElement.ValueKind == JsonValueKind.Object)
+            {
+                var known = About.Where(name => json.RootElement.TryGetProperty(name, out _))
+                    .Select(name => $"{name}:{json.RootElement.GetProperty(name).GetRawText()}");
+                about = string.Join('\n', known) is { Length: > 0 } named ? named : about;
+            }
+        }
+        catch (JsonException)
+        {
+            // The whole of it, then.
+        }
+
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{parked.Intake}\n{about}")));
+    }
+
+    /// <returns>The newest first; null when the database can't be reached.</returns>
+    public async Task<IReadOnlyList<ParkedAlert>?> ListAsync(CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        try
+        {
+            return await NewestFirst(db).Take(MostListed).ToListAsync(cancellationToken);
+        }
+        catch (Exception exception) when (Outages.IsOutage(exception))
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Tries it again, by today's settings.</summary>
+    /// <returns>A sentence that says what came of it.</returns>
+    public async Task<string> RetryAsync(long id, string actor, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+            var parked = await db.ParkedAlerts.AsNoTracking().FirstOrDefaultAsync(alert => alert.Id == id, cancellationToken);
+            if (parked is null)
+            {
+                return Gone;
+            }
+
+            if (!parked.IsWhole || AlertFormat.Of(parked.Intake) is not { } format)
+            {
+                return "It can't be tried again, because not all of it was kept: have its source send it once more.";
+            }
+
+            var reading = format.Read(Encoding.UTF8.GetBytes(parked.Text), new IntakeRules(options.Value, clock.GetUtcNow()));
+            if (reading.Observation is not { } observation)
+            {
+                await db.ParkedAlerts.Where(alert => alert.Id == id).ExecuteUpdateAsync(set => set.SetProperty(alert => alert.Reason, reading.Mistake!), cancellationToken);
+                return $"It still can't be taken. {reading.Mistake}";
+            }
+
+            if (await aggregator.ObserveAsync([observation], cancellationToken) is not [var observed])
+            {
+                return "It could not be taken just now and stays parked: try again in a moment.";
+            }
+
+            await RemoveAsync(db, parked, AuditActions.ParkedRetried, actor, cancellationToken);
+            return observed.Result switch
+            {
+                ObservationResult.Opened => $"It was taken: alert {AlertIdentity.KeyOf(observed.AlertId)} is open now.",
+                ObservationResult.Resolved => $"It was taken: alert {AlertIdentity.KeyOf(observed.AlertId)} is resolved now.",
+                ObservationResult.NotOpen => "It was taken: it has ended meanwhile, and its alert is not open.",
+                _ => $"It was taken: alert {AlertIdentity.KeyOf(observed.AlertId)} is open already.",
+            };
+        }
+        catch (Exception exception) when (Outages.IsOutage(exception))
+        {
+            return "The console's database can't be reached: it stays parked.";
+        }
+    }
+
+    /// <returns>A sentence that says what came of it.</returns>
+    public async Task<string> DiscardAsync(long id, string actor, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+            var parked = await db.ParkedAlerts.AsNoTracking().FirstOrDefaultAsync(alert => alert.Id == id, cancellationToken);
+            return parked is not null && await RemoveAsync(db, parked, AuditActions.ParkedDiscarded, actor, cancellationToken)
+                ? "Discarded." : Gone;
+        }
+        catch (Exception exception) when (Outages.IsOutage(exception))
+        {
+            return "The console's database can't be reached: it stays parked.";
+        }
+    }
+
+    /// <returns>False: it was gone already.</returns>
+    private async Task<bool> RemoveAsync(
+        AutoTicketDbContext db, ParkedAlert parked, string action, string actor, CancellationToken cancellationToken)
+    {
+        db.ParkedAlerts.Remove(parked);
+        db.AuditLog.Add(new AuditEntry
+        {
+            CreatedAt = clock.GetUtcNow(),
+            Action = action,
+            Actor = actor,
+            Payload = JsonSerializer.Serialize(new { intake = parked.Intake, received_at = parked.ReceivedAt, reason = parked.Reason }),
+        });
+        try
+        {
+            await db.SaveChangesAsync(cancellationToken);
+            return true;
+        }
+        catch (DbUpdateConcurrencyException)
+        {
+            return false;
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Warning, "alert_intake parked count={Count} intake={Intake} first: {Reason}")]
+        public static partial void Parked(ILogger logger, int count, string intake, string reason);
+
+        [LoggerMessage(LogLevel.Warning, "alert_intake can't park alerts count={Count}, their sender is told to try again: {Problem}")]
+        public static partial void NotParked(ILogger logger, int count, string problem);
+    }
+}

@@ -1,0 +1,101 @@
+using System.Text.Json;
+using AutoTicket.FreeScout;
+using AutoTicket.Security;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Options;
+
+namespace AutoTicket.Mailbox;
+
+/// <summary><c>POST /api/freescout/webhook</c>: FreeScout's events, known by their signature. They make a change visible at once;
+/// what is missed, the next sync sees.</summary>
+internal static partial class FreeScoutWebhook
+{
+    public const string Path = "/api/freescout/webhook";
+
+    /// <summary>In bytes. A conversation comes with its threads.</summary>
+    private const int Longest = 2 * 1024 * 1024;
+
+    /// <summary>In bytes, of the body's beginning, where its id is. What comes after is hashed and forgotten: it comes from a stranger
+    /// until all of it is hashed.</summary>
+    private const int Kept = 16 * 1024;
+
+    public static void MapFreeScoutWebhook(this IEndpointRouteBuilder api) =>
+        api.MapPost(Path, async (
+            HttpContext context, TicketHints hints, IOptions<FreeScoutOptions> options, OncePerMinute often, ILogger<TicketHints> logger, CancellationToken cancellationToken) =>
+            {
+                if (options.Value.WebhookSecret is not { Length: > 0 } secret)
+                {
+                    return Results.Problem(title: "FREESCOUT_WEBHOOK_SECRET is not set on the console.", detail: "Until it is, nothing is taken here.", statusCode: 503);
+                }
+
+                // Kestrel stops reading there and answers 413.
+                context.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>().MaxRequestBodySize = Longest;
+                if (WebhookSignature.Read(context.Request.Headers[WebhookSignature.Header]) is not { } signature
+                    || await ReadAsync(context.Request.Body, secret, signature, cancellationToken) is not { } beginning)
+                {
+                    if (often.Take("webhook refused") is { } times)
+                    {
+                        Log.Refused(logger, times);
+                    }
+
+                    return Results.Problem(title: "The signature is missing or wrong.", detail: "FREESCOUT_WEBHOOK_SECRET must be the Secret Key of FreeScout's page Manage → API & Webhooks.", statusCode: 401);
+                }
+
+                // Whatever its content type says, and of whichever event it tells.
+                hints.Give(IdIn(beginning.Span));
+                return Results.NoContent();
+            })
+            .AllowAnonymous()
+            .WithMetadata(new RequestLimits.AtOnce("webhook", 8))
+            .Produces(204).ProducesProblem(401).ProducesProblem(413).ProducesProblem(429).ProducesProblem(503);
+
+    /// <returns>The body's beginning; null: it was not signed by FreeScout.</returns>
+    private static async Task<ReadOnlyMemory<byte>?> ReadAsync(Stream body, string secret, byte[] signature, CancellationToken cancellationToken)
+    {
+        using var hash = WebhookSignature.Begin(secret);
+        var beginning = new byte[Kept];
+        var kept = await body.ReadAtLeastAsync(beginning, Kept, throwOnEndOfStream: false, cancellationToken);
+        hash.AppendData(beginning, 0, kept);
+        var rest = new byte[Kept];
+        for (int read; (read = await body.ReadAsync(rest, cancellationToken)) > 0;)
+        {
+            hash.AppendData(rest, 0, read);
+        }
+
+        if (!WebhookSignature.Matches(hash, signature))
+        {
+            return null;
+        }
+
+        return beginning.AsMemory(0, kept);
+    }
+
+    /// <returns>Null when its beginning does not say which conversation changed: older versions send an empty array.</returns>
+    internal static long? IdIn(ReadOnlySpan<byte> beginning)
+    {
+        var json = new Utf8JsonReader(beginning, isFinalBlock: false, default);
+        try
+        {
+            while (json.Read())
+            {
+                if (json.CurrentDepth == 1 && json.TokenType == JsonTokenType.PropertyName && json.ValueTextEquals("id"u8))
+                {
+                    return json.Read() && json.TokenType == JsonTokenType.Number && json.TryGetInt64(out var number) && number > 0 ? number : null;
+                }
+            }
+        }
+        // A name with half a surrogate pair is no JSON error to the reader, and can't be compared.
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
+        {
+            // Then everything is read again.
+        }
+
+        return null;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Warning, "freescout webhook refused: the signature is missing or wrong, {Times} time(s) since the last such line")]
+        public static partial void Refused(ILogger logger, int times);
+    }
+}

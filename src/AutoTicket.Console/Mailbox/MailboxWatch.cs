@@ -1,0 +1,263 @@
+using AutoTicket.Data;
+using AutoTicket.FreeScout;
+using AutoTicket.Tickets;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+
+namespace AutoTicket.Mailbox;
+
+/// <summary>Keeps the copy of the operations mailbox's open <c>auto:status</c> tickets current: what changed, every interval; the
+/// whole list now and then, because a changed tag or a deletion shows in no list of changes. Of several processes the leader does; a
+/// person who asks for it is served by any. Two that sync at once, or one that was frozen in the middle, can't harm: the row of
+/// <c>ticket_sync</c> is written only if nobody asked since it was read, and the copy with it or not at all.</summary>
+internal sealed partial class MailboxWatch(
+    FreeScoutClient client,
+    FreeScoutHealth health,
+    LeaderLease leader,
+    IDbContextFactory<AutoTicketDbContext> contexts,
+    IOptions<TicketingOptions> options,
+    IOptions<FreeScoutOptions> freeScout,
+    TimeProvider clock,
+    ILogger<MailboxWatch> logger) : Loop(clock, logger)
+{
+    /// <summary>FreeScout's stamps are whole seconds, and its transactions may commit out of order.</summary>
+    private static readonly TimeSpan Overlap = TimeSpan.FromSeconds(10);
+    private const int MostAsked = 10;
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan UntilAsked = TimeSpan.FromSeconds(1);
+
+    private readonly SemaphoreSlim _syncing = new(1, 1);
+    private readonly OutageNotice _outage = new();
+    private int _syncs;
+
+    /// <summary>FreeScout was asked at least once since the start: its health is known.</summary>
+    public bool HasAsked { get; private set; }
+
+    /// <summary>Asks FreeScout for the whole list now.</summary>
+    /// <returns>False when FreeScout or the database failed, or another process wrote at the same moment.</returns>
+    public Task<bool> RefreshAsync(CancellationToken cancellationToken) => SyncAsync(full: true, cancellationToken);
+
+    protected override void Begin() => health.Changed += () =>
+    {
+        // Another call reached FreeScout again: the list need not wait out a long pause. Also while a sync is under way, which may have failed
+        // just before.
+        if (health.Failure is null)
+        {
+            Wake();
+        }
+    };
+
+    protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
+    {
+        if (!await leader.AskAsync(stoppingToken))
+        {
+            return UntilAsked;
+        }
+
+        await SyncAsync(full: _syncs++ % options.Value.FullSyncEvery == 0, stoppingToken);
+        HasAsked = true;
+        var interval = options.Value.SyncInterval;
+        return health.ReadFailure?.NeedsPerson == true && interval < FreeScoutFailure.RetryRefused ? FreeScoutFailure.RetryRefused : interval;
+    }
+
+    /// <summary>Asks FreeScout for one conversation and takes what it says.</summary>
+    /// <returns>False when FreeScout or the database failed, or another process wrote at the same moment.</returns>
+    public Task<bool> LookAtAsync(long id, CancellationToken cancellationToken) => AloneAsync(
+        async (db, either) =>
+        {
+            var asked = Clock.GetUtcNow();
+            var (found, failure) = await client.FindAsync(id, either);
+            if (failure is null)
+            {
+                await TakeAsync(db, new() { [id] = found }, whole: false, asked, either);
+                await db.SaveChangesAsync(cancellationToken);
+            }
+
+            return failure is null or { IsOfRequest: true };
+        },
+        cancellationToken);
+
+    private Task<bool> SyncAsync(bool full, CancellationToken cancellationToken) => AloneAsync(
+        async (db, either) =>
+        {
+            var asked = Clock.GetUtcNow();
+            var sync = await db.TicketSync.SingleOrDefaultAsync(cancellationToken) ?? db.TicketSync.Add(new TicketSyncRow()).Entity;
+            var since = full ? null : sync.UpdatedThrough - Overlap;
+            var (found, failure) = await client.ListTaggedAsync(TicketTags.Status, since, either);
+            (sync.AskedAt, sync.Problem, sync.Failure) = (Clock.GetUtcNow(), failure?.Message, failure?.Kind);
+            if (failure is not null)
+            {
+                // A whole list that failed is asked for again next time.
+                _syncs = full ? 0 : _syncs;
+            }
+            else
+            {
+                var seen = found!.DistinctBy(conversation => conversation.Id).ToDictionary(conversation => conversation.Id, Conversation? (conversation) => conversation);
+                await TakeAsync(db, seen, whole: since is null, asked, either);
+                var through = found!.Max(conversation => conversation.UpdatedAt);
+                sync.UpdatedThrough = through > sync.UpdatedThrough || sync.UpdatedThrough is null ? through : sync.UpdatedThrough;
+                sync.SyncedAt = sync.AskedAt;
+            }
+
+            await db.SaveChangesAsync(cancellationToken);
+            return failure is null;
+        },
+        cancellationToken);
+
+    /// <summary>One at a time in this process, and none for long.</summary>
+    private async Task<bool> AloneAsync(Func<AutoTicketDbContext, CancellationToken, Task<bool>> work, CancellationToken cancellationToken)
+    {
+        await _syncing.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (cancellationToken.IsCancellationRequested)
+        {
+            return false;
+        }
+
+        try
+        {
+            using var patience = new CancellationTokenSource(Patience, Clock);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
+            await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+            var isDone = await work(db, either.Token);
+            _outage.End();
+            return isDone;
+        }
+        catch (Exception exception) when (Outages.IsOutage(exception))
+        {
+            if (_outage.Begin())
+            {
+                Log.NotStored(logger, exception.GetBaseException().Message);
+            }
+        }
+        catch (DbUpdateException exception) when (exception is DbUpdateConcurrencyException || Outages.IsDuplicate(exception))
+        {
+            // Another process synced at the same moment and its copy is as good as ours.
+        }
+        catch (OperationCanceledException)
+        {
+        }
+#pragma warning disable CA1031 // a bug met once must not end the syncing, nor pass unseen
+        catch (Exception exception)
+#pragma warning restore CA1031
+        {
+            Log.Failed(logger, exception);
+        }
+        finally
+        {
+            _syncing.Release();
+        }
+
+        return false;
+    }
+
+    /// <param name="seen">By id; null: FreeScout has it no more.</param>
+    /// <param name="whole">What is not among them is not open.</param>
+    /// <param name="asked">When FreeScout was asked: what was closed here since then, it could not know.</param>
+    private async Task TakeAsync(AutoTicketDbContext db, Dictionary<long, Conversation?> seen, bool whole, DateTimeOffset asked, CancellationToken cancellationToken)
+    {
+        var ids = seen.Keys.ToList();
+        var own = await db.Tickets.AsNoTracking().Where(ticket => ticket.ConversationId != null
+            && (ticket.State == TicketState.Open || (ticket.State == TicketState.Closed && ids.Contains(ticket.ConversationId.Value)))).ToListAsync(cancellationToken);
+        var closedSince = own.Where(ticket => ticket.State == TicketState.Closed && ticket.ClosedAt >= asked).Select(ticket => ticket.ConversationId!.Value).ToHashSet();
+        var copy = await db.OpenConversations.ToDictionaryAsync(conversation => conversation.Id, cancellationToken);
+        // Older versions of FreeScout drop a filter that they do not know: each row is looked at again.
+        var open = seen.Values.OfType<Conversation>().Where(conversation => IsShown(conversation) && !closedSince.Contains(conversation.Id)).ToDictionary(conversation => conversation.Id);
+        foreach (var conversation in open.Values)
+        {
+            var row = copy.GetValueOrDefault(conversation.Id) ?? db.OpenConversations.Add(New(conversation)).Entity;
+            Fill(row, conversation);
+        }
+
+        db.OpenConversations.RemoveRange(copy.Values.Where(row => !open.ContainsKey(row.Id) && (whole || seen.ContainsKey(row.Id))));
+        // A ticket that is missing from the whole list was closed, deleted, moved or untagged. Only a look at it tells which. A sync
+        // looks at the newest few; the comparison looks at the rest.
+        var missing = own.Where(ticket => whole && ticket is { State: TicketState.Open, Tag: TicketTags.Status } && !seen.ContainsKey(ticket.ConversationId!.Value));
+        foreach (var ticket in missing.OrderByDescending(ticket => ticket.Id).Take(MostAsked).ToList())
+        {
+            var (conversation, failure) = await client.FindAsync(ticket.ConversationId!.Value, cancellationToken);
+            if (failure is not null)
+            {
+                break;
+            }
+
+            seen[ticket.ConversationId.Value] = conversation;
+        }
+
+        foreach (var ticket in own.Where(ticket => seen.ContainsKey(ticket.ConversationId!.Value) && !closedSince.Contains(ticket.ConversationId.Value)))
+        {
+            await SetAsync(db, ticket, seen[ticket.ConversationId!.Value], cancellationToken);
+        }
+    }
+
+    private async Task SetAsync(AutoTicketDbContext db, Ticket ticket, Conversation? conversation, CancellationToken cancellationToken)
+    {
+        if (await TicketBook.SetOpenAsync(db, ticket, conversation, Clock.GetUtcNow(), cancellationToken) is { } state)
+        {
+            Log.Changed(logger, ticket.ConversationId!.Value, state);
+        }
+
+        await TicketBook.SetNumberAsync(db, ticket, conversation?.Number, cancellationToken);
+    }
+
+    private bool IsShown(Conversation conversation) =>
+        conversation.IsOpen && conversation.State is null or "published" && (conversation.MailboxId is null || conversation.MailboxId == freeScout.Value.MailboxId)
+        && conversation.Tags.Contains(TicketTags.Status, StringComparer.OrdinalIgnoreCase);
+
+    private static OpenConversation New(Conversation conversation) => new() { Id = conversation.Id, Number = 0, Subject = "", Status = "", Tags = "" };
+
+    private void Fill(OpenConversation row, Conversation conversation)
+    {
+        row.Number = conversation.Number ?? 0;
+        row.Subject = conversation.Subject ?? "";
+        row.Status = conversation.Status ?? "active";
+        row.Tags = string.Join('\n', conversation.Tags.Select(tag => tag.ReplaceLineEndings(" ")));
+        row.SurfaceKey = conversation.Tags.FirstOrDefault(tag => tag.StartsWith(TicketDraft.SurfaceTag, StringComparison.OrdinalIgnoreCase))?[TicketDraft.SurfaceTag.Length..];
+        row.CreatedAt = conversation.CreatedAt ?? Clock.GetUtcNow();
+        row.UpdatedAt = conversation.UpdatedAt;
+        row.CreatedBy = conversation.CreatedByName;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Information, "ticket changed in FreeScout conversation={Conversation} state={State}")]
+        public static partial void Changed(ILogger logger, long conversation, TicketState state);
+
+        [LoggerMessage(LogLevel.Error, "syncing open tickets failed, trying again")]
+        public static partial void Failed(ILogger logger, Exception exception);
+
+        [LoggerMessage(LogLevel.Warning, "open tickets can't be stored: {Problem}")]
+        public static partial void NotStored(ILogger logger, string problem);
+    }
+}
+
+/// <summary>How far the copy in <c>open_conversations</c> goes: the one row of <c>ticket_sync</c>.</summary>
+internal sealed class TicketSyncRow
+{
+    public const int OnlyId = 1;
+
+    public int Id { get; init; } = OnlyId;
+
+    /// <summary>When FreeScout last answered completely.</summary>
+    public DateTimeOffset? SyncedAt { get; set; }
+
+    /// <summary>The newest change seen, by FreeScout's clock: where the next incremental sync begins.</summary>
+    public DateTimeOffset? UpdatedThrough { get; set; }
+
+    /// <summary>Why the last try failed, for the operator; null when it did not.</summary>
+    public string? Problem { get; set; }
+
+    /// <summary>The kind of the failure that <see cref="Problem"/> tells.</summary>
+    public FreeScoutFailureKind? Failure { get; set; }
+
+    /// <summary>When FreeScout was last asked, whatever came of it.</summary>
+    public DateTimeOffset? AskedAt { get; set; }
+
+    /// <summary>FreeScout asked one of the replicas to be left alone until then.</summary>
+    public DateTimeOffset? HoldUntil { get; set; }
+
+    /// <summary>When what was filed was last compared with all that FreeScout holds.</summary>
+    public DateTimeOffset? ReconciledAt { get; set; }
+
+    /// <summary>Why the last comparison could not be made, for the operator; null when it was.</summary>
+    public string? ReconcileProblem { get; set; }
+}

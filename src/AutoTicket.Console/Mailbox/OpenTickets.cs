@@ -1,0 +1,194 @@
+using System.Diagnostics;
+using AutoTicket.Data;
+using AutoTicket.FreeScout;
+using AutoTicket.Tickets;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+
+namespace AutoTicket.Mailbox;
+
+/// <summary>What the board knows of a surface's ticket.</summary>
+/// <param name="Ticket">The newest open one; null: none.</param>
+/// <param name="IsUnconfirmed">A filing whose answer was lost is being looked up.</param>
+public sealed record SurfaceTicket(OpenTicket? Ticket, bool IsUnconfirmed);
+
+/// <summary>
+/// The open tickets as the console last knew them, in memory: FreeScout's list as <see cref="MailboxWatch"/> copied it, and the
+/// console's own filings that the list does not show yet. Read again whenever any process changed them.
+/// </summary>
+internal sealed partial class OpenTickets(
+    IDbContextFactory<AutoTicketDbContext> contexts,
+    DatabaseSignals signals,
+    FreeScoutHealth health,
+    TicketingService ticketing,
+    IOptions<TicketingOptions> options,
+    IOptions<FreeScoutOptions> freeScout,
+    TimeProvider clock,
+    ILogger<OpenTickets> logger) : Loop(clock, logger)
+{
+    private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(50);
+
+    private readonly Lock _lock = new();
+    private readonly List<OpenTicket> _filedWhileReading = [];
+    private volatile Copy _copy = new([], new HashSet<string>(), null, null);
+
+    private sealed record Copy(IReadOnlyList<OpenTicket> Tickets, IReadOnlySet<string> Unconfirmed, DateTimeOffset? SyncedAt, string? Problem);
+
+    /// <summary>Raised when the copy, or what is known of FreeScout, changed. Handlers must return at once and never throw.</summary>
+    public event Action? Changed;
+
+    public OpenTicketsCopy Current
+    {
+        get
+        {
+            var copy = _copy;
+            var late = copy.SyncedAt is not { } at || Clock.GetUtcNow() - at > 2 * options.Value.SyncInterval;
+            var problem = copy.Problem ?? (late ? copy.SyncedAt is null ? "FreeScout has not answered yet." : "FreeScout has not confirmed this list for a while." : null);
+            return new(copy.Tickets, copy.SyncedAt, IsStale: problem is not null, problem);
+        }
+    }
+
+    /// <summary>Why no ticket can be filed just now, for the operator; null when FreeScout works, as far as is known.</summary>
+    public string? FreeScoutProblem => health is { Failure: { } failure, FailingSince: { } since }
+        ? $"No ticket can be filed since {since:HH:mm:ss} UTC. {failure.Message}"
+        : null;
+
+    /// <summary>The surface's newest open ticket.</summary>
+    public SurfaceTicket Of(string surfaceKey)
+    {
+        var copy = _copy;
+        return new(copy.Tickets.Where(ticket => ticket.Surface == surfaceKey).MaxBy(ticket => ticket.OpenedAt), copy.Unconfirmed.Contains(surfaceKey));
+    }
+
+    /// <summary>Shows a ticket that this process just recorded: under load the next read may be two seconds away.</summary>
+    private void Show(Ticket filed)
+    {
+        if (filed is not { ConversationId: { } id, Tag: TicketTags.Status })
+        {
+            return;
+        }
+
+        lock (_lock)
+        {
+            var ticket = Own(filed);
+            // The read that is under way may have begun before the ticket was recorded.
+            _filedWhileReading.Add(ticket);
+            _copy = _copy with { Tickets = [ticket, .. _copy.Tickets.Where(other => other.Id != id)] };
+        }
+
+        Changed?.Invoke();
+    }
+
+    protected override void Begin()
+    {
+        signals.Subscribe(DatabaseSignals.Tickets, Wake);
+        health.Changed += Wake;
+        ticketing.Opened += Show;
+    }
+
+    protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
+    {
+        var begun = Stopwatch.GetTimestamp();
+        await ReadAsync(stoppingToken);
+        // Of a flood of filings each is news: once in a while is soon enough.
+        await RestAsync(Stopwatch.GetElapsedTime(begun), 5, Breath, stoppingToken);
+        return DatabaseSignals.AtLeastEvery;
+    }
+
+    private async Task ReadAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            lock (_lock)
+            {
+                _filedWhileReading.Clear();
+            }
+
+            await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+            var listed = await db.OpenConversations.AsNoTracking().ToListAsync(cancellationToken);
+            // Those of alerts are on no list of ours, and may be thousands.
+            var own = await db.Tickets.AsNoTracking()
+                .Where(ticket => ticket.State == TicketState.Unconfirmed || (ticket.State == TicketState.Filing && ticket.Problem != null)
+                    || (ticket.State == TicketState.Open && ticket.Tag == TicketTags.Status)).ToListAsync(cancellationToken);
+            List<long?> others = [.. listed.Select(conversation => (long?)conversation.Id).Except(own.Select(ticket => ticket.ConversationId))];
+            if (others.Count > 0)
+            {
+                own.AddRange(await db.Tickets.AsNoTracking().Where(ticket => ticket.State == TicketState.Open && others.Contains(ticket.ConversationId)).ToListAsync(cancellationToken));
+            }
+
+            var sync = await db.TicketSync.AsNoTracking().SingleOrDefaultAsync(cancellationToken);
+
+            await ShareHoldAsync(db, sync?.HoldUntil, cancellationToken);
+            if (sync?.AskedAt is { } askedAt)
+            {
+                // Who does not lead asks FreeScout nothing by itself.
+                health.Hear(sync is { Failure: { } kind, Problem: { } problem } ? new FreeScoutFailure(kind, problem, WasSent: true) : null, askedAt);
+            }
+
+            var ours = own.Where(ticket => ticket is { State: TicketState.Open, ConversationId: not null }).ToLookup(ticket => ticket.ConversationId!.Value);
+            var tickets = listed.Select(conversation => Listed(conversation, ours[conversation.Id].FirstOrDefault()))
+                .Concat(own.Where(ticket => ticket is { State: TicketState.Open, ConversationId: not null, Tag: TicketTags.Status } && listed.All(conversation => conversation.Id != ticket.ConversationId)).Select(Own))
+                .OrderByDescending(ticket => ticket.OpenedAt)
+                .ToList();
+            // A look-up holds the claim as `filing`: the problem tells that the answer was lost before.
+            var unconfirmed = own.Where(ticket => ticket.State is TicketState.Unconfirmed or TicketState.Filing)
+                .Select(ticket => ticket.SurfaceKey).OfType<string>().ToHashSet();
+            lock (_lock)
+            {
+                tickets.InsertRange(0, _filedWhileReading.Where(filed => tickets.All(ticket => ticket.Id != filed.Id)));
+                _copy = new Copy(tickets, unconfirmed, sync?.SyncedAt, sync?.Problem);
+            }
+        }
+        catch (Exception exception) when (Outages.IsOutage(exception))
+        {
+            if (_copy.Problem != Away)
+            {
+                Log.NotRead(logger, exception.GetBaseException().Message);
+            }
+
+            lock (_lock)
+            {
+                _copy = _copy with { Problem = Away };
+            }
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            return;
+        }
+
+        Changed?.Invoke();
+    }
+
+    /// <summary>A pause that FreeScout asked one replica for is kept by all.</summary>
+    private async Task ShareHoldAsync(AutoTicketDbContext db, DateTimeOffset? shared, CancellationToken cancellationToken)
+    {
+        if (shared is { } until && until > health.HoldUntil)
+        {
+            health.Hold(until);
+        }
+        else if (health.HoldUntil > Clock.GetUtcNow() && !(shared >= health.HoldUntil - TimeSpan.FromMilliseconds(1)))
+        {
+            await db.ExecuteAsync($"""
+                INSERT INTO ticket_sync (id, hold_until) VALUES ({TicketSyncRow.OnlyId}, {health.HoldUntil})
+                ON CONFLICT (id) DO UPDATE SET hold_until = excluded.hold_until
+                """, cancellationToken);
+        }
+    }
+
+    private const string Away = "The console's database can't be reached; this is the last copy.";
+
+    private OpenTicket Listed(OpenConversation conversation, Ticket? own) => new(
+        conversation.Id, conversation.Number > 0 ? conversation.Number : null, freeScout.Value.TicketUrl(conversation.Id), conversation.Subject, conversation.Status,
+        conversation.Tags.Split('\n', StringSplitOptions.RemoveEmptyEntries), conversation.SurfaceKey ?? own?.SurfaceKey,
+        own?.PostedAt ?? conversation.CreatedAt, own?.FiledBy ?? conversation.CreatedBy ?? "FreeScout");
+
+    private OpenTicket Own(Ticket ticket) => new(
+        ticket.ConversationId!.Value, ticket.Number, freeScout.Value.TicketUrl(ticket.ConversationId.Value),
+        ticket.Subject, "active", [.. TicketDraft.TagsOf(ticket.Tag, ticket.Severity, ticket.SurfaceKey)], ticket.SurfaceKey, ticket.PostedAt, ticket.FiledBy);
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Warning, "open tickets can't be read, the last copy stays: {Problem}")]
+        public static partial void NotRead(ILogger logger, string problem);
+    }
+}

@@ -1,0 +1,333 @@
+using System.Text.Json;
+using AutoTicket.Alerts;
+using AutoTicket.Audit;
+using AutoTicket.Data;
+using AutoTicket.FreeScout;
+using AutoTicket.Surfaces;
+using AutoTicket.Tickets;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+
+namespace AutoTicket.Mailbox;
+
+/// <summary>Compares the books (tickets and audit log) with all that FreeScout holds, both ways, once an interval, in the process that
+/// leads. Mends what is certain: tags that are gone, and tickets of ours that are not in the books. The rest is for a person.</summary>
+internal sealed partial class Reconciler(
+    FreeScoutClient freeScout,
+    FreeScoutHealth health,
+    MailboxWatch sync,
+    FindingLog findings,
+    TicketBook claims,
+    ResolutionLog resolutions,
+    LeaderLease leader,
+    SurfaceList surfaces,
+    IDbContextFactory<AutoTicketDbContext> contexts,
+    IOptions<TicketingOptions> options,
+    IOptions<FreeScoutOptions> freeScoutOptions,
+    TimeProvider clock,
+    ILogger<Reconciler> logger) : LeaderLoop(leader, clock, logger)
+{
+    private const string Actor = "console:reconciler";
+
+    private static readonly string[] Tags = [TicketTags.Status, TicketTags.Alert];
+    private const int MostReposted = 50;
+
+    /// <summary>One comparison asks for no more tickets by their id, and the next goes on: without the Tags module no list shows any of ours.</summary>
+    private const int MostAsked = 50;
+
+    /// <summary>So long after a second post the first one is looked for.</summary>
+    private static readonly TimeSpan LateCommit = TimeSpan.FromHours(1);
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+
+    /// <summary>The first comparison follows the first sync, which takes a moment.</summary>
+    private static readonly TimeSpan LookAtStartEvery = TimeSpan.FromMilliseconds(100);
+
+    private volatile bool _isAsked;
+    private long _askedThrough;
+    private DateTimeOffset? _comparedAt;
+
+    /// <summary>Compares as soon as possible instead of at the end of the interval, when this process leads.</summary>
+    public void CompareSoon()
+    {
+        _isAsked = true;
+        Wake();
+    }
+
+    protected override async Task<TimeSpan> LeadAsync(CancellationToken stoppingToken)
+    {
+        if (!sync.HasAsked)
+        {
+            return LookAtStartEvery;
+        }
+
+        if (_isAsked || !(Clock.GetUtcNow() - _comparedAt < options.Value.ReconcileInterval))
+        {
+            _isAsked = false;
+            await ReconcileAsync(stoppingToken);
+            _comparedAt = Clock.GetUtcNow();
+        }
+
+        return LookEvery;
+    }
+
+    private async Task ReconcileAsync(CancellationToken cancellationToken)
+    {
+        // While FreeScout fails the sync asks it often enough, and hundreds of questions more would only open the circuit.
+        var failure = health.ReadFailure ?? await CompareAsync(cancellationToken);
+        if (failure is not null)
+        {
+            await findings.StoreProblemAsync(failure.Message, cancellationToken);
+        }
+    }
+
+    /// <returns>Null when everything could be compared. Half a comparison tells nothing; one without a ticket that FreeScout refuses to show
+    /// tells of the others.</returns>
+    private async Task<FreeScoutFailure?> CompareAsync(CancellationToken cancellationToken)
+    {
+        // FreeScout first, then the books: what is filed meanwhile is in both, for it gets its tags only when it is in the books.
+        var asked = Clock.GetUtcNow();
+        var since = asked - FindingLog.Memory;
+        var held = new Dictionary<long, Conversation>();
+        foreach (var (tag, updatedSince) in Tags.SelectMany(tag => new[] { (tag, (DateTimeOffset?)null), (tag, since) }))
+        {
+            var (listed, failure) = await freeScout.ListTaggedAsync(tag, updatedSince, cancellationToken);
+            if (failure is not null)
+            {
+                return failure;
+            }
+
+            // Older versions drop a filter that they do not know.
+            foreach (var conversation in listed!.Where(conversation => conversation.State is null or "published" && conversation.Tags.Contains(tag, StringComparer.OrdinalIgnoreCase)
+                && (conversation.MailboxId is null || conversation.MailboxId == freeScoutOptions.Value.MailboxId)))
+            {
+                held[conversation.Id] = conversation;
+            }
+        }
+
+        // A first post that FreeScout committed after the second has no tag yet, and is in no list.
+        foreach (var marker in await RepostedAsync(asked, cancellationToken))
+        {
+            var (found, failure) = await freeScout.FindByMarkerAsync(marker, cancellationToken);
+            if (failure is not null)
+            {
+                return failure;
+            }
+
+            foreach (var twin in found!)
+            {
+                held.TryAdd(twin.Id, twin);
+            }
+        }
+
+        var seen = new List<Difference>();
+        var refused = new Dictionary<long, FreeScoutFailure>();
+        var putBack = await findings.TagsPutBackAsync(cancellationToken);
+        var filings = await FiledAsync(held.Keys, since, cancellationToken);
+        var compared = filings.Where(filing => !(filing.Row?.ClosedAt >= asked)).ToList();
+        var (turn, later) = Turn([.. compared.Select(filing => filing.ConversationId).Where(id => !held.ContainsKey(id)).Order()]);
+        foreach (var filing in compared.Where(filing => !later.Contains(filing.ConversationId)))
+        {
+            var found = held.GetValueOrDefault(filing.ConversationId);
+            if (found is null)
+            {
+                // Not in the lists: gone, moved, without its tag, or closed long ago. Only its id tells.
+                (found, var failure) = await freeScout.FindAsync(filing.ConversationId, cancellationToken, withThreads: true);
+                if (failure is { IsOfRequest: true })
+                {
+                    refused[filing.ConversationId] = failure;
+                    continue;
+                }
+
+                if (failure is not null)
+                {
+                    return failure;
+                }
+            }
+
+            foreach (var difference in Comparison.Of(filing, found, freeScoutOptions.Value.MailboxId))
+            {
+                if (!(difference.Kind == FindingKind.TagsGone && await PutTagsBackAsync(filing.Row!, found!, difference, putBack)))
+                {
+                    seen.Add(difference);
+                }
+            }
+
+            if (filing.Row is { } row)
+            {
+                await claims.SetOpenAsync(row, found, cancellationToken);
+                await claims.SetNumberAsync(row, found?.Number, cancellationToken);
+            }
+        }
+
+        var inTheBooks = filings.Where(filing => filing.Row is not null).Select(filing => filing.ConversationId).ToHashSet();
+        foreach (var orphan in held.Values.Where(conversation => conversation.IsOpen && !inTheBooks.Contains(conversation.Id)).OrderBy(conversation => conversation.Id))
+        {
+            if (await AdoptAsync(orphan, cancellationToken) is { } difference)
+            {
+                seen.Add(difference);
+            }
+        }
+
+        seen.AddRange(Comparison.Duplicates(await OpenAsync(cancellationToken), options.Value.Window));
+        if (await resolutions.SettleAsync(cancellationToken) is { } unsettled)
+        {
+            return unsettled;
+        }
+
+        await findings.StoreAsync(seen, [.. refused.Keys, .. later], cancellationToken);
+        _askedThrough = turn.LastOrDefault();
+        return refused.Values.FirstOrDefault();
+    }
+
+    /// <returns>Which tickets this comparison asks for, going on where the last one ended; and which it leaves to the next.</returns>
+    private (List<long> Now, HashSet<long> Later) Turn(List<long> ids)
+    {
+        List<long> inTurn = [.. ids.Where(id => id > _askedThrough), .. ids.Where(id => id <= _askedThrough)];
+        return (inTurn[..Math.Min(MostAsked, inTurn.Count)], [.. inTurn.Skip(MostAsked)]);
+    }
+
+    /// <summary>What the books say was filed: all that is open, all of the last days, and whatever FreeScout listed.</summary>
+    private async Task<List<Filing>> FiledAsync(IReadOnlyCollection<long> listed, DateTimeOffset since, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        var ids = listed.ToList();
+        var rows = await db.Tickets.AsNoTracking()
+            .Where(ticket => ticket.ConversationId != null && (ticket.State == TicketState.Open || ticket.PostedAt > since || ticket.ClosedAt > since || ids.Contains(ticket.ConversationId.Value)))
+            .OrderBy(ticket => ticket.Id).ToListAsync(cancellationToken);
+        var audits = await db.AuditLog.AsNoTracking()
+            .Where(entry => (entry.Action == AuditActions.AlertTicketFiled || entry.Action == AuditActions.InvestigateFiled) && entry.CreatedAt > since)
+            .Select(entry => entry.Payload).ToListAsync(cancellationToken);
+        var audited = audits.Select(Filed).OfType<Filing>();
+        return [.. rows.Select(row => new Filing(row.ConversationId!.Value, row.Number, row.Subject, row)).Concat(audited).DistinctBy(filing => filing.ConversationId)];
+
+        static Filing? Filed(string payload)
+        {
+            using var json = JsonDocument.Parse(payload);
+            return json.RootElement.TryGetProperty("conversation_id", out var id) && id.TryGetInt64(out var conversation)
+                ? new(
+                    conversation, json.RootElement.TryGetProperty("ticket_number", out var number) && number.ValueKind == JsonValueKind.Number ? number.GetInt64() : null,
+                    "Known from the audit log alone", null)
+                : null;
+        }
+    }
+
+    /// <summary>The markers that were posted twice of late.</summary>
+    private async Task<List<string>> RepostedAsync(DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        var since = now - LateCommit;
+        return await db.Tickets.Where(ticket => ticket.RepostedAt > since && ticket.ConversationId != null).OrderByDescending(ticket => ticket.RepostedAt).Select(ticket => ticket.Marker).Take(MostReposted)
+            .ToListAsync(cancellationToken);
+    }
+
+    private async Task<List<Ticket>> OpenAsync(CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        return await db.Tickets.AsNoTracking().Where(ticket => ticket.State == TicketState.Open && ticket.ConversationId != null).OrderBy(ticket => ticket.Id).ToListAsync(cancellationToken);
+    }
+
+    /// <summary>Not cancelled by the end of the process: tags are put back once, so that it was done is recorded.</summary>
+    /// <returns>False: it is left to a person.</returns>
+    private async Task<bool> PutTagsBackAsync(Ticket row, Conversation found, Difference gone, HashSet<long> putBack)
+    {
+        if (putBack.Contains(found.Id) || !Leader.IsLeader)
+        {
+            return false;
+        }
+
+        var missing = Comparison.MissingTags(row, found);
+        if (await freeScout.AddTagsAsync(found.Id, missing, CancellationToken.None) is not null)
+        {
+            return false;
+        }
+
+        var done = gone with { Detail = $"{gone.Detail} The console put {(missing.Count == 1 ? "it" : "them")} back." };
+        await findings.RepairedAsync(done, Audit("tags", row, new { tags = missing }), CancellationToken.None);
+        Log.Repaired(logger, "tags", found.Id);
+        return true;
+    }
+
+    /// <summary>A ticket with a tag of ours that is not in the books: adopted, when it is certain what it is about.</summary>
+    /// <returns>What is left to a person; null: it was adopted, or belongs to a filing that is under way.</returns>
+    private async Task<Difference?> AdoptAsync(Conversation orphan, CancellationToken cancellationToken)
+    {
+        // PostgreSQL takes no NUL.
+        var subject = (orphan.Subject ?? "").Replace('\0', ' ');
+        var difference = new Difference(FindingKind.Orphan, orphan.Id, orphan.Number, subject, "FreeScout has it open with a tag of the console's, and the books do not know it: what it is about is not certain.");
+        var marker = Comparison.MarkerIn(subject);
+        var model = marker is null ? null : await FiledWithAsync(marker, cancellationToken);
+        if (model is { State: TicketState.Filing or TicketState.Unconfirmed })
+        {
+            // Its own filing is about to find it.
+            return null;
+        }
+
+        if (!Leader.IsLeader || (model ?? OfSurface(orphan)) is not { } known)
+        {
+            return difference;
+        }
+
+        var row = known with
+        {
+            Marker = marker ?? "",
+            ConversationId = orphan.Id,
+            Number = orphan.Number,
+            Subject = subject,
+            PostedAt = orphan.CreatedAt ?? Clock.GetUtcNow(),
+        };
+        var how = model is null ? "its tags name one surface" : "it carries a marker of the console's";
+        if (await findings.AdoptedAsync(row, difference with { Detail = $"It was not in the books. The console adopted it: {how}." }, Audit("adopted", row, new { marker }), cancellationToken))
+        {
+            Log.Repaired(logger, "adopted", orphan.Id);
+        }
+
+        return null;
+    }
+
+    private async Task<Ticket?> FiledWithAsync(string marker, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        return await db.Tickets.AsNoTracking().Where(ticket => ticket.Marker == marker).OrderByDescending(ticket => ticket.Id).FirstOrDefaultAsync(cancellationToken);
+    }
+
+    /// <summary>What a ticket is about whose tags name one surface that is watched.</summary>
+    private Ticket? OfSurface(Conversation orphan) =>
+        orphan.Tags.Contains(TicketTags.Status, StringComparer.OrdinalIgnoreCase) && Comparison.SurfaceIn(orphan.Tags) is { } key
+            && surfaces.All.FirstOrDefault(surface => surface.Key == key) is { } surface
+            ? new Ticket
+            {
+                Marker = "",
+                DedupKey = AlertIdentity.OfSurface(key),
+                SurfaceKey = key,
+                Severity = surface.Severity,
+                State = TicketState.Open,
+                FiledBy = orphan.CreatedByName ?? "FreeScout",
+                Subject = orphan.Subject ?? "",
+                AuditAction = AuditActions.TicketReconciled,
+                Tag = TicketTags.Status,
+            }
+            : null;
+
+    private AuditEntry Audit(string repair, Ticket row, object more) => new()
+    {
+        CreatedAt = Clock.GetUtcNow(),
+        Action = AuditActions.TicketReconciled,
+        Actor = Actor,
+        Payload = JsonSerializer.Serialize(new
+        {
+            repair,
+            alert_key = AlertIdentity.KeyOf(row.DedupKey),
+            surface = row.SurfaceKey,
+            conversation_id = row.ConversationId,
+            ticket_number = row.Number,
+            url = freeScoutOptions.Value.TicketUrl(row.ConversationId!.Value),
+            details = more,
+        }),
+    };
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Information, "auto_ticket reconciled repair={Repair} conversation={Conversation}")]
+        public static partial void Repaired(ILogger logger, string repair, long conversation);
+    }
+}

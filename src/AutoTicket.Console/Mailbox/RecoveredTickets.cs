@@ -1,0 +1,99 @@
+using AutoTicket.Alerts;
+using AutoTicket.Data;
+using AutoTicket.Surfaces;
+using AutoTicket.Tickets;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+
+namespace AutoTicket.Mailbox;
+
+/// <summary>An open ticket whose surface is well again: somebody should close the loop.</summary>
+/// <param name="RecoveredAt">Since when the surface is operational.</param>
+/// <param name="Doubles">The other open tickets of the surface.</param>
+/// <param name="DownFor">How long its outages lasted since the ticket was opened, in all; null: not known.</param>
+/// <param name="EarlierIncidents">Outages of the surface in the last seven days before this ticket's; null: not known.</param>
+/// <param name="LastResolver">Who closed the surface's ticket before this one; null: nobody yet, or not known.</param>
+public sealed record RecoveredTicket(
+    OpenTicket Ticket, string SurfaceName, DateTimeOffset RecoveredAt, IReadOnlyList<OpenTicket> Doubles, TimeSpan? DownFor = null, int? EarlierIncidents = null, string? LastResolver = null)
+{
+    public string SurfaceKey => Ticket.Surface!;
+
+    /// <summary>Of the same ticket: a table keeps its row, with its tick and focus, when more is known of it.</summary>
+    public bool Equals(RecoveredTicket? other) => other?.Ticket.Id == Ticket.Id;
+
+    public override int GetHashCode() => Ticket.Id.GetHashCode();
+}
+
+/// <summary>The worklist of failure mode 3: tickets that are open though their surface has recovered. Nothing closes by itself.</summary>
+internal sealed partial class RecoveredTickets(
+    OpenTickets tickets, StatusBoard board, IDbContextFactory<AutoTicketDbContext> contexts, IOptions<TicketingOptions> options, TimeProvider clock, ILogger<RecoveredTickets> logger)
+{
+    private static readonly TimeSpan Lately = TimeSpan.FromDays(7);
+
+    private readonly OutageNotice _outage = new();
+
+    /// <summary>From memory, the longest recovered first, a surface's tickets together.</summary>
+    public IReadOnlyList<RecoveredTicket> Current
+    {
+        get
+        {
+            var before = clock.GetUtcNow() - options.Value.RecoveredAfter;
+            return [.. tickets.Current.Tickets.Where(ticket => ticket.Surface is not null).GroupBy(ticket => ticket.Surface!)
+                .Select(group => (Open: group.OrderBy(ticket => ticket.OpenedAt).ToList(), Surface: board.Find(group.Key)))
+                // Of a surface that is stale or unknown nobody knows: silence is no recovery.
+                .Where(pair => pair.Surface is { Status: SurfaceStatus.Operational, Since: { } since } && since <= before)
+                .OrderBy(pair => pair.Surface!.Since).ThenBy(pair => pair.Surface!.Key, StringComparer.Ordinal)
+                .SelectMany(pair => pair.Open.Select(ticket => new RecoveredTicket(ticket, pair.Surface!.Surface.Name, pair.Surface.Since!.Value, [.. pair.Open.Where(other => other != ticket)])))];
+        }
+    }
+
+    /// <summary>The same with what happened, from the database; without it while that is away.</summary>
+    public async Task<IReadOnlyList<RecoveredTicket>> ReadAsync(CancellationToken cancellationToken)
+    {
+        var current = Current;
+        if (current.Count == 0)
+        {
+            return current;
+        }
+
+        try
+        {
+            var keys = current.Select(one => one.SurfaceKey).Distinct().ToList();
+            var identities = keys.ConvertAll(AlertIdentity.OfSurface);
+            var oldest = current.Min(one => one.Ticket.OpenedAt);
+            var lately = clock.GetUtcNow() - Lately;
+            var from = oldest < lately ? oldest : lately;
+            await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+            var outages = (await db.Alerts.AsNoTracking().Where(alert => identities.Contains(alert.AlertId) && alert.Status == AlertStatus.Resolved && alert.EndedAt > from)
+                .Select(alert => new { alert.Surface, alert.StartedAt, alert.EndedAt }).ToListAsync(cancellationToken)).ToLookup(outage => outage.Surface);
+            var resolved = (await db.Tickets.AsNoTracking().Where(ticket => keys.Contains(ticket.SurfaceKey!) && ticket.State == TicketState.Closed && ticket.ResolvedBy != null)
+                .GroupBy(ticket => ticket.SurfaceKey).Select(group => group.OrderByDescending(ticket => ticket.ClosedAt).First()).ToListAsync(cancellationToken)).ToDictionary(ticket => ticket.SurfaceKey!, ticket => ticket.ResolvedBy);
+            _outage.End();
+            return [.. current.Select(one =>
+            {
+                var its = outages[one.SurfaceKey].Where(outage => outage.EndedAt >= one.Ticket.OpenedAt).ToList();
+                return one with
+                {
+                    DownFor = its.Count == 0 ? null : its.Aggregate(TimeSpan.Zero, (sum, outage) => sum + (outage.EndedAt!.Value - outage.StartedAt)),
+                    EarlierIncidents = outages[one.SurfaceKey].Count(outage => outage.EndedAt < one.Ticket.OpenedAt && outage.EndedAt > lately),
+                    LastResolver = resolved.GetValueOrDefault(one.SurfaceKey),
+                };
+            })];
+        }
+        catch (Exception exception) when (Outages.IsOutage(exception))
+        {
+            if (_outage.Begin())
+            {
+                Log.NotRead(logger, exception.GetBaseException().Message);
+            }
+
+            return current;
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Warning, "what happened to recovered surfaces can't be read: {Problem}")]
+        public static partial void NotRead(ILogger logger, string problem);
+    }
+}

@@ -1,0 +1,34 @@
+using System.Net;
+using AutoTicket.Tickets;
+
+namespace AutoTicket.Mailbox;
+
+/// <summary>What a ticket is resolved with: the operator's words and the evidence.</summary>
+public static class ResolutionNote
+{
+    /// <summary>Stands for each ticket's own evidence in a note for several.</summary>
+    public const string Evidence = "{evidence}";
+
+    public const int Longest = 2000;
+
+    /// <summary>What the form begins with.</summary>
+    public static string For(IReadOnlyCollection<RecoveredTicket> tickets) => tickets is { Count: 1 } ? EvidenceOf(tickets.First()) : Evidence;
+
+    /// <summary>The evidence, in one sentence or two.</summary>
+    public static string EvidenceOf(RecoveredTicket one)
+    {
+        var down = one.DownFor is { } length ? $" It was down for {UtcTime.Age(length)}." : "";
+        var earlier = one.EarlierIncidents is > 0 and { } count ? $" {count} earlier {(count == 1 ? "incident" : "incidents")} in the 7 days before." : "";
+        return $"{one.SurfaceName} has been operational since {UtcTime.Stamp(one.RecoveredAt)}.{down}{earlier}";
+    }
+
+    /// <summary>As FreeScout takes it; every word from outside is escaped.</summary>
+    internal static string Html(string note, string? evidence, string actor)
+    {
+        var text = note.Trim().Replace(Evidence, evidence ?? "Its surface is not known to have recovered.", StringComparison.Ordinal);
+        return $"<p>{WebUtility.HtmlEncode(text).ReplaceLineEndings("<br>")}</p>{Signature(actor)}";
+    }
+
+    /// <summary>By which a note is known as written for them.</summary>
+    internal static string Signature(string actor) => $"<p>Resolved in AutoTicket Console by {WebUtility.HtmlEncode(actor)}.</p>";
+}

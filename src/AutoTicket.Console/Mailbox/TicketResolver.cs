@@ -1,0 +1,151 @@
+using System.Collections.Concurrent;
+using AutoTicket.FreeScout;
+using Microsoft.Extensions.Options;
+
+namespace AutoTicket.Mailbox;
+
+/// <summary>How the resolving of one ticket ended.</summary>
+public enum Resolution
+{
+    Resolved,
+    /// <summary>Somebody was faster, or it is gone: nothing was done.</summary>
+    AlreadyClosed,
+    /// <summary>It is not among the open tickets that the console shows: nothing was done.</summary>
+    NotOpen,
+    /// <summary>It is open still, as far as is known.</summary>
+    Failed,
+}
+
+/// <param name="Ids">Of the conversations.</param>
+/// <param name="Note">Written on each; may hold <see cref="ResolutionNote.Evidence"/>, and is that where it is empty.</param>
+public sealed record ResolveRequest(IReadOnlyList<long> Ids, string? Note);
+
+/// <param name="Message">One sentence for the operator.</param>
+public sealed record ResolutionOutcome(long Id, Resolution Result, string Message)
+{
+    [System.Text.Json.Serialization.JsonIgnore]
+    public bool IsDone => Result is Resolution.Resolved or Resolution.AlreadyClosed;
+}
+
+/// <summary>Resolves tickets in FreeScout because an operator says so, each with a note and an audit entry; one that fails costs the others nothing.</summary>
+internal sealed partial class TicketResolver(
+    FreeScoutClient freeScout,
+    FreeScoutHealth health,
+    OpenTickets open,
+    RecoveredTickets recovered,
+    ResolutionLog record,
+    EffectsUnderWay effects,
+    IOptions<FreeScoutOptions> options,
+    ILogger<TicketResolver> logger)
+{
+    /// <summary>The most tickets of one request.</summary>
+    public const int Most = 500;
+
+    private const int AtOnce = 4;
+
+    private readonly ConcurrentDictionary<long, bool> _underWay = new();
+
+    /// <summary>Why nothing can be resolved here; null: it can.</summary>
+    public string? NotSetUp => options.Value.UserId is null ? "Tickets can't be resolved here: FREESCOUT_USER_ID is not set. It is the number of the FreeScout agent in whose name they are resolved." : null;
+
+    /// <summary>Brings each to its end, also when whoever asked is gone meanwhile.</summary>
+    /// <param name="ended">Hears of each as it ends.</param>
+    public Task<IReadOnlyList<ResolutionOutcome>> ResolveAsync(ResolveRequest request, string actor, Action<ResolutionOutcome>? ended = null) =>
+        effects.Track(ResolveAllAsync(request, actor, ended));
+
+    private async Task<IReadOnlyList<ResolutionOutcome>> ResolveAllAsync(ResolveRequest request, string actor, Action<ResolutionOutcome>? ended)
+    {
+        var ids = request.Ids.Distinct().ToList();
+        var note = string.IsNullOrWhiteSpace(request.Note) ? ResolutionNote.Evidence : CleanText.Of(request.Note);
+        var user = options.Value.UserId ?? throw new InvalidOperationException(NotSetUp);
+        var evidence = (await recovered.ReadAsync(CancellationToken.None)).ToDictionary(one => one.Ticket.Id, ResolutionNote.EvidenceOf);
+        var outcomes = new ConcurrentDictionary<long, ResolutionOutcome>();
+        await Parallel.ForEachAsync(ids, new ParallelOptions { MaxDegreeOfParallelism = AtOnce }, async (id, _) =>
+        {
+            var outcome = await ResolveAsync(id, ResolutionNote.Html(note, evidence.GetValueOrDefault(id), actor), user, actor);
+            outcomes[id] = outcome;
+            ended?.Invoke(outcome);
+        });
+        return ids.ConvertAll(id => outcomes[id]);
+    }
+
+    private async Task<ResolutionOutcome> ResolveAsync(long id, string html, long user, string actor)
+    {
+        if (open.Current.Tickets.FirstOrDefault(ticket => ticket.Id == id) is not { } ticket)
+        {
+            return new(id, Resolution.NotOpen, "It is not among the open tickets.");
+        }
+
+        if (health.Failure is { NeedsPerson: true } failing)
+        {
+            return new(id, Resolution.Failed, $"Not tried: {failing.Message}");
+        }
+
+        if (effects.IsEnding)
+        {
+            return new(id, Resolution.Failed, "Not tried: the console is stopping. Try again in a moment.");
+        }
+
+        if (!_underWay.TryAdd(id, true))
+        {
+            return new(id, Resolution.Failed, "It is being resolved just now.");
+        }
+
+        try
+        {
+            return await ResolveAsync(ticket, html, user, actor);
+        }
+        finally
+        {
+            _underWay.TryRemove(id, out _);
+        }
+    }
+
+    private async Task<ResolutionOutcome> ResolveAsync(OpenTicket ticket, string html, long user, string actor)
+    {
+        var (found, failure) = await freeScout.FindAsync(ticket.Id, CancellationToken.None, withThreads: true);
+        if (failure is not null)
+        {
+            return Failed(ticket.Id, failure.Message);
+        }
+
+        if (found is not { IsOpen: true })
+        {
+            await record.ClosedElsewhereAsync(ticket, found?.ClosedByName);
+            return new(ticket.Id, Resolution.AlreadyClosed, found is null ? "FreeScout has it no more." : $"It was closed already{(found.ClosedByName is { } who ? $", by {who}" : "")}.");
+        }
+
+        // Before anything is done: what the database misses afterwards is found again by this.
+        if (await record.BeginAsync(ticket, actor) is not { } begun)
+        {
+            return Failed(ticket.Id, "Not tried: the console's database can't be reached, and nothing is resolved that the audit log does not tell of.");
+        }
+
+        // The note first, for the status alone closes it; one that an earlier try left is not written twice.
+        if (!found.Holds(html) && await freeScout.AddNoteAsync(ticket.Id, user, html, CancellationToken.None) is { } unwritten)
+        {
+            return Failed(ticket.Id, $"The note was not written, and the ticket stays open: {unwritten.Message}");
+        }
+
+        if (await freeScout.CloseAsync(ticket.Id, user, CancellationToken.None) is { } unclosed)
+        {
+            return Failed(ticket.Id, $"The note is written, but the ticket may still be open: {unclosed.Message}");
+        }
+
+        return await record.EndAsync(begun, isResolved: true)
+            ? new(ticket.Id, Resolution.Resolved, "Resolved.")
+            : new(ticket.Id, Resolution.Resolved, "Resolved. The console's database can't be reached just now: the audit log tells of it later.");
+    }
+
+    private ResolutionOutcome Failed(long id, string message)
+    {
+        Log.Failed(logger, id, message);
+        return new(id, Resolution.Failed, message);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Warning, "ticket resolving failed conversation={Conversation}: {Message}")]
+        public static partial void Failed(ILogger logger, long conversation, string message);
+    }
+}

@@ -1,0 +1,167 @@
+using System.Net;
+using Microsoft.AspNetCore.Components.Server;
+using Microsoft.AspNetCore.HttpOverrides;
+using Microsoft.AspNetCore.HttpsPolicy;
+using Microsoft.AspNetCore.SignalR;
+using IPNetwork = System.Net.IPNetwork;
+
+namespace AutoTicket.Security;
+
+/// <summary>The wiring of what stands before every request: whom we believe about its origin, how much it may bring, and how many may be open.</summary>
+internal static class RequestGuardsSetup
+{
+    public const string Circuits = "/_blazor";
+
+    /// <summary>Asked under whatever name a program reaches us by: probes, senders of alerts, FreeScout.</summary>
+    private static readonly string[] ForPrograms = ["/api", "/healthz", "/metrics"];
+
+    public static void AddRequestGuards(this WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        var isOnHeroku = builder.Configuration["DYNO"] is { Length: > 0 };
+        var limits = CircuitLimits.Read(builder.Configuration);
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            // What a stranger's request can cost. The intakes raise the first for those whom they know.
+            kestrel.Limits.MaxRequestBodySize = 32 * 1024;
+            kestrel.Limits.MaxRequestBufferSize = 32 * 1024;
+            kestrel.Limits.Http2.InitialStreamWindowSize = kestrel.Limits.Http2.InitialConnectionWindowSize = 64 * 1024;
+        });
+        // Otherwise ASP.NET would process the headers once more, from any sender: the client would choose its own address.
+        builder.Configuration["ForwardedHeaders_Enabled"] = "false";
+        var proxies = TrustedProxies.Read(builder.Configuration["TRUSTED_PROXIES"]);
+        services.Configure<ForwardedHeadersOptions>(forwarded =>
+        {
+            forwarded.ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto;
+            if (isOnHeroku)
+            {
+                // Heroku's router is the only way in, from addresses that are not known beforehand; the entry that it added is the last.
+                forwarded.KnownIPNetworks.Clear();
+                forwarded.KnownProxies.Clear();
+                return;
+            }
+
+            // From the last entry back to the first that no trusted proxy wrote.
+            forwarded.ForwardLimit = null;
+            foreach (var network in proxies)
+            {
+                forwarded.KnownIPNetworks.Add(network);
+            }
+        });
+        services.Configure<HstsOptions>(hsts => (hsts.MaxAge, hsts.IncludeSubDomains) = (TimeSpan.FromDays(365), true));
+        services.Configure<HttpsRedirectionOptions>(redirection => (redirection.HttpsPort, redirection.RedirectStatusCode) = (443, 308));
+        services.Configure<CircuitOptions>(circuits =>
+        {
+            circuits.DisconnectedCircuitMaxRetained = limits.Retained;
+            circuits.MaxBufferedUnacknowledgedRenderBatches = 10;
+            circuits.DetailedErrors = false;
+        });
+        services.AddSingleton(limits);
+        services.AddSingleton<RequestLimits>();
+    }
+
+    /// <summary>What an open page may send, and how much of what it was sent it may leave unread.</summary>
+    public static void ConfigureHub(HubOptions hub) => hub.MaximumReceiveMessageSize = 32 * 1024;
+
+    private static bool IsForBrowsers(PathString path) =>
+        !ForPrograms.Any(prefix => path.StartsWithSegments(prefix, StringComparison.OrdinalIgnoreCase));
+
+    /// <summary>Before all else: what is said of a request's origin, and what every answer says.</summary>
+    public static void UseRequestGuards(this WebApplication app)
+    {
+        app.UseForwardedHeaders();
+        app.Use(async (context, next) =>
+        {
+            // Traefik names a WebSocket's scheme, which a page's origin never has.
+            var scheme = context.Request.Scheme.ToLowerInvariant();
+            context.Request.Scheme = scheme switch { "ws" => Uri.UriSchemeHttp, "wss" => Uri.UriSchemeHttps, _ => scheme };
+            // A proxy that is believed may pass on what a stranger wrote, and no page has an address under such a scheme.
+            if (context.Request.Scheme is not ("http" or "https"))
+            {
+                await Results.Problem(title: "X-Forwarded-Proto must be http, https, ws or wss.", statusCode: 400).ExecuteAsync(context);
+                return;
+            }
+
+            await next(context);
+        });
+        if (app.Configuration["CONSOLE_PUBLIC_URL"] is { Length: > 0 } address)
+        {
+            var host = new Uri(address).Host;
+            app.Use((context, next) => IsForBrowsers(context.Request.Path) && !RequestGuards.IsLoopback(context.Request.Host)
+                && !context.Request.Host.Host.Equals(host, StringComparison.OrdinalIgnoreCase)
+                ? Results.Problem(
+                    title: $"This console is at {address}.", detail: "A proxy must pass on the header Host as it came.", statusCode: 400)
+                    .ExecuteAsync(context)
+                : next(context));
+        }
+
+        app.UseSafeHeaders(app.Services.GetRequiredService<SignInOptions>().Provider?.Authority);
+        if (!app.Environment.IsDevelopment())
+        {
+            app.UseHsts();
+            // Every cookie, whoever sets it. Antiforgery's own setting would throw for each request that comes over http.
+            app.UseCookiePolicy(new CookiePolicyOptions { Secure = CookieSecurePolicy.Always });
+        }
+
+        if (app.Configuration["DYNO"] is { Length: > 0 })
+        {
+            app.UseWhen(context => !context.Request.Path.StartsWithSegments("/healthz", StringComparison.OrdinalIgnoreCase), web => web.UseHttpsRedirection());
+        }
+
+        app.Use((context, next) =>
+        {
+            // A provider's answer comes as an address. Of a POST its handler would read a form before it looks at anything else.
+            if (context.Request.Method != HttpMethods.Get
+                && ProviderSignIn.CallbackPaths.Any(path => context.Request.Path.Equals(path, StringComparison.OrdinalIgnoreCase)))
+            {
+                (context.Response.StatusCode, context.Response.Headers.Allow) = (405, HttpMethods.Get);
+                return Task.CompletedTask;
+            }
+
+            return next(context);
+        });
+        app.Use((context, next) =>
+        {
+            // A cookie goes along with a WebSocket that another site opens, and no CORS stands before it.
+            if (context.Request.Path.StartsWithSegments(Circuits, StringComparison.OrdinalIgnoreCase) && RequestGuards.IsForeign(context.Request))
+            {
+                context.Response.StatusCode = 403;
+                return Task.CompletedTask;
+            }
+
+            return next(context);
+        });
+    }
+}
+
+/// <summary><c>TRUSTED_PROXIES</c>: proxies whose word on the client's address and scheme is believed, beyond those on this machine.</summary>
+internal static class TrustedProxies
+{
+    /// <exception cref="ConfigurationException">It holds what is no address and no network, or a network of everybody.</exception>
+    public static IReadOnlyList<IPNetwork> Read(string? setting) =>
+        [.. (setting ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(entry =>
+            Parse(entry) ?? throw new ConfigurationException(
+                $"TRUSTED_PROXIES must hold addresses and networks of proxies as 192.0.2.7,10.0.0.0/8,fd00::/8, but holds “{entry}”."))];
+
+    private static IPNetwork? Parse(string entry) =>
+        IPAddress.TryParse(entry, out var address) ? new IPNetwork(address, address.GetAddressBytes().Length * 8)
+        : IPNetwork.TryParse(entry, out var network) && network.PrefixLength > 0 ? network
+        : null;
+}
+
+/// <summary>How many pages may be open.</summary>
+/// <param name="PerSession">By one browser that is signed in.</param>
+/// <param name="InAll">In one process.</param>
+/// <param name="Retained">Of those whose connection dropped, kept for its return; the others load anew.</param>
+internal sealed record CircuitLimits(int PerSession, int InAll, int Retained)
+{
+    public static CircuitLimits Read(IConfiguration configuration)
+    {
+        var section = configuration.GetSection("Circuits");
+        Settings.RefuseUnknown(section, nameof(PerSession), nameof(InAll), nameof(Retained));
+        return new(Read(nameof(PerSession), 40), Read(nameof(InAll), 500), Read(nameof(Retained), 50));
+
+        int Read(string name, int otherwise) => Settings.Read(section, name, otherwise, 1, 100_000);
+    }
+}

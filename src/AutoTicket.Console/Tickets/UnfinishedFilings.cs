@@ -1,0 +1,180 @@
+using AutoTicket.Data;
+using AutoTicket.FreeScout;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+
+namespace AutoTicket.Tickets;
+
+/// <summary>Brings filings to their end that a lost answer, a crash or a failed second step left half-way: looks them up by their
+/// marker, adopts them, sets their tags. It never posts a ticket: that takes somebody who still wants one.</summary>
+internal sealed partial class UnfinishedFilings(
+    TicketingService ticketing,
+    FreeScoutClient freeScout,
+    FreeScoutHealth health,
+    IDbContextFactory<AutoTicketDbContext> contexts,
+    DatabaseSignals signals,
+    LeaderLease leader,
+    IOptions<TicketingOptions> options,
+    TimeProvider clock,
+    ILogger<UnfinishedFilings> logger) : LeaderLoop(leader, clock, logger)
+{
+    private static readonly RowBatch<Ticket> Tagged = new(
+        ("id", "bigint", ticket => ticket.Id),
+        ("severity", "text", ticket => Words.Of(ticket.Severity)),
+        ("subject", "text", ticket => TicketDraft.WithSeverity(ticket.Subject, ticket.Severity)));
+    private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan AtLeastEvery = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan PauseAfterFailure = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan AfterRefusedTags = TimeSpan.FromMinutes(10);
+    private const int MostRefused = 3;
+
+    private DateTimeOffset _tagsRefusedUntil = DateTimeOffset.MinValue;
+    private long _tagsRefusedThrough;
+    private readonly OutageNotice _tagging = new();
+    private DateTimeOffset _failedAt = DateTimeOffset.MinValue;
+    private int _failures;
+    private bool _isDown;
+
+    /// <summary>FreeScout failed and works again: what was refused may have been refused with everything else.</summary>
+    private volatile bool _isBack;
+
+    protected override void Begin()
+    {
+        base.Begin();
+        signals.Subscribe(DatabaseSignals.Tickets, Wake);
+        health.Changed += () => _isBack |= health.Failure is null;
+    }
+
+    protected override async Task<TimeSpan> LeadAsync(CancellationToken stoppingToken)
+    {
+        if (_isDown && health.ReadFailure is null)
+        {
+            // Another call reached FreeScout since: what it held up need not wait out the long pauses.
+            _failures = Math.Min(_failures, 1);
+            _isDown = false;
+        }
+
+        var pause = health.ReadFailure?.NeedsPerson == true ? FreeScoutFailure.RetryRefused : PauseAfterFailure * Math.Min(Math.Pow(2, Math.Max(0, _failures - 1)), 6);
+        if (_failures == 0 || Clock.GetUtcNow() - _failedAt >= pause)
+        {
+            _failures = await ReconcileAsync(stoppingToken) ? 0 : _failures + 1;
+            _failedAt = Clock.GetUtcNow();
+            _isDown = _failures > 0 && health.ReadFailure is not null;
+        }
+
+        // Of a flood of filings each wakes us: their tags are set together.
+        await Task.Delay(Breath, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return AtLeastEvery;
+    }
+
+    /// <returns>False when FreeScout failed in a way that the next ticket would only meet again.</returns>
+    private async Task<bool> ReconcileAsync(CancellationToken cancellationToken)
+    {
+        List<Ticket> unsettled, untagged;
+        await using (var db = await contexts.CreateDbContextAsync(cancellationToken))
+        {
+            var now = Clock.GetUtcNow();
+            unsettled = await db.Tickets.AsNoTracking()
+                .Where(ticket => ticket.State == TicketState.Unconfirmed || (ticket.State == TicketState.Filing && ticket.LeaseUntil <= now)
+                    || (ticket.State == TicketState.Open && ticket.ConversationId == null))
+                .OrderBy(ticket => ticket.Id).ToListAsync(cancellationToken);
+            foreach (var nameless in unsettled.Where(ticket => ticket.State == TicketState.Open).ToList())
+            {
+                // Filed, and the books do not say which ticket it is: as good as an answer that was lost. It is settled from the next pass on.
+                unsettled.Remove(nameless);
+                await TicketBook.ForgotAsync(db, nameless, cancellationToken);
+            }
+
+            // Closed ones too: without its tag a ticket that is reopened would be in no list.
+            untagged = await db.Tickets.AsNoTracking().Where(ticket => ticket.TagsPending && ticket.ConversationId != null && (ticket.State == TicketState.Open || ticket.State == TicketState.Closed))
+                .OrderBy(ticket => ticket.Id).Take(100).ToListAsync(cancellationToken);
+        }
+
+        foreach (var ticket in unsettled.Where(IsDue))
+        {
+            await ticketing.SettleAsync(ticket, cancellationToken);
+            if (health.ReadFailure is not null)
+            {
+                return false;
+            }
+        }
+
+        var (tagged, refused) = (new List<Ticket>(), 0);
+        if (_isBack || Clock.GetUtcNow() >= _tagsRefusedUntil)
+        {
+            _isBack = false;
+            _tagsRefusedThrough = 0;
+        }
+
+        // Without the Tags module each is refused: some tries tell, and the next are made much later.
+        foreach (var ticket in untagged.Where(ticket => ticket.Id > _tagsRefusedThrough))
+        {
+            if (await TagAsync(ticket, cancellationToken) is not { } failure)
+            {
+                tagged.Add(ticket);
+                _tagging.End();
+            }
+            else if (failure.IsOfRequest)
+            {
+                refused++;
+                _tagsRefusedThrough = refused < MostRefused ? ticket.Id : untagged[^1].Id;
+                _tagsRefusedUntil = Clock.GetUtcNow() + AfterRefusedTags;
+                if (refused == MostRefused)
+                {
+                    break;
+                }
+            }
+            else
+            {
+                break;
+            }
+        }
+
+        if (tagged.Count > 0)
+        {
+            await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+            // Unless the severity changed meanwhile.
+            await db.ExecuteAsync($"UPDATE tickets SET tags_pending = {false}, subject = r.subject FROM {Tagged.Of(tagged)} WHERE tickets.id = r.id AND tickets.severity = r.severity", cancellationToken);
+        }
+
+        return tagged.Count == untagged.Count || _tagsRefusedThrough > 0;
+    }
+
+    /// <summary>The older a lost answer, the rarer the look-ups; the next one who wants the ticket looks at once.</summary>
+    private bool IsDue(Ticket ticket)
+    {
+        var now = Clock.GetUtcNow();
+        var pause = (now - ticket.PostedAt) / 4;
+        pause = pause < options.Value.LookupSpacing ? options.Value.LookupSpacing : pause > LongestPause ? LongestPause : pause;
+        return ticket.LookedUpAt is not { } last || now - last >= pause;
+    }
+
+    private async Task<FreeScoutFailure?> TagAsync(Ticket ticket, CancellationToken cancellationToken)
+    {
+        var failure = await freeScout.AddTagsAsync(ticket.ConversationId!.Value, TicketDraft.TagsOf(ticket.Tag, ticket.Severity, ticket.SurfaceKey), cancellationToken, instead: TicketDraft.SeverityTag);
+        if (failure is null && TicketDraft.WithSeverity(ticket.Subject, ticket.Severity) is var subject && subject != ticket.Subject)
+        {
+            failure = await freeScout.RenameAsync(ticket.ConversationId.Value, $"{ticket.Subject} [{ticket.Marker}]", $"{subject} [{ticket.Marker}]", cancellationToken);
+            if (failure is { Kind: FreeScoutFailureKind.Refused })
+            {
+                // A version that takes no subject: the tag says the severity.
+                failure = null;
+            }
+        }
+
+        // A state: said once, until a ticket was tagged.
+        if (failure is not null && _tagging.Begin())
+        {
+            Log.NotTagged(logger, ticket.ConversationId.Value, failure.Message);
+        }
+
+        return failure;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Warning, "ticket tagging failed conversation={Conversation}, trying again: {Message}")]
+        public static partial void NotTagged(ILogger logger, long conversation, string message);
+    }
+}

@@ -1,0 +1,598 @@
+using AutoTicket.Alerts;
+using AutoTicket.Surfaces;
+
+namespace AutoTicket.Tests.Alerts;
+
+/// <summary>The rules by which observations become episodes, without clock and database.</summary>
+public sealed class EpisodeRulesTests
+{
+    private static readonly DateTimeOffset Start = new(2026, 11, 24, 3, 0, 0, TimeSpan.Zero);
+    private static readonly AlertsOptions Options = new();
+
+    private readonly List<Alert> _stored = [];
+    private DateTimeOffset _now = Start;
+
+    private IReadOnlyList<Alert> Firing => [.. _stored.Where(alert => alert.IsFiring)];
+
+    [Fact]
+    public void A_repeat_belongs_to_the_episode_that_is_open()
+    {
+        var first = Observe(Say());
+        var second = Observe(Say());
+
+        Assert.Equal([ObservationResult.Opened, ObservationResult.Known], [first.Result, second.Result]);
+        Assert.Equal(first.AlertId, second.AlertId);
+        Assert.Single(_stored);
+    }
+
+    [Fact]
+    public void A_repeat_that_says_nothing_new_is_not_written()
+    {
+        Observe(Say());
+        Assert.False(Apply(TimeSpan.FromSeconds(30), [Say()]).Wrote);
+        Assert.True(Apply(EpisodeRules.TouchEvery - TimeSpan.FromSeconds(30), [Say() with { Summary = "93 % full" }]).Wrote);
+        Assert.Equal((_now, "93 % full"), (_stored[0].SeenAt, _stored[0].Summary));
+    }
+
+    [Fact]
+    public void A_repeat_that_is_the_first_to_have_an_expiry_or_to_have_none_is_written()
+    {
+        Observe(Say());
+        Assert.True(Apply(TimeSpan.FromSeconds(1), [Say() with { ExpiresAt = _now.AddHours(1) }]).Wrote);
+        Assert.True(Apply(TimeSpan.FromSeconds(1), [Say()]).Wrote);
+        Assert.Null(_stored[0].ExpiresAt);
+    }
+
+    /// <summary>A Prometheus that evaluates each second stands by an alert for four.</summary>
+    [Fact]
+    public void A_repeat_without_which_it_would_expire_is_written()
+    {
+        Observe(Say() with { ExpiresAt = _now.AddSeconds(34) });
+        Assert.True(Apply(TimeSpan.FromSeconds(1), [Say() with { ExpiresAt = _now.AddSeconds(5) }]).Wrote);
+    }
+
+    /// <param name="left">Seconds until the stored expiry.</param>
+    /// <param name="more">Seconds by which the new one is later.</param>
+    [Theory]
+    [InlineData(600, -1, true)]
+    [InlineData(600, 0, false)]
+    [InlineData(600, 59, false)]
+    [InlineData(600, 60, true)]
+    [InlineData(60, 1, false)]
+    [InlineData(59, 1, true)]
+    [InlineData(59, 0, false)]
+    public void A_new_expiry_is_written_if_it_is_earlier_or_a_minute_later_or_the_old_one_is_near(int left, int more, bool expected)
+    {
+        Observe(Say());
+        var repeat = _now.AddSeconds(1);
+        var expiresAt = repeat.AddSeconds(left);
+        _stored[0] = _stored[0] with { ExpiresAt = expiresAt };
+
+        Assert.Equal(expected, Apply(TimeSpan.FromSeconds(1), [Say() with { ExpiresAt = expiresAt.AddSeconds(more) }]).Wrote);
+        Assert.Equal(expiresAt.AddSeconds(expected ? more : 0), _stored[0].ExpiresAt);
+    }
+
+    [Fact]
+    public void An_episode_expires_with_the_last_report_that_fires_and_never_while_one_has_no_expiry()
+    {
+        var (sooner, later) = (Start.AddMinutes(20), Start.AddMinutes(40));
+        Observe(Say(variant: "a") with { ExpiresAt = later }, Say(variant: "b") with { ExpiresAt = sooner });
+        Assert.Equal(later, Firing.Single().ExpiresAt);
+        Observe(Say(variant: "c"));
+        Assert.Null(Firing.Single().ExpiresAt);
+        Observe(Say(variant: "c", firing: false));
+        Assert.Equal(later, Firing.Single().ExpiresAt);
+        Observe(Say(variant: "a", firing: false));
+        Assert.Equal(sooner, Firing.Single().ExpiresAt);
+    }
+
+    [Theory]
+    [InlineData(-90, -90)]
+    [InlineData(90, 0)]
+    [InlineData(null, 0)]
+    public void An_episode_starts_when_its_producer_says_but_not_in_the_future(int? said, int expected)
+    {
+        var now = _now.AddSeconds(30);
+        Observe(Say() with { StartsAt = said is { } seconds ? now.AddSeconds(seconds) : null });
+        Assert.Equal(now.AddSeconds(expected), Firing.Single().StartedAt);
+    }
+
+    [Fact]
+    public void Of_two_reports_in_one_request_the_first_opens_the_episode()
+    {
+        var answers = Apply(TimeSpan.FromSeconds(30), [Say(variant: "a"), Say(variant: "b")]).Answers;
+        Assert.Equal([ObservationResult.Opened, ObservationResult.Known], answers.Select(answer => answer.Result));
+        Assert.Equal(["a", "b"], Firing.Single().Members.Select(member => member.Key));
+    }
+
+    /// <summary><see cref="Alert.NewsAt"/> makes the hooks look at the alert.</summary>
+    [Fact]
+    public void Only_a_changed_severity_is_news_of_an_open_episode()
+    {
+        Observe(Say(variant: "a"));
+        Observe(Say(variant: "b"));
+        Apply(EpisodeRules.TouchEvery, [Say(variant: "b")]);
+        Assert.Null(Firing.Single().NewsAt);
+
+        Observe(Say(variant: "b", severity: Severity.P1));
+        var changed = _now;
+        Observe(Say(variant: "b", severity: Severity.P1));
+        Assert.Equal(changed, Firing.Single().NewsAt);
+    }
+
+    [Fact, Trait("Pitfall", "T-24")]
+    public void The_end_of_an_episode_is_news_at_once_and_after_the_quiet_period_if_it_flapped()
+    {
+        Observe(Say());
+        Observe(Say(firing: false));
+        Assert.Equal(_now, _stored.Single().NewsAt);
+        Observe(Say());
+        Assert.Equal(_now, _stored.Single().NewsAt);
+        Observe(Say(firing: false));
+        Assert.Equal(_now + Options.QuietPeriod, _stored.Single().NewsAt);
+    }
+
+    [Fact, Trait("Pitfall", "T-6"), Trait("Pitfall", "T-27")]
+    public void A_changed_severity_is_the_same_episode_and_its_end_is_its_end()
+    {
+        var id = Observe(Say(severity: Severity.P2)).AlertId;
+        Assert.Equal(id, Observe(Say(severity: Severity.P1)).AlertId);
+        Assert.Equal(Severity.P1, Firing.Single().Severity);
+        Assert.Equal(id, Observe(Say(severity: Severity.P3)).AlertId);
+        Assert.Equal(ObservationResult.Resolved, Observe(Say(severity: Severity.P3, firing: false)).Result);
+        Assert.Single(_stored);
+        Assert.Empty(Firing);
+    }
+
+    [Fact, Trait("Pitfall", "T-6")]
+    public void A_severity_that_is_a_label_changes_the_episode_and_ends_none()
+    {
+        Observe(Say(variant: "severity=warning", severity: Severity.P3));
+        // As Prometheus sends it: the end of the one before the begin of the other.
+        Observe(Say(variant: "severity=warning", severity: Severity.P3, firing: false), Say(variant: "severity=critical", severity: Severity.P1));
+
+        var alert = Assert.Single(_stored);
+        Assert.True(alert.IsFiring);
+        Assert.Equal(Severity.P1, alert.Severity);
+        Assert.Equal((0, 0), (alert.FoldedIds, alert.Reopened));
+
+        Observe(Say(variant: "severity=critical", severity: Severity.P1, firing: false));
+        Assert.Empty(Firing);
+    }
+
+    [Fact]
+    public void Of_two_severities_that_fire_together_the_worse_counts_until_it_ends()
+    {
+        Observe(Say(variant: "severity=warning", severity: Severity.P3), Say(variant: "severity=critical", severity: Severity.P1));
+        Assert.Equal(Severity.P1, Assert.Single(Firing).Severity);
+        Observe(Say(variant: "severity=critical", severity: Severity.P1, firing: false));
+        Assert.Equal(Severity.P3, Assert.Single(Firing).Severity);
+    }
+
+    [Fact, Trait("Pitfall", "T-1")]
+    public void A_producer_with_a_new_id_each_time_has_one_episode_and_is_unstable_at_the_third()
+    {
+        var id = Observe(Say(id: "0")).AlertId;
+        for (var cycle = 1; cycle < 120; cycle++)
+        {
+            var observed = Observe(Say(id: $"{cycle}"));
+            Assert.Equal((id, ObservationResult.Folded), (observed.AlertId, observed.Result));
+            Assert.Equal(cycle >= 2, Firing.Single().IsUnstable);
+        }
+
+        Assert.Single(_stored);
+        // The first, which gave the episode its identity, and the newest.
+        Assert.Equal(["id:0", "id:115", "id:116", "id:117", "id:118", "id:119"], _stored[0].Members.Select(member => member.Key));
+    }
+
+    [Fact, Trait("Pitfall", "T-1")]
+    public void A_producer_that_ends_each_id_and_begins_another_has_one_episode()
+    {
+        Observe(Say(id: "0"));
+        for (var cycle = 1; cycle < 20; cycle++)
+        {
+            Observe(Say(id: $"{cycle - 1}", firing: false), Say(id: $"{cycle}"));
+        }
+
+        Assert.Single(_stored);
+        Assert.Single(Firing);
+        Observe(Say(id: "19", firing: false));
+        Assert.Empty(Firing);
+    }
+
+    [Fact]
+    public void A_producer_that_is_known_to_make_up_ids_keeps_its_identity_in_a_later_episode()
+    {
+        var id = Observe(Say(id: "a")).AlertId;
+        Observe(Say(id: "b"));
+        Observe(Say(id: "c"));
+        Observe(Say(id: "c", firing: false));
+        _now += TimeSpan.FromHours(3);
+        Assert.Equal(id, Observe(Say(id: "d")).AlertId);
+        Assert.Equal(2, _stored.Count);
+        Assert.Equal(3, Firing.Single().FoldedIds);
+    }
+
+    /// <summary>A producer that was restarted: its old id is heard of no more, its new one again and again.</summary>
+    [Fact, Trait("Pitfall", "T-1")]
+    public void An_id_that_replaced_another_stays_in_its_episode_however_often_it_is_repeated()
+    {
+        var id = Observe(Say(id: "a")).AlertId;
+        Assert.True(Apply(EpisodeRules.TouchEvery, [Say(id: "a")]).Wrote);
+        Observe(Say(id: "b"));
+        for (var repeat = 0; repeat < 3; repeat++)
+        {
+            Assert.Equal(new(id, ObservationResult.Known), Observe(Say(id: "b")));
+        }
+
+        Assert.Single(Firing);
+    }
+
+    /// <summary>Requests that arrive together are judged at one moment.</summary>
+    [Fact, Trait("Pitfall", "T-1")]
+    public void An_id_that_was_last_seen_the_moment_another_began_was_not_seen_after_it()
+    {
+        Observe(Say(id: "a"));
+        Assert.True(Apply(EpisodeRules.TouchEvery, [Say(id: "a")]).Wrote);
+        Apply(TimeSpan.Zero, [Say(id: "b")]);
+        Observe(Say(id: "b"));
+        Assert.Single(Firing);
+
+        Apply(EpisodeRules.TouchEvery, [Say(id: "b")]);
+        Apply(TimeSpan.Zero, [Say(id: "a")]);
+        Assert.Equal(2, Firing.Count);
+    }
+
+    [Fact]
+    public void The_first_id_of_an_alert_that_had_none_is_no_second_one()
+    {
+        var id = Observe(Say()).AlertId;
+        Assert.Equal(new(id, ObservationResult.Known), Observe(Say(id: "a")));
+        Assert.Equal(0, Firing.Single().FoldedIds);
+        Assert.Equal(new(id, ObservationResult.Known), Observe(Say()));
+        Assert.Equal(new(id, ObservationResult.Folded), Observe(Say(id: "b")));
+        Assert.Equal(1, Firing.Single().FoldedIds);
+    }
+
+    [Fact]
+    public void The_end_of_an_id_does_not_end_what_is_reported_without_one()
+    {
+        Observe(Say());
+        Observe(Say(id: "a"));
+        Assert.Equal(ObservationResult.Known, Observe(Say(id: "a", firing: false)).Result);
+        Assert.Equal(ObservationResult.Resolved, Observe(Say(firing: false)).Result);
+    }
+
+    [Fact]
+    public void The_end_of_what_is_reported_without_an_id_does_not_end_an_id()
+    {
+        Observe(Say(id: "a"));
+        Observe(Say());
+        Assert.Equal(ObservationResult.Known, Observe(Say(firing: false)).Result);
+        Assert.Single(Firing);
+    }
+
+    [Fact]
+    public void The_end_of_an_id_does_not_end_one_that_was_last_seen_at_the_same_moment()
+    {
+        Observe(Say(id: "a"));
+        Apply(EpisodeRules.TouchEvery, [Say(id: "a")]);
+        Apply(TimeSpan.Zero, [Say(id: "b")]);
+        Assert.Equal(ObservationResult.Known, Observe(Say(id: "b", firing: false)).Result);
+        Assert.Single(Firing);
+    }
+
+    [Fact, Trait("Pitfall", "T-7")]
+    public void Ids_in_one_request_are_different_alerts_even_if_they_begin_alike()
+    {
+        Observe(Say(id: "0123456789abcdef1"), Say(id: "0123456789abcdef2"));
+        Assert.Equal(2, Firing.Count);
+        Assert.Equal(2, Firing.Select(alert => alert.AlertKey).Distinct().Count());
+    }
+
+    [Fact]
+    public void A_new_id_in_one_request_with_a_known_one_is_another_alert()
+    {
+        Observe(Say(id: "a"));
+        var answers = Apply(TimeSpan.FromSeconds(30), [Say(id: "a"), Say(id: "b")]).Answers;
+        Assert.Equal([new(Say(id: "a").AlertId, ObservationResult.Known), new(Say(id: "b").AlertId, ObservationResult.Opened)], answers);
+    }
+
+    [Fact]
+    public void Ids_that_are_each_repeated_after_the_other_began_are_told_apart()
+    {
+        Observe(Say(id: "a"));
+        Assert.Equal(ObservationResult.Folded, Observe(Say(id: "b")).Result);
+        Observe(Say(id: "a"));
+        Assert.Single(Firing);
+        Assert.Equal(ObservationResult.Opened, Observe(Say(id: "b")).Result);
+        Assert.Equal(2, Firing.Count);
+        Assert.DoesNotContain(Firing, alert => alert.FoldedIds > 0);
+        Assert.Equal([Say(id: "a").AlertId, Say(id: "b").AlertId], Firing.Select(alert => alert.AlertId));
+
+        // And each ends by itself, and is still another when it comes again.
+        Observe(Say(id: "b", firing: false));
+        Assert.Equal(Say(id: "a").AlertId, Firing.Single().AlertId);
+        _now += TimeSpan.FromHours(1);
+        Observe(Say(id: "b"));
+        Assert.Equal(2, Firing.Count);
+    }
+
+    /// <summary>Neither was repeated after the other began.</summary>
+    [Fact]
+    public void Ids_that_were_folded_are_told_apart_by_one_request_that_holds_both()
+    {
+        Observe(Say(id: "a"));
+        Observe(Say(id: "b"));
+        Apply(TimeSpan.Zero, [Say(id: "a"), Say(id: "b")]);
+        Assert.Equal(2, Firing.Count);
+    }
+
+    [Theory]
+    [InlineData("a")]
+    [InlineData("b")]
+    public void Of_ids_that_are_told_apart_each_has_its_own_severity_and_expiry(string last)
+    {
+        var expiry = Start.AddHours(1);
+        foreach (var id in last == "a" ? new[] { "a", "b", "b", "a" } : ["a", "b", "a", "b"])
+        {
+            Observe(id == "a" ? Say(id: "a") with { ExpiresAt = expiry } : Say(id: "b", severity: Severity.P1));
+        }
+
+        Assert.Equal([(Severity.P2, expiry), (Severity.P1, null)], Firing.Select(alert => (alert.Severity, alert.ExpiresAt)));
+    }
+
+    [Fact]
+    public void Ids_are_told_apart_by_the_repeat_of_the_first_one_too()
+    {
+        Observe(Say(id: "a"));
+        Observe(Say(id: "b", severity: Severity.P1));
+        var began = _now;
+        Observe(Say(id: "b", severity: Severity.P1));
+
+        Assert.Equal(new(Say(id: "a").AlertId, ObservationResult.Known), Observe(Say(id: "a")));
+
+        Assert.Equal([Say(id: "a").AlertId, Say(id: "b").AlertId], Firing.Select(alert => alert.AlertId));
+        Assert.Equal(["id:a", "id:b"], Firing.Select(alert => Assert.Single(alert.Members).Key));
+        Assert.DoesNotContain(Firing, alert => alert.FoldedIds > 0);
+        Assert.Equal((Severity.P1, began), (Firing[1].Severity, Firing[1].StartedAt));
+    }
+
+    [Fact]
+    public void What_is_left_when_an_id_is_told_apart_is_as_severe_and_holds_as_long_as_those_that_stay()
+    {
+        var (sooner, later) = (Start.AddMinutes(20), Start.AddMinutes(40));
+        Observe(Say(id: "a") with { ExpiresAt = sooner });
+        Observe(Say(id: "b", severity: Severity.P1) with { ExpiresAt = later });
+        Assert.Equal((Severity.P1, later), (Firing.Single().Severity, Firing.Single().ExpiresAt));
+
+        Observe(Say(id: "a") with { ExpiresAt = sooner }, Say(id: "b", severity: Severity.P1) with { ExpiresAt = later });
+
+        Assert.Equal([(Severity.P2, sooner), (Severity.P1, later)], Firing.Select(alert => (alert.Severity, alert.ExpiresAt!.Value)));
+    }
+
+    [Fact]
+    public void An_id_that_ended_is_not_told_apart_from_one_that_fires()
+    {
+        Observe(Say(id: "a"));
+        Observe(Say(id: "b"));
+        Observe(Say(id: "a", firing: false));
+
+        // Else the episode would fire on with nobody in it, and nobody could end it.
+        Observe(Say(id: "b"), Say(id: "c"));
+        Assert.Equal(["id:b", "id:c"], Firing.Select(alert => Assert.Single(alert.Members, member => member.IsFiring).Key));
+
+        Observe(Say(id: "b", firing: false));
+        Observe(Say(id: "c", firing: false));
+        Assert.Empty(Firing);
+    }
+
+    [Fact]
+    public void An_id_that_ended_does_not_fire_again_because_another_joins_the_first()
+    {
+        Observe(Say(id: "a"));
+        Observe(Say(id: "b"));
+        Observe(Say(id: "a"));
+        Observe(Say(id: "b", firing: false));
+
+        Observe(Say(id: "a"), Say(id: "c"));
+
+        Assert.Equal(["id:a", "id:c"], Firing.Select(alert => Assert.Single(alert.Members, member => member.IsFiring).Key));
+    }
+
+    [Fact]
+    public void An_id_that_is_told_apart_no_longer_counts_as_folded()
+    {
+        foreach (var id in new[] { "a", "b", "c", "a", "b" })
+        {
+            Observe(Say(id: id));
+        }
+
+        Assert.Equal([1, 0], Firing.Select(alert => alert.FoldedIds));
+    }
+
+    [Fact]
+    public void Of_ids_that_stand_apart_each_fires_again_in_its_own_episode()
+    {
+        Observe(Say(id: "a"), Say(id: "b"));
+        Observe(Say(id: "b", firing: false));
+        Observe(Say(id: "a", firing: false));
+
+        Assert.Equal(Say(id: "b").AlertId, Observe(Say(id: "b")).AlertId);
+
+        Assert.Equal(Say(id: "b").AlertId, Firing.Single().AlertId);
+        Assert.Equal([0, 1], _stored.Select(alert => alert.Reopened));
+    }
+
+    [Fact]
+    public void Three_sound_ids_in_requests_of_their_own_lose_none()
+    {
+        for (var cycle = 0; cycle < 4; cycle++)
+        {
+            foreach (var id in new[] { "a", "b", "c" })
+            {
+                Observe(Say(id: id));
+            }
+        }
+
+        Assert.Equal(3, Firing.Count);
+        Assert.DoesNotContain(Firing, alert => alert.IsUnstable);
+    }
+
+    [Fact, Trait("Pitfall", "T-24")]
+    public void What_fires_again_within_the_quiet_period_is_the_same_episode()
+    {
+        Observe(Say());
+        for (var cycle = 0; cycle < 60; cycle++)
+        {
+            Observe(Say(firing: false));
+            Observe(Say());
+        }
+
+        Assert.Equal(60, Assert.Single(_stored).Reopened);
+        Observe(Say(firing: false));
+        Apply(Options.QuietPeriod, [Say()]);
+        Assert.Equal((61, null), Assert.Single(_stored) is var again ? (again.Reopened, again.EndedAt) : default);
+        Observe(Say(firing: false));
+        _now += Options.QuietPeriod;
+        Observe(Say());
+        Assert.Equal(2, _stored.Count);
+
+        // It is the newer of the two that fires again.
+        Observe(Say(firing: false));
+        Observe(Say());
+        Assert.Equal([61, 1], _stored.Select(alert => alert.Reopened));
+    }
+
+    [Fact, Trait("Pitfall", "T-1"), Trait("Pitfall", "T-24")]
+    public void A_new_id_within_the_quiet_period_is_folded_and_a_known_one_is_not()
+    {
+        var id = Observe(Say(id: "a")).AlertId;
+        Observe(Say(id: "a", firing: false));
+        Assert.Equal(new(id, ObservationResult.Folded), Observe(Say(id: "b")));
+        Assert.Equal(["id:a", "id:b"], Firing.Single().Members.Select(member => member.Key));
+        Observe(Say(id: "b", firing: false));
+        Assert.Equal(new(id, ObservationResult.Opened), Observe(Say(id: "a")));
+        // The first keeps its place: the episode has its identity from it.
+        Assert.Equal(["id:a", "id:b"], Firing.Single().Members.Select(member => member.Key));
+        Assert.Equal(1, Firing.Single().FoldedIds);
+
+        Observe(Say(id: "b"));
+        Observe(Say(id: "a"));
+        Observe(Say(id: "b"));
+        Assert.Equal([Say(id: "a").AlertId, Say(id: "b").AlertId], Firing.Select(alert => alert.AlertId));
+    }
+
+    [Fact]
+    public void The_first_id_within_the_quiet_period_of_an_alert_that_had_none_is_no_second_one()
+    {
+        var id = Observe(Say()).AlertId;
+        Observe(Say(firing: false));
+        Assert.Equal(new(id, ObservationResult.Opened), Observe(Say(id: "a")));
+        Observe(Say(id: "a", firing: false));
+        Assert.Equal(new(id, ObservationResult.Folded), Observe(Say(id: "b")));
+        Assert.Equal(1, Firing.Single().FoldedIds);
+    }
+
+    [Fact]
+    public void A_report_without_an_id_within_the_quiet_period_of_one_that_had_an_id_is_no_second_one()
+    {
+        var id = Observe(Say(id: "a")).AlertId;
+        Observe(Say(id: "a", firing: false));
+        Assert.Equal(new(id, ObservationResult.Opened), Observe(Say()));
+        Assert.Equal(0, Firing.Single().FoldedIds);
+    }
+
+    [Fact, Trait("Pitfall", "T-1"), Trait("Pitfall", "T-24")]
+    public void An_episode_that_fires_again_with_a_new_id_each_time_keeps_six_of_them()
+    {
+        for (var cycle = 0; cycle < 10; cycle++)
+        {
+            Observe(Say(id: $"{cycle}"));
+            Observe(Say(id: $"{cycle}", firing: false));
+        }
+
+        Assert.Equal(["id:0", "id:5", "id:6", "id:7", "id:8", "id:9"], _stored.Single().Members.Select(member => member.Key));
+    }
+
+    [Fact, Trait("Pitfall", "T-6"), Trait("Pitfall", "T-24")]
+    public void What_fires_again_is_as_severe_as_what_fires_now()
+    {
+        Observe(Say(variant: "severity=critical", severity: Severity.P1));
+        Observe(Say(variant: "severity=critical", severity: Severity.P1, firing: false));
+        Observe(Say(variant: "severity=warning", severity: Severity.P3));
+        Assert.Equal(Severity.P3, Firing.Single().Severity);
+        Assert.Equal(ObservationResult.Resolved, Observe(Say(variant: "severity=warning", severity: Severity.P3, firing: false)).Result);
+    }
+
+    [Fact, Trait("Pitfall", "T-25")]
+    public void What_nobody_stands_by_any_more_expires_and_does_not_recover()
+    {
+        Observe(Say(name: "over") with { ExpiresAt = _now.AddMinutes(5) });
+        Observe(Say(name: "over", firing: false));
+        Assert.Null(_stored[0].ExpiresAt);
+        Observe(Say());
+        var episodes = new EpisodeRules(_stored, Options, _now);
+        episodes.ExpireAll();
+        Assert.Equal(("disk_full", AlertStatus.Expired), episodes.Changed.Single() is var one ? (one.Name, one.Status) : default);
+    }
+
+    [Fact, Trait("Pitfall", "T-29")]
+    public void An_end_without_a_begin_is_nothing()
+    {
+        Assert.Equal(ObservationResult.NotOpen, Observe(Say(firing: false)).Result);
+        Assert.Empty(_stored);
+    }
+
+    [Fact]
+    public void Of_what_is_said_twice_in_one_request_the_last_word_counts()
+    {
+        Observe(Say(), Say(firing: false));
+        Assert.Empty(Firing);
+    }
+
+    [Fact]
+    public void A_sound_population_of_a_thousand_over_a_day_is_never_called_unstable()
+    {
+        var random = new Random(1);
+        for (var cycle = 0; cycle < 24 * 12; cycle++)
+        {
+            _now += TimeSpan.FromMinutes(5);
+            // A thousand alerts with sound ids, four to a logical one, sent by two senders; some come and go.
+            for (var sender = 0; sender < 2; sender++)
+            {
+                Observe([.. Enumerable.Range(0, 500).Where(_ => random.Next(100) > 2).Select(n => Say(id: $"{sender}-{n}", name: $"alert-{n / 4}-{sender}", firing: random.Next(100) > 1))]);
+            }
+
+            Assert.DoesNotContain(Firing, alert => alert.IsUnstable);
+        }
+    }
+
+    private static Observation Say(string? id = null, string name = "disk_full", Severity severity = Severity.P2, bool firing = true, string variant = "") =>
+        new("test", name, null, severity, "the disk is full", firing, new Dictionary<string, string> { ["host"] = "db1" }, variant, id);
+
+    private Observed Observe(params Observation[] request) => Apply(TimeSpan.FromSeconds(30), request).Answers[^1];
+
+    private (IReadOnlyList<Observed> Answers, bool Wrote) Apply(TimeSpan later, Observation[] request)
+    {
+        _now += later;
+        var logical = request.Select(o => o.LogicalId).ToHashSet();
+        var known = _stored.Where(alert => logical.Contains(alert.LogicalId) && (alert.IsFiring || alert.EndedAt > _now - EpisodeRules.Memory));
+        var episodes = new EpisodeRules(known, Options, _now);
+        var answers = episodes.Apply(request);
+        foreach (var changed in episodes.Changed)
+        {
+            _stored[_stored.FindIndex(alert => alert.Id == changed.Id)] = changed;
+        }
+
+        foreach (var opened in episodes.Opened)
+        {
+            _stored.Add(opened with { Id = _stored.Count + 1 });
+        }
+
+        // As the database's unique index has it.
+        Assert.Distinct(Firing.Select(alert => (alert.LogicalId, alert.Slot)));
+
+        return (answers, episodes.Changed.Count + episodes.Opened.Count > 0);
+    }
+}

@@ -1,0 +1,261 @@
+using System.Net;
+using System.Text;
+using System.Text.Json;
+using AutoTicket.Alerts;
+using AutoTicket.Data;
+using AutoTicket.Diagnostics;
+using AutoTicket.Flags;
+using AutoTicket.FreeScout;
+using AutoTicket.Mailbox;
+using AutoTicket.Sandbox;
+using AutoTicket.Tests.Alerts;
+using AutoTicket.Tests.Kit;
+using Microsoft.EntityFrameworkCore;
+
+namespace AutoTicket.Tests.Diagnostics;
+
+/// <summary>Alerts reach nobody: whoever opens any page reads it, and nothing is lost meanwhile.</summary>
+[Trait("Pitfall", "T-38")]
+public sealed class DeliveryWatchTests
+{
+    private const string Nobody = "Nobody is being told of alerts, neither by DM nor by ticket.";
+    private const string NotSent = "Alerts are not being sent: the console's database can't be reached.";
+
+    [Fact]
+    public async Task With_both_down_every_page_of_every_console_says_so_and_all_goes_out_after_a_restart()
+    {
+        await using var driver = await AlertDriver.StartAsync();
+        await Eventually.TrueAsync(() => driver.Console.Get<LeaderLease>().IsLeader, "the first leads");
+        await driver.StartConsoleAsync();
+        Assert.False(driver.Console.Get<LeaderLease>().IsLeader);
+        var freeScout = driver.Sandbox.Faults.Add(new(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout });
+        var slack = driver.Sandbox.Faults.Add(Fault.SlackError("invalid_auth"));
+        await driver.RaiseAsync(AlertDriver.Say());
+        await driver.Console.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
+
+        foreach (var console in driver.Consoles)
+        {
+            await EverywhereAsync(console, Nobody, "SLACK_BOT_TOKEN", "Rotate FREESCOUT_API_KEY");
+        }
+
+        await driver.StopAsync(driver.Consoles[0]);
+        await driver.StopAsync(driver.Consoles[0]);
+        await driver.StartConsoleAsync();
+        await EverywhereAsync(driver.Console, Nobody);
+
+        slack.Dispose();
+        freeScout.Dispose();
+        await driver.StopAsync(driver.Console);
+        await driver.StartConsoleAsync();
+        await driver.EventuallyTicketsAsync(1);
+        await driver.EventuallySettledAsync();
+        Assert.Single(driver.Sandbox.Slack.Messages);
+        await Eventually.TrueAsync(() => driver.Console.Get<DeliveryWatch>().Problem is null, "somebody is told again");
+        Assert.DoesNotContain(Nobody, await PageAsync(driver.Console, "/console/status"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task While_one_of_the_two_works_or_tickets_are_switched_off_and_DMs_go_out_nothing_is_said()
+    {
+        await using var driver = await AlertDriver.StartAsync();
+        var silence = driver.Console.Get<DeliveryWatch>();
+        await Eventually.TrueAsync(() => driver.Console.Get<LeaderLease>().IsLeader, "it leads");
+        using (driver.Sandbox.Faults.Add(Fault.SlackError("invalid_auth")))
+        {
+            await driver.RaiseAsync(AlertDriver.Say());
+            await driver.EventuallyDecidedAsync("degraded: token_rejected", "slack");
+            await driver.EventuallyTicketsAsync(1);
+            Assert.DoesNotContain(Nobody, await PageAsync(driver.Console, "/console/alerts"), StringComparison.Ordinal);
+
+            // Whoever switches tickets off must know that nothing else goes out.
+            await driver.Console.Get<FlagStore>().ChangeAsync(FlagNames.AlertsAutoTicket, new FlagChangeRequest(false, "a test"), "test", CancellationToken.None);
+            await Eventually.TrueAsync(() => silence.Problem?.Contains("FLAG_CONSOLE_ALERTS_AUTO_TICKET is off.", StringComparison.Ordinal) == true, "it says so");
+        }
+    }
+
+    [Fact]
+    public async Task With_the_database_away_every_page_says_that_alerts_are_not_sent()
+    {
+        await using var sandbox = await SandboxServer.StartAsync();
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+        await using var line = TcpProxy.To(database.Location);
+        await using var console = await ConsoleHost.StartAsync(database, sandbox, new Dictionary<string, string?> { ["DATABASE_URL"] = line.Through(database.Location) });
+        // Without the keys that seal cookies, which it reads at its start, no console has pages.
+        await Eventually.TrueAsync(async () => !(await PageAsync(console, "/console/status")).Contains(NotSent, StringComparison.Ordinal), "it has the database");
+
+        line.Cut();
+        await EverywhereAsync(console, NotSent);
+
+        line.Restore();
+        await Eventually.TrueAsync(async () => !(await PageAsync(console, "/console/alerts")).Contains(NotSent, StringComparison.Ordinal), "it is over");
+    }
+
+    [Fact]
+    public async Task An_escalation_whose_time_is_up_while_the_database_is_away_is_told_once()
+    {
+        var clock = new StillClock();
+        using var running = clock.Run();
+        await using var sandbox = await SandboxServer.StartAsync(new SandboxSettings { Clock = clock });
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+        await using var line = TcpProxy.To(database.Location);
+        await using var console = await ConsoleHost.StartAsync(database, sandbox, new Dictionary<string, string?> { ["DATABASE_URL"] = line.Through(database.Location) }, clock);
+        await Eventually.TrueAsync(() => console.Get<LeaderLease>().IsLeader, "it leads");
+        using var rejected = sandbox.Faults.Add(new(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout });
+        await console.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
+        await using var db = database.Open();
+        await Eventually.TrueAsync(async () => await db.Escalations.AnyAsync(), "the clock runs");
+
+        line.Cut();
+        await Eventually.TrueAsync(() => console.Get<DatabaseGate>().Problem is not null, "the database is away");
+        clock.Advance(TimeSpan.FromMinutes(9));
+        Assert.Empty(sandbox.Slack.Messages);
+        // At once, and no further: a call to Slack that the clock overtakes times out, and is made again.
+        clock.Advance(TimeSpan.FromMinutes(2));
+        await Eventually.TrueAsync(() => sandbox.Slack.Messages.Count == 1, "the operator is told");
+        Assert.Contains("The FreeScout key is invalid", sandbox.Slack.Messages[0].Text, StringComparison.Ordinal);
+
+        line.Restore();
+        await Eventually.TrueAsync(async () => await db.AlertDeliveries.AnyAsync(d => d.Hook == "slack"), "that it was told is stored");
+        Assert.Single(sandbox.Slack.Messages);
+    }
+
+    [Fact]
+    public async Task One_that_was_over_before_it_could_be_stored_silences_no_later_one()
+    {
+        var clock = new StillClock();
+        using var running = clock.Run();
+        await using var sandbox = await SandboxServer.StartAsync(new SandboxSettings { Clock = clock });
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+        await using var line = TcpProxy.To(database.Location);
+        await using var console = await ConsoleHost.StartAsync(database, sandbox, new Dictionary<string, string?> { ["DATABASE_URL"] = line.Through(database.Location) }, clock);
+        await Eventually.TrueAsync(() => console.Get<LeaderLease>().IsLeader, "it leads");
+        line.Cut();
+        await Eventually.TrueAsync(() => console.Get<DatabaseGate>().Problem is not null, "the database is away");
+        using (sandbox.Faults.Add(new(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout }))
+        {
+            await AskFreeScoutAsync();
+            await clock.AdvanceUntilAsync(TimeSpan.FromMinutes(4), () => Task.FromResult(Told().Count == 1), "the operator is told from memory", TimeSpan.FromSeconds(4));
+        }
+
+        await AskFreeScoutAsync();
+        await Eventually.TrueAsync(() => Told().Count == 2, "the operator is told, from memory, that the key is taken again");
+        Assert.Contains("RECOVERED", Told()[1], StringComparison.Ordinal);
+        line.Restore();
+        await Eventually.TrueAsync(() => console.Get<DatabaseGate>().Problem is null && console.Get<LeaderLease>().IsLeader, "the database is back");
+        await using var db = database.Open();
+        Assert.Empty(await db.Escalations.ToListAsync());
+
+        clock.Advance(TimeSpan.FromSeconds(5));
+        using var again = sandbox.Faults.Add(new(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout });
+        await AskFreeScoutAsync();
+        await Eventually.TrueAsync(async () => await db.Escalations.AnyAsync(), "the clock runs");
+        // At once: with each step the lease runs out.
+        clock.Advance(TimeSpan.FromMinutes(11));
+        await Eventually.TrueAsync(() => Told().Count == 3, "the operator is told of the later one");
+
+        // A call that the clock overtakes is a FreeScout that does not answer: that is told too, and is not what is asked here.
+        List<string> Told() => [.. sandbox.Slack.Messages.Select(message => message.Text).Where(text => text.Contains("The FreeScout key is invalid", StringComparison.Ordinal))];
+
+        Task AskFreeScoutAsync() => console.Get<FreeScoutClient>().FindAsync(1, CancellationToken.None);
+    }
+
+    [Fact]
+    public async Task The_fallback_hears_once_of_a_silence_that_lasts_and_once_of_its_end()
+    {
+        var clock = new StillClock();
+        using var running = clock.Run();
+        await using var fallback = await WebhookReceiver.StartAsync();
+        await using var collector = await Collector.StartAsync();
+        var secret = new Uri(fallback.Url, "/canary-path-7c31");
+        await using var console = await DiagnosedConsole.StartAsync(
+            new()
+            {
+                ["FALLBACK_WEBHOOK_URL"] = secret.AbsoluteUri,
+                ["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.Url.AbsoluteUri,
+                ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf",
+                ["OTEL_BSP_SCHEDULE_DELAY"] = "200",
+            },
+            clock: clock);
+        var freeScout = console.Sandbox.Faults.Add(new(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout });
+        var slack = console.Sandbox.Faults.Add(Fault.SlackError("invalid_auth"));
+        await console.Host.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
+        await console.RaiseAsync(AlertDriver.Say());
+        await Eventually.TrueAsync(() => console.Host.Get<DeliveryWatch>().Problem is not null, "nobody is told");
+        // What is over within a minute it does not hear of.
+        freeScout.Dispose();
+        await console.Host.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
+        await Eventually.TrueAsync(() => console.Host.Get<DeliveryWatch>().Problem is null, "tickets are filed");
+        freeScout = console.Sandbox.Faults.Add(new(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout });
+        await console.Host.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
+        await Eventually.TrueAsync(() => console.Host.Get<DeliveryWatch>().Problem is not null, "nobody is told again");
+        fallback.Refuse(1);
+
+        clock.Advance(FallbackWebhook.After);
+        await Eventually.TrueAsync(() => console.Host.Log.Any(line => line.Contains("fallback webhook failed, trying again: it answered 500", StringComparison.Ordinal)), "it was refused");
+        clock.Advance(FallbackWebhook.After);
+        await Eventually.TrueAsync(() => SaidCount() == 1, "it was taken");
+        slack.Dispose();
+        freeScout.Dispose();
+        await console.Host.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
+        await Eventually.TrueAsync(() => SaidCount() == 2, "the end was taken");
+
+        var texts = (await fallback.ReceivedAsync(2)).Select(hook => JsonSerializer.Deserialize<JsonElement>(Encoding.UTF8.GetString(hook.Body)).GetProperty("text").GetString()!).TakeLast(2).ToList();
+        Assert.StartsWith($"AutoTicket Console: {Nobody}", texts[0], StringComparison.Ordinal);
+        Assert.EndsWith("/console/diagnostics", texts[0], StringComparison.Ordinal);
+        Assert.Equal("AutoTicket Console: Alerts are being told again.", texts[1]);
+        // Such an address is a secret.
+        Assert.DoesNotContain(console.Host.Log, line => line.Contains(secret.AbsolutePath, StringComparison.Ordinal));
+        await Eventually.TrueAsync(() => collector.Holds(fallback.Url.Authority), "its trace was collected");
+        Assert.DoesNotContain(secret.AbsolutePath, collector.All, StringComparison.Ordinal);
+
+        int SaidCount() => console.Host.Log.Count(line => line.Contains("told the fallback webhook", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task What_the_fallback_was_told_a_restart_neither_repeats_nor_forgets()
+    {
+        var clock = new StillClock();
+        using var running = clock.Run();
+        await using var fallback = await WebhookReceiver.StartAsync();
+        await using var sandbox = await SandboxServer.StartAsync(new SandboxSettings { Clock = clock });
+        await using var database = await TestDatabase.CreateAsync(Database.Sqlite);
+        var freeScout = sandbox.Faults.Add(new(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout });
+        var slack = sandbox.Faults.Add(Fault.SlackError("invalid_auth"));
+        var settings = new Dictionary<string, string?> { ["FALLBACK_WEBHOOK_URL"] = fallback.Url.AbsoluteUri, ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1" };
+        await using (var first = await ConsoleHost.StartAsync(database, sandbox, settings, clock))
+        {
+            await first.Get<AlertAggregator>().ObserveAsync([AlertDriver.Say()], CancellationToken.None);
+            await SilentAsync(first);
+            clock.Advance(FallbackWebhook.After);
+            await fallback.ReceivedAsync(1);
+        }
+
+        await using var second = await ConsoleHost.StartAsync(database, sandbox, settings, clock);
+        await SilentAsync(second);
+        clock.Advance(FallbackWebhook.After);
+        await Eventually.TrueAsync(() => second.Get<DeliveryWatch>().Since < clock.GetUtcNow() - FallbackWebhook.After, "it has been silent for long enough");
+        slack.Dispose();
+        freeScout.Dispose();
+        await second.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
+
+        var texts = (await fallback.ReceivedAsync(2)).Select(hook => JsonSerializer.Deserialize<JsonElement>(hook.Body).GetProperty("text").GetString()).ToList();
+        Assert.Equal("AutoTicket Console: Alerts are being told again.", texts[^1]);
+        Assert.Equal(2, texts.Count);
+
+        static async Task SilentAsync(ConsoleHost console)
+        {
+            await console.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
+            await Eventually.TrueAsync(() => console.Get<DeliveryWatch>().Problem is not null, "nobody is told");
+        }
+    }
+
+    private static async Task EverywhereAsync(ConsoleHost console, params string[] said)
+    {
+        foreach (var path in new[] { "/console/status", "/console/alerts", "/console/tickets", "/console/flags", "/console/audit", "/console/diagnostics" })
+        {
+            await Eventually.TrueAsync(async () => await PageAsync(console, path) is var page && said.All(one => page.Contains(one, StringComparison.Ordinal)), $"{path} says so");
+        }
+    }
+
+    private static async Task<string> PageAsync(ConsoleHost console, string path) => WebUtility.HtmlDecode(await console.Http.GetStringAsync(new Uri(path, UriKind.Relative)));
+}

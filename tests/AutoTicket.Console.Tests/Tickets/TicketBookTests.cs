@@ -1,0 +1,551 @@
+using System.Text.Json;
+using AutoTicket.Alerts;
+using AutoTicket.Audit;
+using AutoTicket.Data;
+using AutoTicket.FreeScout;
+using AutoTicket.Mailbox;
+using AutoTicket.Surfaces;
+using AutoTicket.Tickets;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+
+namespace AutoTicket.Tests.Tickets;
+
+/// <summary>The claim row by itself: who may file, who has lost the right, and what is written together.</summary>
+public sealed class TicketBookTests
+{
+    private static readonly TicketingOptions Options = new();
+    private static readonly TicketLink Link = new(1001, 1001, "https://tickets.example/conversation/1001", default);
+    private readonly StillClock _clock = new();
+
+    [Theory, BothDatabases]
+    [Trait("Pitfall", "T-4")]
+    public async Task Of_many_claims_of_one_key_one_gets_in(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var claims = Claims(database);
+
+        var taken = await Task.WhenAll(Enumerable.Range(0, 24).Select(_ => Task.Run(() => claims.ClaimAsync(Draft()))));
+
+        var claim = Assert.Single(taken.OfType<Ticket>());
+        Assert.Equal(claim.Marker, Assert.Single(await RowsAsync(database)).Marker);
+        Assert.NotNull(await claims.ClaimAsync(Draft("another")));
+    }
+
+    [Theory, BothDatabases]
+    public async Task What_stands_keeps_a_claim_out_unless_it_was_seen_to_be_closed(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var claims = Claims(database);
+        var first = (await claims.ClaimAsync(Draft()))!;
+        Assert.True(await claims.ConfirmAsync(first, Link, isOpen: true, adopted: false));
+
+        Assert.Null(await claims.ClaimAsync(Draft()));
+        Assert.Equal(first.Marker, Assert.Single((await claims.ReadAsync(Draft())).Standing).Marker);
+        var second = (await claims.ClaimAsync(Draft(), anyway: true))!;
+        await claims.ReleaseAsync(second, "no", default);
+
+        _clock.Advance(Options.Window);
+        Assert.Null(await claims.ClaimAsync(Draft() with { IsForAlert = true }));
+        Assert.NotNull(await claims.ClaimAsync(Draft()));
+        Assert.Equal(first.Marker, (await claims.ReadAsync(Draft())).Latest?.Marker);
+    }
+
+    [Theory, BothDatabases]
+    public async Task What_stands_is_read_newest_first_and_past_the_window_only_as_the_latest(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var claims = Claims(database);
+        var first = await FileAsync(claims);
+        var second = (await claims.ClaimAsync(Draft(), anyway: true))!;
+        Assert.True(await claims.ConfirmAsync(second, Link with { Id = 1002 }, isOpen: true, adopted: false));
+
+        var (standing, latest) = await claims.ReadAsync(Draft());
+        Assert.Equal([second.Marker, first.Marker], standing.Select(ticket => ticket.Marker));
+        Assert.Equal(second.Marker, latest?.Marker);
+
+        _clock.Advance(Options.Window);
+        var claim = await claims.ClaimAsync(Draft());
+        (standing, latest) = await claims.ReadAsync(Draft(), claim);
+        Assert.Empty(standing);
+        Assert.Equal(second.Marker, latest?.Marker);
+    }
+
+    /// <summary>The unique index alone keeps it out: what stands was looked at before the other claimed.</summary>
+    [Theory, BothDatabases]
+    public async Task Who_saw_that_what_stood_is_closed_gets_no_claim_beside_another(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var claims = Claims(database);
+        var claim = (await claims.ClaimAsync(Draft()))!;
+
+        Assert.Null(await claims.ClaimAsync(Draft(), anyway: true));
+
+        Assert.Equal(claim.Marker, Assert.Single(await RowsAsync(database)).Marker);
+    }
+
+    [Theory, BothDatabases]
+    public async Task Those_who_file_at_the_same_time_each_get_their_own(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var claims = Claims(database);
+        var surfaces = Enumerable.Range(0, 24).Select(n => $"surface-{n}").ToList();
+
+        var filed = await Task.WhenAll(surfaces.Select((surface, n) => Task.Run(async () =>
+        {
+            var claim = (await claims.ClaimAsync(Draft(surface)))!;
+            Assert.Equal(claim.Marker, Assert.Single((await claims.ReadAsync(Draft(surface))).Standing).Marker);
+            Assert.True(await claims.ConfirmAsync(claim, Link with { Id = 2000 + n }, isOpen: true, adopted: false));
+            return claim;
+        })));
+
+        Assert.Equal(surfaces, filed.Select(claim => claim.SurfaceKey));
+        Assert.Equal(filed.Select((claim, n) => (claim.Marker, (long?)(2000 + n))).Order(), (await RowsAsync(database)).Select(row => (row.Marker, row.ConversationId)).Order());
+        await using var db = database.Open();
+        Assert.Equal(24, await db.AuditLog.CountAsync());
+    }
+
+    /// <summary>Who waits for the first holds no later one: in any other order two consoles would wait for each other.</summary>
+    [Fact]
+    public async Task Those_who_file_at_the_same_time_claim_in_one_order()
+    {
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+        var claims = Claims(database);
+        var keys = new[] { Draft("a"), Draft("b") }.OrderBy(draft => draft.DedupKey, StringComparer.Ordinal).ToList();
+        await using var first = database.Open();
+        await using var other = database.Open();
+        await using var probe = database.Open();
+        await using var heldFirst = await first.BeginAsync(default);
+        await using var heldOther = await other.BeginAsync(default);
+        await TakeAsync(first, Draft("other"));
+        await TakeAsync(other, keys[0]);
+
+        // While the one before them is kept waiting the two gather.
+        var before = claims.ClaimAsync(Draft("other"));
+        await WaitingAsync();
+        var both = Task.WhenAll(claims.ClaimAsync(keys[1]), claims.ClaimAsync(keys[0]));
+        await heldFirst.RollbackAsync();
+        Assert.NotNull(await before);
+        await WaitingAsync();
+
+        await using (await probe.BeginAsync(default))
+        {
+            await probe.Database.ExecuteSqlAsync($"SET LOCAL lock_timeout = '2s'");
+            await TakeAsync(probe, keys[1]);
+        }
+
+        await heldOther.RollbackAsync();
+        Assert.All(await both, Assert.NotNull);
+
+        static async Task TakeAsync(AutoTicketDbContext db, TicketDraft draft)
+        {
+            db.Tickets.Add(new Ticket
+            {
+                Marker = Guid.NewGuid().ToString("N"),
+                DedupKey = draft.DedupKey,
+                Severity = draft.Severity,
+                State = TicketState.Filing,
+                FiledBy = draft.FiledBy,
+                AuditAction = draft.AuditAction,
+                Tag = draft.Tag,
+                Subject = draft.Subject,
+            });
+            await db.SaveChangesAsync();
+        }
+
+        Task WaitingAsync() => Eventually.TrueAsync(
+            () => probe.Database.SqlQuery<bool>(
+                $"SELECT count(*) > 0 AS \"Value\" FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+                .SingleAsync(), "a claim waits for another");
+    }
+
+    [Theory, BothDatabases]
+    public async Task One_that_two_confirm_at_the_same_time_is_written_down_once(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var claims = Claims(database);
+        var (first, claim) = ((await claims.ClaimAsync(Draft("first")))!, (await claims.ClaimAsync(Draft()))!);
+
+        // While the first is written the others gather.
+        var before = claims.ConfirmAsync(first, Link with { Id = 1000 }, isOpen: true, adopted: false);
+        var both = await Task.WhenAll(claims.ConfirmAsync(claim, Link, isOpen: true, adopted: true), claims.ConfirmAsync(claim, Link, isOpen: true, adopted: false));
+
+        Assert.True(await before);
+        Assert.Equal([true, false], both);
+        await using var db = database.Open();
+        Assert.Equal(2, await db.AuditLog.CountAsync());
+    }
+
+    [Theory, BothDatabases]
+    public async Task The_database_itself_refuses_a_second_claim_and_a_second_row_of_a_ticket(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var claim = (await Claims(database).ClaimAsync(Draft()))!;
+        foreach (var state in (TicketState[])[TicketState.Open, TicketState.Closed, TicketState.Closed, TicketState.Open])
+        {
+            await InsertAsync(state);
+        }
+
+        await Assert.ThrowsAsync<DbUpdateException>(() => InsertAsync(TicketState.Filing));
+        await Assert.ThrowsAsync<DbUpdateException>(() => InsertAsync(TicketState.Unconfirmed));
+        await InsertAsync(TicketState.Open, conversation: 1001);
+        await Assert.ThrowsAsync<DbUpdateException>(() => InsertAsync(TicketState.Open, conversation: 1001));
+        Assert.Equal(6, (await RowsAsync(database)).Count);
+
+        async Task InsertAsync(TicketState state, long? conversation = null)
+        {
+            await using var db = database.Open();
+            db.Tickets.Add(claim with { Id = 0, Marker = Guid.NewGuid().ToString("N"), State = state, ConversationId = conversation });
+            await db.SaveChangesAsync();
+        }
+    }
+
+    [Theory, BothDatabases]
+    public async Task A_claim_whose_lease_holds_is_not_taken_over_and_one_that_ran_out_is_by_one(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var claims = Claims(database);
+        var claim = (await claims.ClaimAsync(Draft()))!;
+        _clock.Advance(Options.Lease - TimeSpan.FromMilliseconds(1));
+        Assert.Null(await claims.TakeOverAsync(claim, default));
+
+        _clock.Advance(TimeSpan.FromMilliseconds(1));
+        var taken = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => claims.TakeOverAsync(claim, default))));
+
+        Assert.Equal(claim.Attempt + 1, Assert.Single(taken.OfType<Ticket>()).Attempt);
+        Assert.Null(await claims.TakeOverAsync(Assert.Single(await RowsAsync(database)), default));
+    }
+
+    [Theory, BothDatabases]
+    public async Task Who_lost_the_claim_changes_nothing(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var claims = Claims(database);
+        var stale = (await claims.ClaimAsync(Draft()))!;
+        _clock.Advance(Options.Lease);
+        Assert.NotNull(await claims.TakeOverAsync(stale, default));
+        var before = Assert.Single(await RowsAsync(database));
+
+        Assert.False(await claims.ReleaseAsync(stale, "no", default));
+        Assert.False(await claims.LeaveUnconfirmedAsync(stale, "no", lookupWasEmpty: true, default));
+        Assert.Null(await claims.RepostAsync(stale, default));
+        Assert.Null(await claims.TakeOverAsync(stale, default));
+
+        Assert.Equal(before, Assert.Single(await RowsAsync(database)));
+        Assert.False(claims.MayPost(stale));
+    }
+
+    /// <summary>What it read says nothing of the other's look-up: it would count anew, and post too early.</summary>
+    [Theory, BothDatabases]
+    public async Task Who_read_a_lost_answer_before_another_looked_it_up_does_not_take_it_over(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var claims = Claims(database);
+        await claims.LeaveUnconfirmedAsync((await claims.ClaimAsync(Draft()))!, "lost", lookupWasEmpty: false, default);
+        var read = Assert.Single((await claims.ReadAsync(Draft())).Standing);
+        var faster = (await claims.TakeOverAsync(read, default))!;
+        Assert.True(await claims.LeaveUnconfirmedAsync(faster, "not yet", lookupWasEmpty: true, default));
+
+        Assert.Null(await claims.TakeOverAsync(read, default));
+
+        Assert.NotNull(await claims.TakeOverAsync(Assert.Single(await RowsAsync(database)), default));
+    }
+
+    [Fact]
+    public async Task A_claim_may_be_posted_under_while_a_whole_call_fits_into_its_lease()
+    {
+        await using var database = await TestDatabase.CreateAsync(Database.Sqlite);
+        var claims = Claims(database);
+        var claim = (await claims.ClaimAsync(Draft()))!;
+
+        _clock.Advance(Options.Lease - Options.ClickBudget - TimeSpan.FromMilliseconds(1));
+        Assert.True(claims.MayPost(claim));
+        _clock.Advance(TimeSpan.FromMilliseconds(1));
+        Assert.False(claims.MayPost(claim));
+
+        var again = (await claims.RepostAsync(claim, default))!;
+        Assert.True(claims.MayPost(again));
+        Assert.Equal(claim.Marker, again.Marker);
+    }
+
+    [Theory, BothDatabases]
+    [Trait("Pitfall", "T-12")]
+    public async Task A_late_answer_and_a_look_up_record_the_ticket_once(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var claims = Claims(database);
+        var late = (await claims.ClaimAsync(Draft()))!;
+        _clock.Advance(Options.Lease);
+        var looking = (await claims.TakeOverAsync(late, default))!;
+
+        var confirmed = await Task.WhenAll(
+            Task.Run(() => claims.ConfirmAsync(late, Link, isOpen: true, adopted: false)),
+            Task.Run(() => claims.ConfirmAsync(looking, Link, isOpen: true, adopted: true)));
+
+        Assert.Single(confirmed, done => done);
+        Assert.False(await claims.ReleaseAsync(looking, "no", default));
+        Assert.Equal((TicketState.Open, Link.Id), (Assert.Single(await RowsAsync(database)).State, Link.Id));
+        await using var db = database.Open();
+        Assert.Equal(AuditActions.InvestigateFiled, (await db.AuditLog.SingleAsync()).Action);
+    }
+
+    [Theory, BothDatabases]
+    [Trait("Pitfall", "T-64")]
+    public async Task No_ticket_is_recorded_without_its_audit_row(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var claims = Claims(database);
+        var claim = (await claims.ClaimAsync(Draft()))!;
+        await ExecuteAsync("ALTER TABLE audit_log RENAME TO away");
+
+        await Assert.ThrowsAnyAsync<Exception>(() => claims.ConfirmAsync(claim, Link, isOpen: true, adopted: false));
+        Assert.Equal((TicketState.Filing, null), (Assert.Single(await RowsAsync(database)) is var row ? row.State : default, row.ConversationId));
+
+        await ExecuteAsync("ALTER TABLE away RENAME TO audit_log");
+        Assert.True(await claims.ConfirmAsync(claim, Link, isOpen: true, adopted: false));
+        Assert.Equal((TicketState.Open, Link.Id), (Assert.Single(await RowsAsync(database)) is var now ? now.State : default, now.ConversationId));
+
+        async Task ExecuteAsync(string sql)
+        {
+            await using var db = database.Open();
+            await db.Database.ExecuteSqlRawAsync(sql);
+        }
+    }
+
+    [Theory, BothDatabases]
+    public async Task A_ticket_that_was_closed_before_it_was_confirmed_is_recorded_as_closed(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var claims = Claims(database);
+        await FileAsync(claims);
+        var claim = (await claims.ClaimAsync(Draft("another")))!;
+
+        Assert.True(await claims.ConfirmAsync(claim, Link with { Id = 1002 }, isOpen: false, adopted: true));
+
+        var rows = await RowsAsync(database);
+        Assert.Equal((TicketState.Open, null), (rows[0].State, rows[0].ClosedAt));
+        Assert.Equal((TicketState.Closed, _clock.GetUtcNow()), (rows[1].State, rows[1].ClosedAt));
+    }
+
+    [Theory, BothDatabases]
+    public async Task A_ticket_that_lost_its_conversation_is_looked_up_and_recorded_as_reconciled(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var claims = Claims(database);
+        await FileAsync(claims);
+        await claims.ForgotAsync(Assert.Single(await RowsAsync(database)), default);
+        Assert.Equal(TicketState.Open, Assert.Single(await RowsAsync(database)).State);
+        await LoseConversationAsync(database);
+
+        await claims.ForgotAsync(Assert.Single(await RowsAsync(database)), default);
+
+        var lost = Assert.Single(await RowsAsync(database));
+        Assert.Equal(TicketState.Unconfirmed, lost.State);
+        Assert.True(await claims.ConfirmAsync((await claims.TakeOverAsync(lost, default))!, Link, isOpen: true, adopted: true));
+        Assert.Equal((null, true), Assert.Single(await RowsAsync(database)) is var found ? (found.Problem, found.TagsPending) : default);
+        await using var db = database.Open();
+        var actions = await db.AuditLog.OrderBy(entry => entry.Id).Select(entry => entry.Action).ToListAsync();
+        Assert.Equal([AuditActions.InvestigateFiled, AuditActions.TicketReconciled], actions);
+    }
+
+    [Theory, BothDatabases]
+    public async Task A_ticket_that_lost_its_conversation_waits_while_another_filing_holds_its_key(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var claims = Claims(database);
+        await FileAsync(claims);
+        await LoseConversationAsync(database);
+        Assert.NotNull(await claims.ClaimAsync(Draft(), anyway: true));
+        var before = await RowsAsync(database);
+
+        await claims.ForgotAsync(before[0], default);
+
+        Assert.Equal(before, await RowsAsync(database));
+    }
+
+    /// <summary>That the second post filed nothing is certain; the first may still be committed.</summary>
+    [Theory, BothDatabases]
+    public async Task A_claim_that_was_posted_twice_is_not_released(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var claims = Claims(database);
+        await claims.LeaveUnconfirmedAsync((await claims.ClaimAsync(Draft()))!, "not yet", lookupWasEmpty: true, default);
+        var claim = (await claims.TakeOverAsync(Assert.Single(await RowsAsync(database)), default))!;
+        _clock.Advance(TimeSpan.FromMinutes(2));
+
+        var again = (await claims.RepostAsync(claim, default))!;
+        var posted = Assert.Single(await RowsAsync(database));
+        Assert.Equal((_clock.GetUtcNow(), _clock.GetUtcNow()), (posted.PostedAt, posted.RepostedAt));
+        Assert.Equal((0, null), (posted.EmptyLookups, posted.LookedUpAt));
+        await claims.ReleaseAsync(again, "refused", default);
+
+        var row = Assert.Single(await RowsAsync(database));
+        Assert.Equal((TicketState.Unconfirmed, "refused"), (row.State, row.Problem));
+    }
+
+    [Theory, BothDatabases]
+    public async Task Empty_look_ups_count_only_when_they_lie_apart(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var claims = Claims(database);
+        var claim = (await claims.ClaimAsync(Draft()))!;
+        var counts = new List<int>();
+        foreach (var pause in (double[])[0, 1, 3.9, 0.2, 5])
+        {
+            _clock.Advance(TimeSpan.FromSeconds(pause));
+            await claims.LeaveUnconfirmedAsync(claim, "not yet", lookupWasEmpty: true, default);
+            var row = Assert.Single((await claims.ReadAsync(Draft())).Standing);
+            counts.Add(row.EmptyLookups);
+            claim = (await claims.TakeOverAsync(row, default))!;
+        }
+
+        Assert.Equal([1, 1, 1, 2, 3], counts);
+
+        // One that failed says nothing.
+        _clock.Advance(TimeSpan.FromSeconds(10));
+        await claims.LeaveUnconfirmedAsync(claim, "503", lookupWasEmpty: false, default);
+        Assert.Equal(3, Assert.Single(await RowsAsync(database)).EmptyLookups);
+    }
+
+    [Theory, BothDatabases]
+    public async Task What_FreeScout_says_of_a_ticket_is_recorded_on_that_ticket_alone(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var claims = Claims(database);
+        await FileAsync(claims);
+        await FileAsync(claims, "another", 1002);
+        await CopyAsync(database, Link.Id, 1002);
+        var another = (await RowsAsync(database))[1];
+        var olga = JsonSerializer.SerializeToElement(new { firstName = "Olga" });
+
+        await SayAsync(new Conversation { Id = Link.Id, Status = "closed", ClosedByUser = olga });
+        Assert.Equal((TicketState.Closed, _clock.GetUtcNow(), null, "Olga"), await OursAsync());
+        Assert.Equal([1002], await CopiesAsync(database));
+
+        await SayAsync(new Conversation { Id = Link.Id, Status = "active" });
+        Assert.Equal((TicketState.Open, null, _clock.GetUtcNow(), "Olga"), await OursAsync());
+
+        await SayAsync(null);
+        Assert.Equal((TicketState.Closed, _clock.GetUtcNow(), null, null), await OursAsync());
+        Assert.Equal(another, (await RowsAsync(database))[1]);
+
+        async Task SayAsync(Conversation? found)
+        {
+            _clock.Advance(TimeSpan.FromSeconds(1));
+            await claims.SetOpenAsync((await RowsAsync(database))[0], found, default);
+        }
+
+        async Task<(TicketState, DateTimeOffset?, DateTimeOffset?, string?)> OursAsync() =>
+            (await RowsAsync(database))[0] is var row ? (row.State, row.ClosedAt, row.ReopenedAt, row.ResolvedBy) : default;
+    }
+
+    [Theory, BothDatabases]
+    public async Task Only_a_change_of_the_ticket_as_it_was_read_is_reported(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var claims = Claims(database);
+        var (open, closed) = (new Conversation { Id = Link.Id, Status = "active" }, new Conversation { Id = Link.Id, Status = "closed" });
+        await FileAsync(claims);
+        var asRead = Assert.Single(await RowsAsync(database));
+        var claim = (await claims.ClaimAsync(Draft("another")))!;
+
+        Assert.Null(await SetOpenAsync(asRead, open));
+        Assert.Null(await SetOpenAsync(claim, closed));
+        Assert.Equal([TicketState.Open, TicketState.Filing], (await RowsAsync(database)).Select(row => row.State));
+        Assert.Equal<TicketState?>(TicketState.Closed, await SetOpenAsync(asRead, closed));
+        Assert.Null(await SetOpenAsync(asRead, closed));
+
+        async Task<TicketState?> SetOpenAsync(Ticket ticket, Conversation found)
+        {
+            await using var db = database.Open();
+            return await TicketBook.SetOpenAsync(db, ticket, found, _clock.GetUtcNow(), default);
+        }
+    }
+
+    [Theory, BothDatabases]
+    public async Task A_changed_severity_is_to_be_tagged_and_the_same_one_is_not(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var claims = Claims(database);
+        await FileAsync(claims);
+        await FileAsync(claims, "another", 1002);
+        await using (var db = database.Open())
+        {
+            await db.Tickets.ExecuteUpdateAsync(set => set.SetProperty(ticket => ticket.TagsPending, false));
+        }
+
+        await claims.SetSeverityAsync(Link.Id, Severity.P2, default);
+        Assert.Equal([(Severity.P2, false), (Severity.P2, false)], await SeveritiesAsync());
+        await claims.SetSeverityAsync(Link.Id, Severity.P1, default);
+        Assert.Equal([(Severity.P1, true), (Severity.P2, false)], await SeveritiesAsync());
+
+        async Task<IEnumerable<(Severity, bool)>> SeveritiesAsync() =>
+            (await RowsAsync(database)).Select(row => (row.Severity, row.TagsPending));
+    }
+
+    [Theory, BothDatabases]
+    public async Task What_FreeScout_said_before_a_ticket_was_closed_and_reopened_does_not_close_it(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var claims = Claims(database);
+        var (open, closed) = (new Conversation { Id = Link.Id, Status = "active" }, new Conversation { Id = Link.Id, Status = "closed" });
+        await FileAsync(claims);
+        Assert.NotNull(await claims.ClaimAsync(Draft("another")));
+        var asRead = (await RowsAsync(database))[0];
+        _clock.Advance(TimeSpan.FromSeconds(1));
+        await claims.SetOpenAsync(asRead, closed, default);
+        Assert.Equal(TicketState.Closed, (await RowsAsync(database))[0].State);
+        _clock.Advance(TimeSpan.FromSeconds(1));
+        await claims.SetOpenAsync((await RowsAsync(database))[0], open, default);
+        await CopyAsync(database, Link.Id);
+
+        await claims.SetOpenAsync(asRead, closed, default);
+
+        Assert.Equal(TicketState.Open, (await RowsAsync(database))[0].State);
+        Assert.Equal([Link.Id], await CopiesAsync(database));
+    }
+
+    private TicketBook Claims(TestDatabase database) => new(new Contexts(database), Microsoft.Extensions.Options.Options.Create(Options), _clock);
+
+    private static async Task<Ticket> FileAsync(TicketBook claims, string surface = "pay", long conversation = 1001)
+    {
+        var claim = (await claims.ClaimAsync(Draft(surface)))!;
+        Assert.True(await claims.ConfirmAsync(claim, Link with { Id = conversation }, isOpen: true, adopted: false));
+        return claim;
+    }
+
+    private static async Task LoseConversationAsync(TestDatabase database)
+    {
+        await using var db = database.Open();
+        await db.Tickets.ExecuteUpdateAsync(set => set.SetProperty(ticket => ticket.ConversationId, (long?)null));
+    }
+
+    /// <summary>Puts conversations into the dashboard's copy.</summary>
+    private static async Task CopyAsync(TestDatabase database, params long[] ids)
+    {
+        await using var db = database.Open();
+        db.OpenConversations.AddRange(ids.Select(id =>
+            new OpenConversation { Id = id, Number = id, Subject = "", Status = "active", Tags = "" }));
+        await db.SaveChangesAsync();
+    }
+
+    private static async Task<List<long>> CopiesAsync(TestDatabase database)
+    {
+        await using var db = database.Open();
+        return await db.OpenConversations.Select(copy => copy.Id).ToListAsync();
+    }
+
+    private static TicketDraft Draft(string surface = "pay") => new(
+        AlertIdentity.OfSurface(surface), surface, Severity.P2, TicketTags.Status, AuditActions.InvestigateFiled, "olga", $"{surface} is down", []);
+
+    private static async Task<List<Ticket>> RowsAsync(TestDatabase database)
+    {
+        await using var db = database.Open();
+        return await db.Tickets.AsNoTracking().OrderBy(ticket => ticket.Id).ToListAsync();
+    }
+
+    private sealed class Contexts(TestDatabase database) : IDbContextFactory<AutoTicketDbContext>
+    {
+        public AutoTicketDbContext CreateDbContext() => database.Open();
+    }
+}
