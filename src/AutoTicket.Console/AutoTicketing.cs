@@ -37,8 +37,9 @@ public static class AutoTicketing
         builder.AddSandbox();
         builder.Listen();
         // Whatever the log level: the path of a webhook is its secret.
-        services.ConfigureHttpClientDefaults(http => http.RemoveAllLoggers()
-            .UseSocketsHttpHandler((handler, _) => handler.ConnectCallback = HappyEyeballs.ConnectAsync));
+        services.ConfigureHttpClientDefaults(http =>
+            http.RemoveAllLoggers().UseSocketsHttpHandler((handler, _) => handler.ConnectCallback = HappyEyeballs.ConnectAsync)
+        );
         builder.AddRequestGuards();
         builder.AddLogs();
         builder.AddData();
@@ -62,7 +63,12 @@ public static class AutoTicketing
         services.AddSingleton<RecoveredTickets>();
         services.AddSingleton<ResolutionLog>();
         services.AddSingleton<TicketResolver>();
-        services.AddHosted<OpenTickets>().AddHosted<MailboxWatch>().AddHosted<UnfinishedFilings>().AddHosted<Reconciler>().AddHosted<TicketHints>();
+        services
+            .AddHosted<OpenTickets>()
+            .AddHosted<MailboxWatch>()
+            .AddHosted<UnfinishedFilings>()
+            .AddHosted<Reconciler>()
+            .AddHosted<TicketHints>();
 
         services.AddSlack();
         builder.AddDiagnostics();
@@ -72,7 +78,11 @@ public static class AutoTicketing
         builder.AddSignIn();
 
         services.AddMudServices();
-        services.AddRazorComponents().AddInteractiveServerComponents().AddHubOptions(CircuitLiveness.Configure).AddHubOptions(RequestGuardsSetup.ConfigureHub);
+        services
+            .AddRazorComponents()
+            .AddInteractiveServerComponents()
+            .AddHubOptions(CircuitLiveness.Configure)
+            .AddHubOptions(RequestGuardsSetup.ConfigureHub);
         services.AddScoped<Microsoft.AspNetCore.Components.Web.IErrorBoundaryLogger, OutageAwareErrorLogger>();
         services.AddCascadingAuthenticationState();
         services.AddCascadingValue("SandboxUrl", provider => provider.GetRequiredService<SandboxNotice>().Url?.AbsoluteUri);
@@ -100,7 +110,8 @@ public static class AutoTicketing
         return await Migrations.RunAsync(
             app.Services.GetRequiredService<IDbContextFactory<AutoTicketDbContext>>(),
             app.Configuration["DYNO"] is { Length: > 0 },
-            app.Logger);
+            app.Logger
+        );
     }
 
     public static WebApplication MapAutoTicketing(this WebApplication app)
@@ -109,8 +120,14 @@ public static class AutoTicketing
         app.UseRequestGuards();
         app.UseExceptionHandler();
         // A person gets a page, a program a problem.
-        app.UseWhen(context => context.Request.Path.StartsWithSegments("/api", StringComparison.OrdinalIgnoreCase), api => api.UseStatusCodePages());
-        app.UseWhen(context => !context.Request.Path.StartsWithSegments("/api", StringComparison.OrdinalIgnoreCase), pages => pages.UseStatusCodePagesWithReExecute("/not-found"));
+        app.UseWhen(
+            context => context.Request.Path.StartsWithSegments("/api", StringComparison.OrdinalIgnoreCase),
+            api => api.UseStatusCodePages()
+        );
+        app.UseWhen(
+            context => !context.Request.Path.StartsWithSegments("/api", StringComparison.OrdinalIgnoreCase),
+            pages => pages.UseStatusCodePagesWithReExecute("/not-found")
+        );
         // Said here, because otherwise routing comes before all of this, and a page that is not found is not routed to the page that says so.
         app.UseRouting();
         app.UseDatabaseGate();
@@ -120,9 +137,14 @@ public static class AutoTicketing
         app.Use((context, next) => app.Services.GetRequiredService<RequestLimits>().InvokeAsync(context, next));
         app.UseAntiforgery();
         // Otherwise reading the form throws: an ERROR for each POST that any stranger sends.
-        app.Use((context, next) => context.Features.Get<IAntiforgeryValidationFeature>() is { IsValid: false }
-            ? Results.Problem(title: "The form is out of date.", detail: "Load its page again.", statusCode: 400).ExecuteAsync(context)
-            : next(context));
+        app.Use(
+            (context, next) =>
+                context.Features.Get<IAntiforgeryValidationFeature>() is { IsValid: false }
+                    ? Results
+                        .Problem(title: "The form is out of date.", detail: "Load its page again.", statusCode: 400)
+                        .ExecuteAsync(context)
+                    : next(context)
+        );
 
         app.MapStaticAssets().AllowAnonymous();
         app.MapRazorComponents<App>().AddInteractiveServerRenderMode();
@@ -152,17 +174,30 @@ public static class AutoTicketing
             Settings.Read(builder.Configuration, level.Path, LogLevel.Information);
         }
 
-        string[] formats = [LineFormatter.FormatterName, ConsoleFormatterNames.Json, ConsoleFormatterNames.Simple, ConsoleFormatterNames.Systemd];
-        if (builder.Configuration["Logging:Console:FormatterName"] is { Length: > 0 } format && !formats.Contains(format, StringComparer.OrdinalIgnoreCase))
+        string[] formats =
+        [
+            LineFormatter.FormatterName,
+            ConsoleFormatterNames.Json,
+            ConsoleFormatterNames.Simple,
+            ConsoleFormatterNames.Systemd,
+        ];
+        if (
+            builder.Configuration["Logging:Console:FormatterName"] is { Length: > 0 } format
+            && !formats.Contains(format, StringComparer.OrdinalIgnoreCase)
+        )
         {
-            throw new ConfigurationException($"Logging__Console__FormatterName must be one of {string.Join(", ", formats)}, but is “{format}”.");
+            throw new ConfigurationException(
+                $"Logging__Console__FormatterName must be one of {string.Join(", ", formats)}, but is “{format}”."
+            );
         }
 
         builder.Logging.ClearProviders();
         // What Logging__Console__FormatterName says wins over the line.
         builder.Logging.AddConsole();
         builder.Services.PostConfigure<ConsoleLoggerOptions>(console => console.FormatterName ??= LineFormatter.FormatterName);
-        builder.Services.PostConfigure<JsonConsoleFormatterOptions>(json => (json.TimestampFormat, json.UseUtcTimestamp) = (json.TimestampFormat ?? LineFormatter.Timestamp, true));
+        builder.Services.PostConfigure<JsonConsoleFormatterOptions>(json =>
+            (json.TimestampFormat, json.UseUtcTimestamp) = (json.TimestampFormat ?? LineFormatter.Timestamp, true)
+        );
         builder.Logging.AddConsoleFormatter<LineFormatter, ConsoleFormatterOptions>();
         // What these tell of an outage, our own lines tell better; their ERROR would call somebody for it.
         builder.Logging.AddFilter("Microsoft.EntityFrameworkCore", LogLevel.Warning);
@@ -196,7 +231,9 @@ public static class AutoTicketing
     {
         var services = builder.Services;
         services.AddSettings<StatusOptions>("Status");
-        services.AddSingleton(provider => SurfaceList.Read(builder.Configuration, provider.GetRequiredService<IOptions<StatusOptions>>().Value));
+        services.AddSingleton(provider =>
+            SurfaceList.Read(builder.Configuration, provider.GetRequiredService<IOptions<StatusOptions>>().Value)
+        );
         services.AddSingleton<SurfaceProbe>();
         services.AddSingleton<StatusBoard>();
         services.AddSingleton<SurfaceHistory>();
@@ -220,7 +257,9 @@ public static class AutoTicketing
     private static void AddFlags(this WebApplicationBuilder builder)
     {
         var services = builder.Services;
-        services.AddSingleton(provider => FlagEnvironment.Read(builder.Configuration, defaultOn: provider.GetRequiredService<SandboxNotice>().Url is not null));
+        services.AddSingleton(provider =>
+            FlagEnvironment.Read(builder.Configuration, defaultOn: provider.GetRequiredService<SandboxNotice>().Url is not null)
+        );
         services.AddSingleton<FlagTable>();
         services.AddHosted<FlagStore>();
         // Before AddFeatureManagement, which would otherwise read flags from the configuration.
@@ -235,23 +274,41 @@ public static class AutoTicketing
         services.AddSingleton<FreeScoutHealth>();
         services.AddSingleton<FreeScoutClient>();
         services.AddTransient<AnswerReader>();
-        services.AddHttpClient(FreeScoutClient.HttpName, client => client.Timeout = Timeout.InfiniteTimeSpan)
-            .UseSocketsHttpHandler((handler, _) =>
-            {
-                handler.AllowAutoRedirect = false;
-                handler.UseCookies = false;
-                handler.PooledConnectionLifetime = TimeSpan.FromMinutes(2);
-                handler.ConnectTimeout = TimeSpan.FromSeconds(3);
-                handler.MaxConnectionsPerServer = FreeScoutClient.MostAtOnce;
-            })
+        services
+            .AddHttpClient(FreeScoutClient.HttpName, client => client.Timeout = Timeout.InfiniteTimeSpan)
+            .UseSocketsHttpHandler(
+                (handler, _) =>
+                {
+                    handler.AllowAutoRedirect = false;
+                    handler.UseCookies = false;
+                    handler.PooledConnectionLifetime = TimeSpan.FromMinutes(2);
+                    handler.ConnectTimeout = TimeSpan.FromSeconds(3);
+                    handler.MaxConnectionsPerServer = FreeScoutClient.MostAtOnce;
+                }
+            )
             .SetHandlerLifetime(Timeout.InfiniteTimeSpan)
-            .AddResilienceHandler(FreeScoutClient.HttpName, (pipeline, context) => FreeScoutResilience.Configure(
-                pipeline, context.ServiceProvider.GetRequiredService<IOptions<FreeScoutOptions>>().Value, context.ServiceProvider.GetRequiredService<FreeScoutHealth>(),
-                context.ServiceProvider.GetRequiredService<TimeProvider>()));
+            .AddResilienceHandler(
+                FreeScoutClient.HttpName,
+                (pipeline, context) =>
+                    FreeScoutResilience.Configure(
+                        pipeline,
+                        context.ServiceProvider.GetRequiredService<IOptions<FreeScoutOptions>>().Value,
+                        context.ServiceProvider.GetRequiredService<FreeScoutHealth>(),
+                        context.ServiceProvider.GetRequiredService<TimeProvider>()
+                    )
+            );
         services.AddHttpClient(FreeScoutClient.HttpName).AddHttpMessageHandler<AnswerReader>();
         services.AddSingleton<FreeScoutProbe>();
-        services.AddHttpClient(FreeScoutProbe.HttpName, client => client.Timeout = Timeout.InfiniteTimeSpan)
-            .UseSocketsHttpHandler((handler, _) => (handler.AllowAutoRedirect, handler.UseCookies, handler.PooledConnectionLifetime) = (false, false, TimeSpan.FromMinutes(2)))
+        services
+            .AddHttpClient(FreeScoutProbe.HttpName, client => client.Timeout = Timeout.InfiniteTimeSpan)
+            .UseSocketsHttpHandler(
+                (handler, _) =>
+                    (handler.AllowAutoRedirect, handler.UseCookies, handler.PooledConnectionLifetime) = (
+                        false,
+                        false,
+                        TimeSpan.FromMinutes(2)
+                    )
+            )
             .SetHandlerLifetime(Timeout.InfiniteTimeSpan)
             .AddHttpMessageHandler<AnswerReader>();
     }
@@ -260,10 +317,23 @@ public static class AutoTicketing
     {
         var services = builder.Services;
         services.AddSettings<DiagnosticsOptions>("Diagnostics");
-        services.AddHttpClient(FallbackWebhook.HttpName, client => client.Timeout = TimeSpan.FromSeconds(5))
-            .UseSocketsHttpHandler((handler, _) => (handler.AllowAutoRedirect, handler.UseCookies, handler.PooledConnectionLifetime) = (false, false, TimeSpan.FromMinutes(2)))
+        services
+            .AddHttpClient(FallbackWebhook.HttpName, client => client.Timeout = TimeSpan.FromSeconds(5))
+            .UseSocketsHttpHandler(
+                (handler, _) =>
+                    (handler.AllowAutoRedirect, handler.UseCookies, handler.PooledConnectionLifetime) = (
+                        false,
+                        false,
+                        TimeSpan.FromMinutes(2)
+                    )
+            )
             .SetHandlerLifetime(Timeout.InfiniteTimeSpan);
-        services.AddHosted<RequiredHooks>().AddHosted<Canary>().AddHosted<EscalationWatch>().AddHosted<DeliveryWatch>().AddHosted<FallbackWebhook>();
+        services
+            .AddHosted<RequiredHooks>()
+            .AddHosted<Canary>()
+            .AddHosted<EscalationWatch>()
+            .AddHosted<DeliveryWatch>()
+            .AddHosted<FallbackWebhook>();
         services.AddSingleton<FreeScoutChecks>();
         services.AddSingleton<LineChecks>();
         services.AddSingleton<ConsoleChecks>();
@@ -283,31 +353,46 @@ public static class AutoTicketing
         services.AddSingleton<SlackHealth>();
         services.AddSingleton<SlackClient>();
         services.AddSingleton<IAlertHook, SlackAlertHook>();
-        services.AddHttpClient(SlackClient.HttpName, client => (client.Timeout, client.MaxResponseContentBufferSize) = (Timeout.InfiniteTimeSpan, SlackClient.LongestAnswer))
-            .UseSocketsHttpHandler((handler, _) =>
-            {
-                handler.AllowAutoRedirect = false;
-                handler.UseCookies = false;
-                handler.PooledConnectionLifetime = TimeSpan.FromMinutes(2);
-            })
+        services
+            .AddHttpClient(
+                SlackClient.HttpName,
+                client => (client.Timeout, client.MaxResponseContentBufferSize) = (Timeout.InfiniteTimeSpan, SlackClient.LongestAnswer)
+            )
+            .UseSocketsHttpHandler(
+                (handler, _) =>
+                {
+                    handler.AllowAutoRedirect = false;
+                    handler.UseCookies = false;
+                    handler.PooledConnectionLifetime = TimeSpan.FromMinutes(2);
+                }
+            )
             .SetHandlerLifetime(Timeout.InfiniteTimeSpan);
     }
 
     /// <summary>Until the database has first answered there is nothing to show and nobody to recognise.</summary>
-    private static void UseDatabaseGate(this WebApplication app) => app.Use(async (context, next) =>
-    {
-        if (app.Services.GetRequiredService<DatabaseGate>().IsOpen || context.Request.Path.StartsWithSegments("/healthz", StringComparison.OrdinalIgnoreCase)
-            || context.Request.Path.StartsWithSegments("/metrics", StringComparison.OrdinalIgnoreCase))
-        {
-            await next(context);
-            return;
-        }
+    private static void UseDatabaseGate(this WebApplication app) =>
+        app.Use(
+            async (context, next) =>
+            {
+                if (
+                    app.Services.GetRequiredService<DatabaseGate>().IsOpen
+                    || context.Request.Path.StartsWithSegments("/healthz", StringComparison.OrdinalIgnoreCase)
+                    || context.Request.Path.StartsWithSegments("/metrics", StringComparison.OrdinalIgnoreCase)
+                )
+                {
+                    await next(context);
+                    return;
+                }
 
-        context.Response.Headers.RetryAfter = "5";
-        await Results.Problem(title: "The console's database can't be reached yet. The console keeps trying; so may you.", statusCode: 503).ExecuteAsync(context);
-    });
+                context.Response.Headers.RetryAfter = "5";
+                await Results
+                    .Problem(title: "The console's database can't be reached yet. The console keeps trying; so may you.", statusCode: 503)
+                    .ExecuteAsync(context);
+            }
+        );
 
     /// <summary>A service that runs, and that others ask.</summary>
-    private static IServiceCollection AddHosted<TService>(this IServiceCollection services) where TService : class, IHostedService =>
+    private static IServiceCollection AddHosted<TService>(this IServiceCollection services)
+        where TService : class, IHostedService =>
         services.AddSingleton<TService>().AddHostedService(provider => provider.GetRequiredService<TService>());
 }

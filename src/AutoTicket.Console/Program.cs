@@ -40,11 +40,9 @@ if (verb is "hash-password")
 try
 {
     // Settings are read once. To watch appsettings.json .NET would watch every folder below it: in a clone, a thousand.
-    var builder = WebApplication.CreateBuilder(new WebApplicationOptions
-    {
-        Args = ["--hostBuilder:reloadConfigOnChange=false", .. settings],
-        ContentRootPath = ContentRoot.Find(),
-    });
+    var builder = WebApplication.CreateBuilder(
+        new WebApplicationOptions { Args = ["--hostBuilder:reloadConfigOnChange=false", .. settings], ContentRootPath = ContentRoot.Find() }
+    );
     if (verb is "migrate")
     {
         return await builder.MigrateAsync();
@@ -63,7 +61,9 @@ catch (Exception mistake) when (mistake is ConfigurationException or OptionsVali
 }
 catch (IOException taken) when (taken.InnerException is AddressInUseException)
 {
-    Console.Error.WriteLine($"AutoTicket Console can't start: {taken.Message} Stop what listens there, or set PORT or ASPNETCORE_URLS to another address.");
+    Console.Error.WriteLine(
+        $"AutoTicket Console can't start: {taken.Message} Stop what listens there, or set PORT or ASPNETCORE_URLS to another address."
+    );
     return 1;
 }
 

@@ -11,12 +11,14 @@ internal sealed record Answer(int Status, string? ContentType = null, byte[]? Bo
 {
     public static readonly JsonSerializerOptions JsonOptions = new(JsonSerializerDefaults.Web);
 
-    private static readonly JsonSerializerOptions Unescaped = new(JsonSerializerDefaults.Web) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Unescaped = new(JsonSerializerDefaults.Web)
+    {
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
     public IReadOnlyList<(string Name, string Value)> Headers { get; init; } = [];
 
-    public static Answer Json(int status, object? value) =>
-        new(status, "application/json", Php(value));
+    public static Answer Json(int status, object? value) => new(status, "application/json", Php(value));
 
     public static Answer Html(int status, string page) => new(status, "text/html; charset=utf-8", Encoding.UTF8.GetBytes(page));
 
@@ -63,10 +65,11 @@ internal sealed record Answer(int Status, string? ContentType = null, byte[]? Bo
         }
     }
 
-    private static string GuessType(string text) => text.TrimStart() switch
-    {
-        ['{' or '[' or '"', ..] => "application/json",
-        ['<', ..] => "text/html; charset=utf-8",
-        _ => "text/plain; charset=utf-8",
-    };
+    private static string GuessType(string text) =>
+        text.TrimStart() switch
+        {
+            ['{' or '[' or '"', ..] => "application/json",
+            ['<', ..] => "text/html; charset=utf-8",
+            _ => "text/plain; charset=utf-8",
+        };
 }

@@ -18,7 +18,5 @@ internal sealed class FrontDoor : IHttpApplication<HttpContext>
 
     public async Task ProcessRequestAsync(HttpContext context) => await (await _reception.Task).ServeAsync(context);
 
-    public void DisposeContext(HttpContext context, Exception? exception)
-    {
-    }
+    public void DisposeContext(HttpContext context, Exception? exception) { }
 }

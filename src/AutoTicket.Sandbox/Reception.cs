@@ -4,7 +4,14 @@ namespace AutoTicket.Sandbox;
 
 /// <summary>All that the sandbox consists of.</summary>
 internal sealed record SandboxRooms(
-    TimeProvider Clock, RequestLog Log, FaultSwitches Faults, FreeScoutStandIn FreeScout, SlackStandIn Slack, DemoSurfaces Surfaces, CancellationToken Stopping);
+    TimeProvider Clock,
+    RequestLog Log,
+    FaultSwitches Faults,
+    FreeScoutStandIn FreeScout,
+    SlackStandIn Slack,
+    DemoSurfaces Surfaces,
+    CancellationToken Stopping
+);
 
 /// <summary>Sends every request to where it belongs; those to the stand-ins and surfaces are recorded and meet the faults.</summary>
 internal sealed class Reception(SandboxRooms rooms)

@@ -11,9 +11,7 @@ public sealed record RecordedRequest
 {
     private Dictionary<string, StringValues>? _query;
 
-    private RecordedRequest()
-    {
-    }
+    private RecordedRequest() { }
 
     public required DateTimeOffset At { get; init; }
     public required string Method { get; init; }
@@ -29,9 +27,11 @@ public sealed record RecordedRequest
     public string? Header(string name) => Headers.GetValueOrDefault(name);
 
     /// <summary>The last value of a query parameter; null when it is absent or empty.</summary>
-    public string? Query(string name) => QueryParameters.TryGetValue(name, out var values) && values[^1] is { Length: > 0 } value ? value : null;
+    public string? Query(string name) =>
+        QueryParameters.TryGetValue(name, out var values) && values[^1] is { Length: > 0 } value ? value : null;
 
-    internal IReadOnlyDictionary<string, StringValues> QueryParameters => _query ??= QueryHelpers.ParseQuery(PathAndQuery.Split('?', 2).ElementAtOrDefault(1));
+    internal IReadOnlyDictionary<string, StringValues> QueryParameters =>
+        _query ??= QueryHelpers.ParseQuery(PathAndQuery.Split('?', 2).ElementAtOrDefault(1));
 
     internal static async Task<RecordedRequest> ReadAsync(HttpRequest request, DateTimeOffset at, CancellationToken ct)
     {
@@ -42,7 +42,11 @@ public sealed record RecordedRequest
             Method = request.Method,
             Path = request.Path.Value ?? "/",
             PathAndQuery = request.GetEncodedPathAndQuery(),
-            Headers = request.Headers.ToDictionary(header => header.Key, header => header.Value.ToString(), StringComparer.OrdinalIgnoreCase),
+            Headers = request.Headers.ToDictionary(
+                header => header.Key,
+                header => header.Value.ToString(),
+                StringComparer.OrdinalIgnoreCase
+            ),
             Body = await reader.ReadToEndAsync(ct),
         };
     }

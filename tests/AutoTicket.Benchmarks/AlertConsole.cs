@@ -11,7 +11,8 @@ internal sealed class AlertConsole : IAsyncDisposable
     private readonly BenchDatabase _database;
     private readonly ConsoleProcess _process;
 
-    private AlertConsole(BenchDatabase database, SandboxServer sandbox, ConsoleProcess process) => (_database, Sandbox, _process) = (database, sandbox, process);
+    private AlertConsole(BenchDatabase database, SandboxServer sandbox, ConsoleProcess process) =>
+        (_database, Sandbox, _process) = (database, sandbox, process);
 
     public SandboxServer Sandbox { get; }
 
@@ -34,11 +35,15 @@ internal sealed class AlertConsole : IAsyncDisposable
         }
 
         // The last of them are told in a digest, which goes out once a minute.
-        await Eventually.TrueAsync(async () =>
-        {
-            await using var pending = console._database.Bare.CreateCommand("SELECT count(*) FROM alert_outbox");
-            return await pending.ExecuteScalarAsync() is 0L;
-        }, "all are filed and told", TimeSpan.FromMinutes(3));
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                await using var pending = console._database.Bare.CreateCommand("SELECT count(*) FROM alert_outbox");
+                return await pending.ExecuteScalarAsync() is 0L;
+            },
+            "all are filed and told",
+            TimeSpan.FromMinutes(3)
+        );
         return console;
     }
 
@@ -47,7 +52,8 @@ internal sealed class AlertConsole : IAsyncDisposable
         var database = await BenchDatabase.StartAsync();
         await database.AgeAsync();
         var sandbox = await SandboxServer.StartAsync();
-        var settings = Settings(sandbox).ToDictionary(setting => setting.Key.Replace(":", "__", StringComparison.Ordinal), setting => setting.Value!);
+        var settings = Settings(sandbox)
+            .ToDictionary(setting => setting.Key.Replace(":", "__", StringComparison.Ordinal), setting => setting.Value!);
         settings["ASPNETCORE_ENVIRONMENT"] = "Development";
         settings["Sandbox__Enabled"] = "false";
         settings["DATABASE_URL"] = database.Url;
@@ -56,15 +62,16 @@ internal sealed class AlertConsole : IAsyncDisposable
         return new AlertConsole(database, sandbox, process);
     }
 
-    public static Dictionary<string, string?> Settings(SandboxServer sandbox) => new(sandbox.ConsoleSettings())
-    {
-        ["ALERTS_INGEST_TOKEN"] = Token,
-        ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1",
-        ["Ticketing:FloodBudget"] = "1000000",
-        ["Ticketing:FloodBudgetPerSource"] = "1000000",
-        // What was filed within it is counted for each ticket: no figure of ours should grow with an unlimited budget.
-        ["Ticketing:FloodWindow"] = "00:00:10",
-    };
+    public static Dictionary<string, string?> Settings(SandboxServer sandbox) =>
+        new(sandbox.ConsoleSettings())
+        {
+            ["ALERTS_INGEST_TOKEN"] = Token,
+            ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1",
+            ["Ticketing:FloodBudget"] = "1000000",
+            ["Ticketing:FloodBudgetPerSource"] = "1000000",
+            // What was filed within it is counted for each ticket: no figure of ours should grow with an unlimited budget.
+            ["Ticketing:FloodWindow"] = "00:00:10",
+        };
 
     public async ValueTask DisposeAsync()
     {

@@ -34,7 +34,13 @@ internal static class AlertIntakeRate
         await using var console = await AlertConsole.StartWarmAsync();
         var round = 0;
         // The peer goes first in each round; both are sent the same.
-        return await CompareAsync(console, alertmanager, connections, batch, theirTurn => AlertSender.Requests(count * (theirTurn ? round : round++), count, batch));
+        return await CompareAsync(
+            console,
+            alertmanager,
+            connections,
+            batch,
+            theirTurn => AlertSender.Requests(count * (theirTurn ? round : round++), count, batch)
+        );
     }
 
     private static async Task<(Pair One, Pair Batches)> RepeatsAsync()
@@ -50,7 +56,11 @@ internal static class AlertIntakeRate
             await sender.SendAsync(known, Known);
         }
 
-        await Eventually.TrueAsync(() => console.Sandbox.FreeScout.CreatedCount == before + Known, "all have their tickets", TimeSpan.FromMinutes(2));
+        await Eventually.TrueAsync(
+            () => console.Sandbox.FreeScout.CreatedCount == before + Known,
+            "all have their tickets",
+            TimeSpan.FromMinutes(2)
+        );
         var singles = AlertSender.Requests(0, Known, 1);
         await WarmAsync(console, known, singles);
         var one = await CompareAsync(console, alertmanager, 64, 1, _ => [.. singles, .. singles, .. singles]);
@@ -66,16 +76,26 @@ internal static class AlertIntakeRate
         await sender.SendAsync([.. Enumerable.Repeat(singles, 20).SelectMany(requests => requests)], 1);
     }
 
-    private static async Task<Pair> CompareAsync(AlertConsole console, Alertmanager alertmanager, int connections, int batch, Func<bool, List<byte[]>> requests)
+    private static async Task<Pair> CompareAsync(
+        AlertConsole console,
+        Alertmanager alertmanager,
+        int connections,
+        int batch,
+        Func<bool, List<byte[]>> requests
+    )
     {
         using var ours = new AlertSender(console.Address, connections);
         using var theirs = new AlertSender(alertmanager.Address, connections);
         var (us, them) = await Measure.RoundsAsync(
             () => AloneAsync(alertmanager.Id, () => ours.SendAsync(requests(false), batch)),
-            () => AloneAsync(console.Id, () => theirs.SendAsync(requests(true), batch)));
+            () => AloneAsync(console.Id, () => theirs.SendAsync(requests(true), batch))
+        );
         return new Pair(
-            Measure.Median(us.Select(load => load.PerSecond)), Measure.Median(them.Select(load => load.PerSecond)),
-            Measure.Quantile(us.SelectMany(load => load.Latencies), 0.99), Measure.Quantile(them.SelectMany(load => load.Latencies), 0.99));
+            Measure.Median(us.Select(load => load.PerSecond)),
+            Measure.Median(them.Select(load => load.PerSecond)),
+            Measure.Quantile(us.SelectMany(load => load.Latencies), 0.99),
+            Measure.Quantile(them.SelectMany(load => load.Latencies), 0.99)
+        );
     }
 
     private static async Task<Load> AloneAsync(int other, Func<Task<Load>> send)

@@ -25,10 +25,18 @@ internal static class AlertMemory
         return
         [
             new("G6", "memory for each of 10,000 active alerts / Alertmanager's", Each(ours), Each(theirs), 0.1, Unit.Bytes),
-            new("G6", "resident in all with 10,000 active alerts / Alertmanager", Measure.Median(ours.Select(weight => weight.All)), Measure.Median(theirs.Select(weight => weight.All)), 0.9, Unit.Bytes),
+            new(
+                "G6",
+                "resident in all with 10,000 active alerts / Alertmanager",
+                Measure.Median(ours.Select(weight => weight.All)),
+                Measure.Median(theirs.Select(weight => weight.All)),
+                0.9,
+                Unit.Bytes
+            ),
         ];
 
-        static double Each(List<Weight> weights) => Math.Max(1, Measure.Median(weights.Select(weight => (weight.All - weight.Before) / Count)));
+        static double Each(List<Weight> weights) =>
+            Math.Max(1, Measure.Median(weights.Select(weight => (weight.All - weight.Before) / Count)));
     }
 
     /// <param name="Before">Resident when a thousand were taken: what the first ones cost, each program pays once.</param>
@@ -47,15 +55,15 @@ internal static class AlertMemory
     private static async Task<double> SettledAsync(int id)
     {
         using var process = Process.GetProcessById(id);
-        long last, now = 0;
+        long last,
+            now = 0;
         do
         {
             last = now;
             await Task.Delay(1000);
             process.Refresh();
             now = process.WorkingSet64;
-        }
-        while (now > last * 1.01);
+        } while (now > last * 1.01);
         return now;
     }
 }

@@ -20,25 +20,41 @@ internal sealed class AlertSender : IDisposable
     public AlertSender(Uri address, int connections)
     {
         _connections = connections;
-        _http = new HttpClient(new SocketsHttpHandler { UseProxy = false, MaxConnectionsPerServer = connections }) { BaseAddress = new Uri(address, "/api/v2/alerts") };
+        _http = new HttpClient(new SocketsHttpHandler { UseProxy = false, MaxConnectionsPerServer = connections })
+        {
+            BaseAddress = new Uri(address, "/api/v2/alerts"),
+        };
         _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", AlertConsole.Token);
     }
 
     /// <summary>Requests of so many alerts each, numbered on from <paramref name="first"/>.</summary>
     public static List<byte[]> Requests(int first, int count, int batch) =>
-        [.. Enumerable.Range(first, count).Chunk(batch).Select(numbers => Encoding.UTF8.GetBytes($"[{string.Join(',', numbers.Select(Alert))}]"))];
+        [
+            .. Enumerable
+                .Range(first, count)
+                .Chunk(batch)
+                .Select(numbers => Encoding.UTF8.GetBytes($"[{string.Join(',', numbers.Select(Alert))}]")),
+        ];
 
     public async Task<Load> SendAsync(List<byte[]> requests, int batch)
     {
         var latencies = new double[requests.Count];
         var begun = Stopwatch.GetTimestamp();
-        await Parallel.ForAsync(0, requests.Count, new ParallelOptions { MaxDegreeOfParallelism = _connections }, async (i, cancellationToken) =>
-            latencies[i] = await Measure.TimeAsync(async () =>
-            {
-                using var content = new ByteArrayContent(requests[i]) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };
-                using var answer = await _http.PostAsync((Uri?)null, content, cancellationToken);
-                answer.EnsureSuccessStatusCode();
-            }));
+        await Parallel.ForAsync(
+            0,
+            requests.Count,
+            new ParallelOptions { MaxDegreeOfParallelism = _connections },
+            async (i, cancellationToken) =>
+                latencies[i] = await Measure.TimeAsync(async () =>
+                {
+                    using var content = new ByteArrayContent(requests[i])
+                    {
+                        Headers = { ContentType = new MediaTypeHeaderValue("application/json") },
+                    };
+                    using var answer = await _http.PostAsync((Uri?)null, content, cancellationToken);
+                    answer.EnsureSuccessStatusCode();
+                })
+        );
         return new Load(requests.Count * batch / (Measure.Since(begun) / 1000), [.. latencies]);
     }
 
@@ -46,7 +62,11 @@ internal sealed class AlertSender : IDisposable
 
     public void Dispose() => _http.Dispose();
 
-    private static string Alert(int number) => string.Create(CultureInfo.InvariantCulture, $$$"""
-        {"labels":{"alertname":"InstanceDown","instance":"db{{{number}}}.example.org:9100","job":"node","severity":"critical"},"annotations":{"summary":"db{{{number}}}.example.org:9100 is down","description":"It has not answered for five minutes."},"startsAt":"2026-01-01T00:00:00.000Z","endsAt":"2099-01-01T00:00:00.000Z","generatorURL":"http://prometheus.example.org/graph?g0.expr=up+%3D%3D+0"}
-        """);
+    private static string Alert(int number) =>
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $$$"""
+            {"labels":{"alertname":"InstanceDown","instance":"db{{{number}}}.example.org:9100","job":"node","severity":"critical"},"annotations":{"summary":"db{{{number}}}.example.org:9100 is down","description":"It has not answered for five minutes."},"startsAt":"2026-01-01T00:00:00.000Z","endsAt":"2099-01-01T00:00:00.000Z","generatorURL":"http://prometheus.example.org/graph?g0.expr=up+%3D%3D+0"}
+            """
+        );
 }

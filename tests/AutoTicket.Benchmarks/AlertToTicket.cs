@@ -26,14 +26,18 @@ internal static class AlertToTicket
         var webhooks = new List<double>();
 
         Task<double> OursAsync() => UntilTicketAsync(console.Sandbox.FreeScout, () => ours.SendAsync(number++));
-        Task<double> TheirsAsync() => UntilTicketAsync(console.Sandbox.FreeScout, async () =>
-        {
-            var begun = Stopwatch.GetTimestamp();
-            heard = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            await theirs.SendAsync(number++);
-            await heard.Task;
-            webhooks.Add(Measure.Since(begun));
-        });
+        Task<double> TheirsAsync() =>
+            UntilTicketAsync(
+                console.Sandbox.FreeScout,
+                async () =>
+                {
+                    var begun = Stopwatch.GetTimestamp();
+                    heard = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                    await theirs.SendAsync(number++);
+                    await heard.Task;
+                    webhooks.Add(Measure.Since(begun));
+                }
+            );
 
         var near = await Measure.AlternatingAsync(30, OursAsync, TheirsAsync);
         var webhook = Measure.Median(webhooks);
@@ -42,7 +46,13 @@ internal static class AlertToTicket
         return
         [
             new("G2", "alert to ticket, p50 / Alertmanager, webhook, search and create, p50", near.Ours, near.Beside, 0.9),
-            new("G2", "the same, p99 of all / p99 of all", Measure.Quantile(near.AllOurs, 0.99), Measure.Quantile(near.AllBeside, 0.99), 1.2),
+            new(
+                "G2",
+                "the same, p99 of all / p99 of all",
+                Measure.Quantile(near.AllOurs, 0.99),
+                Measure.Quantile(near.AllBeside, 0.99),
+                1.2
+            ),
             new("G2b", "alert to ticket, FreeScout 100 ms away / the same bridge, p50", far.Ours, far.Beside, 0.55),
             new("G2b", "the same, p95 of all / 100 ms + 10 ms", Measure.Quantile(far.AllOurs, 0.95), Latency.TotalMilliseconds + 10, 1),
             new("G2c", "alert to ticket, p50 / Alertmanager to a bare webhook, p50", near.Ours, webhook, 2.5),

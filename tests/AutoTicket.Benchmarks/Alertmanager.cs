@@ -12,7 +12,8 @@ internal sealed class Alertmanager : IAsyncDisposable
     private readonly WebApplication _receiver;
     private readonly ToolProcess _process;
 
-    private Alertmanager(WebApplication receiver, ToolProcess process, Uri address) => (_receiver, _process, Address) = (receiver, process, address);
+    private Alertmanager(WebApplication receiver, ToolProcess process, Uri address) =>
+        (_receiver, _process, Address) = (receiver, process, address);
 
     public Uri Address { get; }
 
@@ -33,8 +34,13 @@ internal sealed class Alertmanager : IAsyncDisposable
         await receiver.StartAsync();
         var address = new Uri(string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{LoopbackPort.Next()}"));
         var process = ToolProcess.Start(
-            "/usr/bin/prometheus-alertmanager", new Dictionary<string, string> { ["alertmanager.yml"] = Configuration(receiver.Urls.Single()) },
-            "--config.file=alertmanager.yml", "--storage.path=data", "--cluster.listen-address=", $"--web.listen-address={address.Authority}");
+            "/usr/bin/prometheus-alertmanager",
+            new Dictionary<string, string> { ["alertmanager.yml"] = Configuration(receiver.Urls.Single()) },
+            "--config.file=alertmanager.yml",
+            "--storage.path=data",
+            "--cluster.listen-address=",
+            $"--web.listen-address={address.Authority}"
+        );
         using var http = new HttpClient();
         await Eventually.TrueAsync(async () => await IsReadyAsync(http, address), "Alertmanager is ready");
         return new Alertmanager(receiver, process, address);
@@ -59,16 +65,17 @@ internal sealed class Alertmanager : IAsyncDisposable
         }
     }
 
-    private static string Configuration(string webhook) => $$"""
-        route:
-          receiver: webhook
-          group_by: ["..."]
-          group_wait: 0s
-          group_interval: 5m
-          repeat_interval: 4h
-        receivers:
-          - name: webhook
-            webhook_configs:
-              - url: {{webhook}}
-        """;
+    private static string Configuration(string webhook) =>
+        $$"""
+            route:
+              receiver: webhook
+              group_by: ["..."]
+              group_wait: 0s
+              group_interval: 5m
+              repeat_interval: 4h
+            receivers:
+              - name: webhook
+                webhook_configs:
+                  - url: {{webhook}}
+            """;
 }

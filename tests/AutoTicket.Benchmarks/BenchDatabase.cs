@@ -13,7 +13,8 @@ internal sealed class BenchDatabase : IAsyncDisposable
 {
     private readonly PostgresCluster _cluster;
 
-    private BenchDatabase(PostgresCluster cluster, string url) => (_cluster, Url, Bare) = (cluster, url, NpgsqlDataSource.Create(DatabaseUrl.ToConnectionString(url)));
+    private BenchDatabase(PostgresCluster cluster, string url) =>
+        (_cluster, Url, Bare) = (cluster, url, NpgsqlDataSource.Create(DatabaseUrl.ToConnectionString(url)));
 
     public string Url { get; }
 
@@ -24,7 +25,12 @@ internal sealed class BenchDatabase : IAsyncDisposable
     {
         var cluster = await PostgresCluster.StartNewAsync(durable: true);
         var url = await cluster.CreateDatabaseAsync();
-        await using var db = new PostgresDbContext(new DbContextOptionsBuilder<PostgresDbContext>().UseNpgsql(DatabaseUrl.ToConnectionString(url)).UseSnakeCaseNamingConvention().Options);
+        await using var db = new PostgresDbContext(
+            new DbContextOptionsBuilder<PostgresDbContext>()
+                .UseNpgsql(DatabaseUrl.ToConnectionString(url))
+                .UseSnakeCaseNamingConvention()
+                .Options
+        );
         await db.Database.MigrateAsync();
         return new BenchDatabase(cluster, url);
     }
@@ -33,7 +39,8 @@ internal sealed class BenchDatabase : IAsyncDisposable
     /// tickets are older than what is compared with FreeScout, which does not have them.</summary>
     public async Task AgeAsync()
     {
-        await using var age = Bare.CreateCommand("""
+        await using var age = Bare.CreateCommand(
+            """
             INSERT INTO alerts (alert_id, logical_id, slot, status, source, name, severity, summary, labels, members, folded_ids, started_at, opened_at, seen_at, ended_at, reopened, version)
             SELECT id, id, '', 'resolved', 'prometheus', 'InstanceDown', 'p1', 'It was down', '{}', '[]', 0, at, at, at, at + interval '1 hour', 0, 1
             FROM (SELECT encode(sha256(n::text::bytea), 'hex') AS id, now() - interval '20 days' + n * interval '1 minute' AS at FROM generate_series(1, 10000) AS n) AS past;
@@ -44,25 +51,30 @@ internal sealed class BenchDatabase : IAsyncDisposable
             SELECT id, 'ticket', 'firing', opened_at, severity, 0, -id, -id, '' FROM alerts UNION ALL SELECT id, 'slack', 'firing', opened_at, severity, 0, NULL, NULL, NULL FROM alerts;
             INSERT INTO decisions (alert_id, alert_row, path, word, count, first_at, last_at) SELECT alert_id, id, 'ticket', 'filed', 1, opened_at, opened_at FROM alerts;
             ANALYZE
-            """);
+            """
+        );
         await age.ExecuteNonQueryAsync();
     }
 
     /// <summary>The console over this database, built but not started.</summary>
     public WebApplication BuildConsole(IReadOnlyDictionary<string, string?>? settings = null)
     {
-        var builder = WebApplication.CreateBuilder(new WebApplicationOptions
-        {
-            EnvironmentName = "Development",
-            ApplicationName = typeof(AutoTicketing).Assembly.GetName().Name,
-            ContentRootPath = ContentRoot.Find(),
-        });
-        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
-        {
-            ["DATABASE_URL"] = Url,
-            ["Sandbox:Enabled"] = "false",
-            ["urls"] = "http://127.0.0.1:0",
-        });
+        var builder = WebApplication.CreateBuilder(
+            new WebApplicationOptions
+            {
+                EnvironmentName = "Development",
+                ApplicationName = typeof(AutoTicketing).Assembly.GetName().Name,
+                ContentRootPath = ContentRoot.Find(),
+            }
+        );
+        builder.Configuration.AddInMemoryCollection(
+            new Dictionary<string, string?>
+            {
+                ["DATABASE_URL"] = Url,
+                ["Sandbox:Enabled"] = "false",
+                ["urls"] = "http://127.0.0.1:0",
+            }
+        );
         builder.Configuration.AddInMemoryCollection(settings ?? new Dictionary<string, string?>());
         builder.AddAutoTicketing();
         builder.Logging.ClearProviders();

@@ -16,7 +16,18 @@ internal static class DedupeDecision
         await using var console = database.BuildConsole();
         await console.StartAsync();
         var aggregator = console.Services.GetRequiredService<AlertAggregator>();
-        List<Observation> request = [new("prometheus", "InstanceDown", null, Severity.P2, "db1 is down", true, new Dictionary<string, string> { ["instance"] = "db1" })];
+        List<Observation> request =
+        [
+            new(
+                "prometheus",
+                "InstanceDown",
+                null,
+                Severity.P2,
+                "db1 is down",
+                true,
+                new Dictionary<string, string> { ["instance"] = "db1" }
+            ),
+        ];
         await aggregator.ObserveAsync(request, CancellationToken.None);
         await using var connection = await database.Bare.OpenConnectionAsync();
         await using var select = new NpgsqlCommand("SELECT alert_id, status, version FROM alerts WHERE id = 1", connection);
@@ -24,14 +35,16 @@ internal static class DedupeDecision
 
         var decided = await Measure.AlternatingAsync(
             Times,
-            () => Measure.TimeAsync(async () =>
-            {
-                if (await aggregator.ObserveAsync(request, CancellationToken.None) is not [{ Result: ObservationResult.Known }])
+            () =>
+                Measure.TimeAsync(async () =>
                 {
-                    throw new InvalidOperationException("The alert is not known.");
-                }
-            }),
-            () => Measure.TimeAsync(() => select.ExecuteScalarAsync()));
+                    if (await aggregator.ObserveAsync(request, CancellationToken.None) is not [{ Result: ObservationResult.Known }])
+                    {
+                        throw new InvalidOperationException("The alert is not known.");
+                    }
+                }),
+            () => Measure.TimeAsync(() => select.ExecuteScalarAsync())
+        );
         await console.StopAsync();
         return [new("G4", "an alert found open already / SELECT by primary key", decided.Ours, decided.Beside, 1.5)];
     }

@@ -19,17 +19,18 @@ internal sealed record Figure(string Goal, string Measure, double Ours, double B
     {
         var ratio = Ours / Beside;
         var (sign, isMet) = Unit == Unit.PerSecond ? (">=", ratio >= Limit) : ("<=", ratio <= Limit);
-        var verdict = Limit is { } limit ? $"{sign} {limit,-4:0.##} {(isMet ? "met" : "MISSED")}" : "";
-        return $"{Goal,-5} {Measure,-66} {Text(Ours),12} {Text(Beside),12}  {ratio,6:0.00} {verdict}".TrimEnd();
+        var verdict = Limit is { } limit ? $"{sign} {limit, -4:0.##} {(isMet ? "met" : "MISSED")}" : "";
+        return $"{Goal, -5} {Measure, -66} {Text(Ours), 12} {Text(Beside), 12}  {ratio, 6:0.00} {verdict}".TrimEnd();
     }
 
-    private string Text(double value) => (Unit, value) switch
-    {
-        (Unit.PerSecond, _) => $"{value:#,0}/s",
-        (Unit.Bytes, >= 1024 * 1024) => $"{value / 1024 / 1024:0.0} MiB",
-        (Unit.Bytes, _) => $"{value / 1024:0.0} KiB",
-        (_, >= 1000) => $"{value / 1000:0.00} s",
-        (_, >= 10) => $"{value:0} ms",
-        _ => $"{value:0.000} ms",
-    };
+    private string Text(double value) =>
+        (Unit, value) switch
+        {
+            (Unit.PerSecond, _) => $"{value:#,0}/s",
+            (Unit.Bytes, >= 1024 * 1024) => $"{value / 1024 / 1024:0.0} MiB",
+            (Unit.Bytes, _) => $"{value / 1024:0.0} KiB",
+            (_, >= 1000) => $"{value / 1000:0.00} s",
+            (_, >= 10) => $"{value:0} ms",
+            _ => $"{value:0.000} ms",
+        };
 }

@@ -18,13 +18,23 @@ internal static class FilingRate
         using var sender = new AlertSender(console.Address, 1);
         var round = 0;
         var (filed, posted) = await Measure.InterleavedAsync(
-            () => RateAsync(async () =>
-            {
-                var wanted = console.Sandbox.FreeScout.CreatedCount + Count;
-                await sender.SendAsync(AlertSender.Requests(round++ * Count, Count, Count), Count);
-                await Eventually.TrueAsync(() => console.Sandbox.FreeScout.CreatedCount == wanted, "all are filed");
-            }),
-            () => RateAsync(() => Parallel.ForAsync(0, Count, new ParallelOptions { MaxDegreeOfParallelism = Parallelism }, async (_, _) => await freeScout.CreateAsync())));
+            () =>
+                RateAsync(async () =>
+                {
+                    var wanted = console.Sandbox.FreeScout.CreatedCount + Count;
+                    await sender.SendAsync(AlertSender.Requests(round++ * Count, Count, Count), Count);
+                    await Eventually.TrueAsync(() => console.Sandbox.FreeScout.CreatedCount == wanted, "all are filed");
+                }),
+            () =>
+                RateAsync(() =>
+                    Parallel.ForAsync(
+                        0,
+                        Count,
+                        new ParallelOptions { MaxDegreeOfParallelism = Parallelism },
+                        async (_, _) => await freeScout.CreateAsync()
+                    )
+                )
+        );
         return [new("G3", "tickets claimed, filed and audited / bare HttpClient, eight at a time", filed, posted, 0.5, Unit.PerSecond)];
     }
 

@@ -19,13 +19,19 @@ internal static class FirstSweep
                 sweeps.Add(await SweptConsole.RunAsync(settings));
                 return sweeps[^1].Swept;
             },
-            () => FetchAsync(surfaces.Address));
+            () => FetchAsync(surfaces.Address)
+        );
         return
         [
             new("G5b", "1,000 surfaces seen after the console listens / 2 s", swept, 2000, 1),
             new("G5b", "the same / bare HttpClient, warm, fresh connections", swept, bare),
             new("G5b", "first check to last / bare HttpClient", Measure.Median(sweeps.Skip(1).Select(sweep => sweep.Span)), bare),
-            new("", "(launch of the process until it listens / 2 s)", Measure.Median(sweeps.Skip(1).Select(sweep => sweep.Listening)), 2000),
+            new(
+                "",
+                "(launch of the process until it listens / 2 s)",
+                Measure.Median(sweeps.Skip(1).Select(sweep => sweep.Listening)),
+                2000
+            ),
         ];
     }
 
@@ -33,8 +39,12 @@ internal static class FirstSweep
     {
         using var http = new HttpClient(new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.Zero, UseProxy = false });
         var begun = Stopwatch.GetTimestamp();
-        await Parallel.ForAsync(0, Count, new ParallelOptions { MaxDegreeOfParallelism = Parallelism }, async (n, cancellationToken) =>
-            await http.GetStringAsync(new Uri(address, $"s{n}"), cancellationToken));
+        await Parallel.ForAsync(
+            0,
+            Count,
+            new ParallelOptions { MaxDegreeOfParallelism = Parallelism },
+            async (n, cancellationToken) => await http.GetStringAsync(new Uri(address, $"s{n}"), cancellationToken)
+        );
         return Measure.Since(begun);
     }
 }

@@ -22,26 +22,41 @@ internal static class FlagFlip
         await using var listener = await database.Bare.OpenConnectionAsync();
         await ExecuteAsync(writer, "CREATE TABLE bare (n int); INSERT INTO bare VALUES (0)");
         await ExecuteAsync(listener, "LISTEN bare");
-        await using var notify = new NpgsqlCommand("WITH done AS (UPDATE bare SET n = n + 1 RETURNING n) SELECT pg_notify('bare', '') FROM done", writer);
+        await using var notify = new NpgsqlCommand(
+            "WITH done AS (UPDATE bare SET n = n + 1 RETURNING n) SELECT pg_notify('bare', '') FROM done",
+            writer
+        );
         await using var flip = new NpgsqlCommand("UPDATE feature_flags SET enabled = $1, version = version + 1 WHERE name = $2", writer)
         {
-            Parameters = { new() { Value = true }, new() { Value = Flag } },
+            Parameters =
+            {
+                new() { Value = true },
+                new() { Value = Flag },
+            },
         };
 
         var flipped = await Measure.AlternatingAsync(
             Times,
             () => Measure.TimeAsync(() => FlipAsync(store, flip)),
-            () => Measure.TimeAsync(async () =>
-            {
-                var heard = listener.WaitAsync();
-                await notify.ExecuteNonQueryAsync();
-                await heard;
-            }));
+            () =>
+                Measure.TimeAsync(async () =>
+                {
+                    var heard = listener.WaitAsync();
+                    await notify.ExecuteNonQueryAsync();
+                    await heard;
+                })
+        );
         await console.StopAsync();
         return
         [
             new("G7", "flag written until obeyed elsewhere, p50 / raw NOTIFY, p50", flipped.Ours, flipped.Beside),
-            new("G7", "the same, p99 of all / raw NOTIFY, p99 of all", Measure.Quantile(flipped.AllOurs, 0.99), Measure.Quantile(flipped.AllBeside, 0.99), 10),
+            new(
+                "G7",
+                "the same, p99 of all / raw NOTIFY, p99 of all",
+                Measure.Quantile(flipped.AllOurs, 0.99),
+                Measure.Quantile(flipped.AllBeside, 0.99),
+                10
+            ),
         ];
     }
 

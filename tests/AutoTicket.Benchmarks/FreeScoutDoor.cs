@@ -24,16 +24,19 @@ internal sealed class FreeScoutDoor : IDisposable
 
     public async Task CreateAsync(string subject = "Checkout is down")
     {
-        using var answer = await _http.PostAsJsonAsync("conversations", new JsonObject
-        {
-            ["type"] = "email",
-            ["mailboxId"] = 3,
-            ["subject"] = subject,
-            ["customer"] = new JsonObject { ["email"] = "ops-console@sandbox.example" },
-            ["threads"] = new JsonArray(new JsonObject { ["type"] = "customer", ["text"] = "<p>503</p>" }),
-            ["imported"] = true,
-            ["status"] = "active",
-        });
+        using var answer = await _http.PostAsJsonAsync(
+            "conversations",
+            new JsonObject
+            {
+                ["type"] = "email",
+                ["mailboxId"] = 3,
+                ["subject"] = subject,
+                ["customer"] = new JsonObject { ["email"] = "ops-console@sandbox.example" },
+                ["threads"] = new JsonArray(new JsonObject { ["type"] = "customer", ["text"] = "<p>503</p>" }),
+                ["imported"] = true,
+                ["status"] = "active",
+            }
+        );
         answer.EnsureSuccessStatusCode();
     }
 

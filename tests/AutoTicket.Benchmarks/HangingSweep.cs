@@ -15,6 +15,9 @@ internal static class HangingSweep
             sweeps.Add((await SweptConsole.RunAsync(settings)).Span);
         }
 
-        return [new("G5c", "cycle of 1,000, a tenth of which hang / their timeout", Measure.Median(sweeps), Timeout.TotalMilliseconds, 1.3)];
+        return
+        [
+            new("G5c", "cycle of 1,000, a tenth of which hang / their timeout", Measure.Median(sweeps), Timeout.TotalMilliseconds, 1.3),
+        ];
     }
 }

@@ -35,19 +35,22 @@ internal static class InvestigateClick
         var surface = 0;
         var click = await Measure.AlternatingAsync(
             Times,
-            () => Measure.TimeAsync(async () =>
-            {
-                var answer = await http.PostAsync($"/api/surfaces/s{surface++}/investigate", null);
-                if ((await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("disposition").GetString() != "filed")
+            () =>
+                Measure.TimeAsync(async () =>
                 {
-                    throw new InvalidOperationException("A click did not file.");
-                }
-            }),
-            () => Measure.TimeAsync(async () =>
-            {
-                (await http.GetAsync("/healthz/live")).EnsureSuccessStatusCode();
-                await freeScout.CreateAsync();
-            }));
+                    var answer = await http.PostAsync($"/api/surfaces/s{surface++}/investigate", null);
+                    if ((await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("disposition").GetString() != "filed")
+                    {
+                        throw new InvalidOperationException("A click did not file.");
+                    }
+                }),
+            () =>
+                Measure.TimeAsync(async () =>
+                {
+                    (await http.GetAsync("/healthz/live")).EnsureSuccessStatusCode();
+                    await freeScout.CreateAsync();
+                })
+        );
         await console.StopAsync();
         return [new("G8b", "click to ticket / bare request + FreeScout 100 ms away", click.Ours, click.Beside, 1.2)];
     }

@@ -17,7 +17,8 @@ internal static class Measure
     /// <summary>After one round to warm up: what five rounds gave, of each side.</summary>
     public static async Task<(List<T> Ours, List<T> Beside)> RoundsAsync<T>(Func<Task<T>> ours, Func<Task<T>> beside)
     {
-        List<T> us = [], them = [];
+        List<T> us = [],
+            them = [];
         for (var round = 0; round <= Rounds; round++)
         {
             them.Add(await beside());
@@ -30,12 +31,20 @@ internal static class Measure
     /// <summary>The same for what is short: one of ours and one of theirs in turn, so many a round, so that a neighbour's second of
     /// load meets both. Each round counts with its median, after two to warm up: what is this short is compiled twice.</summary>
     /// <param name="ours">Does it and returns how long it took, in milliseconds.</param>
-    public static async Task<(double Ours, double Beside, List<double> AllOurs, List<double> AllBeside)> AlternatingAsync(int count, Func<Task<double>> ours, Func<Task<double>> beside)
+    public static async Task<(double Ours, double Beside, List<double> AllOurs, List<double> AllBeside)> AlternatingAsync(
+        int count,
+        Func<Task<double>> ours,
+        Func<Task<double>> beside
+    )
     {
-        List<double> us = [], them = [], allOurs = [], allBeside = [];
+        List<double> us = [],
+            them = [],
+            allOurs = [],
+            allBeside = [];
         for (var round = -1; round <= Rounds; round++)
         {
-            List<double> ourRound = [], theirRound = [];
+            List<double> ourRound = [],
+                theirRound = [];
             for (var n = 0; n < count; n++)
             {
                 theirRound.Add(await beside());

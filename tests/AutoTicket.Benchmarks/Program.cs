@@ -25,7 +25,7 @@ if (args.FirstOrDefault(name => !benchmarks.ContainsKey(name)) is { } unknown)
     return 1;
 }
 
-Console.WriteLine($"{"goal",-5} {"measure",-66} {"ours",12} {"beside",12}  {"ratio",6} {"goal",6}");
+Console.WriteLine($"{"goal", -5} {"measure", -66} {"ours", 12} {"beside", 12}  {"ratio", 6} {"goal", 6}");
 foreach (var (name, run) in benchmarks)
 {
     if (args.Length == 0 || args.Contains(name))

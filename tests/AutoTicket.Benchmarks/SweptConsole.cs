@@ -19,7 +19,11 @@ internal static class SweptConsole
         while (true)
         {
             using var answer = JsonDocument.Parse(await console.Http.GetStringAsync("/api/status"));
-            var checks = answer.RootElement.GetProperty("surfaces").EnumerateArray().Select(surface => surface.GetProperty("checked_at")).ToList();
+            var checks = answer
+                .RootElement.GetProperty("surfaces")
+                .EnumerateArray()
+                .Select(surface => surface.GetProperty("checked_at"))
+                .ToList();
             if (checks.TrueForAll(check => check.ValueKind == JsonValueKind.String))
             {
                 var times = checks.ConvertAll(check => check.GetDateTimeOffset());

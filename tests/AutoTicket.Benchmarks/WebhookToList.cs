@@ -28,11 +28,13 @@ internal static class WebhookToList
         var shown = await Measure.AlternatingAsync(
             Times,
             () => Measure.TimeAsync(() => ChangeAsync(sandbox.FreeScout, tickets, ticket)),
-            () => Measure.TimeAsync(async () =>
-            {
-                (await http.GetAsync("/healthz/live")).EnsureSuccessStatusCode();
-                await freeScout.SearchAsync("odd");
-            }));
+            () =>
+                Measure.TimeAsync(async () =>
+                {
+                    (await http.GetAsync("/healthz/live")).EnsureSuccessStatusCode();
+                    await freeScout.SearchAsync("odd");
+                })
+        );
         await console.StopAsync();
         return
         [

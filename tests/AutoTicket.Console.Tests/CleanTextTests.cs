@@ -6,9 +6,11 @@ namespace AutoTicket.Tests;
 public sealed class CleanTextTests
 {
     [Fact]
-    public void What_can_not_be_stored_is_replaced() => Assert.Equal(
-        ["", "shop 😀 ü", "a b", "\uFFFD", "\uFFFD\uFFFD 😀", "\uFFFD😀"],
-        new[] { "", "shop 😀 ü", "a\0b", "\ud83d", "\ude00\ud83d 😀", "\ud83d\ud83d\ude00" }.Select(CleanText.Of));
+    public void What_can_not_be_stored_is_replaced() =>
+        Assert.Equal(
+            ["", "shop 😀 ü", "a b", "\uFFFD", "\uFFFD\uFFFD 😀", "\uFFFD😀"],
+            new[] { "", "shop 😀 ü", "a\0b", "\ud83d", "\ude00\ud83d 😀", "\ud83d\ud83d\ude00" }.Select(CleanText.Of)
+        );
 
     [Fact]
     public void A_cut_splits_no_pair()
@@ -39,8 +41,7 @@ public sealed class CleanTextTests
     [Theory]
     [InlineData("{\"a\":\"\\ud83d\"}", "\uFFFD")]
     [InlineData("{\"a\":\"x\\u0000y\"}", "x y")]
-    public void A_string_of_mended_json_can_be_read(string json, string value) =>
-        Assert.Equal(value, Read(Encoding.UTF8.GetBytes(json)));
+    public void A_string_of_mended_json_can_be_read(string json, string value) => Assert.Equal(value, Read(Encoding.UTF8.GetBytes(json)));
 
     [Fact]
     public void Bytes_that_are_not_utf_8_become_replacement_characters() =>

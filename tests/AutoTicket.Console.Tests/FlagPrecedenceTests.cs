@@ -34,7 +34,13 @@ public sealed class FlagPrecedenceTests
         var environment = Environment("1", defaultOn: true);
         var clock = TimeProvider.System;
         using var signals = new PostgresSignals("Host=127.0.0.1;Port=1", clock, NullLogger<DatabaseSignals>.Instance);
-        using var store = new FlagStore(new FlagTable(contexts, environment, clock), environment, signals, clock, NullLogger<FlagStore>.Instance);
+        using var store = new FlagStore(
+            new FlagTable(contexts, environment, clock),
+            environment,
+            signals,
+            clock,
+            NullLogger<FlagStore>.Instance
+        );
 
         await store.StartAsync(CancellationToken.None);
 
@@ -45,13 +51,21 @@ public sealed class FlagPrecedenceTests
         await store.StopAsync(CancellationToken.None);
     }
 
-    private static FlagEnvironment Environment(string? said, bool defaultOn) => FlagEnvironment.Read(
-        new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?> { [Flag] = said }).Build(), defaultOn);
+    private static FlagEnvironment Environment(string? said, bool defaultOn) =>
+        FlagEnvironment.Read(
+            new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?> { [Flag] = said }).Build(),
+            defaultOn
+        );
 
     /// <summary>A database at a port where nothing listens.</summary>
     private sealed class Unreachable : IDbContextFactory<AutoTicketDbContext>
     {
-        public AutoTicketDbContext CreateDbContext() => new PostgresDbContext(
-            new DbContextOptionsBuilder<PostgresDbContext>().UseNpgsql("Host=127.0.0.1;Port=1;Timeout=1").UseSnakeCaseNamingConvention().Options);
+        public AutoTicketDbContext CreateDbContext() =>
+            new PostgresDbContext(
+                new DbContextOptionsBuilder<PostgresDbContext>()
+                    .UseNpgsql("Host=127.0.0.1;Port=1;Timeout=1")
+                    .UseSnakeCaseNamingConvention()
+                    .Options
+            );
     }
 }

@@ -58,7 +58,8 @@ public sealed class FlagStoreTests : IAsyncLifetime
                 await first.ChangeAsync(Flag, new(true, Why), "olga", default);
                 return IsOn(heard) && told > 0;
             },
-            "the signal is heard, and passed on");
+            "the signal is heard, and passed on"
+        );
         Assert.False(IsOn(deaf));
         await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(1), () => Task.FromResult(IsOn(deaf)), "it looked by itself");
     }
@@ -138,16 +139,22 @@ public sealed class FlagStoreTests : IAsyncLifetime
         var table = new FlagTable(new Contexts(_database), Said(null), _clock);
         var tries = 0;
 
-        await table.ChangeAsync(Flag, "olga", Why, row =>
-        {
-            if (++tries == 1)
+        await table.ChangeAsync(
+            Flag,
+            "olga",
+            Why,
+            row =>
             {
-                table.ChangeAsync(Flag, "peter", Why, Name, default).GetAwaiter().GetResult();
-            }
+                if (++tries == 1)
+                {
+                    table.ChangeAsync(Flag, "peter", Why, Name, default).GetAwaiter().GetResult();
+                }
 
-            row.Reason += ", olga";
-            return true;
-        }, default);
+                row.Reason += ", olga";
+                return true;
+            },
+            default
+        );
 
         await using var db = _database.Open();
         Assert.Equal("peter, olga", (await db.FeatureFlags.SingleAsync()).Reason);
@@ -213,8 +220,22 @@ public sealed class FlagStoreTests : IAsyncLifetime
         var store = await StartAsync();
         await using var db = _database.Open();
         var gone = _clock.GetUtcNow().AddSeconds(-31);
-        db.FlagAcks.Add(new FlagAckRow { Instance = "gone", Name = Flag, At = gone });
-        db.FlagAcks.Add(new FlagAckRow { Instance = "long gone", Name = Flag, At = _clock.GetUtcNow().AddMinutes(-11) });
+        db.FlagAcks.Add(
+            new FlagAckRow
+            {
+                Instance = "gone",
+                Name = Flag,
+                At = gone,
+            }
+        );
+        db.FlagAcks.Add(
+            new FlagAckRow
+            {
+                Instance = "long gone",
+                Name = Flag,
+                At = _clock.GetUtcNow().AddMinutes(-11),
+            }
+        );
         await db.SaveChangesAsync();
 
         await store.ChangeAsync(Flag, new(true, Why), "olga", default);
@@ -224,7 +245,10 @@ public sealed class FlagStoreTests : IAsyncLifetime
         var kept = await db.FlagAcks.Where(ack => ack.Name == Flag).OrderBy(ack => ack.At).Select(ack => ack.Instance).ToListAsync();
         Assert.Equal(["gone", mine.Instance], kept);
         await _clock.AdvanceUntilAsync(
-            TimeSpan.FromSeconds(5), () => db.FlagAcks.AnyAsync(ack => ack.Name == Flag && ack.At > mine.At), "it says so again");
+            TimeSpan.FromSeconds(5),
+            () => db.FlagAcks.AnyAsync(ack => ack.Name == Flag && ack.At > mine.At),
+            "it says so again"
+        );
         await store.ChangeAsync(FlagNames.InvestigateFromStatus, new(true, Why), "olga", default);
         Assert.Equal([(mine.Instance, true)], State(store).Acks.Select(ack => (ack.Instance, ack.Enabled)));
     }
@@ -233,16 +257,18 @@ public sealed class FlagStoreTests : IAsyncLifetime
 
     private static bool IsOn(FlagStore store) => State(store).Enabled;
 
-    private static FlagEnvironment Said(string? word) => FlagEnvironment.Read(
-        new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?> { [Flag] = word }).Build(), defaultOn: false);
+    private static FlagEnvironment Said(string? word) =>
+        FlagEnvironment.Read(
+            new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?> { [Flag] = word }).Build(),
+            defaultOn: false
+        );
 
     /// <param name="signals">False: it hears of no change.</param>
     private async Task<FlagStore> StartAsync(string? said = null, bool signals = true, Contexts? contexts = null)
     {
         contexts ??= new Contexts(_database);
         var heard = new SqliteSignals($"Data Source={_database.Location}", _clock, NullLogger<DatabaseSignals>.Instance);
-        var store = new FlagStore(
-            new FlagTable(contexts, Said(said), _clock), Said(said), heard, _clock, NullLogger<FlagStore>.Instance);
+        var store = new FlagStore(new FlagTable(contexts, Said(said), _clock), Said(said), heard, _clock, NullLogger<FlagStore>.Instance);
         _processes.Add((store, heard));
         await store.StartAsync(default);
         if (signals)
@@ -256,11 +282,18 @@ public sealed class FlagStoreTests : IAsyncLifetime
     private async Task<List<(bool Before, bool After)>> ChangesAsync()
     {
         await using var db = _database.Open();
-        var changes = await db.AuditLog.Where(entry => entry.Action == AuditActions.FlagChanged).OrderBy(entry => entry.Id)
-            .Select(entry => entry.Payload).ToListAsync();
-        return [.. changes.Select(payload => JsonDocument.Parse(payload).RootElement)
-            .Where(payload => payload.GetProperty("flag").GetString() == Flag)
-            .Select(payload => (payload.GetProperty("before").GetBoolean(), payload.GetProperty("after").GetBoolean()))];
+        var changes = await db
+            .AuditLog.Where(entry => entry.Action == AuditActions.FlagChanged)
+            .OrderBy(entry => entry.Id)
+            .Select(entry => entry.Payload)
+            .ToListAsync();
+        return
+        [
+            .. changes
+                .Select(payload => JsonDocument.Parse(payload).RootElement)
+                .Where(payload => payload.GetProperty("flag").GetString() == Flag)
+                .Select(payload => (payload.GetProperty("before").GetBoolean(), payload.GetProperty("after").GetBoolean())),
+        ];
     }
 
     private sealed class Contexts(TestDatabase database) : IDbContextFactory<AutoTicketDbContext>

@@ -27,8 +27,26 @@ public sealed class ForeignInputTests
     private static readonly IntakeRules Rules = new(new AlertsOptions { VolatileLabels = "pod" }, Now);
     private static readonly string[] Fields =
     [
-        "alert_id", "source", "name", "surface", "severity", "summary", "status", "labels", "starts_at", "url", "alertname", "rule",
-        "priority", "pod", "annotations", "startsAt", "endsAt", "generatorURL", "description", "message",
+        "alert_id",
+        "source",
+        "name",
+        "surface",
+        "severity",
+        "summary",
+        "status",
+        "labels",
+        "starts_at",
+        "url",
+        "alertname",
+        "rule",
+        "priority",
+        "pod",
+        "annotations",
+        "startsAt",
+        "endsAt",
+        "generatorURL",
+        "description",
+        "message",
     ];
 
     private const string Valid = """
@@ -44,9 +62,7 @@ public sealed class ForeignInputTests
         for (var n = 0; n < 3000; n++)
         {
             var format = rubbish.One(AlertFormat.Generic, AlertFormat.Prometheus, AlertFormat.Alertmanager);
-            var bytes = rubbish.Number(3) == 0
-                ? rubbish.Bent(Valid)
-                : Encoding.UTF8.GetBytes(rubbish.Members(3, Fields));
+            var bytes = rubbish.Number(3) == 0 ? rubbish.Bent(Valid) : Encoding.UTF8.GetBytes(rubbish.Members(3, Fields));
             CleanText.MendEscapes(bytes);
 
             var reading = format.Read(bytes, Rules);
@@ -81,8 +97,11 @@ public sealed class ForeignInputTests
         var rubbish = new Rubbish(2);
         for (var n = 0; n < 1000; n++)
         {
-            var labels = Enumerable.Range(0, 1 + rubbish.Number(4)).Select(i => (Name: $"{i}{rubbish.Text()}", Value: $"v{rubbish.Text()}"))
-                .DistinctBy(label => AlertText.Strip(CleanText.Of(label.Name))).ToDictionary(label => label.Name, label => label.Value);
+            var labels = Enumerable
+                .Range(0, 1 + rubbish.Number(4))
+                .Select(i => (Name: $"{i}{rubbish.Text()}", Value: $"v{rubbish.Text()}"))
+                .DistinctBy(label => AlertText.Strip(CleanText.Of(label.Name)))
+                .ToDictionary(label => label.Name, label => label.Value);
             labels["severity"] = rubbish.Text();
             var json = CleanText.Json(JsonSerializer.SerializeToUtf8Bytes(new { labels }));
 
@@ -108,7 +127,8 @@ public sealed class ForeignInputTests
             {
                 Assert.Equal(
                     whole.EnumerateArray().Select(element => element.GetRawText()),
-                    elements!.Select(element => Encoding.UTF8.GetString(element.Span)));
+                    elements!.Select(element => Encoding.UTF8.GetString(element.Span))
+                );
             }
 
             AlertSplitter.Member(bytes, "alerts"u8);
@@ -121,8 +141,25 @@ public sealed class ForeignInputTests
         var rubbish = new Rubbish(4);
         string[] names =
         [
-            "id", "number", "subject", "status", "state", "mailboxId", "createdAt", "createdBy", "closedByUser", "_embedded", "tags",
-            "name", "threads", "body", "conversations", "page", "message", "errors", "path",
+            "id",
+            "number",
+            "subject",
+            "status",
+            "state",
+            "mailboxId",
+            "createdAt",
+            "createdBy",
+            "closedByUser",
+            "_embedded",
+            "tags",
+            "name",
+            "threads",
+            "body",
+            "conversations",
+            "page",
+            "message",
+            "errors",
+            "path",
         ];
         const string list = """
             {"_embedded":{"conversations":[{"id":1,"number":2,"subject":"😀 [at-0123456789]","status":"active","state":"published",
@@ -139,9 +176,19 @@ public sealed class ForeignInputTests
             return new HttpResponseMessage((HttpStatusCode)rubbish.One(200, 200, 200, 201, 422, 404, 403)) { Content = content };
         });
         var clock = TimeProvider.System;
-        var options = new FreeScoutOptions { BaseUrl = "http://freescout.test", ApiKey = "canary", OperationsMailboxId = "3" };
+        var options = new FreeScoutOptions
+        {
+            BaseUrl = "http://freescout.test",
+            ApiKey = "canary",
+            OperationsMailboxId = "3",
+        };
         var client = new FreeScoutClient(
-            http, Options.Create(options), new FreeScoutHealth(clock), clock, NullLogger<FreeScoutClient>.Instance);
+            http,
+            Options.Create(options),
+            new FreeScoutHealth(clock),
+            clock,
+            NullLogger<FreeScoutClient>.Instance
+        );
         var read = 0;
         for (var n = 0; n < 300; n++)
         {
@@ -171,8 +218,13 @@ public sealed class ForeignInputTests
         {
             string?[] texts =
             [
-                conversation.Subject, conversation.Status, conversation.State, conversation.CreatedByName, conversation.ClosedByName,
-                .. conversation.Tags, .. conversation.Bodies,
+                conversation.Subject,
+                conversation.Status,
+                conversation.State,
+                conversation.CreatedByName,
+                conversation.ClosedByName,
+                .. conversation.Tags,
+                .. conversation.Bodies,
             ];
             Assert.All(texts, text => Assert.True(text is null || CleanText.Of(text) == text));
         }
@@ -184,9 +236,10 @@ public sealed class ForeignInputTests
         var rubbish = new Rubbish(5);
         for (var n = 0; n < 2000; n++)
         {
-            var body = rubbish.Number(2) == 0
-                ? rubbish.Bent("""{"ok":false,"error":"missing_scope","needed":"chat:write","channel":{"id":"D1"}}""")
-                : Encoding.UTF8.GetBytes(rubbish.Members(2, "ok", "error", "needed", "channel", "id"));
+            var body =
+                rubbish.Number(2) == 0
+                    ? rubbish.Bent("""{"ok":false,"error":"missing_scope","needed":"chat:write","channel":{"id":"D1"}}""")
+                    : Encoding.UTF8.GetBytes(rubbish.Members(2, "ok", "error", "needed", "channel", "id"));
 
             var failure = SlackAnswers.Read(rubbish.One(200, 200, 200, 404, 429, 503), body, null, "xoxb-canary", out var read);
 
@@ -204,8 +257,10 @@ public sealed class ForeignInputTests
         var rubbish = new Rubbish(6);
         for (var n = 0; n < 2000; n++)
         {
-            var body = rubbish.Number(2) == 0
-                ? rubbish.Bent("""{"id":17,"subject":"😀"}""") : Encoding.UTF8.GetBytes(rubbish.Members(2, "id", "\ud83d", "subject"));
+            var body =
+                rubbish.Number(2) == 0
+                    ? rubbish.Bent("""{"id":17,"subject":"😀"}""")
+                    : Encoding.UTF8.GetBytes(rubbish.Members(2, "id", "\ud83d", "subject"));
 
             Assert.False(FreeScoutWebhook.IdIn(body) <= 0);
             WebhookSignature.Read(rubbish.Text());
@@ -219,11 +274,14 @@ public sealed class ForeignInputTests
         for (var n = 0; n < 2000; n++)
         {
             var url = rubbish.One(
-                rubbish.Text(), $"postgres://{rubbish.Text()}", $"postgres://u:p@h:5432/{rubbish.Text()}",
+                rubbish.Text(),
+                $"postgres://{rubbish.Text()}",
+                $"postgres://u:p@h:5432/{rubbish.Text()}",
                 $"host={rubbish.Text()} dbname=x",
                 $"postgresql://{rubbish.Text()}:{rubbish.Text()}@{rubbish.Text()}:{rubbish.Text()}/db?{rubbish.Text()}",
                 Encoding.UTF8.GetString(rubbish.Bent("postgres://user:p%40ss@db.example.org:5432/db?sslmode=require")),
-                $"postgres://u:p@h/db?sslmode={rubbish.Text()}");
+                $"postgres://u:p@h/db?sslmode={rubbish.Text()}"
+            );
             Refused(() => DatabaseUrl.ToConnectionString(url));
         }
     }
@@ -234,11 +292,27 @@ public sealed class ForeignInputTests
         var rubbish = new Rubbish(8);
         string[] names =
         [
-            "Surfaces:0:Key", "Surfaces:0:Name", "Surfaces:0:Url", "Surfaces:0:Method", "Surfaces:0:ExpectedStatus",
-            "Surfaces:0:ExpectedText", "Surfaces:0:Severity", "Surfaces:0:SlowAfter", "Surfaces:0:Timeout", "Surfaces:0:DownAfter",
+            "Surfaces:0:Key",
+            "Surfaces:0:Name",
+            "Surfaces:0:Url",
+            "Surfaces:0:Method",
+            "Surfaces:0:ExpectedStatus",
+            "Surfaces:0:ExpectedText",
+            "Surfaces:0:Severity",
+            "Surfaces:0:SlowAfter",
+            "Surfaces:0:Timeout",
+            "Surfaces:0:DownAfter",
             "Surfaces:0:MaintenanceUntil",
-            "CONSOLE_SESSION_LIFETIME", "OIDC_AUTHORITY", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_ROLE_MAP", "OIDC_SCOPES",
-            "CONSOLE_API_TOKENS", "CONSOLE_OPERATOR_PASSWORD_HASH", "FLAG_CONSOLE_ALERTS_AUTO_TICKET", "Circuits:InAll",
+            "CONSOLE_SESSION_LIFETIME",
+            "OIDC_AUTHORITY",
+            "OIDC_CLIENT_ID",
+            "OIDC_CLIENT_SECRET",
+            "OIDC_ROLE_MAP",
+            "OIDC_SCOPES",
+            "CONSOLE_API_TOKENS",
+            "CONSOLE_OPERATOR_PASSWORD_HASH",
+            "FLAG_CONSOLE_ALERTS_AUTO_TICKET",
+            "Circuits:InAll",
         ];
         for (var n = 0; n < 1000; n++)
         {
@@ -256,13 +330,25 @@ public sealed class ForeignInputTests
             Refused(() => Settings.Read(configuration, rubbish.One<string>(names), TimeSpan.Zero));
             Refused(() => Settings.Read(configuration, rubbish.One<string>(names), 1));
             Refused(() => Settings.Read(configuration, rubbish.One<string>(names), false));
-            foreach (var options in new IValidatableObject[]
-            {
-                new AlertsOptions { SeverityMap = rubbish.Text(), VolatileLabels = rubbish.Text() },
-                new FreeScoutOptions { BaseUrl = rubbish.Text(), ApiKey = rubbish.Text(), OperationsMailboxId = rubbish.Text() },
-                new FreeScoutOptions { BaseUrl = "https://freescout.test", CustomerEmail = rubbish.Text(), NoteUserId = rubbish.Text() },
-                new SlackOptions { BaseUrl = rubbish.Text(), BotToken = rubbish.Text() },
-            })
+            foreach (
+                var options in new IValidatableObject[]
+                {
+                    new AlertsOptions { SeverityMap = rubbish.Text(), VolatileLabels = rubbish.Text() },
+                    new FreeScoutOptions
+                    {
+                        BaseUrl = rubbish.Text(),
+                        ApiKey = rubbish.Text(),
+                        OperationsMailboxId = rubbish.Text(),
+                    },
+                    new FreeScoutOptions
+                    {
+                        BaseUrl = "https://freescout.test",
+                        CustomerEmail = rubbish.Text(),
+                        NoteUserId = rubbish.Text(),
+                    },
+                    new SlackOptions { BaseUrl = rubbish.Text(), BotToken = rubbish.Text() },
+                }
+            )
             {
                 var mistakes = options.Validate(new ValidationContext(options));
                 Assert.All(mistakes, mistake => Assert.False(string.IsNullOrEmpty(mistake.ErrorMessage)));
@@ -276,11 +362,28 @@ public sealed class ForeignInputTests
         var rubbish = new Rubbish(9);
         await using var console = await ConsoleHost.StartAsync();
         string[] names =
-            ["active", "before", "state", "tag", "action", "actor", "from", "to", "q", "show", "by", "view", "wait", "wrong", "returnUrl"];
+        [
+            "active",
+            "before",
+            "state",
+            "tag",
+            "action",
+            "actor",
+            "from",
+            "to",
+            "q",
+            "show",
+            "by",
+            "view",
+            "wait",
+            "wrong",
+            "returnUrl",
+        ];
         string[] paths = ["/api/alerts", "/api/tickets", "/api/audit.csv", "/api/flags", "/console/alerts", "/console/status", "/login"];
         for (var n = 0; n < 150; n++)
         {
-            var parameters = Enumerable.Range(0, 1 + rubbish.Number(3))
+            var parameters = Enumerable
+                .Range(0, 1 + rubbish.Number(3))
                 .Select(_ => $"{rubbish.One<string>(names)}={Escaped(rubbish.Text())}");
             var query = string.Join('&', parameters);
             var address = $"{rubbish.One<string>(paths)}?{query}";

@@ -19,12 +19,16 @@ public sealed class ForeignTextTests
     {
         await using var driver = await InvestigateDriver.StartAsync(kind);
         await driver.FirstLookIsOverAsync();
-        using (driver.Sandbox.Faults.Add(new(FaultKind.Status)
-        {
-            Match = FaultMatch.FreeScoutCreate,
-            StatusCode = 422,
-            Body = JsonSerializer.Serialize(new { message = $"{new string('x', 159)}😀 \0" }),
-        }))
+        using (
+            driver.Sandbox.Faults.Add(
+                new(FaultKind.Status)
+                {
+                    Match = FaultMatch.FreeScoutCreate,
+                    StatusCode = 422,
+                    Body = JsonSerializer.Serialize(new { message = $"{new string('x', 159)}😀 \0" }),
+                }
+            )
+        )
         {
             Assert.True((await driver.ClickAsync()).Degraded);
             Assert.DoesNotContain(await driver.RowsAsync(), row => row.State is TicketState.Filing or TicketState.Unconfirmed);
@@ -54,16 +58,18 @@ public sealed class ForeignTextTests
         var http = driver.Console.Http;
         var ticket = (await driver.ClickAsync()).Ticket!;
 
-        foreach (var (method, path, json, status) in new[]
-        {
-            ("PUT", $"/api/flags/{FlagNames.AlertsAutoTicket}", """{"enabled":true,"reason":"be\u0000cause"}""", 200),
-            ("PUT", $"/api/flags/{FlagNames.AlertsAutoTicket}", """{"enabled":false,"reason":"half \ud83d"}""", 400),
-            ("PUT", $"/api/flags/{FlagNames.AlertsAutoTicket}", """{"enabled":false,"reason":"\u0000\u0000\u0000"}""", 400),
-            ("POST", "/api/flood/reset", """{"scope":"a\u0000","reason":"b\u0000"}""", 409),
-            ("POST", "/api/flood/reset", """{"scope":"","reason":"\u0000"}""", 400),
-            ("POST", $"/api/tickets/findings/{ticket.Id}/dismiss", """{"kind":"ghost","reason":"be\u0000cause"}""", 404),
-            ("POST", "/api/tickets/resolve", $$"""{"ids":[{{ticket.Id}}],"note":"no\u0000te"}""", 200),
-        })
+        foreach (
+            var (method, path, json, status) in new[]
+            {
+                ("PUT", $"/api/flags/{FlagNames.AlertsAutoTicket}", """{"enabled":true,"reason":"be\u0000cause"}""", 200),
+                ("PUT", $"/api/flags/{FlagNames.AlertsAutoTicket}", """{"enabled":false,"reason":"half \ud83d"}""", 400),
+                ("PUT", $"/api/flags/{FlagNames.AlertsAutoTicket}", """{"enabled":false,"reason":"\u0000\u0000\u0000"}""", 400),
+                ("POST", "/api/flood/reset", """{"scope":"a\u0000","reason":"b\u0000"}""", 409),
+                ("POST", "/api/flood/reset", """{"scope":"","reason":"\u0000"}""", 400),
+                ("POST", $"/api/tickets/findings/{ticket.Id}/dismiss", """{"kind":"ghost","reason":"be\u0000cause"}""", 404),
+                ("POST", "/api/tickets/resolve", $$"""{"ids":[{{ticket.Id}}],"note":"no\u0000te"}""", 200),
+            }
+        )
         {
             using var request = new HttpRequestMessage(new HttpMethod(method), path);
             request.Content = new StringContent(json, Encoding.UTF8, "application/json");
@@ -77,11 +83,16 @@ public sealed class ForeignTextTests
         // To its end, which a filter that the database does not take would tear off.
         Assert.Equal("id,created_at,action,actor,payload\r\n", await http.GetStringAsync("/api/audit.csv?actor=%00"));
         Assert.Equal("id,created_at,action,actor,payload\r\n", await http.GetStringAsync("/api/audit.csv?action=x%00"));
-        foreach (var address in new[]
-        {
-            "/api/tickets?tag=%00", "/console/alerts?q=%00&show=all", "/console/status?q=%00&show=%00&by=%00&view=%00",
-            "/login?returnUrl=/%00&wait=%00&wrong=%00", "/console/audit?actor=%00",
-        })
+        foreach (
+            var address in new[]
+            {
+                "/api/tickets?tag=%00",
+                "/console/alerts?q=%00&show=all",
+                "/console/status?q=%00&show=%00&by=%00&view=%00",
+                "/login?returnUrl=/%00&wait=%00&wrong=%00",
+                "/console/audit?actor=%00",
+            }
+        )
         {
             Assert.Equal((address, HttpStatusCode.OK), (address, (await http.GetAsync(address)).StatusCode));
         }
@@ -98,10 +109,20 @@ public sealed class ForeignTextTests
         await using var db = database.Open();
         const string dirty = "a\0\ud83d";
 
-        db.AuditLog.Add(new AuditEntry { CreatedAt = DateTimeOffset.UnixEpoch, Action = dirty, Actor = dirty, Payload = "{}" });
+        db.AuditLog.Add(
+            new AuditEntry
+            {
+                CreatedAt = DateTimeOffset.UnixEpoch,
+                Action = dirty,
+                Actor = dirty,
+                Payload = "{}",
+            }
+        );
         await db.SaveChangesAsync();
         await db.ExecuteAsync(
-            $"INSERT INTO leases (name, owner, fence, until) VALUES ({dirty}, {dirty}, {1L}, {DateTimeOffset.UnixEpoch})", default);
+            $"INSERT INTO leases (name, owner, fence, until) VALUES ({dirty}, {dirty}, {1L}, {DateTimeOffset.UnixEpoch})",
+            default
+        );
 
         var entries = db.AuditLog.AsNoTracking();
         Assert.Equal("a \uFFFD", (await entries.SingleAsync(entry => entry.Actor == dirty && entry.Action.StartsWith(dirty))).Actor);

@@ -24,14 +24,16 @@ public sealed class LoopTests
                 }
             },
         };
-        listener.SetMeasurementEventCallback<long>((_, _, tags, _) =>
-        {
-            var loop = (string)tags[0].Value!;
-            if (IsOurs.Value && turns.AddOrUpdate(loop, 1, (_, before) => before + 1) == 1)
+        listener.SetMeasurementEventCallback<long>(
+            (_, _, tags, _) =>
             {
-                throw new InvalidOperationException($"a bug in {loop}");
+                var loop = (string)tags[0].Value!;
+                if (IsOurs.Value && turns.AddOrUpdate(loop, 1, (_, before) => before + 1) == 1)
+                {
+                    throw new InvalidOperationException($"a bug in {loop}");
+                }
             }
-        });
+        );
         listener.Start();
 
         IsOurs.Value = true;
@@ -44,7 +46,11 @@ public sealed class LoopTests
         {
             await Eventually.TrueAsync(() => turns.GetValueOrDefault(loop) > 1, $"{loop} goes on");
             Assert.Single(
-                console.Log, line => line.StartsWith("ERROR", StringComparison.Ordinal) && line.Contains($"{loop} failed, it goes on", StringComparison.Ordinal));
+                console.Log,
+                line =>
+                    line.StartsWith("ERROR", StringComparison.Ordinal)
+                    && line.Contains($"{loop} failed, it goes on", StringComparison.Ordinal)
+            );
         }
     }
 }

@@ -17,7 +17,10 @@ public sealed class RubbishTests
     {
         await using var console = await ConsoleHost.StartAsync();
 
-        var answer = await console.Http.PutAsync("/api/flags/FLAG_CONSOLE_ALERTS_AUTO_TICKET", new StringContent(body, Encoding.UTF8, "application/json"));
+        var answer = await console.Http.PutAsync(
+            "/api/flags/FLAG_CONSOLE_ALERTS_AUTO_TICKET",
+            new StringContent(body, Encoding.UTF8, "application/json")
+        );
 
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
         Assert.Equal("application/problem+json", answer.Content.Headers.ContentType?.MediaType);

@@ -28,32 +28,69 @@ public sealed class RunbookShell : IAsyncLifetime
     {
         _consoles = await Consoles.CreateAsync("pay");
         var sandbox = _consoles.Sandbox;
-        var console = await _consoles.StartAsync(new Dictionary<string, string>
-        {
-            ["CONSOLE_API_TOKENS"] = Token,
-            ["ALERTS_INGEST_TOKEN"] = Token,
-            ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1",
-            ["Alerts__NotifySeverity"] = "P2",
-            // Its outage files no ticket by itself: the click does.
-            ["Surfaces__0__Severity"] = "P3",
-        });
+        var console = await _consoles.StartAsync(
+            new Dictionary<string, string>
+            {
+                ["CONSOLE_API_TOKENS"] = Token,
+                ["ALERTS_INGEST_TOKEN"] = Token,
+                ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1",
+                ["Alerts__NotifySeverity"] = "P2",
+                // Its outage files no ticket by itself: the click does.
+                ["Surfaces__0__Severity"] = "P3",
+            }
+        );
         await Eventually.TrueAsync(async () => (await console.InvestigateAsync("pay")).Ticket is not null, "the surface has its ticket");
         using (sandbox.Faults.Add(new(FaultKind.Status) { Match = FaultMatch.FreeScout, StatusCode = 503 }))
         using (sandbox.Faults.Add(new(FaultKind.Status) { Match = FaultMatch.Slack, StatusCode = 500 }))
         {
-            (await console.AskAsync(HttpMethod.Post, "/api/alerts", JsonContent.Create(new { name = "disk_full", severity = "P1", summary = "It is full", status = "firing" }), ("Authorization", $"Bearer {Token}")))
-                .Message.EnsureSuccessStatusCode();
-            await Eventually.TrueAsync(() => new[] { "freescout degraded", "slack degraded" }.All(word => console.Output.ToString().Contains(word, StringComparison.Ordinal)), "both outages are in the log");
+            (
+                await console.AskAsync(
+                    HttpMethod.Post,
+                    "/api/alerts",
+                    JsonContent.Create(
+                        new
+                        {
+                            name = "disk_full",
+                            severity = "P1",
+                            summary = "It is full",
+                            status = "firing",
+                        }
+                    ),
+                    ("Authorization", $"Bearer {Token}")
+                )
+            ).Message.EnsureSuccessStatusCode();
+            await Eventually.TrueAsync(
+                () =>
+                    new[] { "freescout degraded", "slack degraded" }.All(word =>
+                        console.Output.ToString().Contains(word, StringComparison.Ordinal)
+                    ),
+                "both outages are in the log"
+            );
         }
 
         await Eventually.TrueAsync(() => sandbox.FreeScout.Conversations.Count == 2, "the alert has its ticket");
-        await Eventually.TrueAsync(async () => (await console.GetAsync("/api/tickets?state=open&tag=auto:status")).Text.Contains("\"stale\":false", StringComparison.Ordinal), "the copy is fresh");
+        await Eventually.TrueAsync(
+            async () =>
+                (await console.GetAsync("/api/tickets?state=open&tag=auto:status")).Text.Contains(
+                    "\"stale\":false",
+                    StringComparison.Ordinal
+                ),
+            "the copy is fresh"
+        );
 
-        (await console.AskAsync(HttpMethod.Post, "/api/tickets/resolve", JsonContent.Create(new { ids = new[] { sandbox.FreeScout.Conversations[0].Id } }))).Message.EnsureSuccessStatusCode();
+        (
+            await console.AskAsync(
+                HttpMethod.Post,
+                "/api/tickets/resolve",
+                JsonContent.Create(new { ids = new[] { sandbox.FreeScout.Conversations[0].Id } })
+            )
+        ).Message.EnsureSuccessStatusCode();
 
         // Read by bash before it runs what it is given.
         var played = Path.Combine(_folder.FullName, "played");
-        await File.WriteAllTextAsync(played, """
+        await File.WriteAllTextAsync(
+            played,
+            """
             heroku() {
               case $1 in
                 logs) cat "$RUNBOOK_LOG" ;;
@@ -65,7 +102,8 @@ public sealed class RunbookShell : IAsyncLifetime
             }
             infisical() { [[ "$1 $2" == "secrets get" ]] && printenv "$3"; }
 
-            """);
+            """
+        );
         var log = Path.Combine(_folder.FullName, "log");
         await File.WriteAllTextAsync(log, console.Output.ToString());
         _variables = sandbox.ConsoleSettings().ToDictionary(setting => setting.Key, setting => setting.Value!.TrimEnd('/'));
@@ -80,7 +118,12 @@ public sealed class RunbookShell : IAsyncLifetime
     /// <summary>Types it into a shell that stops at the first thing that fails.</summary>
     public async Task<(int Status, string Output, string Errors)> TypeAsync(string commands)
     {
-        var start = new ProcessStartInfo("bash", ["-euo", "pipefail", "-c", commands]) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _folder.FullName };
+        var start = new ProcessStartInfo("bash", ["-euo", "pipefail", "-c", commands])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = _folder.FullName,
+        };
         start.Environment.Clear();
         foreach (var (name, value) in _variables)
         {
@@ -123,7 +166,8 @@ public sealed partial class RunbookPagesTests(RunbookShell shell) : IClassFixtur
 
     public static TheoryData<RunbookBlock> Blocks => [.. Pages.SelectMany(BlocksOf)];
 
-    private static IEnumerable<string> Pages => Directory.EnumerateFiles(Root, "*.md", SearchOption.AllDirectories).Order(StringComparer.Ordinal);
+    private static IEnumerable<string> Pages =>
+        Directory.EnumerateFiles(Root, "*.md", SearchOption.AllDirectories).Order(StringComparer.Ordinal);
 
     [Theory]
     [MemberData(nameof(Blocks))]
@@ -133,7 +177,12 @@ public sealed partial class RunbookPagesTests(RunbookShell shell) : IClassFixtur
         {
             // What is asked for, this console has done; but nobody signs in to it, who is at its machine is known.
             var rows = await shell.QueryAsync(block.Text);
-            Assert.True(rows > 0 || !block.Text.StartsWith("SELECT", StringComparison.Ordinal) || block.Text.Contains("console.auth.", StringComparison.Ordinal), $"{block} found nothing");
+            Assert.True(
+                rows > 0
+                    || !block.Text.StartsWith("SELECT", StringComparison.Ordinal)
+                    || block.Text.Contains("console.auth.", StringComparison.Ordinal),
+                $"{block} found nothing"
+            );
             return;
         }
 
@@ -164,22 +213,29 @@ public sealed partial class RunbookPagesTests(RunbookShell shell) : IClassFixtur
     [Fact]
     public void Every_link_of_a_page_leads_to_a_page_and_a_heading_that_are_there()
     {
-        var links = Pages.SelectMany(page => Link().Matches(File.ReadAllText(page)).Select(link => (page, target: link.Groups[1].Value)))
-            .Where(link => !link.target.Contains("://", StringComparison.Ordinal)).ToList();
+        var links = Pages
+            .SelectMany(page => Link().Matches(File.ReadAllText(page)).Select(link => (page, target: link.Groups[1].Value)))
+            .Where(link => !link.target.Contains("://", StringComparison.Ordinal))
+            .ToList();
 
         Assert.NotEmpty(links);
-        Assert.All(links, link =>
-        {
-            var (file, anchor) = link.target.Split('#') is [var name, var heading] ? (name, heading) : (link.target, null);
-            var path = file.Length == 0 ? link.page : Path.Combine(Path.GetDirectoryName(link.page)!, file);
-            Assert.True(File.Exists(path), $"{link.page} links to {link.target}");
-            Assert.True(anchor is null || Anchors(path).Contains(anchor), $"{link.page} links to {link.target}");
-        });
+        Assert.All(
+            links,
+            link =>
+            {
+                var (file, anchor) = link.target.Split('#') is [var name, var heading] ? (name, heading) : (link.target, null);
+                var path = file.Length == 0 ? link.page : Path.Combine(Path.GetDirectoryName(link.page)!, file);
+                Assert.True(File.Exists(path), $"{link.page} links to {link.target}");
+                Assert.True(anchor is null || Anchors(path).Contains(anchor), $"{link.page} links to {link.target}");
+            }
+        );
     }
 
     /// <summary>The headings as addresses, by GitHub's rules.</summary>
-    internal static IEnumerable<string> Anchors(string page) => File.ReadLines(page).Where(line => line.StartsWith('#'))
-        .Select(line => NoWord().Replace(line.TrimStart('#').Trim().ToLowerInvariant(), "").Replace(' ', '-'));
+    internal static IEnumerable<string> Anchors(string page) =>
+        File.ReadLines(page)
+            .Where(line => line.StartsWith('#'))
+            .Select(line => NoWord().Replace(line.TrimStart('#').Trim().ToLowerInvariant(), "").Replace(' ', '-'));
 
     private static IEnumerable<RunbookBlock> BlocksOf(string page)
     {
@@ -187,14 +243,22 @@ public sealed partial class RunbookPagesTests(RunbookShell shell) : IClassFixtur
         foreach (Match block in Block().Matches(text))
         {
             yield return new(
-                Path.GetRelativePath(Root, page), text.AsSpan(0, block.Index).Count('\n') + 1, block.Groups["language"].Value, Dedented(block.Groups["text"].Value, block.Groups["indent"].Length),
-                block.Groups["expected"] is { Success: true, Value: var expected } ? expected : null);
+                Path.GetRelativePath(Root, page),
+                text.AsSpan(0, block.Index).Count('\n') + 1,
+                block.Groups["language"].Value,
+                Dedented(block.Groups["text"].Value, block.Groups["indent"].Length),
+                block.Groups["expected"] is { Success: true, Value: var expected } ? expected : null
+            );
         }
     }
 
-    private static string Dedented(string text, int indent) => string.Join('\n', text.Split('\n').Select(line => line.Length >= indent ? line[indent..] : line));
+    private static string Dedented(string text, int indent) =>
+        string.Join('\n', text.Split('\n').Select(line => line.Length >= indent ? line[indent..] : line));
 
-    [GeneratedRegex(@"^(?<indent>[ ]*)```(?<language>sh|sql)\n(?<text>.*?)^\k<indent>```\n(\n```text\n(?<expected>.*?)^```)?", RegexOptions.Multiline | RegexOptions.Singleline)]
+    [GeneratedRegex(
+        @"^(?<indent>[ ]*)```(?<language>sh|sql)\n(?<text>.*?)^\k<indent>```\n(\n```text\n(?<expected>.*?)^```)?",
+        RegexOptions.Multiline | RegexOptions.Singleline
+    )]
     private static partial Regex Block();
 
     [GeneratedRegex(@"\]\(([^)\s]+)\)")]

@@ -51,8 +51,9 @@ public sealed class SettingsTests
 
         Assert.Equal(
             "CONSOLE_SESSION_LIFETIME must be a duration as 500ms, 30s, 5m, 24h or 90d, or as 00:00:30 with at most 23 hours, "
-            + $"but is “{text}”.",
-            refusal);
+                + $"but is “{text}”.",
+            refusal
+        );
     }
 
     [Fact]
@@ -137,7 +138,8 @@ public sealed class SettingsTests
     public async Task A_misspelled_name_is_a_warning_at_the_start_that_does_not_tell_its_value()
     {
         await using var console = await ConsoleHost.StartAsync(
-            settings: new Dictionary<string, string?> { ["OIDC_AUTORITY"] = "canary-3fbd1c" });
+            settings: new Dictionary<string, string?> { ["OIDC_AUTORITY"] = "canary-3fbd1c" }
+        );
 
         var line = Assert.Single(console.Log, line => line.Contains("OIDC_AUTORITY", StringComparison.Ordinal));
         Assert.StartsWith("WARNING ", line, StringComparison.Ordinal);
@@ -151,12 +153,20 @@ public sealed class SettingsTests
     {
         var table = File.ReadLines(Path.Combine(ContentRoot.Find(), "README.md"))
             .Where(line => line.StartsWith("| `", StringComparison.Ordinal))
-            .SelectMany(line => Regex.Matches(line.Split('|')[1], "`([A-Za-z_]+)`").Select(match => match.Groups[1].Value)).ToList();
+            .SelectMany(line => Regex.Matches(line.Split('|')[1], "`([A-Za-z_]+)`").Select(match => match.Groups[1].Value))
+            .ToList();
 
-        Assert.Empty(table.Where(name => name.Contains("__", StringComparison.Ordinal)).Select(name => name.Split("__")[0])
-            .Except([.. MisspelledSettings.Sections, "Logging"]));
-        Assert.Empty(table.Where(name => name.Any(char.IsAsciiLetterUpper) && !name.Any(char.IsAsciiLetterLower))
-            .Except([.. MisspelledSettings.Variables, "PORT", "ASPNETCORE_URLS", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_SERVICE_NAME"]));
+        Assert.Empty(
+            table
+                .Where(name => name.Contains("__", StringComparison.Ordinal))
+                .Select(name => name.Split("__")[0])
+                .Except([.. MisspelledSettings.Sections, "Logging"])
+        );
+        Assert.Empty(
+            table
+                .Where(name => name.Any(char.IsAsciiLetterUpper) && !name.Any(char.IsAsciiLetterLower))
+                .Except([.. MisspelledSettings.Variables, "PORT", "ASPNETCORE_URLS", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_SERVICE_NAME"])
+        );
         Assert.Contains("FREESCOUT_API_KEY", table);
     }
 
@@ -199,12 +209,13 @@ public sealed class SettingsTests
         Same<TicketingOptions>();
         Same<FreeScoutOptions>();
 
-        void Same<T>() where T : class =>
+        void Same<T>()
+            where T : class =>
             Assert.Equivalent(bare.GetRequiredService<IOptions<T>>().Value, file.GetRequiredService<IOptions<T>>().Value);
     }
 
-    private static TimeSpan Read(string text, TimeSpan otherwise) => Settings.Read(
-        Configuration(("CONSOLE_SESSION_LIFETIME", text)), "CONSOLE_SESSION_LIFETIME", otherwise);
+    private static TimeSpan Read(string text, TimeSpan otherwise) =>
+        Settings.Read(Configuration(("CONSOLE_SESSION_LIFETIME", text)), "CONSOLE_SESSION_LIFETIME", otherwise);
 
     private static IConfiguration Configuration(params IEnumerable<(string Key, string? Value)> settings) =>
         new ConfigurationBuilder()

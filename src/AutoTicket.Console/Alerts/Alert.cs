@@ -7,6 +7,7 @@ public enum AlertStatus
 {
     Firing,
     Resolved,
+
     /// <summary>Its source fell silent. That is not a recovery.</summary>
     Expired,
 }
@@ -103,7 +104,14 @@ internal sealed record Alert
 /// <summary>One of the reports that make up an episode.</summary>
 /// <param name="Key">The producer's id after <c>id:</c>; or the labels that don't count for the identity, as <c>severity=critical</c>.</param>
 /// <param name="ExpiresAt">When its producer no longer stands by it; null: it does until it says otherwise.</param>
-internal sealed record AlertMember(string Key, DateTimeOffset FirstSeen, DateTimeOffset LastSeen, bool IsFiring, Severity Severity, DateTimeOffset? ExpiresAt)
+internal sealed record AlertMember(
+    string Key,
+    DateTimeOffset FirstSeen,
+    DateTimeOffset LastSeen,
+    bool IsFiring,
+    Severity Severity,
+    DateTimeOffset? ExpiresAt
+)
 {
     /// <summary>It is known by a producer's id, of which there should be one an alert.</summary>
     public bool HasProducerId => Key.StartsWith(Observation.IdPrefix, StringComparison.Ordinal);

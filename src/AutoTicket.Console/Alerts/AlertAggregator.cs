@@ -16,7 +16,8 @@ internal sealed partial class AlertAggregator(
     LeaderLease leader,
     IOptions<AlertsOptions> options,
     TimeProvider clock,
-    ILogger<AlertAggregator> logger) : LeaderLoop(leader, clock, logger)
+    ILogger<AlertAggregator> logger
+) : LeaderLoop(leader, clock, logger)
 {
     /// <summary>More than this waiting is refused: memory is not a queue.</summary>
     private const int MostWaiting = 20_000;
@@ -41,15 +42,28 @@ internal sealed partial class AlertAggregator(
     /// <param name="isLeaders">Only the leader may say it: said late, by a process that was frozen, it would open again what has ended.</param>
     /// <returns>What became of each, in their order; null: nothing was taken, because the database can't be had, too much is
     /// waiting for it, or this process leads no more. Whoever sent it should send it again.</returns>
-    public Task<IReadOnlyList<Observed>?> ObserveAsync(IReadOnlyList<Observation> request, CancellationToken cancellationToken, bool isLeaders = false) =>
-        TakeAsync(request, isRehearsal: false, isLeaders, cancellationToken);
+    public Task<IReadOnlyList<Observed>?> ObserveAsync(
+        IReadOnlyList<Observation> request,
+        CancellationToken cancellationToken,
+        bool isLeaders = false
+    ) => TakeAsync(request, isRehearsal: false, isLeaders, cancellationToken);
 
     /// <summary>Takes an observation twice, as if it were real, and writes nothing.</summary>
     /// <returns>What would become of it the first and the second time; null: it was not taken.</returns>
-    public async Task<(ObservationResult First, ObservationResult Second)?> RehearseAsync(Observation observation, CancellationToken cancellationToken) =>
-        await TakeAsync([observation], isRehearsal: true, isLeaders: false, cancellationToken) is [var first, var second] ? (first.Result, second.Result) : null;
+    public async Task<(ObservationResult First, ObservationResult Second)?> RehearseAsync(
+        Observation observation,
+        CancellationToken cancellationToken
+    ) =>
+        await TakeAsync([observation], isRehearsal: true, isLeaders: false, cancellationToken) is [var first, var second]
+            ? (first.Result, second.Result)
+            : null;
 
-    private async Task<IReadOnlyList<Observed>?> TakeAsync(IReadOnlyList<Observation> request, bool isRehearsal, bool isLeaders, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<Observed>?> TakeAsync(
+        IReadOnlyList<Observation> request,
+        bool isRehearsal,
+        bool isLeaders,
+        CancellationToken cancellationToken
+    )
     {
         if (request.Count == 0)
         {
@@ -100,9 +114,11 @@ internal sealed partial class AlertAggregator(
             var episodes = new EpisodeRules(known, options.Value, now);
             // Asked after the reading: when another leads next and changes what was read, the write below fails.
             var leads = Leader.IsLeader;
-            var answers = batch.ConvertAll(request => request.IsRehearsal ? Rehearse(request, new EpisodeRules(known, options.Value, now))
+            var answers = batch.ConvertAll(request =>
+                request.IsRehearsal ? Rehearse(request, new EpisodeRules(known, options.Value, now))
                 : request.IsLeaders && !leads ? null
-                : episodes.Apply(request.Observations));
+                : episodes.Apply(request.Observations)
+            );
             var (opened, changed) = (episodes.Opened, episodes.Changed);
             if (opened.Count + changed.Count == 0)
             {
@@ -125,22 +141,37 @@ internal sealed partial class AlertAggregator(
         return null;
     }
 
-    private static IReadOnlyList<Observed> Rehearse(Request request, EpisodeRules stage) => [.. stage.Apply(request.Observations), .. stage.Apply(request.Observations)];
+    private static IReadOnlyList<Observed> Rehearse(Request request, EpisodeRules stage) =>
+        [.. stage.Apply(request.Observations), .. stage.Apply(request.Observations)];
 
     /// <summary>What never reaches a hook is decided here.</summary>
-    private Task ExplainAsync(List<Request> batch, List<IReadOnlyList<Observed>?> answers, DateTimeOffset now) => decisions.RecordAsync(
-        [.. batch.SelectMany((request, r) => request.Observations.Zip(request.IsRehearsal ? [] : answers[r] ?? [], (o, answer) => (Observation: o, Answer: answer)))
-            .SelectMany(one => Explain(one.Observation, one.Answer).Select(why => new Decision
-            {
-                AlertId = one.Answer.AlertId,
-                AlertRow = 0,
-                Path = DecisionSources.Intake,
-                Word = why.Word,
-                Detail = why.Detail,
-                FirstAt = now,
-                LastAt = now,
-            }))],
-        CancellationToken.None);
+    private Task ExplainAsync(List<Request> batch, List<IReadOnlyList<Observed>?> answers, DateTimeOffset now) =>
+        decisions.RecordAsync(
+            [
+                .. batch
+                    .SelectMany(
+                        (request, r) =>
+                            request.Observations.Zip(
+                                request.IsRehearsal ? [] : answers[r] ?? [],
+                                (o, answer) => (Observation: o, Answer: answer)
+                            )
+                    )
+                    .SelectMany(one =>
+                        Explain(one.Observation, one.Answer)
+                            .Select(why => new Decision
+                            {
+                                AlertId = one.Answer.AlertId,
+                                AlertRow = 0,
+                                Path = DecisionSources.Intake,
+                                Word = why.Word,
+                                Detail = why.Detail,
+                                FirstAt = now,
+                                LastAt = now,
+                            })
+                    ),
+            ],
+            CancellationToken.None
+        );
 
     private IEnumerable<(string Word, string Detail)> Explain(Observation observation, Observed answer)
     {
@@ -186,7 +217,10 @@ internal sealed partial class AlertAggregator(
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Warning, "alert_aggregator can't take alerts count={Count}, their senders are told to try again: {Problem}")]
+        [LoggerMessage(
+            LogLevel.Warning,
+            "alert_aggregator can't take alerts count={Count}, their senders are told to try again: {Problem}"
+        )]
         public static partial void NotTaken(ILogger logger, int count, string problem);
 
         [LoggerMessage(LogLevel.Information, "alert_aggregator expired count={Count}: their sources fell silent")]

@@ -2,7 +2,11 @@ using AutoTicket.Surfaces;
 
 namespace AutoTicket.Alerts;
 
-internal enum DeliveryKind { Firing, Ended }
+internal enum DeliveryKind
+{
+    Firing,
+    Ended,
+}
 
 /// <summary>The notification log: a row of <c>alert_deliveries</c> for each (episode, hook, kind), written after success. No row means
 /// that the next cycle tries again, so outages and switched-off flags heal themselves.</summary>

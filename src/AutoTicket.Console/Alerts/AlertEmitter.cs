@@ -14,7 +14,10 @@ namespace AutoTicket.Alerts;
 internal sealed partial class AlertEmitter : Loop
 {
     private const int MostSaid = 100_000;
-    private static readonly Counter<long> Emits = Telemetry.Meter.CreateCounter<long>("autoticket.alert.emits", description: "Calls of a hook for an alert, by hook and decision.");
+    private static readonly Counter<long> Emits = Telemetry.Meter.CreateCounter<long>(
+        "autoticket.alert.emits",
+        description: "Calls of a hook for an alert, by hook and decision."
+    );
     private static readonly TimeSpan RecordEvery = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan Cycle = TimeSpan.FromSeconds(2);
 
@@ -69,8 +72,15 @@ internal sealed partial class AlertEmitter : Loop
 
     /// <param name="hooks">In the order in which they are called.</param>
     public AlertEmitter(
-        IEnumerable<IAlertHook> hooks, AlertAggregator aggregator, DeliveryLog deliveries, DecisionLog decisions, LeaderLease leader, DatabaseSignals signals,
-        TimeProvider clock, ILogger<AlertEmitter> logger)
+        IEnumerable<IAlertHook> hooks,
+        AlertAggregator aggregator,
+        DeliveryLog deliveries,
+        DecisionLog decisions,
+        LeaderLease leader,
+        DatabaseSignals signals,
+        TimeProvider clock,
+        ILogger<AlertEmitter> logger
+    )
         : base(clock, logger)
     {
         _hooks = [.. hooks];
@@ -93,7 +103,10 @@ internal sealed partial class AlertEmitter : Loop
         var words = new Dictionary<string, string>();
         foreach (var hook in _hooks)
         {
-            words[hook.Name] = await hook.RehearseAsync(new AlertNotice(alert, NoticeKind.Firing, Told: null, Ticket: null), cancellationToken);
+            words[hook.Name] = await hook.RehearseAsync(
+                new AlertNotice(alert, NoticeKind.Firing, Told: null, Ticket: null),
+                cancellationToken
+            );
         }
 
         return words;
@@ -176,7 +189,14 @@ internal sealed partial class AlertEmitter : Loop
                     if (outcome.IsDone)
                     {
                         _said.TryRemove((outcome.Notice.Alert.Id, hook.Name), out _);
-                        Log.Emitted(_logger, outcome.Notice.Alert.AlertKey, outcome.Notice.Alert.Severity, hook.Name, outcome.Notice.Kind, outcome.Decision);
+                        Log.Emitted(
+                            _logger,
+                            outcome.Notice.Alert.AlertKey,
+                            outcome.Notice.Alert.Severity,
+                            hook.Name,
+                            outcome.Notice.Kind,
+                            outcome.Decision
+                        );
                     }
                     else if (_leader.IsLeader && Count(hook, outcome) is { } tries)
                     {
@@ -202,9 +222,7 @@ internal sealed partial class AlertEmitter : Loop
                 await RestAsync(looked, left > 0 ? 10 : 1, left > 0 && hook.ClosedFor > Breath ? hook.ClosedFor : Breath, stoppingToken);
             }
         }
-        catch (OperationCanceledException) when (lead.IsCancellationRequested)
-        {
-        }
+        catch (OperationCanceledException) when (lead.IsCancellationRequested) { }
         // A database that is interrupted by the end need not say that it was cancelled.
         catch (Exception exception) when (Outages.IsOutage(exception) || stoppingToken.IsCancellationRequested)
         {
@@ -253,7 +271,14 @@ internal sealed partial class AlertEmitter : Loop
         if (!_said.TryGetValue(key, out var said) || said.Decision != outcome.Decision)
         {
             _said[key] = new LastDecision(outcome.Decision, 0, now);
-            Log.Emitted(_logger, outcome.Notice.Alert.AlertKey, outcome.Notice.Alert.Severity, hook.Name, outcome.Notice.Kind, outcome.Decision);
+            Log.Emitted(
+                _logger,
+                outcome.Notice.Alert.AlertKey,
+                outcome.Notice.Alert.Severity,
+                hook.Name,
+                outcome.Notice.Kind,
+                outcome.Decision
+            );
             return 1;
         }
 
@@ -264,8 +289,18 @@ internal sealed partial class AlertEmitter : Loop
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Information, "alert_aggregator emit alert_key={AlertKey} severity={Severity} hook={Hook} kind={Kind} decision={Decision}")]
-        public static partial void Emitted(ILogger logger, string alertKey, Surfaces.Severity severity, string hook, NoticeKind kind, string decision);
+        [LoggerMessage(
+            LogLevel.Information,
+            "alert_aggregator emit alert_key={AlertKey} severity={Severity} hook={Hook} kind={Kind} decision={Decision}"
+        )]
+        public static partial void Emitted(
+            ILogger logger,
+            string alertKey,
+            Surfaces.Severity severity,
+            string hook,
+            NoticeKind kind,
+            string decision
+        );
 
         [LoggerMessage(LogLevel.Warning, "alert_aggregator emit interrupted hook={Hook}, the next cycle goes on: {Problem}")]
         public static partial void Interrupted(ILogger logger, string hook, string problem);

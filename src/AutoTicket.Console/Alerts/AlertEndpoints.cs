@@ -8,8 +8,13 @@ internal static class AlertEndpoints
     internal sealed record AlertsAnswer(IReadOnlyList<AlertEpisode> Alerts);
 
     public static void MapAlerts(this IEndpointRouteBuilder api) =>
-        api.MapGet("/api/alerts", async (AlertQueries ledger, bool? active, long? before, CancellationToken cancellationToken) =>
-            await ledger.ReadAsync(new AlertQuery(active == true, null, before), Most, cancellationToken) is { } alerts
-                ? Results.Ok(new AlertsAnswer(alerts))
-                : Results.Problem(title: "The console's database can't be reached.", statusCode: 503)).Produces<AlertsAnswer>().ProducesProblem(503);
+        api.MapGet(
+                "/api/alerts",
+                async (AlertQueries ledger, bool? active, long? before, CancellationToken cancellationToken) =>
+                    await ledger.ReadAsync(new AlertQuery(active == true, null, before), Most, cancellationToken) is { } alerts
+                        ? Results.Ok(new AlertsAnswer(alerts))
+                        : Results.Problem(title: "The console's database can't be reached.", statusCode: 503)
+            )
+            .Produces<AlertsAnswer>()
+            .ProducesProblem(503);
 }

@@ -19,7 +19,13 @@ internal static class AlertIdentity
     public static string OfSurface(string surfaceKey) => Of(Observation.Console, Observation.SurfaceOutage, surfaceKey, []);
 
     /// <param name="producerId">The producer's own id; null gives the logical identity.</param>
-    public static string Of(string source, string name, string? surface, IEnumerable<KeyValuePair<string, string>> labels, string? producerId = null)
+    public static string Of(
+        string source,
+        string name,
+        string? surface,
+        IEnumerable<KeyValuePair<string, string>> labels,
+        string? producerId = null
+    )
     {
         // JSON, not joined text: no label can hold a separator that makes two identities one.
         var json = new ArrayBufferWriter<byte>(512);

@@ -12,8 +12,24 @@ namespace AutoTicket.Alerts;
 /// <param name="Decisions">Why there is a ticket and a DM, or none; newest last.</param>
 /// <param name="IsUnstable">Its producer makes up ids.</param>
 public sealed record AlertEpisode(
-    long Row, string AlertId, string AlertKey, string Source, string Name, string? Surface, Severity Severity, AlertStatus Status, DateTimeOffset Since, DateTimeOffset? EndedAt,
-    string Summary, string? Url, int Reopened, bool IsUnstable, AlertTicket? Ticket, DateTimeOffset? DmSentAt, IReadOnlyList<AlertDecision> Decisions)
+    long Row,
+    string AlertId,
+    string AlertKey,
+    string Source,
+    string Name,
+    string? Surface,
+    Severity Severity,
+    AlertStatus Status,
+    DateTimeOffset Since,
+    DateTimeOffset? EndedAt,
+    string Summary,
+    string? Url,
+    int Reopened,
+    bool IsUnstable,
+    AlertTicket? Ticket,
+    DateTimeOffset? DmSentAt,
+    IReadOnlyList<AlertDecision> Decisions
+)
 {
     /// <summary>Why, in one sentence: the DM and the ticket side by side (step 4 of the runbook's chain).</summary>
     public string Verdict => AlertVerdict.Of(this);
@@ -21,7 +37,17 @@ public sealed record AlertEpisode(
 
 /// <param name="Path">What decided: <c>ticket</c>, <c>slack</c>, <c>click</c> or <c>intake</c>.</param>
 /// <param name="Count">How often the same was decided between <paramref name="FirstAt"/> and <paramref name="LastAt"/>.</param>
-public sealed record AlertDecision(string Path, string Word, string? Detail, string? Actor, int Count, DateTimeOffset FirstAt, DateTimeOffset LastAt, long? TicketNumber, string? TicketUrl);
+public sealed record AlertDecision(
+    string Path,
+    string Word,
+    string? Detail,
+    string? Actor,
+    int Count,
+    DateTimeOffset FirstAt,
+    DateTimeOffset LastAt,
+    long? TicketNumber,
+    string? TicketUrl
+);
 
 /// <summary>An episode with what a list leaves out.</summary>
 /// <param name="Reports">The ids or labels under which it was reported.</param>
@@ -29,7 +55,14 @@ public sealed record AlertDetails(AlertEpisode Episode, string FullText, string 
 
 /// <summary>A producer that makes up ids.</summary>
 /// <param name="Samples">Some of them.</param>
-public sealed record UnstableProducer(string Source, string Name, string AlertKey, int Ids, IReadOnlyList<string> Samples, DateTimeOffset LastSeen);
+public sealed record UnstableProducer(
+    string Source,
+    string Name,
+    string AlertKey,
+    int Ids,
+    IReadOnlyList<string> Samples,
+    DateTimeOffset LastSeen
+);
 
 /// <summary>The active alerts that have no ticket.</summary>
 /// <param name="Worst">The first of them, worst and oldest first.</param>
@@ -46,7 +79,14 @@ public sealed record AlertCursor(bool IsActive, long Row);
 /// <param name="ActiveFirst">Instead of newest first only.</param>
 /// <param name="After">With <paramref name="ActiveFirst"/>: only those after this one.</param>
 public sealed record AlertQuery(
-    bool ActiveOnly = false, string? AlertKey = null, long? Before = null, string? Surface = null, string? Search = null, bool ActiveFirst = false, AlertCursor? After = null);
+    bool ActiveOnly = false,
+    string? AlertKey = null,
+    long? Before = null,
+    string? Surface = null,
+    string? Search = null,
+    bool ActiveFirst = false,
+    AlertCursor? After = null
+);
 
 /// <summary>Reads episodes with their deliveries and decisions; three queries, however many there are.</summary>
 internal sealed class AlertQueries : IDisposable
@@ -56,7 +96,12 @@ internal sealed class AlertQueries : IDisposable
     private readonly TimeProvider _clock;
     private readonly IDisposable _subscription;
 
-    public AlertQueries(IDbContextFactory<AutoTicketDbContext> contexts, IOptions<AlertsOptions> options, TimeProvider clock, DatabaseSignals signals)
+    public AlertQueries(
+        IDbContextFactory<AutoTicketDbContext> contexts,
+        IOptions<AlertsOptions> options,
+        TimeProvider clock,
+        DatabaseSignals signals
+    )
     {
         (_contexts, _options, _clock) = (contexts, options, clock);
         _subscription = signals.Subscribe(DatabaseSignals.Alerts, () => Changed?.Invoke());
@@ -69,44 +114,73 @@ internal sealed class AlertQueries : IDisposable
     public void Dispose() => _subscription.Dispose();
 
     /// <returns>Newest first; null when the database can't be reached.</returns>
-    public Task<IReadOnlyList<AlertEpisode>?> ReadAsync(AlertQuery query, int count, CancellationToken cancellationToken) => OrNullAsync<IReadOnlyList<AlertEpisode>>(async db =>
-    {
-        var alerts = db.Alerts.AsNoTracking();
-        alerts = query.ActiveOnly ? alerts.Where(alert => alert.Status == AlertStatus.Firing) : alerts;
-        alerts = query.AlertKey is { } key ? alerts.Where(alert => alert.AlertId.StartsWith(key)) : alerts;
-        alerts = query.Before is { } before ? alerts.Where(alert => alert.Id < before) : alerts;
-        alerts = query.Surface is { } surface ? alerts.Where(alert => alert.Surface == surface) : alerts;
-        alerts = query.After switch
+    public Task<IReadOnlyList<AlertEpisode>?> ReadAsync(AlertQuery query, int count, CancellationToken cancellationToken) =>
+        OrNullAsync<IReadOnlyList<AlertEpisode>>(async db =>
         {
-            { IsActive: true, Row: var row } => alerts.Where(alert => alert.Status != AlertStatus.Firing || alert.Id < row),
-            { Row: var row } => alerts.Where(alert => alert.Status != AlertStatus.Firing && alert.Id < row),
-            null => alerts,
-        };
-        alerts = string.IsNullOrWhiteSpace(query.Search) ? alerts : Matching(alerts, CleanText.Of(query.Search).Trim());
-        var ordered = query.ActiveFirst ? alerts.OrderBy(alert => alert.Status != AlertStatus.Firing).ThenByDescending(alert => alert.Id) : alerts.OrderByDescending(alert => alert.Id);
-        return await CompleteAsync(db, await ordered.Take(count).ToListAsync(cancellationToken), cancellationToken);
-    });
+            var alerts = db.Alerts.AsNoTracking();
+            alerts = query.ActiveOnly ? alerts.Where(alert => alert.Status == AlertStatus.Firing) : alerts;
+            alerts = query.AlertKey is { } key ? alerts.Where(alert => alert.AlertId.StartsWith(key)) : alerts;
+            alerts = query.Before is { } before ? alerts.Where(alert => alert.Id < before) : alerts;
+            alerts = query.Surface is { } surface ? alerts.Where(alert => alert.Surface == surface) : alerts;
+            alerts = query.After switch
+            {
+                { IsActive: true, Row: var row } => alerts.Where(alert => alert.Status != AlertStatus.Firing || alert.Id < row),
+                { Row: var row } => alerts.Where(alert => alert.Status != AlertStatus.Firing && alert.Id < row),
+                null => alerts,
+            };
+            alerts = string.IsNullOrWhiteSpace(query.Search) ? alerts : Matching(alerts, CleanText.Of(query.Search).Trim());
+            var ordered = query.ActiveFirst
+                ? alerts.OrderBy(alert => alert.Status != AlertStatus.Firing).ThenByDescending(alert => alert.Id)
+                : alerts.OrderByDescending(alert => alert.Id);
+            return await CompleteAsync(db, await ordered.Take(count).ToListAsync(cancellationToken), cancellationToken);
+        });
 
     /// <summary>The newest episode of an alert, whole.</summary>
-    public async Task<AlertDetails?> FindAsync(string alertKey, CancellationToken cancellationToken) => await OrNullAsync(async db =>
-    {
-        var alert = await db.Alerts.AsNoTracking().Where(alert => alert.AlertId.StartsWith(alertKey)).OrderByDescending(alert => alert.Id).FirstOrDefaultAsync(cancellationToken);
-        return alert is null ? null
-            : new AlertDetails((await CompleteAsync(db, [alert], cancellationToken))[0], alert.FullText ?? alert.Summary, alert.Labels, [.. alert.Members.Select(member => member.Key).Where(key => key.Length > 0)]);
-    });
+    public async Task<AlertDetails?> FindAsync(string alertKey, CancellationToken cancellationToken) =>
+        await OrNullAsync(async db =>
+        {
+            var alert = await db
+                .Alerts.AsNoTracking()
+                .Where(alert => alert.AlertId.StartsWith(alertKey))
+                .OrderByDescending(alert => alert.Id)
+                .FirstOrDefaultAsync(cancellationToken);
+            return alert is null
+                ? null
+                : new AlertDetails(
+                    (await CompleteAsync(db, [alert], cancellationToken))[0],
+                    alert.FullText ?? alert.Summary,
+                    alert.Labels,
+                    [.. alert.Members.Select(member => member.Key).Where(key => key.Length > 0)]
+                );
+        });
 
     /// <summary>The active alerts that would get a ticket if nothing held them back, the worst <paramref name="count"/> of them whole; null
     /// when the database can't be reached.</summary>
-    public Task<WaitingAlerts?> WaitingForTicketAsync(int count, CancellationToken cancellationToken) => OrNullAsync<WaitingAlerts>(async db =>
-    {
-        var levels = _options.Value.NotifySeverities;
-        var waiting = db.Alerts.AsNoTracking()
-            .Where(alert => alert.Status == AlertStatus.Firing && levels.Contains(alert.Severity)
-                && !(alert.Source == Observation.Console && (alert.Name == Observation.Escalation || alert.Name == Observation.OwnNetworkLost))
-                && !db.AlertDeliveries.Any(d => d.AlertRow == alert.Id && d.TicketId != null && d.Reopened == alert.Reopened));
-        var worst = await waiting.OrderBy(alert => alert.Severity).ThenBy(alert => alert.OpenedAt).Take(count).ToListAsync(cancellationToken);
-        return new(await CompleteAsync(db, worst, cancellationToken), worst.Count < count ? worst.Count : await waiting.CountAsync(cancellationToken));
-    });
+    public Task<WaitingAlerts?> WaitingForTicketAsync(int count, CancellationToken cancellationToken) =>
+        OrNullAsync<WaitingAlerts>(async db =>
+        {
+            var levels = _options.Value.NotifySeverities;
+            var waiting = db
+                .Alerts.AsNoTracking()
+                .Where(alert =>
+                    alert.Status == AlertStatus.Firing
+                    && levels.Contains(alert.Severity)
+                    && !(
+                        alert.Source == Observation.Console
+                        && (alert.Name == Observation.Escalation || alert.Name == Observation.OwnNetworkLost)
+                    )
+                    && !db.AlertDeliveries.Any(d => d.AlertRow == alert.Id && d.TicketId != null && d.Reopened == alert.Reopened)
+                );
+            var worst = await waiting
+                .OrderBy(alert => alert.Severity)
+                .ThenBy(alert => alert.OpenedAt)
+                .Take(count)
+                .ToListAsync(cancellationToken);
+            return new(
+                await CompleteAsync(db, worst, cancellationToken),
+                worst.Count < count ? worst.Count : await waiting.CountAsync(cancellationToken)
+            );
+        });
 
     /// <summary>How many alerts that are severe enough to be told of are active; null when the database can't be reached.</summary>
     public async Task<int?> CountActiveAsync(CancellationToken cancellationToken)
@@ -115,7 +189,10 @@ internal sealed class AlertQueries : IDisposable
         await using var db = await _contexts.CreateDbContextAsync(cancellationToken);
         try
         {
-            return await db.Alerts.CountAsync(alert => alert.Status == AlertStatus.Firing && levels.Contains(alert.Severity), cancellationToken);
+            return await db.Alerts.CountAsync(
+                alert => alert.Status == AlertStatus.Firing && levels.Contains(alert.Severity),
+                cancellationToken
+            );
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
         {
@@ -123,49 +200,110 @@ internal sealed class AlertQueries : IDisposable
         }
     }
 
-    public Task<IReadOnlyList<UnstableProducer>?> UnstableAsync(CancellationToken cancellationToken) => OrNullAsync<IReadOnlyList<UnstableProducer>>(async db =>
-    {
-        var since = _clock.GetUtcNow() - EpisodeRules.Memory;
-        return [.. (await db.Alerts.AsNoTracking().Where(alert => alert.FoldedIds >= 2 && (alert.Status == AlertStatus.Firing || alert.EndedAt > since))
-                .OrderByDescending(alert => alert.SeenAt).Take(100).ToListAsync(cancellationToken))
-            .Select(alert => new UnstableProducer(
-                alert.Source, alert.Name, alert.AlertKey, alert.FoldedIds + 1,
-                [.. alert.Members.Where(member => member.HasProducerId).Select(member => member.Key[Observation.IdPrefix.Length..])], alert.SeenAt))];
-    });
+    public Task<IReadOnlyList<UnstableProducer>?> UnstableAsync(CancellationToken cancellationToken) =>
+        OrNullAsync<IReadOnlyList<UnstableProducer>>(async db =>
+        {
+            var since = _clock.GetUtcNow() - EpisodeRules.Memory;
+            return
+            [
+                .. (
+                    await db
+                        .Alerts.AsNoTracking()
+                        .Where(alert => alert.FoldedIds >= 2 && (alert.Status == AlertStatus.Firing || alert.EndedAt > since))
+                        .OrderByDescending(alert => alert.SeenAt)
+                        .Take(100)
+                        .ToListAsync(cancellationToken)
+                ).Select(alert => new UnstableProducer(
+                    alert.Source,
+                    alert.Name,
+                    alert.AlertKey,
+                    alert.FoldedIds + 1,
+                    [.. alert.Members.Where(member => member.HasProducerId).Select(member => member.Key[Observation.IdPrefix.Length..])],
+                    alert.SeenAt
+                )),
+            ];
+        });
 
     private static IQueryable<Alert> Matching(IQueryable<Alert> alerts, string text)
     {
 #pragma warning disable CA1304, CA1311, CA1862 // the databases do this, by their own rules, and neither compares without regard to case
         var lower = text.ToLower();
         return alerts.Where(alert =>
-            alert.Name.ToLower().Contains(lower) || alert.Summary.ToLower().Contains(lower) || alert.Surface!.ToLower().Contains(lower)
-            || alert.Source.ToLower().Contains(lower) || alert.AlertId.StartsWith(lower));
+            alert.Name.ToLower().Contains(lower)
+            || alert.Summary.ToLower().Contains(lower)
+            || alert.Surface!.ToLower().Contains(lower)
+            || alert.Source.ToLower().Contains(lower)
+            || alert.AlertId.StartsWith(lower)
+        );
 #pragma warning restore CA1304, CA1311, CA1862
     }
 
-    private static async Task<IReadOnlyList<AlertEpisode>> CompleteAsync(AutoTicketDbContext db, List<Alert> alerts, CancellationToken cancellationToken)
+    private static async Task<IReadOnlyList<AlertEpisode>> CompleteAsync(
+        AutoTicketDbContext db,
+        List<Alert> alerts,
+        CancellationToken cancellationToken
+    )
     {
         var rows = alerts.ConvertAll(alert => alert.Id);
         var ids = alerts.ConvertAll(alert => alert.AlertId);
-        var deliveries = (await db.AlertDeliveries.AsNoTracking().Where(d => rows.Contains(d.AlertRow)).ToListAsync(cancellationToken)).ToLookup(d => d.AlertRow);
-        var decisions = (await db.Decisions.AsNoTracking().Where(d => ids.Contains(d.AlertId)).OrderByDescending(d => d.LastAt).Take(50 * alerts.Count).ToListAsync(cancellationToken)).ToLookup(d => d.AlertId);
+        var deliveries = (
+            await db.AlertDeliveries.AsNoTracking().Where(d => rows.Contains(d.AlertRow)).ToListAsync(cancellationToken)
+        ).ToLookup(d => d.AlertRow);
+        var decisions = (
+            await db
+                .Decisions.AsNoTracking()
+                .Where(d => ids.Contains(d.AlertId))
+                .OrderByDescending(d => d.LastAt)
+                .Take(50 * alerts.Count)
+                .ToListAsync(cancellationToken)
+        ).ToLookup(d => d.AlertId);
         return alerts.ConvertAll(alert =>
         {
             var told = deliveries[alert.Id].Where(d => d.Kind == DeliveryKind.Firing).ToList();
             var ticket = told.Find(d => d.TicketId is not null);
             return new AlertEpisode(
-                alert.Id, alert.AlertId, alert.AlertKey, alert.Source, alert.Name, alert.Surface, alert.Severity, alert.Status, alert.StartedAt, alert.EndedAt,
-                alert.Summary, alert.Url, alert.Reopened, alert.IsUnstable,
+                alert.Id,
+                alert.AlertId,
+                alert.AlertKey,
+                alert.Source,
+                alert.Name,
+                alert.Surface,
+                alert.Severity,
+                alert.Status,
+                alert.StartedAt,
+                alert.EndedAt,
+                alert.Summary,
+                alert.Url,
+                alert.Reopened,
+                alert.IsUnstable,
                 ticket is null ? null : new AlertTicket(ticket.TicketId!.Value, ticket.TicketNumber, ticket.TicketUrl!),
                 told.Find(d => d.Hook == DecisionSources.Slack)?.At,
                 // Clicks and the intake know no episode: theirs are those of its time.
-                [.. decisions[alert.AlertId].Where(d => d.AlertRow == alert.Id || (d.AlertRow is null or 0 && d.LastAt >= alert.StartedAt && !(d.FirstAt > alert.EndedAt)))
-                    .OrderBy(d => d.LastAt)
-                    .Select(d => new AlertDecision(d.Path, d.Word, d.Detail, d.Actor, d.Count, d.FirstAt, d.LastAt, d.TicketNumber, d.TicketUrl))]);
+                [
+                    .. decisions[alert.AlertId]
+                        .Where(d =>
+                            d.AlertRow == alert.Id
+                            || (d.AlertRow is null or 0 && d.LastAt >= alert.StartedAt && !(d.FirstAt > alert.EndedAt))
+                        )
+                        .OrderBy(d => d.LastAt)
+                        .Select(d => new AlertDecision(
+                            d.Path,
+                            d.Word,
+                            d.Detail,
+                            d.Actor,
+                            d.Count,
+                            d.FirstAt,
+                            d.LastAt,
+                            d.TicketNumber,
+                            d.TicketUrl
+                        )),
+                ]
+            );
         });
     }
 
-    private async Task<T?> OrNullAsync<T>(Func<AutoTicketDbContext, Task<T?>> read) where T : class
+    private async Task<T?> OrNullAsync<T>(Func<AutoTicketDbContext, Task<T?>> read)
+        where T : class
     {
         await using var db = await _contexts.CreateDbContextAsync();
         try

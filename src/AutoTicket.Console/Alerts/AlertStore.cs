@@ -31,7 +31,8 @@ internal sealed class AlertStore(IDbContextFactory<AutoTicketDbContext> contexts
         ("opened_at", "timestamptz", a => a.OpenedAt),
         ("expires_at", "timestamptz", a => a.ExpiresAt),
         ("ended_at", "timestamptz", a => a.EndedAt),
-        ("reopened", "int", a => a.Reopened));
+        ("reopened", "int", a => a.Reopened)
+    );
 
     private static readonly RowBatch<Alert> Changed = new(
         ("id", "bigint", a => a.Id),
@@ -46,12 +47,14 @@ internal sealed class AlertStore(IDbContextFactory<AutoTicketDbContext> contexts
         ("seen_at", "timestamptz", a => a.SeenAt),
         ("expires_at", "timestamptz", a => a.ExpiresAt),
         ("ended_at", "timestamptz", a => a.EndedAt),
-        ("reopened", "int", a => a.Reopened));
+        ("reopened", "int", a => a.Reopened)
+    );
 
     private static readonly RowBatch<Alert> News = new(
         ("id", "bigint", a => a.Id),
         ("version", "int", a => a.Version),
-        ("news_at", "timestamptz", a => a.NewsAt));
+        ("news_at", "timestamptz", a => a.NewsAt)
+    );
 
     /// <summary>What <see cref="Read"/> reads of <c>alerts</c>: all but the labels and the address, which only hooks want.</summary>
     public const string Columns = """
@@ -60,48 +63,64 @@ internal sealed class AlertStore(IDbContextFactory<AutoTicketDbContext> contexts
         """;
 
     private const string Outbox = "INSERT INTO alert_outbox (hook, alert_row, source, severity, due_at) SELECT hook,";
-    private const string ForEachHook = $"CROSS JOIN (SELECT '{DecisionSources.Ticket}' AS hook UNION ALL SELECT '{DecisionSources.Slack}') AS hooks";
+    private const string ForEachHook =
+        $"CROSS JOIN (SELECT '{DecisionSources.Ticket}' AS hook UNION ALL SELECT '{DecisionSources.Slack}') AS hooks";
 
     private static readonly RowBatch<string> Wanted = new(("wanted", "text", id => id));
 
     /// <summary>What fires of these logical alerts, and what of them ended since <paramref name="endedSince"/>; without labels and address.</summary>
-    public async Task<List<Alert>> ReadAsync(IReadOnlyCollection<string> logicalIds, DateTimeOffset endedSince, CancellationToken cancellationToken)
+    public async Task<List<Alert>> ReadAsync(
+        IReadOnlyCollection<string> logicalIds,
+        DateTimeOffset endedSince,
+        CancellationToken cancellationToken
+    )
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         // Written so that only the index on the identity serves: PostgreSQL would look through all that fires where its statistics say
         // that hardly anything does, and in a flood they say so.
         return await db.QueryAsync(
-            FormattableStringFactory.Create($"SELECT {Columns} FROM {{0}} JOIN alerts ON logical_id = wanted AND (ended_at > {{1}}) IS NOT FALSE", Wanted.Of(logicalIds), endedSince),
-            row => Read(db, row), cancellationToken);
+            FormattableStringFactory.Create(
+                $"SELECT {Columns} FROM {{0}} JOIN alerts ON logical_id = wanted AND (ended_at > {{1}}) IS NOT FALSE",
+                Wanted.Of(logicalIds),
+                endedSince
+            ),
+            row => Read(db, row),
+            cancellationToken
+        );
     }
 
     /// <summary>An alert as raw SQL read it by <see cref="Columns"/>.</summary>
-    public static Alert Read(AutoTicketDbContext db, DbDataReader row) => new()
-    {
-        Id = row.GetInt64(0),
-        AlertId = row.GetString(1),
-        LogicalId = row.GetString(2),
-        Slot = row.GetString(3),
-        Status = Words.Parse<AlertStatus>(row.GetString(4)),
-        Source = row.GetString(5),
-        Name = row.GetString(6),
-        Surface = row.IsDBNull(7) ? null : row.GetString(7),
-        Severity = Words.Parse<Severity>(row.GetString(8)),
-        Summary = row.GetString(9),
-        FullText = row.IsDBNull(10) ? null : row.GetString(10),
-        Members = JsonSerializer.Deserialize<IReadOnlyList<AlertMember>>(row.GetString(11), JsonSerializerOptions.Web)!,
-        FoldedIds = row.GetInt32(12),
-        StartedAt = db.TimeOf(row, 13),
-        OpenedAt = db.TimeOf(row, 14),
-        SeenAt = db.TimeOf(row, 15),
-        ExpiresAt = row.IsDBNull(16) ? null : db.TimeOf(row, 16),
-        EndedAt = row.IsDBNull(17) ? null : db.TimeOf(row, 17),
-        Reopened = row.GetInt32(18),
-        Version = row.GetInt32(19),
-    };
+    public static Alert Read(AutoTicketDbContext db, DbDataReader row) =>
+        new()
+        {
+            Id = row.GetInt64(0),
+            AlertId = row.GetString(1),
+            LogicalId = row.GetString(2),
+            Slot = row.GetString(3),
+            Status = Words.Parse<AlertStatus>(row.GetString(4)),
+            Source = row.GetString(5),
+            Name = row.GetString(6),
+            Surface = row.IsDBNull(7) ? null : row.GetString(7),
+            Severity = Words.Parse<Severity>(row.GetString(8)),
+            Summary = row.GetString(9),
+            FullText = row.IsDBNull(10) ? null : row.GetString(10),
+            Members = JsonSerializer.Deserialize<IReadOnlyList<AlertMember>>(row.GetString(11), JsonSerializerOptions.Web)!,
+            FoldedIds = row.GetInt32(12),
+            StartedAt = db.TimeOf(row, 13),
+            OpenedAt = db.TimeOf(row, 14),
+            SeenAt = db.TimeOf(row, 15),
+            ExpiresAt = row.IsDBNull(16) ? null : db.TimeOf(row, 16),
+            EndedAt = row.IsDBNull(17) ? null : db.TimeOf(row, 17),
+            Reopened = row.GetInt32(18),
+            Version = row.GetInt32(19),
+        };
 
     /// <summary>What fires although its source fell silent, or although its surface is watched no more.</summary>
-    public async Task<List<Alert>> ReadAbandonedAsync(DateTimeOffset now, IReadOnlyCollection<string> surfaces, CancellationToken cancellationToken)
+    public async Task<List<Alert>> ReadAbandonedAsync(
+        DateTimeOffset now,
+        IReadOnlyCollection<string> surfaces,
+        CancellationToken cancellationToken
+    )
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         return await db.QueryAsync(
@@ -110,16 +129,25 @@ internal sealed class AlertStore(IDbContextFactory<AutoTicketDbContext> contexts
                 SELECT {{Columns}} FROM alerts
                 WHERE status = 'firing' AND (expires_at < {0} OR (source = '{{Observation.Console}}' AND name = '{{Observation.SurfaceOutage}}' AND surface NOT IN (SELECT wanted FROM {1})))
                 ORDER BY id LIMIT 1000
-                """, now, Wanted.Of(surfaces)),
-            row => Read(db, row), cancellationToken);
+                """,
+                now,
+                Wanted.Of(surfaces)
+            ),
+            row => Read(db, row),
+            cancellationToken
+        );
     }
 
     /// <summary>Forgets what ended, and what was decided, before <paramref name="before"/>.</summary>
     public async Task DeleteAsync(DateTimeOffset before, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        await db.AlertOutbox.Where(entry => db.Alerts.Any(alert => alert.Id == entry.AlertRow && alert.EndedAt < before)).ExecuteDeleteAsync(cancellationToken);
-        await db.AlertDeliveries.Where(d => db.Alerts.Any(alert => alert.Id == d.AlertRow && alert.EndedAt < before)).ExecuteDeleteAsync(cancellationToken);
+        await db
+            .AlertOutbox.Where(entry => db.Alerts.Any(alert => alert.Id == entry.AlertRow && alert.EndedAt < before))
+            .ExecuteDeleteAsync(cancellationToken);
+        await db
+            .AlertDeliveries.Where(d => db.Alerts.Any(alert => alert.Id == d.AlertRow && alert.EndedAt < before))
+            .ExecuteDeleteAsync(cancellationToken);
         await db.Alerts.Where(alert => alert.EndedAt < before).ExecuteDeleteAsync(cancellationToken);
         await db.Decisions.Where(decision => decision.LastAt < before).ExecuteDeleteAsync(cancellationToken);
     }
@@ -131,20 +159,23 @@ internal sealed class AlertStore(IDbContextFactory<AutoTicketDbContext> contexts
         var complete = true;
         if (opened.Count > 0)
         {
-            complete &= await db.InsertAsync(
-                "alerts",
-                """
-                (alert_id, logical_id, slot, status, source, name, surface, severity, summary, full_text, url, labels, members, folded_ids, started_at, opened_at, seen_at, expires_at, ended_at, reopened, version)
-                SELECT alert_id, logical_id, slot, status, source, name, surface, severity, summary, full_text, url, labels, members, folded_ids, started_at, opened_at, opened_at, expires_at, ended_at, reopened, 0
-                FROM {0} WHERE true
-                ON CONFLICT (logical_id, slot) WHERE status = 'firing' DO NOTHING
-                """,
-                "id, alert_id, source, name, surface, severity, opened_at",
-                [
-                    $"INSERT INTO audit_log (created_at, action, actor, payload) SELECT opened_at, '{AuditActions.AlertOpened}', source, {db.JsonObject}('alert_key', substr(alert_id, 1, {AlertIdentity.KeyLength}), 'alert_id', alert_id, 'severity', severity, 'surface', surface, 'name', name) FROM inserted",
-                    $"{Outbox} id, source, severity, opened_at FROM inserted {ForEachHook} WHERE severity <= '{Words.Of(options.Value.NotifySeverity)}'",
-                ],
-                New.Of(Sorted(opened)), cancellationToken) == opened.Count;
+            complete &=
+                await db.InsertAsync(
+                    "alerts",
+                    """
+                    (alert_id, logical_id, slot, status, source, name, surface, severity, summary, full_text, url, labels, members, folded_ids, started_at, opened_at, seen_at, expires_at, ended_at, reopened, version)
+                    SELECT alert_id, logical_id, slot, status, source, name, surface, severity, summary, full_text, url, labels, members, folded_ids, started_at, opened_at, opened_at, expires_at, ended_at, reopened, 0
+                    FROM {0} WHERE true
+                    ON CONFLICT (logical_id, slot) WHERE status = 'firing' DO NOTHING
+                    """,
+                    "id, alert_id, source, name, surface, severity, opened_at",
+                    [
+                        $"INSERT INTO audit_log (created_at, action, actor, payload) SELECT opened_at, '{AuditActions.AlertOpened}', source, {db.JsonObject}('alert_key', substr(alert_id, 1, {AlertIdentity.KeyLength}), 'alert_id', alert_id, 'severity', severity, 'surface', surface, 'name', name) FROM inserted",
+                        $"{Outbox} id, source, severity, opened_at FROM inserted {ForEachHook} WHERE severity <= '{Words.Of(options.Value.NotifySeverity)}'",
+                    ],
+                    New.Of(Sorted(opened)),
+                    cancellationToken
+                ) == opened.Count;
         }
 
         if (changed.Count > 0)
@@ -156,7 +187,9 @@ internal sealed class AlertStore(IDbContextFactory<AutoTicketDbContext> contexts
                 WHERE alerts.id = r.id AND alerts.version = r.version
                 """;
             var news = FormattableStringFactory.Create(
-                $"{Outbox} alerts.id, source, severity, news_at FROM alerts JOIN {{0}} ON alerts.id = r.id AND alerts.version = r.version + 1 {ForEachHook}", News.Of([.. changed.Where(alert => alert.NewsAt is not null)]));
+                $"{Outbox} alerts.id, source, severity, news_at FROM alerts JOIN {{0}} ON alerts.id = r.id AND alerts.version = r.version + 1 {ForEachHook}",
+                News.Of([.. changed.Where(alert => alert.NewsAt is not null)])
+            );
             complete &= (await db.ExecuteTogetherAsync([update, news], cancellationToken))[0] == changed.Count;
         }
 
@@ -164,5 +197,6 @@ internal sealed class AlertStore(IDbContextFactory<AutoTicketDbContext> contexts
     }
 
     /// <summary>One order for all processes, so that two batches can't wait for each other.</summary>
-    private static List<Alert> Sorted(IEnumerable<Alert> alerts) => [.. alerts.OrderBy(alert => alert.LogicalId, StringComparer.Ordinal).ThenBy(alert => alert.Slot, StringComparer.Ordinal)];
+    private static List<Alert> Sorted(IEnumerable<Alert> alerts) =>
+        [.. alerts.OrderBy(alert => alert.LogicalId, StringComparer.Ordinal).ThenBy(alert => alert.Slot, StringComparer.Ordinal)];
 }

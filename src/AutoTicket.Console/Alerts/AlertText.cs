@@ -11,36 +11,52 @@ internal static class AlertText
     private const int HashLength = 16;
 
     private static readonly SearchValues<char> Unprintable = SearchValues.Create(AllChars().Where(HiddenCharacter.Is).ToArray());
-    private static readonly SearchValues<char> NotOnALine = SearchValues.Create(AllChars().Where(c => HiddenCharacter.Is(c) || (char.IsWhiteSpace(c) && c != ' ')).ToArray());
+    private static readonly SearchValues<char> NotOnALine = SearchValues.Create(
+        AllChars().Where(c => HiddenCharacter.Is(c) || (char.IsWhiteSpace(c) && c != ' ')).ToArray()
+    );
 
     /// <summary>Without control characters; line breaks and tabs become spaces.</summary>
-    public static string Strip(string text) => !text.AsSpan().ContainsAny(Unprintable) ? text.Trim() : Build(text, (c, stripped) =>
-    {
-        if (char.IsControl(c) ? c is '\n' or '\t' or '\u0085' : c is '\u2028' or '\u2029')
-        {
-            stripped.Append(' ');
-        }
-        else if (!HiddenCharacter.Is(c))
-        {
-            stripped.Append(c);
-        }
-    }).Trim();
+    public static string Strip(string text) =>
+        !text.AsSpan().ContainsAny(Unprintable)
+            ? text.Trim()
+            : Build(
+                    text,
+                    (c, stripped) =>
+                    {
+                        if (char.IsControl(c) ? c is '\n' or '\t' or '\u0085' : c is '\u2028' or '\u2029')
+                        {
+                            stripped.Append(' ');
+                        }
+                        else if (!HiddenCharacter.Is(c))
+                        {
+                            stripped.Append(c);
+                        }
+                    }
+                )
+                .Trim();
 
     /// <summary>The same on one line, with runs of white space as one space.</summary>
-    public static string Line(string text) => !text.AsSpan().ContainsAny(NotOnALine) && !text.Contains("  ", StringComparison.Ordinal) ? text.Trim() : Build(text, (c, line) =>
-    {
-        if (char.IsWhiteSpace(c))
-        {
-            if (line.Length > 0 && line[^1] != ' ')
-            {
-                line.Append(' ');
-            }
-        }
-        else if (!HiddenCharacter.Is(c))
-        {
-            line.Append(c);
-        }
-    }).Trim();
+    public static string Line(string text) =>
+        !text.AsSpan().ContainsAny(NotOnALine) && !text.Contains("  ", StringComparison.Ordinal)
+            ? text.Trim()
+            : Build(
+                    text,
+                    (c, line) =>
+                    {
+                        if (char.IsWhiteSpace(c))
+                        {
+                            if (line.Length > 0 && line[^1] != ' ')
+                            {
+                                line.Append(' ');
+                            }
+                        }
+                        else if (!HiddenCharacter.Is(c))
+                        {
+                            line.Append(c);
+                        }
+                    }
+                )
+                .Trim();
 
     /// <summary>Cuts by whole grapheme clusters: an emoji of several code points stays whole or goes.</summary>
     public static string Cut(string line, int longest)
@@ -52,7 +68,7 @@ internal static class AlertText
 
         var room = longest - 1;
         var kept = 0;
-        for (int next; kept < room && kept + (next = StringInfo.GetNextTextElementLength(line.AsSpan(kept))) <= room;)
+        for (int next; kept < room && kept + (next = StringInfo.GetNextTextElementLength(line.AsSpan(kept))) <= room; )
         {
             kept += next;
         }
@@ -79,18 +95,27 @@ internal static class AlertText
         var line = Line(text);
         return line.Length <= Alert.LongestSummary
             ? (line, null)
-            : (Cut(line, Alert.LongestSummary), Build(text, (c, full) =>
-            {
-                if (!HiddenCharacter.Is(c) || c is '\n' or '\t')
-                {
-                    full.Append(c);
-                }
-            }).Trim());
+            : (
+                Cut(line, Alert.LongestSummary),
+                Build(
+                        text,
+                        (c, full) =>
+                        {
+                            if (!HiddenCharacter.Is(c) || c is '\n' or '\t')
+                            {
+                                full.Append(c);
+                            }
+                        }
+                    )
+                    .Trim()
+            );
     }
 
     /// <summary>Only an absolute http or https address is one to link to.</summary>
     public static string? Url(string? text) =>
-        text is { Length: > 0 and <= 4000 } && Uri.TryCreate(text.Trim(), UriKind.Absolute, out var url) && url.Scheme is "http" or "https" ? url.AbsoluteUri : null;
+        text is { Length: > 0 and <= 4000 } && Uri.TryCreate(text.Trim(), UriKind.Absolute, out var url) && url.Scheme is "http" or "https"
+            ? url.AbsoluteUri
+            : null;
 
     private static IEnumerable<char> AllChars() => Enumerable.Range(0, char.MaxValue + 1).Select(c => (char)c);
 

@@ -17,7 +17,16 @@ internal static class AlertTrace
         // The databases keep less of a moment than .NET does.
         var episode = AlertIdentity.Of(alert.AlertId, $"{alert.OpenedAt.ToUnixTimeMilliseconds()}", null, []);
         var trace = new ActivityContext(
-            ActivityTraceId.CreateFromString(episode.AsSpan(0, 32)), ActivitySpanId.CreateFromString(episode.AsSpan(32, 16)), ActivityTraceFlags.Recorded, isRemote: true);
-        return Telemetry.Activities.StartActivity(name, ActivityKind.Internal, trace, [new("alert_key", alert.AlertKey), new("severity", $"{alert.Severity}")]);
+            ActivityTraceId.CreateFromString(episode.AsSpan(0, 32)),
+            ActivitySpanId.CreateFromString(episode.AsSpan(32, 16)),
+            ActivityTraceFlags.Recorded,
+            isRemote: true
+        );
+        return Telemetry.Activities.StartActivity(
+            name,
+            ActivityKind.Internal,
+            trace,
+            [new("alert_key", alert.AlertKey), new("severity", $"{alert.Severity}")]
+        );
     }
 }

@@ -1,4 +1,3 @@
-
 namespace AutoTicket.Alerts;
 
 /// <summary>What the DM and the ticket of an alert, side by side, say of the pipeline.</summary>
@@ -11,7 +10,8 @@ internal static class AlertVerdict
         return (alert.DmSentAt, alert.Ticket) switch
         {
             (null, null) when IsUnwanted(alert) => $"Neither was wanted: {Sentence(Unwanted(alert))}",
-            (null, null) when ticket is null && dm is null => "Neither was tried yet. If this stays so, the emit hooks are missing or no process leads.",
+            (null, null) when ticket is null && dm is null =>
+                "Neither was tried yet. If this stays so, the emit hooks are missing or no process leads.",
             (null, null) => $"Neither went out. Ticket: {Sentence(ticket)} DM: {Sentence(dm)}",
             (not null, null) => $"The DM went out, the ticket did not: {Sentence(ticket)}",
             (null, not null) => $"The ticket was filed, the DM did not go out: {Sentence(dm)}",
@@ -28,5 +28,8 @@ internal static class AlertVerdict
 
     private static AlertDecision? Last(AlertEpisode alert, string path) => alert.Decisions.LastOrDefault(decision => decision.Path == path);
 
-    private static string Sentence(AlertDecision? decision) => decision is null ? "not tried yet." : decision.Detail is { Length: > 0 } detail ? $"{decision.Word}. {detail}" : $"{decision.Word}.";
+    private static string Sentence(AlertDecision? decision) =>
+        decision is null ? "not tried yet."
+        : decision.Detail is { Length: > 0 } detail ? $"{decision.Word}. {detail}"
+        : $"{decision.Word}.";
 }

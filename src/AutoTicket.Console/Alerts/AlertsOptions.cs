@@ -9,8 +9,8 @@ internal sealed class AlertsOptions : IValidatableObject
     /// <summary>What Prometheus rules, syslog, Zabbix, Opsgenie and Jira call them.</summary>
     private static readonly Dictionary<Severity, string> KnownWords = new()
     {
-        [Severity.P1] = "critical crit page emergency emerg fatal panic alert disaster severe danger urgent blocker highest "
-            + "p0 sev0 sev1 s0 s1",
+        [Severity.P1] =
+            "critical crit page emergency emerg fatal panic alert disaster severe danger urgent blocker highest " + "p0 sev0 sev1 s0 s1",
         [Severity.P2] = "error err high major ticket sev2 s2",
         [Severity.P3] = "warning warn medium moderate average minor normal sev3 s3",
         [Severity.P4] = "info information informational notice low lowest trivial none ok debug trace p5 sev4 sev5 s4 s5",
@@ -52,7 +52,15 @@ internal sealed class AlertsOptions : IValidatableObject
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
-        foreach (var pair in SeverityPairs().Where(pair => pair.Length != 2 || pair[0].Length == 0 || !Enum.TryParse<Severity>(pair[1], ignoreCase: true, out var severity) || !Enum.IsDefined(severity)))
+        foreach (
+            var pair in SeverityPairs()
+                .Where(pair =>
+                    pair.Length != 2
+                    || pair[0].Length == 0
+                    || !Enum.TryParse<Severity>(pair[1], ignoreCase: true, out var severity)
+                    || !Enum.IsDefined(severity)
+                )
+        )
         {
             yield return new($"Alerts__SeverityMap must hold pairs as gold=P1,silver=P2, but holds “{string.Join('=', pair)}”.");
         }
@@ -83,5 +91,7 @@ internal sealed class AlertsOptions : IValidatableObject
     }
 
     private IEnumerable<string[]> SeverityPairs() =>
-        SeverityMap.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(pair => pair.Split('=', StringSplitOptions.TrimEntries));
+        SeverityMap
+            .Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+            .Select(pair => pair.Split('=', StringSplitOptions.TrimEntries));
 }

@@ -1,4 +1,3 @@
-
 namespace AutoTicket.Alerts;
 
 /// <summary>Why a ticket was or wasn't filed, or a DM sent: a row of <c>decisions</c>. The same decision for the same episode is one row

@@ -10,7 +10,10 @@ internal sealed partial class DecisionLog(IDbContextFactory<AutoTicketDbContext>
     private const int LongestDetail = 500;
 
     private readonly OutageNotice _outage = new();
-    private static readonly Counter<long> Decided = Telemetry.Meter.CreateCounter<long>("autoticket.decisions", description: "Decisions for or against a ticket or DM, by path and word.");
+    private static readonly Counter<long> Decided = Telemetry.Meter.CreateCounter<long>(
+        "autoticket.decisions",
+        description: "Decisions for or against a ticket or DM, by path and word."
+    );
 
     private static readonly RowBatch<Decision> New = new(
         ("alert_id", "text", d => d.AlertId),
@@ -22,7 +25,8 @@ internal sealed partial class DecisionLog(IDbContextFactory<AutoTicketDbContext>
         ("count", "int", d => d.Count),
         ("at", "timestamptz", d => d.LastAt),
         ("ticket_number", "bigint", d => d.TicketNumber),
-        ("ticket_url", "text", d => d.TicketUrl));
+        ("ticket_url", "text", d => d.TicketUrl)
+    );
 
     /// <summary>Records them in one statement. What they tell of has happened: that they can't be written is a WARNING, once an
     /// outage.</summary>
@@ -54,7 +58,9 @@ internal sealed partial class DecisionLog(IDbContextFactory<AutoTicketDbContext>
         // One statement must not meet a row twice; clicks have no episode, and a row each.
         List<Decision> rows =
         [
-            .. decisions.GroupBy(d => d.AlertRow is null ? (object)d : (d.AlertId, d.AlertRow, d.Path, d.Word)).Select(group => group.Last() with { Count = group.Sum(d => d.Count) })
+            .. decisions
+                .GroupBy(d => d.AlertRow is null ? (object)d : (d.AlertId, d.AlertRow, d.Path, d.Word))
+                .Select(group => group.Last() with { Count = group.Sum(d => d.Count) })
                 .OrderBy(d => d.AlertId, StringComparer.Ordinal),
         ];
         if (rows.Count == 0)

@@ -43,7 +43,8 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
         ("told_at", "timestamptz", row => row.Outcome.Notice.Told?.At),
         ("ticket_id", "bigint", row => row.Outcome.Ticket?.Id),
         ("ticket_number", "bigint", row => row.Outcome.Ticket?.Number),
-        ("ticket_url", "text", row => row.Outcome.Ticket?.Url));
+        ("ticket_url", "text", row => row.Outcome.Ticket?.Url)
+    );
 
     /// <summary>The entry of each hook whose turn was the last; lost with the process, and begun anew.</summary>
     private readonly ConcurrentDictionary<string, Turn?> _turns = new();
@@ -74,7 +75,11 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
                 {
                     over.AddRange(ids);
                 }
-                else if (kind != NoticeKind.Ended || alert.Alert.Reopened == 0 || alert.Alert.EndedAt <= clock.GetUtcNow() - options.Value.QuietPeriod)
+                else if (
+                    kind != NoticeKind.Ended
+                    || alert.Alert.Reopened == 0
+                    || alert.Alert.EndedAt <= clock.GetUtcNow() - options.Value.QuietPeriod
+                )
                 {
                     notices.Add(new AlertNotice(alert.Alert, kind.Value, alert.Told, alert.Ticket) { Entries = ids });
                 }
@@ -87,7 +92,13 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
 
             if (notices.Count > 0 || over.Count == 0 || entries.Count < MostAtOnce)
             {
-                return [.. notices.OrderBy(notice => notice.Alert.Severity).ThenBy(notice => notice.Alert.OpenedAt).ThenBy(notice => notice.Alert.Id)];
+                return
+                [
+                    .. notices
+                        .OrderBy(notice => notice.Alert.Severity)
+                        .ThenBy(notice => notice.Alert.OpenedAt)
+                        .ThenBy(notice => notice.Alert.Id),
+                ];
             }
         }
     }
@@ -95,37 +106,64 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
     private async Task<List<Entry>> ReadAsync(AutoTicketDbContext db, string hook, CancellationToken cancellationToken)
     {
         var last = _turns.GetValueOrDefault(hook) ?? new Turn(0, "", "", 0);
-        var entries = await db.QueryAsync(FormattableStringFactory.Create(Due, hook, clock.GetUtcNow(), MostAtOnce, last.Source, last.Severity, last.Id, DecisionSources.Ticket), row =>
-        {
-            var alert = AlertStore.Read(db, row) with { Url = row.IsDBNull(20) ? null : row.GetString(20), Labels = row.GetString(21) };
-            var told = row.IsDBNull(22) ? null : new AlertDelivery
+        var entries = await db.QueryAsync(
+            FormattableStringFactory.Create(
+                Due,
+                hook,
+                clock.GetUtcNow(),
+                MostAtOnce,
+                last.Source,
+                last.Severity,
+                last.Id,
+                DecisionSources.Ticket
+            ),
+            row =>
             {
-                AlertRow = alert.Id,
-                Hook = hook,
-                Kind = DeliveryKind.Firing,
-                At = db.TimeOf(row, 22),
-                Severity = Words.Parse<Severity>(row.GetString(23)),
-                Reopened = row.GetInt32(24),
-            };
-            return new Entry(
-                row.GetInt64(29), alert, told, row.IsDBNull(25) ? null : row.GetInt32(25),
-                row.IsDBNull(26) ? null : new AlertTicket(row.GetInt64(26), row.IsDBNull(27) ? null : row.GetInt64(27), row.GetString(28)),
-                new Turn(row.GetInt64(30), row.GetString(31), row.GetString(32), row.GetInt64(29)));
-        }, cancellationToken);
+                var alert = AlertStore.Read(db, row) with { Url = row.IsDBNull(20) ? null : row.GetString(20), Labels = row.GetString(21) };
+                var told = row.IsDBNull(22)
+                    ? null
+                    : new AlertDelivery
+                    {
+                        AlertRow = alert.Id,
+                        Hook = hook,
+                        Kind = DeliveryKind.Firing,
+                        At = db.TimeOf(row, 22),
+                        Severity = Words.Parse<Severity>(row.GetString(23)),
+                        Reopened = row.GetInt32(24),
+                    };
+                return new Entry(
+                    row.GetInt64(29),
+                    alert,
+                    told,
+                    row.IsDBNull(25) ? null : row.GetInt32(25),
+                    row.IsDBNull(26)
+                        ? null
+                        : new AlertTicket(row.GetInt64(26), row.IsDBNull(27) ? null : row.GetInt64(27), row.GetString(28)),
+                    new Turn(row.GetInt64(30), row.GetString(31), row.GetString(32), row.GetInt64(29))
+                );
+            },
+            cancellationToken
+        );
         _turns[hook] = entries.Count < MostAtOnce ? null : entries.MaxBy(entry => entry.Turn.Place)!.Turn;
         return entries;
     }
 
     /// <returns>Null: nothing, whatever comes of it.</returns>
-    private NoticeKind? KindOf(IAlertHook hook, Entry entry) => entry switch
-    {
-        { Told: null, Alert: var alert } => alert.Severity <= options.Value.NotifySeverity && (alert.IsFiring || (hook.WantsWhatEnded && alert.EndedAt > clock.GetUtcNow() - NewsLives))
-            ? NoticeKind.Firing : null,
-        { Alert: { IsFiring: false } alert } => entry.EndTold >= alert.Reopened ? null : NoticeKind.Ended,
-        { Alert: var alert, Told: { } told } => told.Reopened < alert.Reopened ? NoticeKind.FiringAgain : told.Severity != alert.Severity ? NoticeKind.SeverityChanged : null,
-    };
+    private NoticeKind? KindOf(IAlertHook hook, Entry entry) =>
+        entry switch
+        {
+            { Told: null, Alert: var alert } => alert.Severity <= options.Value.NotifySeverity
+            && (alert.IsFiring || (hook.WantsWhatEnded && alert.EndedAt > clock.GetUtcNow() - NewsLives))
+                ? NoticeKind.Firing
+                : null,
+            { Alert: { IsFiring: false } alert } => entry.EndTold >= alert.Reopened ? null : NoticeKind.Ended,
+            { Alert: var alert, Told: { } told } => told.Reopened < alert.Reopened ? NoticeKind.FiringAgain
+            : told.Severity != alert.Severity ? NoticeKind.SeverityChanged
+            : null,
+        };
 
-    private static FormattableString TakenOut(IEnumerable<long> entries) => $"DELETE FROM alert_outbox WHERE id IN (SELECT entry FROM {Entries.Of([.. entries])})";
+    private static FormattableString TakenOut(IEnumerable<long> entries) =>
+        $"DELETE FROM alert_outbox WHERE id IN (SELECT entry FROM {Entries.Of([.. entries])})";
 
     /// <summary>Writes down what a hook has delivered, after it was, and why, with one commit.</summary>
     public async Task RecordAsync(IAlertHook hook, IReadOnlyList<HookOutcome> outcomes, IEnumerable<Decision> decisions)
@@ -140,7 +178,11 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
         FormattableString delivered = $"""
             INSERT INTO alert_deliveries (alert_row, hook, kind, at, severity, reopened, ticket_id, ticket_number, ticket_url)
             SELECT alert_row, {hook.Name}, kind, {clock.GetUtcNow()}, severity, reopened, ticket_id, ticket_number, ticket_url
-            FROM {New.Of([.. outcomes.OrderBy(outcome => outcome.Notice.Alert.Id).SelectMany(outcome => KindsOf(outcome.Notice).Select(kind => (outcome, kind)))])}
+            FROM {New.Of([
+                .. outcomes.OrderBy(outcome => outcome.Notice.Alert.Id).SelectMany(outcome =>
+                    KindsOf(outcome.Notice).Select(kind => (outcome, kind))
+                ),
+            ])}
             WHERE NOT EXISTS (
               SELECT 1 FROM alert_deliveries d WHERE d.alert_row = r.alert_row AND d.hook = {hook.Name} AND d.kind = r.kind
                 AND d.at IS DISTINCT FROM r.told_at AND d.reopened >= r.reopened)
@@ -149,10 +191,15 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
               ticket_url = coalesce(excluded.ticket_url, alert_deliveries.ticket_url)
             """;
         var takenOut = TakenOut(outcomes.SelectMany(outcome => outcome.Notice.Entries));
-        await db.ExecuteTogetherAsync(DecisionLog.Statement(decisions) is { } decided ? [delivered, decided, takenOut] : [delivered, takenOut], CancellationToken.None);
+        await db.ExecuteTogetherAsync(
+            DecisionLog.Statement(decisions) is { } decided ? [delivered, decided, takenOut] : [delivered, takenOut],
+            CancellationToken.None
+        );
     }
 
     /// <summary>Who is told that something fired and is over need not be told that it is over.</summary>
     private static IEnumerable<DeliveryKind> KindsOf(AlertNotice notice) =>
-        notice.Kind == NoticeKind.Ended ? [DeliveryKind.Ended] : notice.Alert.IsFiring ? [DeliveryKind.Firing] : [DeliveryKind.Firing, DeliveryKind.Ended];
+        notice.Kind == NoticeKind.Ended ? [DeliveryKind.Ended]
+        : notice.Alert.IsFiring ? [DeliveryKind.Firing]
+        : [DeliveryKind.Firing, DeliveryKind.Ended];
 }

@@ -20,7 +20,8 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
     /// <summary>Of a producer that makes up ids, so many are kept to show.</summary>
     private const int MostMembers = 6;
 
-    private readonly Dictionary<string, List<Episode>> _all = known.GroupBy(alert => alert.LogicalId)
+    private readonly Dictionary<string, List<Episode>> _all = known
+        .GroupBy(alert => alert.LogicalId)
         .ToDictionary(group => group.Key, group => group.Select(alert => new Episode { Now = alert }).ToList());
 
     private sealed class Episode
@@ -30,10 +31,17 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
     }
 
     /// <summary>Episodes that the database does not know yet.</summary>
-    public IReadOnlyList<Alert> Opened => [.. _all.Values.SelectMany(episodes => episodes).Where(episode => episode.Now.Id == 0).Select(episode => episode.Now)];
+    public IReadOnlyList<Alert> Opened =>
+        [.. _all.Values.SelectMany(episodes => episodes).Where(episode => episode.Now.Id == 0).Select(episode => episode.Now)];
 
     /// <summary>Episodes that it knows otherwise.</summary>
-    public IReadOnlyList<Alert> Changed => [.. _all.Values.SelectMany(episodes => episodes).Where(episode => episode is { IsChanged: true, Now.Id: not 0 }).Select(episode => episode.Now)];
+    public IReadOnlyList<Alert> Changed =>
+        [
+            .. _all
+                .Values.SelectMany(episodes => episodes)
+                .Where(episode => episode is { IsChanged: true, Now.Id: not 0 })
+                .Select(episode => episode.Now),
+        ];
 
     /// <param name="request">What one sender said at one moment.</param>
     public IReadOnlyList<Observed> Apply(IReadOnlyList<Observation> request)
@@ -46,8 +54,12 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
             last[(request[i].LogicalId, request[i].MemberKey)] = i;
         }
 
-        var beside = request.Where(o => o is { IsFiring: true, ProducerId: not null }).GroupBy(o => o.LogicalId)
-            .Where(group => group.Select(o => o.ProducerId).Distinct().Count() > 1).Select(group => group.Key).ToHashSet();
+        var beside = request
+            .Where(o => o is { IsFiring: true, ProducerId: not null })
+            .GroupBy(o => o.LogicalId)
+            .Where(group => group.Select(o => o.ProducerId).Distinct().Count() > 1)
+            .Select(group => group.Key)
+            .ToHashSet();
         var results = new Observed[request.Count];
         foreach (var i in last.Values.OrderBy(i => request[i].IsFiring ? 0 : 1).ThenBy(i => i))
         {
@@ -124,7 +136,18 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
         foreach (var other in apart)
         {
             Take(shared, other);
-            Open(episodes, o with { ProducerId = other.Key[Observation.IdPrefix.Length..], Severity = other.Severity, ExpiresAt = other.ExpiresAt, StartsAt = other.FirstSeen }, other.Key[Observation.IdPrefix.Length..], null);
+            Open(
+                episodes,
+                o with
+                {
+                    ProducerId = other.Key[Observation.IdPrefix.Length..],
+                    Severity = other.Severity,
+                    ExpiresAt = other.ExpiresAt,
+                    StartsAt = other.FirstSeen,
+                },
+                other.Key[Observation.IdPrefix.Length..],
+                null
+            );
         }
 
         return null;
@@ -146,12 +169,17 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
     private Observed Fold(Episode shared, Observation o)
     {
         var isNewId = o.ProducerId is not null && shared.Now.Members.Any(member => member.HasProducerId);
-        Set(shared, Weigh(shared.Now with
-        {
-            Members = Join(shared.Now.Members, o),
-            FoldedIds = shared.Now.FoldedIds + (isNewId ? 1 : 0),
-            SeenAt = now,
-        }));
+        Set(
+            shared,
+            Weigh(
+                shared.Now with
+                {
+                    Members = Join(shared.Now.Members, o),
+                    FoldedIds = shared.Now.FoldedIds + (isNewId ? 1 : 0),
+                    SeenAt = now,
+                }
+            )
+        );
         return new(shared.Now.AlertId, isNewId ? ObservationResult.Folded : ObservationResult.Known);
     }
 
@@ -187,21 +215,26 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
     {
         var isKnown = episode.Now.Members.Any(member => member.Key == o.MemberKey);
         var isNewId = !isKnown && o.ProducerId is not null && episode.Now.Members.Any(member => member.HasProducerId);
-        Set(episode, Weigh(episode.Now with
-        {
-            Status = AlertStatus.Firing,
-            EndedAt = null,
-            StartedAt = Earlier(o.StartsAt),
-            Reopened = episode.Now.Reopened + 1,
-            Members = isKnown
-                ? [.. episode.Now.Members.Select(member => member.Key == o.MemberKey ? Member(o) : member)]
-                : Join(episode.Now.Members, o),
-            FoldedIds = episode.Now.FoldedIds + (isNewId ? 1 : 0),
-            Summary = o.Summary,
-            FullText = o.FullText,
-            SeenAt = now,
-            NewsAt = now,
-        }));
+        Set(
+            episode,
+            Weigh(
+                episode.Now with
+                {
+                    Status = AlertStatus.Firing,
+                    EndedAt = null,
+                    StartedAt = Earlier(o.StartsAt),
+                    Reopened = episode.Now.Reopened + 1,
+                    Members = isKnown
+                        ? [.. episode.Now.Members.Select(member => member.Key == o.MemberKey ? Member(o) : member)]
+                        : Join(episode.Now.Members, o),
+                    FoldedIds = episode.Now.FoldedIds + (isNewId ? 1 : 0),
+                    Summary = o.Summary,
+                    FullText = o.FullText,
+                    SeenAt = now,
+                    NewsAt = now,
+                }
+            )
+        );
         return new(episode.Now.AlertId, isNewId ? ObservationResult.Folded : ObservationResult.Opened);
     }
 
@@ -209,26 +242,53 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
     {
         var before = episode.Now;
         // Several reports of one alert: which came when decides whether they are one. Else a repeat is no news.
-        if (before.Members.Count == 1 && o.Severity == before.Severity && now - before.SeenAt < TouchEvery && o.ExpiresAt is null == before.ExpiresAt is null
-            && !(o.ExpiresAt < before.ExpiresAt || o.ExpiresAt - before.ExpiresAt >= TouchEvery || (o.ExpiresAt > before.ExpiresAt && before.ExpiresAt - now < TouchEvery)))
+        if (
+            before.Members.Count == 1
+            && o.Severity == before.Severity
+            && now - before.SeenAt < TouchEvery
+            && o.ExpiresAt is null == before.ExpiresAt is null
+            && !(
+                o.ExpiresAt < before.ExpiresAt
+                || o.ExpiresAt - before.ExpiresAt >= TouchEvery
+                || (o.ExpiresAt > before.ExpiresAt && before.ExpiresAt - now < TouchEvery)
+            )
+        )
         {
             return;
         }
 
-        Set(episode, Weigh(before with
-        {
-            Members = [.. before.Members.Select(member => member.Key == o.MemberKey
-                ? member with { LastSeen = now, IsFiring = true, Severity = o.Severity, ExpiresAt = o.ExpiresAt } : member)],
-            SeenAt = now,
-            Summary = o.Summary,
-            FullText = o.FullText,
-        }));
+        Set(
+            episode,
+            Weigh(
+                before with
+                {
+                    Members =
+                    [
+                        .. before.Members.Select(member =>
+                            member.Key == o.MemberKey
+                                ? member with
+                                {
+                                    LastSeen = now,
+                                    IsFiring = true,
+                                    Severity = o.Severity,
+                                    ExpiresAt = o.ExpiresAt,
+                                }
+                                : member
+                        ),
+                    ],
+                    SeenAt = now,
+                    Summary = o.Summary,
+                    FullText = o.FullText,
+                }
+            )
+        );
     }
 
     private Observed Resolve(Observation o)
     {
         var episode = _all.TryGetValue(o.LogicalId, out var episodes)
-            ? episodes.Find(e => e.Now.IsFiring && e.Now.Members.Any(member => member.Key == o.MemberKey)) : null;
+            ? episodes.Find(e => e.Now.IsFiring && e.Now.Members.Any(member => member.Key == o.MemberKey))
+            : null;
         if (episode is null)
         {
             return new(o.AlertId, ObservationResult.NotOpen);
@@ -236,8 +296,16 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
 
         var mine = episode.Now.Members.First(member => member.Key == o.MemberKey);
         // Ids that are one alert end together, with the one that was heard of last.
-        var members = episode.Now.Members.Select(member => member.Key == mine.Key || (member.HasProducerId && mine.HasProducerId && member.LastSeen < mine.LastSeen)
-            ? member with { IsFiring = false } : member).ToList();
+        var members = episode
+            .Now.Members.Select(member =>
+                member.Key == mine.Key || (member.HasProducerId && mine.HasProducerId && member.LastSeen < mine.LastSeen)
+                    ? member with
+                    {
+                        IsFiring = false,
+                    }
+                    : member
+            )
+            .ToList();
         if (members.Exists(member => member.IsFiring))
         {
             Set(episode, Weigh(episode.Now with { Members = members }));
@@ -248,15 +316,19 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
         return new(episode.Now.AlertId, ObservationResult.Resolved);
     }
 
-    private void End(Episode episode, AlertStatus status) => Set(episode, episode.Now with
-    {
-        Status = status,
-        EndedAt = now,
-        Members = [.. episode.Now.Members.Select(member => member with { IsFiring = false })],
-        ExpiresAt = null,
-        // What flaps is well again only once it was quiet for a while.
-        NewsAt = episode.Now.Reopened == 0 ? now : now + options.QuietPeriod,
-    });
+    private void End(Episode episode, AlertStatus status) =>
+        Set(
+            episode,
+            episode.Now with
+            {
+                Status = status,
+                EndedAt = now,
+                Members = [.. episode.Now.Members.Select(member => member with { IsFiring = false })],
+                ExpiresAt = null,
+                // What flaps is well again only once it was quiet for a while.
+                NewsAt = episode.Now.Reopened == 0 ? now : now + options.QuietPeriod,
+            }
+        );
 
     /// <summary>What follows for the whole from those that fire.</summary>
     private Alert Weigh(Alert alert)

@@ -1,4 +1,3 @@
-
 namespace AutoTicket.Alerts;
 
 /// <summary>Somebody who is told of alerts. The emitter calls it for every alert that it has not yet delivered, in every cycle, until it
@@ -32,10 +31,13 @@ internal interface IAlertHook
 internal enum NoticeKind
 {
     Firing,
+
     /// <summary>Its severity is another than the one that was told.</summary>
     SeverityChanged,
+
     /// <summary>It fires again soon after its end.</summary>
     FiringAgain,
+
     /// <summary>It was resolved, or expired; never without its firing having been delivered.</summary>
     Ended,
 }

@@ -8,14 +8,21 @@ namespace AutoTicket.Alerts;
 /// <summary>While the database is away the operator is still told that a surface went down, and of escalations: from memory, once, by the process that led
 /// when the database was last heard of; and that it is over. When the database is back the episode is stored with what was told.</summary>
 internal sealed partial class InMemoryAlerts(
-    IEnumerable<IAlertHook> hooks, AlertStore table, LeaderLease leader, IDbContextFactory<AutoTicketDbContext> contexts, IOptions<AlertsOptions> options, TimeProvider clock, ILogger<InMemoryAlerts> logger)
-    : IDisposable
+    IEnumerable<IAlertHook> hooks,
+    AlertStore table,
+    LeaderLease leader,
+    IDbContextFactory<AutoTicketDbContext> contexts,
+    IOptions<AlertsOptions> options,
+    TimeProvider clock,
+    ILogger<InMemoryAlerts> logger
+) : IDisposable
 {
     private static readonly RowBatch<Word> Told = new(
         ("alert_id", "text", word => word.Seen.AlertId),
         ("hook", "text", word => word.Hook),
         ("at", "timestamptz", word => word.At),
-        ("severity", "text", word => Words.Of(word.Seen.Severity)));
+        ("severity", "text", word => Words.Of(word.Seen.Severity))
+    );
 
     /// <summary>The poller and the escalation watch come side by side.</summary>
     private readonly SemaphoreSlim _one = new(1, 1);
@@ -66,11 +73,20 @@ internal sealed partial class InMemoryAlerts(
         // What was over before it could be stored has no episode that would tell of it.
         await TellEndsAsync(request, cancellationToken);
         // Of others the episode may not be stored yet.
-        var told = _words.Where(word => word.Kind == NoticeKind.Firing && request.Any(o => o.IsFiring && o.AlertId == word.Seen.AlertId)).ToList();
+        var told = _words
+            .Where(word => word.Kind == NoticeKind.Firing && request.Any(o => o.IsFiring && o.AlertId == word.Seen.AlertId))
+            .ToList();
         var over = _words.Where(word => word.Kind == NoticeKind.Ended).ToList();
         try
         {
-            await table.WriteAsync([.. over.DistinctBy(word => word.Seen.AlertId).Select(word => AlertOf(word.Seen, word.At) with { Status = AlertStatus.Resolved, EndedAt = word.At })], [], cancellationToken);
+            await table.WriteAsync(
+                [
+                    .. over.DistinctBy(word => word.Seen.AlertId)
+                        .Select(word => AlertOf(word.Seen, word.At) with { Status = AlertStatus.Resolved, EndedAt = word.At }),
+                ],
+                [],
+                cancellationToken
+            );
             _words.RemoveAll(over.Contains);
             if (told.Count == 0)
             {
@@ -79,11 +95,16 @@ internal sealed partial class InMemoryAlerts(
 
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
             // What was told is not of an episode that began later.
-            await db.ExecuteAsync($"""
+            await db.ExecuteAsync(
+                $"""
                 INSERT INTO alert_deliveries (alert_row, hook, kind, at, severity, reopened)
-                SELECT alerts.id, r.hook, 'firing', r.at, r.severity, alerts.reopened FROM alerts JOIN {Told.Of(told)} ON alerts.alert_id = r.alert_id AND alerts.started_at <= r.at WHERE alerts.status = 'firing'
+                SELECT alerts.id, r.hook, 'firing', r.at, r.severity, alerts.reopened FROM alerts JOIN {Told.Of(
+                    told
+                )} ON alerts.alert_id = r.alert_id AND alerts.started_at <= r.at WHERE alerts.status = 'firing'
                 ON CONFLICT (alert_row, hook, kind) DO NOTHING
-                """, cancellationToken);
+                """,
+                cancellationToken
+            );
             _words.RemoveAll(told.Contains);
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
@@ -100,10 +121,18 @@ internal sealed partial class InMemoryAlerts(
         {
             // Told again when it was told to be over, or once a quiet period.
             await TellAsync(
-                hook, NoticeKind.Firing,
-                request.Where(o => o.IsFiring && o.Severity <= options.Value.NotifySeverity && !_firing.Contains(o.AlertId)
-                    && (LastWord(hook, o) is not { Kind: NoticeKind.Firing } last || o.StartsAt > last.At + options.Value.QuietPeriod)).Select(o => (o, AlertOf(o, now))),
-                cancellationToken);
+                hook,
+                NoticeKind.Firing,
+                request
+                    .Where(o =>
+                        o.IsFiring
+                        && o.Severity <= options.Value.NotifySeverity
+                        && !_firing.Contains(o.AlertId)
+                        && (LastWord(hook, o) is not { Kind: NoticeKind.Firing } last || o.StartsAt > last.At + options.Value.QuietPeriod)
+                    )
+                    .Select(o => (o, AlertOf(o, now))),
+                cancellationToken
+            );
         }
     }
 
@@ -114,17 +143,27 @@ internal sealed partial class InMemoryAlerts(
         {
             // Of what comes and goes the first end is told at once, the others once a quiet period.
             await TellAsync(
-                hook, NoticeKind.Ended,
-                request.Where(o => !o.IsFiring).Select(o => LastWord(hook, o)).OfType<Word>()
+                hook,
+                NoticeKind.Ended,
+                request
+                    .Where(o => !o.IsFiring)
+                    .Select(o => LastWord(hook, o))
+                    .OfType<Word>()
                     .Where(last => last.Kind == NoticeKind.Firing && (last.Again == 0 || now >= last.At + options.Value.QuietPeriod))
                     .Select(last => (last.Seen, AlertOf(last.Seen, last.At) with { Status = AlertStatus.Resolved, EndedAt = now })),
-                cancellationToken);
+                cancellationToken
+            );
         }
     }
 
     private Word? LastWord(IAlertHook hook, Observation o) => _words.Find(word => word.Hook == hook.Name && word.Seen.AlertId == o.AlertId);
 
-    private async Task TellAsync(IAlertHook hook, NoticeKind kind, IEnumerable<(Observation Seen, Alert Alert)> news, CancellationToken cancellationToken)
+    private async Task TellAsync(
+        IAlertHook hook,
+        NoticeKind kind,
+        IEnumerable<(Observation Seen, Alert Alert)> news,
+        CancellationToken cancellationToken
+    )
     {
         var all = news.ToDictionary(one => one.Seen.AlertId);
         if (all.Count == 0)
@@ -132,40 +171,51 @@ internal sealed partial class InMemoryAlerts(
             return;
         }
 
-        await foreach (var outcomes in hook.DeliverAsync([.. all.Values.Select(one => new AlertNotice(one.Alert, kind, null, null))], cancellationToken))
+        await foreach (
+            var outcomes in hook.DeliverAsync(
+                [.. all.Values.Select(one => new AlertNotice(one.Alert, kind, null, null))],
+                cancellationToken
+            )
+        )
         {
             foreach (var alert in outcomes.Where(outcome => outcome.IsDone).Select(outcome => outcome.Notice.Alert))
             {
                 var seen = all[alert.AlertId].Seen;
                 var last = LastWord(hook, seen);
                 _words.Remove(last!);
-                _words.Add(new Word(hook.Name, seen, kind, clock.GetUtcNow(), last is null ? 0 : last.Again + (kind == NoticeKind.Firing ? 1 : 0)));
+                _words.Add(
+                    new Word(hook.Name, seen, kind, clock.GetUtcNow(), last is null ? 0 : last.Again + (kind == NoticeKind.Firing ? 1 : 0))
+                );
                 Log.Told(logger, alert.AlertKey, hook.Name, kind);
             }
         }
     }
 
     /// <summary>With a row of its own that no episode has: hooks tell alerts apart by it.</summary>
-    private static Alert AlertOf(Observation o, DateTimeOffset now) => new()
-    {
-        Id = -1 - (uint)o.AlertId.GetHashCode(StringComparison.Ordinal),
-        AlertId = o.AlertId,
-        LogicalId = o.LogicalId,
-        Status = AlertStatus.Firing,
-        Source = o.Source,
-        Name = o.Name,
-        Surface = o.Surface,
-        Severity = o.Severity,
-        Summary = o.Summary,
-        Labels = o.AllLabels,
-        StartedAt = o.StartsAt ?? now,
-        OpenedAt = o.StartsAt ?? now,
-        SeenAt = now,
-    };
+    private static Alert AlertOf(Observation o, DateTimeOffset now) =>
+        new()
+        {
+            Id = -1 - (uint)o.AlertId.GetHashCode(StringComparison.Ordinal),
+            AlertId = o.AlertId,
+            LogicalId = o.LogicalId,
+            Status = AlertStatus.Firing,
+            Source = o.Source,
+            Name = o.Name,
+            Surface = o.Surface,
+            Severity = o.Severity,
+            Summary = o.Summary,
+            Labels = o.AllLabels,
+            StartedAt = o.StartsAt ?? now,
+            OpenedAt = o.StartsAt ?? now,
+            SeenAt = now,
+        };
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Information, "alert_aggregator emit alert_key={AlertKey} hook={Hook} kind={Kind} from memory: the database is away")]
+        [LoggerMessage(
+            LogLevel.Information,
+            "alert_aggregator emit alert_key={AlertKey} hook={Hook} kind={Kind} from memory: the database is away"
+        )]
         public static partial void Told(ILogger logger, string alertKey, string hook, NoticeKind kind);
     }
 }

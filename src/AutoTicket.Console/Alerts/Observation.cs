@@ -29,7 +29,8 @@ internal sealed record Observation(
     DateTimeOffset? StartsAt = null,
     DateTimeOffset? ExpiresAt = null,
     bool IsNamed = true,
-    string? Remark = null)
+    string? Remark = null
+)
 {
     internal const string IdPrefix = "id:";
 
@@ -57,11 +58,14 @@ internal enum ObservationResult
 {
     /// <summary>A new episode was opened, or one that had just ended was opened again.</summary>
     Opened,
+
     /// <summary>It belongs to an episode that is known.</summary>
     Known,
+
     /// <summary>Its id is new, but its alert is not: it was folded into the episode that is open.</summary>
     Folded,
     Resolved,
+
     /// <summary>It says that something ended that was not open.</summary>
     NotOpen,
 }

@@ -13,8 +13,15 @@ internal static class SurfaceAlerts
     {
         var lost = board.OwnNetworkLostSince;
         yield return new Observation(
-            Observation.Console, Observation.OwnNetworkLost, null, Severity.P2, "The console's own network seems lost: none of the surfaces can be reached.", lost is not null, NoLabels,
-            StartsAt: lost);
+            Observation.Console,
+            Observation.OwnNetworkLost,
+            null,
+            Severity.P2,
+            "The console's own network seems lost: none of the surfaces can be reached.",
+            lost is not null,
+            NoLabels,
+            StartsAt: lost
+        );
         foreach (var surface in board.All())
         {
             if (surface.Status is SurfaceStatus.Down or SurfaceStatus.Degraded or SurfaceStatus.Operational)
@@ -26,9 +33,17 @@ internal static class SurfaceAlerts
 
     private static Observation Of(SurfaceSnapshot surface)
     {
-        var summary = $"{surface.Surface.Name} is {surface.Status.ToString().ToLowerInvariant()}{(surface.Cause is { } cause ? $": {cause}" : "")}";
+        var summary =
+            $"{surface.Surface.Name} is {surface.Status.ToString().ToLowerInvariant()}{(surface.Cause is { } cause ? $": {cause}" : "")}";
         return new Observation(
-            Observation.Console, Observation.SurfaceOutage, surface.Key, surface.Surface.Severity, AlertText.Cut(summary, Alert.LongestSummary),
-            surface.Status != SurfaceStatus.Operational, NoLabels, StartsAt: surface.Since);
+            Observation.Console,
+            Observation.SurfaceOutage,
+            surface.Key,
+            surface.Surface.Severity,
+            AlertText.Cut(summary, Alert.LongestSummary),
+            surface.Status != SurfaceStatus.Operational,
+            NoLabels,
+            StartsAt: surface.Since
+        );
     }
 }

@@ -14,7 +14,8 @@ internal sealed partial class SurfaceObserver(
     LeaderLease leader,
     IOptions<StatusOptions> options,
     TimeProvider clock,
-    ILogger<SurfaceObserver> logger) : Loop(clock, logger)
+    ILogger<SurfaceObserver> logger
+) : Loop(clock, logger)
 {
     private readonly ConcurrentDictionary<string, SurfaceStatus> _shown = new();
 

@@ -13,6 +13,7 @@ public static class AuditActions
     public const string InvestigateReused = "console.status.investigate_reused";
     public const string TicketReconciled = "console.tickets.reconciled";
     public const string FindingDismissed = "console.tickets.finding_dismissed";
+
     /// <summary>Somebody set out to resolve a ticket. One of the two that follow tells how it ended.</summary>
     public const string TicketResolving = "console.tickets.resolving";
     public const string TicketResolved = "console.tickets.resolved";
@@ -23,6 +24,23 @@ public static class AuditActions
     public const string Denied = "console.auth.denied";
 
     public static readonly IReadOnlyList<string> All =
-        [AlertTicketFiled, AlertOpened, ParkedRetried, ParkedDiscarded, FloodTripped, FloodReset, InvestigateFiled, InvestigateReused, TicketResolving, TicketResolved, TicketNotResolved, TicketReconciled,
-            FindingDismissed, FlagChanged, SignedIn, SignedOut, Denied];
+    [
+        AlertTicketFiled,
+        AlertOpened,
+        ParkedRetried,
+        ParkedDiscarded,
+        FloodTripped,
+        FloodReset,
+        InvestigateFiled,
+        InvestigateReused,
+        TicketResolving,
+        TicketResolved,
+        TicketNotResolved,
+        TicketReconciled,
+        FindingDismissed,
+        FlagChanged,
+        SignedIn,
+        SignedOut,
+        Denied,
+    ];
 }

@@ -6,7 +6,13 @@ namespace AutoTicket.Audit;
 
 /// <summary>What to show of the audit log.</summary>
 /// <param name="Before">Only entries older than this id: the page after the one that ended there.</param>
-public sealed record AuditQuery(string? Action = null, string? Actor = null, DateTimeOffset? From = null, DateTimeOffset? To = null, long? Before = null);
+public sealed record AuditQuery(
+    string? Action = null,
+    string? Actor = null,
+    DateTimeOffset? From = null,
+    DateTimeOffset? To = null,
+    long? Before = null
+);
 
 /// <summary>Reads the audit log, newest first.</summary>
 internal sealed partial class AuditLog(IDbContextFactory<AutoTicketDbContext> contexts, ILogger<AuditLog> logger)

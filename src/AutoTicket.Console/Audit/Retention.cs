@@ -16,7 +16,12 @@ internal sealed class AuditOptions
 
 /// <summary>Deletes what is past its retention, once an hour, in the leader. What has a shorter retention is deleted by the class that writes it.</summary>
 internal sealed class Retention(
-    LeaderLease leader, IDbContextFactory<AutoTicketDbContext> contexts, IOptions<AuditOptions> options, TimeProvider clock, ILogger<Retention> logger) : LeaderLoop(leader, clock, logger)
+    LeaderLease leader,
+    IDbContextFactory<AutoTicketDbContext> contexts,
+    IOptions<AuditOptions> options,
+    TimeProvider clock,
+    ILogger<Retention> logger
+) : LeaderLoop(leader, clock, logger)
 {
     /// <summary>One statement deletes no more, so that none holds locks for long.</summary>
     private const int Batch = 5_000;
@@ -41,9 +46,7 @@ internal sealed class Retention(
         var before = Clock.GetUtcNow() - options.Value.Retention;
         foreach (var delete in Deletes)
         {
-            while (await db.ExecuteAsync(FormattableStringFactory.Create(delete, before, Batch), cancellationToken) >= Batch)
-            {
-            }
+            while (await db.ExecuteAsync(FormattableStringFactory.Create(delete, before, Batch), cancellationToken) >= Batch) { }
         }
     }
 }

@@ -23,12 +23,13 @@ public static class Durations
     }
 
     /// <summary>An answer's time: <c>231 ms</c>, <c>1.2 s</c>; <c>–</c> when there was none.</summary>
-    public static string Latency(int? milliseconds) => milliseconds switch
-    {
-        null => "–",
-        < 1000 => string.Create(CultureInfo.InvariantCulture, $"{milliseconds} ms"),
-        _ => string.Create(CultureInfo.InvariantCulture, $"{milliseconds / 1000.0:0.0} s"),
-    };
+    public static string Latency(int? milliseconds) =>
+        milliseconds switch
+        {
+            null => "–",
+            < 1000 => string.Create(CultureInfo.InvariantCulture, $"{milliseconds} ms"),
+            _ => string.Create(CultureInfo.InvariantCulture, $"{milliseconds / 1000.0:0.0} s"),
+        };
 
     /// <summary>A moment to the second, in UTC.</summary>
     public static string Moment(DateTimeOffset at) => UtcTime.Stamp(at);

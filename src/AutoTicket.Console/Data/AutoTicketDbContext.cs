@@ -66,7 +66,14 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
     /// <param name="returning">What of an inserted row the following statements read.</param>
     /// <param name="then">Statements that read what was inserted as the table <c>inserted</c>.</param>
     /// <returns>How many were inserted. Fewer than were given: some were there, and the caller must look again.</returns>
-    public abstract Task<int> InsertAsync(string table, string insert, string returning, IReadOnlyList<string> then, RowsParameter rows, CancellationToken cancellationToken);
+    public abstract Task<int> InsertAsync(
+        string table,
+        string insert,
+        string returning,
+        IReadOnlyList<string> then,
+        RowsParameter rows,
+        CancellationToken cancellationToken
+    );
 
     /// <summary>The function of SQL that makes names and values a JSON object.</summary>
     public abstract string JsonObject { get; }
@@ -86,13 +93,20 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
 
     /// <summary>Runs several statements, each by <see cref="ExecuteAsync"/>'s rules: all or none.</summary>
     /// <returns>How many rows each changed.</returns>
-    public abstract Task<IReadOnlyList<int>> ExecuteTogetherAsync(IReadOnlyList<FormattableString> statements, CancellationToken cancellationToken);
+    public abstract Task<IReadOnlyList<int>> ExecuteTogetherAsync(
+        IReadOnlyList<FormattableString> statements,
+        CancellationToken cancellationToken
+    );
 
     /// <inheritdoc cref="ExecuteAsync"/>
     /// <returns>A value for each row.</returns>
     public abstract Task<List<T>> QueryAsync<T>(FormattableString sql, Func<DbDataReader, T> read, CancellationToken cancellationToken);
 
-    protected static async Task<List<T>> ReadAllAsync<T>(DbDataReader reader, Func<DbDataReader, T> read, CancellationToken cancellationToken)
+    protected static async Task<List<T>> ReadAllAsync<T>(
+        DbDataReader reader,
+        Func<DbDataReader, T> read,
+        CancellationToken cancellationToken
+    )
     {
         var rows = new List<T>();
         while (await reader.ReadAsync(cancellationToken))
@@ -181,7 +195,9 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
         configurationBuilder.Properties<FindingKind>().HaveConversion<LowerCaseWord<FindingKind>>().HaveMaxLength(16);
         configurationBuilder.Properties<FreeScoutFailureKind>().HaveConversion<LowerCaseWord<FreeScoutFailureKind>>().HaveMaxLength(16);
         configurationBuilder.Properties<FloodState>().HaveConversion<LowerCaseWord<FloodState>>().HaveMaxLength(16);
-        configurationBuilder.Properties<IReadOnlyList<AlertMember>>().HaveConversion<JsonText<IReadOnlyList<AlertMember>>, ByReference<IReadOnlyList<AlertMember>>>();
+        configurationBuilder
+            .Properties<IReadOnlyList<AlertMember>>()
+            .HaveConversion<JsonText<IReadOnlyList<AlertMember>>, ByReference<IReadOnlyList<AlertMember>>>();
         configurationBuilder.Properties<Severity>().HaveConversion<LowerCaseWord<Severity>>().HaveMaxLength(16);
     }
 
@@ -202,7 +218,11 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
         {
             ticket.ToTable("tickets");
             // The claim: one filer a key, across processes.
-            ticket.HasIndex(t => t.DedupKey).HasDatabaseName("ix_tickets_claim").IsUnique().HasFilter("state IN ('filing', 'unconfirmed')");
+            ticket
+                .HasIndex(t => t.DedupKey)
+                .HasDatabaseName("ix_tickets_claim")
+                .IsUnique()
+                .HasFilter("state IN ('filing', 'unconfirmed')");
             ticket.HasIndex(t => new { t.DedupKey, t.PostedAt });
             ticket.HasIndex(t => t.ConversationId).IsUnique().HasFilter("conversation_id IS NOT NULL");
             // Of all states: one of some would be read from end to end for what is in any of them.
@@ -225,17 +245,36 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
         modelBuilder.Entity<OutboxEntry>(entry =>
         {
             entry.ToTable("alert_outbox");
-            entry.HasIndex(e => new { e.Hook, e.Source, e.Severity, e.Id });
+            entry.HasIndex(e => new
+            {
+                e.Hook,
+                e.Source,
+                e.Severity,
+                e.Id,
+            });
         });
         modelBuilder.Entity<AlertDelivery>(delivery =>
         {
             delivery.ToTable("alert_deliveries");
-            delivery.HasKey(d => new { d.AlertRow, d.Hook, d.Kind });
+            delivery.HasKey(d => new
+            {
+                d.AlertRow,
+                d.Hook,
+                d.Kind,
+            });
         });
         modelBuilder.Entity<Decision>(decision =>
         {
             decision.ToTable("decisions");
-            decision.HasIndex(d => new { d.AlertId, d.AlertRow, d.Path, d.Word }).IsUnique();
+            decision
+                .HasIndex(d => new
+                {
+                    d.AlertId,
+                    d.AlertRow,
+                    d.Path,
+                    d.Word,
+                })
+                .IsUnique();
             decision.HasIndex(d => new { d.AlertId, d.LastAt });
             decision.HasIndex(d => d.LastAt);
         });
@@ -309,16 +348,17 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
     private sealed class Clean() : ValueConverter<string, string>(text => CleanText.Of(text), text => text);
 
     /// <summary>What is only ever read and written as a whole.</summary>
-    private sealed class JsonText<T>() : ValueConverter<T, string>(
-        value => JsonSerializer.Serialize(value, JsonSerializerOptions.Web),
-        text => JsonSerializer.Deserialize<T>(text, JsonSerializerOptions.Web)!);
+    private sealed class JsonText<T>()
+        : ValueConverter<T, string>(
+            value => JsonSerializer.Serialize(value, JsonSerializerOptions.Web),
+            text => JsonSerializer.Deserialize<T>(text, JsonSerializerOptions.Web)!
+        );
 
     /// <summary>Lists of ours are never changed, only replaced.</summary>
-    private sealed class ByReference<T>() : ValueComparer<T>((one, other) => ReferenceEquals(one, other), list => 0) where T : class;
+    private sealed class ByReference<T>() : ValueComparer<T>((one, other) => ReferenceEquals(one, other), list => 0)
+        where T : class;
 
     /// <summary>Enumerations are stored as the words that people query by.</summary>
-    private sealed class LowerCaseWord<TEnum>() : ValueConverter<TEnum, string>(
-        value => Words.Of(value),
-        word => Words.Parse<TEnum>(word))
+    private sealed class LowerCaseWord<TEnum>() : ValueConverter<TEnum, string>(value => Words.Of(value), word => Words.Parse<TEnum>(word))
         where TEnum : struct, Enum;
 }

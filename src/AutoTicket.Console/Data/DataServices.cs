@@ -19,11 +19,17 @@ internal static class DataServices
             var connection = DatabaseUrl.ToConnectionString(url.Trim());
             services.AddDbContextFactory<PostgresDbContext>(db => Common(db.UseNpgsql(connection)));
             services.AddSingleton<IDbContextFactory<AutoTicketDbContext>, DbContextFactory<PostgresDbContext>>();
-            services.AddSingleton<DatabaseSignals>(provider => new PostgresSignals(connection, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<DatabaseSignals>>()));
+            services.AddSingleton<DatabaseSignals>(provider => new PostgresSignals(
+                connection,
+                provider.GetRequiredService<TimeProvider>(),
+                provider.GetRequiredService<ILogger<DatabaseSignals>>()
+            ));
         }
         else if (configuration["DYNO"] is { Length: > 0 })
         {
-            throw new ConfigurationException("DATABASE_URL is not set, and on a dyno the embedded database would be wiped at every restart. Attach Heroku Postgres, which sets it.");
+            throw new ConfigurationException(
+                "DATABASE_URL is not set, and on a dyno the embedded database would be wiped at every restart. Attach Heroku Postgres, which sets it."
+            );
         }
         else
         {
@@ -32,7 +38,11 @@ internal static class DataServices
             var connection = new SqliteConnectionStringBuilder { DataSource = path, DefaultTimeout = 5 }.ConnectionString;
             services.AddDbContextFactory<SqliteDbContext>(db => Common(db.UseSqlite(connection)));
             services.AddSingleton<IDbContextFactory<AutoTicketDbContext>, DbContextFactory<SqliteDbContext>>();
-            services.AddSingleton<DatabaseSignals>(provider => new SqliteSignals(connection, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<DatabaseSignals>>()));
+            services.AddSingleton<DatabaseSignals>(provider => new SqliteSignals(
+                connection,
+                provider.GetRequiredService<TimeProvider>(),
+                provider.GetRequiredService<ILogger<DatabaseSignals>>()
+            ));
         }
 
         services.AddScoped(provider => provider.GetRequiredService<IDbContextFactory<AutoTicketDbContext>>().CreateDbContext());
@@ -58,7 +68,15 @@ internal static class DataServices
         try
         {
             const UnixFileMode owner = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-            new FileStream(path, new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = owner }).Dispose();
+            new FileStream(
+                path,
+                new FileStreamOptions
+                {
+                    Mode = FileMode.CreateNew,
+                    Access = FileAccess.Write,
+                    UnixCreateMode = owner,
+                }
+            ).Dispose();
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -66,10 +84,15 @@ internal static class DataServices
         }
     }
 
-    private static void Common(DbContextOptionsBuilder db) => db.UseSnakeCaseNamingConvention().ConfigureWarnings(warnings => warnings.Log(
-        (RelationalEventId.CommandError, LogLevel.Debug),
-        (RelationalEventId.ConnectionError, LogLevel.Debug),
-        (RelationalEventId.TransactionError, LogLevel.Debug),
-        (CoreEventId.SaveChangesFailed, LogLevel.Debug),
-        (CoreEventId.QueryIterationFailed, LogLevel.Debug)));
+    private static void Common(DbContextOptionsBuilder db) =>
+        db.UseSnakeCaseNamingConvention()
+            .ConfigureWarnings(warnings =>
+                warnings.Log(
+                    (RelationalEventId.CommandError, LogLevel.Debug),
+                    (RelationalEventId.ConnectionError, LogLevel.Debug),
+                    (RelationalEventId.TransactionError, LogLevel.Debug),
+                    (CoreEventId.SaveChangesFailed, LogLevel.Debug),
+                    (CoreEventId.QueryIterationFailed, LogLevel.Debug)
+                )
+            );
 }

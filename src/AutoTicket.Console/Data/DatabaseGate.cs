@@ -12,7 +12,8 @@ internal sealed partial class DatabaseGate(
     DatabaseClock clock,
     IHostEnvironment environment,
     IHostApplicationLifetime lifetime,
-    ILogger<DatabaseGate> logger) : Loop(clock, logger)
+    ILogger<DatabaseGate> logger
+) : Loop(clock, logger)
 {
     private readonly DatabaseClock _clock = clock;
     private static readonly TimeSpan CheckEvery = TimeSpan.FromSeconds(5);
@@ -79,7 +80,8 @@ internal sealed partial class DatabaseGate(
                 Log.Away(logger, exception.GetBaseException().Message);
             }
 
-            Problem = "The console's database can't be reached: nothing can be filed or recorded until it answers. The console keeps trying.";
+            Problem =
+                "The console's database can't be reached: nothing can be filed or recorded until it answers. The console keeps trying.";
         }
     }
 

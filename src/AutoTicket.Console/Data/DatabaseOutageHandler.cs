@@ -4,8 +4,7 @@ using Microsoft.EntityFrameworkCore;
 namespace AutoTicket.Data;
 
 /// <summary>A request that met an outage of the database is told so, to come again; it is no bug and no ERROR.</summary>
-internal sealed partial class DatabaseOutageHandler(
-    OncePerMinute often, ILogger<DatabaseOutageHandler> logger) : IExceptionHandler
+internal sealed partial class DatabaseOutageHandler(OncePerMinute often, ILogger<DatabaseOutageHandler> logger) : IExceptionHandler
 {
     public async ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
     {
@@ -20,7 +19,9 @@ internal sealed partial class DatabaseOutageHandler(
         }
 
         httpContext.Response.Headers.RetryAfter = "5";
-        await Results.Problem(title: "The console's database can't be reached. Nothing was changed; try again in a moment.", statusCode: 503).ExecuteAsync(httpContext);
+        await Results
+            .Problem(title: "The console's database can't be reached. Nothing was changed; try again in a moment.", statusCode: 503)
+            .ExecuteAsync(httpContext);
         return true;
     }
 

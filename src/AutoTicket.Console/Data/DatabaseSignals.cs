@@ -75,9 +75,7 @@ internal abstract partial class DatabaseSignals(TimeProvider clock, ILogger<Data
             await ListenAsync(stoppingToken);
             _outage.End();
         }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-        {
-        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested) { }
 #pragma warning disable CA1031 // whatever broke the connection, the answer is a new one
         catch (Exception exception)
 #pragma warning restore CA1031
@@ -101,9 +99,14 @@ internal abstract partial class DatabaseSignals(TimeProvider clock, ILogger<Data
 }
 
 /// <summary>LISTEN on a connection of its own: a pooled one would be handed to others.</summary>
-internal sealed class PostgresSignals(string connectionString, TimeProvider clock, ILogger<DatabaseSignals> logger) : DatabaseSignals(clock, logger)
+internal sealed class PostgresSignals(string connectionString, TimeProvider clock, ILogger<DatabaseSignals> logger)
+    : DatabaseSignals(clock, logger)
 {
-    private readonly string _connectionString = new NpgsqlConnectionStringBuilder(connectionString) { Pooling = false, KeepAlive = 2 }.ConnectionString;
+    private readonly string _connectionString = new NpgsqlConnectionStringBuilder(connectionString)
+    {
+        Pooling = false,
+        KeepAlive = 2,
+    }.ConnectionString;
 
     /// <summary>Whether a pooler as PgBouncer answers in the server's place: it makes up the process number that it greets with.</summary>
     public static async Task<bool> IsPooledAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
@@ -132,19 +135,20 @@ internal sealed class PostgresSignals(string connectionString, TimeProvider cloc
         while (true)
         {
             RaiseAll();
-            while (await connection.WaitAsync(AtLeastEvery, stoppingToken))
-            {
-            }
+            while (await connection.WaitAsync(AtLeastEvery, stoppingToken)) { }
         }
     }
 }
 
 /// <summary>SQLite has no NOTIFY, but a number that changes with every commit of another connection.</summary>
-internal sealed class SqliteSignals(string connectionString, TimeProvider clock, ILogger<DatabaseSignals> logger) : DatabaseSignals(clock, logger)
+internal sealed class SqliteSignals(string connectionString, TimeProvider clock, ILogger<DatabaseSignals> logger)
+    : DatabaseSignals(clock, logger)
 {
     protected override async Task ListenAsync(CancellationToken stoppingToken)
     {
-        await using var connection = new SqliteConnection(new SqliteConnectionStringBuilder(connectionString) { Pooling = false }.ConnectionString);
+        await using var connection = new SqliteConnection(
+            new SqliteConnectionStringBuilder(connectionString) { Pooling = false }.ConnectionString
+        );
         await connection.OpenAsync(stoppingToken);
         await PollAsync(connection, "PRAGMA data_version", stoppingToken);
     }

@@ -20,7 +20,8 @@ internal static partial class DatabaseUrl
         if (url is ['"' or '\'', ..])
         {
             throw new ConfigurationException(
-                "DATABASE_URL begins with a quote. Remove the quotes around it: docker's --env-file takes them for a part of the value.");
+                "DATABASE_URL begins with a quote. Remove the quotes around it: docker's --env-file takes them for a part of the value."
+            );
         }
 
         if (Url().Match(url) is not { Success: true } parts || Uri.UnescapeDataString(url).Any(char.IsControl))
@@ -31,7 +32,8 @@ internal static partial class DatabaseUrl
         if (Unescaped(url, parts) is { } character)
         {
             throw new ConfigurationException(
-                $"DATABASE_URL holds the character {character} in the user or the password. Write it as %{(int)character:X2}.");
+                $"DATABASE_URL holds the character {character} in the user or the password. Write it as %{(int)character:X2}."
+            );
         }
 
         var connection = new NpgsqlConnectionStringBuilder
@@ -57,39 +59,89 @@ internal static partial class DatabaseUrl
             var (name, value) = (Uri.UnescapeDataString(pair[0]), pair.Length > 1 ? Uri.UnescapeDataString(pair[1]) : "");
             switch (name)
             {
-                case "host": hosts = value; break;
-                case "port": port = value; break;
-                case "user": user = value; break;
-                case "password": password = value; break;
-                case "dbname": database = value; break;
-                case "application_name": connection.ApplicationName = value; break;
-                case "options": connection.Options = value; break;
-                case "connect_timeout": connection.Timeout = Number(name, value, 60); break;
+                case "host":
+                    hosts = value;
+                    break;
+                case "port":
+                    port = value;
+                    break;
+                case "user":
+                    user = value;
+                    break;
+                case "password":
+                    password = value;
+                    break;
+                case "dbname":
+                    database = value;
+                    break;
+                case "application_name":
+                    connection.ApplicationName = value;
+                    break;
+                case "options":
+                    connection.Options = value;
+                    break;
+                case "connect_timeout":
+                    connection.Timeout = Number(name, value, 60);
+                    break;
                 // Node's word: encrypted, and the certificate is not checked. So does Npgsql when encryption is required.
-                case "sslmode" or "ssl" when value is "no-verify": mode = SslMode.Require; break;
-                case "ssl" when value is "true" or "1": mode = SslMode.Require; break;
-                case "ssl" when value is "false" or "0": mode = SslMode.Disable; break;
-                case "sslmode" or "ssl": mode = Word<SslMode>(name, value); break;
-                case "sslrootcert": connection.RootCertificate = value is "system" ? null : value; break;
-                case "sslcert": connection.SslCertificate = value; break;
-                case "sslkey": connection.SslKey = value; break;
-                case "sslpassword": connection.SslPassword = value; break;
-                case "sslnegotiation": connection.SslNegotiation = Word<SslNegotiation>(name, value); break;
-                case "channel_binding": connection.ChannelBinding = Word<ChannelBinding>(name, value); break;
-                case "gssencmode": connection.GssEncryptionMode = Word<GssEncryptionMode>(name, value); break;
+                case "sslmode" or "ssl" when value is "no-verify":
+                    mode = SslMode.Require;
+                    break;
+                case "ssl" when value is "true" or "1":
+                    mode = SslMode.Require;
+                    break;
+                case "ssl" when value is "false" or "0":
+                    mode = SslMode.Disable;
+                    break;
+                case "sslmode" or "ssl":
+                    mode = Word<SslMode>(name, value);
+                    break;
+                case "sslrootcert":
+                    connection.RootCertificate = value is "system" ? null : value;
+                    break;
+                case "sslcert":
+                    connection.SslCertificate = value;
+                    break;
+                case "sslkey":
+                    connection.SslKey = value;
+                    break;
+                case "sslpassword":
+                    connection.SslPassword = value;
+                    break;
+                case "sslnegotiation":
+                    connection.SslNegotiation = Word<SslNegotiation>(name, value);
+                    break;
+                case "channel_binding":
+                    connection.ChannelBinding = Word<ChannelBinding>(name, value);
+                    break;
+                case "gssencmode":
+                    connection.GssEncryptionMode = Word<GssEncryptionMode>(name, value);
+                    break;
                 case "target_session_attrs" when SessionAttributes.Contains(value):
-                    connection.TargetSessionAttributes = value; break;
-                case "pgbouncer": isPooled = value is "true" or "1"; break;
+                    connection.TargetSessionAttributes = value;
+                    break;
+                case "pgbouncer":
+                    isPooled = value is "true" or "1";
+                    break;
                 default:
-                    throw new ConfigurationException(name is "target_session_attrs"
-                        ? $"DATABASE_URL has {name}={value}; it must be one of {string.Join(", ", SessionAttributes)}."
-                        : $"DATABASE_URL has the parameter “{name}”, which the console does not know. Remove it.");
+                    throw new ConfigurationException(
+                        name is "target_session_attrs"
+                            ? $"DATABASE_URL has {name}={value}; it must be one of {string.Join(", ", SessionAttributes)}."
+                            : $"DATABASE_URL has the parameter “{name}”, which the console does not know. Remove it."
+                    );
             }
         }
 
-        var all = hosts.Split(',').Select(host => Host().Match(host)).Select(host => (
-            Name: host.Groups["name"].Value,
-            Port: Number("port", host.Groups["port"] is { Success: true } own ? own.Value : port, ushort.MaxValue))).ToList();
+        var all = hosts
+            .Split(',')
+            .Select(host => Host().Match(host))
+            .Select(host =>
+                (
+                    Name: host.Groups["name"].Value,
+                    Port: Number("port", host.Groups["port"] is { Success: true } own ? own.Value : port, ushort.MaxValue)
+                )
+            )
+            .ToList();
         if (database.Length == 0 || all.Any(host => host.Name.Length == 0))
         {
             throw new ConfigurationException(Form);
@@ -122,7 +174,9 @@ internal static partial class DatabaseUrl
         && !hosts.Split(',').All(IsHere);
 
     /// <summary>A socket of this machine, or a loopback address, with or without a port.</summary>
-    private static bool IsHere(string host) => host.StartsWith('/') || host.Split(':')[0] is "localhost"
+    private static bool IsHere(string host) =>
+        host.StartsWith('/')
+        || host.Split(':')[0] is "localhost"
         || (IPEndPoint.TryParse(host, out var address) && IPAddress.IsLoopback(address.Address));
 
     private static string Text(Match parts, string name) => Uri.UnescapeDataString(parts.Groups[name].Value);
@@ -135,23 +189,28 @@ internal static partial class DatabaseUrl
             : parts.Groups["hosts"].Value.Contains('@', StringComparison.Ordinal) ? '@'
             : !hasUser && parts.Groups["database"].Value.Contains('@', StringComparison.Ordinal) ? '/'
             : !hasUser && parts.Groups["parameters"].Value.Split('=')[0].Contains('@', StringComparison.Ordinal) ? '?'
-            : BrokenEscape().IsMatch(parts.Groups["user"].Value + parts.Groups["password"].Value) ? '%' : null;
+            : BrokenEscape().IsMatch(parts.Groups["user"].Value + parts.Groups["password"].Value) ? '%'
+            : null;
     }
 
     private static int Number(string name, string value, int most) =>
         int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= 1 && number <= most
-            ? number : throw new ConfigurationException($"DATABASE_URL has the {name} “{value}”; it must be a number from 1 to {most}.");
+            ? number
+            : throw new ConfigurationException($"DATABASE_URL has the {name} “{value}”; it must be a number from 1 to {most}.");
 
-    private static T Word<T>(string name, string value) where T : struct, Enum
+    private static T Word<T>(string name, string value)
+        where T : struct, Enum
     {
         var words = Enum.GetValues<T>().ToDictionary(word => JsonNamingPolicy.KebabCaseLower.ConvertName(word.ToString()));
-        return words.TryGetValue(value.ToLowerInvariant(), out var word) ? word
+        return words.TryGetValue(value.ToLowerInvariant(), out var word)
+            ? word
             : throw new ConfigurationException($"DATABASE_URL has {name}={value}; it must be one of {string.Join(", ", words.Keys)}.");
     }
 
     [GeneratedRegex(
         "^postgres(?:ql)?://(?:(?<user>[^:@/?]*)(?::(?<password>[^@/?]*))?@)?"
-        + "(?<hosts>[^/?]*)(?:/(?<database>[^?]*))?(?:[?](?<parameters>.*))?$")]
+            + "(?<hosts>[^/?]*)(?:/(?<database>[^?]*))?(?:[?](?<parameters>.*))?$"
+    )]
     private static partial Regex Url();
 
     [GeneratedRegex("%(?![0-9A-Fa-f]{2})")]

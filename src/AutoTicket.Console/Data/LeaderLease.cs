@@ -9,8 +9,12 @@ namespace AutoTicket.Data;
 /// the monotonic clock before it acts, and whatever it still does is fenced by <see cref="Fence"/>, by claims and by compare-and-swaps.
 /// </summary>
 internal sealed partial class LeaderLease(
-    IDbContextFactory<AutoTicketDbContext> contexts, DatabaseGate gate, IOptions<LeaderOptions> options, TimeProvider clock, ILogger<LeaderLease> logger)
-    : Loop(clock, logger)
+    IDbContextFactory<AutoTicketDbContext> contexts,
+    DatabaseGate gate,
+    IOptions<LeaderOptions> options,
+    TimeProvider clock,
+    ILogger<LeaderLease> logger
+) : Loop(clock, logger)
 {
     /// <summary>The row of <c>leases</c>.</summary>
     public const string Name = "leader";
@@ -109,12 +113,16 @@ internal sealed partial class LeaderLease(
                 var asked = Clock.GetTimestamp();
                 var now = Clock.GetUtcNow();
                 await using var db = await contexts.CreateDbContextAsync();
-                var fence = await db.QueryAsync($"""
+                var fence = await db.QueryAsync(
+                    $"""
                     INSERT INTO leases (name, owner, until, fence) VALUES ({Name}, {_owner}, {now + options.Value.Lease}, 1)
                     ON CONFLICT (name) DO UPDATE SET until = excluded.until, fence = leases.fence + CASE WHEN leases.owner = excluded.owner THEN 0 ELSE 1 END, owner = excluded.owner
                     WHERE leases.owner = excluded.owner OR leases.until < {now}
                     RETURNING fence
-                    """, row => row.GetInt64(0), CancellationToken.None);
+                    """,
+                    row => row.GetInt64(0),
+                    CancellationToken.None
+                );
                 _held = fence is [var mine] ? new Held(asked, mine) : null;
                 (_ledLast, _isAway) = (_held is not null, false);
             }
@@ -156,7 +164,10 @@ internal sealed partial class LeaderLease(
         try
         {
             await using var db = await contexts.CreateDbContextAsync();
-            await db.ExecuteAsync($"UPDATE leases SET until = {Clock.GetUtcNow() - options.Value.Lease} WHERE name = {Name} AND owner = {_owner}", CancellationToken.None);
+            await db.ExecuteAsync(
+                $"UPDATE leases SET until = {Clock.GetUtcNow() - options.Value.Lease} WHERE name = {Name} AND owner = {_owner}",
+                CancellationToken.None
+            );
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
         {

@@ -29,38 +29,54 @@ internal static partial class Migrations
             await db.Database.OpenConnectionAsync(cancellationToken);
             if (!migrates && await PendingAsync(db, cancellationToken) is { Count: > 0 } pending)
             {
-                throw new ConfigurationException($"The database's schema is behind by {pending.Count} migration(s), from {pending[0]} on. Run the verb `migrate` (Heroku's release step does) and start again.");
+                throw new ConfigurationException(
+                    $"The database's schema is behind by {pending.Count} migration(s), from {pending[0]} on. Run the verb `migrate` (Heroku's release step does) and start again."
+                );
             }
 
-            if (db.Database.GetDbConnection() is NpgsqlConnection connection
+            if (
+                db.Database.GetDbConnection() is NpgsqlConnection connection
                 && new NpgsqlConnectionStringBuilder(connection.ConnectionString).MaxAutoPrepare > 0
-                && await PostgresSignals.IsPooledAsync(connection, cancellationToken))
+                && await PostgresSignals.IsPooledAsync(connection, cancellationToken)
+            )
             {
                 throw new ConfigurationException(
                     "DATABASE_URL leads to a connection pooler, which mixes up prepared statements. "
-                    + "Use the database's direct address, or add pgbouncer=true to its parameters: then the console does without them.");
+                        + "Use the database's direct address, or add pgbouncer=true to its parameters: then the console does without them."
+                );
             }
         }
-        catch (PostgresException refusal) when (refusal.SqlState is PostgresErrorCodes.InvalidPassword or PostgresErrorCodes.InvalidAuthorizationSpecification
-            or PostgresErrorCodes.InvalidCatalogName or PostgresErrorCodes.InsufficientPrivilege)
+        catch (PostgresException refusal)
+            when (refusal.SqlState
+                    is PostgresErrorCodes.InvalidPassword
+                        or PostgresErrorCodes.InvalidAuthorizationSpecification
+                        or PostgresErrorCodes.InvalidCatalogName
+                        or PostgresErrorCodes.InsufficientPrivilege
+            )
         {
-            throw new ConfigurationException($"DATABASE_URL names a database that refuses the console: {refusal.MessageText}. Check user, password and database name.");
+            throw new ConfigurationException(
+                $"DATABASE_URL names a database that refuses the console: {refusal.MessageText}. Check user, password and database name."
+            );
         }
         catch (PostgresException refusal) when (!Outages.IsOutage(refusal))
         {
             throw new ConfigurationException(
                 $"DATABASE_URL names a database whose schema can't be brought up to date: {refusal.MessageText}. "
-                + "Name an empty database, or one that the console made.");
+                    + "Name an empty database, or one that the console made."
+            );
         }
         catch (NpgsqlException refusal) when (refusal is not PostgresException && !refusal.IsTransient)
         {
             throw new ConfigurationException(
                 $"DATABASE_URL names a server that the console can't connect to: {refusal.GetBaseException().Message} "
-                + "Beyond this machine the connection is encrypted unless the address ends in ?sslmode=disable.");
+                    + "Beyond this machine the connection is encrypted unless the address ends in ?sslmode=disable."
+            );
         }
         catch (SqliteException refusal) when (refusal.SqliteErrorCode is not (5 or 6)) // busy, locked: another process migrates it
         {
-            throw new ConfigurationException($"AUTOTICKET_SQLITE_PATH names a file that can't be used as the database: {db.Database.GetDbConnection().DataSource} ({refusal.Message}). Name a file in a folder that the console may write to, or move this one away.");
+            throw new ConfigurationException(
+                $"AUTOTICKET_SQLITE_PATH names a file that can't be used as the database: {db.Database.GetDbConnection().DataSource} ({refusal.Message}). Name a file in a folder that the console may write to, or move this one away."
+            );
         }
     }
 
@@ -146,8 +162,13 @@ internal static partial class Migrations
         var applied = (await db.Database.GetAppliedMigrationsAsync(cancellationToken)).ToList();
         if (applied.Except(known).FirstOrDefault() is { } unknown)
         {
-            var cure = db is SqliteDbContext ? $"Move {db.Database.GetDbConnection().DataSource} away, or name another file in AUTOTICKET_SQLITE_PATH" : "Name an empty database in DATABASE_URL";
-            throw new ConfigurationException($"Another version of AutoTicket Console made this database (migration {unknown}), and databases from before 1.0 can't be upgraded. {cure}, or start the version that made it.");
+            var cure =
+                db is SqliteDbContext
+                    ? $"Move {db.Database.GetDbConnection().DataSource} away, or name another file in AUTOTICKET_SQLITE_PATH"
+                    : "Name an empty database in DATABASE_URL";
+            throw new ConfigurationException(
+                $"Another version of AutoTicket Console made this database (migration {unknown}), and databases from before 1.0 can't be upgraded. {cure}, or start the version that made it."
+            );
         }
 
         return [.. known.Except(applied)];

@@ -12,18 +12,28 @@ internal static class Outages
     {
         for (Exception? inner = exception; inner is not null; inner = inner.InnerException)
         {
-            if (inner is TimeoutException or SocketException or NpgsqlException { IsTransient: true }
-                or PostgresException
-                {
-                    SqlState: PostgresErrorCodes.QueryCanceled or PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.ReadOnlySqlTransaction
-                    // What PgBouncer says when it can't reach the server.
-                    or PostgresErrorCodes.ProtocolViolation
-                    // It answers, but not to us or not with our tables, yet: what that means at start the gate says.
-                    or PostgresErrorCodes.InvalidPassword or PostgresErrorCodes.InvalidAuthorizationSpecification or PostgresErrorCodes.InvalidCatalogName
-                    or PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn
-                }
-                // Busy, locked, read-only, I/O error, corrupt, full, can't open, not a database.
-                or SqliteException { SqliteErrorCode: 5 or 6 or 8 or 10 or 11 or 13 or 14 or 26 })
+            if (
+                inner
+                is TimeoutException
+                    or SocketException
+                    or NpgsqlException { IsTransient: true }
+                    or PostgresException
+                    {
+                        SqlState: PostgresErrorCodes.QueryCanceled
+                            or PostgresErrorCodes.AdminShutdown
+                            or PostgresErrorCodes.ReadOnlySqlTransaction
+                            // What PgBouncer says when it can't reach the server.
+                            or PostgresErrorCodes.ProtocolViolation
+                            // It answers, but not to us or not with our tables, yet: what that means at start the gate says.
+                            or PostgresErrorCodes.InvalidPassword
+                            or PostgresErrorCodes.InvalidAuthorizationSpecification
+                            or PostgresErrorCodes.InvalidCatalogName
+                            or PostgresErrorCodes.UndefinedTable
+                            or PostgresErrorCodes.UndefinedColumn
+                    }
+                    // Busy, locked, read-only, I/O error, corrupt, full, can't open, not a database.
+                    or SqliteException { SqliteErrorCode: 5 or 6 or 8 or 10 or 11 or 13 or 14 or 26 }
+            )
             {
                 return true;
             }
@@ -34,8 +44,9 @@ internal static class Outages
 
     /// <summary>Another process inserted the same row first.</summary>
     public static bool IsDuplicate(Exception exception) =>
-        exception.GetBaseException() is PostgresException { SqlState: PostgresErrorCodes.UniqueViolation }
-            or SqliteException { SqliteExtendedErrorCode: PrimaryKeyViolation or UniqueViolation };
+        exception.GetBaseException()
+            is PostgresException { SqlState: PostgresErrorCodes.UniqueViolation }
+                or SqliteException { SqliteExtendedErrorCode: PrimaryKeyViolation or UniqueViolation };
 
     private const int PrimaryKeyViolation = 1555;
     private const int UniqueViolation = 2067;

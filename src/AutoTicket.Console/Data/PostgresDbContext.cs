@@ -16,7 +16,8 @@ internal sealed class PostgresDbContext(DbContextOptions<PostgresDbContext> opti
         var count = update.ArgumentCount;
         var statement = FormattableStringFactory.Create(
             $"WITH done AS ({update.Format} RETURNING 1) INSERT INTO audit_log (created_at, action, actor, payload) SELECT {{{count}}}, {{{count + 1}}}, {{{count + 2}}}, {{{count + 3}}}::jsonb FROM done",
-            [.. update.GetArguments(), audit.CreatedAt, audit.Action, audit.Actor, audit.Payload]);
+            [.. update.GetArguments(), audit.CreatedAt, audit.Action, audit.Actor, audit.Payload]
+        );
         return await ExecuteAsync(statement, cancellationToken) > 0;
     }
 
@@ -24,23 +25,36 @@ internal sealed class PostgresDbContext(DbContextOptions<PostgresDbContext> opti
     {
         var statement = FormattableStringFactory.Create(
             $"WITH done AS ({update} RETURNING r.*), audited AS (INSERT INTO audit_log (created_at, action, actor, payload) SELECT audit_at, audit_action, audit_actor, audit_payload FROM done) SELECT {RowId} FROM done",
-            rows);
+            rows
+        );
         return [.. await QueryAsync(statement, row => row.GetInt64(0), cancellationToken)];
     }
 
-    public override async Task<int> InsertAsync(string table, string insert, string returning, IReadOnlyList<string> then, RowsParameter rows, CancellationToken cancellationToken)
+    public override async Task<int> InsertAsync(
+        string table,
+        string insert,
+        string returning,
+        IReadOnlyList<string> then,
+        RowsParameter rows,
+        CancellationToken cancellationToken
+    )
     {
         var statement = FormattableStringFactory.Create(
             $"WITH inserted AS (INSERT INTO {table} {insert} RETURNING {returning}), {string.Join(", ", then.Select((next, i) => $"then{i} AS ({next})"))} SELECT count(*) FROM inserted",
-            rows);
+            rows
+        );
         return (int)(await QueryAsync(statement, row => row.GetInt64(0), cancellationToken))[0];
     }
 
     public override string JsonObject => "jsonb_build_object";
 
-    public override async Task<int> ExecuteAsync(FormattableString sql, CancellationToken cancellationToken) => (await ExecuteTogetherAsync([sql], cancellationToken))[0];
+    public override async Task<int> ExecuteAsync(FormattableString sql, CancellationToken cancellationToken) =>
+        (await ExecuteTogetherAsync([sql], cancellationToken))[0];
 
-    public override async Task<IReadOnlyList<int>> ExecuteTogetherAsync(IReadOnlyList<FormattableString> statements, CancellationToken cancellationToken)
+    public override async Task<IReadOnlyList<int>> ExecuteTogetherAsync(
+        IReadOnlyList<FormattableString> statements,
+        CancellationToken cancellationToken
+    )
     {
         await using var connection = await OpenAsync(cancellationToken);
         await using var batch = Batch(connection, statements);
@@ -48,7 +62,11 @@ internal sealed class PostgresDbContext(DbContextOptions<PostgresDbContext> opti
         return [.. batch.BatchCommands.Skip(1).Select(command => command.RecordsAffected)];
     }
 
-    public override async Task<List<T>> QueryAsync<T>(FormattableString sql, Func<DbDataReader, T> read, CancellationToken cancellationToken)
+    public override async Task<List<T>> QueryAsync<T>(
+        FormattableString sql,
+        Func<DbDataReader, T> read,
+        CancellationToken cancellationToken
+    )
     {
         await using var connection = await OpenAsync(cancellationToken);
         await using var batch = Batch(connection, [sql]);
@@ -65,7 +83,9 @@ internal sealed class PostgresDbContext(DbContextOptions<PostgresDbContext> opti
         // A plan is made once and kept, for better and for worse: one made while a table was all but empty would look through all that a flood
         // has put there since, by itself or by an index of something else besides the one that finds it. There is one for all that is asked
         // here; where there is none after all, what that is taken to cost must not call the compiler.
-        Add("SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true), set_config('jit', 'off', true)");
+        Add(
+            "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true), set_config('jit', 'off', true)"
+        );
         foreach (var sql in statements)
         {
             var command = Add("");
@@ -103,7 +123,7 @@ internal sealed class PostgresDbContext(DbContextOptions<PostgresDbContext> opti
 
     internal sealed class DesignTime : IDesignTimeDbContextFactory<PostgresDbContext>
     {
-        public PostgresDbContext CreateDbContext(string[] args) => new(
-            new DbContextOptionsBuilder<PostgresDbContext>().UseNpgsql("Host=design-time").UseSnakeCaseNamingConvention().Options);
+        public PostgresDbContext CreateDbContext(string[] args) =>
+            new(new DbContextOptionsBuilder<PostgresDbContext>().UseNpgsql("Host=design-time").UseSnakeCaseNamingConvention().Options);
     }
 }

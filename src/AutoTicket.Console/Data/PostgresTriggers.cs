@@ -25,18 +25,21 @@ internal static class PostgresTriggers
 
     public static void CreateChangeTriggers(this MigrationBuilder migration)
     {
-        migration.Sql("""
+        migration.Sql(
+            """
             CREATE FUNCTION autoticket_notify() RETURNS trigger LANGUAGE plpgsql AS $$
             BEGIN
                 PERFORM pg_notify(TG_ARGV[0], '');
                 RETURN NULL;
             END $$;
-            """);
+            """
+        );
         foreach (var (table, events, channel) in All)
         {
             migration.Sql(
                 $"CREATE TRIGGER notify_{table} AFTER {events} ON {table} "
-                + $"FOR EACH STATEMENT EXECUTE FUNCTION autoticket_notify('{channel}');");
+                    + $"FOR EACH STATEMENT EXECUTE FUNCTION autoticket_notify('{channel}');"
+            );
         }
     }
 

@@ -12,21 +12,27 @@ internal sealed class RowBatch<T>(params (string Name, string PostgresType, Func
 }
 
 /// <param name="Values">A column's values, one for each row.</param>
-internal sealed record RowsParameter(int Count, IReadOnlyList<(string Name, string PostgresType)> Columns, Func<int, IEnumerable<object?>> Values)
+internal sealed record RowsParameter(
+    int Count,
+    IReadOnlyList<(string Name, string PostgresType)> Columns,
+    Func<int, IEnumerable<object?>> Values
+)
 {
     /// <summary>Each row for itself.</summary>
-    public IEnumerable<RowsParameter> Each() => Enumerable.Range(0, Count).Select(row => this with { Count = 1, Values = column => Values(column).Skip(row).Take(1) });
+    public IEnumerable<RowsParameter> Each() =>
+        Enumerable.Range(0, Count).Select(row => this with { Count = 1, Values = column => Values(column).Skip(row).Take(1) });
 
     /// <summary>An array for each column, as PostgreSQL takes them.</summary>
-    public Array ToArray(int column) => Columns[column].PostgresType switch
-    {
-        "text" or "jsonb" => Values(column).Select(value => value is null ? null : CleanText.Of((string)value)).ToArray(),
-        "int" => Values(column).Select(value => (int?)value).ToArray(),
-        "bigint" => Values(column).Select(value => (long?)value).ToArray(),
-        "boolean" => Values(column).Select(value => (bool?)value).ToArray(),
-        "timestamptz" => Values(column).Select(value => ((DateTimeOffset?)value)?.ToUniversalTime()).ToArray(),
-        var type => throw new InvalidOperationException($"A column of rows can't be {type}."),
-    };
+    public Array ToArray(int column) =>
+        Columns[column].PostgresType switch
+        {
+            "text" or "jsonb" => Values(column).Select(value => value is null ? null : CleanText.Of((string)value)).ToArray(),
+            "int" => Values(column).Select(value => (int?)value).ToArray(),
+            "bigint" => Values(column).Select(value => (long?)value).ToArray(),
+            "boolean" => Values(column).Select(value => (bool?)value).ToArray(),
+            "timestamptz" => Values(column).Select(value => ((DateTimeOffset?)value)?.ToUniversalTime()).ToArray(),
+            var type => throw new InvalidOperationException($"A column of rows can't be {type}."),
+        };
 
     /// <summary>An array of arrays, a row each.</summary>
     /// <param name="toColumn">Makes of a value what the column holds.</param>
@@ -58,12 +64,23 @@ internal sealed record RowsParameter(int Count, IReadOnlyList<(string Name, stri
     {
         switch (value)
         {
-            case null: writer.WriteNullValue(); break;
-            case string text: writer.WriteStringValue(text); break;
-            case bool flag: writer.WriteBooleanValue(flag); break;
-            case int number: writer.WriteNumberValue(number); break;
-            case long number: writer.WriteNumberValue(number); break;
-            default: throw new ArgumentException($"A row can't hold a {value.GetType().Name}.", nameof(value));
+            case null:
+                writer.WriteNullValue();
+                break;
+            case string text:
+                writer.WriteStringValue(text);
+                break;
+            case bool flag:
+                writer.WriteBooleanValue(flag);
+                break;
+            case int number:
+                writer.WriteNumberValue(number);
+                break;
+            case long number:
+                writer.WriteNumberValue(number);
+                break;
+            default:
+                throw new ArgumentException($"A row can't hold a {value.GetType().Name}.", nameof(value));
         }
     }
 }

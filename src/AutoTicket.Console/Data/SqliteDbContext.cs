@@ -37,7 +37,10 @@ internal sealed class SqliteDbContext(DbContextOptions<SqliteDbContext> options)
         {
             if (await ExecuteAsync(FormattableStringFactory.Create(update, row), cancellationToken) > 0)
             {
-                await ExecuteAsync($"INSERT INTO audit_log (created_at, action, actor, payload) SELECT audit_at, audit_action, audit_actor, audit_payload FROM {row}", cancellationToken);
+                await ExecuteAsync(
+                    $"INSERT INTO audit_log (created_at, action, actor, payload) SELECT audit_at, audit_action, audit_actor, audit_payload FROM {row}",
+                    cancellationToken
+                );
                 done.Add((long)row.Values(0).Single()!);
             }
         }
@@ -46,15 +49,32 @@ internal sealed class SqliteDbContext(DbContextOptions<SqliteDbContext> options)
         return done;
     }
 
-    public override async Task<int> InsertAsync(string table, string insert, string returning, IReadOnlyList<string> then, RowsParameter rows, CancellationToken cancellationToken)
+    public override async Task<int> InsertAsync(
+        string table,
+        string insert,
+        string returning,
+        IReadOnlyList<string> then,
+        RowsParameter rows,
+        CancellationToken cancellationToken
+    )
     {
         await using var transaction = await BeginAsync(cancellationToken);
-        var ids = await QueryAsync(FormattableStringFactory.Create($"INSERT INTO {table} {insert} RETURNING id", rows), row => row.GetInt64(0), cancellationToken);
+        var ids = await QueryAsync(
+            FormattableStringFactory.Create($"INSERT INTO {table} {insert} RETURNING id", rows),
+            row => row.GetInt64(0),
+            cancellationToken
+        );
         if (ids.Count == rows.Count)
         {
             foreach (var next in then)
             {
-                await ExecuteAsync(FormattableStringFactory.Create($"WITH inserted AS (SELECT {returning} FROM {table} WHERE id IN (SELECT inserted_id FROM {{0}})) {next}", Inserted.Of(ids)), cancellationToken);
+                await ExecuteAsync(
+                    FormattableStringFactory.Create(
+                        $"WITH inserted AS (SELECT {returning} FROM {table} WHERE id IN (SELECT inserted_id FROM {{0}})) {next}",
+                        Inserted.Of(ids)
+                    ),
+                    cancellationToken
+                );
             }
 
             await transaction.CommitAsync(cancellationToken);
@@ -72,7 +92,11 @@ internal sealed class SqliteDbContext(DbContextOptions<SqliteDbContext> options)
         return await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
-    public override async Task<List<T>> QueryAsync<T>(FormattableString sql, Func<DbDataReader, T> read, CancellationToken cancellationToken)
+    public override async Task<List<T>> QueryAsync<T>(
+        FormattableString sql,
+        Func<DbDataReader, T> read,
+        CancellationToken cancellationToken
+    )
     {
         await using var connection = await OpenAsync(cancellationToken);
         await using var command = Command(connection, sql);
@@ -88,7 +112,10 @@ internal sealed class SqliteDbContext(DbContextOptions<SqliteDbContext> options)
         return command;
     }
 
-    public override async Task<IReadOnlyList<int>> ExecuteTogetherAsync(IReadOnlyList<FormattableString> statements, CancellationToken cancellationToken)
+    public override async Task<IReadOnlyList<int>> ExecuteTogetherAsync(
+        IReadOnlyList<FormattableString> statements,
+        CancellationToken cancellationToken
+    )
     {
         await using var transaction = await BeginAsync(cancellationToken);
         var changed = new List<int>();
@@ -104,8 +131,7 @@ internal sealed class SqliteDbContext(DbContextOptions<SqliteDbContext> options)
     protected override string RowsFrom(RowsParameter rows, Func<object, string> add) =>
         $"(SELECT {string.Join(", ", rows.Columns.Select((column, i) => $"value ->> {i} AS {column.Name}"))} FROM json_each({add(rows.ToJson(ToColumn))})) AS r";
 
-    public override Task<DateTimeOffset?> ReadClockAsync(CancellationToken cancellationToken) =>
-        Task.FromResult<DateTimeOffset?>(null);
+    public override Task<DateTimeOffset?> ReadClockAsync(CancellationToken cancellationToken) => Task.FromResult<DateTimeOffset?>(null);
 
     protected override DbConnection Connect(string connectionString) => new SqliteConnection(connectionString);
 
@@ -120,13 +146,17 @@ internal sealed class SqliteDbContext(DbContextOptions<SqliteDbContext> options)
         configurationBuilder.Properties<DateTimeOffset>().HaveConversion<UtcTicks>();
     }
 
-    private sealed class UtcTicks() : ValueConverter<DateTimeOffset, long>(
-        time => time.UtcTicks,
-        ticks => new DateTimeOffset(ticks, TimeSpan.Zero));
+    private sealed class UtcTicks()
+        : ValueConverter<DateTimeOffset, long>(time => time.UtcTicks, ticks => new DateTimeOffset(ticks, TimeSpan.Zero));
 
     internal sealed class DesignTime : IDesignTimeDbContextFactory<SqliteDbContext>
     {
-        public SqliteDbContext CreateDbContext(string[] args) => new(
-            new DbContextOptionsBuilder<SqliteDbContext>().UseSqlite("Data Source=design-time.db").UseSnakeCaseNamingConvention().Options);
+        public SqliteDbContext CreateDbContext(string[] args) =>
+            new(
+                new DbContextOptionsBuilder<SqliteDbContext>()
+                    .UseSqlite("Data Source=design-time.db")
+                    .UseSnakeCaseNamingConvention()
+                    .Options
+            );
     }
 }

@@ -5,13 +5,24 @@ namespace AutoTicket.Data;
 /// <summary>Enumerations as the lower-case, snake_case words of the contract: <c>already_open</c>.</summary>
 internal static class Words
 {
-    public static string Of<TEnum>(TEnum value) where TEnum : struct, Enum => Known<TEnum>.Words[value];
+    public static string Of<TEnum>(TEnum value)
+        where TEnum : struct, Enum => Known<TEnum>.Words[value];
 
-    public static TEnum Parse<TEnum>(string word) where TEnum : struct, Enum => Known<TEnum>.Values.TryGetValue(word, out var value) ? value : throw new ArgumentException($"“{word}” is no {typeof(TEnum).Name}.", nameof(word));
+    public static TEnum Parse<TEnum>(string word)
+        where TEnum : struct, Enum =>
+        Known<TEnum>.Values.TryGetValue(word, out var value)
+            ? value
+            : throw new ArgumentException($"“{word}” is no {typeof(TEnum).Name}.", nameof(word));
 
-    private static class Known<TEnum> where TEnum : struct, Enum
+    private static class Known<TEnum>
+        where TEnum : struct, Enum
     {
-        public static readonly Dictionary<TEnum, string> Words = Enum.GetValues<TEnum>().ToDictionary(value => value, value => JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString()));
-        public static readonly Dictionary<string, TEnum> Values = Words.ToDictionary(pair => pair.Value, pair => pair.Key, StringComparer.OrdinalIgnoreCase);
+        public static readonly Dictionary<TEnum, string> Words = Enum.GetValues<TEnum>()
+            .ToDictionary(value => value, value => JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString()));
+        public static readonly Dictionary<string, TEnum> Values = Words.ToDictionary(
+            pair => pair.Value,
+            pair => pair.Key,
+            StringComparer.OrdinalIgnoreCase
+        );
     }
 }

@@ -9,13 +9,29 @@ namespace AutoTicket.Diagnostics;
 /// <summary>Now and then an alert that is none walks the line from the aggregator over its episodes to every hook, as far as nobody is
 /// told, and what came of it is a decision.</summary>
 internal sealed partial class Canary(
-    AlertAggregator aggregator, AlertEmitter emitter, RequiredHooks hooks, DecisionLog decisions, LeaderLease leader, DatabaseGate gate,
-    IOptions<DiagnosticsOptions> options, TimeProvider clock, ILogger<Canary> logger) : Loop(clock, logger)
+    AlertAggregator aggregator,
+    AlertEmitter emitter,
+    RequiredHooks hooks,
+    DecisionLog decisions,
+    LeaderLease leader,
+    DatabaseGate gate,
+    IOptions<DiagnosticsOptions> options,
+    TimeProvider clock,
+    ILogger<Canary> logger
+) : Loop(clock, logger)
 {
     public const string Walked = "walked";
     private const string Stopped = "stopped";
 
-    private static readonly Observation Alert = new(Observation.Console, "canary", null, Severity.P1, "A canary: nobody is told.", true, new Dictionary<string, string>());
+    private static readonly Observation Alert = new(
+        Observation.Console,
+        "canary",
+        null,
+        Severity.P1,
+        "A canary: nobody is told.",
+        true,
+        new Dictionary<string, string>()
+    );
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
 
     /// <summary>Longer than a pass of the emitter takes.</summary>
@@ -54,7 +70,21 @@ internal sealed partial class Canary(
             Log.IsStopped(logger, stop);
         }
 
-        await decisions.RecordAsync([new Decision { AlertId = AlertId, AlertRow = 0, Path = DecisionSources.Canary, Word = stop is null ? Walked : Stopped, Detail = stop, FirstAt = now, LastAt = now }], stoppingToken);
+        await decisions.RecordAsync(
+            [
+                new Decision
+                {
+                    AlertId = AlertId,
+                    AlertRow = 0,
+                    Path = DecisionSources.Canary,
+                    Word = stop is null ? Walked : Stopped,
+                    Detail = stop,
+                    FirstAt = now,
+                    LastAt = now,
+                },
+            ],
+            stoppingToken
+        );
     }
 
     /// <returns>Where it was stopped; null: it got through.</returns>
@@ -73,23 +103,27 @@ internal sealed partial class Canary(
             }
 
             var now = Clock.GetUtcNow();
-            var said = await emitter.RehearseAsync(
-                new Alert
-                {
-                    AlertId = AlertId,
-                    LogicalId = Alert.LogicalId,
-                    Status = AlertStatus.Firing,
-                    Source = Alert.Source,
-                    Name = Alert.Name,
-                    Severity = Alert.Severity,
-                    Summary = Alert.Summary,
-                    StartedAt = now,
-                    OpenedAt = now,
-                    SeenAt = now,
-                },
-                stoppingToken).WaitAsync(Patience, Clock, stoppingToken);
+            var said = await emitter
+                .RehearseAsync(
+                    new Alert
+                    {
+                        AlertId = AlertId,
+                        LogicalId = Alert.LogicalId,
+                        Status = AlertStatus.Firing,
+                        Source = Alert.Source,
+                        Name = Alert.Name,
+                        Severity = Alert.Severity,
+                        Summary = Alert.Summary,
+                        StartedAt = now,
+                        OpenedAt = now,
+                        SeenAt = now,
+                    },
+                    stoppingToken
+                )
+                .WaitAsync(Patience, Clock, stoppingToken);
             return hooks.Missing is { Count: > 0 } missing ? $"There is no hook {string.Join(" and ", missing)}."
-                : hooks.Registered.FirstOrDefault(hook => !said.ContainsKey(hook)) is { } silent ? $"The hook {silent} is registered and not called."
+                : hooks.Registered.FirstOrDefault(hook => !said.ContainsKey(hook)) is { } silent
+                    ? $"The hook {silent} is registered and not called."
                 : now - emitter.CycledAt > Stuck ? "The emitter stands still."
                 : emitter.StuckHook is { } stuck ? $"The hook {stuck} has delivered nothing for a minute and does not end."
                 : null;

@@ -17,12 +17,19 @@ internal sealed class ConsoleChecks(
     IOptions<FreeScoutOptions> freeScout,
     IOptions<SlackOptions> slack,
     IOptions<DiagnosticsOptions> diagnostics,
-    TimeProvider clock)
+    TimeProvider clock
+)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1.2);
 
-    private static Finding Away(string seen) => Finding.Failed(
-        seen, "See to the database: nothing is filed or recorded without it. What surfaces do is still told by DM.", Runbooks.Database, Stops.Tickets, cause: "the console's database can't be reached");
+    private static Finding Away(string seen) =>
+        Finding.Failed(
+            seen,
+            "See to the database: nothing is filed or recorded without it. What surfaces do is still told by DM.",
+            Runbooks.Database,
+            Stops.Tickets,
+            cause: "the console's database can't be reached"
+        );
 
     public async Task<Finding> DatabaseAsync(CancellationToken cancellationToken)
     {
@@ -33,9 +40,16 @@ internal sealed class ConsoleChecks(
 
         try
         {
-            var pending = await Task.Run(() => PendingAsync(cancellationToken), cancellationToken).WaitAsync(Patience, clock, cancellationToken);
-            return pending == 0 ? Finding.Ok($"The database answers, and its schema is current.{Encryption(ConnectionString())}")
-                : Finding.Failed($"The schema is behind by {pending} migration(s).", "Run the verb `migrate`.", Runbooks.Database, Stops.Both);
+            var pending = await Task.Run(() => PendingAsync(cancellationToken), cancellationToken)
+                .WaitAsync(Patience, clock, cancellationToken);
+            return pending == 0
+                ? Finding.Ok($"The database answers, and its schema is current.{Encryption(ConnectionString())}")
+                : Finding.Failed(
+                    $"The schema is behind by {pending} migration(s).",
+                    "Run the verb `migrate`.",
+                    Runbooks.Database,
+                    Stops.Both
+                );
         }
         catch (TimeoutException)
         {
@@ -52,11 +66,18 @@ internal sealed class ConsoleChecks(
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var now = clock.GetUtcNow();
-        var lease = await db.Leases.AsNoTracking().SingleOrDefaultAsync(lease => lease.Name == LeaderLease.Name && lease.Until > now, cancellationToken);
+        var lease = await db
+            .Leases.AsNoTracking()
+            .SingleOrDefaultAsync(lease => lease.Name == LeaderLease.Name && lease.Until > now, cancellationToken);
         var replicas = flags.Current.Flags.SelectMany(flag => flag.Acks).Select(ack => ack.Instance).Distinct().Count();
         return lease is null
             ? Finding.Failed(
-                "No process leads: surfaces are not watched, and nobody is told of alerts.", "Restart the console, and read the log for “this process leads”.", Runbooks.Poller, Stops.Both, cause: "no process leads")
+                "No process leads: surfaces are not watched, and nobody is told of alerts.",
+                "Restart the console, and read the log for “this process leads”.",
+                Runbooks.Poller,
+                Stops.Both,
+                cause: "no process leads"
+            )
             : Finding.Ok($"{Process(lease.Owner)} leads; {replicas} {(replicas == 1 ? "process runs" : "processes run")}.");
     }
 
@@ -66,27 +87,51 @@ internal sealed class ConsoleChecks(
         var alerts = now.Flags.Single(flag => flag.Name == FlagNames.AlertsAutoTicket);
         if (agreement.Late() is not { } all)
         {
-            return Task.FromResult(new Finding(DiagnosticState.NotKnown, "The flags can't be read; their last known values are in force.", now.ReadAt, "See to the database.", Runbooks.Flags));
+            return Task.FromResult(
+                new Finding(
+                    DiagnosticState.NotKnown,
+                    "The flags can't be read; their last known values are in force.",
+                    now.ReadAt,
+                    "See to the database.",
+                    Runbooks.Flags
+                )
+            );
         }
 
         if (all is [var late, ..])
         {
             var isOverdue = clock.GetUtcNow() - late.Since >= EscalationConditions.FlagLimit;
-            return Task.FromResult(new Finding(isOverdue ? DiagnosticState.Failed : DiagnosticState.Warning, late.Evidence, late.Since, "Restart the process that does not follow, or end it.", Runbooks.Flags));
+            return Task.FromResult(
+                new Finding(
+                    isOverdue ? DiagnosticState.Failed : DiagnosticState.Warning,
+                    late.Evidence,
+                    late.Since,
+                    "Restart the process that does not follow, or end it.",
+                    Runbooks.Flags
+                )
+            );
         }
 
         var by = alerts.ChangedBy is { } actor ? $" by {actor}" : "";
-        return Task.FromResult(alerts.Enabled
-            ? Finding.Ok($"All processes have the same flags in force; {alerts.Name} is on.", alerts.ChangedAt)
-            : Finding.Warning(
-                $"{alerts.Name} is off{by}: alerts get no tickets.", "Switch it on at /console/flags, if that was not meant.", Runbooks.FlagOff, alerts.ChangedAt, Stops.Tickets,
-                alerts.ChangedAt is { } at ? $"{alerts.Name} was switched off at {When.Clock(at)}{by}" : $"{alerts.Name} is off"));
+        return Task.FromResult(
+            alerts.Enabled
+                ? Finding.Ok($"All processes have the same flags in force; {alerts.Name} is on.", alerts.ChangedAt)
+                : Finding.Warning(
+                    $"{alerts.Name} is off{by}: alerts get no tickets.",
+                    "Switch it on at /console/flags, if that was not meant.",
+                    Runbooks.FlagOff,
+                    alerts.ChangedAt,
+                    Stops.Tickets,
+                    alerts.ChangedAt is { } at ? $"{alerts.Name} was switched off at {When.Clock(at)}{by}" : $"{alerts.Name} is off"
+                )
+        );
     }
 
     /// <summary>What the connection to PostgreSQL leaves open, as a sentence to add; empty: nothing.</summary>
     public static string Encryption(string connectionString) =>
         new DbConnectionStringBuilder { ConnectionString = connectionString }.TryGetValue("SSL Mode", out var mode) && mode is "Require"
-        ? " The connection is encrypted, but the server's certificate is not checked: sslmode=verify-full in DATABASE_URL checks it." : "";
+            ? " The connection is encrypted, but the server's certificate is not checked: sslmode=verify-full in DATABASE_URL checks it."
+            : "";
 
     private bool IsDatabaseOpen()
     {
@@ -109,14 +154,20 @@ internal sealed class ConsoleChecks(
                 ("FREESCOUT_BASE_URL", freeScout.Value.BaseUrl),
                 ("SLACK_BASE_URL", slack.Value.BaseUrl),
                 ("FALLBACK_WEBHOOK_URL", diagnostics.Value.FallbackWebhookUrl),
-            }.Where(setting => IsOpen(setting.Item2)).Select(setting => setting.Item1),
+            }
+                .Where(setting => IsOpen(setting.Item2))
+                .Select(setting => setting.Item1),
             .. IsDatabaseOpen() ? ["DATABASE_URL"] : Array.Empty<string>(),
         ];
-        return Task.FromResult(open.Count == 0
-            ? Finding.Ok("FreeScout, Slack, the fallback webhook and the database are reached over TLS, or on this machine.")
-            : Finding.Warning(
-                $"Not encrypted, beyond this machine: {string.Join(", ", open)}. Keys and tickets can be read on the way.",
-                "Set the address to one that begins with https, and in DATABASE_URL sslmode=require.", Runbooks.Encryption));
+        return Task.FromResult(
+            open.Count == 0
+                ? Finding.Ok("FreeScout, Slack, the fallback webhook and the database are reached over TLS, or on this machine.")
+                : Finding.Warning(
+                    $"Not encrypted, beyond this machine: {string.Join(", ", open)}. Keys and tickets can be read on the way.",
+                    "Set the address to one that begins with https, and in DATABASE_URL sslmode=require.",
+                    Runbooks.Encryption
+                )
+        );
     }
 
     private static bool IsOpen(string? address) =>

@@ -12,14 +12,16 @@ namespace AutoTicket.Diagnostics;
 /// without makes it unhealthy; that FreeScout or Slack fails is no reason to send it no requests.</summary>
 internal static class ConsoleHealth
 {
-    public static void AddConsoleHealth(this IServiceCollection services) => services.AddHealthChecks()
-        .AddCheck<Readiness>("ending")
-        .Add(Check("database", (DatabaseGate gate) => gate.Problem is null, HealthStatus.Unhealthy))
-        .Add(Check("migrations", (DatabaseGate gate) => gate.IsOpen, HealthStatus.Unhealthy))
-        .Add(Check("hooks", (RequiredHooks hooks) => hooks.Missing.Count == 0))
-        .Add(Check("freescout", (FreeScoutHealth health) => health.Failure is null or { Kind: FreeScoutFailureKind.NotConfigured }))
-        .Add(Check("slack", (SlackHealth health) => health.Failure is null or { Kind: SlackFailureKind.NotConfigured }))
-        .AddCheck<LeaderCheck>("leader");
+    public static void AddConsoleHealth(this IServiceCollection services) =>
+        services
+            .AddHealthChecks()
+            .AddCheck<Readiness>("ending")
+            .Add(Check("database", (DatabaseGate gate) => gate.Problem is null, HealthStatus.Unhealthy))
+            .Add(Check("migrations", (DatabaseGate gate) => gate.IsOpen, HealthStatus.Unhealthy))
+            .Add(Check("hooks", (RequiredHooks hooks) => hooks.Missing.Count == 0))
+            .Add(Check("freescout", (FreeScoutHealth health) => health.Failure is null or { Kind: FreeScoutFailureKind.NotConfigured }))
+            .Add(Check("slack", (SlackHealth health) => health.Failure is null or { Kind: SlackFailureKind.NotConfigured }))
+            .AddCheck<LeaderCheck>("leader");
 
     public static void MapConsoleHealth(this IEndpointRouteBuilder endpoints)
     {
@@ -27,16 +29,32 @@ internal static class ConsoleHealth
         endpoints.MapHealthChecks("/healthz/ready").OnlyRead().AllowAnonymous();
     }
 
-    private static HealthCheckRegistration Check<TService>(string name, Func<TService, bool> isWell, HealthStatus otherwise = HealthStatus.Degraded) where TService : notnull =>
-        new(name, provider => new Answer(isWell(provider.GetRequiredService<TService>()) ? HealthStatus.Healthy : otherwise), otherwise, tags: null);
+    private static HealthCheckRegistration Check<TService>(
+        string name,
+        Func<TService, bool> isWell,
+        HealthStatus otherwise = HealthStatus.Degraded
+    )
+        where TService : notnull =>
+        new(
+            name,
+            provider => new Answer(isWell(provider.GetRequiredService<TService>()) ? HealthStatus.Healthy : otherwise),
+            otherwise,
+            tags: null
+        );
 
     private sealed class Answer(HealthStatus status) : IHealthCheck
     {
-        public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken) => Task.FromResult(new HealthCheckResult(status));
+        public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken) =>
+            Task.FromResult(new HealthCheckResult(status));
     }
 
     /// <summary>Some process leads, this one or another.</summary>
-    private sealed class LeaderCheck(LeaderLease leader, DatabaseGate gate, IDbContextFactory<AutoTicketDbContext> contexts, TimeProvider clock) : IHealthCheck
+    private sealed class LeaderCheck(
+        LeaderLease leader,
+        DatabaseGate gate,
+        IDbContextFactory<AutoTicketDbContext> contexts,
+        TimeProvider clock
+    ) : IHealthCheck
     {
         private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
@@ -49,8 +67,11 @@ internal static class ConsoleHealth
 
             try
             {
-                return gate.Problem is null && await Task.Run(() => IsLedAsync(cancellationToken), cancellationToken).WaitAsync(Patience, clock, cancellationToken)
-                    ? HealthCheckResult.Healthy() : HealthCheckResult.Degraded();
+                return
+                    gate.Problem is null
+                    && await Task.Run(() => IsLedAsync(cancellationToken), cancellationToken).WaitAsync(Patience, clock, cancellationToken)
+                    ? HealthCheckResult.Healthy()
+                    : HealthCheckResult.Degraded();
             }
             catch (Exception exception) when (exception is TimeoutException || Outages.IsOutage(exception))
             {

@@ -9,7 +9,15 @@ namespace AutoTicket.Diagnostics;
 
 /// <summary>Whether alerts reach anybody at all: while neither Slack nor FreeScout takes them, or the database is away, every page says so.</summary>
 internal sealed class DeliveryWatch(
-    SlackHealth slack, FreeScoutHealth freeScout, FlagStore flags, DatabaseGate gate, LeaderLease leader, IDbContextFactory<AutoTicketDbContext> contexts, TimeProvider clock, ILogger<DeliveryWatch> logger) : Loop(clock, logger)
+    SlackHealth slack,
+    FreeScoutHealth freeScout,
+    FlagStore flags,
+    DatabaseGate gate,
+    LeaderLease leader,
+    IDbContextFactory<AutoTicketDbContext> contexts,
+    TimeProvider clock,
+    ILogger<DeliveryWatch> logger
+) : Loop(clock, logger)
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
 
@@ -53,11 +61,21 @@ internal sealed class DeliveryWatch(
         if (gate.Problem is not null)
         {
             return "Alerts are not being sent: the console's database can't be reached. What comes meanwhile is refused, so that its sender sends it again. "
-                + (slack.Failure is { } failing ? $"Slack fails as well: {failing.Message}" : "Only that a surface goes down, and escalations, are still told by DM.");
+                + (
+                    slack.Failure is { } failing
+                        ? $"Slack fails as well: {failing.Message}"
+                        : "Only that a surface goes down, and escalations, are still told by DM."
+                );
         }
 
         // The switch keeps tickets away as well as FreeScout does.
-        var tickets = freeScout.Failure?.Message ?? (flags.Current.Flags.Any(flag => flag is { Name: FlagNames.AlertsAutoTicket, Enabled: false }) ? $"{FlagNames.AlertsAutoTicket} is off." : null);
+        var tickets =
+            freeScout.Failure?.Message
+            ?? (
+                flags.Current.Flags.Any(flag => flag is { Name: FlagNames.AlertsAutoTicket, Enabled: false })
+                    ? $"{FlagNames.AlertsAutoTicket} is off."
+                    : null
+            );
         return tickets is not null && await MessagesAsync(cancellationToken) is { } messages
             ? $"Nobody is being told of alerts, neither by DM nor by ticket. {messages} {tickets} Nothing is lost: what waits goes out when either works again."
             : null;
@@ -74,9 +92,15 @@ internal sealed class DeliveryWatch(
         // Only the leader sends them; the others read how it fares.
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var since = Clock.GetUtcNow() - Lately;
-        var last = await db.Decisions.AsNoTracking()
-            .Where(d => d.LastAt > since && d.Path == DecisionSources.Slack && (d.Word == "sent" || d.Word == "in digest" || d.Word.StartsWith("degraded")))
-            .OrderByDescending(d => d.LastAt).FirstOrDefaultAsync(cancellationToken);
+        var last = await db
+            .Decisions.AsNoTracking()
+            .Where(d =>
+                d.LastAt > since
+                && d.Path == DecisionSources.Slack
+                && (d.Word == "sent" || d.Word == "in digest" || d.Word.StartsWith("degraded"))
+            )
+            .OrderByDescending(d => d.LastAt)
+            .FirstOrDefaultAsync(cancellationToken);
         return last?.Word.StartsWith("degraded", StringComparison.Ordinal) == true ? last.Detail : null;
     }
 }

@@ -3,12 +3,22 @@ namespace AutoTicket.Diagnostics;
 /// <summary><c>GET /api/diagnostics</c>: what the page of diagnostics shows.</summary>
 internal static class DiagnosticsEndpoints
 {
-    internal sealed record DiagnosticsAnswer(string Verdict, IReadOnlyList<DiagnosticStep> Steps, IReadOnlyList<EscalationClock> Escalations, DateTimeOffset CheckedAt);
+    internal sealed record DiagnosticsAnswer(
+        string Verdict,
+        IReadOnlyList<DiagnosticStep> Steps,
+        IReadOnlyList<EscalationClock> Escalations,
+        DateTimeOffset CheckedAt
+    );
 
-    public static void MapDiagnostics(this IEndpointRouteBuilder api) => api.MapGet("/api/diagnostics", async (PipelineDiagnostics diagnostics, EscalationWatch escalations, CancellationToken cancellationToken) =>
-    {
-        var clocks = escalations.ReadInTimeAsync(cancellationToken);
-        var report = await diagnostics.RunToEndAsync(cancellationToken);
-        return new DiagnosticsAnswer(report.Verdict, report.Steps, await clocks, report.CheckedAt);
-    }).Produces<DiagnosticsAnswer>();
+    public static void MapDiagnostics(this IEndpointRouteBuilder api) =>
+        api.MapGet(
+                "/api/diagnostics",
+                async (PipelineDiagnostics diagnostics, EscalationWatch escalations, CancellationToken cancellationToken) =>
+                {
+                    var clocks = escalations.ReadInTimeAsync(cancellationToken);
+                    var report = await diagnostics.RunToEndAsync(cancellationToken);
+                    return new DiagnosticsAnswer(report.Verdict, report.Steps, await clocks, report.CheckedAt);
+                }
+            )
+            .Produces<DiagnosticsAnswer>();
 }

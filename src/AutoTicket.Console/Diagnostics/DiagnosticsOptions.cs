@@ -22,20 +22,28 @@ internal sealed class DiagnosticsOptions : IValidatableObject
     public string? MetricsToken { get; set; }
 
     /// <returns>Null: there is no such address.</returns>
-    public string? Link(string? runbook) => runbook is null || string.IsNullOrWhiteSpace(RunbookUrl) ? null : $"{RunbookUrl.Trim().TrimEnd('/')}/{runbook}";
+    public string? Link(string? runbook) =>
+        runbook is null || string.IsNullOrWhiteSpace(RunbookUrl) ? null : $"{RunbookUrl.Trim().TrimEnd('/')}/{runbook}";
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
-        if (!string.IsNullOrWhiteSpace(RunbookUrl) && !(Uri.TryCreate(RunbookUrl.Trim(), UriKind.Absolute, out var url) && url.Scheme is "http" or "https"))
+        if (
+            !string.IsNullOrWhiteSpace(RunbookUrl)
+            && !(Uri.TryCreate(RunbookUrl.Trim(), UriKind.Absolute, out var url) && url.Scheme is "http" or "https")
+        )
         {
-            yield return new("Diagnostics__RunbookUrl must be an absolute http or https address, as https://github.com/example/console/blob/main.");
+            yield return new(
+                "Diagnostics__RunbookUrl must be an absolute http or https address, as https://github.com/example/console/blob/main."
+            );
         }
 
-        if (!string.IsNullOrWhiteSpace(FallbackWebhookUrl) && !(Uri.TryCreate(FallbackWebhookUrl.Trim(), UriKind.Absolute, out var fallback) && fallback.Scheme is "http" or "https"))
+        if (
+            !string.IsNullOrWhiteSpace(FallbackWebhookUrl)
+            && !(Uri.TryCreate(FallbackWebhookUrl.Trim(), UriKind.Absolute, out var fallback) && fallback.Scheme is "http" or "https")
+        )
         {
             // Not what it held: such addresses are secrets.
             yield return new("FALLBACK_WEBHOOK_URL must be an absolute http or https address that takes a POST of {\"text\": …}.");
         }
-
     }
 }

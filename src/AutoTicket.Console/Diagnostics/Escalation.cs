@@ -9,8 +9,10 @@ public enum EscalationCondition
     KeyInvalid,
     FreescoutDown,
     HookMissing,
+
     /// <summary>The audit log says <c>ticket_filed</c>, and FreeScout has no such ticket.</summary>
     GhostTickets,
+
     /// <summary>Alerts came that the intake could not take.</summary>
     AlertsParked,
 }
@@ -19,11 +21,14 @@ public enum EscalationState
 {
     /// <summary>The condition does not hold.</summary>
     Idle,
+
     /// <summary>It holds, and there is time left.</summary>
     Running,
+
     /// <summary>Its time is up, and the DM has not gone out yet.</summary>
     Due,
     Told,
+
     /// <summary>The database can't be reached.</summary>
     NotKnown,
 }
@@ -36,8 +41,19 @@ public enum EscalationState
 /// <param name="NotTold">Why it did not, so far.</param>
 /// <param name="AlertKey">The alert by which it is told; null: it is not due.</param>
 public sealed record EscalationClock(
-    EscalationCondition Condition, string Title, EscalationState State, int LimitSeconds, DateTimeOffset? Since, DateTimeOffset? DueAt, string? Evidence, DateTimeOffset? ToldAt, string? NotTold,
-    string? AlertKey, string NextAction, string Runbook);
+    EscalationCondition Condition,
+    string Title,
+    EscalationState State,
+    int LimitSeconds,
+    DateTimeOffset? Since,
+    DateTimeOffset? DueAt,
+    string? Evidence,
+    DateTimeOffset? ToldAt,
+    string? NotTold,
+    string? AlertKey,
+    string NextAction,
+    string Runbook
+);
 
 /// <summary>A condition that holds: a row of <c>escalations</c>, so that a restart does not start its clock again.</summary>
 internal sealed class EscalationRow

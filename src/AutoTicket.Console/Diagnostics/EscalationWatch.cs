@@ -11,8 +11,15 @@ namespace AutoTicket.Diagnostics;
 /// gone out, and is written down. While the database is away the clocks go on from memory, and so does the telling.
 /// </summary>
 internal sealed partial class EscalationWatch(
-    EscalationConditions conditions, AlertAggregator aggregator, InMemoryAlerts outage, LeaderLease leader, DatabaseGate gate, IDbContextFactory<AutoTicketDbContext> contexts, TimeProvider clock,
-    ILogger<EscalationWatch> logger) : Loop(clock, logger)
+    EscalationConditions conditions,
+    AlertAggregator aggregator,
+    InMemoryAlerts outage,
+    LeaderLease leader,
+    DatabaseGate gate,
+    IDbContextFactory<AutoTicketDbContext> contexts,
+    TimeProvider clock,
+    ILogger<EscalationWatch> logger
+) : Loop(clock, logger)
 {
     private static readonly TimeSpan Sweep = TimeSpan.FromSeconds(2);
 
@@ -22,7 +29,8 @@ internal sealed partial class EscalationWatch(
     private readonly Dictionary<EscalationCondition, DateTimeOffset> _since = [];
 
     /// <summary>What the last sweep found, if this process leads: 0 idle, 1 running, 2 time is up.</summary>
-    public IReadOnlyList<(EscalationCondition Condition, int Level)> Levels { get; private set; } = [.. conditions.All.Select(rule => (rule.Condition, 0))];
+    public IReadOnlyList<(EscalationCondition Condition, int Level)> Levels { get; private set; } =
+    [.. conditions.All.Select(rule => (rule.Condition, 0))];
 
     /// <summary>The clocks as every process sees them; not known, if the database does not say so in time.</summary>
     public async Task<IReadOnlyList<EscalationClock>> ReadInTimeAsync(CancellationToken cancellationToken)
@@ -37,7 +45,8 @@ internal sealed partial class EscalationWatch(
         }
     }
 
-    private IReadOnlyList<EscalationClock> NotKnown() => [.. conditions.All.Select(rule => ClockOf(rule, EscalationState.NotKnown, null, null, null, null))];
+    private IReadOnlyList<EscalationClock> NotKnown() =>
+        [.. conditions.All.Select(rule => ClockOf(rule, EscalationState.NotKnown, null, null, null, null))];
 
     private async Task<IReadOnlyList<EscalationClock>> ReadAsync(CancellationToken cancellationToken)
     {
@@ -46,16 +55,32 @@ internal sealed partial class EscalationWatch(
         {
             var rows = await db.Escalations.AsNoTracking().ToListAsync(cancellationToken);
             List<string> ids = [.. conditions.All.Select(rule => Say(rule, "", true).AlertId)];
-            var firing = await db.Alerts.AsNoTracking().Where(alert => ids.Contains(alert.AlertId) && alert.Status == AlertStatus.Firing).Select(alert => new { alert.Id, alert.AlertId }).ToListAsync(cancellationToken);
+            var firing = await db
+                .Alerts.AsNoTracking()
+                .Where(alert => ids.Contains(alert.AlertId) && alert.Status == AlertStatus.Firing)
+                .Select(alert => new { alert.Id, alert.AlertId })
+                .ToListAsync(cancellationToken);
             var alerts = firing.ConvertAll(alert => alert.Id);
-            var told = await db.AlertDeliveries.AsNoTracking().Where(d => alerts.Contains(d.AlertRow) && d.Hook == DecisionSources.Slack && d.Kind == DeliveryKind.Firing).ToListAsync(cancellationToken);
-            var tried = await db.Decisions.AsNoTracking().Where(d => d.AlertRow != null && alerts.Contains(d.AlertRow.Value) && d.Path == DecisionSources.Slack).OrderBy(d => d.LastAt).ToListAsync(cancellationToken);
+            var told = await db
+                .AlertDeliveries.AsNoTracking()
+                .Where(d => alerts.Contains(d.AlertRow) && d.Hook == DecisionSources.Slack && d.Kind == DeliveryKind.Firing)
+                .ToListAsync(cancellationToken);
+            var tried = await db
+                .Decisions.AsNoTracking()
+                .Where(d => d.AlertRow != null && alerts.Contains(d.AlertRow.Value) && d.Path == DecisionSources.Slack)
+                .OrderBy(d => d.LastAt)
+                .ToListAsync(cancellationToken);
             return
             [
                 .. from rule in conditions.All
-                   let alert = firing.Find(alert => alert.AlertId == Say(rule, "", true).AlertId)
-                   select Read(
-                       rule, rows.Find(row => row.Condition == rule.Condition), alert?.AlertId, told.Find(d => d.AlertRow == alert?.Id)?.At, tried.FindLast(d => d.AlertRow == alert?.Id)),
+                let alert = firing.Find(alert => alert.AlertId == Say(rule, "", true).AlertId)
+                select Read(
+                    rule,
+                    rows.Find(row => row.Condition == rule.Condition),
+                    alert?.AlertId,
+                    told.Find(d => d.AlertRow == alert?.Id)?.At,
+                    tried.FindLast(d => d.AlertRow == alert?.Id)
+                ),
             ];
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
@@ -141,10 +166,13 @@ internal sealed partial class EscalationWatch(
             var (since, evidence) = (row?.Since ?? fact.Since ?? now, fact.Evidence ?? "");
             if (row is null || row.Evidence != evidence)
             {
-                await db.ExecuteAsync($"""
+                await db.ExecuteAsync(
+                    $"""
                     INSERT INTO escalations (condition, since, evidence) VALUES ({Words.Of(rule.Condition)}, {since}, {evidence})
                     ON CONFLICT (condition) DO UPDATE SET evidence = excluded.evidence
-                    """, cancellationToken);
+                    """,
+                    cancellationToken
+                );
                 if (row is null)
                 {
                     Log.Holds(logger, rule.Condition, rule.Limit.TotalSeconds, evidence);
@@ -182,19 +210,54 @@ internal sealed partial class EscalationWatch(
         return true;
     }
 
-    private EscalationClock Read(EscalationRule rule, EscalationRow? row, string? alertId, DateTimeOffset? toldAt, Decision? tried) => row is null
-        ? ClockOf(rule, EscalationState.Idle, null, null, null, null)
-        : ClockOf(
-            rule, toldAt is not null ? EscalationState.Told : Clock.GetUtcNow() - row.Since >= rule.Limit ? EscalationState.Due : EscalationState.Running,
-            row, toldAt, toldAt is null && tried is not null ? $"{tried.Word}. {tried.Detail}" : null, alertId);
+    private EscalationClock Read(EscalationRule rule, EscalationRow? row, string? alertId, DateTimeOffset? toldAt, Decision? tried) =>
+        row is null
+            ? ClockOf(rule, EscalationState.Idle, null, null, null, null)
+            : ClockOf(
+                rule,
+                toldAt is not null ? EscalationState.Told
+                    : Clock.GetUtcNow() - row.Since >= rule.Limit ? EscalationState.Due
+                    : EscalationState.Running,
+                row,
+                toldAt,
+                toldAt is null && tried is not null ? $"{tried.Word}. {tried.Detail}" : null,
+                alertId
+            );
 
-    private static EscalationClock ClockOf(EscalationRule rule, EscalationState state, EscalationRow? row, DateTimeOffset? toldAt, string? notTold, string? alertId) => new(
-        rule.Condition, rule.Title, state, (int)rule.Limit.TotalSeconds, row?.Since, row?.Since + rule.Limit, row?.Evidence, toldAt, notTold,
-        alertId is null ? null : AlertIdentity.KeyOf(alertId), rule.Next, rule.Runbook);
+    private static EscalationClock ClockOf(
+        EscalationRule rule,
+        EscalationState state,
+        EscalationRow? row,
+        DateTimeOffset? toldAt,
+        string? notTold,
+        string? alertId
+    ) =>
+        new(
+            rule.Condition,
+            rule.Title,
+            state,
+            (int)rule.Limit.TotalSeconds,
+            row?.Since,
+            row?.Since + rule.Limit,
+            row?.Evidence,
+            toldAt,
+            notTold,
+            alertId is null ? null : AlertIdentity.KeyOf(alertId),
+            rule.Next,
+            rule.Runbook
+        );
 
-    private static Observation Say(EscalationRule rule, string evidence, bool isFiring, DateTimeOffset? since = null) => new(
-        Observation.Console, Observation.Escalation, null, Severity.P1, $"{rule.Title}. {evidence} {rule.Next}", isFiring,
-        new Dictionary<string, string> { ["condition"] = Words.Of(rule.Condition) }, StartsAt: since);
+    private static Observation Say(EscalationRule rule, string evidence, bool isFiring, DateTimeOffset? since = null) =>
+        new(
+            Observation.Console,
+            Observation.Escalation,
+            null,
+            Severity.P1,
+            $"{rule.Title}. {evidence} {rule.Next}",
+            isFiring,
+            new Dictionary<string, string> { ["condition"] = Words.Of(rule.Condition) },
+            StartsAt: since
+        );
 
     private static partial class Log
     {

@@ -8,8 +8,15 @@ namespace AutoTicket.Diagnostics;
 /// <summary>When alerts have reached nobody for a while, says so to <c>FALLBACK_WEBHOOK_URL</c>, once, and again when they do. It is tried
 /// until it is taken. What was said is a row: a restart or another leader does not repeat it, and says when it is over.</summary>
 internal sealed partial class FallbackWebhook(
-    DeliveryWatch deliveryWatch, LeaderLease leader, IHttpClientFactory http, ConsoleAddress address, IDbContextFactory<AutoTicketDbContext> contexts,
-    IOptions<DiagnosticsOptions> options, TimeProvider clock, ILogger<FallbackWebhook> logger) : Loop(clock, logger)
+    DeliveryWatch deliveryWatch,
+    LeaderLease leader,
+    IHttpClientFactory http,
+    ConsoleAddress address,
+    IDbContextFactory<AutoTicketDbContext> contexts,
+    IOptions<DiagnosticsOptions> options,
+    TimeProvider clock,
+    ILogger<FallbackWebhook> logger
+) : Loop(clock, logger)
 {
     public const string HttpName = "fallback";
 
@@ -41,7 +48,9 @@ internal sealed partial class FallbackWebhook(
         var now = Clock.GetUtcNow();
         if (IsDue(now) && !(now - _failedAt < RetryEvery))
         {
-            var text = deliveryWatch.Problem is { } problem ? $"{problem} {address.Url}/console/diagnostics" : "Alerts are being told again.";
+            var text = deliveryWatch.Problem is { } problem
+                ? $"{problem} {address.Url}/console/diagnostics"
+                : "Alerts are being told again.";
             _failedAt = await SayAsync(text) ? null : now;
             _hasSaid ^= _failedAt is null;
             await AgreeAsync();
@@ -51,8 +60,13 @@ internal sealed partial class FallbackWebhook(
     }
 
     // While the database is away nobody can be asked who leads. A process that just took over does not know yet whether alerts go out.
-    private bool IsDue(DateTimeOffset now) => leader.WasLeader
-        && (_hasSaid ? deliveryWatch.Problem is null && !(now - _learnedAt < After) : deliveryWatch.Since is { } since && now - since >= After);
+    private bool IsDue(DateTimeOffset now) =>
+        leader.WasLeader
+        && (
+            _hasSaid
+                ? deliveryWatch.Problem is null && !(now - _learnedAt < After)
+                : deliveryWatch.Since is { } since && now - since >= After
+        );
 
     /// <summary>Reads what was said before this process led, and records what it said itself; later, while the database is away.</summary>
     private async Task AgreeAsync()
@@ -93,7 +107,10 @@ internal sealed partial class FallbackWebhook(
         try
         {
             using var client = http.CreateClient(HttpName);
-            using var content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(new { text = $"AutoTicket Console: {text}" })) { Headers = { ContentType = new("application/json", "utf-8") } };
+            using var content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(new { text = $"AutoTicket Console: {text}" }))
+            {
+                Headers = { ContentType = new("application/json", "utf-8") },
+            };
             using var request = new HttpRequestMessage(HttpMethod.Post, options.Value.FallbackWebhookUrl!.Trim()) { Content = content };
             using var answer = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
             if (answer.IsSuccessStatusCode)

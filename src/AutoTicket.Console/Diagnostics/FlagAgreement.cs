@@ -31,7 +31,12 @@ internal sealed class FlagAgreement(FlagStore flags, TimeProvider clock)
                 continue;
             }
 
-            late.Add((_since.GetOrAdd(flag.Name, now), $"{flag.Name} is {(flag.Enabled ? "on" : "off")}, but not in {string.Join(", ", others)}."));
+            late.Add(
+                (
+                    _since.GetOrAdd(flag.Name, now),
+                    $"{flag.Name} is {(flag.Enabled ? "on" : "off")}, but not in {string.Join(", ", others)}."
+                )
+            );
         }
 
         return late;

@@ -1,6 +1,6 @@
-using AutoTicket.Alerts;
 using System.Globalization;
 using System.Text.Json;
+using AutoTicket.Alerts;
 using AutoTicket.FreeScout;
 using AutoTicket.Intake;
 using Microsoft.Extensions.Options;
@@ -30,30 +30,51 @@ internal sealed class FreeScoutRun(FreeScoutProbe probe, FreeScoutHealth health,
     public Task<Finding> KeySetAsync(CancellationToken cancellationToken)
     {
         List<string> missing = [.. options.Missing().Where(variable => variable != "FREESCOUT_OPERATIONS_MAILBOX_ID")];
-        return Task.FromResult(missing.Count == 0
-            ? Finding.Ok($"FREESCOUT_API_KEY is set, and FREESCOUT_BASE_URL is {options.WebUrl}.")
-            : Finding.Failed(
-                $"{string.Join(" and ", missing)} not set.", $"Get the value from the vault and set {string.Join(" and ", missing)}, silenced.", Runbooks.NoTickets, Stops.Tickets,
-                cause: $"{string.Join(" and ", missing)} not set"));
+        return Task.FromResult(
+            missing.Count == 0
+                ? Finding.Ok($"FREESCOUT_API_KEY is set, and FREESCOUT_BASE_URL is {options.WebUrl}.")
+                : Finding.Failed(
+                    $"{string.Join(" and ", missing)} not set.",
+                    $"Get the value from the vault and set {string.Join(" and ", missing)}, silenced.",
+                    Runbooks.NoTickets,
+                    Stops.Tickets,
+                    cause: $"{string.Join(" and ", missing)} not set"
+                )
+        );
     }
 
     public async Task<Finding> AnswersAsync(CancellationToken cancellationToken)
     {
         if (health.HoldUntil is var until && until > clock.GetUtcNow())
         {
-            return new(DiagnosticState.NotKnown, $"FreeScout asked to be left alone until {When.Clock(until)}.", Next: "Nothing: the console waits as long as FreeScout asks, 60 s at most.", Runbook: Runbooks.FreeScoutDown);
+            return new(
+                DiagnosticState.NotKnown,
+                $"FreeScout asked to be left alone until {When.Clock(until)}.",
+                Next: "Nothing: the console waits as long as FreeScout asks, 60 s at most.",
+                Runbook: Runbooks.FreeScoutDown
+            );
         }
 
         var answer = await _mailboxes.Value;
-        if (answer.Failure is null
-            && health.ReadFailure?.Kind is FreeScoutFailureKind.KeyRejected or FreeScoutFailureKind.ApiOff or FreeScoutFailureKind.UntrustedHost)
+        if (
+            answer.Failure is null
+            && health.ReadFailure?.Kind
+                is FreeScoutFailureKind.KeyRejected
+                    or FreeScoutFailureKind.ApiOff
+                    or FreeScoutFailureKind.UntrustedHost
+        )
         {
             // Somebody mended it: nobody need wait for the next try, which such a failure puts off.
             health.Succeeded(FreeScoutCall.Read);
         }
 
-        if (answer.Failure is not { } failure
-            || !(failure.IsOutage || failure.Kind is FreeScoutFailureKind.RateLimited or FreeScoutFailureKind.UntrustedHost or FreeScoutFailureKind.Blocked))
+        if (
+            answer.Failure is not { } failure
+            || !(
+                failure.IsOutage
+                || failure.Kind is FreeScoutFailureKind.RateLimited or FreeScoutFailureKind.UntrustedHost or FreeScoutFailureKind.Blocked
+            )
+        )
         {
             return Finding.Ok($"FreeScout answers ({answer.Status}).", health.Failure is null ? health.WorkedAt : null);
         }
@@ -62,19 +83,36 @@ internal sealed class FreeScoutRun(FreeScoutProbe probe, FreeScoutHealth health,
         return failure.Kind switch
         {
             FreeScoutFailureKind.RateLimited => new(
-                DiagnosticState.NotKnown, failure.Message, since, "Nothing: the console waits as long as FreeScout asks, 60 s at most.",
-                Runbooks.FreeScoutDown),
+                DiagnosticState.NotKnown,
+                failure.Message,
+                since,
+                "Nothing: the console waits as long as FreeScout asks, 60 s at most.",
+                Runbooks.FreeScoutDown
+            ),
             FreeScoutFailureKind.UntrustedHost => Finding.Failed(
-                failure.Message, "Set FREESCOUT_BASE_URL to the address in FreeScout's APP_URL, or add the host to APP_TRUSTED_HOSTS in FreeScout's .env.",
-                Runbooks.NoTickets, Stops.Tickets, since, $"FreeScout does not serve the host of FREESCOUT_BASE_URL since {When.Clock(since)}"),
+                failure.Message,
+                "Set FREESCOUT_BASE_URL to the address in FreeScout's APP_URL, or add the host to APP_TRUSTED_HOSTS in FreeScout's .env.",
+                Runbooks.NoTickets,
+                Stops.Tickets,
+                since,
+                $"FreeScout does not serve the host of FREESCOUT_BASE_URL since {When.Clock(since)}"
+            ),
             FreeScoutFailureKind.Blocked => Finding.Failed(
                 failure.Message,
                 "Let the console's calls of /api/ through the proxy or firewall in front of FreeScout; they name the agent AutoTicket-Console.",
-                Runbooks.NoTickets, Stops.Tickets, since,
-                $"a proxy or firewall in front of FreeScout refuses the console since {When.Clock(since)}"),
+                Runbooks.NoTickets,
+                Stops.Tickets,
+                since,
+                $"a proxy or firewall in front of FreeScout refuses the console since {When.Clock(since)}"
+            ),
             _ => Finding.Failed(
-                failure.Message, "See to FreeScout. Alerts that are still active get their tickets when it answers again; clicks must be repeated.", Runbooks.FreeScoutDown, Stops.Tickets, since,
-                $"FreeScout is down since {When.Clock(since)} ({failure.Message.TrimEnd('.')})"),
+                failure.Message,
+                "See to FreeScout. Alerts that are still active get their tickets when it answers again; clicks must be repeated.",
+                Runbooks.FreeScoutDown,
+                Stops.Tickets,
+                since,
+                $"FreeScout is down since {When.Clock(since)} ({failure.Message.TrimEnd('.')})"
+            ),
         };
     }
 
@@ -86,21 +124,51 @@ internal sealed class FreeScoutRun(FreeScoutProbe probe, FreeScoutHealth health,
         {
             null => Finding.Ok("FreeScout takes the key (200)."),
             { Kind: FreeScoutFailureKind.KeyRejected } failure => Finding.Failed(
-                failure.Message, "Make a new key in FreeScout, store it in the vault, set FREESCOUT_API_KEY and deploy.", Runbooks.NoTickets, Stops.Tickets, since, $"the FreeScout key was rejected at {When.Clock(since)}"),
+                failure.Message,
+                "Make a new key in FreeScout, store it in the vault, set FREESCOUT_API_KEY and deploy.",
+                Runbooks.NoTickets,
+                Stops.Tickets,
+                since,
+                $"the FreeScout key was rejected at {When.Clock(since)}"
+            ),
             { Kind: FreeScoutFailureKind.ScopeMissing } failure => Finding.Failed(
-                failure.Message, "Make a key with full access in FreeScout: Manage → API & Webhooks.", Runbooks.NoTickets, Stops.Tickets, since,
-                $"the FreeScout key lacks the scope since {When.Clock(since)}"),
+                failure.Message,
+                "Make a key with full access in FreeScout: Manage → API & Webhooks.",
+                Runbooks.NoTickets,
+                Stops.Tickets,
+                since,
+                $"the FreeScout key lacks the scope since {When.Clock(since)}"
+            ),
             { Kind: FreeScoutFailureKind.ApiOff } failure => Finding.Failed(
-                failure.Message, "Switch the API & Webhooks module on in FreeScout, and look at its licence.", Runbooks.NoTickets, Stops.Tickets, since, $"FreeScout's API module is off since {When.Clock(since)}"),
-            { } failure => Finding.Failed(failure.Message, "Read FreeScout's words, and its log.", Runbooks.NoTickets, Stops.Tickets, since),
+                failure.Message,
+                "Switch the API & Webhooks module on in FreeScout, and look at its licence.",
+                Runbooks.NoTickets,
+                Stops.Tickets,
+                since,
+                $"FreeScout's API module is off since {When.Clock(since)}"
+            ),
+            { } failure => Finding.Failed(
+                failure.Message,
+                "Read FreeScout's words, and its log.",
+                Runbooks.NoTickets,
+                Stops.Tickets,
+                since
+            ),
         };
     }
 
-    public Task<Finding> MailboxIdAsync(CancellationToken cancellationToken) => Task.FromResult(options.MailboxId is { } id
-        ? Finding.Ok($"FREESCOUT_OPERATIONS_MAILBOX_ID is {id}.")
-        : Finding.Failed(
-            "FREESCOUT_OPERATIONS_MAILBOX_ID is not set.", "Make the operations mailbox in FreeScout and set the variable to its number.", Runbooks.NoTickets, Stops.Tickets,
-            cause: "FREESCOUT_OPERATIONS_MAILBOX_ID is not set"));
+    public Task<Finding> MailboxIdAsync(CancellationToken cancellationToken) =>
+        Task.FromResult(
+            options.MailboxId is { } id
+                ? Finding.Ok($"FREESCOUT_OPERATIONS_MAILBOX_ID is {id}.")
+                : Finding.Failed(
+                    "FREESCOUT_OPERATIONS_MAILBOX_ID is not set.",
+                    "Make the operations mailbox in FreeScout and set the variable to its number.",
+                    Runbooks.NoTickets,
+                    Stops.Tickets,
+                    cause: "FREESCOUT_OPERATIONS_MAILBOX_ID is not set"
+                )
+        );
 
     public async Task<Finding> MailboxExistsAsync(CancellationToken cancellationToken)
     {
@@ -113,30 +181,46 @@ internal sealed class FreeScoutRun(FreeScoutProbe probe, FreeScoutHealth health,
         return failure is not null ? Unknown(failure)
             : exists ? Finding.Ok($"FreeScout has the mailbox {options.MailboxId}.")
             : Finding.Failed(
-                $"FreeScout has no mailbox {options.MailboxId}: it was deleted, or the number is wrong.", "Find the operations mailbox's number in FreeScout and set FREESCOUT_OPERATIONS_MAILBOX_ID.",
-                Runbooks.NoTickets, Stops.Tickets, cause: $"FreeScout has no mailbox {options.MailboxId}");
+                $"FreeScout has no mailbox {options.MailboxId}: it was deleted, or the number is wrong.",
+                "Find the operations mailbox's number in FreeScout and set FREESCOUT_OPERATIONS_MAILBOX_ID.",
+                Runbooks.NoTickets,
+                Stops.Tickets,
+                cause: $"FreeScout has no mailbox {options.MailboxId}"
+            );
     }
 
-    public async Task<Finding> TagsModuleAsync(CancellationToken cancellationToken) => await probe.AskAsync("tags?page=1&pageSize=1", cancellationToken) switch
-    {
-        { Failure: null } => Finding.Ok("FreeScout has the Tags module."),
-        { Status: >= 400 and < 500 } => Finding.Warning(
-            "FreeScout has no Tags module: tickets are filed without their tags, and the list of open tickets stays empty.", "Switch the Tags module on in FreeScout; the console sets what is missing.", Runbooks.NoTickets),
-        { Failure: { } failure } => Unknown(failure),
-    };
+    public async Task<Finding> TagsModuleAsync(CancellationToken cancellationToken) =>
+        await probe.AskAsync("tags?page=1&pageSize=1", cancellationToken) switch
+        {
+            { Failure: null } => Finding.Ok("FreeScout has the Tags module."),
+            { Status: >= 400 and < 500 } => Finding.Warning(
+                "FreeScout has no Tags module: tickets are filed without their tags, and the list of open tickets stays empty.",
+                "Switch the Tags module on in FreeScout; the console sets what is missing.",
+                Runbooks.NoTickets
+            ),
+            { Failure: { } failure } => Unknown(failure),
+        };
 
     public async Task<Finding> UserIdAsync(CancellationToken cancellationToken)
     {
         if (options.UserId is not { } id)
         {
-            return Finding.Warning("FREESCOUT_USER_ID is not set: no notes are written.", "Set it to the number of the agent in whose name the console writes.", Runbooks.NoTickets);
+            return Finding.Warning(
+                "FREESCOUT_USER_ID is not set: no notes are written.",
+                "Set it to the number of the agent in whose name the console writes.",
+                Runbooks.NoTickets
+            );
         }
 
         return await probe.AskAsync(string.Create(CultureInfo.InvariantCulture, $"users/{id}"), cancellationToken) switch
         {
             { Failure: null } => await MayUseMailboxAsync(id, cancellationToken),
             { Status: 404 } => Finding.Failed(
-                $"FreeScout has no user {id}: no notes can be written. Tickets are not touched by it.", "Set FREESCOUT_USER_ID to the number of an agent that exists.", Runbooks.NoTickets, Stops.Nothing),
+                $"FreeScout has no user {id}: no notes can be written. Tickets are not touched by it.",
+                "Set FREESCOUT_USER_ID to the number of an agent that exists.",
+                Runbooks.NoTickets,
+                Stops.Nothing
+            ),
             { Failure: { } failure } => Unknown(failure),
         };
     }
@@ -147,11 +231,14 @@ internal sealed class FreeScoutRun(FreeScoutProbe probe, FreeScoutHealth health,
         var path = string.Create(CultureInfo.InvariantCulture, $"mailboxes?userId={id}&page=1&pageSize=100");
         var answer = await probe.AskAsync(path, cancellationToken);
         var ids = List(answer.Body, "mailboxes")
-            .Select(mailbox => mailbox.TryGetProperty("id", out var its) && its.TryGetInt64(out var number) ? number : 0).ToList();
+            .Select(mailbox => mailbox.TryGetProperty("id", out var its) && its.TryGetInt64(out var number) ? number : 0)
+            .ToList();
         return answer.Failure is null && options.MailboxId is { } mailbox && ids.Count < 100 && !ids.Contains(mailbox)
             ? Finding.Warning(
                 $"The user {id} may not use the mailbox {mailbox}: FreeScout refuses its notes and resolutions.",
-                "Give the agent access in FreeScout: Mailbox → Permissions.", Runbooks.NoTickets)
+                "Give the agent access in FreeScout: Mailbox → Permissions.",
+                Runbooks.NoTickets
+            )
             : Finding.Ok($"FreeScout has the user {id}, who may use the mailbox.");
     }
 
@@ -165,32 +252,53 @@ internal sealed class FreeScoutRun(FreeScoutProbe probe, FreeScoutHealth health,
 
         var answer = await probe.AskAsync("webhooks?page=1&pageSize=100", cancellationToken);
         var ours = List(answer.Body, "webhooks")
-            .Where(hook => hook.Text("url")?.EndsWith("/api/freescout/webhook", StringComparison.OrdinalIgnoreCase) == true).ToList();
+            .Where(hook => hook.Text("url")?.EndsWith("/api/freescout/webhook", StringComparison.OrdinalIgnoreCase) == true)
+            .ToList();
         return answer.Failure is { } failure ? Unknown(failure)
             : ours.Select(hook => hook.Text("lastRunError")).FirstOrDefault(error => !string.IsNullOrWhiteSpace(error)) is { } error
                 ? Finding.Warning(
                     $"FreeScout's last call of the console's webhook failed: {AlertText.Cut(AlertText.Line(error), 200)}",
-                    "Check that FreeScout reaches the console's address, and FREESCOUT_WEBHOOK_SECRET.", Runbooks.NoTickets)
-            : Finding.Ok(ours.Count > 0 ? "FreeScout calls the console when a ticket changes."
-                : "FreeScout has no webhook to this console: changes are seen at the next sync.");
+                    "Check that FreeScout reaches the console's address, and FREESCOUT_WEBHOOK_SECRET.",
+                    Runbooks.NoTickets
+                )
+            : Finding.Ok(
+                ours.Count > 0
+                    ? "FreeScout calls the console when a ticket changes."
+                    : "FreeScout has no webhook to this console: changes are seen at the next sync."
+            );
     }
 
     private static IEnumerable<JsonElement> List(JsonElement body, string name) =>
         body.ValueKind == JsonValueKind.Object && body.TryGetProperty("_embedded", out var embedded)
-            ? embedded.List(name).Where(row => row.ValueKind == JsonValueKind.Object) : [];
+            ? embedded.List(name).Where(row => row.ValueKind == JsonValueKind.Object)
+            : [];
 
-    public async Task<Finding> ClockAsync(CancellationToken cancellationToken) => (await _mailboxes.Value).Ahead switch
-    {
-        null => new(DiagnosticState.NotKnown, "FreeScout's answer bears no time."),
-        { } ahead when ahead.Duration() <= Skewed => Finding.Ok($"The console's clock and FreeScout's agree to {Math.Ceiling(ahead.Duration().TotalSeconds)} s."),
-        { } ahead => Finding.Warning(
-            $"The console's clock is {Math.Round(ahead.Duration().TotalSeconds)} s {(ahead > TimeSpan.Zero ? "ahead of" : "behind")} FreeScout's.",
-            "Set the clock that is wrong: the database's, which the console follows, or FreeScout's.", Runbooks.Clocks),
-    };
+    public async Task<Finding> ClockAsync(CancellationToken cancellationToken) =>
+        (await _mailboxes.Value).Ahead switch
+        {
+            null => new(DiagnosticState.NotKnown, "FreeScout's answer bears no time."),
+            { } ahead when ahead.Duration() <= Skewed => Finding.Ok(
+                $"The console's clock and FreeScout's agree to {Math.Ceiling(ahead.Duration().TotalSeconds)} s."
+            ),
+            { } ahead => Finding.Warning(
+                $"The console's clock is {Math.Round(ahead.Duration().TotalSeconds)} s {(ahead > TimeSpan.Zero ? "ahead of" : "behind")} FreeScout's.",
+                "Set the clock that is wrong: the database's, which the console follows, or FreeScout's.",
+                Runbooks.Clocks
+            ),
+        };
 
-    public Task<Finding> CircuitAsync(CancellationToken cancellationToken) => Task.FromResult(health.IsCircuitOpen
-        ? Finding.Warning("Open: after several failures FreeScout is spared for a moment, and then asked again.", "Nothing: it closes by itself when FreeScout answers.", Runbooks.FreeScoutDown, health.FailingSince)
-        : Finding.Ok("Closed."));
+    public Task<Finding> CircuitAsync(CancellationToken cancellationToken) =>
+        Task.FromResult(
+            health.IsCircuitOpen
+                ? Finding.Warning(
+                    "Open: after several failures FreeScout is spared for a moment, and then asked again.",
+                    "Nothing: it closes by itself when FreeScout answers.",
+                    Runbooks.FreeScoutDown,
+                    health.FailingSince
+                )
+                : Finding.Ok("Closed.")
+        );
 
-    private static Finding Unknown(FreeScoutFailure failure) => new(DiagnosticState.NotKnown, failure.Message, Next: "Ask again.", Runbook: Runbooks.FreeScoutDown);
+    private static Finding Unknown(FreeScoutFailure failure) =>
+        new(DiagnosticState.NotKnown, failure.Message, Next: "Ask again.", Runbook: Runbooks.FreeScoutDown);
 }

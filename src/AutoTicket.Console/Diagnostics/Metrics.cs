@@ -23,21 +23,35 @@ internal static class Metrics
 
     public static void AddMetrics(this WebApplicationBuilder builder)
     {
-        var telemetry = builder.Services.AddOpenTelemetry().ConfigureResource(
-            // Last, so that OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win.
-            resource => resource.AddService("autoticket-console").AddEnvironmentVariableDetector());
-        telemetry.WithMetrics(metrics => metrics.AddMeter(Telemetry.Name, Requests, "System.Runtime", "Microsoft.AspNetCore.Server.Kestrel", Database, "Polly")
-            .AddView(instrument => instrument.Meter.Name == Requests ? null : Room).AddPrometheusExporter());
+        var telemetry = builder
+            .Services.AddOpenTelemetry()
+            .ConfigureResource(
+                // Last, so that OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win.
+                resource => resource.AddService("autoticket-console").AddEnvironmentVariableDetector()
+            );
+        telemetry.WithMetrics(metrics =>
+            metrics
+                .AddMeter(Telemetry.Name, Requests, "System.Runtime", "Microsoft.AspNetCore.Server.Kestrel", Database, "Polly")
+                .AddView(instrument => instrument.Meter.Name == Requests ? null : Room)
+                .AddPrometheusExporter()
+        );
         if (builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"] is { Length: > 0 } endpoint)
         {
             if (!(Uri.TryCreate(endpoint, UriKind.Absolute, out var url) && url.Scheme is "http" or "https"))
             {
-                throw new ConfigurationException($"OTEL_EXPORTER_OTLP_ENDPOINT must be an absolute http or https address, as http://127.0.0.1:4317, but is “{endpoint}”.");
+                throw new ConfigurationException(
+                    $"OTEL_EXPORTER_OTLP_ENDPOINT must be an absolute http or https address, as http://127.0.0.1:4317, but is “{endpoint}”."
+                );
             }
 
             // ASP.NET, HttpClient and Npgsql trace by themselves, with the values of queries left out.
-            telemetry.WithTracing(traces => traces.AddSource(Telemetry.Name, "Microsoft.AspNetCore", "System.Net.Http", Database)
-                .AddProcessor(new LoneStatementRemover()).AddProcessor(new PathRemover()).AddOtlpExporter());
+            telemetry.WithTracing(traces =>
+                traces
+                    .AddSource(Telemetry.Name, "Microsoft.AspNetCore", "System.Net.Http", Database)
+                    .AddProcessor(new LoneStatementRemover())
+                    .AddProcessor(new PathRemover())
+                    .AddOtlpExporter()
+            );
             telemetry.WithMetrics(metrics => metrics.AddOtlpExporter());
             telemetry.WithLogging(logs => logs.AddOtlpExporter(), logs => logs.IncludeFormattedMessage = true);
         }
@@ -46,8 +60,13 @@ internal static class Metrics
     public static void MapMetrics(this WebApplication app)
     {
         app.Services.GetRequiredService<Gauges>();
-        app.MapPrometheusScrapingEndpoint("/metrics").OnlyRead().RequireAuthorization(new AuthorizationPolicyBuilder().RequireAssertion(authorization =>
-            authorization.Resource is HttpContext context && MayScrape(context)).Build());
+        app.MapPrometheusScrapingEndpoint("/metrics")
+            .OnlyRead()
+            .RequireAuthorization(
+                new AuthorizationPolicyBuilder()
+                    .RequireAssertion(authorization => authorization.Resource is HttpContext context && MayScrape(context))
+                    .Build()
+            );
     }
 
     /// <summary>The background loops' statements would be several traces a second of one span each: only those of a request or an alert leave.</summary>
@@ -79,7 +98,12 @@ internal static class Metrics
     /// <summary>Who has the token for it, or sits on this machine.</summary>
     private static bool MayScrape(HttpContext context) =>
         RequestGuards.IsFromThisMachine(context)
-        || RequestGuards.IsBearerOf(context.Request, RequestGuards.Tokens(
-            context.RequestServices.GetRequiredService<IOptions<DiagnosticsOptions>>().Value.MetricsToken is { Length: > 0 } own
-                ? own : context.RequestServices.GetRequiredService<IOptions<AlertsOptions>>().Value.IngestToken));
+        || RequestGuards.IsBearerOf(
+            context.Request,
+            RequestGuards.Tokens(
+                context.RequestServices.GetRequiredService<IOptions<DiagnosticsOptions>>().Value.MetricsToken is { Length: > 0 } own
+                    ? own
+                    : context.RequestServices.GetRequiredService<IOptions<AlertsOptions>>().Value.IngestToken
+            )
+        );
 }

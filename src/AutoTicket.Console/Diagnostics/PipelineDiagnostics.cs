@@ -22,10 +22,14 @@ internal sealed class PipelineDiagnostics(FreeScoutChecks freeScout, LineChecks 
 
     /// <param name="Asking">One task a step.</param>
     private sealed record Run(
-        IReadOnlyList<DiagnosticCheck> Chain, IReadOnlyList<Task<(DiagnosticCheck Check, Finding Finding)>> Asking, DateTimeOffset At);
+        IReadOnlyList<DiagnosticCheck> Chain,
+        IReadOnlyList<Task<(DiagnosticCheck Check, Finding Finding)>> Asking,
+        DateTimeOffset At
+    );
 
     /// <summary>Keys and names of all steps, in the chain's order.</summary>
-    public IReadOnlyList<(string Key, string Name)> Steps => [.. Chain(freeScout.Begin(), line, console).Select(check => (check.Key, check.Name))];
+    public IReadOnlyList<(string Key, string Name)> Steps =>
+        [.. Chain(freeScout.Begin(), line, console).Select(check => (check.Key, check.Name))];
 
     /// <summary>Yields each step as soon as it is known, and with it what the verdict is so far.</summary>
     public async IAsyncEnumerable<DiagnosticReport> RunAsync([EnumeratorCancellation] CancellationToken cancellationToken = default)
@@ -38,7 +42,10 @@ internal sealed class PipelineDiagnostics(FreeScoutChecks freeScout, LineChecks 
             found[check.Key] = (StepOf(check, finding), finding);
             var soFar = run.Chain.Where(one => found.ContainsKey(one.Key)).Select(one => found[one.Key]).ToList();
             yield return new DiagnosticReport(
-                Verdict.Of([.. soFar.Select(one => (one.Step.Key, one.Finding))]), [.. soFar.Select(one => one.Step)], run.At);
+                Verdict.Of([.. soFar.Select(one => (one.Step.Key, one.Finding))]),
+                [.. soFar.Select(one => one.Step)],
+                run.At
+            );
         }
     }
 
@@ -54,7 +61,9 @@ internal sealed class PipelineDiagnostics(FreeScoutChecks freeScout, LineChecks 
 
             var chain = Chain(freeScout.Begin(), line, console).ToList();
             var known = chain.ToDictionary(
-                check => check.Key, _ => new TaskCompletionSource<Finding>(TaskCreationOptions.RunContinuationsAsynchronously));
+                check => check.Key,
+                _ => new TaskCompletionSource<Finding>(TaskCreationOptions.RunContinuationsAsynchronously)
+            );
             return _run = new(
                 chain,
                 chain.ConvertAll(async check =>
@@ -63,40 +72,45 @@ internal sealed class PipelineDiagnostics(FreeScoutChecks freeScout, LineChecks 
                     known[check.Key].SetResult(finding);
                     return (check, finding);
                 }),
-                clock.GetUtcNow());
+                clock.GetUtcNow()
+            );
         }
     }
 
     /// <returns>All of it, once all is known.</returns>
-    public async Task<DiagnosticReport> RunToEndAsync(CancellationToken cancellationToken) => await RunAsync(cancellationToken).LastAsync(cancellationToken);
+    public async Task<DiagnosticReport> RunToEndAsync(CancellationToken cancellationToken) =>
+        await RunAsync(cancellationToken).LastAsync(cancellationToken);
 
     private static IEnumerable<DiagnosticCheck> Chain(FreeScoutRun run, LineChecks line, ConsoleChecks console) =>
-    [
-        new("key_set", "FreeScout key set", run.KeySetAsync),
-        new("freescout_answers", "FreeScout answers", run.AnswersAsync, "key_set"),
-        new("key_valid", "FreeScout key valid", run.KeyValidAsync, "freescout_answers"),
-        new("mailbox_id", "Mailbox id set", run.MailboxIdAsync),
-        new("mailbox_exists", "Mailbox exists", run.MailboxExistsAsync, "key_valid", "mailbox_id"),
-        new("tags_module", "Tags module", run.TagsModuleAsync, "key_valid"),
-        new("user_id", "User id valid", run.UserIdAsync, "key_valid"),
-        new("webhook", "FreeScout webhook", run.WebhookAsync, "key_valid"),
-        new("hooks", "Hooks registered", line.HooksAsync),
-        new("last_emit", "Last emit", line.LastEmitAsync, "database", "leader", "hooks"),
-        new("last_dm", "Last DM", line.LastMessageAsync, "database"),
-        new("last_ticket", "Last ticket", line.LastTicketAsync, "database", "mailbox_exists"),
-        new("database", "Database and schema", console.DatabaseAsync),
-        new("leader", "Leader and replicas", console.LeaderAsync, "database"),
-        new("flags", "Flag propagation", console.FlagsAsync, "database"),
-        new("clock", "Clock skew", run.ClockAsync, "freescout_answers"),
-        new("parked_alerts", "Parked alerts", line.ParkedAsync, "database"),
-        new("unstable_producers", "Unstable producers", line.UnstableAsync, "database"),
-        new("flood_breaker", "Flood breaker", line.FloodAsync, "database"),
-        new("circuit", "FreeScout circuit", run.CircuitAsync),
-        new("encryption", "Encrypted connections", console.EncryptionAsync),
-    ];
+        [
+            new("key_set", "FreeScout key set", run.KeySetAsync),
+            new("freescout_answers", "FreeScout answers", run.AnswersAsync, "key_set"),
+            new("key_valid", "FreeScout key valid", run.KeyValidAsync, "freescout_answers"),
+            new("mailbox_id", "Mailbox id set", run.MailboxIdAsync),
+            new("mailbox_exists", "Mailbox exists", run.MailboxExistsAsync, "key_valid", "mailbox_id"),
+            new("tags_module", "Tags module", run.TagsModuleAsync, "key_valid"),
+            new("user_id", "User id valid", run.UserIdAsync, "key_valid"),
+            new("webhook", "FreeScout webhook", run.WebhookAsync, "key_valid"),
+            new("hooks", "Hooks registered", line.HooksAsync),
+            new("last_emit", "Last emit", line.LastEmitAsync, "database", "leader", "hooks"),
+            new("last_dm", "Last DM", line.LastMessageAsync, "database"),
+            new("last_ticket", "Last ticket", line.LastTicketAsync, "database", "mailbox_exists"),
+            new("database", "Database and schema", console.DatabaseAsync),
+            new("leader", "Leader and replicas", console.LeaderAsync, "database"),
+            new("flags", "Flag propagation", console.FlagsAsync, "database"),
+            new("clock", "Clock skew", run.ClockAsync, "freescout_answers"),
+            new("parked_alerts", "Parked alerts", line.ParkedAsync, "database"),
+            new("unstable_producers", "Unstable producers", line.UnstableAsync, "database"),
+            new("flood_breaker", "Flood breaker", line.FloodAsync, "database"),
+            new("circuit", "FreeScout circuit", run.CircuitAsync),
+            new("encryption", "Encrypted connections", console.EncryptionAsync),
+        ];
 
     private async Task<Finding> AskAsync(
-        DiagnosticCheck check, List<DiagnosticCheck> chain, Dictionary<string, TaskCompletionSource<Finding>> known)
+        DiagnosticCheck check,
+        List<DiagnosticCheck> chain,
+        Dictionary<string, TaskCompletionSource<Finding>> known
+    )
     {
         foreach (var before in check.After)
         {
@@ -131,7 +145,11 @@ internal sealed class PipelineDiagnostics(FreeScoutChecks freeScout, LineChecks 
     private DiagnosticStep StepOf(DiagnosticCheck check, Finding finding)
     {
         // Where nothing else says so, since it was first seen like this.
-        var seen = _since.AddOrUpdate(check.Key, _ => (finding.State, clock.GetUtcNow()), (_, before) => before.State == finding.State ? before : (finding.State, clock.GetUtcNow()));
+        var seen = _since.AddOrUpdate(
+            check.Key,
+            _ => (finding.State, clock.GetUtcNow()),
+            (_, before) => before.State == finding.State ? before : (finding.State, clock.GetUtcNow())
+        );
         return new(check.Key, check.Name, finding.State, finding.Seen, finding.Since ?? seen.Since, finding.Next, finding.Runbook);
     }
 }

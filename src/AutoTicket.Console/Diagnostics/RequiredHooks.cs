@@ -34,7 +34,10 @@ internal sealed partial class RequiredHooks : IHostedService
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Warning, "alert_aggregator hook={Hook} is not registered in this build: roll back, and tell the developers")]
+        [LoggerMessage(
+            LogLevel.Warning,
+            "alert_aggregator hook={Hook} is not registered in this build: roll back, and tell the developers"
+        )]
         public static partial void IsMissing(ILogger logger, string hook);
     }
 }

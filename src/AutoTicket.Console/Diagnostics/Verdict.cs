@@ -9,9 +9,11 @@ internal static class Verdict
         var (tickets, messages) = (Cause(found, Stops.Tickets), Cause(found, Stops.Messages));
         return (messages, tickets) switch
         {
-            (null, null) => $"{(HasSeen(found, "last_dm") && HasSeen(found, "last_ticket") ? "DMs and tickets are going out." : "Nothing stops DMs or tickets.")}{Worth(found)}",
+            (null, null) =>
+                $"{(HasSeen(found, "last_dm") && HasSeen(found, "last_ticket") ? "DMs and tickets are going out." : "Nothing stops DMs or tickets.")}{Worth(found)}",
             (null, not null) => $"{(HasSeen(found, "last_dm") ? "DMs are going out" : "Nothing stops DMs")}, tickets are not: {tickets}.",
-            (not null, null) => $"{(HasSeen(found, "last_ticket") ? "Tickets are going out" : "Nothing stops tickets")}, DMs are not: {messages}.",
+            (not null, null) =>
+                $"{(HasSeen(found, "last_ticket") ? "Tickets are going out" : "Nothing stops tickets")}, DMs are not: {messages}.",
             _ when messages == tickets => $"Neither DMs nor tickets are going out: {tickets}.",
             _ => $"Neither DMs nor tickets are going out. DMs: {messages}. Tickets: {tickets}.",
         };
@@ -31,7 +33,9 @@ internal static class Verdict
 
     private static string Worth(IReadOnlyList<(string Key, Finding Finding)> found) =>
         found.FirstOrDefault(one => one.Finding.State == DiagnosticState.Failed).Finding is { } failed ? $" But: {failed.Seen}"
-        : found.FirstOrDefault(one => one.Finding.State == DiagnosticState.NotKnown).Finding is { } unknown ? $" Not all is known: {unknown.Seen}"
-        : found.FirstOrDefault(one => one.Finding.State == DiagnosticState.Warning).Finding is { } warning ? $" Worth a look: {warning.Seen}"
+        : found.FirstOrDefault(one => one.Finding.State == DiagnosticState.NotKnown).Finding is { } unknown
+            ? $" Not all is known: {unknown.Seen}"
+        : found.FirstOrDefault(one => one.Finding.State == DiagnosticState.Warning).Finding is { } warning
+            ? $" Worth a look: {warning.Seen}"
         : "";
 }

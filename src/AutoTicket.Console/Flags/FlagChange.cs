@@ -16,4 +16,12 @@ public sealed record FlagChangeRequest(bool Enabled, string Reason, DateTimeOffs
 }
 
 /// <summary>How a change of a flag ended.</summary>
-public enum FlagChangeResult { Changed, Scheduled, UnknownFlag, PinnedByEnvironment, BadRequest, StoreUnreachable }
+public enum FlagChangeResult
+{
+    Changed,
+    Scheduled,
+    UnknownFlag,
+    PinnedByEnvironment,
+    BadRequest,
+    StoreUnreachable,
+}

@@ -14,23 +14,48 @@ internal static class FlagEndpoints
     public static void MapFlags(this IEndpointRouteBuilder api)
     {
         api.MapGet("/api/flags", (FlagStore flags) => Answer(flags));
-        api.MapPut("/api/flags/{name}", async (string name, FlagRequest request, FlagStore flags, TimeProvider clock, HttpContext context, CancellationToken cancellationToken) =>
-        {
-            if (request is not { Enabled: { } enabled, Reason: { } reason })
-            {
-                return Results.Problem(title: "The body must hold “enabled” and “reason”.", statusCode: 400);
-            }
+        api.MapPut(
+                "/api/flags/{name}",
+                async (
+                    string name,
+                    FlagRequest request,
+                    FlagStore flags,
+                    TimeProvider clock,
+                    HttpContext context,
+                    CancellationToken cancellationToken
+                ) =>
+                {
+                    if (request is not { Enabled: { } enabled, Reason: { } reason })
+                    {
+                        return Results.Problem(title: "The body must hold “enabled” and “reason”.", statusCode: 400);
+                    }
 
-            var change = new FlagChangeRequest(enabled, reason, request.At);
-            return await flags.ChangeAsync(name, change, context.User.Identity?.Name ?? "api", cancellationToken) switch
-            {
-                FlagChangeResult.Changed or FlagChangeResult.Scheduled => Results.Ok(flags.Current.Flags.First(flag => flag.Name == name)),
-                FlagChangeResult.UnknownFlag => Results.Problem(title: $"There is no flag of this name; there are {string.Join(" and ", FlagNames.All)}.", statusCode: 404),
-                FlagChangeResult.PinnedByEnvironment => Results.Problem(title: $"{name} is switched off in the environment and can't be switched on here; remove the variable.", statusCode: 409),
-                FlagChangeResult.BadRequest => Results.Problem(title: change.Mistake(clock.GetUtcNow()), statusCode: 400),
-                _ => Results.Problem(title: "The flag store can't be reached: nothing was changed.", statusCode: 503),
-            };
-        }).RequireAuthorization(Rights.Administer).RequireSameOriginJson().Produces<FlagState>().ProducesProblem(400).ProducesProblem(404).ProducesProblem(409).ProducesProblem(503);
+                    var change = new FlagChangeRequest(enabled, reason, request.At);
+                    return await flags.ChangeAsync(name, change, context.User.Identity?.Name ?? "api", cancellationToken) switch
+                    {
+                        FlagChangeResult.Changed or FlagChangeResult.Scheduled => Results.Ok(
+                            flags.Current.Flags.First(flag => flag.Name == name)
+                        ),
+                        FlagChangeResult.UnknownFlag => Results.Problem(
+                            title: $"There is no flag of this name; there are {string.Join(" and ", FlagNames.All)}.",
+                            statusCode: 404
+                        ),
+                        FlagChangeResult.PinnedByEnvironment => Results.Problem(
+                            title: $"{name} is switched off in the environment and can't be switched on here; remove the variable.",
+                            statusCode: 409
+                        ),
+                        FlagChangeResult.BadRequest => Results.Problem(title: change.Mistake(clock.GetUtcNow()), statusCode: 400),
+                        _ => Results.Problem(title: "The flag store can't be reached: nothing was changed.", statusCode: 503),
+                    };
+                }
+            )
+            .RequireAuthorization(Rights.Administer)
+            .RequireSameOriginJson()
+            .Produces<FlagState>()
+            .ProducesProblem(400)
+            .ProducesProblem(404)
+            .ProducesProblem(409)
+            .ProducesProblem(503);
     }
 
     private static FlagsAnswer Answer(FlagStore flags) => new(flags.Current.Flags, flags.Current.ReadAt, flags.Current.IsStale);

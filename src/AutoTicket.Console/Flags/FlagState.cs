@@ -1,7 +1,12 @@
 namespace AutoTicket.Flags;
 
 /// <summary>Which layer decides a flag. The names are the contract's words.</summary>
-public enum FlagLayer { Environment, Store, Default }
+public enum FlagLayer
+{
+    Environment,
+    Store,
+    Default,
+}
 
 /// <summary>One flag as it is in force in this process.</summary>
 /// <param name="IsPinned">The environment switched it off, so neither page nor API can switch it on.</param>
@@ -16,7 +21,8 @@ public sealed record FlagState(
     DateTimeOffset? ChangedAt,
     string? Reason,
     ScheduledFlagChange? Scheduled,
-    IReadOnlyList<FlagAck> Acks);
+    IReadOnlyList<FlagAck> Acks
+);
 
 public sealed record ScheduledFlagChange(bool Enabled, DateTimeOffset At, string By, string Reason);
 

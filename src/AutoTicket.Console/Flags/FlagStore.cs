@@ -14,9 +14,13 @@ internal sealed partial class FlagStore(
     FlagEnvironment environment,
     DatabaseSignals signals,
     TimeProvider clock,
-    ILogger<FlagStore> logger) : Loop(clock, logger), IFeatureDefinitionProvider
+    ILogger<FlagStore> logger
+) : Loop(clock, logger), IFeatureDefinitionProvider
 {
-    private static readonly Histogram<double> Propagation = Telemetry.Seconds("autoticket.flag.propagation.duration", "From a flag's change to its being in force in this process.");
+    private static readonly Histogram<double> Propagation = Telemetry.Seconds(
+        "autoticket.flag.propagation.duration",
+        "From a flag's change to its being in force in this process."
+    );
     private static readonly TimeSpan AckEvery = TimeSpan.FromSeconds(10);
     private static readonly string Instance = $"{Environment.MachineName}/{Environment.ProcessId}";
 
@@ -60,8 +64,22 @@ internal sealed partial class FlagStore(
 
         var reason = request.Reason.Trim();
         return request.At is { } at
-            ? WriteAsync(name, actor, reason, row => Schedule(row, request.Enabled, at.ToUniversalTime(), actor, reason), FlagChangeResult.Scheduled, cancellationToken)
-            : WriteAsync(name, actor, reason, row => Decide(row, request.Enabled, actor, reason), FlagChangeResult.Changed, cancellationToken);
+            ? WriteAsync(
+                name,
+                actor,
+                reason,
+                row => Schedule(row, request.Enabled, at.ToUniversalTime(), actor, reason),
+                FlagChangeResult.Scheduled,
+                cancellationToken
+            )
+            : WriteAsync(
+                name,
+                actor,
+                reason,
+                row => Decide(row, request.Enabled, actor, reason),
+                FlagChangeResult.Changed,
+                cancellationToken
+            );
     }
 
     /// <summary>Drops the scheduled change, if there is one.</summary>
@@ -100,7 +118,13 @@ internal sealed partial class FlagStore(
     }
 
     private async Task<FlagChangeResult> WriteAsync(
-        string name, string actor, string reason, Func<FlagRow, bool> change, FlagChangeResult done, CancellationToken cancellationToken)
+        string name,
+        string actor,
+        string reason,
+        Func<FlagRow, bool> change,
+        FlagChangeResult done,
+        CancellationToken cancellationToken
+    )
     {
         try
         {
@@ -145,9 +169,7 @@ internal sealed partial class FlagStore(
 
             Put(_current with { IsStale = true });
         }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-        {
-        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested) { }
         finally
         {
             _reading.Release();
@@ -172,7 +194,13 @@ internal sealed partial class FlagStore(
             if (row?.Environment != said && _current.ReadAt is null)
             {
                 any = true;
-                await table.ChangeAsync(name, "environment", $"the environment says {said ?? "nothing"} since this start", current => Note(current, said), cancellationToken);
+                await table.ChangeAsync(
+                    name,
+                    "environment",
+                    $"the environment says {said ?? "nothing"} since this start",
+                    current => Note(current, said),
+                    cancellationToken
+                );
             }
         }
 
@@ -183,9 +211,18 @@ internal sealed partial class FlagStore(
     {
         var (enabled, layer) = environment.Decide(name, row?.Enabled);
         return new FlagState(
-            name, enabled, layer, IsPinned: environment.Values[name] == false, row?.ChangedBy, row?.ChangedAt, row?.Reason,
-            row is { ScheduledAt: { } at, ScheduledEnabled: { } to } ? new ScheduledFlagChange(to, at, row.ScheduledBy!, row.ScheduledReason!) : null,
-            [.. acks.Where(ack => ack.Name == name).Select(ack => new FlagAck(ack.Instance, ack.Enabled, ack.At))]);
+            name,
+            enabled,
+            layer,
+            IsPinned: environment.Values[name] == false,
+            row?.ChangedBy,
+            row?.ChangedAt,
+            row?.Reason,
+            row is { ScheduledAt: { } at, ScheduledEnabled: { } to }
+                ? new ScheduledFlagChange(to, at, row.ScheduledBy!, row.ScheduledReason!)
+                : null,
+            [.. acks.Where(ack => ack.Name == name).Select(ack => new FlagAck(ack.Instance, ack.Enabled, ack.At))]
+        );
     }
 
     /// <returns>Whether a flag's value is another than before.</returns>
@@ -200,7 +237,10 @@ internal sealed partial class FlagStore(
             // A start finds old changes: they have come as fast as they could.
             if (previous.ReadAt is not null && flag is { DecidedBy: FlagLayer.Store, ChangedAt: { } changedAt })
             {
-                Propagation.Record(Math.Max(0, (Clock.GetUtcNow() - changedAt).TotalSeconds), new KeyValuePair<string, object?>("flag", flag.Name));
+                Propagation.Record(
+                    Math.Max(0, (Clock.GetUtcNow() - changedAt).TotalSeconds),
+                    new KeyValuePair<string, object?>("flag", flag.Name)
+                );
             }
         }
 
@@ -245,9 +285,7 @@ internal sealed partial class FlagStore(
 
     /// <summary>Another process may have carried it out already, or a person moved it: only what is still due is done.</summary>
     private static bool CarryOut(FlagRow row, DateTimeOffset now) =>
-        row.ScheduledAt <= now
-        && Decide(row, row.ScheduledEnabled!.Value, row.ScheduledBy!, row.ScheduledReason!, now)
-        && Unschedule(row);
+        row.ScheduledAt <= now && Decide(row, row.ScheduledEnabled!.Value, row.ScheduledBy!, row.ScheduledReason!, now) && Unschedule(row);
 
     private static bool Note(FlagRow row, string? said)
     {
@@ -256,15 +294,21 @@ internal sealed partial class FlagStore(
         return news;
     }
 
-    private static FlagState Unread(string name, FlagEnvironment environment) => new(
-        name, Enabled: false, environment.Values[name] == false ? FlagLayer.Environment : FlagLayer.Default, environment.Values[name] == false,
-        null, null, null, null, []);
+    private static FlagState Unread(string name, FlagEnvironment environment) =>
+        new(
+            name,
+            Enabled: false,
+            environment.Values[name] == false ? FlagLayer.Environment : FlagLayer.Default,
+            environment.Values[name] == false,
+            null,
+            null,
+            null,
+            null,
+            []
+        );
 
-    private static FeatureDefinition Definition(string name, bool enabled) => new()
-    {
-        Name = name,
-        EnabledFor = enabled ? [new FeatureFilterConfiguration { Name = "AlwaysOn" }] : [],
-    };
+    private static FeatureDefinition Definition(string name, bool enabled) =>
+        new() { Name = name, EnabledFor = enabled ? [new FeatureFilterConfiguration { Name = "AlwaysOn" }] : [] };
 
     private static partial class Log
     {

@@ -15,8 +15,10 @@ internal sealed class FlagTable(IDbContextFactory<AutoTicketDbContext> contexts,
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var alive = clock.GetUtcNow() - AckLives;
-        return (await db.FeatureFlags.AsNoTracking().ToListAsync(cancellationToken),
-            await db.FlagAcks.AsNoTracking().Where(ack => ack.At > alive).OrderBy(ack => ack.Instance).ToListAsync(cancellationToken));
+        return (
+            await db.FeatureFlags.AsNoTracking().ToListAsync(cancellationToken),
+            await db.FlagAcks.AsNoTracking().Where(ack => ack.At > alive).OrderBy(ack => ack.Instance).ToListAsync(cancellationToken)
+        );
     }
 
     /// <summary>Applies <paramref name="change"/> to the flag's row as it is at the moment of writing.</summary>
@@ -26,7 +28,10 @@ internal sealed class FlagTable(IDbContextFactory<AutoTicketDbContext> contexts,
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         while (true)
         {
-            await db.ExecuteAsync($"INSERT INTO feature_flags (name, version) VALUES ({name}, 0) ON CONFLICT DO NOTHING", cancellationToken);
+            await db.ExecuteAsync(
+                $"INSERT INTO feature_flags (name, version) VALUES ({name}, 0) ON CONFLICT DO NOTHING",
+                cancellationToken
+            );
             var row = await db.FeatureFlags.AsNoTracking().SingleAsync(flag => flag.Name == name, cancellationToken);
             // By what the environment said when the row was last written: its own change is one of those that are audited.
             var before = environment.IsOn(row.Environment, row.Enabled);
@@ -41,23 +46,31 @@ internal sealed class FlagTable(IDbContextFactory<AutoTicketDbContext> contexts,
                 CreatedAt = clock.GetUtcNow(),
                 Action = AuditActions.FlagChanged,
                 Actor = actor,
-                Payload = JsonSerializer.Serialize(new
-                {
-                    flag = name,
-                    before,
-                    after = environment.IsOn(row.Environment, row.Enabled),
-                    reason,
-                    environment = row.Environment,
-                    scheduled_for = row.ScheduledAt,
-                    scheduled_to = row.ScheduledEnabled,
-                }),
+                Payload = JsonSerializer.Serialize(
+                    new
+                    {
+                        flag = name,
+                        before,
+                        after = environment.IsOn(row.Environment, row.Enabled),
+                        reason,
+                        environment = row.Environment,
+                        scheduled_for = row.ScheduledAt,
+                        scheduled_to = row.ScheduledEnabled,
+                    }
+                ),
             };
-            if (await db.UpdateWithAuditAsync($"""
-                UPDATE feature_flags SET enabled = {row.Enabled}, changed_by = {row.ChangedBy}, changed_at = {row.ChangedAt}, reason = {row.Reason},
-                  scheduled_enabled = {row.ScheduledEnabled}, scheduled_at = {row.ScheduledAt}, scheduled_by = {row.ScheduledBy}, scheduled_reason = {row.ScheduledReason},
-                  environment = {row.Environment}, version = {version + 1}
-                WHERE name = {name} AND version = {version}
-                """, audit, cancellationToken))
+            if (
+                await db.UpdateWithAuditAsync(
+                    $"""
+                    UPDATE feature_flags SET enabled = {row.Enabled}, changed_by = {row.ChangedBy}, changed_at = {row.ChangedAt}, reason = {row.Reason},
+                      scheduled_enabled = {row.ScheduledEnabled}, scheduled_at = {row.ScheduledAt}, scheduled_by = {row.ScheduledBy}, scheduled_reason = {row.ScheduledReason},
+                      environment = {row.Environment}, version = {version + 1}
+                    WHERE name = {name} AND version = {version}
+                    """,
+                    audit,
+                    cancellationToken
+                )
+            )
             {
                 return;
             }
@@ -73,10 +86,13 @@ internal sealed class FlagTable(IDbContextFactory<AutoTicketDbContext> contexts,
         var now = clock.GetUtcNow();
         foreach (var flag in flags)
         {
-            await db.ExecuteAsync($"""
+            await db.ExecuteAsync(
+                $"""
                 INSERT INTO flag_acks (instance, name, enabled, at) VALUES ({instance}, {flag.Name}, {flag.Enabled}, {now})
                 ON CONFLICT (instance, name) DO UPDATE SET enabled = excluded.enabled, at = excluded.at
-                """, cancellationToken);
+                """,
+                cancellationToken
+            );
         }
 
         var gone = now - TimeSpan.FromMinutes(10);

@@ -14,13 +14,21 @@ internal sealed partial record Conversation
     public long? Number { get; init; }
 
     /// <summary>Anybody who writes to the mailbox chooses it.</summary>
-    public string? Subject { get; init => field = value is null ? null : HiddenCharacter.Blank(value); }
+    public string? Subject
+    {
+        get;
+        init => field = value is null ? null : HiddenCharacter.Blank(value);
+    }
 
     /// <summary>What customers and agents wrote; 0: FreeScout was killed before it wrote what the create said.</summary>
     public int? ThreadsCount { get; init; }
 
     /// <summary>active, pending, closed, spam.</summary>
-    public string? Status { get; init => field = value is null ? null : HiddenCharacter.Blank(value); }
+    public string? Status
+    {
+        get;
+        init => field = value is null ? null : HiddenCharacter.Blank(value);
+    }
 
     /// <summary>draft, published, deleted.</summary>
     public string? State { get; init; }
@@ -56,7 +64,15 @@ internal sealed partial record Conversation
 
     /// <summary>Its threads went to another conversation; what is left is deleted. Known only where the threads were asked for.</summary>
     [JsonIgnore]
-    public bool IsMerged => State == "deleted" && Embeds.List("threads").Any(thread => thread.ValueKind == JsonValueKind.Object && thread.TryGetProperty("action", out var action) && action.Text("type") == "merged");
+    public bool IsMerged =>
+        State == "deleted"
+        && Embeds
+            .List("threads")
+            .Any(thread =>
+                thread.ValueKind == JsonValueKind.Object
+                && thread.TryGetProperty("action", out var action)
+                && action.Text("type") == "merged"
+            );
 
     /// <summary>What was written, as HTML; where the threads were asked for.</summary>
     [JsonIgnore]
@@ -79,7 +95,8 @@ internal sealed partial record Conversation
     [GeneratedRegex("<[^>]*>")]
     private static partial Regex Tag();
 
-    private static string? NameOf(JsonElement person) => $"{person.Text("firstName")} {person.Text("lastName")}".Trim() is { Length: > 0 } name ? name : person.Text("email");
+    private static string? NameOf(JsonElement person) =>
+        $"{person.Text("firstName")} {person.Text("lastName")}".Trim() is { Length: > 0 } name ? name : person.Text("email");
 }
 
 /// <summary>What we ask FreeScout to create.</summary>
@@ -102,31 +119,48 @@ internal sealed record ListPage
 internal static class LenientJson
 {
     public static IEnumerable<JsonElement> List(this JsonElement element, string name) =>
-        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var list) && list.ValueKind == JsonValueKind.Array ? list.EnumerateArray() : [];
+        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var list) && list.ValueKind == JsonValueKind.Array
+            ? list.EnumerateArray()
+            : [];
 
     /// <summary>Without what nobody sees: names of people and tags, and FreeScout's own words, go to pages, notes and log lines.</summary>
     public static string? Text(this JsonElement element, string name) =>
         element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var text) && text.ValueKind == JsonValueKind.String
-            ? HiddenCharacter.Blank(text.GetString()!) : null;
+            ? HiddenCharacter.Blank(text.GetString()!)
+            : null;
 }
 
 /// <summary>Times come as <c>2020-08-09T10:09:00Z</c>, in places as <c>2020-08-09T10-09-00Z</c> (so in the vendor's documentation);
 /// an unreadable one is no reason to lose the ticket.</summary>
 internal sealed class LenientDate : JsonConverter<DateTimeOffset?>
 {
-    private static readonly string[] Forms = ["yyyy-MM-dd'T'HH:mm:ssK", "yyyy-MM-dd'T'HH-mm-ssK", "yyyy-MM-dd HH:mm:ss", "yyyy-MM-dd'T'HH:mm:ss.FFFFFFFK"];
+    private static readonly string[] Forms =
+    [
+        "yyyy-MM-dd'T'HH:mm:ssK",
+        "yyyy-MM-dd'T'HH-mm-ssK",
+        "yyyy-MM-dd HH:mm:ss",
+        "yyyy-MM-dd'T'HH:mm:ss.FFFFFFFK",
+    ];
 
     public override DateTimeOffset? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
     {
         if (reader.TokenType == JsonTokenType.String)
         {
-            return DateTimeOffset.TryParseExact(reader.GetString(), Forms, CultureInfo.InvariantCulture,
-                DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var time) ? time : null;
+            return DateTimeOffset.TryParseExact(
+                reader.GetString(),
+                Forms,
+                CultureInfo.InvariantCulture,
+                DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal,
+                out var time
+            )
+                ? time
+                : null;
         }
 
         reader.Skip();
         return null;
     }
 
-    public override void Write(Utf8JsonWriter writer, DateTimeOffset? value, JsonSerializerOptions options) => writer.WriteStringValue(value?.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture));
+    public override void Write(Utf8JsonWriter writer, DateTimeOffset? value, JsonSerializerOptions options) =>
+        writer.WriteStringValue(value?.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture));
 }

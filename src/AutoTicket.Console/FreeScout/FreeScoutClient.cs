@@ -17,7 +17,8 @@ internal sealed partial class FreeScoutClient(
     IOptions<FreeScoutOptions> options,
     FreeScoutHealth health,
     TimeProvider clock,
-    ILogger<FreeScoutClient> logger)
+    ILogger<FreeScoutClient> logger
+)
 {
     public const string HttpName = "freescout";
 
@@ -29,7 +30,10 @@ internal sealed partial class FreeScoutClient(
     private const int MostLogged = 1_000;
     private static readonly TimeSpan LogEvery = TimeSpan.FromMinutes(1);
 
-    private static readonly Histogram<double> Calls = Telemetry.Seconds("autoticket.freescout.call.duration", "Calls of FreeScout with their retries, by method and outcome.");
+    private static readonly Histogram<double> Calls = Telemetry.Seconds(
+        "autoticket.freescout.call.duration",
+        "Calls of FreeScout with their retries, by method and outcome."
+    );
 
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { AllowDuplicateProperties = true };
 
@@ -39,29 +43,52 @@ internal sealed partial class FreeScoutClient(
 
     /// <summary>Why no call is made at all now; null: calls are made.</summary>
     public FreeScoutFailure? Closed =>
-        options.Value.Missing().ToList() is { Count: > 0 } missing ? new(FreeScoutFailureKind.NotConfigured, $"Filing is not set up: {string.Join(" and ", missing)} not set.", WasSent: false)
+        options.Value.Missing().ToList() is { Count: > 0 } missing
+            ? new(FreeScoutFailureKind.NotConfigured, $"Filing is not set up: {string.Join(" and ", missing)} not set.", WasSent: false)
         : health.HoldUntil is var until && until > clock.GetUtcNow()
-            ? new(FreeScoutFailureKind.RateLimited, $"FreeScout asked for a pause until {until:HH:mm:ss} UTC.", WasSent: false, until - clock.GetUtcNow())
+            ? new(
+                FreeScoutFailureKind.RateLimited,
+                $"FreeScout asked for a pause until {until:HH:mm:ss} UTC.",
+                WasSent: false,
+                until - clock.GetUtcNow()
+            )
         : null;
 
     /// <summary>Files a conversation in the operations mailbox. Never posted twice by itself: a failure with
     /// <see cref="FreeScoutFailure.MayHaveCreated"/> must be looked up by the marker before anybody posts again.</summary>
     /// <param name="maySend">Asked at the last moment before the body is sent.</param>
-    public async Task<FreeScoutAnswer<Conversation>> CreateAsync(ConversationDraft draft, Func<bool> maySend, CancellationToken cancellationToken)
+    public async Task<FreeScoutAnswer<Conversation>> CreateAsync(
+        ConversationDraft draft,
+        Func<bool> maySend,
+        CancellationToken cancellationToken
+    )
     {
         // `imported` silences all mail, to agents too: the operators hear of it by Slack. `status` is given because the default
         // would make it pending in some forms, and a customer's thread because FreeScout does not count notes.
         var email = options.Value.Customer(draft.Surface);
-        var answer = await SendAsync(HttpMethod.Post, "conversations", new
-        {
-            type = "email",
-            mailboxId = options.Value.MailboxId,
-            subject = draft.Subject,
-            customer = new { email, firstName = "Ops", lastName = email?.Contains($"+{draft.Surface}@", StringComparison.Ordinal) == true ? $"Console {draft.Surface}" : "Console" },
-            threads = new[] { new { type = "customer", text = draft.Html } },
-            imported = true,
-            status = "active",
-        }, maySend, cancellationToken);
+        var answer = await SendAsync(
+            HttpMethod.Post,
+            "conversations",
+            new
+            {
+                type = "email",
+                mailboxId = options.Value.MailboxId,
+                subject = draft.Subject,
+                customer = new
+                {
+                    email,
+                    firstName = "Ops",
+                    lastName = email?.Contains($"+{draft.Surface}@", StringComparison.Ordinal) == true
+                        ? $"Console {draft.Surface}"
+                        : "Console",
+                },
+                threads = new[] { new { type = "customer", text = draft.Html } },
+                imported = true,
+                status = "active",
+            },
+            maySend,
+            cancellationToken
+        );
         if (answer.Failure is { } failure)
         {
             return failure;
@@ -69,7 +96,12 @@ internal sealed partial class FreeScoutClient(
 
         var reply = answer.Value!;
         var body = Parse<Conversation>(reply);
-        if (reply.Status is 200 or 201 && (long.TryParse(reply.ResourceId, NumberStyles.None, CultureInfo.InvariantCulture, out var id) ? id : body?.Id) is > 0 and { } made)
+        if (
+            reply.Status is 200 or 201
+            && (long.TryParse(reply.ResourceId, NumberStyles.None, CultureInfo.InvariantCulture, out var id) ? id : body?.Id)
+                is > 0
+                    and { } made
+        )
         {
             // Newer versions send the conversation along. Of others the number that people see takes a look: it is the id only by default.
             var known = body?.Id == made && body.Number is not null ? body : (await FindAsync(made, cancellationToken)).Value;
@@ -77,13 +109,24 @@ internal sealed partial class FreeScoutClient(
         }
 
         return Fail(
-            FreeScoutFailureKind.BadAnswer, $"FreeScout answered {reply.Status} without saying which ticket it made.", HttpMethod.Post, "conversations");
+            FreeScoutFailureKind.BadAnswer,
+            $"FreeScout answered {reply.Status} without saying which ticket it made.",
+            HttpMethod.Post,
+            "conversations"
+        );
     }
 
     /// <summary>A conversation by its id. No value and no failure: it is gone for good.</summary>
     public async Task<FreeScoutAnswer<Conversation?>> FindAsync(long id, CancellationToken cancellationToken, bool withThreads = false)
     {
-        var answer = await SendAsync(HttpMethod.Get, $"conversations/{id}?embed={(withThreads ? "tags,threads" : "tags")}", null, null, cancellationToken, acceptNotFound: true);
+        var answer = await SendAsync(
+            HttpMethod.Get,
+            $"conversations/{id}?embed={(withThreads ? "tags,threads" : "tags")}",
+            null,
+            null,
+            cancellationToken,
+            acceptNotFound: true
+        );
         if (answer.Failure is { } failure)
         {
             return failure;
@@ -99,7 +142,11 @@ internal sealed partial class FreeScoutClient(
         return Parse<Conversation>(answer.Value) is { Id: > 0 } conversation && conversation.Id == id
             ? conversation
             : Fail(
-                FreeScoutFailureKind.BadAnswer, "FreeScout's answer is not the conversation that was asked for.", HttpMethod.Get, $"conversations/{id}");
+                FreeScoutFailureKind.BadAnswer,
+                "FreeScout's answer is not the conversation that was asked for.",
+                HttpMethod.Get,
+                $"conversations/{id}"
+            );
     }
 
     /// <summary>Every conversation, in whichever mailbox and of whichever status, whose subject holds <paramref name="marker"/>, oldest first.</summary>
@@ -107,26 +154,37 @@ internal sealed partial class FreeScoutClient(
     {
         // All statuses are named because the default differs between versions; the state, because without it deleted ones come too.
         var answer = await ListAsync<Conversation>(
-            $"conversations?state=published&status=active,pending,closed,spam&subject={Uri.EscapeDataString(marker)}&embed=tags", "conversations",
-            cancellationToken);
+            $"conversations?state=published&status=active,pending,closed,spam&subject={Uri.EscapeDataString(marker)}&embed=tags",
+            "conversations",
+            cancellationToken
+        );
         return answer.Failure is { } failure
             ? failure
-            : answer.Value!.Where(conversation => conversation.Subject?.Contains(marker, StringComparison.OrdinalIgnoreCase) == true).OrderBy(conversation => conversation.Id).ToList();
+            : answer
+                .Value!.Where(conversation => conversation.Subject?.Contains(marker, StringComparison.OrdinalIgnoreCase) == true)
+                .OrderBy(conversation => conversation.Id)
+                .ToList();
     }
 
     /// <summary>The operations mailbox's conversations with one tag.</summary>
     /// <param name="updatedSince">Only those changed since then, of all statuses; null: all open ones.</param>
     public async Task<FreeScoutAnswer<List<Conversation>>> ListTaggedAsync(
-        string tag, DateTimeOffset? updatedSince, CancellationToken cancellationToken)
+        string tag,
+        DateTimeOffset? updatedSince,
+        CancellationToken cancellationToken
+    )
     {
         var status = updatedSince is null ? "active,pending" : "active,pending,closed,spam";
         var since = updatedSince is null ? "" : $"&updatedSince={updatedSince:yyyy-MM-dd'T'HH:mm:ss'Z'}";
         var answer = await ListAsync<Conversation>(
             $"conversations?mailboxId={options.Value.MailboxId}&status={status}&state=published&tag={Uri.EscapeDataString(tag)}{since}"
-            + "&embed=tags&sortField=createdAt&sortOrder=asc",
-            "conversations", cancellationToken);
+                + "&embed=tags&sortField=createdAt&sortOrder=asc",
+            "conversations",
+            cancellationToken
+        );
         // A mailbox that does not exist has an empty list, too.
-        var isDoubtful = answer.Value is { Count: 0 } && updatedSince is null || health.Failure?.Kind == FreeScoutFailureKind.MailboxMissing;
+        var isDoubtful =
+            answer.Value is { Count: 0 } && updatedSince is null || health.Failure?.Kind == FreeScoutFailureKind.MailboxMissing;
         return answer.Failure is null && isDoubtful && await FindMailboxAsync(cancellationToken) is { } missing ? missing : answer;
     }
 
@@ -139,7 +197,9 @@ internal sealed partial class FreeScoutClient(
             return Fail(
                 FreeScoutFailureKind.MailboxMissing,
                 $"FreeScout has no mailbox {options.Value.MailboxId}: it was deleted or FREESCOUT_OPERATIONS_MAILBOX_ID is wrong.",
-                HttpMethod.Get, "mailboxes");
+                HttpMethod.Get,
+                "mailboxes"
+            );
         }
 
         if (failure is null)
@@ -155,7 +215,12 @@ internal sealed partial class FreeScoutClient(
     /// <summary>Adds tags and keeps those that are there: FreeScout's call replaces the whole list.</summary>
     /// <param name="instead">Tags that begin so go, unless they are among the new ones.</param>
     /// <returns>Null when done.</returns>
-    public async Task<FreeScoutFailure?> AddTagsAsync(long id, IReadOnlyList<string> tags, CancellationToken cancellationToken, string? instead = null)
+    public async Task<FreeScoutFailure?> AddTagsAsync(
+        long id,
+        IReadOnlyList<string> tags,
+        CancellationToken cancellationToken,
+        string? instead = null
+    )
     {
         var found = await FindAsync(id, cancellationToken);
         if (found.Failure is not null || found.Value is null)
@@ -184,20 +249,47 @@ internal sealed partial class FreeScoutClient(
     /// <summary>Writes a note, which only agents see; it changes neither status nor assignee, and no mail goes out.</summary>
     /// <returns>Null when done.</returns>
     public async Task<FreeScoutFailure?> AddNoteAsync(long id, long user, string html, CancellationToken cancellationToken) =>
-        (await SendAsync(HttpMethod.Post, $"conversations/{id}/threads", new { type = "note", text = html, user, imported = true }, null, cancellationToken)).Failure;
+        (
+            await SendAsync(
+                HttpMethod.Post,
+                $"conversations/{id}/threads",
+                new
+                {
+                    type = "note",
+                    text = html,
+                    user,
+                    imported = true,
+                },
+                null,
+                cancellationToken
+            )
+        ).Failure;
 
     /// <summary>Gives a conversation the first thread that its create could not give it.</summary>
     /// <returns>Null when done.</returns>
     public async Task<FreeScoutFailure?> AddBodyAsync(long id, string html, CancellationToken cancellationToken) =>
-        (await SendAsync(
-            HttpMethod.Post, $"conversations/{id}/threads", new { type = "customer", text = html, imported = true }, null, cancellationToken)).Failure;
+        (
+            await SendAsync(
+                HttpMethod.Post,
+                $"conversations/{id}/threads",
+                new
+                {
+                    type = "customer",
+                    text = html,
+                    imported = true,
+                },
+                null,
+                cancellationToken
+            )
+        ).Failure;
 
     /// <summary>Closes a conversation in an agent's name. That it is closed already changes nothing.</summary>
     /// <returns>Null when done.</returns>
     public async Task<FreeScoutFailure?> CloseAsync(long id, long byUser, CancellationToken cancellationToken) =>
         (await SendAsync(HttpMethod.Put, $"conversations/{id}", new { byUser, status = "closed" }, null, cancellationToken)).Failure;
 
-    private async Task<FreeScoutAnswer<List<T>>> ListAsync<T>(string path, string name, CancellationToken cancellationToken) where T : class
+    private async Task<FreeScoutAnswer<List<T>>> ListAsync<T>(string path, string name, CancellationToken cancellationToken)
+        where T : class
     {
         var all = new List<T>();
         var next = path.Contains('?', StringComparison.Ordinal) ? '&' : '?';
@@ -226,7 +318,13 @@ internal sealed partial class FreeScoutClient(
     }
 
     private async Task<FreeScoutAnswer<Reply>> SendAsync(
-        HttpMethod method, string path, object? body, Func<bool>? maySend, CancellationToken cancellationToken, bool acceptNotFound = false)
+        HttpMethod method,
+        string path,
+        object? body,
+        Func<bool>? maySend,
+        CancellationToken cancellationToken,
+        bool acceptNotFound = false
+    )
     {
         var begun = Stopwatch.GetTimestamp();
         var answer = await TrySendAsync(method, path, body, maySend, acceptNotFound, cancellationToken);
@@ -240,7 +338,13 @@ internal sealed partial class FreeScoutClient(
     }
 
     private async Task<FreeScoutAnswer<Reply>> TrySendAsync(
-        HttpMethod method, string path, object? body, Func<bool>? maySend, bool acceptNotFound, CancellationToken cancellationToken)
+        HttpMethod method,
+        string path,
+        object? body,
+        Func<bool>? maySend,
+        bool acceptNotFound,
+        CancellationToken cancellationToken
+    )
     {
         var name = path.Split('?')[0];
         if (Closed is { } closed)
@@ -248,7 +352,9 @@ internal sealed partial class FreeScoutClient(
             return Fail(closed, method, name);
         }
 
-        using var content = body is null ? null : new TrackedContent(JsonSerializer.SerializeToUtf8Bytes(body, Json), maySend ?? (static () => true));
+        using var content = body is null
+            ? null
+            : new TrackedContent(JsonSerializer.SerializeToUtf8Bytes(body, Json), maySend ?? (static () => true));
         using var request = options.Value.Request(method, path);
         request.Content = content;
         try
@@ -259,10 +365,19 @@ internal sealed partial class FreeScoutClient(
                 (int)response.StatusCode,
                 response.Content.Headers.ContentType?.MediaType?.Contains("json", StringComparison.OrdinalIgnoreCase) == true,
                 await response.Content.ReadAsByteArrayAsync(cancellationToken),
-                response.Headers.TryGetValues("Resource-ID", out var ids) ? ids.FirstOrDefault() : response.Headers.Location?.OriginalString.TrimEnd('/').Split('/')[^1],
-                response.Headers.RetryAfter is { } wait ? wait.Delta ?? wait.Date - clock.GetUtcNow() : null);
+                response.Headers.TryGetValues("Resource-ID", out var ids)
+                    ? ids.FirstOrDefault()
+                    : response.Headers.Location?.OriginalString.TrimEnd('/').Split('/')[^1],
+                response.Headers.RetryAfter is { } wait ? wait.Delta ?? wait.Date - clock.GetUtcNow() : null
+            );
             var refusal = FreeScoutRefusals.Read(
-                reply.Status, reply.IsJson, reply.Body, reply.RetryAfter, method, isOneTicket: name.Contains('/', StringComparison.Ordinal));
+                reply.Status,
+                reply.IsJson,
+                reply.Body,
+                reply.RetryAfter,
+                method,
+                isOneTicket: name.Contains('/', StringComparison.Ordinal)
+            );
             if (refusal is not null && !(acceptNotFound && reply is { Status: 404, IsJson: true }))
             {
                 return Fail(reply is { Status: 404, IsJson: true } ? NotFound(refusal, method, name) : refusal, method, name);
@@ -282,7 +397,9 @@ internal sealed partial class FreeScoutClient(
         }
         catch (BrokenCircuitException)
         {
-            var cause = health.Failure is { IsOutage: true, Kind: not FreeScoutFailureKind.CircuitOpen } known ? known.Message : $"it failed several times just now, the last time so: {health.OpenedBy}.";
+            var cause = health.Failure is { IsOutage: true, Kind: not FreeScoutFailureKind.CircuitOpen } known
+                ? known.Message
+                : $"it failed several times just now, the last time so: {health.OpenedBy}.";
             return Fail(FreeScoutFailureKind.CircuitOpen, $"FreeScout can't be reached: {cause}", method, name, wasSent: false);
         }
         catch (Exception exception) when (exception is TimeoutRejectedException or OperationCanceledException)
@@ -296,29 +413,51 @@ internal sealed partial class FreeScoutClient(
         catch (Exception exception) when (exception is HttpRequestException or IOException)
         {
             // Of a body that was begun to be sent HttpClient's codes prove nothing.
-            var sent = content?.WasSent ?? exception is not HttpRequestException
-            {
-                HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError,
-            };
+            var sent =
+                content?.WasSent
+                ?? exception
+                    is not HttpRequestException
+                    {
+                        HttpRequestError: HttpRequestError.ConnectionError
+                            or HttpRequestError.NameResolutionError
+                            or HttpRequestError.SecureConnectionError,
+                    };
             return sent
                 ? Fail(FreeScoutFailureKind.Broken, $"FreeScout can't be reached: {Reason(exception)}", method, name)
-                : Fail(FreeScoutFailureKind.Unreachable, $"FreeScout can't be reached ({Reason(exception)}). Check that it runs, and FREESCOUT_BASE_URL.", method, name, wasSent: false);
+                : Fail(
+                    FreeScoutFailureKind.Unreachable,
+                    $"FreeScout can't be reached ({Reason(exception)}). Check that it runs, and FREESCOUT_BASE_URL.",
+                    method,
+                    name,
+                    wasSent: false
+                );
         }
     }
 
     /// <summary>What a 404 of the API means depends on what was asked for.</summary>
-    private static FreeScoutFailure NotFound(FreeScoutFailure refusal, HttpMethod method, string path) => path switch
-    {
-        // One conversation that is gone says nothing of the mailbox or of the module.
-        _ when path.StartsWith("conversations/", StringComparison.Ordinal) =>
-            new(FreeScoutFailureKind.Refused, $"FreeScout no longer has conversation {path.Split('/')[1]} (404).", WasSent: true, IsOfRequest: true),
-        // A workflow may delete or move a new conversation at once: the create then answers 404 although it made one.
-        "conversations" when method == HttpMethod.Post && !refusal.Message.Contains("mailbox not found", StringComparison.OrdinalIgnoreCase) =>
-            refusal with { IsOfRequest = true, IsLost = true },
-        _ => refusal,
-    };
+    private static FreeScoutFailure NotFound(FreeScoutFailure refusal, HttpMethod method, string path) =>
+        path switch
+        {
+            // One conversation that is gone says nothing of the mailbox or of the module.
+            _ when path.StartsWith("conversations/", StringComparison.Ordinal) => new(
+                FreeScoutFailureKind.Refused,
+                $"FreeScout no longer has conversation {path.Split('/')[1]} (404).",
+                WasSent: true,
+                IsOfRequest: true
+            ),
+            // A workflow may delete or move a new conversation at once: the create then answers 404 although it made one.
+            "conversations"
+                when method == HttpMethod.Post && !refusal.Message.Contains("mailbox not found", StringComparison.OrdinalIgnoreCase) =>
+                refusal with
+                {
+                    IsOfRequest = true,
+                    IsLost = true,
+                },
+            _ => refusal,
+        };
 
-    private static T? Parse<T>(Reply reply) where T : class
+    private static T? Parse<T>(Reply reply)
+        where T : class
     {
         try
         {
@@ -331,7 +470,8 @@ internal sealed partial class FreeScoutClient(
     }
 
     /// <summary>One row of a list; one that can't be read is left out, not the whole list with it.</summary>
-    private static T? Parse<T>(JsonElement row) where T : class
+    private static T? Parse<T>(JsonElement row)
+        where T : class
     {
         try
         {
@@ -346,17 +486,29 @@ internal sealed partial class FreeScoutClient(
     internal static string Reason(Exception exception) => CleanText.Cut(HiddenCharacter.Blank(exception.GetBaseException().Message), 120);
 
     private static FreeScoutCall CallOf(HttpMethod method, string path) =>
-        method == HttpMethod.Get ? FreeScoutCall.Read : path == "conversations" ? FreeScoutCall.Create : FreeScoutCall.Change;
+        method == HttpMethod.Get ? FreeScoutCall.Read
+        : path == "conversations" ? FreeScoutCall.Create
+        : FreeScoutCall.Change;
 
-    private FreeScoutFailure Fail(FreeScoutFailureKind kind, string message, HttpMethod method, string path, bool wasSent = true, TimeSpan? retryAfter = null) =>
-        Fail(new FreeScoutFailure(kind, message, wasSent, retryAfter), method, path);
+    private FreeScoutFailure Fail(
+        FreeScoutFailureKind kind,
+        string message,
+        HttpMethod method,
+        string path,
+        bool wasSent = true,
+        TimeSpan? retryAfter = null
+    ) => Fail(new FreeScoutFailure(kind, message, wasSent, retryAfter), method, path);
 
     private FreeScoutFailure Fail(FreeScoutFailure failure, HttpMethod method, string path)
     {
         failure = failure with { Message = options.Value.WithoutKey(failure.Message) };
         // What we held back ourselves is not news of FreeScout; but that its circuit is open is, where the failures that opened it were
         // all tries of one call that nobody heard of.
-        if (failure.Kind == FreeScoutFailureKind.CircuitOpen ? health.Failure is not { IsOutage: true } : failure is not { Kind: FreeScoutFailureKind.RateLimited, WasSent: false })
+        if (
+            failure.Kind == FreeScoutFailureKind.CircuitOpen
+                ? health.Failure is not { IsOutage: true }
+                : failure is not { Kind: FreeScoutFailureKind.RateLimited, WasSent: false }
+        )
         {
             health.Failed(failure, CallOf(method, path));
         }

@@ -4,28 +4,38 @@ namespace AutoTicket.FreeScout;
 internal enum FreeScoutFailureKind
 {
     NotConfigured,
+
     /// <summary>401: the key is invalid or revoked.</summary>
     KeyRejected,
+
     /// <summary>403 of the API: the key lacks the scope.</summary>
     ScopeMissing,
+
     /// <summary>403 of FreeScout's core: it serves the host of its APP_URL, and the base URL names another.</summary>
     UntrustedHost,
+
     /// <summary>401 or 403 that is not FreeScout's: a proxy or firewall in front of it refuses.</summary>
     Blocked,
     MailboxMissing,
+
     /// <summary>The API &amp; Webhooks module does not answer: switched off, or its licence check failed.</summary>
     ApiOff,
+
     /// <summary>400, 422 and other refusals of what was asked.</summary>
     Refused,
     RateLimited,
     TimedOut,
+
     /// <summary>Nothing was sent: refused connection, unknown host, TLS.</summary>
     Unreachable,
+
     /// <summary>The connection broke after something was sent.</summary>
     Broken,
     ServerError,
+
     /// <summary>An answer that is not FreeScout's: a login page, torn or wrong JSON, more than we read.</summary>
     BadAnswer,
+
     /// <summary>Too many failures just now: the next call is let through in a moment.</summary>
     CircuitOpen,
 }
@@ -36,26 +46,50 @@ internal enum FreeScoutFailureKind
 /// <param name="IsOfRequest">It is about this one request, and says nothing of others.</param>
 /// <param name="IsLost">It looks like a refusal, and may hide a success.</param>
 internal sealed record FreeScoutFailure(
-    FreeScoutFailureKind Kind, string Message, bool WasSent, TimeSpan? RetryAfter = null, bool IsOfRequest = false, bool IsLost = false)
+    FreeScoutFailureKind Kind,
+    string Message,
+    bool WasSent,
+    TimeSpan? RetryAfter = null,
+    bool IsOfRequest = false,
+    bool IsLost = false
+)
 {
     /// <summary>How long to wait before repeating what only a person can cure: more often would only fill the logs.</summary>
     public static readonly TimeSpan RetryRefused = TimeSpan.FromMinutes(1);
 
     /// <summary>The outcome of a POST is unknown: it may or may not have made a ticket.</summary>
-    public bool MayHaveCreated => IsLost || WasSent && Kind is FreeScoutFailureKind.TimedOut or FreeScoutFailureKind.Broken
-        or FreeScoutFailureKind.ServerError or FreeScoutFailureKind.BadAnswer;
+    public bool MayHaveCreated =>
+        IsLost
+        || WasSent
+            && Kind
+                is FreeScoutFailureKind.TimedOut
+                    or FreeScoutFailureKind.Broken
+                    or FreeScoutFailureKind.ServerError
+                    or FreeScoutFailureKind.BadAnswer;
 
     /// <summary>FreeScout itself is not there, as opposed to refusing what is asked of it.</summary>
-    public bool IsOutage => Kind is FreeScoutFailureKind.TimedOut or FreeScoutFailureKind.Unreachable or FreeScoutFailureKind.Broken or FreeScoutFailureKind.ServerError
-        or FreeScoutFailureKind.BadAnswer or FreeScoutFailureKind.CircuitOpen;
+    public bool IsOutage =>
+        Kind
+            is FreeScoutFailureKind.TimedOut
+                or FreeScoutFailureKind.Unreachable
+                or FreeScoutFailureKind.Broken
+                or FreeScoutFailureKind.ServerError
+                or FreeScoutFailureKind.BadAnswer
+                or FreeScoutFailureKind.CircuitOpen;
 
     /// <summary>Trying again by itself won't help: a person must change the key, the scope or the mailbox.</summary>
     public bool NeedsPerson => NeedsPersonFor(Kind);
 
     /// <inheritdoc cref="NeedsPerson"/>
-    public static bool NeedsPersonFor(FreeScoutFailureKind kind) => kind is FreeScoutFailureKind.NotConfigured or FreeScoutFailureKind.KeyRejected
-        or FreeScoutFailureKind.ScopeMissing or FreeScoutFailureKind.UntrustedHost or FreeScoutFailureKind.Blocked or FreeScoutFailureKind.MailboxMissing
-        or FreeScoutFailureKind.ApiOff;
+    public static bool NeedsPersonFor(FreeScoutFailureKind kind) =>
+        kind
+            is FreeScoutFailureKind.NotConfigured
+                or FreeScoutFailureKind.KeyRejected
+                or FreeScoutFailureKind.ScopeMissing
+                or FreeScoutFailureKind.UntrustedHost
+                or FreeScoutFailureKind.Blocked
+                or FreeScoutFailureKind.MailboxMissing
+                or FreeScoutFailureKind.ApiOff;
 }
 
 /// <summary>What was asked of FreeScout: a failure ends only when a call of its kind succeeds.</summary>
@@ -63,8 +97,10 @@ internal enum FreeScoutCall
 {
     Read,
     Create,
+
     /// <summary>A note, a tag or a status of one ticket: how it ends says nothing of filing.</summary>
     Change,
+
     /// <summary>The operations mailbox was looked for, and found.</summary>
     FindMailbox,
 }

@@ -122,7 +122,10 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
             changed = Failure?.Kind != failure?.Kind;
             Failure = failure;
             FailingSince = failure is null ? null : FailingSince ?? at;
-            KindSince = failure is null ? null : changed ? at : KindSince;
+            KindSince =
+                failure is null ? null
+                : changed ? at
+                : KindSince;
             WorkedAt = failure is null ? at : WorkedAt;
         }
 
@@ -134,12 +137,14 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
 
     /// <summary>Whether a success ends the failure. That a list answers says nothing of its mailbox: FreeScout lists a deleted one as
     /// empty.</summary>
-    private bool Ends(FreeScoutCall call, DateTimeOffset at) => call == FreeScoutCall.Create || Failure switch
-    {
-        { Kind: FreeScoutFailureKind.MailboxMissing } => call == FreeScoutCall.FindMailbox,
-        // A key that may read need not be one that may write.
-        { Kind: FreeScoutFailureKind.ScopeMissing } => !_isOfCreates,
-        { NeedsPerson: true } => true,
-        _ => !_isOfCreates || at - _metAt > Quiet,
-    };
+    private bool Ends(FreeScoutCall call, DateTimeOffset at) =>
+        call == FreeScoutCall.Create
+        || Failure switch
+        {
+            { Kind: FreeScoutFailureKind.MailboxMissing } => call == FreeScoutCall.FindMailbox,
+            // A key that may read need not be one that may write.
+            { Kind: FreeScoutFailureKind.ScopeMissing } => !_isOfCreates,
+            { NeedsPerson: true } => true,
+            _ => !_isOfCreates || at - _metAt > Quiet,
+        };
 }

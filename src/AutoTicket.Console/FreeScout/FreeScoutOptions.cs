@@ -9,8 +9,10 @@ internal sealed class FreeScoutOptions : IValidatableObject
     /// <summary>What stands before an address's @: RFC 5321, 4.5.3.1.1.</summary>
     private const int LongestLocalPart = 64;
 
-    private static readonly ProductInfoHeaderValue Agent =
-        new("AutoTicket-Console", typeof(FreeScoutOptions).Assembly.GetName().Version?.ToString(3));
+    private static readonly ProductInfoHeaderValue Agent = new(
+        "AutoTicket-Console",
+        typeof(FreeScoutOptions).Assembly.GetName().Version?.ToString(3)
+    );
 
     /// <summary><c>FREESCOUT_BASE_URL</c>: FreeScout's own address, with its subdirectory if it has one, without <c>/api</c>.</summary>
     [ConfigurationKeyName("FREESCOUT_BASE_URL")]
@@ -63,7 +65,10 @@ internal sealed class FreeScoutOptions : IValidatableObject
             }
 
             // The path's end, not the address's: a host may be called api.
-            return Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.AbsolutePath.EndsWith("/api", StringComparison.OrdinalIgnoreCase) ? url[..^4].TrimEnd('/') : url;
+            return
+                Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.AbsolutePath.EndsWith("/api", StringComparison.OrdinalIgnoreCase)
+                ? url[..^4].TrimEnd('/')
+                : url;
         }
     }
 
@@ -109,18 +114,31 @@ internal sealed class FreeScoutOptions : IValidatableObject
     /// <param name="surface">Each surface has a customer of its own, by a suffix: <c>ops-console+shop@…</c>. Text that is no key has none.</param>
     public string? Customer(string? surface = null)
     {
-        var address = !string.IsNullOrWhiteSpace(CustomerEmail) ? CustomerEmail.Trim()
-            : WebUrl is null ? null : $"ops-console@{new Uri(WebUrl).Host}";
+        var address =
+            !string.IsNullOrWhiteSpace(CustomerEmail) ? CustomerEmail.Trim()
+            : WebUrl is null ? null
+            : $"ops-console@{new Uri(WebUrl).Host}";
         var isKey = surface?.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == '-') == true;
         return address?.LastIndexOf('@') is { } at && isKey && at + surface!.Length < LongestLocalPart
-            ? $"{address[..at]}+{surface}{address[at..]}" : address;
+            ? $"{address[..at]}+{surface}{address[at..]}"
+            : address;
     }
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
-        if (WebUrl is { } url && !(Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && uri.UserInfo.Length == 0 && uri.Query.Length == 0))
+        if (
+            WebUrl is { } url
+            && !(
+                Uri.TryCreate(url, UriKind.Absolute, out var uri)
+                && uri.Scheme is "http" or "https"
+                && uri.UserInfo.Length == 0
+                && uri.Query.Length == 0
+            )
+        )
         {
-            yield return new("FREESCOUT_BASE_URL must be an absolute http or https address without user, password or query, as https://tickets.example.org.");
+            yield return new(
+                "FREESCOUT_BASE_URL must be an absolute http or https address without user, password or query, as https://tickets.example.org."
+            );
         }
 
         if (!string.IsNullOrWhiteSpace(OperationsMailboxId) && MailboxId is not > 0)
@@ -142,6 +160,5 @@ internal sealed class FreeScoutOptions : IValidatableObject
         {
             yield return new($"FREESCOUT_CUSTOMER_EMAIL must be an e-mail address, but is “{CustomerEmail}”.");
         }
-
     }
 }

@@ -29,7 +29,12 @@ internal sealed class FreeScoutProbe(IHttpClientFactory http, IOptions<FreeScout
             var isJson = response.Content.Headers.ContentType?.MediaType?.Contains("json", StringComparison.OrdinalIgnoreCase) == true;
             var status = (int)response.StatusCode;
             var failure = FreeScoutRefusals.Read(status, isJson, body, null, HttpMethod.Get);
-            return new(status, failure is null ? null : failure with { Message = options.Value.WithoutKey(failure.Message) }, isJson ? Parse(body) : default, clock.GetUtcNow() - response.Headers.Date);
+            return new(
+                status,
+                failure is null ? null : failure with { Message = options.Value.WithoutKey(failure.Message) },
+                isJson ? Parse(body) : default,
+                clock.GetUtcNow() - response.Headers.Date
+            );
         }
         catch (OperationCanceledException)
         {
@@ -57,7 +62,10 @@ internal sealed class FreeScoutProbe(IHttpClientFactory http, IOptions<FreeScout
 
         for (var page = 1; one.Status is 404 or 405 && page <= MostPages; page++)
         {
-            var list = await AskAsync(string.Create(CultureInfo.InvariantCulture, $"mailboxes?page={page}&pageSize={PageSize}"), cancellationToken);
+            var list = await AskAsync(
+                string.Create(CultureInfo.InvariantCulture, $"mailboxes?page={page}&pageSize={PageSize}"),
+                cancellationToken
+            );
             if (list.Failure is { } failure)
             {
                 return failure;
@@ -79,12 +87,20 @@ internal sealed class FreeScoutProbe(IHttpClientFactory http, IOptions<FreeScout
     }
 
     private static List<JsonElement> Embedded(JsonElement body, string name) =>
-        body.ValueKind == JsonValueKind.Object && body.TryGetProperty("_embedded", out var embedded) ? [.. embedded.List(name).Where(row => row.ValueKind == JsonValueKind.Object)] : [];
+        body.ValueKind == JsonValueKind.Object && body.TryGetProperty("_embedded", out var embedded)
+            ? [.. embedded.List(name).Where(row => row.ValueKind == JsonValueKind.Object)]
+            : [];
 
     private static int TotalPages(JsonElement body) =>
-        body.TryGetProperty("page", out var page) && page.ValueKind == JsonValueKind.Object && page.TryGetProperty("totalPages", out var pages) && pages.TryGetInt32(out var count) ? count : 1;
+        body.TryGetProperty("page", out var page)
+        && page.ValueKind == JsonValueKind.Object
+        && page.TryGetProperty("totalPages", out var pages)
+        && pages.TryGetInt32(out var count)
+            ? count
+            : 1;
 
-    private static FreeScoutProbed Failed(FreeScoutFailureKind kind, string message) => new(null, new FreeScoutFailure(kind, message, WasSent: true), default, null);
+    private static FreeScoutProbed Failed(FreeScoutFailureKind kind, string message) =>
+        new(null, new FreeScoutFailure(kind, message, WasSent: true), default, null);
 
     private static JsonElement Parse(ReadOnlyMemory<byte> body)
     {

@@ -14,7 +14,13 @@ internal static partial class FreeScoutRefusals
     /// <summary>Null when the answer is a success as far as its status and type tell.</summary>
     /// <param name="isOneTicket">The call is about one ticket that exists.</param>
     public static FreeScoutFailure? Read(
-        int status, bool isJson, ReadOnlyMemory<byte> body, TimeSpan? retryAfter, HttpMethod method, bool isOneTicket = false)
+        int status,
+        bool isJson,
+        ReadOnlyMemory<byte> body,
+        TimeSpan? retryAfter,
+        HttpMethod method,
+        bool isOneTicket = false
+    )
     {
         var words = Words(isJson, body);
         var quote = words.Length > 0 ? $", “{words}”" : "";
@@ -25,40 +31,57 @@ internal static partial class FreeScoutRefusals
             // FreeScout, or a proxy before it, shows its login page with 200.
             >= 200 and < 300 when !isJson && body.Length > 0 => Failure(
                 FreeScoutFailureKind.BadAnswer,
-                $"FreeScout's address answers {status} with something that is not its API (a login page?){quote}. Check FREESCOUT_BASE_URL."),
+                $"FreeScout's address answers {status} with something that is not its API (a login page?){quote}. Check FREESCOUT_BASE_URL."
+            ),
             >= 200 and < 300 when method == HttpMethod.Get && body.Length == 0 => Failure(
-                FreeScoutFailureKind.BadAnswer, $"FreeScout answered {status} with nothing in it."),
+                FreeScoutFailureKind.BadAnswer,
+                $"FreeScout answered {status} with nothing in it."
+            ),
             >= 200 and < 300 => null,
             >= 300 and < 400 => Failure(
-                FreeScoutFailureKind.BadAnswer, $"FreeScout's address redirects ({status}) instead of answering. Check FREESCOUT_BASE_URL."),
+                FreeScoutFailureKind.BadAnswer,
+                $"FreeScout's address redirects ({status}) instead of answering. Check FREESCOUT_BASE_URL."
+            ),
             403 when Text(body).Contains("Untrusted Host", StringComparison.OrdinalIgnoreCase) => Failure(
                 FreeScoutFailureKind.UntrustedHost,
                 $"FreeScout does not serve the host of FREESCOUT_BASE_URL (403{quote}). "
-                + "Set it to the address in FreeScout's APP_URL, or add the host to APP_TRUSTED_HOSTS there."),
+                    + "Set it to the address in FreeScout's APP_URL, or add the host to APP_TRUSTED_HOSTS there."
+            ),
             // Whether it refuses all calls or this one, for its text or its path, the reading of lists tells.
             401 or 403 when !isJson => Failure(
                 FreeScoutFailureKind.Blocked,
-                $"A proxy or firewall in front of FreeScout refuses the call ({status}{quote}). Let the console's calls of /api/ through there.")
-                with
-            { IsOfRequest = isOneTicket || method == HttpMethod.Post },
+                $"A proxy or firewall in front of FreeScout refuses the call ({status}{quote}). Let the console's calls of /api/ through there."
+            ) with
+            {
+                IsOfRequest = isOneTicket || method == HttpMethod.Post,
+            },
             401 => Failure(
-                FreeScoutFailureKind.KeyRejected, $"FreeScout rejects the key (401{quote}): it is invalid or was revoked. Rotate FREESCOUT_API_KEY."),
+                FreeScoutFailureKind.KeyRejected,
+                $"FreeScout rejects the key (401{quote}): it is invalid or was revoked. Rotate FREESCOUT_API_KEY."
+            ),
             403 when isOneTicket => Refused($"FreeScout forbids it for this ticket (403{quote})."),
             403 => Failure(
                 FreeScoutFailureKind.ScopeMissing,
-                $"FreeScout forbids it (403{quote}): the key lacks the scope. Make a key with full access in FreeScout: Manage → API & Webhooks."),
+                $"FreeScout forbids it (403{quote}): the key lacks the scope. Make a key with full access in FreeScout: Manage → API & Webhooks."
+            ),
             404 when !isJson || words.Length == 0 => Failure(
                 FreeScoutFailureKind.ApiOff,
-                $"FreeScout has no API at this address (404{quote}): the API & Webhooks module is off, or FREESCOUT_BASE_URL is wrong."),
+                $"FreeScout has no API at this address (404{quote}): the API & Webhooks module is off, or FREESCOUT_BASE_URL is wrong."
+            ),
             404 => Failure(
                 FreeScoutFailureKind.MailboxMissing,
-                $"FreeScout does not find it (404{quote}): the mailbox was deleted or FREESCOUT_OPERATIONS_MAILBOX_ID is wrong."),
+                $"FreeScout does not find it (404{quote}): the mailbox was deleted or FREESCOUT_OPERATIONS_MAILBOX_ID is wrong."
+            ),
             400 or 422 when NamesMailbox(body) => Failure(
-                FreeScoutFailureKind.MailboxMissing, $"FreeScout does not know the mailbox ({status}{quote}). Check FREESCOUT_OPERATIONS_MAILBOX_ID."),
+                FreeScoutFailureKind.MailboxMissing,
+                $"FreeScout does not know the mailbox ({status}{quote}). Check FREESCOUT_OPERATIONS_MAILBOX_ID."
+            ),
             408 => Failure(FreeScoutFailureKind.TimedOut, $"FreeScout did not get the request in time (408{quote}).", retryAfter),
             429 => Failure(
                 FreeScoutFailureKind.RateLimited,
-                $"FreeScout asks for a pause (429{quote}){(retryAfter is { } wait ? $" of {Math.Ceiling(wait.TotalSeconds)} s" : "")}.", retryAfter),
+                $"FreeScout asks for a pause (429{quote}){(retryAfter is { } wait ? $" of {Math.Ceiling(wait.TotalSeconds)} s" : "")}.",
+                retryAfter
+            ),
             >= 500 => Failure(FreeScoutFailureKind.ServerError, $"FreeScout fails with {status}{quote}.", retryAfter),
             _ => Refused($"FreeScout refuses it ({status}{quote})."),
         };
@@ -77,9 +100,11 @@ internal static partial class FreeScoutRefusals
     /// text, never as markup.</summary>
     private static string Words(bool isJson, ReadOnlyMemory<byte> body)
     {
-        var words = isJson ? Errors(body).Select(error => error.Text("message")).FirstOrDefault() ?? Root(body).Text("message") ?? ""
+        var words =
+            isJson ? Errors(body).Select(error => error.Text("message")).FirstOrDefault() ?? Root(body).Text("message") ?? ""
             : Title().Match(Text(body)) is { Success: true } title ? WebUtility.HtmlDecode(title.Groups[1].Value)
-            : Text(body).StartsWith('<') ? "" : Text(body);
+            : Text(body).StartsWith('<') ? ""
+            : Text(body);
         var line = new StringBuilder();
         foreach (var rune in words.EnumerateRunes())
         {
@@ -98,7 +123,9 @@ internal static partial class FreeScoutRefusals
     private static string Text(ReadOnlyMemory<byte> body) => Encoding.UTF8.GetString(body.Span[..Math.Min(body.Length, 4096)]).TrimStart();
 
     private static IEnumerable<JsonElement> Errors(ReadOnlyMemory<byte> body) =>
-        Root(body) is { ValueKind: JsonValueKind.Object } root && root.TryGetProperty("_embedded", out var embedded) ? embedded.List("errors") : [];
+        Root(body) is { ValueKind: JsonValueKind.Object } root && root.TryGetProperty("_embedded", out var embedded)
+            ? embedded.List("errors")
+            : [];
 
     private static JsonElement Root(ReadOnlyMemory<byte> body)
     {

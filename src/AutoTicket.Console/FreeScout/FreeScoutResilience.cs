@@ -7,7 +7,12 @@ namespace AutoTicket.FreeScout;
 /// <summary>What stands between us and FreeScout: a GET is tried again, a POST never; too many failures open the circuit for both.</summary>
 internal static class FreeScoutResilience
 {
-    public static void Configure(ResiliencePipelineBuilder<HttpResponseMessage> pipeline, FreeScoutOptions options, FreeScoutHealth health, TimeProvider clock)
+    public static void Configure(
+        ResiliencePipelineBuilder<HttpResponseMessage> pipeline,
+        FreeScoutOptions options,
+        FreeScoutHealth health,
+        TimeProvider clock
+    )
     {
         pipeline.TimeProvider = clock;
         var retry = new HttpRetryStrategyOptions
@@ -18,43 +23,47 @@ internal static class FreeScoutResilience
             UseJitter = true,
             // A Retry-After is a hold for all calls, not a pause of this one: see FreeScoutHealth.
             ShouldRetryAfterHeader = false,
-            ShouldHandle = arguments => ValueTask.FromResult(IsOutage(arguments.Outcome) && arguments.Outcome.Exception is not TimeoutRejectedException),
+            ShouldHandle = arguments =>
+                ValueTask.FromResult(IsOutage(arguments.Outcome) && arguments.Outcome.Exception is not TimeoutRejectedException),
         };
         retry.DisableForUnsafeHttpMethods();
         pipeline
             .AddRetry(retry)
-            .AddCircuitBreaker(new HttpCircuitBreakerStrategyOptions
-            {
-                FailureRatio = 0.5,
-                MinimumThroughput = 4,
-                SamplingDuration = TimeSpan.FromSeconds(15),
-                BreakDuration = options.BreakDuration,
-                StateProvider = health.Circuit,
-                ShouldHandle = arguments =>
+            .AddCircuitBreaker(
+                new HttpCircuitBreakerStrategyOptions
                 {
-                    if (!IsOutage(arguments.Outcome))
+                    FailureRatio = 0.5,
+                    MinimumThroughput = 4,
+                    SamplingDuration = TimeSpan.FromSeconds(15),
+                    BreakDuration = options.BreakDuration,
+                    StateProvider = health.Circuit,
+                    ShouldHandle = arguments =>
                     {
-                        return ValueTask.FromResult(false);
-                    }
+                        if (!IsOutage(arguments.Outcome))
+                        {
+                            return ValueTask.FromResult(false);
+                        }
 
-                    // Before the circuit opens: whoever meets it open tells why.
-                    health.OpenedBy = arguments.Outcome switch
-                    {
-                        { Result: { } answer } => $"it answered {(int)answer.StatusCode}",
-                        { Exception: TimeoutRejectedException } => "it did not answer in time",
-                        { Exception: { } exception } => FreeScoutClient.Reason(exception),
-                        _ => null,
-                    };
-                    return ValueTask.FromResult(true);
-                },
-            })
+                        // Before the circuit opens: whoever meets it open tells why.
+                        health.OpenedBy = arguments.Outcome switch
+                        {
+                            { Result: { } answer } => $"it answered {(int)answer.StatusCode}",
+                            { Exception: TimeoutRejectedException } => "it did not answer in time",
+                            { Exception: { } exception } => FreeScoutClient.Reason(exception),
+                            _ => null,
+                        };
+                        return ValueTask.FromResult(true);
+                    },
+                }
+            )
             .AddTimeout(new HttpTimeoutStrategyOptions { Timeout = options.CallTimeout });
     }
 
-    private static bool IsOutage(Outcome<HttpResponseMessage> outcome) => outcome switch
-    {
-        { Exception: HttpRequestException or IOException or TimeoutRejectedException } => true,
-        { Result.StatusCode: >= System.Net.HttpStatusCode.InternalServerError or System.Net.HttpStatusCode.RequestTimeout } => true,
-        _ => false,
-    };
+    private static bool IsOutage(Outcome<HttpResponseMessage> outcome) =>
+        outcome switch
+        {
+            { Exception: HttpRequestException or IOException or TimeoutRejectedException } => true,
+            { Result.StatusCode: >= System.Net.HttpStatusCode.InternalServerError or System.Net.HttpStatusCode.RequestTimeout } => true,
+            _ => false,
+        };
 }

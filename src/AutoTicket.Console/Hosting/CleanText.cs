@@ -62,7 +62,12 @@ internal static class CleanText
         static int Next(Span<byte> json, int from) => json[from..].IndexOf((byte)'\\') is >= 0 and var found ? from + found : -1;
 
         static int Escaped(ReadOnlySpan<byte> json) =>
-            json.Length >= 6 && json[0] == '\\' && json[1] == 'u'
-            && Utf8Parser.TryParse(json[2..6], out ushort unit, out var digits, 'x') && digits == 4 ? unit : -1;
+            json.Length >= 6
+            && json[0] == '\\'
+            && json[1] == 'u'
+            && Utf8Parser.TryParse(json[2..6], out ushort unit, out var digits, 'x')
+            && digits == 4
+                ? unit
+                : -1;
     }
 }

@@ -5,7 +5,8 @@ namespace AutoTicket.Hosting;
 /// <summary>What the command line may hold: a verb, and settings as .NET reads them.</summary>
 internal static class CommandLine
 {
-    public static readonly string Version = "AutoTicket Console "
+    public static readonly string Version =
+        "AutoTicket Console "
         + typeof(CommandLine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
 
     public static readonly string Help = $"""

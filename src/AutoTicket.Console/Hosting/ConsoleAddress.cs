@@ -11,13 +11,18 @@ internal sealed class ConsoleAddress(IConfiguration configuration, IServer serve
 
     /// <summary>Where this machine reaches it.</summary>
     public string Local =>
-        server.Features.Get<IServerAddressesFeature>()?.Addresses.FirstOrDefault()?.Replace("0.0.0.0", "127.0.0.1", StringComparison.Ordinal).Replace("[::]", "127.0.0.1", StringComparison.Ordinal)
+        server
+            .Features.Get<IServerAddressesFeature>()
+            ?.Addresses.FirstOrDefault()
+            ?.Replace("0.0.0.0", "127.0.0.1", StringComparison.Ordinal)
+            .Replace("[::]", "127.0.0.1", StringComparison.Ordinal)
         ?? "http://127.0.0.1:5080";
 
     private string? Public => configuration["CONSOLE_PUBLIC_URL"] is { Length: > 0 } url ? url : null;
 
     /// <summary>Whether <c>CONSOLE_PUBLIC_URL</c> says that pages of this origin are ours.</summary>
-    public bool IsPublic(Uri origin) => Public is { } url && new Uri(url).GetLeftPart(UriPartial.Authority) == origin.GetLeftPart(UriPartial.Authority);
+    public bool IsPublic(Uri origin) =>
+        Public is { } url && new Uri(url).GetLeftPart(UriPartial.Authority) == origin.GetLeftPart(UriPartial.Authority);
 }
 
 /// <summary>Where it listens, from <c>PORT</c>, else what ASP.NET itself reads.</summary>
@@ -28,9 +33,11 @@ internal static class Listening
     {
         if (builder.Configuration["PORT"] is { Length: > 0 } port)
         {
-            builder.WebHost.UseUrls(ushort.TryParse(port, out var number) && number > 0
-                ? $"http://0.0.0.0:{number}"
-                : throw new ConfigurationException($"PORT must be a port number, but is “{port}”."));
+            builder.WebHost.UseUrls(
+                ushort.TryParse(port, out var number) && number > 0
+                    ? $"http://0.0.0.0:{number}"
+                    : throw new ConfigurationException($"PORT must be a port number, but is “{port}”.")
+            );
         }
         else if (string.IsNullOrEmpty(builder.Configuration["urls"]) && string.IsNullOrEmpty(builder.Configuration["http_ports"]))
         {
@@ -45,13 +52,20 @@ internal static class Listening
             }
             catch (FormatException)
             {
-                throw new ConfigurationException($"ASPNETCORE_URLS, or --urls, must hold addresses as http://127.0.0.1:5080, but holds “{address}”.");
+                throw new ConfigurationException(
+                    $"ASPNETCORE_URLS, or --urls, must hold addresses as http://127.0.0.1:5080, but holds “{address}”."
+                );
             }
         }
 
-        if (builder.Configuration["CONSOLE_PUBLIC_URL"] is { Length: > 0 } shown && !(Uri.TryCreate(shown, UriKind.Absolute, out var url) && url.Scheme is "http" or "https"))
+        if (
+            builder.Configuration["CONSOLE_PUBLIC_URL"] is { Length: > 0 } shown
+            && !(Uri.TryCreate(shown, UriKind.Absolute, out var url) && url.Scheme is "http" or "https")
+        )
         {
-            throw new ConfigurationException($"CONSOLE_PUBLIC_URL must be an absolute http or https address, as https://console.example.org, but is “{shown}”.");
+            throw new ConfigurationException(
+                $"CONSOLE_PUBLIC_URL must be an absolute http or https address, as https://console.example.org, but is “{shown}”."
+            );
         }
 
         builder.WebHost.UseStaticWebAssets();

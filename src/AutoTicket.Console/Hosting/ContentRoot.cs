@@ -9,12 +9,16 @@ internal static class ContentRoot
     {
         for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
         {
-            if (File.Exists(Path.Combine(folder.FullName, "appsettings.json")) && Directory.Exists(Path.Combine(folder.FullName, "wwwroot")))
+            if (
+                File.Exists(Path.Combine(folder.FullName, "appsettings.json")) && Directory.Exists(Path.Combine(folder.FullName, "wwwroot"))
+            )
             {
                 return folder.FullName;
             }
         }
 
-        throw new InvalidOperationException($"No folder with appsettings.json and wwwroot/ from {AppContext.BaseDirectory} upwards: the installation is incomplete.");
+        throw new InvalidOperationException(
+            $"No folder with appsettings.json and wwwroot/ from {AppContext.BaseDirectory} upwards: the installation is incomplete."
+        );
     }
 }

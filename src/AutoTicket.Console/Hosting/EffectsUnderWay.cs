@@ -12,7 +12,8 @@ internal sealed class EffectsUnderWay(IHostApplicationLifetime lifetime) : IHost
 
     /// <summary>Holds the host until the effect, which limits its own time, has ended.</summary>
     /// <returns>The effect.</returns>
-    public TTask Track<TTask>(TTask effect) where TTask : Task
+    public TTask Track<TTask>(TTask effect)
+        where TTask : Task
     {
         _begun[effect] = true;
         _ = effect.ContinueWith(done => _begun.TryRemove(done, out _), TaskScheduler.Default);

@@ -75,15 +75,18 @@ internal static class HappyEyeballs
         }
     }
 
-    private static bool IsRefusal(Task attempt) => attempt.Exception?.InnerException is SocketException { SocketErrorCode: SocketError.ConnectionRefused };
+    private static bool IsRefusal(Task attempt) =>
+        attempt.Exception?.InnerException is SocketException { SocketErrorCode: SocketError.ConnectionRefused };
 
-    private static void DisposeWhenDone(Task<Socket> attempt) => _ = attempt.ContinueWith(
-        late =>
-        {
-            if (late.IsCompletedSuccessfully)
+    private static void DisposeWhenDone(Task<Socket> attempt) =>
+        _ = attempt.ContinueWith(
+            late =>
             {
-                late.Result.Dispose();
-            }
-        },
-        TaskScheduler.Default);
+                if (late.IsCompletedSuccessfully)
+                {
+                    late.Result.Dispose();
+                }
+            },
+            TaskScheduler.Default
+        );
 }

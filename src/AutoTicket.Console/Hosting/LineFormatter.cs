@@ -25,20 +25,24 @@ internal sealed class LineFormatter(TimeProvider clock) : ConsoleFormatter(Forma
         {
             textWriter.Write(' ');
             // A mistake in the configuration is a sentence to the operator, not a place in our code.
-            WriteOneLine(textWriter, exception is ConfigurationException or OptionsValidationException ? exception.Message : exception.ToString());
+            WriteOneLine(
+                textWriter,
+                exception is ConfigurationException or OptionsValidationException ? exception.Message : exception.ToString()
+            );
         }
 
         textWriter.Write('\n');
     }
 
-    private static string LevelOf(LogLevel level) => level switch
-    {
-        LogLevel.Trace or LogLevel.Debug => "DEBUG",
-        LogLevel.Information => "INFO",
-        LogLevel.Warning => "WARNING",
-        LogLevel.Error => "ERROR",
-        _ => "CRITICAL",
-    };
+    private static string LevelOf(LogLevel level) =>
+        level switch
+        {
+            LogLevel.Trace or LogLevel.Debug => "DEBUG",
+            LogLevel.Information => "INFO",
+            LogLevel.Warning => "WARNING",
+            LogLevel.Error => "ERROR",
+            _ => "CRITICAL",
+        };
 
     private static void WriteOneLine(TextWriter writer, string text)
     {

@@ -11,7 +11,9 @@ namespace AutoTicket.Hosting;
 internal abstract partial class Loop(TimeProvider clock, ILogger logger) : BackgroundService
 {
     private static readonly Counter<long> Turns = Telemetry.Meter.CreateCounter<long>(
-        "autoticket.loop.turns", description: "Turns of the loops that work in the background, by loop.");
+        "autoticket.loop.turns",
+        description: "Turns of the loops that work in the background, by loop."
+    );
 
     /// <summary>The pause after a turn that failed; a bug that stays is met more and more rarely.</summary>
     protected static readonly TimeSpan AfterFailure = TimeSpan.FromSeconds(1);
@@ -27,9 +29,7 @@ internal abstract partial class Loop(TimeProvider clock, ILogger logger) : Backg
     protected abstract Task<TimeSpan> TurnAsync(CancellationToken stoppingToken);
 
     /// <summary>Before the first turn: says what wakes it.</summary>
-    protected virtual void Begin()
-    {
-    }
+    protected virtual void Begin() { }
 
     /// <summary>After the last turn, when the console ends.</summary>
     protected virtual Task FinishAsync() => Task.CompletedTask;
@@ -66,9 +66,7 @@ internal abstract partial class Loop(TimeProvider clock, ILogger logger) : Backg
                 pause = await TurnAsync(stoppingToken);
                 afterBug = AfterFailure;
             }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-            {
-            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested) { }
             catch (Exception exception) when (Outages.IsOutage(exception))
             {
                 // The database gate says so.

@@ -10,17 +10,51 @@ internal static partial class MisspelledSettings
     /// <summary>Of those that are shorter, such as PORT, too much is near.</summary>
     internal static readonly string[] Variables =
     [
-        "ALERTS_INGEST_TOKEN", "AUTOTICKET_SQLITE_PATH", "CONSOLE_API_TOKENS", "CONSOLE_KEY_ENCRYPTION_KEY",
-        "CONSOLE_OPERATOR_PASSWORD_HASH", "CONSOLE_PUBLIC_URL", "CONSOLE_SESSION_LIFETIME", "CONSOLE_SESSION_MAX_AGE", "DATABASE_URL", "FALLBACK_WEBHOOK_URL",
-        "FLAG_CONSOLE_ALERTS_AUTO_TICKET", "FLAG_CONSOLE_INVESTIGATE_FROM_STATUS", "FREESCOUT_API_KEY", "FREESCOUT_BASE_URL",
-        "FREESCOUT_CUSTOMER_EMAIL", "FREESCOUT_OPERATIONS_MAILBOX_ID", "FREESCOUT_USER_ID", "FREESCOUT_WEBHOOK_SECRET", "METRICS_TOKEN",
-        "OIDC_AUTHORITY", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_RECHECK_INTERVAL", "OIDC_ROLE_CLAIM", "OIDC_ROLE_MAP",
-        "OIDC_SCOPES", "SLACK_BASE_URL", "SLACK_BOT_TOKEN", "SLACK_OPERATOR_USER_ID", "TRUSTED_PROXIES",
+        "ALERTS_INGEST_TOKEN",
+        "AUTOTICKET_SQLITE_PATH",
+        "CONSOLE_API_TOKENS",
+        "CONSOLE_KEY_ENCRYPTION_KEY",
+        "CONSOLE_OPERATOR_PASSWORD_HASH",
+        "CONSOLE_PUBLIC_URL",
+        "CONSOLE_SESSION_LIFETIME",
+        "CONSOLE_SESSION_MAX_AGE",
+        "DATABASE_URL",
+        "FALLBACK_WEBHOOK_URL",
+        "FLAG_CONSOLE_ALERTS_AUTO_TICKET",
+        "FLAG_CONSOLE_INVESTIGATE_FROM_STATUS",
+        "FREESCOUT_API_KEY",
+        "FREESCOUT_BASE_URL",
+        "FREESCOUT_CUSTOMER_EMAIL",
+        "FREESCOUT_OPERATIONS_MAILBOX_ID",
+        "FREESCOUT_USER_ID",
+        "FREESCOUT_WEBHOOK_SECRET",
+        "METRICS_TOKEN",
+        "OIDC_AUTHORITY",
+        "OIDC_CLIENT_ID",
+        "OIDC_CLIENT_SECRET",
+        "OIDC_RECHECK_INTERVAL",
+        "OIDC_ROLE_CLAIM",
+        "OIDC_ROLE_MAP",
+        "OIDC_SCOPES",
+        "SLACK_BASE_URL",
+        "SLACK_BOT_TOKEN",
+        "SLACK_OPERATOR_USER_ID",
+        "TRUSTED_PROXIES",
     ];
 
     internal static readonly string[] Sections =
     [
-        "Alerts", "Audit", "Circuits", "Diagnostics", "FreeScout", "Leader", "Sandbox", "Slack", "Status", "Surfaces", "Ticketing",
+        "Alerts",
+        "Audit",
+        "Circuits",
+        "Diagnostics",
+        "FreeScout",
+        "Leader",
+        "Sandbox",
+        "Slack",
+        "Status",
+        "Surfaces",
+        "Ticketing",
     ];
 
     public static void Tell(IConfiguration configuration, ILogger logger)
@@ -38,8 +72,7 @@ internal static partial class MisspelledSettings
         let known = isSection ? Sections : Variables
         where !known.Contains(setting.Key, StringComparer.OrdinalIgnoreCase)
         let letters = Letters(setting.Key)
-        let meant = known.FirstOrDefault(
-            name => IsNear(letters, Letters(name)) && (isSection || string.IsNullOrEmpty(configuration[name])))
+        let meant = known.FirstOrDefault(name => IsNear(letters, Letters(name)) && (isSection || string.IsNullOrEmpty(configuration[name])))
         where meant is not null
         orderby setting.Key
         select (setting.Key, meant);

@@ -28,7 +28,8 @@ internal static class SandboxSetup
         if (!isThere)
         {
             throw new ConfigurationException(
-                "Sandbox__Enabled is on, but this console was published without its sandbox: publish it with -p:PublishSandbox=true.");
+                "Sandbox__Enabled is on, but this console was published without its sandbox: publish it with -p:PublishSandbox=true."
+            );
         }
 
         StartSandbox(builder);
@@ -39,22 +40,43 @@ internal static class SandboxSetup
     private static void StartSandbox(WebApplicationBuilder builder)
     {
         var configuration = builder.Configuration;
-        var sandbox = SandboxServer.StartAsync(new SandboxSettings
-        {
-            Port = Settings.Read<ushort>(configuration, "Sandbox:Port", 5081),
-            StatePath = configuration["Sandbox:StatePath"] is { } path ? path.Length > 0 ? path : null : "autoticket.sandbox.json",
-        }).GetAwaiter().GetResult();
+        var sandbox = SandboxServer
+            .StartAsync(
+                new SandboxSettings
+                {
+                    Port = Settings.Read<ushort>(configuration, "Sandbox:Port", 5081),
+                    StatePath = configuration["Sandbox:StatePath"] is { } path
+                        ? path.Length > 0
+                            ? path
+                            : null
+                        : "autoticket.sandbox.json",
+                }
+            )
+            .GetAwaiter()
+            .GetResult();
         builder.Services.AddSingleton(_ => sandbox);
         var freeScout = string.IsNullOrEmpty(configuration["FREESCOUT_BASE_URL"]);
         var slack = string.IsNullOrEmpty(configuration["SLACK_BOT_TOKEN"]);
         var surfaces = !configuration.GetSection("Surfaces").GetChildren().Any();
-        builder.Services.AddSingleton(new SandboxNotice(sandbox.Url, [.. new[] { surfaces ? "surfaces" : null, freeScout ? SandboxNotice.FreeScout : null, slack ? "Slack" : null }.OfType<string>()]));
+        builder.Services.AddSingleton(
+            new SandboxNotice(
+                sandbox.Url,
+                [
+                    .. new[]
+                    {
+                        surfaces ? "surfaces" : null,
+                        freeScout ? SandboxNotice.FreeScout : null,
+                        slack ? "Slack" : null,
+                    }.OfType<string>(),
+                ]
+            )
+        );
         // Before the environment, so that whatever is set there wins.
         var before = configuration.Sources.ToList().FindLastIndex(source => source is JsonConfigurationSource) + 1;
-        configuration.Sources.Insert(before, new MemoryConfigurationSource
-        {
-            InitialData = sandbox.ConsoleSettings(freeScout, slack, surfaces),
-        });
+        configuration.Sources.Insert(
+            before,
+            new MemoryConfigurationSource { InitialData = sandbox.ConsoleSettings(freeScout, slack, surfaces) }
+        );
     }
 
     /// <summary>The sandbox's FreeScout tells this console of every change, as a real one does once it is told where.</summary>
@@ -64,7 +86,10 @@ internal static class SandboxSetup
         if (app.Services.GetRequiredService<SandboxNotice>().StandsInForFreeScout)
         {
             app.Lifetime.ApplicationStarted.Register(() =>
-                app.Services.GetRequiredService<SandboxServer>().FreeScout.AnnounceTo(new Uri(app.Services.GetRequiredService<ConsoleAddress>().Local + webhookPath)));
+                app
+                    .Services.GetRequiredService<SandboxServer>()
+                    .FreeScout.AnnounceTo(new Uri(app.Services.GetRequiredService<ConsoleAddress>().Local + webhookPath))
+            );
         }
     }
 }

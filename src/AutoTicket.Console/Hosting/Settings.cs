@@ -26,31 +26,41 @@ internal static partial class Settings
         configuration[key] is { Length: > 0 } text ? (T)Convert(typeof(T), configuration.GetSection(key), text) : otherwise;
 
     /// <exception cref="ConfigurationException">The setting can't be read, or lies outside.</exception>
-    public static T Read<T>(IConfiguration configuration, string key, T otherwise, T least, T most) where T : IComparable<T>
+    public static T Read<T>(IConfiguration configuration, string key, T otherwise, T least, T most)
+        where T : IComparable<T>
     {
         var value = Read(configuration, key, otherwise);
-        return value.CompareTo(least) >= 0 && value.CompareTo(most) <= 0 ? value : throw new ConfigurationException(
-            $"{Variable(configuration.GetSection(key))} must be between {Text(least)} and {Text(most)}, but is “{configuration[key]}”.");
+        return value.CompareTo(least) >= 0 && value.CompareTo(most) <= 0
+            ? value
+            : throw new ConfigurationException(
+                $"{Variable(configuration.GetSection(key))} must be between {Text(least)} and {Text(most)}, but is “{configuration[key]}”."
+            );
     }
 
     /// <summary>Options of one section, bound, checked, and checked at start. A property with a <see cref="ConfigurationKeyNameAttribute"/>
     /// is the variable of that name instead; a <see cref="RangeAttribute"/> says what it may be.</summary>
-    public static void AddSettings<TOptions>(this IServiceCollection services, string section) where TOptions : class
+    public static void AddSettings<TOptions>(this IServiceCollection services, string section)
+        where TOptions : class
     {
         services.AddSingleton<IValidateOptions<TOptions>>(new Check<TOptions>(section));
-        services.AddOptions<TOptions>().ValidateOnStart().Configure<IConfiguration>((options, configuration) =>
-        {
-            var properties = typeof(TOptions).GetProperties().Where(property => property.CanWrite).ToLookup(VariableOf);
-            RefuseUnknown(configuration.GetSection(section), [.. properties[null].Select(property => property.Name)]);
-            foreach (var property in properties.SelectMany(properties => properties))
-            {
-                var setting = configuration.GetSection(VariableOf(property) ?? $"{section}:{property.Name}");
-                if (setting.Value is { Length: > 0 } text)
+        services
+            .AddOptions<TOptions>()
+            .ValidateOnStart()
+            .Configure<IConfiguration>(
+                (options, configuration) =>
                 {
-                    property.SetValue(options, Convert(property.PropertyType, setting, text));
+                    var properties = typeof(TOptions).GetProperties().Where(property => property.CanWrite).ToLookup(VariableOf);
+                    RefuseUnknown(configuration.GetSection(section), [.. properties[null].Select(property => property.Name)]);
+                    foreach (var property in properties.SelectMany(properties => properties))
+                    {
+                        var setting = configuration.GetSection(VariableOf(property) ?? $"{section}:{property.Name}");
+                        if (setting.Value is { Length: > 0 } text)
+                        {
+                            property.SetValue(options, Convert(property.PropertyType, setting, text));
+                        }
+                    }
                 }
-            }
-        });
+            );
 
         static string? VariableOf(PropertyInfo property) => property.GetCustomAttribute<ConfigurationKeyNameAttribute>()?.Name;
     }
@@ -92,8 +102,11 @@ internal static partial class Settings
         }
         catch (Exception exception) when (exception is FormatException or OverflowException or ArgumentException)
         {
-            var wanted = type == typeof(TimeSpan) ? DurationForms : type == typeof(bool) ? "true or false"
-                : type.IsEnum ? $"one of {string.Join(", ", Enum.GetNames(type))}" : "a whole number";
+            var wanted =
+                type == typeof(TimeSpan) ? DurationForms
+                : type == typeof(bool) ? "true or false"
+                : type.IsEnum ? $"one of {string.Join(", ", Enum.GetNames(type))}"
+                : "a whole number";
             throw new ConfigurationException($"{Variable(setting)} must be {wanted}, but is “{text}”.");
         }
     }
@@ -107,7 +120,8 @@ internal static partial class Settings
             return count * Units.Single(unit => unit.Name == match.Groups["unit"].Value).Length;
         }
 
-        return text.Count(character => character == ':') == 2 ? TimeSpan.ParseExact(text, "c", CultureInfo.InvariantCulture)
+        return text.Count(character => character == ':') == 2
+            ? TimeSpan.ParseExact(text, "c", CultureInfo.InvariantCulture)
             : throw new FormatException();
     }
 
@@ -132,7 +146,8 @@ internal static partial class Settings
     private static partial Regex CountOfUnits();
 
     /// <summary>The options' own sentences, without the words that the framework would put around them.</summary>
-    private sealed class Check<TOptions>(string section) : IValidateOptions<TOptions> where TOptions : class
+    private sealed class Check<TOptions>(string section) : IValidateOptions<TOptions>
+        where TOptions : class
     {
         public ValidateOptionsResult Validate(string? name, TOptions options)
         {
@@ -141,7 +156,8 @@ internal static partial class Settings
                 let range = property.GetCustomAttribute<RangeAttribute>()
                 where range is not null && !range.IsValid(property.GetValue(options))
                 select $"{section}__{property.Name} must be between {Text(range.Minimum)} and {Text(range.Maximum)}, "
-                    + $"but is {Text(property.GetValue(options)!)}.").ToList();
+                    + $"but is {Text(property.GetValue(options)!)}."
+            ).ToList();
             if (options is IValidatableObject rules)
             {
                 mistakes.AddRange(rules.Validate(new ValidationContext(options)).Select(mistake => mistake.ErrorMessage!));

@@ -9,11 +9,12 @@ internal static class UtcTime
     public static string Stamp(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture);
 
     /// <summary>In the largest unit that says enough: <c>41 min</c>.</summary>
-    public static string Age(TimeSpan age) => age switch
-    {
-        { TotalMinutes: < 1 } => $"{Math.Max(0, (int)age.TotalSeconds)} s",
-        { TotalHours: < 2 } => $"{(int)age.TotalMinutes} min",
-        { TotalDays: < 2 } => $"{(int)age.TotalHours} h",
-        _ => $"{(int)age.TotalDays} days",
-    };
+    public static string Age(TimeSpan age) =>
+        age switch
+        {
+            { TotalMinutes: < 1 } => $"{Math.Max(0, (int)age.TotalSeconds)} s",
+            { TotalHours: < 2 } => $"{(int)age.TotalMinutes} min",
+            { TotalDays: < 2 } => $"{(int)age.TotalHours} h",
+            _ => $"{(int)age.TotalDays} days",
+        };
 }

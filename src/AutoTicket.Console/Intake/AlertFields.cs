@@ -9,7 +9,14 @@ internal sealed record IntakeRules(AlertsOptions Options, DateTimeOffset Now)
 {
     /// <summary>Labels that don't count for the identity.</summary>
     public IReadOnlySet<string> IgnoredLabels { get; } =
-        new HashSet<string>(Options.VolatileLabels.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries), StringComparer.Ordinal) { "severity", "priority" };
+        new HashSet<string>(
+            Options.VolatileLabels.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries),
+            StringComparer.Ordinal
+        )
+        {
+            "severity",
+            "priority",
+        };
 }
 
 /// <summary>The fields of one alert, cleaned as they are read. What is wrong with one is a sentence that says what to change;
@@ -93,7 +100,12 @@ internal sealed class AlertFields(JsonElement alert, IntakeRules rules)
     }
 
     /// <summary>When it began; what lies in the future begins now.</summary>
-    public DateTimeOffset? Started(string field) => Time(field) is { } time ? time < rules.Now ? time : rules.Now : null;
+    public DateTimeOffset? Started(string field) =>
+        Time(field) is { } time
+            ? time < rules.Now
+                ? time
+                : rules.Now
+            : null;
 
     /// <summary>Names and values: labels or annotations. An empty value is none, as in Prometheus.</summary>
     public Dictionary<string, string> Map(string field)
@@ -162,7 +174,8 @@ internal sealed class AlertFields(JsonElement alert, IntakeRules rules)
         {
             Remark(
                 $"The severity “{Shown(unknown)}” is not known and counts as {rules.Options.NotifySeverity}: "
-                + "send P1 to P4, or add the word to Alerts__SeverityMap.");
+                    + "send P1 to P4, or add the word to Alerts__SeverityMap."
+            );
         }
 
         return rules.Options.NotifySeverity;
@@ -171,13 +184,14 @@ internal sealed class AlertFields(JsonElement alert, IntakeRules rules)
     /// <summary>Text of theirs in a sentence of ours.</summary>
     public static string Shown(string text) => AlertText.Cut(AlertText.Line(text), 60);
 
-    public static string Kind(JsonElement value) => value.ValueKind switch
-    {
-        JsonValueKind.Object => "an object",
-        JsonValueKind.Array => "an array",
-        JsonValueKind.String => "a string",
-        JsonValueKind.Number => "a number",
-        JsonValueKind.Null => "null",
-        _ => "true or false",
-    };
+    public static string Kind(JsonElement value) =>
+        value.ValueKind switch
+        {
+            JsonValueKind.Object => "an object",
+            JsonValueKind.Array => "an array",
+            JsonValueKind.String => "a string",
+            JsonValueKind.Number => "a number",
+            JsonValueKind.Null => "null",
+            _ => "true or false",
+        };
 }

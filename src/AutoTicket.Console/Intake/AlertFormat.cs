@@ -30,7 +30,10 @@ internal sealed record AlertFormat(string Name, Func<AlertFields, IntakeRules, O
     {
         if (json.Length > LongestAlert)
         {
-            return new(null, $"It has {json.Length / 1024} kB, but an alert may have {LongestAlert / 1024}: send less text, and a link to the rest.");
+            return new(
+                null,
+                $"It has {json.Length / 1024} kB, but an alert may have {LongestAlert / 1024}: send less text, and a link to the rest."
+            );
         }
 
         if (!Utf8.IsValid(json.Span))

@@ -1,4 +1,5 @@
 using AutoTicket.Alerts;
+
 namespace AutoTicket.Intake;
 
 /// <summary>Turns the fields of the three formats into observations. An alert expires unless its sender repeats it or promises to tell
@@ -30,9 +31,21 @@ internal static class AlertFormats
         var (brief, full) = AlertText.Summary(IsBlank(summary) ? name : summary!);
         var labels = AlertLabels.Of(fields.Map("labels"), rules);
         return new(
-            source, name, fields.Text("surface", AlertFields.LongestSurface), fields.SeverityOf(isFiring, severity), brief, isFiring,
-            labels.Identity, labels.Variant, fields.Text("alert_id", AlertFields.LongestId), full, AlertText.Url(fields.Raw("url")), labels.All,
-            fields.Started("starts_at"), isFiring ? rules.Now + rules.Options.ExpireAfter : null);
+            source,
+            name,
+            fields.Text("surface", AlertFields.LongestSurface),
+            fields.SeverityOf(isFiring, severity),
+            brief,
+            isFiring,
+            labels.Identity,
+            labels.Variant,
+            fields.Text("alert_id", AlertFields.LongestId),
+            full,
+            AlertText.Url(fields.Raw("url")),
+            labels.All,
+            fields.Started("starts_at"),
+            isFiring ? rules.Now + rules.Options.ExpireAfter : null
+        );
     }
 
     /// <summary>What Prometheus sends to an Alertmanager: it fires until its end, and says anew how long that is off.</summary>
@@ -66,15 +79,29 @@ internal static class AlertFormats
         var surface = fields.Bounded("surface", all.GetValueOrDefault("surface"), AlertFields.LongestSurface);
         var notes = fields.Map("annotations");
         var text = Notes.Select(note => notes.GetValueOrDefault(note)).FirstOrDefault(note => !IsBlank(note));
-        var name = own ?? fields.Bounded("rule", all.GetValueOrDefault("rule"), AlertFields.LongestName)
+        var name =
+            own
+            ?? fields.Bounded("rule", all.GetValueOrDefault("rule"), AlertFields.LongestName)
             ?? (text is null ? "unnamed" : AlertText.Cut(AlertText.Line(text), AlertFields.LongestName));
         var (brief, full) = AlertText.Summary(text ?? name);
         var labels = AlertLabels.Of(all, rules, "alertname", "surface");
         return new(
-            source, name, surface,
-            fields.SeverityOf(isFiring, all.GetValueOrDefault("severity"), all.GetValueOrDefault("priority")), brief, isFiring,
-            labels.Identity, labels.Variant, ProducerId: null, full, AlertText.Url(fields.Raw("generatorURL")), labels.All,
-            fields.Started("startsAt"), isFiring ? expiresAt : null, IsNamed: own is not null);
+            source,
+            name,
+            surface,
+            fields.SeverityOf(isFiring, all.GetValueOrDefault("severity"), all.GetValueOrDefault("priority")),
+            brief,
+            isFiring,
+            labels.Identity,
+            labels.Variant,
+            ProducerId: null,
+            full,
+            AlertText.Url(fields.Raw("generatorURL")),
+            labels.All,
+            fields.Started("startsAt"),
+            isFiring ? expiresAt : null,
+            IsNamed: own is not null
+        );
     }
 
     private static bool IsBlank(string? text) => text is null || AlertText.Line(text).Length == 0;
@@ -85,7 +112,11 @@ internal static class AlertFormats
         var isFiring = string.Equals(status, "firing", StringComparison.OrdinalIgnoreCase);
         if (!isFiring && !string.Equals(status, "resolved", StringComparison.OrdinalIgnoreCase))
         {
-            fields.Fail(string.IsNullOrEmpty(status) ? "“status” is missing: send firing or resolved." : $"“status” must be firing or resolved, but is “{AlertFields.Shown(status)}”.");
+            fields.Fail(
+                string.IsNullOrEmpty(status)
+                    ? "“status” is missing: send firing or resolved."
+                    : $"“status” must be firing or resolved, but is “{AlertFields.Shown(status)}”."
+            );
         }
 
         return isFiring;

@@ -102,8 +102,7 @@ internal static class AlertSplitter
             }
 
             at = Skip(text, end);
-        }
-        while (at < text.Length && text[at] == ',');
+        } while (at < text.Length && text[at] == ',');
         return null;
     }
 

@@ -11,7 +11,12 @@ namespace AutoTicket.Intake;
 
 /// <summary>Alerts that could not be taken, kept with the reason until somebody looks.</summary>
 internal sealed partial class ParkedAlerts(
-    AlertAggregator aggregator, IDbContextFactory<AutoTicketDbContext> contexts, IOptions<AlertsOptions> options, TimeProvider clock, ILogger<ParkedAlerts> logger)
+    AlertAggregator aggregator,
+    IDbContextFactory<AutoTicketDbContext> contexts,
+    IOptions<AlertsOptions> options,
+    TimeProvider clock,
+    ILogger<ParkedAlerts> logger
+)
 {
     /// <summary>The oldest go for the newest: a sender of rubbish must not fill the disk.</summary>
     private const int MostRows = 10_000;
@@ -28,7 +33,8 @@ internal sealed partial class ParkedAlerts(
         ("reason", "text", p => p.Reason),
         ("text", "text", p => p.Text),
         ("is_whole", "boolean", p => p.IsWhole),
-        ("count", "int", p => p.Count));
+        ("count", "int", p => p.Count)
+    );
 
     private readonly OutageNotice _outage = new();
 
@@ -44,17 +50,25 @@ internal sealed partial class ParkedAlerts(
         {
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
             // One statement must not meet a row twice, and two of them must not wait for each other.
-            var rows = parked.GroupBy(FingerprintOf).Select(same => With(same.Last(), same.Key, same.Sum(alert => alert.Count)))
-                .OrderBy(row => row.Fingerprint, StringComparer.Ordinal).ToList();
+            var rows = parked
+                .GroupBy(FingerprintOf)
+                .Select(same => With(same.Last(), same.Key, same.Sum(alert => alert.Count)))
+                .OrderBy(row => row.Fingerprint, StringComparer.Ordinal)
+                .ToList();
             var fingerprints = rows.ConvertAll(row => row.Fingerprint);
-            var known = await db.ParkedAlerts.Where(alert => fingerprints.Contains(alert.Fingerprint)).Select(alert => alert.Fingerprint)
+            var known = await db
+                .ParkedAlerts.Where(alert => fingerprints.Contains(alert.Fingerprint))
+                .Select(alert => alert.Fingerprint)
                 .ToListAsync(cancellationToken);
-            await db.ExecuteAsync($"""
+            await db.ExecuteAsync(
+                $"""
                 INSERT INTO parked_alerts (fingerprint, first_received_at, received_at, intake, reason, text, is_whole, count)
                 SELECT fingerprint, received_at, received_at, intake, reason, text, is_whole, count FROM {New.Of(rows)} WHERE true
                 ON CONFLICT (fingerprint) DO UPDATE SET received_at = excluded.received_at, reason = excluded.reason, text = excluded.text,
                   is_whole = excluded.is_whole, count = parked_alerts.count + excluded.count
-                """, cancellationToken);
+                """,
+                cancellationToken
+            );
             _outage.End();
             // A sender repeats what can't be read for as long as it lasts.
             if (rows.ExceptBy(known, row => row.Fingerprint).ToList() is [var first, ..] added)
@@ -64,8 +78,10 @@ internal sealed partial class ParkedAlerts(
 
             if (await NewestFirst(db).Skip(MostRows).FirstOrDefaultAsync(cancellationToken) is { } last)
             {
-                await db.ParkedAlerts
-                    .Where(alert => alert.ReceivedAt < last.ReceivedAt || (alert.ReceivedAt == last.ReceivedAt && alert.Id <= last.Id))
+                await db
+                    .ParkedAlerts.Where(alert =>
+                        alert.ReceivedAt < last.ReceivedAt || (alert.ReceivedAt == last.ReceivedAt && alert.Id <= last.Id)
+                    )
                     .ExecuteDeleteAsync(cancellationToken);
             }
         }
@@ -91,7 +107,8 @@ internal sealed partial class ParkedAlerts(
             return (
                 await db.ParkedAlerts.CountAsync(cancellationToken),
                 await db.ParkedAlerts.MinAsync(alert => (DateTimeOffset?)alert.FirstReceivedAt, cancellationToken),
-                await NewestFirst(db).FirstOrDefaultAsync(cancellationToken));
+                await NewestFirst(db).FirstOrDefaultAsync(cancellationToken)
+            );
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
         {
@@ -102,16 +119,17 @@ internal sealed partial class ParkedAlerts(
     private static IQueryable<ParkedAlert> NewestFirst(AutoTicketDbContext db) =>
         db.ParkedAlerts.AsNoTracking().OrderByDescending(alert => alert.ReceivedAt).ThenByDescending(alert => alert.Id);
 
-    private static ParkedAlert With(ParkedAlert parked, string fingerprint, int count) => new()
-    {
-        Fingerprint = fingerprint,
-        ReceivedAt = parked.ReceivedAt,
-        Intake = parked.Intake,
-        Reason = parked.Reason,
-        Text = parked.Text,
-        IsWhole = parked.IsWhole,
-        Count = count,
-    };
+    private static ParkedAlert With(ParkedAlert parked, string fingerprint, int count) =>
+        new()
+        {
+            Fingerprint = fingerprint,
+            ReceivedAt = parked.ReceivedAt,
+            Intake = parked.Intake,
+            Reason = parked.Reason,
+            Text = parked.Text,
+            IsWhole = parked.IsWhole,
+            Count = count,
+        };
 
     private static string FingerprintOf(ParkedAlert parked)
     {
@@ -121,7 +139,8 @@ internal sealed partial class ParkedAlerts(
             using var json = JsonDocument.Parse(parked.Text);
             if (json.RootElement.ValueKind == JsonValueKind.Object)
             {
-                var known = About.Where(name => json.RootElement.TryGetProperty(name, out _))
+                var known = About
+                    .Where(name => json.RootElement.TryGetProperty(name, out _))
                     .Select(name => $"{name}:{json.RootElement.GetProperty(name).GetRawText()}");
                 about = string.Join('\n', known) is { Length: > 0 } named ? named : about;
             }
@@ -169,7 +188,9 @@ internal sealed partial class ParkedAlerts(
             var reading = format.Read(Encoding.UTF8.GetBytes(parked.Text), new IntakeRules(options.Value, clock.GetUtcNow()));
             if (reading.Observation is not { } observation)
             {
-                await db.ParkedAlerts.Where(alert => alert.Id == id).ExecuteUpdateAsync(set => set.SetProperty(alert => alert.Reason, reading.Mistake!), cancellationToken);
+                await db
+                    .ParkedAlerts.Where(alert => alert.Id == id)
+                    .ExecuteUpdateAsync(set => set.SetProperty(alert => alert.Reason, reading.Mistake!), cancellationToken);
                 return $"It still can't be taken. {reading.Mistake}";
             }
 
@@ -201,7 +222,8 @@ internal sealed partial class ParkedAlerts(
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
             var parked = await db.ParkedAlerts.AsNoTracking().FirstOrDefaultAsync(alert => alert.Id == id, cancellationToken);
             return parked is not null && await RemoveAsync(db, parked, AuditActions.ParkedDiscarded, actor, cancellationToken)
-                ? "Discarded." : Gone;
+                ? "Discarded."
+                : Gone;
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
         {
@@ -211,16 +233,30 @@ internal sealed partial class ParkedAlerts(
 
     /// <returns>False: it was gone already.</returns>
     private async Task<bool> RemoveAsync(
-        AutoTicketDbContext db, ParkedAlert parked, string action, string actor, CancellationToken cancellationToken)
+        AutoTicketDbContext db,
+        ParkedAlert parked,
+        string action,
+        string actor,
+        CancellationToken cancellationToken
+    )
     {
         db.ParkedAlerts.Remove(parked);
-        db.AuditLog.Add(new AuditEntry
-        {
-            CreatedAt = clock.GetUtcNow(),
-            Action = action,
-            Actor = actor,
-            Payload = JsonSerializer.Serialize(new { intake = parked.Intake, received_at = parked.ReceivedAt, reason = parked.Reason }),
-        });
+        db.AuditLog.Add(
+            new AuditEntry
+            {
+                CreatedAt = clock.GetUtcNow(),
+                Action = action,
+                Actor = actor,
+                Payload = JsonSerializer.Serialize(
+                    new
+                    {
+                        intake = parked.Intake,
+                        received_at = parked.ReceivedAt,
+                        reason = parked.Reason,
+                    }
+                ),
+            }
+        );
         try
         {
             await db.SaveChangesAsync(cancellationToken);

@@ -18,7 +18,8 @@ internal static partial class Comparison
     /// <param name="found">What FreeScout has under the filing's id; null: it has nothing.</param>
     public static IEnumerable<Difference> Of(Filing filing, Conversation? found, long? mailbox)
     {
-        Difference Is(FindingKind kind, string detail) => new(kind, filing.ConversationId, found?.Number ?? filing.Number, filing.Subject, detail);
+        Difference Is(FindingKind kind, string detail) =>
+            new(kind, filing.ConversationId, found?.Number ?? filing.Number, filing.Subject, detail);
 
         if (found is null)
         {
@@ -29,8 +30,14 @@ internal static partial class Comparison
         if (found.State == "deleted")
         {
             yield return found.IsMerged
-                ? Is(FindingKind.Merged, "Somebody merged it into another ticket. For the console it is closed: what degrades again gets a fresh ticket.")
-                : Is(FindingKind.Deleted, "It lies in FreeScout's folder of deleted tickets. For the console it is closed: what degrades again gets a fresh ticket.");
+                ? Is(
+                    FindingKind.Merged,
+                    "Somebody merged it into another ticket. For the console it is closed: what degrades again gets a fresh ticket."
+                )
+                : Is(
+                    FindingKind.Deleted,
+                    "It lies in FreeScout's folder of deleted tickets. For the console it is closed: what degrades again gets a fresh ticket."
+                );
         }
 
         if (!found.IsOpen || filing.Row is not { } row)
@@ -50,7 +57,10 @@ internal static partial class Comparison
 
         if (row.State == TicketState.Closed || row.ReopenedAt is not null)
         {
-            yield return Is(FindingKind.Reopened, $"It was closed{(row.ResolvedBy is { } who ? $" by {who}" : "")}, and is open again: a click finds it, and an alert needs no other.");
+            yield return Is(
+                FindingKind.Reopened,
+                $"It was closed{(row.ResolvedBy is { } who ? $" by {who}" : "")}, and is open again: a click finds it, and an alert needs no other."
+            );
         }
     }
 
@@ -62,19 +72,35 @@ internal static partial class Comparison
         from pair in sorted.Zip(sorted.Skip(1))
         where pair.Second.PostedAt - pair.First.PostedAt < window
         select new Difference(
-            FindingKind.Duplicate, pair.Second.ConversationId!.Value, pair.Second.Number, pair.Second.Subject,
-            $"It is about the same as ticket {TicketNumber.Of(pair.First.Number)}, and both are open. Close one of them.");
+            FindingKind.Duplicate,
+            pair.Second.ConversationId!.Value,
+            pair.Second.Number,
+            pair.Second.Subject,
+            $"It is about the same as ticket {TicketNumber.Of(pair.First.Number)}, and both are open. Close one of them."
+        );
 
     /// <summary>The tags by which a ticket is found. The one of the severity is an ornament: who takes it away is left alone.</summary>
     public static IReadOnlyList<string> MissingTags(Ticket row, Conversation found) =>
-        [.. TicketDraft.TagsOf(row.Tag, row.Severity, row.SurfaceKey).Where(tag => !tag.StartsWith(TicketDraft.SeverityTag, StringComparison.Ordinal)).Except(found.Tags, StringComparer.OrdinalIgnoreCase)];
+        [
+            .. TicketDraft
+                .TagsOf(row.Tag, row.Severity, row.SurfaceKey)
+                .Where(tag => !tag.StartsWith(TicketDraft.SeverityTag, StringComparison.Ordinal))
+                .Except(found.Tags, StringComparer.OrdinalIgnoreCase),
+        ];
 
     /// <summary>The marker of ours in a subject.</summary>
-    public static string? MarkerIn(string? subject) => subject is not null && Marker().Match(subject) is { Success: true } match ? match.Groups[1].Value : null;
+    public static string? MarkerIn(string? subject) =>
+        subject is not null && Marker().Match(subject) is { Success: true } match ? match.Groups[1].Value : null;
 
     /// <summary>The one surface that the tags name; null: none, or several.</summary>
     public static string? SurfaceIn(IEnumerable<string> tags) =>
-        tags.Where(tag => tag.StartsWith(TicketDraft.SurfaceTag, StringComparison.OrdinalIgnoreCase)).Select(tag => tag[TicketDraft.SurfaceTag.Length..].ToLowerInvariant()).Distinct().ToList() is [var only] ? only : null;
+        tags.Where(tag => tag.StartsWith(TicketDraft.SurfaceTag, StringComparison.OrdinalIgnoreCase))
+            .Select(tag => tag[TicketDraft.SurfaceTag.Length..].ToLowerInvariant())
+            .Distinct()
+            .ToList()
+            is [var only]
+            ? only
+            : null;
 
     [GeneratedRegex(@"\[(at-[0-9a-z]{10})\]\s*$")]
     private static partial Regex Marker();

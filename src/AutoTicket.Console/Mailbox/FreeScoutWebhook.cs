@@ -20,44 +20,72 @@ internal static partial class FreeScoutWebhook
     private const int Kept = 16 * 1024;
 
     public static void MapFreeScoutWebhook(this IEndpointRouteBuilder api) =>
-        api.MapPost(Path, async (
-            HttpContext context, TicketHints hints, IOptions<FreeScoutOptions> options, OncePerMinute often, ILogger<TicketHints> logger, CancellationToken cancellationToken) =>
-            {
-                if (options.Value.WebhookSecret is not { Length: > 0 } secret)
+        api.MapPost(
+                Path,
+                async (
+                    HttpContext context,
+                    TicketHints hints,
+                    IOptions<FreeScoutOptions> options,
+                    OncePerMinute often,
+                    ILogger<TicketHints> logger,
+                    CancellationToken cancellationToken
+                ) =>
                 {
-                    return Results.Problem(title: "FREESCOUT_WEBHOOK_SECRET is not set on the console.", detail: "Until it is, nothing is taken here.", statusCode: 503);
-                }
-
-                // Kestrel stops reading there and answers 413.
-                context.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>().MaxRequestBodySize = Longest;
-                if (WebhookSignature.Read(context.Request.Headers[WebhookSignature.Header]) is not { } signature
-                    || await ReadAsync(context.Request.Body, secret, signature, cancellationToken) is not { } beginning)
-                {
-                    if (often.Take("webhook refused") is { } times)
+                    if (options.Value.WebhookSecret is not { Length: > 0 } secret)
                     {
-                        Log.Refused(logger, times);
+                        return Results.Problem(
+                            title: "FREESCOUT_WEBHOOK_SECRET is not set on the console.",
+                            detail: "Until it is, nothing is taken here.",
+                            statusCode: 503
+                        );
                     }
 
-                    return Results.Problem(title: "The signature is missing or wrong.", detail: "FREESCOUT_WEBHOOK_SECRET must be the Secret Key of FreeScout's page Manage → API & Webhooks.", statusCode: 401);
-                }
+                    // Kestrel stops reading there and answers 413.
+                    context.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>().MaxRequestBodySize = Longest;
+                    if (
+                        WebhookSignature.Read(context.Request.Headers[WebhookSignature.Header]) is not { } signature
+                        || await ReadAsync(context.Request.Body, secret, signature, cancellationToken) is not { } beginning
+                    )
+                    {
+                        if (often.Take("webhook refused") is { } times)
+                        {
+                            Log.Refused(logger, times);
+                        }
 
-                // Whatever its content type says, and of whichever event it tells.
-                hints.Give(IdIn(beginning.Span));
-                return Results.NoContent();
-            })
+                        return Results.Problem(
+                            title: "The signature is missing or wrong.",
+                            detail: "FREESCOUT_WEBHOOK_SECRET must be the Secret Key of FreeScout's page Manage → API & Webhooks.",
+                            statusCode: 401
+                        );
+                    }
+
+                    // Whatever its content type says, and of whichever event it tells.
+                    hints.Give(IdIn(beginning.Span));
+                    return Results.NoContent();
+                }
+            )
             .AllowAnonymous()
             .WithMetadata(new RequestLimits.AtOnce("webhook", 8))
-            .Produces(204).ProducesProblem(401).ProducesProblem(413).ProducesProblem(429).ProducesProblem(503);
+            .Produces(204)
+            .ProducesProblem(401)
+            .ProducesProblem(413)
+            .ProducesProblem(429)
+            .ProducesProblem(503);
 
     /// <returns>The body's beginning; null: it was not signed by FreeScout.</returns>
-    private static async Task<ReadOnlyMemory<byte>?> ReadAsync(Stream body, string secret, byte[] signature, CancellationToken cancellationToken)
+    private static async Task<ReadOnlyMemory<byte>?> ReadAsync(
+        Stream body,
+        string secret,
+        byte[] signature,
+        CancellationToken cancellationToken
+    )
     {
         using var hash = WebhookSignature.Begin(secret);
         var beginning = new byte[Kept];
         var kept = await body.ReadAtLeastAsync(beginning, Kept, throwOnEndOfStream: false, cancellationToken);
         hash.AppendData(beginning, 0, kept);
         var rest = new byte[Kept];
-        for (int read; (read = await body.ReadAsync(rest, cancellationToken)) > 0;)
+        for (int read; (read = await body.ReadAsync(rest, cancellationToken)) > 0; )
         {
             hash.AppendData(rest, 0, read);
         }
@@ -80,7 +108,9 @@ internal static partial class FreeScoutWebhook
             {
                 if (json.CurrentDepth == 1 && json.TokenType == JsonTokenType.PropertyName && json.ValueTextEquals("id"u8))
                 {
-                    return json.Read() && json.TokenType == JsonTokenType.Number && json.TryGetInt64(out var number) && number > 0 ? number : null;
+                    return json.Read() && json.TokenType == JsonTokenType.Number && json.TryGetInt64(out var number) && number > 0
+                        ? number
+                        : null;
                 }
             }
         }
@@ -95,7 +125,10 @@ internal static partial class FreeScoutWebhook
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Warning, "freescout webhook refused: the signature is missing or wrong, {Times} time(s) since the last such line")]
+        [LoggerMessage(
+            LogLevel.Warning,
+            "freescout webhook refused: the signature is missing or wrong, {Times} time(s) since the last such line"
+        )]
         public static partial void Refused(ILogger logger, int times);
     }
 }

@@ -8,30 +8,57 @@ using Microsoft.FeatureManagement;
 namespace AutoTicket.Mailbox;
 
 /// <summary>What a click on Investigate would do, told before the click.</summary>
-public enum InvestigationForecastKind { FilesNew, Opens, FilesNewLinkingOlder, Confirms, FreeScoutDown }
+public enum InvestigationForecastKind
+{
+    FilesNew,
+    Opens,
+    FilesNewLinkingOlder,
+    Confirms,
+    FreeScoutDown,
+}
 
 /// <param name="Text">The button's label: “Opens #1432, 41 min old”, “Files a new ticket”, “FreeScout is down”.</param>
 public sealed record InvestigationForecast(InvestigationForecastKind Kind, string Text);
 
 /// <summary>Tells for each surface what a click on Investigate would do.</summary>
 internal sealed class InvestigationForecasts(
-    IFeatureManager flags, OpenTickets openTickets, FreeScoutHealth health, IOptions<TicketingOptions> options, TimeProvider clock)
+    IFeatureManager flags,
+    OpenTickets openTickets,
+    FreeScoutHealth health,
+    IOptions<TicketingOptions> options,
+    TimeProvider clock
+)
 {
     /// <summary>What a click would do now, for each button's label, by surface key. A surface that is missing has no button.</summary>
     public async Task<IReadOnlyDictionary<string, InvestigationForecast>> ForecastAsync(IEnumerable<SurfaceSnapshot> surfaces) =>
         await flags.IsEnabledAsync(FlagNames.InvestigateFromStatus)
-            ? surfaces.Where(surface => surface.Status != SurfaceStatus.Operational).ToDictionary(
-                surface => surface.Key,
-                surface => Forecast(openTickets.Of(surface.Key), health.Failure?.Kind, options.Value.Window, clock.GetUtcNow()))
+            ? surfaces
+                .Where(surface => surface.Status != SurfaceStatus.Operational)
+                .ToDictionary(
+                    surface => surface.Key,
+                    surface => Forecast(openTickets.Of(surface.Key), health.Failure?.Kind, options.Value.Window, clock.GetUtcNow())
+                )
             : new Dictionary<string, InvestigationForecast>();
 
-    internal static InvestigationForecast Forecast(SurfaceTicket known, FreeScoutFailureKind? failure, TimeSpan window, DateTimeOffset now) => (known, failure) switch
-    {
-        (_, FreeScoutFailureKind.NotConfigured) => new(InvestigationForecastKind.FreeScoutDown, "Filing is not set up"),
-        (_, not null) => new(InvestigationForecastKind.FreeScoutDown, "FreeScout is down"),
-        ({ Ticket: { } ticket }, _) when ticket.OpenedAt > now - window => new(InvestigationForecastKind.Opens, $"Opens {TicketNumber.Of(ticket.Number)}, {UtcTime.Age(now - ticket.OpenedAt)} old"),
-        ({ Ticket: { } ticket }, _) => new(InvestigationForecastKind.FilesNewLinkingOlder, $"Files a new ticket, linked to {TicketNumber.Of(ticket.Number)} ({UtcTime.Age(now - ticket.OpenedAt)} old)"),
-        ({ IsUnconfirmed: true }, _) => new(InvestigationForecastKind.Confirms, "Looks for the ticket whose answer was lost"),
-        _ => new(InvestigationForecastKind.FilesNew, "Files a new ticket"),
-    };
+    internal static InvestigationForecast Forecast(
+        SurfaceTicket known,
+        FreeScoutFailureKind? failure,
+        TimeSpan window,
+        DateTimeOffset now
+    ) =>
+        (known, failure) switch
+        {
+            (_, FreeScoutFailureKind.NotConfigured) => new(InvestigationForecastKind.FreeScoutDown, "Filing is not set up"),
+            (_, not null) => new(InvestigationForecastKind.FreeScoutDown, "FreeScout is down"),
+            ({ Ticket: { } ticket }, _) when ticket.OpenedAt > now - window => new(
+                InvestigationForecastKind.Opens,
+                $"Opens {TicketNumber.Of(ticket.Number)}, {UtcTime.Age(now - ticket.OpenedAt)} old"
+            ),
+            ({ Ticket: { } ticket }, _) => new(
+                InvestigationForecastKind.FilesNewLinkingOlder,
+                $"Files a new ticket, linked to {TicketNumber.Of(ticket.Number)} ({UtcTime.Age(now - ticket.OpenedAt)} old)"
+            ),
+            ({ IsUnconfirmed: true }, _) => new(InvestigationForecastKind.Confirms, "Looks for the ticket whose answer was lost"),
+            _ => new(InvestigationForecastKind.FilesNew, "Files a new ticket"),
+        };
 }

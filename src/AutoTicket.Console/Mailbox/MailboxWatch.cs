@@ -18,7 +18,8 @@ internal sealed partial class MailboxWatch(
     IOptions<TicketingOptions> options,
     IOptions<FreeScoutOptions> freeScout,
     TimeProvider clock,
-    ILogger<MailboxWatch> logger) : Loop(clock, logger)
+    ILogger<MailboxWatch> logger
+) : Loop(clock, logger)
 {
     /// <summary>FreeScout's stamps are whole seconds, and its transactions may commit out of order.</summary>
     private static readonly TimeSpan Overlap = TimeSpan.FromSeconds(10);
@@ -37,15 +38,16 @@ internal sealed partial class MailboxWatch(
     /// <returns>False when FreeScout or the database failed, or another process wrote at the same moment.</returns>
     public Task<bool> RefreshAsync(CancellationToken cancellationToken) => SyncAsync(full: true, cancellationToken);
 
-    protected override void Begin() => health.Changed += () =>
-    {
-        // Another call reached FreeScout again: the list need not wait out a long pause. Also while a sync is under way, which may have failed
-        // just before.
-        if (health.Failure is null)
+    protected override void Begin() =>
+        health.Changed += () =>
         {
-            Wake();
-        }
-    };
+            // Another call reached FreeScout again: the list need not wait out a long pause. Also while a sync is under way, which may have failed
+            // just before.
+            if (health.Failure is null)
+            {
+                Wake();
+            }
+        };
 
     protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
     {
@@ -57,52 +59,60 @@ internal sealed partial class MailboxWatch(
         await SyncAsync(full: _syncs++ % options.Value.FullSyncEvery == 0, stoppingToken);
         HasAsked = true;
         var interval = options.Value.SyncInterval;
-        return health.ReadFailure?.NeedsPerson == true && interval < FreeScoutFailure.RetryRefused ? FreeScoutFailure.RetryRefused : interval;
+        return health.ReadFailure?.NeedsPerson == true && interval < FreeScoutFailure.RetryRefused
+            ? FreeScoutFailure.RetryRefused
+            : interval;
     }
 
     /// <summary>Asks FreeScout for one conversation and takes what it says.</summary>
     /// <returns>False when FreeScout or the database failed, or another process wrote at the same moment.</returns>
-    public Task<bool> LookAtAsync(long id, CancellationToken cancellationToken) => AloneAsync(
-        async (db, either) =>
-        {
-            var asked = Clock.GetUtcNow();
-            var (found, failure) = await client.FindAsync(id, either);
-            if (failure is null)
+    public Task<bool> LookAtAsync(long id, CancellationToken cancellationToken) =>
+        AloneAsync(
+            async (db, either) =>
             {
-                await TakeAsync(db, new() { [id] = found }, whole: false, asked, either);
+                var asked = Clock.GetUtcNow();
+                var (found, failure) = await client.FindAsync(id, either);
+                if (failure is null)
+                {
+                    await TakeAsync(db, new() { [id] = found }, whole: false, asked, either);
+                    await db.SaveChangesAsync(cancellationToken);
+                }
+
+                return failure is null or { IsOfRequest: true };
+            },
+            cancellationToken
+        );
+
+    private Task<bool> SyncAsync(bool full, CancellationToken cancellationToken) =>
+        AloneAsync(
+            async (db, either) =>
+            {
+                var asked = Clock.GetUtcNow();
+                var sync = await db.TicketSync.SingleOrDefaultAsync(cancellationToken) ?? db.TicketSync.Add(new TicketSyncRow()).Entity;
+                var since = full ? null : sync.UpdatedThrough - Overlap;
+                var (found, failure) = await client.ListTaggedAsync(TicketTags.Status, since, either);
+                (sync.AskedAt, sync.Problem, sync.Failure) = (Clock.GetUtcNow(), failure?.Message, failure?.Kind);
+                if (failure is not null)
+                {
+                    // A whole list that failed is asked for again next time.
+                    _syncs = full ? 0 : _syncs;
+                }
+                else
+                {
+                    var seen = found!
+                        .DistinctBy(conversation => conversation.Id)
+                        .ToDictionary(conversation => conversation.Id, Conversation? (conversation) => conversation);
+                    await TakeAsync(db, seen, whole: since is null, asked, either);
+                    var through = found!.Max(conversation => conversation.UpdatedAt);
+                    sync.UpdatedThrough = through > sync.UpdatedThrough || sync.UpdatedThrough is null ? through : sync.UpdatedThrough;
+                    sync.SyncedAt = sync.AskedAt;
+                }
+
                 await db.SaveChangesAsync(cancellationToken);
-            }
-
-            return failure is null or { IsOfRequest: true };
-        },
-        cancellationToken);
-
-    private Task<bool> SyncAsync(bool full, CancellationToken cancellationToken) => AloneAsync(
-        async (db, either) =>
-        {
-            var asked = Clock.GetUtcNow();
-            var sync = await db.TicketSync.SingleOrDefaultAsync(cancellationToken) ?? db.TicketSync.Add(new TicketSyncRow()).Entity;
-            var since = full ? null : sync.UpdatedThrough - Overlap;
-            var (found, failure) = await client.ListTaggedAsync(TicketTags.Status, since, either);
-            (sync.AskedAt, sync.Problem, sync.Failure) = (Clock.GetUtcNow(), failure?.Message, failure?.Kind);
-            if (failure is not null)
-            {
-                // A whole list that failed is asked for again next time.
-                _syncs = full ? 0 : _syncs;
-            }
-            else
-            {
-                var seen = found!.DistinctBy(conversation => conversation.Id).ToDictionary(conversation => conversation.Id, Conversation? (conversation) => conversation);
-                await TakeAsync(db, seen, whole: since is null, asked, either);
-                var through = found!.Max(conversation => conversation.UpdatedAt);
-                sync.UpdatedThrough = through > sync.UpdatedThrough || sync.UpdatedThrough is null ? through : sync.UpdatedThrough;
-                sync.SyncedAt = sync.AskedAt;
-            }
-
-            await db.SaveChangesAsync(cancellationToken);
-            return failure is null;
-        },
-        cancellationToken);
+                return failure is null;
+            },
+            cancellationToken
+        );
 
     /// <summary>One at a time in this process, and none for long.</summary>
     private async Task<bool> AloneAsync(Func<AutoTicketDbContext, CancellationToken, Task<bool>> work, CancellationToken cancellationToken)
@@ -133,9 +143,7 @@ internal sealed partial class MailboxWatch(
         {
             // Another process synced at the same moment and its copy is as good as ours.
         }
-        catch (OperationCanceledException)
-        {
-        }
+        catch (OperationCanceledException) { }
 #pragma warning disable CA1031 // a bug met once must not end the syncing, nor pass unseen
         catch (Exception exception)
 #pragma warning restore CA1031
@@ -153,15 +161,31 @@ internal sealed partial class MailboxWatch(
     /// <param name="seen">By id; null: FreeScout has it no more.</param>
     /// <param name="whole">What is not among them is not open.</param>
     /// <param name="asked">When FreeScout was asked: what was closed here since then, it could not know.</param>
-    private async Task TakeAsync(AutoTicketDbContext db, Dictionary<long, Conversation?> seen, bool whole, DateTimeOffset asked, CancellationToken cancellationToken)
+    private async Task TakeAsync(
+        AutoTicketDbContext db,
+        Dictionary<long, Conversation?> seen,
+        bool whole,
+        DateTimeOffset asked,
+        CancellationToken cancellationToken
+    )
     {
         var ids = seen.Keys.ToList();
-        var own = await db.Tickets.AsNoTracking().Where(ticket => ticket.ConversationId != null
-            && (ticket.State == TicketState.Open || (ticket.State == TicketState.Closed && ids.Contains(ticket.ConversationId.Value)))).ToListAsync(cancellationToken);
-        var closedSince = own.Where(ticket => ticket.State == TicketState.Closed && ticket.ClosedAt >= asked).Select(ticket => ticket.ConversationId!.Value).ToHashSet();
+        var own = await db
+            .Tickets.AsNoTracking()
+            .Where(ticket =>
+                ticket.ConversationId != null
+                && (ticket.State == TicketState.Open || (ticket.State == TicketState.Closed && ids.Contains(ticket.ConversationId.Value)))
+            )
+            .ToListAsync(cancellationToken);
+        var closedSince = own.Where(ticket => ticket.State == TicketState.Closed && ticket.ClosedAt >= asked)
+            .Select(ticket => ticket.ConversationId!.Value)
+            .ToHashSet();
         var copy = await db.OpenConversations.ToDictionaryAsync(conversation => conversation.Id, cancellationToken);
         // Older versions of FreeScout drop a filter that they do not know: each row is looked at again.
-        var open = seen.Values.OfType<Conversation>().Where(conversation => IsShown(conversation) && !closedSince.Contains(conversation.Id)).ToDictionary(conversation => conversation.Id);
+        var open = seen
+            .Values.OfType<Conversation>()
+            .Where(conversation => IsShown(conversation) && !closedSince.Contains(conversation.Id))
+            .ToDictionary(conversation => conversation.Id);
         foreach (var conversation in open.Values)
         {
             var row = copy.GetValueOrDefault(conversation.Id) ?? db.OpenConversations.Add(New(conversation)).Entity;
@@ -171,7 +195,9 @@ internal sealed partial class MailboxWatch(
         db.OpenConversations.RemoveRange(copy.Values.Where(row => !open.ContainsKey(row.Id) && (whole || seen.ContainsKey(row.Id))));
         // A ticket that is missing from the whole list was closed, deleted, moved or untagged. Only a look at it tells which. A sync
         // looks at the newest few; the comparison looks at the rest.
-        var missing = own.Where(ticket => whole && ticket is { State: TicketState.Open, Tag: TicketTags.Status } && !seen.ContainsKey(ticket.ConversationId!.Value));
+        var missing = own.Where(ticket =>
+            whole && ticket is { State: TicketState.Open, Tag: TicketTags.Status } && !seen.ContainsKey(ticket.ConversationId!.Value)
+        );
         foreach (var ticket in missing.OrderByDescending(ticket => ticket.Id).Take(MostAsked).ToList())
         {
             var (conversation, failure) = await client.FindAsync(ticket.ConversationId!.Value, cancellationToken);
@@ -183,7 +209,11 @@ internal sealed partial class MailboxWatch(
             seen[ticket.ConversationId.Value] = conversation;
         }
 
-        foreach (var ticket in own.Where(ticket => seen.ContainsKey(ticket.ConversationId!.Value) && !closedSince.Contains(ticket.ConversationId.Value)))
+        foreach (
+            var ticket in own.Where(ticket =>
+                seen.ContainsKey(ticket.ConversationId!.Value) && !closedSince.Contains(ticket.ConversationId.Value)
+            )
+        )
         {
             await SetAsync(db, ticket, seen[ticket.ConversationId!.Value], cancellationToken);
         }
@@ -200,10 +230,20 @@ internal sealed partial class MailboxWatch(
     }
 
     private bool IsShown(Conversation conversation) =>
-        conversation.IsOpen && conversation.State is null or "published" && (conversation.MailboxId is null || conversation.MailboxId == freeScout.Value.MailboxId)
+        conversation.IsOpen
+        && conversation.State is null or "published"
+        && (conversation.MailboxId is null || conversation.MailboxId == freeScout.Value.MailboxId)
         && conversation.Tags.Contains(TicketTags.Status, StringComparer.OrdinalIgnoreCase);
 
-    private static OpenConversation New(Conversation conversation) => new() { Id = conversation.Id, Number = 0, Subject = "", Status = "", Tags = "" };
+    private static OpenConversation New(Conversation conversation) =>
+        new()
+        {
+            Id = conversation.Id,
+            Number = 0,
+            Subject = "",
+            Status = "",
+            Tags = "",
+        };
 
     private void Fill(OpenConversation row, Conversation conversation)
     {
@@ -211,7 +251,9 @@ internal sealed partial class MailboxWatch(
         row.Subject = conversation.Subject ?? "";
         row.Status = conversation.Status ?? "active";
         row.Tags = string.Join('\n', conversation.Tags.Select(tag => tag.ReplaceLineEndings(" ")));
-        row.SurfaceKey = conversation.Tags.FirstOrDefault(tag => tag.StartsWith(TicketDraft.SurfaceTag, StringComparison.OrdinalIgnoreCase))?[TicketDraft.SurfaceTag.Length..];
+        row.SurfaceKey = conversation
+            .Tags.FirstOrDefault(tag => tag.StartsWith(TicketDraft.SurfaceTag, StringComparison.OrdinalIgnoreCase))
+            ?[TicketDraft.SurfaceTag.Length..];
         row.CreatedAt = conversation.CreatedAt ?? Clock.GetUtcNow();
         row.UpdatedAt = conversation.UpdatedAt;
         row.CreatedBy = conversation.CreatedByName;

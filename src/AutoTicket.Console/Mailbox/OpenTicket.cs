@@ -15,7 +15,8 @@ public sealed record OpenTicket(
     IReadOnlyList<string> Tags,
     string? Surface,
     DateTimeOffset OpenedAt,
-    string FiledBy);
+    string FiledBy
+);
 
 /// <summary>The copy of FreeScout's open tickets that the console shows.</summary>
 /// <param name="SyncedAt">When FreeScout last confirmed it; null: never.</param>

@@ -24,7 +24,8 @@ internal sealed partial class OpenTickets(
     IOptions<TicketingOptions> options,
     IOptions<FreeScoutOptions> freeScout,
     TimeProvider clock,
-    ILogger<OpenTickets> logger) : Loop(clock, logger)
+    ILogger<OpenTickets> logger
+) : Loop(clock, logger)
 {
     private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(50);
 
@@ -32,7 +33,12 @@ internal sealed partial class OpenTickets(
     private readonly List<OpenTicket> _filedWhileReading = [];
     private volatile Copy _copy = new([], new HashSet<string>(), null, null);
 
-    private sealed record Copy(IReadOnlyList<OpenTicket> Tickets, IReadOnlySet<string> Unconfirmed, DateTimeOffset? SyncedAt, string? Problem);
+    private sealed record Copy(
+        IReadOnlyList<OpenTicket> Tickets,
+        IReadOnlySet<string> Unconfirmed,
+        DateTimeOffset? SyncedAt,
+        string? Problem
+    );
 
     /// <summary>Raised when the copy, or what is known of FreeScout, changed. Handlers must return at once and never throw.</summary>
     public event Action? Changed;
@@ -43,21 +49,33 @@ internal sealed partial class OpenTickets(
         {
             var copy = _copy;
             var late = copy.SyncedAt is not { } at || Clock.GetUtcNow() - at > 2 * options.Value.SyncInterval;
-            var problem = copy.Problem ?? (late ? copy.SyncedAt is null ? "FreeScout has not answered yet." : "FreeScout has not confirmed this list for a while." : null);
+            var problem =
+                copy.Problem
+                ?? (
+                    late
+                        ? copy.SyncedAt is null
+                            ? "FreeScout has not answered yet."
+                            : "FreeScout has not confirmed this list for a while."
+                        : null
+                );
             return new(copy.Tickets, copy.SyncedAt, IsStale: problem is not null, problem);
         }
     }
 
     /// <summary>Why no ticket can be filed just now, for the operator; null when FreeScout works, as far as is known.</summary>
-    public string? FreeScoutProblem => health is { Failure: { } failure, FailingSince: { } since }
-        ? $"No ticket can be filed since {since:HH:mm:ss} UTC. {failure.Message}"
-        : null;
+    public string? FreeScoutProblem =>
+        health is { Failure: { } failure, FailingSince: { } since }
+            ? $"No ticket can be filed since {since:HH:mm:ss} UTC. {failure.Message}"
+            : null;
 
     /// <summary>The surface's newest open ticket.</summary>
     public SurfaceTicket Of(string surfaceKey)
     {
         var copy = _copy;
-        return new(copy.Tickets.Where(ticket => ticket.Surface == surfaceKey).MaxBy(ticket => ticket.OpenedAt), copy.Unconfirmed.Contains(surfaceKey));
+        return new(
+            copy.Tickets.Where(ticket => ticket.Surface == surfaceKey).MaxBy(ticket => ticket.OpenedAt),
+            copy.Unconfirmed.Contains(surfaceKey)
+        );
     }
 
     /// <summary>Shows a ticket that this process just recorded: under load the next read may be two seconds away.</summary>
@@ -107,13 +125,26 @@ internal sealed partial class OpenTickets(
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
             var listed = await db.OpenConversations.AsNoTracking().ToListAsync(cancellationToken);
             // Those of alerts are on no list of ours, and may be thousands.
-            var own = await db.Tickets.AsNoTracking()
-                .Where(ticket => ticket.State == TicketState.Unconfirmed || (ticket.State == TicketState.Filing && ticket.Problem != null)
-                    || (ticket.State == TicketState.Open && ticket.Tag == TicketTags.Status)).ToListAsync(cancellationToken);
-            List<long?> others = [.. listed.Select(conversation => (long?)conversation.Id).Except(own.Select(ticket => ticket.ConversationId))];
+            var own = await db
+                .Tickets.AsNoTracking()
+                .Where(ticket =>
+                    ticket.State == TicketState.Unconfirmed
+                    || (ticket.State == TicketState.Filing && ticket.Problem != null)
+                    || (ticket.State == TicketState.Open && ticket.Tag == TicketTags.Status)
+                )
+                .ToListAsync(cancellationToken);
+            List<long?> others =
+            [
+                .. listed.Select(conversation => (long?)conversation.Id).Except(own.Select(ticket => ticket.ConversationId)),
+            ];
             if (others.Count > 0)
             {
-                own.AddRange(await db.Tickets.AsNoTracking().Where(ticket => ticket.State == TicketState.Open && others.Contains(ticket.ConversationId)).ToListAsync(cancellationToken));
+                own.AddRange(
+                    await db
+                        .Tickets.AsNoTracking()
+                        .Where(ticket => ticket.State == TicketState.Open && others.Contains(ticket.ConversationId))
+                        .ToListAsync(cancellationToken)
+                );
             }
 
             var sync = await db.TicketSync.AsNoTracking().SingleOrDefaultAsync(cancellationToken);
@@ -122,17 +153,30 @@ internal sealed partial class OpenTickets(
             if (sync?.AskedAt is { } askedAt)
             {
                 // Who does not lead asks FreeScout nothing by itself.
-                health.Hear(sync is { Failure: { } kind, Problem: { } problem } ? new FreeScoutFailure(kind, problem, WasSent: true) : null, askedAt);
+                health.Hear(
+                    sync is { Failure: { } kind, Problem: { } problem } ? new FreeScoutFailure(kind, problem, WasSent: true) : null,
+                    askedAt
+                );
             }
 
-            var ours = own.Where(ticket => ticket is { State: TicketState.Open, ConversationId: not null }).ToLookup(ticket => ticket.ConversationId!.Value);
-            var tickets = listed.Select(conversation => Listed(conversation, ours[conversation.Id].FirstOrDefault()))
-                .Concat(own.Where(ticket => ticket is { State: TicketState.Open, ConversationId: not null, Tag: TicketTags.Status } && listed.All(conversation => conversation.Id != ticket.ConversationId)).Select(Own))
+            var ours = own.Where(ticket => ticket is { State: TicketState.Open, ConversationId: not null })
+                .ToLookup(ticket => ticket.ConversationId!.Value);
+            var tickets = listed
+                .Select(conversation => Listed(conversation, ours[conversation.Id].FirstOrDefault()))
+                .Concat(
+                    own.Where(ticket =>
+                            ticket is { State: TicketState.Open, ConversationId: not null, Tag: TicketTags.Status }
+                            && listed.All(conversation => conversation.Id != ticket.ConversationId)
+                        )
+                        .Select(Own)
+                )
                 .OrderByDescending(ticket => ticket.OpenedAt)
                 .ToList();
             // A look-up holds the claim as `filing`: the problem tells that the answer was lost before.
             var unconfirmed = own.Where(ticket => ticket.State is TicketState.Unconfirmed or TicketState.Filing)
-                .Select(ticket => ticket.SurfaceKey).OfType<string>().ToHashSet();
+                .Select(ticket => ticket.SurfaceKey)
+                .OfType<string>()
+                .ToHashSet();
             lock (_lock)
             {
                 tickets.InsertRange(0, _filedWhileReading.Where(filed => tickets.All(ticket => ticket.Id != filed.Id)));
@@ -168,23 +212,43 @@ internal sealed partial class OpenTickets(
         }
         else if (health.HoldUntil > Clock.GetUtcNow() && !(shared >= health.HoldUntil - TimeSpan.FromMilliseconds(1)))
         {
-            await db.ExecuteAsync($"""
+            await db.ExecuteAsync(
+                $"""
                 INSERT INTO ticket_sync (id, hold_until) VALUES ({TicketSyncRow.OnlyId}, {health.HoldUntil})
                 ON CONFLICT (id) DO UPDATE SET hold_until = excluded.hold_until
-                """, cancellationToken);
+                """,
+                cancellationToken
+            );
         }
     }
 
     private const string Away = "The console's database can't be reached; this is the last copy.";
 
-    private OpenTicket Listed(OpenConversation conversation, Ticket? own) => new(
-        conversation.Id, conversation.Number > 0 ? conversation.Number : null, freeScout.Value.TicketUrl(conversation.Id), conversation.Subject, conversation.Status,
-        conversation.Tags.Split('\n', StringSplitOptions.RemoveEmptyEntries), conversation.SurfaceKey ?? own?.SurfaceKey,
-        own?.PostedAt ?? conversation.CreatedAt, own?.FiledBy ?? conversation.CreatedBy ?? "FreeScout");
+    private OpenTicket Listed(OpenConversation conversation, Ticket? own) =>
+        new(
+            conversation.Id,
+            conversation.Number > 0 ? conversation.Number : null,
+            freeScout.Value.TicketUrl(conversation.Id),
+            conversation.Subject,
+            conversation.Status,
+            conversation.Tags.Split('\n', StringSplitOptions.RemoveEmptyEntries),
+            conversation.SurfaceKey ?? own?.SurfaceKey,
+            own?.PostedAt ?? conversation.CreatedAt,
+            own?.FiledBy ?? conversation.CreatedBy ?? "FreeScout"
+        );
 
-    private OpenTicket Own(Ticket ticket) => new(
-        ticket.ConversationId!.Value, ticket.Number, freeScout.Value.TicketUrl(ticket.ConversationId.Value),
-        ticket.Subject, "active", [.. TicketDraft.TagsOf(ticket.Tag, ticket.Severity, ticket.SurfaceKey)], ticket.SurfaceKey, ticket.PostedAt, ticket.FiledBy);
+    private OpenTicket Own(Ticket ticket) =>
+        new(
+            ticket.ConversationId!.Value,
+            ticket.Number,
+            freeScout.Value.TicketUrl(ticket.ConversationId.Value),
+            ticket.Subject,
+            "active",
+            [.. TicketDraft.TagsOf(ticket.Tag, ticket.Severity, ticket.SurfaceKey)],
+            ticket.SurfaceKey,
+            ticket.PostedAt,
+            ticket.FiledBy
+        );
 
     private static partial class Log
     {

@@ -25,7 +25,8 @@ internal sealed partial class Reconciler(
     IOptions<TicketingOptions> options,
     IOptions<FreeScoutOptions> freeScoutOptions,
     TimeProvider clock,
-    ILogger<Reconciler> logger) : LeaderLoop(leader, clock, logger)
+    ILogger<Reconciler> logger
+) : LeaderLoop(leader, clock, logger)
 {
     private const string Actor = "console:reconciler";
 
@@ -97,8 +98,13 @@ internal sealed partial class Reconciler(
             }
 
             // Older versions drop a filter that they do not know.
-            foreach (var conversation in listed!.Where(conversation => conversation.State is null or "published" && conversation.Tags.Contains(tag, StringComparer.OrdinalIgnoreCase)
-                && (conversation.MailboxId is null || conversation.MailboxId == freeScoutOptions.Value.MailboxId)))
+            foreach (
+                var conversation in listed!.Where(conversation =>
+                    conversation.State is null or "published"
+                    && conversation.Tags.Contains(tag, StringComparer.OrdinalIgnoreCase)
+                    && (conversation.MailboxId is null || conversation.MailboxId == freeScoutOptions.Value.MailboxId)
+                )
+            )
             {
                 held[conversation.Id] = conversation;
             }
@@ -160,7 +166,11 @@ internal sealed partial class Reconciler(
         }
 
         var inTheBooks = filings.Where(filing => filing.Row is not null).Select(filing => filing.ConversationId).ToHashSet();
-        foreach (var orphan in held.Values.Where(conversation => conversation.IsOpen && !inTheBooks.Contains(conversation.Id)).OrderBy(conversation => conversation.Id))
+        foreach (
+            var orphan in held
+                .Values.Where(conversation => conversation.IsOpen && !inTheBooks.Contains(conversation.Id))
+                .OrderBy(conversation => conversation.Id)
+        )
         {
             if (await AdoptAsync(orphan, cancellationToken) is { } difference)
             {
@@ -191,22 +201,46 @@ internal sealed partial class Reconciler(
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var ids = listed.ToList();
-        var rows = await db.Tickets.AsNoTracking()
-            .Where(ticket => ticket.ConversationId != null && (ticket.State == TicketState.Open || ticket.PostedAt > since || ticket.ClosedAt > since || ids.Contains(ticket.ConversationId.Value)))
-            .OrderBy(ticket => ticket.Id).ToListAsync(cancellationToken);
-        var audits = await db.AuditLog.AsNoTracking()
-            .Where(entry => (entry.Action == AuditActions.AlertTicketFiled || entry.Action == AuditActions.InvestigateFiled) && entry.CreatedAt > since)
-            .Select(entry => entry.Payload).ToListAsync(cancellationToken);
+        var rows = await db
+            .Tickets.AsNoTracking()
+            .Where(ticket =>
+                ticket.ConversationId != null
+                && (
+                    ticket.State == TicketState.Open
+                    || ticket.PostedAt > since
+                    || ticket.ClosedAt > since
+                    || ids.Contains(ticket.ConversationId.Value)
+                )
+            )
+            .OrderBy(ticket => ticket.Id)
+            .ToListAsync(cancellationToken);
+        var audits = await db
+            .AuditLog.AsNoTracking()
+            .Where(entry =>
+                (entry.Action == AuditActions.AlertTicketFiled || entry.Action == AuditActions.InvestigateFiled) && entry.CreatedAt > since
+            )
+            .Select(entry => entry.Payload)
+            .ToListAsync(cancellationToken);
         var audited = audits.Select(Filed).OfType<Filing>();
-        return [.. rows.Select(row => new Filing(row.ConversationId!.Value, row.Number, row.Subject, row)).Concat(audited).DistinctBy(filing => filing.ConversationId)];
+        return
+        [
+            .. rows.Select(row => new Filing(row.ConversationId!.Value, row.Number, row.Subject, row))
+                .Concat(audited)
+                .DistinctBy(filing => filing.ConversationId),
+        ];
 
         static Filing? Filed(string payload)
         {
             using var json = JsonDocument.Parse(payload);
             return json.RootElement.TryGetProperty("conversation_id", out var id) && id.TryGetInt64(out var conversation)
                 ? new(
-                    conversation, json.RootElement.TryGetProperty("ticket_number", out var number) && number.ValueKind == JsonValueKind.Number ? number.GetInt64() : null,
-                    "Known from the audit log alone", null)
+                    conversation,
+                    json.RootElement.TryGetProperty("ticket_number", out var number) && number.ValueKind == JsonValueKind.Number
+                        ? number.GetInt64()
+                        : null,
+                    "Known from the audit log alone",
+                    null
+                )
                 : null;
         }
     }
@@ -216,14 +250,22 @@ internal sealed partial class Reconciler(
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var since = now - LateCommit;
-        return await db.Tickets.Where(ticket => ticket.RepostedAt > since && ticket.ConversationId != null).OrderByDescending(ticket => ticket.RepostedAt).Select(ticket => ticket.Marker).Take(MostReposted)
+        return await db
+            .Tickets.Where(ticket => ticket.RepostedAt > since && ticket.ConversationId != null)
+            .OrderByDescending(ticket => ticket.RepostedAt)
+            .Select(ticket => ticket.Marker)
+            .Take(MostReposted)
             .ToListAsync(cancellationToken);
     }
 
     private async Task<List<Ticket>> OpenAsync(CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        return await db.Tickets.AsNoTracking().Where(ticket => ticket.State == TicketState.Open && ticket.ConversationId != null).OrderBy(ticket => ticket.Id).ToListAsync(cancellationToken);
+        return await db
+            .Tickets.AsNoTracking()
+            .Where(ticket => ticket.State == TicketState.Open && ticket.ConversationId != null)
+            .OrderBy(ticket => ticket.Id)
+            .ToListAsync(cancellationToken);
     }
 
     /// <summary>Not cancelled by the end of the process: tags are put back once, so that it was done is recorded.</summary>
@@ -253,7 +295,13 @@ internal sealed partial class Reconciler(
     {
         // PostgreSQL takes no NUL.
         var subject = (orphan.Subject ?? "").Replace('\0', ' ');
-        var difference = new Difference(FindingKind.Orphan, orphan.Id, orphan.Number, subject, "FreeScout has it open with a tag of the console's, and the books do not know it: what it is about is not certain.");
+        var difference = new Difference(
+            FindingKind.Orphan,
+            orphan.Id,
+            orphan.Number,
+            subject,
+            "FreeScout has it open with a tag of the console's, and the books do not know it: what it is about is not certain."
+        );
         var marker = Comparison.MarkerIn(subject);
         var model = marker is null ? null : await FiledWithAsync(marker, cancellationToken);
         if (model is { State: TicketState.Filing or TicketState.Unconfirmed })
@@ -276,7 +324,17 @@ internal sealed partial class Reconciler(
             PostedAt = orphan.CreatedAt ?? Clock.GetUtcNow(),
         };
         var how = model is null ? "its tags name one surface" : "it carries a marker of the console's";
-        if (await findings.AdoptedAsync(row, difference with { Detail = $"It was not in the books. The console adopted it: {how}." }, Audit("adopted", row, new { marker }), cancellationToken))
+        if (
+            await findings.AdoptedAsync(
+                row,
+                difference with
+                {
+                    Detail = $"It was not in the books. The console adopted it: {how}.",
+                },
+                Audit("adopted", row, new { marker }),
+                cancellationToken
+            )
+        )
         {
             Log.Repaired(logger, "adopted", orphan.Id);
         }
@@ -287,13 +345,18 @@ internal sealed partial class Reconciler(
     private async Task<Ticket?> FiledWithAsync(string marker, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        return await db.Tickets.AsNoTracking().Where(ticket => ticket.Marker == marker).OrderByDescending(ticket => ticket.Id).FirstOrDefaultAsync(cancellationToken);
+        return await db
+            .Tickets.AsNoTracking()
+            .Where(ticket => ticket.Marker == marker)
+            .OrderByDescending(ticket => ticket.Id)
+            .FirstOrDefaultAsync(cancellationToken);
     }
 
     /// <summary>What a ticket is about whose tags name one surface that is watched.</summary>
     private Ticket? OfSurface(Conversation orphan) =>
-        orphan.Tags.Contains(TicketTags.Status, StringComparer.OrdinalIgnoreCase) && Comparison.SurfaceIn(orphan.Tags) is { } key
-            && surfaces.All.FirstOrDefault(surface => surface.Key == key) is { } surface
+        orphan.Tags.Contains(TicketTags.Status, StringComparer.OrdinalIgnoreCase)
+        && Comparison.SurfaceIn(orphan.Tags) is { } key
+        && surfaces.All.FirstOrDefault(surface => surface.Key == key) is { } surface
             ? new Ticket
             {
                 Marker = "",
@@ -308,22 +371,25 @@ internal sealed partial class Reconciler(
             }
             : null;
 
-    private AuditEntry Audit(string repair, Ticket row, object more) => new()
-    {
-        CreatedAt = Clock.GetUtcNow(),
-        Action = AuditActions.TicketReconciled,
-        Actor = Actor,
-        Payload = JsonSerializer.Serialize(new
+    private AuditEntry Audit(string repair, Ticket row, object more) =>
+        new()
         {
-            repair,
-            alert_key = AlertIdentity.KeyOf(row.DedupKey),
-            surface = row.SurfaceKey,
-            conversation_id = row.ConversationId,
-            ticket_number = row.Number,
-            url = freeScoutOptions.Value.TicketUrl(row.ConversationId!.Value),
-            details = more,
-        }),
-    };
+            CreatedAt = Clock.GetUtcNow(),
+            Action = AuditActions.TicketReconciled,
+            Actor = Actor,
+            Payload = JsonSerializer.Serialize(
+                new
+                {
+                    repair,
+                    alert_key = AlertIdentity.KeyOf(row.DedupKey),
+                    surface = row.SurfaceKey,
+                    conversation_id = row.ConversationId,
+                    ticket_number = row.Number,
+                    url = freeScoutOptions.Value.TicketUrl(row.ConversationId!.Value),
+                    details = more,
+                }
+            ),
+        };
 
     private static partial class Log
     {

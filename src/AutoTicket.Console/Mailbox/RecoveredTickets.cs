@@ -14,7 +14,14 @@ namespace AutoTicket.Mailbox;
 /// <param name="EarlierIncidents">Outages of the surface in the last seven days before this ticket's; null: not known.</param>
 /// <param name="LastResolver">Who closed the surface's ticket before this one; null: nobody yet, or not known.</param>
 public sealed record RecoveredTicket(
-    OpenTicket Ticket, string SurfaceName, DateTimeOffset RecoveredAt, IReadOnlyList<OpenTicket> Doubles, TimeSpan? DownFor = null, int? EarlierIncidents = null, string? LastResolver = null)
+    OpenTicket Ticket,
+    string SurfaceName,
+    DateTimeOffset RecoveredAt,
+    IReadOnlyList<OpenTicket> Doubles,
+    TimeSpan? DownFor = null,
+    int? EarlierIncidents = null,
+    string? LastResolver = null
+)
 {
     public string SurfaceKey => Ticket.Surface!;
 
@@ -26,7 +33,13 @@ public sealed record RecoveredTicket(
 
 /// <summary>The worklist of failure mode 3: tickets that are open though their surface has recovered. Nothing closes by itself.</summary>
 internal sealed partial class RecoveredTickets(
-    OpenTickets tickets, StatusBoard board, IDbContextFactory<AutoTicketDbContext> contexts, IOptions<TicketingOptions> options, TimeProvider clock, ILogger<RecoveredTickets> logger)
+    OpenTickets tickets,
+    StatusBoard board,
+    IDbContextFactory<AutoTicketDbContext> contexts,
+    IOptions<TicketingOptions> options,
+    TimeProvider clock,
+    ILogger<RecoveredTickets> logger
+)
 {
     private static readonly TimeSpan Lately = TimeSpan.FromDays(7);
 
@@ -38,12 +51,25 @@ internal sealed partial class RecoveredTickets(
         get
         {
             var before = clock.GetUtcNow() - options.Value.RecoveredAfter;
-            return [.. tickets.Current.Tickets.Where(ticket => ticket.Surface is not null).GroupBy(ticket => ticket.Surface!)
-                .Select(group => (Open: group.OrderBy(ticket => ticket.OpenedAt).ToList(), Surface: board.Find(group.Key)))
-                // Of a surface that is stale or unknown nobody knows: silence is no recovery.
-                .Where(pair => pair.Surface is { Status: SurfaceStatus.Operational, Since: { } since } && since <= before)
-                .OrderBy(pair => pair.Surface!.Since).ThenBy(pair => pair.Surface!.Key, StringComparer.Ordinal)
-                .SelectMany(pair => pair.Open.Select(ticket => new RecoveredTicket(ticket, pair.Surface!.Surface.Name, pair.Surface.Since!.Value, [.. pair.Open.Where(other => other != ticket)])))];
+            return
+            [
+                .. tickets
+                    .Current.Tickets.Where(ticket => ticket.Surface is not null)
+                    .GroupBy(ticket => ticket.Surface!)
+                    .Select(group => (Open: group.OrderBy(ticket => ticket.OpenedAt).ToList(), Surface: board.Find(group.Key)))
+                    // Of a surface that is stale or unknown nobody knows: silence is no recovery.
+                    .Where(pair => pair.Surface is { Status: SurfaceStatus.Operational, Since: { } since } && since <= before)
+                    .OrderBy(pair => pair.Surface!.Since)
+                    .ThenBy(pair => pair.Surface!.Key, StringComparer.Ordinal)
+                    .SelectMany(pair =>
+                        pair.Open.Select(ticket => new RecoveredTicket(
+                            ticket,
+                            pair.Surface!.Surface.Name,
+                            pair.Surface.Since!.Value,
+                            [.. pair.Open.Where(other => other != ticket)]
+                        ))
+                    ),
+            ];
         }
     }
 
@@ -64,21 +90,44 @@ internal sealed partial class RecoveredTickets(
             var lately = clock.GetUtcNow() - Lately;
             var from = oldest < lately ? oldest : lately;
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-            var outages = (await db.Alerts.AsNoTracking().Where(alert => identities.Contains(alert.AlertId) && alert.Status == AlertStatus.Resolved && alert.EndedAt > from)
-                .Select(alert => new { alert.Surface, alert.StartedAt, alert.EndedAt }).ToListAsync(cancellationToken)).ToLookup(outage => outage.Surface);
-            var resolved = (await db.Tickets.AsNoTracking().Where(ticket => keys.Contains(ticket.SurfaceKey!) && ticket.State == TicketState.Closed && ticket.ResolvedBy != null)
-                .GroupBy(ticket => ticket.SurfaceKey).Select(group => group.OrderByDescending(ticket => ticket.ClosedAt).First()).ToListAsync(cancellationToken)).ToDictionary(ticket => ticket.SurfaceKey!, ticket => ticket.ResolvedBy);
+            var outages = (
+                await db
+                    .Alerts.AsNoTracking()
+                    .Where(alert => identities.Contains(alert.AlertId) && alert.Status == AlertStatus.Resolved && alert.EndedAt > from)
+                    .Select(alert => new
+                    {
+                        alert.Surface,
+                        alert.StartedAt,
+                        alert.EndedAt,
+                    })
+                    .ToListAsync(cancellationToken)
+            ).ToLookup(outage => outage.Surface);
+            var resolved = (
+                await db
+                    .Tickets.AsNoTracking()
+                    .Where(ticket => keys.Contains(ticket.SurfaceKey!) && ticket.State == TicketState.Closed && ticket.ResolvedBy != null)
+                    .GroupBy(ticket => ticket.SurfaceKey)
+                    .Select(group => group.OrderByDescending(ticket => ticket.ClosedAt).First())
+                    .ToListAsync(cancellationToken)
+            ).ToDictionary(ticket => ticket.SurfaceKey!, ticket => ticket.ResolvedBy);
             _outage.End();
-            return [.. current.Select(one =>
-            {
-                var its = outages[one.SurfaceKey].Where(outage => outage.EndedAt >= one.Ticket.OpenedAt).ToList();
-                return one with
+            return
+            [
+                .. current.Select(one =>
                 {
-                    DownFor = its.Count == 0 ? null : its.Aggregate(TimeSpan.Zero, (sum, outage) => sum + (outage.EndedAt!.Value - outage.StartedAt)),
-                    EarlierIncidents = outages[one.SurfaceKey].Count(outage => outage.EndedAt < one.Ticket.OpenedAt && outage.EndedAt > lately),
-                    LastResolver = resolved.GetValueOrDefault(one.SurfaceKey),
-                };
-            })];
+                    var its = outages[one.SurfaceKey].Where(outage => outage.EndedAt >= one.Ticket.OpenedAt).ToList();
+                    return one with
+                    {
+                        DownFor =
+                            its.Count == 0
+                                ? null
+                                : its.Aggregate(TimeSpan.Zero, (sum, outage) => sum + (outage.EndedAt!.Value - outage.StartedAt)),
+                        EarlierIncidents = outages[one.SurfaceKey]
+                            .Count(outage => outage.EndedAt < one.Ticket.OpenedAt && outage.EndedAt > lately),
+                        LastResolver = resolved.GetValueOrDefault(one.SurfaceKey),
+                    };
+                }),
+            ];
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
         {

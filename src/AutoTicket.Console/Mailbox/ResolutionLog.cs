@@ -13,7 +13,12 @@ namespace AutoTicket.Mailbox;
 /// What the audit log and the books tell of tickets that are resolved here. Each begins with an entry of its own, before FreeScout is
 /// called, and ends with another. One whose end could not be written is asked for in the next comparison: none is lost.
 /// </summary>
-internal sealed partial class ResolutionLog(FreeScoutClient freeScout, IDbContextFactory<AutoTicketDbContext> contexts, TimeProvider clock, ILogger<ResolutionLog> logger)
+internal sealed partial class ResolutionLog(
+    FreeScoutClient freeScout,
+    IDbContextFactory<AutoTicketDbContext> contexts,
+    TimeProvider clock,
+    ILogger<ResolutionLog> logger
+)
 {
     /// <summary>Longer than a resolving can be under way.</summary>
     private static readonly TimeSpan Longest = TimeSpan.FromMinutes(1);
@@ -26,39 +31,59 @@ internal sealed partial class ResolutionLog(FreeScoutClient freeScout, IDbContex
             CreatedAt = clock.GetUtcNow(),
             Action = AuditActions.TicketResolving,
             Actor = actor,
-            Payload = JsonSerializer.Serialize(new
-            {
-                alert_key = ticket.Surface is { } surface ? AlertIdentity.KeyOf(AlertIdentity.OfSurface(surface)) : null,
-                surface = ticket.Surface,
-                conversation_id = ticket.Id,
-                ticket_number = ticket.Number,
-                url = ticket.Url,
-            }),
+            Payload = JsonSerializer.Serialize(
+                new
+                {
+                    alert_key = ticket.Surface is { } surface ? AlertIdentity.KeyOf(AlertIdentity.OfSurface(surface)) : null,
+                    surface = ticket.Surface,
+                    conversation_id = ticket.Id,
+                    ticket_number = ticket.Number,
+                    url = ticket.Url,
+                }
+            ),
         };
-        return await WriteAsync(ticket.Id, begun.Actor, async db =>
-        {
-            db.AuditLog.Add(begun);
-            await db.SaveChangesAsync();
-        }) ? begun : null;
+        return await WriteAsync(
+            ticket.Id,
+            begun.Actor,
+            async db =>
+            {
+                db.AuditLog.Add(begun);
+                await db.SaveChangesAsync();
+            }
+        )
+            ? begun
+            : null;
     }
 
     /// <returns>False: the database is away. The next comparison writes it.</returns>
     public async Task<bool> EndAsync(AuditEntry begun, bool isResolved)
     {
         var (id, surface) = About(begun);
-        var isWritten = await WriteAsync(id, begun.Actor, async db =>
-        {
-            await using var transaction = await db.BeginAsync(CancellationToken.None);
-            if (isResolved)
+        var isWritten = await WriteAsync(
+            id,
+            begun.Actor,
+            async db =>
             {
-                // FreeScout's event of our own change may have been here first: we know better who did it.
-                await CloseAsync(db, id, begun.Actor, evenClosed: true);
-            }
+                await using var transaction = await db.BeginAsync(CancellationToken.None);
+                if (isResolved)
+                {
+                    // FreeScout's event of our own change may have been here first: we know better who did it.
+                    await CloseAsync(db, id, begun.Actor, evenClosed: true);
+                }
 
-            db.AuditLog.Add(new AuditEntry { CreatedAt = clock.GetUtcNow(), Action = isResolved ? AuditActions.TicketResolved : AuditActions.TicketNotResolved, Actor = begun.Actor, Payload = begun.Payload });
-            await db.SaveChangesAsync();
-            await transaction.CommitAsync();
-        });
+                db.AuditLog.Add(
+                    new AuditEntry
+                    {
+                        CreatedAt = clock.GetUtcNow(),
+                        Action = isResolved ? AuditActions.TicketResolved : AuditActions.TicketNotResolved,
+                        Actor = begun.Actor,
+                        Payload = begun.Payload,
+                    }
+                );
+                await db.SaveChangesAsync();
+                await transaction.CommitAsync();
+            }
+        );
         if (isWritten && isResolved)
         {
             Log.Resolved(logger, id, surface, begun.Actor);
@@ -68,7 +93,8 @@ internal sealed partial class ResolutionLog(FreeScoutClient freeScout, IDbContex
     }
 
     /// <summary>Somebody was faster, which is nothing to audit.</summary>
-    public Task ClosedElsewhereAsync(OpenTicket ticket, string? by) => WriteAsync(ticket.Id, by, db => CloseAsync(db, ticket.Id, by, evenClosed: false));
+    public Task ClosedElsewhereAsync(OpenTicket ticket, string? by) =>
+        WriteAsync(ticket.Id, by, db => CloseAsync(db, ticket.Id, by, evenClosed: false));
 
     /// <summary>Asks FreeScout how those ended of which only the beginning is written.</summary>
     /// <returns>Null: none is left.</returns>
@@ -83,7 +109,11 @@ internal sealed partial class ResolutionLog(FreeScoutClient freeScout, IDbContex
             }
 
             // The note is written just before it is closed. Without it somebody else closed it.
-            await EndAsync(begun, found is { IsOpen: false } && found.Bodies.Any(body => body.Contains(ResolutionNote.Signature(begun.Actor), StringComparison.Ordinal)));
+            await EndAsync(
+                begun,
+                found is { IsOpen: false }
+                    && found.Bodies.Any(body => body.Contains(ResolutionNote.Signature(begun.Actor), StringComparison.Ordinal))
+            );
         }
 
         return null;
@@ -95,17 +125,40 @@ internal sealed partial class ResolutionLog(FreeScoutClient freeScout, IDbContex
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var now = clock.GetUtcNow();
         var since = now - FindingLog.Memory;
-        var entries = await db.AuditLog.AsNoTracking()
-            .Where(entry => (entry.Action == AuditActions.TicketResolving || entry.Action == AuditActions.TicketResolved || entry.Action == AuditActions.TicketNotResolved) && entry.CreatedAt > since)
-            .OrderBy(entry => entry.Id).ToListAsync(cancellationToken);
-        return [.. entries.GroupBy(entry => About(entry).Conversation).Select(its => its.Last()).Where(last => last.Action == AuditActions.TicketResolving && last.CreatedAt < now - Longest)];
+        var entries = await db
+            .AuditLog.AsNoTracking()
+            .Where(entry =>
+                (
+                    entry.Action == AuditActions.TicketResolving
+                    || entry.Action == AuditActions.TicketResolved
+                    || entry.Action == AuditActions.TicketNotResolved
+                )
+                && entry.CreatedAt > since
+            )
+            .OrderBy(entry => entry.Id)
+            .ToListAsync(cancellationToken);
+        return
+        [
+            .. entries
+                .GroupBy(entry => About(entry).Conversation)
+                .Select(its => its.Last())
+                .Where(last => last.Action == AuditActions.TicketResolving && last.CreatedAt < now - Longest),
+        ];
     }
 
     private async Task CloseAsync(AutoTicketDbContext db, long id, string? by, bool evenClosed)
     {
         var now = clock.GetUtcNow();
-        await db.Tickets.Where(row => row.ConversationId == id && (row.State == TicketState.Open || (evenClosed && row.State == TicketState.Closed)))
-            .ExecuteUpdateAsync(set => set.SetProperty(row => row.State, TicketState.Closed).SetProperty(row => row.ClosedAt, now).SetProperty(row => row.ReopenedAt, (DateTimeOffset?)null).SetProperty(row => row.ResolvedBy, by));
+        await db
+            .Tickets.Where(row =>
+                row.ConversationId == id && (row.State == TicketState.Open || (evenClosed && row.State == TicketState.Closed))
+            )
+            .ExecuteUpdateAsync(set =>
+                set.SetProperty(row => row.State, TicketState.Closed)
+                    .SetProperty(row => row.ClosedAt, now)
+                    .SetProperty(row => row.ReopenedAt, (DateTimeOffset?)null)
+                    .SetProperty(row => row.ResolvedBy, by)
+            );
         await db.OpenConversations.Where(row => row.Id == id).ExecuteDeleteAsync();
     }
 

@@ -12,13 +12,16 @@ public static class ResolutionNote
     public const int Longest = 2000;
 
     /// <summary>What the form begins with.</summary>
-    public static string For(IReadOnlyCollection<RecoveredTicket> tickets) => tickets is { Count: 1 } ? EvidenceOf(tickets.First()) : Evidence;
+    public static string For(IReadOnlyCollection<RecoveredTicket> tickets) =>
+        tickets is { Count: 1 } ? EvidenceOf(tickets.First()) : Evidence;
 
     /// <summary>The evidence, in one sentence or two.</summary>
     public static string EvidenceOf(RecoveredTicket one)
     {
         var down = one.DownFor is { } length ? $" It was down for {UtcTime.Age(length)}." : "";
-        var earlier = one.EarlierIncidents is > 0 and { } count ? $" {count} earlier {(count == 1 ? "incident" : "incidents")} in the 7 days before." : "";
+        var earlier = one.EarlierIncidents is > 0 and { } count
+            ? $" {count} earlier {(count == 1 ? "incident" : "incidents")} in the 7 days before."
+            : "";
         return $"{one.SurfaceName} has been operational since {UtcTime.Stamp(one.RecoveredAt)}.{down}{earlier}";
     }
 

@@ -7,16 +7,51 @@ namespace AutoTicket.Mailbox;
 internal static class StatusEndpoints
 {
     internal sealed record SurfaceAnswer(
-        string Key, string Name, string Group, SurfaceStatus Status, DateTimeOffset? Since, DateTimeOffset? CheckedAt, int? LatencyMs, string? Cause,
-        Severity Severity, bool Flapping, TicketLink? Ticket);
+        string Key,
+        string Name,
+        string Group,
+        SurfaceStatus Status,
+        DateTimeOffset? Since,
+        DateTimeOffset? CheckedAt,
+        int? LatencyMs,
+        string? Cause,
+        Severity Severity,
+        bool Flapping,
+        TicketLink? Ticket
+    );
 
-    internal sealed record StatusAnswer(IReadOnlyList<SurfaceAnswer> Surfaces, DateTimeOffset? CheckedAt, DateTimeOffset? OwnNetworkLostSince);
+    internal sealed record StatusAnswer(
+        IReadOnlyList<SurfaceAnswer> Surfaces,
+        DateTimeOffset? CheckedAt,
+        DateTimeOffset? OwnNetworkLostSince
+    );
 
-    public static void MapStatus(this IEndpointRouteBuilder api) => api.MapGet("/api/status", (StatusBoard board, OpenTickets tickets) => new StatusAnswer(
-        [.. board.All().Select(surface => new SurfaceAnswer(
-            surface.Key, surface.Surface.Name, surface.Surface.Group, surface.Status, surface.Since, surface.CheckedAt, surface.LatencyMs, surface.Cause,
-            surface.Surface.Severity, surface.IsFlapping,
-            tickets.Of(surface.Key).Ticket is { } ticket ? new TicketLink(ticket.Id, ticket.Number, ticket.Url, ticket.OpenedAt) : null))],
-        board.CheckedAt,
-        board.OwnNetworkLostSince));
+    public static void MapStatus(this IEndpointRouteBuilder api) =>
+        api.MapGet(
+            "/api/status",
+            (StatusBoard board, OpenTickets tickets) =>
+                new StatusAnswer(
+                    [
+                        .. board
+                            .All()
+                            .Select(surface => new SurfaceAnswer(
+                                surface.Key,
+                                surface.Surface.Name,
+                                surface.Surface.Group,
+                                surface.Status,
+                                surface.Since,
+                                surface.CheckedAt,
+                                surface.LatencyMs,
+                                surface.Cause,
+                                surface.Surface.Severity,
+                                surface.IsFlapping,
+                                tickets.Of(surface.Key).Ticket is { } ticket
+                                    ? new TicketLink(ticket.Id, ticket.Number, ticket.Url, ticket.OpenedAt)
+                                    : null
+                            )),
+                    ],
+                    board.CheckedAt,
+                    board.OwnNetworkLostSince
+                )
+        );
 }

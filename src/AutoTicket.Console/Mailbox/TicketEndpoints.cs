@@ -10,8 +10,18 @@ internal static class TicketEndpoints
     internal sealed record InvestigateAnswer(InvestigationDisposition Disposition, bool Degraded, TicketLink? Ticket, string Message);
 
     internal sealed record TicketAnswer(
-        long Id, long? Number, string Url, string Subject, string Status, IReadOnlyList<string> Tags, string? Surface, SurfaceStatus? SurfaceStatus,
-        DateTimeOffset OpenedAt, string FiledBy, bool Recovered);
+        long Id,
+        long? Number,
+        string Url,
+        string Subject,
+        string Status,
+        IReadOnlyList<string> Tags,
+        string? Surface,
+        SurfaceStatus? SurfaceStatus,
+        DateTimeOffset OpenedAt,
+        string FiledBy,
+        bool Recovered
+    );
 
     internal sealed record TicketsAnswer(IReadOnlyList<TicketAnswer> Tickets, DateTimeOffset? SyncedAt, bool Stale, string? Problem);
 
@@ -20,76 +30,188 @@ internal static class TicketEndpoints
     /// <param name="Class"><c>ghost</c>, <c>orphan</c>, <c>drift</c> or <c>unconfirmed</c>.</param>
     /// <param name="Filing">What to dismiss where there is no conversation: a filing of which no ticket came.</param>
     internal sealed record FindingAnswer(
-        string Class, FindingKind Kind, long? ConversationId, long? Number, string? Url, string Subject, string Detail, DateTimeOffset FirstSeenAt, DateTimeOffset SeenAt, bool Repaired,
-        FindingDismissal? Dismissed, long? Filing);
+        string Class,
+        FindingKind Kind,
+        long? ConversationId,
+        long? Number,
+        string? Url,
+        string Subject,
+        string Detail,
+        DateTimeOffset FirstSeenAt,
+        DateTimeOffset SeenAt,
+        bool Repaired,
+        FindingDismissal? Dismissed,
+        long? Filing
+    );
 
     /// <param name="Clean">Everything was compared just now and nothing differs.</param>
     internal sealed record FindingsAnswer(IReadOnlyList<FindingAnswer> Findings, DateTimeOffset? ReconciledAt, bool Clean, string? Problem);
 
     public static void MapTickets(this IEndpointRouteBuilder api)
     {
-        api.MapPost("/api/surfaces/{surface}/investigate", async (string surface, Investigator investigator, HttpContext context) =>
-        {
-            var result = await investigator.InvestigateAsync(surface, context.User.Identity?.Name ?? "api");
-            return result.Disposition switch
-            {
-                InvestigationDisposition.UnknownSurface => Results.Problem(title: "Unknown surface.", detail: result.Message, statusCode: 404),
-                InvestigationDisposition.FlagOff => Results.Problem(title: "Investigate is switched off.", detail: result.Message, statusCode: 403),
-                InvestigationDisposition.SurfaceOperational => Results.Problem(title: "The surface is operational.", detail: result.Message, statusCode: 409),
-                InvestigationDisposition.Unavailable => Results.Problem(title: "The console's database can't be reached.", detail: result.Message, statusCode: 503),
-                _ => Results.Ok(new InvestigateAnswer(result.Disposition, result.Disposition == InvestigationDisposition.Degraded, result.Ticket, result.Message)),
-            };
-        }).RequireAuthorization(Rights.Operate).RequireSameOriginJson().Produces<InvestigateAnswer>().ProducesProblem(403).ProducesProblem(404).ProducesProblem(409).ProducesProblem(503);
+        api.MapPost(
+                "/api/surfaces/{surface}/investigate",
+                async (string surface, Investigator investigator, HttpContext context) =>
+                {
+                    var result = await investigator.InvestigateAsync(surface, context.User.Identity?.Name ?? "api");
+                    return result.Disposition switch
+                    {
+                        InvestigationDisposition.UnknownSurface => Results.Problem(
+                            title: "Unknown surface.",
+                            detail: result.Message,
+                            statusCode: 404
+                        ),
+                        InvestigationDisposition.FlagOff => Results.Problem(
+                            title: "Investigate is switched off.",
+                            detail: result.Message,
+                            statusCode: 403
+                        ),
+                        InvestigationDisposition.SurfaceOperational => Results.Problem(
+                            title: "The surface is operational.",
+                            detail: result.Message,
+                            statusCode: 409
+                        ),
+                        InvestigationDisposition.Unavailable => Results.Problem(
+                            title: "The console's database can't be reached.",
+                            detail: result.Message,
+                            statusCode: 503
+                        ),
+                        _ => Results.Ok(
+                            new InvestigateAnswer(
+                                result.Disposition,
+                                result.Disposition == InvestigationDisposition.Degraded,
+                                result.Ticket,
+                                result.Message
+                            )
+                        ),
+                    };
+                }
+            )
+            .RequireAuthorization(Rights.Operate)
+            .RequireSameOriginJson()
+            .Produces<InvestigateAnswer>()
+            .ProducesProblem(403)
+            .ProducesProblem(404)
+            .ProducesProblem(409)
+            .ProducesProblem(503);
 
-        api.MapGet("/api/tickets", (OpenTickets tickets, RecoveredTickets recovered, StatusBoard board, string? state, string? tag) =>
-        {
-            if (state is not (null or "open"))
+        api.MapGet(
+                "/api/tickets",
+                (OpenTickets tickets, RecoveredTickets recovered, StatusBoard board, string? state, string? tag) =>
+                {
+                    if (state is not (null or "open"))
+                    {
+                        return Results.Problem(title: "Only state=open can be asked for.", statusCode: 400);
+                    }
+
+                    var copy = tickets.Current;
+                    var worklist = recovered.Current.Select(one => one.Ticket.Id).ToHashSet();
+                    return Results.Ok(
+                        new TicketsAnswer(
+                            [
+                                .. copy
+                                    .Tickets.Where(ticket => tag is null || ticket.Tags.Contains(tag, StringComparer.OrdinalIgnoreCase))
+                                    .Select(ticket => Answer(ticket, board, worklist.Contains(ticket.Id))),
+                            ],
+                            copy.SyncedAt,
+                            copy.IsStale,
+                            copy.Problem
+                        )
+                    );
+                }
+            )
+            .Produces<TicketsAnswer>();
+
+        api.MapPost(
+                "/api/tickets/resolve",
+                async (ResolveRequest request, TicketResolver resolver, HttpContext context) =>
+                {
+                    if (request is not { Ids.Count: > 0 and <= TicketResolver.Most } || request.Note?.Length > ResolutionNote.Longest)
+                    {
+                        return Results.Problem(
+                            title: $"The body must hold “ids”, 1 to {TicketResolver.Most} of open tickets, and may hold “note”, of at most {ResolutionNote.Longest} characters.",
+                            statusCode: 400
+                        );
+                    }
+
+                    return resolver.NotSetUp is { } missing
+                        ? Results.Problem(title: missing, statusCode: 503)
+                        : Results.Ok(new ResolveAnswer(await resolver.ResolveAsync(request, context.User.Identity?.Name ?? "api")));
+                }
+            )
+            .RequireAuthorization(Rights.Operate)
+            .RequireSameOriginJson()
+            .Produces<ResolveAnswer>()
+            .ProducesProblem(400)
+            .ProducesProblem(503);
+
+        api.MapGet(
+            "/api/tickets/findings",
+            async (FindingLog log, CancellationToken cancellationToken) =>
             {
-                return Results.Problem(title: "Only state=open can be asked for.", statusCode: 400);
+                var known = await log.ReadAsync(cancellationToken);
+                return new FindingsAnswer(
+                    [
+                        .. known.Findings.Select(finding => new FindingAnswer(
+                            finding.Class,
+                            finding.Kind,
+                            finding.ConversationId,
+                            finding.Number,
+                            finding.Url,
+                            finding.Subject,
+                            finding.Detail,
+                            finding.FirstSeenAt,
+                            finding.SeenAt,
+                            finding.IsRepaired,
+                            finding.Dismissed,
+                            finding.Filing
+                        )),
+                    ],
+                    known.ReconciledAt,
+                    known.IsClean,
+                    known.Problem
+                );
             }
+        );
 
-            var copy = tickets.Current;
-            var worklist = recovered.Current.Select(one => one.Ticket.Id).ToHashSet();
-            return Results.Ok(new TicketsAnswer(
-                [.. copy.Tickets.Where(ticket => tag is null || ticket.Tags.Contains(tag, StringComparer.OrdinalIgnoreCase)).Select(ticket => Answer(ticket, board, worklist.Contains(ticket.Id)))],
-                copy.SyncedAt, copy.IsStale, copy.Problem));
-        }).Produces<TicketsAnswer>();
-
-        api.MapPost("/api/tickets/resolve", async (ResolveRequest request, TicketResolver resolver, HttpContext context) =>
-        {
-            if (request is not { Ids.Count: > 0 and <= TicketResolver.Most } || request.Note?.Length > ResolutionNote.Longest)
-            {
-                return Results.Problem(title: $"The body must hold “ids”, 1 to {TicketResolver.Most} of open tickets, and may hold “note”, of at most {ResolutionNote.Longest} characters.", statusCode: 400);
-            }
-
-            return resolver.NotSetUp is { } missing
-                ? Results.Problem(title: missing, statusCode: 503)
-                : Results.Ok(new ResolveAnswer(await resolver.ResolveAsync(request, context.User.Identity?.Name ?? "api")));
-        }).RequireAuthorization(Rights.Operate).RequireSameOriginJson().Produces<ResolveAnswer>().ProducesProblem(400).ProducesProblem(503);
-
-        api.MapGet("/api/tickets/findings", async (FindingLog log, CancellationToken cancellationToken) =>
-        {
-            var known = await log.ReadAsync(cancellationToken);
-            return new FindingsAnswer(
-                [.. known.Findings.Select(finding => new FindingAnswer(
-                    finding.Class, finding.Kind, finding.ConversationId, finding.Number, finding.Url, finding.Subject, finding.Detail, finding.FirstSeenAt, finding.SeenAt, finding.IsRepaired, finding.Dismissed, finding.Filing))],
-                known.ReconciledAt, known.IsClean, known.Problem);
-        });
-
-        api.MapPost("/api/tickets/findings/{id}/dismiss", async (long id, DismissRequest request, FindingLog log, HttpContext context, CancellationToken cancellationToken) =>
-            await log.DismissAsync(id, request, context.User.Identity?.Name ?? "api", cancellationToken) switch
-            {
-                DismissResult.Done => Results.NoContent(),
-                DismissResult.NotThere => Results.Problem(title: "There is no such finding.", statusCode: 404),
-                DismissResult.ReasonMissing => Results.Problem(title: $"Say why, in “reason”, in {FindingLog.ShortestReason} to {FindingLog.LongestReason} characters.", statusCode: 400),
-                _ => Results.Problem(title: "The console's database can't be reached.", statusCode: 503),
-            }).RequireAuthorization(Rights.Operate).RequireSameOriginJson().Produces(204).ProducesProblem(400).ProducesProblem(404).ProducesProblem(503);
+        api.MapPost(
+                "/api/tickets/findings/{id}/dismiss",
+                async (long id, DismissRequest request, FindingLog log, HttpContext context, CancellationToken cancellationToken) =>
+                    await log.DismissAsync(id, request, context.User.Identity?.Name ?? "api", cancellationToken) switch
+                    {
+                        DismissResult.Done => Results.NoContent(),
+                        DismissResult.NotThere => Results.Problem(title: "There is no such finding.", statusCode: 404),
+                        DismissResult.ReasonMissing => Results.Problem(
+                            title: $"Say why, in “reason”, in {FindingLog.ShortestReason} to {FindingLog.LongestReason} characters.",
+                            statusCode: 400
+                        ),
+                        _ => Results.Problem(title: "The console's database can't be reached.", statusCode: 503),
+                    }
+            )
+            .RequireAuthorization(Rights.Operate)
+            .RequireSameOriginJson()
+            .Produces(204)
+            .ProducesProblem(400)
+            .ProducesProblem(404)
+            .ProducesProblem(503);
     }
 
     /// <param name="isRecovered">It is in the worklist: its surface has been operational for long enough.</param>
     private static TicketAnswer Answer(OpenTicket ticket, StatusBoard board, bool isRecovered)
     {
         var surface = ticket.Surface is { } key ? board.Find(key) : null;
-        return new(ticket.Id, ticket.Number, ticket.Url, ticket.Subject, ticket.Status, ticket.Tags, ticket.Surface, surface?.Status, ticket.OpenedAt, ticket.FiledBy, isRecovered);
+        return new(
+            ticket.Id,
+            ticket.Number,
+            ticket.Url,
+            ticket.Subject,
+            ticket.Status,
+            ticket.Tags,
+            ticket.Surface,
+            surface?.Status,
+            ticket.OpenedAt,
+            ticket.FiledBy,
+            isRecovered
+        );
     }
 }

@@ -5,20 +5,28 @@ public enum FindingKind
 {
     /// <summary>The books say filed, and FreeScout has no such ticket.</summary>
     Ghost,
+
     /// <summary>FreeScout has an open ticket with a tag of ours that is not in the books.</summary>
     Orphan,
+
     /// <summary>It lies in FreeScout's folder of deleted ones.</summary>
     Deleted,
+
     /// <summary>Its threads went to another ticket.</summary>
     Merged,
+
     /// <summary>It is open in another mailbox.</summary>
     Moved,
+
     /// <summary>It is open and lost a tag by which it is found.</summary>
     TagsGone,
+
     /// <summary>It was closed, and is open again.</summary>
     Reopened,
+
     /// <summary>FreeScout's answer to its filing was lost, or the books lost which ticket it is: it is being looked for.</summary>
     Unconfirmed,
+
     /// <summary>Another open ticket is about the same: FreeScout committed a first post after the second.</summary>
     Duplicate,
 }
@@ -31,8 +39,17 @@ public enum FindingKind
 /// <param name="IsRepaired">The console mended it itself.</param>
 /// <param name="Dismissed">Somebody looked at it and lets it be, until something else is seen; null: nobody did.</param>
 public sealed record TicketFinding(
-    FindingKind Kind, long? ConversationId, long? Number, string? Url, string Subject, string Detail, DateTimeOffset FirstSeenAt, DateTimeOffset SeenAt, bool IsRepaired,
-    FindingDismissal? Dismissed = null)
+    FindingKind Kind,
+    long? ConversationId,
+    long? Number,
+    string? Url,
+    string Subject,
+    string Detail,
+    DateTimeOffset FirstSeenAt,
+    DateTimeOffset SeenAt,
+    bool IsRepaired,
+    FindingDismissal? Dismissed = null
+)
 {
     /// <summary>The filing that can be given up, by its row: no ticket came of it. Null: there is one, or it is still looked for.</summary>
     public long? Filing { get; init; }
@@ -41,14 +58,15 @@ public sealed record TicketFinding(
     public bool IsOver => IsRepaired || Dismissed is not null;
 
     /// <summary><c>ghost</c>, <c>orphan</c>, <c>duplicate</c>, <c>drift</c> or <c>unconfirmed</c>.</summary>
-    public string Class => Kind switch
-    {
-        FindingKind.Ghost => "ghost",
-        FindingKind.Orphan => "orphan",
-        FindingKind.Unconfirmed => "unconfirmed",
-        FindingKind.Duplicate => "duplicate",
-        _ => "drift",
-    };
+    public string Class =>
+        Kind switch
+        {
+            FindingKind.Ghost => "ghost",
+            FindingKind.Orphan => "orphan",
+            FindingKind.Unconfirmed => "unconfirmed",
+            FindingKind.Duplicate => "duplicate",
+            _ => "drift",
+        };
 }
 
 public sealed record FindingDismissal(string By, string Reason);
@@ -59,9 +77,11 @@ public sealed record DismissRequest(FindingKind Kind, string? Reason);
 public enum DismissResult
 {
     Done,
+
     /// <summary>There is no such finding, or it is over already.</summary>
     NotThere,
     ReasonMissing,
+
     /// <summary>The database can't be reached; nothing was changed.</summary>
     Unavailable,
 }

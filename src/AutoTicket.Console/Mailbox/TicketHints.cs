@@ -33,7 +33,10 @@ internal sealed class TicketHints(MailboxWatch sync, TimeProvider clock, ILogger
 
     protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
     {
-        _pause = await TakeAsync(stoppingToken) ? ShortestPause : _pause * 2 < LongestPause ? _pause * 2 : LongestPause;
+        _pause =
+            await TakeAsync(stoppingToken) ? ShortestPause
+            : _pause * 2 < LongestPause ? _pause * 2
+            : LongestPause;
         return _anything || !_waiting.IsEmpty ? _pause : Timeout.InfiniteTimeSpan;
     }
 

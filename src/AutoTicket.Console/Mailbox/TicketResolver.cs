@@ -8,10 +8,13 @@ namespace AutoTicket.Mailbox;
 public enum Resolution
 {
     Resolved,
+
     /// <summary>Somebody was faster, or it is gone: nothing was done.</summary>
     AlreadyClosed,
+
     /// <summary>It is not among the open tickets that the console shows: nothing was done.</summary>
     NotOpen,
+
     /// <summary>It is open still, as far as is known.</summary>
     Failed,
 }
@@ -36,7 +39,8 @@ internal sealed partial class TicketResolver(
     ResolutionLog record,
     EffectsUnderWay effects,
     IOptions<FreeScoutOptions> options,
-    ILogger<TicketResolver> logger)
+    ILogger<TicketResolver> logger
+)
 {
     /// <summary>The most tickets of one request.</summary>
     public const int Most = 500;
@@ -46,26 +50,40 @@ internal sealed partial class TicketResolver(
     private readonly ConcurrentDictionary<long, bool> _underWay = new();
 
     /// <summary>Why nothing can be resolved here; null: it can.</summary>
-    public string? NotSetUp => options.Value.UserId is null ? "Tickets can't be resolved here: FREESCOUT_USER_ID is not set. It is the number of the FreeScout agent in whose name they are resolved." : null;
+    public string? NotSetUp =>
+        options.Value.UserId is null
+            ? "Tickets can't be resolved here: FREESCOUT_USER_ID is not set. It is the number of the FreeScout agent in whose name they are resolved."
+            : null;
 
     /// <summary>Brings each to its end, also when whoever asked is gone meanwhile.</summary>
     /// <param name="ended">Hears of each as it ends.</param>
-    public Task<IReadOnlyList<ResolutionOutcome>> ResolveAsync(ResolveRequest request, string actor, Action<ResolutionOutcome>? ended = null) =>
-        effects.Track(ResolveAllAsync(request, actor, ended));
+    public Task<IReadOnlyList<ResolutionOutcome>> ResolveAsync(
+        ResolveRequest request,
+        string actor,
+        Action<ResolutionOutcome>? ended = null
+    ) => effects.Track(ResolveAllAsync(request, actor, ended));
 
-    private async Task<IReadOnlyList<ResolutionOutcome>> ResolveAllAsync(ResolveRequest request, string actor, Action<ResolutionOutcome>? ended)
+    private async Task<IReadOnlyList<ResolutionOutcome>> ResolveAllAsync(
+        ResolveRequest request,
+        string actor,
+        Action<ResolutionOutcome>? ended
+    )
     {
         var ids = request.Ids.Distinct().ToList();
         var note = string.IsNullOrWhiteSpace(request.Note) ? ResolutionNote.Evidence : CleanText.Of(request.Note);
         var user = options.Value.UserId ?? throw new InvalidOperationException(NotSetUp);
         var evidence = (await recovered.ReadAsync(CancellationToken.None)).ToDictionary(one => one.Ticket.Id, ResolutionNote.EvidenceOf);
         var outcomes = new ConcurrentDictionary<long, ResolutionOutcome>();
-        await Parallel.ForEachAsync(ids, new ParallelOptions { MaxDegreeOfParallelism = AtOnce }, async (id, _) =>
-        {
-            var outcome = await ResolveAsync(id, ResolutionNote.Html(note, evidence.GetValueOrDefault(id), actor), user, actor);
-            outcomes[id] = outcome;
-            ended?.Invoke(outcome);
-        });
+        await Parallel.ForEachAsync(
+            ids,
+            new ParallelOptions { MaxDegreeOfParallelism = AtOnce },
+            async (id, _) =>
+            {
+                var outcome = await ResolveAsync(id, ResolutionNote.Html(note, evidence.GetValueOrDefault(id), actor), user, actor);
+                outcomes[id] = outcome;
+                ended?.Invoke(outcome);
+            }
+        );
         return ids.ConvertAll(id => outcomes[id]);
     }
 
@@ -112,13 +130,22 @@ internal sealed partial class TicketResolver(
         if (found is not { IsOpen: true })
         {
             await record.ClosedElsewhereAsync(ticket, found?.ClosedByName);
-            return new(ticket.Id, Resolution.AlreadyClosed, found is null ? "FreeScout has it no more." : $"It was closed already{(found.ClosedByName is { } who ? $", by {who}" : "")}.");
+            return new(
+                ticket.Id,
+                Resolution.AlreadyClosed,
+                found is null
+                    ? "FreeScout has it no more."
+                    : $"It was closed already{(found.ClosedByName is { } who ? $", by {who}" : "")}."
+            );
         }
 
         // Before anything is done: what the database misses afterwards is found again by this.
         if (await record.BeginAsync(ticket, actor) is not { } begun)
         {
-            return Failed(ticket.Id, "Not tried: the console's database can't be reached, and nothing is resolved that the audit log does not tell of.");
+            return Failed(
+                ticket.Id,
+                "Not tried: the console's database can't be reached, and nothing is resolved that the audit log does not tell of."
+            );
         }
 
         // The note first, for the status alone closes it; one that an earlier try left is not written twice.
@@ -134,7 +161,11 @@ internal sealed partial class TicketResolver(
 
         return await record.EndAsync(begun, isResolved: true)
             ? new(ticket.Id, Resolution.Resolved, "Resolved.")
-            : new(ticket.Id, Resolution.Resolved, "Resolved. The console's database can't be reached just now: the audit log tells of it later.");
+            : new(
+                ticket.Id,
+                Resolution.Resolved,
+                "Resolved. The console's database can't be reached just now: the audit log tells of it later."
+            );
     }
 
     private ResolutionOutcome Failed(long id, string message)

@@ -13,7 +13,9 @@ internal sealed class BadRequestHandler : IExceptionHandler
         }
 
         // The innermost message says where the JSON breaks; the outer ones name our own types.
-        await Results.Problem(title: "The request can't be read.", detail: bad.GetBaseException().Message, statusCode: bad.StatusCode).ExecuteAsync(httpContext);
+        await Results
+            .Problem(title: "The request can't be read.", detail: bad.GetBaseException().Message, statusCode: bad.StatusCode)
+            .ExecuteAsync(httpContext);
         return true;
     }
 }

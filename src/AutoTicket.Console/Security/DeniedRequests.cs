@@ -10,12 +10,20 @@ namespace AutoTicket.Security;
 /// <summary>Somebody who is known tries what their role does not allow: it is refused, told, and written into the audit log, the same
 /// try again once a minute.</summary>
 internal sealed partial class DeniedRequests(
-    IDbContextFactory<AutoTicketDbContext> contexts, OncePerMinute often, TimeProvider clock, ILogger<DeniedRequests> logger)
-    : IAuthorizationMiddlewareResultHandler
+    IDbContextFactory<AutoTicketDbContext> contexts,
+    OncePerMinute often,
+    TimeProvider clock,
+    ILogger<DeniedRequests> logger
+) : IAuthorizationMiddlewareResultHandler
 {
     private readonly AuthorizationMiddlewareResultHandler _otherwise = new();
 
-    public async Task HandleAsync(RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult authorizeResult)
+    public async Task HandleAsync(
+        RequestDelegate next,
+        HttpContext context,
+        AuthorizationPolicy policy,
+        PolicyAuthorizationResult authorizeResult
+    )
     {
         if (!authorizeResult.Forbidden)
         {
@@ -23,13 +31,23 @@ internal sealed partial class DeniedRequests(
             return;
         }
 
-        var right = context.GetEndpoint()?.Metadata.GetOrderedMetadata<IAuthorizeData>().Select(data => data.Policy).LastOrDefault(name => name is not null) ?? Rights.See;
+        var right =
+            context
+                .GetEndpoint()
+                ?.Metadata.GetOrderedMetadata<IAuthorizeData>()
+                .Select(data => data.Policy)
+                .LastOrDefault(name => name is not null)
+            ?? Rights.See;
         var role = Roles.Of(context.User);
         // The route, not the address as it was sent.
         var route = (context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? "?";
         await RecordAsync(context.User.Identity?.Name ?? "?", role, right, $"{context.Request.Method} {route}");
-        await Results.Problem(
-            title: "Your role does not allow this.", detail: $"It takes the role {string.Join(" or ", Rights.HoldersOf(right))}; yours is {role ?? "none"}. Such tries are written down.", statusCode: 403)
+        await Results
+            .Problem(
+                title: "Your role does not allow this.",
+                detail: $"It takes the role {string.Join(" or ", Rights.HoldersOf(right))}; yours is {role ?? "none"}. Such tries are written down.",
+                statusCode: 403
+            )
             .ExecuteAsync(context);
     }
 
@@ -45,13 +63,23 @@ internal sealed partial class DeniedRequests(
         try
         {
             await using var db = await contexts.CreateDbContextAsync();
-            db.AuditLog.Add(new AuditEntry
-            {
-                CreatedAt = clock.GetUtcNow(),
-                Action = AuditActions.Denied,
-                Actor = actor,
-                Payload = JsonSerializer.Serialize(new { tried = action, takes = Rights.HoldersOf(right)[0], role, tries }),
-            });
+            db.AuditLog.Add(
+                new AuditEntry
+                {
+                    CreatedAt = clock.GetUtcNow(),
+                    Action = AuditActions.Denied,
+                    Actor = actor,
+                    Payload = JsonSerializer.Serialize(
+                        new
+                        {
+                            tried = action,
+                            takes = Rights.HoldersOf(right)[0],
+                            role,
+                            tries,
+                        }
+                    ),
+                }
+            );
             await db.SaveChangesAsync();
         }
         catch (Exception exception) when (Outages.IsOutage(exception))

@@ -21,8 +21,15 @@ internal sealed class Lockout(IDbContextFactory<AutoTicketDbContext> contexts, T
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var recent = db.SignInFailures.Where(failure => failure.FailedAt > since).OrderByDescending(failure => failure.FailedAt);
         // Closed until the one that filled the measure is a window old.
-        var here = await recent.Where(failure => failure.Address == address).Skip(PerAddress - 1).Select(failure => (DateTimeOffset?)failure.FailedAt).FirstOrDefaultAsync(cancellationToken);
-        var anywhere = await recent.Skip(InAll - 1).Select(failure => (DateTimeOffset?)failure.FailedAt).FirstOrDefaultAsync(cancellationToken);
+        var here = await recent
+            .Where(failure => failure.Address == address)
+            .Skip(PerAddress - 1)
+            .Select(failure => (DateTimeOffset?)failure.FailedAt)
+            .FirstOrDefaultAsync(cancellationToken);
+        var anywhere = await recent
+            .Skip(InAll - 1)
+            .Select(failure => (DateTimeOffset?)failure.FailedAt)
+            .FirstOrDefaultAsync(cancellationToken);
         var last = here > anywhere || anywhere is null ? here : anywhere;
         return last + Window - now;
     }

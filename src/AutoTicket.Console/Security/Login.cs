@@ -28,7 +28,9 @@ internal static partial class Login
     {
         // A marker, the function, the iterations and the length of the salt; then salt and key.
         var bytes = new byte[hash.Length];
-        return Convert.TryFromBase64String(hash, bytes, out var length) && length >= 13 + 16 + 32 && bytes[0] == 1
+        return Convert.TryFromBase64String(hash, bytes, out var length)
+            && length >= 13 + 16 + 32
+            && bytes[0] == 1
             && BinaryPrimitives.ReadUInt32BigEndian(bytes.AsSpan(5)) >= Iterations;
     }
 
@@ -36,13 +38,25 @@ internal static partial class Login
     {
         endpoints.MapPost("/login", SignInAsync).AllowAnonymous().WithMetadata(new RequestLimits.SignInMetadata()).ExcludeFromDescription();
         // A link, not a form: the browser lets a form lead to nobody but us.
-        endpoints.MapGet("/login/start", StartAsync).AllowAnonymous().WithMetadata(new RequestLimits.SignInMetadata()).ExcludeFromDescription();
+        endpoints
+            .MapGet("/login/start", StartAsync)
+            .AllowAnonymous()
+            .WithMetadata(new RequestLimits.SignInMetadata())
+            .ExcludeFromDescription();
         endpoints.MapPost("/logout", SignOutAsync).ExcludeFromDescription();
     }
 
     private static async Task<IResult> SignInAsync(
-        HttpContext context, [FromForm] string? password, [FromForm] string? returnUrl,
-        SignInOptions options, Lockout lockout, Sessions sessions, IDbContextFactory<AutoTicketDbContext> contexts, TimeProvider clock, CancellationToken cancellationToken)
+        HttpContext context,
+        [FromForm] string? password,
+        [FromForm] string? returnUrl,
+        SignInOptions options,
+        Lockout lockout,
+        Sessions sessions,
+        IDbContextFactory<AutoTicketDbContext> contexts,
+        TimeProvider clock,
+        CancellationToken cancellationToken
+    )
     {
         if (options.OperatorPasswordHash is not { } hash)
         {
@@ -61,13 +75,22 @@ internal static partial class Login
             await lockout.FailedAsync(address, cancellationToken);
             var closed = await lockout.WaitOfAsync(address, cancellationToken) is not null;
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-            db.AuditLog.Add(new AuditEntry
-            {
-                CreatedAt = clock.GetUtcNow(),
-                Action = AuditActions.Denied,
-                Actor = Schemes.Password,
-                Payload = JsonSerializer.Serialize(new { why = "wrong password", address, locked_out = closed }),
-            });
+            db.AuditLog.Add(
+                new AuditEntry
+                {
+                    CreatedAt = clock.GetUtcNow(),
+                    Action = AuditActions.Denied,
+                    Actor = Schemes.Password,
+                    Payload = JsonSerializer.Serialize(
+                        new
+                        {
+                            why = "wrong password",
+                            address,
+                            locked_out = closed,
+                        }
+                    ),
+                }
+            );
             await db.SaveChangesAsync(cancellationToken);
             return Back("wrong", "1", returnUrl);
         }
@@ -78,8 +101,13 @@ internal static partial class Login
     }
 
     private static async Task<IResult> StartAsync(
-        string? returnUrl, SignInOptions options, IOptionsMonitor<OpenIdConnectOptions> provider, OncePerMinute often, ILogger<Sessions> logger,
-        CancellationToken cancellationToken)
+        string? returnUrl,
+        SignInOptions options,
+        IOptionsMonitor<OpenIdConnectOptions> provider,
+        OncePerMinute often,
+        ILogger<Sessions> logger,
+        CancellationToken cancellationToken
+    )
     {
         if (options.Provider is null)
         {
@@ -105,21 +133,38 @@ internal static partial class Login
 
     // The form's token is checked because a form is bound.
     private static async Task<IResult> SignOutAsync(
-        HttpContext context, [FromForm] string? everywhere, Sessions sessions, SignInOptions options, IServiceProvider services, CancellationToken cancellationToken)
+        HttpContext context,
+        [FromForm] string? everywhere,
+        Sessions sessions,
+        SignInOptions options,
+        IServiceProvider services,
+        CancellationToken cancellationToken
+    )
     {
         var id = Schemes.SessionOf(context.User);
-        var idToken = id is not null && options.Provider is not null && await sessions.FindAsync(id, cancellationToken) is { } session
-            ? services.GetRequiredService<ProviderGrants>().Open(session)?.IdToken : null;
+        var idToken =
+            id is not null && options.Provider is not null && await sessions.FindAsync(id, cancellationToken) is { } session
+                ? services.GetRequiredService<ProviderGrants>().Open(session)?.IdToken
+                : null;
         if (id is not null)
         {
-            await (everywhere is null
-                ? sessions.EndAsync(id, "signed out", cancellationToken) : sessions.EndAllAsync(id, "signed out everywhere", cancellationToken));
+            await (
+                everywhere is null
+                    ? sessions.EndAsync(id, "signed out", cancellationToken)
+                    : sessions.EndAllAsync(id, "signed out everywhere", cancellationToken)
+            );
         }
 
         await context.SignOutAsync(Schemes.Cookie);
         // Or else the next click on “Sign in” would let in whoever sits there.
         return idToken is not null && await services.GetRequiredService<ProviderGrants>().CanEndAsync(cancellationToken)
-            ? Results.SignOut(new AuthenticationProperties(new Dictionary<string, string?> { [ProviderSignIn.IdTokenHint] = idToken }) { RedirectUri = "/login" }, [Schemes.Provider])
+            ? Results.SignOut(
+                new AuthenticationProperties(new Dictionary<string, string?> { [ProviderSignIn.IdTokenHint] = idToken })
+                {
+                    RedirectUri = "/login",
+                },
+                [Schemes.Provider]
+            )
             : Results.LocalRedirect("/login");
     }
 
@@ -128,7 +173,13 @@ internal static partial class Login
 
     /// <summary>A path of ours, or the start page: nobody is led elsewhere by signing in.</summary>
     internal static string Local(string? url) =>
-        url is { Length: > 1 } && url[0] == '/' && url[1] is not ('/' or '\\') && !url.Any(char.IsControl) && Uri.IsWellFormedUriString(url, UriKind.Relative) ? url : "/";
+        url is { Length: > 1 }
+        && url[0] == '/'
+        && url[1] is not ('/' or '\\')
+        && !url.Any(char.IsControl)
+        && Uri.IsWellFormedUriString(url, UriKind.Relative)
+            ? url
+            : "/";
 
     private static partial class Log
     {

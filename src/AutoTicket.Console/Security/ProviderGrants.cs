@@ -13,7 +13,13 @@ namespace AutoTicket.Security;
 /// <param name="RolesInIdToken">The role came from the ID token; otherwise userinfo has it.</param>
 /// <param name="AccessUntil">When the first access token ends; null: the provider did not say.</param>
 internal sealed record ProviderGrant(
-    string Subject, string? AccessToken, string? RefreshToken, string? IdToken, bool RolesInIdToken, DateTimeOffset? AccessUntil);
+    string Subject,
+    string? AccessToken,
+    string? RefreshToken,
+    string? IdToken,
+    bool RolesInIdToken,
+    DateTimeOffset? AccessUntil
+);
 
 /// <summary>Seals grants, and knows the provider's addresses.</summary>
 internal sealed class ProviderGrants(IDataProtectionProvider protection, IOptionsMonitor<OpenIdConnectOptions> options)
@@ -29,7 +35,9 @@ internal sealed class ProviderGrants(IDataProtectionProvider protection, IOption
     {
         try
         {
-            return session.SealedGrant is { } sealedGrant ? JsonSerializer.Deserialize<ProviderGrant>(_protector.Unprotect(sealedGrant)) : null;
+            return session.SealedGrant is { } sealedGrant
+                ? JsonSerializer.Deserialize<ProviderGrant>(_protector.Unprotect(sealedGrant))
+                : null;
         }
         catch (CryptographicException)
         {
@@ -38,7 +46,8 @@ internal sealed class ProviderGrants(IDataProtectionProvider protection, IOption
     }
 
     /// <exception cref="InvalidOperationException">It can't be reached.</exception>
-    public Task<OpenIdConnectConfiguration> ConfigurationAsync(CancellationToken cancellationToken) => Options.ConfigurationManager!.GetConfigurationAsync(cancellationToken);
+    public Task<OpenIdConnectConfiguration> ConfigurationAsync(CancellationToken cancellationToken) =>
+        Options.ConfigurationManager!.GetConfigurationAsync(cancellationToken);
 
     /// <summary>Whether people can be signed out at the provider too, just now.</summary>
     public async Task<bool> CanEndAsync(CancellationToken cancellationToken)

@@ -120,21 +120,36 @@ internal static partial class ProviderSignIn
     /// <summary>The provider has let them in; whether we do is told by their role.</summary>
     private static async Task ReceiveAsync(TicketReceivedContext context, ProviderOptions provider)
     {
-        var (user, services, cancellationToken) = (context.Principal!, context.HttpContext.RequestServices, context.HttpContext.RequestAborted);
+        var (user, services, cancellationToken) = (
+            context.Principal!,
+            context.HttpContext.RequestServices,
+            context.HttpContext.RequestAborted
+        );
         var actor = ActorOf(user);
         if (provider.RoleOf(user.FindAll(ProviderRole).Select(claim => claim.Value)) is not { } role)
         {
             if (Often(context.HttpContext).Take($"no role {actor}") is { } tries)
             {
                 Log.NoRole(Logger(context.HttpContext), actor, provider.RoleClaim);
-                await using var db = await services.GetRequiredService<IDbContextFactory<AutoTicketDbContext>>().CreateDbContextAsync(cancellationToken);
-                db.AuditLog.Add(new AuditEntry
-                {
-                    CreatedAt = services.GetRequiredService<TimeProvider>().GetUtcNow(),
-                    Action = AuditActions.Denied,
-                    Actor = actor,
-                    Payload = JsonSerializer.Serialize(new { why = "no role", claim = provider.RoleClaim, tries }),
-                });
+                await using var db = await services
+                    .GetRequiredService<IDbContextFactory<AutoTicketDbContext>>()
+                    .CreateDbContextAsync(cancellationToken);
+                db.AuditLog.Add(
+                    new AuditEntry
+                    {
+                        CreatedAt = services.GetRequiredService<TimeProvider>().GetUtcNow(),
+                        Action = AuditActions.Denied,
+                        Actor = actor,
+                        Payload = JsonSerializer.Serialize(
+                            new
+                            {
+                                why = "no role",
+                                claim = provider.RoleClaim,
+                                tries,
+                            }
+                        ),
+                    }
+                );
                 await db.SaveChangesAsync(cancellationToken);
             }
 
@@ -145,9 +160,13 @@ internal static partial class ProviderSignIn
 
         var properties = context.Properties!;
         var grant = new ProviderGrant(
-            user.FindFirst("sub")!.Value, properties.GetTokenValue("access_token"), properties.GetTokenValue("refresh_token"), properties.GetTokenValue("id_token"),
+            user.FindFirst("sub")!.Value,
+            properties.GetTokenValue("access_token"),
+            properties.GetTokenValue("refresh_token"),
+            properties.GetTokenValue("id_token"),
             properties.Items[RolesInIdToken] == bool.TrueString,
-            DateTimeOffset.TryParse(properties.GetTokenValue("expires_at"), CultureInfo.InvariantCulture, out var until) ? until : null);
+            DateTimeOffset.TryParse(properties.GetTokenValue("expires_at"), CultureInfo.InvariantCulture, out var until) ? until : null
+        );
         var sealedGrant = services.GetRequiredService<ProviderGrants>().Seal(grant);
         context.Principal = await services.GetRequiredService<Sessions>().OpenAsync(actor, role, sealedGrant, cancellationToken);
         // Tokens stay here.
@@ -159,20 +178,24 @@ internal static partial class ProviderSignIn
     internal static string ActorOf(ClaimsPrincipal user)
     {
         var subject = Clean(user.FindFirst("sub")!.Value, 255);
-        var name = NameClaims.Select(claim => Clean(user.FindFirst(claim)?.Value ?? "", 100))
-            .Select(name => string.Concat(name.Split('(', ')')).Trim()).FirstOrDefault(name => name.Length > 0);
+        var name = NameClaims
+            .Select(claim => Clean(user.FindFirst(claim)?.Value ?? "", 100))
+            .Select(name => string.Concat(name.Split('(', ')')).Trim())
+            .FirstOrDefault(name => name.Length > 0);
         return name is null || name == subject ? $"{ActorPrefix}{subject}" : $"{ActorPrefix}{name} ({subject})";
     }
 
     /// <summary>The name to show in the head of each page. An actor that did not sign in at the provider is returned unchanged.</summary>
     /// <param name="actor">As <see cref="ActorOf"/> writes it.</param>
-    internal static string? NameIn(string? actor) => actor is null || !actor.StartsWith(ActorPrefix, StringComparison.Ordinal) ? actor
-        : actor[ActorPrefix.Length..].Split(" (")[0];
+    internal static string? NameIn(string? actor) =>
+        actor is null || !actor.StartsWith(ActorPrefix, StringComparison.Ordinal) ? actor : actor[ActorPrefix.Length..].Split(" (")[0];
 
     private static string Clean(string text, int longest)
     {
         var shown = string.Concat(
-            text.Where(character => !char.IsControl(character) && char.GetUnicodeCategory(character) != UnicodeCategory.Format)).Trim();
+                text.Where(character => !char.IsControl(character) && char.GetUnicodeCategory(character) != UnicodeCategory.Format)
+            )
+            .Trim();
         return CleanText.Cut(shown, longest);
     }
 

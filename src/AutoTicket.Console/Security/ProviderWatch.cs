@@ -13,9 +13,15 @@ namespace AutoTicket.Security;
 /// for one use. A provider that can't be reached says nothing: its outage ends a session after <see cref="Sessions.Unconfirmed"/>.
 /// </summary>
 internal sealed partial class ProviderWatch(
-    SignInOptions signIn, ProviderGrants grants, Sessions sessions, IDbContextFactory<AutoTicketDbContext> contexts, DatabaseGate gate,
-    OncePerMinute often, TimeProvider clock, ILogger<ProviderWatch> logger)
-    : Loop(clock, logger)
+    SignInOptions signIn,
+    ProviderGrants grants,
+    Sessions sessions,
+    IDbContextFactory<AutoTicketDbContext> contexts,
+    DatabaseGate gate,
+    OncePerMinute often,
+    TimeProvider clock,
+    ILogger<ProviderWatch> logger
+) : Loop(clock, logger)
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
 
@@ -37,7 +43,8 @@ internal sealed partial class ProviderWatch(
             await Parallel.ForEachAsync(
                 await DueAsync(stoppingToken),
                 new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = stoppingToken },
-                async (session, _) => await CheckAsync(session, CancellationToken.None));
+                async (session, _) => await CheckAsync(session, CancellationToken.None)
+            );
         }
 
         return LookEvery;
@@ -48,15 +55,22 @@ internal sealed partial class ProviderWatch(
         var (now, authority) = (Clock.GetUtcNow(), signIn.Authority);
         var before = now - signIn.Provider!.RecheckEvery;
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        return await db.Sessions.AsNoTracking().Where(session => session.Authority == authority && session.CheckedAt <= before && session.ExpiresAt > now)
-            .OrderBy(session => session.CheckedAt).ToListAsync(cancellationToken);
+        return await db
+            .Sessions.AsNoTracking()
+            .Where(session => session.Authority == authority && session.CheckedAt <= before && session.ExpiresAt > now)
+            .OrderBy(session => session.CheckedAt)
+            .ToListAsync(cancellationToken);
     }
 
     private async Task CheckAsync(Session session, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var (now, seen) = (Clock.GetUtcNow(), session.CheckedAt);
-        if (await db.Sessions.Where(row => row.Id == session.Id && row.CheckedAt == seen).ExecuteUpdateAsync(set => set.SetProperty(row => row.CheckedAt, now), cancellationToken) == 0)
+        if (
+            await db
+                .Sessions.Where(row => row.Id == session.Id && row.CheckedAt == seen)
+                .ExecuteUpdateAsync(set => set.SetProperty(row => row.CheckedAt, now), cancellationToken) == 0
+        )
         {
             return;
         }
@@ -64,10 +78,19 @@ internal sealed partial class ProviderWatch(
         Verdict verdict;
         try
         {
-            verdict = grants.Open(session) is { } grant ? await AskAsync(db, session, grant, cancellationToken) : new(Over: "the key that sealed its grant is gone");
+            verdict = grants.Open(session) is { } grant
+                ? await AskAsync(db, session, grant, cancellationToken)
+                : new(Over: "the key that sealed its grant is gone");
         }
-        catch (Exception exception) when (exception
-            is HttpRequestException or InvalidOperationException or ArgumentException or IOException or JsonException or TaskCanceledException)
+        catch (Exception exception)
+            when (exception
+                    is HttpRequestException
+                        or InvalidOperationException
+                        or ArgumentException
+                        or IOException
+                        or JsonException
+                        or TaskCanceledException
+            )
         {
             Away(exception.GetBaseException().Message);
             if (now - session.ConfirmedAt < Sessions.Unconfirmed)
@@ -85,8 +108,12 @@ internal sealed partial class ProviderWatch(
         }
 
         var role = verdict.Role ?? session.Role;
-        await db.Sessions.Where(row => row.Id == session.Id)
-            .ExecuteUpdateAsync(set => set.SetProperty(row => row.Role, role).SetProperty(row => row.ConfirmedAt, now), CancellationToken.None);
+        await db
+            .Sessions.Where(row => row.Id == session.Id)
+            .ExecuteUpdateAsync(
+                set => set.SetProperty(row => row.Role, role).SetProperty(row => row.ConfirmedAt, now),
+                CancellationToken.None
+            );
         if (role != session.Role)
         {
             Log.RoleChanged(logger, session.Name, session.Role, role);
@@ -109,7 +136,8 @@ internal sealed partial class ProviderWatch(
             fromIdToken = renewed.Value.Roles;
             // A rotated refresh token is lost for good if it isn't kept now: userinfo may not answer.
             var sealedGrant = grants.Seal(grant);
-            await db.Sessions.Where(row => row.Id == session.Id)
+            await db
+                .Sessions.Where(row => row.Id == session.Id)
                 .ExecuteUpdateAsync(set => set.SetProperty(row => row.SealedGrant, sealedGrant), CancellationToken.None);
         }
         else if (grant.AccessUntil <= Clock.GetUtcNow())
@@ -131,20 +159,26 @@ internal sealed partial class ProviderWatch(
         }
 
         return signIn.Provider!.RoleOf([.. fromIdToken ?? [], .. fromUserInfo]) is { } role
-            ? new(role) : new(Over: $"no role any more: was {session.Role}");
+            ? new(role)
+            : new(Over: $"no role any more: was {session.Role}");
     }
 
     private async Task<((ProviderGrant Grant, IEnumerable<string>? Roles)? Renewed, string? Refusal)> RefreshAsync(
-        OpenIdConnectConfiguration configuration, ProviderGrant grant, CancellationToken cancellationToken)
+        OpenIdConnectConfiguration configuration,
+        ProviderGrant grant,
+        CancellationToken cancellationToken
+    )
     {
         var options = grants.Options;
-        using var form = new FormUrlEncodedContent(new Dictionary<string, string>
-        {
-            ["grant_type"] = "refresh_token",
-            ["refresh_token"] = grant.RefreshToken!,
-            ["client_id"] = options.ClientId!,
-            ["client_secret"] = options.ClientSecret!,
-        });
+        using var form = new FormUrlEncodedContent(
+            new Dictionary<string, string>
+            {
+                ["grant_type"] = "refresh_token",
+                ["refresh_token"] = grant.RefreshToken!,
+                ["client_id"] = options.ClientId!,
+                ["client_secret"] = options.ClientSecret!,
+            }
+        );
         using var answer = await options.Backchannel.PostAsync(configuration.TokenEndpoint, form, cancellationToken);
         var body = await answer.Content.ReadAsStringAsync(cancellationToken);
         if (RefusalIn(answer.StatusCode, body) is { } refusal)
@@ -178,12 +212,18 @@ internal sealed partial class ProviderWatch(
             }
         }
 
-        return ((grant with
-        {
-            AccessToken = message.AccessToken,
-            RefreshToken = string.IsNullOrEmpty(message.RefreshToken) ? grant.RefreshToken : message.RefreshToken,
-            IdToken = string.IsNullOrEmpty(message.IdToken) ? grant.IdToken : message.IdToken,
-        }, roles), null);
+        return (
+            (
+                grant with
+                {
+                    AccessToken = message.AccessToken,
+                    RefreshToken = string.IsNullOrEmpty(message.RefreshToken) ? grant.RefreshToken : message.RefreshToken,
+                    IdToken = string.IsNullOrEmpty(message.IdToken) ? grant.IdToken : message.IdToken,
+                },
+                roles
+            ),
+            null
+        );
     }
 
     /// <returns>Why the provider gives no token to this session any more; null: it did, or it may next time.</returns>
@@ -205,9 +245,13 @@ internal sealed partial class ProviderWatch(
             // Not the provider's own words, but a firewall's before it.
         }
 
-        return error is null ? status == HttpStatusCode.BadRequest ? null : $"{(int)status}"
-            : Passing.Contains(error) ? null
-            : CleanText.Cut(HiddenCharacter.Blank(error), 40);
+        return error is null
+            ? status == HttpStatusCode.BadRequest
+                ? null
+                : $"{(int)status}"
+            : Passing.Contains(error)
+                ? null
+                : CleanText.Cut(HiddenCharacter.Blank(error), 40);
     }
 
     private void Away(string problem)
@@ -218,7 +262,11 @@ internal sealed partial class ProviderWatch(
         }
     }
 
-    private async Task<(IEnumerable<string> Roles, string? Unknown)> ReadUserInfoAsync(OpenIdConnectConfiguration configuration, ProviderGrant grant, CancellationToken cancellationToken)
+    private async Task<(IEnumerable<string> Roles, string? Unknown)> ReadUserInfoAsync(
+        OpenIdConnectConfiguration configuration,
+        ProviderGrant grant,
+        CancellationToken cancellationToken
+    )
     {
         if (string.IsNullOrEmpty(configuration.UserInfoEndpoint))
         {

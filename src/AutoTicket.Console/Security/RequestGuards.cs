@@ -11,39 +11,52 @@ internal static class RequestGuards
 {
     private static readonly string[] Forwarded =
     [
-        "Forwarded", "Via", "X-Real-IP", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto",
-        "X-Original-For", "X-Original-Host", "X-Original-Proto",
+        "Forwarded",
+        "Via",
+        "X-Real-IP",
+        "X-Forwarded-For",
+        "X-Forwarded-Host",
+        "X-Forwarded-Proto",
+        "X-Original-For",
+        "X-Original-Host",
+        "X-Original-Proto",
     ];
 
     /// <summary>A browser sends a cookie along, or is on this machine, whichever page made it ask: a write must be JSON, which no
     /// form can send, and come from our own pages. A token is sent by nobody unasked.</summary>
-    public static RouteHandlerBuilder RequireSameOriginJson(this RouteHandlerBuilder endpoint) => endpoint.AddEndpointFilter(async (context, next) =>
-    {
-        var request = context.HttpContext.Request;
-        if (context.HttpContext.User.Identity?.AuthenticationType == Schemes.Token)
-        {
-            return await next(context);
-        }
+    public static RouteHandlerBuilder RequireSameOriginJson(this RouteHandlerBuilder endpoint) =>
+        endpoint.AddEndpointFilter(
+            async (context, next) =>
+            {
+                var request = context.HttpContext.Request;
+                if (context.HttpContext.User.Identity?.AuthenticationType == Schemes.Token)
+                {
+                    return await next(context);
+                }
 
-        if (IsForeign(request))
-        {
-            return Results.Problem(title: "The request comes from another site.", statusCode: 403);
-        }
+                if (IsForeign(request))
+                {
+                    return Results.Problem(title: "The request comes from another site.", statusCode: 403);
+                }
 
-        var hasBody = request.ContentLength > 0 || request.Headers.TransferEncoding.Count > 0;
-        return (hasBody || request.ContentType is not null) && !(MediaTypeHeaderValue.TryParse(request.ContentType, out var type) && type.MediaType == "application/json")
-            ? Results.Problem(title: "The body must be application/json.", statusCode: 415)
-            : await next(context);
-    });
+                var hasBody = request.ContentLength > 0 || request.Headers.TransferEncoding.Count > 0;
+                return
+                    (hasBody || request.ContentType is not null)
+                    && !(MediaTypeHeaderValue.TryParse(request.ContentType, out var type) && type.MediaType == "application/json")
+                    ? Results.Problem(title: "The body must be application/json.", statusCode: 415)
+                    : await next(context);
+            }
+        );
 
     /// <summary>Whether it came over loopback, and not through a proxy, whose requests come from this machine too.</summary>
     public static bool IsFromThisMachine(HttpContext context) =>
         context.Connection is { RemoteIpAddress: { } remote, LocalIpAddress: { } local }
-        && IPAddress.IsLoopback(remote) && IPAddress.IsLoopback(local)
+        && IPAddress.IsLoopback(remote)
+        && IPAddress.IsLoopback(local)
         && !Forwarded.Any(context.Request.Headers.ContainsKey);
 
-    public static bool IsLoopback(HostString host) => host.Host == "localhost"
-        || (IPAddress.TryParse(host.Host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));
+    public static bool IsLoopback(HostString host) =>
+        host.Host == "localhost" || (IPAddress.TryParse(host.Host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));
 
     /// <summary>Whether a browser says that another site's page made it ask.</summary>
     public static bool IsForeign(HttpRequest request)
@@ -63,7 +76,7 @@ internal static class RequestGuards
         // A proxy may pass Host on without the port, and TLS may end at a proxy that does not say so.
         return !Uri.TryCreate(origin, UriKind.Absolute, out var from)
             || !(from.Authority == request.Host.Value && (from.Scheme == request.Scheme || from.Scheme == Uri.UriSchemeHttps))
-            && !request.HttpContext.RequestServices.GetRequiredService<ConsoleAddress>().IsPublic(from);
+                && !request.HttpContext.RequestServices.GetRequiredService<ConsoleAddress>().IsPublic(from);
     }
 
     /// <summary>For what answers whatever the method unless it is told: it is read, and nothing else.</summary>
@@ -71,28 +84,41 @@ internal static class RequestGuards
         endpoint.WithMetadata(new HttpMethodMetadata([HttpMethods.Get, HttpMethods.Head]));
 
     /// <summary>Nobody enters but with one of the setting's tokens, which are separated by commas so that they can be rotated.</summary>
-    public static RouteHandlerBuilder RequireBearer(this RouteHandlerBuilder endpoint, string variable, Func<IServiceProvider, string?> setting) => endpoint.AddEndpointFilter(async (context, next) =>
-    {
-        var http = context.HttpContext;
-        var tokens = Tokens(setting(http.RequestServices));
-        if (tokens.Length == 0)
-        {
-            return Results.Problem(title: $"{variable} is not set on the console.", detail: "Until it is, nothing is taken here.", statusCode: 503);
-        }
+    public static RouteHandlerBuilder RequireBearer(
+        this RouteHandlerBuilder endpoint,
+        string variable,
+        Func<IServiceProvider, string?> setting
+    ) =>
+        endpoint.AddEndpointFilter(
+            async (context, next) =>
+            {
+                var http = context.HttpContext;
+                var tokens = Tokens(setting(http.RequestServices));
+                if (tokens.Length == 0)
+                {
+                    return Results.Problem(
+                        title: $"{variable} is not set on the console.",
+                        detail: "Until it is, nothing is taken here.",
+                        statusCode: 503
+                    );
+                }
 
-        if (IsBearerOf(http.Request, tokens, orPassword: true))
-        {
-            return await next(context);
-        }
+                if (IsBearerOf(http.Request, tokens, orPassword: true))
+                {
+                    return await next(context);
+                }
 
-        return Results.Problem(
-            title: "The token is missing or wrong.",
-            detail: $"Send “Authorization: Bearer …” with a token of {variable}, or Basic authentication with the token as password.",
-            statusCode: await http.RequestServices.GetRequiredService<WrongTokens>().CountAsync(http));
-    });
+                return Results.Problem(
+                    title: "The token is missing or wrong.",
+                    detail: $"Send “Authorization: Bearer …” with a token of {variable}, or Basic authentication with the token as password.",
+                    statusCode: await http.RequestServices.GetRequiredService<WrongTokens>().CountAsync(http)
+                );
+            }
+        );
 
     /// <summary>The tokens of a setting.</summary>
-    public static string[] Tokens(string? setting) => setting?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? [];
+    public static string[] Tokens(string? setting) =>
+        setting?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? [];
 
     /// <summary>Whether the request brings one of the tokens, compared in constant time.</summary>
     /// <param name="orPassword">Also as the password of Basic authentication, which is all that some senders of alerts can do. Not where
@@ -100,8 +126,10 @@ internal static class RequestGuards
     public static bool IsBearerOf(HttpRequest request, IEnumerable<string> tokens, bool orPassword = false)
     {
         var header = request.Headers.Authorization.ToString();
-        var token = header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) ? header["Bearer ".Length..].Trim()
-            : orPassword ? PasswordIn(header) : null;
+        var token =
+            header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) ? header["Bearer ".Length..].Trim()
+            : orPassword ? PasswordIn(header)
+            : null;
         if (token is null)
         {
             return false;
@@ -128,7 +156,8 @@ internal static class RequestGuards
         var encoded = header["Basic ".Length..].Trim();
         var pair = new byte[encoded.Length];
         return Convert.TryFromBase64String(encoded, pair, out var length) && pair.AsSpan(0, length).IndexOf((byte)':') is >= 0 and var colon
-            ? Encoding.UTF8.GetString(pair, colon + 1, length - colon - 1) : null;
+            ? Encoding.UTF8.GetString(pair, colon + 1, length - colon - 1)
+            : null;
     }
 
     /// <summary>Nothing of ours is framed, sniffed, kept or fetched from elsewhere; scripts are files of ours.</summary>
@@ -136,28 +165,31 @@ internal static class RequestGuards
     public static IApplicationBuilder UseSafeHeaders(this IApplicationBuilder app, Uri? provider)
     {
         // MudBlazor sets styles of elements and writes its theme into one, so styles may be inline; scripts may not.
-        var policy = $"default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'self'; form-action 'self'{(provider is null ? "" : $" {provider.GetLeftPart(UriPartial.Authority)}")}; object-src 'none'";
-        return app.Use((context, next) =>
-        {
-            // Last of all: an error clears what was said before it.
-            context.Response.OnStarting(() =>
+        var policy =
+            $"default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'self'; form-action 'self'{(provider is null ? "" : $" {provider.GetLeftPart(UriPartial.Authority)}")}; object-src 'none'";
+        return app.Use(
+            (context, next) =>
             {
-                var headers = context.Response.Headers;
-                headers.ContentSecurityPolicy = policy;
-                headers.XContentTypeOptions = "nosniff";
-                headers["Referrer-Policy"] = "same-origin";
-                headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(), payment=(), usb=()";
-                headers["Cross-Origin-Opener-Policy"] = "same-origin";
-                headers["Cross-Origin-Resource-Policy"] = "same-origin";
-                headers.XFrameOptions = "DENY";
-                if (headers.CacheControl.Count == 0)
+                // Last of all: an error clears what was said before it.
+                context.Response.OnStarting(() =>
                 {
-                    headers.CacheControl = "no-store";
-                }
+                    var headers = context.Response.Headers;
+                    headers.ContentSecurityPolicy = policy;
+                    headers.XContentTypeOptions = "nosniff";
+                    headers["Referrer-Policy"] = "same-origin";
+                    headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(), payment=(), usb=()";
+                    headers["Cross-Origin-Opener-Policy"] = "same-origin";
+                    headers["Cross-Origin-Resource-Policy"] = "same-origin";
+                    headers.XFrameOptions = "DENY";
+                    if (headers.CacheControl.Count == 0)
+                    {
+                        headers.CacheControl = "no-store";
+                    }
 
-                return Task.CompletedTask;
-            });
-            return next(context);
-        });
+                    return Task.CompletedTask;
+                });
+                return next(context);
+            }
+        );
     }
 }

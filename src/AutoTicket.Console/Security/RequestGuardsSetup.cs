@@ -71,29 +71,46 @@ internal static class RequestGuardsSetup
     public static void UseRequestGuards(this WebApplication app)
     {
         app.UseForwardedHeaders();
-        app.Use(async (context, next) =>
-        {
-            // Traefik names a WebSocket's scheme, which a page's origin never has.
-            var scheme = context.Request.Scheme.ToLowerInvariant();
-            context.Request.Scheme = scheme switch { "ws" => Uri.UriSchemeHttp, "wss" => Uri.UriSchemeHttps, _ => scheme };
-            // A proxy that is believed may pass on what a stranger wrote, and no page has an address under such a scheme.
-            if (context.Request.Scheme is not ("http" or "https"))
+        app.Use(
+            async (context, next) =>
             {
-                await Results.Problem(title: "X-Forwarded-Proto must be http, https, ws or wss.", statusCode: 400).ExecuteAsync(context);
-                return;
-            }
+                // Traefik names a WebSocket's scheme, which a page's origin never has.
+                var scheme = context.Request.Scheme.ToLowerInvariant();
+                context.Request.Scheme = scheme switch
+                {
+                    "ws" => Uri.UriSchemeHttp,
+                    "wss" => Uri.UriSchemeHttps,
+                    _ => scheme,
+                };
+                // A proxy that is believed may pass on what a stranger wrote, and no page has an address under such a scheme.
+                if (context.Request.Scheme is not ("http" or "https"))
+                {
+                    await Results
+                        .Problem(title: "X-Forwarded-Proto must be http, https, ws or wss.", statusCode: 400)
+                        .ExecuteAsync(context);
+                    return;
+                }
 
-            await next(context);
-        });
+                await next(context);
+            }
+        );
         if (app.Configuration["CONSOLE_PUBLIC_URL"] is { Length: > 0 } address)
         {
             var host = new Uri(address).Host;
-            app.Use((context, next) => IsForBrowsers(context.Request.Path) && !RequestGuards.IsLoopback(context.Request.Host)
-                && !context.Request.Host.Host.Equals(host, StringComparison.OrdinalIgnoreCase)
-                ? Results.Problem(
-                    title: $"This console is at {address}.", detail: "A proxy must pass on the header Host as it came.", statusCode: 400)
-                    .ExecuteAsync(context)
-                : next(context));
+            app.Use(
+                (context, next) =>
+                    IsForBrowsers(context.Request.Path)
+                    && !RequestGuards.IsLoopback(context.Request.Host)
+                    && !context.Request.Host.Host.Equals(host, StringComparison.OrdinalIgnoreCase)
+                        ? Results
+                            .Problem(
+                                title: $"This console is at {address}.",
+                                detail: "A proxy must pass on the header Host as it came.",
+                                statusCode: 400
+                            )
+                            .ExecuteAsync(context)
+                        : next(context)
+            );
         }
 
         app.UseSafeHeaders(app.Services.GetRequiredService<SignInOptions>().Provider?.Authority);
@@ -106,32 +123,44 @@ internal static class RequestGuardsSetup
 
         if (app.Configuration["DYNO"] is { Length: > 0 })
         {
-            app.UseWhen(context => !context.Request.Path.StartsWithSegments("/healthz", StringComparison.OrdinalIgnoreCase), web => web.UseHttpsRedirection());
+            app.UseWhen(
+                context => !context.Request.Path.StartsWithSegments("/healthz", StringComparison.OrdinalIgnoreCase),
+                web => web.UseHttpsRedirection()
+            );
         }
 
-        app.Use((context, next) =>
-        {
-            // A provider's answer comes as an address. Of a POST its handler would read a form before it looks at anything else.
-            if (context.Request.Method != HttpMethods.Get
-                && ProviderSignIn.CallbackPaths.Any(path => context.Request.Path.Equals(path, StringComparison.OrdinalIgnoreCase)))
+        app.Use(
+            (context, next) =>
             {
-                (context.Response.StatusCode, context.Response.Headers.Allow) = (405, HttpMethods.Get);
-                return Task.CompletedTask;
-            }
+                // A provider's answer comes as an address. Of a POST its handler would read a form before it looks at anything else.
+                if (
+                    context.Request.Method != HttpMethods.Get
+                    && ProviderSignIn.CallbackPaths.Any(path => context.Request.Path.Equals(path, StringComparison.OrdinalIgnoreCase))
+                )
+                {
+                    (context.Response.StatusCode, context.Response.Headers.Allow) = (405, HttpMethods.Get);
+                    return Task.CompletedTask;
+                }
 
-            return next(context);
-        });
-        app.Use((context, next) =>
-        {
-            // A cookie goes along with a WebSocket that another site opens, and no CORS stands before it.
-            if (context.Request.Path.StartsWithSegments(Circuits, StringComparison.OrdinalIgnoreCase) && RequestGuards.IsForeign(context.Request))
+                return next(context);
+            }
+        );
+        app.Use(
+            (context, next) =>
             {
-                context.Response.StatusCode = 403;
-                return Task.CompletedTask;
-            }
+                // A cookie goes along with a WebSocket that another site opens, and no CORS stands before it.
+                if (
+                    context.Request.Path.StartsWithSegments(Circuits, StringComparison.OrdinalIgnoreCase)
+                    && RequestGuards.IsForeign(context.Request)
+                )
+                {
+                    context.Response.StatusCode = 403;
+                    return Task.CompletedTask;
+                }
 
-            return next(context);
-        });
+                return next(context);
+            }
+        );
     }
 }
 
@@ -140,9 +169,16 @@ internal static class TrustedProxies
 {
     /// <exception cref="ConfigurationException">It holds what is no address and no network, or a network of everybody.</exception>
     public static IReadOnlyList<IPNetwork> Read(string? setting) =>
-        [.. (setting ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(entry =>
-            Parse(entry) ?? throw new ConfigurationException(
-                $"TRUSTED_PROXIES must hold addresses and networks of proxies as 192.0.2.7,10.0.0.0/8,fd00::/8, but holds “{entry}”."))];
+        [
+            .. (setting ?? "")
+                .Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+                .Select(entry =>
+                    Parse(entry)
+                    ?? throw new ConfigurationException(
+                        $"TRUSTED_PROXIES must hold addresses and networks of proxies as 192.0.2.7,10.0.0.0/8,fd00::/8, but holds “{entry}”."
+                    )
+                ),
+        ];
 
     private static IPNetwork? Parse(string entry) =>
         IPAddress.TryParse(entry, out var address) ? new IPNetwork(address, address.GetAddressBytes().Length * 8)

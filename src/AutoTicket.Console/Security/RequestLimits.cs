@@ -19,18 +19,26 @@ internal sealed class RequestLimits : IDisposable
     {
         _each =
         [
-            PartitionedRateLimiter.Create<HttpContext, string>(context => IsSignIn(context)
-                ? RateLimitPartition.GetFixedWindowLimiter(
-                    Lockout.AddressOf(context.Connection.RemoteIpAddress), _ => new FixedWindowRateLimiterOptions { PermitLimit = SignInsPerMinute, Window = TimeSpan.FromMinutes(1) })
-                : Unlimited),
+            PartitionedRateLimiter.Create<HttpContext, string>(context =>
+                IsSignIn(context)
+                    ? RateLimitPartition.GetFixedWindowLimiter(
+                        Lockout.AddressOf(context.Connection.RemoteIpAddress),
+                        _ => new FixedWindowRateLimiterOptions { PermitLimit = SignInsPerMinute, Window = TimeSpan.FromMinutes(1) }
+                    )
+                    : Unlimited
+            ),
             // A page's WebSocket is one request, for as long as it is open.
             PartitionedRateLimiter.Create<HttpContext, string>(context => IsConnection(context) ? Open("all", circuits.InAll) : Unlimited),
-            PartitionedRateLimiter.Create<HttpContext, string>(context => IsConnection(context) && context.User.Identity?.AuthenticationType != Schemes.Loopback
-                ? Open($"page of {Schemes.SessionOf(context.User) ?? CallerOf(context)}", circuits.PerSession)
-                : Unlimited),
-            PartitionedRateLimiter.Create<HttpContext, string>(context => context.GetEndpoint()?.Metadata.GetMetadata<AtOnce>() is { } limit
-                ? Open($"{limit.What} of {CallerOf(context)}", limit.Most)
-                : Unlimited),
+            PartitionedRateLimiter.Create<HttpContext, string>(context =>
+                IsConnection(context) && context.User.Identity?.AuthenticationType != Schemes.Loopback
+                    ? Open($"page of {Schemes.SessionOf(context.User) ?? CallerOf(context)}", circuits.PerSession)
+                    : Unlimited
+            ),
+            PartitionedRateLimiter.Create<HttpContext, string>(context =>
+                context.GetEndpoint()?.Metadata.GetMetadata<AtOnce>() is { } limit
+                    ? Open($"{limit.What} of {CallerOf(context)}", limit.Most)
+                    : Unlimited
+            ),
         ];
         _all = PartitionedRateLimiter.CreateChained(_each);
     }
@@ -70,7 +78,10 @@ internal sealed class RequestLimits : IDisposable
     /// negotiation would also need a load balancer with session affinity.</summary>
     private static bool IsWebSocket(HttpContext context) =>
         context.GetEndpoint()!.Metadata.GetMetadata<NegotiateMetadata>() is null
-        && (context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true } || context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true });
+        && (
+            context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true }
+            || context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true }
+        );
 
     private static RateLimitPartition<string> Open(string key, int most) =>
         RateLimitPartition.GetConcurrencyLimiter(key, _ => new ConcurrencyLimiterOptions { PermitLimit = most, QueueLimit = 0 });

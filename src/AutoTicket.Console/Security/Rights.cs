@@ -26,7 +26,8 @@ internal static class Rights
     /// <summary>The roles that hold the right, the least of them first.</summary>
     public static IReadOnlyList<string> HoldersOf(string right) => Holders[right];
 
-    public static bool Allows(string right, ClaimsPrincipal user) => user.Identity is { IsAuthenticated: true } && Holders[right].Any(user.IsInRole);
+    public static bool Allows(string right, ClaimsPrincipal user) =>
+        user.Identity is { IsAuthenticated: true } && Holders[right].Any(user.IsInRole);
 }
 
 /// <summary>Each holds the rights of those before it.</summary>

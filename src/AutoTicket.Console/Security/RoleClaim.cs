@@ -21,7 +21,9 @@ internal static class RoleClaim
             {
                 JsonValueKind.String => [value.GetString()!],
                 JsonValueKind.Array =>
-                    [.. value.EnumerateArray().Where(one => one.ValueKind == JsonValueKind.String).Select(one => one.ToString())],
+                [
+                    .. value.EnumerateArray().Where(one => one.ValueKind == JsonValueKind.String).Select(one => one.ToString()),
+                ],
                 _ => [],
             };
         }

@@ -11,7 +11,12 @@ namespace AutoTicket.Security;
 /// <summary>Who is signed in. Open pages hear within two seconds of a session that ended or changed its role, in whichever process
 /// that happened; while the database is away everybody stays who they were.</summary>
 internal sealed partial class Sessions(
-    IDbContextFactory<AutoTicketDbContext> contexts, DatabaseGate gate, SignInOptions options, TimeProvider clock, ILogger<Sessions> logger) : Loop(clock, logger)
+    IDbContextFactory<AutoTicketDbContext> contexts,
+    DatabaseGate gate,
+    SignInOptions options,
+    TimeProvider clock,
+    ILogger<Sessions> logger
+) : Loop(clock, logger)
 {
     /// <summary>How long a provider may be silent about a session before it is over: else an outage of the provider, or of the way to it,
     /// would keep in whoever was dismissed.</summary>
@@ -78,8 +83,10 @@ internal sealed partial class Sessions(
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var own = db.Sessions.Where(session => session.Id == id);
-        var all = await db.Sessions.Where(session => own.Any(one => one.Name == session.Name && one.Authority == session.Authority))
-            .Select(session => session.Id).ToListAsync(cancellationToken);
+        var all = await db
+            .Sessions.Where(session => own.Any(one => one.Name == session.Name && one.Authority == session.Authority))
+            .Select(session => session.Id)
+            .ToListAsync(cancellationToken);
         foreach (var session in all)
         {
             await EndAsync(session, why, cancellationToken);
@@ -92,10 +99,14 @@ internal sealed partial class Sessions(
         try
         {
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-            var createdAt = await db.Sessions.Where(session => session.Id == id).Select(session => session.CreatedAt)
+            var createdAt = await db
+                .Sessions.Where(session => session.Id == id)
+                .Select(session => session.CreatedAt)
                 .SingleOrDefaultAsync(cancellationToken);
             var until = EndOf(createdAt, Clock.GetUtcNow());
-            await db.Sessions.Where(session => session.Id == id).ExecuteUpdateAsync(set => set.SetProperty(session => session.ExpiresAt, until), cancellationToken);
+            await db
+                .Sessions.Where(session => session.Id == id)
+                .ExecuteUpdateAsync(set => set.SetProperty(session => session.ExpiresAt, until), cancellationToken);
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
         {
@@ -104,7 +115,8 @@ internal sealed partial class Sessions(
     }
 
     /// <summary>The session as it is now; null: it is over.</summary>
-    public async Task<Session?> FindAsync(string id, CancellationToken cancellationToken) => (await ReadAsync([id], cancellationToken)).SingleOrDefault();
+    public async Task<Session?> FindAsync(string id, CancellationToken cancellationToken) =>
+        (await ReadAsync([id], cancellationToken)).SingleOrDefault();
 
     /// <summary>The user as they are now: their role may have changed, or their session ended, since they were recognised.</summary>
     /// <returns>Null: nobody any more.</returns>
@@ -128,7 +140,9 @@ internal sealed partial class Sessions(
 
     /// <returns>The same user, if nothing changed; null: nobody any more.</returns>
     public static ClaimsPrincipal? Current(ClaimsPrincipal user, Session? session) =>
-        session is null ? null : session.Role == Roles.Of(user) ? user : Schemes.Principal(session.Name, session.Role, Schemes.Cookie, user.FindFirst(Schemes.SessionClaim)?.Value);
+        session is null ? null
+        : session.Role == Roles.Of(user) ? user
+        : Schemes.Principal(session.Name, session.Role, Schemes.Cookie, user.FindFirst(Schemes.SessionClaim)?.Value);
 
     /// <summary>Tells of the session every two seconds, and at once when this process ends it.</summary>
     /// <param name="told">With null when it is over; must return at once and never throw.</param>
@@ -164,7 +178,9 @@ internal sealed partial class Sessions(
             return;
         }
 
-        var sessions = (await ReadAsync([.. watches.Select(watch => watch.Session).Distinct()], cancellationToken)).ToDictionary(session => session.Id);
+        var sessions = (await ReadAsync([.. watches.Select(watch => watch.Session).Distinct()], cancellationToken)).ToDictionary(session =>
+            session.Id
+        );
         foreach (var (id, told) in watches)
         {
             told(sessions.GetValueOrDefault(id));
@@ -176,7 +192,8 @@ internal sealed partial class Sessions(
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var (now, authority) = (Clock.GetUtcNow(), options.Authority);
         var confirmed = now - Unconfirmed;
-        return await db.Sessions.AsNoTracking()
+        return await db
+            .Sessions.AsNoTracking()
             .Where(session => ids.Contains(session.Id) && session.ExpiresAt > now && session.Authority == authority)
             .Where(session => session.ConfirmedAt == null || session.ConfirmedAt > confirmed)
             .ToListAsync(cancellationToken);
@@ -189,7 +206,13 @@ internal sealed partial class Sessions(
     }
 
     private AuditEntry Entry(string action, string actor, object payload) =>
-        new() { CreatedAt = Clock.GetUtcNow(), Action = action, Actor = actor, Payload = JsonSerializer.Serialize(payload) };
+        new()
+        {
+            CreatedAt = Clock.GetUtcNow(),
+            Action = action,
+            Actor = actor,
+            Payload = JsonSerializer.Serialize(payload),
+        };
 
     private static partial class Log
     {

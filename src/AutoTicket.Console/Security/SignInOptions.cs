@@ -22,8 +22,10 @@ internal sealed class SignInOptions
     public TimeSpan SessionMaxAge { get; init; } = TimeSpan.FromHours(12);
 
     /// <summary>What vouches for sessions now: when the password or the provider is another, those of the former one are over.</summary>
-    public string Authority => Provider is { } provider ? $"{provider.Authority} {provider.ClientId}"
-        : OperatorPasswordHash is { } hash ? $"password {Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(hash)).AsSpan(0, 8))}"
+    public string Authority =>
+        Provider is { } provider ? $"{provider.Authority} {provider.ClientId}"
+        : OperatorPasswordHash is { } hash
+            ? $"password {Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(hash)).AsSpan(0, 8))}"
         : "nobody";
 
     /// <exception cref="ConfigurationException">Nobody could sign in, or a setting can't be used.</exception>
@@ -34,27 +36,33 @@ internal sealed class SignInOptions
         if (hash is not null && !Login.IsHash(hash))
         {
             throw new ConfigurationException(
-                "CONSOLE_OPERATOR_PASSWORD_HASH is not a hash that `hash-password` of this version printed; run it again and set its last line.");
+                "CONSOLE_OPERATOR_PASSWORD_HASH is not a hash that `hash-password` of this version printed; run it again and set its last line."
+            );
         }
 
         if (hash is null && provider is null && !isDevelopment)
         {
-            throw new ConfigurationException("Nobody could sign in: set CONSOLE_OPERATOR_PASSWORD_HASH to the last line that the verb `hash-password` prints, or OIDC_AUTHORITY, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET.");
+            throw new ConfigurationException(
+                "Nobody could sign in: set CONSOLE_OPERATOR_PASSWORD_HASH to the last line that the verb `hash-password` prints, or OIDC_AUTHORITY, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET."
+            );
         }
 
         var lifetime = ReadLifetime(configuration, "CONSOLE_SESSION_LIFETIME", TimeSpan.FromHours(12));
         var tokens = RequestGuards.Tokens(configuration["CONSOLE_API_TOKENS"]).Select(ApiToken.Read).ToList();
-        foreach (var (variable, values) in new[]
-        {
-            ("CONSOLE_API_TOKENS", tokens.Select(token => token.Value)),
-            ("ALERTS_INGEST_TOKEN", RequestGuards.Tokens(configuration["ALERTS_INGEST_TOKEN"])),
-            ("METRICS_TOKEN", RequestGuards.Tokens(configuration["METRICS_TOKEN"])),
-        })
+        foreach (
+            var (variable, values) in new[]
+            {
+                ("CONSOLE_API_TOKENS", tokens.Select(token => token.Value)),
+                ("ALERTS_INGEST_TOKEN", RequestGuards.Tokens(configuration["ALERTS_INGEST_TOKEN"])),
+                ("METRICS_TOKEN", RequestGuards.Tokens(configuration["METRICS_TOKEN"])),
+            }
+        )
         {
             if (!isDevelopment && values.Any(value => value.Length < ApiToken.Shortest))
             {
                 throw new ConfigurationException(
-                    $"{variable} holds a token of less than {ApiToken.Shortest} characters. Make one with `openssl rand -hex 24`.");
+                    $"{variable} holds a token of less than {ApiToken.Shortest} characters. Make one with `openssl rand -hex 24`."
+                );
             }
         }
 
@@ -65,7 +73,10 @@ internal sealed class SignInOptions
             ApiTokens = tokens,
             SessionLifetime = lifetime,
             SessionMaxAge = ReadLifetime(
-                configuration, "CONSOLE_SESSION_MAX_AGE", lifetime > TimeSpan.FromHours(12) ? lifetime : TimeSpan.FromHours(12)),
+                configuration,
+                "CONSOLE_SESSION_MAX_AGE",
+                lifetime > TimeSpan.FromHours(12) ? lifetime : TimeSpan.FromHours(12)
+            ),
         };
     }
 
@@ -80,13 +91,15 @@ internal sealed record ApiToken(string Name, string Role, string Value)
     public const int Shortest = 32;
 
     /// <exception cref="ConfigurationException">It is neither <c>name:role:token</c> nor a token alone, which is an admin's.</exception>
-    public static ApiToken Read(string text) => text.Split(':', 3, StringSplitOptions.TrimEntries) switch
-    {
-        [var value] => new("api", Roles.Admin, value),
-        [{ Length: > 0 } name, var role, { Length: > 0 } value] when Roles.All.Contains(role) => new(name, role, value),
-        _ => throw new ConfigurationException(
-            "CONSOLE_API_TOKENS must hold tokens as name:role:token, with the role viewer, operator or admin, separated by commas."),
-    };
+    public static ApiToken Read(string text) =>
+        text.Split(':', 3, StringSplitOptions.TrimEntries) switch
+        {
+            [var value] => new("api", Roles.Admin, value),
+            [{ Length: > 0 } name, var role, { Length: > 0 } value] when Roles.All.Contains(role) => new(name, role, value),
+            _ => throw new ConfigurationException(
+                "CONSOLE_API_TOKENS must hold tokens as name:role:token, with the role viewer, operator or admin, separated by commas."
+            ),
+        };
 }
 
 /// <summary>The OpenID Connect provider that signs people in.</summary>
@@ -95,7 +108,14 @@ internal sealed record ApiToken(string Name, string Role, string Value)
 /// <param name="RoleMap">What its values mean here.</param>
 /// <param name="RecheckEvery">How often the provider is asked whether a session's user still is one, and with which role.</param>
 internal sealed record ProviderOptions(
-    Uri Authority, string ClientId, string ClientSecret, IReadOnlyList<string> Scopes, string RoleClaim, IReadOnlyDictionary<string, string> RoleMap, TimeSpan RecheckEvery)
+    Uri Authority,
+    string ClientId,
+    string ClientSecret,
+    IReadOnlyList<string> Scopes,
+    string RoleClaim,
+    IReadOnlyDictionary<string, string> RoleMap,
+    TimeSpan RecheckEvery
+)
 {
     private static readonly string[] Variables = ["OIDC_AUTHORITY", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET"];
 
@@ -118,21 +138,42 @@ internal sealed record ProviderOptions(
 
         if (missing.Count > 0)
         {
-            throw new ConfigurationException($"{string.Join(" and ", missing)} must be set too: sign-in by OpenID Connect takes all of {string.Join(", ", Variables)}.");
+            throw new ConfigurationException(
+                $"{string.Join(" and ", missing)} must be set too: sign-in by OpenID Connect takes all of {string.Join(", ", Variables)}."
+            );
         }
 
         var shown = configuration[Variables[0]]!.Trim();
-        if (!Uri.TryCreate(shown, UriKind.Absolute, out var authority) || !(authority.Scheme == Uri.UriSchemeHttps || (authority.Scheme == Uri.UriSchemeHttp && authority.IsLoopback)))
+        if (
+            !Uri.TryCreate(shown, UriKind.Absolute, out var authority)
+            || !(authority.Scheme == Uri.UriSchemeHttps || (authority.Scheme == Uri.UriSchemeHttp && authority.IsLoopback))
+        )
         {
-            throw new ConfigurationException($"OIDC_AUTHORITY must be an https address, as https://login.example.org/realms/ops, but is “{shown}”.");
+            throw new ConfigurationException(
+                $"OIDC_AUTHORITY must be an https address, as https://login.example.org/realms/ops, but is “{shown}”."
+            );
         }
 
         return new(
-            authority, configuration[Variables[1]]!.Trim(), configuration[Variables[2]]!.Trim(),
-            (configuration["OIDC_SCOPES"] is { Length: > 0 } scopes ? scopes : "openid profile email").Split(' ', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries),
+            authority,
+            configuration[Variables[1]]!.Trim(),
+            configuration[Variables[2]]!.Trim(),
+            (configuration["OIDC_SCOPES"] is { Length: > 0 } scopes ? scopes : "openid profile email").Split(
+                ' ',
+                StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries
+            ),
             configuration["OIDC_ROLE_CLAIM"] is { Length: > 0 } claim ? claim : "roles",
-            ReadMap(configuration["OIDC_ROLE_MAP"] is { Length: > 0 } map ? map : string.Join(',', Roles.All.Select(role => $"{role}={role}"))),
-            Settings.Read(configuration, "OIDC_RECHECK_INTERVAL", TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(1), Sessions.Unconfirmed / 2));
+            ReadMap(
+                configuration["OIDC_ROLE_MAP"] is { Length: > 0 } map ? map : string.Join(',', Roles.All.Select(role => $"{role}={role}"))
+            ),
+            Settings.Read(
+                configuration,
+                "OIDC_RECHECK_INTERVAL",
+                TimeSpan.FromMinutes(1),
+                TimeSpan.FromSeconds(1),
+                Sessions.Unconfirmed / 2
+            )
+        );
     }
 
     private static Dictionary<string, string> ReadMap(string text)
@@ -145,7 +186,9 @@ internal sealed record ProviderOptions(
             var role = pair[(at + 1)..].Trim().ToLowerInvariant();
             if (at <= 0 || !Roles.All.Contains(role))
             {
-                throw new ConfigurationException($"OIDC_ROLE_MAP must hold pairs as sre=admin,on-call=operator,staff=viewer, but holds “{pair}”.");
+                throw new ConfigurationException(
+                    $"OIDC_ROLE_MAP must hold pairs as sre=admin,on-call=operator,staff=viewer, but holds “{pair}”."
+                );
             }
 
             map[pair[..at].Trim()] = role;

@@ -16,11 +16,17 @@ internal static class SignInSetup
         var isDevelopment = builder.Environment.IsDevelopment();
         var options = SignInOptions.Read(builder.Configuration, isDevelopment);
         services.AddSingleton(options);
-        var authentication = services.AddAuthentication(Schemes.Any)
-            .AddPolicyScheme(Schemes.Any, null, policy => policy.ForwardDefaultSelector = context =>
-                context.Request.Headers.Authorization.Count > 0 ? Schemes.Token
-                : LoopbackHandler.Applies(context) ? Schemes.Loopback
-                : Schemes.Cookie)
+        var authentication = services
+            .AddAuthentication(Schemes.Any)
+            .AddPolicyScheme(
+                Schemes.Any,
+                null,
+                policy =>
+                    policy.ForwardDefaultSelector = context =>
+                        context.Request.Headers.Authorization.Count > 0 ? Schemes.Token
+                        : LoopbackHandler.Applies(context) ? Schemes.Loopback
+                        : Schemes.Cookie
+            )
             .AddScheme<AuthenticationSchemeOptions, TokenHandler>(Schemes.Token, null)
             .AddScheme<AuthenticationSchemeOptions, LoopbackHandler>(Schemes.Loopback, null)
             .AddCookie(Schemes.Cookie, cookie => Configure(cookie, options, isDevelopment));
@@ -34,7 +40,9 @@ internal static class SignInSetup
         services.AddAntiforgery(forms => NameForThisHost(forms.Cookie, "autoticket-form", isDevelopment));
         services.AddSingleton<Sessions>().AddHostedService(services => services.GetRequiredService<Sessions>());
         services.AddSingleton<Lockout>().AddSingleton<WrongTokens>();
-        services.AddSingleton<DeniedRequests>().AddSingleton<IAuthorizationMiddlewareResultHandler>(services => services.GetRequiredService<DeniedRequests>());
+        services
+            .AddSingleton<DeniedRequests>()
+            .AddSingleton<IAuthorizationMiddlewareResultHandler>(services => services.GetRequiredService<DeniedRequests>());
         services.AddScoped<AuthenticationStateProvider, SessionState>();
         services.AddScoped<CircuitAuthorization>();
 
@@ -82,7 +90,9 @@ internal static class SignInSetup
                 return;
             }
 
-            var user = await context.HttpContext.RequestServices.GetRequiredService<Sessions>().CurrentAsync(context.Principal!, context.HttpContext.RequestAborted);
+            var user = await context
+                .HttpContext.RequestServices.GetRequiredService<Sessions>()
+                .CurrentAsync(context.Principal!, context.HttpContext.RequestAborted);
             if (user is null)
             {
                 context.RejectPrincipal();
@@ -98,7 +108,9 @@ internal static class SignInSetup
         {
             if (context.ShouldRenew && Schemes.SessionOf(context.Principal!) is { } session)
             {
-                await context.HttpContext.RequestServices.GetRequiredService<Sessions>().ExtendAsync(session, context.HttpContext.RequestAborted);
+                await context
+                    .HttpContext.RequestServices.GetRequiredService<Sessions>()
+                    .ExtendAsync(session, context.HttpContext.RequestAborted);
             }
         };
     }

@@ -9,13 +9,18 @@ namespace AutoTicket.Security;
 
 /// <summary>Requests whose bearer token is missing or wrong. The log and the audit log hear of wrong ones at most once a minute.</summary>
 internal sealed partial class WrongTokens(
-    IDbContextFactory<AutoTicketDbContext> contexts, OncePerMinute often, TimeProvider clock, ILogger<WrongTokens> logger) : IDisposable
+    IDbContextFactory<AutoTicketDbContext> contexts,
+    OncePerMinute often,
+    TimeProvider clock,
+    ILogger<WrongTokens> logger
+) : IDisposable
 {
     private const int PerMinute = 10;
     private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
 
-    private readonly PartitionedRateLimiter<string> _perAddress = PartitionedRateLimiter.Create<string, string>(
-        address => RateLimitPartition.GetFixedWindowLimiter(address, _ => new() { PermitLimit = PerMinute, Window = Minute }));
+    private readonly PartitionedRateLimiter<string> _perAddress = PartitionedRateLimiter.Create<string, string>(address =>
+        RateLimitPartition.GetFixedWindowLimiter(address, _ => new() { PermitLimit = PerMinute, Window = Minute })
+    );
 
     /// <returns>The status to answer with: 401, or 429 to an address that sent too many. A right token is never counted, so that a wrong
     /// one behind the same address can't keep alerts out.</returns>
@@ -51,13 +56,23 @@ internal sealed partial class WrongTokens(
         try
         {
             await using var db = await contexts.CreateDbContextAsync();
-            db.AuditLog.Add(new AuditEntry
-            {
-                CreatedAt = clock.GetUtcNow(),
-                Action = AuditActions.Denied,
-                Actor = "token:unknown",
-                Payload = JsonSerializer.Serialize(new { why = "wrong token", tries, address, tried = route }),
-            });
+            db.AuditLog.Add(
+                new AuditEntry
+                {
+                    CreatedAt = clock.GetUtcNow(),
+                    Action = AuditActions.Denied,
+                    Actor = "token:unknown",
+                    Payload = JsonSerializer.Serialize(
+                        new
+                        {
+                            why = "wrong token",
+                            tries,
+                            address,
+                            tried = route,
+                        }
+                    ),
+                }
+            );
             await db.SaveChangesAsync();
         }
         catch (Exception exception) when (Outages.IsOutage(exception))

@@ -20,7 +20,8 @@ internal sealed partial class RecoveredReminder(
     ConsoleAddress address,
     IOptions<SlackOptions> options,
     TimeProvider clock,
-    ILogger<RecoveredReminder> logger) : Loop(clock, logger)
+    ILogger<RecoveredReminder> logger
+) : Loop(clock, logger)
 {
     /// <summary>The day's turn is a row of <c>leases</c> that lasts until the next one: restarts and other leaders find it taken.</summary>
     private const string Turn = "recovered_reminder";
@@ -85,10 +86,13 @@ internal sealed partial class RecoveredReminder(
     private async Task<bool> TakeTurnAsync(DateTimeOffset now, DateTimeOffset until)
     {
         await using var db = await contexts.CreateDbContextAsync();
-        return await db.ExecuteAsync($"""
-            INSERT INTO leases (name, owner, until, fence) VALUES ({Turn}, {Environment.MachineName}, {until}, 1)
-            ON CONFLICT (name) DO UPDATE SET until = excluded.until, owner = excluded.owner, fence = leases.fence + 1 WHERE leases.until <= {now}
-            """, CancellationToken.None) == 1;
+        return await db.ExecuteAsync(
+                $"""
+                INSERT INTO leases (name, owner, until, fence) VALUES ({Turn}, {Environment.MachineName}, {until}, 1)
+                ON CONFLICT (name) DO UPDATE SET until = excluded.until, owner = excluded.owner, fence = leases.fence + 1 WHERE leases.until <= {now}
+                """,
+                CancellationToken.None
+            ) == 1;
     }
 
     private async Task GiveTurnBackAsync(DateTimeOffset now)
@@ -99,14 +103,28 @@ internal sealed partial class RecoveredReminder(
 
     private string Text(IReadOnlyList<RecoveredTicket> open)
     {
-        var text = new StringBuilder(open.Count == 1 ? "1 ticket is open though its surface has recovered:" : $"{open.Count} tickets are open though their surfaces have recovered:");
+        var text = new StringBuilder(
+            open.Count == 1
+                ? "1 ticket is open though its surface has recovered:"
+                : $"{open.Count} tickets are open though their surfaces have recovered:"
+        );
         foreach (var one in open.Take(MostLines))
         {
-            text.Append('\n').Append(SlackText.Plain(string.Create(CultureInfo.InvariantCulture, $"{TicketNumber.Of(one.Ticket.Number)} {one.SurfaceName}, operational since {one.RecoveredAt.UtcDateTime:yyyy-MM-dd HH:mm} UTC"), 120));
+            text.Append('\n')
+                .Append(
+                    SlackText.Plain(
+                        string.Create(
+                            CultureInfo.InvariantCulture,
+                            $"{TicketNumber.Of(one.Ticket.Number)} {one.SurfaceName}, operational since {one.RecoveredAt.UtcDateTime:yyyy-MM-dd HH:mm} UTC"
+                        ),
+                        120
+                    )
+                );
         }
 
         return text.Append(open.Count > MostLines ? $"\nand {open.Count - MostLines} more" : "")
-            .Append(CultureInfo.InvariantCulture, $"\nResolve them: {SlackText.Link($"{address.Url}/console/tickets")}").ToString();
+            .Append(CultureInfo.InvariantCulture, $"\nResolve them: {SlackText.Link($"{address.Url}/console/tickets")}")
+            .ToString();
     }
 
     private static partial class Log

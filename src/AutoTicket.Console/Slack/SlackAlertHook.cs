@@ -14,7 +14,8 @@ internal sealed class SlackAlertHook(
     ConsoleAddress address,
     IOptions<SlackOptions> options,
     IOptions<AlertsOptions> alerts,
-    TimeProvider clock) : IAlertHook, IDisposable
+    TimeProvider clock
+) : IAlertHook, IDisposable
 {
     /// <summary>The emitter, and whoever tells from memory when the database is just coming back.</summary>
     private readonly SemaphoreSlim _one = new(1, 1);
@@ -41,11 +42,17 @@ internal sealed class SlackAlertHook(
         remove { }
     }
 
-    public TimeSpan ClosedFor => health.IsHeld ? health.HoldUntil - clock.GetUtcNow() : _isDigesting ? _pace.UntilDigest : TimeSpan.Zero;
+    public TimeSpan ClosedFor =>
+        health.IsHeld ? health.HoldUntil - clock.GetUtcNow()
+        : _isDigesting ? _pace.UntilDigest
+        : TimeSpan.Zero;
 
     private string AlertsPage => $"{address.Url}/console/alerts";
 
-    public async IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverAsync(IReadOnlyList<AlertNotice> notices, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverAsync(
+        IReadOnlyList<AlertNotice> notices,
+        [EnumeratorCancellation] CancellationToken cancellationToken
+    )
     {
         await _one.WaitAsync(cancellationToken);
         try
@@ -63,7 +70,10 @@ internal sealed class SlackAlertHook(
 
     public void Dispose() => _one.Dispose();
 
-    private async IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverAloneAsync(IReadOnlyList<AlertNotice> notices, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private async IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverAloneAsync(
+        IReadOnlyList<AlertNotice> notices,
+        [EnumeratorCancellation] CancellationToken cancellationToken
+    )
     {
         if (client.NotConfigured() is { } missing)
         {
@@ -71,7 +81,12 @@ internal sealed class SlackAlertHook(
             yield break;
         }
 
-        foreach (var old in _refused.Where(refusal => clock.GetElapsedTime(refusal.Value.At) >= SlackHealth.LongestHold).Select(refusal => refusal.Key).ToList())
+        foreach (
+            var old in _refused
+                .Where(refusal => clock.GetElapsedTime(refusal.Value.At) >= SlackHealth.LongestHold)
+                .Select(refusal => refusal.Key)
+                .ToList()
+        )
         {
             _refused.Remove(old);
         }
@@ -90,9 +105,16 @@ internal sealed class SlackAlertHook(
             var isDue = _pace.UntilDigest == TimeSpan.Zero;
             cancellationToken.ThrowIfCancellationRequested();
             failure = isDue ? await SendDigestAsync(due) : health.Failure;
-            yield return due.ConvertAll(notice => failure is not null ? Degraded(notice, failure)
+            yield return due.ConvertAll(notice =>
+                failure is not null ? Degraded(notice, failure)
                 : isDue ? Said(notice, "in digest")
-                : new HookOutcome(notice, IsDone: false, "waiting for the next digest", $"More than {options.Value.SinglesPerMinute} messages a minute go out together."));
+                : new HookOutcome(
+                    notice,
+                    IsDone: false,
+                    "waiting for the next digest",
+                    $"More than {options.Value.SinglesPerMinute} messages a minute go out together."
+                )
+            );
             yield break;
         }
 
@@ -106,10 +128,13 @@ internal sealed class SlackAlertHook(
         }
     }
 
-    public Task<string> RehearseAsync(AlertNotice notice, CancellationToken cancellationToken) => Task.FromResult(
-        client.NotConfigured() is not null ? "not set up"
-        : health is { IsHeld: true, Failure: { } failure } ? Degraded(notice, failure).Decision
-        : SlackText.Single(notice, AlertsPage, alerts.Value.QuietPeriod).Length > 0 ? "would be sent" : "nothing to say");
+    public Task<string> RehearseAsync(AlertNotice notice, CancellationToken cancellationToken) =>
+        Task.FromResult(
+            client.NotConfigured() is not null ? "not set up"
+            : health is { IsHeld: true, Failure: { } failure } ? Degraded(notice, failure).Decision
+            : SlackText.Single(notice, AlertsPage, alerts.Value.QuietPeriod).Length > 0 ? "would be sent"
+            : "nothing to say"
+        );
 
     /// <summary>What becomes of it without a word to Slack; null: it is to be told.</summary>
     private HookOutcome? WithoutSaying(AlertNotice notice)
@@ -119,14 +144,23 @@ internal sealed class SlackAlertHook(
             return new HookOutcome(notice, IsDone: true, "not told: it got no worse");
         }
 
-        if (notice is { Kind: NoticeKind.Firing, Alert.Id: > 0 } && _toldFromMemory.TryGetValue(notice.Alert.AlertId, out var at) && notice.Alert.StartedAt <= at)
+        if (
+            notice is { Kind: NoticeKind.Firing, Alert.Id: > 0 }
+            && _toldFromMemory.TryGetValue(notice.Alert.AlertId, out var at)
+            && notice.Alert.StartedAt <= at
+        )
         {
             return new HookOutcome(notice, IsDone: true, "sent", "It was told while the database was away.");
         }
 
         if (HeldUntil(notice) is { } until && clock.GetUtcNow() < until)
         {
-            return new HookOutcome(notice, IsDone: false, "held: flapping", $"It fired again {notice.Alert.Reopened}×: told at {until.UtcDateTime:HH:mm:ss} UTC unless it changes again.");
+            return new HookOutcome(
+                notice,
+                IsDone: false,
+                "held: flapping",
+                $"It fired again {notice.Alert.Reopened}×: told at {until.UtcDateTime:HH:mm:ss} UTC unless it changes again."
+            );
         }
 
         return _refused.TryGetValue((notice.Alert.Id, notice.Kind), out var refusal) ? Degraded(notice, refusal.Failure) : null;
@@ -134,12 +168,13 @@ internal sealed class SlackAlertHook(
 
     /// <summary>The first time that it fires again is told at once, and says that the rest waits: that it fires still once a quiet
     /// period, that it ended once it has been quiet for one.</summary>
-    private DateTimeOffset? HeldUntil(AlertNotice notice) => notice switch
-    {
-        { Kind: NoticeKind.FiringAgain, Alert.Reopened: > 1, Told: { } told } => told.At + alerts.Value.QuietPeriod,
-        { Kind: NoticeKind.Ended, Alert: { Reopened: > 0, EndedAt: { } ended } } => ended + alerts.Value.QuietPeriod,
-        _ => null,
-    };
+    private DateTimeOffset? HeldUntil(AlertNotice notice) =>
+        notice switch
+        {
+            { Kind: NoticeKind.FiringAgain, Alert.Reopened: > 1, Told: { } told } => told.At + alerts.Value.QuietPeriod,
+            { Kind: NoticeKind.Ended, Alert: { Reopened: > 0, EndedAt: { } ended } } => ended + alerts.Value.QuietPeriod,
+            _ => null,
+        };
 
     private Task<SlackFailure?> SendDigestAsync(List<AlertNotice> notices)
     {

@@ -25,13 +25,19 @@ internal static partial class SlackAnswers
             {
                 false => Refusal(body, retryAfter, token),
                 true when status < 300 => null,
-                _ => new(SlackFailureKind.BadAnswer, $"Slack's address answers {status} with something that is not its API (a login page? half an answer?). {NoApi}", MayHaveSent: status < 300),
+                _ => new(
+                    SlackFailureKind.BadAnswer,
+                    $"Slack's address answers {status} with something that is not its API (a login page? half an answer?). {NoApi}",
+                    MayHaveSent: status < 300
+                ),
             },
         };
     }
 
     public static string? Text(this JsonElement element, string name) =>
-        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var text) && text.ValueKind == JsonValueKind.String ? text.GetString() : null;
+        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var text) && text.ValueKind == JsonValueKind.String
+            ? text.GetString()
+            : null;
 
     private static SlackFailure Refusal(JsonElement body, TimeSpan? retryAfter, string token)
     {
@@ -39,29 +45,57 @@ internal static partial class SlackAnswers
         return error switch
         {
             "ratelimited" or "rate_limited" => RateLimited(retryAfter),
-            "invalid_auth" or "not_authed" or "token_revoked" or "token_expired" or "account_inactive" or "not_allowed_token_type" =>
-                new(SlackFailureKind.TokenRejected, $"Slack rejects the token ({error}): it is invalid or was revoked. Renew SLACK_BOT_TOKEN."),
-            "missing_scope" or "no_permission" =>
-                new(SlackFailureKind.ScopeMissing, $"The Slack token lacks a scope ({error}, needed: {Word(body.Text("needed") ?? "chat:write,im:write", token)}). Add it to the app and install the app again."),
-            "channel_not_found" or "is_archived" or "not_in_channel" or "user_not_found" or "users_not_found" or "user_not_visible" or "user_disabled"
-                or "cannot_dm_bot" or "messages_tab_disabled" =>
-                new(SlackFailureKind.ChannelGone, $"Slack has no direct message with the operator ({error}). Check SLACK_OPERATOR_USER_ID, and that the member is active."),
+            "invalid_auth" or "not_authed" or "token_revoked" or "token_expired" or "account_inactive" or "not_allowed_token_type" => new(
+                SlackFailureKind.TokenRejected,
+                $"Slack rejects the token ({error}): it is invalid or was revoked. Renew SLACK_BOT_TOKEN."
+            ),
+            "missing_scope" or "no_permission" => new(
+                SlackFailureKind.ScopeMissing,
+                $"The Slack token lacks a scope ({error}, needed: {Word(body.Text("needed") ?? "chat:write,im:write", token)}). Add it to the app and install the app again."
+            ),
+            "channel_not_found"
+            or "is_archived"
+            or "not_in_channel"
+            or "user_not_found"
+            or "users_not_found"
+            or "user_not_visible"
+            or "user_disabled"
+            or "cannot_dm_bot"
+            or "messages_tab_disabled" => new(
+                SlackFailureKind.ChannelGone,
+                $"Slack has no direct message with the operator ({error}). Check SLACK_OPERATOR_USER_ID, and that the member is active."
+            ),
             // Slack's documentation: some aspect of the operation may have succeeded before these two.
-            "internal_error" or "fatal_error" => new(SlackFailureKind.ServerError, $"Slack fails with {error}.", retryAfter, MayHaveSent: true),
+            "internal_error" or "fatal_error" => new(
+                SlackFailureKind.ServerError,
+                $"Slack fails with {error}.",
+                retryAfter,
+                MayHaveSent: true
+            ),
             "service_unavailable" or "request_timeout" => new(SlackFailureKind.ServerError, $"Slack fails with {error}.", retryAfter),
             _ => new(SlackFailureKind.Refused, $"Slack refuses it ({error})."),
         };
     }
 
     private static SlackFailure RateLimited(TimeSpan? retryAfter) =>
-        new(SlackFailureKind.RateLimited, $"Slack takes no more messages for now and asks for a pause{(retryAfter is { } wait ? $" of {Math.Ceiling(wait.TotalSeconds)} s" : "")}.", retryAfter);
+        new(
+            SlackFailureKind.RateLimited,
+            $"Slack takes no more messages for now and asks for a pause{(retryAfter is { } wait ? $" of {Math.Ceiling(wait.TotalSeconds)} s" : "")}.",
+            retryAfter
+        );
 
     /// <summary>Slack's own word, as long as it is one: it goes to logs and pages.</summary>
     private static string Word(string? word, string token) =>
-        word is { Length: <= 100 } && Words().IsMatch(word) && !word.Contains(token, StringComparison.OrdinalIgnoreCase) ? word : "for a reason that can't be read";
+        word is { Length: <= 100 } && Words().IsMatch(word) && !word.Contains(token, StringComparison.OrdinalIgnoreCase)
+            ? word
+            : "for a reason that can't be read";
 
     private static bool? Ok(JsonElement body) =>
-        body.ValueKind == JsonValueKind.Object && body.TryGetProperty("ok", out var ok) && ok.ValueKind is JsonValueKind.True or JsonValueKind.False ? ok.GetBoolean() : null;
+        body.ValueKind == JsonValueKind.Object
+        && body.TryGetProperty("ok", out var ok)
+        && ok.ValueKind is JsonValueKind.True or JsonValueKind.False
+            ? ok.GetBoolean()
+            : null;
 
     private static JsonElement Parse(ReadOnlyMemory<byte> json)
     {

@@ -7,14 +7,23 @@ namespace AutoTicket.Slack;
 
 /// <summary>Slack's Web API as far as a direct message needs it. Never throws for what Slack or the network does: a failure is a
 /// value, a WARNING and a state of <see cref="SlackHealth"/>. Nothing is sent twice by itself: whoever wants it said calls again.</summary>
-internal sealed partial class SlackClient(IHttpClientFactory http, IOptions<SlackOptions> options, SlackHealth health, TimeProvider clock, ILogger<SlackClient> logger)
+internal sealed partial class SlackClient(
+    IHttpClientFactory http,
+    IOptions<SlackOptions> options,
+    SlackHealth health,
+    TimeProvider clock,
+    ILogger<SlackClient> logger
+)
 {
     public const string HttpName = "slack";
 
     /// <summary>In bytes; more of an answer is not read.</summary>
     public const int LongestAnswer = 1024 * 1024;
 
-    private static readonly Counter<long> Messages = Telemetry.Meter.CreateCounter<long>("autoticket.slack.messages", description: "Direct messages, by what came of them: sent, or why not.");
+    private static readonly Counter<long> Messages = Telemetry.Meter.CreateCounter<long>(
+        "autoticket.slack.messages",
+        description: "Direct messages, by what came of them: sent, or why not."
+    );
     private static readonly TimeSpan CallTimeout = TimeSpan.FromSeconds(3);
 
     private readonly string _token = options.Value.BotToken?.Trim() ?? "";
@@ -28,7 +37,13 @@ internal sealed partial class SlackClient(IHttpClientFactory http, IOptions<Slac
     public async Task<SlackFailure?> SendAsync(string text)
     {
         var failure = await TrySendAsync(text);
-        Messages.Add(1, new KeyValuePair<string, object?>("outcome", failure is null ? "sent" : JsonNamingPolicy.SnakeCaseLower.ConvertName($"{failure.Kind}")));
+        Messages.Add(
+            1,
+            new KeyValuePair<string, object?>(
+                "outcome",
+                failure is null ? "sent" : JsonNamingPolicy.SnakeCaseLower.ConvertName($"{failure.Kind}")
+            )
+        );
         return failure;
     }
 
@@ -55,7 +70,18 @@ internal sealed partial class SlackClient(IHttpClientFactory http, IOptions<Slac
         }
 
         // Text from outside is no markup, fetches nothing and calls nobody.
-        var (_, refused) = await CallAsync("chat.postMessage", new { channel = _channel, text, mrkdwn = false, link_names = false, unfurl_links = false, unfurl_media = false });
+        var (_, refused) = await CallAsync(
+            "chat.postMessage",
+            new
+            {
+                channel = _channel,
+                text,
+                mrkdwn = false,
+                link_names = false,
+                unfurl_links = false,
+                unfurl_media = false,
+            }
+        );
         if (refused is null)
         {
             health.Sent();
@@ -105,19 +131,49 @@ internal sealed partial class SlackClient(IHttpClientFactory http, IOptions<Slac
         }
         catch (OperationCanceledException)
         {
-            return (default, Fail(new(SlackFailureKind.TimedOut, $"Slack did not answer within {CallTimeout.TotalSeconds} s.", MayHaveSent: true), method));
+            return (
+                default,
+                Fail(
+                    new(SlackFailureKind.TimedOut, $"Slack did not answer within {CallTimeout.TotalSeconds} s.", MayHaveSent: true),
+                    method
+                )
+            );
         }
         catch (HttpRequestException exception) when (exception.HttpRequestError == HttpRequestError.ConfigurationLimitExceeded)
         {
-            return (default, Fail(new(SlackFailureKind.BadAnswer, $"Slack's answer is more than {LongestAnswer / 1024 / 1024} MB: that is not its API. Check SLACK_BASE_URL.", MayHaveSent: true), method));
+            return (
+                default,
+                Fail(
+                    new(
+                        SlackFailureKind.BadAnswer,
+                        $"Slack's answer is more than {LongestAnswer / 1024 / 1024} MB: that is not its API. Check SLACK_BASE_URL.",
+                        MayHaveSent: true
+                    ),
+                    method
+                )
+            );
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException)
         {
-            var sent = exception is not HttpRequestException
-            {
-                HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError,
-            };
-            return (default, Fail(new(SlackFailureKind.Unreachable, $"Slack can't be reached ({Reason(exception)}). Check the network, and SLACK_BASE_URL.", MayHaveSent: sent), method));
+            var sent =
+                exception
+                is not HttpRequestException
+                {
+                    HttpRequestError: HttpRequestError.ConnectionError
+                        or HttpRequestError.NameResolutionError
+                        or HttpRequestError.SecureConnectionError,
+                };
+            return (
+                default,
+                Fail(
+                    new(
+                        SlackFailureKind.Unreachable,
+                        $"Slack can't be reached ({Reason(exception)}). Check the network, and SLACK_BASE_URL.",
+                        MayHaveSent: sent
+                    ),
+                    method
+                )
+            );
         }
     }
 

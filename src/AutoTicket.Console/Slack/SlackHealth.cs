@@ -46,13 +46,15 @@ internal sealed class SlackHealth
     public void Failed(SlackFailure failure)
     {
         var (now, before) = (_clock.GetUtcNow(), _state);
-        Set(before with
-        {
-            Failure = failure,
-            FailingSince = before.FailingSince ?? now,
-            HoldUntil = now + Pause(failure, before.Failures),
-            Failures = before.Failures + 1,
-        });
+        Set(
+            before with
+            {
+                Failure = failure,
+                FailingSince = before.FailingSince ?? now,
+                HoldUntil = now + Pause(failure, before.Failures),
+                Failures = before.Failures + 1,
+            }
+        );
     }
 
     private static TimeSpan Pause(SlackFailure failure, int failuresBefore)
@@ -65,7 +67,9 @@ internal sealed class SlackHealth
         // 2, 4, 8, 16, 30 seconds; what Slack asks for comes first.
         var step = failuresBefore < 4 ? FirstPause * Math.Pow(2, failuresBefore) : LongestPause;
         var asked = failure.RetryAfter ?? step;
-        return asked < ShortestHold ? ShortestHold : asked > LongestHold ? LongestHold : asked;
+        return asked < ShortestHold ? ShortestHold
+            : asked > LongestHold ? LongestHold
+            : asked;
     }
 
     // One emitter writes, one try at a time; pages read.
@@ -79,5 +83,11 @@ internal sealed class SlackHealth
         }
     }
 
-    private sealed record State(SlackFailure? Failure, DateTimeOffset? FailingSince, DateTimeOffset HoldUntil, DateTimeOffset? LastSentAt, int Failures);
+    private sealed record State(
+        SlackFailure? Failure,
+        DateTimeOffset? FailingSince,
+        DateTimeOffset HoldUntil,
+        DateTimeOffset? LastSentAt,
+        int Failures
+    );
 }

@@ -46,9 +46,19 @@ internal sealed class SlackOptions : IValidatableObject
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
         // Not what it held: a password may stand in an address.
-        if (!(Uri.TryCreate(ApiUrl, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && uri.UserInfo.Length == 0 && uri.Query.Length == 0 && uri.Fragment.Length == 0))
+        if (
+            !(
+                Uri.TryCreate(ApiUrl, UriKind.Absolute, out var uri)
+                && uri.Scheme is "http" or "https"
+                && uri.UserInfo.Length == 0
+                && uri.Query.Length == 0
+                && uri.Fragment.Length == 0
+            )
+        )
         {
-            yield return new("SLACK_BASE_URL must be an absolute http or https address without user, password or query, as https://slack.com/api/.");
+            yield return new(
+                "SLACK_BASE_URL must be an absolute http or https address without user, password or query, as https://slack.com/api/."
+            );
         }
 
         if (!string.IsNullOrWhiteSpace(BotToken) && BotToken.Trim().Any(c => c is < '!' or > '~'))
@@ -60,6 +70,5 @@ internal sealed class SlackOptions : IValidatableObject
         {
             yield return new($"SLACK_OPERATOR_USER_ID must be a member ID, as U012AB3CD, but is “{OperatorUserId}”.");
         }
-
     }
 }

@@ -24,7 +24,8 @@ internal sealed class SlackPace(TimeProvider clock, int singlesPerMinute)
         }
     }
 
-    public TimeSpan UntilDigest => _digest is { } last && clock.GetElapsedTime(last) is var since && since < BetweenDigests ? BetweenDigests - since : TimeSpan.Zero;
+    public TimeSpan UntilDigest =>
+        _digest is { } last && clock.GetElapsedTime(last) is var since && since < BetweenDigests ? BetweenDigests - since : TimeSpan.Zero;
 
     public void Single() => _singles.Enqueue(clock.GetTimestamp());
 

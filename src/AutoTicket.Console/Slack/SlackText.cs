@@ -45,15 +45,26 @@ internal static class SlackText
     /// <summary>Many in one message, the worst first.</summary>
     public static string Digest(IReadOnlyCollection<AlertNotice> notices, string console)
     {
-        var counts = notices.Where(notice => notice.Kind != NoticeKind.Ended).CountBy(notice => notice.Alert.Severity).OrderBy(count => count.Key).Select(count => $"{count.Key}: {count.Value}");
+        var counts = notices
+            .Where(notice => notice.Kind != NoticeKind.Ended)
+            .CountBy(notice => notice.Alert.Severity)
+            .OrderBy(count => count.Key)
+            .Select(count => $"{count.Key}: {count.Value}");
         var ended = notices.Count(notice => notice.Kind == NoticeKind.Ended);
-        var text = new StringBuilder($"{notices.Count} {(notices.Count == 1 ? "alert" : "alerts")} at once ({string.Join(", ", [.. counts, .. ended > 0 ? [$"ended: {ended}"] : Array.Empty<string>()])})");
+        var text = new StringBuilder(
+            $"{notices.Count} {(notices.Count == 1 ? "alert" : "alerts")} at once ({string.Join(", ", [.. counts, .. ended > 0 ? [$"ended: {ended}"] : Array.Empty<string>()])})"
+        );
         var link = $"\nConsole: {Link(console)}";
         var shown = 0;
-        foreach (var notice in notices.OrderBy(notice => notice.Kind == NoticeKind.Ended).ThenBy(notice => notice.Alert.Severity).Take(MostLines))
+        foreach (
+            var notice in notices.OrderBy(notice => notice.Kind == NoticeKind.Ended).ThenBy(notice => notice.Alert.Severity).Take(MostLines)
+        )
         {
             var ticket = notice.Ticket is { } its ? $" · {TicketNumber.Of(its.Number)}" : "";
-            var line = Plain($"{notice.Alert.Severity} {Word(notice)} · {Subject(notice.Alert)}{ticket} · {notice.Alert.Summary}", LongestLine);
+            var line = Plain(
+                $"{notice.Alert.Severity} {Word(notice)} · {Subject(notice.Alert)}{ticket} · {notice.Alert.Summary}",
+                LongestLine
+            );
             if (text.Length + 1 + line.Length + $"\nand {notices.Count} more".Length + link.Length > Longest)
             {
                 break;
@@ -93,43 +104,52 @@ internal static class SlackText
         return plain.ToString();
     }
 
-    private static string Sentence(AlertNotice notice) => notice switch
-    {
-        { Kind: NoticeKind.SeverityChanged, Told: { } told } => $"WORSE (was {told.Severity})",
-        { Kind: NoticeKind.Ended, Alert.Status: AlertStatus.Expired } => "EXPIRED: its source fell silent, that is not a recovery",
-        _ => Word(notice),
-    };
+    private static string Sentence(AlertNotice notice) =>
+        notice switch
+        {
+            { Kind: NoticeKind.SeverityChanged, Told: { } told } => $"WORSE (was {told.Severity})",
+            { Kind: NoticeKind.Ended, Alert.Status: AlertStatus.Expired } => "EXPIRED: its source fell silent, that is not a recovery",
+            _ => Word(notice),
+        };
 
-    private static string Word(AlertNotice notice) => notice.Kind switch
-    {
-        NoticeKind.SeverityChanged => "WORSE",
-        NoticeKind.FiringAgain => "FIRING AGAIN",
-        NoticeKind.Ended => notice.Alert.Status == AlertStatus.Expired ? "EXPIRED" : "RECOVERED",
-        // It ended before it could be told.
-        _ => notice.Alert.IsFiring ? "FIRING" : "FIRED, AND IS OVER",
-    };
+    private static string Word(AlertNotice notice) =>
+        notice.Kind switch
+        {
+            NoticeKind.SeverityChanged => "WORSE",
+            NoticeKind.FiringAgain => "FIRING AGAIN",
+            NoticeKind.Ended => notice.Alert.Status == AlertStatus.Expired ? "EXPIRED" : "RECOVERED",
+            // It ended before it could be told.
+            _ => notice.Alert.IsFiring ? "FIRING" : "FIRED, AND IS OVER",
+        };
 
     /// <summary>A surface's own outage is called by the surface.</summary>
-    private static string Subject(Alert alert) => alert.Surface switch
-    {
-        null => alert.Name,
-        var surface when alert.Name == Observation.SurfaceOutage => surface,
-        var surface => $"{alert.Name} on {surface}",
-    };
+    private static string Subject(Alert alert) =>
+        alert.Surface switch
+        {
+            null => alert.Name,
+            var surface when alert.Name == Observation.SurfaceOutage => surface,
+            var surface => $"{alert.Name} on {surface}",
+        };
 
-    private static string? Flapping(AlertNotice notice, TimeSpan quietPeriod) => notice switch
-    {
-        { Alert.Reopened: 0 } => null,
-        { Kind: NoticeKind.Ended } => $"It flapped: it fired again {notice.Alert.Reopened}× before it ended.",
-        { Kind: NoticeKind.FiringAgain } => $"It flaps: it fired again {notice.Alert.Reopened}× so far. Further changes are held until it was quiet for {quietPeriod.TotalMinutes:0.#} min.",
-        _ => null,
-    };
+    private static string? Flapping(AlertNotice notice, TimeSpan quietPeriod) =>
+        notice switch
+        {
+            { Alert.Reopened: 0 } => null,
+            { Kind: NoticeKind.Ended } => $"It flapped: it fired again {notice.Alert.Reopened}× before it ended.",
+            { Kind: NoticeKind.FiringAgain } =>
+                $"It flaps: it fired again {notice.Alert.Reopened}× so far. Further changes are held until it was quiet for {quietPeriod.TotalMinutes:0.#} min.",
+            _ => null,
+        };
 
-    public static string Link(string url) => Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https"
-        ? $"<{Escape(uri.AbsoluteUri).Replace("|", "%7C", StringComparison.Ordinal)}>" : Plain(url, LongestName);
+    public static string Link(string url) =>
+        Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https"
+            ? $"<{Escape(uri.AbsoluteUri).Replace("|", "%7C", StringComparison.Ordinal)}>"
+            : Plain(url, LongestName);
 
     private static string Escape(string text) =>
-        text.Replace("&", "&amp;", StringComparison.Ordinal).Replace("<", "&lt;", StringComparison.Ordinal).Replace(">", "&gt;", StringComparison.Ordinal);
+        text.Replace("&", "&amp;", StringComparison.Ordinal)
+            .Replace("<", "&lt;", StringComparison.Ordinal)
+            .Replace(">", "&gt;", StringComparison.Ordinal);
 
     // No line of its own, no reading backwards; half a surrogate pair comes as U+FFFD.
     private static string Clean(string text)
@@ -137,7 +157,12 @@ internal static class SlackText
         var clean = new StringBuilder(text.Length);
         foreach (var rune in text.EnumerateRunes())
         {
-            if (Rune.GetUnicodeCategory(rune) is UnicodeCategory.Control or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator)
+            if (
+                Rune.GetUnicodeCategory(rune)
+                is UnicodeCategory.Control
+                    or UnicodeCategory.LineSeparator
+                    or UnicodeCategory.ParagraphSeparator
+            )
             {
                 clean.Append(' ');
             }

@@ -16,7 +16,8 @@ internal sealed partial class ReadingRelay(
     LeaderLease leader,
     DatabaseSignals signals,
     TimeProvider clock,
-    ILogger<ReadingRelay> logger) : Loop(clock, logger)
+    ILogger<ReadingRelay> logger
+) : Loop(clock, logger)
 {
     /// <summary>While the database is away this many readings wait for it; older ones are dropped.</summary>
     private const int MostWaiting = 20_000;
@@ -141,7 +142,12 @@ internal sealed partial class ReadingRelay(
 
     private async Task StoreAsync(CancellationToken cancellationToken)
     {
-        if (!_follows && leader.Fence is { } fence && _waiting.ToArray() is { Length: > 0 } readings && await history.StoreAsync(readings, fence, cancellationToken))
+        if (
+            !_follows
+            && leader.Fence is { } fence
+            && _waiting.ToArray() is { Length: > 0 } readings
+            && await history.StoreAsync(readings, fence, cancellationToken)
+        )
         {
             for (var stored = 0; stored < readings.Length; stored++)
             {
@@ -170,9 +176,7 @@ internal sealed partial class ReadingRelay(
         {
             return await work(cancellationToken);
         }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-        {
-        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested) { }
 #pragma warning disable CA1031 // a bug met once must not end the watch, nor pass unseen
         catch (Exception exception)
 #pragma warning restore CA1031

@@ -5,13 +5,21 @@ namespace AutoTicket.Surfaces;
 
 /// <summary>What is known of every surface now, in memory, and who wants to hear of changes. The one place from which pages,
 /// API and pipeline read.</summary>
-internal sealed partial class StatusBoard(SurfaceList surfaces, IOptions<StatusOptions> options, TimeProvider clock, ILogger<StatusBoard> logger)
+internal sealed partial class StatusBoard(
+    SurfaceList surfaces,
+    IOptions<StatusOptions> options,
+    TimeProvider clock,
+    ILogger<StatusBoard> logger
+)
 {
     /// <summary>Readings kept in memory and shown on a tile.</summary>
     public const int HistoryLength = 60;
 
     private readonly Lock _lock = new();
-    private readonly Dictionary<string, WatchedSurface> _watched = surfaces.All.ToDictionary(surface => surface.Key, surface => new WatchedSurface(surface, options.Value.PollInterval));
+    private readonly Dictionary<string, WatchedSurface> _watched = surfaces.All.ToDictionary(
+        surface => surface.Key,
+        surface => new WatchedSurface(surface, options.Value.PollInterval)
+    );
     private ImmutableArray<Action<SurfaceSnapshot>> _subscribers = [];
     private DateTimeOffset? _ownNetworkLostSince;
     private DateTimeOffset? _checkedAt;
@@ -76,7 +84,10 @@ internal sealed partial class StatusBoard(SurfaceList surfaces, IOptions<StatusO
             var watched = _watched[reading.SurfaceKey];
             var before = watched.Confirmed;
             judged = watched.Judge(reading, took);
-            if (judged.Status != before && (before != SurfaceStatus.Unknown || judged.Status is SurfaceStatus.Down or SurfaceStatus.Degraded))
+            if (
+                judged.Status != before
+                && (before != SurfaceStatus.Unknown || judged.Status is SurfaceStatus.Down or SurfaceStatus.Degraded)
+            )
             {
                 Log.Changed(logger, reading.SurfaceKey, before, judged.Status, reading.Cause);
             }
@@ -143,7 +154,13 @@ internal sealed partial class StatusBoard(SurfaceList surfaces, IOptions<StatusO
 
             (_checkedAt, _ownNetworkLostSince) = (null, null);
             // As it was shown: two probes that end in one moment may be taken in the other order, and what began with the first began then on every board.
-            foreach (var reading in _watched.Values.SelectMany(watched => watched.Readings).OrderBy(reading => reading.Id == 0).ThenBy(reading => reading.Id).ThenBy(reading => reading.CheckedAt))
+            foreach (
+                var reading in _watched
+                    .Values.SelectMany(watched => watched.Readings)
+                    .OrderBy(reading => reading.Id == 0)
+                    .ThenBy(reading => reading.Id)
+                    .ThenBy(reading => reading.CheckedAt)
+            )
             {
                 Note(reading);
             }

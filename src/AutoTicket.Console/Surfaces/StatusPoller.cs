@@ -16,14 +16,18 @@ internal sealed partial class StatusPoller(
     LeaderLease leader,
     IOptions<StatusOptions> options,
     TimeProvider clock,
-    ILogger<StatusPoller> logger) : Loop(clock, logger)
+    ILogger<StatusPoller> logger
+) : Loop(clock, logger)
 {
     /// <summary>With fewer surfaces, all of them failing at once is no sign that the fault is ours.</summary>
     private const int EnoughToDoubtOurselves = 3;
 
     /// <summary>Who takes the lead waits so long for the last readings; a board that works is worth more than its history.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
-    private static readonly Histogram<double> Cycles = Telemetry.Seconds("autoticket.poll.cycle.duration", "From a cycle's first probe to its last, the interval at most.");
+    private static readonly Histogram<double> Cycles = Telemetry.Seconds(
+        "autoticket.poll.cycle.duration",
+        "From a cycle's first probe to its last, the interval at most."
+    );
 
     private readonly SemaphoreSlim _places = new(options.Value.Parallelism);
     private readonly ConcurrentDictionary<string, Task> _underWay = new();
@@ -86,7 +90,9 @@ internal sealed partial class StatusPoller(
 
     /// <summary>Until the last leader's readings are an interval old: two failures in a row stay an interval apart, whoever saw them.</summary>
     private TimeSpan UntilDue() =>
-        board.All().Select(surface => surface.CheckedAt ?? DateTimeOffset.MinValue).DefaultIfEmpty().Min() + options.Value.PollInterval - Clock.GetUtcNow();
+        board.All().Select(surface => surface.CheckedAt ?? DateTimeOffset.MinValue).DefaultIfEmpty().Min()
+        + options.Value.PollInterval
+        - Clock.GetUtcNow();
 
     private async Task PauseAsync(TimeSpan pause, CancellationToken stoppingToken)
     {
@@ -125,9 +131,7 @@ internal sealed partial class StatusPoller(
                 }
             }
         }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-        {
-        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested) { }
 #pragma warning disable CA1031 // a bug in one surface's handling must not stop the others' watch
         catch (Exception exception)
 #pragma warning restore CA1031
@@ -187,9 +191,18 @@ internal sealed partial class StatusPoller(
 
         foreach (var suspect in settled)
         {
-            Publish(ours
-                ? suspect with { Reading = suspect.Reading with { Outcome = ReadingOutcome.Blind, Cause = $"nothing can be reached: the console's own network seems lost ({suspect.Reading.Cause})" } }
-                : suspect);
+            Publish(
+                ours
+                    ? suspect with
+                    {
+                        Reading = suspect.Reading with
+                        {
+                            Outcome = ReadingOutcome.Blind,
+                            Cause = $"nothing can be reached: the console's own network seems lost ({suspect.Reading.Cause})",
+                        },
+                    }
+                    : suspect
+            );
         }
     }
 
@@ -212,7 +225,10 @@ internal sealed partial class StatusPoller(
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Warning, "own network seems lost: none of {Count} surfaces could be reached; they are shown as stale, not as down")]
+        [LoggerMessage(
+            LogLevel.Warning,
+            "own network seems lost: none of {Count} surfaces could be reached; they are shown as stale, not as down"
+        )]
         public static partial void Blind(ILogger logger, int count);
 
         [LoggerMessage(LogLevel.Error, "watching failed surface={Surface}")]

@@ -38,4 +38,10 @@ public sealed record Surface
 }
 
 /// <summary>How badly a failure hurts; P1 is worst.</summary>
-public enum Severity { P1 = 1, P2, P3, P4 }
+public enum Severity
+{
+    P1 = 1,
+    P2,
+    P3,
+    P4,
+}

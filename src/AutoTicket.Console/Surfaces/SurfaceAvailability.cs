@@ -5,13 +5,18 @@ using Microsoft.Extensions.Options;
 namespace AutoTicket.Surfaces;
 
 /// <summary>How much of the time surfaces were not down, counted from the stored readings.</summary>
-internal sealed class SurfaceAvailability(IDbContextFactory<AutoTicketDbContext> contexts, IOptions<StatusOptions> options, TimeProvider clock)
+internal sealed class SurfaceAvailability(
+    IDbContextFactory<AutoTicketDbContext> contexts,
+    IOptions<StatusOptions> options,
+    TimeProvider clock
+)
 {
     private static readonly RowBatch<SurfaceHour> New = new(
         ("surface_key", "text", h => h.SurfaceKey),
         ("hour", "timestamptz", h => h.Hour),
         ("known", "int", h => h.Known),
-        ("up", "int", h => h.Up));
+        ("up", "int", h => h.Up)
+    );
 
     /// <summary>Each surface's share of known time in which it was not down, by its key.</summary>
     /// <param name="tidy">Rolls whole hours up first, and drops readings past their retention: the leader's work, which done twice, or late,
@@ -33,33 +38,72 @@ internal sealed class SurfaceAvailability(IDbContextFactory<AutoTicketDbContext>
 
         var current = await CountHourAsync(db, thisHour, cancellationToken);
         var hours = await db.SurfaceHours.AsNoTracking().Where(hour => hour.Hour >= monthAgo).ToListAsync(cancellationToken);
-        return hours.Concat(current).GroupBy(hour => hour.SurfaceKey).ToDictionary(
-            group => group.Key,
-            group => (Share(group.Where(hour => hour.Hour > thisHour - TimeSpan.FromDays(1))), Share(group)));
+        return hours
+            .Concat(current)
+            .GroupBy(hour => hour.SurfaceKey)
+            .ToDictionary(
+                group => group.Key,
+                group => (Share(group.Where(hour => hour.Hour > thisHour - TimeSpan.FromDays(1))), Share(group))
+            );
     }
 
-    private static async Task RollUpAsync(AutoTicketDbContext db, DateTimeOffset monthAgo, DateTimeOffset thisHour, CancellationToken cancellationToken)
+    private static async Task RollUpAsync(
+        AutoTicketDbContext db,
+        DateTimeOffset monthAgo,
+        DateTimeOffset thisHour,
+        CancellationToken cancellationToken
+    )
     {
-        var rolledUpTo = await db.SurfaceHours.MaxAsync(hour => (DateTimeOffset?)hour.Hour, cancellationToken) is { } last ? last + TimeSpan.FromHours(1)
+        var rolledUpTo = await db.SurfaceHours.MaxAsync(hour => (DateTimeOffset?)hour.Hour, cancellationToken) is { } last
+            ? last + TimeSpan.FromHours(1)
             : await db.SurfaceReadings.MinAsync(reading => (DateTimeOffset?)reading.CheckedAt, cancellationToken) ?? thisHour;
-        var from = rolledUpTo < monthAgo ? monthAgo : new DateTimeOffset(rolledUpTo.Year, rolledUpTo.Month, rolledUpTo.Day, rolledUpTo.Hour, 0, 0, TimeSpan.Zero);
+        var from =
+            rolledUpTo < monthAgo
+                ? monthAgo
+                : new DateTimeOffset(rolledUpTo.Year, rolledUpTo.Month, rolledUpTo.Day, rolledUpTo.Hour, 0, 0, TimeSpan.Zero);
         for (var hour = from; hour < thisHour; hour += TimeSpan.FromHours(1))
         {
             var counts = await CountHourAsync(db, hour, cancellationToken);
             // An hour a statement: a commit for each row takes minutes where a month is to be caught up with.
-            await db.ExecuteAsync($"INSERT INTO surface_hours (surface_key, hour, known, up) SELECT surface_key, hour, known, up FROM {New.Of(counts)} WHERE true ON CONFLICT DO NOTHING", cancellationToken);
+            await db.ExecuteAsync(
+                $"INSERT INTO surface_hours (surface_key, hour, known, up) SELECT surface_key, hour, known, up FROM {New.Of(counts)} WHERE true ON CONFLICT DO NOTHING",
+                cancellationToken
+            );
         }
     }
 
-    private static async Task<List<SurfaceHour>> CountHourAsync(AutoTicketDbContext db, DateTimeOffset hour, CancellationToken cancellationToken)
+    private static async Task<List<SurfaceHour>> CountHourAsync(
+        AutoTicketDbContext db,
+        DateTimeOffset hour,
+        CancellationToken cancellationToken
+    )
     {
         var end = hour + TimeSpan.FromHours(1);
-        var counts = await db.SurfaceReadings
-            .Where(reading => reading.CheckedAt >= hour && reading.CheckedAt < end && reading.Outcome != ReadingOutcome.Blind && reading.Status != SurfaceStatus.Unknown)
+        var counts = await db
+            .SurfaceReadings.Where(reading =>
+                reading.CheckedAt >= hour
+                && reading.CheckedAt < end
+                && reading.Outcome != ReadingOutcome.Blind
+                && reading.Status != SurfaceStatus.Unknown
+            )
             .GroupBy(reading => reading.SurfaceKey)
-            .Select(group => new { group.Key, Known = group.Count(), Up = group.Count(reading => reading.Status != SurfaceStatus.Down) })
+            .Select(group => new
+            {
+                group.Key,
+                Known = group.Count(),
+                Up = group.Count(reading => reading.Status != SurfaceStatus.Down),
+            })
             .ToListAsync(cancellationToken);
-        return [.. counts.Select(count => new SurfaceHour { SurfaceKey = count.Key, Hour = hour, Known = count.Known, Up = count.Up })];
+        return
+        [
+            .. counts.Select(count => new SurfaceHour
+            {
+                SurfaceKey = count.Key,
+                Hour = hour,
+                Known = count.Known,
+                Up = count.Up,
+            }),
+        ];
     }
 
     private static double? Share(IEnumerable<SurfaceHour> hours)

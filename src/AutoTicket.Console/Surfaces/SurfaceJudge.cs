@@ -20,7 +20,9 @@ internal static class SurfaceJudge
         var partly = known.Take(PartlyOf).Count(reading => reading.Outcome != ReadingOutcome.Ok) >= PartlyBad;
         return failures >= surface.DownAfter ? SurfaceStatus.Down
             // An answer, even a slow one, ends being down only when enough of them came.
-            : previous == SurfaceStatus.Down && known.TakeWhile(reading => reading.Outcome != ReadingOutcome.Failed).Count() < surface.UpAfter ? SurfaceStatus.Down
+            : previous == SurfaceStatus.Down
+            && known.TakeWhile(reading => reading.Outcome != ReadingOutcome.Failed).Count() < surface.UpAfter
+                ? SurfaceStatus.Down
             : bad >= surface.DownAfter ? SurfaceStatus.Degraded
             : partly ? SurfaceStatus.Degraded
             : good >= surface.UpAfter || (previous == SurfaceStatus.Unknown && good > 0) ? SurfaceStatus.Operational
@@ -41,8 +43,11 @@ internal static class SurfaceJudge
         var good = known.TakeWhile(reading => reading.Outcome == ReadingOutcome.Ok).Count();
         return status switch
         {
-            SurfaceStatus.Operational or SurfaceStatus.Unknown => bad > 0 ? $"{newest.Cause} (seen {bad} of {surface.DownAfter} times)" : null,
-            SurfaceStatus.Degraded when bad < surface.DownAfter => $"{known.Take(PartlyOf).Count(reading => reading.Outcome != ReadingOutcome.Ok)} of the last {Math.Min(PartlyOf, known.Count)} checks failed or were slow",
+            SurfaceStatus.Operational or SurfaceStatus.Unknown => bad > 0
+                ? $"{newest.Cause} (seen {bad} of {surface.DownAfter} times)"
+                : null,
+            SurfaceStatus.Degraded when bad < surface.DownAfter =>
+                $"{known.Take(PartlyOf).Count(reading => reading.Outcome != ReadingOutcome.Ok)} of the last {Math.Min(PartlyOf, known.Count)} checks failed or were slow",
             _ when good > 0 => $"answering again ({good} of {surface.UpAfter} times)",
             _ => newest.Cause,
         };

@@ -9,7 +9,12 @@ internal sealed partial record SurfaceList(IReadOnlyList<Surface> All)
     public static SurfaceList Read(IConfiguration configuration, StatusOptions status)
     {
         var surfaces = new List<Surface>();
-        foreach (var section in configuration.GetSection("Surfaces").GetChildren().OrderBy(child => int.TryParse(child.Key, out var n) ? n : int.MaxValue))
+        foreach (
+            var section in configuration
+                .GetSection("Surfaces")
+                .GetChildren()
+                .OrderBy(child => int.TryParse(child.Key, out var n) ? n : int.MaxValue)
+        )
         {
             var surface = Read(section, status);
             if (surfaces.Any(other => other.Key == surface.Key))
@@ -32,12 +37,25 @@ internal sealed partial record SurfaceList(IReadOnlyList<Surface> All)
             throw Mistake(section, "Key", $"must be a slug of a-z, 0-9 and “-”, at most 60 long, but is “{key}”");
         }
 
-        if (!Uri.TryCreate(section["Url"], UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https") || url.UserInfo.Length > 0)
+        if (
+            !Uri.TryCreate(section["Url"], UriKind.Absolute, out var url)
+            || url.Scheme is not ("http" or "https")
+            || url.UserInfo.Length > 0
+        )
         {
-            throw Mistake(section, "Url", $"must be an absolute http or https address without user and password, but is “{Redacted(section["Url"])}”");
+            throw Mistake(
+                section,
+                "Url",
+                $"must be an absolute http or https address without user and password, but is “{Redacted(section["Url"])}”"
+            );
         }
 
-        var defaults = new Surface { Key = key, Name = key, Url = url };
+        var defaults = new Surface
+        {
+            Key = key,
+            Name = key,
+            Url = url,
+        };
         return defaults with
         {
             Name = section["Name"] is { Length: > 0 } name ? name : key,
@@ -49,7 +67,8 @@ internal sealed partial record SurfaceList(IReadOnlyList<Surface> All)
                 var method => throw Mistake(section, "Method", $"must be GET, HEAD, POST or OPTIONS, but is “{method}”"),
             },
             ExpectedStatus = section["ExpectedStatus"] is { Length: > 0 } codes
-                ? StatusCodes.Parse(codes) ?? throw Mistake(section, "ExpectedStatus", $"must be codes and ranges as 200-299,401, but is “{codes}”")
+                ? StatusCodes.Parse(codes)
+                    ?? throw Mistake(section, "ExpectedStatus", $"must be codes and ranges as 200-299,401, but is “{codes}”")
                 : StatusCodes.Success,
             ExpectedText = section["ExpectedText"] ?? "",
             Severity = Settings.Read(section, "Severity", defaults.Severity),
@@ -58,7 +77,13 @@ internal sealed partial record SurfaceList(IReadOnlyList<Surface> All)
             DownAfter = Count(section, "DownAfter", defaults.DownAfter),
             UpAfter = Count(section, "UpAfter", defaults.UpAfter),
             MaintenanceUntil = section["MaintenanceUntil"] is { Length: > 0 } until
-                ? DateTimeOffset.TryParse(until, System.Globalization.CultureInfo.InvariantCulture, System.Globalization.DateTimeStyles.AssumeUniversal, out var time) ? time.ToUniversalTime()
+                ? DateTimeOffset.TryParse(
+                    until,
+                    System.Globalization.CultureInfo.InvariantCulture,
+                    System.Globalization.DateTimeStyles.AssumeUniversal,
+                    out var time
+                )
+                    ? time.ToUniversalTime()
                     : throw Mistake(section, "MaintenanceUntil", $"must be a time as 2026-12-24T22:00:00Z, but is “{until}”")
                 : null,
         };

@@ -14,7 +14,10 @@ internal sealed class SurfaceProbe : IDisposable
     private const int LongestCause = 200;
     private const int MostRedirects = 5;
     private static readonly HttpRequestOptionsKey<Contact> ContactKey = new("contact");
-    private static readonly Histogram<double> Probes = Telemetry.Seconds("autoticket.probe.duration", "Probes of surfaces, by what came of them.");
+    private static readonly Histogram<double> Probes = Telemetry.Seconds(
+        "autoticket.probe.duration",
+        "Probes of surfaces, by what came of them."
+    );
 
     private readonly TimeProvider _clock;
     private readonly HttpMessageInvoker _http;
@@ -28,16 +31,18 @@ internal sealed class SurfaceProbe : IDisposable
     public SurfaceProbe(TimeProvider clock)
     {
         _clock = clock;
-        _http = new HttpMessageInvoker(new SocketsHttpHandler
-        {
-            // A fresh connection each time: a surface whose name or certificate is broken must not live on in a pool.
-            PooledConnectionLifetime = TimeSpan.Zero,
-            AllowAutoRedirect = false,
-            UseCookies = false,
-            AutomaticDecompression = DecompressionMethods.All,
-            MaxResponseHeadersLength = 64,
-            ConnectCallback = ConnectAsync,
-        });
+        _http = new HttpMessageInvoker(
+            new SocketsHttpHandler
+            {
+                // A fresh connection each time: a surface whose name or certificate is broken must not live on in a pool.
+                PooledConnectionLifetime = TimeSpan.Zero,
+                AllowAutoRedirect = false,
+                UseCookies = false,
+                AutomaticDecompression = DecompressionMethods.All,
+                MaxResponseHeadersLength = 64,
+                ConnectCallback = ConnectAsync,
+            }
+        );
     }
 
     public void Dispose() => _http.Dispose();
@@ -67,7 +72,10 @@ internal sealed class SurfaceProbe : IDisposable
         }
 
         var elapsed = _clock.GetElapsedTime(begun);
-        var outcome = failure is not null ? ReadingOutcome.Failed : elapsed > surface.SlowAfter ? ReadingOutcome.Slow : ReadingOutcome.Ok;
+        var outcome =
+            failure is not null ? ReadingOutcome.Failed
+            : elapsed > surface.SlowAfter ? ReadingOutcome.Slow
+            : ReadingOutcome.Ok;
         Probes.Record(elapsed.TotalSeconds, new KeyValuePair<string, object?>("outcome", Words.Of(outcome)));
         return new SurfaceReading
         {
@@ -75,7 +83,10 @@ internal sealed class SurfaceProbe : IDisposable
             CheckedAt = _clock.GetUtcNow(),
             Outcome = outcome,
             LatencyMs = failure is null ? (int)elapsed.TotalMilliseconds : null,
-            Cause = failure is not null ? OneLine(failure) : elapsed > surface.SlowAfter ? $"slow: {Seconds(elapsed)}, more than {Seconds(surface.SlowAfter)}" : null,
+            Cause =
+                failure is not null ? OneLine(failure)
+                : elapsed > surface.SlowAfter ? $"slow: {Seconds(elapsed)}, more than {Seconds(surface.SlowAfter)}"
+                : null,
             Reached = contact.Made,
         };
     }
@@ -95,7 +106,12 @@ internal sealed class SurfaceProbe : IDisposable
             {
                 url = new Uri(url, location);
                 // To another host, or from https to http, the answer would be somebody else's.
-                if (redirects >= MostRedirects || url.Host != surface.Url.Host || (surface.Url.Scheme == "https" && url.Scheme != "https") || url.Scheme is not ("http" or "https"))
+                if (
+                    redirects >= MostRedirects
+                    || url.Host != surface.Url.Host
+                    || (surface.Url.Scheme == "https" && url.Scheme != "https")
+                    || url.Scheme is not ("http" or "https")
+                )
                 {
                     return $"HTTP {code}: redirects to {url.Scheme}://{url.Authority}";
                 }
@@ -105,7 +121,8 @@ internal sealed class SurfaceProbe : IDisposable
 
             var body = await ReadAsync(response, surface.ExpectedText.Length > 0, cancellationToken);
             return !surface.ExpectedStatus.Contains(code) ? $"HTTP {code} {response.ReasonPhrase}, expected {surface.ExpectedStatus}"
-                : surface.ExpectedText.Length > 0 && !body.Contains(surface.ExpectedText, StringComparison.Ordinal) ? $"HTTP {code}, but the expected text is not in the answer"
+                : surface.ExpectedText.Length > 0 && !body.Contains(surface.ExpectedText, StringComparison.Ordinal)
+                    ? $"HTTP {code}, but the expected text is not in the answer"
                 : null;
         }
     }
@@ -116,7 +133,8 @@ internal sealed class SurfaceProbe : IDisposable
         await using var stream = await response.Content.ReadAsStreamAsync(cancellationToken);
         var buffer = new byte[8192];
         using var kept = new MemoryStream();
-        int read, total = 0;
+        int read,
+            total = 0;
         while (total < MostBody && (read = await stream.ReadAsync(buffer, cancellationToken)) > 0)
         {
             total += read;
@@ -145,18 +163,22 @@ internal sealed class SurfaceProbe : IDisposable
         }
     }
 
-    private static string Explain(Exception exception) => exception switch
-    {
-        HttpRequestException { HttpRequestError: HttpRequestError.NameResolutionError } => "the host name can't be resolved",
-        HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError } => $"TLS failed: {exception.GetBaseException().Message}",
-        _ => exception.GetBaseException() is SocketException { SocketErrorCode: SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain }
-            ? "the host name can't be resolved"
+    private static string Explain(Exception exception) =>
+        exception switch
+        {
+            HttpRequestException { HttpRequestError: HttpRequestError.NameResolutionError } => "the host name can't be resolved",
+            HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError } =>
+                $"TLS failed: {exception.GetBaseException().Message}",
+            _ => exception.GetBaseException()
+                is SocketException { SocketErrorCode: SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain }
+                ? "the host name can't be resolved"
             : exception.GetBaseException() is SocketException { SocketErrorCode: SocketError.ConnectionRefused }
-            ? "the connection is refused"
+                ? "the connection is refused"
             : exception.GetBaseException().Message,
-    };
+        };
 
-    private static string Seconds(TimeSpan time) => time.TotalSeconds.ToString("0.##", System.Globalization.CultureInfo.InvariantCulture) + " s";
+    private static string Seconds(TimeSpan time) =>
+        time.TotalSeconds.ToString("0.##", System.Globalization.CultureInfo.InvariantCulture) + " s";
 
     private static string OneLine(string text)
     {

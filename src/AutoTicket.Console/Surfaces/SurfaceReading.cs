@@ -6,6 +6,7 @@ public enum ReadingOutcome
     Ok,
     Slow,
     Failed,
+
     /// <summary>Our own network was lost, so it says nothing of the surface.</summary>
     Blind,
 }

@@ -22,7 +22,8 @@ public sealed record SurfaceSnapshot(
     IReadOnlyList<SurfaceReading> History,
     bool IsFlapping,
     double? Availability24h,
-    double? Availability30d)
+    double? Availability30d
+)
 {
     public string Key => Surface.Key;
 

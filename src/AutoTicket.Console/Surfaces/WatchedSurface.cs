@@ -23,7 +23,8 @@ internal sealed class WatchedSurface(Surface surface, TimeSpan pollInterval)
     /// <summary>Adds a reading with the status that it and those before it confirm.</summary>
     public SurfaceReading Judge(SurfaceReading reading, TimeSpan took)
     {
-        var confirmed = reading.Outcome == ReadingOutcome.Blind ? Confirmed : SurfaceJudge.Confirm(surface, Confirmed, Readings.Add(reading));
+        var confirmed =
+            reading.Outcome == ReadingOutcome.Blind ? Confirmed : SurfaceJudge.Confirm(surface, Confirmed, Readings.Add(reading));
         var judged = reading with { Status = confirmed, Since = confirmed == Confirmed && _since is { } since ? since : reading.CheckedAt };
         Add(judged, took);
         return judged;
@@ -38,8 +39,11 @@ internal sealed class WatchedSurface(Surface surface, TimeSpan pollInterval)
     public bool Restore(IEnumerable<SurfaceReading> stored, bool forget)
     {
         var (meanwhile, took) = (forget ? [] : Readings, _lastTook);
-        var older = stored.Where(reading => meanwhile.IsEmpty || reading.CheckedAt < meanwhile[0].CheckedAt)
-            .OrderBy(reading => reading.CheckedAt).TakeLast(StatusBoard.HistoryLength).ToList();
+        var older = stored
+            .Where(reading => meanwhile.IsEmpty || reading.CheckedAt < meanwhile[0].CheckedAt)
+            .OrderBy(reading => reading.CheckedAt)
+            .TakeLast(StatusBoard.HistoryLength)
+            .ToList();
         if (older.Count == 0 && !forget)
         {
             return false;
@@ -84,13 +88,15 @@ internal sealed class WatchedSurface(Surface surface, TimeSpan pollInterval)
             Readings,
             SurfaceJudge.IsFlapping(Readings),
             _availability.Day,
-            _availability.Month);
+            _availability.Month
+        );
     }
 
     private void Add(SurfaceReading judged, TimeSpan took)
     {
         var readings = Readings.Add(judged);
-        Readings = readings.Count > StatusBoard.HistoryLength ? readings.RemoveRange(0, readings.Count - StatusBoard.HistoryLength) : readings;
+        Readings =
+            readings.Count > StatusBoard.HistoryLength ? readings.RemoveRange(0, readings.Count - StatusBoard.HistoryLength) : readings;
         (Confirmed, _since, _lastTook, _shown) = (judged.Status, judged.Since, took, null);
     }
 
@@ -98,6 +104,7 @@ internal sealed class WatchedSurface(Surface surface, TimeSpan pollInterval)
         surface.MaintenanceUntil > now ? SurfaceStatus.Maintenance
         : Confirmed == SurfaceStatus.Unknown || Readings.IsEmpty ? SurfaceStatus.Unknown
         // While a probe may still be out, the surface gets the time its last one took on top.
-        : Readings[^1].Outcome == ReadingOutcome.Blind || now - Readings[^1].CheckedAt > (2 * pollInterval) + _lastTook ? SurfaceStatus.Stale
+        : Readings[^1].Outcome == ReadingOutcome.Blind || now - Readings[^1].CheckedAt > (2 * pollInterval) + _lastTook
+            ? SurfaceStatus.Stale
         : Confirmed;
 }

@@ -14,6 +14,7 @@ public enum FloodResetResult
     Done,
     NotTripped,
     ReasonMissing,
+
     /// <summary>A producer still makes up ids: the flood would go on. Can be overridden.</summary>
     ProducerStillUnstable,
     Unavailable,
@@ -29,8 +30,13 @@ public sealed record FloodStatus(string Scope, FloodState State, DateTimeOffset 
 /// ticket the summary ticket. Our own surfaces are one producer that we trust: they count against the whole budget only.
 /// </summary>
 internal sealed partial class FloodBreaker(
-    AlertAggregator aggregator, LeaderLease leader, IDbContextFactory<AutoTicketDbContext> contexts, IOptions<TicketingOptions> options, TimeProvider clock,
-    ILogger<FloodBreaker> logger) : LeaderLoop(leader, clock, logger)
+    AlertAggregator aggregator,
+    LeaderLease leader,
+    IDbContextFactory<AutoTicketDbContext> contexts,
+    IOptions<TicketingOptions> options,
+    TimeProvider clock,
+    ILogger<FloodBreaker> logger
+) : LeaderLoop(leader, clock, logger)
 {
     /// <summary>The name of the alert that a trip raises.</summary>
     public const string AlertName = "ticket_flood";
@@ -62,8 +68,16 @@ internal sealed partial class FloodBreaker(
         var now = Clock.GetUtcNow();
         try
         {
-            return [.. (await db.FloodBreaker.AsNoTracking().Where(row => row.State != FloodState.Closed).OrderBy(row => row.Scope).ToListAsync(cancellationToken))
-                .Select(row => new FloodStatus(row.Scope, StateOf(row, now), row.Since, row.Until, row.Reason))];
+            return
+            [
+                .. (
+                    await db
+                        .FloodBreaker.AsNoTracking()
+                        .Where(row => row.State != FloodState.Closed)
+                        .OrderBy(row => row.Scope)
+                        .ToListAsync(cancellationToken)
+                ).Select(row => new FloodStatus(row.Scope, StateOf(row, now), row.Since, row.Until, row.Reason)),
+            ];
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
         {
@@ -87,10 +101,19 @@ internal sealed partial class FloodBreaker(
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var rows = await db.FloodBreaker.AsNoTracking().ToListAsync(cancellationToken);
-        var firing = await db.Alerts.Where(alert => alert.Status == AlertStatus.Firing && alert.Source == Observation.Console && alert.Name == AlertName)
-            .Select(alert => alert.LogicalId).ToListAsync(cancellationToken);
-        return [.. rows.Select(row => row.State == FloodState.Closed ? FloodReset(row.Scope) : Flood(row.Scope, true, row.Reason ?? "The flood breaker tripped."))
-            .Where(one => one.IsFiring != firing.Contains(one.LogicalId))];
+        var firing = await db
+            .Alerts.Where(alert => alert.Status == AlertStatus.Firing && alert.Source == Observation.Console && alert.Name == AlertName)
+            .Select(alert => alert.LogicalId)
+            .ToListAsync(cancellationToken);
+        return
+        [
+            .. rows.Select(row =>
+                    row.State == FloodState.Closed
+                        ? FloodReset(row.Scope)
+                        : Flood(row.Scope, true, row.Reason ?? "The flood breaker tripped.")
+                )
+                .Where(one => one.IsFiring != firing.Contains(one.LogicalId)),
+        ];
     }
 
     /// <summary>Reads the state and what was filed in the window, for one pass over the alerts.</summary>
@@ -99,34 +122,53 @@ internal sealed partial class FloodBreaker(
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var now = Clock.GetUtcNow();
         // By SQL, because it is asked before each ticket.
-        var rows = await db.QueryAsync($"SELECT scope, state, since, until, reason, version FROM flood_breaker ORDER BY scope", row => new FloodRow
-        {
-            Scope = row.GetString(0),
-            State = Words.Parse<FloodState>(row.GetString(1)),
-            Since = db.TimeOf(row, 2),
-            Until = row.IsDBNull(3) ? null : db.TimeOf(row, 3),
-            Reason = row.IsDBNull(4) ? null : row.GetString(4),
-            Version = row.GetInt32(5),
-        }, cancellationToken);
+        var rows = await db.QueryAsync(
+            $"SELECT scope, state, since, until, reason, version FROM flood_breaker ORDER BY scope",
+            row => new FloodRow
+            {
+                Scope = row.GetString(0),
+                State = Words.Parse<FloodState>(row.GetString(1)),
+                Since = db.TimeOf(row, 2),
+                Until = row.IsDBNull(3) ? null : db.TimeOf(row, 3),
+                Reason = row.IsDBNull(4) ? null : row.GetString(4),
+                Version = row.GetInt32(5),
+            },
+            cancellationToken
+        );
         var versions = rows.Select(row => (row.Scope, row.Version)).ToList();
         if (_counted is { } counted && now >= counted.At && now - counted.At < CountEvery && counted.Versions.SequenceEqual(versions))
         {
             return new FloodPass(this, options.Value, now, rows, counted.Taken);
         }
 
-        var filed = await db.QueryAsync($"""
+        var filed = await db.QueryAsync(
+            $"""
             SELECT filed_by, count(CASE WHEN overall.count_from IS NULL OR posted_at > overall.count_from THEN 1 END), count(CASE WHEN own.count_from IS NULL OR posted_at > own.count_from THEN 1 END)
             FROM tickets LEFT JOIN flood_breaker overall ON overall.scope = '' LEFT JOIN flood_breaker own ON own.scope <> '' AND 'alert:' || own.scope = filed_by
-            WHERE posted_at > {now - options.Value.FloodWindow} AND audit_action = {AuditActions.AlertTicketFiled} AND filed_by <> {Actor} AND conversation_id IS NOT NULL
+            WHERE posted_at > {now
+                - options.Value.FloodWindow} AND audit_action = {AuditActions.AlertTicketFiled} AND filed_by <> {Actor} AND conversation_id IS NOT NULL
             GROUP BY filed_by
-            """, row => (By: row.GetString(0), Overall: row.GetInt64(1), Own: row.GetInt64(2)), cancellationToken);
-        _counted = new(now, versions, filed.Select(source => (source.By, source.Own)).Append((FiledBy(""), filed.Sum(source => source.Overall))).ToDictionary());
+            """,
+            row => (By: row.GetString(0), Overall: row.GetInt64(1), Own: row.GetInt64(2)),
+            cancellationToken
+        );
+        _counted = new(
+            now,
+            versions,
+            filed.Select(source => (source.By, source.Own)).Append((FiledBy(""), filed.Sum(source => source.Overall))).ToDictionary()
+        );
         return new FloodPass(this, options.Value, now, rows, _counted.Taken);
     }
 
     /// <summary>Closes it again.</summary>
     /// <param name="anyway">Even while a producer still makes up ids.</param>
-    public async Task<FloodResetResult> ResetAsync(string scope, string actor, string reason, bool anyway, CancellationToken cancellationToken)
+    public async Task<FloodResetResult> ResetAsync(
+        string scope,
+        string actor,
+        string reason,
+        bool anyway,
+        CancellationToken cancellationToken
+    )
     {
         (scope, reason) = (CleanText.Of(scope), CleanText.Of(reason).Trim());
         if (reason.Length == 0)
@@ -137,19 +179,39 @@ internal sealed partial class FloodBreaker(
         try
         {
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-            if (!anyway && await db.Alerts.AnyAsync(alert => alert.Status == AlertStatus.Firing && alert.FoldedIds >= 2 && (scope == "" || alert.Source == scope), cancellationToken))
+            if (
+                !anyway
+                && await db.Alerts.AnyAsync(
+                    alert => alert.Status == AlertStatus.Firing && alert.FoldedIds >= 2 && (scope == "" || alert.Source == scope),
+                    cancellationToken
+                )
+            )
             {
                 return FloodResetResult.ProducerStillUnstable;
             }
 
             var now = Clock.GetUtcNow();
-            if (!await db.UpdateWithAuditAsync(
-                $"""
-                UPDATE flood_breaker SET state = 'closed', since = {now}, until = NULL, count_from = {now}, changed_by = {actor},
-                  reason = {reason}, version = version + 1
-                WHERE scope = {scope} AND state <> 'closed'
-                """,
-                Entry(AuditActions.FloodReset, actor, now, new { scope, reason, overridden = anyway }), cancellationToken))
+            if (
+                !await db.UpdateWithAuditAsync(
+                    $"""
+                    UPDATE flood_breaker SET state = 'closed', since = {now}, until = NULL, count_from = {now}, changed_by = {actor},
+                      reason = {reason}, version = version + 1
+                    WHERE scope = {scope} AND state <> 'closed'
+                    """,
+                    Entry(
+                        AuditActions.FloodReset,
+                        actor,
+                        now,
+                        new
+                        {
+                            scope,
+                            reason,
+                            overridden = anyway,
+                        }
+                    ),
+                    cancellationToken
+                )
+            )
             {
                 return FloodResetResult.NotTripped;
             }
@@ -171,17 +233,31 @@ internal sealed partial class FloodBreaker(
         var now = Clock.GetUtcNow();
         var until = now + options.Value.FloodWindow;
         var what = scope.Length == 0 ? "alerts" : $"alerts from {scope}";
-        var reason = $"{filed} tickets were filed for {what} within {options.Value.FloodWindow.TotalMinutes:0.#} min: filing for {what} is paused until {until.UtcDateTime:HH:mm:ss} UTC, then a quarter of the budget is let through until somebody resets the breaker.";
+        var reason =
+            $"{filed} tickets were filed for {what} within {options.Value.FloodWindow.TotalMinutes:0.#} min: filing for {what} is paused until {until.UtcDateTime:HH:mm:ss} UTC, then a quarter of the budget is let through until somebody resets the breaker.";
         await using (var db = await contexts.CreateDbContextAsync())
         {
             var tripped = await db.UpdateWithAuditAsync(
                 $"""
-                INSERT INTO flood_breaker (scope, state, since, until, count_from, changed_by, reason, version) VALUES ({scope}, 'tripped', {now}, {until}, {now - TimeSpan.FromDays(1)}, {Actor}, {reason}, 0)
+                INSERT INTO flood_breaker (scope, state, since, until, count_from, changed_by, reason, version) VALUES ({scope}, 'tripped', {now}, {until}, {now
+                    - TimeSpan.FromDays(1)}, {Actor}, {reason}, 0)
                 ON CONFLICT (scope) DO UPDATE SET state = excluded.state, since = CASE WHEN flood_breaker.state = 'closed' THEN excluded.since ELSE flood_breaker.since END,
                   until = excluded.until, changed_by = excluded.changed_by, reason = excluded.reason, version = flood_breaker.version + 1
                 WHERE flood_breaker.state = 'closed' OR flood_breaker.until <= {now}
                 """,
-                Entry(AuditActions.FloodTripped, Actor, now, new { scope, filed, until }), CancellationToken.None);
+                Entry(
+                    AuditActions.FloodTripped,
+                    Actor,
+                    now,
+                    new
+                    {
+                        scope,
+                        filed,
+                        until,
+                    }
+                ),
+                CancellationToken.None
+            );
             if (!tripped)
             {
                 return;
@@ -197,11 +273,25 @@ internal sealed partial class FloodBreaker(
 
     private static Observation FloodReset(string scope) => Flood(scope, false, "The flood breaker was reset.");
 
-    private static Observation Flood(string scope, bool isFiring, string summary) => new(
-        Observation.Console, AlertName, null, Severity.P1, summary, isFiring, scope.Length == 0 ? new Dictionary<string, string>() : new() { ["source"] = scope });
+    private static Observation Flood(string scope, bool isFiring, string summary) =>
+        new(
+            Observation.Console,
+            AlertName,
+            null,
+            Severity.P1,
+            summary,
+            isFiring,
+            scope.Length == 0 ? new Dictionary<string, string>() : new() { ["source"] = scope }
+        );
 
     private static AuditEntry Entry(string action, string actor, DateTimeOffset at, object payload) =>
-        new() { CreatedAt = at, Action = action, Actor = actor, Payload = JsonSerializer.Serialize(payload) };
+        new()
+        {
+            CreatedAt = at,
+            Action = action,
+            Actor = actor,
+            Payload = JsonSerializer.Serialize(payload),
+        };
 
     private static partial class Log
     {
@@ -216,7 +306,13 @@ internal sealed partial class FloodBreaker(
 /// <summary>The budget as one pass spends it. Only tickets that exist use it up; those under way hold a place until they are settled, so an
 /// outage of FreeScout can't trip the breaker.</summary>
 /// <param name="filed">How much of it is spent, by <see cref="FloodBreaker.FiledBy(string)"/> of the scope.</param>
-internal sealed class FloodPass(FloodBreaker breaker, TicketingOptions options, DateTimeOffset now, IReadOnlyList<FloodRow> rows, Dictionary<string, long> filed)
+internal sealed class FloodPass(
+    FloodBreaker breaker,
+    TicketingOptions options,
+    DateTimeOffset now,
+    IReadOnlyList<FloodRow> rows,
+    Dictionary<string, long> filed
+)
 {
     private readonly Lock _lock = new();
     private readonly HashSet<string> _tripped = [];
@@ -252,7 +348,11 @@ internal sealed class FloodPass(FloodBreaker breaker, TicketingOptions options, 
                     count = filed.GetValueOrDefault(FloodBreaker.FiledBy(full));
                     _tripped.Add(full);
                 }
-                else if (!scopes.Any(scope => filed.GetValueOrDefault(FloodBreaker.FiledBy(scope)) + _underWay.GetValueOrDefault(scope) >= LimitOf(scope)))
+                else if (
+                    !scopes.Any(scope =>
+                        filed.GetValueOrDefault(FloodBreaker.FiledBy(scope)) + _underWay.GetValueOrDefault(scope) >= LimitOf(scope)
+                    )
+                )
                 {
                     foreach (var scope in scopes)
                     {
@@ -268,7 +368,9 @@ internal sealed class FloodPass(FloodBreaker breaker, TicketingOptions options, 
             if (full is not null)
             {
                 await breaker.TripAsync(full, (int)count);
-                return full.Length == 0 ? "Too many tickets were filed within the window: filing is paused." : $"Too many tickets were filed for {full} within the window: filing for it is paused.";
+                return full.Length == 0
+                    ? "Too many tickets were filed within the window: filing is paused."
+                    : $"Too many tickets were filed for {full} within the window: filing for it is paused.";
             }
 
             await settled;

@@ -15,23 +15,47 @@ internal static class FloodEndpoints
     public static void MapFlood(this IEndpointRouteBuilder api)
     {
         api.MapGet("/api/flood", AnswerAsync).Produces<FloodAnswer>().ProducesProblem(503);
-        api.MapPost("/api/flood/reset", async (FloodResetRequest request, FloodBreaker breaker, HttpContext context, CancellationToken cancellationToken) =>
-        {
-            if (request is not { Scope: { } scope, Reason: { } reason })
-            {
-                return Results.Problem(title: "The body must hold “scope” (empty for all filing by alerts, else the source) and “reason”.", statusCode: 400);
-            }
+        api.MapPost(
+                "/api/flood/reset",
+                async (FloodResetRequest request, FloodBreaker breaker, HttpContext context, CancellationToken cancellationToken) =>
+                {
+                    if (request is not { Scope: { } scope, Reason: { } reason })
+                    {
+                        return Results.Problem(
+                            title: "The body must hold “scope” (empty for all filing by alerts, else the source) and “reason”.",
+                            statusCode: 400
+                        );
+                    }
 
-            return await breaker.ResetAsync(scope, context.User.Identity?.Name ?? "api", reason, request.Override, cancellationToken) switch
-            {
-                FloodResetResult.Done => await AnswerAsync(breaker, cancellationToken),
-                FloodResetResult.ReasonMissing => Results.Problem(title: "Say why, in “reason”.", statusCode: 400),
-                FloodResetResult.NotTripped => Results.Problem(title: "The flood breaker of this scope is not tripped.", statusCode: 409),
-                FloodResetResult.ProducerStillUnstable => Results.Problem(
-                    title: "A producer still makes up ids: the flood would go on.", detail: "Fix the producer first, or send “override”: true.", statusCode: 409),
-                _ => Unreachable(),
-            };
-        }).RequireAuthorization(Rights.Administer).RequireSameOriginJson().Produces<FloodAnswer>().ProducesProblem(400).ProducesProblem(409).ProducesProblem(503);
+                    return await breaker.ResetAsync(
+                        scope,
+                        context.User.Identity?.Name ?? "api",
+                        reason,
+                        request.Override,
+                        cancellationToken
+                    ) switch
+                    {
+                        FloodResetResult.Done => await AnswerAsync(breaker, cancellationToken),
+                        FloodResetResult.ReasonMissing => Results.Problem(title: "Say why, in “reason”.", statusCode: 400),
+                        FloodResetResult.NotTripped => Results.Problem(
+                            title: "The flood breaker of this scope is not tripped.",
+                            statusCode: 409
+                        ),
+                        FloodResetResult.ProducerStillUnstable => Results.Problem(
+                            title: "A producer still makes up ids: the flood would go on.",
+                            detail: "Fix the producer first, or send “override”: true.",
+                            statusCode: 409
+                        ),
+                        _ => Unreachable(),
+                    };
+                }
+            )
+            .RequireAuthorization(Rights.Administer)
+            .RequireSameOriginJson()
+            .Produces<FloodAnswer>()
+            .ProducesProblem(400)
+            .ProducesProblem(409)
+            .ProducesProblem(503);
     }
 
     private static async Task<IResult> AnswerAsync(FloodBreaker breaker, CancellationToken cancellationToken) =>

@@ -4,8 +4,10 @@ namespace AutoTicket.Tickets;
 public enum FloodState
 {
     Closed,
+
     /// <summary>No ticket is filed until <see cref="FloodRow.Until"/>.</summary>
     Tripped,
+
     /// <summary>A quarter of the budget is let through, until a person resets it.</summary>
     HalfOpen,
 }

@@ -1,4 +1,3 @@
-
 namespace AutoTicket.Tickets;
 
 /// <summary>How a click on Investigate ended. The names are the contract's words.</summary>
@@ -6,12 +5,15 @@ public enum InvestigationDisposition
 {
     Filed,
     AlreadyOpen,
+
     /// <summary>FreeScout, or the console's database, could not do its part; nothing is lost and no second ticket will come of trying again.</summary>
     Degraded,
+
     /// <summary>The surface is operational: there is nothing to investigate.</summary>
     SurfaceOperational,
     FlagOff,
     UnknownSurface,
+
     /// <summary>The console's database can't be reached, so nothing was sent.</summary>
     Unavailable,
 }

@@ -23,7 +23,8 @@ internal sealed partial class Investigator(
     ConsoleAddress address,
     IOptions<TicketingOptions> options,
     TimeProvider clock,
-    ILogger<Investigator> logger)
+    ILogger<Investigator> logger
+)
 {
     private static readonly TimeSpan DatabasePatience = TimeSpan.FromSeconds(1.5);
 
@@ -46,7 +47,11 @@ internal sealed partial class Investigator(
 
         if (surface.Status == SurfaceStatus.Operational)
         {
-            return new(InvestigationDisposition.SurfaceOperational, null, $"{surface.Surface.Name} is operational: there is nothing to investigate.");
+            return new(
+                InvestigationDisposition.SurfaceOperational,
+                null,
+                $"{surface.Surface.Name} is operational: there is nothing to investigate."
+            );
         }
 
         var begun = clock.GetTimestamp();
@@ -70,7 +75,8 @@ internal sealed partial class Investigator(
                 _ => InvestigationDisposition.Unavailable,
             },
             outcome.Ticket,
-            outcome.Message);
+            outcome.Message
+        );
     }
 
     private async Task RecordAsync(TicketDraft draft, TicketOutcome outcome)
@@ -87,8 +93,22 @@ internal sealed partial class Investigator(
     {
         var now = clock.GetUtcNow();
         return decisions.RecordAsync(
-            [new Decision { AlertId = AlertIdentity.OfSurface(surfaceKey), Path = DecisionSources.Click, Word = word, Detail = detail, Actor = actor, FirstAt = now, LastAt = now, TicketNumber = ticket?.Number, TicketUrl = ticket?.Url }],
-            CancellationToken.None);
+            [
+                new Decision
+                {
+                    AlertId = AlertIdentity.OfSurface(surfaceKey),
+                    Path = DecisionSources.Click,
+                    Word = word,
+                    Detail = detail,
+                    Actor = actor,
+                    FirstAt = now,
+                    LastAt = now,
+                    TicketNumber = ticket?.Number,
+                    TicketUrl = ticket?.Url,
+                },
+            ],
+            CancellationToken.None
+        );
     }
 
     /// <summary>FreeScout gets the click's budget; a database that hangs in the middle of it must not hold the operator much longer.
@@ -101,7 +121,12 @@ internal sealed partial class Investigator(
         }
         catch (TimeoutException)
         {
-            return new(TicketDisposition.Degraded, null, "The console's database is slow. The filing goes on; click again in a moment to see its ticket: no second one will come of it.", "degraded: database");
+            return new(
+                TicketDisposition.Degraded,
+                null,
+                "The console's database is slow. The filing goes on; click again in a moment to see its ticket: no second one will come of it.",
+                "degraded: database"
+            );
         }
     }
 
@@ -111,8 +136,15 @@ internal sealed partial class Investigator(
         var title = $"{surface.Name} is {Words.Of(snapshot.Status)}";
         var since = snapshot.Since is { } at ? $" since {UtcTime.Stamp(at)}" : "";
         return new TicketDraft(
-            AlertIdentity.OfSurface(surface.Key), surface.Key, surface.Severity, TicketTags.Status, AuditActions.InvestigateFiled, actor, $"[{surface.Severity}] {title}",
-            [("Severity", surface.Severity.ToString()), .. TicketDraft.FactsOf(snapshot), ("Investigated by", actor)])
+            AlertIdentity.OfSurface(surface.Key),
+            surface.Key,
+            surface.Severity,
+            TicketTags.Status,
+            AuditActions.InvestigateFiled,
+            actor,
+            $"[{surface.Severity}] {title}",
+            [("Severity", surface.Severity.ToString()), .. TicketDraft.FactsOf(snapshot), ("Investigated by", actor)]
+        )
         {
             Lead = $"{title}{since}{(snapshot.Cause is { } cause ? $": {cause}" : "")}",
             Links = [("Surface in AutoTicket Console", $"{address.Url}/console/status/{surface.Key}")],
@@ -124,13 +156,24 @@ internal sealed partial class Investigator(
         try
         {
             await using var db = await contexts.CreateDbContextAsync();
-            db.AuditLog.Add(new AuditEntry
-            {
-                CreatedAt = clock.GetUtcNow(),
-                Action = AuditActions.InvestigateReused,
-                Actor = draft.FiledBy,
-                Payload = JsonSerializer.Serialize(new { alert_key = draft.AlertKey, surface = draft.SurfaceKey, conversation_id = ticket.Id, ticket_number = ticket.Number, url = ticket.Url }),
-            });
+            db.AuditLog.Add(
+                new AuditEntry
+                {
+                    CreatedAt = clock.GetUtcNow(),
+                    Action = AuditActions.InvestigateReused,
+                    Actor = draft.FiledBy,
+                    Payload = JsonSerializer.Serialize(
+                        new
+                        {
+                            alert_key = draft.AlertKey,
+                            surface = draft.SurfaceKey,
+                            conversation_id = ticket.Id,
+                            ticket_number = ticket.Number,
+                            url = ticket.Url,
+                        }
+                    ),
+                }
+            );
             await db.SaveChangesAsync();
         }
         catch (Exception exception) when (Outages.IsOutage(exception))

@@ -7,10 +7,13 @@ internal enum TicketState
 {
     /// <summary>Claimed by one process until <see cref="Ticket.LeaseUntil"/>: it is posting, or looking the marker up.</summary>
     Filing,
+
     /// <summary>The answer was lost: FreeScout may hold the ticket. Looked up by its marker before anything is posted again.</summary>
     Unconfirmed,
+
     /// <summary>FreeScout has it, and it was open when last seen.</summary>
     Open,
+
     /// <summary>Resolved, marked as spam, deleted or gone when last seen. A person may reopen it.</summary>
     Closed,
 }
@@ -87,7 +90,10 @@ internal sealed record Ticket
     /// <summary>Its answer was lost, and FreeScout does not have it: it was looked for after the time in which FreeScout may still commit
     /// it.</summary>
     public bool IsMissing(TimeSpan grace) =>
-        State is TicketState.Unconfirmed or TicketState.Filing && ConversationId is null && EmptyLookups >= 2 && LookedUpAt - PostedAt >= grace;
+        State is TicketState.Unconfirmed or TicketState.Filing
+        && ConversationId is null
+        && EmptyLookups >= 2
+        && LookedUpAt - PostedAt >= grace;
 }
 
 /// <summary>A FreeScout conversation, as a link to it needs it.</summary>

@@ -27,11 +27,31 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
     private readonly TicketRetries _retries;
 
     public TicketAlertHook(
-        TicketingService ticketing, FloodBreaker breaker, TicketNotes notes, IFeatureManager flags, FlagStore flagStore, FreeScoutHealth health, StatusBoard board,
-        ConsoleAddress address, IDbContextFactory<AutoTicketDbContext> contexts, TimeProvider clock, ILogger<TicketAlertHook> logger)
+        TicketingService ticketing,
+        FloodBreaker breaker,
+        TicketNotes notes,
+        IFeatureManager flags,
+        FlagStore flagStore,
+        FreeScoutHealth health,
+        StatusBoard board,
+        ConsoleAddress address,
+        IDbContextFactory<AutoTicketDbContext> contexts,
+        TimeProvider clock,
+        ILogger<TicketAlertHook> logger
+    )
     {
-        (_ticketing, _breaker, _notes, _flags, _flagStore, _health, _board, _address, _contexts, _logger) =
-            (ticketing, breaker, notes, flags, flagStore, health, board, address, contexts, logger);
+        (_ticketing, _breaker, _notes, _flags, _flagStore, _health, _board, _address, _contexts, _logger) = (
+            ticketing,
+            breaker,
+            notes,
+            flags,
+            flagStore,
+            health,
+            board,
+            address,
+            contexts,
+            logger
+        );
         _retries = new(clock);
         _flagStore.Changed += RaiseReady;
         _health.Changed += OnHealthChanged;
@@ -50,7 +70,10 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         _health.Changed -= OnHealthChanged;
     }
 
-    public async IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverAsync(IReadOnlyList<AlertNotice> notices, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverAsync(
+        IReadOnlyList<AlertNotice> notices,
+        [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken
+    )
     {
         yield return [.. notices.Select(WithoutTicket).OfType<HookOutcome>()];
         var left = new Queue<AlertNotice>(notices.Where(notice => WithoutTicket(notice) is null && _retries.IsDue(notice)));
@@ -107,13 +130,20 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
     }
 
     /// <summary>Delivers them in parallel and writes each outcome when it is known. Begins no more once it is stopped.</summary>
-    private async Task DeliverAllAsync(IEnumerable<AlertNotice> notices, FloodPass pass, ChannelWriter<HookOutcome> outcomes, CancellationToken stop)
+    private async Task DeliverAllAsync(
+        IEnumerable<AlertNotice> notices,
+        FloodPass pass,
+        ChannelWriter<HookOutcome> outcomes,
+        CancellationToken stop
+    )
     {
         try
         {
             await Parallel.ForEachAsync(
-                AdmitAsync(notices, pass, stop), new ParallelOptions { MaxDegreeOfParallelism = FreeScoutClient.MostAtOnce },
-                async (admitted, _) => outcomes.TryWrite(await DeliverAsync(admitted.Notice, admitted.Refusal, pass)));
+                AdmitAsync(notices, pass, stop),
+                new ParallelOptions { MaxDegreeOfParallelism = FreeScoutClient.MostAtOnce },
+                async (admitted, _) => outcomes.TryWrite(await DeliverAsync(admitted.Notice, admitted.Refusal, pass))
+            );
             outcomes.Complete();
         }
 #pragma warning disable CA1031 // handed on to the reader of the outcomes
@@ -126,7 +156,10 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
 
     /// <summary>One after another, so that the worst alerts get what is left of the budget.</summary>
     private async IAsyncEnumerable<(AlertNotice Notice, HookOutcome? Refusal)> AdmitAsync(
-        IEnumerable<AlertNotice> notices, FloodPass pass, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken stop)
+        IEnumerable<AlertNotice> notices,
+        FloodPass pass,
+        [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken stop
+    )
     {
         foreach (var notice in notices)
         {
@@ -135,7 +168,10 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
                 yield break;
             }
 
-            yield return (notice, _health.Failure is { } failure ? await ClosedAsync(notice) ?? Degraded(notice, failure) : await RefuseAsync(notice, pass));
+            yield return (
+                notice,
+                _health.Failure is { } failure ? await ClosedAsync(notice) ?? Degraded(notice, failure) : await RefuseAsync(notice, pass)
+            );
         }
     }
 
@@ -144,7 +180,8 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         var draft = Draft(notice.Alert).Write("at-rehearsal", older: null);
         return await ClosedAsync(notice) is { } off ? off.Decision
             : _health.Failure is { } failure ? Degraded(notice, failure).Decision
-            : draft.Subject.Length > 0 ? "would be filed" : "nothing to say";
+            : draft.Subject.Length > 0 ? "would be filed"
+            : "nothing to say";
     }
 
     /// <summary>What is told by direct message alone; null: it gets a ticket.</summary>
@@ -152,7 +189,12 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         notice.Alert.IsEscalation
             ? new(notice, true, "no ticket: escalation", "An escalation is told by direct message; FreeScout may be what fails.")
         : notice.Alert.IsOwnNetworkLost
-            ? new(notice, true, "no ticket: own network", "The console's own network is told by direct message; there is no surface to repair.")
+            ? new(
+                notice,
+                true,
+                "no ticket: own network",
+                "The console's own network is told by direct message; there is no surface to repair."
+            )
         : null;
 
     /// <summary>Never throws: one alert can't stop the others.</summary>
@@ -168,7 +210,9 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         try
         {
             // A note that has begun is finished and recorded; the client limits its time.
-            var (outcome, failure) = notice.Kind is NoticeKind.SeverityChanged or NoticeKind.Ended ? await _notes.WriteAsync(notice, CancellationToken.None) : await FileAsync(notice, pass);
+            var (outcome, failure) = notice.Kind is NoticeKind.SeverityChanged or NoticeKind.Ended
+                ? await _notes.WriteAsync(notice, CancellationToken.None)
+                : await FileAsync(notice, pass);
             _retries.Tried(notice, outcome.IsDone, failure);
             return outcome;
         }
@@ -192,7 +236,8 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         try
         {
             return await ClosedAsync(notice) is { } closed ? closed
-                : notice.Kind is NoticeKind.Firing or NoticeKind.FiringAgain && await pass.TakeAsync(notice.Alert) is { } refusal ? new(notice, false, "breaker tripped", refusal)
+                : notice.Kind is NoticeKind.Firing or NoticeKind.FiringAgain && await pass.TakeAsync(notice.Alert) is { } refusal
+                    ? new(notice, false, "breaker tripped", refusal)
                 : null;
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
@@ -244,12 +289,18 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         var surface = alert.Surface is { } key ? _board.Find(key) : null;
         var summary = alert.Summary + (alert.FullText is null ? "" : " (cut; the whole text is in the console)");
         // The cause of an outage differs from check to check: it stands in the first line, not in the subject.
-        var title = !alert.IsSurfaceOutage ? $"{alert.Name}: {alert.Summary}"
+        var title =
+            !alert.IsSurfaceOutage ? $"{alert.Name}: {alert.Summary}"
             : surface is { Surface.Name: var name } && alert.Summary.StartsWith(name, StringComparison.Ordinal)
                 ? name + alert.Summary[name.Length..].Split(':')[0]
             : alert.Summary;
         return new TicketDraft(
-            alert.AlertId, alert.Surface, alert.Severity, TicketTags.Of(alert), AuditActions.AlertTicketFiled, FloodBreaker.FiledBy(alert),
+            alert.AlertId,
+            alert.Surface,
+            alert.Severity,
+            TicketTags.Of(alert),
+            AuditActions.AlertTicketFiled,
+            FloodBreaker.FiledBy(alert),
             $"[{alert.Severity}] {title}",
             [
                 ("Severity", alert.Severity.ToString()),
@@ -258,9 +309,11 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
                 ("Summary", summary),
                 .. TicketDraft.FactsOfLabels(alert.Labels),
             ],
-            IsForAlert: true)
+            IsForAlert: true
+        )
         {
-            Lead = $"{(alert.IsSurfaceOutage ? "" : $"{alert.Name}: ")}{alert.Summary.TrimEnd('.')}. Since {UtcTime.Stamp(alert.StartedAt)}.",
+            Lead =
+                $"{(alert.IsSurfaceOutage ? "" : $"{alert.Name}: ")}{alert.Summary.TrimEnd('.')}. Since {UtcTime.Stamp(alert.StartedAt)}.",
             Links =
             [
                 ("Alert in AutoTicket Console", $"{_address.Url}/console/alerts/{alert.AlertKey}"),
@@ -270,9 +323,11 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         };
     }
 
-    private static HookOutcome DatabaseAway(AlertNotice notice) => new(notice, false, "degraded: database", "The console's database can't be reached.");
+    private static HookOutcome DatabaseAway(AlertNotice notice) =>
+        new(notice, false, "degraded: database", "The console's database can't be reached.");
 
-    private static HookOutcome Degraded(AlertNotice notice, FreeScoutFailure failure) => new(notice, false, $"degraded: {Words.Of(failure.Kind)}", failure.Message);
+    private static HookOutcome Degraded(AlertNotice notice, FreeScoutFailure failure) =>
+        new(notice, false, $"degraded: {Words.Of(failure.Kind)}", failure.Message);
 
     private void RaiseReady() => Ready?.Invoke();
 

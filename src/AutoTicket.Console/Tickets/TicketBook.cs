@@ -32,7 +32,8 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
         ("subject", "text", claim => claim.Ticket.Subject),
         ("posted_at", "timestamptz", claim => claim.Ticket.PostedAt),
         ("any_age", "boolean", claim => claim.Wanted.Draft.IsForAlert),
-        ("anyway", "boolean", claim => claim.Wanted.Anyway));
+        ("anyway", "boolean", claim => claim.Wanted.Anyway)
+    );
 
     private static readonly RowBatch<(Confirmed Confirmed, DateTimeOffset Now)> Confirmations = new(
         (AutoTicketDbContext.RowId, "bigint", row => row.Confirmed.Ticket.Id),
@@ -43,24 +44,37 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
         ("closed_at", "timestamptz", row => row.Confirmed.IsOpen ? null : row.Now),
         ("audit_at", "timestamptz", row => row.Now),
         // Of one that was confirmed before, its filing is written down already.
-        ("audit_action", "text", row => row.Confirmed.Ticket.ConfirmedAt is null ? row.Confirmed.Ticket.AuditAction : AuditActions.TicketReconciled),
+        (
+            "audit_action",
+            "text",
+            row => row.Confirmed.Ticket.ConfirmedAt is null ? row.Confirmed.Ticket.AuditAction : AuditActions.TicketReconciled
+        ),
         ("audit_actor", "text", row => row.Confirmed.Ticket.FiledBy),
-        ("audit_payload", "jsonb", row => JsonSerializer.Serialize(new
-        {
-            alert_key = Alerts.AlertIdentity.KeyOf(row.Confirmed.Ticket.DedupKey),
-            alert_id = row.Confirmed.Ticket.DedupKey,
-            severity = Words.Of(row.Confirmed.Ticket.Severity),
-            surface = row.Confirmed.Ticket.SurfaceKey,
-            conversation_id = row.Confirmed.Link.Id,
-            ticket_number = row.Confirmed.Link.Number,
-            url = row.Confirmed.Link.Url,
-            adopted = row.Confirmed.Adopted,
-        })));
+        (
+            "audit_payload",
+            "jsonb",
+            row =>
+                JsonSerializer.Serialize(
+                    new
+                    {
+                        alert_key = Alerts.AlertIdentity.KeyOf(row.Confirmed.Ticket.DedupKey),
+                        alert_id = row.Confirmed.Ticket.DedupKey,
+                        severity = Words.Of(row.Confirmed.Ticket.Severity),
+                        surface = row.Confirmed.Ticket.SurfaceKey,
+                        conversation_id = row.Confirmed.Link.Id,
+                        ticket_number = row.Confirmed.Link.Number,
+                        url = row.Confirmed.Link.Url,
+                        adopted = row.Confirmed.Adopted,
+                    }
+                )
+        )
+    );
 
     private static readonly RowBatch<(int Place, TicketDraft Draft)> Drafts = new(
         ("place", "int", row => row.Place),
         ("dedup_key", "text", row => row.Draft.DedupKey),
-        ("any_age", "boolean", row => row.Draft.IsForAlert));
+        ("any_age", "boolean", row => row.Draft.IsForAlert)
+    );
 
     /// <summary>What keeps a new filing out: a ticket t that is being filed; one that was filed within the window, which begins at {1}, and is in FreeScout; for an
     /// alert any that is open, because it has one ticket for as long as it is active.</summary>
@@ -91,16 +105,23 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
         var tickets = all.ConvertAll(wanted => New(wanted.Draft, now));
         // In one order in all processes, so that two batches can't wait for each other.
         var claims = tickets.Zip(all).OrderBy(claim => claim.First.DedupKey, StringComparer.Ordinal).ToList();
-        var won = (await db.QueryAsync(
-            FormattableStringFactory.Create(
-                $$"""
-                INSERT INTO tickets (marker, dedup_key, surface_key, severity, state, attempt, lease_until, filed_by, audit_action, tag, subject, posted_at, tags_pending, empty_lookups)
-                SELECT marker, dedup_key, surface_key, severity, 'filing', 1, lease_until, filed_by, audit_action, tag, subject, posted_at, false, 0
-                FROM {0} WHERE anyway OR NOT EXISTS (SELECT 1 FROM tickets t WHERE t.dedup_key = r.dedup_key AND {{BlocksFiling}})
-                ON CONFLICT (dedup_key) WHERE state IN ('filing', 'unconfirmed') DO NOTHING
-                RETURNING id, marker
-                """, Claims.Of(claims), now - options.Value.Window),
-            row => (Id: row.GetInt64(0), Marker: row.GetString(1)), CancellationToken.None)).ToDictionary(row => row.Marker, row => row.Id);
+        var won = (
+            await db.QueryAsync(
+                FormattableStringFactory.Create(
+                    $$"""
+                    INSERT INTO tickets (marker, dedup_key, surface_key, severity, state, attempt, lease_until, filed_by, audit_action, tag, subject, posted_at, tags_pending, empty_lookups)
+                    SELECT marker, dedup_key, surface_key, severity, 'filing', 1, lease_until, filed_by, audit_action, tag, subject, posted_at, false, 0
+                    FROM {0} WHERE anyway OR NOT EXISTS (SELECT 1 FROM tickets t WHERE t.dedup_key = r.dedup_key AND {{BlocksFiling}})
+                    ON CONFLICT (dedup_key) WHERE state IN ('filing', 'unconfirmed') DO NOTHING
+                    RETURNING id, marker
+                    """,
+                    Claims.Of(claims),
+                    now - options.Value.Window
+                ),
+                row => (Id: row.GetInt64(0), Marker: row.GetString(1)),
+                CancellationToken.None
+            )
+        ).ToDictionary(row => row.Marker, row => row.Id);
         return tickets.ConvertAll(ticket => won.TryGetValue(ticket.Marker, out var id) ? ticket with { Id = id } : null);
     }
 
@@ -108,7 +129,8 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
     /// <param name="claim">Ours, which is left out.</param>
     /// <returns>All rows that a new filing must heed, newest first: the one that holds the claim, those filed inside the window and, for an
     /// alert, those that are open however old; and the newest ticket that FreeScout ever confirmed.</returns>
-    public Task<(IReadOnlyList<Ticket> Standing, Ticket? Latest)> ReadAsync(TicketDraft draft, Ticket? claim = null) => _looks.AddAsync(new(draft, claim), ReadAsync);
+    public Task<(IReadOnlyList<Ticket> Standing, Ticket? Latest)> ReadAsync(TicketDraft draft, Ticket? claim = null) =>
+        _looks.AddAsync(new(draft, claim), ReadAsync);
 
     private async Task<List<(IReadOnlyList<Ticket>, Ticket?)>> ReadAsync(List<Look> looks)
     {
@@ -118,32 +140,51 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
                 $$"""
                 SELECT r.place, t.id, {{BlocksFiling}} FROM {0} JOIN tickets t ON t.dedup_key = r.dedup_key
                 WHERE {{BlocksFiling}} OR t.id = (SELECT max(other.id) FROM tickets other WHERE other.dedup_key = r.dedup_key AND other.conversation_id IS NOT NULL)
-                """, Drafts.Of([.. looks.Select((look, place) => (place, look.Draft))]), clock.GetUtcNow() - options.Value.Window),
-            row => (Place: row.GetInt32(0), Id: row.GetInt64(1), Stands: row.GetBoolean(2)), CancellationToken.None);
+                """,
+                Drafts.Of([.. looks.Select((look, place) => (place, look.Draft))]),
+                clock.GetUtcNow() - options.Value.Window
+            ),
+            row => (Place: row.GetInt32(0), Id: row.GetInt64(1), Stands: row.GetBoolean(2)),
+            CancellationToken.None
+        );
         // Mostly there is nothing but the claims themselves, which to see takes no entities.
         var others = rows.Where(row => row.Id != looks[row.Place].Claim?.Id).Select(row => row.Id).Distinct().ToList();
-        var known = others.Count == 0 ? [] : await db.Tickets.AsNoTracking().Where(ticket => others.Contains(ticket.Id)).ToDictionaryAsync(ticket => ticket.Id);
-        var found = rows.Where(row => known.ContainsKey(row.Id)).OrderByDescending(row => row.Id).ToLookup(row => row.Place, row => (row.Stands, Ticket: known[row.Id]));
-        return [.. looks.Select((look, place) => (
-            (IReadOnlyList<Ticket>)[.. found[place].Where(row => row.Stands && row.Ticket.Id != look.Claim?.Id).Select(row => row.Ticket)],
-            found[place].Select(row => row.Ticket).FirstOrDefault(ticket => ticket.ConversationId is not null)))];
+        var known =
+            others.Count == 0
+                ? []
+                : await db.Tickets.AsNoTracking().Where(ticket => others.Contains(ticket.Id)).ToDictionaryAsync(ticket => ticket.Id);
+        var found = rows.Where(row => known.ContainsKey(row.Id))
+            .OrderByDescending(row => row.Id)
+            .ToLookup(row => row.Place, row => (row.Stands, Ticket: known[row.Id]));
+        return
+        [
+            .. looks.Select(
+                (look, place) =>
+                    (
+                        (IReadOnlyList<Ticket>)
+                            [.. found[place].Where(row => row.Stands && row.Ticket.Id != look.Claim?.Id).Select(row => row.Ticket)],
+                        found[place].Select(row => row.Ticket).FirstOrDefault(ticket => ticket.ConversationId is not null)
+                    )
+            ),
+        ];
     }
 
-    private Ticket New(TicketDraft draft, DateTimeOffset now) => new()
-    {
-        Marker = $"at-{RandomNumberGenerator.GetString(MarkerAlphabet, 10)}",
-        DedupKey = draft.DedupKey,
-        SurfaceKey = draft.SurfaceKey,
-        Severity = draft.Severity,
-        State = TicketState.Filing,
-        Attempt = 1,
-        LeaseUntil = now + options.Value.Lease,
-        FiledBy = draft.FiledBy,
-        AuditAction = draft.AuditAction,
-        Tag = draft.Tag,
-        Subject = draft.Subject,
-        PostedAt = now,
-    };
+    private Ticket New(TicketDraft draft, DateTimeOffset now) =>
+        new()
+        {
+            Marker = $"at-{RandomNumberGenerator.GetString(MarkerAlphabet, 10)}",
+            DedupKey = draft.DedupKey,
+            SurfaceKey = draft.SurfaceKey,
+            Severity = draft.Severity,
+            State = TicketState.Filing,
+            Attempt = 1,
+            LeaseUntil = now + options.Value.Lease,
+            FiledBy = draft.FiledBy,
+            AuditAction = draft.AuditAction,
+            Tag = draft.Tag,
+            Subject = draft.Subject,
+            PostedAt = now,
+        };
 
     /// <summary>Takes over a claim whose owner is gone, or whose answer was lost, in order to look it up.</summary>
     /// <returns>The claim as it is now ours; null when somebody else was faster.</returns>
@@ -152,13 +193,19 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var now = clock.GetUtcNow();
         var ours = ticket with { State = TicketState.Filing, Attempt = ticket.Attempt + 1, LeaseUntil = now + options.Value.Lease };
-        var taken = await db.Tickets
-            .Where(t => t.Id == ticket.Id && t.Attempt == ticket.Attempt
-                && (t.State == TicketState.Unconfirmed || (t.State == TicketState.Filing && t.LeaseUntil <= now)))
-            .ExecuteUpdateAsync(set => set
-                .SetProperty(t => t.State, ours.State)
-                .SetProperty(t => t.Attempt, ours.Attempt)
-                .SetProperty(t => t.LeaseUntil, ours.LeaseUntil), cancellationToken);
+        var taken = await db
+            .Tickets.Where(t =>
+                t.Id == ticket.Id
+                && t.Attempt == ticket.Attempt
+                && (t.State == TicketState.Unconfirmed || (t.State == TicketState.Filing && t.LeaseUntil <= now))
+            )
+            .ExecuteUpdateAsync(
+                set =>
+                    set.SetProperty(t => t.State, ours.State)
+                        .SetProperty(t => t.Attempt, ours.Attempt)
+                        .SetProperty(t => t.LeaseUntil, ours.LeaseUntil),
+                cancellationToken
+            );
         return taken == 1 ? ours : null;
     }
 
@@ -166,19 +213,33 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
     public async Task<Ticket?> RepostAsync(Ticket ticket, CancellationToken cancellationToken)
     {
         var now = clock.GetUtcNow();
-        var again = ticket with { PostedAt = now, RepostedAt = now, LeaseUntil = now + options.Value.Lease, EmptyLookups = 0, LookedUpAt = null };
-        return await UpdateOwnAsync(ticket, set => set
-            .SetProperty(t => t.PostedAt, again.PostedAt)
-            .SetProperty(t => t.RepostedAt, again.RepostedAt)
-            .SetProperty(t => t.LeaseUntil, again.LeaseUntil)
-            .SetProperty(t => t.EmptyLookups, 0)
-            .SetProperty(t => t.LookedUpAt, (DateTimeOffset?)null), cancellationToken) ? again : null;
+        var again = ticket with
+        {
+            PostedAt = now,
+            RepostedAt = now,
+            LeaseUntil = now + options.Value.Lease,
+            EmptyLookups = 0,
+            LookedUpAt = null,
+        };
+        return await UpdateOwnAsync(
+            ticket,
+            set =>
+                set.SetProperty(t => t.PostedAt, again.PostedAt)
+                    .SetProperty(t => t.RepostedAt, again.RepostedAt)
+                    .SetProperty(t => t.LeaseUntil, again.LeaseUntil)
+                    .SetProperty(t => t.EmptyLookups, 0)
+                    .SetProperty(t => t.LookedUpAt, (DateTimeOffset?)null),
+            cancellationToken
+        )
+            ? again
+            : null;
     }
 
     /// <summary>FreeScout has it: records the conversation and its one audit row, both or neither.</summary>
     /// <param name="adopted">It was found by its marker after its answer was lost.</param>
     /// <returns>False when another process had confirmed it already.</returns>
-    public Task<bool> ConfirmAsync(Ticket ticket, TicketLink link, bool isOpen, bool adopted) => _confirmations.AddAsync(new(ticket, link, isOpen, adopted), ConfirmAsync);
+    public Task<bool> ConfirmAsync(Ticket ticket, TicketLink link, bool isOpen, bool adopted) =>
+        _confirmations.AddAsync(new(ticket, link, isOpen, adopted), ConfirmAsync);
 
     private async Task<List<bool>> ConfirmAsync(List<Confirmed> all)
     {
@@ -191,7 +252,9 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
             UPDATE tickets SET state = r.state, conversation_id = r.conversation_id, number = r.number, tags_pending = true, problem = NULL, confirmed_at = r.confirmed_at, closed_at = r.closed_at
             FROM {0} WHERE tickets.id = r.row_id AND (tickets.conversation_id IS NULL) IS TRUE
             """,
-            Confirmations.Of([.. all.DistinctBy(one => one.Ticket.Id).OrderBy(one => one.Ticket.Id).Select(one => (one, now))]), CancellationToken.None);
+            Confirmations.Of([.. all.DistinctBy(one => one.Ticket.Id).OrderBy(one => one.Ticket.Id).Select(one => (one, now))]),
+            CancellationToken.None
+        );
         return all.ConvertAll(one => done.Remove(one.Ticket.Id));
     }
 
@@ -216,11 +279,15 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
         var counts = lookupWasEmpty && (ticket.LookedUpAt is not { } last || now - last >= options.Value.LookupSpacing);
         var lookups = ticket.EmptyLookups + (counts ? 1 : 0);
         var lookedUpAt = counts ? now : ticket.LookedUpAt;
-        return UpdateOwnAsync(ticket, set => set
-            .SetProperty(t => t.State, TicketState.Unconfirmed)
-            .SetProperty(t => t.Problem, problem)
-            .SetProperty(t => t.EmptyLookups, lookups)
-            .SetProperty(t => t.LookedUpAt, lookedUpAt), cancellationToken);
+        return UpdateOwnAsync(
+            ticket,
+            set =>
+                set.SetProperty(t => t.State, TicketState.Unconfirmed)
+                    .SetProperty(t => t.Problem, problem)
+                    .SetProperty(t => t.EmptyLookups, lookups)
+                    .SetProperty(t => t.LookedUpAt, lookedUpAt),
+            cancellationToken
+        );
     }
 
     /// <inheritdoc cref="ForgotAsync(AutoTicketDbContext, Ticket, CancellationToken)"/>
@@ -231,11 +298,15 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
     }
 
     /// <summary>The books lost which ticket it is: it is looked up by its marker. Not while another filing holds its key.</summary>
-    public static Task ForgotAsync(AutoTicketDbContext db, Ticket ticket, CancellationToken cancellationToken) => db.ExecuteAsync($"""
-        UPDATE tickets SET state = {Words.Of(TicketState.Unconfirmed)}, problem = {"The books lost it."}
-        WHERE id = {ticket.Id} AND state = {Words.Of(TicketState.Open)} AND conversation_id IS NULL
-          AND NOT EXISTS (SELECT 1 FROM tickets other WHERE other.dedup_key = {ticket.DedupKey} AND other.state IN ('filing', 'unconfirmed'))
-        """, cancellationToken);
+    public static Task ForgotAsync(AutoTicketDbContext db, Ticket ticket, CancellationToken cancellationToken) =>
+        db.ExecuteAsync(
+            $"""
+            UPDATE tickets SET state = {Words.Of(TicketState.Unconfirmed)}, problem = {"The books lost it."}
+            WHERE id = {ticket.Id} AND state = {Words.Of(TicketState.Open)} AND conversation_id IS NULL
+              AND NOT EXISTS (SELECT 1 FROM tickets other WHERE other.dedup_key = {ticket.DedupKey} AND other.state IN ('filing', 'unconfirmed'))
+            """,
+            cancellationToken
+        );
 
     /// <summary>Takes over what FreeScout says of a ticket that we knew otherwise.</summary>
     /// <param name="found">Null: FreeScout has it no more.</param>
@@ -246,14 +317,22 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
         if (found?.IsOpen != true)
         {
             // The dashboard's copy need not wait for the next sync to know.
-            await db.OpenConversations
-                .Where(c => c.Id == ticket.ConversationId && !db.Tickets.Any(t => t.ConversationId == c.Id && t.State == TicketState.Open))
+            await db
+                .OpenConversations.Where(c =>
+                    c.Id == ticket.ConversationId && !db.Tickets.Any(t => t.ConversationId == c.Id && t.State == TicketState.Open)
+                )
                 .ExecuteDeleteAsync(cancellationToken);
         }
     }
 
     /// <returns>What it is now; null when we knew that.</returns>
-    public static async Task<TicketState?> SetOpenAsync(AutoTicketDbContext db, Ticket ticket, Conversation? found, DateTimeOffset now, CancellationToken cancellationToken)
+    public static async Task<TicketState?> SetOpenAsync(
+        AutoTicketDbContext db,
+        Ticket ticket,
+        Conversation? found,
+        DateTimeOffset now,
+        CancellationToken cancellationToken
+    )
     {
         var isOpen = found?.IsOpen == true;
         var state = isOpen ? TicketState.Open : TicketState.Closed;
@@ -262,15 +341,29 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
             return null;
         }
 
-        DateTimeOffset? closedAt = isOpen ? null : now, reopenedAt = isOpen ? now : null;
+        DateTimeOffset? closedAt = isOpen ? null : now,
+            reopenedAt = isOpen ? now : null;
         var resolvedBy = isOpen ? ticket.ResolvedBy : found?.ClosedByName;
         // Compare-and-swap: a change since `ticket` was read is newer. The times tell a ticket that was closed and reopened since.
-        return await db.Tickets.Where(t => t.Id == ticket.Id && t.State == ticket.State
-                && (t.State == TicketState.Open || t.State == TicketState.Closed)
-                && t.ClosedAt == ticket.ClosedAt && t.ReopenedAt == ticket.ReopenedAt)
-            .ExecuteUpdateAsync(
-                set => set.SetProperty(t => t.State, state).SetProperty(t => t.ClosedAt, closedAt).SetProperty(t => t.ReopenedAt, reopenedAt).SetProperty(t => t.ResolvedBy, resolvedBy),
-                cancellationToken) == 1 ? state : null;
+        return
+            await db
+                .Tickets.Where(t =>
+                    t.Id == ticket.Id
+                    && t.State == ticket.State
+                    && (t.State == TicketState.Open || t.State == TicketState.Closed)
+                    && t.ClosedAt == ticket.ClosedAt
+                    && t.ReopenedAt == ticket.ReopenedAt
+                )
+                .ExecuteUpdateAsync(
+                    set =>
+                        set.SetProperty(t => t.State, state)
+                            .SetProperty(t => t.ClosedAt, closedAt)
+                            .SetProperty(t => t.ReopenedAt, reopenedAt)
+                            .SetProperty(t => t.ResolvedBy, resolvedBy),
+                    cancellationToken
+                ) == 1
+            ? state
+            : null;
     }
 
     /// <inheritdoc cref="SetNumberAsync(AutoTicketDbContext, Ticket, long?, CancellationToken)"/>
@@ -288,13 +381,16 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
             return;
         }
 
-        await db.AlertDeliveries.Where(row => row.TicketId == ticket.ConversationId)
+        await db
+            .AlertDeliveries.Where(row => row.TicketId == ticket.ConversationId)
             .ExecuteUpdateAsync(set => set.SetProperty(row => row.TicketNumber, number), cancellationToken);
         var address = $"/conversation/{ticket.ConversationId}";
-        await db.Decisions.Where(row => row.AlertId == ticket.DedupKey && row.TicketUrl!.EndsWith(address))
+        await db
+            .Decisions.Where(row => row.AlertId == ticket.DedupKey && row.TicketUrl!.EndsWith(address))
             .ExecuteUpdateAsync(set => set.SetProperty(row => row.TicketNumber, number), cancellationToken);
         // Last, because by this it is known that there is nothing to put right.
-        await db.Tickets.Where(row => row.Id == ticket.Id)
+        await db
+            .Tickets.Where(row => row.Id == ticket.Id)
             .ExecuteUpdateAsync(set => set.SetProperty(row => row.Number, number), cancellationToken);
     }
 
@@ -302,18 +398,24 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
     public async Task SetSeverityAsync(long conversationId, Surfaces.Severity severity, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        await db.Tickets.Where(t => t.ConversationId == conversationId && t.Severity != severity)
+        await db
+            .Tickets.Where(t => t.ConversationId == conversationId && t.Severity != severity)
             .ExecuteUpdateAsync(set => set.SetProperty(t => t.Severity, severity).SetProperty(t => t.TagsPending, true), cancellationToken);
     }
 
     /// <summary>The claim may still be posted under: its lease holds for longer than the post can take.</summary>
     public bool MayPost(Ticket ticket) => clock.GetUtcNow() < ticket.LeaseUntil - options.Value.ClickBudget;
 
-    private async Task<bool> UpdateOwnAsync(Ticket ticket, Action<Microsoft.EntityFrameworkCore.Query.UpdateSettersBuilder<Ticket>> set, CancellationToken cancellationToken)
+    private async Task<bool> UpdateOwnAsync(
+        Ticket ticket,
+        Action<Microsoft.EntityFrameworkCore.Query.UpdateSettersBuilder<Ticket>> set,
+        CancellationToken cancellationToken
+    )
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         return await Own(db, ticket).ExecuteUpdateAsync(set, cancellationToken) == 1;
     }
 
-    private static IQueryable<Ticket> Own(AutoTicketDbContext db, Ticket ticket) => db.Tickets.Where(t => t.Id == ticket.Id && t.Attempt == ticket.Attempt && t.State == TicketState.Filing);
+    private static IQueryable<Ticket> Own(AutoTicketDbContext db, Ticket ticket) =>
+        db.Tickets.Where(t => t.Id == ticket.Id && t.Attempt == ticket.Attempt && t.State == TicketState.Filing);
 }

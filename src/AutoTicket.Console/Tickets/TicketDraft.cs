@@ -25,7 +25,8 @@ internal sealed record TicketDraft(
     string FiledBy,
     string Title,
     IReadOnlyList<(string Label, string Text)> Facts,
-    bool IsForAlert = false)
+    bool IsForAlert = false
+)
 {
     private const int ReadingsShown = 10;
     private const int LabelsShown = 30;
@@ -46,12 +47,20 @@ internal sealed record TicketDraft(
     public IReadOnlyList<(string Label, string Url)> Links { get; init; } = [];
 
     /// <summary>What the row of a filing still knows of its draft.</summary>
-    public static TicketDraft Of(Ticket filing) => new(
-        filing.DedupKey, filing.SurfaceKey, filing.Severity, filing.Tag, filing.AuditAction, filing.FiledBy, filing.Subject,
-        [
-            ("Filed by", filing.FiledBy),
-            ("Note", "FreeScout lost this ticket's text when it was filed. The console's page of the alert tells more."),
-        ]);
+    public static TicketDraft Of(Ticket filing) =>
+        new(
+            filing.DedupKey,
+            filing.SurfaceKey,
+            filing.Severity,
+            filing.Tag,
+            filing.AuditAction,
+            filing.FiledBy,
+            filing.Subject,
+            [
+                ("Filed by", filing.FiledBy),
+                ("Note", "FreeScout lost this ticket's text when it was filed. The console's page of the alert tells more."),
+            ]
+        );
 
     public string AlertKey => Alerts.AlertIdentity.KeyOf(DedupKey);
 
@@ -91,7 +100,9 @@ internal sealed record TicketDraft(
         }
 
         html.Append("<p>AutoTicket Console filed this ticket and never closes it by itself. When the problem is over, close it here ");
-        html.Append("or resolve it on the console’s Tickets page. Write notes, not replies: a reply is mailed to a technical address.</p> ");
+        html.Append(
+            "or resolve it on the console’s Tickets page. Write notes, not replies: a reply is mailed to a technical address.</p> "
+        );
         var key = WebUtility.HtmlEncode(DedupKey);
         html.Append(CultureInfo.InvariantCulture, $"<p>Marker <code>{marker}</code> · Dedup key <code>{key}</code></p>");
         return new ConversationDraft($"{Subject} [{marker}]", html.ToString(), SurfaceKey);
@@ -104,11 +115,22 @@ internal sealed record TicketDraft(
     /// <summary>What both kinds of ticket tell of a surface.</summary>
     public static IEnumerable<(string Label, string Text)> FactsOf(SurfaceSnapshot snapshot)
     {
-        var readings = snapshot.History.Reverse().Take(ReadingsShown).Select(reading => string.Join("  ", (string?[])
-        [
-            UtcTime.Stamp(reading.CheckedAt), Words.Of(reading.Outcome), .. reading.LatencyMs is { } ms ? [$"{ms} ms"] : Array.Empty<string>(),
-            .. reading.Cause is { } cause ? [cause] : Array.Empty<string>(),
-        ])).ToList();
+        var readings = snapshot
+            .History.Reverse()
+            .Take(ReadingsShown)
+            .Select(reading =>
+                string.Join(
+                    "  ",
+                    (string?[])
+                        [
+                            UtcTime.Stamp(reading.CheckedAt),
+                            Words.Of(reading.Outcome),
+                            .. reading.LatencyMs is { } ms ? [$"{ms} ms"] : Array.Empty<string>(),
+                            .. reading.Cause is { } cause ? [cause] : Array.Empty<string>(),
+                        ]
+                )
+            )
+            .ToList();
         yield return ("Surface", $"{snapshot.Surface.Name} ({snapshot.Key})");
         // Without its query, which may hold a secret.
         yield return ("Address", snapshot.Surface.Url.GetLeftPart(UriPartial.Path));
@@ -130,18 +152,26 @@ internal sealed record TicketDraft(
     }
 
     public static IReadOnlyList<string> TagsOf(string tag, Severity severity, string? surfaceKey) =>
-        [tag, $"{SeverityTag}{severity.ToString().ToLowerInvariant()}", .. surfaceKey is null ? Array.Empty<string>() : [$"{SurfaceTag}{surfaceKey}"]];
+        [
+            tag,
+            $"{SeverityTag}{severity.ToString().ToLowerInvariant()}",
+            .. surfaceKey is null ? Array.Empty<string>() : [$"{SurfaceTag}{surfaceKey}"],
+        ];
 
     private static string Link(string label, string url) =>
         Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https"
-        ? $"<a href=\"{WebUtility.HtmlEncode(url)}\">{WebUtility.HtmlEncode(label)}</a>" : $"{WebUtility.HtmlEncode(label)} {Lines(url)}";
+            ? $"<a href=\"{WebUtility.HtmlEncode(url)}\">{WebUtility.HtmlEncode(label)}</a>"
+            : $"{WebUtility.HtmlEncode(label)} {Lines(url)}";
 
     /// <summary>FreeScout shows a thread as HTML: a line break of ours must be one of HTML's.</summary>
     private static string Lines(string text) => WebUtility.HtmlEncode(Printable(text.ReplaceLineEndings("\n"))).ReplaceLineEndings("<br>");
 
     /// <summary>PostgreSQL takes neither a NUL nor half a surrogate pair.</summary>
-    private static string Printable(string text) => string.Concat(
-        text.EnumerateRunes().Select(rune => rune.IsBmp && HiddenCharacter.Is((char)rune.Value) && rune.Value != '\n' ? " " : rune.ToString()));
+    private static string Printable(string text) =>
+        string.Concat(
+            text.EnumerateRunes()
+                .Select(rune => rune.IsBmp && HiddenCharacter.Is((char)rune.Value) && rune.Value != '\n' ? " " : rune.ToString())
+        );
 
     /// <summary>Cut by whole characters as people count them, so that no emoji is torn.</summary>
     private static string OneLine(string text)
@@ -164,10 +194,22 @@ internal sealed record TicketDraft(
 }
 
 /// <summary>How a filing ended.</summary>
-internal enum TicketDisposition { Filed, AlreadyOpen, Degraded, Unavailable }
+internal enum TicketDisposition
+{
+    Filed,
+    AlreadyOpen,
+    Degraded,
+    Unavailable,
+}
 
 /// <param name="Ticket">The ticket, when there is one to show.</param>
 /// <param name="Message">One sentence for the operator.</param>
 /// <param name="Decision">The same in the words of the decisions' page: <c>filed</c>, <c>adopted</c>, <c>degraded: timed_out</c>.</param>
 /// <param name="Failure">What FreeScout failed with; null when it did not, or when its answer is being looked up.</param>
-internal sealed record TicketOutcome(TicketDisposition Disposition, TicketLink? Ticket, string Message, string Decision, FreeScoutFailureKind? Failure = null);
+internal sealed record TicketOutcome(
+    TicketDisposition Disposition,
+    TicketLink? Ticket,
+    string Message,
+    string Decision,
+    FreeScoutFailureKind? Failure = null
+);

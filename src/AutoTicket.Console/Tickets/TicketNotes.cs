@@ -11,7 +11,10 @@ namespace AutoTicket.Tickets;
 /// closes anything.</summary>
 internal sealed class TicketNotes(FreeScoutClient freeScout, TicketBook claims, IOptions<FreeScoutOptions> options)
 {
-    public async Task<(HookOutcome Outcome, FreeScoutFailureKind? Failure)> WriteAsync(AlertNotice notice, CancellationToken cancellationToken)
+    public async Task<(HookOutcome Outcome, FreeScoutFailureKind? Failure)> WriteAsync(
+        AlertNotice notice,
+        CancellationToken cancellationToken
+    )
     {
         var alert = notice.Alert;
         if (notice.Ticket is not { } ticket)
@@ -41,18 +44,25 @@ internal sealed class TicketNotes(FreeScoutClient freeScout, TicketBook claims, 
         }
 
         // Each text holds a time that no other note of this ticket has: a note whose answer was lost is found by its text.
-        var text = notice.Kind == NoticeKind.SeverityChanged ? $"Severity is {alert.Severity} now; it was {notice.Told?.Severity} when last reported at {UtcTime.Stamp(notice.Told?.At ?? alert.OpenedAt)}."
-            : alert.Status == AlertStatus.Expired ? $"Nothing was heard of it since {UtcTime.Stamp(alert.SeenAt)}: it expired at {UtcTime.Stamp(alert.EndedAt!.Value)}. That is not a recovery."
+        var text =
+            notice.Kind == NoticeKind.SeverityChanged
+                ? $"Severity is {alert.Severity} now; it was {notice.Told?.Severity} when last reported at {UtcTime.Stamp(notice.Told?.At ?? alert.OpenedAt)}."
+            : alert.Status == AlertStatus.Expired
+                ? $"Nothing was heard of it since {UtcTime.Stamp(alert.SeenAt)}: it expired at {UtcTime.Stamp(alert.EndedAt!.Value)}. That is not a recovery."
             : $"Recovered at {UtcTime.Stamp(alert.EndedAt!.Value)}, after {UtcTime.Age(alert.EndedAt.Value - alert.StartedAt)}. Resolve the ticket when nothing is left to do.";
         var html = $"<p>{WebUtility.HtmlEncode(text)}</p>";
         var unposted = found.Holds(html) ? null : await freeScout.AddNoteAsync(ticket.Id, user, html, cancellationToken);
         return unposted switch
         {
             null => (new(notice, true, notice.Kind == NoticeKind.SeverityChanged ? "severity noted" : "end noted", text), null),
-            { Kind: FreeScoutFailureKind.Refused } => (new(notice, true, "note refused", $"FreeScout refused the note, so it is not tried again: {unposted.Message}"), null),
+            { Kind: FreeScoutFailureKind.Refused } => (
+                new(notice, true, "note refused", $"FreeScout refused the note, so it is not tried again: {unposted.Message}"),
+                null
+            ),
             _ => Failed(unposted),
         };
 
-        (HookOutcome, FreeScoutFailureKind?) Failed(FreeScoutFailure failure) => (new(notice, false, $"degraded: {Words.Of(failure.Kind)}", failure.Message), failure.Kind);
+        (HookOutcome, FreeScoutFailureKind?) Failed(FreeScoutFailure failure) =>
+            (new(notice, false, $"degraded: {Words.Of(failure.Kind)}", failure.Message), failure.Kind);
     }
 }

@@ -66,11 +66,13 @@ internal sealed class TicketRetries(TimeProvider clock)
     private Pause After(Pause? before, FreeScoutFailureKind? failure)
     {
         var failures = (before?.Failures ?? 0) + 1;
-        var pause = failure is null ? Lookup
+        var pause =
+            failure is null ? Lookup
             : failure == FreeScoutFailureKind.Refused || FreeScoutFailure.NeedsPersonFor(failure.Value) ? AfterRefusal
             : First * Math.Min(Math.Pow(2, failures - 1), Longest / First);
         return new Pause(failures, clock.GetUtcNow() + pause, failure is { } kind && kind != FreeScoutFailureKind.Refused);
     }
 
-    private static (long, bool) KeyOf(AlertNotice notice) => (notice.Alert.Id, notice.Kind is NoticeKind.SeverityChanged or NoticeKind.Ended);
+    private static (long, bool) KeyOf(AlertNotice notice) =>
+        (notice.Alert.Id, notice.Kind is NoticeKind.SeverityChanged or NoticeKind.Ended);
 }

@@ -57,21 +57,24 @@ internal sealed class TicketingOptions : IValidatableObject
         {
             yield return new(
                 $"Ticketing__Window must be between 1m and 1d, but is {Settings.Text(Window)}. "
-                + "Zero is refused because every click would file another ticket.");
+                    + "Zero is refused because every click would file another ticket."
+            );
         }
 
         if (Lease < ClickBudget + TimeSpan.FromSeconds(2))
         {
             yield return new(
                 $"Ticketing__Lease must be at least 2s longer than Ticketing__ClickBudget ({Settings.Text(ClickBudget)}), "
-                + $"but is {Settings.Text(Lease)}: otherwise two processes could file the same ticket.");
+                    + $"but is {Settings.Text(Lease)}: otherwise two processes could file the same ticket."
+            );
         }
 
         if (Grace < ClickBudget)
         {
             yield return new(
                 $"Ticketing__Grace must not be shorter than Ticketing__ClickBudget ({Settings.Text(ClickBudget)}), "
-                + $"but is {Settings.Text(Grace)}.");
+                    + $"but is {Settings.Text(Grace)}."
+            );
         }
     }
 }

@@ -19,14 +19,18 @@ internal sealed partial class TicketingService(
     IOptions<TicketingOptions> options,
     IOptions<FreeScoutOptions> freeScoutOptions,
     TimeProvider clock,
-    ILogger<TicketingService> logger)
+    ILogger<TicketingService> logger
+)
 {
     /// <summary>Less time than this is not worth a call to FreeScout.</summary>
     private static readonly TimeSpan LeastTime = TimeSpan.FromMilliseconds(300);
     private const int MostDegraded = 10_000;
     private static readonly TimeSpan LongestSearch = TimeSpan.FromDays(1);
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(40);
-    private static readonly Counter<long> Filings = Telemetry.Meter.CreateCounter<long>("autoticket.ticket.filings", description: "Times that a ticket was asked for, by door and outcome.");
+    private static readonly Counter<long> Filings = Telemetry.Meter.CreateCounter<long>(
+        "autoticket.ticket.filings",
+        description: "Times that a ticket was asked for, by door and outcome."
+    );
 
     /// <summary>Raised when a ticket was confirmed and is open. Handlers must return at once and never throw.</summary>
     public event Action<Ticket>? Opened;
@@ -40,7 +44,10 @@ internal sealed partial class TicketingService(
     {
         using var trace = Telemetry.Activities.StartActivity("file ticket");
         var outcome = await FileInTimeAsync(draft);
-        trace?.AddTag("alert_key", draft.AlertKey).AddTag("outcome", Words.Of(outcome.Disposition)).AddTag("ticket", outcome.Ticket?.Number);
+        trace
+            ?.AddTag("alert_key", draft.AlertKey)
+            .AddTag("outcome", Words.Of(outcome.Disposition))
+            .AddTag("ticket", outcome.Ticket?.Number);
         if (outcome.Ticket is not null)
         {
             _degraded.TryRemove(draft.DedupKey, out _);
@@ -60,20 +67,28 @@ internal sealed partial class TicketingService(
         catch (Exception exception) when (Outages.IsOutage(exception))
         {
             Log.Failed(logger, draft.AlertKey, exception.GetBaseException().Message);
-            return new(TicketDisposition.Unavailable, null, "The console's database can't be reached. Try again in a moment: no second ticket will come of it.", "degraded: database");
+            return new(
+                TicketDisposition.Unavailable,
+                null,
+                "The console's database can't be reached. Try again in a moment: no second ticket will come of it.",
+                "degraded: database"
+            );
         }
     }
 
     /// <summary>Looks a ticket with a lost answer up by its marker, and adopts it when FreeScout has it. Never posts.</summary>
     public async Task SettleAsync(Ticket ticket, CancellationToken cancellationToken)
     {
-        if (await claims.TakeOverAsync(ticket, cancellationToken) is { } ours
-            && await LookUpAsync(ours, TicketDraft.Of(ours), cancellationToken) == Lookup.Certain)
+        if (
+            await claims.TakeOverAsync(ticket, cancellationToken) is { } ours
+            && await LookUpAsync(ours, TicketDraft.Of(ours), cancellationToken) == Lookup.Certain
+        )
         {
             // Nobody asks for it just now: whoever does next may post it. After a day nobody will, and FreeScout commits nothing so late.
-            _ = clock.GetUtcNow() - ours.PostedAt < LongestSearch
-                ? await claims.LeaveUnconfirmedAsync(ours, "FreeScout does not have it.", lookupWasEmpty: true, CancellationToken.None)
-                : await claims.ReleaseAsync(ours with { RepostedAt = null }, "FreeScout does not have it.", CancellationToken.None);
+            _ =
+                clock.GetUtcNow() - ours.PostedAt < LongestSearch
+                    ? await claims.LeaveUnconfirmedAsync(ours, "FreeScout does not have it.", lookupWasEmpty: true, CancellationToken.None)
+                    : await claims.ReleaseAsync(ours with { RepostedAt = null }, "FreeScout does not have it.", CancellationToken.None);
         }
     }
 
@@ -87,7 +102,9 @@ internal sealed partial class TicketingService(
             // A call that can't be made now needs no claim.
             if (freeScout.Closed is { } shut)
             {
-                var seen = draft.IsForAlert ? null : (await claims.ReadAsync(draft)).Standing.FirstOrDefault(row => row.State == TicketState.Open);
+                var seen = draft.IsForAlert
+                    ? null
+                    : (await claims.ReadAsync(draft)).Standing.FirstOrDefault(row => row.State == TicketState.Open);
                 return Degraded(draft, shut, seen is null ? "" : $" Ticket {TicketNumber.Of(seen.Number)} was open when last seen.");
             }
 
@@ -117,7 +134,11 @@ internal sealed partial class TicketingService(
             {
                 if (Remaining(budget) < LeastTime + LookAgain)
                 {
-                    return Degraded(draft, "Another click is filing this ticket just now and FreeScout is slow to answer. Look again in a moment.", "degraded: being filed");
+                    return Degraded(
+                        draft,
+                        "Another click is filing this ticket just now and FreeScout is slow to answer. Look again in a moment.",
+                        "degraded: being filed"
+                    );
                 }
 
                 await Task.Delay(LookAgain, clock, CancellationToken.None);
@@ -143,7 +164,11 @@ internal sealed partial class TicketingService(
                     return await PostAsync(again, draft, latest, budget);
                 }
 
-                return Degraded(draft, "FreeScout's answer to the last try was lost. The console keeps looking for the ticket and files no second one until it is certain that there is none.", LookedUp);
+                return Degraded(
+                    draft,
+                    "FreeScout's answer to the last try was lost. The console keeps looking for the ticket and files no second one until it is certain that there is none.",
+                    LookedUp
+                );
             }
 
             if (unseen.Find(row => row.ConversationId is null) is { } nameless)
@@ -167,7 +192,10 @@ internal sealed partial class TicketingService(
             }
 
             // The open one first: it is the one that the operator looks for.
-            if (looks.Where(look => look.Failure is not null).MinBy(look => look.Ticket.State) is { Failure: { } failure, Ticket: var unknown })
+            if (
+                looks.Where(look => look.Failure is not null).MinBy(look => look.Ticket.State) is
+                { Failure: { } failure, Ticket: var unknown }
+            )
             {
                 var state = unknown.State == TicketState.Open ? "open" : "closed";
                 return Degraded(draft, failure, $" Ticket {TicketNumber.Of(unknown.Number)} was {state} when last seen.");
@@ -192,19 +220,29 @@ internal sealed partial class TicketingService(
         var spare = Remaining(budget) - freeScoutOptions.Value.CallTimeout;
         using var patience = new CancellationTokenSource(spare > TimeSpan.Zero ? spare : TimeSpan.Zero, clock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, budget.Token);
-        return [.. await Task.WhenAll(tickets.Select(async ticket =>
-        {
-            var isClosed = ticket.State == TicketState.Closed;
-            var (found, failure) = await freeScout.FindAsync(ticket.ConversationId!.Value, isClosed ? either.Token : budget.Token);
-            if (failure is null)
-            {
-                await claims.SetOpenAsync(ticket, found, CancellationToken.None);
-                return new Look(ticket, found, null, IsGone: found is null or { State: "deleted" });
-            }
+        return
+        [
+            .. await Task.WhenAll(
+                tickets.Select(async ticket =>
+                {
+                    var isClosed = ticket.State == TicketState.Closed;
+                    var (found, failure) = await freeScout.FindAsync(ticket.ConversationId!.Value, isClosed ? either.Token : budget.Token);
+                    if (failure is null)
+                    {
+                        await claims.SetOpenAsync(ticket, found, CancellationToken.None);
+                        return new Look(ticket, found, null, IsGone: found is null or { State: "deleted" });
+                    }
 
-            // What was seen closed is closed, as long as FreeScout does not say otherwise in time, or of this one alone says nothing.
-            return new Look(ticket, null, isClosed && (either.IsCancellationRequested || failure.IsOfRequest) ? null : failure, IsGone: false);
-        }))];
+                    // What was seen closed is closed, as long as FreeScout does not say otherwise in time, or of this one alone says nothing.
+                    return new Look(
+                        ticket,
+                        null,
+                        isClosed && (either.IsCancellationRequested || failure.IsOfRequest) ? null : failure,
+                        IsGone: false
+                    );
+                })
+            ),
+        ];
     }
 
     /// <summary>A post that is cut off on its way is a lost answer: it is not begun with less time than FreeScout took for a look.</summary>
@@ -220,13 +258,20 @@ internal sealed partial class TicketingService(
         return Degraded(
             draft,
             $"FreeScout is slow: it took {seconds} s to say that ticket {TicketNumber.Of(closed.Number)} is closed. "
-            + "No time was left to file a new one. Click again.",
-            "degraded: no time left");
+                + "No time was left to file a new one. Click again.",
+            "degraded: no time left"
+        );
     }
 
     /// <summary>An alert has one ticket for as long as it is open, however old: an agent may have reopened the last one since the sync saw it closed.</summary>
     /// <returns>Null: it is closed still, or there is none.</returns>
-    private async Task<TicketOutcome?> ReopenedAsync(TicketDraft draft, Ticket? latest, HashSet<long> closed, HashSet<long> gone, Budget budget)
+    private async Task<TicketOutcome?> ReopenedAsync(
+        TicketDraft draft,
+        Ticket? latest,
+        HashSet<long> closed,
+        HashSet<long> gone,
+        Budget budget
+    )
     {
         if (!draft.IsForAlert || latest is not { State: TicketState.Closed, ConversationId: { } id } || closed.Contains(latest.Id))
         {
@@ -252,12 +297,23 @@ internal sealed partial class TicketingService(
 
     private async Task<TicketOutcome> PostAsync(Ticket claim, TicketDraft draft, Ticket? older, Budget budget)
     {
-        var (made, failure) = await freeScout.CreateAsync(draft.Write(claim.Marker, older is null ? null : LinkOf(older)), () => claims.MayPost(claim), budget.Token);
+        var (made, failure) = await freeScout.CreateAsync(
+            draft.Write(claim.Marker, older is null ? null : LinkOf(older)),
+            () => claims.MayPost(claim),
+            budget.Token
+        );
         if (made is not null)
         {
             var link = LinkOf(claim with { ConversationId = made.Id, Number = made.Number });
             await ConfirmAsync(claim, link, isOpen: true, adopted: false);
-            return new(TicketDisposition.Filed, link, older is null ? $"Filed ticket {TicketNumber.Of(link.Number)}." : $"Filed ticket {TicketNumber.Of(link.Number)}, linked to {TicketNumber.Of(older.Number)}.", "filed");
+            return new(
+                TicketDisposition.Filed,
+                link,
+                older is null
+                    ? $"Filed ticket {TicketNumber.Of(link.Number)}."
+                    : $"Filed ticket {TicketNumber.Of(link.Number)}, linked to {TicketNumber.Of(older.Number)}.",
+                "filed"
+            );
         }
 
         if (!failure!.MayHaveCreated)
@@ -276,16 +332,31 @@ internal sealed partial class TicketingService(
             {
                 var outcome = await FileAsync(draft, budget);
                 return outcome is { Disposition: TicketDisposition.AlreadyOpen, Ticket: { } adopted }
-                    ? new(TicketDisposition.Filed, adopted, $"Filed ticket {TicketNumber.Of(adopted.Number)}; FreeScout's answer was lost, the ticket was found.", "adopted")
+                        ? new(
+                            TicketDisposition.Filed,
+                            adopted,
+                            $"Filed ticket {TicketNumber.Of(adopted.Number)}; FreeScout's answer was lost, the ticket was found.",
+                            "adopted"
+                        )
                     : outcome.Disposition == TicketDisposition.Degraded ? outcome with { Message = $"{failure.Message} {outcome.Message}" }
                     : outcome;
             }
         }
 
-        return Degraded(draft, $"{failure.Message} The ticket may have been filed: the console looks for it and files no second one.", LookedUp);
+        return Degraded(
+            draft,
+            $"{failure.Message} The ticket may have been filed: the console looks for it and files no second one.",
+            LookedUp
+        );
     }
 
-    private enum Lookup { Adopted, NotFound, Certain, Failed }
+    private enum Lookup
+    {
+        Adopted,
+        NotFound,
+        Certain,
+        Failed,
+    }
 
     /// <summary>Asks FreeScout for the marker of a claim that is ours.</summary>
     private async Task<Lookup> LookUpAsync(Ticket ours, TicketDraft draft, CancellationToken cancellationToken)
@@ -300,7 +371,10 @@ internal sealed partial class TicketingService(
         if (found is [var first, ..])
         {
             // FreeScout was killed between the ticket and its text, or is about to write it.
-            if (first is { IsOpen: true, ThreadsCount: 0 } && await WriteBodyAsync(ours, draft, first.Id, cancellationToken) is { } unwritten)
+            if (
+                first is { IsOpen: true, ThreadsCount: 0 }
+                && await WriteBodyAsync(ours, draft, first.Id, cancellationToken) is { } unwritten
+            )
             {
                 await claims.LeaveUnconfirmedAsync(ours, unwritten, lookupWasEmpty: false, CancellationToken.None);
                 return Lookup.Failed;
@@ -345,7 +419,15 @@ internal sealed partial class TicketingService(
                     Opened?.Invoke(ticket with { ConversationId = link.Id, Number = link.Number });
                 }
 
-                Log.Filed(logger, Alerts.AlertIdentity.KeyOf(ticket.DedupKey), Words.Of(ticket.Severity), link.Id, link.Number, ticket.SurfaceKey, adopted);
+                Log.Filed(
+                    logger,
+                    Alerts.AlertIdentity.KeyOf(ticket.DedupKey),
+                    Words.Of(ticket.Severity),
+                    link.Id,
+                    link.Number,
+                    ticket.SurfaceKey,
+                    adopted
+                );
             }
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
@@ -355,14 +437,21 @@ internal sealed partial class TicketingService(
         }
     }
 
-    private TicketLink LinkOf(Ticket ticket, long? number = null) => new(
-        ticket.ConversationId!.Value,
-        number ?? ticket.Number,
-        freeScoutOptions.Value.TicketUrl(ticket.ConversationId.Value),
-        ticket.PostedAt);
+    private TicketLink LinkOf(Ticket ticket, long? number = null) =>
+        new(
+            ticket.ConversationId!.Value,
+            number ?? ticket.Number,
+            freeScoutOptions.Value.TicketUrl(ticket.ConversationId.Value),
+            ticket.PostedAt
+        );
 
     private TicketOutcome AlreadyOpen(Ticket ticket, long? number) =>
-        new(TicketDisposition.AlreadyOpen, LinkOf(ticket, number), $"Ticket {TicketNumber.Of(number ?? ticket.Number)} is already open.", "already open");
+        new(
+            TicketDisposition.AlreadyOpen,
+            LinkOf(ticket, number),
+            $"Ticket {TicketNumber.Of(number ?? ticket.Number)} is already open.",
+            "already open"
+        );
 
     private const string LookedUp = "unconfirmed, looked up";
 
@@ -397,13 +486,27 @@ internal sealed partial class TicketingService(
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Information, "ticket_filed alert_key={AlertKey} severity={Severity} conversation={Conversation} number={Number} surface={Surface} adopted={Adopted}")]
-        public static partial void Filed(ILogger logger, string alertKey, string severity, long conversation, long? number, string? surface, bool adopted);
+        [LoggerMessage(
+            LogLevel.Information,
+            "ticket_filed alert_key={AlertKey} severity={Severity} conversation={Conversation} number={Number} surface={Surface} adopted={Adopted}"
+        )]
+        public static partial void Filed(
+            ILogger logger,
+            string alertKey,
+            string severity,
+            long conversation,
+            long? number,
+            string? surface,
+            bool adopted
+        );
 
         [LoggerMessage(LogLevel.Warning, "ticket filing failed alert_key={AlertKey}: {Message}")]
         public static partial void Failed(ILogger logger, string alertKey, string message);
 
-        [LoggerMessage(LogLevel.Warning, "ticket recording failed conversation={Conversation}, it is adopted when the database answers: {Problem}")]
+        [LoggerMessage(
+            LogLevel.Warning,
+            "ticket recording failed conversation={Conversation}, it is adopted when the database answers: {Problem}"
+        )]
         public static partial void NotRecorded(ILogger logger, long conversation, string problem);
     }
 }

@@ -16,12 +16,14 @@ internal sealed partial class UnfinishedFilings(
     LeaderLease leader,
     IOptions<TicketingOptions> options,
     TimeProvider clock,
-    ILogger<UnfinishedFilings> logger) : LeaderLoop(leader, clock, logger)
+    ILogger<UnfinishedFilings> logger
+) : LeaderLoop(leader, clock, logger)
 {
     private static readonly RowBatch<Ticket> Tagged = new(
         ("id", "bigint", ticket => ticket.Id),
         ("severity", "text", ticket => Words.Of(ticket.Severity)),
-        ("subject", "text", ticket => TicketDraft.WithSeverity(ticket.Subject, ticket.Severity)));
+        ("subject", "text", ticket => TicketDraft.WithSeverity(ticket.Subject, ticket.Severity))
+    );
     private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan AtLeastEvery = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(5);
@@ -55,7 +57,10 @@ internal sealed partial class UnfinishedFilings(
             _isDown = false;
         }
 
-        var pause = health.ReadFailure?.NeedsPerson == true ? FreeScoutFailure.RetryRefused : PauseAfterFailure * Math.Min(Math.Pow(2, Math.Max(0, _failures - 1)), 6);
+        var pause =
+            health.ReadFailure?.NeedsPerson == true
+                ? FreeScoutFailure.RetryRefused
+                : PauseAfterFailure * Math.Min(Math.Pow(2, Math.Max(0, _failures - 1)), 6);
         if (_failures == 0 || Clock.GetUtcNow() - _failedAt >= pause)
         {
             _failures = await ReconcileAsync(stoppingToken) ? 0 : _failures + 1;
@@ -71,14 +76,20 @@ internal sealed partial class UnfinishedFilings(
     /// <returns>False when FreeScout failed in a way that the next ticket would only meet again.</returns>
     private async Task<bool> ReconcileAsync(CancellationToken cancellationToken)
     {
-        List<Ticket> unsettled, untagged;
+        List<Ticket> unsettled,
+            untagged;
         await using (var db = await contexts.CreateDbContextAsync(cancellationToken))
         {
             var now = Clock.GetUtcNow();
-            unsettled = await db.Tickets.AsNoTracking()
-                .Where(ticket => ticket.State == TicketState.Unconfirmed || (ticket.State == TicketState.Filing && ticket.LeaseUntil <= now)
-                    || (ticket.State == TicketState.Open && ticket.ConversationId == null))
-                .OrderBy(ticket => ticket.Id).ToListAsync(cancellationToken);
+            unsettled = await db
+                .Tickets.AsNoTracking()
+                .Where(ticket =>
+                    ticket.State == TicketState.Unconfirmed
+                    || (ticket.State == TicketState.Filing && ticket.LeaseUntil <= now)
+                    || (ticket.State == TicketState.Open && ticket.ConversationId == null)
+                )
+                .OrderBy(ticket => ticket.Id)
+                .ToListAsync(cancellationToken);
             foreach (var nameless in unsettled.Where(ticket => ticket.State == TicketState.Open).ToList())
             {
                 // Filed, and the books do not say which ticket it is: as good as an answer that was lost. It is settled from the next pass on.
@@ -87,8 +98,16 @@ internal sealed partial class UnfinishedFilings(
             }
 
             // Closed ones too: without its tag a ticket that is reopened would be in no list.
-            untagged = await db.Tickets.AsNoTracking().Where(ticket => ticket.TagsPending && ticket.ConversationId != null && (ticket.State == TicketState.Open || ticket.State == TicketState.Closed))
-                .OrderBy(ticket => ticket.Id).Take(100).ToListAsync(cancellationToken);
+            untagged = await db
+                .Tickets.AsNoTracking()
+                .Where(ticket =>
+                    ticket.TagsPending
+                    && ticket.ConversationId != null
+                    && (ticket.State == TicketState.Open || ticket.State == TicketState.Closed)
+                )
+                .OrderBy(ticket => ticket.Id)
+                .Take(100)
+                .ToListAsync(cancellationToken);
         }
 
         foreach (var ticket in unsettled.Where(IsDue))
@@ -135,7 +154,10 @@ internal sealed partial class UnfinishedFilings(
         {
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
             // Unless the severity changed meanwhile.
-            await db.ExecuteAsync($"UPDATE tickets SET tags_pending = {false}, subject = r.subject FROM {Tagged.Of(tagged)} WHERE tickets.id = r.id AND tickets.severity = r.severity", cancellationToken);
+            await db.ExecuteAsync(
+                $"UPDATE tickets SET tags_pending = {false}, subject = r.subject FROM {Tagged.Of(tagged)} WHERE tickets.id = r.id AND tickets.severity = r.severity",
+                cancellationToken
+            );
         }
 
         return tagged.Count == untagged.Count || _tagsRefusedThrough > 0;
@@ -146,16 +168,29 @@ internal sealed partial class UnfinishedFilings(
     {
         var now = Clock.GetUtcNow();
         var pause = (now - ticket.PostedAt) / 4;
-        pause = pause < options.Value.LookupSpacing ? options.Value.LookupSpacing : pause > LongestPause ? LongestPause : pause;
+        pause =
+            pause < options.Value.LookupSpacing ? options.Value.LookupSpacing
+            : pause > LongestPause ? LongestPause
+            : pause;
         return ticket.LookedUpAt is not { } last || now - last >= pause;
     }
 
     private async Task<FreeScoutFailure?> TagAsync(Ticket ticket, CancellationToken cancellationToken)
     {
-        var failure = await freeScout.AddTagsAsync(ticket.ConversationId!.Value, TicketDraft.TagsOf(ticket.Tag, ticket.Severity, ticket.SurfaceKey), cancellationToken, instead: TicketDraft.SeverityTag);
+        var failure = await freeScout.AddTagsAsync(
+            ticket.ConversationId!.Value,
+            TicketDraft.TagsOf(ticket.Tag, ticket.Severity, ticket.SurfaceKey),
+            cancellationToken,
+            instead: TicketDraft.SeverityTag
+        );
         if (failure is null && TicketDraft.WithSeverity(ticket.Subject, ticket.Severity) is var subject && subject != ticket.Subject)
         {
-            failure = await freeScout.RenameAsync(ticket.ConversationId.Value, $"{ticket.Subject} [{ticket.Marker}]", $"{subject} [{ticket.Marker}]", cancellationToken);
+            failure = await freeScout.RenameAsync(
+                ticket.ConversationId.Value,
+                $"{ticket.Subject} [{ticket.Marker}]",
+                $"{subject} [{ticket.Marker}]",
+                cancellationToken
+            );
             if (failure is { Kind: FreeScoutFailureKind.Refused })
             {
                 // A version that takes no subject: the tag says the severity.

@@ -86,7 +86,12 @@ public sealed record Fault([property: JsonRequired] FaultKind Kind)
 
     /// <summary>Slack's way of refusing: 200 and <c>{"ok":false,"error":"…"}</c>.</summary>
     public static Fault SlackError(string error) =>
-        new(FaultKind.Status) { Match = FaultMatch.Slack, StatusCode = 200, Body = $$"""{"ok":false,"error":"{{error}}"}""" };
+        new(FaultKind.Status)
+        {
+            Match = FaultMatch.Slack,
+            StatusCode = 200,
+            Body = $$"""{"ok":false,"error":"{{error}}"}""",
+        };
 }
 
 /// <summary>

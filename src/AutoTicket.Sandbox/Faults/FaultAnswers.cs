@@ -3,13 +3,17 @@ namespace AutoTicket.Sandbox;
 /// <summary>The faults that are an answer of their own.</summary>
 internal static class FaultAnswers
 {
-    public static bool IsAfter(FaultKind kind) => kind is FaultKind.StatusAfter or FaultKind.BlankOk or FaultKind.NoId or FaultKind.WrongJson;
+    public static bool IsAfter(FaultKind kind) =>
+        kind is FaultKind.StatusAfter or FaultKind.BlankOk or FaultKind.NoId or FaultKind.WrongJson;
 
     public static Answer Of(Fault fault, RecordedRequest request)
     {
         var answer = fault.Kind switch
         {
-            FaultKind.Status or FaultKind.StatusAfter => Answer.Text(fault.StatusCode ?? 500, fault.Body ?? """{"message":"Server Error"}"""),
+            FaultKind.Status or FaultKind.StatusAfter => Answer.Text(
+                fault.StatusCode ?? 500,
+                fault.Body ?? """{"message":"Server Error"}"""
+            ),
             FaultKind.BlankOk => new Answer(200, "text/html; charset=utf-8"),
             FaultKind.NoId => new Answer(201, "text/html; charset=utf-8"),
             FaultKind.WrongJson => Answer.Text(200, fault.Body ?? "[]") with { ContentType = "application/json" },
@@ -17,7 +21,10 @@ internal static class FaultAnswers
             FaultKind.Redirect => Answer.Redirect(302, "/login"),
             FaultKind.Unauthorized => Answer.Text(401, fault.Body ?? """{"message":"Not Authorized"}"""),
             FaultKind.Forbidden => Answer.Text(403, fault.Body ?? """{"message":"Forbidden"}"""),
-            FaultKind.RateLimited => Answer.Text(429, fault.Body ?? """{"ok":false,"error":"ratelimited","message":"Too Many Attempts."}"""),
+            FaultKind.RateLimited => Answer.Text(
+                429,
+                fault.Body ?? """{"ok":false,"error":"ratelimited","message":"Too Many Attempts."}"""
+            ),
             FaultKind.ModuleOff => ModuleOff(request),
             FaultKind.ModuleOffHtml => Answer.Html(404, NotFoundPage),
             _ => throw new InvalidOperationException($"{fault.Kind} is not an answer."),

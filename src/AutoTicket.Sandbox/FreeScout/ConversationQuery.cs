@@ -10,11 +10,17 @@ internal static class ConversationQuery
 
     public static IEnumerable<SandboxConversation> Select(RecordedRequest request, FreeScoutStore store, FreeScoutBehaviour behaviour)
     {
-        var (mailboxes, statuses, states) = (List(request, "mailboxId"), Known(request, "status", Statuses), Known(request, "state", States));
+        var (mailboxes, statuses, states) = (
+            List(request, "mailboxId"),
+            Known(request, "status", Statuses),
+            Known(request, "state", States)
+        );
         var (tag, subject, email) = (request.Query("tag"), request.Query("subject"), request.Query("customerEmail"));
         var (number, created, updated) = (request.Query("number"), Date(request, "createdSince"), Date(request, "updatedSince"));
         var shown = store.Now - behaviour.ListLag;
-        var customer = email is null ? null : store.Customers.FirstOrDefault(known => email.Equals(known.Email, StringComparison.OrdinalIgnoreCase));
+        var customer = email is null
+            ? null
+            : store.Customers.FirstOrDefault(known => email.Equals(known.Email, StringComparison.OrdinalIgnoreCase));
 
         var found = store.Conversations.Where(row =>
             row.CreatedAt <= shown
@@ -26,7 +32,8 @@ internal static class ConversationQuery
             && (email is null || row.CustomerId == customer?.Id)
             && (number is null || number == $"{row.Number}")
             && (created is null || row.CreatedAt >= created)
-            && (updated is null || row.UpdatedAt >= updated));
+            && (updated is null || row.UpdatedAt >= updated)
+        );
         return Sort(found, request);
     }
 
@@ -52,5 +59,7 @@ internal static class ConversationQuery
         request.Query(name)?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? [];
 
     private static DateTimeOffset? Date(RecordedRequest request, string name) =>
-        DateTimeOffset.TryParse(request.Query(name), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var date) ? date : null;
+        DateTimeOffset.TryParse(request.Query(name), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var date)
+            ? date
+            : null;
 }

@@ -8,18 +8,24 @@ internal sealed class ConversationsApi(FreeScoutStandIn freeScout, FreeScoutStor
     private static readonly string[] Threads = ["threads"];
     private readonly FreeScoutJson _json = new(store);
 
-    public Answer Handle(RecordedRequest request, string[] path) => (request.Method, path) switch
-    {
-        ("GET", []) => List(request),
-        ("POST", []) => Create(request),
-        ("GET", [var id]) => On(id, conversation => Answer.Json(200, _json.Conversation(conversation, Embed(request) ?? Threads))),
-        ("PUT", [var id]) => On(id, conversation => Update(conversation, request.Json())),
-        ("DELETE", [var id]) => On(id, conversation => store.Remove(conversation.Id) ? FreeScoutApi.NoContent() : FreeScoutApi.NotFound()),
-        ("GET", [var id, "timelogs"]) => On(id, _ => FreeScoutApi.Page(request, "timelogs", [])),
-        ("POST", [var id, "threads"]) => On(id, conversation => AddThread(conversation, request.Json())),
-        ("PUT", [var id, "tags"]) => freeScout.Behaviour.TagsModule ? On(id, conversation => SetTags(conversation, request.Json())) : NoTagsModule(),
-        _ => FreeScoutApi.MethodNotAllowed(),
-    };
+    public Answer Handle(RecordedRequest request, string[] path) =>
+        (request.Method, path) switch
+        {
+            ("GET", []) => List(request),
+            ("POST", []) => Create(request),
+            ("GET", [var id]) => On(id, conversation => Answer.Json(200, _json.Conversation(conversation, Embed(request) ?? Threads))),
+            ("PUT", [var id]) => On(id, conversation => Update(conversation, request.Json())),
+            ("DELETE", [var id]) => On(
+                id,
+                conversation => store.Remove(conversation.Id) ? FreeScoutApi.NoContent() : FreeScoutApi.NotFound()
+            ),
+            ("GET", [var id, "timelogs"]) => On(id, _ => FreeScoutApi.Page(request, "timelogs", [])),
+            ("POST", [var id, "threads"]) => On(id, conversation => AddThread(conversation, request.Json())),
+            ("PUT", [var id, "tags"]) => freeScout.Behaviour.TagsModule
+                ? On(id, conversation => SetTags(conversation, request.Json()))
+                : NoTagsModule(),
+            _ => FreeScoutApi.MethodNotAllowed(),
+        };
 
     public static Answer NoTagsModule() => new ApiError("tags", "Tags module is not installed or not activated").ToAnswer();
 
@@ -27,7 +33,12 @@ internal sealed class ConversationsApi(FreeScoutStandIn freeScout, FreeScoutStor
     private Answer List(RecordedRequest request)
     {
         var embed = Embed(request) ?? [];
-        return FreeScoutApi.Page(request, "conversations", ConversationQuery.Select(request, store, freeScout.Behaviour).Select(row => _json.Conversation(row, embed)), freeScout.Behaviour.MaxPageSize);
+        return FreeScoutApi.Page(
+            request,
+            "conversations",
+            ConversationQuery.Select(request, store, freeScout.Behaviour).Select(row => _json.Conversation(row, embed)),
+            freeScout.Behaviour.MaxPageSize
+        );
     }
 
     private Answer Create(RecordedRequest request)
@@ -49,7 +60,10 @@ internal sealed class ConversationsApi(FreeScoutStandIn freeScout, FreeScoutStor
     private Answer Update(SandboxConversation conversation, JsonObject body)
     {
         var (id, user) = (conversation.Id, (int?)body.Number("byUser"));
-        if ((body.ContainsKey("status") || body.ContainsKey("assignTo") || body.ContainsKey("mailboxId")) && (user is null || FreeScoutSeed.FindUser(user.Value) is null))
+        if (
+            (body.ContainsKey("status") || body.ContainsKey("assignTo") || body.ContainsKey("mailboxId"))
+            && (user is null || FreeScoutSeed.FindUser(user.Value) is null)
+        )
         {
             return new ApiError("byUser", "byUser parameter is required.").ToAnswer();
         }
@@ -82,7 +96,10 @@ internal sealed class ConversationsApi(FreeScoutStandIn freeScout, FreeScoutStor
     private Answer AddThread(SandboxConversation conversation, JsonObject body) =>
         NewThread.Read(body, "", store, out var thread) is { } error
             ? error.ToAnswer()
-            : Answer.Json(201, null).With("Resource-ID", $"{actions.AddThread(conversation.Id, thread!)?.Id}") with { Body = null };
+            : Answer.Json(201, null).With("Resource-ID", $"{actions.AddThread(conversation.Id, thread!)?.Id}") with
+            {
+                Body = null,
+            };
 
     private Answer SetTags(SandboxConversation conversation, JsonObject body)
     {

@@ -25,16 +25,27 @@ internal sealed class FreeScoutActions(FreeScoutStore store, Action<SandboxMail>
 
         SandboxThread? row = null;
         var revived = thread.Type == "customer";
-        store.Change(id, EventOf(before, thread), conversation =>
-        {
-            row = store.ToRow(thread, conversation.CustomerId, store.Now);
-            return conversation with
+        store.Change(
+            id,
+            EventOf(before, thread),
+            conversation =>
             {
-                Threads = [row, .. conversation.Threads],
-                State = revived ? "published" : conversation.State,
-                Status = thread.Status ?? thread.Type switch { "customer" => "active", "message" => "pending", _ => conversation.Status },
-            };
-        });
+                row = store.ToRow(thread, conversation.CustomerId, store.Now);
+                return conversation with
+                {
+                    Threads = [row, .. conversation.Threads],
+                    State = revived ? "published" : conversation.State,
+                    Status =
+                        thread.Status
+                        ?? thread.Type switch
+                        {
+                            "customer" => "active",
+                            "message" => "pending",
+                            _ => conversation.Status,
+                        },
+                };
+            }
+        );
         if (!thread.Imported && thread.Type != "note")
         {
             mail(new SandboxMail(id, revived ? "agents" : "customer", "reply"));
@@ -43,36 +54,73 @@ internal sealed class FreeScoutActions(FreeScoutStore store, Action<SandboxMail>
         return row;
     }
 
-    public bool SetStatus(long id, string status, int? user) => null != store.Change(id, "convo.status", conversation => conversation.Status == status
-        ? conversation
-        : conversation with
-        {
-            Status = status,
-            ClosedAt = status == "closed" ? store.Now : null,
-            ClosedBy = status == "closed" ? user : null,
-            Threads = [store.LineItem("status-changed", user), .. conversation.Threads],
-        });
+    public bool SetStatus(long id, string status, int? user) =>
+        null
+        != store.Change(
+            id,
+            "convo.status",
+            conversation =>
+                conversation.Status == status
+                    ? conversation
+                    : conversation with
+                    {
+                        Status = status,
+                        ClosedAt = status == "closed" ? store.Now : null,
+                        ClosedBy = status == "closed" ? user : null,
+                        Threads = [store.LineItem("status-changed", user), .. conversation.Threads],
+                    }
+        );
 
     /// <summary>As the web page's "delete": to the folder of deleted ones, from which it can come back.</summary>
-    public bool Delete(long id) => null != store.Change(id, "convo.deleted", conversation => conversation.State == "deleted"
-        ? conversation
-        : conversation with { State = "deleted" });
+    public bool Delete(long id) =>
+        null
+        != store.Change(
+            id,
+            "convo.deleted",
+            conversation => conversation.State == "deleted" ? conversation : conversation with { State = "deleted" }
+        );
 
-    public bool Restore(long id) => null != store.Change(id, "convo.restored", conversation => conversation.State == "published"
-        ? conversation
-        : conversation with { State = "published" });
+    public bool Restore(long id) =>
+        null
+        != store.Change(
+            id,
+            "convo.restored",
+            conversation => conversation.State == "published" ? conversation : conversation with { State = "published" }
+        );
 
-    public bool Move(long id, int mailbox, int? user) => null != store.Change(id, "convo.moved", conversation => conversation.MailboxId == mailbox
-        ? conversation
-        : conversation with { MailboxId = mailbox, Threads = [store.LineItem("moved-from-mailbox", user), .. conversation.Threads] });
+    public bool Move(long id, int mailbox, int? user) =>
+        null
+        != store.Change(
+            id,
+            "convo.moved",
+            conversation =>
+                conversation.MailboxId == mailbox
+                    ? conversation
+                    : conversation with
+                    {
+                        MailboxId = mailbox,
+                        Threads = [store.LineItem("moved-from-mailbox", user), .. conversation.Threads],
+                    }
+        );
 
-    public bool Assign(long id, int? assignee, int? user) => null != store.Change(id, "convo.assigned", conversation => conversation.AssignedTo == assignee
-        ? conversation
-        : conversation with { AssignedTo = assignee, Threads = [store.LineItem("user-changed", user), .. conversation.Threads] });
+    public bool Assign(long id, int? assignee, int? user) =>
+        null
+        != store.Change(
+            id,
+            "convo.assigned",
+            conversation =>
+                conversation.AssignedTo == assignee
+                    ? conversation
+                    : conversation with
+                    {
+                        AssignedTo = assignee,
+                        Threads = [store.LineItem("user-changed", user), .. conversation.Threads],
+                    }
+        );
 
-    public bool Rename(long id, string subject) => null != store.Change(id, null, conversation => conversation.Subject == subject
-        ? conversation
-        : conversation with { Subject = subject });
+    public bool Rename(long id, string subject) =>
+        null
+        != store.Change(id, null, conversation => conversation.Subject == subject ? conversation : conversation with { Subject = subject });
 
     /// <summary>Moves the threads away and leaves the old conversation deleted, with a line item that says where to.</summary>
     public bool Merge(long id, long into)
@@ -82,17 +130,22 @@ internal sealed class FreeScoutActions(FreeScoutStore store, Action<SandboxMail>
             return false;
         }
 
-        store.Change(into, null, target => target with { Threads = [.. from.Threads.Concat(target.Threads).OrderByDescending(thread => thread.Id)] });
+        store.Change(
+            into,
+            null,
+            target => target with { Threads = [.. from.Threads.Concat(target.Threads).OrderByDescending(thread => thread.Id)] }
+        );
         store.Change(id, "convo.deleted", merged => merged with { State = "deleted", Threads = [store.LineItem("merged", null)] });
         return true;
     }
 
     // With no customer's or agent's word yet, the core takes the next thread for the first: created is announced again.
-    private static string EventOf(SandboxConversation before, NewThread thread) => (before.ThreadsCount, thread.Type) switch
-    {
-        (0, _) => "convo.created",
-        (_, "customer") => "convo.customer.reply.created",
-        (_, "message") => "convo.agent.reply.created",
-        _ => "convo.note.created",
-    };
+    private static string EventOf(SandboxConversation before, NewThread thread) =>
+        (before.ThreadsCount, thread.Type) switch
+        {
+            (0, _) => "convo.created",
+            (_, "customer") => "convo.customer.reply.created",
+            (_, "message") => "convo.agent.reply.created",
+            _ => "convo.note.created",
+        };
 }

@@ -27,13 +27,33 @@ internal sealed class FreeScoutApi(FreeScoutStandIn freeScout, FreeScoutStore st
         {
             (_, ["conversations", .. var rest]) => _conversations.Handle(request, rest),
             ("GET", ["tags"]) => Tags(request),
-            ("GET", ["mailboxes"]) => Page(request, "mailboxes", store.Mailboxes.OrderBy(mailbox => mailbox.Id).Select(FreeScoutJson.Mailbox)),
-            ("GET", ["mailboxes", var id]) when freeScout.Behaviour.MailboxById => FindMailbox(id) is { } mailbox ? Answer.Json(200, FreeScoutJson.Mailbox(mailbox)) : NotFound(),
-            ("GET", ["mailboxes", var id, "folders"]) => FindMailbox(id) is { } mailbox ? Page(request, "folders", _json.Folders(mailbox.Id)) : NotFound(),
-            ("GET", ["users"]) => Page(request, "users", FreeScoutSeed.Users.Where(user => Like(request, "email", user.Email)).Select(FreeScoutJson.User)),
-            ("GET", ["users", var id]) => Id(id) is { } user && FreeScoutSeed.FindUser(user) is { } found ? Answer.Json(200, FreeScoutJson.User(found)) : NotFound(),
-            ("GET", ["customers"]) => Page(request, "customers", store.Customers.Where(customer => Like(request, "email", customer.Email)).Select(FreeScoutJson.Customer)),
-            ("GET", ["customers", var id]) => Id(id) is { } customer && store.FindCustomer(customer) is { } found ? Answer.Json(200, FreeScoutJson.Customer(found)) : NotFound(),
+            ("GET", ["mailboxes"]) => Page(
+                request,
+                "mailboxes",
+                store.Mailboxes.OrderBy(mailbox => mailbox.Id).Select(FreeScoutJson.Mailbox)
+            ),
+            ("GET", ["mailboxes", var id]) when freeScout.Behaviour.MailboxById => FindMailbox(id) is { } mailbox
+                ? Answer.Json(200, FreeScoutJson.Mailbox(mailbox))
+                : NotFound(),
+            ("GET", ["mailboxes", var id, "folders"]) => FindMailbox(id) is { } mailbox
+                ? Page(request, "folders", _json.Folders(mailbox.Id))
+                : NotFound(),
+            ("GET", ["users"]) => Page(
+                request,
+                "users",
+                FreeScoutSeed.Users.Where(user => Like(request, "email", user.Email)).Select(FreeScoutJson.User)
+            ),
+            ("GET", ["users", var id]) => Id(id) is { } user && FreeScoutSeed.FindUser(user) is { } found
+                ? Answer.Json(200, FreeScoutJson.User(found))
+                : NotFound(),
+            ("GET", ["customers"]) => Page(
+                request,
+                "customers",
+                store.Customers.Where(customer => Like(request, "email", customer.Email)).Select(FreeScoutJson.Customer)
+            ),
+            ("GET", ["customers", var id]) => Id(id) is { } customer && store.FindCustomer(customer) is { } found
+                ? Answer.Json(200, FreeScoutJson.Customer(found))
+                : NotFound(),
             ("GET", ["webhooks"]) => Page(request, "webhooks", store.Webhooks.Select(FreeScoutJson.Webhook)),
             ("POST", ["webhooks"]) => AddWebhook(request),
             ("DELETE", ["webhooks", var id]) => Id(id) is { } hook && store.RemoveWebhook(hook) ? NoContent() : NotFound(),
@@ -58,18 +78,35 @@ internal sealed class FreeScoutApi(FreeScoutStandIn freeScout, FreeScoutStore st
         var number = int.TryParse(request.Query("page"), out var page) && page > 0 ? page : 1;
         var size = int.TryParse(request.Query("pageSize"), out var wanted) && wanted > 0 ? wanted : DefaultPageSize;
         size = Math.Min(size, maxSize ?? size);
-        return Answer.Json(200, new
-        {
-            _embedded = new Dictionary<string, object> { [name] = all.Skip((int)Math.Min(int.MaxValue, (number - 1L) * size)).Take(size) },
-            page = new { size, totalElements = all.Length, totalPages = Math.Max(1, (all.Length + size - 1) / size), number },
-        });
+        return Answer.Json(
+            200,
+            new
+            {
+                _embedded = new Dictionary<string, object>
+                {
+                    [name] = all.Skip((int)Math.Min(int.MaxValue, (number - 1L) * size)).Take(size),
+                },
+                page = new
+                {
+                    size,
+                    totalElements = all.Length,
+                    totalPages = Math.Max(1, (all.Length + size - 1) / size),
+                    number,
+                },
+            }
+        );
     }
 
-    private Answer Page(RecordedRequest request, string name, IEnumerable<object> rows) => Page(request, name, rows, freeScout.Behaviour.MaxPageSize);
+    private Answer Page(RecordedRequest request, string name, IEnumerable<object> rows) =>
+        Page(request, name, rows, freeScout.Behaviour.MaxPageSize);
 
     // The core answers for APP_URL's host and what is below it, before it looks at the key.
     private bool IsTrustedHost(RecordedRequest request) =>
-        HostOf(request) is var host && (host.Equals(freeScout.AppHost, StringComparison.OrdinalIgnoreCase) || host.EndsWith($".{freeScout.AppHost}", StringComparison.OrdinalIgnoreCase));
+        HostOf(request) is var host
+        && (
+            host.Equals(freeScout.AppHost, StringComparison.OrdinalIgnoreCase)
+            || host.EndsWith($".{freeScout.AppHost}", StringComparison.OrdinalIgnoreCase)
+        );
 
     private static string HostOf(RecordedRequest request) => new HostString(request.Header("Host") ?? "").Host;
 
@@ -78,7 +115,10 @@ internal sealed class FreeScoutApi(FreeScoutStandIn freeScout, FreeScoutStore st
         var words = $"Untrusted Host: {HostOf(request)}. Add the following to your .env file: APP_TRUSTED_HOSTS={HostOf(request)}";
         return request.Header("Accept")?.Contains("json", StringComparison.OrdinalIgnoreCase) == true
             ? Answer.Json(403, new { message = words })
-            : Answer.Html(403, $"<!DOCTYPE html><html><head><title>Access denied</title></head><body><h1>403</h1><p>{words}</p></body></html>");
+            : Answer.Html(
+                403,
+                $"<!DOCTYPE html><html><head><title>Access denied</title></head><body><h1>403</h1><p>{words}</p></body></html>"
+            );
     }
 
     // Three ways and no more: Bearer alone is refused, though some clients send it along.
@@ -108,13 +148,17 @@ internal sealed class FreeScoutApi(FreeScoutStandIn freeScout, FreeScoutStore st
         var conversation = Id(request.Query("conversationId") ?? "");
         var tags = conversation is { } id ? store.Find(id)?.Tags ?? [] : store.Tags;
         var all = store.Conversations;
-        return Page(request, "tags", tags.Select(tag => new
-        {
-            id = store.TagId(tag),
-            name = tag,
-            counter = all.Count(row => row.Tags.Any(known => FreeScoutStore.SameTag(known, tag))),
-            color = 0,
-        }));
+        return Page(
+            request,
+            "tags",
+            tags.Select(tag => new
+            {
+                id = store.TagId(tag),
+                name = tag,
+                counter = all.Count(row => row.Tags.Any(known => FreeScoutStore.SameTag(known, tag))),
+                color = 0,
+            })
+        );
     }
 
     private Answer AddWebhook(RecordedRequest request)

@@ -107,7 +107,12 @@ public sealed class FreeScoutStandIn : IAsyncDisposable
     public bool Reply(long id, string html) => _actions.AddThread(id, new NewThread("customer", html, null, false, null)) is not null;
 
     /// <summary>A conversation that an agent made in the web page; it counts as none of the API's.</summary>
-    public SandboxConversation CreateByHand(string subject, IReadOnlyList<string>? tags = null, string status = "active", int? mailboxId = null)
+    public SandboxConversation CreateByHand(
+        string subject,
+        IReadOnlyList<string>? tags = null,
+        string status = "active",
+        int? mailboxId = null
+    )
     {
         var customer = new JsonObject { ["email"] = "someone@customer.example", ["firstName"] = "Someone" };
         var thread = new NewThread("customer", "<p>Made by hand.</p>", null, true, null);
@@ -162,7 +167,7 @@ public sealed class FreeScoutStandIn : IAsyncDisposable
         }
 
         var inFlight = Interlocked.Increment(ref _createsInFlight);
-        for (var peak = _peakCreatesInFlight; inFlight > peak;)
+        for (var peak = _peakCreatesInFlight; inFlight > peak; )
         {
             peak = Interlocked.CompareExchange(ref _peakCreatesInFlight, inFlight, peak);
         }

@@ -47,128 +47,145 @@ internal sealed class FreeScoutStore : IAsyncDisposable
 
     public static bool SameTag(string one, string other) => one.Equals(other, StringComparison.OrdinalIgnoreCase);
 
-    public SandboxConversation Create(NewConversation draft) => Write(now =>
-    {
-        var id = ++_state.LastConversationId;
-        var customer = FindOrAddCustomer(draft.Customer, now);
-        var conversation = new SandboxConversation
+    public SandboxConversation Create(NewConversation draft) =>
+        Write(now =>
         {
-            Id = id,
-            Number = NumberOf(id),
-            Type = draft.Type,
-            MailboxId = draft.MailboxId,
-            Subject = draft.Subject,
-            Status = draft.Status,
-            CustomerId = customer.Id,
-            Imported = draft.Imported,
-            AssignedTo = draft.AssignTo,
-            Threads = [.. draft.Threads.Select(thread => ToRow(thread, customer.Id, now))],
-            CreatedAt = now,
-            UpdatedAt = now,
-            ClosedAt = draft.Status == "closed" ? now : null,
-        };
-        _state.Conversations.Add(id, conversation);
-        Announce("convo.created", conversation);
-        return conversation;
-    });
+            var id = ++_state.LastConversationId;
+            var customer = FindOrAddCustomer(draft.Customer, now);
+            var conversation = new SandboxConversation
+            {
+                Id = id,
+                Number = NumberOf(id),
+                Type = draft.Type,
+                MailboxId = draft.MailboxId,
+                Subject = draft.Subject,
+                Status = draft.Status,
+                CustomerId = customer.Id,
+                Imported = draft.Imported,
+                AssignedTo = draft.AssignTo,
+                Threads = [.. draft.Threads.Select(thread => ToRow(thread, customer.Id, now))],
+                CreatedAt = now,
+                UpdatedAt = now,
+                ClosedAt = draft.Status == "closed" ? now : null,
+            };
+            _state.Conversations.Add(id, conversation);
+            Announce("convo.created", conversation);
+            return conversation;
+        });
 
     /// <summary>Null when there is no such conversation. A <paramref name="edit"/> that changes nothing is no change: no event, no new date.</summary>
-    public SandboxConversation? Change(long id, string? happening, Func<SandboxConversation, SandboxConversation> edit) => Write(now =>
-    {
-        if (!_state.Conversations.TryGetValue(id, out var before))
+    public SandboxConversation? Change(long id, string? happening, Func<SandboxConversation, SandboxConversation> edit) =>
+        Write(now =>
         {
-            return null;
-        }
+            if (!_state.Conversations.TryGetValue(id, out var before))
+            {
+                return null;
+            }
 
-        var after = edit(before);
-        if (ReferenceEquals(after, before))
-        {
-            return before;
-        }
+            var after = edit(before);
+            if (ReferenceEquals(after, before))
+            {
+                return before;
+            }
 
-        after = after with { UpdatedAt = now };
-        _state.Conversations[id] = after;
-        if (happening is not null)
-        {
-            Announce(happening, after);
-        }
+            after = after with { UpdatedAt = now };
+            _state.Conversations[id] = after;
+            if (happening is not null)
+            {
+                Announce(happening, after);
+            }
 
-        return after;
-    });
+            return after;
+        });
 
     /// <summary>Replaces the whole list; neither a date nor an event tells of it.</summary>
-    public bool SetTags(long id, IEnumerable<string> tags) => Write(_ =>
-    {
-        if (!_state.Conversations.TryGetValue(id, out var conversation))
+    public bool SetTags(long id, IEnumerable<string> tags) =>
+        Write(_ =>
         {
-            return false;
-        }
+            if (!_state.Conversations.TryGetValue(id, out var conversation))
+            {
+                return false;
+            }
 
-        var distinct = tags.Select(tag => tag.Trim()).Where(tag => tag.Length > 0).Distinct(StringComparer.OrdinalIgnoreCase).ToArray();
-        _state.Tags.AddRange(distinct.Where(tag => !_state.Tags.Exists(known => SameTag(known, tag))));
-        _state.Conversations[id] = conversation with { Tags = distinct };
-        return true;
-    });
+            var distinct = tags.Select(tag => tag.Trim()).Where(tag => tag.Length > 0).Distinct(StringComparer.OrdinalIgnoreCase).ToArray();
+            _state.Tags.AddRange(distinct.Where(tag => !_state.Tags.Exists(known => SameTag(known, tag))));
+            _state.Conversations[id] = conversation with { Tags = distinct };
+            return true;
+        });
 
-    public bool Remove(long id) => Write(_ =>
-    {
-        if (!_state.Conversations.Remove(id, out var gone))
+    public bool Remove(long id) =>
+        Write(_ =>
         {
-            return false;
-        }
+            if (!_state.Conversations.Remove(id, out var gone))
+            {
+                return false;
+            }
 
-        Announce("convo.deleted_forever", gone);
-        return true;
-    });
+            Announce("convo.deleted_forever", gone);
+            return true;
+        });
 
-    public SandboxThread ToRow(NewThread thread, long customer, DateTimeOffset now) => new()
-    {
-        Id = ++_state.LastThreadId,
-        Type = thread.Type,
-        Body = thread.Body,
-        UserId = thread.UserId,
-        CustomerId = thread.Type == "customer" ? customer : null,
-        CreatedAt = now,
-    };
+    public SandboxThread ToRow(NewThread thread, long customer, DateTimeOffset now) =>
+        new()
+        {
+            Id = ++_state.LastThreadId,
+            Type = thread.Type,
+            Body = thread.Body,
+            UserId = thread.UserId,
+            CustomerId = thread.Type == "customer" ? customer : null,
+            CreatedAt = now,
+        };
 
     public SandboxThread LineItem(string action, int? user) =>
-        new() { Id = ++_state.LastThreadId, Type = "lineitem", Body = "", Action = action, UserId = user, CreatedAt = Now };
-
-    public SandboxWebhook AddWebhook(Uri url, IReadOnlyList<string> events, IReadOnlyList<int> mailboxes) => Write(_ =>
-    {
-        var hook = new SandboxWebhook(++_state.LastWebhookId, url, events, mailboxes);
-        _state.Webhooks.Add(hook);
-        return hook;
-    });
-
-    public void ChangeWebhook(long id, Func<SandboxWebhook, SandboxWebhook> edit) => Write(_ =>
-    {
-        var place = _state.Webhooks.FindIndex(hook => hook.Id == id);
-        if (place >= 0)
+        new()
         {
-            _state.Webhooks[place] = edit(_state.Webhooks[place]);
-        }
+            Id = ++_state.LastThreadId,
+            Type = "lineitem",
+            Body = "",
+            Action = action,
+            UserId = user,
+            CreatedAt = Now,
+        };
 
-        return place;
-    });
+    public SandboxWebhook AddWebhook(Uri url, IReadOnlyList<string> events, IReadOnlyList<int> mailboxes) =>
+        Write(_ =>
+        {
+            var hook = new SandboxWebhook(++_state.LastWebhookId, url, events, mailboxes);
+            _state.Webhooks.Add(hook);
+            return hook;
+        });
+
+    public void ChangeWebhook(long id, Func<SandboxWebhook, SandboxWebhook> edit) =>
+        Write(_ =>
+        {
+            var place = _state.Webhooks.FindIndex(hook => hook.Id == id);
+            if (place >= 0)
+            {
+                _state.Webhooks[place] = edit(_state.Webhooks[place]);
+            }
+
+            return place;
+        });
 
     public bool RemoveWebhook(long id) => Write(_ => _state.Webhooks.RemoveAll(hook => hook.Id == id) > 0);
 
-    public void AddMailbox(SandboxMailbox mailbox) => Write(_ =>
-    {
-        _mailboxes.Add(mailbox);
-        return true;
-    });
-
-    public bool RemoveMailbox(int id) => Write(_ =>
-    {
-        foreach (var conversation in _state.Conversations.Values.Where(conversation => conversation.MailboxId == id).ToList())
+    public void AddMailbox(SandboxMailbox mailbox) =>
+        Write(_ =>
         {
-            _state.Conversations.Remove(conversation.Id);
-        }
+            _mailboxes.Add(mailbox);
+            return true;
+        });
 
-        return _mailboxes.RemoveAll(mailbox => mailbox.Id == id) > 0;
-    });
+    public bool RemoveMailbox(int id) =>
+        Write(_ =>
+        {
+            foreach (var conversation in _state.Conversations.Values.Where(conversation => conversation.MailboxId == id).ToList())
+            {
+                _state.Conversations.Remove(conversation.Id);
+            }
+
+            return _mailboxes.RemoveAll(mailbox => mailbox.Id == id) > 0;
+        });
 
     public async ValueTask DisposeAsync()
     {
@@ -185,12 +202,20 @@ internal sealed class FreeScoutStore : IAsyncDisposable
     private SandboxCustomer FindOrAddCustomer(JsonObject wanted, DateTimeOffset now)
     {
         var (id, email) = (wanted.Number("id"), wanted.Text("email"));
-        var known = id is not null
-            ? _state.Customers.Find(customer => customer.Id == id)
-            : email is null ? null : _state.Customers.Find(customer => email.Equals(customer.Email, StringComparison.OrdinalIgnoreCase));
+        var known =
+            id is not null ? _state.Customers.Find(customer => customer.Id == id)
+            : email is null ? null
+            : _state.Customers.Find(customer => email.Equals(customer.Email, StringComparison.OrdinalIgnoreCase));
         if (known is null)
         {
-            known = new SandboxCustomer(_state.Customers.Count + 1, wanted.Text("firstName") ?? "", wanted.Text("lastName") ?? "", email, wanted.Text("phone"), now);
+            known = new SandboxCustomer(
+                _state.Customers.Count + 1,
+                wanted.Text("firstName") ?? "",
+                wanted.Text("lastName") ?? "",
+                email,
+                wanted.Text("phone"),
+                now
+            );
             _state.Customers.Add(known);
         }
 

@@ -15,15 +15,33 @@ public sealed class FreeScoutWebhooks : IAsyncDisposable
 {
     internal static readonly string[] All =
     [
-        "convo.assigned", "convo.created", "convo.deleted", "convo.deleted_forever", "convo.restored", "convo.moved", "convo.status",
-        "convo.customer.reply.created", "convo.agent.reply.created", "convo.note.created", "customer.created", "customer.updated",
+        "convo.assigned",
+        "convo.created",
+        "convo.deleted",
+        "convo.deleted_forever",
+        "convo.restored",
+        "convo.moved",
+        "convo.status",
+        "convo.customer.reply.created",
+        "convo.agent.reply.created",
+        "convo.note.created",
+        "customer.created",
+        "customer.updated",
     ];
 
     private static readonly string[] Embedded = ["threads", "tags"];
     private readonly CancellationTokenSource _stopping = new();
-    private readonly Channel<(SandboxWebhook Hook, string Event, long Conversation, byte[] Body)> _queue = Channel.CreateUnbounded<(SandboxWebhook, string, long, byte[])>();
+    private readonly Channel<(SandboxWebhook Hook, string Event, long Conversation, byte[] Body)> _queue = Channel.CreateUnbounded<(
+        SandboxWebhook,
+        string,
+        long,
+        byte[]
+    )>();
     private readonly ConcurrentQueue<WebhookDelivery> _deliveries = new();
-    private readonly HttpClient _http = new(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false }) { Timeout = TimeSpan.FromSeconds(10) };
+    private readonly HttpClient _http = new(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false })
+    {
+        Timeout = TimeSpan.FromSeconds(10),
+    };
     private readonly FreeScoutStore _store;
     private readonly FreeScoutJson _json;
     private readonly TimeProvider _clock;
@@ -75,12 +93,17 @@ public sealed class FreeScoutWebhooks : IAsyncDisposable
     /// <summary>Events that FreeScout does not know are dropped without a word.</summary>
     internal static string[] Known(JsonNode? events) => [.. (events as JsonArray ?? []).Select(name => $"{name}").Intersect(All)];
 
-    internal static int[] Numbers(JsonNode? ids) => [.. (ids as JsonArray ?? []).Select(id => int.TryParse($"{id}", out var number) ? number : 0)];
+    internal static int[] Numbers(JsonNode? ids) =>
+        [.. (ids as JsonArray ?? []).Select(id => int.TryParse($"{id}", out var number) ? number : 0)];
 
     /// <summary>Takes the conversation as it is now: a retry repeats this, however old it has become.</summary>
     internal void Announce(string name, SandboxConversation conversation)
     {
-        var hooks = _store.Webhooks.Where(hook => hook.Events.Contains(name) && (hook.Mailboxes.Count == 0 || hook.Mailboxes.Contains(conversation.MailboxId))).ToArray();
+        var hooks = _store
+            .Webhooks.Where(hook =>
+                hook.Events.Contains(name) && (hook.Mailboxes.Count == 0 || hook.Mailboxes.Contains(conversation.MailboxId))
+            )
+            .ToArray();
         if (hooks.Length == 0)
         {
             return;

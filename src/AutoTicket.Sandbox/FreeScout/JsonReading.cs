@@ -26,7 +26,9 @@ internal static class JsonReading
         json[name] is JsonValue value && value.GetValueKind() == JsonValueKind.String ? value.GetValue<string>() : null;
 
     public static long? Number(this JsonObject json, string name) =>
-        json[name] is JsonValue value && long.TryParse(value.ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number <= int.MaxValue
+        json[name] is JsonValue value
+        && long.TryParse(value.ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+        && number <= int.MaxValue
             ? number
             : null;
 

@@ -5,11 +5,26 @@ namespace AutoTicket.Sandbox;
 /// <summary>What is wrong with a request, the way FreeScout says it: one thing at a time.</summary>
 internal sealed record ApiError(string Path, string Message)
 {
-    public Answer ToAnswer() => Answer.Json(400, new
-    {
-        message = "Error occurred",
-        _embedded = new { errors = new[] { new { path = Path, message = Message, source = "JSON" } } },
-    });
+    public Answer ToAnswer() =>
+        Answer.Json(
+            400,
+            new
+            {
+                message = "Error occurred",
+                _embedded = new
+                {
+                    errors = new[]
+                    {
+                        new
+                        {
+                            path = Path,
+                            message = Message,
+                            source = "JSON",
+                        },
+                    },
+                },
+            }
+        );
 }
 
 /// <summary>A thread to be added. <see cref="Status"/> is null when the request leaves it to the thread's type.</summary>
@@ -47,7 +62,15 @@ internal sealed record NewThread(string Type, string Body, int? UserId, bool Imp
 
 /// <summary>A conversation to be created, checked in the order in which FreeScout checks.</summary>
 internal sealed record NewConversation(
-    string Type, int MailboxId, string Subject, JsonObject Customer, IReadOnlyList<NewThread> Threads, string Status, bool Imported, int? AssignTo)
+    string Type,
+    int MailboxId,
+    string Subject,
+    JsonObject Customer,
+    IReadOnlyList<NewThread> Threads,
+    string Status,
+    bool Imported,
+    int? AssignTo
+)
 {
     private const int SubjectLength = 998;
     private static readonly string[] IdentifyingFields = ["email", "firstName", "phone"];
@@ -81,7 +104,11 @@ internal sealed record NewConversation(
             return new ApiError("customer", "Customer is required.");
         }
 
-        if (customer.Number("id") is { } id ? store.FindCustomer(id) is null : !IdentifyingFields.Any(name => customer.Text(name) is { Length: > 0 }))
+        if (
+            customer.Number("id") is { } id
+                ? store.FindCustomer(id) is null
+                : !IdentifyingFields.Any(name => customer.Text(name) is { Length: > 0 })
+        )
         {
             return new ApiError("customer.first_name", "Customer first name or email is required.");
         }
@@ -108,7 +135,16 @@ internal sealed record NewConversation(
             return new ApiError("status", "Status must be active, pending or closed.");
         }
 
-        draft = new NewConversation(type, (int)mailbox, Cut(subject), customer, threads, status ?? DefaultStatus(type, threads[^1]), body.Flag("imported"), (int?)body.Number("assignTo"));
+        draft = new NewConversation(
+            type,
+            (int)mailbox,
+            Cut(subject),
+            customer,
+            threads,
+            status ?? DefaultStatus(type, threads[^1]),
+            body.Flag("imported"),
+            (int?)body.Number("assignTo")
+        );
         return null;
     }
 

@@ -11,7 +11,9 @@ internal sealed class StateFile : IAsyncDisposable
 {
     private readonly string _path;
     private readonly Func<byte[]> _snapshot;
-    private readonly Channel<bool> _dirty = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Channel<bool> _dirty = Channel.CreateBounded<bool>(
+        new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite }
+    );
     private readonly Task _writing;
 
     public StateFile(string path, Func<byte[]> snapshot)

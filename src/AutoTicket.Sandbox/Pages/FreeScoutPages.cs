@@ -6,9 +6,10 @@ internal sealed class FreeScoutPages(FreeScoutStandIn freeScout)
     public Answer List()
     {
         var rows = freeScout.Conversations.Where(row => row.MailboxId == freeScout.MailboxId).OrderByDescending(row => row.Id).ToArray();
-        var list = rows.Length == 0
-            ? Html.Of($"<p>No conversation yet. Investigate a failing surface in the console, or wait for a P1 or P2 alert.</p>")
-            : Html.Of($"""<ul class="rows">{rows.Select(Row)}</ul>""");
+        var list =
+            rows.Length == 0
+                ? Html.Of($"<p>No conversation yet. Investigate a failing surface in the console, or wait for a P1 or P2 alert.</p>")
+                : Html.Of($"""<ul class="rows">{rows.Select(Row)}</ul>""");
         return SandboxLayout.Page("Sandbox FreeScout", Html.Of($"<h1>Sandbox FreeScout: Operations</h1>{list}"));
     }
 
@@ -16,22 +17,31 @@ internal sealed class FreeScoutPages(FreeScoutStandIn freeScout)
     {
         if (freeScout.Find(id) is not { } conversation)
         {
-            return SandboxLayout.Page("Sandbox FreeScout", Html.Of($"""<h1>No such conversation</h1><p><a href="/freescout/">Back to Operations</a></p>"""), 404);
+            return SandboxLayout.Page(
+                "Sandbox FreeScout",
+                Html.Of($"""<h1>No such conversation</h1><p><a href="/freescout/">Back to Operations</a></p>"""),
+                404
+            );
         }
 
         var path = $"{FreeScoutStandIn.BasePath}/conversation/{id}";
         var buttons = conversation.IsOpen
             ? Html.Of($"{SandboxLayout.Button(path + "/resolve", "Resolve")}{SandboxLayout.Button(path + "/delete", "Delete", "danger")}")
             : SandboxLayout.Button(path + "/reopen", "Reopen");
-        return SandboxLayout.Page($"{conversation.Subject} - Sandbox FreeScout", Html.Of($"""
-            <p class="quiet"><a href="/freescout/">Sandbox FreeScout: Operations</a></p>
-            <h1>{conversation.Subject}</h1>
-            <p>{Chips(conversation)}</p>
-            <p class="quiet">No. {conversation.Number}, opened {conversation.CreatedAt}</p>
-            {buttons}
-            <h2>Threads</h2>
-            {conversation.Threads.Select(Thread)}
-            """));
+        return SandboxLayout.Page(
+            $"{conversation.Subject} - Sandbox FreeScout",
+            Html.Of(
+                $"""
+                <p class="quiet"><a href="/freescout/">Sandbox FreeScout: Operations</a></p>
+                <h1>{conversation.Subject}</h1>
+                <p>{Chips(conversation)}</p>
+                <p class="quiet">No. {conversation.Number}, opened {conversation.CreatedAt}</p>
+                {buttons}
+                <h2>Threads</h2>
+                {conversation.Threads.Select(Thread)}
+                """
+            )
+        );
     }
 
     public Answer Act(long id, string verb)
@@ -46,19 +56,27 @@ internal sealed class FreeScoutPages(FreeScoutStandIn freeScout)
         return done ? Answer.Redirect(303, $"{FreeScoutStandIn.BasePath}/conversation/{id}") : Show(0);
     }
 
-    private static Html Row(SandboxConversation row) => Html.Of($"""
-        <li><a href="/freescout/conversation/{row.Id}">{row.Subject}</a><br>{Chips(row)} <span class="quiet">{row.CreatedAt}</span></li>
-        """);
+    private static Html Row(SandboxConversation row) =>
+        Html.Of(
+            $"""
+            <li><a href="/freescout/conversation/{row.Id}">{row.Subject}</a><br>{Chips(row)} <span class="quiet">{row.CreatedAt}</span></li>
+            """
+        );
 
-    private static Html Chips(SandboxConversation row) => Html.Of(
-        $"""<span class="chip">{(row.State == "deleted" ? "deleted" : row.Status)}</span>{row.Tags.Select(tag => Html.Of($"""<span class="chip">{tag}</span>"""))}""");
+    private static Html Chips(SandboxConversation row) =>
+        Html.Of(
+            $"""<span class="chip">{(row.State == "deleted" ? "deleted" : row.Status)}</span>{row.Tags.Select(tag => Html.Of($"""<span class="chip">{tag}</span>"""))}"""
+        );
 
     // A thread is HTML from outside. It is shown as an agent would see it, in a frame that is denied everything: no script,
     // no form, no origin of ours, and the page's own policy besides, which it inherits.
-    private static Html Thread(SandboxThread thread) => thread.Action is { } action
-        ? Html.Of($"""<p class="quiet">{thread.CreatedAt}: {action}</p>""")
-        : Html.Of($"""
-            <p class="quiet">{thread.CreatedAt}: {thread.Type}</p>
-            <iframe sandbox title="{thread.Type} thread" srcdoc="{$"<!DOCTYPE html><link rel=\"stylesheet\" href=\"{SandboxLayout.StylePath}\">{thread.Body}"}"></iframe>
-            """);
+    private static Html Thread(SandboxThread thread) =>
+        thread.Action is { } action
+            ? Html.Of($"""<p class="quiet">{thread.CreatedAt}: {action}</p>""")
+            : Html.Of(
+                $"""
+                <p class="quiet">{thread.CreatedAt}: {thread.Type}</p>
+                <iframe sandbox title="{thread.Type} thread" srcdoc="{$"<!DOCTYPE html><link rel=\"stylesheet\" href=\"{SandboxLayout.StylePath}\">{thread.Body}"}"></iframe>
+                """
+            );
 }

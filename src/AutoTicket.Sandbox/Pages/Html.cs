@@ -24,13 +24,14 @@ internal sealed class Html
         public void AppendLiteral(string markup) => _text.Append(markup);
 
         // One method for all: overloads would take an array of markup for a value to be encoded.
-        public void AppendFormatted<T>(T value) => _ = value switch
-        {
-            Html html => _text.Append(html._markup),
-            IEnumerable<Html> several => _text.AppendJoin("", several),
-            DateTimeOffset date => _text.Append(date.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture)),
-            _ => _text.Append(WebUtility.HtmlEncode(Convert.ToString(value, CultureInfo.InvariantCulture))),
-        };
+        public void AppendFormatted<T>(T value) =>
+            _ = value switch
+            {
+                Html html => _text.Append(html._markup),
+                IEnumerable<Html> several => _text.AppendJoin("", several),
+                DateTimeOffset date => _text.Append(date.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture)),
+                _ => _text.Append(WebUtility.HtmlEncode(Convert.ToString(value, CultureInfo.InvariantCulture))),
+            };
 
         public override string ToString() => _text.ToString();
     }

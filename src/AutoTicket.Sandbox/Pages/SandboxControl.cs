@@ -20,7 +20,15 @@ internal sealed class SandboxControl(SandboxRooms rooms)
         switch (request.Method, path)
         {
             case ("GET", ["faults"]):
-                return Answer.Json(200, rooms.Faults.Active.Select(active => new { active.Fault, active.Hits, active.IsHealed }));
+                return Answer.Json(
+                    200,
+                    rooms.Faults.Active.Select(active => new
+                    {
+                        active.Fault,
+                        active.Hits,
+                        active.IsHealed,
+                    })
+                );
             case ("PUT", ["faults"]):
                 return Read(request, rooms.Faults.Replace);
             case ("POST", ["faults"]):

@@ -42,23 +42,32 @@ internal sealed class SandboxPages(SandboxRooms rooms)
     private Answer Index()
     {
         var faults = rooms.Faults.Active.Where(active => !active.IsHealed).ToArray();
-        return SandboxLayout.Page("AutoTicket sandbox", Html.Of($"""
-            <h1>AutoTicket sandbox</h1>
-            <p>Stand-ins for what lies outside the console. Nothing here is real, and nothing leaves this machine.</p>
-            <ul class="rows">
-            <li><a href="/freescout/">Sandbox FreeScout</a>: {rooms.FreeScout.Conversations.Count} conversations, API at <code>{rooms.FreeScout.BaseUrl}/api</code></li>
-            <li><a href="/slack/">Slack</a>: {rooms.Slack.Messages.Count} direct messages</li>
-            </ul>
-            <h2>Faults</h2>
-            <p>{(faults.Length == 0 ? Html.Of($"None: everything answers.") : Html.Of($"{faults.Select(Chip)}"))}</p>
-            {Moods.Select(mood => SandboxLayout.Button($"/sandbox/mood/{mood.Path}", mood.Label, mood.Fault is null ? "" : "danger"))}
-            <h2>Surfaces</h2>
-            <ul class="rows">{rooms.Surfaces.Links.Select(link => Html.Of($"""<li>{link.Name}: <a href="{link.Url}" rel="noreferrer">{link.Url}</a></li>"""))}</ul>
-            """));
+        return SandboxLayout.Page(
+            "AutoTicket sandbox",
+            Html.Of(
+                $"""
+                <h1>AutoTicket sandbox</h1>
+                <p>Stand-ins for what lies outside the console. Nothing here is real, and nothing leaves this machine.</p>
+                <ul class="rows">
+                <li><a href="/freescout/">Sandbox FreeScout</a>: {rooms.FreeScout.Conversations.Count} conversations, API at <code>{rooms.FreeScout.BaseUrl}/api</code></li>
+                <li><a href="/slack/">Slack</a>: {rooms.Slack.Messages.Count} direct messages</li>
+                </ul>
+                <h2>Faults</h2>
+                <p>{(faults.Length == 0 ? Html.Of($"None: everything answers.") : Html.Of($"{faults.Select(Chip)}"))}</p>
+                {Moods.Select(mood => SandboxLayout.Button($"/sandbox/mood/{mood.Path}", mood.Label, mood.Fault is null ? "" : "danger"))}
+                <h2>Surfaces</h2>
+                <ul class="rows">{rooms.Surfaces.Links.Select(link =>
+                    Html.Of($"""<li>{link.Name}: <a href="{link.Url}" rel="noreferrer">{link.Url}</a></li>""")
+                )}</ul>
+                """
+            )
+        );
     }
 
     private static Html Chip(ActiveFault active) =>
-        Html.Of($"""<span class="chip">{active.Fault.Kind} on {active.Fault.Match.Method} {active.Fault.Match.Path ?? "everything"}, met {active.Hits} times</span>""");
+        Html.Of(
+            $"""<span class="chip">{active.Fault.Kind} on {active.Fault.Match.Method} {active.Fault.Match.Path ?? "everything"}, met {active.Hits} times</span>"""
+        );
 
     private Answer Set(string path)
     {
@@ -74,10 +83,18 @@ internal sealed class SandboxPages(SandboxRooms rooms)
 
     private Answer Slack()
     {
-        var messages = rooms.Slack.Messages.Reverse().Select(message =>
-            Html.Of($"""<li><span class="quiet">{message.At} to {message.Channel}</span><pre>{message.Text}</pre></li>""")).ToArray();
-        return SandboxLayout.Page("Sandbox Slack", Html.Of(
-            $"""<h1>Sandbox Slack: direct messages to the operator</h1>{(messages.Length == 0 ? Html.Of($"<p>None yet.</p>") : Html.Of($"""<ul class="rows">{messages}</ul>"""))}"""));
+        var messages = rooms
+            .Slack.Messages.Reverse()
+            .Select(message =>
+                Html.Of($"""<li><span class="quiet">{message.At} to {message.Channel}</span><pre>{message.Text}</pre></li>""")
+            )
+            .ToArray();
+        return SandboxLayout.Page(
+            "Sandbox Slack",
+            Html.Of(
+                $"""<h1>Sandbox Slack: direct messages to the operator</h1>{(messages.Length == 0 ? Html.Of($"<p>None yet.</p>") : Html.Of($"""<ul class="rows">{messages}</ul>"""))}"""
+            )
+        );
     }
 
     // A page on the internet can make a browser call a loopback port: by its name (DNS rebinding) or by a form.

@@ -21,7 +21,8 @@ public sealed class SlackStandIn
     private readonly RequestLog _log;
     private int _lastTs;
 
-    internal SlackStandIn(SandboxSettings settings, RequestLog log, Uri baseUrl) => (_clock, _log, BaseUrl) = (settings.Clock, log, baseUrl);
+    internal SlackStandIn(SandboxSettings settings, RequestLog log, Uri baseUrl) =>
+        (_clock, _log, BaseUrl) = (settings.Clock, log, baseUrl);
 
     /// <summary>The base of the Web API, with its closing slash.</summary>
     public Uri BaseUrl { get; }
@@ -42,9 +43,10 @@ public sealed class SlackStandIn
     internal Answer Handle(RecordedRequest request)
     {
         var arguments = Arguments(request);
-        var token = request.Header("Authorization") is { } header && header.StartsWith("Bearer ", StringComparison.Ordinal)
-            ? header["Bearer ".Length..]
-            : arguments.GetValueOrDefault("token");
+        var token =
+            request.Header("Authorization") is { } header && header.StartsWith("Bearer ", StringComparison.Ordinal)
+                ? header["Bearer ".Length..]
+                : arguments.GetValueOrDefault("token");
         if (token != BotToken)
         {
             return Error(token is null ? "not_authed" : "invalid_auth");
@@ -52,16 +54,27 @@ public sealed class SlackStandIn
 
         return request.Path[ApiPath.Length..].Trim('/') switch
         {
-            "auth.test" => Ok(new() { ["url"] = "https://sandbox.slack.example/", ["team"] = "Sandbox", ["user"] = "console", ["team_id"] = "T0SANDBOX1", ["user_id"] = BotUserId, ["bot_id"] = "B0CONSOLE1" }),
+            "auth.test" => Ok(
+                new()
+                {
+                    ["url"] = "https://sandbox.slack.example/",
+                    ["team"] = "Sandbox",
+                    ["user"] = "console",
+                    ["team_id"] = "T0SANDBOX1",
+                    ["user_id"] = BotUserId,
+                    ["bot_id"] = "B0CONSOLE1",
+                }
+            ),
             "conversations.open" => Open(arguments),
             "chat.postMessage" => Post(arguments),
             _ => Error("unknown_method"),
         };
     }
 
-    private Answer Open(Dictionary<string, string> arguments) => arguments.GetValueOrDefault("users") == OperatorUserId
-        ? Ok(new() { ["channel"] = new JsonObject { ["id"] = OperatorChannel } })
-        : Error("user_not_found");
+    private Answer Open(Dictionary<string, string> arguments) =>
+        arguments.GetValueOrDefault("users") == OperatorUserId
+            ? Ok(new() { ["channel"] = new JsonObject { ["id"] = OperatorChannel } })
+            : Error("user_not_found");
 
     private Answer Post(Dictionary<string, string> arguments)
     {
@@ -79,9 +92,27 @@ public sealed class SlackStandIn
         }
 
         var now = _clock.GetUtcNow();
-        var message = new SlackMessage(OperatorChannel, text, blocks, $"{now.ToUnixTimeSeconds()}.{Interlocked.Increment(ref _lastTs):D6}", now);
+        var message = new SlackMessage(
+            OperatorChannel,
+            text,
+            blocks,
+            $"{now.ToUnixTimeSeconds()}.{Interlocked.Increment(ref _lastTs):D6}",
+            now
+        );
         _messages.Enqueue(message);
-        return Ok(new() { ["channel"] = OperatorChannel, ["ts"] = message.Ts, ["message"] = new JsonObject { ["text"] = text, ["user"] = BotUserId, ["ts"] = message.Ts } });
+        return Ok(
+            new()
+            {
+                ["channel"] = OperatorChannel,
+                ["ts"] = message.Ts,
+                ["message"] = new JsonObject
+                {
+                    ["text"] = text,
+                    ["user"] = BotUserId,
+                    ["ts"] = message.Ts,
+                },
+            }
+        );
     }
 
     // Slack takes a form, JSON and, for some methods, the query.
@@ -89,11 +120,22 @@ public sealed class SlackStandIn
     {
         if (request.Header("Content-Type")?.StartsWith("application/json", StringComparison.OrdinalIgnoreCase) == true)
         {
-            return request.Json().ToDictionary(pair => pair.Key, pair => pair.Value is JsonValue value && value.GetValueKind() == JsonValueKind.String ? value.GetValue<string>() : pair.Value?.ToJsonString() ?? "");
+            return request
+                .Json()
+                .ToDictionary(
+                    pair => pair.Key,
+                    pair =>
+                        pair.Value is JsonValue value && value.GetValueKind() == JsonValueKind.String
+                            ? value.GetValue<string>()
+                            : pair.Value?.ToJsonString() ?? ""
+                );
         }
 
         var form = QueryHelpers.ParseQuery(request.Body);
-        return request.QueryParameters.Concat(form).GroupBy(pair => pair.Key).ToDictionary(group => group.Key, group => group.Last().Value.ToString());
+        return request
+            .QueryParameters.Concat(form)
+            .GroupBy(pair => pair.Key)
+            .ToDictionary(group => group.Key, group => group.Last().Value.ToString());
     }
 
     private static Answer Ok(JsonObject answer)

@@ -40,20 +40,25 @@ internal sealed class DemoSurfaces
 
     public SandboxSurface? Find(string path) => _surfaces.GetValueOrDefault(path[BasePath.Length..].Trim('/'));
 
-    public IEnumerable<KeyValuePair<string, string?>> Settings() => Demos.SelectMany((demo, n) => new Dictionary<string, string?>
-    {
-        [$"Surfaces:{n}:Key"] = demo.Key,
-        [$"Surfaces:{n}:Name"] = demo.Name,
-        [$"Surfaces:{n}:Group"] = demo.Group,
-        [$"Surfaces:{n}:Url"] = UrlOf(demo),
-        [$"Surfaces:{n}:Severity"] = demo.Severity,
-        [$"Surfaces:{n}:SlowAfter"] = Text(demo.SlowAfter),
-        [$"Surfaces:{n}:Timeout"] = Text(demo.Timeout),
-        [$"Surfaces:{n}:DownAfter"] = "2",
-        [$"Surfaces:{n}:UpAfter"] = "2",
-    });
+    public IEnumerable<KeyValuePair<string, string?>> Settings() =>
+        Demos.SelectMany(
+            (demo, n) =>
+                new Dictionary<string, string?>
+                {
+                    [$"Surfaces:{n}:Key"] = demo.Key,
+                    [$"Surfaces:{n}:Name"] = demo.Name,
+                    [$"Surfaces:{n}:Group"] = demo.Group,
+                    [$"Surfaces:{n}:Url"] = UrlOf(demo),
+                    [$"Surfaces:{n}:Severity"] = demo.Severity,
+                    [$"Surfaces:{n}:SlowAfter"] = Text(demo.SlowAfter),
+                    [$"Surfaces:{n}:Timeout"] = Text(demo.Timeout),
+                    [$"Surfaces:{n}:DownAfter"] = "2",
+                    [$"Surfaces:{n}:UpAfter"] = "2",
+                }
+        );
 
-    private void Add(string path, Func<int, SandboxSurface.Script> next) => _surfaces[path] = new SandboxSurface(new Uri(_base, path), next);
+    private void Add(string path, Func<int, SandboxSurface.Script> next) =>
+        _surfaces[path] = new SandboxSurface(new Uri(_base, path), next);
 
     private string UrlOf(Demo demo) => demo.Path is null ? Unresolvable : new Uri(_base, demo.Path).AbsoluteUri;
 

@@ -22,7 +22,9 @@ public sealed class AdmissionTests
         var user = await sessions.OpenAsync("ada", Roles.Admin, null, default);
         await using var page = console.Get<IServiceScopeFactory>().CreateAsyncScope();
         // As a circuit begins.
-        ((IHostEnvironmentAuthenticationStateProvider)page.ServiceProvider.GetRequiredService<AuthenticationStateProvider>()).SetAuthenticationState(Task.FromResult(new AuthenticationState(user)));
+        (
+            (IHostEnvironmentAuthenticationStateProvider)page.ServiceProvider.GetRequiredService<AuthenticationStateProvider>()
+        ).SetAuthenticationState(Task.FromResult(new AuthenticationState(user)));
         var admission = page.ServiceProvider.GetRequiredService<CircuitAuthorization>();
         Assert.Equal("ada", await admission.AdmitAsync(Rights.Administer, "a test"));
 
@@ -43,7 +45,11 @@ public sealed class AdmissionTests
     public async Task A_session_that_nobody_uses_is_over_and_one_that_is_used_goes_on_until_it_is_twelve_hours_old()
     {
         var clock = new StillClock();
-        var settings = new Dictionary<string, string?> { ["CONSOLE_OPERATOR_PASSWORD_HASH"] = Login.Hash("the first password"), ["CONSOLE_SESSION_LIFETIME"] = "04:00:00" };
+        var settings = new Dictionary<string, string?>
+        {
+            ["CONSOLE_OPERATOR_PASSWORD_HASH"] = Login.Hash("the first password"),
+            ["CONSOLE_SESSION_LIFETIME"] = "04:00:00",
+        };
         await using var console = await ConsoleHost.StartAsync(settings: settings, environment: "Staging", clock: clock);
         using var visitor = new Visitor(console.Address);
         await visitor.PostFormAsync("/login", "/login", ("password", "the first password"));
@@ -61,7 +67,10 @@ public sealed class AdmissionTests
         clock.Advance(TimeSpan.FromHours(4.1));
         Assert.Equal(HttpStatusCode.Unauthorized, await visitor.AskAsync("/api/status"));
         await using var db = console.Get<IDbContextFactory<AutoTicketDbContext>>().CreateDbContext();
-        Assert.Equal(["password", "password"], await db.AuditLog.Where(entry => entry.Action == AuditActions.SignedIn).Select(entry => entry.Actor).ToListAsync());
+        Assert.Equal(
+            ["password", "password"],
+            await db.AuditLog.Where(entry => entry.Action == AuditActions.SignedIn).Select(entry => entry.Actor).ToListAsync()
+        );
     }
 
     [Fact]
@@ -79,7 +88,11 @@ public sealed class AdmissionTests
         await refused.RecordAsync("user:vera", Roles.Viewer, Rights.Operate, "flip it");
 
         await using var db = console.Get<IDbContextFactory<AutoTicketDbContext>>().CreateDbContext();
-        var denied = await db.AuditLog.Where(entry => entry.Action == AuditActions.Denied).OrderBy(entry => entry.Id).Select(entry => entry.Payload).ToListAsync();
+        var denied = await db
+            .AuditLog.Where(entry => entry.Action == AuditActions.Denied)
+            .OrderBy(entry => entry.Id)
+            .Select(entry => entry.Payload)
+            .ToListAsync();
         Assert.Equal([1, 1, 3], denied.Select(payload => JsonDocument.Parse(payload).RootElement.GetProperty("tries").GetInt32()));
         Assert.Equal(3, console.Log.Count(line => line.Contains("auth denied", StringComparison.Ordinal)));
     }
@@ -102,13 +115,21 @@ public sealed class AdmissionTests
     {
         await using var database = await TestDatabase.CreateAsync(Database.Sqlite);
         string id;
-        await using (var console = await ConsoleHost.StartAsync(database, settings: new Dictionary<string, string?> { ["CONSOLE_OPERATOR_PASSWORD_HASH"] = Login.Hash("the first password") }))
+        await using (
+            var console = await ConsoleHost.StartAsync(
+                database,
+                settings: new Dictionary<string, string?> { ["CONSOLE_OPERATOR_PASSWORD_HASH"] = Login.Hash("the first password") }
+            )
+        )
         {
             id = Schemes.SessionOf(await console.Get<Sessions>().OpenAsync("operator", Roles.Admin, null, default))!;
             Assert.NotNull(await console.Get<Sessions>().FindAsync(id, default));
         }
 
-        await using var changed = await ConsoleHost.StartAsync(database, settings: new Dictionary<string, string?> { ["CONSOLE_OPERATOR_PASSWORD_HASH"] = Login.Hash("another password") });
+        await using var changed = await ConsoleHost.StartAsync(
+            database,
+            settings: new Dictionary<string, string?> { ["CONSOLE_OPERATOR_PASSWORD_HASH"] = Login.Hash("another password") }
+        );
         Assert.Null(await changed.Get<Sessions>().FindAsync(id, default));
     }
 

@@ -38,11 +38,14 @@ public sealed class ExportTests(ExportTests.Shared shared) : IClassFixture<Expor
             Assert.Equal(HttpStatusCode.TooManyRequests, third.StatusCode);
         }
 
-        await Eventually.TrueAsync(async () =>
-        {
-            using var again = await shared.AskAsync(Export);
-            return again.StatusCode == HttpStatusCode.OK;
-        }, "a place is free again");
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                using var again = await shared.AskAsync(Export);
+                return again.StatusCode == HttpStatusCode.OK;
+            },
+            "a place is free again"
+        );
     }
 
     [Fact]
@@ -109,11 +112,13 @@ public sealed class ExportTests(ExportTests.Shared shared) : IClassFixture<Expor
             Database = await TestDatabase.CreateAsync(Kit.Database.Postgres);
             Console = await ConsoleHost.StartAsync(Database);
             await using var db = Database.Open();
-            await db.Database.ExecuteSqlRawAsync($"""
+            await db.Database.ExecuteSqlRawAsync(
+                $"""
                 INSERT INTO audit_log (created_at, action, actor, payload)
                 SELECT now(), 'a.test', 'nobody', jsonb_build_object('text', repeat('x', 700)) FROM generate_series(1, {Rows});
                 INSERT INTO audit_log (created_at, action, actor, payload) SELECT now(), 'a.page', 'nobody', jsonb_build_object() FROM generate_series(1, {MoreThanAPage})
-                """);
+                """
+            );
         }
 
         public async Task DisposeAsync()

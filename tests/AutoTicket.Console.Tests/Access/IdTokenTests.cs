@@ -18,13 +18,17 @@ public sealed class IdTokenTests
     {
         using var key = RSA.Create(2048);
         using var another = RSA.Create(2048);
-        await using var provider = await StartAsync(key, (token) => signature switch
-        {
-            "none" => $"{Part(new { alg = "none", typ = "JWT" })}.{token}.",
-            "RS256" => Signed(token, key),
-            "cut off" => Signed(token, key)[..(Signed(token, key).LastIndexOf('.') + 1)],
-            _ => Signed(token, another),
-        });
+        await using var provider = await StartAsync(
+            key,
+            (token) =>
+                signature switch
+                {
+                    "none" => $"{Part(new { alg = "none", typ = "JWT" })}.{token}.",
+                    "RS256" => Signed(token, key),
+                    "cut off" => Signed(token, key)[..(Signed(token, key).LastIndexOf('.') + 1)],
+                    _ => Signed(token, another),
+                }
+        );
         var settings = new Dictionary<string, string?>
         {
             ["OIDC_AUTHORITY"] = provider.Urls.First(),
@@ -52,21 +56,35 @@ public sealed class IdTokenTests
             switch (context.Request.Path.Value)
             {
                 case "/.well-known/openid-configuration":
-                    await context.Response.WriteAsJsonAsync(new
-                    {
-                        issuer = self,
-                        authorization_endpoint = $"{self}/authorize",
-                        token_endpoint = $"{self}/token",
-                        jwks_uri = $"{self}/jwks",
-                        id_token_signing_alg_values_supported = new[] { "RS256", "none" },
-                    });
+                    await context.Response.WriteAsJsonAsync(
+                        new
+                        {
+                            issuer = self,
+                            authorization_endpoint = $"{self}/authorize",
+                            token_endpoint = $"{self}/token",
+                            jwks_uri = $"{self}/jwks",
+                            id_token_signing_alg_values_supported = new[] { "RS256", "none" },
+                        }
+                    );
                     break;
                 case "/jwks":
                     var numbers = key.ExportParameters(includePrivateParameters: false);
-                    await context.Response.WriteAsJsonAsync(new
-                    {
-                        keys = new[] { new { kty = "RSA", use = "sig", kid = "k", n = Base64Url.EncodeToString(numbers.Modulus), e = Base64Url.EncodeToString(numbers.Exponent) } },
-                    });
+                    await context.Response.WriteAsJsonAsync(
+                        new
+                        {
+                            keys = new[]
+                            {
+                                new
+                                {
+                                    kty = "RSA",
+                                    use = "sig",
+                                    kid = "k",
+                                    n = Base64Url.EncodeToString(numbers.Modulus),
+                                    e = Base64Url.EncodeToString(numbers.Exponent),
+                                },
+                            },
+                        }
+                    );
                     break;
                 case "/authorize":
                     nonce = query["nonce"];
@@ -74,18 +92,28 @@ public sealed class IdTokenTests
                     break;
                 case "/token":
                     var now = TimeProvider.System.GetUtcNow();
-                    var claims = Part(new
-                    {
-                        iss = self,
-                        aud = Client,
-                        sub = "ada",
-                        name = "ada",
-                        roles = new[] { "admin" },
-                        nonce,
-                        iat = now.ToUnixTimeSeconds(),
-                        exp = now.AddMinutes(5).ToUnixTimeSeconds(),
-                    });
-                    await context.Response.WriteAsJsonAsync(new { access_token = "a", token_type = "Bearer", expires_in = 3600, id_token = sign(claims) });
+                    var claims = Part(
+                        new
+                        {
+                            iss = self,
+                            aud = Client,
+                            sub = "ada",
+                            name = "ada",
+                            roles = new[] { "admin" },
+                            nonce,
+                            iat = now.ToUnixTimeSeconds(),
+                            exp = now.AddMinutes(5).ToUnixTimeSeconds(),
+                        }
+                    );
+                    await context.Response.WriteAsJsonAsync(
+                        new
+                        {
+                            access_token = "a",
+                            token_type = "Bearer",
+                            expires_in = 3600,
+                            id_token = sign(claims),
+                        }
+                    );
                     break;
             }
         });

@@ -13,7 +13,9 @@ public sealed class LockoutTests
     private static readonly Dictionary<string, string?> Settings = new() { ["CONSOLE_OPERATOR_PASSWORD_HASH"] = Login.Hash(Password) };
 
     [Theory, BothDatabases]
-    public async Task Five_wrong_passwords_close_the_sign_in_for_the_address_in_every_process_until_a_quarter_of_an_hour_has_passed(Database kind)
+    public async Task Five_wrong_passwords_close_the_sign_in_for_the_address_in_every_process_until_a_quarter_of_an_hour_has_passed(
+        Database kind
+    )
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         var clock = new StillClock();
@@ -32,7 +34,11 @@ public sealed class LockoutTests
         }
 
         await using var db = database.Open();
-        var denied = await db.AuditLog.Where(entry => entry.Action == AuditActions.Denied).OrderBy(entry => entry.Id).Select(entry => entry.Payload).ToListAsync();
+        var denied = await db
+            .AuditLog.Where(entry => entry.Action == AuditActions.Denied)
+            .OrderBy(entry => entry.Id)
+            .Select(entry => entry.Payload)
+            .ToListAsync();
         Assert.Equal(Lockout.PerAddress, denied.Count);
         Assert.All(denied[..^1], payload => Assert.Contains("false", payload, StringComparison.Ordinal));
         Assert.Contains("true", denied[^1], StringComparison.Ordinal);
@@ -48,7 +54,10 @@ public sealed class LockoutTests
     {
         await using var console = await ConsoleHost.StartAsync(settings: Settings, environment: "Staging");
         using var operatorSignedIn = new Visitor(console.Address);
-        Assert.Equal("/", (await operatorSignedIn.PostFormAsync("/login", "/login", ("password", Password))).Headers.Location!.OriginalString);
+        Assert.Equal(
+            "/",
+            (await operatorSignedIn.PostFormAsync("/login", "/login", ("password", Password))).Headers.Location!.OriginalString
+        );
         var lockout = console.Get<Lockout>();
         for (var i = 0; i < Lockout.InAll; i++)
         {
@@ -63,10 +72,16 @@ public sealed class LockoutTests
     [InlineData(null, "198.51.100.1, 203.0.113.9", "203.0.113.9")]
     [InlineData("10.1.0.0/16", "198.51.100.1, 203.0.113.9, 10.1.2.3", "203.0.113.9")]
     [InlineData("10.1.0.0/16", "203.0.113.9, 10.2.0.1, 10.1.2.3", "10.2.0.1")]
-    public async Task The_address_is_what_the_last_trusted_proxy_saw_whatever_the_client_says(string? proxies, string forwarded, string counted)
+    public async Task The_address_is_what_the_last_trusted_proxy_saw_whatever_the_client_says(
+        string? proxies,
+        string forwarded,
+        string counted
+    )
     {
         await using var console = await ConsoleHost.StartAsync(
-            settings: new Dictionary<string, string?>(Settings) { ["ForwardedHeaders_Enabled"] = "true", ["TRUSTED_PROXIES"] = proxies }, environment: "Staging");
+            settings: new Dictionary<string, string?>(Settings) { ["ForwardedHeaders_Enabled"] = "true", ["TRUSTED_PROXIES"] = proxies },
+            environment: "Staging"
+        );
         using var visitor = new Visitor(console.Address) { ForwardedFor = forwarded };
 
         await visitor.PostFormAsync("/login", "/login", ("password", "not it"));
@@ -88,7 +103,10 @@ public sealed class LockoutTests
         }
 
         var other = Schemes.SessionOf(await console.Get<Sessions>().OpenAsync("somebody else", Roles.Viewer, null, default))!;
-        Assert.Equal("/login", (await first.PostFormAsync("/console/status", "/logout", ("everywhere", "true"))).Headers.Location!.OriginalString);
+        Assert.Equal(
+            "/login",
+            (await first.PostFormAsync("/console/status", "/logout", ("everywhere", "true"))).Headers.Location!.OriginalString
+        );
 
         Assert.Equal(HttpStatusCode.Unauthorized, await first.AskAsync("/api/status"));
         Assert.Equal(HttpStatusCode.Unauthorized, await second.AskAsync("/api/status"));
@@ -106,13 +124,17 @@ public sealed class LockoutTests
             answers.Add((await visitor.PostFormAsync("/login", "/login", ("password", "no"))).StatusCode);
         }
 
-        Assert.Equal(Enumerable.Repeat(HttpStatusCode.Redirect, 10).Append(HttpStatusCode.TooManyRequests).Append(HttpStatusCode.TooManyRequests), answers);
+        Assert.Equal(
+            Enumerable.Repeat(HttpStatusCode.Redirect, 10).Append(HttpStatusCode.TooManyRequests).Append(HttpStatusCode.TooManyRequests),
+            answers
+        );
     }
 
     [Theory]
     [InlineData("203.0.113.7", "203.0.113.7"), InlineData("::ffff:203.0.113.7", "203.0.113.7")]
     [InlineData("2001:db8:1:2:aaaa::1", "2001:db8:1:2::/64"), InlineData("2001:db8:1:2:bbbb::2", "2001:db8:1:2::/64")]
-    public void A_network_of_ipv6_is_one_address(string address, string counted) => Assert.Equal(counted, Lockout.AddressOf(IPAddress.Parse(address)));
+    public void A_network_of_ipv6_is_one_address(string address, string counted) =>
+        Assert.Equal(counted, Lockout.AddressOf(IPAddress.Parse(address)));
 
     private static async Task<string> TryAsync(ConsoleHost console, string password)
     {

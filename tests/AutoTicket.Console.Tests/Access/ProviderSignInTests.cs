@@ -19,12 +19,14 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
     public async Task A_role_of_the_provider_is_a_role_here_and_the_greatest_counts(string client)
     {
         await using var console = await StartAsync(client);
-        foreach (var (user, roles, export, investigate, flag) in new[]
-        {
-            ("vera", new[] { "staff", "something else" }, HttpStatusCode.Forbidden, HttpStatusCode.Forbidden, HttpStatusCode.Forbidden),
-            ("olga", ["on-call", "staff"], HttpStatusCode.OK, HttpStatusCode.NotFound, HttpStatusCode.Forbidden),
-            ("ada", ["staff", "sre"], HttpStatusCode.OK, HttpStatusCode.NotFound, HttpStatusCode.OK),
-        })
+        foreach (
+            var (user, roles, export, investigate, flag) in new[]
+            {
+                ("vera", new[] { "staff", "something else" }, HttpStatusCode.Forbidden, HttpStatusCode.Forbidden, HttpStatusCode.Forbidden),
+                ("olga", ["on-call", "staff"], HttpStatusCode.OK, HttpStatusCode.NotFound, HttpStatusCode.Forbidden),
+                ("ada", ["staff", "sre"], HttpStatusCode.OK, HttpStatusCode.NotFound, HttpStatusCode.OK),
+            }
+        )
         {
             await provider.Real.SayAsync(user, roles);
             using var visitor = new Visitor(console.Address);
@@ -34,14 +36,27 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
             Assert.Equal(export, await visitor.AskAsync("/api/audit.csv"));
             Assert.Equal(investigate, (await visitor.PostAsync("/api/surfaces/nobody/investigate")).StatusCode);
             Assert.Equal(flag, (await visitor.PutAsync($"/api/flags/{FlagNames.InvestigateFromStatus}", Flip)).StatusCode);
-            Assert.Equal(flag == HttpStatusCode.OK ? HttpStatusCode.Conflict : flag, (await visitor.PostJsonAsync("/api/flood/reset", new { scope = "", reason = "a test" })).StatusCode);
+            Assert.Equal(
+                flag == HttpStatusCode.OK ? HttpStatusCode.Conflict : flag,
+                (await visitor.PostJsonAsync("/api/flood/reset", new { scope = "", reason = "a test" })).StatusCode
+            );
         }
 
         await using var db = Open(console);
         var audit = await db.AuditLog.OrderBy(entry => entry.Id).Where(entry => entry.Action.StartsWith("console.auth")).ToListAsync();
-        Assert.Equal(["user:vera", "user:olga", "user:ada"], audit.Where(entry => entry.Action == AuditActions.SignedIn).Select(entry => entry.Actor));
-        Assert.Equal(["user:vera", "user:vera", "user:vera", "user:vera", "user:olga", "user:olga"], audit.Where(entry => entry.Action == AuditActions.Denied).Select(entry => entry.Actor));
-        Assert.Contains("\"takes\":\"admin\",\"role\":\"viewer\"", audit.Last(entry => entry.Actor == "user:vera").Payload.Replace(" ", "", StringComparison.Ordinal), StringComparison.Ordinal);
+        Assert.Equal(
+            ["user:vera", "user:olga", "user:ada"],
+            audit.Where(entry => entry.Action == AuditActions.SignedIn).Select(entry => entry.Actor)
+        );
+        Assert.Equal(
+            ["user:vera", "user:vera", "user:vera", "user:vera", "user:olga", "user:olga"],
+            audit.Where(entry => entry.Action == AuditActions.Denied).Select(entry => entry.Actor)
+        );
+        Assert.Contains(
+            "\"takes\":\"admin\",\"role\":\"viewer\"",
+            audit.Last(entry => entry.Actor == "user:vera").Payload.Replace(" ", "", StringComparison.Ordinal),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -71,13 +86,20 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
         // It has been asked about, and is still one.
         await using var db = Open(console);
         var signedIn = (await db.Sessions.AsNoTracking().SingleAsync()).CheckedAt;
-        await Eventually.TrueAsync(async () => (await db.Sessions.AsNoTracking().SingleAsync()).CheckedAt > signedIn + TimeSpan.FromSeconds(2), "the provider was asked twice");
+        await Eventually.TrueAsync(
+            async () => (await db.Sessions.AsNoTracking().SingleAsync()).CheckedAt > signedIn + TimeSpan.FromSeconds(2),
+            "the provider was asked twice"
+        );
         Assert.Equal(HttpStatusCode.OK, await visitor.AskAsync("/api/status"));
 
         await provider.Real.SayAsync($"gone-{client}", null);
 
         await Eventually.TrueAsync(async () => await visitor.AskAsync("/api/status") == HttpStatusCode.Unauthorized, "the user is out");
-        Assert.Contains("the provider", (await db.AuditLog.SingleAsync(entry => entry.Action == AuditActions.SignedOut)).Payload, StringComparison.Ordinal);
+        Assert.Contains(
+            "the provider",
+            (await db.AuditLog.SingleAsync(entry => entry.Action == AuditActions.SignedOut)).Payload,
+            StringComparison.Ordinal
+        );
     }
 
     [Theory, InlineData("roles-in-userinfo"), InlineData("roles-in-id-token")]
@@ -93,7 +115,11 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
 
         await Eventually.TrueAsync(async () => await visitor.AskAsync("/api/status") == HttpStatusCode.Unauthorized, "the user is out");
         await using var db = Open(console);
-        Assert.Contains("somebody else", (await db.AuditLog.SingleAsync(entry => entry.Action == AuditActions.SignedOut)).Payload, StringComparison.Ordinal);
+        Assert.Contains(
+            "somebody else",
+            (await db.AuditLog.SingleAsync(entry => entry.Action == AuditActions.SignedOut)).Payload,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -102,8 +128,18 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
         // Moved for both at once, so that both find the session due at the same moment.
         var clock = new StillClock(TimeProvider.System.GetUtcNow());
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
-        await using var one = await ConsoleHost.StartAsync(database, settings: provider.Settings("roles-in-userinfo"), environment: "Staging", clock: clock);
-        await using var other = await ConsoleHost.StartAsync(database, settings: provider.Settings("roles-in-userinfo"), environment: "Staging", clock: clock);
+        await using var one = await ConsoleHost.StartAsync(
+            database,
+            settings: provider.Settings("roles-in-userinfo"),
+            environment: "Staging",
+            clock: clock
+        );
+        await using var other = await ConsoleHost.StartAsync(
+            database,
+            settings: provider.Settings("roles-in-userinfo"),
+            environment: "Staging",
+            clock: clock
+        );
         await provider.Real.SayAsync("two", "staff");
         using var visitor = new Visitor(one.Address);
         await visitor.SignInAsync("two");
@@ -113,7 +149,11 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
         {
             grants.Add((await db.Sessions.AsNoTracking().SingleOrDefaultAsync())?.SealedGrant);
             await clock.AdvanceUntilAsync(
-                TimeSpan.FromSeconds(1), async () => await db.Sessions.AsNoTracking().SingleOrDefaultAsync() is not { } session || !grants.Contains(session.SealedGrant), "its token was renewed");
+                TimeSpan.FromSeconds(1),
+                async () =>
+                    await db.Sessions.AsNoTracking().SingleOrDefaultAsync() is not { } session || !grants.Contains(session.SealedGrant),
+                "its token was renewed"
+            );
             Assert.Equal(HttpStatusCode.OK, await visitor.AskAsync("/api/status"));
         }
 
@@ -134,7 +174,10 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
 
         await provider.Real.SayAsync(user, "staff");
         await Eventually.TrueAsync(
-            async () => (await visitor.PutAsync($"/api/flags/{FlagNames.InvestigateFromStatus}", Flip)).StatusCode == HttpStatusCode.Forbidden, "an admin no more");
+            async () =>
+                (await visitor.PutAsync($"/api/flags/{FlagNames.InvestigateFromStatus}", Flip)).StatusCode == HttpStatusCode.Forbidden,
+            "an admin no more"
+        );
         Assert.Equal(HttpStatusCode.OK, await visitor.AskAsync("/api/status"));
 
         await provider.Real.SayAsync(user, "none of ours");
@@ -152,10 +195,19 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
     [InlineData("google", "email", "ada@example.org=admin,bea@example.org=viewer", "admin")]
     [InlineData("google", "hd", "example.org=viewer", "viewer")]
     [InlineData("authentik", "groups", "authentik Admins=admin, On call=operator", "admin")]
-    public async Task The_claims_of_a_provider_of_the_field_give_the_role_that_the_map_says(string name, string claim, string map, string? role)
+    public async Task The_claims_of_a_provider_of_the_field_give_the_role_that_the_map_says(
+        string name,
+        string claim,
+        string map,
+        string? role
+    )
     {
         var claims = Path.Combine(ContentRoot.Find(), "tests", "AutoTicket.Console.Tests", "Access", "Providers", $"{name}.json");
-        var settings = new Dictionary<string, string?>(provider.Settings("roles-in-userinfo")) { ["OIDC_ROLE_CLAIM"] = claim, ["OIDC_ROLE_MAP"] = map };
+        var settings = new Dictionary<string, string?>(provider.Settings("roles-in-userinfo"))
+        {
+            ["OIDC_ROLE_CLAIM"] = claim,
+            ["OIDC_ROLE_MAP"] = map,
+        };
         await using var console = await ConsoleHost.StartAsync(settings: settings, environment: "Staging");
         await provider.Real.SayAsync($"field-{name}", JsonSerializer.Deserialize<JsonElement>(await File.ReadAllTextAsync(claims)));
         using var visitor = new Visitor(console.Address);
@@ -168,8 +220,14 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
         {
             // And when it is asked again.
             var signedIn = (await db.Sessions.AsNoTracking().SingleAsync()).CheckedAt;
-            await Eventually.TrueAsync(async () => (await db.Sessions.AsNoTracking().SingleAsync()).CheckedAt > signedIn, "the provider was asked again");
-            Assert.Equal((role, HttpStatusCode.OK), ((await db.Sessions.AsNoTracking().SingleAsync()).Role, await visitor.AskAsync("/api/status")));
+            await Eventually.TrueAsync(
+                async () => (await db.Sessions.AsNoTracking().SingleAsync()).CheckedAt > signedIn,
+                "the provider was asked again"
+            );
+            Assert.Equal(
+                (role, HttpStatusCode.OK),
+                ((await db.Sessions.AsNoTracking().SingleAsync()).Role, await visitor.AskAsync("/api/status"))
+            );
         }
     }
 
@@ -177,7 +235,11 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
     public async Task Without_a_refresh_token_a_session_outlives_the_access_token()
     {
         var clock = new StillClock(TimeProvider.System.GetUtcNow());
-        await using var console = await ConsoleHost.StartAsync(settings: provider.Settings("no-refresh-token"), environment: "Staging", clock: clock);
+        await using var console = await ConsoleHost.StartAsync(
+            settings: provider.Settings("no-refresh-token"),
+            environment: "Staging",
+            clock: clock
+        );
         await provider.Real.SayAsync("outlives", "sre");
         using var visitor = new Visitor(console.Address);
         await visitor.SignInAsync("outlives");
@@ -190,7 +252,10 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
         {
             var before = (await db.Sessions.AsNoTracking().SingleAsync()).CheckedAt;
             await clock.AdvanceUntilAsync(
-                TimeSpan.FromSeconds(1), async () => (await db.Sessions.AsNoTracking().SingleOrDefaultAsync())?.CheckedAt != before, "its turn came");
+                TimeSpan.FromSeconds(1),
+                async () => (await db.Sessions.AsNoTracking().SingleOrDefaultAsync())?.CheckedAt != before,
+                "its turn came"
+            );
         }
 
         Assert.Equal(HttpStatusCode.OK, await visitor.AskAsync("/api/status"));
@@ -209,20 +274,37 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
         var atProvider = await visitor.PostFormAsync("/console/status", "/logout");
         Assert.Equal("/session/end", atProvider.Headers.Location!.AbsolutePath);
 
-        Assert.Contains(provider.Real.Authority.GetLeftPart(UriPartial.Authority), Assert.Single(atProvider.Headers.GetValues("Content-Security-Policy")), StringComparison.Ordinal);
+        Assert.Contains(
+            provider.Real.Authority.GetLeftPart(UriPartial.Authority),
+            Assert.Single(atProvider.Headers.GetValues("Content-Security-Policy")),
+            StringComparison.Ordinal
+        );
         Assert.Contains("id_token_hint=", atProvider.Headers.Location.Query, StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.Unauthorized, await visitor.AskWithCookieAsync(console.Address, cookie));
         Assert.Equal(HttpStatusCode.Unauthorized, await visitor.AskAsync("/api/status"));
         await using var db = Open(console);
         Assert.Empty(await db.Sessions.ToListAsync());
-        Assert.Contains("signed out", (await db.AuditLog.SingleAsync(entry => entry.Action == AuditActions.SignedOut)).Payload, StringComparison.Ordinal);
+        Assert.Contains(
+            "signed out",
+            (await db.AuditLog.SingleAsync(entry => entry.Action == AuditActions.SignedOut)).Payload,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public async Task Any_definite_refusal_of_the_provider_ends_the_session()
     {
         await using var console = await StartAsync();
-        foreach (var (status, text) in new[] { (401, "invalid_client"), (400, "unauthorized_client"), (400, "access_denied"), (400, "invalid_grant"), (403, "") })
+        foreach (
+            var (status, text) in new[]
+            {
+                (401, "invalid_client"),
+                (400, "unauthorized_client"),
+                (400, "access_denied"),
+                (400, "invalid_grant"),
+                (403, ""),
+            }
+        )
         {
             await provider.Real.SayAsync("ruth", "staff");
             using var visitor = new Visitor(console.Address);
@@ -231,7 +313,10 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
             try
             {
                 await provider.Real.AnswerAsync("/token", status, text is "" ? "<html>Forbidden</html>" : $$"""{"error":"{{text}}"}""");
-                await Eventually.TrueAsync(async () => await visitor.AskAsync("/api/status") == HttpStatusCode.Unauthorized, $"the user is out after {status} {text}");
+                await Eventually.TrueAsync(
+                    async () => await visitor.AskAsync("/api/status") == HttpStatusCode.Unauthorized,
+                    $"the user is out after {status} {text}"
+                );
             }
             finally
             {
@@ -245,7 +330,11 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
     {
         // The provider's tokens and the cookies on the way to it are of today.
         var clock = new StillClock(TimeProvider.System.GetUtcNow());
-        await using var console = await ConsoleHost.StartAsync(settings: provider.Settings("roles-in-userinfo"), environment: "Staging", clock: clock);
+        await using var console = await ConsoleHost.StartAsync(
+            settings: provider.Settings("roles-in-userinfo"),
+            environment: "Staging",
+            clock: clock
+        );
         await provider.Real.SayAsync("una", "staff");
         using var visitor = new Visitor(console.Address);
         await visitor.SignInAsync("una");
@@ -253,10 +342,17 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
         try
         {
             // Userinfo first: the refresh token that was renewed meanwhile must be the one that is used next.
-            foreach (var (path, status, text) in new[]
-            {
-                ("/me", 503, ""), ("/token", 503, ""), ("/token", 429, ""), ("/token", 400, "<html>"), ("/token", 400, """{"error":"temporarily_unavailable"}"""), ("/token", 200, "<html>"),
-            })
+            foreach (
+                var (path, status, text) in new[]
+                {
+                    ("/me", 503, ""),
+                    ("/token", 503, ""),
+                    ("/token", 429, ""),
+                    ("/token", 400, "<html>"),
+                    ("/token", 400, """{"error":"temporarily_unavailable"}"""),
+                    ("/token", 200, "<html>"),
+                }
+            )
             {
                 await provider.Real.AnswerAsync(path, status, text);
                 await AskedTwiceAsync(session => session.CheckedAt, $"{status} of {path}");
@@ -270,8 +366,16 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
             Assert.Equal(HttpStatusCode.OK, await visitor.AskAsync("/api/status"));
             clock.Advance(TimeSpan.FromMinutes(3));
             Assert.Equal(HttpStatusCode.Unauthorized, await visitor.AskAsync("/api/status"));
-            await clock.AdvanceUntilAsync(TimeSpan.FromSeconds(2), async () => await db.AuditLog.AnyAsync(entry => entry.Action == AuditActions.SignedOut), "it is written down");
-            Assert.Contains("did not confirm it", (await db.AuditLog.SingleAsync(entry => entry.Action == AuditActions.SignedOut)).Payload, StringComparison.Ordinal);
+            await clock.AdvanceUntilAsync(
+                TimeSpan.FromSeconds(2),
+                async () => await db.AuditLog.AnyAsync(entry => entry.Action == AuditActions.SignedOut),
+                "it is written down"
+            );
+            Assert.Contains(
+                "did not confirm it",
+                (await db.AuditLog.SingleAsync(entry => entry.Action == AuditActions.SignedOut)).Payload,
+                StringComparison.Ordinal
+            );
         }
         finally
         {
@@ -284,7 +388,11 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
             for (var time = 0; time < 2; time++)
             {
                 var before = read(await db.Sessions.AsNoTracking().SingleAsync());
-                await clock.AdvanceUntilAsync(TimeSpan.FromSeconds(2), async () => read(await db.Sessions.AsNoTracking().SingleAsync()) > before, what);
+                await clock.AdvanceUntilAsync(
+                    TimeSpan.FromSeconds(2),
+                    async () => read(await db.Sessions.AsNoTracking().SingleAsync()) > before,
+                    what
+                );
             }
         }
     }
@@ -297,10 +405,19 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
     [InlineData("ada", "ada", null, "user:ada", "ada")]
     [InlineData("f3c1", "pass\u202eword\n", null, "user:password (f3c1)", "password")]
     public void The_audit_log_knows_users_by_their_subject_and_pages_call_them_by_the_name_that_they_sign_in_with(
-        string subject, string? username, string? email, string actor, string shown)
+        string subject,
+        string? username,
+        string? email,
+        string actor,
+        string shown
+    )
     {
         List<Claim> claims = [new("sub", subject), new("name", "A name of their own choice")];
-        claims.AddRange(new[] { ("preferred_username", username), ("email", email) }.Where(claim => claim.Item2 is not null).Select(claim => new Claim(claim.Item1, claim.Item2!)));
+        claims.AddRange(
+            new[] { ("preferred_username", username), ("email", email) }
+                .Where(claim => claim.Item2 is not null)
+                .Select(claim => new Claim(claim.Item1, claim.Item2!))
+        );
 
         Assert.Equal(actor, ProviderSignIn.ActorOf(new ClaimsPrincipal(new ClaimsIdentity(claims))));
         Assert.Equal(shown, ProviderSignIn.NameIn(actor));
@@ -319,24 +436,36 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
         {
             using var stranger = new Visitor(console.Address)
             {
-                Detour = to => to.AbsolutePath == "/signin-oidc" ? new UriBuilder(to) { Query = to.Query.Replace("code=", $"{forged}&was=", StringComparison.Ordinal) }.Uri : to,
+                Detour = to =>
+                    to.AbsolutePath == "/signin-oidc"
+                        ? new UriBuilder(to) { Query = to.Query.Replace("code=", $"{forged}&was=", StringComparison.Ordinal) }.Uri
+                        : to,
             };
             Assert.Equal("/login?failed=1", (await stranger.SignInAsync("fay")).Address.PathAndQuery);
         }
 
-        using var http = new HttpClient(new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false }) { BaseAddress = console.Address };
+        using var http = new HttpClient(new SocketsHttpHandler { UseCookies = false, AllowAutoRedirect = false })
+        {
+            BaseAddress = console.Address,
+        };
         foreach (var method in new[] { HttpMethod.Get, HttpMethod.Post })
         {
             using var request = new HttpRequestMessage(method, "/login");
             request.Headers.Add("X-Forwarded-Proto", "https");
             request.Headers.Add("Cookie", "__Host-autoticket-form=CfDJ8forged; __Host-autoticket=CfDJ8forged");
-            request.Content = method == HttpMethod.Get ? null : new FormUrlEncodedContent([new("__RequestVerificationToken", "CfDJ8forged"), new("password", "x")]);
+            request.Content =
+                method == HttpMethod.Get
+                    ? null
+                    : new FormUrlEncodedContent([new("__RequestVerificationToken", "CfDJ8forged"), new("password", "x")]);
             using var answer = await http.SendAsync(request);
             Assert.Equal(method == HttpMethod.Get ? HttpStatusCode.OK : HttpStatusCode.BadRequest, answer.StatusCode);
         }
 
         Assert.Single(console.Log, line => line.Contains("sign-in at the provider failed", StringComparison.Ordinal));
-        Assert.DoesNotContain(console.Log, line => line.Contains(" Microsoft.AspNetCore.", StringComparison.Ordinal) && !line.StartsWith("INFO", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            console.Log,
+            line => line.Contains(" Microsoft.AspNetCore.", StringComparison.Ordinal) && !line.StartsWith("INFO", StringComparison.Ordinal)
+        );
     }
 
     [Fact]
@@ -350,7 +479,14 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
 
         await real.DisposeAsync();
 
-        await Eventually.TrueAsync(() => console.Log.Any(line => line.StartsWith("WARNING", StringComparison.Ordinal) && line.Contains("session check degraded", StringComparison.Ordinal)), "the outage is told");
+        await Eventually.TrueAsync(
+            () =>
+                console.Log.Any(line =>
+                    line.StartsWith("WARNING", StringComparison.Ordinal)
+                    && line.Contains("session check degraded", StringComparison.Ordinal)
+                ),
+            "the outage is told"
+        );
         Assert.Equal(HttpStatusCode.OK, await visitor.AskAsync("/api/status"));
 
         await using var fresh = await ConsoleHost.StartAsync(settings: real.Settings(), environment: "Staging");
@@ -373,7 +509,15 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
     {
         await using var console = await StartAsync();
         using var visitor = new Visitor(console.Address);
-        foreach (var callback in new[] { "/signin-oidc", "/signin-oidc?code=a&state=b", "/signin-oidc?error=access_denied&error_description=no%0Ano", "/signout-callback-oidc?state=b" })
+        foreach (
+            var callback in new[]
+            {
+                "/signin-oidc",
+                "/signin-oidc?code=a&state=b",
+                "/signin-oidc?error=access_denied&error_description=no%0Ano",
+                "/signout-callback-oidc?state=b",
+            }
+        )
         {
             var (address, _, _) = await visitor.GoAsync(callback);
             Assert.Equal("/login", address.AbsolutePath);
@@ -382,7 +526,14 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
     }
 
     [Theory]
-    [InlineData("//evil.example"), InlineData("/\\evil.example"), InlineData("https://evil.example/"), InlineData("javascript:alert(1)"), InlineData("/\t/evil.example"), InlineData("")]
+    [
+        InlineData("//evil.example"),
+        InlineData("/\\evil.example"),
+        InlineData("https://evil.example/"),
+        InlineData("javascript:alert(1)"),
+        InlineData("/\t/evil.example"),
+        InlineData("")
+    ]
     public async Task Signing_in_leads_nowhere_but_to_us(string returnUrl)
     {
         await provider.Real.SayAsync("lea", "staff");
@@ -416,11 +567,15 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
             Assert.DoesNotContain(secret, row.SealedGrant, StringComparison.Ordinal);
             Assert.DoesNotContain(secret, visitor.SessionCookie, StringComparison.Ordinal);
             // Our own address bar held the code that the test made up.
-            Assert.All(visitor.Seen.Where(seen => !seen.Contains("?code=", StringComparison.Ordinal)).Concat(console.Log).Concat(audit), text => Assert.DoesNotContain(secret, text, StringComparison.Ordinal));
+            Assert.All(
+                visitor.Seen.Where(seen => !seen.Contains("?code=", StringComparison.Ordinal)).Concat(console.Log).Concat(audit),
+                text => Assert.DoesNotContain(secret, text, StringComparison.Ordinal)
+            );
         }
     }
 
-    private Task<ConsoleHost> StartAsync(string client = "roles-in-userinfo") => ConsoleHost.StartAsync(settings: provider.Settings(client), environment: "Staging");
+    private Task<ConsoleHost> StartAsync(string client = "roles-in-userinfo") =>
+        ConsoleHost.StartAsync(settings: provider.Settings(client), environment: "Staging");
 
     private static AutoTicketDbContext Open(ConsoleHost console) => console.Get<IDbContextFactory<AutoTicketDbContext>>().CreateDbContext();
 
@@ -432,7 +587,8 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
         internal ConsoleHost Shared { get; private set; } = null!;
 
         /// <summary>Without the flags that the environment would pin.</summary>
-        internal Dictionary<string, string?> Settings(string client) => new(Real.Settings(client)) { ["FLAG_CONSOLE_INVESTIGATE_FROM_STATUS"] = null };
+        internal Dictionary<string, string?> Settings(string client) =>
+            new(Real.Settings(client)) { ["FLAG_CONSOLE_INVESTIGATE_FROM_STATUS"] = null };
 
         public async Task InitializeAsync()
         {

@@ -12,10 +12,20 @@ namespace AutoTicket.Tests.Access;
 /// <summary>What stands before every request.</summary>
 public sealed class RequestGuardsTests
 {
-    private static readonly Dictionary<string, string?> Password = new() { ["CONSOLE_OPERATOR_PASSWORD_HASH"] = Login.Hash("a test's password") };
+    private static readonly Dictionary<string, string?> Password = new()
+    {
+        ["CONSOLE_OPERATOR_PASSWORD_HASH"] = Login.Hash("a test's password"),
+    };
 
     [Theory]
-    [InlineData("/login"), InlineData("/console/status"), InlineData("/api/status"), InlineData("/no-such"), InlineData("/healthz/live"), InlineData("/_content/MudBlazor/MudBlazor.min.js")]
+    [
+        InlineData("/login"),
+        InlineData("/console/status"),
+        InlineData("/api/status"),
+        InlineData("/no-such"),
+        InlineData("/healthz/live"),
+        InlineData("/_content/MudBlazor/MudBlazor.min.js")
+    ]
     public async Task Every_answer_of_Production_has_the_safe_headers(string path)
     {
         await using var console = await ConsoleHost.StartAsync(settings: Password, environment: "Production");
@@ -38,24 +48,36 @@ public sealed class RequestGuardsTests
     public async Task A_proxy_is_believed_on_this_machine_and_on_Heroku_and_nowhere_else()
     {
         var here = new Uri("http://127.0.0.1");
-        var elsewhere = NetworkInterface.GetAllNetworkInterfaces().SelectMany(network => network.GetIPProperties().UnicastAddresses)
-            .Select(address => address.Address).FirstOrDefault(address => address.AddressFamily == AddressFamily.InterNetwork && !IPAddress.IsLoopback(address));
-        await using var console = await ConsoleHost.StartAsync(settings: new Dictionary<string, string?>(Password) { ["urls"] = "http://0.0.0.0:0" }, environment: "Production");
+        var elsewhere = NetworkInterface
+            .GetAllNetworkInterfaces()
+            .SelectMany(network => network.GetIPProperties().UnicastAddresses)
+            .Select(address => address.Address)
+            .FirstOrDefault(address => address.AddressFamily == AddressFamily.InterNetwork && !IPAddress.IsLoopback(address));
+        await using var console = await ConsoleHost.StartAsync(
+            settings: new Dictionary<string, string?>(Password) { ["urls"] = "http://0.0.0.0:0" },
+            environment: "Production"
+        );
         // A dyno has no other.
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
-        await using var dyno = await ConsoleHost.StartAsync(database, settings: new Dictionary<string, string?>(Password) { ["urls"] = "http://0.0.0.0:0", ["DYNO"] = "web.1" }, environment: "Production");
+        await using var dyno = await ConsoleHost.StartAsync(
+            database,
+            settings: new Dictionary<string, string?>(Password) { ["urls"] = "http://0.0.0.0:0", ["DYNO"] = "web.1" },
+            environment: "Production"
+        );
 
         // Whatever the host it runs on sets for every ASP.NET application.
-        await using var trusting = await ConsoleHost.StartAsync(settings: new Dictionary<string, string?>(Password)
-        {
-            ["urls"] = "http://0.0.0.0:0",
-            ["ForwardedHeaders_Enabled"] = "true",
-        }, environment: "Production");
-        await using var behind = await ConsoleHost.StartAsync(settings: new Dictionary<string, string?>(Password)
-        {
-            ["urls"] = "http://0.0.0.0:0",
-            ["TRUSTED_PROXIES"] = $"fd00::/8, {elsewhere}",
-        }, environment: "Production");
+        await using var trusting = await ConsoleHost.StartAsync(
+            settings: new Dictionary<string, string?>(Password) { ["urls"] = "http://0.0.0.0:0", ["ForwardedHeaders_Enabled"] = "true" },
+            environment: "Production"
+        );
+        await using var behind = await ConsoleHost.StartAsync(
+            settings: new Dictionary<string, string?>(Password)
+            {
+                ["urls"] = "http://0.0.0.0:0",
+                ["TRUSTED_PROXIES"] = $"fd00::/8, {elsewhere}",
+            },
+            environment: "Production"
+        );
 
         Assert.True(await BelievesAsync(console, here.Host));
         Assert.True(await BelievesAsync(dyno, here.Host));
@@ -69,12 +91,37 @@ public sealed class RequestGuardsTests
         }
 
         // What came to Heroku's router in the clear is sent to where it is not, but for the probes.
-        Assert.Equal("https://console.example.org/login", (await AskAsync(new UriBuilder(dyno.Address) { Host = here.Host }.Uri, "/login", ("Host", "console.example.org"), ("X-Forwarded-Proto", "http"))).Headers.Location?.AbsoluteUri);
-        Assert.Equal(HttpStatusCode.OK, (await AskAsync(new UriBuilder(dyno.Address) { Host = here.Host }.Uri, "/healthz/live", ("X-Forwarded-Proto", "http"))).StatusCode);
+        Assert.Equal(
+            "https://console.example.org/login",
+            (
+                await AskAsync(
+                    new UriBuilder(dyno.Address) { Host = here.Host }.Uri,
+                    "/login",
+                    ("Host", "console.example.org"),
+                    ("X-Forwarded-Proto", "http")
+                )
+            )
+                .Headers
+                .Location
+                ?.AbsoluteUri
+        );
+        Assert.Equal(
+            HttpStatusCode.OK,
+            (
+                await AskAsync(new UriBuilder(dyno.Address) { Host = here.Host }.Uri, "/healthz/live", ("X-Forwarded-Proto", "http"))
+            ).StatusCode
+        );
 
         // HSTS is said of what came over TLS alone.
         static async Task<bool> BelievesAsync(ConsoleHost console, string host) =>
-            (await AskAsync(new UriBuilder(console.Address) { Host = host }.Uri, "/healthz/live", ("Host", "console.example.org"), ("X-Forwarded-Proto", "https"))).Headers.Contains("Strict-Transport-Security");
+            (
+                await AskAsync(
+                    new UriBuilder(console.Address) { Host = host }.Uri,
+                    "/healthz/live",
+                    ("Host", "console.example.org"),
+                    ("X-Forwarded-Proto", "https")
+                )
+            ).Headers.Contains("Strict-Transport-Security");
     }
 
     [Fact]
@@ -103,13 +150,19 @@ public sealed class RequestGuardsTests
         foreach (var path in new[] { "/login", "/console/status", "/login/start", "/signin-oidc", "/_blazor" })
         {
             Assert.Equal(HttpStatusCode.BadRequest, (await AskAsync(console.Address, path, ("Host", "evil.example"))).StatusCode);
-            Assert.Equal(HttpStatusCode.BadRequest, (await AskAsync(console.Address, path, ("Host", "console.example.org.evil.example"))).StatusCode);
+            Assert.Equal(
+                HttpStatusCode.BadRequest,
+                (await AskAsync(console.Address, path, ("Host", "console.example.org.evil.example"))).StatusCode
+            );
         }
 
         Assert.Equal(HttpStatusCode.OK, (await AskAsync(console.Address, "/login", ("Host", "CONSOLE.example.org:8443"))).StatusCode);
         Assert.Equal(HttpStatusCode.OK, (await AskAsync(console.Address, "/login")).StatusCode);
         Assert.Equal(HttpStatusCode.OK, (await AskAsync(console.Address, "/healthz/live", ("Host", "10.0.0.7:8080"))).StatusCode);
-        Assert.Equal(HttpStatusCode.Unauthorized, (await AskAsync(console.Address, "/api/status", ("Host", "console.internal"))).StatusCode);
+        Assert.Equal(
+            HttpStatusCode.Unauthorized,
+            (await AskAsync(console.Address, "/api/status", ("Host", "console.internal"))).StatusCode
+        );
     }
 
     [Theory, InlineData("/login"), InlineData("/console/status"), InlineData("/api/status")]
@@ -135,7 +188,9 @@ public sealed class RequestGuardsTests
     public async Task Open_pages_are_limited_for_a_session_and_in_all_and_a_place_is_free_again_when_one_closes()
     {
         await using var console = await ConsoleHost.StartAsync(
-            settings: new Dictionary<string, string?>(Password) { ["Circuits:PerSession"] = "2", ["Circuits:InAll"] = "3" }, environment: "Staging");
+            settings: new Dictionary<string, string?>(Password) { ["Circuits:PerSession"] = "2", ["Circuits:InAll"] = "3" },
+            environment: "Staging"
+        );
         var (ada, bea) = (await SignInAsync(console), await SignInAsync(console));
         using var first = await ConnectAsync(console, ada);
         using var second = await ConnectAsync(console, ada);
@@ -167,7 +222,12 @@ public sealed class RequestGuardsTests
 
         // It is told to close, or finds itself cut off.
         using var patience = new CancellationTokenSource(Eventually.Patience);
-        await Eventually.TrueAsync(async () => socket.State != WebSocketState.Open || (await socket.ReceiveAsync(new byte[4096], patience.Token)).MessageType == WebSocketMessageType.Close, "the page's connection ended");
+        await Eventually.TrueAsync(
+            async () =>
+                socket.State != WebSocketState.Open
+                || (await socket.ReceiveAsync(new byte[4096], patience.Token)).MessageType == WebSocketMessageType.Close,
+            "the page's connection ended"
+        );
         Assert.Equal(HttpStatusCode.OK, (await console.Http.GetAsync(new Uri("/api/status", UriKind.Relative))).StatusCode);
     }
 
@@ -176,8 +236,14 @@ public sealed class RequestGuardsTests
     {
         await using var console = await ConsoleHost.StartAsync();
         // Left to itself the client sends the body after a second without an answer, and the console hangs up on it.
-        using var client = new HttpClient(new SocketsHttpHandler { Expect100ContinueTimeout = Eventually.Patience }) { BaseAddress = console.Http.BaseAddress };
-        using var request = new HttpRequestMessage(HttpMethod.Put, "/api/flags/x") { Content = new ByteArrayContent(new byte[32 * 1024 + 1]) };
+        using var client = new HttpClient(new SocketsHttpHandler { Expect100ContinueTimeout = Eventually.Patience })
+        {
+            BaseAddress = console.Http.BaseAddress,
+        };
+        using var request = new HttpRequestMessage(HttpMethod.Put, "/api/flags/x")
+        {
+            Content = new ByteArrayContent(new byte[32 * 1024 + 1]),
+        };
         request.Content.Headers.ContentType = new("application/json");
         request.Headers.ExpectContinue = true;
         Assert.Equal(HttpStatusCode.RequestEntityTooLarge, (await client.SendAsync(request)).StatusCode);
@@ -189,7 +255,15 @@ public sealed class RequestGuardsTests
         await using var console = await ConsoleHost.StartAsync();
         await using var db = console.Get<IDbContextFactory<AutoTicketDbContext>>().CreateDbContext();
         string[] actors = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "plain \"quoted\""];
-        db.AuditLog.AddRange(actors.Select(actor => new AuditEntry { CreatedAt = TimeProvider.System.GetUtcNow(), Action = "a.test", Actor = actor, Payload = "{}" }));
+        db.AuditLog.AddRange(
+            actors.Select(actor => new AuditEntry
+            {
+                CreatedAt = TimeProvider.System.GetUtcNow(),
+                Action = "a.test",
+                Actor = actor,
+                Payload = "{}",
+            })
+        );
         await db.SaveChangesAsync();
 
         var csv = await console.Http.GetStringAsync(new Uri("/api/audit.csv?action=a.test", UriKind.Relative));
@@ -235,7 +309,14 @@ public sealed class RequestGuardsTests
 
     private static async Task<HttpResponseMessage> AskAsync(Uri console, string path, params (string Name, string Value)[] headers)
     {
-        using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false, UseCookies = false });
+        using var http = new HttpClient(
+            new SocketsHttpHandler
+            {
+                UseProxy = false,
+                AllowAutoRedirect = false,
+                UseCookies = false,
+            }
+        );
         using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(console, path));
         foreach (var (name, value) in headers)
         {

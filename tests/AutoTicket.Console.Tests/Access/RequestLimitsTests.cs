@@ -22,11 +22,14 @@ public sealed class RequestLimitsTests
         Assert.Equal(429, refused.Response.StatusCode);
 
         var isServed = false;
-        await limits.InvokeAsync(Request("/api/status", nameless), _ =>
-        {
-            isServed = true;
-            return Task.CompletedTask;
-        });
+        await limits.InvokeAsync(
+            Request("/api/status", nameless),
+            _ =>
+            {
+                isServed = true;
+                return Task.CompletedTask;
+            }
+        );
 
         Assert.True(isServed);
         open.SetResult();

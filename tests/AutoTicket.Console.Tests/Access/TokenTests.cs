@@ -29,7 +29,14 @@ public sealed class TokenTests
     public async Task A_token_of_the_API_has_a_role_and_the_audit_log_calls_it_by_its_name()
     {
         await using var console = await StartAsync();
-        foreach (var (token, name, flag) in new[] { (Viewer, "grafana", HttpStatusCode.Forbidden), (Admin, "deploy", HttpStatusCode.OK), (Nameless, "api", HttpStatusCode.OK) })
+        foreach (
+            var (token, name, flag) in new[]
+            {
+                (Viewer, "grafana", HttpStatusCode.Forbidden),
+                (Admin, "deploy", HttpStatusCode.OK),
+                (Nameless, "api", HttpStatusCode.OK),
+            }
+        )
         {
             Assert.Equal(HttpStatusCode.OK, await AskAsync(console, "/api/status", token));
             using var flip = new HttpRequestMessage(HttpMethod.Put, $"/api/flags/{FlagNames.InvestigateFromStatus}")
@@ -54,7 +61,10 @@ public sealed class TokenTests
             answers.Add(await AskAsync(console, path, "canary-wrong"));
         }
 
-        Assert.Equal(Enumerable.Repeat(HttpStatusCode.Unauthorized, 10).Concat(Enumerable.Repeat(HttpStatusCode.TooManyRequests, 2)), answers);
+        Assert.Equal(
+            Enumerable.Repeat(HttpStatusCode.Unauthorized, 10).Concat(Enumerable.Repeat(HttpStatusCode.TooManyRequests, 2)),
+            answers
+        );
         Assert.Equal(HttpStatusCode.OK, await AskAsync(console, "/api/status", Viewer));
         Assert.Equal(HttpStatusCode.OK, await AskAsync(console, "/metrics", Scrape));
         Assert.Equal(HttpStatusCode.Accepted, await AskAsync(console, "/api/alerts", Intake));
@@ -69,7 +79,12 @@ public sealed class TokenTests
         // Those that were not written down, and this one.
         Assert.Contains("\"tries\":12", denied[1].Payload.Replace(" ", "", StringComparison.Ordinal), StringComparison.Ordinal);
         Assert.Contains("127.0.0.1", denied[1].Payload, StringComparison.Ordinal);
-        Assert.Equal(2, console.Log.Count(line => line.StartsWith("WARNING", StringComparison.Ordinal) && line.Contains("auth denied", StringComparison.Ordinal)));
+        Assert.Equal(
+            2,
+            console.Log.Count(line =>
+                line.StartsWith("WARNING", StringComparison.Ordinal) && line.Contains("auth denied", StringComparison.Ordinal)
+            )
+        );
         Assert.DoesNotContain(console.Log, line => line.Contains("canary-wrong", StringComparison.Ordinal));
     }
 
@@ -83,7 +98,10 @@ public sealed class TokenTests
             Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync(console, "/api/status", null));
         }
 
-        Assert.DoesNotContain(console.Log, line => line.Contains("authenticated", StringComparison.Ordinal) || line.Contains("challenged", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            console.Log,
+            line => line.Contains("authenticated", StringComparison.Ordinal) || line.Contains("challenged", StringComparison.Ordinal)
+        );
     }
 
     [Fact]
@@ -95,7 +113,8 @@ public sealed class TokenTests
         Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync(console, "/api/alerts", Scrape));
     }
 
-    private static Task<ConsoleHost> StartAsync(TimeProvider? clock = null) => ConsoleHost.StartAsync(settings: Settings, environment: "Staging", clock: clock);
+    private static Task<ConsoleHost> StartAsync(TimeProvider? clock = null) =>
+        ConsoleHost.StartAsync(settings: Settings, environment: "Staging", clock: clock);
 
     private static AutoTicketDbContext Open(ConsoleHost console) => console.Get<IDbContextFactory<AutoTicketDbContext>>().CreateDbContext();
 

@@ -14,7 +14,17 @@ internal sealed partial class Visitor : IDisposable
     public Visitor(Uri console)
     {
         Console = console;
-        _http = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false, UseCookies = false }) { Timeout = TimeSpan.FromSeconds(60) };
+        _http = new HttpClient(
+            new SocketsHttpHandler
+            {
+                UseProxy = false,
+                AllowAutoRedirect = false,
+                UseCookies = false,
+            }
+        )
+        {
+            Timeout = TimeSpan.FromSeconds(60),
+        };
     }
 
     public Uri Console { get; }
@@ -42,7 +52,9 @@ internal sealed partial class Visitor : IDisposable
         if (address.AbsolutePath.StartsWith("/interaction/", StringComparison.Ordinal))
         {
             var form = new FormUrlEncodedContent([new("prompt", "login"), new("login", user), new("password", "anything")]);
-            (address, status, page) = await FollowAsync(await SendAsync(new(HttpMethod.Post, new Uri(address, FormAction().Match(page).Groups[1].Value)) { Content = form }));
+            (address, status, page) = await FollowAsync(
+                await SendAsync(new(HttpMethod.Post, new Uri(address, FormAction().Match(page).Groups[1].Value)) { Content = form })
+            );
         }
 
         return (address, status, page);
@@ -53,27 +65,41 @@ internal sealed partial class Visitor : IDisposable
 
     public async Task<HttpStatusCode> AskAsync(string path) => (await SendAsync(new(HttpMethod.Get, new Uri(Console, path)))).StatusCode;
 
-    public async Task<HttpResponseMessage> PutAsync(string path, object body) => await SendAsync(new(HttpMethod.Put, new Uri(Console, path)) { Content = JsonContent.Create(body) });
+    public async Task<HttpResponseMessage> PutAsync(string path, object body) =>
+        await SendAsync(new(HttpMethod.Put, new Uri(Console, path)) { Content = JsonContent.Create(body) });
 
     public Task<HttpResponseMessage> PostAsync(string path) => SendAsync(new(HttpMethod.Post, new Uri(Console, path)));
 
-    public Task<HttpResponseMessage> PostJsonAsync(string path, object body) => SendAsync(new(HttpMethod.Post, new Uri(Console, path)) { Content = JsonContent.Create(body) });
+    public Task<HttpResponseMessage> PostJsonAsync(string path, object body) =>
+        SendAsync(new(HttpMethod.Post, new Uri(Console, path)) { Content = JsonContent.Create(body) });
 
     /// <summary>Posts a form of ours, with the token that a page of ours holds.</summary>
     public async Task<HttpResponseMessage> PostFormAsync(string page, string path, params (string Name, string Value)[] fields)
     {
         var html = await (await SendAsync(new(HttpMethod.Get, new Uri(Console, page)))).Content.ReadAsStringAsync();
         var token = AntiforgeryToken().Match(html).Groups[1].Value;
-        return await SendAsync(new(HttpMethod.Post, new Uri(Console, path))
-        {
-            Content = new FormUrlEncodedContent([new("__RequestVerificationToken", token), .. fields.Select(field => KeyValuePair.Create(field.Name, field.Value))]),
-        });
+        return await SendAsync(
+            new(HttpMethod.Post, new Uri(Console, path))
+            {
+                Content = new FormUrlEncodedContent([
+                    new("__RequestVerificationToken", token),
+                    .. fields.Select(field => KeyValuePair.Create(field.Name, field.Value)),
+                ]),
+            }
+        );
     }
 
     /// <summary>The session's cookie, as somebody who stole it would send it.</summary>
     public async Task<HttpStatusCode> AskWithCookieAsync(Uri console, string cookie, string path = "/api/status")
     {
-        using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false, UseCookies = false });
+        using var http = new HttpClient(
+            new SocketsHttpHandler
+            {
+                UseProxy = false,
+                AllowAutoRedirect = false,
+                UseCookies = false,
+            }
+        );
         using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(console, path));
         request.Headers.Add("Cookie", $"{SessionCookieName}={cookie}");
         return (await http.SendAsync(request)).StatusCode;

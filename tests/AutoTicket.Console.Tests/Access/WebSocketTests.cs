@@ -12,8 +12,17 @@ public sealed class WebSocketTests(WebSocketTests.BehindProxy proxied) : IClassF
     [Theory]
     // Chrome sends no Sec-Fetch-Site with a WebSocket's handshake.
     [InlineData("https://console.example.org:8443", 101, "Host: console.example.org")]
-    [InlineData("https://console.example.org", 101, "Host: console.example.org", "X-Forwarded-Host: console.example.org", "X-Forwarded-Port: 443",
-        "X-Forwarded-Proto: wss", "X-Forwarded-Server: traefik", "X-Forwarded-For: 192.0.2.10", "X-Real-Ip: 192.0.2.10")]
+    [InlineData(
+        "https://console.example.org",
+        101,
+        "Host: console.example.org",
+        "X-Forwarded-Host: console.example.org",
+        "X-Forwarded-Port: 443",
+        "X-Forwarded-Proto: wss",
+        "X-Forwarded-Server: traefik",
+        "X-Forwarded-For: 192.0.2.10",
+        "X-Real-Ip: 192.0.2.10"
+    )]
     [InlineData("http://console.example.org", 101, "Host: console.example.org", "X-Forwarded-Proto: ws")]
     [InlineData("https://console.example.org:8444", 403, "Host: console.example.org")]
     [InlineData("http://console.example.org:8443", 403, "Host: console.example.org")]
@@ -24,14 +33,22 @@ public sealed class WebSocketTests(WebSocketTests.BehindProxy proxied) : IClassF
         using var socket = new ClientWebSocket();
         foreach (var header in headers.Append($"Origin: {origin}").Append($"Authorization: Bearer {Token}"))
         {
-            socket.Options.SetRequestHeader(header[..header.IndexOf(':', StringComparison.Ordinal)], header[(header.IndexOf(' ', StringComparison.Ordinal) + 1)..]);
+            socket.Options.SetRequestHeader(
+                header[..header.IndexOf(':', StringComparison.Ordinal)],
+                header[(header.IndexOf(' ', StringComparison.Ordinal) + 1)..]
+            );
         }
 
         Assert.Equal(status, await ConnectAsync(proxied.Console, socket, "/_blazor"));
     }
 
     [Theory]
-    [InlineData("POST", "/_blazor/negotiate?negotiateVersion=1"), InlineData("POST", "/_blazor/negotiate/"), InlineData("POST", "/_blazor?id=x"), InlineData("GET", "/_blazor?id=x")]
+    [
+        InlineData("POST", "/_blazor/negotiate?negotiateVersion=1"),
+        InlineData("POST", "/_blazor/negotiate/"),
+        InlineData("POST", "/_blazor?id=x"),
+        InlineData("GET", "/_blazor?id=x")
+    ]
     [InlineData("GET", "/_blazor/"), InlineData("DELETE", "/_blazor?id=x")]
     public async Task Only_a_WebSocket_is_taken(string method, string path)
     {
@@ -58,8 +75,7 @@ public sealed class WebSocketTests(WebSocketTests.BehindProxy proxied) : IClassF
                 open.Add(new ClientWebSocket());
                 open[^1].Options.SetRequestHeader("Authorization", $"Bearer {Token}");
                 status = await ConnectAsync(proxied.Console, open[^1], path);
-            }
-            while (status == 101 && open.Count <= BehindProxy.PerSession);
+            } while (status == 101 && open.Count <= BehindProxy.PerSession);
             Assert.Equal((429, BehindProxy.PerSession + 1), (status, open.Count));
         }
         finally
@@ -75,7 +91,8 @@ public sealed class WebSocketTests(WebSocketTests.BehindProxy proxied) : IClassF
                 socket.Options.SetRequestHeader("Authorization", $"Bearer {Token}");
                 return await ConnectAsync(proxied.Console, socket, "/_blazor") == 101;
             },
-            "a place is free");
+            "a place is free"
+        );
     }
 
     private static async Task<int> ConnectAsync(ConsoleHost console, ClientWebSocket socket, string path)
@@ -99,13 +116,17 @@ public sealed class WebSocketTests(WebSocketTests.BehindProxy proxied) : IClassF
 
         internal ConsoleHost Console { get; private set; } = null!;
 
-        public async Task InitializeAsync() => Console = await ConsoleHost.StartAsync(environment: "Production", settings: new Dictionary<string, string?>
-        {
-            ["CONSOLE_OPERATOR_PASSWORD_HASH"] = Login.Hash("a test's password"),
-            ["CONSOLE_API_TOKENS"] = $"tests:viewer:{Token}",
-            ["CONSOLE_PUBLIC_URL"] = "https://console.example.org:8443/",
-            ["Circuits:PerSession"] = $"{PerSession}",
-        });
+        public async Task InitializeAsync() =>
+            Console = await ConsoleHost.StartAsync(
+                environment: "Production",
+                settings: new Dictionary<string, string?>
+                {
+                    ["CONSOLE_OPERATOR_PASSWORD_HASH"] = Login.Hash("a test's password"),
+                    ["CONSOLE_API_TOKENS"] = $"tests:viewer:{Token}",
+                    ["CONSOLE_PUBLIC_URL"] = "https://console.example.org:8443/",
+                    ["Circuits:PerSession"] = $"{PerSession}",
+                }
+            );
 
         public async Task DisposeAsync() => await Console.DisposeAsync();
     }

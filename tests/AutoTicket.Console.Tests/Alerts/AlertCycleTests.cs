@@ -7,7 +7,11 @@ namespace AutoTicket.Tests.Alerts;
 /// <summary>Counts what the console asks of its database: each test's has a name of its own.</summary>
 public sealed class AlertCycleTests
 {
-    private static readonly Dictionary<string, string?> NoBudget = new() { ["Ticketing:FloodBudget"] = "100000", ["Ticketing:FloodBudgetPerSource"] = "100000" };
+    private static readonly Dictionary<string, string?> NoBudget = new()
+    {
+        ["Ticketing:FloodBudget"] = "100000",
+        ["Ticketing:FloodBudgetPerSource"] = "100000",
+    };
 
     /// <summary>The same number of statements whether ten or two hundred are active.</summary>
     [Fact]
@@ -25,22 +29,28 @@ public sealed class AlertCycleTests
             }
         };
         var name = PostgresUrl.DatabaseOf(driver.Database.Location);
-        meter.SetMeasurementEventCallback<double>((_, _, tags, _) =>
-        {
-            foreach (var tag in tags)
+        meter.SetMeasurementEventCallback<double>(
+            (_, _, tags, _) =>
             {
-                if (tag.Value is string value && value.Contains(name, StringComparison.Ordinal))
+                foreach (var tag in tags)
                 {
-                    Interlocked.Increment(ref commands);
-                    return;
+                    if (tag.Value is string value && value.Contains(name, StringComparison.Ordinal))
+                    {
+                        Interlocked.Increment(ref commands);
+                        return;
+                    }
                 }
             }
-        });
+        );
         meter.Start();
         foreach (var more in new[] { 10, 190 })
         {
             await driver.RaiseAsync([.. Enumerable.Range(0, more).Select(n => AlertDriver.Say($"alert{more}-{n}"))]);
-            await Eventually.TrueAsync(async () => await driver.IsSettledAsync() && await driver.UntaggedAsync() == 0, "all are delivered", TimeSpan.FromSeconds(120));
+            await Eventually.TrueAsync(
+                async () => await driver.IsSettledAsync() && await driver.UntaggedAsync() == 0,
+                "all are delivered",
+                TimeSpan.FromSeconds(120)
+            );
             // A whole round of all that comes back: two cycles and the five seconds of the signals' re-read.
             var before = commands;
             await Task.Delay(TimeSpan.FromSeconds(6));

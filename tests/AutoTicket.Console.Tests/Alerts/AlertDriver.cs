@@ -18,8 +18,12 @@ internal sealed class AlertDriver : IAsyncDisposable
     private readonly Action<IServiceCollection>? _services;
 
     private AlertDriver(
-        TestDatabase database, SandboxServer sandbox, StillClock? clock, Dictionary<string, string?> settings, Action<IServiceCollection>? services) =>
-        (Database, Sandbox, Clock, _settings, _services) = (database, sandbox, clock!, settings, services);
+        TestDatabase database,
+        SandboxServer sandbox,
+        StillClock? clock,
+        Dictionary<string, string?> settings,
+        Action<IServiceCollection>? services
+    ) => (Database, Sandbox, Clock, _settings, _services) = (database, sandbox, clock!, settings, services);
 
     public TestDatabase Database { get; }
 
@@ -35,8 +39,12 @@ internal sealed class AlertDriver : IAsyncDisposable
 
     /// <param name="services">Changes what each console registers.</param>
     public static async Task<AlertDriver> StartAsync(
-        Database kind = Kit.Database.Sqlite, IReadOnlyDictionary<string, string?>? settings = null, StillClock? clock = null, int consoles = 1,
-        Action<IServiceCollection>? services = null)
+        Database kind = Kit.Database.Sqlite,
+        IReadOnlyDictionary<string, string?>? settings = null,
+        StillClock? clock = null,
+        int consoles = 1,
+        Action<IServiceCollection>? services = null
+    )
     {
         var sandbox = await SandboxServer.StartAsync(new SandboxSettings { Clock = clock ?? TimeProvider.System });
         var all = new Dictionary<string, string?> { ["FreeScout:RetryDelay"] = "00:00:00.02", ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1" };
@@ -54,7 +62,8 @@ internal sealed class AlertDriver : IAsyncDisposable
         return driver;
     }
 
-    public async Task StartConsoleAsync() => _consoles.Add(await ConsoleHost.StartAsync(Database, Sandbox, _settings, Clock, services: _services));
+    public async Task StartConsoleAsync() =>
+        _consoles.Add(await ConsoleHost.StartAsync(Database, Sandbox, _settings, Clock, services: _services));
 
     public async Task StopAsync(ConsoleHost console)
     {
@@ -63,23 +72,45 @@ internal sealed class AlertDriver : IAsyncDisposable
     }
 
     public static Observation Say(
-        string name = "disk_full", Severity severity = Severity.P2, bool firing = true, string? id = null, string source = "test", string? surface = null, DateTimeOffset? expires = null) =>
-        new(source, name, surface, severity, $"{name} on db1", firing, new Dictionary<string, string> { ["host"] = "db1" }, ProducerId: id, ExpiresAt: expires);
+        string name = "disk_full",
+        Severity severity = Severity.P2,
+        bool firing = true,
+        string? id = null,
+        string source = "test",
+        string? surface = null,
+        DateTimeOffset? expires = null
+    ) =>
+        new(
+            source,
+            name,
+            surface,
+            severity,
+            $"{name} on db1",
+            firing,
+            new Dictionary<string, string> { ["host"] = "db1" },
+            ProducerId: id,
+            ExpiresAt: expires
+        );
 
     public async Task<Observed> RaiseAsync(Observation observation, int console = 0) => (await RaiseAsync([observation], console))[0];
 
     public async Task<IReadOnlyList<Observed>> RaiseAsync(IReadOnlyList<Observation> request, int console = 0) =>
-        await _consoles[console].Get<AlertAggregator>().ObserveAsync(request, CancellationToken.None) ?? throw new InvalidOperationException("The aggregator took nothing.");
+        await _consoles[console].Get<AlertAggregator>().ObserveAsync(request, CancellationToken.None)
+        ?? throw new InvalidOperationException("The aggregator took nothing.");
 
     public async Task FlipAsync(bool enabled)
     {
-        using var answer = await Console.Http.PutAsJsonAsync(new Uri($"/api/flags/{Flags.FlagNames.AlertsAutoTicket}", UriKind.Relative), new { enabled, reason = "a test" });
+        using var answer = await Console.Http.PutAsJsonAsync(
+            new Uri($"/api/flags/{Flags.FlagNames.AlertsAutoTicket}", UriKind.Relative),
+            new { enabled, reason = "a test" }
+        );
         answer.EnsureSuccessStatusCode();
     }
 
     public Task<List<Alert>> AlertsAsync() => QueryAsync(db => db.Alerts.AsNoTracking().OrderBy(alert => alert.Id).ToListAsync());
 
-    public Task<List<AlertDelivery>> DeliveriesAsync() => QueryAsync(db => db.AlertDeliveries.AsNoTracking().OrderBy(d => d.AlertRow).ToListAsync());
+    public Task<List<AlertDelivery>> DeliveriesAsync() =>
+        QueryAsync(db => db.AlertDeliveries.AsNoTracking().OrderBy(d => d.AlertRow).ToListAsync());
 
     public Task<List<Decision>> DecisionsAsync() => QueryAsync(db => db.Decisions.AsNoTracking().OrderBy(d => d.Id).ToListAsync());
 
@@ -88,11 +119,19 @@ internal sealed class AlertDriver : IAsyncDisposable
     public Task<int> UntaggedAsync() => QueryAsync(db => db.Tickets.CountAsync(ticket => ticket.TagsPending));
 
     /// <summary>So many creates were posted whose answers were lost.</summary>
-    public Task EventuallyUnconfirmedAsync(int atLeast) => Eventually.TrueAsync(
-        async () => await QueryAsync(db => db.Tickets.CountAsync(ticket => ticket.State == AutoTicket.Tickets.TicketState.Unconfirmed)) >= atLeast, $"at least {atLeast} are unconfirmed");
+    public Task EventuallyUnconfirmedAsync(int atLeast) =>
+        Eventually.TrueAsync(
+            async () =>
+                await QueryAsync(db => db.Tickets.CountAsync(ticket => ticket.State == AutoTicket.Tickets.TicketState.Unconfirmed))
+                >= atLeast,
+            $"at least {atLeast} are unconfirmed"
+        );
 
     public Task EventuallyTicketsAsync(int count) =>
-        Eventually.TrueAsync(async () => FreeScout.Conversations.Count == count && await FiledAsync() == count, $"{count} tickets are filed and audited");
+        Eventually.TrueAsync(
+            async () => FreeScout.Conversations.Count == count && await FiledAsync() == count,
+            $"{count} tickets are filed and audited"
+        );
 
     public Task EventuallyDecidedAsync(string word, string path = "ticket") =>
         Eventually.TrueAsync(async () => (await DecisionsAsync()).Exists(d => d.Word == word && d.Path == path), $"“{word}” is decided");

@@ -20,8 +20,18 @@ public sealed class AlertFormatTests
     {
         var observation = Read(AlertFormat.Generic, Full);
 
-        Assert.Equal(("backup", "backup_failed", "shop", Severity.P1, "No backup since Monday", true, "d-17"),
-            (observation.Source, observation.Name, observation.Surface, observation.Severity, observation.Summary, observation.IsFiring, observation.ProducerId));
+        Assert.Equal(
+            ("backup", "backup_failed", "shop", Severity.P1, "No backup since Monday", true, "d-17"),
+            (
+                observation.Source,
+                observation.Name,
+                observation.Surface,
+                observation.Severity,
+                observation.Summary,
+                observation.IsFiring,
+                observation.ProducerId
+            )
+        );
         Assert.Equal(["host=db1", "n=3"], observation.Labels.Select(label => $"{label.Key}={label.Value}").Order());
         Assert.Equal("pod=x-1,priority=2", observation.Variant);
         Assert.Equal("""{"host":"db1","n":"3","pod":"x-1","priority":"2"}""", observation.AllLabels);
@@ -41,9 +51,15 @@ public sealed class AlertFormatTests
     [Fact]
     public void What_is_left_out_has_its_default()
     {
-        var observation = Read(AlertFormat.Generic, """{"name":"n","summary":"s","status":"firing","severity":"P2","surface":null,"alert_id":"","starts_at":"2026-11-23T13:00:00Z","url":"javascript:x","more":[1]}""");
+        var observation = Read(
+            AlertFormat.Generic,
+            """{"name":"n","summary":"s","status":"firing","severity":"P2","surface":null,"alert_id":"","starts_at":"2026-11-23T13:00:00Z","url":"javascript:x","more":[1]}"""
+        );
 
-        Assert.Equal(("api", null, null, null, "", "{}"), (observation.Source, observation.Surface, observation.ProducerId, observation.Url, observation.Variant, observation.AllLabels));
+        Assert.Equal(
+            ("api", null, null, null, "", "{}"),
+            (observation.Source, observation.Surface, observation.ProducerId, observation.Url, observation.Variant, observation.AllLabels)
+        );
         // It says that it begins in an hour.
         Assert.Equal(Now, observation.StartsAt);
     }
@@ -75,18 +91,28 @@ public sealed class AlertFormatTests
     [InlineData("""{"name":"n","summary":"s","severity":"P1"}""", "“status” is missing")]
     [InlineData("""{"name":"n","summary":"s","severity":"P1","status":"on"}""", "“status” must be firing or resolved, but is “on”")]
     [InlineData("""{"name":"n","summary":"s","severity":"P1","status":"firing","labels":[]}""", "“labels” must be an object")]
-    [InlineData("""{"name":"n","summary":"s","severity":"P1","status":"firing","labels":{"a":{}}}""", "“a” in “labels” must be a string, but is an object")]
+    [InlineData(
+        """{"name":"n","summary":"s","severity":"P1","status":"firing","labels":{"a":{}}}""",
+        "“a” in “labels” must be a string, but is an object"
+    )]
     [InlineData("""{"name":"n","summary":"s","severity":"P1","status":"firing","labels":{"a":"1","a\u0001":"2"}}""", "“a” is twice")]
-    [InlineData("""{"name":"n","summary":"s","severity":"P1","status":"firing","starts_at":"yesterday"}""", "“starts_at” must be a time as")]
+    [InlineData(
+        """{"name":"n","summary":"s","severity":"P1","status":"firing","starts_at":"yesterday"}""",
+        "“starts_at” must be a time as"
+    )]
     [InlineData("""{"name":"n","summary":"s","severity":"P1","status":"firing","starts_at":1700000000}""", "“starts_at” must be a string")]
-    [InlineData("""{"source":"console","name":"surface_outage","surface":"shop","summary":"s","severity":"P1","status":"resolved"}""", "“source” must not be “console”")]
+    [InlineData(
+        """{"source":"console","name":"surface_outage","surface":"shop","summary":"s","severity":"P1","status":"resolved"}""",
+        "“source” must not be “console”"
+    )]
     [InlineData("""{"name":"n","name":"m","summary":"s","severity":"P1","status":"firing"}""", "uplicate")]
     [InlineData("""{"name":"n","summary":"s","severity":"P1","status":"firing","labels":{"a":"1","\u0061":"1"}}""", "uplicate")]
     [InlineData("""{"name":"n","summary":NaN}""", "It is not JSON")]
     [InlineData("""{"name":"n",}""", "It is not JSON")]
     [InlineData("""{"name":"n" /* why */}""", "It is not JSON")]
     [InlineData("{\"name\":\"a\nb\"}", "It is not JSON")]
-    public void What_can_not_be_used_is_told_what_to_change(string json, string reason) => Assert.Contains(reason, Mistake(AlertFormat.Generic, json), StringComparison.Ordinal);
+    public void What_can_not_be_used_is_told_what_to_change(string json, string reason) =>
+        Assert.Contains(reason, Mistake(AlertFormat.Generic, json), StringComparison.Ordinal);
 
     [Theory]
     [InlineData("name", 200)]
@@ -97,9 +123,11 @@ public sealed class AlertFormatTests
     public void What_makes_up_the_identity_is_cut_and_stays_another_alert(string field, int longest)
     {
         string Field(string value) => field == "label" ? $$$"""{"labels":{"{{{value}}}":"1"}}""" : $$"""{"{{field}}":"{{value}}"}""";
-        Observation Sent(string value) => Read(
-            AlertFormat.Generic,
-            $$"""{{{(field == "name" ? "" : "\"name\":\"n\",")}}"summary":"s","severity":"P1","status":"firing",{{Field(value)[1..]}}""");
+        Observation Sent(string value) =>
+            Read(
+                AlertFormat.Generic,
+                $$"""{{{(field == "name" ? "" : "\"name\":\"n\",")}}"summary":"s","severity":"P1","status":"firing",{{Field(value)[1..]}}"""
+            );
         var x = new string('x', longest);
 
         var (whole, one, other) = (Sent(x), Sent(x + "1"), Sent(x + "2"));
@@ -108,7 +136,8 @@ public sealed class AlertFormatTests
         Assert.Contains($"has {longest + 1} characters and was cut to {longest}.", one.Remark, StringComparison.Ordinal);
         Assert.All(
             [one.Name, one.Source, one.Surface ?? "", one.ProducerId ?? "", .. one.Labels.Keys],
-            text => Assert.InRange(text.Length, 0, longest));
+            text => Assert.InRange(text.Length, 0, longest)
+        );
         Assert.Equal(3, new[] { whole, one, other }.Select(observation => observation.AlertId).Distinct().Count());
         Assert.Equal(one.AlertId, Sent(x + "1").AlertId);
     }
@@ -124,15 +153,28 @@ public sealed class AlertFormatTests
         Assert.Equal(Severity.P2, observation.Severity);
         Assert.Equal(
             $"The severity “{shown}” is not known and counts as P2: send P1 to P4, or add the word to Alerts__SeverityMap.",
-            observation.Remark);
+            observation.Remark
+        );
     }
 
     [Fact]
     public void Bad_encoding_deep_nesting_and_size_are_told()
     {
-        Assert.Contains("not UTF-8", AlertFormat.Generic.Read((byte[])[.. "{\"name\":\""u8, 0xff, .. "\"}"u8], new(Options, Now)).Mistake, StringComparison.Ordinal);
-        Assert.Contains("depth", Mistake(AlertFormat.Generic, "{\"x\":" + new string('[', 100_000) + new string(']', 100_000) + "}"), StringComparison.Ordinal);
-        Assert.Contains("may have 256", Mistake(AlertFormat.Generic, "{\"summary\":\"" + new string('x', AlertFormat.LongestAlert) + "\"}"), StringComparison.Ordinal);
+        Assert.Contains(
+            "not UTF-8",
+            AlertFormat.Generic.Read((byte[])[.. "{\"name\":\""u8, 0xff, .. "\"}"u8], new(Options, Now)).Mistake,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "depth",
+            Mistake(AlertFormat.Generic, "{\"x\":" + new string('[', 100_000) + new string(']', 100_000) + "}"),
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "may have 256",
+            Mistake(AlertFormat.Generic, "{\"summary\":\"" + new string('x', AlertFormat.LongestAlert) + "\"}"),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -144,12 +186,17 @@ public sealed class AlertFormatTests
         Assert.Equal((critical.LogicalId, critical.AlertId), (warning.LogicalId, warning.AlertId));
         Assert.Equal((Severity.P1, "pod=x-1,severity=critical"), (critical.Severity, critical.Variant));
         Assert.Equal((Severity.P3, "pod=x-2,severity=warning"), (warning.Severity, warning.Variant));
-        Assert.Equal(("prometheus", "DiskFull", "shop", "Disk of db1 is full", "http://prom:9090/graph?g0.expr=x", true),
-            (critical.Source, critical.Name, critical.Surface, critical.Summary, critical.Url, critical.IsFiring));
+        Assert.Equal(
+            ("prometheus", "DiskFull", "shop", "Disk of db1 is full", "http://prom:9090/graph?g0.expr=x", true),
+            (critical.Source, critical.Name, critical.Surface, critical.Summary, critical.Url, critical.IsFiring)
+        );
         Assert.Equal(["instance"], critical.Labels.Keys);
         Assert.Null(critical.ProducerId);
         Assert.Equal(Now.AddMinutes(4), critical.ExpiresAt);
-        Assert.Equal(Now.AddHours(-1).AddMilliseconds(123), critical.StartsAt!.Value.AddTicks(-(critical.StartsAt.Value.Ticks % TimeSpan.TicksPerMillisecond)));
+        Assert.Equal(
+            Now.AddHours(-1).AddMilliseconds(123),
+            critical.StartsAt!.Value.AddTicks(-(critical.StartsAt.Value.Ticks % TimeSpan.TicksPerMillisecond))
+        );
         Assert.Contains("\"alertname\":\"DiskFull\"", critical.AllLabels, StringComparison.Ordinal);
     }
 
@@ -196,7 +243,8 @@ public sealed class AlertFormatTests
     [InlineData("""{"labels":{"alertname":"A"},"endsAt":"soon"}""", "“endsAt” must be a time")]
     [InlineData("""{"labels":{"alertname":"A"},"startsAt":"2026-02-30T00:00:00Z"}""", "“startsAt” must be a time")]
     [InlineData("""{"labels":"A"}""", "“labels” must be an object")]
-    public void Of_prometheus_too_what_can_not_be_used_is_told(string json, string reason) => Assert.Contains(reason, Mistake(AlertFormat.Prometheus, json), StringComparison.Ordinal);
+    public void Of_prometheus_too_what_can_not_be_used_is_told(string json, string reason) =>
+        Assert.Contains(reason, Mistake(AlertFormat.Prometheus, json), StringComparison.Ordinal);
 
     [Theory]
     [InlineData("firing", "0001-01-01T00:00:00Z", true, null)]
@@ -205,12 +253,18 @@ public sealed class AlertFormatTests
     [InlineData("resolved", "2026-11-23T11:00:00Z", false, null)]
     public void An_alertmanager_says_itself_whether_it_fires(string status, string ends, bool firing, int? expiresInSeconds)
     {
-        var observation = Read(AlertFormat.Alertmanager, $$"""
+        var observation = Read(
+            AlertFormat.Alertmanager,
+            $$"""
             {"status":"{{status}}","labels":{"alertname":"A","severity":"high","job":"j"},"annotations":{"summary":"s"},
              "startsAt":"2026-11-23T11:00:00.1Z","endsAt":"{{ends}}","generatorURL":"","fingerprint":"abc"}
-            """);
+            """
+        );
 
-        Assert.Equal(("alertmanager", "A", firing, Severity.P2, null, null), (observation.Source, observation.Name, observation.IsFiring, observation.Severity, observation.ProducerId, observation.Url));
+        Assert.Equal(
+            ("alertmanager", "A", firing, Severity.P2, null, null),
+            (observation.Source, observation.Name, observation.IsFiring, observation.Severity, observation.ProducerId, observation.Url)
+        );
         Assert.Equal(expiresInSeconds, (observation.ExpiresAt - Now)?.TotalSeconds);
     }
 
@@ -237,19 +291,29 @@ public sealed class AlertFormatTests
     {
         foreach (var time in new[] { "9999-12-31T23:59:59.9999999-14:00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59Z" })
         {
-            var reading = AlertFormat.Prometheus.Read(Encoding.UTF8.GetBytes($$"""{"labels":{"alertname":"A"},"startsAt":"{{time}}","endsAt":"{{time}}" }"""), new(Options, Now));
+            var reading = AlertFormat.Prometheus.Read(
+                Encoding.UTF8.GetBytes($$"""{"labels":{"alertname":"A"},"startsAt":"{{time}}","endsAt":"{{time}}" }"""),
+                new(Options, Now)
+            );
             Assert.True(reading.Observation is not null || reading.Mistake is not null);
         }
     }
 
     [Fact]
     public void A_time_without_an_offset_is_utc() =>
-        Assert.Equal(Now.AddHours(-1), Read(AlertFormat.Generic, """{"name":"n","summary":"s","status":"firing","severity":"P2","starts_at":"2026-11-23T11:00:00"}""").StartsAt);
+        Assert.Equal(
+            Now.AddHours(-1),
+            Read(
+                AlertFormat.Generic,
+                """{"name":"n","summary":"s","status":"firing","severity":"P2","starts_at":"2026-11-23T11:00:00"}"""
+            ).StartsAt
+        );
 
     [Fact]
     public void Long_labels_that_do_not_count_are_told_apart_all_the_same()
     {
-        string Json(string end) => """{"labels":{"alertname":"A","pod":"POD"}}""".Replace("POD", new string('x', 5000) + end, StringComparison.Ordinal);
+        string Json(string end) =>
+            """{"labels":{"alertname":"A","pod":"POD"}}""".Replace("POD", new string('x', 5000) + end, StringComparison.Ordinal);
 
         var (one, other) = (Read(AlertFormat.Prometheus, Json("1")), Read(AlertFormat.Prometheus, Json("2")));
 
@@ -270,7 +334,11 @@ public sealed class AlertFormatTests
     [Fact]
     public void What_is_parked_can_be_stored_whatever_it_held()
     {
-        var parked = AlertFormat.Generic.Park((byte[])[(byte)'x', .. Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat("😀", 100_000)))], "why", Now);
+        var parked = AlertFormat.Generic.Park(
+            (byte[])[(byte)'x', .. Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat("😀", 100_000)))],
+            "why",
+            Now
+        );
         Assert.Equal(15_999, parked.Text.Length);
         new UTF8Encoding(false, throwOnInvalidBytes: true).GetBytes(parked.Text);
 
@@ -278,10 +346,11 @@ public sealed class AlertFormatTests
         Assert.Equal(("\uFFFD\uFFFDx", false), (parked.Text, parked.IsWhole));
     }
 
-    private static string Prometheus(string severity, string pod) => $$"""
-        {"annotations":{"summary":"Disk of db1 is full","description":"long"},"endsAt":"2026-11-23T12:04:00.000Z","startsAt":"2026-11-23T11:00:00.123456789Z",
-         "generatorURL":"http://prom:9090/graph?g0.expr=x","labels":{"alertname":"DiskFull","surface":"shop","severity":"{{severity}}","pod":"{{pod}}","instance":"db1:9100"} }
-        """;
+    private static string Prometheus(string severity, string pod) =>
+        $$"""
+            {"annotations":{"summary":"Disk of db1 is full","description":"long"},"endsAt":"2026-11-23T12:04:00.000Z","startsAt":"2026-11-23T11:00:00.123456789Z",
+             "generatorURL":"http://prom:9090/graph?g0.expr=x","labels":{"alertname":"DiskFull","surface":"shop","severity":"{{severity}}","pod":"{{pod}}","instance":"db1:9100"} }
+            """;
 
     private static Observation Read(AlertFormat format, string json)
     {

@@ -32,7 +32,11 @@ public sealed class AlertIntakeTests
         var results = body.GetProperty("results").EnumerateArray().ToList();
         Assert.Equal(Enumerable.Range(0, 9), results.Select(result => result.GetProperty("index").GetInt32()));
         Assert.Equal(["opened", "parked", "parked", "parked", "parked", "parked", "parked", "opened", "not_open"], results.Select(Word));
-        Assert.All(results, result => Assert.Equal(Word(result) == "parked", result.TryGetProperty("reason", out var reason) && reason.GetString()!.Length > 20));
+        Assert.All(
+            results,
+            result =>
+                Assert.Equal(Word(result) == "parked", result.TryGetProperty("reason", out var reason) && reason.GetString()!.Length > 20)
+        );
         Assert.Equal(results[0].GetProperty("alert_id").GetString()![..16], results[0].GetProperty("alert_key").GetString());
 
         await using var db = intake.Database.Open();
@@ -51,7 +55,10 @@ public sealed class AlertIntakeTests
 
         Assert.Equal("opened", Word((await intake.PostAsync(Generic, Alert("n"))).Body.GetProperty("results")[0]));
         Assert.Equal("known", Word((await intake.PostAsync(Generic, Alert("n", severity: "P2"))).Body.GetProperty("results")[0]));
-        Assert.Equal("resolved", Word((await intake.PostAsync(Generic, """{"name":"n","status":"resolved"}""")).Body.GetProperty("results")[0]));
+        Assert.Equal(
+            "resolved",
+            Word((await intake.PostAsync(Generic, """{"name":"n","status":"resolved"}""")).Body.GetProperty("results")[0])
+        );
     }
 
     [Fact]
@@ -60,17 +67,38 @@ public sealed class AlertIntakeTests
     {
         await using var intake = await IntakeHost.StartAsync();
 
-        var (_, body) = await intake.PostAsync(Generic, $"[{Alert("n", more: "\"alert_id\":\"0123456789abcdef-1\"")},{Alert("n", more: "\"alert_id\":\"0123456789abcdef-2\"")}]");
+        var (_, body) = await intake.PostAsync(
+            Generic,
+            $"[{Alert("n", more: "\"alert_id\":\"0123456789abcdef-1\"")},{Alert("n", more: "\"alert_id\":\"0123456789abcdef-2\"")}]"
+        );
 
-        Assert.Equal(2, body.GetProperty("results").EnumerateArray().Select(result => result.GetProperty("alert_key").GetString()).Distinct().Count());
+        Assert.Equal(
+            2,
+            body.GetProperty("results").EnumerateArray().Select(result => result.GetProperty("alert_key").GetString()).Distinct().Count()
+        );
     }
 
     [Theory, MemberData(nameof(AllPaths))]
     public async Task None_enters_without_a_token_of_the_intake(string path)
     {
-        await using var intake = await IntakeHost.StartAsync(settings: new() { ["ALERTS_INGEST_TOKEN"] = $"new-one, {Token}", ["CONSOLE_API_TOKENS"] = "console-token" });
+        await using var intake = await IntakeHost.StartAsync(
+            settings: new() { ["ALERTS_INGEST_TOKEN"] = $"new-one, {Token}", ["CONSOLE_API_TOKENS"] = "console-token" }
+        );
 
-        foreach (var header in new[] { null, "Bearer", "Bearer ", "Bearer console-token", $"Bearer {Token}x", $"Bearer new-one, {Token}", $"Basic {Token}", "Bearer ,", Token })
+        foreach (
+            var header in new[]
+            {
+                null,
+                "Bearer",
+                "Bearer ",
+                "Bearer console-token",
+                $"Bearer {Token}x",
+                $"Bearer new-one, {Token}",
+                $"Basic {Token}",
+                "Bearer ,",
+                Token,
+            }
+        )
         {
             var (status, body) = await intake.PostAsync(path, "[]", header);
             Assert.Equal((HttpStatusCode.Unauthorized, 401), (status, body.GetProperty("status").GetInt32()));
@@ -78,7 +106,10 @@ public sealed class AlertIntakeTests
 
         foreach (var token in new[] { "new-one", Token })
         {
-            Assert.NotEqual(HttpStatusCode.Unauthorized, (await intake.PostAsync(path, Body(path, [Alert("n")]), $"Bearer {token}")).Status);
+            Assert.NotEqual(
+                HttpStatusCode.Unauthorized,
+                (await intake.PostAsync(path, Body(path, [Alert("n")]), $"Bearer {token}")).Status
+            );
         }
     }
 
@@ -142,11 +173,20 @@ public sealed class AlertIntakeTests
         foreach (var length in new[] { 4, 40 })
         {
             // Whoever is cut off while it sends would see no answer at all.
-            Assert.Equal(HttpStatusCode.RequestEntityTooLarge, (await intake.PostAsync(Generic, Alert("n", summary: new string('x', length * 1024 * 1024)))).Status);
+            Assert.Equal(
+                HttpStatusCode.RequestEntityTooLarge,
+                (await intake.PostAsync(Generic, Alert("n", summary: new string('x', length * 1024 * 1024)))).Status
+            );
         }
 
-        Assert.Equal(HttpStatusCode.RequestEntityTooLarge, (await intake.PostAsync(Generic, $"[{string.Join(',', Enumerable.Repeat("{}", 10_001))}]")).Status);
-        var (status, body) = await intake.PostAsync(Generic, $"[{Alert("big", summary: new string('x', 300_000))},{Alert("long", summary: new string('y', 100_000))}]");
+        Assert.Equal(
+            HttpStatusCode.RequestEntityTooLarge,
+            (await intake.PostAsync(Generic, $"[{string.Join(',', Enumerable.Repeat("{}", 10_001))}]")).Status
+        );
+        var (status, body) = await intake.PostAsync(
+            Generic,
+            $"[{Alert("big", summary: new string('x', 300_000))},{Alert("long", summary: new string('y', 100_000))}]"
+        );
         Assert.Equal(HttpStatusCode.Accepted, status);
         Assert.Equal(["parked", "opened"], body.GetProperty("results").EnumerateArray().Select(Word));
 
@@ -160,19 +200,24 @@ public sealed class AlertIntakeTests
     [Trait("Pitfall", "T-16")]
     public async Task Settings_are_in_force_or_refused()
     {
-        await using var intake = await IntakeHost.StartAsync(settings: new()
-        {
-            ["Alerts:SeverityMap"] = "gold=P1,warning=P2",
-            ["Alerts:DefaultSeverity"] = "P4",
-            ["Alerts:VolatileLabels"] = "pod",
-            ["Alerts:ExpireAfter"] = "00:10:00",
-        });
+        await using var intake = await IntakeHost.StartAsync(
+            settings: new()
+            {
+                ["Alerts:SeverityMap"] = "gold=P1,warning=P2",
+                ["Alerts:DefaultSeverity"] = "P4",
+                ["Alerts:VolatileLabels"] = "pod",
+                ["Alerts:ExpireAfter"] = "00:10:00",
+            }
+        );
 
-        var (_, body) = await intake.PostAsync("/api/v2/alerts", """
+        var (_, body) = await intake.PostAsync(
+            "/api/v2/alerts",
+            """
             [{"labels":{"alertname":"A","severity":"gold","pod":"1"}},{"labels":{"alertname":"A","severity":"gold","pod":"2"}},
              {"labels":{"alertname":"B"}},{"labels":{"alertname":"C","severity":"critical"}},
              {"labels":{"alertname":"D","severity":"warning"}}]
-            """);
+            """
+        );
 
         Assert.Equal(["opened", "known", "opened", "opened", "opened"], body.GetProperty("results").EnumerateArray().Select(Word));
         await using var db = intake.Database.Open();
@@ -186,13 +231,19 @@ public sealed class AlertIntakeTests
     public async Task An_alertmanagers_group_is_taken_with_its_ends()
     {
         await using var intake = await IntakeHost.StartAsync();
-        string Group(string status) => $$"""
-            {"version":"4","groupKey":"{}:{}","truncatedAlerts":0,"status":"{{status}}","receiver":"console","groupLabels":{},"commonLabels":{"alertname":"A"},"commonAnnotations":{},"externalURL":"http://am:9093",
-             "alerts":[{"status":"{{status}}","labels":{"alertname":"A","severity":"critical","instance":"db1"},"annotations":{"description":"d"},"startsAt":"2026-11-23T11:00:00Z","endsAt":"{{(status == "firing" ? "0001-01-01T00:00:00Z" : "2026-11-23T11:30:00Z")}}","generatorURL":"http://prom/graph","fingerprint":"f"}]}
-            """;
+        string Group(string status) =>
+            $$"""
+                {"version":"4","groupKey":"{}:{}","truncatedAlerts":0,"status":"{{status}}","receiver":"console","groupLabels":{},"commonLabels":{"alertname":"A"},"commonAnnotations":{},"externalURL":"http://am:9093",
+                 "alerts":[{"status":"{{status}}","labels":{"alertname":"A","severity":"critical","instance":"db1"},"annotations":{"description":"d"},"startsAt":"2026-11-23T11:00:00Z","endsAt":"{{(
+                    status == "firing" ? "0001-01-01T00:00:00Z" : "2026-11-23T11:30:00Z"
+                )}}","generatorURL":"http://prom/graph","fingerprint":"f"}]}
+                """;
 
         Assert.Equal("opened", Word((await intake.PostAsync("/api/alerts/alertmanager", Group("firing"))).Body.GetProperty("results")[0]));
-        Assert.Equal("resolved", Word((await intake.PostAsync("/api/alerts/alertmanager", Group("resolved"))).Body.GetProperty("results")[0]));
+        Assert.Equal(
+            "resolved",
+            Word((await intake.PostAsync("/api/alerts/alertmanager", Group("resolved"))).Body.GetProperty("results")[0])
+        );
         Assert.Equal(HttpStatusCode.OK, (await intake.PostAsync("/api/alerts/alertmanager", """{"version":"4","alerts":[]}""")).Status);
         Assert.Equal(HttpStatusCode.OK, (await intake.PostAsync("/api/v2/alerts", "[]")).Status);
     }
@@ -202,7 +253,10 @@ public sealed class AlertIntakeTests
     {
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
         await using var line = TcpProxy.To(database.Location);
-        await using var intake = await IntakeHost.StartAsync(database: database, settings: new() { ["DATABASE_URL"] = line.Through(database.Location) });
+        await using var intake = await IntakeHost.StartAsync(
+            database: database,
+            settings: new() { ["DATABASE_URL"] = line.Through(database.Location) }
+        );
         line.Cut();
 
         foreach (var body in new[] { Alert("n"), "{}", $"[{Alert("n")},1]" })
@@ -214,7 +268,10 @@ public sealed class AlertIntakeTests
         }
 
         line.Restore();
-        await Eventually.TrueAsync(async () => (await intake.PostAsync(Generic, $"[{Alert("n")},1]")).Status == HttpStatusCode.Accepted, "the intake takes again");
+        await Eventually.TrueAsync(
+            async () => (await intake.PostAsync(Generic, $"[{Alert("n")},1]")).Status == HttpStatusCode.Accepted,
+            "the intake takes again"
+        );
         await using var db = database.Open();
         Assert.Equal((1, 1), (await db.Alerts.CountAsync(), await db.ParkedAlerts.CountAsync()));
     }
@@ -226,15 +283,31 @@ public sealed class AlertIntakeTests
         await intake.PostAsync(Generic, Alert("n", status: @"x\nERROR forged"));
         await intake.PostAsync(Generic, Alert("n"), $"Bearer {Token}-wrong");
 
-        Assert.Contains(intake.Console.Log, line => line.StartsWith("WARNING", StringComparison.Ordinal) && line.Contains("alert_intake parked count=1 intake=generic", StringComparison.Ordinal));
-        Assert.DoesNotContain(intake.Console.Log, line => line.Contains(Token, StringComparison.Ordinal) || line.Contains('\n', StringComparison.Ordinal));
+        Assert.Contains(
+            intake.Console.Log,
+            line =>
+                line.StartsWith("WARNING", StringComparison.Ordinal)
+                && line.Contains("alert_intake parked count=1 intake=generic", StringComparison.Ordinal)
+        );
+        Assert.DoesNotContain(
+            intake.Console.Log,
+            line => line.Contains(Token, StringComparison.Ordinal) || line.Contains('\n', StringComparison.Ordinal)
+        );
     }
 
-    internal static string Alert(string name, string severity = "P3", string summary = "s", string status = "firing", string? more = null) =>
+    internal static string Alert(
+        string name,
+        string severity = "P3",
+        string summary = "s",
+        string status = "firing",
+        string? more = null
+    ) =>
         $$"""{"name":"{{name}}","severity":"{{severity}}","summary":"{{summary}}","status":"{{status}}"{{(more is null ? "" : "," + more)}}}""";
 
     private static string Body(string path, IEnumerable<string> alerts) =>
-        path.EndsWith("alertmanager", StringComparison.Ordinal) ? $$"""{"version":"4","alerts":[{{string.Join(',', alerts)}}]}""" : $"[{string.Join(',', alerts)}]";
+        path.EndsWith("alertmanager", StringComparison.Ordinal)
+            ? $$"""{"version":"4","alerts":[{{string.Join(',', alerts)}}]}"""
+            : $"[{string.Join(',', alerts)}]";
 
     private static string? Word(JsonElement result) => result.GetProperty("result").GetString();
 }

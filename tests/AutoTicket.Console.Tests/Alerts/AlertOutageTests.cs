@@ -40,7 +40,10 @@ public sealed class AlertOutageTests
         await driver.EventuallyTicketsAsync(1);
         Assert.Equal(1, driver.FreeScout.CreatedCount);
         Assert.DoesNotContain(driver.Console.Log, line => line.StartsWith("ERROR", StringComparison.Ordinal));
-        Assert.Contains(driver.Console.Log, line => line.StartsWith("WARNING", StringComparison.Ordinal) && line.Contains(" freescout degraded ", StringComparison.Ordinal));
+        Assert.Contains(
+            driver.Console.Log,
+            line => line.StartsWith("WARNING", StringComparison.Ordinal) && line.Contains(" freescout degraded ", StringComparison.Ordinal)
+        );
     }
 
     [Fact]
@@ -49,7 +52,10 @@ public sealed class AlertOutageTests
         await using var driver = await AlertDriver.StartAsync();
         var fault = driver.Sandbox.Faults.Add(new Fault(FaultKind.ResetBefore) { Match = FaultMatch.FreeScout });
         await driver.RaiseAsync(AlertDriver.Say("over"));
-        await Eventually.TrueAsync(async () => (await driver.DecisionsAsync()).Exists(d => d.Path == "ticket"), "it is shown why there is none");
+        await Eventually.TrueAsync(
+            async () => (await driver.DecisionsAsync()).Exists(d => d.Path == "ticket"),
+            "it is shown why there is none"
+        );
         await driver.RaiseAsync(AlertDriver.Say("over", firing: false));
         await driver.RaiseAsync(AlertDriver.Say("stays"));
         fault.Dispose();
@@ -64,7 +70,10 @@ public sealed class AlertOutageTests
         driver.Sandbox.Faults.Add(new Fault(kind) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
         await driver.RaiseAsync(AlertDriver.Say());
         await driver.EventuallyTicketsAsync(1);
-        await Eventually.TrueAsync(async () => (await driver.DeliveriesAsync()).Exists(d => d.TicketId == driver.FreeScout.Conversations[0].Id), "it is delivered");
+        await Eventually.TrueAsync(
+            async () => (await driver.DeliveriesAsync()).Exists(d => d.TicketId == driver.FreeScout.Conversations[0].Id),
+            "it is delivered"
+        );
         Assert.Equal(1, driver.FreeScout.CreatedCount);
     }
 
@@ -75,8 +84,16 @@ public sealed class AlertOutageTests
         await using var database = await TestDatabase.CreateAsync(kind);
         sandbox.Surface("pay").Answer(503);
         sandbox.Surface("shop").Answer(503);
-        var settings = new Dictionary<string, string?> { ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1", ["Status:PollInterval"] = "00:00:00.3" };
-        foreach (var (key, value) in ConsoleHost.SurfaceSettings(0, "pay", sandbox.Surface("pay").Url).Concat(ConsoleHost.SurfaceSettings(1, "shop", sandbox.Surface("shop").Url)))
+        var settings = new Dictionary<string, string?>
+        {
+            ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1",
+            ["Status:PollInterval"] = "00:00:00.3",
+        };
+        foreach (
+            var (key, value) in ConsoleHost
+                .SurfaceSettings(0, "pay", sandbox.Surface("pay").Url)
+                .Concat(ConsoleHost.SurfaceSettings(1, "shop", sandbox.Surface("shop").Url))
+        )
         {
             settings[key] = value;
         }
@@ -84,15 +101,25 @@ public sealed class AlertOutageTests
         await using var console = await ConsoleHost.StartAsync(database, sandbox, settings);
         await Eventually.TrueAsync(async () => (await ClickAsync("pay")).IsSuccessStatusCode, "the click on pay is answered");
         await Eventually.TrueAsync(() => sandbox.FreeScout.Conversations.Count == 2, "each has a ticket");
-        await Eventually.TrueAsync(() => sandbox.FreeScout.Conversations.All(c => c.Tags.Contains("auto:status")), "both are on the dashboard");
+        await Eventually.TrueAsync(
+            () => sandbox.FreeScout.Conversations.All(c => c.Tags.Contains("auto:status")),
+            "both are on the dashboard"
+        );
         Assert.True((await ClickAsync("shop")).IsSuccessStatusCode);
         Assert.Equal(2, sandbox.FreeScout.CreatedCount);
 
         // Well again: a note, and nothing closes.
         sandbox.Surface("shop").Answer(200);
-        await Eventually.TrueAsync(() => sandbox.FreeScout.Conversations.Any(c => c.Threads.Any(t => t.Type == "note" && t.Body.Contains("Recovered", StringComparison.Ordinal))), "the recovery is noted");
+        await Eventually.TrueAsync(
+            () =>
+                sandbox.FreeScout.Conversations.Any(c =>
+                    c.Threads.Any(t => t.Type == "note" && t.Body.Contains("Recovered", StringComparison.Ordinal))
+                ),
+            "the recovery is noted"
+        );
         Assert.True(sandbox.FreeScout.Conversations.All(c => c.Status == "active"));
 
-        Task<HttpResponseMessage> ClickAsync(string surface) => console.Http.PostAsync(new Uri($"/api/surfaces/{surface}/investigate", UriKind.Relative), null);
+        Task<HttpResponseMessage> ClickAsync(string surface) =>
+            console.Http.PostAsync(new Uri($"/api/surfaces/{surface}/investigate", UriKind.Relative), null);
     }
 }

@@ -12,7 +12,11 @@ namespace AutoTicket.Tests.Alerts;
 /// <summary>Two consoles on one database are fed the same.</summary>
 public sealed class AlertRaceTests
 {
-    private static readonly Dictionary<string, string?> NoBudget = new() { ["Ticketing:FloodBudget"] = "100000", ["Ticketing:FloodBudgetPerSource"] = "100000" };
+    private static readonly Dictionary<string, string?> NoBudget = new()
+    {
+        ["Ticketing:FloodBudget"] = "100000",
+        ["Ticketing:FloodBudgetPerSource"] = "100000",
+    };
 
     [Theory, BothDatabases, Trait("Pitfall", "T-4")]
     public async Task Two_consoles_fed_the_same_two_hundred_times_have_one_ticket_each(Database kind)
@@ -21,7 +25,11 @@ public sealed class AlertRaceTests
         for (var batch = 0; batch < 10; batch++)
         {
             // Each of them alone, at both consoles at once.
-            await Task.WhenAll(Enumerable.Range(batch * 20, 20).SelectMany(n => new[] { 0, 1 }.Select(console => driver.RaiseAsync(AlertDriver.Say($"alert{n}"), console))));
+            await Task.WhenAll(
+                Enumerable
+                    .Range(batch * 20, 20)
+                    .SelectMany(n => new[] { 0, 1 }.Select(console => driver.RaiseAsync(AlertDriver.Say($"alert{n}"), console)))
+            );
         }
 
         await driver.EventuallyTicketsAsync(200);
@@ -35,10 +43,17 @@ public sealed class AlertRaceTests
     [Fact]
     public async Task The_same_changes_at_two_consoles_in_opposite_order_are_both_taken()
     {
-        await using var driver = await AlertDriver.StartAsync(Database.Postgres, new Dictionary<string, string?>(NoBudget) { ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "0" }, consoles: 2);
+        await using var driver = await AlertDriver.StartAsync(
+            Database.Postgres,
+            new Dictionary<string, string?>(NoBudget) { ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "0" },
+            consoles: 2
+        );
         for (var round = 0; round < 15; round++)
         {
-            var all = Enumerable.Range(0, 300).Select(n => AlertDriver.Say($"alert{n}", round % 2 == 0 ? Severity.P3 : Severity.P4)).ToList();
+            var all = Enumerable
+                .Range(0, 300)
+                .Select(n => AlertDriver.Say($"alert{n}", round % 2 == 0 ? Severity.P3 : Severity.P4))
+                .ToList();
 
             // Where one waited for the other's rows, RaiseAsync would throw: nothing was taken.
             await Task.WhenAll(driver.RaiseAsync(all, 0), driver.RaiseAsync([.. all.AsEnumerable().Reverse()], 1));
@@ -71,9 +86,14 @@ public sealed class AlertRaceTests
         IReadOnlyList<Alert> reversed = [.. alerts.Reverse()];
         var writing = isNew ? table.WriteAsync(reversed, [], default) : table.WriteAsync([], reversed, default);
         await Eventually.TrueAsync(
-            () => beside.Database.SqlQuery<bool>(
-                $"SELECT count(*) > 0 AS \"Value\" FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
-                .SingleAsync(), "it waits for the first");
+            () =>
+                beside
+                    .Database.SqlQuery<bool>(
+                        $"SELECT count(*) > 0 AS \"Value\" FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+                    )
+                    .SingleAsync(),
+            "it waits for the first"
+        );
 
         await using (await beside.BeginAsync(default))
         {
@@ -103,7 +123,10 @@ public sealed class AlertRaceTests
         await using var driver = await AlertDriver.StartAsync(kind, NoBudget, consoles: 2);
         for (var n = 0; n < 20; n++)
         {
-            await Task.WhenAll(driver.RaiseAsync(AlertDriver.Say($"alert{n}", id: "a"), 0), driver.RaiseAsync(AlertDriver.Say($"alert{n}", id: "b"), 1));
+            await Task.WhenAll(
+                driver.RaiseAsync(AlertDriver.Say($"alert{n}", id: "a"), 0),
+                driver.RaiseAsync(AlertDriver.Say($"alert{n}", id: "b"), 1)
+            );
         }
 
         Assert.Equal(20, (await driver.AlertsAsync()).Count);
@@ -119,17 +142,18 @@ public sealed class AlertRaceTests
         await Eventually.TrueAsync(() => heir.Get<LeaderLease>().IsLeader, "the other takes over");
     }
 
-    private static Alert Stored(string name) => new()
-    {
-        AlertId = name,
-        LogicalId = name,
-        Status = AlertStatus.Firing,
-        Source = "test",
-        Name = name,
-        Severity = Severity.P4,
-        Summary = name,
-        StartedAt = DateTimeOffset.UnixEpoch,
-        OpenedAt = DateTimeOffset.UnixEpoch,
-        SeenAt = DateTimeOffset.UnixEpoch,
-    };
+    private static Alert Stored(string name) =>
+        new()
+        {
+            AlertId = name,
+            LogicalId = name,
+            Status = AlertStatus.Firing,
+            Source = "test",
+            Name = name,
+            Severity = Severity.P4,
+            Summary = name,
+            StartedAt = DateTimeOffset.UnixEpoch,
+            OpenedAt = DateTimeOffset.UnixEpoch,
+            SeenAt = DateTimeOffset.UnixEpoch,
+        };
 }

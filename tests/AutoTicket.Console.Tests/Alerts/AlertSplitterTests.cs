@@ -14,7 +14,10 @@ public sealed class AlertSplitterTests
     [InlineData("[{\"a\":NaN},{}]", "{\"a\":NaN}", "{}")]
     [InlineData("{\"a\":[]}", "{\"a\":[]}")]
     public void An_array_is_taken_apart_whatever_its_elements_hold(string json, params string[] elements) =>
-        Assert.Equal(elements, AlertSplitter.Elements(Encoding.UTF8.GetBytes(json), mayBeOne: true)!.Select(element => Encoding.UTF8.GetString(element.Span)));
+        Assert.Equal(
+            elements,
+            AlertSplitter.Elements(Encoding.UTF8.GetBytes(json), mayBeOne: true)!.Select(element => Encoding.UTF8.GetString(element.Span))
+        );
 
     [Theory]
     [InlineData("")]
@@ -51,7 +54,10 @@ public sealed class AlertSplitterTests
     [InlineData("[]", null)]
     [InlineData("", null)]
     public void A_member_is_found_or_not(string json, string? member) =>
-        Assert.Equal(member, AlertSplitter.Member(Encoding.UTF8.GetBytes(json), "alerts"u8) is { } found ? Encoding.UTF8.GetString(found.Span) : null);
+        Assert.Equal(
+            member,
+            AlertSplitter.Member(Encoding.UTF8.GetBytes(json), "alerts"u8) is { } found ? Encoding.UTF8.GetString(found.Span) : null
+        );
 
     [Fact]
     public void Four_megabytes_of_brackets_are_taken_apart_in_no_time()
@@ -62,7 +68,10 @@ public sealed class AlertSplitterTests
 
         for (var i = 0; i < json.Length; i++)
         {
-            json[i] = i == 0 ? (byte)'[' : i % 2 == 0 ? (byte)',' : (byte)'1';
+            json[i] =
+                i == 0 ? (byte)'['
+                : i % 2 == 0 ? (byte)','
+                : (byte)'1';
         }
 
         Assert.Equal(AlertSplitter.MostAlerts + 1, AlertSplitter.Elements(json, mayBeOne: true)!.Count);

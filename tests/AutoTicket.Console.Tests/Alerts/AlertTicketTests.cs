@@ -23,14 +23,34 @@ public sealed class AlertTicketTests
             await driver.RaiseAsync(AlertDriver.Say(severity: Severity.P1));
         }
 
-        await Eventually.TrueAsync(async () => (await driver.DeliveriesAsync()).Exists(d => d.Hook == "ticket" && d.TicketId is not null), "the delivery is recorded");
+        await Eventually.TrueAsync(
+            async () => (await driver.DeliveriesAsync()).Exists(d => d.Hook == "ticket" && d.TicketId is not null),
+            "the delivery is recorded"
+        );
         var conversation = Assert.Single(driver.FreeScout.Conversations);
         Assert.StartsWith("[P1] disk_full: disk_full on db1", conversation.Subject, StringComparison.Ordinal);
-        await Eventually.TrueAsync(() => driver.FreeScout.Conversations[0].Tags.Order().SequenceEqual(["auto:alert", "sev:p1"]), "it is tagged");
+        await Eventually.TrueAsync(
+            () => driver.FreeScout.Conversations[0].Tags.Order().SequenceEqual(["auto:alert", "sev:p1"]),
+            "it is tagged"
+        );
         Assert.Equal(1, driver.FreeScout.CreatedCount);
-        Assert.Contains(await driver.DecisionsAsync(), d => d is { Path: "ticket", Word: "filed", Count: 1 } && d.AlertId == observed.AlertId && d.TicketNumber == conversation.Number);
-        Assert.Contains(driver.Console.Log, line => line.StartsWith("INFO", StringComparison.Ordinal) && line.Contains($"ticket_filed alert_key={observed.AlertId[..16]} severity=p1 conversation={conversation.Id}", StringComparison.Ordinal));
-        Assert.Contains(driver.Console.Log, line => line.Contains($"alert_aggregator emit alert_key={observed.AlertId[..16]}", StringComparison.Ordinal));
+        Assert.Contains(
+            await driver.DecisionsAsync(),
+            d => d is { Path: "ticket", Word: "filed", Count: 1 } && d.AlertId == observed.AlertId && d.TicketNumber == conversation.Number
+        );
+        Assert.Contains(
+            driver.Console.Log,
+            line =>
+                line.StartsWith("INFO", StringComparison.Ordinal)
+                && line.Contains(
+                    $"ticket_filed alert_key={observed.AlertId[..16]} severity=p1 conversation={conversation.Id}",
+                    StringComparison.Ordinal
+                )
+        );
+        Assert.Contains(
+            driver.Console.Log,
+            line => line.Contains($"alert_aggregator emit alert_key={observed.AlertId[..16]}", StringComparison.Ordinal)
+        );
     }
 
     [Fact]
@@ -74,7 +94,9 @@ public sealed class AlertTicketTests
     [Fact, Trait("Pitfall", "T-15")]
     public async Task With_the_flag_off_nothing_is_filed_and_when_it_is_on_again_what_is_still_active_is()
     {
-        await using var driver = await AlertDriver.StartAsync(settings: new Dictionary<string, string?> { ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = null });
+        await using var driver = await AlertDriver.StartAsync(
+            settings: new Dictionary<string, string?> { ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = null }
+        );
         await driver.RaiseAsync(AlertDriver.Say("stays"));
         await driver.RaiseAsync(AlertDriver.Say("ends"));
         await driver.EventuallyDecidedAsync("flag off");
@@ -133,7 +155,11 @@ public sealed class AlertTicketTests
         await driver.RaiseAsync(AlertDriver.Say(firing: false));
         await driver.RaiseAsync(AlertDriver.Say());
         await driver.EventuallyTicketsAsync(2);
-        Assert.Contains($"conversation/{old.Id}", driver.FreeScout.Conversations.MaxBy(c => c.Id)!.Threads[^1].Body, StringComparison.Ordinal);
+        Assert.Contains(
+            $"conversation/{old.Id}",
+            driver.FreeScout.Conversations.MaxBy(c => c.Id)!.Threads[^1].Body,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact, Trait("Pitfall", "T-6")]
@@ -144,7 +170,10 @@ public sealed class AlertTicketTests
         await driver.EventuallyTicketsAsync(1);
         await driver.RaiseAsync(AlertDriver.Say(severity: Severity.P1));
         await driver.EventuallyDecidedAsync("severity noted");
-        await Eventually.TrueAsync(() => driver.FreeScout.Conversations[0].Tags.Contains("sev:p1") && !driver.FreeScout.Conversations[0].Tags.Contains("sev:p2"), "the tag follows");
+        await Eventually.TrueAsync(
+            () => driver.FreeScout.Conversations[0].Tags.Contains("sev:p1") && !driver.FreeScout.Conversations[0].Tags.Contains("sev:p2"),
+            "the tag follows"
+        );
         await driver.RaiseAsync(AlertDriver.Say(severity: Severity.P1, firing: false));
         await driver.EventuallyDecidedAsync("end noted");
         await driver.EventuallySettledAsync();
@@ -176,8 +205,14 @@ public sealed class AlertTicketTests
     public async Task The_ticket_of_an_outage_and_that_of_another_alert_tell_what_the_console_knows()
     {
         await using var driver = await InvestigateDriver.StartAsync(
-            settings: new Dictionary<string, string?> { ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1", ["Surfaces:0:Name"] = "Checkout" });
-        await driver.Console.Get<AlertAggregator>().ObserveAsync([AlertDriver.Say("queue_full") with { Surface = InvestigateDriver.Surface, AllLabels = """{"host":"db1","team":"<b>"}""" }], default);
+            settings: new Dictionary<string, string?> { ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1", ["Surfaces:0:Name"] = "Checkout" }
+        );
+        await driver
+            .Console.Get<AlertAggregator>()
+            .ObserveAsync(
+                [AlertDriver.Say("queue_full") with { Surface = InvestigateDriver.Surface, AllLabels = """{"host":"db1","team":"<b>"}""" }],
+                default
+            );
         await Eventually.TrueAsync(() => driver.FreeScout.Conversations.Count == 2, "both have a ticket");
 
         var (outage, other) = (Of("[P2] Checkout is down [at-"), Of("[P2] queue_full: queue_full on db1 [at-"));
@@ -190,10 +225,18 @@ public sealed class AlertTicketTests
 
         Assert.StartsWith("<p><b>Checkout is down: ", outage.Body, StringComparison.Ordinal);
         Assert.Contains("host=db1<br>team=&lt;b&gt;", other.Body, StringComparison.Ordinal);
-        Assert.Equal("ops-console+pay@127.0.0.1", Assert.Single(driver.FreeScout.Customers, customer => customer.Email?.StartsWith("ops-", StringComparison.Ordinal) == true).Email);
+        Assert.Equal(
+            "ops-console+pay@127.0.0.1",
+            Assert
+                .Single(driver.FreeScout.Customers, customer => customer.Email?.StartsWith("ops-", StringComparison.Ordinal) == true)
+                .Email
+        );
 
         (string Subject, string Body) Of(string subject) =>
-            driver.FreeScout.Conversations.Where(one => one.Subject.StartsWith(subject, StringComparison.Ordinal)).Select(one => (one.Subject, one.Threads[^1].Body)).Single();
+            driver
+                .FreeScout.Conversations.Where(one => one.Subject.StartsWith(subject, StringComparison.Ordinal))
+                .Select(one => (one.Subject, one.Threads[^1].Body))
+                .Single();
     }
 
     [Fact, Trait("Pitfall", "T-26")]
@@ -202,7 +245,13 @@ public sealed class AlertTicketTests
         await using var driver = await AlertDriver.StartAsync();
         await driver.RaiseAsync(AlertDriver.Say());
         await driver.EventuallyTicketsAsync(1);
-        driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = new FaultMatch("POST", FreeScoutStandIn.ApiPath + "/conversations/*/threads"), StatusCode = 500 });
+        driver.Sandbox.Faults.Add(
+            new Fault(FaultKind.Status)
+            {
+                Match = new FaultMatch("POST", FreeScoutStandIn.ApiPath + "/conversations/*/threads"),
+                StatusCode = 500,
+            }
+        );
         await driver.RaiseAsync(AlertDriver.Say(firing: false));
         await driver.EventuallyDecidedAsync("degraded: server_error");
         driver.Sandbox.Faults.Clear();
@@ -216,7 +265,13 @@ public sealed class AlertTicketTests
         await using var driver = await AlertDriver.StartAsync();
         await driver.RaiseAsync(AlertDriver.Say());
         await driver.EventuallyTicketsAsync(1);
-        driver.Sandbox.Faults.Add(new Fault(FaultKind.ResetAfter) { Match = new FaultMatch("POST", FreeScoutStandIn.ApiPath + "/conversations/*/threads"), Times = 2 });
+        driver.Sandbox.Faults.Add(
+            new Fault(FaultKind.ResetAfter)
+            {
+                Match = new FaultMatch("POST", FreeScoutStandIn.ApiPath + "/conversations/*/threads"),
+                Times = 2,
+            }
+        );
 
         await driver.RaiseAsync(AlertDriver.Say(firing: false));
         await driver.EventuallyDecidedAsync("end noted");
@@ -230,18 +285,23 @@ public sealed class AlertTicketTests
         await using var driver = await AlertDriver.StartAsync();
         await driver.RaiseAsync(AlertDriver.Say());
         await driver.EventuallyTicketsAsync(1);
-        driver.Sandbox.Faults.Add(new Fault(FaultKind.Status)
-        {
-            Match = new FaultMatch("POST", FreeScoutStandIn.ApiPath + "/conversations/*/threads"),
-            StatusCode = 400,
-            Body = """{"message":"Error occurred","errorCode":"BAD REQUEST"}""",
-        });
+        driver.Sandbox.Faults.Add(
+            new Fault(FaultKind.Status)
+            {
+                Match = new FaultMatch("POST", FreeScoutStandIn.ApiPath + "/conversations/*/threads"),
+                StatusCode = 400,
+                Body = """{"message":"Error occurred","errorCode":"BAD REQUEST"}""",
+            }
+        );
 
         await driver.RaiseAsync(AlertDriver.Say(firing: false));
         await driver.EventuallyDecidedAsync("note refused");
 
         await driver.EventuallySettledAsync();
-        Assert.Single(driver.FreeScout.RecordedRequests, request => request.Method == "POST" && request.Path.EndsWith("/threads", StringComparison.Ordinal));
+        Assert.Single(
+            driver.FreeScout.RecordedRequests,
+            request => request.Method == "POST" && request.Path.EndsWith("/threads", StringComparison.Ordinal)
+        );
     }
 
     [Fact, Trait("Pitfall", "T-28")]

@@ -20,7 +20,10 @@ public sealed class DatabaseOutageAlertTests
         outage.Line.Restore();
 
         await using var db = outage.Database.Open();
-        await Eventually.TrueAsync(async () => await db.AlertDeliveries.AnyAsync(d => d.Hook == "slack"), "what was told is stored with the episode");
+        await Eventually.TrueAsync(
+            async () => await db.AlertDeliveries.AnyAsync(d => d.Hook == "slack"),
+            "what was told is stored with the episode"
+        );
         outage.Surface.Answer(200);
         await outage.ToldAsync("FIRING", "RECOVERED");
     }
@@ -37,7 +40,10 @@ public sealed class DatabaseOutageAlertTests
         outage.Line.Restore();
 
         await using var db = outage.Database.Open();
-        await Eventually.TrueAsync(async () => await db.AlertDeliveries.AnyAsync(d => d.Hook == "slack" && d.Kind == DeliveryKind.Ended), "what was told is stored with the episode");
+        await Eventually.TrueAsync(
+            async () => await db.AlertDeliveries.AnyAsync(d => d.Hook == "slack" && d.Kind == DeliveryKind.Ended),
+            "what was told is stored with the episode"
+        );
         Assert.Equal(AlertStatus.Resolved, (await db.Alerts.SingleAsync()).Status);
         outage.Surface.Answer(503);
         await outage.ToldAsync("FIRING", "RECOVERED", "FIRING");
@@ -70,7 +76,10 @@ public sealed class DatabaseOutageAlertTests
         outage.Surface.Answer(503);
         await outage.ToldAsync("FIRING", "RECOVERED", "FIRING");
         outage.Surface.Answer(200);
-        await Eventually.TrueAsync(() => outage.Console.Get<StatusBoard>().Find("pay")?.Status == SurfaceStatus.Operational, "it is seen to be back");
+        await Eventually.TrueAsync(
+            () => outage.Console.Get<StatusBoard>().Find("pay")?.Status == SurfaceStatus.Operational,
+            "it is seen to be back"
+        );
         await Task.Delay(TimeSpan.FromSeconds(3));
 
         await outage.ToldAsync("FIRING", "RECOVERED", "FIRING");

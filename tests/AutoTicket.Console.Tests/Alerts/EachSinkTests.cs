@@ -31,13 +31,23 @@ public sealed class EachSinkTests
         await driver.RaiseAsync(AlertDriver.Say());
 
         await Eventually.TrueAsync(() => driver.Sandbox.Slack.Messages.Count == 1, "the operator is told");
-        await Eventually.TrueAsync(async () => (await driver.DecisionsAsync()).Exists(d => d.Path == "ticket"), "it is said why there is no ticket");
-        Assert.All((await driver.DecisionsAsync()).Where(d => d.Path == "ticket"), d => Assert.Matches("^degraded: |^unconfirmed, looked up$", d.Word));
+        await Eventually.TrueAsync(
+            async () => (await driver.DecisionsAsync()).Exists(d => d.Path == "ticket"),
+            "it is said why there is no ticket"
+        );
+        Assert.All(
+            (await driver.DecisionsAsync()).Where(d => d.Path == "ticket"),
+            d => Assert.Matches("^degraded: |^unconfirmed, looked up$", d.Word)
+        );
         await Eventually.TrueAsync(async () => (await driver.DeliveriesAsync()) is [{ Hook: "slack" }], "the DM is recorded, and it alone");
         // A first try that ran out of its own time, on a busy machine, says nothing of FreeScout: the next one does.
         await Eventually.TrueAsync(
-            () => driver.Console.Log.Any(line => line.StartsWith("WARNING", StringComparison.Ordinal) && line.Contains("freescout degraded", StringComparison.Ordinal)),
-            "the outage is logged");
+            () =>
+                driver.Console.Log.Any(line =>
+                    line.StartsWith("WARNING", StringComparison.Ordinal) && line.Contains("freescout degraded", StringComparison.Ordinal)
+                ),
+            "the outage is logged"
+        );
 
         // Reading fails, too: what only a create met would be tried again by a create alone.
         await driver.Console.Get<MailboxWatch>().RefreshAsync(default);
@@ -50,7 +60,8 @@ public sealed class EachSinkTests
                 return await driver.FiledAsync() == 1;
             },
             "the ticket is filed",
-            TimeSpan.FromSeconds(60));
+            TimeSpan.FromSeconds(60)
+        );
         await driver.EventuallySettledAsync();
         Assert.Equal(1, driver.FreeScout.CreatedCount);
         Assert.Single(driver.Sandbox.Slack.Messages);
@@ -60,12 +71,14 @@ public sealed class EachSinkTests
     [Fact, Trait("Pitfall", "T-14")]
     public async Task While_FreeScout_is_still_at_it_the_DM_goes_out()
     {
-        await using var driver = await AlertDriver.StartAsync(settings: new Dictionary<string, string?>
-        {
-            ["Ticketing:ClickBudget"] = "00:00:30",
-            ["Ticketing:Lease"] = "00:01:00",
-            ["FreeScout:CallTimeout"] = "00:01:00",
-        });
+        await using var driver = await AlertDriver.StartAsync(
+            settings: new Dictionary<string, string?>
+            {
+                ["Ticketing:ClickBudget"] = "00:00:30",
+                ["Ticketing:Lease"] = "00:01:00",
+                ["FreeScout:CallTimeout"] = "00:01:00",
+            }
+        );
         var slow = driver.Sandbox.Faults.Add(new Fault(FaultKind.Delay) { Match = FaultMatch.FreeScoutCreate });
         await driver.RaiseAsync(AlertDriver.Say());
 
@@ -115,14 +128,23 @@ public sealed class EachSinkTests
     [Theory, BothDatabases]
     public async Task A_flood_that_is_held_back_keeps_nobody_elses_alert_waiting_and_each_of_it_is_told_why(Database kind)
     {
-        await using var driver = await AlertDriver.StartAsync(kind, new Dictionary<string, string?> { ["Ticketing:FloodBudgetPerSource"] = "1" });
+        await using var driver = await AlertDriver.StartAsync(
+            kind,
+            new Dictionary<string, string?> { ["Ticketing:FloodBudgetPerSource"] = "1" }
+        );
         await driver.RaiseAsync([.. Enumerable.Range(0, 2500).Select(n => AlertDriver.Say($"noise{n}", Severity.P1, source: "noisy"))]);
         await driver.EventuallyDecidedAsync("breaker tripped");
 
         await driver.RaiseAsync(AlertDriver.Say("calm", source: "calm"));
 
-        await Eventually.TrueAsync(() => driver.FreeScout.Conversations.Any(c => c.Subject.Contains("calm", StringComparison.Ordinal)), "the calm one has its ticket");
         await Eventually.TrueAsync(
-            async () => (await driver.DecisionsAsync()).Count(d => d is { Path: "ticket", Word: "breaker tripped" }) == 2499, "each of the flood is told why", TimeSpan.FromSeconds(60));
+            () => driver.FreeScout.Conversations.Any(c => c.Subject.Contains("calm", StringComparison.Ordinal)),
+            "the calm one has its ticket"
+        );
+        await Eventually.TrueAsync(
+            async () => (await driver.DecisionsAsync()).Count(d => d is { Path: "ticket", Word: "breaker tripped" }) == 2499,
+            "each of the flood is told why",
+            TimeSpan.FromSeconds(60)
+        );
     }
 }

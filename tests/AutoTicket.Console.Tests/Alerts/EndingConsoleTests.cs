@@ -19,8 +19,22 @@ public sealed class EndingConsoleTests
         await driver.RaiseAsync(AlertDriver.Say());
         await driver.EventuallyTicketsAsync(1);
         await driver.EventuallySettledAsync();
-        var message = driver.Sandbox.Faults.Add(new Fault(FaultKind.Delay) { Match = FaultMatch.SlackPost, Delay = Slow, Times = 1 });
-        var note = driver.Sandbox.Faults.Add(new Fault(FaultKind.Delay) { Match = Notes, Delay = Slow, Times = 1 });
+        var message = driver.Sandbox.Faults.Add(
+            new Fault(FaultKind.Delay)
+            {
+                Match = FaultMatch.SlackPost,
+                Delay = Slow,
+                Times = 1,
+            }
+        );
+        var note = driver.Sandbox.Faults.Add(
+            new Fault(FaultKind.Delay)
+            {
+                Match = Notes,
+                Delay = Slow,
+                Times = 1,
+            }
+        );
 
         await driver.RaiseAsync(AlertDriver.Say(firing: false));
         await Eventually.TrueAsync(() => message.Hits == 1 && note.Hits == 1, "the message and the note are on their way");

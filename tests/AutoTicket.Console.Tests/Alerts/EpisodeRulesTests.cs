@@ -149,7 +149,10 @@ public sealed class EpisodeRulesTests
     {
         Observe(Say(variant: "severity=warning", severity: Severity.P3));
         // As Prometheus sends it: the end of the one before the begin of the other.
-        Observe(Say(variant: "severity=warning", severity: Severity.P3, firing: false), Say(variant: "severity=critical", severity: Severity.P1));
+        Observe(
+            Say(variant: "severity=warning", severity: Severity.P3, firing: false),
+            Say(variant: "severity=critical", severity: Severity.P1)
+        );
 
         var alert = Assert.Single(_stored);
         Assert.True(alert.IsFiring);
@@ -561,15 +564,25 @@ public sealed class EpisodeRulesTests
             // A thousand alerts with sound ids, four to a logical one, sent by two senders; some come and go.
             for (var sender = 0; sender < 2; sender++)
             {
-                Observe([.. Enumerable.Range(0, 500).Where(_ => random.Next(100) > 2).Select(n => Say(id: $"{sender}-{n}", name: $"alert-{n / 4}-{sender}", firing: random.Next(100) > 1))]);
+                Observe([
+                    .. Enumerable
+                        .Range(0, 500)
+                        .Where(_ => random.Next(100) > 2)
+                        .Select(n => Say(id: $"{sender}-{n}", name: $"alert-{n / 4}-{sender}", firing: random.Next(100) > 1)),
+                ]);
             }
 
             Assert.DoesNotContain(Firing, alert => alert.IsUnstable);
         }
     }
 
-    private static Observation Say(string? id = null, string name = "disk_full", Severity severity = Severity.P2, bool firing = true, string variant = "") =>
-        new("test", name, null, severity, "the disk is full", firing, new Dictionary<string, string> { ["host"] = "db1" }, variant, id);
+    private static Observation Say(
+        string? id = null,
+        string name = "disk_full",
+        Severity severity = Severity.P2,
+        bool firing = true,
+        string variant = ""
+    ) => new("test", name, null, severity, "the disk is full", firing, new Dictionary<string, string> { ["host"] = "db1" }, variant, id);
 
     private Observed Observe(params Observation[] request) => Apply(TimeSpan.FromSeconds(30), request).Answers[^1];
 
@@ -577,7 +590,9 @@ public sealed class EpisodeRulesTests
     {
         _now += later;
         var logical = request.Select(o => o.LogicalId).ToHashSet();
-        var known = _stored.Where(alert => logical.Contains(alert.LogicalId) && (alert.IsFiring || alert.EndedAt > _now - EpisodeRules.Memory));
+        var known = _stored.Where(alert =>
+            logical.Contains(alert.LogicalId) && (alert.IsFiring || alert.EndedAt > _now - EpisodeRules.Memory)
+        );
         var episodes = new EpisodeRules(known, Options, _now);
         var answers = episodes.Apply(request);
         foreach (var changed in episodes.Changed)

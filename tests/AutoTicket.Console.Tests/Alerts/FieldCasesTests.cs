@@ -38,7 +38,9 @@ public sealed partial class FieldCasesTests(FieldCasesTests.Shared shared) : ICl
         Assert.Equal(remarked, Enumerable.Range(0, results.Count).Where(n => results[n].TryGetProperty("remark", out _)));
         var remark = results[3].GetProperty("remark").GetString();
         Assert.Equal(
-            "The severity “constant” is not known and counts as P2: send P1 to P4, or add the word to Alerts__SeverityMap.", remark);
+            "The severity “constant” is not known and counts as P2: send P1 to P4, or add the word to Alerts__SeverityMap.",
+            remark
+        );
         var alertId = results[3].GetProperty("alert_id").GetString()!;
         var shown = (await shared.Intake.Console.Get<AlertQueries>().FindAsync(alertId, default))!.Episode;
         Assert.Contains(shown.Decisions, decision => decision.Path == "intake" && decision.Detail == remark);
@@ -70,11 +72,16 @@ public sealed partial class FieldCasesTests(FieldCasesTests.Shared shared) : ICl
     [Fact]
     public async Task Grafanas_contact_point_brings_the_token_as_a_password()
     {
-        foreach (var (login, status) in new[]
-        {
-            ($"grafana:{IntakeHost.Token}", 200), ($":{IntakeHost.Token}", 200), ("grafana:wrong", 401),
-            ($"{IntakeHost.Token}:", 401), (IntakeHost.Token, 401),
-        })
+        foreach (
+            var (login, status) in new[]
+            {
+                ($"grafana:{IntakeHost.Token}", 200),
+                ($":{IntakeHost.Token}", 200),
+                ("grafana:wrong", 401),
+                ($"{IntakeHost.Token}:", 401),
+                (IntakeHost.Token, 401),
+            }
+        )
         {
             var answer = await shared.Intake.PostAsync(V2, Read("grafana/contactpoint-alertmanager-v2.json"), Basic(login));
             Assert.Equal(status, (int)answer.Status);
@@ -102,7 +109,8 @@ public sealed partial class FieldCasesTests(FieldCasesTests.Shared shared) : ICl
 
         Assert.All(
             new[] { "alertmanager", "grafana", "v2" }.SelectMany(folder => Directory.GetFiles(Path.Combine(Folder, folder))),
-            file => Assert.Contains($"\"{Path.GetRelativePath(Folder, file)}\"", sent, StringComparison.Ordinal));
+            file => Assert.Contains($"\"{Path.GetRelativePath(Folder, file)}\"", sent, StringComparison.Ordinal)
+        );
     }
 
     [Theory]
@@ -141,11 +149,19 @@ public sealed partial class FieldCasesTests(FieldCasesTests.Shared shared) : ICl
 
     private static string Basic(string login) => $"Basic {Convert.ToBase64String(Encoding.UTF8.GetBytes(login))}";
 
-    private static string Read(string file) => Moment().Replace(File.ReadAllText(Path.Combine(Folder, file)), match =>
-    {
-        var minutes = match.Groups[1].Length == 0 ? 0 : int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture);
-        return TimeProvider.System.GetUtcNow().AddMinutes(minutes).ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
-    });
+    private static string Read(string file) =>
+        Moment()
+            .Replace(
+                File.ReadAllText(Path.Combine(Folder, file)),
+                match =>
+                {
+                    var minutes = match.Groups[1].Length == 0 ? 0 : int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture);
+                    return TimeProvider
+                        .System.GetUtcNow()
+                        .AddMinutes(minutes)
+                        .ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+                }
+            );
 
     private async Task<List<JsonElement>> SendAsync(string file, string path)
     {

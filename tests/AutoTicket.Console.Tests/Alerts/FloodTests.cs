@@ -13,7 +13,11 @@ namespace AutoTicket.Tests.Alerts;
 /// <summary>Too many tickets within the window pause the filing, in every process, until a person looks.</summary>
 public sealed class FloodTests
 {
-    private static readonly Dictionary<string, string?> Small = new() { ["Ticketing:FloodBudget"] = "4", ["Ticketing:FloodBudgetPerSource"] = "3" };
+    private static readonly Dictionary<string, string?> Small = new()
+    {
+        ["Ticketing:FloodBudget"] = "4",
+        ["Ticketing:FloodBudgetPerSource"] = "3",
+    };
 
     [Theory, BothDatabases]
     public async Task A_source_over_its_budget_is_paused_with_one_summary_ticket_and_another_goes_on(Database kind)
@@ -23,7 +27,10 @@ public sealed class FloodTests
 
         // Three of the ten, and the summary.
         await driver.EventuallyTicketsAsync(4);
-        await Eventually.TrueAsync(async () => (await driver.DecisionsAsync()).Count(d => d.Word == "breaker tripped") == 7, "seven are kept with their decision");
+        await Eventually.TrueAsync(
+            async () => (await driver.DecisionsAsync()).Count(d => d.Word == "breaker tripped") == 7,
+            "seven are kept with their decision"
+        );
         Assert.Single(driver.FreeScout.Conversations, c => c.Subject.Contains("ticket_flood", StringComparison.Ordinal));
 
         await driver.RaiseAsync(AlertDriver.Say("calm", source: "calm"));
@@ -41,19 +48,37 @@ public sealed class FloodTests
     {
         await using var driver = await AlertDriver.StartAsync(settings: Small);
         // Two more than the budget come at once, and the first three are refused.
-        driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutCreate, StatusCode = 422, Body = """{"message":"Error occurred"}""", Times = 3 });
+        driver.Sandbox.Faults.Add(
+            new Fault(FaultKind.Status)
+            {
+                Match = FaultMatch.FreeScoutCreate,
+                StatusCode = 422,
+                Body = """{"message":"Error occurred"}""",
+                Times = 3,
+            }
+        );
         await driver.RaiseAsync([.. Enumerable.Range(0, 5).Select(n => AlertDriver.Say($"alert{n}"))]);
 
         await driver.EventuallyTicketsAsync(2);
 
-        await Eventually.TrueAsync(async () => (await driver.DecisionsAsync()).Count(d => d.Word == "degraded: refused") == 3, "three are refused");
+        await Eventually.TrueAsync(
+            async () => (await driver.DecisionsAsync()).Count(d => d.Word == "degraded: refused") == 3,
+            "three are refused"
+        );
         Assert.Empty((await driver.Console.Get<FloodBreaker>().ReadAsync(default))!);
     }
 
     [Theory, BothDatabases]
     public async Task An_outage_of_FreeScout_with_restarts_trips_nothing_and_each_alert_has_its_ticket_after_it(Database kind)
     {
-        await using var driver = await AlertDriver.StartAsync(kind, new Dictionary<string, string?>(AlertOutageTests.Quick) { ["Ticketing:FloodBudget"] = "4", ["Ticketing:FloodBudgetPerSource"] = "4" });
+        await using var driver = await AlertDriver.StartAsync(
+            kind,
+            new Dictionary<string, string?>(AlertOutageTests.Quick)
+            {
+                ["Ticketing:FloodBudget"] = "4",
+                ["Ticketing:FloodBudgetPerSource"] = "4",
+            }
+        );
         var outage = driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutCreate, StatusCode = 503 });
         await driver.RaiseAsync([.. Enumerable.Range(0, 4).Select(n => AlertDriver.Say($"alert{n}", Severity.P1, source: "one"))]);
         for (var restart = 0; restart < 2; restart++)
@@ -78,15 +103,27 @@ public sealed class FloodTests
         await using var db = driver.Database.Open();
 
         // A trip was written, and its second write was lost; then the same for a reset.
-        db.FloodBreaker.Add(new FloodRow { Scope = "noisy", State = FloodState.Tripped, Since = clock.GetUtcNow(), Until = clock.GetUtcNow().AddHours(1), Reason = "Too many." });
+        db.FloodBreaker.Add(
+            new FloodRow
+            {
+                Scope = "noisy",
+                State = FloodState.Tripped,
+                Since = clock.GetUtcNow(),
+                Until = clock.GetUtcNow().AddHours(1),
+                Reason = "Too many.",
+            }
+        );
         await db.SaveChangesAsync();
         await FiringAsync(1);
         await db.FloodBreaker.ExecuteUpdateAsync(set => set.SetProperty(row => row.State, FloodState.Closed));
         await FiringAsync(0);
 
-        Task FiringAsync(int count) => clock.AdvanceUntilAsync(
-            TimeSpan.FromSeconds(5),
-            async () => (await driver.AlertsAsync()).Count(alert => alert is { Name: FloodBreaker.AlertName, IsFiring: true }) == count, $"{count} alert(s) of the breaker fire");
+        Task FiringAsync(int count) =>
+            clock.AdvanceUntilAsync(
+                TimeSpan.FromSeconds(5),
+                async () => (await driver.AlertsAsync()).Count(alert => alert is { Name: FloodBreaker.AlertName, IsFiring: true }) == count,
+                $"{count} alert(s) of the breaker fire"
+            );
     }
 
     [Fact]
@@ -107,7 +144,10 @@ public sealed class FloodTests
         Assert.Equal(5, driver.FreeScout.CreatedCount);
         clock.Advance(TimeSpan.FromMinutes(0.2));
         await driver.EventuallyTicketsAsync(6);
-        await Eventually.TrueAsync(async () => (await breaker.ReadAsync(default))!.Single().State == FloodState.Tripped, "the rest trips it again");
+        await Eventually.TrueAsync(
+            async () => (await breaker.ReadAsync(default))!.Single().State == FloodState.Tripped,
+            "the rest trips it again"
+        );
 
         Assert.Equal(FloodResetResult.ReasonMissing, await breaker.ResetAsync("", "somebody", " ", false, default));
         Assert.Equal(FloodResetResult.Done, await breaker.ResetAsync("", "somebody", "fixed the producer", false, default));
@@ -115,9 +155,16 @@ public sealed class FloodTests
         await using var db = driver.Database.Open();
         // The rest trips it once more, beside the filing of the last.
         await Eventually.TrueAsync(
-            async () => (await db.AuditLog.Where(e => e.Action == AuditActions.FloodTripped || e.Action == AuditActions.FloodReset).OrderBy(e => e.Id).Select(e => e.Actor).ToListAsync())
-                .SequenceEqual(["breaker", "breaker", "somebody", "breaker"]),
-            "each change is written down");
+            async () =>
+                (
+                    await db
+                        .AuditLog.Where(e => e.Action == AuditActions.FloodTripped || e.Action == AuditActions.FloodReset)
+                        .OrderBy(e => e.Id)
+                        .Select(e => e.Actor)
+                        .ToListAsync()
+                ).SequenceEqual(["breaker", "breaker", "somebody", "breaker"]),
+            "each change is written down"
+        );
     }
 
     [Fact]
@@ -157,7 +204,17 @@ public sealed class FloodTests
         Assert.Equal(HttpStatusCode.BadRequest, await ResetAsync(new { reason = "no scope" }));
         Assert.Equal(HttpStatusCode.BadRequest, await ResetAsync(new { scope = "noisy", reason = " " }));
         Assert.Equal(HttpStatusCode.Conflict, await ResetAsync(new { scope = "noisy", reason = "too early" }));
-        Assert.Equal(HttpStatusCode.OK, await ResetAsync(new { scope = "noisy", reason = "I know", @override = true }));
+        Assert.Equal(
+            HttpStatusCode.OK,
+            await ResetAsync(
+                new
+                {
+                    scope = "noisy",
+                    reason = "I know",
+                    @override = true,
+                }
+            )
+        );
         Assert.Equal(HttpStatusCode.Conflict, await ResetAsync(new { scope = "other", reason = "not tripped" }));
 
         async Task<HttpStatusCode> ResetAsync(object body)
@@ -171,7 +228,11 @@ public sealed class FloodTests
     public async Task The_worst_are_filed_first()
     {
         await using var driver = await AlertDriver.StartAsync(settings: Small);
-        await driver.RaiseAsync([.. Enumerable.Range(0, 9).Select(n => AlertDriver.Say($"p{(n < 6 ? 2 : 1)}-{n}", n < 6 ? Severity.P2 : Severity.P1, source: "noisy"))]);
+        await driver.RaiseAsync([
+            .. Enumerable
+                .Range(0, 9)
+                .Select(n => AlertDriver.Say($"p{(n < 6 ? 2 : 1)}-{n}", n < 6 ? Severity.P2 : Severity.P1, source: "noisy")),
+        ]);
         await driver.EventuallyTicketsAsync(4);
         Assert.Equal(3, driver.FreeScout.Conversations.Count(c => c.Subject.StartsWith("[P1] p1", StringComparison.Ordinal)));
     }

@@ -11,13 +11,19 @@ internal sealed class IntakeHost : IAsyncDisposable
 
     private readonly TestDatabase? _own;
 
-    private IntakeHost(ConsoleHost console, TestDatabase database, TestDatabase? own) => (Console, Database, _own) = (console, database, own);
+    private IntakeHost(ConsoleHost console, TestDatabase database, TestDatabase? own) =>
+        (Console, Database, _own) = (console, database, own);
 
     public ConsoleHost Console { get; }
 
     public TestDatabase Database { get; }
 
-    public static async Task<IntakeHost> StartAsync(Database kind = Kit.Database.Sqlite, Dictionary<string, string?>? settings = null, TestDatabase? database = null, TimeProvider? clock = null)
+    public static async Task<IntakeHost> StartAsync(
+        Database kind = Kit.Database.Sqlite,
+        Dictionary<string, string?>? settings = null,
+        TestDatabase? database = null,
+        TimeProvider? clock = null
+    )
     {
         var own = database is null ? await TestDatabase.CreateAsync(kind) : null;
         try
@@ -44,7 +50,11 @@ internal sealed class IntakeHost : IAsyncDisposable
     public Task<(HttpStatusCode Status, JsonElement Body)> PostAsync(string path, string body, string? authorization = $"Bearer {Token}") =>
         PostAsync(path, Encoding.UTF8.GetBytes(body), authorization);
 
-    public async Task<(HttpStatusCode Status, JsonElement Body)> PostAsync(string path, byte[] body, string? authorization = $"Bearer {Token}")
+    public async Task<(HttpStatusCode Status, JsonElement Body)> PostAsync(
+        string path,
+        byte[] body,
+        string? authorization = $"Bearer {Token}"
+    )
     {
         var answer = await SendAsync(path, body, authorization);
         return (answer.StatusCode, JsonSerializer.Deserialize<JsonElement>(await answer.Content.ReadAsStringAsync()));

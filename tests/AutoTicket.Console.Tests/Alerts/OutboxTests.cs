@@ -98,7 +98,10 @@ public sealed class OutboxTests
 
         Assert.Empty(await outbox.Log.DueAsync(Ticket, CancellationToken.None));
         await using var db = await outbox.Contexts.CreateDbContextAsync();
-        Assert.Equal([flapping.Id], await db.AlertOutbox.Where(entry => entry.Hook == DecisionSources.Ticket).Select(entry => entry.AlertRow).ToListAsync());
+        Assert.Equal(
+            [flapping.Id],
+            await db.AlertOutbox.Where(entry => entry.Hook == DecisionSources.Ticket).Select(entry => entry.AlertRow).ToListAsync()
+        );
     }
 
     [Theory, BothDatabases]
@@ -134,8 +137,16 @@ public sealed class OutboxTests
     {
         await using var outbox = await Outbox.CreateAsync(kind);
         await outbox.OpenAsync([
-            Outbox.Alert("slight") with { Severity = Severity.P3 }, Outbox.Alert("late"), Outbox.Alert("old"),
-            Outbox.Alert("worse") with { Severity = Severity.P1 },
+            Outbox.Alert("slight") with
+            {
+                Severity = Severity.P3,
+            },
+            Outbox.Alert("late"),
+            Outbox.Alert("old"),
+            Outbox.Alert("worse") with
+            {
+                Severity = Severity.P1,
+            },
         ]);
         await outbox.ChangeAsync("slight", alert => alert);
         await outbox.ChangeAsync("late", alert => alert with { Status = AlertStatus.Resolved, EndedAt = outbox.Now.AddHours(-23) });
@@ -183,7 +194,10 @@ public sealed class OutboxTests
             var due = await outbox.Log.DueAsync(Ticket, CancellationToken.None);
             Assert.InRange(due.Count, 900, 1000);
             Assert.Contains(due, notice => notice.Alert.Source == "quiet");
-            Assert.Equal(due.OrderBy(notice => notice.Alert.Severity).ThenBy(notice => notice.Alert.OpenedAt).ThenBy(notice => notice.Alert.Id), due);
+            Assert.Equal(
+                due.OrderBy(notice => notice.Alert.Severity).ThenBy(notice => notice.Alert.OpenedAt).ThenBy(notice => notice.Alert.Id),
+                due
+            );
             seen.UnionWith(due.Select(notice => notice.Alert.Name));
         }
 
@@ -193,7 +207,10 @@ public sealed class OutboxTests
     [Theory, BothDatabases]
     public async Task An_alert_that_begins_and_ends_while_another_batch_is_written_is_over(Database kind)
     {
-        await using var driver = await AlertDriver.StartAsync(kind, new Dictionary<string, string?> { ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "0" });
+        await using var driver = await AlertDriver.StartAsync(
+            kind,
+            new Dictionary<string, string?> { ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "0" }
+        );
         for (var round = 0; round < 5; round++)
         {
             var name = $"brief{round}";
@@ -206,7 +223,10 @@ public sealed class OutboxTests
             Assert.Equal(AlertStatus.Resolved, (await driver.AlertsAsync()).Single(alert => alert.Name == name).Status);
         }
 
-        await Eventually.TrueAsync(async () => (await driver.DeliveriesAsync()).Count(delivery => delivery.Hook == DecisionSources.Slack) >= 10, "the operator was told of each, and that it is over");
+        await Eventually.TrueAsync(
+            async () => (await driver.DeliveriesAsync()).Count(delivery => delivery.Hook == DecisionSources.Slack) >= 10,
+            "the operator was told of each, and that it is over"
+        );
     }
 
     private sealed record Hook(string Name, bool WantsWhatEnded) : IAlertHook
@@ -217,7 +237,10 @@ public sealed class OutboxTests
             remove { }
         }
 
-        public IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverAsync(IReadOnlyList<AlertNotice> notices, CancellationToken cancellationToken) => throw new NotSupportedException();
+        public IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverAsync(
+            IReadOnlyList<AlertNotice> notices,
+            CancellationToken cancellationToken
+        ) => throw new NotSupportedException();
 
         public Task<string> RehearseAsync(AlertNotice notice, CancellationToken cancellationToken) => throw new NotSupportedException();
     }
@@ -269,7 +292,8 @@ public sealed class OutboxTests
             return Assert.Single(await _table.ReadAsync([name], Now, CancellationToken.None));
         }
 
-        public async Task OpenAsync(IReadOnlyList<Alert> alerts) => Assert.True(await _table.WriteAsync(alerts, [], CancellationToken.None));
+        public async Task OpenAsync(IReadOnlyList<Alert> alerts) =>
+            Assert.True(await _table.WriteAsync(alerts, [], CancellationToken.None));
 
         public async Task ChangeAsync(string name, Func<Alert, Alert> change)
         {
@@ -279,7 +303,8 @@ public sealed class OutboxTests
 
         public async Task ChangeAsync(Alert alert) => Assert.True(await _table.WriteAsync([], [alert], CancellationToken.None));
 
-        public Task RecordAsync(IAlertHook hook, AlertNotice notice) => Log.RecordAsync(hook, [new HookOutcome(notice, IsDone: true, "done")], []);
+        public Task RecordAsync(IAlertHook hook, AlertNotice notice) =>
+            Log.RecordAsync(hook, [new HookOutcome(notice, IsDone: true, "done")], []);
 
         public async Task<int> CountAsync()
         {

@@ -16,14 +16,18 @@ public sealed class ParkedAlertsTests
         await intake.PostAsync("/api/alerts", "{}");
         await intake.PostAsync("/api/alerts", AlertIntakeTests.Alert("big", summary: new string('x', 300_000)));
         // As an older version left them.
-        await Parked(intake).AddAsync(
-            [
-                Row("generic", AlertIntakeTests.Alert("known later", severity: "gold"), new(2026, 11, 1, 0, 0, 0, TimeSpan.Zero)),
-                Row("prometheus", """{"labels":{"alertname":"A","severity":"gold"}}""", new(2026, 11, 2, 0, 0, 0, TimeSpan.Zero)),
-            ],
-            default);
-        var ids = (await Parked(intake).ListAsync(default))!
-            .ToDictionary(parked => parked.Text[..Math.Min(12, parked.Text.Length)], parked => parked.Id);
+        await Parked(intake)
+            .AddAsync(
+                [
+                    Row("generic", AlertIntakeTests.Alert("known later", severity: "gold"), new(2026, 11, 1, 0, 0, 0, TimeSpan.Zero)),
+                    Row("prometheus", """{"labels":{"alertname":"A","severity":"gold"}}""", new(2026, 11, 2, 0, 0, 0, TimeSpan.Zero)),
+                ],
+                default
+            );
+        var ids = (await Parked(intake).ListAsync(default))!.ToDictionary(
+            parked => parked.Text[..Math.Min(12, parked.Text.Length)],
+            parked => parked.Id
+        );
         Assert.Equal(["{\"labels\":{\"", "{\"name\":\"big", "{\"name\":\"kno", "{}"], ids.Keys.Order(StringComparer.Ordinal));
         var (empty, big, generic, prometheus) = (ids["{}"], ids["{\"name\":\"big"], ids["{\"name\":\"kno"], ids["{\"labels\":{\""]);
 
@@ -39,10 +43,15 @@ public sealed class ParkedAlertsTests
         await using var db = intake.Database.Open();
         // Without the console's own, about alerts that are parked for weeks.
         Assert.Equal(
-            ["A", "known later"], (await db.Alerts.Where(alert => alert.Source != Observation.Console).ToListAsync()).Select(alert => alert.Name).Order());
+            ["A", "known later"],
+            (await db.Alerts.Where(alert => alert.Source != Observation.Console).ToListAsync()).Select(alert => alert.Name).Order()
+        );
         // What could not be taken is no decision of anybody's.
         var audit = await db.AuditLog.Where(entry => entry.Actor == "ada").OrderBy(entry => entry.Id).ToListAsync();
-        Assert.Equal([AuditActions.ParkedRetried, AuditActions.ParkedRetried, AuditActions.ParkedDiscarded], audit.Select(entry => entry.Action));
+        Assert.Equal(
+            [AuditActions.ParkedRetried, AuditActions.ParkedRetried, AuditActions.ParkedDiscarded],
+            audit.Select(entry => entry.Action)
+        );
         Assert.Contains("why", audit[0].Payload, StringComparison.Ordinal);
     }
 
@@ -59,7 +68,9 @@ public sealed class ParkedAlertsTests
 
         var rows = (await Parked(intake).ListAsync(default))!.OrderBy(row => row.Text, StringComparer.Ordinal).ToList();
         Assert.Equal(
-            [("{\"a\":1}", 2), ("{\"b\":2}", 1), (Alert("1", 2), 3), (Alert("2", 1), 1)], rows.Select(row => (row.Text, row.Count)));
+            [("{\"a\":1}", 2), ("{\"b\":2}", 1), (Alert("1", 2), 3), (Alert("2", 1), 1)],
+            rows.Select(row => (row.Text, row.Count))
+        );
         Assert.True(rows[2].FirstReceivedAt < rows[2].ReceivedAt);
         // The log tells of what is new.
         var told = intake.Console.Log.Where(line => line.Contains("alert_intake parked", StringComparison.Ordinal));
@@ -87,7 +98,10 @@ public sealed class ParkedAlertsTests
     {
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
         await using var line = TcpProxy.To(database.Location);
-        await using var intake = await IntakeHost.StartAsync(database: database, settings: new() { ["DATABASE_URL"] = line.Through(database.Location) });
+        await using var intake = await IntakeHost.StartAsync(
+            database: database,
+            settings: new() { ["DATABASE_URL"] = line.Through(database.Location) }
+        );
         await intake.PostAsync("/api/alerts", "{}");
         var id = (await Parked(intake).ListAsync(default))!.Single().Id;
         line.Cut();
@@ -96,11 +110,21 @@ public sealed class ParkedAlertsTests
         Assert.Contains("it stays parked", await Parked(intake).RetryAsync(id, "ada", default), StringComparison.Ordinal);
 
         line.Restore();
-        await Eventually.TrueAsync(async () => await Parked(intake).ListAsync(default) is [var kept] && kept.Id == id, "it is parked still");
+        await Eventually.TrueAsync(
+            async () => await Parked(intake).ListAsync(default) is [var kept] && kept.Id == id,
+            "it is parked still"
+        );
     }
 
     private static ParkedAlert Row(string intake, string text, DateTimeOffset receivedAt) =>
-        new() { ReceivedAt = receivedAt, Intake = intake, Reason = "why", Text = text, IsWhole = true };
+        new()
+        {
+            ReceivedAt = receivedAt,
+            Intake = intake,
+            Reason = "why",
+            Text = text,
+            IsWhole = true,
+        };
 
     private static ParkedAlerts Parked(IntakeHost intake) => intake.Console.Get<ParkedAlerts>();
 }

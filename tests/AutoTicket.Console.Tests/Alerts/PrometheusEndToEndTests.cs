@@ -18,18 +18,35 @@ public sealed class PrometheusEndToEndTests
         var console = await consoles.StartAsync(new Dictionary<string, string> { ["ALERTS_INGEST_TOKEN"] = $"older, {Token}" });
         var (prometheusPort, alertmanagerPort) = (LoopbackPort.Next(), LoopbackPort.Next());
         await using var alertmanager = ToolProcess.Start(
-            "/usr/bin/prometheus-alertmanager", new Dictionary<string, string> { ["alertmanager.yml"] = AlertmanagerConfiguration(console.Address) },
-            "--config.file=alertmanager.yml", "--storage.path=data", "--cluster.listen-address=", $"--web.listen-address=127.0.0.1:{alertmanagerPort}");
+            "/usr/bin/prometheus-alertmanager",
+            new Dictionary<string, string> { ["alertmanager.yml"] = AlertmanagerConfiguration(console.Address) },
+            "--config.file=alertmanager.yml",
+            "--storage.path=data",
+            "--cluster.listen-address=",
+            $"--web.listen-address=127.0.0.1:{alertmanagerPort}"
+        );
         await using var prometheus = ToolProcess.Start(
-            "/usr/bin/prometheus", new Dictionary<string, string> { ["prometheus.yml"] = PrometheusConfiguration(console.Address, alertmanagerPort), ["rules.yml"] = Rules("> 0") },
-            "--config.file=prometheus.yml", "--storage.tsdb.path=data", "--rules.alert.resend-delay=5s", $"--web.listen-address=127.0.0.1:{prometheusPort}");
+            "/usr/bin/prometheus",
+            new Dictionary<string, string>
+            {
+                ["prometheus.yml"] = PrometheusConfiguration(console.Address, alertmanagerPort),
+                ["rules.yml"] = Rules("> 0"),
+            },
+            "--config.file=prometheus.yml",
+            "--storage.tsdb.path=data",
+            "--rules.alert.resend-delay=5s",
+            $"--web.listen-address=127.0.0.1:{prometheusPort}"
+        );
 
         await EventuallyAsync("all are open", alerts => alerts.Count(alert => alert.IsFiring) == 4);
         var open = await AlertsAsync(consoles);
         foreach (var source in new[] { "prometheus", "alertmanager" })
         {
             var critical = Assert.Single(open, alert => alert.Source == source && alert.Name == "DiskFull");
-            Assert.Equal((Severity.P1, "shop", "Disk of db1 is full <b>now</b>", AlertStatus.Firing), (critical.Severity, critical.Surface, critical.Summary, critical.Status));
+            Assert.Equal(
+                (Severity.P1, "shop", "Disk of db1 is full <b>now</b>", AlertStatus.Firing),
+                (critical.Severity, critical.Surface, critical.Summary, critical.Status)
+            );
             Assert.Equal("severity=critical", Assert.Single(critical.Members).Key);
             Assert.StartsWith("http://", critical.Url, StringComparison.Ordinal);
             Assert.Equal(Severity.P3, Assert.Single(open, alert => alert.Source == source && alert.Name == "Slow").Severity);
@@ -37,13 +54,19 @@ public sealed class PrometheusEndToEndTests
 
         // Prometheus says itself for how long it stands by it: four times the resend delay. After a reload it knows no receiver
         // for up to five seconds, so a shorter time would end the alerts by silence.
-        Assert.All(open.Where(alert => alert.Source == "prometheus"), alert => Assert.InRange(alert.ExpiresAt!.Value - alert.SeenAt, TimeSpan.Zero, TimeSpan.FromMinutes(5)));
+        Assert.All(
+            open.Where(alert => alert.Source == "prometheus"),
+            alert => Assert.InRange(alert.ExpiresAt!.Value - alert.SeenAt, TimeSpan.Zero, TimeSpan.FromMinutes(5))
+        );
         // An Alertmanager tells of the end.
         Assert.All(open.Where(alert => alert.Source == "alertmanager"), alert => Assert.Null(alert.ExpiresAt));
 
         prometheus.Reload("rules.yml", Rules("< 0"));
 
-        await EventuallyAsync("all are resolved", alerts => alerts.Count == 4 && alerts.TrueForAll(alert => alert.Status == AlertStatus.Resolved));
+        await EventuallyAsync(
+            "all are resolved",
+            alerts => alerts.Count == 4 && alerts.TrueForAll(alert => alert.Status == AlertStatus.Resolved)
+        );
         await using var db = consoles.Database.Open();
         Assert.Equal(0, await db.ParkedAlerts.CountAsync());
 
@@ -66,41 +89,44 @@ public sealed class PrometheusEndToEndTests
         return await db.Alerts.AsNoTracking().ToListAsync();
     }
 
-    private static string PrometheusConfiguration(Uri console, int alertmanagerPort) => $$"""
-        global:
-          evaluation_interval: 1s
-        rule_files: [rules.yml]
-        alerting:
-          alertmanagers:
-            - authorization: { credentials: {{Token}} }
-              static_configs: [{ targets: ["{{console.Authority}}"] }]
-            - static_configs: [{ targets: ["127.0.0.1:{{alertmanagerPort}}"] }]
-        """;
+    private static string PrometheusConfiguration(Uri console, int alertmanagerPort) =>
+        $$"""
+            global:
+              evaluation_interval: 1s
+            rule_files: [rules.yml]
+            alerting:
+              alertmanagers:
+                - authorization: { credentials: {{Token}} }
+                  static_configs: [{ targets: ["{{console.Authority}}"] }]
+                - static_configs: [{ targets: ["127.0.0.1:{{alertmanagerPort}}"] }]
+            """;
 
-    private static string AlertmanagerConfiguration(Uri console) => $$"""
-        route:
-          receiver: console
-          group_by: ["..."]
-          group_wait: 0s
-          group_interval: 1s
-        receivers:
-          - name: console
-            webhook_configs:
-              - url: {{new Uri(console, "/api/alerts/alertmanager")}}
-                send_resolved: true
-                http_config: { authorization: { credentials: {{Token}} } }
-        """;
+    private static string AlertmanagerConfiguration(Uri console) =>
+        $$"""
+            route:
+              receiver: console
+              group_by: ["..."]
+              group_wait: 0s
+              group_interval: 1s
+            receivers:
+              - name: console
+                webhook_configs:
+                  - url: {{new Uri(console, "/api/alerts/alertmanager")}}
+                    send_resolved: true
+                    http_config: { authorization: { credentials: {{Token}} } }
+            """;
 
-    private static string Rules(string condition) => $$$"""
-        groups:
-          - name: test
-            rules:
-              - alert: DiskFull
-                expr: label_replace(vector(1), "instance", "db1", "", "") {{{condition}}}
-                labels: { severity: critical, surface: shop }
-                annotations: { summary: "Disk of {{ $labels.instance }} is full <b>now</b>", description: "long" }
-              - alert: Slow
-                expr: label_replace(vector(1), "instance", "db1", "", "") {{{condition}}}
-                labels: { priority: warning }
-        """;
+    private static string Rules(string condition) =>
+        $$$"""
+            groups:
+              - name: test
+                rules:
+                  - alert: DiskFull
+                    expr: label_replace(vector(1), "instance", "db1", "", "") {{{condition}}}
+                    labels: { severity: critical, surface: shop }
+                    annotations: { summary: "Disk of {{ $labels.instance }} is full <b>now</b>", description: "long" }
+                  - alert: Slow
+                    expr: label_replace(vector(1), "instance", "db1", "", "") {{{condition}}}
+                    labels: { priority: warning }
+            """;
 }

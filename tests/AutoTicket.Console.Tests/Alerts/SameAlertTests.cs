@@ -34,7 +34,10 @@ public sealed class SameAlertTests
         Assert.Contains("already_open", await click.Content.ReadAsStringAsync(), StringComparison.Ordinal);
 
         sandbox.Surface("moved").Answer(200);
-        await Eventually.TrueAsync(() => sandbox.FreeScout.Conversations.Single().Threads.Any(thread => thread.Type == "note"), "the recovery is noted on the same ticket");
+        await Eventually.TrueAsync(
+            () => sandbox.FreeScout.Conversations.Single().Threads.Any(thread => thread.Type == "note"),
+            "the recovery is noted on the same ticket"
+        );
         Assert.Equal(1, sandbox.FreeScout.CreatedCount);
         await SettledAsync(1);
 
@@ -44,16 +47,23 @@ public sealed class SameAlertTests
                 async () =>
                 {
                     await using var db = database.Open();
-                    return db.Alerts.ToList() is { } alerts && alerts.Count == episodes && alerts.TrueForAll(alert => alert.Surface == "pay") && !db.AlertOutbox.Any();
+                    return db.Alerts.ToList() is { } alerts
+                        && alerts.Count == episodes
+                        && alerts.TrueForAll(alert => alert.Surface == "pay")
+                        && !db.AlertOutbox.Any();
                 },
-                $"{episodes} episodes are settled");
+                $"{episodes} episodes are settled"
+            );
         }
     }
 
     [Theory, BothDatabases, Trait("Pitfall", "T-17")]
     public async Task What_does_not_count_for_the_identity_when_it_begins_does_not_count_when_it_ends(Database kind)
     {
-        await using var intake = await IntakeHost.StartAsync(kind, new Dictionary<string, string?> { ["Alerts:VolatileLabels"] = "pod", ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1" });
+        await using var intake = await IntakeHost.StartAsync(
+            kind,
+            new Dictionary<string, string?> { ["Alerts:VolatileLabels"] = "pod", ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1" }
+        );
         var freeScout = intake.Console.Sandbox.FreeScout;
         await SendAsync("firing", "critical", "pod-1");
         await SendAsync("firing", "high", "pod-2");
@@ -65,13 +75,17 @@ public sealed class SameAlertTests
 
         Assert.Equal(AlertStatus.Resolved, (await AlertAsync()).Status);
         await Eventually.TrueAsync(
-            () => freeScout.Conversations.Single().Threads.Any(thread => thread.Body.Contains("Recovered", StringComparison.Ordinal)), "its end is noted on its ticket");
+            () => freeScout.Conversations.Single().Threads.Any(thread => thread.Body.Contains("Recovered", StringComparison.Ordinal)),
+            "its end is noted on its ticket"
+        );
         Assert.Equal(1, freeScout.CreatedCount);
 
         async Task SendAsync(string status, string severity, string pod)
         {
             var (code, _) = await intake.PostAsync(
-                "/api/alerts", $$$"""{"name":"errors","summary":"Too many errors","severity":"{{{severity}}}","status":"{{{status}}}","labels":{"job":"api","pod":"{{{pod}}}"}}""");
+                "/api/alerts",
+                $$$"""{"name":"errors","summary":"Too many errors","severity":"{{{severity}}}","status":"{{{status}}}","labels":{"job":"api","pod":"{{{pod}}}"}}"""
+            );
             Assert.Equal(System.Net.HttpStatusCode.Accepted, code);
         }
 

@@ -14,13 +14,19 @@ namespace AutoTicket.Tests.Alerts;
 /// <summary>A pass of the ticket hook over its alerts: it ends, whatever fails, and the next one goes on.</summary>
 public sealed class TicketPassTests
 {
-    private static readonly Dictionary<string, string?> NoBudget = new() { ["Ticketing:FloodBudget"] = "100000", ["Ticketing:FloodBudgetPerSource"] = "100000" };
+    private static readonly Dictionary<string, string?> NoBudget = new()
+    {
+        ["Ticketing:FloodBudget"] = "100000",
+        ["Ticketing:FloodBudgetPerSource"] = "100000",
+    };
 
     [Fact]
     public async Task An_abandoned_pass_ends_what_it_began_and_the_next_passes_file_the_rest_once()
     {
         await using var driver = await AlertDriver.StartAsync(settings: NoBudget);
-        using var slow = driver.Sandbox.Faults.Add(new Fault(FaultKind.Delay) { Match = FaultMatch.FreeScoutCreate, Delay = TimeSpan.FromMilliseconds(200) });
+        using var slow = driver.Sandbox.Faults.Add(
+            new Fault(FaultKind.Delay) { Match = FaultMatch.FreeScoutCreate, Delay = TimeSpan.FromMilliseconds(200) }
+        );
         var hook = driver.Console.Get<IEnumerable<IAlertHook>>().OfType<TicketAlertHook>().Single();
         var left = Notices(90).ToDictionary(notice => notice.Alert.Id);
 
@@ -54,9 +60,18 @@ public sealed class TicketPassTests
     public async Task No_more_are_filed_at_a_time_than_there_are_connections()
     {
         var connections = 0;
-        await using var driver = await AlertDriver.StartAsync(settings: NoBudget, services: services => services.AddHttpClient(FreeScoutClient.HttpName)
-            .UseSocketsHttpHandler((handler, _) => (connections, handler.MaxConnectionsPerServer) = (handler.MaxConnectionsPerServer, 1000)));
-        using var slow = driver.Sandbox.Faults.Add(new Fault(FaultKind.Delay) { Match = FaultMatch.FreeScoutCreate, Delay = TimeSpan.FromMilliseconds(50) });
+        await using var driver = await AlertDriver.StartAsync(
+            settings: NoBudget,
+            services: services =>
+                services
+                    .AddHttpClient(FreeScoutClient.HttpName)
+                    .UseSocketsHttpHandler(
+                        (handler, _) => (connections, handler.MaxConnectionsPerServer) = (handler.MaxConnectionsPerServer, 1000)
+                    )
+        );
+        using var slow = driver.Sandbox.Faults.Add(
+            new Fault(FaultKind.Delay) { Match = FaultMatch.FreeScoutCreate, Delay = TimeSpan.FromMilliseconds(50) }
+        );
 
         await driver.RaiseAsync([.. Enumerable.Range(0, 80).Select(n => AlertDriver.Say($"alert{n}"))]);
         await driver.EventuallyTicketsAsync(80);
@@ -69,21 +84,33 @@ public sealed class TicketPassTests
     public async Task A_pass_without_an_outcome_for_a_minute_is_an_ERROR_and_a_failed_step_of_the_chain()
     {
         var clock = new StillClock();
-        await using var console = await DiagnosedConsole.StartAsync(clock: clock, services: services =>
-        {
-            services.Remove(services.Single(service => service.ImplementationType == typeof(SlackAlertHook)));
-            services.AddSingleton<IAlertHook, Stuck>();
-        });
+        await using var console = await DiagnosedConsole.StartAsync(
+            clock: clock,
+            services: services =>
+            {
+                services.Remove(services.Single(service => service.ImplementationType == typeof(SlackAlertHook)));
+                services.AddSingleton<IAlertHook, Stuck>();
+            }
+        );
         console.Host.ExpectsErrors = true;
         await console.Host.Get<AlertAggregator>().ObserveAsync([AlertDriver.Say()], CancellationToken.None);
 
         // Chain and canary look once in a while.
         await clock.AdvanceUntilAsync(
             TimeSpan.FromSeconds(10),
-            async () => DiagnosedConsole.Step(await console.AskAsync(), "last_emit").GetProperty("seen").GetString()!.Contains("The hook slack has delivered nothing for a minute", StringComparison.Ordinal),
-            "the step says which hook is stuck");
+            async () =>
+                DiagnosedConsole
+                    .Step(await console.AskAsync(), "last_emit")
+                    .GetProperty("seen")
+                    .GetString()!
+                    .Contains("The hook slack has delivered nothing for a minute", StringComparison.Ordinal),
+            "the step says which hook is stuck"
+        );
 
-        Assert.Single(console.Host.Log, line => line.StartsWith("ERROR", StringComparison.Ordinal) && line.Contains("emit stuck hook=slack", StringComparison.Ordinal));
+        Assert.Single(
+            console.Host.Log,
+            line => line.StartsWith("ERROR", StringComparison.Ordinal) && line.Contains("emit stuck hook=slack", StringComparison.Ordinal)
+        );
     }
 
     [Fact, Trait("Pitfall", "T-34")]
@@ -91,7 +118,14 @@ public sealed class TicketPassTests
     {
         var clock = new StillClock();
         await using var driver = await AlertDriver.StartAsync(settings: NoBudget, clock: clock);
-        driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutCreate, StatusCode = 422, Body = """{"message":"Error occurred"}""" });
+        driver.Sandbox.Faults.Add(
+            new Fault(FaultKind.Status)
+            {
+                Match = FaultMatch.FreeScoutCreate,
+                StatusCode = 422,
+                Body = """{"message":"Error occurred"}""",
+            }
+        );
         await driver.RaiseAsync(AlertDriver.Say("refused"));
         await driver.EventuallyDecidedAsync("degraded: refused");
 
@@ -99,7 +133,10 @@ public sealed class TicketPassTests
         for (var other = 0; other < 3; other++)
         {
             await driver.RaiseAsync(AlertDriver.Say($"other{other}"));
-            await Eventually.TrueAsync(async () => (await driver.DecisionsAsync()).Count(d => d.Word == "degraded: refused") == other + 2, "the other was tried");
+            await Eventually.TrueAsync(
+                async () => (await driver.DecisionsAsync()).Count(d => d.Word == "degraded: refused") == other + 2,
+                "the other was tried"
+            );
         }
 
         Assert.Equal(1, Tries("refused"));
@@ -114,8 +151,12 @@ public sealed class TicketPassTests
         var key = AlertIdentity.KeyOf((await driver.AlertsAsync())[0].AlertId);
         Assert.Single(driver.Console.Log, line => line.Contains($"ticket filing failed alert_key={key}", StringComparison.Ordinal));
 
-        int Tries(string name) => driver.FreeScout.RecordedRequests.Count(request =>
-            request.Method == "POST" && request.Path == FreeScoutStandIn.ApiPath + "/conversations" && request.Body.Contains($" {name}: ", StringComparison.Ordinal));
+        int Tries(string name) =>
+            driver.FreeScout.RecordedRequests.Count(request =>
+                request.Method == "POST"
+                && request.Path == FreeScoutStandIn.ApiPath + "/conversations"
+                && request.Body.Contains($" {name}: ", StringComparison.Ordinal)
+            );
     }
 
     [Fact]
@@ -152,22 +193,30 @@ public sealed class TicketPassTests
         Assert.True(retries.IsDue(firing));
     }
 
-    private static List<AlertNotice> Notices(int count) => [.. Enumerable.Range(1, count).Select(n => new AlertNotice(
-        new Alert
-        {
-            Id = n,
-            AlertId = AlertIdentity.Of("test", $"alert{n}", null, []),
-            LogicalId = AlertIdentity.Of("test", $"alert{n}", null, []),
-            Status = AlertStatus.Firing,
-            Source = "test",
-            Name = $"alert{n}",
-            Severity = Severity.P2,
-            Summary = $"alert{n}",
-            StartedAt = DateTimeOffset.UnixEpoch,
-            OpenedAt = DateTimeOffset.UnixEpoch,
-            SeenAt = DateTimeOffset.UnixEpoch,
-        },
-        NoticeKind.Firing, null, null))];
+    private static List<AlertNotice> Notices(int count) =>
+        [
+            .. Enumerable
+                .Range(1, count)
+                .Select(n => new AlertNotice(
+                    new Alert
+                    {
+                        Id = n,
+                        AlertId = AlertIdentity.Of("test", $"alert{n}", null, []),
+                        LogicalId = AlertIdentity.Of("test", $"alert{n}", null, []),
+                        Status = AlertStatus.Firing,
+                        Source = "test",
+                        Name = $"alert{n}",
+                        Severity = Severity.P2,
+                        Summary = $"alert{n}",
+                        StartedAt = DateTimeOffset.UnixEpoch,
+                        OpenedAt = DateTimeOffset.UnixEpoch,
+                        SeenAt = DateTimeOffset.UnixEpoch,
+                    },
+                    NoticeKind.Firing,
+                    null,
+                    null
+                )),
+        ];
 
     /// <summary>A hook of which a call never ends, which no limit of its own covers.</summary>
     private sealed class Stuck : IAlertHook
@@ -183,7 +232,9 @@ public sealed class TicketPassTests
         }
 
         public async IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverAsync(
-            IReadOnlyList<AlertNotice> notices, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+            IReadOnlyList<AlertNotice> notices,
+            [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken
+        )
         {
             await Task.Delay(Timeout.Infinite, cancellationToken);
             yield break;

@@ -11,16 +11,47 @@ public sealed class AlertCardTests : ComponentTest
     private const string Hostile = "<script>alert(1)</script> [a](javascript:alert(1)) <img src=x onerror=alert(1)>";
 
     internal static readonly AlertEpisode Firing = new(
-        7, "0123456789abcdef0123", "0123456789abcdef", "prometheus", "disk_full", "pay", Severity.P1, AlertStatus.Firing, Now.AddMinutes(-12), null,
-        "The disk of db1 is full.", null, 0, false, new AlertTicket(3, 1432, "https://desk.example.org/1432"), Now.AddMinutes(-11),
-        [new AlertDecision("ticket", "filed", null, null, 1, Now.AddMinutes(-11), Now.AddMinutes(-11), 1432, "https://desk.example.org/1432")]);
+        7,
+        "0123456789abcdef0123",
+        "0123456789abcdef",
+        "prometheus",
+        "disk_full",
+        "pay",
+        Severity.P1,
+        AlertStatus.Firing,
+        Now.AddMinutes(-12),
+        null,
+        "The disk of db1 is full.",
+        null,
+        0,
+        false,
+        new AlertTicket(3, 1432, "https://desk.example.org/1432"),
+        Now.AddMinutes(-11),
+        [
+            new AlertDecision(
+                "ticket",
+                "filed",
+                null,
+                null,
+                1,
+                Now.AddMinutes(-11),
+                Now.AddMinutes(-11),
+                1432,
+                "https://desk.example.org/1432"
+            ),
+        ]
+    );
 
     [Fact]
     public void Says_how_bad_what_where_since_when_and_what_became_of_it()
     {
         var card = Card(Firing);
 
-        Assert.StartsWith("P1 disk_full firing The disk of db1 is full. surface pay from prometheus since 12 min Ticket yes #1432 DM yes 2026-03-01 02:49:00 UTC The DM went out and there is a ticket.", TextOf(card.Find("article")), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "P1 disk_full firing The disk of db1 is full. surface pay from prometheus since 12 min Ticket yes #1432 DM yes 2026-03-01 02:49:00 UTC The DM went out and there is a ticket.",
+            TextOf(card.Find("article")),
+            StringComparison.Ordinal
+        );
         Assert.Equal("disk_full", TextOf(card.Find($"#{card.Find("article").GetAttribute("aria-labelledby")}")));
         Assert.Equal("/console/alerts/0123456789abcdef", card.Find("h3 a").GetAttribute("href"));
         Assert.Equal("/console/status/pay", card.Find("a.surface").GetAttribute("href"));
@@ -30,14 +61,23 @@ public sealed class AlertCardTests : ComponentTest
     [Fact]
     public void Without_ticket_and_dm_it_says_no_to_both_and_why()
     {
-        var text = TextOf(Card(Firing with
-        {
-            Ticket = null,
-            DmSentAt = null,
-            Decisions = [Decided("ticket", "flag off", "It is off.", 60), Decided("slack", "degraded: timed_out", null, 2)],
-        }).Find("article"));
+        var text = TextOf(
+            Card(
+                    Firing with
+                    {
+                        Ticket = null,
+                        DmSentAt = null,
+                        Decisions = [Decided("ticket", "flag off", "It is off.", 60), Decided("slack", "degraded: timed_out", null, 2)],
+                    }
+                )
+                .Find("article")
+        );
 
-        Assert.Contains("Ticket no DM no Neither went out. Ticket: flag off. It is off. DM: degraded: timed_out.", text, StringComparison.Ordinal);
+        Assert.Contains(
+            "Ticket no DM no Neither went out. Ticket: flag off. It is off. DM: degraded: timed_out.",
+            text,
+            StringComparison.Ordinal
+        );
         Assert.Contains("Decisions (2) about disk_full", text, StringComparison.Ordinal);
         Assert.Contains("ticket flag off 60× 2026-03-01 02:50:00 – 02:59:00 UTC It is off.", text, StringComparison.Ordinal);
     }
@@ -45,9 +85,20 @@ public sealed class AlertCardTests : ComponentTest
     [Fact]
     public void What_nobody_needs_to_know_of_is_no_alarm()
     {
-        var card = Card(Firing with { Ticket = null, DmSentAt = null, Decisions = [Decided("intake", "below severity", "P3 is below P2.", 1)] });
+        var card = Card(
+            Firing with
+            {
+                Ticket = null,
+                DmSentAt = null,
+                Decisions = [Decided("intake", "below severity", "P3 is below P2.", 1)],
+            }
+        );
 
-        Assert.Contains("Ticket no DM no Neither was wanted: below severity. P3 is below P2.", TextOf(card.Find("article")), StringComparison.Ordinal);
+        Assert.Contains(
+            "Ticket no DM no Neither was wanted: below severity. P3 is below P2.",
+            TextOf(card.Find("article")),
+            StringComparison.Ordinal
+        );
         Assert.Equal(2, card.FindAll(".unwanted").Count);
         Assert.Empty(Card(Firing with { Ticket = null, DmSentAt = null, Decisions = [] }).FindAll(".unwanted"));
     }
@@ -66,8 +117,10 @@ public sealed class AlertCardTests : ComponentTest
     [Fact]
     public void Each_severity_and_state_has_a_shape_of_its_own()
     {
-        var severities = Enum.GetValues<Severity>().Select(severity => Card(Firing with { Severity = severity }).Find("[data-severity] svg").InnerHtml);
-        var states = Enum.GetValues<AlertStatus>().Select(status => Card(Firing with { Status = status }).Find("[data-state] svg").InnerHtml);
+        var severities = Enum.GetValues<Severity>()
+            .Select(severity => Card(Firing with { Severity = severity }).Find("[data-severity] svg").InnerHtml);
+        var states = Enum.GetValues<AlertStatus>()
+            .Select(status => Card(Firing with { Status = status }).Find("[data-state] svg").InnerHtml);
 
         Assert.Equal(4, severities.Distinct().Count());
         Assert.Equal(3, states.Distinct().Count());
@@ -77,22 +130,27 @@ public sealed class AlertCardTests : ComponentTest
     public void What_flaps_and_whose_ids_are_unstable_is_marked()
     {
         Assert.Empty(Card(Firing).FindAll(".mark"));
-        Assert.Equal(["flaps: fired again 4×", "unstable ids"], Card(Firing with { Reopened = 4, IsUnstable = true }).FindAll(".mark").Select(TextOf));
+        Assert.Equal(
+            ["flaps: fired again 4×", "unstable ids"],
+            Card(Firing with { Reopened = 4, IsUnstable = true }).FindAll(".mark").Select(TextOf)
+        );
     }
 
     [Fact]
     [Trait("Pitfall", "T-56")]
     public void Markup_in_whatever_a_producer_sends_stays_text()
     {
-        var card = Card(Firing with
-        {
-            Name = Hostile,
-            Summary = Hostile,
-            Source = Hostile,
-            Surface = "../../login?" + Hostile,
-            Ticket = new AlertTicket(3, 1432, "javascript:alert(1)"),
-            Decisions = [Decided("intake", Hostile, Hostile, 1) with { TicketNumber = 1, TicketUrl = "data:text/html,x" }],
-        });
+        var card = Card(
+            Firing with
+            {
+                Name = Hostile,
+                Summary = Hostile,
+                Source = Hostile,
+                Surface = "../../login?" + Hostile,
+                Ticket = new AlertTicket(3, 1432, "javascript:alert(1)"),
+                Decisions = [Decided("intake", Hostile, Hostile, 1) with { TicketNumber = 1, TicketUrl = "data:text/html,x" }],
+            }
+        );
 
         Assert.Empty(card.FindAll("script, img, a[href^='javascript'], a[href^='data'], a[href*='login']"));
         Assert.Equal(["/console/alerts/0123456789abcdef"], card.FindAll("a").Select(link => link.GetAttribute("href")));
@@ -104,10 +162,23 @@ public sealed class AlertCardTests : ComponentTest
     [Trait("Pitfall", "T-56")]
     public void The_whole_record_of_an_alert_is_text_too()
     {
-        var record = Render<AlertRecord>(parameters => parameters
-            .Add(r => r.Details, new AlertDetails(Firing with { Url = "javascript:alert(1)" }, $"first line\n{Hostile}", $$"""{"host":"db1","{{Hostile}}":"{{Hostile}}"}""", ["id:4711", Hostile]))
-            .Add(r => r.Earlier, [Firing with { Row = 5, Status = AlertStatus.Resolved, EndedAt = Now.AddDays(-1) }])
-            .Add(r => r.Now, Now));
+        var record = Render<AlertRecord>(parameters =>
+            parameters
+                .Add(
+                    r => r.Details,
+                    new AlertDetails(
+                        Firing with
+                        {
+                            Url = "javascript:alert(1)",
+                        },
+                        $"first line\n{Hostile}",
+                        $$"""{"host":"db1","{{Hostile}}":"{{Hostile}}"}""",
+                        ["id:4711", Hostile]
+                    )
+                )
+                .Add(r => r.Earlier, [Firing with { Row = 5, Status = AlertStatus.Resolved, EndedAt = Now.AddDays(-1) }])
+                .Add(r => r.Now, Now)
+        );
 
         Assert.Empty(record.FindAll("script, img, a[href^='javascript']"));
         Assert.Equal($"first line\n{Hostile}", record.Find("pre[role=region][aria-label='Whole text']").TextContent);

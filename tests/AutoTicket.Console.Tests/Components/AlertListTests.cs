@@ -48,12 +48,19 @@ public sealed class AlertListTests : ComponentTest
         Assert.Equal("older", asked);
     }
 
-    private IRenderedComponent<AlertList> List(AlertFilter filter, Action<AlertFilter>? onFilter = null, bool hasOlder = false, Action? onOlder = null) =>
-        Render<AlertList>(parameters => parameters
-            .Add(l => l.Episodes, [])
-            .Add(l => l.Filter, filter)
-            .Add(l => l.FilterChanged, onFilter ?? (_ => { }))
-            .Add(l => l.HasOlder, hasOlder)
-            .Add(l => l.OnOlder, onOlder ?? (() => { }))
-            .Add(l => l.Now, Now));
+    private IRenderedComponent<AlertList> List(
+        AlertFilter filter,
+        Action<AlertFilter>? onFilter = null,
+        bool hasOlder = false,
+        Action? onOlder = null
+    ) =>
+        Render<AlertList>(parameters =>
+            parameters
+                .Add(l => l.Episodes, [])
+                .Add(l => l.Filter, filter)
+                .Add(l => l.FilterChanged, onFilter ?? (_ => { }))
+                .Add(l => l.HasOlder, hasOlder)
+                .Add(l => l.OnOlder, onOlder ?? (() => { }))
+                .Add(l => l.Now, Now)
+        );
 }

@@ -50,12 +50,14 @@ public sealed class AuditTableTests : ComponentTest
     public void Pages_turn_only_where_there_are_more()
     {
         var turned = "";
-        var table = Render<AuditTable>(parameters => parameters
-            .Add(t => t.Rows, [Entry("{}")])
-            .Add(t => t.Filter, new AuditFilter())
-            .Add(t => t.HasOlder, true)
-            .Add(t => t.OnOlder, () => turned = "older")
-            .Add(t => t.CsvHref, "/api/audit.csv"));
+        var table = Render<AuditTable>(parameters =>
+            parameters
+                .Add(t => t.Rows, [Entry("{}")])
+                .Add(t => t.Filter, new AuditFilter())
+                .Add(t => t.HasOlder, true)
+                .Add(t => t.OnOlder, () => turned = "older")
+                .Add(t => t.CsvHref, "/api/audit.csv")
+        );
 
         Assert.True(Button(table, "Newer").HasAttribute("disabled"));
         Button(table, "Older").Click();
@@ -63,12 +65,22 @@ public sealed class AuditTableTests : ComponentTest
         Assert.Equal("/api/audit.csv", table.Find("a[download]").GetAttribute("href"));
     }
 
-    private static AuditEntry Entry(string payload) => new() { Id = 1, CreatedAt = Now, Action = AuditActions.FlagChanged, Actor = "mara", Payload = payload };
+    private static AuditEntry Entry(string payload) =>
+        new()
+        {
+            Id = 1,
+            CreatedAt = Now,
+            Action = AuditActions.FlagChanged,
+            Actor = "mara",
+            Payload = payload,
+        };
 
     private IRenderedComponent<AuditTable> Table(AuditEntry[] rows, AuditFilter? filter = null, Action<AuditFilter>? onFilter = null) =>
-        Render<AuditTable>(parameters => parameters
-            .Add(t => t.Rows, rows)
-            .Add(t => t.Filter, filter ?? new AuditFilter())
-            .Add(t => t.FilterChanged, onFilter ?? (_ => { }))
-            .Add(t => t.Actions, [AuditActions.FlagChanged]));
+        Render<AuditTable>(parameters =>
+            parameters
+                .Add(t => t.Rows, rows)
+                .Add(t => t.Filter, filter ?? new AuditFilter())
+                .Add(t => t.FilterChanged, onFilter ?? (_ => { }))
+                .Add(t => t.Actions, [AuditActions.FlagChanged])
+        );
 }

@@ -24,12 +24,26 @@ public abstract class ComponentTest : BunitContext, IAsyncLifetime
 
     Task IAsyncLifetime.DisposeAsync() => DisposeAsync().AsTask();
 
-    protected static SurfaceSnapshot Snapshot(string name, SurfaceStatus status, Severity severity = Severity.P2, string group = "", string? cause = null, params ReadingOutcome[] history)
+    protected static SurfaceSnapshot Snapshot(
+        string name,
+        SurfaceStatus status,
+        Severity severity = Severity.P2,
+        string group = "",
+        string? cause = null,
+        params ReadingOutcome[] history
+    )
     {
         var key = name.ToLowerInvariant().Replace(' ', '-');
         var isKnown = status is not SurfaceStatus.Unknown;
         return new(
-            new Surface { Key = key, Name = name, Group = group, Severity = severity, Url = new Uri("https://example.org/") },
+            new Surface
+            {
+                Key = key,
+                Name = name,
+                Group = group,
+                Severity = severity,
+                Url = new Uri("https://example.org/"),
+            },
             status,
             isKnown ? Now.AddMinutes(-12) : null,
             isKnown ? Now.AddSeconds(-8) : null,
@@ -39,23 +53,29 @@ public abstract class ComponentTest : BunitContext, IAsyncLifetime
             [.. history.Select((outcome, i) => Reading(key, i - history.Length, outcome))],
             IsFlapping: false,
             isKnown ? 0.99999 : null,
-            null);
+            null
+        );
     }
 
-    protected static SurfaceReading Reading(string key, int index, ReadingOutcome outcome, string? cause = null) => new()
-    {
-        SurfaceKey = key,
-        CheckedAt = Now + index * Interval,
-        Outcome = outcome,
-        LatencyMs = outcome is ReadingOutcome.Failed ? null : 200,
-        Cause = cause,
-    };
+    protected static SurfaceReading Reading(string key, int index, ReadingOutcome outcome, string? cause = null) =>
+        new()
+        {
+            SurfaceKey = key,
+            CheckedAt = Now + index * Interval,
+            Outcome = outcome,
+            LatencyMs = outcome is ReadingOutcome.Failed ? null : 200,
+            Cause = cause,
+        };
 
     /// <summary>Text as read: pieces in elements of their own are words of their own, and runs of white space are one space.</summary>
     protected static string TextOf(INode node) =>
-        string.Join(' ', node.GetDescendants().OfType<IText>().SelectMany(text => text.Data.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)));
+        string.Join(
+            ' ',
+            node.GetDescendants().OfType<IText>().SelectMany(text => text.Data.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))
+        );
 
     /// <summary>The one button whose text holds <paramref name="name"/>.</summary>
-    protected static IElement Button<T>(IRenderedComponent<T> component, string name) where T : Microsoft.AspNetCore.Components.IComponent =>
+    protected static IElement Button<T>(IRenderedComponent<T> component, string name)
+        where T : Microsoft.AspNetCore.Components.IComponent =>
         Assert.Single(component.FindAll("button"), button => TextOf(button).Contains(name, StringComparison.Ordinal));
 }

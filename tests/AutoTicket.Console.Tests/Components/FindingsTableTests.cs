@@ -9,7 +9,13 @@ public sealed class FindingsTableTests : ComponentTest
     [Fact]
     public void A_difference_is_shown_with_what_was_seen_and_when()
     {
-        var table = Table(new([Finding(FindingKind.Moved) with { Subject = "<script>x</script>", Url = "javascript:alert(1)" }], Now.AddSeconds(-20), null));
+        var table = Table(
+            new(
+                [Finding(FindingKind.Moved) with { Subject = "<script>x</script>", Url = "javascript:alert(1)" }],
+                Now.AddSeconds(-20),
+                null
+            )
+        );
 
         Assert.Equal("drift #7 <script>x</script> It is open in mailbox 2. 2026-03-01 02:00:00 UTC", TextOf(table.Find("tbody tr")));
         Assert.Empty(table.FindAll("script, a"));
@@ -20,8 +26,14 @@ public sealed class FindingsTableTests : ComponentTest
     public void Clean_is_said_only_after_a_comparison_that_found_nothing()
     {
         Assert.Equal("The books and FreeScout agree compared 20 s ago", State(new([], Now.AddSeconds(-20), null)));
-        Assert.Equal("The books and FreeScout agree compared 20 s ago", State(new([Finding(FindingKind.TagsGone) with { IsRepaired = true }], Now.AddSeconds(-20), null)));
-        Assert.Equal("FreeScout could not be asked: 503. last compared 20 s ago", State(new([], Now.AddSeconds(-20), "FreeScout could not be asked: 503.")));
+        Assert.Equal(
+            "The books and FreeScout agree compared 20 s ago",
+            State(new([Finding(FindingKind.TagsGone) with { IsRepaired = true }], Now.AddSeconds(-20), null))
+        );
+        Assert.Equal(
+            "FreeScout could not be asked: 503. last compared 20 s ago",
+            State(new([], Now.AddSeconds(-20), "FreeScout could not be asked: 503."))
+        );
         Assert.Equal("Not compared yet.", State(new([], null, "Not compared yet.")));
 
         string State(TicketFindings known) => TextOf(Table(known).Find("[role=status]"));
@@ -31,8 +43,27 @@ public sealed class FindingsTableTests : ComponentTest
     public void A_finding_is_dismissed_with_a_reason_by_whoever_may()
     {
         (long, DismissRequest)? asked = null;
-        var findings = new[] { Finding(FindingKind.Moved), Finding(FindingKind.Ghost) with { ConversationId = 8, Number = 8, Dismissed = new("mara", "I deleted <it>.") }, Finding(FindingKind.Unconfirmed) with { ConversationId = null } };
-        var table = Render<FindingsTable>(parameters => parameters.Add(t => t.Known, new(findings, Now, null)).Add(t => t.Now, Now).Add(t => t.MayDismiss, true).Add(t => t.OnDismiss, given => asked = given));
+        var findings = new[]
+        {
+            Finding(FindingKind.Moved),
+            Finding(FindingKind.Ghost) with
+            {
+                ConversationId = 8,
+                Number = 8,
+                Dismissed = new("mara", "I deleted <it>."),
+            },
+            Finding(FindingKind.Unconfirmed) with
+            {
+                ConversationId = null,
+            },
+        };
+        var table = Render<FindingsTable>(parameters =>
+            parameters
+                .Add(t => t.Known, new(findings, Now, null))
+                .Add(t => t.Now, Now)
+                .Add(t => t.MayDismiss, true)
+                .Add(t => t.OnDismiss, given => asked = given)
+        );
         Assert.Contains("ghost dismissed #8", TextOf(table.FindAll("tbody tr")[1]), StringComparison.Ordinal);
         Assert.Contains("Dismissed by mara: I deleted <it>.", TextOf(table.FindAll("tbody tr")[1]), StringComparison.Ordinal);
 
@@ -51,8 +82,13 @@ public sealed class FindingsTableTests : ComponentTest
     {
         (long, DismissRequest)? asked = null;
         var finding = Finding(FindingKind.Unconfirmed) with { ConversationId = null, Number = null, Url = null, Filing = 42 };
-        var table = Render<FindingsTable>(parameters => parameters
-            .Add(t => t.Known, new([finding], Now, null)).Add(t => t.Now, Now).Add(t => t.MayDismiss, true).Add(t => t.OnDismiss, given => asked = given));
+        var table = Render<FindingsTable>(parameters =>
+            parameters
+                .Add(t => t.Known, new([finding], Now, null))
+                .Add(t => t.Now, Now)
+                .Add(t => t.MayDismiss, true)
+                .Add(t => t.OnDismiss, given => asked = given)
+        );
 
         Button(table, "Dismiss… unconfirmed Pay is down").Click();
         table.Find("input").Input("The alert is over.");
@@ -64,5 +100,6 @@ public sealed class FindingsTableTests : ComponentTest
     private static TicketFinding Finding(FindingKind kind) =>
         new(kind, 7, 7, "https://desk.example.org/7", "Pay is down", "It is open in mailbox 2.", Now.AddHours(-1), Now, IsRepaired: false);
 
-    private IRenderedComponent<FindingsTable> Table(TicketFindings known) => Render<FindingsTable>(parameters => parameters.Add(t => t.Known, known).Add(t => t.Now, Now));
+    private IRenderedComponent<FindingsTable> Table(TicketFindings known) =>
+        Render<FindingsTable>(parameters => parameters.Add(t => t.Known, known).Add(t => t.Now, Now));
 }

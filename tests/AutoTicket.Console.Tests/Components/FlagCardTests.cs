@@ -7,8 +7,16 @@ namespace AutoTicket.Tests.Components;
 public sealed class FlagCardTests : ComponentTest
 {
     private static readonly FlagState On = new(
-        "FLAG_CONSOLE_ALERTS_AUTO_TICKET", true, FlagLayer.Store, IsPinned: false, "mara", Now.AddHours(-3), "FreeScout is back", null,
-        [new FlagAck("web.1:12", true, Now), new FlagAck("web.2:9", true, Now)]);
+        "FLAG_CONSOLE_ALERTS_AUTO_TICKET",
+        true,
+        FlagLayer.Store,
+        IsPinned: false,
+        "mara",
+        Now.AddHours(-3),
+        "FreeScout is back",
+        null,
+        [new FlagAck("web.1:12", true, Now), new FlagAck("web.2:9", true, Now)]
+    );
 
     [Fact]
     public void Says_what_holds_who_decided_and_where_it_is_in_force()
@@ -25,7 +33,8 @@ public sealed class FlagCardTests : ComponentTest
         Assert.Contains(
             "in 1 of 2 processes; not yet in web.2:9",
             TextOf(Card(On with { Acks = [new("web.1:12", true, Now), new("web.2:9", false, Now)] }).Find("[role=region]")),
-            StringComparison.Ordinal);
+            StringComparison.Ordinal
+        );
 
     [Fact]
     public void A_pinned_flag_cannot_be_switched_and_says_why()
@@ -33,7 +42,11 @@ public sealed class FlagCardTests : ComponentTest
         var card = Card(On with { Enabled = false, IsPinned = true, DecidedBy = FlagLayer.Environment });
 
         Assert.True(Button(card, "Switch on").HasAttribute("disabled"));
-        Assert.Contains("FLAG_CONSOLE_ALERTS_AUTO_TICKET=0 is set in the environment", TextOf(card.Find(".pinned")), StringComparison.Ordinal);
+        Assert.Contains(
+            "FLAG_CONSOLE_ALERTS_AUTO_TICKET=0 is set in the environment",
+            TextOf(card.Find(".pinned")),
+            StringComparison.Ordinal
+        );
     }
 
     [Theory]
@@ -85,7 +98,9 @@ public sealed class FlagCardTests : ComponentTest
     {
         var card = Card(On);
         Button(card, "Switch off").Click();
-        card.Render(parameters => parameters.Add(c => c.Flag, On with { Scheduled = new ScheduledFlagChange(false, Now.AddHours(2), "mara", "maintenance") }));
+        card.Render(parameters =>
+            parameters.Add(c => c.Flag, On with { Scheduled = new ScheduledFlagChange(false, Now.AddHours(2), "mara", "maintenance") })
+        );
 
         Assert.Empty(card.FindAll("form"));
     }
@@ -93,11 +108,13 @@ public sealed class FlagCardTests : ComponentTest
     [Fact]
     public void What_to_know_before_switching_it_on_stands_in_that_form_alone()
     {
-        var card = Render<FlagCard>(parameters => parameters
-            .Add(c => c.Flag, On with { Enabled = false })
-            .Add(c => c.Description, "Files tickets.")
-            .Add(c => c.BeforeSwitchingOn, "<b>three would be filed</b>")
-            .Add(c => c.Now, Now));
+        var card = Render<FlagCard>(parameters =>
+            parameters
+                .Add(c => c.Flag, On with { Enabled = false })
+                .Add(c => c.Description, "Files tickets.")
+                .Add(c => c.BeforeSwitchingOn, "<b>three would be filed</b>")
+                .Add(c => c.Now, Now)
+        );
         Assert.Empty(card.FindAll("b"));
         Button(card, "Switch on").Click();
         Assert.Equal("three would be filed", TextOf(card.Find("form b")));
@@ -112,7 +129,10 @@ public sealed class FlagCardTests : ComponentTest
     [InlineData(true, true, "PAUSED")]
     [InlineData(false, true, "OFF")]
     public void Paused_is_a_third_state_beside_on_and_off(bool enabled, bool paused, string expected) =>
-        Assert.Equal(expected, TextOf(Render<FlagMark>(parameters => parameters.Add(m => m.Enabled, enabled).Add(m => m.Paused, paused)).Find(".flag")));
+        Assert.Equal(
+            expected,
+            TextOf(Render<FlagMark>(parameters => parameters.Add(m => m.Enabled, enabled).Add(m => m.Paused, paused)).Find(".flag"))
+        );
 
     [Theory]
     [InlineData("2026-03-01T02:59", false)]
@@ -146,11 +166,13 @@ public sealed class FlagCardTests : ComponentTest
     public void A_scheduled_change_is_shown_and_can_be_cancelled()
     {
         var cancelled = false;
-        var card = Render<FlagCard>(parameters => parameters
-            .Add(c => c.Flag, On with { Scheduled = new ScheduledFlagChange(false, Now.AddHours(2), "mara", "maintenance") })
-            .Add(c => c.Description, "Files tickets.")
-            .Add(c => c.OnCancelScheduled, () => cancelled = true)
-            .Add(c => c.Now, Now));
+        var card = Render<FlagCard>(parameters =>
+            parameters
+                .Add(c => c.Flag, On with { Scheduled = new ScheduledFlagChange(false, Now.AddHours(2), "mara", "maintenance") })
+                .Add(c => c.Description, "Files tickets.")
+                .Add(c => c.OnCancelScheduled, () => cancelled = true)
+                .Add(c => c.Now, Now)
+        );
 
         Assert.Contains("switches off at 2026-03-01 05:00:00 UTC, by mara: maintenance", TextOf(card.Find("dl")), StringComparison.Ordinal);
         Button(card, "Cancel the scheduled change").Click();
@@ -160,17 +182,19 @@ public sealed class FlagCardTests : ComponentTest
     [Fact]
     public void A_store_that_cannot_be_read_is_told_with_the_age_of_what_holds()
     {
-        var warning = Render<StaleFlagsWarning>(parameters => parameters
-            .Add(w => w.Snapshot, new FlagsSnapshot([], Now.AddSeconds(-50), IsStale: true))
-            .Add(w => w.Now, Now));
+        var warning = Render<StaleFlagsWarning>(parameters =>
+            parameters.Add(w => w.Snapshot, new FlagsSnapshot([], Now.AddSeconds(-50), IsStale: true)).Add(w => w.Now, Now)
+        );
 
         Assert.Contains("what was read 50 s ago", TextOf(warning.Find("[role=alert]")), StringComparison.Ordinal);
     }
 
     private IRenderedComponent<FlagCard> Card(FlagState flag, Action<FlagChangeRequest>? onChange = null) =>
-        Render<FlagCard>(parameters => parameters
-            .Add(c => c.Flag, flag)
-            .Add(c => c.Description, "Files tickets.")
-            .Add(c => c.OnChange, onChange ?? (_ => { }))
-            .Add(c => c.Now, Now));
+        Render<FlagCard>(parameters =>
+            parameters
+                .Add(c => c.Flag, flag)
+                .Add(c => c.Description, "Files tickets.")
+                .Add(c => c.OnChange, onChange ?? (_ => { }))
+                .Add(c => c.Now, Now)
+        );
 }

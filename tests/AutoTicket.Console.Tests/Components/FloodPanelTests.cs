@@ -8,15 +8,28 @@ namespace AutoTicket.Tests.Components;
 
 public sealed class FloodPanelTests : ComponentTest
 {
-    private static readonly FloodStatus Noisy = new("noisy", FloodState.Tripped, Now.AddMinutes(-2), Now.AddMinutes(3), "5 tickets were filed <b>for</b> noisy.");
+    private static readonly FloodStatus Noisy = new(
+        "noisy",
+        FloodState.Tripped,
+        Now.AddMinutes(-2),
+        Now.AddMinutes(3),
+        "5 tickets were filed <b>for</b> noisy."
+    );
 
     [Fact]
     public void A_trip_says_for_what_since_when_until_when_and_why()
     {
         var panel = Panel([Noisy with { Scope = "" }, Noisy]);
 
-        Assert.Equal(["Paused by the flood breaker: all alerts", "Paused by the flood breaker: alerts from noisy"], panel.FindAll("section h3").Select(TextOf));
-        Assert.Contains("Since 2 min ago (2026-03-01 02:58:00 UTC). Until 2026-03-01 03:03:00 UTC; then a quarter", TextOf(panel.Find("section")), StringComparison.Ordinal);
+        Assert.Equal(
+            ["Paused by the flood breaker: all alerts", "Paused by the flood breaker: alerts from noisy"],
+            panel.FindAll("section h3").Select(TextOf)
+        );
+        Assert.Contains(
+            "Since 2 min ago (2026-03-01 02:58:00 UTC). Until 2026-03-01 03:03:00 UTC; then a quarter",
+            TextOf(panel.Find("section")),
+            StringComparison.Ordinal
+        );
         Assert.Contains("Reason: 5 tickets were filed <b>for</b> noisy.", TextOf(panel.Find("section")), StringComparison.Ordinal);
         Assert.Empty(panel.FindAll("b"));
     }
@@ -56,7 +69,9 @@ public sealed class FloodPanelTests : ComponentTest
         panel.Find("form input").Input("I know");
         panel.Find("form").Submit();
         Assert.Empty(panel.FindAll("input[type=checkbox]"));
-        panel.Render(parameters => parameters.Add(p => p.Results, new Dictionary<string, FloodResetResult> { ["noisy"] = FloodResetResult.ProducerStillUnstable }));
+        panel.Render(parameters =>
+            parameters.Add(p => p.Results, new Dictionary<string, FloodResetResult> { ["noisy"] = FloodResetResult.ProducerStillUnstable })
+        );
 
         Assert.Contains("A producer still makes up ids", TextOf(panel.Find("form [role=alert]")), StringComparison.Ordinal);
         Assert.Equal("I know", panel.Find("form input").GetAttribute("value"));
@@ -70,7 +85,9 @@ public sealed class FloodPanelTests : ComponentTest
     {
         var panel = Panel([Noisy]);
         Button(panel, "Reset…").Click();
-        panel.Render(parameters => parameters.Add(p => p.Results, new Dictionary<string, FloodResetResult> { ["noisy"] = FloodResetResult.Unavailable }));
+        panel.Render(parameters =>
+            parameters.Add(p => p.Results, new Dictionary<string, FloodResetResult> { ["noisy"] = FloodResetResult.Unavailable })
+        );
 
         Assert.Equal("The console's database can't be reached: nothing was changed.", TextOf(panel.Find("form [role=alert]")));
         Assert.Empty(panel.FindAll("input[type=checkbox]"));
@@ -91,7 +108,15 @@ public sealed class FloodPanelTests : ComponentTest
     [Trait("Pitfall", "T-56")]
     public void What_would_be_filed_is_text_and_an_unread_list_is_not_an_empty_one()
     {
-        Assert.Empty(Waiting(new WaitingAlerts([AlertCardTests.Firing with { Name = "<img src=x>", Summary = "<script>1</script>", Severity = Severity.P2 }], 1)).FindAll("img, script"));
+        Assert.Empty(
+            Waiting(
+                    new WaitingAlerts(
+                        [AlertCardTests.Firing with { Name = "<img src=x>", Summary = "<script>1</script>", Severity = Severity.P2 }],
+                        1
+                    )
+                )
+                .FindAll("img, script")
+        );
         Assert.Contains("can't be told", TextOf(Waiting(null).Find(".waiting")), StringComparison.Ordinal);
     }
 
@@ -99,5 +124,7 @@ public sealed class FloodPanelTests : ComponentTest
         Render<WaitingAlertsList>(parameters => parameters.Add(l => l.Waiting, waiting).Add(l => l.Now, Now));
 
     private IRenderedComponent<FloodPanel> Panel(FloodStatus[] states, Action<FloodResetRequest>? onReset = null) =>
-        Render<FloodPanel>(parameters => parameters.Add(p => p.States, states).Add(p => p.OnReset, onReset ?? (_ => { })).Add(p => p.Now, Now));
+        Render<FloodPanel>(parameters =>
+            parameters.Add(p => p.States, states).Add(p => p.OnReset, onReset ?? (_ => { })).Add(p => p.Now, Now)
+        );
 }

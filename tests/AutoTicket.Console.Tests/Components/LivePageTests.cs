@@ -16,8 +16,12 @@ public sealed class LivePageTests : ComponentTest, IErrorBoundaryLogger
     private readonly ApplicationLifetime _console = new(NullLogger<ApplicationLifetime>.Instance);
     private readonly List<Exception> _errors = [];
 
-    public LivePageTests() => Services.AddSingleton<IErrorBoundaryLogger>(this).AddSingleton<IHostApplicationLifetime>(_console)
-        .AddSingleton(TimeProvider.System).AddSingleton(new CircuitAuthorization(null!, null!, null!));
+    public LivePageTests() =>
+        Services
+            .AddSingleton<IErrorBoundaryLogger>(this)
+            .AddSingleton<IHostApplicationLifetime>(_console)
+            .AddSingleton(TimeProvider.System)
+            .AddSingleton(new CircuitAuthorization(null!, null!, null!));
 
     [Fact]
     public void What_a_click_began_may_ask_whether_the_page_was_left()

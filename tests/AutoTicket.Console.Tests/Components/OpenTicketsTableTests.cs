@@ -21,8 +21,16 @@ public sealed class OpenTicketsTableTests : ComponentTest
     [Fact]
     public void A_ticket_whose_surface_is_operational_again_is_marked()
     {
-        Assert.Contains("recovered, still open", TextOf(Table([Row(1, "x", "Search", SurfaceStatus.Operational)]).Find("tbody")), StringComparison.Ordinal);
-        Assert.DoesNotContain("recovered", TextOf(Table([Row(1, "x", "Search", SurfaceStatus.Stale)]).Find("tbody")), StringComparison.Ordinal);
+        Assert.Contains(
+            "recovered, still open",
+            TextOf(Table([Row(1, "x", "Search", SurfaceStatus.Operational)]).Find("tbody")),
+            StringComparison.Ordinal
+        );
+        Assert.DoesNotContain(
+            "recovered",
+            TextOf(Table([Row(1, "x", "Search", SurfaceStatus.Stale)]).Find("tbody")),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -84,17 +92,36 @@ public sealed class OpenTicketsTableTests : ComponentTest
         Assert.Equal(expected, clicks);
     }
 
-    private static TicketRow Row(long number, string subject, string surface, SurfaceStatus status) => new(
-        new OpenTicket(number, number, $"https://desk.example.org/{number}", subject, "active", ["auto:status"], surface.ToLowerInvariant(), Now.AddMinutes(-41), "mara"),
-        surface,
-        status);
+    private static TicketRow Row(long number, string subject, string surface, SurfaceStatus status) =>
+        new(
+            new OpenTicket(
+                number,
+                number,
+                $"https://desk.example.org/{number}",
+                subject,
+                "active",
+                ["auto:status"],
+                surface.ToLowerInvariant(),
+                Now.AddMinutes(-41),
+                "mara"
+            ),
+            surface,
+            status
+        );
 
-    private IRenderedComponent<OpenTicketsTable> Table(TicketRow[] rows, string? problem = null, bool busy = false, Action? onRefresh = null) =>
-        Render<OpenTicketsTable>(parameters => parameters
-            .Add(t => t.Rows, rows)
-            .Add(t => t.SyncedAt, Now.AddSeconds(-12))
-            .Add(t => t.Problem, problem)
-            .Add(t => t.Busy, busy)
-            .Add(t => t.OnRefresh, onRefresh ?? (() => { }))
-            .Add(t => t.Now, Now));
+    private IRenderedComponent<OpenTicketsTable> Table(
+        TicketRow[] rows,
+        string? problem = null,
+        bool busy = false,
+        Action? onRefresh = null
+    ) =>
+        Render<OpenTicketsTable>(parameters =>
+            parameters
+                .Add(t => t.Rows, rows)
+                .Add(t => t.SyncedAt, Now.AddSeconds(-12))
+                .Add(t => t.Problem, problem)
+                .Add(t => t.Busy, busy)
+                .Add(t => t.OnRefresh, onRefresh ?? (() => { }))
+                .Add(t => t.Now, Now)
+        );
 }

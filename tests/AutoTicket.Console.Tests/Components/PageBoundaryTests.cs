@@ -43,7 +43,11 @@ public sealed class PageBoundaryTests : ComponentTest
         protected override void BuildRenderTree(RenderTreeBuilder builder)
         {
             builder.OpenElement(0, "button");
-            builder.AddAttribute(1, "onclick", EventCallback.Factory.Create(this, () => throw new TimeoutException("The database is away.")));
+            builder.AddAttribute(
+                1,
+                "onclick",
+                EventCallback.Factory.Create(this, () => throw new TimeoutException("The database is away."))
+            );
             builder.AddContent(2, "Discard");
             builder.CloseElement();
         }

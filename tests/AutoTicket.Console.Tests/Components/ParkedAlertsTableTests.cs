@@ -22,7 +22,10 @@ public sealed class ParkedAlertsTableTests : ComponentTest
     {
         var row = Table([Parked]).Find("tbody tr");
 
-        Assert.Equal("2026-03-01 02:57:00 UTC generic “severity” must be P1 to P4. {\"name\":\"<img src=x onerror=alert(1)>\"} Retry parked alert 4 Discard parked alert 4", TextOf(row));
+        Assert.Equal(
+            "2026-03-01 02:57:00 UTC generic “severity” must be P1 to P4. {\"name\":\"<img src=x onerror=alert(1)>\"} Retry parked alert 4 Discard parked alert 4",
+            TextOf(row)
+        );
         Assert.Empty(row.QuerySelectorAll("img"));
     }
 
@@ -52,19 +55,20 @@ public sealed class ParkedAlertsTableTests : ComponentTest
     }
 
     [Fact]
-    public void What_came_again_says_how_often_and_since_when() => Assert.StartsWith(
-        "2026-03-01 02:57:00 UTC, 7 times since 2026-03-01 02:30:00 UTC generic",
-        TextOf(Table([Parked.With(4, count: 7)]).Find("tbody tr")),
-        StringComparison.Ordinal);
+    public void What_came_again_says_how_often_and_since_when() =>
+        Assert.StartsWith(
+            "2026-03-01 02:57:00 UTC, 7 times since 2026-03-01 02:30:00 UTC generic",
+            TextOf(Table([Parked.With(4, count: 7)]).Find("tbody tr")),
+            StringComparison.Ordinal
+        );
 
     [Fact]
     public void None_is_said() => Assert.Equal("No alert is parked.", TextOf(Table([]).Find("tbody")));
 
     private IRenderedComponent<ParkedAlertsTable> Table(ParkedAlert[] rows, Action<long>? onRetry = null, Action<long>? onDiscard = null) =>
-        Render<ParkedAlertsTable>(parameters => parameters
-            .Add(t => t.Rows, rows)
-            .Add(t => t.OnRetry, onRetry ?? (_ => { }))
-            .Add(t => t.OnDiscard, onDiscard ?? (_ => { })));
+        Render<ParkedAlertsTable>(parameters =>
+            parameters.Add(t => t.Rows, rows).Add(t => t.OnRetry, onRetry ?? (_ => { })).Add(t => t.OnDiscard, onDiscard ?? (_ => { }))
+        );
 }
 
 file static class ParkedAlertCopies

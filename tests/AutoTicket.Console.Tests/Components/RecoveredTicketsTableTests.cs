@@ -44,7 +44,9 @@ public sealed class RecoveredTicketsTableTests : ComponentTest
         await table.FindAll("tbody input[type=checkbox]")[0].ChangeAsync(true);
         await Button(table, "Resolve 1…").ClickAsync(new MouseEventArgs());
         Assert.Equal(
-            "Search has been operational since 2026-03-01 02:35:00 UTC. It was down for 7 min. 2 earlier incidents in the 7 days before.", table.Find("textarea").GetAttribute("value"));
+            "Search has been operational since 2026-03-01 02:35:00 UTC. It was down for 7 min. 2 earlier incidents in the 7 days before.",
+            table.Find("textarea").GetAttribute("value")
+        );
 
         await table.Find("textarea").InputAsync(" ");
         await table.Find("form").SubmitAsync(EventArgs.Empty);
@@ -80,7 +82,10 @@ public sealed class RecoveredTicketsTableTests : ComponentTest
         var table = Table([one with { Doubles = [other.Ticket] }, other with { Doubles = [one.Ticket] }, Row(3, "Mail")]);
         Assert.Contains("also #2", TextOf(table.Find("tbody tr")), StringComparison.Ordinal);
 
-        await table.FindAll("button").First(button => TextOf(button).Contains("Select all 2 of Pay", StringComparison.Ordinal)).ClickAsync(new MouseEventArgs());
+        await table
+            .FindAll("button")
+            .First(button => TextOf(button).Contains("Select all 2 of Pay", StringComparison.Ordinal))
+            .ClickAsync(new MouseEventArgs());
         await Button(table, "Resolve 2…").ClickAsync(new MouseEventArgs());
         await table.Find("form").SubmitAsync(EventArgs.Empty);
 
@@ -90,11 +95,14 @@ public sealed class RecoveredTicketsTableTests : ComponentTest
     [Fact]
     public void What_failed_says_so_in_its_row_and_what_is_done_is_counted()
     {
-        var table = Table([Row(1, "Pay"), Row(2, "Mail")], outcomes: new()
-        {
-            [1] = new(1, Resolution.Failed, "FreeScout fails with 500 <b>."),
-            [7] = new(7, Resolution.Resolved, "Resolved."),
-        });
+        var table = Table(
+            [Row(1, "Pay"), Row(2, "Mail")],
+            outcomes: new()
+            {
+                [1] = new(1, Resolution.Failed, "FreeScout fails with 500 <b>."),
+                [7] = new(7, Resolution.Resolved, "Resolved."),
+            }
+        );
 
         Assert.Equal("FreeScout fails with 500 <b>.", TextOf(table.FindAll("tbody tr")[0].QuerySelector("[role=alert]")!));
         Assert.Null(table.FindAll("tbody tr")[1].QuerySelector("[role=alert]"));
@@ -135,18 +143,45 @@ public sealed class RecoveredTicketsTableTests : ComponentTest
         table.Render(parameters => parameters.Add(t => t.Rows, [Row(1, "Pay", earlier: 3), Row(2, "Mail", earlier: 1)]));
 
         // What is made anew takes what a browser sends it, and where its focus is, for nobody's.
-        Assert.Equal(before, table.FindComponents<MudBlazor.MudCheckBox<bool>>().Select(box => box.Instance), ReferenceEqualityComparer.Instance);
+        Assert.Equal(
+            before,
+            table.FindComponents<MudBlazor.MudCheckBox<bool>>().Select(box => box.Instance),
+            ReferenceEqualityComparer.Instance
+        );
     }
 
-    private static RecoveredTicket Row(long number, string surface, TimeSpan? down = null, int? earlier = null, string? resolver = null) => new(
-        new OpenTicket(number, number, $"https://desk.example.org/{number}", $"{surface} was down", "active", ["auto:status"], surface.ToLowerInvariant(), Now.AddMinutes(-41), "mara"),
-        surface, Now.AddMinutes(-25), [], down, earlier, resolver);
+    private static RecoveredTicket Row(long number, string surface, TimeSpan? down = null, int? earlier = null, string? resolver = null) =>
+        new(
+            new OpenTicket(
+                number,
+                number,
+                $"https://desk.example.org/{number}",
+                $"{surface} was down",
+                "active",
+                ["auto:status"],
+                surface.ToLowerInvariant(),
+                Now.AddMinutes(-41),
+                "mara"
+            ),
+            surface,
+            Now.AddMinutes(-25),
+            [],
+            down,
+            earlier,
+            resolver
+        );
 
-    private IRenderedComponent<RecoveredTicketsTable> Table(RecoveredTicket[] rows, string? notSetUp = null, Dictionary<long, ResolutionOutcome>? outcomes = null) =>
-        Render<RecoveredTicketsTable>(parameters => parameters
-            .Add(t => t.Rows, rows)
-            .Add(t => t.NotSetUp, notSetUp)
-            .Add(t => t.Outcomes, outcomes ?? [])
-            .Add(t => t.OnResolve, _requests.Add)
-            .Add(t => t.Now, Now));
+    private IRenderedComponent<RecoveredTicketsTable> Table(
+        RecoveredTicket[] rows,
+        string? notSetUp = null,
+        Dictionary<long, ResolutionOutcome>? outcomes = null
+    ) =>
+        Render<RecoveredTicketsTable>(parameters =>
+            parameters
+                .Add(t => t.Rows, rows)
+                .Add(t => t.NotSetUp, notSetUp)
+                .Add(t => t.Outcomes, outcomes ?? [])
+                .Add(t => t.OnResolve, _requests.Add)
+                .Add(t => t.Now, Now)
+        );
 }

@@ -25,7 +25,10 @@ public sealed class SurfaceBoardTests : ComponentTest
     [Trait("Pitfall", "T-52")]
     public void The_state_of_the_whole_is_the_pages_heading()
     {
-        var board = Board(All, new() { ["login"] = new(new(1, 1, "https://desk.example.org/1", Now)), ["maps"] = new(null, IsUnconfirmed: true) });
+        var board = Board(
+            All,
+            new() { ["login"] = new(new(1, 1, "https://desk.example.org/1", Now)), ["maps"] = new(null, IsUnconfirmed: true) }
+        );
 
         Assert.Equal("4 of 7 need you: 2 without a ticket, 1 in maintenance, 1 not checked yet", TextOf(board.Find("h1")));
     }
@@ -90,13 +93,25 @@ public sealed class SurfaceBoardTests : ComponentTest
     [Fact]
     public void Every_view_has_an_address_that_leads_back_to_it()
     {
-        BoardFilter[] views = [BoardFilter.All, new(SurfaceStatus.Unknown), new(NeedsHuman: true, Search: "a & b", IsGrouped: true, View: BoardView.Wall), new(View: BoardView.Dense)];
+        BoardFilter[] views =
+        [
+            BoardFilter.All,
+            new(SurfaceStatus.Unknown),
+            new(NeedsHuman: true, Search: "a & b", IsGrouped: true, View: BoardView.Wall),
+            new(View: BoardView.Dense),
+        ];
 
-        Assert.All(views, view =>
-        {
-            var query = view.ToQuery();
-            Assert.Equal(view, BoardFilter.FromQuery((string?)query["show"], (string?)query["q"], (string?)query["by"], (string?)query["view"]));
-        });
+        Assert.All(
+            views,
+            view =>
+            {
+                var query = view.ToQuery();
+                Assert.Equal(
+                    view,
+                    BoardFilter.FromQuery((string?)query["show"], (string?)query["q"], (string?)query["by"], (string?)query["view"])
+                );
+            }
+        );
         Assert.Equal(BoardFilter.All, BoardFilter.FromQuery("nonsense", null, null, "nonsense"));
     }
 
@@ -139,9 +154,11 @@ public sealed class SurfaceBoardTests : ComponentTest
     {
         var board = Board([Billing, Search]);
         board.Find("[data-tiles]").TriggerEvent("onpointerenter", new Microsoft.AspNetCore.Components.Web.PointerEventArgs());
-        board.Render(parameters => parameters
-            .Add(b => b.Surfaces, [Billing with { Status = SurfaceStatus.Operational }, Search with { Status = SurfaceStatus.Down }])
-            .Add(b => b.Now, Now.AddSeconds(31)));
+        board.Render(parameters =>
+            parameters
+                .Add(b => b.Surfaces, [Billing with { Status = SurfaceStatus.Operational }, Search with { Status = SurfaceStatus.Down }])
+                .Add(b => b.Now, Now.AddSeconds(31))
+        );
 
         Assert.Equal(["Search", "Billing"], Names(board));
     }
@@ -153,11 +170,16 @@ public sealed class SurfaceBoardTests : ComponentTest
         var tiles = board.FindComponents<SurfaceTile>();
         var renders = tiles.ToDictionary(tile => tile.Instance.Snapshot.Key, tile => tile.RenderCount);
 
-        board.Render(parameters => parameters
-            .Add(b => b.Surfaces, [.. All.Select(surface => surface == Maps ? Maps with { Cause = "slower" } : surface)])
-            .Add(b => b.Now, Now.AddSeconds(1)));
+        board.Render(parameters =>
+            parameters
+                .Add(b => b.Surfaces, [.. All.Select(surface => surface == Maps ? Maps with { Cause = "slower" } : surface)])
+                .Add(b => b.Now, Now.AddSeconds(1))
+        );
 
-        Assert.All(tiles, tile => Assert.Equal(renders[tile.Instance.Snapshot.Key] + (tile.Instance.Snapshot.Key is "maps" ? 1 : 0), tile.RenderCount));
+        Assert.All(
+            tiles,
+            tile => Assert.Equal(renders[tile.Instance.Snapshot.Key] + (tile.Instance.Snapshot.Key is "maps" ? 1 : 0), tile.RenderCount)
+        );
     }
 
     [Fact]
@@ -181,12 +203,20 @@ public sealed class SurfaceBoardTests : ComponentTest
     public void A_click_on_investigate_names_its_surface()
     {
         string? investigated = null;
-        var board = Render<SurfaceBoard>(parameters => parameters
-            .Add(b => b.Surfaces, All)
-            .Add(b => b.Forecasts, new Dictionary<string, InvestigationForecast> { ["maps"] = new(InvestigationForecastKind.FilesNew, "Files a new ticket") })
-            .Add(b => b.OnInvestigate, key => investigated = key)
-            .Add(b => b.Now, Now)
-            .Add(b => b.PollInterval, Interval));
+        var board = Render<SurfaceBoard>(parameters =>
+            parameters
+                .Add(b => b.Surfaces, All)
+                .Add(
+                    b => b.Forecasts,
+                    new Dictionary<string, InvestigationForecast>
+                    {
+                        ["maps"] = new(InvestigationForecastKind.FilesNew, "Files a new ticket"),
+                    }
+                )
+                .Add(b => b.OnInvestigate, key => investigated = key)
+                .Add(b => b.Now, Now)
+                .Add(b => b.PollInterval, Interval)
+        );
 
         Button(board, "Investigate").Click();
 
@@ -201,15 +231,24 @@ public sealed class SurfaceBoardTests : ComponentTest
         Assert.Equal("The console has lost its own network.", TextOf(board.Find("[role=alert]")));
     }
 
-    private IRenderedComponent<SurfaceBoard> Board(SurfaceSnapshot[] surfaces, Dictionary<string, TileTicket>? tickets = null, BoardFilter? filter = null, Action<BoardFilter>? onFilter = null, string? notice = null) =>
-        Render<SurfaceBoard>(parameters => parameters
-            .Add(b => b.Surfaces, surfaces)
-            .Add(b => b.Tickets, tickets ?? [])
-            .Add(b => b.Filter, filter ?? BoardFilter.All)
-            .Add(b => b.FilterChanged, onFilter ?? (_ => { }))
-            .Add(b => b.Notice, notice)
-            .Add(b => b.Now, Now)
-            .Add(b => b.PollInterval, Interval));
+    private IRenderedComponent<SurfaceBoard> Board(
+        SurfaceSnapshot[] surfaces,
+        Dictionary<string, TileTicket>? tickets = null,
+        BoardFilter? filter = null,
+        Action<BoardFilter>? onFilter = null,
+        string? notice = null
+    ) =>
+        Render<SurfaceBoard>(parameters =>
+            parameters
+                .Add(b => b.Surfaces, surfaces)
+                .Add(b => b.Tickets, tickets ?? [])
+                .Add(b => b.Filter, filter ?? BoardFilter.All)
+                .Add(b => b.FilterChanged, onFilter ?? (_ => { }))
+                .Add(b => b.Notice, notice)
+                .Add(b => b.Now, Now)
+                .Add(b => b.PollInterval, Interval)
+        );
 
-    private static IEnumerable<string> Names(IRenderedComponent<SurfaceBoard> board) => board.FindAll("article:not([hidden]) h3").Select(TextOf);
+    private static IEnumerable<string> Names(IRenderedComponent<SurfaceBoard> board) =>
+        board.FindAll("article:not([hidden]) h3").Select(TextOf);
 }

@@ -16,11 +16,13 @@ public sealed class SurfaceTileTests : ComponentTest
     [Trait("Pitfall", "T-50")]
     public void Every_status_has_a_word_and_a_shape_of_its_own()
     {
-        var seen = Enum.GetValues<SurfaceStatus>().Select(status =>
-        {
-            var mark = Tile(Snapshot("Search", status)).Find(".state .now [data-status]");
-            return (Word: TextOf(mark), Shape: mark.QuerySelector("svg")!.InnerHtml);
-        }).ToList();
+        var seen = Enum.GetValues<SurfaceStatus>()
+            .Select(status =>
+            {
+                var mark = Tile(Snapshot("Search", status)).Find(".state .now [data-status]");
+                return (Word: TextOf(mark), Shape: mark.QuerySelector("svg")!.InnerHtml);
+            })
+            .ToList();
 
         Assert.Equal(["unknown", "operational", "degraded", "down", "stale", "maintenance"], seen.Select(mark => mark.Word));
         Assert.Equal(6, seen.Select(mark => mark.Shape).Distinct().Count());
@@ -52,7 +54,11 @@ public sealed class SurfaceTileTests : ComponentTest
 
     [Fact]
     public void Availability_is_rounded_down_so_that_a_hundred_means_a_hundred() =>
-        Assert.Contains("24 h 99.99 % 30 d –", TextOf(Tile(Snapshot("Search", SurfaceStatus.Operational)).Find("article")), StringComparison.Ordinal);
+        Assert.Contains(
+            "24 h 99.99 % 30 d –",
+            TextOf(Tile(Snapshot("Search", SurfaceStatus.Operational)).Find("article")),
+            StringComparison.Ordinal
+        );
 
     [Fact]
     public void A_long_cause_is_cut_and_whole_in_the_title()
@@ -71,7 +77,15 @@ public sealed class SurfaceTileTests : ComponentTest
         var before = Snapshot("Search", SurfaceStatus.Operational, history: [ReadingOutcome.Ok, ReadingOutcome.Slow]);
         var tile = Tile(before);
         var heights = tile.FindAll("line[stroke-width]").Select(segment => segment.GetAttribute("stroke-width")).ToList();
-        tile.Render(parameters => parameters.Add(t => t.Snapshot, before with { History = [.. before.History, Reading("search", 0, ReadingOutcome.Failed, "503")] }));
+        tile.Render(parameters =>
+            parameters.Add(
+                t => t.Snapshot,
+                before with
+                {
+                    History = [.. before.History, Reading("search", 0, ReadingOutcome.Failed, "503")],
+                }
+            )
+        );
 
         var segments = tile.FindAll("line[stroke-width]");
         Assert.Equal(3, segments.Count);
@@ -79,7 +93,11 @@ public sealed class SurfaceTileTests : ComponentTest
         Assert.Equal(heights, segments.Take(2).Select(segment => segment.GetAttribute("stroke-width")));
         Assert.Equal(3, segments.Select(segment => segment.GetAttribute("stroke-width")).Distinct().Count());
         Assert.Equal("2026-03-01 03:00:00 UTC, failed, 503", segments[2].TextContent.Trim());
-        Assert.StartsWith("Last 3 checks: 1 ok, 1 slow, 1 failed", tile.Find("svg[role=img]").GetAttribute("aria-label"), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "Last 3 checks: 1 ok, 1 slow, 1 failed",
+            tile.Find("svg[role=img]").GetAttribute("aria-label"),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -87,7 +105,15 @@ public sealed class SurfaceTileTests : ComponentTest
     {
         var before = Snapshot("Search", SurfaceStatus.Operational, history: [.. Enumerable.Repeat(ReadingOutcome.Ok, 60)]);
         var tile = Tile(before);
-        tile.Render(parameters => parameters.Add(t => t.Snapshot, before with { History = [.. before.History.Skip(1), Reading("search", 0, ReadingOutcome.Failed)] }));
+        tile.Render(parameters =>
+            parameters.Add(
+                t => t.Snapshot,
+                before with
+                {
+                    History = [.. before.History.Skip(1), Reading("search", 0, ReadingOutcome.Failed)],
+                }
+            )
+        );
 
         var segments = tile.FindAll("line[stroke-width]");
         var shift = tile.Find("g[transform]").GetAttribute("transform");
@@ -147,7 +173,12 @@ public sealed class SurfaceTileTests : ComponentTest
     public void Html_in_names_groups_and_causes_stays_text()
     {
         const string Html = "<img src=x onerror=alert(1)><b>bold</b>";
-        var tile = Tile(Snapshot(Html, SurfaceStatus.Down, group: Html, cause: Html) with { Surface = Snapshot("x", SurfaceStatus.Down).Surface with { Name = Html, Group = Html } });
+        var tile = Tile(
+            Snapshot(Html, SurfaceStatus.Down, group: Html, cause: Html) with
+            {
+                Surface = Snapshot("x", SurfaceStatus.Down).Surface with { Name = Html, Group = Html },
+            }
+        );
 
         Assert.Empty(tile.FindAll("img, b"));
         Assert.Equal(Html, TextOf(tile.Find("h3")));
@@ -167,8 +198,7 @@ public sealed class SurfaceTileTests : ComponentTest
     }
 
     [Fact]
-    public void Without_a_forecast_there_is_no_button() =>
-        Assert.Empty(Tile(Snapshot("Search", SurfaceStatus.Down)).FindAll("button"));
+    public void Without_a_forecast_there_is_no_button() => Assert.Empty(Tile(Snapshot("Search", SurfaceStatus.Down)).FindAll("button"));
 
     [Fact]
     public void While_busy_the_button_says_so_and_a_second_click_does_nothing()
@@ -186,22 +216,32 @@ public sealed class SurfaceTileTests : ComponentTest
     [Fact]
     public void The_outcome_is_announced_with_its_ticket()
     {
-        var tile = Render<SurfaceTile>(parameters => parameters
-            .Add(t => t.Snapshot, Snapshot("Search", SurfaceStatus.Down))
-            .Add(t => t.Outcome, new Investigation(InvestigationDisposition.Filed, Ticket1432, "Filed a new ticket."))
-            .Add(t => t.Now, Now)
-            .Add(t => t.PollInterval, Interval));
+        var tile = Render<SurfaceTile>(parameters =>
+            parameters
+                .Add(t => t.Snapshot, Snapshot("Search", SurfaceStatus.Down))
+                .Add(t => t.Outcome, new Investigation(InvestigationDisposition.Filed, Ticket1432, "Filed a new ticket."))
+                .Add(t => t.Now, Now)
+                .Add(t => t.PollInterval, Interval)
+        );
 
         Assert.Equal("Filed a new ticket. Open #1432", TextOf(tile.Find("[role=status]")));
     }
 
-    private IRenderedComponent<SurfaceTile> Tile(SurfaceSnapshot snapshot, TileTicket? ticket = null, string? forecast = null, bool busy = false, Action? onInvestigate = null) =>
-        Render<SurfaceTile>(parameters => parameters
-            .Add(t => t.Snapshot, snapshot)
-            .Add(t => t.Ticket, ticket)
-            .Add(t => t.Forecast, forecast is null ? null : new InvestigationForecast(InvestigationForecastKind.Opens, forecast))
-            .Add(t => t.Busy, busy)
-            .Add(t => t.OnInvestigate, onInvestigate ?? (() => { }))
-            .Add(t => t.Now, Now)
-            .Add(t => t.PollInterval, Interval));
+    private IRenderedComponent<SurfaceTile> Tile(
+        SurfaceSnapshot snapshot,
+        TileTicket? ticket = null,
+        string? forecast = null,
+        bool busy = false,
+        Action? onInvestigate = null
+    ) =>
+        Render<SurfaceTile>(parameters =>
+            parameters
+                .Add(t => t.Snapshot, snapshot)
+                .Add(t => t.Ticket, ticket)
+                .Add(t => t.Forecast, forecast is null ? null : new InvestigationForecast(InvestigationForecastKind.Opens, forecast))
+                .Add(t => t.Busy, busy)
+                .Add(t => t.OnInvestigate, onInvestigate ?? (() => { }))
+                .Add(t => t.Now, Now)
+                .Add(t => t.PollInterval, Interval)
+        );
 }

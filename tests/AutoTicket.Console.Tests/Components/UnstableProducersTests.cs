@@ -6,7 +6,14 @@ namespace AutoTicket.Tests.Components;
 
 public sealed class UnstableProducersTests : ComponentTest
 {
-    private static readonly UnstableProducer Noisy = new("noisy", "disk_full", "0123456789abcdef", 17, ["a-1", "a-2", "a-3"], Now.AddMinutes(-3));
+    private static readonly UnstableProducer Noisy = new(
+        "noisy",
+        "disk_full",
+        "0123456789abcdef",
+        17,
+        ["a-1", "a-2", "a-3"],
+        Now.AddMinutes(-3)
+    );
 
     [Fact]
     public void Names_the_source_how_many_ids_it_made_up_and_some_of_them()

@@ -17,9 +17,11 @@ public sealed class CanaryTests
             async () =>
             {
                 await using var db = console.Database.Open();
-                return await db.Decisions.SingleOrDefaultAsync(decision => decision.Path == DecisionSources.Canary) is { Word: Canary.Walked, Count: >= 3 };
+                return await db.Decisions.SingleOrDefaultAsync(decision => decision.Path == DecisionSources.Canary)
+                    is { Word: Canary.Walked, Count: >= 3 };
             },
-            "it walked three times");
+            "it walked three times"
+        );
 
         await using var after = console.Database.Open();
         Assert.Equal(0, await after.Alerts.CountAsync());
@@ -27,7 +29,11 @@ public sealed class CanaryTests
         Assert.Equal(0, await after.AuditLog.CountAsync(entry => entry.Action.StartsWith("console.alerts")));
         Assert.Equal(0, console.Sandbox.Slack.RequestCount);
         Assert.Empty(console.Sandbox.FreeScout.Conversations);
-        Assert.Contains("The canary walked the line at ", Step(await console.AskAsync(), "last_emit").GetProperty("seen").GetString(), StringComparison.Ordinal);
+        Assert.Contains(
+            "The canary walked the line at ",
+            Step(await console.AskAsync(), "last_emit").GetProperty("seen").GetString(),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -37,7 +43,11 @@ public sealed class CanaryTests
 
         var answer = await console.EventuallyFailedAsync("last_emit");
 
-        Assert.StartsWith("Neither DMs nor tickets are going out: the canary alert does not get through since ", VerdictOf(answer), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "Neither DMs nor tickets are going out: the canary alert does not get through since ",
+            VerdictOf(answer),
+            StringComparison.Ordinal
+        );
     }
 
     private sealed class Deaf : IAlertHook
@@ -52,8 +62,12 @@ public sealed class CanaryTests
             remove { }
         }
 
-        public IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverAsync(IReadOnlyList<AlertNotice> notices, CancellationToken cancellationToken) => AsyncEnumerable.Empty<IReadOnlyList<HookOutcome>>();
+        public IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverAsync(
+            IReadOnlyList<AlertNotice> notices,
+            CancellationToken cancellationToken
+        ) => AsyncEnumerable.Empty<IReadOnlyList<HookOutcome>>();
 
-        public Task<string> RehearseAsync(AlertNotice notice, CancellationToken cancellationToken) => new TaskCompletionSource<string>().Task;
+        public Task<string> RehearseAsync(AlertNotice notice, CancellationToken cancellationToken) =>
+            new TaskCompletionSource<string>().Task;
     }
 }

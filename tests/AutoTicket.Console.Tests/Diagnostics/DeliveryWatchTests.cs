@@ -68,8 +68,13 @@ public sealed class DeliveryWatchTests
             Assert.DoesNotContain(Nobody, await PageAsync(driver.Console, "/console/alerts"), StringComparison.Ordinal);
 
             // Whoever switches tickets off must know that nothing else goes out.
-            await driver.Console.Get<FlagStore>().ChangeAsync(FlagNames.AlertsAutoTicket, new FlagChangeRequest(false, "a test"), "test", CancellationToken.None);
-            await Eventually.TrueAsync(() => silence.Problem?.Contains("FLAG_CONSOLE_ALERTS_AUTO_TICKET is off.", StringComparison.Ordinal) == true, "it says so");
+            await driver
+                .Console.Get<FlagStore>()
+                .ChangeAsync(FlagNames.AlertsAutoTicket, new FlagChangeRequest(false, "a test"), "test", CancellationToken.None);
+            await Eventually.TrueAsync(
+                () => silence.Problem?.Contains("FLAG_CONSOLE_ALERTS_AUTO_TICKET is off.", StringComparison.Ordinal) == true,
+                "it says so"
+            );
         }
     }
 
@@ -79,15 +84,25 @@ public sealed class DeliveryWatchTests
         await using var sandbox = await SandboxServer.StartAsync();
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
         await using var line = TcpProxy.To(database.Location);
-        await using var console = await ConsoleHost.StartAsync(database, sandbox, new Dictionary<string, string?> { ["DATABASE_URL"] = line.Through(database.Location) });
+        await using var console = await ConsoleHost.StartAsync(
+            database,
+            sandbox,
+            new Dictionary<string, string?> { ["DATABASE_URL"] = line.Through(database.Location) }
+        );
         // Without the keys that seal cookies, which it reads at its start, no console has pages.
-        await Eventually.TrueAsync(async () => !(await PageAsync(console, "/console/status")).Contains(NotSent, StringComparison.Ordinal), "it has the database");
+        await Eventually.TrueAsync(
+            async () => !(await PageAsync(console, "/console/status")).Contains(NotSent, StringComparison.Ordinal),
+            "it has the database"
+        );
 
         line.Cut();
         await EverywhereAsync(console, NotSent);
 
         line.Restore();
-        await Eventually.TrueAsync(async () => !(await PageAsync(console, "/console/alerts")).Contains(NotSent, StringComparison.Ordinal), "it is over");
+        await Eventually.TrueAsync(
+            async () => !(await PageAsync(console, "/console/alerts")).Contains(NotSent, StringComparison.Ordinal),
+            "it is over"
+        );
     }
 
     [Fact]
@@ -98,7 +113,12 @@ public sealed class DeliveryWatchTests
         await using var sandbox = await SandboxServer.StartAsync(new SandboxSettings { Clock = clock });
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
         await using var line = TcpProxy.To(database.Location);
-        await using var console = await ConsoleHost.StartAsync(database, sandbox, new Dictionary<string, string?> { ["DATABASE_URL"] = line.Through(database.Location) }, clock);
+        await using var console = await ConsoleHost.StartAsync(
+            database,
+            sandbox,
+            new Dictionary<string, string?> { ["DATABASE_URL"] = line.Through(database.Location) },
+            clock
+        );
         await Eventually.TrueAsync(() => console.Get<LeaderLease>().IsLeader, "it leads");
         using var rejected = sandbox.Faults.Add(new(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout });
         await console.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
@@ -127,21 +147,34 @@ public sealed class DeliveryWatchTests
         await using var sandbox = await SandboxServer.StartAsync(new SandboxSettings { Clock = clock });
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
         await using var line = TcpProxy.To(database.Location);
-        await using var console = await ConsoleHost.StartAsync(database, sandbox, new Dictionary<string, string?> { ["DATABASE_URL"] = line.Through(database.Location) }, clock);
+        await using var console = await ConsoleHost.StartAsync(
+            database,
+            sandbox,
+            new Dictionary<string, string?> { ["DATABASE_URL"] = line.Through(database.Location) },
+            clock
+        );
         await Eventually.TrueAsync(() => console.Get<LeaderLease>().IsLeader, "it leads");
         line.Cut();
         await Eventually.TrueAsync(() => console.Get<DatabaseGate>().Problem is not null, "the database is away");
         using (sandbox.Faults.Add(new(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout }))
         {
             await AskFreeScoutAsync();
-            await clock.AdvanceUntilAsync(TimeSpan.FromMinutes(4), () => Task.FromResult(Told().Count == 1), "the operator is told from memory", TimeSpan.FromSeconds(4));
+            await clock.AdvanceUntilAsync(
+                TimeSpan.FromMinutes(4),
+                () => Task.FromResult(Told().Count == 1),
+                "the operator is told from memory",
+                TimeSpan.FromSeconds(4)
+            );
         }
 
         await AskFreeScoutAsync();
         await Eventually.TrueAsync(() => Told().Count == 2, "the operator is told, from memory, that the key is taken again");
         Assert.Contains("RECOVERED", Told()[1], StringComparison.Ordinal);
         line.Restore();
-        await Eventually.TrueAsync(() => console.Get<DatabaseGate>().Problem is null && console.Get<LeaderLease>().IsLeader, "the database is back");
+        await Eventually.TrueAsync(
+            () => console.Get<DatabaseGate>().Problem is null && console.Get<LeaderLease>().IsLeader,
+            "the database is back"
+        );
         await using var db = database.Open();
         Assert.Empty(await db.Escalations.ToListAsync());
 
@@ -154,7 +187,12 @@ public sealed class DeliveryWatchTests
         await Eventually.TrueAsync(() => Told().Count == 3, "the operator is told of the later one");
 
         // A call that the clock overtakes is a FreeScout that does not answer: that is told too, and is not what is asked here.
-        List<string> Told() => [.. sandbox.Slack.Messages.Select(message => message.Text).Where(text => text.Contains("The FreeScout key is invalid", StringComparison.Ordinal))];
+        List<string> Told() =>
+            [
+                .. sandbox
+                    .Slack.Messages.Select(message => message.Text)
+                    .Where(text => text.Contains("The FreeScout key is invalid", StringComparison.Ordinal)),
+            ];
 
         Task AskFreeScoutAsync() => console.Get<FreeScoutClient>().FindAsync(1, CancellationToken.None);
     }
@@ -175,7 +213,8 @@ public sealed class DeliveryWatchTests
                 ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf",
                 ["OTEL_BSP_SCHEDULE_DELAY"] = "200",
             },
-            clock: clock);
+            clock: clock
+        );
         var freeScout = console.Sandbox.Faults.Add(new(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout });
         var slack = console.Sandbox.Faults.Add(Fault.SlackError("invalid_auth"));
         await console.Host.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
@@ -191,7 +230,13 @@ public sealed class DeliveryWatchTests
         fallback.Refuse(1);
 
         clock.Advance(FallbackWebhook.After);
-        await Eventually.TrueAsync(() => console.Host.Log.Any(line => line.Contains("fallback webhook failed, trying again: it answered 500", StringComparison.Ordinal)), "it was refused");
+        await Eventually.TrueAsync(
+            () =>
+                console.Host.Log.Any(line =>
+                    line.Contains("fallback webhook failed, trying again: it answered 500", StringComparison.Ordinal)
+                ),
+            "it was refused"
+        );
         clock.Advance(FallbackWebhook.After);
         await Eventually.TrueAsync(() => SaidCount() == 1, "it was taken");
         slack.Dispose();
@@ -199,7 +244,10 @@ public sealed class DeliveryWatchTests
         await console.Host.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
         await Eventually.TrueAsync(() => SaidCount() == 2, "the end was taken");
 
-        var texts = (await fallback.ReceivedAsync(2)).Select(hook => JsonSerializer.Deserialize<JsonElement>(Encoding.UTF8.GetString(hook.Body)).GetProperty("text").GetString()!).TakeLast(2).ToList();
+        var texts = (await fallback.ReceivedAsync(2))
+            .Select(hook => JsonSerializer.Deserialize<JsonElement>(Encoding.UTF8.GetString(hook.Body)).GetProperty("text").GetString()!)
+            .TakeLast(2)
+            .ToList();
         Assert.StartsWith($"AutoTicket Console: {Nobody}", texts[0], StringComparison.Ordinal);
         Assert.EndsWith("/console/diagnostics", texts[0], StringComparison.Ordinal);
         Assert.Equal("AutoTicket Console: Alerts are being told again.", texts[1]);
@@ -221,7 +269,11 @@ public sealed class DeliveryWatchTests
         await using var database = await TestDatabase.CreateAsync(Database.Sqlite);
         var freeScout = sandbox.Faults.Add(new(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout });
         var slack = sandbox.Faults.Add(Fault.SlackError("invalid_auth"));
-        var settings = new Dictionary<string, string?> { ["FALLBACK_WEBHOOK_URL"] = fallback.Url.AbsoluteUri, ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1" };
+        var settings = new Dictionary<string, string?>
+        {
+            ["FALLBACK_WEBHOOK_URL"] = fallback.Url.AbsoluteUri,
+            ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1",
+        };
         await using (var first = await ConsoleHost.StartAsync(database, sandbox, settings, clock))
         {
             await first.Get<AlertAggregator>().ObserveAsync([AlertDriver.Say()], CancellationToken.None);
@@ -233,12 +285,17 @@ public sealed class DeliveryWatchTests
         await using var second = await ConsoleHost.StartAsync(database, sandbox, settings, clock);
         await SilentAsync(second);
         clock.Advance(FallbackWebhook.After);
-        await Eventually.TrueAsync(() => second.Get<DeliveryWatch>().Since < clock.GetUtcNow() - FallbackWebhook.After, "it has been silent for long enough");
+        await Eventually.TrueAsync(
+            () => second.Get<DeliveryWatch>().Since < clock.GetUtcNow() - FallbackWebhook.After,
+            "it has been silent for long enough"
+        );
         slack.Dispose();
         freeScout.Dispose();
         await second.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
 
-        var texts = (await fallback.ReceivedAsync(2)).Select(hook => JsonSerializer.Deserialize<JsonElement>(hook.Body).GetProperty("text").GetString()).ToList();
+        var texts = (await fallback.ReceivedAsync(2))
+            .Select(hook => JsonSerializer.Deserialize<JsonElement>(hook.Body).GetProperty("text").GetString())
+            .ToList();
         Assert.Equal("AutoTicket Console: Alerts are being told again.", texts[^1]);
         Assert.Equal(2, texts.Count);
 
@@ -251,11 +308,25 @@ public sealed class DeliveryWatchTests
 
     private static async Task EverywhereAsync(ConsoleHost console, params string[] said)
     {
-        foreach (var path in new[] { "/console/status", "/console/alerts", "/console/tickets", "/console/flags", "/console/audit", "/console/diagnostics" })
+        foreach (
+            var path in new[]
+            {
+                "/console/status",
+                "/console/alerts",
+                "/console/tickets",
+                "/console/flags",
+                "/console/audit",
+                "/console/diagnostics",
+            }
+        )
         {
-            await Eventually.TrueAsync(async () => await PageAsync(console, path) is var page && said.All(one => page.Contains(one, StringComparison.Ordinal)), $"{path} says so");
+            await Eventually.TrueAsync(
+                async () => await PageAsync(console, path) is var page && said.All(one => page.Contains(one, StringComparison.Ordinal)),
+                $"{path} says so"
+            );
         }
     }
 
-    private static async Task<string> PageAsync(ConsoleHost console, string path) => WebUtility.HtmlDecode(await console.Http.GetStringAsync(new Uri(path, UriKind.Relative)));
+    private static async Task<string> PageAsync(ConsoleHost console, string path) =>
+        WebUtility.HtmlDecode(await console.Http.GetStringAsync(new Uri(path, UriKind.Relative)));
 }

@@ -13,7 +13,8 @@ internal sealed class DiagnosedConsole : IAsyncDisposable
     private readonly SandboxServer _sandbox;
     private readonly TestDatabase _database;
 
-    private DiagnosedConsole(SandboxServer sandbox, TestDatabase database, ConsoleHost host) => (_sandbox, _database, Host) = (sandbox, database, host);
+    private DiagnosedConsole(SandboxServer sandbox, TestDatabase database, ConsoleHost host) =>
+        (_sandbox, _database, Host) = (sandbox, database, host);
 
     public ConsoleHost Host { get; }
 
@@ -22,7 +23,12 @@ internal sealed class DiagnosedConsole : IAsyncDisposable
     public TestDatabase Database => _database;
 
     public static async Task<DiagnosedConsole> StartAsync(
-        Dictionary<string, string?>? settings = null, Action<IServiceCollection>? services = null, TimeProvider? clock = null, Database kind = Kit.Database.Sqlite, Action<SandboxServer>? before = null)
+        Dictionary<string, string?>? settings = null,
+        Action<IServiceCollection>? services = null,
+        TimeProvider? clock = null,
+        Database kind = Kit.Database.Sqlite,
+        Action<SandboxServer>? before = null
+    )
     {
         var sandbox = await SandboxServer.StartAsync(new SandboxSettings { Clock = clock as StillClock ?? TimeProvider.System });
         before?.Invoke(sandbox);
@@ -39,7 +45,8 @@ internal sealed class DiagnosedConsole : IAsyncDisposable
         return new DiagnosedConsole(sandbox, database, host);
     }
 
-    public async Task<JsonElement> AskAsync() => await Host.Http.GetFromJsonAsync<JsonElement>(new Uri("/api/diagnostics", UriKind.Relative));
+    public async Task<JsonElement> AskAsync() =>
+        await Host.Http.GetFromJsonAsync<JsonElement>(new Uri("/api/diagnostics", UriKind.Relative));
 
     /// <summary>Returns once exactly these steps have failed.</summary>
     public Task<JsonElement> EventuallyFailedAsync(params string[] keys) => EventuallyInAsync(keys, "failed");
@@ -47,12 +54,18 @@ internal sealed class DiagnosedConsole : IAsyncDisposable
     /// <summary>Returns once this step alone has failed and the verdict says so in these words. On a busy machine the first try may end by a timeout, with another verdict.</summary>
     public Task<JsonElement> EventuallyFailedWithAsync(string key, params string[] verdict) =>
         EventuallyAsync(
-            answer => In(answer, "failed").SequenceEqual([key]) && verdict.All(words => VerdictOf(answer).Contains(words, StringComparison.Ordinal)),
-            $"only {key} has failed, and the verdict says: {string.Join(" … ", verdict)}");
+            answer =>
+                In(answer, "failed").SequenceEqual([key])
+                && verdict.All(words => VerdictOf(answer).Contains(words, StringComparison.Ordinal)),
+            $"only {key} has failed, and the verdict says: {string.Join(" … ", verdict)}"
+        );
 
     /// <summary>Returns once exactly these steps are in one of the states: a busy machine may need more than one try to ask in time.</summary>
     public Task<JsonElement> EventuallyInAsync(string[] keys, params string[] states) =>
-        EventuallyAsync(answer => In(answer, states).SequenceEqual(keys), $"what is {string.Join(" or ", states)} is exactly: {string.Join(", ", keys)}");
+        EventuallyAsync(
+            answer => In(answer, states).SequenceEqual(keys),
+            $"what is {string.Join(" or ", states)} is exactly: {string.Join(", ", keys)}"
+        );
 
     private async Task<JsonElement> EventuallyAsync(Func<JsonElement, bool> holds, string what)
     {
@@ -69,12 +82,18 @@ internal sealed class DiagnosedConsole : IAsyncDisposable
         return answer;
     }
 
-    public Task RaiseAsync(params Observation[] observations) => Host.Get<AlertAggregator>().ObserveAsync(observations, CancellationToken.None);
+    public Task RaiseAsync(params Observation[] observations) =>
+        Host.Get<AlertAggregator>().ObserveAsync(observations, CancellationToken.None);
 
     public static IEnumerable<string> In(JsonElement answer, params string[] states) =>
-        answer.GetProperty("steps").EnumerateArray().Where(step => states.Contains(step.GetProperty("state").GetString())).Select(step => step.GetProperty("key").GetString()!);
+        answer
+            .GetProperty("steps")
+            .EnumerateArray()
+            .Where(step => states.Contains(step.GetProperty("state").GetString()))
+            .Select(step => step.GetProperty("key").GetString()!);
 
-    public static JsonElement Step(JsonElement answer, string key) => answer.GetProperty("steps").EnumerateArray().Single(step => step.GetProperty("key").GetString() == key);
+    public static JsonElement Step(JsonElement answer, string key) =>
+        answer.GetProperty("steps").EnumerateArray().Single(step => step.GetProperty("key").GetString() == key);
 
     public static string VerdictOf(JsonElement answer) => answer.GetProperty("verdict").GetString()!;
 

@@ -26,21 +26,29 @@ public sealed class EscalationTests
         await using var services = database.AsTheConsole();
         await using var db = database.Open();
         var now = TimeProvider.System.GetUtcNow();
-        db.TicketFindings.AddRange(Enumerable.Range(1, ghosts).Select(id => new FindingRow
-        {
-            ConversationId = id,
-            Kind = FindingKind.Ghost,
-            Number = id,
-            Subject = "",
-            Detail = "",
-            FirstSeenAt = now,
-            SeenAt = now,
-            IsOpen = true,
-        }));
+        db.TicketFindings.AddRange(
+            Enumerable
+                .Range(1, ghosts)
+                .Select(id => new FindingRow
+                {
+                    ConversationId = id,
+                    Kind = FindingKind.Ghost,
+                    Number = id,
+                    Subject = "",
+                    Detail = "",
+                    FirstSeenAt = now,
+                    SeenAt = now,
+                    IsOpen = true,
+                })
+        );
         await db.SaveChangesAsync();
         var log = new FindingLog(
-            services.GetRequiredService<IDbContextFactory<AutoTicketDbContext>>(), Options.Create(new TicketingOptions()),
-            Options.Create(new FreeScoutOptions()), TimeProvider.System, NullLogger<FindingLog>.Instance);
+            services.GetRequiredService<IDbContextFactory<AutoTicketDbContext>>(),
+            Options.Create(new TicketingOptions()),
+            Options.Create(new FreeScoutOptions()),
+            TimeProvider.System,
+            NullLogger<FindingLog>.Instance
+        );
         var rules = new EscalationConditions(null!, null!, null!, log, null!).All;
 
         var fact = await rules.Single(rule => rule.Condition == EscalationCondition.GhostTickets).ReadAsync(default);
@@ -55,7 +63,10 @@ public sealed class EscalationTests
     {
         try
         {
-            await Eventually.TrueAsync(async () => Clock(await console.AskAsync(), condition).GetProperty("state").GetString() == state, $"the clock of {condition} is {state}");
+            await Eventually.TrueAsync(
+                async () => Clock(await console.AskAsync(), condition).GetProperty("state").GetString() == state,
+                $"the clock of {condition} is {state}"
+            );
         }
         catch (TimeoutException late)
         {
@@ -63,7 +74,10 @@ public sealed class EscalationTests
         }
     }
 
-    private static int Dms(SandboxServer sandbox, string title) => sandbox.Slack.Messages.Count(message => message.Text.Contains(title, StringComparison.Ordinal) && !message.Text.Contains("RECOVERED", StringComparison.Ordinal));
+    private static int Dms(SandboxServer sandbox, string title) =>
+        sandbox.Slack.Messages.Count(message =>
+            message.Text.Contains(title, StringComparison.Ordinal) && !message.Text.Contains("RECOVERED", StringComparison.Ordinal)
+        );
 
     [Theory, BothDatabases]
     public async Task A_clock_outlives_a_restart_and_the_operator_is_told_once_and_of_the_end(Database kind)
@@ -86,7 +100,10 @@ public sealed class EscalationTests
             clock.Advance(TimeSpan.FromMinutes(10));
             var told = Clock(await console.AskAsync(), "freescout_down");
             Assert.Equal(1, Dms(console.Sandbox, "FreeScout is down"));
-            Assert.Equal(TimeSpan.FromMinutes(30), told.GetProperty("due_at").GetDateTimeOffset() - told.GetProperty("since").GetDateTimeOffset());
+            Assert.Equal(
+                TimeSpan.FromMinutes(30),
+                told.GetProperty("due_at").GetDateTimeOffset() - told.GetProperty("since").GetDateTimeOffset()
+            );
             Assert.StartsWith("FreeScout ", told.GetProperty("evidence").GetString(), StringComparison.Ordinal);
         }
 
@@ -94,7 +111,10 @@ public sealed class EscalationTests
         clock.Advance(TimeSpan.FromSeconds(10));
         await RefreshAsync(console.Host);
         await EventuallyAsync(console, "freescout_down", "idle");
-        await Eventually.TrueAsync(() => console.Sandbox.Slack.Messages.Any(message => message.Text.Contains("RECOVERED", StringComparison.Ordinal)), "the end is told");
+        await Eventually.TrueAsync(
+            () => console.Sandbox.Slack.Messages.Any(message => message.Text.Contains("RECOVERED", StringComparison.Ordinal)),
+            "the end is told"
+        );
         // An escalation is no ticket, neither while FreeScout is down nor afterwards.
         Assert.Empty(console.Sandbox.FreeScout.Conversations);
     }
@@ -113,11 +133,18 @@ public sealed class EscalationTests
         clock.Advance(TimeSpan.FromMinutes(10));
 
         await Eventually.TrueAsync(
-            async () => Clock(await console.AskAsync(), "key_invalid") is var due && due.GetProperty("state").GetString() == "due"
+            async () =>
+                Clock(await console.AskAsync(), "key_invalid") is var due
+                && due.GetProperty("state").GetString() == "due"
                 && due.GetProperty("not_told").GetString()?.StartsWith("degraded: token_rejected", StringComparison.Ordinal) == true,
-            "it is due, and nobody was told");
+            "it is due, and nobody was told"
+        );
         slack.Dispose();
-        await clock.AdvanceUntilAsync(TimeSpan.FromMinutes(1), () => Task.FromResult(Dms(console.Sandbox, "The FreeScout key is invalid") == 1), "the operator is told");
+        await clock.AdvanceUntilAsync(
+            TimeSpan.FromMinutes(1),
+            () => Task.FromResult(Dms(console.Sandbox, "The FreeScout key is invalid") == 1),
+            "the operator is told"
+        );
     }
 
     [Fact]
@@ -131,8 +158,10 @@ public sealed class EscalationTests
 
         var answer = await console.EventuallyInAsync(["parked_alerts"], "failed");
         Assert.StartsWith(
-            "1 alert could not be read and reached nobody, the last at ", Step(answer, "parked_alerts").GetProperty("seen").GetString(),
-            StringComparison.Ordinal);
+            "1 alert could not be read and reached nobody, the last at ",
+            Step(answer, "parked_alerts").GetProperty("seen").GetString(),
+            StringComparison.Ordinal
+        );
         Assert.EndsWith("“name” is missing: send one.", VerdictOf(answer), StringComparison.Ordinal);
         await EventuallyAsync(console, "alerts_parked", "running");
         clock.Advance(TimeSpan.FromMinutes(10));

@@ -25,7 +25,8 @@ public sealed class HealthTests
                 await console.Host.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
                 return await console.Host.Http.GetStringAsync(Ready) == "Healthy";
             },
-            "FreeScout works again");
+            "FreeScout works again"
+        );
         using (console.Sandbox.Faults.Add(Fault.SlackError("token_revoked")))
         {
             await console.RaiseAsync(Alerts.AlertDriver.Say());

@@ -57,12 +57,22 @@ public sealed class InjectedFaultTests
         }
         else
         {
-            console.Sandbox.Faults.Add(new(FaultKind.Forbidden) { Match = FaultMatch.FreeScout, Body = "<html><head><title>Just a moment...</title></head></html>" });
+            console.Sandbox.Faults.Add(
+                new(FaultKind.Forbidden)
+                {
+                    Match = FaultMatch.FreeScout,
+                    Body = "<html><head><title>Just a moment...</title></head></html>",
+                }
+            );
         }
 
         var answer = await console.EventuallyFailedWithAsync("freescout_answers", verdict);
 
-        Assert.DoesNotContain("key", Step(answer, "freescout_answers").GetProperty("next_action").GetString(), StringComparison.OrdinalIgnoreCase);
+        Assert.DoesNotContain(
+            "key",
+            Step(answer, "freescout_answers").GetProperty("next_action").GetString(),
+            StringComparison.OrdinalIgnoreCase
+        );
     }
 
     [Fact]
@@ -70,13 +80,25 @@ public sealed class InjectedFaultTests
     {
         await using var console = await StartAsync();
         await console.RaiseAsync(AlertDriver.Say());
-        await Eventually.TrueAsync(async () => VerdictOf(await console.AskAsync()).StartsWith("DMs and tickets are going out.", StringComparison.Ordinal), "both went out");
+        await Eventually.TrueAsync(
+            async () => VerdictOf(await console.AskAsync()).StartsWith("DMs and tickets are going out.", StringComparison.Ordinal),
+            "both went out"
+        );
 
         var answer = await console.EventuallyInAsync([], "failed", "warning", "not_known", "not_reached");
 
-        Assert.Equal(console.Host.Get<AutoTicket.Diagnostics.PipelineDiagnostics>().Steps.Count, answer.GetProperty("steps").GetArrayLength());
-        Assert.All(answer.GetProperty("steps").EnumerateArray(), step => Assert.Equal(JsonValueKind.String, step.GetProperty("since").ValueKind));
-        Assert.Equal(["idle"], answer.GetProperty("escalations").EnumerateArray().Select(clock => clock.GetProperty("state").GetString()).Distinct());
+        Assert.Equal(
+            console.Host.Get<AutoTicket.Diagnostics.PipelineDiagnostics>().Steps.Count,
+            answer.GetProperty("steps").GetArrayLength()
+        );
+        Assert.All(
+            answer.GetProperty("steps").EnumerateArray(),
+            step => Assert.Equal(JsonValueKind.String, step.GetProperty("since").ValueKind)
+        );
+        Assert.Equal(
+            ["idle"],
+            answer.GetProperty("escalations").EnumerateArray().Select(clock => clock.GetProperty("state").GetString()).Distinct()
+        );
     }
 
     [Theory]
@@ -105,17 +127,28 @@ public sealed class InjectedFaultTests
 
         var answer = await console.EventuallyFailedAsync("mailbox_exists");
 
-        Assert.EndsWith($"tickets are not: FreeScout has no mailbox {console.Sandbox.FreeScout.MailboxId}.", VerdictOf(answer), StringComparison.Ordinal);
+        Assert.EndsWith(
+            $"tickets are not: FreeScout has no mailbox {console.Sandbox.FreeScout.MailboxId}.",
+            VerdictOf(answer),
+            StringComparison.Ordinal
+        );
     }
 
     [Theory]
     [InlineData("mailboxes", """{"_embedded":{"mailboxes":[{"id":1}]},"page":{"totalPages":1}}""", "user_id", "may not use the mailbox 3")]
-    [InlineData("webhooks", """{"_embedded":{"webhooks":[{"url":"https://c.example/api/freescout/webhook","lastRunError":"HTTP 401"}]}}""", "webhook", "failed: HTTP 401")]
+    [InlineData(
+        "webhooks",
+        """{"_embedded":{"webhooks":[{"url":"https://c.example/api/freescout/webhook","lastRunError":"HTTP 401"}]}}""",
+        "webhook",
+        "failed: HTTP 401"
+    )]
     public async Task What_FreeScout_says_of_the_agent_and_of_the_webhook_is_a_warning(string path, string body, string step, string seen)
     {
         await using var console = await StartAsync();
         console.Sandbox.FreeScout.Behaviour.MailboxById = true;
-        using var fault = console.Sandbox.Faults.Add(new(FaultKind.WrongJson) { Match = new FaultMatch("GET", $"{FreeScoutStandIn.ApiPath}/{path}", Whole: true), Body = body });
+        using var fault = console.Sandbox.Faults.Add(
+            new(FaultKind.WrongJson) { Match = new FaultMatch("GET", $"{FreeScoutStandIn.ApiPath}/{path}", Whole: true), Body = body }
+        );
 
         var answer = await console.EventuallyInAsync([step], "failed", "warning", "not_known", "not_reached");
 
@@ -127,13 +160,24 @@ public sealed class InjectedFaultTests
     {
         await using var console = await StartAsync();
         await console.RaiseAsync(AlertDriver.Say());
-        await Eventually.TrueAsync(async () => (await DeliveredAsync()).Any(delivery => delivery.TicketId is not null), "the ticket is filed");
+        await Eventually.TrueAsync(
+            async () => (await DeliveredAsync()).Any(delivery => delivery.TicketId is not null),
+            "the ticket is filed"
+        );
         using var fault = console.Sandbox.Faults.Add(
-            new(FaultKind.Status) { Match = new FaultMatch("POST", $"{FreeScoutStandIn.ApiPath}/conversations/*/threads", Whole: true), StatusCode = 500 });
+            new(FaultKind.Status)
+            {
+                Match = new FaultMatch("POST", $"{FreeScoutStandIn.ApiPath}/conversations/*/threads", Whole: true),
+                StatusCode = 500,
+            }
+        );
         await console.RaiseAsync(AlertDriver.Say(firing: false));
         await Eventually.TrueAsync(() => fault.Hits > 0, "the note is tried");
         await using var db = console.Database.Open();
-        await Eventually.TrueAsync(() => db.Decisions.AnyAsync(d => d.Path == DecisionSources.Ticket && d.Word.StartsWith("degraded")), "that it failed is recorded");
+        await Eventually.TrueAsync(
+            () => db.Decisions.AnyAsync(d => d.Path == DecisionSources.Ticket && d.Word.StartsWith("degraded")),
+            "that it failed is recorded"
+        );
 
         Assert.NotEqual("failed", Step(await console.AskAsync(), "last_ticket").GetProperty("state").GetString());
 
@@ -152,7 +196,11 @@ public sealed class InjectedFaultTests
 
         var answer = await console.EventuallyInAsync(["tags_module"], "failed", "warning", "not_known", "not_reached");
 
-        Assert.Contains("Nothing stops DMs or tickets. Worth a look: FreeScout has no Tags module", VerdictOf(answer), StringComparison.Ordinal);
+        Assert.Contains(
+            "Nothing stops DMs or tickets. Worth a look: FreeScout has no Tags module",
+            VerdictOf(answer),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -197,12 +245,28 @@ public sealed class InjectedFaultTests
     public async Task FreeScout_that_answers_and_takes_no_ticket_is_red_at_the_last_ticket()
     {
         await using var console = await StartAsync();
-        using var failing = console.Sandbox.Faults.Add(new(FaultKind.Status) { Match = FaultMatch.FreeScoutCreate, StatusCode = 422, Body = """{"message":"The customer is on fire"}""" });
+        using var failing = console.Sandbox.Faults.Add(
+            new(FaultKind.Status)
+            {
+                Match = FaultMatch.FreeScoutCreate,
+                StatusCode = 422,
+                Body = """{"message":"The customer is on fire"}""",
+            }
+        );
         await console.RaiseAsync(AlertDriver.Say());
         await Eventually.TrueAsync(
-            async () => Step(await console.AskAsync(), "last_dm").GetProperty("seen").GetString()!.StartsWith("The last DM went out", StringComparison.Ordinal), "the DM went out, and is recorded");
+            async () =>
+                Step(await console.AskAsync(), "last_dm")
+                    .GetProperty("seen")
+                    .GetString()!
+                    .StartsWith("The last DM went out", StringComparison.Ordinal),
+            "the DM went out, and is recorded"
+        );
 
-        var answer = await console.EventuallyFailedWithAsync("last_ticket", "DMs are going out, tickets are not: FreeScout answers but takes no ticket since ");
+        var answer = await console.EventuallyFailedWithAsync(
+            "last_ticket",
+            "DMs are going out, tickets are not: FreeScout answers but takes no ticket since "
+        );
 
         Assert.Contains("The customer is on fire", Step(answer, "last_ticket").GetProperty("seen").GetString(), StringComparison.Ordinal);
     }
@@ -212,14 +276,26 @@ public sealed class InjectedFaultTests
     [InlineData(DecisionSources.Slack, "DMs are not: the hook slack is missing.")]
     public async Task A_hook_that_is_not_registered_is_red_at_the_start(string hook, string verdict)
     {
-        await using var console = await StartAsync(services: services => services.Remove(services.Single(
-            service => service.ServiceType == typeof(IAlertHook) && service.ImplementationType == (hook == DecisionSources.Ticket ? typeof(TicketAlertHook) : typeof(AutoTicket.Slack.SlackAlertHook)))));
+        await using var console = await StartAsync(services: services =>
+            services.Remove(
+                services.Single(service =>
+                    service.ServiceType == typeof(IAlertHook)
+                    && service.ImplementationType
+                        == (hook == DecisionSources.Ticket ? typeof(TicketAlertHook) : typeof(AutoTicket.Slack.SlackAlertHook))
+                )
+            )
+        );
 
         var answer = await console.EventuallyFailedAsync("hooks");
 
         Assert.EndsWith(verdict, VerdictOf(answer), StringComparison.Ordinal);
         Assert.Equal("Degraded", await console.Host.Http.GetStringAsync(new Uri("/healthz/ready", UriKind.Relative)));
-        Assert.Contains(console.Host.Log, line => line.StartsWith("WARNING", StringComparison.Ordinal) && line.Contains($"hook={hook} is not registered", StringComparison.Ordinal));
+        Assert.Contains(
+            console.Host.Log,
+            line =>
+                line.StartsWith("WARNING", StringComparison.Ordinal)
+                && line.Contains($"hook={hook} is not registered", StringComparison.Ordinal)
+        );
     }
 
     [Fact]
@@ -228,7 +304,9 @@ public sealed class InjectedFaultTests
         await using var console = await StartAsync();
         await using (var db = console.Database.Open())
         {
-            await db.Database.ExecuteSqlRawAsync("UPDATE leases SET owner = 'gone/1', until = 1; CREATE TRIGGER nobody BEFORE UPDATE ON leases BEGIN SELECT RAISE(IGNORE); END");
+            await db.Database.ExecuteSqlRawAsync(
+                "UPDATE leases SET owner = 'gone/1', until = 1; CREATE TRIGGER nobody BEFORE UPDATE ON leases BEGIN SELECT RAISE(IGNORE); END"
+            );
         }
 
         var answer = await console.EventuallyFailedAsync("leader");
@@ -243,7 +321,10 @@ public sealed class InjectedFaultTests
         var clock = new StillClock();
         await using var console = await StartAsync(clock: clock);
         await DisagreeAsync(console.Database, clock.GetUtcNow());
-        await Eventually.TrueAsync(() => console.Host.Get<AutoTicket.Diagnostics.FlagAgreement>().Late() is [_, ..], "they are seen to differ");
+        await Eventually.TrueAsync(
+            () => console.Host.Get<AutoTicket.Diagnostics.FlagAgreement>().Late() is [_, ..],
+            "they are seen to differ"
+        );
         clock.Advance(AutoTicket.Diagnostics.PipelineDiagnostics.Fresh);
         Assert.Equal("warning", Step(await console.AskAsync(), "flags").GetProperty("state").GetString());
         await console.EventuallyFailedAsync();
@@ -287,7 +368,11 @@ public sealed class InjectedFaultTests
 
         var answer = await console.EventuallyInAsync(["unstable_producers"], "failed", "warning");
 
-        Assert.StartsWith("test makes up ids of the alert disk_full: 3 so far", Step(answer, "unstable_producers").GetProperty("seen").GetString(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "test makes up ids of the alert disk_full: 3 so far",
+            Step(answer, "unstable_producers").GetProperty("seen").GetString(),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -305,14 +390,22 @@ public sealed class InjectedFaultTests
         await console.AskAsync();
         Assert.Equal(before + 2, Probes());
 
-        int Probes() => console.Sandbox.FreeScout.RecordedRequests.Count(request => request.PathAndQuery.EndsWith("/mailboxes?page=1&pageSize=1", StringComparison.Ordinal));
+        int Probes() =>
+            console.Sandbox.FreeScout.RecordedRequests.Count(request =>
+                request.PathAndQuery.EndsWith("/mailboxes?page=1&pageSize=1", StringComparison.Ordinal)
+            );
     }
 
     [Fact]
     public async Task What_is_called_over_http_beyond_this_machine_is_a_warning()
     {
         await using var console = await StartAsync(
-            new() { ["SLACK_BASE_URL"] = "http://slack.example.org/api/", ["FALLBACK_WEBHOOK_URL"] = "http://hooks.example.org/canary-path" });
+            new()
+            {
+                ["SLACK_BASE_URL"] = "http://slack.example.org/api/",
+                ["FALLBACK_WEBHOOK_URL"] = "http://hooks.example.org/canary-path",
+            }
+        );
 
         var step = Step(await console.AskAsync(), "encryption");
 
@@ -325,7 +418,11 @@ public sealed class InjectedFaultTests
     public async Task A_flood_breaker_that_tripped_is_red()
     {
         await using var console = await StartAsync(new() { ["Ticketing:FloodBudget"] = "1" });
-        await console.RaiseAsync(AlertDriver.Say("one"), AlertDriver.Say("two", source: "another"), AlertDriver.Say("three", source: "third"));
+        await console.RaiseAsync(
+            AlertDriver.Say("one"),
+            AlertDriver.Say("two", source: "another"),
+            AlertDriver.Say("three", source: "third")
+        );
 
         var answer = await console.EventuallyFailedAsync("flood_breaker");
 
@@ -341,11 +438,21 @@ public sealed class InjectedFaultTests
         await using var line = TcpProxy.To(database.Location);
         await using var sandbox = await SandboxServer.StartAsync();
         await using var host = await ConsoleHost.StartAsync(
-            sandbox: sandbox, settings: new Dictionary<string, string?> { ["DATABASE_URL"] = line.Through(database.Location), ["AUTOTICKET_SQLITE_PATH"] = null, ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1" });
+            sandbox: sandbox,
+            settings: new Dictionary<string, string?>
+            {
+                ["DATABASE_URL"] = line.Through(database.Location),
+                ["AUTOTICKET_SQLITE_PATH"] = null,
+                ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1",
+            }
+        );
         await Eventually.TrueAsync(() => host.Get<AutoTicket.Data.LeaderLease>().IsLeader, "the console leads");
         var diagnostics = host.Get<AutoTicket.Diagnostics.PipelineDiagnostics>();
         await Eventually.TrueAsync(
-            async () => (await diagnostics.RunToEndAsync(default)).Steps.All(step => step.State != AutoTicket.Diagnostics.DiagnosticState.Failed), "nothing is wrong yet");
+            async () =>
+                (await diagnostics.RunToEndAsync(default)).Steps.All(step => step.State != AutoTicket.Diagnostics.DiagnosticState.Failed),
+            "nothing is wrong yet"
+        );
         if (hangs)
         {
             line.Stall();
@@ -363,10 +470,15 @@ public sealed class InjectedFaultTests
                 var begun = Stopwatch.GetTimestamp();
                 report = await diagnostics.RunToEndAsync(default);
                 Assert.InRange(Stopwatch.GetElapsedTime(begun), TimeSpan.Zero, Generous);
-                return report.CheckedAt >= cut && report.Steps.Single(step => step.Key == "database").State == AutoTicket.Diagnostics.DiagnosticState.Failed;
+                return report.CheckedAt >= cut
+                    && report.Steps.Single(step => step.Key == "database").State == AutoTicket.Diagnostics.DiagnosticState.Failed;
             },
-            "it was asked again, and said in time");
-        Assert.Equal(["database"], report.Steps.Where(step => step.State == AutoTicket.Diagnostics.DiagnosticState.Failed).Select(step => step.Key));
+            "it was asked again, and said in time"
+        );
+        Assert.Equal(
+            ["database"],
+            report.Steps.Where(step => step.State == AutoTicket.Diagnostics.DiagnosticState.Failed).Select(step => step.Key)
+        );
         Assert.Contains("tickets are not: the console's database can't be reached.", report.Verdict, StringComparison.Ordinal);
         line.Restore();
     }
@@ -396,8 +508,27 @@ public sealed class InjectedFaultTests
     {
         await using var db = database.Open();
         await db.FeatureFlags.Where(flag => flag.Name == FlagNames.AlertsAutoTicket).ExecuteDeleteAsync();
-        db.FeatureFlags.Add(new FlagRow { Name = FlagNames.AlertsAutoTicket, Enabled = true, ChangedBy = "ops", ChangedAt = changedAt, Reason = "a test", Environment = "on", Version = 1 });
-        db.FlagAcks.Add(new FlagAckRow { Instance = "elsewhere/7", Name = FlagNames.AlertsAutoTicket, Enabled = false, At = changedAt.AddHours(1) });
+        db.FeatureFlags.Add(
+            new FlagRow
+            {
+                Name = FlagNames.AlertsAutoTicket,
+                Enabled = true,
+                ChangedBy = "ops",
+                ChangedAt = changedAt,
+                Reason = "a test",
+                Environment = "on",
+                Version = 1,
+            }
+        );
+        db.FlagAcks.Add(
+            new FlagAckRow
+            {
+                Instance = "elsewhere/7",
+                Name = FlagNames.AlertsAutoTicket,
+                Enabled = false,
+                At = changedAt.AddHours(1),
+            }
+        );
         await db.SaveChangesAsync();
     }
 

@@ -16,9 +16,16 @@ public sealed partial class MetricsTests
     public async Task Every_metric_that_rules_and_dashboard_name_is_exported_by_a_running_console()
     {
         await using var consoles = await Consoles.CreateAsync("pay");
-        var console = await consoles.StartAsync(new Dictionary<string, string> { ["ALERTS_INGEST_TOKEN"] = Token, ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1" });
+        var console = await consoles.StartAsync(
+            new Dictionary<string, string> { ["ALERTS_INGEST_TOKEN"] = Token, ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1" }
+        );
         // Something of everything that is counted.
-        await console.AskAsync(HttpMethod.Post, "/api/alerts", new StringContent("""{"name":"backup_failed","severity":"P1","summary":"No backup","status":"firing"}"""), ("Authorization", $"Bearer {Token}"));
+        await console.AskAsync(
+            HttpMethod.Post,
+            "/api/alerts",
+            new StringContent("""{"name":"backup_failed","severity":"P1","summary":"No backup","status":"firing"}"""),
+            ("Authorization", $"Bearer {Token}")
+        );
         await Eventually.TrueAsync(async () => (await console.InvestigateAsync("pay")).Ticket is not null, "a click is answered");
         await console.SetFlagAsync("FLAG_CONSOLE_ALERTS_AUTO_TICKET", enabled: false);
         var named = Named("alert-rules.yml").Union(Named("grafana-dashboard.json")).ToHashSet();
@@ -27,7 +34,10 @@ public sealed partial class MetricsTests
         var missing = named.ToList();
         try
         {
-            await Eventually.TrueAsync(async () => (missing = [.. named.Except(Exported((await console.GetAsync("/metrics")).Text))]).Count == 0, "all are exported");
+            await Eventually.TrueAsync(
+                async () => (missing = [.. named.Except(Exported((await console.GetAsync("/metrics")).Text))]).Count == 0,
+                "all are exported"
+            );
         }
         catch (TimeoutException late)
         {
@@ -38,11 +48,25 @@ public sealed partial class MetricsTests
     [Fact]
     public async Task Only_this_machine_and_the_intakes_token_may_read_the_metrics()
     {
-        await using var console = await ConsoleHost.StartAsync(settings: new Dictionary<string, string?> { ["ALERTS_INGEST_TOKEN"] = $"older,{Token}", ["CONSOLE_API_TOKENS"] = "another-token" });
+        await using var console = await ConsoleHost.StartAsync(
+            settings: new Dictionary<string, string?>
+            {
+                ["ALERTS_INGEST_TOKEN"] = $"older,{Token}",
+                ["CONSOLE_API_TOKENS"] = "another-token",
+            }
+        );
 
         Assert.Equal(HttpStatusCode.OK, await GetAsync());
         Assert.Equal(HttpStatusCode.OK, await GetAsync(("X-Forwarded-For", "203.0.113.7"), ("Authorization", $"Bearer {Token}")));
-        foreach (var proxied in new[] { ("X-Forwarded-For", "203.0.113.7"), ("X-Forwarded-Proto", "https"), ("Forwarded", "for=203.0.113.7"), ("Via", "1.1 proxy") })
+        foreach (
+            var proxied in new[]
+            {
+                ("X-Forwarded-For", "203.0.113.7"),
+                ("X-Forwarded-Proto", "https"),
+                ("Forwarded", "for=203.0.113.7"),
+                ("Via", "1.1 proxy"),
+            }
+        )
         {
             Assert.Equal(HttpStatusCode.Unauthorized, await GetAsync(proxied, ("Authorization", "Bearer wrong")));
             Assert.Contains(await GetAsync(proxied), new[] { HttpStatusCode.Unauthorized, HttpStatusCode.Forbidden });
@@ -52,7 +76,10 @@ public sealed partial class MetricsTests
 
         async Task<HttpStatusCode> GetAsync(params (string Name, string Value)[] headers)
         {
-            using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false }) { BaseAddress = console.Address };
+            using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false })
+            {
+                BaseAddress = console.Address,
+            };
             using var request = new HttpRequestMessage(HttpMethod.Get, "/metrics");
             foreach (var (name, value) in headers)
             {
@@ -68,17 +95,27 @@ public sealed partial class MetricsTests
     [InlineData("test", "alert-rules.test.yml")]
     public async Task Promtool_accepts_the_rules_and_their_tests(string verb, string file)
     {
-        var files = new[] { "alert-rules.yml", "alert-rules.test.yml" }.ToDictionary(name => name, name => File.ReadAllText(Path.Combine(Ops, name)));
+        var files = new[] { "alert-rules.yml", "alert-rules.test.yml" }.ToDictionary(
+            name => name,
+            name => File.ReadAllText(Path.Combine(Ops, name))
+        );
         await using var promtool = ToolProcess.Start("/usr/bin/promtool", files, verb, "rules", file);
 
-        await Eventually.TrueAsync(() => promtool.Output.ToString().Contains("SUCCESS", StringComparison.Ordinal) || promtool.Output.ToString().Contains("FAILED", StringComparison.Ordinal), "promtool has judged");
+        await Eventually.TrueAsync(
+            () =>
+                promtool.Output.ToString().Contains("SUCCESS", StringComparison.Ordinal)
+                || promtool.Output.ToString().Contains("FAILED", StringComparison.Ordinal),
+            "promtool has judged"
+        );
 
         Assert.DoesNotContain("FAILED", promtool.Output.ToString(), StringComparison.Ordinal);
     }
 
-    private static IEnumerable<string> Named(string file) => MetricName().Matches(File.ReadAllText(Path.Combine(Ops, file))).Select(match => match.Value);
+    private static IEnumerable<string> Named(string file) =>
+        MetricName().Matches(File.ReadAllText(Path.Combine(Ops, file))).Select(match => match.Value);
 
-    private static IEnumerable<string> Exported(string metrics) => metrics.Split('\n').Where(line => !line.StartsWith('#')).Select(line => line.Split('{', ' ')[0]);
+    private static IEnumerable<string> Exported(string metrics) =>
+        metrics.Split('\n').Where(line => !line.StartsWith('#')).Select(line => line.Split('{', ' ')[0]);
 
     [GeneratedRegex(@"\bautoticket_\w+")]
     private static partial Regex MetricName();

@@ -9,8 +9,16 @@ public sealed partial class RunbookSectionTests
     [Fact]
     public void Every_section_that_diagnostics_and_rules_name_is_in_the_runbooks()
     {
-        var named = typeof(Runbooks).GetFields(BindingFlags.Static | BindingFlags.Public).Select(field => (string)field.GetRawConstantValue()!)
-            .Concat(Page().Matches(File.ReadAllText(Path.Combine(ContentRoot.Find(), "docs", "ops", "alert-rules.yml"))).Select(match => match.Value)).Distinct().ToList();
+        var named = typeof(Runbooks)
+            .GetFields(BindingFlags.Static | BindingFlags.Public)
+            .Select(field => (string)field.GetRawConstantValue()!)
+            .Concat(
+                Page()
+                    .Matches(File.ReadAllText(Path.Combine(ContentRoot.Find(), "docs", "ops", "alert-rules.yml")))
+                    .Select(match => match.Value)
+            )
+            .Distinct()
+            .ToList();
 
         Assert.InRange(named.Count, 12, 100);
         Assert.DoesNotContain(named, page => !Exists(page));
@@ -23,7 +31,8 @@ public sealed partial class RunbookSectionTests
     }
 
     /// <summary>As GitHub makes one of a heading.</summary>
-    private static string Anchor(string heading) => NoLetter().Replace(heading.TrimStart('#').Trim().ToLowerInvariant(), "").Replace(' ', '-');
+    private static string Anchor(string heading) =>
+        NoLetter().Replace(heading.TrimStart('#').Trim().ToLowerInvariant(), "").Replace(' ', '-');
 
     [GeneratedRegex(@"docs/ops/[\w/.#-]+\w")]
     private static partial Regex Page();

@@ -30,28 +30,49 @@ public sealed class SecretScanTests
         await using var consoles = await Consoles.CreateAsync("pay");
         consoles.Sandbox.FreeScout.ApiKey = Planted["FREESCOUT_API_KEY"];
         consoles.Sandbox.Slack.BotToken = Planted["SLACK_BOT_TOKEN"];
-        var console = await consoles.StartAsync(new Dictionary<string, string>(Planted)
-        {
-            // Nobody answers there: it is asked for at a sign-in alone.
-            ["OIDC_AUTHORITY"] = "http://127.0.0.1:1",
-            ["OIDC_CLIENT_ID"] = "autoticket",
-            ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1",
-            ["Logging__LogLevel__AutoTicket"] = "Trace",
-            ["Logging__LogLevel__System.Net.Http"] = "Trace",
-            ["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.Url.AbsoluteUri,
-            ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf",
-            ["OTEL_BSP_SCHEDULE_DELAY"] = "200",
-            ["OTEL_METRIC_EXPORT_INTERVAL"] = "500",
-        });
+        var console = await consoles.StartAsync(
+            new Dictionary<string, string>(Planted)
+            {
+                // Nobody answers there: it is asked for at a sign-in alone.
+                ["OIDC_AUTHORITY"] = "http://127.0.0.1:1",
+                ["OIDC_CLIENT_ID"] = "autoticket",
+                ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1",
+                ["Logging__LogLevel__AutoTicket"] = "Trace",
+                ["Logging__LogLevel__System.Net.Http"] = "Trace",
+                ["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.Url.AbsoluteUri,
+                ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf",
+                ["OTEL_BSP_SCHEDULE_DELAY"] = "200",
+                ["OTEL_METRIC_EXPORT_INTERVAL"] = "500",
+            }
+        );
         var said = new StringBuilder();
         await LookAsync();
         await RaiseAsync("first");
-        await Eventually.TrueAsync(() => consoles.Sandbox.FreeScout.Conversations.Count > 0 && consoles.Sandbox.Slack.Messages.Count > 0, "a ticket and a DM went out");
+        await Eventually.TrueAsync(
+            () => consoles.Sandbox.FreeScout.Conversations.Count > 0 && consoles.Sandbox.Slack.Messages.Count > 0,
+            "a ticket and a DM went out"
+        );
 
         // Those who refuse quote what they were sent.
-        foreach (var (status, body) in new[] { (401, "no"), (403, "no"), (400, Quoting("FREESCOUT_API_KEY")), (404, Quoting("FREESCOUT_API_KEY")), (500, Quoting("FREESCOUT_API_KEY")) })
+        foreach (
+            var (status, body) in new[]
+            {
+                (401, "no"),
+                (403, "no"),
+                (400, Quoting("FREESCOUT_API_KEY")),
+                (404, Quoting("FREESCOUT_API_KEY")),
+                (500, Quoting("FREESCOUT_API_KEY")),
+            }
+        )
         {
-            using var freeScout = consoles.Sandbox.Faults.Add(new(FaultKind.Status) { Match = FaultMatch.FreeScout, StatusCode = status, Body = body });
+            using var freeScout = consoles.Sandbox.Faults.Add(
+                new(FaultKind.Status)
+                {
+                    Match = FaultMatch.FreeScout,
+                    StatusCode = status,
+                    Body = body,
+                }
+            );
             using var slack = consoles.Sandbox.Faults.Add(Fault.SlackError(Planted["SLACK_BOT_TOKEN"]));
             await RaiseAsync($"refused-{status}");
             await console.InvestigateAsync("pay");
@@ -59,9 +80,16 @@ public sealed class SecretScanTests
             await LookAsync();
         }
 
-        await Eventually.TrueAsync(() => collector.Holds("alert to ticket") && collector.Holds("file ticket") && collector.Holds("autoticket.ticket.filings"), "traces and metrics were collected");
+        await Eventually.TrueAsync(
+            () => collector.Holds("alert to ticket") && collector.Holds("file ticket") && collector.Holds("autoticket.ticket.filings"),
+            "traces and metrics were collected"
+        );
         said.Append(console.Output).Append(console.Errors).Append(collector.All);
-        foreach (var (variable, secret) in Planted.Append(KeyValuePair.Create("DATABASE_URL", new Uri(consoles.Database.Location).UserInfo.Split(':')[1])))
+        foreach (
+            var (variable, secret) in Planted.Append(
+                KeyValuePair.Create("DATABASE_URL", new Uri(consoles.Database.Location).UserInfo.Split(':')[1])
+            )
+        )
         {
             Assert.False(said.ToString().Contains(secret, StringComparison.OrdinalIgnoreCase), $"{variable} is in an output");
         }
@@ -71,16 +99,39 @@ public sealed class SecretScanTests
         Assert.True(collector.Holds(consoles.Sandbox.Surface("pay").Url.Authority));
         Assert.False(collector.Holds(consoles.Sandbox.Surface("pay").Url.AbsoluteUri));
 
-        Task RaiseAsync(string name) => console.AskAsync(
-            HttpMethod.Post, "/api/alerts", new StringContent($$"""{"name":"{{name}}","severity":"P1","summary":"a test","status":"firing"}"""), ("Authorization", $"Bearer {Planted["ALERTS_INGEST_TOKEN"]}"));
+        Task RaiseAsync(string name) =>
+            console.AskAsync(
+                HttpMethod.Post,
+                "/api/alerts",
+                new StringContent($$"""{"name":"{{name}}","severity":"P1","summary":"a test","status":"firing"}"""),
+                ("Authorization", $"Bearer {Planted["ALERTS_INGEST_TOKEN"]}")
+            );
 
         async Task LookAsync()
         {
-            foreach (var path in new[]
-            {
-                "/api/diagnostics", "/metrics", "/healthz/ready", "/console/diagnostics", "/console/status", "/console/alerts", "/console/tickets", "/console/flags", "/console/audit",
-                "/api/status", "/api/tickets", "/api/alerts", "/api/flags", "/api/flood", "/api/audit.csv", "/openapi/v1.json", "/login", "/login/start",
-            })
+            foreach (
+                var path in new[]
+                {
+                    "/api/diagnostics",
+                    "/metrics",
+                    "/healthz/ready",
+                    "/console/diagnostics",
+                    "/console/status",
+                    "/console/alerts",
+                    "/console/tickets",
+                    "/console/flags",
+                    "/console/audit",
+                    "/api/status",
+                    "/api/tickets",
+                    "/api/alerts",
+                    "/api/flags",
+                    "/api/flood",
+                    "/api/audit.csv",
+                    "/openapi/v1.json",
+                    "/login",
+                    "/login/start",
+                }
+            )
             {
                 var answer = await console.GetAsync(path);
                 Assert.NotEqual(HttpStatusCode.InternalServerError, answer.Status);
@@ -89,5 +140,6 @@ public sealed class SecretScanTests
         }
     }
 
-    private static string Quoting(string variable) => $$$"""{"message":"The key {{{Planted[variable]}}} may not do this","_embedded":{"errors":[{"path":"x","message":"{{{Planted[variable]}}}"}]}}""";
+    private static string Quoting(string variable) =>
+        $$$"""{"message":"The key {{{Planted[variable]}}} may not do this","_embedded":{"errors":[{"path":"x","message":"{{{Planted[variable]}}}"}]}}""";
 }

@@ -15,21 +15,33 @@ public sealed class TelemetryTests
     {
         await using var collector = await Collector.StartAsync();
         await using var consoles = await Consoles.CreateAsync("pay");
-        await using var console = await ConsoleProcess.StartAsync(consoles.Settings(new Dictionary<string, string>
-        {
-            ["Logging__Console__FormatterName"] = "json",
-            ["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.Url.AbsoluteUri,
-            ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf",
-            ["OTEL_SERVICE_NAME"] = "ops-console",
-            ["OTEL_BLRP_SCHEDULE_DELAY"] = "200",
-            ["OTEL_BSP_SCHEDULE_DELAY"] = "200",
-            ["OTEL_METRIC_EXPORT_INTERVAL"] = "500",
-        }));
+        await using var console = await ConsoleProcess.StartAsync(
+            consoles.Settings(
+                new Dictionary<string, string>
+                {
+                    ["Logging__Console__FormatterName"] = "json",
+                    ["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.Url.AbsoluteUri,
+                    ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf",
+                    ["OTEL_SERVICE_NAME"] = "ops-console",
+                    ["OTEL_BLRP_SCHEDULE_DELAY"] = "200",
+                    ["OTEL_BSP_SCHEDULE_DELAY"] = "200",
+                    ["OTEL_METRIC_EXPORT_INTERVAL"] = "500",
+                }
+            )
+        );
 
         await Eventually.TrueAsync(
-            async () => (await console.AskAsync(HttpMethod.Post, "/api/surfaces/pay/investigate", null, ("traceparent", $"00-{TraceId}-0102030405060708-01")))
-                .Text.Contains("\"url\"", StringComparison.Ordinal),
-            "a click is answered with a ticket");
+            async () =>
+                (
+                    await console.AskAsync(
+                        HttpMethod.Post,
+                        "/api/surfaces/pay/investigate",
+                        null,
+                        ("traceparent", $"00-{TraceId}-0102030405060708-01")
+                    )
+                ).Text.Contains("\"url\"", StringComparison.Ordinal),
+            "a click is answered with a ticket"
+        );
 
         await Eventually.TrueAsync(() => IsSentWithTheTrace("investigate surface=pay"), "the click's line is sent with its trace");
         await Eventually.TrueAsync(() => IsSentWithTheTrace("INSERT INTO tickets"), "the click's statements are in its trace");
@@ -45,9 +57,14 @@ public sealed class TelemetryTests
         }
 
         var metrics = (await console.GetAsync("/metrics")).Text;
-        Assert.All(["kestrel_", "db_client_", "resilience_polly_"], meter => Assert.Contains($"\n{meter}", metrics, StringComparison.Ordinal));
+        Assert.All(
+            ["kestrel_", "db_client_", "resilience_polly_"],
+            meter => Assert.Contains($"\n{meter}", metrics, StringComparison.Ordinal)
+        );
 
         bool IsSentWithTheTrace(string text) =>
-            collector.Received.Any(sent => sent.Contains(text, StringComparison.Ordinal) && sent.Contains(TraceText, StringComparison.Ordinal));
+            collector.Received.Any(sent =>
+                sent.Contains(text, StringComparison.Ordinal) && sent.Contains(TraceText, StringComparison.Ordinal)
+            );
     }
 }

@@ -62,7 +62,9 @@ public sealed class FreeScoutAnswersTests
             {"id":1,"status":"act\u202eive","createdBy":{"firstName":"Ada\u202e","lastName":"x\u0007y"},
              "closedByUser":{"email":"a\u2066@example.org"},
              "_embedded":{"tags":[{"name":"surface:p\u200fay"}],"threads":[{"body":"<p>a\u200e b</p>"}]}}
-            """, JsonSerializerOptions.Web)!;
+            """,
+            JsonSerializerOptions.Web
+        )!;
 
         Assert.Equal(("act ive", "Ada  x y", "a @example.org"), (read.Status, read.CreatedByName, read.ClosedByName));
         Assert.Equal("surface:p ay", Assert.Single(read.Tags));
@@ -73,7 +75,9 @@ public sealed class FreeScoutAnswersTests
     [Fact]
     public async Task A_created_without_the_header_is_read_from_its_location()
     {
-        await using var server = new RawServer("HTTP/1.1 201 Created\nLocation: /api/conversations/4711\nContent-Length: 0\nConnection: close\n\n");
+        await using var server = new RawServer(
+            "HTTP/1.1 201 Created\nLocation: /api/conversations/4711\nContent-Length: 0\nConnection: close\n\n"
+        );
         await using var console = await StartAsync(server.Url);
 
         Assert.Equal(4711, (await console.Get<FreeScoutClient>().CreateAsync(Draft, () => true, default)).Value!.Id);
@@ -164,25 +168,37 @@ public sealed class FreeScoutAnswersTests
     public async Task What_the_far_side_says_is_told_on_one_short_line_and_the_key_is_in_no_log()
     {
         await using var driver = await InvestigateDriver.StartAsync();
-        driver.Sandbox.Faults.Add(new Fault(FaultKind.Status)
-        {
-            Match = FaultMatch.FreeScoutCreate,
-            StatusCode = 422,
-            Body = $$"""{"message":"a\r\nERROR forged line {{new string('x', 5000)}}"}""",
-        });
+        driver.Sandbox.Faults.Add(
+            new Fault(FaultKind.Status)
+            {
+                Match = FaultMatch.FreeScoutCreate,
+                StatusCode = 422,
+                Body = $$"""{"message":"a\r\nERROR forged line {{new string('x', 5000)}}"}""",
+            }
+        );
 
         var click = await driver.ClickAsync();
 
         Assert.InRange(click.Message.Length, 1, 300);
         Assert.DoesNotContain(click.Message, char.IsControl);
-        Assert.All(driver.Console.Log, line =>
-        {
-            Assert.DoesNotContain(driver.FreeScout.ApiKey, line, StringComparison.Ordinal);
-            Assert.DoesNotContain('\n', line);
-        });
+        Assert.All(
+            driver.Console.Log,
+            line =>
+            {
+                Assert.DoesNotContain(driver.FreeScout.ApiKey, line, StringComparison.Ordinal);
+                Assert.DoesNotContain('\n', line);
+            }
+        );
     }
 
     /// <summary>The sandbox keeps a FreeScout in a subdirectory, so that every test with it is one of that.</summary>
     private static Task<ConsoleHost> StartAsync(Uri freeScout) =>
-        ConsoleHost.StartAsync(settings: new Dictionary<string, string?> { ["FREESCOUT_BASE_URL"] = freeScout.AbsoluteUri, ["FreeScout:RetryDelay"] = "00:00:00.02", ["FreeScout:CallTimeout"] = "00:00:20" });
+        ConsoleHost.StartAsync(
+            settings: new Dictionary<string, string?>
+            {
+                ["FREESCOUT_BASE_URL"] = freeScout.AbsoluteUri,
+                ["FreeScout:RetryDelay"] = "00:00:00.02",
+                ["FreeScout:CallTimeout"] = "00:00:20",
+            }
+        );
 }

@@ -21,7 +21,10 @@ public sealed class FreeScoutClientTests : IAsyncLifetime
     {
         _driver = await InvestigateDriver.StartAsync(clock: _clock, surfaces: []);
         // The console's own looks at the lists are over, and with the clock standing still none follows: what is asked from here on, the test asks.
-        await Eventually.TrueAsync(async () => (await _driver.Console.Get<FindingLog>().ReadAsync(default)).ReconciledAt is not null, "the open tickets were read and compared");
+        await Eventually.TrueAsync(
+            async () => (await _driver.Console.Get<FindingLog>().ReadAsync(default)).ReconciledAt is not null,
+            "the open tickets were read and compared"
+        );
     }
 
     public async Task DisposeAsync() => await _driver.DisposeAsync();
@@ -79,11 +82,29 @@ public sealed class FreeScoutClientTests : IAsyncLifetime
     {
         foreach (var body in (string[])["""{"message":"Not Found"}""", """{"message":""}"""])
         {
-            using var gone = _driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScout, StatusCode = 404, Body = body });
+            using var gone = _driver.Sandbox.Faults.Add(
+                new Fault(FaultKind.Status)
+                {
+                    Match = FaultMatch.FreeScout,
+                    StatusCode = 404,
+                    Body = body,
+                }
+            );
 
-            FreeScoutFailure?[] failures = [await Client.AddNoteAsync(999, 1, "<p>x</p>", default), await Client.CloseAsync(999, 1, default)];
+            FreeScoutFailure?[] failures =
+            [
+                await Client.AddNoteAsync(999, 1, "<p>x</p>", default),
+                await Client.CloseAsync(999, 1, default),
+            ];
 
-            Assert.All(failures, failure => Assert.Equal((FreeScoutFailureKind.Refused, "FreeScout no longer has conversation 999 (404)."), (failure!.Kind, failure.Message)));
+            Assert.All(
+                failures,
+                failure =>
+                    Assert.Equal(
+                        (FreeScoutFailureKind.Refused, "FreeScout no longer has conversation 999 (404)."),
+                        (failure!.Kind, failure.Message)
+                    )
+            );
             Assert.Null(_driver.Console.Get<FreeScoutHealth>().Failure);
         }
     }
@@ -94,7 +115,14 @@ public sealed class FreeScoutClientTests : IAsyncLifetime
     [InlineData("""{"message":"Mailbox not found"}""", false)]
     public async Task A_404_to_a_create_may_hide_a_ticket_that_a_workflow_moved_at_once(string body, bool mayHaveCreated)
     {
-        using var fault = _driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutCreate, StatusCode = 404, Body = body });
+        using var fault = _driver.Sandbox.Faults.Add(
+            new Fault(FaultKind.Status)
+            {
+                Match = FaultMatch.FreeScoutCreate,
+                StatusCode = 404,
+                Body = body,
+            }
+        );
 
         Assert.Equal(mayHaveCreated, (await Client.CreateAsync(Draft, () => true, default)).Failure!.MayHaveCreated);
     }
@@ -110,14 +138,17 @@ public sealed class FreeScoutClientTests : IAsyncLifetime
         await Client.AddTagsAsync(made.Id, ["auto:status"], default);
 
         Assert.Equal(["GET", "POST", "PUT"], FreeScout.RecordedRequests.Select(request => request.Method).Distinct().Order());
-        Assert.All(FreeScout.RecordedRequests, request =>
-        {
-            Assert.Equal(FreeScout.ApiKey, request.Header("X-FreeScout-API-Key"));
-            Assert.Equal($"Bearer {FreeScout.ApiKey}", request.Header("Authorization"));
-            Assert.Equal("application/json", request.Header("Accept"));
-            Assert.Equal("AutoTicket-Console/0.1.0", request.Header("User-Agent"));
-            Assert.DoesNotContain(FreeScout.ApiKey, request.PathAndQuery, StringComparison.Ordinal);
-        });
+        Assert.All(
+            FreeScout.RecordedRequests,
+            request =>
+            {
+                Assert.Equal(FreeScout.ApiKey, request.Header("X-FreeScout-API-Key"));
+                Assert.Equal($"Bearer {FreeScout.ApiKey}", request.Header("Authorization"));
+                Assert.Equal("application/json", request.Header("Accept"));
+                Assert.Equal("AutoTicket-Console/0.1.0", request.Header("User-Agent"));
+                Assert.DoesNotContain(FreeScout.ApiKey, request.PathAndQuery, StringComparison.Ordinal);
+            }
+        );
     }
 
     [Theory]
@@ -142,16 +173,29 @@ public sealed class FreeScoutClientTests : IAsyncLifetime
         Assert.All(found, conversation => Assert.Contains(conversation.Tags, tag => tag.StartsWith("surface:s", StringComparison.Ordinal)));
         var requests = _driver.Lists.Skip(before).ToList();
         Assert.Equal(pages, requests.Count);
-        Assert.All(requests, request => Assert.Equal(
-            ("auto:status", "3", "published", "active,pending", "tags"),
-            (request.Query("tag"), request.Query("mailboxId"), request.Query("state"), request.Query("status"), request.Query("embed"))));
+        Assert.All(
+            requests,
+            request =>
+                Assert.Equal(
+                    ("auto:status", "3", "published", "active,pending", "tags"),
+                    (
+                        request.Query("tag"),
+                        request.Query("mailboxId"),
+                        request.Query("state"),
+                        request.Query("status"),
+                        request.Query("embed")
+                    )
+                )
+        );
     }
 
     [Fact]
     [Trait("Pitfall", "T-44")]
     public async Task A_hundred_tickets_have_one_customer()
     {
-        await Task.WhenAll(Enumerable.Range(0, 100).Select(number => Client.CreateAsync(Draft with { Subject = $"Number {number}" }, () => true, default)));
+        await Task.WhenAll(
+            Enumerable.Range(0, 100).Select(number => Client.CreateAsync(Draft with { Subject = $"Number {number}" }, () => true, default))
+        );
 
         Assert.Equal(100, FreeScout.CreatedCount);
         Assert.Equal("ops-console@127.0.0.1", Assert.Single(FreeScout.Customers).Email);
@@ -203,11 +247,14 @@ public sealed class FreeScoutClientTests : IAsyncLifetime
     [InlineData("{\"date\":1}", false)]
     public async Task Dates_are_read_in_the_forms_that_occur_and_an_unreadable_one_costs_nothing_else(string json, bool isReadable)
     {
-        _driver.Sandbox.Faults.Add(new Fault(FaultKind.WrongJson)
-        {
-            Match = InvestigateDriver.OneConversation,
-            Body = $$"""{"id":7,"createdAt":{{json}},"updatedAt":{{json}},"status":"active","_embedded":[],"assignee":[],"subject":null}""",
-        });
+        _driver.Sandbox.Faults.Add(
+            new Fault(FaultKind.WrongJson)
+            {
+                Match = InvestigateDriver.OneConversation,
+                Body =
+                    $$"""{"id":7,"createdAt":{{json}},"updatedAt":{{json}},"status":"active","_embedded":[],"assignee":[],"subject":null}""",
+            }
+        );
 
         var (found, failure) = await Client.FindAsync(7, default);
 
@@ -219,11 +266,14 @@ public sealed class FreeScoutClientTests : IAsyncLifetime
     [Fact]
     public async Task A_row_of_a_list_that_cannot_be_read_does_not_cost_the_others()
     {
-        _driver.Sandbox.Faults.Add(new Fault(FaultKind.WrongJson)
-        {
-            Match = FaultMatch.FreeScoutList,
-            Body = """{"_embedded":{"conversations":[{"id":1,"subject":"[at-x]"},{"id":{}},7,{"id":3,"subject":"[AT-X]"}]},"page":{"totalPages":1}}""",
-        });
+        _driver.Sandbox.Faults.Add(
+            new Fault(FaultKind.WrongJson)
+            {
+                Match = FaultMatch.FreeScoutList,
+                Body =
+                    """{"_embedded":{"conversations":[{"id":1,"subject":"[at-x]"},{"id":{}},7,{"id":3,"subject":"[AT-X]"}]},"page":{"totalPages":1}}""",
+            }
+        );
 
         Assert.Equal([1L, 3], (await Client.FindByMarkerAsync("at-x", default)).Value!.Select(conversation => conversation.Id));
     }

@@ -4,7 +4,11 @@ namespace AutoTicket.Tests.FreeScout;
 
 public sealed class FreeScoutHealthTests
 {
-    private static readonly FreeScoutFailure CircuitOpen = new(FreeScoutFailureKind.CircuitOpen, "it failed several times just now.", WasSent: false);
+    private static readonly FreeScoutFailure CircuitOpen = new(
+        FreeScoutFailureKind.CircuitOpen,
+        "it failed several times just now.",
+        WasSent: false
+    );
 
     private readonly StillClock _clock = new();
     private readonly FreeScoutHealth _health;

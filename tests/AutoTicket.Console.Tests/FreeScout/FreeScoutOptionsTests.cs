@@ -16,7 +16,12 @@ public sealed class FreeScoutOptionsTests
     [InlineData("http://api/api/", "http://api")]
     public void The_address_may_end_in_a_slash_or_in_api_and_may_have_a_subdirectory(string given, string web)
     {
-        var options = new FreeScoutOptions { BaseUrl = given, ApiKey = "k", OperationsMailboxId = "3" };
+        var options = new FreeScoutOptions
+        {
+            BaseUrl = given,
+            ApiKey = "k",
+            OperationsMailboxId = "3",
+        };
 
         Assert.Equal(web, options.WebUrl);
         Assert.Equal($"{web}/conversation/7", options.TicketUrl(7));
@@ -32,9 +37,25 @@ public sealed class FreeScoutOptionsTests
     [InlineData("FREESCOUT_OPERATIONS_MAILBOX_ID", null, null, "operations", null)]
     [InlineData("FREESCOUT_OPERATIONS_MAILBOX_ID", null, null, "-3", null)]
     [InlineData("FREESCOUT_CUSTOMER_EMAIL", null, null, null, "ops")]
-    public void Nonsense_is_named_by_its_variable_and_no_secret_is_told(string variable, string? url, string? key, string? mailbox, string? customer)
+    public void Nonsense_is_named_by_its_variable_and_no_secret_is_told(
+        string variable,
+        string? url,
+        string? key,
+        string? mailbox,
+        string? customer
+    )
     {
-        var problem = Assert.Single(Problems(new FreeScoutOptions { BaseUrl = url, ApiKey = key, OperationsMailboxId = mailbox, CustomerEmail = customer }));
+        var problem = Assert.Single(
+            Problems(
+                new FreeScoutOptions
+                {
+                    BaseUrl = url,
+                    ApiKey = key,
+                    OperationsMailboxId = mailbox,
+                    CustomerEmail = customer,
+                }
+            )
+        );
 
         Assert.Contains(variable, problem, StringComparison.Ordinal);
         Assert.DoesNotContain("secret", problem, StringComparison.Ordinal);
@@ -47,5 +68,6 @@ public sealed class FreeScoutOptionsTests
     public void The_customer_is_one_technical_address(string? given, string address) =>
         Assert.Equal(address, new FreeScoutOptions { BaseUrl = "https://tickets.example/help", CustomerEmail = given }.Customer());
 
-    private static IEnumerable<string> Problems(FreeScoutOptions options) => options.Validate(new ValidationContext(options)).Select(problem => problem.ErrorMessage!);
+    private static IEnumerable<string> Problems(FreeScoutOptions options) =>
+        options.Validate(new ValidationContext(options)).Select(problem => problem.ErrorMessage!);
 }

@@ -21,7 +21,11 @@ public sealed class FreeScoutResilienceTests : IAsyncLifetime
     public async Task InitializeAsync()
     {
         // The sync asks once, at the start, and the comparison after it.
-        _driver = await InvestigateDriver.StartAsync(clock: _clock, surfaces: [], settings: new Dictionary<string, string?> { ["Ticketing:SyncInterval"] = "01:00:00" });
+        _driver = await InvestigateDriver.StartAsync(
+            clock: _clock,
+            surfaces: [],
+            settings: new Dictionary<string, string?> { ["Ticketing:SyncInterval"] = "01:00:00" }
+        );
         await _driver.FirstLookIsOverAsync();
     }
 
@@ -37,11 +41,25 @@ public sealed class FreeScoutResilienceTests : IAsyncLifetime
     [InlineData(FaultKind.CloseBefore, null)]
     public async Task A_get_is_tried_twice_more_and_a_post_never(FaultKind kind, int? status)
     {
-        _driver.Sandbox.Faults.Add(new Fault(kind) { StatusCode = status, Match = OneTicket, Times = 2 });
+        _driver.Sandbox.Faults.Add(
+            new Fault(kind)
+            {
+                StatusCode = status,
+                Match = OneTicket,
+                Times = 2,
+            }
+        );
         Assert.Null((await Client.FindAsync(7, default)).Failure);
         Assert.Equal(3, Gets);
 
-        _driver.Sandbox.Faults.Add(new Fault(kind) { StatusCode = status, Match = FaultMatch.FreeScoutCreate, Times = 1 });
+        _driver.Sandbox.Faults.Add(
+            new Fault(kind)
+            {
+                StatusCode = status,
+                Match = FaultMatch.FreeScoutCreate,
+                Times = 1,
+            }
+        );
         var failure = (await Client.CreateAsync(Draft, () => true, default)).Failure!;
         Assert.Equal((1, true), (_driver.Creates.Count, failure.MayHaveCreated));
     }
@@ -113,14 +131,20 @@ public sealed class FreeScoutResilienceTests : IAsyncLifetime
     {
         using (_driver.Sandbox.Faults.Add(new Fault(FaultKind.RateLimited) { RetryAfter = seconds, Match = FaultMatch.FreeScoutCreate }))
         {
-            Assert.Equal((FreeScoutFailureKind.RateLimited, false), ((await Client.CreateAsync(Draft, () => true, default)).Failure is var first ? first!.Kind : default, first!.MayHaveCreated));
+            Assert.Equal(
+                (FreeScoutFailureKind.RateLimited, false),
+                ((await Client.CreateAsync(Draft, () => true, default)).Failure is var first ? first!.Kind : default, first!.MayHaveCreated)
+            );
         }
 
         var asked = Asked;
         _clock.Advance(TimeSpan.FromSeconds(held - 0.5));
         Assert.Equal(FreeScoutFailureKind.RateLimited, (await Client.FindAsync(7, default)).Failure!.Kind);
         Assert.Equal(FreeScoutFailureKind.RateLimited, (await Client.AddTagsAsync(7, ["auto:status"], default))!.Kind);
-        Assert.Equal((FreeScoutFailureKind.RateLimited, false), ((await Client.CreateAsync(Draft, () => true, default)).Failure is var second ? second!.Kind : default, second!.MayHaveCreated));
+        Assert.Equal(
+            (FreeScoutFailureKind.RateLimited, false),
+            ((await Client.CreateAsync(Draft, () => true, default)).Failure is var second ? second!.Kind : default, second!.MayHaveCreated)
+        );
         Assert.Equal(asked, Asked);
 
         _clock.Advance(TimeSpan.FromSeconds(0.5));

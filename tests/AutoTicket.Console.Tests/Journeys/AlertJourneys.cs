@@ -30,9 +30,16 @@ public sealed class AlertJourneys(JourneyHost host, ITestOutputHelper output) : 
         await Assertions.Expect(Ticket(card)).ToBeVisibleAsync();
         var filed = Stopwatch.GetElapsedTime(raised);
 
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"alert to an open page: shown {shown.TotalMilliseconds:0} ms, with its ticket {filed.TotalMilliseconds:0} ms"));
+        output.WriteLine(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"alert to an open page: shown {shown.TotalMilliseconds:0} ms, with its ticket {filed.TotalMilliseconds:0} ms"
+            )
+        );
         Assert.InRange(filed, TimeSpan.Zero, Eventually.OnABusyMachine(TimeSpan.FromSeconds(1)));
-        var ticket = host.Sandbox.FreeScout.Conversations.Single(conversation => conversation.Subject.Contains("journey_disk_full", StringComparison.Ordinal));
+        var ticket = host.Sandbox.FreeScout.Conversations.Single(conversation =>
+            conversation.Subject.Contains("journey_disk_full", StringComparison.Ordinal)
+        );
         await Assertions.Expect(Ticket(card)).ToHaveTextAsync($"#{ticket.Number}");
         await Assertions.Expect(Ticket(card)).ToHaveAttributeAsync("href", $"{host.Sandbox.FreeScout.BaseUrl}/conversation/{ticket.Id}");
         await card.GetByText("Decisions (").ClickAsync();
@@ -53,7 +60,12 @@ public sealed class AlertJourneys(JourneyHost host, ITestOutputHelper output) : 
     public async Task An_alert_has_a_page_of_its_own_that_is_live_and_other_addresses_are_not_found()
     {
         var long_ = string.Join('\n', Enumerable.Range(0, 200).Select(line => $"line {line} <b>of</b> the trace"));
-        var alert = Say("journey_own_page") with { FullText = long_, AllLabels = """{"host":"db1","team":"<i>ops</i>"}""", Url = "https://prometheus.example.org/graph?g0.expr=up" };
+        var alert = Say("journey_own_page") with
+        {
+            FullText = long_,
+            AllLabels = """{"host":"db1","team":"<i>ops</i>"}""",
+            Url = "https://prometheus.example.org/graph?g0.expr=up",
+        };
         var key = AlertIdentity.KeyOf((await RaiseAsync(alert)).AlertId);
         await using var page = await ConsolePage.OpenAsync(host.Console, "/console/alerts");
         await page.Link("journey_own_page").ClickAsync();
@@ -67,7 +79,10 @@ public sealed class AlertJourneys(JourneyHost host, ITestOutputHelper output) : 
 
         foreach (var other in new[] { "0123456789abcdef", "nonsense", key.ToUpperInvariant(), key + "0" })
         {
-            Assert.Equal(HttpStatusCode.NotFound, (await host.Console.Http.GetAsync(new Uri($"/console/alerts/{other}", UriKind.Relative))).StatusCode);
+            Assert.Equal(
+                HttpStatusCode.NotFound,
+                (await host.Console.Http.GetAsync(new Uri($"/console/alerts/{other}", UriKind.Relative))).StatusCode
+            );
         }
 
         await page.GoToAsync("/console/alerts/nonsense");
@@ -88,7 +103,11 @@ public sealed class AlertJourneys(JourneyHost host, ITestOutputHelper output) : 
         await panel.GetByText("Issue to file").ClickAsync();
         await panel.GetByRole(AriaRole.Button, new() { Name = "Copy the text" }).ClickAsync();
         await Assertions.Expect(panel.GetByRole(AriaRole.Status)).Not.ToBeEmptyAsync();
-        Assert.Contains("type:reliability", await page.Page.EvaluateAsync<string>("() => document.activeElement.value.substring(0, document.activeElement.selectionEnd)"), StringComparison.Ordinal);
+        Assert.Contains(
+            "type:reliability",
+            await page.Page.EvaluateAsync<string>("() => document.activeElement.value.substring(0, document.activeElement.selectionEnd)"),
+            StringComparison.Ordinal
+        );
         await Assertions.Expect(Card(page, "journey_unstable")).ToContainTextAsync("unstable ids");
     }
 
@@ -97,14 +116,18 @@ public sealed class AlertJourneys(JourneyHost host, ITestOutputHelper output) : 
 
     private async Task SwitchAsync(bool enabled)
     {
-        using var answer = await host.Console.Http.PutAsJsonAsync($"/api/flags/{FlagNames.AlertsAutoTicket}", new { enabled, reason = "a journey" });
+        using var answer = await host.Console.Http.PutAsJsonAsync(
+            $"/api/flags/{FlagNames.AlertsAutoTicket}",
+            new { enabled, reason = "a journey" }
+        );
         answer.EnsureSuccessStatusCode();
     }
 
     private static Observation Say(string name, Severity severity = Severity.P2, bool firing = true, string source = "test") =>
         new(source, name, null, severity, $"{name} on db1", firing, new Dictionary<string, string> { ["host"] = "db1" });
 
-    private static ILocator Card(ConsolePage page, string name) => page.Page.GetByRole(AriaRole.Article, new() { Name = name, Exact = true });
+    private static ILocator Card(ConsolePage page, string name) =>
+        page.Page.GetByRole(AriaRole.Article, new() { Name = name, Exact = true });
 
     private static ILocator Ticket(ILocator card) => card.GetByRole(AriaRole.Definition).GetByRole(AriaRole.Link);
 }

@@ -32,7 +32,10 @@ internal static partial class Assets
     {
         using var answer = await http.GetAsync(address);
         var body = await answer.Content.ReadAsStringAsync();
-        Assert.True(answer.StatusCode == HttpStatusCode.OK && body.Length > 0, $"{address}: {(int)answer.StatusCode}, {body.Length} characters");
+        Assert.True(
+            answer.StatusCode == HttpStatusCode.OK && body.Length > 0,
+            $"{address}: {(int)answer.StatusCode}, {body.Length} characters"
+        );
         return (address, body);
     }
 

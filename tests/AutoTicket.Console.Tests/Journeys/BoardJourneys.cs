@@ -31,11 +31,18 @@ public sealed class BoardJourneys(JourneyHost host, ITestOutputHelper output) : 
         {
             host.Publish("shop", ReadingOutcome.Ok);
             var published = host.Board.Find("shop")!.CheckedAt!.Value.ToUnixTimeMilliseconds();
-            await Assertions.Expect(board.Tile("Surface shop")).ToHaveAttributeAsync("data-checked-at", published.ToString(CultureInfo.InvariantCulture));
+            await Assertions
+                .Expect(board.Tile("Surface shop"))
+                .ToHaveAttributeAsync("data-checked-at", published.ToString(CultureInfo.InvariantCulture));
             delays.Add(await board.Page.EvaluateAsync<long>($"() => window.changes[{published}]") - published);
         }
 
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"reading to document: median {delays.Order().ElementAt(5)} ms, worst {delays.Max()} ms"));
+        output.WriteLine(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"reading to document: median {delays.Order().ElementAt(5)} ms, worst {delays.Max()} ms"
+            )
+        );
         // 250 ms is the promise; the rest is for a machine that runs other tests beside this one.
         Assert.InRange(delays.Order().ElementAt(5), 0, 1000);
         Assert.Equal(0, requests);
@@ -53,8 +60,14 @@ public sealed class BoardJourneys(JourneyHost host, ITestOutputHelper output) : 
         await Assertions.Expect(board.Page.GetByRole(AriaRole.Article).First).ToHaveAttributeAsync("data-status", "down");
         foreach (var status in StatusWords.WorstFirst)
         {
-            var filter = board.Page.GetByRole(AriaRole.Button, new() { NameRegex = new($"^{status.Word()} \\d+$", System.Text.RegularExpressions.RegexOptions.IgnoreCase) });
-            var count = int.Parse((await filter.InnerTextAsync()).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[^1], CultureInfo.InvariantCulture);
+            var filter = board.Page.GetByRole(
+                AriaRole.Button,
+                new() { NameRegex = new($"^{status.Word()} \\d+$", System.Text.RegularExpressions.RegexOptions.IgnoreCase) }
+            );
+            var count = int.Parse(
+                (await filter.InnerTextAsync()).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[^1],
+                CultureInfo.InvariantCulture
+            );
             await filter.ClickAsync();
 
             await Assertions.Expect(filter).ToHaveAttributeAsync("aria-pressed", "true");

@@ -47,15 +47,24 @@ public sealed partial class BoardViewJourneys(JourneyHost host) : IClassFixture<
     public async Task Dense_shows_dozens_of_surfaces_at_once_a_row_each_and_fits_a_phone()
     {
         await using var sandbox = await SandboxServer.StartAsync();
-        var settings = Enumerable.Range(0, 40).SelectMany(i => ConsoleHost.SurfaceSettings(i, $"s{i}", sandbox.Surface($"s{i}").Url)).ToDictionary();
+        var settings = Enumerable
+            .Range(0, 40)
+            .SelectMany(i => ConsoleHost.SurfaceSettings(i, $"s{i}", sandbox.Surface($"s{i}").Url))
+            .ToDictionary();
         settings["Status:PollInterval"] = "01:00:00";
         sandbox.Surface("s7").Answer(503);
         await using var console = await ConsoleHost.StartAsync(sandbox: sandbox, settings: settings);
-        await Eventually.TrueAsync(() => console.Get<StatusBoard>().All().All(surface => surface.CheckedAt is not null), "all were checked");
+        await Eventually.TrueAsync(
+            () => console.Get<StatusBoard>().All().All(surface => surface.CheckedAt is not null),
+            "all were checked"
+        );
         await using var board = await ConsolePage.OpenAsync(console, "/console/status?view=dense", 1920, 1080);
 
-        var rows = await board.Page.GetByRole(AriaRole.Article).EvaluateAllAsync<double[]>(
-            "rows => rows.filter(row => row.getBoundingClientRect().bottom <= innerHeight).map(row => row.offsetHeight)");
+        var rows = await board
+            .Page.GetByRole(AriaRole.Article)
+            .EvaluateAllAsync<double[]>(
+                "rows => rows.filter(row => row.getBoundingClientRect().bottom <= innerHeight).map(row => row.offsetHeight)"
+            );
         Assert.InRange(rows.Length, 24, 40);
         Assert.All(rows, height => Assert.InRange(height, 24, 40));
         await Assertions.Expect(board.Investigate("Surface s7", "Files a new ticket")).ToBeVisibleAsync();
@@ -72,7 +81,8 @@ public sealed partial class BoardViewJourneys(JourneyHost host) : IClassFixture<
         await board.Page.EvaluateAsync("() => document.querySelectorAll('article').forEach(tile => tile.isTheSame = true)");
         List<string> requests = [];
         // A browser fetches the tab's icon when it pleases.
-        board.Page.Request += (_, request) => requests.AddRange(request.Url.Contains("favicon", StringComparison.Ordinal) ? [] : [request.Url]);
+        board.Page.Request += (_, request) =>
+            requests.AddRange(request.Url.Contains("favicon", StringComparison.Ordinal) ? [] : [request.Url]);
 
         await board.Button("Dense").ClickAsync();
         await Assertions.Expect(board.Button("Dense")).ToHaveAttributeAsync("aria-pressed", "true");
@@ -83,7 +93,9 @@ public sealed partial class BoardViewJourneys(JourneyHost host) : IClassFixture<
 
         await board.GoToAsync(board.Page.Url);
         await Assertions.Expect(board.Button("Dense")).ToHaveAttributeAsync("aria-pressed", "true");
-        await Assertions.Expect(board.Page.GetByRole(AriaRole.Group, new() { Name = "Show" }).GetByRole(AriaRole.Button, new() { Pressed = true })).ToContainTextAsync("operational");
+        await Assertions
+            .Expect(board.Page.GetByRole(AriaRole.Group, new() { Name = "Show" }).GetByRole(AriaRole.Button, new() { Pressed = true }))
+            .ToContainTextAsync("operational");
         await board.Button("Tiles").ClickAsync();
         await Assertions.Expect(board.Button("Tiles")).ToHaveAttributeAsync("aria-pressed", "true");
         Assert.Equal("?show=operational", new Uri(board.Page.Url).Query);

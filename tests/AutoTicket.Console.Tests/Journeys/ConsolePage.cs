@@ -49,7 +49,13 @@ internal sealed class ConsolePage : IAsyncDisposable
 
     private static async Task<ConsolePage> NewAsync(Uri address, int width, int height)
     {
-        var browser = await Browser.NewPageAsync(new BrowserNewContextOptions { IgnoreHTTPSErrors = true, ViewportSize = new ViewportSize { Width = width, Height = height } });
+        var browser = await Browser.NewPageAsync(
+            new BrowserNewContextOptions
+            {
+                IgnoreHTTPSErrors = true,
+                ViewportSize = new ViewportSize { Width = width, Height = height },
+            }
+        );
         await browser.Page.AddInitScriptAsync(NoticeCircuit);
         return new ConsolePage(browser, address);
     }

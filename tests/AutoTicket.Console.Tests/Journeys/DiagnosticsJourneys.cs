@@ -14,7 +14,9 @@ public sealed class DiagnosticsJourneys
     [InlineData(390)]
     public async Task An_operator_reads_what_is_wrong_what_to_do_and_that_it_is_mended(int width)
     {
-        await using var console = await DiagnosedConsole.StartAsync(new() { ["Diagnostics:RunbookUrl"] = "https://wiki.example.org/console" });
+        await using var console = await DiagnosedConsole.StartAsync(
+            new() { ["Diagnostics:RunbookUrl"] = "https://wiki.example.org/console" }
+        );
         var fault = console.Sandbox.Faults.Add(new(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout });
         await console.Host.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
         await console.RaiseAsync(Alerts.AlertDriver.Say());
@@ -25,10 +27,14 @@ public sealed class DiagnosticsJourneys
         var verdict = page.Page.Locator(".verdict");
         await Assertions.Expect(verdict).ToContainTextAsync("DMs are going out, tickets are not: the FreeScout key was rejected at ");
         var steps = page.Page.GetByRole(AriaRole.List, new() { Name = "Steps of the chain" });
-        await Assertions.Expect(steps.Locator("li")).ToHaveCountAsync(console.Host.Get<AutoTicket.Diagnostics.PipelineDiagnostics>().Steps.Count);
+        await Assertions
+            .Expect(steps.Locator("li"))
+            .ToHaveCountAsync(console.Host.Get<AutoTicket.Diagnostics.PipelineDiagnostics>().Steps.Count);
         await Assertions.Expect(steps.Locator("[data-state=Failed]")).ToHaveCountAsync(1);
         await Assertions.Expect(steps.Locator("[data-step=key_valid]")).ToContainTextAsync("Make a new key in FreeScout");
-        await Assertions.Expect(steps.Locator("[data-step=key_valid] a")).ToHaveAttributeAsync("href", "https://wiki.example.org/console/docs/ops/runbooks/console-auto-ticketing.md#no-tickets");
+        await Assertions
+            .Expect(steps.Locator("[data-step=key_valid] a"))
+            .ToHaveAttributeAsync("href", "https://wiki.example.org/console/docs/ops/runbooks/console-auto-ticketing.md#no-tickets");
         await Assertions.Expect(page.Page.Locator("[data-condition=KeyInvalid]")).ToContainTextAsync("told in 9 min");
         Assert.Equal(width, await page.Page.EvaluateAsync<int>("() => document.documentElement.scrollWidth"));
         await page.ScreenshotAsync($"diagnostics-{width}");
@@ -42,7 +48,8 @@ public sealed class DiagnosticsJourneys
                 await Assertions.Expect(verdict).Not.ToHaveTextAsync("Asking…");
                 return await steps.Locator("[data-state=Failed]").CountAsync() == 0;
             },
-            "nothing is wrong");
+            "nothing is wrong"
+        );
         await Assertions.Expect(verdict).Not.ToContainTextAsync("tickets are not");
         page.AssertNoErrors();
     }
@@ -53,7 +60,9 @@ public sealed class DiagnosticsJourneys
     {
         await using var console = await DiagnosedConsole.StartAsync();
         await using var page = await ConsolePage.OpenAsync(console.Host, "/console/alerts", 390);
-        var banner = page.Page.GetByRole(AriaRole.Alert).Filter(new() { HasText = "Nobody is being told of alerts, neither by DM nor by ticket." });
+        var banner = page
+            .Page.GetByRole(AriaRole.Alert)
+            .Filter(new() { HasText = "Nobody is being told of alerts, neither by DM nor by ticket." });
         await Assertions.Expect(banner).ToHaveCountAsync(0);
         var freeScout = console.Sandbox.Faults.Add(new(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout });
         var slack = console.Sandbox.Faults.Add(Fault.SlackError("invalid_auth"));
@@ -66,7 +75,11 @@ public sealed class DiagnosticsJourneys
             await page.Page.EmulateMediaAsync(new() { ColorScheme = scheme });
             await page.GoToAsync("/console/flags");
             await Assertions.Expect(banner).ToBeVisibleAsync();
-            Assert.Empty((await page.Page.RunAxe()).Violations.Select(violation => $"{scheme}: {violation.Id}: {string.Join(" | ", violation.Nodes.Select(node => node.Html))}"));
+            Assert.Empty(
+                (await page.Page.RunAxe()).Violations.Select(violation =>
+                    $"{scheme}: {violation.Id}: {string.Join(" | ", violation.Nodes.Select(node => node.Html))}"
+                )
+            );
             await page.ScreenshotAsync($"silence-{scheme}");
         }
 

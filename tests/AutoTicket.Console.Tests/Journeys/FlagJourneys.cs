@@ -40,7 +40,12 @@ public sealed class FlagJourneys(JourneyHost host, ITestOutputHelper output) : I
         await Assertions.Expect(board.Investigate("Surface pay")).ToBeVisibleAsync();
         var on = Stopwatch.GetElapsedTime(clicked);
 
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"flip to an open board: off {off.TotalMilliseconds:0} ms, on {on.TotalMilliseconds:0} ms"));
+        output.WriteLine(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"flip to an open board: off {off.TotalMilliseconds:0} ms, on {on.TotalMilliseconds:0} ms"
+            )
+        );
         Assert.InRange(off, TimeSpan.Zero, Eventually.OnABusyMachine(TimeSpan.FromSeconds(1)));
         Assert.InRange(on, TimeSpan.Zero, Eventually.OnABusyMachine(TimeSpan.FromSeconds(1)));
         Assert.Empty(board.ConsoleErrors.Concat(flags.ConsoleErrors));

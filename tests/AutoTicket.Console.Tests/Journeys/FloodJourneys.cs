@@ -11,7 +11,9 @@ public sealed class FloodJourneys
     [Fact]
     public async Task What_would_be_filed_is_seen_beforehand_and_a_flood_is_seen_and_reset()
     {
-        await using var console = await ConsoleHost.StartAsync(settings: new Dictionary<string, string?> { ["Ticketing:FloodBudget"] = "40", ["Ticketing:FloodBudgetPerSource"] = "3" });
+        await using var console = await ConsoleHost.StartAsync(
+            settings: new Dictionary<string, string?> { ["Ticketing:FloodBudget"] = "40", ["Ticketing:FloodBudgetPerSource"] = "3" }
+        );
         foreach (var id in new[] { "a", "b", "c" })
         {
             await RaiseAsync(console, Say("made_up", id));
@@ -51,7 +53,16 @@ public sealed class FloodJourneys
     private static ILocator Reason(ConsolePage page) => page.Page.GetByRole(AriaRole.Textbox, new() { Name = "Reason (required)" });
 
     private static Observation Say(string name, string? id = null) =>
-        new("noisy", name, null, Severity.P2, $"{name} on db1 is over its limit", true, new Dictionary<string, string> { ["host"] = "db1" }, ProducerId: id);
+        new(
+            "noisy",
+            name,
+            null,
+            Severity.P2,
+            $"{name} on db1 is over its limit",
+            true,
+            new Dictionary<string, string> { ["host"] = "db1" },
+            ProducerId: id
+        );
 
     private static async Task RaiseAsync(ConsoleHost console, params Observation[] observations) =>
         Assert.NotNull(await console.Get<AlertAggregator>().ObserveAsync(observations, CancellationToken.None));
@@ -65,7 +76,13 @@ public sealed class FloodJourneys
 
         Assert.Equal(360, await page.Page.EvaluateAsync<int>("() => document.documentElement.scrollWidth"));
         // What fades in or out is judged when it stands still; what turns for ever is not waited for.
-        await page.Page.WaitForFunctionAsync("() => document.getAnimations().every(animation => animation.playState !== 'running' || animation.effect.getTiming().iterations === Infinity)");
-        Assert.Empty((await page.Page.RunAxe()).Violations.Select(violation => $"{violation.Id}: {string.Join(" | ", violation.Nodes.Select(node => node.Html))}"));
+        await page.Page.WaitForFunctionAsync(
+            "() => document.getAnimations().every(animation => animation.playState !== 'running' || animation.effect.getTiming().iterations === Infinity)"
+        );
+        Assert.Empty(
+            (await page.Page.RunAxe()).Violations.Select(violation =>
+                $"{violation.Id}: {string.Join(" | ", violation.Nodes.Select(node => node.Html))}"
+            )
+        );
     }
 }

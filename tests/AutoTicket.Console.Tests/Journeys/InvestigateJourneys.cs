@@ -30,7 +30,11 @@ public sealed class InvestigateJourneys(JourneyHost host) : IClassFixture<Journe
 
         var second = await TicketOfAsync(board, "Surface pay");
         Assert.NotEqual(first.Id, second.Id);
-        Assert.Contains(first.Number.ToString(System.Globalization.CultureInfo.InvariantCulture), second.Threads[^1].Body, StringComparison.Ordinal);
+        Assert.Contains(
+            first.Number.ToString(System.Globalization.CultureInfo.InvariantCulture),
+            second.Threads[^1].Body,
+            StringComparison.Ordinal
+        );
         board.AssertNoErrors();
     }
 
@@ -50,10 +54,15 @@ public sealed class InvestigateJourneys(JourneyHost host) : IClassFixture<Journe
         await Assertions.Expect(one.Investigate("Surface shop")).ToHaveAttributeAsync("aria-busy", "false");
         await Assertions.Expect(other.Investigate("Surface shop")).ToHaveAttributeAsync("aria-busy", "false");
 
-        var ticket = Assert.Single(host.Sandbox.FreeScout.Conversations, conversation => conversation.Subject.Contains("Surface shop", StringComparison.Ordinal));
+        var ticket = Assert.Single(
+            host.Sandbox.FreeScout.Conversations,
+            conversation => conversation.Subject.Contains("Surface shop", StringComparison.Ordinal)
+        );
         foreach (var board in new[] { one, other })
         {
-            await Assertions.Expect(board.Tile("Surface shop").GetByRole(AriaRole.Link, new() { Name = $"#{ticket.Number}", Exact = true })).ToBeVisibleAsync();
+            await Assertions
+                .Expect(board.Tile("Surface shop").GetByRole(AriaRole.Link, new() { Name = $"#{ticket.Number}", Exact = true }))
+                .ToBeVisibleAsync();
             await Assertions.Expect(board.Outcome("Surface shop")).ToContainTextAsync($"icket #{ticket.Number}");
         }
     }
@@ -84,7 +93,8 @@ public sealed class InvestigateJourneys(JourneyHost host) : IClassFixture<Journe
                 await host.Console.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
                 return await board.Investigate("Surface search", "Files a new ticket").IsVisibleAsync();
             },
-            "the board sees that FreeScout is back");
+            "the board sees that FreeScout is back"
+        );
         await board.Investigate("Surface search").ClickAsync();
         await Assertions.Expect(board.Outcome("Surface search")).ToContainTextAsync("Filed ticket #");
         board.AssertNoErrors();
@@ -95,7 +105,9 @@ public sealed class InvestigateJourneys(JourneyHost host) : IClassFixture<Journe
         var link = board.Outcome(surface).GetByRole(AriaRole.Link);
         await Assertions.Expect(link).ToBeVisibleAsync();
         var url = await link.GetAttributeAsync("href");
-        var ticket = host.Sandbox.FreeScout.Conversations.Single(conversation => url!.EndsWith($"/conversation/{conversation.Id}", StringComparison.Ordinal));
+        var ticket = host.Sandbox.FreeScout.Conversations.Single(conversation =>
+            url!.EndsWith($"/conversation/{conversation.Id}", StringComparison.Ordinal)
+        );
         await Assertions.Expect(link).ToHaveTextAsync($"Open #{ticket.Number}");
         return ticket;
     }

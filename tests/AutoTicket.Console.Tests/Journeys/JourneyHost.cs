@@ -17,17 +17,19 @@ public sealed class JourneyHost : IAsyncLifetime
     internal StatusBoard Board => Console.Get<StatusBoard>();
 
     /// <summary>Taken by hand and published, as the poller would.</summary>
-    internal void Publish(string key, ReadingOutcome outcome, string? cause = null) => Board.Publish(
-        new SurfaceReading
-        {
-            SurfaceKey = key,
-            CheckedAt = TimeProvider.System.GetUtcNow(),
-            Outcome = outcome,
-            LatencyMs = outcome == ReadingOutcome.Failed ? null : 12,
-            Cause = cause ?? (outcome == ReadingOutcome.Failed ? "HTTP 503" : null),
-            Reached = true,
-        },
-        TimeSpan.FromMilliseconds(12));
+    internal void Publish(string key, ReadingOutcome outcome, string? cause = null) =>
+        Board.Publish(
+            new SurfaceReading
+            {
+                SurfaceKey = key,
+                CheckedAt = TimeProvider.System.GetUtcNow(),
+                Outcome = outcome,
+                LatencyMs = outcome == ReadingOutcome.Failed ? null : 12,
+                Cause = cause ?? (outcome == ReadingOutcome.Failed ? "HTTP 503" : null),
+                Reached = true,
+            },
+            TimeSpan.FromMilliseconds(12)
+        );
 
     public async Task InitializeAsync()
     {
@@ -51,7 +53,11 @@ public sealed class JourneyHost : IAsyncLifetime
         }
 
         Console = await ConsoleHost.StartAsync(sandbox: sandbox, settings: settings);
-        await Eventually.TrueAsync(() => Board.All().All(surface => surface.Status == SurfaceStatus.Operational), "all surfaces were checked and are well", TimeSpan.FromMinutes(1));
+        await Eventually.TrueAsync(
+            () => Board.All().All(surface => surface.Status == SurfaceStatus.Operational),
+            "all surfaces were checked and are well",
+            TimeSpan.FromMinutes(1)
+        );
     }
 
     public async Task DisposeAsync()

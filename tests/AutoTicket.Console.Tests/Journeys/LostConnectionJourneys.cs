@@ -27,13 +27,22 @@ public sealed class LostConnectionJourneys(ITestOutputHelper output)
             var noticed = await UntilDimmedAsync(board);
             await Assertions.Expect(board.Page.GetByRole(AriaRole.Alertdialog)).ToContainTextAsync("You see the state of");
             await UntilDimmedAsync(wall);
-            Assert.InRange(await wall.Page.GetByRole(AriaRole.Main).EvaluateAsync<double>("main => Number(getComputedStyle(main).opacity)"), 0.1, 0.9);
+            Assert.InRange(
+                await wall.Page.GetByRole(AriaRole.Main).EvaluateAsync<double>("main => Number(getComputedStyle(main).opacity)"),
+                0.1,
+                0.9
+            );
             console.Thaw();
             await IsRepaintedAsync(board);
 
             await console.KillAsync();
             var killed = await UntilDimmedAsync(board);
-            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"dimmed {noticed.TotalSeconds:0.0} s after the server fell silent, {killed.TotalSeconds:0.0} s after it was killed"));
+            output.WriteLine(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"dimmed {noticed.TotalSeconds:0.0} s after the server fell silent, {killed.TotalSeconds:0.0} s after it was killed"
+                )
+            );
             Assert.InRange(noticed, TimeSpan.Zero, Eventually.OnABusyMachine(TimeSpan.FromSeconds(5)));
             Assert.InRange(killed, TimeSpan.Zero, Eventually.OnABusyMachine(TimeSpan.FromSeconds(5)));
 
@@ -55,7 +64,9 @@ public sealed class LostConnectionJourneys(ITestOutputHelper output)
         await using var sandbox = await SandboxServer.StartAsync();
         await using var database = await TestDatabase.CreateAsync(Database.Sqlite);
         sandbox.Surface("pay").Answer(503);
-        await using var console = await ConsoleProcess.StartAsync(new Dictionary<string, string>(Settings(sandbox, database)) { ["FLAG_CONSOLE_INVESTIGATE_FROM_STATUS"] = "1" });
+        await using var console = await ConsoleProcess.StartAsync(
+            new Dictionary<string, string>(Settings(sandbox, database)) { ["FLAG_CONSOLE_INVESTIGATE_FROM_STATUS"] = "1" }
+        );
         await using var line = TcpProxy.To(console.Address.AbsoluteUri);
         await using var board = await ConsolePage.OpenAsync(new Uri(line.Through(console.Address.AbsoluteUri)), "/console/status");
         await Assertions.Expect(board.Tile("Surface pay")).ToHaveAttributeAsync("data-status", "down");
@@ -100,7 +111,9 @@ public sealed class LostConnectionJourneys(ITestOutputHelper output)
 
     private static Dictionary<string, string> Settings(SandboxServer sandbox, TestDatabase database)
     {
-        var settings = sandbox.ConsoleSettings().Concat(ConsoleHost.SurfaceSettings(0, "pay", sandbox.Surface("pay").Url))
+        var settings = sandbox
+            .ConsoleSettings()
+            .Concat(ConsoleHost.SurfaceSettings(0, "pay", sandbox.Surface("pay").Url))
             .ToDictionary(pair => pair.Key.Replace(":", "__", StringComparison.Ordinal), pair => pair.Value!);
         foreach (var (name, value) in database.Settings)
         {

@@ -22,7 +22,11 @@ public sealed class ManySurfacesTests(ITestOutputHelper output)
         await using var sandbox = await SandboxServer.StartAsync();
         await using var console = await ConsoleHost.StartAsync(database, sandbox, Settings(sandbox, Surfaces, "00:00:30"));
         var all = console.Get<StatusBoard>();
-        await Eventually.TrueAsync(() => all.All().All(surface => surface is { Status: SurfaceStatus.Operational, Availability30d: not null }), "all are checked and counted", TimeSpan.FromSeconds(60));
+        await Eventually.TrueAsync(
+            () => all.All().All(surface => surface is { Status: SurfaceStatus.Operational, Availability30d: not null }),
+            "all are checked and counted",
+            TimeSpan.FromSeconds(60)
+        );
         Assert.All(all.All(), surface => Assert.Equal(StatusBoard.HistoryLength, surface.History.Count));
 
         using var commands = new Commands(database.Location);
@@ -32,9 +36,14 @@ public sealed class ManySurfacesTests(ITestOutputHelper output)
         var live = Stopwatch.GetElapsedTime(begun);
 
         await Assertions.Expect(board.Page.GetByRole(AriaRole.Article)).ToHaveCountAsync(Surfaces);
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Surfaces} surfaces: interactive after {live.TotalMilliseconds:0} ms"));
+        output.WriteLine(
+            string.Create(CultureInfo.InvariantCulture, $"{Surfaces} surfaces: interactive after {live.TotalMilliseconds:0} ms")
+        );
         Assert.NotEmpty(commands.Texts);
-        Assert.DoesNotContain(commands.Texts, text => text.StartsWith("SELECT", StringComparison.Ordinal) && text.Contains("FROM \"surface_", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            commands.Texts,
+            text => text.StartsWith("SELECT", StringComparison.Ordinal) && text.Contains("FROM \"surface_", StringComparison.Ordinal)
+        );
         // One second is the promise; the rest is for a machine that runs other tests beside this one.
         Assert.InRange(live, TimeSpan.Zero, TimeSpan.FromSeconds(8));
     }
@@ -66,7 +75,10 @@ public sealed class ManySurfacesTests(ITestOutputHelper output)
 
     private static Dictionary<string, string?> Settings(SandboxServer sandbox, int count, string interval)
     {
-        var settings = Enumerable.Range(0, count).SelectMany(i => ConsoleHost.SurfaceSettings(i, $"s{i}", sandbox.Surface($"s{i}").Url)).ToDictionary();
+        var settings = Enumerable
+            .Range(0, count)
+            .SelectMany(i => ConsoleHost.SurfaceSettings(i, $"s{i}", sandbox.Surface($"s{i}").Url))
+            .ToDictionary();
         for (var i = 0; i < count; i++)
         {
             settings[$"Surfaces:{i}:Timeout"] = settings[$"Surfaces:{i}:SlowAfter"] = "00:01:00";
@@ -81,17 +93,22 @@ public sealed class ManySurfacesTests(ITestOutputHelper output)
         await using var db = database.Open();
         var now = TimeProvider.System.GetUtcNow().UtcTicks;
         var step = TimeSpan.FromDays(90).Ticks / 2000;
-        await db.Database.ExecuteSqlAsync($"""
+        await db.Database.ExecuteSqlAsync(
+            $"""
             WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {(Surfaces * 2000) - 1})
             INSERT INTO surface_readings (surface_key, checked_at, outcome, latency_ms, reached, status, since)
             SELECT 's' || (i % {Surfaces}), {now} - (2000 - i / {Surfaces}) * {step}, 'ok', 20 + i % 50, 1, 'operational', {now} - 2000 * {step} FROM n
-            """);
+            """
+        );
         // Counted up hour by hour, as it is while a console runs.
         var hour = TimeSpan.TicksPerHour;
-        await db.Database.ExecuteSqlAsync($"""
+        await db.Database.ExecuteSqlAsync(
+            $"""
             INSERT INTO surface_hours (surface_key, hour, known, up)
-            SELECT surface_key, checked_at - checked_at % {hour}, COUNT(*), COUNT(*) FROM surface_readings WHERE checked_at < {now - (now % hour)} GROUP BY 1, 2
-            """);
+            SELECT surface_key, checked_at - checked_at % {hour}, COUNT(*), COUNT(*) FROM surface_readings WHERE checked_at < {now
+                - (now % hour)} GROUP BY 1, 2
+            """
+        );
     }
 
     /// <summary>What EF asks of one database, by its diagnostics.</summary>
@@ -125,13 +142,9 @@ public sealed class ManySurfacesTests(ITestOutputHelper output)
             }
         }
 
-        public void OnCompleted()
-        {
-        }
+        public void OnCompleted() { }
 
-        public void OnError(Exception error)
-        {
-        }
+        public void OnError(Exception error) { }
 
         public void Dispose()
         {

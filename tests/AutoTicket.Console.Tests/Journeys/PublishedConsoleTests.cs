@@ -16,10 +16,16 @@ public sealed class PublishedConsoleTests
             Assert.DoesNotContain(folder.GetFiles(), file => file.Name.StartsWith("AutoTicket.Sandbox", StringComparison.Ordinal));
             Assert.Equal(PackagesOf(folder), PackagesNamedIn(folder));
             // Whoever starts it from elsewhere gets 200 and no bytes, unless the console finds its own files.
-            await using var console = await ConsoleProcess.StartPublishedAsync(folder, new Dictionary<string, string> { ["ASPNETCORE_ENVIRONMENT"] = "Development" });
+            await using var console = await ConsoleProcess.StartPublishedAsync(
+                folder,
+                new Dictionary<string, string> { ["ASPNETCORE_ENVIRONMENT"] = "Development" }
+            );
 
             // Its database lies on a disk that others may keep busy: until that answers, a page is 503.
-            await Eventually.TrueAsync(async () => (await console.Http.GetAsync(new Uri("/console/status", UriKind.Relative))).IsSuccessStatusCode, "the page is served");
+            await Eventually.TrueAsync(
+                async () => (await console.Http.GetAsync(new Uri("/console/status", UriKind.Relative))).IsSuccessStatusCode,
+                "the page is served"
+            );
             await Assets.HaveBytesAsync(console.Http, "/console/status");
         }
         finally
@@ -35,12 +41,16 @@ public sealed class PublishedConsoleTests
         var runtime = dependencies.RootElement.GetProperty("targets").EnumerateObject().First().Value;
         return
         [
-            .. dependencies.RootElement.GetProperty("libraries").EnumerateObject()
+            .. dependencies
+                .RootElement.GetProperty("libraries")
+                .EnumerateObject()
                 .Where(library => library.Value.GetProperty("type").GetString() == "package" && HasFiles(runtime.GetProperty(library.Name)))
-                .Select(library => library.Name.Replace('/', '@')).Order(StringComparer.Ordinal),
+                .Select(library => library.Name.Replace('/', '@'))
+                .Order(StringComparer.Ordinal),
         ];
 
-        static bool HasFiles(JsonElement library) => new[] { "runtime", "native", "runtimeTargets" }.Any(kind => library.TryGetProperty(kind, out _));
+        static bool HasFiles(JsonElement library) =>
+            new[] { "runtime", "native", "runtimeTargets" }.Any(kind => library.TryGetProperty(kind, out _));
     }
 
     private static IEnumerable<string> PackagesNamedIn(DirectoryInfo folder)
@@ -48,16 +58,36 @@ public sealed class PublishedConsoleTests
         using var sbom = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder.FullName, "sbom.cdx.json")));
         return
         [
-            .. sbom.RootElement.GetProperty("components").EnumerateArray()
-                .Select(component => $"{component.GetProperty("name")}@{component.GetProperty("version")}").Order(StringComparer.Ordinal),
+            .. sbom
+                .RootElement.GetProperty("components")
+                .EnumerateArray()
+                .Select(component => $"{component.GetProperty("name")}@{component.GetProperty("version")}")
+                .Order(StringComparer.Ordinal),
         ];
     }
 
     private static async Task PublishAsync(DirectoryInfo folder)
     {
         var root = ContentRoot.Find();
-        var configuration = AppContext.BaseDirectory.Contains($"{Path.DirectorySeparatorChar}Release{Path.DirectorySeparatorChar}", StringComparison.Ordinal) ? "Release" : "Debug";
-        var start = new ProcessStartInfo("dotnet", ["publish", Path.Combine(root, "src", "AutoTicket.Console"), "--no-build", "-c", configuration, "-o", folder.FullName, "-nodeReuse:false"])
+        var configuration = AppContext.BaseDirectory.Contains(
+            $"{Path.DirectorySeparatorChar}Release{Path.DirectorySeparatorChar}",
+            StringComparison.Ordinal
+        )
+            ? "Release"
+            : "Debug";
+        var start = new ProcessStartInfo(
+            "dotnet",
+            [
+                "publish",
+                Path.Combine(root, "src", "AutoTicket.Console"),
+                "--no-build",
+                "-c",
+                configuration,
+                "-o",
+                folder.FullName,
+                "-nodeReuse:false",
+            ]
+        )
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

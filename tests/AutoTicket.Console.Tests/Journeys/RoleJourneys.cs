@@ -33,7 +33,12 @@ public sealed class RoleJourneys(RoleJourneys.SignedInAtProvider provider) : ICl
 
         await vera.Page.GetByRole(AriaRole.Button, new() { Name = "Sign out", Exact = true }).ClickAsync();
         // The provider asks whether to sign out there too.
-        await vera.Page.GetByRole(AriaRole.Button, new() { NameRegex = new("Yes, sign me out", System.Text.RegularExpressions.RegexOptions.IgnoreCase) }).ClickAsync();
+        await vera
+            .Page.GetByRole(
+                AriaRole.Button,
+                new() { NameRegex = new("Yes, sign me out", System.Text.RegularExpressions.RegexOptions.IgnoreCase) }
+            )
+            .ClickAsync();
         await Assertions.Expect(vera.Heading).ToHaveTextAsync("Sign in");
         await vera.Page.GotoAsync(new Uri(provider.Console.Address, "/console/flags").AbsoluteUri);
         await vera.Page.GetByRole(AriaRole.Link, new() { Name = "Sign in at 127.0.0.1" }).ClickAsync();
@@ -67,7 +72,14 @@ public sealed class RoleJourneys(RoleJourneys.SignedInAtProvider provider) : ICl
         await FlipAsync(ada, "Switch on…", "Switch on now");
         await using (var db = Open())
         {
-            Assert.Equal("user:ada", (await db.AuditLog.OrderBy(entry => entry.Id).LastAsync(entry => entry.Action == AuditActions.FlagChanged && entry.Actor != "environment")).Actor);
+            Assert.Equal(
+                "user:ada",
+                (
+                    await db
+                        .AuditLog.OrderBy(entry => entry.Id)
+                        .LastAsync(entry => entry.Action == AuditActions.FlagChanged && entry.Actor != "environment")
+                ).Actor
+            );
         }
 
         // Nobody touches the page.
@@ -93,7 +105,12 @@ public sealed class RoleJourneys(RoleJourneys.SignedInAtProvider provider) : ICl
 
         await using var exa = await SignInAsync("exa", "staff", "/console/status");
         await using var db = Open();
-        Assert.Equal(1, await db.Sessions.Where(session => session.Name == "user:exa").ExecuteUpdateAsync(set => set.SetProperty(session => session.ExpiresAt, session => session.CreatedAt)));
+        Assert.Equal(
+            1,
+            await db
+                .Sessions.Where(session => session.Name == "user:exa")
+                .ExecuteUpdateAsync(set => set.SetProperty(session => session.ExpiresAt, session => session.CreatedAt))
+        );
         await Assertions.Expect(exa.Heading).ToHaveTextAsync("Sign in");
     }
 
@@ -147,7 +164,10 @@ public sealed class RoleJourneys(RoleJourneys.SignedInAtProvider provider) : ICl
             settings["Ticketing:Lease"] = "00:00:30";
             settings["FreeScout:CallTimeout"] = "00:00:20";
             Console = await ConsoleHost.StartAsync(sandbox: _sandbox, settings: settings, environment: "Staging");
-            await Eventually.TrueAsync(() => Console.Get<StatusBoard>().Find("pay") is { Status: SurfaceStatus.Down }, "the surface is seen down");
+            await Eventually.TrueAsync(
+                () => Console.Get<StatusBoard>().Find("pay") is { Status: SurfaceStatus.Down },
+                "the surface is seen down"
+            );
         }
 
         public async Task DisposeAsync()

@@ -10,7 +10,11 @@ public sealed class SignInJourneys
     [Fact]
     public async Task Outside_Development_an_operator_signs_in_and_out_and_a_wrong_password_is_told()
     {
-        var settings = new Dictionary<string, string?> { ["CONSOLE_OPERATOR_PASSWORD_HASH"] = Login.Hash(Password), ["urls"] = ConsoleHost.OverTls };
+        var settings = new Dictionary<string, string?>
+        {
+            ["CONSOLE_OPERATOR_PASSWORD_HASH"] = Login.Hash(Password),
+            ["urls"] = ConsoleHost.OverTls,
+        };
         await using var console = await ConsoleHost.StartAsync(settings: settings, environment: "Staging");
         await using var visitor = await ConsolePage.OpenSignedOutAsync(console.Address, "/console/flags");
         var page = visitor.Page;

@@ -21,7 +21,9 @@ public sealed class TicketJourneys(JourneyHost host) : IClassFixture<JourneyHost
         await Assertions.Expect(row).ToContainTextAsync("Surface pay");
         await Assertions.Expect(row).ToContainTextAsync("down");
         await Assertions.Expect(row).ToContainTextAsync("active");
-        await Assertions.Expect(row.GetByRole(AriaRole.Link, new() { Name = $"#{down.Number}" })).ToHaveAttributeAsync("href", $"{host.Sandbox.FreeScout.BaseUrl}/conversation/{down.Id}");
+        await Assertions
+            .Expect(row.GetByRole(AriaRole.Link, new() { Name = $"#{down.Number}" }))
+            .ToHaveAttributeAsync("href", $"{host.Sandbox.FreeScout.BaseUrl}/conversation/{down.Id}");
         await Assertions.Expect(Row(tickets, $"#{well.Number}")).ToContainTextAsync("recovered, still open");
         await Assertions.Expect(Row(tickets, $"#{well.Number}")).ToContainTextAsync("pending");
 
@@ -49,7 +51,9 @@ public sealed class TicketJourneys(JourneyHost host) : IClassFixture<JourneyHost
         using (host.Sandbox.Faults.Add(new Fault(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout }))
         {
             await tickets.Button("Refresh").ClickAsync();
-            await Assertions.Expect(tickets.Page.GetByRole(AriaRole.Alert).Filter(new() { HasText = "FREESCOUT_API_KEY" })).ToBeVisibleAsync();
+            await Assertions
+                .Expect(tickets.Page.GetByRole(AriaRole.Alert).Filter(new() { HasText = "FREESCOUT_API_KEY" }))
+                .ToBeVisibleAsync();
             await Assertions.Expect(Row(tickets, $"#{ticket.Number}")).ToBeVisibleAsync();
         }
 
@@ -84,7 +88,10 @@ public sealed class TicketJourneys(JourneyHost host) : IClassFixture<JourneyHost
     }
 
     private static ILocator Row(ConsolePage page, string number) =>
-        page.Page.GetByRole(AriaRole.Region, new() { Name = "All open", Exact = true }).GetByRole(AriaRole.Row).Filter(new() { Has = page.Page.GetByRole(AriaRole.Link, new() { Name = number, Exact = true }) });
+        page
+            .Page.GetByRole(AriaRole.Region, new() { Name = "All open", Exact = true })
+            .GetByRole(AriaRole.Row)
+            .Filter(new() { Has = page.Page.GetByRole(AriaRole.Link, new() { Name = number, Exact = true }) });
 
     private static async Task FilterAsync(ConsolePage page, string label, string value)
     {

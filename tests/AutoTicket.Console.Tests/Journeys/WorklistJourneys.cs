@@ -37,7 +37,11 @@ public sealed class WorklistJourneys : IAsyncLifetime
         }
 
         _console = await ConsoleHost.StartAsync(sandbox: sandbox, settings: settings);
-        await Eventually.TrueAsync(() => _console.Get<StatusBoard>().All().All(surface => surface.Status == SurfaceStatus.Operational), "all surfaces are well", TimeSpan.FromMinutes(1));
+        await Eventually.TrueAsync(
+            () => _console.Get<StatusBoard>().All().All(surface => surface.Status == SurfaceStatus.Operational),
+            "all surfaces are well",
+            TimeSpan.FromMinutes(1)
+        );
     }
 
     public async Task DisposeAsync()
@@ -52,20 +56,38 @@ public sealed class WorklistJourneys : IAsyncLifetime
         var pay = await MadeAsync("pay", 1);
         var shop = await MadeAsync("shop", 1);
         await using var tickets = await ConsolePage.OpenAsync(_console, "/console/tickets");
-        await Assertions.Expect(tickets.Page.GetByRole(AriaRole.Link, new() { Name = "Tickets 2 recovered, still open" })).ToBeVisibleAsync();
+        await Assertions
+            .Expect(tickets.Page.GetByRole(AriaRole.Link, new() { Name = "Tickets 2 recovered, still open" }))
+            .ToBeVisibleAsync();
         await tickets.Page.GetByRole(AriaRole.Checkbox, new() { Name = $"Select #{pay[0]}" }).CheckAsync();
         await tickets.Button("Resolve 1…").ClickAsync();
-        await Assertions.Expect(tickets.Page.GetByLabel("Note on each ticket")).ToHaveValueAsync(new System.Text.RegularExpressions.Regex("^Surface pay has been operational since "));
+        await Assertions
+            .Expect(tickets.Page.GetByLabel("Note on each ticket"))
+            .ToHaveValueAsync(new System.Text.RegularExpressions.Regex("^Surface pay has been operational since "));
         await ShotAsync(tickets, "worklist-form");
         await tickets.Page.GetByLabel("Note on each ticket").FillAsync("Rolled the release back.");
         await tickets.Button($"Resolve #{pay[0]}").ClickAsync();
 
         await Assertions.Expect(tickets.Text("1 resolved.")).ToBeVisibleAsync();
         await Assertions.Expect(Worklist(tickets).GetByRole(AriaRole.Link, new() { Name = $"#{pay[0]}" })).ToHaveCountAsync(0);
-        await Assertions.Expect(tickets.Page.GetByRole(AriaRole.Link, new() { Name = "Tickets 1 recovered, still open" })).ToBeVisibleAsync();
-        Assert.Contains("Rolled the release back.", Sandbox.FreeScout.Find(pay[0])!.Threads.Single(thread => thread.Type == "note").Body, StringComparison.Ordinal);
+        await Assertions
+            .Expect(tickets.Page.GetByRole(AriaRole.Link, new() { Name = "Tickets 1 recovered, still open" }))
+            .ToBeVisibleAsync();
+        Assert.Contains(
+            "Rolled the release back.",
+            Sandbox.FreeScout.Find(pay[0])!.Threads.Single(thread => thread.Type == "note").Body,
+            StringComparison.Ordinal
+        );
 
-        using (Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = new FaultMatch("PUT", $"/freescout/api/conversations/{shop[0]}", Whole: true), StatusCode = 500 }))
+        using (
+            Sandbox.Faults.Add(
+                new Fault(FaultKind.Status)
+                {
+                    Match = new FaultMatch("PUT", $"/freescout/api/conversations/{shop[0]}", Whole: true),
+                    StatusCode = 500,
+                }
+            )
+        )
         {
             await tickets.Button("Select all 1").ClickAsync();
             await tickets.Button("Resolve 1…").ClickAsync();
@@ -116,7 +138,13 @@ public sealed class WorklistJourneys : IAsyncLifetime
         await Assertions.Expect(Finding(tickets, ids[2])).ToContainTextAsync("ghost");
         await Assertions.Expect(Finding(tickets, orphan.Id)).ToContainTextAsync("orphan");
         await ShotAsync(tickets, "findings");
-        await using var phone = await Browser.NewPageAsync(new BrowserNewContextOptions { ColorScheme = ColorScheme.Light, ViewportSize = new ViewportSize { Width = 390, Height = 844 } });
+        await using var phone = await Browser.NewPageAsync(
+            new BrowserNewContextOptions
+            {
+                ColorScheme = ColorScheme.Light,
+                ViewportSize = new ViewportSize { Width = 390, Height = 844 },
+            }
+        );
         await phone.Page.GotoAsync(new Uri(_console.Address, "/console/tickets").AbsoluteUri);
         await Assertions.Expect(phone.Page.GetByText("open in mailbox 1")).ToBeVisibleAsync();
         await phone.ScreenshotAsync("findings-phone-light");
@@ -125,7 +153,10 @@ public sealed class WorklistJourneys : IAsyncLifetime
     private static ILocator Worklist(ConsolePage page) => page.Page.GetByRole(AriaRole.Region, new() { Name = "Recovered, still open" });
 
     private static ILocator Finding(ConsolePage page, long id) =>
-        page.Page.GetByRole(AriaRole.Table, new() { Name = "Differences between the books and FreeScout" }).GetByRole(AriaRole.Row).Filter(new() { HasText = $"#{id}", HasNotText = "mended" });
+        page
+            .Page.GetByRole(AriaRole.Table, new() { Name = "Differences between the books and FreeScout" })
+            .GetByRole(AriaRole.Row)
+            .Filter(new() { HasText = $"#{id}", HasNotText = "mended" });
 
     private static async Task ShotAsync(ConsolePage page, string name)
     {
@@ -138,14 +169,27 @@ public sealed class WorklistJourneys : IAsyncLifetime
     /// <summary>Open tickets of a surface, in the books.</summary>
     private async Task<IReadOnlyList<long>> MadeAsync(string surface, int count)
     {
-        var ids = Enumerable.Range(1, count).Select(number => Sandbox.FreeScout.CreateByHand($"[P2] Surface {surface} is down, {number}", ["auto:status", $"surface:{surface}"]).Id).ToList();
+        var ids = Enumerable
+            .Range(1, count)
+            .Select(number =>
+                Sandbox.FreeScout.CreateByHand($"[P2] Surface {surface} is down, {number}", ["auto:status", $"surface:{surface}"]).Id
+            )
+            .ToList();
         await _console.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
-        await Eventually.TrueAsync(async () =>
-        {
-            await using var db = await _console.Get<Microsoft.EntityFrameworkCore.IDbContextFactory<AutoTicket.Data.AutoTicketDbContext>>().CreateDbContextAsync();
-            return db.Tickets.Count(row => row.State == TicketState.Open && ids.Contains(row.ConversationId!.Value)) == count;
-        }, "they are adopted");
-        await Eventually.TrueAsync(() => ids.All(id => _console.Get<RecoveredTickets>().Current.Any(one => one.Ticket.Id == id)), "they are on the worklist");
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                await using var db = await _console
+                    .Get<Microsoft.EntityFrameworkCore.IDbContextFactory<AutoTicket.Data.AutoTicketDbContext>>()
+                    .CreateDbContextAsync();
+                return db.Tickets.Count(row => row.State == TicketState.Open && ids.Contains(row.ConversationId!.Value)) == count;
+            },
+            "they are adopted"
+        );
+        await Eventually.TrueAsync(
+            () => ids.All(id => _console.Get<RecoveredTickets>().Current.Any(one => one.Ticket.Id == id)),
+            "they are on the worklist"
+        );
         return ids;
     }
 }

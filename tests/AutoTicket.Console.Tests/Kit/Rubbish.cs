@@ -8,9 +8,50 @@ internal sealed class Rubbish(int seed)
 {
     private static readonly string[] Odd =
     [
-        "\0", "\ud83d", "\ude00", "😀", "👨‍👩‍👧‍👦", "\u202e", "\u0085", "\u009b", "\u2028", "\ufeff", "\uffff", "\u0301", "机房", "ﷺ",
-        "\r\n", "\t", "\"", "\\", "<b>", "&amp;", "'", "%00", "%", "{", "}", "=", ",", ";", ":", "/", "-", " ", "1", "-1",
-        "99999999999999999999", "1e999", "NaN", "P1", "P9", "critical", "24:00:00", "90d", "true", "null",
+        "\0",
+        "\ud83d",
+        "\ude00",
+        "😀",
+        "👨‍👩‍👧‍👦",
+        "\u202e",
+        "\u0085",
+        "\u009b",
+        "\u2028",
+        "\ufeff",
+        "\uffff",
+        "\u0301",
+        "机房",
+        "ﷺ",
+        "\r\n",
+        "\t",
+        "\"",
+        "\\",
+        "<b>",
+        "&amp;",
+        "'",
+        "%00",
+        "%",
+        "{",
+        "}",
+        "=",
+        ",",
+        ";",
+        ":",
+        "/",
+        "-",
+        " ",
+        "1",
+        "-1",
+        "99999999999999999999",
+        "1e999",
+        "NaN",
+        "P1",
+        "P9",
+        "critical",
+        "24:00:00",
+        "90d",
+        "true",
+        "null",
         "2026-11-28T02:14:03Z",
     ];
 
@@ -39,15 +80,16 @@ internal sealed class Rubbish(int seed)
 
     /// <summary>A value of JSON, whose strings hold escapes that are no text.</summary>
     /// <param name="names">Members are called so, or anything.</param>
-    public string Json(int depth, params string[] names) => Number(depth > 0 ? 9 : 7) switch
-    {
-        0 => "null",
-        1 => One("true", "false"),
-        2 => One("0", "-1", "7", "1e999", "99999999999999999999", "0.1"),
-        7 => $"[{string.Join(',', Enumerable.Range(0, Number(4)).Select(_ => Json(depth - 1, names)))}]",
-        8 => Members(depth, names),
-        _ => Quoted(Text()),
-    };
+    public string Json(int depth, params string[] names) =>
+        Number(depth > 0 ? 9 : 7) switch
+        {
+            0 => "null",
+            1 => One("true", "false"),
+            2 => One("0", "-1", "7", "1e999", "99999999999999999999", "0.1"),
+            7 => $"[{string.Join(',', Enumerable.Range(0, Number(4)).Select(_ => Json(depth - 1, names)))}]",
+            8 => Members(depth, names),
+            _ => Quoted(Text()),
+        };
 
     /// <summary>An object of them.</summary>
     public string Members(int depth, params string[] names)

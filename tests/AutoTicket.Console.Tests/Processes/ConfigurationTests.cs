@@ -56,7 +56,8 @@ public sealed class ConfigurationTests(ConfigurationTests.Outside shared) : ICla
     [InlineData("CONSOLE_API_TOKENS", "bot:" + Secret)]
     [InlineData("CONSOLE_API_TOKENS", ":viewer:" + Secret)]
     [InlineData("CONSOLE_KEY_ENCRYPTION_KEY", Secret)]
-    public async Task A_setting_that_cannot_be_used_is_named_in_one_line(string variable, string value) => AssertNamed(await RefusedAsync(variable, value), variable);
+    public async Task A_setting_that_cannot_be_used_is_named_in_one_line(string variable, string value) =>
+        AssertNamed(await RefusedAsync(variable, value), variable);
 
     [Theory]
     [InlineData("Sandbox__Enabled", "true", "Sandbox__Enabled")]
@@ -64,8 +65,10 @@ public sealed class ConfigurationTests(ConfigurationTests.Outside shared) : ICla
     [InlineData("CONSOLE_OPERATOR_PASSWORD_HASH", "not-a-hash", "CONSOLE_OPERATOR_PASSWORD_HASH")]
     // PBKDF2 with 100,000 iterations.
     [InlineData(
-        "CONSOLE_OPERATOR_PASSWORD_HASH", "AQAAAAIAAYagAAAAEAABAgMEBQYHCAkKCwwNDg/F82/mx+OwWr0QHAWyuVqjzKcjb7NkOUseLhxacRgqVQ==",
-        "CONSOLE_OPERATOR_PASSWORD_HASH")]
+        "CONSOLE_OPERATOR_PASSWORD_HASH",
+        "AQAAAAIAAYagAAAAEAABAgMEBQYHCAkKCwwNDg/F82/mx+OwWr0QHAWyuVqjzKcjb7NkOUseLhxacRgqVQ==",
+        "CONSOLE_OPERATOR_PASSWORD_HASH"
+    )]
     [InlineData("DYNO", "web.1", "DATABASE_URL")]
     public async Task Production_refuses_what_is_not_fit_for_it(string variable, string value, string named) =>
         AssertNamed(await RefusedAsync(variable, value, "Production"), named);
@@ -87,7 +90,11 @@ public sealed class ConfigurationTests(ConfigurationTests.Outside shared) : ICla
     public async Task A_process_that_is_refused_ends_with_1_and_one_sentence_on_standard_error(string variable, string value)
     {
         var settings = Settings(variable);
-        settings[variable] = value.Replace("{taken}", shared.Sandbox.Url.Port.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal);
+        settings[variable] = value.Replace(
+            "{taken}",
+            shared.Sandbox.Url.Port.ToString(CultureInfo.InvariantCulture),
+            StringComparison.Ordinal
+        );
 
         var result = await ConsoleProcess.RunToEndAsync([], settings);
 
@@ -135,7 +142,8 @@ public sealed class ConfigurationTests(ConfigurationTests.Outside shared) : ICla
 
         internal SandboxServer Sandbox { get; private set; } = null!;
 
-        public async Task InitializeAsync() => (Database, Sandbox) = (await TestDatabase.CreateAsync(Kit.Database.Sqlite), await SandboxServer.StartAsync());
+        public async Task InitializeAsync() =>
+            (Database, Sandbox) = (await TestDatabase.CreateAsync(Kit.Database.Sqlite), await SandboxServer.StartAsync());
 
         public async Task DisposeAsync()
         {

@@ -8,11 +8,14 @@ namespace AutoTicket.Tests.Processes;
 /// <summary>An answer of the console's API, read whole.</summary>
 internal sealed record Answer(HttpStatusCode Status, JsonElement Body, string Text, HttpResponseMessage Message)
 {
-    public string? Disposition => Body.ValueKind == JsonValueKind.Object && Body.TryGetProperty("disposition", out var word) ? word.GetString() : null;
+    public string? Disposition =>
+        Body.ValueKind == JsonValueKind.Object && Body.TryGetProperty("disposition", out var word) ? word.GetString() : null;
 
     /// <summary>The id of the ticket that a click came to; null when it came to none.</summary>
-    public long? Ticket => Body.ValueKind == JsonValueKind.Object && Body.TryGetProperty("ticket", out var ticket) && ticket.ValueKind == JsonValueKind.Object
-        ? ticket.GetProperty("id").GetInt64() : null;
+    public long? Ticket =>
+        Body.ValueKind == JsonValueKind.Object && Body.TryGetProperty("ticket", out var ticket) && ticket.ValueKind == JsonValueKind.Object
+            ? ticket.GetProperty("id").GetInt64()
+            : null;
 }
 
 /// <summary>What the tests ask of a console over HTTP.</summary>
@@ -23,8 +26,25 @@ internal static class ConsoleCalls
 
     public static Task<Answer> GetAsync(this IConsole console, string path) => console.AskAsync(HttpMethod.Get, path);
 
-    public static Task<Answer> SetFlagAsync(this IConsole console, string flag, bool enabled, string reason = "a test says so", DateTimeOffset? at = null) =>
-        console.AskAsync(HttpMethod.Put, $"/api/flags/{flag}", JsonContent.Create(new { enabled, reason, at }));
+    public static Task<Answer> SetFlagAsync(
+        this IConsole console,
+        string flag,
+        bool enabled,
+        string reason = "a test says so",
+        DateTimeOffset? at = null
+    ) =>
+        console.AskAsync(
+            HttpMethod.Put,
+            $"/api/flags/{flag}",
+            JsonContent.Create(
+                new
+                {
+                    enabled,
+                    reason,
+                    at,
+                }
+            )
+        );
 
     public static async Task<JsonElement> FlagAsync(this IConsole console, string flag)
     {
@@ -32,9 +52,16 @@ internal static class ConsoleCalls
         return answer.Body.GetProperty("flags").EnumerateArray().Single(row => row.GetProperty("name").GetString() == flag);
     }
 
-    public static async Task<bool> IsOnAsync(this IConsole console, string flag) => (await console.FlagAsync(flag)).GetProperty("enabled").GetBoolean();
+    public static async Task<bool> IsOnAsync(this IConsole console, string flag) =>
+        (await console.FlagAsync(flag)).GetProperty("enabled").GetBoolean();
 
-    public static async Task<Answer> AskAsync(this IConsole console, HttpMethod method, string path, HttpContent? content = null, params (string Name, string Value)[] headers)
+    public static async Task<Answer> AskAsync(
+        this IConsole console,
+        HttpMethod method,
+        string path,
+        HttpContent? content = null,
+        params (string Name, string Value)[] headers
+    )
     {
         using var request = new HttpRequestMessage(method, path) { Content = content };
         foreach (var (name, value) in headers)

@@ -21,7 +21,8 @@ public sealed class Consoles : IAsyncDisposable
     private readonly ConcurrentQueue<ConsoleHost> _hosts = new();
     private readonly IReadOnlyList<string> _surfaces;
 
-    private Consoles(TestDatabase database, SandboxServer sandbox, IReadOnlyList<string> surfaces) => (Database, Sandbox, _surfaces) = (database, sandbox, surfaces);
+    private Consoles(TestDatabase database, SandboxServer sandbox, IReadOnlyList<string> surfaces) =>
+        (Database, Sandbox, _surfaces) = (database, sandbox, surfaces);
 
     public TestDatabase Database { get; }
 
@@ -50,7 +51,11 @@ public sealed class Consoles : IAsyncDisposable
     /// <summary>A console that nothing happens to: in this process it costs a tenth of a process of its own.</summary>
     internal async Task<ConsoleHost> StartHostAsync(IReadOnlyDictionary<string, string>? settings = null)
     {
-        var console = await ConsoleHost.StartAsync(Database, Sandbox, Settings(settings).ToDictionary(pair => pair.Key.Replace("__", ":", StringComparison.Ordinal), pair => (string?)pair.Value));
+        var console = await ConsoleHost.StartAsync(
+            Database,
+            Sandbox,
+            Settings(settings).ToDictionary(pair => pair.Key.Replace("__", ":", StringComparison.Ordinal), pair => (string?)pair.Value)
+        );
         _hosts.Enqueue(console);
         return console;
     }
@@ -58,7 +63,9 @@ public sealed class Consoles : IAsyncDisposable
     public Dictionary<string, string> Settings(IReadOnlyDictionary<string, string>? settings = null)
     {
         var all = CommonSettings(Sandbox);
-        foreach (var (name, value) in Database.Settings.Concat(Watched(Sandbox, _surfaces)).Concat(settings ?? new Dictionary<string, string>()))
+        foreach (
+            var (name, value) in Database.Settings.Concat(Watched(Sandbox, _surfaces)).Concat(settings ?? new Dictionary<string, string>())
+        )
         {
             all[name] = value;
         }
@@ -69,24 +76,28 @@ public sealed class Consoles : IAsyncDisposable
     /// <summary>What points a console in Development at the sandbox, with both flags on.</summary>
     public static Dictionary<string, string> CommonSettings(SandboxServer sandbox)
     {
-        var settings = sandbox.ConsoleSettings().ToDictionary(pair => pair.Key.Replace(":", "__", StringComparison.Ordinal), pair => pair.Value!);
-        foreach (var (name, value) in new Dictionary<string, string>
-        {
-            ["ASPNETCORE_ENVIRONMENT"] = "Development",
-            ["Sandbox__Enabled"] = "false",
-            ["FLAG_CONSOLE_INVESTIGATE_FROM_STATUS"] = "1",
-            ["Status__PollInterval"] = "00:00:01",
-            // The surfaces' own alerts stay silent, so that every ticket is a click's.
-            ["Alerts__NotifySeverity"] = "P1",
-            ["Leader__Lease"] = LeaderLease.ToString("c"),
-            ["Ticketing__ClickBudget"] = "00:00:02",
-            ["Ticketing__Lease"] = Lease.ToString("c"),
-            ["Ticketing__Grace"] = "00:00:02",
-            ["Ticketing__LookupSpacing"] = "00:00:00.2",
-            ["Ticketing__SyncInterval"] = "00:00:01",
-            ["FreeScout__CallTimeout"] = "00:00:01.2",
-            ["FreeScout__BreakDuration"] = "00:00:00.5",
-        })
+        var settings = sandbox
+            .ConsoleSettings()
+            .ToDictionary(pair => pair.Key.Replace(":", "__", StringComparison.Ordinal), pair => pair.Value!);
+        foreach (
+            var (name, value) in new Dictionary<string, string>
+            {
+                ["ASPNETCORE_ENVIRONMENT"] = "Development",
+                ["Sandbox__Enabled"] = "false",
+                ["FLAG_CONSOLE_INVESTIGATE_FROM_STATUS"] = "1",
+                ["Status__PollInterval"] = "00:00:01",
+                // The surfaces' own alerts stay silent, so that every ticket is a click's.
+                ["Alerts__NotifySeverity"] = "P1",
+                ["Leader__Lease"] = LeaderLease.ToString("c"),
+                ["Ticketing__ClickBudget"] = "00:00:02",
+                ["Ticketing__Lease"] = Lease.ToString("c"),
+                ["Ticketing__Grace"] = "00:00:02",
+                ["Ticketing__LookupSpacing"] = "00:00:00.2",
+                ["Ticketing__SyncInterval"] = "00:00:01",
+                ["FreeScout__CallTimeout"] = "00:00:01.2",
+                ["FreeScout__BreakDuration"] = "00:00:00.5",
+            }
+        )
         {
             settings[name] = value;
         }
@@ -96,26 +107,39 @@ public sealed class Consoles : IAsyncDisposable
 
     public static Dictionary<string, string> Watched(SandboxServer sandbox, IReadOnlyList<string> surfaces) =>
         // On a busy machine a surface that answers must seem neither slow nor to hang.
-        surfaces.SelectMany((key, n) => new Dictionary<string, string?>(ConsoleHost.SurfaceSettings(n, key, sandbox.Surface(key).Url))
-        {
-            [$"Surfaces:{n}:SlowAfter"] = "00:00:15",
-            [$"Surfaces:{n}:Timeout"] = "00:00:20",
-        })
+        surfaces
+            .SelectMany(
+                (key, n) =>
+                    new Dictionary<string, string?>(ConsoleHost.SurfaceSettings(n, key, sandbox.Surface(key).Url))
+                    {
+                        [$"Surfaces:{n}:SlowAfter"] = "00:00:15",
+                        [$"Surfaces:{n}:Timeout"] = "00:00:20",
+                    }
+            )
             .ToDictionary(pair => pair.Key.Replace(":", "__", StringComparison.Ordinal), pair => pair.Value!);
 
     /// <summary>The surface's tickets in FreeScout, whoever filed them.</summary>
     public IReadOnlyList<SandboxConversation> TicketsOf(string surface) =>
-        [.. Sandbox.FreeScout.Conversations.Where(conversation => conversation.Subject.Contains($"Surface {surface} is ", StringComparison.Ordinal))];
+        [
+            .. Sandbox.FreeScout.Conversations.Where(conversation =>
+                conversation.Subject.Contains($"Surface {surface} is ", StringComparison.Ordinal)
+            ),
+        ];
 
     /// <summary>How often somebody tried to file a ticket for the surface.</summary>
-    public int PostsFor(string surface) => Sandbox.FreeScout.RecordedRequests.Count(request =>
-        request.Method == "POST" && request.Body.Contains($"Surface {surface} is ", StringComparison.Ordinal));
+    public int PostsFor(string surface) =>
+        Sandbox.FreeScout.RecordedRequests.Count(request =>
+            request.Method == "POST" && request.Body.Contains($"Surface {surface} is ", StringComparison.Ordinal)
+        );
 
     /// <summary>The audit rows of the surface's filings.</summary>
     public async Task<int> FilingsAuditedAsync(string surface)
     {
         await using var db = Database.Open();
-        return await db.AuditLog.CountAsync(entry => entry.Action == Audit.AuditActions.InvestigateFiled && EF.Functions.JsonContains(entry.Payload, $$"""{"surface":"{{surface}}"}"""));
+        return await db.AuditLog.CountAsync(entry =>
+            entry.Action == Audit.AuditActions.InvestigateFiled
+            && EF.Functions.JsonContains(entry.Payload, $$"""{"surface":"{{surface}}"}""")
+        );
     }
 
     /// <summary>Exactly one ticket, one audit row, and both consoles' later clicks lead to it.</summary>
@@ -124,7 +148,9 @@ public sealed class Consoles : IAsyncDisposable
         foreach (var console in consoles)
         {
             await Eventually.TrueAsync(
-                async () => await console.InvestigateAsync(surface) is { Ticket: { } id } && id == TicketsOf(surface).Single().Id, $"a later click for {surface} finds its ticket");
+                async () => await console.InvestigateAsync(surface) is { Ticket: { } id } && id == TicketsOf(surface).Single().Id,
+                $"a later click for {surface} finds its ticket"
+            );
         }
 
         var ticket = Assert.Single(TicketsOf(surface));

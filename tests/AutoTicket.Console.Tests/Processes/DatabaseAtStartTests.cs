@@ -93,13 +93,11 @@ public sealed class DatabaseAtStartTests
         Assert.False(db.Database.HasPendingModelChanges());
     }
 
-    private static Dictionary<string, string> Production(Dictionary<string, string> settings) => new(settings)
-    {
-        ["ASPNETCORE_ENVIRONMENT"] = "Production",
-        ["CONSOLE_OPERATOR_PASSWORD_HASH"] = Security.Login.Hash(Password),
-    };
+    private static Dictionary<string, string> Production(Dictionary<string, string> settings) =>
+        new(settings) { ["ASPNETCORE_ENVIRONMENT"] = "Production", ["CONSOLE_OPERATOR_PASSWORD_HASH"] = Security.Login.Hash(Password) };
 
-    private static Task<ConsoleResult> RunAsync(Dictionary<string, string> settings) => ConsoleProcess.RunToEndAsync([], Production(settings));
+    private static Task<ConsoleResult> RunAsync(Dictionary<string, string> settings) =>
+        ConsoleProcess.RunToEndAsync([], Production(settings));
 
     private static void AssertRefused(ConsoleResult result, params string[] named)
     {

@@ -24,7 +24,10 @@ public sealed class DatabaseAwayTests(DatabaseAwayTests.CutOff consoles) : IClas
         Assert.Equal("application/problem+json", click.Message.Content.Headers.ContentType?.MediaType);
         await Eventually.TrueAsync(() => consoles.IsStaleAsync(), "the flags are marked stale");
         Assert.True(await consoles.Console.IsOnAsync(FlagNames.InvestigateFromStatus));
-        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await consoles.Console.SetFlagAsync(FlagNames.AlertsAutoTicket, enabled: true)).Status);
+        Assert.Equal(
+            HttpStatusCode.ServiceUnavailable,
+            (await consoles.Console.SetFlagAsync(FlagNames.AlertsAutoTicket, enabled: true)).Status
+        );
         Assert.Equal(HttpStatusCode.OK, (await consoles.Console.GetAsync("/console/status")).Status);
         var asked = consoles.All.Sandbox.Surface("cut").RequestCount;
         await Eventually.TrueAsync(() => consoles.All.Sandbox.Surface("cut").RequestCount > asked + 2, "the probes go on");
@@ -34,7 +37,10 @@ public sealed class DatabaseAwayTests(DatabaseAwayTests.CutOff consoles) : IClas
         await consoles.Other.SetFlagAsync(FlagNames.AlertsAutoTicket, enabled: true);
         consoles.Line.Restore();
 
-        await Eventually.TrueAsync(async () => await consoles.Console.IsOnAsync(FlagNames.AlertsAutoTicket) && !await consoles.IsStaleAsync(), "the flags are read again");
+        await Eventually.TrueAsync(
+            async () => await consoles.Console.IsOnAsync(FlagNames.AlertsAutoTicket) && !await consoles.IsStaleAsync(),
+            "the flags are read again"
+        );
         await consoles.EventuallyReadyAsync(true);
         await consoles.All.AssertOneTicketAsync("cut", consoles.Console, consoles.Other);
     }
@@ -104,8 +110,12 @@ public sealed class DatabaseAwayTests(DatabaseAwayTests.CutOff consoles) : IClas
             return EventuallyReadyAsync(true);
         }
 
-        public Task EventuallyReadyAsync(bool ready) => Eventually.TrueAsync(
-            async () => (await Console.GetAsync("/healthz/ready")).Status == (ready ? HttpStatusCode.OK : HttpStatusCode.ServiceUnavailable), ready ? "it is ready" : "it is not ready");
+        public Task EventuallyReadyAsync(bool ready) =>
+            Eventually.TrueAsync(
+                async () =>
+                    (await Console.GetAsync("/healthz/ready")).Status == (ready ? HttpStatusCode.OK : HttpStatusCode.ServiceUnavailable),
+                ready ? "it is ready" : "it is not ready"
+            );
 
         public async Task DisposeAsync()
         {

@@ -9,7 +9,10 @@ public sealed class FirstCommandTests
     public async Task Dotnet_run_starts_the_sandbox_without_a_setting()
     {
         var folder = Directory.CreateTempSubdirectory("autoticket-first-");
-        var start = new ProcessStartInfo("dotnet", ["run", "--no-build", "--project", "src/AutoTicket.Console", "--urls", "http://127.0.0.1:0"])
+        var start = new ProcessStartInfo(
+            "dotnet",
+            ["run", "--no-build", "--project", "src/AutoTicket.Console", "--urls", "http://127.0.0.1:0"]
+        )
         {
             WorkingDirectory = ContentRoot.Find(),
             RedirectStandardOutput = true,
@@ -22,7 +25,8 @@ public sealed class FirstCommandTests
         try
         {
             using var patience = new CancellationTokenSource(Eventually.Patience);
-            string? line, address = null;
+            string? line,
+                address = null;
             while (address is null && (line = await run.StandardOutput.ReadLineAsync(patience.Token)) is not null)
             {
                 address = line.Split("Now listening on: ") is [_, var url] ? url : null;

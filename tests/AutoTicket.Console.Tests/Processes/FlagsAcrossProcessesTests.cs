@@ -21,7 +21,11 @@ public sealed class FlagsAcrossProcessesTests(TwoConsoles consoles) : IClassFixt
         {
             var to = flip % 2 == 0;
             Assert.Equal(HttpStatusCode.OK, (await consoles.A.SetFlagAsync(FlagNames.AlertsAutoTicket, to)).Status);
-            await Eventually.TrueAsync(async () => await consoles.B.IsOnAsync(FlagNames.AlertsAutoTicket) == to, "the other process has it", Soon);
+            await Eventually.TrueAsync(
+                async () => await consoles.B.IsOnAsync(FlagNames.AlertsAutoTicket) == to,
+                "the other process has it",
+                Soon
+            );
         }
     }
 
@@ -31,14 +35,21 @@ public sealed class FlagsAcrossProcessesTests(TwoConsoles consoles) : IClassFixt
     {
         var surface = consoles.NextSurface();
         await consoles.A.SetFlagAsync(FlagNames.InvestigateFromStatus, enabled: false);
-        await Eventually.TrueAsync(async () => !await consoles.B.IsOnAsync(FlagNames.InvestigateFromStatus), "the other process has it", Soon);
+        await Eventually.TrueAsync(
+            async () => !await consoles.B.IsOnAsync(FlagNames.InvestigateFromStatus),
+            "the other process has it",
+            Soon
+        );
 
         var refused = await consoles.B.InvestigateAsync(surface);
 
         Assert.Equal(HttpStatusCode.Forbidden, refused.Status);
         Assert.Equal(0, consoles.All.PostsFor(surface));
         await consoles.A.SetFlagAsync(FlagNames.InvestigateFromStatus, enabled: true);
-        await Eventually.TrueAsync(async () => (await consoles.B.InvestigateAsync(surface)).Disposition == "filed", "clicks are let through again");
+        await Eventually.TrueAsync(
+            async () => (await consoles.B.InvestigateAsync(surface)).Disposition == "filed",
+            "clicks are let through again"
+        );
     }
 
     [Fact]
@@ -55,8 +66,13 @@ public sealed class FlagsAcrossProcessesTests(TwoConsoles consoles) : IClassFixt
         foreach (var console in new[] { consoles.A, consoles.B })
         {
             await Eventually.TrueAsync(
-                async () => (await console.FlagAsync(FlagNames.AlertsAutoTicket)).GetProperty("acks").EnumerateArray().Count(ack => ack.GetProperty("enabled").GetBoolean()) == 2,
-                "both processes say that it is on");
+                async () =>
+                    (await console.FlagAsync(FlagNames.AlertsAutoTicket))
+                        .GetProperty("acks")
+                        .EnumerateArray()
+                        .Count(ack => ack.GetProperty("enabled").GetBoolean()) == 2,
+                "both processes say that it is on"
+            );
         }
     }
 
@@ -94,13 +110,19 @@ public sealed class FlagsAcrossProcessesTests(TwoConsoles consoles) : IClassFixt
         await consoles.A.SetFlagAsync(FlagNames.AlertsAutoTicket, enabled: false);
         await using var connection = new NpgsqlConnection(PostgresUrl.ToConnectionString(consoles.All.Database.Location));
         await connection.OpenAsync();
-        await using var end = new NpgsqlCommand("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'", connection);
+        await using var end = new NpgsqlCommand(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'",
+            connection
+        );
         await end.ExecuteNonQueryAsync();
 
         await consoles.A.SetFlagAsync(FlagNames.AlertsAutoTicket, enabled: true);
 
         await Eventually.TrueAsync(() => consoles.B.IsOnAsync(FlagNames.AlertsAutoTicket), "the other process has it", Soon);
-        await using var count = new NpgsqlCommand("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'", connection);
+        await using var count = new NpgsqlCommand(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'",
+            connection
+        );
         await Eventually.TrueAsync(async () => await count.ExecuteScalarAsync() is 2L, "both listen again");
     }
 
@@ -108,8 +130,19 @@ public sealed class FlagsAcrossProcessesTests(TwoConsoles consoles) : IClassFixt
     {
         await using var db = consoles.All.Database.Open();
         var entries = await db.AuditLog.AsNoTracking().Where(entry => entry.Action == AuditActions.FlagChanged).ToListAsync();
-        return [.. entries.Select(entry => (entry.Actor, Payload: JsonDocument.Parse(entry.Payload).RootElement))
-            .Where(entry => entry.Payload.GetProperty("flag").GetString() == flag)
-            .Select(entry => (entry.Actor, entry.Payload.GetProperty("reason").GetString(), entry.Payload.GetProperty("before").GetBoolean(), entry.Payload.GetProperty("after").GetBoolean()))];
+        return
+        [
+            .. entries
+                .Select(entry => (entry.Actor, Payload: JsonDocument.Parse(entry.Payload).RootElement))
+                .Where(entry => entry.Payload.GetProperty("flag").GetString() == flag)
+                .Select(entry =>
+                    (
+                        entry.Actor,
+                        entry.Payload.GetProperty("reason").GetString(),
+                        entry.Payload.GetProperty("before").GetBoolean(),
+                        entry.Payload.GetProperty("after").GetBoolean()
+                    )
+                ),
+        ];
     }
 }

@@ -25,7 +25,10 @@ public sealed class FrozenFilerTests(TwoConsoles consoles) : IClassFixture<TwoCo
         Assert.Equal(HttpStatusCode.OK, (await click).Status);
         await consoles.All.AssertOneTicketAsync(surface, consoles.A, consoles.B);
         Assert.Equal(1, consoles.All.PostsFor(surface));
-        await Eventually.TrueAsync(() => consoles.A.IsOnAsync(FlagNames.AlertsAutoTicket), "the woken process has the flag that was switched while it slept");
+        await Eventually.TrueAsync(
+            () => consoles.A.IsOnAsync(FlagNames.AlertsAutoTicket),
+            "the woken process has the flag that was switched while it slept"
+        );
         var asked = consoles.Sandbox.Surface(surface).RequestCount;
         await Eventually.TrueAsync(() => consoles.Sandbox.Surface(surface).RequestCount >= asked + 3, "both go on probing");
     }
@@ -37,7 +40,9 @@ public sealed class FrozenFilerTests(TwoConsoles consoles) : IClassFixture<TwoCo
     {
         // On a slow line to the database some round trips lie between its claim and its post: time to freeze it there.
         await using var line = TcpProxy.To(consoles.All.Database.Location);
-        var sleeper = await consoles.All.StartAsync(new Dictionary<string, string> { ["DATABASE_URL"] = line.Through(consoles.All.Database.Location) });
+        var sleeper = await consoles.All.StartAsync(
+            new Dictionary<string, string> { ["DATABASE_URL"] = line.Through(consoles.All.Database.Location) }
+        );
         var surface = consoles.NextSurface();
         line.Latency = TimeSpan.FromMilliseconds(80);
         var click = sleeper.InvestigateAsync(surface);

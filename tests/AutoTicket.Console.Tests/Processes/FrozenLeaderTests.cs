@@ -17,7 +17,10 @@ public sealed class FrozenLeaderTests : Replicas
         var since = Stopwatch.GetTimestamp();
         await Eventually.TrueAsync(() => Leads(heir), "the other leads");
         Pay.Answer(503);
-        await Eventually.TrueAsync(async () => Told.Count == 1 && All.TicketsOf("pay").Count == 1 && await DeliveredAsync() == 2, "the outage has its ticket and its DM");
+        await Eventually.TrueAsync(
+            async () => Told.Count == 1 && All.TicketsOf("pay").Count == 1 && await DeliveredAsync() == 2,
+            "the outage has its ticket and its DM"
+        );
         await ReadAsync(2);
         // Long past its lease, and past every lease that it had given out.
         var past = 2 * (Consoles.LeaderLease + Consoles.Lease);
@@ -34,7 +37,11 @@ public sealed class FrozenLeaderTests : Replicas
         // What it had begun when it was frozen may have arrived: a probe a surface.
         await AssertOneAskedAsync(interrupted: 1);
         await using var db = All.Database.Open();
-        var times = await db.SurfaceReadings.Where(reading => reading.SurfaceKey == "pay").OrderBy(reading => reading.Id).Select(reading => reading.CheckedAt).ToListAsync();
+        var times = await db
+            .SurfaceReadings.Where(reading => reading.SurfaceKey == "pay")
+            .OrderBy(reading => reading.Id)
+            .Select(reading => reading.CheckedAt)
+            .ToListAsync();
         Assert.Equal(times.Order(), times);
     }
 
@@ -42,15 +49,34 @@ public sealed class FrozenLeaderTests : Replicas
     [Fact, Trait("Pitfall", "T-2")]
     public async Task Frozen_in_the_middle_of_telling_it_does_not_tell_the_rest_again()
     {
-        var (frozen, others) = await StartAsync(2, new(Telling) { ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "0", ["ALERTS_INGEST_TOKEN"] = "canary-intake", ["Slack__SinglesPerMinute"] = "60" });
+        var (frozen, others) = await StartAsync(
+            2,
+            new(Telling)
+            {
+                ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "0",
+                ["ALERTS_INGEST_TOKEN"] = "canary-intake",
+                ["Slack__SinglesPerMinute"] = "60",
+            }
+        );
         var slow = All.Sandbox.Faults.Add(new(FaultKind.Delay) { Match = FaultMatch.SlackPost });
-        var alerts = string.Join(',', Enumerable.Range(0, 5).Select(n => $$"""{"name":"alert{{n}}","severity":"P2","summary":"s","status":"firing"}"""));
-        await others[0].AskAsync(HttpMethod.Post, "/api/alerts", new StringContent($"[{alerts}]"), ("Authorization", "Bearer canary-intake"));
-        await Eventually.TrueAsync(() => All.Sandbox.Slack.RecordedRequests.Any(request => request.Path.EndsWith("chat.postMessage", StringComparison.Ordinal)), "Slack has the first");
+        var alerts = string.Join(
+            ',',
+            Enumerable.Range(0, 5).Select(n => $$"""{"name":"alert{{n}}","severity":"P2","summary":"s","status":"firing"}""")
+        );
+        await others[0]
+            .AskAsync(HttpMethod.Post, "/api/alerts", new StringContent($"[{alerts}]"), ("Authorization", "Bearer canary-intake"));
+        await Eventually.TrueAsync(
+            () => All.Sandbox.Slack.RecordedRequests.Any(request => request.Path.EndsWith("chat.postMessage", StringComparison.Ordinal)),
+            "Slack has the first"
+        );
 
         frozen.Freeze();
         slow.Dispose();
-        await Eventually.TrueAsync(async () => Told.Count == 6 && await DeliveredAsync() == 5, "the other tells all five", 2 * Eventually.Patience);
+        await Eventually.TrueAsync(
+            async () => Told.Count == 6 && await DeliveredAsync() == 5,
+            "the other tells all five",
+            2 * Eventually.Patience
+        );
         frozen.Thaw();
 
         await frozen.Output.WaitForLineAsync(line => line.Contains("this process leads no more", StringComparison.Ordinal));

@@ -17,8 +17,16 @@ public sealed class KilledFilerTests(KilledFilerTests.Survivor consoles) : IClas
     {
         var doomed = await consoles.All.StartAsync();
         using var hang = consoles.Sandbox.Faults.Add(new(FaultKind.HangAfter) { Match = FaultMatch.FreeScoutCreate });
-        var lost = await ClickAsync(doomed, "commit", () => consoles.All.TicketsOf("commit").Count == 1, "FreeScout has created the ticket");
-        var clicks = Enumerable.Range(0, 39).Select(n => (n % 2 == 0 ? doomed : (IConsole)consoles.Console).InvestigateAsync("commit")).ToList();
+        var lost = await ClickAsync(
+            doomed,
+            "commit",
+            () => consoles.All.TicketsOf("commit").Count == 1,
+            "FreeScout has created the ticket"
+        );
+        var clicks = Enumerable
+            .Range(0, 39)
+            .Select(n => (n % 2 == 0 ? doomed : (IConsole)consoles.Console).InvestigateAsync("commit"))
+            .ToList();
 
         await doomed.KillAsync();
 
@@ -38,10 +46,9 @@ public sealed class KilledFilerTests(KilledFilerTests.Survivor consoles) : IClas
     {
         // The line to FreeScout stalls: the claim is taken and nothing arrives.
         await using var line = TcpProxy.To(consoles.Sandbox.Url.AbsoluteUri);
-        var doomed = await consoles.All.StartAsync(new Dictionary<string, string>
-        {
-            ["FREESCOUT_BASE_URL"] = line.Through(consoles.Sandbox.FreeScout.BaseUrl.AbsoluteUri),
-        });
+        var doomed = await consoles.All.StartAsync(
+            new Dictionary<string, string> { ["FREESCOUT_BASE_URL"] = line.Through(consoles.Sandbox.FreeScout.BaseUrl.AbsoluteUri) }
+        );
         line.Stall();
         var lost = doomed.InvestigateAsync("claim");
         await consoles.EventuallyClaimedAsync("claim");
@@ -77,7 +84,9 @@ public sealed class KilledFilerTests(KilledFilerTests.Survivor consoles) : IClas
     public async Task Killed_after_the_reply_and_before_it_is_recorded_the_ticket_is_adopted()
     {
         await using var line = TcpProxy.To(consoles.All.Database.Location);
-        var doomed = await consoles.All.StartAsync(new Dictionary<string, string> { ["DATABASE_URL"] = line.Through(consoles.All.Database.Location) });
+        var doomed = await consoles.All.StartAsync(
+            new Dictionary<string, string> { ["DATABASE_URL"] = line.Through(consoles.All.Database.Location) }
+        );
         using var slow = consoles.Sandbox.Faults.Add(new(FaultKind.Delay) { Match = FaultMatch.FreeScoutCreate });
         var lost = await ClickAsync(doomed, "reply", () => consoles.Sandbox.FreeScout.CreatesInFlight == 1, "FreeScout has the request");
         line.Stall();
@@ -98,7 +107,10 @@ public sealed class KilledFilerTests(KilledFilerTests.Survivor consoles) : IClas
     {
         var doomed = await consoles.All.StartAsync();
         long? ticket = null;
-        await Eventually.TrueAsync(async () => (ticket = (await doomed.InvestigateAsync("restart")).Ticket) is not null, "a click names a ticket");
+        await Eventually.TrueAsync(
+            async () => (ticket = (await doomed.InvestigateAsync("restart")).Ticket) is not null,
+            "a click names a ticket"
+        );
         var since = (await consoles.StatusAsync(doomed, "restart")).GetProperty("since").GetDateTimeOffset();
 
         await doomed.KillAsync();
@@ -128,7 +140,8 @@ public sealed class KilledFilerTests(KilledFilerTests.Survivor consoles) : IClas
 
                 return hasArrived();
             },
-            what);
+            what
+        );
         return click;
     }
 
@@ -149,29 +162,38 @@ public sealed class KilledFilerTests(KilledFilerTests.Survivor consoles) : IClas
 
         public async Task DisposeAsync() => await All.DisposeAsync();
 
-        internal Task EventuallyClaimedAsync(string surface) => Eventually.TrueAsync(
-            async () => await StateAsync(surface) == TicketState.Filing, "the claim is taken");
+        internal Task EventuallyClaimedAsync(string surface) =>
+            Eventually.TrueAsync(async () => await StateAsync(surface) == TicketState.Filing, "the claim is taken");
 
         /// <summary>The dead process's claim was taken up: FreeScout was asked for its marker.</summary>
-        internal Task EventuallySettledAsync(string surface) => Eventually.TrueAsync(
-            async () => await StateAsync(surface) == TicketState.Unconfirmed, "the claim is taken up");
+        internal Task EventuallySettledAsync(string surface) =>
+            Eventually.TrueAsync(async () => await StateAsync(surface) == TicketState.Unconfirmed, "the claim is taken up");
 
         internal async Task<JsonElement> StatusAsync(IConsole console, string surface)
         {
             JsonElement found = default;
-            await Eventually.TrueAsync(async () =>
-            {
-                var answer = await console.GetAsync("/api/status");
-                found = answer.Body.GetProperty("surfaces").EnumerateArray().Single(row => row.GetProperty("key").GetString() == surface);
-                return found.GetProperty("status").GetString() == "down";
-            }, "the surface is known to be down");
+            await Eventually.TrueAsync(
+                async () =>
+                {
+                    var answer = await console.GetAsync("/api/status");
+                    found = answer
+                        .Body.GetProperty("surfaces")
+                        .EnumerateArray()
+                        .Single(row => row.GetProperty("key").GetString() == surface);
+                    return found.GetProperty("status").GetString() == "down";
+                },
+                "the surface is known to be down"
+            );
             return found;
         }
 
         private async Task<TicketState?> StateAsync(string surface)
         {
             await using var db = All.Database.Open();
-            return await db.Tickets.Where(ticket => ticket.SurfaceKey == surface).Select(ticket => (TicketState?)ticket.State).SingleOrDefaultAsync();
+            return await db
+                .Tickets.Where(ticket => ticket.SurfaceKey == surface)
+                .Select(ticket => (TicketState?)ticket.State)
+                .SingleOrDefaultAsync();
         }
     }
 }

@@ -10,7 +10,11 @@ namespace AutoTicket.Tests.Processes;
 /// lease and goes on: one ticket, one audit row, one episode.</summary>
 public sealed class KilledLeaderTests : IAsyncLifetime
 {
-    private static readonly Dictionary<string, string> FlagOn = new() { ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1", ["Alerts__NotifySeverity"] = "P2" };
+    private static readonly Dictionary<string, string> FlagOn = new()
+    {
+        ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1",
+        ["Alerts__NotifySeverity"] = "P2",
+    };
 
     /// <summary>The lease, the time to notice, the protocol of a lost answer, and a machine that is busy.</summary>
     private static readonly TimeSpan TakenUp = Eventually.Patience;
@@ -116,17 +120,30 @@ public sealed class KilledLeaderTests : IAsyncLifetime
         return console;
     }
 
-    private static Task<bool> LeadsAsync(ConsoleProcess console) => Task.FromResult(console.Output.ToString().Contains("this process leads fence=", StringComparison.Ordinal));
+    private static Task<bool> LeadsAsync(ConsoleProcess console) =>
+        Task.FromResult(console.Output.ToString().Contains("this process leads fence=", StringComparison.Ordinal));
 
     private async Task AssertOneTicketAsync(ConsoleHost heir)
     {
-        await Eventually.TrueAsync(async () => await FilingsAsync() == 1 && await StateAsync() == TicketState.Open, "the ticket is filed and recorded", TakenUp);
+        await Eventually.TrueAsync(
+            async () => await FilingsAsync() == 1 && await StateAsync() == TicketState.Open,
+            "the ticket is filed and recorded",
+            TakenUp
+        );
         // A process that starts on a busy machine may say "degraded" first, which names no ticket; another ticket it must never name.
         long? named = null;
-        await Eventually.TrueAsync(async () => (named = (await heir.InvestigateAsync("pay")).Ticket) is not null, "a click finds a ticket", TakenUp);
+        await Eventually.TrueAsync(
+            async () => (named = (await heir.InvestigateAsync("pay")).Ticket) is not null,
+            "a click finds a ticket",
+            TakenUp
+        );
         Assert.Equal(Assert.Single(_all.TicketsOf("pay")).Id, named);
         await using var db = _all.Database.Open();
-        await Eventually.TrueAsync(async () => await db.AlertDeliveries.CountAsync(d => d.Hook == "ticket") == 1, "the delivery is recorded", TakenUp);
+        await Eventually.TrueAsync(
+            async () => await db.AlertDeliveries.CountAsync(d => d.Hook == "ticket") == 1,
+            "the delivery is recorded",
+            TakenUp
+        );
         Assert.Equal(1, await db.Alerts.CountAsync());
         Assert.Single(_all.TicketsOf("pay"));
     }

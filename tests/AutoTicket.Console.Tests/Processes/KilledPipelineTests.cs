@@ -33,24 +33,29 @@ public sealed class KilledPipelineTests : IAsyncLifetime
         {
             using var stop = new CancellationTokenSource();
             var (target, before) = (console, acknowledged.Count);
-            var senders = Enumerable.Range(0, 4).Select(_ => Task.Run(async () =>
-            {
-                while (!stop.IsCancellationRequested)
-                {
-                    var name = $"alert{Interlocked.Increment(ref sent)}";
-                    try
+            var senders = Enumerable
+                .Range(0, 4)
+                .Select(_ =>
+                    Task.Run(async () =>
                     {
-                        if (await SendAsync(target, name) == HttpStatusCode.Accepted)
+                        while (!stop.IsCancellationRequested)
                         {
-                            acknowledged.Add(name);
+                            var name = $"alert{Interlocked.Increment(ref sent)}";
+                            try
+                            {
+                                if (await SendAsync(target, name) == HttpStatusCode.Accepted)
+                                {
+                                    acknowledged.Add(name);
+                                }
+                            }
+                            catch (HttpRequestException)
+                            {
+                                // Killed before the answer: the sender knows that it has none.
+                            }
                         }
-                    }
-                    catch (HttpRequestException)
-                    {
-                        // Killed before the answer: the sender knows that it has none.
-                    }
-                }
-            })).ToList();
+                    })
+                )
+                .ToList();
             await Eventually.TrueAsync(() => acknowledged.Count >= before + 15, "some are acknowledged");
             await console.KillAsync();
             await stop.CancelAsync();
@@ -63,7 +68,10 @@ public sealed class KilledPipelineTests : IAsyncLifetime
         var names = await db.Alerts.Select(alert => alert.Name).ToListAsync();
         Assert.Empty(acknowledged.Except(names));
         Assert.Equal(names.Count, names.Distinct().Count());
-        Assert.Equal(names.Order(), _all.Sandbox.FreeScout.Conversations.Select(conversation => conversation.Subject.Split(": ")[0]["[P2] ".Length..]).Order());
+        Assert.Equal(
+            names.Order(),
+            _all.Sandbox.FreeScout.Conversations.Select(conversation => conversation.Subject.Split(": ")[0]["[P2] ".Length..]).Order()
+        );
         Assert.Equal(names.Count, await db.AuditLog.CountAsync(entry => entry.Action == AuditActions.AlertTicketFiled));
     }
 
@@ -74,7 +82,10 @@ public sealed class KilledPipelineTests : IAsyncLifetime
         using (_all.Sandbox.Faults.Add(new(FaultKind.HangBefore) { Match = FaultMatch.SlackPost }))
         {
             await SendAsync(doomed, "disk_full");
-            await Eventually.TrueAsync(() => Slack.RecordedRequests.Any(request => request.Path.EndsWith("chat.postMessage", StringComparison.Ordinal)), "Slack has the request");
+            await Eventually.TrueAsync(
+                () => Slack.RecordedRequests.Any(request => request.Path.EndsWith("chat.postMessage", StringComparison.Ordinal)),
+                "Slack has the request"
+            );
             await doomed.KillAsync();
         }
 
@@ -90,7 +101,10 @@ public sealed class KilledPipelineTests : IAsyncLifetime
         var doomed = await StartAsync(new() { ["DATABASE_URL"] = line.Through(_all.Database.Location) });
         var slow = _all.Sandbox.Faults.Add(new(FaultKind.Delay) { Match = FaultMatch.SlackPost });
         await SendAsync(doomed, "disk_full");
-        await Eventually.TrueAsync(() => Slack.RecordedRequests.Any(request => request.Path.EndsWith("chat.postMessage", StringComparison.Ordinal)), "Slack has the request");
+        await Eventually.TrueAsync(
+            () => Slack.RecordedRequests.Any(request => request.Path.EndsWith("chat.postMessage", StringComparison.Ordinal)),
+            "Slack has the request"
+        );
         await Eventually.TrueAsync(() => _all.Sandbox.FreeScout.Conversations.Count == 1, "the ticket is filed");
         line.Stall();
         slow.Dispose();
@@ -108,7 +122,10 @@ public sealed class KilledPipelineTests : IAsyncLifetime
     {
         await using var db = _all.Database.Open();
         await Eventually.TrueAsync(
-            async () => await db.AlertDeliveries.CountAsync() == 2 && !await db.AlertOutbox.AnyAsync(), "the DM and the ticket are recorded", TakenUp);
+            async () => await db.AlertDeliveries.CountAsync() == 2 && !await db.AlertOutbox.AnyAsync(),
+            "the DM and the ticket are recorded",
+            TakenUp
+        );
         Assert.Single(_all.Sandbox.FreeScout.Conversations);
     }
 
@@ -116,20 +133,29 @@ public sealed class KilledPipelineTests : IAsyncLifetime
 
     private Task<ConsoleHost> StartHostAsync() => _all.StartHostAsync(Settings(null));
 
-    private static Dictionary<string, string> Settings(Dictionary<string, string>? settings) => new(settings ?? [])
-    {
-        ["ALERTS_INGEST_TOKEN"] = Token,
-        ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1",
-        ["Alerts__NotifySeverity"] = "P2",
-        ["Ticketing__FloodBudget"] = "100000",
-        ["Ticketing__FloodBudgetPerSource"] = "100000",
-    };
+    private static Dictionary<string, string> Settings(Dictionary<string, string>? settings) =>
+        new(settings ?? [])
+        {
+            ["ALERTS_INGEST_TOKEN"] = Token,
+            ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1",
+            ["Alerts__NotifySeverity"] = "P2",
+            ["Ticketing__FloodBudget"] = "100000",
+            ["Ticketing__FloodBudgetPerSource"] = "100000",
+        };
 
     private static async Task<HttpStatusCode> SendAsync(ConsoleProcess console, string name)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, "/api/alerts")
         {
-            Content = JsonContent.Create(new { name, severity = "P2", summary = "It fails", status = "firing" }),
+            Content = JsonContent.Create(
+                new
+                {
+                    name,
+                    severity = "P2",
+                    summary = "It fails",
+                    status = "firing",
+                }
+            ),
             Headers = { { "Authorization", $"Bearer {Token}" } },
         };
         using var answer = await console.Http.SendAsync(request);

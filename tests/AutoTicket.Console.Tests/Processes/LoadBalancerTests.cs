@@ -28,10 +28,20 @@ public sealed class LoadBalancerTests : IAsyncLifetime
         var started = await Task.WhenAll(_consoles.StartAsync(settings), _consoles.StartAsync(settings));
         _line = TcpProxy.To(started[1].Address.AbsoluteUri);
         _nginx = ToolProcess.Start(
-            "/usr/sbin/nginx", new Dictionary<string, string> { ["nginx.conf"] = Configuration(started[0].Address.Port, started[1].Address.Port) },
-            "-p", ".", "-e", "stderr", "-c", "nginx.conf");
+            "/usr/sbin/nginx",
+            new Dictionary<string, string> { ["nginx.conf"] = Configuration(started[0].Address.Port, started[1].Address.Port) },
+            "-p",
+            ".",
+            "-e",
+            "stderr",
+            "-c",
+            "nginx.conf"
+        );
         using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false });
-        await Eventually.TrueAsync(async () => (await http.GetAsync(new Uri(_balanced, "/healthz/live"))).IsSuccessStatusCode, "nginx answers");
+        await Eventually.TrueAsync(
+            async () => (await http.GetAsync(new Uri(_balanced, "/healthz/live"))).IsSuccessStatusCode,
+            "nginx answers"
+        );
     }
 
     public async Task DisposeAsync()
@@ -83,36 +93,37 @@ public sealed class LoadBalancerTests : IAsyncLifetime
     }
 
     // One process, so that no worker outlives a killed master. Like many configurations, the first server passes Host on without the port.
-    private string Configuration(int first, int second) => $$"""
-        daemon off;
-        master_process off;
-        pid nginx.pid;
-        events {}
-        http {
-          access_log off;
-          client_body_temp_path body;
-          proxy_temp_path proxy;
-          fastcgi_temp_path fastcgi;
-          uwsgi_temp_path uwsgi;
-          scgi_temp_path scgi;
-          proxy_http_version 1.1;
-          map $http_upgrade $connection_header { default upgrade; "" close; }
-          upstream both { server 127.0.0.1:{{first}}; server 127.0.0.1:{{second}}; }
-          server {
-            listen {{_balanced.Authority}};
-            proxy_set_header Upgrade $http_upgrade;
-            proxy_set_header Connection $connection_header;
-            proxy_set_header Host $host;
-            location / { proxy_pass http://both; }
-          }
-          server {
-            listen {{_crossed.Authority}};
-            proxy_set_header Upgrade $http_upgrade;
-            proxy_set_header Connection $connection_header;
-            proxy_set_header Host $http_host;
-            location / { proxy_pass http://127.0.0.1:{{first}}; }
-            location = /_blazor { proxy_pass http://127.0.0.1:{{_line.Port}}; }
-          }
-        }
-        """;
+    private string Configuration(int first, int second) =>
+        $$"""
+            daemon off;
+            master_process off;
+            pid nginx.pid;
+            events {}
+            http {
+              access_log off;
+              client_body_temp_path body;
+              proxy_temp_path proxy;
+              fastcgi_temp_path fastcgi;
+              uwsgi_temp_path uwsgi;
+              scgi_temp_path scgi;
+              proxy_http_version 1.1;
+              map $http_upgrade $connection_header { default upgrade; "" close; }
+              upstream both { server 127.0.0.1:{{first}}; server 127.0.0.1:{{second}}; }
+              server {
+                listen {{_balanced.Authority}};
+                proxy_set_header Upgrade $http_upgrade;
+                proxy_set_header Connection $connection_header;
+                proxy_set_header Host $host;
+                location / { proxy_pass http://both; }
+              }
+              server {
+                listen {{_crossed.Authority}};
+                proxy_set_header Upgrade $http_upgrade;
+                proxy_set_header Connection $connection_header;
+                proxy_set_header Host $http_host;
+                location / { proxy_pass http://127.0.0.1:{{first}}; }
+                location = /_blazor { proxy_pass http://127.0.0.1:{{_line.Port}}; }
+              }
+            }
+            """;
 }

@@ -5,9 +5,10 @@ namespace AutoTicket.Tests.Processes;
 /// <summary>A line of the console's log as the contract has it: <c>timestamp LEVEL category message</c>.</summary>
 internal sealed partial record LogLine(string Level, string Category, string Message)
 {
-    public static LogLine? Parse(string line) => Format().Match(line) is { Success: true } match
-        ? new(match.Groups["level"].Value, match.Groups["category"].Value, match.Groups["message"].Value)
-        : null;
+    public static LogLine? Parse(string line) =>
+        Format().Match(line) is { Success: true } match
+            ? new(match.Groups["level"].Value, match.Groups["category"].Value, match.Groups["message"].Value)
+            : null;
 
     /// <summary>What a person who greps would see.</summary>
     public static IReadOnlyList<string> Grep(OutputLines output, string pattern) =>
@@ -20,6 +21,8 @@ internal sealed partial record LogLine(string Level, string Category, string Mes
         Assert.True(errors.Count == 0, string.Join('\n', errors));
     }
 
-    [GeneratedRegex(@"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (?<level>DEBUG|INFO|WARNING|ERROR|CRITICAL) (?<category>[\w.+`]+) (?<message>.*)$")]
+    [GeneratedRegex(
+        @"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (?<level>DEBUG|INFO|WARNING|ERROR|CRITICAL) (?<category>[\w.+`]+) (?<message>.*)$"
+    )]
     private static partial Regex Format();
 }

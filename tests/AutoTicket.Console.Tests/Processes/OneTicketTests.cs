@@ -79,7 +79,9 @@ public sealed class OneTicketTests(TwoConsoles consoles) : IClassFixture<TwoCons
     /// <summary>All at once, every other one on the other process; each is answered, and answered with 200.</summary>
     private async Task<Answer[]> ClickAsync(string surface)
     {
-        var answers = await Task.WhenAll(Enumerable.Range(0, Clicks).Select(n => (n % 2 == 0 ? consoles.A : consoles.B).InvestigateAsync(surface)));
+        var answers = await Task.WhenAll(
+            Enumerable.Range(0, Clicks).Select(n => (n % 2 == 0 ? consoles.A : consoles.B).InvestigateAsync(surface))
+        );
         Assert.All(answers, answer => Assert.Equal(HttpStatusCode.OK, answer.Status));
         return answers;
     }

@@ -10,7 +10,8 @@ using Microsoft.EntityFrameworkCore;
 namespace AutoTicket.Tests.Processes;
 
 /// <summary>The console as it runs in Production, behind a proxy that ends TLS: who gets in, and what never gets out.</summary>
-public sealed partial class ProductionSignInTests(ProductionSignInTests.Production production) : IClassFixture<ProductionSignInTests.Production>
+public sealed partial class ProductionSignInTests(ProductionSignInTests.Production production)
+    : IClassFixture<ProductionSignInTests.Production>
 {
     private const string Password = "canary correct horse";
     private const string Token = "canary-token-5d1f-0123456789abcdef";
@@ -39,7 +40,9 @@ public sealed partial class ProductionSignInTests(ProductionSignInTests.Producti
     [Fact]
     public async Task Who_is_signed_in_stays_so_through_a_restart_and_at_a_replica_and_signing_out_there_holds_here()
     {
-        var cookie = Cookies((await SignInAsync(Password)).Answer).Single(cookie => cookie.StartsWith("__Host-autoticket=", StringComparison.Ordinal)).Split(';')[0];
+        var cookie = Cookies((await SignInAsync(Password)).Answer)
+            .Single(cookie => cookie.StartsWith("__Host-autoticket=", StringComparison.Ordinal))
+            .Split(';')[0];
         // The same database, another process: what a restart leaves, and what a replica is.
         var replica = await production.Consoles.StartAsync(production.Settings);
         Assert.Equal(HttpStatusCode.OK, (await AskAsync(replica, HttpMethod.Get, "/api/status", ("Cookie", cookie))).StatusCode);
@@ -51,7 +54,9 @@ public sealed partial class ProductionSignInTests(ProductionSignInTests.Producti
         var cookies = string.Join("; ", Cookies(page).Select(set => set.Split(';')[0]).Append(cookie));
         using var signOut = new HttpRequestMessage(HttpMethod.Post, new Uri(restarted.Address, "/logout"))
         {
-            Content = new FormUrlEncodedContent([new("__RequestVerificationToken", Antiforgery().Match(await page.Content.ReadAsStringAsync()).Groups[1].Value)]),
+            Content = new FormUrlEncodedContent([
+                new("__RequestVerificationToken", Antiforgery().Match(await page.Content.ReadAsStringAsync()).Groups[1].Value),
+            ]),
         };
         signOut.Headers.Add("X-Forwarded-Proto", "https");
         signOut.Headers.Add("Cookie", cookies);
@@ -64,8 +69,14 @@ public sealed partial class ProductionSignInTests(ProductionSignInTests.Producti
     public async Task A_token_of_the_console_is_let_in_and_another_is_not()
     {
         Assert.Equal(HttpStatusCode.OK, (await AskAsync(HttpMethod.Get, "/api/status", ("Authorization", $"Bearer {Token}"))).StatusCode);
-        Assert.Equal(HttpStatusCode.OK, (await AskAsync(HttpMethod.Post, "/api/surfaces/pay/investigate", ("Authorization", $"Bearer {Token}"))).StatusCode);
-        Assert.Equal(HttpStatusCode.Unauthorized, (await AskAsync(HttpMethod.Get, "/api/status", ("Authorization", "Bearer something-else"))).StatusCode);
+        Assert.Equal(
+            HttpStatusCode.OK,
+            (await AskAsync(HttpMethod.Post, "/api/surfaces/pay/investigate", ("Authorization", $"Bearer {Token}"))).StatusCode
+        );
+        Assert.Equal(
+            HttpStatusCode.Unauthorized,
+            (await AskAsync(HttpMethod.Get, "/api/status", ("Authorization", "Bearer something-else"))).StatusCode
+        );
     }
 
     [Fact]
@@ -78,7 +89,24 @@ public sealed partial class ProductionSignInTests(ProductionSignInTests.Producti
 
         await SignInAsync(Password);
         List<string> outputs = [production.Console.Output.ToString(), production.Console.Errors.ToString()];
-        foreach (var path in new[] { "/api/status", "/api/tickets", "/api/flags", "/api/audit.csv", "/openapi/v1.json", "/console/status", "/console/tickets", "/console/flags", "/console/audit", "/console/alerts?all=true", "/api/alerts", "/healthz/ready", "/no-such" })
+        foreach (
+            var path in new[]
+            {
+                "/api/status",
+                "/api/tickets",
+                "/api/flags",
+                "/api/audit.csv",
+                "/openapi/v1.json",
+                "/console/status",
+                "/console/tickets",
+                "/console/flags",
+                "/console/audit",
+                "/console/alerts?all=true",
+                "/api/alerts",
+                "/healthz/ready",
+                "/no-such",
+            }
+        )
         {
             outputs.Add(await (await AskAsync(HttpMethod.Get, path, ("Authorization", $"Bearer {Token}"))).Content.ReadAsStringAsync());
         }
@@ -96,7 +124,8 @@ public sealed partial class ProductionSignInTests(ProductionSignInTests.Producti
         var before = Peak();
         string[] paths = ["/login", "/no-such", "/api/alerts", .. Enumerable.Repeat("/api/freescout/webhook", 7)];
         var strangers = await Task.WhenAll(
-            Enumerable.Range(0, 200).Select(i => Stranger.ConnectAsync(production.Console.Address, paths[i % paths.Length])));
+            Enumerable.Range(0, 200).Select(i => Stranger.ConnectAsync(production.Console.Address, paths[i % paths.Length]))
+        );
         // All at once: none ends before each has sent what is taken from it.
         await Task.WhenAll(strangers.Select(stranger => stranger.SendAsync()));
         var answers = await Task.WhenAll(strangers.Select(stranger => stranger.EndAsync()));
@@ -108,7 +137,8 @@ public sealed partial class ProductionSignInTests(ProductionSignInTests.Producti
         // In MB.
         long Peak()
         {
-            var line = File.ReadLines($"/proc/{production.Console.Id}/status").Single(line => line.StartsWith("VmHWM:", StringComparison.Ordinal));
+            var line = File.ReadLines($"/proc/{production.Console.Id}/status")
+                .Single(line => line.StartsWith("VmHWM:", StringComparison.Ordinal));
             return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], CultureInfo.InvariantCulture) / 1024;
         }
     }
@@ -125,9 +155,14 @@ public sealed partial class ProductionSignInTests(ProductionSignInTests.Producti
             var client = new TcpClient();
             await client.ConnectAsync(console.Host, console.Port);
             var stranger = new Stranger(client);
-            await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes(
-                $"POST {path} HTTP/1.1\r\nHost: console.example.org\r\nX-Forwarded-Proto: https\r\nContent-Type: application/x-www-form-urlencoded\r\n"
-                + $"X-FreeScout-Signature: 7/zfauXrL6LSdBbV8YTfnCWafHk=\r\nContent-Length: {Length}\r\n\r\n"));
+            await client
+                .GetStream()
+                .WriteAsync(
+                    Encoding.ASCII.GetBytes(
+                        $"POST {path} HTTP/1.1\r\nHost: console.example.org\r\nX-Forwarded-Proto: https\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+                            + $"X-FreeScout-Signature: 7/zfauXrL6LSdBbV8YTfnCWafHk=\r\nContent-Length: {Length}\r\n\r\n"
+                    )
+                );
             stranger._answer = stranger.ReadAsync();
             return stranger;
         }
@@ -154,9 +189,7 @@ public sealed partial class ProductionSignInTests(ProductionSignInTests.Producti
                     await client.GetStream().WriteAsync(new byte[1]);
                 }
             }
-            catch (IOException)
-            {
-            }
+            catch (IOException) { }
 
             var answer = await _answer.WaitAsync(Eventually.Patience);
             client.Dispose();
@@ -177,7 +210,8 @@ public sealed partial class ProductionSignInTests(ProductionSignInTests.Producti
         }
     }
 
-    private static IEnumerable<string> Cookies(HttpResponseMessage answer) => answer.Headers.TryGetValues("Set-Cookie", out var cookies) ? cookies : [];
+    private static IEnumerable<string> Cookies(HttpResponseMessage answer) =>
+        answer.Headers.TryGetValues("Set-Cookie", out var cookies) ? cookies : [];
 
     private async Task<(HttpResponseMessage Answer, string Page)> SignInAsync(string password)
     {
@@ -185,7 +219,11 @@ public sealed partial class ProductionSignInTests(ProductionSignInTests.Producti
         var html = await page.Content.ReadAsStringAsync();
         using var request = new HttpRequestMessage(HttpMethod.Post, "/login")
         {
-            Content = new FormUrlEncodedContent([new("__RequestVerificationToken", Antiforgery().Match(html).Groups[1].Value), new("password", password), new("returnUrl", "/console/flags")]),
+            Content = new FormUrlEncodedContent([
+                new("__RequestVerificationToken", Antiforgery().Match(html).Groups[1].Value),
+                new("password", password),
+                new("returnUrl", "/console/flags"),
+            ]),
         };
         request.Headers.Add("X-Forwarded-Proto", "https");
         request.Headers.Add("Cookie", string.Join("; ", Cookies(page).Select(cookie => cookie.Split(';')[0])));
@@ -195,7 +233,12 @@ public sealed partial class ProductionSignInTests(ProductionSignInTests.Producti
     private Task<HttpResponseMessage> AskAsync(HttpMethod method, string path, params (string Name, string Value)[] headers) =>
         AskAsync(production.Console, method, path, headers);
 
-    private async Task<HttpResponseMessage> AskAsync(ConsoleProcess console, HttpMethod method, string path, params (string Name, string Value)[] headers)
+    private async Task<HttpResponseMessage> AskAsync(
+        ConsoleProcess console,
+        HttpMethod method,
+        string path,
+        params (string Name, string Value)[] headers
+    )
     {
         using var request = new HttpRequestMessage(method, new Uri(console.Address, path));
         foreach (var (name, value) in headers.Append(("X-Forwarded-Proto", "https")))
@@ -235,10 +278,26 @@ public sealed partial class ProductionSignInTests(ProductionSignInTests.Producti
                 ["CONSOLE_API_TOKENS"] = $"deploy:admin:{Other}, {Token}",
             };
             Console = await Consoles.StartAsync(Settings);
-            Http = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false, UseCookies = false }) { BaseAddress = Console.Address };
+            Http = new HttpClient(
+                new SocketsHttpHandler
+                {
+                    UseProxy = false,
+                    AllowAutoRedirect = false,
+                    UseCookies = false,
+                }
+            )
+            {
+                BaseAddress = Console.Address,
+            };
             Secrets =
             [
-                Password, hash, Token, Other, Consoles.Sandbox.FreeScout.ApiKey, Consoles.Sandbox.FreeScout.WebhookSecret, Consoles.Sandbox.Slack.BotToken,
+                Password,
+                hash,
+                Token,
+                Other,
+                Consoles.Sandbox.FreeScout.ApiKey,
+                Consoles.Sandbox.FreeScout.WebhookSecret,
+                Consoles.Sandbox.Slack.BotToken,
                 new Uri(Consoles.Database.Location).UserInfo.Split(':')[1],
             ];
         }

@@ -55,7 +55,9 @@ public sealed class ReplicaBoardsTests : IAsyncLifetime
         Assert.InRange(delays.Order().ElementAt(delays.Count / 2), TimeSpan.Zero, TimeSpan.FromSeconds(2));
         // Alike to the letter: since when, checked when, why. A reading may come between two questions.
         await Eventually.TrueAsync(
-            async () => (await Task.WhenAll(others.Append(leader).Select(BoardAsync))).Distinct().Count() == 1, "all boards are the same");
+            async () => (await Task.WhenAll(others.Append(leader).Select(BoardAsync))).Distinct().Count() == 1,
+            "all boards are the same"
+        );
         await AssertOneAskedAsync();
     }
 
@@ -78,7 +80,11 @@ public sealed class ReplicaBoardsTests : IAsyncLifetime
         await ReadAsync(3);
         Assert.InRange(Pay.RequestCount - await StoredAsync(), 0, asked + 1);
         await using var db = _database.Open();
-        var times = await db.SurfaceReadings.Where(reading => reading.SurfaceKey == "pay").OrderBy(reading => reading.Id).Select(reading => reading.CheckedAt).ToListAsync();
+        var times = await db
+            .SurfaceReadings.Where(reading => reading.SurfaceKey == "pay")
+            .OrderBy(reading => reading.Id)
+            .Select(reading => reading.CheckedAt)
+            .ToListAsync();
         Assert.Equal(times.Order(), times);
     }
 
@@ -104,10 +110,16 @@ public sealed class ReplicaBoardsTests : IAsyncLifetime
     public async Task That_the_leaders_own_network_is_lost_every_board_says()
     {
         // Names that nobody answers for: nothing can be reached.
-        var lost = Enumerable.Range(2, 3).SelectMany(n => ConsoleHost.SurfaceSettings(n - 2, $"nobody{n}", new Uri($"http://nobody-{n}.invalid/"))).ToDictionary();
+        var lost = Enumerable
+            .Range(2, 3)
+            .SelectMany(n => ConsoleHost.SurfaceSettings(n - 2, $"nobody{n}", new Uri($"http://nobody-{n}.invalid/")))
+            .ToDictionary();
         var (leader, others) = await StartAsync(2, lost, lost);
 
-        await Eventually.TrueAsync(async () => await LostSinceAsync(leader) is not null && await LostSinceAsync(leader) == await LostSinceAsync(others[0]), "both say since when");
+        await Eventually.TrueAsync(
+            async () => await LostSinceAsync(leader) is not null && await LostSinceAsync(leader) == await LostSinceAsync(others[0]),
+            "both say since when"
+        );
         var late = await StartAsync(lost);
         await Eventually.TrueAsync(async () => await LostSinceAsync(late) == await LostSinceAsync(leader), "who comes later says the same");
     }
@@ -126,14 +138,21 @@ public sealed class ReplicaBoardsTests : IAsyncLifetime
     }
 
     private static async Task<bool> MeetsFreeScoutAsync(ConsoleHost console, bool failing) =>
-        (await console.Http.GetStringAsync(new Uri("/console/status", UriKind.Relative))).Contains("No ticket can be filed since", StringComparison.Ordinal) == failing;
+        (await console.Http.GetStringAsync(new Uri("/console/status", UriKind.Relative))).Contains(
+            "No ticket can be filed since",
+            StringComparison.Ordinal
+        ) == failing;
 
     private static async Task<long?> LostSinceAsync(ConsoleHost console) =>
-        (await StatusAsync(console)).GetProperty("own_network_lost_since") is { ValueKind: JsonValueKind.String } since ? since.GetDateTimeOffset().ToUnixTimeMilliseconds() : null;
+        (await StatusAsync(console)).GetProperty("own_network_lost_since") is { ValueKind: JsonValueKind.String } since
+            ? since.GetDateTimeOffset().ToUnixTimeMilliseconds()
+            : null;
 
     private async Task<ConsoleHost> StartAsync(Dictionary<string, string?>? settings = null)
     {
-        var all = Consoles.CommonSettings(_sandbox).Concat(Consoles.Watched(_sandbox, ["pay", "shop"]))
+        var all = Consoles
+            .CommonSettings(_sandbox)
+            .Concat(Consoles.Watched(_sandbox, ["pay", "shop"]))
             .ToDictionary(pair => pair.Key.Replace("__", ":", StringComparison.Ordinal), pair => (string?)pair.Value);
         foreach (var (name, value) in settings ?? [])
         {
@@ -145,7 +164,11 @@ public sealed class ReplicaBoardsTests : IAsyncLifetime
     }
 
     /// <summary>The first leads before the others start.</summary>
-    private async Task<(ConsoleHost Leader, IReadOnlyList<ConsoleHost> Others)> StartAsync(int count, Dictionary<string, string?>? leaders = null, Dictionary<string, string?>? others = null)
+    private async Task<(ConsoleHost Leader, IReadOnlyList<ConsoleHost> Others)> StartAsync(
+        int count,
+        Dictionary<string, string?>? leaders = null,
+        Dictionary<string, string?>? others = null
+    )
     {
         var leader = await StartAsync(leaders);
         await Eventually.TrueAsync(() => Leads(leader), "the first console leads");
@@ -160,10 +183,16 @@ public sealed class ReplicaBoardsTests : IAsyncLifetime
 
     private static bool Leads(ConsoleHost console) => console.Get<LeaderLease>().IsLeader;
 
-    private static Task<JsonElement> StatusAsync(ConsoleHost console) => console.Http.GetFromJsonAsync<JsonElement>(new Uri("/api/status", UriKind.Relative));
+    private static Task<JsonElement> StatusAsync(ConsoleHost console) =>
+        console.Http.GetFromJsonAsync<JsonElement>(new Uri("/api/status", UriKind.Relative));
 
     private static async Task<string> StatusAsync(ConsoleHost console, string surface) =>
-        (await StatusAsync(console)).GetProperty("surfaces").EnumerateArray().Single(row => row.GetProperty("key").GetString() == surface).GetProperty("status").GetString()!;
+        (await StatusAsync(console))
+            .GetProperty("surfaces")
+            .EnumerateArray()
+            .Single(row => row.GetProperty("key").GetString() == surface)
+            .GetProperty("status")
+            .GetString()!;
 
     private static Task ShowsAsync(ConsoleHost console, string status) =>
         Eventually.TrueAsync(async () => await StatusAsync(console, "pay") == status, $"pay is {status}");

@@ -35,10 +35,16 @@ public abstract class Replicas : IAsyncLifetime
     public async Task DisposeAsync() => await All.DisposeAsync();
 
     /// <summary>The first leads before the others start. It is a process, because it is killed, frozen or asked to end; nothing happens to the others.</summary>
-    private protected async Task<(ConsoleProcess Leader, IReadOnlyList<ConsoleHost> Others)> StartAsync(int count, Dictionary<string, string>? settings = null)
+    private protected async Task<(ConsoleProcess Leader, IReadOnlyList<ConsoleHost> Others)> StartAsync(
+        int count,
+        Dictionary<string, string>? settings = null
+    )
     {
         var leader = await All.StartAsync(settings);
-        await Eventually.TrueAsync(() => leader.Output.ToString().Contains("this process leads fence=", StringComparison.Ordinal), "the first process leads");
+        await Eventually.TrueAsync(
+            () => leader.Output.ToString().Contains("this process leads fence=", StringComparison.Ordinal),
+            "the first process leads"
+        );
         var others = new List<ConsoleHost>();
         while (others.Count < count - 1)
         {
@@ -51,7 +57,12 @@ public abstract class Replicas : IAsyncLifetime
     private protected static bool Leads(ConsoleHost console) => console.Get<LeaderLease>().IsLeader;
 
     private protected static async Task<string> StatusAsync(IConsole console, string surface) =>
-        (await console.GetAsync("/api/status")).Body.GetProperty("surfaces").EnumerateArray().Single(row => row.GetProperty("key").GetString() == surface).GetProperty("status").GetString()!;
+        (await console.GetAsync("/api/status"))
+            .Body.GetProperty("surfaces")
+            .EnumerateArray()
+            .Single(row => row.GetProperty("key").GetString() == surface)
+            .GetProperty("status")
+            .GetString()!;
 
     private protected static Task ShowsAsync(IConsole console, string status, TimeSpan within) =>
         Eventually.TrueAsync(async () => await StatusAsync(console, "pay") == status, $"pay is {status}", within);
@@ -59,11 +70,26 @@ public abstract class Replicas : IAsyncLifetime
     private protected static async Task<string> BoardAsync(IConsole console) => BoardOf((await console.GetAsync("/api/status")).Body);
 
     /// <summary>The surfaces of an answer of <c>GET /api/status</c>, without their tickets, which another copy tells. The database keeps microseconds.</summary>
-    internal static string BoardOf(System.Text.Json.JsonElement status) => string.Join('\n', status.GetProperty("surfaces").EnumerateArray().Select(
-        row => string.Join(' ', new[] { "key", "status", "since", "checked_at", "latency_ms", "cause", "flapping" }.Select(
-            name => name is "since" or "checked_at" && row.GetProperty(name).ValueKind != System.Text.Json.JsonValueKind.Null
-                ? row.GetProperty(name).GetDateTimeOffset().ToUnixTimeMilliseconds().ToString(System.Globalization.CultureInfo.InvariantCulture)
-                : row.GetProperty(name).ToString()))));
+    internal static string BoardOf(System.Text.Json.JsonElement status) =>
+        string.Join(
+            '\n',
+            status
+                .GetProperty("surfaces")
+                .EnumerateArray()
+                .Select(row =>
+                    string.Join(
+                        ' ',
+                        new[] { "key", "status", "since", "checked_at", "latency_ms", "cause", "flapping" }.Select(name =>
+                            name is "since" or "checked_at" && row.GetProperty(name).ValueKind != System.Text.Json.JsonValueKind.Null
+                                ? row.GetProperty(name)
+                                    .GetDateTimeOffset()
+                                    .ToUnixTimeMilliseconds()
+                                    .ToString(System.Globalization.CultureInfo.InvariantCulture)
+                                : row.GetProperty(name).ToString()
+                        )
+                    )
+                )
+        );
 
     private protected async Task<int> StoredAsync()
     {

@@ -16,7 +16,10 @@ public sealed class ReplicasTests : Replicas
     {
         var (leader, others) = await StartAsync(3, ProductionLease);
         Pay.Answer(503);
-        await Eventually.TrueAsync(async () => Told.Count == 1 && All.TicketsOf("pay").Count == 1 && await DeliveredAsync() == 2, "the outage has its ticket and its DM");
+        await Eventually.TrueAsync(
+            async () => Told.Count == 1 && All.TicketsOf("pay").Count == 1 && await DeliveredAsync() == 2,
+            "the outage has its ticket and its DM"
+        );
 
         await leader.KillAsync();
         var asked = Pay.RequestCount;
@@ -31,9 +34,14 @@ public sealed class ReplicasTests : Replicas
 
                 return Pay.RequestCount > asked;
             },
-            "another asks", Takeover);
+            "another asks",
+            Takeover
+        );
 
-        Assert.Subset(new HashSet<(string, string)> { ("pay", "down"), ("pay", "stale"), ("shop", "operational"), ("shop", "stale") }, seen);
+        Assert.Subset(
+            new HashSet<(string, string)> { ("pay", "down"), ("pay", "stale"), ("shop", "operational"), ("shop", "stale") },
+            seen
+        );
         await Task.WhenAll(others.Select(other => ShowsAsync(other, "down", Eventually.Patience)));
         Assert.Single(others, Leads);
         Pay.Answer();

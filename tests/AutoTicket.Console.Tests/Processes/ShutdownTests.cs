@@ -11,13 +11,15 @@ public sealed class ShutdownTests
     {
         await using var consoles = await Consoles.CreateAsync("drain");
         // Patient with FreeScout, so that it is the test that ends the wait.
-        var console = await consoles.StartAsync(new Dictionary<string, string>
-        {
-            ["FreeScout__CallTimeout"] = "00:00:20",
-            ["Ticketing__ClickBudget"] = "00:00:20",
-            ["Ticketing__Grace"] = "00:00:20",
-            ["Ticketing__Lease"] = "00:00:30",
-        });
+        var console = await consoles.StartAsync(
+            new Dictionary<string, string>
+            {
+                ["FreeScout__CallTimeout"] = "00:00:20",
+                ["Ticketing__ClickBudget"] = "00:00:20",
+                ["Ticketing__Grace"] = "00:00:20",
+                ["Ticketing__Lease"] = "00:00:30",
+            }
+        );
         var slow = consoles.Sandbox.Faults.Add(new(FaultKind.Delay) { Match = FaultMatch.FreeScoutCreate });
         var click = console.InvestigateAsync("drain");
         await Eventually.TrueAsync(() => consoles.Sandbox.FreeScout.CreatesInFlight == 1, "FreeScout has the request");
@@ -39,7 +41,10 @@ public sealed class ShutdownTests
     {
         await using var consoles = await Consoles.CreateAsync("drain");
         var console = await consoles.StartAsync();
-        await Eventually.TrueAsync(async () => (await console.GetAsync("/healthz/ready")).Status == HttpStatusCode.OK, "the console is ready");
+        await Eventually.TrueAsync(
+            async () => (await console.GetAsync("/healthz/ready")).Status == HttpStatusCode.OK,
+            "the console is ready"
+        );
 
         var started = Stopwatch.GetTimestamp();
         var ending = console.StopAsync();

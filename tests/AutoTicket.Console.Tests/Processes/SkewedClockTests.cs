@@ -17,8 +17,18 @@ public sealed class SkewedClockTests
         await using var sandbox = await SandboxServer.StartAsync();
         sandbox.Surface("pay").Answer(503);
         var surface = ConsoleHost.SurfaceSettings(0, "pay", sandbox.Surface("pay").Url);
-        await using var fast = await ConsoleHost.StartAsync(database, sandbox, surface, new DatabaseClock(new Skewed(TimeSpan.FromHours(1))));
-        await using var slow = await ConsoleHost.StartAsync(database, sandbox, surface, new DatabaseClock(new Skewed(TimeSpan.FromHours(-1))));
+        await using var fast = await ConsoleHost.StartAsync(
+            database,
+            sandbox,
+            surface,
+            new DatabaseClock(new Skewed(TimeSpan.FromHours(1)))
+        );
+        await using var slow = await ConsoleHost.StartAsync(
+            database,
+            sandbox,
+            surface,
+            new DatabaseClock(new Skewed(TimeSpan.FromHours(-1)))
+        );
 
         var filed = await InvestigateAsync(fast);
         Assert.Equal(("filed", filed.Ticket), filed);
@@ -48,7 +58,12 @@ public sealed class SkewedClockTests
         await Eventually.TrueAsync(() => leader.Get<LeaderLease>().IsLeader, "it leads");
         line.Cut();
         settings["DATABASE_URL"] = line.Through(database.Location);
-        await using var fast = await ConsoleHost.StartAsync(database, sandbox, settings, new DatabaseClock(new Skewed(TimeSpan.FromHours(1))));
+        await using var fast = await ConsoleHost.StartAsync(
+            database,
+            sandbox,
+            settings,
+            new DatabaseClock(new Skewed(TimeSpan.FromHours(1)))
+        );
 
         line.Restore();
         await Eventually.TrueAsync(() => !fast.Get<LeaderLease>().WasLeader, "it knows that another leads");
@@ -67,7 +82,9 @@ public sealed class SkewedClockTests
     private static async Task AgeAsync(TestDatabase database, string age)
     {
         await using var db = database.Open();
-        await db.Database.ExecuteSqlAsync($"UPDATE tickets SET posted_at = clock_timestamp() - {age}::interval, confirmed_at = clock_timestamp() - {age}::interval");
+        await db.Database.ExecuteSqlAsync(
+            $"UPDATE tickets SET posted_at = clock_timestamp() - {age}::interval, confirmed_at = clock_timestamp() - {age}::interval"
+        );
     }
 
     internal sealed class Skewed(TimeSpan by) : TimeProvider

@@ -21,26 +21,59 @@ public sealed class StormTests
     public async Task A_hundred_thousand_ids_at_once_fill_no_memory_starve_nobody_and_file_no_more_than_the_budget()
     {
         await using var consoles = await Consoles.CreateAsync("pay");
-        var console = await consoles.StartAsync(new Dictionary<string, string>
-        {
-            ["ALERTS_INGEST_TOKEN"] = Token,
-            ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1",
-            ["Alerts__NotifySeverity"] = "P2",
-        });
+        var console = await consoles.StartAsync(
+            new Dictionary<string, string>
+            {
+                ["ALERTS_INGEST_TOKEN"] = Token,
+                ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1",
+                ["Alerts__NotifySeverity"] = "P2",
+            }
+        );
         var freeScout = consoles.Sandbox.FreeScout;
         // The surface's own outage.
         await Eventually.TrueAsync(() => freeScout.Conversations.Count == 1, "the surface has its ticket");
 
         long peak = 0;
-        await Parallel.ForEachAsync(Enumerable.Range(0, Alerts / Batch), new ParallelOptions { MaxDegreeOfParallelism = 4 }, async (batch, _) =>
-        {
-            await SendAsync(console, Enumerable.Range(batch * Batch, Batch).Select(n => new { name = $"storm{n}", source = "storm", severity = "P2", summary = "It storms", status = "firing" }));
-            InterlockedMax(ref peak, Process.GetProcessById(console.Id) is { } process ? process.WorkingSet64 : 0);
-        });
+        await Parallel.ForEachAsync(
+            Enumerable.Range(0, Alerts / Batch),
+            new ParallelOptions { MaxDegreeOfParallelism = 4 },
+            async (batch, _) =>
+            {
+                await SendAsync(
+                    console,
+                    Enumerable
+                        .Range(batch * Batch, Batch)
+                        .Select(n => new
+                        {
+                            name = $"storm{n}",
+                            source = "storm",
+                            severity = "P2",
+                            summary = "It storms",
+                            status = "firing",
+                        })
+                );
+                InterlockedMax(ref peak, Process.GetProcessById(console.Id) is { } process ? process.WorkingSet64 : 0);
+            }
+        );
 
         // In the middle of it: something worse, from elsewhere; and somebody who looks.
-        await SendAsync(console, [new { name = "worse", source = "elsewhere", severity = "P1", summary = "Something else", status = "firing" }]);
-        await Eventually.TrueAsync(() => freeScout.Conversations.Any(c => c.Subject.Contains("worse", StringComparison.Ordinal)), "what is worse has its ticket");
+        await SendAsync(
+            console,
+            [
+                new
+                {
+                    name = "worse",
+                    source = "elsewhere",
+                    severity = "P1",
+                    summary = "Something else",
+                    status = "firing",
+                },
+            ]
+        );
+        await Eventually.TrueAsync(
+            () => freeScout.Conversations.Any(c => c.Subject.Contains("worse", StringComparison.Ordinal)),
+            "what is worse has its ticket"
+        );
         foreach (var page in new[] { "/console/status", "/console/alerts", "/console/flags", "/api/alerts?active=true", "/api/flood" })
         {
             Assert.Equal(HttpStatusCode.OK, (await console.GetAsync(page)).Status);
@@ -49,8 +82,16 @@ public sealed class StormTests
         Assert.Equal("already_open", (await console.InvestigateAsync("pay")).Disposition);
 
         // Five of the storm, its summary, the worse one and the surface.
-        await Eventually.TrueAsync(() => freeScout.Conversations.Count(c => c.Subject.Contains("ticket_flood", StringComparison.Ordinal)) == 1, "the storm has its one summary");
-        Assert.Equal(5, freeScout.Conversations.Count(c => c.Subject.Contains("storm: It", StringComparison.Ordinal) || c.Subject.StartsWith("[P2] storm", StringComparison.Ordinal)));
+        await Eventually.TrueAsync(
+            () => freeScout.Conversations.Count(c => c.Subject.Contains("ticket_flood", StringComparison.Ordinal)) == 1,
+            "the storm has its one summary"
+        );
+        Assert.Equal(
+            5,
+            freeScout.Conversations.Count(c =>
+                c.Subject.Contains("storm: It", StringComparison.Ordinal) || c.Subject.StartsWith("[P2] storm", StringComparison.Ordinal)
+            )
+        );
         Assert.InRange(peak, 1, MostMemory);
 
         Assert.Equal(HttpStatusCode.OK, (await console.SetFlagAsync(FlagNames.AlertsAutoTicket, enabled: false)).Status);
@@ -64,11 +105,16 @@ public sealed class StormTests
         await Eventually.TrueAsync(
             async () =>
             {
-                using var request = new HttpRequestMessage(HttpMethod.Post, "/api/alerts") { Content = JsonContent.Create(alerts), Headers = { { "Authorization", $"Bearer {Token}" } } };
+                using var request = new HttpRequestMessage(HttpMethod.Post, "/api/alerts")
+                {
+                    Content = JsonContent.Create(alerts),
+                    Headers = { { "Authorization", $"Bearer {Token}" } },
+                };
                 using var answer = await console.Http.SendAsync(request);
                 return answer.StatusCode == HttpStatusCode.Accepted;
             },
-            "the alerts are taken");
+            "the alerts are taken"
+        );
     }
 
     private static void InterlockedMax(ref long most, long value)

@@ -23,7 +23,12 @@ public sealed class TwoConsoles : IAsyncLifetime
     {
         All = await Consoles.CreateAsync(Surfaces);
         // A busy machine must not use up what a click may take: whoever waits for another's ticket is to see it.
-        var patient = new Dictionary<string, string> { ["Ticketing__ClickBudget"] = "00:00:04", ["Ticketing__Lease"] = "00:00:06", ["Ticketing__Grace"] = "00:00:04" };
+        var patient = new Dictionary<string, string>
+        {
+            ["Ticketing__ClickBudget"] = "00:00:04",
+            ["Ticketing__Lease"] = "00:00:06",
+            ["Ticketing__Grace"] = "00:00:04",
+        };
         var consoles = await Task.WhenAll(All.StartAsync(patient), All.StartAsync(patient));
         (A, B) = (consoles[0], consoles[1]);
     }

@@ -25,13 +25,15 @@ public static partial class RunbookTests
             var clock = new StillClock();
             using var running = clock.Run();
             await using var console = await DiagnosedConsole.StartAsync(
-                clock: clock, services: services =>
+                clock: clock,
+                services: services =>
                 {
                     if (condition == "hook_missing")
                     {
                         services.Remove(services.Single(service => service.ImplementationType == typeof(TicketAlertHook)));
                     }
-                });
+                }
+            );
             switch (condition)
             {
                 case "flag_not_effective":
@@ -60,14 +62,20 @@ public static partial class RunbookTests
             {
                 // A consistency check that still runs does not see the clock move: advance until one found the ghost.
                 await clock.AdvanceUntilAsync(
-                    TimeSpan.FromMinutes(5), async () => await StateAsync() == "told", "the ghost is found", TimeSpan.FromSeconds(5));
+                    TimeSpan.FromMinutes(5),
+                    async () => await StateAsync() == "told",
+                    "the ghost is found",
+                    TimeSpan.FromSeconds(5)
+                );
             }
 
             if (seconds > 0)
             {
                 await Eventually.TrueAsync(async () => await StateAsync() == "running", "its clock runs");
                 Assert.DoesNotContain(
-                    console.Sandbox.Slack.Messages, message => message.Text.Contains("escalation", StringComparison.Ordinal));
+                    console.Sandbox.Slack.Messages,
+                    message => message.Text.Contains("escalation", StringComparison.Ordinal)
+                );
                 clock.Advance(TimeSpan.FromSeconds(seconds));
             }
 
@@ -75,7 +83,8 @@ public static partial class RunbookTests
             var proof = await ClockAsync();
             var message = Assert.Single(
                 console.Sandbox.Slack.Messages,
-                message => message.Text.StartsWith("P1 FIRING · escalation", StringComparison.Ordinal));
+                message => message.Text.StartsWith("P1 FIRING · escalation", StringComparison.Ordinal)
+            );
             Assert.Contains(proof.GetProperty("title").GetString()!, message.Text, StringComparison.Ordinal);
             Assert.Contains(proof.GetProperty("alert_key").GetString()!, message.Text, StringComparison.Ordinal);
             Assert.NotEqual(default, proof.GetProperty("told_at").GetDateTimeOffset());
@@ -83,7 +92,9 @@ public static partial class RunbookTests
             async Task<string?> StateAsync() => (await ClockAsync()).GetProperty("state").GetString();
 
             async Task<JsonElement> ClockAsync() =>
-                (await console.AskAsync()).GetProperty("escalations").EnumerateArray()
+                (await console.AskAsync())
+                    .GetProperty("escalations")
+                    .EnumerateArray()
                     .Single(one => one.GetProperty("condition").GetString() == condition);
         }
 

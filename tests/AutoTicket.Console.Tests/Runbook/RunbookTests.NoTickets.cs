@@ -18,7 +18,9 @@ public static partial class RunbookTests
             await using var sandbox = await SandboxServer.StartAsync();
             sandbox.Surface("pay").Answer(503);
             await using var console = await ConsoleHost.StartAsync(
-                sandbox: sandbox, settings: ConsoleHost.SurfaceSettings(0, "pay", sandbox.Surface("pay").Url));
+                sandbox: sandbox,
+                settings: ConsoleHost.SurfaceSettings(0, "pay", sandbox.Surface("pay").Url)
+            );
             using var failing = sandbox.Faults.Add(new(fault) { Match = FaultMatch.FreeScout });
 
             var answer = await console.Http.PostAsync("/api/surfaces/pay/investigate", null);
@@ -29,7 +31,8 @@ public static partial class RunbookTests
             Assert.Contains(status, text, StringComparison.Ordinal);
             Assert.Contains(
                 console.Log,
-                line => line.StartsWith("WARNING", StringComparison.Ordinal) && line.Contains(status, StringComparison.Ordinal));
+                line => line.StartsWith("WARNING", StringComparison.Ordinal) && line.Contains(status, StringComparison.Ordinal)
+            );
         }
 
         [Theory]

@@ -48,19 +48,21 @@ public static partial class RunbookTests
         {
             await using var consoles = await Consoles.CreateAsync("pay");
             var freeScout = consoles.Sandbox.FreeScout;
-            var console = await consoles.StartAsync(new Dictionary<string, string>
-            {
-                ["Ticketing__RecoveredAfter"] = "00:00:00",
-                ["Ticketing__ReconcileInterval"] = "00:00:01",
-            });
+            var console = await consoles.StartAsync(
+                new Dictionary<string, string> { ["Ticketing__RecoveredAfter"] = "00:00:00", ["Ticketing__ReconcileInterval"] = "00:00:01" }
+            );
             var first = (await console.InvestigateAsync("pay")).Ticket!.Value;
             consoles.Sandbox.Surface("pay").Answer(200);
 
             // The console marks the ticket and leaves it open.
             await Eventually.TrueAsync(
-                async () => (await console.GetAsync("/api/tickets?state=open&tag=auto:status"))
-                    .Body.GetProperty("tickets")[0].GetProperty("recovered").GetBoolean(),
-                "it is marked as recovered");
+                async () =>
+                    (await console.GetAsync("/api/tickets?state=open&tag=auto:status"))
+                        .Body.GetProperty("tickets")[0]
+                        .GetProperty("recovered")
+                        .GetBoolean(),
+                "it is marked as recovered"
+            );
             Assert.True(freeScout.Find(first)!.IsOpen);
             Assert.Empty(LogLine.Grep(console.Output, "ticket_resolved"));
 
@@ -79,7 +81,8 @@ public static partial class RunbookTests
             consoles.Sandbox.Surface("pay").Answer(503);
             await Eventually.TrueAsync(
                 async () => (await console.InvestigateAsync("pay")) is { Ticket: { } second } && second != first,
-                "a click files a fresh ticket");
+                "a click files a fresh ticket"
+            );
             Assert.False(freeScout.Find(first)!.IsOpen);
             Assert.Equal(2, freeScout.CreatedCount);
         }

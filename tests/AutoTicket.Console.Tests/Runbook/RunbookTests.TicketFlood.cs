@@ -33,7 +33,8 @@ public static partial class RunbookTests
 
             await Eventually.TrueAsync(
                 () => intake.Console.Log.Any(line => line.Contains("auto_ticket alert_key=", StringComparison.Ordinal)),
-                "its ticket is filed");
+                "its ticket is filed"
+            );
             Assert.Equal(1, freeScout.CreatedCount);
 
             // Verification: at most one entry, and subsequent cycles are silent.
@@ -49,16 +50,20 @@ public static partial class RunbookTests
 
             // Mitigation: switching the flag off stops tickets at once; DMs still go out.
             using var flip = await intake.Console.Http.PutAsJsonAsync(
-                $"/api/flags/{FlagNames.AlertsAutoTicket}", new { enabled = false, reason = "a flood" });
+                $"/api/flags/{FlagNames.AlertsAutoTicket}",
+                new { enabled = false, reason = "a flood" }
+            );
             flip.EnsureSuccessStatusCode();
             await intake.PostAsync("/api/alerts", """{"name":"other","severity":"P1","summary":"Another alert","status":"firing"}""");
             await Eventually.TrueAsync(
-                () => intake.Console.Sandbox.Slack.Messages.Any(
-                    message => message.Text.Contains("Another alert", StringComparison.Ordinal)),
-                "the DM is sent");
+                () =>
+                    intake.Console.Sandbox.Slack.Messages.Any(message => message.Text.Contains("Another alert", StringComparison.Ordinal)),
+                "the DM is sent"
+            );
             await Eventually.TrueAsync(
                 async () => (await ReadAlertAsync(intake.Console, "other")).Verdict.Contains("flag off", StringComparison.Ordinal),
-                "the verdict says why there is no ticket");
+                "the verdict says why there is no ticket"
+            );
             Assert.Equal(1, freeScout.CreatedCount);
         }
 
@@ -68,8 +73,15 @@ public static partial class RunbookTests
             await using var database = await TestDatabase.CreateAsync(Database.Postgres);
             await using var console = await ConsoleHost.StartAsync(database);
             var draft = new TicketDraft(
-                AlertIdentity.OfSurface("pay"), "pay", Severity.P1, "auto:alert",
-                AuditActions.AlertTicketFiled, "console:poller", "Payments fail", []);
+                AlertIdentity.OfSurface("pay"),
+                "pay",
+                Severity.P1,
+                "auto:alert",
+                AuditActions.AlertTicketFiled,
+                "console:poller",
+                "Payments fail",
+                []
+            );
             Assert.Equal(TicketDisposition.Filed, (await console.Get<TicketingService>().FileAsync(draft)).Disposition);
 
             Assert.Equal((draft.AlertKey, "p1"), Assert.Single(await AuditQueryAsync(database)));
@@ -99,14 +111,17 @@ public static partial class RunbookTests
         {
             await using var connection = new NpgsqlConnection(PostgresUrl.ToConnectionString(database.Location));
             await connection.OpenAsync();
-            await using var query = new NpgsqlCommand("""
+            await using var query = new NpgsqlCommand(
+                """
                 SELECT created_at, payload->>'alert_key' AS alert_key, payload->>'severity' AS severity
                 FROM audit_log
                 WHERE action = 'console.alerts.ticket_filed'
                 AND created_at > NOW() - INTERVAL '2 hours'
                 ORDER BY created_at DESC
                 LIMIT 20;
-                """, connection);
+                """,
+                connection
+            );
             await using var rows = await query.ExecuteReaderAsync();
             var filings = new List<(string Key, string Severity)>();
             while (await rows.ReadAsync())

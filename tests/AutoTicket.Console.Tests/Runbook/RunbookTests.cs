@@ -25,12 +25,18 @@ public static partial class RunbookTests
         ["Surfaces__1__Name"] = "mail\n2026-01-01T00:00:00.000Z ERROR forged ticket_filed Surface mail",
     };
 
-    private static void AssertNothingForged(ConsoleProcess console) => Assert.DoesNotContain(
-        console.Output.ToList(),
-        line => line.Contains(" ERROR forged", StringComparison.Ordinal) && LogLine.Parse(line)?.Level == "ERROR");
+    private static void AssertNothingForged(ConsoleProcess console) =>
+        Assert.DoesNotContain(
+            console.Output.ToList(),
+            line => line.Contains(" ERROR forged", StringComparison.Ordinal) && LogLine.Parse(line)?.Level == "ERROR"
+        );
 
     private static async Task<IntakeHost> StartIntakeAsync(TimeProvider? clock = null) =>
-        await IntakeHost.StartAsync(Database.Postgres, new() { [FlagNames.AlertsAutoTicket] = "1", ["Ticketing:Grace"] = "00:00:05" }, clock: clock);
+        await IntakeHost.StartAsync(
+            Database.Postgres,
+            new() { [FlagNames.AlertsAutoTicket] = "1", ["Ticketing:Grace"] = "00:00:05" },
+            clock: clock
+        );
 
     private static async Task<AlertEpisode> ReadAlertAsync(ConsoleHost console, string name)
     {
@@ -52,16 +58,21 @@ public static partial class RunbookTests
         await Eventually.TrueAsync(() => sandbox.Slack.Messages.Count == 2, "both DMs fire");
         await Eventually.TrueAsync(
             async () => (await VerdictAsync("stays")).StartsWith($"The DM went out, the ticket did not: {why}", StringComparison.Ordinal),
-            "step 4 of the chain has its verdict");
-        Assert.Equal(2, intake.Console.Log.Count(line =>
-            line.Contains("alert_aggregator emit alert_key=", StringComparison.Ordinal)
-            && line.Contains("hook=slack", StringComparison.Ordinal)));
-        var degraded = intake.Console.Log.Where(line =>
-            Regex.IsMatch(line, Degraded, RegexOptions.IgnoreCase)).ToList();
+            "step 4 of the chain has its verdict"
+        );
+        Assert.Equal(
+            2,
+            intake.Console.Log.Count(line =>
+                line.Contains("alert_aggregator emit alert_key=", StringComparison.Ordinal)
+                && line.Contains("hook=slack", StringComparison.Ordinal)
+            )
+        );
+        var degraded = intake.Console.Log.Where(line => Regex.IsMatch(line, Degraded, RegexOptions.IgnoreCase)).ToList();
         Assert.NotEmpty(degraded);
         Assert.All(
             degraded.Where(line => !line.StartsWith("INFO", StringComparison.Ordinal)),
-            line => Assert.StartsWith("WARNING", line, StringComparison.Ordinal));
+            line => Assert.StartsWith("WARNING", line, StringComparison.Ordinal)
+        );
 
         // No ticket is filed for an alert that ended during the outage. The other alert is still active.
         await SendAsync("ends", "resolved");
@@ -69,7 +80,9 @@ public static partial class RunbookTests
         await intake.Console.Get<MailboxWatch>().RefreshAsync(default);
         clock.Advance(TimeSpan.FromMinutes(1));
         await Eventually.TrueAsync(
-            async () => (await ReadAlertAsync(intake.Console, "stays")).Ticket is not null, "the active alert has its ticket: with a key that may not write, after a minute");
+            async () => (await ReadAlertAsync(intake.Console, "stays")).Ticket is not null,
+            "the active alert has its ticket: with a key that may not write, after a minute"
+        );
         Assert.Contains("stays", Assert.Single(sandbox.FreeScout.Conversations).Subject, StringComparison.Ordinal);
         Assert.StartsWith("The DM went out, the ticket did not", await VerdictAsync("ends"), StringComparison.Ordinal);
 
@@ -102,12 +115,13 @@ public static partial class RunbookTests
             var key = AlertIdentity.KeyOf(AlertIdentity.OfSurface("pay"));
             var filed = LogLine.Parse(Assert.Single(LogLine.Grep(console.Output, "ticket_filed")))!;
             Assert.Equal("INFO", filed.Level);
-            Assert.StartsWith(
-                $"ticket_filed alert_key={key} severity=p2 conversation={ticket} ", filed.Message, StringComparison.Ordinal);
+            Assert.StartsWith($"ticket_filed alert_key={key} severity=p2 conversation={ticket} ", filed.Message, StringComparison.Ordinal);
             Assert.Contains(
                 LogLine.Grep(console.Output, Normal),
-                line => LogLine.Parse(line) is { Level: "INFO", Message: var message }
-                    && message.StartsWith("investigate surface=pay ", StringComparison.Ordinal));
+                line =>
+                    LogLine.Parse(line) is { Level: "INFO", Message: var message }
+                    && message.StartsWith("investigate surface=pay ", StringComparison.Ordinal)
+            );
             Assert.Empty(LogLine.Grep(console.Output, Degraded));
 
             AssertNothingForged(console);

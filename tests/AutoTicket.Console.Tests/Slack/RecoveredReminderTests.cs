@@ -21,22 +21,40 @@ public sealed class RecoveredReminderTests
         var shop = (await driver.ClickAsync("shop")).Ticket!;
         driver.Sandbox.Surface("pay").Answer(200);
         driver.Sandbox.Surface("shop").Answer(200);
-        await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(30), () => Task.FromResult(driver.Console.Get<RecoveredTickets>().Current.Count == 2), "both have recovered");
+        await _clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(30),
+            () => Task.FromResult(driver.Console.Get<RecoveredTickets>().Current.Count == 2),
+            "both have recovered"
+        );
         Assert.Empty(Reminders(driver));
 
         // Each surface is probed before the next step: one that is not is stale, and its ticket in no reminder.
         await _clock.AdvanceUntilAsync(
-            Step, () => Task.FromResult(_clock.GetUtcNow() >= remindAt && AreProbed(driver)), "it is time", isFollowed: () => _clock.GetUtcNow() < remindAt && AreProbed(driver));
+            Step,
+            () => Task.FromResult(_clock.GetUtcNow() >= remindAt && AreProbed(driver)),
+            "it is time",
+            isFollowed: () => _clock.GetUtcNow() < remindAt && AreProbed(driver)
+        );
         await EventuallyRemindedAsync(driver, 1);
         var lines = Assert.Single(Reminders(driver)).Split('\n');
         Assert.Equal("2 tickets are open though their surfaces have recovered:", lines[0]);
-        Assert.Contains(lines, line => line.StartsWith($"#{pay.Number} Surface pay, operational since 2026-11-23 12:", StringComparison.Ordinal));
-        Assert.Contains(lines, line => line.StartsWith($"#{shop.Number} Surface shop, operational since 2026-11-23 12:", StringComparison.Ordinal));
+        Assert.Contains(
+            lines,
+            line => line.StartsWith($"#{pay.Number} Surface pay, operational since 2026-11-23 12:", StringComparison.Ordinal)
+        );
+        Assert.Contains(
+            lines,
+            line => line.StartsWith($"#{shop.Number} Surface shop, operational since 2026-11-23 12:", StringComparison.Ordinal)
+        );
         Assert.Equal($"Resolve them: <{driver.Console.Address}console/tickets>", lines[^1]);
 
         await driver.StopConsoleAsync();
         await driver.StartConsoleAsync();
-        await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(30), () => Task.FromResult(driver.Console.Get<RecoveredTickets>().Current.Count == 2), "the new console knows them, too");
+        await _clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(30),
+            () => Task.FromResult(driver.Console.Get<RecoveredTickets>().Current.Count == 2),
+            "the new console knows them, too"
+        );
         for (var minutes = 0; minutes < 10; minutes++)
         {
             _clock.Advance(TimeSpan.FromSeconds(30));
@@ -63,14 +81,28 @@ public sealed class RecoveredReminderTests
 
         Assert.Empty(Reminders(driver));
 
-        var down = driver.Sandbox.Faults.Add(new AutoTicket.Sandbox.Fault(AutoTicket.Sandbox.FaultKind.Status) { Match = AutoTicket.Sandbox.FaultMatch.Slack, StatusCode = 503 });
+        var down = driver.Sandbox.Faults.Add(
+            new AutoTicket.Sandbox.Fault(AutoTicket.Sandbox.FaultKind.Status)
+            {
+                Match = AutoTicket.Sandbox.FaultMatch.Slack,
+                StatusCode = 503,
+            }
+        );
         driver.Sandbox.Surface("pay").Answer(200);
-        await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(30), () => Task.FromResult(driver.Console.Get<RecoveredTickets>().Current.Count == 1 && down.Hits > 0), "it has recovered, and Slack was asked");
+        await _clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(30),
+            () => Task.FromResult(driver.Console.Get<RecoveredTickets>().Current.Count == 1 && down.Hits > 0),
+            "it has recovered, and Slack was asked"
+        );
         Assert.Empty(Reminders(driver));
         down.Dispose();
 
         await EventuallyRemindedAsync(driver, 1);
-        Assert.Contains($"1 ticket is open though its surface has recovered:\n#{ticket.Number} Surface pay", Reminders(driver)[0], StringComparison.Ordinal);
+        Assert.Contains(
+            $"1 ticket is open though its surface has recovered:\n#{ticket.Number} Surface pay",
+            Reminders(driver)[0],
+            StringComparison.Ordinal
+        );
         Assert.True(driver.FreeScout.Find(ticket.Id)!.IsOpen, "nothing closes by itself");
     }
 
@@ -82,11 +114,21 @@ public sealed class RecoveredReminderTests
         settings["Surfaces:0:Severity"] = "P3";
         await using var driver = await InvestigateDriver.StartAsync(settings: settings, clock: _clock, surfaces: ["pay"]);
         await driver.ClickAsync("pay");
-        var lost = driver.Sandbox.Faults.Add(new AutoTicket.Sandbox.Fault(AutoTicket.Sandbox.FaultKind.CloseAfter) { Match = AutoTicket.Sandbox.FaultMatch.SlackPost, Times = 1 });
+        var lost = driver.Sandbox.Faults.Add(
+            new AutoTicket.Sandbox.Fault(AutoTicket.Sandbox.FaultKind.CloseAfter)
+            {
+                Match = AutoTicket.Sandbox.FaultMatch.SlackPost,
+                Times = 1,
+            }
+        );
         driver.Sandbox.Surface("pay").Answer(200);
         await _clock.AdvanceUntilAsync(
-            Step, () => Task.FromResult(lost.Hits == 1), "it was said, and the answer lost", TimeSpan.FromSeconds(10),
-            isFollowed: () => AreProbed(driver) && driver.Console.Get<RecoveredTickets>().Current.Count == 0);
+            Step,
+            () => Task.FromResult(lost.Hits == 1),
+            "it was said, and the answer lost",
+            TimeSpan.FromSeconds(10),
+            isFollowed: () => AreProbed(driver) && driver.Console.Get<RecoveredTickets>().Current.Count == 0
+        );
 
         for (var minutes = 0; minutes < 5; minutes++)
         {
@@ -98,13 +140,25 @@ public sealed class RecoveredReminderTests
     }
 
     // A long pause where it may be said: a call to Slack that the clock overtakes times out, and is made again.
-    private Task EventuallyRemindedAsync(InvestigateDriver driver, int times) => _clock.AdvanceUntilAsync(
-        Step, () => Task.FromResult(Reminders(driver).Count == times), $"reminded {times} times", TimeSpan.FromSeconds(10),
-        isFollowed: () => AreProbed(driver) && driver.Console.Get<RecoveredTickets>().Current.Count == 0);
+    private Task EventuallyRemindedAsync(InvestigateDriver driver, int times) =>
+        _clock.AdvanceUntilAsync(
+            Step,
+            () => Task.FromResult(Reminders(driver).Count == times),
+            $"reminded {times} times",
+            TimeSpan.FromSeconds(10),
+            isFollowed: () => AreProbed(driver) && driver.Console.Get<RecoveredTickets>().Current.Count == 0
+        );
 
-    private bool AreProbed(InvestigateDriver driver) => driver.Console.Get<StatusBoard>().All().All(surface => surface.CheckedAt > _clock.GetUtcNow() - Step);
+    private bool AreProbed(InvestigateDriver driver) =>
+        driver.Console.Get<StatusBoard>().All().All(surface => surface.CheckedAt > _clock.GetUtcNow() - Step);
 
-    private static Dictionary<string, string?> Settings(string at) => new() { ["Slack:RemindAt"] = at, ["Ticketing:RecoveredAfter"] = "00:01:00" };
+    private static Dictionary<string, string?> Settings(string at) =>
+        new() { ["Slack:RemindAt"] = at, ["Ticketing:RecoveredAfter"] = "00:01:00" };
 
-    private static List<string> Reminders(InvestigateDriver driver) => [.. driver.Sandbox.Slack.Messages.Select(message => message.Text).Where(text => text.Contains("open though", StringComparison.Ordinal))];
+    private static List<string> Reminders(InvestigateDriver driver) =>
+        [
+            .. driver
+                .Sandbox.Slack.Messages.Select(message => message.Text)
+                .Where(text => text.Contains("open though", StringComparison.Ordinal)),
+        ];
 }

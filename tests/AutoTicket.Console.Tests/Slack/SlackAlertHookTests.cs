@@ -18,7 +18,11 @@ public sealed class SlackAlertHookTests
         await using var slack = await SlackDriver.StartAsync();
         var alert = slack.Alert(reopened: 1);
         Assert.Equal((true, "sent", null), await slack.DeliverOneAsync(new(alert, NoticeKind.FiringAgain, slack.Told(alert), null)));
-        Assert.StartsWith("P2 FIRING AGAIN · Checkout fails\nHTTP 503\nIt flaps: it fired again 1× so far. Further changes are held until it was quiet for 15 min.\nSince ", slack.Messages[0], StringComparison.Ordinal);
+        Assert.StartsWith(
+            "P2 FIRING AGAIN · Checkout fails\nHTTP 503\nIt flaps: it fired again 1× so far. Further changes are held until it was quiet for 15 min.\nSince ",
+            slack.Messages[0],
+            StringComparison.Ordinal
+        );
 
         var again = new AlertNotice(alert with { Reopened = 2 }, NoticeKind.FiringAgain, slack.Told(alert), null);
         slack.Clock.Advance(SlackDriver.QuietPeriod - TimeSpan.FromSeconds(1));
@@ -60,11 +64,23 @@ public sealed class SlackAlertHookTests
         {
             var fires = second % 60 == 0;
             alert = fires
-                ? alert with { Status = AlertStatus.Firing, EndedAt = null, Reopened = second / 60 }
-                : alert with { Status = AlertStatus.Resolved, EndedAt = slack.Clock.GetUtcNow() };
+                ? alert with
+                {
+                    Status = AlertStatus.Firing,
+                    EndedAt = null,
+                    Reopened = second / 60,
+                }
+                : alert with
+                {
+                    Status = AlertStatus.Resolved,
+                    EndedAt = slack.Clock.GetUtcNow(),
+                };
             if (fires ? told?.Reopened != alert.Reopened : toldEnd != alert.Reopened)
             {
-                var kind = !fires ? NoticeKind.Ended : told is null ? NoticeKind.Firing : NoticeKind.FiringAgain;
+                var kind =
+                    !fires ? NoticeKind.Ended
+                    : told is null ? NoticeKind.Firing
+                    : NoticeKind.FiringAgain;
                 if ((await slack.DeliverOneAsync(new(alert, kind, told, null))).IsDone)
                 {
                     (told, toldEnd) = fires ? (slack.Told(alert), toldEnd) : (told, alert.Reopened);
@@ -74,8 +90,10 @@ public sealed class SlackAlertHookTests
             slack.Clock.Advance(TimeSpan.FromSeconds(30));
         }
 
-        Assert.Equal(["FIRING", "RECOVERED", "FIRING AGAIN", "FIRING AGAIN", "FIRING AGAIN", "FIRING AGAIN"],
-            slack.Messages.Select(message => message.Split('\n')[0]["P2 ".Length..^" · Checkout fails".Length]));
+        Assert.Equal(
+            ["FIRING", "RECOVERED", "FIRING AGAIN", "FIRING AGAIN", "FIRING AGAIN", "FIRING AGAIN"],
+            slack.Messages.Select(message => message.Split('\n')[0]["P2 ".Length..^" · Checkout fails".Length])
+        );
     }
 
     [Fact]
@@ -132,7 +150,10 @@ public sealed class SlackAlertHookTests
         Assert.Equal("P1 FIRING · The worst · &lt;!channel&gt; &amp; all", lines[1]);
         Assert.Equal("P2 FIRING · Alert 001 · HTTP 503", lines[2]);
         Assert.Equal("P2 FIRING · Alert 005 · #1001 · HTTP 503", lines[6]);
-        Assert.Equal(["P2 FIRING · Alert 039 · HTTP 503", "and 60 more", $"Console: <{SlackDriver.ConsoleUrl}/console/alerts>"], lines[40..]);
+        Assert.Equal(
+            ["P2 FIRING · Alert 039 · HTTP 503", "and 60 more", $"Console: <{SlackDriver.ConsoleUrl}/console/alerts>"],
+            lines[40..]
+        );
     }
 
     [Theory]
@@ -197,7 +218,10 @@ public sealed class SlackAlertHookTests
             for (var pass = 0; pass < 20; pass++)
             {
                 Assert.All(await slack.DeliverAsync(notices), outcome => Assert.False(outcome.IsDone));
-                Assert.All(await slack.DeliverAsync(notices), outcome => Assert.StartsWith("degraded: ", outcome.Decision, StringComparison.Ordinal));
+                Assert.All(
+                    await slack.DeliverAsync(notices),
+                    outcome => Assert.StartsWith("degraded: ", outcome.Decision, StringComparison.Ordinal)
+                );
                 slack.Clock.Advance(Pass);
             }
         }

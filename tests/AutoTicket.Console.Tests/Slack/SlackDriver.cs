@@ -60,35 +60,54 @@ internal sealed class SlackDriver : IAsyncDisposable
 
     public IReadOnlyList<string> Warnings => [.. _log.Where(entry => entry.Level == LogLevel.Warning).Select(entry => entry.Line)];
 
-    public static async Task<SlackDriver> StartAsync(IReadOnlyDictionary<string, string?>? settings = null) => new(await SandboxServer.StartAsync(), settings);
+    public static async Task<SlackDriver> StartAsync(IReadOnlyDictionary<string, string?>? settings = null) =>
+        new(await SandboxServer.StartAsync(), settings);
 
-    public IReadOnlyList<RecordedRequest> Requests(string method) => [.. Sandbox.Slack.RecordedRequests.Where(request => request.Path.EndsWith(method, StringComparison.Ordinal))];
+    public IReadOnlyList<RecordedRequest> Requests(string method) =>
+        [.. Sandbox.Slack.RecordedRequests.Where(request => request.Path.EndsWith(method, StringComparison.Ordinal))];
 
-    public Alert Alert(string name = "Checkout fails", Severity severity = Severity.P2, string summary = "HTTP 503", AlertStatus status = AlertStatus.Firing, int reopened = 0, string? surface = null) => new()
-    {
-        Id = ++_rows,
-        AlertId = AlertIdentity.Of("test", $"{name} {_rows}", surface, []),
-        LogicalId = AlertIdentity.Of("test", name, surface, []),
-        Status = status,
-        Source = "test",
-        Name = name,
-        Surface = surface,
-        Severity = severity,
-        Summary = summary,
-        StartedAt = Clock.GetUtcNow(),
-        OpenedAt = Clock.GetUtcNow(),
-        SeenAt = Clock.GetUtcNow(),
-        EndedAt = status == AlertStatus.Firing ? null : Clock.GetUtcNow(),
-        Reopened = reopened,
-    };
+    public Alert Alert(
+        string name = "Checkout fails",
+        Severity severity = Severity.P2,
+        string summary = "HTTP 503",
+        AlertStatus status = AlertStatus.Firing,
+        int reopened = 0,
+        string? surface = null
+    ) =>
+        new()
+        {
+            Id = ++_rows,
+            AlertId = AlertIdentity.Of("test", $"{name} {_rows}", surface, []),
+            LogicalId = AlertIdentity.Of("test", name, surface, []),
+            Status = status,
+            Source = "test",
+            Name = name,
+            Surface = surface,
+            Severity = severity,
+            Summary = summary,
+            StartedAt = Clock.GetUtcNow(),
+            OpenedAt = Clock.GetUtcNow(),
+            SeenAt = Clock.GetUtcNow(),
+            EndedAt = status == AlertStatus.Firing ? null : Clock.GetUtcNow(),
+            Reopened = reopened,
+        };
 
     public AlertNotice Firing(string name = "Checkout fails", Severity severity = Severity.P2, string summary = "HTTP 503") =>
         new(Alert(name, severity, summary), NoticeKind.Firing, Told: null, Ticket: null);
 
-    public AlertNotice[] Many(int count, Severity severity = Severity.P2) => [.. Enumerable.Range(1, count).Select(number => Firing($"Alert {number:D3}", severity))];
+    public AlertNotice[] Many(int count, Severity severity = Severity.P2) =>
+        [.. Enumerable.Range(1, count).Select(number => Firing($"Alert {number:D3}", severity))];
 
     public AlertDelivery Told(Alert alert, Severity? severity = null) =>
-        new() { AlertRow = alert.Id, Hook = Hook.Name, Kind = DeliveryKind.Firing, At = Clock.GetUtcNow(), Severity = severity ?? alert.Severity, Reopened = alert.Reopened };
+        new()
+        {
+            AlertRow = alert.Id,
+            Hook = Hook.Name,
+            Kind = DeliveryKind.Firing,
+            At = Clock.GetUtcNow(),
+            Severity = severity ?? alert.Severity,
+            Reopened = alert.Reopened,
+        };
 
     public async Task<IReadOnlyList<HookOutcome>> DeliverAsync(params AlertNotice[] notices)
     {
@@ -121,15 +140,19 @@ internal sealed class SlackDriver : IAsyncDisposable
     {
         public ILogger CreateLogger(string categoryName) => this;
 
-        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-            lines.Enqueue((logLevel, $"{formatter(state, exception)} {exception}".TrimEnd()));
+        public void Log<TState>(
+            LogLevel logLevel,
+            EventId eventId,
+            TState state,
+            Exception? exception,
+            Func<TState, Exception?, string> formatter
+        ) => lines.Enqueue((logLevel, $"{formatter(state, exception)} {exception}".TrimEnd()));
 
-        public void Dispose()
-        {
-        }
+        public void Dispose() { }
     }
 }

@@ -32,8 +32,15 @@ public sealed class SlackFailuresTests
 
         Assert.Equal((false, $"degraded: {decision}"), (isDone, told));
         Assert.Contains(named, detail, StringComparison.Ordinal);
-        Assert.Equal((detail, slack.Clock.GetUtcNow(), slack.Clock.GetUtcNow() + TimeSpan.FromSeconds(pause)), (slack.Health.Failure!.Message, slack.Health.FailingSince, slack.Health.HoldUntil));
-        Assert.StartsWith($"slack degraded cause={slack.Health.Failure.Kind} call=chat.postMessage: ", Assert.Single(slack.Warnings), StringComparison.Ordinal);
+        Assert.Equal(
+            (detail, slack.Clock.GetUtcNow(), slack.Clock.GetUtcNow() + TimeSpan.FromSeconds(pause)),
+            (slack.Health.Failure!.Message, slack.Health.FailingSince, slack.Health.HoldUntil)
+        );
+        Assert.StartsWith(
+            $"slack degraded cause={slack.Health.Failure.Kind} call=chat.postMessage: ",
+            Assert.Single(slack.Warnings),
+            StringComparison.Ordinal
+        );
         Assert.Null(slack.Health.LastSentAt);
     }
 
@@ -54,11 +61,26 @@ public sealed class SlackFailuresTests
     [InlineData(FaultKind.TornJson, null, null, "unreachable", "SLACK_BASE_URL")]
     [InlineData(FaultKind.ResetBefore, null, null, "unreachable", "SLACK_BASE_URL")]
     [InlineData(FaultKind.CloseAfter, null, null, "unreachable", "SLACK_BASE_URL")]
-    public async Task What_is_not_Slacks_answer_is_a_failure_and_never_tried_again_by_itself(FaultKind kind, int? status, string? body, string decision, string named)
+    public async Task What_is_not_Slacks_answer_is_a_failure_and_never_tried_again_by_itself(
+        FaultKind kind,
+        int? status,
+        string? body,
+        string decision,
+        string named
+    )
     {
         await using var slack = await SlackDriver.StartAsync();
         var notice = slack.Firing();
-        using (slack.Sandbox.Faults.Add(new Fault(kind) { Match = FaultMatch.SlackPost, StatusCode = status, Body = body }))
+        using (
+            slack.Sandbox.Faults.Add(
+                new Fault(kind)
+                {
+                    Match = FaultMatch.SlackPost,
+                    StatusCode = status,
+                    Body = body,
+                }
+            )
+        )
         {
             var (isDone, told, detail) = await slack.DeliverOneAsync(notice);
 
@@ -85,7 +107,14 @@ public sealed class SlackFailuresTests
     public async Task A_429_is_obeyed_up_to_a_minute(int? asked, int held)
     {
         await using var slack = await SlackDriver.StartAsync();
-        slack.Sandbox.Faults.Add(new Fault(FaultKind.RateLimited) { Match = FaultMatch.Slack, RetryAfter = asked, Times = 1 });
+        slack.Sandbox.Faults.Add(
+            new Fault(FaultKind.RateLimited)
+            {
+                Match = FaultMatch.Slack,
+                RetryAfter = asked,
+                Times = 1,
+            }
+        );
         var notice = slack.Firing();
         Assert.Equal("degraded: rate_limited", (await slack.DeliverOneAsync(notice)).Decision);
 
@@ -109,7 +138,10 @@ public sealed class SlackFailuresTests
         for (var second = 0; second <= 120; second++)
         {
             var before = slack.Posts.Count;
-            Assert.All(await slack.DeliverAsync(notices), outcome => Assert.Equal((false, "degraded: server_error"), (outcome.IsDone, outcome.Decision)));
+            Assert.All(
+                await slack.DeliverAsync(notices),
+                outcome => Assert.Equal((false, "degraded: server_error"), (outcome.IsDone, outcome.Decision))
+            );
             if (slack.Posts.Count > before)
             {
                 Assert.Equal(before + 1, slack.Posts.Count);
@@ -191,7 +223,9 @@ public sealed class SlackFailuresTests
     [Fact]
     public async Task Nobody_at_the_address_is_unreachable()
     {
-        await using var slack = await SlackDriver.StartAsync(new Dictionary<string, string?> { ["SLACK_BASE_URL"] = $"http://127.0.0.1:{LoopbackPort.Next()}/" });
+        await using var slack = await SlackDriver.StartAsync(
+            new Dictionary<string, string?> { ["SLACK_BASE_URL"] = $"http://127.0.0.1:{LoopbackPort.Next()}/" }
+        );
 
         Assert.Equal("degraded: unreachable", (await slack.DeliverOneAsync(slack.Firing())).Decision);
     }
@@ -204,7 +238,9 @@ public sealed class SlackFailuresTests
     {
         await using var other = new RawServer("HTTP/1.1 200 OK\nContent-Length: 11\nContent-Type: application/json\n\n{\"ok\":true}");
         await using var server = new RawServer($"HTTP/1.1 {status}\nLocation: {other.Url}\nContent-Length: 0\nConnection: close\n\n");
-        await using var slack = await SlackDriver.StartAsync(new Dictionary<string, string?> { ["SLACK_BASE_URL"] = server.Url.AbsoluteUri });
+        await using var slack = await SlackDriver.StartAsync(
+            new Dictionary<string, string?> { ["SLACK_BASE_URL"] = server.Url.AbsoluteUri }
+        );
 
         Assert.Equal("degraded: bad_answer", (await slack.DeliverOneAsync(slack.Firing())).Decision);
         Assert.Equal((1, 0), (server.Requests, other.Requests));
@@ -213,8 +249,13 @@ public sealed class SlackFailuresTests
     [Fact]
     public async Task A_body_without_an_end_is_read_to_a_limit()
     {
-        await using var server = new RawServer("HTTP/1.1 200 OK\nContent-Type: application/json\n\n{\"ok\":true,\"x\":\"", Encoding.ASCII.GetBytes(new string('x', 64 * 1024)));
-        await using var slack = await SlackDriver.StartAsync(new Dictionary<string, string?> { ["SLACK_BASE_URL"] = server.Url.AbsoluteUri });
+        await using var server = new RawServer(
+            "HTTP/1.1 200 OK\nContent-Type: application/json\n\n{\"ok\":true,\"x\":\"",
+            Encoding.ASCII.GetBytes(new string('x', 64 * 1024))
+        );
+        await using var slack = await SlackDriver.StartAsync(
+            new Dictionary<string, string?> { ["SLACK_BASE_URL"] = server.Url.AbsoluteUri }
+        );
 
         Assert.Equal("degraded: bad_answer", (await slack.DeliverOneAsync(slack.Firing())).Decision);
         await Eventually.TrueAsync(() => server.IsIdle, "the client leaves");
@@ -232,7 +273,14 @@ public sealed class SlackFailuresTests
     public async Task What_Slack_says_is_repeated_only_where_it_is_a_word(string body)
     {
         await using var slack = await SlackDriver.StartAsync();
-        slack.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.SlackPost, StatusCode = 200, Body = body });
+        slack.Sandbox.Faults.Add(
+            new Fault(FaultKind.Status)
+            {
+                Match = FaultMatch.SlackPost,
+                StatusCode = 200,
+                Body = body,
+            }
+        );
 
         var detail = (await slack.DeliverOneAsync(slack.Firing())).Detail!;
 
@@ -245,7 +293,9 @@ public sealed class SlackFailuresTests
     {
         await using var slack = await SlackDriver.StartAsync();
         await slack.DeliverOneAsync(slack.Firing());
-        foreach (var kind in new[] { FaultKind.Unauthorized, FaultKind.HtmlLogin, FaultKind.ResetBefore, FaultKind.Redirect, FaultKind.HugeBody })
+        foreach (
+            var kind in new[] { FaultKind.Unauthorized, FaultKind.HtmlLogin, FaultKind.ResetBefore, FaultKind.Redirect, FaultKind.HugeBody }
+        )
         {
             using var fault = slack.Sandbox.Faults.Add(new Fault(kind) { Match = FaultMatch.Slack });
             await slack.DeliverOneAsync(slack.Firing());
@@ -256,11 +306,14 @@ public sealed class SlackFailuresTests
         Assert.Equal("degraded: token_rejected", (await slack.DeliverOneAsync(slack.Firing())).Decision);
 
         Assert.Equal(8, slack.Sandbox.Slack.RequestCount);
-        Assert.All(slack.Sandbox.Slack.RecordedRequests, request =>
-        {
-            Assert.Equal($"Bearer {SlackDriver.Canary}", request.Header("Authorization"));
-            Assert.DoesNotContain(SlackDriver.Canary, request.PathAndQuery + request.Body, StringComparison.Ordinal);
-        });
+        Assert.All(
+            slack.Sandbox.Slack.RecordedRequests,
+            request =>
+            {
+                Assert.Equal($"Bearer {SlackDriver.Canary}", request.Header("Authorization"));
+                Assert.DoesNotContain(SlackDriver.Canary, request.PathAndQuery + request.Body, StringComparison.Ordinal);
+            }
+        );
         Assert.DoesNotContain(SlackDriver.Canary, slack.Health.Failure!.Message, StringComparison.Ordinal);
         Assert.NotEmpty(slack.Log); // the driver looks for the canary in it, from TRACE on
     }
@@ -307,7 +360,10 @@ public sealed class SlackFailuresTests
 
         Assert.All(await slack.DeliverAsync(refused, other), outcome => Assert.Equal("degraded: refused", outcome.Decision));
         slack.Clock.Advance(TimeSpan.FromSeconds(2));
-        Assert.Equal([(refused, false), (other, true)], (await slack.DeliverAsync(refused, other)).Select(outcome => (outcome.Notice, outcome.IsDone)));
+        Assert.Equal(
+            [(refused, false), (other, true)],
+            (await slack.DeliverAsync(refused, other)).Select(outcome => (outcome.Notice, outcome.IsDone))
+        );
 
         slack.Clock.Advance(TimeSpan.FromSeconds(58));
         Assert.True((await slack.DeliverOneAsync(refused)).IsDone);
@@ -317,16 +373,21 @@ public sealed class SlackFailuresTests
     [Fact]
     public async Task Without_its_variables_it_is_off_says_so_once_and_asks_nobody()
     {
-        await using var slack = await SlackDriver.StartAsync(new Dictionary<string, string?> { ["SLACK_BOT_TOKEN"] = "", ["SLACK_OPERATOR_USER_ID"] = null });
+        await using var slack = await SlackDriver.StartAsync(
+            new Dictionary<string, string?> { ["SLACK_BOT_TOKEN"] = "", ["SLACK_OPERATOR_USER_ID"] = null }
+        );
         Assert.Equal(SlackFailureKind.NotConfigured, slack.Health.Failure!.Kind);
 
         foreach (var _ in Enumerable.Range(0, 3))
         {
-            Assert.All(await slack.DeliverAsync(slack.Many(20)), outcome =>
-            {
-                Assert.Equal((false, "not set up"), (outcome.IsDone, outcome.Decision));
-                Assert.Contains("SLACK_BOT_TOKEN and SLACK_OPERATOR_USER_ID", outcome.Detail, StringComparison.Ordinal);
-            });
+            Assert.All(
+                await slack.DeliverAsync(slack.Many(20)),
+                outcome =>
+                {
+                    Assert.Equal((false, "not set up"), (outcome.IsDone, outcome.Decision));
+                    Assert.Contains("SLACK_BOT_TOKEN and SLACK_OPERATOR_USER_ID", outcome.Detail, StringComparison.Ordinal);
+                }
+            );
         }
 
         Assert.Contains("cause=NotConfigured", Assert.Single(slack.Warnings), StringComparison.Ordinal);

@@ -21,17 +21,22 @@ public sealed class SlackMessagesTests : IAsyncLifetime
     public async Task A_message_says_what_is_wrong_since_when_and_where_to_go()
     {
         var alert = _slack.Alert(Observation.SurfaceOutage, Severity.P1, "HTTP 503 after 12 s", surface: "shop");
-        var outcome = await _slack.DeliverOneAsync(new(alert, NoticeKind.Firing, null, new AlertTicket(7, 1001, "https://tickets.example.org/conversation/7")));
+        var outcome = await _slack.DeliverOneAsync(
+            new(alert, NoticeKind.Firing, null, new AlertTicket(7, 1001, "https://tickets.example.org/conversation/7"))
+        );
 
         Assert.Equal((true, "sent", null), outcome);
-        Assert.Equal($"""
+        Assert.Equal(
+            $"""
             P1 FIRING · shop
             HTTP 503 after 12 s
             Since 2026-11-23 12:00:00 UTC
             Ticket #1001: <https://tickets.example.org/conversation/7>
             Console: {Console}
             Alert key: {alert.AlertKey}
-            """, Assert.Single(_slack.Messages));
+            """,
+            Assert.Single(_slack.Messages)
+        );
     }
 
     [Fact]
@@ -40,7 +45,9 @@ public sealed class SlackMessagesTests : IAsyncLifetime
         await _slack.DeliverOneAsync(_slack.Firing());
 
         var post = Assert.Single(_slack.Posts);
-        var settings = JsonNode.Parse("""{"channel":"D0SANDBOX1","mrkdwn":false,"link_names":false,"unfurl_links":false,"unfurl_media":false}""")!.AsObject();
+        var settings = JsonNode
+            .Parse("""{"channel":"D0SANDBOX1","mrkdwn":false,"link_names":false,"unfurl_links":false,"unfurl_media":false}""")!
+            .AsObject();
         settings["text"] = post["text"]!.GetValue<string>();
         Assert.True(JsonNode.DeepEquals(settings, post), post.ToJsonString());
         Assert.Equal("application/json; charset=utf-8", _slack.Requests("chat.postMessage")[0].Header("Content-Type"));
@@ -52,7 +59,10 @@ public sealed class SlackMessagesTests : IAsyncLifetime
     [InlineData(AlertStatus.Expired, "P3 EXPIRED: its source fell silent, that is not a recovery · Checkout fails on shop\n")]
     public async Task An_end_is_told_whatever_its_severity_and_silence_is_no_recovery(AlertStatus status, string head)
     {
-        var alert = _slack.Alert(severity: Severity.P3, status: status, surface: "shop") with { EndedAt = _slack.Clock.GetUtcNow().AddMinutes(5) };
+        var alert = _slack.Alert(severity: Severity.P3, status: status, surface: "shop") with
+        {
+            EndedAt = _slack.Clock.GetUtcNow().AddMinutes(5),
+        };
 
         Assert.True((await _slack.DeliverOneAsync(new(alert, NoticeKind.Ended, _slack.Told(alert, Severity.P2), null))).IsDone);
 
@@ -76,7 +86,10 @@ public sealed class SlackMessagesTests : IAsyncLifetime
 
     [Theory]
     [Trait("Pitfall", "T-56")]
-    [InlineData("<!channel> <@U0OPERATOR> <https://evil.example|all is well>", "&lt;!channel&gt; &lt;@U0OPERATOR&gt; &lt;https://evil.example|all is well&gt;")]
+    [InlineData(
+        "<!channel> <@U0OPERATOR> <https://evil.example|all is well>",
+        "&lt;!channel&gt; &lt;@U0OPERATOR&gt; &lt;https://evil.example|all is well&gt;"
+    )]
     [InlineData("<script>alert(1)</script>", "&lt;script&gt;alert(1)&lt;/script&gt;")]
     [InlineData("R&D &amp; more", "R&amp;D &amp;amp; more")]
     [InlineData("down\r\nRECOVERED\u2028all\u0000we\u0085ll", "down  RECOVERED all we ll")]
@@ -125,11 +138,21 @@ public sealed class SlackMessagesTests : IAsyncLifetime
         {
             var text = new string('.', shift) + string.Concat(Enumerable.Repeat(character, 100_000 / character.Length));
             var alert = _slack.Alert(text, summary: text, surface: text);
-            Assert.True((await _slack.DeliverOneAsync(new(alert, NoticeKind.Firing, null, new AlertTicket(7, 1001, "https://tickets.example.org/conversation/7")))).IsDone);
+            Assert.True(
+                (
+                    await _slack.DeliverOneAsync(
+                        new(alert, NoticeKind.Firing, null, new AlertTicket(7, 1001, "https://tickets.example.org/conversation/7"))
+                    )
+                ).IsDone
+            );
 
             var message = _slack.Messages[^1];
             Assert.InRange(message.Length, SlackText.Longest - 20, SlackText.Longest);
-            Assert.EndsWith($"\nTicket #1001: <https://tickets.example.org/conversation/7>\nConsole: {Console}\nAlert key: {alert.AlertKey}", message, StringComparison.Ordinal);
+            Assert.EndsWith(
+                $"\nTicket #1001: <https://tickets.example.org/conversation/7>\nConsole: {Console}\nAlert key: {alert.AlertKey}",
+                message,
+                StringComparison.Ordinal
+            );
             Assert.Equal("…", message.Split('\n')[1][shift..].Replace(whole, "", StringComparison.Ordinal));
             Assert.DoesNotContain('\uFFFD', message);
             _slack.Clock.Advance(TimeSpan.FromMinutes(1));

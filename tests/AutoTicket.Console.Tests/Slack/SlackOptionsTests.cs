@@ -12,7 +12,12 @@ public sealed class SlackOptionsTests
     [InlineData(" https://slack.com/api/ ", "https://slack.com/api/")]
     public void The_address_is_Slacks_own_unless_it_is_said_and_may_lack_its_slash(string? given, string api)
     {
-        var options = new SlackOptions { BaseUrl = given, BotToken = "xoxb-1", OperatorUserId = "U012AB3CD" };
+        var options = new SlackOptions
+        {
+            BaseUrl = given,
+            BotToken = "xoxb-1",
+            OperatorUserId = "U012AB3CD",
+        };
 
         Assert.Equal(api, options.ApiUrl);
         Assert.Empty(Problems(options));
@@ -29,7 +34,16 @@ public sealed class SlackOptionsTests
     [InlineData("SLACK_OPERATOR_USER_ID", null, null, "@olga")]
     public void Nonsense_is_named_by_its_variable_and_no_secret_is_told(string variable, string? url, string? token, string? user)
     {
-        var problem = Assert.Single(Problems(new SlackOptions { BaseUrl = url, BotToken = token, OperatorUserId = user }));
+        var problem = Assert.Single(
+            Problems(
+                new SlackOptions
+                {
+                    BaseUrl = url,
+                    BotToken = token,
+                    OperatorUserId = user,
+                }
+            )
+        );
 
         Assert.Contains(variable, problem, StringComparison.Ordinal);
         Assert.DoesNotContain("secret", problem, StringComparison.Ordinal);
@@ -47,5 +61,6 @@ public sealed class SlackOptionsTests
         Assert.Empty(Problems(options));
     }
 
-    private static IEnumerable<string> Problems(SlackOptions options) => options.Validate(new ValidationContext(options)).Select(problem => problem.ErrorMessage!);
+    private static IEnumerable<string> Problems(SlackOptions options) =>
+        options.Validate(new ValidationContext(options)).Select(problem => problem.ErrorMessage!);
 }

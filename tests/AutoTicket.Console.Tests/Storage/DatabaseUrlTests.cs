@@ -101,8 +101,9 @@ public sealed class DatabaseUrlTests
     {
         var read = Read(
             "postgres://u:p@h1,h2/app?sslrootcert=/etc/ca.pem&sslcert=/c.pem&sslkey=/k.pem&sslpassword=x%20y&sslnegotiation=direct"
-            + "&channel_binding=require&gssencmode=disable&connect_timeout=5&application_name=console&options=-c%20search_path%3Dops"
-            + "&target_session_attrs=read-write");
+                + "&channel_binding=require&gssencmode=disable&connect_timeout=5&application_name=console&options=-c%20search_path%3Dops"
+                + "&target_session_attrs=read-write"
+        );
 
         Assert.Equal(("/etc/ca.pem", "/c.pem"), (read.RootCertificate, read.SslCertificate));
         Assert.Equal(("/k.pem", "x y"), (read.SslKey, read.SslPassword));
@@ -159,8 +160,33 @@ public sealed class DatabaseUrlTests
         var random = new Random(15);
         string[] pieces =
         [
-            "postgres://", "u", ":", "@", "/", "?", "#", "%", "%41", "[", "]", ",", "&", "=", "host", "sslmode", "require", "port", "5432",
-            "\0", "\ud83d", "é", "'", "\"", ";", " ", "\n",
+            "postgres://",
+            "u",
+            ":",
+            "@",
+            "/",
+            "?",
+            "#",
+            "%",
+            "%41",
+            "[",
+            "]",
+            ",",
+            "&",
+            "=",
+            "host",
+            "sslmode",
+            "require",
+            "port",
+            "5432",
+            "\0",
+            "\ud83d",
+            "é",
+            "'",
+            "\"",
+            ";",
+            " ",
+            "\n",
         ];
         for (var i = 0; i < 20_000; i++)
         {

@@ -17,7 +17,8 @@ public sealed class DiskFullTests
                 $"CREATE FUNCTION no_space() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $f$",
                 $"CREATE TRIGGER no_space BEFORE INSERT ON tickets FOR EACH STATEMENT EXECUTE FUNCTION no_space()",
             ],
-            default);
+            default
+        );
 
         await AssertRefusedAsync(driver.Console, InvestigateDriver.Surface);
         Assert.DoesNotContain(driver.FreeScout.RecordedRequests, request => request.Method == "POST");
@@ -37,7 +38,9 @@ public sealed class DiskFullTests
             await using var migrated = await TestDatabase.CreateAsync(Database.Sqlite);
             var file = Path.Combine(disk.FullName, "autoticket.db");
             File.Copy(migrated.Location, file);
-            await using var driver = await InvestigateDriver.StartAsync(settings: new Dictionary<string, string?> { ["AUTOTICKET_SQLITE_PATH"] = file });
+            await using var driver = await InvestigateDriver.StartAsync(
+                settings: new Dictionary<string, string?> { ["AUTOTICKET_SQLITE_PATH"] = file }
+            );
             Assert.Equal(HttpStatusCode.OK, (await driver.Console.Http.GetAsync(new Uri("/api/status", UriKind.Relative))).StatusCode);
             var filler = Path.Combine(disk.FullName, "filler");
             Fill(filler);
@@ -61,7 +64,10 @@ public sealed class DiskFullTests
         using var answer = await console.Http.PostAsync(new Uri($"/api/surfaces/{surface}/investigate", UriKind.Relative), null);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode);
         Assert.Contains("no second ticket", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
-        Assert.Contains(console.Log, line => line.StartsWith("WARNING", StringComparison.Ordinal) && line.Contains("ticket filing failed", StringComparison.Ordinal));
+        Assert.Contains(
+            console.Log,
+            line => line.StartsWith("WARNING", StringComparison.Ordinal) && line.Contains("ticket filing failed", StringComparison.Ordinal)
+        );
     }
 
     private static void Fill(string path)
@@ -84,6 +90,9 @@ public sealed class DiskFullTests
     {
         using var process = Process.Start(program, arguments);
         await process.WaitForExitAsync();
-        Assert.True(process.ExitCode == 0, $"{program} {string.Join(' ', arguments)} ended with {process.ExitCode}: these tests run as root, who may mount.");
+        Assert.True(
+            process.ExitCode == 0,
+            $"{program} {string.Join(' ', arguments)} ended with {process.ExitCode}: these tests run as root, who may mount."
+        );
     }
 }

@@ -10,7 +10,10 @@ public sealed class FailoverTests
     [Fact]
     public async Task All_connections_cut_in_the_middle_of_clicks_cost_no_ticket_and_no_flip()
     {
-        await using var driver = await InvestigateDriver.StartAsync(Database.Postgres, new Dictionary<string, string?> { ["Ticketing:Grace"] = "00:00:05" });
+        await using var driver = await InvestigateDriver.StartAsync(
+            Database.Postgres,
+            new Dictionary<string, string?> { ["Ticketing:Grace"] = "00:00:05" }
+        );
         var flags = driver.Console.Get<FlagStore>();
         for (var cut = 0; cut < 5; cut++)
         {
@@ -26,18 +29,30 @@ public sealed class FailoverTests
         await CutAsync(driver.Database);
         await using (var db = driver.Database.Open())
         {
-            await db.ExecuteAsync($"UPDATE feature_flags SET enabled = {false}, version = version + 1 WHERE name = {FlagNames.InvestigateFromStatus}", default);
-            await db.ExecuteAsync($"INSERT INTO feature_flags (name, enabled, version) VALUES ({FlagNames.InvestigateFromStatus}, {false}, 1) ON CONFLICT (name) DO NOTHING", default);
+            await db.ExecuteAsync(
+                $"UPDATE feature_flags SET enabled = {false}, version = version + 1 WHERE name = {FlagNames.InvestigateFromStatus}",
+                default
+            );
+            await db.ExecuteAsync(
+                $"INSERT INTO feature_flags (name, enabled, version) VALUES ({FlagNames.InvestigateFromStatus}, {false}, 1) ON CONFLICT (name) DO NOTHING",
+                default
+            );
         }
 
-        await Eventually.TrueAsync(() => !flags.Current.Flags.Single(flag => flag.Name == FlagNames.InvestigateFromStatus).Enabled, "the flip is in force");
+        await Eventually.TrueAsync(
+            () => !flags.Current.Flags.Single(flag => flag.Name == FlagNames.InvestigateFromStatus).Enabled,
+            "the flip is in force"
+        );
     }
 
     private static async Task CutAsync(TestDatabase database)
     {
         await using var connection = new NpgsqlConnection(PostgresUrl.ToConnectionString(database.Location) + ";Pooling=false");
         await connection.OpenAsync();
-        await using var cut = new NpgsqlCommand("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()", connection);
+        await using var cut = new NpgsqlCommand(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
+            connection
+        );
         await cut.ExecuteNonQueryAsync();
     }
 }

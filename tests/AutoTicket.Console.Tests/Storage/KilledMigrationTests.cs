@@ -17,11 +17,13 @@ public sealed class KilledMigrationTests
         await using var database = await TestDatabase.CreateEmptyAsync(Database.Sqlite);
         await using (var db = database.Open())
         {
-            await db.Database.ExecuteSqlAsync($"""
+            await db.Database.ExecuteSqlAsync(
+                $"""
                 CREATE TABLE "__EFMigrationsLock" (
                     "Id" INTEGER NOT NULL CONSTRAINT "PK___EFMigrationsLock" PRIMARY KEY, "Timestamp" TEXT NOT NULL);
                 INSERT INTO "__EFMigrationsLock" VALUES (1, '2026-11-28 11:17:08+00:00');
-                """);
+                """
+            );
         }
 
         await StartAsync(database);
@@ -67,10 +69,16 @@ public sealed class KilledMigrationTests
             await using var killed = ConsoleProcess.Launch(["migrate"], database.Settings);
             await using var db = database.Open();
             await Eventually.TrueAsync(
-                async () => (await db.QueryAsync(
-                    $"SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
-                    row => row.GetInt32(0), CancellationToken.None)).Count == 1,
-                "it waits");
+                async () =>
+                    (
+                        await db.QueryAsync(
+                            $"SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+                            row => row.GetInt32(0),
+                            CancellationToken.None
+                        )
+                    ).Count == 1,
+                "it waits"
+            );
             await killed.KillAsync();
         }
 

@@ -124,8 +124,12 @@ public sealed class LeaderLeaseTests : IAsyncLifetime
     private async Task<LeaderLease> StartAsync(Contexts? contexts = null, bool isOpen = true)
     {
         var gate = new DatabaseGate(
-            new Contexts(_database), new DatabaseClock(_clock), new HostingEnvironment { EnvironmentName = Environments.Development },
-            new ApplicationLifetime(NullLogger<ApplicationLifetime>.Instance), NullLogger<DatabaseGate>.Instance);
+            new Contexts(_database),
+            new DatabaseClock(_clock),
+            new HostingEnvironment { EnvironmentName = Environments.Development },
+            new ApplicationLifetime(NullLogger<ApplicationLifetime>.Instance),
+            NullLogger<DatabaseGate>.Instance
+        );
         _services.Add(gate);
         if (isOpen)
         {
@@ -133,8 +137,12 @@ public sealed class LeaderLeaseTests : IAsyncLifetime
         }
 
         var lease = new LeaderLease(
-            contexts ?? new Contexts(_database), gate, Microsoft.Extensions.Options.Options.Create(Options), _clock,
-            NullLogger<LeaderLease>.Instance);
+            contexts ?? new Contexts(_database),
+            gate,
+            Microsoft.Extensions.Options.Options.Create(Options),
+            _clock,
+            NullLogger<LeaderLease>.Instance
+        );
         _services.Add(lease);
         await lease.StartAsync(default);
         return lease;

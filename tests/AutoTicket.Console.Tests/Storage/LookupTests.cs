@@ -22,12 +22,16 @@ public sealed class LookupTests
     {
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
         await AssertReadsFewAsync(
-            database, "alerts", isNew ? null : Alerts("over", "resolved", "now() - interval '20 days'"), Alerts("flood", "firing", "NULL"),
+            database,
+            "alerts",
+            isNew ? null : Alerts("over", "resolved", "now() - interval '20 days'"),
+            Alerts("flood", "firing", "NULL"),
             contexts =>
             {
                 var table = new AlertStore(contexts, Options.Create(new AlertsOptions()));
                 return () => table.ReadAsync(["flood7", "over7"], TimeProvider.System.GetUtcNow().AddDays(-1), CancellationToken.None);
-            });
+            }
+        );
     }
 
     /// <summary>A night of lost answers leaves a row for each alert, and none of these has a conversation.</summary>
@@ -39,25 +43,53 @@ public sealed class LookupTests
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
         var number = 0;
         await AssertReadsFewAsync(
-            database, "tickets", isNew ? null : Tickets("over", "closed", conversation: "-n"), Tickets("refused", "unconfirmed", conversation: "NULL"),
+            database,
+            "tickets",
+            isNew ? null : Tickets("over", "closed", conversation: "-n"),
+            Tickets("refused", "unconfirmed", conversation: "NULL"),
             contexts =>
             {
                 var claims = new TicketBook(contexts, Options.Create(new TicketingOptions()), TimeProvider.System);
                 return async () =>
                 {
-                    var draft = new TicketDraft($"{++number:x64}", "pay", Severity.P2, TicketTags.Status, AuditActions.InvestigateFiled, "somebody", "[P2] Pay is down", []);
+                    var draft = new TicketDraft(
+                        $"{++number:x64}",
+                        "pay",
+                        Severity.P2,
+                        TicketTags.Status,
+                        AuditActions.InvestigateFiled,
+                        "somebody",
+                        "[P2] Pay is down",
+                        []
+                    );
                     var claim = (await claims.ClaimAsync(draft))!;
                     Assert.Empty((await claims.ReadAsync(draft, claim)).Standing);
-                    Assert.True(await claims.ConfirmAsync(claim, new TicketLink(number, number, "https://tickets.example/conversation/1", default), isOpen: true, adopted: false));
+                    Assert.True(
+                        await claims.ConfirmAsync(
+                            claim,
+                            new TicketLink(number, number, "https://tickets.example/conversation/1", default),
+                            isOpen: true,
+                            adopted: false
+                        )
+                    );
                 };
-            });
+            }
+        );
     }
 
     /// <param name="past">What there was when PostgreSQL last counted; null: it never did, and there is nothing.</param>
     /// <param name="flood">5,000 rows that come after the plans were made.</param>
-    private static async Task AssertReadsFewAsync(TestDatabase database, string table, string? past, string flood, Func<IDbContextFactory<AutoTicketDbContext>, Func<Task>> use)
+    private static async Task AssertReadsFewAsync(
+        TestDatabase database,
+        string table,
+        string? past,
+        string flood,
+        Func<IDbContextFactory<AutoTicketDbContext>, Func<Task>> use
+    )
     {
-        await using var bare = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(PostgresUrl.ToConnectionString(database.Location)) { Pooling = false }.ConnectionString);
+        await using var bare = NpgsqlDataSource.Create(
+            new NpgsqlConnectionStringBuilder(PostgresUrl.ToConnectionString(database.Location)) { Pooling = false }.ConnectionString
+        );
         if (past is not null)
         {
             await ExecuteAsync(bare, past);
@@ -89,17 +121,19 @@ public sealed class LookupTests
         }
     }
 
-    private static string Alerts(string name, string status, string endedAt) => $"""
-        INSERT INTO alerts (alert_id, logical_id, slot, status, source, name, severity, summary, labels, members, folded_ids, started_at, opened_at, seen_at, expires_at, ended_at, reopened, version)
-        SELECT '{name}' || n, '{name}' || n, '', '{status}', 'prometheus', 'InstanceDown', 'p1', 'It is down', '{"{}"}', '[]', 0, now(), now(), now(), now() + interval '1 hour', {endedAt}, 0, 0
-        FROM generate_series(1, 5000) AS n
-        """;
+    private static string Alerts(string name, string status, string endedAt) =>
+        $"""
+            INSERT INTO alerts (alert_id, logical_id, slot, status, source, name, severity, summary, labels, members, folded_ids, started_at, opened_at, seen_at, expires_at, ended_at, reopened, version)
+            SELECT '{name}' || n, '{name}' || n, '', '{status}', 'prometheus', 'InstanceDown', 'p1', 'It is down', '{"{}"}', '[]', 0, now(), now(), now(), now() + interval '1 hour', {endedAt}, 0, 0
+            FROM generate_series(1, 5000) AS n
+            """;
 
-    private static string Tickets(string name, string state, string conversation) => $"""
-        INSERT INTO tickets (marker, dedup_key, severity, state, attempt, lease_until, filed_by, audit_action, tag, subject, posted_at, tags_pending, empty_lookups, conversation_id, number)
-        SELECT '{name}' || n, '{name}' || n, 'p1', '{state}', 1, now(), 'alert:prometheus', 'console.alerts.ticket_filed', 'auto:alert', 'It is down', now(), false, 0, {conversation}, {conversation}
-        FROM generate_series(1, 5000) AS n
-        """;
+    private static string Tickets(string name, string state, string conversation) =>
+        $"""
+            INSERT INTO tickets (marker, dedup_key, severity, state, attempt, lease_until, filed_by, audit_action, tag, subject, posted_at, tags_pending, empty_lookups, conversation_id, number)
+            SELECT '{name}' || n, '{name}' || n, 'p1', '{state}', 1, now(), 'alert:prometheus', 'console.alerts.ticket_filed', 'auto:alert', 'It is down', now(), false, 0, {conversation}, {conversation}
+            FROM generate_series(1, 5000) AS n
+            """;
 
     private static async Task ExecuteAsync(NpgsqlDataSource bare, string sql)
     {
@@ -110,7 +144,9 @@ public sealed class LookupTests
     /// <summary>How many rows of the table were read, by whichever way.</summary>
     private static async Task<long> RowsReadAsync(NpgsqlDataSource bare, string table)
     {
-        await using var command = bare.CreateCommand($"SELECT pg_stat_clear_snapshot(), seq_tup_read + coalesce(idx_tup_fetch, 0) + (SELECT sum(idx_tup_read)::bigint FROM pg_stat_user_indexes i WHERE i.relname = '{table}') FROM pg_stat_user_tables WHERE relname = '{table}'");
+        await using var command = bare.CreateCommand(
+            $"SELECT pg_stat_clear_snapshot(), seq_tup_read + coalesce(idx_tup_fetch, 0) + (SELECT sum(idx_tup_read)::bigint FROM pg_stat_user_indexes i WHERE i.relname = '{table}') FROM pg_stat_user_tables WHERE relname = '{table}'"
+        );
         await using var reader = await command.ExecuteReaderAsync();
         await reader.ReadAsync();
         return reader.GetInt64(1);

@@ -24,10 +24,19 @@ public sealed class OutageNoticeTests : ILoggerFactory
         var audit = new AuditLog(contexts, this.CreateLogger<AuditLog>());
         var decisions = new DecisionLog(contexts, this.CreateLogger<DecisionLog>());
         var parking = new ParkedAlerts(
-            null!, contexts, Options.Create(new AlertsOptions()), TimeProvider.System, this.CreateLogger<ParkedAlerts>());
+            null!,
+            contexts,
+            Options.Create(new AlertsOptions()),
+            TimeProvider.System,
+            this.CreateLogger<ParkedAlerts>()
+        );
         var findings = new FindingLog(
-            contexts, Options.Create(new TicketingOptions()), Options.Create(new FreeScoutOptions()), TimeProvider.System,
-            this.CreateLogger<FindingLog>());
+            contexts,
+            Options.Create(new TicketingOptions()),
+            Options.Create(new FreeScoutOptions()),
+            TimeProvider.System,
+            this.CreateLogger<FindingLog>()
+        );
 
         for (var outage = 1; outage <= 2; outage++)
         {
@@ -37,7 +46,13 @@ public sealed class OutageNoticeTests : ILoggerFactory
             await UseAsync();
             contexts.IsAway = false;
 
-            string[] told = ["audit log can't be read", "decisions can't be recorded", "alert_intake can't park", "ticket findings can't be read"];
+            string[] told =
+            [
+                "audit log can't be read",
+                "decisions can't be recorded",
+                "alert_intake can't park",
+                "ticket findings can't be read",
+            ];
             Assert.All(told, words => Assert.Equal(outage, _lines.Count(line => line.StartsWith(words, StringComparison.Ordinal))));
             Assert.Equal(told.Length * outage, _lines.Count);
         }
@@ -45,9 +60,32 @@ public sealed class OutageNoticeTests : ILoggerFactory
         async Task UseAsync()
         {
             await audit.ReadAsync(new AuditQuery(), 1, default);
-            await decisions.RecordAsync([new Decision { AlertId = "a", Path = "ticket", Word = "filed", FirstAt = default, LastAt = default }], default);
+            await decisions.RecordAsync(
+                [
+                    new Decision
+                    {
+                        AlertId = "a",
+                        Path = "ticket",
+                        Word = "filed",
+                        FirstAt = default,
+                        LastAt = default,
+                    },
+                ],
+                default
+            );
             await parking.AddAsync(
-                [new ParkedAlert { ReceivedAt = default, Intake = "generic", Reason = "none", Text = "{}", IsWhole = true }], default);
+                [
+                    new ParkedAlert
+                    {
+                        ReceivedAt = default,
+                        Intake = "generic",
+                        Reason = "none",
+                        Text = "{}",
+                        IsWhole = true,
+                    },
+                ],
+                default
+            );
             await findings.ReadAsync(default);
         }
     }
@@ -56,31 +94,39 @@ public sealed class OutageNoticeTests : ILoggerFactory
 
     void ILoggerFactory.AddProvider(ILoggerProvider provider) => throw new NotSupportedException();
 
-    public void Dispose()
-    {
-    }
+    public void Dispose() { }
 
     /// <summary>To a database that answers, or to one that can't be opened.</summary>
     private sealed class Line(TestDatabase database) : IDbContextFactory<AutoTicketDbContext>
     {
         public bool IsAway { get; set; }
 
-        public AutoTicketDbContext CreateDbContext() => IsAway
-            ? new SqliteDbContext(new DbContextOptionsBuilder<SqliteDbContext>().UseSqlite("Data Source=/no/such/folder/a.db").Options)
-            : database.Open();
+        public AutoTicketDbContext CreateDbContext() =>
+            IsAway
+                ? new SqliteDbContext(new DbContextOptionsBuilder<SqliteDbContext>().UseSqlite("Data Source=/no/such/folder/a.db").Options)
+                : database.Open();
     }
 
     private sealed class Logger(List<string> lines) : ILogger
     {
-        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
         public void Log<TState>(
-            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+            LogLevel logLevel,
+            EventId eventId,
+            TState state,
+            Exception? exception,
+            Func<TState, Exception?, string> formatter
+        )
         {
-            if (logLevel == LogLevel.Warning && formatter(state, exception) is var line
-                && !line.StartsWith("alert_intake parked", StringComparison.Ordinal))
+            if (
+                logLevel == LogLevel.Warning
+                && formatter(state, exception) is var line
+                && !line.StartsWith("alert_intake parked", StringComparison.Ordinal)
+            )
             {
                 lines.Add(line);
             }

@@ -43,13 +43,16 @@ public sealed class PgBouncerTests(PgBouncerTests.Pooler pooler) : IClassFixture
             var isOn = i % 2 == 0;
             await one.SetFlagAsync(FlagNames.AlertsAutoTicket, isOn);
             await Eventually.TrueAsync(
-                async () => await other.IsOnAsync(FlagNames.AlertsAutoTicket) == isOn, "the other follows",
-                Eventually.OnABusyMachine(TimeSpan.FromSeconds(1)));
+                async () => await other.IsOnAsync(FlagNames.AlertsAutoTicket) == isOn,
+                "the other follows",
+                Eventually.OnABusyMachine(TimeSpan.FromSeconds(1))
+            );
         }
 
         await Eventually.TrueAsync(
             () => new[] { one, other }.All(console => console.Get<StatusBoard>().All().Single().Status == SurfaceStatus.Down),
-            "both boards show the surface down");
+            "both boards show the surface down"
+        );
         Assert.Equal("filed", (await one.InvestigateAsync("shop")).Disposition);
         Assert.Equal("already_open", (await other.InvestigateAsync("shop")).Disposition);
         // Each statement often enough to have been prepared, and more at once than the pooler has connections.
@@ -61,7 +64,10 @@ public sealed class PgBouncerTests(PgBouncerTests.Pooler pooler) : IClassFixture
     public async Task A_commit_is_noticed_through_a_pooler_well_before_all_is_read_again_anyway()
     {
         using var signals = new PostgresSignals(
-            DatabaseUrl.ToConnectionString(pooler.ToldUrl), TimeProvider.System, NullLogger<DatabaseSignals>.Instance);
+            DatabaseUrl.ToConnectionString(pooler.ToldUrl),
+            TimeProvider.System,
+            NullLogger<DatabaseSignals>.Instance
+        );
         var raised = 0;
         using var subscription = signals.Subscribe(DatabaseSignals.Flags, () => Interlocked.Increment(ref raised));
         await signals.StartAsync(CancellationToken.None);
@@ -129,7 +135,10 @@ public sealed class PgBouncerTests(PgBouncerTests.Pooler pooler) : IClassFixture
             await Database.DisposeAsync();
         }
 
-        internal string Through(int port) => new UriBuilder(Database.Location) { Port = port }.Uri.AbsoluteUri;
+        internal string Through(int port) =>
+            new UriBuilder(Database.Location) { Port = port }
+                .Uri
+                .AbsoluteUri;
 
         /// <param name="location">The address where it finds PostgreSQL.</param>
         internal static async Task<PgBouncer> StartPgBouncerAsync(string location)

@@ -17,14 +17,38 @@ public sealed class RetentionTests
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         await using var db = database.Open();
-        db.Leases.Add(new LeaseRow { Name = LeaderLease.Name, Owner = "another", Until = _clock.GetUtcNow().AddDays(1), Fence = 1 });
+        db.Leases.Add(
+            new LeaseRow
+            {
+                Name = LeaderLease.Name,
+                Owner = "another",
+                Until = _clock.GetUtcNow().AddDays(1),
+                Fence = 1,
+            }
+        );
         await db.SaveChangesAsync();
         await using var console = await ConsoleHost.StartAsync(database, clock: _clock);
         foreach (var (name, days) in (ReadOnlySpan<(string, int)>)[("old", -366), ("young", -364)])
         {
             var at = _clock.GetUtcNow().AddDays(days);
-            db.AuditLog.Add(new AuditEntry { CreatedAt = at, Action = name, Actor = "somebody", Payload = "{}" });
-            db.SurfaceHours.Add(new SurfaceHour { SurfaceKey = name, Hour = at, Known = 1, Up = 1 });
+            db.AuditLog.Add(
+                new AuditEntry
+                {
+                    CreatedAt = at,
+                    Action = name,
+                    Actor = "somebody",
+                    Payload = "{}",
+                }
+            );
+            db.SurfaceHours.Add(
+                new SurfaceHour
+                {
+                    SurfaceKey = name,
+                    Hour = at,
+                    Known = 1,
+                    Up = 1,
+                }
+            );
             db.Tickets.AddRange(Filed($"{name}-closed", TicketState.Closed, at), Filed($"{name}-open", TicketState.Open, at));
         }
 
@@ -34,11 +58,18 @@ public sealed class RetentionTests
 
         var steps = 0;
         await _clock.AdvanceUntilAsync(
-            TimeSpan.FromSeconds(5), () => Task.FromResult(++steps > 30), "half a minute passes", TimeSpan.FromMilliseconds(100));
+            TimeSpan.FromSeconds(5),
+            () => Task.FromResult(++steps > 30),
+            "half a minute passes",
+            TimeSpan.FromMilliseconds(100)
+        );
         Assert.Equal(2, await db.SurfaceHours.CountAsync());
         await db.Leases.ExecuteDeleteAsync();
         await _clock.AdvanceUntilAsync(
-            TimeSpan.FromSeconds(5), async () => !await db.SurfaceHours.AnyAsync(hour => hour.SurfaceKey == "old"), "the leader deletes");
+            TimeSpan.FromSeconds(5),
+            async () => !await db.SurfaceHours.AnyAsync(hour => hour.SurfaceKey == "old"),
+            "the leader deletes"
+        );
 
         Assert.Equal(["young"], await db.AuditLog.Where(entry => entry.Actor == "somebody").Select(entry => entry.Action).ToListAsync());
         Assert.Equal(["young"], await db.SurfaceHours.Select(hour => hour.SurfaceKey).ToListAsync());
@@ -46,17 +77,18 @@ public sealed class RetentionTests
         Assert.Equal(["old-closed-lately", "old-open", "young-closed", "young-open"], left.Order(StringComparer.Ordinal));
     }
 
-    private static Ticket Filed(string marker, TicketState state, DateTimeOffset at) => new()
-    {
-        Marker = marker,
-        DedupKey = marker,
-        Severity = Severity.P2,
-        State = state,
-        FiledBy = "test",
-        Subject = marker,
-        AuditAction = AuditActions.AlertTicketFiled,
-        Tag = TicketTags.Alert,
-        PostedAt = at,
-        ClosedAt = state == TicketState.Closed ? at : null,
-    };
+    private static Ticket Filed(string marker, TicketState state, DateTimeOffset at) =>
+        new()
+        {
+            Marker = marker,
+            DedupKey = marker,
+            Severity = Severity.P2,
+            State = state,
+            FiledBy = "test",
+            Subject = marker,
+            AuditAction = AuditActions.AlertTicketFiled,
+            Tag = TicketTags.Alert,
+            PostedAt = at,
+            ClosedAt = state == TicketState.Closed ? at : null,
+        };
 }

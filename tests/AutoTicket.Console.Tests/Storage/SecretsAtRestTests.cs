@@ -16,7 +16,11 @@ public sealed class SecretsAtRestTests
         var folder = Directory.CreateTempSubdirectory("autoticket-at-rest-");
         try
         {
-            await using (var console = await ConsoleHost.StartAsync(settings: new Dictionary<string, string?> { ["AUTOTICKET_SQLITE_PATH"] = Path.Combine(folder.FullName, "a.db") }))
+            await using (
+                var console = await ConsoleHost.StartAsync(
+                    settings: new Dictionary<string, string?> { ["AUTOTICKET_SQLITE_PATH"] = Path.Combine(folder.FullName, "a.db") }
+                )
+            )
             {
                 var files = folder.GetFiles();
                 Assert.Equal(["a.db", "a.db-shm", "a.db-wal"], files.Select(file => file.Name).Order(StringComparer.Ordinal));
@@ -33,7 +37,8 @@ public sealed class SecretsAtRestTests
     public async Task With_a_key_of_the_environment_the_cookies_keys_are_unreadable_in_the_database_and_older_ones_still_work(Database kind)
     {
         await using var database = await TestDatabase.CreateAsync(kind);
-        string before, after;
+        string before,
+            after;
         await using (var open = await ConsoleHost.StartAsync(database))
         {
             before = Protector(open).Protect("before");

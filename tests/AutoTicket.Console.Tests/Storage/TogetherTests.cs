@@ -21,7 +21,9 @@ public sealed class TogetherTests
         for (var use = 0; use < Uses; use++)
         {
             await db.ExecuteTogetherAsync([Take(use, "first"), Take(use, "second")], CancellationToken.None);
-            await Assert.ThrowsAnyAsync<Exception>(() => db.ExecuteTogetherAsync([Take(use, "third"), Take(use, "first")], CancellationToken.None));
+            await Assert.ThrowsAnyAsync<Exception>(() =>
+                db.ExecuteTogetherAsync([Take(use, "third"), Take(use, "first")], CancellationToken.None)
+            );
         }
 
         Assert.Equal(2 * Uses, await db.Leases.CountAsync());

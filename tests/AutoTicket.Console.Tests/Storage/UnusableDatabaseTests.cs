@@ -11,7 +11,8 @@ public sealed class UnusableDatabaseTests : IAsyncLifetime
     private TestDatabase _database = null!;
     private SandboxServer _sandbox = null!;
 
-    public async Task InitializeAsync() => (_database, _sandbox) = (await TestDatabase.CreateAsync(Database.Sqlite), await SandboxServer.StartAsync());
+    public async Task InitializeAsync() =>
+        (_database, _sandbox) = (await TestDatabase.CreateAsync(Database.Sqlite), await SandboxServer.StartAsync());
 
     public async Task DisposeAsync()
     {
@@ -23,7 +24,8 @@ public sealed class UnusableDatabaseTests : IAsyncLifetime
     [InlineData("/nowhere/at/all/autoticket.db")]
     [InlineData("/proc/autoticket.db")]
     [InlineData("/tmp")]
-    public async Task A_sqlite_path_that_cannot_be_used_is_named(string path) => AssertNames(await RefusalAsync("AUTOTICKET_SQLITE_PATH", path), "AUTOTICKET_SQLITE_PATH", path);
+    public async Task A_sqlite_path_that_cannot_be_used_is_named(string path) =>
+        AssertNames(await RefusalAsync("AUTOTICKET_SQLITE_PATH", path), "AUTOTICKET_SQLITE_PATH", path);
 
     [Fact]
     public async Task A_sqlite_file_that_is_no_database_is_named_and_left_as_it_is()
@@ -42,7 +44,9 @@ public sealed class UnusableDatabaseTests : IAsyncLifetime
     public async Task A_wrong_password_or_a_missing_database_is_named_without_the_password()
     {
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
-        var wrong = new UriBuilder(database.Location) { Password = "canary-77aa" }.Uri.AbsoluteUri;
+        var wrong = new UriBuilder(database.Location) { Password = "canary-77aa" }
+            .Uri
+            .AbsoluteUri;
 
         foreach (var url in new[] { wrong, PostgresUrl.WithDatabase(database.Location, "no_such_database") })
         {
@@ -90,9 +94,14 @@ public sealed class UnusableDatabaseTests : IAsyncLifetime
         Assert.Empty(await db.Database.GetAppliedMigrationsAsync());
     }
 
-    private Task<string> RefusalAsync(string variable, string value, string environment = "Production") => ConsoleHost.RefusalAsync(
-        _database, _sandbox, new Dictionary<string, string> { ["CONSOLE_OPERATOR_PASSWORD_HASH"] = PasswordHash, [variable] = value },
-        environment);
+    private Task<string> RefusalAsync(string variable, string value, string environment = "Production") =>
+        ConsoleHost.RefusalAsync(
+            _database,
+            _sandbox,
+            new Dictionary<string, string> { ["CONSOLE_OPERATOR_PASSWORD_HASH"] = PasswordHash, [variable] = value },
+            environment
+        );
 
-    private static void AssertNames(string refusal, params string[] named) => Assert.All(named, name => Assert.Contains(name, refusal, StringComparison.Ordinal));
+    private static void AssertNames(string refusal, params string[] named) =>
+        Assert.All(named, name => Assert.Contains(name, refusal, StringComparison.Ordinal));
 }

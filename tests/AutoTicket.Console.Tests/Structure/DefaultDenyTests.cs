@@ -18,7 +18,15 @@ public sealed partial class DefaultDenyTests(DefaultDenyTests.Production product
     private static readonly string[] Intakes = ["/api/alerts", "/api/v2/alerts", "/api/alerts/alertmanager", "/api/freescout/webhook"];
 
     /// <summary>Writes that take no more than to be signed in, because they concern nobody but oneself.</summary>
-    private static readonly string[] OnesOwn = ["/logout", "/_blazor", "/_blazor/disconnect", "/_blazor/initializers", "/_blazor/negotiate", "/_framework/opaque-redirect"];
+    private static readonly string[] OnesOwn =
+    [
+        "/logout",
+        "/_blazor",
+        "/_blazor/disconnect",
+        "/_blazor/initializers",
+        "/_blazor/negotiate",
+        "/_framework/opaque-redirect",
+    ];
 
     [Fact]
     public async Task Nobody_in_particular_gets_no_answer_but_the_sign_in()
@@ -29,7 +37,9 @@ public sealed partial class DefaultDenyTests(DefaultDenyTests.Production product
         {
             asked.Add(path);
             using var answer = await production.AskAsync(new(new HttpMethod(method), path));
-            var isDenied = (int)answer.StatusCode is 401 or 403 || (Intakes.Contains(path) && (int)answer.StatusCode == 503)
+            var isDenied =
+                (int)answer.StatusCode is 401 or 403
+                || (Intakes.Contains(path) && (int)answer.StatusCode == 503)
                 || ((int)answer.StatusCode == 302 && answer.Headers.Location!.OriginalString.Contains("/login?", StringComparison.Ordinal));
             if (!isDenied && !Open.Contains(path))
             {
@@ -50,7 +60,9 @@ public sealed partial class DefaultDenyTests(DefaultDenyTests.Production product
         using var socket = new ClientWebSocket();
         socket.Options.SetRequestHeader("X-Forwarded-Proto", "https");
         socket.Options.CollectHttpResponseDetails = true;
-        await Assert.ThrowsAsync<WebSocketException>(() => socket.ConnectAsync(new UriBuilder(production.Console.Address) { Scheme = "ws", Path = "/_blazor" }.Uri, CancellationToken.None));
+        await Assert.ThrowsAsync<WebSocketException>(() =>
+            socket.ConnectAsync(new UriBuilder(production.Console.Address) { Scheme = "ws", Path = "/_blazor" }.Uri, CancellationToken.None)
+        );
         Assert.Equal(HttpStatusCode.Unauthorized, socket.HttpStatusCode);
     }
 
@@ -58,10 +70,21 @@ public sealed partial class DefaultDenyTests(DefaultDenyTests.Production product
     [Trait("Pitfall", "T-65")]
     public void Every_write_says_what_right_it_takes()
     {
-        var unsaid = Endpoints().Where(asked => asked.Method is not ("GET" or "HEAD" or "OPTIONS") && !Intakes.Contains(asked.Path) && !OnesOwn.Contains(asked.Path) && !Open.Contains(asked.Path))
+        var unsaid = Endpoints()
+            .Where(asked =>
+                asked.Method is not ("GET" or "HEAD" or "OPTIONS")
+                && !Intakes.Contains(asked.Path)
+                && !OnesOwn.Contains(asked.Path)
+                && !Open.Contains(asked.Path)
+            )
             // A page is asked by POST as well, and posts nothing.
             .Where(asked => asked.Endpoint.Metadata.GetMetadata<Microsoft.AspNetCore.Components.Endpoints.ComponentTypeMetadata>() is null)
-            .Where(asked => !asked.Endpoint.Metadata.GetOrderedMetadata<IAuthorizeData>().Any(data => data.Policy is Rights.Operate or Rights.Administer)).Select(asked => $"{asked.Method} {asked.Path}");
+            .Where(asked =>
+                !asked
+                    .Endpoint.Metadata.GetOrderedMetadata<IAuthorizeData>()
+                    .Any(data => data.Policy is Rights.Operate or Rights.Administer)
+            )
+            .Select(asked => $"{asked.Method} {asked.Path}");
         Assert.Empty(unsaid);
     }
 
@@ -71,11 +94,17 @@ public sealed partial class DefaultDenyTests(DefaultDenyTests.Production product
         // In Development whoever sits here is signed in, and so is whatever page their browser shows.
         await using var console = await ConsoleHost.StartAsync();
         var taken = new List<string>();
-        foreach (var (endpoint, method, path) in Endpoints(console).Where(asked => asked.Method is not ("GET" or "HEAD" or "OPTIONS") && !Intakes.Contains(asked.Path)))
+        foreach (
+            var (endpoint, method, path) in Endpoints(console)
+                .Where(asked => asked.Method is not ("GET" or "HEAD" or "OPTIONS") && !Intakes.Contains(asked.Path))
+        )
         {
             foreach (var (name, value) in new[] { ("Sec-Fetch-Site", "cross-site"), ("Origin", "https://evil.example") })
             {
-                using var request = new HttpRequestMessage(new HttpMethod(method), path) { Content = new StringContent("{}", null, "application/json") };
+                using var request = new HttpRequestMessage(new HttpMethod(method), path)
+                {
+                    Content = new StringContent("{}", null, "application/json"),
+                };
                 request.Headers.Add(name, value);
                 using var answer = await console.Http.SendAsync(request);
                 if ((int)answer.StatusCode is not (400 or 403 or 415))
@@ -95,14 +124,25 @@ public sealed partial class DefaultDenyTests(DefaultDenyTests.Production product
         from endpoint in console.Get<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
         where endpoint.Metadata.GetMetadata<Microsoft.AspNetCore.StaticAssets.StaticAssetDescriptor>() is null
         from method in endpoint.Metadata.GetMetadata<IHttpMethodMetadata>()?.HttpMethods ?? ["GET", "POST"]
-        select (endpoint, method, "/" + Parameter().Replace(endpoint.RoutePattern.RawText!.TrimStart('/').TrimStart('~', '/'), "x").TrimEnd('/'));
+        select (
+            endpoint,
+            method,
+            "/" + Parameter().Replace(endpoint.RoutePattern.RawText!.TrimStart('/').TrimStart('~', '/'), "x").TrimEnd('/')
+        );
 
     [GeneratedRegex(@"\{[^}]*\}")]
     private static partial Regex Parameter();
 
     public sealed class Production : IAsyncLifetime, IDisposable
     {
-        private readonly HttpClient _http = new(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false, UseCookies = false });
+        private readonly HttpClient _http = new(
+            new SocketsHttpHandler
+            {
+                UseProxy = false,
+                AllowAutoRedirect = false,
+                UseCookies = false,
+            }
+        );
 
         internal ConsoleHost Console { get; private set; } = null!;
 
@@ -114,8 +154,11 @@ public sealed partial class DefaultDenyTests(DefaultDenyTests.Production product
             return _http.SendAsync(request);
         }
 
-        public async Task InitializeAsync() => Console = await ConsoleHost.StartAsync(
-            environment: "Production", settings: new Dictionary<string, string?> { ["CONSOLE_OPERATOR_PASSWORD_HASH"] = Login.Hash("a test") });
+        public async Task InitializeAsync() =>
+            Console = await ConsoleHost.StartAsync(
+                environment: "Production",
+                settings: new Dictionary<string, string?> { ["CONSOLE_OPERATOR_PASSWORD_HASH"] = Login.Hash("a test") }
+            );
 
         public async Task DisposeAsync() => await Console.DisposeAsync();
 

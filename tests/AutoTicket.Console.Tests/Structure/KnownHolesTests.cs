@@ -13,26 +13,83 @@ public sealed class KnownHolesTests
     {
         await using var source = WebApplication.CreateSlimBuilder().Build();
         source.Urls.Add("http://127.0.0.1:0");
-        source.MapGet("/index.json", (HttpRequest request) => Results.Json(new Dictionary<string, object>
-        {
-            ["version"] = "3.0.0",
-            ["resources"] = new[] { new Dictionary<string, string> { ["@id"] = $"http://{request.Host}/holes.json", ["@type"] = "VulnerabilityInfo/6.7.0" } },
-        }));
-        source.MapGet("/holes.json", (HttpRequest request) => Results.Json(new[] { new Dictionary<string, string> { ["@name"] = "base", ["@id"] = $"http://{request.Host}/base.json", ["@updated"] = "2026-01-01T00:00:00Z" } }));
-        source.MapGet("/base.json", () => Results.Json(new Dictionary<string, object> { ["xunit"] = new[] { new { url = "https://example.org/a-hole", severity = 0, versions = "(, 99.0.0)" } } }));
+        source.MapGet(
+            "/index.json",
+            (HttpRequest request) =>
+                Results.Json(
+                    new Dictionary<string, object>
+                    {
+                        ["version"] = "3.0.0",
+                        ["resources"] = new[]
+                        {
+                            new Dictionary<string, string>
+                            {
+                                ["@id"] = $"http://{request.Host}/holes.json",
+                                ["@type"] = "VulnerabilityInfo/6.7.0",
+                            },
+                        },
+                    }
+                )
+        );
+        source.MapGet(
+            "/holes.json",
+            (HttpRequest request) =>
+                Results.Json(
+                    new[]
+                    {
+                        new Dictionary<string, string>
+                        {
+                            ["@name"] = "base",
+                            ["@id"] = $"http://{request.Host}/base.json",
+                            ["@updated"] = "2026-01-01T00:00:00Z",
+                        },
+                    }
+                )
+        );
+        source.MapGet(
+            "/base.json",
+            () =>
+                Results.Json(
+                    new Dictionary<string, object>
+                    {
+                        ["xunit"] = new[]
+                        {
+                            new
+                            {
+                                url = "https://example.org/a-hole",
+                                severity = 0,
+                                versions = "(, 99.0.0)",
+                            },
+                        },
+                    }
+                )
+        );
         await source.StartAsync();
 
         var folder = Directory.CreateTempSubdirectory("autoticket-holes-");
         try
         {
-            await File.WriteAllTextAsync(Path.Combine(folder.FullName, "nuget.config"), $"""<configuration><auditSources><clear /><add key="holes" value="{source.Urls.First()}/index.json" allowInsecureConnections="true" /></auditSources></configuration>""");
-            await File.WriteAllTextAsync(Path.Combine(folder.FullName, "a.csproj"), """<Project Sdk="Microsoft.NET.Sdk"><ItemGroup><PackageReference Include="xunit" /></ItemGroup></Project>""");
+            await File.WriteAllTextAsync(
+                Path.Combine(folder.FullName, "nuget.config"),
+                $"""<configuration><auditSources><clear /><add key="holes" value="{source.Urls.First()}/index.json" allowInsecureConnections="true" /></auditSources></configuration>"""
+            );
+            await File.WriteAllTextAsync(
+                Path.Combine(folder.FullName, "a.csproj"),
+                """<Project Sdk="Microsoft.NET.Sdk"><ItemGroup><PackageReference Include="xunit" /></ItemGroup></Project>"""
+            );
             foreach (var props in new[] { "Directory.Build.props", "Directory.Packages.props", "BannedSymbols.txt", "global.json" })
             {
                 File.Copy(Path.Combine(ContentRoot.Find(), props), Path.Combine(folder.FullName, props));
             }
 
-            using var restore = Process.Start(new ProcessStartInfo("dotnet", ["restore", "-p:RestoreLockedMode=false"]) { WorkingDirectory = folder.FullName, RedirectStandardOutput = true, RedirectStandardError = true })!;
+            using var restore = Process.Start(
+                new ProcessStartInfo("dotnet", ["restore", "-p:RestoreLockedMode=false"])
+                {
+                    WorkingDirectory = folder.FullName,
+                    RedirectStandardOutput = true,
+                    RedirectStandardError = true,
+                }
+            )!;
             var output = await restore.StandardOutput.ReadToEndAsync();
             await restore.WaitForExitAsync();
 

@@ -17,10 +17,19 @@ public sealed partial class SecurityTests
     [Fact]
     public void Every_test_that_the_page_names_exists()
     {
-        var tests = typeof(SecurityTests).Assembly.GetTypes()
-            .SelectMany(type => type.GetMethods().Where(method => method.GetCustomAttributes(typeof(FactAttribute), inherit: true).Length > 0).Select(method => $"{type.Name}.{method.Name}")).ToHashSet();
-        var rows = Page[Page.IndexOf("## OWASP", StringComparison.Ordinal)..Page.IndexOf("## Dependencies", StringComparison.Ordinal)].Split('\n')
-            .Where(line => line.StartsWith("| ", StringComparison.Ordinal)).Skip(1).ToList();
+        var tests = typeof(SecurityTests)
+            .Assembly.GetTypes()
+            .SelectMany(type =>
+                type.GetMethods()
+                    .Where(method => method.GetCustomAttributes(typeof(FactAttribute), inherit: true).Length > 0)
+                    .Select(method => $"{type.Name}.{method.Name}")
+            )
+            .ToHashSet();
+        var rows = Page[Page.IndexOf("## OWASP", StringComparison.Ordinal)..Page.IndexOf("## Dependencies", StringComparison.Ordinal)]
+            .Split('\n')
+            .Where(line => line.StartsWith("| ", StringComparison.Ordinal))
+            .Skip(1)
+            .ToList();
 
         Assert.InRange(rows.Count, 40, 200);
         Assert.All(rows, row => Assert.Contains(NamedTest().Match(row).Groups[1].Value, tests));
@@ -29,12 +38,21 @@ public sealed partial class SecurityTests
     [Fact]
     public void Every_direct_dependency_is_told_of_and_no_other()
     {
-        var used = Directory.EnumerateFiles(Root, "*.csproj", SearchOption.AllDirectories).Append(Path.Combine(Root, "Directory.Build.props"))
+        var used = Directory
+            .EnumerateFiles(Root, "*.csproj", SearchOption.AllDirectories)
+            .Append(Path.Combine(Root, "Directory.Build.props"))
             .SelectMany(file => PackageReference().Matches(File.ReadAllText(file)).Select(match => match.Groups[1].Value))
-            .Concat(JsonNames(".config/dotnet-tools.json", "tools")).Concat(JsonNames("tests/oidc-provider/package.json", "dependencies"))
-            .Concat(JsonNames("tests/oidc-provider/package.json", "optionalDependencies")).Distinct().Order(StringComparer.Ordinal);
-        var told = Page[Page.IndexOf("## Dependencies", StringComparison.Ordinal)..].Split('\n').Where(line => line.StartsWith("| ", StringComparison.Ordinal)).Skip(1)
-            .Select(line => line.Split('|', StringSplitOptions.TrimEntries)).ToList();
+            .Concat(JsonNames(".config/dotnet-tools.json", "tools"))
+            .Concat(JsonNames("tests/oidc-provider/package.json", "dependencies"))
+            .Concat(JsonNames("tests/oidc-provider/package.json", "optionalDependencies"))
+            .Distinct()
+            .Order(StringComparer.Ordinal);
+        var told = Page[Page.IndexOf("## Dependencies", StringComparison.Ordinal)..]
+            .Split('\n')
+            .Where(line => line.StartsWith("| ", StringComparison.Ordinal))
+            .Skip(1)
+            .Select(line => line.Split('|', StringSplitOptions.TrimEntries))
+            .ToList();
 
         Assert.Equal(used, told.Select(row => row[1]).Order(StringComparer.Ordinal));
         Assert.All(told, row => Assert.True(row[2].Length > 0 && row[3].Length > 0, row[1]));
@@ -48,7 +66,12 @@ public sealed partial class SecurityTests
         Assert.Equal(("https", "desk.example.org"), (url.Scheme, url.Host));
         Assert.EndsWith("/conversation/42", url.AbsolutePath, StringComparison.Ordinal);
         // Nothing else makes one: no answer of FreeScout's holds an address that is kept.
-        Assert.DoesNotContain(typeof(Conversation).GetProperties(), property => property.Name.Contains("Url", StringComparison.OrdinalIgnoreCase) || property.Name.Contains("Link", StringComparison.OrdinalIgnoreCase));
+        Assert.DoesNotContain(
+            typeof(Conversation).GetProperties(),
+            property =>
+                property.Name.Contains("Url", StringComparison.OrdinalIgnoreCase)
+                || property.Name.Contains("Link", StringComparison.OrdinalIgnoreCase)
+        );
     }
 
     [Theory, BothDatabases]
@@ -58,13 +81,31 @@ public sealed partial class SecurityTests
         await using var database = await TestDatabase.CreateAsync(kind);
         await using var console = await ConsoleHost.StartAsync(database);
         await using var db = database.Open();
-        db.AuditLog.Add(new AuditEntry { CreatedAt = TimeProvider.System.GetUtcNow(), Action = "a.test", Actor = evil, Payload = "{}" });
+        db.AuditLog.Add(
+            new AuditEntry
+            {
+                CreatedAt = TimeProvider.System.GetUtcNow(),
+                Action = "a.test",
+                Actor = evil,
+                Payload = "{}",
+            }
+        );
         await db.SaveChangesAsync();
         var text = Uri.EscapeDataString(evil);
 
-        Assert.Contains(evil, await console.Http.GetStringAsync(new Uri($"/api/audit.csv?actor={text}", UriKind.Relative)), StringComparison.Ordinal);
-        Assert.Equal(HttpStatusCode.NotFound, (await console.Http.PostAsync(new Uri($"/api/surfaces/{text}/investigate", UriKind.Relative), null)).StatusCode);
-        Assert.Equal(HttpStatusCode.NotFound, (await console.Http.PutAsJsonAsync($"/api/flags/{text}", new { enabled = true, reason = evil })).StatusCode);
+        Assert.Contains(
+            evil,
+            await console.Http.GetStringAsync(new Uri($"/api/audit.csv?actor={text}", UriKind.Relative)),
+            StringComparison.Ordinal
+        );
+        Assert.Equal(
+            HttpStatusCode.NotFound,
+            (await console.Http.PostAsync(new Uri($"/api/surfaces/{text}/investigate", UriKind.Relative), null)).StatusCode
+        );
+        Assert.Equal(
+            HttpStatusCode.NotFound,
+            (await console.Http.PutAsJsonAsync($"/api/flags/{text}", new { enabled = true, reason = evil })).StatusCode
+        );
         Assert.Equal(HttpStatusCode.OK, (await console.Http.GetAsync(new Uri($"/console/alerts?q={text}", UriKind.Relative))).StatusCode);
         Assert.Equal(HttpStatusCode.OK, (await console.Http.GetAsync(new Uri($"/api/tickets?tag={text}", UriKind.Relative))).StatusCode);
         Assert.Equal(1, await db.AuditLog.CountAsync(entry => entry.Action == "a.test"));

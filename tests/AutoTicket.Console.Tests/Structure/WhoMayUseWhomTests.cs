@@ -20,7 +20,20 @@ public sealed partial class WhoMayUseWhomTests
         ["Mailbox"] = ["Tickets", "Alerts", "Surfaces", "FreeScout", "Flags", "Audit", "Security"],
         ["Slack"] = ["Alerts", "Tickets", "Mailbox"],
         ["Diagnostics"] = ["Surfaces", "Intake", "Alerts", "Tickets", "Mailbox", "FreeScout", "Slack", "Flags", "Audit", "Security"],
-        ["Components"] = ["Surfaces", "Intake", "Alerts", "Tickets", "Mailbox", "FreeScout", "Slack", "Flags", "Audit", "Diagnostics", "Security"],
+        ["Components"] =
+        [
+            "Surfaces",
+            "Intake",
+            "Alerts",
+            "Tickets",
+            "Mailbox",
+            "FreeScout",
+            "Slack",
+            "Flags",
+            "Audit",
+            "Diagnostics",
+            "Security",
+        ],
     };
 
     public static TheoryData<string> Rooms => [.. Allowed.Keys];
@@ -28,15 +41,21 @@ public sealed partial class WhoMayUseWhomTests
     [Theory, MemberData(nameof(Rooms))]
     public void A_room_uses_only_those_it_may(string room)
     {
-        var foreign = Directory.EnumerateFiles(Path.Combine(ContentRoot.Find(), "src", "AutoTicket.Console", room), "*.*", SearchOption.AllDirectories)
+        var foreign = Directory
+            .EnumerateFiles(Path.Combine(ContentRoot.Find(), "src", "AutoTicket.Console", room), "*.*", SearchOption.AllDirectories)
             .Where(file => file.EndsWith(".cs", StringComparison.Ordinal) || file.EndsWith(".razor", StringComparison.Ordinal))
-            .SelectMany(file => Using().Matches(File.ReadAllText(file)).Select(match => (File: Path.GetFileName(file), Room: match.Groups[1].Value)))
+            .SelectMany(file =>
+                Using().Matches(File.ReadAllText(file)).Select(match => (File: Path.GetFileName(file), Room: match.Groups[1].Value))
+            )
             .Where(use => use.Room != room && use.Room is not ("Hosting" or "Data") && !Allowed[room].Contains(use.Room));
 
         Assert.Empty(foreign);
     }
 
     // A using line, or a name written out: either is a use.
-    [GeneratedRegex(@"(?:^\s*@?using\s+(?:static\s+)?AutoTicket\.|(?<![\w.])AutoTicket\.)(Hosting|Data|Surfaces|Intake|Alerts|Tickets|Mailbox|FreeScout|Slack|Flags|Audit|Diagnostics|Security|Components|Sandbox)\b", RegexOptions.Multiline)]
+    [GeneratedRegex(
+        @"(?:^\s*@?using\s+(?:static\s+)?AutoTicket\.|(?<![\w.])AutoTicket\.)(Hosting|Data|Surfaces|Intake|Alerts|Tickets|Mailbox|FreeScout|Slack|Flags|Audit|Diagnostics|Security|Components|Sandbox)\b",
+        RegexOptions.Multiline
+    )]
     private static partial Regex Using();
 }

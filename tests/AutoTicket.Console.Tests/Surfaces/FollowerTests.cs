@@ -44,11 +44,16 @@ public sealed class FollowerTests : IAsyncLifetime
         await Eventually.TrueAsync(() => leader.IsLeader && board.Find("pay")!.History.Count > 0, "it leads and reads");
         await using var db = _database.Open();
         var until = TimeProvider.System.GetUtcNow().AddHours(1);
-        await db.Leases.ExecuteUpdateAsync(set => set.SetProperty(lease => lease.Owner, "another").SetProperty(lease => lease.Fence, 7).SetProperty(lease => lease.Until, until));
+        await db.Leases.ExecuteUpdateAsync(set =>
+            set.SetProperty(lease => lease.Owner, "another").SetProperty(lease => lease.Fence, 7).SetProperty(lease => lease.Until, until)
+        );
 
         await Eventually.TrueAsync(() => !leader.IsLeader, "it finds out");
 
-        await Eventually.TrueAsync(async () => board.Find("pay")!.History.Count == await db.SurfaceReadings.CountAsync(), "its board is what is stored");
+        await Eventually.TrueAsync(
+            async () => board.Find("pay")!.History.Count == await db.SurfaceReadings.CountAsync(),
+            "its board is what is stored"
+        );
     }
 
     /// <summary>Else what the one before still does would count as its own.</summary>
@@ -101,32 +106,49 @@ public sealed class FollowerTests : IAsyncLifetime
         await _database.DisposeAsync();
     }
 
-    private Task<ConsoleHost> StartAsync(string interval = "00:00:30") => ConsoleHost.StartAsync(
-        _database, _sandbox, new Dictionary<string, string?>(ConsoleHost.SurfaceSettings(0, "pay", _sandbox.Surface("pay").Url)) { ["Status:PollInterval"] = interval });
+    private Task<ConsoleHost> StartAsync(string interval = "00:00:30") =>
+        ConsoleHost.StartAsync(
+            _database,
+            _sandbox,
+            new Dictionary<string, string?>(ConsoleHost.SurfaceSettings(0, "pay", _sandbox.Surface("pay").Url))
+            {
+                ["Status:PollInterval"] = interval,
+            }
+        );
 
     private async Task LeadAsync(Database kind, int hours = 1)
     {
         (_database, _sandbox) = (await TestDatabase.CreateAsync(kind), await SandboxServer.StartAsync());
         await using var db = _database.Open();
-        db.Leases.Add(new LeaseRow { Name = LeaderLease.Name, Owner = "another", Until = TimeProvider.System.GetUtcNow().AddHours(hours), Fence = 7 });
+        db.Leases.Add(
+            new LeaseRow
+            {
+                Name = LeaderLease.Name,
+                Owner = "another",
+                Until = TimeProvider.System.GetUtcNow().AddHours(hours),
+                Fence = 7,
+            }
+        );
         await db.SaveChangesAsync();
     }
 
     private async Task StoreLostAnswerAsync()
     {
         await using var db = _database.Open();
-        db.Tickets.Add(new Ticket
-        {
-            Marker = "at-0123456789",
-            DedupKey = "lost",
-            Severity = Severity.P2,
-            State = TicketState.Unconfirmed,
-            FiledBy = "test",
-            Subject = "lost",
-            AuditAction = AuditActions.AlertTicketFiled,
-            Tag = TicketTags.Alert,
-            PostedAt = TimeProvider.System.GetUtcNow(),
-        });
+        db.Tickets.Add(
+            new Ticket
+            {
+                Marker = "at-0123456789",
+                DedupKey = "lost",
+                Severity = Severity.P2,
+                State = TicketState.Unconfirmed,
+                FiledBy = "test",
+                Subject = "lost",
+                AuditAction = AuditActions.AlertTicketFiled,
+                Tag = TicketTags.Alert,
+                PostedAt = TimeProvider.System.GetUtcNow(),
+            }
+        );
         await db.SaveChangesAsync();
     }
 

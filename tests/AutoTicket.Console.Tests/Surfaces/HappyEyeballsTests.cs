@@ -61,7 +61,9 @@ public sealed class HappyEyeballsTests : IAsyncLifetime, IDisposable
     public async Task Of_several_failures_a_refusal_is_told_because_somebody_refused()
     {
         // No connection leads to the broadcast address.
-        var failure = await Assert.ThrowsAsync<SocketException>(() => HappyEyeballs.ConnectAsync([IPAddress.Parse("127.0.0.3"), IPAddress.Parse("255.255.255.255")], Port, CancellationToken.None));
+        var failure = await Assert.ThrowsAsync<SocketException>(() =>
+            HappyEyeballs.ConnectAsync([IPAddress.Parse("127.0.0.3"), IPAddress.Parse("255.255.255.255")], Port, CancellationToken.None)
+        );
 
         Assert.Equal(SocketError.ConnectionRefused, failure.SocketErrorCode);
     }
@@ -78,8 +80,10 @@ public sealed class HappyEyeballsTests : IAsyncLifetime, IDisposable
     public void Whoever_makes_a_handler_of_its_own_connects_so()
     {
         var source = Path.Combine(ContentRoot.Find(), "src", "AutoTicket.Console");
-        var makers = Directory.EnumerateFiles(source, "*.cs", SearchOption.AllDirectories)
-            .Where(file => File.ReadAllText(file).Contains("new SocketsHttpHandler", StringComparison.Ordinal)).ToList();
+        var makers = Directory
+            .EnumerateFiles(source, "*.cs", SearchOption.AllDirectories)
+            .Where(file => File.ReadAllText(file).Contains("new SocketsHttpHandler", StringComparison.Ordinal))
+            .ToList();
 
         Assert.NotEmpty(makers);
         Assert.All(makers, file => Assert.Contains("HappyEyeballs.ConnectAsync", File.ReadAllText(file), StringComparison.Ordinal));

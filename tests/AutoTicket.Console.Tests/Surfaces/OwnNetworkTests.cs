@@ -16,7 +16,9 @@ public sealed class OwnNetworkTests
     {
         await using var outside = RawSurface.StartWell();
         await using var console = await ConsoleHost.StartAsync(
-            clock: _clock, settings: Watching.Settings(Enumerable.Range(0, 40).Select(n => new Uri(outside.Url, $"{n}")), downAfter: 1));
+            clock: _clock,
+            settings: Watching.Settings(Enumerable.Range(0, 40).Select(n => new Uri(outside.Url, $"{n}")), downAfter: 1)
+        );
         await console.AllAsync(SurfaceStatus.Operational);
         var told = new System.Collections.Concurrent.ConcurrentBag<SurfaceStatus>();
         using var subscription = console.Board().Subscribe(snapshot => told.Add(snapshot.Status));
@@ -30,13 +32,21 @@ public sealed class OwnNetworkTests
                 {
                     // Connecting ends by its timeout alone, of which the clock does not tell when it has begun.
                     _clock.Advance(TimeSpan.FromSeconds(1));
-                    return console.Board().All().All(surface => surface.History.Count(reading => reading.Outcome == ReadingOutcome.Blind) > cycle);
+                    return console
+                        .Board()
+                        .All()
+                        .All(surface => surface.History.Count(reading => reading.Outcome == ReadingOutcome.Blind) > cycle);
                 },
-                "a cycle reaches nobody");
+                "a cycle reaches nobody"
+            );
         }
 
         Assert.All(console.Board().All(), surface => Assert.Equal(SurfaceStatus.Stale, surface.Status));
-        Assert.StartsWith("nothing can be reached: the console's own network seems lost", console.Board().Find("s0")!.Cause, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "nothing can be reached: the console's own network seems lost",
+            console.Board().Find("s0")!.Cause,
+            StringComparison.Ordinal
+        );
         Assert.Equal(JsonValueKind.String, await LostSinceAsync(console));
         Assert.Single(Notices(console), line => line.StartsWith("WARNING ", StringComparison.Ordinal));
 
@@ -48,7 +58,8 @@ public sealed class OwnNetworkTests
                 _clock.Advance(TimeSpan.FromSeconds(1));
                 return console.Board().All().All(surface => surface.Status == SurfaceStatus.Operational);
             },
-            "all surfaces are operational");
+            "all surfaces are operational"
+        );
         Assert.Equal(JsonValueKind.Null, await LostSinceAsync(console));
         Assert.All(console.Board().All(), surface => Assert.Equal(Readings.Start, surface.Since));
         Assert.DoesNotContain(SurfaceStatus.Down, told);
@@ -75,7 +86,10 @@ public sealed class OwnNetworkTests
         await using var console = await ConsoleHost.StartAsync(settings: settings);
 
         await Eventually.TrueAsync(() => console.Sandbox.Slack.Messages.Count > 0, "the operator is told");
-        await Eventually.TrueAsync(() => console.Log.Any(line => line.Contains("decision=no ticket: own network", StringComparison.Ordinal)), "no ticket is due");
+        await Eventually.TrueAsync(
+            () => console.Log.Any(line => line.Contains("decision=no ticket: own network", StringComparison.Ordinal)),
+            "no ticket is due"
+        );
 
         Assert.StartsWith("P2 FIRING · own_network_lost", Assert.Single(console.Sandbox.Slack.Messages).Text, StringComparison.Ordinal);
         Assert.Empty(console.Sandbox.FreeScout.Conversations);
@@ -86,7 +100,10 @@ public sealed class OwnNetworkTests
     {
         await using var sandbox = await SandboxServer.StartAsync();
         await using var console = await ConsoleHost.StartAsync(
-            sandbox: sandbox, clock: _clock, settings: Watching.Settings([sandbox.Surface("a").Url, .. Unresolvable(39)], downAfter: 1));
+            sandbox: sandbox,
+            clock: _clock,
+            settings: Watching.Settings([sandbox.Surface("a").Url, .. Unresolvable(39)], downAfter: 1)
+        );
 
         await DownAsync(console, 39);
 
@@ -99,7 +116,12 @@ public sealed class OwnNetworkTests
     {
         var nobody = new Uri($"http://127.0.0.1:{LoopbackPort.Next()}/");
         await using var console = await ConsoleHost.StartAsync(
-            clock: _clock, settings: Watching.Settings([.. Enumerable.Range(0, 20).Select(n => new Uri(nobody, $"{n}")), .. Unresolvable(20)], downAfter: 1));
+            clock: _clock,
+            settings: Watching.Settings(
+                [.. Enumerable.Range(0, 20).Select(n => new Uri(nobody, $"{n}")), .. Unresolvable(20)],
+                downAfter: 1
+            )
+        );
 
         await DownAsync(console, 40);
 
@@ -110,7 +132,10 @@ public sealed class OwnNetworkTests
     public async Task Those_probed_last_are_down_when_those_before_them_in_the_cycle_were_reached()
     {
         await using var sandbox = await SandboxServer.StartAsync();
-        var settings = Watching.Settings([.. Enumerable.Range(0, 10).Select(n => sandbox.Surface($"s{n}").Url), .. Unresolvable(3)], downAfter: 1);
+        var settings = Watching.Settings(
+            [.. Enumerable.Range(0, 10).Select(n => sandbox.Surface($"s{n}").Url), .. Unresolvable(3)],
+            downAfter: 1
+        );
         settings["Status:Parallelism"] = "1";
         // By the real clock: on one that stands still nobody is ever probed last.
         await using var console = await ConsoleHost.StartAsync(sandbox: sandbox, settings: settings);
@@ -131,10 +156,14 @@ public sealed class OwnNetworkTests
         await AssertBlamedOnNobodyElseAsync(console);
     }
 
-    private static IEnumerable<Uri> Unresolvable(int count) => Enumerable.Range(0, count).Select(n => new Uri($"http://nobody-{n}.invalid/"));
+    private static IEnumerable<Uri> Unresolvable(int count) =>
+        Enumerable.Range(0, count).Select(n => new Uri($"http://nobody-{n}.invalid/"));
 
     private static Task DownAsync(ConsoleHost console, int count) =>
-        Eventually.TrueAsync(() => console.Board().All().Count(surface => surface.Status == SurfaceStatus.Down) == count, $"{count} surfaces are down");
+        Eventually.TrueAsync(
+            () => console.Board().All().Count(surface => surface.Status == SurfaceStatus.Down) == count,
+            $"{count} surfaces are down"
+        );
 
     private static async Task AssertBlamedOnNobodyElseAsync(ConsoleHost console)
     {
@@ -142,7 +171,8 @@ public sealed class OwnNetworkTests
         Assert.Empty(Notices(console));
     }
 
-    private static IEnumerable<string> Notices(ConsoleHost console) => console.Log.Where(line => line.Contains("own network seems lost", StringComparison.Ordinal));
+    private static IEnumerable<string> Notices(ConsoleHost console) =>
+        console.Log.Where(line => line.Contains("own network seems lost", StringComparison.Ordinal));
 
     private static async Task<JsonValueKind> LostSinceAsync(ConsoleHost console)
     {

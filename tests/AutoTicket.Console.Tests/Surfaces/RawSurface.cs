@@ -33,7 +33,8 @@ internal sealed class RawSurface : IAsyncDisposable
 
     public static RawSurface StartWell() => Start("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok");
 
-    public static ValueTask WriteAsync(NetworkStream stream, string text, CancellationToken cancelled) => stream.WriteAsync(Encoding.Latin1.GetBytes(text), cancelled);
+    public static ValueTask WriteAsync(NetworkStream stream, string text, CancellationToken cancelled) =>
+        stream.WriteAsync(Encoding.Latin1.GetBytes(text), cancelled);
 
     /// <summary>From now on packets to it are lost: connecting neither succeeds nor is refused, as without a network. A listener
     /// whose queue is full, which nobody empties, is just that.</summary>
@@ -72,9 +73,7 @@ internal sealed class RawSurface : IAsyncDisposable
                 _ = ServeAsync(await _listener.AcceptAsync(cancelled));
             }
         }
-        catch (OperationCanceledException)
-        {
-        }
+        catch (OperationCanceledException) { }
     }
 
     private async Task ServeAsync(Socket socket)
@@ -85,7 +84,10 @@ internal sealed class RawSurface : IAsyncDisposable
             var head = new StringBuilder();
             var buffer = new byte[4096];
             int read;
-            while (!head.ToString().Contains("\r\n\r\n", StringComparison.Ordinal) && (read = await stream.ReadAsync(buffer, _stopping.Token)) > 0)
+            while (
+                !head.ToString().Contains("\r\n\r\n", StringComparison.Ordinal)
+                && (read = await stream.ReadAsync(buffer, _stopping.Token)) > 0
+            )
             {
                 head.Append(Encoding.Latin1.GetString(buffer, 0, read));
             }

@@ -30,7 +30,11 @@ public sealed class ReadingsOutageTests
 
         await using var db = database.Open();
         var readings = await db.SurfaceReadings.OrderBy(reading => reading.CheckedAt).ToListAsync();
-        Assert.Contains(readings, reading => (reading.CheckedAt - missed.CheckedAt).Duration() < TimeSpan.FromMilliseconds(1) && reading.Status == SurfaceStatus.Down);
+        Assert.Contains(
+            readings,
+            reading =>
+                (reading.CheckedAt - missed.CheckedAt).Duration() < TimeSpan.FromMilliseconds(1) && reading.Status == SurfaceStatus.Down
+        );
         Assert.Equal(1, Notices(console));
     }
 
@@ -57,7 +61,10 @@ public sealed class ReadingsOutageTests
         line.Restore();
 
         // The database keeps microseconds.
-        await Eventually.TrueAsync(() => (console.Board().Find("s0")!.Since - since)!.Value.Duration() < TimeSpan.FromMilliseconds(1), "the outage goes on since its true beginning");
+        await Eventually.TrueAsync(
+            () => (console.Board().Find("s0")!.Since - since)!.Value.Duration() < TimeSpan.FromMilliseconds(1),
+            "the outage goes on since its true beginning"
+        );
     }
 
     private static Dictionary<string, string?> Settings(TcpProxy line, TestDatabase database, SandboxServer sandbox)
@@ -69,7 +76,10 @@ public sealed class ReadingsOutageTests
         return settings;
     }
 
-    private static int Notices(ConsoleHost console) => console.Log.Count(line => line.StartsWith("WARNING", StringComparison.Ordinal) && line.Contains("readings can't be stored", StringComparison.Ordinal));
+    private static int Notices(ConsoleHost console) =>
+        console.Log.Count(line =>
+            line.StartsWith("WARNING", StringComparison.Ordinal) && line.Contains("readings can't be stored", StringComparison.Ordinal)
+        );
 
     private static async Task<int> StoredAsync(TestDatabase database, ReadingOutcome outcome)
     {

@@ -19,7 +19,10 @@ public sealed class StatusBoardTests
 
         var snapshot = Assert.Single(board.All());
 
-        Assert.Equal((SurfaceStatus.Unknown, null, null, null, null), (snapshot.Status, snapshot.Since, snapshot.CheckedAt, snapshot.LatencyMs, snapshot.Cause));
+        Assert.Equal(
+            (SurfaceStatus.Unknown, null, null, null, null),
+            (snapshot.Status, snapshot.Since, snapshot.CheckedAt, snapshot.LatencyMs, snapshot.Cause)
+        );
         Assert.Empty(snapshot.History);
         Assert.True(snapshot.NeedsAttention);
         Assert.Null(board.CheckedAt);
@@ -51,7 +54,10 @@ public sealed class StatusBoardTests
 
         Assert.Equal((SurfaceStatus.Operational, Start), (judged.Status, judged.Since));
         var snapshot = Assert.Single(told);
-        Assert.Equal(("pay", SurfaceStatus.Operational, Start, Start, 31), (snapshot.Key, snapshot.Status, snapshot.Since, snapshot.CheckedAt, snapshot.LatencyMs));
+        Assert.Equal(
+            ("pay", SurfaceStatus.Operational, Start, Start, 31),
+            (snapshot.Key, snapshot.Status, snapshot.Since, snapshot.CheckedAt, snapshot.LatencyMs)
+        );
         Assert.Same(snapshot, board.Find("pay"));
         Assert.Equal(["pay", "shop"], board.All().Select(surface => surface.Key));
         Assert.Equal(Start, board.CheckedAt);
@@ -219,8 +225,14 @@ public sealed class StatusBoardTests
         var board = Board(Surface(), Surface("shop"));
 
         board.Restore([
-            Reading(ReadingOutcome.Blind, Start + TimeSpan.FromMilliseconds(1)) with { Id = 1 },
-            Reading(ReadingOutcome.Blind, Start, "shop") with { Id = 2 },
+            Reading(ReadingOutcome.Blind, Start + TimeSpan.FromMilliseconds(1)) with
+            {
+                Id = 1,
+            },
+            Reading(ReadingOutcome.Blind, Start, "shop") with
+            {
+                Id = 2,
+            },
         ]);
 
         Assert.Equal((Start + TimeSpan.FromMilliseconds(1), Start), (board.OwnNetworkLostSince, board.CheckedAt));
@@ -241,5 +253,10 @@ public sealed class StatusBoardTests
     }
 
     private StatusBoard Board(params Surface[] surfaces) =>
-        new(new SurfaceList(surfaces), Options.Create(new StatusOptions { PollInterval = Interval }), _clock, NullLogger<StatusBoard>.Instance);
+        new(
+            new SurfaceList(surfaces),
+            Options.Create(new StatusOptions { PollInterval = Interval }),
+            _clock,
+            NullLogger<StatusBoard>.Instance
+        );
 }

@@ -12,7 +12,11 @@ public sealed class StatusPollerTests
     public async Task The_first_cycle_runs_at_start()
     {
         await using var sandbox = await SandboxServer.StartAsync();
-        await using var console = await ConsoleHost.StartAsync(sandbox: sandbox, clock: _clock, settings: Watching.Settings([sandbox.Surface("a").Url]));
+        await using var console = await ConsoleHost.StartAsync(
+            sandbox: sandbox,
+            clock: _clock,
+            settings: Watching.Settings([sandbox.Surface("a").Url])
+        );
 
         await console.AllAsync(SurfaceStatus.Operational);
     }
@@ -24,10 +28,20 @@ public sealed class StatusPollerTests
         var surfaces = Enumerable.Range(0, 40).Select(n => sandbox.Surface($"s{n}")).ToList();
         surfaces[7].Hang();
         await using var console = await ConsoleHost.StartAsync(
-            sandbox: sandbox, clock: _clock, settings: Watching.Settings(surfaces.Select(surface => surface.Url), downAfter: 1, timeout: TimeSpan.FromSeconds(60)));
-        Task PolledAsync(int times) => Eventually.TrueAsync(
-            () => console.Board().All().Where(surface => surface.Key != "s7").All(surface => surface.History.Count == times && surface.CheckedAt == _clock.GetUtcNow()),
-            $"39 surfaces are polled for time {times}, in this very moment");
+            sandbox: sandbox,
+            clock: _clock,
+            settings: Watching.Settings(surfaces.Select(surface => surface.Url), downAfter: 1, timeout: TimeSpan.FromSeconds(60))
+        );
+        Task PolledAsync(int times) =>
+            Eventually.TrueAsync(
+                () =>
+                    console
+                        .Board()
+                        .All()
+                        .Where(surface => surface.Key != "s7")
+                        .All(surface => surface.History.Count == times && surface.CheckedAt == _clock.GetUtcNow()),
+                $"39 surfaces are polled for time {times}, in this very moment"
+            );
 
         await PolledAsync(1);
         await Eventually.TrueAsync(() => surfaces[7].RequestCount == 1, "the hanging surface is asked");
@@ -38,23 +52,29 @@ public sealed class StatusPollerTests
         Assert.Equal(SurfaceStatus.Unknown, console.Board().Find("s7")!.Status);
         _clock.Advance(Watching.ACycle);
         await PolledAsync(3);
-        await Eventually.TrueAsync(() => console.Board().Find("s7")!.Status == SurfaceStatus.Down, "the hanging surface is down at its timeout");
+        await Eventually.TrueAsync(
+            () => console.Board().Find("s7")!.Status == SurfaceStatus.Down,
+            "the hanging surface is down at its timeout"
+        );
         Assert.Equal("connected, but no whole answer within 60 s", console.Board().Find("s7")!.Cause);
     }
 
     [Fact]
     public async Task No_more_probes_are_under_way_than_are_allowed()
     {
-        int now = 0, most = 0;
+        int now = 0,
+            most = 0;
         var mayAnswer = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using var surface = RawSurface.Start(async (_, stream, cancelled) =>
-        {
-            var current = Interlocked.Increment(ref now);
-            InterlockedMax(ref most, current);
-            await mayAnswer.Task.WaitAsync(cancelled);
-            Interlocked.Decrement(ref now);
-            await RawSurface.WriteAsync(stream, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok", cancelled);
-        });
+        await using var surface = RawSurface.Start(
+            async (_, stream, cancelled) =>
+            {
+                var current = Interlocked.Increment(ref now);
+                InterlockedMax(ref most, current);
+                await mayAnswer.Task.WaitAsync(cancelled);
+                Interlocked.Decrement(ref now);
+                await RawSurface.WriteAsync(stream, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok", cancelled);
+            }
+        );
         var settings = Watching.Settings(Enumerable.Range(0, 12).Select(n => new Uri(surface.Url, $"{n}")));
         settings["Status:Parallelism"] = "3";
         await using var console = await ConsoleHost.StartAsync(clock: _clock, settings: settings);
@@ -71,7 +91,11 @@ public sealed class StatusPollerTests
     {
         await using var sandbox = await SandboxServer.StartAsync();
         List<SandboxSurface> surfaces = [sandbox.Surface("a"), sandbox.Surface("b")];
-        await using var console = await ConsoleHost.StartAsync(sandbox: sandbox, clock: _clock, settings: Watching.Settings(surfaces.Select(surface => surface.Url)));
+        await using var console = await ConsoleHost.StartAsync(
+            sandbox: sandbox,
+            clock: _clock,
+            settings: Watching.Settings(surfaces.Select(surface => surface.Url))
+        );
         var told = 0;
         var subscriptions = Enumerable.Range(0, 30).Select(_ => console.Board().Subscribe(_ => Interlocked.Increment(ref told))).ToList();
 
@@ -92,12 +116,17 @@ public sealed class StatusPollerTests
     {
         await using var surface = RawSurface.StartWell();
         // As long as a probe may take: nothing is seen, and nothing fails either.
-        await using var console = await ConsoleHost.StartAsync(clock: _clock, settings: Watching.Settings([surface.Url], timeout: TimeSpan.FromMinutes(5)));
+        await using var console = await ConsoleHost.StartAsync(
+            clock: _clock,
+            settings: Watching.Settings([surface.Url], timeout: TimeSpan.FromMinutes(5))
+        );
         await console.AllAsync(SurfaceStatus.Operational);
         await surface.LoseAsync();
         var told = new TaskCompletionSource<SurfaceSnapshot>(TaskCreationOptions.RunContinuationsAsynchronously);
         // On a busy machine the clock may run past the probe's own time-out before anybody looks: then it is told of that first.
-        using var subscription = console.Board().Subscribe(snapshot => _ = snapshot.Status == SurfaceStatus.Stale && told.TrySetResult(snapshot));
+        using var subscription = console
+            .Board()
+            .Subscribe(snapshot => _ = snapshot.Status == SurfaceStatus.Stale && told.TrySetResult(snapshot));
 
         await Eventually.TrueAsync(
             () =>
@@ -105,7 +134,8 @@ public sealed class StatusPollerTests
                 _clock.Advance(TimeSpan.FromSeconds(1));
                 return told.Task.IsCompleted;
             },
-            "the surface is told to be stale");
+            "the surface is told to be stale"
+        );
 
         Assert.Equal((SurfaceStatus.Stale, "no reading since; last seen operational"), ((await told.Task).Status, (await told.Task).Cause));
     }
@@ -113,8 +143,6 @@ public sealed class StatusPollerTests
     private static void InterlockedMax(ref int target, int value)
     {
         int seen;
-        while ((seen = Volatile.Read(ref target)) < value && Interlocked.CompareExchange(ref target, value, seen) != seen)
-        {
-        }
+        while ((seen = Volatile.Read(ref target)) < value && Interlocked.CompareExchange(ref target, value, seen) != seen) { }
     }
 }

@@ -14,17 +14,36 @@ public sealed class SurfaceConfigurationTests
         var surface = Assert.Single(Read([]).All);
 
         Assert.Equal(
-            new Surface { Key = "pay", Name = "pay", Url = new Uri("https://pay.example/health"), Timeout = TimeSpan.FromSeconds(7) },
-            surface with { ExpectedStatus = Codes.Success });
+            new Surface
+            {
+                Key = "pay",
+                Name = "pay",
+                Url = new Uri("https://pay.example/health"),
+                Timeout = TimeSpan.FromSeconds(7),
+            },
+            surface with
+            {
+                ExpectedStatus = Codes.Success,
+            }
+        );
         Assert.Equal(
             ("GET", Severity.P2, TimeSpan.FromSeconds(2), 2, 2, "200-299"),
-            (surface.Method, surface.Severity, surface.SlowAfter, surface.DownAfter, surface.UpAfter, surface.ExpectedStatus.Text));
+            (surface.Method, surface.Severity, surface.SlowAfter, surface.DownAfter, surface.UpAfter, surface.ExpectedStatus.Text)
+        );
     }
 
     [Fact]
     public void Surfaces_keep_their_number_order()
     {
-        var surfaces = Read(new() { ["Surfaces:10:Key"] = "k10", ["Surfaces:10:Url"] = "http://h/", ["Surfaces:2:Key"] = "k2", ["Surfaces:2:Url"] = "http://h/" });
+        var surfaces = Read(
+            new()
+            {
+                ["Surfaces:10:Key"] = "k10",
+                ["Surfaces:10:Url"] = "http://h/",
+                ["Surfaces:2:Key"] = "k2",
+                ["Surfaces:2:Url"] = "http://h/",
+            }
+        );
 
         Assert.Equal(["pay", "k2", "k10"], surfaces.All.Select(surface => surface.Key));
     }
@@ -76,7 +95,9 @@ public sealed class SurfaceConfigurationTests
     [Fact]
     public void A_key_that_is_used_twice_is_refused()
     {
-        var mistake = Assert.Throws<ConfigurationException>(() => Read(new() { ["Surfaces:1:Key"] = "pay", ["Surfaces:1:Url"] = "http://h/" }));
+        var mistake = Assert.Throws<ConfigurationException>(() =>
+            Read(new() { ["Surfaces:1:Key"] = "pay", ["Surfaces:1:Url"] = "http://h/" })
+        );
 
         Assert.StartsWith("Surfaces__1__Key “pay” is used twice", mistake.Message, StringComparison.Ordinal);
     }
@@ -115,16 +136,23 @@ public sealed class SurfaceConfigurationTests
     [InlineData("Retention", "1h", "Status__Retention must be between 1d")]
     public async Task The_pollers_settings_are_checked_at_start(string name, string value, string told)
     {
-        var mistake = await Assert.ThrowsAsync<OptionsValidationException>(() => ConsoleHost.StartAsync(settings: new Dictionary<string, string?> { [$"Status:{name}"] = value }));
+        var mistake = await Assert.ThrowsAsync<OptionsValidationException>(() =>
+            ConsoleHost.StartAsync(settings: new Dictionary<string, string?> { [$"Status:{name}"] = value })
+        );
 
         Assert.Contains(told, mistake.Message, StringComparison.Ordinal);
     }
 
     private static IEnumerable<int> Numbers(string text) => text.Split(',', StringSplitOptions.RemoveEmptyEntries).Select(int.Parse);
 
-    private static SurfaceList Read(Dictionary<string, string?> settings) => SurfaceList.Read(
-        new ConfigurationBuilder()
-            .AddInMemoryCollection(new Dictionary<string, string?> { ["Surfaces:0:Key"] = "pay", ["Surfaces:0:Url"] = "https://pay.example/health" })
-            .AddInMemoryCollection(settings).Build(),
-        new StatusOptions { ProbeTimeout = TimeSpan.FromSeconds(7) });
+    private static SurfaceList Read(Dictionary<string, string?> settings) =>
+        SurfaceList.Read(
+            new ConfigurationBuilder()
+                .AddInMemoryCollection(
+                    new Dictionary<string, string?> { ["Surfaces:0:Key"] = "pay", ["Surfaces:0:Url"] = "https://pay.example/health" }
+                )
+                .AddInMemoryCollection(settings)
+                .Build(),
+            new StatusOptions { ProbeTimeout = TimeSpan.FromSeconds(7) }
+        );
 }

@@ -31,7 +31,10 @@ public sealed class SurfaceHistoryTests
         foreach (var key in new[] { "pay", "shop" })
         {
             var (was, now) = (before.Find(key)!, after.Find(key)!);
-            Assert.Equal((was.Status, was.Since, was.CheckedAt, was.LatencyMs, was.P95LatencyMs, was.Cause), (now.Status, now.Since, now.CheckedAt, now.LatencyMs, now.P95LatencyMs, now.Cause));
+            Assert.Equal(
+                (was.Status, was.Since, was.CheckedAt, was.LatencyMs, was.P95LatencyMs, was.Cause),
+                (now.Status, now.Since, now.CheckedAt, now.LatencyMs, now.P95LatencyMs, now.Cause)
+            );
             Assert.Equal(was.History.Select(reading => reading with { Id = 0 }), now.History.Select(reading => reading with { Id = 0 }));
         }
 
@@ -65,7 +68,10 @@ public sealed class SurfaceHistoryTests
         await RestoreAsync(database, after);
 
         var shown = after.Find("pay")!;
-        Assert.Equal([ReadingOutcome.Ok, ReadingOutcome.Failed, ReadingOutcome.Failed, ReadingOutcome.Ok], shown.History.Select(reading => reading.Outcome));
+        Assert.Equal(
+            [ReadingOutcome.Ok, ReadingOutcome.Failed, ReadingOutcome.Failed, ReadingOutcome.Ok],
+            shown.History.Select(reading => reading.Outcome)
+        );
         Assert.Equal((SurfaceStatus.Down, Start + (2 * Interval)), (shown.Status, shown.Since));
     }
 
@@ -143,7 +149,10 @@ public sealed class SurfaceHistoryTests
             upTo = news[^1].Id;
 
             var (was, shown) = (leader.Find("pay")!, follower.Find("pay")!);
-            Assert.Equal((was.Status, was.Since, was.CheckedAt, was.LatencyMs, was.Cause, was.IsFlapping), (shown.Status, shown.Since, shown.CheckedAt, shown.LatencyMs, shown.Cause, shown.IsFlapping));
+            Assert.Equal(
+                (was.Status, was.Since, was.CheckedAt, was.LatencyMs, was.Cause, was.IsFlapping),
+                (shown.Status, shown.Since, shown.CheckedAt, shown.LatencyMs, shown.Cause, shown.IsFlapping)
+            );
             Assert.Equal(was.History.Select(reading => reading with { Id = 0 }), shown.History.Select(reading => reading with { Id = 0 }));
             Assert.Equal((leader.OwnNetworkLostSince, leader.CheckedAt), (follower.OwnNetworkLostSince, follower.CheckedAt));
         }
@@ -215,7 +224,9 @@ public sealed class SurfaceHistoryTests
 
         await LeadAsync(database, 1);
         Assert.True(await History(database).StoreAsync(readings, 1, default));
-        board.SetAvailability(await new SurfaceAvailability(new Contexts(database), Options.Create(_options), _clock).CountAsync(tidy: true, default));
+        board.SetAvailability(
+            await new SurfaceAvailability(new Contexts(database), Options.Create(_options), _clock).CountAsync(tidy: true, default)
+        );
     }
 
     /// <summary>Whoever stores must lead.</summary>
@@ -223,7 +234,15 @@ public sealed class SurfaceHistoryTests
     {
         await using var db = database.Open();
         await db.Leases.ExecuteDeleteAsync();
-        db.Leases.Add(new LeaseRow { Name = LeaderLease.Name, Owner = $"owner {fence}", Until = _clock.GetUtcNow() + TimeSpan.FromSeconds(10), Fence = fence });
+        db.Leases.Add(
+            new LeaseRow
+            {
+                Name = LeaderLease.Name,
+                Owner = $"owner {fence}",
+                Until = _clock.GetUtcNow() + TimeSpan.FromSeconds(10),
+                Fence = fence,
+            }
+        );
         await db.SaveChangesAsync();
     }
 

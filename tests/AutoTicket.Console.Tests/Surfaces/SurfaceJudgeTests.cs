@@ -46,7 +46,10 @@ public sealed class SurfaceJudgeTests
     [InlineData(5)]
     public void Recovery_is_confirmed_by_exactly_as_many_good_answers_as_are_configured(int upAfter)
     {
-        var statuses = Judge(Surface(upAfter: upAfter), [ReadingOutcome.Failed, ReadingOutcome.Failed, .. Enumerable.Repeat(ReadingOutcome.Ok, upAfter)]);
+        var statuses = Judge(
+            Surface(upAfter: upAfter),
+            [ReadingOutcome.Failed, ReadingOutcome.Failed, .. Enumerable.Repeat(ReadingOutcome.Ok, upAfter)]
+        );
 
         Assert.All(statuses[1..^1], status => Assert.Equal(Down, status));
         Assert.Equal(Operational, statuses[^1]);
@@ -67,7 +70,10 @@ public sealed class SurfaceJudgeTests
 
         Assert.All(statuses[..9], status => Assert.Equal(Operational, status));
         Assert.All(statuses[9..], status => Assert.Equal(Degraded, status));
-        Assert.Equal("3 of the last 10 checks failed or were slow", SurfaceJudge.Explain(Surface(), Degraded, [.. Outcomes("++++ -+ -++ -+").Select(outcome => Reading(outcome))]));
+        Assert.Equal(
+            "3 of the last 10 checks failed or were slow",
+            SurfaceJudge.Explain(Surface(), Degraded, [.. Outcomes("++++ -+ -++ -+").Select(outcome => Reading(outcome))])
+        );
     }
 
     [Fact]
@@ -114,5 +120,6 @@ public sealed class SurfaceJudgeTests
     public void The_cause_says_what_is_wrong_or_being_confirmed(SurfaceStatus status, string marks, string? expected) =>
         Assert.Equal(expected, SurfaceJudge.Explain(Surface(), status, [.. Outcomes(marks).Select(outcome => Reading(outcome))]));
 
-    internal static int Changes(IReadOnlyList<SurfaceStatus> statuses) => statuses.Zip(statuses.Skip(1)).Count(pair => pair.First != pair.Second);
+    internal static int Changes(IReadOnlyList<SurfaceStatus> statuses) =>
+        statuses.Zip(statuses.Skip(1)).Count(pair => pair.First != pair.Second);
 }

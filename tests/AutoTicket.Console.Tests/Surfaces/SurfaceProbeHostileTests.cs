@@ -59,11 +59,17 @@ public sealed class SurfaceProbeHostileTests : IDisposable
     public async Task A_certificate_that_nobody_vouches_for_fails()
     {
         using var key = RSA.Create(2048);
-        using var certificate = new CertificateRequest("CN=127.0.0.1", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1)
-            .CreateSelfSigned(Readings.Start.AddYears(-1), Readings.Start.AddYears(10));
+        using var certificate = new CertificateRequest(
+            "CN=127.0.0.1",
+            key,
+            HashAlgorithmName.SHA256,
+            RSASignaturePadding.Pkcs1
+        ).CreateSelfSigned(Readings.Start.AddYears(-1), Readings.Start.AddYears(10));
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen => listen.UseHttps(certificate)));
+        builder
+            .WebHost.UseKestrelHttpsConfiguration()
+            .ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen => listen.UseHttps(certificate)));
         await using var app = builder.Build();
         app.Run(context => context.Response.WriteAsync("ok"));
         await app.StartAsync();
@@ -78,16 +84,18 @@ public sealed class SurfaceProbeHostileTests : IDisposable
     public async Task An_endless_body_is_read_to_a_bound_and_no_further()
     {
         var sent = 0L;
-        await using var surface = RawSurface.Start(async (_, stream, cancelled) =>
-        {
-            await RawSurface.WriteAsync(stream, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", cancelled);
-            var chunk = new byte[64 * 1024];
-            while (true)
+        await using var surface = RawSurface.Start(
+            async (_, stream, cancelled) =>
             {
-                await stream.WriteAsync(chunk, cancelled);
-                Interlocked.Add(ref sent, chunk.Length);
+                await RawSurface.WriteAsync(stream, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", cancelled);
+                var chunk = new byte[64 * 1024];
+                while (true)
+                {
+                    await stream.WriteAsync(chunk, cancelled);
+                    Interlocked.Add(ref sent, chunk.Length);
+                }
             }
-        });
+        );
         var before = GC.GetTotalAllocatedBytes();
 
         var reading = await ProbeAsync(surface.Url, expectedText: "never there");
@@ -101,15 +109,20 @@ public sealed class SurfaceProbeHostileTests : IDisposable
     [Fact]
     public async Task A_body_that_hangs_half_way_is_no_answer()
     {
-        await using var surface = RawSurface.Start(async (_, stream, cancelled) =>
-        {
-            await RawSurface.WriteAsync(stream, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", cancelled);
-            await Task.Delay(Timeout.InfiniteTimeSpan, cancelled);
-        });
+        await using var surface = RawSurface.Start(
+            async (_, stream, cancelled) =>
+            {
+                await RawSurface.WriteAsync(stream, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", cancelled);
+                await Task.Delay(Timeout.InfiniteTimeSpan, cancelled);
+            }
+        );
 
         var reading = await ProbeAsync(surface.Url, timeout: TimeSpan.FromSeconds(3));
 
-        Assert.Equal((ReadingOutcome.Failed, "connected, but no whole answer within 3 s", true), (reading.Outcome, reading.Cause, reading.Reached));
+        Assert.Equal(
+            (ReadingOutcome.Failed, "connected, but no whole answer within 3 s", true),
+            (reading.Outcome, reading.Cause, reading.Reached)
+        );
     }
 
     [Fact]
@@ -120,17 +133,19 @@ public sealed class SurfaceProbeHostileTests : IDisposable
         Assert.Equal(ReadingOutcome.Failed, (await ProbeAsync(surface.Url)).Outcome);
     }
 
-    public static TheoryData<string> Bombs => new(
-        "HTTP/1.1 200 OK\r\n" + string.Concat(Enumerable.Range(0, 20_000).Select(n => $"X-{n}: {new string('x', 100)}\r\n")) + "\r\n",
-        $"HTTP/1.1 200 OK\r\nX-Long: {new string('x', 1_000_000)}\r\n\r\n",
-        $"HTTP/1.1 500 {new string('r', 10_000)}\r\nContent-Length: 0\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\nthis is not gzip",
-        "HTTP/1.1 302 Found\r\nLocation: http://[::1\r\n\r\n",
-        "HTTP/1.1 302 Found\r\nLocation: \r\n\r\n",
-        "HTTP/9.9 999 ???\r\n\r\n",
-        "SSH-2.0-OpenSSH_9.2\r\n",
-        "\0\0\0\0",
-        "");
+    public static TheoryData<string> Bombs =>
+        new(
+            "HTTP/1.1 200 OK\r\n" + string.Concat(Enumerable.Range(0, 20_000).Select(n => $"X-{n}: {new string('x', 100)}\r\n")) + "\r\n",
+            $"HTTP/1.1 200 OK\r\nX-Long: {new string('x', 1_000_000)}\r\n\r\n",
+            $"HTTP/1.1 500 {new string('r', 10_000)}\r\nContent-Length: 0\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\nthis is not gzip",
+            "HTTP/1.1 302 Found\r\nLocation: http://[::1\r\n\r\n",
+            "HTTP/1.1 302 Found\r\nLocation: \r\n\r\n",
+            "HTTP/9.9 999 ???\r\n\r\n",
+            "SSH-2.0-OpenSSH_9.2\r\n",
+            "\0\0\0\0",
+            ""
+        );
 
     [Theory, MemberData(nameof(Bombs))]
     public async Task Nonsense_and_header_bombs_are_failures_told_in_one_short_line(string answer)
@@ -144,7 +159,17 @@ public sealed class SurfaceProbeHostileTests : IDisposable
         Assert.DoesNotContain(reading.Cause, char.IsControl);
     }
 
-    private Task<SurfaceReading> ProbeAsync(Uri url, TimeSpan? timeout = null, string expectedText = "") => _probe.ProbeAsync(
-        new Surface { Key = "pay", Name = "Pay", Url = url, ExpectedText = expectedText, SlowAfter = TimeSpan.FromSeconds(20), Timeout = timeout ?? TimeSpan.FromSeconds(20) },
-        CancellationToken.None);
+    private Task<SurfaceReading> ProbeAsync(Uri url, TimeSpan? timeout = null, string expectedText = "") =>
+        _probe.ProbeAsync(
+            new Surface
+            {
+                Key = "pay",
+                Name = "Pay",
+                Url = url,
+                ExpectedText = expectedText,
+                SlowAfter = TimeSpan.FromSeconds(20),
+                Timeout = timeout ?? TimeSpan.FromSeconds(20),
+            },
+            CancellationToken.None
+        );
 }

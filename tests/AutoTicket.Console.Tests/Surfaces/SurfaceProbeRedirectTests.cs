@@ -49,7 +49,10 @@ public sealed class SurfaceProbeRedirectTests : IDisposable
 
         var reading = await ProbeAsync(surface.Url);
 
-        Assert.Equal((ReadingOutcome.Failed, $"HTTP 302: redirects to {surface.Url.GetLeftPart(UriPartial.Authority)}", true), (reading.Outcome, reading.Cause, reading.Reached));
+        Assert.Equal(
+            (ReadingOutcome.Failed, $"HTTP 302: redirects to {surface.Url.GetLeftPart(UriPartial.Authority)}", true),
+            (reading.Outcome, reading.Cause, reading.Reached)
+        );
         Assert.InRange(_asked.Count, 2, 10);
     }
 
@@ -61,21 +64,38 @@ public sealed class SurfaceProbeRedirectTests : IDisposable
         Assert.Equal(ReadingOutcome.Ok, (await ProbeAsync(surface.Url, Codes.Parse("302")!)).Outcome);
     }
 
-    private RawSurface Redirecting(Func<string, string?> locationOf) => RawSurface.Start(async (head, stream, cancelled) =>
-    {
-        var path = head.Split(' ')[1];
-        var port = ((System.Net.IPEndPoint)stream.Socket.LocalEndPoint!).Port;
-        lock (_asked)
-        {
-            _asked.Add(path);
-        }
+    private RawSurface Redirecting(Func<string, string?> locationOf) =>
+        RawSurface.Start(
+            async (head, stream, cancelled) =>
+            {
+                var path = head.Split(' ')[1];
+                var port = ((System.Net.IPEndPoint)stream.Socket.LocalEndPoint!).Port;
+                lock (_asked)
+                {
+                    _asked.Add(path);
+                }
 
-        await RawSurface.WriteAsync(stream, locationOf(path)?.Replace("{port}", $"{port}", StringComparison.Ordinal) is { } location
-            ? $"HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-            : "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok", cancelled);
-    });
+                await RawSurface.WriteAsync(
+                    stream,
+                    locationOf(path)?.Replace("{port}", $"{port}", StringComparison.Ordinal) is { } location
+                        ? $"HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+                        : "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok",
+                    cancelled
+                );
+            }
+        );
 
-    private Task<SurfaceReading> ProbeAsync(Uri url, Codes? expected = null) => _probe.ProbeAsync(
-        new Surface { Key = "pay", Name = "Pay", Url = url, ExpectedStatus = expected ?? Codes.Success, SlowAfter = TimeSpan.FromSeconds(20), Timeout = TimeSpan.FromSeconds(20) },
-        CancellationToken.None);
+    private Task<SurfaceReading> ProbeAsync(Uri url, Codes? expected = null) =>
+        _probe.ProbeAsync(
+            new Surface
+            {
+                Key = "pay",
+                Name = "Pay",
+                Url = url,
+                ExpectedStatus = expected ?? Codes.Success,
+                SlowAfter = TimeSpan.FromSeconds(20),
+                Timeout = TimeSpan.FromSeconds(20),
+            },
+            CancellationToken.None
+        );
 }

@@ -81,7 +81,10 @@ public sealed class SurfaceProbeTests : IAsyncLifetime, IDisposable
         var begun = Stopwatch.GetTimestamp();
         var reading = await ProbeAsync(Well with { Timeout = TimeSpan.FromSeconds(3) });
 
-        Assert.Equal((ReadingOutcome.Failed, "connected, but no whole answer within 3 s", true), (reading.Outcome, reading.Cause, reading.Reached));
+        Assert.Equal(
+            (ReadingOutcome.Failed, "connected, but no whole answer within 3 s", true),
+            (reading.Outcome, reading.Cause, reading.Reached)
+        );
         Assert.InRange(Stopwatch.GetElapsedTime(begun), TimeSpan.FromSeconds(2.9), Eventually.Patience);
     }
 
@@ -104,11 +107,19 @@ public sealed class SurfaceProbeTests : IAsyncLifetime, IDisposable
     public async Task The_configured_method_is_used(string method)
     {
         var head = "";
-        await using var surface = RawSurface.Start((request, stream, cancelled) =>
-        {
-            head = request;
-            return RawSurface.WriteAsync(stream, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n" + (method == "HEAD" ? "" : "ok"), cancelled).AsTask();
-        });
+        await using var surface = RawSurface.Start(
+            (request, stream, cancelled) =>
+            {
+                head = request;
+                return RawSurface
+                    .WriteAsync(
+                        stream,
+                        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n" + (method == "HEAD" ? "" : "ok"),
+                        cancelled
+                    )
+                    .AsTask();
+            }
+        );
 
         var reading = await ProbeAsync(Well with { Url = surface.Url, Method = method });
 
@@ -130,7 +141,15 @@ public sealed class SurfaceProbeTests : IAsyncLifetime, IDisposable
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => probing.WaitAsync(Eventually.Patience));
     }
 
-    private Surface Well => new() { Key = "pay", Name = "Pay", Url = _sandbox.Surface("pay").Url, SlowAfter = TimeSpan.FromSeconds(20), Timeout = TimeSpan.FromSeconds(20) };
+    private Surface Well =>
+        new()
+        {
+            Key = "pay",
+            Name = "Pay",
+            Url = _sandbox.Surface("pay").Url,
+            SlowAfter = TimeSpan.FromSeconds(20),
+            Timeout = TimeSpan.FromSeconds(20),
+        };
 
     private Task<SurfaceReading> ProbeAsync(Surface surface) => _probe.ProbeAsync(surface, CancellationToken.None);
 }

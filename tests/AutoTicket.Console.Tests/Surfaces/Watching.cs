@@ -31,5 +31,8 @@ internal static class Watching
         Eventually.TrueAsync(() => console.Board().All().All(surface => surface.Status == status), $"all surfaces are {status}");
 
     public static Task PolledAsync(this ConsoleHost console, int times) =>
-        Eventually.TrueAsync(() => console.Board().All().All(surface => surface.History.Count >= times), $"all surfaces were polled {times} times");
+        Eventually.TrueAsync(
+            () => console.Board().All().All(surface => surface.History.Count >= times),
+            $"all surfaces were polled {times} times"
+        );
 }

@@ -40,15 +40,19 @@ public sealed class ComparisonTests
     }
 
     [Fact]
-    public void One_may_differ_in_several_ways() => Assert.Equal(
-        [FindingKind.Moved, FindingKind.TagsGone, FindingKind.Reopened], Kinds(Row with { State = TicketState.Closed }, Held("vip") with { MailboxId = 1 }));
+    public void One_may_differ_in_several_ways() =>
+        Assert.Equal(
+            [FindingKind.Moved, FindingKind.TagsGone, FindingKind.Reopened],
+            Kinds(Row with { State = TicketState.Closed }, Held("vip") with { MailboxId = 1 })
+        );
 
     [Theory]
     [InlineData("pay", "surface:pay", "auto:status")]
     [InlineData("pay", "surface:pay", "Surface:PAY")]
     [InlineData(null, "surface:pay", "surface:shop")]
     [InlineData(null, "auto:status")]
-    public void Tags_name_a_surface_only_when_they_name_one(string? surface, params string[] tags) => Assert.Equal(surface, Comparison.SurfaceIn(tags));
+    public void Tags_name_a_surface_only_when_they_name_one(string? surface, params string[] tags) =>
+        Assert.Equal(surface, Comparison.SurfaceIn(tags));
 
     /// <param name="minutes">From the one to the other.</param>
     [Theory]
@@ -57,7 +61,11 @@ public sealed class ComparisonTests
     [InlineData(59, false, "pay", AuditActions.TicketReconciled)]
     [InlineData(59, false, "shop")]
     public void Two_that_the_console_filed_about_the_same_within_one_window_are_a_duplicate(
-        int minutes, bool expected, string surface = "pay", string action = AuditActions.InvestigateFiled)
+        int minutes,
+        bool expected,
+        string surface = "pay",
+        string action = AuditActions.InvestigateFiled
+    )
     {
         var other = Row with
         {
@@ -70,14 +78,18 @@ public sealed class ComparisonTests
         Assert.Equal(expected ? [8] : [], Comparison.Duplicates([other, Row], TimeSpan.FromHours(1)).Select(found => found.ConversationId));
     }
 
-    private static IEnumerable<FindingKind> Kinds(Ticket row, Conversation found) => Comparison.Of(new Filing(7, 7, row.Subject, row), found, Mailbox).Select(difference => difference.Kind);
+    private static IEnumerable<FindingKind> Kinds(Ticket row, Conversation found) =>
+        Comparison.Of(new Filing(7, 7, row.Subject, row), found, Mailbox).Select(difference => difference.Kind);
 
-    private static Conversation Held(params string[] tags) => new()
-    {
-        Id = 7,
-        Status = "active",
-        State = "published",
-        MailboxId = Mailbox,
-        Embeds = JsonSerializer.SerializeToElement(new { tags = (tags.Length > 0 ? tags : ["auto:status", "surface:pay"]).Select(name => new { name }) }),
-    };
+    private static Conversation Held(params string[] tags) =>
+        new()
+        {
+            Id = 7,
+            Status = "active",
+            State = "published",
+            MailboxId = Mailbox,
+            Embeds = JsonSerializer.SerializeToElement(
+                new { tags = (tags.Length > 0 ? tags : ["auto:status", "surface:pay"]).Select(name => new { name }) }
+            ),
+        };
 }

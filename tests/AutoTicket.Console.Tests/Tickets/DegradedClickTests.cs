@@ -42,7 +42,11 @@ public sealed class DegradedClickTests
     public async Task A_click_is_answered_in_time_and_says_what_is_wrong(string failure, string told)
     {
         await using var plain = new RawServer("HTTP/1.1 400 Bad Request\nContent-Length: 0\nConnection: close\n\n");
-        var settings = new Dictionary<string, string?> { ["Ticketing:ClickBudget"] = Budget.ToString("c"), ["FreeScout:CallTimeout"] = CallTimeout.ToString("c") };
+        var settings = new Dictionary<string, string?>
+        {
+            ["Ticketing:ClickBudget"] = Budget.ToString("c"),
+            ["FreeScout:CallTimeout"] = CallTimeout.ToString("c"),
+        };
         var address = failure switch
         {
             "unknown host" => "http://nope.invalid",
@@ -60,7 +64,10 @@ public sealed class DegradedClickTests
         if (address is null)
         {
             // The console's own questions are over: their failures would open the circuit before the click.
-            await Eventually.TrueAsync(async () => (await driver.Console.Get<FindingLog>().ReadAsync(default)).ReconciledAt is not null, "the open tickets were read and compared");
+            await Eventually.TrueAsync(
+                async () => (await driver.Console.Get<FindingLog>().ReadAsync(default)).ReconciledAt is not null,
+                "the open tickets were read and compared"
+            );
         }
 
         Break(driver, failure);
@@ -70,7 +77,10 @@ public sealed class DegradedClickTests
         {
             await Eventually.TrueAsync(() => driver.FreeScout.CreatesInFlight == 1, "FreeScout is asked");
             clock.Advance(CallTimeout);
-            await Eventually.TrueAsync(() => driver.Console.Log.Any(line => line.Contains(" freescout degraded ", StringComparison.Ordinal)), "FreeScout ran out of time");
+            await Eventually.TrueAsync(
+                () => driver.Console.Log.Any(line => line.Contains(" freescout degraded ", StringComparison.Ordinal)),
+                "FreeScout ran out of time"
+            );
             clock.Advance(Budget - CallTimeout);
         }
 
@@ -79,9 +89,18 @@ public sealed class DegradedClickTests
 
         Assert.Equal(("degraded", true, null), (click.Disposition, click.Degraded, click.Ticket));
         Assert.Matches(new Regex(told), click.Message);
-        Assert.Contains(driver.Console.Log, line => line.StartsWith("WARNING", StringComparison.Ordinal) && line.Contains(" freescout degraded ", StringComparison.Ordinal));
-        Assert.Contains(driver.Console.Log, line => line.StartsWith("WARNING", StringComparison.Ordinal) && Regex.IsMatch(line, " ticket .*failed"));
-        Assert.DoesNotContain(driver.Console.Log, line => line.Contains("Exception:", StringComparison.Ordinal) || line.Contains("   at ", StringComparison.Ordinal));
+        Assert.Contains(
+            driver.Console.Log,
+            line => line.StartsWith("WARNING", StringComparison.Ordinal) && line.Contains(" freescout degraded ", StringComparison.Ordinal)
+        );
+        Assert.Contains(
+            driver.Console.Log,
+            line => line.StartsWith("WARNING", StringComparison.Ordinal) && Regex.IsMatch(line, " ticket .*failed")
+        );
+        Assert.DoesNotContain(
+            driver.Console.Log,
+            line => line.Contains("Exception:", StringComparison.Ordinal) || line.Contains("   at ", StringComparison.Ordinal)
+        );
         Assert.Empty(await driver.FilingsAsync());
     }
 
@@ -91,13 +110,25 @@ public sealed class DegradedClickTests
     {
         await using var driver = await InvestigateDriver.StartAsync(surfaces: ["key", "scope", "mailbox", "refused"]);
         var told = new List<string>();
-        foreach (var (surface, fault) in new Dictionary<string, Fault>
-        {
-            ["key"] = new(FaultKind.Unauthorized),
-            ["scope"] = new(FaultKind.Forbidden),
-            ["mailbox"] = new(FaultKind.Status) { StatusCode = 400, Body = """{"message":"Error occurred","_embedded":{"errors":[{"path":"mailboxId","message":"Mailbox not found.","source":"JSON"}]}}""" },
-            ["refused"] = new(FaultKind.Status) { StatusCode = 400, Body = """{"message":"Error occurred","_embedded":{"errors":[{"path":"subject","message":"Subject is required.","source":"JSON"}]}}""" },
-        })
+        foreach (
+            var (surface, fault) in new Dictionary<string, Fault>
+            {
+                ["key"] = new(FaultKind.Unauthorized),
+                ["scope"] = new(FaultKind.Forbidden),
+                ["mailbox"] = new(FaultKind.Status)
+                {
+                    StatusCode = 400,
+                    Body =
+                        """{"message":"Error occurred","_embedded":{"errors":[{"path":"mailboxId","message":"Mailbox not found.","source":"JSON"}]}}""",
+                },
+                ["refused"] = new(FaultKind.Status)
+                {
+                    StatusCode = 400,
+                    Body =
+                        """{"message":"Error occurred","_embedded":{"errors":[{"path":"subject","message":"Subject is required.","source":"JSON"}]}}""",
+                },
+            }
+        )
         {
             using (driver.Sandbox.Faults.Add(fault with { Match = FaultMatch.FreeScoutCreate }))
             {
@@ -110,7 +141,8 @@ public sealed class DegradedClickTests
             key => Assert.Contains("FREESCOUT_API_KEY", key, StringComparison.Ordinal),
             scope => Assert.Contains("scope", scope, StringComparison.Ordinal),
             mailbox => Assert.Contains("FREESCOUT_OPERATIONS_MAILBOX_ID", mailbox, StringComparison.Ordinal),
-            refused => Assert.Contains("Subject is required.", refused, StringComparison.Ordinal));
+            refused => Assert.Contains("Subject is required.", refused, StringComparison.Ordinal)
+        );
     }
 
     [Theory]
@@ -140,7 +172,11 @@ public sealed class DegradedClickTests
         await using var driver = await InvestigateDriver.StartAsync(clock: clock);
         var ticket = (await driver.ClickAsync()).Ticket!;
         driver.FreeScout.Close(ticket.Id);
-        await clock.AdvanceUntilAsync(TimeSpan.FromSeconds(30), async () => (await driver.RowsAsync()).Single().State == TicketState.Closed, "the sync sees it closed");
+        await clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(30),
+            async () => (await driver.RowsAsync()).Single().State == TicketState.Closed,
+            "the sync sees it closed"
+        );
         driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScout });
 
         var click = await driver.ClickAsync();
@@ -158,7 +194,17 @@ public sealed class DegradedClickTests
         {
             // A later one of the same surface, which is closed.
             var row = await db.Tickets.AsNoTracking().SingleAsync();
-            db.Tickets.Add(row with { Id = 0, ConversationId = 4_711, Number = 4_711, State = TicketState.Closed, Marker = "at-closed0000", ClosedAt = row.PostedAt });
+            db.Tickets.Add(
+                row with
+                {
+                    Id = 0,
+                    ConversationId = 4_711,
+                    Number = 4_711,
+                    State = TicketState.Closed,
+                    Marker = "at-closed0000",
+                    ClosedAt = row.PostedAt,
+                }
+            );
             await db.SaveChangesAsync();
         }
 
@@ -167,7 +213,11 @@ public sealed class DegradedClickTests
         foreach (var _ in Enumerable.Range(0, 6))
         {
             // The first tries open the circuit.
-            Assert.Contains($"Ticket #{open.Number} was open when last seen.", (await driver.ClickAsync()).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                $"Ticket #{open.Number} was open when last seen.",
+                (await driver.ClickAsync()).Message,
+                StringComparison.Ordinal
+            );
         }
     }
 
@@ -187,7 +237,12 @@ public sealed class DegradedClickTests
         line.Stall();
 
         var clicking = console.Get<Investigator>().InvestigateAsync("pay", "test");
-        await clock.AdvanceUntilAsync(TimeSpan.FromSeconds(6), () => Task.FromResult(clicking.IsCompleted), "it is answered", TimeSpan.FromMilliseconds(500));
+        await clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(6),
+            () => Task.FromResult(clicking.IsCompleted),
+            "it is answered",
+            TimeSpan.FromMilliseconds(500)
+        );
 
         Assert.Equal(InvestigationDisposition.Degraded, (await clicking).Disposition);
         // The database itself gives up seconds later: whoever waits for the decision to be written waits for that.

@@ -24,20 +24,32 @@ public sealed class FindingTests : ReconciliationTest
         {
             await using (var db = driver.Database.Open())
             {
-                await db.Tickets.ExecuteUpdateAsync(set => set.SetProperty(row => row.ConversationId, (long?)null).SetProperty(row => row.Number, (long?)null).SetProperty(row => row.TagsPending, true));
+                await db.Tickets.ExecuteUpdateAsync(set =>
+                    set.SetProperty(row => row.ConversationId, (long?)null)
+                        .SetProperty(row => row.Number, (long?)null)
+                        .SetProperty(row => row.TagsPending, true)
+                );
             }
 
             // Either the click or the reconciler finds first that it is lost.
             Assert.True((await driver.ClickAsync()).Degraded);
             var finding = default(JsonElement);
-            await Eventually.TrueAsync(async () => (finding = (await FindingsAsync(driver)).GetProperty("findings").EnumerateArray().SingleOrDefault()).ValueKind == JsonValueKind.Object, "it is shown");
+            await Eventually.TrueAsync(
+                async () =>
+                    (finding = (await FindingsAsync(driver)).GetProperty("findings").EnumerateArray().SingleOrDefault()).ValueKind
+                    == JsonValueKind.Object,
+                "it is shown"
+            );
             Assert.Equal("unconfirmed", finding.GetProperty("class").GetString());
             Assert.Contains("[at-", finding.GetProperty("subject").GetString(), StringComparison.Ordinal);
             Assert.True((await driver.ClickAsync()).Degraded);
         }
 
         Assert.Equal(ticket, (await driver.ClickUntilThereIsATicketAsync()).Ticket!.Id);
-        await Eventually.TrueAsync(async () => (await FindingsAsync(driver)).GetProperty("clean").GetBoolean(), "the books are whole again");
+        await Eventually.TrueAsync(
+            async () => (await FindingsAsync(driver)).GetProperty("clean").GetBoolean(),
+            "the books are whole again"
+        );
         await driver.AssertOneTicketAsync();
     }
 
@@ -63,11 +75,21 @@ public sealed class FindingTests : ReconciliationTest
         await ComparedAsync(driver);
         var known = await FindingsAsync(driver);
         Assert.True(known.GetProperty("clean").GetBoolean());
-        var dismissed = known.GetProperty("findings").EnumerateArray().Single(finding => finding.GetProperty("conversation_id").GetInt64() == moved).GetProperty("dismissed");
-        Assert.Equal(("developer", "It belongs there."), (dismissed.GetProperty("by").GetString(), dismissed.GetProperty("reason").GetString()));
+        var dismissed = known
+            .GetProperty("findings")
+            .EnumerateArray()
+            .Single(finding => finding.GetProperty("conversation_id").GetInt64() == moved)
+            .GetProperty("dismissed");
+        Assert.Equal(
+            ("developer", "It belongs there."),
+            (dismissed.GetProperty("by").GetString(), dismissed.GetProperty("reason").GetString())
+        );
         await using (var db = driver.Database.Open())
         {
-            Assert.Equal(["developer", "developer"], await db.AuditLog.Where(entry => entry.Action == AuditActions.FindingDismissed).Select(entry => entry.Actor).ToListAsync());
+            Assert.Equal(
+                ["developer", "developer"],
+                await db.AuditLog.Where(entry => entry.Action == AuditActions.FindingDismissed).Select(entry => entry.Actor).ToListAsync()
+            );
         }
 
         driver.FreeScout.Move(moved, 2);
@@ -84,7 +106,10 @@ public sealed class FindingTests : ReconciliationTest
 
         async Task<HttpStatusCode> DismissAsync(long id, string finding, string reason)
         {
-            using var answer = await driver.Console.Http.PostAsJsonAsync($"/api/tickets/findings/{id}/dismiss", new { kind = finding, reason });
+            using var answer = await driver.Console.Http.PostAsJsonAsync(
+                $"/api/tickets/findings/{id}/dismiss",
+                new { kind = finding, reason }
+            );
             return answer.StatusCode;
         }
     }
@@ -95,7 +120,9 @@ public sealed class FindingTests : ReconciliationTest
         await using var driver = await InvestigateDriver.StartAsync(settings: Settings, surfaces: []);
         var ticket = await FileAsync(driver, "tagged", "auto:alert");
         await Eventually.TrueAsync(async () => !(await driver.RowsAsync()).Single().TagsPending, "it is tagged");
-        using var slow = driver.Sandbox.Faults.Add(new Fault(FaultKind.Delay) { Match = FaultMatch.FreeScoutTags, Delay = TimeSpan.FromSeconds(1.5) });
+        using var slow = driver.Sandbox.Faults.Add(
+            new Fault(FaultKind.Delay) { Match = FaultMatch.FreeScoutTags, Delay = TimeSpan.FromSeconds(1.5) }
+        );
         driver.FreeScout.SetTags(ticket);
         await Eventually.TrueAsync(() => slow.Hits > 0, "the tags are on their way");
 
@@ -140,7 +167,8 @@ public sealed class FindingTests : ReconciliationTest
                 finding = (await FindingsAsync(driver)).GetProperty("findings").EnumerateArray().Single();
                 return finding.GetProperty("filing").ValueKind == JsonValueKind.Number;
             },
-            "FreeScout does not have it, for certain");
+            "FreeScout does not have it, for certain"
+        );
         Assert.Equal(row.Id, finding.GetProperty("filing").GetInt64());
         Assert.Equal(HttpStatusCode.NoContent, await DismissAsync());
 
@@ -157,7 +185,9 @@ public sealed class FindingTests : ReconciliationTest
         async Task<HttpStatusCode> DismissAsync()
         {
             using var answer = await driver.Console.Http.PostAsJsonAsync(
-                $"/api/tickets/findings/{row.Id}/dismiss", new { kind = "unconfirmed", reason = "The alert is over." });
+                $"/api/tickets/findings/{row.Id}/dismiss",
+                new { kind = "unconfirmed", reason = "The alert is over." }
+            );
             return answer.StatusCode;
         }
     }
@@ -170,12 +200,18 @@ public sealed class FindingTests : ReconciliationTest
         driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
         Assert.True((await driver.ClickAsync()).Degraded);
         await clock.AdvanceUntilAsync(
-            TimeSpan.FromMinutes(5), async () => (await driver.RowsAsync()).Single().IsMissing(TimeSpan.FromMinutes(2)), "FreeScout does not have it");
+            TimeSpan.FromMinutes(5),
+            async () => (await driver.RowsAsync()).Single().IsMissing(TimeSpan.FromMinutes(2)),
+            "FreeScout does not have it"
+        );
 
         clock.Advance(TimeSpan.FromDays(1));
 
         await clock.AdvanceUntilAsync(
-            TimeSpan.FromMinutes(5), async () => (await FindingsAsync(driver)).GetProperty("findings").GetArrayLength() == 0, "it is given up");
+            TimeSpan.FromMinutes(5),
+            async () => (await FindingsAsync(driver)).GetProperty("findings").GetArrayLength() == 0,
+            "it is given up"
+        );
     }
 
     [Fact]
@@ -211,7 +247,14 @@ public sealed class FindingTests : ReconciliationTest
         driver.FreeScout.DeleteForever(ticket);
         using (driver.Sandbox.Faults.Add(new Fault(fault) { Match = FaultMatch.FreeScout, StatusCode = 503 }))
         {
-            await Eventually.TrueAsync(async () => (await FindingsAsync(driver)).GetProperty("problem").GetString()?.StartsWith("FreeScout could not be asked: ", StringComparison.Ordinal) == true, "it says so");
+            await Eventually.TrueAsync(
+                async () =>
+                    (await FindingsAsync(driver))
+                        .GetProperty("problem")
+                        .GetString()
+                        ?.StartsWith("FreeScout could not be asked: ", StringComparison.Ordinal) == true,
+                "it says so"
+            );
             var told = await FindingsAsync(driver);
             Assert.False(told.GetProperty("clean").GetBoolean());
             // An API that answers nothing says nothing of a ticket.
@@ -221,7 +264,10 @@ public sealed class FindingTests : ReconciliationTest
         if (fault == FaultKind.Status)
         {
             // The others need a person, and are asked for once a minute.
-            await Eventually.TrueAsync(async () => (await SeenAsync(driver)).SequenceEqual([$"ghost ghost {ticket}"]), "it is seen afterwards");
+            await Eventually.TrueAsync(
+                async () => (await SeenAsync(driver)).SequenceEqual([$"ghost ghost {ticket}"]),
+                "it is seen afterwards"
+            );
         }
     }
 
@@ -233,8 +279,11 @@ public sealed class FindingTests : ReconciliationTest
         await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "it is tagged");
         await using (var db = driver.Database.Open())
         {
-            await db.Tickets.ExecuteUpdateAsync(set => set
-                .SetProperty(row => row.State, TicketState.Filing).SetProperty(row => row.ConversationId, (long?)null).SetProperty(row => row.LeaseUntil, TimeProvider.System.GetUtcNow().AddHours(1)));
+            await db.Tickets.ExecuteUpdateAsync(set =>
+                set.SetProperty(row => row.State, TicketState.Filing)
+                    .SetProperty(row => row.ConversationId, (long?)null)
+                    .SetProperty(row => row.LeaseUntil, TimeProvider.System.GetUtcNow().AddHours(1))
+            );
         }
 
         await ComparedAsync(driver);
@@ -252,7 +301,10 @@ public sealed class FindingTests : ReconciliationTest
         await using (var db = driver.Database.Open())
         {
             // By its time it is closed after every list that FreeScout gives, and all of them still say that it is open.
-            await db.Tickets.ExecuteUpdateAsync(set => set.SetProperty(row => row.State, TicketState.Closed).SetProperty(row => row.ClosedAt, TimeProvider.System.GetUtcNow().AddHours(1)));
+            await db.Tickets.ExecuteUpdateAsync(set =>
+                set.SetProperty(row => row.State, TicketState.Closed)
+                    .SetProperty(row => row.ClosedAt, TimeProvider.System.GetUtcNow().AddHours(1))
+            );
         }
 
         await ComparedAsync(driver);

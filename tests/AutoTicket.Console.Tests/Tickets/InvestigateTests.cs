@@ -14,7 +14,11 @@ public sealed class InvestigateTests
         await using var database = await TestDatabase.CreateAsync(kind);
         await using var sandbox = await AutoTicket.Sandbox.SandboxServer.StartAsync();
         sandbox.Surface("pay").Answer(503);
-        await using var console = await ConsoleHost.StartAsync(database, sandbox, ConsoleHost.SurfaceSettings(0, "pay", sandbox.Surface("pay").Url));
+        await using var console = await ConsoleHost.StartAsync(
+            database,
+            sandbox,
+            ConsoleHost.SurfaceSettings(0, "pay", sandbox.Surface("pay").Url)
+        );
         await Eventually.TrueAsync(() => console.Get<StatusBoard>().Find("pay")!.Status == SurfaceStatus.Down, "the surface is down");
 
         var first = await InvestigateAsync(console, "pay");

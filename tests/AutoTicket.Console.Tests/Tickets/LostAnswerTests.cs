@@ -10,7 +10,8 @@ namespace AutoTicket.Tests.Tickets;
 /// <summary>FreeScout made the ticket, or may have, and the answer did not arrive: there is one ticket all the same.</summary>
 public sealed class LostAnswerTests
 {
-    private const string EmptyList = """{"_embedded":{"conversations":[]},"page":{"size":100,"totalElements":0,"totalPages":1,"number":1}}""";
+    private const string EmptyList =
+        """{"_embedded":{"conversations":[]},"page":{"size":100,"totalElements":0,"totalPages":1,"number":1}}""";
 
     /// <summary>A call that hangs is waited out once, and there is time left to look the ticket up.</summary>
     private static readonly Dictionary<string, string?> ShortCalls = new() { ["FreeScout:CallTimeout"] = "00:00:00.5" };
@@ -70,7 +71,10 @@ public sealed class LostAnswerTests
         unreadable.Dispose();
 
         await _clock.AdvanceUntilAsync(
-            TimeSpan.FromSeconds(30), async () => (await driver.RowsAsync()).Single().State == TicketState.Open, "the reconciler adopts it");
+            TimeSpan.FromSeconds(30),
+            async () => (await driver.RowsAsync()).Single().State == TicketState.Open,
+            "the reconciler adopts it"
+        );
 
         await AssertAdoptedAsync(driver);
         Assert.Single(driver.Creates);
@@ -93,7 +97,11 @@ public sealed class LostAnswerTests
         }
         else
         {
-            await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(5), async () => (await driver.RowsAsync()).Single().State == TicketState.Open, "the reconciler adopts it");
+            await _clock.AdvanceUntilAsync(
+                TimeSpan.FromSeconds(5),
+                async () => (await driver.RowsAsync()).Single().State == TicketState.Open,
+                "the reconciler adopts it"
+            );
         }
 
         await AssertAdoptedAsync(driver);
@@ -112,7 +120,11 @@ public sealed class LostAnswerTests
         var empty = driver.FreeScout.Conversations.Single().Id;
         driver.FreeScout.Close(empty);
 
-        await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(5), async () => (await driver.RowsAsync()).Single().State == TicketState.Closed, "the reconciler adopts it");
+        await _clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(5),
+            async () => (await driver.RowsAsync()).Single().State == TicketState.Closed,
+            "the reconciler adopts it"
+        );
 
         Assert.False(driver.FreeScout.Find(empty)!.IsOpen);
         Assert.Equal(0, driver.FreeScout.Find(empty)!.ThreadsCount);
@@ -162,7 +174,10 @@ public sealed class LostAnswerTests
     [Fact]
     public async Task Two_look_ups_that_lie_too_close_make_nothing_certain()
     {
-        await using var driver = await InvestigateDriver.StartAsync(clock: _clock, settings: new Dictionary<string, string?> { ["Ticketing:LookupSpacing"] = "00:05:00" });
+        await using var driver = await InvestigateDriver.StartAsync(
+            clock: _clock,
+            settings: new Dictionary<string, string?> { ["Ticketing:LookupSpacing"] = "00:05:00" }
+        );
         driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
         Assert.True((await driver.ClickAsync()).Degraded);
 
@@ -183,8 +198,11 @@ public sealed class LostAnswerTests
         Assert.True((await driver.ClickAsync()).Degraded);
         await _clock.AdvanceUntilAsync(
             TimeSpan.FromSeconds(20),
-            async () => (await driver.RowsAsync()).Single() is { State: TicketState.Unconfirmed } row && row.LookedUpAt - row.PostedAt > new TicketingOptions().Grace,
-            "it was looked up after the grace period");
+            async () =>
+                (await driver.RowsAsync()).Single() is { State: TicketState.Unconfirmed } row
+                && row.LookedUpAt - row.PostedAt > new TicketingOptions().Grace,
+            "it was looked up after the grace period"
+        );
 
         Assert.Equal("filed", (await driver.ClickAsync()).Disposition);
         await driver.AssertOneTicketAsync();
@@ -204,7 +222,10 @@ public sealed class LostAnswerTests
         var fresh = await driver.ClickUntilThereIsATicketAsync(TimeSpan.FromSeconds(5));
 
         Assert.Equal("filed", fresh.Disposition);
-        Assert.Equal([false, true], driver.FreeScout.Conversations.OrderBy(conversation => conversation.Id).Select(conversation => conversation.IsOpen));
+        Assert.Equal(
+            [false, true],
+            driver.FreeScout.Conversations.OrderBy(conversation => conversation.Id).Select(conversation => conversation.IsOpen)
+        );
         Assert.Equal([true, false], (await driver.FilingsAsync()).Select(filing => filing.GetProperty("adopted").GetBoolean()));
     }
 
@@ -219,7 +240,14 @@ public sealed class LostAnswerTests
     public async Task After_a_definite_refusal_nothing_is_remembered_as_done_and_the_next_click_files(FaultKind kind, int? status)
     {
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
-        var refusal = driver.Sandbox.Faults.Add(new Fault(kind) { Match = FaultMatch.FreeScoutCreate, StatusCode = status, Body = status is null ? null : """{"message":"Error occurred"}""" });
+        var refusal = driver.Sandbox.Faults.Add(
+            new Fault(kind)
+            {
+                Match = FaultMatch.FreeScoutCreate,
+                StatusCode = status,
+                Body = status is null ? null : """{"message":"Error occurred"}""",
+            }
+        );
 
         Assert.True((await driver.ClickAsync()).Degraded);
         Assert.Empty(await driver.RowsAsync());
@@ -254,13 +282,21 @@ public sealed class LostAnswerTests
     public async Task Whose_claim_ran_out_on_the_way_to_FreeScout_posts_nothing()
     {
         var asleep = true;
-        await using var driver = await InvestigateDriver.StartAsync(clock: _clock, services: services => services.AddHttpClient(FreeScoutClient.HttpName).AddHttpMessageHandler(() => new Sleep(request =>
-        {
-            if (request.Method == HttpMethod.Post && asleep)
-            {
-                _clock.AdjustTime(_clock.GetUtcNow() + new TicketingOptions().Lease);
-            }
-        })));
+        await using var driver = await InvestigateDriver.StartAsync(
+            clock: _clock,
+            services: services =>
+                services
+                    .AddHttpClient(FreeScoutClient.HttpName)
+                    .AddHttpMessageHandler(() =>
+                        new Sleep(request =>
+                        {
+                            if (request.Method == HttpMethod.Post && asleep)
+                            {
+                                _clock.AdjustTime(_clock.GetUtcNow() + new TicketingOptions().Lease);
+                            }
+                        })
+                    )
+        );
         // Its calls would time out when the clock jumps, and open a circuit that only time closes.
         await driver.FirstLookIsOverAsync();
 
@@ -288,5 +324,6 @@ public sealed class LostAnswerTests
         Assert.Equal(TicketState.Open, (await driver.RowsAsync()).Single().State);
     }
 
-    private static string Subject(RecordedRequest create) => JsonSerializer.Deserialize<JsonElement>(create.Body).GetProperty("subject").GetString()!;
+    private static string Subject(RecordedRequest create) =>
+        JsonSerializer.Deserialize<JsonElement>(create.Body).GetProperty("subject").GetString()!;
 }

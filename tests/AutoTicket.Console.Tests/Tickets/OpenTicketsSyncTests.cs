@@ -74,14 +74,22 @@ public sealed class OpenTicketsSyncTests
         var shown = (await driver.TicketsAsync()).GetProperty("tickets")[0];
         Assert.Equal(("pay", "Someone"), (shown.GetProperty("surface").GetString(), shown.GetProperty("filed_by").GetString()));
         // If the comparison was faster than the list, it is in the books first, which do not say this.
-        await _clock.AdvanceUntilAsync(Interval, async () => (await driver.TicketsAsync()).GetProperty("tickets")[0].GetProperty("status").GetString() == "pending", "its status is shown");
+        await _clock.AdvanceUntilAsync(
+            Interval,
+            async () => (await driver.TicketsAsync()).GetProperty("tickets")[0].GetProperty("status").GetString() == "pending",
+            "its status is shown"
+        );
     }
 
     [Fact]
     [Trait("Pitfall", "T-43")]
     public async Task Between_whole_passes_only_what_changed_is_asked_for_and_a_whole_one_sees_deletions_and_lost_tags()
     {
-        await using var driver = await InvestigateDriver.StartAsync(clock: _clock, surfaces: [], settings: new Dictionary<string, string?> { ["Ticketing:FullSyncEvery"] = "4" });
+        await using var driver = await InvestigateDriver.StartAsync(
+            clock: _clock,
+            surfaces: [],
+            settings: new Dictionary<string, string?> { ["Ticketing:FullSyncEvery"] = "4" }
+        );
         var kept = driver.FreeScout.CreateByHand("Kept", ["auto:status"]);
         var deleted = driver.FreeScout.CreateByHand("Deleted", ["auto:status"]);
         var untagged = driver.FreeScout.CreateByHand("Untagged", ["auto:status"]);
@@ -92,7 +100,9 @@ public sealed class OpenTicketsSyncTests
         await ShowsAsync(driver, kept.Id);
 
         Assert.Contains(driver.Lists, request => request.Query("updatedSince") is not null);
-        var wholes = driver.Lists.Select((request, number) => (request, number)).Where(pair => pair.request.Query("updatedSince") is null && pair.number > 1);
+        var wholes = driver
+            .Lists.Select((request, number) => (request, number))
+            .Where(pair => pair.request.Query("updatedSince") is null && pair.number > 1);
         Assert.NotEmpty(wholes);
     }
 
@@ -128,7 +138,10 @@ public sealed class OpenTicketsSyncTests
 
         Assert.Equal(before + 10, Asked());
 
-        int Asked() => driver.FreeScout.RecordedRequests.Count(request => request.Method == "GET" && request.Path.StartsWith(FreeScoutStandIn.ApiPath + "/conversations/", StringComparison.Ordinal));
+        int Asked() =>
+            driver.FreeScout.RecordedRequests.Count(request =>
+                request.Method == "GET" && request.Path.StartsWith(FreeScoutStandIn.ApiPath + "/conversations/", StringComparison.Ordinal)
+            );
     }
 
     [Fact]
@@ -145,12 +158,25 @@ public sealed class OpenTicketsSyncTests
 
         await OvertakeAsync(
             FaultMatch.FreeScoutList,
-            () => db.TicketSync.ExecuteUpdateAsync(set => set.SetProperty(sync => sync.AskedAt, DateTimeOffset.UnixEpoch)));
-        await OvertakeAsync(InvestigateDriver.OneConversation, async () =>
-        {
-            db.OpenConversations.Add(new OpenConversation { Id = made.Id, Number = 1, Subject = "", Status = "active", Tags = "" });
-            await db.SaveChangesAsync();
-        });
+            () => db.TicketSync.ExecuteUpdateAsync(set => set.SetProperty(sync => sync.AskedAt, DateTimeOffset.UnixEpoch))
+        );
+        await OvertakeAsync(
+            InvestigateDriver.OneConversation,
+            async () =>
+            {
+                db.OpenConversations.Add(
+                    new OpenConversation
+                    {
+                        Id = made.Id,
+                        Number = 1,
+                        Subject = "",
+                        Status = "active",
+                        Tags = "",
+                    }
+                );
+                await db.SaveChangesAsync();
+            }
+        );
         Assert.DoesNotContain(driver.Console.Log, line => line.StartsWith("ERROR", StringComparison.Ordinal));
 
         await db.Database.ExecuteSqlAsync($"CREATE TRIGGER refused BEFORE UPDATE ON ticket_sync BEGIN SELECT RAISE(ABORT, 'refused'); END");
@@ -181,7 +207,16 @@ public sealed class OpenTicketsSyncTests
         await other.SaveChangesAsync();
 
         late.AskedAt = _clock.GetUtcNow() + Interval;
-        frozen.OpenConversations.Add(new OpenConversation { Id = 1, Number = 1, Subject = "Closed meanwhile", Status = "active", Tags = "auto:status" });
+        frozen.OpenConversations.Add(
+            new OpenConversation
+            {
+                Id = 1,
+                Number = 1,
+                Subject = "Closed meanwhile",
+                Status = "active",
+                Tags = "auto:status",
+            }
+        );
 
         await Assert.ThrowsAsync<DbUpdateConcurrencyException>(() => frozen.SaveChangesAsync());
         Assert.Empty(await other.OpenConversations.ToListAsync());
@@ -192,7 +227,10 @@ public sealed class OpenTicketsSyncTests
     {
         // A call that a step of the clock overtakes must not time out by it.
         await using var driver = await InvestigateDriver.StartAsync(
-            kind, clock: _clock, settings: new Dictionary<string, string?> { ["FreeScout:CallTimeout"] = "00:01:00" });
+            kind,
+            clock: _clock,
+            settings: new Dictionary<string, string?> { ["FreeScout:CallTimeout"] = "00:01:00" }
+        );
         var made = driver.FreeScout.CreateByHand("Pay is odd", ["auto:status", "surface:pay"]);
         await ShowsAsync(driver, made.Id);
         await IsStaleAsync(driver, false);
@@ -201,13 +239,17 @@ public sealed class OpenTicketsSyncTests
         await IsStaleAsync(driver, true);
         await driver.StopConsoleAsync();
         await driver.StartConsoleAsync();
-        await Eventually.TrueAsync(async () => (await driver.ListedAsync()).SequenceEqual([made.Id]), "the copy is there after the restart");
+        await Eventually.TrueAsync(
+            async () => (await driver.ListedAsync()).SequenceEqual([made.Id]),
+            "the copy is there after the restart"
+        );
         Assert.True((await driver.TicketsAsync()).GetProperty("stale").GetBoolean());
         // The list may have become stale by its age alone, before FreeScout had answered.
         await _clock.AdvanceUntilAsync(
             TimeSpan.FromSeconds(1),
             async () => (await driver.TicketsAsync()).GetProperty("problem").GetString()!.Contains("503", StringComparison.Ordinal),
-            "it says why");
+            "it says why"
+        );
 
         down.Dispose();
         await IsStaleAsync(driver, false);
@@ -232,7 +274,10 @@ public sealed class OpenTicketsSyncTests
     {
         // The comparison asks for lists as the sync does.
         await using var driver = await InvestigateDriver.StartAsync(
-            clock: _clock, surfaces: [], settings: new Dictionary<string, string?> { ["Ticketing:ReconcileInterval"] = "01:00:00" });
+            clock: _clock,
+            surfaces: [],
+            settings: new Dictionary<string, string?> { ["Ticketing:ReconcileInterval"] = "01:00:00" }
+        );
         await driver.FirstLookIsOverAsync();
         var health = driver.Console.Get<FreeScoutHealth>();
         var isToCome = comesBeforeTheFailureIsStored;
@@ -261,21 +306,29 @@ public sealed class OpenTicketsSyncTests
     [Fact]
     public async Task A_ticket_whose_surface_is_well_again_is_marked_recovered_and_stays_open()
     {
-        await using var driver = await InvestigateDriver.StartAsync(settings: new Dictionary<string, string?> { ["Ticketing:RecoveredAfter"] = "00:03:00" }, clock: _clock);
+        await using var driver = await InvestigateDriver.StartAsync(
+            settings: new Dictionary<string, string?> { ["Ticketing:RecoveredAfter"] = "00:03:00" },
+            clock: _clock
+        );
         var filed = (await driver.ClickAsync()).Ticket!;
         await Eventually.TrueAsync(async () => (await driver.ListedAsync()).Count == 1, "it is shown");
         Assert.False(await IsRecoveredAsync());
 
         driver.Sandbox.Surface(InvestigateDriver.Surface).Answer(200);
         var board = driver.Console.Get<StatusBoard>();
-        await _clock.AdvanceUntilAsync(Interval, () => Task.FromResult(board.Find(InvestigateDriver.Surface)!.Status == SurfaceStatus.Operational), "the surface is well again");
+        await _clock.AdvanceUntilAsync(
+            Interval,
+            () => Task.FromResult(board.Find(InvestigateDriver.Surface)!.Status == SurfaceStatus.Operational),
+            "the surface is well again"
+        );
         Assert.False(await IsRecoveredAsync(), "not before it is in the worklist");
         await _clock.AdvanceUntilAsync(Interval, IsRecoveredAsync, "it is recovered");
         Assert.Single(driver.Console.Get<RecoveredTickets>().Current);
 
         Assert.True(driver.FreeScout.Find(filed.Id)!.IsOpen, "the console resolves nothing");
 
-        async Task<bool> IsRecoveredAsync() => (await driver.TicketsAsync()).GetProperty("tickets")[0].GetProperty("recovered").GetBoolean();
+        async Task<bool> IsRecoveredAsync() =>
+            (await driver.TicketsAsync()).GetProperty("tickets")[0].GetProperty("recovered").GetBoolean();
     }
 
     [Fact]
@@ -295,12 +348,14 @@ public sealed class OpenTicketsSyncTests
         Assert.Equal(JsonValueKind.Null, (await driver.AssertOneTicketAsync()).GetProperty("ticket_number").ValueKind);
 
         await _clock.AdvanceUntilAsync(
-            Interval, async () => (await driver.TicketsAsync()).GetProperty("tickets")[0].GetProperty("number").ToString() == $"{number}", "the number is right");
+            Interval,
+            async () => (await driver.TicketsAsync()).GetProperty("tickets")[0].GetProperty("number").ToString() == $"{number}",
+            "the number is right"
+        );
         await using (var db = driver.Database.Open())
         {
             Assert.Equal([number], await db.Decisions.Where(row => row.TicketUrl != null).Select(row => row.TicketNumber).ToListAsync());
         }
-
 
         Assert.Equal((filed.Id, number), ((await driver.ClickAsync()).Ticket is var again ? again!.Id : 0, again!.Number));
     }
@@ -314,23 +369,49 @@ public sealed class OpenTicketsSyncTests
     {
         // A call that a step of the clock overtakes must not time out by it: that would be a fault that mends itself.
         await using var driver = await InvestigateDriver.StartAsync(
-            clock: _clock, settings: new Dictionary<string, string?> { ["FreeScout:CallTimeout"] = "00:01:00", ["Ticketing:ReconcileInterval"] = "01:00:00" });
+            clock: _clock,
+            settings: new Dictionary<string, string?>
+            {
+                ["FreeScout:CallTimeout"] = "00:01:00",
+                ["Ticketing:ReconcileInterval"] = "01:00:00",
+            }
+        );
         // The comparison asks for lists as the sync does: one that was under way would meet the fault beside it.
         await Eventually.TrueAsync(
-            async () => (await driver.Console.Http.GetFromJsonAsync<JsonElement>(new Uri("/api/tickets/findings", UriKind.Relative))).GetProperty("reconciled_at").ValueKind == JsonValueKind.String, "it was compared");
+            async () =>
+                (await driver.Console.Http.GetFromJsonAsync<JsonElement>(new Uri("/api/tickets/findings", UriKind.Relative)))
+                    .GetProperty("reconciled_at")
+                    .ValueKind == JsonValueKind.String,
+            "it was compared"
+        );
         driver.Sandbox.Faults.Add(new Fault(FaultKind.StatusAfter) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
         var lists = driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutList, StatusCode = 503 });
         Assert.True((await driver.ClickAsync()).Degraded, "there is a lost answer to look for, too");
         var fault = driver.Sandbox.Faults.Add(new Fault(kind) { Match = FaultMatch.FreeScout });
         lists.Dispose();
 
-        await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(15), () => Task.FromResult(fault.Hits >= 6), "it goes on asking", perStep: TimeSpan.FromMilliseconds(500));
+        await _clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(15),
+            () => Task.FromResult(fault.Hits >= 6),
+            "it goes on asking",
+            perStep: TimeSpan.FromMilliseconds(500)
+        );
 
         // First how many: another may come in between, and must not be taken for one from before the fault.
         var hits = fault.Hits;
         var asked = driver.FreeScout.RecordedRequests.TakeLast(hits).GroupBy(request => request.Query("subject") is not null);
-        Assert.All(asked, askers => Assert.All(
-            askers.Skip(1).Zip(askers.Skip(2)), pair => Assert.True(pair.Second.At - pair.First.At >= TimeSpan.FromSeconds(60), $"asked again after {pair.Second.At - pair.First.At}")));
+        Assert.All(
+            asked,
+            askers =>
+                Assert.All(
+                    askers.Skip(1).Zip(askers.Skip(2)),
+                    pair =>
+                        Assert.True(
+                            pair.Second.At - pair.First.At >= TimeSpan.FromSeconds(60),
+                            $"asked again after {pair.Second.At - pair.First.At}"
+                        )
+                )
+        );
     }
 
     [Fact]
@@ -342,10 +423,17 @@ public sealed class OpenTicketsSyncTests
         var changes = 0;
         health.Changed += () => Interlocked.Increment(ref changes);
         driver.FreeScout.RemoveMailbox(driver.FreeScout.MailboxId);
-        Assert.Contains("does not know the mailbox (400, “Mailbox not found.”)", (await driver.ClickAsync()).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "does not know the mailbox (400, “Mailbox not found.”)",
+            (await driver.ClickAsync()).Message,
+            StringComparison.Ordinal
+        );
 
         await _clock.AdvanceUntilAsync(
-            Interval, async () => $"{await ProblemAsync()}".Contains($"no mailbox {driver.FreeScout.MailboxId}", StringComparison.Ordinal), "the page says so");
+            Interval,
+            async () => $"{await ProblemAsync()}".Contains($"no mailbox {driver.FreeScout.MailboxId}", StringComparison.Ordinal),
+            "the page says so"
+        );
         await driver.Console.Get<FreeScoutClient>().FindAsync(1, default);
         _clock.Advance(TimeSpan.FromMinutes(10));
         await driver.Console.Get<FreeScoutClient>().FindByMarkerAsync("at-0123456789", default);
@@ -359,8 +447,16 @@ public sealed class OpenTicketsSyncTests
     }
 
     private Task ShowsAsync(InvestigateDriver driver, params long[] ids) =>
-        _clock.AdvanceUntilAsync(Interval, async () => (await driver.ListedAsync()).SequenceEqual(ids), $"the dashboard shows {string.Join(", ", ids)}");
+        _clock.AdvanceUntilAsync(
+            Interval,
+            async () => (await driver.ListedAsync()).SequenceEqual(ids),
+            $"the dashboard shows {string.Join(", ", ids)}"
+        );
 
     private Task IsStaleAsync(InvestigateDriver driver, bool stale) =>
-        _clock.AdvanceUntilAsync(Interval, async () => (await driver.TicketsAsync()).GetProperty("stale").GetBoolean() == stale, $"stale is {stale}");
+        _clock.AdvanceUntilAsync(
+            Interval,
+            async () => (await driver.TicketsAsync()).GetProperty("stale").GetBoolean() == stale,
+            $"stale is {stale}"
+        );
 }

@@ -12,13 +12,30 @@ namespace AutoTicket.Tests.Tickets;
 /// <summary>Files tickets, has the console compare, and reads what it found.</summary>
 public abstract class ReconciliationTest
 {
-    private protected static readonly Dictionary<string, string?> Settings = new() { ["Ticketing:ReconcileInterval"] = "00:00:01", ["Ticketing:SyncInterval"] = "00:00:01" };
+    private protected static readonly Dictionary<string, string?> Settings = new()
+    {
+        ["Ticketing:ReconcileInterval"] = "00:00:01",
+        ["Ticketing:SyncInterval"] = "00:00:01",
+    };
 
     internal static async Task<long> FileAsync(InvestigateDriver driver, string name, string tag)
     {
-        var draft = new TicketDraft(AlertIdentity.Of("test", name, null, []), null, Severity.P2, tag, AuditActions.AlertTicketFiled, "test", $"[P2] {name}", [], IsForAlert: true);
+        var draft = new TicketDraft(
+            AlertIdentity.Of("test", name, null, []),
+            null,
+            Severity.P2,
+            tag,
+            AuditActions.AlertTicketFiled,
+            "test",
+            $"[P2] {name}",
+            [],
+            IsForAlert: true
+        );
         TicketOutcome? outcome = null;
-        await Eventually.TrueAsync(async () => (outcome = await driver.Console.Get<TicketingService>().FileAsync(draft)).Ticket is not null, "it is filed");
+        await Eventually.TrueAsync(
+            async () => (outcome = await driver.Console.Get<TicketingService>().FileAsync(draft)).Ticket is not null,
+            "it is filed"
+        );
         return outcome!.Ticket!.Id;
     }
 
@@ -37,21 +54,34 @@ public abstract class ReconciliationTest
             await Eventually.TrueAsync(async () => await AtAsync() > before, "it was compared");
         }
 
-        async Task<DateTimeOffset> AtAsync() => (await FindingsAsync(driver)).GetProperty("reconciled_at") is { ValueKind: JsonValueKind.String } at ? at.GetDateTimeOffset() : DateTimeOffset.MinValue;
+        async Task<DateTimeOffset> AtAsync() =>
+            (await FindingsAsync(driver)).GetProperty("reconciled_at") is { ValueKind: JsonValueKind.String } at
+                ? at.GetDateTimeOffset()
+                : DateTimeOffset.MinValue;
     }
 
     private protected static Task<JsonElement> FindingsAsync(InvestigateDriver driver) =>
         driver.Console.Http.GetFromJsonAsync<JsonElement>(new Uri("/api/tickets/findings", UriKind.Relative));
 
-    private protected static async Task<IEnumerable<string>> SeenAsync(InvestigateDriver driver) => Sorted(
-        [.. (await FindingsAsync(driver)).GetProperty("findings").EnumerateArray().Select(finding =>
-            $"{(finding.GetProperty("repaired").GetBoolean() ? "repaired" : finding.GetProperty("class").GetString())} {finding.GetProperty("kind").GetString()} {finding.GetProperty("conversation_id").GetInt64()}")]);
+    private protected static async Task<IEnumerable<string>> SeenAsync(InvestigateDriver driver) =>
+        Sorted([
+            .. (await FindingsAsync(driver))
+                .GetProperty("findings")
+                .EnumerateArray()
+                .Select(finding =>
+                    $"{(finding.GetProperty("repaired").GetBoolean() ? "repaired" : finding.GetProperty("class").GetString())} {finding.GetProperty("kind").GetString()} {finding.GetProperty("conversation_id").GetInt64()}"
+                ),
+        ]);
 
     private protected static async Task<IReadOnlyList<string>> RepairsAsync(InvestigateDriver driver)
     {
         await using var db = driver.Database.Open();
-        return [.. (await db.AuditLog.AsNoTracking().Where(entry => entry.Action == AuditActions.TicketReconciled).ToListAsync())
-            .Select(entry => JsonSerializer.Deserialize<JsonElement>(entry.Payload)).Select(payload => $"{payload.GetProperty("repair").GetString()} {payload.GetProperty("conversation_id").GetInt64()}")];
+        return
+        [
+            .. (await db.AuditLog.AsNoTracking().Where(entry => entry.Action == AuditActions.TicketReconciled).ToListAsync())
+                .Select(entry => JsonSerializer.Deserialize<JsonElement>(entry.Payload))
+                .Select(payload => $"{payload.GetProperty("repair").GetString()} {payload.GetProperty("conversation_id").GetInt64()}"),
+        ];
     }
 
     private protected static IEnumerable<string> Sorted(params string[] findings) => findings.Order(StringComparer.Ordinal);

@@ -26,12 +26,18 @@ public sealed class ReconciliationTests : ReconciliationTest
         await Eventually.TrueAsync(() => driver.FreeScout.Conversations.Count == 2, "the first is committed");
         var twin = driver.FreeScout.Conversations.Single(conversation => conversation.Id != filed.Id);
         await clock.AdvanceUntilAsync(
-            TimeSpan.FromSeconds(2), async () => (await SeenAsync(driver)).Any(finding => finding.StartsWith("duplicate duplicate ", StringComparison.Ordinal)), "the duplicate is found");
+            TimeSpan.FromSeconds(2),
+            async () => (await SeenAsync(driver)).Any(finding => finding.StartsWith("duplicate duplicate ", StringComparison.Ordinal)),
+            "the duplicate is found"
+        );
 
         Assert.Contains($"repaired orphan {twin.Id}", await SeenAsync(driver));
         driver.FreeScout.Close(twin.Id);
         await clock.AdvanceUntilAsync(
-            TimeSpan.FromSeconds(2), async () => !(await SeenAsync(driver)).Any(finding => finding.StartsWith("duplicate", StringComparison.Ordinal)), "and is gone with it");
+            TimeSpan.FromSeconds(2),
+            async () => !(await SeenAsync(driver)).Any(finding => finding.StartsWith("duplicate", StringComparison.Ordinal)),
+            "and is gone with it"
+        );
     }
 
     [Theory, BothDatabases]
@@ -79,16 +85,31 @@ public sealed class ReconciliationTests : ReconciliationTest
 
         Assert.Equal(
             Sorted(
-                $"ghost ghost {filed[0]}", $"ghost ghost {filed[1]}", $"drift deleted {filed[2]}", $"drift deleted {filed[3]}", $"drift merged {filed[4]}", $"drift merged {filed[5]}",
-                $"drift moved {filed[8]}", $"drift moved {filed[9]}", $"drift reopened {filed[12]}", $"drift reopened {filed[13]}",
-                $"repaired tags_gone {filed[10]}", $"repaired tags_gone {filed[11]}", $"orphan orphan {byHand.Id}", $"orphan orphan {alertByHand.Id}", $"repaired orphan {ofSurface.Id}"),
-            await SeenAsync(driver));
+                $"ghost ghost {filed[0]}",
+                $"ghost ghost {filed[1]}",
+                $"drift deleted {filed[2]}",
+                $"drift deleted {filed[3]}",
+                $"drift merged {filed[4]}",
+                $"drift merged {filed[5]}",
+                $"drift moved {filed[8]}",
+                $"drift moved {filed[9]}",
+                $"drift reopened {filed[12]}",
+                $"drift reopened {filed[13]}",
+                $"repaired tags_gone {filed[10]}",
+                $"repaired tags_gone {filed[11]}",
+                $"orphan orphan {byHand.Id}",
+                $"orphan orphan {alertByHand.Id}",
+                $"repaired orphan {ofSurface.Id}"
+            ),
+            await SeenAsync(driver)
+        );
         Assert.False((await FindingsAsync(driver)).GetProperty("clean").GetBoolean());
         Assert.Equal(["auto:status", "vip"], driver.FreeScout.Find(filed[10])!.Tags.Order(StringComparer.Ordinal));
         Assert.Equal(["auto:alert"], driver.FreeScout.Find(filed[11])!.Tags);
         Assert.Equal(
             new[] { $"tags {filed[10]}", $"tags {filed[11]}", $"adopted {ofSurface.Id}" }.Order(StringComparer.Ordinal),
-            (await RepairsAsync(driver)).Order(StringComparer.Ordinal));
+            (await RepairsAsync(driver)).Order(StringComparer.Ordinal)
+        );
 
         // What was adopted stands for its surface: a click finds it.
         var click = await driver.ClickAsync("shop");
@@ -101,7 +122,13 @@ public sealed class ReconciliationTests : ReconciliationTest
         driver.FreeScout.Close(filed[12]);
         driver.FreeScout.SetTags(byHand.Id);
         await ComparedAsync(driver);
-        Assert.DoesNotContain(await SeenAsync(driver), finding => finding.EndsWith($" {filed[8]}", StringComparison.Ordinal) || finding.EndsWith($" {filed[12]}", StringComparison.Ordinal) || finding.EndsWith($" {byHand.Id}", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            await SeenAsync(driver),
+            finding =>
+                finding.EndsWith($" {filed[8]}", StringComparison.Ordinal)
+                || finding.EndsWith($" {filed[12]}", StringComparison.Ordinal)
+                || finding.EndsWith($" {byHand.Id}", StringComparison.Ordinal)
+        );
     }
 
     [Fact]
@@ -114,15 +141,18 @@ public sealed class ReconciliationTests : ReconciliationTest
         await ComparedAsync(driver);
         Assert.Equal([$"drift deleted {refused}"], await SeenAsync(driver));
 
-        driver.Sandbox.Faults.Add(new Fault(FaultKind.Forbidden)
-        {
-            Match = InvestigateDriver.OneConversation with { Path = $"{FreeScoutStandIn.ApiPath}/conversations/{refused}" },
-            Body = "<html><head><title>Just a moment...</title></head></html>",
-        });
+        driver.Sandbox.Faults.Add(
+            new Fault(FaultKind.Forbidden)
+            {
+                Match = InvestigateDriver.OneConversation with { Path = $"{FreeScoutStandIn.ApiPath}/conversations/{refused}" },
+                Body = "<html><head><title>Just a moment...</title></head></html>",
+            }
+        );
         driver.FreeScout.DeleteForever(gone);
         await Eventually.TrueAsync(
             async () => (await SeenAsync(driver)).SequenceEqual(Sorted($"drift deleted {refused}", $"ghost ghost {gone}")),
-            "the other is compared, and what is known of this one stays");
+            "the other is compared, and what is known of this one stays"
+        );
 
         var told = await FindingsAsync(driver);
         Assert.False(told.GetProperty("clean").GetBoolean());
@@ -162,7 +192,11 @@ public sealed class ReconciliationTests : ReconciliationTest
         {
             // As after a restore of an older backup: the one is forgotten, of the other only the claim is known.
             await db.Tickets.Where(row => row.ConversationId == ofSurface).ExecuteDeleteAsync();
-            await db.Tickets.Where(row => row.ConversationId == ofAlert).ExecuteUpdateAsync(set => set.SetProperty(row => row.ConversationId, (long?)null).SetProperty(row => row.State, TicketState.Closed));
+            await db
+                .Tickets.Where(row => row.ConversationId == ofAlert)
+                .ExecuteUpdateAsync(set =>
+                    set.SetProperty(row => row.ConversationId, (long?)null).SetProperty(row => row.State, TicketState.Closed)
+                );
         }
 
         await ComparedAsync(driver);
@@ -195,13 +229,23 @@ public sealed class ReconciliationTests : ReconciliationTest
     public async Task One_comparison_asks_for_fifty_tickets_that_no_list_shows_and_the_next_goes_on()
     {
         await using var driver = await InvestigateDriver.StartAsync(
-            settings: new Dictionary<string, string?> { ["Ticketing:ReconcileInterval"] = "01:00:00", ["Ticketing:SyncInterval"] = "01:00:00" }, surfaces: []);
+            settings: new Dictionary<string, string?>
+            {
+                ["Ticketing:ReconcileInterval"] = "01:00:00",
+                ["Ticketing:SyncInterval"] = "01:00:00",
+            },
+            surfaces: []
+        );
         var one = await FileAsync(driver, "one", TicketTags.Alert);
         await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "it is tagged");
         await using (var db = driver.Database.Open())
         {
             var row = (await driver.RowsAsync()).Single(row => row.ConversationId == one);
-            db.Tickets.AddRange(Enumerable.Range(1, 120).Select(n => row with { Id = 0, ConversationId = 1_000_000 + n, Marker = $"gone-{n}", DedupKey = $"gone-{n}" }));
+            db.Tickets.AddRange(
+                Enumerable
+                    .Range(1, 120)
+                    .Select(n => row with { Id = 0, ConversationId = 1_000_000 + n, Marker = $"gone-{n}", DedupKey = $"gone-{n}" })
+            );
             await db.SaveChangesAsync();
         }
 
@@ -210,7 +254,10 @@ public sealed class ReconciliationTests : ReconciliationTest
         {
             driver.Console.Get<Reconciler>().CompareSoon();
             await Eventually.TrueAsync(async () => (await SeenAsync(driver)).Count() == Math.Min(asked, 120), $"{asked} were asked for");
-            Assert.Equal(asked, driver.FreeScout.RecordedRequests.Count(request => request.Path.Contains("/conversations/1000", StringComparison.Ordinal)));
+            Assert.Equal(
+                asked,
+                driver.FreeScout.RecordedRequests.Count(request => request.Path.Contains("/conversations/1000", StringComparison.Ordinal))
+            );
         }
     }
 
@@ -225,7 +272,10 @@ public sealed class ReconciliationTests : ReconciliationTest
 
         // Nothing else asks for alerts' tickets. One that compares pauses for a second; two would come close together again and again,
         // and not once, as when another begins to lead.
-        var asked = driver.Lists.Where(list => list.Query("tag") == TicketTags.Alert && list.Query("updatedSince") is null).Select(list => list.At).ToList();
+        var asked = driver
+            .Lists.Where(list => list.Query("tag") == TicketTags.Alert && list.Query("updatedSince") is null)
+            .Select(list => list.At)
+            .ToList();
         Assert.InRange(asked.Count, 6, 1000);
         Assert.InRange(asked.Zip(asked.Skip(1)).Count(pair => pair.Second - pair.First < TimeSpan.FromSeconds(0.95)), 0, 1);
     }

@@ -33,8 +33,16 @@ public sealed class ResolveTests
             Assert.Equal(("closed", driver.FreeScout.UserId), (conversation.Status, conversation.ClosedBy));
             // Newest first: the note stands before the status changed.
             Assert.Equal(["lineitem", "note", "customer"], conversation.Threads.Select(thread => thread.Type));
-            Assert.StartsWith($"<p>Restarted the pool. {name} has been operational since 20", conversation.Threads[1].Body, StringComparison.Ordinal);
-            Assert.EndsWith("&lt;b&gt;</p><p>Resolved in AutoTicket Console by developer.</p>", conversation.Threads[1].Body, StringComparison.Ordinal);
+            Assert.StartsWith(
+                $"<p>Restarted the pool. {name} has been operational since 20",
+                conversation.Threads[1].Body,
+                StringComparison.Ordinal
+            );
+            Assert.EndsWith(
+                "&lt;b&gt;</p><p>Resolved in AutoTicket Console by developer.</p>",
+                conversation.Threads[1].Body,
+                StringComparison.Ordinal
+            );
         }
 
         Assert.Empty(driver.FreeScout.Mails);
@@ -49,14 +57,27 @@ public sealed class ResolveTests
     {
         await using var driver = await StartAsync();
         var (pay, shop, _) = await RecoveredAsync(driver);
-        using (driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = new FaultMatch("PUT", $"{FreeScoutStandIn.ApiPath}/conversations/{pay}", Whole: true), StatusCode = 500 }))
+        using (
+            driver.Sandbox.Faults.Add(
+                new Fault(FaultKind.Status)
+                {
+                    Match = new FaultMatch("PUT", $"{FreeScoutStandIn.ApiPath}/conversations/{pay}", Whole: true),
+                    StatusCode = 500,
+                }
+            )
+        )
         {
             Assert.Equal([(pay, "failed"), (shop, "resolved")], await ResolveAsync(driver, [pay, shop], "Fixed."));
         }
 
         Assert.True(driver.FreeScout.Find(pay)!.IsOpen);
         Assert.Equal([shop], (await AuditedAsync(driver)).Select(entry => entry.Id));
-        Assert.Contains(driver.Console.Log, line => line.StartsWith("WARNING", StringComparison.Ordinal) && line.Contains($"ticket resolving failed conversation={pay}", StringComparison.Ordinal));
+        Assert.Contains(
+            driver.Console.Log,
+            line =>
+                line.StartsWith("WARNING", StringComparison.Ordinal)
+                && line.Contains($"ticket resolving failed conversation={pay}", StringComparison.Ordinal)
+        );
 
         Assert.Equal([(pay, "resolved")], await ResolveAsync(driver, [pay], "Fixed."));
 
@@ -69,11 +90,13 @@ public sealed class ResolveTests
     {
         await using var driver = await StartAsync();
         var (pay, _, _) = await RecoveredAsync(driver);
-        using var slow = driver.Sandbox.Faults.Add(new Fault(FaultKind.Delay)
-        {
-            Match = new FaultMatch("POST", $"{FreeScoutStandIn.ApiPath}/conversations/{pay}/threads", Whole: true),
-            Delay = TimeSpan.FromSeconds(1),
-        });
+        using var slow = driver.Sandbox.Faults.Add(
+            new Fault(FaultKind.Delay)
+            {
+                Match = new FaultMatch("POST", $"{FreeScoutStandIn.ApiPath}/conversations/{pay}/threads", Whole: true),
+                Delay = TimeSpan.FromSeconds(1),
+            }
+        );
         // As a page does it, whose browser is gone with the web server.
         var resolving = driver.Console.Get<TicketResolver>().ResolveAsync(new ResolveRequest([pay], "Fixed."), "developer");
         await Eventually.TrueAsync(() => slow.Hits == 1, "the note is on its way");
@@ -90,7 +113,13 @@ public sealed class ResolveTests
     {
         await using var driver = await StartAsync();
         var (pay, _, _) = await RecoveredAsync(driver);
-        using var fault = driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = new FaultMatch("POST", $"{FreeScoutStandIn.ApiPath}/conversations/{pay}/threads", Whole: true), StatusCode = 500 });
+        using var fault = driver.Sandbox.Faults.Add(
+            new Fault(FaultKind.Status)
+            {
+                Match = new FaultMatch("POST", $"{FreeScoutStandIn.ApiPath}/conversations/{pay}/threads", Whole: true),
+                StatusCode = 500,
+            }
+        );
 
         Assert.Equal([(pay, "failed")], await ResolveAsync(driver, [pay], "Fixed."));
 
@@ -102,7 +131,9 @@ public sealed class ResolveTests
     [Trait("Pitfall", "T-28")]
     public async Task What_a_person_closed_first_is_neither_noted_nor_closed_again_nor_reopened()
     {
-        await using var driver = await StartAsync(settings: new() { ["Ticketing:SyncInterval"] = "01:00:00", ["Ticketing:ReconcileInterval"] = "01:00:00" });
+        await using var driver = await StartAsync(
+            settings: new() { ["Ticketing:SyncInterval"] = "01:00:00", ["Ticketing:ReconcileInterval"] = "01:00:00" }
+        );
         var (pay, shop, _) = await RecoveredAsync(driver);
         driver.FreeScout.Close(pay);
         driver.FreeScout.DeleteForever(shop);
@@ -138,7 +169,15 @@ public sealed class ResolveTests
         Assert.Equal([(foreign, "not_open"), (-5, "not_open")], await ResolveAsync(driver, [foreign, -5, foreign], "Fixed."));
 
         Assert.True(driver.FreeScout.Find(foreign)!.IsOpen);
-        foreach (var body in new object[] { new { ids = Array.Empty<long>() }, new { note = "x" }, new { ids = new[] { 1 }, note = new string('x', 2001) }, new { ids = Enumerable.Range(1, 501) } })
+        foreach (
+            var body in new object[]
+            {
+                new { ids = Array.Empty<long>() },
+                new { note = "x" },
+                new { ids = new[] { 1 }, note = new string('x', 2001) },
+                new { ids = Enumerable.Range(1, 501) },
+            }
+        )
         {
             using var refused = await driver.Console.Http.PostAsJsonAsync("/api/tickets/resolve", body);
             Assert.Equal(HttpStatusCode.BadRequest, refused.StatusCode);
@@ -148,8 +187,13 @@ public sealed class ResolveTests
     [Fact]
     public async Task When_the_key_is_rejected_the_rest_is_not_tried()
     {
-        await using var driver = await StartAsync(settings: new() { ["Ticketing:SyncInterval"] = "01:00:00", ["Ticketing:ReconcileInterval"] = "01:00:00" });
-        var ids = Enumerable.Range(0, 30).Select(number => driver.FreeScout.CreateByHand($"Ticket {number}", ["auto:status", "surface:pay"]).Id).ToList();
+        await using var driver = await StartAsync(
+            settings: new() { ["Ticketing:SyncInterval"] = "01:00:00", ["Ticketing:ReconcileInterval"] = "01:00:00" }
+        );
+        var ids = Enumerable
+            .Range(0, 30)
+            .Select(number => driver.FreeScout.CreateByHand($"Ticket {number}", ["auto:status", "surface:pay"]).Id)
+            .ToList();
         await driver.Console.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
         await Eventually.TrueAsync(async () => (await driver.ListedAsync()).Count == 30, "they are listed");
         var fault = driver.Sandbox.Faults.Add(new Fault(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout });
@@ -178,20 +222,34 @@ public sealed class ResolveTests
 
         // A poll now and then, so that nothing is stale.
         driver.Sandbox.Surface("pay").Answer(200);
-        await clock.AdvanceUntilAsync(TimeSpan.FromSeconds(30), () => Task.FromResult(board.Find("pay")!.Status == SurfaceStatus.Operational), "pay is well again");
+        await clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(30),
+            () => Task.FromResult(board.Find("pay")!.Status == SurfaceStatus.Operational),
+            "pay is well again"
+        );
         Assert.Empty(recovered.Current);
         Assert.Equal(0, Gauge(driver.Console, "autoticket.tickets.recovered_open"));
         await clock.AdvanceUntilAsync(
-            TimeSpan.FromSeconds(30), () => Task.FromResult(recovered.Current.Count == 2), "pay was well for ten minutes",
-            isFollowed: () => board.All().All(surface => clock.GetUtcNow() - surface.CheckedAt < TimeSpan.FromSeconds(30)));
+            TimeSpan.FromSeconds(30),
+            () => Task.FromResult(recovered.Current.Count == 2),
+            "pay was well for ten minutes",
+            isFollowed: () => board.All().All(surface => clock.GetUtcNow() - surface.CheckedAt < TimeSpan.FromSeconds(30))
+        );
 
         Assert.InRange(clock.GetUtcNow() - board.Find("pay")!.Since!.Value, TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(12));
         Assert.Equal(2, Gauge(driver.Console, "autoticket.tickets.recovered_open"));
-        Assert.Equal([(pay.Id, doubled.Id), (doubled.Id, pay.Id)], recovered.Current.Select(one => (one.Ticket.Id, one.Doubles.Single().Id)));
+        Assert.Equal(
+            [(pay.Id, doubled.Id), (doubled.Id, pay.Id)],
+            recovered.Current.Select(one => (one.Ticket.Id, one.Doubles.Single().Id))
+        );
 
         // Nobody hears of it any more: that is no recovery.
         using var silence = driver.Sandbox.Faults.Add(new Fault(FaultKind.HangBefore) { Match = new FaultMatch("GET", "/surfaces/") });
-        await clock.AdvanceUntilAsync(TimeSpan.FromSeconds(50), () => Task.FromResult(board.Find("pay")!.Status != SurfaceStatus.Operational), "pay is stale");
+        await clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(50),
+            () => Task.FromResult(board.Find("pay")!.Status != SurfaceStatus.Operational),
+            "pay is stale"
+        );
         Assert.Empty(recovered.Current);
         Assert.True(driver.FreeScout.Find(shop.Id)!.IsOpen);
     }
@@ -215,11 +273,16 @@ public sealed class ResolveTests
     [Theory, BothDatabases]
     public async Task The_evidence_tells_how_long_it_was_down_how_often_before_and_who_resolved_the_last(Database kind)
     {
-        await using var driver = await StartAsync(kind, new() { ["Ticketing:SyncInterval"] = "01:00:00", ["Ticketing:ReconcileInterval"] = "01:00:00" });
+        await using var driver = await StartAsync(
+            kind,
+            new() { ["Ticketing:SyncInterval"] = "01:00:00", ["Ticketing:ReconcileInterval"] = "01:00:00" }
+        );
         await using (var db = driver.Database.Open())
         {
             await Eventually.TrueAsync(
-                async () => await db.Alerts.CountAsync(alert => alert.Surface != null) == 3, "the console's own alerts are stored");
+                async () => await db.Alerts.CountAsync(alert => alert.Surface != null) == 3,
+                "the console's own alerts are stored"
+            );
         }
 
         var (pay, _, _) = await RecoveredAsync(driver);
@@ -229,23 +292,54 @@ public sealed class ResolveTests
             // After their end nothing more is written of them: one that ends later would count as an outage.
             await Eventually.TrueAsync(
                 async () => await db.Alerts.CountAsync(alert => alert.Surface != null && alert.Status == AlertStatus.Resolved) == 3,
-                "the console's own alerts have ended");
+                "the console's own alerts have ended"
+            );
             await db.Alerts.ExecuteDeleteAsync();
             // The outage of the ticket, in two pieces; two earlier ones; one of last month; one of another alert.
             db.Alerts.AddRange(
-                Outage("pay", now.AddMinutes(-14), now.AddMinutes(1)), Outage("pay", now.AddMinutes(2), now.AddMinutes(3)),
-                Outage("pay", now.AddDays(-2), now.AddDays(-2).AddHours(1)), Outage("pay", now.AddDays(-6), now.AddDays(-6).AddHours(1)),
+                Outage("pay", now.AddMinutes(-14), now.AddMinutes(1)),
+                Outage("pay", now.AddMinutes(2), now.AddMinutes(3)),
+                Outage("pay", now.AddDays(-2), now.AddDays(-2).AddHours(1)),
+                Outage("pay", now.AddDays(-6), now.AddDays(-6).AddHours(1)),
                 Outage("pay", now.AddDays(-30), now.AddDays(-29)),
-                Outage("pay", now.AddDays(-1), now.AddHours(-20)) with { AlertId = AlertIdentity.Of("prometheus", "disk_full", "pay", []), Name = "disk_full", Source = "prometheus" });
-            db.Tickets.Add((await db.Tickets.AsNoTracking().SingleAsync(row => row.ConversationId == pay)) with { Id = 0, ConversationId = 7, State = TicketState.Closed, ClosedAt = now.AddDays(-2), ResolvedBy = "mara" });
-            db.Tickets.Add((await db.Tickets.AsNoTracking().SingleAsync(row => row.ConversationId == pay)) with { Id = 0, ConversationId = 6, State = TicketState.Closed, ClosedAt = now.AddDays(-6), ResolvedBy = "jo" });
+                Outage("pay", now.AddDays(-1), now.AddHours(-20)) with
+                {
+                    AlertId = AlertIdentity.Of("prometheus", "disk_full", "pay", []),
+                    Name = "disk_full",
+                    Source = "prometheus",
+                }
+            );
+            db.Tickets.Add(
+                (await db.Tickets.AsNoTracking().SingleAsync(row => row.ConversationId == pay)) with
+                {
+                    Id = 0,
+                    ConversationId = 7,
+                    State = TicketState.Closed,
+                    ClosedAt = now.AddDays(-2),
+                    ResolvedBy = "mara",
+                }
+            );
+            db.Tickets.Add(
+                (await db.Tickets.AsNoTracking().SingleAsync(row => row.ConversationId == pay)) with
+                {
+                    Id = 0,
+                    ConversationId = 6,
+                    State = TicketState.Closed,
+                    ClosedAt = now.AddDays(-6),
+                    ResolvedBy = "jo",
+                }
+            );
             await db.SaveChangesAsync();
         }
 
         var one = (await driver.Console.Get<RecoveredTickets>().ReadAsync(CancellationToken.None)).Single(one => one.Ticket.Id == pay);
 
         Assert.Equal((TimeSpan.FromMinutes(16), 2, "mara"), (one.DownFor, one.EarlierIncidents, one.LastResolver));
-        Assert.EndsWith(" It was down for 16 min. 2 earlier incidents in the 7 days before.", ResolutionNote.EvidenceOf(one), StringComparison.Ordinal);
+        Assert.EndsWith(
+            " It was down for 16 min. 2 earlier incidents in the 7 days before.",
+            ResolutionNote.EvidenceOf(one),
+            StringComparison.Ordinal
+        );
     }
 
     /// <summary>The database is lost between FreeScout's closing and the entry that tells of it.</summary>
@@ -258,20 +352,26 @@ public sealed class ResolveTests
         await using var sandbox = await SandboxServer.StartAsync();
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
         await using var line = TcpProxy.To(database.Location);
-        await using var console = await ConsoleHost.StartAsync(database, sandbox, new Dictionary<string, string?>
-        {
-            ["DATABASE_URL"] = line.Through(database.Location),
-            ["Ticketing:ReconcileInterval"] = "00:00:01",
-            // What is known to fail is not compared with, and the sync asks whether it still does.
-            ["Ticketing:SyncInterval"] = "00:00:01",
-            ["FreeScout:CallTimeout"] = "00:01:00",
-        });
+        await using var console = await ConsoleHost.StartAsync(
+            database,
+            sandbox,
+            new Dictionary<string, string?>
+            {
+                ["DATABASE_URL"] = line.Through(database.Location),
+                ["Ticketing:ReconcileInterval"] = "00:00:01",
+                // What is known to fail is not compared with, and the sync asks whether it still does.
+                ["Ticketing:SyncInterval"] = "00:00:01",
+                ["FreeScout:CallTimeout"] = "00:01:00",
+            }
+        );
         var ticket = sandbox.FreeScout.CreateByHand("Pay is odd", ["auto:status", "surface:pay"]).Id;
         await console.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
         await Eventually.TrueAsync(() => console.Get<OpenTickets>().Current.Tickets.Count == 1, "it is listed");
         // Refused, or held until the line is cut.
         var match = new FaultMatch(method, $"{FreeScoutStandIn.ApiPath}/conversations/{ticket}{call}", Whole: true);
-        var fault = sandbox.Faults.Add(wasClosed ? new Fault(FaultKind.Delay) { Match = match } : new Fault(FaultKind.Status) { Match = match, StatusCode = 500 });
+        var fault = sandbox.Faults.Add(
+            wasClosed ? new Fault(FaultKind.Delay) { Match = match } : new Fault(FaultKind.Status) { Match = match, StatusCode = 500 }
+        );
         var resolving = console.Http.PostAsJsonAsync("/api/tickets/resolve", new { ids = new[] { ticket }, note = "Fixed." });
         await Eventually.TrueAsync(() => fault.Hits > 0, "it is being closed");
         line.Cut();
@@ -294,10 +394,18 @@ public sealed class ResolveTests
         // As if a minute had passed: nobody is at it any more.
         await db.AuditLog.ExecuteUpdateAsync(set => set.SetProperty(entry => entry.CreatedAt, entry => entry.CreatedAt.AddMinutes(-2)));
 
-        await Eventually.TrueAsync(async () => (await WordsAsync()).SequenceEqual([AuditActions.TicketResolving, wasClosed ? AuditActions.TicketResolved : AuditActions.TicketNotResolved]), "its end is written");
+        await Eventually.TrueAsync(
+            async () =>
+                (await WordsAsync()).SequenceEqual([
+                    AuditActions.TicketResolving,
+                    wasClosed ? AuditActions.TicketResolved : AuditActions.TicketNotResolved,
+                ]),
+            "its end is written"
+        );
         Assert.Equal(["developer"], await Entries().Select(entry => entry.Actor).Distinct().ToListAsync());
 
-        IQueryable<AuditEntry> Entries() => db.AuditLog.Where(entry => entry.Action.StartsWith("console.tickets.") && entry.Action != AuditActions.TicketReconciled);
+        IQueryable<AuditEntry> Entries() =>
+            db.AuditLog.Where(entry => entry.Action.StartsWith("console.tickets.") && entry.Action != AuditActions.TicketReconciled);
         Task<List<string>> WordsAsync() => Entries().OrderBy(entry => entry.Id).Select(entry => entry.Action).ToListAsync();
     }
 
@@ -307,7 +415,11 @@ public sealed class ResolveTests
         await using var sandbox = await SandboxServer.StartAsync();
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
         await using var line = TcpProxy.To(database.Location);
-        await using var console = await ConsoleHost.StartAsync(database, sandbox, new Dictionary<string, string?> { ["DATABASE_URL"] = line.Through(database.Location) });
+        await using var console = await ConsoleHost.StartAsync(
+            database,
+            sandbox,
+            new Dictionary<string, string?> { ["DATABASE_URL"] = line.Through(database.Location) }
+        );
         var ticket = sandbox.FreeScout.CreateByHand("Pay is odd", ["auto:status", "surface:pay"]).Id;
         await console.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
         await Eventually.TrueAsync(() => console.Get<OpenTickets>().Current.Tickets.Count == 1, "it is listed");
@@ -315,7 +427,11 @@ public sealed class ResolveTests
 
         using var answer = await console.Http.PostAsJsonAsync("/api/tickets/resolve", new { ids = new[] { ticket }, note = "Fixed." });
 
-        Assert.Contains("Not tried: the console's database can't be reached", (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("results")[0].GetProperty("message").GetString(), StringComparison.Ordinal);
+        Assert.Contains(
+            "Not tried: the console's database can't be reached",
+            (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("results")[0].GetProperty("message").GetString(),
+            StringComparison.Ordinal
+        );
         Assert.True(sandbox.FreeScout.Find(ticket)!.IsOpen);
         Assert.Single(sandbox.FreeScout.Find(ticket)!.Threads);
     }
@@ -339,21 +455,22 @@ public sealed class ResolveTests
         return value;
     }
 
-    private static Alert Outage(string surface, DateTimeOffset from, DateTimeOffset to) => new()
-    {
-        AlertId = AlertIdentity.OfSurface(surface),
-        LogicalId = AlertIdentity.OfSurface(surface),
-        Status = AlertStatus.Resolved,
-        Source = Observation.Console,
-        Name = Observation.SurfaceOutage,
-        Surface = surface,
-        Severity = Severity.P2,
-        Summary = "down",
-        StartedAt = from,
-        OpenedAt = from,
-        SeenAt = to,
-        EndedAt = to,
-    };
+    private static Alert Outage(string surface, DateTimeOffset from, DateTimeOffset to) =>
+        new()
+        {
+            AlertId = AlertIdentity.OfSurface(surface),
+            LogicalId = AlertIdentity.OfSurface(surface),
+            Status = AlertStatus.Resolved,
+            Source = Observation.Console,
+            Name = Observation.SurfaceOutage,
+            Surface = surface,
+            Severity = Severity.P2,
+            Summary = "down",
+            StartedAt = from,
+            OpenedAt = from,
+            SeenAt = to,
+            EndedAt = to,
+        };
 
     private static Task<InvestigateDriver> StartAsync(Database kind = Database.Sqlite, Dictionary<string, string?>? settings = null)
     {
@@ -387,18 +504,38 @@ public sealed class ResolveTests
     private static Task<HttpResponseMessage> PostAsync(InvestigateDriver driver, IReadOnlyList<long> ids, string note) =>
         driver.Console.Http.PostAsJsonAsync("/api/tickets/resolve", new { ids, note });
 
-    private static async Task<IReadOnlyList<(long Id, string Result)>> ResolveAsync(InvestigateDriver driver, IReadOnlyList<long> ids, string note)
+    private static async Task<IReadOnlyList<(long Id, string Result)>> ResolveAsync(
+        InvestigateDriver driver,
+        IReadOnlyList<long> ids,
+        string note
+    )
     {
         using var answer = await PostAsync(driver, ids, note);
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
-        return [.. (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("results").EnumerateArray().Select(result => (result.GetProperty("id").GetInt64(), result.GetProperty("result").GetString()!))];
+        return
+        [
+            .. (await answer.Content.ReadFromJsonAsync<JsonElement>())
+                .GetProperty("results")
+                .EnumerateArray()
+                .Select(result => (result.GetProperty("id").GetInt64(), result.GetProperty("result").GetString()!)),
+        ];
     }
 
     private static async Task<IReadOnlyList<(long Id, string Actor, string Surface)>> AuditedAsync(InvestigateDriver driver)
     {
         await using var db = driver.Database.Open();
-        return [.. (await db.AuditLog.AsNoTracking().Where(entry => entry.Action == AuditActions.TicketResolved).ToListAsync())
-            .Select(entry => (Payload: JsonSerializer.Deserialize<JsonElement>(entry.Payload), entry.Actor))
-            .Select(entry => (entry.Payload.GetProperty("conversation_id").GetInt64(), entry.Actor, entry.Payload.GetProperty("surface").GetString()!)).Order()];
+        return
+        [
+            .. (await db.AuditLog.AsNoTracking().Where(entry => entry.Action == AuditActions.TicketResolved).ToListAsync())
+                .Select(entry => (Payload: JsonSerializer.Deserialize<JsonElement>(entry.Payload), entry.Actor))
+                .Select(entry =>
+                    (
+                        entry.Payload.GetProperty("conversation_id").GetInt64(),
+                        entry.Actor,
+                        entry.Payload.GetProperty("surface").GetString()!
+                    )
+                )
+                .Order(),
+        ];
     }
 }

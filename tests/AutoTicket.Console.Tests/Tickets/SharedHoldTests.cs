@@ -26,10 +26,20 @@ public sealed class SharedHoldTests
             await Eventually.TrueAsync(() => console.Get<OpenTickets>().Current.SyncedAt is not null, "the first sync is over");
         }
 
-        sandbox.Faults.Add(new Fault(FaultKind.RateLimited) { Match = FaultMatch.FreeScoutCreate, RetryAfter = 30, Times = 1 });
+        sandbox.Faults.Add(
+            new Fault(FaultKind.RateLimited)
+            {
+                Match = FaultMatch.FreeScoutCreate,
+                RetryAfter = 30,
+                Times = 1,
+            }
+        );
         Assert.Equal("degraded", await ClickAsync(one));
 
-        await Eventually.TrueAsync(() => other.Get<FreeScoutHealth>().HoldUntil > other.Get<TimeProvider>().GetUtcNow(), "the other knows of the pause");
+        await Eventually.TrueAsync(
+            () => other.Get<FreeScoutHealth>().HoldUntil > other.Get<TimeProvider>().GetUtcNow(),
+            "the other knows of the pause"
+        );
         var asked = sandbox.FreeScout.RequestCount;
         Assert.Equal("degraded", await ClickAsync(other));
         Assert.Equal(asked, sandbox.FreeScout.RequestCount);

@@ -17,17 +17,32 @@ public sealed class TagRepairTests
     {
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
         driver.FreeScout.Behaviour.TagsModule = !moduleIsOff;
-        using var fault = moduleIsOff ? null : driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutTags, StatusCode = 503 });
+        using var fault = moduleIsOff
+            ? null
+            : driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutTags, StatusCode = 503 });
 
         var filed = await driver.ClickAsync();
-        await Eventually.TrueAsync(() => driver.Console.Log.Any(line => line.StartsWith("WARNING", StringComparison.Ordinal) && line.Contains("ticket tagging failed", StringComparison.Ordinal)), "it is logged");
+        await Eventually.TrueAsync(
+            () =>
+                driver.Console.Log.Any(line =>
+                    line.StartsWith("WARNING", StringComparison.Ordinal) && line.Contains("ticket tagging failed", StringComparison.Ordinal)
+                ),
+            "it is logged"
+        );
         Assert.Equal("filed", filed.Disposition);
-        Assert.Equal(("already_open", filed.Ticket!.Id), ((await driver.ClickAsync()) is var again ? again.Disposition : "", again.Ticket!.Id));
+        Assert.Equal(
+            ("already_open", filed.Ticket!.Id),
+            ((await driver.ClickAsync()) is var again ? again.Disposition : "", again.Ticket!.Id)
+        );
         Assert.Equal([filed.Ticket.Id], await driver.ListedAsync());
 
         driver.FreeScout.Behaviour.TagsModule = true;
         fault?.Dispose();
-        await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(30), () => Task.FromResult(TagsOf(driver).SequenceEqual(Ours)), "the tags are set");
+        await _clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(30),
+            () => Task.FromResult(TagsOf(driver).SequenceEqual(Ours)),
+            "the tags are set"
+        );
 
         await driver.AssertOneTicketAsync();
         await Eventually.TrueAsync(async () => !(await driver.RowsAsync()).Single().TagsPending, "that is recorded");
@@ -45,14 +60,26 @@ public sealed class TagRepairTests
 
         // Half an hour in steps in which a loop would try again each time.
         var minutes = 0;
-        await _clock.AdvanceUntilAsync(TimeSpan.FromMinutes(1), () => Task.FromResult(++minutes >= 30 && Tries() > 0), "half an hour has passed", TimeSpan.FromMilliseconds(100));
+        await _clock.AdvanceUntilAsync(
+            TimeSpan.FromMinutes(1),
+            () => Task.FromResult(++minutes >= 30 && Tries() > 0),
+            "half an hour has passed",
+            TimeSpan.FromMilliseconds(100)
+        );
         Assert.InRange(Tries(), 1, 6 + (3 * 3));
         Assert.Single(driver.Console.Log, line => line.Contains("ticket tagging failed", StringComparison.Ordinal));
 
         driver.FreeScout.Behaviour.TagsModule = true;
-        await _clock.AdvanceUntilAsync(TimeSpan.FromMinutes(1), async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "all are tagged");
+        await _clock.AdvanceUntilAsync(
+            TimeSpan.FromMinutes(1),
+            async () => (await driver.RowsAsync()).All(row => !row.TagsPending),
+            "all are tagged"
+        );
 
-        int Tries() => driver.FreeScout.RecordedRequests.Count(request => request.Method == "PUT" && request.Path.EndsWith("/tags", StringComparison.Ordinal));
+        int Tries() =>
+            driver.FreeScout.RecordedRequests.Count(request =>
+                request.Method == "PUT" && request.Path.EndsWith("/tags", StringComparison.Ordinal)
+            );
     }
 
     [Fact]
@@ -68,7 +95,11 @@ public sealed class TagRepairTests
 
         driver.Sandbox.Faults.Clear();
         var mended = _clock.GetUtcNow();
-        await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(10), () => Task.FromResult(TagsOf(driver).SequenceEqual(Ours)), "the tags are set");
+        await _clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(10),
+            () => Task.FromResult(TagsOf(driver).SequenceEqual(Ours)),
+            "the tags are set"
+        );
 
         Assert.InRange(_clock.GetUtcNow() - mended, TimeSpan.Zero, TimeSpan.FromMinutes(8));
     }
@@ -81,13 +112,25 @@ public sealed class TagRepairTests
         var fault = driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutTags, StatusCode = 503 });
         var ticket = (await driver.ClickAsync()).Ticket!;
         driver.FreeScout.Close(ticket.Id);
-        await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(30), async () => (await driver.RowsAsync()).Single().State == TicketState.Closed, "the sync sees it closed");
+        await _clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(30),
+            async () => (await driver.RowsAsync()).Single().State == TicketState.Closed,
+            "the sync sees it closed"
+        );
         fault.Dispose();
-        await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(30), () => Task.FromResult(TagsOf(driver).SequenceEqual(Ours)), "the tags are set");
+        await _clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(30),
+            () => Task.FromResult(TagsOf(driver).SequenceEqual(Ours)),
+            "the tags are set"
+        );
 
         driver.FreeScout.Reopen(ticket.Id);
 
-        await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(30), async () => (await driver.ListedAsync()).SequenceEqual([ticket.Id]), "it is shown again");
+        await _clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(30),
+            async () => (await driver.ListedAsync()).SequenceEqual([ticket.Id]),
+            "it is shown again"
+        );
     }
 
     [Fact]
@@ -101,7 +144,11 @@ public sealed class TagRepairTests
         driver.FreeScout.SetTags(ticket.Id, "vip", "Auto:Status");
         fault.Dispose();
 
-        await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(30), () => Task.FromResult(TagsOf(driver).Contains("surface:pay")), "the tags are set");
+        await _clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(30),
+            () => Task.FromResult(TagsOf(driver).Contains("surface:pay")),
+            "the tags are set"
+        );
 
         Assert.Equal(["Auto:Status", "sev:p2", "surface:pay", "vip"], TagsOf(driver));
     }
@@ -123,5 +170,6 @@ public sealed class TagRepairTests
         Assert.Single(driver.Requests("PUT", $"/conversations/{ticket.Id}/tags"));
     }
 
-    private static IEnumerable<string> TagsOf(InvestigateDriver driver) => driver.FreeScout.Conversations.Single().Tags.Order(StringComparer.Ordinal);
+    private static IEnumerable<string> TagsOf(InvestigateDriver driver) =>
+        driver.FreeScout.Conversations.Single().Tags.Order(StringComparer.Ordinal);
 }

@@ -91,16 +91,24 @@ public sealed class TicketBookTests
         var claims = Claims(database);
         var surfaces = Enumerable.Range(0, 24).Select(n => $"surface-{n}").ToList();
 
-        var filed = await Task.WhenAll(surfaces.Select((surface, n) => Task.Run(async () =>
-        {
-            var claim = (await claims.ClaimAsync(Draft(surface)))!;
-            Assert.Equal(claim.Marker, Assert.Single((await claims.ReadAsync(Draft(surface))).Standing).Marker);
-            Assert.True(await claims.ConfirmAsync(claim, Link with { Id = 2000 + n }, isOpen: true, adopted: false));
-            return claim;
-        })));
+        var filed = await Task.WhenAll(
+            surfaces.Select(
+                (surface, n) =>
+                    Task.Run(async () =>
+                    {
+                        var claim = (await claims.ClaimAsync(Draft(surface)))!;
+                        Assert.Equal(claim.Marker, Assert.Single((await claims.ReadAsync(Draft(surface))).Standing).Marker);
+                        Assert.True(await claims.ConfirmAsync(claim, Link with { Id = 2000 + n }, isOpen: true, adopted: false));
+                        return claim;
+                    })
+            )
+        );
 
         Assert.Equal(surfaces, filed.Select(claim => claim.SurfaceKey));
-        Assert.Equal(filed.Select((claim, n) => (claim.Marker, (long?)(2000 + n))).Order(), (await RowsAsync(database)).Select(row => (row.Marker, row.ConversationId)).Order());
+        Assert.Equal(
+            filed.Select((claim, n) => (claim.Marker, (long?)(2000 + n))).Order(),
+            (await RowsAsync(database)).Select(row => (row.Marker, row.ConversationId)).Order()
+        );
         await using var db = database.Open();
         Assert.Equal(24, await db.AuditLog.CountAsync());
     }
@@ -139,24 +147,32 @@ public sealed class TicketBookTests
 
         static async Task TakeAsync(AutoTicketDbContext db, TicketDraft draft)
         {
-            db.Tickets.Add(new Ticket
-            {
-                Marker = Guid.NewGuid().ToString("N"),
-                DedupKey = draft.DedupKey,
-                Severity = draft.Severity,
-                State = TicketState.Filing,
-                FiledBy = draft.FiledBy,
-                AuditAction = draft.AuditAction,
-                Tag = draft.Tag,
-                Subject = draft.Subject,
-            });
+            db.Tickets.Add(
+                new Ticket
+                {
+                    Marker = Guid.NewGuid().ToString("N"),
+                    DedupKey = draft.DedupKey,
+                    Severity = draft.Severity,
+                    State = TicketState.Filing,
+                    FiledBy = draft.FiledBy,
+                    AuditAction = draft.AuditAction,
+                    Tag = draft.Tag,
+                    Subject = draft.Subject,
+                }
+            );
             await db.SaveChangesAsync();
         }
 
-        Task WaitingAsync() => Eventually.TrueAsync(
-            () => probe.Database.SqlQuery<bool>(
-                $"SELECT count(*) > 0 AS \"Value\" FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
-                .SingleAsync(), "a claim waits for another");
+        Task WaitingAsync() =>
+            Eventually.TrueAsync(
+                () =>
+                    probe
+                        .Database.SqlQuery<bool>(
+                            $"SELECT count(*) > 0 AS \"Value\" FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+                        )
+                        .SingleAsync(),
+                "a claim waits for another"
+            );
     }
 
     [Theory, BothDatabases]
@@ -168,7 +184,10 @@ public sealed class TicketBookTests
 
         // While the first is written the others gather.
         var before = claims.ConfirmAsync(first, Link with { Id = 1000 }, isOpen: true, adopted: false);
-        var both = await Task.WhenAll(claims.ConfirmAsync(claim, Link, isOpen: true, adopted: true), claims.ConfirmAsync(claim, Link, isOpen: true, adopted: false));
+        var both = await Task.WhenAll(
+            claims.ConfirmAsync(claim, Link, isOpen: true, adopted: true),
+            claims.ConfirmAsync(claim, Link, isOpen: true, adopted: false)
+        );
 
         Assert.True(await before);
         Assert.Equal([true, false], both);
@@ -280,7 +299,8 @@ public sealed class TicketBookTests
 
         var confirmed = await Task.WhenAll(
             Task.Run(() => claims.ConfirmAsync(late, Link, isOpen: true, adopted: false)),
-            Task.Run(() => claims.ConfirmAsync(looking, Link, isOpen: true, adopted: true)));
+            Task.Run(() => claims.ConfirmAsync(looking, Link, isOpen: true, adopted: true))
+        );
 
         Assert.Single(confirmed, done => done);
         Assert.False(await claims.ReleaseAsync(looking, "no", default));
@@ -299,11 +319,17 @@ public sealed class TicketBookTests
         await ExecuteAsync("ALTER TABLE audit_log RENAME TO away");
 
         await Assert.ThrowsAnyAsync<Exception>(() => claims.ConfirmAsync(claim, Link, isOpen: true, adopted: false));
-        Assert.Equal((TicketState.Filing, null), (Assert.Single(await RowsAsync(database)) is var row ? row.State : default, row.ConversationId));
+        Assert.Equal(
+            (TicketState.Filing, null),
+            (Assert.Single(await RowsAsync(database)) is var row ? row.State : default, row.ConversationId)
+        );
 
         await ExecuteAsync("ALTER TABLE away RENAME TO audit_log");
         Assert.True(await claims.ConfirmAsync(claim, Link, isOpen: true, adopted: false));
-        Assert.Equal((TicketState.Open, Link.Id), (Assert.Single(await RowsAsync(database)) is var now ? now.State : default, now.ConversationId));
+        Assert.Equal(
+            (TicketState.Open, Link.Id),
+            (Assert.Single(await RowsAsync(database)) is var now ? now.State : default, now.ConversationId)
+        );
 
         async Task ExecuteAsync(string sql)
         {
@@ -418,7 +444,14 @@ public sealed class TicketBookTests
         var another = (await RowsAsync(database))[1];
         var olga = JsonSerializer.SerializeToElement(new { firstName = "Olga" });
 
-        await SayAsync(new Conversation { Id = Link.Id, Status = "closed", ClosedByUser = olga });
+        await SayAsync(
+            new Conversation
+            {
+                Id = Link.Id,
+                Status = "closed",
+                ClosedByUser = olga,
+            }
+        );
         Assert.Equal((TicketState.Closed, _clock.GetUtcNow(), null, "Olga"), await OursAsync());
         Assert.Equal([1002], await CopiesAsync(database));
 
@@ -505,7 +538,8 @@ public sealed class TicketBookTests
         Assert.Equal([Link.Id], await CopiesAsync(database));
     }
 
-    private TicketBook Claims(TestDatabase database) => new(new Contexts(database), Microsoft.Extensions.Options.Options.Create(Options), _clock);
+    private TicketBook Claims(TestDatabase database) =>
+        new(new Contexts(database), Microsoft.Extensions.Options.Options.Create(Options), _clock);
 
     private static async Task<Ticket> FileAsync(TicketBook claims, string surface = "pay", long conversation = 1001)
     {
@@ -524,8 +558,16 @@ public sealed class TicketBookTests
     private static async Task CopyAsync(TestDatabase database, params long[] ids)
     {
         await using var db = database.Open();
-        db.OpenConversations.AddRange(ids.Select(id =>
-            new OpenConversation { Id = id, Number = id, Subject = "", Status = "active", Tags = "" }));
+        db.OpenConversations.AddRange(
+            ids.Select(id => new OpenConversation
+            {
+                Id = id,
+                Number = id,
+                Subject = "",
+                Status = "active",
+                Tags = "",
+            })
+        );
         await db.SaveChangesAsync();
     }
 
@@ -535,8 +577,17 @@ public sealed class TicketBookTests
         return await db.OpenConversations.Select(copy => copy.Id).ToListAsync();
     }
 
-    private static TicketDraft Draft(string surface = "pay") => new(
-        AlertIdentity.OfSurface(surface), surface, Severity.P2, TicketTags.Status, AuditActions.InvestigateFiled, "olga", $"{surface} is down", []);
+    private static TicketDraft Draft(string surface = "pay") =>
+        new(
+            AlertIdentity.OfSurface(surface),
+            surface,
+            Severity.P2,
+            TicketTags.Status,
+            AuditActions.InvestigateFiled,
+            "olga",
+            $"{surface} is down",
+            []
+        );
 
     private static async Task<List<Ticket>> RowsAsync(TestDatabase database)
     {

@@ -23,7 +23,11 @@ public sealed class TicketDraftTests
         Assert.DoesNotContain("<script", html, StringComparison.OrdinalIgnoreCase);
         Assert.DoesNotContain("<img", html, StringComparison.OrdinalIgnoreCase);
         Assert.Contains("&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;quoted&quot;", html, StringComparison.Ordinal);
-        Assert.Contains("href=\"https://tickets.example/conversation/7?a=1&amp;b=&quot;&gt;&lt;script&gt;\"", html, StringComparison.Ordinal);
+        Assert.Contains(
+            "href=\"https://tickets.example/conversation/7?a=1&amp;b=&quot;&gt;&lt;script&gt;\"",
+            html,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -42,7 +46,9 @@ public sealed class TicketDraftTests
     {
         for (var shift = 0; shift < 8; shift++)
         {
-            var subject = Draft(new string('.', shift) + string.Concat(Enumerable.Repeat(character, 100_000 / character.Length))).Write(Marker, null).Subject;
+            var subject = Draft(new string('.', shift) + string.Concat(Enumerable.Repeat(character, 100_000 / character.Length)))
+                .Write(Marker, null)
+                .Subject;
 
             Assert.EndsWith($"\u2026 [{Marker}]", subject, StringComparison.Ordinal);
             Assert.InRange(subject.Length, 100, FreeScoutsLimit);
@@ -92,8 +98,25 @@ public sealed class TicketDraftTests
 
         var html = draft.Write(Marker, new TicketLink(7, 12, "https://tickets.example/conversation/7", default)).Html;
 
-        string[] parts = ["<p><b>Pay is down since", "/console/status/pay\">", "Earlier ticket <a href=", ">#12</a>", "<table>", "Last checks", "</table>", "never closes it by itself", Marker, draft.DedupKey];
-        Assert.Equal(parts.Order(Comparer<string>.Create((a, b) => html.IndexOf(a, StringComparison.Ordinal) - html.IndexOf(b, StringComparison.Ordinal))), parts);
+        string[] parts =
+        [
+            "<p><b>Pay is down since",
+            "/console/status/pay\">",
+            "Earlier ticket <a href=",
+            ">#12</a>",
+            "<table>",
+            "Last checks",
+            "</table>",
+            "never closes it by itself",
+            Marker,
+            draft.DedupKey,
+        ];
+        Assert.Equal(
+            parts.Order(
+                Comparer<string>.Create((a, b) => html.IndexOf(a, StringComparison.Ordinal) - html.IndexOf(b, StringComparison.Ordinal))
+            ),
+            parts
+        );
         Assert.All(parts, part => Assert.Contains(part, html, StringComparison.Ordinal));
         Assert.DoesNotContain("href=\"javascript", html, StringComparison.Ordinal);
         // FreeScout's list: the tags go, and no two words run together.
@@ -101,8 +124,14 @@ public sealed class TicketDraftTests
         Assert.StartsWith("Pay is down since 2026-11-28 03:14:00 UTC: HTTP 503 Surface in", preview, StringComparison.Ordinal);
         Assert.Contains("Surface Pay (pay) Last checks 503", preview, StringComparison.Ordinal);
         // What FreeScout's purifier keeps as it is.
-        Assert.Subset(new HashSet<string> { "p", "b", "a", "table", "tr", "td", "br", "code" }, Regex.Matches(html, "<([a-z]+)").Select(tag => tag.Groups[1].Value).ToHashSet());
-        Assert.Subset(new HashSet<string> { "href", "valign", "style" }, Regex.Matches(html, " ([a-z]+)=\"").Select(attribute => attribute.Groups[1].Value).ToHashSet());
+        Assert.Subset(
+            new HashSet<string> { "p", "b", "a", "table", "tr", "td", "br", "code" },
+            Regex.Matches(html, "<([a-z]+)").Select(tag => tag.Groups[1].Value).ToHashSet()
+        );
+        Assert.Subset(
+            new HashSet<string> { "href", "valign", "style" },
+            Regex.Matches(html, " ([a-z]+)=\"").Select(attribute => attribute.Groups[1].Value).ToHashSet()
+        );
         Assert.Empty(Regex.Matches(html, "style=\"(?!padding:)"));
     }
 
@@ -110,7 +139,12 @@ public sealed class TicketDraftTests
     [Fact]
     public void A_surfaces_address_is_told_without_its_query()
     {
-        var surface = new Surface { Key = "pay", Name = "Pay", Url = new Uri("https://pay.example/health?token=secret#top") };
+        var surface = new Surface
+        {
+            Key = "pay",
+            Name = "Pay",
+            Url = new Uri("https://pay.example/health?token=secret#top"),
+        };
         var snapshot = new SurfaceSnapshot(surface, SurfaceStatus.Down, null, null, null, null, null, [], false, null, null);
         var facts = TicketDraft.FactsOf(snapshot);
 
@@ -121,7 +155,8 @@ public sealed class TicketDraftTests
     [InlineData("[P2] Pay is down", "[P1] Pay is down")]
     [InlineData("Pay is down", "Pay is down")]
     [InlineData("[P9] Pay", "[P9] Pay")]
-    public void The_subject_takes_another_severity_where_it_has_one(string subject, string expected) => Assert.Equal(expected, TicketDraft.WithSeverity(subject, Severity.P1));
+    public void The_subject_takes_another_severity_where_it_has_one(string subject, string expected) =>
+        Assert.Equal(expected, TicketDraft.WithSeverity(subject, Severity.P1));
 
     [Theory, BothDatabases]
     [Trait("Pitfall", "T-39b")]
@@ -138,6 +173,6 @@ public sealed class TicketDraftTests
         Assert.EndsWith($" [{row.Marker}]", driver.FreeScout.Find(outcome.Ticket.Id)!.Subject, StringComparison.Ordinal);
     }
 
-    private static TicketDraft Draft(string title, params (string, string)[] facts) => new(
-        new string('d', 64), null, Severity.P1, "auto:alert", AuditActions.AlertTicketFiled, "console:alerts", title, facts);
+    private static TicketDraft Draft(string title, params (string, string)[] facts) =>
+        new(new string('d', 64), null, Severity.P1, "auto:alert", AuditActions.AlertTicketFiled, "console:alerts", title, facts);
 }

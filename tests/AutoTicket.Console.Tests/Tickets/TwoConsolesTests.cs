@@ -24,7 +24,14 @@ public sealed class TwoConsolesTests
     public async Task Forty_clicks_at_once_on_two_consoles_make_one_ticket_and_all_are_shown_it(FaultKind kind)
     {
         await using var driver = await InvestigateDriver.StartAsync(Database.Postgres, Patient, consoles: 2);
-        driver.Sandbox.Faults.Add(new Fault(kind) { Match = FaultMatch.FreeScoutCreate, Delay = TimeSpan.FromMilliseconds(300), Times = 1 });
+        driver.Sandbox.Faults.Add(
+            new Fault(kind)
+            {
+                Match = FaultMatch.FreeScoutCreate,
+                Delay = TimeSpan.FromMilliseconds(300),
+                Times = 1,
+            }
+        );
 
         var clicks = await Task.WhenAll(Enumerable.Range(0, 40).Select(click => driver.ClickUntilThereIsATicketAsync(console: click % 2)));
 
@@ -46,11 +53,23 @@ public sealed class TwoConsolesTests
         var surfaces = Enumerable.Range(0, 20).Select(number => $"s{number}").ToList();
         await using var driver = await InvestigateDriver.StartAsync(Database.Postgres, Patient, consoles: 2, surfaces: surfaces);
 
-        var clicks = await Task.WhenAll(surfaces.SelectMany(surface => Enumerable.Range(0, 2).Select(async click => (surface, await driver.ClickUntilThereIsATicketAsync(surface: surface, console: click % 2)))));
+        var clicks = await Task.WhenAll(
+            surfaces.SelectMany(surface =>
+                Enumerable
+                    .Range(0, 2)
+                    .Select(async click => (surface, await driver.ClickUntilThereIsATicketAsync(surface: surface, console: click % 2)))
+            )
+        );
 
-        Assert.All(clicks.GroupBy(click => click.surface), surface => Assert.Single(surface.Select(click => click.Item2.Ticket!.Url).Distinct()));
+        Assert.All(
+            clicks.GroupBy(click => click.surface),
+            surface => Assert.Single(surface.Select(click => click.Item2.Ticket!.Url).Distinct())
+        );
         Assert.Equal(20, driver.FreeScout.CreatedCount);
-        Assert.Equal(20, (await driver.FilingsAsync()).Select(filing => filing.GetProperty("conversation_id").GetInt64()).Distinct().Count());
+        Assert.Equal(
+            20,
+            (await driver.FilingsAsync()).Select(filing => filing.GetProperty("conversation_id").GetInt64()).Distinct().Count()
+        );
     }
 
     [Theory]
@@ -60,11 +79,18 @@ public sealed class TwoConsolesTests
     public async Task Five_minutes_of_500s_with_both_trying_again_end_in_one_ticket(bool listIsDownToo)
     {
         await using var driver = await InvestigateDriver.StartAsync(Database.Postgres, clock: _clock, consoles: 2);
-        using (driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = listIsDownToo ? FaultMatch.FreeScout : FaultMatch.FreeScoutCreate }))
+        using (
+            driver.Sandbox.Faults.Add(
+                new Fault(FaultKind.Status) { Match = listIsDownToo ? FaultMatch.FreeScout : FaultMatch.FreeScoutCreate }
+            )
+        )
         {
             for (var second = 0; second < 300; second += 10)
             {
-                Assert.All(await Task.WhenAll(driver.ClickAsync(console: 0), driver.ClickAsync(console: 1)), click => Assert.True(click.Degraded, click.Message));
+                Assert.All(
+                    await Task.WhenAll(driver.ClickAsync(console: 0), driver.ClickAsync(console: 1)),
+                    click => Assert.True(click.Degraded, click.Message)
+                );
                 _clock.Advance(TimeSpan.FromSeconds(10));
             }
         }

@@ -11,7 +11,11 @@ namespace AutoTicket.Tests.Tickets;
 public sealed class WebhookIntakeTests
 {
     /// <summary>The poll is out of the way: what is seen, an event told.</summary>
-    private static readonly Dictionary<string, string?> Settings = new() { ["Ticketing:SyncInterval"] = "01:00:00", ["Ticketing:ReconcileInterval"] = "01:00:00" };
+    private static readonly Dictionary<string, string?> Settings = new()
+    {
+        ["Ticketing:SyncInterval"] = "01:00:00",
+        ["Ticketing:ReconcileInterval"] = "01:00:00",
+    };
 
     [Theory]
     [InlineData(false, false, false)]
@@ -24,7 +28,10 @@ public sealed class WebhookIntakeTests
         await using var driver = await InvestigateDriver.StartAsync(settings: Settings);
         var hooks = driver.FreeScout.Webhooks;
         var ticket = (await driver.ClickAsync()).Ticket!.Id;
-        await Eventually.TrueAsync(async () => (await driver.ListedAsync()).SequenceEqual([ticket]) && !(await driver.RowsAsync()).Single().TagsPending, "it is shown, and tagged");
+        await Eventually.TrueAsync(
+            async () => (await driver.ListedAsync()).SequenceEqual([ticket]) && !(await driver.RowsAsync()).Single().TagsPending,
+            "it is shown, and tagged"
+        );
         driver.FreeScout.AnnounceTo(new Uri(driver.Console.Address, "/api/freescout/webhook"));
         (hooks.Duplicates, hooks.Reorders, hooks.HalJson) = (duplicates, reorders, halJson);
 
@@ -33,7 +40,10 @@ public sealed class WebhookIntakeTests
         driver.FreeScout.Close(ticket);
         driver.FreeScout.Close(driver.FreeScout.CreateByHand("Somebody else's", mailboxId: 1).Id);
         await Eventually.TrueAsync(async () => (await driver.ListedAsync()).Count == 0, "it is gone from the list");
-        Assert.Equal((TicketState.Closed, "Olga Operator"), ((await driver.RowsAsync()).Single() is var row ? row.State : default, row.ResolvedBy));
+        Assert.Equal(
+            (TicketState.Closed, "Olga Operator"),
+            ((await driver.RowsAsync()).Single() is var row ? row.State : default, row.ResolvedBy)
+        );
 
         hooks.Reorders = false;
         driver.FreeScout.Reopen(ticket);
@@ -50,7 +60,10 @@ public sealed class WebhookIntakeTests
     {
         await using var driver = await InvestigateDriver.StartAsync(settings: Settings);
         var ticket = (await driver.ClickAsync()).Ticket!.Id;
-        await Eventually.TrueAsync(async () => (await driver.ListedAsync()).SequenceEqual([ticket]) && !(await driver.RowsAsync()).Single().TagsPending, "it is shown, and tagged");
+        await Eventually.TrueAsync(
+            async () => (await driver.ListedAsync()).SequenceEqual([ticket]) && !(await driver.RowsAsync()).Single().TagsPending,
+            "it is shown, and tagged"
+        );
         var asked = driver.Requests("GET", $"/conversations/{ticket}").Count;
 
         // As a retry after hours may say.
@@ -74,7 +87,9 @@ public sealed class WebhookIntakeTests
         {
             Assert.Equal(HttpStatusCode.NoContent, await PostAsync(driver, saysWhich ? $$"""{"id":{{made.Id}}}""" : "[]"));
             await Eventually.TrueAsync(
-                () => driver.Console.Log.Any(line => line.Contains("freescout degraded", StringComparison.Ordinal)), "reading failed");
+                () => driver.Console.Log.Any(line => line.Contains("freescout degraded", StringComparison.Ordinal)),
+                "reading failed"
+            );
         }
 
         await Eventually.TrueAsync(async () => (await driver.ListedAsync()).SequenceEqual([made.Id]), "it is shown");
@@ -127,7 +142,11 @@ public sealed class WebhookIntakeTests
         // Whoever can reach the console can send it.
         using var again = await driver.Console.Http.PostAsync("/api/freescout/webhook", null);
         Assert.Equal(HttpStatusCode.Unauthorized, again.StatusCode);
-        Assert.Single(driver.Console.Log, line => line.StartsWith("WARNING", StringComparison.Ordinal) && line.Contains("freescout webhook refused", StringComparison.Ordinal));
+        Assert.Single(
+            driver.Console.Log,
+            line =>
+                line.StartsWith("WARNING", StringComparison.Ordinal) && line.Contains("freescout webhook refused", StringComparison.Ordinal)
+        );
     }
 
     [Theory]
@@ -161,7 +180,10 @@ public sealed class WebhookIntakeTests
         await using var driver = await InvestigateDriver.StartAsync(settings: Settings, surfaces: []);
         await Eventually.TrueAsync(async () => !(await driver.TicketsAsync()).GetProperty("stale").GetBoolean(), "the first sync is done");
 
-        Assert.Equal(HttpStatusCode.NoContent, await PostAsync(driver, $$"""{"customer":{"id":5},"id":4711,"threads":"{{new string('x', 1024 * 1024)}}"}"""));
+        Assert.Equal(
+            HttpStatusCode.NoContent,
+            await PostAsync(driver, $$"""{"customer":{"id":5},"id":4711,"threads":"{{new string('x', 1024 * 1024)}}"}""")
+        );
 
         await Eventually.TrueAsync(() => driver.Requests("GET", "/conversations/4711").Count > 0, "it is read");
         Assert.Empty(driver.Requests("GET", "/conversations/5"));
@@ -180,7 +202,10 @@ public sealed class WebhookIntakeTests
     [Fact]
     public async Task Without_a_secret_nothing_is_taken()
     {
-        await using var driver = await InvestigateDriver.StartAsync(surfaces: [], settings: new Dictionary<string, string?> { ["FREESCOUT_WEBHOOK_SECRET"] = null });
+        await using var driver = await InvestigateDriver.StartAsync(
+            surfaces: [],
+            settings: new Dictionary<string, string?> { ["FREESCOUT_WEBHOOK_SECRET"] = null }
+        );
 
         Assert.Equal(HttpStatusCode.ServiceUnavailable, await PostAsync(driver, "[]"));
     }
@@ -193,7 +218,11 @@ public sealed class WebhookIntakeTests
         var made = driver.FreeScout.CreateByHand("By hand", ["auto:status"]);
 
         // While FreeScout answers the first question, all the others come.
-        using (driver.Sandbox.Faults.Add(new Fault(FaultKind.HangBefore) { Match = new FaultMatch("GET", "/freescout/api/conversations/*", Whole: true) }))
+        using (
+            driver.Sandbox.Faults.Add(
+                new Fault(FaultKind.HangBefore) { Match = new FaultMatch("GET", "/freescout/api/conversations/*", Whole: true) }
+            )
+        )
         {
             for (var time = 0; time < 200; time++)
             {
@@ -210,7 +239,11 @@ public sealed class WebhookIntakeTests
     {
         var client = new TcpClient();
         await client.ConnectAsync(driver.Console.Address.Host, driver.Console.Address.Port);
-        await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes($"POST /api/freescout/webhook HTTP/1.1\r\nHost: localhost\r\n{header}Content-Length: 2000\r\n\r\n"));
+        await client
+            .GetStream()
+            .WriteAsync(
+                Encoding.ASCII.GetBytes($"POST /api/freescout/webhook HTTP/1.1\r\nHost: localhost\r\n{header}Content-Length: 2000\r\n\r\n")
+            );
         return client;
     }
 

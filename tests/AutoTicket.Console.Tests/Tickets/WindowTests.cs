@@ -43,8 +43,14 @@ public sealed class WindowTests
     public async Task A_ticket_that_leaves_the_window_between_the_claim_and_the_look_is_followed_by_one_new_one(Database kind)
     {
         var edge = new EdgeClock(_clock);
-        await using var driver = await InvestigateDriver.StartAsync(kind, clock: _clock, services: services => services.Replace(ServiceDescriptor.Singleton(
-            provider => ActivatorUtilities.CreateInstance<TicketBook>(provider, (TimeProvider)edge))));
+        await using var driver = await InvestigateDriver.StartAsync(
+            kind,
+            clock: _clock,
+            services: services =>
+                services.Replace(
+                    ServiceDescriptor.Singleton(provider => ActivatorUtilities.CreateInstance<TicketBook>(provider, (TimeProvider)edge))
+                )
+        );
         await driver.FirstLookIsOverAsync();
         await driver.ClickAsync();
         var hourAgo = _clock.GetUtcNow() - TimeSpan.FromMinutes(60);
@@ -85,7 +91,9 @@ public sealed class WindowTests
     {
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
         var ticket = (await driver.ClickAsync()).Ticket!;
-        driver.Sandbox.Faults.Add(new Fault(FaultKind.WrongJson) { Match = InvestigateDriver.OneConversation, Body = $$"""{"id":{{ticket.Id}},{{fields}}}""" });
+        driver.Sandbox.Faults.Add(
+            new Fault(FaultKind.WrongJson) { Match = InvestigateDriver.OneConversation, Body = $$"""{"id":{{ticket.Id}},{{fields}}}""" }
+        );
 
         Assert.Equal(("already_open", ticket.Id), Told(await driver.ClickAsync()));
         Assert.Equal(1, driver.FreeScout.CreatedCount);
@@ -126,7 +134,10 @@ public sealed class WindowTests
         Assert.Equal("filed", fresh.Disposition);
         Assert.DoesNotContain("Earlier ticket", driver.FreeScout.Find(fresh.Ticket!.Id)!.Threads[^1].Body, StringComparison.Ordinal);
         Assert.Equal(("already_open", fresh.Ticket.Id), Told(await driver.ClickAsync()));
-        await Eventually.TrueAsync(async () => (await driver.ListedAsync()).SequenceEqual([fresh.Ticket.Id]), "the dashboard shows the fresh one alone");
+        await Eventually.TrueAsync(
+            async () => (await driver.ListedAsync()).SequenceEqual([fresh.Ticket.Id]),
+            "the dashboard shows the fresh one alone"
+        );
     }
 
     [Fact]
@@ -167,13 +178,19 @@ public sealed class WindowTests
     [InlineData("Ticketing:Grace", "3s", "Ticketing__Grace", "Ticketing__ClickBudget")]
     [InlineData("Ticketing:ClickBudget", "10m", "Ticketing__ClickBudget", "30s")]
     [InlineData("Ticketing:SyncInterval", "0s", "Ticketing__SyncInterval", "1s")]
-    public async Task A_window_that_makes_no_sense_stops_the_start_and_names_its_variable(string setting, string value, string variable, string why)
+    public async Task A_window_that_makes_no_sense_stops_the_start_and_names_its_variable(
+        string setting,
+        string value,
+        string variable,
+        string why
+    )
     {
         await using var sandbox = await SandboxServer.StartAsync();
         await using var database = await TestDatabase.CreateAsync(Database.Sqlite);
 
         var mistake = await Assert.ThrowsAsync<OptionsValidationException>(() =>
-            ConsoleHost.StartAsync(database, sandbox, new Dictionary<string, string?> { [setting] = value }));
+            ConsoleHost.StartAsync(database, sandbox, new Dictionary<string, string?> { [setting] = value })
+        );
 
         Assert.Contains(variable, mistake.Message, StringComparison.Ordinal);
         Assert.Contains(why, mistake.Message, StringComparison.Ordinal);
@@ -200,9 +217,16 @@ public sealed class WindowTests
     [Fact]
     public async Task What_the_copy_knows_as_closed_keeps_no_click_from_filing_when_FreeScout_does_not_tell_in_time()
     {
-        await using var driver = await InvestigateDriver.StartAsync(clock: _clock, settings: new Dictionary<string, string?> { ["FreeScout:CallTimeout"] = "00:00:02.5" });
+        await using var driver = await InvestigateDriver.StartAsync(
+            clock: _clock,
+            settings: new Dictionary<string, string?> { ["FreeScout:CallTimeout"] = "00:00:02.5" }
+        );
         await CloseFourAsync(driver);
-        await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(30), async () => (await driver.RowsAsync()).All(row => row.State == TicketState.Closed), "the sync sees them closed");
+        await _clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(30),
+            async () => (await driver.RowsAsync()).All(row => row.State == TicketState.Closed),
+            "the sync sees them closed"
+        );
         using var slow = driver.Sandbox.Faults.Add(new Fault(FaultKind.Delay) { Match = InvestigateDriver.OneConversation });
 
         var clicking = driver.ClickAsync();
@@ -242,7 +266,10 @@ public sealed class WindowTests
     [Fact]
     public async Task One_ticket_that_cannot_be_asked_for_hides_no_other_that_is_open()
     {
-        await using var driver = await InvestigateDriver.StartAsync(clock: _clock, settings: new Dictionary<string, string?> { ["FreeScout:CallTimeout"] = "00:00:01" });
+        await using var driver = await InvestigateDriver.StartAsync(
+            clock: _clock,
+            settings: new Dictionary<string, string?> { ["FreeScout:CallTimeout"] = "00:00:01" }
+        );
         await CloseFourAsync(driver);
         var ids = driver.FreeScout.Conversations.Select(conversation => conversation.Id).ToList();
         driver.FreeScout.Reopen(ids[1]);
@@ -269,17 +296,24 @@ public sealed class WindowTests
     private static void AssertLinks(InvestigateDriver driver, Click fresh, TicketLink old)
     {
         Assert.NotEqual(old.Id, fresh.Ticket!.Id);
-        Assert.Contains($"<a href=\"{old.Url}\">#{old.Number}</a>", driver.FreeScout.Find(fresh.Ticket.Id)!.Threads[^1].Body, StringComparison.Ordinal);
+        Assert.Contains(
+            $"<a href=\"{old.Url}\">#{old.Number}</a>",
+            driver.FreeScout.Find(fresh.Ticket.Id)!.Threads[^1].Body,
+            StringComparison.Ordinal
+        );
     }
 
-    private static void Become(InvestigateDriver driver, long id, string state) => Assert.True(state switch
-    {
-        "open" => true,
-        "resolved" => driver.FreeScout.Close(id),
-        "spam" => driver.FreeScout.Spam(id),
-        "reopened" => driver.FreeScout.Close(id) && driver.FreeScout.Reopen(id),
-        "deleted" => driver.FreeScout.Delete(id),
-        "deleted forever" => driver.FreeScout.DeleteForever(id),
-        _ => throw new ArgumentOutOfRangeException(nameof(state)),
-    });
+    private static void Become(InvestigateDriver driver, long id, string state) =>
+        Assert.True(
+            state switch
+            {
+                "open" => true,
+                "resolved" => driver.FreeScout.Close(id),
+                "spam" => driver.FreeScout.Spam(id),
+                "reopened" => driver.FreeScout.Close(id) && driver.FreeScout.Reopen(id),
+                "deleted" => driver.FreeScout.Delete(id),
+                "deleted forever" => driver.FreeScout.DeleteForever(id),
+                _ => throw new ArgumentOutOfRangeException(nameof(state)),
+            }
+        );
 }

@@ -57,8 +57,9 @@ public sealed class ConsoleProcessTests
     [Fact]
     public async Task A_run_that_does_not_end_is_killed()
     {
-        var failure = await Assert.ThrowsAsync<TimeoutException>(
-            () => ConsoleProcess.RunToEndAsync([], Settings, timeout: TimeSpan.FromSeconds(1)));
+        var failure = await Assert.ThrowsAsync<TimeoutException>(() =>
+            ConsoleProcess.RunToEndAsync([], Settings, timeout: TimeSpan.FromSeconds(1))
+        );
 
         Assert.StartsWith("The console had not ended after 1 s.", failure.Message, StringComparison.Ordinal);
     }

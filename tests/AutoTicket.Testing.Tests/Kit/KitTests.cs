@@ -9,21 +9,37 @@ public sealed class KitTests
         await using var browser = await Browser.NewPageAsync();
         const string host = "127.0.0.1:19999"; // nobody listens there
 
-        await browser.Page.GotoAsync($"data:text/html,<h1>Hello</h1><img src='http://{host}/x.png'><script>console.error('oh'); throw new Error('no')</script>");
+        await browser.Page.GotoAsync(
+            $"data:text/html,<h1>Hello</h1><img src='http://{host}/x.png'><script>console.error('oh'); throw new Error('no')</script>"
+        );
 
         Assert.Equal("Hello", await browser.Page.InnerTextAsync("h1"));
         Assert.Equal([host], browser.RequestHosts);
-        await Eventually.TrueAsync(() => browser.ConsoleErrors.Any(error => error.Contains("oh", StringComparison.Ordinal)), "the console error is recorded");
-        await Eventually.TrueAsync(() => browser.ConsoleErrors.Any(error => error.Contains("no", StringComparison.Ordinal)), "the exception is recorded");
+        await Eventually.TrueAsync(
+            () => browser.ConsoleErrors.Any(error => error.Contains("oh", StringComparison.Ordinal)),
+            "the console error is recorded"
+        );
+        await Eventually.TrueAsync(
+            () => browser.ConsoleErrors.Any(error => error.Contains("no", StringComparison.Ordinal)),
+            "the exception is recorded"
+        );
     }
 
     [Fact]
     public async Task Waiting_in_vain_tells_what_for_and_why()
     {
-        var failure = await Assert.ThrowsAsync<TimeoutException>(() => Eventually.TrueAsync(
-            bool () => throw new InvalidOperationException("no such row"), "the ticket is open", TimeSpan.FromMilliseconds(60)));
+        var failure = await Assert.ThrowsAsync<TimeoutException>(() =>
+            Eventually.TrueAsync(
+                bool () => throw new InvalidOperationException("no such row"),
+                "the ticket is open",
+                TimeSpan.FromMilliseconds(60)
+            )
+        );
 
-        Assert.Equal("Not within 0.06 s: the ticket is open. The last try ended in InvalidOperationException: no such row", failure.Message);
+        Assert.Equal(
+            "Not within 0.06 s: the ticket is open. The last try ended in InvalidOperationException: no such row",
+            failure.Message
+        );
     }
 
     [Fact]
@@ -31,6 +47,8 @@ public sealed class KitTests
     {
         var never = new TaskCompletionSource<bool>();
 
-        await Assert.ThrowsAsync<TimeoutException>(() => Eventually.TrueAsync(() => never.Task, "it answers", TimeSpan.FromMilliseconds(60)));
+        await Assert.ThrowsAsync<TimeoutException>(() =>
+            Eventually.TrueAsync(() => never.Task, "it answers", TimeSpan.FromMilliseconds(60))
+        );
     }
 }

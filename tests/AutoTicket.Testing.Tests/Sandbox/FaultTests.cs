@@ -113,7 +113,9 @@ public sealed class FaultTests : SandboxTest
     [Fact]
     public async Task A_late_commit_creates_after_the_client_has_gone()
     {
-        var fault = Server.Faults.Add(new Fault(FaultKind.LateCommit) { Match = FaultMatch.FreeScoutCreate, Delay = TimeSpan.FromSeconds(30) });
+        var fault = Server.Faults.Add(
+            new Fault(FaultKind.LateCommit) { Match = FaultMatch.FreeScoutCreate, Delay = TimeSpan.FromSeconds(30) }
+        );
         using var patience = new CancellationTokenSource();
         var create = Http.PostAsync(new Uri("conversations", UriKind.Relative), new StringContent(Draft().ToJsonString()), patience.Token);
         await EventuallyAsync(() => fault.Hits == 1);
@@ -129,7 +131,10 @@ public sealed class FaultTests : SandboxTest
     {
         Server.Faults.Add(new Fault(FaultKind.TornJson));
 
-        using var response = await Http.SendAsync(new HttpRequestMessage(HttpMethod.Get, "mailboxes"), HttpCompletionOption.ResponseHeadersRead);
+        using var response = await Http.SendAsync(
+            new HttpRequestMessage(HttpMethod.Get, "mailboxes"),
+            HttpCompletionOption.ResponseHeadersRead
+        );
 
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         await Assert.ThrowsAnyAsync<Exception>(() => response.Content.ReadAsStringAsync());
@@ -140,7 +145,10 @@ public sealed class FaultTests : SandboxTest
     {
         Server.Faults.Add(new Fault(FaultKind.HugeBody));
 
-        using var response = await Http.SendAsync(new HttpRequestMessage(HttpMethod.Get, "mailboxes"), HttpCompletionOption.ResponseHeadersRead);
+        using var response = await Http.SendAsync(
+            new HttpRequestMessage(HttpMethod.Get, "mailboxes"),
+            HttpCompletionOption.ResponseHeadersRead
+        );
 
         await using var counter = new Counter();
         await response.Content.CopyToAsync(counter);
@@ -178,7 +186,10 @@ public sealed class FaultTests : SandboxTest
         foreach (var expected in new[] { 500, 500, 204 })
         {
             await GetAsync($"conversations/{id}");
-            using var response = await Http.PutAsync(new Uri($"conversations/{id}/tags", UriKind.Relative), new StringContent("""{"tags":[]}"""));
+            using var response = await Http.PutAsync(
+                new Uri($"conversations/{id}/tags", UriKind.Relative),
+                new StringContent("""{"tags":[]}""")
+            );
             Assert.Equal(expected, (int)response.StatusCode);
         }
 
@@ -227,11 +238,20 @@ public sealed class FaultTests : SandboxTest
         public override bool CanSeek => false;
         public override bool CanWrite => true;
         public override long Length => Bytes;
-        public override long Position { get => Bytes; set => throw new NotSupportedException(); }
+        public override long Position
+        {
+            get => Bytes;
+            set => throw new NotSupportedException();
+        }
+
         public override void Flush() { }
+
         public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
         public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
         public override void SetLength(long value) => throw new NotSupportedException();
+
         public override void Write(byte[] buffer, int offset, int count) => Bytes += count;
     }
 }

@@ -9,8 +9,14 @@ public sealed class FreeScoutAuthorizationTests : SandboxTest
     [Fact]
     public async Task The_key_is_taken_from_its_header_from_Basic_and_from_the_query()
     {
-        Assert.Equal(HttpStatusCode.OK, await StatusAsync("users", request => request.Headers.Add("X-FreeScout-API-Key", FreeScout.ApiKey)));
-        Assert.Equal(HttpStatusCode.OK, await StatusAsync("users", request => request.Headers.Authorization = Basic(FreeScout.ApiKey + ":x")));
+        Assert.Equal(
+            HttpStatusCode.OK,
+            await StatusAsync("users", request => request.Headers.Add("X-FreeScout-API-Key", FreeScout.ApiKey))
+        );
+        Assert.Equal(
+            HttpStatusCode.OK,
+            await StatusAsync("users", request => request.Headers.Authorization = Basic(FreeScout.ApiKey + ":x"))
+        );
         Assert.Equal(HttpStatusCode.OK, await StatusAsync("users?api_key=" + FreeScout.ApiKey));
     }
 
@@ -19,19 +25,31 @@ public sealed class FreeScoutAuthorizationTests : SandboxTest
     {
         Assert.Equal(HttpStatusCode.Unauthorized, await StatusAsync("users"));
         Assert.Equal(HttpStatusCode.Unauthorized, await StatusAsync("users?api_key=wrong"));
-        Assert.Equal(HttpStatusCode.Unauthorized, await StatusAsync("users", request => request.Headers.Authorization = Basic("wrong:" + FreeScout.ApiKey)));
-        Assert.Equal(HttpStatusCode.Unauthorized, await StatusAsync("users", request => request.Headers.Authorization = new("Basic", "%%%")));
-        Assert.Equal(HttpStatusCode.Unauthorized, await StatusAsync("users", request => request.Headers.Authorization = new("Bearer", FreeScout.ApiKey)));
+        Assert.Equal(
+            HttpStatusCode.Unauthorized,
+            await StatusAsync("users", request => request.Headers.Authorization = Basic("wrong:" + FreeScout.ApiKey))
+        );
+        Assert.Equal(
+            HttpStatusCode.Unauthorized,
+            await StatusAsync("users", request => request.Headers.Authorization = new("Basic", "%%%"))
+        );
+        Assert.Equal(
+            HttpStatusCode.Unauthorized,
+            await StatusAsync("users", request => request.Headers.Authorization = new("Bearer", FreeScout.ApiKey))
+        );
     }
 
     [Fact]
     public async Task Bearer_beside_the_header_does_no_harm_and_both_are_recorded()
     {
-        var status = await StatusAsync("users", request =>
-        {
-            request.Headers.Add("X-FreeScout-API-Key", FreeScout.ApiKey);
-            request.Headers.Authorization = new("Bearer", FreeScout.ApiKey);
-        });
+        var status = await StatusAsync(
+            "users",
+            request =>
+            {
+                request.Headers.Add("X-FreeScout-API-Key", FreeScout.ApiKey);
+                request.Headers.Authorization = new("Bearer", FreeScout.ApiKey);
+            }
+        );
 
         Assert.Equal(HttpStatusCode.OK, status);
         var recorded = Assert.Single(FreeScout.RecordedRequests);
@@ -59,7 +77,11 @@ public sealed class FreeScoutAuthorizationTests : SandboxTest
         using var response = await Http.GetAsync(new Uri("users", UriKind.Relative));
 
         Assert.Equal(HttpStatusCode.Forbidden, response.StatusCode);
-        Assert.Contains("Untrusted Host: 127.0.0.1. Add the following to your .env file", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Contains(
+            "Untrusted Host: 127.0.0.1. Add the following to your .env file",
+            await response.Content.ReadAsStringAsync(),
+            StringComparison.Ordinal
+        );
         Assert.Equal(HttpStatusCode.Unauthorized, await StatusAsync("users", request => request.Headers.Host = "api.tickets.example.org"));
     }
 

@@ -41,9 +41,13 @@ public sealed class FreeScoutConversationTests : SandboxTest
 
         var json = await Http.GetStringAsync(new Uri($"conversations/{id}", UriKind.Relative));
 
-        Assert.Contains("""
+        Assert.Contains(
+            """
             "subject":"https:\/\/shop.example is \u20ac <b>"
-            """, json, StringComparison.Ordinal);
+            """,
+            json,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -51,7 +55,16 @@ public sealed class FreeScoutConversationTests : SandboxTest
     {
         var full = Draft();
         var body = new JsonObject();
-        foreach (var (field, path) in new[] { ("type", "type"), ("mailboxId", "mailboxId"), ("subject", "subject"), ("customer", "customer"), ("threads", "threads") })
+        foreach (
+            var (field, path) in new[]
+            {
+                ("type", "type"),
+                ("mailboxId", "mailboxId"),
+                ("subject", "subject"),
+                ("customer", "customer"),
+                ("threads", "threads"),
+            }
+        )
         {
             using var refused = await CreateAsync(body);
             Assert.Equal(path, await ErrorPathAsync(refused));
@@ -84,10 +97,26 @@ public sealed class FreeScoutConversationTests : SandboxTest
     {
         var id = await CreatedIdAsync();
 
-        using var asObject = await Http.PostAsJsonAsync($"conversations/{id}/threads", new { type = "note", text = "x", user = new { id = 2 } });
+        using var asObject = await Http.PostAsJsonAsync(
+            $"conversations/{id}/threads",
+            new
+            {
+                type = "note",
+                text = "x",
+                user = new { id = 2 },
+            }
+        );
         Assert.Equal("user", await ErrorPathAsync(asObject));
 
-        using var asNumber = await Http.PostAsJsonAsync($"conversations/{id}/threads", new { type = "note", text = "x", user = 2 });
+        using var asNumber = await Http.PostAsJsonAsync(
+            $"conversations/{id}/threads",
+            new
+            {
+                type = "note",
+                text = "x",
+                user = 2,
+            }
+        );
         Assert.Equal(HttpStatusCode.Created, asNumber.StatusCode);
         Assert.NotEmpty(asNumber.Headers.GetValues("Resource-ID"));
     }

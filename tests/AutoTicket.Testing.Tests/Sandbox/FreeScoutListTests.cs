@@ -183,7 +183,16 @@ public sealed class FreeScoutListTests : SandboxTest
         Assert.Equal(8, (await GetAsync("mailboxes/3/folders"))["page"]!["totalElements"]!.GetValue<int>());
         Assert.Equal(2, (await GetAsync("users?email=olga@sandbox.example"))["_embedded"]!["users"]![0]!["id"]!.GetValue<int>());
         Assert.Equal("Olga", (await GetAsync("users/2"))["firstName"]!.GetValue<string>());
-        foreach (var (path, status) in new[] { ("mailboxes/99/folders", 404), ("users/99", 404), ("conversations/1", 404), ("nonsense", 405), ("conversations/1/timelogs/2", 405) })
+        foreach (
+            var (path, status) in new[]
+            {
+                ("mailboxes/99/folders", 404),
+                ("users/99", 404),
+                ("conversations/1", 404),
+                ("nonsense", 405),
+                ("conversations/1/timelogs/2", 405),
+            }
+        )
         {
             using var response = await Http.GetAsync(new Uri(path, UriKind.Relative));
             Assert.Equal(status, (int)response.StatusCode);
@@ -194,6 +203,11 @@ public sealed class FreeScoutListTests : SandboxTest
     private static (int, int, int, int) PageOf(System.Text.Json.Nodes.JsonObject list)
     {
         var page = list["page"]!;
-        return (page["size"]!.GetValue<int>(), page["totalElements"]!.GetValue<int>(), page["totalPages"]!.GetValue<int>(), page["number"]!.GetValue<int>());
+        return (
+            page["size"]!.GetValue<int>(),
+            page["totalElements"]!.GetValue<int>(),
+            page["totalPages"]!.GetValue<int>(),
+            page["number"]!.GetValue<int>()
+        );
     }
 }

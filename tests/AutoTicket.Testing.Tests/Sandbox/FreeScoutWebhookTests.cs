@@ -44,7 +44,10 @@ public sealed class FreeScoutWebhookTests : SandboxTest
     [Fact]
     public void The_signature_is_that_of_a_known_vector() =>
         // RFC 2202, test case 2, in base64.
-        Assert.Equal("7/zfauXrL6LSdBbV8YTfnCWafHk=", FreeScoutWebhooks.Sign("Jefe", Encoding.ASCII.GetBytes("what do ya want for nothing?")));
+        Assert.Equal(
+            "7/zfauXrL6LSdBbV8YTfnCWafHk=",
+            FreeScoutWebhooks.Sign("Jefe", Encoding.ASCII.GetBytes("what do ya want for nothing?"))
+        );
 
     [Fact]
     public async Task A_refused_event_comes_again_as_it_was()
@@ -56,7 +59,10 @@ public sealed class FreeScoutWebhookTests : SandboxTest
         var tries = await _receiver.ReceivedAsync(3);
         Assert.All(tries, again => Assert.Equal(tries[0].Body, again.Body));
         await EventuallyAsync(() => FreeScout.Webhooks.Deliveries.Count == 3);
-        Assert.Equal([(1, 500), (2, 500), (3, 200)], FreeScout.Webhooks.Deliveries.Select(delivery => (delivery.Try, delivery.Status!.Value)));
+        Assert.Equal(
+            [(1, 500), (2, 500), (3, 200)],
+            FreeScout.Webhooks.Deliveries.Select(delivery => (delivery.Try, delivery.Status!.Value))
+        );
         Assert.All(FreeScout.Webhooks.Deliveries, delivery => Assert.Equal(id, delivery.ConversationId));
     }
 
@@ -100,7 +106,10 @@ public sealed class FreeScoutWebhookTests : SandboxTest
         var list = await GetAsync("webhooks");
         var hook = list["_embedded"]!["webhooks"]![0]!;
         Assert.Equal(_receiver.Url.OriginalString, hook["url"]!.GetValue<string>());
-        Assert.Equal(["convo.created", "convo.status", "convo.deleted"], hook["events"]!.AsArray().Select(name => name!.GetValue<string>()));
+        Assert.Equal(
+            ["convo.created", "convo.status", "convo.deleted"],
+            hook["events"]!.AsArray().Select(name => name!.GetValue<string>())
+        );
 
         using var removed = await Http.DeleteAsync(new Uri("webhooks/1", UriKind.Relative));
         Assert.Equal(HttpStatusCode.NoContent, removed.StatusCode);
@@ -111,9 +120,24 @@ public sealed class FreeScoutWebhookTests : SandboxTest
     public async Task After_a_note_alone_the_next_thread_is_announced_as_created_again()
     {
         var body = Draft();
-        body["threads"] = new JsonArray(new JsonObject { ["type"] = "note", ["text"] = "x", ["user"] = 2 });
+        body["threads"] = new JsonArray(
+            new JsonObject
+            {
+                ["type"] = "note",
+                ["text"] = "x",
+                ["user"] = 2,
+            }
+        );
         var id = await CreatedIdAsync(body);
-        using var note = await Http.PostAsJsonAsync($"conversations/{id}/threads", new { type = "note", text = "y", user = 2 });
+        using var note = await Http.PostAsJsonAsync(
+            $"conversations/{id}/threads",
+            new
+            {
+                type = "note",
+                text = "y",
+                user = 2,
+            }
+        );
 
         var hooks = await _receiver.ReceivedAsync(2);
 

@@ -72,7 +72,16 @@ public sealed class SandboxPagesTests : SandboxTest
     [Fact]
     public async Task What_is_not_there_is_a_404_page()
     {
-        foreach (var path in new[] { "nonsense", "freescout/conversation/1", "freescout/conversation/x", "surfaces/nonsense", "sandbox/nonsense" })
+        foreach (
+            var path in new[]
+            {
+                "nonsense",
+                "freescout/conversation/1",
+                "freescout/conversation/x",
+                "surfaces/nonsense",
+                "sandbox/nonsense",
+            }
+        )
         {
             using var response = await Http.GetAsync(new Uri(Server.Url, path));
             Assert.Equal(HttpStatusCode.NotFound, response.StatusCode);

@@ -49,7 +49,9 @@ public sealed class SandboxServerTests : SandboxTest
         await using (var killed = await SandboxServer.StartAsync(settings))
         {
             var id = killed.FreeScout.CreateByHand("Kept").Id;
-            await EventuallyAsync(() => File.Exists(settings.StatePath) && File.ReadAllText(settings.StatePath).Contains("Kept", StringComparison.Ordinal));
+            await EventuallyAsync(() =>
+                File.Exists(settings.StatePath) && File.ReadAllText(settings.StatePath).Contains("Kept", StringComparison.Ordinal)
+            );
 
             await using var next = await SandboxServer.StartAsync(settings);
 
@@ -85,7 +87,10 @@ public sealed class SandboxServerTests : SandboxTest
         Assert.Equal(Server.Url + "freescout", settings["FREESCOUT_BASE_URL"]);
         Assert.Equal("3", settings["FREESCOUT_OPERATIONS_MAILBOX_ID"]);
         Assert.Equal(Server.Url + "slack/api/", settings["SLACK_BASE_URL"]);
-        Assert.Equal(["shop", "checkout", "search", "payments", "reports", "partner-feed"], Enumerable.Range(0, 6).Select(n => settings[$"Surfaces:{n}:Key"]));
+        Assert.Equal(
+            ["shop", "checkout", "search", "payments", "reports", "partner-feed"],
+            Enumerable.Range(0, 6).Select(n => settings[$"Surfaces:{n}:Key"])
+        );
         Assert.Equal(HttpStatusCode.OK, (await Http.GetAsync(new Uri(settings["Surfaces:0:Url"]!))).StatusCode);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, (await Http.GetAsync(new Uri(settings["Surfaces:3:Url"]!))).StatusCode);
         Assert.Equal("https://partner-feed.invalid/", settings["Surfaces:5:Url"]);
@@ -135,8 +140,12 @@ public sealed class SandboxServerTests : SandboxTest
     [Fact]
     public async Task Faults_can_be_switched_and_requests_read_over_http()
     {
-        using var put = await Http.PutAsync(Control("faults"), new StringContent(
-            """{"kind":"statusAfter","match":{"method":"POST","path":"/freescout/api/conversations","whole":true},"statusCode":504,"times":1,"delay":"00:00:02"}"""));
+        using var put = await Http.PutAsync(
+            Control("faults"),
+            new StringContent(
+                """{"kind":"statusAfter","match":{"method":"POST","path":"/freescout/api/conversations","whole":true},"statusCode":504,"times":1,"delay":"00:00:02"}"""
+            )
+        );
         Assert.Equal(HttpStatusCode.NoContent, put.StatusCode);
 
         using var spoilt = await CreateAsync();

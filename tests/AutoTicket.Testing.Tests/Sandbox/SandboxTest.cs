@@ -31,23 +31,32 @@ public abstract class SandboxTest : IAsyncLifetime
 
     protected static HttpClient ClientFor(SandboxServer server)
     {
-        var http = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false }) { BaseAddress = new Uri(server.FreeScout.BaseUrl + "/api/") };
+        var http = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false })
+        {
+            BaseAddress = new Uri(server.FreeScout.BaseUrl + "/api/"),
+        };
         http.DefaultRequestHeaders.Add("X-FreeScout-API-Key", server.FreeScout.ApiKey);
         http.DefaultRequestHeaders.Add("Accept", "application/json");
         return http;
     }
 
     /// <summary>A body that FreeScout takes as it is.</summary>
-    protected static JsonObject Draft(string subject = "Checkout is down") => new()
-    {
-        ["type"] = "email",
-        ["mailboxId"] = 3,
-        ["subject"] = subject,
-        ["customer"] = new JsonObject { ["email"] = "ops-console@sandbox.example", ["firstName"] = "Ops", ["lastName"] = "Console" },
-        ["threads"] = new JsonArray(new JsonObject { ["type"] = "customer", ["text"] = "<p>503</p>" }),
-        ["imported"] = true,
-        ["status"] = "active",
-    };
+    protected static JsonObject Draft(string subject = "Checkout is down") =>
+        new()
+        {
+            ["type"] = "email",
+            ["mailboxId"] = 3,
+            ["subject"] = subject,
+            ["customer"] = new JsonObject
+            {
+                ["email"] = "ops-console@sandbox.example",
+                ["firstName"] = "Ops",
+                ["lastName"] = "Console",
+            },
+            ["threads"] = new JsonArray(new JsonObject { ["type"] = "customer", ["text"] = "<p>503</p>" }),
+            ["imported"] = true,
+            ["status"] = "active",
+        };
 
     protected Task<HttpResponseMessage> CreateAsync(JsonObject? body = null) => Http.PostAsJsonAsync("conversations", body ?? Draft());
 

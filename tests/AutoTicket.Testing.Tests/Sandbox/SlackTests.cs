@@ -12,7 +12,9 @@ public sealed class SlackTests : SandboxTest
     [InlineData(false)]
     public async Task A_message_is_delivered_whether_sent_as_json_or_as_a_form(bool json)
     {
-        var channel = (await CallAsync("conversations.open", new() { ["users"] = Server.Slack.OperatorUserId }, json))["channel"]!["id"]!.GetValue<string>();
+        var channel = (await CallAsync("conversations.open", new() { ["users"] = Server.Slack.OperatorUserId }, json))["channel"]![
+            "id"
+        ]!.GetValue<string>();
         var posted = await CallAsync("chat.postMessage", new() { ["channel"] = channel, ["text"] = "Ticket #1001 & more" }, json);
 
         Assert.True(posted["ok"]!.GetValue<bool>());
@@ -22,8 +24,7 @@ public sealed class SlackTests : SandboxTest
     }
 
     [Fact]
-    public async Task Auth_test_names_the_bot() =>
-        Assert.Equal("console", (await CallAsync("auth.test", []))["user"]!.GetValue<string>());
+    public async Task Auth_test_names_the_bot() => Assert.Equal("console", (await CallAsync("auth.test", []))["user"]!.GetValue<string>());
 
     [Fact]
     public async Task A_refusal_is_a_200_that_says_why()

@@ -9,8 +9,13 @@ public static class Browser
     // Without these a browser calls home, and a test that asserts "no request left the host" would see it.
     private static readonly string[] Arguments =
     [
-        "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-        "--disable-background-networking", "--disable-component-update", "--disable-sync",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
     ];
 
     // Nobody closes it: Playwright's driver does when the pipe from the test host closes.
@@ -25,10 +30,14 @@ public static class Browser
 
     private static async Task<IBrowser> LaunchAsync()
     {
-        var program = Environment.GetEnvironmentVariable("CHROMIUM") is { Length: > 0 } chosen ? chosen : "/usr/bin/chromium-headless-shell";
+        var program = Environment.GetEnvironmentVariable("CHROMIUM") is { Length: > 0 } chosen
+            ? chosen
+            : "/usr/bin/chromium-headless-shell";
         if (!File.Exists(program))
         {
-            throw new InvalidOperationException($"No Chromium at {program}: run ./test.sh, which installs it, or set CHROMIUM to its path.");
+            throw new InvalidOperationException(
+                $"No Chromium at {program}: run ./test.sh, which installs it, or set CHROMIUM to its path."
+            );
         }
 
         Assertions.SetDefaultExpectTimeout((float)Eventually.Patience.TotalMilliseconds);

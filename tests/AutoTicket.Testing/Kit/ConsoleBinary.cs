@@ -14,10 +14,18 @@ internal static class ConsoleBinary
 
     public static string Path { get; } = Find();
 
-    public static ProcessStartInfo StartInfo(IEnumerable<string> arguments, IReadOnlyDictionary<string, string> settings, DirectoryInfo folder, DirectoryInfo? published = null)
+    public static ProcessStartInfo StartInfo(
+        IEnumerable<string> arguments,
+        IReadOnlyDictionary<string, string> settings,
+        DirectoryInfo folder,
+        DirectoryInfo? published = null
+    )
     {
         var dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host ? host : "dotnet";
-        var start = new ProcessStartInfo(dotnet, [published is null ? Path : System.IO.Path.Combine(published.FullName, Name), .. arguments])
+        var start = new ProcessStartInfo(
+            dotnet,
+            [published is null ? Path : System.IO.Path.Combine(published.FullName, Name), .. arguments]
+        )
         {
             WorkingDirectory = folder.FullName,
             RedirectStandardInput = true,
@@ -60,7 +68,15 @@ internal static class ConsoleBinary
         {
             if (File.Exists(System.IO.Path.Combine(folder.FullName, "AutoTicket.Console.sln")))
             {
-                var built = System.IO.Path.Combine(folder.FullName, "src", "AutoTicket.Console", "bin", framework.Parent!.Name, framework.Name, Name);
+                var built = System.IO.Path.Combine(
+                    folder.FullName,
+                    "src",
+                    "AutoTicket.Console",
+                    "bin",
+                    framework.Parent!.Name,
+                    framework.Name,
+                    Name
+                );
                 return File.Exists(built) ? built : System.IO.Path.Combine(framework.FullName, Name);
             }
         }

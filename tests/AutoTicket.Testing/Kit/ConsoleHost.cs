@@ -58,7 +58,8 @@ internal sealed class ConsoleHost : IConsole, IAsyncDisposable
 
     public bool ExpectsErrors { get; set; }
 
-    public T Get<T>() where T : notnull => _app.Services.GetRequiredService<T>();
+    public T Get<T>()
+        where T : notnull => _app.Services.GetRequiredService<T>();
 
     /// <param name="database">Null: a SQLite database of the host's own.</param>
     /// <param name="sandbox">Null: one of the host's own.</param>
@@ -66,28 +67,39 @@ internal sealed class ConsoleHost : IConsole, IAsyncDisposable
     /// <param name="clock">The console's clock; null: the real one.</param>
     /// <param name="services">Changes what is registered.</param>
     public static async Task<ConsoleHost> StartAsync(
-        TestDatabase? database = null, SandboxServer? sandbox = null, IReadOnlyDictionary<string, string?>? settings = null, TimeProvider? clock = null,
-        string environment = "Development", Action<IServiceCollection>? services = null)
+        TestDatabase? database = null,
+        SandboxServer? sandbox = null,
+        IReadOnlyDictionary<string, string?>? settings = null,
+        TimeProvider? clock = null,
+        string environment = "Development",
+        Action<IServiceCollection>? services = null
+    )
     {
         var ownDatabase = database is null ? await TestDatabase.CreateAsync(Database.Sqlite) : null;
         var ownSandbox = sandbox is null ? await SandboxServer.StartAsync() : null;
         sandbox ??= ownSandbox!;
         var log = new LogLines();
-        var builder = WebApplication.CreateBuilder(new WebApplicationOptions
-        {
-            Args = ["--hostBuilder:reloadConfigOnChange=false"],
-            EnvironmentName = environment,
-            ApplicationName = typeof(AutoTicketing).Assembly.GetName().Name,
-            ContentRootPath = ContentRoot.Find(),
-        });
+        var builder = WebApplication.CreateBuilder(
+            new WebApplicationOptions
+            {
+                Args = ["--hostBuilder:reloadConfigOnChange=false"],
+                EnvironmentName = environment,
+                ApplicationName = typeof(AutoTicketing).Assembly.GetName().Name,
+                ContentRootPath = ContentRoot.Find(),
+            }
+        );
         builder.Configuration.AddInMemoryCollection(sandbox.ConsoleSettings());
-        builder.Configuration.AddInMemoryCollection((database ?? ownDatabase!).Settings.Select(pair => KeyValuePair.Create(pair.Key, (string?)pair.Value)));
-        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
-        {
-            ["Sandbox:Enabled"] = "false",
-            ["urls"] = "http://127.0.0.1:0",
-            ["FLAG_CONSOLE_INVESTIGATE_FROM_STATUS"] = "1",
-        });
+        builder.Configuration.AddInMemoryCollection(
+            (database ?? ownDatabase!).Settings.Select(pair => KeyValuePair.Create(pair.Key, (string?)pair.Value))
+        );
+        builder.Configuration.AddInMemoryCollection(
+            new Dictionary<string, string?>
+            {
+                ["Sandbox:Enabled"] = "false",
+                ["urls"] = "http://127.0.0.1:0",
+                ["FLAG_CONSOLE_INVESTIGATE_FROM_STATUS"] = "1",
+            }
+        );
         builder.Configuration.AddInMemoryCollection(settings ?? new Dictionary<string, string?>());
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.ConfigureHttpsDefaults(https => https.ServerCertificate = Certificate.Value));
         builder.AddAutoTicketing();
@@ -121,9 +133,17 @@ internal sealed class ConsoleHost : IConsole, IAsyncDisposable
 
     /// <summary>Starts a console that must refuse to start, and returns its sentence: what Program.cs prints after "can't start".</summary>
     /// <param name="variables">By the names of environment variables.</param>
-    public static async Task<string> RefusalAsync(TestDatabase database, SandboxServer sandbox, IReadOnlyDictionary<string, string> variables, string environment)
+    public static async Task<string> RefusalAsync(
+        TestDatabase database,
+        SandboxServer sandbox,
+        IReadOnlyDictionary<string, string> variables,
+        string environment
+    )
     {
-        var settings = variables.ToDictionary(pair => pair.Key == "ASPNETCORE_URLS" ? "urls" : pair.Key.Replace("__", ":", StringComparison.Ordinal), pair => (string?)pair.Value);
+        var settings = variables.ToDictionary(
+            pair => pair.Key == "ASPNETCORE_URLS" ? "urls" : pair.Key.Replace("__", ":", StringComparison.Ordinal),
+            pair => (string?)pair.Value
+        );
         var refusal = await Record.ExceptionAsync(() => StartAsync(database, sandbox, settings, environment: environment));
         Assert.True(refusal is ConfigurationException or OptionsValidationException, refusal?.ToString() ?? "It started.");
         Assert.DoesNotContain('\n', refusal!.Message);
@@ -131,16 +151,17 @@ internal sealed class ConsoleHost : IConsole, IAsyncDisposable
     }
 
     /// <summary>The configuration of a surface that the sandbox answers for, ready to go down at the first failure.</summary>
-    public static Dictionary<string, string?> SurfaceSettings(int index, string key, Uri url, string severity = "P2") => new()
-    {
-        [$"Surfaces:{index}:Key"] = key,
-        [$"Surfaces:{index}:Name"] = $"Surface {key}",
-        [$"Surfaces:{index}:Url"] = url.AbsoluteUri,
-        [$"Surfaces:{index}:Severity"] = severity,
-        [$"Surfaces:{index}:DownAfter"] = "1",
-        [$"Surfaces:{index}:UpAfter"] = "1",
-        [$"Surfaces:{index}:Timeout"] = "00:00:02",
-    };
+    public static Dictionary<string, string?> SurfaceSettings(int index, string key, Uri url, string severity = "P2") =>
+        new()
+        {
+            [$"Surfaces:{index}:Key"] = key,
+            [$"Surfaces:{index}:Name"] = $"Surface {key}",
+            [$"Surfaces:{index}:Url"] = url.AbsoluteUri,
+            [$"Surfaces:{index}:Severity"] = severity,
+            [$"Surfaces:{index}:DownAfter"] = "1",
+            [$"Surfaces:{index}:UpAfter"] = "1",
+            [$"Surfaces:{index}:Timeout"] = "00:00:02",
+        };
 
     public async ValueTask DisposeAsync()
     {
@@ -166,7 +187,11 @@ internal sealed class ConsoleHost : IConsole, IAsyncDisposable
         if (!ExpectsErrors)
         {
             // As a message, because xunit cuts what it compares before the exception's text.
-            var errors = _log.Lines.Where(line => line.StartsWith("ERROR", StringComparison.Ordinal) || line.StartsWith("CRITICAL", StringComparison.Ordinal)).ToList();
+            var errors = _log
+                .Lines.Where(line =>
+                    line.StartsWith("ERROR", StringComparison.Ordinal) || line.StartsWith("CRITICAL", StringComparison.Ordinal)
+                )
+                .ToList();
             Assert.True(errors.Count == 0, string.Join('\n', errors));
         }
     }
@@ -179,21 +204,32 @@ internal sealed class ConsoleHost : IConsole, IAsyncDisposable
 
         public ILogger CreateLogger(string categoryName) => new Logger(this, categoryName);
 
-        public void Dispose()
-        {
-        }
+        public void Dispose() { }
 
         private sealed class Logger(LogLines lines, string category) : ILogger
         {
-            public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+            public IDisposable? BeginScope<TState>(TState state)
+                where TState : notnull => null;
 
             public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Information;
 
-            public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+            public void Log<TState>(
+                LogLevel logLevel,
+                EventId eventId,
+                TState state,
+                Exception? exception,
+                Func<TState, Exception?, string> formatter
+            )
             {
                 if (IsEnabled(logLevel))
                 {
-                    var level = logLevel switch { LogLevel.Information => "INFO", LogLevel.Warning => "WARNING", LogLevel.Error => "ERROR", _ => "CRITICAL" };
+                    var level = logLevel switch
+                    {
+                        LogLevel.Information => "INFO",
+                        LogLevel.Warning => "WARNING",
+                        LogLevel.Error => "ERROR",
+                        _ => "CRITICAL",
+                    };
                     lines._lines.Enqueue($"{level} {category} {formatter(state, exception)} {exception}".TrimEnd());
                 }
             }

@@ -54,7 +54,11 @@ public sealed class ConsoleProcess : IConsole, IAsyncDisposable
             var line = await console.Output.WaitForLineAsync(line => line.Contains(Listening, StringComparison.Ordinal), StartPatience);
             // Up to the quotation mark, where the log is JSON.
             var address = line[(line.IndexOf(Listening, StringComparison.Ordinal) + Listening.Length)..].Split('"')[0].Trim();
-            console._http = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = new Uri(address), Timeout = Eventually.Patience };
+            console._http = new HttpClient(new SocketsHttpHandler { UseProxy = false })
+            {
+                BaseAddress = new Uri(address),
+                Timeout = Eventually.Patience,
+            };
             return console;
         }
         catch (TimeoutException silence)
@@ -71,7 +75,11 @@ public sealed class ConsoleProcess : IConsole, IAsyncDisposable
     /// <summary>Runs a verb, feeds it standard input, and returns what it answered.</summary>
     /// <exception cref="TimeoutException">It had not ended in time (two minutes unless told otherwise); tells its output.</exception>
     public static async Task<ConsoleResult> RunToEndAsync(
-        IEnumerable<string> arguments, IReadOnlyDictionary<string, string> settings, string input = "", TimeSpan? timeout = null)
+        IEnumerable<string> arguments,
+        IReadOnlyDictionary<string, string> settings,
+        string input = "",
+        TimeSpan? timeout = null
+    )
     {
         await using var console = new ConsoleProcess(arguments, settings);
         try

@@ -49,8 +49,7 @@ public static class Eventually
 
             await Task.Delay(pause);
             pause = pause * 1.5 < LongestPause ? pause * 1.5 : LongestPause;
-        }
-        while (Stopwatch.GetElapsedTime(started) < patience);
+        } while (Stopwatch.GetElapsedTime(started) < patience);
 
         var why = lastFailure is null ? "" : $" The last try ended in {lastFailure.GetType().Name}: {lastFailure.Message}";
         throw new TimeoutException($"Not within {patience.TotalSeconds:0.###} s: {what}.{why}", lastFailure);

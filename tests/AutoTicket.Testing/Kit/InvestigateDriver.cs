@@ -17,13 +17,22 @@ internal sealed record Click(string Disposition, bool Degraded, TicketLink? Tick
 internal sealed class InvestigateDriver : IAsyncDisposable
 {
     public const string Surface = "pay";
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+    };
 
     private readonly List<ConsoleHost> _consoles = [];
     private readonly Dictionary<string, string?> _settings;
     private readonly Action<IServiceCollection>? _services;
 
-    private InvestigateDriver(TestDatabase database, SandboxServer sandbox, StillClock? clock, Dictionary<string, string?> settings, Action<IServiceCollection>? services)
+    private InvestigateDriver(
+        TestDatabase database,
+        SandboxServer sandbox,
+        StillClock? clock,
+        Dictionary<string, string?> settings,
+        Action<IServiceCollection>? services
+    )
     {
         (Database, Sandbox, Clock, _settings, _services) = (database, sandbox, clock!, settings, services);
     }
@@ -53,8 +62,13 @@ internal sealed class InvestigateDriver : IAsyncDisposable
     /// <param name="surfaces">Keys of surfaces that answer 503; null: one, <see cref="Surface"/>.</param>
     /// <param name="services">Changes what each console registers.</param>
     public static async Task<InvestigateDriver> StartAsync(
-        Database kind = Kit.Database.Sqlite, IReadOnlyDictionary<string, string?>? settings = null, StillClock? clock = null, int consoles = 1, IReadOnlyList<string>? surfaces = null,
-        Action<IServiceCollection>? services = null)
+        Database kind = Kit.Database.Sqlite,
+        IReadOnlyDictionary<string, string?>? settings = null,
+        StillClock? clock = null,
+        int consoles = 1,
+        IReadOnlyList<string>? surfaces = null,
+        Action<IServiceCollection>? services = null
+    )
     {
         var sandbox = await SandboxServer.StartAsync(new SandboxSettings { Clock = clock ?? TimeProvider.System });
         var all = new Dictionary<string, string?> { ["FreeScout:RetryDelay"] = "00:00:00.02" };
@@ -83,21 +97,26 @@ internal sealed class InvestigateDriver : IAsyncDisposable
         {
             var board = console.Get<StatusBoard>();
             await Eventually.TrueAsync(
-                () => board.All().All(surface => surface.Status == SurfaceStatus.Down), "each console knows that the surfaces are down");
+                () => board.All().All(surface => surface.Status == SurfaceStatus.Down),
+                "each console knows that the surfaces are down"
+            );
         }
 
         return driver;
     }
 
     /// <summary>One more console; it becomes <see cref="Console"/>.</summary>
-    public async Task StartConsoleAsync() => _consoles.Add(await ConsoleHost.StartAsync(Database, Sandbox, _settings, Clock, services: _services));
+    public async Task StartConsoleAsync() =>
+        _consoles.Add(await ConsoleHost.StartAsync(Database, Sandbox, _settings, Clock, services: _services));
 
     /// <summary>Returns once the first sync and comparison are done: a fault that is added now can't make them open the circuit.</summary>
     public async Task FirstLookIsOverAsync()
     {
         await using var db = Database.Open();
         await Eventually.TrueAsync(
-            () => db.TicketSync.AnyAsync(sync => sync.SyncedAt != null && sync.ReconciledAt != null), "the first sync and comparison are done");
+            () => db.TicketSync.AnyAsync(sync => sync.SyncedAt != null && sync.ReconciledAt != null),
+            "the first sync and comparison are done"
+        );
     }
 
     public async Task StopConsoleAsync()
@@ -111,7 +130,8 @@ internal sealed class InvestigateDriver : IAsyncDisposable
     {
         for (var again = 0; ; again++)
         {
-            using var answer = await _consoles[console].Http.PostAsync(new Uri($"/api/surfaces/{surface}/investigate", UriKind.Relative), null);
+            using var answer = await _consoles[console]
+                .Http.PostAsync(new Uri($"/api/surfaces/{surface}/investigate", UriKind.Relative), null);
             if (answer.StatusCode == HttpStatusCode.ServiceUnavailable && again < 5)
             {
                 // PostgreSQL on a loaded machine may outlast a click's patience. The answer says to try again.
@@ -141,11 +161,13 @@ internal sealed class InvestigateDriver : IAsyncDisposable
             },
             "a click gives a ticket",
             // A claim that was lost is free again after its lease and the grace period, a minute by default.
-            2 * Eventually.Patience);
+            2 * Eventually.Patience
+        );
         return last!;
     }
 
-    public async Task<JsonElement> TicketsAsync() => await Console.Http.GetFromJsonAsync<JsonElement>(new Uri("/api/tickets?state=open&tag=auto:status", UriKind.Relative));
+    public async Task<JsonElement> TicketsAsync() =>
+        await Console.Http.GetFromJsonAsync<JsonElement>(new Uri("/api/tickets?state=open&tag=auto:status", UriKind.Relative));
 
     public async Task<IReadOnlyList<long>> ListedAsync() =>
         [.. (await TicketsAsync()).GetProperty("tickets").EnumerateArray().Select(ticket => ticket.GetProperty("id").GetInt64()).Order()];
@@ -154,8 +176,16 @@ internal sealed class InvestigateDriver : IAsyncDisposable
     public async Task<IReadOnlyList<JsonElement>> FilingsAsync()
     {
         await using var db = Database.Open();
-        return [.. (await db.AuditLog.AsNoTracking().Where(entry => entry.Action == AuditActions.InvestigateFiled).OrderBy(entry => entry.Id).ToListAsync())
-            .Select(entry => JsonSerializer.Deserialize<JsonElement>(entry.Payload))];
+        return
+        [
+            .. (
+                await db
+                    .AuditLog.AsNoTracking()
+                    .Where(entry => entry.Action == AuditActions.InvestigateFiled)
+                    .OrderBy(entry => entry.Id)
+                    .ToListAsync()
+            ).Select(entry => JsonSerializer.Deserialize<JsonElement>(entry.Payload)),
+        ];
     }
 
     public async Task<IReadOnlyList<Ticket>> RowsAsync()

@@ -27,7 +27,10 @@ internal sealed class OidcProvider : IAsyncDisposable
             throw new InvalidOperationException($"The OpenID provider is not installed: run ./test.sh, or `npm ci` in {folder}.");
         }
 
-        var own = Directory.EnumerateDirectories(Path.Combine(folder, "node_modules"), "node-*").Select(package => Path.Combine(package, "bin", "node")).FirstOrDefault(File.Exists);
+        var own = Directory
+            .EnumerateDirectories(Path.Combine(folder, "node_modules"), "node-*")
+            .Select(package => Path.Combine(package, "bin", "node"))
+            .FirstOrDefault(File.Exists);
         var port = LoopbackPort.Next();
         var process = ToolProcess.Start(own ?? "node", new Dictionary<string, string>(), Path.Combine(folder, "provider.mjs"), $"{port}");
         await process.Output.WaitForLineAsync(line => line == $"listening on {port}", Eventually.Patience);
@@ -39,26 +42,48 @@ internal sealed class OidcProvider : IAsyncDisposable
         (await _http.PostAsJsonAsync("/control", new { user, roles })).EnsureSuccessStatusCode();
 
     /// <param name="claims">An object with <c>id_token</c> and <c>userinfo</c>: what each tells of the user, as a provider of the field does.</param>
-    public async Task SayAsync(string user, JsonElement claims) => (await _http.PostAsJsonAsync("/control", new { user, claims })).EnsureSuccessStatusCode();
+    public async Task SayAsync(string user, JsonElement claims) =>
+        (await _http.PostAsJsonAsync("/control", new { user, claims })).EnsureSuccessStatusCode();
 
     /// <summary>From now on what is told of the user has another's subject, as a provider would that mixes its users up.</summary>
     public async Task SayOfAnotherAsync(string user, string subject, params string[] roles) =>
-        (await _http.PostAsJsonAsync("/control", new { user, roles, subject })).EnsureSuccessStatusCode();
+        (
+            await _http.PostAsJsonAsync(
+                "/control",
+                new
+                {
+                    user,
+                    roles,
+                    subject,
+                }
+            )
+        ).EnsureSuccessStatusCode();
 
     /// <summary>From now on the path answers everybody with this; null: as the provider does.</summary>
     /// <param name="path"><c>/token</c>, or <c>/me</c>, which is userinfo.</param>
     public async Task AnswerAsync(string path, int? status, string text = "") =>
-        (await _http.PostAsJsonAsync("/control", new { path, status, text })).EnsureSuccessStatusCode();
+        (
+            await _http.PostAsJsonAsync(
+                "/control",
+                new
+                {
+                    path,
+                    status,
+                    text,
+                }
+            )
+        ).EnsureSuccessStatusCode();
 
     /// <param name="client">Says where its users' roles are: <c>roles-in-userinfo</c>, <c>roles-in-id-token</c>, or <c>no-refresh-token</c>.</param>
-    public Dictionary<string, string?> Settings(string client = "roles-in-userinfo") => new()
-    {
-        ["OIDC_AUTHORITY"] = Authority.AbsoluteUri.TrimEnd('/'),
-        ["OIDC_CLIENT_ID"] = client,
-        ["OIDC_CLIENT_SECRET"] = ClientSecret,
-        ["OIDC_RECHECK_INTERVAL"] = "00:00:01",
-        ["OIDC_ROLE_MAP"] = "sre=admin, on-call=operator, staff=viewer",
-    };
+    public Dictionary<string, string?> Settings(string client = "roles-in-userinfo") =>
+        new()
+        {
+            ["OIDC_AUTHORITY"] = Authority.AbsoluteUri.TrimEnd('/'),
+            ["OIDC_CLIENT_ID"] = client,
+            ["OIDC_CLIENT_SECRET"] = ClientSecret,
+            ["OIDC_RECHECK_INTERVAL"] = "00:00:01",
+            ["OIDC_ROLE_MAP"] = "sre=admin, on-call=operator, staff=viewer",
+        };
 
     public async ValueTask DisposeAsync()
     {

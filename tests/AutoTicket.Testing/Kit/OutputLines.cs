@@ -35,7 +35,11 @@ public sealed class OutputLines
     /// <param name="after">How many lines to pass over: an earlier <see cref="Count"/>, for a line that comes later.</param>
     /// <exception cref="TimeoutException">It was not written in time, or the output ended without it; tells the output.</exception>
     public async Task<string> WaitForLineAsync(
-        Predicate<string> predicate, TimeSpan? timeout = null, int after = 0, [CallerArgumentExpression(nameof(predicate))] string what = "")
+        Predicate<string> predicate,
+        TimeSpan? timeout = null,
+        int after = 0,
+        [CallerArgumentExpression(nameof(predicate))] string what = ""
+    )
     {
         using var patience = new CancellationTokenSource(timeout ?? Eventually.Patience);
         while (true)

@@ -32,9 +32,9 @@ public sealed class PostgresCluster : IAsyncDisposable
     public async Task<string> CreateDatabaseAsync(string? template = null)
     {
         var name = $"autoticket_test_{Guid.NewGuid():N}";
-        await ExecuteAsync(template is null
-            ? $"CREATE DATABASE {name}"
-            : $"CREATE DATABASE {name} TEMPLATE \"{PostgresUrl.DatabaseOf(template)}\"");
+        await ExecuteAsync(
+            template is null ? $"CREATE DATABASE {name}" : $"CREATE DATABASE {name} TEMPLATE \"{PostgresUrl.DatabaseOf(template)}\""
+        );
         return PostgresUrl.WithDatabase(_adminUrl, name);
     }
 
@@ -95,7 +95,8 @@ public sealed class PostgresCluster : IAsyncDisposable
         }
     }
 
-    private PostgresShell Own() => _shell ?? throw new InvalidOperationException("A borrowed PostgreSQL server is not ours to stop: start a cluster for this test.");
+    private PostgresShell Own() =>
+        _shell ?? throw new InvalidOperationException("A borrowed PostgreSQL server is not ours to stop: start a cluster for this test.");
 
     private async Task ExecuteAsync(string sql)
     {

@@ -11,7 +11,8 @@ public static class PostgresServer
     public static Task<PostgresCluster> SharedAsync() => Cluster.Value;
 
     /// <inheritdoc cref="PostgresCluster.CreateDatabaseAsync"/>
-    public static async Task<string> CreateDatabaseAsync(string? template = null) => await (await SharedAsync()).CreateDatabaseAsync(template);
+    public static async Task<string> CreateDatabaseAsync(string? template = null) =>
+        await (await SharedAsync()).CreateDatabaseAsync(template);
 
     /// <inheritdoc cref="PostgresCluster.DropAsync"/>
     public static async Task DropAsync(string url) => await (await SharedAsync()).DropAsync(url);

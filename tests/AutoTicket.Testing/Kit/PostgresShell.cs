@@ -54,7 +54,17 @@ internal sealed class PostgresShell : IAsyncDisposable
     public static async Task<PostgresShell> StartAsync(int port, string password, bool durable = false)
     {
         var folder = $"{Parent(durable)}/autoticket-postgres-{Guid.NewGuid():N}";
-        string[] command = ["sh", "-c", Script, "postgres-shell", Binaries(), folder, port.ToString(CultureInfo.InvariantCulture), durable ? "" : NotDurable];
+        string[] command =
+        [
+            "sh",
+            "-c",
+            Script,
+            "postgres-shell",
+            Binaries(),
+            folder,
+            port.ToString(CultureInfo.InvariantCulture),
+            durable ? "" : NotDurable,
+        ];
 
         // PostgreSQL refuses to run as root. A session of its own: what kills the group of the test host (an interrupt at
         // the terminal, too) must leave the shell alive to clean up.
@@ -111,7 +121,9 @@ internal sealed class PostgresShell : IAsyncDisposable
         if (answer != "done")
         {
             var log = await _shell.StandardOutput.ReadToEndAsync();
-            throw new InvalidOperationException($"PostgreSQL could not {verb}: {answer ?? "its shell ended (is there a user postgres, and setpriv?)"} {log}");
+            throw new InvalidOperationException(
+                $"PostgreSQL could not {verb}: {answer ?? "its shell ended (is there a user postgres, and setpriv?)"} {log}"
+            );
         }
     }
 
@@ -132,12 +144,16 @@ internal sealed class PostgresShell : IAsyncDisposable
         }
 
         const string debian = "/usr/lib/postgresql";
-        var newest = !Directory.Exists(debian) ? null : Directory.EnumerateDirectories(debian)
-            .Where(version => File.Exists(Path.Combine(version, "bin", "initdb")))
-            .MaxBy(version => double.TryParse(Path.GetFileName(version), CultureInfo.InvariantCulture, out var number) ? number : 0);
+        var newest = !Directory.Exists(debian)
+            ? null
+            : Directory
+                .EnumerateDirectories(debian)
+                .Where(version => File.Exists(Path.Combine(version, "bin", "initdb")))
+                .MaxBy(version => double.TryParse(Path.GetFileName(version), CultureInfo.InvariantCulture, out var number) ? number : 0);
         return newest is not null
             ? Path.Combine(newest, "bin")
             : throw new InvalidOperationException(
-                "No PostgreSQL for the tests: run ./test.sh, which installs it, or set TEST_DATABASE_URL to a server, or PG_BIN to a folder with initdb and pg_ctl.");
+                "No PostgreSQL for the tests: run ./test.sh, which installs it, or set TEST_DATABASE_URL to a server, or PG_BIN to a folder with initdb and pg_ctl."
+            );
     }
 }

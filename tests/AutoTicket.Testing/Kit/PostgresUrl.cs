@@ -25,5 +25,8 @@ public static class PostgresUrl
 
     public static string DatabaseOf(string url) => Uri.UnescapeDataString(new Uri(url).AbsolutePath.TrimStart('/'));
 
-    public static string WithDatabase(string url, string database) => new UriBuilder(url) { Path = database }.Uri.AbsoluteUri;
+    public static string WithDatabase(string url, string database) =>
+        new UriBuilder(url) { Path = database }
+            .Uri
+            .AbsoluteUri;
 }

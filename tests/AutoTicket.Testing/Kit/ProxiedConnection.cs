@@ -62,7 +62,7 @@ internal sealed class ProxiedConnection(Socket client, DnsEndPoint target, Func<
         while (await from.ReceiveAsync(buffer, _reset.Token) is var received and > 0)
         {
             await letThroughAsync(_reset.Token);
-            for (var sent = 0; sent < received;)
+            for (var sent = 0; sent < received; )
             {
                 sent += await to.SendAsync(buffer.AsMemory(sent, received - sent), _reset.Token);
             }

@@ -10,14 +10,25 @@ namespace AutoTicket.Tests.Kit;
 /// <summary>The console's schema for the tests' databases, and a context on one of them.</summary>
 internal static class Schema
 {
-    public static AutoTicketDbContext Open(this TestDatabase database) => database.Kind == Database.Postgres
-        ? OpenPostgres(database.Location)
-        : new SqliteDbContext(new DbContextOptionsBuilder<SqliteDbContext>().UseSqlite($"Data Source={database.Location};Pooling=False").UseSnakeCaseNamingConvention().Options);
+    public static AutoTicketDbContext Open(this TestDatabase database) =>
+        database.Kind == Database.Postgres
+            ? OpenPostgres(database.Location)
+            : new SqliteDbContext(
+                new DbContextOptionsBuilder<SqliteDbContext>()
+                    .UseSqlite($"Data Source={database.Location};Pooling=False")
+                    .UseSnakeCaseNamingConvention()
+                    .Options
+            );
 
     /// <summary>The database as the console reaches it: pooled, and with statements that are prepared.</summary>
-    public static ServiceProvider AsTheConsole(this TestDatabase database) => new ServiceCollection()
-        .AddDatabase(new ConfigurationBuilder().AddInMemoryCollection(database.Settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value))).Build())
-        .BuildServiceProvider();
+    public static ServiceProvider AsTheConsole(this TestDatabase database) =>
+        new ServiceCollection()
+            .AddDatabase(
+                new ConfigurationBuilder()
+                    .AddInMemoryCollection(database.Settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value)))
+                    .Build()
+            )
+            .BuildServiceProvider();
 
     /// <summary>Brings an empty database to the current schema.</summary>
     public static async Task MigrateAsync(this TestDatabase database)
@@ -34,5 +45,10 @@ internal static class Schema
     }
 
     private static PostgresDbContext OpenPostgres(string url) =>
-        new(new DbContextOptionsBuilder<PostgresDbContext>().UseNpgsql(PostgresUrl.ToConnectionString(url)).UseSnakeCaseNamingConvention().Options);
+        new(
+            new DbContextOptionsBuilder<PostgresDbContext>()
+                .UseNpgsql(PostgresUrl.ToConnectionString(url))
+                .UseSnakeCaseNamingConvention()
+                .Options
+        );
 }

@@ -42,7 +42,8 @@ internal static class Signals
     {
         try
         {
-            var line = File.ReadLines($"/proc/{processId}/status").FirstOrDefault(line => line.StartsWith("PPid:", StringComparison.Ordinal));
+            var line = File.ReadLines($"/proc/{processId}/status")
+                .FirstOrDefault(line => line.StartsWith("PPid:", StringComparison.Ordinal));
             return line is null ? null : int.Parse(line.AsSpan("PPid:".Length), CultureInfo.InvariantCulture);
         }
         catch (IOException)

@@ -8,7 +8,8 @@ namespace AutoTicket.Tests.Kit;
 /// them, and whoever waits through one (for another click, before a second try) would wait for a test that waits for him.
 /// A step of the clock overtakes no work under way: a limit on how long something may take passes no sooner than a moment of real time after it was set.
 /// </summary>
-internal sealed class StillClock(DateTimeOffset? start = null) : FakeTimeProvider(start ?? new DateTimeOffset(2026, 11, 23, 12, 0, 0, TimeSpan.Zero))
+internal sealed class StillClock(DateTimeOffset? start = null)
+    : FakeTimeProvider(start ?? new DateTimeOffset(2026, 11, 23, 12, 0, 0, TimeSpan.Zero))
 {
     private static readonly TimeSpan Short = TimeSpan.FromSeconds(1);
 
@@ -35,7 +36,12 @@ internal sealed class StillClock(DateTimeOffset? start = null) : FakeTimeProvide
     /// <param name="perStep">The longest pause after a step.</param>
     /// <param name="isFollowed">The step has had its effect: the next one need not wait out the pause.</param>
     public async Task AdvanceUntilAsync(
-        TimeSpan step, Func<Task<bool>> condition, string what, TimeSpan? perStep = null, Func<bool>? isFollowed = null)
+        TimeSpan step,
+        Func<Task<bool>> condition,
+        string what,
+        TimeSpan? perStep = null,
+        Func<bool>? isFollowed = null
+    )
     {
         var patience = 2 * Eventually.Patience;
         var pause = perStep ?? TimeSpan.FromSeconds(1);

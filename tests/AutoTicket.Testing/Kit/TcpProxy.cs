@@ -34,7 +34,10 @@ public sealed class TcpProxy : IAsyncDisposable
     public static TcpProxy To(string url) => To(new Uri(url).Host, new Uri(url).Port);
 
     /// <summary>The same URL, by way of this proxy.</summary>
-    public string Through(string url) => new UriBuilder(url) { Host = "127.0.0.1", Port = Port }.Uri.AbsoluteUri;
+    public string Through(string url) =>
+        new UriBuilder(url) { Host = "127.0.0.1", Port = Port }
+            .Uri
+            .AbsoluteUri;
 
     /// <summary>Resets every connection and refuses new ones, until <see cref="Restore"/>.</summary>
     public void Cut()

@@ -19,10 +19,8 @@ public sealed class TestDatabase : IAsyncDisposable
     public string Location { get; }
 
     /// <summary>The environment variable that leads the console here.</summary>
-    public IReadOnlyDictionary<string, string> Settings => new Dictionary<string, string>
-    {
-        [Kind == Database.Postgres ? "DATABASE_URL" : "AUTOTICKET_SQLITE_PATH"] = Location,
-    };
+    public IReadOnlyDictionary<string, string> Settings =>
+        new Dictionary<string, string> { [Kind == Database.Postgres ? "DATABASE_URL" : "AUTOTICKET_SQLITE_PATH"] = Location };
 
     /// <summary>A database with the current schema.</summary>
     public static async Task<TestDatabase> CreateAsync(Database kind)

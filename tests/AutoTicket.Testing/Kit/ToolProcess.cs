@@ -32,12 +32,17 @@ internal sealed class ToolProcess : IAsyncDisposable
                 File.WriteAllText(Path.Combine(folder.FullName, name), content);
             }
 
-            return new ToolProcess(folder, Process.Start(new ProcessStartInfo(program, arguments)
-            {
-                WorkingDirectory = folder.FullName,
-                RedirectStandardOutput = true,
-                RedirectStandardError = true,
-            })!);
+            return new ToolProcess(
+                folder,
+                Process.Start(
+                    new ProcessStartInfo(program, arguments)
+                    {
+                        WorkingDirectory = folder.FullName,
+                        RedirectStandardOutput = true,
+                        RedirectStandardError = true,
+                    }
+                )!
+            );
         }
         catch
         {

@@ -62,7 +62,14 @@ internal sealed class WebhookReceiver : IAsyncDisposable
         await context.Request.Body.CopyToAsync(body);
         var headers = context.Request.Headers;
         context.Response.StatusCode = Interlocked.Decrement(ref _refusals) >= 0 ? 500 : 200;
-        _received.Enqueue(new ReceivedHook(headers["X-FreeScout-Event"].ToString(), headers["X-FreeScout-Signature"].ToString(), context.Request.ContentType, body.ToArray()));
+        _received.Enqueue(
+            new ReceivedHook(
+                headers["X-FreeScout-Event"].ToString(),
+                headers["X-FreeScout-Signature"].ToString(),
+                context.Request.ContentType,
+                body.ToArray()
+            )
+        );
         _arrivals.Release();
     }
 }

@@ -10,9 +10,6 @@ public sealed record AlertFilter(bool ActiveOnly = true, string Search = "")
     public static AlertFilter FromQuery(string? show, string? search) => new(show != AllWord, search ?? "");
 
     /// <summary>What <see cref="FromQuery"/> reads, null where there is nothing to say.</summary>
-    public IReadOnlyDictionary<string, object?> ToQuery() => new Dictionary<string, object?>
-    {
-        ["show"] = ActiveOnly ? null : AllWord,
-        ["q"] = Search is "" ? null : Search,
-    };
+    public IReadOnlyDictionary<string, object?> ToQuery() =>
+        new Dictionary<string, object?> { ["show"] = ActiveOnly ? null : AllWord, ["q"] = Search is "" ? null : Search };
 }

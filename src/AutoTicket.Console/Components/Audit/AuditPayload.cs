@@ -22,14 +22,15 @@ internal static class AuditPayload
         }
     }
 
-    private static string Text(JsonElement value) => value.ValueKind switch
-    {
-        JsonValueKind.String => TextOrRaw(value),
-        JsonValueKind.Null => "none",
-        JsonValueKind.True => "yes",
-        JsonValueKind.False => "no",
-        _ => value.GetRawText(),
-    };
+    private static string Text(JsonElement value) =>
+        value.ValueKind switch
+        {
+            JsonValueKind.String => TextOrRaw(value),
+            JsonValueKind.Null => "none",
+            JsonValueKind.True => "yes",
+            JsonValueKind.False => "no",
+            _ => value.GetRawText(),
+        };
 
     // A lone surrogate is valid JSON and no valid string.
     private static string TextOrRaw(JsonElement value)

@@ -8,7 +8,13 @@ namespace AutoTicket.Components.Board;
 /// <param name="NeedsHuman">Only surfaces that need somebody.</param>
 /// <param name="Search">Part of a name, key or group; empty: all.</param>
 /// <param name="IsGrouped">By the surfaces' groups instead of one list.</param>
-public sealed record BoardFilter(SurfaceStatus? Status = null, bool NeedsHuman = false, string Search = "", bool IsGrouped = false, BoardView View = BoardView.Tiles)
+public sealed record BoardFilter(
+    SurfaceStatus? Status = null,
+    bool NeedsHuman = false,
+    string Search = "",
+    bool IsGrouped = false,
+    BoardView View = BoardView.Tiles
+)
 {
     private const string HumanWord = "needs-human";
     private const string DenseWord = "dense";
@@ -17,22 +23,35 @@ public sealed record BoardFilter(SurfaceStatus? Status = null, bool NeedsHuman =
     public static readonly BoardFilter All = new();
 
     /// <summary>From the query string's <c>show</c>, <c>q</c>, <c>by</c> and <c>view</c>; words that mean nothing show all.</summary>
-    public static BoardFilter FromQuery(string? show, string? search, string? by, string? view) => new(
-        StatusWords.WorstFirst.Cast<SurfaceStatus?>().FirstOrDefault(status => status!.Value.Word() == show),
-        show == HumanWord,
-        search ?? "",
-        by == "group",
-        view switch { DenseWord => BoardView.Dense, WallWord => BoardView.Wall, _ => BoardView.Tiles });
+    public static BoardFilter FromQuery(string? show, string? search, string? by, string? view) =>
+        new(
+            StatusWords.WorstFirst.Cast<SurfaceStatus?>().FirstOrDefault(status => status!.Value.Word() == show),
+            show == HumanWord,
+            search ?? "",
+            by == "group",
+            view switch
+            {
+                DenseWord => BoardView.Dense,
+                WallWord => BoardView.Wall,
+                _ => BoardView.Tiles,
+            }
+        );
 
     /// <summary>What <see cref="FromQuery"/> reads, null where there is nothing to say: for
     /// <c>NavigationManager.GetUriWithQueryParameters</c>.</summary>
-    public IReadOnlyDictionary<string, object?> ToQuery() => new Dictionary<string, object?>
-    {
-        ["show"] = NeedsHuman ? HumanWord : Status?.Word(),
-        ["q"] = Search is "" ? null : Search,
-        ["by"] = IsGrouped ? "group" : null,
-        ["view"] = View switch { BoardView.Dense => DenseWord, BoardView.Wall => WallWord, _ => null },
-    };
+    public IReadOnlyDictionary<string, object?> ToQuery() =>
+        new Dictionary<string, object?>
+        {
+            ["show"] = NeedsHuman ? HumanWord : Status?.Word(),
+            ["q"] = Search is "" ? null : Search,
+            ["by"] = IsGrouped ? "group" : null,
+            ["view"] = View switch
+            {
+                BoardView.Dense => DenseWord,
+                BoardView.Wall => WallWord,
+                _ => null,
+            },
+        };
 
     public bool Shows([NotNull] SurfaceSnapshot surface) =>
         (Status is null || surface.Status == Status)

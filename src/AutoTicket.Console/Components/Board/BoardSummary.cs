@@ -17,7 +17,8 @@ public sealed record BoardSummary(int Total, int NeedHuman, int WithoutTicket, i
             needing.Count,
             needing.Count(surface => tickets.GetValueOrDefault(surface.Key) is not ({ Link: not null } or { IsUnconfirmed: true })),
             surfaces.Count(IsUnchecked),
-            surfaces.Count(surface => surface.Status is SurfaceStatus.Maintenance));
+            surfaces.Count(surface => surface.Status is SurfaceStatus.Maintenance)
+        );
     }
 
     /// <summary>A surface that was never checked is nobody's concern yet: the first seconds after a start are no alarm.</summary>
@@ -31,16 +32,18 @@ public sealed record BoardSummary(int Total, int NeedHuman, int WithoutTicket, i
 
     private int Operational => Total - NeedHuman - Unchecked - InMaintenance;
 
-    private string Lead => this switch
-    {
-        { Total: 0 } => "No surfaces are configured",
-        { NeedHuman: > 0 } => $"{NeedHuman} of {Total} {(NeedHuman is 1 ? "needs" : "need")} you: {Tickets}",
-        _ when Unchecked == Total => $"First check of {Total} {(Total is 1 ? "surface" : "surfaces")}…",
-        _ when Operational == Total => Total is 1 ? "The one surface is operational" : $"All {Total} surfaces operational",
-        _ => $"{Operational} of {Total} surfaces operational",
-    };
+    private string Lead =>
+        this switch
+        {
+            { Total: 0 } => "No surfaces are configured",
+            { NeedHuman: > 0 } => $"{NeedHuman} of {Total} {(NeedHuman is 1 ? "needs" : "need")} you: {Tickets}",
+            _ when Unchecked == Total => $"First check of {Total} {(Total is 1 ? "surface" : "surfaces")}…",
+            _ when Operational == Total => Total is 1 ? "The one surface is operational" : $"All {Total} surfaces operational",
+            _ => $"{Operational} of {Total} surfaces operational",
+        };
 
-    private string Tickets => WithoutTicket is 0 ? (NeedHuman is 1 ? "it has a ticket" : "all have a ticket") : $"{WithoutTicket} without a ticket";
+    private string Tickets =>
+        WithoutTicket is 0 ? (NeedHuman is 1 ? "it has a ticket" : "all have a ticket") : $"{WithoutTicket} without a ticket";
 
     private string Rest =>
         (InMaintenance > 0 ? $", {InMaintenance} in maintenance" : "")

@@ -24,7 +24,10 @@ internal sealed class TileOrder
             .ThenBy(surface => surface.Surface.Name, StringComparer.OrdinalIgnoreCase)
             .ThenBy(surface => surface.Key, StringComparer.Ordinal);
         var isHeld = _heldSince is { } since && now - since < HoldLimit;
-        List<SurfaceSnapshot> arranged = [.. isHeld ? sorted.OrderBy(surface => _places.GetValueOrDefault(surface.Key, int.MaxValue)) : sorted];
+        List<SurfaceSnapshot> arranged =
+        [
+            .. isHeld ? sorted.OrderBy(surface => _places.GetValueOrDefault(surface.Key, int.MaxValue)) : sorted,
+        ];
         _places = arranged.Select((surface, place) => (surface.Key, place)).ToDictionary(pair => pair.Key, pair => pair.place);
         return arranged;
     }

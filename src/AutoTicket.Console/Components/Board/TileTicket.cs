@@ -11,10 +11,15 @@ namespace AutoTicket.Components.Board;
 public sealed record TileTicket(TicketLink? Link, bool IsRecovered = false, bool IsUnconfirmed = false)
 {
     /// <summary>Null when there is nothing to say of a ticket.</summary>
-    public static TileTicket? Of(SurfaceTicket known, SurfaceStatus status) => known switch
-    {
-        { Ticket: { } ticket } => new(new TicketLink(ticket.Id, ticket.Number, ticket.Url, ticket.OpenedAt), IsRecovered: status is SurfaceStatus.Operational, known.IsUnconfirmed),
-        { IsUnconfirmed: true } => new(null, IsUnconfirmed: true),
-        _ => null,
-    };
+    public static TileTicket? Of(SurfaceTicket known, SurfaceStatus status) =>
+        known switch
+        {
+            { Ticket: { } ticket } => new(
+                new TicketLink(ticket.Id, ticket.Number, ticket.Url, ticket.OpenedAt),
+                IsRecovered: status is SurfaceStatus.Operational,
+                known.IsUnconfirmed
+            ),
+            { IsUnconfirmed: true } => new(null, IsUnconfirmed: true),
+            _ => null,
+        };
 }

@@ -12,10 +12,31 @@ internal static class ConsoleTheme
         Typography = new Typography
         {
             Default = new DefaultTypography { FontFamily = ["Roboto", "system-ui", "sans-serif"] },
-            H4 = new H4Typography { FontSize = "clamp(1.25rem, 1rem + 1.5vw, 2rem)", FontWeight = "600", LineHeight = "1.25", LetterSpacing = "normal" },
-            H5 = new H5Typography { FontSize = "1.125rem", FontWeight = "600", LetterSpacing = "normal" },
-            H6 = new H6Typography { FontSize = "1.125rem", FontWeight = "600", LetterSpacing = "normal" },
-            Button = new ButtonTypography { TextTransform = "none", FontWeight = "500", LetterSpacing = "normal" },
+            H4 = new H4Typography
+            {
+                FontSize = "clamp(1.25rem, 1rem + 1.5vw, 2rem)",
+                FontWeight = "600",
+                LineHeight = "1.25",
+                LetterSpacing = "normal",
+            },
+            H5 = new H5Typography
+            {
+                FontSize = "1.125rem",
+                FontWeight = "600",
+                LetterSpacing = "normal",
+            },
+            H6 = new H6Typography
+            {
+                FontSize = "1.125rem",
+                FontWeight = "600",
+                LetterSpacing = "normal",
+            },
+            Button = new ButtonTypography
+            {
+                TextTransform = "none",
+                FontWeight = "500",
+                LetterSpacing = "normal",
+            },
         },
         LayoutProperties = new LayoutProperties { DefaultBorderRadius = "6px", AppbarHeight = "56px" },
         PaletteLight = new PaletteLight

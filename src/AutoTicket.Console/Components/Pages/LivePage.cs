@@ -103,9 +103,7 @@ public abstract class LivePage : ComponentBase, IDisposable
         }
     }
 
-    protected virtual void Leave()
-    {
-    }
+    protected virtual void Leave() { }
 
     public void Dispose()
     {

@@ -17,6 +17,7 @@ public abstract class SurfacesPage : LivePage
     private readonly Dictionary<string, Investigation> _outcomes = [];
     private readonly HashSet<string> _busy = [];
     private IReadOnlyDictionary<string, InvestigationForecast> _forecasts = NoForecasts;
+
     // Outcomes whose ticket was seen open since the click: our copy of FreeScout's list learns of a new ticket a moment later.
     private readonly HashSet<Investigation> _seenOpen = new(ReferenceEqualityComparer.Instance);
     private IDisposable? _subscription;
@@ -75,8 +76,10 @@ public abstract class SurfacesPage : LivePage
     protected override async Task ReadAsync()
     {
         Surfaces = Find();
-        Tickets = Surfaces.Select(surface => (surface.Key, Ticket: TileTicket.Of(OpenTickets.Of(surface.Key), surface.Status)))
-            .Where(pair => pair.Ticket is not null).ToDictionary(pair => pair.Key, pair => pair.Ticket!);
+        Tickets = Surfaces
+            .Select(surface => (surface.Key, Ticket: TileTicket.Of(OpenTickets.Of(surface.Key), surface.Status)))
+            .Where(pair => pair.Ticket is not null)
+            .ToDictionary(pair => pair.Key, pair => pair.Ticket!);
         DropWhatIsOver();
         _forecasts = await InvestigationForecasts.ForecastAsync(Surfaces);
     }

@@ -24,7 +24,14 @@ internal sealed partial class Invariants(ScheduleRun run)
     /// <summary>What grows with what happens, and only with that.</summary>
     public static readonly IReadOnlyList<string> Growing =
     [
-        "tickets", "alerts", "alert_outbox", "alert_deliveries", "decisions", "audit_log", "parked_alerts", "ticket_findings",
+        "tickets",
+        "alerts",
+        "alert_outbox",
+        "alert_deliveries",
+        "decisions",
+        "audit_log",
+        "parked_alerts",
+        "ticket_findings",
         "flood_breaker",
     ];
 
@@ -102,9 +109,11 @@ internal sealed partial class Invariants(ScheduleRun run)
         var subjects = run.FreeScout.Conversations.Select(one => one.Subject).ToList();
         var rows = await QueryAsync(
             "SELECT marker, state, subject FROM tickets WHERE state IN ('filing', 'unconfirmed') OR (tags_pending AND state = 'open')",
-            row => (Marker: row.GetString(0), State: row.GetString(1), Subject: row.GetString(2)));
-        return rows
-            .Where(row => row.State != "unconfirmed" || subjects.Exists(subject => subject.Contains(row.Marker, StringComparison.Ordinal)))
+            row => (Marker: row.GetString(0), State: row.GetString(1), Subject: row.GetString(2))
+        );
+        return rows.Where(row =>
+                row.State != "unconfirmed" || subjects.Exists(subject => subject.Contains(row.Marker, StringComparison.Ordinal))
+            )
             .Select(row => $"I2: {row.Subject} [{row.Marker}] is {row.State}{(row.State == "open" ? ", without its tags" : "")}.");
     }
 
@@ -130,8 +139,10 @@ internal sealed partial class Invariants(ScheduleRun run)
         }
 
         var names = active.Select(alert => Text(alert, "name")).ToHashSet();
-        left.AddRange(run.WantedNow.Where(wanted => wanted.IsFiring != names.Contains(wanted.Name))
-            .Select(wanted => $"I2: {wanted.Name} is {(wanted.IsFiring ? "not " : "")}active, against what its sender said last."));
+        left.AddRange(
+            run.WantedNow.Where(wanted => wanted.IsFiring != names.Contains(wanted.Name))
+                .Select(wanted => $"I2: {wanted.Name} is {(wanted.IsFiring ? "not " : "")}active, against what its sender said last.")
+        );
         return left;
     }
 
@@ -163,7 +174,8 @@ internal sealed partial class Invariants(ScheduleRun run)
             Answer? answer = null;
             await Eventually.TrueAsync(
                 async () => (answer = await replica.AskAsync(HttpMethod.Post, path))?.Ticket is not null,
-                "a click leads to a ticket");
+                "a click leads to a ticket"
+            );
             seen.Add(answer!.Ticket!.Value);
         }
 
@@ -181,9 +193,12 @@ internal sealed partial class Invariants(ScheduleRun run)
         [
             .. Effects().Skip(effects).Select(request => $"Quiet: {request.Method} {request.PathAndQuery} {request.Body}"),
             .. run.Sandbox.Slack.Messages.Skip(messages).Select(message => $"Quiet: a DM: {message.Text}"),
-            .. Growing.Where(table => now[table] > rows[table])
+            .. Growing
+                .Where(table => now[table] > rows[table])
                 .Select(table => $"Bounds: {table} grew from {rows[table]} to {now[table]} rows while nothing happened."),
-            .. LinesWritten().Zip(lines, (after, before) => after - before).Where(more => more > 3)
+            .. LinesWritten()
+                .Zip(lines, (after, before) => after - before)
+                .Where(more => more > 3)
                 .Select(more => $"Bounds: {more} log lines while nothing happened."),
         ];
     }
@@ -194,24 +209,31 @@ internal sealed partial class Invariants(ScheduleRun run)
     {
         var tooLate = run.Schedule.CommitsTooLate;
         var told = await QueryAsync(
-            "SELECT conversation_id FROM ticket_findings WHERE kind = 'duplicate' AND is_open", row => row.GetInt64(0));
+            "SELECT conversation_id FROM ticket_findings WHERE kind = 'duplicate' AND is_open",
+            row => row.GetInt64(0)
+        );
         var adopted = await QueryAsync(
             """
             SELECT (payload->>'conversation_id')::bigint FROM audit_log
             WHERE action = 'console.tickets.reconciled' AND payload->>'repair' = 'adopted'
             """,
-            row => row.GetInt64(0));
+            row => row.GetInt64(0)
+        );
         var held = run.FreeScout.Conversations;
         var open = held.Where(one => one.IsOpen).GroupBy(one => Find(one, DedupKey())).ToList();
-        var filed = (await QueryAsync(
-            """
-            SELECT (payload->>'conversation_id')::bigint FROM audit_log
-            WHERE action IN ('console.alerts.ticket_filed', 'console.status.investigate_filed')
-            """,
-            row => row.GetInt64(0))).CountBy(id => id).ToDictionary();
+        var filed = (
+            await QueryAsync(
+                """
+                SELECT (payload->>'conversation_id')::bigint FROM audit_log
+                WHERE action IN ('console.alerts.ticket_filed', 'console.status.investigate_filed')
+                """,
+                row => row.GetInt64(0)
+            )
+        ).CountBy(id => id).ToDictionary();
         var failed = await QueryAsync(
             "SELECT max(coalesce(surface_key, '')), max(subject), count(*) FROM tickets WHERE conversation_id IS NULL GROUP BY dedup_key",
-            row => (Surface: row.GetString(0), Subject: row.GetString(1), Count: row.GetInt64(2)));
+            row => (Surface: row.GetString(0), Subject: row.GetString(1), Count: row.GetInt64(2))
+        );
         Doubles = open.Count(same => same.Count() > 1);
         return
         [
@@ -222,9 +244,12 @@ internal sealed partial class Invariants(ScheduleRun run)
             .. adopted.Count > tooLate ? [$"I5: the books did not know {string.Join(", ", adopted)}."] : Array.Empty<string>(),
             .. held.Where(one => filed.GetValueOrDefault(one.Id) + adopted.Count(id => id == one.Id) != 1)
                 .Select(one => $"I5: ticket {one.Id} {one.Subject} has {filed.GetValueOrDefault(one.Id)} audit rows."),
-            .. filed.Keys.Except(held.Select(one => one.Id)).Where(id => !run.Removed.ContainsKey(id))
+            .. filed
+                .Keys.Except(held.Select(one => one.Id))
+                .Where(id => !run.Removed.ContainsKey(id))
                 .Select(id => $"I5: the audit log tells of ticket {id}, which FreeScout does not have."),
-            .. failed.Where(key => key.Count > MostFailed + run.Clicks.GetValueOrDefault(key.Surface))
+            .. failed
+                .Where(key => key.Count > MostFailed + run.Clicks.GetValueOrDefault(key.Surface))
                 .Select(key => $"Bounds: {key.Count} rows of failed filings of {key.Subject}"),
         ];
     }
@@ -234,11 +259,13 @@ internal sealed partial class Invariants(ScheduleRun run)
     {
         var tripped = await TextsAsync("SELECT scope FROM flood_breaker WHERE state <> 'closed'");
         var firing = await TextsAsync("SELECT alert_id FROM alerts WHERE name = 'ticket_flood' AND status = 'firing'");
-        List<string> wrongs = tripped.Select(AlertOf).Order().SequenceEqual(firing.Order()) ? []
+        List<string> wrongs = tripped.Select(AlertOf).Order().SequenceEqual(firing.Order())
+            ? []
             : [$"Breaker: tripped [{string.Join(", ", tripped)}], and {firing.Count} alert(s) of it fire."];
         var sources = await TextsAsync("SELECT filed_by FROM tickets WHERE conversation_id IS NOT NULL AND filed_by LIKE 'alert:%'");
-        foreach (var scope in await TextsAsync(
-            "SELECT DISTINCT payload->>'scope' FROM audit_log WHERE action = 'console.alerts.flood_tripped'"))
+        foreach (
+            var scope in await TextsAsync("SELECT DISTINCT payload->>'scope' FROM audit_log WHERE action = 'console.alerts.flood_tripped'")
+        )
         {
             var filed = scope.Length == 0 ? sources : sources.FindAll(source => source == $"alert:{scope}");
             if (filed.Count < (scope.Length == 0 ? run.FloodBudgetOfAll : run.Schedule.FloodBudget))
@@ -252,14 +279,18 @@ internal sealed partial class Invariants(ScheduleRun run)
 
     /// <summary>A note is written once; a DM as often as an effect was lost unseen, and no more.</summary>
     private IEnumerable<string> Repeats() =>
-    [
-        .. run.FreeScout.Conversations
-            .SelectMany(ticket => ticket.Threads.Where(thread => thread.Type == "note").CountBy(note => (ticket.Id, note.Body)))
-            .Where(same => same.Value > 1 + run.Interruptions)
-            .Select(same => $"Notes: {same.Value} times on ticket {same.Key.Id}: {same.Key.Body}"),
-        .. run.Sandbox.Slack.Messages.CountBy(message => message.Text).Where(same => same.Value > 1 + run.LostMessages)
-            .Select(same => $"I3: {same.Value} DMs: {same.Key}"),
-    ];
+        [
+            .. run
+                .FreeScout.Conversations.SelectMany(ticket =>
+                    ticket.Threads.Where(thread => thread.Type == "note").CountBy(note => (ticket.Id, note.Body))
+                )
+                .Where(same => same.Value > 1 + run.Interruptions)
+                .Select(same => $"Notes: {same.Value} times on ticket {same.Key.Id}: {same.Key.Body}"),
+            .. run
+                .Sandbox.Slack.Messages.CountBy(message => message.Text)
+                .Where(same => same.Value > 1 + run.LostMessages)
+                .Select(same => $"I3: {same.Value} DMs: {same.Key}"),
+        ];
 
     private static string Shown(IEnumerable<SandboxConversation> tickets) =>
         string.Join(" | ", tickets.Select(one => $"{one.Id} {one.Subject}"));
@@ -271,18 +302,23 @@ internal sealed partial class Invariants(ScheduleRun run)
         return
         [
             .. errors.Select(line => $"I4: console {n} wrote to standard error: {line}"),
-            .. parsed.Zip(lines).Where(line => line.First is null or { Level: "ERROR" or "CRITICAL" })
+            .. parsed
+                .Zip(lines)
+                .Where(line => line.First is null or { Level: "ERROR" or "CRITICAL" })
                 .Select(line => $"I4: console {n}: {line.Second}"),
             .. lines.Count > MostLines ? [$"Bounds: console {n} wrote {lines.Count} lines."] : Array.Empty<string>(),
-            .. parsed.Where(line => line?.Level == "WARNING").CountBy(line => $"{line!.Category} {Numbers().Replace(line.Message, "#")}")
-                .Where(alike => alike.Value > MostAlike).Select(alike => $"Bounds: console {n} wrote {alike.Value} times: {alike.Key}"),
+            .. parsed
+                .Where(line => line?.Level == "WARNING")
+                .CountBy(line => $"{line!.Category} {Numbers().Replace(line.Message, "#")}")
+                .Where(alike => alike.Value > MostAlike)
+                .Select(alike => $"Bounds: console {n} wrote {alike.Value} times: {alike.Key}"),
         ];
     }
 
     /// <summary>The dedup key and the marker stand in the ticket's body, so what the console believes is not asked.</summary>
     private static string Find(SandboxConversation conversation, Regex text) =>
         conversation.Threads.Select(thread => text.Match(thread.Body)).FirstOrDefault(match => match.Success)?.Value
-            ?? $"{conversation.Id}";
+        ?? $"{conversation.Id}";
 
     private static string AlertOf(string scope) =>
         AlertIdentity.Of("console", "ticket_flood", null, scope.Length == 0 ? [] : [KeyValuePair.Create("source", scope)]);
@@ -354,7 +390,8 @@ internal sealed partial class Invariants(ScheduleRun run)
                     return (left = await check()).Count == 0;
                 },
                 check.Method.Name,
-                Patience);
+                Patience
+            );
         }
         catch (TimeoutException late)
         {

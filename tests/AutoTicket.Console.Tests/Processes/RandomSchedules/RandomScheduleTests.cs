@@ -34,19 +34,22 @@ public sealed class SchedulePlayers : IAsyncLifetime
     private const string Few = "96116,145584";
     private const int AtOnce = 2;
 
-    private readonly Dictionary<int, TaskCompletionSource<(string, string?)>> _outcomes =
-        Seeds.ToDictionary(
-            seed => seed, _ => new TaskCompletionSource<(string, string?)>(TaskCreationOptions.RunContinuationsAsynchronously));
+    private readonly Dictionary<int, TaskCompletionSource<(string, string?)>> _outcomes = Seeds.ToDictionary(
+        seed => seed,
+        _ => new TaskCompletionSource<(string, string?)>(TaskCreationOptions.RunContinuationsAsynchronously)
+    );
 
     private Task _playing = Task.CompletedTask;
 
     /// <summary><c>SCHEDULE_SEEDS</c>: “5”, “1000-1299”, or several of them with commas between.</summary>
     public static IEnumerable<int> Seeds =>
-        (Environment.GetEnvironmentVariable("SCHEDULE_SEEDS") is { Length: > 0 } wanted ? wanted : Few).Split(',').SelectMany(part =>
-        {
-            var ends = part.Split('-').Select(number => int.Parse(number, CultureInfo.InvariantCulture)).ToList();
-            return Enumerable.Range(ends[0], ends[^1] - ends[0] + 1);
-        });
+        (Environment.GetEnvironmentVariable("SCHEDULE_SEEDS") is { Length: > 0 } wanted ? wanted : Few)
+            .Split(',')
+            .SelectMany(part =>
+            {
+                var ends = part.Split('-').Select(number => int.Parse(number, CultureInfo.InvariantCulture)).ToList();
+                return Enumerable.Range(ends[0], ends[^1] - ends[0] + 1);
+            });
 
     public Task InitializeAsync()
     {
@@ -97,7 +100,8 @@ public sealed class SchedulePlayers : IAsyncLifetime
         var invariants = new Invariants(run);
         var wrongs = await invariants.CheckAsync();
         var settled = Stopwatch.GetElapsedTime(began) - played;
-        var summary = $"seed {schedule.Seed} {(wrongs.Count == 0 ? "held" : "FAILED")}: {schedule.Consoles}, "
+        var summary =
+            $"seed {schedule.Seed} {(wrongs.Count == 0 ? "held" : "FAILED")}: {schedule.Consoles}, "
             + $"{schedule.Steps.Count} steps, {run.FreeScout.CreatedCount} tickets, {run.Sandbox.Slack.Messages.Count} DMs, "
             + $"{invariants.Doubles} double(s) told, {played.TotalSeconds:0.0} + {settled.TotalSeconds:0.0} s";
         return wrongs.Count == 0

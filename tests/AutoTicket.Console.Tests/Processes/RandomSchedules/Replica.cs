@@ -30,11 +30,7 @@ internal sealed class Replica : IAsyncDisposable
         (_sandbox, _off) = (sandbox, off);
         Line = TcpProxy.To(databaseUrl);
         var port = LoopbackPort.Next();
-        _settings = new(settings)
-        {
-            ["DATABASE_URL"] = Line.Through(databaseUrl),
-            ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{port}",
-        };
+        _settings = new(settings) { ["DATABASE_URL"] = Line.Through(databaseUrl), ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{port}" };
         _http = new(new SocketsHttpHandler { UseProxy = false })
         {
             BaseAddress = new Uri($"http://127.0.0.1:{port}"),
@@ -47,34 +43,40 @@ internal sealed class Replica : IAsyncDisposable
     public Uri Address => _http.BaseAddress!;
 
     /// <summary>What it wrote to standard output and to standard error, in each of its lives, the oldest first.</summary>
-    public IEnumerable<(IReadOnlyList<string> Lines, IReadOnlyList<string> Errors)> Logs => _host is null
-        ? _processes.Select(process => (process.Output.ToList(), process.Errors.ToList()))
-        : [([.. _host.Log.Select(line => $"{Stamp} {line.ReplaceLineEndings(" ")}")], [])];
+    public IEnumerable<(IReadOnlyList<string> Lines, IReadOnlyList<string> Errors)> Logs =>
+        _host is null
+            ? _processes.Select(process => (process.Output.ToList(), process.Errors.ToList()))
+            : [([.. _host.Log.Select(line => $"{Stamp} {line.ReplaceLineEndings(" ")}")], [])];
 
     private ConsoleProcess Process => _processes[^1];
 
-    public Task StartAsync() => AloneAsync(async () =>
-    {
-        if (_sandbox is null)
+    public Task StartAsync() =>
+        AloneAsync(async () =>
         {
-            _processes.Add(await ConsoleProcess.StartAsync(_settings));
-            return;
-        }
+            if (_sandbox is null)
+            {
+                _processes.Add(await ConsoleProcess.StartAsync(_settings));
+                return;
+            }
 
-        var settings = _settings.ToDictionary(one => one.Key.Replace("__", ":", StringComparison.Ordinal), one => (string?)one.Value);
-        settings["urls"] = settings["ASPNETCORE_URLS"];
-        _host = await ConsoleHost.StartAsync(
-            sandbox: _sandbox, settings: settings, clock: new DatabaseClock(new SkewedClockTests.Skewed(_off)));
-        _host.ExpectsErrors = true; // the invariants tell of them
-    });
+            var settings = _settings.ToDictionary(one => one.Key.Replace("__", ":", StringComparison.Ordinal), one => (string?)one.Value);
+            settings["urls"] = settings["ASPNETCORE_URLS"];
+            _host = await ConsoleHost.StartAsync(
+                sandbox: _sandbox,
+                settings: settings,
+                clock: new DatabaseClock(new SkewedClockTests.Skewed(_off))
+            );
+            _host.ExpectsErrors = true; // the invariants tell of them
+        });
 
     /// <summary>Ends it with SIGKILL, and starts it again.</summary>
-    public Task KillAsync(TimeSpan downFor) => AloneAsync(async () =>
-    {
-        await Process.KillAsync();
-        await Task.Delay(downFor);
-        _processes.Add(await ConsoleProcess.StartAsync(_settings));
-    });
+    public Task KillAsync(TimeSpan downFor) =>
+        AloneAsync(async () =>
+        {
+            await Process.KillAsync();
+            await Task.Delay(downFor);
+            _processes.Add(await ConsoleProcess.StartAsync(_settings));
+        });
 
     /// <summary>Ends it with SIGTERM, and starts it again.</summary>
     /// <returns>The exit code.</returns>
@@ -90,12 +92,13 @@ internal sealed class Replica : IAsyncDisposable
         return code;
     }
 
-    public Task FreezeAsync(TimeSpan time) => AloneAsync(async () =>
-    {
-        Process.Freeze();
-        await Task.Delay(time);
-        Process.Thaw();
-    });
+    public Task FreezeAsync(TimeSpan time) =>
+        AloneAsync(async () =>
+        {
+            Process.Freeze();
+            await Task.Delay(time);
+            Process.Thaw();
+        });
 
     /// <returns>Null: nobody answered, because the process is away, or was ended meanwhile.</returns>
     public async Task<Answer?> AskAsync(HttpMethod method, string path, object? body = null, string? bearer = null)

@@ -6,19 +6,49 @@ namespace AutoTicket.Tests.Processes;
 internal enum Verb
 {
     // Work.
-    Click, Fire, FireAll, Worsen, WorsenAll, Resolve, ResolveAll, SurfaceDown, SurfaceUp, ResolveTicket, Flood,
+    Click,
+    Fire,
+    FireAll,
+    Worsen,
+    WorsenAll,
+    Resolve,
+    ResolveAll,
+    SurfaceDown,
+    SurfaceUp,
+    ResolveTicket,
+    Flood,
 
     // Processes.
-    Kill, Terminate, Freeze,
+    Kill,
+    Terminate,
+    Freeze,
 
     // The database, as one console reaches it; a lock and a restart meet all.
-    CutDatabase, StallDatabase, SlowDatabase, LockTable, RestartDatabase,
+    CutDatabase,
+    StallDatabase,
+    SlowDatabase,
+    LockTable,
+    RestartDatabase,
 
     // The services outside.
-    FailFreeScout, FailSlack, RefuseKey, CommitLate, LagLists, DisturbWebhook,
+    FailFreeScout,
+    FailSlack,
+    RefuseKey,
+    CommitLate,
+    LagLists,
+    DisturbWebhook,
 
     // People.
-    CloseTicket, ReopenTicket, DeleteTicket, DeleteForever, MoveTicket, EditTicket, UntagTicket, SwitchOff, SwitchOn, ResetFlood,
+    CloseTicket,
+    ReopenTicket,
+    DeleteTicket,
+    DeleteForever,
+    MoveTicket,
+    EditTicket,
+    UntagTicket,
+    SwitchOff,
+    SwitchOn,
+    ResetFlood,
 }
 
 /// <param name="At">When it begins, in milliseconds since the consoles were ready.</param>
@@ -30,7 +60,7 @@ internal sealed record Step(int At, Verb Verb, int Console, string What, int For
     public override string ToString()
     {
         var fault = Verb is Verb.FailFreeScout or Verb.FailSlack or Verb.RefuseKey ? $" {Fault}" : "";
-        return $"{At,6} ms  console {Console}  {Verb}{(What.Length > 0 ? $" {What}" : "")}{fault}{(For > 0 ? $" for {For} ms" : "")}";
+        return $"{At, 6} ms  console {Console}  {Verb}{(What.Length > 0 ? $" {What}" : "")}{fault}{(For > 0 ? $" for {For} ms" : "")}";
     }
 }
 
@@ -45,28 +75,59 @@ internal sealed record Schedule(int Seed, int Processes, int HoursOff, int Flood
     /// <summary>Those of <c>probe</c> come in the generic format, of <c>node</c> by an Alertmanager's webhook, the others as Prometheus
     /// sends them.</summary>
     public static readonly IReadOnlyList<string> Alerts =
-        ["probe_disk", "probe_queue", "node_full", "node_down", "cpu_high", "latency_high"];
+    [
+        "probe_disk",
+        "probe_queue",
+        "node_full",
+        "node_down",
+        "cpu_high",
+        "latency_high",
+    ];
 
     /// <summary>In milliseconds: what FreeScout commits later may be a second ticket, and is told.</summary>
     public const int Grace = 7_000;
 
     /// <summary>How a webhook of FreeScout's is disturbed.</summary>
-    public const string Late = "late", Twice = "twice";
+    public const string Late = "late",
+        Twice = "twice";
 
     private const int Length = 36;
     private const int LongestPause = 450;
 
     private static readonly IReadOnlyList<string> Tables =
     [
-        "alerts", "alert_outbox", "alert_deliveries", "decisions", "tickets", "ticket_sync", "ticket_findings", "open_conversations",
-        "audit_log", "feature_flags", "flood_breaker", "leases", "surface_readings",
+        "alerts",
+        "alert_outbox",
+        "alert_deliveries",
+        "decisions",
+        "tickets",
+        "ticket_sync",
+        "ticket_findings",
+        "open_conversations",
+        "audit_log",
+        "feature_flags",
+        "flood_breaker",
+        "leases",
+        "surface_readings",
     ];
 
     private static readonly IReadOnlyList<FaultKind> Faults =
     [
-        FaultKind.Status, FaultKind.StatusAfter, FaultKind.Delay, FaultKind.HangBefore, FaultKind.HangAfter, FaultKind.ResetBefore,
-        FaultKind.ResetAfter, FaultKind.CloseBefore, FaultKind.CloseAfter, FaultKind.BlankOk, FaultKind.NoId, FaultKind.TornJson,
-        FaultKind.WrongJson, FaultKind.HtmlLogin, FaultKind.RateLimited,
+        FaultKind.Status,
+        FaultKind.StatusAfter,
+        FaultKind.Delay,
+        FaultKind.HangBefore,
+        FaultKind.HangAfter,
+        FaultKind.ResetBefore,
+        FaultKind.ResetAfter,
+        FaultKind.CloseBefore,
+        FaultKind.CloseAfter,
+        FaultKind.BlankOk,
+        FaultKind.NoId,
+        FaultKind.TornJson,
+        FaultKind.WrongJson,
+        FaultKind.HtmlLogin,
+        FaultKind.RateLimited,
     ];
 
     private static readonly IReadOnlyList<FaultKind> Refusals = [FaultKind.Unauthorized, FaultKind.Forbidden];
@@ -74,19 +135,52 @@ internal sealed record Schedule(int Seed, int Processes, int HoursOff, int Flood
     /// <summary>How often each comes, beside the others.</summary>
     private static readonly IReadOnlyList<(Verb Verb, int Weight)> Weights =
     [
-        (Verb.Click, 22), (Verb.Fire, 18), (Verb.FireAll, 6), (Verb.Worsen, 4), (Verb.WorsenAll, 2), (Verb.Resolve, 8),
-        (Verb.ResolveAll, 3), (Verb.SurfaceDown, 9), (Verb.SurfaceUp, 7), (Verb.ResolveTicket, 4), (Verb.Flood, 2),
-        (Verb.Kill, 5), (Verb.Terminate, 4), (Verb.Freeze, 5),
-        (Verb.CutDatabase, 3), (Verb.StallDatabase, 4), (Verb.SlowDatabase, 4), (Verb.LockTable, 6), (Verb.RestartDatabase, 2),
-        (Verb.FailFreeScout, 18), (Verb.FailSlack, 7), (Verb.RefuseKey, 1), (Verb.CommitLate, 4), (Verb.LagLists, 3),
+        (Verb.Click, 22),
+        (Verb.Fire, 18),
+        (Verb.FireAll, 6),
+        (Verb.Worsen, 4),
+        (Verb.WorsenAll, 2),
+        (Verb.Resolve, 8),
+        (Verb.ResolveAll, 3),
+        (Verb.SurfaceDown, 9),
+        (Verb.SurfaceUp, 7),
+        (Verb.ResolveTicket, 4),
+        (Verb.Flood, 2),
+        (Verb.Kill, 5),
+        (Verb.Terminate, 4),
+        (Verb.Freeze, 5),
+        (Verb.CutDatabase, 3),
+        (Verb.StallDatabase, 4),
+        (Verb.SlowDatabase, 4),
+        (Verb.LockTable, 6),
+        (Verb.RestartDatabase, 2),
+        (Verb.FailFreeScout, 18),
+        (Verb.FailSlack, 7),
+        (Verb.RefuseKey, 1),
+        (Verb.CommitLate, 4),
+        (Verb.LagLists, 3),
         (Verb.DisturbWebhook, 3),
-        (Verb.CloseTicket, 5), (Verb.ReopenTicket, 4), (Verb.DeleteTicket, 2), (Verb.DeleteForever, 1), (Verb.MoveTicket, 2),
-        (Verb.EditTicket, 3), (Verb.UntagTicket, 2), (Verb.SwitchOff, 3), (Verb.SwitchOn, 3), (Verb.ResetFlood, 3),
+        (Verb.CloseTicket, 5),
+        (Verb.ReopenTicket, 4),
+        (Verb.DeleteTicket, 2),
+        (Verb.DeleteForever, 1),
+        (Verb.MoveTicket, 2),
+        (Verb.EditTicket, 3),
+        (Verb.UntagTicket, 2),
+        (Verb.SwitchOff, 3),
+        (Verb.SwitchOn, 3),
+        (Verb.ResetFlood, 3),
     ];
 
     private static readonly IReadOnlyList<Verb> OnTickets =
     [
-        Verb.ResolveTicket, Verb.CloseTicket, Verb.ReopenTicket, Verb.DeleteTicket, Verb.DeleteForever, Verb.MoveTicket, Verb.EditTicket,
+        Verb.ResolveTicket,
+        Verb.CloseTicket,
+        Verb.ReopenTicket,
+        Verb.DeleteTicket,
+        Verb.DeleteForever,
+        Verb.MoveTicket,
+        Verb.EditTicket,
         Verb.UntagTicket,
     ];
 

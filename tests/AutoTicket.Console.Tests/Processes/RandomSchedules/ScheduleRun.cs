@@ -81,29 +81,33 @@ internal sealed class ScheduleRun : IAsyncDisposable
     public int Interruptions => Schedule.Steps.Count(step => step.Verb is Verb.Kill or Verb.Freeze);
 
     /// <summary>How often Slack may have a message that no console could record: who then repeats it can't know.</summary>
-    public int LostMessages => Interruptions + _faults.Where(fault => fault.Fault.Match == FaultMatch.Slack).Sum(fault => fault.Hits)
-        + Schedule.Steps.Count(step => step.Verb is Verb.CutDatabase or Verb.StallDatabase or Verb.SlowDatabase or Verb.LockTable
-            or Verb.RestartDatabase);
+    public int LostMessages =>
+        Interruptions
+        + _faults.Where(fault => fault.Fault.Match == FaultMatch.Slack).Sum(fault => fault.Hits)
+        + Schedule.Steps.Count(step =>
+            step.Verb is Verb.CutDatabase or Verb.StallDatabase or Verb.SlowDatabase or Verb.LockTable or Verb.RestartDatabase
+        );
 
     public int FloodBudgetOfAll => Schedule.FloodBudget + 12;
 
-    private Dictionary<string, string> Settings => new()
-    {
-        ["ALERTS_INGEST_TOKEN"] = Token,
-        ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1",
-        ["Alerts__NotifySeverity"] = "P2",
-        ["Alerts__QuietPeriod"] = "00:00:01",
-        ["Slack__SinglesPerMinute"] = "60",
-        ["Diagnostics__CanaryInterval"] = "00:00:02",
-        // A lag of the lists is shorter than the look-ups' spacing; a late commit, and the lag on top of it, than the grace.
-        ["Ticketing__LookupSpacing"] = "00:00:02.2",
-        ["Ticketing__Grace"] = $"{Schedule.Grace / 1_000}s",
-        ["Ticketing__ReconcileInterval"] = "00:00:02",
-        ["Ticketing__FullSyncEvery"] = "2",
-        ["Ticketing__FloodBudgetPerSource"] = $"{Schedule.FloodBudget}",
-        ["Ticketing__FloodBudget"] = $"{FloodBudgetOfAll}",
-        ["Ticketing__FloodWindow"] = "00:00:10",
-    };
+    private Dictionary<string, string> Settings =>
+        new()
+        {
+            ["ALERTS_INGEST_TOKEN"] = Token,
+            ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1",
+            ["Alerts__NotifySeverity"] = "P2",
+            ["Alerts__QuietPeriod"] = "00:00:01",
+            ["Slack__SinglesPerMinute"] = "60",
+            ["Diagnostics__CanaryInterval"] = "00:00:02",
+            // A lag of the lists is shorter than the look-ups' spacing; a late commit, and the lag on top of it, than the grace.
+            ["Ticketing__LookupSpacing"] = "00:00:02.2",
+            ["Ticketing__Grace"] = $"{Schedule.Grace / 1_000}s",
+            ["Ticketing__ReconcileInterval"] = "00:00:02",
+            ["Ticketing__FullSyncEvery"] = "2",
+            ["Ticketing__FloodBudgetPerSource"] = $"{Schedule.FloodBudget}",
+            ["Ticketing__FloodBudget"] = $"{FloodBudgetOfAll}",
+            ["Ticketing__FloodWindow"] = "00:00:10",
+        };
 
     /// <summary>Starts the consoles, all of them at once as after a deployment, and waits until they are ready.</summary>
     /// <param name="cluster">Nobody else's for as long as this runs: it is restarted.</param>
@@ -118,7 +122,8 @@ internal sealed class ScheduleRun : IAsyncDisposable
             {
                 await Eventually.TrueAsync(
                     async () => (await replica.AskAsync(HttpMethod.Get, "/healthz/ready"))?.Status == HttpStatusCode.OK,
-                    "the console is ready");
+                    "the console is ready"
+                );
             }
 
             run.FreeScout.AnnounceTo(new Uri(run.Replicas[0].Address, "/api/freescout/webhook"));
@@ -182,9 +187,12 @@ internal sealed class ScheduleRun : IAsyncDisposable
             await File.WriteAllLinesAsync(Path.Combine(folder, $"console-{n}.log"), [.. log.Lines, .. log.Errors]);
         }
 
-        await File.WriteAllLinesAsync(Path.Combine(folder, "requests.log"), Sandbox.RecordedRequests
-            .Where(request => !request.Path.StartsWith("/surfaces", StringComparison.Ordinal))
-            .Select(request => $"{request.At:HH:mm:ss.fff} {request.Method} {request.PathAndQuery} {request.Body}"));
+        await File.WriteAllLinesAsync(
+            Path.Combine(folder, "requests.log"),
+            Sandbox
+                .RecordedRequests.Where(request => !request.Path.StartsWith("/surfaces", StringComparison.Ordinal))
+                .Select(request => $"{request.At:HH:mm:ss.fff} {request.Method} {request.PathAndQuery} {request.Body}")
+        );
         await using var connection = await OpenAsync();
         foreach (var table in Invariants.Growing)
         {
@@ -247,8 +255,9 @@ internal sealed class ScheduleRun : IAsyncDisposable
                 await Task.WhenAll(Schedule.Alerts.Select(name => SendAsync(step, new(name, severity, step.Verb != Verb.ResolveAll))));
                 break;
             case Verb.Flood:
-                await Task.WhenAll(Enumerable.Range(0, FloodAlerts)
-                    .Select(n => SendAsync(step, new($"{FloodSource}_{n}", "P2", IsFiring: true))));
+                await Task.WhenAll(
+                    Enumerable.Range(0, FloodAlerts).Select(n => SendAsync(step, new($"{FloodSource}_{n}", "P2", IsFiring: true)))
+                );
                 break;
             case Verb.SurfaceDown:
                 Sandbox.Surface(step.What).Answer(503);
@@ -257,10 +266,16 @@ internal sealed class ScheduleRun : IAsyncDisposable
                 Sandbox.Surface(step.What).Answer();
                 break;
             case Verb.ResolveTicket:
-                await WithTicketAsync(step, async id => Expect(
+                await WithTicketAsync(
                     step,
-                    await replica.AskAsync(HttpMethod.Post, "/api/tickets/resolve", new { ids = new[] { id }, note = Why }),
-                    200, 503));
+                    async id =>
+                        Expect(
+                            step,
+                            await replica.AskAsync(HttpMethod.Post, "/api/tickets/resolve", new { ids = new[] { id }, note = Why }),
+                            200,
+                            503
+                        )
+                );
                 break;
             case Verb.Kill:
                 await replica.KillAsync(time);
@@ -309,7 +324,16 @@ internal sealed class ScheduleRun : IAsyncDisposable
                 await FailAsync(step.Fault, FaultMatch.FreeScout, time);
                 break;
             case Verb.CommitLate:
-                _faults.Add(Sandbox.Faults.Add(new(FaultKind.LateCommit) { Match = FaultMatch.FreeScoutCreate, Delay = time, Times = 1 }));
+                _faults.Add(
+                    Sandbox.Faults.Add(
+                        new(FaultKind.LateCommit)
+                        {
+                            Match = FaultMatch.FreeScoutCreate,
+                            Delay = time,
+                            Times = 1,
+                        }
+                    )
+                );
                 break;
             case Verb.LagLists:
                 FreeScout.Behaviour.ListLag = TimeSpan.FromSeconds(2);
@@ -349,14 +373,24 @@ internal sealed class ScheduleRun : IAsyncDisposable
                 Expect(
                     step,
                     await replica.AskAsync(HttpMethod.Post, "/api/flood/reset", new { scope = step.What, reason = Why }),
-                    200, 409, 503);
+                    200,
+                    409,
+                    503
+                );
                 break;
         }
     }
 
     private async Task FailAsync(FaultKind kind, FaultMatch match, TimeSpan time)
     {
-        var fault = Sandbox.Faults.Add(new(kind) { Match = match, Delay = Slow, RetryAfter = kind == FaultKind.RateLimited ? 1 : null });
+        var fault = Sandbox.Faults.Add(
+            new(kind)
+            {
+                Match = match,
+                Delay = Slow,
+                RetryAfter = kind == FaultKind.RateLimited ? 1 : null,
+            }
+        );
         _faults.Add(fault);
         await Task.Delay(time);
         fault.Dispose();
@@ -372,36 +406,46 @@ internal sealed class ScheduleRun : IAsyncDisposable
     {
         var source = alert.Name.Split('_')[0];
         // Each severity is a rule of Prometheus's own: one fires, the other is over.
-        var rules = new[] { ("P1", "critical"), ("P2", "error") }.Select(rule => (
-            Labels: new { alertname = alert.Name, severity = rule.Item2 }, IsFiring: alert.IsFiring && alert.Severity == rule.Item1));
+        var rules = new[] { ("P1", "critical"), ("P2", "error") }.Select(rule =>
+            (Labels: new { alertname = alert.Name, severity = rule.Item2 }, IsFiring: alert.IsFiring && alert.Severity == rule.Item1)
+        );
         var annotations = new { summary = "It fails" };
         (string Path, object Body) request = source switch
         {
-            "probe" or FloodSource => ("/api/alerts", new
-            {
-                source,
-                name = alert.Name,
-                severity = alert.Severity,
-                annotations.summary,
-                status = alert.IsFiring ? "firing" : "resolved",
-            }),
-            "node" => ("/api/alerts/alertmanager", new
-            {
-                version = "4",
-                alerts = rules.Select(rule => new
+            "probe" or FloodSource => (
+                "/api/alerts",
+                new
                 {
-                    status = rule.IsFiring ? "firing" : "resolved",
+                    source,
+                    name = alert.Name,
+                    severity = alert.Severity,
+                    annotations.summary,
+                    status = alert.IsFiring ? "firing" : "resolved",
+                }
+            ),
+            "node" => (
+                "/api/alerts/alertmanager",
+                new
+                {
+                    version = "4",
+                    alerts = rules.Select(rule => new
+                    {
+                        status = rule.IsFiring ? "firing" : "resolved",
+                        labels = rule.Labels,
+                        annotations,
+                        endsAt = rule.IsFiring ? "0001-01-01T00:00:00Z" : Past,
+                    }),
+                }
+            ),
+            _ => (
+                "/api/v2/alerts",
+                rules.Select(rule => new
+                {
                     labels = rule.Labels,
                     annotations,
-                    endsAt = rule.IsFiring ? "0001-01-01T00:00:00Z" : Past,
-                }),
-            }),
-            _ => ("/api/v2/alerts", rules.Select(rule => new
-            {
-                labels = rule.Labels,
-                annotations,
-                endsAt = rule.IsFiring ? "2099-01-01T00:00:00Z" : Past,
-            })),
+                    endsAt = rule.IsFiring ? "2099-01-01T00:00:00Z" : Past,
+                })
+            ),
         };
         var answer = await Replicas[console].AskAsync(HttpMethod.Post, request.Path, request.Body, Token);
         if (alert.IsFiring && answer?.Status is HttpStatusCode.OK or HttpStatusCode.Accepted)
@@ -440,7 +484,8 @@ internal sealed class ScheduleRun : IAsyncDisposable
                 SET statement_timeout = 1000;
                 SELECT conversation_id FROM tickets WHERE state = '{state}' AND conversation_id IS NOT NULL ORDER BY 1
                 """,
-                connection);
+                connection
+            );
             await using var reader = await command.ExecuteReaderAsync();
             while (await reader.ReadAsync())
             {
@@ -467,7 +512,8 @@ internal sealed class ScheduleRun : IAsyncDisposable
             await using var command = new NpgsqlCommand(
                 $"SET LOCAL lock_timeout = {(int)LongestLock.TotalMilliseconds}; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE",
                 connection,
-                transaction);
+                transaction
+            );
             await command.ExecuteNonQueryAsync();
             await Task.Delay(time);
         }
