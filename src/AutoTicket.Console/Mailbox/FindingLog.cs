@@ -190,19 +190,7 @@ internal sealed partial class FindingLog(
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var now = clock.GetUtcNow();
         await using var transaction = await db.BeginAsync(cancellationToken);
-        if (
-            await db.ExecuteAsync(
-                $"""
-                INSERT INTO tickets (marker, dedup_key, surface_key, severity, state, attempt, lease_until, filed_by, audit_action, tag, subject, posted_at, tags_pending, empty_lookups, conversation_id, number, confirmed_at)
-                SELECT {ticket.Marker}, {ticket.DedupKey}, {ticket.SurfaceKey}, {Words.Of(ticket.Severity)}, {Words.Of(
-                    TicketState.Open
-                )}, {0}, {ticket.PostedAt}, {ticket.FiledBy}, {ticket.AuditAction}, {ticket.Tag},
-                  {ticket.Subject}, {ticket.PostedAt}, {false}, {0}, {ticket.ConversationId}, {ticket.Number}, {now}
-                WHERE NOT EXISTS (SELECT 1 FROM tickets WHERE conversation_id = {ticket.ConversationId})
-                """,
-                cancellationToken
-            ) == 0
-        )
+        if (!await TicketBook.AdoptAsync(db, ticket, now, cancellationToken))
         {
             return false;
         }
@@ -281,13 +269,7 @@ internal sealed partial class FindingLog(
         }
 
         await using var transaction = await db.BeginAsync(cancellationToken);
-        if (
-            await db
-                .Tickets.Where(row =>
-                    row.Id == id && row.Attempt == ticket.Attempt && row.State == ticket.State && row.PostedAt == ticket.PostedAt
-                )
-                .ExecuteDeleteAsync(cancellationToken) == 0
-        )
+        if (!await TicketBook.GiveUpAsync(db, ticket, cancellationToken))
         {
             return false;
         }

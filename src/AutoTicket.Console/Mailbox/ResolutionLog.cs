@@ -148,17 +148,7 @@ internal sealed partial class ResolutionLog(
 
     private async Task CloseAsync(AutoTicketDbContext db, long id, string? by, bool evenClosed)
     {
-        var now = clock.GetUtcNow();
-        await db
-            .Tickets.Where(row =>
-                row.ConversationId == id && (row.State == TicketState.Open || (evenClosed && row.State == TicketState.Closed))
-            )
-            .ExecuteUpdateAsync(set =>
-                set.SetProperty(row => row.State, TicketState.Closed)
-                    .SetProperty(row => row.ClosedAt, now)
-                    .SetProperty(row => row.ReopenedAt, (DateTimeOffset?)null)
-                    .SetProperty(row => row.ResolvedBy, by)
-            );
+        await TicketBook.CloseAsync(db, id, by, evenClosed, clock.GetUtcNow());
         await db.OpenConversations.Where(row => row.Id == id).ExecuteDeleteAsync();
     }
 

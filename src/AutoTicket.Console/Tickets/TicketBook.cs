@@ -20,20 +20,34 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
     /// <summary>No letters or digits that are mistaken for one another: people read markers aloud.</summary>
     private const string MarkerAlphabet = "0123456789abcdefghjkmnpqrstvwxyz";
 
-    private static readonly RowBatch<(Ticket Ticket, Wanted Wanted)> Claims = new(
-        ("marker", "text", claim => claim.Ticket.Marker),
-        ("dedup_key", "text", claim => claim.Ticket.DedupKey),
-        ("surface_key", "text", claim => claim.Ticket.SurfaceKey),
-        ("severity", "text", claim => Words.Of(claim.Ticket.Severity)),
-        ("lease_until", "timestamptz", claim => claim.Ticket.LeaseUntil),
-        ("filed_by", "text", claim => claim.Ticket.FiledBy),
-        ("audit_action", "text", claim => claim.Ticket.AuditAction),
-        ("tag", "text", claim => claim.Ticket.Tag),
-        ("subject", "text", claim => claim.Ticket.Subject),
-        ("posted_at", "timestamptz", claim => claim.Ticket.PostedAt),
-        ("any_age", "boolean", claim => claim.Wanted.Draft.IsForAlert),
-        ("anyway", "boolean", claim => claim.Wanted.Anyway)
+    private static readonly RowBatch<NewRow> NewRows = new(
+        ("marker", "text", row => row.Ticket.Marker),
+        ("dedup_key", "text", row => row.Ticket.DedupKey),
+        ("surface_key", "text", row => row.Ticket.SurfaceKey),
+        ("severity", "text", row => Words.Of(row.Ticket.Severity)),
+        ("state", "text", row => Words.Of(row.Ticket.State)),
+        ("attempt", "int", row => row.Ticket.Attempt),
+        ("lease_until", "timestamptz", row => row.Ticket.LeaseUntil),
+        ("filed_by", "text", row => row.Ticket.FiledBy),
+        ("audit_action", "text", row => row.Ticket.AuditAction),
+        ("tag", "text", row => row.Ticket.Tag),
+        ("subject", "text", row => row.Ticket.Subject),
+        ("posted_at", "timestamptz", row => row.Ticket.PostedAt),
+        ("conversation_id", "bigint", row => row.Ticket.ConversationId),
+        ("number", "bigint", row => row.Ticket.Number),
+        ("confirmed_at", "timestamptz", row => row.Ticket.ConfirmedAt),
+        ("any_age", "boolean", row => row.AnyAge),
+        ("anyway", "boolean", row => row.Anyway)
     );
+
+    /// <summary>The one statement that makes a row. {0}: the <see cref="NewRows"/>.</summary>
+    private const string Insert = """
+        INSERT INTO tickets (marker, dedup_key, surface_key, severity, state, attempt, lease_until, filed_by, audit_action, tag,
+          subject, posted_at, conversation_id, number, confirmed_at, tags_pending, empty_lookups)
+        SELECT marker, dedup_key, surface_key, severity, state, attempt, lease_until, filed_by, audit_action, tag,
+          subject, posted_at, conversation_id, number, confirmed_at, false, 0
+        FROM {0}
+        """;
 
     private static readonly RowBatch<(Confirmed Confirmed, DateTimeOffset Now)> Confirmations = new(
         (AutoTicketDbContext.RowId, "bigint", row => row.Confirmed.Ticket.Id),
@@ -76,6 +90,12 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
         ("any_age", "boolean", row => row.Draft.IsForAlert)
     );
 
+    private static readonly RowBatch<Ticket> Tagged = new(
+        ("id", "bigint", ticket => ticket.Id),
+        ("severity", "text", ticket => Words.Of(ticket.Severity)),
+        ("subject", "text", ticket => TicketDraft.WithSeverity(ticket.Subject, ticket.Severity))
+    );
+
     /// <summary>What keeps a new filing out: a ticket t that is being filed; one that was filed within the window, which begins at {1}, and is in FreeScout; for an
     /// alert any that is open, because it has one ticket for as long as it is active.</summary>
     private const string BlocksFiling = """
@@ -86,7 +106,11 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
     private readonly CommitGroup<Look, (IReadOnlyList<Ticket>, Ticket?)> _looks = new();
     private readonly CommitGroup<Confirmed, bool> _confirmations = new();
 
-    /// <param name="Anyway">Although something stands.</param>
+    /// <param name="AnyAge">An open ticket blocks it, however old.</param>
+    /// <param name="Anyway">Other tickets don't block it.</param>
+    private sealed record NewRow(Ticket Ticket, bool AnyAge, bool Anyway);
+
+    /// <param name="Anyway">Although another ticket stands.</param>
     private sealed record Wanted(TicketDraft Draft, bool Anyway);
 
     private sealed record Look(TicketDraft Draft, Ticket? Claim);
@@ -102,27 +126,25 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
     {
         await using var db = await contexts.CreateDbContextAsync();
         var now = clock.GetUtcNow();
-        var tickets = all.ConvertAll(wanted => New(wanted.Draft, now));
-        // In one order in all processes, so that two batches can't wait for each other.
-        var claims = tickets.Zip(all).OrderBy(claim => claim.First.DedupKey, StringComparer.Ordinal).ToList();
+        var rows = all.ConvertAll(wanted => new NewRow(New(wanted.Draft, now), wanted.Draft.IsForAlert, wanted.Anyway));
         var won = (
             await db.QueryAsync(
                 FormattableStringFactory.Create(
                     $$"""
-                    INSERT INTO tickets (marker, dedup_key, surface_key, severity, state, attempt, lease_until, filed_by, audit_action, tag, subject, posted_at, tags_pending, empty_lookups)
-                    SELECT marker, dedup_key, surface_key, severity, 'filing', 1, lease_until, filed_by, audit_action, tag, subject, posted_at, false, 0
-                    FROM {0} WHERE anyway OR NOT EXISTS (SELECT 1 FROM tickets t WHERE t.dedup_key = r.dedup_key AND {{BlocksFiling}})
+                    {{Insert}}
+                    WHERE anyway OR NOT EXISTS (SELECT 1 FROM tickets t WHERE t.dedup_key = r.dedup_key AND {{BlocksFiling}})
                     ON CONFLICT (dedup_key) WHERE state IN ('filing', 'unconfirmed') DO NOTHING
                     RETURNING id, marker
                     """,
-                    Claims.Of(claims),
+                    // In one order in all processes, so that two batches can't wait for each other.
+                    NewRows.Of([.. rows.OrderBy(row => row.Ticket.DedupKey, StringComparer.Ordinal)]),
                     now - options.Value.Window
                 ),
                 row => (Id: row.GetInt64(0), Marker: row.GetString(1)),
                 CancellationToken.None
             )
         ).ToDictionary(row => row.Marker, row => row.Id);
-        return tickets.ConvertAll(ticket => won.TryGetValue(ticket.Marker, out var id) ? ticket with { Id = id } : null);
+        return rows.ConvertAll(row => won.TryGetValue(row.Ticket.Marker, out var id) ? row.Ticket with { Id = id } : null);
     }
 
     /// <summary>What stands for the draft's key.</summary>
@@ -402,6 +424,61 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
             .Tickets.Where(t => t.ConversationId == conversationId && t.Severity != severity)
             .ExecuteUpdateAsync(set => set.SetProperty(t => t.Severity, severity).SetProperty(t => t.TagsPending, true), cancellationToken);
     }
+
+    /// <summary>The tags of these are set. A severity that changed meanwhile leaves them pending.</summary>
+    public async Task TaggedAsync(IReadOnlyCollection<Ticket> tickets, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        await db.ExecuteAsync(
+            $"""
+            UPDATE tickets SET tags_pending = {false}, subject = r.subject
+            FROM {Tagged.Of(tickets)} WHERE tickets.id = r.id AND tickets.severity = r.severity
+            """,
+            cancellationToken
+        );
+    }
+
+    /// <summary>Records a ticket that the console did not file, or no longer knew.</summary>
+    /// <returns>False when another process recorded it first.</returns>
+    public static async Task<bool> AdoptAsync(
+        AutoTicketDbContext db,
+        Ticket ticket,
+        DateTimeOffset now,
+        CancellationToken cancellationToken
+    )
+    {
+        var row = ticket with { State = TicketState.Open, Attempt = 0, LeaseUntil = ticket.PostedAt, ConfirmedAt = now };
+        return await db.ExecuteAsync(
+                FormattableStringFactory.Create(
+                    $"{Insert} WHERE NOT EXISTS (SELECT 1 FROM tickets t WHERE t.conversation_id = r.conversation_id)",
+                    NewRows.Of([new(row, AnyAge: false, Anyway: true)])
+                ),
+                cancellationToken
+            ) == 1;
+    }
+
+    /// <summary>Deletes a filing that made no ticket.</summary>
+    /// <returns>False when it changed since it was read: it may be posted again just now.</returns>
+    public static async Task<bool> GiveUpAsync(AutoTicketDbContext db, Ticket ticket, CancellationToken cancellationToken) =>
+        await db
+            .Tickets.Where(row =>
+                row.Id == ticket.Id && row.Attempt == ticket.Attempt && row.State == ticket.State && row.PostedAt == ticket.PostedAt
+            )
+            .ExecuteDeleteAsync(cancellationToken) == 1;
+
+    /// <summary>Records that a ticket was resolved.</summary>
+    /// <param name="evenClosed">Also when it is closed already: the caller knows better who did it.</param>
+    public static Task CloseAsync(AutoTicketDbContext db, long conversation, string? by, bool evenClosed, DateTimeOffset now) =>
+        db
+            .Tickets.Where(row =>
+                row.ConversationId == conversation && (row.State == TicketState.Open || (evenClosed && row.State == TicketState.Closed))
+            )
+            .ExecuteUpdateAsync(set =>
+                set.SetProperty(row => row.State, TicketState.Closed)
+                    .SetProperty(row => row.ClosedAt, now)
+                    .SetProperty(row => row.ReopenedAt, (DateTimeOffset?)null)
+                    .SetProperty(row => row.ResolvedBy, by)
+            );
 
     /// <summary>The claim may still be posted under: its lease holds for longer than the post can take.</summary>
     public bool MayPost(Ticket ticket) => clock.GetUtcNow() < ticket.LeaseUntil - options.Value.ClickBudget;

@@ -9,6 +9,7 @@ namespace AutoTicket.Tickets;
 /// marker, adopts them, sets their tags. It never posts a ticket: that takes somebody who still wants one.</summary>
 internal sealed partial class UnfinishedFilings(
     TicketingService ticketing,
+    TicketBook claims,
     FreeScoutClient freeScout,
     FreeScoutHealth health,
     IDbContextFactory<AutoTicketDbContext> contexts,
@@ -19,11 +20,6 @@ internal sealed partial class UnfinishedFilings(
     ILogger<UnfinishedFilings> logger
 ) : LeaderLoop(leader, clock, logger)
 {
-    private static readonly RowBatch<Ticket> Tagged = new(
-        ("id", "bigint", ticket => ticket.Id),
-        ("severity", "text", ticket => Words.Of(ticket.Severity)),
-        ("subject", "text", ticket => TicketDraft.WithSeverity(ticket.Subject, ticket.Severity))
-    );
     private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan AtLeastEvery = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(5);
@@ -152,12 +148,7 @@ internal sealed partial class UnfinishedFilings(
 
         if (tagged.Count > 0)
         {
-            await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-            // Unless the severity changed meanwhile.
-            await db.ExecuteAsync(
-                $"UPDATE tickets SET tags_pending = {false}, subject = r.subject FROM {Tagged.Of(tagged)} WHERE tickets.id = r.id AND tickets.severity = r.severity",
-                cancellationToken
-            );
+            await claims.TaggedAsync(tagged, cancellationToken);
         }
 
         return tagged.Count == untagged.Count || _tagsRefusedThrough > 0;

@@ -1,0 +1,34 @@
+using System.Text.RegularExpressions;
+
+namespace AutoTicket.Tests.Structure;
+
+/// <summary>One class writes the table <c>tickets</c>.</summary>
+public sealed partial class WhoWritesTicketsTests
+{
+    /// <summary><c>Retention</c> deletes by age alone, from every table with the longest retention.</summary>
+    private static readonly string[] Writers = ["Retention.cs", "TicketBook.cs"];
+
+    [Fact]
+    public void Only_the_ticket_book_and_the_retention_write_tickets()
+    {
+        var source = Path.Combine(ContentRoot.Find(), "src", "AutoTicket.Console");
+        var writers = Directory
+            .EnumerateFiles(source, "*.cs", SearchOption.AllDirectories)
+            .Where(file =>
+                !Path.GetRelativePath(source, file).StartsWith("obj", StringComparison.Ordinal)
+                && Path.GetFileName(Path.GetDirectoryName(file)) is not ("Postgres" or "Sqlite")
+                && Write().IsMatch(File.ReadAllText(file))
+            )
+            .Select(Path.GetFileName)
+            .Order(StringComparer.Ordinal);
+
+        Assert.Equal(Writers, writers);
+    }
+
+    // SQL, or EF: a statement that begins at the set and ends in a write.
+    [GeneratedRegex(
+        @"\b(?:INSERT\s+INTO|UPDATE|DELETE\s+FROM)\s+tickets\b|\.Tickets\s*\.(?:Add|Update|Remove|Attach)|\.Tickets\b[^;]*\.Execute(?:Update|Delete)Async",
+        RegexOptions.IgnoreCase
+    )]
+    private static partial Regex Write();
+}
