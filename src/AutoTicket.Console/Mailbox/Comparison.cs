@@ -70,7 +70,7 @@ internal static partial class Comparison
         from its in open.Where(ticket => ticket.AuditAction != AuditActions.TicketReconciled).GroupBy(ticket => ticket.DedupKey)
         let sorted = its.OrderBy(ticket => ticket.PostedAt).ThenBy(ticket => ticket.ConversationId).ToList()
         from pair in sorted.Zip(sorted.Skip(1))
-        where pair.Second.PostedAt - pair.First.PostedAt < window
+        where FilingRules.IsInWindow(pair.First.PostedAt, pair.Second.PostedAt, window)
         select new Difference(
             FindingKind.Duplicate,
             pair.Second.ConversationId!.Value,

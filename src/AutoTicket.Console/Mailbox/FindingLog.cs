@@ -41,10 +41,7 @@ internal sealed partial class FindingLog(
             // Also while somebody looks for it, or died in the middle of posting it.
             var unsettled = await db
                 .Tickets.AsNoTracking()
-                .Where(ticket =>
-                    ticket.State == TicketState.Unconfirmed
-                    || (ticket.State == TicketState.Filing && (ticket.Problem != null || ticket.LeaseUntil <= now))
-                )
+                .Where(FilingRules.IsUnconfirmed.Or(FilingRules.MayBeTakenOver(now)))
                 .ToListAsync(cancellationToken);
             var dismissals = await DismissalsAsync(db, rows, cancellationToken);
             var sync = await db.TicketSync.AsNoTracking().SingleOrDefaultAsync(cancellationToken);
@@ -68,7 +65,7 @@ internal sealed partial class FindingLog(
                         null,
                         null,
                         $"{ticket.Subject} [{ticket.Marker}]",
-                        ticket.IsMissing(options.Value.Grace)
+                        FilingRules.IsMissing(ticket, options.Value.Grace)
                             ? "It was posted, the answer was lost, and FreeScout does not have it. It is posted again when somebody clicks or its alert "
                                 + "goes on. Otherwise dismiss it; the console gives it up after a day."
                             : $"It was posted, and which ticket it became is not known. {ticket.Problem}",
@@ -77,7 +74,7 @@ internal sealed partial class FindingLog(
                         IsRepaired: false
                     )
                     {
-                        Filing = ticket.IsMissing(options.Value.Grace) ? ticket.Id : null,
+                        Filing = FilingRules.IsMissing(ticket, options.Value.Grace) ? ticket.Id : null,
                     })
                 );
             return new(
@@ -262,7 +259,7 @@ internal sealed partial class FindingLog(
     {
         if (
             await db.Tickets.AsNoTracking().SingleOrDefaultAsync(row => row.Id == id, cancellationToken) is not { } ticket
-            || !ticket.IsMissing(options.Value.Grace)
+            || !FilingRules.IsMissing(ticket, options.Value.Grace)
         )
         {
             return false;

@@ -50,7 +50,7 @@ internal sealed class InvestigationForecasts(
         {
             (_, FreeScoutFailureKind.NotConfigured) => new(InvestigationForecastKind.FreeScoutDown, "Filing is not set up"),
             (_, not null) => new(InvestigationForecastKind.FreeScoutDown, "FreeScout is down"),
-            ({ Ticket: { } ticket }, _) when ticket.OpenedAt > now - window => new(
+            ({ Ticket: { } ticket }, _) when FilingRules.IsInWindow(ticket.OpenedAt, now, window) => new(
                 InvestigationForecastKind.Opens,
                 $"Opens {TicketNumber.Of(ticket.Number)}, {UtcTime.Age(now - ticket.OpenedAt)} old"
             ),

@@ -127,11 +127,7 @@ internal sealed partial class OpenTickets(
             // Those of alerts are on no list of ours, and may be thousands.
             var own = await db
                 .Tickets.AsNoTracking()
-                .Where(ticket =>
-                    ticket.State == TicketState.Unconfirmed
-                    || (ticket.State == TicketState.Filing && ticket.Problem != null)
-                    || (ticket.State == TicketState.Open && ticket.Tag == TicketTags.Status)
-                )
+                .Where(FilingRules.IsUnconfirmed.Or(ticket => ticket.State == TicketState.Open && ticket.Tag == TicketTags.Status))
                 .ToListAsync(cancellationToken);
             List<long?> others =
             [
@@ -172,11 +168,7 @@ internal sealed partial class OpenTickets(
                 )
                 .OrderByDescending(ticket => ticket.OpenedAt)
                 .ToList();
-            // A look-up holds the claim as `filing`: the problem tells that the answer was lost before.
-            var unconfirmed = own.Where(ticket => ticket.State is TicketState.Unconfirmed or TicketState.Filing)
-                .Select(ticket => ticket.SurfaceKey)
-                .OfType<string>()
-                .ToHashSet();
+            var unconfirmed = own.Where(FilingRules.IsHeld).Select(ticket => ticket.SurfaceKey).OfType<string>().ToHashSet();
             lock (_lock)
             {
                 tickets.InsertRange(0, _filedWhileReading.Where(filed => tickets.All(ticket => ticket.Id != filed.Id)));

@@ -86,14 +86,6 @@ internal sealed record Ticket
 
     /// <summary>Why the last try failed, for the operator; null when it did not.</summary>
     public string? Problem { get; init; }
-
-    /// <summary>Its answer was lost, and FreeScout does not have it: it was looked for after the time in which FreeScout may still commit
-    /// it.</summary>
-    public bool IsMissing(TimeSpan grace) =>
-        State is TicketState.Unconfirmed or TicketState.Filing
-        && ConversationId is null
-        && EmptyLookups >= 2
-        && LookedUpAt - PostedAt >= grace;
 }
 
 /// <summary>A FreeScout conversation, as a link to it needs it.</summary>

@@ -157,16 +157,17 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
     private async Task<List<(IReadOnlyList<Ticket>, Ticket?)>> ReadAsync(List<Look> looks)
     {
         await using var db = await contexts.CreateDbContextAsync();
+        var now = clock.GetUtcNow();
         var rows = await db.QueryAsync(
             FormattableStringFactory.Create(
                 $$"""
-                SELECT r.place, t.id, {{BlocksFiling}} FROM {0} JOIN tickets t ON t.dedup_key = r.dedup_key
+                SELECT r.place, t.id FROM {0} JOIN tickets t ON t.dedup_key = r.dedup_key
                 WHERE {{BlocksFiling}} OR t.id = (SELECT max(other.id) FROM tickets other WHERE other.dedup_key = r.dedup_key AND other.conversation_id IS NOT NULL)
                 """,
                 Drafts.Of([.. looks.Select((look, place) => (place, look.Draft))]),
-                clock.GetUtcNow() - options.Value.Window
+                now - options.Value.Window
             ),
-            row => (Place: row.GetInt32(0), Id: row.GetInt64(1), Stands: row.GetBoolean(2)),
+            row => (Place: row.GetInt32(0), Id: row.GetInt64(1)),
             CancellationToken.None
         );
         // Mostly there is nothing but the claims themselves, which to see takes no entities.
@@ -177,15 +178,21 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
                 : await db.Tickets.AsNoTracking().Where(ticket => others.Contains(ticket.Id)).ToDictionaryAsync(ticket => ticket.Id);
         var found = rows.Where(row => known.ContainsKey(row.Id))
             .OrderByDescending(row => row.Id)
-            .ToLookup(row => row.Place, row => (row.Stands, Ticket: known[row.Id]));
+            .ToLookup(row => row.Place, row => known[row.Id]);
         return
         [
             .. looks.Select(
                 (look, place) =>
                     (
                         (IReadOnlyList<Ticket>)
-                            [.. found[place].Where(row => row.Stands && row.Ticket.Id != look.Claim?.Id).Select(row => row.Ticket)],
-                        found[place].Select(row => row.Ticket).FirstOrDefault(ticket => ticket.ConversationId is not null)
+                            [
+                                .. found[place]
+                                    .Where(row =>
+                                        row.Id != look.Claim?.Id
+                                        && FilingRules.Blocks(row, look.Draft.IsForAlert, now, options.Value.Window)
+                                    ),
+                            ],
+                        found[place].FirstOrDefault(row => row.ConversationId is not null)
                     )
             ),
         ];
@@ -216,11 +223,8 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
         var now = clock.GetUtcNow();
         var ours = ticket with { State = TicketState.Filing, Attempt = ticket.Attempt + 1, LeaseUntil = now + options.Value.Lease };
         var taken = await db
-            .Tickets.Where(t =>
-                t.Id == ticket.Id
-                && t.Attempt == ticket.Attempt
-                && (t.State == TicketState.Unconfirmed || (t.State == TicketState.Filing && t.LeaseUntil <= now))
-            )
+            .Tickets.Where(t => t.Id == ticket.Id && t.Attempt == ticket.Attempt)
+            .Where(FilingRules.MayBeTakenOver(now))
             .ExecuteUpdateAsync(
                 set =>
                     set.SetProperty(t => t.State, ours.State)
@@ -297,17 +301,14 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
     /// <param name="lookupWasEmpty">FreeScout was asked for the marker and does not have it, so far.</param>
     public Task<bool> LeaveUnconfirmedAsync(Ticket ticket, string problem, bool lookupWasEmpty, CancellationToken cancellationToken)
     {
-        var now = clock.GetUtcNow();
-        var counts = lookupWasEmpty && (ticket.LookedUpAt is not { } last || now - last >= options.Value.LookupSpacing);
-        var lookups = ticket.EmptyLookups + (counts ? 1 : 0);
-        var lookedUpAt = counts ? now : ticket.LookedUpAt;
+        var after = lookupWasEmpty ? FilingRules.AfterEmptyLookup(ticket, clock.GetUtcNow(), options.Value.LookupSpacing) : ticket;
         return UpdateOwnAsync(
             ticket,
             set =>
                 set.SetProperty(t => t.State, TicketState.Unconfirmed)
                     .SetProperty(t => t.Problem, problem)
-                    .SetProperty(t => t.EmptyLookups, lookups)
-                    .SetProperty(t => t.LookedUpAt, lookedUpAt),
+                    .SetProperty(t => t.EmptyLookups, after.EmptyLookups)
+                    .SetProperty(t => t.LookedUpAt, after.LookedUpAt),
             cancellationToken
         );
     }

@@ -22,10 +22,7 @@ internal sealed partial class TicketingService(
     ILogger<TicketingService> logger
 )
 {
-    /// <summary>Less time than this is not worth a call to FreeScout.</summary>
-    private static readonly TimeSpan LeastTime = TimeSpan.FromMilliseconds(300);
     private const int MostDegraded = 10_000;
-    private static readonly TimeSpan LongestSearch = TimeSpan.FromDays(1);
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(40);
     private static readonly Counter<long> Filings = Telemetry.Meter.CreateCounter<long>(
         "autoticket.ticket.filings",
@@ -43,7 +40,7 @@ internal sealed partial class TicketingService(
     public async Task<TicketOutcome> FileAsync(TicketDraft draft)
     {
         using var trace = Telemetry.Activities.StartActivity("file ticket");
-        var outcome = await FileInTimeAsync(draft);
+        var outcome = await FileWithinBudgetAsync(draft);
         trace
             ?.AddTag("alert_key", draft.AlertKey)
             .AddTag("outcome", Words.Of(outcome.Disposition))
@@ -57,12 +54,12 @@ internal sealed partial class TicketingService(
         return outcome;
     }
 
-    private async Task<TicketOutcome> FileInTimeAsync(TicketDraft draft)
+    private async Task<TicketOutcome> FileWithinBudgetAsync(TicketDraft draft)
     {
         using var time = new CancellationTokenSource(options.Value.ClickBudget, clock);
         try
         {
-            return await FileAsync(draft, new Budget(clock.GetUtcNow(), clock.GetTimestamp(), time.Token));
+            return await RunAsync(new Request(draft, clock.GetUtcNow(), clock.GetTimestamp(), time.Token));
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
         {
@@ -76,231 +73,211 @@ internal sealed partial class TicketingService(
         }
     }
 
-    /// <summary>Looks a ticket with a lost answer up by its marker, and adopts it when FreeScout has it. Never posts.</summary>
+    /// <summary>Looks up a ticket whose answer was lost, by its marker, and adopts it when FreeScout has it. Never posts.</summary>
     public async Task SettleAsync(Ticket ticket, CancellationToken cancellationToken)
     {
         if (
             await claims.TakeOverAsync(ticket, cancellationToken) is { } ours
-            && await LookUpAsync(ours, TicketDraft.Of(ours), cancellationToken) == Lookup.Certain
+            && await LookUpAsync(ours, TicketDraft.Of(ours), cancellationToken) == Lookup.NeverCommitted
         )
         {
-            // Nobody asks for it just now: whoever does next may post it. After a day nobody will, and FreeScout commits nothing so late.
-            _ =
-                clock.GetUtcNow() - ours.PostedAt < LongestSearch
-                    ? await claims.LeaveUnconfirmedAsync(ours, "FreeScout does not have it.", lookupWasEmpty: true, CancellationToken.None)
-                    : await claims.ReleaseAsync(ours with { RepostedAt = null }, "FreeScout does not have it.", CancellationToken.None);
+            // The next filing for its key may post it again.
+            _ = FilingRules.IsGivenUp(ours, clock.GetUtcNow())
+                ? await claims.ReleaseAsync(ours with { RepostedAt = null }, "FreeScout does not have it.", CancellationToken.None)
+                : await claims.LeaveUnconfirmedAsync(ours, "FreeScout does not have it.", lookupWasEmpty: true, CancellationToken.None);
         }
     }
 
-    private async Task<TicketOutcome> FileAsync(TicketDraft draft, Budget budget)
+    private async Task<TicketOutcome> RunAsync(Request request)
     {
-        var closed = new HashSet<long>();
-        // FreeScout no longer has them: the new ticket does not link to them.
-        var gone = new HashSet<long>();
         while (true)
         {
             // A call that can't be made now needs no claim.
             if (freeScout.Closed is { } shut)
             {
-                var seen = draft.IsForAlert
-                    ? null
-                    : (await claims.ReadAsync(draft)).Standing.FirstOrDefault(row => row.State == TicketState.Open);
-                return Degraded(draft, shut, seen is null ? "" : $" Ticket {TicketNumber.Of(seen.Number)} was open when last seen.");
+                return await NotAskedAsync(request.Draft, shut);
             }
 
-            // The claim first, because mostly nothing stands; and only who holds it can be sure of what he then reads.
-            var claim = await claims.ClaimAsync(draft, anyway: closed.Count > 0);
-            var (standing, latest) = await claims.ReadAsync(draft, claim);
-            var unseen = standing.Where(row => !closed.Contains(row.Id)).ToList();
-            if (claim is not null)
+            // The claim first: mostly no ticket stands, and only the claim's holder can be sure of what it then reads.
+            var claim = await claims.ClaimAsync(request.Draft, anyway: request.Closed.Count > 0);
+            var (standing, latest) = await claims.ReadAsync(request.Draft, claim);
+            var step = FilingRules.Next(
+                request.Draft.IsForAlert,
+                claim,
+                standing,
+                latest,
+                request.Closed,
+                request.BegunAt,
+                clock.GetUtcNow()
+            );
+            if (claim is not null && step is not FilingStep.Post)
             {
-                if (unseen.Count == 0 && await ReopenedAsync(draft, latest, closed, gone, budget) is { } known)
-                {
-                    await claims.ReleaseAsync(claim, known.Message, CancellationToken.None);
-                    return known;
-                }
-
-                if (unseen.Count == 0)
-                {
-                    return await PostAsync(claim, draft, latest is null || gone.Contains(latest.Id) ? null : latest, budget);
-                }
-
                 await claims.ReleaseAsync(claim, "another ticket was filed at the same moment", CancellationToken.None);
             }
 
-            var held = unseen.Find(row => row.State is TicketState.Filing or TicketState.Unconfirmed);
-            // Another is at it; or was when we claimed, and what it held is released by now.
-            if (unseen.Count == 0 || (held is { State: TicketState.Filing } && held.LeaseUntil > clock.GetUtcNow()))
+            var outcome = step switch
             {
-                if (Remaining(budget) < LeastTime + LookAgain)
-                {
-                    return Degraded(
-                        draft,
-                        "Another click is filing this ticket just now and FreeScout is slow to answer. Look again in a moment.",
-                        "degraded: being filed"
-                    );
-                }
-
-                await Task.Delay(LookAgain, clock, CancellationToken.None);
-                continue;
-            }
-
-            if (held is not null)
+                FilingStep.Post post => await PostUnlessReopenedAsync(claim!, post, request),
+                FilingStep.LookUp(var held) => await ResumeAsync(held, latest, request),
+                FilingStep.Forget(var nameless) => await ForgetAsync(nameless),
+                FilingStep.AlreadyOpen(var recent) => AlreadyOpen(recent, null),
+                FilingStep.Ask(var tickets) => await AskAsync(tickets, request),
+                _ => await WaitAsync(request),
+            };
+            if (outcome is not null)
             {
-                if (await claims.TakeOverAsync(held, CancellationToken.None) is not { } ours)
-                {
-                    continue;
-                }
-
-                var lookup = await LookUpAsync(ours, draft, budget.Token);
-                if (lookup == Lookup.Adopted)
-                {
-                    // Whether it still stands for this draft is asked like of any other.
-                    continue;
-                }
-
-                if (lookup == Lookup.Certain && await claims.RepostAsync(ours, CancellationToken.None) is { } again)
-                {
-                    return await PostAsync(again, draft, latest, budget);
-                }
-
-                return Degraded(
-                    draft,
-                    "FreeScout's answer to the last try was lost. The console keeps looking for the ticket and files no second one until it is certain that there is none.",
-                    LookedUp
-                );
-            }
-
-            if (unseen.Find(row => row.ConversationId is null) is { } nameless)
-            {
-                await claims.ForgotAsync(nameless, CancellationToken.None);
-                continue;
-            }
-
-            if (unseen.Find(row => row.ConfirmedAt >= budget.At && row.State == TicketState.Open) is { } recent)
-            {
-                // FreeScout told whoever filed it while we waited: no need to ask again.
-                return AlreadyOpen(recent, null);
-            }
-
-            var begun = clock.GetTimestamp();
-            var looks = await LookAtAsync(unseen, budget);
-            var took = clock.GetElapsedTime(begun);
-            if (looks.Find(look => look.Found?.IsOpen == true) is { } open)
-            {
-                return AlreadyOpen(open.Ticket, open.Found!.Number);
-            }
-
-            // The open one first: it is the one that the operator looks for.
-            if (
-                looks.Where(look => look.Failure is not null).MinBy(look => look.Ticket.State) is
-                { Failure: { } failure, Ticket: var unknown }
-            )
-            {
-                var state = unknown.State == TicketState.Open ? "open" : "closed";
-                return Degraded(draft, failure, $" Ticket {TicketNumber.Of(unknown.Number)} was {state} when last seen.");
-            }
-
-            closed.UnionWith(unseen.Select(row => row.Id));
-            gone.UnionWith(looks.Where(look => look.IsGone).Select(look => look.Ticket.Id));
-            if (NoTimeLeft(draft, unseen[0], took, budget) is { } late)
-            {
-                return late;
+                return outcome;
             }
         }
     }
 
-    /// <param name="IsGone">FreeScout says that it does not have it any more.</param>
-    private sealed record Look(Ticket Ticket, Conversation? Found, FreeScoutFailure? Failure, bool IsGone);
-
-    /// <summary>Asks FreeScout for all of them at once: one after another they would take up the time of the post. For those that were seen
-    /// closed it waits only while a post can still take its whole time.</summary>
-    private async Task<List<Look>> LookAtAsync(List<Ticket> tickets, Budget budget)
+    private async Task<TicketOutcome> NotAskedAsync(TicketDraft draft, FreeScoutFailure shut)
     {
-        var spare = Remaining(budget) - freeScoutOptions.Value.CallTimeout;
-        using var patience = new CancellationTokenSource(spare > TimeSpan.Zero ? spare : TimeSpan.Zero, clock);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, budget.Token);
-        return
-        [
-            .. await Task.WhenAll(
-                tickets.Select(async ticket =>
-                {
-                    var isClosed = ticket.State == TicketState.Closed;
-                    var (found, failure) = await freeScout.FindAsync(ticket.ConversationId!.Value, isClosed ? either.Token : budget.Token);
-                    if (failure is null)
-                    {
-                        await claims.SetOpenAsync(ticket, found, CancellationToken.None);
-                        return new Look(ticket, found, null, IsGone: found is null or { State: "deleted" });
-                    }
-
-                    // What was seen closed is closed, as long as FreeScout does not say otherwise in time, or of this one alone says nothing.
-                    return new Look(
-                        ticket,
-                        null,
-                        isClosed && (either.IsCancellationRequested || failure.IsOfRequest) ? null : failure,
-                        IsGone: false
-                    );
-                })
-            ),
-        ];
+        var seen = draft.IsForAlert ? null : (await claims.ReadAsync(draft)).Standing.FirstOrDefault(row => row.State == TicketState.Open);
+        return Degraded(draft, shut, seen is null ? "" : $" Ticket {TicketNumber.Of(seen.Number)} was open when last seen.");
     }
 
-    /// <summary>A post that is cut off on its way is a lost answer: it is not begun with less time than FreeScout took for a look.</summary>
-    /// <returns>Null: there is time.</returns>
-    private TicketOutcome? NoTimeLeft(TicketDraft draft, Ticket closed, TimeSpan took, Budget budget)
+    private async Task<TicketOutcome?> WaitAsync(Request request)
     {
-        if (Remaining(budget) is var left && left >= LeastTime && left >= took)
+        if (Remaining(request) < FilingRules.LeastTime + LookAgain)
+        {
+            return Degraded(
+                request.Draft,
+                "Another click is filing this ticket just now and FreeScout is slow to answer. Look again in a moment.",
+                "degraded: being filed"
+            );
+        }
+
+        await Task.Delay(LookAgain, clock, CancellationToken.None);
+        return null;
+    }
+
+    private async Task<TicketOutcome?> ForgetAsync(Ticket nameless)
+    {
+        await claims.ForgotAsync(nameless, CancellationToken.None);
+        return null;
+    }
+
+    private async Task<TicketOutcome?> ResumeAsync(Ticket held, Ticket? latest, Request request)
+    {
+        if (await claims.TakeOverAsync(held, CancellationToken.None) is not { } ours)
+        {
+            return null;
+        }
+
+        var lookup = await LookUpAsync(ours, request.Draft, request.Token);
+        if (lookup == Lookup.Adopted)
+        {
+            // Whether it blocks this filing is decided as for any other ticket.
+            return null;
+        }
+
+        return lookup == Lookup.NeverCommitted && await claims.RepostAsync(ours, CancellationToken.None) is { } again
+            ? await PostAsync(again, latest, request)
+            : Degraded(
+                request.Draft,
+                "FreeScout's answer to the last try was lost. The console keeps looking for the ticket and files no second one until it is certain that there is none.",
+                LookedUp
+            );
+    }
+
+    /// <summary>Asks FreeScout for all of them at once: one after another they would take up the time of the post. For those that were last
+    /// seen closed it waits only while a post can still take its whole time.</summary>
+    private async Task<TicketOutcome?> AskAsync(IReadOnlyList<Ticket> tickets, Request request)
+    {
+        var begun = clock.GetTimestamp();
+        var spare = Remaining(request) - freeScoutOptions.Value.CallTimeout;
+        using var patience = new CancellationTokenSource(spare > TimeSpan.Zero ? spare : TimeSpan.Zero, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, request.Token);
+        var looks = await Task.WhenAll(
+            tickets.Select(async ticket =>
+                await LookAtAsync(ticket, ticket.State == TicketState.Closed ? either.Token : request.Token) with
+                {
+                    WasCutOff = either.IsCancellationRequested,
+                }
+            )
+        );
+        var took = clock.GetElapsedTime(begun);
+        switch (FilingRules.Deciding(looks))
+        {
+            case { IsOpen: true } open:
+                return AlreadyOpen(open.Ticket, open.Found!.Number);
+            case { Unknown: { } failure, Ticket: var unknown }:
+                var state = unknown.State == TicketState.Open ? "open" : "closed";
+                return Degraded(request.Draft, failure, $" Ticket {TicketNumber.Of(unknown.Number)} was {state} when last seen.");
+        }
+
+        request.Closed.UnionWith(tickets.Select(ticket => ticket.Id));
+        request.Gone.UnionWith(looks.Where(look => look.IsGone).Select(look => look.Ticket.Id));
+        return NoTimeLeft(request, tickets[0], took);
+    }
+
+    private async Task<TicketLook> LookAtAsync(Ticket ticket, CancellationToken cancellationToken)
+    {
+        var (found, failure) = await freeScout.FindAsync(ticket.ConversationId!.Value, cancellationToken);
+        if (failure is not null)
+        {
+            return new(ticket, null, failure);
+        }
+
+        await claims.SetOpenAsync(ticket, found, CancellationToken.None);
+        return new(ticket, found, null);
+    }
+
+    /// <returns>Null: there is time for a post.</returns>
+    private TicketOutcome? NoTimeLeft(Request request, Ticket closed, TimeSpan took)
+    {
+        if (FilingRules.IsTimeToPost(Remaining(request), took))
         {
             return null;
         }
 
         var seconds = took.TotalSeconds.ToString("0.0", CultureInfo.InvariantCulture);
         return Degraded(
-            draft,
+            request.Draft,
             $"FreeScout is slow: it took {seconds} s to say that ticket {TicketNumber.Of(closed.Number)} is closed. "
                 + "No time was left to file a new one. Click again.",
             "degraded: no time left"
         );
     }
 
-    /// <summary>An alert has one ticket for as long as it is open, however old: an agent may have reopened the last one since the sync saw it closed.</summary>
-    /// <returns>Null: it is closed still, or there is none.</returns>
-    private async Task<TicketOutcome?> ReopenedAsync(
-        TicketDraft draft,
-        Ticket? latest,
-        HashSet<long> closed,
-        HashSet<long> gone,
-        Budget budget
-    )
+    private async Task<TicketOutcome> PostUnlessReopenedAsync(Ticket claim, FilingStep.Post post, Request request)
     {
-        if (!draft.IsForAlert || latest is not { State: TicketState.Closed, ConversationId: { } id } || closed.Contains(latest.Id))
+        if (post is { MayBeReopened: true, Older: { } closed } && await ReopenedAsync(closed, request) is { } known)
         {
-            return null;
+            await claims.ReleaseAsync(claim, known.Message, CancellationToken.None);
+            return known;
         }
 
-        var begun = clock.GetTimestamp();
-        var (found, failure) = await freeScout.FindAsync(id, budget.Token);
-        if (failure is not null)
-        {
-            // Of this one alone FreeScout says nothing: it was closed when last seen.
-            return failure.IsOfRequest ? null : Degraded(draft, failure);
-        }
-
-        if (found is not { State: not "deleted" })
-        {
-            gone.Add(latest.Id);
-        }
-
-        await claims.SetOpenAsync(latest, found, CancellationToken.None);
-        return found?.IsOpen == true ? AlreadyOpen(latest, found.Number) : NoTimeLeft(draft, latest, clock.GetElapsedTime(begun), budget);
+        return await PostAsync(claim, post.Older is null || request.Gone.Contains(post.Older.Id) ? null : post.Older, request);
     }
 
-    private async Task<TicketOutcome> PostAsync(Ticket claim, TicketDraft draft, Ticket? older, Budget budget)
+    /// <summary>An agent may have reopened the alert's ticket since it was last seen closed.</summary>
+    /// <returns>Null: it is still closed, as far as FreeScout tells.</returns>
+    private async Task<TicketOutcome?> ReopenedAsync(Ticket closed, Request request)
     {
+        var begun = clock.GetTimestamp();
+        var look = await LookAtAsync(closed, request.Token);
+        if (look.Failure is not null)
+        {
+            return look.Unknown is { } failure ? Degraded(request.Draft, failure) : null;
+        }
+
+        if (look.IsGone)
+        {
+            request.Gone.Add(closed.Id);
+        }
+
+        return look.IsOpen ? AlreadyOpen(closed, look.Found!.Number) : NoTimeLeft(request, closed, clock.GetElapsedTime(begun));
+    }
+
+    private async Task<TicketOutcome> PostAsync(Ticket claim, Ticket? older, Request request)
+    {
+        var draft = request.Draft;
         var (made, failure) = await freeScout.CreateAsync(
             draft.Write(claim.Marker, older is null ? null : LinkOf(older)),
             () => claims.MayPost(claim),
-            budget.Token
+            request.Token
         );
         if (made is not null)
         {
@@ -322,15 +299,15 @@ internal sealed partial class TicketingService(
             return Degraded(draft, failure);
         }
 
-        // FreeScout may have made it all the same: if there is time left, look at once; else the reconciler does.
+        // FreeScout may still have made it. If time is left, look at once; otherwise the sweep does.
         await claims.LeaveUnconfirmedAsync(claim, failure.Message, lookupWasEmpty: false, CancellationToken.None);
-        if (Remaining(budget) >= LeastTime)
+        if (Remaining(request) >= FilingRules.LeastTime)
         {
-            // Another click may have been faster to look: what it finds is ours too.
+            // When another filing took it over first, its ticket is ours too.
             var ours = await claims.TakeOverAsync(claim with { State = TicketState.Unconfirmed }, CancellationToken.None);
-            if (ours is null || await LookUpAsync(ours, draft, budget.Token) == Lookup.Adopted)
+            if (ours is null || await LookUpAsync(ours, draft, request.Token) == Lookup.Adopted)
             {
-                var outcome = await FileAsync(draft, budget);
+                var outcome = await RunAsync(request.Afresh());
                 return outcome is { Disposition: TicketDisposition.AlreadyOpen, Ticket: { } adopted }
                         ? new(
                             TicketDisposition.Filed,
@@ -354,7 +331,7 @@ internal sealed partial class TicketingService(
     {
         Adopted,
         NotFound,
-        Certain,
+        NeverCommitted,
         Failed,
     }
 
@@ -384,12 +361,9 @@ internal sealed partial class TicketingService(
             return Lookup.Adopted;
         }
 
-        // It may still be on its way into FreeScout's database, or not yet in what its search reads.
-        var now = clock.GetUtcNow();
-        var spaced = ours.EmptyLookups >= 2 || (ours.EmptyLookups == 1 && now - ours.LookedUpAt >= options.Value.LookupSpacing);
-        if (spaced && now - ours.PostedAt >= options.Value.Grace)
+        if (FilingRules.IsNeverCommitted(ours, clock.GetUtcNow(), options.Value))
         {
-            return Lookup.Certain;
+            return Lookup.NeverCommitted;
         }
 
         await claims.LeaveUnconfirmedAsync(ours, "FreeScout does not have it yet.", lookupWasEmpty: true, CancellationToken.None);
@@ -479,10 +453,21 @@ internal sealed partial class TicketingService(
         return new(TicketDisposition.Degraded, null, message, decision, failure);
     }
 
-    private TimeSpan Remaining(Budget budget) => options.Value.ClickBudget - clock.GetElapsedTime(budget.Begun);
+    private TimeSpan Remaining(Request request) => options.Value.ClickBudget - clock.GetElapsedTime(request.Begun);
 
-    /// <param name="At">When the call came in, by the clock that all replicas share.</param>
-    private sealed record Budget(DateTimeOffset At, long Begun, CancellationToken Token);
+    /// <param name="BegunAt">When the call came in, by the clock that all replicas share.</param>
+    /// <param name="Token">Ends with the time that FreeScout gets.</param>
+    private sealed record Request(TicketDraft Draft, DateTimeOffset BegunAt, long Begun, CancellationToken Token)
+    {
+        /// <summary>Rows that FreeScout called closed.</summary>
+        public HashSet<long> Closed { get; } = [];
+
+        /// <summary>Those of them that FreeScout no longer has: the new ticket does not link to them.</summary>
+        public HashSet<long> Gone { get; } = [];
+
+        /// <summary>The same request, which asked FreeScout nothing yet.</summary>
+        public Request Afresh() => new(Draft, BegunAt, Begun, Token);
+    }
 
     private static partial class Log
     {

@@ -22,7 +22,6 @@ internal sealed partial class UnfinishedFilings(
 {
     private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan AtLeastEvery = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan PauseAfterFailure = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan AfterRefusedTags = TimeSpan.FromMinutes(10);
     private const int MostRefused = 3;
@@ -72,24 +71,19 @@ internal sealed partial class UnfinishedFilings(
     /// <returns>False when FreeScout failed in a way that the next ticket would only meet again.</returns>
     private async Task<bool> ReconcileAsync(CancellationToken cancellationToken)
     {
-        List<Ticket> unsettled,
+        List<Ticket> unfinished,
             untagged;
         await using (var db = await contexts.CreateDbContextAsync(cancellationToken))
         {
-            var now = Clock.GetUtcNow();
-            unsettled = await db
+            unfinished = await db
                 .Tickets.AsNoTracking()
-                .Where(ticket =>
-                    ticket.State == TicketState.Unconfirmed
-                    || (ticket.State == TicketState.Filing && ticket.LeaseUntil <= now)
-                    || (ticket.State == TicketState.Open && ticket.ConversationId == null)
-                )
+                .Where(FilingRules.MayBeTakenOver(Clock.GetUtcNow()).Or(FilingRules.IsNameless))
                 .OrderBy(ticket => ticket.Id)
                 .ToListAsync(cancellationToken);
-            foreach (var nameless in unsettled.Where(ticket => ticket.State == TicketState.Open).ToList())
+            foreach (var nameless in unfinished.Where(ticket => ticket.State == TicketState.Open).ToList())
             {
-                // Filed, and the books do not say which ticket it is: as good as an answer that was lost. It is settled from the next pass on.
-                unsettled.Remove(nameless);
+                // Its conversation id is lost, as after a lost answer. The next pass looks it up.
+                unfinished.Remove(nameless);
                 await TicketBook.ForgotAsync(db, nameless, cancellationToken);
             }
 
@@ -106,7 +100,7 @@ internal sealed partial class UnfinishedFilings(
                 .ToListAsync(cancellationToken);
         }
 
-        foreach (var ticket in unsettled.Where(IsDue))
+        foreach (var ticket in unfinished.Where(ticket => FilingRules.IsLookupDue(ticket, Clock.GetUtcNow(), options.Value.LookupSpacing)))
         {
             await ticketing.SettleAsync(ticket, cancellationToken);
             if (health.ReadFailure is not null)
@@ -152,18 +146,6 @@ internal sealed partial class UnfinishedFilings(
         }
 
         return tagged.Count == untagged.Count || _tagsRefusedThrough > 0;
-    }
-
-    /// <summary>The older a lost answer, the rarer the look-ups; the next one who wants the ticket looks at once.</summary>
-    private bool IsDue(Ticket ticket)
-    {
-        var now = Clock.GetUtcNow();
-        var pause = (now - ticket.PostedAt) / 4;
-        pause =
-            pause < options.Value.LookupSpacing ? options.Value.LookupSpacing
-            : pause > LongestPause ? LongestPause
-            : pause;
-        return ticket.LookedUpAt is not { } last || now - last >= pause;
     }
 
     private async Task<FreeScoutFailure?> TagAsync(Ticket ticket, CancellationToken cancellationToken)

@@ -71,6 +71,54 @@ public sealed class TicketBookTests
         Assert.Equal(second.Marker, latest?.Marker);
     }
 
+    /// <summary>The claim decides in SQL, the filing in <see cref="FilingRules.Blocks"/>.</summary>
+    [Theory, BothDatabases]
+    public async Task The_database_and_the_rules_agree_on_what_blocks_a_filing(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var claims = Claims(database);
+        var now = _clock.GetUtcNow();
+        var cases = (
+            from state in Enum.GetValues<TicketState>()
+            from minutes in (double[])[0, 59.9, 60, 90]
+            from isKnown in (bool[])[true, false]
+            from isForAlert in (bool[])[true, false]
+            select (state, minutes, isKnown, isForAlert)
+        ).ToList();
+        var drafts = cases.ConvertAll(one => Draft($"surface-{cases.IndexOf(one)}") with { IsForAlert = one.isForAlert });
+        await using (var db = database.Open())
+        {
+            db.Tickets.AddRange(
+                cases.Zip(
+                    drafts,
+                    (one, draft) =>
+                        new Ticket
+                        {
+                            Marker = Guid.NewGuid().ToString("N"),
+                            DedupKey = draft.DedupKey,
+                            Severity = draft.Severity,
+                            State = one.state,
+                            FiledBy = draft.FiledBy,
+                            AuditAction = draft.AuditAction,
+                            Tag = draft.Tag,
+                            Subject = draft.Subject,
+                            PostedAt = now.AddMinutes(-one.minutes),
+                            ConversationId = one.isKnown ? 5000 + cases.IndexOf(one) : null,
+                        }
+                )
+            );
+            await db.SaveChangesAsync();
+        }
+
+        var rows = (await RowsAsync(database)).ToDictionary(row => row.DedupKey);
+        foreach (var draft in drafts)
+        {
+            var blocks = FilingRules.Blocks(rows[draft.DedupKey], draft.IsForAlert, now, Options.Window);
+            Assert.Equal(blocks, (await claims.ReadAsync(draft)).Standing.Any());
+            Assert.Equal(blocks, await claims.ClaimAsync(draft) is null);
+        }
+    }
+
     /// <summary>The unique index alone keeps it out: what stands was looked at before the other claimed.</summary>
     [Theory, BothDatabases]
     public async Task Who_saw_that_what_stood_is_closed_gets_no_claim_beside_another(Database kind)
