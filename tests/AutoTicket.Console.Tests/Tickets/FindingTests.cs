@@ -201,7 +201,7 @@ public sealed class FindingTests : ReconciliationTest
         Assert.True((await driver.ClickAsync()).Degraded);
         await clock.AdvanceUntilAsync(
             TimeSpan.FromMinutes(5),
-            async () => (await driver.RowsAsync()).Single().IsMissing(TimeSpan.FromMinutes(2)),
+            async () => FilingRules.IsMissing((await driver.RowsAsync()).Single(), TimeSpan.FromMinutes(2)),
             "FreeScout does not have it"
         );
 
