@@ -62,7 +62,7 @@ internal static class FilingRules
     private static readonly TimeSpan LongestSearch = TimeSpan.FromDays(1);
 
     /// <summary>A ticket of this age is returned instead of a new one.</summary>
-    public static bool IsInWindow(DateTimeOffset postedAt, DateTimeOffset now, TimeSpan window) => postedAt > now - window;
+    public static bool IsInWindow(DateTimeOffset postedAt, DateTimeOffset now, TimeSpan window) => now - postedAt < window;
 
     /// <summary>The row keeps a new ticket out, unless FreeScout says that it is closed. A click heeds its window; an alert also heeds its
     /// own open ticket, however old. <see cref="TicketBook"/> says the same in SQL.</summary>
