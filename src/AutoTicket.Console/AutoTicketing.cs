@@ -63,12 +63,7 @@ public static class AutoTicketing
         services.AddSingleton<RecoveredTickets>();
         services.AddSingleton<ResolutionLog>();
         services.AddSingleton<TicketResolver>();
-        services
-            .AddHosted<OpenTickets>()
-            .AddHosted<MailboxWatch>()
-            .AddHosted<UnfinishedFilings>()
-            .AddHosted<Reconciler>()
-            .AddHosted<TicketHints>();
+        services.AddHosted<OpenTickets>().AddHosted<MailboxWatch>().AddHosted<UnfinishedFilings>().AddHosted<Reconciler>();
 
         services.AddSlack();
         builder.AddDiagnostics();

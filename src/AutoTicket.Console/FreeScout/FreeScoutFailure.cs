@@ -57,6 +57,9 @@ internal sealed record FreeScoutFailure(
     /// <summary>How long to wait before repeating what only a person can cure: more often would only fill the logs.</summary>
     public static readonly TimeSpan RetryRefused = TimeSpan.FromMinutes(1);
 
+    /// <summary>The longest pause before a retry of what an outage stopped.</summary>
+    public static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
+
     /// <summary>The outcome of a POST is unknown: it may or may not have made a ticket.</summary>
     public bool MayHaveCreated =>
         IsLost

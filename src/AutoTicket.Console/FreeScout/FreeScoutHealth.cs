@@ -10,7 +10,7 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
 
     /// <summary>Whoever still wants a ticket tries again within this time: an outage that only creates met is over when none met it for
     /// longer.</summary>
-    private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan Quiet = FreeScoutFailure.RetryRefused + FreeScoutFailure.LongestPause;
 
     private readonly Lock _lock = new();
     private DateTimeOffset _heardAt = DateTimeOffset.MinValue;

@@ -24,10 +24,10 @@ internal static partial class FreeScoutWebhook
                 Path,
                 async (
                     HttpContext context,
-                    TicketHints hints,
+                    MailboxWatch mailbox,
                     IOptions<FreeScoutOptions> options,
                     OncePerMinute often,
-                    ILogger<TicketHints> logger,
+                    ILogger<MailboxWatch> logger,
                     CancellationToken cancellationToken
                 ) =>
                 {
@@ -60,7 +60,7 @@ internal static partial class FreeScoutWebhook
                     }
 
                     // Whatever its content type says, and of whichever event it tells.
-                    hints.Give(IdIn(beginning.Span));
+                    mailbox.Hint(IdIn(beginning.Span));
                     return Results.NoContent();
                 }
             )

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using AutoTicket.Data;
 using AutoTicket.FreeScout;
 using AutoTicket.Tickets;
@@ -6,10 +7,11 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Mailbox;
 
-/// <summary>Keeps the copy of the operations mailbox's open <c>auto:status</c> tickets current: what changed, every interval; the
-/// whole list now and then, because a changed tag or a deletion shows in no list of changes. Of several processes the leader does; a
-/// person who asks for it is served by any. Two that sync at once, or one that was frozen in the middle, can't harm: the row of
-/// <c>ticket_sync</c> is written only if nobody asked since it was read, and the copy with it or not at all.</summary>
+/// <summary>
+/// Keeps the copy of the operations mailbox's open <c>auto:status</c> tickets current. The leader reads what changed, every interval, and
+/// now and then the whole list, because no list of changes shows a changed tag or a deletion. Every process reads what FreeScout's webhook
+/// or a person asks for. Syncs at the same time do no harm: each writes the copy only if the row of <c>ticket_sync</c> did not change.
+/// </summary>
 internal sealed partial class MailboxWatch(
     FreeScoutClient client,
     FreeScoutHealth health,
@@ -24,9 +26,24 @@ internal sealed partial class MailboxWatch(
     /// <summary>FreeScout's stamps are whole seconds, and its transactions may commit out of order.</summary>
     private static readonly TimeSpan Overlap = TimeSpan.FromSeconds(10);
     private const int MostAsked = 10;
+
+    /// <summary>With more hints than these the whole list is read instead.</summary>
+    private const int MostHints = 100;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan UntilAsked = TimeSpan.FromSeconds(1);
+    private static readonly Backoff AfterFailedHint = new(TimeSpan.FromSeconds(1), FreeScoutFailure.LongestPause);
 
+    private readonly ConcurrentDictionary<long, bool> _hints = new();
+    private volatile bool _hintsAtAll;
+    private volatile bool _isHinted;
+    private int _failedHints;
+
+    /// <summary>FreeScout works again: the next sync is due.</summary>
+    private volatile bool _isBack;
+
+    // Since when, and for how long. By the monotonic clock: the database may put the other one back by hours.
+    private (long Since, TimeSpan For) _syncPause;
+    private (long Since, TimeSpan For) _hintPause;
     private readonly SemaphoreSlim _syncing = new(1, 1);
     private readonly OutageNotice _outage = new();
     private int _syncs;
@@ -38,30 +55,109 @@ internal sealed partial class MailboxWatch(
     /// <returns>False when FreeScout or the database failed, or another process wrote at the same moment.</returns>
     public Task<bool> RefreshAsync(CancellationToken cancellationToken) => SyncAsync(full: true, cancellationToken);
 
+    /// <summary>FreeScout says that a conversation changed. A hint may be old, doubled or out of order, so the conversation is read
+    /// again. Hints that come before it is read count once.</summary>
+    /// <param name="id">The conversation; null: FreeScout did not say which.</param>
+    public void Hint(long? id)
+    {
+        if (id is { } known && _hints.Count < MostHints)
+        {
+            _hints[known] = true;
+        }
+        else
+        {
+            _hintsAtAll = true;
+        }
+
+        _isHinted = true;
+        Wake();
+    }
+
     protected override void Begin() =>
         health.Changed += () =>
         {
-            // Another call reached FreeScout again: the list need not wait out a long pause. Also while a sync is under way, which may have failed
-            // just before.
+            // Another call reached FreeScout again. Also during a sync, which may have failed just before.
             if (health.Failure is null)
             {
+                _isBack = true;
                 Wake();
             }
         };
 
     protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
     {
-        if (!await leader.AskAsync(stoppingToken))
+        if (IsSyncDue)
+        {
+            _isBack = false;
+            var pause = await SyncIfLeaderAsync(stoppingToken);
+            _syncPause = (Clock.GetTimestamp(), pause);
+        }
+
+        if (_isHinted || Left(_hintPause) <= TimeSpan.Zero)
+        {
+            _isHinted = false;
+            _failedHints = await TakeHintsAsync(stoppingToken) ? 0 : _failedHints + 1;
+            _hintPause = (Clock.GetTimestamp(), _failedHints > 0 ? AfterFailedHint.After(_failedHints) : TimeSpan.MaxValue);
+        }
+
+        var (sync, hints) = (Left(_syncPause), Left(_hintPause));
+        var next = sync < hints ? sync : hints;
+        return next > TimeSpan.Zero ? next : TimeSpan.Zero;
+    }
+
+    private bool IsSyncDue => _isBack || Left(_syncPause) <= TimeSpan.Zero;
+
+    private TimeSpan Left((long Since, TimeSpan For) pause) => pause.For - Clock.GetElapsedTime(pause.Since);
+
+    /// <returns>The pause until the next sync.</returns>
+    private async Task<TimeSpan> SyncIfLeaderAsync(CancellationToken cancellationToken)
+    {
+        if (!await leader.AskAsync(cancellationToken))
         {
             return UntilAsked;
         }
 
-        await SyncAsync(full: _syncs++ % options.Value.FullSyncEvery == 0, stoppingToken);
+        await SyncAsync(full: _syncs++ % options.Value.FullSyncEvery == 0, cancellationToken);
         HasAsked = true;
         var interval = options.Value.SyncInterval;
         return health.ReadFailure?.NeedsPerson == true && interval < FreeScoutFailure.RetryRefused
             ? FreeScoutFailure.RetryRefused
             : interval;
+    }
+
+    /// <returns>False when reading failed: the hints that are left are kept.</returns>
+    private async Task<bool> TakeHintsAsync(CancellationToken cancellationToken)
+    {
+        if (_hintsAtAll)
+        {
+            _hintsAtAll = false;
+            if (!await RefreshAsync(cancellationToken))
+            {
+                _hintsAtAll = true;
+                return false;
+            }
+        }
+
+        var isDone = true;
+        foreach (var id in _hints.Keys)
+        {
+            if (IsSyncDue)
+            {
+                // A sync does not wait for a hundred hints.
+                _isHinted = true;
+                break;
+            }
+
+            // Before the read: a change from here on is another hint.
+            _hints.TryRemove(id, out _);
+            if (!await LookAtAsync(id, cancellationToken))
+            {
+                _hints[id] = true;
+                isDone = false;
+            }
+        }
+
+        return isDone;
     }
 
     /// <summary>Asks FreeScout for one conversation and takes what it says.</summary>

@@ -9,11 +9,10 @@ namespace AutoTicket.Tickets;
 internal sealed class TicketRetries(TimeProvider clock)
 {
     /// <summary>The pause after a refusal that only a person can end.</summary>
-    public static readonly TimeSpan AfterRefusal = TimeSpan.FromMinutes(1);
+    public static readonly TimeSpan AfterRefusal = FreeScoutFailure.RetryRefused;
 
     private const int Most = 10_000;
-    private static readonly TimeSpan First = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(30);
+    private static readonly Backoff AfterOutage = new(TimeSpan.FromSeconds(2), FreeScoutFailure.LongestPause);
 
     /// <summary>A lost answer is looked up this often; the look-ups end by themselves.</summary>
     private static readonly TimeSpan Lookup = TimeSpan.FromSeconds(5);
@@ -69,7 +68,7 @@ internal sealed class TicketRetries(TimeProvider clock)
         var pause =
             failure is null ? Lookup
             : failure == FreeScoutFailureKind.Refused || FreeScoutFailure.NeedsPersonFor(failure.Value) ? AfterRefusal
-            : First * Math.Min(Math.Pow(2, failures - 1), Longest / First);
+            : AfterOutage.After(failures);
         return new Pause(failures, clock.GetUtcNow() + pause, failure is { } kind && kind != FreeScoutFailureKind.Refused);
     }
 

@@ -22,7 +22,7 @@ internal sealed partial class UnfinishedFilings(
 {
     private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan AtLeastEvery = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan PauseAfterFailure = TimeSpan.FromSeconds(5);
+    private static readonly Backoff AfterOutage = new(TimeSpan.FromSeconds(5), FreeScoutFailure.LongestPause);
     private static readonly TimeSpan AfterRefusedTags = TimeSpan.FromMinutes(10);
     private const int MostRefused = 3;
 
@@ -52,10 +52,7 @@ internal sealed partial class UnfinishedFilings(
             _isDown = false;
         }
 
-        var pause =
-            health.ReadFailure?.NeedsPerson == true
-                ? FreeScoutFailure.RetryRefused
-                : PauseAfterFailure * Math.Min(Math.Pow(2, Math.Max(0, _failures - 1)), 6);
+        var pause = health.ReadFailure?.NeedsPerson == true ? FreeScoutFailure.RetryRefused : AfterOutage.After(_failures);
         if (_failures == 0 || Clock.GetUtcNow() - _failedAt >= pause)
         {
             _failures = await ReconcileAsync(stoppingToken) ? 0 : _failures + 1;
