@@ -1,4 +1,3 @@
-using System.Text.RegularExpressions;
 using AutoTicket.Audit;
 using AutoTicket.FreeScout;
 using AutoTicket.Tickets;
@@ -13,7 +12,7 @@ internal sealed record Filing(long ConversationId, long? Number, string Subject,
 internal sealed record Difference(FindingKind Kind, long ConversationId, long? Number, string Subject, string Detail);
 
 /// <summary>Judges a ticket of the books by what FreeScout holds, and one of FreeScout's by the books. Asks and changes nothing.</summary>
-internal static partial class Comparison
+internal static class Comparison
 {
     /// <param name="found">What FreeScout has under the filing's id; null: it has nothing.</param>
     public static IEnumerable<Difference> Of(Filing filing, Conversation? found, long? mailbox)
@@ -88,10 +87,6 @@ internal static partial class Comparison
                 .Except(found.Tags, StringComparer.OrdinalIgnoreCase),
         ];
 
-    /// <summary>The marker of ours in a subject.</summary>
-    public static string? MarkerIn(string? subject) =>
-        subject is not null && Marker().Match(subject) is { Success: true } match ? match.Groups[1].Value : null;
-
     /// <summary>The one surface that the tags name; null: none, or several.</summary>
     public static string? SurfaceIn(IEnumerable<string> tags) =>
         tags.Where(tag => tag.StartsWith(TicketDraft.SurfaceTag, StringComparison.OrdinalIgnoreCase))
@@ -101,7 +96,4 @@ internal static partial class Comparison
             is [var only]
             ? only
             : null;
-
-    [GeneratedRegex(@"\[(at-[0-9a-z]{10})\]\s*$")]
-    private static partial Regex Marker();
 }

@@ -64,7 +64,7 @@ internal sealed partial class FindingLog(
                         null,
                         null,
                         null,
-                        $"{ticket.Subject} [{ticket.Marker}]",
+                        TicketMarker.Append(ticket.Subject, ticket.Marker),
                         FilingRules.IsMissing(ticket, options.Value.Grace)
                             ? "It was posted, the answer was lost, and FreeScout does not have it. It is posted again when somebody clicks or its alert "
                                 + "goes on. Otherwise dismiss it; the console gives it up after a day."
@@ -283,7 +283,7 @@ internal sealed partial class FindingLog(
                         finding = Words.Of(FindingKind.Unconfirmed),
                         conversation_id = (long?)null,
                         ticket_number = (long?)null,
-                        detail = $"{ticket.Subject} [{ticket.Marker}]",
+                        detail = TicketMarker.Append(ticket.Subject, ticket.Marker),
                         alert_key = Alerts.AlertIdentity.KeyOf(ticket.DedupKey),
                         surface = ticket.SurfaceKey,
                         reason,

@@ -302,7 +302,7 @@ internal sealed partial class Reconciler(
             subject,
             "FreeScout has it open with a tag of the console's, and the books do not know it: what it is about is not certain."
         );
-        var marker = Comparison.MarkerIn(subject);
+        var marker = TicketMarker.In(subject);
         var model = marker is null ? null : await FiledWithAsync(marker, cancellationToken);
         if (model is { State: TicketState.Filing or TicketState.Unconfirmed })
         {

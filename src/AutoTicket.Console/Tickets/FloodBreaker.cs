@@ -8,6 +8,40 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Tickets;
 
+/// <summary>Where the flood breaker stands. Stored as the lower-case word.</summary>
+public enum FloodState
+{
+    Closed,
+
+    /// <summary>No ticket is filed until <see cref="FloodRow.Until"/>.</summary>
+    Tripped,
+
+    /// <summary>A quarter of the budget is let through, until a person resets it.</summary>
+    HalfOpen,
+}
+
+/// <summary>The breaker of one scope: a row of <c>flood_breaker</c>, shared by all processes.</summary>
+internal sealed class FloodRow
+{
+    /// <summary>Empty for all filing by alerts; else the one source that it stops.</summary>
+    public required string Scope { get; init; }
+
+    public required FloodState State { get; set; }
+
+    public required DateTimeOffset Since { get; set; }
+
+    public DateTimeOffset? Until { get; set; }
+
+    /// <summary>Tickets before this don't count against the budget: a person has looked at them.</summary>
+    public DateTimeOffset CountFrom { get; set; }
+
+    public string? ChangedBy { get; set; }
+
+    public string? Reason { get; set; }
+
+    public int Version { get; set; }
+}
+
 /// <summary>How a reset ended.</summary>
 public enum FloodResetResult
 {
@@ -300,118 +334,5 @@ internal sealed partial class FloodBreaker(
 
         [LoggerMessage(LogLevel.Information, "auto_ticket flood breaker reset scope={Scope} actor={Actor}")]
         public static partial void Reset(ILogger logger, string scope, string actor);
-    }
-}
-
-/// <summary>The budget as one pass spends it. Only tickets that exist use it up; those under way hold a place until they are settled, so an
-/// outage of FreeScout can't trip the breaker.</summary>
-/// <param name="filed">How much of it is spent, by <see cref="FloodBreaker.FiledBy(string)"/> of the scope.</param>
-internal sealed class FloodPass(
-    FloodBreaker breaker,
-    TicketingOptions options,
-    DateTimeOffset now,
-    IReadOnlyList<FloodRow> rows,
-    Dictionary<string, long> filed
-)
-{
-    private readonly Lock _lock = new();
-    private readonly HashSet<string> _tripped = [];
-    private readonly Dictionary<string, int> _underWay = [];
-    private TaskCompletionSource _settled = New();
-
-    /// <summary>Waits where the budget allows no more unless one under way fails.</summary>
-    /// <returns>Null: it may be filed, and has a place until <see cref="Settle"/>. Else why not.</returns>
-    public async Task<string?> TakeAsync(Alert alert)
-    {
-        if (FloodBreaker.IsSummary(alert))
-        {
-            return null;
-        }
-
-        var scopes = ScopesOf(alert);
-        while (true)
-        {
-            Task settled;
-            string? full = null;
-            long count = 0;
-            lock (_lock)
-            {
-                // An alert of a paused source must not use up, or trip, the whole budget.
-                if (scopes.FirstOrDefault(scope => StateOf(scope) == FloodState.Tripped || _tripped.Contains(scope)) is { } paused)
-                {
-                    return RowOf(paused)?.Reason ?? "The flood breaker tripped just now.";
-                }
-
-                full = scopes.FirstOrDefault(scope => filed.GetValueOrDefault(FloodBreaker.FiledBy(scope)) >= LimitOf(scope));
-                if (full is not null)
-                {
-                    count = filed.GetValueOrDefault(FloodBreaker.FiledBy(full));
-                    _tripped.Add(full);
-                }
-                else if (
-                    !scopes.Any(scope =>
-                        filed.GetValueOrDefault(FloodBreaker.FiledBy(scope)) + _underWay.GetValueOrDefault(scope) >= LimitOf(scope)
-                    )
-                )
-                {
-                    foreach (var scope in scopes)
-                    {
-                        _underWay[scope] = _underWay.GetValueOrDefault(scope) + 1;
-                    }
-
-                    return null;
-                }
-
-                settled = _settled.Task;
-            }
-
-            if (full is not null)
-            {
-                await breaker.TripAsync(full, (int)count);
-                return full.Length == 0
-                    ? "Too many tickets were filed within the window: filing is paused."
-                    : $"Too many tickets were filed for {full} within the window: filing for it is paused.";
-            }
-
-            await settled;
-        }
-    }
-
-    /// <summary>Gives the place back.</summary>
-    /// <param name="isFiled">A new ticket came of it.</param>
-    public void Settle(Alert alert, bool isFiled)
-    {
-        if (FloodBreaker.IsSummary(alert))
-        {
-            return;
-        }
-
-        TaskCompletionSource settled;
-        lock (_lock)
-        {
-            foreach (var scope in ScopesOf(alert))
-            {
-                _underWay[scope]--;
-                filed[FloodBreaker.FiledBy(scope)] = filed.GetValueOrDefault(FloodBreaker.FiledBy(scope)) + (isFiled ? 1 : 0);
-            }
-
-            (settled, _settled) = (_settled, New());
-        }
-
-        settled.SetResult();
-    }
-
-    private static TaskCompletionSource New() => new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-    private static string[] ScopesOf(Alert alert) => alert.Source == Observation.Console ? [""] : [alert.Source, ""];
-
-    private FloodRow? RowOf(string scope) => rows.FirstOrDefault(row => row.Scope == scope);
-
-    private FloodState StateOf(string scope) => RowOf(scope) is { } row ? FloodBreaker.StateOf(row, now) : FloodState.Closed;
-
-    private int LimitOf(string scope)
-    {
-        var budget = scope.Length == 0 ? options.FloodBudget : options.FloodBudgetPerSource;
-        return StateOf(scope) == FloodState.HalfOpen ? Math.Max(1, budget / 4) : budget;
     }
 }

@@ -1,3 +1,7 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text.RegularExpressions;
+using AutoTicket.Alerts;
 using AutoTicket.Surfaces;
 
 namespace AutoTicket.Tickets;
@@ -93,3 +97,40 @@ internal sealed record Ticket
 /// <param name="Number">What people call it: equals the id unless FreeScout numbers by itself; null: not known yet.</param>
 /// <param name="OpenedAt">When it was filed.</param>
 public sealed record TicketLink(long Id, long? Number, string Url, DateTimeOffset OpenedAt);
+
+/// <summary>A ticket as people call it. FreeScout may count apart from its ids, so an id never stands for a number.</summary>
+internal static class TicketNumber
+{
+    /// <param name="number">Null: not known yet.</param>
+    public static string Of(long? number) => number is { } known ? string.Create(CultureInfo.InvariantCulture, $"#{known}") : "#?";
+}
+
+/// <summary>The tags that say what an automatic ticket is about.</summary>
+internal static class TicketTags
+{
+    /// <summary>An outage of a surface. The dashboard lists these.</summary>
+    public const string Status = "auto:status";
+
+    /// <summary>Any other alert.</summary>
+    public const string Alert = "auto:alert";
+
+    public static string Of(Alert alert) => alert.IsSurfaceOutage ? Status : Alert;
+}
+
+/// <summary>The token at the end of a ticket's subject, by which a lost answer is looked up.</summary>
+internal static partial class TicketMarker
+{
+    /// <summary>Without characters that look alike: people read markers aloud.</summary>
+    private const string Alphabet = "0123456789abcdefghjkmnpqrstvwxyz";
+
+    public static string New() => $"at-{RandomNumberGenerator.GetString(Alphabet, 10)}";
+
+    public static string Append(string subject, string marker) => $"{subject} [{marker}]";
+
+    /// <summary>The marker at the end of a subject; null: there is none.</summary>
+    public static string? In(string? subject) =>
+        subject is not null && Last().Match(subject) is { Success: true } match ? match.Groups[1].Value : null;
+
+    [GeneratedRegex(@"\[(at-[0-9a-z]{10})\]\s*$")]
+    private static partial Regex Last();
+}

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Security.Cryptography;
 using System.Text.Json;
 using AutoTicket.Audit;
 using AutoTicket.Data;
@@ -17,9 +16,6 @@ namespace AutoTicket.Tickets;
 /// </summary>
 internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts, IOptions<TicketingOptions> options, TimeProvider clock)
 {
-    /// <summary>No letters or digits that are mistaken for one another: people read markers aloud.</summary>
-    private const string MarkerAlphabet = "0123456789abcdefghjkmnpqrstvwxyz";
-
     private static readonly RowBatch<NewRow> NewRows = new(
         ("marker", "text", row => row.Ticket.Marker),
         ("dedup_key", "text", row => row.Ticket.DedupKey),
@@ -201,7 +197,7 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
     private Ticket New(TicketDraft draft, DateTimeOffset now) =>
         new()
         {
-            Marker = $"at-{RandomNumberGenerator.GetString(MarkerAlphabet, 10)}",
+            Marker = TicketMarker.New(),
             DedupKey = draft.DedupKey,
             SurfaceKey = draft.SurfaceKey,
             Severity = draft.Severity,

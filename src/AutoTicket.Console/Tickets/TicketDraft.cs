@@ -105,7 +105,7 @@ internal sealed record TicketDraft(
         );
         var key = WebUtility.HtmlEncode(DedupKey);
         html.Append(CultureInfo.InvariantCulture, $"<p>Marker <code>{marker}</code> · Dedup key <code>{key}</code></p>");
-        return new ConversationDraft($"{Subject} [{marker}]", html.ToString(), SurfaceKey);
+        return new ConversationDraft(TicketMarker.Append(Subject, marker), html.ToString(), SurfaceKey);
     }
 
     /// <summary>The same title with another severity.</summary>

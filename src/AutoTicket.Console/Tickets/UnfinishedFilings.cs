@@ -157,8 +157,8 @@ internal sealed partial class UnfinishedFilings(
         {
             failure = await freeScout.RenameAsync(
                 ticket.ConversationId.Value,
-                $"{ticket.Subject} [{ticket.Marker}]",
-                $"{subject} [{ticket.Marker}]",
+                TicketMarker.Append(ticket.Subject, ticket.Marker),
+                TicketMarker.Append(subject, ticket.Marker),
                 cancellationToken
             );
             if (failure is { Kind: FreeScoutFailureKind.Refused })
