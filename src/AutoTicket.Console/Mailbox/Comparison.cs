@@ -4,17 +4,17 @@ using AutoTicket.Tickets;
 
 namespace AutoTicket.Mailbox;
 
-/// <summary>A filing of the books: a row of <c>tickets</c>, or of the audit log alone.</summary>
-/// <param name="Row">Null: only the audit log tells of it.</param>
+/// <summary>A ticket that the console filed, as its row or its audit entry says.</summary>
+/// <param name="Row">The row of <c>tickets</c>; null: only the audit log has it.</param>
 internal sealed record Filing(long ConversationId, long? Number, string Subject, Ticket? Row);
 
-/// <summary>A difference as it was seen in one comparison.</summary>
+/// <summary>A difference that one comparison saw.</summary>
 internal sealed record Difference(FindingKind Kind, long ConversationId, long? Number, string Subject, string Detail);
 
-/// <summary>Judges a ticket of the books by what FreeScout holds, and one of FreeScout's by the books. Asks and changes nothing.</summary>
+/// <summary>Compares the console's tickets with FreeScout's. Pure.</summary>
 internal static class Comparison
 {
-    /// <param name="found">What FreeScout has under the filing's id; null: it has nothing.</param>
+    /// <param name="found">FreeScout's conversation of the filing's id; null: there is none.</param>
     public static IEnumerable<Difference> Of(Filing filing, Conversation? found, long? mailbox)
     {
         Difference Is(FindingKind kind, string detail) =>
@@ -31,11 +31,11 @@ internal static class Comparison
             yield return found.IsMerged
                 ? Is(
                     FindingKind.Merged,
-                    "Somebody merged it into another ticket. For the console it is closed: what degrades again gets a fresh ticket."
+                    "Somebody merged it into another ticket. For the console it is closed: the next problem gets a new ticket."
                 )
                 : Is(
                     FindingKind.Deleted,
-                    "It lies in FreeScout's folder of deleted tickets. For the console it is closed: what degrades again gets a fresh ticket."
+                    "It is in FreeScout's folder of deleted tickets. For the console it is closed: the next problem gets a new ticket."
                 );
         }
 
@@ -58,13 +58,14 @@ internal static class Comparison
         {
             yield return Is(
                 FindingKind.Reopened,
-                $"It was closed{(row.ResolvedBy is { } who ? $" by {who}" : "")}, and is open again: a click finds it, and an alert needs no other."
+                $"It was closed{(row.ResolvedBy is { } who ? $" by {who}" : "")}, and is open again: "
+                    + "a click finds it, and an alert needs no other."
             );
         }
     }
 
-    /// <summary>Open tickets about the same that the console filed within one window of each other: all but the first of each. What people make by
-    /// hand is theirs.</summary>
+    /// <summary>Open tickets of one key that the console filed within one window: all but the first. Tickets that people made by hand
+    /// don't count.</summary>
     public static IEnumerable<Difference> Duplicates(IEnumerable<Ticket> open, TimeSpan window) =>
         from its in open.Where(ticket => ticket.AuditAction != AuditActions.TicketReconciled).GroupBy(ticket => ticket.DedupKey)
         let sorted = its.OrderBy(ticket => ticket.PostedAt).ThenBy(ticket => ticket.ConversationId).ToList()
@@ -78,7 +79,7 @@ internal static class Comparison
             $"It is about the same as ticket {TicketNumber.Of(pair.First.Number)}, and both are open. Close one of them."
         );
 
-    /// <summary>The tags by which a ticket is found. The one of the severity is an ornament: who takes it away is left alone.</summary>
+    /// <summary>The missing tags by which a ticket is found. The severity's tag is not one: people may remove it.</summary>
     public static IReadOnlyList<string> MissingTags(Ticket row, Conversation found) =>
         [
             .. TicketDraft

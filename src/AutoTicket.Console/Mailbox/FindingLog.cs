@@ -8,7 +8,7 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Mailbox;
 
-/// <summary>The differences between the books and FreeScout that are written down: each since when, and what was done about it.</summary>
+/// <summary>Stores the differences between the console's tickets and FreeScout's, and what was done about each.</summary>
 internal sealed partial class FindingLog(
     IDbContextFactory<AutoTicketDbContext> contexts,
     IOptions<TicketingOptions> options,
@@ -17,7 +17,7 @@ internal sealed partial class FindingLog(
     ILogger<FindingLog> logger
 )
 {
-    /// <summary>For so long closed tickets are compared too, and what was mended is remembered.</summary>
+    /// <summary>How long closed tickets are compared too, and repairs are remembered.</summary>
     public static readonly TimeSpan Memory = TimeSpan.FromDays(7);
 
     /// <summary>In characters.</summary>
@@ -26,7 +26,7 @@ internal sealed partial class FindingLog(
 
     private readonly OutageNotice _outage = new();
 
-    /// <summary>What holds now, the newest first, then what was dismissed, and what was mended within a day.</summary>
+    /// <summary>The open findings, newest first; then those that were dismissed, or repaired within a day.</summary>
     public async Task<TicketFindings> ReadAsync(CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
@@ -38,7 +38,7 @@ internal sealed partial class FindingLog(
                 .TicketFindings.AsNoTracking()
                 .Where(finding => finding.IsOpen || finding.RepairedAt > yesterday)
                 .ToListAsync(cancellationToken);
-            // Also while somebody looks for it, or died in the middle of posting it.
+            // Also while a look-up holds the claim, and after its owner died during the post.
             var unsettled = await db
                 .Tickets.AsNoTracking()
                 .Where(FilingRules.IsUnconfirmed.Or(FilingRules.MayBeTakenOver(now)))
@@ -66,8 +66,8 @@ internal sealed partial class FindingLog(
                         null,
                         TicketMarker.Append(ticket.Subject, ticket.Marker),
                         FilingRules.IsMissing(ticket, options.Value.Grace)
-                            ? "It was posted, the answer was lost, and FreeScout does not have it. It is posted again when somebody clicks or its alert "
-                                + "goes on. Otherwise dismiss it; the console gives it up after a day."
+                            ? "It was posted, the answer was lost, and FreeScout does not have it. It is posted again when somebody clicks "
+                                + "or its alert goes on. Otherwise dismiss it; the console gives it up after a day."
                             : $"It was posted, and which ticket it became is not known. {ticket.Problem}",
                         ticket.PostedAt,
                         ticket.LookedUpAt ?? ticket.PostedAt,
@@ -94,8 +94,8 @@ internal sealed partial class FindingLog(
         }
     }
 
-    /// <summary>Writes down all that a comparison saw. What it did not see holds no longer.</summary>
-    /// <param name="unread">Conversations that FreeScout did not show: of them everything stays as it was.</param>
+    /// <summary>Stores the findings of a comparison, and ends those that it did not see.</summary>
+    /// <param name="unread">Conversations that FreeScout did not show: their findings stay.</param>
     public async Task StoreAsync(IReadOnlyList<Difference> seen, IReadOnlyCollection<long> unread, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
@@ -141,7 +141,7 @@ internal sealed partial class FindingLog(
         await transaction.CommitAsync(cancellationToken);
     }
 
-    /// <summary>FreeScout could not be asked: what is written down stays, and is said to be old.</summary>
+    /// <summary>FreeScout could not be asked: the findings stay, marked as old.</summary>
     public async Task StoreProblemAsync(string problem, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
@@ -154,7 +154,7 @@ internal sealed partial class FindingLog(
         );
     }
 
-    /// <summary>The tags that were put back in the last days: they are put back once, for who takes them away again means it.</summary>
+    /// <summary>Tickets whose tags were put back lately. Tags are put back once: an agent who removes them again means it.</summary>
     public async Task<HashSet<long>> TagsPutBackAsync(CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
@@ -168,21 +168,21 @@ internal sealed partial class FindingLog(
         ];
     }
 
-    /// <summary>Writes down that a difference was mended, and its audit entry: both or neither.</summary>
-    public async Task RepairedAsync(Difference mended, AuditEntry audit, CancellationToken cancellationToken)
+    /// <summary>Records that a difference was repaired, and its audit entry, in one transaction.</summary>
+    public async Task RepairedAsync(Difference repaired, AuditEntry audit, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var now = clock.GetUtcNow();
         await using var transaction = await db.BeginAsync(cancellationToken);
-        await PutAsync(db, mended, now, now, isOpen: false, now, cancellationToken);
+        await PutAsync(db, repaired, now, now, isOpen: false, now, cancellationToken);
         db.AuditLog.Add(audit);
         await db.SaveChangesAsync(cancellationToken);
         await transaction.CommitAsync(cancellationToken);
     }
 
-    /// <summary>Writes a ticket of FreeScout's into the books, with its finding and audit entry: all or none.</summary>
+    /// <summary>Records a ticket that the console did not know, its finding and its audit entry, in one transaction.</summary>
     /// <returns>False when another process was faster.</returns>
-    public async Task<bool> AdoptedAsync(Ticket ticket, Difference mended, AuditEntry audit, CancellationToken cancellationToken)
+    public async Task<bool> AdoptedAsync(Ticket ticket, Difference repaired, AuditEntry audit, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var now = clock.GetUtcNow();
@@ -192,15 +192,15 @@ internal sealed partial class FindingLog(
             return false;
         }
 
-        await PutAsync(db, mended, now, now, isOpen: false, now, cancellationToken);
+        await PutAsync(db, repaired, now, now, isOpen: false, now, cancellationToken);
         db.AuditLog.Add(audit);
         await db.SaveChangesAsync(cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         return true;
     }
 
-    /// <summary>Somebody looked at a difference and lets it be. It comes back when something else is seen.</summary>
-    /// <param name="id">Of the conversation; of the filing, where no ticket came of it.</param>
+    /// <summary>Dismisses a finding. It comes back when a comparison sees something else.</summary>
+    /// <param name="id">The conversation; for a filing without one, its row.</param>
     public async Task<DismissResult> DismissAsync(long id, DismissRequest request, string actor, CancellationToken cancellationToken)
     {
         if (CleanText.Of(request.Reason ?? "").Trim() is not { Length: >= ShortestReason and <= LongestReason } reason)
@@ -254,7 +254,7 @@ internal sealed partial class FindingLog(
         }
     }
 
-    /// <summary>Ends a filing of which no ticket came. One that is being posted again just now is left alone.</summary>
+    /// <summary>Gives up a filing that made no ticket, unless it is being posted again.</summary>
     private async Task<bool> GiveUpAsync(AutoTicketDbContext db, long id, string reason, string actor, CancellationToken cancellationToken)
     {
         if (
@@ -296,7 +296,7 @@ internal sealed partial class FindingLog(
         return true;
     }
 
-    /// <summary>By what was seen: the entry of the audit log is all that there is of a dismissal.</summary>
+    /// <summary>The dismissals, by finding and detail. They are stored in the audit log alone.</summary>
     private static async Task<Dictionary<(long, FindingKind, string), FindingDismissal>> DismissalsAsync(
         AutoTicketDbContext db,
         List<FindingRow> rows,
@@ -321,12 +321,12 @@ internal sealed partial class FindingLog(
             using var json = JsonDocument.Parse(entry.Payload);
             if (json.RootElement.GetProperty("conversation_id") is not { ValueKind: JsonValueKind.Number } conversation)
             {
-                // A filing that was given up: its row is gone.
+                // A filing that was given up.
                 continue;
             }
 
             var (id, kind) = (conversation.GetInt64(), Words.Parse<FindingKind>(json.RootElement.GetProperty("finding").GetString()!));
-            // Of an earlier time of the same difference it says nothing.
+            // A dismissal counts for findings that were seen before it.
             if (rows.Any(row => row.ConversationId == id && row.Kind == kind && row.FirstSeenAt <= entry.CreatedAt))
             {
                 known[(id, kind, json.RootElement.GetProperty("detail").GetString()!)] = new(
@@ -353,8 +353,9 @@ internal sealed partial class FindingLog(
             INSERT INTO ticket_findings (conversation_id, kind, number, subject, detail, first_seen_at, seen_at, repaired_at, is_open)
             VALUES ({one.ConversationId}, {Words.Of(one.Kind)}, {one.Number
                 ?? 0}, {one.Subject}, {one.Detail}, {firstSeenAt}, {now}, {repairedAt}, {isOpen})
-            ON CONFLICT (conversation_id, kind) DO UPDATE SET number = excluded.number, subject = excluded.subject, detail = excluded.detail,
-              first_seen_at = excluded.first_seen_at, seen_at = excluded.seen_at, repaired_at = excluded.repaired_at, is_open = excluded.is_open
+            ON CONFLICT (conversation_id, kind) DO UPDATE SET number = excluded.number, subject = excluded.subject,
+              detail = excluded.detail, first_seen_at = excluded.first_seen_at, seen_at = excluded.seen_at,
+              repaired_at = excluded.repaired_at, is_open = excluded.is_open
             """,
             cancellationToken
         );
@@ -365,7 +366,7 @@ internal sealed partial class FindingLog(
             { ReconcileProblem: { } problem } => $"FreeScout could not be asked: {problem}",
             { ReconciledAt: { } at } when now - at <= 3 * options.Value.ReconcileInterval => null,
             { ReconciledAt: not null } => "Nothing has been compared for a while: no process leads, or FreeScout is slow.",
-            _ => "The books have not been compared with FreeScout yet.",
+            _ => "The tickets have not been compared with FreeScout yet.",
         };
 
     private static partial class Log

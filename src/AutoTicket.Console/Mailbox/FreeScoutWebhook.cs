@@ -6,8 +6,8 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Mailbox;
 
-/// <summary><c>POST /api/freescout/webhook</c>: FreeScout's events, known by their signature. They make a change visible at once;
-/// what is missed, the next sync sees.</summary>
+/// <summary><c>POST /api/freescout/webhook</c>: FreeScout's signed events. They make a change visible at once; the next sync shows a missed
+/// one.</summary>
 internal static partial class FreeScoutWebhook
 {
     public const string Path = "/api/freescout/webhook";
@@ -15,8 +15,8 @@ internal static partial class FreeScoutWebhook
     /// <summary>In bytes. A conversation comes with its threads.</summary>
     private const int Longest = 2 * 1024 * 1024;
 
-    /// <summary>In bytes, of the body's beginning, where its id is. What comes after is hashed and forgotten: it comes from a stranger
-    /// until all of it is hashed.</summary>
+    /// <summary>Bytes of the body's beginning, which holds the id. The rest is hashed and dropped: until the signature is checked it comes
+    /// from a stranger.</summary>
     private const int Kept = 16 * 1024;
 
     public static void MapFreeScoutWebhook(this IEndpointRouteBuilder api) =>
@@ -59,7 +59,7 @@ internal static partial class FreeScoutWebhook
                         );
                     }
 
-                    // Whatever its content type says, and of whichever event it tells.
+                    // For every content type and event.
                     mailbox.Hint(IdIn(beginning.Span));
                     return Results.NoContent();
                 }
@@ -72,7 +72,7 @@ internal static partial class FreeScoutWebhook
             .ProducesProblem(429)
             .ProducesProblem(503);
 
-    /// <returns>The body's beginning; null: it was not signed by FreeScout.</returns>
+    /// <returns>The body's beginning; null: FreeScout did not sign it.</returns>
     private static async Task<ReadOnlyMemory<byte>?> ReadAsync(
         Stream body,
         string secret,
@@ -98,7 +98,7 @@ internal static partial class FreeScoutWebhook
         return beginning.AsMemory(0, kept);
     }
 
-    /// <returns>Null when its beginning does not say which conversation changed: older versions send an empty array.</returns>
+    /// <returns>The conversation that changed; null: the beginning does not say it. Older versions send an empty array.</returns>
     internal static long? IdIn(ReadOnlySpan<byte> beginning)
     {
         var json = new Utf8JsonReader(beginning, isFinalBlock: false, default);
@@ -114,10 +114,10 @@ internal static partial class FreeScoutWebhook
                 }
             }
         }
-        // A name with half a surrogate pair is no JSON error to the reader, and can't be compared.
+        // The reader takes a name with half a surrogate pair, and then can't compare it.
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
-            // Then everything is read again.
+            // Without an id the whole list is read.
         }
 
         return null;

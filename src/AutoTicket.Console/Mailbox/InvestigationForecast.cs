@@ -7,7 +7,7 @@ using Microsoft.FeatureManagement;
 
 namespace AutoTicket.Mailbox;
 
-/// <summary>What a click on Investigate would do, told before the click.</summary>
+/// <summary>What a click on Investigate would do.</summary>
 public enum InvestigationForecastKind
 {
     FilesNew,
@@ -20,7 +20,7 @@ public enum InvestigationForecastKind
 /// <param name="Text">The button's label: “Opens #1432, 41 min old”, “Files a new ticket”, “FreeScout is down”.</param>
 public sealed record InvestigationForecast(InvestigationForecastKind Kind, string Text);
 
-/// <summary>Tells for each surface what a click on Investigate would do.</summary>
+/// <summary>Forecasts a click on Investigate, for each surface.</summary>
 internal sealed class InvestigationForecasts(
     IFeatureManager flags,
     OpenTickets openTickets,
@@ -29,7 +29,7 @@ internal sealed class InvestigationForecasts(
     TimeProvider clock
 )
 {
-    /// <summary>What a click would do now, for each button's label, by surface key. A surface that is missing has no button.</summary>
+    /// <summary>The forecasts by surface key. A surface without one has no button.</summary>
     public async Task<IReadOnlyDictionary<string, InvestigationForecast>> ForecastAsync(IEnumerable<SurfaceSnapshot> surfaces) =>
         await flags.IsEnabledAsync(FlagNames.InvestigateFromStatus)
             ? surfaces

@@ -48,7 +48,7 @@ internal sealed partial class MailboxWatch(
     private readonly OutageNotice _outage = new();
     private int _syncs;
 
-    /// <summary>FreeScout was asked at least once since the start: its health is known.</summary>
+    /// <summary>FreeScout was asked since the start, so its health is known.</summary>
     public bool HasAsked { get; private set; }
 
     /// <summary>Asks FreeScout for the whole list now.</summary>
@@ -160,7 +160,7 @@ internal sealed partial class MailboxWatch(
         return isDone;
     }
 
-    /// <summary>Asks FreeScout for one conversation and takes what it says.</summary>
+    /// <summary>Asks FreeScout for one conversation and stores its state.</summary>
     /// <returns>False when FreeScout or the database failed, or another process wrote at the same moment.</returns>
     public Task<bool> LookAtAsync(long id, CancellationToken cancellationToken) =>
         AloneAsync(
@@ -190,7 +190,7 @@ internal sealed partial class MailboxWatch(
                 (sync.AskedAt, sync.Problem, sync.Failure) = (Clock.GetUtcNow(), failure?.Message, failure?.Kind);
                 if (failure is not null)
                 {
-                    // A whole list that failed is asked for again next time.
+                    // The next sync reads the whole list again.
                     _syncs = full ? 0 : _syncs;
                 }
                 else
@@ -210,7 +210,7 @@ internal sealed partial class MailboxWatch(
             cancellationToken
         );
 
-    /// <summary>One at a time in this process, and none for long.</summary>
+    /// <summary>Runs one at a time in this process, each within <see cref="Patience"/>.</summary>
     private async Task<bool> AloneAsync(Func<AutoTicketDbContext, CancellationToken, Task<bool>> work, CancellationToken cancellationToken)
     {
         await _syncing.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -237,10 +237,10 @@ internal sealed partial class MailboxWatch(
         }
         catch (DbUpdateException exception) when (exception is DbUpdateConcurrencyException || Outages.IsDuplicate(exception))
         {
-            // Another process synced at the same moment and its copy is as good as ours.
+            // Another process synced at the same moment.
         }
         catch (OperationCanceledException) { }
-#pragma warning disable CA1031 // a bug met once must not end the syncing, nor pass unseen
+#pragma warning disable CA1031 // a bug is logged and does not end the syncing
         catch (Exception exception)
 #pragma warning restore CA1031
         {
@@ -254,9 +254,9 @@ internal sealed partial class MailboxWatch(
         return false;
     }
 
-    /// <param name="seen">By id; null: FreeScout has it no more.</param>
-    /// <param name="whole">What is not among them is not open.</param>
-    /// <param name="asked">When FreeScout was asked: what was closed here since then, it could not know.</param>
+    /// <param name="seen">By id; null: FreeScout no longer has it.</param>
+    /// <param name="whole">A ticket that is missing from <paramref name="seen"/> is not open.</param>
+    /// <param name="asked">When FreeScout was asked: its answer does not count for tickets that were closed here since.</param>
     private async Task TakeAsync(
         AutoTicketDbContext db,
         Dictionary<long, Conversation?> seen,
@@ -277,7 +277,7 @@ internal sealed partial class MailboxWatch(
             .Select(ticket => ticket.ConversationId!.Value)
             .ToHashSet();
         var copy = await db.OpenConversations.ToDictionaryAsync(conversation => conversation.Id, cancellationToken);
-        // Older versions of FreeScout drop a filter that they do not know: each row is looked at again.
+        // Older versions of FreeScout ignore a filter that they do not know: each row is checked again.
         var open = seen
             .Values.OfType<Conversation>()
             .Where(conversation => IsShown(conversation) && !closedSince.Contains(conversation.Id))
@@ -289,8 +289,8 @@ internal sealed partial class MailboxWatch(
         }
 
         db.OpenConversations.RemoveRange(copy.Values.Where(row => !open.ContainsKey(row.Id) && (whole || seen.ContainsKey(row.Id))));
-        // A ticket that is missing from the whole list was closed, deleted, moved or untagged. Only a look at it tells which. A sync
-        // looks at the newest few; the comparison looks at the rest.
+        // A ticket that is missing from the whole list was closed, deleted, moved or untagged: only a look tells which. A sync looks at
+        // the newest few, the comparison at the rest.
         var missing = own.Where(ticket =>
             whole && ticket is { State: TicketState.Open, Tag: TicketTags.Status } && !seen.ContainsKey(ticket.ConversationId!.Value)
         );
@@ -368,7 +368,7 @@ internal sealed partial class MailboxWatch(
     }
 }
 
-/// <summary>How far the copy in <c>open_conversations</c> goes: the one row of <c>ticket_sync</c>.</summary>
+/// <summary>State of the sync and the comparison: the one row of <c>ticket_sync</c>.</summary>
 internal sealed class TicketSyncRow
 {
     public const int OnlyId = 1;
@@ -378,24 +378,24 @@ internal sealed class TicketSyncRow
     /// <summary>When FreeScout last answered completely.</summary>
     public DateTimeOffset? SyncedAt { get; set; }
 
-    /// <summary>The newest change seen, by FreeScout's clock: where the next incremental sync begins.</summary>
+    /// <summary>The newest change seen, by FreeScout's clock: the next incremental sync begins here.</summary>
     public DateTimeOffset? UpdatedThrough { get; set; }
 
-    /// <summary>Why the last try failed, for the operator; null when it did not.</summary>
+    /// <summary>Why the last try failed, for the operator; null: it did not.</summary>
     public string? Problem { get; set; }
 
-    /// <summary>The kind of the failure that <see cref="Problem"/> tells.</summary>
+    /// <summary>The kind of the failure in <see cref="Problem"/>.</summary>
     public FreeScoutFailureKind? Failure { get; set; }
 
-    /// <summary>When FreeScout was last asked, whatever came of it.</summary>
+    /// <summary>When FreeScout was last asked, with any outcome.</summary>
     public DateTimeOffset? AskedAt { get; set; }
 
-    /// <summary>FreeScout asked one of the replicas to be left alone until then.</summary>
+    /// <summary>FreeScout asked one of the replicas for a pause until then.</summary>
     public DateTimeOffset? HoldUntil { get; set; }
 
-    /// <summary>When what was filed was last compared with all that FreeScout holds.</summary>
+    /// <summary>When the tickets were last compared with FreeScout.</summary>
     public DateTimeOffset? ReconciledAt { get; set; }
 
-    /// <summary>Why the last comparison could not be made, for the operator; null when it was.</summary>
+    /// <summary>Why the last comparison failed, for the operator; null: it did not.</summary>
     public string? ReconcileProblem { get; set; }
 }

@@ -4,8 +4,8 @@ namespace AutoTicket.Mailbox;
 
 /// <summary>An open ticket of the operations mailbox, as last seen in FreeScout.</summary>
 /// <param name="Status"><c>active</c> or <c>pending</c>.</param>
-/// <param name="Surface">Key of the surface it is about; null when it says none.</param>
-/// <param name="FiledBy">Who filed it: an operator's name, or <c>FreeScout</c> for one not filed by this console.</param>
+/// <param name="Surface">Key of its surface; null: it names none.</param>
+/// <param name="FiledBy">The operator, the agent that FreeScout names, or <c>FreeScout</c>.</param>
 public sealed record OpenTicket(
     long Id,
     long? Number,
@@ -20,8 +20,8 @@ public sealed record OpenTicket(
 
 /// <summary>The copy of FreeScout's open tickets that the console shows.</summary>
 /// <param name="SyncedAt">When FreeScout last confirmed it; null: never.</param>
-/// <param name="IsStale">The last try to refresh it failed, or none succeeded for two intervals.</param>
-/// <param name="Problem">Why it is stale, in one sentence for the operator; null when it is not.</param>
+/// <param name="IsStale">The last sync failed, or none succeeded for two intervals.</param>
+/// <param name="Problem">Why it is stale, in one sentence for the operator; null: it is not.</param>
 public sealed record OpenTicketsCopy(IReadOnlyList<OpenTicket> Tickets, DateTimeOffset? SyncedAt, bool IsStale, string? Problem);
 
 /// <summary>The console's copy of an open conversation of the operations mailbox: a row of <c>open_conversations</c>.</summary>
@@ -36,7 +36,7 @@ internal sealed class OpenConversation
 
     public required string Status { get; set; }
 
-    /// <summary>Tag names, one a line; a tag can't hold a line break.</summary>
+    /// <summary>Tag names, one per line; a tag can't hold a line break.</summary>
     public required string Tags { get; set; }
 
     public string? SurfaceKey { get; set; }

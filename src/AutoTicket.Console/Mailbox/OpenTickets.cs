@@ -7,14 +7,14 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Mailbox;
 
-/// <summary>What the board knows of a surface's ticket.</summary>
+/// <summary>A surface's ticket on the board.</summary>
 /// <param name="Ticket">The newest open one; null: none.</param>
 /// <param name="IsUnconfirmed">A filing whose answer was lost is being looked up.</param>
 public sealed record SurfaceTicket(OpenTicket? Ticket, bool IsUnconfirmed);
 
 /// <summary>
-/// The open tickets as the console last knew them, in memory: FreeScout's list as <see cref="MailboxWatch"/> copied it, and the
-/// console's own filings that the list does not show yet. Read again whenever any process changed them.
+/// The open tickets, in memory: FreeScout's list as <see cref="MailboxWatch"/> copied it, and the console's own filings that the list does
+/// not show yet. Read again when any process changed them.
 /// </summary>
 internal sealed partial class OpenTickets(
     IDbContextFactory<AutoTicketDbContext> contexts,
@@ -40,7 +40,7 @@ internal sealed partial class OpenTickets(
         string? Problem
     );
 
-    /// <summary>Raised when the copy, or what is known of FreeScout, changed. Handlers must return at once and never throw.</summary>
+    /// <summary>Raised when the copy, or FreeScout's health, changed. Handlers must return at once and never throw.</summary>
     public event Action? Changed;
 
     public OpenTicketsCopy Current
@@ -62,7 +62,7 @@ internal sealed partial class OpenTickets(
         }
     }
 
-    /// <summary>Why no ticket can be filed just now, for the operator; null when FreeScout works, as far as is known.</summary>
+    /// <summary>Why no ticket can be filed now, for the operator; null: FreeScout works, as far as is known.</summary>
     public string? FreeScoutProblem =>
         health is { Failure: { } failure, FailingSince: { } since }
             ? $"No ticket can be filed since {since:HH:mm:ss} UTC. {failure.Message}"
@@ -78,7 +78,7 @@ internal sealed partial class OpenTickets(
         );
     }
 
-    /// <summary>Shows a ticket that this process just recorded: under load the next read may be two seconds away.</summary>
+    /// <summary>Shows a ticket that this process just recorded: under load the next read may come two seconds later.</summary>
     private void Show(Ticket filed)
     {
         if (filed is not { ConversationId: { } id, Tag: TicketTags.Status })
@@ -89,7 +89,7 @@ internal sealed partial class OpenTickets(
         lock (_lock)
         {
             var ticket = Own(filed);
-            // The read that is under way may have begun before the ticket was recorded.
+            // A read under way may have begun before the ticket was recorded.
             _filedWhileReading.Add(ticket);
             _copy = _copy with { Tickets = [ticket, .. _copy.Tickets.Where(other => other.Id != id)] };
         }
@@ -108,7 +108,7 @@ internal sealed partial class OpenTickets(
     {
         var begun = Stopwatch.GetTimestamp();
         await ReadAsync(stoppingToken);
-        // Of a flood of filings each is news: once in a while is soon enough.
+        // In a flood each filing wakes the loop.
         await RestAsync(Stopwatch.GetElapsedTime(begun), 5, Breath, stoppingToken);
         return DatabaseSignals.AtLeastEvery;
     }
@@ -124,7 +124,7 @@ internal sealed partial class OpenTickets(
 
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
             var listed = await db.OpenConversations.AsNoTracking().ToListAsync(cancellationToken);
-            // Those of alerts are on no list of ours, and may be thousands.
+            // Not the tickets of other alerts: no list shows them, and there may be thousands.
             var own = await db
                 .Tickets.AsNoTracking()
                 .Where(FilingRules.IsUnconfirmed.Or(ticket => ticket.State == TicketState.Open && ticket.Tag == TicketTags.Status))
@@ -148,7 +148,7 @@ internal sealed partial class OpenTickets(
             await ShareHoldAsync(db, sync?.HoldUntil, cancellationToken);
             if (sync?.AskedAt is { } askedAt)
             {
-                // Who does not lead asks FreeScout nothing by itself.
+                // Only the leader asks FreeScout regularly: the others learn its health here.
                 health.Hear(
                     sync is { Failure: { } kind, Problem: { } problem } ? new FreeScoutFailure(kind, problem, WasSent: true) : null,
                     askedAt
@@ -195,7 +195,7 @@ internal sealed partial class OpenTickets(
         Changed?.Invoke();
     }
 
-    /// <summary>A pause that FreeScout asked one replica for is kept by all.</summary>
+    /// <summary>All replicas keep a pause that FreeScout asked one of them for.</summary>
     private async Task ShareHoldAsync(AutoTicketDbContext db, DateTimeOffset? shared, CancellationToken cancellationToken)
     {
         if (shared is { } until && until > health.HoldUntil)

@@ -10,8 +10,8 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Mailbox;
 
-/// <summary>Compares the books (tickets and audit log) with all that FreeScout holds, both ways, once an interval, in the process that
-/// leads. Mends what is certain: tags that are gone, and tickets of ours that are not in the books. The rest is for a person.</summary>
+/// <summary>Compares the console's tickets and audit log with FreeScout's tickets, both ways, once an interval, in the leader. Repairs what
+/// is certain: missing tags, and tickets of the console that it does not know. The rest is for a person.</summary>
 internal sealed partial class Reconciler(
     FreeScoutClient freeScout,
     FreeScoutHealth health,
@@ -33,10 +33,10 @@ internal sealed partial class Reconciler(
     private static readonly string[] Tags = [TicketTags.Status, TicketTags.Alert];
     private const int MostReposted = 50;
 
-    /// <summary>One comparison asks for no more tickets by their id, and the next goes on: without the Tags module no list shows any of ours.</summary>
+    /// <summary>The most tickets that one comparison asks for by id; the next goes on. Without the Tags module no list shows any.</summary>
     private const int MostAsked = 50;
 
-    /// <summary>So long after a second post the first one is looked for.</summary>
+    /// <summary>How long after a second post the first one is looked for.</summary>
     private static readonly TimeSpan LateCommit = TimeSpan.FromHours(1);
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
 
@@ -47,7 +47,7 @@ internal sealed partial class Reconciler(
     private long _askedThrough;
     private DateTimeOffset? _comparedAt;
 
-    /// <summary>Compares as soon as possible instead of at the end of the interval, when this process leads.</summary>
+    /// <summary>Compares now instead of at the end of the interval, if this process leads.</summary>
     public void CompareSoon()
     {
         _isAsked = true;
@@ -73,7 +73,7 @@ internal sealed partial class Reconciler(
 
     private async Task ReconcileAsync(CancellationToken cancellationToken)
     {
-        // While FreeScout fails the sync asks it often enough, and hundreds of questions more would only open the circuit.
+        // While FreeScout fails, the sync asks it often enough: hundreds of calls more would only open the circuit.
         var failure = health.ReadFailure ?? await CompareAsync(cancellationToken);
         if (failure is not null)
         {
@@ -81,11 +81,11 @@ internal sealed partial class Reconciler(
         }
     }
 
-    /// <returns>Null when everything could be compared. Half a comparison tells nothing; one without a ticket that FreeScout refuses to show
-    /// tells of the others.</returns>
+    /// <returns>Null when everything was compared. A comparison that was cut short stores nothing; tickets that FreeScout refuses to
+    /// show are left out.</returns>
     private async Task<FreeScoutFailure?> CompareAsync(CancellationToken cancellationToken)
     {
-        // FreeScout first, then the books: what is filed meanwhile is in both, for it gets its tags only when it is in the books.
+        // FreeScout first, then the rows: a ticket filed meanwhile is in both, because it is tagged after its row is confirmed.
         var asked = Clock.GetUtcNow();
         var since = asked - FindingLog.Memory;
         var held = new Dictionary<long, Conversation>();
@@ -97,7 +97,7 @@ internal sealed partial class Reconciler(
                 return failure;
             }
 
-            // Older versions drop a filter that they do not know.
+            // Older versions of FreeScout ignore a filter that they do not know.
             foreach (
                 var conversation in listed!.Where(conversation =>
                     conversation.State is null or "published"
@@ -110,7 +110,7 @@ internal sealed partial class Reconciler(
             }
         }
 
-        // A first post that FreeScout committed after the second has no tag yet, and is in no list.
+        // A first post that FreeScout committed after the second has no tag, so it is in no list.
         foreach (var marker in await RepostedAsync(asked, cancellationToken))
         {
             var (found, failure) = await freeScout.FindByMarkerAsync(marker, cancellationToken);
@@ -136,7 +136,7 @@ internal sealed partial class Reconciler(
             var found = held.GetValueOrDefault(filing.ConversationId);
             if (found is null)
             {
-                // Not in the lists: gone, moved, without its tag, or closed long ago. Only its id tells.
+                // Not in the lists: gone, moved, without its tag, or closed long ago. Only a look by its id tells.
                 (found, var failure) = await freeScout.FindAsync(filing.ConversationId, cancellationToken, withThreads: true);
                 if (failure is { IsOfRequest: true })
                 {
@@ -165,10 +165,10 @@ internal sealed partial class Reconciler(
             }
         }
 
-        var inTheBooks = filings.Where(filing => filing.Row is not null).Select(filing => filing.ConversationId).ToHashSet();
+        var known = filings.Where(filing => filing.Row is not null).Select(filing => filing.ConversationId).ToHashSet();
         foreach (
             var orphan in held
-                .Values.Where(conversation => conversation.IsOpen && !inTheBooks.Contains(conversation.Id))
+                .Values.Where(conversation => conversation.IsOpen && !known.Contains(conversation.Id))
                 .OrderBy(conversation => conversation.Id)
         )
         {
@@ -189,14 +189,14 @@ internal sealed partial class Reconciler(
         return refused.Values.FirstOrDefault();
     }
 
-    /// <returns>Which tickets this comparison asks for, going on where the last one ended; and which it leaves to the next.</returns>
+    /// <returns>The tickets that this comparison asks for, after those of the last one; and those that it leaves to the next.</returns>
     private (List<long> Now, HashSet<long> Later) Turn(List<long> ids)
     {
         List<long> inTurn = [.. ids.Where(id => id > _askedThrough), .. ids.Where(id => id <= _askedThrough)];
         return (inTurn[..Math.Min(MostAsked, inTurn.Count)], [.. inTurn.Skip(MostAsked)]);
     }
 
-    /// <summary>What the books say was filed: all that is open, all of the last days, and whatever FreeScout listed.</summary>
+    /// <summary>The tickets that the console filed: the open ones, those of the last days, and those that FreeScout listed.</summary>
     private async Task<List<Filing>> FiledAsync(IReadOnlyCollection<long> listed, DateTimeOffset since, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
@@ -245,7 +245,7 @@ internal sealed partial class Reconciler(
         }
     }
 
-    /// <summary>The markers that were posted twice of late.</summary>
+    /// <summary>The markers that were posted twice lately.</summary>
     private async Task<List<string>> RepostedAsync(DateTimeOffset now, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
@@ -268,8 +268,8 @@ internal sealed partial class Reconciler(
             .ToListAsync(cancellationToken);
     }
 
-    /// <summary>Not cancelled by the end of the process: tags are put back once, so that it was done is recorded.</summary>
-    /// <returns>False: it is left to a person.</returns>
+    /// <summary>Puts the tags back and records it, also while the process ends: tags are put back once.</summary>
+    /// <returns>False: the finding is for a person.</returns>
     private async Task<bool> PutTagsBackAsync(Ticket row, Conversation found, Difference gone, HashSet<long> putBack)
     {
         if (putBack.Contains(found.Id) || !Leader.IsLeader)
@@ -289,8 +289,8 @@ internal sealed partial class Reconciler(
         return true;
     }
 
-    /// <summary>A ticket with a tag of ours that is not in the books: adopted, when it is certain what it is about.</summary>
-    /// <returns>What is left to a person; null: it was adopted, or belongs to a filing that is under way.</returns>
+    /// <summary>Adopts a ticket with a tag of the console that the console does not know, if its alert is certain.</summary>
+    /// <returns>The finding for a person; null: it was adopted, or belongs to a filing under way.</returns>
     private async Task<Difference?> AdoptAsync(Conversation orphan, CancellationToken cancellationToken)
     {
         // PostgreSQL takes no NUL.
@@ -300,13 +300,13 @@ internal sealed partial class Reconciler(
             orphan.Id,
             orphan.Number,
             subject,
-            "FreeScout has it open with a tag of the console's, and the books do not know it: what it is about is not certain."
+            "FreeScout has it open with a tag of the console, and the console does not know it: which alert it belongs to is not certain."
         );
         var marker = TicketMarker.In(subject);
         var model = marker is null ? null : await FiledWithAsync(marker, cancellationToken);
         if (model is { State: TicketState.Filing or TicketState.Unconfirmed })
         {
-            // Its own filing is about to find it.
+            // Its own filing looks it up.
             return null;
         }
 
@@ -323,13 +323,13 @@ internal sealed partial class Reconciler(
             Subject = subject,
             PostedAt = orphan.CreatedAt ?? Clock.GetUtcNow(),
         };
-        var how = model is null ? "its tags name one surface" : "it carries a marker of the console's";
+        var how = model is null ? "its tags name one surface" : "its subject ends with a marker of the console";
         if (
             await findings.AdoptedAsync(
                 row,
                 difference with
                 {
-                    Detail = $"It was not in the books. The console adopted it: {how}.",
+                    Detail = $"The console did not know it, and adopted it: {how}.",
                 },
                 Audit("adopted", row, new { marker }),
                 cancellationToken
@@ -352,7 +352,7 @@ internal sealed partial class Reconciler(
             .FirstOrDefaultAsync(cancellationToken);
     }
 
-    /// <summary>What a ticket is about whose tags name one surface that is watched.</summary>
+    /// <summary>The row for a ticket whose tags name one known surface; null: they do not.</summary>
     private Ticket? OfSurface(Conversation orphan) =>
         orphan.Tags.Contains(TicketTags.Status, StringComparer.OrdinalIgnoreCase)
         && Comparison.SurfaceIn(orphan.Tags) is { } key

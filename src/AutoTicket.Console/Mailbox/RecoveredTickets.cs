@@ -7,12 +7,12 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Mailbox;
 
-/// <summary>An open ticket whose surface is well again: somebody should close the loop.</summary>
-/// <param name="RecoveredAt">Since when the surface is operational.</param>
+/// <summary>An open ticket whose surface has recovered: an operator should resolve it.</summary>
+/// <param name="RecoveredAt">When the surface became operational.</param>
 /// <param name="Doubles">The other open tickets of the surface.</param>
-/// <param name="DownFor">How long its outages lasted since the ticket was opened, in all; null: not known.</param>
-/// <param name="EarlierIncidents">Outages of the surface in the last seven days before this ticket's; null: not known.</param>
-/// <param name="LastResolver">Who closed the surface's ticket before this one; null: nobody yet, or not known.</param>
+/// <param name="DownFor">Total length of its outages since the ticket was opened; null: not known.</param>
+/// <param name="EarlierIncidents">Outages of the surface in the last seven days, before this ticket; null: not known.</param>
+/// <param name="LastResolver">Who closed the surface's previous ticket; null: nobody, or not known.</param>
 public sealed record RecoveredTicket(
     OpenTicket Ticket,
     string SurfaceName,
@@ -25,13 +25,13 @@ public sealed record RecoveredTicket(
 {
     public string SurfaceKey => Ticket.Surface!;
 
-    /// <summary>Of the same ticket: a table keeps its row, with its tick and focus, when more is known of it.</summary>
+    /// <summary>The same ticket is the same row of a table, which keeps its selection and focus.</summary>
     public bool Equals(RecoveredTicket? other) => other?.Ticket.Id == Ticket.Id;
 
     public override int GetHashCode() => Ticket.Id.GetHashCode();
 }
 
-/// <summary>The worklist of failure mode 3: tickets that are open though their surface has recovered. Nothing closes by itself.</summary>
+/// <summary>The worklist of failure mode 3: open tickets whose surface has recovered. Only an operator closes them.</summary>
 internal sealed partial class RecoveredTickets(
     OpenTickets tickets,
     StatusBoard board,
@@ -45,7 +45,7 @@ internal sealed partial class RecoveredTickets(
 
     private readonly OutageNotice _outage = new();
 
-    /// <summary>From memory, the longest recovered first, a surface's tickets together.</summary>
+    /// <summary>From memory: grouped by surface, the longest recovered first.</summary>
     public IReadOnlyList<RecoveredTicket> Current
     {
         get
@@ -57,7 +57,7 @@ internal sealed partial class RecoveredTickets(
                     .Current.Tickets.Where(ticket => ticket.Surface is not null)
                     .GroupBy(ticket => ticket.Surface!)
                     .Select(group => (Open: group.OrderBy(ticket => ticket.OpenedAt).ToList(), Surface: board.Find(group.Key)))
-                    // Of a surface that is stale or unknown nobody knows: silence is no recovery.
+                    // A surface that is stale or unknown has not recovered.
                     .Where(pair => pair.Surface is { Status: SurfaceStatus.Operational, Since: { } since } && since <= before)
                     .OrderBy(pair => pair.Surface!.Since)
                     .ThenBy(pair => pair.Surface!.Key, StringComparer.Ordinal)
@@ -73,7 +73,7 @@ internal sealed partial class RecoveredTickets(
         }
     }
 
-    /// <summary>The same with what happened, from the database; without it while that is away.</summary>
+    /// <summary>The same with outages and resolvers from the database; without them while it can't be reached.</summary>
     public async Task<IReadOnlyList<RecoveredTicket>> ReadAsync(CancellationToken cancellationToken)
     {
         var current = Current;
@@ -142,7 +142,7 @@ internal sealed partial class RecoveredTickets(
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Warning, "what happened to recovered surfaces can't be read: {Problem}")]
+        [LoggerMessage(LogLevel.Warning, "outages of recovered surfaces can't be read: {Problem}")]
         public static partial void NotRead(ILogger logger, string problem);
     }
 }

@@ -10,8 +10,8 @@ using Microsoft.EntityFrameworkCore;
 namespace AutoTicket.Mailbox;
 
 /// <summary>
-/// What the audit log and the books tell of tickets that are resolved here. Each begins with an entry of its own, before FreeScout is
-/// called, and ends with another. One whose end could not be written is asked for in the next comparison: none is lost.
+/// Audits tickets that are resolved in the console: one entry before FreeScout is called, another at the end. If the end could not be
+/// written, the next comparison asks FreeScout and writes it.
 /// </summary>
 internal sealed partial class ResolutionLog(
     FreeScoutClient freeScout,
@@ -20,10 +20,10 @@ internal sealed partial class ResolutionLog(
     ILogger<ResolutionLog> logger
 )
 {
-    /// <summary>Longer than a resolving can be under way.</summary>
+    /// <summary>Longer than any resolution takes.</summary>
     private static readonly TimeSpan Longest = TimeSpan.FromMinutes(1);
 
-    /// <returns>The entry that it began with; null: the database is away.</returns>
+    /// <returns>The entry of the beginning; null: the database can't be reached.</returns>
     public async Task<AuditEntry?> BeginAsync(OpenTicket ticket, string actor)
     {
         var begun = new AuditEntry
@@ -55,7 +55,7 @@ internal sealed partial class ResolutionLog(
             : null;
     }
 
-    /// <returns>False: the database is away. The next comparison writes it.</returns>
+    /// <returns>False: the database can't be reached. The next comparison writes it.</returns>
     public async Task<bool> EndAsync(AuditEntry begun, bool isResolved)
     {
         var (id, surface) = About(begun);
@@ -67,7 +67,7 @@ internal sealed partial class ResolutionLog(
                 await using var transaction = await db.BeginAsync(CancellationToken.None);
                 if (isResolved)
                 {
-                    // FreeScout's event of our own change may have been here first: we know better who did it.
+                    // FreeScout's webhook may have closed it first, but only the console knows the operator.
                     await CloseAsync(db, id, begun.Actor, evenClosed: true);
                 }
 
@@ -92,12 +92,12 @@ internal sealed partial class ResolutionLog(
         return isWritten;
     }
 
-    /// <summary>Somebody was faster, which is nothing to audit.</summary>
+    /// <summary>Somebody closed it elsewhere: nothing to audit.</summary>
     public Task ClosedElsewhereAsync(OpenTicket ticket, string? by) =>
         WriteAsync(ticket.Id, by, db => CloseAsync(db, ticket.Id, by, evenClosed: false));
 
-    /// <summary>Asks FreeScout how those ended of which only the beginning is written.</summary>
-    /// <returns>Null: none is left.</returns>
+    /// <summary>Asks FreeScout how each resolution without an end entry ended.</summary>
+    /// <returns>FreeScout's failure; null: none is left.</returns>
     public async Task<FreeScoutFailure?> SettleAsync(CancellationToken cancellationToken)
     {
         foreach (var begun in await UnendedAsync(cancellationToken))
@@ -108,7 +108,7 @@ internal sealed partial class ResolutionLog(
                 return failure;
             }
 
-            // The note is written just before it is closed. Without it somebody else closed it.
+            // The note is written just before the ticket is closed: without it somebody else closed it.
             await EndAsync(
                 begun,
                 found is { IsOpen: false }
@@ -119,7 +119,7 @@ internal sealed partial class ResolutionLog(
         return null;
     }
 
-    /// <summary>The last beginning of each ticket that no end follows.</summary>
+    /// <summary>Each ticket's last beginning that no end follows.</summary>
     private async Task<IReadOnlyList<AuditEntry>> UnendedAsync(CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
@@ -152,7 +152,7 @@ internal sealed partial class ResolutionLog(
         await db.OpenConversations.Where(row => row.Id == id).ExecuteDeleteAsync();
     }
 
-    /// <returns>False: the database is away.</returns>
+    /// <returns>False: the database can't be reached.</returns>
     private async Task<bool> WriteAsync(long id, string? actor, Func<AutoTicketDbContext, Task> write)
     {
         try

@@ -3,19 +3,19 @@ using AutoTicket.Tickets;
 
 namespace AutoTicket.Mailbox;
 
-/// <summary>What a ticket is resolved with: the operator's words and the evidence.</summary>
+/// <summary>The note on a resolved ticket: the operator's words and the evidence.</summary>
 public static class ResolutionNote
 {
-    /// <summary>Stands for each ticket's own evidence in a note for several.</summary>
+    /// <summary>Placeholder for each ticket's own evidence, in a note for several.</summary>
     public const string Evidence = "{evidence}";
 
     public const int Longest = 2000;
 
-    /// <summary>What the form begins with.</summary>
+    /// <summary>The initial text of the form.</summary>
     public static string For(IReadOnlyCollection<RecoveredTicket> tickets) =>
         tickets is { Count: 1 } ? EvidenceOf(tickets.First()) : Evidence;
 
-    /// <summary>The evidence, in one sentence or two.</summary>
+    /// <summary>The evidence, in one to three sentences.</summary>
     public static string EvidenceOf(RecoveredTicket one)
     {
         var down = one.DownFor is { } length ? $" It was down for {UtcTime.Age(length)}." : "";
@@ -25,13 +25,13 @@ public static class ResolutionNote
         return $"{one.SurfaceName} has been operational since {UtcTime.Stamp(one.RecoveredAt)}.{down}{earlier}";
     }
 
-    /// <summary>As FreeScout takes it; every word from outside is escaped.</summary>
+    /// <summary>The note as HTML; text from outside is escaped.</summary>
     internal static string Html(string note, string? evidence, string actor)
     {
         var text = note.Trim().Replace(Evidence, evidence ?? "Its surface is not known to have recovered.", StringComparison.Ordinal);
         return $"<p>{WebUtility.HtmlEncode(text).ReplaceLineEndings("<br>")}</p>{Signature(actor)}";
     }
 
-    /// <summary>By which a note is known as written for them.</summary>
+    /// <summary>Identifies a note that the console wrote for this operator.</summary>
     internal static string Signature(string actor) => $"<p>Resolved in AutoTicket Console by {WebUtility.HtmlEncode(actor)}.</p>";
 }

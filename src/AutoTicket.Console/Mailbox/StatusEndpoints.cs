@@ -3,7 +3,7 @@ using AutoTicket.Tickets;
 
 namespace AutoTicket.Mailbox;
 
-/// <summary><c>GET /api/status</c>: what the board shows, each surface with its ticket.</summary>
+/// <summary><c>GET /api/status</c>: the surfaces of the board, each with its ticket.</summary>
 internal static class StatusEndpoints
 {
     internal sealed record SurfaceAnswer(

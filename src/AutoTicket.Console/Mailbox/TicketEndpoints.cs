@@ -4,7 +4,7 @@ using AutoTicket.Tickets;
 
 namespace AutoTicket.Mailbox;
 
-/// <summary><c>POST /api/surfaces/{surface}/investigate</c>, and what <c>/console/tickets</c> shows and does.</summary>
+/// <summary><c>POST /api/surfaces/{surface}/investigate</c>, and the API of the page <c>/console/tickets</c>.</summary>
 internal static class TicketEndpoints
 {
     internal sealed record InvestigateAnswer(InvestigationDisposition Disposition, bool Degraded, TicketLink? Ticket, string Message);
@@ -28,7 +28,7 @@ internal static class TicketEndpoints
     internal sealed record ResolveAnswer(IReadOnlyList<ResolutionOutcome> Results);
 
     /// <param name="Class"><c>ghost</c>, <c>orphan</c>, <c>drift</c> or <c>unconfirmed</c>.</param>
-    /// <param name="Filing">What to dismiss where there is no conversation: a filing of which no ticket came.</param>
+    /// <param name="Filing">The filing to dismiss, when it made no conversation.</param>
     internal sealed record FindingAnswer(
         string Class,
         FindingKind Kind,
@@ -44,7 +44,7 @@ internal static class TicketEndpoints
         long? Filing
     );
 
-    /// <param name="Clean">Everything was compared just now and nothing differs.</param>
+    /// <param name="Clean">See <see cref="TicketFindings.IsClean"/>.</param>
     internal sealed record FindingsAnswer(IReadOnlyList<FindingAnswer> Findings, DateTimeOffset? ReconciledAt, bool Clean, string? Problem);
 
     public static void MapTickets(this IEndpointRouteBuilder api)
@@ -129,7 +129,8 @@ internal static class TicketEndpoints
                     if (request is not { Ids.Count: > 0 and <= TicketResolver.Most } || request.Note?.Length > ResolutionNote.Longest)
                     {
                         return Results.Problem(
-                            title: $"The body must hold “ids”, 1 to {TicketResolver.Most} of open tickets, and may hold “note”, of at most {ResolutionNote.Longest} characters.",
+                            title: $"The body must hold “ids”, 1 to {TicketResolver.Most} of open tickets, "
+                                + $"and may hold “note”, of at most {ResolutionNote.Longest} characters.",
                             statusCode: 400
                         );
                     }
@@ -196,7 +197,7 @@ internal static class TicketEndpoints
             .ProducesProblem(503);
     }
 
-    /// <param name="isRecovered">It is in the worklist: its surface has been operational for long enough.</param>
+    /// <param name="isRecovered">Its surface has recovered: it is on the worklist.</param>
     private static TicketAnswer Answer(OpenTicket ticket, StatusBoard board, bool isRecovered)
     {
         var surface = ticket.Surface is { } key ? board.Find(key) : null;

@@ -1,43 +1,42 @@
 namespace AutoTicket.Mailbox;
 
-/// <summary>In what the console's books and FreeScout differ. Stored as the lower-case word.</summary>
+/// <summary>How the console's tickets and FreeScout differ. Stored as the lower-case word.</summary>
 public enum FindingKind
 {
-    /// <summary>The books say filed, and FreeScout has no such ticket.</summary>
+    /// <summary>The console filed it, and FreeScout has no such ticket.</summary>
     Ghost,
 
-    /// <summary>FreeScout has an open ticket with a tag of ours that is not in the books.</summary>
+    /// <summary>FreeScout has an open ticket with a tag of the console that the console does not know.</summary>
     Orphan,
 
-    /// <summary>It lies in FreeScout's folder of deleted ones.</summary>
+    /// <summary>It is in FreeScout's folder of deleted tickets.</summary>
     Deleted,
 
-    /// <summary>Its threads went to another ticket.</summary>
+    /// <summary>It was merged into another ticket.</summary>
     Merged,
 
     /// <summary>It is open in another mailbox.</summary>
     Moved,
 
-    /// <summary>It is open and lost a tag by which it is found.</summary>
+    /// <summary>It is open, and a tag by which it is found was removed.</summary>
     TagsGone,
 
     /// <summary>It was closed, and is open again.</summary>
     Reopened,
 
-    /// <summary>FreeScout's answer to its filing was lost, or the books lost which ticket it is: it is being looked for.</summary>
+    /// <summary>FreeScout's answer to its filing, or its FreeScout id, was lost: it is being looked up.</summary>
     Unconfirmed,
 
-    /// <summary>Another open ticket is about the same: FreeScout committed a first post after the second.</summary>
+    /// <summary>Another open ticket has the same key: FreeScout committed a first post after the second.</summary>
     Duplicate,
 }
 
-/// <summary>One difference, as it was last seen.</summary>
+/// <summary>One difference, as last seen.</summary>
 /// <param name="ConversationId">Null while no ticket is known.</param>
-/// <param name="Detail">One sentence for the operator: what was seen, or what was done about it. Text from outside: never markup.</param>
-/// <param name="FirstSeenAt">When it was first seen.</param>
-/// <param name="SeenAt">When it was last seen, or mended.</param>
-/// <param name="IsRepaired">The console mended it itself.</param>
-/// <param name="Dismissed">Somebody looked at it and lets it be, until something else is seen; null: nobody did.</param>
+/// <param name="Detail">One sentence for the operator: the difference or its repair. Text from outside: never markup.</param>
+/// <param name="SeenAt">When it was last seen, or repaired.</param>
+/// <param name="IsRepaired">The console repaired it.</param>
+/// <param name="Dismissed">Who dismissed it, until a comparison sees something else; null: nobody.</param>
 public sealed record TicketFinding(
     FindingKind Kind,
     long? ConversationId,
@@ -51,10 +50,10 @@ public sealed record TicketFinding(
     FindingDismissal? Dismissed = null
 )
 {
-    /// <summary>The filing that can be given up, by its row: no ticket came of it. Null: there is one, or it is still looked for.</summary>
+    /// <summary>The row of a filing that can be given up; null: it made a ticket, or is still looked up.</summary>
     public long? Filing { get; init; }
 
-    /// <summary>Nobody needs to look at it.</summary>
+    /// <summary>Nobody needs to act.</summary>
     public bool IsOver => IsRepaired || Dismissed is not null;
 
     /// <summary><c>ghost</c>, <c>orphan</c>, <c>duplicate</c>, <c>drift</c> or <c>unconfirmed</c>.</summary>
@@ -71,14 +70,14 @@ public sealed record TicketFinding(
 
 public sealed record FindingDismissal(string By, string Reason);
 
-/// <summary>What somebody says who dismisses a finding.</summary>
+/// <summary>An operator dismisses a finding.</summary>
 public sealed record DismissRequest(FindingKind Kind, string? Reason);
 
 public enum DismissResult
 {
     Done,
 
-    /// <summary>There is no such finding, or it is over already.</summary>
+    /// <summary>There is no such finding, or it is over.</summary>
     NotThere,
     ReasonMissing,
 
@@ -86,12 +85,12 @@ public enum DismissResult
     Unavailable,
 }
 
-/// <summary>What the last comparison of the books with FreeScout came to.</summary>
-/// <param name="ReconciledAt">When FreeScout was last asked for everything; null: never.</param>
-/// <param name="Problem">Why this may no longer hold, in one sentence for the operator; null when it does.</param>
+/// <summary>The findings of the last comparison with FreeScout.</summary>
+/// <param name="ReconciledAt">When everything was last compared; null: never.</param>
+/// <param name="Problem">Why the findings may be out of date, in one sentence for the operator; null: they are not.</param>
 public sealed record TicketFindings(IReadOnlyList<TicketFinding> Findings, DateTimeOffset? ReconciledAt, string? Problem)
 {
-    /// <summary>Everything was compared just now and nothing differs that nobody knows of. Never while FreeScout could not be asked.</summary>
+    /// <summary>Everything was compared just now, and no finding needs an action.</summary>
     public bool IsClean => Problem is null && Findings.All(finding => finding.IsOver);
 }
 
@@ -115,9 +114,9 @@ internal sealed record FindingRow
 
     public required DateTimeOffset SeenAt { get; init; }
 
-    /// <summary>When the console mended it; null: it did not.</summary>
+    /// <summary>When the console repaired it; null: it did not.</summary>
     public DateTimeOffset? RepairedAt { get; init; }
 
-    /// <summary>It holds still. What was mended stays for a while, so that it is mended once and not against somebody's will.</summary>
+    /// <summary>It still holds. A repaired one is kept for a while, so that it is repaired once and not against an agent's will.</summary>
     public required bool IsOpen { get; init; }
 }

@@ -4,23 +4,23 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Mailbox;
 
-/// <summary>How the resolving of one ticket ended.</summary>
+/// <summary>Outcome for one ticket.</summary>
 public enum Resolution
 {
     Resolved,
 
-    /// <summary>Somebody was faster, or it is gone: nothing was done.</summary>
+    /// <summary>Somebody closed it first, or it is gone: nothing was done.</summary>
     AlreadyClosed,
 
     /// <summary>It is not among the open tickets that the console shows: nothing was done.</summary>
     NotOpen,
 
-    /// <summary>It is open still, as far as is known.</summary>
+    /// <summary>It is still open, as far as is known.</summary>
     Failed,
 }
 
-/// <param name="Ids">Of the conversations.</param>
-/// <param name="Note">Written on each; may hold <see cref="ResolutionNote.Evidence"/>, and is that where it is empty.</param>
+/// <param name="Ids">The conversations.</param>
+/// <param name="Note">Written on each; may hold <see cref="ResolutionNote.Evidence"/>, which is also the default.</param>
 public sealed record ResolveRequest(IReadOnlyList<long> Ids, string? Note);
 
 /// <param name="Message">One sentence for the operator.</param>
@@ -30,7 +30,8 @@ public sealed record ResolutionOutcome(long Id, Resolution Result, string Messag
     public bool IsDone => Result is Resolution.Resolved or Resolution.AlreadyClosed;
 }
 
-/// <summary>Resolves tickets in FreeScout because an operator says so, each with a note and an audit entry; one that fails costs the others nothing.</summary>
+/// <summary>Resolves tickets in FreeScout for an operator, each with a note and an audit entry. A failure of one does not stop the
+/// others.</summary>
 internal sealed partial class TicketResolver(
     FreeScoutClient freeScout,
     FreeScoutHealth health,
@@ -49,14 +50,15 @@ internal sealed partial class TicketResolver(
 
     private readonly ConcurrentDictionary<long, bool> _underWay = new();
 
-    /// <summary>Why nothing can be resolved here; null: it can.</summary>
+    /// <summary>Why no ticket can be resolved; null: they can.</summary>
     public string? NotSetUp =>
         options.Value.UserId is null
-            ? "Tickets can't be resolved here: FREESCOUT_USER_ID is not set. It is the number of the FreeScout agent in whose name they are resolved."
+            ? "Tickets can't be resolved here: FREESCOUT_USER_ID is not set. "
+                + "It is the number of the FreeScout agent in whose name they are resolved."
             : null;
 
-    /// <summary>Brings each to its end, also when whoever asked is gone meanwhile.</summary>
-    /// <param name="ended">Hears of each as it ends.</param>
+    /// <summary>Finishes each ticket, also when the caller is gone.</summary>
+    /// <param name="ended">Called as each ticket ends.</param>
     public Task<IReadOnlyList<ResolutionOutcome>> ResolveAsync(
         ResolveRequest request,
         string actor,
@@ -139,7 +141,7 @@ internal sealed partial class TicketResolver(
             );
         }
 
-        // Before anything is done: what the database misses afterwards is found again by this.
+        // Before anything is done: if the end can't be written, the next comparison finds this entry.
         if (await record.BeginAsync(ticket, actor) is not { } begun)
         {
             return Failed(
@@ -148,7 +150,7 @@ internal sealed partial class TicketResolver(
             );
         }
 
-        // The note first, for the status alone closes it; one that an earlier try left is not written twice.
+        // The note before the status, which closes the ticket. A note that an earlier try left is not written twice.
         if (!found.Holds(html) && await freeScout.AddNoteAsync(ticket.Id, user, html, CancellationToken.None) is { } unwritten)
         {
             return Failed(ticket.Id, $"The note was not written, and the ticket stays open: {unwritten.Message}");

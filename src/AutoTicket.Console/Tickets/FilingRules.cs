@@ -10,7 +10,7 @@ internal abstract record FilingStep
 
     /// <summary>No ticket blocks it, and the claim is ours: post a new one.</summary>
     /// <param name="Older">The newest ticket about the same, to link; null: there is none.</param>
-    /// <param name="MayBeReopened"><paramref name="Older"/> is the alert's own closed ticket: ask FreeScout first whether it is open again.</param>
+    /// <param name="MayBeReopened"><paramref name="Older"/> is the alert's closed ticket: ask FreeScout first if it is open again.</param>
     public sealed record Post(Ticket? Older, bool MayBeReopened) : FilingStep;
 
     /// <summary>Another filing holds the claim, or held it a moment ago: look again soon.</summary>
@@ -39,14 +39,14 @@ internal sealed record TicketLook(Ticket Ticket, Conversation? Found, FreeScoutF
     /// <summary>FreeScout no longer has it.</summary>
     public bool IsGone => Failure is null && Found is null or { State: "deleted" };
 
-    /// <summary>Why it may still be open; null: it is known. A ticket that was last seen closed counts as closed when FreeScout is too slow,
-    /// or fails for this ticket alone.</summary>
+    /// <summary>Why its state is unknown; null: it is known. A ticket last seen closed counts as closed when FreeScout is too slow, or
+    /// refuses this ticket alone.</summary>
     public FreeScoutFailure? Unknown =>
         Ticket.State == TicketState.Closed && (WasCutOff || Failure is { IsOfRequest: true }) ? null : Failure;
 }
 
-/// <summary>What to do with a filing, from the rows of its key, its claim and the clock. Pure: <see cref="TicketingService"/> carries it
-/// out.</summary>
+/// <summary>Decides the next step of a filing from the rows of its key, its claim and the clock. Pure.
+/// <see cref="TicketingService"/> carries the step out.</summary>
 internal static class FilingRules
 {
     /// <summary>Less time than this is not worth a call to FreeScout.</summary>

@@ -8,7 +8,7 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Tickets;
 
-/// <summary>Where the flood breaker stands. Stored as the lower-case word.</summary>
+/// <summary>State of the flood breaker. Stored as the lower-case word.</summary>
 public enum FloodState
 {
     Closed,
@@ -16,14 +16,14 @@ public enum FloodState
     /// <summary>No ticket is filed until <see cref="FloodRow.Until"/>.</summary>
     Tripped,
 
-    /// <summary>A quarter of the budget is let through, until a person resets it.</summary>
+    /// <summary>A quarter of the budget is filed, until a person resets it.</summary>
     HalfOpen,
 }
 
 /// <summary>The breaker of one scope: a row of <c>flood_breaker</c>, shared by all processes.</summary>
 internal sealed class FloodRow
 {
-    /// <summary>Empty for all filing by alerts; else the one source that it stops.</summary>
+    /// <summary>The source that it stops; empty: all alerts.</summary>
     public required string Scope { get; init; }
 
     public required FloodState State { get; set; }
@@ -49,19 +49,18 @@ public enum FloodResetResult
     NotTripped,
     ReasonMissing,
 
-    /// <summary>A producer still makes up ids: the flood would go on. Can be overridden.</summary>
+    /// <summary>A source still sends unstable ids, so the flood would go on. Can be overridden.</summary>
     ProducerStillUnstable,
     Unavailable,
 }
 
-/// <param name="Scope">Empty for all filing by alerts; else the one source that is stopped.</param>
+/// <param name="Scope">The source that is stopped; empty: all alerts.</param>
 public sealed record FloodStatus(string Scope, FloodState State, DateTimeOffset Since, DateTimeOffset? Until, string? Reason);
 
 /// <summary>
-/// Stops the filing of tickets by alerts when more than a budget of new ones were filed in a window: all of it, or that of one
-/// source. It is a third state beside the flag's on and off, in the database, so that it holds in every process. After the window
-/// a quarter of the budget is let through; only a person closes it again. The trip is an alert itself: its DM is the one DM, its
-/// ticket the summary ticket. Our own surfaces are one producer that we trust: they count against the whole budget only.
+/// Stops filing for alerts, all or one source's, when a window saw more new tickets than the budget. The state is in the database, so
+/// it holds in every process. After the window a quarter of the budget is filed, until a person resets the breaker. A trip raises an
+/// alert: its DM is the one DM, its ticket the summary ticket. The console's own surfaces count against the whole budget only.
 /// </summary>
 internal sealed partial class FloodBreaker(
     AlertAggregator aggregator,
@@ -75,11 +74,11 @@ internal sealed partial class FloodBreaker(
     /// <summary>The name of the alert that a trip raises.</summary>
     public const string AlertName = "ticket_flood";
 
-    /// <summary>Who files the summary of a flood, which is no part of it.</summary>
+    /// <summary>Files the summary ticket, which does not count as part of the flood.</summary>
     private const string Actor = "breaker";
 
-    /// <summary>What was filed is counted this seldom, because of a flood there are thousands to count; what a pass takes between is counted as it
-    /// takes it. Only the leader files for alerts, so nobody else's are missed.</summary>
+    /// <summary>How often filed tickets are counted: a flood has thousands. Between two counts each pass counts its own, and no process but
+    /// the leader files for alerts.</summary>
     private static readonly TimeSpan CountEvery = TimeSpan.FromSeconds(1);
 
     private static readonly TimeSpan SweepEvery = TimeSpan.FromSeconds(5);
@@ -88,14 +87,14 @@ internal sealed partial class FloodBreaker(
 
     private sealed record Counted(DateTimeOffset At, IReadOnlyList<(string, int)> Versions, Dictionary<string, long> Taken);
 
-    /// <summary>Names the source, by which the budget is counted.</summary>
+    /// <summary>Names the source, whose tickets the budget counts.</summary>
     public static string FiledBy(Alert alert) => IsSummary(alert) ? Actor : FiledBy(alert.Source);
 
     public static string FiledBy(string source) => $"alert:{source}";
 
     public static bool IsSummary(Alert alert) => alert is { Source: Observation.Console, Name: AlertName };
 
-    /// <returns>What is tripped or half open now; null when the database can't be reached.</returns>
+    /// <returns>The breakers that are tripped or half open; null when the database can't be reached.</returns>
     public async Task<IReadOnlyList<FloodStatus>?> ReadAsync(CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
@@ -119,7 +118,7 @@ internal sealed partial class FloodBreaker(
         }
     }
 
-    /// <summary>A trip and its alert are two writes: after a hiccup of the database between them the alert is raised, or ended, here.</summary>
+    /// <summary>A trip and its alert are two writes. If the second one failed, the alert is raised, or ended, here.</summary>
     protected override async Task<TimeSpan> LeadAsync(CancellationToken stoppingToken)
     {
         if (await DifferencesAsync(stoppingToken) is { Count: > 0 } differences)
@@ -130,7 +129,7 @@ internal sealed partial class FloodBreaker(
         return SweepEvery;
     }
 
-    /// <returns>What has to be observed so that each scope that is not closed has its alert, and no other.</returns>
+    /// <returns>The observations after which exactly the scopes that are not closed have an alert.</returns>
     private async Task<List<Observation>> DifferencesAsync(CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
@@ -150,12 +149,12 @@ internal sealed partial class FloodBreaker(
         ];
     }
 
-    /// <summary>Reads the state and what was filed in the window, for one pass over the alerts.</summary>
+    /// <summary>Reads the state and counts the window's tickets, for one pass over the alerts.</summary>
     public async Task<FloodPass> BeginAsync(CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var now = Clock.GetUtcNow();
-        // By SQL, because it is asked before each ticket.
+        // In SQL, because it runs before each ticket.
         var rows = await db.QueryAsync(
             $"SELECT scope, state, since, until, reason, version FROM flood_breaker ORDER BY scope",
             row => new FloodRow
@@ -175,12 +174,16 @@ internal sealed partial class FloodBreaker(
             return new FloodPass(this, options.Value, now, rows, counted.Taken);
         }
 
+        var windowStart = now - options.Value.FloodWindow;
         var filed = await db.QueryAsync(
             $"""
-            SELECT filed_by, count(CASE WHEN overall.count_from IS NULL OR posted_at > overall.count_from THEN 1 END), count(CASE WHEN own.count_from IS NULL OR posted_at > own.count_from THEN 1 END)
-            FROM tickets LEFT JOIN flood_breaker overall ON overall.scope = '' LEFT JOIN flood_breaker own ON own.scope <> '' AND 'alert:' || own.scope = filed_by
-            WHERE posted_at > {now
-                - options.Value.FloodWindow} AND audit_action = {AuditActions.AlertTicketFiled} AND filed_by <> {Actor} AND conversation_id IS NOT NULL
+            SELECT filed_by,
+              count(CASE WHEN overall.count_from IS NULL OR posted_at > overall.count_from THEN 1 END),
+              count(CASE WHEN own.count_from IS NULL OR posted_at > own.count_from THEN 1 END)
+            FROM tickets LEFT JOIN flood_breaker overall ON overall.scope = ''
+              LEFT JOIN flood_breaker own ON own.scope <> '' AND 'alert:' || own.scope = filed_by
+            WHERE posted_at > {windowStart} AND audit_action = {AuditActions.AlertTicketFiled} AND filed_by <> {Actor}
+              AND conversation_id IS NOT NULL
             GROUP BY filed_by
             """,
             row => (By: row.GetString(0), Overall: row.GetInt64(1), Own: row.GetInt64(2)),
@@ -195,7 +198,7 @@ internal sealed partial class FloodBreaker(
     }
 
     /// <summary>Closes it again.</summary>
-    /// <param name="anyway">Even while a producer still makes up ids.</param>
+    /// <param name="anyway">Even while a source still sends unstable ids.</param>
     public async Task<FloodResetResult> ResetAsync(
         string scope,
         string actor,
@@ -261,21 +264,25 @@ internal sealed partial class FloodBreaker(
         return FloodResetResult.Done;
     }
 
-    /// <summary>Too many were filed: stops the scope in every process.</summary>
+    /// <summary>Stops filing for the scope, in every process.</summary>
     internal async Task TripAsync(string scope, int filed)
     {
         var now = Clock.GetUtcNow();
         var until = now + options.Value.FloodWindow;
+        var countFrom = now - TimeSpan.FromDays(1);
         var what = scope.Length == 0 ? "alerts" : $"alerts from {scope}";
         var reason =
-            $"{filed} tickets were filed for {what} within {options.Value.FloodWindow.TotalMinutes:0.#} min: filing for {what} is paused until {until.UtcDateTime:HH:mm:ss} UTC, then a quarter of the budget is let through until somebody resets the breaker.";
+            $"{filed} tickets were filed for {what} within {options.Value.FloodWindow.TotalMinutes:0.#} min: "
+            + $"filing for {what} is paused until {until.UtcDateTime:HH:mm:ss} UTC, "
+            + "then a quarter of the budget is let through until somebody resets the breaker.";
         await using (var db = await contexts.CreateDbContextAsync())
         {
             var tripped = await db.UpdateWithAuditAsync(
                 $"""
-                INSERT INTO flood_breaker (scope, state, since, until, count_from, changed_by, reason, version) VALUES ({scope}, 'tripped', {now}, {until}, {now
-                    - TimeSpan.FromDays(1)}, {Actor}, {reason}, 0)
-                ON CONFLICT (scope) DO UPDATE SET state = excluded.state, since = CASE WHEN flood_breaker.state = 'closed' THEN excluded.since ELSE flood_breaker.since END,
+                INSERT INTO flood_breaker (scope, state, since, until, count_from, changed_by, reason, version)
+                VALUES ({scope}, 'tripped', {now}, {until}, {countFrom}, {Actor}, {reason}, 0)
+                ON CONFLICT (scope) DO UPDATE SET state = excluded.state,
+                  since = CASE WHEN flood_breaker.state = 'closed' THEN excluded.since ELSE flood_breaker.since END,
                   until = excluded.until, changed_by = excluded.changed_by, reason = excluded.reason, version = flood_breaker.version + 1
                 WHERE flood_breaker.state = 'closed' OR flood_breaker.until <= {now}
                 """,

@@ -2,9 +2,9 @@ using AutoTicket.Alerts;
 
 namespace AutoTicket.Tickets;
 
-/// <summary>The budget as one pass spends it. Only tickets that exist use it up; those under way hold a place until they are settled, so an
-/// outage of FreeScout can't trip the breaker.</summary>
-/// <param name="filed">How much of it is spent, by <see cref="FloodBreaker.FiledBy(string)"/> of the scope.</param>
+/// <summary>The budget of one pass. Only tickets that exist use it up. A filing under way holds a place until it is settled, so an outage
+/// of FreeScout can't trip the breaker.</summary>
+/// <param name="filed">Tickets filed in the window, by <see cref="FloodBreaker.FiledBy(string)"/> of the scope.</param>
 internal sealed class FloodPass(
     FloodBreaker breaker,
     TicketingOptions options,
@@ -18,8 +18,8 @@ internal sealed class FloodPass(
     private readonly Dictionary<string, int> _underWay = [];
     private TaskCompletionSource _settled = New();
 
-    /// <summary>Waits where the budget allows no more unless one under way fails.</summary>
-    /// <returns>Null: it may be filed, and has a place until <see cref="Settle"/>. Else why not.</returns>
+    /// <summary>Takes a place in the budget. Waits while only a failure of a filing under way can free one.</summary>
+    /// <returns>Null: it may be filed, and has a place until <see cref="Settle"/>. Otherwise why not.</returns>
     public async Task<string?> TakeAsync(Alert alert)
     {
         if (FloodBreaker.IsSummary(alert))
@@ -35,7 +35,7 @@ internal sealed class FloodPass(
             long count = 0;
             lock (_lock)
             {
-                // An alert of a paused source must not use up, or trip, the whole budget.
+                // An alert of a paused source neither uses up nor trips the whole budget.
                 if (scopes.FirstOrDefault(scope => StateOf(scope) == FloodState.Tripped || _tripped.Contains(scope)) is { } paused)
                 {
                     return RowOf(paused)?.Reason ?? "The flood breaker tripped just now.";
@@ -77,7 +77,7 @@ internal sealed class FloodPass(
     }
 
     /// <summary>Gives the place back.</summary>
-    /// <param name="isFiled">A new ticket came of it.</param>
+    /// <param name="isFiled">It made a new ticket.</param>
     public void Settle(Alert alert, bool isFiled)
     {
         if (FloodBreaker.IsSummary(alert))

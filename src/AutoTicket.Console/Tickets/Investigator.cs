@@ -12,13 +12,13 @@ using Microsoft.FeatureManagement;
 
 namespace AutoTicket.Tickets;
 
-/// <summary>How a click on Investigate ended. The names are the contract's words.</summary>
+/// <summary>How a click on Investigate ended. The API answers with these words.</summary>
 public enum InvestigationDisposition
 {
     Filed,
     AlreadyOpen,
 
-    /// <summary>FreeScout, or the console's database, could not do its part; nothing is lost and no second ticket will come of trying again.</summary>
+    /// <summary>FreeScout or the console's database failed. Another click files no second ticket.</summary>
     Degraded,
 
     /// <summary>The surface is operational: there is nothing to investigate.</summary>
@@ -30,10 +30,10 @@ public enum InvestigationDisposition
     Unavailable,
 }
 
-/// <summary>What a click on Investigate came to, with a sentence for the operator.</summary>
+/// <summary>Outcome of a click on Investigate, with a sentence for the operator.</summary>
 public sealed record Investigation(InvestigationDisposition Disposition, TicketLink? Ticket, string Message);
 
-/// <summary>Door 1: somebody clicks Investigate on a surface.</summary>
+/// <summary>An operator clicks Investigate on a surface.</summary>
 internal sealed partial class Investigator(
     StatusBoard board,
     IFeatureManager flags,
@@ -81,7 +81,7 @@ internal sealed partial class Investigator(
         Log.Investigated(logger, surfaceKey, Words.Of(outcome.Disposition), outcome.Ticket?.Id);
         if (outcome.Disposition != TicketDisposition.Unavailable)
         {
-            // Within the same patience: the answer does not wait for a database that hangs.
+            // Within the same time: the answer does not wait for a database that hangs.
             var recording = effects.Track(RecordAsync(draft, outcome));
             var left = Patience - clock.GetElapsedTime(begun);
             await Task.WhenAny(recording, Task.Delay(left > TimeSpan.Zero ? left : TimeSpan.Zero, clock));
@@ -109,7 +109,7 @@ internal sealed partial class Investigator(
         }
     }
 
-    /// <summary>Why there is a ticket now, or none.</summary>
+    /// <summary>Records why there is a ticket now, or none.</summary>
     private Task DecideAsync(string surfaceKey, string actor, string word, string? detail, TicketLink? ticket)
     {
         var now = clock.GetUtcNow();
@@ -132,8 +132,8 @@ internal sealed partial class Investigator(
         );
     }
 
-    /// <summary>FreeScout gets the click's budget; a database that hangs in the middle of it must not hold the operator much longer.
-    /// The filing is brought to its end all the same.</summary>
+    /// <summary>A database that hangs must not hold the operator much longer than FreeScout may. The filing is finished in the
+    /// background.</summary>
     private async Task<TicketOutcome> WithinPatienceAsync(Task<TicketOutcome> filing)
     {
         try
@@ -145,7 +145,8 @@ internal sealed partial class Investigator(
             return new(
                 TicketDisposition.Degraded,
                 null,
-                "The console's database is slow. The filing goes on; click again in a moment to see its ticket: no second one will come of it.",
+                "The console's database is slow. The filing goes on; click again in a moment to see its ticket: "
+                    + "no second one will come of it.",
                 "degraded: database"
             );
         }
@@ -199,7 +200,7 @@ internal sealed partial class Investigator(
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
         {
-            // The operator has the ticket; that a click found it is not worth failing the click.
+            // The operator has the ticket: a missing audit entry must not fail the click.
             Log.NotRecorded(logger, draft.SurfaceKey!, exception.GetBaseException().Message);
         }
     }

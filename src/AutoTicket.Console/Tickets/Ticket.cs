@@ -6,34 +6,34 @@ using AutoTicket.Surfaces;
 
 namespace AutoTicket.Tickets;
 
-/// <summary>Where a filing stands. Stored as the lower-case word.</summary>
+/// <summary>State of a filing. Stored as the lower-case word.</summary>
 internal enum TicketState
 {
-    /// <summary>Claimed by one process until <see cref="Ticket.LeaseUntil"/>: it is posting, or looking the marker up.</summary>
+    /// <summary>One process holds the claim until <see cref="Ticket.LeaseUntil"/>: it posts, or looks the marker up.</summary>
     Filing,
 
-    /// <summary>The answer was lost: FreeScout may hold the ticket. Looked up by its marker before anything is posted again.</summary>
+    /// <summary>The answer was lost: FreeScout may have the ticket. Its marker is looked up before it is posted again.</summary>
     Unconfirmed,
 
-    /// <summary>FreeScout has it, and it was open when last seen.</summary>
+    /// <summary>FreeScout has it; it was open when last seen.</summary>
     Open,
 
-    /// <summary>Resolved, marked as spam, deleted or gone when last seen. A person may reopen it.</summary>
+    /// <summary>Resolved, spam, deleted or gone when last seen. An agent may reopen it.</summary>
     Closed,
 }
 
 /// <summary>
-/// One filing: a row of <c>tickets</c>. A partial unique index on <see cref="DedupKey"/> over the states filing and
-/// unconfirmed lets exactly one filer in, across processes.
+/// One filing: a row of <c>tickets</c>. A partial unique index on <see cref="DedupKey"/> over the states filing and unconfirmed
+/// lets one filer in, across processes.
 /// </summary>
 internal sealed record Ticket
 {
     public long Id { get; init; }
 
-    /// <summary>A short token in the ticket's subject, by which a lost answer is looked up.</summary>
+    /// <inheritdoc cref="TicketMarker"/>
     public required string Marker { get; init; }
 
-    /// <summary>The <c>alert_id</c> of what the ticket is about; see <see cref="Alerts.AlertIdentity"/>.</summary>
+    /// <summary>The <c>alert_id</c> of the ticket's alert; see <see cref="AlertIdentity"/>.</summary>
     public required string DedupKey { get; init; }
 
     public string? SurfaceKey { get; init; }
@@ -42,26 +42,26 @@ internal sealed record Ticket
 
     public required TicketState State { get; init; }
 
-    /// <summary>Counts the owners of the claim: who holds an older number lost it and may no longer post.</summary>
+    /// <summary>Fencing token of the claim: each new owner adds one, and an older owner may no longer post.</summary>
     public int Attempt { get; init; }
 
     public DateTimeOffset LeaseUntil { get; init; }
 
-    /// <summary>Who filed it: an operator's name or a part of the console.</summary>
+    /// <summary>The operator, or the part of the console, that filed it.</summary>
     public required string FiledBy { get; init; }
 
     public required string Subject { get; init; }
 
-    /// <summary>What the audit log calls the filing.</summary>
+    /// <summary>The action of the filing in the audit log.</summary>
     public required string AuditAction { get; init; }
 
     /// <summary><c>auto:status</c> or <c>auto:alert</c>.</summary>
     public required string Tag { get; init; }
 
-    /// <summary>When it was last posted: the 60-minute window and the grace period count from here.</summary>
+    /// <summary>When it was last posted. The 60-minute window and the grace period begin here.</summary>
     public DateTimeOffset PostedAt { get; init; }
 
-    /// <summary>When it was posted a second time, with the same marker; null: it was not. FreeScout may have committed the first post since.</summary>
+    /// <summary>When it was posted again with the same marker; null: posted once. FreeScout may commit the first post late.</summary>
     public DateTimeOffset? RepostedAt { get; init; }
 
     /// <summary>FreeScout's id; null until an answer or a look-up gave it.</summary>
@@ -69,32 +69,32 @@ internal sealed record Ticket
 
     public long? Number { get; init; }
 
-    /// <summary>When FreeScout's answer, or the look-up, confirmed it.</summary>
+    /// <summary>When FreeScout's answer, or a look-up, confirmed it.</summary>
     public DateTimeOffset? ConfirmedAt { get; init; }
 
     public DateTimeOffset? ClosedAt { get; init; }
 
-    /// <summary>When it was seen open again after it had been closed; null: it was not, or was closed once more.</summary>
+    /// <summary>When it was seen open again after it was closed; null: it was not, or is closed again.</summary>
     public DateTimeOffset? ReopenedAt { get; init; }
 
-    /// <summary>Who closed it: the operator who did it here, else the agent that FreeScout names.</summary>
+    /// <summary>Who closed it: the operator who did so in the console, else the agent that FreeScout names.</summary>
     public string? ResolvedBy { get; init; }
 
-    /// <summary>The tags still have to be set: FreeScout takes them in a second call only.</summary>
+    /// <summary>The tags must still be set: FreeScout takes them only in a second call.</summary>
     public bool TagsPending { get; init; }
 
-    /// <summary>Look-ups since <see cref="PostedAt"/> that found nothing, at least <see cref="TicketingOptions.LookupSpacing"/> apart.</summary>
+    /// <summary>Look-ups since <see cref="PostedAt"/> that found nothing. See <see cref="FilingRules.AfterEmptyLookup"/>.</summary>
     public int EmptyLookups { get; init; }
 
     public DateTimeOffset? LookedUpAt { get; init; }
 
-    /// <summary>Why the last try failed, for the operator; null when it did not.</summary>
+    /// <summary>Why the last try failed, for the operator; null: it did not.</summary>
     public string? Problem { get; init; }
 }
 
-/// <summary>A FreeScout conversation, as a link to it needs it.</summary>
+/// <summary>A link to a FreeScout conversation.</summary>
 /// <param name="Id">The conversation's id, which every API path takes.</param>
-/// <param name="Number">What people call it: equals the id unless FreeScout numbers by itself; null: not known yet.</param>
+/// <param name="Number">The number that people see; FreeScout may count apart from its ids. Null: not known yet.</param>
 /// <param name="OpenedAt">When it was filed.</param>
 public sealed record TicketLink(long Id, long? Number, string Url, DateTimeOffset OpenedAt);
 
@@ -105,7 +105,7 @@ internal static class TicketNumber
     public static string Of(long? number) => number is { } known ? string.Create(CultureInfo.InvariantCulture, $"#{known}") : "#?";
 }
 
-/// <summary>The tags that say what an automatic ticket is about.</summary>
+/// <summary>The tag of an automatic ticket that says which kind of alert it is for.</summary>
 internal static class TicketTags
 {
     /// <summary>An outage of a surface. The dashboard lists these.</summary>

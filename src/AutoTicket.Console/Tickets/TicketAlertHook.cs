@@ -10,8 +10,8 @@ using Microsoft.FeatureManagement;
 
 namespace AutoTicket.Tickets;
 
-/// <summary>Door 2: an alert gets its ticket, when <see cref="FlagNames.AlertsAutoTicket"/> is on and the flood breaker lets it, and a
-/// note when its severity changes or it ends. Closing the ticket stays the operator's.</summary>
+/// <summary>Files a ticket for an alert, if <see cref="FlagNames.AlertsAutoTicket"/> is on and the flood breaker allows it. Writes a note
+/// when the alert's severity changes or it ends. Only an operator closes the ticket.</summary>
 internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
 {
     private readonly TicketingService _ticketing;
@@ -84,7 +84,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
 
         var pass = await _breaker.BeginAsync(cancellationToken);
 
-        // While FreeScout fails, one alert tries and the others wait for its outcome.
+        // While FreeScout fails, one alert is the probe and the others wait for its outcome.
         while (left.Count > 0 && _health.Failure is { } failing)
         {
             if (failing.Kind == FreeScoutFailureKind.NotConfigured || !_retries.MayProbe)
@@ -105,7 +105,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
             }
         }
 
-        // The pass owns what it has begun: whoever stops reading the outcomes waits here until the last call has ended.
+        // A call that has begun is finished, also when the caller stops reading the outcomes.
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var outcomes = Channel.CreateUnbounded<HookOutcome>();
         var delivering = DeliverAllAsync(left, pass, outcomes.Writer, stop.Token);
@@ -129,7 +129,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         }
     }
 
-    /// <summary>Delivers them in parallel and writes each outcome when it is known. Begins no more once it is stopped.</summary>
+    /// <summary>Delivers them in parallel and writes each outcome when it is known. Begins none after the stop.</summary>
     private async Task DeliverAllAsync(
         IEnumerable<AlertNotice> notices,
         FloodPass pass,
@@ -184,16 +184,16 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
             : "nothing to say";
     }
 
-    /// <summary>What is told by direct message alone; null: it gets a ticket.</summary>
+    /// <summary>Why the alert gets a direct message and no ticket; null: it gets a ticket.</summary>
     private static HookOutcome? WithoutTicket(AlertNotice notice) =>
         notice.Alert.IsEscalation
-            ? new(notice, true, "no ticket: escalation", "An escalation is told by direct message; FreeScout may be what fails.")
+            ? new(notice, true, "no ticket: escalation", "An escalation gets a direct message alone: FreeScout itself may be failing.")
         : notice.Alert.IsOwnNetworkLost
             ? new(
                 notice,
                 true,
                 "no ticket: own network",
-                "The console's own network is told by direct message; there is no surface to repair."
+                "A loss of the console's own network gets a direct message alone: there is no surface to repair."
             )
         : null;
 
@@ -209,7 +209,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         using var trace = AlertTrace.Start("alert to ticket", notice.Alert);
         try
         {
-            // A note that has begun is finished and recorded; the client limits its time.
+            // A note that has begun is finished and recorded. The client limits its time.
             var (outcome, failure) = notice.Kind is NoticeKind.SeverityChanged or NoticeKind.Ended
                 ? await _notes.WriteAsync(notice, CancellationToken.None)
                 : await FileAsync(notice, pass);
@@ -220,7 +220,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         {
             return DatabaseAway(notice);
         }
-#pragma warning disable CA1031 // a bug met with one alert must not stop the others, nor pass unseen
+#pragma warning disable CA1031 // a bug with one alert is logged and does not stop the others
         catch (Exception exception)
 #pragma warning restore CA1031
         {
@@ -257,7 +257,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         return outcomes;
     }
 
-    /// <summary>The flag is asked for each ticket: it is the kill switch.</summary>
+    /// <summary>Checks the flag before each ticket, because it is the kill switch.</summary>
     private async Task<HookOutcome?> ClosedAsync(AlertNotice notice) =>
         notice.Kind is NoticeKind.Firing or NoticeKind.FiringAgain && !await _flags.IsEnabledAsync(FlagNames.AlertsAutoTicket)
             ? new(notice, false, "flag off", $"{FlagNames.AlertsAutoTicket} is off.")
@@ -288,7 +288,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
     {
         var surface = alert.Surface is { } key ? _board.Find(key) : null;
         var summary = alert.Summary + (alert.FullText is null ? "" : " (cut; the whole text is in the console)");
-        // The cause of an outage differs from check to check: it stands in the first line, not in the subject.
+        // The cause of an outage changes from check to check: it belongs to the first line, not to the subject.
         var title =
             !alert.IsSurfaceOutage ? $"{alert.Name}: {alert.Summary}"
             : surface is { Surface.Name: var name } && alert.Summary.StartsWith(name, StringComparison.Ordinal)

@@ -10,9 +10,9 @@ using Microsoft.Extensions.Options;
 namespace AutoTicket.Tickets;
 
 /// <summary>
-/// The claim row: who may file a ticket for a dedup key, across processes and restarts. A partial unique index lets exactly one
-/// row of a key be <c>filing</c> or <c>unconfirmed</c>; every step is one compare-and-swap on (id, attempt), so who lost a claim
-/// changes nothing. No step holds a transaction open over a call to FreeScout. Those who file at the same time share statements.
+/// The only writer of <c>tickets</c>, whose rows are the claims: a partial unique index lets one row of a key be <c>filing</c> or
+/// <c>unconfirmed</c>. Each step of a filing is a compare-and-swap on (id, attempt), so an owner that lost its claim changes nothing.
+/// No transaction stays open during a call to FreeScout. Filings at the same time share statements (group commit).
 /// </summary>
 internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts, IOptions<TicketingOptions> options, TimeProvider clock)
 {
@@ -53,7 +53,7 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
         ("confirmed_at", "timestamptz", row => row.Now),
         ("closed_at", "timestamptz", row => row.Confirmed.IsOpen ? null : row.Now),
         ("audit_at", "timestamptz", row => row.Now),
-        // Of one that was confirmed before, its filing is written down already.
+        // A ticket that was confirmed before has its audit row of the filing already.
         (
             "audit_action",
             "text",
@@ -92,10 +92,10 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
         ("subject", "text", ticket => TicketDraft.WithSeverity(ticket.Subject, ticket.Severity))
     );
 
-    /// <summary>What keeps a new filing out: a ticket t that is being filed; one that was filed within the window, which begins at {1}, and is in FreeScout; for an
-    /// alert any that is open, because it has one ticket for as long as it is active.</summary>
+    /// <summary><see cref="FilingRules.Blocks"/> in SQL, for the ticket t and the row r. {1}: when the window began.</summary>
     private const string BlocksFiling = """
-        (t.state IN ('filing', 'unconfirmed') OR (r.any_age AND t.state = 'open') OR (t.posted_at > {1} AND (t.state = 'open' OR (t.state = 'closed' AND t.conversation_id IS NOT NULL))))
+        (t.state IN ('filing', 'unconfirmed') OR (r.any_age AND t.state = 'open')
+          OR (t.posted_at > {1} AND (t.state = 'open' OR (t.state = 'closed' AND t.conversation_id IS NOT NULL))))
         """;
 
     private readonly CommitGroup<Wanted, Ticket?> _claims = new();
@@ -106,16 +106,16 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
     /// <param name="Anyway">Other tickets don't block it.</param>
     private sealed record NewRow(Ticket Ticket, bool AnyAge, bool Anyway);
 
-    /// <param name="Anyway">Although another ticket stands.</param>
+    /// <param name="Anyway">Other tickets don't block it.</param>
     private sealed record Wanted(TicketDraft Draft, bool Anyway);
 
     private sealed record Look(TicketDraft Draft, Ticket? Claim);
 
     private sealed record Confirmed(Ticket Ticket, TicketLink Link, bool IsOpen, bool Adopted);
 
-    /// <summary>Takes the claim of the draft's key, unless a ticket stands that a new filing must heed.</summary>
-    /// <param name="anyway">Also when one stands: whoever asks has seen that it is closed.</param>
-    /// <returns>Null when somebody else holds it, or when one stands.</returns>
+    /// <summary>Takes the claim of the draft's key, unless a ticket blocks it.</summary>
+    /// <param name="anyway">Also when a ticket blocks it: FreeScout told the caller that it is closed.</param>
+    /// <returns>Null when another filing holds the claim, or a ticket blocks it.</returns>
     public Task<Ticket?> ClaimAsync(TicketDraft draft, bool anyway = false) => _claims.AddAsync(new(draft, anyway), ClaimAsync);
 
     private async Task<List<Ticket?>> ClaimAsync(List<Wanted> all)
@@ -143,10 +143,9 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
         return rows.ConvertAll(row => won.TryGetValue(row.Ticket.Marker, out var id) ? row.Ticket with { Id = id } : null);
     }
 
-    /// <summary>What stands for the draft's key.</summary>
-    /// <param name="claim">Ours, which is left out.</param>
-    /// <returns>All rows that a new filing must heed, newest first: the one that holds the claim, those filed inside the window and, for an
-    /// alert, those that are open however old; and the newest ticket that FreeScout ever confirmed.</returns>
+    /// <summary>Reads the tickets of the draft's key.</summary>
+    /// <param name="claim">The caller's own claim, which is left out.</param>
+    /// <returns>The rows that block the filing, newest first; and the newest ticket that FreeScout ever confirmed.</returns>
     public Task<(IReadOnlyList<Ticket> Standing, Ticket? Latest)> ReadAsync(TicketDraft draft, Ticket? claim = null) =>
         _looks.AddAsync(new(draft, claim), ReadAsync);
 
@@ -158,7 +157,8 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
             FormattableStringFactory.Create(
                 $$"""
                 SELECT r.place, t.id FROM {0} JOIN tickets t ON t.dedup_key = r.dedup_key
-                WHERE {{BlocksFiling}} OR t.id = (SELECT max(other.id) FROM tickets other WHERE other.dedup_key = r.dedup_key AND other.conversation_id IS NOT NULL)
+                WHERE {{BlocksFiling}} OR t.id =
+                  (SELECT max(other.id) FROM tickets other WHERE other.dedup_key = r.dedup_key AND other.conversation_id IS NOT NULL)
                 """,
                 Drafts.Of([.. looks.Select((look, place) => (place, look.Draft))]),
                 now - options.Value.Window
@@ -166,7 +166,7 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
             row => (Place: row.GetInt32(0), Id: row.GetInt64(1)),
             CancellationToken.None
         );
-        // Mostly there is nothing but the claims themselves, which to see takes no entities.
+        // Mostly there are only the claims themselves, which need no second query.
         var others = rows.Where(row => row.Id != looks[row.Place].Claim?.Id).Select(row => row.Id).Distinct().ToList();
         var known =
             others.Count == 0
@@ -211,8 +211,8 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
             PostedAt = now,
         };
 
-    /// <summary>Takes over a claim whose owner is gone, or whose answer was lost, in order to look it up.</summary>
-    /// <returns>The claim as it is now ours; null when somebody else was faster.</returns>
+    /// <summary>Takes over a claim whose owner is gone, or whose answer was lost, to look it up.</summary>
+    /// <returns>The claim, now the caller's; null when another was faster.</returns>
     public async Task<Ticket?> TakeOverAsync(Ticket ticket, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
@@ -231,7 +231,7 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
         return taken == 1 ? ours : null;
     }
 
-    /// <summary>Notes that it is about to be posted again, with the same marker.</summary>
+    /// <summary>Records that it is about to be posted again, with the same marker.</summary>
     public async Task<Ticket?> RepostAsync(Ticket ticket, CancellationToken cancellationToken)
     {
         var now = clock.GetUtcNow();
@@ -257,9 +257,9 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
             : null;
     }
 
-    /// <summary>FreeScout has it: records the conversation and its one audit row, both or neither.</summary>
-    /// <param name="adopted">It was found by its marker after its answer was lost.</param>
-    /// <returns>False when another process had confirmed it already.</returns>
+    /// <summary>Records the conversation that FreeScout made, and its one audit row, in one transaction.</summary>
+    /// <param name="adopted">A look-up found it after its answer was lost.</param>
+    /// <returns>False when another process confirmed it first.</returns>
     public Task<bool> ConfirmAsync(Ticket ticket, TicketLink link, bool isOpen, bool adopted) =>
         _confirmations.AddAsync(new(ticket, link, isOpen, adopted), ConfirmAsync);
 
@@ -267,11 +267,12 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
     {
         await using var db = await contexts.CreateDbContextAsync();
         var now = clock.GetUtcNow();
-        // Without the attempt: who got FreeScout's answer knows the ticket, even if another has taken the claim over meanwhile. IS TRUE keeps
-        // PostgreSQL from looking through all that have no conversation: each lost answer leaves such a row.
+        // Not on the attempt: FreeScout's answer counts even if another process took the claim over meanwhile. IS TRUE keeps
+        // PostgreSQL from scanning all rows without a conversation: each lost answer leaves one.
         var done = await db.UpdateWithAuditAsync(
             """
-            UPDATE tickets SET state = r.state, conversation_id = r.conversation_id, number = r.number, tags_pending = true, problem = NULL, confirmed_at = r.confirmed_at, closed_at = r.closed_at
+            UPDATE tickets SET state = r.state, conversation_id = r.conversation_id, number = r.number, tags_pending = true,
+              problem = NULL, confirmed_at = r.confirmed_at, closed_at = r.closed_at
             FROM {0} WHERE tickets.id = r.row_id AND (tickets.conversation_id IS NULL) IS TRUE
             """,
             Confirmations.Of([.. all.DistinctBy(one => one.Ticket.Id).OrderBy(one => one.Ticket.Id).Select(one => (one, now))]),
@@ -280,8 +281,8 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
         return all.ConvertAll(one => done.Remove(one.Ticket.Id));
     }
 
-    /// <summary>This post filed nothing, for certain: frees the key, and leaves no row. One that was posted before stays unconfirmed, because its
-    /// first post may still be committed.</summary>
+    /// <summary>The post certainly filed nothing: deletes the row, which frees the key. After a second post the row stays unconfirmed,
+    /// because FreeScout may still commit the first one.</summary>
     public async Task<bool> ReleaseAsync(Ticket ticket, string problem, CancellationToken cancellationToken)
     {
         if (ticket.RepostedAt is not null)
@@ -293,8 +294,8 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
         return await Own(db, ticket).ExecuteDeleteAsync(cancellationToken) == 1;
     }
 
-    /// <summary>The answer was lost: keeps the key until the ticket is found, or certain not to exist.</summary>
-    /// <param name="lookupWasEmpty">FreeScout was asked for the marker and does not have it, so far.</param>
+    /// <summary>The answer was lost: keeps the key until the ticket is found, or was certainly never committed.</summary>
+    /// <param name="lookupWasEmpty">FreeScout was asked for the marker and did not have it.</param>
     public Task<bool> LeaveUnconfirmedAsync(Ticket ticket, string problem, bool lookupWasEmpty, CancellationToken cancellationToken)
     {
         var after = lookupWasEmpty ? FilingRules.AfterEmptyLookup(ticket, clock.GetUtcNow(), options.Value.LookupSpacing) : ticket;
@@ -316,26 +317,26 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
         await ForgotAsync(db, ticket, cancellationToken);
     }
 
-    /// <summary>The books lost which ticket it is: it is looked up by its marker. Not while another filing holds its key.</summary>
+    /// <summary>An open ticket lost its conversation id: marks it as unconfirmed, unless another filing holds its key.</summary>
     public static Task ForgotAsync(AutoTicketDbContext db, Ticket ticket, CancellationToken cancellationToken) =>
         db.ExecuteAsync(
             $"""
-            UPDATE tickets SET state = {Words.Of(TicketState.Unconfirmed)}, problem = {"The books lost it."}
-            WHERE id = {ticket.Id} AND state = {Words.Of(TicketState.Open)} AND conversation_id IS NULL
-              AND NOT EXISTS (SELECT 1 FROM tickets other WHERE other.dedup_key = {ticket.DedupKey} AND other.state IN ('filing', 'unconfirmed'))
+            UPDATE tickets SET state = {Words.Of(TicketState.Unconfirmed)}, problem = {"The console lost its FreeScout id."}
+            WHERE id = {ticket.Id} AND state = {Words.Of(TicketState.Open)} AND conversation_id IS NULL AND NOT EXISTS
+              (SELECT 1 FROM tickets other WHERE other.dedup_key = {ticket.DedupKey} AND other.state IN ('filing', 'unconfirmed'))
             """,
             cancellationToken
         );
 
-    /// <summary>Takes over what FreeScout says of a ticket that we knew otherwise.</summary>
-    /// <param name="found">Null: FreeScout has it no more.</param>
+    /// <summary>Records whether FreeScout has the ticket open.</summary>
+    /// <param name="found">Null: FreeScout no longer has it.</param>
     public async Task SetOpenAsync(Ticket ticket, Conversation? found, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         await SetOpenAsync(db, ticket, found, clock.GetUtcNow(), cancellationToken);
         if (found?.IsOpen != true)
         {
-            // The dashboard's copy need not wait for the next sync to know.
+            // The dashboard shows it before the next sync.
             await db
                 .OpenConversations.Where(c =>
                     c.Id == ticket.ConversationId && !db.Tickets.Any(t => t.ConversationId == c.Id && t.State == TicketState.Open)
@@ -344,7 +345,7 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
         }
     }
 
-    /// <returns>What it is now; null when we knew that.</returns>
+    /// <returns>The new state; null when it did not change.</returns>
     public static async Task<TicketState?> SetOpenAsync(
         AutoTicketDbContext db,
         Ticket ticket,
@@ -363,7 +364,7 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
         DateTimeOffset? closedAt = isOpen ? null : now,
             reopenedAt = isOpen ? now : null;
         var resolvedBy = isOpen ? ticket.ResolvedBy : found?.ClosedByName;
-        // Compare-and-swap: a change since `ticket` was read is newer. The times tell a ticket that was closed and reopened since.
+        // Compare-and-swap: a change since `ticket` was read wins. The times tell that it was closed and reopened since.
         return
             await db
                 .Tickets.Where(t =>
@@ -392,7 +393,7 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
         await SetNumberAsync(db, ticket, number, cancellationToken);
     }
 
-    /// <summary>FreeScout tells the number of a ticket that we knew otherwise, or not at all: it is put right wherever it is shown.</summary>
+    /// <summary>Corrects the ticket's number wherever it is shown.</summary>
     public static async Task SetNumberAsync(AutoTicketDbContext db, Ticket ticket, long? number, CancellationToken cancellationToken)
     {
         if (number is null || number == ticket.Number)
@@ -407,13 +408,13 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
         await db
             .Decisions.Where(row => row.AlertId == ticket.DedupKey && row.TicketUrl!.EndsWith(address))
             .ExecuteUpdateAsync(set => set.SetProperty(row => row.TicketNumber, number), cancellationToken);
-        // Last, because by this it is known that there is nothing to put right.
+        // Last: this number tells whether the others must be corrected.
         await db
             .Tickets.Where(row => row.Id == ticket.Id)
             .ExecuteUpdateAsync(set => set.SetProperty(row => row.Number, number), cancellationToken);
     }
 
-    /// <summary>The ticket's alert has another severity now: its tag is to follow.</summary>
+    /// <summary>The severity of the ticket's alert changed: its tag must follow.</summary>
     public async Task SetSeverityAsync(long conversationId, Surfaces.Severity severity, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
@@ -477,7 +478,7 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
                     .SetProperty(row => row.ResolvedBy, by)
             );
 
-    /// <summary>The claim may still be posted under: its lease holds for longer than the post can take.</summary>
+    /// <summary>The claim allows a post: its lease outlasts the longest post.</summary>
     public bool MayPost(Ticket ticket) => clock.GetUtcNow() < ticket.LeaseUntil - options.Value.ClickBudget;
 
     private async Task<bool> UpdateOwnAsync(

@@ -9,13 +9,13 @@ using AutoTicket.Surfaces;
 
 namespace AutoTicket.Tickets;
 
-/// <summary>What a ticket is to say, before it has a marker.</summary>
-/// <param name="DedupKey">The <c>alert_id</c> of what it is about.</param>
+/// <summary>Text and tags of a ticket, before it has a marker.</summary>
+/// <param name="DedupKey">The <c>alert_id</c> of its alert.</param>
 /// <param name="Tag"><c>auto:status</c> for a surface, <c>auto:alert</c> for other alerts.</param>
-/// <param name="AuditAction">What the audit log calls the filing.</param>
+/// <param name="AuditAction">The action of the filing in the audit log.</param>
 /// <param name="Title">One line for the subject, severity first.</param>
-/// <param name="Facts">Label and text, one row each; all of it is escaped.</param>
-/// <param name="IsForAlert">An alert has one ticket for as long as it is open, however old; a click's window is <see cref="TicketingOptions.Window"/>.</param>
+/// <param name="Facts">Rows of the table. Label and text are escaped.</param>
+/// <param name="IsForAlert">Filed for an alert, not by a click: see <see cref="FilingRules.Blocks"/>.</param>
 internal sealed record TicketDraft(
     string DedupKey,
     string? SurfaceKey,
@@ -31,22 +31,22 @@ internal sealed record TicketDraft(
     private const int ReadingsShown = 10;
     private const int LabelsShown = 30;
 
-    /// <summary>FreeScout cuts a subject at 998 characters, silently; ours stays far below so that the marker survives.</summary>
+    /// <summary>FreeScout silently cuts a subject at 998 characters; the marker at its end must survive.</summary>
     private const int LongestTitle = 180;
 
-    /// <summary>What the tag of the severity begins with; a ticket has one such.</summary>
+    /// <summary>Prefix of the severity's tag; a ticket has one.</summary>
     public const string SeverityTag = "sev:";
 
-    /// <summary>What the tag of the surface begins with.</summary>
+    /// <summary>Prefix of the surface's tag.</summary>
     public const string SurfaceTag = "surface:";
 
-    /// <summary>The first line of the body and of FreeScout's preview: what, since when and why; null: the title.</summary>
+    /// <summary>The first line of the body and of FreeScout's preview: event, start and cause; null: the title.</summary>
     public string? Lead { get; init; }
 
-    /// <summary>Where to look on, right below the first line.</summary>
+    /// <summary>Links below the first line.</summary>
     public IReadOnlyList<(string Label, string Url)> Links { get; init; } = [];
 
-    /// <summary>What the row of a filing still knows of its draft.</summary>
+    /// <summary>The draft as far as the row of its filing holds it.</summary>
     public static TicketDraft Of(Ticket filing) =>
         new(
             filing.DedupKey,
@@ -58,20 +58,20 @@ internal sealed record TicketDraft(
             filing.Subject,
             [
                 ("Filed by", filing.FiledBy),
-                ("Note", "FreeScout lost this ticket's text when it was filed. The console's page of the alert tells more."),
+                ("Note", "FreeScout lost this ticket's text when it was filed. The alert's page in the console has the details."),
             ]
         );
 
     public string AlertKey => Alerts.AlertIdentity.KeyOf(DedupKey);
 
-    /// <summary>The title as it can be stored and sent: one line, cut, without what no database takes.</summary>
+    /// <summary>The title as it is stored and sent: one line, cut, without characters that PostgreSQL refuses.</summary>
     public string Subject => OneLine(Title);
 
     public IReadOnlyList<string> Tags => TagsOf(Tag, Severity, SurfaceKey);
 
-    /// <summary>FreeScout's list shows the first 255 characters without tags: a sentence comes first, and blanks keep words apart.
-    /// Its purifier keeps <c>valign</c> and <c>padding</c>. A long key in the table would make it wider than a phone.</summary>
-    /// <param name="older">An earlier ticket about the same, to link.</param>
+    /// <summary>FreeScout's list shows the first 255 characters without tags: a sentence comes first, and spaces keep words apart. Its
+    /// purifier keeps <c>valign</c> and <c>padding</c>. A long key in the table would make it wider than a phone.</summary>
+    /// <param name="older">An earlier ticket of the same key, to link.</param>
     public ConversationDraft Write(string marker, TicketLink? older)
     {
         var html = new StringBuilder($"<p><b>{Lines(Lead ?? Title)}</b></p> ");
@@ -112,7 +112,7 @@ internal sealed record TicketDraft(
     public static string WithSeverity(string subject, Severity severity) =>
         subject is ['[', 'P', >= '1' and <= '4', ']', ..] ? $"[{severity}]{subject[4..]}" : subject;
 
-    /// <summary>What both kinds of ticket tell of a surface.</summary>
+    /// <summary>The rows about a surface, for a click and for an alert.</summary>
     public static IEnumerable<(string Label, string Text)> FactsOf(SurfaceSnapshot snapshot)
     {
         var readings = snapshot
@@ -137,8 +137,8 @@ internal sealed record TicketDraft(
         yield return ("Last checks", readings.Count == 0 ? "none yet" : string.Join('\n', readings));
     }
 
-    /// <summary>An alert's labels, a line each.</summary>
-    /// <param name="json">An object of texts.</param>
+    /// <summary>The row with an alert's labels, one per line.</summary>
+    /// <param name="json">A JSON object of strings.</param>
     public static IEnumerable<(string Label, string Text)> FactsOfLabels(string json)
     {
         using var parsed = JsonDocument.Parse(json);
@@ -163,17 +163,17 @@ internal sealed record TicketDraft(
             ? $"<a href=\"{WebUtility.HtmlEncode(url)}\">{WebUtility.HtmlEncode(label)}</a>"
             : $"{WebUtility.HtmlEncode(label)} {Lines(url)}";
 
-    /// <summary>FreeScout shows a thread as HTML: a line break of ours must be one of HTML's.</summary>
+    /// <summary>Escaped for HTML, as which FreeScout shows a thread.</summary>
     private static string Lines(string text) => WebUtility.HtmlEncode(Printable(text.ReplaceLineEndings("\n"))).ReplaceLineEndings("<br>");
 
-    /// <summary>PostgreSQL takes neither a NUL nor half a surrogate pair.</summary>
+    /// <summary>PostgreSQL refuses U+0000 and half a surrogate pair.</summary>
     private static string Printable(string text) =>
         string.Concat(
             text.EnumerateRunes()
                 .Select(rune => rune.IsBmp && HiddenCharacter.Is((char)rune.Value) && rune.Value != '\n' ? " " : rune.ToString())
         );
 
-    /// <summary>Cut by whole characters as people count them, so that no emoji is torn.</summary>
+    /// <summary>Cut between grapheme clusters, so that no emoji is torn.</summary>
     private static string OneLine(string text)
     {
         var line = Printable(text).Replace('\n', ' ').Trim();
@@ -204,8 +204,8 @@ internal enum TicketDisposition
 
 /// <param name="Ticket">The ticket, when there is one to show.</param>
 /// <param name="Message">One sentence for the operator.</param>
-/// <param name="Decision">The same in the words of the decisions' page: <c>filed</c>, <c>adopted</c>, <c>degraded: timed_out</c>.</param>
-/// <param name="Failure">What FreeScout failed with; null when it did not, or when its answer is being looked up.</param>
+/// <param name="Decision">The word in the decision log: <c>filed</c>, <c>adopted</c>, <c>degraded: timed_out</c>.</param>
+/// <param name="Failure">FreeScout's failure; null: it did not fail, or its lost answer is being looked up.</param>
 internal sealed record TicketOutcome(
     TicketDisposition Disposition,
     TicketLink? Ticket,

@@ -7,8 +7,8 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Tickets;
 
-/// <summary>Notes on a ticket about what became of its alert. A note is retried until FreeScout has it or refuses it; it never opens or
-/// closes anything.</summary>
+/// <summary>Writes a note on a ticket when its alert changes severity or ends. A note is retried until FreeScout has it or refuses it, and
+/// never opens or closes a ticket.</summary>
 internal sealed class TicketNotes(FreeScoutClient freeScout, TicketBook claims, IOptions<FreeScoutOptions> options)
 {
     public async Task<(HookOutcome Outcome, FreeScoutFailureKind? Failure)> WriteAsync(
@@ -43,13 +43,16 @@ internal sealed class TicketNotes(FreeScoutClient freeScout, TicketBook claims, 
             return (new(notice, true, "no note", "FREESCOUT_USER_ID is not set: no note is written."), null);
         }
 
-        // Each text holds a time that no other note of this ticket has: a note whose answer was lost is found by its text.
+        // Each text holds a time, so it is unique on its ticket: a note whose answer was lost is found by its text.
         var text =
             notice.Kind == NoticeKind.SeverityChanged
-                ? $"Severity is {alert.Severity} now; it was {notice.Told?.Severity} when last reported at {UtcTime.Stamp(notice.Told?.At ?? alert.OpenedAt)}."
+                ? $"Severity is {alert.Severity} now; it was {notice.Told?.Severity} when last reported "
+                    + $"at {UtcTime.Stamp(notice.Told?.At ?? alert.OpenedAt)}."
             : alert.Status == AlertStatus.Expired
-                ? $"Nothing was heard of it since {UtcTime.Stamp(alert.SeenAt)}: it expired at {UtcTime.Stamp(alert.EndedAt!.Value)}. That is not a recovery."
-            : $"Recovered at {UtcTime.Stamp(alert.EndedAt!.Value)}, after {UtcTime.Age(alert.EndedAt.Value - alert.StartedAt)}. Resolve the ticket when nothing is left to do.";
+                ? $"Nothing was heard of it since {UtcTime.Stamp(alert.SeenAt)}: "
+                    + $"it expired at {UtcTime.Stamp(alert.EndedAt!.Value)}. That is not a recovery."
+            : $"Recovered at {UtcTime.Stamp(alert.EndedAt!.Value)}, after {UtcTime.Age(alert.EndedAt.Value - alert.StartedAt)}. "
+                + "Resolve the ticket when nothing is left to do.";
         var html = $"<p>{WebUtility.HtmlEncode(text)}</p>";
         var unposted = found.Holds(html) ? null : await freeScout.AddNoteAsync(ticket.Id, user, html, cancellationToken);
         return unposted switch

@@ -4,17 +4,17 @@ using AutoTicket.FreeScout;
 
 namespace AutoTicket.Tickets;
 
-/// <summary>When the ticket hook may try again: per alert and kind of work with a growing pause, and one probe for all while FreeScout fails.
-/// Kept in memory: a new leader begins with one try of each.</summary>
+/// <summary>When the ticket hook tries again: a growing pause per alert and kind of work, and one probe for all while FreeScout fails. Kept
+/// in memory: a new leader tries each once.</summary>
 internal sealed class TicketRetries(TimeProvider clock)
 {
-    /// <summary>The pause after a refusal that only a person can end.</summary>
+    /// <summary>The pause after a refusal that only a person can cure.</summary>
     public static readonly TimeSpan AfterRefusal = FreeScoutFailure.RetryRefused;
 
     private const int Most = 10_000;
     private static readonly Backoff AfterOutage = new(TimeSpan.FromSeconds(2), FreeScoutFailure.LongestPause);
 
-    /// <summary>A lost answer is looked up this often; the look-ups end by themselves.</summary>
+    /// <summary>The pause while a lost answer is looked up.</summary>
     private static readonly TimeSpan Lookup = TimeSpan.FromSeconds(5);
 
     private readonly ConcurrentDictionary<(long Alert, bool IsNote), Pause> _pauses = new();
@@ -27,7 +27,7 @@ internal sealed class TicketRetries(TimeProvider clock)
 
     public bool IsDue(AlertNotice notice) => !_pauses.TryGetValue(KeyOf(notice), out var pause) || clock.GetUtcNow() >= pause.Until;
 
-    /// <param name="failure">What FreeScout failed with; null with <paramref name="isDone"/> false: its answer is being looked up.</param>
+    /// <param name="failure">FreeScout's failure; null while not done: a lost answer is being looked up.</param>
     public void Tried(AlertNotice notice, bool isDone, FreeScoutFailureKind? failure)
     {
         var key = KeyOf(notice);
@@ -39,7 +39,7 @@ internal sealed class TicketRetries(TimeProvider clock)
 
         if (_pauses.Count >= Most)
         {
-            // Alerts that ended stay in it until then.
+            // Alerts that ended stay until here.
             _pauses.Clear();
         }
 
@@ -48,8 +48,8 @@ internal sealed class TicketRetries(TimeProvider clock)
 
     public void ProbeFailed(FreeScoutFailure failure) => _probe = After(_probe, failure.Kind);
 
-    /// <summary>FreeScout works again: what waited for that alone is due now. A note waits out its pause, and so does a refusal, which says
-    /// nothing about FreeScout: or a note that alone fails would be posted again after each call that succeeds.</summary>
+    /// <summary>FreeScout works again: filings that waited for that are due. Notes and refusals wait out their pause: otherwise a note that
+    /// always fails would be posted again after each call that succeeds.</summary>
     public void OutageOver()
     {
         _probe = null;

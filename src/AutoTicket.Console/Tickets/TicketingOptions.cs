@@ -5,42 +5,43 @@ namespace AutoTicket.Tickets;
 /// <summary>Settings under <c>Ticketing__*</c>.</summary>
 internal sealed class TicketingOptions : IValidatableObject
 {
-    /// <summary>A ticket filed less than this ago and still open in FreeScout is returned instead of filing another.</summary>
+    /// <summary>A click returns the open ticket that was filed within this time.</summary>
     public TimeSpan Window { get; set; } = TimeSpan.FromMinutes(60);
 
-    /// <summary>The whole time FreeScout gets for a click.</summary>
+    /// <summary>The time that FreeScout gets for a click, all calls together.</summary>
     [Range(typeof(TimeSpan), "00:00:00.5", "00:00:30")]
     public TimeSpan ClickBudget { get; set; } = TimeSpan.FromSeconds(4);
 
-    /// <summary>How long a claim holds without an outcome. Longer than any call to FreeScout, or two processes could post at once.</summary>
+    /// <summary>How long a claim holds without an outcome: longer than any call to FreeScout, so that two processes never post at once.
+    /// </summary>
     [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
     public TimeSpan Lease { get; set; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>How long after a post with a lost answer FreeScout may still commit it. Before that it is not posted again. MySQL lets a
-    /// statement wait 50 s for a lock, and PHP goes on after the caller hung up.</summary>
+    /// <summary>How long after a post FreeScout may still commit it: a lost answer is not posted again before. MySQL lets a statement wait
+    /// 50 s for a lock, and PHP goes on after the caller hung up.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]
     public TimeSpan Grace { get; set; } = TimeSpan.FromMinutes(2);
 
-    /// <summary>Two look-ups this far apart must find nothing before a second post: FreeScout may read stale.</summary>
+    /// <summary>Two look-ups this far apart must find nothing before a second post, because FreeScout may read stale.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "00:05:00")]
     public TimeSpan LookupSpacing { get; set; } = TimeSpan.FromSeconds(5);
 
     [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
     public TimeSpan SyncInterval { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Every that many syncs the whole list is read: tags and deletions do not show in an incremental one.</summary>
+    /// <summary>Every this many syncs the whole list is read: an incremental one does not show tags and deletions.</summary>
     [Range(1, 1000)]
     public int FullSyncEvery { get; set; } = 10;
 
-    /// <summary>How often what was filed is compared with all that FreeScout holds.</summary>
+    /// <summary>How often the console's tickets are compared with FreeScout's.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
     public TimeSpan ReconcileInterval { get; set; } = TimeSpan.FromMinutes(1);
 
-    /// <summary>A surface that has been operational for so long is recovered: its open tickets wait for somebody to resolve them.</summary>
+    /// <summary>A surface that has been operational for this time has recovered: its open tickets can be resolved.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "1.00:00:00")]
     public TimeSpan RecoveredAfter { get; set; } = TimeSpan.FromMinutes(10);
 
-    /// <summary>New tickets by alerts within <see cref="FloodWindow"/>; with one more the flood breaker trips.</summary>
+    /// <summary>New tickets for alerts within <see cref="FloodWindow"/>; one more trips the flood breaker.</summary>
     [Range(1, 1_000_000)]
     public int FloodBudget { get; set; } = 20;
 

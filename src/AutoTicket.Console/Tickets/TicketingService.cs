@@ -10,8 +10,8 @@ using Microsoft.Extensions.Options;
 namespace AutoTicket.Tickets;
 
 /// <summary>
-/// Who asks here for a ticket gets exactly one: the open one filed inside the window, or a new one. The only caller of
-/// FreeScout's create. Whether a flag allows it is asked at the doors, not here.
+/// Returns exactly one ticket for a draft: the open one that blocks a new one, or a new one. The only caller of FreeScout's create.
+/// Callers check the flags. <see cref="FilingRules"/> decide each step.
 /// </summary>
 internal sealed partial class TicketingService(
     TicketBook claims,
@@ -29,14 +29,14 @@ internal sealed partial class TicketingService(
         description: "Times that a ticket was asked for, by door and outcome."
     );
 
-    /// <summary>Raised when a ticket was confirmed and is open. Handlers must return at once and never throw.</summary>
+    /// <summary>Raised when a ticket was confirmed as open. Handlers must return at once and never throw.</summary>
     public event Action<Ticket>? Opened;
 
-    /// <summary>The last decision about each alert that has no ticket yet.</summary>
+    /// <summary>The last decision about each alert that has no ticket yet, so that only a change is logged.</summary>
     private readonly ConcurrentDictionary<string, string> _degraded = new();
 
-    /// <summary>Files the draft or finds the ticket that already stands for it, within <see cref="TicketingOptions.ClickBudget"/>.
-    /// Never throws for an outage, and is not cancelled by its caller: a filing that has begun is brought to its end.</summary>
+    /// <summary>Files the draft, or returns its open ticket. FreeScout gets <see cref="TicketingOptions.ClickBudget"/>.
+    /// An outage is an outcome, not an exception. A caller can't cancel it: a filing that has begun is finished.</summary>
     public async Task<TicketOutcome> FileAsync(TicketDraft draft)
     {
         using var trace = Telemetry.Activities.StartActivity("file ticket");
@@ -98,7 +98,7 @@ internal sealed partial class TicketingService(
                 return await NotAskedAsync(request.Draft, shut);
             }
 
-            // The claim first: mostly no ticket stands, and only the claim's holder can be sure of what it then reads.
+            // The claim first: mostly no ticket blocks it, and no other filing changes what its holder reads.
             var claim = await claims.ClaimAsync(request.Draft, anyway: request.Closed.Count > 0);
             var (standing, latest) = await claims.ReadAsync(request.Draft, claim);
             var step = FilingRules.Next(
@@ -176,13 +176,14 @@ internal sealed partial class TicketingService(
             ? await PostAsync(again, latest, request)
             : Degraded(
                 request.Draft,
-                "FreeScout's answer to the last try was lost. The console keeps looking for the ticket and files no second one until it is certain that there is none.",
+                "FreeScout's answer to the last try was lost. The console keeps looking for the ticket and files no second one "
+                    + "until it is certain that there is none.",
                 LookedUp
             );
     }
 
-    /// <summary>Asks FreeScout for all of them at once: one after another they would take up the time of the post. For those that were last
-    /// seen closed it waits only while a post can still take its whole time.</summary>
+    /// <summary>Asks FreeScout for all of them at once, to leave time for the post. For those last seen closed it waits only while a post
+    /// still has its whole time.</summary>
     private async Task<TicketOutcome?> AskAsync(IReadOnlyList<Ticket> tickets, Request request)
     {
         var begun = clock.GetTimestamp();
@@ -335,7 +336,7 @@ internal sealed partial class TicketingService(
         Failed,
     }
 
-    /// <summary>Asks FreeScout for the marker of a claim that is ours.</summary>
+    /// <summary>Asks FreeScout for the marker of the caller's claim.</summary>
     private async Task<Lookup> LookUpAsync(Ticket ours, TicketDraft draft, CancellationToken cancellationToken)
     {
         var (found, failure) = await freeScout.FindByMarkerAsync(ours.Marker, cancellationToken);
@@ -347,7 +348,7 @@ internal sealed partial class TicketingService(
 
         if (found is [var first, ..])
         {
-            // FreeScout was killed between the ticket and its text, or is about to write it.
+            // FreeScout was killed between the ticket and its text, or still writes it.
             if (
                 first is { IsOpen: true, ThreadsCount: 0 }
                 && await WriteBodyAsync(ours, draft, first.Id, cancellationToken) is { } unwritten
@@ -370,7 +371,7 @@ internal sealed partial class TicketingService(
         return Lookup.NotFound;
     }
 
-    /// <returns>Why it is to be tried again; null: it is written, or FreeScout will never take it.</returns>
+    /// <returns>Why it must be tried again; null: it is written, or FreeScout refuses it for good.</returns>
     private async Task<string?> WriteBodyAsync(Ticket ours, TicketDraft draft, long conversation, CancellationToken cancellationToken)
     {
         if (clock.GetUtcNow() - ours.PostedAt < options.Value.LookupSpacing)
@@ -406,7 +407,7 @@ internal sealed partial class TicketingService(
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
         {
-            // The ticket stands; its row keeps the claim and is found by the marker when the database is back.
+            // The ticket exists. Its row keeps the claim, and the marker is looked up when the database is back.
             Log.NotRecorded(logger, link.Id, exception.GetBaseException().Message);
         }
     }
@@ -434,7 +435,7 @@ internal sealed partial class TicketingService(
 
     private TicketOutcome Degraded(TicketDraft draft, string message, string decision, FreeScoutFailureKind? failure = null)
     {
-        // A click is answered once; an alert is tried until it has its ticket, and only a change is news.
+        // A click fails once. An alert is retried until it has its ticket: only a change is logged.
         if (!draft.IsForAlert || !_degraded.TryGetValue(draft.DedupKey, out var before) || before != decision)
         {
             Log.Failed(logger, draft.AlertKey, message);
@@ -473,7 +474,8 @@ internal sealed partial class TicketingService(
     {
         [LoggerMessage(
             LogLevel.Information,
-            "ticket_filed alert_key={AlertKey} severity={Severity} conversation={Conversation} number={Number} surface={Surface} adopted={Adopted}"
+            "ticket_filed alert_key={AlertKey} severity={Severity} conversation={Conversation} number={Number} "
+                + "surface={Surface} adopted={Adopted}"
         )]
         public static partial void Filed(
             ILogger logger,
@@ -490,7 +492,7 @@ internal sealed partial class TicketingService(
 
         [LoggerMessage(
             LogLevel.Warning,
-            "ticket recording failed conversation={Conversation}, it is adopted when the database answers: {Problem}"
+            "ticket recording failed conversation={Conversation}, it is looked up when the database answers: {Problem}"
         )]
         public static partial void NotRecorded(ILogger logger, long conversation, string problem);
     }

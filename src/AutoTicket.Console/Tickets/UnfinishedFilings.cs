@@ -5,8 +5,8 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Tickets;
 
-/// <summary>Brings filings to their end that a lost answer, a crash or a failed second step left half-way: looks them up by their
-/// marker, adopts them, sets their tags. It never posts a ticket: that takes somebody who still wants one.</summary>
+/// <summary>Finishes filings that a lost answer, a crash or a failed second step left half-way: looks up their marker, adopts them, sets
+/// their tags. It never posts a ticket: only a click or an alert does.</summary>
 internal sealed partial class UnfinishedFilings(
     TicketingService ticketing,
     TicketBook claims,
@@ -33,7 +33,7 @@ internal sealed partial class UnfinishedFilings(
     private int _failures;
     private bool _isDown;
 
-    /// <summary>FreeScout failed and works again: what was refused may have been refused with everything else.</summary>
+    /// <summary>FreeScout failed and works again: tags that it refused may have been refused because of that.</summary>
     private volatile bool _isBack;
 
     protected override void Begin()
@@ -47,7 +47,7 @@ internal sealed partial class UnfinishedFilings(
     {
         if (_isDown && health.ReadFailure is null)
         {
-            // Another call reached FreeScout since: what it held up need not wait out the long pauses.
+            // Another call reached FreeScout since: the next try need not wait out a long pause.
             _failures = Math.Min(_failures, 1);
             _isDown = false;
         }
@@ -55,18 +55,18 @@ internal sealed partial class UnfinishedFilings(
         var pause = health.ReadFailure?.NeedsPerson == true ? FreeScoutFailure.RetryRefused : AfterOutage.After(_failures);
         if (_failures == 0 || Clock.GetUtcNow() - _failedAt >= pause)
         {
-            _failures = await ReconcileAsync(stoppingToken) ? 0 : _failures + 1;
+            _failures = await FinishAllAsync(stoppingToken) ? 0 : _failures + 1;
             _failedAt = Clock.GetUtcNow();
             _isDown = _failures > 0 && health.ReadFailure is not null;
         }
 
-        // Of a flood of filings each wakes us: their tags are set together.
+        // In a flood each filing wakes the loop: their tags are set together.
         await Task.Delay(Breath, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         return AtLeastEvery;
     }
 
-    /// <returns>False when FreeScout failed in a way that the next ticket would only meet again.</returns>
-    private async Task<bool> ReconcileAsync(CancellationToken cancellationToken)
+    /// <returns>False when FreeScout failed and the next ticket would fail the same way.</returns>
+    private async Task<bool> FinishAllAsync(CancellationToken cancellationToken)
     {
         List<Ticket> unfinished,
             untagged;
@@ -84,7 +84,7 @@ internal sealed partial class UnfinishedFilings(
                 await TicketBook.ForgotAsync(db, nameless, cancellationToken);
             }
 
-            // Closed ones too: without its tag a ticket that is reopened would be in no list.
+            // Closed ones too: without its tag a reopened ticket would be in no list.
             untagged = await db
                 .Tickets.AsNoTracking()
                 .Where(ticket =>
@@ -113,7 +113,7 @@ internal sealed partial class UnfinishedFilings(
             _tagsRefusedThrough = 0;
         }
 
-        // Without the Tags module each is refused: some tries tell, and the next are made much later.
+        // Without the Tags module FreeScout refuses each: after a few refusals the rest waits much longer.
         foreach (var ticket in untagged.Where(ticket => ticket.Id > _tagsRefusedThrough))
         {
             if (await TagAsync(ticket, cancellationToken) is not { } failure)
@@ -163,12 +163,12 @@ internal sealed partial class UnfinishedFilings(
             );
             if (failure is { Kind: FreeScoutFailureKind.Refused })
             {
-                // A version that takes no subject: the tag says the severity.
+                // Some versions refuse a new subject. The tag shows the severity.
                 failure = null;
             }
         }
 
-        // A state: said once, until a ticket was tagged.
+        // Logged once, until a ticket is tagged.
         if (failure is not null && _tagging.Begin())
         {
             Log.NotTagged(logger, ticket.ConversationId.Value, failure.Message);

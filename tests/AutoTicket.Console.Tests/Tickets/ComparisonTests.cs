@@ -8,7 +8,7 @@ using AutoTicket.Tickets;
 
 namespace AutoTicket.Tests.Tickets;
 
-/// <summary>What a single comparison makes of one ticket.</summary>
+/// <summary>The findings of one comparison for one ticket.</summary>
 public sealed class ComparisonTests
 {
     private const long Mailbox = 3;
@@ -54,7 +54,7 @@ public sealed class ComparisonTests
     public void Tags_name_a_surface_only_when_they_name_one(string? surface, params string[] tags) =>
         Assert.Equal(surface, Comparison.SurfaceIn(tags));
 
-    /// <param name="minutes">From the one to the other.</param>
+    /// <param name="minutes">Between the two posts.</param>
     [Theory]
     [InlineData(59, true)]
     [InlineData(60, false)]

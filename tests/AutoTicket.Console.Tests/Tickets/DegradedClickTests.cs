@@ -7,7 +7,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Tickets;
 
-/// <summary>However FreeScout fails, a click is answered in time, with 200 and a sentence that says what to do.</summary>
+/// <summary>Whatever fails in FreeScout, a click is answered in time with 200, and with a sentence that says what to do.</summary>
 public sealed class DegradedClickTests
 {
     private static readonly TimeSpan Budget = TimeSpan.FromSeconds(4);
@@ -63,7 +63,7 @@ public sealed class DegradedClickTests
         await using var driver = await InvestigateDriver.StartAsync(settings: settings, clock: clock);
         if (address is null)
         {
-            // The console's own questions are over: their failures would open the circuit before the click.
+            // The console's own calls are over: their failures would open the circuit before the click.
             await Eventually.TrueAsync(
                 async () => (await driver.Console.Get<FindingLog>().ReadAsync(default)).ReconciledAt is not null,
                 "the open tickets were read and compared"
@@ -84,7 +84,7 @@ public sealed class DegradedClickTests
             clock.Advance(Budget - CallTimeout);
         }
 
-        // Whatever else it waited for would never come: the clock stands still.
+        // The clock stands still, so no timer of the console ends the wait.
         var click = await clicking.WaitAsync(Eventually.Patience);
 
         Assert.Equal(("degraded", true, null), (click.Disposition, click.Degraded, click.Ticket));
@@ -110,23 +110,18 @@ public sealed class DegradedClickTests
     {
         await using var driver = await InvestigateDriver.StartAsync(surfaces: ["key", "scope", "mailbox", "refused"]);
         var told = new List<string>();
+        static string Refusal(string path, string message) =>
+            $$$"""
+                {"message":"Error occurred","_embedded":{"errors":[{"path":"{{{path}}}","message":"{{{message}}}","source":"JSON"}]}}
+                """;
+
         foreach (
             var (surface, fault) in new Dictionary<string, Fault>
             {
                 ["key"] = new(FaultKind.Unauthorized),
                 ["scope"] = new(FaultKind.Forbidden),
-                ["mailbox"] = new(FaultKind.Status)
-                {
-                    StatusCode = 400,
-                    Body =
-                        """{"message":"Error occurred","_embedded":{"errors":[{"path":"mailboxId","message":"Mailbox not found.","source":"JSON"}]}}""",
-                },
-                ["refused"] = new(FaultKind.Status)
-                {
-                    StatusCode = 400,
-                    Body =
-                        """{"message":"Error occurred","_embedded":{"errors":[{"path":"subject","message":"Subject is required.","source":"JSON"}]}}""",
-                },
+                ["mailbox"] = new(FaultKind.Status) { StatusCode = 400, Body = Refusal("mailboxId", "Mailbox not found.") },
+                ["refused"] = new(FaultKind.Status) { StatusCode = 400, Body = Refusal("subject", "Subject is required.") },
             }
         )
         {
@@ -192,7 +187,7 @@ public sealed class DegradedClickTests
         var open = (await driver.ClickAsync()).Ticket!;
         await using (var db = driver.Database.Open())
         {
-            // A later one of the same surface, which is closed.
+            // A later ticket of the same surface, which is closed.
             var row = await db.Tickets.AsNoTracking().SingleAsync();
             db.Tickets.Add(
                 row with
@@ -229,7 +224,7 @@ public sealed class DegradedClickTests
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
         await using var line = TcpProxy.To(database.Location);
         sandbox.Surface("pay").Answer(503);
-        // Below the threshold: no other decision is written meanwhile.
+        // Below the threshold, so that no alert writes a decision.
         var settings = ConsoleHost.SurfaceSettings(0, "pay", sandbox.Surface("pay").Url, severity: "P3");
         settings["DATABASE_URL"] = line.Through(database.Location);
         await using var console = await ConsoleHost.StartAsync(database, sandbox, settings, clock);
@@ -245,7 +240,7 @@ public sealed class DegradedClickTests
         );
 
         Assert.Equal(InvestigationDisposition.Degraded, (await clicking).Disposition);
-        // The database itself gives up seconds later: whoever waits for the decision to be written waits for that.
+        // The database gives up seconds later, and with it the write of the decision.
         Assert.DoesNotContain(console.Log, line => line.Contains("decisions can't be recorded", StringComparison.Ordinal));
     }
 

@@ -31,7 +31,7 @@ public sealed class FindingTests : ReconciliationTest
                 );
             }
 
-            // Either the click or the reconciler finds first that it is lost.
+            // Either the click or the sweep sees first that it is lost.
             Assert.True((await driver.ClickAsync()).Degraded);
             var finding = default(JsonElement);
             await Eventually.TrueAsync(
@@ -48,7 +48,7 @@ public sealed class FindingTests : ReconciliationTest
         Assert.Equal(ticket, (await driver.ClickUntilThereIsATicketAsync()).Ticket!.Id);
         await Eventually.TrueAsync(
             async () => (await FindingsAsync(driver)).GetProperty("clean").GetBoolean(),
-            "the books are whole again"
+            "the console knows the ticket again"
         );
         await driver.AssertOneTicketAsync();
     }
@@ -96,7 +96,7 @@ public sealed class FindingTests : ReconciliationTest
         await ComparedAsync(driver);
         Assert.False((await FindingsAsync(driver)).GetProperty("clean").GetBoolean());
 
-        // Put right and then moved to where it was: that is another time.
+        // Moved back and away again: a new finding.
         driver.FreeScout.Move(moved, driver.FreeScout.MailboxId);
         await ComparedAsync(driver);
         Assert.True((await FindingsAsync(driver)).GetProperty("clean").GetBoolean());
@@ -136,7 +136,7 @@ public sealed class FindingTests : ReconciliationTest
     {
         await using var driver = await InvestigateDriver.StartAsync(settings: Settings);
         var ticket = (await driver.ClickAsync()).Ticket!.Id;
-        // In this order: a comparison in between would adopt it.
+        // In this order, because a comparison in between would adopt it.
         driver.FreeScout.DeleteForever(ticket);
         await using (var db = driver.Database.Open())
         {
@@ -257,13 +257,13 @@ public sealed class FindingTests : ReconciliationTest
             );
             var told = await FindingsAsync(driver);
             Assert.False(told.GetProperty("clean").GetBoolean());
-            // An API that answers nothing says nothing of a ticket.
+            // An API without an answer says nothing about a ticket.
             Assert.Empty(told.GetProperty("findings").EnumerateArray());
         }
 
         if (fault == FaultKind.Status)
         {
-            // The others need a person, and are asked for once a minute.
+            // The other failures need a person: FreeScout is asked once a minute.
             await Eventually.TrueAsync(
                 async () => (await SeenAsync(driver)).SequenceEqual([$"ghost ghost {ticket}"]),
                 "it is seen afterwards"
@@ -300,7 +300,7 @@ public sealed class FindingTests : ReconciliationTest
         await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "it is tagged");
         await using (var db = driver.Database.Open())
         {
-            // By its time it is closed after every list that FreeScout gives, and all of them still say that it is open.
+            // Closed in the future, so every list that still shows it as open is older.
             await db.Tickets.ExecuteUpdateAsync(set =>
                 set.SetProperty(row => row.State, TicketState.Closed)
                     .SetProperty(row => row.ClosedAt, TimeProvider.System.GetUtcNow().AddHours(1))

@@ -7,13 +7,13 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace AutoTicket.Tests.Tickets;
 
-/// <summary>FreeScout made the ticket, or may have, and the answer did not arrive: there is one ticket all the same.</summary>
+/// <summary>FreeScout may have made the ticket, and the answer was lost: there is exactly one ticket.</summary>
 public sealed class LostAnswerTests
 {
     private const string EmptyList =
         """{"_embedded":{"conversations":[]},"page":{"size":100,"totalElements":0,"totalPages":1,"number":1}}""";
 
-    /// <summary>A call that hangs is waited out once, and there is time left to look the ticket up.</summary>
+    /// <summary>After one call that hangs there is time left for a look-up.</summary>
     private static readonly Dictionary<string, string?> ShortCalls = new() { ["FreeScout:CallTimeout"] = "00:00:00.5" };
 
     private readonly StillClock _clock = new();
@@ -166,7 +166,7 @@ public sealed class LostAnswerTests
 
         Assert.Equal("filed", filed.Disposition);
         Assert.Equal(2, driver.Creates.Count);
-        // The marker; the surface may have turned stale between the two.
+        // Only the marker: the surface may have become stale between the two posts.
         Assert.Single(driver.Creates.Select(create => Subject(create).Split(' ')[^1]).Distinct());
         Assert.False((await driver.AssertOneTicketAsync()).GetProperty("adopted").GetBoolean());
     }
@@ -276,7 +276,7 @@ public sealed class LostAnswerTests
         await driver.AssertOneTicketAsync();
     }
 
-    /// <summary>As in a process that was frozen between its claim and its post: no timer has told it of the time that passed.</summary>
+    /// <summary>Like a process that was frozen between its claim and its post: no timer fired in between.</summary>
     [Fact]
     [Trait("Pitfall", "T-12")]
     public async Task Whose_claim_ran_out_on_the_way_to_FreeScout_posts_nothing()
@@ -297,7 +297,7 @@ public sealed class LostAnswerTests
                         })
                     )
         );
-        // Its calls would time out when the clock jumps, and open a circuit that only time closes.
+        // When the clock jumps its calls would time out and open the circuit.
         await driver.FirstLookIsOverAsync();
 
         Assert.True((await driver.ClickAsync()).Degraded);

@@ -9,7 +9,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Tickets;
 
-/// <summary>The dashboard's copy of FreeScout's open tickets: what it shows, how it stays current, and what it shows meanwhile.</summary>
+/// <summary>The dashboard's copy of FreeScout's open tickets: its content, its syncs, and its age during an outage.</summary>
 public sealed class OpenTicketsSyncTests
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(30);
@@ -73,7 +73,7 @@ public sealed class OpenTicketsSyncTests
 
         var shown = (await driver.TicketsAsync()).GetProperty("tickets")[0];
         Assert.Equal(("pay", "Someone"), (shown.GetProperty("surface").GetString(), shown.GetProperty("filed_by").GetString()));
-        // If the comparison was faster than the list, it is in the books first, which do not say this.
+        // If the comparison came before the list, the console knows the ticket first, without this field.
         await _clock.AdvanceUntilAsync(
             Interval,
             async () => (await driver.TicketsAsync()).GetProperty("tickets")[0].GetProperty("status").GetString() == "pending",
@@ -225,7 +225,7 @@ public sealed class OpenTicketsSyncTests
     [Theory, BothDatabases]
     public async Task While_FreeScout_is_down_the_last_copy_stays_also_over_a_restart(Database kind)
     {
-        // A call that a step of the clock overtakes must not time out by it.
+        // A step of the clock must not time out a call under way.
         await using var driver = await InvestigateDriver.StartAsync(
             kind,
             clock: _clock,
@@ -244,7 +244,7 @@ public sealed class OpenTicketsSyncTests
             "the copy is there after the restart"
         );
         Assert.True((await driver.TicketsAsync()).GetProperty("stale").GetBoolean());
-        // The list may have become stale by its age alone, before FreeScout had answered.
+        // The list may be stale by its age alone, before FreeScout answered.
         await _clock.AdvanceUntilAsync(
             TimeSpan.FromSeconds(1),
             async () => (await driver.TicketsAsync()).GetProperty("problem").GetString()!.Contains("503", StringComparison.Ordinal),
@@ -272,7 +272,7 @@ public sealed class OpenTicketsSyncTests
     [InlineData(true)]
     public async Task A_success_anywhere_wakes_the_sync(bool comesBeforeTheFailureIsStored)
     {
-        // The comparison asks for lists as the sync does.
+        // The comparison asks for the same lists as the sync.
         await using var driver = await InvestigateDriver.StartAsync(
             clock: _clock,
             surfaces: [],
@@ -299,7 +299,7 @@ public sealed class OpenTicketsSyncTests
             await driver.Console.Get<FreeScoutClient>().FindAsync(999, default);
         }
 
-        // By a clock that stands still the next sync is a minute away.
+        // The clock stands still, so no sync is due.
         await Eventually.TrueAsync(() => driver.Lists.Count >= before + 2, "the list is asked for again");
     }
 
@@ -367,7 +367,7 @@ public sealed class OpenTicketsSyncTests
     [InlineData(FaultKind.ModuleOff)]
     public async Task What_only_a_person_can_mend_is_asked_for_once_a_minute(FaultKind kind)
     {
-        // A call that a step of the clock overtakes must not time out by it: that would be a fault that mends itself.
+        // A step of the clock must not time out a call under way: that would be a fault that ends by itself.
         await using var driver = await InvestigateDriver.StartAsync(
             clock: _clock,
             settings: new Dictionary<string, string?>
@@ -376,7 +376,7 @@ public sealed class OpenTicketsSyncTests
                 ["Ticketing:ReconcileInterval"] = "01:00:00",
             }
         );
-        // The comparison asks for lists as the sync does: one that was under way would meet the fault beside it.
+        // The comparison asks for the same lists as the sync: one under way would meet the fault, too.
         await Eventually.TrueAsync(
             async () =>
                 (await driver.Console.Http.GetFromJsonAsync<JsonElement>(new Uri("/api/tickets/findings", UriKind.Relative)))
@@ -397,7 +397,7 @@ public sealed class OpenTicketsSyncTests
             perStep: TimeSpan.FromMilliseconds(500)
         );
 
-        // First how many: another may come in between, and must not be taken for one from before the fault.
+        // Counted before the fault, so that a later call is not mistaken for an earlier one.
         var hits = fault.Hits;
         var asked = driver.FreeScout.RecordedRequests.TakeLast(hits).GroupBy(request => request.Query("subject") is not null);
         Assert.All(

@@ -9,7 +9,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Tickets;
 
-/// <summary>Files tickets, has the console compare, and reads what it found.</summary>
+/// <summary>Files tickets, waits for a comparison, and reads its findings.</summary>
 public abstract class ReconciliationTest
 {
     private protected static readonly Dictionary<string, string?> Settings = new()
@@ -39,8 +39,8 @@ public abstract class ReconciliationTest
         return outcome!.Ticket!.Id;
     }
 
-    /// <summary>A whole comparison was made that began after this was called.</summary>
-    /// <param name="soon">Wakes the console, as a person who presses Refresh does; false: it compares at its own pace.</param>
+    /// <summary>Waits for a comparison that begins after this call.</summary>
+    /// <param name="soon">Starts it at once, like the button Refresh; false: the console compares at its interval.</param>
     private protected static async Task ComparedAsync(InvestigateDriver driver, bool soon = true)
     {
         for (var time = 0; time < 2; time++)
@@ -69,7 +69,12 @@ public abstract class ReconciliationTest
                 .GetProperty("findings")
                 .EnumerateArray()
                 .Select(finding =>
-                    $"{(finding.GetProperty("repaired").GetBoolean() ? "repaired" : finding.GetProperty("class").GetString())} {finding.GetProperty("kind").GetString()} {finding.GetProperty("conversation_id").GetInt64()}"
+                    string.Join(
+                        ' ',
+                        finding.GetProperty("repaired").GetBoolean() ? "repaired" : finding.GetProperty("class").GetString(),
+                        finding.GetProperty("kind").GetString(),
+                        finding.GetProperty("conversation_id").GetInt64()
+                    )
                 ),
         ]);
 

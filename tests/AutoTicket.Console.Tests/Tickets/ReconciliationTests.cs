@@ -5,7 +5,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Tickets;
 
-/// <summary>What people do to tickets behind the console's back, and how it is found, told and mended.</summary>
+/// <summary>Agents change tickets in FreeScout: the console finds, reports and repairs it.</summary>
 public sealed class ReconciliationTests : ReconciliationTest
 {
     [Theory, BothDatabases]
@@ -46,7 +46,7 @@ public sealed class ReconciliationTests : ReconciliationTest
     public async Task Whatever_people_do_appears_in_its_class_at_the_next_comparison_over_all_pages_and_nothing_else(Database kind)
     {
         await using var driver = await InvestigateDriver.StartAsync(kind, Settings, surfaces: ["pay", "shop"]);
-        // 28 of ours, half of each tag: three pages of five and more.
+        // 28 tickets of the console, half with each tag: three pages of five and more.
         driver.FreeScout.Behaviour.MaxPageSize = 5;
         var filed = new List<long>();
         for (var number = 0; number < 28; number++)
@@ -111,13 +111,13 @@ public sealed class ReconciliationTests : ReconciliationTest
             (await RepairsAsync(driver)).Order(StringComparer.Ordinal)
         );
 
-        // What was adopted stands for its surface: a click finds it.
+        // An adopted ticket blocks a new one: a click finds it.
         var click = await driver.ClickAsync("shop");
         Assert.Equal(("already_open", ofSurface.Id), (click.Disposition, click.Ticket!.Id));
-        // What was deleted does not.
+        // A deleted one does not.
         Assert.NotEqual(filed[0], await FileAsync(driver, "test-0", TicketTags.Status));
 
-        // Put right, it is gone from the list.
+        // When the difference ends, its finding is gone.
         driver.FreeScout.Move(filed[8], driver.FreeScout.MailboxId);
         driver.FreeScout.Close(filed[12]);
         driver.FreeScout.SetTags(byHand.Id);
@@ -190,7 +190,7 @@ public sealed class ReconciliationTests : ReconciliationTest
         await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "they are tagged");
         await using (var db = driver.Database.Open())
         {
-            // As after a restore of an older backup: the one is forgotten, of the other only the claim is known.
+            // As after a restore of an older backup: one row is gone, the other is a claim.
             await db.Tickets.Where(row => row.ConversationId == ofSurface).ExecuteDeleteAsync();
             await db
                 .Tickets.Where(row => row.ConversationId == ofAlert)
@@ -220,7 +220,7 @@ public sealed class ReconciliationTests : ReconciliationTest
         driver.FreeScout.CreateByHand("Another mailbox", ["auto:status"], mailboxId: 1);
         await ComparedAsync(driver);
 
-        // A list does not tell of merging: it is known only where what is deleted is asked for by its id.
+        // A list does not show a merge: only a look at the deleted ticket by its id does.
         Assert.Equal([$"drift merged {merged}"], await SeenAsync(driver));
         Assert.Empty(await driver.ListedAsync());
     }
@@ -249,7 +249,7 @@ public sealed class ReconciliationTests : ReconciliationTest
             await db.SaveChangesAsync();
         }
 
-        // The third has a turn of the first ones left over.
+        // The third comparison begins again with tickets of the first.
         foreach (var asked in new[] { 50, 100, 150 })
         {
             driver.Console.Get<Reconciler>().CompareSoon();
@@ -270,8 +270,8 @@ public sealed class ReconciliationTests : ReconciliationTest
 
         await ComparedAsync(driver, soon: false);
 
-        // Nothing else asks for alerts' tickets. One that compares pauses for a second; two would come close together again and again,
-        // and not once, as when another begins to lead.
+        // Only the comparison asks for alerts' tickets. One leader pauses for a second between two comparisons; two leaders would compare
+        // close together again and again, and not once, as after a change of the leader.
         var asked = driver
             .Lists.Where(list => list.Query("tag") == TicketTags.Alert && list.Query("updatedSince") is null)
             .Select(list => list.At)

@@ -13,7 +13,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Tickets;
 
-/// <summary>Failure mode 3: a surface recovered and its ticket is open. An operator resolves it here; nothing else does.</summary>
+/// <summary>Failure mode 3: a surface recovered and its ticket is open. Only an operator resolves it.</summary>
 public sealed class ResolveTests
 {
     private static readonly string[] Surfaces = ["pay", "shop", "mail"];
@@ -31,7 +31,7 @@ public sealed class ResolveTests
         {
             var conversation = driver.FreeScout.Find(id)!;
             Assert.Equal(("closed", driver.FreeScout.UserId), (conversation.Status, conversation.ClosedBy));
-            // Newest first: the note stands before the status changed.
+            // Newest first: the note was written before the status changed.
             Assert.Equal(["lineitem", "note", "customer"], conversation.Threads.Select(thread => thread.Type));
             Assert.StartsWith(
                 $"<p>Restarted the pool. {name} has been operational since 20",
@@ -97,7 +97,7 @@ public sealed class ResolveTests
                 Delay = TimeSpan.FromSeconds(1),
             }
         );
-        // As a page does it, whose browser is gone with the web server.
+        // Like a page whose browser is gone with the web server.
         var resolving = driver.Console.Get<TicketResolver>().ResolveAsync(new ResolveRequest([pay], "Fixed."), "developer");
         await Eventually.TrueAsync(() => slow.Hits == 1, "the note is on its way");
 
@@ -220,7 +220,7 @@ public sealed class ResolveTests
         await Eventually.TrueAsync(async () => (await driver.ListedAsync()).Count == 3, "they are listed");
         Assert.Empty(recovered.Current);
 
-        // A poll now and then, so that nothing is stale.
+        // Regular polls, so that no surface is stale.
         driver.Sandbox.Surface("pay").Answer(200);
         await clock.AdvanceUntilAsync(
             TimeSpan.FromSeconds(30),
@@ -243,7 +243,7 @@ public sealed class ResolveTests
             recovered.Current.Select(one => (one.Ticket.Id, one.Doubles.Single().Id))
         );
 
-        // Nobody hears of it any more: that is no recovery.
+        // The surface becomes stale, which is not a recovery.
         using var silence = driver.Sandbox.Faults.Add(new Fault(FaultKind.HangBefore) { Match = new FaultMatch("GET", "/surfaces/") });
         await clock.AdvanceUntilAsync(
             TimeSpan.FromSeconds(50),
@@ -289,13 +289,13 @@ public sealed class ResolveTests
         var now = TimeProvider.System.GetUtcNow();
         await using (var db = driver.Database.Open())
         {
-            // After their end nothing more is written of them: one that ends later would count as an outage.
+            // They have ended: an alert that ends later would count as an outage.
             await Eventually.TrueAsync(
                 async () => await db.Alerts.CountAsync(alert => alert.Surface != null && alert.Status == AlertStatus.Resolved) == 3,
                 "the console's own alerts have ended"
             );
             await db.Alerts.ExecuteDeleteAsync();
-            // The outage of the ticket, in two pieces; two earlier ones; one of last month; one of another alert.
+            // The ticket's outage in two pieces; two earlier ones; one of last month; one of another alert.
             db.Alerts.AddRange(
                 Outage("pay", now.AddMinutes(-14), now.AddMinutes(1)),
                 Outage("pay", now.AddMinutes(2), now.AddMinutes(3)),
@@ -342,7 +342,7 @@ public sealed class ResolveTests
         );
     }
 
-    /// <summary>The database is lost between FreeScout's closing and the entry that tells of it.</summary>
+    /// <summary>The database is lost between the close in FreeScout and its audit entry.</summary>
     [Theory]
     [InlineData("PUT", "", true, "the audit log tells of it later")]
     [InlineData("PUT", "", false, "may still be open")]
@@ -359,7 +359,7 @@ public sealed class ResolveTests
             {
                 ["DATABASE_URL"] = line.Through(database.Location),
                 ["Ticketing:ReconcileInterval"] = "00:00:01",
-                // What is known to fail is not compared with, and the sync asks whether it still does.
+                // While FreeScout is known to fail nothing is compared: the next sync shows that it works.
                 ["Ticketing:SyncInterval"] = "00:00:01",
                 ["FreeScout:CallTimeout"] = "00:01:00",
             }
@@ -367,7 +367,7 @@ public sealed class ResolveTests
         var ticket = sandbox.FreeScout.CreateByHand("Pay is odd", ["auto:status", "surface:pay"]).Id;
         await console.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
         await Eventually.TrueAsync(() => console.Get<OpenTickets>().Current.Tickets.Count == 1, "it is listed");
-        // Refused, or held until the line is cut.
+        // Refused, or held until the connection is cut.
         var match = new FaultMatch(method, $"{FreeScoutStandIn.ApiPath}/conversations/{ticket}{call}", Whole: true);
         var fault = sandbox.Faults.Add(
             wasClosed ? new Fault(FaultKind.Delay) { Match = match } : new Fault(FaultKind.Status) { Match = match, StatusCode = 500 }
@@ -384,14 +384,14 @@ public sealed class ResolveTests
         Assert.Equal(!wasClosed, sandbox.FreeScout.Find(ticket)!.IsOpen);
         if (method == "POST")
         {
-            // By somebody else: without our note it was not resolved here.
+            // Closed by somebody else: without the console's note it was not resolved here.
             sandbox.FreeScout.Close(ticket);
         }
 
         line.Restore();
         await using var db = database.Open();
         Assert.Equal([AuditActions.TicketResolving], await WordsAsync());
-        // As if a minute had passed: nobody is at it any more.
+        // As if a minute had passed, after which no resolution is under way.
         await db.AuditLog.ExecuteUpdateAsync(set => set.SetProperty(entry => entry.CreatedAt, entry => entry.CreatedAt.AddMinutes(-2)));
 
         await Eventually.TrueAsync(
@@ -476,12 +476,12 @@ public sealed class ResolveTests
     {
         settings ??= [];
         settings["Ticketing:RecoveredAfter"] = "00:00:00";
-        // After two of these without a reading a surface is stale, and has not recovered.
+        // Two intervals without a reading make a surface stale: it has not recovered.
         settings["Status:PollInterval"] = "00:00:01";
         return InvestigateDriver.StartAsync(kind, settings, surfaces: Surfaces);
     }
 
-    /// <summary>A ticket for each surface, and the surfaces are well again.</summary>
+    /// <summary>Files a ticket for each surface, and lets the surfaces recover.</summary>
     private static async Task<(long Pay, long Shop, long Mail)> RecoveredAsync(InvestigateDriver driver)
     {
         var ids = new List<long>();

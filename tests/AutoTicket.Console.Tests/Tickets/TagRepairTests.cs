@@ -3,7 +3,7 @@ using AutoTicket.Tickets;
 
 namespace AutoTicket.Tests.Tickets;
 
-/// <summary>Tags are a second call that may fail by itself: the ticket stands, and its tags come later.</summary>
+/// <summary>Tags take a second call, which may fail: the ticket exists, and its tags come later.</summary>
 public sealed class TagRepairTests
 {
     private static readonly string[] Ours = ["auto:status", "sev:p2", "surface:pay"];
@@ -58,7 +58,7 @@ public sealed class TagRepairTests
             await ReconciliationTest.FileAsync(driver, $"alert-{number}", TicketTags.Alert);
         }
 
-        // Half an hour in steps in which a loop would try again each time.
+        // Half an hour, in steps after which a loop without a pause would try again.
         var minutes = 0;
         await _clock.AdvanceUntilAsync(
             TimeSpan.FromMinutes(1),
@@ -94,14 +94,14 @@ public sealed class TagRepairTests
         await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(10), () => Task.FromResult(health.Failure is not null), "the sync is refused");
 
         driver.Sandbox.Faults.Clear();
-        var mended = _clock.GetUtcNow();
+        var repaired = _clock.GetUtcNow();
         await _clock.AdvanceUntilAsync(
             TimeSpan.FromSeconds(10),
             () => Task.FromResult(TagsOf(driver).SequenceEqual(Ours)),
             "the tags are set"
         );
 
-        Assert.InRange(_clock.GetUtcNow() - mended, TimeSpan.Zero, TimeSpan.FromMinutes(8));
+        Assert.InRange(_clock.GetUtcNow() - repaired, TimeSpan.Zero, TimeSpan.FromMinutes(8));
     }
 
     [Fact]

@@ -11,7 +11,7 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Tests.Tickets;
 
-/// <summary>The claim row by itself: who may file, who has lost the right, and what is written together.</summary>
+/// <summary>The claim row: who may file, who has lost the claim, and what is written in one transaction.</summary>
 public sealed class TicketBookTests
 {
     private static readonly TicketingOptions Options = new();
@@ -119,7 +119,7 @@ public sealed class TicketBookTests
         }
     }
 
-    /// <summary>The unique index alone keeps it out: what stands was looked at before the other claimed.</summary>
+    /// <summary>The unique index alone keeps it out: FreeScout was asked before the other claimed.</summary>
     [Theory, BothDatabases]
     public async Task Who_saw_that_what_stood_is_closed_gets_no_claim_beside_another(Database kind)
     {
@@ -161,7 +161,7 @@ public sealed class TicketBookTests
         Assert.Equal(24, await db.AuditLog.CountAsync());
     }
 
-    /// <summary>Who waits for the first holds no later one: in any other order two consoles would wait for each other.</summary>
+    /// <summary>A batch that waits for the first key holds no later one: in any other order two consoles could deadlock.</summary>
     [Fact]
     public async Task Those_who_file_at_the_same_time_claim_in_one_order()
     {
@@ -176,7 +176,7 @@ public sealed class TicketBookTests
         await TakeAsync(first, Draft("other"));
         await TakeAsync(other, keys[0]);
 
-        // While the one before them is kept waiting the two gather.
+        // While the claim before them waits, these two share a batch.
         var before = claims.ClaimAsync(Draft("other"));
         await WaitingAsync();
         var both = Task.WhenAll(claims.ClaimAsync(keys[1]), claims.ClaimAsync(keys[0]));
@@ -216,7 +216,10 @@ public sealed class TicketBookTests
                 () =>
                     probe
                         .Database.SqlQuery<bool>(
-                            $"SELECT count(*) > 0 AS \"Value\" FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+                            $"""
+                            SELECT count(*) > 0 AS "Value" FROM pg_stat_activity
+                            WHERE datname = current_database() AND wait_event_type = 'Lock'
+                            """
                         )
                         .SingleAsync(),
                 "a claim waits for another"
@@ -230,7 +233,7 @@ public sealed class TicketBookTests
         var claims = Claims(database);
         var (first, claim) = ((await claims.ClaimAsync(Draft("first")))!, (await claims.ClaimAsync(Draft()))!);
 
-        // While the first is written the others gather.
+        // While the first is written, the others share a batch.
         var before = claims.ConfirmAsync(first, Link with { Id = 1000 }, isOpen: true, adopted: false);
         var both = await Task.WhenAll(
             claims.ConfirmAsync(claim, Link, isOpen: true, adopted: true),
@@ -302,7 +305,7 @@ public sealed class TicketBookTests
         Assert.False(claims.MayPost(stale));
     }
 
-    /// <summary>What it read says nothing of the other's look-up: it would count anew, and post too early.</summary>
+    /// <summary>Its row is older than the other's look-up: it would count wrongly, and post too early.</summary>
     [Theory, BothDatabases]
     public async Task Who_read_a_lost_answer_before_another_looked_it_up_does_not_take_it_over(Database kind)
     {
@@ -437,7 +440,7 @@ public sealed class TicketBookTests
         Assert.Equal(before, await RowsAsync(database));
     }
 
-    /// <summary>That the second post filed nothing is certain; the first may still be committed.</summary>
+    /// <summary>The second post certainly filed nothing, but FreeScout may still commit the first.</summary>
     [Theory, BothDatabases]
     public async Task A_claim_that_was_posted_twice_is_not_released(Database kind)
     {
@@ -475,7 +478,7 @@ public sealed class TicketBookTests
 
         Assert.Equal([1, 1, 1, 2, 3], counts);
 
-        // One that failed says nothing.
+        // A look-up that failed does not count.
         _clock.Advance(TimeSpan.FromSeconds(10));
         await claims.LeaveUnconfirmedAsync(claim, "503", lookupWasEmpty: false, default);
         Assert.Equal(3, Assert.Single(await RowsAsync(database)).EmptyLookups);
@@ -602,7 +605,7 @@ public sealed class TicketBookTests
         await db.Tickets.ExecuteUpdateAsync(set => set.SetProperty(ticket => ticket.ConversationId, (long?)null));
     }
 
-    /// <summary>Puts conversations into the dashboard's copy.</summary>
+    /// <summary>Adds conversations to the dashboard's copy.</summary>
     private static async Task CopyAsync(TestDatabase database, params long[] ids)
     {
         await using var db = database.Open();

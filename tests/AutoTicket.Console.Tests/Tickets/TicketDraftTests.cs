@@ -119,11 +119,11 @@ public sealed class TicketDraftTests
         );
         Assert.All(parts, part => Assert.Contains(part, html, StringComparison.Ordinal));
         Assert.DoesNotContain("href=\"javascript", html, StringComparison.Ordinal);
-        // FreeScout's list: the tags go, and no two words run together.
+        // FreeScout's list removes the tags, and no two words may run together.
         var preview = Regex.Replace(html, "<[^>]*>", "");
         Assert.StartsWith("Pay is down since 2026-11-28 03:14:00 UTC: HTTP 503 Surface in", preview, StringComparison.Ordinal);
         Assert.Contains("Surface Pay (pay) Last checks 503", preview, StringComparison.Ordinal);
-        // What FreeScout's purifier keeps as it is.
+        // FreeScout's purifier must keep it as it is.
         Assert.Subset(
             new HashSet<string> { "p", "b", "a", "table", "tr", "td", "br", "code" },
             Regex.Matches(html, "<([a-z]+)").Select(tag => tag.Groups[1].Value).ToHashSet()

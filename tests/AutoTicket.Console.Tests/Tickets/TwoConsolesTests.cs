@@ -2,7 +2,7 @@ using AutoTicket.Sandbox;
 
 namespace AutoTicket.Tests.Tickets;
 
-/// <summary>Two consoles on one PostgreSQL: whoever clicks, and however often, a surface has one ticket.</summary>
+/// <summary>Two consoles on one PostgreSQL: a surface has one ticket, after any number of clicks on both.</summary>
 public sealed class TwoConsolesTests
 {
     /// <summary>Long enough for forty clicks on a loaded machine.</summary>

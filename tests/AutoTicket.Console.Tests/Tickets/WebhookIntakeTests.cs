@@ -7,10 +7,10 @@ using AutoTicket.Tickets;
 
 namespace AutoTicket.Tests.Tickets;
 
-/// <summary>FreeScout's events: known by their signature, taken for a hint, and no matter how badly they come.</summary>
+/// <summary>FreeScout's events: identified by their signature, taken as a hint, in any order and shape.</summary>
 public sealed class WebhookIntakeTests
 {
-    /// <summary>The poll is out of the way: what is seen, an event told.</summary>
+    /// <summary>Without the poll, only an event can show a change.</summary>
     private static readonly Dictionary<string, string?> Settings = new()
     {
         ["Ticketing:SyncInterval"] = "01:00:00",
@@ -66,7 +66,7 @@ public sealed class WebhookIntakeTests
         );
         var asked = driver.Requests("GET", $"/conversations/{ticket}").Count;
 
-        // As a retry after hours may say.
+        // Like a retry after hours.
         Assert.Equal(HttpStatusCode.NoContent, await PostAsync(driver, $$"""{"id":{{ticket}},"status":"closed","state":"deleted"}"""));
 
         await Eventually.TrueAsync(() => driver.Requests("GET", $"/conversations/{ticket}").Count > asked, "it was read again");
@@ -139,7 +139,7 @@ public sealed class WebhookIntakeTests
         Assert.Equal(HttpStatusCode.Unauthorized, answer.StatusCode);
         Assert.DoesNotContain(driver.FreeScout.WebhookSecret, await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         Assert.Empty(driver.Requests("GET", "/conversations/1001"));
-        // Whoever can reach the console can send it.
+        // Anybody who reaches the console can send it.
         using var again = await driver.Console.Http.PostAsync("/api/freescout/webhook", null);
         Assert.Equal(HttpStatusCode.Unauthorized, again.StatusCode);
         Assert.Single(
@@ -217,7 +217,7 @@ public sealed class WebhookIntakeTests
         await Eventually.TrueAsync(async () => !(await driver.TicketsAsync()).GetProperty("stale").GetBoolean(), "the first sync is done");
         var made = driver.FreeScout.CreateByHand("By hand", ["auto:status"]);
 
-        // While FreeScout answers the first question, all the others come.
+        // All other events come while FreeScout answers the first call.
         using (
             driver.Sandbox.Faults.Add(
                 new Fault(FaultKind.HangBefore) { Match = new FaultMatch("GET", "/freescout/api/conversations/*", Whole: true) }
@@ -234,7 +234,7 @@ public sealed class WebhookIntakeTests
         Assert.InRange(driver.Requests("GET", $"/conversations/{made.Id}").Count, 1, 20);
     }
 
-    /// <summary>Sends an event's head, and never its body.</summary>
+    /// <summary>Sends the head of an event and never its body.</summary>
     private static async Task<TcpClient> BeginAsync(InvestigateDriver driver, string header)
     {
         var client = new TcpClient();

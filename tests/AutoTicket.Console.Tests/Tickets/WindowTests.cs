@@ -66,7 +66,7 @@ public sealed class WindowTests
         Assert.Equal(("filed", 2), (click.Disposition, driver.FreeScout.CreatedCount));
     }
 
-    /// <summary>One reading of it is a moment earlier.</summary>
+    /// <summary>One reading of this clock is a moment earlier.</summary>
     private sealed class EdgeClock(TimeProvider clock) : TimeProvider
     {
         private int _isBefore;
@@ -202,7 +202,7 @@ public sealed class WindowTests
     {
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
         await CloseFourAsync(driver);
-        // None of the looks is answered before all four were asked, and then each took 1.1 s.
+        // FreeScout answers no look before it got all four; then each took 1.1 s.
         var slow = driver.Sandbox.Faults.Add(new Fault(FaultKind.Delay) { Match = InvestigateDriver.OneConversation });
 
         var clicking = driver.ClickAsync();
@@ -231,7 +231,7 @@ public sealed class WindowTests
 
         var clicking = driver.ClickAsync();
         await Eventually.TrueAsync(() => slow.Hits >= 4, "FreeScout is asked for all four");
-        // A post may take 2.5 s of the click's four: the looks have the rest.
+        // A post may take 2.5 s of the click's 4 s: the looks get the rest.
         _clock.Advance(TimeSpan.FromSeconds(1.4));
         Assert.False(clicking.IsCompleted);
         _clock.Advance(TimeSpan.FromSeconds(0.1));
@@ -287,7 +287,7 @@ public sealed class WindowTests
             _clock.Advance(TimeSpan.FromSeconds(1));
         }
 
-        // Tagging looks at tickets, too.
+        // Tagging also looks at tickets.
         await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "they are tagged");
     }
 
