@@ -57,6 +57,11 @@ internal sealed class AlertConsole : IAsyncDisposable
         settings["ASPNETCORE_ENVIRONMENT"] = "Development";
         settings["Sandbox__Enabled"] = "false";
         settings["DATABASE_URL"] = database.Url;
+        foreach (var (name, value) in Measure.Optimized)
+        {
+            settings[name] = value;
+        }
+
         var process = await ConsoleProcess.StartAsync(settings);
         await Eventually.TrueAsync(async () => (await process.Http.GetAsync("/healthz/ready")).IsSuccessStatusCode, "the console is ready");
         return new AlertConsole(database, sandbox, process);

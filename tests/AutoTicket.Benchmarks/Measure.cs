@@ -7,6 +7,13 @@ internal static class Measure
 {
     public const int Rounds = 5;
 
+    /// <summary>Settings of a console whose code is compiled as in production: the tests' consoles don't optimize theirs.</summary>
+    public static readonly IReadOnlyDictionary<string, string> Optimized = new Dictionary<string, string>
+    {
+        ["DOTNET_JITMinOpts"] = "0",
+        ["DOTNET_TC_CallCounting"] = "1",
+    };
+
     /// <summary>After one round to warm up: the medians of five, of each side.</summary>
     public static async Task<(double Ours, double Beside)> InterleavedAsync(Func<Task<double>> ours, Func<Task<double>> beside)
     {

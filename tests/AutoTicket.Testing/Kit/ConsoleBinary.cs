@@ -43,8 +43,9 @@ internal static class ConsoleBinary
 
         // What is kept in the home folder (keys, caches) must not pass from one run to the next.
         start.Environment["HOME"] = folder.FullName;
-        // Most consoles of a run live for seconds: compiling a second time what is called often would cost each two seconds of a core.
+        // Most consoles of a run live for seconds: optimizing what they call would cost each two seconds of a core.
         start.Environment["DOTNET_TC_CallCounting"] = "0";
+        start.Environment["DOTNET_JITMinOpts"] = "1";
         start.Environment["DOTNET_gcConcurrent"] = "0";
         start.Environment["DOTNET_GCgen0size"] = "0x800000";
         start.Environment["DOTNET_GCConserveMemory"] = "5";
