@@ -7,44 +7,81 @@ namespace AutoTicket.Tests.Kit;
 /// <summary>Starts first what takes longest: begun last, it would run alone.</summary>
 public sealed class LongestFirst : ITestCollectionOrderer
 {
-    // Minutes of processes that wait for leases, and of a browser.
+    // By the seconds that each took, most of them of processes that wait for leases, and of a browser.
     private static readonly string[] Long =
     [
-        "RandomScheduleTests",
-        "ReplicasTests",
         "EachSinkTests",
-        "FrozenLeaderTests",
         "KilledLeaderTests",
+        "ReplicasTests",
+        "FrozenLeaderTests",
         "EveryPageTests",
-        "KilledFilerTests",
-        "StormTests",
         "ProviderSignInTests",
+        "KilledFilerTests",
+        "RandomScheduleTests",
         "InjectedFaultTests",
+        "AlertOutageTests",
+        "OpenTicketsSyncTests",
+        "TagRepairTests",
         "DegradedClickTests",
         "DeliveryWatchTests",
         "LostConnectionJourneys",
-        "AlertOutageTests",
-        "OpenTicketsSyncTests",
-        "ReplicaBoardsTests",
-        "ReconciliationTests",
         "ResolveTests",
-        "TagRepairTests",
-        "FindingTests",
-        "KilledPipelineTests",
+        "ReplicaBoardsTests",
         "OwnNetworkTests",
-        "TicketPassTests",
+        "ReconciliationTests",
+        "StormTests",
+        "FloodTests",
         "EscalationTests",
-        "WebhookIntakeTests",
-        "LostAnswerTests",
+        "FindingTests",
+        "TicketPassTests",
+        "RunbookTests+Escalation",
         "RecoveredReminderTests",
+        "LostAnswerTests",
+        "AlertTicketTests",
+        "WindowTests",
+        "ShutdownTests",
+        "FrozenFilerTests",
+        "KilledPipelineTests",
+        "WebhookIntakeTests",
+        "TwoConsolesTests",
+        "DiagnosticsJourneys",
+        "PrometheusEndToEndTests",
+        "ProductionSignInTests",
+        "FollowerTests",
+        "DatabaseAtStartTests",
+        "LoadBalancerTests",
+        "KilledMigrationTests",
+        "CanaryTests",
+        "DatabaseAwayTests",
+        "StatusPollerTests",
     ];
 
-    public IEnumerable<ITestCollection> OrderTestCollections(IEnumerable<ITestCollection> testCollections) =>
-        testCollections
+    public IEnumerable<ITestCollection> OrderTestCollections(IEnumerable<ITestCollection> testCollections)
+    {
+        var ordered = testCollections
             .OrderBy(collection =>
                 Array.FindIndex(Long, name => collection.DisplayName.EndsWith(name, StringComparison.Ordinal)) is >= 0 and var place
                     ? place
                     : Long.Length
             )
-            .ThenBy(collection => collection.UniqueID);
+            .ThenBy(collection => collection.UniqueID)
+            .ToList();
+        AddThreadsOnceQueued(ordered.Count);
+        return ordered;
+    }
+
+    /// <summary>SQLite blocks the thread that calls it: with one thread a core, calls of other tests waited for up to 2.5 s. Not before
+    /// xunit has queued all collections, for many threads at once would queue them in any order.</summary>
+    private static void AddThreadsOnceQueued(int collections)
+    {
+        var begun = ThreadPool.CompletedWorkItemCount;
+        new Thread(() =>
+        {
+            SpinWait.SpinUntil(() => ThreadPool.CompletedWorkItemCount - begun >= collections);
+            ThreadPool.SetMinThreads(32, 32);
+        })
+        {
+            IsBackground = true,
+        }.Start();
+    }
 }
