@@ -173,21 +173,21 @@ internal sealed partial class AlertAggregator(
             CancellationToken.None
         );
 
-    private IEnumerable<(string Word, string Detail)> Explain(Observation observation, Observed answer)
+    private IEnumerable<(DecisionWord Word, string Detail)> Explain(Observation observation, Observed answer)
     {
         if (answer.Result == ObservationResult.Folded)
         {
-            yield return ("folded", $"{observation.Source} sent the new id {observation.ProducerId} for an alert that is open.");
+            yield return (DecisionWord.Folded, $"{observation.Source} sent the new id {observation.ProducerId} for an alert that is open.");
         }
 
         if (answer.Result == ObservationResult.Opened && observation.Severity > options.Value.NotifySeverity)
         {
-            yield return ("below severity", $"{observation.Severity} is below {options.Value.NotifySeverity}.");
+            yield return (DecisionWord.BelowSeverity, $"{observation.Severity} is below {options.Value.NotifySeverity}.");
         }
 
         if (answer.Result == ObservationResult.Opened && observation.Remark is { } remark)
         {
-            yield return (Decision.Remark, remark);
+            yield return (DecisionWord.Remark, remark);
         }
     }
 

@@ -68,7 +68,7 @@ internal sealed partial class AlertEmitter : Loop
     }
 
     /// <summary>The last decision about an alert, and the tries that came to the same since it was recorded.</summary>
-    private sealed record LastDecision(string Decision, int Unrecorded, DateTimeOffset RecordedAt);
+    private sealed record LastDecision(DecisionWord Decision, int Unrecorded, DateTimeOffset RecordedAt);
 
     /// <param name="hooks">In the order in which they are called.</param>
     public AlertEmitter(
@@ -185,7 +185,7 @@ internal sealed partial class AlertEmitter : Loop
                 pass.AdvancedAt = Clock.GetUtcNow();
                 foreach (var outcome in outcomes)
                 {
-                    Emits.Add(1, new("hook", hook.Name), new("decision", outcome.Decision));
+                    Emits.Add(1, new("hook", hook.Name), new("decision", outcome.Decision.Text));
                     if (outcome.IsDone)
                     {
                         _said.TryRemove((outcome.Notice.Alert.Id, hook.Name), out _);
@@ -299,7 +299,7 @@ internal sealed partial class AlertEmitter : Loop
             Surfaces.Severity severity,
             string hook,
             NoticeKind kind,
-            string decision
+            DecisionWord decision
         );
 
         [LoggerMessage(LogLevel.Warning, "alert_aggregator emit interrupted hook={Hook}, the next cycle goes on: {Problem}")]

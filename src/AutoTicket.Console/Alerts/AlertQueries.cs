@@ -288,7 +288,7 @@ internal sealed class AlertQueries : IDisposable
                         .OrderBy(d => d.LastAt)
                         .Select(d => new AlertDecision(
                             d.Path,
-                            d.Word,
+                            d.Word.Text,
                             d.Detail,
                             d.Actor,
                             d.Count,

@@ -24,7 +24,7 @@ internal static class AlertVerdict
         Last(alert, DecisionSources.Ticket) is null && Last(alert, DecisionSources.Slack) is null && Unwanted(alert) is not null;
 
     private static AlertDecision? Unwanted(AlertEpisode alert) =>
-        alert.Decisions.LastOrDefault(decision => decision.Path == DecisionSources.Intake && decision.Word != Decision.Remark);
+        alert.Decisions.LastOrDefault(decision => decision.Path == DecisionSources.Intake && decision.Word != DecisionWord.Remark.Text);
 
     private static AlertDecision? Last(AlertEpisode alert, string path) => alert.Decisions.LastOrDefault(decision => decision.Path == path);
 

@@ -4,9 +4,6 @@ namespace AutoTicket.Alerts;
 /// with a count.</summary>
 internal sealed record Decision
 {
-    /// <summary>The word for what the intake took otherwise than it was sent.</summary>
-    public const string Remark = "remark";
-
     public long Id { get; init; }
 
     /// <summary>The <c>alert_id</c> that it is about.</summary>
@@ -18,8 +15,7 @@ internal sealed record Decision
     /// <summary>What decided: a hook's name, <c>click</c> or <c>intake</c>.</summary>
     public required string Path { get; init; }
 
-    /// <summary><c>filed</c>, <c>already open</c>, <c>flag off</c>, <c>degraded: timed_out</c> and so on.</summary>
-    public required string Word { get; init; }
+    public required DecisionWord Word { get; init; }
 
     /// <summary>The last time's sentence.</summary>
     public string? Detail { get; init; }

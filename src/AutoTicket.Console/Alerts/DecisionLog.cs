@@ -19,7 +19,7 @@ internal sealed partial class DecisionLog(IDbContextFactory<AutoTicketDbContext>
         ("alert_id", "text", d => d.AlertId),
         ("alert_row", "bigint", d => d.AlertRow),
         ("path", "text", d => d.Path),
-        ("word", "text", d => d.Word),
+        ("word", "text", d => d.Word.Text),
         ("detail", "text", d => d.Detail is { } text ? CleanText.Cut(text, LongestDetail) : null),
         ("actor", "text", d => d.Actor),
         ("count", "int", d => d.Count),
@@ -68,7 +68,7 @@ internal sealed partial class DecisionLog(IDbContextFactory<AutoTicketDbContext>
             return null;
         }
 
-        rows.ForEach(decision => Decided.Add(decision.Count, new("path", decision.Path), new("decision", decision.Word)));
+        rows.ForEach(decision => Decided.Add(decision.Count, new("path", decision.Path), new("decision", decision.Word.Text)));
         return $"""
             INSERT INTO decisions (alert_id, alert_row, path, word, detail, actor, count, first_at, last_at, ticket_number, ticket_url)
             SELECT alert_id, alert_row, path, word, detail, actor, count, at, at, ticket_number, ticket_url FROM {New.Of(rows)} WHERE true

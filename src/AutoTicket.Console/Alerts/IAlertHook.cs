@@ -53,6 +53,11 @@ internal sealed record AlertNotice(Alert Alert, NoticeKind Kind, AlertDelivery? 
 public sealed record AlertTicket(long Id, long? Number, string Url);
 
 /// <param name="IsDone">Recorded, and not asked for again; else the next cycle tries again.</param>
-/// <param name="Decision">Why, in the words of the decisions' page: <c>filed</c>, <c>flag off</c>, <c>degraded: timed_out</c>.</param>
 /// <param name="Detail">A sentence for the operator.</param>
-internal sealed record HookOutcome(AlertNotice Notice, bool IsDone, string Decision, string? Detail = null, AlertTicket? Ticket = null);
+internal sealed record HookOutcome(
+    AlertNotice Notice,
+    bool IsDone,
+    DecisionWord Decision,
+    string? Detail = null,
+    AlertTicket? Ticket = null
+);

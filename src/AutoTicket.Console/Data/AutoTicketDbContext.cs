@@ -198,6 +198,7 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
         configurationBuilder
             .Properties<IReadOnlyList<AlertMember>>()
             .HaveConversion<JsonText<IReadOnlyList<AlertMember>>, ByReference<IReadOnlyList<AlertMember>>>();
+        configurationBuilder.Properties<DecisionWord>().HaveConversion<StoredDecision>();
         configurationBuilder.Properties<Severity>().HaveConversion<LowerCaseWord<Severity>>().HaveMaxLength(16);
     }
 
@@ -357,6 +358,8 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
     /// <summary>Lists of ours are never changed, only replaced.</summary>
     private sealed class ByReference<T>() : ValueComparer<T>((one, other) => ReferenceEquals(one, other), list => 0)
         where T : class;
+
+    private sealed class StoredDecision() : ValueConverter<DecisionWord, string>(word => word.Text, text => DecisionWord.Stored(text));
 
     /// <summary>Enumerations are stored as the words that people query by.</summary>
     private sealed class LowerCaseWord<TEnum>() : ValueConverter<TEnum, string>(value => Words.Of(value), word => Words.Parse<TEnum>(word))

@@ -20,9 +20,6 @@ internal sealed partial class Canary(
     ILogger<Canary> logger
 ) : Loop(clock, logger)
 {
-    public const string Walked = "walked";
-    private const string Stopped = "stopped";
-
     private static readonly Observation Alert = new(
         Observation.Console,
         "canary",
@@ -77,7 +74,7 @@ internal sealed partial class Canary(
                     AlertId = AlertId,
                     AlertRow = 0,
                     Path = DecisionSources.Canary,
-                    Word = stop is null ? Walked : Stopped,
+                    Word = stop is null ? DecisionWord.Walked : DecisionWord.Stopped,
                     Detail = stop,
                     FirstAt = now,
                     LastAt = now,

@@ -92,15 +92,12 @@ internal sealed class DeliveryWatch(
         // Only the leader sends them; the others read how it fares.
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var since = Clock.GetUtcNow() - Lately;
-        var last = await db
-            .Decisions.AsNoTracking()
-            .Where(d =>
-                d.LastAt > since
-                && d.Path == DecisionSources.Slack
-                && (d.Word == "sent" || d.Word == "in digest" || d.Word.StartsWith("degraded"))
-            )
+        var lately = db.Decisions.AsNoTracking().Where(d => d.LastAt > since && d.Path == DecisionSources.Slack);
+        var last = await lately
+            .Where(DecisionWord.IsMessageRow)
+            .Concat(lately.Where(DecisionWord.IsDegradedRow))
             .OrderByDescending(d => d.LastAt)
             .FirstOrDefaultAsync(cancellationToken);
-        return last?.Word.StartsWith("degraded", StringComparison.Ordinal) == true ? last.Detail : null;
+        return last is { Word.IsDegraded: true } ? last.Detail : null;
     }
 }

@@ -1,5 +1,6 @@
 using AutoTicket.Alerts;
 using AutoTicket.Data;
+using AutoTicket.FreeScout;
 using AutoTicket.Intake;
 using AutoTicket.Slack;
 using AutoTicket.Surfaces;
@@ -27,14 +28,14 @@ internal sealed class LineChecks(
     private static readonly TimeSpan Untouched = TimeSpan.FromMinutes(1);
 
     /// <summary>What the steps before this one have just seen to be well again.</summary>
-    private static readonly string[] Mended =
+    private static readonly DecisionWord[] Mended =
     [
-        "degraded: key_rejected",
-        "degraded: api_off",
-        "degraded: untrusted_host",
-        "degraded: mailbox_missing",
-        "degraded: unreachable",
-        "degraded: circuit_open",
+        DecisionWord.Degraded(FreeScoutFailureKind.KeyRejected),
+        DecisionWord.Degraded(FreeScoutFailureKind.ApiOff),
+        DecisionWord.Degraded(FreeScoutFailureKind.UntrustedHost),
+        DecisionWord.Degraded(FreeScoutFailureKind.MailboxMissing),
+        DecisionWord.Degraded(FreeScoutFailureKind.Unreachable),
+        DecisionWord.Degraded(FreeScoutFailureKind.CircuitOpen),
     ];
 
     /// <summary>A failure that is older may be over.</summary>
@@ -93,7 +94,7 @@ internal sealed class LineChecks(
         return canary switch
         {
             null => Finding.Ok(seen, last),
-            { Word: not Canary.Walked } => Finding.Failed(
+            { } when canary.Word != DecisionWord.Walked => Finding.Failed(
                 $"The canary alert got no further than this: {canary.Detail} {seen}",
                 "Tell the developers: the line from the aggregator to the hooks is broken.",
                 Runbooks.MissingHook,
@@ -126,11 +127,8 @@ internal sealed class LineChecks(
 
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var told = db.Decisions.AsNoTracking().Where(d => d.Path == DecisionSources.Slack);
-        var sentAt = await told.Where(d => d.Word == "sent" || d.Word == "in digest")
-            .MaxAsync(d => (DateTimeOffset?)d.LastAt, cancellationToken);
-        var failed = await told.Where(d => d.Word.StartsWith("degraded"))
-            .OrderByDescending(d => d.LastAt)
-            .FirstOrDefaultAsync(cancellationToken);
+        var sentAt = await told.Where(DecisionWord.IsMessageRow).MaxAsync(d => (DateTimeOffset?)d.LastAt, cancellationToken);
+        var failed = await told.Where(DecisionWord.IsDegradedRow).OrderByDescending(d => d.LastAt).FirstOrDefaultAsync(cancellationToken);
         var seen = sentAt is { } at ? $"The last DM went out at {UtcTime.Stamp(at)}." : "No DM went out yet.";
         if (failed is null || failed.LastAt <= sentAt)
         {
@@ -138,12 +136,12 @@ internal sealed class LineChecks(
         }
 
         return Finding.Failed(
-            $"{failed.Word["degraded: ".Length..]}: {failed.Detail} {seen}",
+            $"{failed.Word.Cause}: {failed.Detail} {seen}",
             "Do what the message says; what could not be told is told when Slack works again.",
             Runbooks.NoDms,
             Stops.Messages,
             failed.FirstAt,
-            $"Slack fails since {When.Clock(failed.FirstAt)} ({failed.Word["degraded: ".Length..]})"
+            $"Slack fails since {When.Clock(failed.FirstAt)} ({failed.Word.Cause})"
         );
     }
 
@@ -159,9 +157,9 @@ internal sealed class LineChecks(
         var asked = db.Decisions.AsNoTracking().Where(d => d.Path == DecisionSources.Ticket || d.Path == DecisionSources.Click);
         // Of an alert that has its ticket a note failed, which says nothing of tickets.
         var failed = await asked
+            .Where(DecisionWord.IsDegradedRow)
             .Where(d =>
-                d.Word.StartsWith("degraded")
-                && !db.AlertDeliveries.Any(told =>
+                !db.AlertDeliveries.Any(told =>
                     told.AlertRow == d.AlertRow
                     && told.Hook == DecisionSources.Ticket
                     && told.TicketId != null
@@ -192,7 +190,7 @@ internal sealed class LineChecks(
                 Runbooks.NoTickets,
                 Stops.Tickets,
                 failed.FirstAt,
-                $"FreeScout answers but takes no ticket since {When.Clock(failed.FirstAt)} ({failed.Word["degraded: ".Length..]})"
+                $"FreeScout answers but takes no ticket since {When.Clock(failed.FirstAt)} ({failed.Word.Cause})"
             );
         }
 

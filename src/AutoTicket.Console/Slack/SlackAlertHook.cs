@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
-using System.Text.Json;
 using AutoTicket.Alerts;
 using Microsoft.Extensions.Options;
 
@@ -77,7 +76,7 @@ internal sealed class SlackAlertHook(
     {
         if (client.NotConfigured() is { } missing)
         {
-            yield return [.. notices.Select(notice => new HookOutcome(notice, IsDone: false, "not set up", missing.Message))];
+            yield return [.. notices.Select(notice => new HookOutcome(notice, IsDone: false, DecisionWord.NotSetUp, missing.Message))];
             yield break;
         }
 
@@ -107,11 +106,11 @@ internal sealed class SlackAlertHook(
             failure = isDue ? await SendDigestAsync(due) : health.Failure;
             yield return due.ConvertAll(notice =>
                 failure is not null ? Degraded(notice, failure)
-                : isDue ? Said(notice, "in digest")
+                : isDue ? Said(notice, DecisionWord.InDigest)
                 : new HookOutcome(
                     notice,
                     IsDone: false,
-                    "waiting for the next digest",
+                    DecisionWord.WaitingForDigest,
                     $"More than {options.Value.SinglesPerMinute} messages a minute go out together."
                 )
             );
@@ -124,14 +123,14 @@ internal sealed class SlackAlertHook(
             cancellationToken.ThrowIfCancellationRequested();
             // One failure is enough for a pass: the next would wait for the same time-out.
             failure ??= await SendAsync(notice);
-            yield return [failure is null ? Said(notice, "sent") : Degraded(notice, failure)];
+            yield return [failure is null ? Said(notice, DecisionWord.Sent) : Degraded(notice, failure)];
         }
     }
 
     public Task<string> RehearseAsync(AlertNotice notice, CancellationToken cancellationToken) =>
         Task.FromResult(
-            client.NotConfigured() is not null ? "not set up"
-            : health is { IsHeld: true, Failure: { } failure } ? Degraded(notice, failure).Decision
+            client.NotConfigured() is not null ? DecisionWord.NotSetUp.Text
+            : health is { IsHeld: true, Failure: { } failure } ? Degraded(notice, failure).Decision.Text
             : SlackText.Single(notice, AlertsPage, alerts.Value.QuietPeriod).Length > 0 ? "would be sent"
             : "nothing to say"
         );
@@ -141,7 +140,7 @@ internal sealed class SlackAlertHook(
     {
         if (notice is { Kind: NoticeKind.SeverityChanged, Told: { } told } && notice.Alert.Severity >= told.Severity)
         {
-            return new HookOutcome(notice, IsDone: true, "not told: it got no worse");
+            return new HookOutcome(notice, IsDone: true, DecisionWord.GotNoWorse);
         }
 
         if (
@@ -150,7 +149,7 @@ internal sealed class SlackAlertHook(
             && notice.Alert.StartedAt <= at
         )
         {
-            return new HookOutcome(notice, IsDone: true, "sent", "It was told while the database was away.");
+            return new HookOutcome(notice, IsDone: true, DecisionWord.Sent, "It was told while the database was away.");
         }
 
         if (HeldUntil(notice) is { } until && clock.GetUtcNow() < until)
@@ -158,7 +157,7 @@ internal sealed class SlackAlertHook(
             return new HookOutcome(
                 notice,
                 IsDone: false,
-                "held: flapping",
+                DecisionWord.HeldFlapping,
                 $"It fired again {notice.Alert.Reopened}×: told at {until.UtcDateTime:HH:mm:ss} UTC unless it changes again."
             );
         }
@@ -195,7 +194,7 @@ internal sealed class SlackAlertHook(
         return failure;
     }
 
-    private HookOutcome Said(AlertNotice notice, string word)
+    private HookOutcome Said(AlertNotice notice, DecisionWord word)
     {
         if (notice is { Kind: NoticeKind.Firing, Alert.Id: < 0 })
         {
@@ -206,5 +205,5 @@ internal sealed class SlackAlertHook(
     }
 
     private static HookOutcome Degraded(AlertNotice notice, SlackFailure failure) =>
-        new(notice, IsDone: false, $"degraded: {JsonNamingPolicy.SnakeCaseLower.ConvertName($"{failure.Kind}")}", failure.Message);
+        new(notice, IsDone: false, DecisionWord.Degraded(failure.Kind), failure.Message);
 }

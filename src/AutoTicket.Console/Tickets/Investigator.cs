@@ -62,7 +62,7 @@ internal sealed partial class Investigator(
 
         if (!await flags.IsEnabledAsync(FlagNames.InvestigateFromStatus))
         {
-            await DecideAsync(surfaceKey, actor, "flag off", null, null);
+            await DecideAsync(surfaceKey, actor, DecisionWord.FlagOff, null, null);
             return new(InvestigationDisposition.FlagOff, null, $"{FlagNames.InvestigateFromStatus} is off.");
         }
 
@@ -110,7 +110,7 @@ internal sealed partial class Investigator(
     }
 
     /// <summary>Records why there is a ticket now, or none.</summary>
-    private Task DecideAsync(string surfaceKey, string actor, string word, string? detail, TicketLink? ticket)
+    private Task DecideAsync(string surfaceKey, string actor, DecisionWord word, string? detail, TicketLink? ticket)
     {
         var now = clock.GetUtcNow();
         return decisions.RecordAsync(
@@ -147,7 +147,7 @@ internal sealed partial class Investigator(
                 null,
                 "The console's database is slow. The filing goes on; click again in a moment to see its ticket: "
                     + "no second one will come of it.",
-                "degraded: database"
+                DecisionWord.DatabaseDegraded
             );
         }
     }

@@ -178,8 +178,8 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
     public async Task<string> RehearseAsync(AlertNotice notice, CancellationToken cancellationToken)
     {
         var draft = Draft(notice.Alert).Write("at-rehearsal", older: null);
-        return await ClosedAsync(notice) is { } off ? off.Decision
-            : _health.Failure is { } failure ? Degraded(notice, failure).Decision
+        return await ClosedAsync(notice) is { } off ? off.Decision.Text
+            : _health.Failure is { } failure ? Degraded(notice, failure).Decision.Text
             : draft.Subject.Length > 0 ? "would be filed"
             : "nothing to say";
     }
@@ -187,12 +187,12 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
     /// <summary>Why the alert gets a direct message and no ticket; null: it gets a ticket.</summary>
     private static HookOutcome? WithoutTicket(AlertNotice notice) =>
         notice.Alert.IsEscalation
-            ? new(notice, true, "no ticket: escalation", "An escalation gets a direct message alone: FreeScout itself may be failing.")
+            ? new(notice, true, DecisionWord.EscalationHasNoTicket, "An escalation gets a direct message alone: FreeScout itself may be failing.")
         : notice.Alert.IsOwnNetworkLost
             ? new(
                 notice,
                 true,
-                "no ticket: own network",
+                DecisionWord.OwnNetworkHasNoTicket,
                 "A loss of the console's own network gets a direct message alone: there is no surface to repair."
             )
         : null;
@@ -226,7 +226,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         {
             Log.Failed(_logger, notice.Alert.AlertKey, exception);
             _retries.Tried(notice, isDone: false, FreeScoutFailureKind.Refused);
-            return new(notice, false, "error", $"The console failed: {exception.GetType().Name}. Its log has more.");
+            return new(notice, false, DecisionWord.Error, $"The console failed: {exception.GetType().Name}. Its log has more.");
         }
     }
 
@@ -237,7 +237,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         {
             return await ClosedAsync(notice) is { } closed ? closed
                 : notice.Kind is NoticeKind.Firing or NoticeKind.FiringAgain && await pass.TakeAsync(notice.Alert) is { } refusal
-                    ? new(notice, false, "breaker tripped", refusal)
+                    ? new(notice, false, DecisionWord.BreakerTripped, refusal)
                 : null;
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
@@ -260,7 +260,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
     /// <summary>Checks the flag before each ticket, because it is the kill switch.</summary>
     private async Task<HookOutcome?> ClosedAsync(AlertNotice notice) =>
         notice.Kind is NoticeKind.Firing or NoticeKind.FiringAgain && !await _flags.IsEnabledAsync(FlagNames.AlertsAutoTicket)
-            ? new(notice, false, "flag off", $"{FlagNames.AlertsAutoTicket} is off.")
+            ? new(notice, false, DecisionWord.FlagOff, $"{FlagNames.AlertsAutoTicket} is off.")
             : null;
 
     private async Task<(HookOutcome Outcome, FreeScoutFailureKind? Failure)> FileAsync(AlertNotice notice, FloodPass pass)
@@ -324,10 +324,10 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
     }
 
     private static HookOutcome DatabaseAway(AlertNotice notice) =>
-        new(notice, false, "degraded: database", "The console's database can't be reached.");
+        new(notice, false, DecisionWord.DatabaseDegraded, "The console's database can't be reached.");
 
     private static HookOutcome Degraded(AlertNotice notice, FreeScoutFailure failure) =>
-        new(notice, false, $"degraded: {Words.Of(failure.Kind)}", failure.Message);
+        new(notice, false, DecisionWord.Degraded(failure.Kind), failure.Message);
 
     private void RaiseReady() => Ready?.Invoke();
 
@@ -344,7 +344,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
     private static partial class Log
     {
         [LoggerMessage(LogLevel.Information, "auto_ticket alert_key={AlertKey} decision={Decision} conversation={Conversation}")]
-        public static partial void Done(ILogger logger, string alertKey, string decision, long conversation);
+        public static partial void Done(ILogger logger, string alertKey, DecisionWord decision, long conversation);
 
         [LoggerMessage(LogLevel.Error, "auto_ticket alert_key={AlertKey} failed")]
         public static partial void Failed(ILogger logger, string alertKey, Exception exception);

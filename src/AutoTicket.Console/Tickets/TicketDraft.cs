@@ -204,12 +204,11 @@ internal enum TicketDisposition
 
 /// <param name="Ticket">The ticket, when there is one to show.</param>
 /// <param name="Message">One sentence for the operator.</param>
-/// <param name="Decision">The word in the decision log: <c>filed</c>, <c>adopted</c>, <c>degraded: timed_out</c>.</param>
 /// <param name="Failure">FreeScout's failure; null: it did not fail, or its lost answer is being looked up.</param>
 internal sealed record TicketOutcome(
     TicketDisposition Disposition,
     TicketLink? Ticket,
     string Message,
-    string Decision,
+    DecisionWord Decision,
     FreeScoutFailureKind? Failure = null
 );

@@ -19,7 +19,7 @@ internal sealed class TicketNotes(FreeScoutClient freeScout, TicketBook claims, 
         var alert = notice.Alert;
         if (notice.Ticket is not { } ticket)
         {
-            return (new(notice, true, "no ticket"), null);
+            return (new(notice, true, DecisionWord.NoTicket), null);
         }
 
         var (found, failure) = await freeScout.FindAsync(ticket.Id, cancellationToken, withThreads: true);
@@ -30,7 +30,10 @@ internal sealed class TicketNotes(FreeScoutClient freeScout, TicketBook claims, 
 
         if (found is not { IsOpen: true })
         {
-            return (new(notice, true, "ticket closed", $"Ticket {TicketNumber.Of(ticket.Number)} is closed: it needs no note."), null);
+            return (
+                new(notice, true, DecisionWord.TicketClosed, $"Ticket {TicketNumber.Of(ticket.Number)} is closed: it needs no note."),
+                null
+            );
         }
 
         if (notice.Kind == NoticeKind.SeverityChanged)
@@ -40,7 +43,7 @@ internal sealed class TicketNotes(FreeScoutClient freeScout, TicketBook claims, 
 
         if (options.Value.UserId is not { } user)
         {
-            return (new(notice, true, "no note", "FREESCOUT_USER_ID is not set: no note is written."), null);
+            return (new(notice, true, DecisionWord.NoNote, "FREESCOUT_USER_ID is not set: no note is written."), null);
         }
 
         // Each text holds a time, so it is unique on its ticket: a note whose answer was lost is found by its text.
@@ -57,15 +60,18 @@ internal sealed class TicketNotes(FreeScoutClient freeScout, TicketBook claims, 
         var unposted = found.Holds(html) ? null : await freeScout.AddNoteAsync(ticket.Id, user, html, cancellationToken);
         return unposted switch
         {
-            null => (new(notice, true, notice.Kind == NoticeKind.SeverityChanged ? "severity noted" : "end noted", text), null),
+            null => (
+                new(notice, true, notice.Kind == NoticeKind.SeverityChanged ? DecisionWord.SeverityNoted : DecisionWord.EndNoted, text),
+                null
+            ),
             { Kind: FreeScoutFailureKind.Refused } => (
-                new(notice, true, "note refused", $"FreeScout refused the note, so it is not tried again: {unposted.Message}"),
+                new(notice, true, DecisionWord.NoteRefused, $"FreeScout refused the note, so it is not tried again: {unposted.Message}"),
                 null
             ),
             _ => Failed(unposted),
         };
 
         (HookOutcome, FreeScoutFailureKind?) Failed(FreeScoutFailure failure) =>
-            (new(notice, false, $"degraded: {Words.Of(failure.Kind)}", failure.Message), failure.Kind);
+            (new(notice, false, DecisionWord.Degraded(failure.Kind), failure.Message), failure.Kind);
     }
 }

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using System.Globalization;
+using AutoTicket.Alerts;
 using AutoTicket.Data;
 using AutoTicket.FreeScout;
 using AutoTicket.Surfaces;
@@ -33,7 +34,7 @@ internal sealed partial class TicketingService(
     public event Action<Ticket>? Opened;
 
     /// <summary>The last decision about each alert that has no ticket yet, so that only a change is logged.</summary>
-    private readonly ConcurrentDictionary<string, string> _degraded = new();
+    private readonly ConcurrentDictionary<string, DecisionWord> _degraded = new();
 
     /// <summary>Files the draft, or returns its open ticket. FreeScout gets <see cref="TicketingOptions.ClickBudget"/>.
     /// An outage is an outcome, not an exception. A caller can't cancel it: a filing that has begun is finished.</summary>
@@ -68,7 +69,7 @@ internal sealed partial class TicketingService(
                 TicketDisposition.Unavailable,
                 null,
                 "The console's database can't be reached. Try again in a moment: no second ticket will come of it.",
-                "degraded: database"
+                DecisionWord.DatabaseDegraded
             );
         }
     }
@@ -144,7 +145,7 @@ internal sealed partial class TicketingService(
             return Degraded(
                 request.Draft,
                 "Another click is filing this ticket just now and FreeScout is slow to answer. Look again in a moment.",
-                "degraded: being filed"
+                DecisionWord.Degraded("being filed")
             );
         }
 
@@ -178,7 +179,7 @@ internal sealed partial class TicketingService(
                 request.Draft,
                 "FreeScout's answer to the last try was lost. The console keeps looking for the ticket and files no second one "
                     + "until it is certain that there is none.",
-                LookedUp
+                DecisionWord.LookedUp
             );
     }
 
@@ -238,7 +239,7 @@ internal sealed partial class TicketingService(
             request.Draft,
             $"FreeScout is slow: it took {seconds} s to say that ticket {TicketNumber.Of(closed.Number)} is closed. "
                 + "No time was left to file a new one. Click again.",
-            "degraded: no time left"
+            DecisionWord.Degraded("no time left")
         );
     }
 
@@ -290,7 +291,7 @@ internal sealed partial class TicketingService(
                 older is null
                     ? $"Filed ticket {TicketNumber.Of(link.Number)}."
                     : $"Filed ticket {TicketNumber.Of(link.Number)}, linked to {TicketNumber.Of(older.Number)}.",
-                "filed"
+                DecisionWord.Filed
             );
         }
 
@@ -314,7 +315,7 @@ internal sealed partial class TicketingService(
                             TicketDisposition.Filed,
                             adopted,
                             $"Filed ticket {TicketNumber.Of(adopted.Number)}; FreeScout's answer was lost, the ticket was found.",
-                            "adopted"
+                            DecisionWord.Adopted
                         )
                     : outcome.Disposition == TicketDisposition.Degraded ? outcome with { Message = $"{failure.Message} {outcome.Message}" }
                     : outcome;
@@ -324,7 +325,7 @@ internal sealed partial class TicketingService(
         return Degraded(
             draft,
             $"{failure.Message} The ticket may have been filed: the console looks for it and files no second one.",
-            LookedUp
+            DecisionWord.LookedUp
         );
     }
 
@@ -425,15 +426,13 @@ internal sealed partial class TicketingService(
             TicketDisposition.AlreadyOpen,
             LinkOf(ticket, number),
             $"Ticket {TicketNumber.Of(number ?? ticket.Number)} is already open.",
-            "already open"
+            DecisionWord.AlreadyOpen
         );
 
-    private const string LookedUp = "unconfirmed, looked up";
-
     private TicketOutcome Degraded(TicketDraft draft, FreeScoutFailure failure, string more = "") =>
-        Degraded(draft, failure.Message + more, $"degraded: {Words.Of(failure.Kind)}", failure.Kind);
+        Degraded(draft, failure.Message + more, DecisionWord.Degraded(failure.Kind), failure.Kind);
 
-    private TicketOutcome Degraded(TicketDraft draft, string message, string decision, FreeScoutFailureKind? failure = null)
+    private TicketOutcome Degraded(TicketDraft draft, string message, DecisionWord decision, FreeScoutFailureKind? failure = null)
     {
         // A click fails once. An alert is retried until it has its ticket: only a change is logged.
         if (!draft.IsForAlert || !_degraded.TryGetValue(draft.DedupKey, out var before) || before != decision)

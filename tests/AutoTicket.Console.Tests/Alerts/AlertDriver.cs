@@ -134,7 +134,10 @@ internal sealed class AlertDriver : IAsyncDisposable
         );
 
     public Task EventuallyDecidedAsync(string word, string path = "ticket") =>
-        Eventually.TrueAsync(async () => (await DecisionsAsync()).Exists(d => d.Word == word && d.Path == path), $"“{word}” is decided");
+        Eventually.TrueAsync(
+            async () => (await DecisionsAsync()).Exists(d => d.Word.Text == word && d.Path == path),
+            $"“{word}” is decided"
+        );
 
     /// <summary>No hook has anything left to do.</summary>
     public Task EventuallySettledAsync() => Eventually.TrueAsync(IsSettledAsync, "all alerts are settled");

@@ -37,7 +37,7 @@ public sealed class EachSinkTests
         );
         Assert.All(
             (await driver.DecisionsAsync()).Where(d => d.Path == "ticket"),
-            d => Assert.Matches("^degraded: |^unconfirmed, looked up$", d.Word)
+            d => Assert.Matches("^degraded: |^unconfirmed, looked up$", d.Word.Text)
         );
         await Eventually.TrueAsync(async () => (await driver.DeliveriesAsync()) is [{ Hook: "slack" }], "the DM is recorded, and it alone");
         // A first try that ran out of its own time, on a busy machine, says nothing of FreeScout: the next one does.
@@ -142,7 +142,7 @@ public sealed class EachSinkTests
             "the calm one has its ticket"
         );
         await Eventually.TrueAsync(
-            async () => (await driver.DecisionsAsync()).Count(d => d is { Path: "ticket", Word: "breaker tripped" }) == 2499,
+            async () => (await driver.DecisionsAsync()).Count(d => d is { Path: "ticket", Word.Text: "breaker tripped" }) == 2499,
             "each of the flood is told why",
             TimeSpan.FromSeconds(60)
         );

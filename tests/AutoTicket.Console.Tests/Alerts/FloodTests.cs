@@ -28,7 +28,7 @@ public sealed class FloodTests
         // Three of the ten, and the summary.
         await driver.EventuallyTicketsAsync(4);
         await Eventually.TrueAsync(
-            async () => (await driver.DecisionsAsync()).Count(d => d.Word == "breaker tripped") == 7,
+            async () => (await driver.DecisionsAsync()).Count(d => d.Word.Text == "breaker tripped") == 7,
             "seven are kept with their decision"
         );
         Assert.Single(driver.FreeScout.Conversations, c => c.Subject.Contains("ticket_flood", StringComparison.Ordinal));
@@ -62,7 +62,7 @@ public sealed class FloodTests
         await driver.EventuallyTicketsAsync(2);
 
         await Eventually.TrueAsync(
-            async () => (await driver.DecisionsAsync()).Count(d => d.Word == "degraded: refused") == 3,
+            async () => (await driver.DecisionsAsync()).Count(d => d.Word.Text == "degraded: refused") == 3,
             "three are refused"
         );
         Assert.Empty((await driver.Console.Get<FloodBreaker>().ReadAsync(default))!);

@@ -168,7 +168,7 @@ public sealed class OutboxTests
         await using var outbox = await Outbox.CreateAsync(kind);
         await outbox.OpenAsync("disk_full");
         var filed = Assert.Single(await outbox.Log.DueAsync(Ticket, CancellationToken.None));
-        await outbox.Log.RecordAsync(Ticket, [new HookOutcome(filed, IsDone: true, "filed", null, ticket)], []);
+        await outbox.Log.RecordAsync(Ticket, [new HookOutcome(filed, IsDone: true, DecisionWord.Filed, null, ticket)], []);
         await outbox.ChangeAsync("disk_full", alert => alert with { Severity = Severity.P1 });
         var note = Assert.Single(await outbox.Log.DueAsync(Ticket, CancellationToken.None));
         await outbox.RecordAsync(Ticket, note);
@@ -304,7 +304,7 @@ public sealed class OutboxTests
         public async Task ChangeAsync(Alert alert) => Assert.True(await _table.WriteAsync([], [alert], CancellationToken.None));
 
         public Task RecordAsync(IAlertHook hook, AlertNotice notice) =>
-            Log.RecordAsync(hook, [new HookOutcome(notice, IsDone: true, "done")], []);
+            Log.RecordAsync(hook, [new HookOutcome(notice, IsDone: true, DecisionWord.Sent)], []);
 
         public async Task<int> CountAsync()
         {

@@ -134,7 +134,7 @@ public sealed class TicketPassTests
         {
             await driver.RaiseAsync(AlertDriver.Say($"other{other}"));
             await Eventually.TrueAsync(
-                async () => (await driver.DecisionsAsync()).Count(d => d.Word == "degraded: refused") == other + 2,
+                async () => (await driver.DecisionsAsync()).Count(d => d.Word.Text == "degraded: refused") == other + 2,
                 "the other was tried"
             );
         }

@@ -175,7 +175,7 @@ public sealed class InjectedFaultTests
         await Eventually.TrueAsync(() => fault.Hits > 0, "the note is tried");
         await using var db = console.Database.Open();
         await Eventually.TrueAsync(
-            () => db.Decisions.AnyAsync(d => d.Path == DecisionSources.Ticket && d.Word.StartsWith("degraded")),
+            () => db.Decisions.Where(DecisionWord.IsDegradedRow).AnyAsync(d => d.Path == DecisionSources.Ticket),
             "that it failed is recorded"
         );
 

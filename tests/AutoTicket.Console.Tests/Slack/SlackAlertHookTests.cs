@@ -122,13 +122,16 @@ public sealed class SlackAlertHookTests
     {
         await using var slack = await SlackDriver.StartAsync();
 
-        Assert.All(await slack.DeliverAsync(slack.Many(10)), outcome => Assert.Equal((true, "sent"), (outcome.IsDone, outcome.Decision)));
+        Assert.All(
+            await slack.DeliverAsync(slack.Many(10)),
+            outcome => Assert.Equal((true, "sent"), (outcome.IsDone, outcome.Decision.Text))
+        );
         slack.Clock.Advance(TimeSpan.FromSeconds(59));
         Assert.Equal((true, "in digest", null), await slack.DeliverOneAsync(slack.Firing()));
         Assert.StartsWith("1 alert at once (P2: 1)\n", slack.Messages[10], StringComparison.Ordinal);
 
         slack.Clock.Advance(TimeSpan.FromSeconds(1));
-        Assert.All(await slack.DeliverAsync(slack.Many(10)), outcome => Assert.Equal("sent", outcome.Decision));
+        Assert.All(await slack.DeliverAsync(slack.Many(10)), outcome => Assert.Equal("sent", outcome.Decision.Text));
         Assert.Equal(21, slack.Messages.Count);
     }
 
@@ -141,7 +144,10 @@ public sealed class SlackAlertHookTests
         alerts.Insert(0, new(over, NoticeKind.Ended, slack.Told(over), null));
         alerts[5] = alerts[5] with { Ticket = new AlertTicket(7, 1001, "https://tickets.example.org/conversation/7") };
 
-        Assert.All(await slack.DeliverAsync([.. alerts]), outcome => Assert.Equal((true, "in digest"), (outcome.IsDone, outcome.Decision)));
+        Assert.All(
+            await slack.DeliverAsync([.. alerts]),
+            outcome => Assert.Equal((true, "in digest"), (outcome.IsDone, outcome.Decision.Text))
+        );
 
         var message = Assert.Single(slack.Messages);
         var lines = message.Split('\n');
@@ -188,7 +194,7 @@ public sealed class SlackAlertHookTests
 
             foreach (var outcome in await slack.DeliverAsync([.. waiting]))
             {
-                Assert.Equal(outcome.IsDone ? "in digest" : "waiting for the next digest", outcome.Decision);
+                Assert.Equal(outcome.IsDone ? "in digest" : "waiting for the next digest", outcome.Decision.Text);
                 Assert.True(!outcome.IsDone || done.Add(outcome.Notice.Alert.Id));
                 // Until the next digest nobody need ask again.
                 Assert.InRange(slack.Hook.ClosedFor, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(15));
@@ -220,7 +226,7 @@ public sealed class SlackAlertHookTests
                 Assert.All(await slack.DeliverAsync(notices), outcome => Assert.False(outcome.IsDone));
                 Assert.All(
                     await slack.DeliverAsync(notices),
-                    outcome => Assert.StartsWith("degraded: ", outcome.Decision, StringComparison.Ordinal)
+                    outcome => Assert.StartsWith("degraded: ", outcome.Decision.Text, StringComparison.Ordinal)
                 );
                 slack.Clock.Advance(Pass);
             }
@@ -265,7 +271,7 @@ public sealed class SlackAlertHookTests
     {
         await using var slack = await SlackDriver.StartAsync(new Dictionary<string, string?> { ["Slack:SinglesPerMinute"] = "2" });
 
-        Assert.All(await slack.DeliverAsync(slack.Many(3)), outcome => Assert.Equal("in digest", outcome.Decision));
-        Assert.All(await slack.DeliverAsync(slack.Many(2)), outcome => Assert.Equal("sent", outcome.Decision));
+        Assert.All(await slack.DeliverAsync(slack.Many(3)), outcome => Assert.Equal("in digest", outcome.Decision.Text));
+        Assert.All(await slack.DeliverAsync(slack.Many(2)), outcome => Assert.Equal("sent", outcome.Decision.Text));
     }
 }

@@ -125,7 +125,7 @@ internal sealed class SlackDriver : IAsyncDisposable
     public async Task<(bool IsDone, string Decision, string? Detail)> DeliverOneAsync(AlertNotice notice)
     {
         var outcome = (await DeliverAsync(notice)).Single();
-        return (outcome.IsDone, outcome.Decision, outcome.Detail);
+        return (outcome.IsDone, outcome.Decision.Text, outcome.Detail);
     }
 
     public async ValueTask DisposeAsync()

@@ -140,7 +140,7 @@ public sealed class SlackFailuresTests
             var before = slack.Posts.Count;
             Assert.All(
                 await slack.DeliverAsync(notices),
-                outcome => Assert.Equal((false, "degraded: server_error"), (outcome.IsDone, outcome.Decision))
+                outcome => Assert.Equal((false, "degraded: server_error"), (outcome.IsDone, outcome.Decision.Text))
             );
             if (slack.Posts.Count > before)
             {
@@ -190,7 +190,7 @@ public sealed class SlackFailuresTests
         Assert.False(pass.IsCompleted);
         await slack.Clock.AdvanceUntilAsync(TimeSpan.FromSeconds(0.1), () => Task.FromResult(pass.IsCompleted), "it gives up");
 
-        Assert.All(await pass, outcome => Assert.Equal((false, "degraded: timed_out"), (outcome.IsDone, outcome.Decision)));
+        Assert.All(await pass, outcome => Assert.Equal((false, "degraded: timed_out"), (outcome.IsDone, outcome.Decision.Text)));
         Assert.InRange(slack.Clock.GetUtcNow() - started, TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(4));
         Assert.Single(slack.Posts);
     }
@@ -215,7 +215,7 @@ public sealed class SlackFailuresTests
         slow.Dispose();
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => pass);
-        Assert.Equal((true, "sent"), (Assert.Single(outcomes).IsDone, outcomes[0].Decision));
+        Assert.Equal((true, "sent"), (Assert.Single(outcomes).IsDone, outcomes[0].Decision.Text));
         Assert.Single(slack.Posts);
         Assert.Null(slack.Health.Failure);
     }
@@ -358,7 +358,7 @@ public sealed class SlackFailuresTests
         slack.Sandbox.Faults.Add(Fault.SlackError("msg_too_long") with { Match = FaultMatch.SlackPost, Times = 1 });
         var (refused, other) = (slack.Firing("Refused"), slack.Firing("Other"));
 
-        Assert.All(await slack.DeliverAsync(refused, other), outcome => Assert.Equal("degraded: refused", outcome.Decision));
+        Assert.All(await slack.DeliverAsync(refused, other), outcome => Assert.Equal("degraded: refused", outcome.Decision.Text));
         slack.Clock.Advance(TimeSpan.FromSeconds(2));
         Assert.Equal(
             [(refused, false), (other, true)],
@@ -384,7 +384,7 @@ public sealed class SlackFailuresTests
                 await slack.DeliverAsync(slack.Many(20)),
                 outcome =>
                 {
-                    Assert.Equal((false, "not set up"), (outcome.IsDone, outcome.Decision));
+                    Assert.Equal((false, "not set up"), (outcome.IsDone, outcome.Decision.Text));
                     Assert.Contains("SLACK_BOT_TOKEN and SLACK_OPERATOR_USER_ID", outcome.Detail, StringComparison.Ordinal);
                 }
             );

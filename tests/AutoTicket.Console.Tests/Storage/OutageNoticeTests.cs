@@ -66,7 +66,7 @@ public sealed class OutageNoticeTests : ILoggerFactory
                     {
                         AlertId = "a",
                         Path = "ticket",
-                        Word = "filed",
+                        Word = DecisionWord.Filed,
                         FirstAt = default,
                         LastAt = default,
                     },

@@ -1,0 +1,79 @@
+using System.Linq.Expressions;
+using AutoTicket.Data;
+
+namespace AutoTicket.Alerts;
+
+/// <summary>What was decided about an alert, as the word that is stored, logged and shown: <c>filed</c>, <c>degraded: timed_out</c>.</summary>
+internal readonly record struct DecisionWord
+{
+    private const string DegradedPrefix = "degraded: ";
+
+    private DecisionWord(string text) => Text = text;
+
+    // The ticket: hook and click.
+    public static DecisionWord Filed { get; } = new("filed");
+    public static DecisionWord Adopted { get; } = new("adopted");
+    public static DecisionWord AlreadyOpen { get; } = new("already open");
+    public static DecisionWord LookedUp { get; } = new("unconfirmed, looked up");
+    public static DecisionWord FlagOff { get; } = new("flag off");
+    public static DecisionWord BreakerTripped { get; } = new("breaker tripped");
+    public static DecisionWord EscalationHasNoTicket { get; } = new("no ticket: escalation");
+    public static DecisionWord OwnNetworkHasNoTicket { get; } = new("no ticket: own network");
+    public static DecisionWord Error { get; } = new("error");
+
+    // The note on a ticket.
+    public static DecisionWord SeverityNoted { get; } = new("severity noted");
+    public static DecisionWord EndNoted { get; } = new("end noted");
+    public static DecisionWord NoteRefused { get; } = new("note refused");
+    public static DecisionWord NoNote { get; } = new("no note");
+    public static DecisionWord NoTicket { get; } = new("no ticket");
+    public static DecisionWord TicketClosed { get; } = new("ticket closed");
+
+    // The DM.
+    public static DecisionWord Sent { get; } = new("sent");
+    public static DecisionWord InDigest { get; } = new("in digest");
+    public static DecisionWord WaitingForDigest { get; } = new("waiting for the next digest");
+    public static DecisionWord HeldFlapping { get; } = new("held: flapping");
+    public static DecisionWord GotNoWorse { get; } = new("not told: it got no worse");
+    public static DecisionWord NotSetUp { get; } = new("not set up");
+
+    // The intake.
+    public static DecisionWord Folded { get; } = new("folded");
+    public static DecisionWord BelowSeverity { get; } = new("below severity");
+
+    /// <summary>The intake read a field in another way than it was sent.</summary>
+    public static DecisionWord Remark { get; } = new("remark");
+
+    // The canary.
+    public static DecisionWord Walked { get; } = new("walked");
+    public static DecisionWord Stopped { get; } = new("stopped");
+
+    /// <summary>The console's own database could not be used.</summary>
+    public static DecisionWord DatabaseDegraded { get; } = Degraded("database");
+
+    /// <summary><see cref="IsDegraded"/> as a condition of a query.</summary>
+    public static Expression<Func<Decision, bool>> IsDegradedRow { get; } =
+        // The cast makes EF compare the stored text: it can't translate a member of a converted value.
+        decision => ((string)(object)decision.Word).StartsWith(DegradedPrefix);
+
+    /// <summary>A DM went out, alone or in a digest, as a condition of a query.</summary>
+    public static Expression<Func<Decision, bool>> IsMessageRow { get; } = decision => decision.Word == Sent || decision.Word == InDigest;
+
+    public string Text { get; }
+
+    /// <summary>The effect failed on the other side; it is tried again.</summary>
+    public bool IsDegraded => Text.StartsWith(DegradedPrefix, StringComparison.Ordinal);
+
+    /// <summary>Why it <see cref="IsDegraded"/>, as <c>timed_out</c>; otherwise empty.</summary>
+    public string Cause => IsDegraded ? Text[DegradedPrefix.Length..] : "";
+
+    public static DecisionWord Degraded(string cause) => new(DegradedPrefix + cause);
+
+    public static DecisionWord Degraded<TCause>(TCause cause)
+        where TCause : struct, Enum => Degraded(Words.Of(cause));
+
+    /// <summary>The word of a row. Rows may hold words of earlier versions.</summary>
+    public static DecisionWord Stored(string text) => new(text);
+
+    public override string ToString() => Text;
+}

@@ -1,0 +1,91 @@
+using System.Reflection;
+using AutoTicket.Alerts;
+using AutoTicket.FreeScout;
+using AutoTicket.Tests.Kit;
+using Microsoft.EntityFrameworkCore;
+
+namespace AutoTicket.Tests.Alerts;
+
+/// <summary>The words of decisions are stored, shown and grepped: they stay as they are.</summary>
+public sealed class DecisionWordTests
+{
+    private static readonly string[] Contract =
+    [
+        "adopted",
+        "already open",
+        "below severity",
+        "breaker tripped",
+        "degraded: database",
+        "end noted",
+        "error",
+        "filed",
+        "flag off",
+        "folded",
+        "held: flapping",
+        "in digest",
+        "no note",
+        "no ticket",
+        "no ticket: escalation",
+        "no ticket: own network",
+        "not set up",
+        "not told: it got no worse",
+        "note refused",
+        "remark",
+        "sent",
+        "severity noted",
+        "stopped",
+        "ticket closed",
+        "unconfirmed, looked up",
+        "waiting for the next digest",
+        "walked",
+    ];
+
+    [Fact]
+    public void The_words_stay_to_the_letter() => Assert.Equal(Contract, All.Select(word => word.Text).Order(StringComparer.Ordinal));
+
+    [Fact]
+    public void A_degraded_word_tells_its_cause_and_no_other_does()
+    {
+        var degraded = DecisionWord.Degraded(FreeScoutFailureKind.KeyRejected);
+
+        Assert.Equal(("degraded: key_rejected", "key_rejected", true), (degraded.Text, degraded.Cause, degraded.IsDegraded));
+        Assert.Equal(degraded, DecisionWord.Stored("degraded: key_rejected"));
+        Assert.Equal([DecisionWord.DatabaseDegraded], All.Where(word => word.IsDegraded));
+    }
+
+    [Theory, BothDatabases]
+    public async Task The_database_finds_the_same_rows(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        await using var db = database.Open();
+        foreach (var word in All)
+        {
+            db.Decisions.Add(
+                new Decision
+                {
+                    AlertId = "an alert",
+                    Path = "test",
+                    Word = word,
+                    FirstAt = DateTimeOffset.UnixEpoch,
+                    LastAt = DateTimeOffset.UnixEpoch,
+                }
+            );
+        }
+
+        await db.SaveChangesAsync();
+
+        Assert.Equal([DecisionWord.DatabaseDegraded], await WordsAsync(DecisionWord.IsDegradedRow));
+        Assert.Equal([DecisionWord.InDigest, DecisionWord.Sent], await WordsAsync(DecisionWord.IsMessageRow));
+
+        async Task<IEnumerable<DecisionWord>> WordsAsync(System.Linq.Expressions.Expression<Func<Decision, bool>> condition) =>
+            (await db.Decisions.Where(condition).ToListAsync()).Select(row => row.Word).OrderBy(word => word.Text, StringComparer.Ordinal);
+    }
+
+    private static IReadOnlyList<DecisionWord> All =>
+        [
+            .. typeof(DecisionWord)
+                .GetProperties(BindingFlags.Public | BindingFlags.Static)
+                .Where(property => property.PropertyType == typeof(DecisionWord))
+                .Select(property => (DecisionWord)property.GetValue(null)!),
+        ];
+}
