@@ -56,6 +56,7 @@ public static class AutoTicketing
         services.AddSingleton<TicketingService>();
         services.AddSingleton<Investigator>();
         services.AddSingleton<InvestigationForecasts>();
+        services.AddSingleton<FloodBudget>();
         services.AddHosted<FloodBreaker>();
         services.AddSingleton<TicketNotes>();
         services.AddSingleton<IAlertHook, TicketAlertHook>();

@@ -207,6 +207,8 @@ internal sealed partial class AlertEmitter : Loop
                 var done = outcomes.Where(outcome => outcome.IsDone).ToList();
                 left -= done.Count;
                 await _deliveries.RecordAsync(hook, done, done.Select(outcome => DecisionOf(hook, outcome)));
+                // If the database takes nothing, a sweep raises them.
+                await _aggregator.ObserveAsync([.. outcomes.Select(outcome => outcome.Raises).OfType<Observation>()], CancellationToken.None);
 
                 if (!_leader.IsLeader)
                 {

@@ -60,4 +60,8 @@ internal sealed record HookOutcome(
     DecisionWord Decision,
     string? Detail = null,
     AlertTicket? Ticket = null
-);
+)
+{
+    /// <summary>An alert of the console's own that this outcome gives rise to, such as that the flood breaker tripped.</summary>
+    public Observation? Raises { get; init; }
+}

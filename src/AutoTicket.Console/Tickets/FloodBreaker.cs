@@ -4,7 +4,6 @@ using AutoTicket.Audit;
 using AutoTicket.Data;
 using AutoTicket.Surfaces;
 using Microsoft.EntityFrameworkCore;
-using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Tickets;
 
@@ -66,7 +65,6 @@ internal sealed partial class FloodBreaker(
     AlertAggregator aggregator,
     LeaderLease leader,
     IDbContextFactory<AutoTicketDbContext> contexts,
-    IOptions<TicketingOptions> options,
     TimeProvider clock,
     ILogger<FloodBreaker> logger
 ) : LeaderLoop(leader, clock, logger)
@@ -74,23 +72,7 @@ internal sealed partial class FloodBreaker(
     /// <summary>The name of the alert that a trip raises.</summary>
     public const string AlertName = "ticket_flood";
 
-    /// <summary>Files the summary ticket, which does not count as part of the flood.</summary>
-    private const string Actor = "breaker";
-
-    /// <summary>How often filed tickets are counted: a flood has thousands. Between two counts each pass counts its own, and no process but
-    /// the leader files for alerts.</summary>
-    private static readonly TimeSpan CountEvery = TimeSpan.FromSeconds(1);
-
     private static readonly TimeSpan SweepEvery = TimeSpan.FromSeconds(5);
-
-    private Counted? _counted;
-
-    private sealed record Counted(DateTimeOffset At, IReadOnlyList<(string, int)> Versions, Dictionary<string, long> Taken);
-
-    /// <summary>Names the source, whose tickets the budget counts.</summary>
-    public static string FiledBy(Alert alert) => IsSummary(alert) ? Actor : FiledBy(alert.Source);
-
-    public static string FiledBy(string source) => $"alert:{source}";
 
     public static bool IsSummary(Alert alert) => alert is { Source: Observation.Console, Name: AlertName };
 
@@ -147,54 +129,6 @@ internal sealed partial class FloodBreaker(
                 )
                 .Where(one => one.IsFiring != firing.Contains(one.LogicalId)),
         ];
-    }
-
-    /// <summary>Reads the state and counts the window's tickets, for one pass over the alerts.</summary>
-    public async Task<FloodPass> BeginAsync(CancellationToken cancellationToken)
-    {
-        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        var now = Clock.GetUtcNow();
-        // In SQL, because it runs before each ticket.
-        var rows = await db.QueryAsync(
-            $"SELECT scope, state, since, until, reason, version FROM flood_breaker ORDER BY scope",
-            row => new FloodRow
-            {
-                Scope = row.GetString(0),
-                State = Words.Parse<FloodState>(row.GetString(1)),
-                Since = db.TimeOf(row, 2),
-                Until = row.IsDBNull(3) ? null : db.TimeOf(row, 3),
-                Reason = row.IsDBNull(4) ? null : row.GetString(4),
-                Version = row.GetInt32(5),
-            },
-            cancellationToken
-        );
-        var versions = rows.Select(row => (row.Scope, row.Version)).ToList();
-        if (_counted is { } counted && now >= counted.At && now - counted.At < CountEvery && counted.Versions.SequenceEqual(versions))
-        {
-            return new FloodPass(this, options.Value, now, rows, counted.Taken);
-        }
-
-        var windowStart = now - options.Value.FloodWindow;
-        var filed = await db.QueryAsync(
-            $"""
-            SELECT filed_by,
-              count(CASE WHEN overall.count_from IS NULL OR posted_at > overall.count_from THEN 1 END),
-              count(CASE WHEN own.count_from IS NULL OR posted_at > own.count_from THEN 1 END)
-            FROM tickets LEFT JOIN flood_breaker overall ON overall.scope = ''
-              LEFT JOIN flood_breaker own ON own.scope <> '' AND 'alert:' || own.scope = filed_by
-            WHERE posted_at > {windowStart} AND audit_action = {AuditActions.AlertTicketFiled} AND filed_by <> {Actor}
-              AND conversation_id IS NOT NULL
-            GROUP BY filed_by
-            """,
-            row => (By: row.GetString(0), Overall: row.GetInt64(1), Own: row.GetInt64(2)),
-            cancellationToken
-        );
-        _counted = new(
-            now,
-            versions,
-            filed.Select(source => (source.By, source.Own)).Append((FiledBy(""), filed.Sum(source => source.Overall))).ToDictionary()
-        );
-        return new FloodPass(this, options.Value, now, rows, _counted.Taken);
     }
 
     /// <summary>Closes it again.</summary>
@@ -264,57 +198,12 @@ internal sealed partial class FloodBreaker(
         return FloodResetResult.Done;
     }
 
-    /// <summary>Stops filing for the scope, in every process.</summary>
-    internal async Task TripAsync(string scope, int filed)
-    {
-        var now = Clock.GetUtcNow();
-        var until = now + options.Value.FloodWindow;
-        var countFrom = now - TimeSpan.FromDays(1);
-        var what = scope.Length == 0 ? "alerts" : $"alerts from {scope}";
-        var reason =
-            $"{filed} tickets were filed for {what} within {options.Value.FloodWindow.TotalMinutes:0.#} min: "
-            + $"filing for {what} is paused until {until.UtcDateTime:HH:mm:ss} UTC, "
-            + "then a quarter of the budget is let through until somebody resets the breaker.";
-        await using (var db = await contexts.CreateDbContextAsync())
-        {
-            var tripped = await db.UpdateWithAuditAsync(
-                $"""
-                INSERT INTO flood_breaker (scope, state, since, until, count_from, changed_by, reason, version)
-                VALUES ({scope}, 'tripped', {now}, {until}, {countFrom}, {Actor}, {reason}, 0)
-                ON CONFLICT (scope) DO UPDATE SET state = excluded.state,
-                  since = CASE WHEN flood_breaker.state = 'closed' THEN excluded.since ELSE flood_breaker.since END,
-                  until = excluded.until, changed_by = excluded.changed_by, reason = excluded.reason, version = flood_breaker.version + 1
-                WHERE flood_breaker.state = 'closed' OR flood_breaker.until <= {now}
-                """,
-                Entry(
-                    AuditActions.FloodTripped,
-                    Actor,
-                    now,
-                    new
-                    {
-                        scope,
-                        filed,
-                        until,
-                    }
-                ),
-                CancellationToken.None
-            );
-            if (!tripped)
-            {
-                return;
-            }
-        }
-
-        Log.Tripped(logger, scope, filed, until);
-        await aggregator.ObserveAsync([Flood(scope, true, reason)], CancellationToken.None);
-    }
-
     internal static FloodState StateOf(FloodRow row, DateTimeOffset now) =>
         row.State == FloodState.Tripped && row.Until <= now ? FloodState.HalfOpen : row.State;
 
     private static Observation FloodReset(string scope) => Flood(scope, false, "The flood breaker was reset.");
 
-    private static Observation Flood(string scope, bool isFiring, string summary) =>
+    internal static Observation Flood(string scope, bool isFiring, string summary) =>
         new(
             Observation.Console,
             AlertName,
@@ -325,7 +214,7 @@ internal sealed partial class FloodBreaker(
             scope.Length == 0 ? new Dictionary<string, string>() : new() { ["source"] = scope }
         );
 
-    private static AuditEntry Entry(string action, string actor, DateTimeOffset at, object payload) =>
+    internal static AuditEntry Entry(string action, string actor, DateTimeOffset at, object payload) =>
         new()
         {
             CreatedAt = at,
@@ -336,9 +225,6 @@ internal sealed partial class FloodBreaker(
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Warning, "auto_ticket flood breaker tripped scope={Scope} filed={Filed} until={Until:O}")]
-        public static partial void Tripped(ILogger logger, string scope, int filed, DateTimeOffset until);
-
         [LoggerMessage(LogLevel.Information, "auto_ticket flood breaker reset scope={Scope} actor={Actor}")]
         public static partial void Reset(ILogger logger, string scope, string actor);
     }

@@ -2,11 +2,15 @@ using AutoTicket.Alerts;
 
 namespace AutoTicket.Tickets;
 
+/// <summary>Why the budget allows no ticket.</summary>
+/// <param name="Alert">The alert to raise, when this refusal tripped the breaker.</param>
+internal sealed record FloodRefusal(string Reason, Observation? Alert = null);
+
 /// <summary>The budget of one pass. Only tickets that exist use it up. A filing under way holds a place until it is settled, so an outage
 /// of FreeScout can't trip the breaker.</summary>
-/// <param name="filed">Tickets filed in the window, by <see cref="FloodBreaker.FiledBy(string)"/> of the scope.</param>
+/// <param name="filed">Tickets filed in the window, by <see cref="FloodBudget.FiledBy(string)"/> of the scope.</param>
 internal sealed class FloodPass(
-    FloodBreaker breaker,
+    FloodBudget budget,
     TicketingOptions options,
     DateTimeOffset now,
     IReadOnlyList<FloodRow> rows,
@@ -20,7 +24,7 @@ internal sealed class FloodPass(
 
     /// <summary>Takes a place in the budget. Waits while only a failure of a filing under way can free one.</summary>
     /// <returns>Null: it may be filed, and has a place until <see cref="Settle"/>. Otherwise why not.</returns>
-    public async Task<string?> TakeAsync(Alert alert)
+    public async Task<FloodRefusal?> TakeAsync(Alert alert)
     {
         if (FloodBreaker.IsSummary(alert))
         {
@@ -38,18 +42,18 @@ internal sealed class FloodPass(
                 // An alert of a paused source neither uses up nor trips the whole budget.
                 if (scopes.FirstOrDefault(scope => StateOf(scope) == FloodState.Tripped || _tripped.Contains(scope)) is { } paused)
                 {
-                    return RowOf(paused)?.Reason ?? "The flood breaker tripped just now.";
+                    return new(RowOf(paused)?.Reason ?? "The flood breaker tripped just now.");
                 }
 
-                full = scopes.FirstOrDefault(scope => filed.GetValueOrDefault(FloodBreaker.FiledBy(scope)) >= LimitOf(scope));
+                full = scopes.FirstOrDefault(scope => filed.GetValueOrDefault(FloodBudget.FiledBy(scope)) >= LimitOf(scope));
                 if (full is not null)
                 {
-                    count = filed.GetValueOrDefault(FloodBreaker.FiledBy(full));
+                    count = filed.GetValueOrDefault(FloodBudget.FiledBy(full));
                     _tripped.Add(full);
                 }
                 else if (
                     !scopes.Any(scope =>
-                        filed.GetValueOrDefault(FloodBreaker.FiledBy(scope)) + _underWay.GetValueOrDefault(scope) >= LimitOf(scope)
+                        filed.GetValueOrDefault(FloodBudget.FiledBy(scope)) + _underWay.GetValueOrDefault(scope) >= LimitOf(scope)
                     )
                 )
                 {
@@ -66,10 +70,12 @@ internal sealed class FloodPass(
 
             if (full is not null)
             {
-                await breaker.TripAsync(full, (int)count);
-                return full.Length == 0
-                    ? "Too many tickets were filed within the window: filing is paused."
-                    : $"Too many tickets were filed for {full} within the window: filing for it is paused.";
+                return new(
+                    full.Length == 0
+                        ? "Too many tickets were filed within the window: filing is paused."
+                        : $"Too many tickets were filed for {full} within the window: filing for it is paused.",
+                    await budget.TripAsync(full, (int)count)
+                );
             }
 
             await settled;
@@ -91,7 +97,7 @@ internal sealed class FloodPass(
             foreach (var scope in ScopesOf(alert))
             {
                 _underWay[scope]--;
-                filed[FloodBreaker.FiledBy(scope)] = filed.GetValueOrDefault(FloodBreaker.FiledBy(scope)) + (isFiled ? 1 : 0);
+                filed[FloodBudget.FiledBy(scope)] = filed.GetValueOrDefault(FloodBudget.FiledBy(scope)) + (isFiled ? 1 : 0);
             }
 
             (settled, _settled) = (_settled, New());

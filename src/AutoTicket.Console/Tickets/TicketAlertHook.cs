@@ -15,7 +15,7 @@ namespace AutoTicket.Tickets;
 internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
 {
     private readonly TicketingService _ticketing;
-    private readonly FloodBreaker _breaker;
+    private readonly FloodBudget _budget;
     private readonly TicketNotes _notes;
     private readonly IFeatureManager _flags;
     private readonly FlagStore _flagStore;
@@ -28,7 +28,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
 
     public TicketAlertHook(
         TicketingService ticketing,
-        FloodBreaker breaker,
+        FloodBudget budget,
         TicketNotes notes,
         IFeatureManager flags,
         FlagStore flagStore,
@@ -40,9 +40,9 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         ILogger<TicketAlertHook> logger
     )
     {
-        (_ticketing, _breaker, _notes, _flags, _flagStore, _health, _board, _address, _contexts, _logger) = (
+        (_ticketing, _budget, _notes, _flags, _flagStore, _health, _board, _address, _contexts, _logger) = (
             ticketing,
-            breaker,
+            budget,
             notes,
             flags,
             flagStore,
@@ -82,7 +82,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
             yield break;
         }
 
-        var pass = await _breaker.BeginAsync(cancellationToken);
+        var pass = await _budget.BeginAsync(cancellationToken);
 
         // While FreeScout fails, one alert is the probe and the others wait for its outcome.
         while (left.Count > 0 && _health.Failure is { } failing)
@@ -187,7 +187,12 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
     /// <summary>Why the alert gets a direct message and no ticket; null: it gets a ticket.</summary>
     private static HookOutcome? WithoutTicket(AlertNotice notice) =>
         notice.Alert.IsEscalation
-            ? new(notice, true, DecisionWord.EscalationHasNoTicket, "An escalation gets a direct message alone: FreeScout itself may be failing.")
+            ? new(
+                notice,
+                true,
+                DecisionWord.EscalationHasNoTicket,
+                "An escalation gets a direct message alone: FreeScout itself may be failing."
+            )
         : notice.Alert.IsOwnNetworkLost
             ? new(
                 notice,
@@ -237,7 +242,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         {
             return await ClosedAsync(notice) is { } closed ? closed
                 : notice.Kind is NoticeKind.Firing or NoticeKind.FiringAgain && await pass.TakeAsync(notice.Alert) is { } refusal
-                    ? new(notice, false, DecisionWord.BreakerTripped, refusal)
+                    ? new(notice, false, DecisionWord.BreakerTripped, refusal.Reason) { Raises = refusal.Alert }
                 : null;
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
@@ -300,7 +305,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
             alert.Severity,
             TicketTags.Of(alert),
             AuditActions.AlertTicketFiled,
-            FloodBreaker.FiledBy(alert),
+            FloodBudget.FiledBy(alert),
             $"[{alert.Severity}] {title}",
             [
                 ("Severity", alert.Severity.ToString()),
