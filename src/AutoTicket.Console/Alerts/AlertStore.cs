@@ -10,7 +10,11 @@ using Microsoft.Extensions.Options;
 namespace AutoTicket.Alerts;
 
 /// <summary>Episodes in the database. Whatever the number of alerts, reading and writing a batch takes three round trips.</summary>
-internal sealed class AlertStore(IDbContextFactory<AutoTicketDbContext> contexts, IOptions<AlertsOptions> options)
+internal sealed class AlertStore(
+    IDbContextFactory<AutoTicketDbContext> contexts,
+    IOptions<AlertsOptions> options,
+    IEnumerable<IAlertHook> hooks
+)
 {
     private static readonly RowBatch<Alert> New = new(
         ("alert_id", "text", a => a.AlertId),
@@ -63,8 +67,10 @@ internal sealed class AlertStore(IDbContextFactory<AutoTicketDbContext> contexts
         """;
 
     private const string Outbox = "INSERT INTO alert_outbox (hook, alert_row, source, severity, due_at) SELECT hook,";
-    private const string ForEachHook =
-        $"CROSS JOIN (SELECT '{DecisionSources.Ticket}' AS hook UNION ALL SELECT '{DecisionSources.Slack}') AS hooks";
+
+    /// <summary>Begins with no row, so that it is SQL without any hook, too.</summary>
+    private readonly string _forEachHook =
+        $"CROSS JOIN (SELECT '' AS hook WHERE 1 = 0{string.Concat(hooks.Select(hook => $" UNION ALL SELECT '{hook.Name}'"))}) AS hooks";
 
     private static readonly RowBatch<string> Wanted = new(("wanted", "text", id => id));
 
@@ -171,7 +177,7 @@ internal sealed class AlertStore(IDbContextFactory<AutoTicketDbContext> contexts
                     "id, alert_id, source, name, surface, severity, opened_at",
                     [
                         $"INSERT INTO audit_log (created_at, action, actor, payload) SELECT opened_at, '{AuditActions.AlertOpened}', source, {db.JsonObject}('alert_key', substr(alert_id, 1, {AlertIdentity.KeyLength}), 'alert_id', alert_id, 'severity', severity, 'surface', surface, 'name', name) FROM inserted",
-                        $"{Outbox} id, source, severity, opened_at FROM inserted {ForEachHook} WHERE severity <= '{Words.Of(options.Value.NotifySeverity)}'",
+                        $"{Outbox} id, source, severity, opened_at FROM inserted {_forEachHook} WHERE severity <= '{Words.Of(options.Value.NotifySeverity)}'",
                     ],
                     New.Of(Sorted(opened)),
                     cancellationToken
@@ -187,7 +193,7 @@ internal sealed class AlertStore(IDbContextFactory<AutoTicketDbContext> contexts
                 WHERE alerts.id = r.id AND alerts.version = r.version
                 """;
             var news = FormattableStringFactory.Create(
-                $"{Outbox} alerts.id, source, severity, news_at FROM alerts JOIN {{0}} ON alerts.id = r.id AND alerts.version = r.version + 1 {ForEachHook}",
+                $"{Outbox} alerts.id, source, severity, news_at FROM alerts JOIN {{0}} ON alerts.id = r.id AND alerts.version = r.version + 1 {_forEachHook}",
                 News.Of([.. changed.Where(alert => alert.NewsAt is not null)])
             );
             complete &= (await db.ExecuteTogetherAsync([update, news], cancellationToken))[0] == changed.Count;

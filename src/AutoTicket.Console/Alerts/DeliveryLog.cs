@@ -16,7 +16,7 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
     /// <summary>What ended longer ago than this is told to nobody any more.</summary>
     private static readonly TimeSpan NewsLives = TimeSpan.FromHours(24);
 
-    // {0} the hook, {1} the present, {2} how many; {3}, {4} and {5} the source, severity and id of the entry whose turn was the last; {6} the hook that files.
+    // {0} the hook, {1} the present, {2} how many; {3}, {4} and {5} the source, severity and id of the entry whose turn was the last.
     private const string Due = $$"""
         WITH placed AS (
           SELECT id, alert_row, source, severity, row_number() OVER (PARTITION BY source ORDER BY severity, id) AS place, row_number() OVER (
@@ -30,7 +30,7 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
         FROM entry JOIN alerts ON alerts.id = entry.alert_row
           LEFT JOIN alert_deliveries told ON told.alert_row = alerts.id AND told.hook = {0} AND told.kind = 'firing'
           LEFT JOIN alert_deliveries ended ON ended.alert_row = alerts.id AND ended.hook = {0} AND ended.kind = 'ended'
-          LEFT JOIN alert_deliveries filed ON filed.alert_row = alerts.id AND filed.hook = {6} AND filed.kind = 'firing'
+          LEFT JOIN alert_deliveries filed ON filed.alert_row = alerts.id AND filed.kind = 'firing' AND filed.ticket_id IS NOT NULL
         """;
 
     private static readonly RowBatch<long> Entries = new(("entry", "bigint", id => id));
@@ -114,8 +114,7 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
                 MostAtOnce,
                 last.Source,
                 last.Severity,
-                last.Id,
-                DecisionSources.Ticket
+                last.Id
             ),
             row =>
             {

@@ -61,17 +61,18 @@ internal sealed class LineChecks(
         var now = clock.GetUtcNow();
         List<Severity> levels = [.. Enum.GetValues<Severity>().Where(severity => severity <= alerts.Value.NotifySeverity)];
         var openedBefore = now - Untouched;
+        List<string> registered = [.. hooks.Registered];
         var untouched = await db
             .Alerts.Where(alert =>
                 alert.Status == AlertStatus.Firing
                 && db.AlertOutbox.Any(entry => entry.AlertRow == alert.Id)
                 && levels.Contains(alert.Severity)
                 && alert.OpenedAt < openedBefore
-                && !db.Decisions.Any(d => d.AlertRow == alert.Id && (d.Path == DecisionSources.Ticket || d.Path == DecisionSources.Slack))
+                && !db.Decisions.Any(d => d.AlertRow == alert.Id && registered.Contains(d.Path))
             )
             .CountAsync(cancellationToken);
         var last = await db
-            .Decisions.Where(d => d.Path == DecisionSources.Ticket || d.Path == DecisionSources.Slack)
+            .Decisions.Where(d => registered.Contains(d.Path))
             .MaxAsync(d => (DateTimeOffset?)d.LastAt, cancellationToken);
         var canary = await db
             .Decisions.AsNoTracking()

@@ -71,7 +71,7 @@ public sealed class AlertRaceTests
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
         await using var services = database.AsTheConsole();
         var contexts = services.GetRequiredService<IDbContextFactory<AutoTicketDbContext>>();
-        var table = new AlertStore(contexts, Options.Create(new AlertsOptions()));
+        var table = new AlertStore(contexts, Options.Create(new AlertsOptions()), hooks: []);
         Alert[] alerts = [Stored("a"), Stored("b")];
         if (!isNew)
         {

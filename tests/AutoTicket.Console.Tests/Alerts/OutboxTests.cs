@@ -257,7 +257,7 @@ public sealed class OutboxTests
             (_database, _services) = (database, database.AsTheConsole());
             Contexts = _services.GetRequiredService<IDbContextFactory<AutoTicketDbContext>>();
             var options = Options.Create(new AlertsOptions());
-            (_table, Log) = (new(Contexts, options), new(Contexts, options, TimeProvider.System));
+            (_table, Log) = (new(Contexts, options, [Slack, Ticket]), new(Contexts, options, TimeProvider.System));
         }
 
         public DeliveryLog Log { get; }

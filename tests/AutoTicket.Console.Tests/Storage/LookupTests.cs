@@ -28,7 +28,7 @@ public sealed class LookupTests
             Alerts("flood", "firing", "NULL"),
             contexts =>
             {
-                var table = new AlertStore(contexts, Options.Create(new AlertsOptions()));
+                var table = new AlertStore(contexts, Options.Create(new AlertsOptions()), hooks: []);
                 return () => table.ReadAsync(["flood7", "over7"], TimeProvider.System.GetUtcNow().AddDays(-1), CancellationToken.None);
             }
         );
