@@ -97,19 +97,18 @@ internal sealed partial class AlertEmitter : Loop
     /// <summary>The hook whose pass has had no outcome for a minute, where every call of a hook ends within seconds; null: there is none.</summary>
     public string? StuckHook => _passes.FirstOrDefault(pass => pass.Value.IsStuck).Key;
 
-    /// <summary>Has every hook say what it would do for an alert that is none.</summary>
-    public async Task<IReadOnlyDictionary<string, string>> RehearseAsync(Alert alert, CancellationToken cancellationToken)
+    /// <summary>Calls every hook with nothing to deliver.</summary>
+    /// <returns>The names of the hooks that returned.</returns>
+    public async Task<IReadOnlyList<string>> CallWithNothingAsync(CancellationToken cancellationToken)
     {
-        var words = new Dictionary<string, string>();
+        var returned = new List<string>();
         foreach (var hook in _hooks)
         {
-            words[hook.Name] = await hook.RehearseAsync(
-                new AlertNotice(alert, NoticeKind.Firing, Told: null, Ticket: null),
-                cancellationToken
-            );
+            await foreach (var _ in hook.DeliverAsync([], cancellationToken)) { }
+            returned.Add(hook.Name);
         }
 
-        return words;
+        return returned;
     }
 
     protected override void Begin()
@@ -179,6 +178,7 @@ internal sealed partial class AlertEmitter : Loop
 
             EmittedAt = Clock.GetUtcNow();
             var undone = new List<Decision>();
+            var retryAfter = Breath;
             var left = notices.Count;
             await foreach (var outcomes in hook.DeliverAsync(notices, lead.Token))
             {
@@ -204,11 +204,15 @@ internal sealed partial class AlertEmitter : Loop
                     }
                 }
 
+                retryAfter = outcomes.Where(outcome => !outcome.IsDone).Select(outcome => outcome.RetryAfter).Append(retryAfter).Max();
                 var done = outcomes.Where(outcome => outcome.IsDone).ToList();
                 left -= done.Count;
                 await _deliveries.RecordAsync(hook, done, done.Select(outcome => DecisionOf(hook, outcome)));
                 // If the database takes nothing, a sweep raises them.
-                await _aggregator.ObserveAsync([.. outcomes.Select(outcome => outcome.Raises).OfType<Observation>()], CancellationToken.None);
+                await _aggregator.ObserveAsync(
+                    [.. outcomes.Select(outcome => outcome.Raises).OfType<Observation>()],
+                    CancellationToken.None
+                );
 
                 if (!_leader.IsLeader)
                 {
@@ -221,7 +225,7 @@ internal sealed partial class AlertEmitter : Loop
             await _decisions.RecordAsync(undone, CancellationToken.None);
             if (left > 0 || looked > LongLook)
             {
-                await RestAsync(looked, left > 0 ? 10 : 1, left > 0 && hook.ClosedFor > Breath ? hook.ClosedFor : Breath, stoppingToken);
+                await RestAsync(looked, left > 0 ? 10 : 1, retryAfter, stoppingToken);
             }
         }
         catch (OperationCanceledException) when (lead.IsCancellationRequested) { }

@@ -107,15 +107,7 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
     {
         var last = _turns.GetValueOrDefault(hook) ?? new Turn(0, "", "", 0);
         var entries = await db.QueryAsync(
-            FormattableStringFactory.Create(
-                Due,
-                hook,
-                clock.GetUtcNow(),
-                MostAtOnce,
-                last.Source,
-                last.Severity,
-                last.Id
-            ),
+            FormattableStringFactory.Create(Due, hook, clock.GetUtcNow(), MostAtOnce, last.Source, last.Severity, last.Id),
             row =>
             {
                 var alert = AlertStore.Read(db, row) with { Url = row.IsDBNull(20) ? null : row.GetString(20), Labels = row.GetString(21) };

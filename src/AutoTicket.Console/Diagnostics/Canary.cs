@@ -6,8 +6,8 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Diagnostics;
 
-/// <summary>Now and then an alert that is none walks the line from the aggregator over its episodes to every hook, as far as nobody is
-/// told, and what came of it is a decision.</summary>
+/// <summary>Sends a test alert through the aggregator and calls every hook with nothing to deliver, so that nobody is told. The result is
+/// a decision.</summary>
 internal sealed partial class Canary(
     AlertAggregator aggregator,
     AlertEmitter emitter,
@@ -100,27 +100,9 @@ internal sealed partial class Canary(
             }
 
             var now = Clock.GetUtcNow();
-            var said = await emitter
-                .RehearseAsync(
-                    new Alert
-                    {
-                        AlertId = AlertId,
-                        LogicalId = Alert.LogicalId,
-                        Status = AlertStatus.Firing,
-                        Source = Alert.Source,
-                        Name = Alert.Name,
-                        Severity = Alert.Severity,
-                        Summary = Alert.Summary,
-                        StartedAt = now,
-                        OpenedAt = now,
-                        SeenAt = now,
-                    },
-                    stoppingToken
-                )
-                .WaitAsync(Patience, Clock, stoppingToken);
+            var called = await emitter.CallWithNothingAsync(stoppingToken).WaitAsync(Patience, Clock, stoppingToken);
             return hooks.Missing is { Count: > 0 } missing ? $"There is no hook {string.Join(" and ", missing)}."
-                : hooks.Registered.FirstOrDefault(hook => !said.ContainsKey(hook)) is { } silent
-                    ? $"The hook {silent} is registered and not called."
+                : hooks.Registered.Except(called).FirstOrDefault() is { } silent ? $"The hook {silent} is registered and not called."
                 : now - emitter.CycledAt > Stuck ? "The emitter stands still."
                 : emitter.StuckHook is { } stuck ? $"The hook {stuck} has delivered nothing for a minute and does not end."
                 : null;

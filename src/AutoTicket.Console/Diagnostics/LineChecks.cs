@@ -71,9 +71,7 @@ internal sealed class LineChecks(
                 && !db.Decisions.Any(d => d.AlertRow == alert.Id && registered.Contains(d.Path))
             )
             .CountAsync(cancellationToken);
-        var last = await db
-            .Decisions.Where(d => registered.Contains(d.Path))
-            .MaxAsync(d => (DateTimeOffset?)d.LastAt, cancellationToken);
+        var last = await db.Decisions.Where(d => registered.Contains(d.Path)).MaxAsync(d => (DateTimeOffset?)d.LastAt, cancellationToken);
         var canary = await db
             .Decisions.AsNoTracking()
             .Where(d => d.AlertId == Canary.AlertId && d.Path == DecisionSources.Canary)

@@ -26,25 +26,10 @@ internal sealed class SlackAlertHook(
     /// <summary>When was told of what no row is of yet: of its episode, once it is stored, all is said.</summary>
     private readonly ConcurrentDictionary<string, DateTimeOffset> _toldFromMemory = new();
 
-    /// <summary>What came last was too much to be said one by one.</summary>
-    private bool _isDigesting;
-
     public string Name => DecisionSources.Slack;
 
     /// <summary>That something was wrong is news also when it is over.</summary>
     public bool WantsWhatEnded => true;
-
-    /// <summary>Never raised: holds are short beside the emitter's next pass.</summary>
-    public event Action? Ready
-    {
-        add { }
-        remove { }
-    }
-
-    public TimeSpan ClosedFor =>
-        health.IsHeld ? health.HoldUntil - clock.GetUtcNow()
-        : _isDigesting ? _pace.UntilDigest
-        : TimeSpan.Zero;
 
     private string AlertsPage => $"{address.Url}/console/alerts";
 
@@ -74,6 +59,11 @@ internal sealed class SlackAlertHook(
         [EnumeratorCancellation] CancellationToken cancellationToken
     )
     {
+        if (notices.Count == 0)
+        {
+            yield break;
+        }
+
         if (client.NotConfigured() is { } missing)
         {
             yield return [.. notices.Select(notice => new HookOutcome(notice, IsDone: false, DecisionWord.NotSetUp, missing.Message))];
@@ -98,8 +88,7 @@ internal sealed class SlackAlertHook(
 
         var due = notices.Where((_, i) => settled[i] is null).ToList();
         var failure = health.IsHeld ? health.Failure : null;
-        _isDigesting = failure is null && due.Count > _pace.Room;
-        if (_isDigesting)
+        if (failure is null && due.Count > _pace.Room)
         {
             var isDue = _pace.UntilDigest == TimeSpan.Zero;
             cancellationToken.ThrowIfCancellationRequested();
@@ -113,6 +102,9 @@ internal sealed class SlackAlertHook(
                     DecisionWord.WaitingForDigest,
                     $"More than {options.Value.SinglesPerMinute} messages a minute go out together."
                 )
+                {
+                    RetryAfter = _pace.UntilDigest,
+                }
             );
             yield break;
         }
@@ -126,14 +118,6 @@ internal sealed class SlackAlertHook(
             yield return [failure is null ? Said(notice, DecisionWord.Sent) : Degraded(notice, failure)];
         }
     }
-
-    public Task<string> RehearseAsync(AlertNotice notice, CancellationToken cancellationToken) =>
-        Task.FromResult(
-            client.NotConfigured() is not null ? DecisionWord.NotSetUp.Text
-            : health is { IsHeld: true, Failure: { } failure } ? Degraded(notice, failure).Decision.Text
-            : SlackText.Single(notice, AlertsPage, alerts.Value.QuietPeriod).Length > 0 ? "would be sent"
-            : "nothing to say"
-        );
 
     /// <summary>What becomes of it without a word to Slack; null: it is to be told.</summary>
     private HookOutcome? WithoutSaying(AlertNotice notice)
@@ -204,6 +188,9 @@ internal sealed class SlackAlertHook(
         return new HookOutcome(notice, IsDone: true, word);
     }
 
-    private static HookOutcome Degraded(AlertNotice notice, SlackFailure failure) =>
-        new(notice, IsDone: false, DecisionWord.Degraded(failure.Kind), failure.Message);
+    private HookOutcome Degraded(AlertNotice notice, SlackFailure failure) =>
+        new(notice, IsDone: false, DecisionWord.Degraded(failure.Kind), failure.Message)
+        {
+            RetryAfter = health.IsHeld ? health.HoldUntil - clock.GetUtcNow() : TimeSpan.Zero,
+        };
 }

@@ -61,9 +61,6 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
 
     public string Name => DecisionSources.Ticket;
 
-    /// <summary>Tickets are not made after the fact.</summary>
-    public bool WantsWhatEnded => false;
-
     public void Dispose()
     {
         _flagStore.Changed -= RaiseReady;
@@ -173,15 +170,6 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
                 _health.Failure is { } failure ? await ClosedAsync(notice) ?? Degraded(notice, failure) : await RefuseAsync(notice, pass)
             );
         }
-    }
-
-    public async Task<string> RehearseAsync(AlertNotice notice, CancellationToken cancellationToken)
-    {
-        var draft = Draft(notice.Alert).Write("at-rehearsal", older: null);
-        return await ClosedAsync(notice) is { } off ? off.Decision.Text
-            : _health.Failure is { } failure ? Degraded(notice, failure).Decision.Text
-            : draft.Subject.Length > 0 ? "would be filed"
-            : "nothing to say";
     }
 
     /// <summary>Why the alert gets a direct message and no ticket; null: it gets a ticket.</summary>

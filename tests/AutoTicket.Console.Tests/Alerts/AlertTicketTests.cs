@@ -36,7 +36,10 @@ public sealed class AlertTicketTests
         Assert.Equal(1, driver.FreeScout.CreatedCount);
         Assert.Contains(
             await driver.DecisionsAsync(),
-            d => d is { Path: "ticket", Word.Text: "filed", Count: 1 } && d.AlertId == observed.AlertId && d.TicketNumber == conversation.Number
+            d =>
+                d is { Path: "ticket", Word.Text: "filed", Count: 1 }
+                && d.AlertId == observed.AlertId
+                && d.TicketNumber == conversation.Number
         );
         Assert.Contains(
             driver.Console.Log,

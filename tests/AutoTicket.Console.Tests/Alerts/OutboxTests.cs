@@ -231,18 +231,10 @@ public sealed class OutboxTests
 
     private sealed record Hook(string Name, bool WantsWhatEnded) : IAlertHook
     {
-        public event Action? Ready
-        {
-            add { }
-            remove { }
-        }
-
         public IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverAsync(
             IReadOnlyList<AlertNotice> notices,
             CancellationToken cancellationToken
         ) => throw new NotSupportedException();
-
-        public Task<string> RehearseAsync(AlertNotice notice, CancellationToken cancellationToken) => throw new NotSupportedException();
     }
 
     /// <summary>The outbox and its two ends, on a database of their own.</summary>

@@ -40,14 +40,6 @@ public sealed class ThirdHookTests
 
         public string Name => "pager";
 
-        public bool WantsWhatEnded => false;
-
-        public event Action? Ready
-        {
-            add { }
-            remove { }
-        }
-
         public async IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverAsync(
             IReadOnlyList<AlertNotice> notices,
             [EnumeratorCancellation] CancellationToken cancellationToken
@@ -66,7 +58,5 @@ public sealed class ThirdHookTests
                 yield return [new HookOutcome(notice, IsDone: true, DecisionWord.Sent)];
             }
         }
-
-        public Task<string> RehearseAsync(AlertNotice notice, CancellationToken cancellationToken) => Task.FromResult("would be sent");
     }
 }

@@ -223,23 +223,17 @@ public sealed class TicketPassTests
     {
         public string Name => DecisionSources.Slack;
 
-        public bool WantsWhatEnded => false;
-
-        public event Action? Ready
-        {
-            add { }
-            remove { }
-        }
-
         public async IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverAsync(
             IReadOnlyList<AlertNotice> notices,
             [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken
         )
         {
-            await Task.Delay(Timeout.Infinite, cancellationToken);
+            if (notices.Count > 0)
+            {
+                await Task.Delay(Timeout.Infinite, cancellationToken);
+            }
+
             yield break;
         }
-
-        public Task<string> RehearseAsync(AlertNotice notice, CancellationToken cancellationToken) => Task.FromResult("would be sent");
     }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using AutoTicket.Alerts;
 using AutoTicket.Diagnostics;
 using AutoTicket.Tests.Kit;
@@ -54,20 +55,13 @@ public sealed class CanaryTests
     {
         public string Name => "deaf";
 
-        public bool WantsWhatEnded => false;
-
-        public event Action? Ready
-        {
-            add { }
-            remove { }
-        }
-
-        public IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverAsync(
+        public async IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverAsync(
             IReadOnlyList<AlertNotice> notices,
-            CancellationToken cancellationToken
-        ) => AsyncEnumerable.Empty<IReadOnlyList<HookOutcome>>();
-
-        public Task<string> RehearseAsync(AlertNotice notice, CancellationToken cancellationToken) =>
-            new TaskCompletionSource<string>().Task;
+            [EnumeratorCancellation] CancellationToken cancellationToken
+        )
+        {
+            await Task.Delay(Timeout.Infinite, cancellationToken);
+            yield break;
+        }
     }
 }

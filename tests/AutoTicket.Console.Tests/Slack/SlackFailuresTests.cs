@@ -165,9 +165,9 @@ public sealed class SlackFailuresTests
         for (var round = 0; round < 2; round++)
         {
             slack.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.SlackPost, Times = 1 });
-            await slack.DeliverOneAsync(slack.Firing());
+            var failed = Assert.Single(await slack.DeliverAsync(slack.Firing()));
             Assert.Equal(slack.Clock.GetUtcNow() + TimeSpan.FromSeconds(2), slack.Health.HoldUntil);
-            Assert.Equal(TimeSpan.FromSeconds(2), slack.Hook.ClosedFor);
+            Assert.Equal(TimeSpan.FromSeconds(2), failed.RetryAfter);
             slack.Clock.Advance(TimeSpan.FromSeconds(2));
             Assert.True((await slack.DeliverOneAsync(slack.Firing())).IsDone);
         }
