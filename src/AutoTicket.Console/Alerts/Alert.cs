@@ -18,6 +18,7 @@ public enum AlertStatus
 /// </summary>
 internal sealed record Alert
 {
+    /// <summary>Zero until the episode is stored.</summary>
     public long Id { get; init; }
 
     /// <summary>The dedup key: see <see cref="AlertIdentity"/>.</summary>
@@ -94,6 +95,8 @@ internal sealed record Alert
     public bool IsEscalation => Source == Observation.Console && Name == Observation.Escalation;
 
     public bool IsOwnNetworkLost => Source == Observation.Console && Name == Observation.OwnNetworkLost;
+
+    public bool IsStored => Id != 0;
 
     public bool IsFiring => Status == AlertStatus.Firing;
 

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using System.Runtime.CompilerServices;
 using AutoTicket.Data;
 using AutoTicket.Surfaces;
 using Microsoft.EntityFrameworkCore;
@@ -43,6 +44,7 @@ internal sealed partial class AlertEmitter : Loop
     private readonly OutageNotice _outage = new();
     private readonly ConcurrentDictionary<(long Alert, string Hook), LastDecision> _said = new();
     private readonly ConcurrentDictionary<string, Pass> _passes = new();
+    private readonly Dictionary<IAlertHook, SemaphoreSlim> _turns;
 
     /// <summary>A hook's present or last look at what it has to deliver.</summary>
     private sealed class Pass(DateTimeOffset begunAt)
@@ -84,6 +86,7 @@ internal sealed partial class AlertEmitter : Loop
         : base(clock, logger)
     {
         _hooks = [.. hooks];
+        _turns = _hooks.ToDictionary(hook => hook, _ => new SemaphoreSlim(1, 1));
         (_aggregator, _deliveries, _decisions, _leader, _signals, _logger) = (aggregator, deliveries, decisions, leader, signals, logger);
         CycledAt = clock.GetUtcNow();
     }
@@ -97,7 +100,17 @@ internal sealed partial class AlertEmitter : Loop
     /// <summary>The hook whose pass has had no outcome for a minute, where every call of a hook ends within seconds; null: there is none.</summary>
     public string? StuckHook => _passes.FirstOrDefault(pass => pass.Value.IsStuck).Key;
 
-    /// <summary>Calls every hook with nothing to deliver.</summary>
+    /// <summary>The hooks that are called from memory while the database is away: those that also take what has ended.</summary>
+    public IEnumerable<string> HooksForNews => _hooks.Where(hook => hook.WantsWhatEnded).Select(hook => hook.Name);
+
+    /// <summary>Delivers notices from memory. Nothing is read from the database, and nothing is recorded.</summary>
+    public IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverFromMemoryAsync(
+        string hook,
+        IReadOnlyList<AlertNotice> notices,
+        CancellationToken cancellationToken
+    ) => CallAsync(_hooks.First(one => one.Name == hook), notices, cancellationToken);
+
+    /// <summary>Calls every hook with nothing to deliver, even while a pass of it runs.</summary>
     /// <returns>The names of the hooks that returned.</returns>
     public async Task<IReadOnlyList<string>> CallWithNothingAsync(CancellationToken cancellationToken)
     {
@@ -180,7 +193,7 @@ internal sealed partial class AlertEmitter : Loop
             var undone = new List<Decision>();
             var retryAfter = Breath;
             var left = notices.Count;
-            await foreach (var outcomes in hook.DeliverAsync(notices, lead.Token))
+            await foreach (var outcomes in CallAsync(hook, notices, lead.Token))
             {
                 pass.AdvancedAt = Clock.GetUtcNow();
                 foreach (var outcome in outcomes)
@@ -242,6 +255,28 @@ internal sealed partial class AlertEmitter : Loop
 #pragma warning restore CA1031
         {
             Log.Failed(_logger, hook.Name, exception);
+        }
+    }
+
+    /// <summary>Calls a hook once at a time: its own pass, and what is told from memory while the database comes back, may overlap.</summary>
+    private async IAsyncEnumerable<IReadOnlyList<HookOutcome>> CallAsync(
+        IAlertHook hook,
+        IReadOnlyList<AlertNotice> notices,
+        [EnumeratorCancellation] CancellationToken cancellationToken
+    )
+    {
+        var turn = _turns[hook];
+        await turn.WaitAsync(cancellationToken);
+        try
+        {
+            await foreach (var outcomes in hook.DeliverAsync(notices, cancellationToken))
+            {
+                yield return outcomes;
+            }
+        }
+        finally
+        {
+            turn.Release();
         }
     }
 

@@ -32,14 +32,14 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
 
     /// <summary>Episodes that the database does not know yet.</summary>
     public IReadOnlyList<Alert> Opened =>
-        [.. _all.Values.SelectMany(episodes => episodes).Where(episode => episode.Now.Id == 0).Select(episode => episode.Now)];
+        [.. _all.Values.SelectMany(episodes => episodes).Where(episode => !episode.Now.IsStored).Select(episode => episode.Now)];
 
     /// <summary>Episodes that it knows otherwise.</summary>
     public IReadOnlyList<Alert> Changed =>
         [
             .. _all
                 .Values.SelectMany(episodes => episodes)
-                .Where(episode => episode is { IsChanged: true, Now.Id: not 0 })
+                .Where(episode => episode is { IsChanged: true, Now.IsStored: true })
                 .Select(episode => episode.Now),
         ];
 

@@ -8,7 +8,7 @@ namespace AutoTicket.Alerts;
 /// <summary>While the database is away the operator is still told that a surface went down, and of escalations: from memory, once, by the process that led
 /// when the database was last heard of; and that it is over. When the database is back the episode is stored with what was told.</summary>
 internal sealed partial class InMemoryAlerts(
-    IEnumerable<IAlertHook> hooks,
+    AlertEmitter emitter,
     AlertStore table,
     LeaderLease leader,
     IDbContextFactory<AutoTicketDbContext> contexts,
@@ -117,7 +117,7 @@ internal sealed partial class InMemoryAlerts(
     {
         await TellEndsAsync(request, cancellationToken);
         var now = clock.GetUtcNow();
-        foreach (var hook in hooks.Where(hook => hook.WantsWhatEnded))
+        foreach (var hook in emitter.HooksForNews)
         {
             // Told again when it was told to be over, or once a quiet period.
             await TellAsync(
@@ -139,7 +139,7 @@ internal sealed partial class InMemoryAlerts(
     private async Task TellEndsAsync(IReadOnlyList<Observation> request, CancellationToken cancellationToken)
     {
         var now = clock.GetUtcNow();
-        foreach (var hook in hooks.Where(hook => hook.WantsWhatEnded))
+        foreach (var hook in emitter.HooksForNews)
         {
             // Of what comes and goes the first end is told at once, the others once a quiet period.
             await TellAsync(
@@ -156,10 +156,10 @@ internal sealed partial class InMemoryAlerts(
         }
     }
 
-    private Word? LastWord(IAlertHook hook, Observation o) => _words.Find(word => word.Hook == hook.Name && word.Seen.AlertId == o.AlertId);
+    private Word? LastWord(string hook, Observation o) => _words.Find(word => word.Hook == hook && word.Seen.AlertId == o.AlertId);
 
     private async Task TellAsync(
-        IAlertHook hook,
+        string hook,
         NoticeKind kind,
         IEnumerable<(Observation Seen, Alert Alert)> news,
         CancellationToken cancellationToken
@@ -172,7 +172,8 @@ internal sealed partial class InMemoryAlerts(
         }
 
         await foreach (
-            var outcomes in hook.DeliverAsync(
+            var outcomes in emitter.DeliverFromMemoryAsync(
+                hook,
                 [.. all.Values.Select(one => new AlertNotice(one.Alert, kind, null, null))],
                 cancellationToken
             )
@@ -184,18 +185,17 @@ internal sealed partial class InMemoryAlerts(
                 var last = LastWord(hook, seen);
                 _words.Remove(last!);
                 _words.Add(
-                    new Word(hook.Name, seen, kind, clock.GetUtcNow(), last is null ? 0 : last.Again + (kind == NoticeKind.Firing ? 1 : 0))
+                    new Word(hook, seen, kind, clock.GetUtcNow(), last is null ? 0 : last.Again + (kind == NoticeKind.Firing ? 1 : 0))
                 );
-                Log.Told(logger, alert.AlertKey, hook.Name, kind);
+                Log.Told(logger, alert.AlertKey, hook, kind);
             }
         }
     }
 
-    /// <summary>With a row of its own that no episode has: hooks tell alerts apart by it.</summary>
+    /// <summary>An episode that has no row yet.</summary>
     private static Alert AlertOf(Observation o, DateTimeOffset now) =>
         new()
         {
-            Id = -1 - (uint)o.AlertId.GetHashCode(StringComparison.Ordinal),
             AlertId = o.AlertId,
             LogicalId = o.LogicalId,
             Status = AlertStatus.Firing,

@@ -14,14 +14,12 @@ internal sealed class SlackAlertHook(
     IOptions<SlackOptions> options,
     IOptions<AlertsOptions> alerts,
     TimeProvider clock
-) : IAlertHook, IDisposable
+) : IAlertHook
 {
-    /// <summary>The emitter, and whoever tells from memory when the database is just coming back.</summary>
-    private readonly SemaphoreSlim _one = new(1, 1);
     private readonly SlackPace _pace = new(clock, options.Value.SinglesPerMinute);
 
     /// <summary>Messages that Slack refused step back, so that the others get through.</summary>
-    private readonly Dictionary<(long Alert, NoticeKind Kind), (SlackFailure Failure, long At)> _refused = [];
+    private readonly Dictionary<(string AlertId, long Row, NoticeKind Kind), (SlackFailure Failure, long At)> _refused = [];
 
     /// <summary>When was told of what no row is of yet: of its episode, once it is stored, all is said.</summary>
     private readonly ConcurrentDictionary<string, DateTimeOffset> _toldFromMemory = new();
@@ -34,27 +32,6 @@ internal sealed class SlackAlertHook(
     private string AlertsPage => $"{address.Url}/console/alerts";
 
     public async IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverAsync(
-        IReadOnlyList<AlertNotice> notices,
-        [EnumeratorCancellation] CancellationToken cancellationToken
-    )
-    {
-        await _one.WaitAsync(cancellationToken);
-        try
-        {
-            await foreach (var outcomes in DeliverAloneAsync(notices, cancellationToken))
-            {
-                yield return outcomes;
-            }
-        }
-        finally
-        {
-            _one.Release();
-        }
-    }
-
-    public void Dispose() => _one.Dispose();
-
-    private async IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverAloneAsync(
         IReadOnlyList<AlertNotice> notices,
         [EnumeratorCancellation] CancellationToken cancellationToken
     )
@@ -128,7 +105,7 @@ internal sealed class SlackAlertHook(
         }
 
         if (
-            notice is { Kind: NoticeKind.Firing, Alert.Id: > 0 }
+            notice is { Kind: NoticeKind.Firing, Alert.IsStored: true }
             && _toldFromMemory.TryGetValue(notice.Alert.AlertId, out var at)
             && notice.Alert.StartedAt <= at
         )
@@ -146,7 +123,7 @@ internal sealed class SlackAlertHook(
             );
         }
 
-        return _refused.TryGetValue((notice.Alert.Id, notice.Kind), out var refusal) ? Degraded(notice, refusal.Failure) : null;
+        return _refused.TryGetValue(KeyOf(notice), out var refusal) ? Degraded(notice, refusal.Failure) : null;
     }
 
     /// <summary>The first time that it fires again is told at once, and says that the rest waits: that it fires still once a quiet
@@ -172,15 +149,18 @@ internal sealed class SlackAlertHook(
         var failure = await client.SendAsync(SlackText.Single(notice, AlertsPage, alerts.Value.QuietPeriod));
         if (failure?.Kind == SlackFailureKind.Refused)
         {
-            _refused[(notice.Alert.Id, notice.Kind)] = (failure, clock.GetTimestamp());
+            _refused[KeyOf(notice)] = (failure, clock.GetTimestamp());
         }
 
         return failure;
     }
 
+    /// <summary>What is told from memory has no row yet.</summary>
+    private static (string, long, NoticeKind) KeyOf(AlertNotice notice) => (notice.Alert.AlertId, notice.Alert.Id, notice.Kind);
+
     private HookOutcome Said(AlertNotice notice, DecisionWord word)
     {
-        if (notice is { Kind: NoticeKind.Firing, Alert.Id: < 0 })
+        if (notice is { Kind: NoticeKind.Firing, Alert.IsStored: false })
         {
             _toldFromMemory[notice.Alert.AlertId] = clock.GetUtcNow();
         }

@@ -246,7 +246,7 @@ public sealed class SlackAlertHookTests
         var began = slack.Clock.GetUtcNow();
         var known = slack.Firing();
         known = known with { Alert = known.Alert with { Id = 5, StartedAt = began } };
-        await slack.DeliverOneAsync(known with { Alert = known.Alert with { Id = -5 } });
+        await slack.DeliverOneAsync(known with { Alert = known.Alert with { Id = 0 } });
         slack.Clock.Advance(TimeSpan.FromMinutes(1));
 
         Assert.True((await slack.DeliverOneAsync(known)).IsDone);
