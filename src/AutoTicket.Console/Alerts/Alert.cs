@@ -87,6 +87,9 @@ internal sealed record Alert
 
     public const int LongestSummary = 500;
 
+    /// <summary>The <see cref="FoldedIds"/> of a producer that makes up ids: the third id of one logical alert.</summary>
+    public const int UnstableFrom = 2;
+
     public string AlertKey => AlertIdentity.KeyOf(AlertId);
 
     /// <summary>It is the outage of a surface itself, and shares its identity with Investigate.</summary>
@@ -101,7 +104,7 @@ internal sealed record Alert
     public bool IsFiring => Status == AlertStatus.Firing;
 
     /// <summary>A third id of one logical alert: its producer makes up new ones (failure mode 1 of the runbook).</summary>
-    public bool IsUnstable => FoldedIds >= 2;
+    public bool IsUnstable => FoldedIds >= UnstableFrom;
 }
 
 /// <summary>One of the reports that make up an episode.</summary>

@@ -180,7 +180,7 @@ internal sealed partial class AlertAggregator(
             yield return (DecisionWord.Folded, $"{observation.Source} sent the new id {observation.ProducerId} for an alert that is open.");
         }
 
-        if (answer.Result == ObservationResult.Opened && observation.Severity > options.Value.NotifySeverity)
+        if (answer.Result == ObservationResult.Opened && !options.Value.ReachesHooks(observation.Severity))
         {
             yield return (DecisionWord.BelowSeverity, $"{observation.Severity} is below {options.Value.NotifySeverity}.");
         }

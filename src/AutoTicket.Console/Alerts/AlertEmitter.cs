@@ -62,7 +62,7 @@ internal sealed partial class AlertEmitter : Loop
         /// <returns>It has become stuck.</returns>
         public bool Look(DateTimeOffset now)
         {
-            _lateSince = !Ended.IsCompleted && now - AdvancedAt > Stuck ? _lateSince ?? Stopwatch.GetTimestamp() : null;
+            _lateSince = !Ended.IsCompleted && AdvancedAt is { } at && now - at > Stuck ? _lateSince ?? Stopwatch.GetTimestamp() : null;
             var was = IsStuck;
             IsStuck = _lateSince is { } since && Stopwatch.GetElapsedTime(since) >= StuckAtLeast;
             return IsStuck && !was;

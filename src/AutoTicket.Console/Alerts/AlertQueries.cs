@@ -118,7 +118,7 @@ internal sealed class AlertQueries : IDisposable
         OrNullAsync<IReadOnlyList<AlertEpisode>>(async db =>
         {
             var alerts = db.Alerts.AsNoTracking();
-            alerts = query.ActiveOnly ? alerts.Where(alert => alert.Status == AlertStatus.Firing) : alerts;
+            alerts = query.ActiveOnly ? alerts.WhereFiring() : alerts;
             alerts = query.AlertKey is { } key ? alerts.Where(alert => alert.AlertId.StartsWith(key)) : alerts;
             alerts = query.Before is { } before ? alerts.Where(alert => alert.Id < before) : alerts;
             alerts = query.Surface is { } surface ? alerts.Where(alert => alert.Surface == surface) : alerts;
@@ -159,13 +159,12 @@ internal sealed class AlertQueries : IDisposable
     public Task<WaitingAlerts?> WaitingForTicketAsync(int count, CancellationToken cancellationToken) =>
         OrNullAsync<WaitingAlerts>(async db =>
         {
-            var levels = _options.Value.NotifySeverities;
             var waiting = db
                 .Alerts.AsNoTracking()
+                .WhereFiring()
+                .WhereReachesHooks(_options.Value)
                 .Where(alert =>
-                    alert.Status == AlertStatus.Firing
-                    && levels.Contains(alert.Severity)
-                    && !(
+                    !(
                         alert.Source == Observation.Console
                         && (alert.Name == Observation.Escalation || alert.Name == Observation.OwnNetworkLost)
                     )
@@ -185,14 +184,10 @@ internal sealed class AlertQueries : IDisposable
     /// <summary>How many alerts that are severe enough to be told of are active; null when the database can't be reached.</summary>
     public async Task<int?> CountActiveAsync(CancellationToken cancellationToken)
     {
-        var levels = _options.Value.NotifySeverities;
         await using var db = await _contexts.CreateDbContextAsync(cancellationToken);
         try
         {
-            return await db.Alerts.CountAsync(
-                alert => alert.Status == AlertStatus.Firing && levels.Contains(alert.Severity),
-                cancellationToken
-            );
+            return await db.Alerts.WhereFiring().WhereReachesHooks(_options.Value).CountAsync(cancellationToken);
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
         {
@@ -209,7 +204,8 @@ internal sealed class AlertQueries : IDisposable
                 .. (
                     await db
                         .Alerts.AsNoTracking()
-                        .Where(alert => alert.FoldedIds >= 2 && (alert.Status == AlertStatus.Firing || alert.EndedAt > since))
+                        .WhereUnstable()
+                        .Where(alert => alert.Status == AlertStatus.Firing || alert.EndedAt > since)
                         .OrderByDescending(alert => alert.SeenAt)
                         .Take(100)
                         .ToListAsync(cancellationToken)
@@ -283,7 +279,7 @@ internal sealed class AlertQueries : IDisposable
                     .. decisions[alert.AlertId]
                         .Where(d =>
                             d.AlertRow == alert.Id
-                            || (d.AlertRow is null or 0 && d.LastAt >= alert.StartedAt && !(d.FirstAt > alert.EndedAt))
+                            || (d.AlertRow is null or 0 && d.LastAt >= alert.StartedAt && (alert.EndedAt is not { } end || d.FirstAt <= end))
                         )
                         .OrderBy(d => d.LastAt)
                         .Select(d => new AlertDecision(

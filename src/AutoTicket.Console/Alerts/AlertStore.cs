@@ -177,7 +177,7 @@ internal sealed class AlertStore(
                     "id, alert_id, source, name, surface, severity, opened_at",
                     [
                         $"INSERT INTO audit_log (created_at, action, actor, payload) SELECT opened_at, '{AuditActions.AlertOpened}', source, {db.JsonObject}('alert_key', substr(alert_id, 1, {AlertIdentity.KeyLength}), 'alert_id', alert_id, 'severity', severity, 'surface', surface, 'name', name) FROM inserted",
-                        $"{Outbox} id, source, severity, opened_at FROM inserted {_forEachHook} WHERE severity <= '{Words.Of(options.Value.NotifySeverity)}'",
+                        $"{Outbox} id, source, severity, opened_at FROM inserted {_forEachHook} WHERE severity IN ({string.Join(", ", options.Value.NotifySeverities.Select(severity => $"'{Words.Of(severity)}'"))})",
                     ],
                     New.Of(Sorted(opened)),
                     cancellationToken

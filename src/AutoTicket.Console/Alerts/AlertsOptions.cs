@@ -21,8 +21,8 @@ internal sealed class AlertsOptions : IValidatableObject
     /// <summary>Alerts at least this severe reach the hooks.</summary>
     public Severity NotifySeverity { get; set; } = Severity.P2;
 
-    /// <summary><see cref="NotifySeverity"/> and those that are worse.</summary>
-    public List<Severity> NotifySeverities => [.. Enum.GetValues<Severity>().Where(severity => severity <= NotifySeverity)];
+    /// <summary>The severities that reach the hooks.</summary>
+    public List<Severity> NotifySeverities => [.. Enum.GetValues<Severity>().Where(ReachesHooks)];
 
     /// <summary>An alert that its source neither repeats nor resolves for this long expires, unless the source says how long it holds.</summary>
     [Range(typeof(TimeSpan), "00:01:00", "3650.00:00:00")]
@@ -49,6 +49,18 @@ internal sealed class AlertsOptions : IValidatableObject
     /// <summary><c>ALERTS_INGEST_TOKEN</c>; null: the intake answers 503.</summary>
     [ConfigurationKeyName("ALERTS_INGEST_TOKEN")]
     public string? IngestToken { get; set; }
+
+    public bool ReachesHooks(Severity severity) => severity <= NotifySeverity;
+
+    /// <summary>Whether an alert that fires now continues the episode that ended at <paramref name="endedAt"/>.</summary>
+    public bool ContinuesEpisode(DateTimeOffset endedAt, DateTimeOffset now) => now - endedAt <= QuietPeriod;
+
+    /// <returns>Until when the end of a flapping alert is held back; null when the alert does not flap or has not ended.</returns>
+    public DateTimeOffset? EndHeldUntil(Alert alert) =>
+        alert is { Reopened: > 0, EndedAt: { } endedAt } ? endedAt + QuietPeriod : null;
+
+    /// <returns>From when on an alert that was delivered at <paramref name="at"/> and keeps flapping is delivered again.</returns>
+    public DateTimeOffset RepeatFrom(DateTimeOffset at) => at + QuietPeriod;
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {

@@ -77,8 +77,8 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
                 }
                 else if (
                     kind != NoticeKind.Ended
-                    || alert.Alert.Reopened == 0
-                    || alert.Alert.EndedAt <= clock.GetUtcNow() - options.Value.QuietPeriod
+                    || options.Value.EndHeldUntil(alert.Alert) is not { } heldUntil
+                    || heldUntil <= clock.GetUtcNow()
                 )
                 {
                     notices.Add(new AlertNotice(alert.Alert, kind.Value, alert.Told, alert.Ticket) { Entries = ids });
@@ -143,11 +143,14 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
     private NoticeKind? KindOf(IAlertHook hook, Entry entry) =>
         entry switch
         {
-            { Told: null, Alert: var alert } => alert.Severity <= options.Value.NotifySeverity
-            && (alert.IsFiring || (hook.WantsWhatEnded && alert.EndedAt > clock.GetUtcNow() - NewsLives))
+            { Told: null, Alert: var alert } => options.Value.ReachesHooks(alert.Severity)
+            && (
+                alert.IsFiring
+                || (hook.WantsWhatEnded && alert.EndedAt is { } endedAt && endedAt > clock.GetUtcNow() - NewsLives)
+            )
                 ? NoticeKind.Firing
                 : null,
-            { Alert: { IsFiring: false } alert } => entry.EndTold >= alert.Reopened ? null : NoticeKind.Ended,
+            { Alert: { IsFiring: false } alert } => entry.EndTold is { } told && told >= alert.Reopened ? null : NoticeKind.Ended,
             { Alert: var alert, Told: { } told } => told.Reopened < alert.Reopened ? NoticeKind.FiringAgain
             : told.Severity != alert.Severity ? NoticeKind.SeverityChanged
             : null,

@@ -101,7 +101,7 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
 
         var slot = isApart ? o.ProducerId! : "";
         var before = episodes.Where(e => !e.Now.IsFiring && e.Now.Slot == slot).MaxBy(e => e.Now.EndedAt);
-        if (before is not null && now - before.Now.EndedAt <= options.QuietPeriod)
+        if (before is { Now.EndedAt: { } endedAt } && options.ContinuesEpisode(endedAt, now))
         {
             return Reopen(before, o);
         }
@@ -246,12 +246,7 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
             before.Members.Count == 1
             && o.Severity == before.Severity
             && now - before.SeenAt < TouchEvery
-            && o.ExpiresAt is null == before.ExpiresAt is null
-            && !(
-                o.ExpiresAt < before.ExpiresAt
-                || o.ExpiresAt - before.ExpiresAt >= TouchEvery
-                || (o.ExpiresAt > before.ExpiresAt && before.ExpiresAt - now < TouchEvery)
-            )
+            && !IsExpiryNews(before.ExpiresAt, o.ExpiresAt)
         )
         {
             return;
@@ -283,6 +278,17 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
             )
         );
     }
+
+    /// <summary>An expiry that moves a little later is no news, unless the known one is about to pass.</summary>
+    private bool IsExpiryNews(DateTimeOffset? known, DateTimeOffset? observed) =>
+        (known, observed) switch
+        {
+            (null, null) => false,
+            ({ } before, { } after) => after < before
+                || after - before >= TouchEvery
+                || (after > before && before - now < TouchEvery),
+            _ => true,
+        };
 
     private Observed Resolve(Observation o)
     {
@@ -316,19 +322,17 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
         return new(episode.Now.AlertId, ObservationResult.Resolved);
     }
 
-    private void End(Episode episode, AlertStatus status) =>
-        Set(
-            episode,
-            episode.Now with
-            {
-                Status = status,
-                EndedAt = now,
-                Members = [.. episode.Now.Members.Select(member => member with { IsFiring = false })],
-                ExpiresAt = null,
-                // What flaps is well again only once it was quiet for a while.
-                NewsAt = episode.Now.Reopened == 0 ? now : now + options.QuietPeriod,
-            }
-        );
+    private void End(Episode episode, AlertStatus status)
+    {
+        var ended = episode.Now with
+        {
+            Status = status,
+            EndedAt = now,
+            Members = [.. episode.Now.Members.Select(member => member with { IsFiring = false })],
+            ExpiresAt = null,
+        };
+        Set(episode, ended with { NewsAt = options.EndHeldUntil(ended) ?? now });
+    }
 
     /// <summary>What follows for the whole from those that fire.</summary>
     private Alert Weigh(Alert alert)
@@ -351,5 +355,5 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
 
     private AlertMember Member(Observation o) => new(o.MemberKey, now, now, true, o.Severity, o.ExpiresAt);
 
-    private DateTimeOffset Earlier(DateTimeOffset? at) => at < now ? at.Value : now;
+    private DateTimeOffset Earlier(DateTimeOffset? at) => at is { } earlier && earlier < now ? earlier : now;
 }

@@ -126,9 +126,9 @@ internal sealed partial class InMemoryAlerts(
                 request
                     .Where(o =>
                         o.IsFiring
-                        && o.Severity <= options.Value.NotifySeverity
+                        && options.Value.ReachesHooks(o.Severity)
                         && !_firing.Contains(o.AlertId)
-                        && (LastWord(hook, o) is not { Kind: NoticeKind.Firing } last || o.StartsAt > last.At + options.Value.QuietPeriod)
+                        && (LastWord(hook, o) is not { Kind: NoticeKind.Firing } last || (o.StartsAt is { } startsAt && startsAt > options.Value.RepeatFrom(last.At)))
                     )
                     .Select(o => (o, AlertOf(o, now))),
                 cancellationToken
@@ -149,7 +149,7 @@ internal sealed partial class InMemoryAlerts(
                     .Where(o => !o.IsFiring)
                     .Select(o => LastWord(hook, o))
                     .OfType<Word>()
-                    .Where(last => last.Kind == NoticeKind.Firing && (last.Again == 0 || now >= last.At + options.Value.QuietPeriod))
+                    .Where(last => last.Kind == NoticeKind.Firing && (last.Again == 0 || now >= options.Value.RepeatFrom(last.At)))
                     .Select(last => (last.Seen, AlertOf(last.Seen, last.At) with { Status = AlertStatus.Resolved, EndedAt = now })),
                 cancellationToken
             );
@@ -182,11 +182,14 @@ internal sealed partial class InMemoryAlerts(
             foreach (var alert in outcomes.Where(outcome => outcome.IsDone).Select(outcome => outcome.Notice.Alert))
             {
                 var seen = all[alert.AlertId].Seen;
-                var last = LastWord(hook, seen);
-                _words.Remove(last!);
-                _words.Add(
-                    new Word(hook, seen, kind, clock.GetUtcNow(), last is null ? 0 : last.Again + (kind == NoticeKind.Firing ? 1 : 0))
-                );
+                var again = 0;
+                if (LastWord(hook, seen) is { } last)
+                {
+                    again = last.Again + (kind == NoticeKind.Firing ? 1 : 0);
+                    _words.Remove(last);
+                }
+
+                _words.Add(new Word(hook, seen, kind, clock.GetUtcNow(), again));
                 Log.Told(logger, alert.AlertKey, hook, kind);
             }
         }

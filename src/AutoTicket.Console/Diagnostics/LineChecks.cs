@@ -59,14 +59,13 @@ internal sealed class LineChecks(
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var now = clock.GetUtcNow();
-        List<Severity> levels = [.. Enum.GetValues<Severity>().Where(severity => severity <= alerts.Value.NotifySeverity)];
         var openedBefore = now - Untouched;
         List<string> registered = [.. hooks.Registered];
         var untouched = await db
-            .Alerts.Where(alert =>
-                alert.Status == AlertStatus.Firing
-                && db.AlertOutbox.Any(entry => entry.AlertRow == alert.Id)
-                && levels.Contains(alert.Severity)
+            .Alerts.WhereFiring()
+            .WhereReachesHooks(alerts.Value)
+            .Where(alert =>
+                db.AlertOutbox.Any(entry => entry.AlertRow == alert.Id)
                 && alert.OpenedAt < openedBefore
                 && !db.Decisions.Any(d => d.AlertRow == alert.Id && registered.Contains(d.Path))
             )

@@ -131,8 +131,8 @@ internal sealed class SlackAlertHook(
     private DateTimeOffset? HeldUntil(AlertNotice notice) =>
         notice switch
         {
-            { Kind: NoticeKind.FiringAgain, Alert.Reopened: > 1, Told: { } told } => told.At + alerts.Value.QuietPeriod,
-            { Kind: NoticeKind.Ended, Alert: { Reopened: > 0, EndedAt: { } ended } } => ended + alerts.Value.QuietPeriod,
+            { Kind: NoticeKind.FiringAgain, Alert.Reopened: > 1, Told: { } told } => alerts.Value.RepeatFrom(told.At),
+            { Kind: NoticeKind.Ended, Alert: var alert } => alerts.Value.EndHeldUntil(alert),
             _ => null,
         };
 

@@ -117,7 +117,8 @@ internal sealed partial class FloodBreaker(
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var rows = await db.FloodBreaker.AsNoTracking().ToListAsync(cancellationToken);
         var firing = await db
-            .Alerts.Where(alert => alert.Status == AlertStatus.Firing && alert.Source == Observation.Console && alert.Name == AlertName)
+            .Alerts.WhereFiring()
+            .Where(alert => alert.Source == Observation.Console && alert.Name == AlertName)
             .Select(alert => alert.LogicalId)
             .ToListAsync(cancellationToken);
         return
@@ -152,10 +153,10 @@ internal sealed partial class FloodBreaker(
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
             if (
                 !anyway
-                && await db.Alerts.AnyAsync(
-                    alert => alert.Status == AlertStatus.Firing && alert.FoldedIds >= 2 && (scope == "" || alert.Source == scope),
-                    cancellationToken
-                )
+                && await db
+                    .Alerts.WhereFiring()
+                    .WhereUnstable()
+                    .AnyAsync(alert => scope == "" || alert.Source == scope, cancellationToken)
             )
             {
                 return FloodResetResult.ProducerStillUnstable;
