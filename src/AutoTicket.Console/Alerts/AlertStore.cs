@@ -60,10 +60,11 @@ internal sealed class AlertStore(
         ("news_at", "timestamptz", a => a.NewsAt)
     );
 
-    /// <summary>What <see cref="Read"/> reads of <c>alerts</c>: all but the labels and the address, which only hooks want.</summary>
+    /// <summary>What <see cref="Read"/> reads: all columns but the labels and the URL, which only hooks need.</summary>
     public const string Columns = """
-        alerts.id, alerts.alert_id, alerts.logical_id, alerts.slot, alerts.status, alerts.source, alerts.name, alerts.surface, alerts.severity, alerts.summary, alerts.full_text, alerts.members,
-        alerts.folded_ids, alerts.started_at, alerts.opened_at, alerts.seen_at, alerts.expires_at, alerts.ended_at, alerts.reopened, alerts.version
+        alerts.id, alerts.alert_id, alerts.logical_id, alerts.slot, alerts.status, alerts.source, alerts.name, alerts.surface,
+        alerts.severity, alerts.summary, alerts.full_text, alerts.members, alerts.folded_ids, alerts.started_at, alerts.opened_at,
+        alerts.seen_at, alerts.expires_at, alerts.ended_at, alerts.reopened, alerts.version
         """;
 
     private const string Outbox = "INSERT INTO alert_outbox (hook, alert_row, source, severity, due_at) SELECT hook,";
@@ -95,30 +96,30 @@ internal sealed class AlertStore(
         );
     }
 
-    /// <summary>An alert as raw SQL read it by <see cref="Columns"/>.</summary>
+    /// <summary>The alert of a row that holds <see cref="Columns"/>.</summary>
     public static Alert Read(AutoTicketDbContext db, DbDataReader row) =>
         new()
         {
-            Id = row.GetInt64(0),
-            AlertId = row.GetString(1),
-            LogicalId = row.GetString(2),
-            Slot = row.GetString(3),
-            Status = Words.Parse<AlertStatus>(row.GetString(4)),
-            Source = row.GetString(5),
-            Name = row.GetString(6),
-            Surface = row.IsDBNull(7) ? null : row.GetString(7),
-            Severity = Words.Parse<Severity>(row.GetString(8)),
-            Summary = row.GetString(9),
-            FullText = row.IsDBNull(10) ? null : row.GetString(10),
-            Members = JsonSerializer.Deserialize<IReadOnlyList<AlertMember>>(row.GetString(11), JsonSerializerOptions.Web)!,
-            FoldedIds = row.GetInt32(12),
-            StartedAt = db.TimeOf(row, 13),
-            OpenedAt = db.TimeOf(row, 14),
-            SeenAt = db.TimeOf(row, 15),
-            ExpiresAt = row.IsDBNull(16) ? null : db.TimeOf(row, 16),
-            EndedAt = row.IsDBNull(17) ? null : db.TimeOf(row, 17),
-            Reopened = row.GetInt32(18),
-            Version = row.GetInt32(19),
+            Id = row.Long("id"),
+            AlertId = row.Text("alert_id"),
+            LogicalId = row.Text("logical_id"),
+            Slot = row.Text("slot"),
+            Status = Words.Parse<AlertStatus>(row.Text("status")),
+            Source = row.Text("source"),
+            Name = row.Text("name"),
+            Surface = row.TextOrNull("surface"),
+            Severity = Words.Parse<Severity>(row.Text("severity")),
+            Summary = row.Text("summary"),
+            FullText = row.TextOrNull("full_text"),
+            Members = JsonSerializer.Deserialize<IReadOnlyList<AlertMember>>(row.Text("members"), JsonSerializerOptions.Web)!,
+            FoldedIds = row.Int("folded_ids"),
+            StartedAt = db.TimeOf(row, "started_at"),
+            OpenedAt = db.TimeOf(row, "opened_at"),
+            SeenAt = db.TimeOf(row, "seen_at"),
+            ExpiresAt = db.TimeOrNull(row, "expires_at"),
+            EndedAt = db.TimeOrNull(row, "ended_at"),
+            Reopened = row.Int("reopened"),
+            Version = row.Int("version"),
         };
 
     /// <summary>What fires although its source fell silent, or although its surface is watched no more.</summary>
@@ -133,7 +134,8 @@ internal sealed class AlertStore(
             FormattableStringFactory.Create(
                 $$"""
                 SELECT {{Columns}} FROM alerts
-                WHERE status = 'firing' AND (expires_at < {0} OR (source = '{{Observation.Console}}' AND name = '{{Observation.SurfaceOutage}}' AND surface NOT IN (SELECT wanted FROM {1})))
+                WHERE status = 'firing' AND (expires_at < {0} OR (
+                  source = '{{Observation.Console}}' AND name = '{{Observation.SurfaceOutage}}' AND surface NOT IN (SELECT wanted FROM {1})))
                 ORDER BY id LIMIT 1000
                 """,
                 now,
@@ -168,10 +170,9 @@ internal sealed class AlertStore(
             complete &=
                 await db.InsertAsync(
                     "alerts",
-                    """
-                    (alert_id, logical_id, slot, status, source, name, surface, severity, summary, full_text, url, labels, members, folded_ids, started_at, opened_at, seen_at, expires_at, ended_at, reopened, version)
-                    SELECT alert_id, logical_id, slot, status, source, name, surface, severity, summary, full_text, url, labels, members, folded_ids, started_at, opened_at, opened_at, expires_at, ended_at, reopened, 0
-                    FROM {0} WHERE true
+                    $$"""
+                    ({{New.Names}}, seen_at, version)
+                    SELECT {{New.Names}}, opened_at, 0 FROM {0} WHERE true
                     ON CONFLICT (logical_id, slot) WHERE status = 'firing' DO NOTHING
                     """,
                     "id, alert_id, source, name, surface, severity, opened_at",
@@ -186,12 +187,13 @@ internal sealed class AlertStore(
 
         if (changed.Count > 0)
         {
-            FormattableString update = $"""
-                UPDATE alerts SET status = r.status, severity = r.severity, summary = r.summary, full_text = r.full_text, members = r.members, folded_ids = r.folded_ids, started_at = r.started_at,
-                  seen_at = r.seen_at, expires_at = r.expires_at, ended_at = r.ended_at, reopened = r.reopened, version = alerts.version + 1
-                FROM {Changed.Of([.. changed.OrderBy(alert => alert.Id)])}
-                WHERE alerts.id = r.id AND alerts.version = r.version
-                """;
+            var update = FormattableStringFactory.Create(
+                $$"""
+                UPDATE alerts SET {{Changed.AssignmentsBut("id", "version")}}, version = alerts.version + 1
+                FROM {0} WHERE alerts.id = r.id AND alerts.version = r.version
+                """,
+                Changed.Of([.. changed.OrderBy(alert => alert.Id)])
+            );
             var news = FormattableStringFactory.Create(
                 $"{Outbox} alerts.id, source, severity, news_at FROM alerts JOIN {{0}} ON alerts.id = r.id AND alerts.version = r.version + 1 {_forEachHook}",
                 News.Of([.. changed.Where(alert => alert.NewsAt is not null)])

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Data.Common;
 using System.Runtime.CompilerServices;
 using AutoTicket.Data;
 using AutoTicket.Surfaces;
@@ -16,17 +17,21 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
     /// <summary>What ended longer ago than this is told to nobody any more.</summary>
     private static readonly TimeSpan NewsLives = TimeSpan.FromHours(24);
 
-    // {0} the hook, {1} the present, {2} how many; {3}, {4} and {5} the source, severity and id of the entry whose turn was the last.
+    // {0} the hook, {1} the present, {2} how many; {3}, {4} and {5} the source, severity and id of the entry whose turn came last.
     private const string Due = $$"""
         WITH placed AS (
-          SELECT id, alert_row, source, severity, row_number() OVER (PARTITION BY source ORDER BY severity, id) AS place, row_number() OVER (
-            ORDER BY CASE WHEN (source, severity, id) > ({3}, {4}, {5}) THEN 0 ELSE 1 END, source, severity, id) AS turn
+          SELECT id, alert_row, source, severity, row_number() OVER (PARTITION BY source ORDER BY severity, id) AS place,
+            row_number() OVER (
+              ORDER BY CASE WHEN (source, severity, id) > ({3}, {4}, {5}) THEN 0 ELSE 1 END, source, severity, id) AS turn
           FROM alert_outbox WHERE hook = {0} AND due_at <= {1}
         ), entry AS (
-          SELECT id, alert_row, source, severity, CASE WHEN turn <= place THEN turn ELSE 0 END AS turn FROM placed ORDER BY CASE WHEN place < turn THEN place ELSE turn END LIMIT {2}
+          SELECT id, alert_row, source, severity, CASE WHEN turn <= place THEN turn ELSE 0 END AS turn
+          FROM placed ORDER BY CASE WHEN place < turn THEN place ELSE turn END LIMIT {2}
         )
-        SELECT {{AlertStore.Columns}}, alerts.url, alerts.labels, told.at, told.severity, told.reopened, ended.reopened, filed.ticket_id, filed.ticket_number, filed.ticket_url,
-          entry.id, entry.turn, entry.source, entry.severity
+        SELECT {{AlertStore.Columns}}, alerts.url, alerts.labels,
+          told.at AS told_at, told.severity AS told_severity, told.reopened AS told_reopened, ended.reopened AS end_reopened,
+          filed.ticket_id, filed.ticket_number, filed.ticket_url,
+          entry.id AS entry_id, entry.turn AS entry_turn, entry.source AS entry_source, entry.severity AS entry_severity
         FROM entry JOIN alerts ON alerts.id = entry.alert_row
           LEFT JOIN alert_deliveries told ON told.alert_row = alerts.id AND told.hook = {0} AND told.kind = 'firing'
           LEFT JOIN alert_deliveries ended ON ended.alert_row = alerts.id AND ended.hook = {0} AND ended.kind = 'ended'
@@ -108,35 +113,32 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
         var last = _turns.GetValueOrDefault(hook) ?? new Turn(0, "", "", 0);
         var entries = await db.QueryAsync(
             FormattableStringFactory.Create(Due, hook, clock.GetUtcNow(), MostAtOnce, last.Source, last.Severity, last.Id),
-            row =>
-            {
-                var alert = AlertStore.Read(db, row) with { Url = row.IsDBNull(20) ? null : row.GetString(20), Labels = row.GetString(21) };
-                var told = row.IsDBNull(22)
-                    ? null
-                    : new AlertDelivery
-                    {
-                        AlertRow = alert.Id,
-                        Hook = hook,
-                        Kind = DeliveryKind.Firing,
-                        At = db.TimeOf(row, 22),
-                        Severity = Words.Parse<Severity>(row.GetString(23)),
-                        Reopened = row.GetInt32(24),
-                    };
-                return new Entry(
-                    row.GetInt64(29),
-                    alert,
-                    told,
-                    row.IsDBNull(25) ? null : row.GetInt32(25),
-                    row.IsDBNull(26)
-                        ? null
-                        : new AlertTicket(row.GetInt64(26), row.IsDBNull(27) ? null : row.GetInt64(27), row.GetString(28)),
-                    new Turn(row.GetInt64(30), row.GetString(31), row.GetString(32), row.GetInt64(29))
-                );
-            },
+            row => Read(db, row, hook),
             cancellationToken
         );
         _turns[hook] = entries.Count < MostAtOnce ? null : entries.MaxBy(entry => entry.Turn.Place)!.Turn;
         return entries;
+    }
+
+    private static Entry Read(AutoTicketDbContext db, DbDataReader row, string hook)
+    {
+        var alert = AlertStore.Read(db, row) with { Url = row.TextOrNull("url"), Labels = row.Text("labels") };
+        var told = db.TimeOrNull(row, "told_at") is { } at
+            ? new AlertDelivery
+            {
+                AlertRow = alert.Id,
+                Hook = hook,
+                Kind = DeliveryKind.Firing,
+                At = at,
+                Severity = Words.Parse<Severity>(row.Text("told_severity")),
+                Reopened = row.Int("told_reopened"),
+            }
+            : null;
+        var ticket = row.LongOrNull("ticket_id") is { } ticketId
+            ? new AlertTicket(ticketId, row.LongOrNull("ticket_number"), row.Text("ticket_url"))
+            : null;
+        var turn = new Turn(row.Long("entry_turn"), row.Text("entry_source"), row.Text("entry_severity"), row.Long("entry_id"));
+        return new Entry(turn.Id, alert, told, row.IntOrNull("end_reopened"), ticket, turn);
     }
 
     /// <returns>Null: nothing, whatever comes of it.</returns>

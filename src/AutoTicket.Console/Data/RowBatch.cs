@@ -8,6 +8,13 @@ internal sealed class RowBatch<T>(params (string Name, string PostgresType, Func
 {
     private readonly (string Name, string PostgresType)[] _columns = [.. columns.Select(column => (column.Name, column.PostgresType))];
 
+    /// <summary>The columns, as SQL lists them: <c>alert_id, hook</c>.</summary>
+    public string Names { get; } = string.Join(", ", columns.Select(column => column.Name));
+
+    /// <summary>What sets each column but the keys from the rows, as an UPDATE lists it: <c>status = r.status</c>.</summary>
+    public string AssignmentsBut(params IReadOnlyCollection<string> keys) =>
+        string.Join(", ", columns.Select(column => column.Name).Except(keys).Select(name => $"{name} = r.{name}"));
+
     public RowsParameter Of(IReadOnlyCollection<T> rows) => new(rows.Count, _columns, column => rows.Select(columns[column].Value));
 }
 
