@@ -25,9 +25,8 @@ internal sealed partial class AlertAggregator(
     private static readonly TimeSpan ForgetEvery = TimeSpan.FromHours(1);
     private static readonly TimeSpan SweepEvery = TimeSpan.FromSeconds(5);
 
-    private readonly CommitGroup<Request, IReadOnlyList<Observed>?> _requests = new();
+    private readonly CommitGroup<Request, IReadOnlyList<Observed>?> _requests = new(request => request.Observations.Count);
     private readonly OutageNotice _outage = new();
-    private int _waiting;
     private DateTimeOffset _forgotAt = DateTimeOffset.MinValue;
 
     /// <param name="IsRehearsal">It goes the same way and leaves nothing behind.</param>
@@ -70,18 +69,13 @@ internal sealed partial class AlertAggregator(
             return [];
         }
 
-        if (Interlocked.Add(ref _waiting, request.Count) > MostWaiting && _waiting > request.Count)
-        {
-            Interlocked.Add(ref _waiting, -request.Count);
-            return null;
-        }
-
-        return await _requests.AddAsync(new Request(request, isRehearsal, isLeaders), TakeAsync).WaitAsync(cancellationToken);
+        return _requests.TryAdd(new Request(request, isRehearsal, isLeaders), TakeAsync, MostWaiting) is { } taking
+            ? await taking.WaitAsync(cancellationToken)
+            : null;
     }
 
     private async Task<List<IReadOnlyList<Observed>?>> TakeAsync(List<Request> batch)
     {
-        var size = batch.Sum(request => request.Observations.Count);
         try
         {
             var taken = await WriteAsync(batch);
@@ -92,14 +86,10 @@ internal sealed partial class AlertAggregator(
         {
             if (_outage.Begin())
             {
-                Log.NotTaken(logger, size, exception.GetBaseException().Message);
+                Log.NotTaken(logger, batch.Sum(request => request.Observations.Count), exception.GetBaseException().Message);
             }
 
             return batch.ConvertAll(_ => (IReadOnlyList<Observed>?)null);
-        }
-        finally
-        {
-            Interlocked.Add(ref _waiting, -size);
         }
     }
 
