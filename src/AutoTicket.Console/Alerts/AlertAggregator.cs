@@ -6,8 +6,8 @@ using Microsoft.Extensions.Options;
 namespace AutoTicket.Alerts;
 
 /// <summary>
-/// Turns observations into episodes: the one place where an alert begins and ends. Requests that come while it writes are
-/// written together, so the cost of a commit is shared and a process never races with itself.
+/// Turns observations into episodes. Alerts begin and end here and nowhere else. Requests that arrive during a write share the
+/// next one, so a process never races with itself.
 /// </summary>
 internal sealed partial class AlertAggregator(
     AlertStore table,
@@ -19,7 +19,7 @@ internal sealed partial class AlertAggregator(
     ILogger<AlertAggregator> logger
 ) : LeaderLoop(leader, clock, logger)
 {
-    /// <summary>More than this waiting is refused: memory is not a queue.</summary>
+    /// <summary>The most observations that may wait for the database. The senders of more are told to send them again.</summary>
     private const int MostWaiting = 20_000;
     private const int Tries = 10;
     private static readonly TimeSpan ForgetEvery = TimeSpan.FromHours(1);
@@ -29,26 +29,26 @@ internal sealed partial class AlertAggregator(
     private readonly OutageNotice _outage = new();
     private DateTimeOffset _forgotAt = DateTimeOffset.MinValue;
 
-    /// <param name="IsRehearsal">It goes the same way and leaves nothing behind.</param>
-    /// <param name="IsLeaders">Only the leader may say it.</param>
+    /// <param name="IsRehearsal">The rules are applied, and nothing is written.</param>
+    /// <param name="IsLeaders">Taken only while this process leads.</param>
     private sealed record Request(IReadOnlyList<Observation> Observations, bool IsRehearsal, bool IsLeaders);
 
     /// <summary>Raised when an episode began, changed or ended here. Handlers return at once and never throw.</summary>
     public event Action? Changed;
 
-    /// <summary>Takes one request's observations; returns once they are durable.</summary>
-    /// <param name="request">What one sender said at one moment: ids that stand side by side in it are different alerts.</param>
-    /// <param name="isLeaders">Only the leader may say it: said late, by a process that was frozen, it would open again what has ended.</param>
-    /// <returns>What became of each, in their order; null: nothing was taken, because the database can't be had, too much is
-    /// waiting for it, or this process leads no more. Whoever sent it should send it again.</returns>
+    /// <summary>Applies the observations of one request; returns once the result is committed.</summary>
+    /// <param name="request">All that one sender sent at once. Two ids of one alert in the same request are two alerts.</param>
+    /// <param name="isLeaders">Applied only while this process leads. A former leader that was frozen would reopen ended alerts.</param>
+    /// <returns>A result for each, in their order. Null when nothing was applied: the database is away, too much waits for it, or
+    /// this process no longer leads. Send the request again.</returns>
     public Task<IReadOnlyList<Observed>?> ObserveAsync(
         IReadOnlyList<Observation> request,
         CancellationToken cancellationToken,
         bool isLeaders = false
     ) => TakeAsync(request, isRehearsal: false, isLeaders, cancellationToken);
 
-    /// <summary>Takes an observation twice, as if it were real, and writes nothing.</summary>
-    /// <returns>What would become of it the first and the second time; null: it was not taken.</returns>
+    /// <summary>Applies an observation twice and writes nothing.</summary>
+    /// <returns>The result of the first and of the second time; null when it was not applied.</returns>
     public async Task<(ObservationResult First, ObservationResult Second)?> RehearseAsync(
         Observation observation,
         CancellationToken cancellationToken
@@ -93,7 +93,7 @@ internal sealed partial class AlertAggregator(
         }
     }
 
-    /// <returns>Null: other processes were faster every time.</returns>
+    /// <returns>Null when other processes changed the same alerts at every try.</returns>
     private async Task<List<IReadOnlyList<Observed>?>?> WriteAsync(List<Request> batch)
     {
         var logicalIds = batch.SelectMany(request => request.Observations).Select(o => o.LogicalId).Distinct().ToList();
@@ -102,7 +102,7 @@ internal sealed partial class AlertAggregator(
             var now = Clock.GetUtcNow();
             var known = await table.ReadAsync(logicalIds, now - EpisodeRules.Memory, CancellationToken.None);
             var episodes = new EpisodeRules(known, options.Value, now);
-            // Asked after the reading: when another leads next and changes what was read, the write below fails.
+            // After the read: if another process takes the lead and changes these alerts, the write below fails.
             var leads = Leader.IsLeader;
             var answers = batch.ConvertAll(request =>
                 request.IsRehearsal ? Rehearse(request, new EpisodeRules(known, options.Value, now))
@@ -134,7 +134,7 @@ internal sealed partial class AlertAggregator(
     private static IReadOnlyList<Observed> Rehearse(Request request, EpisodeRules stage) =>
         [.. stage.Apply(request.Observations), .. stage.Apply(request.Observations)];
 
-    /// <summary>What never reaches a hook is decided here.</summary>
+    /// <summary>Records why an alert reaches no hook, or was read in another way than it was sent.</summary>
     private Task ExplainAsync(List<Request> batch, List<IReadOnlyList<Observed>?> answers, DateTimeOffset now) =>
         decisions.RecordAsync(
             [
@@ -181,7 +181,7 @@ internal sealed partial class AlertAggregator(
         }
     }
 
-    /// <summary>Ends what nobody stands by any more.</summary>
+    /// <summary>Expires alerts whose source fell silent, and deletes old rows.</summary>
     protected override async Task<TimeSpan> LeadAsync(CancellationToken stoppingToken)
     {
         var now = Clock.GetUtcNow();
@@ -190,7 +190,7 @@ internal sealed partial class AlertAggregator(
         {
             var episodes = new EpisodeRules(abandoned, options.Value, now);
             episodes.ExpireAll();
-            // Whatever was heard of again meanwhile is left alone.
+            // An alert that was observed again in the meantime has a newer version and is left alone.
             await table.WriteAsync([], episodes.Changed, CancellationToken.None);
             Log.Expired(logger, abandoned.Count);
             Changed?.Invoke();
@@ -209,7 +209,7 @@ internal sealed partial class AlertAggregator(
     {
         [LoggerMessage(
             LogLevel.Warning,
-            "alert_aggregator can't take alerts count={Count}, their senders are told to try again: {Problem}"
+            "alert_aggregator can't take alerts count={Count}, their senders are told to send them again: {Problem}"
         )]
         public static partial void NotTaken(ILogger logger, int count, string problem);
 

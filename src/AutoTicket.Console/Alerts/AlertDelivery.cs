@@ -8,8 +8,8 @@ internal enum DeliveryKind
     Ended,
 }
 
-/// <summary>The notification log: a row of <c>alert_deliveries</c> for each (episode, hook, kind), written after success. No row means
-/// that the next cycle tries again, so outages and switched-off flags heal themselves.</summary>
+/// <summary>The delivery log: a row of <c>alert_deliveries</c> for each episode, hook and kind, written after success. Without a row the
+/// next pass tries again.</summary>
 internal sealed record AlertDelivery
 {
     public required long AlertRow { get; init; }
@@ -20,10 +20,10 @@ internal sealed record AlertDelivery
 
     public required DateTimeOffset At { get; init; }
 
-    /// <summary>The severity that was told.</summary>
+    /// <summary>The severity that was delivered.</summary>
     public required Severity Severity { get; init; }
 
-    /// <summary>The <see cref="Alert.Reopened"/> that was told.</summary>
+    /// <summary>The <see cref="Alert.Reopened"/> that was delivered.</summary>
     public int Reopened { get; init; }
 
     public long? TicketId { get; init; }

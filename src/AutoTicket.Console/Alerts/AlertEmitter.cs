@@ -9,12 +9,12 @@ using Microsoft.EntityFrameworkCore;
 namespace AutoTicket.Alerts;
 
 /// <summary>
-/// Calls the hooks for every alert until each has delivered it. Only the leader does. What a hook could not take leaves no row in
-/// the notification log, so the next cycle tries again. A cycle's cost in queries does not grow with the number of alerts.
+/// Calls each hook with the alerts in its outbox until it has delivered them. Only the leader does. An undelivered alert leaves no
+/// row in the delivery log, so the next pass tries again. The number of queries does not grow with the number of alerts.
 /// </summary>
 internal sealed partial class AlertEmitter : Loop
 {
-    private const int MostSaid = 100_000;
+    private const int MostLastDecisions = 100_000;
     private static readonly Counter<long> Emits = Telemetry.Meter.CreateCounter<long>(
         "autoticket.alert.emits",
         description: "Calls of a hook for an alert, by hook and decision."
@@ -22,16 +22,16 @@ internal sealed partial class AlertEmitter : Loop
     private static readonly TimeSpan RecordEvery = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan Cycle = TimeSpan.FromSeconds(2);
 
-    /// <summary>After a pass that left something undone: of a flood each alert wakes us, and each pass would only meet the same again.</summary>
+    /// <summary>The least rest after a pass. In a flood each alert wakes the emitter, and every pass would meet the same alerts.</summary>
     private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>Who has to look this long for what is due is better given more of it at a time.</summary>
+    /// <summary>After a query that took longer than this, a rest lets the next pass take more alerts at once.</summary>
     private static readonly TimeSpan LongLook = TimeSpan.FromMilliseconds(50);
 
     private static readonly TimeSpan Stuck = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan StuckAtLeast = TimeSpan.FromSeconds(5);
 
-    /// <summary>So much longer the ticket hook may take before the next hook goes ahead without the ticket's link.</summary>
+    /// <summary>How long the next hook waits for this one, so that the DM can link to the ticket.</summary>
     private static readonly TimeSpan HeadStart = TimeSpan.FromSeconds(1.5);
 
     private readonly IReadOnlyList<IAlertHook> _hooks;
@@ -42,24 +42,24 @@ internal sealed partial class AlertEmitter : Loop
     private readonly DatabaseSignals _signals;
     private readonly ILogger<AlertEmitter> _logger;
     private readonly OutageNotice _outage = new();
-    private readonly ConcurrentDictionary<(long Alert, string Hook), LastDecision> _said = new();
+    private readonly ConcurrentDictionary<(long Alert, string Hook), LastDecision> _lastDecisions = new();
     private readonly ConcurrentDictionary<string, Pass> _passes = new();
     private readonly Dictionary<IAlertHook, SemaphoreSlim> _turns;
 
-    /// <summary>A hook's present or last look at what it has to deliver.</summary>
+    /// <summary>The current or last pass of a hook over its outbox.</summary>
     private sealed class Pass(DateTimeOffset begunAt)
     {
         private long? _lateSince;
 
         public Task Ended { get; set; } = Task.CompletedTask;
 
-        /// <summary>When it last had an outcome; null once it has all of them.</summary>
+        /// <summary>When the last outcome came; null after the last one of the pass.</summary>
         public DateTimeOffset? AdvancedAt { get; set; } = begunAt;
 
         public bool IsStuck { get; private set; }
 
-        /// <summary>Late for some seconds of the machine's own time, too: a clock that is set forward makes any pass late for a moment.</summary>
-        /// <returns>It has become stuck.</returns>
+        /// <summary>Also measures the machine's uptime: a clock that is set forward makes every pass late for a moment.</summary>
+        /// <returns>Whether the pass has become stuck.</returns>
         public bool Look(DateTimeOffset now)
         {
             _lateSince = !Ended.IsCompleted && AdvancedAt is { } at && now - at > Stuck ? _lateSince ?? Stopwatch.GetTimestamp() : null;
@@ -69,10 +69,10 @@ internal sealed partial class AlertEmitter : Loop
         }
     }
 
-    /// <summary>The last decision about an alert, and the tries that came to the same since it was recorded.</summary>
+    /// <summary>A hook's last decision about an alert, and how many tries had the same result since it was recorded.</summary>
     private sealed record LastDecision(DecisionWord Decision, int Unrecorded, DateTimeOffset RecordedAt);
 
-    /// <param name="hooks">In the order in which they are called.</param>
+    /// <param name="hooks">Called in this order.</param>
     public AlertEmitter(
         IEnumerable<IAlertHook> hooks,
         AlertAggregator aggregator,
@@ -91,13 +91,13 @@ internal sealed partial class AlertEmitter : Loop
         CycledAt = clock.GetUtcNow();
     }
 
-    /// <summary>When a hook was last given anything; null: not since this start.</summary>
+    /// <summary>When a hook was last called with an alert; null when none was since this start.</summary>
     public DateTimeOffset? EmittedAt { get; private set; }
 
-    /// <summary>When the loop began its present pass; before the first, the start.</summary>
+    /// <summary>When the current turn of the loop began; at first, the start.</summary>
     public DateTimeOffset CycledAt { get; private set; }
 
-    /// <summary>The hook whose pass has had no outcome for a minute, where every call of a hook ends within seconds; null: there is none.</summary>
+    /// <summary>A hook whose pass has had no outcome for a minute; null when there is none. A healthy call ends within seconds.</summary>
     public string? StuckHook => _passes.FirstOrDefault(pass => pass.Value.IsStuck).Key;
 
     /// <summary>The hooks that are called from memory while the database is away: those that also take what has ended.</summary>
@@ -149,7 +149,7 @@ internal sealed partial class AlertEmitter : Loop
                 }
                 else
                 {
-                    // What came meanwhile has its turn as soon as the pass is over.
+                    // New alerts are delivered as soon as the pass has ended.
                     _ = pass.Ended.ContinueWith(_ => Wake(), TaskScheduler.Default);
                 }
 
@@ -171,7 +171,7 @@ internal sealed partial class AlertEmitter : Loop
         return Cycle;
     }
 
-    /// <summary>What a hook has begun it brings to its end, so that it is recorded.</summary>
+    /// <summary>Waits for deliveries that have begun, so that they are recorded.</summary>
     protected override async Task FinishAsync() =>
         await Task.WhenAll(_passes.Values.Select(pass => pass.Ended)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
@@ -201,7 +201,7 @@ internal sealed partial class AlertEmitter : Loop
                     Emits.Add(1, new("hook", hook.Name), new("decision", outcome.Decision.Text));
                     if (outcome.IsDone)
                     {
-                        _said.TryRemove((outcome.Notice.Alert.Id, hook.Name), out _);
+                        _lastDecisions.TryRemove((outcome.Notice.Alert.Id, hook.Name), out _);
                         Log.Emitted(
                             _logger,
                             outcome.Notice.Alert.AlertKey,
@@ -221,7 +221,7 @@ internal sealed partial class AlertEmitter : Loop
                 var done = outcomes.Where(outcome => outcome.IsDone).ToList();
                 left -= done.Count;
                 await _deliveries.RecordAsync(hook, done, done.Select(outcome => DecisionOf(hook, outcome)));
-                // If the database takes nothing, a sweep raises them.
+                // If this fails, a sweep raises the alert.
                 await _aggregator.ObserveAsync(
                     [.. outcomes.Select(outcome => outcome.Raises).OfType<Observation>()],
                     CancellationToken.None
@@ -229,7 +229,7 @@ internal sealed partial class AlertEmitter : Loop
 
                 if (!_leader.IsLeader)
                 {
-                    // Frozen in the middle: the rest another leader has told meanwhile.
+                    // This process lost the lead during the pass: the new leader delivers the rest.
                     await lead.CancelAsync();
                 }
             }
@@ -242,7 +242,7 @@ internal sealed partial class AlertEmitter : Loop
             }
         }
         catch (OperationCanceledException) when (lead.IsCancellationRequested) { }
-        // A database that is interrupted by the end need not say that it was cancelled.
+        // At shutdown a database driver may throw something else than a cancellation.
         catch (Exception exception) when (Outages.IsOutage(exception) || stoppingToken.IsCancellationRequested)
         {
             if (_outage.Begin())
@@ -258,7 +258,7 @@ internal sealed partial class AlertEmitter : Loop
         }
     }
 
-    /// <summary>Calls a hook once at a time: its own pass, and what is told from memory while the database comes back, may overlap.</summary>
+    /// <summary>One call of a hook at a time: its pass and a delivery from memory may meet when the database comes back.</summary>
     private async IAsyncEnumerable<IReadOnlyList<HookOutcome>> CallAsync(
         IAlertHook hook,
         IReadOnlyList<AlertNotice> notices,
@@ -297,21 +297,21 @@ internal sealed partial class AlertEmitter : Loop
         };
     }
 
-    /// <summary>A line and a row at once for a new decision; for one that stays the same no line, and a row in a while.</summary>
-    /// <returns>How many tries to record now; null: none yet.</returns>
+    /// <summary>Logs and records a new decision at once. A repeated one is not logged, and recorded now and then.</summary>
+    /// <returns>How many tries to record now; null when none.</returns>
     private int? Count(IAlertHook hook, HookOutcome outcome)
     {
-        if (_said.Count > MostSaid)
+        if (_lastDecisions.Count > MostLastDecisions)
         {
-            // Of what ended meanwhile nobody takes them out.
-            _said.Clear();
+            // Alerts that ended undelivered are never removed one by one.
+            _lastDecisions.Clear();
         }
 
         var key = (outcome.Notice.Alert.Id, hook.Name);
         var now = Clock.GetUtcNow();
-        if (!_said.TryGetValue(key, out var said) || said.Decision != outcome.Decision)
+        if (!_lastDecisions.TryGetValue(key, out var last) || last.Decision != outcome.Decision)
         {
-            _said[key] = new LastDecision(outcome.Decision, 0, now);
+            _lastDecisions[key] = new LastDecision(outcome.Decision, 0, now);
             Log.Emitted(
                 _logger,
                 outcome.Notice.Alert.AlertKey,
@@ -323,9 +323,9 @@ internal sealed partial class AlertEmitter : Loop
             return 1;
         }
 
-        var isDue = now - said.RecordedAt >= RecordEvery;
-        _said[key] = isDue ? said with { Unrecorded = 0, RecordedAt = now } : said with { Unrecorded = said.Unrecorded + 1 };
-        return isDue ? said.Unrecorded + 1 : null;
+        var isDue = now - last.RecordedAt >= RecordEvery;
+        _lastDecisions[key] = isDue ? last with { Unrecorded = 0, RecordedAt = now } : last with { Unrecorded = last.Unrecorded + 1 };
+        return isDue ? last.Unrecorded + 1 : null;
     }
 
     private static partial class Log

@@ -167,8 +167,7 @@ internal sealed class AlertQueries : IDisposable
                     !(
                         alert.Source == Observation.Console
                         && (alert.Name == Observation.Escalation || alert.Name == Observation.OwnNetworkLost)
-                    )
-                    && !db.AlertDeliveries.Any(d => d.AlertRow == alert.Id && d.TicketId != null && d.Reopened == alert.Reopened)
+                    ) && !db.AlertDeliveries.Any(d => d.AlertRow == alert.Id && d.TicketId != null && d.Reopened == alert.Reopened)
                 );
             var worst = await waiting
                 .OrderBy(alert => alert.Severity)
@@ -279,7 +278,9 @@ internal sealed class AlertQueries : IDisposable
                     .. decisions[alert.AlertId]
                         .Where(d =>
                             d.AlertRow == alert.Id
-                            || (d.AlertRow is null or 0 && d.LastAt >= alert.StartedAt && (alert.EndedAt is not { } end || d.FirstAt <= end))
+                            || (
+                                d.AlertRow is null or 0 && d.LastAt >= alert.StartedAt && (alert.EndedAt is not { } end || d.FirstAt <= end)
+                            )
                         )
                         .OrderBy(d => d.LastAt)
                         .Select(d => new AlertDecision(

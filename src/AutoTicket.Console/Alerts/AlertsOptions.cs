@@ -56,8 +56,7 @@ internal sealed class AlertsOptions : IValidatableObject
     public bool ContinuesEpisode(DateTimeOffset endedAt, DateTimeOffset now) => now - endedAt <= QuietPeriod;
 
     /// <returns>Until when the end of a flapping alert is held back; null when the alert does not flap or has not ended.</returns>
-    public DateTimeOffset? EndHeldUntil(Alert alert) =>
-        alert is { Reopened: > 0, EndedAt: { } endedAt } ? endedAt + QuietPeriod : null;
+    public DateTimeOffset? EndHeldUntil(Alert alert) => alert is { Reopened: > 0, EndedAt: { } endedAt } ? endedAt + QuietPeriod : null;
 
     /// <returns>From when on an alert that was delivered at <paramref name="at"/> and keeps flapping is delivered again.</returns>
     public DateTimeOffset RepeatFrom(DateTimeOffset at) => at + QuietPeriod;

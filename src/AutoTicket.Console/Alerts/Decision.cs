@@ -1,15 +1,14 @@
 namespace AutoTicket.Alerts;
 
-/// <summary>Why a ticket was or wasn't filed, or a DM sent: a row of <c>decisions</c>. The same decision for the same episode is one row
+/// <summary>Why a ticket was or was not filed, or a DM sent: a row of <c>decisions</c>. A repeated decision about an episode is one row
 /// with a count.</summary>
 internal sealed record Decision
 {
     public long Id { get; init; }
 
-    /// <summary>The <c>alert_id</c> that it is about.</summary>
     public required string AlertId { get; init; }
 
-    /// <summary>The episode; zero for what was decided before there was one; null for a click, each of which is a row of its own.</summary>
+    /// <summary>The episode; zero when there was none yet; null for a click.</summary>
     public long? AlertRow { get; init; }
 
     /// <summary>What decided: a hook's name, <c>click</c> or <c>intake</c>.</summary>
@@ -17,7 +16,7 @@ internal sealed record Decision
 
     public required DecisionWord Word { get; init; }
 
-    /// <summary>The last time's sentence.</summary>
+    /// <summary>One sentence for the operator, from the last time.</summary>
     public string? Detail { get; init; }
 
     /// <summary>Who clicked.</summary>

@@ -4,7 +4,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Alerts;
 
-/// <summary>Keeps why a ticket was or wasn't filed. The same decision for the same episode counts up.</summary>
+/// <summary>Writes decisions. A repeated decision about the same episode counts up.</summary>
 internal sealed partial class DecisionLog(IDbContextFactory<AutoTicketDbContext> contexts, ILogger<DecisionLog> logger)
 {
     private const int LongestDetail = 500;
@@ -28,7 +28,7 @@ internal sealed partial class DecisionLog(IDbContextFactory<AutoTicketDbContext>
         ("ticket_url", "text", d => d.TicketUrl)
     );
 
-    /// <summary>Records them in one statement. What they tell of has happened: that they can't be written is a WARNING, once an
+    /// <summary>Records decisions in one statement. What was decided has happened already, so a failure to record it is a WARNING, once an
     /// outage.</summary>
     public async Task RecordAsync(IReadOnlyCollection<Decision> decisions, CancellationToken cancellationToken)
     {
@@ -52,10 +52,10 @@ internal sealed partial class DecisionLog(IDbContextFactory<AutoTicketDbContext>
         }
     }
 
-    /// <summary>What records them, to be run together with what else is written there; null: there are none.</summary>
+    /// <summary>The statement that records decisions, for a transaction of the caller; null when there are none.</summary>
     public static FormattableString? Statement(IEnumerable<Decision> decisions)
     {
-        // One statement must not meet a row twice; clicks have no episode, and a row each.
+        // One statement must not change a row twice. A click has no episode and gets a row of its own.
         List<Decision> rows =
         [
             .. decisions

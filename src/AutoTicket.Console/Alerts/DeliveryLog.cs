@@ -8,13 +8,13 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Alerts;
 
-/// <summary>The notification log in the database: what each hook has still to deliver (the outbox), and what it has delivered.</summary>
+/// <summary>Reads what each hook still has to deliver (the outbox), and records what it has delivered (the delivery log).</summary>
 internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> contexts, IOptions<AlertsOptions> options, TimeProvider clock)
 {
-    /// <summary>What one hook is given at a time.</summary>
+    /// <summary>The most outbox entries of one pass.</summary>
     private const int MostAtOnce = 1_000;
 
-    /// <summary>What ended longer ago than this is told to nobody any more.</summary>
+    /// <summary>An alert that ended undelivered longer ago than this is dropped.</summary>
     private static readonly TimeSpan NewsLives = TimeSpan.FromHours(24);
 
     // {0} the hook, {1} the present, {2} how many; {3}, {4} and {5} the source, severity and id of the entry whose turn came last.
@@ -51,18 +51,17 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
         ("ticket_url", "text", row => row.Outcome.Ticket?.Url)
     );
 
-    /// <summary>The entry of each hook whose turn was the last; lost with the process, and begun anew.</summary>
+    /// <summary>Where each hook's round through its outbox stands. A new process begins a new round.</summary>
     private readonly ConcurrentDictionary<string, Turn?> _turns = new();
 
-    /// <param name="Place">In the order of turns; 0: the entry is there for another reason.</param>
+    /// <param name="Place">The place in the round; 0 for an entry that was chosen because it is among its source's worst.</param>
     private sealed record Turn(long Place, string Source, string Severity, long Id);
 
-    /// <param name="EndTold">The <see cref="Alert.Reopened"/> whose end was told.</param>
+    /// <param name="EndTold">The <see cref="Alert.Reopened"/> whose end was delivered.</param>
     private sealed record Entry(long Id, Alert Alert, AlertDelivery? Told, int? EndTold, AlertTicket? Ticket, Turn Turn);
 
-    /// <summary>What the hook has not delivered yet; so much of it as one pass takes. Where there is more, half of it are each source's worst and
-    /// oldest, and half have their turn, round and round: a flood of one source, which the hook will not take, keeps nobody else's alert
-    /// waiting, and each alert of the flood itself has its turn and its decision.</summary>
+    /// <summary>Reads the undelivered alerts for one pass. If there are too many, half are each source's worst and oldest, and half go
+    /// round through all entries. So a flood of one source starves no other source, and each of its alerts gets its turn.</summary>
     /// <returns>Worst and oldest first.</returns>
     public async Task<List<AlertNotice>> DueAsync(IAlertHook hook, CancellationToken cancellationToken)
     {
@@ -71,14 +70,14 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
             var entries = await ReadAsync(db, hook.Name, cancellationToken);
             var notices = new List<AlertNotice>();
-            var over = new List<long>();
+            var obsolete = new List<long>();
             foreach (var entriesOfOne in entries.GroupBy(entry => entry.Alert.Id))
             {
                 var ids = entriesOfOne.Select(entry => entry.Id).ToList();
                 var (alert, kind) = (entriesOfOne.First(), KindOf(hook, entriesOfOne.First()));
                 if (kind is null)
                 {
-                    over.AddRange(ids);
+                    obsolete.AddRange(ids);
                 }
                 else if (
                     kind != NoticeKind.Ended
@@ -90,12 +89,12 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
                 }
             }
 
-            if (over.Count > 0)
+            if (obsolete.Count > 0)
             {
-                await db.ExecuteAsync(TakenOut(over), cancellationToken);
+                await db.ExecuteAsync(Deleted(obsolete), cancellationToken);
             }
 
-            if (notices.Count > 0 || over.Count == 0 || entries.Count < MostAtOnce)
+            if (notices.Count > 0 || obsolete.Count == 0 || entries.Count < MostAtOnce)
             {
                 return
                 [
@@ -141,15 +140,12 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
         return new Entry(turn.Id, alert, told, row.IntOrNull("end_reopened"), ticket, turn);
     }
 
-    /// <returns>Null: nothing, whatever comes of it.</returns>
+    /// <returns>Null when the hook has nothing to deliver.</returns>
     private NoticeKind? KindOf(IAlertHook hook, Entry entry) =>
         entry switch
         {
             { Told: null, Alert: var alert } => options.Value.ReachesHooks(alert.Severity)
-            && (
-                alert.IsFiring
-                || (hook.WantsWhatEnded && alert.EndedAt is { } endedAt && endedAt > clock.GetUtcNow() - NewsLives)
-            )
+            && (alert.IsFiring || (hook.WantsWhatEnded && alert.EndedAt is { } endedAt && endedAt > clock.GetUtcNow() - NewsLives))
                 ? NoticeKind.Firing
                 : null,
             { Alert: { IsFiring: false } alert } => entry.EndTold is { } told && told >= alert.Reopened ? null : NoticeKind.Ended,
@@ -158,10 +154,10 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
             : null,
         };
 
-    private static FormattableString TakenOut(IEnumerable<long> entries) =>
+    private static FormattableString Deleted(IEnumerable<long> entries) =>
         $"DELETE FROM alert_outbox WHERE id IN (SELECT entry FROM {Entries.Of([.. entries])})";
 
-    /// <summary>Writes down what a hook has delivered, after it was, and why, with one commit.</summary>
+    /// <summary>Records deliveries and their decisions and deletes their outbox entries, in one commit.</summary>
     public async Task RecordAsync(IAlertHook hook, IReadOnlyList<HookOutcome> outcomes, IEnumerable<Decision> decisions)
     {
         if (outcomes.Count == 0)
@@ -170,7 +166,7 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
         }
 
         await using var db = await contexts.CreateDbContextAsync();
-        // A note leaves the ticket that is recorded as it is. What another leader recorded since the notice was read is newer, and stays.
+        // A note keeps the recorded ticket. A row that another leader wrote since the notice was read is newer and stays.
         FormattableString delivered = $"""
             INSERT INTO alert_deliveries (alert_row, hook, kind, at, severity, reopened, ticket_id, ticket_number, ticket_url)
             SELECT alert_row, {hook.Name}, kind, {clock.GetUtcNow()}, severity, reopened, ticket_id, ticket_number, ticket_url
@@ -186,14 +182,14 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
               ticket_id = coalesce(excluded.ticket_id, alert_deliveries.ticket_id), ticket_number = coalesce(excluded.ticket_number, alert_deliveries.ticket_number),
               ticket_url = coalesce(excluded.ticket_url, alert_deliveries.ticket_url)
             """;
-        var takenOut = TakenOut(outcomes.SelectMany(outcome => outcome.Notice.Entries));
+        var deleted = Deleted(outcomes.SelectMany(outcome => outcome.Notice.Entries));
         await db.ExecuteTogetherAsync(
-            DecisionLog.Statement(decisions) is { } decided ? [delivered, decided, takenOut] : [delivered, takenOut],
+            DecisionLog.Statement(decisions) is { } decided ? [delivered, decided, deleted] : [delivered, deleted],
             CancellationToken.None
         );
     }
 
-    /// <summary>Who is told that something fired and is over need not be told that it is over.</summary>
+    /// <summary>A DM about an alert that has ended says both, so its end is delivered with it.</summary>
     private static IEnumerable<DeliveryKind> KindsOf(AlertNotice notice) =>
         notice.Kind == NoticeKind.Ended ? [DeliveryKind.Ended]
         : notice.Alert.IsFiring ? [DeliveryKind.Firing]

@@ -284,9 +284,7 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
         (known, observed) switch
         {
             (null, null) => false,
-            ({ } before, { } after) => after < before
-                || after - before >= TouchEvery
-                || (after > before && before - now < TouchEvery),
+            ({ } before, { } after) => after < before || after - before >= TouchEvery || (after > before && before - now < TouchEvery),
             _ => true,
         };
 

@@ -5,8 +5,8 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Alerts;
 
-/// <summary>While the database is away the operator is still told that a surface went down, and of escalations: from memory, once, by the process that led
-/// when the database was last heard of; and that it is over. When the database is back the episode is stored with what was told.</summary>
+/// <summary>Delivers surface outages and escalations from memory while the database is away, each once. The last known leader does. When
+/// the database is back, the episodes are stored with their deliveries.</summary>
 internal sealed partial class InMemoryAlerts(
     AlertEmitter emitter,
     AlertStore table,
@@ -17,29 +17,29 @@ internal sealed partial class InMemoryAlerts(
     ILogger<InMemoryAlerts> logger
 ) : IDisposable
 {
-    private static readonly RowBatch<Word> Told = new(
-        ("alert_id", "text", word => word.Seen.AlertId),
-        ("hook", "text", word => word.Hook),
-        ("at", "timestamptz", word => word.At),
-        ("severity", "text", word => Words.Of(word.Seen.Severity))
+    private static readonly RowBatch<Delivered> Rows = new(
+        ("alert_id", "text", delivery => delivery.Seen.AlertId),
+        ("hook", "text", delivery => delivery.Hook),
+        ("at", "timestamptz", delivery => delivery.At),
+        ("severity", "text", delivery => Words.Of(delivery.Seen.Severity))
     );
 
-    /// <summary>The poller and the escalation watch come side by side.</summary>
+    /// <summary>The surface observer and the escalation watch call at the same time.</summary>
     private readonly SemaphoreSlim _one = new(1, 1);
     private readonly HashSet<string> _firing = [];
 
-    /// <summary>The last of each hook about each alert of which there is no episode yet.</summary>
-    private readonly List<Word> _words = [];
+    /// <summary>The last delivery of each hook for each alert whose episode is not stored yet.</summary>
+    private readonly List<Delivered> _deliveries = [];
 
-    /// <param name="Seen">It firing.</param>
-    /// <param name="Again">How many times it had been told that it was over, and fired again.</param>
-    private sealed record Word(string Hook, Observation Seen, NoticeKind Kind, DateTimeOffset At, int Again);
+    /// <param name="Seen">The observation that fired.</param>
+    /// <param name="Again">How often the alert fired again after its end was delivered.</param>
+    private sealed record Delivered(string Hook, Observation Seen, NoticeKind Kind, DateTimeOffset At, int Again);
 
-    /// <summary>The database took what was seen: from here on the notification log knows who was told.</summary>
+    /// <summary>Call it after the database took the observations: stores what was delivered from memory.</summary>
     public Task TookAsync(IReadOnlyList<Observation> request, IReadOnlyList<Observed> answers, CancellationToken cancellationToken) =>
         AloneAsync(() => StoreAsync(request, answers, cancellationToken), cancellationToken);
 
-    /// <summary>The database took nothing: tells of what began since, and of its end.</summary>
+    /// <summary>Call it when the database took nothing: delivers what began since, and its end.</summary>
     public Task TellAsync(IReadOnlyList<Observation> request, CancellationToken cancellationToken) =>
         leader.ActsAsLeader ? AloneAsync(() => TellAllAsync(request, cancellationToken), cancellationToken) : Task.CompletedTask;
 
@@ -65,51 +65,57 @@ internal sealed partial class InMemoryAlerts(
             _ = request[i].IsFiring ? _firing.Add(answers[i].AlertId) : _firing.Remove(answers[i].AlertId);
         }
 
-        if (_words.Count == 0)
+        if (_deliveries.Count == 0)
         {
             return;
         }
 
-        // What was over before it could be stored has no episode that would tell of it.
+        // An alert that ended before it was stored has no episode whose end would be delivered.
         await TellEndsAsync(request, cancellationToken);
-        // Of others the episode may not be stored yet.
-        var told = _words
-            .Where(word => word.Kind == NoticeKind.Firing && request.Any(o => o.IsFiring && o.AlertId == word.Seen.AlertId))
+        // The episodes of other alerts may not be stored yet.
+        var told = _deliveries
+            .Where(delivery => delivery.Kind == NoticeKind.Firing && request.Any(o => o.IsFiring && o.AlertId == delivery.Seen.AlertId))
             .ToList();
-        var over = _words.Where(word => word.Kind == NoticeKind.Ended).ToList();
+        var over = _deliveries.Where(delivery => delivery.Kind == NoticeKind.Ended).ToList();
         try
         {
             await table.WriteAsync(
                 [
-                    .. over.DistinctBy(word => word.Seen.AlertId)
-                        .Select(word => AlertOf(word.Seen, word.At) with { Status = AlertStatus.Resolved, EndedAt = word.At }),
+                    .. over.DistinctBy(delivery => delivery.Seen.AlertId)
+                        .Select(delivery =>
+                            AlertOf(delivery.Seen, delivery.At) with
+                            {
+                                Status = AlertStatus.Resolved,
+                                EndedAt = delivery.At,
+                            }
+                        ),
                 ],
                 [],
                 cancellationToken
             );
-            _words.RemoveAll(over.Contains);
+            _deliveries.RemoveAll(over.Contains);
             if (told.Count == 0)
             {
                 return;
             }
 
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-            // What was told is not of an episode that began later.
+            // An episode that began later was not delivered.
             await db.ExecuteAsync(
                 $"""
                 INSERT INTO alert_deliveries (alert_row, hook, kind, at, severity, reopened)
-                SELECT alerts.id, r.hook, 'firing', r.at, r.severity, alerts.reopened FROM alerts JOIN {Told.Of(
+                SELECT alerts.id, r.hook, 'firing', r.at, r.severity, alerts.reopened FROM alerts JOIN {Rows.Of(
                     told
                 )} ON alerts.alert_id = r.alert_id AND alerts.started_at <= r.at WHERE alerts.status = 'firing'
                 ON CONFLICT (alert_row, hook, kind) DO NOTHING
                 """,
                 cancellationToken
             );
-            _words.RemoveAll(told.Contains);
+            _deliveries.RemoveAll(told.Contains);
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
         {
-            // Away again: the next time.
+            // Away again; the next call tries again.
         }
     }
 
@@ -119,7 +125,7 @@ internal sealed partial class InMemoryAlerts(
         var now = clock.GetUtcNow();
         foreach (var hook in emitter.HooksForNews)
         {
-            // Told again when it was told to be over, or once a quiet period.
+            // Delivered again after its end was delivered, or once a quiet period.
             await TellAsync(
                 hook,
                 NoticeKind.Firing,
@@ -128,7 +134,10 @@ internal sealed partial class InMemoryAlerts(
                         o.IsFiring
                         && options.Value.ReachesHooks(o.Severity)
                         && !_firing.Contains(o.AlertId)
-                        && (LastWord(hook, o) is not { Kind: NoticeKind.Firing } last || (o.StartsAt is { } startsAt && startsAt > options.Value.RepeatFrom(last.At)))
+                        && (
+                            LastDelivery(hook, o) is not { Kind: NoticeKind.Firing } last
+                            || (o.StartsAt is { } startsAt && startsAt > options.Value.RepeatFrom(last.At))
+                        )
                     )
                     .Select(o => (o, AlertOf(o, now))),
                 cancellationToken
@@ -141,14 +150,14 @@ internal sealed partial class InMemoryAlerts(
         var now = clock.GetUtcNow();
         foreach (var hook in emitter.HooksForNews)
         {
-            // Of what comes and goes the first end is told at once, the others once a quiet period.
+            // The first end is delivered at once, later ones once a quiet period.
             await TellAsync(
                 hook,
                 NoticeKind.Ended,
                 request
                     .Where(o => !o.IsFiring)
-                    .Select(o => LastWord(hook, o))
-                    .OfType<Word>()
+                    .Select(o => LastDelivery(hook, o))
+                    .OfType<Delivered>()
                     .Where(last => last.Kind == NoticeKind.Firing && (last.Again == 0 || now >= options.Value.RepeatFrom(last.At)))
                     .Select(last => (last.Seen, AlertOf(last.Seen, last.At) with { Status = AlertStatus.Resolved, EndedAt = now })),
                 cancellationToken
@@ -156,7 +165,8 @@ internal sealed partial class InMemoryAlerts(
         }
     }
 
-    private Word? LastWord(string hook, Observation o) => _words.Find(word => word.Hook == hook && word.Seen.AlertId == o.AlertId);
+    private Delivered? LastDelivery(string hook, Observation o) =>
+        _deliveries.Find(delivery => delivery.Hook == hook && delivery.Seen.AlertId == o.AlertId);
 
     private async Task TellAsync(
         string hook,
@@ -183,13 +193,13 @@ internal sealed partial class InMemoryAlerts(
             {
                 var seen = all[alert.AlertId].Seen;
                 var again = 0;
-                if (LastWord(hook, seen) is { } last)
+                if (LastDelivery(hook, seen) is { } last)
                 {
                     again = last.Again + (kind == NoticeKind.Firing ? 1 : 0);
-                    _words.Remove(last);
+                    _deliveries.Remove(last);
                 }
 
-                _words.Add(new Word(hook, seen, kind, clock.GetUtcNow(), again));
+                _deliveries.Add(new Delivered(hook, seen, kind, clock.GetUtcNow(), again));
                 Log.Told(logger, alert.AlertKey, hook, kind);
             }
         }

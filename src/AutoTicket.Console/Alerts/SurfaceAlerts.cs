@@ -2,13 +2,13 @@ using AutoTicket.Surfaces;
 
 namespace AutoTicket.Alerts;
 
-/// <summary>What the board says of surfaces, as observations of alerts.</summary>
+/// <summary>The status board, as observations of alerts.</summary>
 internal static class SurfaceAlerts
 {
     private static readonly Dictionary<string, string> NoLabels = [];
 
-    /// <summary>A surface that is down or degraded fires, one that is operational does not. Of one that is stale, unknown or in maintenance
-    /// nothing is said: silence is no recovery. That our own network is lost is one alert, and none for each surface.</summary>
+    /// <summary>A surface that is down or degraded fires; one that is operational does not. A stale, unknown or maintained surface gives no
+    /// observation, because silence is no recovery. A lost network of our own is one alert.</summary>
     public static IEnumerable<Observation> Of(StatusBoard board)
     {
         var lost = board.OwnNetworkLostSince;

@@ -5,8 +5,8 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Alerts;
 
-/// <summary>Tells the aggregator what is confirmed of every surface: at once when one changes, and every cycle, so that whatever was
-/// missed in an outage of the database, or by another leader, is made good. Only the leader does.</summary>
+/// <summary>Sends the status of all surfaces to the aggregator, when one changes and in every poll interval. The repeat makes up for what a
+/// database outage or another leader missed. Only the leader does.</summary>
 internal sealed partial class SurfaceObserver(
     StatusBoard board,
     AlertAggregator alerts,
@@ -42,14 +42,13 @@ internal sealed partial class SurfaceObserver(
         }
 
         List<Observation> seen = [.. SurfaceAlerts.Of(board)];
-        // A lease that ran out because the database is away can't be asked for: only whether it answers.
+        // The lease may have run out because the database is away, so try to write whatever it says.
         if (await alerts.ObserveAsync(seen, stoppingToken, isLeaders: true) is { } answers)
         {
             await outage.TookAsync(seen, answers, stoppingToken);
             return options.Value.PollInterval;
         }
 
-        // The database is away.
         await outage.TellAsync(seen, stoppingToken);
         return AfterFailure;
     }

@@ -153,10 +153,7 @@ internal sealed partial class FloodBreaker(
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
             if (
                 !anyway
-                && await db
-                    .Alerts.WhereFiring()
-                    .WhereUnstable()
-                    .AnyAsync(alert => scope == "" || alert.Source == scope, cancellationToken)
+                && await db.Alerts.WhereFiring().WhereUnstable().AnyAsync(alert => scope == "" || alert.Source == scope, cancellationToken)
             )
             {
                 return FloodResetResult.ProducerStillUnstable;
