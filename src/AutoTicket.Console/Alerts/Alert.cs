@@ -2,7 +2,7 @@ using AutoTicket.Surfaces;
 
 namespace AutoTicket.Alerts;
 
-/// <summary>Where an episode stands. Stored as the lower-case word.</summary>
+/// <summary>The status of an episode. Stored as the lower-case word.</summary>
 public enum AlertStatus
 {
     Firing,
@@ -13,8 +13,8 @@ public enum AlertStatus
 }
 
 /// <summary>
-/// One episode of an alert, from its first firing to its end: a row of <c>alerts</c>. At most one of a
-/// (<see cref="LogicalId"/>, <see cref="Slot"/>) fires at a time, across processes, by a partial unique index.
+/// One episode of an alert, from its first firing to its end: a row of <c>alerts</c>. A partial unique index allows one firing
+/// episode for each <see cref="LogicalId"/> and <see cref="Slot"/>, across processes.
 /// </summary>
 internal sealed record Alert
 {
@@ -24,15 +24,15 @@ internal sealed record Alert
     /// <summary>The dedup key: see <see cref="AlertIdentity"/>.</summary>
     public required string AlertId { get; init; }
 
-    /// <summary>The identity without the producer's own id: what several ids of one producer have in common.</summary>
+    /// <summary>The identity without the producer's own id.</summary>
     public required string LogicalId { get; init; }
 
-    /// <summary>Empty, or the producer's id that proved to stand beside others of the same <see cref="LogicalId"/>.</summary>
+    /// <summary>The producer's id, once it was seen side by side with another of the same <see cref="LogicalId"/>; else empty.</summary>
     public string Slot { get; init; } = "";
 
     public required AlertStatus Status { get; init; }
 
-    /// <summary>Who says so: <c>console</c>, <c>prometheus</c>, <c>alertmanager</c>, or what a sender of <c>POST /api/alerts</c> calls itself.</summary>
+    /// <summary><c>console</c>, <c>prometheus</c>, <c>alertmanager</c>, or as a sender of <c>POST /api/alerts</c> says.</summary>
     public required string Source { get; init; }
 
     public required string Name { get; init; }
@@ -40,37 +40,37 @@ internal sealed record Alert
     /// <summary>The key of a surface, where the alert names one.</summary>
     public string? Surface { get; init; }
 
-    /// <summary>The worst of those of its <see cref="Members"/> that fire.</summary>
+    /// <summary>The worst severity of its firing <see cref="Members"/>.</summary>
     public required Severity Severity { get; init; }
 
     /// <summary>One line of at most <see cref="LongestSummary"/> characters. Text from outside: never markup.</summary>
     public required string Summary { get; init; }
 
-    /// <summary>The whole text where <see cref="Summary"/> had to be cut; null: it is whole.</summary>
+    /// <summary>The whole text; null when <see cref="Summary"/> is not cut.</summary>
     public string? FullText { get; init; }
 
-    /// <summary>Where the producer tells more: an absolute http or https address.</summary>
+    /// <summary>The producer's page about it: an absolute http or https URL.</summary>
     public string? Url { get; init; }
 
-    /// <summary>A JSON object of all labels that it came with.</summary>
+    /// <summary>All labels, as a JSON object.</summary>
     public string Labels { get; init; } = "{}";
 
-    /// <summary>What this episode was reported as: producer's ids, or the labels that don't count for the identity.</summary>
+    /// <summary>The reports of this episode, one for each producer's id or set of ignored labels.</summary>
     public IReadOnlyList<AlertMember> Members { get; init; } = [];
 
-    /// <summary>How many ids of the producer were folded into it besides the first.</summary>
+    /// <summary>How many of the producer's ids were folded into it, after the first.</summary>
     public int FoldedIds { get; init; }
 
-    /// <summary>Since when, by its producer.</summary>
+    /// <summary>When it began, as its producer says.</summary>
     public required DateTimeOffset StartedAt { get; init; }
 
-    /// <summary>When the console took it.</summary>
+    /// <summary>When the console first observed it.</summary>
     public required DateTimeOffset OpenedAt { get; init; }
 
-    /// <summary>When it was last heard of, to the minute.</summary>
+    /// <summary>When it was last observed, to the minute.</summary>
     public required DateTimeOffset SeenAt { get; init; }
 
-    /// <summary>When it expires unless it is heard of again; null: never by itself.</summary>
+    /// <summary>When it expires unless it is observed again; null when it does not expire.</summary>
     public DateTimeOffset? ExpiresAt { get; init; }
 
     public DateTimeOffset? EndedAt { get; init; }
@@ -78,21 +78,21 @@ internal sealed record Alert
     /// <summary>How often it fired again within the quiet period after its end.</summary>
     public int Reopened { get; init; }
 
-    /// <summary>From when on the hooks are to look at it, because it changed in a way that they may have to tell of; null: it did not. Goes to
-    /// the outbox (<see cref="OutboxEntry"/>) with the change; a new one goes there anyway.</summary>
+    /// <summary>From when on the hooks are called with this change; null when the change is no news. Not stored: it becomes
+    /// <see cref="OutboxEntry.DueAt"/>. A new episode always gets entries.</summary>
     public DateTimeOffset? NewsAt { get; init; }
 
-    /// <summary>Counts the changes: each is a compare-and-swap.</summary>
+    /// <summary>Counts the changes. Each is a compare-and-swap on it.</summary>
     public int Version { get; init; }
 
     public const int LongestSummary = 500;
 
-    /// <summary>The <see cref="FoldedIds"/> of a producer that makes up ids: the third id of one logical alert.</summary>
+    /// <summary>The third id of one logical alert shows that its producer sends a new id each time.</summary>
     public const int UnstableFrom = 2;
 
     public string AlertKey => AlertIdentity.KeyOf(AlertId);
 
-    /// <summary>It is the outage of a surface itself, and shares its identity with Investigate.</summary>
+    /// <summary>The outage of a surface. Investigate files under the same identity.</summary>
     public bool IsSurfaceOutage => Source == Observation.Console && Name == Observation.SurfaceOutage;
 
     public bool IsEscalation => Source == Observation.Console && Name == Observation.Escalation;
@@ -103,13 +103,13 @@ internal sealed record Alert
 
     public bool IsFiring => Status == AlertStatus.Firing;
 
-    /// <summary>A third id of one logical alert: its producer makes up new ones (failure mode 1 of the runbook).</summary>
+    /// <summary>Its producer sends a new id each time (failure mode 1 of the runbook).</summary>
     public bool IsUnstable => FoldedIds >= UnstableFrom;
 }
 
 /// <summary>One of the reports that make up an episode.</summary>
-/// <param name="Key">The producer's id after <c>id:</c>; or the labels that don't count for the identity, as <c>severity=critical</c>.</param>
-/// <param name="ExpiresAt">When its producer no longer stands by it; null: it does until it says otherwise.</param>
+/// <param name="Key">The producer's id after <c>id:</c>; without one the ignored labels, as <c>severity=critical</c>.</param>
+/// <param name="ExpiresAt">When it ends unless it is observed again; null when it does not expire.</param>
 internal sealed record AlertMember(
     string Key,
     DateTimeOffset FirstSeen,
@@ -119,6 +119,6 @@ internal sealed record AlertMember(
     DateTimeOffset? ExpiresAt
 )
 {
-    /// <summary>It is known by a producer's id, of which there should be one an alert.</summary>
+    /// <summary>It was reported under an id of the producer.</summary>
     public bool HasProducerId => Key.StartsWith(Observation.IdPrefix, StringComparison.Ordinal);
 }

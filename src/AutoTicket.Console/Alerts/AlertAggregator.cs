@@ -69,12 +69,12 @@ internal sealed partial class AlertAggregator(
             return [];
         }
 
-        return _requests.TryAdd(new Request(request, isRehearsal, isLeaders), TakeAsync, MostWaiting) is { } taking
+        return _requests.TryAdd(new Request(request, isRehearsal, isLeaders), TakeBatchAsync, MostWaiting) is { } taking
             ? await taking.WaitAsync(cancellationToken)
             : null;
     }
 
-    private async Task<List<IReadOnlyList<Observed>?>> TakeAsync(List<Request> batch)
+    private async Task<List<IReadOnlyList<Observed>?>> TakeBatchAsync(List<Request> batch)
     {
         try
         {

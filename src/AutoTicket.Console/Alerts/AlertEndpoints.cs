@@ -1,6 +1,6 @@
 namespace AutoTicket.Alerts;
 
-/// <summary><c>GET /api/alerts</c>: what the page of alerts shows.</summary>
+/// <summary><c>GET /api/alerts</c>: the episodes, as the alerts page shows them.</summary>
 internal static class AlertEndpoints
 {
     private const int Most = 500;
@@ -10,8 +10,8 @@ internal static class AlertEndpoints
     public static void MapAlerts(this IEndpointRouteBuilder api) =>
         api.MapGet(
                 "/api/alerts",
-                async (AlertQueries ledger, bool? active, long? before, CancellationToken cancellationToken) =>
-                    await ledger.ReadAsync(new AlertQuery(active == true, null, before), Most, cancellationToken) is { } alerts
+                async (AlertQueries queries, bool? active, long? before, CancellationToken cancellationToken) =>
+                    await queries.ReadAsync(new AlertQuery(active == true, null, before), Most, cancellationToken) is { } alerts
                         ? Results.Ok(new AlertsAnswer(alerts))
                         : Results.Problem(title: "The console's database can't be reached.", statusCode: 503)
             )

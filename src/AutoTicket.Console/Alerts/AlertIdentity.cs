@@ -5,20 +5,19 @@ using System.Text.Json;
 namespace AutoTicket.Alerts;
 
 /// <summary>
-/// The logical identity of an alert: <c>alert_id</c> is a lower-case hex SHA-256 over versioned fields, <c>alert_key</c> its
-/// first 16 characters. Neither severity nor free text takes part, so the identity is stable across polls, restarts,
-/// replicas, renamed surfaces and severity changes; a producer's own id does, where it sends one, but until two of them were
-/// seen side by side the later is folded into the first one's episode (failure mode 1 of the runbook).
+/// The identity of an alert: <c>alert_id</c> is a lower-case hex SHA-256 over versioned fields, <c>alert_key</c> its first 16
+/// characters. Severity and free text are left out, so it is stable across polls, restarts, replicas and severity changes. A
+/// producer's own id counts; see <see cref="EpisodeRules"/> for when.
 /// </summary>
 internal static class AlertIdentity
 {
-    /// <summary>Changing what is hashed gives every alert a new identity, and with it a second ticket: raise this only then.</summary>
+    /// <summary>Raise it only when the hashed fields change: every alert then gets a new identity, and with it a second ticket.</summary>
     private const int Version = 1;
 
-    /// <summary>The surface's own outage: what Investigate and the surface's alert share, so that one outage has one ticket.</summary>
+    /// <summary>The identity of a surface's outage. Investigate and the surface's alert share it, so one outage has one ticket.</summary>
     public static string OfSurface(string surfaceKey) => Of(Observation.Console, Observation.SurfaceOutage, surfaceKey, []);
 
-    /// <param name="producerId">The producer's own id; null gives the logical identity.</param>
+    /// <param name="producerId">The producer's own id; null for the logical identity.</param>
     public static string Of(
         string source,
         string name,
@@ -27,7 +26,7 @@ internal static class AlertIdentity
         string? producerId = null
     )
     {
-        // JSON, not joined text: no label can hold a separator that makes two identities one.
+        // JSON, not joined text: a label that holds a separator can't make two identities equal.
         var json = new ArrayBufferWriter<byte>(512);
         using (var writer = new Utf8JsonWriter(json))
         {

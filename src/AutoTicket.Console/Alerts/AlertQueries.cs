@@ -5,12 +5,12 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Alerts;
 
-/// <summary>An episode as people and programs read it, with what became of it.</summary>
-/// <param name="Row">Tells episodes of one alert apart, and newer from older.</param>
-/// <param name="Since">Since when it fires, or fired.</param>
-/// <param name="DmSentAt">When the operator was told; null: not yet, or not at all.</param>
+/// <summary>An episode with its ticket, its DM and its decisions, as pages and the API show it.</summary>
+/// <param name="Row">The id of the episode; a newer one has a larger id.</param>
+/// <param name="Since">When it began.</param>
+/// <param name="DmSentAt">When the DM was sent; null when none was.</param>
 /// <param name="Decisions">Why there is a ticket and a DM, or none; newest last.</param>
-/// <param name="IsUnstable">Its producer makes up ids.</param>
+/// <param name="IsUnstable">Its producer sends a new id each time.</param>
 public sealed record AlertEpisode(
     long Row,
     string AlertId,
@@ -31,12 +31,12 @@ public sealed record AlertEpisode(
     IReadOnlyList<AlertDecision> Decisions
 )
 {
-    /// <summary>Why, in one sentence: the DM and the ticket side by side (step 4 of the runbook's chain).</summary>
+    /// <summary>The DM and the ticket in one sentence (step 4 of the runbook's chain).</summary>
     public string Verdict => AlertVerdict.Of(this);
 }
 
 /// <param name="Path">What decided: <c>ticket</c>, <c>slack</c>, <c>click</c> or <c>intake</c>.</param>
-/// <param name="Count">How often the same was decided between <paramref name="FirstAt"/> and <paramref name="LastAt"/>.</param>
+/// <param name="Count">How often it was decided between <paramref name="FirstAt"/> and <paramref name="LastAt"/>.</param>
 public sealed record AlertDecision(
     string Path,
     string Word,
@@ -49,11 +49,11 @@ public sealed record AlertDecision(
     string? TicketUrl
 );
 
-/// <summary>An episode with what a list leaves out.</summary>
+/// <summary>An episode with the fields that a list leaves out.</summary>
 /// <param name="Reports">The ids or labels under which it was reported.</param>
 public sealed record AlertDetails(AlertEpisode Episode, string FullText, string Labels, IReadOnlyList<string> Reports);
 
-/// <summary>A producer that makes up ids.</summary>
+/// <summary>A producer that sends a new id for the same alert each time.</summary>
 /// <param name="Samples">Some of them.</param>
 public sealed record UnstableProducer(
     string Source,
@@ -69,15 +69,15 @@ public sealed record UnstableProducer(
 /// <param name="Count">All of them.</param>
 public sealed record WaitingAlerts(IReadOnlyList<AlertEpisode> Worst, int Count);
 
-/// <summary>Where a page of episodes ended, where active ones come first.</summary>
+/// <summary>The last episode of a page that lists active ones first.</summary>
 public sealed record AlertCursor(bool IsActive, long Row);
 
 /// <summary>Which episodes to show.</summary>
-/// <param name="Before">Only those older than this row: the page after the one that ended there.</param>
+/// <param name="Before">Only episodes older than this row.</param>
 /// <param name="Surface">Only those of this surface.</param>
 /// <param name="Search">Part of the name, summary, surface or source, in any case, or the beginning of the alert's key.</param>
-/// <param name="ActiveFirst">Instead of newest first only.</param>
-/// <param name="After">With <paramref name="ActiveFirst"/>: only those after this one.</param>
+/// <param name="ActiveFirst">Active episodes first, then newest first.</param>
+/// <param name="After">Only episodes after this one, with <paramref name="ActiveFirst"/>.</param>
 public sealed record AlertQuery(
     bool ActiveOnly = false,
     string? AlertKey = null,
@@ -88,7 +88,7 @@ public sealed record AlertQuery(
     AlertCursor? After = null
 );
 
-/// <summary>Reads episodes with their deliveries and decisions; three queries, however many there are.</summary>
+/// <summary>Reads episodes with their deliveries and decisions, in three queries.</summary>
 internal sealed class AlertQueries : IDisposable
 {
     private readonly IDbContextFactory<AutoTicketDbContext> _contexts;
@@ -107,8 +107,8 @@ internal sealed class AlertQueries : IDisposable
         _subscription = signals.Subscribe(DatabaseSignals.Alerts, () => Changed?.Invoke());
     }
 
-    /// <summary>Raised when an episode, what became of it, or the flood breaker may have changed, in whichever process. Handlers return at
-    /// once and never throw.</summary>
+    /// <summary>Raised when an episode, a delivery, a decision or the flood breaker may have changed, in any process. Handlers return
+    /// at once and never throw.</summary>
     public event Action? Changed;
 
     public void Dispose() => _subscription.Dispose();
@@ -135,7 +135,7 @@ internal sealed class AlertQueries : IDisposable
             return await CompleteAsync(db, await ordered.Take(count).ToListAsync(cancellationToken), cancellationToken);
         });
 
-    /// <summary>The newest episode of an alert, whole.</summary>
+    /// <summary>The newest episode of an alert, with all its fields.</summary>
     public async Task<AlertDetails?> FindAsync(string alertKey, CancellationToken cancellationToken) =>
         await OrNullAsync(async db =>
         {
@@ -154,8 +154,9 @@ internal sealed class AlertQueries : IDisposable
                 );
         });
 
-    /// <summary>The active alerts that would get a ticket if nothing held them back, the worst <paramref name="count"/> of them whole; null
-    /// when the database can't be reached.</summary>
+    /// <summary>The active alerts that wait for a ticket.</summary>
+    /// <param name="count">How many of them are returned as episodes.</param>
+    /// <returns>Null when the database can't be reached.</returns>
     public Task<WaitingAlerts?> WaitingForTicketAsync(int count, CancellationToken cancellationToken) =>
         OrNullAsync<WaitingAlerts>(async db =>
         {
@@ -180,7 +181,7 @@ internal sealed class AlertQueries : IDisposable
             );
         });
 
-    /// <summary>How many alerts that are severe enough to be told of are active; null when the database can't be reached.</summary>
+    /// <summary>The number of active alerts that reach the hooks; null when the database can't be reached.</summary>
     public async Task<int?> CountActiveAsync(CancellationToken cancellationToken)
     {
         await using var db = await _contexts.CreateDbContextAsync(cancellationToken);
@@ -221,7 +222,7 @@ internal sealed class AlertQueries : IDisposable
 
     private static IQueryable<Alert> Matching(IQueryable<Alert> alerts, string text)
     {
-#pragma warning disable CA1304, CA1311, CA1862 // the databases do this, by their own rules, and neither compares without regard to case
+#pragma warning disable CA1304, CA1311, CA1862 // translated to SQL, and neither database compares ignoring case
         var lower = text.ToLower();
         return alerts.Where(alert =>
             alert.Name.ToLower().Contains(lower)
@@ -273,15 +274,9 @@ internal sealed class AlertQueries : IDisposable
                 alert.IsUnstable,
                 ticket is null ? null : new AlertTicket(ticket.TicketId!.Value, ticket.TicketNumber, ticket.TicketUrl!),
                 told.Find(d => d.Hook == DecisionSources.Slack)?.At,
-                // Clicks and the intake know no episode: theirs are those of its time.
                 [
                     .. decisions[alert.AlertId]
-                        .Where(d =>
-                            d.AlertRow == alert.Id
-                            || (
-                                d.AlertRow is null or 0 && d.LastAt >= alert.StartedAt && (alert.EndedAt is not { } end || d.FirstAt <= end)
-                            )
-                        )
+                        .Where(d => IsAbout(d, alert))
                         .OrderBy(d => d.LastAt)
                         .Select(d => new AlertDecision(
                             d.Path,
@@ -299,6 +294,15 @@ internal sealed class AlertQueries : IDisposable
         });
     }
 
+    /// <summary>Decisions of clicks and of the intake name no episode: those of its time count.</summary>
+    private static bool IsAbout(Decision decision, Alert alert) =>
+        decision.AlertRow == alert.Id
+        || (
+            decision.AlertRow is null or 0
+            && decision.LastAt >= alert.StartedAt
+            && (alert.EndedAt is not { } endedAt || decision.FirstAt <= endedAt)
+        );
+
     private async Task<T?> OrNullAsync<T>(Func<AutoTicketDbContext, Task<T?>> read)
         where T : class
     {
@@ -314,7 +318,7 @@ internal sealed class AlertQueries : IDisposable
     }
 }
 
-/// <summary>Who decides: the words of <see cref="AlertDecision.Path"/>, and the hooks' names.</summary>
+/// <summary>The words of <see cref="AlertDecision.Path"/>, among them the names of our hooks.</summary>
 public static class DecisionSources
 {
     public const string Ticket = "ticket";
@@ -322,6 +326,6 @@ public static class DecisionSources
     public const string Click = "click";
     public const string Intake = "intake";
 
-    /// <summary>The alert that is raised now and then to see whether the line from the aggregator to the hooks stands.</summary>
+    /// <summary>The test alert that regularly goes from the aggregator to the hooks.</summary>
     public const string Canary = "canary";
 }

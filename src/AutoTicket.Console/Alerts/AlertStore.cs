@@ -9,7 +9,7 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Alerts;
 
-/// <summary>Episodes in the database. Whatever the number of alerts, reading and writing a batch takes three round trips.</summary>
+/// <summary>Reads and writes episodes. A batch takes three round trips, whatever its size.</summary>
 internal sealed class AlertStore(
     IDbContextFactory<AutoTicketDbContext> contexts,
     IOptions<AlertsOptions> options,
@@ -69,13 +69,13 @@ internal sealed class AlertStore(
 
     private const string Outbox = "INSERT INTO alert_outbox (hook, alert_row, source, severity, due_at) SELECT hook,";
 
-    /// <summary>Begins with no row, so that it is SQL without any hook, too.</summary>
+    /// <summary>One row for each registered hook. The empty first SELECT keeps it valid SQL without any hook.</summary>
     private readonly string _forEachHook =
         $"CROSS JOIN (SELECT '' AS hook WHERE 1 = 0{string.Concat(hooks.Select(hook => $" UNION ALL SELECT '{hook.Name}'"))}) AS hooks";
 
     private static readonly RowBatch<string> Wanted = new(("wanted", "text", id => id));
 
-    /// <summary>What fires of these logical alerts, and what of them ended since <paramref name="endedSince"/>; without labels and address.</summary>
+    /// <summary>The episodes of these logical alerts that fire or ended since then, without labels and URL.</summary>
     public async Task<List<Alert>> ReadAsync(
         IReadOnlyCollection<string> logicalIds,
         DateTimeOffset endedSince,
@@ -83,8 +83,8 @@ internal sealed class AlertStore(
     )
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        // Written so that only the index on the identity serves: PostgreSQL would look through all that fires where its statistics say
-        // that hardly anything does, and in a flood they say so.
+        // IS NOT FALSE leaves PostgreSQL only the index on the identity. In a flood its statistics are stale, and it would scan all
+        // firing alerts.
         return await db.QueryAsync(
             FormattableStringFactory.Create(
                 $"SELECT {Columns} FROM {{0}} JOIN alerts ON logical_id = wanted AND (ended_at > {{1}}) IS NOT FALSE",
@@ -122,7 +122,7 @@ internal sealed class AlertStore(
             Version = row.Int("version"),
         };
 
-    /// <summary>What fires although its source fell silent, or although its surface is watched no more.</summary>
+    /// <summary>Firing alerts that have expired, or whose surface is no longer configured.</summary>
     public async Task<List<Alert>> ReadAbandonedAsync(
         DateTimeOffset now,
         IReadOnlyCollection<string> surfaces,
@@ -135,7 +135,8 @@ internal sealed class AlertStore(
                 $$"""
                 SELECT {{Columns}} FROM alerts
                 WHERE status = 'firing' AND (expires_at < {0} OR (
-                  source = '{{Observation.Console}}' AND name = '{{Observation.SurfaceOutage}}' AND surface NOT IN (SELECT wanted FROM {1})))
+                  source = '{{Observation.Console}}' AND name = '{{Observation.SurfaceOutage}}'
+                  AND surface NOT IN (SELECT wanted FROM {1})))
                 ORDER BY id LIMIT 1000
                 """,
                 now,
@@ -146,7 +147,7 @@ internal sealed class AlertStore(
         );
     }
 
-    /// <summary>Forgets what ended, and what was decided, before <paramref name="before"/>.</summary>
+    /// <summary>Deletes episodes that ended, and decisions that were made, before this time.</summary>
     public async Task DeleteAsync(DateTimeOffset before, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
@@ -160,7 +161,7 @@ internal sealed class AlertStore(
         await db.Decisions.Where(decision => decision.LastAt < before).ExecuteDeleteAsync(cancellationToken);
     }
 
-    /// <returns>False: another process changed some of them meanwhile; what it left alone is written. Read again.</returns>
+    /// <returns>False when another process changed some of them first. The others are written; read again and repeat.</returns>
     public async Task<bool> WriteAsync(IReadOnlyList<Alert> opened, IReadOnlyList<Alert> changed, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
@@ -177,8 +178,14 @@ internal sealed class AlertStore(
                     """,
                     "id, alert_id, source, name, surface, severity, opened_at",
                     [
-                        $"INSERT INTO audit_log (created_at, action, actor, payload) SELECT opened_at, '{AuditActions.AlertOpened}', source, {db.JsonObject}('alert_key', substr(alert_id, 1, {AlertIdentity.KeyLength}), 'alert_id', alert_id, 'severity', severity, 'surface', surface, 'name', name) FROM inserted",
-                        $"{Outbox} id, source, severity, opened_at FROM inserted {_forEachHook} WHERE severity IN ({string.Join(", ", options.Value.NotifySeverities.Select(severity => $"'{Words.Of(severity)}'"))})",
+                        $"""
+                        INSERT INTO audit_log (created_at, action, actor, payload)
+                        SELECT opened_at, '{AuditActions.AlertOpened}', source, {db.JsonObject}(
+                          'alert_key', substr(alert_id, 1, {AlertIdentity.KeyLength}), 'alert_id', alert_id, 'severity', severity,
+                          'surface', surface, 'name', name)
+                        FROM inserted
+                        """,
+                        $"{Outbox} id, source, severity, opened_at FROM inserted {_forEachHook} WHERE severity IN ({NotifySeverities})",
                     ],
                     New.Of(Sorted(opened)),
                     cancellationToken
@@ -195,7 +202,10 @@ internal sealed class AlertStore(
                 Changed.Of([.. changed.OrderBy(alert => alert.Id)])
             );
             var news = FormattableStringFactory.Create(
-                $"{Outbox} alerts.id, source, severity, news_at FROM alerts JOIN {{0}} ON alerts.id = r.id AND alerts.version = r.version + 1 {_forEachHook}",
+                $$"""
+                {{Outbox}} alerts.id, source, severity, news_at
+                FROM alerts JOIN {0} ON alerts.id = r.id AND alerts.version = r.version + 1 {{_forEachHook}}
+                """,
                 News.Of([.. changed.Where(alert => alert.NewsAt is not null)])
             );
             complete &= (await db.ExecuteTogetherAsync([update, news], cancellationToken))[0] == changed.Count;
@@ -204,7 +214,10 @@ internal sealed class AlertStore(
         return complete;
     }
 
-    /// <summary>One order for all processes, so that two batches can't wait for each other.</summary>
+    /// <summary>As a list of SQL: <c>'p1', 'p2'</c>.</summary>
+    private string NotifySeverities => string.Join(", ", options.Value.NotifySeverities.Select(severity => $"'{Words.Of(severity)}'"));
+
+    /// <summary>All processes use one order, so that two batches can't deadlock.</summary>
     private static List<Alert> Sorted(IEnumerable<Alert> alerts) =>
         [.. alerts.OrderBy(alert => alert.LogicalId, StringComparer.Ordinal).ThenBy(alert => alert.Slot, StringComparer.Ordinal)];
 }

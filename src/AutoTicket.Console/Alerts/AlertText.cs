@@ -5,7 +5,7 @@ using System.Text;
 
 namespace AutoTicket.Alerts;
 
-/// <summary>Text from outside, made fit to be stored and shown. It stays text: nothing here makes it markup.</summary>
+/// <summary>Cleans text from outside for storage and display. The result is plain text, never markup.</summary>
 internal static class AlertText
 {
     private const int HashLength = 16;
@@ -15,7 +15,7 @@ internal static class AlertText
         AllChars().Where(c => HiddenCharacter.Is(c) || (char.IsWhiteSpace(c) && c != ' ')).ToArray()
     );
 
-    /// <summary>Without control characters; line breaks and tabs become spaces.</summary>
+    /// <summary>Removes control characters; line breaks and tabs become spaces.</summary>
     public static string Strip(string text) =>
         !text.AsSpan().ContainsAny(Unprintable)
             ? text.Trim()
@@ -35,7 +35,7 @@ internal static class AlertText
                 )
                 .Trim();
 
-    /// <summary>The same on one line, with runs of white space as one space.</summary>
+    /// <summary>Removes control characters; each run of white space becomes one space.</summary>
     public static string Line(string text) =>
         !text.AsSpan().ContainsAny(NotOnALine) && !text.Contains("  ", StringComparison.Ordinal)
             ? text.Trim()
@@ -58,7 +58,7 @@ internal static class AlertText
                 )
                 .Trim();
 
-    /// <summary>Cuts by whole grapheme clusters: an emoji of several code points stays whole or goes.</summary>
+    /// <summary>Cuts at a grapheme cluster, so that an emoji of several code points is never split.</summary>
     public static string Cut(string line, int longest)
     {
         if (line.Length <= longest)
@@ -73,11 +73,11 @@ internal static class AlertText
             kept += next;
         }
 
-        // A letter with hundreds of marks on it is no character that anybody would miss.
+        // One cluster longer than the room, such as a letter with hundreds of marks, is cut by characters.
         return string.Concat(kept == 0 ? CleanText.Cut(line, room) : line.AsSpan(0, kept).TrimEnd(), "…");
     }
 
-    /// <summary>Cuts what takes part in an identity: a hash of the whole keeps two texts apart that begin alike.</summary>
+    /// <summary>Cuts a text that is part of an identity. A hash keeps two texts apart that begin alike.</summary>
     public static string CutApart(string text, int longest)
     {
         if (text.Length <= longest)
@@ -89,7 +89,7 @@ internal static class AlertText
         return $"{CleanText.Cut(text, longest - 1 - HashLength)}#{hash}";
     }
 
-    /// <summary>The one line of an alert, and its whole text where that had to be cut.</summary>
+    /// <summary>The summary line of an alert, and its whole text if the line was cut.</summary>
     public static (string Line, string? Full) Summary(string text)
     {
         var line = Line(text);
@@ -111,7 +111,7 @@ internal static class AlertText
             );
     }
 
-    /// <summary>Only an absolute http or https address is one to link to.</summary>
+    /// <summary>The URL, if it is absolute and http or https; else null.</summary>
     public static string? Url(string? text) =>
         text is { Length: > 0 and <= 4000 } && Uri.TryCreate(text.Trim(), UriKind.Absolute, out var url) && url.Scheme is "http" or "https"
             ? url.AbsoluteUri

@@ -2,11 +2,10 @@ using System.Diagnostics;
 
 namespace AutoTicket.Alerts;
 
-/// <summary>All that is done for one episode is one trace, in whichever process and after however many restarts: its id follows from
-/// the episode.</summary>
+/// <summary>Puts all work for one episode into one trace, across processes and restarts: the trace id follows from the episode.</summary>
 internal static class AlertTrace
 {
-    /// <returns>Null: nobody collects traces.</returns>
+    /// <returns>Null when nobody collects traces.</returns>
     public static Activity? Start(string name, Alert alert)
     {
         if (!Telemetry.Activities.HasListeners())
@@ -14,7 +13,7 @@ internal static class AlertTrace
             return null;
         }
 
-        // The databases keep less of a moment than .NET does.
+        // The databases store times less precisely than .NET.
         var episode = AlertIdentity.Of(alert.AlertId, $"{alert.OpenedAt.ToUnixTimeMilliseconds()}", null, []);
         var trace = new ActivityContext(
             ActivityTraceId.CreateFromString(episode.AsSpan(0, 32)),

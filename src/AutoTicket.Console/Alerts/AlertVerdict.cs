@@ -1,6 +1,6 @@
 namespace AutoTicket.Alerts;
 
-/// <summary>What the DM and the ticket of an alert, side by side, say of the pipeline.</summary>
+/// <summary>One sentence about the DM and the ticket of an alert, and why one is missing.</summary>
 internal static class AlertVerdict
 {
     public static string Of(AlertEpisode alert)
@@ -19,7 +19,7 @@ internal static class AlertVerdict
         };
     }
 
-    /// <summary>It never came to a hook: the intake decided that nobody needs to know.</summary>
+    /// <summary>The intake decided that the alert needs neither a ticket nor a DM.</summary>
     public static bool IsUnwanted(AlertEpisode alert) =>
         Last(alert, DecisionSources.Ticket) is null && Last(alert, DecisionSources.Slack) is null && Unwanted(alert) is not null;
 

@@ -6,7 +6,7 @@ namespace AutoTicket.Alerts;
 /// <summary>Settings under <c>Alerts__*</c>.</summary>
 internal sealed class AlertsOptions : IValidatableObject
 {
-    /// <summary>What Prometheus rules, syslog, Zabbix, Opsgenie and Jira call them.</summary>
+    /// <summary>The severity words of Prometheus rules, syslog, Zabbix, Opsgenie and Jira.</summary>
     private static readonly Dictionary<Severity, string> KnownWords = new()
     {
         [Severity.P1] =
@@ -24,11 +24,11 @@ internal sealed class AlertsOptions : IValidatableObject
     /// <summary>The severities that reach the hooks.</summary>
     public List<Severity> NotifySeverities => [.. Enum.GetValues<Severity>().Where(ReachesHooks)];
 
-    /// <summary>An alert that its source neither repeats nor resolves for this long expires, unless the source says how long it holds.</summary>
+    /// <summary>An alert that its source neither repeats nor resolves for this long expires, unless the source names a time.</summary>
     [Range(typeof(TimeSpan), "00:01:00", "3650.00:00:00")]
     public TimeSpan ExpireAfter { get; set; } = TimeSpan.FromHours(24);
 
-    /// <summary>What fires again this soon after its end is the same episode, and flaps.</summary>
+    /// <summary>An alert that fires again within this time after its end continues its episode: it flaps.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "12:00:00")]
     public TimeSpan QuietPeriod { get; set; } = TimeSpan.FromMinutes(15);
 
@@ -36,17 +36,17 @@ internal sealed class AlertsOptions : IValidatableObject
     [Range(typeof(TimeSpan), "1.00:00:00", "3650.00:00:00")]
     public TimeSpan Retention { get; set; } = TimeSpan.FromDays(90);
 
-    /// <summary>What words of the labels <c>severity</c> and <c>priority</c> mean besides the known ones, or instead, as
-    /// <c>gold=P1,warning=P2</c>. Any other word counts as <see cref="NotifySeverity"/>.</summary>
+    /// <summary>Adds to or overrides the known words of the labels <c>severity</c> and <c>priority</c>, as <c>gold=P1,warning=P2</c>. An
+    /// unknown word counts as <see cref="NotifySeverity"/>.</summary>
     public string SeverityMap { get; set; } = "";
 
-    /// <summary>For an alert without either label.</summary>
+    /// <summary>The severity of an alert without either label.</summary>
     public Severity DefaultSeverity { get; set; } = Severity.P3;
 
-    /// <summary>Labels that don't count for the identity, separated by commas, besides severity and priority.</summary>
+    /// <summary>More labels that are ignored when two alerts are compared, separated by commas. Severity and priority always are.</summary>
     public string VolatileLabels { get; set; } = "";
 
-    /// <summary><c>ALERTS_INGEST_TOKEN</c>; null: the intake answers 503.</summary>
+    /// <summary><c>ALERTS_INGEST_TOKEN</c>; without it the intake answers 503.</summary>
     [ConfigurationKeyName("ALERTS_INGEST_TOKEN")]
     public string? IngestToken { get; set; }
 
@@ -77,13 +77,13 @@ internal sealed class AlertsOptions : IValidatableObject
         }
     }
 
-    /// <summary>Words in any case; P1 to P4 mean themselves.</summary>
+    /// <summary>The severity of a word, in any case, or of P1 to P4; null when unknown.</summary>
     public Severity? SeverityOf(string word) => (_severities ??= Severities()).TryGetValue(word, out var severity) ? severity : null;
 
-    /// <summary>Made once, when the settings are read no more but used: each alert asks.</summary>
+    /// <summary>Built at first use and kept, because every alert asks.</summary>
     private Dictionary<string, Severity> Severities()
     {
-        // The enumeration's own reading would make P3 of “3” and of “P1,P2”.
+        // Enum.Parse would read “3” and “P1,P2” as P3.
         var severities = Enum.GetValues<Severity>().ToDictionary(severity => severity.ToString(), StringComparer.OrdinalIgnoreCase);
         foreach (var pair in SeverityPairs())
         {

@@ -72,8 +72,9 @@ internal sealed partial class DecisionLog(IDbContextFactory<AutoTicketDbContext>
         return $"""
             INSERT INTO decisions (alert_id, alert_row, path, word, detail, actor, count, first_at, last_at, ticket_number, ticket_url)
             SELECT alert_id, alert_row, path, word, detail, actor, count, at, at, ticket_number, ticket_url FROM {New.Of(rows)} WHERE true
-            ON CONFLICT (alert_id, alert_row, path, word) DO UPDATE SET count = decisions.count + excluded.count, last_at = excluded.last_at, detail = excluded.detail,
-              ticket_number = excluded.ticket_number, ticket_url = excluded.ticket_url
+            ON CONFLICT (alert_id, alert_row, path, word) DO UPDATE SET count = decisions.count + excluded.count,
+              last_at = excluded.last_at, detail = excluded.detail, ticket_number = excluded.ticket_number,
+              ticket_url = excluded.ticket_url
             """;
     }
 

@@ -3,7 +3,7 @@ using AutoTicket.Data;
 
 namespace AutoTicket.Alerts;
 
-/// <summary>What was decided about an alert, as the word that is stored, logged and shown: <c>filed</c>, <c>degraded: timed_out</c>.</summary>
+/// <summary>A decision about an alert. Its text is stored, logged and shown: <c>filed</c>, <c>degraded: timed_out</c>.</summary>
 internal readonly record struct DecisionWord
 {
     private const string DegradedPrefix = "degraded: ";

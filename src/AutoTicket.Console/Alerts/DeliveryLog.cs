@@ -179,7 +179,8 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
               SELECT 1 FROM alert_deliveries d WHERE d.alert_row = r.alert_row AND d.hook = {hook.Name} AND d.kind = r.kind
                 AND d.at IS DISTINCT FROM r.told_at AND d.reopened >= r.reopened)
             ON CONFLICT (alert_row, hook, kind) DO UPDATE SET at = excluded.at, severity = excluded.severity, reopened = excluded.reopened,
-              ticket_id = coalesce(excluded.ticket_id, alert_deliveries.ticket_id), ticket_number = coalesce(excluded.ticket_number, alert_deliveries.ticket_number),
+              ticket_id = coalesce(excluded.ticket_id, alert_deliveries.ticket_id),
+              ticket_number = coalesce(excluded.ticket_number, alert_deliveries.ticket_number),
               ticket_url = coalesce(excluded.ticket_url, alert_deliveries.ticket_url)
             """;
         var deleted = Deleted(outcomes.SelectMany(outcome => outcome.Notice.Entries));

@@ -3,21 +3,20 @@ using AutoTicket.Surfaces;
 namespace AutoTicket.Alerts;
 
 /// <summary>
-/// The episodes of some logical alerts, and the rules by which observations change them. Pure: it has neither clock nor database.
-/// Two producer's ids of one logical alert are two alerts only once they were seen side by side, in one request or each again
-/// after the other began; until then the later one is folded into the first one's episode. So a producer that makes up a new
-/// id each time gets one ticket, and one whose ids are sound loses none.
+/// The rules by which observations change the episodes of some logical alerts. Pure: no clock, no database. Two ids of one
+/// producer are two alerts once they were seen side by side: in one request, or each again after the other began. Until then the
+/// later id is folded into the first one's episode. So a producer that sends a new id each time gets one ticket.
 /// </summary>
-/// <param name="known">All that fire, and those that ended lately, of every logical alert that is observed.</param>
+/// <param name="known">The firing and the recently ended episodes of every logical alert that is observed.</param>
 internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions options, DateTimeOffset now)
 {
-    /// <summary>A repeat that says nothing new is written this seldom, unless the alert would expire before the next one.</summary>
+    /// <summary>A repeat without news is written at most this often, unless the alert would expire first.</summary>
     public static readonly TimeSpan TouchEvery = TimeSpan.FromMinutes(1);
 
-    /// <summary>How long it is remembered that ids stand apart, or that a producer makes them up.</summary>
+    /// <summary>How long ended episodes tell that ids are two alerts, or that their producer is unstable.</summary>
     public static readonly TimeSpan Memory = TimeSpan.FromHours(24);
 
-    /// <summary>Of a producer that makes up ids, so many are kept to show.</summary>
+    /// <summary>How many reports of an episode are kept. An unstable producer would send ever more.</summary>
     private const int MostMembers = 6;
 
     private readonly Dictionary<string, List<Episode>> _all = known
@@ -30,11 +29,11 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
         public bool IsChanged { get; set; }
     }
 
-    /// <summary>Episodes that the database does not know yet.</summary>
+    /// <summary>Episodes to insert.</summary>
     public IReadOnlyList<Alert> Opened =>
         [.. _all.Values.SelectMany(episodes => episodes).Where(episode => !episode.Now.IsStored).Select(episode => episode.Now)];
 
-    /// <summary>Episodes that it knows otherwise.</summary>
+    /// <summary>Episodes to update.</summary>
     public IReadOnlyList<Alert> Changed =>
         [
             .. _all
@@ -43,11 +42,11 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
                 .Select(episode => episode.Now),
         ];
 
-    /// <param name="request">What one sender said at one moment.</param>
+    /// <param name="request">All that one sender sent at once.</param>
     public IReadOnlyList<Observed> Apply(IReadOnlyList<Observation> request)
     {
-        // Of what is said twice the last word counts; and what fires comes first, so that a changed severity, which some send as
-        // the end of one alert and the begin of another, ends no episode.
+        // The last report of a member counts. Firing ones are applied first: some producers send a changed severity as the end of one
+        // alert and the start of another, which must not end the episode.
         var last = new Dictionary<(string, string), int>();
         for (var i = 0; i < request.Count; i++)
         {
@@ -74,7 +73,7 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
         return results;
     }
 
-    /// <summary>Ends what fires although nobody stands by it any more.</summary>
+    /// <summary>Expires every firing episode.</summary>
     public void ExpireAll()
     {
         foreach (var episode in _all.Values.SelectMany(episodes => episodes).Where(episode => episode.Now.IsFiring))
@@ -109,8 +108,8 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
         return Open(episodes, o, slot, isApart ? null : before?.Now);
     }
 
-    /// <summary>Tells ids apart that now proved to stand side by side.</summary>
-    /// <returns>Null: what was observed stays where it is.</returns>
+    /// <summary>Splits an episode whose ids were now seen side by side.</summary>
+    /// <returns>Null when the observed id stays in its episode.</returns>
     private Observed? Separate(List<Episode> episodes, Episode shared, Observation o, bool isBeside)
     {
         if (o.ProducerId is null || shared.Now.Slot.Length > 0)
@@ -120,7 +119,7 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
 
         var members = shared.Now.Members.Where(member => member.HasProducerId).ToList();
         var mine = members.Find(member => member.Key == o.MemberKey)!;
-        // One that ended stands beside nobody: told apart it would fire again, or leave an episode in which nobody fires.
+        // An ended id is not split off: it would fire again, or leave an episode without a firing report.
         var apart = members.Where(other => other != mine && other.IsFiring && (isBeside || AreApart(mine, other))).ToList();
         if (apart.Count == 0)
         {
@@ -187,7 +186,7 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
     {
         var opened = new Alert
         {
-            // A producer that is known to make up ids keeps the identity under which it has its ticket.
+            // An unstable producer keeps the identity that its ticket has.
             AlertId = before is { IsUnstable: true } ? before.AlertId : o.AlertId,
             LogicalId = o.LogicalId,
             Slot = slot,
@@ -241,7 +240,7 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
     private void Touch(Episode episode, Observation o)
     {
         var before = episode.Now;
-        // Several reports of one alert: which came when decides whether they are one. Else a repeat is no news.
+        // With several reports, their times decide whether they are one alert. With one, a repeat is no news.
         if (
             before.Members.Count == 1
             && o.Severity == before.Severity
@@ -299,7 +298,7 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
         }
 
         var mine = episode.Now.Members.First(member => member.Key == o.MemberKey);
-        // Ids that are one alert end together, with the one that was heard of last.
+        // Ids of one alert end together, with the one that was observed last.
         var members = episode
             .Now.Members.Select(member =>
                 member.Key == mine.Key || (member.HasProducerId && mine.HasProducerId && member.LastSeen < mine.LastSeen)
@@ -332,7 +331,7 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
         Set(episode, ended with { NewsAt = options.EndHeldUntil(ended) ?? now });
     }
 
-    /// <summary>What follows for the whole from those that fire.</summary>
+    /// <summary>Sets severity and expiry from the firing reports.</summary>
     private Alert Weigh(Alert alert)
     {
         var firing = alert.Members.Where(member => member.IsFiring).ToList();
@@ -347,7 +346,7 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
 
     private static void Set(Episode episode, Alert alert) => (episode.Now, episode.IsChanged) = (alert, true);
 
-    /// <summary>The first stays where it is: it gave the episode its identity. Of the made-up ones the newest tell enough.</summary>
+    /// <summary>Keeps the first report, which gave the episode its identity, and the newest ones.</summary>
     private List<AlertMember> Join(IReadOnlyList<AlertMember> members, Observation o) =>
         [.. members.Take(1), .. members.Skip(1).TakeLast(MostMembers - 2), Member(o)];
 

@@ -3,16 +3,16 @@ using AutoTicket.Surfaces;
 
 namespace AutoTicket.Alerts;
 
-/// <summary>What somebody says of an alert at one moment: our poller of a surface, or a producer at the intake. All text is as it came,
-/// checked and cut by the intake.</summary>
-/// <param name="Source">Who says so; part of the identity.</param>
-/// <param name="Labels">Those that make up the identity: without severity, priority and the volatile ones.</param>
-/// <param name="Variant">The labels that don't, as <c>severity=critical</c>; empty: there are none.</param>
-/// <param name="ProducerId">The producer's own id; null: it sends none.</param>
-/// <param name="AllLabels">A JSON object of all labels, for people to read; null: those of the identity are all.</param>
-/// <param name="ExpiresAt">When it ends unless it is heard of again; null: never by itself.</param>
-/// <param name="IsNamed">False: the name is only what it is called, and its labels alone are the identity.</param>
-/// <param name="Remark">What the intake took otherwise than it was sent.</param>
+/// <summary>A report about an alert at one moment, from our poller or from a producer at the intake. The intake has checked and cut its
+/// text.</summary>
+/// <param name="Source">Part of the identity.</param>
+/// <param name="Labels">The labels of the identity: without severity, priority and the ignored ones.</param>
+/// <param name="Variant">The ignored labels, as <c>severity=critical</c>; may be empty.</param>
+/// <param name="ProducerId">The producer's own id; null when it sends none.</param>
+/// <param name="AllLabels">All labels as a JSON object, for people to read; null for those of the identity.</param>
+/// <param name="ExpiresAt">When it ends unless it is observed again; null when it does not expire.</param>
+/// <param name="IsNamed">False when the name is no part of the identity.</param>
+/// <param name="Remark">What the intake read in another way than it was sent.</param>
 internal sealed record Observation(
     string Source,
     string Name,
@@ -37,15 +37,15 @@ internal sealed record Observation(
     public const string Console = "console";
     public const string SurfaceOutage = "surface_outage";
 
-    /// <summary>Something for a person, now: told by direct message, and never filed, because FreeScout may be what fails.</summary>
+    /// <summary>Needs a person now. It is sent by DM and never filed, because FreeScout may be the cause.</summary>
     public const string Escalation = "escalation";
 
-    /// <summary>The name of the alert that none of the surfaces can be reached from here.</summary>
+    /// <summary>None of the surfaces can be reached from here.</summary>
     public const string OwnNetworkLost = "own_network_lost";
 
     public string AllLabels { get; init; } = AllLabels ?? JsonSerializer.Serialize(Labels);
 
-    /// <summary>Computed once: a batch asks for it several times.</summary>
+    /// <summary>Computed once, because a batch asks for it several times.</summary>
     public string LogicalId { get; } = AlertIdentity.Of(Source, IsNamed ? Name : "", Surface, Labels);
 
     public string AlertId => ProducerId is null ? LogicalId : AlertIdentity.Of(Source, IsNamed ? Name : "", Surface, Labels, ProducerId);
@@ -53,22 +53,22 @@ internal sealed record Observation(
     public string MemberKey => ProducerId is null ? Variant : IdPrefix + ProducerId;
 }
 
-/// <summary>What became of an observation.</summary>
+/// <summary>The result of an observation.</summary>
 internal enum ObservationResult
 {
-    /// <summary>A new episode was opened, or one that had just ended was opened again.</summary>
+    /// <summary>An episode was opened, or one that had just ended was reopened.</summary>
     Opened,
 
-    /// <summary>It belongs to an episode that is known.</summary>
+    /// <summary>It belongs to a firing episode.</summary>
     Known,
 
-    /// <summary>Its id is new, but its alert is not: it was folded into the episode that is open.</summary>
+    /// <summary>Its id is new and was folded into a firing episode.</summary>
     Folded,
     Resolved,
 
-    /// <summary>It says that something ended that was not open.</summary>
+    /// <summary>It ends an alert that does not fire.</summary>
     NotOpen,
 }
 
-/// <param name="AlertId">Of the episode that it belongs to now.</param>
+/// <param name="AlertId">The identity of the episode that it belongs to.</param>
 internal sealed record Observed(string AlertId, ObservationResult Result);

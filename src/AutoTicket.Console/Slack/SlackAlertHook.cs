@@ -5,8 +5,8 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Slack;
 
-/// <summary>Tells the operator of alerts by direct message: what began, got worse and ended, each once; what flaps once a quiet period;
-/// many at once in digests. What could not be said stays undone, and is said in a later pass.</summary>
+/// <summary>Sends a DM when an alert begins, gets worse or ends. A flapping alert is sent once a quiet period, many alerts at once as a
+/// digest. A message that fails is sent in a later pass.</summary>
 internal sealed class SlackAlertHook(
     SlackClient client,
     SlackHealth health,
@@ -18,15 +18,15 @@ internal sealed class SlackAlertHook(
 {
     private readonly SlackPace _pace = new(clock, options.Value.SinglesPerMinute);
 
-    /// <summary>Messages that Slack refused step back, so that the others get through.</summary>
+    /// <summary>Messages that Slack refused are left out for a while, so that the others get through.</summary>
     private readonly Dictionary<(string AlertId, long Row, NoticeKind Kind), (SlackFailure Failure, long At)> _refused = [];
 
-    /// <summary>When was told of what no row is of yet: of its episode, once it is stored, all is said.</summary>
+    /// <summary>When each alert was sent while the database was down. Once its row exists, don't send it again.</summary>
     private readonly ConcurrentDictionary<string, DateTimeOffset> _toldFromMemory = new();
 
     public string Name => DecisionSources.Slack;
 
-    /// <summary>That something was wrong is news also when it is over.</summary>
+    /// <summary>An outage is news even when it is over.</summary>
     public bool WantsWhatEnded => true;
 
     private string AlertsPage => $"{address.Url}/console/alerts";
@@ -57,13 +57,13 @@ internal sealed class SlackAlertHook(
             _refused.Remove(old);
         }
 
-        var settled = notices.Select(WithoutSaying).ToList();
-        if (settled.OfType<HookOutcome>().ToList() is { Count: > 0 } silent)
+        var withoutMessage = notices.Select(WithoutMessage).ToList();
+        if (withoutMessage.OfType<HookOutcome>().ToList() is { Count: > 0 } silent)
         {
             yield return silent;
         }
 
-        var due = notices.Where((_, i) => settled[i] is null).ToList();
+        var due = notices.Where((_, i) => withoutMessage[i] is null).ToList();
         var failure = health.IsHeld ? health.Failure : null;
         if (failure is null && due.Count > _pace.Room)
         {
@@ -72,7 +72,7 @@ internal sealed class SlackAlertHook(
             failure = isDue ? await SendDigestAsync(due) : health.Failure;
             yield return due.ConvertAll(notice =>
                 failure is not null ? Degraded(notice, failure)
-                : isDue ? Said(notice, DecisionWord.InDigest)
+                : isDue ? Sent(notice, DecisionWord.InDigest)
                 : new HookOutcome(
                     notice,
                     IsDone: false,
@@ -88,16 +88,16 @@ internal sealed class SlackAlertHook(
 
         foreach (var notice in due)
         {
-            // Between two messages, never in the middle of one: what has begun is recorded.
+            // Stop between two messages only, so that the outcome of each is recorded.
             cancellationToken.ThrowIfCancellationRequested();
-            // One failure is enough for a pass: the next would wait for the same time-out.
+            // After one failure the rest of the pass would run into the same timeout.
             failure ??= await SendAsync(notice);
-            yield return [failure is null ? Said(notice, DecisionWord.Sent) : Degraded(notice, failure)];
+            yield return [failure is null ? Sent(notice, DecisionWord.Sent) : Degraded(notice, failure)];
         }
     }
 
-    /// <summary>What becomes of it without a word to Slack; null: it is to be told.</summary>
-    private HookOutcome? WithoutSaying(AlertNotice notice)
+    /// <summary>The outcome of a notice that needs no message; null when it needs one.</summary>
+    private HookOutcome? WithoutMessage(AlertNotice notice)
     {
         if (notice is { Kind: NoticeKind.SeverityChanged, Told: { } told } && notice.Alert.Severity >= told.Severity)
         {
@@ -126,8 +126,8 @@ internal sealed class SlackAlertHook(
         return _refused.TryGetValue(KeyOf(notice), out var refusal) ? Degraded(notice, refusal.Failure) : null;
     }
 
-    /// <summary>The first time that it fires again is told at once, and says that the rest waits: that it fires still once a quiet
-    /// period, that it ended once it has been quiet for one.</summary>
+    /// <summary>When an alert first fires again, a message is sent at once and says that the rest waits. From then on firing is sent once a
+    /// quiet period, and the end after a quiet period.</summary>
     private DateTimeOffset? HeldUntil(AlertNotice notice) =>
         notice switch
         {
@@ -155,10 +155,10 @@ internal sealed class SlackAlertHook(
         return failure;
     }
 
-    /// <summary>What is told from memory has no row yet.</summary>
+    /// <summary>Alerts from memory have no row yet, so the row alone does not tell them apart.</summary>
     private static (string, long, NoticeKind) KeyOf(AlertNotice notice) => (notice.Alert.AlertId, notice.Alert.Id, notice.Kind);
 
-    private HookOutcome Said(AlertNotice notice, DecisionWord word)
+    private HookOutcome Sent(AlertNotice notice, DecisionWord word)
     {
         if (notice is { Kind: NoticeKind.Firing, Alert.IsStored: false })
         {

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Tickets;
 
-/// <summary>Counts the tickets that alerts filed within the window, and trips the flood breaker of a scope that is over its budget.</summary>
+/// <summary>Counts the tickets that alerts filed within the window. A scope over its budget trips its flood breaker.</summary>
 internal sealed partial class FloodBudget(
     IDbContextFactory<AutoTicketDbContext> contexts,
     IOptions<TicketingOptions> options,
@@ -40,12 +40,12 @@ internal sealed partial class FloodBudget(
             $"SELECT scope, state, since, until, reason, version FROM flood_breaker ORDER BY scope",
             row => new FloodRow
             {
-                Scope = row.GetString(0),
-                State = Words.Parse<FloodState>(row.GetString(1)),
-                Since = db.TimeOf(row, 2),
-                Until = row.IsDBNull(3) ? null : db.TimeOf(row, 3),
-                Reason = row.IsDBNull(4) ? null : row.GetString(4),
-                Version = row.GetInt32(5),
+                Scope = row.Text("scope"),
+                State = Words.Parse<FloodState>(row.Text("state")),
+                Since = db.TimeOf(row, "since"),
+                Until = db.TimeOrNull(row, "until"),
+                Reason = row.TextOrNull("reason"),
+                Version = row.Int("version"),
             },
             cancellationToken
         );
@@ -59,15 +59,15 @@ internal sealed partial class FloodBudget(
         var filed = await db.QueryAsync(
             $"""
             SELECT filed_by,
-              count(CASE WHEN overall.count_from IS NULL OR posted_at > overall.count_from THEN 1 END),
-              count(CASE WHEN own.count_from IS NULL OR posted_at > own.count_from THEN 1 END)
+              count(CASE WHEN overall.count_from IS NULL OR posted_at > overall.count_from THEN 1 END) AS overall,
+              count(CASE WHEN own.count_from IS NULL OR posted_at > own.count_from THEN 1 END) AS own
             FROM tickets LEFT JOIN flood_breaker overall ON overall.scope = ''
               LEFT JOIN flood_breaker own ON own.scope <> '' AND 'alert:' || own.scope = filed_by
             WHERE posted_at > {windowStart} AND audit_action = {AuditActions.AlertTicketFiled} AND filed_by <> {Actor}
               AND conversation_id IS NOT NULL
             GROUP BY filed_by
             """,
-            row => (By: row.GetString(0), Overall: row.GetInt64(1), Own: row.GetInt64(2)),
+            row => (By: row.Text("filed_by"), Overall: row.Long("overall"), Own: row.Long("own")),
             cancellationToken
         );
         _counted = new(
