@@ -35,7 +35,7 @@ internal static partial class FreeScoutWebhook
                     {
                         return Results.Problem(
                             title: "FREESCOUT_WEBHOOK_SECRET is not set on the console.",
-                            detail: "Until it is, nothing is taken here.",
+                            detail: "The webhook is off until it is set.",
                             statusCode: 503
                         );
                     }

@@ -34,16 +34,17 @@ internal sealed partial class MailboxWatch(
     private static readonly Backoff AfterFailedHint = new(TimeSpan.FromSeconds(1), FreeScoutFailure.LongestPause);
 
     private readonly ConcurrentDictionary<long, bool> _hints = new();
-    private volatile bool _hintsAtAll;
+    private volatile bool _isAllHinted;
     private volatile bool _isHinted;
     private int _failedHints;
 
     /// <summary>FreeScout works again: the next sync is due.</summary>
     private volatile bool _isBack;
 
-    // Since when, and for how long. By the monotonic clock: the database may put the other one back by hours.
+    // By the monotonic clock: the database may set the other one back by hours.
     private (long Since, TimeSpan For) _syncPause;
     private (long Since, TimeSpan For) _hintPause;
+
     private readonly SemaphoreSlim _syncing = new(1, 1);
     private readonly OutageNotice _outage = new();
     private int _syncs;
@@ -66,7 +67,7 @@ internal sealed partial class MailboxWatch(
         }
         else
         {
-            _hintsAtAll = true;
+            _isAllHinted = true;
         }
 
         _isHinted = true;
@@ -128,12 +129,12 @@ internal sealed partial class MailboxWatch(
     /// <returns>False when reading failed: the hints that are left are kept.</returns>
     private async Task<bool> TakeHintsAsync(CancellationToken cancellationToken)
     {
-        if (_hintsAtAll)
+        if (_isAllHinted)
         {
-            _hintsAtAll = false;
+            _isAllHinted = false;
             if (!await RefreshAsync(cancellationToken))
             {
-                _hintsAtAll = true;
+                _isAllHinted = true;
                 return false;
             }
         }

@@ -101,7 +101,7 @@ internal static class TicketEndpoints
                 {
                     if (state is not (null or "open"))
                     {
-                        return Results.Problem(title: "Only state=open can be asked for.", statusCode: 400);
+                        return Results.Problem(title: "“state” must be “open” or absent.", statusCode: 400);
                     }
 
                     var copy = tickets.Current;
@@ -183,7 +183,7 @@ internal static class TicketEndpoints
                         DismissResult.Done => Results.NoContent(),
                         DismissResult.NotThere => Results.Problem(title: "There is no such finding.", statusCode: 404),
                         DismissResult.ReasonMissing => Results.Problem(
-                            title: $"Say why, in “reason”, in {FindingLog.ShortestReason} to {FindingLog.LongestReason} characters.",
+                            title: $"“reason” must have {FindingLog.ShortestReason} to {FindingLog.LongestReason} characters.",
                             statusCode: 400
                         ),
                         _ => Results.Problem(title: "The console's database can't be reached.", statusCode: 503),

@@ -108,7 +108,7 @@ internal sealed partial class TicketResolver(
 
         if (!_underWay.TryAdd(id, true))
         {
-            return new(id, Resolution.Failed, "It is being resolved just now.");
+            return new(id, Resolution.Failed, "It is being resolved right now.");
         }
 
         try
@@ -136,7 +136,7 @@ internal sealed partial class TicketResolver(
                 ticket.Id,
                 Resolution.AlreadyClosed,
                 found is null
-                    ? "FreeScout has it no more."
+                    ? "FreeScout no longer has it."
                     : $"It was closed already{(found.ClosedByName is { } who ? $", by {who}" : "")}."
             );
         }
@@ -144,10 +144,7 @@ internal sealed partial class TicketResolver(
         // Before anything is done: if the end can't be written, the next comparison finds this entry.
         if (await record.BeginAsync(ticket, actor) is not { } begun)
         {
-            return Failed(
-                ticket.Id,
-                "Not tried: the console's database can't be reached, and nothing is resolved that the audit log does not tell of."
-            );
+            return Failed(ticket.Id, "Not tried: the console's database can't be reached, so it could not be audited. Try again.");
         }
 
         // The note before the status, which closes the ticket. A note that an earlier try left is not written twice.

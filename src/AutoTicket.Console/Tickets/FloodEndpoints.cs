@@ -22,7 +22,7 @@ internal static class FloodEndpoints
                     if (request is not { Scope: { } scope, Reason: { } reason })
                     {
                         return Results.Problem(
-                            title: "The body must hold “scope” (empty for all filing by alerts, else the source) and “reason”.",
+                            title: "The body must hold “scope” (a source; empty for all alerts) and “reason”.",
                             statusCode: 400
                         );
                     }
@@ -36,14 +36,14 @@ internal static class FloodEndpoints
                     ) switch
                     {
                         FloodResetResult.Done => await AnswerAsync(breaker, cancellationToken),
-                        FloodResetResult.ReasonMissing => Results.Problem(title: "Say why, in “reason”.", statusCode: 400),
+                        FloodResetResult.ReasonMissing => Results.Problem(title: "“reason” must not be empty.", statusCode: 400),
                         FloodResetResult.NotTripped => Results.Problem(
                             title: "The flood breaker of this scope is not tripped.",
                             statusCode: 409
                         ),
                         FloodResetResult.ProducerStillUnstable => Results.Problem(
-                            title: "A producer still makes up ids: the flood would go on.",
-                            detail: "Fix the producer first, or send “override”: true.",
+                            title: "A source still sends unstable ids: the flood would go on.",
+                            detail: "Fix the source first, or send “override”: true.",
                             statusCode: 409
                         ),
                         _ => Unreachable(),
