@@ -1,9 +1,9 @@
-// Keeps the page honest without its circuit: ages go on growing, tiles go stale, a lost connection shows within seconds.
+// Works without a circuit: updates ages, marks tiles stale, and shows a lost connection within seconds.
 
 const meta = (name) => Number(document.querySelector(`meta[name="${name}"]`)?.content);
 
-// Operators' clocks are often wrong, so every age is reckoned in the server's time. The page carries the server's time
-// of rendering, which arrived with the first byte; the circuit hands over a fresher one when it connects.
+// Clients' clocks are often wrong, so all ages are computed in server time. The page contains the server's time of
+// rendering, which arrived with the first byte; the circuit sends a newer one when it connects.
 const firstByteAt = performance.timeOrigin + (performance.getEntriesByType("navigation")[0]?.responseStart ?? 0);
 let serverOffset = (meta("server-time") || firstByteAt) - firstByteAt;
 const serverNow = () => Date.now() + serverOffset;
@@ -14,7 +14,7 @@ window.autoticket = {
     tick();
   },
 
-  // The session is over. Where this tab itself is on its way out, perhaps by way of another site, it must not be called back.
+  // The session has ended. A tab that is signing out, perhaps via another site, must not be redirected.
   leave(address) {
     if (!isSigningOut) location.replace(address);
   },
@@ -25,7 +25,7 @@ document.addEventListener("submit", ({ target }) => {
   if (target.getAttribute("action") === "/logout") isSigningOut = true;
 });
 
-// As Durations.Text in Components/Durations.cs.
+// Must match Durations.Text in Components/Durations.cs.
 function ageText(milliseconds) {
   const seconds = Math.max(0, Math.floor(milliseconds / 1000));
   const minutes = Math.floor(seconds / 60);
@@ -40,7 +40,7 @@ function tick() {
   const now = serverNow();
   for (const time of document.querySelectorAll("time[data-age][datetime]")) {
     const text = ageText(now - Date.parse(time.dateTime));
-    // The text node is Blazor's: its text may be changed, but it must not be replaced.
+    // Blazor owns the text node: change its text, but never replace it.
     if (time.firstChild) {
       if (time.firstChild.nodeValue !== text) time.firstChild.nodeValue = text;
     } else {
@@ -58,7 +58,7 @@ function tick() {
 setInterval(tick, 1000);
 tick();
 
-// The next page is rendered in the scheme of this one, without a flash.
+// The server renders the next page in this color scheme, without a flash.
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const rememberScheme = () => {
   document.cookie = `autoticket-scheme=${dark.matches ? "dark" : "light"}; path=/; max-age=31536000; samesite=lax`;
@@ -72,7 +72,7 @@ function showLost() {
   if (lost.open) return;
   document.documentElement.dataset.circuit = "lost";
   const lostAt = document.getElementById("circuit-lost-at");
-  // The age of the newest reading, where the page shows any: the loss itself may be noticed seconds late.
+  // Use the newest reading if the page shows any, because the loss may be detected seconds late.
   const readings = Array.from(document.querySelectorAll("[data-checked-at]"), (tile) => Number(tile.dataset.checkedAt));
   lostAt.dateTime = new Date(readings.length ? Math.max(...readings) : serverNow()).toISOString();
   tick();
@@ -99,28 +99,28 @@ document.getElementById("circuit-retry")?.addEventListener("click", async () => 
   try {
     if (!(await Blazor.reconnect())) reloadWhenServed();
   } catch {
-    // The server can't be reached. Blazor's own attempts continue.
+    // The server can't be reached. Blazor continues its own attempts.
   }
 });
 
-// A button that copies the field it names, and says so beside itself.
+// A button with data-copy copies the field with that id and reports the result beside it.
 document.addEventListener("click", async ({ target }) => {
   const button = target.closest?.("[data-copy]");
   const field = button && document.getElementById(button.dataset.copy);
   if (!field) return;
-  // Selected in any case: where the browser forbids copying, a key does it.
+  // Also select the text: if the browser forbids copying, the user can press Ctrl+C.
   field.select();
-  let said = "Copied.";
+  let message = "Copied.";
   try {
     await navigator.clipboard.writeText(field.value);
   } catch {
-    said = "Selected: copy it with Ctrl+C.";
+    message = "Selected. Press Ctrl+C to copy.";
   }
   const status = button.parentElement.querySelector("[data-copied]");
-  if (status) status.textContent = said;
+  if (status) status.textContent = message;
 });
 
-// A server that restarts refuses before it serves: reloading at once could end on the browser's own error page.
+// A restarting server first refuses connections; reloading at once could show the browser's error page.
 let isReloading = false;
 async function reloadWhenServed() {
   if (isReloading) return;
@@ -130,7 +130,7 @@ async function reloadWhenServed() {
       const answer = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(5000) });
       if (answer.ok) return location.reload();
     } catch {
-      // Not there yet.
+      // The server is not back yet.
     }
     await new Promise((resume) => setTimeout(resume, 2000));
   }
@@ -138,7 +138,7 @@ async function reloadWhenServed() {
 
 const retryDelay = (attempt) => Math.min(500 * 2 ** attempt, 5000);
 
-// A server or proxy that accepts the connection and never answers would hold the page for minutes.
+// Without a limit, a server or proxy that accepts the connection but never answers would block the page for minutes.
 const CONNECT_LIMIT = 5000;
 class ImpatientSocket extends WebSocket {
   constructor(address) {
@@ -149,13 +149,13 @@ class ImpatientSocket extends WebSocket {
   }
 }
 
-// A rendered page can start a circuit for 5 minutes (ASP.NET's limit). After that it must be loaded again.
+// ASP.NET allows a rendered page to start a circuit for 5 minutes. After that it must be reloaded.
 const STARTABLE_FOR = 4 * 60 * 1000;
 
 let hasCircuit = false;
 let tryNow = () => {};
 
-// Blazor retries lost circuits only. This retries the connection of a page that has no circuit yet.
+// Blazor retries only lost circuits. This retries the first connection of a page.
 async function startUntilConnected(start) {
   for (let attempt = 0; ; attempt++) {
     try {
@@ -183,7 +183,7 @@ Blazor.start({
       },
     ],
     configureSignalR: (builder) => {
-      // WebSocket alone, without a negotiation, which a balancer may send to another process. 1 is HttpTransportType.WebSockets.
+      // WebSockets only (1), without negotiation, which a load balancer could send to another process.
       builder.withUrl("_blazor", { skipNegotiation: true, transport: 1, WebSocket: ImpatientSocket });
       const silenceLimit = meta("circuit-silence-limit");
       if (silenceLimit) builder.withServerTimeout(silenceLimit);
@@ -193,7 +193,7 @@ Blazor.start({
         const connection = build();
         const start = connection.start.bind(connection);
         connection.start = () => startUntilConnected(start);
-        // The server refused the circuit, or ended before it opened. Blazor has nothing to reconnect to.
+        // The server refused the circuit or stopped before it opened, so Blazor can't reconnect.
         connection.onclose(() => {
           if (hasCircuit) return;
           showLost();
@@ -202,7 +202,7 @@ Blazor.start({
         return connection;
       };
     },
-    // Without end: the console is left open for days.
+    // Unlimited retries: the console stays open for days.
     reconnectionOptions: { maxRetries: Number.MAX_SAFE_INTEGER, retryIntervalMilliseconds: retryDelay },
   },
 });

@@ -2,13 +2,13 @@ using AutoTicket.Surfaces;
 
 namespace AutoTicket.Components;
 
-/// <summary>How a status looks: a shape, a word and a class for its colour. The shape and the word alone tell all six apart.</summary>
+/// <summary>The word, shape and rank of a status. Shape and word differ for all six, so color is never needed.</summary>
 public static class StatusWords
 {
-    /// <summary>Worst first, as the board sorts and filters.</summary>
+    /// <summary>All statuses, worst first.</summary>
     public static readonly IReadOnlyList<SurfaceStatus> WorstFirst = [.. Enum.GetValues<SurfaceStatus>().OrderBy(Rank)];
 
-    /// <summary>0 is worst.</summary>
+    /// <summary>Sort order; 0 is worst.</summary>
     public static int Rank(this SurfaceStatus status) =>
         status switch
         {
@@ -20,7 +20,7 @@ public static class StatusWords
             _ => 5,
         };
 
-    /// <summary>The contract's word in lower case.</summary>
+    /// <summary>The word the API and the pages use.</summary>
     public static string Word(this SurfaceStatus status) =>
         status switch
         {
@@ -32,7 +32,7 @@ public static class StatusWords
             _ => "unknown",
         };
 
-    /// <summary>The shape's name: ● disc, ◆ diamond, ■ square, ◌ ring, ⧗ hourglass, ⏸ pause.</summary>
+    /// <summary>The name of the shape: ● disc, ◆ diamond, ■ square, ◌ ring, ⧗ hourglass, ⏸ pause.</summary>
     public static string Shape(this SurfaceStatus status) =>
         status switch
         {

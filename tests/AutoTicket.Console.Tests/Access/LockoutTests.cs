@@ -30,7 +30,7 @@ public sealed class LockoutTests
         Assert.StartsWith("/login?wait=12", await TryAsync(console, Password), StringComparison.Ordinal);
         using (var visitor = new Visitor(console.Address))
         {
-            Assert.Contains("Signing in is closed for 12 min", (await visitor.GoAsync("/login?wait=12")).Page, StringComparison.Ordinal);
+            Assert.Contains("Sign-in is locked for 12 min", (await visitor.GoAsync("/login?wait=12")).Page, StringComparison.Ordinal);
         }
 
         await using var db = database.Open();

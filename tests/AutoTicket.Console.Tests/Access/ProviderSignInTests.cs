@@ -68,7 +68,7 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
         var (address, _, page) = await visitor.SignInAsync("nora");
 
         Assert.Equal("/login?norole=1", address.PathAndQuery);
-        Assert.Contains("have no role in this console", page, StringComparison.Ordinal);
+        Assert.Contains("has no role in this console", page, StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.Unauthorized, await visitor.AskAsync("/api/status"));
         await using var db = Open(console);
         Assert.Equal("user:nora", (await db.AuditLog.SingleAsync(entry => entry.Action == AuditActions.Denied)).Actor);

@@ -138,8 +138,8 @@ public sealed class RequestGuardsTests
         using var overTls = await AskAsync(console.Address, "/login", ("X-Forwarded-Proto", "https"), ("Host", "console.example.org"));
         Assert.Equal("max-age=31536000; includeSubDomains", overTls.Headers.GetValues("Strict-Transport-Security").Single());
         using var overHttp = await AskAsync(console.Address, "/login");
-        Assert.Contains("Signing in takes https", await overHttp.Content.ReadAsStringAsync(), StringComparison.Ordinal);
-        Assert.DoesNotContain("Signing in takes https", (await visitor.GoAsync("/login")).Page, StringComparison.Ordinal);
+        Assert.Contains("Sign-in needs HTTPS", await overHttp.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.DoesNotContain("Sign-in needs HTTPS", (await visitor.GoAsync("/login")).Page, StringComparison.Ordinal);
     }
 
     [Fact]

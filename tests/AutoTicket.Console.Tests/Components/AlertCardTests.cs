@@ -48,7 +48,8 @@ public sealed class AlertCardTests : ComponentTest
         var card = Card(Firing);
 
         Assert.StartsWith(
-            "P1 disk_full firing The disk of db1 is full. surface pay from prometheus since 12 min Ticket yes #1432 DM yes 2026-03-01 02:49:00 UTC The DM went out and there is a ticket.",
+            "P1 disk_full firing The disk of db1 is full. surface pay from prometheus for 12 min "
+                + "Ticket yes #1432 DM yes 2026-03-01 02:49:00 UTC The DM went out and there is a ticket.",
             TextOf(card.Find("article")),
             StringComparison.Ordinal
         );
@@ -78,7 +79,7 @@ public sealed class AlertCardTests : ComponentTest
             text,
             StringComparison.Ordinal
         );
-        Assert.Contains("Decisions (2) about disk_full", text, StringComparison.Ordinal);
+        Assert.Contains("Why (2) : decisions about disk_full", text, StringComparison.Ordinal);
         Assert.Contains("ticket flag off 60× 2026-03-01 02:50:00 – 02:59:00 UTC It is off.", text, StringComparison.Ordinal);
     }
 
@@ -105,7 +106,7 @@ public sealed class AlertCardTests : ComponentTest
 
     [Theory]
     [InlineData(AlertStatus.Resolved, "resolved")]
-    [InlineData(AlertStatus.Expired, "expired its source fell silent, that is no recovery")]
+    [InlineData(AlertStatus.Expired, "expired sender went silent (not a recovery)")]
     public void What_has_ended_says_how_and_when(AlertStatus status, string words)
     {
         var text = TextOf(Card(Firing with { Status = status, EndedAt = Now.AddMinutes(-2) }).Find("article"));
@@ -131,7 +132,7 @@ public sealed class AlertCardTests : ComponentTest
     {
         Assert.Empty(Card(Firing).FindAll(".mark"));
         Assert.Equal(
-            ["flaps: fired again 4×", "unstable ids"],
+            ["Flapping: re-fired 4×", "Sender changes its alert id"],
             Card(Firing with { Reopened = 4, IsUnstable = true }).FindAll(".mark").Select(TextOf)
         );
     }
@@ -181,9 +182,9 @@ public sealed class AlertCardTests : ComponentTest
         );
 
         Assert.Empty(record.FindAll("script, img, a[href^='javascript']"));
-        Assert.Equal($"first line\n{Hostile}", record.Find("pre[role=region][aria-label='Whole text']").TextContent);
+        Assert.Equal($"first line\n{Hostile}", record.Find("pre[role=region][aria-label='Full text']").TextContent);
         Assert.Equal(["host db1", $"{Hostile} {Hostile}"], record.FindAll(".labels tr").Select(TextOf));
-        Assert.Equal(["id:4711", Hostile], record.FindAll("ul[aria-label='Reported as'] li").Select(TextOf));
+        Assert.Equal(["id:4711", Hostile], record.FindAll("ul[aria-label='Ids from the sender'] li").Select(TextOf));
         Assert.Contains("resolved", TextOf(record.Find("ol[aria-label='Earlier episodes'] li")), StringComparison.Ordinal);
     }
 

@@ -30,9 +30,9 @@ public sealed class AlertListTests : ComponentTest
     }
 
     [Theory]
-    [InlineData(true, "", "No alert is active.")]
-    [InlineData(false, "", "There has been no alert.")]
-    [InlineData(true, "disk", "No alert matches.")]
+    [InlineData(true, "", "No active alerts.")]
+    [InlineData(false, "", "No alerts yet.")]
+    [InlineData(true, "disk", "No alerts match the search.")]
     public void Nothing_is_said_plainly(bool activeOnly, string search, string expected) =>
         Assert.Equal(expected, TextOf(List(new AlertFilter(activeOnly, search)).Find(".empty")));
 

@@ -19,15 +19,15 @@ public sealed class FindingsTableTests : ComponentTest
 
         Assert.Equal("drift #7 <script>x</script> It is open in mailbox 2. 2026-03-01 02:00:00 UTC", TextOf(table.Find("tbody tr")));
         Assert.Empty(table.FindAll("script, a"));
-        Assert.Equal("The books and FreeScout differ compared 20 s ago", TextOf(table.Find("[role=status]")));
+        Assert.Equal("Console and FreeScout differ compared 20 s ago", TextOf(table.Find("[role=status]")));
     }
 
     [Fact]
     public void Clean_is_said_only_after_a_comparison_that_found_nothing()
     {
-        Assert.Equal("The books and FreeScout agree compared 20 s ago", State(new([], Now.AddSeconds(-20), null)));
+        Assert.Equal("Console and FreeScout match compared 20 s ago", State(new([], Now.AddSeconds(-20), null)));
         Assert.Equal(
-            "The books and FreeScout agree compared 20 s ago",
+            "Console and FreeScout match compared 20 s ago",
             State(new([Finding(FindingKind.TagsGone) with { IsRepaired = true }], Now.AddSeconds(-20), null))
         );
         Assert.Equal(
@@ -69,7 +69,7 @@ public sealed class FindingsTableTests : ComponentTest
 
         Button(table, "Dismiss… drift #7").Click();
         table.Find("form").Submit();
-        Assert.Contains("Say why, in 3 to 500 characters.", TextOf(table.Find("form")), StringComparison.Ordinal);
+        Assert.Contains("Enter a reason (3–500 characters).", TextOf(table.Find("form")), StringComparison.Ordinal);
         table.Find("input").Input("It belongs there.");
         table.Find("form").Submit();
 

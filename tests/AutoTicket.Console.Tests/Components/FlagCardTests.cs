@@ -23,15 +23,15 @@ public sealed class FlagCardTests : ComponentTest
     {
         var text = TextOf(Card(On).Find("[role=region]"));
 
-        Assert.StartsWith("ON FLAG_CONSOLE_ALERTS_AUTO_TICKET Files tickets.", text, StringComparison.Ordinal);
+        Assert.StartsWith("ON Automatic tickets FLAG_CONSOLE_ALERTS_AUTO_TICKET Files tickets.", text, StringComparison.Ordinal);
         Assert.Contains("mara, 3 h 0 min ago: FreeScout is back", text, StringComparison.Ordinal);
-        Assert.Contains("in 2 of 2 processes", text, StringComparison.Ordinal);
+        Assert.Contains("Active on 2 of 2 servers", text, StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_process_that_has_not_followed_is_named() =>
         Assert.Contains(
-            "in 1 of 2 processes; not yet in web.2:9",
+            "Active on 1 of 2 servers; not yet on web.2:9",
             TextOf(Card(On with { Acks = [new("web.1:12", true, Now), new("web.2:9", false, Now)] }).Find("[role=region]")),
             StringComparison.Ordinal
         );
@@ -61,7 +61,7 @@ public sealed class FlagCardTests : ComponentTest
         card.Find("form").Submit();
 
         Assert.Null(asked);
-        Assert.Contains("Say why, in 3 to 500 characters.", TextOf(card.Find("form")), StringComparison.Ordinal);
+        Assert.Contains("Enter a reason (3–500 characters).", TextOf(card.Find("form")), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -111,6 +111,7 @@ public sealed class FlagCardTests : ComponentTest
         var card = Render<FlagCard>(parameters =>
             parameters
                 .Add(c => c.Flag, On with { Enabled = false })
+                .Add(c => c.Title, "Automatic tickets")
                 .Add(c => c.Description, "Files tickets.")
                 .Add(c => c.BeforeSwitchingOn, "<b>three would be filed</b>")
                 .Add(c => c.Now, Now)
@@ -148,7 +149,7 @@ public sealed class FlagCardTests : ComponentTest
         card.Find("form").Submit();
 
         Assert.Equal(isAsked ? new FlagChangeRequest(false, "maintenance", Now.AddMinutes(1)) : null, asked);
-        Assert.Equal(!isAsked, card.Markup.Contains("Choose a time that is still to come", StringComparison.Ordinal));
+        Assert.Equal(!isAsked, card.Markup.Contains("Enter a time in the future", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -169,6 +170,7 @@ public sealed class FlagCardTests : ComponentTest
         var card = Render<FlagCard>(parameters =>
             parameters
                 .Add(c => c.Flag, On with { Scheduled = new ScheduledFlagChange(false, Now.AddHours(2), "mara", "maintenance") })
+                .Add(c => c.Title, "Automatic tickets")
                 .Add(c => c.Description, "Files tickets.")
                 .Add(c => c.OnCancelScheduled, () => cancelled = true)
                 .Add(c => c.Now, Now)
@@ -186,13 +188,14 @@ public sealed class FlagCardTests : ComponentTest
             parameters.Add(w => w.Snapshot, new FlagsSnapshot([], Now.AddSeconds(-50), IsStale: true)).Add(w => w.Now, Now)
         );
 
-        Assert.Contains("what was read 50 s ago", TextOf(warning.Find("[role=alert]")), StringComparison.Ordinal);
+        Assert.Contains("The values read 50 s ago stay active", TextOf(warning.Find("[role=alert]")), StringComparison.Ordinal);
     }
 
     private IRenderedComponent<FlagCard> Card(FlagState flag, Action<FlagChangeRequest>? onChange = null) =>
         Render<FlagCard>(parameters =>
             parameters
                 .Add(c => c.Flag, flag)
+                .Add(c => c.Title, "Automatic tickets")
                 .Add(c => c.Description, "Files tickets.")
                 .Add(c => c.OnChange, onChange ?? (_ => { }))
                 .Add(c => c.Now, Now)

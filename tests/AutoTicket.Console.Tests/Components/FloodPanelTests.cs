@@ -26,7 +26,7 @@ public sealed class FloodPanelTests : ComponentTest
             panel.FindAll("section h3").Select(TextOf)
         );
         Assert.Contains(
-            "Since 2 min ago (2026-03-01 02:58:00 UTC). Until 2026-03-01 03:03:00 UTC; then a quarter",
+            "For 2 min , since 2026-03-01 02:58:00 UTC. Paused until 2026-03-01 03:03:00 UTC. Then a quarter",
             TextOf(panel.Find("section")),
             StringComparison.Ordinal
         );
@@ -39,8 +39,8 @@ public sealed class FloodPanelTests : ComponentTest
     {
         var text = TextOf(Panel([Noisy with { State = FloodState.HalfOpen }]).Find("section"));
 
-        Assert.StartsWith("Half open after a flood: alerts from noisy", text, StringComparison.Ordinal);
-        Assert.Contains("A quarter of the budget is let through, until somebody resets the breaker.", text, StringComparison.Ordinal);
+        Assert.StartsWith("Limited after a flood: alerts from noisy", text, StringComparison.Ordinal);
+        Assert.Contains("A quarter of the budget is filed until reset.", text, StringComparison.Ordinal);
         Assert.Empty(Panel([]).FindAll("section"));
     }
 
@@ -57,7 +57,7 @@ public sealed class FloodPanelTests : ComponentTest
         panel.Find("form").Submit();
 
         Assert.Equal(isAsked ? new FloodResetRequest("noisy", "the producer is fixed", false) : null, asked);
-        Assert.Equal(!isAsked, panel.Markup.Contains("Say why, in 3 to 500 characters.", StringComparison.Ordinal));
+        Assert.Equal(!isAsked, panel.Markup.Contains("Enter a reason (3–500 characters).", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -73,7 +73,7 @@ public sealed class FloodPanelTests : ComponentTest
             parameters.Add(p => p.Results, new Dictionary<string, FloodResetResult> { ["noisy"] = FloodResetResult.ProducerStillUnstable })
         );
 
-        Assert.Contains("A producer still makes up ids", TextOf(panel.Find("form [role=alert]")), StringComparison.Ordinal);
+        Assert.Contains("A sender still changes its alert id", TextOf(panel.Find("form [role=alert]")), StringComparison.Ordinal);
         Assert.Equal("I know", panel.Find("form input").GetAttribute("value"));
         panel.Find("input[type=checkbox]").Change(true);
         panel.Find("form").Submit();
@@ -89,19 +89,19 @@ public sealed class FloodPanelTests : ComponentTest
             parameters.Add(p => p.Results, new Dictionary<string, FloodResetResult> { ["noisy"] = FloodResetResult.Unavailable })
         );
 
-        Assert.Equal("The console's database can't be reached: nothing was changed.", TextOf(panel.Find("form [role=alert]")));
+        Assert.Equal("Not reset: the console's database can't be reached.", TextOf(panel.Find("form [role=alert]")));
         Assert.Empty(panel.FindAll("input[type=checkbox]"));
     }
 
     [Theory]
-    [InlineData(0, 0, "None: no active alert waits for a ticket.")]
-    [InlineData(1, 1, "1 active alert gets its ticket as soon as this is on: P1 disk_full The disk of db1 is full. since 12 min")]
-    [InlineData(41, 1, "41 active alerts get their tickets as soon as this is on; the 1 worst are: P1 disk_full")]
+    [InlineData(0, 0, "No alerts are waiting; switching on files nothing.")]
+    [InlineData(1, 1, "Switching on files tickets for 1 alert: P1 disk_full The disk of db1 is full. for 12 min")]
+    [InlineData(41, 1, "Switching on files tickets for 41 alerts; the 1 worst: P1 disk_full")]
     public void What_would_be_filed_now_is_counted_and_named(int count, int shown, string expected)
     {
         var list = Waiting(new WaitingAlerts([.. Enumerable.Repeat(AlertCardTests.Firing, shown)], count));
 
-        Assert.StartsWith(expected, TextOf(list.Find("[role=group][aria-label='What would be filed now']")), StringComparison.Ordinal);
+        Assert.StartsWith(expected, TextOf(list.Find("[role=group][aria-label='Alerts waiting for a ticket']")), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -117,7 +117,7 @@ public sealed class FloodPanelTests : ComponentTest
                 )
                 .FindAll("img, script")
         );
-        Assert.Contains("can't be told", TextOf(Waiting(null).Find(".waiting")), StringComparison.Ordinal);
+        Assert.Contains("can't be listed", TextOf(Waiting(null).Find(".waiting")), StringComparison.Ordinal);
     }
 
     private IRenderedComponent<WaitingAlertsList> Waiting(WaitingAlerts? waiting) =>

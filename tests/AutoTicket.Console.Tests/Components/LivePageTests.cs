@@ -104,9 +104,9 @@ public sealed class LivePageTests : ComponentTest, IErrorBoundaryLogger
 
         public TaskCompletionSource? Answer { get; set; }
 
-        public CancellationToken Until => Left;
+        public CancellationToken Until => PageClosed;
 
-        protected override TimeSpan Gather => TimeSpan.Zero;
+        protected override TimeSpan UpdateDelay => TimeSpan.Zero;
 
         public void News() => ReadSoon();
 

@@ -22,7 +22,7 @@ public sealed class OpenTicketsTableTests : ComponentTest
     public void A_ticket_whose_surface_is_operational_again_is_marked()
     {
         Assert.Contains(
-            "recovered, still open",
+            "ready to close",
             TextOf(Table([Row(1, "x", "Search", SurfaceStatus.Operational)]).Find("tbody")),
             StringComparison.Ordinal
         );
@@ -53,7 +53,18 @@ public sealed class OpenTicketsTableTests : ComponentTest
         table.Render(parameters => parameters.Add(t => t.Rows, [Row(1, "It is down", "Search", SurfaceStatus.Operational)]));
 
         Assert.Same(before, table.FindComponent<ExternalLink>().Instance);
-        Assert.Contains("recovered, still open", TextOf(table.Find("tbody")), StringComparison.Ordinal);
+        Assert.Contains("ready to close", TextOf(table.Find("tbody")), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("mara", "mara")]
+    [InlineData("alert:console", "automatic (surface check)")]
+    [InlineData("alert:prometheus", "automatic (prometheus)")]
+    public void Who_filed_is_said_in_plain_words(string filedBy, string expected)
+    {
+        var row = Row(1, "It is down", "Search", SurfaceStatus.Down);
+
+        Assert.Equal(expected, (row with { Ticket = row.Ticket with { FiledBy = filedBy } }).FiledBy);
     }
 
     [Theory]
@@ -74,7 +85,7 @@ public sealed class OpenTicketsTableTests : ComponentTest
     {
         var table = Table([], "FreeScout can't be reached.");
 
-        Assert.Contains("as of 12 s ago", TextOf(table.Find("[role=status]")), StringComparison.Ordinal);
+        Assert.Contains("Updated 12 s ago", TextOf(table.Find("[role=status]")), StringComparison.Ordinal);
         Assert.Equal("FreeScout can't be reached.", TextOf(table.Find("[role=alert]")));
         Assert.Contains("No open tickets.", TextOf(table.Find("table")), StringComparison.Ordinal);
     }

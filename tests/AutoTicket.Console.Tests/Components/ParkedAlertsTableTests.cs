@@ -23,7 +23,8 @@ public sealed class ParkedAlertsTableTests : ComponentTest
         var row = Table([Parked]).Find("tbody tr");
 
         Assert.Equal(
-            "2026-03-01 02:57:00 UTC generic “severity” must be P1 to P4. {\"name\":\"<img src=x onerror=alert(1)>\"} Retry parked alert 4 Discard parked alert 4",
+            "2026-03-01 02:57:00 UTC generic “severity” must be P1 to P4. "
+                + "{\"name\":\"<img src=x onerror=alert(1)>\"} Retry parked alert 4 Discard parked alert 4",
             TextOf(row)
         );
         Assert.Empty(row.QuerySelectorAll("img"));
@@ -51,7 +52,7 @@ public sealed class ParkedAlertsTableTests : ComponentTest
         var table = Table([Parked.With(4, isWhole: false)]);
 
         Assert.DoesNotContain(table.FindAll("button"), button => TextOf(button).StartsWith("Retry", StringComparison.Ordinal));
-        Assert.Contains("Cut: its source must send it again.", TextOf(table.Find("tbody")), StringComparison.Ordinal);
+        Assert.Contains("Truncated: ask the sender to resend.", TextOf(table.Find("tbody")), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -63,7 +64,7 @@ public sealed class ParkedAlertsTableTests : ComponentTest
         );
 
     [Fact]
-    public void None_is_said() => Assert.Equal("No alert is parked.", TextOf(Table([]).Find("tbody")));
+    public void None_is_said() => Assert.Equal("No parked alerts.", TextOf(Table([]).Find("tbody")));
 
     private IRenderedComponent<ParkedAlertsTable> Table(ParkedAlert[] rows, Action<long>? onRetry = null, Action<long>? onDiscard = null) =>
         Render<ParkedAlertsTable>(parameters =>

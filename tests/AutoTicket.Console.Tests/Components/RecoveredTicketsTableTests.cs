@@ -16,7 +16,7 @@ public sealed class RecoveredTicketsTableTests : ComponentTest
 
         Assert.Equal("https://desk.example.org/1432", row.QuerySelector("a")!.GetAttribute("href"));
         Assert.Equal("Select #1432 #1432 Search 25 min 7 min 3 mara", TextOf(row));
-        Assert.Equal("Select #1 #1 Search 25 min not known not known nobody yet", TextOf(Table([Row(1, "Search")]).Find("tbody tr")));
+        Assert.Equal("Select #1 #1 Search 25 min unknown unknown –", TextOf(Table([Row(1, "Search")]).Find("tbody tr")));
     }
 
     [Fact]
@@ -51,7 +51,7 @@ public sealed class RecoveredTicketsTableTests : ComponentTest
         await table.Find("textarea").InputAsync(" ");
         await table.Find("form").SubmitAsync(EventArgs.Empty);
         Assert.Empty(_requests);
-        Assert.Contains("Say why", TextOf(table.Find("form")), StringComparison.Ordinal);
+        Assert.Contains("Enter why", TextOf(table.Find("form")), StringComparison.Ordinal);
 
         await table.Find("textarea").InputAsync("Rolled back.");
         await table.Find("form").SubmitAsync(EventArgs.Empty);
@@ -106,7 +106,7 @@ public sealed class RecoveredTicketsTableTests : ComponentTest
 
         Assert.Equal("FreeScout fails with 500 <b>.", TextOf(table.FindAll("tbody tr")[0].QuerySelector("[role=alert]")!));
         Assert.Null(table.FindAll("tbody tr")[1].QuerySelector("[role=alert]"));
-        Assert.Equal("1 resolved, 1 not: see there why.", TextOf(table.Find("[role=status]")));
+        Assert.Equal("1 resolved, 1 failed (reasons below).", TextOf(table.Find("[role=status]")));
     }
 
     [Fact]
@@ -131,7 +131,7 @@ public sealed class RecoveredTicketsTableTests : ComponentTest
         await table.Find("form").SubmitAsync(EventArgs.Empty);
         Assert.Equal([2L], Assert.Single(_requests).Ids);
         table.Render(parameters => parameters.Add(t => t.Rows, []));
-        Assert.Contains("None:", TextOf(table.Find(".none")), StringComparison.Ordinal);
+        Assert.Contains("Nothing to close:", TextOf(table.Find(".none")), StringComparison.Ordinal);
     }
 
     [Fact]

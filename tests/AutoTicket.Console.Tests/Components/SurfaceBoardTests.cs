@@ -56,7 +56,7 @@ public sealed class SurfaceBoardTests : ComponentTest
     [Theory]
     [Trait("Pitfall", "T-51")]
     [InlineData("All")]
-    [InlineData("Needs a human")]
+    [InlineData("Needs attention")]
     [InlineData("down")]
     [InlineData("degraded")]
     [InlineData("stale")]
@@ -75,7 +75,7 @@ public sealed class SurfaceBoardTests : ComponentTest
         Assert.Equal("true", Button(board, name).GetAttribute("aria-pressed"));
         var tiles = board.FindAll("article:not([hidden])");
         Assert.Equal(count, tiles.Count);
-        if (name is not ("All" or "Needs a human"))
+        if (name is not ("All" or "Needs attention"))
         {
             Assert.All(tiles, tile => Assert.Equal(name, tile.GetAttribute("data-status")));
         }
@@ -97,7 +97,7 @@ public sealed class SurfaceBoardTests : ComponentTest
         [
             BoardFilter.All,
             new(SurfaceStatus.Unknown),
-            new(NeedsHuman: true, Search: "a & b", IsGrouped: true, View: BoardView.Wall),
+            new(NeedsAttention: true, Search: "a & b", IsGrouped: true, View: BoardView.Wall),
             new(View: BoardView.Dense),
         ];
 
@@ -120,7 +120,7 @@ public sealed class SurfaceBoardTests : ComponentTest
     {
         var board = Board(All, filter: new BoardFilter(IsGrouped: true));
 
-        Assert.Equal(["Shop", "Customers", "Without a group"], board.FindAll("h2").Select(TextOf));
+        Assert.Equal(["Shop", "Customers", "No group"], board.FindAll("h2").Select(TextOf));
     }
 
     [Fact]

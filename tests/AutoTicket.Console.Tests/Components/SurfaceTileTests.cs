@@ -48,14 +48,14 @@ public sealed class SurfaceTileTests : ComponentTest
 
         Assert.Contains("for 12 min", text, StringComparison.Ordinal);
         Assert.Contains("slow: 2.4 s", text, StringComparison.Ordinal);
-        Assert.Contains("231 ms p95 812 ms", text, StringComparison.Ordinal);
+        Assert.Contains("Last: 231 ms p95 812 ms", text, StringComparison.Ordinal);
         Assert.Contains("checked 8 s ago", text, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Availability_is_rounded_down_so_that_a_hundred_means_a_hundred() =>
         Assert.Contains(
-            "24 h 99.99 % 30 d –",
+            "Uptime 24 h: 99.99 % checked",
             TextOf(Tile(Snapshot("Search", SurfaceStatus.Operational)).Find("article")),
             StringComparison.Ordinal
         );
@@ -136,7 +136,7 @@ public sealed class SurfaceTileTests : ComponentTest
 
     [Theory]
     [InlineData(false, false, "#1432 open 41 min")]
-    [InlineData(true, false, "#1432 open 41 min recovered, still open")]
+    [InlineData(true, false, "#1432 open 41 min ready to close")]
     [InlineData(false, true, "#1432 open 41 min ticket unconfirmed")]
     public void The_ticket_is_linked_with_its_age_and_what_is_the_matter_with_it(bool recovered, bool unconfirmed, string expected)
     {

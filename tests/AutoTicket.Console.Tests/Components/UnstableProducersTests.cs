@@ -21,8 +21,8 @@ public sealed class UnstableProducersTests : ComponentTest
         var panel = Panel(Noisy);
         var section = panel.Find("section");
 
-        Assert.Equal("Unstable ids from noisy", TextOf(panel.Find($"#{section.GetAttribute("aria-labelledby")}")));
-        Assert.Contains("disk_full came under 17 ids, last 3 min ago", TextOf(section), StringComparison.Ordinal);
+        Assert.Equal("noisy changes its alert id", TextOf(panel.Find($"#{section.GetAttribute("aria-labelledby")}")));
+        Assert.Contains("disk_full came with 17 ids, last 3 min ago", TextOf(section), StringComparison.Ordinal);
         Assert.Equal(["a-1", "a-2", "a-3"], panel.FindAll("li").Select(TextOf));
         Assert.Empty(Panel().FindAll("section"));
     }
@@ -35,7 +35,7 @@ public sealed class UnstableProducersTests : ComponentTest
 
         Assert.Equal(issue.Title, panel.Find("input").GetAttribute("value"));
         Assert.Equal(issue.Body, panel.Find("textarea").TextContent);
-        foreach (var button in new[] { "Copy the title", "Copy the text" })
+        foreach (var button in new[] { "Copy title", "Copy text" })
         {
             Assert.True(panel.Find($"#{Button(panel, button).GetAttribute("data-copy")}").HasAttribute("readonly"));
         }
@@ -46,7 +46,7 @@ public sealed class UnstableProducersTests : ComponentTest
     {
         var issue = ReliabilityIssue.Of(Noisy);
 
-        Assert.Equal("type:reliability: noisy makes up ids of the alert disk_full", issue.Title);
+        Assert.Equal("type:reliability: noisy changes the id of alert disk_full", issue.Title);
         Assert.StartsWith("Label: type:reliability\n", issue.Body, StringComparison.Ordinal);
         Assert.Contains("under 17 different ids so far, last at 2026-03-01 02:57:00 UTC", issue.Body, StringComparison.Ordinal);
         Assert.Contains("alert_key: 0123456789abcdef\n", issue.Body, StringComparison.Ordinal);
@@ -61,7 +61,7 @@ public sealed class UnstableProducersTests : ComponentTest
         var hostile = Noisy with { Name = "x\n\n# Heading", Samples = ["a\n```\n<script>alert(1)</script>", "````"] };
         var issue = ReliabilityIssue.Of(hostile);
 
-        Assert.Equal("type:reliability: noisy makes up ids of the alert x # Heading", issue.Title);
+        Assert.Equal("type:reliability: noisy changes the id of alert x # Heading", issue.Title);
         Assert.DoesNotContain("\n# Heading", issue.Body, StringComparison.Ordinal);
         Assert.Contains("\n`````\na ``` <script>alert(1)</script>\n````\n`````\n", issue.Body, StringComparison.Ordinal);
         Assert.Empty(Panel(hostile).FindAll("script"));

@@ -42,8 +42,8 @@ public sealed class AlertJourneys(JourneyHost host, ITestOutputHelper output) : 
         );
         await Assertions.Expect(Ticket(card)).ToHaveTextAsync($"#{ticket.Number}");
         await Assertions.Expect(Ticket(card)).ToHaveAttributeAsync("href", $"{host.Sandbox.FreeScout.BaseUrl}/conversation/{ticket.Id}");
-        await card.GetByText("Decisions (").ClickAsync();
-        await Assertions.Expect(card.GetByRole(AriaRole.Row).Filter(new() { HasText = "filed" })).ToContainTextAsync("1×");
+        await card.GetByText("Why (").ClickAsync();
+        await Assertions.Expect(card.GetByRole(AriaRole.Row).Filter(new() { HasText = "filed" })).ToContainTextAsync("once");
 
         await RaiseAsync(Say("journey_disk_full", Severity.P1, firing: false));
         await Assertions.Expect(card).ToHaveCountAsync(0);
@@ -72,7 +72,7 @@ public sealed class AlertJourneys(JourneyHost host, ITestOutputHelper output) : 
 
         await Assertions.Expect(page.Heading).ToHaveTextAsync("journey_own_page");
         Assert.EndsWith($"/console/alerts/{key}", page.Page.Url, StringComparison.Ordinal);
-        await Assertions.Expect(page.Page.GetByRole(AriaRole.Region, new() { Name = "Whole text" })).ToHaveTextAsync(long_);
+        await Assertions.Expect(page.Page.GetByRole(AriaRole.Region, new() { Name = "Full text" })).ToHaveTextAsync(long_);
         await Assertions.Expect(page.Page.GetByRole(AriaRole.Row).Filter(new() { HasText = "team" })).ToContainTextAsync("<i>ops</i>");
         await RaiseAsync(alert with { IsFiring = false });
         await Assertions.Expect(page.Page.GetByRole(AriaRole.Article)).ToContainTextAsync("resolved");
@@ -86,7 +86,7 @@ public sealed class AlertJourneys(JourneyHost host, ITestOutputHelper output) : 
         }
 
         await page.GoToAsync("/console/alerts/nonsense");
-        await Assertions.Expect(page.Heading).ToHaveTextAsync("There is no such page");
+        await Assertions.Expect(page.Heading).ToHaveTextAsync("Page not found");
     }
 
     [Fact]
@@ -98,17 +98,17 @@ public sealed class AlertJourneys(JourneyHost host, ITestOutputHelper output) : 
         }
 
         await using var page = await ConsolePage.OpenAsync(host.Console, "/console/alerts");
-        var panel = page.Page.GetByRole(AriaRole.Region, new() { Name = "Unstable ids from noisy" });
-        await Assertions.Expect(panel).ToContainTextAsync("came under 3 ids");
+        var panel = page.Page.GetByRole(AriaRole.Region, new() { Name = "noisy changes its alert id" });
+        await Assertions.Expect(panel).ToContainTextAsync("came with 3 ids");
         await panel.GetByText("Issue to file").ClickAsync();
-        await panel.GetByRole(AriaRole.Button, new() { Name = "Copy the text" }).ClickAsync();
+        await panel.GetByRole(AriaRole.Button, new() { Name = "Copy text" }).ClickAsync();
         await Assertions.Expect(panel.GetByRole(AriaRole.Status)).Not.ToBeEmptyAsync();
         Assert.Contains(
             "type:reliability",
             await page.Page.EvaluateAsync<string>("() => document.activeElement.value.substring(0, document.activeElement.selectionEnd)"),
             StringComparison.Ordinal
         );
-        await Assertions.Expect(Card(page, "journey_unstable")).ToContainTextAsync("unstable ids");
+        await Assertions.Expect(Card(page, "journey_unstable")).ToContainTextAsync("Sender changes its alert id");
     }
 
     private async Task<Observed> RaiseAsync(Observation observation) =>

@@ -103,10 +103,10 @@ public sealed class BoardJourneys(JourneyHost host, ITestOutputHelper output) : 
     {
         await using var page = await ConsolePage.OpenAsync(host.Console, "/console/status/pay");
         await Assertions.Expect(page.Heading).ToHaveTextAsync("Surface pay");
-        await Assertions.Expect(page.Page.GetByRole(AriaRole.Row, new() { Name = "Gives up after 60 s" })).ToBeVisibleAsync();
+        await Assertions.Expect(page.Page.GetByRole(AriaRole.Row, new() { Name = "Timeout 60 s" })).ToBeVisibleAsync();
 
         await page.GoToAsync("/console/status/nothing-of-the-kind");
-        await Assertions.Expect(page.Heading).ToHaveTextAsync("There is no surface “nothing-of-the-kind”");
+        await Assertions.Expect(page.Heading).ToHaveTextAsync("Unknown surface “nothing-of-the-kind”");
         await page.Link("Go to the status board").ClickAsync();
         await Assertions.Expect(page.Tile("Surface pay")).ToBeVisibleAsync();
         page.AssertNoErrors();
@@ -117,7 +117,7 @@ public sealed class BoardJourneys(JourneyHost host, ITestOutputHelper output) : 
     {
         await using var page = await ConsolePage.OpenAsync(host.Console, "/console/no-such-page");
 
-        await Assertions.Expect(page.Heading).ToHaveTextAsync("There is no such page");
+        await Assertions.Expect(page.Heading).ToHaveTextAsync("Page not found");
         await page.Link("Go to the status board").ClickAsync();
         await Assertions.Expect(page.Tile("Surface pay")).ToBeVisibleAsync();
         Assert.Equal(404, (int)(await host.Console.Http.GetAsync(new Uri("/console/no-such-page", UriKind.Relative))).StatusCode);

@@ -26,7 +26,7 @@ public sealed class DiagnosticsJourneys
         await page.Link("Diagnostics").ClickAsync();
         var verdict = page.Page.Locator(".verdict");
         await Assertions.Expect(verdict).ToContainTextAsync("DMs are going out, tickets are not: the FreeScout key was rejected at ");
-        var steps = page.Page.GetByRole(AriaRole.List, new() { Name = "Steps of the chain" });
+        var steps = page.Page.GetByRole(AriaRole.List, new() { Name = "Pipeline checks" });
         await Assertions
             .Expect(steps.Locator("li"))
             .ToHaveCountAsync(console.Host.Get<AutoTicket.Diagnostics.PipelineDiagnostics>().Steps.Count);
@@ -35,7 +35,7 @@ public sealed class DiagnosticsJourneys
         await Assertions
             .Expect(steps.Locator("[data-step=key_valid] a"))
             .ToHaveAttributeAsync("href", "https://wiki.example.org/console/docs/ops/runbooks/console-auto-ticketing.md#no-tickets");
-        await Assertions.Expect(page.Page.Locator("[data-condition=KeyInvalid]")).ToContainTextAsync("told in 9 min");
+        await Assertions.Expect(page.Page.Locator("[data-condition=KeyInvalid]")).ToContainTextAsync("alerts in 9 min");
         Assert.Equal(width, await page.Page.EvaluateAsync<int>("() => document.documentElement.scrollWidth"));
         await page.ScreenshotAsync($"diagnostics-{width}");
 
@@ -44,8 +44,8 @@ public sealed class DiagnosticsJourneys
         await Eventually.TrueAsync(
             async () =>
             {
-                await page.Button("Ask again").ClickAsync();
-                await Assertions.Expect(verdict).Not.ToHaveTextAsync("Asking…");
+                await page.Button("Run again").ClickAsync();
+                await Assertions.Expect(verdict).Not.ToHaveTextAsync("Running checks…");
                 return await steps.Locator("[data-state=Failed]").CountAsync() == 0;
             },
             "nothing is wrong"

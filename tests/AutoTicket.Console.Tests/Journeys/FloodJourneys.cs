@@ -21,10 +21,10 @@ public sealed class FloodJourneys
 
         await RaiseAsync(console, [.. Enumerable.Range(0, 24).Select(n => Say($"noise{n}"))]);
         await using var flags = await ConsolePage.OpenAsync(console, "/console/flags", width: 360, height: 740);
-        var card = flags.Page.GetByRole(AriaRole.Region, new() { Name = FlagNames.AlertsAutoTicket, Exact = true });
+        var card = flags.Page.GetByRole(AriaRole.Region, new() { Name = FlagNames.AlertsAutoTicket });
         await flags.Button($"Switch on… {FlagNames.AlertsAutoTicket}").ClickAsync();
-        var waiting = card.GetByRole(AriaRole.Group, new() { Name = "What would be filed now" });
-        await Assertions.Expect(waiting).ToContainTextAsync("25 active alerts get their tickets as soon as this is on; the 20 worst are:");
+        var waiting = card.GetByRole(AriaRole.Group, new() { Name = "Alerts waiting for a ticket" });
+        await Assertions.Expect(waiting).ToContainTextAsync("Switching on files tickets for 25 alerts; the 20 worst:");
         await Assertions.Expect(waiting.GetByRole(AriaRole.Listitem)).ToHaveCountAsync(20);
         await IsUsableAsync(flags, "waiting");
 
@@ -35,14 +35,14 @@ public sealed class FloodJourneys
 
         await flood.GetByRole(AriaRole.Button, new() { Name = "Reset… the flood breaker for alerts from noisy" }).ClickAsync();
         await flags.Button("Reset now").ClickAsync();
-        await Assertions.Expect(flags.Text("Say why, in 3 to 500 characters.")).ToBeVisibleAsync();
+        await Assertions.Expect(flags.Text("Enter a reason (3–500 characters).")).ToBeVisibleAsync();
         await Reason(flags).FillAsync("I looked at it");
         await flags.Button("Reset now").ClickAsync();
-        await Assertions.Expect(flood.GetByRole(AriaRole.Alert)).ToContainTextAsync("A producer still makes up ids");
+        await Assertions.Expect(flood.GetByRole(AriaRole.Alert)).ToContainTextAsync("A sender still changes its alert id");
         await Assertions.Expect(Reason(flags)).ToHaveValueAsync("I looked at it");
         await IsUsableAsync(flags, "refused");
 
-        await flags.Page.GetByRole(AriaRole.Checkbox, new() { Name = "Reset although a producer still makes up ids" }).CheckAsync();
+        await flags.Page.GetByRole(AriaRole.Checkbox, new() { Name = "Reset anyway (sender is still unstable)" }).CheckAsync();
         await flags.Button("Reset now").ClickAsync();
         // The rest trips it again, with a fresh budget: that is another trip, and another form.
         await Eventually.TrueAsync(() => console.Sandbox.FreeScout.CreatedCount >= 6, "the budget was given anew");

@@ -18,13 +18,13 @@ public sealed class RoleJourneys(RoleJourneys.SignedInAtProvider provider) : ICl
         await using var vera = await SignInAsync("vera", "staff", "/console/status");
         await Assertions.Expect(vera.Tile("Surface pay")).ToContainTextAsync("down", new() { IgnoreCase = true });
         await Assertions.Expect(vera.Investigate("Surface pay")).ToHaveCountAsync(0);
-        await Assertions.Expect(vera.Text("investigating takes the role operator")).ToBeVisibleAsync();
+        await Assertions.Expect(vera.Text("Investigating needs the operator role")).ToBeVisibleAsync();
         await Assertions.Expect(vera.Text("vera · viewer")).ToBeVisibleAsync();
 
         await vera.GoToAsync("/console/tickets");
         await Assertions.Expect(vera.Button("Refresh")).ToHaveCountAsync(0);
         await vera.GoToAsync("/console/flags");
-        await Assertions.Expect(vera.Text("takes the role admin")).ToBeVisibleAsync();
+        await Assertions.Expect(vera.Text("needs the admin role")).ToBeVisibleAsync();
         await Assertions.Expect(vera.Button("Switch")).Not.ToHaveCountAsync(0);
         foreach (var button in await vera.Button("Switch").AllAsync())
         {
@@ -55,7 +55,7 @@ public sealed class RoleJourneys(RoleJourneys.SignedInAtProvider provider) : ICl
         await Assertions.Expect(olga.Outcome("Surface pay")).ToContainTextAsync("#");
         await olga.GoToAsync("/console/tickets");
         await olga.Button("Refresh").ClickAsync();
-        await Assertions.Expect(olga.Text("takes the role")).ToHaveCountAsync(0);
+        await Assertions.Expect(olga.Text("You are signed in as")).ToHaveCountAsync(0);
         await olga.GoToAsync("/console/flags");
         await Assertions.Expect(olga.Button($"Switch off… {FlagNames.InvestigateFromStatus}")).ToBeDisabledAsync();
 

@@ -18,7 +18,7 @@ public sealed class SignInJourneys
         await using var console = await ConsoleHost.StartAsync(settings: settings, environment: "Staging");
         await using var visitor = await ConsolePage.OpenSignedOutAsync(console.Address, "/console/flags");
         var page = visitor.Page;
-        var password = page.GetByLabel("Operator's password");
+        var password = page.GetByLabel("Operator password");
         var signIn = page.GetByRole(AriaRole.Button, new() { Name = "Sign in" });
 
         await Assertions.Expect(page.GetByRole(AriaRole.Heading, new() { Level = 1 })).ToHaveTextAsync("Sign in");
@@ -26,7 +26,7 @@ public sealed class SignInJourneys
 
         await password.FillAsync("not the password");
         await signIn.ClickAsync();
-        await Assertions.Expect(page.GetByRole(AriaRole.Alert)).ToHaveTextAsync("That is not the operator's password.");
+        await Assertions.Expect(page.GetByRole(AriaRole.Alert)).ToHaveTextAsync("Wrong password.");
 
         await password.FillAsync(Password);
         await signIn.ClickAsync();

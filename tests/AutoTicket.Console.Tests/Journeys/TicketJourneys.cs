@@ -24,11 +24,11 @@ public sealed class TicketJourneys(JourneyHost host) : IClassFixture<JourneyHost
         await Assertions
             .Expect(row.GetByRole(AriaRole.Link, new() { Name = $"#{down.Number}" }))
             .ToHaveAttributeAsync("href", $"{host.Sandbox.FreeScout.BaseUrl}/conversation/{down.Id}");
-        await Assertions.Expect(Row(tickets, $"#{well.Number}")).ToContainTextAsync("recovered, still open");
+        await Assertions.Expect(Row(tickets, $"#{well.Number}")).ToContainTextAsync("ready to close");
         await Assertions.Expect(Row(tickets, $"#{well.Number}")).ToContainTextAsync("pending");
 
         host.Publish("pay", ReadingOutcome.Ok);
-        await Assertions.Expect(row).ToContainTextAsync("recovered, still open");
+        await Assertions.Expect(row).ToContainTextAsync("ready to close");
 
         await tickets.Page.GetByLabel("Search surface or subject").FillAsync("Surface mail");
         await Assertions.Expect(row).ToHaveCountAsync(0);
@@ -36,7 +36,7 @@ public sealed class TicketJourneys(JourneyHost host) : IClassFixture<JourneyHost
 
         host.Sandbox.FreeScout.Close(well.Id);
         await tickets.Button("Refresh").ClickAsync();
-        await Assertions.Expect(tickets.Text("No ticket matches the search.")).ToBeVisibleAsync();
+        await Assertions.Expect(tickets.Text("No tickets match the search.")).ToBeVisibleAsync();
         tickets.AssertNoErrors();
     }
 
@@ -73,7 +73,7 @@ public sealed class TicketJourneys(JourneyHost host) : IClassFixture<JourneyHost
         await Assertions.Expect(entry).ToContainTextAsync("developer");
 
         await FilterAsync(audit, "Action", "console.auth.denied");
-        await Assertions.Expect(audit.Text("No entry matches.")).ToBeVisibleAsync();
+        await Assertions.Expect(audit.Text("No entries match the filter.")).ToBeVisibleAsync();
         await FilterAsync(audit, "Action", "console.status.investigate_filed");
         await Assertions.Expect(entry).ToHaveCountAsync(1);
 

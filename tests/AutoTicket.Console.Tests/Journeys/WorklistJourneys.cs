@@ -56,9 +56,7 @@ public sealed class WorklistJourneys : IAsyncLifetime
         var pay = await MadeAsync("pay", 1);
         var shop = await MadeAsync("shop", 1);
         await using var tickets = await ConsolePage.OpenAsync(_console, "/console/tickets");
-        await Assertions
-            .Expect(tickets.Page.GetByRole(AriaRole.Link, new() { Name = "Tickets 2 recovered, still open" }))
-            .ToBeVisibleAsync();
+        await Assertions.Expect(tickets.Page.GetByRole(AriaRole.Link, new() { Name = "Tickets 2 ready to close" })).ToBeVisibleAsync();
         await tickets.Page.GetByRole(AriaRole.Checkbox, new() { Name = $"Select #{pay[0]}" }).CheckAsync();
         await tickets.Button("Resolve 1…").ClickAsync();
         await Assertions
@@ -70,9 +68,7 @@ public sealed class WorklistJourneys : IAsyncLifetime
 
         await Assertions.Expect(tickets.Text("1 resolved.")).ToBeVisibleAsync();
         await Assertions.Expect(Worklist(tickets).GetByRole(AriaRole.Link, new() { Name = $"#{pay[0]}" })).ToHaveCountAsync(0);
-        await Assertions
-            .Expect(tickets.Page.GetByRole(AriaRole.Link, new() { Name = "Tickets 1 recovered, still open" }))
-            .ToBeVisibleAsync();
+        await Assertions.Expect(tickets.Page.GetByRole(AriaRole.Link, new() { Name = "Tickets 1 ready to close" })).ToBeVisibleAsync();
         Assert.Contains(
             "Rolled the release back.",
             Sandbox.FreeScout.Find(pay[0])!.Threads.Single(thread => thread.Type == "note").Body,
@@ -115,7 +111,7 @@ public sealed class WorklistJourneys : IAsyncLifetime
 
         await Assertions.Expect(tickets.Text("200 resolved.")).ToBeVisibleAsync(new() { Timeout = 120_000 });
         Assert.All(ids, id => Assert.Equal("closed", Sandbox.FreeScout.Find(id)!.Status));
-        await Assertions.Expect(tickets.Text("None: every open ticket's surface")).ToBeVisibleAsync();
+        await Assertions.Expect(tickets.Text("Nothing to close: no surface with an open ticket")).ToBeVisibleAsync();
         Assert.Equal(390, await tickets.Page.EvaluateAsync<int>("() => document.documentElement.scrollWidth"));
         tickets.AssertNoErrors();
     }
@@ -150,13 +146,13 @@ public sealed class WorklistJourneys : IAsyncLifetime
         await phone.ScreenshotAsync("findings-phone-light");
     }
 
-    private static ILocator Worklist(ConsolePage page) => page.Page.GetByRole(AriaRole.Region, new() { Name = "Recovered, still open" });
+    private static ILocator Worklist(ConsolePage page) => page.Page.GetByRole(AriaRole.Region, new() { Name = "Ready to close" });
 
     private static ILocator Finding(ConsolePage page, long id) =>
         page
-            .Page.GetByRole(AriaRole.Table, new() { Name = "Differences between the books and FreeScout" })
+            .Page.GetByRole(AriaRole.Table, new() { Name = "Differences between the console and FreeScout" })
             .GetByRole(AriaRole.Row)
-            .Filter(new() { HasText = $"#{id}", HasNotText = "mended" });
+            .Filter(new() { HasText = $"#{id}", HasNotText = "fixed" });
 
     private static async Task ShotAsync(ConsolePage page, string name)
     {

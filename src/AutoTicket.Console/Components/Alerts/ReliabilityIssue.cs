@@ -4,7 +4,7 @@ using AutoTicket.Alerts;
 
 namespace AutoTicket.Components.Alerts;
 
-/// <summary>The issue to file against a producer that makes up ids: failure mode 1 of the runbook.</summary>
+/// <summary>The issue to file against a sender that changes its alert id (failure mode 1 of the runbook).</summary>
 internal sealed record ReliabilityIssue(string Title, string Body)
 {
     private const int MostSamples = 10;
@@ -13,34 +13,37 @@ internal sealed record ReliabilityIssue(string Title, string Body)
     public static ReliabilityIssue Of(UnstableProducer producer)
     {
         var samples = producer.Samples.Take(MostSamples).Select(OneLine).ToList();
-        // Longer than any run of backticks inside, which would end the block and let the rest be markup.
+        // Longer than any run of backticks inside, so that a hostile id can't end the code block.
         var fence = new string('`', samples.Append(producer.Name).Append(producer.Source).Max(LongestRun) + 1);
-        var body = new StringBuilder()
-            .Append(CultureInfo.InvariantCulture, $"Label: type:reliability\n\n")
-            .Append(
+        var lastSeen = Durations.Moment(producer.LastSeen);
+        var ids = samples.Count == 0 ? "" : $"Some of the ids:\n\n{fence}\n{string.Join('\n', samples)}\n{fence}\n\n";
+        return new(
+            $"type:reliability: {OneLine(producer.Source)} changes the id of alert {OneLine(producer.Name)}",
+            string.Create(
                 CultureInfo.InvariantCulture,
-                $"The producer below sends one persistent alert under {producer.Ids} different ids so far, last at {Durations.Moment(producer.LastSeen)}. "
-            )
-            .Append("An id must stay the same for as long as the alert lasts: every new one would otherwise be a new ticket.\n\n")
-            .Append(
-                CultureInfo.InvariantCulture,
-                $"{fence}\nsource:    {OneLine(producer.Source)}\nalert:     {OneLine(producer.Name)}\nalert_key: {producer.AlertKey}\nids:       {producer.Ids}\n{fence}\n\n"
-            );
-        if (samples.Count > 0)
-        {
-            body.Append(CultureInfo.InvariantCulture, $"Some of the ids:\n\n{fence}\n{string.Join('\n', samples)}\n{fence}\n\n");
-        }
+                $"""
+                Label: type:reliability
 
-        body.Append(
-                "To do: derive the id from what the alert is about (name, target, labels), not from the time, a counter or a random number; or send none, and it is derived from the labels.\n\n"
+                The sender below has sent one persistent alert under {producer.Ids} different ids so far, last at {lastSeen}.
+                The id must stay the same while the alert lasts; otherwise every new id could become a new ticket.
+
+                {fence}
+                source:    {OneLine(producer.Source)}
+                alert:     {OneLine(producer.Name)}
+                alert_key: {producer.AlertKey}
+                ids:       {producer.Ids}
+                {fence}
+
+                {ids}To do: derive the id from what the alert describes (name, target, labels), not from the time, a counter or a random
+                number. Or send no id: the console then derives it from the labels.
+
+                Done when repeated polls of the same active alert write at most one `console.alerts.ticket_filed` entry to the audit log.
+                Until then the console merges the ids into one alert.
+                If FLAG_CONSOLE_ALERTS_AUTO_TICKET was switched off for this alert, leave it off.
+
+                """
             )
-            .Append(
-                "Done when repeated polls of the same active alert lead to at most one `console.alerts.ticket_filed` entry in the audit log. "
-            )
-            .Append(
-                "Until then the console folds the ids into one alert; FLAG_CONSOLE_ALERTS_AUTO_TICKET stays off if it was switched off for this.\n"
-            );
-        return new($"type:reliability: {OneLine(producer.Source)} makes up ids of the alert {OneLine(producer.Name)}", body.ToString());
+        );
     }
 
     private static string OneLine(string text) => string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));

@@ -1,6 +1,6 @@
 namespace AutoTicket.Components.Audit;
 
-/// <summary>Which rows of the audit log are asked for; null: all.</summary>
+/// <summary>Which audit entries are shown; null means any.</summary>
 /// <param name="From">Inclusive.</param>
 /// <param name="To">Exclusive.</param>
 public sealed record AuditFilter(string? Action = null, string? Actor = null, DateTimeOffset? From = null, DateTimeOffset? To = null);

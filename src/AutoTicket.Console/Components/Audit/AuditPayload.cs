@@ -2,18 +2,24 @@ using System.Text.Json;
 
 namespace AutoTicket.Components.Audit;
 
-/// <summary>A payload as names and values to read.</summary>
+/// <summary>Turns a payload into names and values to display.</summary>
 internal static class AuditPayload
 {
-    /// <summary>One pair a property; nested values stay JSON. What is not an object, or not JSON at all, comes back
-    /// whole under an empty name: the log must show what it holds, however it got there.</summary>
+    /// <summary>One pair per property; nested values stay JSON and nulls are left out.</summary>
+    /// <remarks>Anything but a JSON object is returned whole under an empty name, so that no entry is hidden.</remarks>
     public static IReadOnlyList<(string Name, string Value)> Read(string payload)
     {
         try
         {
             using var document = JsonDocument.Parse(payload);
             return document.RootElement.ValueKind is JsonValueKind.Object
-                ? [.. document.RootElement.EnumerateObject().Select(property => (property.Name, Text(property.Value)))]
+                ?
+                [
+                    .. document
+                        .RootElement.EnumerateObject()
+                        .Where(property => property.Value.ValueKind is not JsonValueKind.Null)
+                        .Select(property => (property.Name, Text(property.Value))),
+                ]
                 : [("", Text(document.RootElement))];
         }
         catch (JsonException)
@@ -32,7 +38,7 @@ internal static class AuditPayload
             _ => value.GetRawText(),
         };
 
-    // A lone surrogate is valid JSON and no valid string.
+    // An unpaired surrogate is valid JSON, but GetString throws on it.
     private static string TextOrRaw(JsonElement value)
     {
         try

@@ -3,15 +3,15 @@ using AutoTicket.Surfaces;
 
 namespace AutoTicket.Components.Board;
 
-/// <summary>The state of the whole, to be grasped in five seconds.</summary>
-/// <param name="NeedHuman">Surfaces that need somebody.</param>
-/// <param name="WithoutTicket">Those of them without an open or unconfirmed ticket.</param>
-/// <param name="Unchecked">Surfaces whose first check is still to come.</param>
-public sealed record BoardSummary(int Total, int NeedHuman, int WithoutTicket, int Unchecked, int InMaintenance)
+/// <summary>The state of all surfaces in one sentence.</summary>
+/// <param name="NeedAttention">Number of surfaces that need attention.</param>
+/// <param name="WithoutTicket">Number of those without an open or unconfirmed ticket.</param>
+/// <param name="Unchecked">Number of surfaces whose first check has not finished.</param>
+public sealed record BoardSummary(int Total, int NeedAttention, int WithoutTicket, int Unchecked, int InMaintenance)
 {
     public static BoardSummary Of(IReadOnlyCollection<SurfaceSnapshot> surfaces, IReadOnlyDictionary<string, TileTicket> tickets)
     {
-        var needing = surfaces.Where(NeedsHuman).ToList();
+        var needing = surfaces.Where(NeedsAttention).ToList();
         return new(
             surfaces.Count,
             needing.Count,
@@ -21,29 +21,29 @@ public sealed record BoardSummary(int Total, int NeedHuman, int WithoutTicket, i
         );
     }
 
-    /// <summary>A surface that was never checked is nobody's concern yet: the first seconds after a start are no alarm.</summary>
-    public static bool NeedsHuman(SurfaceSnapshot surface) => surface.NeedsAttention && !IsUnchecked(surface);
+    /// <summary>False for a surface that was never checked, so that a start raises no alarm.</summary>
+    public static bool NeedsAttention(SurfaceSnapshot surface) => surface.NeedsAttention && !IsUnchecked(surface);
 
     /// <summary><c>2 of 38 need you: 1 without a ticket</c>; <c>All 38 surfaces operational</c>.</summary>
     public string Sentence => string.Create(CultureInfo.InvariantCulture, $"{Lead}{Rest}");
 
-    /// <summary>For the browser's tab: <c>(2) Status</c>.</summary>
-    public string Title => NeedHuman is 0 ? "Status" : string.Create(CultureInfo.InvariantCulture, $"({NeedHuman}) Status");
+    /// <summary>The title of the browser tab: <c>(2) Status</c>.</summary>
+    public string Title => NeedAttention is 0 ? "Status" : string.Create(CultureInfo.InvariantCulture, $"({NeedAttention}) Status");
 
-    private int Operational => Total - NeedHuman - Unchecked - InMaintenance;
+    private int Operational => Total - NeedAttention - Unchecked - InMaintenance;
 
     private string Lead =>
         this switch
         {
             { Total: 0 } => "No surfaces are configured",
-            { NeedHuman: > 0 } => $"{NeedHuman} of {Total} {(NeedHuman is 1 ? "needs" : "need")} you: {Tickets}",
+            { NeedAttention: > 0 } => $"{NeedAttention} of {Total} {(NeedAttention is 1 ? "needs" : "need")} you: {Tickets}",
             _ when Unchecked == Total => $"First check of {Total} {(Total is 1 ? "surface" : "surfaces")}…",
             _ when Operational == Total => Total is 1 ? "The one surface is operational" : $"All {Total} surfaces operational",
             _ => $"{Operational} of {Total} surfaces operational",
         };
 
     private string Tickets =>
-        WithoutTicket is 0 ? (NeedHuman is 1 ? "it has a ticket" : "all have a ticket") : $"{WithoutTicket} without a ticket";
+        WithoutTicket is 0 ? (NeedAttention is 1 ? "it has a ticket" : "all have a ticket") : $"{WithoutTicket} without a ticket";
 
     private string Rest =>
         (InMaintenance > 0 ? $", {InMaintenance} in maintenance" : "")

@@ -5,9 +5,9 @@ public enum BoardView
 {
     Tiles,
 
-    /// <summary>A row a surface, so that dozens fit on a screen.</summary>
+    /// <summary>One row per surface, so that dozens fit on a screen.</summary>
     Dense,
 
-    /// <summary>For a screen on the wall: what can be read from three metres, and nothing to click on.</summary>
+    /// <summary>For a wall screen: readable from three meters, nothing to click.</summary>
     Wall,
 }

@@ -2,10 +2,10 @@ using AutoTicket.Surfaces;
 
 namespace AutoTicket.Components.Board;
 
-/// <summary>Worst first; and still while somebody points at it, so that no tile jumps away under a click.</summary>
+/// <summary>Sorts the tiles worst first, but keeps their order while the board is in use, so that no tile moves under a click.</summary>
 internal sealed class TileOrder
 {
-    // A pointer left on a wall screen must not keep a surface that went down out of sight.
+    // A pointer left on a wall screen must not hide a surface that went down.
     private static readonly TimeSpan HoldLimit = TimeSpan.FromSeconds(30);
 
     private Dictionary<string, int> _places = [];
@@ -15,7 +15,7 @@ internal sealed class TileOrder
 
     public void Release() => _heldSince = null;
 
-    /// <summary>The surfaces in the order to show. Re-sorts unless held; while held, new surfaces come last.</summary>
+    /// <summary>The surfaces in display order. While the order is held, new surfaces come last.</summary>
     public IReadOnlyList<SurfaceSnapshot> Arrange(IEnumerable<SurfaceSnapshot> surfaces, DateTimeOffset now)
     {
         var sorted = surfaces

@@ -4,13 +4,13 @@ using AutoTicket.Tickets;
 
 namespace AutoTicket.Components.Board;
 
-/// <summary>What a tile says of a surface's ticket.</summary>
-/// <param name="Link">The open ticket; null: none is known.</param>
-/// <param name="IsRecovered">The surface is operational again, and the ticket waits to be resolved.</param>
-/// <param name="IsUnconfirmed">FreeScout's answer to the filing was lost: the ticket may exist, and is being looked for.</param>
+/// <summary>A surface's ticket as its tile shows it.</summary>
+/// <param name="Link">The open ticket; null if none is known.</param>
+/// <param name="IsRecovered">The surface is operational again and the ticket can be resolved.</param>
+/// <param name="IsUnconfirmed">FreeScout's response was lost: the ticket may exist and is being looked up.</param>
 public sealed record TileTicket(TicketLink? Link, bool IsRecovered = false, bool IsUnconfirmed = false)
 {
-    /// <summary>Null when there is nothing to say of a ticket.</summary>
+    /// <summary>Null when there is no ticket to show.</summary>
     public static TileTicket? Of(SurfaceTicket known, SurfaceStatus status) =>
         known switch
         {

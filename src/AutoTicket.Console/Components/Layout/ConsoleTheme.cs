@@ -3,8 +3,9 @@ using MudBlazor;
 
 namespace AutoTicket.Components.Layout;
 
-/// <summary>The console's colours. Every text colour has a contrast of 4.5:1 or more against the page, against a tile,
-/// and, as a filled mark, against its contrast text; MudBlazor's own warning and info colours do not.</summary>
+/// <summary>The console's colors and typography.</summary>
+/// <remarks>Text colors have a contrast of at least 4.5:1 on the page, on a tile and in a filled mark;
+/// MudBlazor's own warning and info colors do not.</remarks>
 internal static class ConsoleTheme
 {
     public static readonly MudTheme Theme = new()

@@ -6,16 +6,16 @@ using MudBlazor;
 
 namespace AutoTicket.Components.Pages;
 
-/// <summary>A page that shows what others change: news are gathered for a moment, so that a thousand readings are one repaint.</summary>
+/// <summary>A page that re-renders on changes made elsewhere. Changes are batched, so that 1,000 readings cause one render.</summary>
 public abstract class LivePage : ComponentBase, IDisposable
 {
-    private readonly CancellationTokenSource _left = new();
+    private readonly CancellationTokenSource _closed = new();
     private int _pending;
 
-    protected LivePage() => Left = _left.Token;
+    protected LivePage() => PageClosed = _closed.Token;
 
-    /// <summary>How long news are gathered: well inside the 250 ms that a reading may take to every open page.</summary>
-    protected virtual TimeSpan Gather => TimeSpan.FromMilliseconds(50);
+    /// <summary>How long changes are collected before a render. A reading must reach every open page within 250 ms.</summary>
+    protected virtual TimeSpan UpdateDelay => TimeSpan.FromMilliseconds(50);
 
     [Inject]
     protected TimeProvider Clock { get; set; } = default!;
@@ -23,49 +23,50 @@ public abstract class LivePage : ComponentBase, IDisposable
     [CascadingParameter]
     private Task<AuthenticationState>? AuthenticationState { get; set; }
 
-    /// <summary>Ends when the page is left, and may be asked for afterwards: what a click began goes on until then.</summary>
-    protected CancellationToken Left { get; }
+    /// <summary>Canceled when the page is closed; stays usable afterwards, for work that a click started.</summary>
+    protected CancellationToken PageClosed { get; }
 
     [Inject]
     private CircuitAuthorization CircuitAuthorization { get; set; } = default!;
 
     [Inject]
-    private ISnackbar Refusals { get; set; } = default!;
+    private ISnackbar Snackbar { get; set; } = default!;
 
     [Inject]
-    private IHostApplicationLifetime Console { get; set; } = default!;
+    private IHostApplicationLifetime Lifetime { get; set; } = default!;
 
-    /// <summary>Nobody looks any more, or the console ends: then its services may be gone before an open page is.</summary>
-    private bool IsOver => Left.IsCancellationRequested || Console.ApplicationStopping.IsCancellationRequested;
+    /// <summary>The page is closed or the console is stopping, when its services may already be disposed.</summary>
+    private bool IsClosed => PageClosed.IsCancellationRequested || Lifetime.ApplicationStopping.IsCancellationRequested;
 
-    /// <summary>The role of whoever looks.</summary>
+    /// <summary>The user's role.</summary>
     protected string? Role => Viewer is { } user ? Roles.Of(user) : null;
 
-    /// <summary>What to show of controls; whether an action is allowed is asked when it is tried.</summary>
-    protected bool Holds(string right) => Viewer is { } user && Rights.Allows(right, user);
+    /// <summary>Decides which controls are shown; actions are authorized again by <see cref="AuthorizeAsync"/>.</summary>
+    protected bool HasRight(string right) => Viewer is { } user && Rights.Allows(right, user);
 
     private ClaimsPrincipal? Viewer => AuthenticationState is { IsCompletedSuccessfully: true } state ? state.Result.User : null;
 
+    /// <summary>Authorizes an action and records a denial in the audit log.</summary>
     /// <param name="right">One of <see cref="Rights"/>.</param>
-    /// <param name="action">What is tried, for the audit log.</param>
-    /// <returns>Who acts; null: they may not, or not any more, and were told.</returns>
-    protected async Task<string?> AdmitAsync(string right, string action)
+    /// <param name="action">The action, for the audit log.</param>
+    /// <returns>The actor; null if the action was denied, which the page then shows.</returns>
+    protected async Task<string?> AuthorizeAsync(string right, string action)
     {
         var actor = await CircuitAuthorization.AdmitAsync(right, action);
         if (actor is null)
         {
-            Refusals.Add($"Nothing was done: it takes the role {Rights.HoldersOf(right)[0]}.", MudBlazor.Severity.Warning);
+            Snackbar.Add($"Not allowed: needs the {Rights.HoldersOf(right)[0]} role.", MudBlazor.Severity.Warning);
         }
 
         return actor;
     }
 
-    /// <summary>Reads what the page shows.</summary>
+    /// <summary>Reads the data that the page shows.</summary>
     protected abstract Task ReadAsync();
 
     protected override Task OnInitializedAsync() => ReadAsync();
 
-    /// <summary>Something changed: reads again and repaints, soon. May be called from any thread.</summary>
+    /// <summary>Reads and renders again after <see cref="UpdateDelay"/>. May be called from any thread.</summary>
     protected void ReadSoon()
     {
         if (Interlocked.Exchange(ref _pending, 1) == 0)
@@ -76,10 +77,10 @@ public abstract class LivePage : ComponentBase, IDisposable
 
     private async Task ReadAndRenderAsync()
     {
-        await Task.Delay(Gather, Clock, Left)
+        await Task.Delay(UpdateDelay, Clock, PageClosed)
             .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
         Interlocked.Exchange(ref _pending, 0);
-        if (IsOver)
+        if (IsClosed)
         {
             return;
         }
@@ -87,29 +88,30 @@ public abstract class LivePage : ComponentBase, IDisposable
         try
         {
             await ReadAsync();
-            if (!IsOver)
+            if (!IsClosed)
             {
                 StateHasChanged();
             }
         }
-#pragma warning disable CA1031 // nobody awaits this read: the page must not stay as it was without a word
+#pragma warning disable CA1031 // nobody awaits this read, so the error boundary must show its failure
         catch (Exception exception)
 #pragma warning restore CA1031
         {
-            if (!IsOver)
+            if (!IsClosed)
             {
                 await DispatchExceptionAsync(exception);
             }
         }
     }
 
-    protected virtual void Leave() { }
+    /// <summary>Removes event handlers and timers; called once when the page is closed.</summary>
+    protected virtual void Unsubscribe() { }
 
     public void Dispose()
     {
-        _left.Cancel();
-        Leave();
-        _left.Dispose();
+        _closed.Cancel();
+        Unsubscribe();
+        _closed.Dispose();
         GC.SuppressFinalize(this);
     }
 }

@@ -9,7 +9,7 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Components.Pages;
 
-/// <summary>A page with live surfaces, their tickets and Investigate: the board, and a surface's own page.</summary>
+/// <summary>Base of the pages with live tiles and Investigate: the board and a surface's own page.</summary>
 public abstract class SurfacesPage : LivePage
 {
     private static readonly Dictionary<string, InvestigationForecast> NoForecasts = [];
@@ -18,7 +18,7 @@ public abstract class SurfacesPage : LivePage
     private readonly HashSet<string> _busy = [];
     private IReadOnlyDictionary<string, InvestigationForecast> _forecasts = NoForecasts;
 
-    // Outcomes whose ticket was seen open since the click: our copy of FreeScout's list learns of a new ticket a moment later.
+    // Outcomes whose ticket has appeared in our copy of FreeScout's list, which lags behind the click.
     private readonly HashSet<Investigation> _seenOpen = new(ReferenceEqualityComparer.Instance);
     private IDisposable? _subscription;
 
@@ -42,11 +42,11 @@ public abstract class SurfacesPage : LivePage
 
     protected IReadOnlyList<SurfaceSnapshot> Surfaces { get; private set; } = [];
 
-    /// <summary>By surface key, as are the three that follow.</summary>
+    /// <summary>By surface key, like the next three.</summary>
     protected IReadOnlyDictionary<string, TileTicket> Tickets { get; private set; } = new Dictionary<string, TileTicket>();
 
-    /// <summary>What a click on Investigate would do; empty for whoever may not click.</summary>
-    protected IReadOnlyDictionary<string, InvestigationForecast> Forecasts => Holds(Rights.Operate) ? _forecasts : NoForecasts;
+    /// <summary>What a click on Investigate would do; empty when the user may not click.</summary>
+    protected IReadOnlyDictionary<string, InvestigationForecast> Forecasts => HasRight(Rights.Operate) ? _forecasts : NoForecasts;
 
     protected IReadOnlyDictionary<string, Investigation> Outcomes => _outcomes;
 
@@ -54,7 +54,7 @@ public abstract class SurfacesPage : LivePage
 
     protected TimeSpan PollInterval => Options.Value.PollInterval;
 
-    /// <summary>The surfaces that the page shows, as they are now.</summary>
+    /// <summary>The current state of the surfaces that the page shows.</summary>
     private protected abstract IReadOnlyList<SurfaceSnapshot> Find();
 
     protected override async Task OnInitializedAsync()
@@ -80,11 +80,11 @@ public abstract class SurfacesPage : LivePage
             .Select(surface => (surface.Key, Ticket: TileTicket.Of(OpenTickets.Of(surface.Key), surface.Status)))
             .Where(pair => pair.Ticket is not null)
             .ToDictionary(pair => pair.Key, pair => pair.Ticket!);
-        DropWhatIsOver();
+        RemoveOldOutcomes();
         _forecasts = await InvestigationForecasts.ForecastAsync(Surfaces);
     }
 
-    protected override void Leave()
+    protected override void Unsubscribe()
     {
         _subscription?.Dispose();
         OpenTickets.Changed -= ReadSoon;
@@ -100,7 +100,7 @@ public abstract class SurfacesPage : LivePage
 
         try
         {
-            if (await AdmitAsync(Rights.Operate, $"investigate {key}") is { } actor)
+            if (await AuthorizeAsync(Rights.Operate, $"investigate {key}") is { } actor)
             {
                 _outcomes.Remove(key);
                 StateHasChanged();
@@ -115,8 +115,8 @@ public abstract class SurfacesPage : LivePage
         await ReadAsync();
     }
 
-    /// <summary>What a click came to is news until the surface is well again, or the ticket that it names is no longer open.</summary>
-    private void DropWhatIsOver()
+    /// <summary>Removes the result of a click once the surface is operational again or its ticket is no longer open.</summary>
+    private void RemoveOldOutcomes()
     {
         foreach (var (key, outcome) in _outcomes.ToList())
         {

@@ -1,21 +1,30 @@
+using AutoTicket.Alerts;
 using AutoTicket.Mailbox;
 using AutoTicket.Surfaces;
 using AutoTicket.Tickets;
 
 namespace AutoTicket.Components.Tickets;
 
-/// <summary>An open ticket beside what its surface is doing now.</summary>
-/// <param name="SurfaceName">Null when the ticket names no surface, or one that is watched no more.</param>
-/// <param name="SurfaceStatus">Null with it.</param>
+/// <summary>An open ticket with the current state of its surface.</summary>
+/// <param name="SurfaceName">Null when the ticket names no surface, or one that is no longer configured.</param>
+/// <param name="SurfaceStatus">Null when <paramref name="SurfaceName"/> is.</param>
 public sealed record TicketRow(OpenTicket Ticket, string? SurfaceName, SurfaceStatus? SurfaceStatus)
 {
-    /// <summary>The surface is operational again: somebody may resolve the ticket.</summary>
+    private const string AlertPrefix = "alert:";
+
+    /// <summary>The surface is operational again and the ticket can be resolved.</summary>
     public bool IsRecovered => SurfaceStatus is AutoTicket.Surfaces.SurfaceStatus.Operational;
 
-    /// <summary>What the table shows and sorts by: a name where there is one, else the key the ticket carries.</summary>
+    /// <summary>The surface's name, or the key in the ticket if there is no name.</summary>
     public string Surface => SurfaceName ?? Ticket.Surface ?? "";
 
-    /// <summary>Of the same ticket: a table keeps its row, with its focus, when more is known of it.</summary>
+    /// <summary>Who filed the ticket; <c>automatic (…)</c> with the sender for one filed for an alert.</summary>
+    public string FiledBy =>
+        !Ticket.FiledBy.StartsWith(AlertPrefix, StringComparison.Ordinal) ? Ticket.FiledBy
+        : Ticket.FiledBy[AlertPrefix.Length..] is var sender && sender == Observation.Console ? "automatic (surface check)"
+        : $"automatic ({sender})";
+
+    /// <summary>True for the same ticket, so that the table keeps its row and focus when the rest changes.</summary>
     public bool Equals(TicketRow? other) => other?.Ticket.Id == Ticket.Id;
 
     public override int GetHashCode() => Ticket.Id.GetHashCode();
