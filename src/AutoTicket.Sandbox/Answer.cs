@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace AutoTicket.Sandbox;
 
-/// <summary>An HTTP answer as a value, so that a fault can spoil, delay or drop it after the work was done.</summary>
+/// <summary>An HTTP response as a value, so that a fault can change, delay or drop it after the work is done.</summary>
 internal sealed record Answer(int Status, string? ContentType = null, byte[]? Body = null)
 {
     public static readonly JsonSerializerOptions JsonOptions = new(JsonSerializerDefaults.Web);
@@ -28,7 +28,7 @@ internal sealed record Answer(int Status, string? ContentType = null, byte[]? Bo
 
     public Answer With(string name, string value) => this with { Headers = [.. Headers, (name, value)] };
 
-    /// <summary>JSON as PHP writes it: <c>http:\/\/</c> and <c>\u20ac</c>, where other writers leave slashes and letters as they are.</summary>
+    /// <summary>JSON as PHP writes it: slashes and non-ASCII letters are escaped, as in <c>http:\/\/</c> and <c>\u20ac</c>.</summary>
     public static byte[] Php(object? value)
     {
         var json = new StringBuilder();

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Primitives;
 
 namespace AutoTicket.Sandbox;
 
-/// <summary>A request as it came over the wire, kept for tests to look at.</summary>
+/// <summary>A received request, kept for tests.</summary>
 public sealed record RecordedRequest
 {
     private Dictionary<string, StringValues>? _query;
@@ -18,15 +18,15 @@ public sealed record RecordedRequest
     public required string Path { get; init; }
     public required string PathAndQuery { get; init; }
 
-    /// <summary>By name, in any case; several values of one name are joined with a comma.</summary>
+    /// <summary>Case-insensitive; several values of one name are joined with a comma.</summary>
     public required IReadOnlyDictionary<string, string> Headers { get; init; }
 
-    /// <summary>The body read as UTF-8; empty when there was none.</summary>
+    /// <summary>The body as UTF-8; empty if there was none.</summary>
     public required string Body { get; init; }
 
     public string? Header(string name) => Headers.GetValueOrDefault(name);
 
-    /// <summary>The last value of a query parameter; null when it is absent or empty.</summary>
+    /// <summary>The last value of a query parameter; null if it is missing or empty.</summary>
     public string? Query(string name) =>
         QueryParameters.TryGetValue(name, out var values) && values[^1] is { Length: > 0 } value ? value : null;
 

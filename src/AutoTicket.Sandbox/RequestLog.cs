@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 
 namespace AutoTicket.Sandbox;
 
-/// <summary>What was asked of the sandbox, oldest first. The last 20,000 requests are kept: a demo may run for days.</summary>
+/// <summary>The last 20,000 requests, oldest first; bounded, because a demo may run for days.</summary>
 internal sealed class RequestLog
 {
     private const int Kept = 20_000;

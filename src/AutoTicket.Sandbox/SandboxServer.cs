@@ -11,10 +11,8 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Sandbox;
 
-/// <summary>
-/// What lies outside the console, on a loopback port: a FreeScout, a Slack and surfaces to watch, with faults to switch on.
-/// For development and tests; nothing in it is a secret.
-/// </summary>
+/// <summary>A simulated FreeScout, Slack and surfaces on a loopback port, with faults to switch on.</summary>
+/// <remarks>For development and tests; it contains no secrets.</remarks>
 public sealed class SandboxServer : IAsyncDisposable
 {
     private readonly CancellationTokenSource _stopping = new();
@@ -22,17 +20,17 @@ public sealed class SandboxServer : IAsyncDisposable
     private readonly KestrelServer _kestrel;
     private readonly DemoSurfaces _surfaces;
 
-    private SandboxServer(SandboxSettings settings, KestrelServer kestrel, FrontDoor door)
+    private SandboxServer(SandboxSettings settings, KestrelServer kestrel, DeferredRouter deferred)
     {
         _kestrel = kestrel;
         Url = new Uri(kestrel.Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.Single() + "/");
         FreeScout = new FreeScoutStandIn(settings, _log, new Uri(Url, FreeScoutStandIn.BasePath));
         Slack = new SlackStandIn(settings, _log, new Uri(Url, SlackStandIn.ApiPath + "/"));
         _surfaces = new DemoSurfaces(Url);
-        door.Open(new Reception(new SandboxRooms(settings.Clock, _log, Faults, FreeScout, Slack, _surfaces, _stopping.Token)));
+        deferred.Open(new SandboxRouter(new SandboxParts(settings.Clock, _log, Faults, FreeScout, Slack, _surfaces, _stopping.Token)));
     }
 
-    /// <summary><c>http://127.0.0.1:port/</c>, where an index shows the rest.</summary>
+    /// <summary><c>http://127.0.0.1:port/</c>, which serves an index.</summary>
     public Uri Url { get; }
 
     public FreeScoutStandIn FreeScout { get; }
@@ -41,28 +39,28 @@ public sealed class SandboxServer : IAsyncDisposable
 
     public FaultSwitches Faults { get; } = new();
 
-    /// <summary>Every request to the stand-ins and surfaces, oldest first.</summary>
+    /// <summary>All requests to FreeScout, Slack and surfaces, oldest first.</summary>
     public IReadOnlyList<RecordedRequest> RecordedRequests => _log.All;
 
-    /// <exception cref="IOException">Not for a port that is taken: then a free one is used.</exception>
+    /// <summary>Starts the sandbox; if the port is taken, on a free one.</summary>
     public static async Task<SandboxServer> StartAsync(SandboxSettings? settings = null, CancellationToken ct = default)
     {
         settings ??= new SandboxSettings();
-        var door = new FrontDoor();
+        var deferred = new DeferredRouter();
         try
         {
-            return new SandboxServer(settings, await ListenAsync(settings.Port, door, ct), door);
+            return new SandboxServer(settings, await ListenAsync(settings.Port, deferred, ct), deferred);
         }
         catch (IOException e) when (e.InnerException is AddressInUseException && settings.Port != 0)
         {
-            return new SandboxServer(settings, await ListenAsync(0, door, ct), door);
+            return new SandboxServer(settings, await ListenAsync(0, deferred, ct), deferred);
         }
     }
 
-    /// <summary>A surface of the test's own at <c>surfaces/custom/{name}</c>, made on first use.</summary>
+    /// <summary>A surface for a test at <c>surfaces/custom/{name}</c>, created on first use.</summary>
     public SandboxSurface Surface(string name) => _surfaces.Custom(name);
 
-    /// <summary>The configuration that points a console here, for the parts that are asked for.</summary>
+    /// <summary>The settings that connect a console to the selected parts.</summary>
     public IReadOnlyDictionary<string, string?> ConsoleSettings(bool freeScout = true, bool slack = true, bool surfaces = false)
     {
         var settings = new Dictionary<string, string?>();
@@ -99,16 +97,16 @@ public sealed class SandboxServer : IAsyncDisposable
         await _stopping.CancelAsync();
         Faults.Clear();
 
-        // Already cancelled: open connections are cut, not waited for.
+        // Already canceled, so that open connections are closed at once.
         await _kestrel.StopAsync(new CancellationToken(canceled: true));
         _kestrel.Dispose();
         await FreeScout.DisposeAsync();
         _stopping.Dispose();
     }
 
-    // Kestrel without a host around it: a second host in the console's process would catch its signals, read its
-    // configuration and count these requests into its metrics.
-    private static async Task<KestrelServer> ListenAsync(int port, FrontDoor door, CancellationToken ct)
+    // Kestrel without a host: a second host in the console's process would handle its signals, read its configuration
+    // and add these requests to its metrics.
+    private static async Task<KestrelServer> ListenAsync(int port, DeferredRouter deferred, CancellationToken ct)
     {
         var options = new KestrelServerOptions { AddServerHeader = false };
         options.Listen(IPAddress.Loopback, port, listen => listen.Protocols = HttpProtocols.Http1);
@@ -116,7 +114,7 @@ public sealed class SandboxServer : IAsyncDisposable
         var kestrel = new KestrelServer(Options.Create(options), sockets, NullLoggerFactory.Instance);
         try
         {
-            await kestrel.StartAsync(door, ct);
+            await kestrel.StartAsync(deferred, ct);
             return kestrel;
         }
         catch

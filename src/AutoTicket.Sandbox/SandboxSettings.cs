@@ -1,14 +1,14 @@
 namespace AutoTicket.Sandbox;
 
-/// <summary>How to start the sandbox; the defaults suit a test: any free port, nothing kept.</summary>
+/// <summary>Settings of the sandbox; the defaults suit tests: any free port, no state file.</summary>
 public sealed record SandboxSettings
 {
-    /// <summary>The loopback port to listen on. 0, or a port that is taken: any free one.</summary>
+    /// <summary>The loopback port. If it is 0 or taken, a free one is used.</summary>
     public int Port { get; init; }
 
-    /// <summary>The JSON file in which FreeScout's conversations survive a restart; null: memory only.</summary>
+    /// <summary>The JSON file that keeps FreeScout's conversations across restarts; null for memory only.</summary>
     public string? StatePath { get; init; }
 
-    /// <summary>All the sandbox's time, that of delays and retries included, so a fake clock drives it whole.</summary>
+    /// <summary>The clock for everything, including delays and retries, so that tests can control it.</summary>
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 }

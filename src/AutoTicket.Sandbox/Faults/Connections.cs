@@ -4,10 +4,10 @@ using Microsoft.AspNetCore.Http;
 
 namespace AutoTicket.Sandbox;
 
-/// <summary>Ends a connection below HTTP, in the two ways a network does.</summary>
+/// <summary>Ends a connection at the TCP level, by RST or FIN.</summary>
 internal static class Connections
 {
-    /// <summary>With a RST: closing with linger 0 throws away what is unsent, and says so.</summary>
+    /// <summary>Sends a RST: closing with linger 0 discards unsent data.</summary>
     public static void Reset(HttpContext context)
     {
         if (Socket(context) is { } socket)
@@ -19,7 +19,7 @@ internal static class Connections
         context.Abort();
     }
 
-    /// <summary>With a FIN. Waits for the client to close too: aborting sooner could overtake the FIN with a RST.</summary>
+    /// <summary>Sends a FIN and waits for the client to close too; aborting earlier could send a RST first.</summary>
     public static async Task CloseAsync(HttpContext context, CancellationToken stopping)
     {
         try
@@ -28,7 +28,7 @@ internal static class Connections
         }
         catch (SocketException)
         {
-            // The client was first.
+            // The client closed first.
         }
 
         using var either = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, stopping);

@@ -2,84 +2,84 @@ using System.Text.Json.Serialization;
 
 namespace AutoTicket.Sandbox;
 
-/// <summary>What goes wrong. "Before" means that nothing was done, "After" that it was done and only the answer is lost.</summary>
+/// <summary>Kinds of faults. "Before": the request is not executed. "After": it is executed, but the response is lost.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<FaultKind>))]
 public enum FaultKind
 {
-    /// <summary>Nothing done; answers <see cref="Fault.StatusCode"/> (500).</summary>
+    /// <summary>Not executed; returns <see cref="Fault.StatusCode"/> (default 500).</summary>
     Status,
 
-    /// <summary>Done; answers <see cref="Fault.StatusCode"/> (500) all the same.</summary>
+    /// <summary>Executed; returns <see cref="Fault.StatusCode"/> (default 500).</summary>
     StatusAfter,
 
-    /// <summary>Waits <see cref="Fault.Delay"/>, then does it and answers, whether or not the client is still there.</summary>
+    /// <summary>Executed and answered after <see cref="Fault.Delay"/>, even if the client has gone.</summary>
     Delay,
 
     HangBefore,
     HangAfter,
 
-    /// <summary>The connection ends with a TCP RST.</summary>
+    /// <summary>Ends the connection with a TCP RST.</summary>
     ResetBefore,
     ResetAfter,
 
-    /// <summary>The connection ends with a plain FIN, and no byte of an answer.</summary>
+    /// <summary>Ends the connection with a FIN and no response.</summary>
     CloseBefore,
     CloseAfter,
 
-    /// <summary>Done; 200, an empty body and no <c>Resource-ID</c>.</summary>
+    /// <summary>Executed; 200 with an empty body and no <c>Resource-ID</c>.</summary>
     BlankOk,
 
-    /// <summary>Done; 201, an empty body and no <c>Resource-ID</c>.</summary>
+    /// <summary>Executed; 201 with an empty body and no <c>Resource-ID</c>.</summary>
     NoId,
 
-    /// <summary>Nothing done; 200 and a log-in page.</summary>
+    /// <summary>Not executed; 200 with a log-in page.</summary>
     HtmlLogin,
 
-    /// <summary>Nothing done; 302 to <c>/login</c>.</summary>
+    /// <summary>Not executed; 302 to <c>/login</c>.</summary>
     Redirect,
 
-    /// <summary>Done; the answer's JSON breaks off before its <c>Content-Length</c>.</summary>
+    /// <summary>Executed; the JSON ends before its <c>Content-Length</c>.</summary>
     TornJson,
 
-    /// <summary>Done; 200 and JSON of another shape (<c>[]</c>, or <see cref="Fault.Body"/>).</summary>
+    /// <summary>Executed; 200 with JSON of another shape (<c>[]</c>, or <see cref="Fault.Body"/>).</summary>
     WrongJson,
 
-    /// <summary>Done; 200 and 50 MB of JSON.</summary>
+    /// <summary>Executed; 200 with 50 MB of JSON.</summary>
     HugeBody,
 
-    /// <summary>A create's process dies between the conversation and its thread: an empty conversation, and no byte of an answer.</summary>
+    /// <summary>The process of a create dies between the conversation and its thread: an empty conversation, no response.</summary>
     KilledMidway,
 
-    /// <summary>Done only after <see cref="Fault.Delay"/>, and never answered.</summary>
+    /// <summary>Executed only after <see cref="Fault.Delay"/>, and never answered.</summary>
     LateCommit,
 
     Unauthorized,
     Forbidden,
 
-    /// <summary>Nothing done; 429, with <c>Retry-After</c> where <see cref="Fault.RetryAfter"/> is set.</summary>
+    /// <summary>Not executed; 429, with <c>Retry-After</c> if <see cref="Fault.RetryAfter"/> is set.</summary>
     RateLimited,
 
-    /// <summary>Nothing done; what FreeScout's core answers while the API module is off: 404, JSON if that was asked for.</summary>
+    /// <summary>Not executed; the 404 of FreeScout's core when the API module is off, as JSON if requested.</summary>
     ModuleOff,
 
-    /// <summary>As <see cref="ModuleOff"/>, but an HTML page whatever was asked for.</summary>
+    /// <summary>Like <see cref="ModuleOff"/>, but always an HTML page.</summary>
     ModuleOffHtml,
 }
 
-/// <summary>A thing that goes wrong, where, and how often.</summary>
+/// <summary>A fault, the requests it applies to, and how often.</summary>
 public sealed record Fault([property: JsonRequired] FaultKind Kind)
 {
     public FaultMatch Match { get; init; } = FaultMatch.Anything;
 
-    /// <summary>How long <see cref="FaultKind.Delay"/> and <see cref="FaultKind.LateCommit"/> wait; null: until the fault is removed.</summary>
+    /// <summary>Wait of <see cref="FaultKind.Delay"/> and <see cref="FaultKind.LateCommit"/>; null until the fault is removed.</summary>
     public TimeSpan? Delay { get; init; }
 
-    /// <summary>After so many hits the fault heals; null: it stays until it is removed.</summary>
+    /// <summary>Number of requests after which the fault ends; null until it is removed.</summary>
     public int? Times { get; init; }
 
     public int? StatusCode { get; init; }
 
-    /// <summary>The answer's <c>Retry-After</c> in seconds.</summary>
+    /// <summary><c>Retry-After</c> of the response, in seconds.</summary>
     public int? RetryAfter { get; init; }
 
     public string? Body { get; init; }
@@ -94,10 +94,9 @@ public sealed record Fault([property: JsonRequired] FaultKind Kind)
         };
 }
 
-/// <summary>
-/// Which requests a fault meets. <paramref name="Path"/> is a prefix by whole segments, in which <c>*</c> stands for one;
-/// with <paramref name="Whole"/> it is the path from end to end. Null matches everything but the sandbox's own pages.
-/// </summary>
+/// <summary>The requests a fault applies to. Null matches everything except the sandbox's own pages.</summary>
+/// <param name="Path">A prefix of whole segments; <c>*</c> matches one segment.</param>
+/// <param name="Whole"><paramref name="Path"/> must match the whole path.</param>
 public sealed record FaultMatch(string? Method = null, string? Path = null, bool Whole = false)
 {
     public static readonly FaultMatch Anything = new();

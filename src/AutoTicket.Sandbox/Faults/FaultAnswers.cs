@@ -1,6 +1,6 @@
 namespace AutoTicket.Sandbox;
 
-/// <summary>The faults that are an answer of their own.</summary>
+/// <summary>The responses of faults that return one.</summary>
 internal static class FaultAnswers
 {
     public static bool IsAfter(FaultKind kind) =>
@@ -33,14 +33,15 @@ internal static class FaultAnswers
         return fault.RetryAfter is { } seconds ? answer.With("Retry-After", $"{seconds}") : answer;
     }
 
-    /// <summary>What the core answers under <c>/api</c> without the API module: its own 404.</summary>
+    /// <summary>The 404 of FreeScout's core under <c>/api</c> without the API module.</summary>
     public static Answer ModuleOff(RecordedRequest request) =>
         request.Header("Accept")?.Contains("json", StringComparison.OrdinalIgnoreCase) == true
             ? Answer.Text(404, """{"message":""}""")
             : Answer.Html(404, NotFoundPage);
 
     private const string LogInPage =
-        "<!DOCTYPE html><html><head><title>Login - FreeScout</title></head><body><form method=\"POST\" action=\"/login\"><input name=\"email\"></form></body></html>";
+        "<!DOCTYPE html><html><head><title>Login - FreeScout</title></head><body>"
+        + "<form method=\"POST\" action=\"/login\"><input name=\"email\"></form></body></html>";
 
     private const string NotFoundPage =
         "<!DOCTYPE html><html><head><title>Page not found</title></head><body><h1>404</h1><p>Page not found</p></body></html>";

@@ -3,13 +3,13 @@ using Microsoft.AspNetCore.Http;
 
 namespace AutoTicket.Sandbox;
 
-/// <summary>Carries out a request, or what a fault makes of it.</summary>
+/// <summary>Executes a request, changed by a fault if one applies.</summary>
 internal sealed class FaultPlayer(FreeScoutStandIn freeScout, TimeProvider clock, CancellationToken stopping)
 {
     private const int HugeChunks = 50 * 16;
     private static readonly byte[] HugeChunk = Encoding.ASCII.GetBytes(new string('x', 64 * 1024));
 
-    /// <param name="removed">Ends a wait that has no length of its own.</param>
+    /// <param name="removed">Completes when the fault is removed; ends a wait without a delay.</param>
     public async Task PlayAsync(HttpContext context, RecordedRequest request, Fault? fault, Task removed, Func<Answer> act)
     {
         switch (fault?.Kind)
@@ -71,7 +71,7 @@ internal sealed class FaultPlayer(FreeScoutStandIn freeScout, TimeProvider clock
 
     private static Task SendAsync(HttpContext context, Answer answer) => answer.WriteAsync(context.Response, context.RequestAborted);
 
-    // A client that gives up does not stop PHP: what waits here is still done, as it would be over there.
+    // Not canceled by the client: PHP finishes a request whose client has gone.
     private async Task WaitAsync(Fault fault, Task removed) =>
         await (fault.Delay is { } delay ? Task.Delay(delay, clock, stopping) : removed.WaitAsync(stopping));
 
@@ -82,7 +82,7 @@ internal sealed class FaultPlayer(FreeScoutStandIn freeScout, TimeProvider clock
         context.Abort();
     }
 
-    // Kestrel itself closes a connection on which less was sent than was promised, after sending that much.
+    // Kestrel sends the partial body, then closes the connection because Content-Length is not met.
     private static async Task TearAsync(HttpContext context, Answer answer)
     {
         var body = answer.Body is { Length: > 1 } ? answer.Body : "{\"id\":1}"u8.ToArray();

@@ -1,6 +1,6 @@
 namespace AutoTicket.Sandbox;
 
-/// <summary>The faults in force. The one switched on first wins, until it heals or is removed.</summary>
+/// <summary>The active faults. The oldest one that matches applies, until it ends or is removed.</summary>
 public sealed class FaultSwitches
 {
     private readonly Lock _gate = new();
@@ -17,7 +17,7 @@ public sealed class FaultSwitches
         }
     }
 
-    /// <summary>Switches a fault on; disposing what comes back switches it off.</summary>
+    /// <summary>Switches a fault on; dispose the result to switch it off.</summary>
     public ActiveFault Add(Fault fault)
     {
         var active = new ActiveFault(fault, Remove);
@@ -29,7 +29,7 @@ public sealed class FaultSwitches
         return active;
     }
 
-    /// <summary>Heals everything, and lets go what waits for a fault's removal.</summary>
+    /// <summary>Removes all faults and releases the requests that wait for their removal.</summary>
     public void Clear() => Replace([]);
 
     internal void Replace(IEnumerable<Fault> faults)
@@ -64,7 +64,7 @@ public sealed class FaultSwitches
     }
 }
 
-/// <summary>A fault in force. Dispose it to switch it off.</summary>
+/// <summary>An active fault. Dispose it to switch it off.</summary>
 public sealed class ActiveFault : IDisposable
 {
     private readonly TaskCompletionSource _removed = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -75,7 +75,7 @@ public sealed class ActiveFault : IDisposable
 
     public Fault Fault { get; }
 
-    /// <summary>How many requests it has met.</summary>
+    /// <summary>Number of requests it applied to.</summary>
     public int Hits => Volatile.Read(ref _hits);
 
     public bool IsHealed => Fault.Times is { } times && Hits >= times;

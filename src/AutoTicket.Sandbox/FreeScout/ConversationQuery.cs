@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace AutoTicket.Sandbox;
 
-/// <summary>The filters and the order of <c>GET /api/conversations</c>, with the gaps that clients trip over.</summary>
+/// <summary>Filters and sorts <c>GET /api/conversations</c>, including the gaps that break clients.</summary>
 internal static class ConversationQuery
 {
     private static readonly string[] Statuses = ["active", "pending", "closed", "spam"];
@@ -52,7 +52,7 @@ internal static class ConversationQuery
             : rows.OrderByDescending(key).ThenByDescending(row => row.Id);
     }
 
-    // Names that FreeScout does not know drop out; when none is left, so does the filter.
+    // FreeScout ignores unknown names, and the whole filter when no name is left.
     private static string[] Known(RecordedRequest request, string name, string[] names) => [.. List(request, name).Intersect(names)];
 
     private static string[] List(RecordedRequest request, string name) =>

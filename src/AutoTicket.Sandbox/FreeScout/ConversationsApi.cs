@@ -29,7 +29,7 @@ internal sealed class ConversationsApi(FreeScoutStandIn freeScout, FreeScoutStor
 
     public static Answer NoTagsModule() => new ApiError("tags", "Tags module is not installed or not activated").ToAnswer();
 
-    // Threads and tags only when they are asked for, here.
+    // Unlike GET of one conversation, a list has threads and tags only if requested.
     private Answer List(RecordedRequest request)
     {
         var embed = Embed(request) ?? [];
@@ -56,7 +56,7 @@ internal sealed class ConversationsApi(FreeScoutStandIn freeScout, FreeScoutStor
         return answer.With("Resource-ID", $"{conversation.Id}");
     }
 
-    // Fields take effect in the order in which they were sent.
+    // Fields are applied in the order of the request.
     private Answer Update(SandboxConversation conversation, JsonObject body)
     {
         var (id, user) = (conversation.Id, (int?)body.Number("byUser"));

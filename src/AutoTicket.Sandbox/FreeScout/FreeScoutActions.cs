@@ -1,6 +1,6 @@
 namespace AutoTicket.Sandbox;
 
-/// <summary>What can be done to a conversation, whoever does it: the API, the web page or a test.</summary>
+/// <summary>The changes to a conversation that the API, the web page and tests share.</summary>
 internal sealed class FreeScoutActions(FreeScoutStore store, Action<SandboxMail> mail)
 {
     public SandboxConversation Create(NewConversation draft)
@@ -15,7 +15,7 @@ internal sealed class FreeScoutActions(FreeScoutStore store, Action<SandboxMail>
         return conversation;
     }
 
-    /// <summary>The thread, or null when there is no such conversation.</summary>
+    /// <summary>The new thread; null if the conversation does not exist.</summary>
     public SandboxThread? AddThread(long id, NewThread thread)
     {
         if (store.Find(id) is not { } before)
@@ -71,7 +71,7 @@ internal sealed class FreeScoutActions(FreeScoutStore store, Action<SandboxMail>
                     }
         );
 
-    /// <summary>As the web page's "delete": to the folder of deleted ones, from which it can come back.</summary>
+    /// <summary>Like “delete” on the web page: moves it to the deleted folder, from which it can be restored.</summary>
     public bool Delete(long id) =>
         null
         != store.Change(
@@ -122,7 +122,7 @@ internal sealed class FreeScoutActions(FreeScoutStore store, Action<SandboxMail>
         null
         != store.Change(id, null, conversation => conversation.Subject == subject ? conversation : conversation with { Subject = subject });
 
-    /// <summary>Moves the threads away and leaves the old conversation deleted, with a line item that says where to.</summary>
+    /// <summary>Moves the threads and deletes the old conversation, with a line item that names the new one.</summary>
     public bool Merge(long id, long into)
     {
         if (id == into || store.Find(id) is not { } from || store.Find(into) is null)
@@ -139,7 +139,7 @@ internal sealed class FreeScoutActions(FreeScoutStore store, Action<SandboxMail>
         return true;
     }
 
-    // With no customer's or agent's word yet, the core takes the next thread for the first: created is announced again.
+    // Without a thread by a customer or agent, the core treats the next one as the first and sends “created” again.
     private static string EventOf(SandboxConversation before, NewThread thread) =>
         (before.ThreadsCount, thread.Type) switch
         {

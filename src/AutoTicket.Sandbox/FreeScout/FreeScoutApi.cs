@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace AutoTicket.Sandbox;
 
-/// <summary>The routes under <c>/freescout/api</c>: the documented ones and no other.</summary>
+/// <summary>The documented routes under <c>/freescout/api</c>.</summary>
 internal sealed class FreeScoutApi(FreeScoutStandIn freeScout, FreeScoutStore store, FreeScoutActions actions)
 {
     private const int DefaultPageSize = 50;
@@ -65,13 +65,13 @@ internal sealed class FreeScoutApi(FreeScoutStandIn freeScout, FreeScoutStore st
 
     public static Answer NotFound() => Answer.Json(404, new { message = "Not Found" });
 
-    /// <summary>The module has an OPTIONS route that takes every path, so a wrong path is a wrong method.</summary>
+    /// <summary>405, because the module's OPTIONS route matches every path, so an unknown path is a wrong method.</summary>
     public static Answer MethodNotAllowed() => Answer.Json(405, new { message = "" });
 
-    /// <summary>Empty and yet <c>text/html</c>, as FreeScout sends it: whoever parses it as JSON breaks.</summary>
+    /// <summary>An empty body with type <c>text/html</c>, as FreeScout sends it, which breaks JSON parsers.</summary>
     public static Answer NoContent() => new(204, "text/html; charset=UTF-8");
 
-    /// <summary>One page of a list, in the envelope that all lists share. A page past the end is an empty one.</summary>
+    /// <summary>One page of a list, in the common envelope. A page past the end is empty.</summary>
     public static Answer Page(RecordedRequest request, string name, IEnumerable<object> rows, int? maxSize = null)
     {
         var all = rows.ToArray();
@@ -100,7 +100,7 @@ internal sealed class FreeScoutApi(FreeScoutStandIn freeScout, FreeScoutStore st
     private Answer Page(RecordedRequest request, string name, IEnumerable<object> rows) =>
         Page(request, name, rows, freeScout.Behaviour.MaxPageSize);
 
-    // The core answers for APP_URL's host and what is below it, before it looks at the key.
+    // The core checks the host (APP_URL's or a subdomain) before the key.
     private bool IsTrustedHost(RecordedRequest request) =>
         HostOf(request) is var host
         && (
@@ -121,7 +121,7 @@ internal sealed class FreeScoutApi(FreeScoutStandIn freeScout, FreeScoutStore st
             );
     }
 
-    // Three ways and no more: Bearer alone is refused, though some clients send it along.
+    // These three ways only: Bearer alone is rejected, although some clients send it too.
     private bool IsAuthorized(RecordedRequest request) =>
         freeScout.ApiKey == request.Header("X-FreeScout-API-Key")
         || freeScout.ApiKey == request.Query("api_key")

@@ -2,12 +2,12 @@ using System.Globalization;
 
 namespace AutoTicket.Sandbox;
 
-/// <summary>FreeScout's rows the way its API writes them.</summary>
+/// <summary>Converts rows to the JSON of FreeScout's API.</summary>
 internal sealed class FreeScoutJson(FreeScoutStore store)
 {
     private const int PreviewLength = 255;
 
-    /// <param name="embed">Which of threads, tags and timelogs to add.</param>
+    /// <param name="embed">Any of threads, tags and timelogs, to include.</param>
     public Dictionary<string, object?> Conversation(SandboxConversation conversation, IReadOnlyCollection<string> embed)
     {
         var customer = store.FindCustomer(conversation.CustomerId);
@@ -107,7 +107,7 @@ internal sealed class FreeScoutJson(FreeScoutStore store)
             updatedAt = "2020-08-09T10:09:00Z",
         };
 
-    // With dashes in the time, as the documentation's examples for mailboxes show it: clients must cope.
+    // Dashes in the time, as in the documentation's mailbox examples; clients must accept them.
     public static object Mailbox(SandboxMailbox mailbox) =>
         new
         {

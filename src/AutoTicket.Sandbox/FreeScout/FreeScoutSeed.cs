@@ -1,6 +1,6 @@
 namespace AutoTicket.Sandbox;
 
-/// <summary>What a fresh FreeScout already holds: several mailboxes, so that the one wanted has to be looked for.</summary>
+/// <summary>The initial data: several mailboxes, so that clients must find the right one.</summary>
 internal static class FreeScoutSeed
 {
     public const int OperationsMailbox = 3;

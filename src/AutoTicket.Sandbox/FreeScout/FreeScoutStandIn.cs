@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 
 namespace AutoTicket.Sandbox;
 
-/// <summary>A FreeScout: its REST API, its webhooks, and what people do to tickets behind the console's back.</summary>
+/// <summary>A simulated FreeScout: its REST API, its webhooks, and changes that people make in FreeScout itself.</summary>
 public sealed class FreeScoutStandIn : IAsyncDisposable
 {
     internal const string BasePath = "/freescout";
@@ -29,23 +29,23 @@ public sealed class FreeScoutStandIn : IAsyncDisposable
         Api = new FreeScoutApi(this, _store, _actions);
     }
 
-    /// <summary>FreeScout's own URL, with a subdirectory; the API is under <c>api</c>.</summary>
+    /// <summary>FreeScout's base URL, in a subdirectory; the API is under <c>api</c>.</summary>
     public Uri BaseUrl { get; }
 
-    /// <summary><c>APP_URL</c>'s host: requests to any other are refused with 403, whatever the key.</summary>
+    /// <summary>The host of <c>APP_URL</c>; requests to other hosts get 403, whatever the key.</summary>
     public string AppHost
     {
         get => _appHost ?? BaseUrl.Host;
         set => _appHost = value;
     }
 
-    /// <summary>The one valid key; setting another makes the old one worthless.</summary>
+    /// <summary>The only valid key.</summary>
     public string ApiKey { get; set; } = "a3f0c9d27b6e41588c1d5e90f7b264aa";
 
-    /// <summary>The mailbox called Operations.</summary>
+    /// <summary>The mailbox Operations.</summary>
     public int MailboxId { get; } = FreeScoutSeed.OperationsMailbox;
 
-    /// <summary>The agent the console acts for.</summary>
+    /// <summary>The agent for the console's notes.</summary>
     public int UserId { get; } = FreeScoutSeed.Operator;
 
     public string WebhookSecret => Webhooks.Secret;
@@ -54,29 +54,29 @@ public sealed class FreeScoutStandIn : IAsyncDisposable
 
     public FreeScoutWebhooks Webhooks { get; }
 
-    /// <summary>All conversations, deleted ones included, by id.</summary>
+    /// <summary>All conversations by id, including deleted ones.</summary>
     public IReadOnlyList<SandboxConversation> Conversations => _store.Conversations;
 
     public IReadOnlyList<SandboxCustomer> Customers => _store.Customers;
 
-    /// <summary>The mails FreeScout would have sent.</summary>
+    /// <summary>The mails that FreeScout would have sent.</summary>
     public IReadOnlyList<SandboxMail> Mails => [.. _mails];
 
-    /// <summary>What came to the API, refused and spoilt requests included.</summary>
+    /// <summary>All API requests, including rejected and faulty ones.</summary>
     public IReadOnlyList<RecordedRequest> RecordedRequests => _log.Under(ApiPath);
 
     public int RequestCount => RecordedRequests.Count;
 
-    /// <summary>How many conversations the API has created since the start.</summary>
+    /// <summary>Number of conversations created by the API since the start.</summary>
     public int CreatedCount => Volatile.Read(ref _created);
 
-    /// <summary>How many creates are being served at this moment, hanging ones included.</summary>
+    /// <summary>Number of creates in progress, including hanging ones.</summary>
     public int CreatesInFlight => Volatile.Read(ref _createsInFlight);
 
-    /// <summary>The most creates that were ever served at once.</summary>
+    /// <summary>Highest number of concurrent creates so far.</summary>
     public int PeakCreatesInFlight => Volatile.Read(ref _peakCreatesInFlight);
 
-    /// <summary>Raised when the API has created one. Handlers return at once and never throw.</summary>
+    /// <summary>Raised when the API has created a conversation. Handlers must return at once and not throw.</summary>
     public event Action? Created;
 
     internal FreeScoutApi Api { get; }
@@ -89,10 +89,10 @@ public sealed class FreeScoutStandIn : IAsyncDisposable
 
     public bool Spam(long id) => _actions.SetStatus(id, "spam", UserId);
 
-    /// <summary>To the folder of deleted ones: GET still finds it, with state <c>deleted</c>.</summary>
+    /// <summary>Moves it to the deleted folder; GET still returns it with state <c>deleted</c>.</summary>
     public bool Delete(long id) => _actions.Delete(id);
 
-    /// <summary>For good: 404 from now on.</summary>
+    /// <summary>Deletes it permanently; GET returns 404.</summary>
     public bool DeleteForever(long id) => _store.Remove(id);
 
     public bool Move(long id, int mailboxId) => _actions.Move(id, mailboxId, UserId);
@@ -103,10 +103,10 @@ public sealed class FreeScoutStandIn : IAsyncDisposable
 
     public bool Merge(long id, long into) => _actions.Merge(id, into);
 
-    /// <summary>The customer answers: the conversation is active again, deleted or not.</summary>
+    /// <summary>Adds a reply of the customer, which makes the conversation active again, even if deleted.</summary>
     public bool Reply(long id, string html) => _actions.AddThread(id, new NewThread("customer", html, null, false, null)) is not null;
 
-    /// <summary>A conversation that an agent made in the web page; it counts as none of the API's.</summary>
+    /// <summary>Creates a conversation like an agent on the web page; it does not count as created by the API.</summary>
     public SandboxConversation CreateByHand(
         string subject,
         IReadOnlyList<string>? tags = null,
@@ -121,7 +121,7 @@ public sealed class FreeScoutStandIn : IAsyncDisposable
         return Find(made.Id)!;
     }
 
-    /// <summary>Announces all that happens to one console: in place of where it, or another of this path, was before.</summary>
+    /// <summary>Sends all events to one console; replaces earlier webhooks with the same path.</summary>
     public void AnnounceTo(Uri url)
     {
         foreach (var hook in _store.Webhooks.Where(hook => hook.Url.AbsolutePath == url.AbsolutePath))
@@ -134,7 +134,7 @@ public sealed class FreeScoutStandIn : IAsyncDisposable
 
     public void AddMailbox(int id, string name) => _store.AddMailbox(new SandboxMailbox(id, name, $"{id}@sandbox.example"));
 
-    /// <summary>With all its conversations, as the web page does.</summary>
+    /// <summary>Deletes a mailbox with all its conversations, like the web page.</summary>
     public bool RemoveMailbox(int id) => _store.RemoveMailbox(id);
 
     public async ValueTask DisposeAsync()
@@ -143,7 +143,7 @@ public sealed class FreeScoutStandIn : IAsyncDisposable
         await _store.DisposeAsync();
     }
 
-    /// <summary>PHP was killed after it had written the conversation and before its thread.</summary>
+    /// <summary>Simulates PHP being killed after it wrote the conversation and before its thread.</summary>
     internal void LoseThreads(Answer created)
     {
         if (long.TryParse(created.Headers.FirstOrDefault(header => header.Name == "Resource-ID").Value, out var id))

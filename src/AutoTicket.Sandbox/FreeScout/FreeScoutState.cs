@@ -1,6 +1,6 @@
 namespace AutoTicket.Sandbox;
 
-/// <summary>All that a restart must find again.</summary>
+/// <summary>The state that survives a restart.</summary>
 internal sealed record FreeScoutState
 {
     public long LastConversationId { get; set; } = 1000;
@@ -9,7 +9,7 @@ internal sealed record FreeScoutState
     public SortedDictionary<long, SandboxConversation> Conversations { get; init; } = [];
     public List<SandboxCustomer> Customers { get; init; } = [];
 
-    /// <summary>A tag's place is its id less one; tags are created by being named and never go away.</summary>
+    /// <summary>A tag's index is its id minus one; tags are created on first use and never deleted.</summary>
     public List<string> Tags { get; init; } = [];
 
     public List<SandboxWebhook> Webhooks { get; init; } = [];

@@ -3,10 +3,8 @@ using System.Text.Json.Nodes;
 
 namespace AutoTicket.Sandbox;
 
-/// <summary>
-/// FreeScout's tables under one lock. Rows are immutable, so what is handed out is a snapshot; every change goes through
-/// <see cref="Change"/>, which announces it in the order in which it happened.
-/// </summary>
+/// <summary>FreeScout's tables under one lock. Rows are immutable, so results are snapshots.</summary>
+/// <remarks>Every change goes through <see cref="Change"/>, which announces events in order.</remarks>
 internal sealed class FreeScoutStore : IAsyncDisposable
 {
     private readonly Lock _gate = new();
@@ -22,7 +20,7 @@ internal sealed class FreeScoutStore : IAsyncDisposable
         _file = statePath is null ? null : new StateFile(statePath, Serialize);
     }
 
-    /// <summary>Called under the lock with an event's name and the conversation it happened to.</summary>
+    /// <summary>Called under the lock with the event name and the conversation.</summary>
     public Action<string, SandboxConversation> Announce { get; set; } = (_, _) => { };
 
     public Func<long, long> NumberOf { get; set; } = id => id;
@@ -73,7 +71,7 @@ internal sealed class FreeScoutStore : IAsyncDisposable
             return conversation;
         });
 
-    /// <summary>Null when there is no such conversation. A <paramref name="edit"/> that changes nothing is no change: no event, no new date.</summary>
+    /// <summary>The changed conversation; null if it does not exist. No event and no new date if nothing changed.</summary>
     public SandboxConversation? Change(long id, string? happening, Func<SandboxConversation, SandboxConversation> edit) =>
         Write(now =>
         {
@@ -98,7 +96,7 @@ internal sealed class FreeScoutStore : IAsyncDisposable
             return after;
         });
 
-    /// <summary>Replaces the whole list; neither a date nor an event tells of it.</summary>
+    /// <summary>Replaces all tags, without an event or a new date, as in FreeScout.</summary>
     public bool SetTags(long id, IEnumerable<string> tags) =>
         Write(_ =>
         {
@@ -195,10 +193,10 @@ internal sealed class FreeScoutStore : IAsyncDisposable
         }
     }
 
-    // Whole seconds, as FreeScout's dates have; a date read back must equal the one that was kept.
+    // Whole seconds, as in FreeScout; a date read back must equal the stored one.
     public DateTimeOffset Now => DateTimeOffset.FromUnixTimeSeconds(_clock.GetUtcNow().ToUnixTimeSeconds());
 
-    // Found by e-mail, a customer is not renamed: the first ticket decides what the ticket's customer is called.
+    // An existing customer, found by e-mail, keeps the name of the first ticket.
     private SandboxCustomer FindOrAddCustomer(JsonObject wanted, DateTimeOffset now)
     {
         var (id, email) = (wanted.Number("id"), wanted.Text("email"));

@@ -7,10 +7,10 @@ using System.Threading.Channels;
 
 namespace AutoTicket.Sandbox;
 
-/// <summary>One try to deliver an event; <see cref="Status"/> is null when nobody answered.</summary>
+/// <summary>One delivery attempt; <see cref="Status"/> is null without a response.</summary>
 public sealed record WebhookDelivery(long WebhookId, string Event, long ConversationId, int Try, int? Status);
 
-/// <summary>Announces events to those who registered: at least once, and in the bad habits that are switched on.</summary>
+/// <summary>Delivers events to webhooks at least once, with the disorder that is switched on.</summary>
 public sealed class FreeScoutWebhooks : IAsyncDisposable
 {
     internal static readonly string[] All =
@@ -55,28 +55,28 @@ public sealed class FreeScoutWebhooks : IAsyncDisposable
         _sending = Task.Run(SendOnAsync);
     }
 
-    /// <summary>Signs every delivery, for all hooks alike: 32 hex digits used as text.</summary>
+    /// <summary>Signs the deliveries of all webhooks: 32 hex digits, used as text.</summary>
     public string Secret { get; set; } = "5f1b2ad0c8e94f7fb3a6d17e20c49b85";
 
-    /// <summary>Tries in all; FreeScout makes ten, over two hours.</summary>
+    /// <summary>Number of attempts; FreeScout makes ten, over two hours.</summary>
     public int Tries { get; set; } = 10;
 
-    /// <summary>The pause after a failed try; each further one is twice as long.</summary>
+    /// <summary>Pause after the first failed attempt; it doubles each time.</summary>
     public TimeSpan RetryPause { get; set; } = TimeSpan.FromMilliseconds(50);
 
-    /// <summary>Sends everything twice.</summary>
+    /// <summary>Sends every event twice.</summary>
     public bool Duplicates { get; set; }
 
-    /// <summary>Holds an event back until the one after it has been sent.</summary>
+    /// <summary>Sends each event after its successor.</summary>
     public bool Reorders { get; set; }
 
-    /// <summary><c>application/hal+json</c>, as before mid-2022.</summary>
+    /// <summary>Uses <c>application/hal+json</c>, as FreeScout did before mid-2022.</summary>
     public bool HalJson { get; set; }
 
-    /// <summary>Every try made so far, oldest first.</summary>
+    /// <summary>All attempts so far, oldest first.</summary>
     public IReadOnlyList<WebhookDelivery> Deliveries => [.. _deliveries];
 
-    /// <summary>The signature FreeScout puts on <paramref name="body"/>, over its bytes as they are sent.</summary>
+    /// <summary>FreeScout's signature of the bytes of <paramref name="body"/>.</summary>
     public static string Sign(string secret, ReadOnlySpan<byte> body) =>
 #pragma warning disable CA5350 // HMAC-SHA1 is what FreeScout uses.
         Convert.ToBase64String(HMACSHA1.HashData(Encoding.UTF8.GetBytes(secret), body));
@@ -90,13 +90,13 @@ public sealed class FreeScoutWebhooks : IAsyncDisposable
         _stopping.Dispose();
     }
 
-    /// <summary>Events that FreeScout does not know are dropped without a word.</summary>
+    /// <summary>Unknown events are silently dropped.</summary>
     internal static string[] Known(JsonNode? events) => [.. (events as JsonArray ?? []).Select(name => $"{name}").Intersect(All)];
 
     internal static int[] Numbers(JsonNode? ids) =>
         [.. (ids as JsonArray ?? []).Select(id => int.TryParse($"{id}", out var number) ? number : 0)];
 
-    /// <summary>Takes the conversation as it is now: a retry repeats this, however old it has become.</summary>
+    /// <summary>Captures the conversation now; a retry sends the same content.</summary>
     internal void Announce(string name, SandboxConversation conversation)
     {
         var hooks = _store
@@ -131,7 +131,7 @@ public sealed class FreeScoutWebhooks : IAsyncDisposable
         }
     }
 
-    // Only the first try keeps the order: a hook that does not answer must not hold up the others.
+    // Only first attempts are sent in order, so that a hanging webhook does not block the others.
     private async Task DeliverAsync(SandboxWebhook hook, string name, long conversation, byte[] body)
     {
         if (!await TryOnceAsync(hook, name, conversation, body, 1))

@@ -4,12 +4,12 @@ using System.Text.Json.Nodes;
 
 namespace AutoTicket.Sandbox;
 
-/// <summary>Reads what was sent as leniently as PHP would, and no more so.</summary>
+/// <summary>Reads JSON as leniently as PHP.</summary>
 internal static class JsonReading
 {
     private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false };
 
-    /// <summary>An empty object for anything that is not a JSON object: what is required is then found missing.</summary>
+    /// <summary>The JSON object, or an empty one for anything else, so that required fields are missing.</summary>
     public static JsonObject Json(this RecordedRequest request)
     {
         try
@@ -32,6 +32,6 @@ internal static class JsonReading
             ? number
             : null;
 
-    /// <summary>Only a JSON <c>true</c> is true: <c>"true"</c> in quotes is a trap that FreeScout's documentation warns of.</summary>
+    /// <summary>True only for a JSON <c>true</c>; FreeScout's documentation warns that <c>"true"</c> is not.</summary>
     public static bool Flag(this JsonObject json, string name) => json[name]?.GetValueKind() == JsonValueKind.True;
 }

@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 
 namespace AutoTicket.Sandbox;
 
-/// <summary>What is wrong with a request, the way FreeScout says it: one thing at a time.</summary>
+/// <summary>A validation error in FreeScout's format, which reports one at a time.</summary>
 internal sealed record ApiError(string Path, string Message)
 {
     public Answer ToAnswer() =>
@@ -27,7 +27,7 @@ internal sealed record ApiError(string Path, string Message)
         );
 }
 
-/// <summary>A thread to be added. <see cref="Status"/> is null when the request leaves it to the thread's type.</summary>
+/// <summary>A new thread. <see cref="Status"/> is null if the thread's type decides.</summary>
 internal sealed record NewThread(string Type, string Body, int? UserId, bool Imported, string? Status)
 {
     public static ApiError? Read(JsonNode? node, string path, FreeScoutStore store, out NewThread? thread)
@@ -49,7 +49,7 @@ internal sealed record NewThread(string Type, string Body, int? UserId, bool Imp
             return new ApiError(path + "text", "Thread text is required.");
         }
 
-        // A number: an object here is the mistake of freescout-help-desk/freescout issue 4971.
+        // Must be a number; an object is the mistake of freescout-help-desk/freescout issue 4971.
         if (type != "customer" && (user is null || FreeScoutSeed.FindUser(user.Value) is null))
         {
             return new ApiError(path + "user", "User is required for threads of type message and note.");
@@ -60,7 +60,7 @@ internal sealed record NewThread(string Type, string Body, int? UserId, bool Imp
     }
 }
 
-/// <summary>A conversation to be created, checked in the order in which FreeScout checks.</summary>
+/// <summary>A new conversation, validated in the same order as in FreeScout.</summary>
 internal sealed record NewConversation(
     string Type,
     int MailboxId,

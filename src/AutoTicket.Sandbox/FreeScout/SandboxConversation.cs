@@ -1,11 +1,11 @@
 namespace AutoTicket.Sandbox;
 
-/// <summary>A conversation as FreeScout holds it at one moment.</summary>
+/// <summary>A snapshot of a conversation in FreeScout.</summary>
 public sealed record SandboxConversation
 {
     public required long Id { get; init; }
 
-    /// <summary>What people read; equal to <see cref="Id"/> unless numbering is custom.</summary>
+    /// <summary>The visible number; equal to <see cref="Id"/> unless numbering is custom.</summary>
     public required long Number { get; init; }
 
     public required string Type { get; init; }
@@ -23,18 +23,18 @@ public sealed record SandboxConversation
     public int? AssignedTo { get; init; }
     public IReadOnlyList<string> Tags { get; init; } = [];
 
-    /// <summary>Newest first, as the API gives them.</summary>
+    /// <summary>Newest first, as in the API.</summary>
     public IReadOnlyList<SandboxThread> Threads { get; init; } = [];
 
     public required DateTimeOffset CreatedAt { get; init; }
 
-    /// <summary>Untouched by a change of tags, as over there.</summary>
+    /// <summary>Not changed by tags, as in FreeScout.</summary>
     public required DateTimeOffset UpdatedAt { get; init; }
 
     public DateTimeOffset? ClosedAt { get; init; }
     public int? ClosedBy { get; init; }
 
-    /// <summary>Customers' and agents' words; notes and line items are not counted.</summary>
+    /// <summary>Number of threads by customers and agents, without notes and line items.</summary>
     public int ThreadsCount => Threads.Count(thread => thread.Type is "customer" or "message");
 
     public bool IsOpen => State == "published" && Status is ("active" or "pending");
@@ -46,14 +46,14 @@ public sealed record SandboxThread
     public required long Id { get; init; }
     public required string Type { get; init; }
 
-    /// <summary>Raw HTML, exactly as it was sent.</summary>
+    /// <summary>Raw HTML, exactly as sent.</summary>
     public required string Body { get; init; }
 
     public required DateTimeOffset CreatedAt { get; init; }
     public int? UserId { get; init; }
     public long? CustomerId { get; init; }
 
-    /// <summary>What a line item records, as <c>status-changed</c> or <c>merged</c>.</summary>
+    /// <summary>The action of a line item, such as <c>status-changed</c> or <c>merged</c>.</summary>
     public string? Action { get; init; }
 }
 
@@ -69,5 +69,5 @@ public sealed record SandboxWebhook(long Id, Uri Url, IReadOnlyList<string> Even
     public string? LastRunError { get; init; }
 }
 
-/// <summary>A mail that FreeScout would have sent. <c>imported</c> leaves none: neither to the customer nor to agents.</summary>
+/// <summary>A mail that FreeScout would have sent. Imported threads send none.</summary>
 public sealed record SandboxMail(long ConversationId, string To, string Reason);

@@ -3,10 +3,8 @@ using System.Threading.Channels;
 
 namespace AutoTicket.Sandbox;
 
-/// <summary>
-/// Keeps FreeScout's state in a JSON file. Written behind the answer and as often as the disk follows; each time whole and
-/// under another name first, so that whatever ends the process leaves the last complete state.
-/// </summary>
+/// <summary>Keeps FreeScout's state in a JSON file, written in the background.</summary>
+/// <remarks>Each write goes to another file that is then renamed, so that a kill leaves the last complete state.</remarks>
 internal sealed class StateFile : IAsyncDisposable
 {
     private readonly string _path;
@@ -23,7 +21,7 @@ internal sealed class StateFile : IAsyncDisposable
         _writing = Task.Run(WriteOnAsync);
     }
 
-    /// <summary>A new state where there is no file; a file that can't be read is put aside as <c>.broken</c>, never overwritten.</summary>
+    /// <summary>The saved state, or a new one. An unreadable file is renamed to <c>.broken</c>.</summary>
     public static FreeScoutState Load(string path)
     {
         if (!File.Exists(path))
@@ -55,7 +53,7 @@ internal sealed class StateFile : IAsyncDisposable
     {
         await foreach (var _ in _dirty.Reader.ReadAllAsync())
         {
-            // By process: two consoles of one developer may share a file, the last one to write wins, and neither breaks it.
+            // One name per process: two consoles may share the file; the last write wins, and none is corrupted.
             var next = $"{_path}.{Environment.ProcessId}.new";
             await File.WriteAllBytesAsync(next, _snapshot());
             File.Move(next, _path, overwrite: true);

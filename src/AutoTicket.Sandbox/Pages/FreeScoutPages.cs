@@ -1,8 +1,10 @@
 namespace AutoTicket.Sandbox;
 
-/// <summary>As much of FreeScout's web page as a ticket's life needs: see it, resolve it, reopen it, delete it.</summary>
+/// <summary>A minimal FreeScout web page: view, resolve, reopen and delete a ticket.</summary>
 internal sealed class FreeScoutPages(FreeScoutStandIn freeScout)
 {
+    private const string Head = $"<!DOCTYPE html><link rel=\"stylesheet\" href=\"{SandboxLayout.StylePath}\">";
+
     public Answer List()
     {
         var rows = freeScout.Conversations.Where(row => row.MailboxId == freeScout.MailboxId).OrderByDescending(row => row.Id).ToArray();
@@ -64,19 +66,19 @@ internal sealed class FreeScoutPages(FreeScoutStandIn freeScout)
         );
 
     private static Html Chips(SandboxConversation row) =>
-        Html.Of(
-            $"""<span class="chip">{(row.State == "deleted" ? "deleted" : row.Status)}</span>{row.Tags.Select(tag => Html.Of($"""<span class="chip">{tag}</span>"""))}"""
-        );
+        Html.Of($"{row.Tags.Prepend(row.State == "deleted" ? "deleted" : row.Status).Select(Chip)}");
 
-    // A thread is HTML from outside. It is shown as an agent would see it, in a frame that is denied everything: no script,
-    // no form, no origin of ours, and the page's own policy besides, which it inherits.
+    private static Html Chip(string text) => Html.Of($"""<span class="chip">{text}</span>""");
+
+    // A thread is untrusted HTML, so it is shown in a sandboxed frame: no script, no form, no origin of ours,
+    // and it inherits the page's content security policy.
     private static Html Thread(SandboxThread thread) =>
         thread.Action is { } action
             ? Html.Of($"""<p class="quiet">{thread.CreatedAt}: {action}</p>""")
             : Html.Of(
                 $"""
                 <p class="quiet">{thread.CreatedAt}: {thread.Type}</p>
-                <iframe sandbox title="{thread.Type} thread" srcdoc="{$"<!DOCTYPE html><link rel=\"stylesheet\" href=\"{SandboxLayout.StylePath}\">{thread.Body}"}"></iframe>
+                <iframe sandbox title="{thread.Type} thread" srcdoc="{Head}{thread.Body}"></iframe>
                 """
             );
 }

@@ -5,7 +5,7 @@ using System.Text;
 
 namespace AutoTicket.Sandbox;
 
-/// <summary>Markup. The only way to make one is <see cref="Of"/>, which encodes every hole that is not markup itself.</summary>
+/// <summary>Markup. It can only be created by <see cref="Of"/>, which encodes every value that is not markup.</summary>
 internal sealed class Html
 {
     private readonly string _markup;
@@ -23,7 +23,7 @@ internal sealed class Html
 
         public void AppendLiteral(string markup) => _text.Append(markup);
 
-        // One method for all: overloads would take an array of markup for a value to be encoded.
+        // One generic method: with overloads, an array of markup would be treated as a value to encode.
         public void AppendFormatted<T>(T value) =>
             _ = value switch
             {

@@ -3,15 +3,14 @@ using System.Text.Json.Nodes;
 
 namespace AutoTicket.Sandbox;
 
-/// <summary>
-/// The switches for a test in another process: <c>/sandbox/faults</c> (GET, PUT a fault or a list of them in place of
-/// those in force, POST one more, DELETE), <c>/sandbox/requests</c> (GET, DELETE) and <c>/sandbox/conversations</c> (GET).
-/// </summary>
-internal sealed class SandboxControl(SandboxRooms rooms)
+/// <summary>The control API for tests in another process.</summary>
+/// <remarks><c>/sandbox/faults</c>: GET, PUT (replace by one fault or a list), POST (add), DELETE;
+/// <c>/sandbox/requests</c>: GET, DELETE; <c>/sandbox/conversations</c>: GET.</remarks>
+internal sealed class SandboxControl(SandboxParts parts)
 {
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
     {
-        // A misspelt switch must not look like a fault that never strikes.
+        // A misspelled property must be an error, not a fault that never applies.
         UnmappedMemberHandling = System.Text.Json.Serialization.JsonUnmappedMemberHandling.Disallow,
     };
 
@@ -22,7 +21,7 @@ internal sealed class SandboxControl(SandboxRooms rooms)
             case ("GET", ["faults"]):
                 return Answer.Json(
                     200,
-                    rooms.Faults.Active.Select(active => new
+                    parts.Faults.Active.Select(active => new
                     {
                         active.Fault,
                         active.Hits,
@@ -30,19 +29,19 @@ internal sealed class SandboxControl(SandboxRooms rooms)
                     })
                 );
             case ("PUT", ["faults"]):
-                return Read(request, rooms.Faults.Replace);
+                return Read(request, parts.Faults.Replace);
             case ("POST", ["faults"]):
-                return Read(request, faults => faults.ForEach(fault => rooms.Faults.Add(fault)));
+                return Read(request, faults => faults.ForEach(fault => parts.Faults.Add(fault)));
             case ("DELETE", ["faults"]):
-                rooms.Faults.Clear();
+                parts.Faults.Clear();
                 return new Answer(204);
             case ("GET", ["requests"]):
-                return Answer.Json(200, rooms.Log.All);
+                return Answer.Json(200, parts.Log.All);
             case ("DELETE", ["requests"]):
-                rooms.Log.Clear();
+                parts.Log.Clear();
                 return new Answer(204);
             case ("GET", ["conversations"]):
-                return Answer.Json(200, rooms.FreeScout.Conversations);
+                return Answer.Json(200, parts.FreeScout.Conversations);
             default:
                 return SandboxPages.NotFound();
         }
@@ -56,7 +55,7 @@ internal sealed class SandboxControl(SandboxRooms rooms)
             var faults = node is JsonArray ? node.Deserialize<List<Fault>>(Json)! : [node.Deserialize<Fault>(Json)!];
             if (faults.Contains(null!))
             {
-                return Answer.Json(400, new { message = "A fault is an object." });
+                return Answer.Json(400, new { message = "A fault must be an object." });
             }
 
             apply(faults);

@@ -2,15 +2,16 @@ using System.Text;
 
 namespace AutoTicket.Sandbox;
 
-/// <summary>What all pages of the sandbox have in common.</summary>
+/// <summary>The common layout of the sandbox's pages.</summary>
 internal static class SandboxLayout
 {
     public const string StylePath = "/sandbox/style.css";
 
-    // No script at all; forms go back here and nowhere else. `frame-src 'self'` is for the threads' srcdoc frames, whose paddings FreeScout shows, too.
+    // No scripts; forms post only here. `frame-src 'self'` allows the threads' srcdoc frames,
+    // `style-src-attr` their inline styles.
     private const string ContentSecurityPolicy =
-        "default-src 'none'; img-src data:; style-src 'self'; style-src-attr 'unsafe-inline'; frame-src 'self'; form-action 'self'; base-uri 'none'; "
-        + "frame-ancestors 'none'";
+        "default-src 'none'; img-src data:; style-src 'self'; style-src-attr 'unsafe-inline'; frame-src 'self'; "
+        + "form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
     public static Answer Style { get; } =
         new(
@@ -30,13 +31,16 @@ internal static class SandboxLayout
                 h2 { font-size: 1.1rem; margin-top: 2rem; }
                 ul.rows { list-style: none; margin: 0; padding: 0; }
                 ul.rows > li { border-bottom: 1px solid var(--line); padding: .6rem 0; }
-                .chip { border: 1px solid var(--line); border-radius: 1rem; display: inline-block; font-size: .85rem; margin-right: .25rem; padding: 0 .6rem; }
+                .chip { border: 1px solid var(--line); border-radius: 1rem; display: inline-block; padding: 0 .6rem; }
+                .chip { font-size: .85rem; margin-right: .25rem; }
                 .quiet { font-size: .875rem; opacity: .8; }
                 form { display: inline-block; margin: 0 .5rem .5rem 0; }
-                button { background: var(--accent); border: 0; border-radius: .4rem; color: #fff; cursor: pointer; font: inherit; min-height: 2.75rem; padding: .3rem 1rem; }
+                button { background: var(--accent); border: 0; border-radius: .4rem; color: #fff; cursor: pointer; }
+                button { font: inherit; min-height: 2.75rem; padding: .3rem 1rem; }
                 button:focus-visible, a:focus-visible { outline: 3px solid currentColor; outline-offset: 2px; }
                 button.danger { background: #b3261e; }
-                iframe { background: Canvas; border: 1px solid var(--line); border-radius: .4rem; display: block; height: 14rem; width: 100%; }
+                iframe { background: Canvas; border: 1px solid var(--line); border-radius: .4rem; }
+                iframe { display: block; height: 14rem; width: 100%; }
                 pre { white-space: pre-wrap; }
                 """
             )
@@ -58,7 +62,10 @@ internal static class SandboxLayout
                         <link rel="stylesheet" href="{StylePath}">
                         </head>
                         <body>
-                        <header><nav><strong>AutoTicket sandbox</strong> <a href="/">Index</a> <a href="/freescout/">FreeScout</a> <a href="/slack/">Slack</a></nav></header>
+                        <header><nav>
+                        <strong>AutoTicket sandbox</strong>
+                        <a href="/">Index</a> <a href="/freescout/">FreeScout</a> <a href="/slack/">Slack</a>
+                        </nav></header>
                         <main>
                         {body}
                         </main>

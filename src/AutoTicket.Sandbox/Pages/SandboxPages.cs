@@ -1,7 +1,7 @@
 namespace AutoTicket.Sandbox;
 
-/// <summary>The sandbox's own pages and switches: recorded nowhere, and spoilt by no fault.</summary>
-internal sealed class SandboxPages(SandboxRooms rooms)
+/// <summary>The sandbox's own pages and control API: not recorded, and not affected by faults.</summary>
+internal sealed class SandboxPages(SandboxParts parts)
 {
     private static readonly (string Path, string Label, Fault? Fault)[] Moods =
     [
@@ -12,14 +12,14 @@ internal sealed class SandboxPages(SandboxRooms rooms)
         ("slack-down", "Slack down (503)", new Fault(FaultKind.Status) { Match = FaultMatch.Slack, StatusCode = 503 }),
     ];
 
-    private readonly FreeScoutPages _freeScout = new(rooms.FreeScout);
-    private readonly SandboxControl _control = new(rooms);
+    private readonly FreeScoutPages _freeScout = new(parts.FreeScout);
+    private readonly SandboxControl _control = new(parts);
 
     public Answer Handle(RecordedRequest request)
     {
         if (IsForeign(request))
         {
-            return Answer.Text(403, "Another site's page may not use the sandbox.");
+            return Answer.Text(403, "Cross-site requests to the sandbox are not allowed.");
         }
 
         var path = request.Path.Split('/', StringSplitOptions.RemoveEmptyEntries);
@@ -37,26 +37,27 @@ internal sealed class SandboxPages(SandboxRooms rooms)
         };
     }
 
-    public static Answer NotFound() => SandboxLayout.Page("Not found", Html.Of($"<h1>Nothing here</h1>"), 404);
+    public static Answer NotFound() => SandboxLayout.Page("Not found", Html.Of($"<h1>Page not found</h1>"), 404);
 
     private Answer Index()
     {
-        var faults = rooms.Faults.Active.Where(active => !active.IsHealed).ToArray();
+        var faults = parts.Faults.Active.Where(active => !active.IsHealed).ToArray();
         return SandboxLayout.Page(
             "AutoTicket sandbox",
             Html.Of(
                 $"""
                 <h1>AutoTicket sandbox</h1>
-                <p>Stand-ins for what lies outside the console. Nothing here is real, and nothing leaves this machine.</p>
+                <p>Simulated FreeScout, Slack and surfaces. Nothing here is real, and nothing leaves this machine.</p>
                 <ul class="rows">
-                <li><a href="/freescout/">Sandbox FreeScout</a>: {rooms.FreeScout.Conversations.Count} conversations, API at <code>{rooms.FreeScout.BaseUrl}/api</code></li>
-                <li><a href="/slack/">Slack</a>: {rooms.Slack.Messages.Count} direct messages</li>
+                <li><a href="/freescout/">Sandbox FreeScout</a>: {parts.FreeScout.Conversations.Count} conversations,
+                API at <code>{parts.FreeScout.BaseUrl}/api</code></li>
+                <li><a href="/slack/">Slack</a>: {parts.Slack.Messages.Count} direct messages</li>
                 </ul>
                 <h2>Faults</h2>
-                <p>{(faults.Length == 0 ? Html.Of($"None: everything answers.") : Html.Of($"{faults.Select(Chip)}"))}</p>
+                <p>{(faults.Length == 0 ? Html.Of($"No faults are active.") : Html.Of($"{faults.Select(Chip)}"))}</p>
                 {Moods.Select(mood => SandboxLayout.Button($"/sandbox/mood/{mood.Path}", mood.Label, mood.Fault is null ? "" : "danger"))}
                 <h2>Surfaces</h2>
-                <ul class="rows">{rooms.Surfaces.Links.Select(link =>
+                <ul class="rows">{parts.Surfaces.Links.Select(link =>
                     Html.Of($"""<li>{link.Name}: <a href="{link.Url}" rel="noreferrer">{link.Url}</a></li>""")
                 )}</ul>
                 """
@@ -64,10 +65,12 @@ internal sealed class SandboxPages(SandboxRooms rooms)
         );
     }
 
-    private static Html Chip(ActiveFault active) =>
-        Html.Of(
-            $"""<span class="chip">{active.Fault.Kind} on {active.Fault.Match.Method} {active.Fault.Match.Path ?? "everything"}, met {active.Hits} times</span>"""
-        );
+    private static Html Chip(ActiveFault active)
+    {
+        var (kind, match) = (active.Fault.Kind, active.Fault.Match);
+        var label = Array.Find(Moods, mood => mood.Fault == active.Fault).Label ?? $"{kind} on {match.Method} {match.Path ?? "everything"}";
+        return Html.Of($"""<span class="chip">{label} ({active.Hits} calls so far)</span>""");
+    }
 
     private Answer Set(string path)
     {
@@ -77,13 +80,13 @@ internal sealed class SandboxPages(SandboxRooms rooms)
             return NotFound();
         }
 
-        rooms.Faults.Replace(mood.Fault is null ? [] : [mood.Fault]);
+        parts.Faults.Replace(mood.Fault is null ? [] : [mood.Fault]);
         return Answer.Redirect(303, "/");
     }
 
     private Answer Slack()
     {
-        var messages = rooms
+        var messages = parts
             .Slack.Messages.Reverse()
             .Select(message =>
                 Html.Of($"""<li><span class="quiet">{message.At} to {message.Channel}</span><pre>{message.Text}</pre></li>""")
@@ -92,12 +95,15 @@ internal sealed class SandboxPages(SandboxRooms rooms)
         return SandboxLayout.Page(
             "Sandbox Slack",
             Html.Of(
-                $"""<h1>Sandbox Slack: direct messages to the operator</h1>{(messages.Length == 0 ? Html.Of($"<p>None yet.</p>") : Html.Of($"""<ul class="rows">{messages}</ul>"""))}"""
+                $"""
+                <h1>Sandbox Slack: direct messages to the operator</h1>
+                {(messages.Length == 0 ? Html.Of($"<p>No messages yet.</p>") : Html.Of($"""<ul class="rows">{messages}</ul>"""))}
+                """
             )
         );
     }
 
-    // A page on the internet can make a browser call a loopback port: by its name (DNS rebinding) or by a form.
+    // A web page can make the browser call a loopback port, by DNS rebinding or by a form.
     private static bool IsForeign(RecordedRequest request) =>
         request.Header("Host")?.Split(':')[0] is not ("127.0.0.1" or "localhost")
         || (request.Method != "GET" && request.Header("Sec-Fetch-Site") is not (null or "same-origin" or "none"));

@@ -5,10 +5,10 @@ using Microsoft.AspNetCore.WebUtilities;
 
 namespace AutoTicket.Sandbox;
 
-/// <summary>A message as it was posted; <see cref="Blocks"/> is raw JSON, or null.</summary>
+/// <summary>A posted message; <see cref="Blocks"/> is raw JSON or null.</summary>
 public sealed record SlackMessage(string Channel, string Text, string? Blocks, string Ts, DateTimeOffset At);
 
-/// <summary>A Slack workspace with one bot and one operator: enough of its Web API to send a DM.</summary>
+/// <summary>A simulated Slack workspace with one bot and one operator, and enough of the Web API to send a DM.</summary>
 public sealed class SlackStandIn
 {
     internal const string BasePath = "/slack";
@@ -24,18 +24,18 @@ public sealed class SlackStandIn
     internal SlackStandIn(SandboxSettings settings, RequestLog log, Uri baseUrl) =>
         (_clock, _log, BaseUrl) = (settings.Clock, log, baseUrl);
 
-    /// <summary>The base of the Web API, with its closing slash.</summary>
+    /// <summary>The base URL of the Web API, with a trailing slash.</summary>
     public Uri BaseUrl { get; }
 
-    /// <summary>The one valid token; setting another makes the old one invalid.</summary>
+    /// <summary>The only valid token.</summary>
     public string BotToken { get; set; } = "xoxb-sandbox-bot-token";
 
     public string OperatorUserId { get; } = "U0OPERATOR";
 
-    /// <summary>What was delivered, oldest first.</summary>
+    /// <summary>The delivered messages, oldest first.</summary>
     public IReadOnlyList<SlackMessage> Messages => [.. _messages];
 
-    /// <summary>What came to the API, refused and spoilt requests included.</summary>
+    /// <summary>All API requests, including rejected and faulty ones.</summary>
     public IReadOnlyList<RecordedRequest> RecordedRequests => _log.Under(ApiPath);
 
     public int RequestCount => RecordedRequests.Count;
@@ -78,7 +78,7 @@ public sealed class SlackStandIn
 
     private Answer Post(Dictionary<string, string> arguments)
     {
-        // A user id stands for the DM with that user.
+        // A user id as the channel means the DM with that user.
         var channel = arguments.GetValueOrDefault("channel");
         if (channel != OperatorChannel && channel != OperatorUserId)
         {
@@ -115,7 +115,7 @@ public sealed class SlackStandIn
         );
     }
 
-    // Slack takes a form, JSON and, for some methods, the query.
+    // Slack accepts form data, JSON and, for some methods, the query.
     private static Dictionary<string, string> Arguments(RecordedRequest request)
     {
         if (request.Header("Content-Type")?.StartsWith("application/json", StringComparison.OrdinalIgnoreCase) == true)
@@ -144,6 +144,6 @@ public sealed class SlackStandIn
         return Answer.Json(200, answer);
     }
 
-    // A refusal is a 200 in Slack.
+    // Slack returns errors with status 200.
     private static Answer Error(string error) => Answer.Json(200, new { ok = false, error });
 }

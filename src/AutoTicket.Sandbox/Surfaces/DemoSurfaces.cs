@@ -3,7 +3,7 @@ using System.Globalization;
 
 namespace AutoTicket.Sandbox;
 
-/// <summary>Six surfaces that between them show what a board can show, and any number of a test's own.</summary>
+/// <summary>Six demo surfaces with different states, and surfaces for tests.</summary>
 internal sealed class DemoSurfaces
 {
     internal const string BasePath = "/surfaces";
@@ -18,7 +18,7 @@ internal sealed class DemoSurfaces
         new("partner-feed", "Partner feed", "Back office", null, "P4"),
     ];
 
-    // A name that can't be resolved, by RFC 2606.
+    // A host name that never resolves (RFC 2606).
     private const string Unresolvable = "https://partner-feed.invalid/";
 
     private readonly ConcurrentDictionary<string, SandboxSurface> _surfaces = new();

@@ -2,8 +2,8 @@ using Microsoft.AspNetCore.Http;
 
 namespace AutoTicket.Sandbox;
 
-/// <summary>All that the sandbox consists of.</summary>
-internal sealed record SandboxRooms(
+/// <summary>The parts of the sandbox.</summary>
+internal sealed record SandboxParts(
     TimeProvider Clock,
     RequestLog Log,
     FaultSwitches Faults,
@@ -13,22 +13,22 @@ internal sealed record SandboxRooms(
     CancellationToken Stopping
 );
 
-/// <summary>Sends every request to where it belongs; those to the stand-ins and surfaces are recorded and meet the faults.</summary>
-internal sealed class Reception(SandboxRooms rooms)
+/// <summary>Routes requests. Those to FreeScout, Slack and surfaces are recorded and subject to faults.</summary>
+internal sealed class SandboxRouter(SandboxParts parts)
 {
-    private readonly FaultPlayer _player = new(rooms.FreeScout, rooms.Clock, rooms.Stopping);
-    private readonly SandboxPages _pages = new(rooms);
+    private readonly FaultPlayer _player = new(parts.FreeScout, parts.Clock, parts.Stopping);
+    private readonly SandboxPages _pages = new(parts);
 
     public async Task ServeAsync(HttpContext context)
     {
         try
         {
-            var request = await RecordedRequest.ReadAsync(context.Request, rooms.Clock.GetUtcNow(), context.RequestAborted);
+            var request = await RecordedRequest.ReadAsync(context.Request, parts.Clock.GetUtcNow(), context.RequestAborted);
             await RouteAsync(context, request);
         }
         catch (Exception e) when (e is OperationCanceledException or IOException)
         {
-            // The client went away, or the sandbox is being closed.
+            // The client has gone, or the sandbox is stopping.
             context.Abort();
         }
     }
@@ -37,15 +37,15 @@ internal sealed class Reception(SandboxRooms rooms)
     {
         if (IsUnder(request, FreeScoutStandIn.ApiPath))
         {
-            return rooms.FreeScout.CountingAsync(request, () => PlayAsync(context, request, () => rooms.FreeScout.Api.Handle(request)));
+            return parts.FreeScout.CountingAsync(request, () => PlayAsync(context, request, () => parts.FreeScout.Api.Handle(request)));
         }
 
         if (IsUnder(request, SlackStandIn.ApiPath))
         {
-            return PlayAsync(context, request, () => rooms.Slack.Handle(request));
+            return PlayAsync(context, request, () => parts.Slack.Handle(request));
         }
 
-        if (IsUnder(request, DemoSurfaces.BasePath) && rooms.Surfaces.Find(request.Path) is { } surface)
+        if (IsUnder(request, DemoSurfaces.BasePath) && parts.Surfaces.Find(request.Path) is { } surface)
         {
             var script = surface.Next();
             return PlayAsync(context, request, script.ToAnswer, script.Fault);
@@ -56,8 +56,8 @@ internal sealed class Reception(SandboxRooms rooms)
 
     private Task PlayAsync(HttpContext context, RecordedRequest request, Func<Answer> act, Fault? otherwise = null)
     {
-        rooms.Log.Add(request);
-        var active = rooms.Faults.Take(request.Method, request.Path);
+        parts.Log.Add(request);
+        var active = parts.Faults.Take(request.Method, request.Path);
         return _player.PlayAsync(context, request, active?.Fault ?? otherwise, active?.Removed ?? Task.CompletedTask, act);
     }
 
