@@ -2,8 +2,8 @@ using AutoTicket.Sandbox;
 
 namespace AutoTicket.Benchmarks;
 
-/// <summary>The console as a process of its own that takes alerts, on a PostgreSQL whose commits reach the disk, and files them to a
-/// FreeScout over HTTP, without a limit: the flood breaker, which would spare it most of the work, never trips.</summary>
+/// <summary>A console process that receives alerts and files tickets over HTTP, on a PostgreSQL with durable commits.</summary>
+/// <remarks>The flood breaker is off, because it would spare the console most of the work.</remarks>
 internal sealed class AlertConsole : IAsyncDisposable
 {
     public const string Token = "benchmark";
@@ -20,7 +20,7 @@ internal sealed class AlertConsole : IAsyncDisposable
 
     public int Id => _process.Id;
 
-    /// <summary>Started and warm: it runs for weeks, and is not measured in the half minute in which it still compiles itself.</summary>
+    /// <summary>Starts and warms up the console, so that JIT compilation is not measured.</summary>
     public static async Task<AlertConsole> StartWarmAsync()
     {
         const int Seconds = 20;
@@ -29,19 +29,19 @@ internal sealed class AlertConsole : IAsyncDisposable
         using var sender = new AlertSender(console.Address, connections: 4);
         for (var second = 0; second < Seconds; second++)
         {
-            // Numbers that no benchmark uses.
+            // Alert numbers that no benchmark uses.
             await sender.SendAsync(AlertSender.Requests(1_000_000 + (second * Several), Several, 1), 1);
             await Task.Delay(1000);
         }
 
-        // The last of them are told in a digest, which goes out once a minute.
+        // The last DMs are sent in a digest, once a minute.
         await Eventually.TrueAsync(
             async () =>
             {
                 await using var pending = console._database.Bare.CreateCommand("SELECT count(*) FROM alert_outbox");
                 return await pending.ExecuteScalarAsync() is 0L;
             },
-            "all are filed and told",
+            "all tickets are filed and all DMs sent",
             TimeSpan.FromMinutes(3)
         );
         return console;
@@ -74,7 +74,7 @@ internal sealed class AlertConsole : IAsyncDisposable
             ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1",
             ["Ticketing:FloodBudget"] = "1000000",
             ["Ticketing:FloodBudgetPerSource"] = "1000000",
-            // What was filed within it is counted for each ticket: no figure of ours should grow with an unlimited budget.
+            // The breaker counts the tickets in the window for each filing, so the window must stay short.
             ["Ticketing:FloodWindow"] = "00:00:10",
         };
 

@@ -1,7 +1,7 @@
 namespace AutoTicket.Benchmarks;
 
-/// <summary>How fast alerts are taken, and for good, while tickets are filed, beside an Alertmanager that keeps them in memory and sends
-/// webhooks. Whoever's turn it is not, is frozen.</summary>
+/// <summary>Rate of alerts stored durably while tickets are filed, compared with Alertmanager (in memory, webhooks).</summary>
+/// <remarks>The process that is not measured is frozen.</remarks>
 internal static class AlertIntakeRate
 {
     private const string Peer = "Alertmanager, in memory, webhooks";
@@ -15,12 +15,12 @@ internal static class AlertIntakeRate
         var (repeats, repeatedBatches) = await RepeatsAsync();
         return
         [
-            new("G1a", $"new alerts taken, 1,000 a request / {Peer}", thousands.Rate, thousands.PeerRate, 5, Unit.PerSecond),
-            new("G1b", $"the same, 100 a request / {Peer}", hundreds.Rate, hundreds.PeerRate, 3.5, Unit.PerSecond),
-            new("G1b", $"the same, one a request, 64 connections / {Peer}", many.Rate, many.PeerRate, 1.2, Unit.PerSecond),
-            new("G1b", $"the same, one a request, 4 connections / {Peer}", few.Rate, few.PeerRate, 0.4, Unit.PerSecond),
-            new("G1c", $"repeats, one a request, 64 connections / {Peer}", repeats.Rate, repeats.PeerRate, 1.5, Unit.PerSecond),
-            new("G1c", $"repeats, 1,000 a request / {Peer}", repeatedBatches.Rate, repeatedBatches.PeerRate, 4, Unit.PerSecond),
+            new("G1a", $"new alerts stored, 1,000 per request / {Peer}", thousands.Rate, thousands.PeerRate, 5, Unit.PerSecond),
+            new("G1b", $"the same, 100 per request / {Peer}", hundreds.Rate, hundreds.PeerRate, 3.5, Unit.PerSecond),
+            new("G1b", $"the same, one per request, 64 connections / {Peer}", many.Rate, many.PeerRate, 1.2, Unit.PerSecond),
+            new("G1b", $"the same, one per request, 4 connections / {Peer}", few.Rate, few.PeerRate, 0.4, Unit.PerSecond),
+            new("G1c", $"repeats, one per request, 64 connections / {Peer}", repeats.Rate, repeats.PeerRate, 1.5, Unit.PerSecond),
+            new("G1c", $"repeats, 1,000 per request / {Peer}", repeatedBatches.Rate, repeatedBatches.PeerRate, 4, Unit.PerSecond),
             new("G1d", $"one new alert, 4 connections, p99 / {Peer}, p99", few.Late, few.PeerLate, 0.1),
             new("G1d", $"one new alert, 64 connections, p99 / {Peer}, p99", many.Late, many.PeerLate, 0.5),
         ];
@@ -33,7 +33,7 @@ internal static class AlertIntakeRate
         await using var alertmanager = await Alertmanager.StartAsync();
         await using var console = await AlertConsole.StartWarmAsync();
         var round = 0;
-        // The peer goes first in each round; both are sent the same.
+        // Alertmanager goes first in each round; both get the same requests.
         return await CompareAsync(
             console,
             alertmanager,
@@ -67,8 +67,7 @@ internal static class AlertIntakeRate
         return (one, await CompareAsync(console, alertmanager, 4, Known, _ => [.. Enumerable.Repeat(known[0], 20)]));
     }
 
-    /// <summary>A hundred thousand repeats, by the batch and one by one: of what comes again and again for weeks, the half minute in which it is
-    /// compiled is no measure.</summary>
+    /// <summary>Sends 100,000 repeats, in batches and singly, so that JIT compilation is not measured.</summary>
     private static async Task WarmAsync(AlertConsole console, List<byte[]> batch, List<byte[]> singles)
     {
         using var sender = new AlertSender(console.Address, 4);

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace AutoTicket.Benchmarks;
 
-/// <summary>What ten thousand active alerts cost in memory, beside Alertmanager.</summary>
+/// <summary>Memory for 10,000 active alerts, compared with Alertmanager.</summary>
 internal static class AlertMemory
 {
     private const int Count = 10_000;
@@ -24,10 +24,10 @@ internal static class AlertMemory
 
         return
         [
-            new("G6", "memory for each of 10,000 active alerts / Alertmanager's", Each(ours), Each(theirs), 0.1, Unit.Bytes),
+            new("G6", "memory per alert with 10,000 active alerts / Alertmanager's", Each(ours), Each(theirs), 0.1, Unit.Bytes),
             new(
                 "G6",
-                "resident in all with 10,000 active alerts / Alertmanager",
+                "resident memory with 10,000 active alerts / Alertmanager",
                 Measure.Median(ours.Select(weight => weight.All)),
                 Measure.Median(theirs.Select(weight => weight.All)),
                 0.9,
@@ -39,7 +39,7 @@ internal static class AlertMemory
             Math.Max(1, Measure.Median(weights.Select(weight => (weight.All - weight.Before) / Count)));
     }
 
-    /// <param name="Before">Resident when a thousand were taken: what the first ones cost, each program pays once.</param>
+    /// <param name="Before">Resident memory after 1,000 alerts, which excludes one-time costs.</param>
     private sealed record Weight(double Before, double All);
 
     private static async Task<Weight> WeighAsync(int process, Uri address)
@@ -51,7 +51,7 @@ internal static class AlertMemory
         return new Weight(before, await SettledAsync(process));
     }
 
-    /// <summary>What stays resident once it has stopped growing.</summary>
+    /// <summary>Resident memory once it has stopped growing.</summary>
     private static async Task<double> SettledAsync(int id)
     {
         using var process = Process.GetProcessById(id);

@@ -6,12 +6,12 @@ using AutoTicket.Alerts;
 
 namespace AutoTicket.Benchmarks;
 
-/// <param name="PerSecond">Alerts that were answered for.</param>
-/// <param name="Latencies">Of each request, in milliseconds.</param>
+/// <param name="PerSecond">Alerts acknowledged per second.</param>
+/// <param name="Latencies">Duration of each request, in milliseconds.</param>
 internal sealed record Load(double PerSecond, List<double> Latencies);
 
-/// <summary>Sends alerts as a Prometheus does: the same bytes to the console and to Alertmanager. So many requests are under way as there
-/// are connections, never more.</summary>
+/// <summary>Sends the same alerts, in Prometheus's format, to the console and to Alertmanager.</summary>
+/// <remarks>One request at a time per connection.</remarks>
 internal sealed class AlertSender : IDisposable
 {
     private readonly HttpClient _http;
@@ -27,7 +27,7 @@ internal sealed class AlertSender : IDisposable
         _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", AlertConsole.Token);
     }
 
-    /// <summary>Requests of so many alerts each, numbered on from <paramref name="first"/>.</summary>
+    /// <summary>Requests of equal size; alerts are numbered from <paramref name="first"/>.</summary>
     public static List<byte[]> Requests(int first, int count, int batch) =>
         [
             .. Enumerable
@@ -66,7 +66,10 @@ internal sealed class AlertSender : IDisposable
         string.Create(
             CultureInfo.InvariantCulture,
             $$$"""
-            {"labels":{"alertname":"InstanceDown","instance":"db{{{number}}}.example.org:9100","job":"node","severity":"critical"},"annotations":{"summary":"db{{{number}}}.example.org:9100 is down","description":"It has not answered for five minutes."},"startsAt":"2026-01-01T00:00:00.000Z","endsAt":"2099-01-01T00:00:00.000Z","generatorURL":"http://prometheus.example.org/graph?g0.expr=up+%3D%3D+0"}
+            {"labels":{"alertname":"InstanceDown","instance":"db{{{number}}}.example.org:9100","job":"node","severity":"critical"},
+            "annotations":{"summary":"db{{{number}}}.example.org:9100 is down","description":"No response for five minutes."},
+            "startsAt":"2026-01-01T00:00:00.000Z","endsAt":"2099-01-01T00:00:00.000Z",
+            "generatorURL":"http://prometheus.example.org/graph?g0.expr=up+%3D%3D+0"}
             """
         );
 }

@@ -3,8 +3,8 @@ using AutoTicket.Sandbox;
 
 namespace AutoTicket.Benchmarks;
 
-/// <summary>From an alert until FreeScout has its ticket, beside an Alertmanager and what stands behind its webhook: nothing; or a bridge
-/// that searches FreeScout for the ticket and creates it, as bridges must that remember nothing.</summary>
+/// <summary>Time from an alert to its ticket in FreeScout, compared with Alertmanager's webhook.</summary>
+/// <remarks>The webhook is bare, or a stateless bridge that searches FreeScout and creates the ticket.</remarks>
 internal static class AlertToTicket
 {
     private static readonly TimeSpan Latency = TimeSpan.FromMilliseconds(100);
@@ -12,7 +12,7 @@ internal static class AlertToTicket
     public static async Task<IReadOnlyList<Figure>> RunAsync()
     {
         await using var console = await AlertConsole.StartWarmAsync();
-        using var freeScout = new FreeScoutDoor(console.Sandbox.FreeScout);
+        using var freeScout = new BareFreeScoutClient(console.Sandbox.FreeScout);
         var heard = new TaskCompletionSource();
         await using var alertmanager = await Alertmanager.StartAsync(async _ =>
         {

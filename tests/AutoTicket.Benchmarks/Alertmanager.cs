@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 
 namespace AutoTicket.Benchmarks;
 
-/// <summary>Debian's Alertmanager, which sends each alert at once, by itself, to a webhook on a bare Kestrel.</summary>
+/// <summary>Alertmanager from Debian; it sends each alert at once and ungrouped to a webhook on a bare Kestrel.</summary>
 internal sealed class Alertmanager : IAsyncDisposable
 {
     private readonly WebApplication _receiver;
@@ -19,7 +19,7 @@ internal sealed class Alertmanager : IAsyncDisposable
 
     public int Id => _process.Id;
 
-    /// <param name="onWebhook">What the webhook does before it answers.</param>
+    /// <param name="onWebhook">Runs in the webhook before it responds.</param>
     public static async Task<Alertmanager> StartAsync(Func<HttpContext, Task>? onWebhook = null)
     {
         var builder = WebApplication.CreateSlimBuilder();

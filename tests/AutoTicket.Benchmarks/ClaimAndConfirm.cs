@@ -6,7 +6,7 @@ using Npgsql;
 
 namespace AutoTicket.Benchmarks;
 
-/// <summary>What the exactly-once protocol costs in the database: each of its two steps beside one bare insert that commits.</summary>
+/// <summary>Database cost of the two steps of the exactly-once protocol, each compared with one committed insert.</summary>
 internal static class ClaimAndConfirm
 {
     private const int Times = 400;
@@ -28,8 +28,10 @@ internal static class ClaimAndConfirm
                 new() { Value = "somebody" },
                 new()
                 {
-                    Value =
-                        """{"alert_key":"0123456789abcdef","severity":"p2","surface":"pay","conversation_id":1,"ticket_number":1,"url":"http://127.0.0.1/conversation/1","adopted":false}""",
+                    Value = """
+                        {"alert_key":"0123456789abcdef","severity":"p2","surface":"pay","conversation_id":1,"ticket_number":1,
+                        "url":"http://127.0.0.1/conversation/1","adopted":false}
+                        """,
                 },
             },
         };
@@ -75,7 +77,8 @@ internal static class ClaimAndConfirm
     private static NpgsqlCommand BareClaim(NpgsqlConnection connection) =>
         new(
             """
-            INSERT INTO tickets (marker, dedup_key, surface_key, severity, state, attempt, lease_until, filed_by, audit_action, tag, subject, posted_at, tags_pending, empty_lookups)
+            INSERT INTO tickets (marker, dedup_key, surface_key, severity, state, attempt, lease_until, filed_by, audit_action, tag,
+                subject, posted_at, tags_pending, empty_lookups)
             VALUES ($1, $2, 'pay', 'p2', 'filing', 1, now(), 'somebody', $3, $4, '[P2] Pay is down', now(), false, 0)
             ON CONFLICT (dedup_key) WHERE state IN ('filing', 'unconfirmed') DO NOTHING
             RETURNING id

@@ -5,7 +5,7 @@ using Npgsql;
 
 namespace AutoTicket.Benchmarks;
 
-/// <summary>What it costs to find that an alert is open already, beside one SELECT by primary key.</summary>
+/// <summary>Cost of recognizing an alert that is already open, compared with one SELECT by primary key.</summary>
 internal static class DedupeDecision
 {
     private const int Times = 4000;
@@ -40,12 +40,12 @@ internal static class DedupeDecision
                 {
                     if (await aggregator.ObserveAsync(request, CancellationToken.None) is not [{ Result: ObservationResult.Known }])
                     {
-                        throw new InvalidOperationException("The alert is not known.");
+                        throw new InvalidOperationException("The alert was not recognized.");
                     }
                 }),
             () => Measure.TimeAsync(() => select.ExecuteScalarAsync())
         );
         await console.StopAsync();
-        return [new("G4", "an alert found open already / SELECT by primary key", decided.Ours, decided.Beside, 1.5)];
+        return [new("G4", "an open alert recognized / SELECT by primary key", decided.Ours, decided.Beside, 1.5)];
     }
 }

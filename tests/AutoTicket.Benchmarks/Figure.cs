@@ -1,6 +1,6 @@
 namespace AutoTicket.Benchmarks;
 
-/// <summary>What a figure counts. Of what is done per second more is better, of everything else less.</summary>
+/// <summary>The unit of a figure. Higher is better for rates, lower for everything else.</summary>
 internal enum Unit
 {
     Milliseconds,
@@ -8,11 +8,11 @@ internal enum Unit
     Bytes,
 }
 
-/// <summary>One line of the table.</summary>
-/// <param name="Goal">Its number in the list of goals.</param>
-/// <param name="Measure">What was measured, and beside what.</param>
-/// <param name="Beside">The peer's, or the physical limit's.</param>
-/// <param name="Limit">The ratio to stay under, or of what is done per second to reach; null: none was set.</param>
+/// <summary>One line of the result table.</summary>
+/// <param name="Goal">Number in the list of goals.</param>
+/// <param name="Measure">What is measured, and compared with what.</param>
+/// <param name="Beside">The value of the peer or the physical limit.</param>
+/// <param name="Limit">Upper limit of the ratio, lower limit for rates; null if none is set.</param>
 internal sealed record Figure(string Goal, string Measure, double Ours, double Beside, double? Limit = null, Unit Unit = Unit.Milliseconds)
 {
     public override string ToString()

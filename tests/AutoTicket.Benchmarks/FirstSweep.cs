@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace AutoTicket.Benchmarks;
 
-/// <summary>How soon after its start a console has seen a thousand surfaces, beside a bare HttpClient that asks them.</summary>
+/// <summary>Time from the start until a console has checked 1,000 surfaces, compared with a bare HttpClient.</summary>
 internal static class FirstSweep
 {
     private const int Count = 1000;
@@ -23,15 +23,10 @@ internal static class FirstSweep
         );
         return
         [
-            new("G5b", "1,000 surfaces seen after the console listens / 2 s", swept, 2000, 1),
+            new("G5b", "1,000 surfaces checked after the console listens / 2 s", swept, 2000, 1),
             new("G5b", "the same / bare HttpClient, warm, fresh connections", swept, bare),
             new("G5b", "first check to last / bare HttpClient", Measure.Median(sweeps.Skip(1).Select(sweep => sweep.Span)), bare),
-            new(
-                "",
-                "(launch of the process until it listens / 2 s)",
-                Measure.Median(sweeps.Skip(1).Select(sweep => sweep.Listening)),
-                2000
-            ),
+            new("", "(process start until it listens / 2 s)", Measure.Median(sweeps.Skip(1).Select(sweep => sweep.Listening)), 2000),
         ];
     }
 

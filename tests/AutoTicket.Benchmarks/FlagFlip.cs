@@ -4,7 +4,7 @@ using Npgsql;
 
 namespace AutoTicket.Benchmarks;
 
-/// <summary>From the commit of a flag until a console that did not make the change obeys it, beside PostgreSQL's own NOTIFY.</summary>
+/// <summary>Time from the commit of a flag until another console applies it, compared with PostgreSQL's NOTIFY.</summary>
 internal static class FlagFlip
 {
     private const int Times = 60;
@@ -16,7 +16,7 @@ internal static class FlagFlip
         await using var console = database.BuildConsole();
         await console.StartAsync();
         var store = console.Services.GetRequiredService<FlagStore>();
-        await store.ChangeAsync(Flag, new FlagChangeRequest(true, "the row exists from now on"), "somebody", CancellationToken.None);
+        await store.ChangeAsync(Flag, new FlagChangeRequest(true, "creates the row"), "somebody", CancellationToken.None);
 
         await using var writer = await database.Bare.OpenConnectionAsync();
         await using var listener = await database.Bare.OpenConnectionAsync();
@@ -49,7 +49,7 @@ internal static class FlagFlip
         await console.StopAsync();
         return
         [
-            new("G7", "flag written until obeyed elsewhere, p50 / raw NOTIFY, p50", flipped.Ours, flipped.Beside),
+            new("G7", "flag change applied by another process, p50 / raw NOTIFY, p50", flipped.Ours, flipped.Beside),
             new(
                 "G7",
                 "the same, p99 of all / raw NOTIFY, p99 of all",

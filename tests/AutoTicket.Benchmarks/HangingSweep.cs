@@ -1,6 +1,6 @@
 namespace AutoTicket.Benchmarks;
 
-/// <summary>How much longer than their timeout a cycle takes in which a tenth of the surfaces hang.</summary>
+/// <summary>Duration of a poll cycle in which a tenth of the surfaces hang, compared with their timeout.</summary>
 internal static class HangingSweep
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(2);
@@ -17,7 +17,13 @@ internal static class HangingSweep
 
         return
         [
-            new("G5c", "cycle of 1,000, a tenth of which hang / their timeout", Measure.Median(sweeps), Timeout.TotalMilliseconds, 1.3),
+            new(
+                "G5c",
+                "poll cycle of 1,000 surfaces, a tenth of which hang / their timeout",
+                Measure.Median(sweeps),
+                Timeout.TotalMilliseconds,
+                1.3
+            ),
         ];
     }
 }

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 
 namespace AutoTicket.Benchmarks;
 
-/// <summary>A thousand surfaces on a bare Kestrel: all under <c>/hang/</c> never answer, the others at once.</summary>
+/// <summary>1,000 surfaces on a bare Kestrel; those under <c>/hang/</c> never answer, the others at once.</summary>
 internal sealed class LoopbackSurfaces : IAsyncDisposable
 {
     private readonly WebApplication _app;
@@ -40,8 +40,8 @@ internal sealed class LoopbackSurfaces : IAsyncDisposable
         return surfaces;
     }
 
-    /// <summary>The console's settings for them.</summary>
-    /// <param name="hanging">One in so many hangs; 0: none.</param>
+    /// <summary>The console's settings for these surfaces.</summary>
+    /// <param name="hanging">Every Nth surface hangs; 0 for none.</param>
     public Dictionary<string, string> Settings(int count, int hanging, TimeSpan timeout)
     {
         var settings = new Dictionary<string, string>

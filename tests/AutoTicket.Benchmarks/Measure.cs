@@ -2,26 +2,26 @@ using System.Diagnostics;
 
 namespace AutoTicket.Benchmarks;
 
-/// <summary>Interleaved rounds, so that whatever else the machine does meets both sides alike.</summary>
+/// <summary>Measures both sides in alternating rounds, so that other load affects both.</summary>
 internal static class Measure
 {
     public const int Rounds = 5;
 
-    /// <summary>Settings of a console whose code is compiled as in production: the tests' consoles don't optimize theirs.</summary>
+    /// <summary>Settings that compile a console's code as in production; the tests' consoles run unoptimized.</summary>
     public static readonly IReadOnlyDictionary<string, string> Optimized = new Dictionary<string, string>
     {
         ["DOTNET_JITMinOpts"] = "0",
         ["DOTNET_TC_CallCounting"] = "1",
     };
 
-    /// <summary>After one round to warm up: the medians of five, of each side.</summary>
+    /// <summary>The medians of five rounds for each side, after one warm-up round.</summary>
     public static async Task<(double Ours, double Beside)> InterleavedAsync(Func<Task<double>> ours, Func<Task<double>> beside)
     {
         var (us, them) = await RoundsAsync(ours, beside);
         return (Median(us), Median(them));
     }
 
-    /// <summary>After one round to warm up: what five rounds gave, of each side.</summary>
+    /// <summary>The results of five rounds for each side, after one warm-up round.</summary>
     public static async Task<(List<T> Ours, List<T> Beside)> RoundsAsync<T>(Func<Task<T>> ours, Func<Task<T>> beside)
     {
         List<T> us = [],
@@ -35,9 +35,9 @@ internal static class Measure
         return (us[1..], them[1..]);
     }
 
-    /// <summary>The same for what is short: one of ours and one of theirs in turn, so many a round, so that a neighbour's second of
-    /// load meets both. Each round counts with its median, after two to warm up: what is this short is compiled twice.</summary>
-    /// <param name="ours">Does it and returns how long it took, in milliseconds.</param>
+    /// <summary>For short operations: alternates both sides within a round and takes each round's median.</summary>
+    /// <remarks>Two warm-up rounds, because tiered JIT compiles short operations twice.</remarks>
+    /// <param name="ours">Runs once and returns the duration in milliseconds.</param>
     public static async Task<(double Ours, double Beside, List<double> AllOurs, List<double> AllBeside)> AlternatingAsync(
         int count,
         Func<Task<double>> ours,
@@ -70,7 +70,7 @@ internal static class Measure
         return (Median(us), Median(them), allOurs, allBeside);
     }
 
-    /// <summary>How long it takes, in milliseconds.</summary>
+    /// <summary>The duration in milliseconds.</summary>
     public static async Task<double> TimeAsync(Func<Task> act)
     {
         var begun = Stopwatch.GetTimestamp();

@@ -2,8 +2,8 @@ using System.Globalization;
 using AutoTicket.Benchmarks;
 
 // dotnet run -c Release --project tests/AutoTicket.Benchmarks [-- name…]
-// Every figure stands beside its peer or its physical limit from the same run: single figures move by a factor of two between
-// runs and machines, the ratios hold. Nothing here is a test: nothing fails for being slow.
+// Every figure is compared with a peer or a physical limit in the same run, because absolute values vary by a factor of two
+// between runs and machines, but ratios don't. Benchmarks are not tests: a slow result does not fail.
 var benchmarks = new Dictionary<string, Func<Task<IReadOnlyList<Figure>>>>
 {
     ["sweep"] = FirstSweep.RunAsync,
@@ -21,7 +21,7 @@ var benchmarks = new Dictionary<string, Func<Task<IReadOnlyList<Figure>>>>
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 if (args.FirstOrDefault(name => !benchmarks.ContainsKey(name)) is { } unknown)
 {
-    Console.Error.WriteLine($"There is no benchmark “{unknown}”; there are {string.Join(", ", benchmarks.Keys)}.");
+    Console.Error.WriteLine($"Unknown benchmark “{unknown}”. Known: {string.Join(", ", benchmarks.Keys)}.");
     return 1;
 }
 

@@ -3,12 +3,12 @@ using System.Text.Json;
 
 namespace AutoTicket.Benchmarks;
 
-/// <summary>A console started as a process of its own, cold, to watch how its first cycle goes.</summary>
+/// <summary>Starts a cold console process and measures its first poll cycle.</summary>
 internal static class SweptConsole
 {
-    /// <param name="Listening">From the launch of the process until it listens.</param>
-    /// <param name="Swept">From then until every surface has been checked.</param>
-    /// <param name="Span">From the first surface's check to the last one's.</param>
+    /// <param name="Listening">Time from process start until it listens.</param>
+    /// <param name="Swept">Time from then until every surface has been checked.</param>
+    /// <param name="Span">Time from the first check to the last.</param>
     public sealed record Sweep(double Listening, double Swept, double Span);
 
     public static async Task<Sweep> RunAsync(IReadOnlyDictionary<string, string> settings)

@@ -4,8 +4,8 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace AutoTicket.Benchmarks;
 
-/// <summary>From a change in FreeScout until the list of open tickets, from which pages are painted, shows it: by FreeScout's event, with
-/// the poll an hour away. Beside it what no console can avoid: a request to us, and one to FreeScout.</summary>
+/// <summary>Time from a change in FreeScout to the list of open tickets, by webhook (the poll is off).</summary>
+/// <remarks>Compared with the minimum: one request to the console and one to FreeScout.</remarks>
 internal static class WebhookToList
 {
     private const int Times = 20;
@@ -21,10 +21,10 @@ internal static class WebhookToList
         var tickets = console.Services.GetRequiredService<OpenTickets>();
         var ticket = sandbox.FreeScout.CreateByHand("Pay is odd", ["auto:status", "surface:pay"]).Id;
         await console.Services.GetRequiredService<MailboxWatch>().RefreshAsync(CancellationToken.None);
-        await Eventually.TrueAsync(() => tickets.Current.Tickets.Count == 1, "it is listed");
+        await Eventually.TrueAsync(() => tickets.Current.Tickets.Count == 1, "the ticket is listed");
         sandbox.FreeScout.AnnounceTo(new Uri(console.Urls.Single() + FreeScoutWebhook.Path));
         using var http = new HttpClient { BaseAddress = new Uri(console.Urls.Single()) };
-        using var freeScout = new FreeScoutDoor(sandbox.FreeScout);
+        using var freeScout = new BareFreeScoutClient(sandbox.FreeScout);
         var shown = await Measure.AlternatingAsync(
             Times,
             () => Measure.TimeAsync(() => ChangeAsync(sandbox.FreeScout, tickets, ticket)),
@@ -38,7 +38,7 @@ internal static class WebhookToList
         await console.StopAsync();
         return
         [
-            new("", "changed in FreeScout until listed, by webhook, p50 / two bare requests", shown.Ours, shown.Beside),
+            new("", "change in FreeScout to list, by webhook, p50 / two bare requests", shown.Ours, shown.Beside),
             new("", "the same, p99 of all / one second", Measure.Quantile(shown.AllOurs, 0.99), 1000, 1),
         ];
     }

@@ -4,12 +4,12 @@ using AutoTicket.Sandbox;
 
 namespace AutoTicket.Benchmarks;
 
-/// <summary>A FreeScout by a bare HttpClient, as whoever keeps no books would call it.</summary>
-internal sealed class FreeScoutDoor : IDisposable
+/// <summary>Calls FreeScout with a bare HttpClient and keeps no records.</summary>
+internal sealed class BareFreeScoutClient : IDisposable
 {
     private readonly HttpClient _http;
 
-    public FreeScoutDoor(FreeScoutStandIn freeScout)
+    public BareFreeScoutClient(FreeScoutStandIn freeScout)
     {
         _http = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = new Uri(freeScout.BaseUrl + "/api/") };
         _http.DefaultRequestHeaders.Add("X-FreeScout-API-Key", freeScout.ApiKey);
