@@ -43,7 +43,7 @@ public sealed class AlertCardTests : ComponentTest
     );
 
     [Fact]
-    public void Says_how_bad_what_where_since_when_and_what_became_of_it()
+    public void Shows_severity_name_surface_duration_ticket_and_dm()
     {
         var card = Card(Firing);
 
@@ -60,7 +60,7 @@ public sealed class AlertCardTests : ComponentTest
     }
 
     [Fact]
-    public void Without_ticket_and_dm_it_says_no_to_both_and_why()
+    public void Without_ticket_and_dm_it_says_no_twice_and_gives_the_reasons()
     {
         var text = TextOf(
             Card(
@@ -84,7 +84,7 @@ public sealed class AlertCardTests : ComponentTest
     }
 
     [Fact]
-    public void What_nobody_needs_to_know_of_is_no_alarm()
+    public void An_alert_below_the_threshold_is_not_highlighted()
     {
         var card = Card(
             Firing with
@@ -107,7 +107,7 @@ public sealed class AlertCardTests : ComponentTest
     [Theory]
     [InlineData(AlertStatus.Resolved, "resolved")]
     [InlineData(AlertStatus.Expired, "expired sender went silent (not a recovery)")]
-    public void What_has_ended_says_how_and_when(AlertStatus status, string words)
+    public void An_ended_alert_says_how_and_when_it_ended(AlertStatus status, string words)
     {
         var text = TextOf(Card(Firing with { Status = status, EndedAt = Now.AddMinutes(-2) }).Find("article"));
 
@@ -116,7 +116,7 @@ public sealed class AlertCardTests : ComponentTest
     }
 
     [Fact]
-    public void Each_severity_and_state_has_a_shape_of_its_own()
+    public void Each_severity_and_state_has_its_own_shape()
     {
         var severities = Enum.GetValues<Severity>()
             .Select(severity => Card(Firing with { Severity = severity }).Find("[data-severity] svg").InnerHtml);
@@ -128,7 +128,7 @@ public sealed class AlertCardTests : ComponentTest
     }
 
     [Fact]
-    public void What_flaps_and_whose_ids_are_unstable_is_marked()
+    public void Flapping_and_a_changing_id_are_marked()
     {
         Assert.Empty(Card(Firing).FindAll(".mark"));
         Assert.Equal(
@@ -161,7 +161,7 @@ public sealed class AlertCardTests : ComponentTest
 
     [Fact]
     [Trait("Pitfall", "T-56")]
-    public void The_whole_record_of_an_alert_is_text_too()
+    public void The_full_record_of_an_alert_is_text_too()
     {
         var record = Render<AlertRecord>(parameters =>
             parameters

@@ -9,7 +9,7 @@ public sealed class AlertListTests : ComponentTest
     [InlineData(null, null, true, "")]
     [InlineData("all", "disk", false, "disk")]
     [InlineData("nonsense", null, true, "")]
-    public void A_filter_has_an_address(string? show, string? search, bool activeOnly, string text)
+    public void A_filter_is_kept_in_the_url(string? show, string? search, bool activeOnly, string text)
     {
         var filter = AlertFilter.FromQuery(show, search);
 
@@ -18,7 +18,7 @@ public sealed class AlertListTests : ComponentTest
     }
 
     [Fact]
-    public void Active_only_is_a_choice_and_a_search_is_asked_for()
+    public void Active_only_and_search_change_the_filter()
     {
         AlertFilter? asked = null;
         var list = List(new AlertFilter(), onFilter: filter => asked = filter);
@@ -33,11 +33,11 @@ public sealed class AlertListTests : ComponentTest
     [InlineData(true, "", "No active alerts.")]
     [InlineData(false, "", "No alerts yet.")]
     [InlineData(true, "disk", "No alerts match the search.")]
-    public void Nothing_is_said_plainly(bool activeOnly, string search, string expected) =>
+    public void An_empty_list_says_why_it_is_empty(bool activeOnly, string search, string expected) =>
         Assert.Equal(expected, TextOf(List(new AlertFilter(activeOnly, search)).Find(".empty")));
 
     [Fact]
-    public void Older_and_newer_are_offered_where_there_are_any()
+    public void Older_and_newer_are_offered_if_there_are_any()
     {
         var asked = "";
         Assert.DoesNotContain(List(new AlertFilter()).FindAll("button"), button => TextOf(button) is "Older" or "Newer");

@@ -26,7 +26,7 @@ public sealed class AuditTableTests : ComponentTest
     }
 
     [Fact]
-    public void A_payload_nested_beyond_reason_is_shown_whole()
+    public void A_deeply_nested_payload_is_shown_whole()
     {
         var deep = new string('[', 1000) + new string(']', 1000);
 
@@ -34,7 +34,7 @@ public sealed class AuditTableTests : ComponentTest
     }
 
     [Fact]
-    public void A_change_of_a_filter_keeps_the_others()
+    public void Changing_one_filter_keeps_the_others()
     {
         AuditFilter? chosen = null;
         var table = Table([], new AuditFilter(Actor: "mara"), filter => chosen = filter);
@@ -47,7 +47,7 @@ public sealed class AuditTableTests : ComponentTest
     }
 
     [Fact]
-    public void Pages_turn_only_where_there_are_more()
+    public void Paging_is_enabled_only_if_there_are_more_entries()
     {
         var turned = "";
         var table = Render<AuditTable>(parameters =>

@@ -5,13 +5,14 @@ using MudBlazor.Services;
 
 namespace AutoTicket.Tests.Components;
 
-/// <summary>Renders components alone. MudBlazor has a service that can only be disposed asynchronously, which xunit must be told.</summary>
+/// <summary>Renders components alone.</summary>
+/// <remarks>Disposed asynchronously, because one of MudBlazor's services can't be disposed otherwise.</remarks>
 public abstract class ComponentTest : BunitContext, IAsyncLifetime
 {
     protected static readonly DateTimeOffset Now = new(2026, 3, 1, 3, 0, 0, TimeSpan.Zero);
     protected static readonly TimeSpan Interval = TimeSpan.FromSeconds(30);
 
-    // bUnit gives up after 1 s, which a loaded machine exceeds.
+    // bUnit waits 1 s by default, which is too short on a busy machine.
     static ComponentTest() => DefaultWaitTimeout = Kit.Eventually.Patience;
 
     protected ComponentTest()
@@ -67,14 +68,14 @@ public abstract class ComponentTest : BunitContext, IAsyncLifetime
             Cause = cause,
         };
 
-    /// <summary>Text as read: pieces in elements of their own are words of their own, and runs of white space are one space.</summary>
+    /// <summary>The text as a user reads it: words of all elements, separated by one space.</summary>
     protected static string TextOf(INode node) =>
         string.Join(
             ' ',
             node.GetDescendants().OfType<IText>().SelectMany(text => text.Data.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))
         );
 
-    /// <summary>The one button whose text holds <paramref name="name"/>.</summary>
+    /// <summary>The only button whose text contains <paramref name="name"/>.</summary>
     protected static IElement Button<T>(IRenderedComponent<T> component, string name)
         where T : Microsoft.AspNetCore.Components.IComponent =>
         Assert.Single(component.FindAll("button"), button => TextOf(button).Contains(name, StringComparison.Ordinal));

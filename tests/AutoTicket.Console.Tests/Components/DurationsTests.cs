@@ -11,6 +11,6 @@ public sealed class DurationsTests
     [InlineData(3599, "59 min")]
     [InlineData(3600 * 3 + 300, "3 h 5 min")]
     [InlineData(86400 * 2 + 3600 * 4, "2 d 4 h")]
-    public void Lengths_are_written_in_the_units_that_matter(double seconds, string expected) =>
+    public void Durations_use_the_two_largest_units(double seconds, string expected) =>
         Assert.Equal(expected, Durations.Text(TimeSpan.FromSeconds(seconds)));
 }

@@ -7,7 +7,7 @@ namespace AutoTicket.Tests.Components;
 public sealed class FindingsTableTests : ComponentTest
 {
     [Fact]
-    public void A_difference_is_shown_with_what_was_seen_and_when()
+    public void A_difference_is_shown_with_its_details_and_time()
     {
         var table = Table(
             new(
@@ -23,7 +23,7 @@ public sealed class FindingsTableTests : ComponentTest
     }
 
     [Fact]
-    public void Clean_is_said_only_after_a_comparison_that_found_nothing()
+    public void A_match_is_shown_only_after_a_comparison_without_differences()
     {
         Assert.Equal("Console and FreeScout match compared 20 s ago", State(new([], Now.AddSeconds(-20), null)));
         Assert.Equal(
@@ -40,7 +40,7 @@ public sealed class FindingsTableTests : ComponentTest
     }
 
     [Fact]
-    public void A_finding_is_dismissed_with_a_reason_by_whoever_may()
+    public void A_finding_is_dismissed_with_a_reason_by_a_user_with_the_right()
     {
         (long, DismissRequest)? asked = null;
         var findings = new[]
@@ -78,7 +78,7 @@ public sealed class FindingsTableTests : ComponentTest
     }
 
     [Fact]
-    public void A_filing_of_which_no_ticket_came_is_dismissed_by_its_own_id()
+    public void A_filing_without_a_ticket_is_dismissed_by_its_own_id()
     {
         (long, DismissRequest)? asked = null;
         var finding = Finding(FindingKind.Unconfirmed) with { ConversationId = null, Number = null, Url = null, Filing = 42 };

@@ -19,7 +19,7 @@ public sealed class FlagCardTests : ComponentTest
     );
 
     [Fact]
-    public void Says_what_holds_who_decided_and_where_it_is_in_force()
+    public void Shows_the_value_who_set_it_and_where_it_is_active()
     {
         var text = TextOf(Card(On).Find("[role=region]"));
 
@@ -29,7 +29,7 @@ public sealed class FlagCardTests : ComponentTest
     }
 
     [Fact]
-    public void A_process_that_has_not_followed_is_named() =>
+    public void A_process_with_the_old_value_is_named() =>
         Assert.Contains(
             "Active on 1 of 2 servers; not yet on web.2:9",
             TextOf(Card(On with { Acks = [new("web.1:12", true, Now), new("web.2:9", false, Now)] }).Find("[role=region]")),
@@ -37,7 +37,7 @@ public sealed class FlagCardTests : ComponentTest
         );
 
     [Fact]
-    public void A_pinned_flag_cannot_be_switched_and_says_why()
+    public void A_pinned_flag_can_not_be_switched_and_says_why()
     {
         var card = Card(On with { Enabled = false, IsPinned = true, DecidedBy = FlagLayer.Environment });
 
@@ -52,7 +52,7 @@ public sealed class FlagCardTests : ComponentTest
     [Theory]
     [InlineData("")]
     [InlineData("  ab  ")]
-    public void Without_a_reason_nothing_is_asked_for(string reason)
+    public void Without_a_reason_no_change_is_requested(string reason)
     {
         FlagChangeRequest? asked = null;
         var card = Card(On, request => asked = request);
@@ -65,7 +65,7 @@ public sealed class FlagCardTests : ComponentTest
     }
 
     [Fact]
-    public void With_a_reason_the_change_is_asked_for_now()
+    public void With_a_reason_the_change_is_requested_now()
     {
         FlagChangeRequest? asked = null;
         var card = Card(On, request => asked = request);
@@ -79,7 +79,7 @@ public sealed class FlagCardTests : ComponentTest
     }
 
     [Fact]
-    public void A_refusal_is_told_in_the_form_and_what_was_typed_stays()
+    public void A_refusal_is_shown_in_the_form_and_the_input_stays()
     {
         var card = Card(On);
         Button(card, "Switch off").Click();
@@ -106,7 +106,7 @@ public sealed class FlagCardTests : ComponentTest
     }
 
     [Fact]
-    public void What_to_know_before_switching_it_on_stands_in_that_form_alone()
+    public void The_preview_before_switching_on_is_only_in_that_form()
     {
         var card = Render<FlagCard>(parameters =>
             parameters
@@ -138,7 +138,7 @@ public sealed class FlagCardTests : ComponentTest
     [Theory]
     [InlineData("2026-03-01T02:59", false)]
     [InlineData("2026-03-01T03:01", true)]
-    public void A_later_time_is_in_utc_and_must_be_to_come(string time, bool isAsked)
+    public void A_scheduled_time_is_in_utc_and_must_be_in_the_future(string time, bool isAsked)
     {
         FlagChangeRequest? asked = null;
         var card = Card(On, request => asked = request);
@@ -153,7 +153,7 @@ public sealed class FlagCardTests : ComponentTest
     }
 
     [Fact]
-    public void A_form_closes_when_somebody_else_made_the_change_first()
+    public void A_form_closes_when_another_operator_made_the_change_first()
     {
         var card = Card(On);
         Button(card, "Switch off").Click();
@@ -164,7 +164,7 @@ public sealed class FlagCardTests : ComponentTest
     }
 
     [Fact]
-    public void A_scheduled_change_is_shown_and_can_be_cancelled()
+    public void A_scheduled_change_is_shown_and_can_be_canceled()
     {
         var cancelled = false;
         var card = Render<FlagCard>(parameters =>
@@ -182,7 +182,7 @@ public sealed class FlagCardTests : ComponentTest
     }
 
     [Fact]
-    public void A_store_that_cannot_be_read_is_told_with_the_age_of_what_holds()
+    public void An_unreadable_store_is_shown_with_the_age_of_the_values()
     {
         var warning = Render<StaleFlagsWarning>(parameters =>
             parameters.Add(w => w.Snapshot, new FlagsSnapshot([], Now.AddSeconds(-50), IsStale: true)).Add(w => w.Now, Now)

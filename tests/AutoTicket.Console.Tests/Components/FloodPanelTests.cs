@@ -17,7 +17,7 @@ public sealed class FloodPanelTests : ComponentTest
     );
 
     [Fact]
-    public void A_trip_says_for_what_since_when_until_when_and_why()
+    public void A_trip_shows_its_scope_start_end_and_reason()
     {
         var panel = Panel([Noisy with { Scope = "" }, Noisy]);
 
@@ -35,7 +35,7 @@ public sealed class FloodPanelTests : ComponentTest
     }
 
     [Fact]
-    public void Half_open_is_said_too_and_nothing_where_nothing_is_tripped()
+    public void Half_open_is_shown_and_without_a_trip_nothing()
     {
         var text = TextOf(Panel([Noisy with { State = FloodState.HalfOpen }]).Find("section"));
 
@@ -61,7 +61,7 @@ public sealed class FloodPanelTests : ComponentTest
     }
 
     [Fact]
-    public void Refused_because_of_a_producer_it_offers_to_override_and_what_was_typed_stays()
+    public void A_reset_refused_because_of_a_sender_can_be_overridden_and_the_input_stays()
     {
         FloodResetRequest? asked = null;
         var panel = Panel([Noisy], request => asked = request);
@@ -81,7 +81,7 @@ public sealed class FloodPanelTests : ComponentTest
     }
 
     [Fact]
-    public void An_unreachable_database_is_told_in_the_form()
+    public void An_unreachable_database_is_shown_in_the_form()
     {
         var panel = Panel([Noisy]);
         Button(panel, "Reset…").Click();
@@ -97,7 +97,7 @@ public sealed class FloodPanelTests : ComponentTest
     [InlineData(0, 0, "No alerts are waiting; switching on files nothing.")]
     [InlineData(1, 1, "Switching on files tickets for 1 alert: P1 disk_full The disk of db1 is full. for 12 min")]
     [InlineData(41, 1, "Switching on files tickets for 41 alerts; the 1 worst: P1 disk_full")]
-    public void What_would_be_filed_now_is_counted_and_named(int count, int shown, string expected)
+    public void Waiting_alerts_are_counted_and_named(int count, int shown, string expected)
     {
         var list = Waiting(new WaitingAlerts([.. Enumerable.Repeat(AlertCardTests.Firing, shown)], count));
 
@@ -106,7 +106,7 @@ public sealed class FloodPanelTests : ComponentTest
 
     [Fact]
     [Trait("Pitfall", "T-56")]
-    public void What_would_be_filed_is_text_and_an_unread_list_is_not_an_empty_one()
+    public void Waiting_alerts_are_text_and_an_unread_list_is_not_an_empty_one()
     {
         Assert.Empty(
             Waiting(

@@ -10,7 +10,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AutoTicket.Tests.Components;
 
-/// <summary>What a page still does once nobody looks, or once the console ends.</summary>
+/// <summary>A page after it was closed, or while the console stops.</summary>
 public sealed class LivePageTests : ComponentTest, IErrorBoundaryLogger
 {
     private readonly ApplicationLifetime _console = new(NullLogger<ApplicationLifetime>.Instance);
@@ -24,7 +24,7 @@ public sealed class LivePageTests : ComponentTest, IErrorBoundaryLogger
             .AddSingleton(new CircuitAuthorization(null!, null!, null!));
 
     [Fact]
-    public void What_a_click_began_may_ask_whether_the_page_was_left()
+    public void Work_started_by_a_click_can_ask_whether_the_page_is_closed()
     {
         var (boundary, page) = Open();
         Assert.False(page.Until.IsCancellationRequested);
@@ -34,9 +34,9 @@ public sealed class LivePageTests : ComponentTest, IErrorBoundaryLogger
         Assert.True(page.Until.IsCancellationRequested);
     }
 
-    /// <summary>Its services are taken away while pages are still open.</summary>
+    // The console disposes its services while pages are still open.
     [Fact]
-    public async Task An_open_page_reads_no_more_once_the_console_ends()
+    public async Task An_open_page_stops_reading_when_the_console_stops()
     {
         var (boundary, page) = Open();
         await boundary.InvokeAsync(page.News);
@@ -49,7 +49,7 @@ public sealed class LivePageTests : ComponentTest, IErrorBoundaryLogger
     }
 
     [Theory, InlineData(true), InlineData(false)]
-    public async Task What_fails_in_a_read_that_the_end_overtook_is_no_error(bool isLeft)
+    public async Task A_read_that_fails_after_the_page_closed_is_no_error(bool isLeft)
     {
         var (boundary, page) = Open();
         page.Answer = new TaskCompletionSource();
@@ -71,7 +71,7 @@ public sealed class LivePageTests : ComponentTest, IErrorBoundaryLogger
     }
 
     [Fact]
-    public async Task What_fails_in_a_read_that_somebody_waits_for_stops_the_page()
+    public async Task A_read_that_fails_on_an_open_page_stops_the_page()
     {
         var (boundary, page) = Open();
         page.Answer = new TaskCompletionSource();

@@ -10,7 +10,7 @@ namespace AutoTicket.Tests.Components;
 public sealed class OpenTicketsTableTests : ComponentTest
 {
     [Fact]
-    public void A_ticket_is_shown_with_its_link_and_what_its_surface_does_now()
+    public void A_ticket_is_shown_with_its_link_and_the_state_of_its_surface()
     {
         var row = Table([Row(1432, "Search is down", "Search", SurfaceStatus.Degraded)]).Find("tbody tr");
 
@@ -45,7 +45,7 @@ public sealed class OpenTicketsTableTests : ComponentTest
     }
 
     [Fact]
-    public void A_row_stays_the_row_it_is_when_its_surface_changes()
+    public void A_row_is_kept_when_its_surface_changes()
     {
         var table = Table([Row(1, "It is down", "Search", SurfaceStatus.Down)]);
         var before = table.FindComponent<ExternalLink>().Instance;
@@ -60,7 +60,7 @@ public sealed class OpenTicketsTableTests : ComponentTest
     [InlineData("mara", "mara")]
     [InlineData("alert:console", "automatic (surface check)")]
     [InlineData("alert:prometheus", "automatic (prometheus)")]
-    public void Who_filed_is_said_in_plain_words(string filedBy, string expected)
+    public void Filed_by_names_the_sender_of_an_alert(string filedBy, string expected)
     {
         var row = Row(1, "It is down", "Search", SurfaceStatus.Down);
 
@@ -71,7 +71,7 @@ public sealed class OpenTicketsTableTests : ComponentTest
     [InlineData("sear", "#1")]
     [InlineData("INVOICES", "#2")]
     [InlineData("#2", "#2")]
-    public void The_search_looks_at_surface_subject_and_number(string text, string expected)
+    public void The_search_matches_surface_subject_and_number(string text, string expected)
     {
         var table = Table([Row(1, "It is down", "Search", SurfaceStatus.Down), Row(2, "No invoices", "Billing", SurfaceStatus.Down)]);
 
@@ -93,7 +93,7 @@ public sealed class OpenTicketsTableTests : ComponentTest
     [Theory]
     [InlineData(false, 1)]
     [InlineData(true, 0)]
-    public void Refresh_is_asked_for_once_and_not_while_it_is_under_way(bool busy, int expected)
+    public void Refresh_is_ignored_while_one_is_running(bool busy, int expected)
     {
         var clicks = 0;
         var table = Table([], busy: busy, onRefresh: () => clicks++);

@@ -14,7 +14,7 @@ public sealed class PageBoundaryTests : ComponentTest
     public PageBoundaryTests() => Services.AddSingleton<IErrorBoundaryLogger>(_logger);
 
     [Fact]
-    public void A_page_that_meets_an_error_stops_alone_says_so_and_can_be_shown_again()
+    public void An_error_stops_only_its_page_which_can_be_shown_again()
     {
         var boundary = Render<PageBoundary>(parameters => parameters.AddChildContent<Page>());
 
@@ -28,7 +28,7 @@ public sealed class PageBoundaryTests : ComponentTest
     }
 
     [Fact]
-    public void A_navigation_leaves_the_error_behind()
+    public void Navigation_clears_the_error()
     {
         var boundary = Render<PageBoundary>(parameters => parameters.AddChildContent<Page>());
         Button(boundary, "Discard").Click();

@@ -18,7 +18,7 @@ public sealed class ParkedAlertsTableTests : ComponentTest
 
     [Fact]
     [Trait("Pitfall", "T-56")]
-    public void A_row_says_when_where_and_why_and_shows_what_came_as_text()
+    public void A_row_shows_time_format_reason_and_the_raw_text()
     {
         var row = Table([Parked]).Find("tbody tr");
 
@@ -31,11 +31,11 @@ public sealed class ParkedAlertsTableTests : ComponentTest
     }
 
     [Fact]
-    public void What_came_turns_no_text_around_and_keeps_its_lines() =>
+    public void Raw_text_keeps_its_lines_and_hides_bidirectional_marks() =>
         Assert.Equal("{\"a\":\n \"gpj. exe\"}", Table([Parked.With(4, text: "{\"a\":\n \"gpj.\u202eexe\"}")]).Find("pre").TextContent);
 
     [Fact]
-    public void Retry_and_discard_say_which()
+    public void Retry_and_discard_name_their_alert()
     {
         var asked = new List<string>();
         var table = Table([Parked, Parked.With(9)], id => asked.Add($"retry {id}"), id => asked.Add($"discard {id}"));
@@ -47,7 +47,7 @@ public sealed class ParkedAlertsTableTests : ComponentTest
     }
 
     [Fact]
-    public void What_was_cut_can_not_be_retried_and_says_so()
+    public void A_truncated_alert_can_not_be_retried_and_says_so()
     {
         var table = Table([Parked.With(4, isWhole: false)]);
 
@@ -56,7 +56,7 @@ public sealed class ParkedAlertsTableTests : ComponentTest
     }
 
     [Fact]
-    public void What_came_again_says_how_often_and_since_when() =>
+    public void A_repeated_alert_shows_its_count_and_first_time() =>
         Assert.StartsWith(
             "2026-03-01 02:57:00 UTC, 7 times since 2026-03-01 02:30:00 UTC generic",
             TextOf(Table([Parked.With(4, count: 7)]).Find("tbody tr")),
@@ -64,7 +64,7 @@ public sealed class ParkedAlertsTableTests : ComponentTest
         );
 
     [Fact]
-    public void None_is_said() => Assert.Equal("No parked alerts.", TextOf(Table([]).Find("tbody")));
+    public void An_empty_table_says_so() => Assert.Equal("No parked alerts.", TextOf(Table([]).Find("tbody")));
 
     private IRenderedComponent<ParkedAlertsTable> Table(ParkedAlert[] rows, Action<long>? onRetry = null, Action<long>? onDiscard = null) =>
         Render<ParkedAlertsTable>(parameters =>

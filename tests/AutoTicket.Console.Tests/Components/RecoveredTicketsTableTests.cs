@@ -10,7 +10,7 @@ public sealed class RecoveredTicketsTableTests : ComponentTest
     private readonly List<ResolveRequest> _requests = [];
 
     [Fact]
-    public void A_row_tells_what_happened()
+    public void A_row_shows_what_happened()
     {
         var row = Table([Row(1432, "Search", down: TimeSpan.FromMinutes(7), earlier: 3, resolver: "mara")]).Find("tbody tr");
 
@@ -37,7 +37,7 @@ public sealed class RecoveredTicketsTableTests : ComponentTest
     }
 
     [Fact]
-    public async Task The_note_of_one_is_its_evidence_and_can_be_edited_but_not_be_empty()
+    public async Task The_note_of_one_ticket_is_its_evidence_and_can_be_edited_but_not_be_empty()
     {
         var table = Table([Row(1, "Search", TimeSpan.FromMinutes(7), 2), Row(2, "Pay")]);
 
@@ -76,7 +76,7 @@ public sealed class RecoveredTicketsTableTests : ComponentTest
 
     [Fact]
     [Trait("Pitfall", "T-18")]
-    public async Task The_doubles_of_a_surface_are_linked_and_chosen_together()
+    public async Task Several_tickets_of_a_surface_are_linked_and_selected_together()
     {
         var (one, other) = (Row(1, "Pay"), Row(2, "Pay"));
         var table = Table([one with { Doubles = [other.Ticket] }, other with { Doubles = [one.Ticket] }, Row(3, "Mail")]);
@@ -93,7 +93,7 @@ public sealed class RecoveredTicketsTableTests : ComponentTest
     }
 
     [Fact]
-    public void What_failed_says_so_in_its_row_and_what_is_done_is_counted()
+    public void A_failure_is_shown_in_its_row_and_results_are_counted()
     {
         var table = Table(
             [Row(1, "Pay"), Row(2, "Mail")],
@@ -110,7 +110,7 @@ public sealed class RecoveredTicketsTableTests : ComponentTest
     }
 
     [Fact]
-    public void Without_an_agent_nothing_can_be_chosen_and_it_says_what_to_set()
+    public void Without_an_agent_nothing_can_be_selected_and_it_says_what_to_set()
     {
         var table = Table([Row(1, "Pay")], notSetUp: "FREESCOUT_USER_ID is not set.");
 
@@ -120,7 +120,7 @@ public sealed class RecoveredTicketsTableTests : ComponentTest
     }
 
     [Fact]
-    public async Task A_choice_outlives_the_next_reading_and_ends_with_its_ticket()
+    public async Task A_selection_survives_the_next_reading_and_ends_with_its_ticket()
     {
         var table = Table([Row(1, "Pay"), Row(2, "Mail")]);
         await Button(table, "Select all 2").ClickAsync(new MouseEventArgs());
@@ -135,14 +135,14 @@ public sealed class RecoveredTicketsTableTests : ComponentTest
     }
 
     [Fact]
-    public void A_tick_that_is_on_its_way_at_the_next_reading_counts()
+    public void A_selection_made_during_a_reading_counts()
     {
         var table = Table([Row(1, "Pay"), Row(2, "Mail")]);
         var before = table.FindComponents<MudBlazor.MudCheckBox<bool>>().Select(box => box.Instance).ToList();
 
         table.Render(parameters => parameters.Add(t => t.Rows, [Row(1, "Pay", earlier: 3), Row(2, "Mail", earlier: 1)]));
 
-        // What is made anew takes what a browser sends it, and where its focus is, for nobody's.
+        // A recreated check box would lose the focus and events already sent by the browser.
         Assert.Equal(
             before,
             table.FindComponents<MudBlazor.MudCheckBox<bool>>().Select(box => box.Instance),

@@ -18,12 +18,12 @@ public sealed class SurfaceBoardTests : ComponentTest
 
     [Fact]
     [Trait("Pitfall", "T-52")]
-    public void The_worst_comes_first_then_the_severer_then_by_name() =>
+    public void Tiles_are_sorted_by_status_severity_and_name() =>
         Assert.Equal(["Billing", "Login", "Maps", "Images", "Mail", "Reports", "Search"], Names(Board(All)));
 
     [Fact]
     [Trait("Pitfall", "T-52")]
-    public void The_state_of_the_whole_is_the_pages_heading()
+    public void The_summary_is_the_heading_of_the_page()
     {
         var board = Board(
             All,
@@ -34,7 +34,7 @@ public sealed class SurfaceBoardTests : ComponentTest
     }
 
     [Fact]
-    public void The_sentence_fits_every_state_of_the_whole()
+    public void The_summary_fits_every_combination_of_states()
     {
         var ticket = new Dictionary<string, TileTicket> { ["login"] = new(new(1, 1, "https://desk.example.org/1", Now)) };
 
@@ -91,7 +91,7 @@ public sealed class SurfaceBoardTests : ComponentTest
     }
 
     [Fact]
-    public void Every_view_has_an_address_that_leads_back_to_it()
+    public void Every_view_can_be_restored_from_its_url()
     {
         BoardFilter[] views =
         [
@@ -116,7 +116,7 @@ public sealed class SurfaceBoardTests : ComponentTest
     }
 
     [Fact]
-    public void A_group_stands_where_its_worst_surface_stands()
+    public void A_group_is_placed_by_its_worst_surface()
     {
         var board = Board(All, filter: new BoardFilter(IsGrouped: true));
 
@@ -124,7 +124,7 @@ public sealed class SurfaceBoardTests : ComponentTest
     }
 
     [Fact]
-    public void A_filter_that_nothing_matches_says_so_and_leads_back()
+    public void A_filter_without_matches_says_so_and_can_be_cleared()
     {
         BoardFilter? chosen = null;
         var board = Board(All, filter: new BoardFilter(Search: "nothing"), onFilter: filter => chosen = filter);
@@ -135,7 +135,7 @@ public sealed class SurfaceBoardTests : ComponentTest
     }
 
     [Fact]
-    public void Nothing_moves_under_the_pointer_and_new_order_comes_once_it_has_left()
+    public void Tiles_keep_their_order_under_the_pointer_and_are_sorted_once_it_has_left()
     {
         SurfaceSnapshot[] before = [Billing, Search];
         SurfaceSnapshot[] after = [Billing with { Status = SurfaceStatus.Operational }, Search with { Status = SurfaceStatus.Down }, Login];
@@ -164,7 +164,7 @@ public sealed class SurfaceBoardTests : ComponentTest
     }
 
     [Fact]
-    public void A_changed_surface_repaints_its_own_tile_only()
+    public void A_changed_surface_renders_only_its_own_tile()
     {
         var board = Board(All);
         var tiles = board.FindComponents<SurfaceTile>();
@@ -183,7 +183,7 @@ public sealed class SurfaceBoardTests : ComponentTest
     }
 
     [Fact]
-    public void Another_view_keeps_the_filter_and_renders_no_tile_anew()
+    public void Another_view_keeps_the_filter_and_renders_no_tile_again()
     {
         var filter = new BoardFilter(SurfaceStatus.Down, Search: "bil");
         var board = Board(All, filter: filter, onFilter: chosen => filter = chosen);

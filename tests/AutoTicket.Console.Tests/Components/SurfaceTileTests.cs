@@ -14,7 +14,7 @@ public sealed class SurfaceTileTests : ComponentTest
 
     [Fact]
     [Trait("Pitfall", "T-50")]
-    public void Every_status_has_a_word_and_a_shape_of_its_own()
+    public void Every_status_has_its_own_word_and_shape()
     {
         var seen = Enum.GetValues<SurfaceStatus>()
             .Select(status =>
@@ -31,7 +31,7 @@ public sealed class SurfaceTileTests : ComponentTest
     [Fact]
     [Trait("Pitfall", "T-45")]
     [Trait("Pitfall", "T-46")]
-    public void A_surface_never_polled_is_unknown_and_awaits_its_first_check()
+    public void A_surface_never_polled_is_unknown_and_waits_for_its_first_check()
     {
         var tile = Tile(Snapshot("Search", SurfaceStatus.Unknown));
 
@@ -42,7 +42,7 @@ public sealed class SurfaceTileTests : ComponentTest
     }
 
     [Fact]
-    public void Says_since_when_the_cause_the_latency_and_its_own_age()
+    public void Shows_duration_cause_latency_and_the_age_of_the_check()
     {
         var text = TextOf(Tile(Snapshot("Search", SurfaceStatus.Degraded, cause: "slow: 2.4 s")).Find("article"));
 
@@ -61,7 +61,7 @@ public sealed class SurfaceTileTests : ComponentTest
         );
 
     [Fact]
-    public void A_long_cause_is_cut_and_whole_in_the_title()
+    public void A_long_cause_is_truncated_and_complete_in_the_title()
     {
         var cause = new string('x', 61);
         var shown = Tile(Snapshot("Search", SurfaceStatus.Down, cause: cause)).Find(".cause");
@@ -72,7 +72,7 @@ public sealed class SurfaceTileTests : ComponentTest
 
     [Fact]
     [Trait("Pitfall", "T-47")]
-    public void A_failure_is_added_to_the_history_and_told_by_its_height()
+    public void A_failure_is_added_to_the_history_and_shown_by_its_height()
     {
         var before = Snapshot("Search", SurfaceStatus.Operational, history: [ReadingOutcome.Ok, ReadingOutcome.Slow]);
         var tile = Tile(before);
@@ -138,7 +138,7 @@ public sealed class SurfaceTileTests : ComponentTest
     [InlineData(false, false, "#1432 open 41 min")]
     [InlineData(true, false, "#1432 open 41 min ready to close")]
     [InlineData(false, true, "#1432 open 41 min ticket unconfirmed")]
-    public void The_ticket_is_linked_with_its_age_and_what_is_the_matter_with_it(bool recovered, bool unconfirmed, string expected)
+    public void The_ticket_is_linked_with_its_age_and_state(bool recovered, bool unconfirmed, string expected)
     {
         var tile = Tile(Snapshot("Search", SurfaceStatus.Down), new TileTicket(Ticket1432, recovered, unconfirmed));
 
@@ -160,7 +160,7 @@ public sealed class SurfaceTileTests : ComponentTest
     [InlineData("/relative")]
     [InlineData("")]
     [InlineData(null)]
-    public void An_address_that_is_no_web_page_is_no_link(string? url)
+    public void A_url_that_is_not_a_web_page_is_not_a_link(string? url)
     {
         var link = Render<ExternalLink>(parameters => parameters.Add(l => l.Url, url).AddChildContent("#1"));
 

@@ -16,7 +16,7 @@ public sealed class UnstableProducersTests : ComponentTest
     );
 
     [Fact]
-    public void Names_the_source_how_many_ids_it_made_up_and_some_of_them()
+    public void Names_the_sender_the_number_of_ids_and_samples()
     {
         var panel = Panel(Noisy);
         var section = panel.Find("section");
@@ -56,7 +56,7 @@ public sealed class UnstableProducersTests : ComponentTest
 
     [Fact]
     [Trait("Pitfall", "T-56")]
-    public void An_id_can_neither_end_its_block_nor_break_the_line()
+    public void An_id_can_not_end_its_code_block_or_line()
     {
         var hostile = Noisy with { Name = "x\n\n# Heading", Samples = ["a\n```\n<script>alert(1)</script>", "````"] };
         var issue = ReliabilityIssue.Of(hostile);
