@@ -8,7 +8,7 @@ internal static class ConversationQuery
     private static readonly string[] Statuses = ["active", "pending", "closed", "spam"];
     private static readonly string[] States = ["draft", "published", "deleted"];
 
-    public static IEnumerable<SandboxConversation> Select(RecordedRequest request, FreeScoutStore store, FreeScoutBehaviour behaviour)
+    public static IEnumerable<SandboxConversation> Select(RecordedRequest request, FreeScoutStore store, FreeScoutBehavior behavior)
     {
         var (mailboxes, statuses, states) = (
             List(request, "mailboxId"),
@@ -17,17 +17,17 @@ internal static class ConversationQuery
         );
         var (tag, subject, email) = (request.Query("tag"), request.Query("subject"), request.Query("customerEmail"));
         var (number, created, updated) = (request.Query("number"), Date(request, "createdSince"), Date(request, "updatedSince"));
-        var shown = store.Now - behaviour.ListLag;
+        var shown = store.Now - behavior.ListLag;
         var customer = email is null
             ? null
             : store.Customers.FirstOrDefault(known => email.Equals(known.Email, StringComparison.OrdinalIgnoreCase));
 
         var found = store.Conversations.Where(row =>
             row.CreatedAt <= shown
-            && (mailboxes.Length == 0 || mailboxes.Contains($"{row.MailboxId}") || !behaviour.KnowsFilters)
+            && (mailboxes.Length == 0 || mailboxes.Contains($"{row.MailboxId}") || !behavior.KnowsFilters)
             && (statuses.Length == 0 || statuses.Contains(row.Status))
-            && (states.Length == 0 || states.Contains(row.State) || !behaviour.KnowsFilters)
-            && (tag is null || !behaviour.KnowsFilters || row.Tags.Any(known => FreeScoutStore.SameTag(known, tag)))
+            && (states.Length == 0 || states.Contains(row.State) || !behavior.KnowsFilters)
+            && (tag is null || !behavior.KnowsFilters || row.Tags.Any(known => FreeScoutStore.SameTag(known, tag)))
             && (subject is null || row.Subject.Contains(subject, StringComparison.OrdinalIgnoreCase))
             && (email is null || row.CustomerId == customer?.Id)
             && (number is null || number == $"{row.Number}")

@@ -21,7 +21,7 @@ internal sealed class ConversationsApi(FreeScoutStandIn freeScout, FreeScoutStor
             ),
             ("GET", [var id, "timelogs"]) => On(id, _ => FreeScoutApi.Page(request, "timelogs", [])),
             ("POST", [var id, "threads"]) => On(id, conversation => AddThread(conversation, request.Json())),
-            ("PUT", [var id, "tags"]) => freeScout.Behaviour.TagsModule
+            ("PUT", [var id, "tags"]) => freeScout.Behavior.TagsModule
                 ? On(id, conversation => SetTags(conversation, request.Json()))
                 : NoTagsModule(),
             _ => FreeScoutApi.MethodNotAllowed(),
@@ -36,8 +36,8 @@ internal sealed class ConversationsApi(FreeScoutStandIn freeScout, FreeScoutStor
         return FreeScoutApi.Page(
             request,
             "conversations",
-            ConversationQuery.Select(request, store, freeScout.Behaviour).Select(row => _json.Conversation(row, embed)),
-            freeScout.Behaviour.MaxPageSize
+            ConversationQuery.Select(request, store, freeScout.Behavior).Select(row => _json.Conversation(row, embed)),
+            freeScout.Behavior.MaxPageSize
         );
     }
 
@@ -50,7 +50,7 @@ internal sealed class ConversationsApi(FreeScoutStandIn freeScout, FreeScoutStor
 
         var conversation = actions.Create(draft!);
         freeScout.CountCreated();
-        var answer = freeScout.Behaviour.CreateAnswersWithBody
+        var answer = freeScout.Behavior.CreateAnswersWithBody
             ? Answer.Json(201, _json.Conversation(conversation, Threads))
             : new Answer(201, "text/html; charset=UTF-8");
         return answer.With("Resource-ID", $"{conversation.Id}");

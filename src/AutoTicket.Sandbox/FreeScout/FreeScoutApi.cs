@@ -32,7 +32,7 @@ internal sealed class FreeScoutApi(FreeScoutStandIn freeScout, FreeScoutStore st
                 "mailboxes",
                 store.Mailboxes.OrderBy(mailbox => mailbox.Id).Select(FreeScoutJson.Mailbox)
             ),
-            ("GET", ["mailboxes", var id]) when freeScout.Behaviour.MailboxById => FindMailbox(id) is { } mailbox
+            ("GET", ["mailboxes", var id]) when freeScout.Behavior.MailboxById => FindMailbox(id) is { } mailbox
                 ? Answer.Json(200, FreeScoutJson.Mailbox(mailbox))
                 : NotFound(),
             ("GET", ["mailboxes", var id, "folders"]) => FindMailbox(id) is { } mailbox
@@ -98,7 +98,7 @@ internal sealed class FreeScoutApi(FreeScoutStandIn freeScout, FreeScoutStore st
     }
 
     private Answer Page(RecordedRequest request, string name, IEnumerable<object> rows) =>
-        Page(request, name, rows, freeScout.Behaviour.MaxPageSize);
+        Page(request, name, rows, freeScout.Behavior.MaxPageSize);
 
     // The core checks the host (APP_URL's or a subdomain) before the key.
     private bool IsTrustedHost(RecordedRequest request) =>
@@ -140,7 +140,7 @@ internal sealed class FreeScoutApi(FreeScoutStandIn freeScout, FreeScoutStore st
 
     private Answer Tags(RecordedRequest request)
     {
-        if (!freeScout.Behaviour.TagsModule)
+        if (!freeScout.Behavior.TagsModule)
         {
             return ConversationsApi.NoTagsModule();
         }

@@ -25,7 +25,7 @@ public sealed class FreeScoutStandIn : IAsyncDisposable
         _actions = new FreeScoutActions(_store, _mails.Enqueue);
         Webhooks = new FreeScoutWebhooks(_store, settings.Clock);
         _store.Announce = Webhooks.Announce;
-        _store.NumberOf = id => Behaviour.CustomNumbers ? id + 70_000 : id;
+        _store.NumberOf = id => Behavior.CustomNumbers ? id + 70_000 : id;
         Api = new FreeScoutApi(this, _store, _actions);
     }
 
@@ -50,7 +50,7 @@ public sealed class FreeScoutStandIn : IAsyncDisposable
 
     public string WebhookSecret => Webhooks.Secret;
 
-    public FreeScoutBehaviour Behaviour { get; } = new();
+    public FreeScoutBehavior Behavior { get; } = new();
 
     public FreeScoutWebhooks Webhooks { get; }
 

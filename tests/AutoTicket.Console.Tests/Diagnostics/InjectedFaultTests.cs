@@ -120,8 +120,8 @@ public sealed class InjectedFaultTests
     public async Task A_mailbox_that_is_gone_is_missed_whether_or_not_there_is_a_route_for_one(bool hasRoute)
     {
         await using var console = await StartAsync();
-        console.Sandbox.FreeScout.Behaviour.MailboxById = hasRoute;
-        console.Sandbox.FreeScout.Behaviour.MaxPageSize = 2;
+        console.Sandbox.FreeScout.Behavior.MailboxById = hasRoute;
+        console.Sandbox.FreeScout.Behavior.MaxPageSize = 2;
         await console.EventuallyFailedAsync();
         console.Sandbox.FreeScout.RemoveMailbox(console.Sandbox.FreeScout.MailboxId);
 
@@ -145,7 +145,7 @@ public sealed class InjectedFaultTests
     public async Task What_FreeScout_says_of_the_agent_and_of_the_webhook_is_a_warning(string path, string body, string step, string seen)
     {
         await using var console = await StartAsync();
-        console.Sandbox.FreeScout.Behaviour.MailboxById = true;
+        console.Sandbox.FreeScout.Behavior.MailboxById = true;
         using var fault = console.Sandbox.Faults.Add(
             new(FaultKind.WrongJson) { Match = new FaultMatch("GET", $"{FreeScoutStandIn.ApiPath}/{path}", Whole: true), Body = body }
         );
@@ -192,7 +192,7 @@ public sealed class InjectedFaultTests
     public async Task A_missing_tags_module_is_a_warning_because_tickets_go_out()
     {
         await using var console = await StartAsync();
-        console.Sandbox.FreeScout.Behaviour.TagsModule = false;
+        console.Sandbox.FreeScout.Behavior.TagsModule = false;
 
         var answer = await console.EventuallyInAsync(["tags_module"], "failed", "warning", "not_known", "not_reached");
 

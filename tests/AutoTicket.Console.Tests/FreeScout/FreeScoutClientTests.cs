@@ -157,7 +157,7 @@ public sealed class FreeScoutClientTests : IAsyncLifetime
     [InlineData(50, 5)]
     public async Task A_list_is_read_to_its_last_page_with_one_tag_for_a_filter(int? mostRows, int pages)
     {
-        FreeScout.Behaviour.MaxPageSize = mostRows;
+        FreeScout.Behavior.MaxPageSize = mostRows;
         foreach (var number in Enumerable.Range(0, 250))
         {
             FreeScout.CreateByHand($"Made by hand {number}", ["auto:status", $"surface:s{number}"]);
@@ -208,8 +208,8 @@ public sealed class FreeScoutClientTests : IAsyncLifetime
     [InlineData(false, false)]
     public async Task The_id_comes_from_the_header_and_the_number_from_the_body_or_from_a_look(bool hasBody, bool customNumbers)
     {
-        FreeScout.Behaviour.CreateAnswersWithBody = hasBody;
-        FreeScout.Behaviour.CustomNumbers = customNumbers;
+        FreeScout.Behavior.CreateAnswersWithBody = hasBody;
+        FreeScout.Behavior.CustomNumbers = customNumbers;
 
         var made = (await Client.CreateAsync(Draft, () => true, default)).Value!;
 

@@ -335,7 +335,7 @@ public sealed class OpenTicketsSyncTests
     public async Task A_number_that_only_a_later_answer_tells_is_taken_over()
     {
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
-        (driver.FreeScout.Behaviour.CreateAnswersWithBody, driver.FreeScout.Behaviour.CustomNumbers) = (false, true);
+        (driver.FreeScout.Behavior.CreateAnswersWithBody, driver.FreeScout.Behavior.CustomNumbers) = (false, true);
         Click? click;
         using (driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = InvestigateDriver.OneConversation, StatusCode = 422 }))
         {

@@ -47,7 +47,7 @@ public sealed class ReconciliationTests : ReconciliationTest
     {
         await using var driver = await InvestigateDriver.StartAsync(kind, Settings, surfaces: ["pay", "shop"]);
         // 28 tickets of the console, half with each tag: three pages of five and more.
-        driver.FreeScout.Behaviour.MaxPageSize = 5;
+        driver.FreeScout.Behavior.MaxPageSize = 5;
         var filed = new List<long>();
         for (var number = 0; number < 28; number++)
         {
@@ -212,7 +212,7 @@ public sealed class ReconciliationTests : ReconciliationTest
     public async Task What_an_older_FreeScout_lists_besides_is_not_taken_for_ours()
     {
         await using var driver = await InvestigateDriver.StartAsync(settings: Settings, surfaces: []);
-        driver.FreeScout.Behaviour.KnowsFilters = false;
+        driver.FreeScout.Behavior.KnowsFilters = false;
         var (merged, other) = (await FileAsync(driver, "merged", TicketTags.Alert), await FileAsync(driver, "other", TicketTags.Alert));
         await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "they are tagged");
         driver.FreeScout.Merge(merged, other);

@@ -16,7 +16,7 @@ public sealed class TagRepairTests
     public async Task A_ticket_that_could_not_be_tagged_is_known_and_its_tags_are_repaired(bool moduleIsOff)
     {
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
-        driver.FreeScout.Behaviour.TagsModule = !moduleIsOff;
+        driver.FreeScout.Behavior.TagsModule = !moduleIsOff;
         using var fault = moduleIsOff
             ? null
             : driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutTags, StatusCode = 503 });
@@ -36,7 +36,7 @@ public sealed class TagRepairTests
         );
         Assert.Equal([filed.Ticket.Id], await driver.ListedAsync());
 
-        driver.FreeScout.Behaviour.TagsModule = true;
+        driver.FreeScout.Behavior.TagsModule = true;
         fault?.Dispose();
         await _clock.AdvanceUntilAsync(
             TimeSpan.FromSeconds(30),
@@ -52,7 +52,7 @@ public sealed class TagRepairTests
     public async Task Without_the_tags_module_tagging_is_tried_rarely_and_said_once()
     {
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock, surfaces: []);
-        driver.FreeScout.Behaviour.TagsModule = false;
+        driver.FreeScout.Behavior.TagsModule = false;
         for (var number = 0; number < 6; number++)
         {
             await ReconciliationTest.FileAsync(driver, $"alert-{number}", TicketTags.Alert);
@@ -69,7 +69,7 @@ public sealed class TagRepairTests
         Assert.InRange(Tries(), 1, 6 + (3 * 3));
         Assert.Single(driver.Console.Log, line => line.Contains("ticket tagging failed", StringComparison.Ordinal));
 
-        driver.FreeScout.Behaviour.TagsModule = true;
+        driver.FreeScout.Behavior.TagsModule = true;
         await _clock.AdvanceUntilAsync(
             TimeSpan.FromMinutes(1),
             async () => (await driver.RowsAsync()).All(row => !row.TagsPending),

@@ -26,7 +26,7 @@ public sealed class FreeScoutConversationTests : SandboxTest
     [Fact]
     public async Task The_body_of_a_create_can_be_left_out()
     {
-        FreeScout.Behaviour.CreateAnswersWithBody = false;
+        FreeScout.Behavior.CreateAnswersWithBody = false;
 
         using var response = await CreateAsync();
 
@@ -172,7 +172,7 @@ public sealed class FreeScoutConversationTests : SandboxTest
     [Fact]
     public async Task Numbers_can_differ_from_ids()
     {
-        FreeScout.Behaviour.CustomNumbers = true;
+        FreeScout.Behavior.CustomNumbers = true;
         var id = await CreatedIdAsync();
 
         var number = FreeScout.Find(id)!.Number;

@@ -26,11 +26,11 @@ public sealed class FreeScoutListTests : SandboxTest
     [Fact]
     public async Task A_list_that_lags_leaves_out_what_was_just_created()
     {
-        FreeScout.Behaviour.ListLag = TimeSpan.FromSeconds(2);
+        FreeScout.Behavior.ListLag = TimeSpan.FromSeconds(2);
         var created = await CreatedIdAsync();
 
         Assert.Empty(await ListAsync("mailboxId=3"));
-        _clock.Advance(FreeScout.Behaviour.ListLag);
+        _clock.Advance(FreeScout.Behavior.ListLag);
         Assert.Equal([created], await ListAsync("mailboxId=3"));
     }
 
@@ -139,7 +139,7 @@ public sealed class FreeScoutListTests : SandboxTest
     [Fact]
     public async Task Without_the_Tags_module_tags_are_refused()
     {
-        FreeScout.Behaviour.TagsModule = false;
+        FreeScout.Behavior.TagsModule = false;
         var id = await CreatedIdAsync();
 
         using var response = await Http.PutAsJsonAsync($"conversations/{id}/tags", new { tags = new[] { "x" } });
@@ -150,7 +150,7 @@ public sealed class FreeScoutListTests : SandboxTest
     [Fact]
     public async Task A_mailbox_is_found_by_paging_and_not_by_its_id()
     {
-        FreeScout.Behaviour.MaxPageSize = 2;
+        FreeScout.Behavior.MaxPageSize = 2;
 
         using var byId = await Http.GetAsync(new Uri("mailboxes/3", UriKind.Relative));
         Assert.Equal(HttpStatusCode.MethodNotAllowed, byId.StatusCode);
@@ -165,7 +165,7 @@ public sealed class FreeScoutListTests : SandboxTest
     [Fact]
     public async Task A_mailbox_is_found_by_its_id_where_a_runbook_believes_so()
     {
-        FreeScout.Behaviour.MailboxById = true;
+        FreeScout.Behavior.MailboxById = true;
         var id = await CreatedIdAsync();
         Assert.Equal("Operations", (await GetAsync("mailboxes/3"))["name"]!.GetValue<string>());
 

@@ -151,7 +151,7 @@ internal sealed class ScheduleRun : IAsyncDisposable
 
         await Task.WhenAll(underWay);
         Sandbox.Faults.Clear();
-        FreeScout.Behaviour.ListLag = TimeSpan.Zero;
+        FreeScout.Behavior.ListLag = TimeSpan.Zero;
         await Eventually.TrueAsync(() => FreeScout.CreatesInFlight == 0, "FreeScout has committed all");
     }
 
@@ -336,9 +336,9 @@ internal sealed class ScheduleRun : IAsyncDisposable
                 );
                 break;
             case Verb.LagLists:
-                FreeScout.Behaviour.ListLag = TimeSpan.FromSeconds(2);
+                FreeScout.Behavior.ListLag = TimeSpan.FromSeconds(2);
                 await Task.Delay(time);
-                FreeScout.Behaviour.ListLag = TimeSpan.Zero;
+                FreeScout.Behavior.ListLag = TimeSpan.Zero;
                 break;
             case Verb.DisturbWebhook:
                 (FreeScout.Webhooks.Reorders, FreeScout.Webhooks.Duplicates) = (step.What == Schedule.Late, step.What == Schedule.Twice);

@@ -1,7 +1,7 @@
 namespace AutoTicket.Sandbox;
 
 /// <summary>Options that differ between FreeScout installations. The defaults match a current one with both modules.</summary>
-public sealed class FreeScoutBehaviour
+public sealed class FreeScoutBehavior
 {
     /// <summary>The response to a create contains the conversation; the documentation shows only headers.</summary>
     public bool CreateAnswersWithBody { get; set; } = true;
