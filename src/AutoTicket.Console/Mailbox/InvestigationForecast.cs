@@ -17,7 +17,7 @@ public enum InvestigationForecastKind
     FreeScoutDown,
 }
 
-/// <param name="Text">The button's label: “Opens #1432, 41 min old”, “Files a new ticket”, “FreeScout is down”.</param>
+/// <param name="Text">The button's label: “Open ticket #1432 (41 min)”, “File a ticket”.</param>
 public sealed record InvestigationForecast(InvestigationForecastKind Kind, string Text);
 
 /// <summary>Forecasts a click on Investigate, for each surface.</summary>
@@ -49,16 +49,16 @@ internal sealed class InvestigationForecasts(
         (known, failure) switch
         {
             (_, FreeScoutFailureKind.NotConfigured) => new(InvestigationForecastKind.FreeScoutDown, "Filing is not set up"),
-            (_, not null) => new(InvestigationForecastKind.FreeScoutDown, "FreeScout is down"),
+            (_, not null) => new(InvestigationForecastKind.FreeScoutDown, "File a ticket (FreeScout is down)"),
             ({ Ticket: { } ticket }, _) when FilingRules.IsInWindow(ticket.OpenedAt, now, window) => new(
                 InvestigationForecastKind.Opens,
-                $"Opens {TicketNumber.Of(ticket.Number)}, {UtcTime.Age(now - ticket.OpenedAt)} old"
+                $"Open ticket {TicketNumber.Of(ticket.Number)} ({UtcTime.Age(now - ticket.OpenedAt)})"
             ),
             ({ Ticket: { } ticket }, _) => new(
                 InvestigationForecastKind.FilesNewLinkingOlder,
-                $"Files a new ticket, linked to {TicketNumber.Of(ticket.Number)} ({UtcTime.Age(now - ticket.OpenedAt)} old)"
+                $"File a ticket, linked to {TicketNumber.Of(ticket.Number)} ({UtcTime.Age(now - ticket.OpenedAt)})"
             ),
-            ({ IsUnconfirmed: true }, _) => new(InvestigationForecastKind.Confirms, "Looks for the ticket whose answer was lost"),
-            _ => new(InvestigationForecastKind.FilesNew, "Files a new ticket"),
+            ({ IsUnconfirmed: true }, _) => new(InvestigationForecastKind.Confirms, "Look up the ticket (response was lost)"),
+            _ => new(InvestigationForecastKind.FilesNew, "File a ticket"),
         };
 }

@@ -208,10 +208,7 @@ public sealed class SurfaceBoardTests : ComponentTest
                 .Add(b => b.Surfaces, All)
                 .Add(
                     b => b.Forecasts,
-                    new Dictionary<string, InvestigationForecast>
-                    {
-                        ["maps"] = new(InvestigationForecastKind.FilesNew, "Files a new ticket"),
-                    }
+                    new Dictionary<string, InvestigationForecast> { ["maps"] = new(InvestigationForecastKind.FilesNew, "File a ticket") }
                 )
                 .Add(b => b.OnInvestigate, key => investigated = key)
                 .Add(b => b.Now, Now)

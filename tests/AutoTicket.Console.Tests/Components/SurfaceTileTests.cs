@@ -189,10 +189,10 @@ public sealed class SurfaceTileTests : ComponentTest
     public void Investigate_says_beforehand_what_a_click_will_do()
     {
         var clicks = 0;
-        var tile = Tile(Snapshot("Search", SurfaceStatus.Down), forecast: "Opens #1432, 41 min old", onInvestigate: () => clicks++);
+        var tile = Tile(Snapshot("Search", SurfaceStatus.Down), forecast: "Open ticket #1432 (41 min)", onInvestigate: () => clicks++);
 
         var button = tile.Find("button");
-        Assert.Equal("Investigate Opens #1432, 41 min old for Search", TextOf(button));
+        Assert.Equal("Investigate Open ticket #1432 (41 min) for Search", TextOf(button));
         button.Click();
         Assert.Equal(1, clicks);
     }
@@ -204,7 +204,7 @@ public sealed class SurfaceTileTests : ComponentTest
     public void While_busy_the_button_says_so_and_a_second_click_does_nothing()
     {
         var clicks = 0;
-        var tile = Tile(Snapshot("Search", SurfaceStatus.Down), forecast: "Files a new ticket", busy: true, onInvestigate: () => clicks++);
+        var tile = Tile(Snapshot("Search", SurfaceStatus.Down), forecast: "File a ticket", busy: true, onInvestigate: () => clicks++);
 
         var button = tile.Find("button");
         Assert.Equal("true", button.GetAttribute("aria-busy"));

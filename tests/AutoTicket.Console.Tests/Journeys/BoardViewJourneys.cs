@@ -67,7 +67,7 @@ public sealed partial class BoardViewJourneys(JourneyHost host) : IClassFixture<
             );
         Assert.InRange(rows.Length, 24, 40);
         Assert.All(rows, height => Assert.InRange(height, 24, 40));
-        await Assertions.Expect(board.Investigate("Surface s7", "Files a new ticket")).ToBeVisibleAsync();
+        await Assertions.Expect(board.Investigate("Surface s7", "File a ticket")).ToBeVisibleAsync();
         Assert.Equal(0, await board.Page.EvaluateAsync<int>(Overflow));
 
         await board.Page.SetViewportSizeAsync(360, 740);

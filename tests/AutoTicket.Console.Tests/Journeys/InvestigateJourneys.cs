@@ -13,11 +13,11 @@ public sealed class InvestigateJourneys(JourneyHost host) : IClassFixture<Journe
     {
         host.Publish("pay", ReadingOutcome.Failed);
         await using var board = await ConsolePage.OpenAsync(host.Console, "/console/status");
-        await board.Investigate("Surface pay", "Files a new ticket").ClickAsync();
+        await board.Investigate("Surface pay", "File a ticket").ClickAsync();
 
         var first = await TicketOfAsync(board, "Surface pay");
         await Assertions.Expect(board.Outcome("Surface pay")).ToContainTextAsync($"Filed ticket #{first.Number}.");
-        await Assertions.Expect(board.Investigate("Surface pay", $"Opens #{first.Number}, ")).ToBeVisibleAsync();
+        await Assertions.Expect(board.Investigate("Surface pay", $"Open ticket #{first.Number} (")).ToBeVisibleAsync();
 
         await board.Investigate("Surface pay").ClickAsync();
         await Assertions.Expect(board.Outcome("Surface pay")).ToContainTextAsync($"Ticket #{first.Number} is already open.");
@@ -25,7 +25,7 @@ public sealed class InvestigateJourneys(JourneyHost host) : IClassFixture<Journe
         await ResolveInFreeScoutAsync(board, first);
         await host.Console.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
         await Assertions.Expect(board.Outcome("Surface pay")).ToBeEmptyAsync();
-        await board.Investigate("Surface pay", "Files a new ticket").ClickAsync();
+        await board.Investigate("Surface pay", "File a ticket").ClickAsync();
         await Assertions.Expect(board.Outcome("Surface pay")).ToContainTextAsync($", linked to #{first.Number}.");
 
         var second = await TicketOfAsync(board, "Surface pay");
@@ -77,7 +77,7 @@ public sealed class InvestigateJourneys(JourneyHost host) : IClassFixture<Journe
         {
             await board.Investigate("Surface mail").ClickAsync();
             await Assertions.Expect(board.Outcome("Surface mail")).ToContainTextAsync("FreeScout");
-            await Assertions.Expect(board.Investigate("Surface mail", "FreeScout is down")).ToBeVisibleAsync();
+            await Assertions.Expect(board.Investigate("Surface mail", "File a ticket (FreeScout is down)")).ToBeVisibleAsync();
 
             host.Publish("search", ReadingOutcome.Failed);
             await Assertions.Expect(board.Tile("Surface search")).ToHaveAttributeAsync("data-status", "down");
@@ -91,7 +91,7 @@ public sealed class InvestigateJourneys(JourneyHost host) : IClassFixture<Journe
             async () =>
             {
                 await host.Console.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
-                return await board.Investigate("Surface search", "Files a new ticket").IsVisibleAsync();
+                return await board.Investigate("Surface search", "File a ticket").IsVisibleAsync();
             },
             "the board sees that FreeScout is back"
         );
