@@ -172,7 +172,7 @@ internal sealed partial class AlertAggregator(
 
         if (answer.Result == ObservationResult.Opened && !options.Value.ReachesHooks(observation.Severity))
         {
-            yield return (DecisionWord.BelowSeverity, $"{observation.Severity} is below {options.Value.NotifySeverity}.");
+            yield return (DecisionWord.BelowSeverity, $"{observation.Severity} is below the threshold ({options.Value.NotifySeverity}).");
         }
 
         if (answer.Result == ObservationResult.Opened && observation.Remark is { } remark)

@@ -9,13 +9,13 @@ internal static class AlertVerdict
         var dm = Last(alert, DecisionSources.Slack);
         return (alert.DmSentAt, alert.Ticket) switch
         {
-            (null, null) when IsUnwanted(alert) => $"Neither was wanted: {Sentence(Unwanted(alert))}",
+            (null, null) when IsUnwanted(alert) => $"No ticket and no DM: {Unwanted(alert)!.Detail ?? Sentence(Unwanted(alert))}",
             (null, null) when ticket is null && dm is null =>
-                "Neither was tried yet. If this stays so, the emit hooks are missing or no process leads.",
-            (null, null) => $"Neither went out. Ticket: {Sentence(ticket)} DM: {Sentence(dm)}",
-            (not null, null) => $"The DM went out, the ticket did not: {Sentence(ticket)}",
-            (null, not null) => $"The ticket was filed, the DM did not go out: {Sentence(dm)}",
-            _ => "The DM went out and there is a ticket.",
+                "No ticket and no DM yet. If this persists, the hooks are missing or no process leads.",
+            (null, null) => $"No ticket and no DM. Ticket: {Sentence(ticket)} DM: {Sentence(dm)}",
+            (not null, null) => $"DM sent. No ticket: {Sentence(ticket)}",
+            (null, not null) => $"Ticket filed. No DM: {Sentence(dm)}",
+            _ => "Ticket filed, DM sent.",
         };
     }
 

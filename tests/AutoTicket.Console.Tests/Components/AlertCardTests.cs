@@ -49,7 +49,7 @@ public sealed class AlertCardTests : ComponentTest
 
         Assert.StartsWith(
             "P1 disk_full firing The disk of db1 is full. surface pay from prometheus for 12 min "
-                + "Ticket yes #1432 DM yes 2026-03-01 02:49:00 UTC The DM went out and there is a ticket.",
+                + "Ticket yes #1432 DM yes 2026-03-01 02:49:00 UTC Ticket filed, DM sent.",
             TextOf(card.Find("article")),
             StringComparison.Ordinal
         );
@@ -75,7 +75,7 @@ public sealed class AlertCardTests : ComponentTest
         );
 
         Assert.Contains(
-            "Ticket no DM no Neither went out. Ticket: flag off. It is off. DM: degraded: timed_out.",
+            "Ticket no DM no No ticket and no DM. Ticket: flag off. It is off. DM: degraded: timed_out.",
             text,
             StringComparison.Ordinal
         );
@@ -91,12 +91,12 @@ public sealed class AlertCardTests : ComponentTest
             {
                 Ticket = null,
                 DmSentAt = null,
-                Decisions = [Decided("intake", "below severity", "P3 is below P2.", 1)],
+                Decisions = [Decided("intake", "below severity", "P3 is below the threshold (P2).", 1)],
             }
         );
 
         Assert.Contains(
-            "Ticket no DM no Neither was wanted: below severity. P3 is below P2.",
+            "Ticket no DM no No ticket and no DM: P3 is below the threshold (P2).",
             TextOf(card.Find("article")),
             StringComparison.Ordinal
         );

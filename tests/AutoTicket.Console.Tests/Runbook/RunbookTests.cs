@@ -57,7 +57,7 @@ public static partial class RunbookTests
 
         await Eventually.TrueAsync(() => sandbox.Slack.Messages.Count == 2, "both DMs fire");
         await Eventually.TrueAsync(
-            async () => (await VerdictAsync("stays")).StartsWith($"The DM went out, the ticket did not: {why}", StringComparison.Ordinal),
+            async () => (await VerdictAsync("stays")).StartsWith($"DM sent. No ticket: {why}", StringComparison.Ordinal),
             "step 4 of the chain has its verdict"
         );
         Assert.Equal(
@@ -84,7 +84,7 @@ public static partial class RunbookTests
             "the active alert has its ticket: with a key that may not write, after a minute"
         );
         Assert.Contains("stays", Assert.Single(sandbox.FreeScout.Conversations).Subject, StringComparison.Ordinal);
-        Assert.StartsWith("The DM went out, the ticket did not", await VerdictAsync("ends"), StringComparison.Ordinal);
+        Assert.StartsWith("DM sent. No ticket", await VerdictAsync("ends"), StringComparison.Ordinal);
 
         async Task<string> VerdictAsync(string name) => (await ReadAlertAsync(intake.Console, name)).Verdict;
 
