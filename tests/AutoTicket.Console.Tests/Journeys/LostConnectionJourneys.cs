@@ -14,48 +14,40 @@ public sealed class LostConnectionJourneys(ITestOutputHelper output)
         await using var sandbox = await SandboxServer.StartAsync();
         await using var database = await TestDatabase.CreateAsync(Database.Sqlite);
         var settings = Settings(sandbox, database);
-        var console = await ConsoleProcess.StartAsync(settings);
-        try
-        {
-            await using var board = await ConsolePage.OpenAsync(console.Address, "/console/status");
-            await Assertions.Expect(board.Tile("Surface pay")).ToHaveAttributeAsync("data-status", "operational");
+        await using var console = await ConsoleProcess.StartAsync(settings);
+        await using var board = await ConsolePage.OpenAsync(console.Address, "/console/status");
+        await Assertions.Expect(board.Tile("Surface pay")).ToHaveAttributeAsync("data-status", "operational");
 
-            await using var wall = await ConsolePage.OpenAsync(console.Address, "/console/status?view=wall");
+        await using var wall = await ConsolePage.OpenAsync(console.Address, "/console/status?view=wall");
 
-            // No packet says so: the browser must notice by itself.
-            console.Freeze();
-            var noticed = await UntilDimmedAsync(board);
-            await Assertions.Expect(board.Page.GetByRole(AriaRole.Alertdialog)).ToContainTextAsync("You see the state of");
-            await UntilDimmedAsync(wall);
-            Assert.InRange(
-                await wall.Page.GetByRole(AriaRole.Main).EvaluateAsync<double>("main => Number(getComputedStyle(main).opacity)"),
-                0.1,
-                0.9
-            );
-            console.Thaw();
-            await IsRepaintedAsync(board);
+        // No packet says so: the browser must notice by itself.
+        console.Freeze();
+        var noticed = await UntilDimmedAsync(board);
+        await Assertions.Expect(board.Page.GetByRole(AriaRole.Alertdialog)).ToContainTextAsync("You see the state of");
+        await UntilDimmedAsync(wall);
+        Assert.InRange(
+            await wall.Page.GetByRole(AriaRole.Main).EvaluateAsync<double>("main => Number(getComputedStyle(main).opacity)"),
+            0.1,
+            0.9
+        );
+        console.Thaw();
+        await IsRepaintedAsync(board);
 
-            await console.KillAsync();
-            var killed = await UntilDimmedAsync(board);
-            output.WriteLine(
-                string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"dimmed {noticed.TotalSeconds:0.0} s after the server fell silent, {killed.TotalSeconds:0.0} s after it was killed"
-                )
-            );
-            Assert.InRange(noticed, TimeSpan.Zero, Eventually.OnABusyMachine(TimeSpan.FromSeconds(5)));
-            Assert.InRange(killed, TimeSpan.Zero, Eventually.OnABusyMachine(TimeSpan.FromSeconds(5)));
+        await console.KillAsync();
+        var killed = await UntilDimmedAsync(board);
+        output.WriteLine(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"dimmed {noticed.TotalSeconds:0.0} s after the server fell silent, {killed.TotalSeconds:0.0} s after it was killed"
+            )
+        );
+        Assert.InRange(noticed, TimeSpan.Zero, Eventually.OnABusyMachine(TimeSpan.FromSeconds(5)));
+        Assert.InRange(killed, TimeSpan.Zero, Eventually.OnABusyMachine(TimeSpan.FromSeconds(5)));
 
-            sandbox.Surface("pay").Answer(503);
-            await console.DisposeAsync();
-            console = await ConsoleProcess.StartAsync(settings);
-            await IsRepaintedAsync(board);
-            await Assertions.Expect(board.Tile("Surface pay")).ToHaveAttributeAsync("data-status", "down");
-        }
-        finally
-        {
-            await console.DisposeAsync();
-        }
+        sandbox.Surface("pay").Answer(503);
+        await using var restarted = await StartHostAsync(sandbox, database, settings);
+        await IsRepaintedAsync(board);
+        await Assertions.Expect(board.Tile("Surface pay")).ToHaveAttributeAsync("data-status", "down");
     }
 
     [Fact, Trait("Pitfall", "T-48")]
@@ -64,9 +56,7 @@ public sealed class LostConnectionJourneys(ITestOutputHelper output)
         await using var sandbox = await SandboxServer.StartAsync();
         await using var database = await TestDatabase.CreateAsync(Database.Sqlite);
         sandbox.Surface("pay").Answer(503);
-        await using var console = await ConsoleProcess.StartAsync(
-            new Dictionary<string, string>(Settings(sandbox, database)) { ["FLAG_CONSOLE_INVESTIGATE_FROM_STATUS"] = "1" }
-        );
+        await using var console = await StartHostAsync(sandbox, database, Settings(sandbox, database));
         await using var line = TcpProxy.To(console.Address.AbsoluteUri);
         await using var board = await ConsolePage.OpenAsync(new Uri(line.Through(console.Address.AbsoluteUri)), "/console/status");
         await Assertions.Expect(board.Tile("Surface pay")).ToHaveAttributeAsync("data-status", "down");
@@ -92,22 +82,24 @@ public sealed class LostConnectionJourneys(ITestOutputHelper output)
         await using var sandbox = await SandboxServer.StartAsync();
         await using var database = await TestDatabase.CreateAsync(Database.Sqlite);
         var settings = Settings(sandbox, database);
-        var before = await ConsoleProcess.StartAsync(settings);
+        await using var before = await ConsoleProcess.StartAsync(settings);
         await using var board = await ConsolePage.OpenAsync(before.Address, "/console/status");
         await Assertions.Expect(board.Tile("Surface pay")).ToHaveAttributeAsync("data-status", "operational");
         var page = await board.Page.EvaluateAsync<double>("performance.timeOrigin");
 
         Assert.Equal(0, await before.StopAsync());
         await UntilDimmedAsync(board);
-        await before.DisposeAsync();
         sandbox.Surface("pay").Answer(503);
-        await using var after = await ConsoleProcess.StartAsync(settings);
+        await using var after = await StartHostAsync(sandbox, database, settings);
 
         await IsRepaintedAsync(board);
         await Assertions.Expect(board.Tile("Surface pay")).ToHaveAttributeAsync("data-status", "down");
         // The old circuit is gone: only a new page can be live.
         Assert.NotEqual(page, await board.Page.EvaluateAsync<double>("performance.timeOrigin"));
     }
+
+    private static Task<ConsoleHost> StartHostAsync(SandboxServer sandbox, TestDatabase database, Dictionary<string, string> settings) =>
+        ConsoleHost.StartAsync(database, sandbox, ConsoleHost.SettingsOf(settings));
 
     private static Dictionary<string, string> Settings(SandboxServer sandbox, TestDatabase database)
     {

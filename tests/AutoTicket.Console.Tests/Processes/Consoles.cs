@@ -51,10 +51,12 @@ public sealed class Consoles : IAsyncDisposable
     /// <summary>A console that nothing happens to: in this process it costs a tenth of a process of its own.</summary>
     internal async Task<ConsoleHost> StartHostAsync(IReadOnlyDictionary<string, string>? settings = null)
     {
+        var all = Settings(settings);
         var console = await ConsoleHost.StartAsync(
             Database,
             Sandbox,
-            Settings(settings).ToDictionary(pair => pair.Key.Replace("__", ":", StringComparison.Ordinal), pair => (string?)pair.Value)
+            ConsoleHost.SettingsOf(all),
+            environment: all["ASPNETCORE_ENVIRONMENT"]
         );
         _hosts.Enqueue(console);
         return console;

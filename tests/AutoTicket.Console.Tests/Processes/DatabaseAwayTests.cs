@@ -89,7 +89,7 @@ public sealed class DatabaseAwayTests(DatabaseAwayTests.CutOff consoles) : IClas
 
         public TcpProxy Line { get; private set; } = null!;
 
-        public ConsoleProcess Console { get; private set; } = null!;
+        internal ConsoleHost Console { get; private set; } = null!;
 
         internal ConsoleHost Other { get; private set; } = null!;
 
@@ -97,7 +97,7 @@ public sealed class DatabaseAwayTests(DatabaseAwayTests.CutOff consoles) : IClas
         {
             All = await Consoles.CreateAsync("cut", "record", "stall");
             Line = TcpProxy.To(All.Database.Location);
-            Console = await All.StartAsync(new Dictionary<string, string> { ["DATABASE_URL"] = Line.Through(All.Database.Location) });
+            Console = await All.StartHostAsync(new Dictionary<string, string> { ["DATABASE_URL"] = Line.Through(All.Database.Location) });
             Other = await All.StartHostAsync();
         }
 

@@ -63,7 +63,7 @@ public sealed class FlagsAcrossProcessesTests(TwoConsoles consoles) : IClassFixt
 
         var entry = Assert.Single(await ChangesAsync(FlagNames.AlertsAutoTicket), entry => entry.Reason == reason);
         Assert.Equal(("developer", false, true), (entry.Actor, entry.Before, entry.After));
-        foreach (var console in new[] { consoles.A, consoles.B })
+        foreach (var console in new IConsole[] { consoles.A, consoles.B })
         {
             await Eventually.TrueAsync(
                 async () =>

@@ -4,64 +4,20 @@ using Microsoft.Playwright;
 
 namespace AutoTicket.Tests.Processes;
 
-/// <summary>Two processes behind Debian's nginx, which sends each request to either: without session affinity.</summary>
-public sealed class LoadBalancerTests : IAsyncLifetime
+/// <summary>Two consoles behind Debian's nginx, which sends each request to either: without session affinity.</summary>
+public sealed class LoadBalancerTests(LoadBalancerTests.Balanced consoles) : IClassFixture<LoadBalancerTests.Balanced>
 {
-    private readonly Uri _balanced = new($"http://127.0.0.1:{LoopbackPort.Next()}");
-    private readonly Uri _crossed = new($"http://127.0.0.1:{LoopbackPort.Next()}");
-    private Consoles _consoles = null!;
-    private TcpProxy _line = null!;
-    private ToolProcess _nginx = null!;
-
-    public async Task InitializeAsync()
-    {
-        _consoles = await Consoles.CreateAsync("pay", "shop", "mail");
-        var settings = new Dictionary<string, string>
-        {
-            ["CONSOLE_PUBLIC_URL"] = _balanced.AbsoluteUri,
-            // A busy machine's answers are waited for: here it is the page's that count.
-            ["FreeScout__CallTimeout"] = "00:00:20",
-            ["Ticketing__ClickBudget"] = "00:00:20",
-            ["Ticketing__Grace"] = "00:00:20",
-            ["Ticketing__Lease"] = "00:00:30",
-        };
-        var started = await Task.WhenAll(_consoles.StartAsync(settings), _consoles.StartAsync(settings));
-        _line = TcpProxy.To(started[1].Address.AbsoluteUri);
-        _nginx = ToolProcess.Start(
-            "/usr/sbin/nginx",
-            new Dictionary<string, string> { ["nginx.conf"] = Configuration(started[0].Address.Port, started[1].Address.Port) },
-            "-p",
-            ".",
-            "-e",
-            "stderr",
-            "-c",
-            "nginx.conf"
-        );
-        using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false });
-        await Eventually.TrueAsync(
-            async () => (await http.GetAsync(new Uri(_balanced, "/healthz/live"))).IsSuccessStatusCode,
-            "nginx answers"
-        );
-    }
-
-    public async Task DisposeAsync()
-    {
-        await _nginx.DisposeAsync();
-        await _line.DisposeAsync();
-        await _consoles.DisposeAsync();
-    }
-
     [Fact]
     public async Task Every_page_is_live_wherever_its_requests_go()
     {
         foreach (var surface in new[] { "pay", "shop", "mail" })
         {
-            await using var page = await ConsolePage.OpenAsync(_balanced, "/console/status");
+            await using var page = await ConsolePage.OpenAsync(consoles.Address, "/console/status");
             await page.Investigate($"Surface {surface}").ClickAsync();
             await Assertions.Expect(page.Outcome($"Surface {surface}")).ToContainTextAsync("#");
         }
 
-        await using var crossed = await ConsolePage.OpenAsync(_crossed, "/console/status");
+        await using var crossed = await ConsolePage.OpenAsync(consoles.Crossed, "/console/status");
         await Assertions.Expect(crossed.Tile("Surface pay")).ToHaveAttributeAsync("data-status", "down");
     }
 
@@ -69,22 +25,23 @@ public sealed class LoadBalancerTests : IAsyncLifetime
     [InlineData(true), InlineData(false)]
     public async Task A_page_whose_first_connection_fails_says_so_and_is_live_as_soon_as_it_can_connect(bool isRefused)
     {
+        consoles.Line.Restore();
         if (isRefused)
         {
-            _line.Cut();
+            consoles.Line.Cut();
         }
         else
         {
-            _line.Stall();
+            consoles.Line.Stall();
         }
 
-        await using var page = await ConsolePage.OpenSignedOutAsync(_crossed, "/console/status");
+        await using var page = await ConsolePage.OpenSignedOutAsync(consoles.Crossed, "/console/status");
         await Assertions.Expect(page.Page.GetByRole(AriaRole.Alertdialog)).ToContainTextAsync("Reconnecting");
         await Assertions.Expect(page.Page.Locator("html[data-circuit=lost]")).ToHaveCountAsync(1);
         Assert.Equal(0, await page.Page.Locator("html[data-live]").CountAsync());
         var opened = await page.Page.EvaluateAsync<double>("performance.timeOrigin");
 
-        _line.Restore();
+        consoles.Line.Restore();
 
         await page.IsLiveAsync();
         await Assertions.Expect(page.Page.Locator("html[data-circuit=lost]")).ToHaveCountAsync(0);
@@ -92,38 +49,89 @@ public sealed class LoadBalancerTests : IAsyncLifetime
         Assert.Equal(opened, await page.Page.EvaluateAsync<double>("performance.timeOrigin"));
     }
 
-    // One process, so that no worker outlives a killed master. Like many configurations, the first server passes Host on without the port.
-    private string Configuration(int first, int second) =>
-        $$"""
-            daemon off;
-            master_process off;
-            pid nginx.pid;
-            events {}
-            http {
-              access_log off;
-              client_body_temp_path body;
-              proxy_temp_path proxy;
-              fastcgi_temp_path fastcgi;
-              uwsgi_temp_path uwsgi;
-              scgi_temp_path scgi;
-              proxy_http_version 1.1;
-              map $http_upgrade $connection_header { default upgrade; "" close; }
-              upstream both { server 127.0.0.1:{{first}}; server 127.0.0.1:{{second}}; }
-              server {
-                listen {{_balanced.Authority}};
-                proxy_set_header Upgrade $http_upgrade;
-                proxy_set_header Connection $connection_header;
-                proxy_set_header Host $host;
-                location / { proxy_pass http://both; }
-              }
-              server {
-                listen {{_crossed.Authority}};
-                proxy_set_header Upgrade $http_upgrade;
-                proxy_set_header Connection $connection_header;
-                proxy_set_header Host $http_host;
-                location / { proxy_pass http://127.0.0.1:{{first}}; }
-                location = /_blazor { proxy_pass http://127.0.0.1:{{_line.Port}}; }
-              }
-            }
-            """;
+    public sealed class Balanced : IAsyncLifetime
+    {
+        private Consoles _consoles = null!;
+        private ToolProcess _nginx = null!;
+
+        public Uri Address { get; } = new($"http://127.0.0.1:{LoopbackPort.Next()}");
+
+        /// <summary>Whose pages are the first's, and whose circuits the second's.</summary>
+        public Uri Crossed { get; } = new($"http://127.0.0.1:{LoopbackPort.Next()}");
+
+        public TcpProxy Line { get; private set; } = null!;
+
+        public async Task InitializeAsync()
+        {
+            _consoles = await Consoles.CreateAsync("pay", "shop", "mail");
+            var settings = new Dictionary<string, string>
+            {
+                ["CONSOLE_PUBLIC_URL"] = Address.AbsoluteUri,
+                // A busy machine's answers are waited for: here it is the page's that count.
+                ["FreeScout__CallTimeout"] = "00:00:20",
+                ["Ticketing__ClickBudget"] = "00:00:20",
+                ["Ticketing__Grace"] = "00:00:20",
+                ["Ticketing__Lease"] = "00:00:30",
+            };
+            var started = new[] { await _consoles.StartHostAsync(settings), await _consoles.StartHostAsync(settings) };
+            Line = TcpProxy.To(started[1].Address.AbsoluteUri);
+            _nginx = ToolProcess.Start(
+                "/usr/sbin/nginx",
+                new Dictionary<string, string> { ["nginx.conf"] = Configuration(started[0].Address.Port, started[1].Address.Port) },
+                "-p",
+                ".",
+                "-e",
+                "stderr",
+                "-c",
+                "nginx.conf"
+            );
+            using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false });
+            await Eventually.TrueAsync(
+                async () => (await http.GetAsync(new Uri(Address, "/healthz/live"))).IsSuccessStatusCode,
+                "nginx answers"
+            );
+        }
+
+        public async Task DisposeAsync()
+        {
+            await _nginx.DisposeAsync();
+            await Line.DisposeAsync();
+            await _consoles.DisposeAsync();
+        }
+
+        // One process, so that no worker outlives a killed master. Like many configurations, the first server passes Host on without the port.
+        private string Configuration(int first, int second) =>
+            $$"""
+                daemon off;
+                master_process off;
+                pid nginx.pid;
+                events {}
+                http {
+                  access_log off;
+                  client_body_temp_path body;
+                  proxy_temp_path proxy;
+                  fastcgi_temp_path fastcgi;
+                  uwsgi_temp_path uwsgi;
+                  scgi_temp_path scgi;
+                  proxy_http_version 1.1;
+                  map $http_upgrade $connection_header { default upgrade; "" close; }
+                  upstream both { server 127.0.0.1:{{first}}; server 127.0.0.1:{{second}}; }
+                  server {
+                    listen {{Address.Authority}};
+                    proxy_set_header Upgrade $http_upgrade;
+                    proxy_set_header Connection $connection_header;
+                    proxy_set_header Host $host;
+                    location / { proxy_pass http://both; }
+                  }
+                  server {
+                    listen {{Crossed.Authority}};
+                    proxy_set_header Upgrade $http_upgrade;
+                    proxy_set_header Connection $connection_header;
+                    proxy_set_header Host $http_host;
+                    location / { proxy_pass http://127.0.0.1:{{first}}; }
+                    location = /_blazor { proxy_pass http://127.0.0.1:{{Line.Port}}; }
+                  }
+                }
+                """;
+    }
 }

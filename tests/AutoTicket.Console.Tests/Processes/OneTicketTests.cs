@@ -80,7 +80,7 @@ public sealed class OneTicketTests(TwoConsoles consoles) : IClassFixture<TwoCons
     private async Task<Answer[]> ClickAsync(string surface)
     {
         var answers = await Task.WhenAll(
-            Enumerable.Range(0, Clicks).Select(n => (n % 2 == 0 ? consoles.A : consoles.B).InvestigateAsync(surface))
+            Enumerable.Range(0, Clicks).Select(n => (n % 2 == 0 ? (IConsole)consoles.A : consoles.B).InvestigateAsync(surface))
         );
         Assert.All(answers, answer => Assert.Equal(HttpStatusCode.OK, answer.Status));
         return answers;

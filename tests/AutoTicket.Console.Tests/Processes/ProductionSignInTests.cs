@@ -44,11 +44,11 @@ public sealed partial class ProductionSignInTests(ProductionSignInTests.Producti
             .Single(cookie => cookie.StartsWith("__Host-autoticket=", StringComparison.Ordinal))
             .Split(';')[0];
         // The same database, another process: what a restart leaves, and what a replica is.
-        var replica = await production.Consoles.StartAsync(production.Settings);
-        Assert.Equal(HttpStatusCode.OK, (await AskAsync(replica, HttpMethod.Get, "/api/status", ("Cookie", cookie))).StatusCode);
+        var replica = await production.Consoles.StartHostAsync(production.Settings);
+        Assert.Equal(HttpStatusCode.OK, (await AskAsync(replica.Address, HttpMethod.Get, "/api/status", ("Cookie", cookie))).StatusCode);
         await replica.StopAsync();
-        var restarted = await production.Consoles.StartAsync(production.Settings);
-        var page = await AskAsync(restarted, HttpMethod.Get, "/console/status", ("Cookie", cookie));
+        var restarted = await production.Consoles.StartHostAsync(production.Settings);
+        var page = await AskAsync(restarted.Address, HttpMethod.Get, "/console/status", ("Cookie", cookie));
         Assert.Equal(HttpStatusCode.OK, page.StatusCode);
 
         var cookies = string.Join("; ", Cookies(page).Select(set => set.Split(';')[0]).Append(cookie));
@@ -231,16 +231,16 @@ public sealed partial class ProductionSignInTests(ProductionSignInTests.Producti
     }
 
     private Task<HttpResponseMessage> AskAsync(HttpMethod method, string path, params (string Name, string Value)[] headers) =>
-        AskAsync(production.Console, method, path, headers);
+        AskAsync(production.Console.Address, method, path, headers);
 
     private async Task<HttpResponseMessage> AskAsync(
-        ConsoleProcess console,
+        Uri console,
         HttpMethod method,
         string path,
         params (string Name, string Value)[] headers
     )
     {
-        using var request = new HttpRequestMessage(method, new Uri(console.Address, path));
+        using var request = new HttpRequestMessage(method, new Uri(console, path));
         foreach (var (name, value) in headers.Append(("X-Forwarded-Proto", "https")))
         {
             request.Headers.TryAddWithoutValidation(name, value);

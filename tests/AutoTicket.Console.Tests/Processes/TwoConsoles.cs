@@ -2,7 +2,7 @@ using AutoTicket.Sandbox;
 
 namespace AutoTicket.Tests.Processes;
 
-/// <summary>Two replicas for all tests of a class; each test clicks on surfaces of its own.</summary>
+/// <summary>Two replicas for all tests of a class: a process, and a console in this one. Each test clicks on surfaces of its own.</summary>
 public sealed class TwoConsoles : IAsyncLifetime
 {
     private static readonly string[] Surfaces = [.. Enumerable.Range(0, 12).Select(n => $"s{n}")];
@@ -12,7 +12,7 @@ public sealed class TwoConsoles : IAsyncLifetime
 
     public ConsoleProcess A { get; private set; } = null!;
 
-    public ConsoleProcess B { get; private set; } = null!;
+    internal ConsoleHost B { get; private set; } = null!;
 
     public SandboxServer Sandbox => All.Sandbox;
 
@@ -29,8 +29,8 @@ public sealed class TwoConsoles : IAsyncLifetime
             ["Ticketing__Lease"] = "00:00:06",
             ["Ticketing__Grace"] = "00:00:04",
         };
-        var consoles = await Task.WhenAll(All.StartAsync(patient), All.StartAsync(patient));
-        (A, B) = (consoles[0], consoles[1]);
+        var other = All.StartHostAsync(patient);
+        (A, B) = (await All.StartAsync(patient), await other);
     }
 
     public async Task DisposeAsync() => await All.DisposeAsync();

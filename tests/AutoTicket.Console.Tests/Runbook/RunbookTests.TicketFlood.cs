@@ -91,11 +91,11 @@ public static partial class RunbookTests
         public async Task The_break_glass_variable_switches_the_path_off_at_the_next_start_and_is_audited()
         {
             await using var consoles = await Consoles.CreateAsync("pay");
-            var before = await consoles.StartAsync();
+            var before = await consoles.StartHostAsync();
             Assert.True(await before.IsOnAsync(FlagNames.InvestigateFromStatus));
             await before.StopAsync();
 
-            var after = await consoles.StartAsync(new Dictionary<string, string> { [FlagNames.InvestigateFromStatus] = "0" });
+            var after = await consoles.StartHostAsync(new Dictionary<string, string> { [FlagNames.InvestigateFromStatus] = "0" });
 
             Assert.Equal(HttpStatusCode.Forbidden, (await after.InvestigateAsync("pay")).Status);
             var pinned = await after.SetFlagAsync(FlagNames.InvestigateFromStatus, enabled: true);

@@ -140,15 +140,18 @@ internal sealed class ConsoleHost : IConsole, IAsyncDisposable
         string environment
     )
     {
-        var settings = variables.ToDictionary(
-            pair => pair.Key == "ASPNETCORE_URLS" ? "urls" : pair.Key.Replace("__", ":", StringComparison.Ordinal),
-            pair => (string?)pair.Value
-        );
-        var refusal = await Record.ExceptionAsync(() => StartAsync(database, sandbox, settings, environment: environment));
+        var refusal = await Record.ExceptionAsync(() => StartAsync(database, sandbox, SettingsOf(variables), environment: environment));
         Assert.True(refusal is ConfigurationException or OptionsValidationException, refusal?.ToString() ?? "It started.");
         Assert.DoesNotContain('\n', refusal!.Message);
         return refusal.Message;
     }
+
+    /// <summary>What .NET reads from environment variables.</summary>
+    public static Dictionary<string, string?> SettingsOf(IReadOnlyDictionary<string, string> variables) =>
+        variables.ToDictionary(
+            pair => pair.Key == "ASPNETCORE_URLS" ? "urls" : pair.Key.Replace("__", ":", StringComparison.Ordinal),
+            pair => (string?)pair.Value
+        );
 
     /// <summary>The configuration of a surface that the sandbox answers for, ready to go down at the first failure.</summary>
     public static Dictionary<string, string?> SurfaceSettings(int index, string key, Uri url, string severity = "P2") =>
@@ -162,6 +165,9 @@ internal sealed class ConsoleHost : IConsole, IAsyncDisposable
             [$"Surfaces:{index}:UpAfter"] = "1",
             [$"Surfaces:{index}:Timeout"] = "00:00:02",
         };
+
+    /// <summary>Ends the console, as a restart would; disposing it then only looks at its log.</summary>
+    public Task StopAsync() => _app.StopAsync();
 
     public async ValueTask DisposeAsync()
     {

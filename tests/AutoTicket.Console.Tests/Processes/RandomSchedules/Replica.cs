@@ -59,11 +59,9 @@ internal sealed class Replica : IAsyncDisposable
                 return;
             }
 
-            var settings = _settings.ToDictionary(one => one.Key.Replace("__", ":", StringComparison.Ordinal), one => (string?)one.Value);
-            settings["urls"] = settings["ASPNETCORE_URLS"];
             _host = await ConsoleHost.StartAsync(
                 sandbox: _sandbox,
-                settings: settings,
+                settings: ConsoleHost.SettingsOf(_settings),
                 clock: new DatabaseClock(new SkewedClockTests.Skewed(_off))
             );
             _host.ExpectsErrors = true; // the invariants tell of them
