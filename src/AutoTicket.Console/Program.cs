@@ -1,5 +1,6 @@
 using System.Text;
 using AutoTicket;
+using AutoTicket.Data;
 using AutoTicket.Security;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Options;

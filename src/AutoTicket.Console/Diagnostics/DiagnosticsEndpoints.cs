@@ -10,7 +10,7 @@ internal static class DiagnosticsEndpoints
         DateTimeOffset CheckedAt
     );
 
-    public static void MapDiagnostics(this IEndpointRouteBuilder api) =>
+    public static void MapDiagnosticsReport(this IEndpointRouteBuilder api) =>
         api.MapGet(
                 "/api/diagnostics",
                 async (PipelineDiagnostics diagnostics, EscalationWatch escalations, CancellationToken cancellationToken) =>

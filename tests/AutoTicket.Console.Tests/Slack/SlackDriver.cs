@@ -38,7 +38,7 @@ internal sealed class SlackDriver : IAsyncDisposable
         services.AddSingleton<TimeProvider>(Clock);
         services.AddSingleton(new ConsoleAddress(configuration, server: null!)); // not asked: there is a public address
         services.Configure<AlertsOptions>(alerts => alerts.QuietPeriod = QuietPeriod);
-        services.AddSlack();
+        services.AddSlackHook();
         _services = services.BuildServiceProvider();
         Hook = _services.GetRequiredService<IAlertHook>();
     }

@@ -3,11 +3,64 @@ using Microsoft.AspNetCore.DataProtection.KeyManagement;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace AutoTicket.Data;
 
-internal static class DataServices
+internal static class DataSetup
 {
+    /// <exception cref="ConfigurationException">The settings name no usable database.</exception>
+    public static void AddData(this WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddSingleton(new DatabaseClock(TimeProvider.System));
+        services.TryAddSingleton<TimeProvider>(provider => provider.GetRequiredService<DatabaseClock>());
+        services.AddDatabase(builder.Configuration);
+        services.AddSettings<LeaderOptions>("Leader");
+        services.AddHosted<DatabaseGate>().AddHosted<LeaderLease>();
+        services.AddHostedService(provider => provider.GetRequiredService<DatabaseSignals>());
+        services.AddExceptionHandler<DatabaseOutageHandler>();
+    }
+
+    /// <summary>The verb <c>migrate</c>: brings the schema up to date and ends.</summary>
+    /// <returns>The process's exit code.</returns>
+    public static async Task<int> MigrateAsync(this WebApplicationBuilder builder)
+    {
+        builder.AddLogs();
+        builder.AddData();
+        await using var app = builder.Build();
+        return await Migrations.RunAsync(
+            app.Services.GetRequiredService<IDbContextFactory<AutoTicketDbContext>>(),
+            app.Configuration["DYNO"] is { Length: > 0 },
+            app.Logger
+        );
+    }
+
+    /// <summary>Answers 503 until the database has answered for the first time: no page has data, and nobody can be recognized.</summary>
+    public static void UseDatabaseGate(this WebApplication app) =>
+        app.Use(
+            async (context, next) =>
+            {
+                if (
+                    app.Services.GetRequiredService<DatabaseGate>().IsOpen
+                    || context.Request.Path.StartsWithSegments("/healthz", StringComparison.OrdinalIgnoreCase)
+                    || context.Request.Path.StartsWithSegments("/metrics", StringComparison.OrdinalIgnoreCase)
+                )
+                {
+                    await next(context);
+                    return;
+                }
+
+                context.Response.Headers.RetryAfter = "5";
+                await Results
+                    .Problem(
+                        title: "The console's database can't be reached yet. The console keeps trying. Try again in a moment.",
+                        statusCode: 503
+                    )
+                    .ExecuteAsync(context);
+            }
+        );
+
     /// <summary>The configured database: PostgreSQL if DATABASE_URL names one, otherwise an embedded file.</summary>
     /// <exception cref="ConfigurationException">The settings name no usable database.</exception>
     public static IServiceCollection AddDatabase(this IServiceCollection services, IConfiguration configuration)

@@ -1,0 +1,16 @@
+namespace AutoTicket.Alerts;
+
+internal static class AlertsSetup
+{
+    public static void AddAlerts(this WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddSettings<AlertsOptions>("Alerts");
+        services.AddSingleton<AlertStore>();
+        services.AddSingleton<DecisionLog>();
+        services.AddSingleton<DeliveryLog>();
+        services.AddSingleton<AlertQueries>();
+        services.AddSingleton<InMemoryAlerts>();
+        services.AddHosted<SurfaceObserver>().AddHosted<AlertAggregator>().AddHosted<AlertEmitter>();
+    }
+}

@@ -1,0 +1,19 @@
+using Microsoft.FeatureManagement;
+
+namespace AutoTicket.Flags;
+
+internal static class FlagsSetup
+{
+    public static void AddFlags(this WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddSingleton(provider =>
+            FlagEnvironment.Read(builder.Configuration, defaultOn: provider.GetRequiredService<SandboxNotice>().Url is not null)
+        );
+        services.AddSingleton<FlagTable>();
+        services.AddHosted<FlagStore>();
+        // Before AddFeatureManagement, which would otherwise read flags from the configuration.
+        services.AddSingleton<IFeatureDefinitionProvider>(provider => provider.GetRequiredService<FlagStore>());
+        services.AddFeatureManagement();
+    }
+}

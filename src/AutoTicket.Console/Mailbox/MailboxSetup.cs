@@ -1,0 +1,23 @@
+namespace AutoTicket.Mailbox;
+
+internal static class MailboxSetup
+{
+    public static void AddMailbox(this WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddSingleton<InvestigationForecasts>();
+        services.AddSingleton<FindingLog>();
+        services.AddSingleton<RecoveredTickets>();
+        services.AddSingleton<ResolutionLog>();
+        services.AddSingleton<TicketResolver>();
+        services.AddHosted<OpenTickets>().AddHosted<MailboxWatch>().AddHosted<Reconciler>();
+    }
+
+    public static void MapMailbox(this WebApplication app)
+    {
+        app.MapStatus();
+        app.MapTickets();
+        app.MapFreeScoutWebhook();
+        app.WireSandbox(FreeScoutWebhook.Path);
+    }
+}

@@ -1,0 +1,19 @@
+using AutoTicket.Alerts;
+
+namespace AutoTicket.Tickets;
+
+internal static class TicketsSetup
+{
+    public static void AddTickets(this WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddSettings<TicketingOptions>("Ticketing");
+        services.AddSingleton<TicketBook>();
+        services.AddSingleton<TicketingService>();
+        services.AddSingleton<Investigator>();
+        services.AddSingleton<TicketNotes>();
+        services.AddSingleton<IAlertHook, TicketAlertHook>();
+        services.AddSingleton<FloodBudget>();
+        services.AddHosted<FloodBreaker>().AddHosted<UnfinishedFilings>();
+    }
+}
