@@ -1,4 +1,9 @@
+using System.Text.Json;
+using AutoTicket.Data;
 using AutoTicket.Surfaces;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.ChangeTracking;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
 namespace AutoTicket.Alerts;
 
@@ -105,6 +110,43 @@ internal sealed record Alert
 
     /// <summary>Its producer sends a new id each time (failure mode 1 of the runbook).</summary>
     public bool IsUnstable => FoldedIds >= UnstableFrom;
+}
+
+internal sealed class AlertMapping : IEntityTypeConfiguration<Alert>
+{
+    public void Configure(EntityTypeBuilder<Alert> builder)
+    {
+        builder.ToTable("alerts");
+        // One episode at a time, across processes.
+        builder
+            .HasIndex(alert => new { alert.LogicalId, alert.Slot })
+            .HasDatabaseName("ix_alerts_firing")
+            .IsUnique()
+            .HasFilter("status = 'firing'");
+        builder.HasIndex(alert => new { alert.LogicalId, alert.EndedAt });
+        builder.HasIndex(alert => alert.ExpiresAt).HasFilter("status = 'firing'");
+        builder.HasIndex(alert => alert.EndedAt).HasFilter("ended_at IS NOT NULL");
+        builder.Ignore(alert => alert.NewsAt);
+        // JSON, because it is only read and written as a whole. Compared by reference, because a list is replaced and never changed.
+        builder
+            .Property(alert => alert.Members)
+            .HasConversion(
+                members => JsonSerializer.Serialize(members, JsonSerializerOptions.Web),
+                text => JsonSerializer.Deserialize<IReadOnlyList<AlertMember>>(text, JsonSerializerOptions.Web)!,
+                new ValueComparer<IReadOnlyList<AlertMember>>((one, other) => ReferenceEquals(one, other), _ => 0)
+            );
+    }
+}
+
+internal static class AlertDbSets
+{
+    extension(AutoTicketDbContext db)
+    {
+        public DbSet<Alert> Alerts => db.Set<Alert>();
+        public DbSet<OutboxEntry> AlertOutbox => db.Set<OutboxEntry>();
+        public DbSet<AlertDelivery> AlertDeliveries => db.Set<AlertDelivery>();
+        public DbSet<Decision> Decisions => db.Set<Decision>();
+    }
 }
 
 /// <summary>One of the reports that make up an episode.</summary>

@@ -1,4 +1,6 @@
 using AutoTicket.Surfaces;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
 namespace AutoTicket.Alerts;
 
@@ -31,4 +33,18 @@ internal sealed record AlertDelivery
     public long? TicketNumber { get; init; }
 
     public string? TicketUrl { get; init; }
+}
+
+internal sealed class AlertDeliveryMapping : IEntityTypeConfiguration<AlertDelivery>
+{
+    public void Configure(EntityTypeBuilder<AlertDelivery> builder)
+    {
+        builder.ToTable("alert_deliveries");
+        builder.HasKey(delivery => new
+        {
+            delivery.AlertRow,
+            delivery.Hook,
+            delivery.Kind,
+        });
+    }
 }

@@ -160,6 +160,7 @@ internal sealed class AlertQueries : IDisposable
     public Task<WaitingAlerts?> WaitingForTicketAsync(int count, CancellationToken cancellationToken) =>
         OrNullAsync<WaitingAlerts>(async db =>
         {
+            var deliveries = db.AlertDeliveries;
             var waiting = db
                 .Alerts.AsNoTracking()
                 .WhereFiring()
@@ -168,7 +169,7 @@ internal sealed class AlertQueries : IDisposable
                     !(
                         alert.Source == Observation.Console
                         && (alert.Name == Observation.Escalation || alert.Name == Observation.OwnNetworkLost)
-                    ) && !db.AlertDeliveries.Any(d => d.AlertRow == alert.Id && d.TicketId != null && d.Reopened == alert.Reopened)
+                    ) && !deliveries.Any(d => d.AlertRow == alert.Id && d.TicketId != null && d.Reopened == alert.Reopened)
                 );
             var worst = await waiting
                 .OrderBy(alert => alert.Severity)

@@ -151,13 +151,10 @@ internal sealed class AlertStore(
     public async Task DeleteAsync(DateTimeOffset before, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        await db
-            .AlertOutbox.Where(entry => db.Alerts.Any(alert => alert.Id == entry.AlertRow && alert.EndedAt < before))
-            .ExecuteDeleteAsync(cancellationToken);
-        await db
-            .AlertDeliveries.Where(d => db.Alerts.Any(alert => alert.Id == d.AlertRow && alert.EndedAt < before))
-            .ExecuteDeleteAsync(cancellationToken);
-        await db.Alerts.Where(alert => alert.EndedAt < before).ExecuteDeleteAsync(cancellationToken);
+        var ended = db.Alerts.Where(alert => alert.EndedAt < before);
+        await db.AlertOutbox.Where(entry => ended.Any(alert => alert.Id == entry.AlertRow)).ExecuteDeleteAsync(cancellationToken);
+        await db.AlertDeliveries.Where(delivery => ended.Any(alert => alert.Id == delivery.AlertRow)).ExecuteDeleteAsync(cancellationToken);
+        await ended.ExecuteDeleteAsync(cancellationToken);
         await db.Decisions.Where(decision => decision.LastAt < before).ExecuteDeleteAsync(cancellationToken);
     }
 

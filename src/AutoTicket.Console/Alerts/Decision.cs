@@ -1,3 +1,6 @@
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+
 namespace AutoTicket.Alerts;
 
 /// <summary>Why a ticket was or was not filed, or a DM sent: a row of <c>decisions</c>. A repeated decision about an episode is one row
@@ -31,4 +34,24 @@ internal sealed record Decision
     public long? TicketNumber { get; init; }
 
     public string? TicketUrl { get; init; }
+}
+
+internal sealed class DecisionMapping : IEntityTypeConfiguration<Decision>
+{
+    public void Configure(EntityTypeBuilder<Decision> builder)
+    {
+        builder.ToTable("decisions");
+        builder.Property(decision => decision.Word).HasConversion(word => word.Text, text => DecisionWord.Stored(text));
+        builder
+            .HasIndex(decision => new
+            {
+                decision.AlertId,
+                decision.AlertRow,
+                decision.Path,
+                decision.Word,
+            })
+            .IsUnique();
+        builder.HasIndex(decision => new { decision.AlertId, decision.LastAt });
+        builder.HasIndex(decision => decision.LastAt);
+    }
 }

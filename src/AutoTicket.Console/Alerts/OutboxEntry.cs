@@ -1,4 +1,6 @@
 using AutoTicket.Surfaces;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
 namespace AutoTicket.Alerts;
 
@@ -19,4 +21,19 @@ internal sealed record OutboxEntry
 
     /// <summary>The hook is not called before.</summary>
     public required DateTimeOffset DueAt { get; init; }
+}
+
+internal sealed class OutboxEntryMapping : IEntityTypeConfiguration<OutboxEntry>
+{
+    public void Configure(EntityTypeBuilder<OutboxEntry> builder)
+    {
+        builder.ToTable("alert_outbox");
+        builder.HasIndex(entry => new
+        {
+            entry.Hook,
+            entry.Source,
+            entry.Severity,
+            entry.Id,
+        });
+    }
 }

@@ -1,6 +1,12 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+using AutoTicket.Data;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+
 namespace AutoTicket.Audit;
 
-/// <summary>One row of <c>audit_log</c>: who did what. Rows are written in the transaction of what they tell of, and never changed.</summary>
+/// <summary>One row of <c>audit_log</c>: who did what. It is written in the transaction of what it records, and never changed.</summary>
 public sealed class AuditEntry
 {
     public long Id { get; init; }
@@ -10,9 +16,50 @@ public sealed class AuditEntry
     /// <summary>One of <see cref="AuditActions"/>.</summary>
     public required string Action { get; init; }
 
-    /// <summary>Who: an operator's name, <c>environment</c>, or a part of the console as <c>console:poller</c>.</summary>
+    /// <summary>An operator's name, <c>environment</c>, or a part of the console, such as <c>console:poller</c>.</summary>
     public required string Actor { get; init; }
 
     /// <summary>A JSON object with snake_case names.</summary>
+    [StringSyntax(StringSyntaxAttribute.Json)]
     public required string Payload { get; init; }
+}
+
+internal sealed class AuditEntryMapping : IEntityTypeConfiguration<AuditEntry>
+{
+    public void Configure(EntityTypeBuilder<AuditEntry> builder)
+    {
+        builder.ToTable("audit_log");
+        builder.HasIndex(entry => new { entry.Action, entry.CreatedAt }).IsDescending(false, true);
+        builder.HasIndex(entry => entry.CreatedAt);
+    }
+}
+
+internal static class AuditDbSets
+{
+    private const string Insert =
+        "INSERT INTO audit_log (created_at, action, actor, payload) SELECT audit_at, audit_action, audit_actor, audit_payload FROM";
+
+    private static readonly RowBatch<AuditEntry> Rows = new(
+        ("audit_at", "timestamptz", entry => entry.CreatedAt),
+        ("audit_action", "text", entry => entry.Action),
+        ("audit_actor", "text", entry => entry.Actor),
+        ("audit_payload", "jsonb", entry => entry.Payload)
+    );
+
+    extension(AutoTicketDbContext db)
+    {
+        public DbSet<AuditEntry> AuditLog => db.Set<AuditEntry>();
+
+        /// <summary>Runs <paramref name="update"/> and, if it changed a row, writes <paramref name="audit"/>: both or neither.</summary>
+        /// <returns>Whether a row was changed.</returns>
+        public Task<bool> UpdateWithAuditAsync(FormattableString update, AuditEntry audit, CancellationToken cancellationToken) =>
+            db.UpdateThenAsync(update, FormattableStringFactory.Create($"{Insert} {{0}}, changed", Rows.Of([audit])), cancellationToken);
+
+        /// <summary>Updates rows, each with its audit entry: both or neither.</summary>
+        /// <param name="update">As <see cref="AutoTicketDbContext.UpdateRowsThenAsync"/> takes it.</param>
+        /// <param name="rows">With the columns <c>audit_at</c>, <c>audit_action</c>, <c>audit_actor</c> and <c>audit_payload</c>.</param>
+        /// <returns>The ids of the rows that were changed.</returns>
+        public Task<HashSet<long>> UpdateWithAuditAsync(string update, RowsParameter rows, CancellationToken cancellationToken) =>
+            db.UpdateRowsThenAsync(update, $"{Insert} changed", rows, cancellationToken);
+    }
 }

@@ -1,12 +1,50 @@
+using System.ComponentModel.DataAnnotations;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
 using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Data;
 
+/// <summary>Which process leads: a row of <c>leases</c>.</summary>
+internal sealed class LeaseRow
+{
+    public required string Name { get; init; }
+
+    public required string Owner { get; set; }
+
+    public DateTimeOffset Until { get; set; }
+
+    /// <summary>The fencing token: it grows by one with each new owner.</summary>
+    public long Fence { get; set; }
+}
+
+internal sealed class LeaseMapping : IEntityTypeConfiguration<LeaseRow>
+{
+    public void Configure(EntityTypeBuilder<LeaseRow> builder)
+    {
+        builder.ToTable("leases");
+        builder.HasKey(lease => lease.Name);
+    }
+}
+
+/// <summary>Settings under <c>Leader__*</c>.</summary>
+internal sealed class LeaderOptions
+{
+    /// <summary>How long a killed or frozen leader keeps the others from leading.</summary>
+    [Range(typeof(TimeSpan), "00:00:03", "00:05:00")]
+    public TimeSpan Lease { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How often the leader renews its lease: three times before it runs out.</summary>
+    public TimeSpan RenewEvery => Lease * 0.3;
+
+    /// <summary>How often the others ask for the lease.</summary>
+    public TimeSpan AskEvery => Lease * 0.1;
+}
+
 /// <summary>
-/// Of several processes on one database exactly one leads. The lease lasts <see cref="LeaderOptions.Lease"/>: another process takes over when that of a
-/// leader that was killed runs out, and at its next question when a leader ends. One that was frozen finds out by
-/// the monotonic clock before it acts, and whatever it still does is fenced by <see cref="Fence"/>, by claims and by compare-and-swaps.
+/// Of several processes on one database exactly one leads. Another process takes over when the lease of a killed leader runs out, or
+/// as soon as a leader that ends has released it. A frozen leader learns from the monotonic clock that its lease ran out. Its late
+/// writes do no harm: they name its <see cref="Fence"/>, or are claims or compare-and-swaps.
 /// </summary>
 internal sealed partial class LeaderLease(
     IDbContextFactory<AutoTicketDbContext> contexts,
@@ -19,10 +57,10 @@ internal sealed partial class LeaderLease(
     /// <summary>The row of <c>leases</c>.</summary>
     public const string Name = "leader";
 
-    /// <summary>A database that has not answered for this long is as good as away.</summary>
+    /// <summary>A database that does not answer within this time counts as away.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
-    /// <summary>Longer at the start, when everything is slow: a process that took the database for away would watch beside the leader.</summary>
+    /// <summary>Longer at the start, when everything is slow. Otherwise the process would act as a second leader.</summary>
     private static readonly TimeSpan PatienceAtStart = TimeSpan.FromSeconds(5);
 
     private readonly string _owner = $"{Environment.MachineName}/{Environment.ProcessId}/{Guid.NewGuid():N}";
@@ -30,30 +68,30 @@ internal sealed partial class LeaderLease(
     private volatile bool _ledLast = true;
     private volatile bool _isAway;
     private volatile TaskCompletionSource _answer = NewAnswer();
-    private bool _toldThatItLeads;
+    private bool _loggedThatItLeads;
 
     private sealed record Held(long Since, long Fence);
 
-    /// <summary>Raised when this process became the leader, or is no more. Handlers return at once and never throw.</summary>
+    /// <summary>Raised when this process becomes the leader and when it stops leading. Handlers return at once and never throw.</summary>
     public event Action? Changed;
 
-    /// <summary>This process leads now. Ask again before each thing that only the leader may do.</summary>
+    /// <summary>This process leads now. Ask again before each action that only the leader may take.</summary>
     public bool IsLeader => _held is { } held && Clock.GetElapsedTime(held.Since) < options.Value.Lease;
 
-    /// <summary>Counts the leaders: a statement that names it in its condition does nothing once another leads, however late it comes.
-    /// Null: this process has never led, or leads no more.</summary>
+    /// <summary>The fencing token of the lease that this process took last; null: it never led, or leads no more. A statement that names
+    /// it in its condition does nothing once another process leads, however late it runs.</summary>
     public long? Fence => _held?.Fence;
 
-    /// <summary>This process led when the database last answered, or it never did yet: what it knows is the leader's knowledge, also
-    /// while the lease is being renewed.</summary>
+    /// <summary>This process led when the database last answered, or the database never answered. So its knowledge is the leader's, also
+    /// while it renews the lease.</summary>
     public bool WasLeader => _ledLast;
 
-    /// <summary>This process leads or, while the database is away and nobody can be asked, led when it last answered (or it never did yet):
-    /// somebody must watch and tell the operator. Two may do so then, when only one of them is cut off; only one of them can store it.</summary>
+    /// <summary>This process leads, or the database is away and it <see cref="WasLeader"/>. The operator must be notified then too, even if
+    /// a second process does the same because only one of the two is cut off.</summary>
     public bool ActsAsLeader => IsLeader || (_ledLast && _isAway);
 
-    /// <summary><see cref="ActsAsLeader"/>, and when a lease ran out unnoticed, as in a process that was frozen, or was never asked for,
-    /// asks the database first: a second at most.</summary>
+    /// <summary><see cref="ActsAsLeader"/>. Asks the database first, for at most a second, if the lease ran out unnoticed (as in a frozen
+    /// process) or was never asked for.</summary>
     public async Task<bool> AskAsync(CancellationToken cancellationToken)
     {
         if (_ledLast && !ActsAsLeader)
@@ -72,7 +110,7 @@ internal sealed partial class LeaderLease(
         return ActsAsLeader;
     }
 
-    /// <summary>The services that start after this one know whether this process leads.</summary>
+    /// <summary>Waits for the first answer, so that the services that start later know whether this process leads.</summary>
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
         var answer = _answer.Task;
@@ -102,21 +140,22 @@ internal sealed partial class LeaderLease(
         {
             if (!gate.IsOpen)
             {
-                // The clock is not set by the database yet: a fast one would take the lease from a leader that is alive.
+                // The clock does not follow the database yet. A fast clock would take the lease from a leader that is alive.
                 _isAway = true;
                 return;
             }
 
             do
             {
-                // From before the question: the answer may be slow, and the lease runs from when the database wrote it.
+                // Read before the question: the answer may be slow, and the lease runs from the time in the question.
                 var asked = Clock.GetTimestamp();
                 var now = Clock.GetUtcNow();
                 await using var db = await contexts.CreateDbContextAsync();
                 var fence = await db.QueryAsync(
                     $"""
                     INSERT INTO leases (name, owner, until, fence) VALUES ({Name}, {_owner}, {now + options.Value.Lease}, 1)
-                    ON CONFLICT (name) DO UPDATE SET until = excluded.until, fence = leases.fence + CASE WHEN leases.owner = excluded.owner THEN 0 ELSE 1 END, owner = excluded.owner
+                    ON CONFLICT (name) DO UPDATE SET until = excluded.until, owner = excluded.owner,
+                      fence = leases.fence + CASE WHEN leases.owner = excluded.owner THEN 0 ELSE 1 END
                     WHERE leases.owner = excluded.owner OR leases.until < {now}
                     RETURNING fence
                     """,
@@ -126,19 +165,19 @@ internal sealed partial class LeaderLease(
                 _held = fence is [var mine] ? new Held(asked, mine) : null;
                 (_ledLast, _isAway) = (_held is not null, false);
             }
-            // An answer that was read a lease later, as by a process that was frozen meanwhile, says nothing of now.
+            // The lease has run out before its answer was read, as in a frozen process: ask again.
             while (_held is not null && !IsLeader);
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
         {
-            // The database gate says so. What is held runs out by itself.
+            // The database gate logs it. A lease that is held runs out by itself.
             _isAway = true;
         }
 
-        if (_toldThatItLeads != IsLeader)
+        if (_loggedThatItLeads != IsLeader)
         {
-            _toldThatItLeads = IsLeader;
-            if (_toldThatItLeads)
+            _loggedThatItLeads = IsLeader;
+            if (_loggedThatItLeads)
             {
                 Log.Leads(logger, _held!.Fence);
             }
@@ -183,4 +222,20 @@ internal sealed partial class LeaderLease(
         [LoggerMessage(LogLevel.Information, "this process leads no more")]
         public static partial void LeadsNoMore(ILogger logger);
     }
+}
+
+/// <summary>A loop that only the leader runs. A new leader begins at once.</summary>
+internal abstract class LeaderLoop(LeaderLease leader, TimeProvider clock, ILogger logger) : Loop(clock, logger)
+{
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(5);
+
+    protected LeaderLease Leader => leader;
+
+    protected override void Begin() => leader.Changed += Wake;
+
+    /// <inheritdoc cref="Loop.TurnAsync"/>
+    protected abstract Task<TimeSpan> LeadAsync(CancellationToken stoppingToken);
+
+    protected sealed override Task<TimeSpan> TurnAsync(CancellationToken stoppingToken) =>
+        leader.IsLeader ? LeadAsync(stoppingToken) : Task.FromResult(LookEvery);
 }

@@ -1,6 +1,7 @@
 using System.Data.Common;
+using System.Diagnostics.CodeAnalysis;
+using System.Reflection;
 using System.Runtime.CompilerServices;
-using AutoTicket.Audit;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Design;
 using Npgsql;
@@ -10,21 +11,22 @@ namespace AutoTicket.Data;
 /// <summary>The database of record, named by <c>DATABASE_URL</c>.</summary>
 internal sealed class PostgresDbContext(DbContextOptions<PostgresDbContext> options) : AutoTicketDbContext(options)
 {
-    public override async Task<bool> UpdateWithAuditAsync(FormattableString update, AuditEntry audit, CancellationToken cancellationToken)
-    {
-        // One statement: one round trip and one commit for both rows.
-        var count = update.ArgumentCount;
-        var statement = FormattableStringFactory.Create(
-            $"WITH done AS ({update.Format} RETURNING 1) INSERT INTO audit_log (created_at, action, actor, payload) SELECT {{{count}}}, {{{count + 1}}}, {{{count + 2}}}, {{{count + 3}}}::jsonb FROM done",
-            [.. update.GetArguments(), audit.CreatedAt, audit.Action, audit.Actor, audit.Payload]
-        );
-        return await ExecuteAsync(statement, cancellationToken) > 0;
-    }
+    // Each of these is one statement: one round trip and one commit.
+    public override async Task<bool> UpdateThenAsync(
+        FormattableString update,
+        FormattableString then,
+        CancellationToken cancellationToken
+    ) => await ExecuteAsync($"WITH changed AS ({update} RETURNING 1) {then}", cancellationToken) > 0;
 
-    public override async Task<HashSet<long>> UpdateWithAuditAsync(string update, RowsParameter rows, CancellationToken cancellationToken)
+    public override async Task<HashSet<long>> UpdateRowsThenAsync(
+        string update,
+        string then,
+        RowsParameter rows,
+        CancellationToken cancellationToken
+    )
     {
         var statement = FormattableStringFactory.Create(
-            $"WITH done AS ({update} RETURNING r.*), audited AS (INSERT INTO audit_log (created_at, action, actor, payload) SELECT audit_at, audit_action, audit_actor, audit_payload FROM done) SELECT {RowId} FROM done",
+            $"WITH changed AS ({update} RETURNING r.*), followed AS ({then}) SELECT {RowId} FROM changed",
             rows
         );
         return [.. await QueryAsync(statement, row => row.GetInt64(0), cancellationToken)];
@@ -118,7 +120,13 @@ internal sealed class PostgresDbContext(DbContextOptions<PostgresDbContext> opti
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {
         base.OnModelCreating(modelBuilder);
-        modelBuilder.Entity<AuditEntry>().Property(entry => entry.Payload).HasColumnType("jsonb");
+        foreach (var property in modelBuilder.Model.GetEntityTypes().SelectMany(entity => entity.GetProperties()))
+        {
+            if (property.PropertyInfo?.GetCustomAttribute<StringSyntaxAttribute>() is { Syntax: StringSyntaxAttribute.Json })
+            {
+                property.SetColumnType("jsonb");
+            }
+        }
     }
 
     internal sealed class DesignTime : IDesignTimeDbContextFactory<PostgresDbContext>

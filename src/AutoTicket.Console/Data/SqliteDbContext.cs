@@ -1,6 +1,5 @@
 using System.Data.Common;
 using System.Runtime.CompilerServices;
-using AutoTicket.Audit;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Design;
@@ -13,40 +12,44 @@ internal sealed class SqliteDbContext(DbContextOptions<SqliteDbContext> options)
 {
     private static readonly RowBatch<long> Inserted = new(("inserted_id", "bigint", id => id));
 
-    public override async Task<bool> UpdateWithAuditAsync(FormattableString update, AuditEntry audit, CancellationToken cancellationToken)
+    public override async Task<bool> UpdateThenAsync(FormattableString update, FormattableString then, CancellationToken cancellationToken)
     {
-        // SQLite has no data-modifying WITH; a transaction that begins with the write takes the write lock at once.
+        // SQLite has no data-modifying WITH. A transaction that begins with the write takes the write lock at once.
         await using var transaction = await BeginAsync(cancellationToken);
         if (await ExecuteAsync(update, cancellationToken) == 0)
         {
             return false;
         }
 
-        AuditLog.Add(audit);
-        await SaveChangesAsync(cancellationToken);
+        await ExecuteAsync($"WITH changed AS (SELECT 1) {then}", cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         return true;
     }
 
-    public override async Task<HashSet<long>> UpdateWithAuditAsync(string update, RowsParameter rows, CancellationToken cancellationToken)
+    public override async Task<HashSet<long>> UpdateRowsThenAsync(
+        string update,
+        string then,
+        RowsParameter rows,
+        CancellationToken cancellationToken
+    )
     {
         await using var transaction = await BeginAsync(cancellationToken);
-        var done = new HashSet<long>();
-        // One by one, because its RETURNING knows nothing of the rows.
+        var changed = new HashSet<long>();
+        // Row by row, because SQLite's RETURNING can't name columns of the rows.
         foreach (var row in rows.Each())
         {
             if (await ExecuteAsync(FormattableStringFactory.Create(update, row), cancellationToken) > 0)
             {
                 await ExecuteAsync(
-                    $"INSERT INTO audit_log (created_at, action, actor, payload) SELECT audit_at, audit_action, audit_actor, audit_payload FROM {row}",
+                    FormattableStringFactory.Create($"WITH changed AS (SELECT * FROM {{0}}) {then}", row),
                     cancellationToken
                 );
-                done.Add((long)row.Values(0).Single()!);
+                changed.Add((long)row.Values(0).Single()!);
             }
         }
 
         await transaction.CommitAsync(cancellationToken);
-        return done;
+        return changed;
     }
 
     public override async Task<int> InsertAsync(

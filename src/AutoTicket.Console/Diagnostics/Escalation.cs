@@ -1,3 +1,7 @@
+using AutoTicket.Data;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+
 namespace AutoTicket.Diagnostics;
 
 /// <summary>When the operator must be told whatever else goes on: the runbook's five conditions, and alerts that reach nobody. The names
@@ -63,4 +67,22 @@ internal sealed class EscalationRow
     public required DateTimeOffset Since { get; init; }
 
     public required string Evidence { get; set; }
+}
+
+internal sealed class EscalationMapping : IEntityTypeConfiguration<EscalationRow>
+{
+    public void Configure(EntityTypeBuilder<EscalationRow> builder)
+    {
+        builder.ToTable("escalations");
+        builder.HasKey(escalation => escalation.Condition);
+        builder.Property(escalation => escalation.Condition).HasMaxLength(32);
+    }
+}
+
+internal static class DiagnosticsDbSets
+{
+    extension(AutoTicketDbContext db)
+    {
+        public DbSet<EscalationRow> Escalations => db.Set<EscalationRow>();
+    }
 }

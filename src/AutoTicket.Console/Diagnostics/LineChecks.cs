@@ -60,14 +60,15 @@ internal sealed class LineChecks(
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var now = clock.GetUtcNow();
         var openedBefore = now - Untouched;
+        var (outbox, decisions) = (db.AlertOutbox, db.Decisions);
         List<string> registered = [.. hooks.Registered];
         var untouched = await db
             .Alerts.WhereFiring()
             .WhereReachesHooks(alerts.Value)
             .Where(alert =>
-                db.AlertOutbox.Any(entry => entry.AlertRow == alert.Id)
+                outbox.Any(entry => entry.AlertRow == alert.Id)
                 && alert.OpenedAt < openedBefore
-                && !db.Decisions.Any(d => d.AlertRow == alert.Id && registered.Contains(d.Path))
+                && !decisions.Any(d => d.AlertRow == alert.Id && registered.Contains(d.Path))
             )
             .CountAsync(cancellationToken);
         var last = await db.Decisions.Where(d => registered.Contains(d.Path)).MaxAsync(d => (DateTimeOffset?)d.LastAt, cancellationToken);
@@ -152,17 +153,18 @@ internal sealed class LineChecks(
             .OrderByDescending(ticket => ticket.ConfirmedAt)
             .FirstOrDefaultAsync(cancellationToken);
         var lost = await db.Tickets.CountAsync(ticket => ticket.State == TicketState.Unconfirmed, cancellationToken);
+        var (deliveries, episodes) = (db.AlertDeliveries, db.Alerts);
         var asked = db.Decisions.AsNoTracking().Where(d => d.Path == DecisionSources.Ticket || d.Path == DecisionSources.Click);
         // Of an alert that has its ticket a note failed, which says nothing of tickets.
         var failed = await asked
             .Where(DecisionWord.IsDegradedRow)
             .Where(d =>
-                !db.AlertDeliveries.Any(told =>
-                    told.AlertRow == d.AlertRow
-                    && told.Hook == DecisionSources.Ticket
-                    && told.TicketId != null
-                    && told.At <= d.FirstAt
-                    && db.Alerts.Any(alert => alert.Id == told.AlertRow && told.Reopened >= alert.Reopened)
+                !deliveries.Any(delivery =>
+                    delivery.AlertRow == d.AlertRow
+                    && delivery.Hook == DecisionSources.Ticket
+                    && delivery.TicketId != null
+                    && delivery.At <= d.FirstAt
+                    && episodes.Any(alert => alert.Id == delivery.AlertRow && delivery.Reopened >= alert.Reopened)
                 )
             )
             .OrderByDescending(d => d.LastAt)

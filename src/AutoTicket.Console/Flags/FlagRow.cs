@@ -1,3 +1,7 @@
+using AutoTicket.Data;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+
 namespace AutoTicket.Flags;
 
 /// <summary>What people decided about a flag: a row of <c>feature_flags</c>.</summary>
@@ -29,6 +33,24 @@ internal sealed class FlagRow
     public int Version { get; set; }
 }
 
+internal sealed class FlagMapping : IEntityTypeConfiguration<FlagRow>
+{
+    public void Configure(EntityTypeBuilder<FlagRow> builder)
+    {
+        builder.ToTable("feature_flags");
+        builder.HasKey(flag => flag.Name);
+    }
+}
+
+internal static class FlagDbSets
+{
+    extension(AutoTicketDbContext db)
+    {
+        public DbSet<FlagRow> FeatureFlags => db.Set<FlagRow>();
+        public DbSet<FlagAckRow> FlagAcks => db.Set<FlagAckRow>();
+    }
+}
+
 /// <summary>What one process of the console has in force: a row of <c>flag_acks</c>.</summary>
 internal sealed class FlagAckRow
 {
@@ -39,4 +61,13 @@ internal sealed class FlagAckRow
     public bool Enabled { get; set; }
 
     public DateTimeOffset At { get; set; }
+}
+
+internal sealed class FlagAckMapping : IEntityTypeConfiguration<FlagAckRow>
+{
+    public void Configure(EntityTypeBuilder<FlagAckRow> builder)
+    {
+        builder.ToTable("flag_acks");
+        builder.HasKey(ack => new { ack.Instance, ack.Name });
+    }
 }

@@ -1,3 +1,7 @@
+using AutoTicket.Data;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+
 namespace AutoTicket.Intake;
 
 /// <summary>An alert that could not be read, with the reason: a row of <c>parked_alerts</c>, kept until somebody looks at it. Repetitions
@@ -27,4 +31,22 @@ public sealed class ParkedAlert
 
     /// <summary><see cref="Text"/> is all of it, so it can be tried again.</summary>
     public required bool IsWhole { get; init; }
+}
+
+internal sealed class ParkedAlertMapping : IEntityTypeConfiguration<ParkedAlert>
+{
+    public void Configure(EntityTypeBuilder<ParkedAlert> builder)
+    {
+        builder.ToTable("parked_alerts");
+        builder.HasIndex(parked => parked.ReceivedAt);
+        builder.HasIndex(parked => parked.Fingerprint).IsUnique();
+    }
+}
+
+internal static class IntakeDbSets
+{
+    extension(AutoTicketDbContext db)
+    {
+        public DbSet<ParkedAlert> ParkedAlerts => db.Set<ParkedAlert>();
+    }
 }

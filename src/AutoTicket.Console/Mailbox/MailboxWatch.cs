@@ -3,6 +3,7 @@ using AutoTicket.Data;
 using AutoTicket.FreeScout;
 using AutoTicket.Tickets;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
 using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Mailbox;
@@ -399,4 +400,15 @@ internal sealed class TicketSyncRow
 
     /// <summary>Why the last comparison failed, for the operator; null: it did not.</summary>
     public string? ReconcileProblem { get; set; }
+}
+
+internal sealed class TicketSyncMapping : IEntityTypeConfiguration<TicketSyncRow>
+{
+    public void Configure(EntityTypeBuilder<TicketSyncRow> builder)
+    {
+        builder.ToTable("ticket_sync");
+        builder.Property(sync => sync.Id).ValueGeneratedNever();
+        // A sync of a process that was frozen may end after a later one, and must not put the older list back.
+        builder.Property(sync => sync.AskedAt).IsConcurrencyToken();
+    }
 }

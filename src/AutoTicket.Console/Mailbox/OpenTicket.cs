@@ -1,4 +1,7 @@
+using AutoTicket.Data;
 using AutoTicket.Surfaces;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
 namespace AutoTicket.Mailbox;
 
@@ -46,4 +49,23 @@ internal sealed class OpenConversation
     public DateTimeOffset? UpdatedAt { get; set; }
 
     public string? CreatedBy { get; set; }
+}
+
+internal sealed class OpenConversationMapping : IEntityTypeConfiguration<OpenConversation>
+{
+    public void Configure(EntityTypeBuilder<OpenConversation> builder)
+    {
+        builder.ToTable("open_conversations");
+        builder.Property(conversation => conversation.Id).ValueGeneratedNever();
+    }
+}
+
+internal static class MailboxDbSets
+{
+    extension(AutoTicketDbContext db)
+    {
+        public DbSet<OpenConversation> OpenConversations => db.Set<OpenConversation>();
+        public DbSet<TicketSyncRow> TicketSync => db.Set<TicketSyncRow>();
+        public DbSet<FindingRow> TicketFindings => db.Set<FindingRow>();
+    }
 }

@@ -1,3 +1,6 @@
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+
 namespace AutoTicket.Mailbox;
 
 /// <summary>How the console's tickets and FreeScout differ. Stored as the lower-case word.</summary>
@@ -119,4 +122,13 @@ internal sealed record FindingRow
 
     /// <summary>It still holds. A repaired one is kept for a while, so that it is repaired once and not against an agent's will.</summary>
     public required bool IsOpen { get; init; }
+}
+
+internal sealed class FindingMapping : IEntityTypeConfiguration<FindingRow>
+{
+    public void Configure(EntityTypeBuilder<FindingRow> builder)
+    {
+        builder.ToTable("ticket_findings");
+        builder.HasKey(finding => new { finding.ConversationId, finding.Kind });
+    }
 }

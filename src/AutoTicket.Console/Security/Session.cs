@@ -1,3 +1,7 @@
+using AutoTicket.Data;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+
 namespace AutoTicket.Security;
 
 /// <summary>One row of <c>sessions</c>: a browser that somebody signed in with. The cookie names it; a row that is gone or expired
@@ -29,6 +33,24 @@ public sealed class Session
     public string? SealedGrant { get; init; }
 }
 
+internal sealed class SessionMapping : IEntityTypeConfiguration<Session>
+{
+    public void Configure(EntityTypeBuilder<Session> builder)
+    {
+        builder.ToTable("sessions");
+        builder.HasIndex(session => session.ExpiresAt);
+    }
+}
+
+internal static class SecurityDbSets
+{
+    extension(AutoTicketDbContext db)
+    {
+        public DbSet<Session> Sessions => db.Set<Session>();
+        public DbSet<SignInFailure> SignInFailures => db.Set<SignInFailure>();
+    }
+}
+
 /// <summary>One row of <c>sign_in_failures</c>: a password that was wrong.</summary>
 public sealed class SignInFailure
 {
@@ -38,4 +60,13 @@ public sealed class SignInFailure
     public required string Address { get; init; }
 
     public required DateTimeOffset FailedAt { get; init; }
+}
+
+internal sealed class SignInFailureMapping : IEntityTypeConfiguration<SignInFailure>
+{
+    public void Configure(EntityTypeBuilder<SignInFailure> builder)
+    {
+        builder.ToTable("sign_in_failures");
+        builder.HasIndex(failure => failure.FailedAt);
+    }
 }

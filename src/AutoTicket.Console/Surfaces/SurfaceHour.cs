@@ -1,3 +1,6 @@
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+
 namespace AutoTicket.Surfaces;
 
 /// <summary>How many readings of a surface an hour held and in how many of them it was not down: what availability is
@@ -12,4 +15,13 @@ internal sealed class SurfaceHour
     public int Known { get; set; }
 
     public int Up { get; set; }
+}
+
+internal sealed class SurfaceHourMapping : IEntityTypeConfiguration<SurfaceHour>
+{
+    public void Configure(EntityTypeBuilder<SurfaceHour> builder)
+    {
+        builder.ToTable("surface_hours");
+        builder.HasKey(hour => new { hour.SurfaceKey, hour.Hour });
+    }
 }

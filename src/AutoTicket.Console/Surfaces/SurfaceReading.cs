@@ -1,3 +1,7 @@
+using AutoTicket.Data;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+
 namespace AutoTicket.Surfaces;
 
 /// <summary>What one probe saw.</summary>
@@ -36,4 +40,23 @@ public sealed record SurfaceReading
 
     /// <summary>Since when <see cref="Status"/> holds.</summary>
     public DateTimeOffset Since { get; init; }
+}
+
+internal sealed class SurfaceReadingMapping : IEntityTypeConfiguration<SurfaceReading>
+{
+    public void Configure(EntityTypeBuilder<SurfaceReading> builder)
+    {
+        builder.ToTable("surface_readings");
+        builder.HasIndex(reading => new { reading.SurfaceKey, reading.CheckedAt }).IsDescending(false, true);
+        builder.HasIndex(reading => reading.CheckedAt);
+    }
+}
+
+internal static class SurfaceDbSets
+{
+    extension(AutoTicketDbContext db)
+    {
+        public DbSet<SurfaceReading> SurfaceReadings => db.Set<SurfaceReading>();
+        public DbSet<SurfaceHour> SurfaceHours => db.Set<SurfaceHour>();
+    }
 }

@@ -4,6 +4,7 @@ using AutoTicket.Audit;
 using AutoTicket.Data;
 using AutoTicket.Surfaces;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
 namespace AutoTicket.Tickets;
 
@@ -39,6 +40,15 @@ internal sealed class FloodRow
     public string? Reason { get; set; }
 
     public int Version { get; set; }
+}
+
+internal sealed class FloodMapping : IEntityTypeConfiguration<FloodRow>
+{
+    public void Configure(EntityTypeBuilder<FloodRow> builder)
+    {
+        builder.ToTable("flood_breaker");
+        builder.HasKey(flood => flood.Scope);
+    }
 }
 
 /// <summary>How a reset ended.</summary>

@@ -2,7 +2,10 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.RegularExpressions;
 using AutoTicket.Alerts;
+using AutoTicket.Data;
 using AutoTicket.Surfaces;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
 namespace AutoTicket.Tickets;
 
@@ -90,6 +93,37 @@ internal sealed record Ticket
 
     /// <summary>Why the last try failed, for the operator; null: it did not.</summary>
     public string? Problem { get; init; }
+}
+
+internal sealed class TicketMapping : IEntityTypeConfiguration<Ticket>
+{
+    public void Configure(EntityTypeBuilder<Ticket> builder)
+    {
+        builder.ToTable("tickets");
+        // The claim: one filer a key, across processes.
+        builder
+            .HasIndex(ticket => ticket.DedupKey)
+            .HasDatabaseName("ix_tickets_claim")
+            .IsUnique()
+            .HasFilter("state IN ('filing', 'unconfirmed')");
+        builder.HasIndex(ticket => new { ticket.DedupKey, ticket.PostedAt });
+        builder.HasIndex(ticket => ticket.ConversationId).IsUnique().HasFilter("conversation_id IS NOT NULL");
+        // Not filtered by state: PostgreSQL would scan a partial index for a query that asks for any state.
+        builder.HasIndex(ticket => new { ticket.State, ticket.ConversationId });
+        builder.HasIndex(ticket => ticket.PostedAt);
+        builder.HasIndex(ticket => ticket.Tag).HasFilter("state = 'open' AND tag = 'auto:status'");
+        builder.HasIndex(ticket => ticket.TagsPending).HasFilter("tags_pending");
+        builder.HasIndex(ticket => ticket.RepostedAt).HasFilter("reposted_at IS NOT NULL");
+    }
+}
+
+internal static class TicketDbSets
+{
+    extension(AutoTicketDbContext db)
+    {
+        public DbSet<Ticket> Tickets => db.Set<Ticket>();
+        public DbSet<FloodRow> FloodBreaker => db.Set<FloodRow>();
+    }
 }
 
 /// <summary>A link to a FreeScout conversation.</summary>

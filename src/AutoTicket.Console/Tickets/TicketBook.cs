@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Text.Json;
+using AutoTicket.Alerts;
 using AutoTicket.Audit;
 using AutoTicket.Data;
 using AutoTicket.FreeScout;
@@ -337,11 +338,13 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
         if (found?.IsOpen != true)
         {
             // The dashboard shows it before the next sync.
-            await db
-                .OpenConversations.Where(c =>
-                    c.Id == ticket.ConversationId && !db.Tickets.Any(t => t.ConversationId == c.Id && t.State == TicketState.Open)
-                )
-                .ExecuteDeleteAsync(cancellationToken);
+            await db.ExecuteAsync(
+                $"""
+                DELETE FROM open_conversations WHERE id = {ticket.ConversationId}
+                  AND NOT EXISTS (SELECT 1 FROM tickets WHERE conversation_id = open_conversations.id AND state = 'open')
+                """,
+                cancellationToken
+            );
         }
     }
 

@@ -2,6 +2,7 @@ using System.Net;
 using System.Text;
 using System.Text.Json;
 using AutoTicket.Alerts;
+using AutoTicket.Intake;
 using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Alerts;

@@ -1,4 +1,5 @@
 using AutoTicket.Alerts;
+using AutoTicket.Intake;
 using AutoTicket.Surfaces;
 using AutoTicket.Tests.Processes;
 using Microsoft.EntityFrameworkCore;

@@ -1,7 +1,9 @@
 using System.Runtime.CompilerServices;
 using AutoTicket.Alerts;
+using AutoTicket.Audit;
 using AutoTicket.Diagnostics;
 using AutoTicket.Tests.Kit;
+using AutoTicket.Tickets;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using static AutoTicket.Tests.Diagnostics.DiagnosedConsole;

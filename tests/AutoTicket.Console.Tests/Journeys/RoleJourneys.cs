@@ -2,6 +2,7 @@ using AutoTicket.Audit;
 using AutoTicket.Data;
 using AutoTicket.Flags;
 using AutoTicket.Sandbox;
+using AutoTicket.Security;
 using AutoTicket.Surfaces;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Playwright;

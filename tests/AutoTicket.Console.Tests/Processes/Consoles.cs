@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using AutoTicket.Audit;
 using AutoTicket.Data;
 using AutoTicket.Sandbox;
 using AutoTicket.Surfaces;

@@ -1,6 +1,7 @@
 using System.Net;
 using AutoTicket.Flags;
 using AutoTicket.Sandbox;
+using AutoTicket.Tickets;
 using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Processes;

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using AutoTicket.Sandbox;
+using AutoTicket.Surfaces;
 using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Processes;

@@ -1,3 +1,4 @@
+using AutoTicket.Alerts;
 using AutoTicket.Audit;
 using AutoTicket.Data;
 using AutoTicket.Sandbox;

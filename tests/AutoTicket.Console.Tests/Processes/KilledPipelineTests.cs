@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Http.Json;
+using AutoTicket.Alerts;
 using AutoTicket.Audit;
 using AutoTicket.Sandbox;
 using Microsoft.EntityFrameworkCore;

@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using AutoTicket.Data;
 using AutoTicket.Sandbox;
+using AutoTicket.Surfaces;
 using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Processes;

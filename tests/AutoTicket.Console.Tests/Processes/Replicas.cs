@@ -1,5 +1,7 @@
+using AutoTicket.Alerts;
 using AutoTicket.Data;
 using AutoTicket.Sandbox;
+using AutoTicket.Surfaces;
 using AutoTicket.Tickets;
 using Microsoft.EntityFrameworkCore;
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Json;
+using AutoTicket.Alerts;
 using AutoTicket.Flags;
 using Microsoft.EntityFrameworkCore;
 

@@ -9,6 +9,7 @@ public sealed partial class WhoMayUseWhomTests
     private static readonly Dictionary<string, string[]> Allowed = new()
     {
         ["Hosting"] = ["Sandbox"],
+        ["Data"] = [],
         ["Surfaces"] = [],
         ["FreeScout"] = [],
         ["Audit"] = [],

@@ -1,5 +1,6 @@
 using System.Net.Http.Json;
 using System.Text.Json;
+using AutoTicket.Alerts;
 using AutoTicket.FreeScout;
 using AutoTicket.Mailbox;
 using AutoTicket.Sandbox;
