@@ -8,8 +8,8 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 
 namespace AutoTicket.Data;
 
-/// <summary>The console's database. It lives for one method (<see cref="IDbContextFactory{TContext}"/>); what differs between
-/// the databases is in its two heirs and nowhere else.</summary>
+/// <summary>The console's database. A context lives for one method (<see cref="IDbContextFactory{TContext}"/>). Only the two subclasses
+/// know which database it is.</summary>
 internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContext(options), IDataProtectionKeyContext
 {
     private readonly DbContextOptions _options = options;
@@ -38,11 +38,11 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
         CancellationToken cancellationToken
     );
 
-    /// <summary>Inserts rows, and with them what follows from those that were inserted, as their audit entries: all or nothing.</summary>
-    /// <param name="insert">What follows INSERT INTO and the table: columns, and a SELECT … FROM {0} that leaves out what is there already.</param>
-    /// <param name="returning">What of an inserted row the following statements read.</param>
-    /// <param name="then">Statements that read what was inserted as the table <c>inserted</c>.</param>
-    /// <returns>How many were inserted. Fewer than were given: some were there, and the caller must look again.</returns>
+    /// <summary>Inserts rows and then what follows from them, such as their audit entries: all or nothing.</summary>
+    /// <param name="insert">The SQL after INSERT INTO and the table: columns, and a SELECT … FROM {0} that skips rows that exist.</param>
+    /// <param name="returning">The columns that the following statements read.</param>
+    /// <param name="then">INSERTs that read the inserted rows as the table <c>inserted</c>.</param>
+    /// <returns>How many rows were inserted. Fewer than given: some existed, and the caller must read again.</returns>
     public abstract Task<int> InsertAsync(
         string table,
         string insert,
@@ -52,31 +52,31 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
         CancellationToken cancellationToken
     );
 
-    /// <summary>The function of SQL that makes names and values a JSON object.</summary>
+    /// <summary>The SQL function that makes a JSON object of names and values.</summary>
     public abstract string JsonObject { get; }
 
-    /// <summary>What is written until the commit, by EF or as SQL, is written together.</summary>
+    /// <summary>Begins a transaction that EF's writes and raw SQL share.</summary>
     public Task<IDbContextTransaction> BeginAsync(CancellationToken cancellationToken)
     {
         _isInTransaction = true;
-#pragma warning disable RS0030 // the one place
+#pragma warning disable RS0030 // every other call goes through this method
         return Database.BeginTransactionAsync(cancellationToken);
 #pragma warning restore RS0030
     }
 
-    /// <summary>Runs SQL that EF can't express, or not as cheaply; both databases read it. Times may be given as parameters.</summary>
+    /// <summary>Runs SQL that EF can't express, or not as fast. Both databases must understand it.</summary>
     /// <returns>How many rows it changed.</returns>
     public abstract Task<int> ExecuteAsync(FormattableString sql, CancellationToken cancellationToken);
 
-    /// <summary>Runs several statements, each by <see cref="ExecuteAsync"/>'s rules: all or none.</summary>
-    /// <returns>How many rows each changed.</returns>
+    /// <summary>Runs several statements as <see cref="ExecuteAsync"/> does: all or none.</summary>
+    /// <returns>How many rows each statement changed.</returns>
     public abstract Task<IReadOnlyList<int>> ExecuteTogetherAsync(
         IReadOnlyList<FormattableString> statements,
         CancellationToken cancellationToken
     );
 
     /// <inheritdoc cref="ExecuteAsync"/>
-    /// <returns>A value for each row.</returns>
+    /// <returns>One value for each row.</returns>
     public abstract Task<List<T>> QueryAsync<T>(FormattableString sql, Func<DbDataReader, T> read, CancellationToken cancellationToken);
 
     protected static async Task<List<T>> ReadAllAsync<T>(
@@ -94,17 +94,17 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
         return rows;
     }
 
-    /// <summary>A time that raw SQL read.</summary>
+    /// <summary>A time in a row that raw SQL returned.</summary>
     public virtual DateTimeOffset TimeOf(DbDataReader row, int column) => row.GetFieldValue<DateTimeOffset>(column);
 
-    /// <summary>A parameter of raw SQL as the column holds it: EF converts only what goes through the model.</summary>
+    /// <summary>Converts a parameter of raw SQL to what the column stores. EF converts only values that go through the model.</summary>
     protected virtual object? ToColumn(object? value) => value is string text ? CleanText.Of(text) : value;
 
-    /// <summary>What reads rows as the table <c>r</c>.</summary>
+    /// <summary>The SQL that reads rows as the table <c>r</c>.</summary>
     /// <param name="add">Adds a parameter and returns its name.</param>
     protected abstract string RowsFrom(RowsParameter rows, Func<object, string> add);
 
-    /// <summary>Whether a parameter finds its <c>$1</c> by name, or by its place.</summary>
+    /// <summary>Whether <c>$1</c> is the name of a parameter, or its position.</summary>
     protected virtual bool HasNamedParameters => true;
 
     /// <summary>The SQL with its arguments as parameters. An argument that is SQL itself becomes a part of the text.</summary>
@@ -133,7 +133,7 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
         }
     }
 
-    /// <summary>Outside a transaction a connection of the pool's: to wake EF up for its own costs as much again as the statements of a filing.</summary>
+    /// <summary>The transaction's connection, or a pooled one. EF's own connection would double the cost of a short statement.</summary>
     protected async Task<OpenedConnection> OpenAsync(CancellationToken cancellationToken)
     {
         if (_isInTransaction && Database.CurrentTransaction?.GetDbTransaction() is { Connection: { } shared } transaction)
@@ -161,7 +161,7 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
         public ValueTask DisposeAsync() => Transaction is null ? Connection.DisposeAsync() : ValueTask.CompletedTask;
     }
 
-    /// <summary>The database's own clock, which all replicas share; null when it has none but this machine's.</summary>
+    /// <summary>The database server's clock, which all replicas share; null: the database runs on this machine.</summary>
     public abstract Task<DateTimeOffset?> ReadClockAsync(CancellationToken cancellationToken);
 
     protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder)
@@ -182,10 +182,10 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
         }
     }
 
-    /// <summary>The last line: text is cleaned where it enters, but one that was forgotten there must stop no batch and no sync.</summary>
+    /// <summary>Text is cleaned where it enters. This catches text that was forgotten there, which would stop a whole batch.</summary>
     private sealed class Clean() : ValueConverter<string, string>(text => CleanText.Of(text), text => text);
 
-    /// <summary>Enumerations are stored as the words that people query by.</summary>
+    /// <summary>Enumerations are stored as lower-case words, because people query by them.</summary>
     private sealed class LowerCaseWord<TEnum>() : ValueConverter<TEnum, string>(value => Words.Of(value), word => Words.Parse<TEnum>(word))
         where TEnum : struct, Enum;
 }

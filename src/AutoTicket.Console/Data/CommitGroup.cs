@@ -1,7 +1,6 @@
 namespace AutoTicket.Data;
 
-/// <summary>Whoever comes while a statement runs goes along with the next one: a round trip and a commit are paid for once by all of
-/// them, and who comes alone waits for nobody.</summary>
+/// <summary>Group commit: items that arrive while a statement runs share the next one. A lone item runs at once.</summary>
 internal sealed class CommitGroup<TItem, TResult>(Func<TItem, int>? weightOf = null)
 {
     private readonly Lock _lock = new();
@@ -11,14 +10,14 @@ internal sealed class CommitGroup<TItem, TResult>(Func<TItem, int>? weightOf = n
     /// <summary>The weight of all items that wait or are being handled.</summary>
     private int _load;
 
-    /// <summary>The last one did not come alone.</summary>
+    /// <summary>The last batch had more than one item.</summary>
     private bool _isCrowded;
 
-    /// <param name="act">Does it for all that have gathered; returns a result for each, in their order.</param>
+    /// <param name="act">Handles a batch; returns one result for each item, in their order.</param>
     public Task<TResult> AddAsync(TItem item, Func<List<TItem>, Task<List<TResult>>> act) => TryAdd(item, act, int.MaxValue)!;
 
     /// <inheritdoc cref="AddAsync"/>
-    /// <param name="most">The weight that the group may hold. A lone item is taken whatever it weighs.</param>
+    /// <param name="most">The weight that the group may hold. An idle group takes an item of any weight.</param>
     /// <returns>Null when the group is too busy to take the item.</returns>
     public Task<TResult>? TryAdd(TItem item, Func<List<TItem>, Task<List<TResult>>> act, int most)
     {
@@ -51,8 +50,7 @@ internal sealed class CommitGroup<TItem, TResult>(Func<TItem, int>? weightOf = n
         {
             if (_isCrowded)
             {
-                // Who is just about to come, comes first: of many that are busy at once most go along then, and would else find this one gone
-                // with a few.
+                // Under load, let callers that are about to add an item do so: the batch gets larger.
                 await Task.Yield();
             }
 
@@ -77,7 +75,7 @@ internal sealed class CommitGroup<TItem, TResult>(Func<TItem, int>? weightOf = n
                     batch[i].Result.SetResult(results[i]);
                 }
             }
-#pragma warning disable CA1031 // handed on to each who waits
+#pragma warning disable CA1031 // passed on to every caller that waits
             catch (Exception exception)
 #pragma warning restore CA1031
             {

@@ -61,12 +61,12 @@ internal static class DataSetup
             }
         );
 
-    /// <summary>The configured database: PostgreSQL if DATABASE_URL names one, otherwise an embedded file.</summary>
+    /// <summary>Registers PostgreSQL if <c>DATABASE_URL</c> is set, otherwise an embedded SQLite file.</summary>
     /// <exception cref="ConfigurationException">The settings name no usable database.</exception>
     public static IServiceCollection AddDatabase(this IServiceCollection services, IConfiguration configuration)
     {
-        // A context for each use, none pooled: a pooled one keeps its connection object, and that keeps a command which, when the line
-        // broke while a statement was being prepared, is out of step with the database for ever (Npgsql 10).
+        // No pooled contexts. A pooled context keeps its connection object, which keeps a command. If the connection broke while a
+        // statement was being prepared, that command fails forever (Npgsql 10).
         if (configuration["DATABASE_URL"] is { } url && !string.IsNullOrWhiteSpace(url))
         {
             var connection = DatabaseUrl.ToConnectionString(url.Trim());
@@ -81,13 +81,14 @@ internal static class DataSetup
         else if (configuration["DYNO"] is { Length: > 0 })
         {
             throw new ConfigurationException(
-                "DATABASE_URL is not set, and on a dyno the embedded database would be wiped at every restart. Attach Heroku Postgres, which sets it."
+                "DATABASE_URL is not set, and on a dyno the embedded database would be wiped at every restart. "
+                    + "Attach Heroku Postgres, which sets it."
             );
         }
         else
         {
             var path = Path.GetFullPath(configuration["AUTOTICKET_SQLITE_PATH"] is { Length: > 0 } file ? file : "autoticket.db");
-            MakeForOwnerAlone(path);
+            CreateForOwnerOnly(path);
             var connection = new SqliteConnectionStringBuilder { DataSource = path, DefaultTimeout = 5 }.ConnectionString;
             services.AddDbContextFactory<SqliteDbContext>(db => Common(db.UseSqlite(connection)));
             services.AddSingleton<IDbContextFactory<AutoTicketDbContext>, DbContextFactory<SqliteDbContext>>();
@@ -109,10 +110,11 @@ internal static class DataSetup
         return services;
     }
 
-    /// <summary>SQLite would let every user of the machine read it. Its -wal and -shm files take over the mode.</summary>
-    private static void MakeForOwnerAlone(string path)
+    /// <summary>Creates the file with a mode for its owner only. SQLite would create it readable for all users, and gives its -wal and
+    /// -shm files the same mode.</summary>
+    private static void CreateForOwnerOnly(string path)
     {
-        // One that exists is not even opened: to close it would drop the locks that SQLite holds in this process.
+        // Don't open an existing file: closing it would drop the locks that SQLite holds in this process.
         if (File.Exists(path) || OperatingSystem.IsWindows())
         {
             return;
@@ -133,7 +135,7 @@ internal static class DataSetup
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            // SQLite says what is wrong with it.
+            // Opening it with SQLite will fail with a better message.
         }
     }
 
@@ -148,4 +150,11 @@ internal static class DataSetup
                     (CoreEventId.QueryIterationFailed, LogLevel.Debug)
                 )
             );
+}
+
+/// <summary>Creates the configured database's context by its common type, because EF's interface is not covariant.</summary>
+internal sealed class DbContextFactory<TContext>(IDbContextFactory<TContext> factory) : IDbContextFactory<AutoTicketDbContext>
+    where TContext : AutoTicketDbContext
+{
+    public AutoTicketDbContext CreateDbContext() => factory.CreateDbContext();
 }

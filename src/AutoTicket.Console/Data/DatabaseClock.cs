@@ -3,9 +3,9 @@ using Microsoft.EntityFrameworkCore;
 namespace AutoTicket.Data;
 
 /// <summary>
-/// The time that all replicas share: the database's clock, carried on by this machine's monotonic one. A replica whose wall
-/// clock is wrong, or jumps, judges the 60-minute window and the leases like every other. Until the database first answers
-/// it is the wall clock of the start; if the database is away it runs on undisturbed.
+/// The time that all replicas share: the database's clock, continued by this machine's monotonic clock. So a replica whose wall clock is
+/// wrong or jumps still agrees with the others on the 60-minute window and the leases. It starts as this machine's wall clock, and runs
+/// on while the database is away.
 /// </summary>
 internal sealed class DatabaseClock(TimeProvider machine) : TimeProvider
 {
@@ -26,8 +26,8 @@ internal sealed class DatabaseClock(TimeProvider machine) : TimeProvider
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
         machine.CreateTimer(callback, state, dueTime, period);
 
-    /// <summary>Sets the time by the database.</summary>
-    /// <returns>By how much the time was off.</returns>
+    /// <summary>Sets the time to the database's.</summary>
+    /// <returns>By how much it was wrong.</returns>
     public async Task<TimeSpan> SynchronizeAsync(AutoTicketDbContext db, CancellationToken cancellationToken)
     {
         var asked = machine.GetTimestamp();
@@ -37,7 +37,7 @@ internal sealed class DatabaseClock(TimeProvider machine) : TimeProvider
         }
 
         var answered = machine.GetTimestamp();
-        // The database read its clock somewhere between the two: take the middle.
+        // The database read its clock at some time between the two: assume the middle.
         var before = GetUtcNow();
         _anchor = new Anchor(time + (machine.GetElapsedTime(asked, answered) / 2), answered);
         return GetUtcNow() - before;

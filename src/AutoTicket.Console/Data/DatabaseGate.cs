@@ -3,9 +3,8 @@ using Microsoft.EntityFrameworkCore;
 namespace AutoTicket.Data;
 
 /// <summary>
-/// Opens the database at start and watches it from then on. A database that can't be reached is an outage: the console starts,
-/// says so, and goes on by itself once it answers. One that refuses us, or whose schema is behind, is a mistake in the
-/// configuration and stops the start with a message that says what to change.
+/// Opens the database at start and then watches it. If it can't be reached, that is an outage: the console starts, says so and recovers
+/// by itself. If it refuses the console or its schema is behind, the start stops with a message that says what to change.
 /// </summary>
 internal sealed partial class DatabaseGate(
     IDbContextFactory<AutoTicketDbContext> contexts,
@@ -19,10 +18,10 @@ internal sealed partial class DatabaseGate(
     private static readonly TimeSpan CheckEvery = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan RetryEvery = TimeSpan.FromSeconds(1);
 
-    /// <summary>The schema was checked: the database can be used, though it may be away for now.</summary>
+    /// <summary>The schema has been checked. The database can be used, but may be away now.</summary>
     public bool IsOpen { get; private set; }
 
-    /// <summary>Why the database can't be used just now, for the operator; null when it can.</summary>
+    /// <summary>Why the database can't be used now, for the operator; null: it can.</summary>
     public string? Problem { get; private set; } = "The database has not answered yet.";
 
     public override async Task StartAsync(CancellationToken cancellationToken)
@@ -39,7 +38,7 @@ internal sealed partial class DatabaseGate(
         }
         catch (ConfigurationException mistake)
         {
-            // It was away at start and turns out to be unusable: what would have stopped the start stops us now.
+            // The database was away at the start, so its refusal comes only now.
             Log.Unusable(logger, mistake.Message);
             Environment.ExitCode = 1;
             lifetime.StopApplication();
@@ -59,7 +58,7 @@ internal sealed partial class DatabaseGate(
                 await Migrations.EnsureAsync(db, environment, cancellationToken);
             }
 
-            // Before it opens: nobody may judge a lease, a claim or the window by a clock that is not set.
+            // Set the clock before the gate opens: leases, claims and the window depend on it.
             await _clock.SynchronizeAsync(db, cancellationToken);
             IsOpen = true;
             if (!await db.Database.CanConnectAsync(cancellationToken))

@@ -3,7 +3,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Data;
 
-/// <summary>A request that met an outage of the database is told so, to come again; it is no bug and no ERROR.</summary>
+/// <summary>Answers 503 with Retry-After when a request fails because the database is away. Logs a WARNING, no ERROR.</summary>
 internal sealed partial class DatabaseOutageHandler(OncePerMinute often, ILogger<DatabaseOutageHandler> logger) : IExceptionHandler
 {
     public async ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)

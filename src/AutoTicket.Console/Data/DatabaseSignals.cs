@@ -5,11 +5,11 @@ using Npgsql;
 
 namespace AutoTicket.Data;
 
-/// <summary>Tells this process that a table changed, in whichever process it was changed. A signal says <em>read again</em>, not
-/// what changed, so a lost or doubled one does no harm: it is raised after every reconnect and at least every five seconds.</summary>
+/// <summary>Signals that any process changed a table. A signal means <em>read again</em> and does not say what changed, so a lost or
+/// duplicate signal does no harm. It is also raised after every reconnect and at least every five seconds.</summary>
 internal abstract partial class DatabaseSignals(TimeProvider clock, ILogger<DatabaseSignals> logger) : Loop(clock, logger)
 {
-    /// <summary>Also the channels of PostgreSQL's NOTIFY, which triggers of the migrations raise.</summary>
+    /// <summary>Also the channels of PostgreSQL's NOTIFY, which <see cref="PostgresTriggers"/> raise.</summary>
     public const string Flags = "autoticket_flags";
     public const string Tickets = "autoticket_tickets";
     public const string Alerts = "autoticket_alerts";
@@ -23,7 +23,7 @@ internal abstract partial class DatabaseSignals(TimeProvider clock, ILogger<Data
     private readonly ConcurrentDictionary<(string Channel, Guid Subscription), Action> _subscribers = new();
     private readonly OutageNotice _outage = new();
 
-    /// <summary>Calls <paramref name="readAgain"/> on every signal; it must return at once and never throw.</summary>
+    /// <summary>Calls <paramref name="readAgain"/> on every signal until disposed. It must return at once and never throw.</summary>
     public IDisposable Subscribe(string channel, Action readAgain)
     {
         var key = (channel, Guid.NewGuid());
@@ -47,7 +47,7 @@ internal abstract partial class DatabaseSignals(TimeProvider clock, ILogger<Data
     /// <summary>Listens until the connection breaks or <paramref name="stoppingToken"/> ends it.</summary>
     protected abstract Task ListenAsync(CancellationToken stoppingToken);
 
-    /// <summary>Looks five times a second at what changes with every commit of others.</summary>
+    /// <summary>Polls, five times a second, a value that changes with every commit of another connection.</summary>
     protected async Task PollAsync(DbConnection connection, string sql, CancellationToken stoppingToken)
     {
         await using var look = connection.CreateCommand();
@@ -76,7 +76,7 @@ internal abstract partial class DatabaseSignals(TimeProvider clock, ILogger<Data
             _outage.End();
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested) { }
-#pragma warning disable CA1031 // whatever broke the connection, the answer is a new one
+#pragma warning disable CA1031 // whatever broke the connection, the next turn opens a new one
         catch (Exception exception)
 #pragma warning restore CA1031
         {
@@ -98,7 +98,7 @@ internal abstract partial class DatabaseSignals(TimeProvider clock, ILogger<Data
     }
 }
 
-/// <summary>LISTEN on a connection of its own: a pooled one would be handed to others.</summary>
+/// <summary>Listens on an unpooled connection, because a pooled one would be given to other code.</summary>
 internal sealed class PostgresSignals(string connectionString, TimeProvider clock, ILogger<DatabaseSignals> logger)
     : DatabaseSignals(clock, logger)
 {
@@ -108,7 +108,7 @@ internal sealed class PostgresSignals(string connectionString, TimeProvider cloc
         KeepAlive = 2,
     }.ConnectionString;
 
-    /// <summary>Whether a pooler as PgBouncer answers in the server's place: it makes up the process number that it greets with.</summary>
+    /// <summary>Whether a pooler such as PgBouncer stands in between: it greets with a process id of its own.</summary>
     public static async Task<bool> IsPooledAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var ask = new NpgsqlCommand("SELECT pg_backend_pid()", connection);
@@ -121,7 +121,7 @@ internal sealed class PostgresSignals(string connectionString, TimeProvider cloc
         await connection.OpenAsync(stoppingToken);
         if (await IsPooledAsync(connection, stoppingToken))
         {
-            // What LISTEN asks for, a pooler gives to nobody or to somebody else. A snapshot is another one after every commit.
+            // A pooler delivers notifications to no client or to another one. The snapshot's text changes with every commit.
             await PollAsync(connection, "SELECT txid_current_snapshot()::text", stoppingToken);
         }
 
@@ -131,7 +131,7 @@ internal sealed class PostgresSignals(string connectionString, TimeProvider cloc
             await listen.ExecuteNonQueryAsync(stoppingToken);
         }
 
-        // Listen first, then read: a change between the two is seen twice, never missed.
+        // Listen first, then read: a change in between is seen twice and never missed.
         while (true)
         {
             RaiseAll();
@@ -140,7 +140,7 @@ internal sealed class PostgresSignals(string connectionString, TimeProvider cloc
     }
 }
 
-/// <summary>SQLite has no NOTIFY, but a number that changes with every commit of another connection.</summary>
+/// <summary>SQLite has no NOTIFY. Its data version changes with every commit of another connection.</summary>
 internal sealed class SqliteSignals(string connectionString, TimeProvider clock, ILogger<DatabaseSignals> logger)
     : DatabaseSignals(clock, logger)
 {

@@ -6,7 +6,7 @@ using Npgsql;
 
 namespace AutoTicket.Data;
 
-/// <summary>Reads <c>DATABASE_URL</c> by the rules of libpq, which hosting companies follow; Npgsql reads no such address itself.</summary>
+/// <summary>Parses <c>DATABASE_URL</c> by the rules of libpq, as hosting companies write it. Npgsql can't parse such a URL.</summary>
 internal static partial class DatabaseUrl
 {
     private const string Form =
@@ -14,13 +14,13 @@ internal static partial class DatabaseUrl
 
     private static readonly string[] SessionAttributes = ["any", "read-write", "read-only", "primary", "standby", "prefer-standby"];
 
-    /// <exception cref="ConfigurationException">It can't be used. The message never holds the password.</exception>
+    /// <exception cref="ConfigurationException">It can't be used. The message never contains the password.</exception>
     public static string ToConnectionString(string url)
     {
         if (url is ['"' or '\'', ..])
         {
             throw new ConfigurationException(
-                "DATABASE_URL begins with a quote. Remove the quotes around it: docker's --env-file takes them for a part of the value."
+                "DATABASE_URL begins with a quote. Remove the quotes around it: docker's --env-file makes them part of the value."
             );
         }
 
@@ -32,21 +32,21 @@ internal static partial class DatabaseUrl
         if (Unescaped(url, parts) is { } character)
         {
             throw new ConfigurationException(
-                $"DATABASE_URL holds the character {character} in the user or the password. Write it as %{(int)character:X2}."
+                $"DATABASE_URL contains the character {character} in the user or the password. Write it as %{(int)character:X2}."
             );
         }
 
         var connection = new NpgsqlConnectionStringBuilder
         {
             ApplicationName = "autoticket",
-            // An outage must show within a click's patience, not after Npgsql's default of 15 and 30 s; a command that hangs costs as much again until it is given up.
+            // Npgsql's defaults (15 s and 30 s) are longer than an operator waits for a click.
             Timeout = 3,
             CommandTimeout = 3,
-            // A server that does not answer a query in time does not answer a plea to stop it either: that would be another 5 s.
+            // Don't wait for the cancellation of a timed-out command: the same server would answer it, or time out after 5 s.
             CancellationTimeout = -1,
             KeepAlive = 10,
             MaxPoolSize = 40,
-            // Nothing of ours changes a session; to reset it at each use would cost as much as the statement that follows.
+            // The console never changes session state, and a reset costs as much as a statement.
             NoResetOnClose = true,
         };
         var (hosts, port) = (Text(parts, "hosts"), "5432");
@@ -83,7 +83,7 @@ internal static partial class DatabaseUrl
                 case "connect_timeout":
                     connection.Timeout = Number(name, value, 60);
                     break;
-                // Node's word: encrypted, and the certificate is not checked. So does Npgsql when encryption is required.
+                // Node's word for encrypted without a check of the certificate, which is what Npgsql's Require does.
                 case "sslmode" or "ssl" when value is "no-verify":
                     mode = SslMode.Require;
                     break;
@@ -150,7 +150,7 @@ internal static partial class DatabaseUrl
         if (all is [var only])
         {
             (connection.Host, connection.Port) = (only.Name.Trim('[', ']'), only.Port);
-            // Npgsql refuses it for a single host, where there is nothing to choose.
+            // Npgsql refuses it for a single host.
             connection.TargetSessionAttributes = null;
         }
         else
@@ -163,17 +163,17 @@ internal static partial class DatabaseUrl
         connection.Password = password.Length > 0 ? password : null;
         isPooled |= all.Any(host => host.Port is 6432 or 6543 || host.Name.Contains("pooler", StringComparison.OrdinalIgnoreCase));
         connection.SslMode = mode ?? (all.TrueForAll(host => IsHere(host.Name)) ? SslMode.Prefer : SslMode.Require);
-        // What is asked again and again is parsed and planned once a connection. Behind a pooler the next statement may run on another one.
+        // Prepared statements, except behind a pooler, where the next use may run on another connection.
         connection.MaxAutoPrepare = isPooled ? 0 : 50;
         return connection.ConnectionString;
     }
 
-    /// <summary>Whether passwords and tickets go over a network that others may read.</summary>
+    /// <summary>Whether the connection leaves this machine unencrypted.</summary>
     public static bool IsOpen(string connectionString) =>
         new NpgsqlConnectionStringBuilder(connectionString) is { SslMode: < SslMode.Require, Host: { } hosts }
         && !hosts.Split(',').All(IsHere);
 
-    /// <summary>A socket of this machine, or a loopback address, with or without a port.</summary>
+    /// <summary>Whether the host is a local socket or a loopback address, with or without a port.</summary>
     private static bool IsHere(string host) =>
         host.StartsWith('/')
         || host.Split(':')[0] is "localhost"
@@ -181,7 +181,7 @@ internal static partial class DatabaseUrl
 
     private static string Text(Match parts, string name) => Uri.UnescapeDataString(parts.Groups[name].Value);
 
-    /// <summary>A character of the user or the password at which other programs would cut the address; null: there is none.</summary>
+    /// <summary>An unescaped character of the user or the password that other programs would split the URL at; null: none.</summary>
     private static char? Unescaped(string url, Match parts)
     {
         var hasUser = parts.Groups["user"].Success;

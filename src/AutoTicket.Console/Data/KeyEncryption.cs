@@ -5,8 +5,8 @@ using Microsoft.AspNetCore.DataProtection.XmlEncryption;
 
 namespace AutoTicket.Data;
 
-/// <summary>Encrypts the data-protection keys in the database with a key that is not there (AES-256-GCM). Keys that were stored before it
-/// was set stay readable.</summary>
+/// <summary>Encrypts the data-protection keys in the database with a key from the environment (AES-256-GCM). Keys that were stored
+/// unencrypted stay readable.</summary>
 internal sealed class KeyEncryption : IXmlEncryptor, IXmlDecryptor
 {
     public const string Variable = "CONSOLE_KEY_ENCRYPTION_KEY";
@@ -16,16 +16,16 @@ internal sealed class KeyEncryption : IXmlEncryptor, IXmlDecryptor
 
     private readonly byte[] _key;
 
-    /// <summary>As data protection makes it from the name that it stored.</summary>
+    /// <summary>Data protection calls this to decrypt: it stores the type's name with each key.</summary>
     public KeyEncryption(IServiceProvider services) => _key = services.GetRequiredService<KeyEncryption>()._key;
 
-    /// <exception cref="ConfigurationException">It is not 32 bytes in Base64.</exception>
+    /// <exception cref="ConfigurationException">The key is not 32 bytes in Base64.</exception>
     public KeyEncryption(string key)
     {
         _key = new byte[32];
         if (!Convert.TryFromBase64String(key.Trim(), _key, out var length) || length != _key.Length)
         {
-            throw new ConfigurationException($"{Variable} must be 32 bytes in Base64, as `openssl rand -base64 32` makes them.");
+            throw new ConfigurationException($"{Variable} must be 32 bytes in Base64, such as the output of `openssl rand -base64 32`.");
         }
     }
 

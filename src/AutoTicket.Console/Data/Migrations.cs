@@ -7,14 +7,14 @@ using Npgsql;
 
 namespace AutoTicket.Data;
 
-/// <summary>Brings the schema up to date, or says that it is not.</summary>
+/// <summary>Migrates the schema, or says that it is behind.</summary>
 internal static partial class Migrations
 {
-    /// <summary>The advisory lock of PostgreSQL under which one process at a time migrates.</summary>
+    /// <summary>PostgreSQL's advisory lock that lets one process at a time migrate.</summary>
     public const string Lock = "hashtext('AutoTicket.Migrations')";
 
-    /// <summary>At start: SQLite and Development migrate by themselves; in Production PostgreSQL is migrated by the release step alone.</summary>
-    /// <exception cref="ConfigurationException">The schema is behind, or the database refuses us.</exception>
+    /// <summary>At start: migrates SQLite always and PostgreSQL in Development. In Production only the release step migrates.</summary>
+    /// <exception cref="ConfigurationException">The schema is behind, or the database refuses the console.</exception>
     public static async Task EnsureAsync(AutoTicketDbContext db, IHostEnvironment environment, CancellationToken cancellationToken)
     {
         try
@@ -25,12 +25,13 @@ internal static partial class Migrations
                 await ApplyAsync(db, cancellationToken);
             }
 
-            // Of a database that does not exist EF would say that its schema is behind.
+            // For a database that does not exist, EF would only say that its schema is behind.
             await db.Database.OpenConnectionAsync(cancellationToken);
             if (!migrates && await PendingAsync(db, cancellationToken) is { Count: > 0 } pending)
             {
                 throw new ConfigurationException(
-                    $"The database's schema is behind by {pending.Count} migration(s), from {pending[0]} on. Run the verb `migrate` (Heroku's release step does) and start again."
+                    $"The database's schema is behind by {pending.Count} migration(s), from {pending[0]} on. "
+                        + "Run the verb `migrate` (Heroku's release step does) and start again."
                 );
             }
 
@@ -42,7 +43,7 @@ internal static partial class Migrations
             {
                 throw new ConfigurationException(
                     "DATABASE_URL leads to a connection pooler, which mixes up prepared statements. "
-                        + "Use the database's direct address, or add pgbouncer=true to its parameters: then the console does without them."
+                        + "Use the database's direct address, or add pgbouncer=true to its parameters: the console then prepares none."
                 );
             }
         }
@@ -75,14 +76,16 @@ internal static partial class Migrations
         catch (SqliteException refusal) when (refusal.SqliteErrorCode is not (5 or 6)) // busy, locked: another process migrates it
         {
             throw new ConfigurationException(
-                $"AUTOTICKET_SQLITE_PATH names a file that can't be used as the database: {db.Database.GetDbConnection().DataSource} ({refusal.Message}). Name a file in a folder that the console may write to, or move this one away."
+                "AUTOTICKET_SQLITE_PATH names a file that can't be used as the database: "
+                    + $"{db.Database.GetDbConnection().DataSource} ({refusal.Message}). "
+                    + "Name a file in a folder that the console may write to, or move this one away."
             );
         }
     }
 
     /// <summary>The verb <c>migrate</c>.</summary>
-    /// <returns>The process's exit code. On Heroku 0 also when the database can't be reached: the release step runs at every
-    /// <c>config:set</c>, and a failing one would hold back the break-glass <c>FLAG_…=0</c>.</returns>
+    /// <returns>The process's exit code. On Heroku it is 0 even if the database can't be reached: the release step runs at every
+    /// <c>config:set</c>, and a failure would hold back the break-glass <c>FLAG_…=0</c>.</returns>
     public static async Task<int> RunAsync(IDbContextFactory<AutoTicketDbContext> contexts, bool isOnHeroku, ILogger logger)
     {
         await using var db = await contexts.CreateDbContextAsync();
@@ -103,9 +106,9 @@ internal static partial class Migrations
         }
     }
 
-    /// <summary>Applies what is pending and returns how many migrations those were. With none pending, no lock is taken.</summary>
-    /// <remarks>Not EF's MigrateAsync: on SQLite its lock is a row that a killed process leaves behind, and the next start waits for it
-    /// without end. Here one transaction holds lock and migrations; what is killed in it is rolled back.</remarks>
+    /// <summary>Applies the pending migrations and returns their number. With none pending, no lock is taken.</summary>
+    /// <remarks>Not EF's MigrateAsync: on SQLite a killed process leaves its lock row behind, and the next start waits for it forever.
+    /// Here one transaction holds the lock and the migrations.</remarks>
     private static async Task<int> ApplyAsync(AutoTicketDbContext db, CancellationToken cancellationToken)
     {
         var creator = db.GetService<IRelationalDatabaseCreator>();
@@ -122,18 +125,18 @@ internal static partial class Migrations
         await db.Database.OpenConnectionAsync(cancellationToken);
         if (db is SqliteDbContext)
         {
-            // Creating the file sets it too, unless that start was killed in between.
+            // EF sets it when it creates the file, unless that start was killed in between.
             await ExecuteAsync("PRAGMA journal_mode = 'wal'");
         }
 
         await using var transaction = await db.BeginAsync(cancellationToken);
         if (db is PostgresDbContext)
         {
-            // On SQLite the transaction itself is the lock, and waits as long.
+            // On SQLite the transaction itself is the lock, and waits for 5 s too.
             await ExecuteAsync($"SET LOCAL lock_timeout = '5s'; SELECT pg_advisory_xact_lock({Lock})");
         }
 
-        // To ask for a table that is not there would end PostgreSQL's transaction.
+        // Reading a table that does not exist would abort PostgreSQL's transaction.
         await ExecuteAsync(db.GetService<IHistoryRepository>().GetCreateIfNotExistsScript());
         var pending = await PendingAsync(db, cancellationToken);
         if (pending.Count > 0)
@@ -155,7 +158,7 @@ internal static partial class Migrations
         }
     }
 
-    /// <exception cref="ConfigurationException">The database has migrations that this version does not know.</exception>
+    /// <exception cref="ConfigurationException">The database has a migration that this version does not know.</exception>
     private static async Task<IReadOnlyList<string>> PendingAsync(AutoTicketDbContext db, CancellationToken cancellationToken)
     {
         var known = db.Database.GetMigrations().ToList();
@@ -167,7 +170,8 @@ internal static partial class Migrations
                     ? $"Move {db.Database.GetDbConnection().DataSource} away, or name another file in AUTOTICKET_SQLITE_PATH"
                     : "Name an empty database in DATABASE_URL";
             throw new ConfigurationException(
-                $"Another version of AutoTicket Console made this database (migration {unknown}), and databases from before 1.0 can't be upgraded. {cure}, or start the version that made it."
+                $"Another version of AutoTicket Console made this database (migration {unknown}), "
+                    + $"and databases from before 1.0 can't be upgraded. {cure}, or start the version that made it."
             );
         }
 

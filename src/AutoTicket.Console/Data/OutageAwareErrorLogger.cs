@@ -3,7 +3,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Data;
 
-/// <summary>What stopped a page: a database that is away is a WARNING, everything else a bug.</summary>
+/// <summary>Logs the exception that stopped a page: a WARNING if the database is away, otherwise an ERROR.</summary>
 internal sealed partial class OutageAwareErrorLogger(ILogger<OutageAwareErrorLogger> logger) : IErrorBoundaryLogger
 {
     public ValueTask LogErrorAsync(Exception exception)

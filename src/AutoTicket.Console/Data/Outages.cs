@@ -4,10 +4,10 @@ using Npgsql;
 
 namespace AutoTicket.Data;
 
-/// <summary>What an exception of the database means.</summary>
+/// <summary>Classifies exceptions of the database.</summary>
 internal static class Outages
 {
-    /// <summary>The database can't be had just now, as opposed to refusing what we asked.</summary>
+    /// <summary>The database is not available now, as opposed to rejecting a statement.</summary>
     public static bool IsOutage(Exception exception)
     {
         for (Exception? inner = exception; inner is not null; inner = inner.InnerException)
@@ -22,9 +22,9 @@ internal static class Outages
                         SqlState: PostgresErrorCodes.QueryCanceled
                             or PostgresErrorCodes.AdminShutdown
                             or PostgresErrorCodes.ReadOnlySqlTransaction
-                            // What PgBouncer says when it can't reach the server.
+                            // PgBouncer can't reach the server.
                             or PostgresErrorCodes.ProtocolViolation
-                            // It answers, but not to us or not with our tables, yet: what that means at start the gate says.
+                            // It answers, but refuses us or lacks our tables for now. At the start the database gate reports these.
                             or PostgresErrorCodes.InvalidPassword
                             or PostgresErrorCodes.InvalidAuthorizationSpecification
                             or PostgresErrorCodes.InvalidCatalogName

@@ -41,8 +41,9 @@ internal sealed class PostgresDbContext(DbContextOptions<PostgresDbContext> opti
         CancellationToken cancellationToken
     )
     {
+        var followed = string.Concat(then.Select((next, i) => $", then{i} AS ({next})"));
         var statement = FormattableStringFactory.Create(
-            $"WITH inserted AS (INSERT INTO {table} {insert} RETURNING {returning}), {string.Join(", ", then.Select((next, i) => $"then{i} AS ({next})"))} SELECT count(*) FROM inserted",
+            $"WITH inserted AS (INSERT INTO {table} {insert} RETURNING {returning}){followed} SELECT count(*) FROM inserted",
             rows
         );
         return (int)(await QueryAsync(statement, row => row.GetInt64(0), cancellationToken))[0];
@@ -77,14 +78,13 @@ internal sealed class PostgresDbContext(DbContextOptions<PostgresDbContext> opti
         return await ReadAllAsync(reader, read, cancellationToken);
     }
 
-    /// <summary>One round trip: PostgreSQL takes what is sent in one piece as one transaction.</summary>
+    /// <summary>One round trip and, because PostgreSQL runs a batch so, one transaction.</summary>
     private DbBatch Batch(OpenedConnection connection, IReadOnlyList<FormattableString> statements)
     {
         var batch = connection.Connection.CreateBatch();
         batch.Transaction = connection.Transaction;
-        // A plan is made once and kept, for better and for worse: one made while a table was all but empty would look through all that a flood
-        // has put there since, by itself or by an index of something else besides the one that finds it. There is one for all that is asked
-        // here; where there is none after all, what that is taken to cost must not call the compiler.
+        // PostgreSQL keeps the plan of a prepared statement. A plan made while a table was almost empty would scan it all after a flood.
+        // Every statement here has its index, so only index scans are allowed. The high cost of a forbidden scan must not start the JIT.
         Add(
             "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true), set_config('jit', 'off', true)"
         );
@@ -109,10 +109,12 @@ internal sealed class PostgresDbContext(DbContextOptions<PostgresDbContext> opti
 
     protected override bool HasNamedParameters => false;
 
-    // A subselect each, which hides from the planner how many rows there are: it finds one plan good for every number and keeps it, where it
-    // would plan each statement anew for longer than it runs; and that plan goes by indexes, whatever stale statistics say of the tables.
-    protected override string RowsFrom(RowsParameter rows, Func<object, string> add) =>
-        $"unnest({string.Join(", ", rows.Columns.Select((column, i) => $"(SELECT {add(rows.ToArray(i))}::{column.PostgresType}[])"))}) AS r({string.Join(", ", rows.Columns.Select(column => column.Name))})";
+    // The subselects hide the number of rows from the planner. So one generic plan fits every batch, and no statement is planned again.
+    protected override string RowsFrom(RowsParameter rows, Func<object, string> add)
+    {
+        var arrays = rows.Columns.Select((column, i) => $"(SELECT {add(rows.ToArray(i))}::{column.PostgresType}[])");
+        return $"unnest({string.Join(", ", arrays)}) AS r({string.Join(", ", rows.Columns.Select(column => column.Name))})";
+    }
 
     public override async Task<DateTimeOffset?> ReadClockAsync(CancellationToken cancellationToken) =>
         (await QueryAsync($"SELECT clock_timestamp()", row => row.GetFieldValue<DateTimeOffset>(0), cancellationToken))[0];

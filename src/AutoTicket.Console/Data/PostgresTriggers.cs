@@ -2,13 +2,13 @@ using Microsoft.EntityFrameworkCore.Migrations;
 
 namespace AutoTicket.Data;
 
-/// <summary>The triggers whose NOTIFY <see cref="DatabaseSignals"/> listens to. EF does not know them: a regenerated
-/// <c>Initial</c> calls <see cref="CreateChangeTriggers"/> last.</summary>
+/// <summary>The triggers that send the NOTIFY for <see cref="DatabaseSignals"/>. EF does not know them: a regenerated <c>Initial</c>
+/// must call <see cref="CreateChangeTriggers"/> last.</summary>
 internal static class PostgresTriggers
 {
     private const string AnyChange = "INSERT OR UPDATE OR DELETE";
 
-    // A new ticket row says nothing yet that a page shows: only what becomes of it does.
+    // No INSERT on tickets: no page shows a row that is only a claim.
     private static readonly (string Table, string Events, string Channel)[] All =
     [
         ("feature_flags", AnyChange, DatabaseSignals.Flags),

@@ -3,7 +3,8 @@ using System.Text.Json;
 
 namespace AutoTicket.Data;
 
-/// <summary>Many rows as one argument of raw SQL: <c>$"INSERT … SELECT … FROM {Columns.Of(rows)}"</c> reads them as the table <c>r</c>.</summary>
+/// <summary>Many rows as one argument of raw SQL, which reads them as the table <c>r</c>:
+/// <c>$"INSERT … SELECT … FROM {Columns.Of(rows)}"</c>.</summary>
 internal sealed class RowBatch<T>(params (string Name, string PostgresType, Func<T, object?> Value)[] columns)
 {
     private readonly (string Name, string PostgresType)[] _columns = [.. columns.Select(column => (column.Name, column.PostgresType))];
@@ -25,11 +26,11 @@ internal sealed record RowsParameter(
     Func<int, IEnumerable<object?>> Values
 )
 {
-    /// <summary>Each row for itself.</summary>
+    /// <summary>Each row as a batch of one.</summary>
     public IEnumerable<RowsParameter> Each() =>
         Enumerable.Range(0, Count).Select(row => this with { Count = 1, Values = column => Values(column).Skip(row).Take(1) });
 
-    /// <summary>An array for each column, as PostgreSQL takes them.</summary>
+    /// <summary>A column's values as PostgreSQL's array.</summary>
     public Array ToArray(int column) =>
         Columns[column].PostgresType switch
         {
@@ -41,8 +42,8 @@ internal sealed record RowsParameter(
             var type => throw new InvalidOperationException($"A column of rows can't be {type}."),
         };
 
-    /// <summary>An array of arrays, a row each.</summary>
-    /// <param name="toColumn">Makes of a value what the column holds.</param>
+    /// <summary>A JSON array with one array for each row.</summary>
+    /// <param name="toColumn">Converts a value to what the column stores.</param>
     public string ToJson(Func<object?, object?> toColumn)
     {
         var columns = Enumerable.Range(0, Columns.Count).Select(column => Values(column).ToArray()).ToArray();

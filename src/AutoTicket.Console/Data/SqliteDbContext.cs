@@ -7,7 +7,7 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 
 namespace AutoTicket.Data;
 
-/// <summary>The embedded database, so that a newcomer needs no server.</summary>
+/// <summary>The embedded database, for a console without a database server.</summary>
 internal sealed class SqliteDbContext(DbContextOptions<SqliteDbContext> options) : AutoTicketDbContext(options)
 {
     private static readonly RowBatch<long> Inserted = new(("inserted_id", "bigint", id => id));
@@ -131,8 +131,11 @@ internal sealed class SqliteDbContext(DbContextOptions<SqliteDbContext> options)
         return changed;
     }
 
-    protected override string RowsFrom(RowsParameter rows, Func<object, string> add) =>
-        $"(SELECT {string.Join(", ", rows.Columns.Select((column, i) => $"value ->> {i} AS {column.Name}"))} FROM json_each({add(rows.ToJson(ToColumn))})) AS r";
+    protected override string RowsFrom(RowsParameter rows, Func<object, string> add)
+    {
+        var columns = rows.Columns.Select((column, i) => $"value ->> {i} AS {column.Name}");
+        return $"(SELECT {string.Join(", ", columns)} FROM json_each({add(rows.ToJson(ToColumn))})) AS r";
+    }
 
     public override Task<DateTimeOffset?> ReadClockAsync(CancellationToken cancellationToken) => Task.FromResult<DateTimeOffset?>(null);
 
@@ -145,7 +148,7 @@ internal sealed class SqliteDbContext(DbContextOptions<SqliteDbContext> options)
     protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder)
     {
         base.ConfigureConventions(configurationBuilder);
-        // SQLite can't order by a DateTimeOffset; its UTC ticks it can.
+        // SQLite can't order by a DateTimeOffset, so its UTC ticks are stored.
         configurationBuilder.Properties<DateTimeOffset>().HaveConversion<UtcTicks>();
     }
 

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace AutoTicket.Data;
 
-/// <summary>Enumerations as the lower-case, snake_case words of the contract: <c>already_open</c>.</summary>
+/// <summary>Enumerations as the snake_case words that the database, the API and the logs use, such as <c>already_open</c>.</summary>
 internal static class Words
 {
     public static string Of<TEnum>(TEnum value)
@@ -12,7 +12,7 @@ internal static class Words
         where TEnum : struct, Enum =>
         Known<TEnum>.Values.TryGetValue(word, out var value)
             ? value
-            : throw new ArgumentException($"“{word}” is no {typeof(TEnum).Name}.", nameof(word));
+            : throw new ArgumentException($"“{word}” is not a {typeof(TEnum).Name}.", nameof(word));
 
     private static class Known<TEnum>
         where TEnum : struct, Enum
