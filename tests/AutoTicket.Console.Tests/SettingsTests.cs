@@ -50,7 +50,7 @@ public sealed class SettingsTests
         var refusal = Assert.Throws<ConfigurationException>(() => Read(text, TimeSpan.Zero)).Message;
 
         Assert.Equal(
-            "CONSOLE_SESSION_LIFETIME must be a duration as 500ms, 30s, 5m, 24h or 90d, or as 00:00:30 with at most 23 hours, "
+            "CONSOLE_SESSION_LIFETIME must be a duration such as 500ms, 30s, 5m, 24h or 90d, or such as 00:00:30 with at most 23 hours, "
                 + $"but is “{text}”.",
             refusal
         );
@@ -180,7 +180,7 @@ public sealed class SettingsTests
     }
 
     [Theory]
-    [InlineData("Status__PollInterval", "1h30m", "Status__PollInterval must be a duration as")]
+    [InlineData("Status__PollInterval", "1h30m", "Status__PollInterval must be a duration such as")]
     [InlineData("Alerts__NotifySeverity", "7", "Alerts__NotifySeverity must be one of P1, P2, P3, P4, but is “7”.")]
     [InlineData("Alerts__DefaultSeverity", "P1,P2", "Alerts__DefaultSeverity must be one of P1, P2, P3, P4, but is “P1,P2”.")]
     [InlineData("Status__Parallelism", "0", "Status__Parallelism must be between 1 and 4096, but is 0.")]

@@ -1,6 +1,6 @@
 namespace AutoTicket.Audit;
 
-/// <summary>The words of the audit log. Operators query by them: they are a contract.</summary>
+/// <summary>The actions of the audit log. They are a contract, because operators query by them.</summary>
 public static class AuditActions
 {
     public const string AlertTicketFiled = "console.alerts.ticket_filed";
@@ -14,7 +14,7 @@ public static class AuditActions
     public const string TicketReconciled = "console.tickets.reconciled";
     public const string FindingDismissed = "console.tickets.finding_dismissed";
 
-    /// <summary>Somebody set out to resolve a ticket. One of the two that follow tells how it ended.</summary>
+    /// <summary>Somebody began to resolve a ticket. One of the next two says how it ended.</summary>
     public const string TicketResolving = "console.tickets.resolving";
     public const string TicketResolved = "console.tickets.resolved";
     public const string TicketNotResolved = "console.tickets.not_resolved";

@@ -14,11 +14,11 @@ internal static class AuditEndpoints
                         var writer = new StreamWriter(stream);
                         if (!await log.WriteCsvAsync(query, writer, context.RequestAborted))
                         {
-                            // A download that ends here would look complete.
+                            // Abort, because a download that ends normally would look complete.
                             context.Abort();
                         }
 
-                        // Not by `await using`: after an exception that would begin the answer, in which a 503 is to be told.
+                        // Not `await using`: after an exception it would start the answer, which must become a 503.
                         await writer.DisposeAsync();
                     },
                     "text/csv; charset=utf-8",

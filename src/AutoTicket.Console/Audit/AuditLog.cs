@@ -4,8 +4,8 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Audit;
 
-/// <summary>What to show of the audit log.</summary>
-/// <param name="Before">Only entries older than this id: the page after the one that ended there.</param>
+/// <summary>Which entries of the audit log to read.</summary>
+/// <param name="Before">Only entries with a smaller id: the page after the one that ended with it.</param>
 public sealed record AuditQuery(
     string? Action = null,
     string? Actor = null,
@@ -17,8 +17,7 @@ public sealed record AuditQuery(
 /// <summary>Reads the audit log, newest first.</summary>
 internal sealed partial class AuditLog(IDbContextFactory<AutoTicketDbContext> contexts, ILogger<AuditLog> logger)
 {
-    /// <summary>In rows.</summary>
-    private const int CsvPage = 500;
+    private const int CsvPageRows = 500;
 
     private readonly OutageNotice _outage = new();
 
@@ -34,14 +33,14 @@ internal sealed partial class AuditLog(IDbContextFactory<AutoTicketDbContext> co
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
         {
-            TellAway(exception);
+            LogOutage(exception);
             return null;
         }
     }
 
-    /// <summary>Writes all matching entries as CSV. A page of rows is read to its end before it is written: a slow reader must not hold
-    /// a connection of the database's pool.</summary>
-    /// <returns>False: the database went away after the first page, and rows are missing.</returns>
+    /// <summary>Writes all matching entries as CSV. Each page of rows is read completely before it is written, so that a slow reader does
+    /// not hold a database connection.</summary>
+    /// <returns>False: the database went away after the first page, so rows are missing.</returns>
     public async Task<bool> WriteCsvAsync(AuditQuery query, TextWriter writer, CancellationToken cancellationToken)
     {
         var page = await ReadPageAsync(query, cancellationToken);
@@ -60,7 +59,7 @@ internal sealed partial class AuditLog(IDbContextFactory<AutoTicketDbContext> co
             }
             catch (Exception exception) when (Outages.IsOutage(exception))
             {
-                TellAway(exception);
+                LogOutage(exception);
                 return false;
             }
         }
@@ -71,10 +70,10 @@ internal sealed partial class AuditLog(IDbContextFactory<AutoTicketDbContext> co
     private async Task<List<AuditEntry>> ReadPageAsync(AuditQuery query, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        return await Matching(db, query).Take(CsvPage).ToListAsync(cancellationToken);
+        return await Matching(db, query).Take(CsvPageRows).ToListAsync(cancellationToken);
     }
 
-    private void TellAway(Exception exception)
+    private void LogOutage(Exception exception)
     {
         if (_outage.Begin())
         {
@@ -93,9 +92,12 @@ internal sealed partial class AuditLog(IDbContextFactory<AutoTicketDbContext> co
         return entries.OrderByDescending(entry => entry.Id);
     }
 
-    /// <summary>Quoted; and what a spreadsheet would take for a formula is marked as text.</summary>
-    private static string Cell(string text) =>
-        $"\"{(text.Length > 0 && text[0] is '=' or '+' or '-' or '@' or '\t' or '\r' ? "'" : "")}{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
+    /// <summary>Quotes the text. A leading apostrophe keeps a spreadsheet from running it as a formula.</summary>
+    private static string Cell(string text)
+    {
+        var mark = text is ['=' or '+' or '-' or '@' or '\t' or '\r', ..] ? "'" : "";
+        return $"\"{mark}{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
+    }
 
     private static partial class Log
     {

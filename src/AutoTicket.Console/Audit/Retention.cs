@@ -9,12 +9,13 @@ namespace AutoTicket.Audit;
 /// <summary>Settings under <c>Audit__*</c>.</summary>
 internal sealed class AuditOptions
 {
-    /// <summary>How long the audit log, closed tickets and the hours of availability are kept. The board counts the availability of 30 days.</summary>
+    /// <summary>How long the audit log, closed tickets and hours of availability are kept. The board shows 30 days of them.</summary>
     [Range(typeof(TimeSpan), "31.00:00:00", "3650.00:00:00")]
     public TimeSpan Retention { get; set; } = TimeSpan.FromDays(365);
 }
 
-/// <summary>Deletes what is past its retention, once an hour, in the leader. What has a shorter retention is deleted by the class that writes it.</summary>
+/// <summary>Deletes rows past their retention, once an hour, in the leader. Tables with a shorter retention are cleaned by the class that
+/// writes them.</summary>
 internal sealed class Retention(
     LeaderLease leader,
     IDbContextFactory<AutoTicketDbContext> contexts,
@@ -23,14 +24,18 @@ internal sealed class Retention(
     ILogger<Retention> logger
 ) : LeaderLoop(leader, clock, logger)
 {
-    /// <summary>One statement deletes no more, so that none holds locks for long.</summary>
+    /// <summary>Most rows of one statement, so that none holds locks for long.</summary>
     private const int Batch = 5_000;
     private static readonly TimeSpan Every = TimeSpan.FromHours(1);
 
     private static readonly string[] Deletes =
     [
         "DELETE FROM audit_log WHERE id IN (SELECT id FROM audit_log WHERE created_at < {0} ORDER BY created_at LIMIT {1})",
-        "DELETE FROM tickets WHERE id IN (SELECT id FROM tickets WHERE state = 'closed' AND posted_at < {0} AND (closed_at IS NULL OR closed_at < {0}) ORDER BY posted_at LIMIT {1})",
+        """
+            DELETE FROM tickets WHERE id IN (
+              SELECT id FROM tickets WHERE state = 'closed' AND posted_at < {0} AND (closed_at IS NULL OR closed_at < {0})
+              ORDER BY posted_at LIMIT {1})
+            """,
         "DELETE FROM surface_hours WHERE hour < {0} AND {1} > 0",
     ];
 

@@ -4,10 +4,10 @@ using System.Text.Unicode;
 
 namespace AutoTicket.Hosting;
 
-/// <summary>Text from outside, made fit to be stored: PostgreSQL takes neither U+0000 nor half of a surrogate pair.</summary>
+/// <summary>Makes text from outside fit for PostgreSQL, which stores neither U+0000 nor half a surrogate pair.</summary>
 internal static class CleanText
 {
-    /// <summary>U+0000 becomes a space, and half of a surrogate pair U+FFFD.</summary>
+    /// <summary>Replaces U+0000 with a space, and half a surrogate pair with U+FFFD.</summary>
     public static string Of(string text)
     {
         if (!text.AsSpan().ContainsAnyInRange('\uD800', '\uDFFF') && !text.Contains('\0', StringComparison.Ordinal))
@@ -24,12 +24,12 @@ internal static class CleanText
         return clean.ToString();
     }
 
-    /// <summary>Cuts at a number of characters, but splits no surrogate pair.</summary>
+    /// <summary>Cuts text after a number of characters, but never inside a surrogate pair.</summary>
     public static string Cut(string text, int longest) =>
         text.Length <= longest ? text : text[..(char.IsHighSurrogate(text[longest - 1]) ? longest - 1 : longest)];
 
-    /// <summary>A copy of JSON that can be read to the last string: <see cref="MendEscapes"/>, and bytes that are not UTF-8 become U+FFFD.
-    /// Without it the parser accepts the whole, and throws only where a string of it is read.</summary>
+    /// <summary>A copy of JSON in which every string can be read: see <see cref="MendEscapes"/>; bytes that are not UTF-8 become U+FFFD.
+    /// Otherwise the parser would accept the document and throw later, when such a string is read.</summary>
     public static byte[] Json(ReadOnlySpan<byte> json)
     {
         var clean = Utf8.IsValid(json) ? json.ToArray() : Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(json));
@@ -37,7 +37,8 @@ internal static class CleanText
         return clean;
     }
 
-    /// <summary>Escaped halves of surrogate pairs become U+FFFD, an escaped U+0000 a space; in place, because all are as long.</summary>
+    /// <summary>Replaces escaped halves of surrogate pairs with U+FFFD and an escaped U+0000 with a space. All these escapes have the same
+    /// length, so it works in place.</summary>
     public static void MendEscapes(Span<byte> json)
     {
         for (var at = json.IndexOf((byte)'\\'); at >= 0 && at + 1 < json.Length; at = Next(json, at))

@@ -2,7 +2,7 @@ using System.Reflection;
 
 namespace AutoTicket.Hosting;
 
-/// <summary>What the command line may hold: a verb, and settings as .NET reads them.</summary>
+/// <summary>The command line: a verb, and settings in the forms that .NET reads.</summary>
 internal static class CommandLine
 {
     public static readonly string Version =
@@ -24,7 +24,7 @@ internal static class CommandLine
         Exit codes: 0 it worked; 1 it did not, and the last line says why; 2 the command line can't be used.
         """;
 
-    /// <summary>The first argument that is neither a setting nor its value, which .NET would ignore; null: there is none.</summary>
+    /// <summary>The first argument that is neither a setting nor its value; null: none. .NET would ignore it.</summary>
     public static string? Unknown(IReadOnlyList<string> settings)
     {
         for (var i = 0; i < settings.Count; i++)

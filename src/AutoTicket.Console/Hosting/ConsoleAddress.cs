@@ -4,12 +4,12 @@ using Microsoft.AspNetCore.Http;
 
 namespace AutoTicket.Hosting;
 
-/// <summary>Where people reach this console: <c>CONSOLE_PUBLIC_URL</c>, else the address it listens on. Tickets link there.</summary>
+/// <summary>The console's address for people, which tickets link to: <c>CONSOLE_PUBLIC_URL</c>, or else where it listens.</summary>
 internal sealed class ConsoleAddress(IConfiguration configuration, IServer server)
 {
     public string Url => (Public ?? Local).TrimEnd('/');
 
-    /// <summary>Where this machine reaches it.</summary>
+    /// <summary>The address for this machine.</summary>
     public string Local =>
         server
             .Features.Get<IServerAddressesFeature>()
@@ -20,12 +20,12 @@ internal sealed class ConsoleAddress(IConfiguration configuration, IServer serve
 
     private string? Public => configuration["CONSOLE_PUBLIC_URL"] is { Length: > 0 } url ? url : null;
 
-    /// <summary>Whether <c>CONSOLE_PUBLIC_URL</c> says that pages of this origin are ours.</summary>
+    /// <summary>Whether <paramref name="origin"/> is the origin of <c>CONSOLE_PUBLIC_URL</c>.</summary>
     public bool IsPublic(Uri origin) =>
         Public is { } url && new Uri(url).GetLeftPart(UriPartial.Authority) == origin.GetLeftPart(UriPartial.Authority);
 }
 
-/// <summary>Where it listens, from <c>PORT</c>, else what ASP.NET itself reads.</summary>
+/// <summary>The listening address: <c>PORT</c>, or else the settings that ASP.NET reads.</summary>
 internal static class Listening
 {
     /// <exception cref="ConfigurationException">An address can't be used.</exception>
@@ -53,7 +53,7 @@ internal static class Listening
             catch (FormatException)
             {
                 throw new ConfigurationException(
-                    $"ASPNETCORE_URLS, or --urls, must hold addresses as http://127.0.0.1:5080, but holds “{address}”."
+                    $"ASPNETCORE_URLS, or --urls, must hold addresses such as http://127.0.0.1:5080, but holds “{address}”."
                 );
             }
         }
@@ -64,7 +64,7 @@ internal static class Listening
         )
         {
             throw new ConfigurationException(
-                $"CONSOLE_PUBLIC_URL must be an absolute http or https address, as https://console.example.org, but is “{shown}”."
+                $"CONSOLE_PUBLIC_URL must be an absolute http or https address, such as https://console.example.org, but is “{shown}”."
             );
         }
 

@@ -1,10 +1,10 @@
 namespace AutoTicket.Hosting;
 
-/// <summary>Where appsettings.json and wwwroot/ are: beside the published program, or at the top of the repository.</summary>
+/// <summary>The folder with appsettings.json and wwwroot/: beside the published program, or the top of the repository.</summary>
 internal static class ContentRoot
 {
-    /// <summary>The first folder, upwards from the program, that holds both. A published app started from another
-    /// folder would otherwise serve empty files and read no settings, without a word.</summary>
+    /// <summary>The first folder, upward from the program, that has both. Otherwise a published console that is started from another folder
+    /// would silently read no settings and serve empty files.</summary>
     public static string Find()
     {
         for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)

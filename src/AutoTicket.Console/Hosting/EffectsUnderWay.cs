@@ -2,16 +2,17 @@ using System.Collections.Concurrent;
 
 namespace AutoTicket.Hosting;
 
-/// <summary>Calls with an effect outside which nobody awaits once the page that began them is gone. The host ends only after them.</summary>
+/// <summary>Calls with an effect outside, such as filing a ticket. The host ends only after them, even if the page that began them is
+/// gone.</summary>
 internal sealed class EffectsUnderWay(IHostApplicationLifetime lifetime) : IHostedService
 {
     private readonly ConcurrentDictionary<Task, bool> _begun = new();
 
-    /// <summary>The console is stopping: what has begun is finished, and nothing more is begun.</summary>
+    /// <summary>The console is stopping: calls that have begun are finished, and no new ones begin.</summary>
     public bool IsEnding => lifetime.ApplicationStopping.IsCancellationRequested;
 
-    /// <summary>Holds the host until the effect, which limits its own time, has ended.</summary>
-    /// <returns>The effect.</returns>
+    /// <summary>Keeps the host alive until the call has ended. The call must limit its own time.</summary>
+    /// <returns>The same task.</returns>
     public TTask Track<TTask>(TTask effect)
         where TTask : Task
     {

@@ -3,15 +3,15 @@ using System.Net.Sockets;
 
 namespace AutoTicket.Hosting;
 
-/// <summary>How every HTTP client of the console connects: to the first address of a name that answers, as RFC 8305 ("happy eyeballs") says.
-/// Without it one dead address uses up the time of all others.</summary>
+/// <summary>Connects every HTTP client of the console to the first address of a host that answers (RFC 8305, "happy eyeballs"). Otherwise
+/// one dead address would use up the whole timeout.</summary>
 internal static class HappyEyeballs
 {
-    /// <summary>Before the next address is tried as well, as in RFC 8305.</summary>
+    /// <summary>The time before the next address is tried too, as in RFC 8305.</summary>
     private static readonly TimeSpan HeadStart = TimeSpan.FromMilliseconds(250);
 
     /// <summary>For <see cref="SocketsHttpHandler.ConnectCallback"/>.</summary>
-    /// <exception cref="SocketException">The name can't be resolved, or no address answers.</exception>
+    /// <exception cref="SocketException">The host can't be resolved, or no address answers.</exception>
     public static async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
     {
         var (host, port, family) = (context.DnsEndPoint.Host, context.DnsEndPoint.Port, context.DnsEndPoint.AddressFamily);
@@ -19,7 +19,7 @@ internal static class HappyEyeballs
         return new NetworkStream(await ConnectAsync(addresses, port, cancellationToken), ownsSocket: true);
     }
 
-    /// <exception cref="SocketException">No address answers: that one refuses, or else why the last failed.</exception>
+    /// <exception cref="SocketException">No address answers. A refused connection, if there was one, else the last failure.</exception>
     internal static async Task<Socket> ConnectAsync(IEnumerable<IPAddress> addresses, int port, CancellationToken cancellationToken)
     {
         using var decided = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);

@@ -1,7 +1,6 @@
 namespace AutoTicket.Hosting;
 
-/// <summary>Characters that nobody sees and that do something: end a line, command a terminal (C0, C1), or turn the text around them, so that
-/// it reads otherwise than it is.</summary>
+/// <summary>Invisible characters with an effect: they end a line, control a terminal (C0, C1) or reverse the text around them.</summary>
 internal static class HiddenCharacter
 {
     public static bool Is(char character) =>
@@ -15,7 +14,7 @@ internal static class HiddenCharacter
                 or (>= '\u202a' and <= '\u202e')
                 or (>= '\u2066' and <= '\u2069');
 
-    /// <summary>With a space in the place of each.</summary>
+    /// <summary>Replaces each with a space.</summary>
     public static string Blank(string text) =>
         text.Any(Is) ? string.Concat(text.Select(character => Is(character) ? ' ' : character)) : text;
 }

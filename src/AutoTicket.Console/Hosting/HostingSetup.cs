@@ -104,7 +104,7 @@ internal static class HostingSetup
 
     public static void MapHosting(this WebApplication app)
     {
-        MisspelledSettings.Tell(app.Configuration, app.Logger);
+        MisspelledSettings.Warn(app.Configuration, app.Logger);
         app.MapOpenApi();
     }
 

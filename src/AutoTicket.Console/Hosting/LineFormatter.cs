@@ -5,8 +5,8 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Hosting;
 
-/// <summary>One line an event: <c>timestamp LEVEL category message</c>, which is what the runbook greps. Whatever the input holds,
-/// it stays one line: control characters are written as escapes, so that nobody can forge a line.</summary>
+/// <summary>Logs each event as one line: <c>timestamp LEVEL category message</c>. The runbook greps this form. Control characters are
+/// escaped, so no input can forge a line.</summary>
 internal sealed class LineFormatter(TimeProvider clock) : ConsoleFormatter(FormatterName)
 {
     public const string FormatterName = "line";
@@ -24,7 +24,7 @@ internal sealed class LineFormatter(TimeProvider clock) : ConsoleFormatter(Forma
         if (logEntry.Exception is { } exception)
         {
             textWriter.Write(' ');
-            // A mistake in the configuration is a sentence to the operator, not a place in our code.
+            // For a mistake in the configuration the sentence is enough, without a stack trace.
             WriteOneLine(
                 textWriter,
                 exception is ConfigurationException or OptionsValidationException ? exception.Message : exception.ToString()

@@ -4,18 +4,18 @@ using AutoTicket.Data;
 namespace AutoTicket.Hosting;
 
 /// <summary>
-/// Works in the background, turn after turn, until the console ends. Between two turns it pauses; a wake-up ends the pause, and wake-ups
-/// that come during a turn are one. An outage of the database is quiet, because the database gate tells of it. Any other exception is a
-/// bug: an ERROR, and the next turn comes all the same.
+/// Works in the background, turn after turn, until the console ends. A wake-up ends the pause between two turns; several wake-ups during
+/// a turn count as one. A database outage is not logged here, because the database gate logs it. Any other exception is a bug: it is
+/// logged as an ERROR, and the loop goes on.
 /// </summary>
 internal abstract partial class Loop(TimeProvider clock, ILogger logger) : BackgroundService
 {
     private static readonly Counter<long> Turns = Telemetry.Meter.CreateCounter<long>(
         "autoticket.loop.turns",
-        description: "Turns of the loops that work in the background, by loop."
+        description: "Turns of the background loops, by loop."
     );
 
-    /// <summary>The pause after a turn that failed; a bug that stays is met more and more rarely.</summary>
+    /// <summary>The first pause after a turn that failed. It doubles with each further failure.</summary>
     protected static readonly TimeSpan AfterFailure = TimeSpan.FromSeconds(1);
 
     private static readonly TimeSpan LongestAfterFailure = TimeSpan.FromMinutes(1);
@@ -25,19 +25,19 @@ internal abstract partial class Loop(TimeProvider clock, ILogger logger) : Backg
 
     protected TimeProvider Clock => clock;
 
-    /// <returns>The pause until the next turn, at most.</returns>
+    /// <returns>The longest pause until the next turn.</returns>
     protected abstract Task<TimeSpan> TurnAsync(CancellationToken stoppingToken);
 
-    /// <summary>Before the first turn: says what wakes it.</summary>
+    /// <summary>Runs before the first turn: subscribes to what wakes the loop.</summary>
     protected virtual void Begin() { }
 
-    /// <summary>After the last turn, when the console ends.</summary>
+    /// <summary>Runs after the last turn, when the console ends.</summary>
     protected virtual Task FinishAsync() => Task.CompletedTask;
 
-    /// <summary>The next turn comes at once. Returns at once and never throws.</summary>
+    /// <summary>Begins the next turn at once. Returns at once and never throws.</summary>
     public void Wake()
     {
-        // Looked at first, because in a flood an exception each is dear.
+        // Checked first: in a flood, an exception for each wake-up would be expensive.
         if (_awake.CurrentCount > 0)
         {
             return;
@@ -49,7 +49,7 @@ internal abstract partial class Loop(TimeProvider clock, ILogger logger) : Backg
         }
         catch (Exception exception) when (exception is SemaphoreFullException or ObjectDisposedException)
         {
-            // Woken at this very moment, or over.
+            // Another thread just woke it, or the loop has ended.
         }
     }
 
@@ -69,9 +69,9 @@ internal abstract partial class Loop(TimeProvider clock, ILogger logger) : Backg
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested) { }
             catch (Exception exception) when (Outages.IsOutage(exception))
             {
-                // The database gate says so.
+                // The database gate logs it.
             }
-#pragma warning disable CA1031 // a bug met once must not end the loop, nor pass unseen
+#pragma warning disable CA1031 // a bug must not end the loop
             catch (Exception exception)
 #pragma warning restore CA1031
             {
@@ -86,9 +86,9 @@ internal abstract partial class Loop(TimeProvider clock, ILogger logger) : Backg
         await FinishAsync();
     }
 
-    /// <summary>Rests after work that it is woken for again and again: the longer it took, the longer, so that a flood of wake-ups costs a
-    /// part of a core and never all of it. Returns early when cancelled; never throws.</summary>
-    /// <param name="times">How many times as long as the work.</param>
+    /// <summary>Rests in proportion to the work, so that a flood of wake-ups never uses a whole core. Returns early when canceled; never
+    /// throws.</summary>
+    /// <param name="times">The rest as a multiple of the work.</param>
     protected static async Task RestAsync(TimeSpan work, int times, TimeSpan atLeast, CancellationToken cancellationToken)
     {
         var rest = work * times < atLeast ? atLeast : work * times;

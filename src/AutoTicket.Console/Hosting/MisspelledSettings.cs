@@ -1,13 +1,13 @@
 namespace AutoTicket.Hosting;
 
-/// <summary>Names that nearly are settings of ours. An environment holds thousands of others, and some may be near by chance: they are
-/// told, and refuse no start, as an unknown name below one of our sections does.</summary>
+/// <summary>Warns about variables whose names are almost a setting's. They may be another program's, so they don't stop the start; an
+/// unknown name in one of our sections does.</summary>
 internal static partial class MisspelledSettings
 {
-    /// <summary>In letters that were added or left out: one wrong letter, or two that are missing.</summary>
+    /// <summary>The largest distance of a misspelling: one wrong letter, or two missing ones.</summary>
     private const int Near = 2;
 
-    /// <summary>Of those that are shorter, such as PORT, too much is near.</summary>
+    /// <summary>Without short names such as PORT, which are near to too many others.</summary>
     internal static readonly string[] Variables =
     [
         "ALERTS_INGEST_TOKEN",
@@ -57,7 +57,7 @@ internal static partial class MisspelledSettings
         "Ticketing",
     ];
 
-    public static void Tell(IConfiguration configuration, ILogger logger)
+    public static void Warn(IConfiguration configuration, ILogger logger)
     {
         foreach (var (written, meant) in In(configuration))
         {
@@ -65,7 +65,7 @@ internal static partial class MisspelledSettings
         }
     }
 
-    /// <summary>Each misspelled name with the name that is probably meant. A name that is set correctly as well is not suggested.</summary>
+    /// <summary>Each misspelled name with the setting that is probably meant. A setting that is set itself is not suggested.</summary>
     internal static IEnumerable<(string Written, string Meant)> In(IConfiguration configuration) =>
         from setting in configuration.GetChildren()
         let isSection = setting.GetChildren().Any()

@@ -1,6 +1,6 @@
 namespace AutoTicket.Hosting;
 
-/// <summary>Lets one event of a kind through a minute, so that nobody can flood a log by doing one thing again and again.</summary>
+/// <summary>Lets one event of each kind through in a minute, so that nobody can flood the log by repeating a request.</summary>
 internal sealed class OncePerMinute(TimeProvider clock)
 {
     private const int MostKinds = 1000;
@@ -9,7 +9,7 @@ internal sealed class OncePerMinute(TimeProvider clock)
     private readonly Lock _lock = new();
     private readonly Dictionary<string, (DateTimeOffset At, int HeldBack)> _last = [];
 
-    /// <returns>How many there were since one was let through, with this one; null: it is held back.</returns>
+    /// <returns>The number of events since the last one that was let through, with this one; null: this one is held back.</returns>
     public int? Take(string kind)
     {
         lock (_lock)

@@ -1,13 +1,12 @@
 namespace AutoTicket.Hosting;
 
-/// <summary>Something that one part of the console needs fails for a while: a state, which is logged when it begins, not at each
-/// try.</summary>
+/// <summary>An outage that one part of the console meets again and again. It is logged when it begins, not at each retry.</summary>
 internal sealed class OutageNotice
 {
-    private int _isTold;
+    private int _hasBegun;
 
-    /// <returns>True: it begins with this failure.</returns>
-    public bool Begin() => Interlocked.Exchange(ref _isTold, 1) == 0;
+    /// <returns>True: the outage begins with this failure.</returns>
+    public bool Begin() => Interlocked.Exchange(ref _hasBegun, 1) == 0;
 
-    public void End() => Volatile.Write(ref _isTold, 0);
+    public void End() => Volatile.Write(ref _hasBegun, 0);
 }

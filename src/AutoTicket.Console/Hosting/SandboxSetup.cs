@@ -5,14 +5,14 @@ using Microsoft.Extensions.Configuration.Memory;
 
 namespace AutoTicket.Hosting;
 
-/// <summary>The wiring of the sandbox, which is on in Development only.</summary>
+/// <summary>Starts and wires the sandbox, in Development only.</summary>
 internal static class SandboxSetup
 {
-    /// <summary>The sandbox stands in for what is not configured; what the user configured stays.</summary>
+    /// <summary>Starts the sandbox in place of FreeScout, Slack and surfaces that are not configured.</summary>
     public static void AddSandbox(this WebApplicationBuilder builder)
     {
         Settings.RefuseUnknown(builder.Configuration.GetSection("Sandbox"), "Enabled", "Port", "StatePath");
-        // A published console has none, unless that was asked for.
+        // A published console has no sandbox, unless PublishSandbox is true.
         var isThere = Type.GetType("AutoTicket.Sandbox.SandboxServer, AutoTicket.Sandbox") is not null;
         if (!Settings.Read(builder.Configuration, "Sandbox:Enabled", builder.Environment.IsDevelopment() && isThere))
         {
@@ -35,7 +35,7 @@ internal static class SandboxSetup
         StartSandbox(builder);
     }
 
-    // Inlined, it would need the sandbox's assembly even where that is not used.
+    // If the JIT inlined it, a console without the sandbox's assembly could not start.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void StartSandbox(WebApplicationBuilder builder)
     {
@@ -71,7 +71,7 @@ internal static class SandboxSetup
                 ]
             )
         );
-        // Before the environment, so that whatever is set there wins.
+        // Before the environment variables, so that they win.
         var before = configuration.Sources.ToList().FindLastIndex(source => source is JsonConfigurationSource) + 1;
         configuration.Sources.Insert(
             before,
@@ -79,8 +79,8 @@ internal static class SandboxSetup
         );
     }
 
-    /// <summary>The sandbox's FreeScout tells this console of every change, as a real one does once it is told where.</summary>
-    /// <param name="webhookPath">Where the console takes FreeScout's events.</param>
+    /// <summary>Makes the sandbox's FreeScout call this console's webhook, once the console listens.</summary>
+    /// <param name="webhookPath">The path of the webhook.</param>
     public static void WireSandbox(this WebApplication app, string webhookPath)
     {
         if (app.Services.GetRequiredService<SandboxNotice>().StandsInForFreeScout)
@@ -94,9 +94,9 @@ internal static class SandboxSetup
     }
 }
 
-/// <summary>What the banner says of the sandbox.</summary>
-/// <param name="Url">Where its own pages are; null: it is off.</param>
-/// <param name="StandIns">What it stands in for; the rest is what the configuration names.</param>
+/// <summary>What the banner says about the sandbox.</summary>
+/// <param name="Url">The address of its own pages; null: it is off.</param>
+/// <param name="StandIns">What it stands in for. Everything else is real.</param>
 internal sealed record SandboxNotice(Uri? Url, IReadOnlyList<string> StandIns)
 {
     public const string FreeScout = "FreeScout";

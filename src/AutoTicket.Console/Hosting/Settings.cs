@@ -7,10 +7,10 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Hosting;
 
-/// <summary>Reads settings so that nonsense becomes a sentence that names the variable, not an exception of the binder.</summary>
+/// <summary>Reads settings. An unusable value becomes a sentence that names the variable, instead of the binder's exception.</summary>
 internal static partial class Settings
 {
-    private const string DurationForms = "a duration as 500ms, 30s, 5m, 24h or 90d, or as 00:00:30 with at most 23 hours";
+    private const string DurationForms = "a duration such as 500ms, 30s, 5m, 24h or 90d, or such as 00:00:30 with at most 23 hours";
 
     private static readonly (TimeSpan Length, string Name)[] Units =
     [
@@ -21,11 +21,11 @@ internal static partial class Settings
         (TimeSpan.FromMilliseconds(1), "ms"),
     ];
 
-    /// <exception cref="ConfigurationException">The setting can't be read as what it is to be.</exception>
+    /// <exception cref="ConfigurationException">The setting is not a <typeparamref name="T"/>.</exception>
     public static T Read<T>(IConfiguration configuration, string key, T otherwise) =>
         configuration[key] is { Length: > 0 } text ? (T)Convert(typeof(T), configuration.GetSection(key), text) : otherwise;
 
-    /// <exception cref="ConfigurationException">The setting can't be read, or lies outside.</exception>
+    /// <exception cref="ConfigurationException">The setting is not a <typeparamref name="T"/>, or is out of range.</exception>
     public static T Read<T>(IConfiguration configuration, string key, T otherwise, T least, T most)
         where T : IComparable<T>
     {
@@ -33,12 +33,13 @@ internal static partial class Settings
         return value.CompareTo(least) >= 0 && value.CompareTo(most) <= 0
             ? value
             : throw new ConfigurationException(
-                $"{Variable(configuration.GetSection(key))} must be between {Text(least)} and {Text(most)}, but is “{configuration[key]}”."
+                $"{Variable(configuration.GetSection(key))} must be between {Text(least)} and {Text(most)}, "
+                    + $"but is “{configuration[key]}”."
             );
     }
 
-    /// <summary>Options of one section, bound, checked, and checked at start. A property with a <see cref="ConfigurationKeyNameAttribute"/>
-    /// is the variable of that name instead; a <see cref="RangeAttribute"/> says what it may be.</summary>
+    /// <summary>Registers options that are bound to a section and validated at start. A property with a
+    /// <see cref="ConfigurationKeyNameAttribute"/> is bound to that variable instead.</summary>
     public static void AddSettings<TOptions>(this IServiceCollection services, string section)
         where TOptions : class
     {
@@ -65,8 +66,8 @@ internal static partial class Settings
         static string? VariableOf(PropertyInfo property) => property.GetCustomAttribute<ConfigurationKeyNameAttribute>()?.Name;
     }
 
-    /// <summary>A name below a section of ours that nobody reads is a mistake in writing.</summary>
-    /// <exception cref="ConfigurationException">There is one; the message names it and the nearest that is known.</exception>
+    /// <summary>Refuses a name that a section of ours does not have, because it must be misspelled.</summary>
+    /// <exception cref="ConfigurationException">There is such a name. The message suggests the nearest known one.</exception>
     public static void RefuseUnknown(IConfigurationSection section, params IReadOnlyList<string> known)
     {
         if (section.GetChildren().FirstOrDefault(child => !known.Contains(child.Key, StringComparer.OrdinalIgnoreCase)) is { } unknown)
@@ -79,7 +80,7 @@ internal static partial class Settings
     /// <summary>The setting's name as an environment variable.</summary>
     public static string Variable(IConfigurationSection setting) => setting.Path.Replace(":", "__", StringComparison.Ordinal);
 
-    /// <summary>A value in the form that is read: durations as 30s.</summary>
+    /// <summary>A value in the form that the parser accepts: durations such as 30s.</summary>
     public static string Text(object value)
     {
         if (value is not TimeSpan duration)
@@ -96,7 +97,7 @@ internal static partial class Settings
         try
         {
             return type == typeof(TimeSpan) ? Duration(text.Trim())
-                // Read by its converter, 7 would be a severity, and so would “P1,P2”.
+                // The converter would accept 7 and “P1,P2” as a severity.
                 : type.IsEnum && !Enum.GetNames(type).Contains(text.Trim(), StringComparer.OrdinalIgnoreCase) ? throw new FormatException()
                 : TypeDescriptor.GetConverter(type).ConvertFromInvariantString(text.Trim())!;
         }
@@ -111,7 +112,7 @@ internal static partial class Settings
         }
     }
 
-    /// <exception cref="FormatException">It is none. .NET itself would read 30 as days, and 24:00:00 too.</exception>
+    /// <exception cref="FormatException">It is no duration. .NET would read 30 as 30 days, and 24:00:00 as 24 days.</exception>
     private static TimeSpan Duration(string text)
     {
         if (CountOfUnits().Match(text) is { Success: true } match)
@@ -125,8 +126,8 @@ internal static partial class Settings
             : throw new FormatException();
     }
 
-    /// <summary>How many letters must be added or left out to make one of the other. A changed letter counts as two, so that a part of a
-    /// name is near to it.</summary>
+    /// <summary>How many letters must be added or removed to turn one name into the other. A changed letter counts as two, so that a part
+    /// of a name is near to it.</summary>
     internal static int Distance(string one, string other)
     {
         var row = Enumerable.Range(0, other.Length + 1).ToArray();
@@ -145,7 +146,7 @@ internal static partial class Settings
     [GeneratedRegex("^(?<count>[0-9]{1,7}(?:[.][0-9]{1,3})?)(?<unit>ms|s|m|h|d)$")]
     private static partial Regex CountOfUnits();
 
-    /// <summary>The options' own sentences, without the words that the framework would put around them.</summary>
+    /// <summary>Validates options. The messages are our sentences alone, without the framework's text around them.</summary>
     private sealed class Check<TOptions>(string section) : IValidateOptions<TOptions>
         where TOptions : class
     {
@@ -167,3 +168,7 @@ internal static partial class Settings
         }
     }
 }
+
+/// <summary>A setting can't be used. The start stops with this message, which names the setting and says what to change. It never contains
+/// a secret.</summary>
+public sealed class ConfigurationException(string message) : Exception(message);

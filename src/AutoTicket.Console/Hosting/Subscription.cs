@@ -1,6 +1,6 @@
 namespace AutoTicket.Hosting;
 
-/// <summary>Whoever is told of something, until disposed of.</summary>
+/// <summary>Ends a subscription when disposed.</summary>
 internal sealed class Subscription(Action end) : IDisposable
 {
     public void Dispose() => end();

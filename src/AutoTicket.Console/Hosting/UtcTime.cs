@@ -2,13 +2,13 @@ using System.Globalization;
 
 namespace AutoTicket.Hosting;
 
-/// <summary>How a moment is written wherever people read it.</summary>
+/// <summary>Times and ages as people read them.</summary>
 internal static class UtcTime
 {
-    /// <summary>To the second, with the day: <c>2026-11-25 10:42:07 UTC</c>.</summary>
+    /// <summary>A time with its date, to the second: <c>2026-11-25 10:42:07 UTC</c>.</summary>
     public static string Stamp(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture);
 
-    /// <summary>In the largest unit that says enough: <c>41 min</c>.</summary>
+    /// <summary>An age in its largest useful unit: <c>41 min</c>.</summary>
     public static string Age(TimeSpan age) =>
         age switch
         {

@@ -5,11 +5,11 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace AutoTicket.Tests.Storage;
 
-/// <summary>Npgsql keeps a command for its connection's next use, and with it the mark of a statement that was to be prepared when the
-/// line turned out to be broken. Whoever were handed such a connection would be out of step with the database.</summary>
+/// <summary>Npgsql reuses a connection's command. If the connection breaks while a statement is being prepared, the command stays out of
+/// step with the database. No later caller may get it.</summary>
 public sealed class BrokenConnectionTests
 {
-    /// <summary>From its fifth use on Npgsql prepares a statement.</summary>
+    /// <summary>Npgsql prepares a statement at its fifth use.</summary>
     private const int PreparedAt = 5;
 
     [Fact]

@@ -4,10 +4,10 @@ using Npgsql;
 
 namespace AutoTicket.Tests.Storage;
 
-/// <summary>The addresses that hosting companies, libpq and compose files write.</summary>
+/// <summary>URLs as hosting companies, libpq and compose files write them.</summary>
 public sealed class DatabaseUrlTests
 {
-    /// <summary>As they stand in the field, each with who writes it so and what must come of it.</summary>
+    /// <summary>URLs from the field: who writes each, and whether it must start the console.</summary>
     public static TheoryData<string, string> Field()
     {
         var file = Path.Combine(ContentRoot.Find(), "tests", "AutoTicket.Console.Tests", "Cases", "database", "database-urls.tsv");
@@ -25,7 +25,7 @@ public sealed class DatabaseUrlTests
     {
         if (must.StartsWith("starts", StringComparison.Ordinal))
         {
-            // Npgsql's own check of what belongs together.
+            // Npgsql checks the combination of settings here.
             using var source = NpgsqlDataSource.Create(DatabaseUrl.ToConnectionString(url));
             return;
         }

@@ -4,7 +4,7 @@ using AutoTicket.Tests.Kit;
 
 namespace AutoTicket.Tests.Storage;
 
-/// <summary>The database's disk is full: the click says so, no ticket is made without its row, and it goes on by itself.</summary>
+/// <summary>The database's disk is full: the click says so, no ticket is filed without its row, and filing recovers by itself.</summary>
 public sealed class DiskFullTests
 {
     [Fact]
@@ -14,7 +14,11 @@ public sealed class DiskFullTests
         await using var db = driver.Database.Open();
         await db.ExecuteTogetherAsync(
             [
-                $"CREATE FUNCTION no_space() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $f$",
+                $"""
+                CREATE FUNCTION no_space() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN
+                  RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full';
+                END $f$
+                """,
                 $"CREATE TRIGGER no_space BEFORE INSERT ON tickets FOR EACH STATEMENT EXECUTE FUNCTION no_space()",
             ],
             default

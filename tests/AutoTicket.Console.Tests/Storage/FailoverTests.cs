@@ -4,7 +4,7 @@ using Npgsql;
 
 namespace AutoTicket.Tests.Storage;
 
-/// <summary>The database cuts all connections, as in a failover: listening begins again, and what was changed meanwhile is read.</summary>
+/// <summary>The database cuts all connections, as in a failover. The console listens again and reads what changed meanwhile.</summary>
 public sealed class FailoverTests
 {
     [Fact]
@@ -25,7 +25,7 @@ public sealed class FailoverTests
         await driver.ClickUntilThereIsATicketAsync();
         await driver.AssertOneTicketAsync();
 
-        // Flipped by another process in the very moment in which nobody listens.
+        // Another process flips the flag while this one is not listening.
         await CutAsync(driver.Database);
         await using (var db = driver.Database.Open())
         {
@@ -34,7 +34,10 @@ public sealed class FailoverTests
                 default
             );
             await db.ExecuteAsync(
-                $"INSERT INTO feature_flags (name, enabled, version) VALUES ({FlagNames.InvestigateFromStatus}, {false}, 1) ON CONFLICT (name) DO NOTHING",
+                $"""
+                INSERT INTO feature_flags (name, enabled, version) VALUES ({FlagNames.InvestigateFromStatus}, {false}, 1)
+                ON CONFLICT (name) DO NOTHING
+                """,
                 default
             );
         }

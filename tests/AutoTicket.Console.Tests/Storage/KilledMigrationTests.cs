@@ -8,7 +8,7 @@ using Npgsql;
 
 namespace AutoTicket.Tests.Storage;
 
-/// <summary>A start may be killed at any instruction, and another may hold the database: the next start works, or says why not.</summary>
+/// <summary>A start may be killed at any instruction, and another process may hold the database. The next start still works.</summary>
 public sealed class KilledMigrationTests
 {
     [Fact]
@@ -126,7 +126,7 @@ public sealed class KilledMigrationTests
         return await db.Database.GetPendingMigrationsAsync();
     }
 
-    /// <summary>Another process that migrates, and does not get on.</summary>
+    /// <summary>Another process holds the migration lock.</summary>
     private static async Task<IAsyncDisposable> HoldAsync(TestDatabase database)
     {
         if (database.Kind == Database.Sqlite)

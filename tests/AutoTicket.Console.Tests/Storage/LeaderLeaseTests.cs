@@ -8,7 +8,7 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Tests.Storage;
 
-/// <summary>Who leads, by the lease alone, without a host. The clock moves only when a test moves it.</summary>
+/// <summary>The lease without a host. The clock moves only when a test moves it.</summary>
 public sealed class LeaderLeaseTests : IAsyncLifetime
 {
     private static readonly LeaderOptions Options = new();
@@ -152,10 +152,10 @@ public sealed class LeaderLeaseTests : IAsyncLifetime
     {
         public bool IsAway { get; set; }
 
-        /// <summary>Until it is set the database does not answer.</summary>
+        /// <summary>The database does not answer until this completes.</summary>
         public TaskCompletionSource? Hangs { get; set; }
 
-        /// <summary>What happens between the first question and its answer.</summary>
+        /// <summary>Runs between the first question and its answer.</summary>
         public Action? BeforeFirst { get; set; }
 
         public AutoTicketDbContext CreateDbContext()

@@ -10,9 +10,8 @@ using Npgsql;
 
 namespace AutoTicket.Tests.Storage;
 
-/// <summary>What concerns one alert or one ticket is found without reading the others. A flood comes faster than PostgreSQL counts: its
-/// statistics still say that there is nothing of what the flood has brought, so that to look through all of it would seem to cost nothing.
-/// In a database that is new a plan may even have been made, and kept, when there was nothing at all.</summary>
+/// <summary>Queries for one alert or one ticket don't read the others, even when PostgreSQL's statistics are older than a flood, or its
+/// plans were made while the table was empty.</summary>
 public sealed class LookupTests
 {
     [Theory]
@@ -34,7 +33,7 @@ public sealed class LookupTests
         );
     }
 
-    /// <summary>A night of lost answers leaves a row for each alert, and none of these has a conversation.</summary>
+    /// <summary>A night of lost answers leaves one row for each alert, all without a conversation.</summary>
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -77,8 +76,8 @@ public sealed class LookupTests
         );
     }
 
-    /// <param name="past">What there was when PostgreSQL last counted; null: it never did, and there is nothing.</param>
-    /// <param name="flood">5,000 rows that come after the plans were made.</param>
+    /// <param name="past">Inserts the rows that the statistics know; null: the table is empty and never analyzed.</param>
+    /// <param name="flood">Inserts 5,000 rows after the plans were made.</param>
     private static async Task AssertReadsFewAsync(
         TestDatabase database,
         string table,
@@ -104,7 +103,7 @@ public sealed class LookupTests
             await ExecuteAsync(bare, flood);
             before = await RowsReadAsync(bare, table);
             await EightTimesAsync(act);
-            // A session reports what it read when it ends, at the latest.
+            // A session reports its reads when it ends, at the latest.
             await using var connection = new NpgsqlConnection(DatabaseUrl.ToConnectionString(database.Location));
             NpgsqlConnection.ClearPool(connection);
         }
@@ -123,15 +122,19 @@ public sealed class LookupTests
 
     private static string Alerts(string name, string status, string endedAt) =>
         $"""
-            INSERT INTO alerts (alert_id, logical_id, slot, status, source, name, severity, summary, labels, members, folded_ids, started_at, opened_at, seen_at, expires_at, ended_at, reopened, version)
-            SELECT '{name}' || n, '{name}' || n, '', '{status}', 'prometheus', 'InstanceDown', 'p1', 'It is down', '{"{}"}', '[]', 0, now(), now(), now(), now() + interval '1 hour', {endedAt}, 0, 0
+            INSERT INTO alerts (alert_id, logical_id, slot, status, source, name, severity, summary, labels, members,
+              folded_ids, started_at, opened_at, seen_at, expires_at, ended_at, reopened, version)
+            SELECT '{name}' || n, '{name}' || n, '', '{status}', 'prometheus', 'InstanceDown', 'p1', 'It is down', '{"{}"}', '[]',
+              0, now(), now(), now(), now() + interval '1 hour', {endedAt}, 0, 0
             FROM generate_series(1, 5000) AS n
             """;
 
     private static string Tickets(string name, string state, string conversation) =>
         $"""
-            INSERT INTO tickets (marker, dedup_key, severity, state, attempt, lease_until, filed_by, audit_action, tag, subject, posted_at, tags_pending, empty_lookups, conversation_id, number)
-            SELECT '{name}' || n, '{name}' || n, 'p1', '{state}', 1, now(), 'alert:prometheus', 'console.alerts.ticket_filed', 'auto:alert', 'It is down', now(), false, 0, {conversation}, {conversation}
+            INSERT INTO tickets (marker, dedup_key, severity, state, attempt, lease_until, filed_by, audit_action,
+              tag, subject, posted_at, tags_pending, empty_lookups, conversation_id, number)
+            SELECT '{name}' || n, '{name}' || n, 'p1', '{state}', 1, now(), 'alert:prometheus', 'console.alerts.ticket_filed',
+              'auto:alert', 'It is down', now(), false, 0, {conversation}, {conversation}
             FROM generate_series(1, 5000) AS n
             """;
 
@@ -141,11 +144,15 @@ public sealed class LookupTests
         await command.ExecuteNonQueryAsync();
     }
 
-    /// <summary>How many rows of the table were read, by whichever way.</summary>
+    /// <summary>How many rows of the table were read, by scans and by indexes.</summary>
     private static async Task<long> RowsReadAsync(NpgsqlDataSource bare, string table)
     {
         await using var command = bare.CreateCommand(
-            $"SELECT pg_stat_clear_snapshot(), seq_tup_read + coalesce(idx_tup_fetch, 0) + (SELECT sum(idx_tup_read)::bigint FROM pg_stat_user_indexes i WHERE i.relname = '{table}') FROM pg_stat_user_tables WHERE relname = '{table}'"
+            $"""
+            SELECT pg_stat_clear_snapshot(), seq_tup_read + coalesce(idx_tup_fetch, 0)
+              + (SELECT sum(idx_tup_read)::bigint FROM pg_stat_user_indexes i WHERE i.relname = '{table}')
+            FROM pg_stat_user_tables WHERE relname = '{table}'
+            """
         );
         await using var reader = await command.ExecuteReaderAsync();
         await reader.ReadAsync();

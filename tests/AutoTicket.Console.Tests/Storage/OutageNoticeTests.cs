@@ -11,7 +11,7 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Tests.Storage;
 
-/// <summary>An outage is a state: whoever meets it again and again logs it when it begins.</summary>
+/// <summary>An outage is logged when it begins, not at each retry.</summary>
 public sealed class OutageNoticeTests : ILoggerFactory
 {
     private readonly List<string> _lines = [];
@@ -96,7 +96,7 @@ public sealed class OutageNoticeTests : ILoggerFactory
 
     public void Dispose() { }
 
-    /// <summary>To a database that answers, or to one that can't be opened.</summary>
+    /// <summary>Creates contexts on a database that answers, or on one that can't be opened.</summary>
     private sealed class Line(TestDatabase database) : IDbContextFactory<AutoTicketDbContext>
     {
         public bool IsAway { get; set; }

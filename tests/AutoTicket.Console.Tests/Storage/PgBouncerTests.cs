@@ -10,7 +10,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AutoTicket.Tests.Storage;
 
-/// <summary>Debian's own PgBouncer in transaction mode before the database: each transaction runs on another connection.</summary>
+/// <summary>Debian's PgBouncer in transaction mode stands before the database: each transaction may run on another connection.</summary>
 public sealed class PgBouncerTests(PgBouncerTests.Pooler pooler) : IClassFixture<PgBouncerTests.Pooler>
 {
     [Fact]
@@ -33,7 +33,7 @@ public sealed class PgBouncerTests(PgBouncerTests.Pooler pooler) : IClassFixture
         sandbox.Surface("shop").Answer(503);
         var settings = ConsoleHost.SurfaceSettings(0, "shop", sandbox.Surface("shop").Url);
         settings["DATABASE_URL"] = pooler.ToldUrl;
-        // The surface's own alert stays silent, so that the ticket is a click's.
+        // The surface's own alert is below the threshold, so that only the click files a ticket.
         settings["Alerts:NotifySeverity"] = "P1";
         await using var one = await ConsoleHost.StartAsync(pooler.Database, sandbox, settings);
         await using var other = await ConsoleHost.StartAsync(pooler.Database, sandbox, settings);
@@ -55,7 +55,7 @@ public sealed class PgBouncerTests(PgBouncerTests.Pooler pooler) : IClassFixture
         );
         Assert.Equal("filed", (await one.InvestigateAsync("shop")).Disposition);
         Assert.Equal("already_open", (await other.InvestigateAsync("shop")).Disposition);
-        // Each statement often enough to have been prepared, and more at once than the pooler has connections.
+        // Often enough that statements would be prepared, and more at once than the pooler has connections.
         var answers = await Task.WhenAll(Enumerable.Range(0, 100).Select(i => (i % 2 == 0 ? one : other).GetAsync("/api/alerts")));
         Assert.All(answers, answer => Assert.True(answer.Message.IsSuccessStatusCode, answer.Text));
     }
@@ -118,7 +118,7 @@ public sealed class PgBouncerTests(PgBouncerTests.Pooler pooler) : IClassFixture
 
         internal TestDatabase Database { get; private set; } = null!;
 
-        /// <summary>By way of the pooler, of which the address says nothing.</summary>
+        /// <summary>Through the pooler, without a parameter that says so.</summary>
         internal string Url => Through(_process.Port);
 
         internal string ToldUrl => $"{Url}?pgbouncer=true";
@@ -140,7 +140,7 @@ public sealed class PgBouncerTests(PgBouncerTests.Pooler pooler) : IClassFixture
                 .Uri
                 .AbsoluteUri;
 
-        /// <param name="location">The address where it finds PostgreSQL.</param>
+        /// <param name="location">PostgreSQL's URL.</param>
         internal static async Task<PgBouncer> StartPgBouncerAsync(string location)
         {
             var port = LoopbackPort.Next();

@@ -7,7 +7,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Storage;
 
-/// <summary>Each table has an end.</summary>
+/// <summary>Every table has a retention.</summary>
 public sealed class RetentionTests
 {
     private readonly StillClock _clock = new();

@@ -5,7 +5,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Storage;
 
-/// <summary>What somebody finds who can read the disk or the database, and no more.</summary>
+/// <summary>What a reader of the disk or the database can find.</summary>
 public sealed class SecretsAtRestTests
 {
     private static readonly string Key = Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));

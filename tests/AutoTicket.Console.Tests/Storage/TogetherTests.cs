@@ -5,7 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace AutoTicket.Tests.Storage;
 
-/// <summary>Statements that are run together are all done or none, also once the database has prepared them.</summary>
+/// <summary>Statements that run together all take effect or none does, also once they are prepared.</summary>
 public sealed class TogetherTests
 {
     /// <summary>Npgsql prepares a statement at its fifth use.</summary>
@@ -30,6 +30,9 @@ public sealed class TogetherTests
         Assert.Equal(0, await db.Leases.CountAsync(lease => lease.Name.StartsWith("third")));
     }
 
-    private static FormattableString Take(int use, string name) =>
-        $"INSERT INTO leases (name, owner, until, fence) VALUES ({name + use.ToString(CultureInfo.InvariantCulture)}, {"me"}, {DateTimeOffset.UnixEpoch}, {1L})";
+    private static FormattableString Take(int use, string name)
+    {
+        var row = name + use.ToString(CultureInfo.InvariantCulture);
+        return $"INSERT INTO leases (name, owner, until, fence) VALUES ({row}, {"me"}, {DateTimeOffset.UnixEpoch}, {1L})";
+    }
 }

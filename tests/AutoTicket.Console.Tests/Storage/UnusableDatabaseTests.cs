@@ -3,7 +3,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Storage;
 
-/// <summary>A database that can't be used stops a start in Production with a sentence that names the variable.</summary>
+/// <summary>An unusable database stops a start in Production with a sentence that names the variable.</summary>
 public sealed class UnusableDatabaseTests : IAsyncLifetime
 {
     private static readonly string PasswordHash = Security.Login.Hash("correct horse battery staple");

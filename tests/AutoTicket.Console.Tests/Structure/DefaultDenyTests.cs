@@ -8,16 +8,16 @@ using Microsoft.AspNetCore.Routing;
 
 namespace AutoTicket.Tests.Structure;
 
-/// <summary>Every endpoint of the running console, as its route table has it, asked by nobody in particular in Production.</summary>
+/// <summary>Requests every endpoint in the console's route table, without signing in, in Production.</summary>
 public sealed partial class DefaultDenyTests(DefaultDenyTests.Production production) : IClassFixture<DefaultDenyTests.Production>
 {
-    /// <summary>All that may answer somebody who is not signed in. Each line here is a decision.</summary>
+    /// <summary>The endpoints that answer without a sign-in. Each one is a decision.</summary>
     private static readonly string[] Open = ["/login", "/login/start", "/healthz/live", "/healthz/ready"];
 
-    /// <summary>These have a token or signature of their own; without it they answer 401, and 503 where none is set.</summary>
+    /// <summary>These take their own token or signature. Without it they answer 401, or 503 if none is configured.</summary>
     private static readonly string[] Intakes = ["/api/alerts", "/api/v2/alerts", "/api/alerts/alertmanager", "/api/freescout/webhook"];
 
-    /// <summary>Writes that take no more than to be signed in, because they concern nobody but oneself.</summary>
+    /// <summary>Writes that only need a sign-in, because they only concern the user's own session.</summary>
     private static readonly string[] OnesOwn =
     [
         "/logout",
@@ -77,7 +77,7 @@ public sealed partial class DefaultDenyTests(DefaultDenyTests.Production product
                 && !OnesOwn.Contains(asked.Path)
                 && !Open.Contains(asked.Path)
             )
-            // A page is asked by POST as well, and posts nothing.
+            // Pages accept POST too, but write nothing.
             .Where(asked => asked.Endpoint.Metadata.GetMetadata<Microsoft.AspNetCore.Components.Endpoints.ComponentTypeMetadata>() is null)
             .Where(asked =>
                 !asked
@@ -91,7 +91,7 @@ public sealed partial class DefaultDenyTests(DefaultDenyTests.Production product
     [Fact]
     public async Task No_write_is_taken_from_another_sites_page()
     {
-        // In Development whoever sits here is signed in, and so is whatever page their browser shows.
+        // In Development the local user is signed in automatically, and so is any page in their browser.
         await using var console = await ConsoleHost.StartAsync();
         var taken = new List<string>();
         foreach (
@@ -119,7 +119,7 @@ public sealed partial class DefaultDenyTests(DefaultDenyTests.Production product
 
     private IEnumerable<(RouteEndpoint Endpoint, string Method, string Path)> Endpoints() => Endpoints(production.Console);
 
-    // Style sheets, scripts, fonts and icons are not among them: the sign-in page needs them, and they hold nothing but what is in the package.
+    // Without static assets: the sign-in page needs them, and they are public.
     private static IEnumerable<(RouteEndpoint Endpoint, string Method, string Path)> Endpoints(ConsoleHost console) =>
         from endpoint in console.Get<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
         where endpoint.Metadata.GetMetadata<Microsoft.AspNetCore.StaticAssets.StaticAssetDescriptor>() is null
@@ -146,7 +146,7 @@ public sealed partial class DefaultDenyTests(DefaultDenyTests.Production product
 
         internal ConsoleHost Console { get; private set; } = null!;
 
-        /// <summary>As it comes from the proxy that ends TLS, on the same machine.</summary>
+        /// <summary>Sends the request as a proxy on the same machine that terminates TLS would.</summary>
         internal Task<HttpResponseMessage> AskAsync(HttpRequestMessage request)
         {
             request.RequestUri = new Uri(Console.Address, request.RequestUri!);

@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace AutoTicket.Tests.Structure;
 
-/// <summary>A package source that tells of a hole fails the restore, by the settings of this repository and nothing else.</summary>
+/// <summary>A package with a known vulnerability fails the restore, by the settings of this repository alone.</summary>
 public sealed class KnownHolesTests
 {
     [Fact]
@@ -71,7 +71,11 @@ public sealed class KnownHolesTests
         {
             await File.WriteAllTextAsync(
                 Path.Combine(folder.FullName, "nuget.config"),
-                $"""<configuration><auditSources><clear /><add key="holes" value="{source.Urls.First()}/index.json" allowInsecureConnections="true" /></auditSources></configuration>"""
+                $"""
+                <configuration><auditSources><clear />
+                  <add key="holes" value="{source.Urls.First()}/index.json" allowInsecureConnections="true" />
+                </auditSources></configuration>
+                """
             );
             await File.WriteAllTextAsync(
                 Path.Combine(folder.FullName, "a.csproj"),

@@ -8,7 +8,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Structure;
 
-/// <summary>What docs/security.md says is so, and complete.</summary>
+/// <summary>What docs/security.md says is true and complete.</summary>
 public sealed partial class SecurityTests
 {
     private static readonly string Root = ContentRoot.Find();
@@ -65,7 +65,7 @@ public sealed partial class SecurityTests
         var url = new Uri(new FreeScoutOptions { BaseUrl = baseUrl }.TicketUrl(42));
         Assert.Equal(("https", "desk.example.org"), (url.Scheme, url.Host));
         Assert.EndsWith("/conversation/42", url.AbsolutePath, StringComparison.Ordinal);
-        // Nothing else makes one: no answer of FreeScout's holds an address that is kept.
+        // No URL comes from FreeScout's answers.
         Assert.DoesNotContain(
             typeof(Conversation).GetProperties(),
             property =>

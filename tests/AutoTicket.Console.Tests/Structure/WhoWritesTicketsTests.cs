@@ -5,7 +5,7 @@ namespace AutoTicket.Tests.Structure;
 /// <summary>One class writes the table <c>tickets</c>.</summary>
 public sealed partial class WhoWritesTicketsTests
 {
-    /// <summary><c>Retention</c> deletes by age alone, from every table with the longest retention.</summary>
+    /// <summary><c>Retention</c> only deletes rows by their age.</summary>
     private static readonly string[] Writers = ["Retention.cs", "TicketBook.cs"];
 
     [Fact]
@@ -25,9 +25,10 @@ public sealed partial class WhoWritesTicketsTests
         Assert.Equal(Writers, writers);
     }
 
-    // SQL, or EF: a statement that begins at the set and ends in a write.
+    // SQL, or an EF statement that begins with the set and ends with a write.
     [GeneratedRegex(
-        @"\b(?:INSERT\s+INTO|UPDATE|DELETE\s+FROM)\s+tickets\b|\.Tickets\s*\.(?:Add|Update|Remove|Attach)|\.Tickets\b[^;]*\.Execute(?:Update|Delete)Async",
+        @"\b(?:INSERT\s+INTO|UPDATE|DELETE\s+FROM)\s+tickets\b"
+            + @"|\.Tickets\s*\.(?:Add|Update|Remove|Attach)|\.Tickets\b[^;]*\.Execute(?:Update|Delete)Async",
         RegexOptions.IgnoreCase
     )]
     private static partial Regex Write();
