@@ -10,7 +10,7 @@ namespace AutoTicket.Alerts;
 /// next one, so a process never races with itself.
 /// </summary>
 internal sealed partial class AlertAggregator(
-    AlertStore table,
+    AlertStore store,
     DecisionLog decisions,
     SurfaceList surfaces,
     LeaderLease leader,
@@ -19,7 +19,7 @@ internal sealed partial class AlertAggregator(
     ILogger<AlertAggregator> logger
 ) : LeaderLoop(leader, clock, logger)
 {
-    /// <summary>The most observations that may wait for the database. The senders of more are told to send them again.</summary>
+    /// <summary>The most observations that may wait for the database. The senders of more must send them again.</summary>
     private const int MostWaiting = 20_000;
     private const int Tries = 10;
     private static readonly TimeSpan ForgetEvery = TimeSpan.FromHours(1);
@@ -100,7 +100,7 @@ internal sealed partial class AlertAggregator(
         for (var attempt = 0; attempt < Tries; attempt++)
         {
             var now = Clock.GetUtcNow();
-            var known = await table.ReadAsync(logicalIds, now - EpisodeRules.Memory, CancellationToken.None);
+            var known = await store.ReadAsync(logicalIds, now - EpisodeRules.Memory, CancellationToken.None);
             var episodes = new EpisodeRules(known, options.Value, now);
             // After the read: if another process takes the lead and changes these alerts, the write below fails.
             var leads = Leader.IsLeader;
@@ -115,7 +115,7 @@ internal sealed partial class AlertAggregator(
                 return answers;
             }
 
-            if (await table.WriteAsync(opened, changed, CancellationToken.None))
+            if (await store.WriteAsync(opened, changed, CancellationToken.None))
             {
                 foreach (var alert in opened)
                 {
@@ -185,20 +185,20 @@ internal sealed partial class AlertAggregator(
     protected override async Task<TimeSpan> LeadAsync(CancellationToken stoppingToken)
     {
         var now = Clock.GetUtcNow();
-        var abandoned = await table.ReadAbandonedAsync(now, [.. surfaces.All.Select(surface => surface.Key)], stoppingToken);
+        var abandoned = await store.ReadAbandonedAsync(now, [.. surfaces.All.Select(surface => surface.Key)], stoppingToken);
         if (abandoned.Count > 0)
         {
             var episodes = new EpisodeRules(abandoned, options.Value, now);
             episodes.ExpireAll();
             // An alert that was observed again in the meantime has a newer version and is left alone.
-            await table.WriteAsync([], episodes.Changed, CancellationToken.None);
+            await store.WriteAsync([], episodes.Changed, CancellationToken.None);
             Log.Expired(logger, abandoned.Count);
             Changed?.Invoke();
         }
 
         if (now - _forgotAt >= ForgetEvery)
         {
-            await table.DeleteAsync(now - options.Value.Retention, stoppingToken);
+            await store.DeleteAsync(now - options.Value.Retention, stoppingToken);
             _forgotAt = now;
         }
 

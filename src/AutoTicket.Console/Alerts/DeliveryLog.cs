@@ -51,7 +51,7 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
         ("ticket_url", "text", row => row.Outcome.Ticket?.Url)
     );
 
-    /// <summary>Where each hook's round through its outbox stands. A new process begins a new round.</summary>
+    /// <summary>The last entry in each hook's round through its outbox. A new process begins a new round.</summary>
     private readonly ConcurrentDictionary<string, Turn?> _turns = new();
 
     /// <param name="Place">The place in the round; 0 for an entry that was chosen because it is among its source's worst.</param>

@@ -13,7 +13,7 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
     /// <summary>A repeat without news is written at most this often, unless the alert would expire first.</summary>
     public static readonly TimeSpan TouchEvery = TimeSpan.FromMinutes(1);
 
-    /// <summary>How long ended episodes tell that ids are two alerts, or that their producer is unstable.</summary>
+    /// <summary>How long an ended episode still shows that two ids are two alerts, or that their producer is unstable.</summary>
     public static readonly TimeSpan Memory = TimeSpan.FromHours(24);
 
     /// <summary>How many reports of an episode are kept. An unstable producer would send ever more.</summary>

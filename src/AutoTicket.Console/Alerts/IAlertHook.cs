@@ -6,7 +6,7 @@ internal interface IAlertHook
     /// <summary>A lower-case word that names the hook in the outbox, the delivery log and the decisions.</summary>
     string Name { get; }
 
-    /// <summary>Whether an alert that ended before its firing was delivered is still delivered.</summary>
+    /// <summary>Whether the hook still gets an alert that ended before its firing was delivered.</summary>
     bool WantsWhatEnded => false;
 
     /// <summary>Raised when the hook may deliver what it could not deliver before. Handlers return at once and never throw.</summary>
@@ -17,7 +17,7 @@ internal interface IAlertHook
     }
 
     /// <summary>Delivers what it can, and yields each outcome as soon as it is known. Does not throw for an outage.</summary>
-    /// <param name="notices">All that is undelivered, worst and oldest first. A notice whose outcome was lost comes again.</param>
+    /// <param name="notices">Undelivered alerts, worst and oldest first. A notice comes again until its outcome is done.</param>
     IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverAsync(IReadOnlyList<AlertNotice> notices, CancellationToken cancellationToken);
 }
 
@@ -46,7 +46,7 @@ internal sealed record AlertNotice(Alert Alert, NoticeKind Kind, AlertDelivery? 
 
 public sealed record AlertTicket(long Id, long? Number, string Url);
 
-/// <param name="IsDone">It is recorded as delivered. Otherwise the notice comes again.</param>
+/// <param name="IsDone">Recorded as delivered. Otherwise the notice comes again.</param>
 /// <param name="Detail">One sentence for the operator.</param>
 internal sealed record HookOutcome(
     AlertNotice Notice,
@@ -56,7 +56,7 @@ internal sealed record HookOutcome(
     AlertTicket? Ticket = null
 )
 {
-    /// <summary>Before this time has passed a retry is useless; zero when the hook knows of no such time.</summary>
+    /// <summary>How long a retry is useless, for example while Slack limits the rate; zero when the hook knows of no reason.</summary>
     public TimeSpan RetryAfter { get; init; }
 
     /// <summary>An alert of the console's own that this outcome raises, such as a tripped flood breaker.</summary>

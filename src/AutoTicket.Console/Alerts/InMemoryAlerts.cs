@@ -9,7 +9,7 @@ namespace AutoTicket.Alerts;
 /// the database is back, the episodes are stored with their deliveries.</summary>
 internal sealed partial class InMemoryAlerts(
     AlertEmitter emitter,
-    AlertStore table,
+    AlertStore store,
     LeaderLease leader,
     IDbContextFactory<AutoTicketDbContext> contexts,
     IOptions<AlertsOptions> options,
@@ -79,7 +79,7 @@ internal sealed partial class InMemoryAlerts(
         var over = _deliveries.Where(delivery => delivery.Kind == NoticeKind.Ended).ToList();
         try
         {
-            await table.WriteAsync(
+            await store.WriteAsync(
                 [
                     .. over.DistinctBy(delivery => delivery.Seen.AlertId)
                         .Select(delivery =>

@@ -5,7 +5,6 @@ using AutoTicket.Data;
 using AutoTicket.Flags;
 using AutoTicket.FreeScout;
 using AutoTicket.Surfaces;
-using Microsoft.EntityFrameworkCore;
 using Microsoft.FeatureManagement;
 
 namespace AutoTicket.Tickets;
@@ -22,7 +21,6 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
     private readonly FreeScoutHealth _health;
     private readonly StatusBoard _board;
     private readonly ConsoleAddress _address;
-    private readonly IDbContextFactory<AutoTicketDbContext> _contexts;
     private readonly ILogger<TicketAlertHook> _logger;
     private readonly TicketRetries _retries;
 
@@ -35,12 +33,11 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         FreeScoutHealth health,
         StatusBoard board,
         ConsoleAddress address,
-        IDbContextFactory<AutoTicketDbContext> contexts,
         TimeProvider clock,
         ILogger<TicketAlertHook> logger
     )
     {
-        (_ticketing, _budget, _notes, _flags, _flagStore, _health, _board, _address, _contexts, _logger) = (
+        (_ticketing, _budget, _notes, _flags, _flagStore, _health, _board, _address, _logger) = (
             ticketing,
             budget,
             notes,
@@ -49,7 +46,6 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
             health,
             board,
             address,
-            contexts,
             logger
         );
         _retries = new(clock);
