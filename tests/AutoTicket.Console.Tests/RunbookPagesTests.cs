@@ -16,7 +16,7 @@ public sealed record RunbookBlock(string Page, int Line, string Language, string
 }
 
 /// <summary>A console that has filed for a click and an alert, and was through an outage of FreeScout and one of Slack. The two programs
-/// that reach machines elsewhere, heroku and infisical, are played by functions of the shell: logs and variables are this console's own.</summary>
+/// that reach other machines, heroku and infisical, are shell functions: logs and variables are this console's own.</summary>
 public sealed class RunbookShell : IAsyncLifetime
 {
     private const string Token = "canary-runbook-token";

@@ -8,7 +8,7 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace AutoTicket.Diagnostics;
 
-/// <summary><c>/healthz/live</c> and <c>/healthz/ready</c>, which answer nobody in particular with one word. Only what this process can't do
+/// <summary><c>/healthz/live</c> and <c>/healthz/ready</c>, which answer anybody with one word. Only what this process can't do
 /// without makes it unhealthy; that FreeScout or Slack fails is no reason to send it no requests.</summary>
 internal static class ConsoleHealth
 {

@@ -7,7 +7,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Diagnostics;
 
-/// <summary>Whether alerts reach anybody at all: while neither Slack nor FreeScout takes them, or the database is away, every page says so.</summary>
+/// <summary>Whether alerts reach anybody. If neither Slack nor FreeScout takes them, or the database is away, every page says so.</summary>
 internal sealed class DeliveryWatch(
     SlackHealth slack,
     FreeScoutHealth freeScout,
@@ -60,7 +60,8 @@ internal sealed class DeliveryWatch(
     {
         if (gate.Problem is not null)
         {
-            return "Alerts are not being sent: the console's database can't be reached. What comes meanwhile is refused, so that its sender sends it again. "
+            return "Alerts are not being sent: the console's database can't be reached. "
+                + "What comes meanwhile is refused, so that its sender sends it again. "
                 + (
                     slack.Failure is { } failing
                         ? $"Slack fails as well: {failing.Message}"
@@ -77,7 +78,8 @@ internal sealed class DeliveryWatch(
                     : null
             );
         return tickets is not null && await MessagesAsync(cancellationToken) is { } messages
-            ? $"Nobody is being told of alerts, neither by DM nor by ticket. {messages} {tickets} Nothing is lost: what waits goes out when either works again."
+            ? $"Nobody is being told of alerts, neither by DM nor by ticket. {messages} {tickets} "
+                + "Nothing is lost: what waits goes out when either works again."
             : null;
     }
 

@@ -47,7 +47,8 @@ internal enum Stops
 }
 
 /// <summary>What a check found.</summary>
-/// <param name="Cause">The finding as part of the verdict's sentence, as <c>the FreeScout key was rejected at 10:42 UTC</c>; null: <see cref="Seen"/> serves.</param>
+/// <param name="Cause">The finding as part of the verdict's sentence, such as <c>the FreeScout key was rejected at 10:42 UTC</c>; null:
+/// <see cref="Seen"/> serves.</param>
 internal sealed record Finding(
     DiagnosticState State,
     string Seen,

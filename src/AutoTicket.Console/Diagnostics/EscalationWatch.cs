@@ -126,7 +126,8 @@ internal sealed partial class EscalationWatch(
         Levels = levels;
     }
 
-    /// <summary>Nothing can be read or written: what is due is told all the same. That a condition is over which was told before is told when it
+    /// <summary>Nothing can be read or written: what is due is told all the same. That a condition is over which was told before is told
+    /// when it
     /// can be written.</summary>
     private async Task SweepFromMemoryAsync(CancellationToken cancellationToken)
     {

@@ -99,7 +99,8 @@ internal sealed class FreeScoutRun(FreeScoutProbe probe, FreeScoutHealth health,
             ),
             FreeScoutFailureKind.Blocked => Finding.Failed(
                 failure.Message,
-                "Let the console's calls of /api/ through the proxy or firewall in front of FreeScout; they name the agent AutoTicket-Console.",
+                "Let the console's calls of /api/ through the proxy or firewall in front of FreeScout; "
+                    + "they name the agent AutoTicket-Console.",
                 Runbooks.NoTickets,
                 Stops.Tickets,
                 since,
@@ -281,7 +282,8 @@ internal sealed class FreeScoutRun(FreeScoutProbe probe, FreeScoutHealth health,
                 $"The console's clock and FreeScout's agree to {Math.Ceiling(ahead.Duration().TotalSeconds)} s."
             ),
             { } ahead => Finding.Warning(
-                $"The console's clock is {Math.Round(ahead.Duration().TotalSeconds)} s {(ahead > TimeSpan.Zero ? "ahead of" : "behind")} FreeScout's.",
+                $"The console's clock is {Math.Round(ahead.Duration().TotalSeconds)} s "
+                    + $"{(ahead > TimeSpan.Zero ? "ahead of" : "behind")} FreeScout's.",
                 "Set the clock that is wrong: the database's, which the console follows, or FreeScout's.",
                 Runbooks.Clocks
             ),

@@ -210,7 +210,8 @@ internal sealed class LineChecks(
             null => new(DiagnosticState.NotKnown, "The database can't be reached."),
             [] => Finding.Ok("No producer makes up ids."),
             [var first, ..] and { Count: var count } => Finding.Warning(
-                $"{first.Source} makes up ids of the alert {first.Name}: {first.Ids} so far{(count > 1 ? $", and {count - 1} more producer(s) do" : "")}.",
+                $"{first.Source} makes up ids of the alert {first.Name}: {first.Ids} so far"
+                    + $"{(count > 1 ? $", and {count - 1} more producer(s) do" : "")}.",
                 "File the issue that /console/alerts holds ready.",
                 Runbooks.Flood
             ),

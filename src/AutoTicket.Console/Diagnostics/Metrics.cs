@@ -17,8 +17,8 @@ internal static class Metrics
     private const string Requests = "Microsoft.AspNetCore.Hosting";
     private const string Database = "Npgsql";
 
-    /// <summary>The room of an instrument for different labels, which OpenTelemetry takes at once: with its default of 2,000 a hundred instruments
-    /// held 16 MB. Requests keep the default: each route and each asset is a label of theirs.</summary>
+    /// <summary>Room for label sets of an instrument, which OpenTelemetry allocates at once. With its default of 2,000, a hundred
+    /// instruments held 16 MB. Requests keep the default: each route and each asset is a label of theirs.</summary>
     private static readonly MetricStreamConfiguration Room = new() { CardinalityLimit = 200 };
 
     public static void AddMetrics(this WebApplicationBuilder builder)
@@ -40,7 +40,8 @@ internal static class Metrics
             if (!(Uri.TryCreate(endpoint, UriKind.Absolute, out var url) && url.Scheme is "http" or "https"))
             {
                 throw new ConfigurationException(
-                    $"OTEL_EXPORTER_OTLP_ENDPOINT must be an absolute http or https address, as http://127.0.0.1:4317, but is “{endpoint}”."
+                    "OTEL_EXPORTER_OTLP_ENDPOINT must be an absolute http or https address, as http://127.0.0.1:4317, "
+                        + $"but is “{endpoint}”."
                 );
             }
 
@@ -69,7 +70,7 @@ internal static class Metrics
             );
     }
 
-    /// <summary>The background loops' statements would be several traces a second of one span each: only those of a request or an alert leave.</summary>
+    /// <summary>Drops the statements of the background loops, which would be several traces a second of one span each.</summary>
     private sealed class LoneStatementRemover : BaseProcessor<Activity>
     {
         public override void OnEnd(Activity data)

@@ -9,8 +9,11 @@ internal static class Verdict
         var (tickets, messages) = (Cause(found, Stops.Tickets), Cause(found, Stops.Messages));
         return (messages, tickets) switch
         {
-            (null, null) =>
-                $"{(HasSeen(found, "last_dm") && HasSeen(found, "last_ticket") ? "DMs and tickets are going out." : "Nothing stops DMs or tickets.")}{Worth(found)}",
+            (null, null) => (
+                HasSeen(found, "last_dm") && HasSeen(found, "last_ticket")
+                    ? "DMs and tickets are going out."
+                    : "Nothing stops DMs or tickets."
+            ) + Worth(found),
             (null, not null) => $"{(HasSeen(found, "last_dm") ? "DMs are going out" : "Nothing stops DMs")}, tickets are not: {tickets}.",
             (not null, null) =>
                 $"{(HasSeen(found, "last_ticket") ? "Tickets are going out" : "Nothing stops tickets")}, DMs are not: {messages}.",

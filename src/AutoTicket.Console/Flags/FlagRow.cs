@@ -26,7 +26,7 @@ internal sealed class FlagRow
 
     public string? ScheduledReason { get; set; }
 
-    /// <summary>What the environment was last seen to say (<c>on</c>, <c>off</c> or null): a change of it is audited like any other.</summary>
+    /// <summary>What the environment last said (<c>on</c>, <c>off</c> or null). A change of it is audited like any other.</summary>
     public string? Environment { get; set; }
 
     /// <summary>Counts the changes; who writes over another's change notices by it.</summary>

@@ -62,8 +62,9 @@ internal sealed class FlagTable(IDbContextFactory<AutoTicketDbContext> contexts,
             if (
                 await db.UpdateWithAuditAsync(
                     $"""
-                    UPDATE feature_flags SET enabled = {row.Enabled}, changed_by = {row.ChangedBy}, changed_at = {row.ChangedAt}, reason = {row.Reason},
-                      scheduled_enabled = {row.ScheduledEnabled}, scheduled_at = {row.ScheduledAt}, scheduled_by = {row.ScheduledBy}, scheduled_reason = {row.ScheduledReason},
+                    UPDATE feature_flags SET enabled = {row.Enabled}, changed_by = {row.ChangedBy}, changed_at = {row.ChangedAt},
+                      reason = {row.Reason}, scheduled_enabled = {row.ScheduledEnabled}, scheduled_at = {row.ScheduledAt},
+                      scheduled_by = {row.ScheduledBy}, scheduled_reason = {row.ScheduledReason},
                       environment = {row.Environment}, version = {version + 1}
                     WHERE name = {name} AND version = {version}
                     """,

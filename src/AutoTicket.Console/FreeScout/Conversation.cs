@@ -78,7 +78,8 @@ internal sealed partial record Conversation
     [JsonIgnore]
     public IEnumerable<string> Bodies => Embeds.List("threads").Select(thread => thread.Text("body")).OfType<string>();
 
-    /// <summary>Whether one of the threads says this; where the threads were asked for. FreeScout cleans the HTML that it is given, so only the
+    /// <summary>Whether one of the threads says this; where the threads were asked for. FreeScout cleans the HTML that it is given, so only
+    /// the
     /// text is compared.</summary>
     public bool Holds(string html)
     {

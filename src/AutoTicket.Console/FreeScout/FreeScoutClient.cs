@@ -149,7 +149,7 @@ internal sealed partial class FreeScoutClient(
             );
     }
 
-    /// <summary>Every conversation, in whichever mailbox and of whichever status, whose subject holds <paramref name="marker"/>, oldest first.</summary>
+    /// <summary>Every conversation whose subject holds <paramref name="marker"/>, in any mailbox and of any status, oldest first.</summary>
     public async Task<FreeScoutAnswer<List<Conversation>>> FindByMarkerAsync(string marker, CancellationToken cancellationToken)
     {
         // All statuses are named because the default differs between versions; the state, because without it deleted ones come too.
@@ -521,8 +521,8 @@ internal sealed partial class FreeScoutClient(
         return failure;
     }
 
-    /// <summary>An outage is a state: it is logged once a minute, not at each call that meets it; a refusal, which is about one request, once a minute
-    /// for each path.</summary>
+    /// <summary>An outage is a state: it is logged once a minute, not at each call that meets it; a refusal, which is about one request,
+    /// once a minute for each path.</summary>
     private bool IsNews(FreeScoutFailure failure, HttpMethod method, string path)
     {
         if (_logged.Count > MostLogged)

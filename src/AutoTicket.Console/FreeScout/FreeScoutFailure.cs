@@ -1,6 +1,6 @@
 namespace AutoTicket.FreeScout;
 
-/// <summary>Why FreeScout could not do its part. Each kind asks for another action of the operator (failure mode 2 of the runbook).</summary>
+/// <summary>Why a call to FreeScout failed. Each kind needs another action of the operator (failure mode 2 of the runbook).</summary>
 internal enum FreeScoutFailureKind
 {
     NotConfigured,

@@ -38,7 +38,7 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
     /// <summary>What the circuit breaker before it thinks of it.</summary>
     public CircuitBreakerStateProvider Circuit { get; } = new();
 
-    /// <summary>The failure that opened the circuit last: tries of calls that are not over yet may open it before any call has failed.</summary>
+    /// <summary>The failure that opened the circuit last. Retries may open it before a call has failed for good.</summary>
     public string? OpenedBy { get; set; }
 
     public bool IsCircuitOpen => Circuit.CircuitState is CircuitState.Open or CircuitState.Isolated;
@@ -68,7 +68,8 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
         }
     }
 
-    /// <summary>What another replica met when it read. It counts unless this one has asked since. An open circuit says that FreeScout failed,
+    /// <summary>What another replica met when it read. It counts unless this one has asked since. An open circuit says that FreeScout
+    /// failed,
     /// and hides no better known cause: retries may open it before any call has failed as a whole.</summary>
     public void Hear(FreeScoutFailure? failure, DateTimeOffset at)
     {

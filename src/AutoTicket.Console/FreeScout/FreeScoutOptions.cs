@@ -3,7 +3,7 @@ using System.Net.Http.Headers;
 
 namespace AutoTicket.FreeScout;
 
-/// <summary>Where and how tickets are filed: the variables <c>FREESCOUT_*</c>. Absence is allowed and shown; nonsense stops the start.</summary>
+/// <summary>Where and how tickets are filed: the variables <c>FREESCOUT_*</c>. They may be absent; bad values stop the start.</summary>
 internal sealed class FreeScoutOptions : IValidatableObject
 {
     /// <summary>What stands before an address's @: RFC 5321, 4.5.3.1.1.</summary>
@@ -110,8 +110,8 @@ internal sealed class FreeScoutOptions : IValidatableObject
         }
     }
 
-    /// <summary>The technical customer's address. A method, because validation reads every property, also when there is no address yet.</summary>
-    /// <param name="surface">Each surface has a customer of its own, by a suffix: <c>ops-console+shop@…</c>. Text that is no key has none.</param>
+    /// <summary>The technical customer's address. A method, because validation reads every property, also without an address.</summary>
+    /// <param name="surface">Each surface has its own customer: <c>ops-console+shop@…</c>. Text that is no key has none.</param>
     public string? Customer(string? surface = null)
     {
         var address =
@@ -137,7 +137,8 @@ internal sealed class FreeScoutOptions : IValidatableObject
         )
         {
             yield return new(
-                "FREESCOUT_BASE_URL must be an absolute http or https address without user, password or query, as https://tickets.example.org."
+                "FREESCOUT_BASE_URL must be an absolute http or https address without user, password or query, "
+                    + "as https://tickets.example.org."
             );
         }
 

@@ -50,7 +50,7 @@ internal sealed class FreeScoutProbe(IHttpClientFactory http, IOptions<FreeScout
         }
     }
 
-    /// <summary>Whether the mailbox exists: there may be no route for one of them, so all are looked through before it is said that it does not.</summary>
+    /// <summary>Whether the mailbox exists. FreeScout may have no route for one mailbox, so the list of all is searched too.</summary>
     /// <returns>A failure, unless FreeScout could tell.</returns>
     public async Task<FreeScoutAnswer<bool>> HasMailboxAsync(long id, CancellationToken cancellationToken)
     {

@@ -50,7 +50,8 @@ internal static partial class FreeScoutRefusals
             // Whether it refuses all calls or this one, for its text or its path, the reading of lists tells.
             401 or 403 when !isJson => Failure(
                 FreeScoutFailureKind.Blocked,
-                $"A proxy or firewall in front of FreeScout refuses the call ({status}{quote}). Let the console's calls of /api/ through there."
+                $"A proxy or firewall in front of FreeScout refuses the call ({status}{quote}). "
+                    + "Let the console's calls of /api/ through there."
             ) with
             {
                 IsOfRequest = isOneTicket || method == HttpMethod.Post,
@@ -62,7 +63,8 @@ internal static partial class FreeScoutRefusals
             403 when isOneTicket => Refused($"FreeScout forbids it for this ticket (403{quote})."),
             403 => Failure(
                 FreeScoutFailureKind.ScopeMissing,
-                $"FreeScout forbids it (403{quote}): the key lacks the scope. Make a key with full access in FreeScout: Manage → API & Webhooks."
+                $"FreeScout forbids it (403{quote}): the key lacks the scope. "
+                    + "Make a key with full access in FreeScout: Manage → API & Webhooks."
             ),
             404 when !isJson || words.Length == 0 => Failure(
                 FreeScoutFailureKind.ApiOff,

@@ -4,7 +4,7 @@ using Polly.Timeout;
 
 namespace AutoTicket.FreeScout;
 
-/// <summary>What stands between us and FreeScout: a GET is tried again, a POST never; too many failures open the circuit for both.</summary>
+/// <summary>The resilience pipeline to FreeScout: a GET is retried, a POST never; too many failures open the circuit for both.</summary>
 internal static class FreeScoutResilience
 {
     public static void Configure(

@@ -76,7 +76,8 @@ internal static class AlertIntake
                 await Results
                     .Problem(
                         title: isOld ? "Version 1 of Alertmanager's API is gone." : "Nothing is taken here.",
-                        detail: "POST to /api/v2/alerts from Prometheus, Grafana or amtool, to /api/alerts/alertmanager from an Alertmanager's or "
+                        detail: "POST to /api/v2/alerts from Prometheus, Grafana or amtool, "
+                            + "to /api/alerts/alertmanager from an Alertmanager's or "
                             + "Grafana's webhook, to /api/alerts from anything else; each without a prefix.",
                         statusCode: isOld ? 410 : 404
                     )
@@ -153,7 +154,7 @@ internal static class AlertIntake
     /// <returns>Null: it is too long.</returns>
     private static async Task<Memory<byte>?> ReadAsync(HttpContext context, CancellationToken cancellationToken)
     {
-        // Who is cut off in the middle of sending sees a broken connection instead of the answer: past what is taken, it is read and forgotten.
+        // Read the rest of a body that is too large. A sender that is cut off sees a broken connection instead of the answer.
         context.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>().MaxRequestBodySize = MostHeardOut;
         // No more is set aside than has come: a length that is only claimed costs nothing.
         using var body = new MemoryStream();

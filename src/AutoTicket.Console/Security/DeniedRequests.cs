@@ -45,7 +45,8 @@ internal sealed partial class DeniedRequests(
         await Results
             .Problem(
                 title: "Your role does not allow this.",
-                detail: $"It takes the role {string.Join(" or ", Rights.HoldersOf(right))}; yours is {role ?? "none"}. Such tries are written down.",
+                detail: $"It takes the role {string.Join(" or ", Rights.HoldersOf(right))}; yours is {role ?? "none"}. "
+                    + "Such tries are written down.",
                 statusCode: 403
             )
             .ExecuteAsync(context);

@@ -10,7 +10,8 @@ using Microsoft.IdentityModel.Protocols.OpenIdConnect;
 
 namespace AutoTicket.Security;
 
-/// <summary>Sign-in by OpenID Connect: the code flow with PKCE. Of what the provider tells, the cookie keeps who it is and our role.</summary>
+/// <summary>Sign-in by OpenID Connect: the code flow with PKCE. The cookie keeps only the user's name and
+/// role.</summary>
 internal static partial class ProviderSignIn
 {
     public const string IdTokenHint = "id_token_hint";

@@ -110,7 +110,8 @@ internal static class RequestGuards
 
                 return Results.Problem(
                     title: "The token is missing or wrong.",
-                    detail: $"Send “Authorization: Bearer …” with a token of {variable}, or Basic authentication with the token as password.",
+                    detail: $"Send “Authorization: Bearer …” with a token of {variable}, "
+                        + "or Basic authentication with the token as password.",
                     statusCode: await http.RequestServices.GetRequiredService<WrongTokens>().CountAsync(http)
                 );
             }
@@ -166,7 +167,9 @@ internal static class RequestGuards
     {
         // MudBlazor sets styles of elements and writes its theme into one, so styles may be inline; scripts may not.
         var policy =
-            $"default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'self'; form-action 'self'{(provider is null ? "" : $" {provider.GetLeftPart(UriPartial.Authority)}")}; object-src 'none'";
+            "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; "
+            + "frame-ancestors 'none'; base-uri 'self'; "
+            + $"form-action 'self'{(provider is null ? "" : $" {provider.GetLeftPart(UriPartial.Authority)}")}; object-src 'none'";
         return app.Use(
             (context, next) =>
             {

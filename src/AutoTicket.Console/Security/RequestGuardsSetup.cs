@@ -7,7 +7,7 @@ using IPNetwork = System.Net.IPNetwork;
 
 namespace AutoTicket.Security;
 
-/// <summary>The wiring of what stands before every request: whom we believe about its origin, how much it may bring, and how many may be open.</summary>
+/// <summary>Wires the checks before every request: which proxies are trusted, how large it may be, and how many may be open.</summary>
 internal static class RequestGuardsSetup
 {
     public const string Circuits = "/_blazor";
@@ -164,7 +164,7 @@ internal static class RequestGuardsSetup
     }
 }
 
-/// <summary><c>TRUSTED_PROXIES</c>: proxies whose word on the client's address and scheme is believed, beyond those on this machine.</summary>
+/// <summary><c>TRUSTED_PROXIES</c>: proxies, besides those on this machine, that may state the client's address and scheme.</summary>
 internal static class TrustedProxies
 {
     /// <exception cref="ConfigurationException">It holds what is no address and no network, or a network of everybody.</exception>
@@ -175,7 +175,8 @@ internal static class TrustedProxies
                 .Select(entry =>
                     Parse(entry)
                     ?? throw new ConfigurationException(
-                        $"TRUSTED_PROXIES must hold addresses and networks of proxies as 192.0.2.7,10.0.0.0/8,fd00::/8, but holds “{entry}”."
+                        "TRUSTED_PROXIES must hold addresses and networks of proxies as 192.0.2.7,10.0.0.0/8,fd00::/8, "
+                            + $"but holds “{entry}”."
                     )
                 ),
         ];

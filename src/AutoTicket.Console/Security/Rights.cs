@@ -2,7 +2,7 @@ using System.Security.Claims;
 
 namespace AutoTicket.Security;
 
-/// <summary>What somebody may be allowed to do. Each is the name of an authorization policy, at endpoints and in components alike.</summary>
+/// <summary>What a role may allow. Each is the name of an authorization policy, for endpoints and components.</summary>
 internal static class Rights
 {
     /// <summary>Look at everything: any role.</summary>

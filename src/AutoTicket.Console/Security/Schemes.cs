@@ -19,7 +19,8 @@ internal static class Schemes
     /// <summary>Whom the password is hashed for.</summary>
     public const string Operator = "operator";
 
-    /// <summary>What the audit log calls whoever signed in with the password. Users of a provider are <c>user:</c>, tokens <c>token:</c>.</summary>
+    /// <summary>The name in the audit log of a user who signed in with the password. Users of a provider are <c>user:…</c>, tokens
+    /// <c>token:…</c>.</summary>
     public const string Password = "password";
 
     /// <summary>The claim of the cookie that holds the session's secret.</summary>

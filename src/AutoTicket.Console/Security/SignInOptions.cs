@@ -6,7 +6,7 @@ namespace AutoTicket.Security;
 /// <summary>Who may use the console, from the environment.</summary>
 internal sealed class SignInOptions
 {
-    /// <summary><c>CONSOLE_OPERATOR_PASSWORD_HASH</c>, as the verb <c>hash-password</c> prints it; null where a provider signs people in.</summary>
+    /// <summary><c>CONSOLE_OPERATOR_PASSWORD_HASH</c>, as the verb <c>hash-password</c> prints it; null: a provider is used.</summary>
     public string? OperatorPasswordHash { get; init; }
 
     /// <summary><c>OIDC_*</c>; null: the operator's password signs in.</summary>
@@ -36,14 +36,16 @@ internal sealed class SignInOptions
         if (hash is not null && !Login.IsHash(hash))
         {
             throw new ConfigurationException(
-                "CONSOLE_OPERATOR_PASSWORD_HASH is not a hash that `hash-password` of this version printed; run it again and set its last line."
+                "CONSOLE_OPERATOR_PASSWORD_HASH is not a hash that `hash-password` of this version printed; "
+                    + "run it again and set its last line."
             );
         }
 
         if (hash is null && provider is null && !isDevelopment)
         {
             throw new ConfigurationException(
-                "Nobody could sign in: set CONSOLE_OPERATOR_PASSWORD_HASH to the last line that the verb `hash-password` prints, or OIDC_AUTHORITY, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET."
+                "Nobody could sign in: set CONSOLE_OPERATOR_PASSWORD_HASH to the last line that the verb `hash-password` prints, "
+                    + "or OIDC_AUTHORITY, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET."
             );
         }
 

@@ -8,7 +8,7 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Slack;
 
-/// <summary>Once a day the process that leads reminds the operator of tickets that are open though their surface has recovered, how many and
+/// <summary>Once a day the leader reminds the operator of tickets that are open though their surface has recovered, how many and
 /// which. Nothing is said when there are none.</summary>
 internal sealed partial class RecoveredReminder(
     RecoveredTickets recovered,
@@ -89,7 +89,8 @@ internal sealed partial class RecoveredReminder(
         return await db.ExecuteAsync(
                 $"""
                 INSERT INTO leases (name, owner, until, fence) VALUES ({Turn}, {Environment.MachineName}, {until}, 1)
-                ON CONFLICT (name) DO UPDATE SET until = excluded.until, owner = excluded.owner, fence = leases.fence + 1 WHERE leases.until <= {now}
+                ON CONFLICT (name) DO UPDATE SET until = excluded.until, owner = excluded.owner, fence = leases.fence + 1
+                WHERE leases.until <= {now}
                 """,
                 CancellationToken.None
             ) == 1;
@@ -115,7 +116,8 @@ internal sealed partial class RecoveredReminder(
                     SlackText.Plain(
                         string.Create(
                             CultureInfo.InvariantCulture,
-                            $"{TicketNumber.Of(one.Ticket.Number)} {one.SurfaceName}, operational since {one.RecoveredAt.UtcDateTime:yyyy-MM-dd HH:mm} UTC"
+                            $"{TicketNumber.Of(one.Ticket.Number)} {one.SurfaceName}, "
+                                + $"operational since {one.RecoveredAt.UtcDateTime:yyyy-MM-dd HH:mm} UTC"
                         ),
                         120
                     )

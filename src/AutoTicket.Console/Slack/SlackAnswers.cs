@@ -51,7 +51,8 @@ internal static partial class SlackAnswers
             ),
             "missing_scope" or "no_permission" => new(
                 SlackFailureKind.ScopeMissing,
-                $"The Slack token lacks a scope ({error}, needed: {Word(body.Text("needed") ?? "chat:write,im:write", token)}). Add it to the app and install the app again."
+                $"The Slack token lacks a scope ({error}, needed: {Word(body.Text("needed") ?? "chat:write,im:write", token)}). "
+                    + "Add it to the app and install the app again."
             ),
             "channel_not_found"
             or "is_archived"
@@ -80,7 +81,8 @@ internal static partial class SlackAnswers
     private static SlackFailure RateLimited(TimeSpan? retryAfter) =>
         new(
             SlackFailureKind.RateLimited,
-            $"Slack takes no more messages for now and asks for a pause{(retryAfter is { } wait ? $" of {Math.Ceiling(wait.TotalSeconds)} s" : "")}.",
+            "Slack takes no more messages for now and asks for a pause"
+                + $"{(retryAfter is { } wait ? $" of {Math.Ceiling(wait.TotalSeconds)} s" : "")}.",
             retryAfter
         );
 

@@ -94,7 +94,7 @@ internal sealed partial class SlackClient(
         return refused;
     }
 
-    /// <summary>Null when it is set up. Said once in the log, not at every try; <see cref="SlackHealth"/> knows it from the start.</summary>
+    /// <summary>Null when it is set up. Logged once, not at every try; <see cref="SlackHealth"/> knows it from the start.</summary>
     public SlackFailure? NotConfigured()
     {
         if (options.Value.Missing().ToList() is not { Count: > 0 } missing)

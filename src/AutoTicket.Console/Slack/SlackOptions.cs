@@ -22,7 +22,7 @@ internal sealed class SlackOptions : IValidatableObject
     [Range(1, 60)]
     public int SinglesPerMinute { get; set; } = 10;
 
-    /// <summary>The time of day, UTC, from which the operator is reminded of tickets that are open though their surface has recovered.</summary>
+    /// <summary>The time of day, in UTC, of the daily reminder of tickets that are open though their surface has recovered.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "23:59:59")]
     public TimeSpan RemindAt { get; set; } = TimeSpan.FromHours(9);
 

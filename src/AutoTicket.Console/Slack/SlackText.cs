@@ -52,7 +52,8 @@ internal static class SlackText
             .Select(count => $"{count.Key}: {count.Value}");
         var ended = notices.Count(notice => notice.Kind == NoticeKind.Ended);
         var text = new StringBuilder(
-            $"{notices.Count} {(notices.Count == 1 ? "alert" : "alerts")} at once ({string.Join(", ", [.. counts, .. ended > 0 ? [$"ended: {ended}"] : Array.Empty<string>()])})"
+            $"{notices.Count} {(notices.Count == 1 ? "alert" : "alerts")} at once "
+                + $"({string.Join(", ", [.. counts, .. ended > 0 ? [$"ended: {ended}"] : Array.Empty<string>()])})"
         );
         var link = $"\nConsole: {Link(console)}";
         var shown = 0;
@@ -136,8 +137,8 @@ internal static class SlackText
         {
             { Alert.Reopened: 0 } => null,
             { Kind: NoticeKind.Ended } => $"It flapped: it fired again {notice.Alert.Reopened}× before it ended.",
-            { Kind: NoticeKind.FiringAgain } =>
-                $"It flaps: it fired again {notice.Alert.Reopened}× so far. Further changes are held until it was quiet for {quietPeriod.TotalMinutes:0.#} min.",
+            { Kind: NoticeKind.FiringAgain } => $"It flaps: it fired again {notice.Alert.Reopened}× so far. "
+                + $"Further changes are held until it was quiet for {quietPeriod.TotalMinutes:0.#} min.",
             _ => null,
         };
 

@@ -112,7 +112,7 @@ internal sealed partial class ReadingRelay(
         await TryAsync(CarryAsync, patience.Token);
     }
 
-    /// <summary>Takes onto the board what others stored: all of it when this process did not follow them so far, then what is new.</summary>
+    /// <summary>Puts the readings that others stored on the board: all of them at first, and then the new ones.</summary>
     private async Task FollowAsync(bool acts, CancellationToken cancellationToken)
     {
         // Or it leads again, and another did meanwhile.

@@ -136,7 +136,7 @@ internal sealed partial class StatusBoard(
         turned.ForEach(Tell);
     }
 
-    /// <summary>Goes on from what is stored. It may come late: what was seen here meanwhile is judged again, now with what went before it.</summary>
+    /// <summary>Continues from the stored readings. They may come late: later readings are then judged again after them.</summary>
     /// <param name="forget">What was seen here does not count: another process has watched since.</param>
     public void Restore(IEnumerable<SurfaceReading> readings, bool forget = false)
     {
@@ -153,7 +153,7 @@ internal sealed partial class StatusBoard(
             }
 
             (_checkedAt, _ownNetworkLostSince) = (null, null);
-            // As it was shown: two probes that end in one moment may be taken in the other order, and what began with the first began then on every board.
+            // Keep the start as it was shown: two probes that end at the same moment may arrive in the other order.
             foreach (
                 var reading in _watched
                     .Values.SelectMany(watched => watched.Readings)

@@ -88,7 +88,7 @@ internal sealed partial class StatusPoller(
         await PauseAsync(interval - Clock.GetElapsedTime(begun), stoppingToken);
     }
 
-    /// <summary>Until the last leader's readings are an interval old: two failures in a row stay an interval apart, whoever saw them.</summary>
+    /// <summary>Until the last leader's readings are an interval old: two failures in a row stay an interval apart.</summary>
     private TimeSpan UntilDue() =>
         board.All().Select(surface => surface.CheckedAt ?? DateTimeOffset.MinValue).DefaultIfEmpty().Min()
         + options.Value.PollInterval
@@ -120,7 +120,7 @@ internal sealed partial class StatusPoller(
         await _places.WaitAsync(cancellationToken);
         try
         {
-            // A cycle may outlast the lead, and what a process saw while it was frozen, its time-outs above all, is another's to say by then.
+            // The lease may end during a cycle. What a frozen process saw, above all its timeouts, must not be published.
             if (await leader.AskAsync(cancellationToken))
             {
                 var begun = Clock.GetTimestamp();
@@ -144,7 +144,7 @@ internal sealed partial class StatusPoller(
         }
     }
 
-    /// <summary>Publishes at once what is certain. A failure that reached nobody waits until somebody else is reached, or the cycle's end.</summary>
+    /// <summary>Publishes at once what is certain. A failure to connect waits until another surface is reached or the cycle ends.</summary>
     private void Take(Suspect result)
     {
         List<Suspect> certain = [];
@@ -170,7 +170,7 @@ internal sealed partial class StatusPoller(
         certain.ForEach(Publish);
     }
 
-    /// <summary>A cycle is over. Where nobody at all was reached in it, the fault is our own network's, and the surfaces are stale, not down.</summary>
+    /// <summary>Ends a cycle. If no surface was reached, our own network has failed, and the surfaces are stale, not down.</summary>
     /// <param name="counts">False: the lead was lost in it.</param>
     private void SettleSuspects(long cycleBegun, bool counts)
     {

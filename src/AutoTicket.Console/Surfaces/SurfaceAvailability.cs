@@ -19,7 +19,7 @@ internal sealed class SurfaceAvailability(
     );
 
     /// <summary>Each surface's share of known time in which it was not down, by its key.</summary>
-    /// <param name="tidy">Rolls whole hours up first, and drops readings past their retention: the leader's work, which done twice, or late,
+    /// <param name="tidy">Rolls up whole hours first and drops readings past retention: the leader's work, which done twice, or late,
     /// comes to the same.</param>
     public async Task<IReadOnlyDictionary<string, (double? Day, double? Month)>> CountAsync(bool tidy, CancellationToken cancellationToken)
     {
@@ -66,7 +66,10 @@ internal sealed class SurfaceAvailability(
             var counts = await CountHourAsync(db, hour, cancellationToken);
             // An hour a statement: a commit for each row takes minutes where a month is to be caught up with.
             await db.ExecuteAsync(
-                $"INSERT INTO surface_hours (surface_key, hour, known, up) SELECT surface_key, hour, known, up FROM {New.Of(counts)} WHERE true ON CONFLICT DO NOTHING",
+                $"""
+                INSERT INTO surface_hours (surface_key, hour, known, up)
+                SELECT surface_key, hour, known, up FROM {New.Of(counts)} WHERE true ON CONFLICT DO NOTHING
+                """,
                 cancellationToken
             );
         }

@@ -47,7 +47,8 @@ internal static class SurfaceJudge
                 ? $"{newest.Cause} (seen {bad} of {surface.DownAfter} times)"
                 : null,
             SurfaceStatus.Degraded when bad < surface.DownAfter =>
-                $"{known.Take(PartlyOf).Count(reading => reading.Outcome != ReadingOutcome.Ok)} of the last {Math.Min(PartlyOf, known.Count)} checks failed or were slow",
+                $"{known.Take(PartlyOf).Count(reading => reading.Outcome != ReadingOutcome.Ok)} "
+                    + $"of the last {Math.Min(PartlyOf, known.Count)} checks failed or were slow",
             _ when good > 0 => $"answering again ({good} of {surface.UpAfter} times)",
             _ => newest.Cause,
         };

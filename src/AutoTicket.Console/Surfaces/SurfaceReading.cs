@@ -29,7 +29,7 @@ public sealed record SurfaceReading
     /// <summary>Time to the whole answer in milliseconds; null when there was none.</summary>
     public int? LatencyMs { get; init; }
 
-    /// <summary>Why it was not <see cref="ReadingOutcome.Ok"/>, in at most 200 characters; text from outside is cut and stripped of control characters.</summary>
+    /// <summary>Why it was not <see cref="ReadingOutcome.Ok"/>, in at most 200 characters, without control characters.</summary>
     public string? Cause { get; init; }
 
     /// <summary>The far host's network stack answered (a connection was made or refused), so our own network works.</summary>

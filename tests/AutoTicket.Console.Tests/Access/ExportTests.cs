@@ -116,7 +116,8 @@ public sealed class ExportTests(ExportTests.Shared shared) : IClassFixture<Expor
                 $"""
                 INSERT INTO audit_log (created_at, action, actor, payload)
                 SELECT now(), 'a.test', 'nobody', jsonb_build_object('text', repeat('x', 700)) FROM generate_series(1, {Rows});
-                INSERT INTO audit_log (created_at, action, actor, payload) SELECT now(), 'a.page', 'nobody', jsonb_build_object() FROM generate_series(1, {MoreThanAPage})
+                INSERT INTO audit_log (created_at, action, actor, payload)
+                SELECT now(), 'a.page', 'nobody', jsonb_build_object() FROM generate_series(1, {MoreThanAPage})
                 """
             );
         }

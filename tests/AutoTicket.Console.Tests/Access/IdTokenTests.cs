@@ -124,7 +124,8 @@ public sealed class IdTokenTests
     private static string Signed(string claims, RSA key)
     {
         var text = $"{Part(new { alg = "RS256", kid = "k", typ = "JWT" })}.{claims}";
-        return $"{text}.{Base64Url.EncodeToString(key.SignData(Encoding.ASCII.GetBytes(text), HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1))}";
+        var signature = key.SignData(Encoding.ASCII.GetBytes(text), HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+        return $"{text}.{Base64Url.EncodeToString(signature)}";
     }
 
     private static string Part(object json) => Base64Url.EncodeToString(JsonSerializer.SerializeToUtf8Bytes(json));

@@ -4,7 +4,8 @@ using System.Text.RegularExpressions;
 
 namespace AutoTicket.Tests.Access;
 
-/// <summary>A browser, as far as HTTP goes, that reaches the console through a proxy that ends TLS. It keeps cookies and follows redirects one
+/// <summary>A browser, as far as HTTP goes, that reaches the console through a proxy that ends TLS. It keeps cookies and follows redirects
+/// one
 /// by one.</summary>
 internal sealed partial class Visitor : IDisposable
 {

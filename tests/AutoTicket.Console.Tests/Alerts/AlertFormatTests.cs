@@ -11,8 +11,10 @@ public sealed class AlertFormatTests
     private static readonly DateTimeOffset Now = new(2026, 11, 23, 12, 0, 0, TimeSpan.Zero);
     private static readonly AlertsOptions Options = new() { VolatileLabels = "pod, replica" };
     private const string Full = """
-        {"alert_id":"d-17","source":"backup","name":"backup_failed","surface":"shop","severity":"critical","summary":"No backup since Monday",
-         "status":"firing","labels":{"host":"db1","priority":"2","pod":"x-1","n":3,"none":null,"empty":""},"starts_at":"2026-11-23T11:00:00+01:00","url":"https://backup.example.org/17"}
+        {"alert_id":"d-17","source":"backup","name":"backup_failed","surface":"shop","severity":"critical",
+         "summary":"No backup since Monday","status":"firing",
+         "labels":{"host":"db1","priority":"2","pod":"x-1","n":3,"none":null,"empty":""},
+         "starts_at":"2026-11-23T11:00:00+01:00","url":"https://backup.example.org/17"}
         """;
 
     [Fact]
@@ -53,7 +55,10 @@ public sealed class AlertFormatTests
     {
         var observation = Read(
             AlertFormat.Generic,
-            """{"name":"n","summary":"s","status":"firing","severity":"P2","surface":null,"alert_id":"","starts_at":"2026-11-23T13:00:00Z","url":"javascript:x","more":[1]}"""
+            """
+            {"name":"n","summary":"s","status":"firing","severity":"P2","surface":null,"alert_id":"",
+             "starts_at":"2026-11-23T13:00:00Z","url":"javascript:x","more":[1]}
+            """
         );
 
         Assert.Equal(
@@ -348,8 +353,10 @@ public sealed class AlertFormatTests
 
     private static string Prometheus(string severity, string pod) =>
         $$"""
-            {"annotations":{"summary":"Disk of db1 is full","description":"long"},"endsAt":"2026-11-23T12:04:00.000Z","startsAt":"2026-11-23T11:00:00.123456789Z",
-             "generatorURL":"http://prom:9090/graph?g0.expr=x","labels":{"alertname":"DiskFull","surface":"shop","severity":"{{severity}}","pod":"{{pod}}","instance":"db1:9100"} }
+            {"annotations":{"summary":"Disk of db1 is full","description":"long"},
+             "endsAt":"2026-11-23T12:04:00.000Z","startsAt":"2026-11-23T11:00:00.123456789Z",
+             "generatorURL":"http://prom:9090/graph?g0.expr=x",
+             "labels":{"alertname":"DiskFull","surface":"shop","severity":"{{severity}}","pod":"{{pod}}","instance":"db1:9100"} }
             """;
 
     private static Observation Read(AlertFormat format, string json)

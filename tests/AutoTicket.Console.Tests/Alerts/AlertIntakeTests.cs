@@ -234,8 +234,10 @@ public sealed class AlertIntakeTests
         await using var intake = await IntakeHost.StartAsync();
         string Group(string status) =>
             $$"""
-                {"version":"4","groupKey":"{}:{}","truncatedAlerts":0,"status":"{{status}}","receiver":"console","groupLabels":{},"commonLabels":{"alertname":"A"},"commonAnnotations":{},"externalURL":"http://am:9093",
-                 "alerts":[{"status":"{{status}}","labels":{"alertname":"A","severity":"critical","instance":"db1"},"annotations":{"description":"d"},"startsAt":"2026-11-23T11:00:00Z","endsAt":"{{(
+                {"version":"4","groupKey":"{}:{}","truncatedAlerts":0,"status":"{{status}}","receiver":"console","groupLabels":{},
+                 "commonLabels":{"alertname":"A"},"commonAnnotations":{},"externalURL":"http://am:9093",
+                 "alerts":[{"status":"{{status}}","labels":{"alertname":"A","severity":"critical","instance":"db1"},
+                 "annotations":{"description":"d"},"startsAt":"2026-11-23T11:00:00Z","endsAt":"{{(
                     status == "firing" ? "0001-01-01T00:00:00Z" : "2026-11-23T11:30:00Z"
                 )}}","generatorURL":"http://prom/graph","fingerprint":"f"}]}
                 """;
@@ -303,7 +305,9 @@ public sealed class AlertIntakeTests
         string status = "firing",
         string? more = null
     ) =>
-        $$"""{"name":"{{name}}","severity":"{{severity}}","summary":"{{summary}}","status":"{{status}}"{{(more is null ? "" : "," + more)}}}""";
+        $$"""{"name":"{{name}}","severity":"{{severity}}","summary":"{{summary}}","status":"{{status}}"{{(
+            more is null ? "" : "," + more
+        )}}}""";
 
     private static string Body(string path, IEnumerable<string> alerts) =>
         path.EndsWith("alertmanager", StringComparison.Ordinal)

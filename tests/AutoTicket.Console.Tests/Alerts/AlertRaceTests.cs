@@ -89,7 +89,10 @@ public sealed class AlertRaceTests
             () =>
                 beside
                     .Database.SqlQuery<bool>(
-                        $"SELECT count(*) > 0 AS \"Value\" FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+                        $"""
+                        SELECT count(*) > 0 AS "Value" FROM pg_stat_activity
+                        WHERE datname = current_database() AND wait_event_type = 'Lock'
+                        """
                     )
                     .SingleAsync(),
             "it waits for the first"

@@ -84,7 +84,10 @@ public sealed class SameAlertTests
         {
             var (code, _) = await intake.PostAsync(
                 "/api/alerts",
-                $$$"""{"name":"errors","summary":"Too many errors","severity":"{{{severity}}}","status":"{{{status}}}","labels":{"job":"api","pod":"{{{pod}}}"}}"""
+                $$$"""
+                {"name":"errors","summary":"Too many errors","severity":"{{{severity}}}","status":"{{{status}}}",
+                 "labels":{"job":"api","pod":"{{{pod}}}"}}
+                """
             );
             Assert.Equal(System.Net.HttpStatusCode.Accepted, code);
         }

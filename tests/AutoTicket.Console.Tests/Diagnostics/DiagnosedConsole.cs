@@ -51,7 +51,8 @@ internal sealed class DiagnosedConsole : IAsyncDisposable
     /// <summary>Returns once exactly these steps have failed.</summary>
     public Task<JsonElement> EventuallyFailedAsync(params string[] keys) => EventuallyInAsync(keys, "failed");
 
-    /// <summary>Returns once this step alone has failed and the verdict says so in these words. On a busy machine the first try may end by a timeout, with another verdict.</summary>
+    /// <summary>Returns once this step alone has failed and the verdict says so in these words. On a busy machine the first try may time
+    /// out, with another verdict.</summary>
     public Task<JsonElement> EventuallyFailedWithAsync(string key, params string[] verdict) =>
         EventuallyAsync(
             answer =>
@@ -60,7 +61,7 @@ internal sealed class DiagnosedConsole : IAsyncDisposable
             $"only {key} has failed, and the verdict says: {string.Join(" … ", verdict)}"
         );
 
-    /// <summary>Returns once exactly these steps are in one of the states: a busy machine may need more than one try to ask in time.</summary>
+    /// <summary>Returns once exactly these steps are in one of the states. A busy machine may need several tries.</summary>
     public Task<JsonElement> EventuallyInAsync(string[] keys, params string[] states) =>
         EventuallyAsync(
             answer => In(answer, states).SequenceEqual(keys),

@@ -305,7 +305,8 @@ public sealed class InjectedFaultTests
         await using (var db = console.Database.Open())
         {
             await db.Database.ExecuteSqlRawAsync(
-                "UPDATE leases SET owner = 'gone/1', until = 1; CREATE TRIGGER nobody BEFORE UPDATE ON leases BEGIN SELECT RAISE(IGNORE); END"
+                "UPDATE leases SET owner = 'gone/1', until = 1; "
+                    + "CREATE TRIGGER nobody BEFORE UPDATE ON leases BEGIN SELECT RAISE(IGNORE); END"
             );
         }
 

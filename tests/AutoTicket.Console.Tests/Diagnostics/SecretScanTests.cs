@@ -141,5 +141,8 @@ public sealed class SecretScanTests
     }
 
     private static string Quoting(string variable) =>
-        $$$"""{"message":"The key {{{Planted[variable]}}} may not do this","_embedded":{"errors":[{"path":"x","message":"{{{Planted[variable]}}}"}]}}""";
+        $$$"""
+            {"message":"The key {{{Planted[variable]}}} may not do this",
+            "_embedded":{"errors":[{"path":"x","message":"{{{Planted[variable]}}}"}]}}
+            """;
 }

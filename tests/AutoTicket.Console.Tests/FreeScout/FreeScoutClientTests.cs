@@ -20,7 +20,7 @@ public sealed class FreeScoutClientTests : IAsyncLifetime
     public async Task InitializeAsync()
     {
         _driver = await InvestigateDriver.StartAsync(clock: _clock, surfaces: []);
-        // The console's own looks at the lists are over, and with the clock standing still none follows: what is asked from here on, the test asks.
+        // The console has read its lists, and with a clock that stands still it reads no more: every later request is the test's.
         await Eventually.TrueAsync(
             async () => (await _driver.Console.Get<FindingLog>().ReadAsync(default)).ReconciledAt is not null,
             "the open tickets were read and compared"
@@ -39,7 +39,8 @@ public sealed class FreeScoutClientTests : IAsyncLifetime
         Assert.Null(failure);
         var sent = Assert.Single(_driver.Creates).Body;
         var documented = """
-            {"type":"email","mailboxId":3,"subject":"Checkout is down [at-0123456789]","customer":{"email":"ops-console@127.0.0.1","firstName":"Ops","lastName":"Console"},
+            {"type":"email","mailboxId":3,"subject":"Checkout is down [at-0123456789]",
+            "customer":{"email":"ops-console@127.0.0.1","firstName":"Ops","lastName":"Console"},
              "threads":[{"type":"customer","text":"<p>503</p>"}],"imported":true,"status":"active"}
             """;
         Assert.True(JsonNode.DeepEquals(JsonNode.Parse(documented), JsonNode.Parse(sent)), sent);
@@ -251,8 +252,10 @@ public sealed class FreeScoutClientTests : IAsyncLifetime
             new Fault(FaultKind.WrongJson)
             {
                 Match = InvestigateDriver.OneConversation,
-                Body =
-                    $$"""{"id":7,"createdAt":{{json}},"updatedAt":{{json}},"status":"active","_embedded":[],"assignee":[],"subject":null}""",
+                Body = $$"""
+                {"id":7,"createdAt":{{json}},"updatedAt":{{json}},
+                 "status":"active","_embedded":[],"assignee":[],"subject":null}
+                """,
             }
         );
 
@@ -270,8 +273,10 @@ public sealed class FreeScoutClientTests : IAsyncLifetime
             new Fault(FaultKind.WrongJson)
             {
                 Match = FaultMatch.FreeScoutList,
-                Body =
-                    """{"_embedded":{"conversations":[{"id":1,"subject":"[at-x]"},{"id":{}},7,{"id":3,"subject":"[AT-X]"}]},"page":{"totalPages":1}}""",
+                Body = """
+                {"_embedded":{"conversations":[{"id":1,"subject":"[at-x]"},{"id":{}},7,{"id":3,"subject":"[AT-X]"}]},
+                 "page":{"totalPages":1}}
+                """,
             }
         );
 

@@ -55,7 +55,9 @@ public sealed class EveryPageTests(JourneyHost host) : IClassFixture<JourneyHost
             await browser.Page.WaitForLoadStateAsync(LoadState.NetworkIdle);
             // A live page takes the browser's scheme over, and colors change over a moment. The sign-in page is not live.
             await browser.Page.WaitForFunctionAsync(
-                "scheme => (!scheme || getComputedStyle(document.documentElement).getPropertyValue('--mud-native-html-color-scheme') === scheme) && document.getAnimations().length === 0",
+                "scheme => (!scheme "
+                    + "|| getComputedStyle(document.documentElement).getPropertyValue('--mud-native-html-color-scheme') === scheme) "
+                    + "&& document.getAnimations().length === 0",
                 path == "/login" ? null
                     : scheme == ColorScheme.Dark ? "dark"
                     : "light"
@@ -91,7 +93,7 @@ public sealed class EveryPageTests(JourneyHost host) : IClassFixture<JourneyHost
         Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
     }
 
-    // Something of everything: a tile that is down with a ticket, a row on the dashboard, entries in the audit log, an alert from a producer that makes up ids.
+    // Something of everything: a tile that is down with a ticket, a row on the dashboard, entries in the audit log, an unstable producer.
     private async Task FillAsync()
     {
         host.Publish("pay", ReadingOutcome.Failed);

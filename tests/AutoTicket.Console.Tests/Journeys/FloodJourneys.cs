@@ -77,7 +77,8 @@ public sealed class FloodJourneys
         Assert.Equal(360, await page.Page.EvaluateAsync<int>("() => document.documentElement.scrollWidth"));
         // What fades in or out is judged when it stands still; what turns for ever is not waited for.
         await page.Page.WaitForFunctionAsync(
-            "() => document.getAnimations().every(animation => animation.playState !== 'running' || animation.effect.getTiming().iterations === Infinity)"
+            "() => document.getAnimations().every(animation => "
+                + "animation.playState !== 'running' || animation.effect.getTiming().iterations === Infinity)"
         );
         Assert.Empty(
             (await page.Page.RunAxe()).Violations.Select(violation =>

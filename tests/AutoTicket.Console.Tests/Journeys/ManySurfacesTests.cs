@@ -97,7 +97,8 @@ public sealed class ManySurfacesTests(ITestOutputHelper output)
             $"""
             WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {(Surfaces * 2000) - 1})
             INSERT INTO surface_readings (surface_key, checked_at, outcome, latency_ms, reached, status, since)
-            SELECT 's' || (i % {Surfaces}), {now} - (2000 - i / {Surfaces}) * {step}, 'ok', 20 + i % 50, 1, 'operational', {now} - 2000 * {step} FROM n
+            SELECT 's' || (i % {Surfaces}), {now} - (2000 - i / {Surfaces}) * {step}, 'ok', 20 + i % 50, 1, 'operational',
+              {now} - 2000 * {step} FROM n
             """
         );
         // Counted up hour by hour, as it is while a console runs.

@@ -9,7 +9,7 @@ using Microsoft.EntityFrameworkCore;
 namespace AutoTicket.Tests.Processes;
 
 /// <summary>Real console processes that share a PostgreSQL database and a sandbox, with the times of the claim protocol
-/// shortened as far as they go: a lost answer is settled within seconds. Disposing fails the test on an ERROR line in any of them.</summary>
+/// as short as possible: a lost answer is settled within seconds. Disposing fails the test on an ERROR line in any of them.</summary>
 public sealed class Consoles : IAsyncDisposable
 {
     /// <summary>How long a claim holds in these processes.</summary>

@@ -125,7 +125,8 @@ public sealed class KilledFilerTests(KilledFilerTests.Survivor consoles) : IClas
         Assert.Equal(1, consoles.All.PostsFor("restart"));
     }
 
-    /// <summary>Clicks until the click has come so far, and returns it. The first click of a process that has just started may run out of its
+    /// <summary>Clicks until the click has come so far, and returns it. The first click of a process that has just started may run out of
+    /// its
     /// budget, on a machine that is busy, before it has claimed anything.</summary>
     private static async Task<Task<Answer>> ClickAsync(ConsoleProcess console, string surface, Func<bool> hasArrived, string what)
     {

@@ -99,7 +99,7 @@ public sealed class LoadBalancerTests(LoadBalancerTests.Balanced consoles) : ICl
             await _consoles.DisposeAsync();
         }
 
-        // One process, so that no worker outlives a killed master. Like many configurations, the first server passes Host on without the port.
+        // One process, so that no worker outlives a killed master. As in many configurations, the first server drops Host's port.
         private string Configuration(int first, int second) =>
             $$"""
                 daemon off;

@@ -3,7 +3,7 @@ using AutoTicket.Sandbox;
 
 namespace AutoTicket.Tests.Processes;
 
-/// <summary>Two processes on one database, forty clicks at once, and a far side that fails in every way there is: one ticket each time.</summary>
+/// <summary>Two processes on one database, forty clicks at once, and a FreeScout that fails in every way: one ticket each time.</summary>
 public sealed class OneTicketTests(TwoConsoles consoles) : IClassFixture<TwoConsoles>
 {
     private const int Clicks = 40;

@@ -159,7 +159,8 @@ public sealed partial class ProductionSignInTests(ProductionSignInTests.Producti
                 .GetStream()
                 .WriteAsync(
                     Encoding.ASCII.GetBytes(
-                        $"POST {path} HTTP/1.1\r\nHost: console.example.org\r\nX-Forwarded-Proto: https\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+                        $"POST {path} HTTP/1.1\r\nHost: console.example.org\r\nX-Forwarded-Proto: https\r\n"
+                            + "Content-Type: application/x-www-form-urlencoded\r\n"
                             + $"X-FreeScout-Signature: 7/zfauXrL6LSdBbV8YTfnCWafHk=\r\nContent-Length: {Length}\r\n\r\n"
                     )
                 );

@@ -36,7 +36,7 @@ public abstract class Replicas : IAsyncLifetime
 
     public async Task DisposeAsync() => await All.DisposeAsync();
 
-    /// <summary>The first leads before the others start. It is a process, because it is killed, frozen or asked to end; nothing happens to the others.</summary>
+    /// <summary>The first leads before the others start. It is a process, because it is killed, frozen or asked to end.</summary>
     private protected async Task<(ConsoleProcess Leader, IReadOnlyList<ConsoleHost> Others)> StartAsync(
         int count,
         Dictionary<string, string>? settings = null
@@ -71,7 +71,7 @@ public abstract class Replicas : IAsyncLifetime
 
     private protected static async Task<string> BoardAsync(IConsole console) => BoardOf((await console.GetAsync("/api/status")).Body);
 
-    /// <summary>The surfaces of an answer of <c>GET /api/status</c>, without their tickets, which another copy tells. The database keeps microseconds.</summary>
+    /// <summary>The surfaces that <c>GET /api/status</c> returns, without their tickets. The database keeps microseconds.</summary>
     internal static string BoardOf(System.Text.Json.JsonElement status) =>
         string.Join(
             '\n',

@@ -7,7 +7,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Processes;
 
-/// <summary>Replicas whose wall clocks are an hour off, one either way, judge the window by the database's clock like everybody else.</summary>
+/// <summary>Replicas whose wall clocks are an hour ahead or behind judge the window by the database's clock.</summary>
 public sealed class SkewedClockTests
 {
     [Fact]

@@ -19,7 +19,8 @@ public sealed class SlackAlertHookTests
         var alert = slack.Alert(reopened: 1);
         Assert.Equal((true, "sent", null), await slack.DeliverOneAsync(new(alert, NoticeKind.FiringAgain, slack.Told(alert), null)));
         Assert.StartsWith(
-            "P2 FIRING AGAIN · Checkout fails\nHTTP 503\nIt flaps: it fired again 1× so far. Further changes are held until it was quiet for 15 min.\nSince ",
+            "P2 FIRING AGAIN · Checkout fails\nHTTP 503\nIt flaps: it fired again 1× so far. "
+                + "Further changes are held until it was quiet for 15 min.\nSince ",
             slack.Messages[0],
             StringComparison.Ordinal
         );

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace AutoTicket.Tests.Surfaces;
 
-/// <summary>When nothing at all can be reached, the fault is most likely ours: forty tiles turn stale, and the operator is told once.</summary>
+/// <summary>When no surface can be reached, our own network has probably failed: forty tiles turn stale and one alert is sent.</summary>
 [Trait("Pitfall", "T-30")]
 public sealed class OwnNetworkTests
 {

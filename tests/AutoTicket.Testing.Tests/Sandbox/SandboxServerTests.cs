@@ -143,7 +143,10 @@ public sealed class SandboxServerTests : SandboxTest
         using var put = await Http.PutAsync(
             Control("faults"),
             new StringContent(
-                """{"kind":"statusAfter","match":{"method":"POST","path":"/freescout/api/conversations","whole":true},"statusCode":504,"times":1,"delay":"00:00:02"}"""
+                """
+                {"kind":"statusAfter","match":{"method":"POST","path":"/freescout/api/conversations","whole":true},
+                 "statusCode":504,"times":1,"delay":"00:00:02"}
+                """
             )
         );
         Assert.Equal(HttpStatusCode.NoContent, put.StatusCode);

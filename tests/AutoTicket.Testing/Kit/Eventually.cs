@@ -13,7 +13,7 @@ public static class Eventually
     private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(160);
 
-    /// <summary>The limit for something that is promised within a time. A shared machine can stand still for seconds; exact figures are the benchmarks'.</summary>
+    /// <summary>The limit for a promise about time. A shared machine can stand still for seconds; the benchmarks measure exactly.</summary>
     public static TimeSpan OnABusyMachine(TimeSpan promised) => (3 * promised) + TimeSpan.FromSeconds(10);
 
     /// <inheritdoc cref="TrueAsync(Func{Task{bool}}, string, TimeSpan?)"/>

@@ -41,7 +41,7 @@ internal sealed class OidcProvider : IAsyncDisposable
     public async Task SayAsync(string user, params string[]? roles) =>
         (await _http.PostAsJsonAsync("/control", new { user, roles })).EnsureSuccessStatusCode();
 
-    /// <param name="claims">An object with <c>id_token</c> and <c>userinfo</c>: what each tells of the user, as a provider of the field does.</param>
+    /// <param name="claims">An object with <c>id_token</c> and <c>userinfo</c>: the claims of each.</param>
     public async Task SayAsync(string user, JsonElement claims) =>
         (await _http.PostAsJsonAsync("/control", new { user, claims })).EnsureSuccessStatusCode();
 
@@ -74,7 +74,7 @@ internal sealed class OidcProvider : IAsyncDisposable
             )
         ).EnsureSuccessStatusCode();
 
-    /// <param name="client">Says where its users' roles are: <c>roles-in-userinfo</c>, <c>roles-in-id-token</c>, or <c>no-refresh-token</c>.</param>
+    /// <param name="client">Where roles are: <c>roles-in-userinfo</c>, <c>roles-in-id-token</c>, or <c>no-refresh-token</c>.</param>
     public Dictionary<string, string?> Settings(string client = "roles-in-userinfo") =>
         new()
         {

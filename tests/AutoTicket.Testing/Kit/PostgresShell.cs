@@ -153,7 +153,8 @@ internal sealed class PostgresShell : IAsyncDisposable
         return newest is not null
             ? Path.Combine(newest, "bin")
             : throw new InvalidOperationException(
-                "No PostgreSQL for the tests: run ./test.sh, which installs it, or set TEST_DATABASE_URL to a server, or PG_BIN to a folder with initdb and pg_ctl."
+                "No PostgreSQL for the tests: run ./test.sh, which installs it, or set TEST_DATABASE_URL to a server, "
+                    + "or PG_BIN to a folder with initdb and pg_ctl."
             );
     }
 }

@@ -6,7 +6,7 @@ namespace AutoTicket.Tests.Kit;
 /// <summary>
 /// A clock that stands still until the test moves it. Pauses of less than a second pass by themselves: nothing is judged by
 /// them, and whoever waits through one (for another click, before a second try) would wait for a test that waits for him.
-/// A step of the clock overtakes no work under way: a limit on how long something may take passes no sooner than a moment of real time after it was set.
+/// A step of the clock overtakes no work under way: a time limit passes no sooner than a moment of real time after it was set.
 /// </summary>
 internal sealed class StillClock(DateTimeOffset? start = null)
     : FakeTimeProvider(start ?? new DateTimeOffset(2026, 11, 23, 12, 0, 0, TimeSpan.Zero))
@@ -24,7 +24,7 @@ internal sealed class StillClock(DateTimeOffset? start = null)
     private static bool IsLimit(object? state) =>
         state is CancellationTokenSource || state?.GetType().Name.StartsWith("CancellationPromise", StringComparison.Ordinal) == true;
 
-    /// <summary>Lets the clock go on by itself, no faster than a real one, until the result is disposed: for loops that look once in a while.
+    /// <summary>Lets the clock run by itself, no faster than a real one, until the result is disposed: for loops that look once in a while.
     /// The test still moves it ahead.</summary>
     public IDisposable Run()
     {
