@@ -494,7 +494,7 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
         var (address, status, page) = await stranger.SignInAsync("stay", "/console/flags");
         Assert.Equal(("/login", HttpStatusCode.OK), (address.AbsolutePath, status));
         Assert.Contains("away=1", address.Query, StringComparison.Ordinal);
-        Assert.Contains("can&#x27;t be reached just now", page, StringComparison.Ordinal);
+        Assert.Contains("The sign-in provider can&#x27;t be reached. Try again in a moment.", page, StringComparison.Ordinal);
     }
 
     [Theory, InlineData("/signin-oidc"), InlineData("/signout-callback-oidc")]
