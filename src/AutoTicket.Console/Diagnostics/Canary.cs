@@ -6,8 +6,8 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Diagnostics;
 
-/// <summary>Sends a test alert through the aggregator and calls every hook with nothing to deliver, so that nobody is told. The result is
-/// a decision.</summary>
+/// <summary>The leader's self-test: every few minutes a test alert passes through the aggregator, and every hook is called with nothing to
+/// deliver. The result is a decision.</summary>
 internal sealed partial class Canary(
     AlertAggregator aggregator,
     AlertEmitter emitter,
@@ -18,53 +18,53 @@ internal sealed partial class Canary(
     IOptions<DiagnosticsOptions> options,
     TimeProvider clock,
     ILogger<Canary> logger
-) : Loop(clock, logger)
+) : LeaderLoop(leader, clock, logger)
 {
     private static readonly Observation Alert = new(
         Observation.Console,
         "canary",
         null,
         Severity.P1,
-        "A canary: nobody is told.",
+        "A self-test: nothing is sent.",
         true,
         new Dictionary<string, string>()
     );
-    private static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
 
     /// <summary>Longer than a pass of the emitter takes.</summary>
-    private static readonly TimeSpan Stuck = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan StuckAfter = TimeSpan.FromMinutes(1);
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan StepTimeout = TimeSpan.FromSeconds(10);
 
     public static string AlertId => Alert.AlertId;
 
-    /// <summary>When it last got through, in this process; null: it has not walked here.</summary>
+    /// <summary>The last success in this process; null: none.</summary>
     public DateTimeOffset? WalkedAt { get; private set; }
 
     private DateTimeOffset? _triedAt;
 
-    protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
+    protected override async Task<TimeSpan> LeadAsync(CancellationToken stoppingToken)
     {
-        if (leader.IsLeader && gate.Problem is null && !(Clock.GetUtcNow() - _triedAt < options.Value.CanaryInterval))
+        if (gate.Problem is null && !(Clock.GetUtcNow() - _triedAt < options.Value.CanaryInterval))
         {
             _triedAt = Clock.GetUtcNow();
             await WalkAsync(stoppingToken);
         }
 
-        return Look;
+        return LookEvery;
     }
 
     private async Task WalkAsync(CancellationToken stoppingToken)
     {
-        var stop = await FindStopAsync(stoppingToken);
+        var problem = await FindProblemAsync(stoppingToken);
         var now = Clock.GetUtcNow();
-        if (stop is null)
+        if (problem is null)
         {
             WalkedAt = now;
         }
         else
         {
-            Log.IsStopped(logger, stop);
+            Log.IsStopped(logger, problem);
         }
 
         await decisions.RecordAsync(
@@ -74,8 +74,8 @@ internal sealed partial class Canary(
                     AlertId = AlertId,
                     AlertRow = 0,
                     Path = DecisionSources.Canary,
-                    Word = stop is null ? DecisionWord.Walked : DecisionWord.Stopped,
-                    Detail = stop,
+                    Word = problem is null ? DecisionWord.Walked : DecisionWord.Stopped,
+                    Detail = problem,
                     FirstAt = now,
                     LastAt = now,
                 },
@@ -84,32 +84,32 @@ internal sealed partial class Canary(
         );
     }
 
-    /// <returns>Where it was stopped; null: it got through.</returns>
-    private async Task<string?> FindStopAsync(CancellationToken stoppingToken)
+    /// <returns>What stopped the test alert; null: nothing.</returns>
+    private async Task<string?> FindProblemAsync(CancellationToken stoppingToken)
     {
         try
         {
-            if (await aggregator.RehearseAsync(Alert, stoppingToken).WaitAsync(Patience, Clock, stoppingToken) is not { } became)
+            if (await aggregator.RehearseAsync(Alert, stoppingToken).WaitAsync(StepTimeout, Clock, stoppingToken) is not { } results)
             {
-                return "The aggregator took nothing.";
+                return "The aggregator recorded nothing.";
             }
 
-            if (became is not { First: ObservationResult.Opened, Second: ObservationResult.Known })
+            if (results is not { First: ObservationResult.Opened, Second: ObservationResult.Known })
             {
-                return $"The aggregator told a repeat from its alert: {became.First}, {became.Second}.";
+                return $"The aggregator took a repeat for another alert: {results.First}, {results.Second}.";
             }
 
             var now = Clock.GetUtcNow();
-            var called = await emitter.CallWithNothingAsync(stoppingToken).WaitAsync(Patience, Clock, stoppingToken);
+            var called = await emitter.CallWithNothingAsync(stoppingToken).WaitAsync(StepTimeout, Clock, stoppingToken);
             return hooks.Missing is { Count: > 0 } missing ? $"There is no hook {string.Join(" and ", missing)}."
-                : hooks.Registered.Except(called).FirstOrDefault() is { } silent ? $"The hook {silent} is registered and not called."
-                : now - emitter.CycledAt > Stuck ? "The emitter stands still."
-                : emitter.StuckHook is { } stuck ? $"The hook {stuck} has delivered nothing for a minute and does not end."
+                : hooks.Registered.Except(called).FirstOrDefault() is { } silent ? $"The hook {silent} is registered, but not called."
+                : now - emitter.CycledAt > StuckAfter ? "The emitter has stopped."
+                : emitter.StuckHook is { } stuck ? $"The hook {stuck} hangs: it has delivered nothing for a minute."
                 : null;
         }
         catch (TimeoutException)
         {
-            return "The line did not answer in time.";
+            return "The pipeline did not answer in time.";
         }
     }
 

@@ -8,7 +8,7 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Diagnostics;
 
-/// <summary>The steps about the console itself: its database, its processes, its flags, its connections.</summary>
+/// <summary>Checks of the console itself: its database, processes, flags and connections.</summary>
 internal sealed class ConsoleChecks(
     DatabaseGate gate,
     FlagStore flags,
@@ -20,12 +20,12 @@ internal sealed class ConsoleChecks(
     TimeProvider clock
 )
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1.2);
+    private static readonly TimeSpan QueryTimeout = TimeSpan.FromSeconds(1.2);
 
-    private static Finding Away(string seen) =>
+    private static Finding DatabaseDown(string seen) =>
         Finding.Failed(
             seen,
-            "See to the database: nothing is filed or recorded without it. What surfaces do is still told by DM.",
+            "Get the database back: without it nothing is filed or recorded, and only alerts on surfaces are sent by DM.",
             Runbooks.Database,
             Stops.Tickets,
             cause: "the console's database can't be reached"
@@ -35,13 +35,13 @@ internal sealed class ConsoleChecks(
     {
         if (!gate.IsOpen)
         {
-            return Away(gate.Problem ?? "The database has not answered yet.");
+            return DatabaseDown(gate.Problem ?? "The database has not answered yet.");
         }
 
         try
         {
             var pending = await Task.Run(() => PendingAsync(cancellationToken), cancellationToken)
-                .WaitAsync(Patience, clock, cancellationToken);
+                .WaitAsync(QueryTimeout, clock, cancellationToken);
             return pending == 0
                 ? Finding.Ok($"The database answers, and its schema is current.{Encryption(ConnectionString())}")
                 : Finding.Failed(
@@ -53,15 +53,15 @@ internal sealed class ConsoleChecks(
         }
         catch (TimeoutException)
         {
-            return Away("The database does not answer.");
+            return DatabaseDown("The database does not answer.");
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
         {
-            return Away("The database can't be reached.");
+            return DatabaseDown("The database can't be reached.");
         }
     }
 
-    /// <summary>Which process leads, and which others there are.</summary>
+    /// <summary>Names the leader and counts the processes.</summary>
     public async Task<Finding> LeaderAsync(CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
@@ -72,8 +72,8 @@ internal sealed class ConsoleChecks(
         var replicas = flags.Current.Flags.SelectMany(flag => flag.Acks).Select(ack => ack.Instance).Distinct().Count();
         return lease is null
             ? Finding.Failed(
-                "No process leads: surfaces are not watched, and nobody is told of alerts.",
-                "Restart the console, and read the log for “this process leads”.",
+                "No process leads: surfaces are not probed, and no alerts are sent.",
+                "Restart the console, and look for “this process leads” in the log.",
                 Runbooks.Poller,
                 Stops.Both,
                 cause: "no process leads"
@@ -92,7 +92,7 @@ internal sealed class ConsoleChecks(
                     DiagnosticState.NotKnown,
                     "The flags can't be read; their last known values are in force.",
                     now.ReadAt,
-                    "See to the database.",
+                    "Get the database back.",
                     Runbooks.Flags
                 )
             );
@@ -106,7 +106,7 @@ internal sealed class ConsoleChecks(
                     isOverdue ? DiagnosticState.Failed : DiagnosticState.Warning,
                     late.Evidence,
                     late.Since,
-                    "Restart the process that does not follow, or end it.",
+                    "Restart or end the process with the old value.",
                     Runbooks.Flags
                 )
             );
@@ -115,10 +115,10 @@ internal sealed class ConsoleChecks(
         var by = alerts.ChangedBy is { } actor ? $" by {actor}" : "";
         return Task.FromResult(
             alerts.Enabled
-                ? Finding.Ok($"All processes have the same flags in force; {alerts.Name} is on.", alerts.ChangedAt)
+                ? Finding.Ok($"All processes use the same flags; {alerts.Name} is on.", alerts.ChangedAt)
                 : Finding.Warning(
                     $"{alerts.Name} is off{by}: alerts get no tickets.",
-                    "Switch it on at /console/flags, if that was not meant.",
+                    "If this was not intended, switch it on at /console/flags.",
                     Runbooks.FlagOff,
                     alerts.ChangedAt,
                     Stops.Tickets,
@@ -127,13 +127,13 @@ internal sealed class ConsoleChecks(
         );
     }
 
-    /// <summary>What the connection to PostgreSQL leaves open, as a sentence to add; empty: nothing.</summary>
+    /// <returns>A sentence to add if the connection to PostgreSQL does not check the server's certificate; otherwise empty.</returns>
     public static string Encryption(string connectionString) =>
         new DbConnectionStringBuilder { ConnectionString = connectionString }.TryGetValue("SSL Mode", out var mode) && mode is "Require"
-            ? " The connection is encrypted, but the server's certificate is not checked: sslmode=verify-full in DATABASE_URL checks it."
+            ? " The connection is encrypted, but does not check the server's certificate: set sslmode=verify-full in DATABASE_URL."
             : "";
 
-    private bool IsDatabaseOpen()
+    private bool IsDatabaseUnencrypted()
     {
         using var db = contexts.CreateDbContext();
         return db is PostgresDbContext && DatabaseUrl.IsOpen(db.Database.GetConnectionString()!);
@@ -147,7 +147,7 @@ internal sealed class ConsoleChecks(
 
     public Task<Finding> EncryptionAsync(CancellationToken cancellationToken)
     {
-        List<string> open =
+        List<string> unencrypted =
         [
             .. new[]
             {
@@ -155,22 +155,22 @@ internal sealed class ConsoleChecks(
                 ("SLACK_BASE_URL", slack.Value.BaseUrl),
                 ("FALLBACK_WEBHOOK_URL", diagnostics.Value.FallbackWebhookUrl),
             }
-                .Where(setting => IsOpen(setting.Item2))
+                .Where(setting => IsUnencrypted(setting.Item2))
                 .Select(setting => setting.Item1),
-            .. IsDatabaseOpen() ? ["DATABASE_URL"] : Array.Empty<string>(),
+            .. IsDatabaseUnencrypted() ? ["DATABASE_URL"] : Array.Empty<string>(),
         ];
         return Task.FromResult(
-            open.Count == 0
-                ? Finding.Ok("FreeScout, Slack, the fallback webhook and the database are reached over TLS, or on this machine.")
+            unencrypted.Count == 0
+                ? Finding.Ok("FreeScout, Slack, the fallback webhook and the database use TLS, or run on this machine.")
                 : Finding.Warning(
-                    $"Not encrypted, beyond this machine: {string.Join(", ", open)}. Keys and tickets can be read on the way.",
-                    "Set the address to one that begins with https, and in DATABASE_URL sslmode=require.",
+                    $"Not encrypted, beyond this machine: {string.Join(", ", unencrypted)}. Keys and tickets can be read on the way.",
+                    "Use an https address, and sslmode=require in DATABASE_URL.",
                     Runbooks.Encryption
                 )
         );
     }
 
-    private static bool IsOpen(string? address) =>
+    private static bool IsUnencrypted(string? address) =>
         Uri.TryCreate(address?.Trim(), UriKind.Absolute, out var url) && url.Scheme == Uri.UriSchemeHttp && !url.IsLoopback;
 
     private async Task<int> PendingAsync(CancellationToken cancellationToken)
@@ -179,6 +179,6 @@ internal sealed class ConsoleChecks(
         return (await db.Database.GetPendingMigrationsAsync(cancellationToken)).Count();
     }
 
-    /// <summary>Without what tells a process from an earlier one of the same number.</summary>
+    /// <returns>The host name and process id of a lease's owner.</returns>
     private static string Process(string owner) => string.Join('/', owner.Split('/').Take(2));
 }

@@ -8,8 +8,8 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace AutoTicket.Diagnostics;
 
-/// <summary><c>/healthz/live</c> and <c>/healthz/ready</c>, which answer anybody with one word. Only what this process can't do
-/// without makes it unhealthy; that FreeScout or Slack fails is no reason to send it no requests.</summary>
+/// <summary><c>/healthz/live</c> and <c>/healthz/ready</c>. Only a missing database, an old schema or the end of the process make it
+/// unhealthy; a failure of FreeScout or Slack is degraded, because the process can still serve requests.</summary>
 internal static class ConsoleHealth
 {
     public static void AddConsoleHealth(this IServiceCollection services) =>
@@ -48,7 +48,7 @@ internal static class ConsoleHealth
             Task.FromResult(new HealthCheckResult(status));
     }
 
-    /// <summary>Some process leads, this one or another.</summary>
+    /// <summary>Healthy while any process leads.</summary>
     private sealed class LeaderCheck(
         LeaderLease leader,
         DatabaseGate gate,
@@ -56,7 +56,7 @@ internal static class ConsoleHealth
         TimeProvider clock
     ) : IHealthCheck
     {
-        private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+        private static readonly TimeSpan QueryTimeout = TimeSpan.FromSeconds(1);
 
         public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken)
         {
@@ -69,7 +69,8 @@ internal static class ConsoleHealth
             {
                 return
                     gate.Problem is null
-                    && await Task.Run(() => IsLedAsync(cancellationToken), cancellationToken).WaitAsync(Patience, clock, cancellationToken)
+                    && await Task.Run(() => IsLedAsync(cancellationToken), cancellationToken)
+                        .WaitAsync(QueryTimeout, clock, cancellationToken)
                     ? HealthCheckResult.Healthy()
                     : HealthCheckResult.Degraded();
             }

@@ -7,7 +7,8 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Diagnostics;
 
-/// <summary>Whether alerts reach anybody. If neither Slack nor FreeScout takes them, or the database is away, every page says so.</summary>
+/// <summary>Watches whether alerts reach anyone. While both Slack and FreeScout fail, or the database is down, every page shows the
+/// problem.</summary>
 internal sealed class DeliveryWatch(
     SlackHealth slack,
     FreeScoutHealth freeScout,
@@ -21,16 +22,16 @@ internal sealed class DeliveryWatch(
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
 
-    /// <summary>A DM that waits is written down as often as every 20 seconds.</summary>
-    private static readonly TimeSpan Lately = TimeSpan.FromMinutes(1);
+    /// <summary>The age of decisions that count: a waiting DM gets one at least every 20 seconds.</summary>
+    private static readonly TimeSpan Recent = TimeSpan.FromMinutes(1);
 
-    /// <summary>Raised when <see cref="Problem"/> is another. Handlers return at once and never throw.</summary>
+    /// <summary>Raised when <see cref="Problem"/> changed. Handlers return at once and never throw.</summary>
     public event Action? Changed;
 
-    /// <summary>Why nobody is told, for the operator; null: somebody is.</summary>
+    /// <summary>Why alerts reach nobody, for the operator; null: they are sent.</summary>
     public string? Problem { get; private set; }
 
-    /// <summary>Since when there is a problem, whatever it says.</summary>
+    /// <summary>When the first of the current problems began; null: there is none.</summary>
     public DateTimeOffset? Since { get; private set; }
 
     protected override void Begin()
@@ -61,15 +62,14 @@ internal sealed class DeliveryWatch(
         if (gate.Problem is not null)
         {
             return "Alerts are not being sent: the console's database can't be reached. "
-                + "What comes meanwhile is refused, so that its sender sends it again. "
+                + "New alerts are rejected, so that their senders retry. "
                 + (
                     slack.Failure is { } failing
-                        ? $"Slack fails as well: {failing.Message}"
-                        : "Only that a surface goes down, and escalations, are still told by DM."
+                        ? $"Slack fails, too: {failing.Message}"
+                        : "Only alerts on surfaces and escalations are sent, by DM."
                 );
         }
 
-        // The switch keeps tickets away as well as FreeScout does.
         var tickets =
             freeScout.Failure?.Message
             ?? (
@@ -78,12 +78,12 @@ internal sealed class DeliveryWatch(
                     : null
             );
         return tickets is not null && await MessagesAsync(cancellationToken) is { } messages
-            ? $"Nobody is being told of alerts, neither by DM nor by ticket. {messages} {tickets} "
-                + "Nothing is lost: what waits goes out when either works again."
+            ? $"Alerts reach nobody, neither by DM nor by ticket. {messages} {tickets} "
+                + "Waiting alerts are sent when one of the two works again."
             : null;
     }
 
-    /// <returns>Why no DMs go out; null: they do, as far as is known.</returns>
+    /// <returns>Why no DMs are sent; null: no problem is known.</returns>
     private async Task<string?> MessagesAsync(CancellationToken cancellationToken)
     {
         if (leader.WasLeader || slack.Failure is { Kind: SlackFailureKind.NotConfigured })
@@ -91,13 +91,13 @@ internal sealed class DeliveryWatch(
             return slack.Failure?.Message;
         }
 
-        // Only the leader sends them; the others read how it fares.
+        // Only the leader sends DMs; other processes read its decisions.
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        var since = Clock.GetUtcNow() - Lately;
-        var lately = db.Decisions.AsNoTracking().Where(d => d.LastAt > since && d.Path == DecisionSources.Slack);
-        var last = await lately
+        var since = Clock.GetUtcNow() - Recent;
+        var recent = db.Decisions.AsNoTracking().Where(d => d.LastAt > since && d.Path == DecisionSources.Slack);
+        var last = await recent
             .Where(DecisionWord.IsMessageRow)
-            .Concat(lately.Where(DecisionWord.IsDegradedRow))
+            .Concat(recent.Where(DecisionWord.IsDegradedRow))
             .OrderByDescending(d => d.LastAt)
             .FirstOrDefaultAsync(cancellationToken);
         return last is { Word.IsDegraded: true } ? last.Detail : null;

@@ -1,27 +1,29 @@
+using System.Globalization;
+
 namespace AutoTicket.Diagnostics;
 
-/// <summary>What is known of one step of the chain. The names are the contract's words.</summary>
+/// <summary>The result of a check. The names in snake case are the words of the API.</summary>
 public enum DiagnosticState
 {
     Ok,
 
-    /// <summary>The line works, and somebody should look at it.</summary>
+    /// <summary>It works, but needs attention.</summary>
     Warning,
     Failed,
 
-    /// <summary>It could not be found out in time.</summary>
+    /// <summary>The check had no result in time.</summary>
     NotKnown,
 
-    /// <summary>It was not asked, because another step must be mended first.</summary>
+    /// <summary>Skipped, because another check must pass first.</summary>
     NotReached,
 }
 
-/// <summary>One step of the chain from the configuration to the last ticket.</summary>
-/// <param name="Key">A snake_case word that stays.</param>
-/// <param name="Seen">A sentence. Text from outside in it is text; there is no secret in it.</param>
-/// <param name="Since">Since when it is so, as far as is known.</param>
-/// <param name="NextAction">What the operator does; null: nothing.</param>
-/// <param name="Runbook">A section of a page in <c>docs/ops</c>, as <c>docs/ops/runbooks/x.md#section</c>.</param>
+/// <summary>One pipeline check with its result.</summary>
+/// <param name="Key">A stable snake_case word.</param>
+/// <param name="Seen">The result in a sentence, without secrets. Show it as text, never as markup.</param>
+/// <param name="Since">When this state began, as far as known.</param>
+/// <param name="NextAction">What the operator does next; null: nothing.</param>
+/// <param name="Runbook">A section of a page, e.g. <c>docs/ops/runbooks/x.md#section</c>.</param>
 public sealed record DiagnosticStep(
     string Key,
     string Name,
@@ -32,11 +34,11 @@ public sealed record DiagnosticStep(
     string? Runbook
 );
 
-/// <summary>The whole chain, in its order.</summary>
-/// <param name="Verdict">One sentence for somebody who has no time.</param>
+/// <summary>All pipeline checks in their order.</summary>
+/// <param name="Verdict">The result of all checks in one sentence.</param>
 public sealed record DiagnosticReport(string Verdict, IReadOnlyList<DiagnosticStep> Steps, DateTimeOffset CheckedAt);
 
-/// <summary>What a finding keeps from going out.</summary>
+/// <summary>What a finding stops.</summary>
 [Flags]
 internal enum Stops
 {
@@ -46,9 +48,9 @@ internal enum Stops
     Both = 3,
 }
 
-/// <summary>What a check found.</summary>
-/// <param name="Cause">The finding as part of the verdict's sentence, such as <c>the FreeScout key was rejected at 10:42 UTC</c>; null:
-/// <see cref="Seen"/> serves.</param>
+/// <summary>The result of a check.</summary>
+/// <param name="Cause">The finding as a part of the verdict, e.g. <c>the FreeScout key was rejected at 10:42 UTC</c>; null:
+/// <see cref="Seen"/>.</param>
 internal sealed record Finding(
     DiagnosticState State,
     string Seen,
@@ -80,11 +82,19 @@ internal sealed record Finding(
     ) => new(DiagnosticState.Failed, seen, since, next, runbook, stops, cause);
 }
 
-/// <summary>One question of the chain.</summary>
-/// <param name="After">Steps without which there is no use in asking.</param>
+/// <summary>A pipeline check.</summary>
+/// <param name="After">The checks that must pass first.</param>
 internal sealed record DiagnosticCheck(
     string Key,
     string Name,
     Func<CancellationToken, Task<Finding>> AskAsync,
     params IReadOnlyList<string> After
 );
+
+/// <summary>Formats times in findings.</summary>
+internal static class When
+{
+    /// <returns>The time to the minute: <c>10:42 UTC</c>.</returns>
+    public static string Clock(DateTimeOffset? at) =>
+        at is { } time ? time.UtcDateTime.ToString("HH:mm 'UTC'", CultureInfo.InvariantCulture) : "an unknown time";
+}

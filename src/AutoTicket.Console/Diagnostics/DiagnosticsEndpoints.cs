@@ -1,6 +1,6 @@
 namespace AutoTicket.Diagnostics;
 
-/// <summary><c>GET /api/diagnostics</c>: what the page of diagnostics shows.</summary>
+/// <summary><c>GET /api/diagnostics</c>: the diagnostics page as JSON.</summary>
 internal static class DiagnosticsEndpoints
 {
     internal sealed record DiagnosticsAnswer(

@@ -5,23 +5,24 @@ namespace AutoTicket.Diagnostics;
 /// <summary>Settings under <c>Diagnostics__*</c>.</summary>
 internal sealed class DiagnosticsOptions : IValidatableObject
 {
-    /// <summary>Where the pages of <c>docs/ops</c> can be read, as <c>https://github.com/example/console/blob/main/</c>; without it their
-    /// names are shown and lead nowhere.</summary>
+    /// <summary>The address of <c>docs/ops</c>, e.g. <c>https://github.com/example/console/blob/main/</c>; null: runbooks are shown without
+    /// links.</summary>
     public string? RunbookUrl { get; set; }
 
-    /// <summary>How often the canary walks the line.</summary>
+    /// <summary>How often the canary runs.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
     public TimeSpan CanaryInterval { get; set; } = TimeSpan.FromMinutes(3);
 
-    /// <summary><c>FALLBACK_WEBHOOK_URL</c>: who is told that nobody is told. The address may hold a secret.</summary>
+    /// <summary><c>FALLBACK_WEBHOOK_URL</c>: webhook to call when neither Slack nor FreeScout can be reached. It may contain a
+    /// secret.</summary>
     [ConfigurationKeyName("FALLBACK_WEBHOOK_URL")]
     public string? FallbackWebhookUrl { get; set; }
 
-    /// <summary><c>METRICS_TOKEN</c>; null: <c>/metrics</c> takes the intake's.</summary>
+    /// <summary><c>METRICS_TOKEN</c>; null: <c>/metrics</c> accepts the intake's token.</summary>
     [ConfigurationKeyName("METRICS_TOKEN")]
     public string? MetricsToken { get; set; }
 
-    /// <returns>Null: there is no such address.</returns>
+    /// <returns>The address of a runbook section; null: unknown.</returns>
     public string? Link(string? runbook) =>
         runbook is null || string.IsNullOrWhiteSpace(RunbookUrl) ? null : $"{RunbookUrl.Trim().TrimEnd('/')}/{runbook}";
 
@@ -33,7 +34,7 @@ internal sealed class DiagnosticsOptions : IValidatableObject
         )
         {
             yield return new(
-                "Diagnostics__RunbookUrl must be an absolute http or https address, as https://github.com/example/console/blob/main."
+                "Diagnostics__RunbookUrl must be an absolute http or https address, e.g. https://github.com/example/console/blob/main."
             );
         }
 
@@ -42,8 +43,8 @@ internal sealed class DiagnosticsOptions : IValidatableObject
             && !(Uri.TryCreate(FallbackWebhookUrl.Trim(), UriKind.Absolute, out var fallback) && fallback.Scheme is "http" or "https")
         )
         {
-            // Not what it held: such addresses are secrets.
-            yield return new("FALLBACK_WEBHOOK_URL must be an absolute http or https address that takes a POST of {\"text\": …}.");
+            // Does not show the value, because such addresses are secrets.
+            yield return new("FALLBACK_WEBHOOK_URL must be an absolute http or https address that accepts a POST of {\"text\": …}.");
         }
     }
 }

@@ -4,20 +4,20 @@ using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
 namespace AutoTicket.Diagnostics;
 
-/// <summary>When the operator must be told whatever else goes on: the runbook's five conditions, and alerts that reach nobody. The names
-/// are the contract's words.</summary>
+/// <summary>Conditions that always notify the operator: the runbook's five, and parked alerts. The names in snake case are the words of the
+/// API.</summary>
 public enum EscalationCondition
 {
-    /// <summary>The flood can't be stopped, because a flag's flip is not in force everywhere.</summary>
+    /// <summary>A flag's change is not in force in every process, so that it can't stop a flood.</summary>
     FlagNotEffective,
     KeyInvalid,
     FreescoutDown,
     HookMissing,
 
-    /// <summary>The audit log says <c>ticket_filed</c>, and FreeScout has no such ticket.</summary>
+    /// <summary>The audit log says <c>ticket_filed</c>, but FreeScout does not have the tickets.</summary>
     GhostTickets,
 
-    /// <summary>Alerts came that the intake could not take.</summary>
+    /// <summary>The intake received alerts that it could not read.</summary>
     AlertsParked,
 }
 
@@ -26,24 +26,26 @@ public enum EscalationState
     /// <summary>The condition does not hold.</summary>
     Idle,
 
-    /// <summary>It holds, and there is time left.</summary>
+    /// <summary>It holds, but not yet long enough.</summary>
     Running,
 
-    /// <summary>Its time is up, and the DM has not gone out yet.</summary>
+    /// <summary>It holds long enough, but the DM has not been sent yet.</summary>
     Due,
+
+    /// <summary>The DM was sent.</summary>
     Told,
 
     /// <summary>The database can't be reached.</summary>
     NotKnown,
 }
 
-/// <summary>One condition as a clock.</summary>
-/// <param name="Since">Since when it holds.</param>
-/// <param name="DueAt">When the operator is told, unless it ends before.</param>
-/// <param name="Evidence">What it is told by.</param>
-/// <param name="ToldAt">When the escalation's DM went out: the proof.</param>
-/// <param name="NotTold">Why it did not, so far.</param>
-/// <param name="AlertKey">The alert by which it is told; null: it is not due.</param>
+/// <summary>The state of one condition.</summary>
+/// <param name="Since">When it began to hold.</param>
+/// <param name="DueAt">When the operator is notified, unless it ends before.</param>
+/// <param name="Evidence">What shows that it holds.</param>
+/// <param name="ToldAt">When the DM was sent.</param>
+/// <param name="NotTold">Why the DM was not sent so far.</param>
+/// <param name="AlertKey">The escalation's alert; null: it is not due.</param>
 public sealed record EscalationClock(
     EscalationCondition Condition,
     string Title,
@@ -59,7 +61,7 @@ public sealed record EscalationClock(
     string Runbook
 );
 
-/// <summary>A condition that holds: a row of <c>escalations</c>, so that a restart does not start its clock again.</summary>
+/// <summary>A condition that holds: a row of <c>escalations</c>, so that its clock survives restarts.</summary>
 internal sealed class EscalationRow
 {
     public required EscalationCondition Condition { get; init; }

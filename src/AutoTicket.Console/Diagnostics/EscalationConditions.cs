@@ -5,16 +5,16 @@ using AutoTicket.Tickets;
 
 namespace AutoTicket.Diagnostics;
 
-/// <summary>What is known of a condition just now.</summary>
-/// <param name="Holds">Null: it is not known, and the clock goes on as it was.</param>
+/// <summary>Whether a condition holds now.</summary>
+/// <param name="Holds">Null: unknown, and its clock does not change.</param>
 internal sealed record EscalationFact(bool? Holds, DateTimeOffset? Since = null, string? Evidence = null)
 {
     public static readonly EscalationFact Not = new(false);
     public static readonly EscalationFact Unknown = new((bool?)null);
 }
 
-/// <param name="Limit">How long it may hold before the operator is told.</param>
-/// <param name="Next">What the operator does about it.</param>
+/// <param name="Limit">How long it may hold before the operator is notified.</param>
+/// <param name="Next">What the operator does next.</param>
 internal sealed record EscalationRule(
     EscalationCondition Condition,
     string Title,
@@ -24,19 +24,19 @@ internal sealed record EscalationRule(
     Func<CancellationToken, Task<EscalationFact>> ReadAsync
 );
 
-/// <summary>The conditions, each with what it is read from.</summary>
+/// <summary>The rules of all conditions.</summary>
 internal sealed class EscalationConditions
 {
-    /// <summary>The runbook's time for a flip to take effect.</summary>
+    /// <summary>From the runbook: how long a flag's change may take.</summary>
     public static readonly TimeSpan FlagLimit = TimeSpan.FromSeconds(30);
 
-    /// <summary>The runbook's time for FreeScout to be down unnoticed.</summary>
+    /// <summary>From the runbook: how long FreeScout may be down.</summary>
     public static readonly TimeSpan DownLimit = TimeSpan.FromMinutes(30);
 
-    /// <summary>Time enough to rotate a key, when the vault can be reached.</summary>
+    /// <summary>Enough time to rotate a key if the vault can be reached.</summary>
     public static readonly TimeSpan KeyLimit = TimeSpan.FromMinutes(10);
 
-    /// <summary>Somebody who tries out a new sender has this long to correct it.</summary>
+    /// <summary>Enough time to correct a new sender.</summary>
     public static readonly TimeSpan ParkedLimit = TimeSpan.FromMinutes(10);
 
     private const int MostNamed = 5;
@@ -54,9 +54,9 @@ internal sealed class EscalationConditions
         [
             new(
                 EscalationCondition.FlagNotEffective,
-                "A flag's flip takes no effect",
+                "A flag's change takes no effect",
                 FlagLimit,
-                "Restart the process that does not follow; if tickets still flood, set the flag to 0 in the environment.",
+                "Restart the process with the old value. If too many tickets are still filed, set the flag to 0 in the environment.",
                 Runbooks.Flags,
                 _ => Task.FromResult(FlagNotEffective())
             ),
@@ -64,7 +64,7 @@ internal sealed class EscalationConditions
                 EscalationCondition.KeyInvalid,
                 "The FreeScout key is invalid",
                 KeyLimit,
-                "Rotate FREESCOUT_API_KEY; if the vault can't be reached either, make a key in FreeScout by hand.",
+                "Set a new FREESCOUT_API_KEY. If the vault can't be reached either, create a key in FreeScout by hand.",
                 Runbooks.NoTickets,
                 _ => Task.FromResult(KeyInvalid())
             ),
@@ -72,7 +72,7 @@ internal sealed class EscalationConditions
                 EscalationCondition.FreescoutDown,
                 "FreeScout is down",
                 DownLimit,
-                "See to FreeScout. Alerts have their DMs, and get their tickets when it answers again.",
+                "Get FreeScout back. Alerts are sent by DM, and get their tickets when it answers again.",
                 Runbooks.FreeScoutDown,
                 _ => Task.FromResult(FreeScoutDown())
             ),
@@ -80,7 +80,7 @@ internal sealed class EscalationConditions
                 EscalationCondition.HookMissing,
                 "An emit hook is missing",
                 TimeSpan.Zero,
-                "Roll back to the last release that had it, and tell the developers.",
+                "Roll back to the last release with the hook, and inform the developers.",
                 Runbooks.MissingHook,
                 _ => Task.FromResult(HookMissing())
             ),
@@ -88,7 +88,7 @@ internal sealed class EscalationConditions
                 EscalationCondition.GhostTickets,
                 "Tickets were filed that FreeScout does not have",
                 TimeSpan.Zero,
-                "Ask whether somebody deleted them for good; if nobody did, FreeScout lost data.",
+                "Ask the agents whether they deleted the tickets for good. If not, FreeScout lost data.",
                 Runbooks.GhostTickets,
                 GhostsAsync
             ),
@@ -96,7 +96,7 @@ internal sealed class EscalationConditions
                 EscalationCondition.AlertsParked,
                 "Alerts can't be read, and reach nobody",
                 ParkedLimit,
-                "Correct what their sender sends; then retry or discard them at /console/alerts.",
+                "Correct the sender, then retry or discard the alerts at /console/alerts.",
                 Runbooks.Parked,
                 ParkedAsync
             ),
@@ -122,7 +122,7 @@ internal sealed class EscalationConditions
                 failure.Message
             ),
             { Kind: FreeScoutFailureKind.NotConfigured } => EscalationFact.Not,
-            // Only FreeScout itself can say that it takes the key again.
+            // Only a success proves that FreeScout accepts the key again.
             null when _health.WorkedAt is not null => EscalationFact.Not,
             _ => EscalationFact.Unknown,
         };
@@ -136,7 +136,7 @@ internal sealed class EscalationConditions
                 _health.KindSince,
                 _health.Failure.Message
             ),
-            // Whatever it says, it answers.
+            // FreeScout answers, with a rejection.
             not null => EscalationFact.Not,
             null when _health.WorkedAt is not null => EscalationFact.Not,
             _ => EscalationFact.Unknown,
@@ -168,7 +168,7 @@ internal sealed class EscalationConditions
     {
         var known = await _findings.ReadAsync(cancellationToken);
         var ghosts = known.Findings.Where(finding => finding is { Kind: FindingKind.Ghost, IsOver: false }).ToList();
-        // One alone is an agent's “Delete forever”, and stays a finding. FreeScout losing data takes more than one.
+        // A single one is an agent's “Delete forever”, and stays a finding. If FreeScout loses data, there are more.
         if (ghosts.Count < 2)
         {
             return known.Problem is null ? EscalationFact.Not : EscalationFact.Unknown;
@@ -180,7 +180,7 @@ internal sealed class EscalationConditions
         return new(
             true,
             ghosts.Min(ghost => ghost.FirstSeenAt),
-            $"The audit log says that {named} were filed; FreeScout does not have them."
+            $"The audit log says that {named} were filed, but FreeScout does not have them."
         );
     }
 }

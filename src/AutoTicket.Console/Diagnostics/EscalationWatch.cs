@@ -6,9 +6,9 @@ using Microsoft.EntityFrameworkCore;
 namespace AutoTicket.Diagnostics;
 
 /// <summary>
-/// Keeps the escalation clocks. Only the leader does. A condition that holds is a row, so that a restart or another leader goes on
-/// with its clock; when its time is up it is an alert like any other, so that its DM goes out once an episode, is tried until it has
-/// gone out, and is written down. While the database is away the clocks go on from memory, and so does the telling.
+/// On the leader, runs the escalation clocks. A condition that holds is a row, so that its clock survives restarts and other leaders. When
+/// its time is up it becomes an alert: its DM is sent once an episode, is retried and is recorded. While the database is down, the clocks
+/// and the DMs go on from memory.
 /// </summary>
 internal sealed partial class EscalationWatch(
     EscalationConditions conditions,
@@ -21,23 +21,23 @@ internal sealed partial class EscalationWatch(
     ILogger<EscalationWatch> logger
 ) : Loop(clock, logger)
 {
-    private static readonly TimeSpan Sweep = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan SweepEvery = TimeSpan.FromSeconds(2);
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan ReadTimeout = TimeSpan.FromSeconds(2);
 
-    /// <summary>Since when which condition holds, as last known.</summary>
+    /// <summary>When each condition began to hold, as last read.</summary>
     private readonly Dictionary<EscalationCondition, DateTimeOffset> _since = [];
 
-    /// <summary>What the last sweep found, if this process leads: 0 idle, 1 running, 2 time is up.</summary>
+    /// <summary>The result of the leader's last sweep: 0 idle, 1 running, 2 time is up.</summary>
     public IReadOnlyList<(EscalationCondition Condition, int Level)> Levels { get; private set; } =
     [.. conditions.All.Select(rule => (rule.Condition, 0))];
 
-    /// <summary>The clocks as every process sees them; not known, if the database does not say so in time.</summary>
+    /// <returns>The clocks, in any process; <see cref="EscalationState.NotKnown"/> if the database does not answer in time.</returns>
     public async Task<IReadOnlyList<EscalationClock>> ReadInTimeAsync(CancellationToken cancellationToken)
     {
         try
         {
-            return await Task.Run(() => ReadAsync(cancellationToken), cancellationToken).WaitAsync(Patience, Clock, cancellationToken);
+            return await Task.Run(() => ReadAsync(cancellationToken), cancellationToken).WaitAsync(ReadTimeout, Clock, cancellationToken);
         }
         catch (TimeoutException)
         {
@@ -54,7 +54,7 @@ internal sealed partial class EscalationWatch(
         try
         {
             var rows = await db.Escalations.AsNoTracking().ToListAsync(cancellationToken);
-            List<string> ids = [.. conditions.All.Select(rule => Say(rule, "", true).AlertId)];
+            List<string> ids = [.. conditions.All.Select(rule => ObservationOf(rule, "", true).AlertId)];
             var firing = await db
                 .Alerts.AsNoTracking()
                 .Where(alert => ids.Contains(alert.AlertId) && alert.Status == AlertStatus.Firing)
@@ -73,8 +73,8 @@ internal sealed partial class EscalationWatch(
             return
             [
                 .. from rule in conditions.All
-                let alert = firing.Find(alert => alert.AlertId == Say(rule, "", true).AlertId)
-                select Read(
+                let alert = firing.Find(alert => alert.AlertId == ObservationOf(rule, "", true).AlertId)
+                select ClockOf(
                     rule,
                     rows.Find(row => row.Condition == rule.Condition),
                     alert?.AlertId,
@@ -104,7 +104,7 @@ internal sealed partial class EscalationWatch(
             await SweepAsync(stoppingToken);
         }
 
-        return Sweep;
+        return SweepEvery;
     }
 
     private async Task SweepAsync(CancellationToken cancellationToken)
@@ -120,15 +120,14 @@ internal sealed partial class EscalationWatch(
         var levels = new List<(EscalationCondition, int)>();
         foreach (var rule in conditions.All)
         {
-            levels.Add((rule.Condition, await SweepAsync(rule, rows.Find(row => row.Condition == rule.Condition), cancellationToken)));
+            levels.Add((rule.Condition, await CheckAsync(rule, rows.Find(row => row.Condition == rule.Condition), cancellationToken)));
         }
 
         Levels = levels;
     }
 
-    /// <summary>Nothing can be read or written: what is due is told all the same. That a condition is over which was told before is told
-    /// when it
-    /// can be written.</summary>
+    /// <summary>Sends what is due although nothing can be read or written. The end of an escalation sent earlier is sent once the database
+    /// is back.</summary>
     private async Task SweepFromMemoryAsync(CancellationToken cancellationToken)
     {
         foreach (var rule in conditions.All)
@@ -137,7 +136,7 @@ internal sealed partial class EscalationWatch(
             if (fact.Holds == false)
             {
                 _since.Remove(rule.Condition);
-                await outage.TellAsync([Say(rule, "", isFiring: false)], cancellationToken);
+                await outage.TellAsync([ObservationOf(rule, "", isFiring: false)], cancellationToken);
             }
 
             if (fact.Holds != true)
@@ -152,12 +151,13 @@ internal sealed partial class EscalationWatch(
 
             if (Clock.GetUtcNow() - since >= rule.Limit)
             {
-                await outage.TellAsync([Say(rule, fact.Evidence ?? "", isFiring: true, since)], cancellationToken);
+                await outage.TellAsync([ObservationOf(rule, fact.Evidence ?? "", isFiring: true, since)], cancellationToken);
             }
         }
     }
 
-    private async Task<int> SweepAsync(EscalationRule rule, EscalationRow? row, CancellationToken cancellationToken)
+    /// <returns>The condition's level: 0 idle, 1 running, 2 time is up.</returns>
+    private async Task<int> CheckAsync(EscalationRule rule, EscalationRow? row, CancellationToken cancellationToken)
     {
         var fact = await rule.ReadAsync(cancellationToken);
         var now = Clock.GetUtcNow();
@@ -182,16 +182,20 @@ internal sealed partial class EscalationWatch(
 
             if (now - since >= rule.Limit)
             {
-                await ObserveAsync(Say(rule, evidence, isFiring: true, since), cancellationToken);
+                await ObserveAsync(ObservationOf(rule, evidence, isFiring: true, since), cancellationToken);
                 return 2;
             }
 
             return 1;
         }
 
-        if (row is not null && fact.Holds == false && await ObserveAsync(Say(rule, row.Evidence, isFiring: false), cancellationToken))
+        if (
+            row is not null
+            && fact.Holds == false
+            && await ObserveAsync(ObservationOf(rule, row.Evidence, isFiring: false), cancellationToken)
+        )
         {
-            // Afterwards, so that whoever takes over in between says it again.
+            // Delete afterwards, so that a new leader reports the end again if this one is killed in between.
             await db.Escalations.Where(one => one.Condition == rule.Condition).ExecuteDeleteAsync(cancellationToken);
             Log.IsOver(logger, rule.Condition);
         }
@@ -199,7 +203,7 @@ internal sealed partial class EscalationWatch(
         return 0;
     }
 
-    /// <returns>False: it could not be written, and is said again.</returns>
+    /// <returns>False: it could not be stored; the next sweep retries.</returns>
     private async Task<bool> ObserveAsync(Observation observation, CancellationToken cancellationToken)
     {
         if (await aggregator.ObserveAsync([observation], cancellationToken) is not { } answers)
@@ -211,7 +215,7 @@ internal sealed partial class EscalationWatch(
         return true;
     }
 
-    private EscalationClock Read(EscalationRule rule, EscalationRow? row, string? alertId, DateTimeOffset? toldAt, Decision? tried) =>
+    private EscalationClock ClockOf(EscalationRule rule, EscalationRow? row, string? alertId, DateTimeOffset? toldAt, Decision? tried) =>
         row is null
             ? ClockOf(rule, EscalationState.Idle, null, null, null, null)
             : ClockOf(
@@ -248,7 +252,7 @@ internal sealed partial class EscalationWatch(
             rule.Runbook
         );
 
-    private static Observation Say(EscalationRule rule, string evidence, bool isFiring, DateTimeOffset? since = null) =>
+    private static Observation ObservationOf(EscalationRule rule, string evidence, bool isFiring, DateTimeOffset? since = null) =>
         new(
             Observation.Console,
             Observation.Escalation,
@@ -262,7 +266,7 @@ internal sealed partial class EscalationWatch(
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Warning, "escalation condition={Condition} holds, the operator is told after {Limit} s: {Evidence}")]
+        [LoggerMessage(LogLevel.Warning, "escalation condition={Condition} holds, the operator is notified after {Limit} s: {Evidence}")]
         public static partial void Holds(ILogger logger, EscalationCondition condition, double limit, string evidence);
 
         [LoggerMessage(LogLevel.Information, "escalation condition={Condition} is over")]

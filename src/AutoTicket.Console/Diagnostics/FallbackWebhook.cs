@@ -5,8 +5,8 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Diagnostics;
 
-/// <summary>When alerts have reached nobody for a while, says so to <c>FALLBACK_WEBHOOK_URL</c>, once, and again when they do. It is tried
-/// until it is taken. What was said is a row: a restart or another leader does not repeat it, and says when it is over.</summary>
+/// <summary>Calls <c>FALLBACK_WEBHOOK_URL</c> when alerts have reached nobody for a while, and again when they are sent again. It retries
+/// until the webhook accepts. The call is a row, so that a restart or another leader does not repeat it, but reports the end.</summary>
 internal sealed partial class FallbackWebhook(
     DeliveryWatch deliveryWatch,
     LeaderLease leader,
@@ -20,19 +20,20 @@ internal sealed partial class FallbackWebhook(
 {
     public const string HttpName = "fallback";
 
-    /// <summary>A row of <c>leases</c> which is there from the word that nobody is told to the word that somebody is.</summary>
+    /// <summary>A row of <c>leases</c> that exists from the first call until the call that reports the end.</summary>
     private const string Row = "fallback_webhook";
 
-    /// <summary>What is over within this is not worth waking somebody for.</summary>
+    /// <summary>A shorter problem is not worth waking a person for.</summary>
     internal static readonly TimeSpan After = TimeSpan.FromMinutes(1);
 
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan RetryEvery = TimeSpan.FromSeconds(30);
 
-    private bool _hasSaid;
+    /// <summary>The webhook knows of the problem, and not yet of its end.</summary>
+    private bool _hasReported;
     private string? _problem;
 
-    /// <summary>What the row says; null: this process does not know yet.</summary>
+    /// <summary>Whether the row exists; null: unknown yet.</summary>
     private bool? _recorded;
     private DateTimeOffset? _learnedAt;
     private DateTimeOffset? _failedAt;
@@ -44,65 +45,65 @@ internal sealed partial class FallbackWebhook(
             return Timeout.InfiniteTimeSpan;
         }
 
-        await AgreeAsync();
+        await SyncAsync();
         var now = Clock.GetUtcNow();
         if (IsDue(now) && !(now - _failedAt < RetryEvery))
         {
             var text = deliveryWatch.Problem is { } problem
                 ? $"{problem} {address.Url}/console/diagnostics"
-                : "Alerts are being told again.";
-            _failedAt = await SayAsync(text) ? null : now;
-            _hasSaid ^= _failedAt is null;
-            await AgreeAsync();
+                : "Alerts are being sent again.";
+            _failedAt = await PostAsync(text) ? null : now;
+            _hasReported ^= _failedAt is null;
+            await SyncAsync();
         }
 
         return LookEvery;
     }
 
-    // While the database is away nobody can be asked who leads. A process that just took over does not know yet whether alerts go out.
+    // WasLeader, because without the database no process can be asked. A new leader does not know yet whether alerts are sent.
     private bool IsDue(DateTimeOffset now) =>
         leader.WasLeader
         && (
-            _hasSaid
+            _hasReported
                 ? deliveryWatch.Problem is null && !(now - _learnedAt < After)
                 : deliveryWatch.Since is { } since && now - since >= After
         );
 
-    /// <summary>Reads what was said before this process led, and records what it said itself; later, while the database is away.</summary>
-    private async Task AgreeAsync()
+    /// <summary>Reads what an earlier leader reported, and records what this one reported; without the database, later.</summary>
+    private async Task SyncAsync()
     {
         if (!leader.WasLeader)
         {
-            (_hasSaid, _recorded) = (false, null);
+            (_hasReported, _recorded) = (false, null);
         }
-        else if (_recorded != _hasSaid)
+        else if (_recorded != _hasReported)
         {
             try
             {
                 await using var db = await contexts.CreateDbContextAsync();
                 if (_recorded is null && await db.Leases.AnyAsync(lease => lease.Name == Row))
                 {
-                    (_hasSaid, _learnedAt) = (true, Clock.GetUtcNow());
+                    (_hasReported, _learnedAt) = (true, Clock.GetUtcNow());
                 }
                 else
                 {
                     var (owner, now) = (Environment.MachineName, Clock.GetUtcNow());
-                    FormattableString said =
+                    FormattableString insert =
                         $"INSERT INTO leases (name, owner, until, fence) VALUES ({Row}, {owner}, {now}, 1) ON CONFLICT (name) DO NOTHING";
-                    await db.ExecuteAsync(_hasSaid ? said : $"DELETE FROM leases WHERE name = {Row}", CancellationToken.None);
+                    await db.ExecuteAsync(_hasReported ? insert : $"DELETE FROM leases WHERE name = {Row}", CancellationToken.None);
                 }
 
-                _recorded = _hasSaid;
+                _recorded = _hasReported;
             }
             catch (Exception exception) when (Outages.IsOutage(exception))
             {
-                // The database gate says so; the next look tries again.
+                // The database gate logs it; the next turn retries.
             }
         }
     }
 
-    /// <summary>Not cancelled by the end of the process, so that what was said is recorded. The client limits its time.</summary>
-    private async Task<bool> SayAsync(string text)
+    /// <summary>Not cancelled by the end of the process, so that the call is recorded. The client has a timeout.</summary>
+    private async Task<bool> PostAsync(string text)
     {
         try
         {
@@ -115,37 +116,37 @@ internal sealed partial class FallbackWebhook(
             using var answer = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
             if (answer.IsSuccessStatusCode)
             {
-                Log.Said(logger);
+                Log.Posted(logger);
                 _problem = null;
                 return true;
             }
 
-            TellNotSaid($"it answered {(int)answer.StatusCode}");
+            LogFailure($"it answered {(int)answer.StatusCode}");
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException or OperationCanceledException)
         {
-            TellNotSaid(exception is HttpRequestException { HttpRequestError: var error } ? $"{error}" : "no answer in time");
+            LogFailure(exception is HttpRequestException { HttpRequestError: var error } ? $"{error}" : "no answer in time");
         }
 
         return false;
     }
 
-    /// <summary>When it begins and when its cause changes, not at each try.</summary>
-    private void TellNotSaid(string problem)
+    /// <summary>Logs a failure when it begins and when its cause changes.</summary>
+    private void LogFailure(string problem)
     {
         if (problem != _problem)
         {
             _problem = problem;
-            Log.NotSaid(logger, problem);
+            Log.NotPosted(logger, problem);
         }
     }
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Information, "told the fallback webhook whether alerts reach anybody")]
-        public static partial void Said(ILogger logger);
+        [LoggerMessage(LogLevel.Information, "fallback webhook called")]
+        public static partial void Posted(ILogger logger);
 
         [LoggerMessage(LogLevel.Warning, "fallback webhook failed, trying again: {Problem}")]
-        public static partial void NotSaid(ILogger logger, string problem);
+        public static partial void NotPosted(ILogger logger, string problem);
     }
 }

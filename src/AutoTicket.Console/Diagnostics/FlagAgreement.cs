@@ -3,16 +3,16 @@ using AutoTicket.Flags;
 
 namespace AutoTicket.Diagnostics;
 
-/// <summary>Whether what was decided about the flags is in force everywhere, and since when it is not. A change may be old and a process
-/// that does not know of it new, so what counts is when they were first seen to differ.</summary>
+/// <summary>Finds processes with another value of a flag than this one. A clock starts when the difference is first seen, because the
+/// change may be older than the process.</summary>
 internal sealed class FlagAgreement(FlagStore flags, TimeProvider clock)
 {
-    /// <summary>Processes say what they have in force every ten seconds; who is silent for longer has ended.</summary>
+    /// <summary>Processes acknowledge their flags every ten seconds; an older acknowledgment is of one that has ended.</summary>
     private static readonly TimeSpan Alive = TimeSpan.FromSeconds(15);
 
     private readonly ConcurrentDictionary<string, DateTimeOffset> _since = new();
 
-    /// <returns>Flags that a live process has otherwise than this one; null: the flags can't be read.</returns>
+    /// <returns>The flags with another value in a live process; null: the flags can't be read.</returns>
     public IReadOnlyList<(DateTimeOffset Since, string Evidence)>? Late()
     {
         var (current, now) = (flags.Current, clock.GetUtcNow());

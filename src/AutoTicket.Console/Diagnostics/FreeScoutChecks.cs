@@ -7,24 +7,24 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Diagnostics;
 
-/// <summary>The steps that ask FreeScout.</summary>
+/// <summary>Checks of FreeScout.</summary>
 internal sealed class FreeScoutChecks(FreeScoutProbe probe, FreeScoutHealth health, IOptions<FreeScoutOptions> options, TimeProvider clock)
 {
     public FreeScoutRun Begin() => new(probe, health, options.Value, clock);
 }
 
-/// <summary>One run of them: several steps read the same answer.</summary>
+/// <summary>One run of the checks, some of which share a response.</summary>
 internal sealed class FreeScoutRun(FreeScoutProbe probe, FreeScoutHealth health, FreeScoutOptions options, TimeProvider clock)
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1.2);
+    private static readonly TimeSpan AskTimeout = TimeSpan.FromSeconds(1.2);
 
-    /// <summary>FreeScout's times are whole seconds.</summary>
-    private static readonly TimeSpan Skewed = TimeSpan.FromSeconds(5);
+    /// <summary>A larger difference of the clocks is a warning. FreeScout's times are whole seconds.</summary>
+    private static readonly TimeSpan MostSkew = TimeSpan.FromSeconds(5);
 
     private readonly Lazy<Task<FreeScoutProbed>> _mailboxes = new(async () =>
     {
-        using var patience = new CancellationTokenSource(Patience, clock);
-        return await probe.AskAsync("mailboxes?page=1&pageSize=1", patience.Token);
+        using var timeout = new CancellationTokenSource(AskTimeout, clock);
+        return await probe.AskAsync("mailboxes?page=1&pageSize=1", timeout.Token);
     });
 
     public Task<Finding> KeySetAsync(CancellationToken cancellationToken)
@@ -35,7 +35,7 @@ internal sealed class FreeScoutRun(FreeScoutProbe probe, FreeScoutHealth health,
                 ? Finding.Ok($"FREESCOUT_API_KEY is set, and FREESCOUT_BASE_URL is {options.WebUrl}.")
                 : Finding.Failed(
                     $"{string.Join(" and ", missing)} not set.",
-                    $"Get the value from the vault and set {string.Join(" and ", missing)}, silenced.",
+                    $"Get the value from the vault and set {string.Join(" and ", missing)}; never print it.",
                     Runbooks.NoTickets,
                     Stops.Tickets,
                     cause: $"{string.Join(" and ", missing)} not set"
@@ -49,7 +49,7 @@ internal sealed class FreeScoutRun(FreeScoutProbe probe, FreeScoutHealth health,
         {
             return new(
                 DiagnosticState.NotKnown,
-                $"FreeScout asked to be left alone until {When.Clock(until)}.",
+                $"FreeScout asked for a pause until {When.Clock(until)}.",
                 Next: "Nothing: the console waits as long as FreeScout asks, 60 s at most.",
                 Runbook: Runbooks.FreeScoutDown
             );
@@ -64,7 +64,7 @@ internal sealed class FreeScoutRun(FreeScoutProbe probe, FreeScoutHealth health,
                     or FreeScoutFailureKind.UntrustedHost
         )
         {
-            // Somebody mended it: nobody need wait for the next try, which such a failure puts off.
+            // A person fixed it. Don't wait for the next retry, which comes late after such a failure.
             health.Succeeded(FreeScoutCall.Read);
         }
 
@@ -99,16 +99,15 @@ internal sealed class FreeScoutRun(FreeScoutProbe probe, FreeScoutHealth health,
             ),
             FreeScoutFailureKind.Blocked => Finding.Failed(
                 failure.Message,
-                "Let the console's calls of /api/ through the proxy or firewall in front of FreeScout; "
-                    + "they name the agent AutoTicket-Console.",
+                "Allow the console's calls of /api/ in the proxy or firewall in front of FreeScout. Their agent is AutoTicket-Console.",
                 Runbooks.NoTickets,
                 Stops.Tickets,
                 since,
-                $"a proxy or firewall in front of FreeScout refuses the console since {When.Clock(since)}"
+                $"a proxy or firewall in front of FreeScout blocks the console since {When.Clock(since)}"
             ),
             _ => Finding.Failed(
                 failure.Message,
-                "See to FreeScout. Alerts that are still active get their tickets when it answers again; clicks must be repeated.",
+                "Get FreeScout back. Active alerts get their tickets when it answers again; clicks must be repeated.",
                 Runbooks.FreeScoutDown,
                 Stops.Tickets,
                 since,
@@ -123,10 +122,10 @@ internal sealed class FreeScoutRun(FreeScoutProbe probe, FreeScoutHealth health,
         var since = health.Failure?.Kind == answer.Failure?.Kind ? health.KindSince : clock.GetUtcNow();
         return answer.Failure switch
         {
-            null => Finding.Ok("FreeScout takes the key (200)."),
+            null => Finding.Ok("FreeScout accepts the key (200)."),
             { Kind: FreeScoutFailureKind.KeyRejected } failure => Finding.Failed(
                 failure.Message,
-                "Make a new key in FreeScout, store it in the vault, set FREESCOUT_API_KEY and deploy.",
+                "Create a new key in FreeScout, store it in the vault, set FREESCOUT_API_KEY and deploy.",
                 Runbooks.NoTickets,
                 Stops.Tickets,
                 since,
@@ -134,7 +133,7 @@ internal sealed class FreeScoutRun(FreeScoutProbe probe, FreeScoutHealth health,
             ),
             { Kind: FreeScoutFailureKind.ScopeMissing } failure => Finding.Failed(
                 failure.Message,
-                "Make a key with full access in FreeScout: Manage → API & Webhooks.",
+                "Create a key with full access in FreeScout: Manage → API & Webhooks.",
                 Runbooks.NoTickets,
                 Stops.Tickets,
                 since,
@@ -142,7 +141,7 @@ internal sealed class FreeScoutRun(FreeScoutProbe probe, FreeScoutHealth health,
             ),
             { Kind: FreeScoutFailureKind.ApiOff } failure => Finding.Failed(
                 failure.Message,
-                "Switch the API & Webhooks module on in FreeScout, and look at its licence.",
+                "Switch on the API & Webhooks module in FreeScout, and check its license.",
                 Runbooks.NoTickets,
                 Stops.Tickets,
                 since,
@@ -150,7 +149,7 @@ internal sealed class FreeScoutRun(FreeScoutProbe probe, FreeScoutHealth health,
             ),
             { } failure => Finding.Failed(
                 failure.Message,
-                "Read FreeScout's words, and its log.",
+                "Read FreeScout's message and its log.",
                 Runbooks.NoTickets,
                 Stops.Tickets,
                 since
@@ -164,7 +163,7 @@ internal sealed class FreeScoutRun(FreeScoutProbe probe, FreeScoutHealth health,
                 ? Finding.Ok($"FREESCOUT_OPERATIONS_MAILBOX_ID is {id}.")
                 : Finding.Failed(
                     "FREESCOUT_OPERATIONS_MAILBOX_ID is not set.",
-                    "Make the operations mailbox in FreeScout and set the variable to its number.",
+                    "Create the operations mailbox in FreeScout and set the variable to its number.",
                     Runbooks.NoTickets,
                     Stops.Tickets,
                     cause: "FREESCOUT_OPERATIONS_MAILBOX_ID is not set"
@@ -195,8 +194,8 @@ internal sealed class FreeScoutRun(FreeScoutProbe probe, FreeScoutHealth health,
         {
             { Failure: null } => Finding.Ok("FreeScout has the Tags module."),
             { Status: >= 400 and < 500 } => Finding.Warning(
-                "FreeScout has no Tags module: tickets are filed without their tags, and the list of open tickets stays empty.",
-                "Switch the Tags module on in FreeScout; the console sets what is missing.",
+                "FreeScout has no Tags module: tickets are filed without tags, and the list of open tickets stays empty.",
+                "Switch on the Tags module in FreeScout; the console adds the missing tags.",
                 Runbooks.NoTickets
             ),
             { Failure: { } failure } => Unknown(failure),
@@ -208,7 +207,7 @@ internal sealed class FreeScoutRun(FreeScoutProbe probe, FreeScoutHealth health,
         {
             return Finding.Warning(
                 "FREESCOUT_USER_ID is not set: no notes are written.",
-                "Set it to the number of the agent in whose name the console writes.",
+                "Set it to the number of the agent on whose behalf the console writes.",
                 Runbooks.NoTickets
             );
         }
@@ -217,8 +216,8 @@ internal sealed class FreeScoutRun(FreeScoutProbe probe, FreeScoutHealth health,
         {
             { Failure: null } => await MayUseMailboxAsync(id, cancellationToken),
             { Status: 404 } => Finding.Failed(
-                $"FreeScout has no user {id}: no notes can be written. Tickets are not touched by it.",
-                "Set FREESCOUT_USER_ID to the number of an agent that exists.",
+                $"FreeScout has no user {id}: no notes can be written. Tickets are still filed.",
+                "Set FREESCOUT_USER_ID to the number of an existing agent.",
                 Runbooks.NoTickets,
                 Stops.Nothing
             ),
@@ -226,7 +225,8 @@ internal sealed class FreeScoutRun(FreeScoutProbe probe, FreeScoutHealth health,
         };
     }
 
-    /// <summary>An agent without the mailbox is refused each note. Versions that list no mailboxes by agent list all.</summary>
+    /// <summary>FreeScout rejects notes of an agent without access to the mailbox. Old versions ignore the filter and list all
+    /// mailboxes.</summary>
     private async Task<Finding> MayUseMailboxAsync(long id, CancellationToken cancellationToken)
     {
         var path = string.Create(CultureInfo.InvariantCulture, $"mailboxes?userId={id}&page=1&pageSize=100");
@@ -236,14 +236,14 @@ internal sealed class FreeScoutRun(FreeScoutProbe probe, FreeScoutHealth health,
             .ToList();
         return answer.Failure is null && options.MailboxId is { } mailbox && ids.Count < 100 && !ids.Contains(mailbox)
             ? Finding.Warning(
-                $"The user {id} may not use the mailbox {mailbox}: FreeScout refuses its notes and resolutions.",
+                $"The user {id} may not use the mailbox {mailbox}: FreeScout rejects its notes and resolutions.",
                 "Give the agent access in FreeScout: Mailbox → Permissions.",
                 Runbooks.NoTickets
             )
             : Finding.Ok($"FreeScout has the user {id}, who may use the mailbox.");
     }
 
-    /// <summary>Webhooks only make changes visible sooner: none is no fault, one that fails is worth a word.</summary>
+    /// <summary>A webhook only makes changes visible sooner: a missing one is fine, a failing one is a warning.</summary>
     public async Task<Finding> WebhookAsync(CancellationToken cancellationToken)
     {
         if (options.WebhookSecret is not { Length: > 0 })
@@ -259,7 +259,7 @@ internal sealed class FreeScoutRun(FreeScoutProbe probe, FreeScoutHealth health,
             : ours.Select(hook => hook.Text("lastRunError")).FirstOrDefault(error => !string.IsNullOrWhiteSpace(error)) is { } error
                 ? Finding.Warning(
                     $"FreeScout's last call of the console's webhook failed: {AlertText.Cut(AlertText.Line(error), 200)}",
-                    "Check that FreeScout reaches the console's address, and FREESCOUT_WEBHOOK_SECRET.",
+                    "Check that FreeScout can reach the console's address, and FREESCOUT_WEBHOOK_SECRET.",
                     Runbooks.NoTickets
                 )
             : Finding.Ok(
@@ -277,14 +277,14 @@ internal sealed class FreeScoutRun(FreeScoutProbe probe, FreeScoutHealth health,
     public async Task<Finding> ClockAsync(CancellationToken cancellationToken) =>
         (await _mailboxes.Value).Ahead switch
         {
-            null => new(DiagnosticState.NotKnown, "FreeScout's answer bears no time."),
-            { } ahead when ahead.Duration() <= Skewed => Finding.Ok(
-                $"The console's clock and FreeScout's agree to {Math.Ceiling(ahead.Duration().TotalSeconds)} s."
+            null => new(DiagnosticState.NotKnown, "FreeScout's response has no date."),
+            { } ahead when ahead.Duration() <= MostSkew => Finding.Ok(
+                $"The console's clock and FreeScout's differ by less than {Math.Ceiling(ahead.Duration().TotalSeconds)} s."
             ),
             { } ahead => Finding.Warning(
                 $"The console's clock is {Math.Round(ahead.Duration().TotalSeconds)} s "
                     + $"{(ahead > TimeSpan.Zero ? "ahead of" : "behind")} FreeScout's.",
-                "Set the clock that is wrong: the database's, which the console follows, or FreeScout's.",
+                "Correct the wrong clock: the database's, which the console uses, or FreeScout's.",
                 Runbooks.Clocks
             ),
         };
@@ -293,14 +293,14 @@ internal sealed class FreeScoutRun(FreeScoutProbe probe, FreeScoutHealth health,
         Task.FromResult(
             health.IsCircuitOpen
                 ? Finding.Warning(
-                    "Open: after several failures FreeScout is spared for a moment, and then asked again.",
-                    "Nothing: it closes by itself when FreeScout answers.",
+                    $"Calls paused for {options.BreakDuration.TotalSeconds:0.#} s after repeated failures.",
+                    "Nothing: calls resume when FreeScout answers.",
                     Runbooks.FreeScoutDown,
                     health.FailingSince
                 )
-                : Finding.Ok("Closed.")
+                : Finding.Ok("OK (not tripped).")
         );
 
     private static Finding Unknown(FreeScoutFailure failure) =>
-        new(DiagnosticState.NotKnown, failure.Message, Next: "Ask again.", Runbook: Runbooks.FreeScoutDown);
+        new(DiagnosticState.NotKnown, failure.Message, Next: "Run again.", Runbook: Runbooks.FreeScoutDown);
 }

@@ -5,10 +5,11 @@ using AutoTicket.FreeScout;
 using AutoTicket.Mailbox;
 using AutoTicket.Slack;
 using AutoTicket.Surfaces;
+using Microsoft.AspNetCore.Components.Server.Circuits;
 
 namespace AutoTicket.Diagnostics;
 
-/// <summary>What stands, read from memory whenever somebody collects the metrics.</summary>
+/// <summary>Gauges of the current state, read from memory when metrics are collected.</summary>
 internal sealed class Gauges
 {
     public Gauges(
@@ -30,7 +31,7 @@ internal sealed class Gauges
         var meter = meters.Create(Telemetry.Name);
         Gauge(
             "autoticket.surfaces",
-            "Surfaces, by what the board says of them.",
+            "Surfaces, by status.",
             () =>
                 Enum.GetValues<SurfaceStatus>()
                     .GroupJoin(
@@ -41,14 +42,14 @@ internal sealed class Gauges
                     )
         );
         Gauge("autoticket.tickets.open", "Open auto:status tickets.", () => [new(tickets.Current.Tickets.Count)]);
+        Gauge("autoticket.tickets.recovered_open", "Open tickets whose surface has recovered.", () => [new(recovered.Current.Count)]);
+        Gauge("autoticket.freescout.up", "Whether the last call of FreeScout succeeded.", () => [One(freeScout.Failure is null)]);
         Gauge(
-            "autoticket.tickets.recovered_open",
-            "Open tickets on the worklist: their surface has recovered.",
-            () => [new(recovered.Current.Count)]
+            "autoticket.freescout.circuit_open",
+            "Whether calls of FreeScout are paused after repeated failures.",
+            () => [One(freeScout.IsCircuitOpen)]
         );
-        Gauge("autoticket.freescout.up", "Whether FreeScout did its part when it was last asked.", () => [One(freeScout.Failure is null)]);
-        Gauge("autoticket.freescout.circuit_open", "Whether the circuit before FreeScout is open.", () => [One(freeScout.IsCircuitOpen)]);
-        Gauge("autoticket.slack.up", "Whether Slack did its part when it was last asked.", () => [One(slack.Failure is null)]);
+        Gauge("autoticket.slack.up", "Whether the last call of Slack succeeded.", () => [One(slack.Failure is null)]);
         Gauge("autoticket.database.up", "Whether the database answers.", () => [One(gate.Problem is null)]);
         Gauge("autoticket.leader", "Whether this process leads.", () => [One(leader.IsLeader)]);
         Gauge("autoticket.hooks.missing", "Emit hooks that this build lacks.", () => [new(hooks.Missing.Count)]);
@@ -59,10 +60,10 @@ internal sealed class Gauges
         );
         Gauge(
             "autoticket.escalation.state",
-            "Clocks of the leader: 0 idle, 1 running, 2 time is up.",
+            "Escalation clocks, on the leader: 0 idle, 1 running, 2 time is up.",
             () => escalations.Levels.Select(pair => new Measurement<double>(pair.Level, Label("condition", Words.Of(pair.Condition))))
         );
-        Gauge("autoticket.circuits", "Open pages, each of which has a circuit.", () => [new(circuits.Open)]);
+        Gauge("autoticket.circuits", "Open pages.", () => [new(circuits.Open)]);
         meter.CreateObservableGauge(
             "autoticket.canary.last_success_timestamp",
             () =>
@@ -70,7 +71,7 @@ internal sealed class Gauges
                     ? [new Measurement<double>(at.ToUnixTimeMilliseconds() / 1000.0)]
                     : Array.Empty<Measurement<double>>(),
             "s",
-            "When the canary last got through, in seconds since 1970."
+            "The canary's last success, in seconds since 1970."
         );
 
         void Gauge(string name, string description, Func<IEnumerable<Measurement<double>>> read) =>
@@ -80,4 +81,24 @@ internal sealed class Gauges
     private static Measurement<double> One(bool holds, params KeyValuePair<string, object?>[] labels) => new(holds ? 1 : 0, labels);
 
     private static KeyValuePair<string, object?> Label(string name, string value) => new(name, value);
+}
+
+/// <summary>Counts the open pages of this process.</summary>
+internal sealed class CircuitCount : CircuitHandler
+{
+    private int _open;
+
+    public int Open => Volatile.Read(ref _open);
+
+    public override Task OnCircuitOpenedAsync(Circuit circuit, CancellationToken cancellationToken)
+    {
+        Interlocked.Increment(ref _open);
+        return Task.CompletedTask;
+    }
+
+    public override Task OnCircuitClosedAsync(Circuit circuit, CancellationToken cancellationToken)
+    {
+        Interlocked.Decrement(ref _open);
+        return Task.CompletedTask;
+    }
 }

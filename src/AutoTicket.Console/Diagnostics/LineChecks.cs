@@ -10,11 +10,11 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Diagnostics;
 
-/// <summary>The steps along the line from an alert to its DM and its ticket. They read what every process wrote down, so that each
-/// process tells the same.</summary>
+/// <summary>Checks of the pipeline from an alert to its DM and its ticket. They read the database, so that every process shows the
+/// same.</summary>
 internal sealed class LineChecks(
     RequiredHooks hooks,
-    AlertQueries ledger,
+    AlertQueries queries,
     FloodBreaker breaker,
     ParkedAlerts parked,
     IDbContextFactory<AutoTicketDbContext> contexts,
@@ -24,11 +24,11 @@ internal sealed class LineChecks(
     TimeProvider clock
 )
 {
-    /// <summary>An alert that no hook was called for in so long is not late, but lost.</summary>
-    private static readonly TimeSpan Untouched = TimeSpan.FromMinutes(1);
+    /// <summary>An alert for which no hook was called in this time is lost, not late.</summary>
+    private static readonly TimeSpan LostAfter = TimeSpan.FromMinutes(1);
 
-    /// <summary>What the steps before this one have just seen to be well again.</summary>
-    private static readonly DecisionWord[] Mended =
+    /// <summary>Decisions whose cause is over when the checks before the last ticket have passed.</summary>
+    private static readonly DecisionWord[] FixedCauses =
     [
         DecisionWord.Degraded(FreeScoutFailureKind.KeyRejected),
         DecisionWord.Degraded(FreeScoutFailureKind.ApiOff),
@@ -38,7 +38,7 @@ internal sealed class LineChecks(
         DecisionWord.Degraded(FreeScoutFailureKind.CircuitOpen),
     ];
 
-    /// <summary>A failure that is older may be over.</summary>
+    /// <summary>An older failure may be over.</summary>
     private static readonly TimeSpan Fresh = TimeSpan.FromMinutes(1);
 
     public Task<Finding> HooksAsync(CancellationToken cancellationToken) =>
@@ -46,20 +46,20 @@ internal sealed class LineChecks(
             hooks.Missing is { Count: > 0 } missing
                 ? Finding.Failed(
                     $"The hook {string.Join(" and ", missing)} is not registered in this build.",
-                    "Roll back to the last release that had it, and tell the developers: it needs a look at the code.",
+                    "Roll back to the last release with the hook, and inform the developers.",
                     Runbooks.MissingHook,
                     (missing.Contains(DecisionSources.Ticket) ? Stops.Tickets : 0)
                         | (missing.Contains(DecisionSources.Slack) ? Stops.Messages : 0),
                     cause: $"the hook {string.Join(" and ", missing)} is missing"
                 )
-                : Finding.Ok($"Registered: {string.Join(", ", hooks.Registered)}.")
+                : Finding.Ok($"Registered: {string.Join(", ", hooks.Registered.Select(NameOf))}.")
         );
 
     public async Task<Finding> LastEmitAsync(CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var now = clock.GetUtcNow();
-        var openedBefore = now - Untouched;
+        var openedBefore = now - LostAfter;
         var (outbox, decisions) = (db.AlertOutbox, db.Decisions);
         List<string> registered = [.. hooks.Registered];
         var untouched = await db
@@ -77,12 +77,12 @@ internal sealed class LineChecks(
             .Where(d => d.AlertId == Canary.AlertId && d.Path == DecisionSources.Canary)
             .OrderByDescending(d => d.LastAt)
             .FirstOrDefaultAsync(cancellationToken);
-        var seen = last is { } at ? $"Last emit at {UtcTime.Stamp(at)}." : "Nothing was emitted yet.";
+        var seen = last is { } at ? $"Last alert sent at {UtcTime.Stamp(at)}." : "No alert was sent yet.";
         if (untouched > 0)
         {
             return Finding.Failed(
                 $"{untouched} alert(s) wait, and no hook was called for them. {seen}",
-                "Tell the developers: the hooks are registered and not called. Read the log for “alert_aggregator emit”.",
+                "Inform the developers: the hooks are registered, but not called. Look for “alert_aggregator emit” in the log.",
                 Runbooks.MissingHook,
                 Stops.Both,
                 last,
@@ -94,20 +94,20 @@ internal sealed class LineChecks(
         {
             null => Finding.Ok(seen, last),
             { } when canary.Word != DecisionWord.Walked => Finding.Failed(
-                $"The canary alert got no further than this: {canary.Detail} {seen}",
-                "Tell the developers: the line from the aggregator to the hooks is broken.",
+                $"The self-test (canary alert) failed: {canary.Detail} {seen}",
+                "Inform the developers: the pipeline from the aggregator to the hooks is broken.",
                 Runbooks.MissingHook,
                 Stops.Both,
                 canary.FirstAt,
                 $"the canary alert does not get through since {When.Clock(canary.FirstAt)}"
             ),
             _ when now - canary.LastAt > (3 * options.Value.CanaryInterval) + TimeSpan.FromMinutes(1) => Finding.Warning(
-                $"The canary last walked at {UtcTime.Stamp(canary.LastAt)}, and should have since. {seen}",
-                "Restart the console if it does not walk again within some minutes.",
+                $"Last self-test at {UtcTime.Stamp(canary.LastAt)}; the next one is overdue. {seen}",
+                "If there is none within some minutes, restart the console.",
                 Runbooks.MissingHook,
                 canary.LastAt
             ),
-            _ => Finding.Ok($"{seen} The canary walked the line at {UtcTime.Stamp(canary.LastAt)}.", last ?? canary.LastAt),
+            _ => Finding.Ok($"{seen} Last self-test at {UtcTime.Stamp(canary.LastAt)}.", last ?? canary.LastAt),
         };
     }
 
@@ -116,7 +116,7 @@ internal sealed class LineChecks(
         if (slack.Value.Missing().ToList() is { Count: > 0 } missing)
         {
             return Finding.Warning(
-                $"Slack is not set up: {string.Join(" and ", missing)} not set. Nobody is told.",
+                $"Slack is not set up: {string.Join(" and ", missing)} not set. No DMs are sent.",
                 $"Set {string.Join(" and ", missing)}.",
                 Runbooks.NoDms,
                 stops: Stops.Messages,
@@ -128,7 +128,7 @@ internal sealed class LineChecks(
         var told = db.Decisions.AsNoTracking().Where(d => d.Path == DecisionSources.Slack);
         var sentAt = await told.Where(DecisionWord.IsMessageRow).MaxAsync(d => (DateTimeOffset?)d.LastAt, cancellationToken);
         var failed = await told.Where(DecisionWord.IsDegradedRow).OrderByDescending(d => d.LastAt).FirstOrDefaultAsync(cancellationToken);
-        var seen = sentAt is { } at ? $"The last DM went out at {UtcTime.Stamp(at)}." : "No DM went out yet.";
+        var seen = sentAt is { } at ? $"The last DM was sent at {UtcTime.Stamp(at)}." : "No DM was sent yet.";
         if (failed is null || failed.LastAt <= sentAt)
         {
             return Finding.Ok(seen, sentAt);
@@ -136,7 +136,7 @@ internal sealed class LineChecks(
 
         return Finding.Failed(
             $"{failed.Word.Cause}: {failed.Detail} {seen}",
-            "Do what the message says; what could not be told is told when Slack works again.",
+            "Do what the message says. Waiting DMs are sent when Slack works again.",
             Runbooks.NoDms,
             Stops.Messages,
             failed.FirstAt,
@@ -155,7 +155,7 @@ internal sealed class LineChecks(
         var lost = await db.Tickets.CountAsync(ticket => ticket.State == TicketState.Unconfirmed, cancellationToken);
         var (deliveries, episodes) = (db.AlertDeliveries, db.Alerts);
         var asked = db.Decisions.AsNoTracking().Where(d => d.Path == DecisionSources.Ticket || d.Path == DecisionSources.Click);
-        // Of an alert that has its ticket a note failed, which says nothing of tickets.
+        // If the alert has its ticket, only a note failed, which says nothing about filing.
         var failed = await asked
             .Where(DecisionWord.IsDegradedRow)
             .Where(d =>
@@ -172,11 +172,11 @@ internal sealed class LineChecks(
         var seen = last is not null
             ? $"Ticket {TicketNumber.Of(last.Number)} was the last, at {UtcTime.Stamp(last.ConfirmedAt!.Value)}."
             : "No ticket was filed yet.";
-        if (failed is not null && Mended.Contains(failed.Word) && !(failed.LastAt <= last?.ConfirmedAt))
+        if (failed is not null && FixedCauses.Contains(failed.Word) && !(failed.LastAt <= last?.ConfirmedAt))
         {
             return Finding.Warning(
-                $"The last try, at {UtcTime.Stamp(failed.LastAt)}, failed by what is well again: {failed.Detail} {seen}",
-                "Nothing for alerts: they are tried again. Click again where a click failed.",
+                $"The last attempt, at {UtcTime.Stamp(failed.LastAt)}, failed, but its cause is fixed: {failed.Detail} {seen}",
+                "Nothing for alerts: they are retried. Repeat a click that failed.",
                 Runbooks.NoTickets,
                 last?.ConfirmedAt
             );
@@ -185,8 +185,8 @@ internal sealed class LineChecks(
         if (failed is not null && clock.GetUtcNow() - failed.LastAt < Fresh && !(failed.LastAt <= last?.ConfirmedAt))
         {
             return Finding.Failed(
-                $"FreeScout answers, and takes no ticket: {failed.Detail} {seen}",
-                "Do what the message says; read FreeScout's log for the request.",
+                $"FreeScout answers, but takes no ticket: {failed.Detail} {seen}",
+                "Do what the message says, and look for the request in FreeScout's log.",
                 Runbooks.NoTickets,
                 Stops.Tickets,
                 failed.FirstAt,
@@ -196,8 +196,8 @@ internal sealed class LineChecks(
 
         return lost > 0
             ? Finding.Warning(
-                $"Of {lost} ticket(s) FreeScout's answer was lost; they are looked up. {seen}",
-                "Nothing: no second ticket comes of it.",
+                $"FreeScout's answer was lost for {lost} ticket(s), which are being looked up. {seen}",
+                "Nothing: no ticket is filed twice.",
                 Runbooks.LostAnswer,
                 last?.ConfirmedAt
             )
@@ -205,14 +205,14 @@ internal sealed class LineChecks(
     }
 
     public async Task<Finding> UnstableAsync(CancellationToken cancellationToken) =>
-        await ledger.UnstableAsync(cancellationToken) switch
+        await queries.UnstableAsync(cancellationToken) switch
         {
             null => new(DiagnosticState.NotKnown, "The database can't be reached."),
-            [] => Finding.Ok("No producer makes up ids."),
+            [] => Finding.Ok("All senders keep stable ids."),
             [var first, ..] and { Count: var count } => Finding.Warning(
-                $"{first.Source} makes up ids of the alert {first.Name}: {first.Ids} so far"
-                    + $"{(count > 1 ? $", and {count - 1} more producer(s) do" : "")}.",
-                "File the issue that /console/alerts holds ready.",
+                $"{first.Source} changes the id of its alert {first.Name}: {first.Ids} ids so far"
+                    + $"{(count > 1 ? $", and {count - 1} more sender(s) do" : "")}.",
+                "File the issue that /console/alerts has prepared.",
                 Runbooks.Flood
             ),
         };
@@ -224,7 +224,7 @@ internal sealed class LineChecks(
             { Newest: { } newest } all => Finding.Failed(
                 $"{all.Count} {(all.Count == 1 ? "alert" : "alerts")} could not be read and reached nobody, "
                     + $"the last at {UtcTime.Stamp(newest.ReceivedAt)}: {newest.Reason}",
-                "Correct what their sender sends; then retry or discard them at /console/alerts.",
+                "Correct the sender, then retry or discard the alerts at /console/alerts.",
                 Runbooks.Parked,
                 Stops.Nothing,
                 all.Since
@@ -236,16 +236,24 @@ internal sealed class LineChecks(
         await breaker.ReadAsync(cancellationToken) switch
         {
             null => new(DiagnosticState.NotKnown, "The database can't be reached."),
-            [] => Finding.Ok("Closed."),
+            [] => Finding.Ok("OK (not tripped)."),
             [var first, ..] => new(
                 first.State == FloodState.Tripped ? DiagnosticState.Failed : DiagnosticState.Warning,
                 $"{(first.State == FloodState.Tripped ? "Tripped" : "Half open")} for {Scope(first)}: {first.Reason}",
                 first.Since,
-                "Mend the producer, then reset the breaker at /console/flags.",
+                "Fix the sender, then reset the breaker at /console/flags.",
                 Runbooks.Flood,
                 first is { State: FloodState.Tripped, Scope: "" } ? Stops.Tickets : Stops.Nothing,
                 $"the flood breaker tripped at {When.Clock(first.Since)}"
             ),
+        };
+
+    private static string NameOf(string hook) =>
+        hook switch
+        {
+            DecisionSources.Ticket => "tickets",
+            DecisionSources.Slack => "Slack",
+            _ => hook,
         };
 
     private static string Scope(FloodStatus flood) => flood.Scope.Length == 0 ? "all alerts" : $"alerts from {flood.Scope}";

@@ -11,28 +11,28 @@ using OpenTelemetry.Trace;
 
 namespace AutoTicket.Diagnostics;
 
-/// <summary><c>/metrics</c> for Prometheus, and OTLP where <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> says that somebody collects it.</summary>
+/// <summary><c>/metrics</c> for Prometheus, and OTLP if <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> is set.</summary>
 internal static class Metrics
 {
     private const string Requests = "Microsoft.AspNetCore.Hosting";
     private const string Database = "Npgsql";
 
-    /// <summary>Room for label sets of an instrument, which OpenTelemetry allocates at once. With its default of 2,000, a hundred
-    /// instruments held 16 MB. Requests keep the default: each route and each asset is a label of theirs.</summary>
-    private static readonly MetricStreamConfiguration Room = new() { CardinalityLimit = 200 };
+    /// <summary>OpenTelemetry reserves memory for this many label sets an instrument; its default of 2,000 takes 16 MB for a hundred
+    /// instruments. Requests keep the default, because each route and asset is a label.</summary>
+    private static readonly MetricStreamConfiguration SmallCardinality = new() { CardinalityLimit = 200 };
 
     public static void AddMetrics(this WebApplicationBuilder builder)
     {
         var telemetry = builder
             .Services.AddOpenTelemetry()
             .ConfigureResource(
-                // Last, so that OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win.
+                // The environment's attributes come last, so that they win.
                 resource => resource.AddService("autoticket-console").AddEnvironmentVariableDetector()
             );
         telemetry.WithMetrics(metrics =>
             metrics
                 .AddMeter(Telemetry.Name, Requests, "System.Runtime", "Microsoft.AspNetCore.Server.Kestrel", Database, "Polly")
-                .AddView(instrument => instrument.Meter.Name == Requests ? null : Room)
+                .AddView(instrument => instrument.Meter.Name == Requests ? null : SmallCardinality)
                 .AddPrometheusExporter()
         );
         if (builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"] is { Length: > 0 } endpoint)
@@ -40,12 +40,12 @@ internal static class Metrics
             if (!(Uri.TryCreate(endpoint, UriKind.Absolute, out var url) && url.Scheme is "http" or "https"))
             {
                 throw new ConfigurationException(
-                    "OTEL_EXPORTER_OTLP_ENDPOINT must be an absolute http or https address, as http://127.0.0.1:4317, "
+                    "OTEL_EXPORTER_OTLP_ENDPOINT must be an absolute http or https address, e.g. http://127.0.0.1:4317, "
                         + $"but is “{endpoint}”."
                 );
             }
 
-            // ASP.NET, HttpClient and Npgsql trace by themselves, with the values of queries left out.
+            // ASP.NET, HttpClient and Npgsql create the traces, without the values of queries.
             telemetry.WithTracing(traces =>
                 traces
                     .AddSource(Telemetry.Name, "Microsoft.AspNetCore", "System.Net.Http", Database)
@@ -70,7 +70,7 @@ internal static class Metrics
             );
     }
 
-    /// <summary>Drops the statements of the background loops, which would be several traces a second of one span each.</summary>
+    /// <summary>Drops statements of background loops, which would be several traces a second of one span each.</summary>
     private sealed class LoneStatementRemover : BaseProcessor<Activity>
     {
         public override void OnEnd(Activity data)
@@ -82,7 +82,7 @@ internal static class Metrics
         }
     }
 
-    /// <summary>Of the addresses that the console calls, only scheme, host and port leave: the path of a webhook is its secret.</summary>
+    /// <summary>Cuts the addresses of outgoing calls after the port, because the path of a webhook is its secret.</summary>
     private sealed class PathRemover : BaseProcessor<Activity>
     {
         private const string Address = "url.full";
@@ -96,7 +96,7 @@ internal static class Metrics
         }
     }
 
-    /// <summary>Who has the token for it, or sits on this machine.</summary>
+    /// <returns>Whether the request has the token, or comes from this machine.</returns>
     private static bool MayScrape(HttpContext context) =>
         RequestGuards.IsFromThisMachine(context)
         || RequestGuards.IsBearerOf(

@@ -5,33 +5,33 @@ using System.Runtime.CompilerServices;
 namespace AutoTicket.Diagnostics;
 
 /// <summary>
-/// The runbook's diagnostic chain. All steps begin at once, but those that wait for another; each has a bound of its own, so that
-/// whatever hangs, all is said within five seconds, and the first step at once.
+/// Runs the runbook's pipeline checks. They start at once, except those that need another one first. Each has its own timeout, so that the
+/// first result comes at once, and all of them come within five seconds.
 /// </summary>
 internal sealed class PipelineDiagnostics(FreeScoutChecks freeScout, LineChecks line, ConsoleChecks console, TimeProvider clock)
 {
-    /// <summary>For one step; no step waits for more than two others.</summary>
+    /// <summary>The timeout of a check; none waits for more than two others.</summary>
     internal static readonly TimeSpan Bound = TimeSpan.FromSeconds(1.5);
 
-    /// <summary>How long what was found is good enough for whoever asks next.</summary>
+    /// <summary>How long a finished run answers further requests.</summary>
     internal static readonly TimeSpan Fresh = TimeSpan.FromSeconds(2);
 
     private readonly ConcurrentDictionary<string, (DiagnosticState State, DateTimeOffset Since)> _since = new();
     private readonly Lock _lock = new();
     private Run? _run;
 
-    /// <param name="Asking">One task a step.</param>
+    /// <param name="Asking">One task for each check.</param>
     private sealed record Run(
         IReadOnlyList<DiagnosticCheck> Chain,
         IReadOnlyList<Task<(DiagnosticCheck Check, Finding Finding)>> Asking,
         DateTimeOffset At
     );
 
-    /// <summary>Keys and names of all steps, in the chain's order.</summary>
+    /// <summary>Keys and names of all checks, in their order.</summary>
     public IReadOnlyList<(string Key, string Name)> Steps =>
         [.. Chain(freeScout.Begin(), line, console).Select(check => (check.Key, check.Name))];
 
-    /// <summary>Yields each step as soon as it is known, and with it what the verdict is so far.</summary>
+    /// <summary>Yields a report, with the verdict so far, whenever a check has ended.</summary>
     public async IAsyncEnumerable<DiagnosticReport> RunAsync([EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         var run = Current();
@@ -49,7 +49,7 @@ internal sealed class PipelineDiagnostics(FreeScoutChecks freeScout, LineChecks 
         }
     }
 
-    /// <summary>The run that goes on, or has just ended: however many ask, FreeScout and the database are asked once.</summary>
+    /// <returns>The current run, or a new one: concurrent requests share a run.</returns>
     private Run Current()
     {
         lock (_lock)
@@ -77,7 +77,7 @@ internal sealed class PipelineDiagnostics(FreeScoutChecks freeScout, LineChecks 
         }
     }
 
-    /// <returns>All of it, once all is known.</returns>
+    /// <returns>The complete report.</returns>
     public async Task<DiagnosticReport> RunToEndAsync(CancellationToken cancellationToken) =>
         await RunAsync(cancellationToken).LastAsync(cancellationToken);
 
@@ -91,8 +91,8 @@ internal sealed class PipelineDiagnostics(FreeScoutChecks freeScout, LineChecks 
             new("tags_module", "Tags module", run.TagsModuleAsync, "key_valid"),
             new("user_id", "User id valid", run.UserIdAsync, "key_valid"),
             new("webhook", "FreeScout webhook", run.WebhookAsync, "key_valid"),
-            new("hooks", "Hooks registered", line.HooksAsync),
-            new("last_emit", "Last emit", line.LastEmitAsync, "database", "leader", "hooks"),
+            new("hooks", "Outputs", line.HooksAsync),
+            new("last_emit", "Last alert sent", line.LastEmitAsync, "database", "leader", "hooks"),
             new("last_dm", "Last DM", line.LastMessageAsync, "database"),
             new("last_ticket", "Last ticket", line.LastTicketAsync, "database", "mailbox_exists"),
             new("database", "Database and schema", console.DatabaseAsync),
@@ -100,9 +100,9 @@ internal sealed class PipelineDiagnostics(FreeScoutChecks freeScout, LineChecks 
             new("flags", "Flag propagation", console.FlagsAsync, "database"),
             new("clock", "Clock skew", run.ClockAsync, "freescout_answers"),
             new("parked_alerts", "Parked alerts", line.ParkedAsync, "database"),
-            new("unstable_producers", "Unstable producers", line.UnstableAsync, "database"),
+            new("unstable_producers", "Unstable senders", line.UnstableAsync, "database"),
             new("flood_breaker", "Flood breaker", line.FloodAsync, "database"),
-            new("circuit", "FreeScout circuit", run.CircuitAsync),
+            new("circuit", "FreeScout calls", run.CircuitAsync),
             new("encryption", "Encrypted connections", console.EncryptionAsync),
         ];
 
@@ -116,25 +116,25 @@ internal sealed class PipelineDiagnostics(FreeScoutChecks freeScout, LineChecks 
         {
             if ((await known[before].Task).State is DiagnosticState.Failed or DiagnosticState.NotKnown or DiagnosticState.NotReached)
             {
-                return new(DiagnosticState.NotReached, $"Not asked: first “{chain.Find(one => one.Key == before)!.Name}”.");
+                return new(DiagnosticState.NotReached, $"Skipped until “{chain.Find(one => one.Key == before)!.Name}” passes.");
             }
         }
 
         using var bound = new CancellationTokenSource();
         try
         {
-            // On a thread of its own: SQLite's calls don't return before they are done.
+            // On its own thread, because SQLite's calls block.
             return await Task.Run(() => check.AskAsync(bound.Token), bound.Token).WaitAsync(Bound, clock);
         }
         catch (TimeoutException)
         {
             return new(DiagnosticState.NotKnown, string.Create(CultureInfo.InvariantCulture, $"No answer within {Bound.TotalSeconds} s."));
         }
-#pragma warning disable CA1031 // a bug in one step must not keep the others from being seen
+#pragma warning disable CA1031 // a bug in one check must not hide the others
         catch (Exception exception)
 #pragma warning restore CA1031
         {
-            return new(DiagnosticState.NotKnown, $"It could not be found out ({exception.GetBaseException().GetType().Name}).");
+            return new(DiagnosticState.NotKnown, $"The check failed ({exception.GetBaseException().GetType().Name}).");
         }
         finally
         {
@@ -144,7 +144,7 @@ internal sealed class PipelineDiagnostics(FreeScoutChecks freeScout, LineChecks 
 
     private DiagnosticStep StepOf(DiagnosticCheck check, Finding finding)
     {
-        // Where nothing else says so, since it was first seen like this.
+        // Checks without a time of their own count from when this process first saw the state.
         var seen = _since.AddOrUpdate(
             check.Key,
             _ => (finding.State, clock.GetUtcNow()),

@@ -2,7 +2,7 @@ using AutoTicket.Alerts;
 
 namespace AutoTicket.Diagnostics;
 
-/// <summary>Who must be told of alerts: a build that lost one of them would be silent.</summary>
+/// <summary>The hooks that every build must have, and those that this build lacks.</summary>
 internal sealed partial class RequiredHooks : IHostedService
 {
     private static readonly string[] Required = [DecisionSources.Ticket, DecisionSources.Slack];
@@ -36,7 +36,7 @@ internal sealed partial class RequiredHooks : IHostedService
     {
         [LoggerMessage(
             LogLevel.Warning,
-            "alert_aggregator hook={Hook} is not registered in this build: roll back, and tell the developers"
+            "alert_aggregator hook={Hook} is not registered in this build: roll back, and inform the developers"
         )]
         public static partial void IsMissing(ILogger logger, string hook);
     }

@@ -1,6 +1,6 @@
 namespace AutoTicket.Diagnostics;
 
-/// <summary>The sections of <c>docs/ops</c> that say what to do. A test finds each of them there.</summary>
+/// <summary>The sections of <c>docs/ops</c> to which findings link. A test checks that they exist.</summary>
 internal static class Runbooks
 {
     private const string Ticketing = "docs/ops/runbooks/console-auto-ticketing.md";

@@ -2,7 +2,7 @@ using AutoTicket.Security;
 
 namespace AutoTicket.Flags;
 
-/// <summary><c>GET /api/flags</c> and <c>PUT /api/flags/{name}</c>: what the flags page shows and does.</summary>
+/// <summary><c>GET /api/flags</c> and <c>PUT /api/flags/{name}</c>: the flags page as JSON.</summary>
 internal static class FlagEndpoints
 {
     internal sealed record FlagsAnswer(IReadOnlyList<FlagState> Flags, DateTimeOffset? ReadAt, bool Stale);
@@ -27,7 +27,7 @@ internal static class FlagEndpoints
                 {
                     if (request is not { Enabled: { } enabled, Reason: { } reason })
                     {
-                        return Results.Problem(title: "The body must hold “enabled” and “reason”.", statusCode: 400);
+                        return Results.Problem(title: "The body must contain “enabled” and “reason”.", statusCode: 400);
                     }
 
                     var change = new FlagChangeRequest(enabled, reason, request.At);
@@ -37,15 +37,15 @@ internal static class FlagEndpoints
                             flags.Current.Flags.First(flag => flag.Name == name)
                         ),
                         FlagChangeResult.UnknownFlag => Results.Problem(
-                            title: $"There is no flag of this name; there are {string.Join(" and ", FlagNames.All)}.",
+                            title: $"There is no flag of this name. The flags are {string.Join(" and ", FlagNames.All)}.",
                             statusCode: 404
                         ),
                         FlagChangeResult.PinnedByEnvironment => Results.Problem(
-                            title: $"{name} is switched off in the environment and can't be switched on here; remove the variable.",
+                            title: $"{name} is switched off in the environment and can't be switched on here: remove the variable.",
                             statusCode: 409
                         ),
                         FlagChangeResult.BadRequest => Results.Problem(title: change.Mistake(clock.GetUtcNow()), statusCode: 400),
-                        _ => Results.Problem(title: "The flag store can't be reached: nothing was changed.", statusCode: 503),
+                        _ => Results.Problem(title: "The flag store can't be reached: nothing was changed. Try again.", statusCode: 503),
                     };
                 }
             )

@@ -1,10 +1,11 @@
 namespace AutoTicket.Flags;
 
-/// <summary>What the environment says of each flag at start, and what holds when nobody says anything.</summary>
-/// <param name="DefaultOn">With the sandbox on, both flags start on.</param>
+/// <summary>The environment's values of the flags at start, and the rule of precedence.</summary>
+/// <param name="Values">By flag name; null: the variable is not set.</param>
+/// <param name="DefaultOn">The default of both flags: on with the sandbox, off without.</param>
 internal sealed record FlagEnvironment(IReadOnlyDictionary<string, bool?> Values, bool DefaultOn)
 {
-    /// <exception cref="ConfigurationException">A variable holds something other than 0/false/off or 1/true/on.</exception>
+    /// <exception cref="ConfigurationException">A variable is neither 0/false/off nor 1/true/on.</exception>
     public static FlagEnvironment Read(IConfiguration configuration, bool defaultOn) =>
         new(
             FlagNames.All.ToDictionary(
@@ -23,11 +24,11 @@ internal sealed record FlagEnvironment(IReadOnlyDictionary<string, bool?> Values
             defaultOn
         );
 
-    /// <summary>Rule of precedence: the environment's off, else the table's row, else the environment's on, else the default.
-    /// So the page can switch off what the environment switched on, and nothing can switch on what it switched off.</summary>
+    /// <summary>Precedence: the environment's off, then the table's row, then the environment's on, then the default. So the page can
+    /// switch off a flag that the environment switched on, but never switch on a flag that it switched off.</summary>
     public (bool Enabled, FlagLayer DecidedBy) Decide(string name, bool? stored) => Decide(Values[name], stored);
 
-    /// <summary>What the environment says of a flag, as the table keeps it.</summary>
+    /// <returns>The environment's value as the table stores it.</returns>
     public string? WordOf(string name) =>
         Values[name] switch
         {
@@ -36,7 +37,7 @@ internal sealed record FlagEnvironment(IReadOnlyDictionary<string, bool?> Values
             null => null,
         };
 
-    /// <summary>What is in force when the environment says <paramref name="word"/>.</summary>
+    /// <returns>The effective value for the environment's value <paramref name="word"/>.</returns>
     public bool IsOn(string? word, bool? stored) =>
         Decide(
             word switch

@@ -4,12 +4,12 @@ using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
 namespace AutoTicket.Flags;
 
-/// <summary>What people decided about a flag: a row of <c>feature_flags</c>.</summary>
+/// <summary>The decisions of people about a flag: a row of <c>feature_flags</c>.</summary>
 internal sealed class FlagRow
 {
     public required string Name { get; init; }
 
-    /// <summary>Null: nobody has decided yet, so the environment or the default does.</summary>
+    /// <summary>Null: not decided, so that the environment or the default applies.</summary>
     public bool? Enabled { get; set; }
 
     public string? ChangedBy { get; set; }
@@ -26,10 +26,10 @@ internal sealed class FlagRow
 
     public string? ScheduledReason { get; set; }
 
-    /// <summary>What the environment last said (<c>on</c>, <c>off</c> or null). A change of it is audited like any other.</summary>
+    /// <summary>The environment's last known value (<c>on</c>, <c>off</c> or null), so that its changes are audited, too.</summary>
     public string? Environment { get; set; }
 
-    /// <summary>Counts the changes; who writes over another's change notices by it.</summary>
+    /// <summary>Counts the changes, for compare-and-swap.</summary>
     public int Version { get; set; }
 }
 
@@ -51,7 +51,7 @@ internal static class FlagDbSets
     }
 }
 
-/// <summary>What one process of the console has in force: a row of <c>flag_acks</c>.</summary>
+/// <summary>The effective value of a flag in one process: a row of <c>flag_acks</c>.</summary>
 internal sealed class FlagAckRow
 {
     public required string Instance { get; init; }

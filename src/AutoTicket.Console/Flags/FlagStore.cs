@@ -6,8 +6,8 @@ using Microsoft.FeatureManagement;
 namespace AutoTicket.Flags;
 
 /// <summary>
-/// The flags as they are in force in this process, kept current by the database's signals and a re-read every second.
-/// Ask <see cref="IFeatureManager"/>, never IFeatureManagerSnapshot: a Blazor circuit is one scope and would never see a flip.
+/// The flags in force in this process. It reads them every second and when the database signals a change.
+/// Use <see cref="IFeatureManager"/>, never IFeatureManagerSnapshot: a Blazor circuit is one scope and would never see a flip.
 /// </summary>
 internal sealed partial class FlagStore(
     FlagTable table,
@@ -19,7 +19,7 @@ internal sealed partial class FlagStore(
 {
     private static readonly Histogram<double> Propagation = Telemetry.Seconds(
         "autoticket.flag.propagation.duration",
-        "From a flag's change to its being in force in this process."
+        "From the change of a flag until it is in force in this process."
     );
     private static readonly TimeSpan AckEvery = TimeSpan.FromSeconds(10);
     private static readonly string Instance = $"{Environment.MachineName}/{Environment.ProcessId}";
@@ -28,7 +28,7 @@ internal sealed partial class FlagStore(
     private volatile FlagsSnapshot _current = new([.. FlagNames.All.Select(name => Unread(name, environment))], null, IsStale: true);
     private DateTimeOffset _ackedAt = DateTimeOffset.MinValue;
 
-    /// <summary>Raised when a flag, or what is known of it, changed. Handlers must return at once and never throw.</summary>
+    /// <summary>Raised when <see cref="Current"/> changed. Handlers must return at once and never throw.</summary>
     public event Action? Changed;
 
     public FlagsSnapshot Current => _current;
@@ -82,13 +82,13 @@ internal sealed partial class FlagStore(
             );
     }
 
-    /// <summary>Drops the scheduled change, if there is one.</summary>
+    /// <summary>Cancels the scheduled change, if any.</summary>
     public Task<FlagChangeResult> CancelScheduleAsync(string name, string actor, CancellationToken cancellationToken) =>
         WriteAsync(name, actor, "the scheduled change was cancelled", Unschedule, FlagChangeResult.Changed, cancellationToken);
 
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
-        // Until the store has been read its flags are off: read it before anything is served.
+        // Until the store is read all flags are off, so read it before the first request.
         await RefreshAsync(cancellationToken);
         await base.StartAsync(cancellationToken);
     }
@@ -101,19 +101,13 @@ internal sealed partial class FlagStore(
         {
             await RefreshAsync(stoppingToken);
         }
-#pragma warning disable CA1031 // a bug met once must not end the kill switch, nor pass unseen
-        catch (Exception exception)
-#pragma warning restore CA1031
+        catch
         {
-            if (!_current.IsStale)
-            {
-                Log.Failed(logger, exception);
-            }
-
             Put(_current with { IsStale = true });
+            throw;
         }
 
-        // Because a scheduled change is due within the second it names.
+        // A scheduled change takes effect within a second.
         return TimeSpan.FromSeconds(1);
     }
 
@@ -140,7 +134,7 @@ internal sealed partial class FlagStore(
         return done;
     }
 
-    /// <summary>Reads the store, carries out what is due, and puts the result in force.</summary>
+    /// <summary>Reads the store, applies scheduled changes that are due, and puts the result in force.</summary>
     private async Task RefreshAsync(CancellationToken cancellationToken)
     {
         await _reading.WaitAsync(CancellationToken.None);
@@ -176,7 +170,8 @@ internal sealed partial class FlagStore(
         }
     }
 
-    /// <summary>Carries out scheduled changes that are due and audits what the environment changed.</summary>
+    /// <summary>Applies scheduled changes that are due, and audits changes of the environment.</summary>
+    /// <returns>Whether a row may have changed.</returns>
     private async Task<bool> CatchUpAsync(List<FlagRow> rows, CancellationToken cancellationToken)
     {
         var any = false;
@@ -187,18 +182,24 @@ internal sealed partial class FlagStore(
             if (row?.ScheduledAt <= now)
             {
                 any = true;
-                await table.ChangeAsync(name, row.ScheduledBy!, row.ScheduledReason!, current => CarryOut(current, now), cancellationToken);
+                await table.ChangeAsync(
+                    name,
+                    row.ScheduledBy!,
+                    row.ScheduledReason!,
+                    current => ApplyScheduled(current, now),
+                    cancellationToken
+                );
             }
 
-            var said = environment.WordOf(name);
-            if (row?.Environment != said && _current.ReadAt is null)
+            var word = environment.WordOf(name);
+            if (row?.Environment != word && _current.ReadAt is null)
             {
                 any = true;
                 await table.ChangeAsync(
                     name,
                     "environment",
-                    $"the environment says {said ?? "nothing"} since this start",
-                    current => Note(current, said),
+                    $"the environment says {word ?? "nothing"} since this start",
+                    current => SetEnvironment(current, word),
                     cancellationToken
                 );
             }
@@ -225,7 +226,7 @@ internal sealed partial class FlagStore(
         );
     }
 
-    /// <returns>Whether a flag's value is another than before.</returns>
+    /// <returns>Whether the value of a flag changed.</returns>
     private bool Put(FlagsSnapshot next)
     {
         var previous = _current;
@@ -234,7 +235,7 @@ internal sealed partial class FlagStore(
         foreach (var flag in flips)
         {
             Log.InForce(logger, flag.Name, flag.Enabled, flag.DecidedBy);
-            // A start finds old changes: they have come as fast as they could.
+            // Changes from before this start would distort the histogram.
             if (previous.ReadAt is not null && flag is { DecidedBy: FlagLayer.Store, ChangedAt: { } changedAt })
             {
                 Propagation.Record(
@@ -257,7 +258,7 @@ internal sealed partial class FlagStore(
         return flips.Count > 0;
     }
 
-    /// <summary>The same but for the moment at which the processes last said so.</summary>
+    /// <summary>Compares everything except the times of the acknowledgments.</summary>
     private static bool LooksSame(FlagState one, FlagState other) =>
         one with { Acks = [] } == other with { Acks = [] }
         && one.Acks.Select(ack => (ack.Instance, ack.Enabled)).SequenceEqual(other.Acks.Select(ack => (ack.Instance, ack.Enabled)));
@@ -283,15 +284,15 @@ internal sealed partial class FlagStore(
         return any;
     }
 
-    /// <summary>Another process may have carried it out already, or a person moved it: only what is still due is done.</summary>
-    private static bool CarryOut(FlagRow row, DateTimeOffset now) =>
+    /// <summary>Applies the change if it is still due: another process may have applied it, or a person moved it.</summary>
+    private static bool ApplyScheduled(FlagRow row, DateTimeOffset now) =>
         row.ScheduledAt <= now && Decide(row, row.ScheduledEnabled!.Value, row.ScheduledBy!, row.ScheduledReason!, now) && Unschedule(row);
 
-    private static bool Note(FlagRow row, string? said)
+    private static bool SetEnvironment(FlagRow row, string? word)
     {
-        var news = row.Environment != said;
-        row.Environment = said;
-        return news;
+        var isNew = row.Environment != word;
+        row.Environment = word;
+        return isNew;
     }
 
     private static FlagState Unread(string name, FlagEnvironment environment) =>
@@ -320,9 +321,6 @@ internal sealed partial class FlagStore(
 
         [LoggerMessage(LogLevel.Warning, "flag store can't be written, nothing was changed: {Problem}")]
         public static partial void Unwritable(ILogger logger, string problem);
-
-        [LoggerMessage(LogLevel.Error, "reading the flags failed, trying again")]
-        public static partial void Failed(ILogger logger, Exception exception);
 
         [LoggerMessage(LogLevel.Information, "flag store can be read again")]
         public static partial void Readable(ILogger logger);

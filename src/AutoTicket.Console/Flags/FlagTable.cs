@@ -5,24 +5,24 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Flags;
 
-/// <summary>The flags' rows in the database: every change is a compare-and-swap, and carries its audit entry.</summary>
+/// <summary>Reads and writes the flags' rows. Every change is a compare-and-swap together with its audit entry.</summary>
 internal sealed class FlagTable(IDbContextFactory<AutoTicketDbContext> contexts, FlagEnvironment environment, TimeProvider clock)
 {
-    /// <summary>A process that has not said what it has in force for this long is gone.</summary>
-    private static readonly TimeSpan AckLives = TimeSpan.FromSeconds(30);
+    /// <summary>A process that has not acknowledged for this long has ended.</summary>
+    private static readonly TimeSpan AckLifetime = TimeSpan.FromSeconds(30);
 
     public async Task<(List<FlagRow> Rows, List<FlagAckRow> Acks)> ReadAsync(CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        var alive = clock.GetUtcNow() - AckLives;
+        var alive = clock.GetUtcNow() - AckLifetime;
         return (
             await db.FeatureFlags.AsNoTracking().ToListAsync(cancellationToken),
             await db.FlagAcks.AsNoTracking().Where(ack => ack.At > alive).OrderBy(ack => ack.Instance).ToListAsync(cancellationToken)
         );
     }
 
-    /// <summary>Applies <paramref name="change"/> to the flag's row as it is at the moment of writing.</summary>
-    /// <param name="change">Changes the row; false: there is nothing to change any more.</param>
+    /// <summary>Applies <paramref name="change"/> to the current row, and retries if another process changed it meanwhile.</summary>
+    /// <param name="change">Changes the row; false: there is nothing to change.</param>
     public async Task ChangeAsync(string name, string actor, string reason, Func<FlagRow, bool> change, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
@@ -33,7 +33,7 @@ internal sealed class FlagTable(IDbContextFactory<AutoTicketDbContext> contexts,
                 cancellationToken
             );
             var row = await db.FeatureFlags.AsNoTracking().SingleAsync(flag => flag.Name == name, cancellationToken);
-            // By what the environment said when the row was last written: its own change is one of those that are audited.
+            // With the environment's value of the last write, because its change is audited, too.
             var before = environment.IsOn(row.Environment, row.Enabled);
             var version = row.Version;
             if (!change(row))
@@ -75,12 +75,10 @@ internal sealed class FlagTable(IDbContextFactory<AutoTicketDbContext> contexts,
             {
                 return;
             }
-
-            // Somebody else changed it in between: look again.
         }
     }
 
-    /// <summary>Says what this process has in force.</summary>
+    /// <summary>Stores the values that are in force in this process.</summary>
     public async Task AcknowledgeAsync(string instance, IEnumerable<FlagState> flags, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);

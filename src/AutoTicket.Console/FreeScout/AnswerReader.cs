@@ -1,10 +1,10 @@
 namespace AutoTicket.FreeScout;
 
-/// <summary>Reads the whole answer inside the resilience pipeline, so that a torn or endless body counts as the failure it is,
-/// and never reads more than <see cref="Limit"/>.</summary>
+/// <summary>Reads the whole response, up to <see cref="Limit"/>, inside the resilience pipeline, so that a truncated or endless body counts
+/// as a failure.</summary>
 internal sealed class AnswerReader : DelegatingHandler
 {
-    /// <summary>In bytes. A page of 100 conversations with tags is about a tenth of it.</summary>
+    /// <summary>In bytes. A page of 100 conversations with tags takes about a tenth of it.</summary>
     public const int Limit = 2 * 1024 * 1024;
 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
@@ -39,5 +39,5 @@ internal sealed class AnswerReader : DelegatingHandler
     }
 }
 
-/// <summary>The answer is larger than we are willing to read.</summary>
+/// <summary>The response is larger than <see cref="AnswerReader.Limit"/>.</summary>
 internal sealed class OversizedAnswerException() : Exception($"more than {AnswerReader.Limit / 1024 / 1024} MB");

@@ -6,21 +6,21 @@ using System.Text.RegularExpressions;
 
 namespace AutoTicket.FreeScout;
 
-/// <summary>What we read of FreeScout's conversation object. Nearly everything may be null: versions and modules differ.</summary>
+/// <summary>FreeScout's conversation object. Nearly everything may be null, because versions and modules differ.</summary>
 internal sealed partial record Conversation
 {
     public long Id { get; init; }
 
     public long? Number { get; init; }
 
-    /// <summary>Anybody who writes to the mailbox chooses it.</summary>
+    /// <summary>Text from outside: anyone who writes to the mailbox chooses it.</summary>
     public string? Subject
     {
         get;
         init => field = value is null ? null : HiddenCharacter.Blank(value);
     }
 
-    /// <summary>What customers and agents wrote; 0: FreeScout was killed before it wrote what the create said.</summary>
+    /// <summary>Threads without notes; 0: FreeScout was killed in the create, before it stored the first thread.</summary>
     public int? ThreadsCount { get; init; }
 
     /// <summary>active, pending, closed, spam.</summary>
@@ -48,21 +48,21 @@ internal sealed partial record Conversation
 
     public JsonElement ClosedByUser { get; init; }
 
-    /// <summary>The agent who closed it; null when FreeScout names none.</summary>
+    /// <summary>The agent who closed it; null: FreeScout names none.</summary>
     [JsonIgnore]
     public string? ClosedByName => NameOf(ClosedByUser);
 
     [JsonPropertyName("_embedded")]
     public JsonElement Embeds { get; init; }
 
-    /// <summary>Open means every status that is not closed or spam, unless it was deleted.</summary>
+    /// <summary>Any status except closed and spam counts as open, unless the conversation was deleted.</summary>
     [JsonIgnore]
     public bool IsOpen => Status is not ("closed" or "spam") && State is not "deleted";
 
     [JsonIgnore]
     public IReadOnlyList<string> Tags => [.. Embeds.List("tags").Select(tag => tag.Text("name")).OfType<string>()];
 
-    /// <summary>Its threads went to another conversation; what is left is deleted. Known only where the threads were asked for.</summary>
+    /// <summary>An agent merged it into another conversation. Known only if the threads were requested.</summary>
     [JsonIgnore]
     public bool IsMerged =>
         State == "deleted"
@@ -74,13 +74,11 @@ internal sealed partial record Conversation
                 && action.Text("type") == "merged"
             );
 
-    /// <summary>What was written, as HTML; where the threads were asked for.</summary>
+    /// <summary>The threads' bodies as HTML; empty unless the threads were requested.</summary>
     [JsonIgnore]
     public IEnumerable<string> Bodies => Embeds.List("threads").Select(thread => thread.Text("body")).OfType<string>();
 
-    /// <summary>Whether one of the threads says this; where the threads were asked for. FreeScout cleans the HTML that it is given, so only
-    /// the
-    /// text is compared.</summary>
+    /// <returns>Whether a thread has this body. Only the text is compared, because FreeScout cleans the HTML.</returns>
     public bool Holds(string html)
     {
         var text = TextOf(html);
@@ -100,12 +98,12 @@ internal sealed partial record Conversation
         $"{person.Text("firstName")} {person.Text("lastName")}".Trim() is { Length: > 0 } name ? name : person.Text("email");
 }
 
-/// <summary>What we ask FreeScout to create.</summary>
-/// <param name="Html">The first thread's body; everything from outside in it is escaped.</param>
-/// <param name="Surface">Whose history it belongs to: FreeScout lists a customer's previous conversations beside each.</param>
+/// <summary>A conversation to create.</summary>
+/// <param name="Html">The first thread's body; all text from outside in it is escaped.</param>
+/// <param name="Surface">Selects the customer: beside a conversation FreeScout lists its customer's previous ones.</param>
 internal sealed record ConversationDraft(string Subject, string Html, string? Surface = null);
 
-/// <summary>A page of a list, in FreeScout's HAL form.</summary>
+/// <summary>A page of a list, in FreeScout's HAL format.</summary>
 internal sealed record ListPage
 {
     [JsonPropertyName("_embedded")]
@@ -116,7 +114,7 @@ internal sealed record ListPage
     internal sealed record PageNumbers(int? Size, long? TotalElements, int? TotalPages, int? Number);
 }
 
-/// <summary>Reads what may be missing, null, or PHP's <c>[]</c> for an empty object.</summary>
+/// <summary>Reads members that may be missing, null, or PHP's <c>[]</c> for an empty object.</summary>
 internal static class LenientJson
 {
     public static IEnumerable<JsonElement> List(this JsonElement element, string name) =>
@@ -124,15 +122,15 @@ internal static class LenientJson
             ? list.EnumerateArray()
             : [];
 
-    /// <summary>Without what nobody sees: names of people and tags, and FreeScout's own words, go to pages, notes and log lines.</summary>
+    /// <returns>The text without hidden characters, because it goes to pages, notes and log lines; null: there is none.</returns>
     public static string? Text(this JsonElement element, string name) =>
         element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var text) && text.ValueKind == JsonValueKind.String
             ? HiddenCharacter.Blank(text.GetString()!)
             : null;
 }
 
-/// <summary>Times come as <c>2020-08-09T10:09:00Z</c>, in places as <c>2020-08-09T10-09-00Z</c> (so in the vendor's documentation);
-/// an unreadable one is no reason to lose the ticket.</summary>
+/// <summary>Times come as <c>2020-08-09T10:09:00Z</c>, and in the vendor's documentation also as <c>2020-08-09T10-09-00Z</c>. An unreadable
+/// time reads as null, so that the ticket is not lost.</summary>
 internal sealed class LenientDate : JsonConverter<DateTimeOffset?>
 {
     private static readonly string[] Forms =

@@ -10,8 +10,8 @@ using Polly.Timeout;
 
 namespace AutoTicket.FreeScout;
 
-/// <summary>FreeScout's REST API as far as the console needs it. Never throws for what FreeScout or the network does: a failure
-/// is a value, a WARNING and a state of <see cref="FreeScoutHealth"/>.</summary>
+/// <summary>The part of FreeScout's REST API that the console needs. A failure of FreeScout or the network is a return value, a WARNING and
+/// a state of <see cref="FreeScoutHealth"/>, never an exception.</summary>
 internal sealed partial class FreeScoutClient(
     IHttpClientFactory http,
     IOptions<FreeScoutOptions> options,
@@ -22,7 +22,7 @@ internal sealed partial class FreeScoutClient(
 {
     public const string HttpName = "freescout";
 
-    /// <summary>Connections to FreeScout, and so the most tickets that are filed at a time.</summary>
+    /// <summary>How many connections to FreeScout are open, and so how many tickets are filed, at a time.</summary>
     public const int MostAtOnce = 32;
 
     private const int PageSize = 100;
@@ -41,7 +41,7 @@ internal sealed partial class FreeScoutClient(
 
     private sealed record Reply(int Status, bool IsJson, ReadOnlyMemory<byte> Body, string? ResourceId, TimeSpan? RetryAfter);
 
-    /// <summary>Why no call is made at all now; null: calls are made.</summary>
+    /// <summary>Why no call can be made now; null: calls are possible.</summary>
     public FreeScoutFailure? Closed =>
         options.Value.Missing().ToList() is { Count: > 0 } missing
             ? new(FreeScoutFailureKind.NotConfigured, $"Filing is not set up: {string.Join(" and ", missing)} not set.", WasSent: false)
@@ -54,17 +54,17 @@ internal sealed partial class FreeScoutClient(
             )
         : null;
 
-    /// <summary>Files a conversation in the operations mailbox. Never posted twice by itself: a failure with
-    /// <see cref="FreeScoutFailure.MayHaveCreated"/> must be looked up by the marker before anybody posts again.</summary>
-    /// <param name="maySend">Asked at the last moment before the body is sent.</param>
+    /// <summary>Creates a conversation in the operations mailbox. It never posts twice: after a failure with
+    /// <see cref="FreeScoutFailure.MayHaveCreated"/> the caller must look up the marker before it posts again.</summary>
+    /// <param name="maySend">Called right before the body is sent; false stops the call.</param>
     public async Task<FreeScoutAnswer<Conversation>> CreateAsync(
         ConversationDraft draft,
         Func<bool> maySend,
         CancellationToken cancellationToken
     )
     {
-        // `imported` silences all mail, to agents too: the operators hear of it by Slack. `status` is given because the default
-        // would make it pending in some forms, and a customer's thread because FreeScout does not count notes.
+        // `imported` stops all mail, also to agents, whom Slack notifies. `status`, because the default may be pending.
+        // A customer's thread, because FreeScout does not count notes.
         var email = options.Value.Customer(draft.Surface);
         var answer = await SendAsync(
             HttpMethod.Post,
@@ -103,20 +103,20 @@ internal sealed partial class FreeScoutClient(
                     and { } made
         )
         {
-            // Newer versions send the conversation along. Of others the number that people see takes a look: it is the id only by default.
+            // Newer versions return the conversation. With older ones its number takes another call: it equals the id only by default.
             var known = body?.Id == made && body.Number is not null ? body : (await FindAsync(made, cancellationToken)).Value;
             return (known ?? new Conversation()) with { Id = made };
         }
 
         return Fail(
             FreeScoutFailureKind.BadAnswer,
-            $"FreeScout answered {reply.Status} without saying which ticket it made.",
+            $"FreeScout answered {reply.Status} without saying which ticket it created.",
             HttpMethod.Post,
             "conversations"
         );
     }
 
-    /// <summary>A conversation by its id. No value and no failure: it is gone for good.</summary>
+    /// <returns>A conversation by its id. Neither value nor failure: it was deleted for good.</returns>
     public async Task<FreeScoutAnswer<Conversation?>> FindAsync(long id, CancellationToken cancellationToken, bool withThreads = false)
     {
         var answer = await SendAsync(
@@ -134,7 +134,7 @@ internal sealed partial class FreeScoutClient(
 
         if (answer.Value!.Status == 404)
         {
-            // With the API module switched off every path is a 404: only an API that answers can say that a ticket is gone.
+            // With the API module off every path returns 404. Only if the API answers, the ticket is gone.
             var probe = await SendAsync(HttpMethod.Get, "mailboxes?pageSize=1", null, null, cancellationToken);
             return probe.Failure is { } off ? off : new FreeScoutAnswer<Conversation?>(null, null);
         }
@@ -143,16 +143,16 @@ internal sealed partial class FreeScoutClient(
             ? conversation
             : Fail(
                 FreeScoutFailureKind.BadAnswer,
-                "FreeScout's answer is not the conversation that was asked for.",
+                "FreeScout returned another conversation than requested.",
                 HttpMethod.Get,
                 $"conversations/{id}"
             );
     }
 
-    /// <summary>Every conversation whose subject holds <paramref name="marker"/>, in any mailbox and of any status, oldest first.</summary>
+    /// <returns>Every conversation of any mailbox and status whose subject contains <paramref name="marker"/>, oldest first.</returns>
     public async Task<FreeScoutAnswer<List<Conversation>>> FindByMarkerAsync(string marker, CancellationToken cancellationToken)
     {
-        // All statuses are named because the default differs between versions; the state, because without it deleted ones come too.
+        // All statuses, because the default differs between versions. The state, because the default includes deleted ones.
         var answer = await ListAsync<Conversation>(
             $"conversations?state=published&status=active,pending,closed,spam&subject={Uri.EscapeDataString(marker)}&embed=tags",
             "conversations",
@@ -166,8 +166,8 @@ internal sealed partial class FreeScoutClient(
                 .ToList();
     }
 
-    /// <summary>The operations mailbox's conversations with one tag.</summary>
-    /// <param name="updatedSince">Only those changed since then, of all statuses; null: all open ones.</param>
+    /// <returns>The operations mailbox's conversations with this tag.</returns>
+    /// <param name="updatedSince">Only those changed since then, of any status; null: all open ones.</param>
     public async Task<FreeScoutAnswer<List<Conversation>>> ListTaggedAsync(
         string tag,
         DateTimeOffset? updatedSince,
@@ -182,13 +182,13 @@ internal sealed partial class FreeScoutClient(
             "conversations",
             cancellationToken
         );
-        // A mailbox that does not exist has an empty list, too.
+        // FreeScout returns an empty list for a missing mailbox, too.
         var isDoubtful =
             answer.Value is { Count: 0 } && updatedSince is null || health.Failure?.Kind == FreeScoutFailureKind.MailboxMissing;
         return answer.Failure is null && isDoubtful && await FindMailboxAsync(cancellationToken) is { } missing ? missing : answer;
     }
 
-    /// <returns>Null: FreeScout has the operations mailbox.</returns>
+    /// <returns>Null: the operations mailbox exists.</returns>
     private async Task<FreeScoutFailure?> FindMailboxAsync(CancellationToken cancellationToken)
     {
         var (mailboxes, failure) = await ListAsync<Mailbox>("mailboxes", "mailboxes", cancellationToken);
@@ -196,7 +196,7 @@ internal sealed partial class FreeScoutClient(
         {
             return Fail(
                 FreeScoutFailureKind.MailboxMissing,
-                $"FreeScout has no mailbox {options.Value.MailboxId}: it was deleted or FREESCOUT_OPERATIONS_MAILBOX_ID is wrong.",
+                $"FreeScout has no mailbox {options.Value.MailboxId}: it was deleted, or FREESCOUT_OPERATIONS_MAILBOX_ID is wrong.",
                 HttpMethod.Get,
                 "mailboxes"
             );
@@ -212,9 +212,9 @@ internal sealed partial class FreeScoutClient(
 
     private sealed record Mailbox(long Id);
 
-    /// <summary>Adds tags and keeps those that are there: FreeScout's call replaces the whole list.</summary>
-    /// <param name="instead">Tags that begin so go, unless they are among the new ones.</param>
-    /// <returns>Null when done.</returns>
+    /// <summary>Adds tags to those of a conversation. It reads them first, because FreeScout's call replaces the whole list.</summary>
+    /// <param name="instead">Removes the other tags with this prefix.</param>
+    /// <returns>Null: done.</returns>
     public async Task<FreeScoutFailure?> AddTagsAsync(
         long id,
         IReadOnlyList<string> tags,
@@ -225,7 +225,6 @@ internal sealed partial class FreeScoutClient(
         var found = await FindAsync(id, cancellationToken);
         if (found.Failure is not null || found.Value is null)
         {
-            // Gone: there is nothing left to tag.
             return found.Failure;
         }
 
@@ -236,8 +235,8 @@ internal sealed partial class FreeScoutClient(
             : (await SendAsync(HttpMethod.Put, $"conversations/{id}/tags", new { tags = merged }, null, cancellationToken)).Failure;
     }
 
-    /// <summary>Gives a conversation another subject, unless a person has changed it since.</summary>
-    /// <returns>Null when done, or not to be done.</returns>
+    /// <summary>Changes a conversation's subject, unless a person has changed it already.</summary>
+    /// <returns>Null: done, or not needed.</returns>
     public async Task<FreeScoutFailure?> RenameAsync(long id, string from, string to, CancellationToken cancellationToken)
     {
         var found = await FindAsync(id, cancellationToken);
@@ -246,8 +245,8 @@ internal sealed partial class FreeScoutClient(
             : (await SendAsync(HttpMethod.Put, $"conversations/{id}", new { subject = to }, null, cancellationToken)).Failure;
     }
 
-    /// <summary>Writes a note, which only agents see; it changes neither status nor assignee, and no mail goes out.</summary>
-    /// <returns>Null when done.</returns>
+    /// <summary>Adds a note, which only agents see. It changes neither status nor assignee and sends no mail.</summary>
+    /// <returns>Null: done.</returns>
     public async Task<FreeScoutFailure?> AddNoteAsync(long id, long user, string html, CancellationToken cancellationToken) =>
         (
             await SendAsync(
@@ -265,8 +264,8 @@ internal sealed partial class FreeScoutClient(
             )
         ).Failure;
 
-    /// <summary>Gives a conversation the first thread that its create could not give it.</summary>
-    /// <returns>Null when done.</returns>
+    /// <summary>Adds the first thread to a conversation whose create was interrupted.</summary>
+    /// <returns>Null: done.</returns>
     public async Task<FreeScoutFailure?> AddBodyAsync(long id, string html, CancellationToken cancellationToken) =>
         (
             await SendAsync(
@@ -283,8 +282,8 @@ internal sealed partial class FreeScoutClient(
             )
         ).Failure;
 
-    /// <summary>Closes a conversation in an agent's name. That it is closed already changes nothing.</summary>
-    /// <returns>Null when done.</returns>
+    /// <summary>Closes a conversation on behalf of an agent; idempotent.</summary>
+    /// <returns>Null: done.</returns>
     public async Task<FreeScoutFailure?> CloseAsync(long id, long byUser, CancellationToken cancellationToken) =>
         (await SendAsync(HttpMethod.Put, $"conversations/{id}", new { byUser, status = "closed" }, null, cancellationToken)).Failure;
 
@@ -303,10 +302,10 @@ internal sealed partial class FreeScoutClient(
 
             if (Parse<ListPage>(answer.Value!) is not { Page: not null } page)
             {
-                return Fail(FreeScoutFailureKind.BadAnswer, $"FreeScout's answer is not a list of {name}.", HttpMethod.Get, name);
+                return Fail(FreeScoutFailureKind.BadAnswer, $"FreeScout's response is not a list of {name}.", HttpMethod.Get, name);
             }
 
-            var found = page.Embeds.List(name).Select(Parse<T>).OfType<T>().ToList();
+            var found = page.Embeds.List(name).Select(ParseRow<T>).OfType<T>().ToList();
             all.AddRange(found);
             if (found.Count == 0 || number >= page.Page.TotalPages)
             {
@@ -388,19 +387,23 @@ internal sealed partial class FreeScoutClient(
         }
         catch (TrackedContent.TooLateException)
         {
-            return new FreeScoutFailure(FreeScoutFailureKind.TimedOut, "There was no time left to send it to FreeScout.", WasSent: false);
+            return new FreeScoutFailure(
+                FreeScoutFailureKind.TimedOut,
+                "No time was left to send the request to FreeScout.",
+                WasSent: false
+            );
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            // Our own limit or end says nothing about FreeScout's health: its failure to answer is the call's own timeout.
+            // Not reported to the health: the console cancelled the call. FreeScout's slowness shows in the call's own timeout.
             return new FreeScoutFailure(FreeScoutFailureKind.TimedOut, "FreeScout did not answer in time.", content?.WasSent ?? true);
         }
         catch (BrokenCircuitException)
         {
-            var cause = health.Failure is { IsOutage: true, Kind: not FreeScoutFailureKind.CircuitOpen } known
+            var message = health.Failure is { IsOutage: true, Kind: not FreeScoutFailureKind.CircuitOpen } known
                 ? known.Message
-                : $"it failed several times just now, the last time so: {health.OpenedBy}.";
-            return Fail(FreeScoutFailureKind.CircuitOpen, $"FreeScout can't be reached: {cause}", method, name, wasSent: false);
+                : $"FreeScout can't be reached: its last calls failed ({health.OpenedBy}).";
+            return Fail(FreeScoutFailureKind.CircuitOpen, message, method, name, wasSent: false);
         }
         catch (Exception exception) when (exception is TimeoutRejectedException or OperationCanceledException)
         {
@@ -408,11 +411,11 @@ internal sealed partial class FreeScoutClient(
         }
         catch (OversizedAnswerException oversized)
         {
-            return Fail(FreeScoutFailureKind.BadAnswer, $"FreeScout's answer is {oversized.Message}: that is not its API.", method, name);
+            return Fail(FreeScoutFailureKind.BadAnswer, $"FreeScout's response is {oversized.Message}: that is not its API.", method, name);
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException)
         {
-            // Of a body that was begun to be sent HttpClient's codes prove nothing.
+            // A request with a body knows whether it was sent; HttpClient's error codes don't tell.
             var sent =
                 content?.WasSent
                 ?? exception
@@ -426,7 +429,7 @@ internal sealed partial class FreeScoutClient(
                 ? Fail(FreeScoutFailureKind.Broken, $"FreeScout can't be reached: {Reason(exception)}", method, name)
                 : Fail(
                     FreeScoutFailureKind.Unreachable,
-                    $"FreeScout can't be reached ({Reason(exception)}). Check that it runs, and FREESCOUT_BASE_URL.",
+                    $"FreeScout can't be reached ({Reason(exception)}). Check that it is running, and FREESCOUT_BASE_URL.",
                     method,
                     name,
                     wasSent: false
@@ -434,18 +437,18 @@ internal sealed partial class FreeScoutClient(
         }
     }
 
-    /// <summary>What a 404 of the API means depends on what was asked for.</summary>
+    /// <summary>The meaning of the API's 404 depends on the path.</summary>
     private static FreeScoutFailure NotFound(FreeScoutFailure refusal, HttpMethod method, string path) =>
         path switch
         {
-            // One conversation that is gone says nothing of the mailbox or of the module.
+            // A deleted conversation says nothing about the mailbox or the API module.
             _ when path.StartsWith("conversations/", StringComparison.Ordinal) => new(
                 FreeScoutFailureKind.Refused,
                 $"FreeScout no longer has conversation {path.Split('/')[1]} (404).",
                 WasSent: true,
                 IsOfRequest: true
             ),
-            // A workflow may delete or move a new conversation at once: the create then answers 404 although it made one.
+            // A workflow may delete or move a new conversation at once: the create then returns 404 although it succeeded.
             "conversations"
                 when method == HttpMethod.Post && !refusal.Message.Contains("mailbox not found", StringComparison.OrdinalIgnoreCase) =>
                 refusal with
@@ -469,8 +472,8 @@ internal sealed partial class FreeScoutClient(
         }
     }
 
-    /// <summary>One row of a list; one that can't be read is left out, not the whole list with it.</summary>
-    private static T? Parse<T>(JsonElement row)
+    /// <returns>A row of a list; null: it can't be read, and is left out.</returns>
+    private static T? ParseRow<T>(JsonElement row)
         where T : class
     {
         try
@@ -502,8 +505,8 @@ internal sealed partial class FreeScoutClient(
     private FreeScoutFailure Fail(FreeScoutFailure failure, HttpMethod method, string path)
     {
         failure = failure with { Message = options.Value.WithoutKey(failure.Message) };
-        // What we held back ourselves is not news of FreeScout; but that its circuit is open is, where the failures that opened it were
-        // all tries of one call that nobody heard of.
+        // A call that the console held back says nothing about FreeScout. An open circuit does if the failures that opened it were retries
+        // of a call that is not over yet.
         if (
             failure.Kind == FreeScoutFailureKind.CircuitOpen
                 ? health.Failure is not { IsOutage: true }
@@ -521,8 +524,7 @@ internal sealed partial class FreeScoutClient(
         return failure;
     }
 
-    /// <summary>An outage is a state: it is logged once a minute, not at each call that meets it; a refusal, which is about one request,
-    /// once a minute for each path.</summary>
+    /// <summary>A failure is logged once a minute: an outage for each kind, a rejected request for each path.</summary>
     private bool IsNews(FreeScoutFailure failure, HttpMethod method, string path)
     {
         if (_logged.Count > MostLogged)

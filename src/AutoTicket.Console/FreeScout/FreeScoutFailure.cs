@@ -1,6 +1,6 @@
 namespace AutoTicket.FreeScout;
 
-/// <summary>Why a call to FreeScout failed. Each kind needs another action of the operator (failure mode 2 of the runbook).</summary>
+/// <summary>Why a call of FreeScout failed. Each kind needs another action of the operator.</summary>
 internal enum FreeScoutFailureKind
 {
     NotConfigured,
@@ -11,40 +11,40 @@ internal enum FreeScoutFailureKind
     /// <summary>403 of the API: the key lacks the scope.</summary>
     ScopeMissing,
 
-    /// <summary>403 of FreeScout's core: it serves the host of its APP_URL, and the base URL names another.</summary>
+    /// <summary>403 of FreeScout's core: the base URL has another host than FreeScout's APP_URL.</summary>
     UntrustedHost,
 
-    /// <summary>401 or 403 that is not FreeScout's: a proxy or firewall in front of it refuses.</summary>
+    /// <summary>401 or 403 of a proxy or firewall in front of FreeScout.</summary>
     Blocked,
     MailboxMissing,
 
-    /// <summary>The API &amp; Webhooks module does not answer: switched off, or its licence check failed.</summary>
+    /// <summary>The API &amp; Webhooks module is off, or its license check failed.</summary>
     ApiOff,
 
-    /// <summary>400, 422 and other refusals of what was asked.</summary>
+    /// <summary>400, 422 and other rejections of one request.</summary>
     Refused,
     RateLimited,
     TimedOut,
 
-    /// <summary>Nothing was sent: refused connection, unknown host, TLS.</summary>
+    /// <summary>Nothing was sent: connection refused, unknown host, TLS.</summary>
     Unreachable,
 
     /// <summary>The connection broke after something was sent.</summary>
     Broken,
     ServerError,
 
-    /// <summary>An answer that is not FreeScout's: a login page, torn or wrong JSON, more than we read.</summary>
+    /// <summary>A response that is not FreeScout's: a login page, truncated or wrong JSON, too many bytes.</summary>
     BadAnswer,
 
-    /// <summary>Too many failures just now: the next call is let through in a moment.</summary>
+    /// <summary>After too many failures no call is made for a few seconds.</summary>
     CircuitOpen,
 }
 
-/// <param name="Message">For the operator: one line, what happened and what to do; never a secret, never a raw body.</param>
-/// <param name="WasSent">FreeScout may have received the request, so it may have done it.</param>
-/// <param name="RetryAfter">How long FreeScout, or the proxy before it, asks us to wait.</param>
-/// <param name="IsOfRequest">It is about this one request, and says nothing of others.</param>
-/// <param name="IsLost">It looks like a refusal, and may hide a success.</param>
+/// <param name="Message">For the operator: one line with cause and next step; never a secret, never a raw body.</param>
+/// <param name="WasSent">FreeScout may have received the request and carried it out.</param>
+/// <param name="RetryAfter">The pause that FreeScout or its proxy asked for.</param>
+/// <param name="IsOfRequest">Only this request fails; others may succeed.</param>
+/// <param name="IsLost">It looks like a rejection but may hide a success.</param>
 internal sealed record FreeScoutFailure(
     FreeScoutFailureKind Kind,
     string Message,
@@ -54,13 +54,13 @@ internal sealed record FreeScoutFailure(
     bool IsLost = false
 )
 {
-    /// <summary>How long to wait before repeating what only a person can cure: more often would only fill the logs.</summary>
+    /// <summary>Retry interval while only a person can help; more retries would only fill the log.</summary>
     public static readonly TimeSpan RetryRefused = TimeSpan.FromMinutes(1);
 
-    /// <summary>The longest pause before a retry of what an outage stopped.</summary>
+    /// <summary>The longest pause before a retry during an outage.</summary>
     public static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
 
-    /// <summary>The outcome of a POST is unknown: it may or may not have made a ticket.</summary>
+    /// <summary>A create with this failure may have created a ticket.</summary>
     public bool MayHaveCreated =>
         IsLost
         || WasSent
@@ -70,7 +70,7 @@ internal sealed record FreeScoutFailure(
                     or FreeScoutFailureKind.ServerError
                     or FreeScoutFailureKind.BadAnswer;
 
-    /// <summary>FreeScout itself is not there, as opposed to refusing what is asked of it.</summary>
+    /// <summary>FreeScout is down, as opposed to rejecting a call.</summary>
     public bool IsOutage =>
         Kind
             is FreeScoutFailureKind.TimedOut
@@ -80,7 +80,7 @@ internal sealed record FreeScoutFailure(
                 or FreeScoutFailureKind.BadAnswer
                 or FreeScoutFailureKind.CircuitOpen;
 
-    /// <summary>Trying again by itself won't help: a person must change the key, the scope or the mailbox.</summary>
+    /// <summary>Retries don't help until a person changes the key, the scope or the mailbox.</summary>
     public bool NeedsPerson => NeedsPersonFor(Kind);
 
     /// <inheritdoc cref="NeedsPerson"/>
@@ -95,20 +95,20 @@ internal sealed record FreeScoutFailure(
                 or FreeScoutFailureKind.ApiOff;
 }
 
-/// <summary>What was asked of FreeScout: a failure ends only when a call of its kind succeeds.</summary>
+/// <summary>Kinds of calls. A failure ends only when a call of a matching kind succeeds.</summary>
 internal enum FreeScoutCall
 {
     Read,
     Create,
 
-    /// <summary>A note, a tag or a status of one ticket: how it ends says nothing of filing.</summary>
+    /// <summary>Changes a note, tag or status of one ticket. Its result says nothing about filing.</summary>
     Change,
 
-    /// <summary>The operations mailbox was looked for, and found.</summary>
+    /// <summary>Looks for the operations mailbox.</summary>
     FindMailbox,
 }
 
-/// <summary>What a call came to: a value, or a failure.</summary>
+/// <summary>The result of a call: a value or a failure.</summary>
 internal readonly record struct FreeScoutAnswer<T>(T? Value, FreeScoutFailure? Failure)
 {
     public static implicit operator FreeScoutAnswer<T>(T value) => new(value, null);

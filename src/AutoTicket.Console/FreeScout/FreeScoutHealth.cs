@@ -2,48 +2,47 @@ using Polly.CircuitBreaker;
 
 namespace AutoTicket.FreeScout;
 
-/// <summary>Whether FreeScout did its part when it was last asked, for all who show it or decide by it.</summary>
+/// <summary>Whether FreeScout works, by the results of the last calls of this process and of the leader.</summary>
 internal sealed class FreeScoutHealth(TimeProvider clock)
 {
-    /// <summary>The longest we let a Retry-After keep us away.</summary>
+    /// <summary>Upper bound of a Retry-After.</summary>
     public static readonly TimeSpan LongestHold = TimeSpan.FromSeconds(60);
 
-    /// <summary>Whoever still wants a ticket tries again within this time: an outage that only creates met is over when none met it for
-    /// longer.</summary>
+    /// <summary>A failure of creates alone ends when no create failed for this long: pending creates retry more often.</summary>
     private static readonly TimeSpan Quiet = FreeScoutFailure.RetryRefused + FreeScoutFailure.LongestPause;
 
     private readonly Lock _lock = new();
-    private DateTimeOffset _heardAt = DateTimeOffset.MinValue;
-    private DateTimeOffset _metAt = DateTimeOffset.MinValue;
-    private bool _isOfCreates;
+    private DateTimeOffset _updatedAt = DateTimeOffset.MinValue;
+    private DateTimeOffset _failedAt = DateTimeOffset.MinValue;
+    private bool _onlyCreatesFail;
 
-    /// <summary>Raised when it goes down, comes back or fails in another way. Handlers must return at once and never throw.</summary>
+    /// <summary>Raised when FreeScout goes down, recovers or fails in another way. Handlers must return at once and never throw.</summary>
     public event Action? Changed;
 
-    /// <summary>What the last call failed with; null while FreeScout works, or before it was first asked.</summary>
+    /// <summary>The last failure; null: FreeScout works, or was not called yet.</summary>
     public FreeScoutFailure? Failure { get; private set; }
 
-    /// <summary>The same, unless reading works and only creates fail.</summary>
-    public FreeScoutFailure? ReadFailure => _isOfCreates ? null : Failure;
+    /// <summary><see cref="Failure"/>, except when only creates fail.</summary>
+    public FreeScoutFailure? ReadFailure => _onlyCreatesFail ? null : Failure;
 
-    /// <summary>Since when it has been failing; null while it works.</summary>
+    /// <summary>When FreeScout began to fail; null: it works.</summary>
     public DateTimeOffset? FailingSince { get; private set; }
 
-    /// <summary>Since when it has been failing in the way of <see cref="Failure"/>; null while it works.</summary>
+    /// <summary>When FreeScout began to fail with the kind of <see cref="Failure"/>; null: it works.</summary>
     public DateTimeOffset? KindSince { get; private set; }
 
-    /// <summary>When it last did its part; null: not since this start.</summary>
+    /// <summary>The last success; null: none since this start.</summary>
     public DateTimeOffset? WorkedAt { get; private set; }
 
-    /// <summary>What the circuit breaker before it thinks of it.</summary>
+    /// <summary>The state of the circuit breaker.</summary>
     public CircuitBreakerStateProvider Circuit { get; } = new();
 
-    /// <summary>The failure that opened the circuit last. Retries may open it before a call has failed for good.</summary>
+    /// <summary>The failure that opened the circuit last. Retries may open it before any call as a whole has failed.</summary>
     public string? OpenedBy { get; set; }
 
     public bool IsCircuitOpen => Circuit.CircuitState is CircuitState.Open or CircuitState.Isolated;
 
-    /// <summary>FreeScout asked to be left alone until then.</summary>
+    /// <summary>No call is made until then, because FreeScout asked for a pause.</summary>
     public DateTimeOffset HoldUntil { get; private set; } = DateTimeOffset.MinValue;
 
     public void Succeeded(FreeScoutCall call)
@@ -68,9 +67,8 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
         }
     }
 
-    /// <summary>What another replica met when it read. It counts unless this one has asked since. An open circuit says that FreeScout
-    /// failed,
-    /// and hides no better known cause: retries may open it before any call has failed as a whole.</summary>
+    /// <summary>Takes over the result of the leader's last read. It is ignored if this process has a newer result. An open circuit counts
+    /// as a failure, but does not replace a known cause.</summary>
     public void Hear(FreeScoutFailure? failure, DateTimeOffset at)
     {
         var isNews = failure?.Kind switch
@@ -81,12 +79,12 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
         };
         if (isNews)
         {
-            // A mailbox that was missing there was found there.
-            Set(failure, _isOfCreates ? FreeScoutCall.Read : FreeScoutCall.FindMailbox, at);
+            // The leader's success includes that it found the mailbox.
+            Set(failure, _onlyCreatesFail ? FreeScoutCall.Read : FreeScoutCall.FindMailbox, at);
         }
     }
 
-    /// <summary>Nobody asks FreeScout anything until then: it said so to us, or to another replica.</summary>
+    /// <summary>Stops all calls until then, because FreeScout asked this or another replica for a pause.</summary>
     public void Hold(DateTimeOffset until)
     {
         lock (_lock)
@@ -107,19 +105,19 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
         bool changed;
         lock (_lock)
         {
-            if (at < _heardAt)
+            if (at < _updatedAt)
             {
                 return;
             }
 
-            _heardAt = at;
+            _updatedAt = at;
             if (failure is null && !Ends(call, at))
             {
                 return;
             }
 
-            _isOfCreates = failure is not null && call == FreeScoutCall.Create && (Failure is null || _isOfCreates);
-            _metAt = at;
+            _onlyCreatesFail = failure is not null && call == FreeScoutCall.Create && (Failure is null || _onlyCreatesFail);
+            _failedAt = at;
             changed = Failure?.Kind != failure?.Kind;
             Failure = failure;
             FailingSince = failure is null ? null : FailingSince ?? at;
@@ -136,16 +134,16 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
         }
     }
 
-    /// <summary>Whether a success ends the failure. That a list answers says nothing of its mailbox: FreeScout lists a deleted one as
-    /// empty.</summary>
+    /// <returns>Whether a success ends the failure. A list does not prove that its mailbox exists: FreeScout returns an empty list for a
+    /// deleted one.</returns>
     private bool Ends(FreeScoutCall call, DateTimeOffset at) =>
         call == FreeScoutCall.Create
         || Failure switch
         {
             { Kind: FreeScoutFailureKind.MailboxMissing } => call == FreeScoutCall.FindMailbox,
-            // A key that may read need not be one that may write.
-            { Kind: FreeScoutFailureKind.ScopeMissing } => !_isOfCreates,
+            // A key that may read may still lack the scope to write.
+            { Kind: FreeScoutFailureKind.ScopeMissing } => !_onlyCreatesFail,
             { NeedsPerson: true } => true,
-            _ => !_isOfCreates || at - _metAt > Quiet,
+            _ => !_onlyCreatesFail || at - _failedAt > Quiet,
         };
 }

@@ -3,10 +3,11 @@ using System.Net.Http.Headers;
 
 namespace AutoTicket.FreeScout;
 
-/// <summary>Where and how tickets are filed: the variables <c>FREESCOUT_*</c>. They may be absent; bad values stop the start.</summary>
+/// <summary>Where and how tickets are filed: the variables <c>FREESCOUT_*</c>. A missing one is shown in Diagnostics; an invalid one stops
+/// the start.</summary>
 internal sealed class FreeScoutOptions : IValidatableObject
 {
-    /// <summary>What stands before an address's @: RFC 5321, 4.5.3.1.1.</summary>
+    /// <summary>Characters before the @ of an address: RFC 5321, 4.5.3.1.1.</summary>
     private const int LongestLocalPart = 64;
 
     private static readonly ProductInfoHeaderValue Agent = new(
@@ -14,15 +15,14 @@ internal sealed class FreeScoutOptions : IValidatableObject
         typeof(FreeScoutOptions).Assembly.GetName().Version?.ToString(3)
     );
 
-    /// <summary><c>FREESCOUT_BASE_URL</c>: FreeScout's own address, with its subdirectory if it has one, without <c>/api</c>.</summary>
+    /// <summary><c>FREESCOUT_BASE_URL</c>: FreeScout's address, with its subdirectory if any, without <c>/api</c>.</summary>
     [ConfigurationKeyName("FREESCOUT_BASE_URL")]
     public string? BaseUrl { get; set; }
 
-    /// <summary><c>FREESCOUT_API_KEY</c>.</summary>
     [ConfigurationKeyName("FREESCOUT_API_KEY")]
     public string? ApiKey { get; set; }
 
-    /// <summary><c>FREESCOUT_OPERATIONS_MAILBOX_ID</c>, as it was given.</summary>
+    /// <summary><c>FREESCOUT_OPERATIONS_MAILBOX_ID</c> as set; <see cref="MailboxId"/> is its number.</summary>
     [ConfigurationKeyName("FREESCOUT_OPERATIONS_MAILBOX_ID")]
     public string? OperationsMailboxId { get; set; }
 
@@ -30,30 +30,30 @@ internal sealed class FreeScoutOptions : IValidatableObject
     [ConfigurationKeyName("FREESCOUT_CUSTOMER_EMAIL")]
     public string? CustomerEmail { get; set; }
 
-    /// <summary><c>FREESCOUT_USER_ID</c>, as it was given: the agent who writes notes and resolves tickets.</summary>
+    /// <summary><c>FREESCOUT_USER_ID</c> as set: the agent who writes notes and resolves tickets.</summary>
     [ConfigurationKeyName("FREESCOUT_USER_ID")]
     public string? NoteUserId { get; set; }
 
-    /// <summary><c>FREESCOUT_WEBHOOK_SECRET</c>: the secret key with which FreeScout signs its webhooks; null: none are taken.</summary>
+    /// <summary><c>FREESCOUT_WEBHOOK_SECRET</c>: the key with which FreeScout signs its webhooks; null: the console accepts none.</summary>
     [ConfigurationKeyName("FREESCOUT_WEBHOOK_SECRET")]
     public string? WebhookSecret { get; set; }
 
-    /// <summary>Null: no notes are written.</summary>
+    /// <summary>Null: notes and resolving are off.</summary>
     public long? UserId => long.TryParse(NoteUserId?.Trim(), out var id) ? id : null;
 
-    /// <summary>The longest that one call may take.</summary>
+    /// <summary>Timeout of one call.</summary>
     [Range(typeof(TimeSpan), "00:00:00.2", "00:01:00")]
     public TimeSpan CallTimeout { get; set; } = TimeSpan.FromSeconds(3.5);
 
-    /// <summary>Pause before a GET is tried again.</summary>
+    /// <summary>Pause before a GET is retried.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "00:00:10")]
     public TimeSpan RetryDelay { get; set; } = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>How long the circuit stays open before one call is let through to try.</summary>
+    /// <summary>How long the circuit stays open before one call may try.</summary>
     [Range(typeof(TimeSpan), "00:00:00.5", "00:05:00")]
     public TimeSpan BreakDuration { get; set; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>The web address without a slash at its end; what tickets link to.</summary>
+    /// <summary>FreeScout's address without a trailing slash; tickets link to it.</summary>
     public string? WebUrl
     {
         get
@@ -64,7 +64,7 @@ internal sealed class FreeScoutOptions : IValidatableObject
                 return null;
             }
 
-            // The path's end, not the address's: a host may be called api.
+            // Compares the path, because a host may be called api.
             return
                 Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.AbsolutePath.EndsWith("/api", StringComparison.OrdinalIgnoreCase)
                 ? url[..^4].TrimEnd('/')
@@ -74,7 +74,7 @@ internal sealed class FreeScoutOptions : IValidatableObject
 
     public long? MailboxId => long.TryParse(OperationsMailboxId?.Trim(), out var id) ? id : null;
 
-    /// <summary>A call of FreeScout's API. It names its agent, because firewalls refuse calls that name none.</summary>
+    /// <returns>A request to FreeScout's API. It has a User-Agent, because firewalls block requests without one.</returns>
     public HttpRequestMessage Request(HttpMethod method, string path)
     {
         var request = new HttpRequestMessage(method, $"{WebUrl}/api/{path}");
@@ -85,13 +85,13 @@ internal sealed class FreeScoutOptions : IValidatableObject
         return request;
     }
 
-    /// <summary>A text that quotes FreeScout, which may quote us.</summary>
+    /// <returns>The text without the API key, which FreeScout may quote.</returns>
     public string WithoutKey(string text) =>
         ApiKey?.Trim() is { Length: > 0 } key ? text.Replace(key, "…", StringComparison.OrdinalIgnoreCase) : text;
 
     public string TicketUrl(long conversationId) => $"{WebUrl}/conversation/{conversationId}";
 
-    /// <summary>The variables that are missing before anything can be filed.</summary>
+    /// <returns>The missing variables without which nothing can be filed.</returns>
     public IEnumerable<string> Missing()
     {
         if (WebUrl is null)
@@ -110,8 +110,9 @@ internal sealed class FreeScoutOptions : IValidatableObject
         }
     }
 
-    /// <summary>The technical customer's address. A method, because validation reads every property, also without an address.</summary>
-    /// <param name="surface">Each surface has its own customer: <c>ops-console+shop@…</c>. Text that is no key has none.</param>
+    /// <returns>The technical customer's address. It is a method, because validation reads every property, also while no address is
+    /// set.</returns>
+    /// <param name="surface">Each surface key has its own customer by a suffix: <c>ops-console+shop@…</c>.</param>
     public string? Customer(string? surface = null)
     {
         var address =
@@ -138,23 +139,23 @@ internal sealed class FreeScoutOptions : IValidatableObject
         {
             yield return new(
                 "FREESCOUT_BASE_URL must be an absolute http or https address without user, password or query, "
-                    + "as https://tickets.example.org."
+                    + "e.g. https://tickets.example.org."
             );
         }
 
         if (!string.IsNullOrWhiteSpace(OperationsMailboxId) && MailboxId is not > 0)
         {
-            yield return new($"FREESCOUT_OPERATIONS_MAILBOX_ID must be the mailbox's number, as 3, but is “{OperationsMailboxId}”.");
+            yield return new($"FREESCOUT_OPERATIONS_MAILBOX_ID must be the number of a mailbox, e.g. 3, but is “{OperationsMailboxId}”.");
         }
 
         if (!string.IsNullOrWhiteSpace(NoteUserId) && UserId is not > 0)
         {
-            yield return new($"FREESCOUT_USER_ID must be the number of an agent, as 7, but is “{NoteUserId}”.");
+            yield return new($"FREESCOUT_USER_ID must be the number of an agent, e.g. 7, but is “{NoteUserId}”.");
         }
 
         if (!string.IsNullOrWhiteSpace(ApiKey) && ApiKey.Trim().Any(c => c is < '!' or > '~'))
         {
-            yield return new("FREESCOUT_API_KEY holds characters that no HTTP header may carry; copy the key again.");
+            yield return new("FREESCOUT_API_KEY contains characters that an HTTP header can't carry; copy the key again.");
         }
 
         if (!string.IsNullOrWhiteSpace(CustomerEmail) && !new EmailAddressAttribute().IsValid(CustomerEmail.Trim()))

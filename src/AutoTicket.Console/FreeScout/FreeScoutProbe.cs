@@ -4,14 +4,14 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.FreeScout;
 
-/// <summary>What FreeScout answered to a question of the diagnostic chain.</summary>
-/// <param name="Status">Null: nothing came.</param>
-/// <param name="Failure">Null: it answered what was asked.</param>
-/// <param name="Ahead">By how much the console's clock is ahead of FreeScout's; null: its answer bears no time.</param>
+/// <summary>FreeScout's response to a diagnostic check.</summary>
+/// <param name="Status">The HTTP status; null: no response.</param>
+/// <param name="Failure">Null: success.</param>
+/// <param name="Ahead">How far the console's clock is ahead of FreeScout's; null: the response has no date.</param>
 internal sealed record FreeScoutProbed(int? Status, FreeScoutFailure? Failure, JsonElement Body, TimeSpan? Ahead);
 
-/// <summary>Asks FreeScout as an operator would with curl: once, past retry and circuit, which would answer in its place. What fails
-/// here is no news for <see cref="FreeScoutHealth"/>, whose patience is longer.</summary>
+/// <summary>Calls FreeScout as an operator would with curl: once, without retry and circuit breaker. Its failures don't reach
+/// <see cref="FreeScoutHealth"/>, because its timeout is shorter.</summary>
 internal sealed class FreeScoutProbe(IHttpClientFactory http, IOptions<FreeScoutOptions> options, TimeProvider clock)
 {
     public const string HttpName = "freescout-probe";
@@ -42,7 +42,7 @@ internal sealed class FreeScoutProbe(IHttpClientFactory http, IOptions<FreeScout
         }
         catch (OversizedAnswerException oversized)
         {
-            return Failed(FreeScoutFailureKind.BadAnswer, $"FreeScout's answer is {oversized.Message}: that is not its API.");
+            return Failed(FreeScoutFailureKind.BadAnswer, $"FreeScout's response is {oversized.Message}: that is not its API.");
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException)
         {
@@ -50,8 +50,8 @@ internal sealed class FreeScoutProbe(IHttpClientFactory http, IOptions<FreeScout
         }
     }
 
-    /// <summary>Whether the mailbox exists. FreeScout may have no route for one mailbox, so the list of all is searched too.</summary>
-    /// <returns>A failure, unless FreeScout could tell.</returns>
+    /// <returns>Whether the mailbox exists, or a failure. Some versions have no route for one mailbox, so it also searches the
+    /// list.</returns>
     public async Task<FreeScoutAnswer<bool>> HasMailboxAsync(long id, CancellationToken cancellationToken)
     {
         var one = await AskAsync($"mailboxes/{id}", cancellationToken);

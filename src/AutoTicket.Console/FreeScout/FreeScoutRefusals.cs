@@ -6,13 +6,13 @@ using AutoTicket.Data;
 
 namespace AutoTicket.FreeScout;
 
-/// <summary>Reads what an answer that is not a success means, and says it in FreeScout's own words and with what to do.</summary>
+/// <summary>Turns an unsuccessful response into a failure with FreeScout's own message and the next step.</summary>
 internal static partial class FreeScoutRefusals
 {
     private const int LongestWords = 160;
 
-    /// <summary>Null when the answer is a success as far as its status and type tell.</summary>
-    /// <param name="isOneTicket">The call is about one ticket that exists.</param>
+    /// <returns>Null: status and content type say success.</returns>
+    /// <param name="isOneTicket">The call is about one existing ticket.</param>
     public static FreeScoutFailure? Read(
         int status,
         bool isJson,
@@ -28,14 +28,14 @@ internal static partial class FreeScoutRefusals
         {
             204 => null,
             201 => null,
-            // FreeScout, or a proxy before it, shows its login page with 200.
+            // FreeScout, or a proxy in front of it, sends its login page with 200.
             >= 200 and < 300 when !isJson && body.Length > 0 => Failure(
                 FreeScoutFailureKind.BadAnswer,
-                $"FreeScout's address answers {status} with something that is not its API (a login page?){quote}. Check FREESCOUT_BASE_URL."
+                $"FreeScout's address answers {status}, but not with its API (a login page?){quote}. Check FREESCOUT_BASE_URL."
             ),
             >= 200 and < 300 when method == HttpMethod.Get && body.Length == 0 => Failure(
                 FreeScoutFailureKind.BadAnswer,
-                $"FreeScout answered {status} with nothing in it."
+                $"FreeScout answered {status} with an empty response."
             ),
             >= 200 and < 300 => null,
             >= 300 and < 400 => Failure(
@@ -47,24 +47,23 @@ internal static partial class FreeScoutRefusals
                 $"FreeScout does not serve the host of FREESCOUT_BASE_URL (403{quote}). "
                     + "Set it to the address in FreeScout's APP_URL, or add the host to APP_TRUSTED_HOSTS there."
             ),
-            // Whether it refuses all calls or this one, for its text or its path, the reading of lists tells.
+            // A firewall may block one POST for its text. If it blocks everything, the reading of lists fails, too.
             401 or 403 when !isJson => Failure(
                 FreeScoutFailureKind.Blocked,
-                $"A proxy or firewall in front of FreeScout refuses the call ({status}{quote}). "
-                    + "Let the console's calls of /api/ through there."
+                $"A proxy or firewall in front of FreeScout blocked the call ({status}{quote}). Allow the console's calls of /api/ there."
             ) with
             {
                 IsOfRequest = isOneTicket || method == HttpMethod.Post,
             },
             401 => Failure(
                 FreeScoutFailureKind.KeyRejected,
-                $"FreeScout rejects the key (401{quote}): it is invalid or was revoked. Rotate FREESCOUT_API_KEY."
+                $"FreeScout rejected the API key (401{quote}): it is invalid or was revoked. Set a new FREESCOUT_API_KEY."
             ),
-            403 when isOneTicket => Refused($"FreeScout forbids it for this ticket (403{quote})."),
+            403 when isOneTicket => Refused($"FreeScout does not allow it for this ticket (403{quote})."),
             403 => Failure(
                 FreeScoutFailureKind.ScopeMissing,
-                $"FreeScout forbids it (403{quote}): the key lacks the scope. "
-                    + "Make a key with full access in FreeScout: Manage → API & Webhooks."
+                $"FreeScout does not allow it (403{quote}): the key lacks the scope. "
+                    + "Create a key with full access in FreeScout: Manage → API & Webhooks."
             ),
             404 when !isJson || words.Length == 0 => Failure(
                 FreeScoutFailureKind.ApiOff,
@@ -72,7 +71,7 @@ internal static partial class FreeScoutRefusals
             ),
             404 => Failure(
                 FreeScoutFailureKind.MailboxMissing,
-                $"FreeScout does not find it (404{quote}): the mailbox was deleted or FREESCOUT_OPERATIONS_MAILBOX_ID is wrong."
+                $"FreeScout does not find it (404{quote}): the mailbox was deleted, or FREESCOUT_OPERATIONS_MAILBOX_ID is wrong."
             ),
             400 or 422 when NamesMailbox(body) => Failure(
                 FreeScoutFailureKind.MailboxMissing,
@@ -84,8 +83,9 @@ internal static partial class FreeScoutRefusals
                 $"FreeScout asks for a pause (429{quote}){(retryAfter is { } wait ? $" of {Math.Ceiling(wait.TotalSeconds)} s" : "")}.",
                 retryAfter
             ),
-            >= 500 => Failure(FreeScoutFailureKind.ServerError, $"FreeScout fails with {status}{quote}.", retryAfter),
-            _ => Refused($"FreeScout refuses it ({status}{quote})."),
+            502 or 503 or 504 => Failure(FreeScoutFailureKind.ServerError, $"FreeScout is down ({status}{quote}).", retryAfter),
+            >= 500 => Failure(FreeScoutFailureKind.ServerError, $"FreeScout failed with {status}{quote}.", retryAfter),
+            _ => Refused($"FreeScout rejected the request ({status}{quote})."),
         };
     }
 
@@ -98,8 +98,8 @@ internal static partial class FreeScoutRefusals
         Errors(body).Any(error => error.Text("path") == "mailboxId")
         || Words(isJson: true, body).Contains("mailbox not found", StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>What the answer says, short and on one line: the API's message, a page's title, else the text as it is. It is shown as
-    /// text, never as markup.</summary>
+    /// <returns>The response's message in one short line: the API's message, the page's title, or the text itself. Show it as text, never
+    /// as markup.</returns>
     private static string Words(bool isJson, ReadOnlyMemory<byte> body)
     {
         var words =
@@ -121,7 +121,7 @@ internal static partial class FreeScoutRefusals
         return line.ToString().Trim();
     }
 
-    /// <summary>Its beginning: what else there is of a page says nothing.</summary>
+    /// <returns>The beginning of the body.</returns>
     private static string Text(ReadOnlyMemory<byte> body) => Encoding.UTF8.GetString(body.Span[..Math.Min(body.Length, 4096)]).TrimStart();
 
     private static IEnumerable<JsonElement> Errors(ReadOnlyMemory<byte> body) =>

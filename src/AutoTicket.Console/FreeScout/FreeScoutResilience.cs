@@ -4,7 +4,7 @@ using Polly.Timeout;
 
 namespace AutoTicket.FreeScout;
 
-/// <summary>The resilience pipeline to FreeScout: a GET is retried, a POST never; too many failures open the circuit for both.</summary>
+/// <summary>Retries a GET, never a POST. Too many failures open the circuit for both.</summary>
 internal static class FreeScoutResilience
 {
     public static void Configure(
@@ -21,7 +21,7 @@ internal static class FreeScoutResilience
             Delay = options.RetryDelay,
             BackoffType = DelayBackoffType.Exponential,
             UseJitter = true,
-            // A Retry-After is a hold for all calls, not a pause of this one: see FreeScoutHealth.
+            // FreeScoutHealth holds all calls for a Retry-After.
             ShouldRetryAfterHeader = false,
             ShouldHandle = arguments =>
                 ValueTask.FromResult(IsOutage(arguments.Outcome) && arguments.Outcome.Exception is not TimeoutRejectedException),
@@ -44,7 +44,7 @@ internal static class FreeScoutResilience
                             return ValueTask.FromResult(false);
                         }
 
-                        // Before the circuit opens: whoever meets it open tells why.
+                        // Set before the circuit opens, because the calls that it stops report the cause.
                         health.OpenedBy = arguments.Outcome switch
                         {
                             { Result: { } answer } => $"it answered {(int)answer.StatusCode}",

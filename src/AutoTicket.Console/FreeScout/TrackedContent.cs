@@ -4,11 +4,10 @@ using System.Net.Http.Headers;
 namespace AutoTicket.FreeScout;
 
 /// <summary>
-/// A JSON body that knows whether it was begun to be sent. It is written after the connection stands, so <see cref="WasSent"/>
-/// false proves that FreeScout received nothing, whichever way the call failed: HttpClient's error codes do not tell.
-/// It is also the last moment at which we can still say no.
+/// A JSON body that knows whether its sending began. HttpClient writes it once the connection is open. If <see cref="WasSent"/> is false,
+/// FreeScout received nothing, however the call failed; HttpClient's error codes don't tell.
 /// </summary>
-/// <param name="maySend">Asked at that moment; false stops the request unsent.</param>
+/// <param name="maySend">Called right before the body is sent; false stops the request.</param>
 internal sealed class TrackedContent : HttpContent
 {
     private readonly byte[] _json;
@@ -42,6 +41,6 @@ internal sealed class TrackedContent : HttpContent
         return true;
     }
 
-    /// <summary>The caller lost the right to send while the connection was made.</summary>
+    /// <summary>The caller lost the right to send while the connection was opened.</summary>
     internal sealed class TooLateException() : Exception("too late to send");
 }

@@ -4,10 +4,10 @@ using AutoTicket.Surfaces;
 
 namespace AutoTicket.Intake;
 
-/// <summary>What an intake reads alerts by.</summary>
+/// <summary>The settings and the time by which the intake reads alerts.</summary>
 internal sealed record IntakeRules(AlertsOptions Options, DateTimeOffset Now)
 {
-    /// <summary>Labels that don't count for the identity.</summary>
+    /// <summary>Labels that are no part of an alert's identity.</summary>
     public IReadOnlySet<string> IgnoredLabels { get; } =
         new HashSet<string>(
             Options.VolatileLabels.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries),
@@ -19,8 +19,8 @@ internal sealed record IntakeRules(AlertsOptions Options, DateTimeOffset Now)
         };
 }
 
-/// <summary>The fields of one alert, cleaned as they are read. What is wrong with one is a sentence that says what to change;
-/// the first is kept. What can be taken all the same is, with a remark.</summary>
+/// <summary>The fields of one alert, cleaned as they are read. A field that can't be accepted is a mistake, of which the first is kept.
+/// A field that is accepted with a change is a remark.</summary>
 internal sealed class AlertFields(JsonElement alert, IntakeRules rules)
 {
     public const int LongestName = 200;
@@ -28,16 +28,17 @@ internal sealed class AlertFields(JsonElement alert, IntakeRules rules)
     public const int LongestSurface = 100;
     public const int LongestId = 200;
 
+    /// <summary>What is wrong with the alert and what to change, in a sentence; null: nothing.</summary>
     public string? Mistake { get; private set; }
 
-    /// <summary>What was taken otherwise than it was sent, in sentences; null: nothing.</summary>
+    /// <summary>What was changed to accept the alert, in sentences; null: nothing.</summary>
     public string? Remarks { get; private set; }
 
     public void Fail(string mistake) => Mistake ??= mistake;
 
     private void Remark(string remark) => Remarks = Remarks is null ? remark : $"{Remarks} {remark}";
 
-    /// <summary>A field's text as it came; null: there is none.</summary>
+    /// <returns>A field's text as it was sent; null: it is missing.</returns>
     public string? Raw(string field)
     {
         if (!alert.TryGetProperty(field, out var value) || value.ValueKind == JsonValueKind.Null)
@@ -54,8 +55,8 @@ internal sealed class AlertFields(JsonElement alert, IntakeRules rules)
         return null;
     }
 
-    /// <summary>A field's text without control characters; null: there is none, or it is empty.</summary>
-    /// <param name="longest">In characters. A longer one is cut so that it stays another than those that begin alike.</param>
+    /// <returns>A field's text without control characters; null: it is missing or empty.</returns>
+    /// <param name="longest">In characters. A longer text is cut and ends in a hash, so that it stays distinct.</param>
     public string? Text(string field, int longest) => Bounded(field, Raw(field), longest);
 
     public string? Bounded(string field, string? text, int longest)
@@ -69,7 +70,7 @@ internal sealed class AlertFields(JsonElement alert, IntakeRules rules)
         return stripped.Length == 0 ? null : AlertText.CutApart(stripped, longest);
     }
 
-    /// <summary>The same, of a field that must be there.</summary>
+    /// <summary>Makes a missing text a mistake.</summary>
     public string Required(string field, string? text)
     {
         if (text is null)
@@ -80,7 +81,7 @@ internal sealed class AlertFields(JsonElement alert, IntakeRules rules)
         return text ?? "";
     }
 
-    /// <summary>When something began or ends; the zero time, which Go writes for none, is none.</summary>
+    /// <returns>A time; null: it is missing, or the zero time, which Go writes for none.</returns>
     public DateTimeOffset? Time(string field)
     {
         if (Raw(field) is not { Length: > 0 } text)
@@ -94,12 +95,12 @@ internal sealed class AlertFields(JsonElement alert, IntakeRules rules)
             return null;
         }
 
-        // Without an offset it is UTC, wherever the console runs.
+        // A time without an offset is UTC, in whatever zone the console runs.
         var utc = time.Kind == DateTimeKind.Unspecified ? DateTime.SpecifyKind(time, DateTimeKind.Utc) : time.ToUniversalTime();
         return utc.Year == 1 ? null : new DateTimeOffset(utc);
     }
 
-    /// <summary>When it began; what lies in the future begins now.</summary>
+    /// <returns>When the alert began; a time in the future counts as now.</returns>
     public DateTimeOffset? Started(string field) =>
         Time(field) is { } time
             ? time < rules.Now
@@ -107,7 +108,7 @@ internal sealed class AlertFields(JsonElement alert, IntakeRules rules)
                 : rules.Now
             : null;
 
-    /// <summary>Names and values: labels or annotations. An empty value is none, as in Prometheus.</summary>
+    /// <returns>Names and values, of labels or annotations. As in Prometheus, an empty value means that the name is not set.</returns>
     public Dictionary<string, string> Map(string field)
     {
         var map = new Dictionary<string, string>(StringComparer.Ordinal);
@@ -149,8 +150,8 @@ internal sealed class AlertFields(JsonElement alert, IntakeRules rules)
         return map;
     }
 
-    /// <summary>By the first word that is known. No alert is lost, nor kept quiet, for a word that is not.</summary>
-    /// <param name="isFiring">An alert that ends, ends whatever its severity.</param>
+    /// <returns>The severity of the first known word. An alert with unknown words alone is severe enough to notify.</returns>
+    /// <param name="isFiring">False: a resolved alert needs no remark on its severity.</param>
     public Severity SeverityOf(bool isFiring, params ReadOnlySpan<string?> words)
     {
         string? unknown = null;
@@ -181,7 +182,7 @@ internal sealed class AlertFields(JsonElement alert, IntakeRules rules)
         return rules.Options.NotifySeverity;
     }
 
-    /// <summary>Text of theirs in a sentence of ours.</summary>
+    /// <returns>Text from outside, short enough to be quoted in a message.</returns>
     public static string Shown(string text) => AlertText.Cut(AlertText.Line(text), 60);
 
     public static string Kind(JsonElement value) =>

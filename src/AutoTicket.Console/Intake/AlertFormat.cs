@@ -5,16 +5,17 @@ using AutoTicket.Alerts;
 
 namespace AutoTicket.Intake;
 
-/// <summary>What is said of an alert, or what is wrong with it and what to change.</summary>
+/// <summary>The alert that was read, or what is wrong with it and what to change.</summary>
 internal readonly record struct AlertReading(Observation? Observation, string? Mistake);
 
-/// <summary>How a kind of sender writes an alert.</summary>
-/// <param name="Name">As parked alerts are marked with it.</param>
+/// <summary>The format in which a kind of sender writes an alert.</summary>
+/// <param name="Name">The word in <see cref="ParkedAlert.Intake"/>.</param>
 internal sealed record AlertFormat(string Name, Func<AlertFields, IntakeRules, Observation> Observe)
 {
+    /// <summary>In bytes.</summary>
     public const int LongestAlert = 256 * 1024;
 
-    /// <summary>How many characters are kept of one that can't be read.</summary>
+    /// <summary>How many characters of a parked alert are kept.</summary>
     public const int LongestKept = 16_000;
 
     private static readonly JsonDocumentOptions Strict = new() { MaxDepth = 32, AllowDuplicateProperties = false };
@@ -25,14 +26,14 @@ internal sealed record AlertFormat(string Name, Func<AlertFields, IntakeRules, O
 
     public static AlertFormat? Of(string name) => new[] { Generic, Prometheus, Alertmanager }.FirstOrDefault(format => format.Name == name);
 
-    /// <summary>Reads one alert. Whatever it holds, this does not throw.</summary>
+    /// <summary>Reads one alert. It never throws, whatever the alert holds.</summary>
     public AlertReading Read(ReadOnlyMemory<byte> json, IntakeRules rules)
     {
         if (json.Length > LongestAlert)
         {
             return new(
                 null,
-                $"It has {json.Length / 1024} kB, but an alert may have {LongestAlert / 1024}: send less text, and a link to the rest."
+                $"It has {json.Length / 1024} kB, but the limit is {LongestAlert / 1024} kB: send less text, and a link to the rest."
             );
         }
 
@@ -55,14 +56,14 @@ internal sealed record AlertFormat(string Name, Func<AlertFields, IntakeRules, O
         }
         catch (JsonException exception)
         {
-            return new(null, $"It is not JSON as it should be: {AlertText.Cut(AlertText.Line(exception.Message), 300)}");
+            return new(null, $"It is not valid JSON: {AlertText.Cut(AlertText.Line(exception.Message), 300)}");
         }
     }
 
-    /// <summary>An alert that can't be read, as it is kept.</summary>
+    /// <returns>The row to park for an alert that can't be read.</returns>
     public ParkedAlert Park(ReadOnlyMemory<byte> json, string reason, DateTimeOffset now)
     {
-        // So many bytes are more characters than are kept; the rest need not be decoded.
+        // A character has at most four bytes, so that the rest need not be decoded.
         var text = Encoding.UTF8.GetString(json.Span[..Math.Min(json.Length, LongestKept * 4)]).Replace('\0', '\uFFFD');
         var cut = CleanText.Cut(text, LongestKept);
         return new ParkedAlert

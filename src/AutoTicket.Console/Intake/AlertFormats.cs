@@ -1,14 +1,15 @@
+using System.Text.Json;
 using AutoTicket.Alerts;
 
 namespace AutoTicket.Intake;
 
-/// <summary>Turns the fields of the three formats into observations. An alert expires unless its sender repeats it or promises to tell
-/// of its end.</summary>
+/// <summary>Turns the fields of the three formats into observations. An alert expires unless its sender repeats it, or always reports its
+/// end.</summary>
 internal static class AlertFormats
 {
     private static readonly string[] Notes = ["summary", "description", "message"];
 
-    /// <summary>Our own: <c>POST /api/alerts</c>.</summary>
+    /// <summary>The console's own format, of <c>POST /api/alerts</c>.</summary>
     public static Observation Generic(AlertFields fields, IntakeRules rules)
     {
         var source = fields.Text("source", AlertFields.LongestSource) ?? "api";
@@ -23,7 +24,7 @@ internal static class AlertFormats
         var summary = fields.Raw("summary");
         if (isFiring)
         {
-            // An end need not say again what it is the end of.
+            // A resolved alert needs neither.
             fields.Required("severity", IsBlank(severity) ? null : severity);
             fields.Required("summary", IsBlank(summary) ? null : summary);
         }
@@ -48,7 +49,7 @@ internal static class AlertFormats
         );
     }
 
-    /// <summary>What Prometheus sends to an Alertmanager: it fires until its end, and says anew how long that is off.</summary>
+    /// <summary>What Prometheus sends to an Alertmanager: an alert fires until <c>endsAt</c>, which each repetition moves on.</summary>
     public static Observation Prometheus(AlertFields fields, IntakeRules rules)
     {
         var ends = fields.Time("endsAt");
@@ -56,8 +57,8 @@ internal static class AlertFormats
         return Labelled(fields, "prometheus", isFiring, rules, expiresAt: ends ?? (rules.Now + rules.Options.ExpireAfter));
     }
 
-    /// <summary>What an Alertmanager or Grafana sends to a webhook receiver. It tells of the end, and repeats as seldom as its
-    /// <c>repeat_interval</c> says: silence does not end its alerts.</summary>
+    /// <summary>What an Alertmanager or Grafana sends to a webhook receiver. It reports the end, and repeats only every
+    /// <c>repeat_interval</c>, so that silence does not end its alerts.</summary>
     public static Observation Alertmanager(AlertFields fields, IntakeRules rules)
     {
         var isFiring = IsFiring(fields);
@@ -65,14 +66,14 @@ internal static class AlertFormats
         return Labelled(fields, "alertmanager", isFiring, rules, expiresAt: ends > rules.Now ? ends : null);
     }
 
-    /// <summary>Any labels make an alert. One without <c>alertname</c> is called by its <c>rule</c>, else its text, and its labels alone
-    /// are its identity.</summary>
+    /// <summary>Reads an alert of any labels. Without <c>alertname</c> its name is its <c>rule</c> or its text, and its identity is its
+    /// labels alone.</summary>
     private static Observation Labelled(AlertFields fields, string source, bool isFiring, IntakeRules rules, DateTimeOffset? expiresAt)
     {
         var all = fields.Map("labels");
         if (all.Count == 0)
         {
-            fields.Fail("“alertname” is missing, and so is every other label: send one.");
+            fields.Fail("“alertname” is missing, and so is every other label: send at least one label.");
         }
 
         var own = fields.Bounded("alertname", all.GetValueOrDefault("alertname"), AlertFields.LongestName);
@@ -120,5 +121,38 @@ internal static class AlertFormats
         }
 
         return isFiring;
+    }
+}
+
+/// <summary>An alert's labels by their purpose.</summary>
+/// <param name="Identity">The labels that identify the alert.</param>
+/// <param name="Variant">The ignored labels, as <c>name=value</c> joined by commas.</param>
+/// <param name="All">All labels as a JSON object, for people to read.</param>
+internal sealed record AlertLabels(IReadOnlyDictionary<string, string> Identity, string Variant, string All)
+{
+    /// <summary>In characters; every member of an episode stores one.</summary>
+    private const int LongestVariant = 200;
+
+    /// <param name="fields">Labels that are fields of the alert, and so neither identity nor variant.</param>
+    public static AlertLabels Of(IReadOnlyDictionary<string, string> labels, IntakeRules rules, params ReadOnlySpan<string> fields)
+    {
+        var identity = new Dictionary<string, string>(StringComparer.Ordinal);
+        var ignored = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        var all = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        foreach (var (name, value) in labels)
+        {
+            all[name] = AlertText.Strip(value);
+            if (rules.IgnoredLabels.Contains(name))
+            {
+                ignored[name] = all[name];
+            }
+            else if (!fields.Contains(name))
+            {
+                identity[name] = all[name];
+            }
+        }
+
+        var variant = AlertText.CutApart(string.Join(',', ignored.Select(label => $"{label.Key}={label.Value}")), LongestVariant);
+        return new(identity, variant, JsonSerializer.Serialize(all));
     }
 }

@@ -8,18 +8,20 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Intake;
 
-/// <summary>Where alerts come in. One that can't be read is named, parked, and costs the others of its request nothing; and no
-/// answer says that an alert was taken before it is durable.</summary>
+/// <summary>The endpoints that receive alerts. An alert that can't be read is parked and named in the response; the others of its request
+/// are taken. The response comes after the alerts are durable.</summary>
 internal static class AlertIntake
 {
     private const string Parked = "parked";
     private const int LongestRequest = 4 * 1024 * 1024;
-    private const int MostHeardOut = 128 * 1024 * 1024;
 
-    /// <param name="AlertId">Of the episode that it belongs to; null: it was parked.</param>
+    /// <summary>How many bytes of a request are read, so that its sender gets the answer 413 instead of a broken connection.</summary>
+    private const int MostRead = 128 * 1024 * 1024;
+
+    /// <param name="AlertId">The id of its episode; null: it was parked.</param>
     /// <param name="Result"><c>opened</c>, <c>known</c>, <c>folded</c>, <c>resolved</c>, <c>not_open</c> or <c>parked</c>.</param>
-    /// <param name="Reason">What is wrong with it, and what to change.</param>
-    /// <param name="Remark">What was taken otherwise than it was sent.</param>
+    /// <param name="Reason">Why it was parked, and what to change.</param>
+    /// <param name="Remark">What was changed to accept it.</param>
     internal sealed record AlertResult(
         int Index,
         string? AlertId,
@@ -59,13 +61,13 @@ internal static class AlertIntake
         );
     }
 
-    /// <summary>Who brings the right token to a wrong path is told the right one: 401 would set people looking for another token.</summary>
+    /// <summary>Answers a wrong path with the right ones if the token is right: a 401 would make people look for another token.</summary>
     public static void UseIntakePaths(this WebApplication app) =>
         app.Use(
             async (context, next) =>
             {
-                // Where nothing, or nothing of this method, is routed.
                 var tokens = RequestGuards.Tokens(context.RequestServices.GetRequiredService<IOptions<AlertsOptions>>().Value.IngestToken);
+                // Not routed: no such path, or not with this method.
                 if (context.GetEndpoint() is RouteEndpoint || !RequestGuards.IsBearerOf(context.Request, tokens, orPassword: true))
                 {
                     await next(context);
@@ -75,10 +77,9 @@ internal static class AlertIntake
                 var isOld = context.Request.Path.Value?.TrimEnd('/').EndsWith("/api/v1/alerts", StringComparison.OrdinalIgnoreCase) == true;
                 await Results
                     .Problem(
-                        title: isOld ? "Version 1 of Alertmanager's API is gone." : "Nothing is taken here.",
-                        detail: "POST to /api/v2/alerts from Prometheus, Grafana or amtool, "
-                            + "to /api/alerts/alertmanager from an Alertmanager's or "
-                            + "Grafana's webhook, to /api/alerts from anything else; each without a prefix.",
+                        title: isOld ? "Version 1 of Alertmanager's API is not supported." : "No alerts are accepted at this address.",
+                        detail: "POST to /api/v2/alerts from Prometheus, Grafana or amtool, to /api/alerts/alertmanager from a webhook of "
+                            + "Alertmanager or Grafana, and to /api/alerts from any other sender. Add no prefix to the path.",
                         statusCode: isOld ? 410 : 404
                     )
                     .ExecuteAsync(context);
@@ -91,7 +92,7 @@ internal static class AlertIntake
         AlertFormat format,
         int taken,
         Func<ReadOnlyMemory<byte>, List<ReadOnlyMemory<byte>>?> split,
-        string wanted
+        string expected
     ) =>
         api.MapPost(
                 path,
@@ -117,20 +118,20 @@ internal static class AlertIntake
                     {
                         null => Results.Problem(
                             title: "The request can't be read.",
-                            detail: $"The body must be JSON: {wanted}.",
+                            detail: $"The body must be JSON: {expected}.",
                             statusCode: 400
                         ),
                         { Count: > AlertSplitter.MostAlerts } => Results.Problem(
-                            title: "There are too many alerts in the request.",
+                            title: "The request holds too many alerts.",
                             detail: $"Send at most {AlertSplitter.MostAlerts} at a time.",
                             statusCode: 413
                         ),
                         { Count: 0 } when format == AlertFormat.Generic => Results.Problem(
-                            title: "There is no alert in the request.",
-                            detail: "Send one or more.",
+                            title: "The request holds no alert.",
+                            detail: "Send at least one.",
                             statusCode: 400
                         ),
-                        var alerts => await TakeAsync(
+                        var alerts => await RecordAsync(
                             alerts,
                             format,
                             taken,
@@ -151,12 +152,11 @@ internal static class AlertIntake
             .ProducesProblem(413)
             .ProducesProblem(503);
 
-    /// <returns>Null: it is too long.</returns>
+    /// <returns>Null: it is longer than <see cref="LongestRequest"/>.</returns>
     private static async Task<Memory<byte>?> ReadAsync(HttpContext context, CancellationToken cancellationToken)
     {
-        // Read the rest of a body that is too large. A sender that is cut off sees a broken connection instead of the answer.
-        context.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>().MaxRequestBodySize = MostHeardOut;
-        // No more is set aside than has come: a length that is only claimed costs nothing.
+        context.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>().MaxRequestBodySize = MostRead;
+        // The buffer grows with the bytes received: a large Content-Length alone costs nothing.
         using var body = new MemoryStream();
         var buffer = ArrayPool<byte>.Shared.Rent(64 * 1024);
         try
@@ -190,7 +190,7 @@ internal static class AlertIntake
         return bytes;
     }
 
-    private static async Task<IResult> TakeAsync(
+    private static async Task<IResult> RecordAsync(
         List<ReadOnlyMemory<byte>> alerts,
         AlertFormat format,
         int taken,
@@ -203,7 +203,7 @@ internal static class AlertIntake
     {
         var readings = alerts.ConvertAll(alert => format.Read(alert, rules));
         var observations = readings.Select(reading => reading.Observation).OfType<Observation>().ToList();
-        // First what was understood: a request that is sent again is known then, while one parked twice is there twice.
+        // Record the readable alerts first: if the request is sent again they are known, while parking again would count twice.
         if (
             await aggregator.ObserveAsync(observations, cancellationToken) is not { } observed
             || !await parked.AddAsync(
@@ -219,8 +219,8 @@ internal static class AlertIntake
         {
             response.Headers.RetryAfter = "2";
             return Results.Problem(
-                title: "The alerts can't be recorded just now.",
-                detail: "Send the request again in a moment.",
+                title: "The alerts can't be recorded now.",
+                detail: "Send the request again in a few seconds.",
                 statusCode: 503
             );
         }
@@ -232,20 +232,20 @@ internal static class AlertIntake
             results.Add(
                 reading.Mistake is { } mistake
                     ? new(results.Count, null, null, Parked, mistake)
-                    : Taken(results.Count, observed[next++], reading.Observation!.Remark)
+                    : Recorded(results.Count, observed[next++], reading.Observation!.Remark)
             );
         }
 
         return observations.Count > 0 || alerts.Count == 0
             ? Results.Json(new IntakeAnswer(results), statusCode: taken)
             : Results.Problem(
-                title: "No alert of the request can be used.",
-                detail: $"{results[0].Reason} They are parked in the console.",
+                title: "No alert of the request can be read.",
+                detail: $"{results[0].Reason} The alerts are parked in the console.",
                 statusCode: 400,
                 extensions: new Dictionary<string, object?> { ["results"] = results }
             );
 
-        static AlertResult Taken(int index, Observed observed, string? remark) =>
+        static AlertResult Recorded(int index, Observed observed, string? remark) =>
             new(index, observed.AlertId, AlertIdentity.KeyOf(observed.AlertId), Words.Of(observed.Result), Remark: remark);
     }
 }

@@ -1,16 +1,16 @@
 namespace AutoTicket.Intake;
 
 /// <summary>
-/// Takes a request apart into its alerts without judging them: one that holds NaN, bad UTF-8 or a thousand brackets must not
-/// cost the others of its batch, which a parser of the whole would refuse with it. Linear, and without a copy.
+/// Splits a request into its alerts without parsing them, so that one with NaN, bad UTF-8 or a thousand brackets does not fail the whole
+/// batch. Linear, and without a copy.
 /// </summary>
 internal static class AlertSplitter
 {
-    /// <summary>More in one request is refused: what is waited for in one piece must have an end.</summary>
+    /// <summary>Upper bound per request, so that one request can't hold a batch open forever.</summary>
     public const int MostAlerts = 10_000;
 
-    /// <summary>The elements of an array; of an object itself alone, where that <paramref name="mayBeOne"/>.</summary>
-    /// <returns>Null: it is neither. One more than <see cref="MostAlerts"/>: there are too many.</returns>
+    /// <returns>The elements of an array, or the object itself if <paramref name="mayBeOne"/>. Null: it is neither.
+    /// One more than <see cref="MostAlerts"/>: there are too many.</returns>
     public static List<ReadOnlyMemory<byte>>? Elements(ReadOnlyMemory<byte> json, bool mayBeOne)
     {
         var text = json.Span;
@@ -68,8 +68,7 @@ internal static class AlertSplitter
         return elements;
     }
 
-    /// <summary>A member of an object.</summary>
-    /// <returns>Null: it is no object, or has no such member.</returns>
+    /// <returns>A member of an object. Null: it is no object, or has no such member.</returns>
     public static ReadOnlyMemory<byte>? Member(ReadOnlyMemory<byte> json, ReadOnlySpan<byte> name)
     {
         var text = json.Span;
@@ -116,7 +115,7 @@ internal static class AlertSplitter
         return at;
     }
 
-    /// <returns>Where the value that begins here ends; -1: it does not, or is none.</returns>
+    /// <returns>The end of the value that begins here; -1: no value begins here, or it has no end.</returns>
     private static int EndOfValue(ReadOnlySpan<byte> text, int start)
     {
         var depth = 0;

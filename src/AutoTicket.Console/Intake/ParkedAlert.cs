@@ -4,32 +4,32 @@ using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
 namespace AutoTicket.Intake;
 
-/// <summary>An alert that could not be read, with the reason: a row of <c>parked_alerts</c>, kept until somebody looks at it. Repetitions
-/// are counted in the same row.</summary>
+/// <summary>An alert that could not be read, with the reason. A row of <c>parked_alerts</c>, kept until a person retries or discards it;
+/// repetitions are counted in the same row.</summary>
 public sealed class ParkedAlert
 {
     public long Id { get; init; }
 
-    /// <summary>What tells it from others: a hash of what it is about, or of the whole where that can't be read.</summary>
+    /// <summary>Equal for repetitions: a hash of the fields that identify an alert, or of the whole text if it has none.</summary>
     public string Fingerprint { get; init; } = "";
 
     public DateTimeOffset FirstReceivedAt { get; init; }
 
-    /// <summary>The last time.</summary>
+    /// <summary>When it was received last.</summary>
     public required DateTimeOffset ReceivedAt { get; init; }
 
     public int Count { get; init; } = 1;
 
-    /// <summary>Which intake: <c>generic</c>, <c>prometheus</c>, <c>alertmanager</c>.</summary>
+    /// <summary>The format: <c>generic</c>, <c>prometheus</c> or <c>alertmanager</c>.</summary>
     public required string Intake { get; init; }
 
     /// <summary>What is wrong with it, and what to change.</summary>
     public required string Reason { get; init; }
 
-    /// <summary>As it came the last time, cut at 16,000 characters.</summary>
+    /// <summary>The last one received, cut at 16,000 characters.</summary>
     public required string Text { get; init; }
 
-    /// <summary><see cref="Text"/> is all of it, so it can be tried again.</summary>
+    /// <summary><see cref="Text"/> was not cut, so it can be retried.</summary>
     public required bool IsWhole { get; init; }
 }
 

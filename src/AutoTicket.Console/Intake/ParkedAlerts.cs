@@ -9,7 +9,7 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Intake;
 
-/// <summary>Alerts that could not be taken, kept with the reason until somebody looks.</summary>
+/// <summary>Stores, lists, retries and discards the alerts that could not be read.</summary>
 internal sealed partial class ParkedAlerts(
     AlertAggregator aggregator,
     IDbContextFactory<AutoTicketDbContext> contexts,
@@ -18,13 +18,14 @@ internal sealed partial class ParkedAlerts(
     ILogger<ParkedAlerts> logger
 )
 {
-    /// <summary>The oldest go for the newest: a sender of rubbish must not fill the disk.</summary>
+    /// <summary>Beyond it the oldest are deleted, so that a broken sender can't fill the disk.</summary>
     private const int MostRows = 10_000;
     private const int MostListed = 200;
-    private const string Gone = "It is parked no more: somebody else retried or discarded it.";
+    private const string Gone = "The alert is parked no more: another operator retried or discarded it.";
+    private const string Unreachable = "The console's database can't be reached: the alert stays parked. Try again.";
 
-    /// <summary>What an alert is about, in any of the formats: repeats differ in the rest, such as their times.</summary>
-    private static readonly string[] About = ["source", "name", "surface", "alert_id", "labels"];
+    /// <summary>The fields that identify an alert in any format. Repetitions differ in other fields, such as their times.</summary>
+    private static readonly string[] IdentifyingFields = ["source", "name", "surface", "alert_id", "labels"];
 
     private static readonly RowBatch<ParkedAlert> New = new(
         ("fingerprint", "text", p => p.Fingerprint),
@@ -38,7 +39,7 @@ internal sealed partial class ParkedAlerts(
 
     private readonly OutageNotice _outage = new();
 
-    /// <returns>False: the database can't be had, and nothing was kept.</returns>
+    /// <returns>False: the database can't be reached, and nothing was stored.</returns>
     public async Task<bool> AddAsync(IReadOnlyCollection<ParkedAlert> parked, CancellationToken cancellationToken)
     {
         if (parked.Count == 0)
@@ -49,7 +50,7 @@ internal sealed partial class ParkedAlerts(
         try
         {
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-            // One statement must not meet a row twice, and two of them must not wait for each other.
+            // Grouped, because one statement can't update a row twice; sorted, so that two statements don't deadlock.
             var rows = parked
                 .GroupBy(FingerprintOf)
                 .Select(same => With(same.Last(), same.Key, same.Sum(alert => alert.Count)))
@@ -70,7 +71,7 @@ internal sealed partial class ParkedAlerts(
                 cancellationToken
             );
             _outage.End();
-            // A sender repeats what can't be read for as long as it lasts.
+            // Log new ones only: a sender repeats an alert for as long as it lasts.
             if (rows.ExceptBy(known, row => row.Fingerprint).ToList() is [var first, ..] added)
             {
                 Log.Parked(logger, added.Count, first.Intake, first.Reason);
@@ -98,7 +99,7 @@ internal sealed partial class ParkedAlerts(
         return true;
     }
 
-    /// <summary>How many there are, since when, and the newest of them; null when the database can't be reached.</summary>
+    /// <returns>How many there are, since when, and the newest; null: the database can't be reached.</returns>
     public async Task<(int Count, DateTimeOffset? Since, ParkedAlert? Newest)?> SumUpAsync(CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
@@ -133,27 +134,27 @@ internal sealed partial class ParkedAlerts(
 
     private static string FingerprintOf(ParkedAlert parked)
     {
-        var about = parked.Text;
+        var identity = parked.Text;
         try
         {
             using var json = JsonDocument.Parse(parked.Text);
             if (json.RootElement.ValueKind == JsonValueKind.Object)
             {
-                var known = About
+                var known = IdentifyingFields
                     .Where(name => json.RootElement.TryGetProperty(name, out _))
                     .Select(name => $"{name}:{json.RootElement.GetProperty(name).GetRawText()}");
-                about = string.Join('\n', known) is { Length: > 0 } named ? named : about;
+                identity = string.Join('\n', known) is { Length: > 0 } named ? named : identity;
             }
         }
         catch (JsonException)
         {
-            // The whole of it, then.
+            // The whole text identifies it.
         }
 
-        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{parked.Intake}\n{about}")));
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{parked.Intake}\n{identity}")));
     }
 
-    /// <returns>The newest first; null when the database can't be reached.</returns>
+    /// <returns>The newest first; null: the database can't be reached.</returns>
     public async Task<IReadOnlyList<ParkedAlert>?> ListAsync(CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
@@ -167,8 +168,8 @@ internal sealed partial class ParkedAlerts(
         }
     }
 
-    /// <summary>Tries it again, by today's settings.</summary>
-    /// <returns>A sentence that says what came of it.</returns>
+    /// <summary>Reads it again with the current settings.</summary>
+    /// <returns>The result, in sentences.</returns>
     public async Task<string> RetryAsync(long id, string actor, CancellationToken cancellationToken)
     {
         try
@@ -182,7 +183,7 @@ internal sealed partial class ParkedAlerts(
 
             if (!parked.IsWhole || AlertFormat.Of(parked.Intake) is not { } format)
             {
-                return "It can't be tried again, because not all of it was kept: have its source send it once more.";
+                return "The alert can't be retried, because it was truncated: ask the sender to resend it.";
             }
 
             var reading = format.Read(Encoding.UTF8.GetBytes(parked.Text), new IntakeRules(options.Value, clock.GetUtcNow()));
@@ -191,30 +192,30 @@ internal sealed partial class ParkedAlerts(
                 await db
                     .ParkedAlerts.Where(alert => alert.Id == id)
                     .ExecuteUpdateAsync(set => set.SetProperty(alert => alert.Reason, reading.Mistake!), cancellationToken);
-                return $"It still can't be taken. {reading.Mistake}";
+                return $"The alert still can't be taken. {reading.Mistake}";
             }
 
             if (await aggregator.ObserveAsync([observation], cancellationToken) is not [var observed])
             {
-                return "It could not be taken just now and stays parked: try again in a moment.";
+                return "The alert could not be recorded and stays parked: try again in a few seconds.";
             }
 
             await RemoveAsync(db, parked, AuditActions.ParkedRetried, actor, cancellationToken);
             return observed.Result switch
             {
-                ObservationResult.Opened => $"It was taken: alert {AlertIdentity.KeyOf(observed.AlertId)} is open now.",
-                ObservationResult.Resolved => $"It was taken: alert {AlertIdentity.KeyOf(observed.AlertId)} is resolved now.",
-                ObservationResult.NotOpen => "It was taken: it has ended meanwhile, and its alert is not open.",
-                _ => $"It was taken: alert {AlertIdentity.KeyOf(observed.AlertId)} is open already.",
+                ObservationResult.Opened => $"Taken: alert {AlertIdentity.KeyOf(observed.AlertId)} is open now.",
+                ObservationResult.Resolved => $"Taken: alert {AlertIdentity.KeyOf(observed.AlertId)} is resolved now.",
+                ObservationResult.NotOpen => "Taken: the alert has ended and is not open.",
+                _ => $"Taken: alert {AlertIdentity.KeyOf(observed.AlertId)} was open already.",
             };
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
         {
-            return "The console's database can't be reached: it stays parked.";
+            return Unreachable;
         }
     }
 
-    /// <returns>A sentence that says what came of it.</returns>
+    /// <returns>The result, in a sentence.</returns>
     public async Task<string> DiscardAsync(long id, string actor, CancellationToken cancellationToken)
     {
         try
@@ -227,11 +228,11 @@ internal sealed partial class ParkedAlerts(
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
         {
-            return "The console's database can't be reached: it stays parked.";
+            return Unreachable;
         }
     }
 
-    /// <returns>False: it was gone already.</returns>
+    /// <returns>False: it was removed already.</returns>
     private async Task<bool> RemoveAsync(
         AutoTicketDbContext db,
         ParkedAlert parked,
@@ -273,7 +274,7 @@ internal sealed partial class ParkedAlerts(
         [LoggerMessage(LogLevel.Warning, "alert_intake parked count={Count} intake={Intake} first: {Reason}")]
         public static partial void Parked(ILogger logger, int count, string intake, string reason);
 
-        [LoggerMessage(LogLevel.Warning, "alert_intake can't park alerts count={Count}, their sender is told to try again: {Problem}")]
+        [LoggerMessage(LogLevel.Warning, "alert_intake can't park alerts count={Count}, their sender gets 503: {Problem}")]
         public static partial void NotParked(ILogger logger, int count, string problem);
     }
 }

@@ -2,7 +2,7 @@ using Microsoft.AspNetCore.Diagnostics;
 
 namespace AutoTicket.Security;
 
-/// <summary>A request that can't be read is told why, in Development as in Production; it is no bug and no ERROR.</summary>
+/// <summary>Answers a malformed request with the reason, also in Production. It is no bug, so it logs no ERROR.</summary>
 internal sealed class BadRequestHandler : IExceptionHandler
 {
     public async ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
@@ -12,7 +12,7 @@ internal sealed class BadRequestHandler : IExceptionHandler
             return false;
         }
 
-        // The innermost message says where the JSON breaks; the outer ones name our own types.
+        // The innermost message says where the JSON is wrong; the outer ones name internal types.
         await Results
             .Problem(title: "The request can't be read.", detail: bad.GetBaseException().Message, statusCode: bad.StatusCode)
             .ExecuteAsync(httpContext);

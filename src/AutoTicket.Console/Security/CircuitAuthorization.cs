@@ -2,12 +2,12 @@ using Microsoft.AspNetCore.Components.Authorization;
 
 namespace AutoTicket.Security;
 
-/// <summary>Asked by an open page at the moment of each action: what a control showed when it was rendered is no permission.</summary>
-internal sealed class CircuitAuthorization(AuthenticationStateProvider states, Sessions sessions, DeniedRequests refused)
+/// <summary>Authorizes each action of an open page when it happens: a control that was rendered earlier is no permission.</summary>
+internal sealed class CircuitAuthorization(AuthenticationStateProvider states, Sessions sessions, DeniedRequests denied)
 {
     /// <param name="right">One of <see cref="Rights"/>.</param>
-    /// <param name="action">What is tried, for the audit log.</param>
-    /// <returns>Who acts; null: they may not, or not any more, and the try was written down.</returns>
+    /// <param name="action">The action, for the audit log.</param>
+    /// <returns>The actor; null: not allowed, or not any more, and the attempt was audited.</returns>
     public async Task<string?> AdmitAsync(string right, string action)
     {
         var user = (await states.GetAuthenticationStateAsync()).User;
@@ -17,7 +17,7 @@ internal sealed class CircuitAuthorization(AuthenticationStateProvider states, S
             return now.Identity!.Name;
         }
 
-        await refused.RecordAsync(user.Identity?.Name ?? "nobody", now is null ? null : Roles.Of(now), right, action);
+        await denied.RecordAsync(user.Identity?.Name ?? "nobody", now is null ? null : Roles.Of(now), right, action);
         return null;
     }
 }

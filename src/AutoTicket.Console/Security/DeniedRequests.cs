@@ -7,8 +7,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Security;
 
-/// <summary>Somebody who is known tries what their role does not allow: it is refused, told, and written into the audit log, the same
-/// try again once a minute.</summary>
+/// <summary>Answers, logs and audits requests that the user's role does not allow. The same request is audited once a minute.</summary>
 internal sealed partial class DeniedRequests(
     IDbContextFactory<AutoTicketDbContext> contexts,
     OncePerMinute often,
@@ -16,7 +15,7 @@ internal sealed partial class DeniedRequests(
     ILogger<DeniedRequests> logger
 ) : IAuthorizationMiddlewareResultHandler
 {
-    private readonly AuthorizationMiddlewareResultHandler _otherwise = new();
+    private readonly AuthorizationMiddlewareResultHandler _default = new();
 
     public async Task HandleAsync(
         RequestDelegate next,
@@ -27,7 +26,7 @@ internal sealed partial class DeniedRequests(
     {
         if (!authorizeResult.Forbidden)
         {
-            await _otherwise.HandleAsync(next, context, policy, authorizeResult);
+            await _default.HandleAsync(next, context, policy, authorizeResult);
             return;
         }
 
@@ -39,20 +38,19 @@ internal sealed partial class DeniedRequests(
                 .LastOrDefault(name => name is not null)
             ?? Rights.See;
         var role = Roles.Of(context.User);
-        // The route, not the address as it was sent.
+        // The route's pattern, because the path as sent may contain anything.
         var route = (context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? "?";
         await RecordAsync(context.User.Identity?.Name ?? "?", role, right, $"{context.Request.Method} {route}");
         await Results
             .Problem(
-                title: "Your role does not allow this.",
-                detail: $"It takes the role {string.Join(" or ", Rights.HoldersOf(right))}; yours is {role ?? "none"}. "
-                    + "Such tries are written down.",
+                title: $"Not allowed: needs the {string.Join(" or ", Rights.HoldersOf(right))} role.",
+                detail: $"Your role is {role ?? "none"}. Denied requests are in the audit log.",
                 statusCode: 403
             )
             .ExecuteAsync(context);
     }
 
-    /// <param name="role">Null: none any more.</param>
+    /// <param name="role">Null: the session has ended.</param>
     public async Task RecordAsync(string actor, string? role, string right, string action)
     {
         if (often.Take($"auth denied {actor} {action}") is not { } tries)
@@ -60,7 +58,7 @@ internal sealed partial class DeniedRequests(
             return;
         }
 
-        Log.Refused(logger, actor, role, right, action, tries);
+        Log.Denied(logger, actor, role, right, action, tries);
         try
         {
             await using var db = await contexts.CreateDbContextAsync();
@@ -85,13 +83,13 @@ internal sealed partial class DeniedRequests(
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
         {
-            // It was refused all the same, and the log has it.
+            // The request was denied anyway, and logged.
         }
     }
 
     private static partial class Log
     {
         [LoggerMessage(LogLevel.Warning, "auth denied actor={Actor} role={Role} takes={Right} tried={Action} tries={Tries}")]
-        public static partial void Refused(ILogger logger, string actor, string? role, string right, string action, int tries);
+        public static partial void Denied(ILogger logger, string actor, string? role, string right, string action, int tries);
     }
 }

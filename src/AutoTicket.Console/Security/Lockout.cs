@@ -5,8 +5,8 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Security;
 
-/// <summary>Wrong passwords close the sign-in for a while: for the address they came from, and, when they come from many, for all.
-/// Whoever is signed in stays so. Counted in the database: a restart or another replica is no second chance.</summary>
+/// <summary>Too many wrong passwords close the sign-in for an address, or for all. Sessions go on. They are counted in the database, so
+/// that a restart or another replica gives no further tries.</summary>
 internal sealed class Lockout(IDbContextFactory<AutoTicketDbContext> contexts, TimeProvider clock)
 {
     public const int PerAddress = 5;
@@ -20,7 +20,7 @@ internal sealed class Lockout(IDbContextFactory<AutoTicketDbContext> contexts, T
         var since = now - Window;
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var recent = db.SignInFailures.Where(failure => failure.FailedAt > since).OrderByDescending(failure => failure.FailedAt);
-        // Closed until the one that filled the measure is a window old.
+        // Closed until the failure that reached the limit is a window old.
         var here = await recent
             .Where(failure => failure.Address == address)
             .Skip(PerAddress - 1)
@@ -49,7 +49,7 @@ internal sealed class Lockout(IDbContextFactory<AutoTicketDbContext> contexts, T
         await db.SignInFailures.Where(failure => failure.Address == address).ExecuteDeleteAsync(cancellationToken);
     }
 
-    /// <summary>One customer has a whole /64 of IPv6 to try from.</summary>
+    /// <returns>The address to count for; for IPv6 its /64 network, all of which one client may use.</returns>
     public static string AddressOf(IPAddress? address)
     {
         if (address is not { AddressFamily: AddressFamily.InterNetworkV6, IsIPv4MappedToIPv6: false })

@@ -12,21 +12,21 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Security;
 
-/// <summary>Signing in, by the one operator's password or at the provider, and out.</summary>
+/// <summary>Signs in by the operator's password or at the provider, and signs out.</summary>
 internal static partial class Login
 {
-    /// <summary>What OWASP asks for PBKDF2; the framework's default is a sixth of it.</summary>
+    /// <summary>OWASP's number for PBKDF2; the framework's default is a sixth of it.</summary>
     internal const int Iterations = 600_000;
 
     private static readonly PasswordHasher<string> Hasher = new(Options.Create(new PasswordHasherOptions { IterationCount = Iterations }));
 
-    /// <summary>What <c>CONSOLE_OPERATOR_PASSWORD_HASH</c> is to hold for a password.</summary>
+    /// <returns>The value of <c>CONSOLE_OPERATOR_PASSWORD_HASH</c> for a password.</returns>
     public static string Hash(string password) => Hasher.HashPassword(Schemes.Operator, password);
 
-    /// <summary>Whether it is a hash that <see cref="Hash"/> made, or one at least as strong.</summary>
+    /// <returns>Whether it is a hash of <see cref="Hash"/>, or at least as strong.</returns>
     public static bool IsHash(string hash)
     {
-        // A marker, the function, the iterations and the length of the salt; then salt and key.
+        // Marker, function, iterations and length of the salt; then salt and key.
         var bytes = new byte[hash.Length];
         return Convert.TryFromBase64String(hash, bytes, out var length)
             && length >= 13 + 16 + 32
@@ -37,7 +37,7 @@ internal static partial class Login
     public static void MapLogin(this IEndpointRouteBuilder endpoints)
     {
         endpoints.MapPost("/login", SignInAsync).AllowAnonymous().WithMetadata(new RequestLimits.SignInMetadata()).ExcludeFromDescription();
-        // A link, not a form: the browser lets a form lead to nobody but us.
+        // A link, because the content security policy lets forms lead only to the console and the provider's origin.
         endpoints
             .MapGet("/login/start", StartAsync)
             .AllowAnonymous()
@@ -60,11 +60,11 @@ internal static partial class Login
     {
         if (options.OperatorPasswordHash is not { } hash)
         {
-            return Results.Problem(title: "Nobody signs in by password here.", statusCode: 404);
+            return Results.Problem(title: "Sign-in by password is not set up.", statusCode: 404);
         }
 
         var address = Lockout.AddressOf(context.Connection.RemoteIpAddress);
-        // Nothing is looked at or written down until then: who goes on trying must not fill the audit log.
+        // While locked out nothing is checked or audited, so that further tries can't fill the audit log.
         if (await lockout.WaitOfAsync(address, cancellationToken) is { } wait)
         {
             return Back("wait", Math.Ceiling(wait.TotalMinutes).ToString(CultureInfo.InvariantCulture), returnUrl);
@@ -131,7 +131,7 @@ internal static partial class Login
         return Results.Challenge(new AuthenticationProperties { RedirectUri = Local(returnUrl) }, [Schemes.Provider]);
     }
 
-    // The form's token is checked because a form is bound.
+    // ASP.NET checks the antiforgery token, because the handler binds a form.
     private static async Task<IResult> SignOutAsync(
         HttpContext context,
         [FromForm] string? everywhere,
@@ -156,7 +156,7 @@ internal static partial class Login
         }
 
         await context.SignOutAsync(Schemes.Cookie);
-        // Or else the next click on “Sign in” would let in whoever sits there.
+        // Otherwise the provider's session would sign in whoever clicks “Sign in” next.
         return idToken is not null && await services.GetRequiredService<ProviderGrants>().CanEndAsync(cancellationToken)
             ? Results.SignOut(
                 new AuthenticationProperties(new Dictionary<string, string?> { [ProviderSignIn.IdTokenHint] = idToken })
@@ -171,7 +171,7 @@ internal static partial class Login
     private static IResult Back(string what, string value, string? returnUrl) =>
         Results.LocalRedirect($"/login?{what}={value}&returnUrl={Uri.EscapeDataString(Local(returnUrl))}");
 
-    /// <summary>A path of ours, or the start page: nobody is led elsewhere by signing in.</summary>
+    /// <returns>A path of the console, or the start page, so that signing in can't redirect to another site.</returns>
     internal static string Local(string? url) =>
         url is { Length: > 1 }
         && url[0] == '/'

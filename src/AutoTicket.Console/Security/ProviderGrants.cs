@@ -7,11 +7,11 @@ using Microsoft.IdentityModel.Protocols.OpenIdConnect;
 
 namespace AutoTicket.Security;
 
-/// <summary>What the provider gave for a user, by which it is asked about them later. Sealed in the session's row, and never in the
+/// <summary>The provider's tokens for a user, with which the console asks about them later. Sealed in the session's row; never in the
 /// cookie, a log or a page.</summary>
-/// <param name="Subject">Its own word for the user.</param>
-/// <param name="RolesInIdToken">The role came from the ID token; otherwise userinfo has it.</param>
-/// <param name="AccessUntil">When the first access token ends; null: the provider did not say.</param>
+/// <param name="Subject">The provider's id of the user.</param>
+/// <param name="RolesInIdToken">The role comes from the ID token; otherwise from userinfo.</param>
+/// <param name="AccessUntil">When the first access token expires; null: unknown.</param>
 internal sealed record ProviderGrant(
     string Subject,
     string? AccessToken,
@@ -21,7 +21,7 @@ internal sealed record ProviderGrant(
     DateTimeOffset? AccessUntil
 );
 
-/// <summary>Seals grants, and knows the provider's addresses.</summary>
+/// <summary>Seals and opens grants, and reads the provider's configuration.</summary>
 internal sealed class ProviderGrants(IDataProtectionProvider protection, IOptionsMonitor<OpenIdConnectOptions> options)
 {
     private readonly IDataProtector _protector = protection.CreateProtector("AutoTicket.Security.ProviderGrant");
@@ -30,7 +30,7 @@ internal sealed class ProviderGrants(IDataProtectionProvider protection, IOption
 
     public string Seal(ProviderGrant grant) => _protector.Protect(JsonSerializer.Serialize(grant));
 
-    /// <returns>Null: there is none, or the key that sealed it is gone.</returns>
+    /// <returns>Null: there is none, or the key that sealed it is lost.</returns>
     public ProviderGrant? Open(Session session)
     {
         try
@@ -45,11 +45,11 @@ internal sealed class ProviderGrants(IDataProtectionProvider protection, IOption
         }
     }
 
-    /// <exception cref="InvalidOperationException">It can't be reached.</exception>
+    /// <exception cref="InvalidOperationException">The provider can't be reached.</exception>
     public Task<OpenIdConnectConfiguration> ConfigurationAsync(CancellationToken cancellationToken) =>
         Options.ConfigurationManager!.GetConfigurationAsync(cancellationToken);
 
-    /// <summary>Whether people can be signed out at the provider too, just now.</summary>
+    /// <returns>Whether the provider can sign people out now.</returns>
     public async Task<bool> CanEndAsync(CancellationToken cancellationToken)
     {
         try

@@ -10,20 +10,19 @@ using Microsoft.IdentityModel.Protocols.OpenIdConnect;
 
 namespace AutoTicket.Security;
 
-/// <summary>Sign-in by OpenID Connect: the code flow with PKCE. The cookie keeps only the user's name and
-/// role.</summary>
+/// <summary>Sign-in by OpenID Connect, in the code flow with PKCE. The cookie keeps only the user's name and the console's role.</summary>
 internal static partial class ProviderSignIn
 {
     public const string IdTokenHint = "id_token_hint";
 
-    /// <summary>Where the provider sends people back to; besides the sign-in page, all that is open to strangers.</summary>
+    /// <summary>The paths to which the provider redirects. They and the sign-in page need no session.</summary>
     public static readonly IReadOnlyList<string> CallbackPaths = ["/signin-oidc", "/signout-callback-oidc"];
 
     private const string ActorPrefix = "user:";
 
     private const string RolesInIdToken = "roles_in_id_token";
 
-    /// <summary>What was found at <see cref="ProviderOptions.RoleClaim"/>, wherever that is.</summary>
+    /// <summary>The claim type for values of <see cref="ProviderOptions.RoleClaim"/>.</summary>
     private const string ProviderRole = "provider_role";
 
     private static readonly string[] NameClaims = ["preferred_username", "email"];
@@ -38,10 +37,10 @@ internal static partial class ProviderSignIn
         oidc.SignOutScheme = Schemes.Cookie;
         oidc.CallbackPath = CallbackPaths[0];
         oidc.SignedOutCallbackPath = CallbackPaths[1];
-        // Nobody but the user's own browser, with its form's token, ends a session.
+        // Only the user's own browser, with the form's token, ends a session.
         oidc.RemoteSignOutPath = default;
         oidc.ResponseType = OpenIdConnectResponseType.Code;
-        // The answer comes as an address and not as a form of another site, so that its cookies can be Lax.
+        // A redirect instead of a form of another site, so that the cookies can be Lax.
         oidc.ResponseMode = OpenIdConnectResponseMode.Query;
         oidc.UsePkce = true;
         oidc.MapInboundClaims = false;
@@ -64,7 +63,7 @@ internal static partial class ProviderSignIn
         {
             SignInSetup.NameForThisHost(cookie, name, isDevelopment);
             cookie.SameSite = SameSiteMode.Lax;
-            // As in Development; elsewhere the cookie policy makes every cookie secure.
+            // For Development. Elsewhere the cookie policy makes every cookie secure.
             cookie.SecurePolicy = CookieSecurePolicy.SameAsRequest;
         }
 
@@ -73,7 +72,7 @@ internal static partial class ProviderSignIn
             var idToken = context.TokenEndpointResponse!.IdToken;
             if (idToken.EndsWith('.'))
             {
-                // The handler takes it (alg: none), because it came from the provider over TLS.
+                // The framework accepts it (alg: none), because it came from the provider over TLS.
                 context.Fail("the ID token is not signed");
                 return Task.CompletedTask;
             }
@@ -103,7 +102,7 @@ internal static partial class ProviderSignIn
         };
         oidc.Events.OnRemoteFailure = context =>
         {
-            // Somebody went back, waited too long, or was refused over there: not our bug, and told without what was sent.
+            // The user went back, waited too long or was denied: no bug. The message may quote the request, so it is cut.
             if (Often(context.HttpContext).Take("provider sign-in") is { } times)
             {
                 Log.Failed(Logger(context.HttpContext), times, (context.Failure?.Message ?? "no reason given").Split(',')[0]);
@@ -118,7 +117,7 @@ internal static partial class ProviderSignIn
     private static void Add(IReadOnlyList<string> roles, ClaimsPrincipal user) =>
         ((ClaimsIdentity)user.Identity!).AddClaims(roles.Select(role => new Claim(ProviderRole, role)));
 
-    /// <summary>The provider has let them in; whether we do is told by their role.</summary>
+    /// <summary>Opens a session for a user whom the provider has signed in, if they have a role.</summary>
     private static async Task ReceiveAsync(TicketReceivedContext context, ProviderOptions provider)
     {
         var (user, services, cancellationToken) = (
@@ -170,12 +169,12 @@ internal static partial class ProviderSignIn
         );
         var sealedGrant = services.GetRequiredService<ProviderGrants>().Seal(grant);
         context.Principal = await services.GetRequiredService<Sessions>().OpenAsync(actor, role, sealedGrant, cancellationToken);
-        // Tokens stay here.
+        // The cookie must not contain the tokens.
         context.Properties = new AuthenticationProperties { RedirectUri = properties.RedirectUri };
     }
 
-    /// <summary>What the audit log calls them: a name for people to read, which users may be able to change, and the provider's own word,
-    /// which they are not. The name holds no bracket, so that it can't look like another's.</summary>
+    /// <returns>The actor in the audit log: a readable name, which users may be able to change, and the provider's id, which they can't.
+    /// The name has no brackets, so that it can't imitate another actor.</returns>
     internal static string ActorOf(ClaimsPrincipal user)
     {
         var subject = Clean(user.FindFirst("sub")!.Value, 255);
@@ -186,8 +185,8 @@ internal static partial class ProviderSignIn
         return name is null || name == subject ? $"{ActorPrefix}{subject}" : $"{ActorPrefix}{name} ({subject})";
     }
 
-    /// <summary>The name to show in the head of each page. An actor that did not sign in at the provider is returned unchanged.</summary>
-    /// <param name="actor">As <see cref="ActorOf"/> writes it.</param>
+    /// <returns>The name to show on pages; an actor that did not sign in at the provider is returned unchanged.</returns>
+    /// <param name="actor">A result of <see cref="ActorOf"/>.</param>
     internal static string? NameIn(string? actor) =>
         actor is null || !actor.StartsWith(ActorPrefix, StringComparison.Ordinal) ? actor : actor[ActorPrefix.Length..].Split(" (")[0];
 

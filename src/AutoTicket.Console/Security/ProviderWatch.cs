@@ -8,9 +8,9 @@ using Microsoft.IdentityModel.Protocols.OpenIdConnect;
 namespace AutoTicket.Security;
 
 /// <summary>
-/// Asks the provider of every session, each <c>OIDC_RECHECK_INTERVAL</c>, whether its user still is one and with which role: by the
-/// refresh token where there is one, and by userinfo. One process asks for a session at a time, because a refresh token is good
-/// for one use. A provider that can't be reached says nothing: its outage ends a session after <see cref="Sessions.Unconfirmed"/>.
+/// Asks the provider about each session every <c>OIDC_RECHECK_INTERVAL</c>: does the user still exist, and with which role? It uses the
+/// refresh token, if any, and userinfo. One process asks at a time, because a refresh token works once. An outage of the provider ends a
+/// session after <see cref="Sessions.Unconfirmed"/>.
 /// </summary>
 internal sealed partial class ProviderWatch(
     SignInOptions signIn,
@@ -25,21 +25,21 @@ internal sealed partial class ProviderWatch(
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
 
-    /// <summary>A session whose answer hangs must not keep others from being asked about.</summary>
+    /// <summary>In parallel, so that a hanging request does not delay the other sessions.</summary>
     private const int AtOnce = 16;
 
     /// <summary>Errors of RFC 6749 that say nothing about the user.</summary>
-    private static readonly string[] Passing = ["temporarily_unavailable", "server_error", "slow_down"];
+    private static readonly string[] TransientErrors = ["temporarily_unavailable", "server_error", "slow_down"];
 
     /// <param name="Role">Null: unchanged.</param>
-    /// <param name="Over">Why the session is over; null: it is not.</param>
+    /// <param name="Over">Why the session ends; null: it goes on.</param>
     private sealed record Verdict(string? Role = null, string? Over = null);
 
     protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
     {
         if (gate.IsOpen)
         {
-            // A check that has begun is finished, because its refresh token is used up; the back channel's timeout bounds it.
+            // Never cancel a check, because its refresh token is used up. The back channel's timeout bounds it.
             await Parallel.ForEachAsync(
                 await DueAsync(stoppingToken),
                 new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = stoppingToken },
@@ -80,7 +80,7 @@ internal sealed partial class ProviderWatch(
         {
             verdict = grants.Open(session) is { } grant
                 ? await AskAsync(db, session, grant, cancellationToken)
-                : new(Over: "the key that sealed its grant is gone");
+                : new(Over: "the key that sealed its grant is lost");
         }
         catch (Exception exception)
             when (exception
@@ -92,7 +92,7 @@ internal sealed partial class ProviderWatch(
                         or TaskCanceledException
             )
         {
-            Away(exception.GetBaseException().Message);
+            LogOutage(exception.GetBaseException().Message);
             if (now - session.ConfirmedAt < Sessions.Unconfirmed)
             {
                 return;
@@ -134,7 +134,7 @@ internal sealed partial class ProviderWatch(
 
             grant = renewed!.Value.Grant;
             fromIdToken = renewed.Value.Roles;
-            // A rotated refresh token is lost for good if it isn't kept now: userinfo may not answer.
+            // Store a rotated refresh token now, because userinfo may fail.
             var sealedGrant = grants.Seal(grant);
             await db
                 .Sessions.Where(row => row.Id == session.Id)
@@ -142,7 +142,7 @@ internal sealed partial class ProviderWatch(
         }
         else if (grant.AccessUntil <= Clock.GetUtcNow())
         {
-            // Nothing is left to ask with, and a refusal would say nothing: the session goes on to its own end.
+            // Without a valid token the console can't ask, and a denial would mean nothing. The session lasts until it expires.
             return new();
         }
 
@@ -152,7 +152,7 @@ internal sealed partial class ProviderWatch(
             return new(Over: unknown);
         }
 
-        // An ID token is not sent each time; what it said holds until it is.
+        // The provider does not send an ID token each time; the role of the last one holds.
         if (fromIdToken is null && grant.RolesInIdToken)
         {
             return new();
@@ -198,13 +198,13 @@ internal sealed partial class ProviderWatch(
             var token = await options.TokenHandler.ValidateTokenAsync(message.IdToken, parameters);
             if (!token.IsValid)
             {
-                // It came from the provider itself, over TLS: most likely signed with a key that is newer than what we know.
+                // It came from the provider over TLS, and is most likely signed with a new key.
                 options.ConfigurationManager!.RequestRefresh();
-                Away("its new ID token can't be checked yet");
+                LogOutage("its new ID token can't be checked yet");
             }
             else if (token.ClaimsIdentity.FindFirst("sub")?.Value != grant.Subject)
             {
-                return (null, "the provider's new ID token is of somebody else");
+                return (null, "the provider's new ID token names another user");
             }
             else
             {
@@ -226,7 +226,7 @@ internal sealed partial class ProviderWatch(
         );
     }
 
-    /// <returns>Why the provider gives no token to this session any more; null: it did, or it may next time.</returns>
+    /// <returns>Why the provider refuses a new token for good; null: it sent one, or the error may pass.</returns>
     private static string? RefusalIn(HttpStatusCode status, string body)
     {
         if (status is not (HttpStatusCode.BadRequest or HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden))
@@ -242,23 +242,23 @@ internal sealed partial class ProviderWatch(
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException or KeyNotFoundException)
         {
-            // Not the provider's own words, but a firewall's before it.
+            // The response of a firewall in front of the provider.
         }
 
         return error is null
             ? status == HttpStatusCode.BadRequest
                 ? null
                 : $"{(int)status}"
-            : Passing.Contains(error)
+            : TransientErrors.Contains(error)
                 ? null
                 : CleanText.Cut(HiddenCharacter.Blank(error), 40);
     }
 
-    private void Away(string problem)
+    private void LogOutage(string problem)
     {
         if (often.Take("session check") is not null)
         {
-            Log.Away(logger, problem);
+            Log.ProviderUnreachable(logger, problem);
         }
     }
 
@@ -278,11 +278,11 @@ internal sealed partial class ProviderWatch(
         using var answer = await grants.Options.Backchannel.SendAsync(request, cancellationToken);
         if (answer.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden)
         {
-            return ([], "the provider knows it no more");
+            return ([], "the provider no longer accepts its token");
         }
 
         answer.EnsureSuccessStatusCode();
-        // A signed answer (a JWT) is no JSON object: such a provider must put roles into the ID token.
+        // A signed response (a JWT) is no JSON object: such a provider must put roles into the ID token.
         if (answer.Content.Headers.ContentType?.MediaType != "application/json")
         {
             return ([], null);
@@ -291,7 +291,7 @@ internal sealed partial class ProviderWatch(
         using var json = JsonDocument.Parse(CleanText.Json(await answer.Content.ReadAsByteArrayAsync(cancellationToken)));
         if (json.RootElement.TryGetProperty("sub", out var subject) && subject.GetString() != grant.Subject)
         {
-            return ([], "the provider's userinfo is of somebody else");
+            return ([], "the provider's userinfo names another user");
         }
 
         return (RoleClaim.Find(json.RootElement, signIn.Provider!.RoleClaim), null);
@@ -300,7 +300,7 @@ internal sealed partial class ProviderWatch(
     private static partial class Log
     {
         [LoggerMessage(LogLevel.Warning, "session check degraded, the provider can't be asked: {Problem}")]
-        public static partial void Away(ILogger logger, string problem);
+        public static partial void ProviderUnreachable(ILogger logger, string problem);
 
         [LoggerMessage(LogLevel.Information, "session role changed actor={Actor} from={From} to={To}")]
         public static partial void RoleChanged(ILogger logger, string actor, string from, string to);

@@ -6,10 +6,10 @@ using Microsoft.AspNetCore.Routing;
 
 namespace AutoTicket.Security;
 
-/// <summary>What a request must be like before it may change anything.</summary>
+/// <summary>Checks of requests: origin, content type, loopback and bearer tokens; and the security headers.</summary>
 internal static class RequestGuards
 {
-    private static readonly string[] Forwarded =
+    private static readonly string[] ProxyHeaders =
     [
         "Forwarded",
         "Via",
@@ -22,8 +22,8 @@ internal static class RequestGuards
         "X-Original-Proto",
     ];
 
-    /// <summary>A browser sends a cookie along, or is on this machine, whichever page made it ask: a write must be JSON, which no
-    /// form can send, and come from our own pages. A token is sent by nobody unasked.</summary>
+    /// <summary>Prevents cross-site request forgery: a write must be JSON, which no form can send, and come from the console's own pages. A
+    /// request with a token is exempt, because a browser sends no token by itself.</summary>
     public static RouteHandlerBuilder RequireSameOriginJson(this RouteHandlerBuilder endpoint) =>
         endpoint.AddEndpointFilter(
             async (context, next) =>
@@ -48,17 +48,17 @@ internal static class RequestGuards
             }
         );
 
-    /// <summary>Whether it came over loopback, and not through a proxy, whose requests come from this machine too.</summary>
+    /// <returns>Whether the request came over loopback, and not through a proxy on this machine.</returns>
     public static bool IsFromThisMachine(HttpContext context) =>
         context.Connection is { RemoteIpAddress: { } remote, LocalIpAddress: { } local }
         && IPAddress.IsLoopback(remote)
         && IPAddress.IsLoopback(local)
-        && !Forwarded.Any(context.Request.Headers.ContainsKey);
+        && !ProxyHeaders.Any(context.Request.Headers.ContainsKey);
 
     public static bool IsLoopback(HostString host) =>
         host.Host == "localhost" || (IPAddress.TryParse(host.Host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));
 
-    /// <summary>Whether a browser says that another site's page made it ask.</summary>
+    /// <returns>Whether the browser says that a page of another site sent the request.</returns>
     public static bool IsForeign(HttpRequest request)
     {
         var site = request.Headers["Sec-Fetch-Site"].ToString();
@@ -79,11 +79,11 @@ internal static class RequestGuards
                 && !request.HttpContext.RequestServices.GetRequiredService<ConsoleAddress>().IsPublic(from);
     }
 
-    /// <summary>For what answers whatever the method unless it is told: it is read, and nothing else.</summary>
+    /// <summary>Limits an endpoint without a method to GET and HEAD.</summary>
     public static IEndpointConventionBuilder OnlyRead(this IEndpointConventionBuilder endpoint) =>
         endpoint.WithMetadata(new HttpMethodMetadata([HttpMethods.Get, HttpMethods.Head]));
 
-    /// <summary>Nobody enters but with one of the setting's tokens, which are separated by commas so that they can be rotated.</summary>
+    /// <summary>Requires one of the setting's tokens. Several are separated by commas, so that they can be rotated.</summary>
     public static RouteHandlerBuilder RequireBearer(
         this RouteHandlerBuilder endpoint,
         string variable,
@@ -98,7 +98,7 @@ internal static class RequestGuards
                 {
                     return Results.Problem(
                         title: $"{variable} is not set on the console.",
-                        detail: "Until it is, nothing is taken here.",
+                        detail: "Until it is set, this endpoint accepts nothing.",
                         statusCode: 503
                     );
                 }
@@ -110,20 +110,18 @@ internal static class RequestGuards
 
                 return Results.Problem(
                     title: "The token is missing or wrong.",
-                    detail: $"Send “Authorization: Bearer …” with a token of {variable}, "
-                        + "or Basic authentication with the token as password.",
+                    detail: $"Send “Authorization: Bearer …” with a token of {variable}, or Basic authentication with it as password.",
                     statusCode: await http.RequestServices.GetRequiredService<WrongTokens>().CountAsync(http)
                 );
             }
         );
 
-    /// <summary>The tokens of a setting.</summary>
     public static string[] Tokens(string? setting) =>
         setting?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? [];
 
-    /// <summary>Whether the request brings one of the tokens, compared in constant time.</summary>
-    /// <param name="orPassword">Also as the password of Basic authentication, which is all that some senders of alerts can do. Not where
-    /// people work: a browser sends a password unasked.</param>
+    /// <returns>Whether the request has one of the tokens; compared in constant time.</returns>
+    /// <param name="orPassword">Also accepts the password of Basic authentication, for senders of alerts that know nothing else. Never use
+    /// it for pages, because a browser sends such a password by itself.</param>
     public static bool IsBearerOf(HttpRequest request, IEnumerable<string> tokens, bool orPassword = false)
     {
         var header = request.Headers.Authorization.ToString();
@@ -140,7 +138,7 @@ internal static class RequestGuards
         var isKnown = false;
         foreach (var known in tokens)
         {
-            // Every token is compared, so that the time tells nothing of which.
+            // Compares all tokens, so that the time does not reveal which one matches.
             isKnown |= CryptographicOperations.FixedTimeEquals(given, SHA256.HashData(Encoding.UTF8.GetBytes(known)));
         }
 
@@ -161,19 +159,20 @@ internal static class RequestGuards
             : null;
     }
 
-    /// <summary>Nothing of ours is framed, sniffed, kept or fetched from elsewhere; scripts are files of ours.</summary>
-    /// <param name="provider">Where people sign in and out, if not here: the one address that a form of ours may lead to.</param>
+    /// <summary>Sets security headers: no frames, sniffing or caching, and only the console's own files and scripts.</summary>
+    /// <param name="provider">The sign-in provider, the only other site to which a form may lead.</param>
     public static IApplicationBuilder UseSafeHeaders(this IApplicationBuilder app, Uri? provider)
     {
-        // MudBlazor sets styles of elements and writes its theme into one, so styles may be inline; scripts may not.
+        // Inline styles are allowed for MudBlazor, which sets styles of elements and its theme.
         var policy =
             "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; "
-            + "frame-ancestors 'none'; base-uri 'self'; "
-            + $"form-action 'self'{(provider is null ? "" : $" {provider.GetLeftPart(UriPartial.Authority)}")}; object-src 'none'";
+            + "frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
+            + (provider is null ? "" : $" {provider.GetLeftPart(UriPartial.Authority)}")
+            + "; object-src 'none'";
         return app.Use(
             (context, next) =>
             {
-                // Last of all: an error clears what was said before it.
+                // On starting, because an error clears the headers set before.
                 context.Response.OnStarting(() =>
                 {
                     var headers = context.Response.Headers;

@@ -7,12 +7,12 @@ using IPNetwork = System.Net.IPNetwork;
 
 namespace AutoTicket.Security;
 
-/// <summary>Wires the checks before every request: which proxies are trusted, how large it may be, and how many may be open.</summary>
+/// <summary>Wires what comes before every request: trusted proxies, limits of size and number, redirects and origin checks.</summary>
 internal static class RequestGuardsSetup
 {
     public const string Circuits = "/_blazor";
 
-    /// <summary>Asked under whatever name a program reaches us by: probes, senders of alerts, FreeScout.</summary>
+    /// <summary>Paths that programs may call under any host name: probes, senders of alerts, FreeScout.</summary>
     private static readonly string[] ForPrograms = ["/api", "/healthz", "/metrics"];
 
     public static void AddRequestGuards(this WebApplicationBuilder builder)
@@ -23,12 +23,12 @@ internal static class RequestGuardsSetup
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            // What a stranger's request can cost. The intakes raise the first for those whom they know.
+            // Limits the cost of an anonymous request. The intakes raise the body size for authenticated senders.
             kestrel.Limits.MaxRequestBodySize = 32 * 1024;
             kestrel.Limits.MaxRequestBufferSize = 32 * 1024;
             kestrel.Limits.Http2.InitialStreamWindowSize = kestrel.Limits.Http2.InitialConnectionWindowSize = 64 * 1024;
         });
-        // Otherwise ASP.NET would process the headers once more, from any sender: the client would choose its own address.
+        // Otherwise ASP.NET would process the headers of any sender again, and a client could choose its own address.
         builder.Configuration["ForwardedHeaders_Enabled"] = "false";
         var proxies = TrustedProxies.Read(builder.Configuration["TRUSTED_PROXIES"]);
         services.Configure<ForwardedHeadersOptions>(forwarded =>
@@ -36,13 +36,13 @@ internal static class RequestGuardsSetup
             forwarded.ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto;
             if (isOnHeroku)
             {
-                // Heroku's router is the only way in, from addresses that are not known beforehand; the entry that it added is the last.
+                // All requests come through Heroku's router, whose addresses are not known. It adds the last entry.
                 forwarded.KnownIPNetworks.Clear();
                 forwarded.KnownProxies.Clear();
                 return;
             }
 
-            // From the last entry back to the first that no trusted proxy wrote.
+            // No limit: it reads back from the last entry to the first that no trusted proxy wrote.
             forwarded.ForwardLimit = null;
             foreach (var network in proxies)
             {
@@ -61,20 +61,20 @@ internal static class RequestGuardsSetup
         services.AddSingleton<RequestLimits>();
     }
 
-    /// <summary>What an open page may send, and how much of what it was sent it may leave unread.</summary>
+    /// <summary>Limits the messages of an open page.</summary>
     public static void ConfigureHub(HubOptions hub) => hub.MaximumReceiveMessageSize = 32 * 1024;
 
     private static bool IsForBrowsers(PathString path) =>
         !ForPrograms.Any(prefix => path.StartsWithSegments(prefix, StringComparison.OrdinalIgnoreCase));
 
-    /// <summary>Before all else: what is said of a request's origin, and what every answer says.</summary>
+    /// <summary>Adds the middleware that comes before everything else.</summary>
     public static void UseRequestGuards(this WebApplication app)
     {
         app.UseForwardedHeaders();
         app.Use(
             async (context, next) =>
             {
-                // Traefik names a WebSocket's scheme, which a page's origin never has.
+                // Traefik forwards ws and wss, which an origin never has.
                 var scheme = context.Request.Scheme.ToLowerInvariant();
                 context.Request.Scheme = scheme switch
                 {
@@ -82,7 +82,7 @@ internal static class RequestGuardsSetup
                     "wss" => Uri.UriSchemeHttps,
                     _ => scheme,
                 };
-                // A proxy that is believed may pass on what a stranger wrote, and no page has an address under such a scheme.
+                // A trusted proxy may forward a client's own header, and links with another scheme would not work.
                 if (context.Request.Scheme is not ("http" or "https"))
                 {
                     await Results
@@ -105,7 +105,7 @@ internal static class RequestGuardsSetup
                         ? Results
                             .Problem(
                                 title: $"This console is at {address}.",
-                                detail: "A proxy must pass on the header Host as it came.",
+                                detail: "A proxy must forward the Host header unchanged.",
                                 statusCode: 400
                             )
                             .ExecuteAsync(context)
@@ -117,7 +117,7 @@ internal static class RequestGuardsSetup
         if (!app.Environment.IsDevelopment())
         {
             app.UseHsts();
-            // Every cookie, whoever sets it. Antiforgery's own setting would throw for each request that comes over http.
+            // For every cookie. Antiforgery's own setting would throw for each request over http.
             app.UseCookiePolicy(new CookiePolicyOptions { Secure = CookieSecurePolicy.Always });
         }
 
@@ -132,7 +132,7 @@ internal static class RequestGuardsSetup
         app.Use(
             (context, next) =>
             {
-                // A provider's answer comes as an address. Of a POST its handler would read a form before it looks at anything else.
+                // A provider redirects with GET. For a POST its handler would read a form of any size first.
                 if (
                     context.Request.Method != HttpMethods.Get
                     && ProviderSignIn.CallbackPaths.Any(path => context.Request.Path.Equals(path, StringComparison.OrdinalIgnoreCase))
@@ -148,7 +148,7 @@ internal static class RequestGuardsSetup
         app.Use(
             (context, next) =>
             {
-                // A cookie goes along with a WebSocket that another site opens, and no CORS stands before it.
+                // A browser sends cookies with a WebSocket that another site opens, and CORS does not apply to it.
                 if (
                     context.Request.Path.StartsWithSegments(Circuits, StringComparison.OrdinalIgnoreCase)
                     && RequestGuards.IsForeign(context.Request)
@@ -164,10 +164,10 @@ internal static class RequestGuardsSetup
     }
 }
 
-/// <summary><c>TRUSTED_PROXIES</c>: proxies, besides those on this machine, that may state the client's address and scheme.</summary>
+/// <summary><c>TRUSTED_PROXIES</c>: proxies, besides those on this machine, that may name the client's address and scheme.</summary>
 internal static class TrustedProxies
 {
-    /// <exception cref="ConfigurationException">It holds what is no address and no network, or a network of everybody.</exception>
+    /// <exception cref="ConfigurationException">An entry is neither an address nor a network, or a network of all addresses.</exception>
     public static IReadOnlyList<IPNetwork> Read(string? setting) =>
         [
             .. (setting ?? "")
@@ -175,8 +175,7 @@ internal static class TrustedProxies
                 .Select(entry =>
                     Parse(entry)
                     ?? throw new ConfigurationException(
-                        "TRUSTED_PROXIES must hold addresses and networks of proxies as 192.0.2.7,10.0.0.0/8,fd00::/8, "
-                            + $"but holds “{entry}”."
+                        $"TRUSTED_PROXIES must list addresses and networks, e.g. 192.0.2.7,10.0.0.0/8,fd00::/8, but contains “{entry}”."
                     )
                 ),
         ];
@@ -188,9 +187,9 @@ internal static class TrustedProxies
 }
 
 /// <summary>How many pages may be open.</summary>
-/// <param name="PerSession">By one browser that is signed in.</param>
+/// <param name="PerSession">In one signed-in browser.</param>
 /// <param name="InAll">In one process.</param>
-/// <param name="Retained">Of those whose connection dropped, kept for its return; the others load anew.</param>
+/// <param name="Retained">How many disconnected pages are kept for a reconnect; the others reload.</param>
 internal sealed record CircuitLimits(int PerSession, int InAll, int Retained)
 {
     public static CircuitLimits Read(IConfiguration configuration)

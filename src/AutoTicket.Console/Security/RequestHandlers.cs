@@ -4,7 +4,7 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Security;
 
-/// <summary>A bearer token of <c>CONSOLE_API_TOKENS</c>, compared in constant time.</summary>
+/// <summary>Authenticates by a bearer token of <c>CONSOLE_API_TOKENS</c>.</summary>
 internal sealed class TokenHandler(
     IOptionsMonitor<AuthenticationSchemeOptions> schemes,
     ILoggerFactory loggers,
@@ -13,7 +13,7 @@ internal sealed class TokenHandler(
     WrongTokens wrong
 ) : AuthenticationHandler<AuthenticationSchemeOptions>(schemes, loggers, urls)
 {
-    /// <summary>Another token is no failure yet: the endpoint may have tokens of its own.</summary>
+    /// <summary>An unknown token is no failure yet, because the endpoint may have its own tokens.</summary>
     protected override Task<AuthenticateResult> HandleAuthenticateAsync() =>
         Task.FromResult(
             signIn.ApiTokens.FirstOrDefault(token => RequestGuards.IsBearerOf(Request, [token.Value])) is { } token
@@ -25,12 +25,11 @@ internal sealed class TokenHandler(
         Response.StatusCode = await wrong.CountAsync(Context);
 }
 
-/// <summary>In Development, whoever sits at this machine is an admin.</summary>
+/// <summary>In Development, a request from this machine is an admin's.</summary>
 internal sealed class LoopbackHandler(IOptionsMonitor<AuthenticationSchemeOptions> schemes, ILoggerFactory loggers, UrlEncoder encoder)
     : AuthenticationHandler<AuthenticationSchemeOptions>(schemes, loggers, encoder)
 {
-    /// <summary>From loopback to a loopback address, under a loopback name: another name that resolves here is a page on the web
-    /// rebinding its own to reach us.</summary>
+    /// <summary>Requires loopback addresses and a loopback host name: another name may be a DNS rebinding attack.</summary>
     public static bool Applies(HttpContext context) =>
         context.RequestServices.GetRequiredService<IHostEnvironment>().IsDevelopment()
         && RequestGuards.IsFromThisMachine(context)

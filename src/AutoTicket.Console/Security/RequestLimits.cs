@@ -5,9 +5,8 @@ using Microsoft.AspNetCore.SignalR;
 
 namespace AutoTicket.Security;
 
-/// <summary>How many requests may come or be open: sign-ins per address and minute, page connections in all and per session, and
-/// what an endpoint allows one caller at a time. The limiters end with the host; those of ASP.NET's own middleware are never disposed, and
-/// their timers keep the whole host alive.</summary>
+/// <summary>Limits requests: sign-ins per address and minute, page connections in all and per session, and calls of some endpoints per
+/// caller. ASP.NET's middleware would do, but never disposes its limiters, whose timers keep the whole host alive.</summary>
 internal sealed class RequestLimits : IDisposable
 {
     private const int SignInsPerMinute = 10;
@@ -27,7 +26,7 @@ internal sealed class RequestLimits : IDisposable
                     )
                     : Unlimited
             ),
-            // A page's WebSocket is one request, for as long as it is open.
+            // A page's WebSocket is one long request.
             PartitionedRateLimiter.Create<HttpContext, string>(context => IsConnection(context) ? Open("all", circuits.InAll) : Unlimited),
             PartitionedRateLimiter.Create<HttpContext, string>(context =>
                 IsConnection(context) && context.User.Identity?.AuthenticationType != Schemes.Loopback
@@ -43,14 +42,14 @@ internal sealed class RequestLimits : IDisposable
         _all = PartitionedRateLimiter.CreateChained(_each);
     }
 
-    // The first request of a key makes its limiter: this key must be nobody else's.
+    // The first request of a key creates its limiter, so that no other partition may use this key.
     private static RateLimitPartition<string> Unlimited => RateLimitPartition.GetNoLimiter("");
 
     public async Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
         if (IsConnection(context) && !IsWebSocket(context))
         {
-            await Results.Problem(title: "Pages connect by WebSocket alone.", statusCode: 400).ExecuteAsync(context);
+            await Results.Problem(title: "Pages connect by WebSocket only.", statusCode: 400).ExecuteAsync(context);
             return;
         }
 
@@ -61,7 +60,7 @@ internal sealed class RequestLimits : IDisposable
             return;
         }
 
-        await Results.Problem(title: "Too many at a time. Wait a minute, then try again.", statusCode: 429).ExecuteAsync(context);
+        await Results.Problem(title: "Too many requests. Wait a minute, then try again.", statusCode: 429).ExecuteAsync(context);
     }
 
     public void Dispose()
@@ -74,8 +73,8 @@ internal sealed class RequestLimits : IDisposable
 
     private static bool IsConnection(HttpContext context) => context.GetEndpoint()?.Metadata.GetMetadata<HubMetadata>() is not null;
 
-    /// <summary>SignalR's other transports hold a circuit open between requests, which no limit of requests counts. They and their
-    /// negotiation would also need a load balancer with session affinity.</summary>
+    /// <summary>SignalR's other transports keep a circuit open between requests, where no limit of requests counts it. They would also need
+    /// a load balancer with session affinity.</summary>
     private static bool IsWebSocket(HttpContext context) =>
         context.GetEndpoint()!.Metadata.GetMetadata<NegotiateMetadata>() is null
         && (
@@ -89,7 +88,7 @@ internal sealed class RequestLimits : IDisposable
     private static string CallerOf(HttpContext context) =>
         context.User.Identity?.Name ?? Lockout.AddressOf(context.Connection.RemoteIpAddress);
 
-    /// <summary>How many requests one caller may have open at an endpoint: a signed-in user, else an address.</summary>
+    /// <summary>How many requests a caller (a signed-in user, otherwise an address) may have open at an endpoint.</summary>
     internal sealed record AtOnce(string What, int Most);
 
     /// <summary>Marks an endpoint as an attempt to sign in.</summary>

@@ -2,10 +2,10 @@ using System.Security.Claims;
 
 namespace AutoTicket.Security;
 
-/// <summary>What a role may allow. Each is the name of an authorization policy, for endpoints and components.</summary>
+/// <summary>The rights. Each is the name of an authorization policy, for endpoints and components.</summary>
 internal static class Rights
 {
-    /// <summary>Look at everything: any role.</summary>
+    /// <summary>Look at everything; every role may.</summary>
     public const string See = "see";
 
     /// <summary>File, refresh and resolve tickets; retry and discard parked alerts.</summary>
@@ -23,14 +23,14 @@ internal static class Rights
 
     public static IEnumerable<string> All => Holders.Keys;
 
-    /// <summary>The roles that hold the right, the least of them first.</summary>
+    /// <returns>The roles with this right, the lowest first.</returns>
     public static IReadOnlyList<string> HoldersOf(string right) => Holders[right];
 
     public static bool Allows(string right, ClaimsPrincipal user) =>
         user.Identity is { IsAuthenticated: true } && Holders[right].Any(user.IsInRole);
 }
 
-/// <summary>Each holds the rights of those before it.</summary>
+/// <summary>The roles. Each has the rights of those before it.</summary>
 internal static class Roles
 {
     public const string Viewer = "viewer";

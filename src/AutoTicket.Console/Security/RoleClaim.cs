@@ -3,11 +3,11 @@ using System.Text.Json;
 
 namespace AutoTicket.Security;
 
-/// <summary>Finds the roles or groups in what a provider tells of a user.</summary>
+/// <summary>Finds the roles or groups in a provider's claims.</summary>
 internal static class RoleClaim
 {
-    /// <param name="path">A claim's name, or the path to it with dots, as Keycloak's <c>realm_access.roles</c>.</param>
-    /// <returns>Its values; empty: there is no such claim.</returns>
+    /// <param name="path">A claim's name, or a path with dots, e.g. Keycloak's <c>realm_access.roles</c>.</param>
+    /// <returns>The claim's values; empty: there is no such claim.</returns>
     public static IReadOnlyList<string> Find(JsonElement claims, string path)
     {
         if (claims.ValueKind != JsonValueKind.Object)
@@ -28,7 +28,7 @@ internal static class RoleClaim
             };
         }
 
-        // Names hold dots too: https://example.org/roles, or a client of resource_access.
+        // Names may contain dots, too: https://example.org/roles, or a client in resource_access.
         for (var dot = path.IndexOf('.'); dot >= 0; dot = path.IndexOf('.', dot + 1))
         {
             if (claims.TryGetProperty(path[..dot], out var inner) && Find(inner, path[(dot + 1)..]) is { Count: > 0 } found)
@@ -40,7 +40,7 @@ internal static class RoleClaim
         return [];
     }
 
-    /// <param name="idToken">A token that was validated.</param>
+    /// <param name="idToken">A validated token.</param>
     public static IReadOnlyList<string> Find(string idToken, string path)
     {
         using var claims = JsonDocument.Parse(Base64Url.DecodeFromChars(idToken.Split('.')[1]));

@@ -4,29 +4,29 @@ using System.Text;
 
 namespace AutoTicket.Security;
 
-/// <summary>The ways of being recognised.</summary>
+/// <summary>The authentication schemes.</summary>
 internal static class Schemes
 {
-    /// <summary>Chooses one of the others by what the request brings.</summary>
+    /// <summary>Chooses one of the others by the request.</summary>
     public const string Any = "console";
     public const string Cookie = "cookie";
     public const string Token = "token";
     public const string Loopback = "loopback";
 
-    /// <summary>Signs in, and leaves the cookie to recognise by.</summary>
+    /// <summary>Signs in at the provider; from then on the cookie authenticates.</summary>
     public const string Provider = "oidc";
 
-    /// <summary>Whom the password is hashed for.</summary>
+    /// <summary>The user name for the password's hash.</summary>
     public const string Operator = "operator";
 
-    /// <summary>The name in the audit log of a user who signed in with the password. Users of a provider are <c>user:…</c>, tokens
+    /// <summary>The actor in the audit log for a sign-in by password. Users of a provider are <c>user:…</c>, tokens
     /// <c>token:…</c>.</summary>
     public const string Password = "password";
 
-    /// <summary>The claim of the cookie that holds the session's secret.</summary>
+    /// <summary>The cookie's claim with the session's secret.</summary>
     public const string SessionClaim = "sid";
 
-    /// <param name="secret">Of the session; null: there is none.</param>
+    /// <param name="secret">The session's secret; null: there is no session.</param>
     public static ClaimsPrincipal Principal(string name, string role, string scheme, string? secret = null)
     {
         List<Claim> claims = [new(ClaimTypes.Name, name), new(ClaimTypes.Role, role)];
@@ -38,7 +38,7 @@ internal static class Schemes
         return new(new ClaimsIdentity(claims, scheme, ClaimTypes.Name, ClaimTypes.Role));
     }
 
-    /// <summary>The id of the session that the user's cookie is for; null: they were recognised in another way.</summary>
+    /// <returns>The id of the session of the user's cookie; null: another scheme authenticated the user.</returns>
     public static string? SessionOf(ClaimsPrincipal user) =>
         user.Identity?.AuthenticationType == Cookie ? SessionId(user.FindFirst(SessionClaim)?.Value ?? "") : null;
 

@@ -4,32 +4,32 @@ using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
 namespace AutoTicket.Security;
 
-/// <summary>One row of <c>sessions</c>: a browser that somebody signed in with. The cookie names it; a row that is gone or expired
-/// is a session that is over, on every replica and in every open page.</summary>
+/// <summary>A signed-in browser: a row of <c>sessions</c>. The cookie names it. Without the row, or when it has expired, the session is
+/// over on every replica and in every open page.</summary>
 public sealed class Session
 {
-    /// <summary>A hash of what the cookie holds: somebody who reads the table can't make a cookie of it.</summary>
+    /// <summary>A hash of the cookie's secret, so that a reader of the table can't forge a cookie.</summary>
     public required string Id { get; init; }
 
-    /// <summary>Who, as the audit log calls them.</summary>
+    /// <summary>The user, as the audit log's actor.</summary>
     public required string Name { get; init; }
 
     public required string Role { get; init; }
 
-    /// <summary><see cref="SignInOptions.Authority"/> as it was at the sign-in.</summary>
+    /// <summary><see cref="SignInOptions.Authority"/> at the sign-in.</summary>
     public required string Authority { get; init; }
 
     public required DateTimeOffset CreatedAt { get; init; }
 
     public required DateTimeOffset ExpiresAt { get; init; }
 
-    /// <summary>When the provider was last asked, or is being asked.</summary>
+    /// <summary>When the last check with the provider began.</summary>
     public required DateTimeOffset CheckedAt { get; init; }
 
-    /// <summary>When the provider last confirmed the user and their role; null: no provider vouches for it.</summary>
+    /// <summary>When the provider last confirmed the user and their role; null: a session by password.</summary>
     public DateTimeOffset? ConfirmedAt { get; init; }
 
-    /// <summary>A sealed <see cref="ProviderGrant"/>; null: no provider vouches for it.</summary>
+    /// <summary>A sealed <see cref="ProviderGrant"/>; null: a session by password.</summary>
     public string? SealedGrant { get; init; }
 }
 
@@ -51,12 +51,12 @@ internal static class SecurityDbSets
     }
 }
 
-/// <summary>One row of <c>sign_in_failures</c>: a password that was wrong.</summary>
+/// <summary>A wrong password: a row of <c>sign_in_failures</c>.</summary>
 public sealed class SignInFailure
 {
     public long Id { get; init; }
 
-    /// <summary>Where it came from, a whole network of IPv6 as one.</summary>
+    /// <summary>The client's address; for IPv6 its /64 network.</summary>
     public required string Address { get; init; }
 
     public required DateTimeOffset FailedAt { get; init; }

@@ -4,8 +4,8 @@ using Microsoft.AspNetCore.Components.Server;
 
 namespace AutoTicket.Security;
 
-/// <summary>Who looks at an open page, for as long as it is open: a session that ends leaves nobody, and a role that changes is the
-/// page's from then on.</summary>
+/// <summary>The user of an open page. When the session ends, the page has no user; when the role changes, the page gets the new
+/// one.</summary>
 internal sealed class SessionState : ServerAuthenticationStateProvider, IDisposable
 {
     private readonly Sessions _sessions;
@@ -18,7 +18,7 @@ internal sealed class SessionState : ServerAuthenticationStateProvider, IDisposa
         AuthenticationStateChanged += WatchAsync;
     }
 
-    // The framework sets the state once, at the start of a circuit or a rendering; from then on it is set here.
+    // The framework sets the state once, when a circuit or a rendering starts. This class sets it from then on.
     private async void WatchAsync(Task<AuthenticationState> state)
     {
         var user = (await state).User;

@@ -8,8 +8,8 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Security;
 
-/// <summary>Who is signed in. Open pages hear within two seconds of a session that ended or changed its role, in whichever process
-/// that happened; while the database is away everybody stays who they were.</summary>
+/// <summary>The sessions. Open pages learn within two seconds that a session ended or changed its role, in whatever process. While the
+/// database is down, users stay signed in.</summary>
 internal sealed partial class Sessions(
     IDbContextFactory<AutoTicketDbContext> contexts,
     DatabaseGate gate,
@@ -18,18 +18,18 @@ internal sealed partial class Sessions(
     ILogger<Sessions> logger
 ) : Loop(clock, logger)
 {
-    /// <summary>How long a provider may be silent about a session before it is over: else an outage of the provider, or of the way to it,
-    /// would keep in whoever was dismissed.</summary>
+    /// <summary>A session ends when the provider has not confirmed it for this long. Otherwise an outage of the provider would keep
+    /// dismissed users signed in.</summary>
     public static readonly TimeSpan Unconfirmed = TimeSpan.FromHours(1);
 
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan SweepEvery = TimeSpan.FromMinutes(1);
 
-    private readonly ConcurrentDictionary<Guid, (string Session, Action<Session?> Told)> _watches = new();
+    private readonly ConcurrentDictionary<Guid, (string Session, Action<Session?> OnChange)> _watches = new();
     private DateTimeOffset _sweptAt = DateTimeOffset.MinValue;
 
-    /// <summary>Begins a session, and says so in the audit log.</summary>
-    /// <param name="name">Who, as the audit log calls them.</param>
+    /// <summary>Begins and audits a session.</summary>
+    /// <param name="name">The user, as the audit log's actor.</param>
     public async Task<ClaimsPrincipal> OpenAsync(string name, string role, string? grant, CancellationToken cancellationToken)
     {
         var now = Clock.GetUtcNow();
@@ -53,7 +53,7 @@ internal sealed partial class Sessions(
         return Schemes.Principal(name, role, Schemes.Cookie, secret);
     }
 
-    /// <summary>Ends a session, and says so in the audit log; its open pages are thrown out.</summary>
+    /// <summary>Ends and audits a session, and signs out its open pages.</summary>
     public async Task EndAsync(string id, string why, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
@@ -78,7 +78,7 @@ internal sealed partial class Sessions(
         Wake();
     }
 
-    /// <summary>Ends every session of the user that this one is of, in whichever browser.</summary>
+    /// <summary>Ends every session of this session's user.</summary>
     public async Task EndAllAsync(string id, string why, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
@@ -93,7 +93,7 @@ internal sealed partial class Sessions(
         }
     }
 
-    /// <summary>It is being used: its end moves on, as its cookie's does, until it is too old.</summary>
+    /// <summary>Moves the end of a session that is in use, up to its maximum age.</summary>
     public async Task ExtendAsync(string id, CancellationToken cancellationToken)
     {
         try
@@ -110,16 +110,15 @@ internal sealed partial class Sessions(
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
         {
-            // It ends when it would have; whoever looks goes on looking.
+            // The session keeps its end, and the page can still be read.
         }
     }
 
-    /// <summary>The session as it is now; null: it is over.</summary>
+    /// <returns>The session; null: it is over.</returns>
     public async Task<Session?> FindAsync(string id, CancellationToken cancellationToken) =>
         (await ReadAsync([id], cancellationToken)).SingleOrDefault();
 
-    /// <summary>The user as they are now: their role may have changed, or their session ended, since they were recognised.</summary>
-    /// <returns>Null: nobody any more.</returns>
+    /// <returns>The user with their current role; null: their session is over.</returns>
     public async Task<ClaimsPrincipal?> CurrentAsync(ClaimsPrincipal user, CancellationToken cancellationToken)
     {
         if (Schemes.SessionOf(user) is not { } id)
@@ -133,32 +132,31 @@ internal sealed partial class Sessions(
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
         {
-            // What they do now needs the database as well, and looking must go on without it.
+            // Actions need the database anyway, and pages must stay readable without it.
             return user;
         }
     }
 
-    /// <returns>The same user, if nothing changed; null: nobody any more.</returns>
+    /// <returns>The same user, if nothing changed; null: the session is over.</returns>
     public static ClaimsPrincipal? Current(ClaimsPrincipal user, Session? session) =>
         session is null ? null
         : session.Role == Roles.Of(user) ? user
         : Schemes.Principal(session.Name, session.Role, Schemes.Cookie, user.FindFirst(Schemes.SessionClaim)?.Value);
 
-    /// <summary>Tells of the session every two seconds, and at once when this process ends it.</summary>
-    /// <param name="told">With null when it is over; must return at once and never throw.</param>
-    public IDisposable Watch(string id, Action<Session?> told)
+    /// <summary>Reports the session every two seconds, and at once when this process ends it.</summary>
+    /// <param name="onChange">Gets null when the session is over; must return at once and never throw.</param>
+    public IDisposable Watch(string id, Action<Session?> onChange)
     {
         var key = Guid.NewGuid();
-        _watches[key] = (id, told);
+        _watches[key] = (id, onChange);
         return new Subscription(() => _watches.TryRemove(key, out _));
     }
 
     protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
     {
-        // While the database is away everybody stays who they were.
         if (gate.IsOpen)
         {
-            await TellAsync(stoppingToken);
+            await NotifyAsync(stoppingToken);
             if (Clock.GetUtcNow() - _sweptAt >= SweepEvery)
             {
                 _sweptAt = Clock.GetUtcNow();
@@ -170,7 +168,7 @@ internal sealed partial class Sessions(
         return LookEvery;
     }
 
-    private async Task TellAsync(CancellationToken cancellationToken)
+    private async Task NotifyAsync(CancellationToken cancellationToken)
     {
         var watches = _watches.Values.ToList();
         if (watches.Count == 0)
@@ -181,9 +179,9 @@ internal sealed partial class Sessions(
         var sessions = (await ReadAsync([.. watches.Select(watch => watch.Session).Distinct()], cancellationToken)).ToDictionary(session =>
             session.Id
         );
-        foreach (var (id, told) in watches)
+        foreach (var (id, onChange) in watches)
         {
-            told(sessions.GetValueOrDefault(id));
+            onChange(sessions.GetValueOrDefault(id));
         }
     }
 

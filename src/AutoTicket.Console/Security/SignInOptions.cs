@@ -3,32 +3,32 @@ using System.Text;
 
 namespace AutoTicket.Security;
 
-/// <summary>Who may use the console, from the environment.</summary>
+/// <summary>Who may sign in, from the environment.</summary>
 internal sealed class SignInOptions
 {
-    /// <summary><c>CONSOLE_OPERATOR_PASSWORD_HASH</c>, as the verb <c>hash-password</c> prints it; null: a provider is used.</summary>
+    /// <summary><c>CONSOLE_OPERATOR_PASSWORD_HASH</c>, printed by the verb <c>hash-password</c>; null with a provider.</summary>
     public string? OperatorPasswordHash { get; init; }
 
     /// <summary><c>OIDC_*</c>; null: the operator's password signs in.</summary>
     public ProviderOptions? Provider { get; init; }
 
-    /// <summary><c>CONSOLE_API_TOKENS</c>, separated by commas: several at once, so that they can be rotated.</summary>
+    /// <summary><c>CONSOLE_API_TOKENS</c>, separated by commas, so that they can be rotated.</summary>
     public IReadOnlyList<ApiToken> ApiTokens { get; init; } = [];
 
-    /// <summary><c>CONSOLE_SESSION_LIFETIME</c>: how long a session lasts that nobody uses.</summary>
+    /// <summary><c>CONSOLE_SESSION_LIFETIME</c>: how long an unused session lasts.</summary>
     public TimeSpan SessionLifetime { get; init; } = TimeSpan.FromHours(12);
 
-    /// <summary><c>CONSOLE_SESSION_MAX_AGE</c>: how long after the sign-in a session ends, however much it is used.</summary>
+    /// <summary><c>CONSOLE_SESSION_MAX_AGE</c>: when a session ends, used or not, counted from the sign-in.</summary>
     public TimeSpan SessionMaxAge { get; init; } = TimeSpan.FromHours(12);
 
-    /// <summary>What vouches for sessions now: when the password or the provider is another, those of the former one are over.</summary>
+    /// <summary>Identifies the password or the provider. When it changes, all earlier sessions are over.</summary>
     public string Authority =>
         Provider is { } provider ? $"{provider.Authority} {provider.ClientId}"
         : OperatorPasswordHash is { } hash
             ? $"password {Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(hash)).AsSpan(0, 8))}"
         : "nobody";
 
-    /// <exception cref="ConfigurationException">Nobody could sign in, or a setting can't be used.</exception>
+    /// <exception cref="ConfigurationException">Nobody could sign in, or a setting is invalid.</exception>
     public static SignInOptions Read(IConfiguration configuration, bool isDevelopment)
     {
         var provider = ProviderOptions.Read(configuration);
@@ -36,15 +36,14 @@ internal sealed class SignInOptions
         if (hash is not null && !Login.IsHash(hash))
         {
             throw new ConfigurationException(
-                "CONSOLE_OPERATOR_PASSWORD_HASH is not a hash that `hash-password` of this version printed; "
-                    + "run it again and set its last line."
+                "CONSOLE_OPERATOR_PASSWORD_HASH was not printed by this version's `hash-password`: run it again and set its last line."
             );
         }
 
         if (hash is null && provider is null && !isDevelopment)
         {
             throw new ConfigurationException(
-                "Nobody could sign in: set CONSOLE_OPERATOR_PASSWORD_HASH to the last line that the verb `hash-password` prints, "
+                "Sign-in is not set up: set CONSOLE_OPERATOR_PASSWORD_HASH to the last line that the verb `hash-password` prints, "
                     + "or OIDC_AUTHORITY, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET."
             );
         }
@@ -63,7 +62,7 @@ internal sealed class SignInOptions
             if (!isDevelopment && values.Any(value => value.Length < ApiToken.Shortest))
             {
                 throw new ConfigurationException(
-                    $"{variable} holds a token of less than {ApiToken.Shortest} characters. Make one with `openssl rand -hex 24`."
+                    $"{variable} contains a token of less than {ApiToken.Shortest} characters. Create one with `openssl rand -hex 24`."
                 );
             }
         }
@@ -87,28 +86,29 @@ internal sealed class SignInOptions
 }
 
 /// <summary>A token of <c>CONSOLE_API_TOKENS</c>.</summary>
-/// <param name="Name">What the audit log calls its holder.</param>
+/// <param name="Name">The audit log's actor is <c>token:</c> and this name.</param>
 internal sealed record ApiToken(string Name, string Role, string Value)
 {
     public const int Shortest = 32;
 
-    /// <exception cref="ConfigurationException">It is neither <c>name:role:token</c> nor a token alone, which is an admin's.</exception>
+    /// <summary>Reads <c>name:role:token</c>, or a token alone, which is an admin's.</summary>
+    /// <exception cref="ConfigurationException">It is neither.</exception>
     public static ApiToken Read(string text) =>
         text.Split(':', 3, StringSplitOptions.TrimEntries) switch
         {
             [var value] => new("api", Roles.Admin, value),
             [{ Length: > 0 } name, var role, { Length: > 0 } value] when Roles.All.Contains(role) => new(name, role, value),
             _ => throw new ConfigurationException(
-                "CONSOLE_API_TOKENS must hold tokens as name:role:token, with the role viewer, operator or admin, separated by commas."
+                "CONSOLE_API_TOKENS must be a comma-separated list of name:role:token, with the role viewer, operator or admin."
             ),
         };
 }
 
 /// <summary>The OpenID Connect provider that signs people in.</summary>
-/// <param name="Authority">Where its <c>/.well-known/openid-configuration</c> is.</param>
-/// <param name="RoleClaim">The claim of the ID token or of userinfo with roles or groups, or its path: <c>realm_access.roles</c>.</param>
-/// <param name="RoleMap">What its values mean here.</param>
-/// <param name="RecheckEvery">How often the provider is asked whether a session's user still is one, and with which role.</param>
+/// <param name="Authority">The address before <c>/.well-known/openid-configuration</c>.</param>
+/// <param name="RoleClaim">The claim with roles or groups in the ID token or userinfo, or its path: <c>realm_access.roles</c>.</param>
+/// <param name="RoleMap">The console's role for each value of the claim.</param>
+/// <param name="RecheckEvery">How often the console asks the provider about each session.</param>
 internal sealed record ProviderOptions(
     Uri Authority,
     string ClientId,
@@ -121,15 +121,15 @@ internal sealed record ProviderOptions(
 {
     private static readonly string[] Variables = ["OIDC_AUTHORITY", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET"];
 
-    /// <summary>The greatest of the roles that the claim's values mean; null: none, and nobody enters without one.</summary>
+    /// <returns>The highest role of the claim's values; null: none, and the user may not sign in.</returns>
     public string? RoleOf(IEnumerable<string> values)
     {
         var roles = values.Select(value => RoleMap.GetValueOrDefault(value)).ToHashSet();
         return Roles.All.LastOrDefault(roles.Contains);
     }
 
-    /// <returns>Null: none is set.</returns>
-    /// <exception cref="ConfigurationException">Only some are set, or one can't be used.</exception>
+    /// <returns>Null: no variable is set.</returns>
+    /// <exception cref="ConfigurationException">Only some are set, or one is invalid.</exception>
     public static ProviderOptions? Read(IConfiguration configuration)
     {
         var missing = Variables.Where(variable => string.IsNullOrWhiteSpace(configuration[variable])).ToList();
@@ -141,7 +141,7 @@ internal sealed record ProviderOptions(
         if (missing.Count > 0)
         {
             throw new ConfigurationException(
-                $"{string.Join(" and ", missing)} must be set too: sign-in by OpenID Connect takes all of {string.Join(", ", Variables)}."
+                $"{string.Join(" and ", missing)} must be set, too: sign-in by OpenID Connect needs {string.Join(", ", Variables)}."
             );
         }
 
@@ -152,7 +152,7 @@ internal sealed record ProviderOptions(
         )
         {
             throw new ConfigurationException(
-                $"OIDC_AUTHORITY must be an https address, as https://login.example.org/realms/ops, but is “{shown}”."
+                $"OIDC_AUTHORITY must be an https address, e.g. https://login.example.org/realms/ops, but is “{shown}”."
             );
         }
 
@@ -183,13 +183,13 @@ internal sealed record ProviderOptions(
         var map = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var pair in text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
         {
-            // From the last sign on: a group may be named as in a directory, cn=ops.
+            // At the last equals sign, because a group's name may contain one: cn=ops.
             var at = pair.LastIndexOf('=');
             var role = pair[(at + 1)..].Trim().ToLowerInvariant();
             if (at <= 0 || !Roles.All.Contains(role))
             {
                 throw new ConfigurationException(
-                    $"OIDC_ROLE_MAP must hold pairs as sre=admin,on-call=operator,staff=viewer, but holds “{pair}”."
+                    $"OIDC_ROLE_MAP must be a list like sre=admin,on-call=operator,staff=viewer, but contains “{pair}”."
                 );
             }
 

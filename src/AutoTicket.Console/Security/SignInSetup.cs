@@ -6,10 +6,10 @@ using Microsoft.AspNetCore.StaticAssets;
 
 namespace AutoTicket.Security;
 
-/// <summary>The wiring of sign-in: who may enter, by which of the schemes, with which rights, and how often one may try.</summary>
+/// <summary>Wires sign-in: schemes, sessions, rights and lockout.</summary>
 internal static class SignInSetup
 {
-    /// <exception cref="ConfigurationException">Nobody could sign in, or a setting can't be used.</exception>
+    /// <exception cref="ConfigurationException">Nobody could sign in, or a setting is invalid.</exception>
     public static void AddSignIn(this WebApplicationBuilder builder)
     {
         var services = builder.Services;
@@ -56,7 +56,8 @@ internal static class SignInSetup
         authorization.SetFallbackPolicy(see).SetDefaultPolicy(see);
     }
 
-    /// <summary>Outside Development no other host, not even a subdomain, can set a cookie of this name. It takes TLS.</summary>
+    /// <summary>Outside Development the name begins with <c>__Host-</c>: it needs TLS, and no other host, not even a subdomain, can set
+    /// it.</summary>
     public static void NameForThisHost(CookieBuilder cookie, string name, bool isDevelopment) =>
         (cookie.Name, cookie.Path) = (isDevelopment ? name : $"__Host-{name}", "/");
 
@@ -68,7 +69,7 @@ internal static class SignInSetup
         cookie.Cookie.SameSite = SameSiteMode.Lax;
         cookie.ExpireTimeSpan = options.SessionLifetime;
         cookie.SlidingExpiration = true;
-        // A page sends people to the sign-in; a program wants to be told.
+        // Pages redirect to the sign-in; programs get a 401.
         cookie.Events.OnRedirectToLogin = context =>
         {
             if (context.Request.Path.StartsWithSegments("/console", StringComparison.OrdinalIgnoreCase) || context.Request.Path == "/")
@@ -84,7 +85,7 @@ internal static class SignInSetup
         };
         cookie.Events.OnValidatePrincipal = async context =>
         {
-            // A page asks for a dozen style sheets and scripts, which are anybody's.
+            // A page loads a dozen public style sheets and scripts; don't read the session for each.
             if (context.HttpContext.GetEndpoint()?.Metadata.GetMetadata<StaticAssetDescriptor>() is not null)
             {
                 return;

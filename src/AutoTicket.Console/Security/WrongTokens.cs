@@ -7,7 +7,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Security;
 
-/// <summary>Requests whose bearer token is missing or wrong. The log and the audit log hear of wrong ones at most once a minute.</summary>
+/// <summary>Counts requests with a missing or wrong bearer token. Wrong ones are logged and audited at most once a minute.</summary>
 internal sealed partial class WrongTokens(
     IDbContextFactory<AutoTicketDbContext> contexts,
     OncePerMinute often,
@@ -22,11 +22,11 @@ internal sealed partial class WrongTokens(
         RateLimitPartition.GetFixedWindowLimiter(address, _ => new() { PermitLimit = PerMinute, Window = Minute })
     );
 
-    /// <returns>The status to answer with: 401, or 429 to an address that sent too many. A right token is never counted, so that a wrong
-    /// one behind the same address can't keep alerts out.</returns>
+    /// <returns>The status to answer with: 401, or 429 to an address with too many wrong tokens. Right tokens are never limited, so that a
+    /// wrong one from the same address can't keep alerts out.</returns>
     public async Task<int> CountAsync(HttpContext context)
     {
-        // The page that tells a refusal is asked for within the refused request.
+        // The error page is rendered within the denied request; don't count it again.
         if (context.Features.Get<IStatusCodeReExecuteFeature>() is not null)
         {
             return context.Response.StatusCode;
@@ -41,7 +41,7 @@ internal sealed partial class WrongTokens(
         var address = Lockout.AddressOf(context.Connection.RemoteIpAddress);
         if (often.Take("wrong token") is { } tries)
         {
-            await TellAsync(tries, address, (context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? "?");
+            await RecordAsync(tries, address, (context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? "?");
         }
 
         using var permit = _perAddress.AttemptAcquire(address);
@@ -50,7 +50,7 @@ internal sealed partial class WrongTokens(
 
     public void Dispose() => _perAddress.Dispose();
 
-    private async Task TellAsync(int tries, string address, string route)
+    private async Task RecordAsync(int tries, string address, string route)
     {
         Log.Wrong(logger, tries, address, route);
         try
@@ -77,7 +77,7 @@ internal sealed partial class WrongTokens(
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
         {
-            // It was refused all the same, and the log has it.
+            // The request was denied anyway, and logged.
         }
     }
 

@@ -8,8 +8,8 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Slack;
 
-/// <summary>Once a day the leader reminds the operator of tickets that are open though their surface has recovered, how many and
-/// which. Nothing is said when there are none.</summary>
+/// <summary>Once a day the leader reminds the operator of open tickets whose surface has recovered. It sends nothing if there are
+/// none.</summary>
 internal sealed partial class RecoveredReminder(
     RecoveredTickets recovered,
     OpenTickets tickets,
@@ -21,49 +21,51 @@ internal sealed partial class RecoveredReminder(
     IOptions<SlackOptions> options,
     TimeProvider clock,
     ILogger<RecoveredReminder> logger
-) : Loop(clock, logger)
+) : LeaderLoop(leader, clock, logger)
 {
-    /// <summary>The day's turn is a row of <c>leases</c> that lasts until the next one: restarts and other leaders find it taken.</summary>
-    private const string Turn = "recovered_reminder";
+    /// <summary>The day's reminder is a row of <c>leases</c> that lasts until the next day, also for restarts and other leaders.</summary>
+    private const string Lease = "recovered_reminder";
 
     private const int MostLines = 20;
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(30);
 
-    private DateTimeOffset _settledUntil = DateTimeOffset.MinValue;
+    private DateTimeOffset _doneUntil = DateTimeOffset.MinValue;
 
-    protected override void Begin() => tickets.Changed += Wake;
-
-    protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
+    protected override void Begin()
     {
-        if (Clock.GetUtcNow() >= _settledUntil && await RemindAsync(stoppingToken) is { } until)
+        base.Begin();
+        tickets.Changed += Wake;
+    }
+
+    protected override async Task<TimeSpan> LeadAsync(CancellationToken stoppingToken)
+    {
+        if (Clock.GetUtcNow() >= _doneUntil && await RemindAsync(stoppingToken) is { } until)
         {
-            _settledUntil = until;
+            _doneUntil = until;
         }
 
         return LookEvery;
     }
 
-    /// <returns>Until when there is nothing more to say; null: the day's turn is open still.</returns>
+    /// <returns>The time of the next reminder; null: today's may still come.</returns>
     private async Task<DateTimeOffset?> RemindAsync(CancellationToken cancellationToken)
     {
         var now = Clock.GetUtcNow();
         var today = new DateTimeOffset(now.UtcDateTime.Date, TimeSpan.Zero) + options.Value.RemindAt;
         if (now < today)
         {
-            // Of yesterday nobody needs to be reminded before today's time.
             return today;
         }
 
-        // A list that is old says neither how many nor that there are none.
-        if (!leader.IsLeader || tickets.Current.IsStale || health.IsHeld || client.NotConfigured() is not null)
+        if (tickets.Current.IsStale || health.IsHeld || client.NotConfigured() is not null)
         {
             return null;
         }
 
         var open = await recovered.ReadAsync(cancellationToken);
         var tomorrow = today + TimeSpan.FromDays(1);
-        // None yet: what recovers later in the day is told of then.
-        if (open.Count == 0 || !await TakeTurnAsync(now, tomorrow))
+        // None yet: the reminder may still come later in the day.
+        if (open.Count == 0 || !await TakeLeaseAsync(now, tomorrow))
         {
             return open.Count == 0 ? null : tomorrow;
         }
@@ -72,23 +74,23 @@ internal sealed partial class RecoveredReminder(
         {
             Log.Reminded(logger, open.Count);
         }
-        // A lost answer may have been a delivery, and a second reminder of the day is worse than none.
+        // If the answer was lost, Slack may have delivered the message. A second one would be worse than none.
         else if (!failure.MayHaveSent)
         {
-            await GiveTurnBackAsync(now);
+            await ReturnLeaseAsync(now);
             return null;
         }
 
         return tomorrow;
     }
 
-    /// <summary>Before it is said, so that two never say it.</summary>
-    private async Task<bool> TakeTurnAsync(DateTimeOffset now, DateTimeOffset until)
+    /// <summary>Claims the day before the message is sent, so that two processes never send it.</summary>
+    private async Task<bool> TakeLeaseAsync(DateTimeOffset now, DateTimeOffset until)
     {
         await using var db = await contexts.CreateDbContextAsync();
         return await db.ExecuteAsync(
                 $"""
-                INSERT INTO leases (name, owner, until, fence) VALUES ({Turn}, {Environment.MachineName}, {until}, 1)
+                INSERT INTO leases (name, owner, until, fence) VALUES ({Lease}, {Environment.MachineName}, {until}, 1)
                 ON CONFLICT (name) DO UPDATE SET until = excluded.until, owner = excluded.owner, fence = leases.fence + 1
                 WHERE leases.until <= {now}
                 """,
@@ -96,10 +98,10 @@ internal sealed partial class RecoveredReminder(
             ) == 1;
     }
 
-    private async Task GiveTurnBackAsync(DateTimeOffset now)
+    private async Task ReturnLeaseAsync(DateTimeOffset now)
     {
         await using var db = await contexts.CreateDbContextAsync();
-        await db.ExecuteAsync($"UPDATE leases SET until = {now} WHERE name = {Turn}", CancellationToken.None);
+        await db.ExecuteAsync($"UPDATE leases SET until = {now} WHERE name = {Lease}", CancellationToken.None);
     }
 
     private string Text(IReadOnlyList<RecoveredTicket> open)
@@ -111,17 +113,9 @@ internal sealed partial class RecoveredReminder(
         );
         foreach (var one in open.Take(MostLines))
         {
-            text.Append('\n')
-                .Append(
-                    SlackText.Plain(
-                        string.Create(
-                            CultureInfo.InvariantCulture,
-                            $"{TicketNumber.Of(one.Ticket.Number)} {one.SurfaceName}, "
-                                + $"operational since {one.RecoveredAt.UtcDateTime:yyyy-MM-dd HH:mm} UTC"
-                        ),
-                        120
-                    )
-                );
+            var since = one.RecoveredAt.UtcDateTime.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture);
+            var line = $"{TicketNumber.Of(one.Ticket.Number)} {one.SurfaceName}, operational since {since} UTC";
+            text.Append('\n').Append(SlackText.Plain(line, 120));
         }
 
         return text.Append(open.Count > MostLines ? $"\nand {open.Count - MostLines} more" : "")

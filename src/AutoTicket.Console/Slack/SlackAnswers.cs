@@ -4,14 +4,14 @@ using AutoTicket.Data;
 
 namespace AutoTicket.Slack;
 
-/// <summary>Reads what Slack's answers mean, and says it so that an operator knows what to do. Slack refuses with a 200 and
-/// <c>"ok":false</c>: https://docs.slack.dev/reference/methods/chat.postMessage#errors.</summary>
+/// <summary>Turns Slack's response into a failure with cause and next step. Slack rejects with a 200 and <c>"ok":false</c>:
+/// https://docs.slack.dev/reference/methods/chat.postMessage#errors.</summary>
 internal static partial class SlackAnswers
 {
-    private const string NoApi = "Check SLACK_BASE_URL.";
+    private const string CheckUrl = "Check SLACK_BASE_URL.";
 
-    /// <param name="body">The answer, when it is a success.</param>
-    /// <returns>Null when it is one.</returns>
+    /// <param name="body">The response of a success.</param>
+    /// <returns>Null: success.</returns>
     public static SlackFailure? Read(int status, ReadOnlyMemory<byte> json, TimeSpan? retryAfter, string token, out JsonElement body)
     {
         body = Parse(json);
@@ -19,15 +19,15 @@ internal static partial class SlackAnswers
         {
             429 => RateLimited(retryAfter),
             408 => new(SlackFailureKind.TimedOut, "Slack did not get the request in time (408).", retryAfter),
-            >= 500 => new(SlackFailureKind.ServerError, $"Slack fails with {status}.", retryAfter, MayHaveSent: status != 503),
-            >= 300 and < 400 => new(SlackFailureKind.BadAnswer, $"Slack's address redirects ({status}) instead of answering. {NoApi}"),
+            >= 500 => new(SlackFailureKind.ServerError, $"Slack failed with {status}.", retryAfter, MayHaveSent: status != 503),
+            >= 300 and < 400 => new(SlackFailureKind.BadAnswer, $"Slack's address redirects ({status}) instead of answering. {CheckUrl}"),
             _ => Ok(body) switch
             {
                 false => Refusal(body, retryAfter, token),
                 true when status < 300 => null,
                 _ => new(
                     SlackFailureKind.BadAnswer,
-                    $"Slack's address answers {status} with something that is not its API (a login page? half an answer?). {NoApi}",
+                    $"Slack's address answers {status}, but not with its API (a login page? a truncated response?). {CheckUrl}",
                     MayHaveSent: status < 300
                 ),
             },
@@ -47,7 +47,7 @@ internal static partial class SlackAnswers
             "ratelimited" or "rate_limited" => RateLimited(retryAfter),
             "invalid_auth" or "not_authed" or "token_revoked" or "token_expired" or "account_inactive" or "not_allowed_token_type" => new(
                 SlackFailureKind.TokenRejected,
-                $"Slack rejects the token ({error}): it is invalid or was revoked. Renew SLACK_BOT_TOKEN."
+                $"Slack rejected the token ({error}): it is invalid or was revoked. Set a new SLACK_BOT_TOKEN."
             ),
             "missing_scope" or "no_permission" => new(
                 SlackFailureKind.ScopeMissing,
@@ -66,27 +66,26 @@ internal static partial class SlackAnswers
                 SlackFailureKind.ChannelGone,
                 $"Slack has no direct message with the operator ({error}). Check SLACK_OPERATOR_USER_ID, and that the member is active."
             ),
-            // Slack's documentation: some aspect of the operation may have succeeded before these two.
+            // Slack's documentation: part of the operation may have succeeded.
             "internal_error" or "fatal_error" => new(
                 SlackFailureKind.ServerError,
-                $"Slack fails with {error}.",
+                $"Slack failed with {error}.",
                 retryAfter,
                 MayHaveSent: true
             ),
-            "service_unavailable" or "request_timeout" => new(SlackFailureKind.ServerError, $"Slack fails with {error}.", retryAfter),
-            _ => new(SlackFailureKind.Refused, $"Slack refuses it ({error})."),
+            "service_unavailable" or "request_timeout" => new(SlackFailureKind.ServerError, $"Slack failed with {error}.", retryAfter),
+            _ => new(SlackFailureKind.Refused, $"Slack rejected the message ({error})."),
         };
     }
 
     private static SlackFailure RateLimited(TimeSpan? retryAfter) =>
         new(
             SlackFailureKind.RateLimited,
-            "Slack takes no more messages for now and asks for a pause"
-                + $"{(retryAfter is { } wait ? $" of {Math.Ceiling(wait.TotalSeconds)} s" : "")}.",
+            $"Slack limits the rate and asks for a pause{(retryAfter is { } wait ? $" of {Math.Ceiling(wait.TotalSeconds)} s" : "")}.",
             retryAfter
         );
 
-    /// <summary>Slack's own word, as long as it is one: it goes to logs and pages.</summary>
+    /// <returns>Slack's error word, if it is safe to show in logs and pages.</returns>
     private static string Word(string? word, string token) =>
         word is { Length: <= 100 } && Words().IsMatch(word) && !word.Contains(token, StringComparison.OrdinalIgnoreCase)
             ? word

@@ -5,8 +5,8 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Slack;
 
-/// <summary>Slack's Web API as far as a direct message needs it. Never throws for what Slack or the network does: a failure is a
-/// value, a WARNING and a state of <see cref="SlackHealth"/>. Nothing is sent twice by itself: whoever wants it said calls again.</summary>
+/// <summary>Sends direct messages by Slack's Web API. A failure of Slack or the network is a return value, a WARNING and a state of
+/// <see cref="SlackHealth"/>, never an exception. It never retries; the caller does.</summary>
 internal sealed partial class SlackClient(
     IHttpClientFactory http,
     IOptions<SlackOptions> options,
@@ -17,23 +17,23 @@ internal sealed partial class SlackClient(
 {
     public const string HttpName = "slack";
 
-    /// <summary>In bytes; more of an answer is not read.</summary>
+    /// <summary>Upper bound of a response, in bytes.</summary>
     public const int LongestAnswer = 1024 * 1024;
 
     private static readonly Counter<long> Messages = Telemetry.Meter.CreateCounter<long>(
         "autoticket.slack.messages",
-        description: "Direct messages, by what came of them: sent, or why not."
+        description: "Direct messages, by outcome: sent, or the kind of failure."
     );
     private static readonly TimeSpan CallTimeout = TimeSpan.FromSeconds(3);
 
     private readonly string _token = options.Value.BotToken?.Trim() ?? "";
     private string? _channel;
-    private bool _toldNotConfigured;
+    private bool _notConfiguredLogged;
 
-    /// <summary>Sends one message to the operator, within two times <see cref="CallTimeout"/>. It can't be cancelled: a caller that gave up
-    /// in the middle would not know whether the message went out, and would send it again after the restart.</summary>
-    /// <param name="text">In Slack's escaping: see <see cref="SlackText"/>.</param>
-    /// <returns>Null when it went out.</returns>
+    /// <summary>Sends one message to the operator, within two times <see cref="CallTimeout"/>. It can't be cancelled, because then the
+    /// caller would not know whether the message was sent, and would send it again.</summary>
+    /// <param name="text">Escaped for Slack: see <see cref="SlackText"/>.</param>
+    /// <returns>Null: sent.</returns>
     public async Task<SlackFailure?> SendAsync(string text)
     {
         var failure = await TrySendAsync(text);
@@ -65,11 +65,11 @@ internal sealed partial class SlackClient(
             _channel = opened.TryGetProperty("channel", out var channel) ? channel.Text("id") : null;
             if (_channel is null)
             {
-                return Fail(new(SlackFailureKind.BadAnswer, "Slack's answer does not say which channel it opened."), "conversations.open");
+                return Fail(new(SlackFailureKind.BadAnswer, "Slack's response names no channel."), "conversations.open");
             }
         }
 
-        // Text from outside is no markup, fetches nothing and calls nobody.
+        // Text from outside must not act as markup, fetch a link or mention a person.
         var (_, refused) = await CallAsync(
             "chat.postMessage",
             new
@@ -94,7 +94,8 @@ internal sealed partial class SlackClient(
         return refused;
     }
 
-    /// <summary>Null when it is set up. Logged once, not at every try; <see cref="SlackHealth"/> knows it from the start.</summary>
+    /// <summary>Logs once that Slack is not set up.</summary>
+    /// <returns>Null: it is set up.</returns>
     public SlackFailure? NotConfigured()
     {
         if (options.Value.Missing().ToList() is not { Count: > 0 } missing)
@@ -103,9 +104,9 @@ internal sealed partial class SlackClient(
         }
 
         var failure = SlackFailure.NotConfigured(missing);
-        if (!_toldNotConfigured)
+        if (!_notConfiguredLogged)
         {
-            _toldNotConfigured = true;
+            _notConfiguredLogged = true;
             Log.Degraded(logger, failure.Kind, "none", failure.Message);
         }
 
@@ -146,7 +147,7 @@ internal sealed partial class SlackClient(
                 Fail(
                     new(
                         SlackFailureKind.BadAnswer,
-                        $"Slack's answer is more than {LongestAnswer / 1024 / 1024} MB: that is not its API. Check SLACK_BASE_URL.",
+                        $"Slack's response is more than {LongestAnswer / 1024 / 1024} MB: that is not its API. Check SLACK_BASE_URL.",
                         MayHaveSent: true
                     ),
                     method

@@ -1,6 +1,6 @@
 namespace AutoTicket.Slack;
 
-/// <summary>Why Slack could not do its part. Each kind asks for another action of the operator.</summary>
+/// <summary>Why a message could not be sent. Each kind needs another action of the operator.</summary>
 internal enum SlackFailureKind
 {
     NotConfigured,
@@ -10,27 +10,27 @@ internal enum SlackFailureKind
     TokenRejected,
     ScopeMissing,
 
-    /// <summary>The direct message has nobody at its other end: archived, not found, the member gone.</summary>
+    /// <summary>The operator can't be messaged: channel archived or not found, member deactivated.</summary>
     ChannelGone,
 
-    /// <summary>Another refusal, which the message names.</summary>
+    /// <summary>Any other rejection; the message names it.</summary>
     Refused,
     TimedOut,
 
-    /// <summary>Refused connection, unknown host, TLS, or a connection that broke.</summary>
+    /// <summary>Connection refused or broken, unknown host, TLS.</summary>
     Unreachable,
     ServerError,
 
-    /// <summary>An answer that is not Slack's: a login page, a redirect, wrong JSON, more than we read.</summary>
+    /// <summary>A response that is not Slack's: a login page, a redirect, wrong JSON, too many bytes.</summary>
     BadAnswer,
 }
 
-/// <param name="Message">For the operator: one line, what happened and what to do; never a secret, never a raw body.</param>
-/// <param name="RetryAfter">How long Slack, or a proxy before it, asks us to wait.</param>
-/// <param name="MayHaveSent">The answer was lost: Slack may have delivered the message all the same.</param>
+/// <param name="Message">For the operator: one line with cause and next step; never a secret, never a raw body.</param>
+/// <param name="RetryAfter">The pause that Slack or a proxy asked for.</param>
+/// <param name="MayHaveSent">The answer was lost, so Slack may have delivered the message.</param>
 internal sealed record SlackFailure(SlackFailureKind Kind, string Message, TimeSpan? RetryAfter = null, bool MayHaveSent = false)
 {
-    /// <summary>Trying again by itself won't help: a person must change the token, its scopes or the member.</summary>
+    /// <summary>Retries don't help until a person changes the token, its scopes or the member.</summary>
     public bool NeedsPerson =>
         Kind
             is SlackFailureKind.NotConfigured

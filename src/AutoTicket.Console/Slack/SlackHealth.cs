@@ -2,10 +2,10 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Slack;
 
-/// <summary>Whether Slack did its part when it was last asked, and until when it is left alone.</summary>
+/// <summary>Whether Slack works, by the result of the last call, and until when no call is made.</summary>
 internal sealed class SlackHealth
 {
-    /// <summary>The longest we let a Retry-After keep us away, and the pause when only a person can help.</summary>
+    /// <summary>Upper bound of a Retry-After, and the pause while only a person can help.</summary>
     public static readonly TimeSpan LongestHold = TimeSpan.FromSeconds(60);
 
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(2);
@@ -24,21 +24,21 @@ internal sealed class SlackHealth
         }
     }
 
-    /// <summary>Raised when it goes down, comes back or fails in another way. Handlers must return at once and never throw.</summary>
+    /// <summary>Raised when Slack goes down, recovers or fails in another way. Handlers must return at once and never throw.</summary>
     public event Action? Changed;
 
-    /// <summary>What the last try failed with; null while Slack works, or before it was first asked.</summary>
+    /// <summary>The last failure; null: Slack works, or was not called yet.</summary>
     public SlackFailure? Failure => _state.Failure;
 
     public DateTimeOffset? FailingSince => _state.FailingSince;
 
-    /// <summary>Nobody asks Slack anything until then.</summary>
+    /// <summary>No call is made until then.</summary>
     public DateTimeOffset HoldUntil => _state.HoldUntil;
 
-    /// <summary>When the last message went out; null: none since the start.</summary>
+    /// <summary>When the last message was sent; null: none since the start.</summary>
     public DateTimeOffset? LastSentAt => _state.LastSentAt;
 
-    /// <summary>A hold that is longer than any can be was set before the clock was put back: it holds nobody.</summary>
+    /// <summary>A hold longer than <see cref="LongestHold"/> was set before the clock was put back, and is ignored.</summary>
     public bool IsHeld => HoldUntil - _clock.GetUtcNow() is var left && left > TimeSpan.Zero && left <= LongestHold;
 
     public void Sent() => Set(new State(null, null, DateTimeOffset.MinValue, _clock.GetUtcNow(), 0));
@@ -64,7 +64,7 @@ internal sealed class SlackHealth
             return LongestHold;
         }
 
-        // 2, 4, 8, 16, 30 seconds; what Slack asks for comes first.
+        // 2, 4, 8, 16, 30 seconds, unless Slack asks for a pause.
         var step = failuresBefore < 4 ? FirstPause * Math.Pow(2, failuresBefore) : LongestPause;
         var asked = failure.RetryAfter ?? step;
         return asked < ShortestHold ? ShortestHold
@@ -72,7 +72,7 @@ internal sealed class SlackHealth
             : asked;
     }
 
-    // One emitter writes, one try at a time; pages read.
+    // Only the hook and the reminder write, one call at a time.
     private void Set(State state)
     {
         var changed = _state.Failure?.Kind != state.Failure?.Kind;

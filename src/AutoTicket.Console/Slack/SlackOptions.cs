@@ -2,8 +2,8 @@ using System.ComponentModel.DataAnnotations;
 
 namespace AutoTicket.Slack;
 
-/// <summary>Who is told by direct message, and how: the variables <c>SLACK_*</c> and <c>Slack__*</c>. Absence is allowed and shown;
-/// nonsense stops the start.</summary>
+/// <summary>Who gets direct messages, and how: the variables <c>SLACK_*</c> and <c>Slack__*</c>. A missing one is shown in Diagnostics; an
+/// invalid one stops the start.</summary>
 internal sealed class SlackOptions : IValidatableObject
 {
     /// <summary><c>SLACK_BOT_TOKEN</c>: the bot's token, with the scopes <c>chat:write</c> and <c>im:write</c>.</summary>
@@ -14,22 +14,22 @@ internal sealed class SlackOptions : IValidatableObject
     [ConfigurationKeyName("SLACK_OPERATOR_USER_ID")]
     public string? OperatorUserId { get; set; }
 
-    /// <summary><c>SLACK_BASE_URL</c>: where the Web API is.</summary>
+    /// <summary><c>SLACK_BASE_URL</c>: the Web API's address.</summary>
     [ConfigurationKeyName("SLACK_BASE_URL")]
     public string? BaseUrl { get; set; }
 
-    /// <summary>More messages than these in a minute become digests.</summary>
+    /// <summary>Single messages a minute; further ones are sent as digests.</summary>
     [Range(1, 60)]
     public int SinglesPerMinute { get; set; } = 10;
 
-    /// <summary>The time of day, in UTC, of the daily reminder of tickets that are open though their surface has recovered.</summary>
+    /// <summary>The time of day, UTC, from which the operator is reminded of open tickets whose surface has recovered.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "23:59:59")]
     public TimeSpan RemindAt { get; set; } = TimeSpan.FromHours(9);
 
-    /// <summary>The Web API's address with a slash at its end.</summary>
+    /// <summary>The Web API's address with a trailing slash.</summary>
     public string ApiUrl => string.IsNullOrWhiteSpace(BaseUrl) ? "https://slack.com/api/" : $"{BaseUrl.Trim().TrimEnd('/')}/";
 
-    /// <summary>The variables that are missing before anybody can be told.</summary>
+    /// <returns>The missing variables without which no message can be sent.</returns>
     public IEnumerable<string> Missing()
     {
         if (string.IsNullOrWhiteSpace(BotToken))
@@ -45,7 +45,7 @@ internal sealed class SlackOptions : IValidatableObject
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
-        // Not what it held: a password may stand in an address.
+        // Does not show the value, because an address may contain a password.
         if (
             !(
                 Uri.TryCreate(ApiUrl, UriKind.Absolute, out var uri)
@@ -57,18 +57,18 @@ internal sealed class SlackOptions : IValidatableObject
         )
         {
             yield return new(
-                "SLACK_BASE_URL must be an absolute http or https address without user, password or query, as https://slack.com/api/."
+                "SLACK_BASE_URL must be an absolute http or https address without user, password or query, e.g. https://slack.com/api/."
             );
         }
 
         if (!string.IsNullOrWhiteSpace(BotToken) && BotToken.Trim().Any(c => c is < '!' or > '~'))
         {
-            yield return new("SLACK_BOT_TOKEN holds characters that no HTTP header may carry; copy the token again.");
+            yield return new("SLACK_BOT_TOKEN contains characters that an HTTP header can't carry; copy the token again.");
         }
 
         if (!string.IsNullOrWhiteSpace(OperatorUserId) && !OperatorUserId.Trim().All(char.IsAsciiLetterOrDigit))
         {
-            yield return new($"SLACK_OPERATOR_USER_ID must be a member ID, as U012AB3CD, but is “{OperatorUserId}”.");
+            yield return new($"SLACK_OPERATOR_USER_ID must be a member ID, e.g. U012AB3CD, but is “{OperatorUserId}”.");
         }
     }
 }

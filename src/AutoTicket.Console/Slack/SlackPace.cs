@@ -1,7 +1,7 @@
 namespace AutoTicket.Slack;
 
-/// <summary>How much the operator is told at once: so many single messages a minute, then digests. Counts tries, because one whose
-/// answer was lost may have gone out. Measured by the monotonic clock; for one emitter, one pass at a time.</summary>
+/// <summary>Limits single messages a minute, and the interval of digests. It counts attempts, because a message whose answer was lost may
+/// have been sent. Monotonic clock; not thread-safe.</summary>
 internal sealed class SlackPace(TimeProvider clock, int singlesPerMinute)
 {
     private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
@@ -10,7 +10,7 @@ internal sealed class SlackPace(TimeProvider clock, int singlesPerMinute)
     private readonly Queue<long> _singles = new();
     private long? _digest;
 
-    /// <summary>So many singles may still go out now.</summary>
+    /// <summary>How many single messages may be sent now.</summary>
     public int Room
     {
         get

@@ -5,18 +5,19 @@ using AutoTicket.Tickets;
 
 namespace AutoTicket.Slack;
 
-/// <summary>What the operator reads. Everything from outside is one line of plain text, escaped by Slack's rules
-/// (https://docs.slack.dev/messaging/formatting-message-text#escaping), and is cut before what leads to the console is.</summary>
+/// <summary>Writes the messages. Text from outside becomes one line, escaped by Slack's rules
+/// (https://docs.slack.dev/messaging/formatting-message-text#escaping), and is cut before links are.</summary>
 internal static class SlackText
 {
-    /// <summary>Slack cuts texts from 4,000 characters on, and not where we would.</summary>
+    /// <summary>Slack cuts texts at 4,000 characters, which could drop the links at the end.</summary>
     public const int Longest = 3_500;
 
     private const int LongestName = 200;
     private const int LongestLine = 80;
     private const int MostLines = 40;
 
-    /// <param name="console">The address of the alerts' page.</param>
+    /// <returns>A message on one alert.</returns>
+    /// <param name="console">The address of the alerts page.</param>
     public static string Single(AlertNotice notice, string console, TimeSpan quietPeriod)
     {
         var alert = notice.Alert;
@@ -42,7 +43,7 @@ internal static class SlackText
         return $"{head}\n{Plain(alert.Summary, Longest - head.Length - 1 - tail.Length)}{tail}";
     }
 
-    /// <summary>Many in one message, the worst first.</summary>
+    /// <returns>A message on many alerts, the worst first.</returns>
     public static string Digest(IReadOnlyCollection<AlertNotice> notices, string console)
     {
         var counts = notices
@@ -51,10 +52,8 @@ internal static class SlackText
             .OrderBy(count => count.Key)
             .Select(count => $"{count.Key}: {count.Value}");
         var ended = notices.Count(notice => notice.Kind == NoticeKind.Ended);
-        var text = new StringBuilder(
-            $"{notices.Count} {(notices.Count == 1 ? "alert" : "alerts")} at once "
-                + $"({string.Join(", ", [.. counts, .. ended > 0 ? [$"ended: {ended}"] : Array.Empty<string>()])})"
-        );
+        var kinds = ended > 0 ? counts.Append($"ended: {ended}") : counts;
+        var text = new StringBuilder($"{notices.Count} {(notices.Count == 1 ? "alert" : "alerts")} at once ({string.Join(", ", kinds)})");
         var link = $"\nConsole: {Link(console)}";
         var shown = 0;
         foreach (
@@ -83,8 +82,8 @@ internal static class SlackText
         return text.Append(link).ToString();
     }
 
-    /// <summary>Text from outside on one line, escaped, and cut between two of what people see as characters.</summary>
-    /// <param name="longest">Of the result, in UTF-16 units.</param>
+    /// <returns>Text from outside in one line, escaped, and cut between two grapheme clusters.</returns>
+    /// <param name="longest">Length of the result in UTF-16 units.</param>
     public static string Plain(string text, int longest)
     {
         ReadOnlySpan<char> rest = Clean(text);
@@ -109,7 +108,7 @@ internal static class SlackText
         notice switch
         {
             { Kind: NoticeKind.SeverityChanged, Told: { } told } => $"WORSE (was {told.Severity})",
-            { Kind: NoticeKind.Ended, Alert.Status: AlertStatus.Expired } => "EXPIRED: its source fell silent, that is not a recovery",
+            { Kind: NoticeKind.Ended, Alert.Status: AlertStatus.Expired } => "EXPIRED: sender went silent (not a recovery)",
             _ => Word(notice),
         };
 
@@ -118,12 +117,15 @@ internal static class SlackText
         {
             NoticeKind.SeverityChanged => "WORSE",
             NoticeKind.FiringAgain => "FIRING AGAIN",
-            NoticeKind.Ended => notice.Alert.Status == AlertStatus.Expired ? "EXPIRED" : "RECOVERED",
-            // It ended before it could be told.
-            _ => notice.Alert.IsFiring ? "FIRING" : "FIRED, AND IS OVER",
+            NoticeKind.Ended => End(notice.Alert),
+            _ when notice.Alert.IsFiring => "FIRING",
+            // It ended before it was reported.
+            _ => $"FIRED AND {End(notice.Alert)}",
         };
 
-    /// <summary>A surface's own outage is called by the surface.</summary>
+    private static string End(Alert alert) => alert.Status == AlertStatus.Expired ? "EXPIRED" : "RECOVERED";
+
+    /// <summary>An outage of a surface has the surface's name.</summary>
     private static string Subject(Alert alert) =>
         alert.Surface switch
         {
@@ -136,9 +138,9 @@ internal static class SlackText
         notice switch
         {
             { Alert.Reopened: 0 } => null,
-            { Kind: NoticeKind.Ended } => $"It flapped: it fired again {notice.Alert.Reopened}× before it ended.",
-            { Kind: NoticeKind.FiringAgain } => $"It flaps: it fired again {notice.Alert.Reopened}× so far. "
-                + $"Further changes are held until it was quiet for {quietPeriod.TotalMinutes:0.#} min.",
+            { Kind: NoticeKind.Ended } => $"Flapped: re-fired {notice.Alert.Reopened}× before it ended.",
+            { Kind: NoticeKind.FiringAgain } => $"Flapping: re-fired {notice.Alert.Reopened}×. "
+                + $"Further changes are held until it has been quiet for {quietPeriod.TotalMinutes:0.#} min.",
             _ => null,
         };
 
@@ -152,7 +154,7 @@ internal static class SlackText
             .Replace("<", "&lt;", StringComparison.Ordinal)
             .Replace(">", "&gt;", StringComparison.Ordinal);
 
-    // No line of its own, no reading backwards; half a surrogate pair comes as U+FFFD.
+    // No line breaks and no bidirectional controls; half a surrogate pair becomes U+FFFD.
     private static string Clean(string text)
     {
         var clean = new StringBuilder(text.Length);

@@ -5,9 +5,8 @@ using Microsoft.EntityFrameworkCore;
 namespace AutoTicket.Surfaces;
 
 /// <summary>
-/// Carries readings between the board and the database. What the leader reads is stored at once; every other process puts it on its own
-/// board, as the leader judged it, so that all boards show the same within a second. A leader that can't store keeps its own board going;
-/// the others say that theirs is stale.
+/// Carries readings between the board and the database. The leader stores its readings at once. Every other process shows them, as the
+/// leader judged them, within a second. While the database is down, the leader's board stays live and the other boards turn stale.
 /// </summary>
 internal sealed partial class ReadingRelay(
     StatusBoard board,
@@ -19,40 +18,42 @@ internal sealed partial class ReadingRelay(
     ILogger<ReadingRelay> logger
 ) : Loop(clock, logger)
 {
-    /// <summary>While the database is away this many readings wait for it; older ones are dropped.</summary>
+    /// <summary>How many readings wait while the database is down; older ones are dropped.</summary>
     private const int MostWaiting = 20_000;
     private static readonly TimeSpan CountEvery = TimeSpan.FromMinutes(5);
 
-    /// <summary>Readings that come so soon after one another are carried together.</summary>
+    /// <summary>Readings that arrive within this time are carried together.</summary>
     private static readonly TimeSpan Gather = TimeSpan.FromMilliseconds(200);
-    private static readonly TimeSpan AgainAfter = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(1);
 
-    /// <summary>The start waits so long for what is stored; a board that works is worth more than its history.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+    /// <summary>How long the start waits for the stored readings: a live board is worth more than its history.</summary>
+    private static readonly TimeSpan RestoreTimeout = TimeSpan.FromSeconds(1);
 
     private readonly ConcurrentQueue<SurfaceReading> _waiting = new();
     private readonly SemaphoreSlim _carrying = new(1);
     private readonly TaskCompletionSource _restored = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>The board goes on from the reading with this id; null: it has to be read anew.</summary>
+    /// <summary>The id of the newest stored reading on the board; null: restore the whole board.</summary>
     private long? _upTo;
+
+    /// <summary>At its last turn another process was the leader.</summary>
     private bool _follows;
     private long? _fence;
     private readonly OutageNotice _outage = new();
     private Task _counting = Task.CompletedTask;
 
-    /// <summary>Not in the first seconds, which are the first checks'.</summary>
+    /// <summary>The first seconds belong to the first checks.</summary>
     private DateTimeOffset _countAt = clock.GetUtcNow() + TimeSpan.FromSeconds(3);
 
-    /// <summary>Hands over what the poller read, to be stored soon.</summary>
+    /// <summary>Queues a reading to be stored soon.</summary>
     public void Store(SurfaceReading judged)
     {
         _waiting.Enqueue(judged);
         Wake();
     }
 
-    /// <summary>Brings board and database into step now: the poller goes on from where the last leader ended.</summary>
-    /// <returns>False: the database is away.</returns>
+    /// <summary>Synchronizes board and database now, so that a new leader continues from the last leader's readings.</summary>
+    /// <returns>False: the database is down.</returns>
     public async Task<bool> CarryAsync(CancellationToken cancellationToken)
     {
         await _carrying.WaitAsync(cancellationToken);
@@ -70,7 +71,7 @@ internal sealed partial class ReadingRelay(
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
         {
-            TellAway(exception);
+            LogOutage(exception);
             return false;
         }
         finally
@@ -79,11 +80,11 @@ internal sealed partial class ReadingRelay(
         }
     }
 
-    /// <summary>Who opens a page first sees what is stored, and the poller, which starts after this, goes on from it.</summary>
+    /// <summary>The first page shows the stored readings, and the poller, which starts after this, continues from them.</summary>
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
         await base.StartAsync(cancellationToken);
-        await Task.WhenAny(_restored.Task, Task.Delay(Patience, cancellationToken));
+        await Task.WhenAny(_restored.Task, Task.Delay(RestoreTimeout, cancellationToken));
     }
 
     protected override void Begin()
@@ -94,32 +95,33 @@ internal sealed partial class ReadingRelay(
 
     protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
     {
-        var carried = await TryAsync(CarryAsync, stoppingToken);
+        var carried = await CarryAsync(stoppingToken);
         if (carried && _counting.IsCompleted && Clock.GetUtcNow() >= _countAt)
         {
-            _counting = TryAsync(CountAsync, stoppingToken);
+            (var counted, _counting) = (_counting, CountAsync(stoppingToken));
+            await counted;
         }
 
-        await Task.Delay(carried ? Gather : AgainAfter, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.Delay(carried ? Gather : RetryAfter, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         return DatabaseSignals.AtLeastEvery;
     }
 
-    /// <summary>The poller has ended before: its last readings are where the next leader goes on.</summary>
+    /// <summary>Stores the last readings of the poller, which has stopped before: the next leader continues from them.</summary>
     protected override async Task FinishAsync()
     {
-        await _counting;
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(2));
-        await TryAsync(CarryAsync, patience.Token);
+        await _counting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(2));
+        await CarryAsync(timeout.Token);
     }
 
-    /// <summary>Puts the readings that others stored on the board: all of them at first, and then the new ones.</summary>
-    private async Task FollowAsync(bool acts, CancellationToken cancellationToken)
+    /// <summary>Shows what other processes stored: the whole board if this process did not follow so far, otherwise what is new.</summary>
+    private async Task FollowAsync(bool leads, CancellationToken cancellationToken)
     {
-        // Or it leads again, and another did meanwhile.
-        var lost = !_follows && (!acts || (leader.Fence is { } fence && _fence is { } before && fence != before));
+        // Lost, too, if it leads again after another leader.
+        var lost = !_follows && (!leads || (leader.Fence is { } fence && _fence is { } before && fence != before));
         if (lost)
         {
-            // Whatever it read since, it read without being asked.
+            // It was not the leader when it took these readings.
             _waiting.Clear();
             _upTo = null;
         }
@@ -130,14 +132,14 @@ internal sealed partial class ReadingRelay(
             board.Restore(readings, forget: lost);
             _restored.TrySetResult();
         }
-        // Who takes the lead follows once more: nothing that the last leader stored may be missing.
+        // A new leader follows once more, so that it misses none of the last leader's readings.
         else if (_follows && await history.AfterAsync(upTo, cancellationToken) is { Count: > 0 } readings)
         {
-            board.Take(readings);
+            board.PublishJudged(readings);
             _upTo = readings[^1].Id;
         }
 
-        (_follows, _fence) = (!acts, leader.Fence ?? _fence);
+        (_follows, _fence) = (!leads, leader.Fence ?? _fence);
     }
 
     private async Task StoreAsync(CancellationToken cancellationToken)
@@ -156,39 +158,14 @@ internal sealed partial class ReadingRelay(
         }
     }
 
-    private async Task<bool> CountAsync(CancellationToken cancellationToken)
+    private async Task CountAsync(CancellationToken cancellationToken)
     {
-        try
-        {
-            board.SetAvailability(await availability.CountAsync(tidy: leader.IsLeader, cancellationToken));
-            _countAt = Clock.GetUtcNow() + CountEvery;
-            return true;
-        }
-        catch (Exception exception) when (Outages.IsOutage(exception))
-        {
-            return false;
-        }
+        board.SetAvailability(await availability.CountAsync(tidy: leader.IsLeader, cancellationToken));
+        _countAt = Clock.GetUtcNow() + CountEvery;
     }
 
-    private async Task<bool> TryAsync(Func<CancellationToken, Task<bool>> work, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await work(cancellationToken);
-        }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested) { }
-#pragma warning disable CA1031 // a bug met once must not end the watch, nor pass unseen
-        catch (Exception exception)
-#pragma warning restore CA1031
-        {
-            Log.Failed(logger, exception);
-        }
-
-        return false;
-    }
-
-    /// <summary>Once an outage.</summary>
-    private void TellAway(Exception exception)
+    /// <summary>Logs once an outage.</summary>
+    private void LogOutage(Exception exception)
     {
         if (!_outage.Begin())
         {
@@ -207,13 +184,10 @@ internal sealed partial class ReadingRelay(
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Warning, "readings can't be stored, the board goes on without the database: {Problem}")]
+        [LoggerMessage(LogLevel.Warning, "readings can't be stored, the board continues without the database: {Problem}")]
         public static partial void NotStored(ILogger logger, string problem);
 
         [LoggerMessage(LogLevel.Warning, "readings can't be read, the board turns stale until the database answers: {Problem}")]
         public static partial void NotRead(ILogger logger, string problem);
-
-        [LoggerMessage(LogLevel.Error, "carrying readings failed, trying again")]
-        public static partial void Failed(ILogger logger, Exception exception);
     }
 }

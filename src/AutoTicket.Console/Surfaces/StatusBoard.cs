@@ -3,8 +3,7 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Surfaces;
 
-/// <summary>What is known of every surface now, in memory, and who wants to hear of changes. The one place from which pages,
-/// API and pipeline read.</summary>
+/// <summary>The current state of every surface, in memory, and its subscribers. Pages, API and pipeline all read it.</summary>
 internal sealed partial class StatusBoard(
     SurfaceList surfaces,
     IOptions<StatusOptions> options,
@@ -24,7 +23,7 @@ internal sealed partial class StatusBoard(
     private DateTimeOffset? _ownNetworkLostSince;
     private DateTimeOffset? _checkedAt;
 
-    /// <summary>Since when nothing at all could be reached, which is our own network's fault; null: it works.</summary>
+    /// <summary>Since when no surface could be reached, which means that the console is offline; null: it is online.</summary>
     public DateTimeOffset? OwnNetworkLostSince
     {
         get
@@ -36,7 +35,7 @@ internal sealed partial class StatusBoard(
         }
     }
 
-    /// <summary>The last moment at which any surface was probed; null: none yet.</summary>
+    /// <summary>When any surface was last probed; null: never.</summary>
     public DateTimeOffset? CheckedAt
     {
         get
@@ -48,7 +47,7 @@ internal sealed partial class StatusBoard(
         }
     }
 
-    /// <summary>All surfaces in the configuration's order.</summary>
+    /// <returns>All surfaces in the configuration's order.</returns>
     public IReadOnlyList<SurfaceSnapshot> All()
     {
         lock (_lock)
@@ -65,14 +64,14 @@ internal sealed partial class StatusBoard(
         }
     }
 
-    /// <summary>Hears of every changed surface. A handler that throws stops no other.</summary>
+    /// <summary>Calls the handler for every changed surface. A handler that throws does not stop the others.</summary>
     public IDisposable Subscribe(Action<SurfaceSnapshot> onChange)
     {
         ImmutableInterlocked.Update(ref _subscribers, list => list.Add(onChange));
         return new Subscription(() => ImmutableInterlocked.Update(ref _subscribers, list => list.Remove(onChange)));
     }
 
-    /// <summary>Takes a reading in and tells everybody.</summary>
+    /// <summary>Judges a reading, adds it and notifies the subscribers.</summary>
     /// <param name="took">How long the probe took, answer or not.</param>
     /// <returns>The reading with the status that it confirms.</returns>
     public SurfaceReading Publish(SurfaceReading reading, TimeSpan took)
@@ -93,15 +92,15 @@ internal sealed partial class StatusBoard(
             }
 
             Note(reading);
-            shown = watched.Tell(clock.GetUtcNow());
+            shown = watched.Publish(clock.GetUtcNow());
         }
 
-        Tell(shown);
+        Notify(shown);
         return judged;
     }
 
-    /// <summary>Takes in what another process read and judged, oldest first, and tells everybody.</summary>
-    public void Take(IEnumerable<SurfaceReading> judged)
+    /// <summary>Adds readings that another process judged, oldest first, and notifies the subscribers.</summary>
+    public void PublishJudged(IEnumerable<SurfaceReading> judged)
     {
         List<SurfaceSnapshot> changed;
         lock (_lock)
@@ -112,32 +111,35 @@ internal sealed partial class StatusBoard(
                 Note(reading);
                 if (_watched.TryGetValue(reading.SurfaceKey, out var watched))
                 {
-                    watched.Take(reading);
+                    watched.AddJudged(reading);
                     touched.Add(watched);
                 }
             }
 
-            changed = [.. touched.Select(watched => watched.Tell(clock.GetUtcNow()))];
+            changed = [.. touched.Select(watched => watched.Publish(clock.GetUtcNow()))];
         }
 
-        changed.ForEach(Tell);
+        changed.ForEach(Notify);
     }
 
-    /// <summary>Time passes: tells of surfaces that turned stale, or whose maintenance ended.</summary>
+    /// <summary>Publishes the surfaces that time alone changed: they turned stale, or their maintenance ended.</summary>
     public void Tick()
     {
         List<SurfaceSnapshot> turned;
         lock (_lock)
         {
             var now = clock.GetUtcNow();
-            turned = [.. _watched.Values.Where(watched => watched.Show(now).Status != watched.Told).Select(watched => watched.Tell(now))];
+            turned =
+            [
+                .. _watched.Values.Where(watched => watched.Show(now).Status != watched.Published).Select(watched => watched.Publish(now)),
+            ];
         }
 
-        turned.ForEach(Tell);
+        turned.ForEach(Notify);
     }
 
-    /// <summary>Continues from the stored readings. They may come late: later readings are then judged again after them.</summary>
-    /// <param name="forget">What was seen here does not count: another process has watched since.</param>
+    /// <summary>Continues from the stored readings. If they come late, newer readings are judged again on top of them.</summary>
+    /// <param name="forget">Drops the readings taken here, because another process has been the leader since.</param>
     public void Restore(IEnumerable<SurfaceReading> readings, bool forget = false)
     {
         List<SurfaceSnapshot> restored = [];
@@ -148,12 +150,12 @@ internal sealed partial class StatusBoard(
             {
                 if (watched.Restore(stored[watched.Surface.Key], forget))
                 {
-                    restored.Add(watched.Tell(clock.GetUtcNow()));
+                    restored.Add(watched.Publish(clock.GetUtcNow()));
                 }
             }
 
             (_checkedAt, _ownNetworkLostSince) = (null, null);
-            // Keep the start as it was shown: two probes that end at the same moment may arrive in the other order.
+            // In the order in which they were shown: two probes may end at the same time, and every board must show the same beginning.
             foreach (
                 var reading in _watched
                     .Values.SelectMany(watched => watched.Readings)
@@ -166,7 +168,7 @@ internal sealed partial class StatusBoard(
             }
         }
 
-        restored.ForEach(Tell);
+        restored.ForEach(Notify);
     }
 
     public void SetAvailability(IReadOnlyDictionary<string, (double? Day, double? Month)> availability)
@@ -180,7 +182,7 @@ internal sealed partial class StatusBoard(
         }
     }
 
-    /// <summary>What a reading says of the whole board.</summary>
+    /// <summary>Updates what holds for the whole board.</summary>
     private void Note(SurfaceReading reading)
     {
         _checkedAt = reading.CheckedAt;
@@ -194,7 +196,7 @@ internal sealed partial class StatusBoard(
         }
     }
 
-    private void Tell(SurfaceSnapshot snapshot)
+    private void Notify(SurfaceSnapshot snapshot)
     {
         foreach (var onChange in _subscribers)
         {
@@ -202,11 +204,11 @@ internal sealed partial class StatusBoard(
             {
                 onChange(snapshot);
             }
-#pragma warning disable CA1031 // one page's failure must not keep the news from the others
+#pragma warning disable CA1031 // a page that fails must not stop the others
             catch (Exception exception)
 #pragma warning restore CA1031
             {
-                Log.Deaf(logger, snapshot.Key, exception.Message);
+                Log.SubscriberFailed(logger, snapshot.Key, exception.Message);
             }
         }
     }
@@ -216,7 +218,7 @@ internal sealed partial class StatusBoard(
         [LoggerMessage(LogLevel.Information, "surface changed surface={Surface} from={From} to={To} cause={Cause}")]
         public static partial void Changed(ILogger logger, string surface, SurfaceStatus from, SurfaceStatus to, string? cause);
 
-        [LoggerMessage(LogLevel.Warning, "a subscriber could not take a change of surface={Surface}: {Problem}")]
-        public static partial void Deaf(ILogger logger, string surface, string problem);
+        [LoggerMessage(LogLevel.Warning, "a subscriber failed on a change of surface={Surface}: {Problem}")]
+        public static partial void SubscriberFailed(ILogger logger, string surface, string problem);
     }
 }

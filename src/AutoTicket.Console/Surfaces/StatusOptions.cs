@@ -8,11 +8,11 @@ internal sealed class StatusOptions
     [Range(typeof(TimeSpan), "00:00:00.1", "01:00:00")]
     public TimeSpan PollInterval { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>For surfaces that name no timeout of their own.</summary>
+    /// <summary>The timeout of surfaces that set none.</summary>
     [Range(typeof(TimeSpan), "00:00:00.05", "00:05:00")]
     public TimeSpan ProbeTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Probes under way at once. A hanging surface holds one place until its timeout.</summary>
+    /// <summary>How many probes run at once. A surface that hangs occupies one until its timeout.</summary>
     [Range(1, 4096)]
     public int Parallelism { get; set; } = 256;
 

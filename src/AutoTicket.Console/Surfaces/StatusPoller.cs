@@ -5,9 +5,8 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Surfaces;
 
-/// <summary>Probes every surface once an interval and publishes what it saw. One that hangs holds up no other: it is left out of
-/// the following cycles until its probe ends. Of several processes only the leader does; one that takes the lead goes on in the
-/// last one's rhythm.</summary>
+/// <summary>On the leader, probes every surface once an interval and publishes the readings. A surface that hangs delays no other: the
+/// next cycles skip it until its probe ends. A new leader keeps the last leader's rhythm.</summary>
 internal sealed partial class StatusPoller(
     SurfaceList surfaces,
     SurfaceProbe probe,
@@ -19,28 +18,30 @@ internal sealed partial class StatusPoller(
     ILogger<StatusPoller> logger
 ) : Loop(clock, logger)
 {
-    /// <summary>With fewer surfaces, all of them failing at once is no sign that the fault is ours.</summary>
-    private const int EnoughToDoubtOurselves = 3;
+    /// <summary>With fewer surfaces, all of them failing at once does not mean that the console is offline.</summary>
+    private const int FewestToSuspectOwnNetwork = 3;
 
-    /// <summary>Who takes the lead waits so long for the last readings; a board that works is worth more than its history.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+    /// <summary>How long a new leader waits for the last leader's readings: a live board is worth more than its history.</summary>
+    private static readonly TimeSpan CarryTimeout = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan AskEvery = TimeSpan.FromSeconds(1);
     private static readonly Histogram<double> Cycles = Telemetry.Seconds(
         "autoticket.poll.cycle.duration",
         "From a cycle's first probe to its last, the interval at most."
     );
 
-    private readonly SemaphoreSlim _places = new(options.Value.Parallelism);
+    private readonly SemaphoreSlim _slots = new(options.Value.Parallelism);
     private readonly ConcurrentDictionary<string, Task> _underWay = new();
     private readonly PeriodicTimer _timer = new(TimeSpan.FromSeconds(1), clock);
     private readonly Lock _lock = new();
-    private readonly List<Suspect> _suspects = [];
+
+    /// <summary>Failures that the console's own network may have caused: nothing was reached since their probes began.</summary>
+    private readonly List<ProbeResult> _suspects = [];
     private readonly Lock _publishing = new();
     private long _lastReached = long.MinValue;
     private bool _followed;
     private Task _ticking = Task.CompletedTask;
 
-    /// <summary>A failure that our own network may have caused: nobody has been reached since its probe began.</summary>
-    private sealed record Suspect(SurfaceReading Reading, long Begun, TimeSpan Took);
+    private sealed record ProbeResult(SurfaceReading Reading, long Begun, TimeSpan Took);
 
     protected override void Begin()
     {
@@ -53,13 +54,13 @@ internal sealed partial class StatusPoller(
         if (!await leader.AskAsync(stoppingToken))
         {
             _followed = true;
-            return Patience;
+            return AskEvery;
         }
 
         if (_followed)
         {
             _followed = false;
-            await Task.WhenAny(relay.CarryAsync(stoppingToken), Task.Delay(Patience, Clock, stoppingToken));
+            await Task.WhenAny(relay.CarryAsync(stoppingToken), Task.Delay(CarryTimeout, Clock, stoppingToken));
             await PauseAsync(UntilDue(), stoppingToken);
         }
         else
@@ -79,16 +80,16 @@ internal sealed partial class StatusPoller(
     private async Task CycleAsync(CancellationToken stoppingToken)
     {
         var begun = Clock.GetTimestamp();
-        // A little jitter, so that several consoles do not knock on the same doors in step.
+        // Jitter, so that several consoles don't probe the same surfaces in step.
         var interval = options.Value.PollInterval * (0.95 + (Random.Shared.NextDouble() * 0.1));
         var cycle = StartCycle(stoppingToken);
         await Task.WhenAny(cycle, Task.Delay(interval, Clock, stoppingToken));
         Cycles.Record(Clock.GetElapsedTime(begun).TotalSeconds);
-        SettleSuspects(begun, counts: await leader.AskAsync(stoppingToken));
+        SettleSuspects(begun, isLeader: await leader.AskAsync(stoppingToken));
         await PauseAsync(interval - Clock.GetElapsedTime(begun), stoppingToken);
     }
 
-    /// <summary>Until the last leader's readings are an interval old: two failures in a row stay an interval apart.</summary>
+    /// <summary>Until the last leader's readings are an interval old, so that two failures in a row are an interval apart.</summary>
     private TimeSpan UntilDue() =>
         board.All().Select(surface => surface.CheckedAt ?? DateTimeOffset.MinValue).DefaultIfEmpty().Min()
         + options.Value.PollInterval
@@ -117,22 +118,22 @@ internal sealed partial class StatusPoller(
 
     private async Task WatchAsync(Surface surface, CancellationToken cancellationToken)
     {
-        await _places.WaitAsync(cancellationToken);
+        await _slots.WaitAsync(cancellationToken);
         try
         {
-            // The lease may end during a cycle. What a frozen process saw, above all its timeouts, must not be published.
+            // A cycle may outlast the lease. The readings of a process that was frozen, its timeouts above all, don't count.
             if (await leader.AskAsync(cancellationToken))
             {
                 var begun = Clock.GetTimestamp();
                 var reading = await probe.ProbeAsync(surface, cancellationToken);
                 if (await leader.AskAsync(cancellationToken))
                 {
-                    Take(new Suspect(reading, begun, Clock.GetElapsedTime(begun)));
+                    Sort(new ProbeResult(reading, begun, Clock.GetElapsedTime(begun)));
                 }
             }
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested) { }
-#pragma warning disable CA1031 // a bug in one surface's handling must not stop the others' watch
+#pragma warning disable CA1031 // a bug with one surface must not stop the others
         catch (Exception exception)
 #pragma warning restore CA1031
         {
@@ -140,14 +141,15 @@ internal sealed partial class StatusPoller(
         }
         finally
         {
-            _places.Release();
+            _slots.Release();
         }
     }
 
-    /// <summary>Publishes at once what is certain. A failure to connect waits until another surface is reached or the cycle ends.</summary>
-    private void Take(Suspect result)
+    /// <summary>Publishes a certain result at once. A failure without contact waits until another surface is reached, or for the end of the
+    /// cycle.</summary>
+    private void Sort(ProbeResult result)
     {
-        List<Suspect> certain = [];
+        List<ProbeResult> certain = [];
         lock (_lock)
         {
             if (result.Reading.Reached)
@@ -170,21 +172,22 @@ internal sealed partial class StatusPoller(
         certain.ForEach(Publish);
     }
 
-    /// <summary>Ends a cycle. If no surface was reached, our own network has failed, and the surfaces are stale, not down.</summary>
-    /// <param name="counts">False: the lead was lost in it.</param>
-    private void SettleSuspects(long cycleBegun, bool counts)
+    /// <summary>Publishes what is left at the end of a cycle. If it reached no surface at all, the console is offline: the surfaces are
+    /// stale, not down.</summary>
+    /// <param name="isLeader">False: this process lost the lease during the cycle, and its results don't count.</param>
+    private void SettleSuspects(long cycleBegun, bool isLeader)
     {
-        List<Suspect> settled;
-        bool reachedNobody;
+        List<ProbeResult> settled;
+        bool reachedNothing;
         lock (_lock)
         {
-            settled = counts ? [.. _suspects] : [];
+            settled = isLeader ? [.. _suspects] : [];
             _suspects.Clear();
-            reachedNobody = _lastReached < cycleBegun;
+            reachedNothing = _lastReached < cycleBegun;
         }
 
-        var ours = reachedNobody && surfaces.All.Count >= EnoughToDoubtOurselves && settled.Count >= EnoughToDoubtOurselves;
-        if (ours && board.OwnNetworkLostSince is null)
+        var isOffline = reachedNothing && surfaces.All.Count >= FewestToSuspectOwnNetwork && settled.Count >= FewestToSuspectOwnNetwork;
+        if (isOffline && board.OwnNetworkLostSince is null)
         {
             Log.Blind(logger, settled.Count);
         }
@@ -192,13 +195,13 @@ internal sealed partial class StatusPoller(
         foreach (var suspect in settled)
         {
             Publish(
-                ours
+                isOffline
                     ? suspect with
                     {
                         Reading = suspect.Reading with
                         {
                             Outcome = ReadingOutcome.Blind,
-                            Cause = $"nothing can be reached: the console's own network seems lost ({suspect.Reading.Cause})",
+                            Cause = $"The console itself is offline ({suspect.Reading.Cause})",
                         },
                     }
                     : suspect
@@ -206,9 +209,9 @@ internal sealed partial class StatusPoller(
         }
     }
 
-    private void Publish(Suspect result)
+    private void Publish(ProbeResult result)
     {
-        // Stored in the order in which they were shown: whether our own network is lost, the last one says.
+        // Stored in the order in which they are shown, because the last one says whether the console is offline.
         lock (_publishing)
         {
             relay.Store(board.Publish(result.Reading, result.Took));

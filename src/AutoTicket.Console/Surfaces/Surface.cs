@@ -1,9 +1,9 @@
 namespace AutoTicket.Surfaces;
 
-/// <summary>The public face of a system that we watch, as configured under <c>Surfaces__N__*</c>.</summary>
+/// <summary>A public URL that the console probes, configured under <c>Surfaces__N__*</c>.</summary>
 public sealed record Surface
 {
-    /// <summary>A slug (<c>a-z 0-9 -</c>): the surface's identity. Renaming it starts a new history.</summary>
+    /// <summary>The surface's identity, a slug (<c>a-z 0-9 -</c>). A new key starts a new history.</summary>
     public required string Key { get; init; }
 
     public required string Name { get; init; }
@@ -14,15 +14,15 @@ public sealed record Surface
 
     public string Method { get; init; } = "GET";
 
-    /// <summary>The status codes that count as an answer, as <c>200-299,401</c>.</summary>
+    /// <summary>The status codes that are no failure, e.g. <c>200-299,401</c>.</summary>
     public StatusCodes ExpectedStatus { get; init; } = StatusCodes.Success;
 
-    /// <summary>Text that the answer's body must hold; empty: any body will do.</summary>
+    /// <summary>Text that the response body must contain; empty: any body is accepted.</summary>
     public string ExpectedText { get; init; } = "";
 
     public Severity Severity { get; init; } = Severity.P2;
 
-    /// <summary>An answer slower than this counts as slow, and enough of them as degraded.</summary>
+    /// <summary>A slower response is a slow reading; several of them mean degraded.</summary>
     public TimeSpan SlowAfter { get; init; } = TimeSpan.FromSeconds(2);
 
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(10);
@@ -30,18 +30,48 @@ public sealed record Surface
     /// <summary>How many failures in a row confirm that the surface is down.</summary>
     public int DownAfter { get; init; } = 2;
 
-    /// <summary>How many good answers in a row confirm that it is up again.</summary>
+    /// <summary>How many good readings in a row confirm that it is up again.</summary>
     public int UpAfter { get; init; } = 2;
 
-    /// <summary>Until then the surface is probed and shown, but in maintenance: nobody is called for it.</summary>
+    /// <summary>Until then the surface is in maintenance: probed and shown, but without alerts.</summary>
     public DateTimeOffset? MaintenanceUntil { get; init; }
 }
 
-/// <summary>How badly a failure hurts; P1 is worst.</summary>
+/// <summary>How severe a failure is; P1 is worst.</summary>
 public enum Severity
 {
     P1 = 1,
     P2,
     P3,
     P4,
+}
+
+/// <summary>A set of HTTP status codes, e.g. <c>200-299,401</c>.</summary>
+public sealed record StatusCodes(string Text)
+{
+    public static readonly StatusCodes Success = Parse("200-299")!;
+
+    private IReadOnlyList<(int From, int To)> Ranges { get; init; } = [];
+
+    public bool Contains(int code) => Ranges.Any(range => range.From <= code && code <= range.To);
+
+    /// <returns>Null: the text is not such a list, or names a code outside 100 to 599.</returns>
+    public static StatusCodes? Parse(string text)
+    {
+        var ranges = new List<(int, int)>();
+        foreach (var part in text.Split(',', StringSplitOptions.TrimEntries))
+        {
+            var ends = part.Split('-', 2, StringSplitOptions.TrimEntries);
+            if (!int.TryParse(ends[0], out var from) || !int.TryParse(ends[^1], out var to) || from < 100 || to > 599 || from > to)
+            {
+                return null;
+            }
+
+            ranges.Add((from, to));
+        }
+
+        return new StatusCodes(text) { Ranges = ranges };
+    }
+
+    public override string ToString() => Text;
 }

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Surfaces;
 
-/// <summary>How much of the time surfaces were not down, counted from the stored readings.</summary>
+/// <summary>Computes each surface's availability from the stored readings. The only writer of <c>surface_hours</c>.</summary>
 internal sealed class SurfaceAvailability(
     IDbContextFactory<AutoTicketDbContext> contexts,
     IOptions<StatusOptions> options,
@@ -18,13 +18,12 @@ internal sealed class SurfaceAvailability(
         ("up", "int", h => h.Up)
     );
 
-    /// <summary>Each surface's share of known time in which it was not down, by its key.</summary>
-    /// <param name="tidy">Rolls up whole hours first and drops readings past retention: the leader's work, which done twice, or late,
-    /// comes to the same.</param>
+    /// <returns>For each surface key the share of known time in which it was not down, 0 to 1; null: nothing is known.</returns>
+    /// <param name="tidy">First rolls up whole hours and deletes readings past their retention: the leader's job, idempotent.</param>
     public async Task<IReadOnlyDictionary<string, (double? Day, double? Month)>> CountAsync(bool tidy, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        // Months of readings may be counted and dropped here, with nobody waiting for it.
+        // It may count and delete months of readings, and no page waits for it.
         db.Database.SetCommandTimeout(TimeSpan.FromMinutes(1));
         var now = clock.GetUtcNow();
         var thisHour = new DateTimeOffset(now.Year, now.Month, now.Day, now.Hour, 0, 0, TimeSpan.Zero);
@@ -64,7 +63,7 @@ internal sealed class SurfaceAvailability(
         for (var hour = from; hour < thisHour; hour += TimeSpan.FromHours(1))
         {
             var counts = await CountHourAsync(db, hour, cancellationToken);
-            // An hour a statement: a commit for each row takes minutes where a month is to be caught up with.
+            // One statement an hour: to catch up with a month, a commit a row would take minutes.
             await db.ExecuteAsync(
                 $"""
                 INSERT INTO surface_hours (surface_key, hour, known, up)

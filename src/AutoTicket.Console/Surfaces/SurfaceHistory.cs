@@ -4,8 +4,8 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Surfaces;
 
-/// <summary>The readings in the database: what a restart goes on from, and by which every process shows what the leader read.
-/// Their ids are in the order in which they were stored, because one process at a time stores them.</summary>
+/// <summary>The readings in the database: a restart continues from them, and every process shows them. Their ids grow in the order of
+/// storing, because only the leader stores.</summary>
 internal sealed class SurfaceHistory(
     SurfaceList surfaces,
     IDbContextFactory<AutoTicketDbContext> contexts,
@@ -24,13 +24,13 @@ internal sealed class SurfaceHistory(
         ("since", "timestamptz", r => r.Since)
     );
 
-    /// <summary>What the board shows of every surface, and the id up to which that goes.</summary>
+    /// <returns>The readings that the board shows, and the id of the newest reading that they may include.</returns>
     public async Task<(List<SurfaceReading> Readings, long UpTo)> RecentAsync(CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        // Asked first: what is stored in this moment comes with the next question, and only then.
+        // Asked first, so that a reading stored meanwhile comes with the next query, and only then.
         var upTo = await db.SurfaceReadings.MaxAsync(reading => (long?)reading.Id, cancellationToken) ?? 0;
-        // By time, so that months of readings cost nothing; only who has none of late is looked for by itself.
+        // By time, so that months of readings cost nothing. Only surfaces without recent readings get a query each.
         var recent = clock.GetUtcNow() - (2 * StatusBoard.HistoryLength * options.Value.PollInterval);
         var readings = await db
             .SurfaceReadings.AsNoTracking()
@@ -46,7 +46,7 @@ internal sealed class SurfaceHistory(
         return (readings, upTo);
     }
 
-    /// <summary>What was stored after the reading with this id, oldest first; of very many as many as the board can show.</summary>
+    /// <returns>The readings stored after this id, oldest first, and at most as many as the board can show.</returns>
     public async Task<List<SurfaceReading>> AfterAsync(long id, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
@@ -60,12 +60,12 @@ internal sealed class SurfaceHistory(
         return newest;
     }
 
-    /// <summary>Stores the readings of the leader with this <see cref="LeaderLease.Fence"/>, all or none.</summary>
-    /// <returns>False: another process leads. A late reading would be the newest on every board, and say what no longer holds.</returns>
+    /// <summary>Stores all readings of the leader with this <see cref="LeaderLease.Fence"/>, or none.</summary>
+    /// <returns>False: another process leads. Its board must not get a late reading as the newest.</returns>
     public async Task<bool> StoreAsync(IReadOnlyCollection<SurfaceReading> readings, long fence, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        // Condition and rows in one statement: a process that is frozen between two would hold a lock, and with it the next leader.
+        // One statement: a process frozen between two would hold a lock and block the next leader.
         return await db.ExecuteAsync(
                 $"""
                 INSERT INTO surface_readings (surface_key, checked_at, outcome, latency_ms, cause, reached, status, since)
@@ -76,7 +76,7 @@ internal sealed class SurfaceHistory(
             ) == readings.Count;
     }
 
-    /// <summary>The newest readings of a surface, newest first.</summary>
+    /// <returns>The last readings of a surface, newest first.</returns>
     public async Task<List<SurfaceReading>> LatestAsync(string surfaceKey, int count, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);

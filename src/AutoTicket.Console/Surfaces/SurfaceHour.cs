@@ -3,8 +3,8 @@ using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
 namespace AutoTicket.Surfaces;
 
-/// <summary>How many readings of a surface an hour held and in how many of them it was not down: what availability is
-/// computed from, so that a page never counts months of readings.</summary>
+/// <summary>How many readings a surface has in an hour, and in how many it was not down. Thanks to these rows a page never counts months of
+/// readings.</summary>
 internal sealed class SurfaceHour
 {
     public required string SurfaceKey { get; init; }

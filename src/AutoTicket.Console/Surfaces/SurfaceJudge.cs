@@ -1,25 +1,26 @@
 namespace AutoTicket.Surfaces;
 
-/// <summary>What readings mean. A pure function of the readings, so that every process and every restart says the same.</summary>
+/// <summary>Judges readings. It is pure, so that every process and every restart come to the same status.</summary>
 internal static class SurfaceJudge
 {
-    /// <summary>This many bad readings of the last <see cref="PartlyOf"/> are partly failing, even if never enough in a row.</summary>
+    /// <summary>With this many bad readings among the last <see cref="PartlyOf"/> a surface is degraded, even if they are not in a
+    /// row.</summary>
     private const int PartlyBad = 3;
     private const int PartlyOf = 10;
     private const int FlappingChanges = 4;
     private const int FlappingOf = 20;
 
-    /// <summary>The status confirmed by the readings, the newest last.</summary>
-    /// <param name="previous">What was confirmed before the newest: it holds until the thresholds say otherwise.</param>
+    /// <returns>The status that the readings, newest last, confirm.</returns>
+    /// <param name="previous">The status before the newest reading; it stays until a threshold is reached.</param>
     public static SurfaceStatus Confirm(Surface surface, SurfaceStatus previous, IReadOnlyList<SurfaceReading> readings)
     {
         var known = Known(readings);
         var failures = known.TakeWhile(reading => reading.Outcome == ReadingOutcome.Failed).Count();
         var bad = known.TakeWhile(reading => reading.Outcome != ReadingOutcome.Ok).Count();
         var good = known.TakeWhile(reading => reading.Outcome == ReadingOutcome.Ok).Count();
-        var partly = known.Take(PartlyOf).Count(reading => reading.Outcome != ReadingOutcome.Ok) >= PartlyBad;
+        var partly = BadOfLast(known) >= PartlyBad;
         return failures >= surface.DownAfter ? SurfaceStatus.Down
-            // An answer, even a slow one, ends being down only when enough of them came.
+            // Down ends only after enough answers, slow or not.
             : previous == SurfaceStatus.Down
             && known.TakeWhile(reading => reading.Outcome != ReadingOutcome.Failed).Count() < surface.UpAfter
                 ? SurfaceStatus.Down
@@ -29,7 +30,7 @@ internal static class SurfaceJudge
             : previous;
     }
 
-    /// <summary>One line on what is wrong, or what is being confirmed; null when there is nothing to say.</summary>
+    /// <returns>One line: what is wrong, or what is being confirmed; null: all is well.</returns>
     public static string? Explain(Surface surface, SurfaceStatus status, IReadOnlyList<SurfaceReading> readings)
     {
         var known = Known(readings);
@@ -47,9 +48,8 @@ internal static class SurfaceJudge
                 ? $"{newest.Cause} (seen {bad} of {surface.DownAfter} times)"
                 : null,
             SurfaceStatus.Degraded when bad < surface.DownAfter =>
-                $"{known.Take(PartlyOf).Count(reading => reading.Outcome != ReadingOutcome.Ok)} "
-                    + $"of the last {Math.Min(PartlyOf, known.Count)} checks failed or were slow",
-            _ when good > 0 => $"answering again ({good} of {surface.UpAfter} times)",
+                $"{BadOfLast(known)} of the last {Math.Min(PartlyOf, known.Count)} checks failed or were slow",
+            _ when good > 0 => $"Recovering: {good} of {surface.UpAfter} good checks",
             _ => newest.Cause,
         };
     }
@@ -60,7 +60,9 @@ internal static class SurfaceJudge
         return outcomes.Zip(outcomes.Skip(1)).Count(pair => pair.First != pair.Second) >= FlappingChanges;
     }
 
-    /// <summary>Newest first, without those that say nothing of the surface.</summary>
+    private static int BadOfLast(List<SurfaceReading> known) => known.Take(PartlyOf).Count(reading => reading.Outcome != ReadingOutcome.Ok);
+
+    /// <returns>The readings newest first, without the blind ones.</returns>
     private static List<SurfaceReading> Known(IReadOnlyList<SurfaceReading> readings) =>
         [.. readings.Reverse().Where(reading => reading.Outcome != ReadingOutcome.Blind)];
 }

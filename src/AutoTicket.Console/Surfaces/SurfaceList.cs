@@ -2,10 +2,10 @@ using System.Text.RegularExpressions;
 
 namespace AutoTicket.Surfaces;
 
-/// <summary>The surfaces of the configuration, in its order.</summary>
+/// <summary>The configured surfaces, in the configuration's order.</summary>
 internal sealed partial record SurfaceList(IReadOnlyList<Surface> All)
 {
-    /// <exception cref="ConfigurationException">A surface can't be used; the message names the variable.</exception>
+    /// <exception cref="ConfigurationException">A surface is invalid; the message names the variable.</exception>
     public static SurfaceList Read(IConfiguration configuration, StatusOptions status)
     {
         var surfaces = new List<Surface>();
@@ -19,7 +19,7 @@ internal sealed partial record SurfaceList(IReadOnlyList<Surface> All)
             var surface = Read(section, status);
             if (surfaces.Any(other => other.Key == surface.Key))
             {
-                throw Mistake(section, "Key", $"“{surface.Key}” is used twice; each surface needs a key of its own");
+                throw Mistake(section, "Key", $"“{surface.Key}” is used twice; each surface needs its own key");
             }
 
             surfaces.Add(surface);
@@ -92,14 +92,14 @@ internal sealed partial record SurfaceList(IReadOnlyList<Surface> All)
     private static TimeSpan Duration(IConfigurationSection section, string name, TimeSpan otherwise) =>
         Settings.Read(section, name, otherwise, TimeSpan.FromMilliseconds(10), TimeSpan.FromMinutes(5));
 
-    /// <summary>Of more readings than the board keeps nothing could ever be confirmed.</summary>
+    /// <summary>At most the readings that the board keeps: a larger number could never be reached.</summary>
     private static int Count(IConfigurationSection section, string name, int otherwise) =>
         Settings.Read(section, name, otherwise, 1, StatusBoard.HistoryLength);
 
     private static ConfigurationException Mistake(IConfigurationSection section, string name, string problem) =>
         new($"{Settings.Variable(section)}__{name} {problem}.");
 
-    /// <summary>An address may hold a password; a message must not.</summary>
+    /// <returns>The address without user and password.</returns>
     private static string Redacted(string? url) =>
         Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.UserInfo.Length > 0 ? $"{uri.Scheme}://…@{uri.Host}" : url ?? "";
 

@@ -6,23 +6,21 @@ using AutoTicket.Data;
 
 namespace AutoTicket.Surfaces;
 
-/// <summary>Asks a surface once and says what came of it. Never throws: whatever goes wrong is what it saw.</summary>
+/// <summary>Sends one request to a surface and returns the reading. Never throws: a failure is a reading, too.</summary>
 internal sealed class SurfaceProbe : IDisposable
 {
-    /// <summary>Of a body we look for text in; the rest is not read.</summary>
+    /// <summary>How many bytes of a body are read.</summary>
     private const int MostBody = 1024 * 1024;
     private const int LongestCause = 200;
+    private const string DnsFailed = "DNS lookup failed";
     private const int MostRedirects = 5;
     private static readonly HttpRequestOptionsKey<Contact> ContactKey = new("contact");
-    private static readonly Histogram<double> Probes = Telemetry.Seconds(
-        "autoticket.probe.duration",
-        "Probes of surfaces, by what came of them."
-    );
+    private static readonly Histogram<double> Probes = Telemetry.Seconds("autoticket.probe.duration", "Probes of surfaces, by outcome.");
 
     private readonly TimeProvider _clock;
     private readonly HttpMessageInvoker _http;
 
-    /// <summary>Whether the far host's network stack answered, by a connection or a refusal.</summary>
+    /// <summary>Whether the surface's host accepted or refused a connection.</summary>
     private sealed class Contact
     {
         public bool Made { get; set; }
@@ -34,7 +32,7 @@ internal sealed class SurfaceProbe : IDisposable
         _http = new HttpMessageInvoker(
             new SocketsHttpHandler
             {
-                // A fresh connection each time: a surface whose name or certificate is broken must not live on in a pool.
+                // A new connection each time: a pooled one would hide a broken DNS name or certificate.
                 PooledConnectionLifetime = TimeSpan.Zero,
                 AllowAutoRedirect = false,
                 UseCookies = false,
@@ -61,10 +59,10 @@ internal sealed class SurfaceProbe : IDisposable
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             failure = contact.Made
-                ? $"connected, but no whole answer within {Seconds(surface.Timeout)}"
-                : $"no connection within {Seconds(surface.Timeout)}";
+                ? $"Timed out: no complete response in {Seconds(surface.Timeout)}"
+                : $"Timed out: no connection in {Seconds(surface.Timeout)}";
         }
-#pragma warning disable CA1031 // a probe never throws: what the network or the far side does is the result
+#pragma warning disable CA1031 // a probe never throws: whatever fails is the reading
         catch (Exception exception) when (exception is not OperationCanceledException)
 #pragma warning restore CA1031
         {
@@ -85,13 +83,13 @@ internal sealed class SurfaceProbe : IDisposable
             LatencyMs = failure is null ? (int)elapsed.TotalMilliseconds : null,
             Cause =
                 failure is not null ? OneLine(failure)
-                : elapsed > surface.SlowAfter ? $"slow: {Seconds(elapsed)}, more than {Seconds(surface.SlowAfter)}"
+                : elapsed > surface.SlowAfter ? $"Slow: {Seconds(elapsed)} (limit {Seconds(surface.SlowAfter)})"
                 : null,
             Reached = contact.Made,
         };
     }
 
-    /// <returns>Null when the answer was as expected; otherwise what was wrong with it.</returns>
+    /// <returns>What is wrong with the response; null: it is as expected.</returns>
     private async Task<string?> AskAsync(Surface surface, Contact contact, CancellationToken cancellationToken)
     {
         var url = surface.Url;
@@ -105,7 +103,7 @@ internal sealed class SurfaceProbe : IDisposable
             if (!surface.ExpectedStatus.Contains(code) && code is >= 301 and <= 308 && response.Headers.Location is { } location)
             {
                 url = new Uri(url, location);
-                // To another host, or from https to http, the answer would be somebody else's.
+                // The response of another host, or over http instead of https, does not prove that the surface works.
                 if (
                     redirects >= MostRedirects
                     || url.Host != surface.Url.Host
@@ -122,12 +120,12 @@ internal sealed class SurfaceProbe : IDisposable
             var body = await ReadAsync(response, surface.ExpectedText.Length > 0, cancellationToken);
             return !surface.ExpectedStatus.Contains(code) ? $"HTTP {code} {response.ReasonPhrase}, expected {surface.ExpectedStatus}"
                 : surface.ExpectedText.Length > 0 && !body.Contains(surface.ExpectedText, StringComparison.Ordinal)
-                    ? $"HTTP {code}, but the expected text is not in the answer"
+                    ? $"HTTP {code}, but the response lacks the expected text"
                 : null;
         }
     }
 
-    /// <summary>Reads to the end, or to <see cref="MostBody"/>: an answer that hangs half-way is not an answer.</summary>
+    /// <summary>Reads to the end, or to <see cref="MostBody"/>, because a response that hangs half-way is a failure.</summary>
     private static async Task<string> ReadAsync(HttpResponseMessage response, bool keep, CancellationToken cancellationToken)
     {
         await using var stream = await response.Content.ReadAsStreamAsync(cancellationToken);
@@ -166,22 +164,18 @@ internal sealed class SurfaceProbe : IDisposable
     private static string Explain(Exception exception) =>
         exception switch
         {
-            HttpRequestException { HttpRequestError: HttpRequestError.NameResolutionError } => "the host name can't be resolved",
+            HttpRequestException { HttpRequestError: HttpRequestError.NameResolutionError } => DnsFailed,
             HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError } =>
                 $"TLS failed: {exception.GetBaseException().Message}",
             _ => exception.GetBaseException()
                 is SocketException { SocketErrorCode: SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain }
-                ? "the host name can't be resolved"
-            : exception.GetBaseException() is SocketException { SocketErrorCode: SocketError.ConnectionRefused }
-                ? "the connection is refused"
+                ? DnsFailed
+            : exception.GetBaseException() is SocketException { SocketErrorCode: SocketError.ConnectionRefused } ? "Connection refused"
             : exception.GetBaseException().Message,
         };
 
     private static string Seconds(TimeSpan time) =>
         time.TotalSeconds.ToString("0.##", System.Globalization.CultureInfo.InvariantCulture) + " s";
 
-    private static string OneLine(string text)
-    {
-        return CleanText.Cut(HiddenCharacter.Blank(text).Trim(), LongestCause);
-    }
+    private static string OneLine(string text) => CleanText.Cut(HiddenCharacter.Blank(text).Trim(), LongestCause);
 }

@@ -4,18 +4,34 @@ using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
 namespace AutoTicket.Surfaces;
 
-/// <summary>What one probe saw.</summary>
+/// <summary>The result of one probe.</summary>
 public enum ReadingOutcome
 {
     Ok,
     Slow,
     Failed,
 
-    /// <summary>Our own network was lost, so it says nothing of the surface.</summary>
+    /// <summary>The console was offline, so the reading says nothing about the surface.</summary>
     Blind,
 }
 
-/// <summary>One probe of one surface, and what we said about the surface after it. A row of <c>surface_readings</c>.</summary>
+/// <summary>The status of a surface. The names in lower case are the words of the API.</summary>
+public enum SurfaceStatus
+{
+    /// <summary>Never judged yet. Never shown as green.</summary>
+    Unknown,
+    Operational,
+
+    /// <summary>Slow, or partly failing.</summary>
+    Degraded,
+    Down,
+
+    /// <summary>No reading for two intervals, or the console is offline: the last status may no longer hold.</summary>
+    Stale,
+    Maintenance,
+}
+
+/// <summary>One probe of one surface, and the surface's status after it. A row of <c>surface_readings</c>.</summary>
 public sealed record SurfaceReading
 {
     public long Id { get; init; }
@@ -26,19 +42,19 @@ public sealed record SurfaceReading
 
     public required ReadingOutcome Outcome { get; init; }
 
-    /// <summary>Time to the whole answer in milliseconds; null when there was none.</summary>
+    /// <summary>Time to the complete response in milliseconds; null: there was none.</summary>
     public int? LatencyMs { get; init; }
 
-    /// <summary>Why it was not <see cref="ReadingOutcome.Ok"/>, in at most 200 characters, without control characters.</summary>
+    /// <summary>Why it was not <see cref="ReadingOutcome.Ok"/>, in one line of at most 200 characters.</summary>
     public string? Cause { get; init; }
 
-    /// <summary>The far host's network stack answered (a connection was made or refused), so our own network works.</summary>
+    /// <summary>The surface's host accepted or refused a connection, so the console is online.</summary>
     public bool Reached { get; init; }
 
-    /// <summary>The status confirmed by this reading and those before it.</summary>
+    /// <summary>The status that this reading and those before it confirm.</summary>
     public SurfaceStatus Status { get; init; }
 
-    /// <summary>Since when <see cref="Status"/> holds.</summary>
+    /// <summary>When <see cref="Status"/> began.</summary>
     public DateTimeOffset Since { get; init; }
 }
 

@@ -1,15 +1,15 @@
 namespace AutoTicket.Surfaces;
 
-/// <summary>All that a tile shows of a surface at one moment. Immutable: a changed surface is a new snapshot.</summary>
-/// <param name="Status">What holds now: staleness and maintenance included.</param>
-/// <param name="Since">Since when, by the last confirmed change; null while unknown.</param>
+/// <summary>Everything that a tile shows about a surface. Immutable: a changed surface is a new snapshot.</summary>
+/// <param name="Status">The status now, including stale and maintenance.</param>
+/// <param name="Since">The last confirmed change; null while unknown.</param>
 /// <param name="CheckedAt">When it was last probed; null: never.</param>
-/// <param name="LatencyMs">Of the last answer.</param>
-/// <param name="P95LatencyMs">Over <paramref name="History"/>.</param>
-/// <param name="Cause">Why it is not operational, or what is being confirmed; null when there is nothing to say.</param>
-/// <param name="History">The last 60 readings at most, oldest first.</param>
-/// <param name="IsFlapping">It changed its outcome four times or more within <paramref name="History"/>'s last 20.</param>
-/// <param name="Availability24h">Share of known time it was not down, 0 to 1; null: nothing known.</param>
+/// <param name="LatencyMs">Latency of the last reading; null: it failed.</param>
+/// <param name="P95LatencyMs">95th percentile over <paramref name="History"/>.</param>
+/// <param name="Cause">Why it is not operational, or what is being confirmed; null: all is well.</param>
+/// <param name="History">At most the last 60 readings, oldest first.</param>
+/// <param name="IsFlapping">At least four changes between failed and not failed in the last 20 readings.</param>
+/// <param name="Availability24h">Share of known time in which it was not down, 0 to 1; null: nothing is known.</param>
 /// <param name="Availability30d">The same over 30 days.</param>
 public sealed record SurfaceSnapshot(
     Surface Surface,
@@ -27,6 +27,6 @@ public sealed record SurfaceSnapshot(
 {
     public string Key => Surface.Key;
 
-    /// <summary>Somebody should look: it is neither operational nor under maintenance.</summary>
+    /// <summary>It is neither operational nor in maintenance.</summary>
     public bool NeedsAttention => Status is not (SurfaceStatus.Operational or SurfaceStatus.Maintenance);
 }

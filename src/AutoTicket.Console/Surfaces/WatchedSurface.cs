@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 
 namespace AutoTicket.Surfaces;
 
-/// <summary>A surface on the board: its readings and what follows from them. The board's lock guards it.</summary>
+/// <summary>A surface on the board: its readings and the state that follows from them. The board's lock guards it.</summary>
 internal sealed class WatchedSurface(Surface surface, TimeSpan pollInterval)
 {
     private DateTimeOffset? _since;
@@ -12,15 +12,16 @@ internal sealed class WatchedSurface(Surface surface, TimeSpan pollInterval)
 
     public Surface Surface => surface;
 
-    /// <summary>The newest last.</summary>
+    /// <summary>Oldest first.</summary>
     public ImmutableList<SurfaceReading> Readings { get; private set; } = [];
 
     public SurfaceStatus Confirmed { get; private set; } = SurfaceStatus.Unknown;
 
-    /// <summary>What everybody was told last. Not what is shown: whoever reads the board may be the first to see that it turned.</summary>
-    public SurfaceStatus Told { get; private set; } = SurfaceStatus.Unknown;
+    /// <summary>The status of which subscribers were last notified. A page that reads the board may see a newer one first.</summary>
+    public SurfaceStatus Published { get; private set; } = SurfaceStatus.Unknown;
 
-    /// <summary>Adds a reading with the status that it and those before it confirm.</summary>
+    /// <summary>Judges a reading and adds it.</summary>
+    /// <returns>The reading with the status that it and those before it confirm.</returns>
     public SurfaceReading Judge(SurfaceReading reading, TimeSpan took)
     {
         var confirmed =
@@ -30,12 +31,11 @@ internal sealed class WatchedSurface(Surface surface, TimeSpan pollInterval)
         return judged;
     }
 
-    /// <summary>Adds a reading as another process judged it. How long its probe took is known of answers alone; without one it may have
-    /// been the timeout.</summary>
-    public void Take(SurfaceReading judged) =>
+    /// <summary>Adds a reading that another process judged. A probe that failed may have taken up to the timeout.</summary>
+    public void AddJudged(SurfaceReading judged) =>
         Add(judged, judged.LatencyMs is { } latency ? TimeSpan.FromMilliseconds(latency) : surface.Timeout);
 
-    /// <returns>Whether there was anything to go on from, or to forget.</returns>
+    /// <returns>Whether anything changed.</returns>
     public bool Restore(IEnumerable<SurfaceReading> stored, bool forget)
     {
         var (meanwhile, took) = (forget ? [] : Readings, _lastTook);
@@ -50,18 +50,18 @@ internal sealed class WatchedSurface(Surface surface, TimeSpan pollInterval)
         }
 
         (Readings, Confirmed, _since, _lastTook, _shown) = ([], SurfaceStatus.Unknown, null, TimeSpan.Zero, null);
-        older.ForEach(Take);
+        older.ForEach(AddJudged);
         meanwhile.ForEach(reading => Judge(reading, took));
         return true;
     }
 
     public void SetAvailability((double? Day, double? Month) availability) => (_availability, _shown) = (availability, null);
 
-    /// <summary>What it shows, to be told to everybody.</summary>
-    public SurfaceSnapshot Tell(DateTimeOffset now)
+    /// <returns>The snapshot, of which the caller now notifies the subscribers.</returns>
+    public SurfaceSnapshot Publish(DateTimeOffset now)
     {
         var shown = Show(now);
-        Told = shown.Status;
+        Published = shown.Status;
         return shown;
     }
 
@@ -83,7 +83,7 @@ internal sealed class WatchedSurface(Surface surface, TimeSpan pollInterval)
             newest?.LatencyMs,
             latencies.Count == 0 ? null : latencies[(int)Math.Ceiling(latencies.Count * 0.95) - 1],
             newest?.Outcome == ReadingOutcome.Blind ? newest.Cause
-                : status == SurfaceStatus.Stale ? $"no reading since; last seen {Data.Words.Of(Confirmed)}"
+                : status == SurfaceStatus.Stale ? $"No recent reading; last seen {Data.Words.Of(Confirmed)}"
                 : SurfaceJudge.Explain(surface, Confirmed, Readings),
             Readings,
             SurfaceJudge.IsFlapping(Readings),
@@ -103,7 +103,7 @@ internal sealed class WatchedSurface(Surface surface, TimeSpan pollInterval)
     private SurfaceStatus Status(DateTimeOffset now) =>
         surface.MaintenanceUntil > now ? SurfaceStatus.Maintenance
         : Confirmed == SurfaceStatus.Unknown || Readings.IsEmpty ? SurfaceStatus.Unknown
-        // While a probe may still be out, the surface gets the time its last one took on top.
+        // Plus the time of the last probe, because the next one may still be running.
         : Readings[^1].Outcome == ReadingOutcome.Blind || now - Readings[^1].CheckedAt > (2 * pollInterval) + _lastTook
             ? SurfaceStatus.Stale
         : Confirmed;

@@ -116,7 +116,7 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
         await Eventually.TrueAsync(async () => await visitor.AskAsync("/api/status") == HttpStatusCode.Unauthorized, "the user is out");
         await using var db = Open(console);
         Assert.Contains(
-            "somebody else",
+            "names another user",
             (await db.AuditLog.SingleAsync(entry => entry.Action == AuditActions.SignedOut)).Payload,
             StringComparison.Ordinal
         );

@@ -97,7 +97,7 @@ internal sealed class AlertDriver : IAsyncDisposable
 
     public async Task<IReadOnlyList<Observed>> RaiseAsync(IReadOnlyList<Observation> request, int console = 0) =>
         await _consoles[console].Get<AlertAggregator>().ObserveAsync(request, CancellationToken.None)
-        ?? throw new InvalidOperationException("The aggregator took nothing.");
+        ?? throw new InvalidOperationException("The aggregator recorded nothing.");
 
     public async Task FlipAsync(bool enabled)
     {

@@ -112,10 +112,10 @@ public sealed class AlertFormatTests
     )]
     [InlineData("""{"name":"n","name":"m","summary":"s","severity":"P1","status":"firing"}""", "uplicate")]
     [InlineData("""{"name":"n","summary":"s","severity":"P1","status":"firing","labels":{"a":"1","\u0061":"1"}}""", "uplicate")]
-    [InlineData("""{"name":"n","summary":NaN}""", "It is not JSON")]
-    [InlineData("""{"name":"n",}""", "It is not JSON")]
-    [InlineData("""{"name":"n" /* why */}""", "It is not JSON")]
-    [InlineData("{\"name\":\"a\nb\"}", "It is not JSON")]
+    [InlineData("""{"name":"n","summary":NaN}""", "It is not valid JSON")]
+    [InlineData("""{"name":"n",}""", "It is not valid JSON")]
+    [InlineData("""{"name":"n" /* why */}""", "It is not valid JSON")]
+    [InlineData("{\"name\":\"a\nb\"}", "It is not valid JSON")]
     public void What_can_not_be_used_is_told_what_to_change(string json, string reason) =>
         Assert.Contains(reason, Mistake(AlertFormat.Generic, json), StringComparison.Ordinal);
 
@@ -176,7 +176,7 @@ public sealed class AlertFormatTests
             StringComparison.Ordinal
         );
         Assert.Contains(
-            "may have 256",
+            "the limit is 256",
             Mistake(AlertFormat.Generic, "{\"summary\":\"" + new string('x', AlertFormat.LongestAlert) + "\"}"),
             StringComparison.Ordinal
         );

@@ -32,7 +32,7 @@ public sealed class ParkedAlertsTests
         var (empty, big, generic, prometheus) = (ids["{}"], ids["{\"name\":\"big"], ids["{\"name\":\"kno"], ids["{\"labels\":{\""]);
 
         Assert.Contains("still can't be taken", await Parked(intake).RetryAsync(empty, "ada", default), StringComparison.Ordinal);
-        Assert.Contains("not all of it was kept", await Parked(intake).RetryAsync(big, "ada", default), StringComparison.Ordinal);
+        Assert.Contains("because it was truncated", await Parked(intake).RetryAsync(big, "ada", default), StringComparison.Ordinal);
         Assert.Contains("is open now", await Parked(intake).RetryAsync(generic, "ada", default), StringComparison.Ordinal);
         Assert.Contains("is open now", await Parked(intake).RetryAsync(prometheus, "ada", default), StringComparison.Ordinal);
         Assert.Contains("parked no more", await Parked(intake).RetryAsync(generic, "ada", default), StringComparison.Ordinal);
@@ -106,8 +106,8 @@ public sealed class ParkedAlertsTests
         var id = (await Parked(intake).ListAsync(default))!.Single().Id;
         line.Cut();
 
-        Assert.Contains("it stays parked", await Parked(intake).DiscardAsync(id, "ada", default), StringComparison.Ordinal);
-        Assert.Contains("it stays parked", await Parked(intake).RetryAsync(id, "ada", default), StringComparison.Ordinal);
+        Assert.Contains("the alert stays parked", await Parked(intake).DiscardAsync(id, "ada", default), StringComparison.Ordinal);
+        Assert.Contains("the alert stays parked", await Parked(intake).RetryAsync(id, "ada", default), StringComparison.Ordinal);
 
         line.Restore();
         await Eventually.TrueAsync(

@@ -44,10 +44,10 @@ public sealed class SurfaceTileTests : ComponentTest
     [Fact]
     public void Shows_duration_cause_latency_and_the_age_of_the_check()
     {
-        var text = TextOf(Tile(Snapshot("Search", SurfaceStatus.Degraded, cause: "slow: 2.4 s")).Find("article"));
+        var text = TextOf(Tile(Snapshot("Search", SurfaceStatus.Degraded, cause: "Slow: 2.4 s")).Find("article"));
 
         Assert.Contains("for 12 min", text, StringComparison.Ordinal);
-        Assert.Contains("slow: 2.4 s", text, StringComparison.Ordinal);
+        Assert.Contains("Slow: 2.4 s", text, StringComparison.Ordinal);
         Assert.Contains("Last: 231 ms p95 812 ms", text, StringComparison.Ordinal);
         Assert.Contains("checked 8 s ago", text, StringComparison.Ordinal);
     }

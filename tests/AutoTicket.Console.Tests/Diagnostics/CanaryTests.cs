@@ -33,7 +33,7 @@ public sealed class CanaryTests
         Assert.Equal(0, console.Sandbox.Slack.RequestCount);
         Assert.Empty(console.Sandbox.FreeScout.Conversations);
         Assert.Contains(
-            "The canary walked the line at ",
+            "Last self-test at ",
             Step(await console.AskAsync(), "last_emit").GetProperty("seen").GetString(),
             StringComparison.Ordinal
         );
@@ -47,7 +47,7 @@ public sealed class CanaryTests
         var answer = await console.EventuallyFailedAsync("last_emit");
 
         Assert.StartsWith(
-            "Neither DMs nor tickets are going out: the canary alert does not get through since ",
+            "Neither DMs nor tickets are being sent: the canary alert does not get through since ",
             VerdictOf(answer),
             StringComparison.Ordinal
         );

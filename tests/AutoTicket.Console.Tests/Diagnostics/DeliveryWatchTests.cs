@@ -18,7 +18,7 @@ namespace AutoTicket.Tests.Diagnostics;
 [Trait("Pitfall", "T-38")]
 public sealed class DeliveryWatchTests
 {
-    private const string Nobody = "Nobody is being told of alerts, neither by DM nor by ticket.";
+    private const string Nobody = "Alerts reach nobody, neither by DM nor by ticket.";
     private const string NotSent = "Alerts are not being sent: the console's database can't be reached.";
 
     [Fact]
@@ -35,7 +35,7 @@ public sealed class DeliveryWatchTests
 
         foreach (var console in driver.Consoles)
         {
-            await EverywhereAsync(console, Nobody, "SLACK_BOT_TOKEN", "Rotate FREESCOUT_API_KEY");
+            await EverywhereAsync(console, Nobody, "SLACK_BOT_TOKEN", "Set a new FREESCOUT_API_KEY");
         }
 
         await driver.StopAsync(driver.Consoles[0]);
@@ -250,13 +250,13 @@ public sealed class DeliveryWatchTests
             .ToList();
         Assert.StartsWith($"AutoTicket Console: {Nobody}", texts[0], StringComparison.Ordinal);
         Assert.EndsWith("/console/diagnostics", texts[0], StringComparison.Ordinal);
-        Assert.Equal("AutoTicket Console: Alerts are being told again.", texts[1]);
+        Assert.Equal("AutoTicket Console: Alerts are being sent again.", texts[1]);
         // Such an address is a secret.
         Assert.DoesNotContain(console.Host.Log, line => line.Contains(secret.AbsolutePath, StringComparison.Ordinal));
         await Eventually.TrueAsync(() => collector.Holds(fallback.Url.Authority), "its trace was collected");
         Assert.DoesNotContain(secret.AbsolutePath, collector.All, StringComparison.Ordinal);
 
-        int SaidCount() => console.Host.Log.Count(line => line.Contains("told the fallback webhook", StringComparison.Ordinal));
+        int SaidCount() => console.Host.Log.Count(line => line.Contains("fallback webhook called", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -296,7 +296,7 @@ public sealed class DeliveryWatchTests
         var texts = (await fallback.ReceivedAsync(2))
             .Select(hook => JsonSerializer.Deserialize<JsonElement>(hook.Body).GetProperty("text").GetString())
             .ToList();
-        Assert.Equal("AutoTicket Console: Alerts are being told again.", texts[^1]);
+        Assert.Equal("AutoTicket Console: Alerts are being sent again.", texts[^1]);
         Assert.Equal(2, texts.Count);
 
         static async Task SilentAsync(ConsoleHost console)

@@ -47,7 +47,7 @@ public sealed class InjectedFaultTests
 
     [Theory]
     [InlineData(true, "FreeScout does not serve the host of FREESCOUT_BASE_URL since ")]
-    [InlineData(false, "a proxy or firewall in front of FreeScout refuses the console since ")]
+    [InlineData(false, "a proxy or firewall in front of FreeScout blocks the console since ")]
     public async Task A_403_that_is_not_the_keys_is_told_apart(bool isHost, string verdict)
     {
         await using var console = await StartAsync();
@@ -81,7 +81,8 @@ public sealed class InjectedFaultTests
         await using var console = await StartAsync();
         await console.RaiseAsync(AlertDriver.Say());
         await Eventually.TrueAsync(
-            async () => VerdictOf(await console.AskAsync()).StartsWith("DMs and tickets are going out.", StringComparison.Ordinal),
+            async () =>
+                VerdictOf(await console.AskAsync()).StartsWith("All working: tickets and DMs are being sent.", StringComparison.Ordinal),
             "both went out"
         );
 
@@ -197,7 +198,7 @@ public sealed class InjectedFaultTests
         var answer = await console.EventuallyInAsync(["tags_module"], "failed", "warning", "not_known", "not_reached");
 
         Assert.Contains(
-            "Nothing stops DMs or tickets. Worth a look: FreeScout has no Tags module",
+            "DMs and tickets are ready. Worth a look: FreeScout has no Tags module",
             VerdictOf(answer),
             StringComparison.Ordinal
         );
@@ -210,7 +211,7 @@ public sealed class InjectedFaultTests
 
         var answer = await console.EventuallyFailedAsync("user_id");
 
-        Assert.StartsWith("Nothing stops DMs or tickets. But: FreeScout has no user 99", VerdictOf(answer), StringComparison.Ordinal);
+        Assert.StartsWith("DMs and tickets are ready. But: FreeScout has no user 99", VerdictOf(answer), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -259,13 +260,13 @@ public sealed class InjectedFaultTests
                 Step(await console.AskAsync(), "last_dm")
                     .GetProperty("seen")
                     .GetString()!
-                    .StartsWith("The last DM went out", StringComparison.Ordinal),
+                    .StartsWith("The last DM was sent", StringComparison.Ordinal),
             "the DM went out, and is recorded"
         );
 
         var answer = await console.EventuallyFailedWithAsync(
             "last_ticket",
-            "DMs are going out, tickets are not: FreeScout answers but takes no ticket since "
+            "DMs are being sent, tickets are not: FreeScout answers but takes no ticket since "
         );
 
         Assert.Contains("The customer is on fire", Step(answer, "last_ticket").GetProperty("seen").GetString(), StringComparison.Ordinal);
@@ -312,7 +313,7 @@ public sealed class InjectedFaultTests
 
         var answer = await console.EventuallyFailedAsync("leader");
 
-        Assert.Equal("Neither DMs nor tickets are going out: no process leads.", VerdictOf(answer));
+        Assert.Equal("Neither DMs nor tickets are being sent: no process leads.", VerdictOf(answer));
     }
 
     [Fact]
@@ -370,7 +371,7 @@ public sealed class InjectedFaultTests
         var answer = await console.EventuallyInAsync(["unstable_producers"], "failed", "warning");
 
         Assert.StartsWith(
-            "test makes up ids of the alert disk_full: 3 so far",
+            "test changes the id of its alert disk_full: 3 ids so far",
             Step(answer, "unstable_producers").GetProperty("seen").GetString(),
             StringComparison.Ordinal
         );

@@ -106,6 +106,20 @@ public sealed class FreeScoutHealthTests
         Assert.NotNull(_health.Failure);
     }
 
+    [Fact]
+    public void A_failure_that_the_leader_met_before_this_process_succeeded_stays_over()
+    {
+        var failure = new FreeScoutFailure(FreeScoutFailureKind.ServerError, "503", WasSent: true);
+        var metAt = _clock.GetUtcNow();
+        _health.Hear(failure, metAt);
+        _clock.Advance(TimeSpan.FromSeconds(1));
+        _health.Succeeded(FreeScoutCall.Read);
+
+        _health.Hear(failure, metAt);
+
+        Assert.Null(_health.Failure);
+    }
+
     [Theory]
     [InlineData(FreeScoutFailureKind.Refused)]
     [InlineData(FreeScoutFailureKind.RateLimited)]

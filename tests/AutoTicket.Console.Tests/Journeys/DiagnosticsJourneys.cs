@@ -25,7 +25,7 @@ public sealed class DiagnosticsJourneys
         await using var page = await ConsolePage.OpenAsync(console.Host, "/console/status", width);
         await page.Link("Diagnostics").ClickAsync();
         var verdict = page.Page.Locator(".verdict");
-        await Assertions.Expect(verdict).ToContainTextAsync("DMs are going out, tickets are not: the FreeScout key was rejected at ");
+        await Assertions.Expect(verdict).ToContainTextAsync("DMs are being sent, tickets are not: the FreeScout key was rejected at ");
         var steps = page.Page.GetByRole(AriaRole.List, new() { Name = "Pipeline checks" });
         await Assertions
             .Expect(steps.Locator("li"))
@@ -60,9 +60,7 @@ public sealed class DiagnosticsJourneys
     {
         await using var console = await DiagnosedConsole.StartAsync();
         await using var page = await ConsolePage.OpenAsync(console.Host, "/console/alerts", 390);
-        var banner = page
-            .Page.GetByRole(AriaRole.Alert)
-            .Filter(new() { HasText = "Nobody is being told of alerts, neither by DM nor by ticket." });
+        var banner = page.Page.GetByRole(AriaRole.Alert).Filter(new() { HasText = "Alerts reach nobody, neither by DM nor by ticket." });
         await Assertions.Expect(banner).ToHaveCountAsync(0);
         var freeScout = console.Sandbox.Faults.Add(new(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout });
         var slack = console.Sandbox.Faults.Add(Fault.SlackError("invalid_auth"));

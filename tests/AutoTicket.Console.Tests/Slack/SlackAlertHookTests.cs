@@ -19,8 +19,7 @@ public sealed class SlackAlertHookTests
         var alert = slack.Alert(reopened: 1);
         Assert.Equal((true, "sent", null), await slack.DeliverOneAsync(new(alert, NoticeKind.FiringAgain, slack.Told(alert), null)));
         Assert.StartsWith(
-            "P2 FIRING AGAIN · Checkout fails\nHTTP 503\nIt flaps: it fired again 1× so far. "
-                + "Further changes are held until it was quiet for 15 min.\nSince ",
+            "P2 FIRING AGAIN · Checkout fails\nHTTP 503\nFlapping: re-fired 1×. Further changes are held until it has been quiet for 15 min.\nSince ",
             slack.Messages[0],
             StringComparison.Ordinal
         );
@@ -32,7 +31,7 @@ public sealed class SlackAlertHookTests
 
         slack.Clock.Advance(TimeSpan.FromSeconds(1));
         Assert.True((await slack.DeliverOneAsync(again with { Alert = alert with { Reopened = 31 } })).IsDone);
-        Assert.Contains("it fired again 31× so far", slack.Messages[1], StringComparison.Ordinal);
+        Assert.Contains("re-fired 31×", slack.Messages[1], StringComparison.Ordinal);
     }
 
     [Theory]
@@ -52,7 +51,7 @@ public sealed class SlackAlertHookTests
         Assert.Equal("sent", (await slack.DeliverOneAsync(ended)).Decision);
 
         Assert.StartsWith($"P2 {word}", Assert.Single(slack.Messages), StringComparison.Ordinal);
-        Assert.Contains("\nIt flapped: it fired again 3× before it ended.\n", slack.Messages[0], StringComparison.Ordinal);
+        Assert.Contains("\nFlapped: re-fired 3× before it ended.\n", slack.Messages[0], StringComparison.Ordinal);
     }
 
     [Fact]

@@ -56,7 +56,7 @@ public sealed class SlackMessagesTests : IAsyncLifetime
     [Theory]
     [Trait("Pitfall", "T-27")]
     [InlineData(AlertStatus.Resolved, "P3 RECOVERED · Checkout fails on shop\n")]
-    [InlineData(AlertStatus.Expired, "P3 EXPIRED: its source fell silent, that is not a recovery · Checkout fails on shop\n")]
+    [InlineData(AlertStatus.Expired, "P3 EXPIRED: sender went silent (not a recovery) · Checkout fails on shop\n")]
     public async Task An_end_is_told_whatever_its_severity_and_silence_is_no_recovery(AlertStatus status, string head)
     {
         var alert = _slack.Alert(severity: Severity.P3, status: status, surface: "shop") with

@@ -42,11 +42,7 @@ public sealed class OwnNetworkTests
         }
 
         Assert.All(console.Board().All(), surface => Assert.Equal(SurfaceStatus.Stale, surface.Status));
-        Assert.StartsWith(
-            "nothing can be reached: the console's own network seems lost",
-            console.Board().Find("s0")!.Cause,
-            StringComparison.Ordinal
-        );
+        Assert.StartsWith("The console itself is offline (", console.Board().Find("s0")!.Cause, StringComparison.Ordinal);
         Assert.Equal(JsonValueKind.String, await LostSinceAsync(console));
         Assert.Single(Notices(console), line => line.StartsWith("WARNING ", StringComparison.Ordinal));
 

@@ -26,7 +26,7 @@ internal static class Readings
             LatencyMs = outcome is ReadingOutcome.Ok or ReadingOutcome.Slow ? latencyMs ?? 20 : null,
             Cause =
                 outcome == ReadingOutcome.Ok ? null
-                : outcome == ReadingOutcome.Slow ? "slow: 3 s, more than 2 s"
+                : outcome == ReadingOutcome.Slow ? "Slow: 3 s (limit 2 s)"
                 : "HTTP 503",
             Reached = outcome != ReadingOutcome.Blind,
         };

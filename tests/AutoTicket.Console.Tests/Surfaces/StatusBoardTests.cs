@@ -139,7 +139,7 @@ public sealed class StatusBoardTests
         board.Tick();
 
         var stale = Assert.Single(told);
-        Assert.Equal((SurfaceStatus.Stale, "no reading since; last seen down", down.Since), (stale.Status, stale.Cause, stale.Since));
+        Assert.Equal((SurfaceStatus.Stale, "No recent reading; last seen down", down.Since), (stale.Status, stale.Cause, stale.Since));
         Assert.True(stale.NeedsAttention);
         Assert.Equal((SurfaceStatus.Down, down.Since), (Published(board, "-").Status, board.Find("pay")!.Since));
     }

@@ -56,7 +56,7 @@ public sealed class StatusPollerTests
             () => console.Board().Find("s7")!.Status == SurfaceStatus.Down,
             "the hanging surface is down at its timeout"
         );
-        Assert.Equal("connected, but no whole answer within 60 s", console.Board().Find("s7")!.Cause);
+        Assert.Equal("Timed out: no complete response in 60 s", console.Board().Find("s7")!.Cause);
     }
 
     [Fact]
@@ -137,7 +137,10 @@ public sealed class StatusPollerTests
             "the surface is told to be stale"
         );
 
-        Assert.Equal((SurfaceStatus.Stale, "no reading since; last seen operational"), ((await told.Task).Status, (await told.Task).Cause));
+        Assert.Equal(
+            (SurfaceStatus.Stale, "No recent reading; last seen operational"),
+            ((await told.Task).Status, (await told.Task).Cause)
+        );
     }
 
     private static void InterlockedMax(ref int target, int value)

@@ -54,7 +54,7 @@ public sealed class SurfaceHistoryTests
         await RestoreAsync(database, after);
 
         var shown = after.Find("pay")!;
-        Assert.Equal((SurfaceStatus.Stale, "no reading since; last seen down", 3), (shown.Status, shown.Cause, shown.History.Count));
+        Assert.Equal((SurfaceStatus.Stale, "No recent reading; last seen down", 3), (shown.Status, shown.Cause, shown.History.Count));
     }
 
     [Theory, BothDatabases, Trait("Pitfall", "T-47")]
@@ -145,7 +145,7 @@ public sealed class SurfaceHistoryTests
         {
             await StoreAsync(database, leader, "pay", marks);
             var news = await History(database).AfterAsync(upTo, default);
-            follower.Take(news);
+            follower.PublishJudged(news);
             upTo = news[^1].Id;
 
             var (was, shown) = (leader.Find("pay")!, follower.Find("pay")!);

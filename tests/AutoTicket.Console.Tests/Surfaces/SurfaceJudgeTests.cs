@@ -115,8 +115,8 @@ public sealed class SurfaceJudgeTests
     [InlineData(Unknown, "??", null)]
     [InlineData(Down, "--", "HTTP 503")]
     [InlineData(Down, "--?", "HTTP 503")]
-    [InlineData(Down, "--+", "answering again (1 of 2 times)")]
-    [InlineData(Degraded, "~~", "slow: 3 s, more than 2 s")]
+    [InlineData(Down, "--+", "Recovering: 1 of 2 good checks")]
+    [InlineData(Degraded, "~~", "Slow: 3 s (limit 2 s)")]
     public void The_cause_says_what_is_wrong_or_being_confirmed(SurfaceStatus status, string marks, string? expected) =>
         Assert.Equal(expected, SurfaceJudge.Explain(Surface(), status, [.. Outcomes(marks).Select(outcome => Reading(outcome))]));
 

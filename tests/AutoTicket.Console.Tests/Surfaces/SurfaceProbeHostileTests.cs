@@ -21,7 +21,7 @@ public sealed class SurfaceProbeHostileTests : IDisposable
     {
         var reading = await ProbeAsync(new Uri($"http://127.0.0.1:{LoopbackPort.Next()}/"));
 
-        Assert.Equal((ReadingOutcome.Failed, "the connection is refused", true), (reading.Outcome, reading.Cause, reading.Reached));
+        Assert.Equal((ReadingOutcome.Failed, "Connection refused", true), (reading.Outcome, reading.Cause, reading.Reached));
     }
 
     [Theory]
@@ -31,7 +31,7 @@ public sealed class SurfaceProbeHostileTests : IDisposable
     {
         var reading = await ProbeAsync(new Uri(url));
 
-        Assert.Equal((ReadingOutcome.Failed, "the host name can't be resolved", false), (reading.Outcome, reading.Cause, reading.Reached));
+        Assert.Equal((ReadingOutcome.Failed, "DNS lookup failed", false), (reading.Outcome, reading.Cause, reading.Reached));
     }
 
     [Fact]
@@ -42,7 +42,10 @@ public sealed class SurfaceProbeHostileTests : IDisposable
 
         var reading = await ProbeAsync(surface.Url, timeout: TimeSpan.FromMilliseconds(150));
 
-        Assert.Equal((ReadingOutcome.Failed, "no connection within 0.15 s", false), (reading.Outcome, reading.Cause, reading.Reached));
+        Assert.Equal(
+            (ReadingOutcome.Failed, "Timed out: no connection in 0.15 s", false),
+            (reading.Outcome, reading.Cause, reading.Reached)
+        );
     }
 
     [Fact]
@@ -100,7 +103,7 @@ public sealed class SurfaceProbeHostileTests : IDisposable
 
         var reading = await ProbeAsync(surface.Url, expectedText: "never there");
 
-        Assert.Equal((ReadingOutcome.Failed, "HTTP 200, but the expected text is not in the answer"), (reading.Outcome, reading.Cause));
+        Assert.Equal((ReadingOutcome.Failed, "HTTP 200, but the response lacks the expected text"), (reading.Outcome, reading.Cause));
         // What is read, what is drained and what stands in the sockets' buffers; an unbounded reader takes gigabytes until its timeout.
         Assert.InRange(Interlocked.Read(ref sent), 1024 * 1024, 64 * 1024 * 1024);
         Assert.InRange(GC.GetTotalAllocatedBytes() - before, 0, 256L * 1024 * 1024);
@@ -120,7 +123,7 @@ public sealed class SurfaceProbeHostileTests : IDisposable
         var reading = await ProbeAsync(surface.Url, timeout: TimeSpan.FromSeconds(3));
 
         Assert.Equal(
-            (ReadingOutcome.Failed, "connected, but no whole answer within 3 s", true),
+            (ReadingOutcome.Failed, "Timed out: no complete response in 3 s", true),
             (reading.Outcome, reading.Cause, reading.Reached)
         );
     }

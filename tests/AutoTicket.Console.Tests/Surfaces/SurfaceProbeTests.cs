@@ -35,7 +35,7 @@ public sealed class SurfaceProbeTests : IAsyncLifetime, IDisposable
 
         Assert.Equal((ReadingOutcome.Slow, true), (reading.Outcome, reading.Reached));
         Assert.InRange(reading.LatencyMs!.Value, 100, 10_000);
-        Assert.Matches(@"^slow: [0-9.]+ s, more than 0\.05 s$", reading.Cause);
+        Assert.Matches(@"^Slow: [0-9.]+ s \(limit 0\.05 s\)$", reading.Cause);
     }
 
     [Theory]
@@ -70,7 +70,7 @@ public sealed class SurfaceProbeTests : IAsyncLifetime, IDisposable
         var reading = await ProbeAsync(Well with { ExpectedText = text });
 
         Assert.Equal(outcome, reading.Outcome);
-        Assert.Equal(outcome == ReadingOutcome.Ok ? null : "HTTP 200, but the expected text is not in the answer", reading.Cause);
+        Assert.Equal(outcome == ReadingOutcome.Ok ? null : "HTTP 200, but the response lacks the expected text", reading.Cause);
     }
 
     [Fact]
@@ -82,7 +82,7 @@ public sealed class SurfaceProbeTests : IAsyncLifetime, IDisposable
         var reading = await ProbeAsync(Well with { Timeout = TimeSpan.FromSeconds(3) });
 
         Assert.Equal(
-            (ReadingOutcome.Failed, "connected, but no whole answer within 3 s", true),
+            (ReadingOutcome.Failed, "Timed out: no complete response in 3 s", true),
             (reading.Outcome, reading.Cause, reading.Reached)
         );
         Assert.InRange(Stopwatch.GetElapsedTime(begun), TimeSpan.FromSeconds(2.9), Eventually.Patience);
