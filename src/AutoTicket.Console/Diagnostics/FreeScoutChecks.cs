@@ -111,9 +111,17 @@ internal sealed class FreeScoutRun(FreeScoutProbe probe, FreeScoutHealth health,
                 Runbooks.FreeScoutDown,
                 Stops.Tickets,
                 since,
-                $"FreeScout is down since {When.Clock(since)} ({failure.Message.TrimEnd('.')})"
+                $"FreeScout is down since {When.Clock(since)} ({CauseOf(failure)})"
             ),
         };
+    }
+
+    /// <summary>The message without what the verdict says already: of "FreeScout is down (503)." the "503".</summary>
+    private static string CauseOf(FreeScoutFailure failure)
+    {
+        const string down = "FreeScout is down (";
+        var cause = failure.Message.TrimEnd('.');
+        return cause.StartsWith(down, StringComparison.Ordinal) ? cause[down.Length..].TrimEnd(')') : cause;
     }
 
     public async Task<Finding> KeyValidAsync(CancellationToken cancellationToken)

@@ -24,7 +24,7 @@ public sealed class InjectedFaultTests
         { FaultKind.Forbidden, null, "key_valid", "tickets are not: the FreeScout key lacks the scope since " },
         { FaultKind.ModuleOff, null, "key_valid", "tickets are not: FreeScout's API module is off since " },
         { FaultKind.ModuleOffHtml, null, "key_valid", "tickets are not: FreeScout's API module is off since " },
-        { FaultKind.Status, 503, "freescout_answers", "tickets are not: FreeScout is down since " },
+        { FaultKind.Status, 503, "freescout_answers", " UTC (503" },
         { FaultKind.HangBefore, null, "freescout_answers", "tickets are not: FreeScout is down since " },
         { FaultKind.ResetBefore, null, "freescout_answers", "tickets are not: FreeScout is down since " },
         { FaultKind.HtmlLogin, null, "freescout_answers", "(a login page?)" },

@@ -31,7 +31,7 @@ public sealed class DiagnosticsJourneys
             .Expect(steps.Locator("li"))
             .ToHaveCountAsync(console.Host.Get<AutoTicket.Diagnostics.PipelineDiagnostics>().Steps.Count);
         await Assertions.Expect(steps.Locator("[data-state=Failed]")).ToHaveCountAsync(1);
-        await Assertions.Expect(steps.Locator("[data-step=key_valid]")).ToContainTextAsync("Make a new key in FreeScout");
+        await Assertions.Expect(steps.Locator("[data-step=key_valid]")).ToContainTextAsync("Create a new key in FreeScout");
         await Assertions
             .Expect(steps.Locator("[data-step=key_valid] a"))
             .ToHaveAttributeAsync("href", "https://wiki.example.org/console/docs/ops/runbooks/console-auto-ticketing.md#no-tickets");

@@ -19,7 +19,8 @@ public sealed class SlackAlertHookTests
         var alert = slack.Alert(reopened: 1);
         Assert.Equal((true, "sent", null), await slack.DeliverOneAsync(new(alert, NoticeKind.FiringAgain, slack.Told(alert), null)));
         Assert.StartsWith(
-            "P2 FIRING AGAIN · Checkout fails\nHTTP 503\nFlapping: re-fired 1×. Further changes are held until it has been quiet for 15 min.\nSince ",
+            "P2 FIRING AGAIN · Checkout fails\nHTTP 503\n"
+                + "Flapping: re-fired 1×. Further changes are held until it has been quiet for 15 min.\nSince ",
             slack.Messages[0],
             StringComparison.Ordinal
         );
