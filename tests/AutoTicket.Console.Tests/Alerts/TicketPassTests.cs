@@ -103,7 +103,7 @@ public sealed class TicketPassTests
                     .Step(await console.AskAsync(), "last_emit")
                     .GetProperty("seen")
                     .GetString()!
-                    .Contains("The hook slack has delivered nothing for a minute", StringComparison.Ordinal),
+                    .Contains("The hook slack hangs: it has delivered nothing for a minute", StringComparison.Ordinal),
             "the step says which hook is stuck"
         );
 
