@@ -4,7 +4,7 @@ using AutoTicket.Surfaces;
 
 namespace AutoTicket.Intake;
 
-/// <summary>The settings and the time by which the intake reads alerts.</summary>
+/// <summary>The settings and the current time that the intake reads alerts with.</summary>
 internal sealed record IntakeRules(AlertsOptions Options, DateTimeOffset Now)
 {
     /// <summary>Labels that are no part of an alert's identity.</summary>
@@ -19,8 +19,8 @@ internal sealed record IntakeRules(AlertsOptions Options, DateTimeOffset Now)
         };
 }
 
-/// <summary>The fields of one alert, cleaned as they are read. A field that can't be accepted is a mistake, of which the first is kept.
-/// A field that is accepted with a change is a remark.</summary>
+/// <summary>Reads and cleans the fields of one alert. A field that can't be accepted is a mistake; the first mistake is kept. A field that
+/// is accepted with a change adds a remark.</summary>
 internal sealed class AlertFields(JsonElement alert, IntakeRules rules)
 {
     public const int LongestName = 200;
@@ -81,7 +81,7 @@ internal sealed class AlertFields(JsonElement alert, IntakeRules rules)
         return text ?? "";
     }
 
-    /// <returns>A time; null: it is missing, or the zero time, which Go writes for none.</returns>
+    /// <returns>A time; null: it is missing, or is Go's zero time (year 1), which means none.</returns>
     public DateTimeOffset? Time(string field)
     {
         if (Raw(field) is not { Length: > 0 } text)
@@ -108,7 +108,7 @@ internal sealed class AlertFields(JsonElement alert, IntakeRules rules)
                 : rules.Now
             : null;
 
-    /// <returns>Names and values, of labels or annotations. As in Prometheus, an empty value means that the name is not set.</returns>
+    /// <returns>The names and values of labels or annotations. A name with an empty value is left out, as in Prometheus.</returns>
     public Dictionary<string, string> Map(string field)
     {
         var map = new Dictionary<string, string>(StringComparer.Ordinal);
@@ -150,8 +150,8 @@ internal sealed class AlertFields(JsonElement alert, IntakeRules rules)
         return map;
     }
 
-    /// <returns>The severity of the first known word. An alert with unknown words alone is severe enough to notify.</returns>
-    /// <param name="isFiring">False: a resolved alert needs no remark on its severity.</param>
+    /// <returns>The severity of the first known word. Only unknown words: the severity that notifies. No word: the default.</returns>
+    /// <param name="isFiring">False for a resolved alert, which gets no remark on its severity.</param>
     public Severity SeverityOf(bool isFiring, params ReadOnlySpan<string?> words)
     {
         string? unknown = null;

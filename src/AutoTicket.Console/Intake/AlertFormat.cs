@@ -8,11 +8,11 @@ namespace AutoTicket.Intake;
 /// <summary>The alert that was read, or what is wrong with it and what to change.</summary>
 internal readonly record struct AlertReading(Observation? Observation, string? Mistake);
 
-/// <summary>The format in which a kind of sender writes an alert.</summary>
+/// <summary>A JSON format of alerts, and how to read it.</summary>
 /// <param name="Name">The word in <see cref="ParkedAlert.Intake"/>.</param>
 internal sealed record AlertFormat(string Name, Func<AlertFields, IntakeRules, Observation> Observe)
 {
-    /// <summary>In bytes.</summary>
+    /// <summary>Upper bound of one alert, in bytes.</summary>
     public const int LongestAlert = 256 * 1024;
 
     /// <summary>How many characters of a parked alert are kept.</summary>
@@ -63,7 +63,7 @@ internal sealed record AlertFormat(string Name, Func<AlertFields, IntakeRules, O
     /// <returns>The row to park for an alert that can't be read.</returns>
     public ParkedAlert Park(ReadOnlyMemory<byte> json, string reason, DateTimeOffset now)
     {
-        // A character has at most four bytes, so that the rest need not be decoded.
+        // A character has at most four bytes: bytes beyond four per kept character need no decoding.
         var text = Encoding.UTF8.GetString(json.Span[..Math.Min(json.Length, LongestKept * 4)]).Replace('\0', '\uFFFD');
         var cut = CleanText.Cut(text, LongestKept);
         return new ParkedAlert

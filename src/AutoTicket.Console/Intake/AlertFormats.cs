@@ -3,11 +3,11 @@ using AutoTicket.Alerts;
 
 namespace AutoTicket.Intake;
 
-/// <summary>Turns the fields of the three formats into observations. An alert expires unless its sender repeats it, or always reports its
-/// end.</summary>
+/// <summary>Turns the fields of each of the three formats into an observation. An alert that its sender stops repeating expires, except
+/// Alertmanager's, whose end is always reported.</summary>
 internal static class AlertFormats
 {
-    private static readonly string[] Notes = ["summary", "description", "message"];
+    private static readonly string[] TextAnnotations = ["summary", "description", "message"];
 
     /// <summary>The console's own format, of <c>POST /api/alerts</c>.</summary>
     public static Observation Generic(AlertFields fields, IntakeRules rules)
@@ -24,7 +24,7 @@ internal static class AlertFormats
         var summary = fields.Raw("summary");
         if (isFiring)
         {
-            // A resolved alert needs neither.
+            // A resolved alert needs neither severity nor summary.
             fields.Required("severity", IsBlank(severity) ? null : severity);
             fields.Required("summary", IsBlank(summary) ? null : summary);
         }
@@ -49,7 +49,7 @@ internal static class AlertFormats
         );
     }
 
-    /// <summary>What Prometheus sends to an Alertmanager: an alert fires until <c>endsAt</c>, which each repetition moves on.</summary>
+    /// <summary>What Prometheus sends to an Alertmanager: an alert fires until <c>endsAt</c>, which each repetition extends.</summary>
     public static Observation Prometheus(AlertFields fields, IntakeRules rules)
     {
         var ends = fields.Time("endsAt");
@@ -58,7 +58,7 @@ internal static class AlertFormats
     }
 
     /// <summary>What an Alertmanager or Grafana sends to a webhook receiver. It reports the end, and repeats only every
-    /// <c>repeat_interval</c>, so that silence does not end its alerts.</summary>
+    /// <c>repeat_interval</c>, so its alerts don't expire without <c>endsAt</c>.</summary>
     public static Observation Alertmanager(AlertFields fields, IntakeRules rules)
     {
         var isFiring = IsFiring(fields);
@@ -66,8 +66,8 @@ internal static class AlertFormats
         return Labelled(fields, "alertmanager", isFiring, rules, expiresAt: ends > rules.Now ? ends : null);
     }
 
-    /// <summary>Reads an alert of any labels. Without <c>alertname</c> its name is its <c>rule</c> or its text, and its identity is its
-    /// labels alone.</summary>
+    /// <summary>Reads an alert that consists of labels and annotations. Without <c>alertname</c> its name is its <c>rule</c> or its text,
+    /// and only its labels identify it.</summary>
     private static Observation Labelled(AlertFields fields, string source, bool isFiring, IntakeRules rules, DateTimeOffset? expiresAt)
     {
         var all = fields.Map("labels");
@@ -79,7 +79,7 @@ internal static class AlertFormats
         var own = fields.Bounded("alertname", all.GetValueOrDefault("alertname"), AlertFields.LongestName);
         var surface = fields.Bounded("surface", all.GetValueOrDefault("surface"), AlertFields.LongestSurface);
         var notes = fields.Map("annotations");
-        var text = Notes.Select(note => notes.GetValueOrDefault(note)).FirstOrDefault(note => !IsBlank(note));
+        var text = TextAnnotations.Select(note => notes.GetValueOrDefault(note)).FirstOrDefault(note => !IsBlank(note));
         var name =
             own
             ?? fields.Bounded("rule", all.GetValueOrDefault("rule"), AlertFields.LongestName)
@@ -130,10 +130,10 @@ internal static class AlertFormats
 /// <param name="All">All labels as a JSON object, for people to read.</param>
 internal sealed record AlertLabels(IReadOnlyDictionary<string, string> Identity, string Variant, string All)
 {
-    /// <summary>In characters; every member of an episode stores one.</summary>
+    /// <summary>In characters. It is short because each member of an episode stores a variant.</summary>
     private const int LongestVariant = 200;
 
-    /// <param name="fields">Labels that are fields of the alert, and so neither identity nor variant.</param>
+    /// <param name="fields">Labels that are read as fields of the alert, so they don't count as identity.</param>
     public static AlertLabels Of(IReadOnlyDictionary<string, string> labels, IntakeRules rules, params ReadOnlySpan<string> fields)
     {
         var identity = new Dictionary<string, string>(StringComparer.Ordinal);

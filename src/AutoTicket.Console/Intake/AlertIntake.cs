@@ -8,14 +8,14 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Intake;
 
-/// <summary>The endpoints that receive alerts. An alert that can't be read is parked and named in the response; the others of its request
-/// are taken. The response comes after the alerts are durable.</summary>
+/// <summary>The endpoints that receive alerts. An alert that can't be read is parked and named in the response; the request's other alerts
+/// are recorded. The response is sent after all alerts are stored.</summary>
 internal static class AlertIntake
 {
     private const string Parked = "parked";
     private const int LongestRequest = 4 * 1024 * 1024;
 
-    /// <summary>How many bytes of a request are read, so that its sender gets the answer 413 instead of a broken connection.</summary>
+    /// <summary>How many bytes of a too long request are read, so that its sender gets a 413 instead of a broken connection.</summary>
     private const int MostRead = 128 * 1024 * 1024;
 
     /// <param name="AlertId">The id of its episode; null: it was parked.</param>
@@ -61,13 +61,14 @@ internal static class AlertIntake
         );
     }
 
-    /// <summary>Answers a wrong path with the right ones if the token is right: a 401 would make people look for another token.</summary>
+    /// <summary>Answers a request with a valid token but a wrong path with the right paths. A 401 would make people suspect the
+    /// token.</summary>
     public static void UseIntakePaths(this WebApplication app) =>
         app.Use(
             async (context, next) =>
             {
                 var tokens = RequestGuards.Tokens(context.RequestServices.GetRequiredService<IOptions<AlertsOptions>>().Value.IngestToken);
-                // Not routed: no such path, or not with this method.
+                // No endpoint: the path or its method does not exist.
                 if (context.GetEndpoint() is RouteEndpoint || !RequestGuards.IsBearerOf(context.Request, tokens, orPassword: true))
                 {
                     await next(context);
@@ -203,7 +204,8 @@ internal static class AlertIntake
     {
         var readings = alerts.ConvertAll(alert => format.Read(alert, rules));
         var observations = readings.Select(reading => reading.Observation).OfType<Observation>().ToList();
-        // Record the readable alerts first: if the request is sent again they are known, while parking again would count twice.
+        // Record the readable alerts first. If parking fails, the sender repeats the request: recorded alerts are known then, while
+        // parked ones would count twice.
         if (
             await aggregator.ObserveAsync(observations, cancellationToken) is not { } observed
             || !await parked.AddAsync(

@@ -1,20 +1,20 @@
 namespace AutoTicket.Intake;
 
 /// <summary>
-/// Splits a request into its alerts without parsing them, so that one with NaN, bad UTF-8 or a thousand brackets does not fail the whole
-/// batch. Linear, and without a copy.
+/// Splits a request into its alerts without parsing them, so that one alert with NaN, bad UTF-8 or a thousand brackets does not fail the
+/// whole request. Linear time, no copies.
 /// </summary>
 internal static class AlertSplitter
 {
-    /// <summary>Upper bound per request, so that one request can't hold a batch open forever.</summary>
+    /// <summary>Upper bound per request, so that one request can't hold a database batch open forever.</summary>
     public const int MostAlerts = 10_000;
 
-    /// <returns>The elements of an array, or the object itself if <paramref name="mayBeOne"/>. Null: it is neither.
-    /// One more than <see cref="MostAlerts"/>: there are too many.</returns>
+    /// <returns>The elements of an array, or the object itself if <paramref name="mayBeOne"/>. Null: it is neither. It stops at one element
+    /// more than <see cref="MostAlerts"/>.</returns>
     public static List<ReadOnlyMemory<byte>>? Elements(ReadOnlyMemory<byte> json, bool mayBeOne)
     {
         var text = json.Span;
-        var at = Skip(text, 0);
+        var at = SkipSpace(text, 0);
         if (at == text.Length)
         {
             return null;
@@ -23,7 +23,7 @@ internal static class AlertSplitter
         if (text[at] == '{' && mayBeOne)
         {
             var end = EndOfValue(text, at);
-            return end >= 0 && Skip(text, end) == text.Length ? [json[at..end]] : null;
+            return end >= 0 && SkipSpace(text, end) == text.Length ? [json[at..end]] : null;
         }
 
         if (text[at] != '[')
@@ -32,10 +32,10 @@ internal static class AlertSplitter
         }
 
         var elements = new List<ReadOnlyMemory<byte>>();
-        at = Skip(text, at + 1);
+        at = SkipSpace(text, at + 1);
         if (at < text.Length && text[at] == ']')
         {
-            return Skip(text, at + 1) == text.Length ? elements : null;
+            return SkipSpace(text, at + 1) == text.Length ? elements : null;
         }
 
         while (elements.Count <= MostAlerts)
@@ -47,7 +47,7 @@ internal static class AlertSplitter
             }
 
             elements.Add(json[at..end]);
-            at = Skip(text, end);
+            at = SkipSpace(text, end);
             if (at == text.Length)
             {
                 return null;
@@ -56,10 +56,10 @@ internal static class AlertSplitter
             switch (text[at])
             {
                 case (byte)',':
-                    at = Skip(text, at + 1);
+                    at = SkipSpace(text, at + 1);
                     break;
                 case (byte)']':
-                    return Skip(text, at + 1) == text.Length ? elements : null;
+                    return SkipSpace(text, at + 1) == text.Length ? elements : null;
                 default:
                     return null;
             }
@@ -68,11 +68,11 @@ internal static class AlertSplitter
         return elements;
     }
 
-    /// <returns>A member of an object. Null: it is no object, or has no such member.</returns>
+    /// <returns>The value of an object's member. Null: it is no object, or has no such member.</returns>
     public static ReadOnlyMemory<byte>? Member(ReadOnlyMemory<byte> json, ReadOnlySpan<byte> name)
     {
         var text = json.Span;
-        var at = Skip(text, 0);
+        var at = SkipSpace(text, 0);
         if (at == text.Length || text[at] != '{')
         {
             return null;
@@ -80,15 +80,15 @@ internal static class AlertSplitter
 
         do
         {
-            at = Skip(text, at + 1);
+            at = SkipSpace(text, at + 1);
             var key = at < text.Length && text[at] == '"' ? EndOfValue(text, at) : -1;
-            var value = key < 0 ? key : Skip(text, key);
+            var value = key < 0 ? key : SkipSpace(text, key);
             if (value < 0 || value == text.Length || text[value] != ':')
             {
                 return null;
             }
 
-            value = Skip(text, value + 1);
+            value = SkipSpace(text, value + 1);
             var end = EndOfValue(text, value);
             if (end < 0)
             {
@@ -100,12 +100,12 @@ internal static class AlertSplitter
                 return json[value..end];
             }
 
-            at = Skip(text, end);
+            at = SkipSpace(text, end);
         } while (at < text.Length && text[at] == ',');
         return null;
     }
 
-    private static int Skip(ReadOnlySpan<byte> text, int at)
+    private static int SkipSpace(ReadOnlySpan<byte> text, int at)
     {
         while (at < text.Length && text[at] is (byte)' ' or (byte)'\t' or (byte)'\r' or (byte)'\n')
         {
@@ -115,7 +115,7 @@ internal static class AlertSplitter
         return at;
     }
 
-    /// <returns>The end of the value that begins here; -1: no value begins here, or it has no end.</returns>
+    /// <returns>The index after the value that begins at <paramref name="start"/>; -1: no value begins there, or it has no end.</returns>
     private static int EndOfValue(ReadOnlySpan<byte> text, int start)
     {
         var depth = 0;

@@ -10,7 +10,7 @@ public sealed class ParkedAlert
 {
     public long Id { get; init; }
 
-    /// <summary>Equal for repetitions: a hash of the fields that identify an alert, or of the whole text if it has none.</summary>
+    /// <summary>A hash of the fields that identify an alert, or of the whole text if it has none. Repetitions have the same.</summary>
     public string Fingerprint { get; init; } = "";
 
     public DateTimeOffset FirstReceivedAt { get; init; }
@@ -26,7 +26,7 @@ public sealed class ParkedAlert
     /// <summary>What is wrong with it, and what to change.</summary>
     public required string Reason { get; init; }
 
-    /// <summary>The last one received, cut at 16,000 characters.</summary>
+    /// <summary>The alert as last received, cut at 16,000 characters.</summary>
     public required string Text { get; init; }
 
     /// <summary><see cref="Text"/> was not cut, so it can be retried.</summary>

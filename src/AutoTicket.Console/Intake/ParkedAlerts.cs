@@ -18,7 +18,7 @@ internal sealed partial class ParkedAlerts(
     ILogger<ParkedAlerts> logger
 )
 {
-    /// <summary>Beyond it the oldest are deleted, so that a broken sender can't fill the disk.</summary>
+    /// <summary>When there are more rows, the oldest are deleted, so that a broken sender can't fill the disk.</summary>
     private const int MostRows = 10_000;
     private const int MostListed = 200;
     private const string Gone = "The alert is parked no more: another operator retried or discarded it.";
@@ -99,7 +99,7 @@ internal sealed partial class ParkedAlerts(
         return true;
     }
 
-    /// <returns>How many there are, since when, and the newest; null: the database can't be reached.</returns>
+    /// <returns>How many alerts are parked, when the first one was received, and the newest; null: the database can't be reached.</returns>
     public async Task<(int Count, DateTimeOffset? Since, ParkedAlert? Newest)?> SumUpAsync(CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
@@ -168,8 +168,8 @@ internal sealed partial class ParkedAlerts(
         }
     }
 
-    /// <summary>Reads it again with the current settings.</summary>
-    /// <returns>The result, in sentences.</returns>
+    /// <summary>Reads the parked alert again with the current settings, and records it if it can be read now.</summary>
+    /// <returns>The result, in sentences for the operator.</returns>
     public async Task<string> RetryAsync(long id, string actor, CancellationToken cancellationToken)
     {
         try
@@ -232,7 +232,7 @@ internal sealed partial class ParkedAlerts(
         }
     }
 
-    /// <returns>False: it was removed already.</returns>
+    /// <returns>False: the alert was removed already.</returns>
     private async Task<bool> RemoveAsync(
         AutoTicketDbContext db,
         ParkedAlert parked,

@@ -8,9 +8,10 @@ internal abstract record FilingStep
 {
     private FilingStep() { }
 
-    /// <summary>No ticket blocks it, and the claim is ours: post a new one.</summary>
-    /// <param name="Older">The newest ticket about the same, to link; null: there is none.</param>
-    /// <param name="MayBeReopened"><paramref name="Older"/> is the alert's closed ticket: ask FreeScout first if it is open again.</param>
+    /// <summary>No ticket blocks the filing, and it holds the claim: post a new ticket.</summary>
+    /// <param name="Older">The newest confirmed ticket of the same key, to link; null: there is none.</param>
+    /// <param name="MayBeReopened">The alert's ticket <paramref name="Older"/> was last seen closed: ask FreeScout first whether it is
+    /// open again.</param>
     public sealed record Post(Ticket? Older, bool MayBeReopened) : FilingStep;
 
     /// <summary>Another filing holds the claim, or held it a moment ago: look again soon.</summary>
@@ -22,16 +23,16 @@ internal abstract record FilingStep
     /// <summary>An open ticket has no conversation id: treat it as a lost answer.</summary>
     public sealed record Forget(Ticket Nameless) : FilingStep;
 
-    /// <summary>Another filing confirmed this ticket after ours began: it is open, and FreeScout need not be asked.</summary>
+    /// <summary>Another filing confirmed this ticket after this filing began: it is open, so don't ask FreeScout.</summary>
     public sealed record AlreadyOpen(Ticket Ticket) : FilingStep;
 
-    /// <summary>These block a new ticket if FreeScout still has one of them open: ask it.</summary>
+    /// <summary>Ask FreeScout for these tickets. One that is still open blocks a new ticket.</summary>
     public sealed record Ask(IReadOnlyList<Ticket> Tickets) : FilingStep;
 }
 
 /// <summary>What FreeScout answered when asked for a ticket.</summary>
 /// <param name="Found">Null: FreeScout does not have it, or did not answer.</param>
-/// <param name="WasCutOff">The console stopped waiting, to leave a post its time.</param>
+/// <param name="WasCutOff">The console stopped waiting for the answer, to leave time for a post.</param>
 internal sealed record TicketLook(Ticket Ticket, Conversation? Found, FreeScoutFailure? Failure, bool WasCutOff = false)
 {
     public bool IsOpen => Found is { IsOpen: true };
@@ -39,8 +40,8 @@ internal sealed record TicketLook(Ticket Ticket, Conversation? Found, FreeScoutF
     /// <summary>FreeScout no longer has it.</summary>
     public bool IsGone => Failure is null && Found is null or { State: "deleted" };
 
-    /// <summary>Why its state is unknown; null: it is known. A ticket last seen closed counts as closed when FreeScout is too slow, or
-    /// refuses this ticket alone.</summary>
+    /// <summary>Why the ticket's state is unknown; null: it is known. A ticket last seen closed counts as closed if FreeScout is too
+    /// slow, or refuses only this ticket.</summary>
     public FreeScoutFailure? Unknown =>
         Ticket.State == TicketState.Closed && (WasCutOff || Failure is { IsOfRequest: true }) ? null : Failure;
 }
@@ -58,14 +59,14 @@ internal static class FilingRules
 
     private static readonly TimeSpan LongestLookupPause = TimeSpan.FromMinutes(5);
 
-    /// <summary>After this time nobody still asks for the ticket, and FreeScout no longer commits it.</summary>
+    /// <summary>After this time FreeScout no longer commits a post, and no operator waits for its ticket.</summary>
     private static readonly TimeSpan LongestSearch = TimeSpan.FromDays(1);
 
-    /// <summary>A ticket of this age is returned instead of a new one.</summary>
+    /// <summary>The ticket is young enough to be returned instead of a new one.</summary>
     public static bool IsInWindow(DateTimeOffset postedAt, DateTimeOffset now, TimeSpan window) => now - postedAt < window;
 
-    /// <summary>The row keeps a new ticket out, unless FreeScout says that it is closed. A click heeds its window; an alert also heeds its
-    /// own open ticket, however old. <see cref="TicketBook"/> says the same in SQL.</summary>
+    /// <summary>The row blocks a new ticket, unless FreeScout says that it is closed. A held row or one in the window blocks clicks and
+    /// alerts; an open ticket of any age blocks alerts. <see cref="TicketBook"/> has the same rule in SQL.</summary>
     public static bool Blocks(Ticket row, bool isForAlert, DateTimeOffset now, TimeSpan window) =>
         IsHeld(row)
         || (isForAlert && row.State == TicketState.Open)
@@ -74,8 +75,8 @@ internal static class FilingRules
             && (row.State == TicketState.Open || row is { State: TicketState.Closed, ConversationId: not null })
         );
 
-    /// <param name="claim">Ours; null: another filing holds it, or a row blocks it.</param>
-    /// <param name="standing">The rows that block it, newest first, without the claim.</param>
+    /// <param name="claim">This filing's claim; null: another filing holds the claim, or a row blocks it.</param>
+    /// <param name="standing">The rows that block this filing, newest first, without its own claim.</param>
     /// <param name="latest">The newest ticket of the key that FreeScout ever confirmed.</param>
     /// <param name="closed">Rows that FreeScout called closed during this filing.</param>
     /// <param name="begunAt">When this filing began.</param>
@@ -111,28 +112,31 @@ internal static class FilingRules
             : new FilingStep.Ask(blocking);
     }
 
-    /// <summary>The look that decides: the first open ticket, else the first unknown one, open ones first; null: all are closed.</summary>
+    /// <summary>The answer that decides: the first open ticket, else the first unknown one (last seen open before last seen closed). Null:
+    /// all are closed.</summary>
     public static TicketLook? Deciding(IReadOnlyList<TicketLook> looks) =>
         looks.FirstOrDefault(look => look.IsOpen) ?? looks.Where(look => look.Unknown is not null).MinBy(look => look.Ticket.State);
 
-    /// <summary>A post that is cut off on its way is a lost answer: it needs as much time as FreeScout took for a look.</summary>
+    /// <summary>Enough time is left for a post: at least as long as FreeScout took for the last read. A post that runs out of time is a
+    /// lost answer.</summary>
     public static bool IsTimeToPost(TimeSpan left, TimeSpan lookTook) => left >= LeastTime && left >= lookTook;
 
-    /// <summary>It holds the key: no other filing gets the claim.</summary>
+    /// <summary>The row holds its key's claim: no other filing gets it.</summary>
     public static bool IsHeld(Ticket row) => row.State is TicketState.Filing or TicketState.Unconfirmed;
 
-    /// <summary>Its owner is gone, or its answer was lost: the first to come takes it over.</summary>
+    /// <summary>The row's owner is gone, or its answer was lost: the first process that tries takes the claim over.</summary>
     public static Expression<Func<Ticket, bool>> MayBeTakenOver(DateTimeOffset now) =>
         row => row.State == TicketState.Unconfirmed || (row.State == TicketState.Filing && row.LeaseUntil <= now);
 
-    /// <summary>Its answer was lost. A look-up holds the claim as <c>filing</c>: then the problem tells that the answer was lost.</summary>
+    /// <summary>The row's answer was lost. During a look-up its state is <c>filing</c>, so the problem tells it apart from a first
+    /// post.</summary>
     public static readonly Expression<Func<Ticket, bool>> IsUnconfirmed = row =>
         row.State == TicketState.Unconfirmed || (row.State == TicketState.Filing && row.Problem != null);
 
-    /// <summary>It is open, and its conversation id is lost: it is looked up like a lost answer.</summary>
+    /// <summary>An open ticket whose conversation id is lost. It is looked up like a lost answer.</summary>
     public static readonly Expression<Func<Ticket, bool>> IsNameless = row => row.State == TicketState.Open && row.ConversationId == null;
 
-    /// <summary>One query for two rules.</summary>
+    /// <summary>Combines two rules, so that one query reads the rows of both.</summary>
     public static Expression<Func<Ticket, bool>> Or(this Expression<Func<Ticket, bool>> one, Expression<Func<Ticket, bool>> other) =>
         Expression.Lambda<Func<Ticket, bool>>(Expression.OrElse(one.Body, Expression.Invoke(other, one.Parameters)), one.Parameters);
 
@@ -140,20 +144,21 @@ internal static class FilingRules
     public static Ticket AfterEmptyLookup(Ticket row, DateTimeOffset now, TimeSpan spacing) =>
         row.LookedUpAt is { } last && now - last < spacing ? row : row with { EmptyLookups = row.EmptyLookups + 1, LookedUpAt = now };
 
-    /// <summary>A look-up found nothing: the post was never committed, and may be repeated.</summary>
-    /// <param name="row">As it was before the look-up.</param>
+    /// <summary>After one more empty look-up: FreeScout never committed the post, so it may be repeated.</summary>
+    /// <param name="row">The row before this look-up.</param>
     public static bool IsNeverCommitted(Ticket row, DateTimeOffset now, TicketingOptions options) =>
         IsNeverCommitted(AfterEmptyLookup(row, now, options.LookupSpacing), now, options.Grace);
 
-    /// <summary>Its answer was lost, and FreeScout does not have it: nobody looks for it just now, so it may be given up.</summary>
+    /// <summary>The answer was lost, and by the last look-up FreeScout never committed the post: an operator may give it up.</summary>
     public static bool IsMissing(Ticket row, TimeSpan grace) =>
         IsHeld(row) && row is { ConversationId: null, LookedUpAt: { } at } && IsNeverCommitted(row, at, grace);
 
-    /// <param name="at">When FreeScout was last asked for it.</param>
+    /// <param name="at">When FreeScout was last asked for the ticket.</param>
     private static bool IsNeverCommitted(Ticket row, DateTimeOffset at, TimeSpan grace) =>
         row.EmptyLookups >= LookupsToBeSure && at - row.PostedAt >= grace;
 
-    /// <summary>The sweep looks a lost answer up more and more rarely; a filing that wants the ticket looks at once.</summary>
+    /// <summary>The sweep is due to look the lost answer up. Its pause grows with the post's age; a filing of the same key looks it up
+    /// at once.</summary>
     public static bool IsLookupDue(Ticket row, DateTimeOffset now, TimeSpan spacing)
     {
         var pause = (now - row.PostedAt) / 4;
@@ -164,6 +169,6 @@ internal static class FilingRules
         return row.LookedUpAt is not { } last || now - last >= pause;
     }
 
-    /// <summary>The search has ended: the row is deleted.</summary>
+    /// <summary>The post is too old to be looked up again: its row is deleted.</summary>
     public static bool IsGivenUp(Ticket row, DateTimeOffset now) => now - row.PostedAt >= LongestSearch;
 }

@@ -16,14 +16,15 @@ public enum FloodState
     /// <summary>No ticket is filed until <see cref="FloodRow.Until"/>.</summary>
     Tripped,
 
-    /// <summary>A quarter of the budget is filed, until a person resets it.</summary>
+    /// <summary>Up to a quarter of the budget is filed, until a person resets the breaker. Computed, not stored: a trip whose
+    /// <see cref="FloodRow.Until"/> has passed.</summary>
     HalfOpen,
 }
 
 /// <summary>The breaker of one scope: a row of <c>flood_breaker</c>, shared by all processes.</summary>
 internal sealed class FloodRow
 {
-    /// <summary>The source that it stops; empty: all alerts.</summary>
+    /// <summary>The source whose filing it stops; empty: all alerts.</summary>
     public required string Scope { get; init; }
 
     public required FloodState State { get; set; }
@@ -63,13 +64,13 @@ public enum FloodResetResult
     Unavailable,
 }
 
-/// <param name="Scope">The source that is stopped; empty: all alerts.</param>
+/// <param name="Scope">The source whose filing is stopped; empty: all alerts.</param>
 public sealed record FloodStatus(string Scope, FloodState State, DateTimeOffset Since, DateTimeOffset? Until, string? Reason);
 
 /// <summary>
-/// Stops filing for alerts, all or one source's, when a window saw more new tickets than the budget. The state is in the database, so
-/// it holds in every process. After the window a quarter of the budget is filed, until a person resets the breaker. A trip raises an
-/// alert: its DM is the one DM, its ticket the summary ticket. The console's own surfaces count against the whole budget only.
+/// Stops filing for all alerts, or for one source's, when a window's new tickets exceed the budget. The state is in the database, so it
+/// holds in every process. A trip raises one alert with one DM and one summary ticket. Alerts about the console's own
+/// surfaces count only against the budget of all alerts.
 /// </summary>
 internal sealed partial class FloodBreaker(
     AlertAggregator aggregator,
@@ -110,7 +111,7 @@ internal sealed partial class FloodBreaker(
         }
     }
 
-    /// <summary>A trip and its alert are two writes. If the second one failed, the alert is raised, or ended, here.</summary>
+    /// <summary>Raises or ends the breaker's alert if that failed at the trip or reset, which writes the breaker first.</summary>
     protected override async Task<TimeSpan> LeadAsync(CancellationToken stoppingToken)
     {
         if (await DifferencesAsync(stoppingToken) is { Count: > 0 } differences)
@@ -121,7 +122,7 @@ internal sealed partial class FloodBreaker(
         return SweepEvery;
     }
 
-    /// <returns>The observations after which exactly the scopes that are not closed have an alert.</returns>
+    /// <returns>The observations that raise each missing alert and end each one whose breaker is closed.</returns>
     private async Task<List<Observation>> DifferencesAsync(CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
@@ -142,8 +143,8 @@ internal sealed partial class FloodBreaker(
         ];
     }
 
-    /// <summary>Closes it again.</summary>
-    /// <param name="anyway">Even while a source still sends unstable ids.</param>
+    /// <summary>Closes the breaker of a scope. Tickets until now no longer count.</summary>
+    /// <param name="anyway">Reset even while a source still sends unstable ids.</param>
     public async Task<FloodResetResult> ResetAsync(
         string scope,
         string actor,

@@ -14,18 +14,18 @@ internal sealed partial class FloodBudget(
     ILogger<FloodBudget> logger
 )
 {
-    /// <summary>Files the summary ticket, which does not count as part of the flood.</summary>
+    /// <summary>The breaker as an actor. It files the summary ticket, which does not count as part of the flood.</summary>
     private const string Actor = "breaker";
 
-    /// <summary>How often filed tickets are counted: a flood has thousands. Between two counts each pass counts its own, and no process but
-    /// the leader files for alerts.</summary>
+    /// <summary>How often the database counts filed tickets: a flood has thousands. In between, passes add their own; only the leader
+    /// files for alerts.</summary>
     private static readonly TimeSpan CountEvery = TimeSpan.FromSeconds(1);
 
     private Counted? _counted;
 
-    private sealed record Counted(DateTimeOffset At, IReadOnlyList<(string, int)> Versions, Dictionary<string, long> Taken);
+    private sealed record Counted(DateTimeOffset At, IReadOnlyList<(string, int)> Versions, Dictionary<string, long> Filed);
 
-    /// <summary>Names the source, whose tickets the budget counts.</summary>
+    /// <summary>The value of <c>filed_by</c> for the alert's ticket, by which the budget counts tickets per source.</summary>
     public static string FiledBy(Alert alert) => FloodBreaker.IsSummary(alert) ? Actor : FiledBy(alert.Source);
 
     public static string FiledBy(string source) => $"alert:{source}";
@@ -52,7 +52,7 @@ internal sealed partial class FloodBudget(
         var versions = rows.Select(row => (row.Scope, row.Version)).ToList();
         if (_counted is { } counted && now >= counted.At && now - counted.At < CountEvery && counted.Versions.SequenceEqual(versions))
         {
-            return new FloodPass(this, options.Value, now, rows, counted.Taken);
+            return new FloodPass(this, options.Value, now, rows, counted.Filed);
         }
 
         var windowStart = now - options.Value.FloodWindow;
@@ -75,11 +75,11 @@ internal sealed partial class FloodBudget(
             versions,
             filed.Select(source => (source.By, source.Own)).Append((FiledBy(""), filed.Sum(source => source.Overall))).ToDictionary()
         );
-        return new FloodPass(this, options.Value, now, rows, _counted.Taken);
+        return new FloodPass(this, options.Value, now, rows, _counted.Filed);
     }
 
     /// <summary>Stops filing for the scope, in every process.</summary>
-    /// <returns>The alert that says so; null when another process stopped it first.</returns>
+    /// <returns>The alert to raise; null when another process tripped the breaker first.</returns>
     internal async Task<Observation?> TripAsync(string scope, int filed)
     {
         var now = clock.GetUtcNow();

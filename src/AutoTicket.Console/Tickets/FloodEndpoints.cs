@@ -2,9 +2,9 @@ using AutoTicket.Security;
 
 namespace AutoTicket.Tickets;
 
-/// <summary>A person resets the flood breaker.</summary>
-/// <param name="Scope">The source that is stopped; empty: all alerts.</param>
-/// <param name="Override">Even while a source still sends unstable ids.</param>
+/// <summary>The body of a reset of the flood breaker.</summary>
+/// <param name="Scope">The source whose filing is stopped; empty: all alerts.</param>
+/// <param name="Override">Reset even while a source still sends unstable ids.</param>
 public sealed record FloodResetRequest(string? Scope, string? Reason, bool Override = false);
 
 /// <summary><c>GET /api/flood</c> and <c>POST /api/flood/reset</c>: the flood breaker, as the flags page shows and resets it.</summary>

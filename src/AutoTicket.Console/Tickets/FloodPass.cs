@@ -6,9 +6,9 @@ namespace AutoTicket.Tickets;
 /// <param name="Alert">The alert to raise, when this refusal tripped the breaker.</param>
 internal sealed record FloodRefusal(string Reason, Observation? Alert = null);
 
-/// <summary>The budget of one pass. Only tickets that exist use it up. A filing under way holds a place until it is settled, so an outage
-/// of FreeScout can't trip the breaker.</summary>
-/// <param name="filed">Tickets filed in the window, by <see cref="FloodBudget.FiledBy(string)"/> of the scope.</param>
+/// <summary>The flood budget during one pass over the alerts. A filing holds a place until it settles. Only a new ticket uses the place
+/// up, so an outage of FreeScout can't trip the breaker.</summary>
+/// <param name="filed">Number of tickets filed in the window; the key is <see cref="FloodBudget.FiledBy(string)"/> of the scope.</param>
 internal sealed class FloodPass(
     FloodBudget budget,
     TicketingOptions options,
@@ -22,8 +22,8 @@ internal sealed class FloodPass(
     private readonly Dictionary<string, int> _underWay = [];
     private TaskCompletionSource _settled = New();
 
-    /// <summary>Takes a place in the budget. Waits while only a failure of a filing under way can free one.</summary>
-    /// <returns>Null: it may be filed, and has a place until <see cref="Settle"/>. Otherwise why not.</returns>
+    /// <summary>Takes a place in the budget. If filings under way hold the last places, waits until one settles.</summary>
+    /// <returns>Null: file it; its place is held until <see cref="Settle"/>. Otherwise why it may not be filed.</returns>
     public async Task<FloodRefusal?> TakeAsync(Alert alert)
     {
         if (FloodBreaker.IsSummary(alert))
@@ -39,7 +39,7 @@ internal sealed class FloodPass(
             long count = 0;
             lock (_lock)
             {
-                // An alert of a paused source neither uses up nor trips the whole budget.
+                // First: an alert of a paused source must not use up the budget of all alerts, or trip it.
                 if (scopes.FirstOrDefault(scope => StateOf(scope) == FloodState.Tripped || _tripped.Contains(scope)) is { } paused)
                 {
                     return new(RowOf(paused)?.Reason ?? "The flood breaker tripped just now.");
@@ -82,8 +82,8 @@ internal sealed class FloodPass(
         }
     }
 
-    /// <summary>Gives the place back.</summary>
-    /// <param name="isFiled">It made a new ticket.</param>
+    /// <summary>Ends the filing: its place is used up if it made a new ticket, else free again.</summary>
+    /// <param name="isFiled">The filing made a new ticket.</param>
     public void Settle(Alert alert, bool isFiled)
     {
         if (FloodBreaker.IsSummary(alert))

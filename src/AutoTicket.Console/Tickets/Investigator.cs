@@ -33,7 +33,7 @@ public enum InvestigationDisposition
 /// <summary>Outcome of a click on Investigate, with a sentence for the operator.</summary>
 public sealed record Investigation(InvestigationDisposition Disposition, TicketLink? Ticket, string Message);
 
-/// <summary>An operator clicks Investigate on a surface.</summary>
+/// <summary>Handles an operator's click on Investigate: checks flag and surface, files the ticket and records the decision.</summary>
 internal sealed partial class Investigator(
     StatusBoard board,
     IFeatureManager flags,
@@ -81,7 +81,7 @@ internal sealed partial class Investigator(
         Log.Investigated(logger, surfaceKey, Words.Of(outcome.Disposition), outcome.Ticket?.Id);
         if (outcome.Disposition != TicketDisposition.Unavailable)
         {
-            // Within the same time: the answer does not wait for a database that hangs.
+            // Recording shares the patience of the filing, so a database that hangs does not delay the answer.
             var recording = effects.Track(RecordAsync(draft, outcome));
             var left = Patience - clock.GetElapsedTime(begun);
             await Task.WhenAny(recording, Task.Delay(left > TimeSpan.Zero ? left : TimeSpan.Zero, clock));
@@ -109,7 +109,7 @@ internal sealed partial class Investigator(
         }
     }
 
-    /// <summary>Records why there is a ticket now, or none.</summary>
+    /// <summary>Records the decision about this click, with its ticket if there is one.</summary>
     private Task DecideAsync(string surfaceKey, string actor, DecisionWord word, string? detail, TicketLink? ticket)
     {
         var now = clock.GetUtcNow();
@@ -132,7 +132,7 @@ internal sealed partial class Investigator(
         );
     }
 
-    /// <summary>A database that hangs must not hold the operator much longer than FreeScout may. The filing is finished in the
+    /// <summary>Stops waiting for the filing after <see cref="Patience"/>, because the database may hang. The filing finishes in the
     /// background.</summary>
     private async Task<TicketOutcome> WithinPatienceAsync(Task<TicketOutcome> filing)
     {

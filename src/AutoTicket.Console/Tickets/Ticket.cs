@@ -26,8 +26,8 @@ internal enum TicketState
 }
 
 /// <summary>
-/// One filing: a row of <c>tickets</c>. A partial unique index on <see cref="DedupKey"/> over the states filing and unconfirmed
-/// lets one filer in, across processes.
+/// One filing: a row of <c>tickets</c>. Across processes one filing per <see cref="DedupKey"/> can be filing or unconfirmed: a partial
+/// unique index refuses a second one.
 /// </summary>
 internal sealed record Ticket
 {
@@ -50,7 +50,8 @@ internal sealed record Ticket
 
     public DateTimeOffset LeaseUntil { get; init; }
 
-    /// <summary>The operator, or the part of the console, that filed it.</summary>
+    /// <summary>The operator who clicked, <c>alert:</c> and the source, <c>breaker</c> for a flood's summary, or an adopted ticket's
+    /// creator.</summary>
     public required string FiledBy { get; init; }
 
     public required string Subject { get; init; }
@@ -64,7 +65,7 @@ internal sealed record Ticket
     /// <summary>When it was last posted. The 60-minute window and the grace period begin here.</summary>
     public DateTimeOffset PostedAt { get; init; }
 
-    /// <summary>When it was posted again with the same marker; null: posted once. FreeScout may commit the first post late.</summary>
+    /// <summary>When it was posted again with the same marker; null: posted once. FreeScout may still commit the first post.</summary>
     public DateTimeOffset? RepostedAt { get; init; }
 
     /// <summary>FreeScout's id; null until an answer or a look-up gave it.</summary>
@@ -77,13 +78,13 @@ internal sealed record Ticket
 
     public DateTimeOffset? ClosedAt { get; init; }
 
-    /// <summary>When it was seen open again after it was closed; null: it was not, or is closed again.</summary>
+    /// <summary>When a closed ticket was seen open again; null: it was never reopened, or is closed again.</summary>
     public DateTimeOffset? ReopenedAt { get; init; }
 
-    /// <summary>Who closed it: the operator who did so in the console, else the agent that FreeScout names.</summary>
+    /// <summary>Who closed it: the operator who resolved it in the console, else the agent that FreeScout names.</summary>
     public string? ResolvedBy { get; init; }
 
-    /// <summary>The tags must still be set: FreeScout takes them only in a second call.</summary>
+    /// <summary>The tags are not set yet: FreeScout accepts them only in a second call.</summary>
     public bool TagsPending { get; init; }
 
     /// <summary>Look-ups since <see cref="PostedAt"/> that found nothing. See <see cref="FilingRules.AfterEmptyLookup"/>.</summary>
@@ -91,7 +92,7 @@ internal sealed record Ticket
 
     public DateTimeOffset? LookedUpAt { get; init; }
 
-    /// <summary>Why the last try failed, for the operator; null: it did not.</summary>
+    /// <summary>Why the last try failed, for the operator; null: no try failed.</summary>
     public string? Problem { get; init; }
 }
 
@@ -100,7 +101,7 @@ internal sealed class TicketMapping : IEntityTypeConfiguration<Ticket>
     public void Configure(EntityTypeBuilder<Ticket> builder)
     {
         builder.ToTable("tickets");
-        // The claim: one filer a key, across processes.
+        // The claim: one filing per key, across processes.
         builder
             .HasIndex(ticket => ticket.DedupKey)
             .HasDatabaseName("ix_tickets_claim")
@@ -128,11 +129,11 @@ internal static class TicketDbSets
 
 /// <summary>A link to a FreeScout conversation.</summary>
 /// <param name="Id">The conversation's id, which every API path takes.</param>
-/// <param name="Number">The number that people see; FreeScout may count apart from its ids. Null: not known yet.</param>
+/// <param name="Number">The number that people see, which can differ from the id. Null: not known yet.</param>
 /// <param name="OpenedAt">When it was filed.</param>
 public sealed record TicketLink(long Id, long? Number, string Url, DateTimeOffset OpenedAt);
 
-/// <summary>A ticket as people call it. FreeScout may count apart from its ids, so an id never stands for a number.</summary>
+/// <summary>Writes a ticket's number for people. FreeScout may number tickets independently of their ids, so never show an id.</summary>
 internal static class TicketNumber
 {
     /// <param name="number">Null: not known yet.</param>

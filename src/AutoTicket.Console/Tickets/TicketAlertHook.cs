@@ -98,7 +98,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
             }
         }
 
-        // A call that has begun is finished, also when the caller stops reading the outcomes.
+        // A call that has begun is finished, even when the caller stops reading the outcomes.
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var outcomes = Channel.CreateUnbounded<HookOutcome>();
         var delivering = DeliverAllAsync(left, pass, outcomes.Writer, stop.Token);
@@ -122,7 +122,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         }
     }
 
-    /// <summary>Delivers them in parallel and writes each outcome when it is known. Begins none after the stop.</summary>
+    /// <summary>Delivers the notices in parallel and writes each outcome when it is known. After the stop no delivery begins.</summary>
     private async Task DeliverAllAsync(
         IEnumerable<AlertNotice> notices,
         FloodPass pass,
@@ -147,7 +147,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         }
     }
 
-    /// <summary>One after another, so that the worst alerts get what is left of the budget.</summary>
+    /// <summary>Takes places in the budget in the order of the notices, so that the worst alerts get the last places.</summary>
     private async IAsyncEnumerable<(AlertNotice Notice, HookOutcome? Refusal)> AdmitAsync(
         IEnumerable<AlertNotice> notices,
         FloodPass pass,
@@ -163,7 +163,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
 
             yield return (
                 notice,
-                _health.Failure is { } failure ? await ClosedAsync(notice) ?? Degraded(notice, failure) : await RefuseAsync(notice, pass)
+                _health.Failure is { } failure ? await FlagOffAsync(notice) ?? Degraded(notice, failure) : await RefuseAsync(notice, pass)
             );
         }
     }
@@ -186,8 +186,8 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
             )
         : null;
 
-    /// <summary>Never throws: one alert can't stop the others.</summary>
-    /// <param name="refusal">Why FreeScout is not asked; null: it is.</param>
+    /// <summary>Delivers one notice. Never throws, so that one alert can't stop the others.</summary>
+    /// <param name="refusal">The outcome without a call to FreeScout; null: call it.</param>
     private async Task<HookOutcome> DeliverAsync(AlertNotice notice, HookOutcome? refusal, FloodPass pass)
     {
         if (refusal is not null)
@@ -198,7 +198,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         using var trace = AlertTrace.Start("alert to ticket", notice.Alert);
         try
         {
-            // A note that has begun is finished and recorded. The client limits its time.
+            // Not canceled: a note that has begun is finished and recorded. The client limits its time.
             var (outcome, failure) = notice.Kind is NoticeKind.SeverityChanged or NoticeKind.Ended
                 ? await _notes.WriteAsync(notice, CancellationToken.None)
                 : await FileAsync(notice, pass);
@@ -219,12 +219,13 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         }
     }
 
-    /// <returns>Why FreeScout is not asked; null: it is, and a new ticket has its place in the budget.</returns>
+    /// <returns>The outcome when the flag or the budget refuses the notice. Null: deliver it; a new ticket holds a place in the
+    /// budget.</returns>
     private async Task<HookOutcome?> RefuseAsync(AlertNotice notice, FloodPass pass)
     {
         try
         {
-            return await ClosedAsync(notice) is { } closed ? closed
+            return await FlagOffAsync(notice) is { } flagOff ? flagOff
                 : notice.Kind is NoticeKind.Firing or NoticeKind.FiringAgain && await pass.TakeAsync(notice.Alert) is { } refusal
                     ? new(notice, false, DecisionWord.BreakerTripped, refusal.Reason) { Raises = refusal.Alert }
                 : null;
@@ -240,14 +241,15 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         var outcomes = new List<HookOutcome>();
         foreach (var notice in notices)
         {
-            outcomes.Add(await ClosedAsync(notice) ?? Degraded(notice, failure));
+            outcomes.Add(await FlagOffAsync(notice) ?? Degraded(notice, failure));
         }
 
         return outcomes;
     }
 
-    /// <summary>Checks the flag before each ticket, because it is the kill switch.</summary>
-    private async Task<HookOutcome?> ClosedAsync(AlertNotice notice) =>
+    /// <summary>The outcome when the flag is off; null: it is on, or a note needs no flag. Read before each ticket: the flag is the kill
+    /// switch.</summary>
+    private async Task<HookOutcome?> FlagOffAsync(AlertNotice notice) =>
         notice.Kind is NoticeKind.Firing or NoticeKind.FiringAgain && !await _flags.IsEnabledAsync(FlagNames.AlertsAutoTicket)
             ? new(notice, false, DecisionWord.FlagOff, $"{FlagNames.AlertsAutoTicket} is off.")
             : null;

@@ -11,8 +11,8 @@ using Microsoft.Extensions.Options;
 namespace AutoTicket.Tickets;
 
 /// <summary>
-/// The only writer of <c>tickets</c>, whose rows are the claims: a partial unique index lets one row of a key be <c>filing</c> or
-/// <c>unconfirmed</c>. Each step of a filing is a compare-and-swap on (id, attempt), so an owner that lost its claim changes nothing.
+/// The only writer of <c>tickets</c>. A row is also the claim of its key: a partial unique index lets one row per key be <c>filing</c>
+/// or <c>unconfirmed</c>. Each step of a filing is a compare-and-swap on (id, attempt), so an owner that lost its claim changes nothing.
 /// No transaction stays open during a call to FreeScout. Filings at the same time share statements (group commit).
 /// </summary>
 internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts, IOptions<TicketingOptions> options, TimeProvider clock)
@@ -54,7 +54,7 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
         ("confirmed_at", "timestamptz", row => row.Now),
         ("closed_at", "timestamptz", row => row.Confirmed.IsOpen ? null : row.Now),
         ("audit_at", "timestamptz", row => row.Now),
-        // A ticket that was confirmed before has its audit row of the filing already.
+        // A ticket that was confirmed before already has the audit row of its filing.
         (
             "audit_action",
             "text",
@@ -103,7 +103,7 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
     private readonly CommitGroup<Look, (IReadOnlyList<Ticket>, Ticket?)> _looks = new();
     private readonly CommitGroup<Confirmed, bool> _confirmations = new();
 
-    /// <param name="AnyAge">An open ticket blocks it, however old.</param>
+    /// <param name="AnyAge">An open ticket of any age blocks it.</param>
     /// <param name="Anyway">Other tickets don't block it.</param>
     private sealed record NewRow(Ticket Ticket, bool AnyAge, bool Anyway);
 
@@ -115,7 +115,7 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
     private sealed record Confirmed(Ticket Ticket, TicketLink Link, bool IsOpen, bool Adopted);
 
     /// <summary>Takes the claim of the draft's key, unless a ticket blocks it.</summary>
-    /// <param name="anyway">Also when a ticket blocks it: FreeScout told the caller that it is closed.</param>
+    /// <param name="anyway">Take it even if a ticket blocks it: FreeScout told the caller that those tickets are closed.</param>
     /// <returns>Null when another filing holds the claim, or a ticket blocks it.</returns>
     public Task<Ticket?> ClaimAsync(TicketDraft draft, bool anyway = false) => _claims.AddAsync(new(draft, anyway), ClaimAsync);
 
@@ -133,7 +133,7 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
                     ON CONFLICT (dedup_key) WHERE state IN ('filing', 'unconfirmed') DO NOTHING
                     RETURNING id, marker
                     """,
-                    // In one order in all processes, so that two batches can't wait for each other.
+                    // Sorted, so that the batches of two processes can't deadlock.
                     NewRows.Of([.. rows.OrderBy(row => row.Ticket.DedupKey, StringComparer.Ordinal)]),
                     now - options.Value.Window
                 ),
@@ -167,7 +167,7 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
             row => (Place: row.GetInt32(0), Id: row.GetInt64(1)),
             CancellationToken.None
         );
-        // Mostly there are only the claims themselves, which need no second query.
+        // Usually only the callers' own claims are found: then no second query is needed.
         var others = rows.Where(row => row.Id != looks[row.Place].Claim?.Id).Select(row => row.Id).Distinct().ToList();
         var known =
             others.Count == 0
@@ -212,7 +212,7 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
             PostedAt = now,
         };
 
-    /// <summary>Takes over a claim whose owner is gone, or whose answer was lost, to look it up.</summary>
+    /// <summary>Takes over a claim whose owner is gone or whose answer was lost, so that its marker can be looked up.</summary>
     /// <returns>The claim, now the caller's; null when another was faster.</returns>
     public async Task<Ticket?> TakeOverAsync(Ticket ticket, CancellationToken cancellationToken)
     {
@@ -232,7 +232,8 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
         return taken == 1 ? ours : null;
     }
 
-    /// <summary>Records that it is about to be posted again, with the same marker.</summary>
+    /// <summary>Records that the ticket is about to be posted again with the same marker.</summary>
+    /// <returns>Null when the caller no longer owns the claim.</returns>
     public async Task<Ticket?> RepostAsync(Ticket ticket, CancellationToken cancellationToken)
     {
         var now = clock.GetUtcNow();
@@ -268,8 +269,8 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
     {
         await using var db = await contexts.CreateDbContextAsync();
         var now = clock.GetUtcNow();
-        // Not on the attempt: FreeScout's answer counts even if another process took the claim over meanwhile. IS TRUE keeps
-        // PostgreSQL from scanning all rows without a conversation: each lost answer leaves one.
+        // Without a check of the attempt: FreeScout's answer counts even if another process took the claim over meanwhile. IS TRUE
+        // keeps PostgreSQL from scanning all rows without a conversation: each lost answer leaves one.
         var done = await db.UpdateWithAuditAsync(
             """
             UPDATE tickets SET state = r.state, conversation_id = r.conversation_id, number = r.number, tags_pending = true,
@@ -282,8 +283,8 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
         return all.ConvertAll(one => done.Remove(one.Ticket.Id));
     }
 
-    /// <summary>The post certainly filed nothing: deletes the row, which frees the key. After a second post the row stays unconfirmed,
-    /// because FreeScout may still commit the first one.</summary>
+    /// <summary>Frees the key by deleting the row of a post that certainly filed nothing. A row that was posted twice stays unconfirmed,
+    /// because FreeScout may still commit the first post.</summary>
     public async Task<bool> ReleaseAsync(Ticket ticket, string problem, CancellationToken cancellationToken)
     {
         if (ticket.RepostedAt is not null)
@@ -295,7 +296,8 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
         return await Own(db, ticket).ExecuteDeleteAsync(cancellationToken) == 1;
     }
 
-    /// <summary>The answer was lost: keeps the key until the ticket is found, or was certainly never committed.</summary>
+    /// <summary>Marks the row's answer as lost. The row keeps the key until the ticket is found, or FreeScout certainly never committed
+    /// it.</summary>
     /// <param name="lookupWasEmpty">FreeScout was asked for the marker and did not have it.</param>
     public Task<bool> LeaveUnconfirmedAsync(Ticket ticket, string problem, bool lookupWasEmpty, CancellationToken cancellationToken)
     {
@@ -318,7 +320,7 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
         await ForgotAsync(db, ticket, cancellationToken);
     }
 
-    /// <summary>An open ticket lost its conversation id: marks it as unconfirmed, unless another filing holds its key.</summary>
+    /// <summary>Marks an open ticket that lost its conversation id as unconfirmed, unless another filing holds its key.</summary>
     public static Task ForgotAsync(AutoTicketDbContext db, Ticket ticket, CancellationToken cancellationToken) =>
         db.ExecuteAsync(
             $"""
@@ -337,7 +339,7 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
         await SetOpenAsync(db, ticket, found, clock.GetUtcNow(), cancellationToken);
         if (found?.IsOpen != true)
         {
-            // The dashboard shows it before the next sync.
+            // So that the dashboard drops the ticket at once, not only after the next sync.
             await db.ExecuteAsync(
                 $"""
                 DELETE FROM open_conversations WHERE id = {ticket.ConversationId}
@@ -367,7 +369,7 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
         DateTimeOffset? closedAt = isOpen ? null : now,
             reopenedAt = isOpen ? now : null;
         var resolvedBy = isOpen ? ticket.ResolvedBy : found?.ClosedByName;
-        // Compare-and-swap: a change since `ticket` was read wins. The times tell that it was closed and reopened since.
+        // Compare-and-swap: a change since `ticket` was read wins. The times reveal a close and reopen in between.
         return
             await db
                 .Tickets.Where(t =>
@@ -411,13 +413,13 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
         await db
             .Decisions.Where(row => row.AlertId == ticket.DedupKey && row.TicketUrl!.EndsWith(address))
             .ExecuteUpdateAsync(set => set.SetProperty(row => row.TicketNumber, number), cancellationToken);
-        // Last: this number tells whether the others must be corrected.
+        // Last: while this row has the old number, the next call repeats the corrections above.
         await db
             .Tickets.Where(row => row.Id == ticket.Id)
             .ExecuteUpdateAsync(set => set.SetProperty(row => row.Number, number), cancellationToken);
     }
 
-    /// <summary>The severity of the ticket's alert changed: its tag must follow.</summary>
+    /// <summary>Records the alert's new severity on its ticket, whose tag must then be set again.</summary>
     public async Task SetSeverityAsync(long conversationId, Surfaces.Severity severity, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
@@ -426,7 +428,7 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
             .ExecuteUpdateAsync(set => set.SetProperty(t => t.Severity, severity).SetProperty(t => t.TagsPending, true), cancellationToken);
     }
 
-    /// <summary>The tags of these are set. A severity that changed meanwhile leaves them pending.</summary>
+    /// <summary>Records that the tickets' tags are set. A ticket whose severity changed meanwhile keeps its tags pending.</summary>
     public async Task TaggedAsync(IReadOnlyCollection<Ticket> tickets, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
@@ -439,7 +441,7 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
         );
     }
 
-    /// <summary>Records a ticket that the console did not file, or no longer knew.</summary>
+    /// <summary>Records a FreeScout ticket of which the console has no row.</summary>
     /// <returns>False when another process recorded it first.</returns>
     public static async Task<bool> AdoptAsync(
         AutoTicketDbContext db,
@@ -459,7 +461,7 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
     }
 
     /// <summary>Deletes a filing that made no ticket.</summary>
-    /// <returns>False when it changed since it was read: it may be posted again just now.</returns>
+    /// <returns>False when the row changed since it was read: another filing may be posting it again.</returns>
     public static async Task<bool> GiveUpAsync(AutoTicketDbContext db, Ticket ticket, CancellationToken cancellationToken) =>
         await db
             .Tickets.Where(row =>
@@ -468,7 +470,7 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
             .ExecuteDeleteAsync(cancellationToken) == 1;
 
     /// <summary>Records that a ticket was resolved.</summary>
-    /// <param name="evenClosed">Also when it is closed already: the caller knows better who did it.</param>
+    /// <param name="evenClosed">Update a closed ticket too: the caller knows better who closed it.</param>
     public static Task CloseAsync(AutoTicketDbContext db, long conversation, string? by, bool evenClosed, DateTimeOffset now) =>
         db
             .Tickets.Where(row =>
@@ -481,7 +483,7 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
                     .SetProperty(row => row.ResolvedBy, by)
             );
 
-    /// <summary>The claim allows a post: its lease outlasts the longest post.</summary>
+    /// <summary>The claim still allows a post: its lease lasts longer than the longest post.</summary>
     public bool MayPost(Ticket ticket) => clock.GetUtcNow() < ticket.LeaseUntil - options.Value.ClickBudget;
 
     private async Task<bool> UpdateOwnAsync(

@@ -34,7 +34,7 @@ internal sealed record TicketDraft(
     /// <summary>FreeScout silently cuts a subject at 998 characters; the marker at its end must survive.</summary>
     private const int LongestTitle = 180;
 
-    /// <summary>Prefix of the severity's tag; a ticket has one.</summary>
+    /// <summary>Prefix of the severity's tag. A ticket has one severity tag.</summary>
     public const string SeverityTag = "sev:";
 
     /// <summary>Prefix of the surface's tag.</summary>
@@ -46,7 +46,7 @@ internal sealed record TicketDraft(
     /// <summary>Links below the first line.</summary>
     public IReadOnlyList<(string Label, string Url)> Links { get; init; } = [];
 
-    /// <summary>The draft as far as the row of its filing holds it.</summary>
+    /// <summary>Restores a draft from the row of its filing, which does not hold the text.</summary>
     public static TicketDraft Of(Ticket filing) =>
         new(
             filing.DedupKey,
@@ -69,8 +69,8 @@ internal sealed record TicketDraft(
 
     public IReadOnlyList<string> Tags => TagsOf(Tag, Severity, SurfaceKey);
 
-    /// <summary>FreeScout's list shows the first 255 characters without tags: a sentence comes first, and spaces keep words apart. Its
-    /// purifier keeps <c>valign</c> and <c>padding</c>. A long key in the table would make it wider than a phone.</summary>
+    /// <summary>The ticket as it is posted. FreeScout's list shows the first 255 characters without HTML tags: hence a sentence first and
+    /// spaces between elements. Its purifier keeps <c>valign</c> and <c>padding</c>. The long key would make the table too wide.</summary>
     /// <param name="older">An earlier ticket of the same key, to link.</param>
     public ConversationDraft Write(string marker, TicketLink? older)
     {
@@ -108,7 +108,7 @@ internal sealed record TicketDraft(
         return new ConversationDraft(TicketMarker.Append(Subject, marker), html.ToString(), SurfaceKey);
     }
 
-    /// <summary>The same title with another severity.</summary>
+    /// <summary>Replaces the severity at the start of a subject.</summary>
     public static string WithSeverity(string subject, Severity severity) =>
         subject is ['[', 'P', >= '1' and <= '4', ']', ..] ? $"[{severity}]{subject[4..]}" : subject;
 
@@ -163,17 +163,17 @@ internal sealed record TicketDraft(
             ? $"<a href=\"{WebUtility.HtmlEncode(url)}\">{WebUtility.HtmlEncode(label)}</a>"
             : $"{WebUtility.HtmlEncode(label)} {Lines(url)}";
 
-    /// <summary>Escaped for HTML, as which FreeScout shows a thread.</summary>
+    /// <summary>Escapes text for HTML, because FreeScout shows a thread as HTML. Each line break becomes a <c>br</c>.</summary>
     private static string Lines(string text) => WebUtility.HtmlEncode(Printable(text.ReplaceLineEndings("\n"))).ReplaceLineEndings("<br>");
 
-    /// <summary>PostgreSQL refuses U+0000 and half a surrogate pair.</summary>
+    /// <summary>Replaces hidden characters, because PostgreSQL refuses U+0000 and half a surrogate pair.</summary>
     private static string Printable(string text) =>
         string.Concat(
             text.EnumerateRunes()
                 .Select(rune => rune.IsBmp && HiddenCharacter.Is((char)rune.Value) && rune.Value != '\n' ? " " : rune.ToString())
         );
 
-    /// <summary>Cut between grapheme clusters, so that no emoji is torn.</summary>
+    /// <summary>One line of at most <see cref="LongestTitle"/> characters, cut between grapheme clusters to keep emoji whole.</summary>
     private static string OneLine(string text)
     {
         var line = Printable(text).Replace('\n', ' ').Trim();

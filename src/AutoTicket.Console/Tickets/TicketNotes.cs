@@ -9,7 +9,7 @@ namespace AutoTicket.Tickets;
 
 /// <summary>Writes a note on a ticket when its alert changes severity or ends. A note is retried until FreeScout has it or refuses it, and
 /// never opens or closes a ticket.</summary>
-internal sealed class TicketNotes(FreeScoutClient freeScout, TicketBook claims, IOptions<FreeScoutOptions> options)
+internal sealed class TicketNotes(FreeScoutClient freeScout, TicketBook book, IOptions<FreeScoutOptions> options)
 {
     public async Task<(HookOutcome Outcome, FreeScoutFailureKind? Failure)> WriteAsync(
         AlertNotice notice,
@@ -38,7 +38,7 @@ internal sealed class TicketNotes(FreeScoutClient freeScout, TicketBook claims, 
 
         if (notice.Kind == NoticeKind.SeverityChanged)
         {
-            await claims.SetSeverityAsync(ticket.Id, alert.Severity, cancellationToken);
+            await book.SetSeverityAsync(ticket.Id, alert.Severity, cancellationToken);
         }
 
         if (options.Value.UserId is not { } user)
@@ -46,7 +46,7 @@ internal sealed class TicketNotes(FreeScoutClient freeScout, TicketBook claims, 
             return (new(notice, true, DecisionWord.NoNote, "FREESCOUT_USER_ID is not set: no note is written."), null);
         }
 
-        // Each text holds a time, so it is unique on its ticket: a note whose answer was lost is found by its text.
+        // A time makes each text unique on its ticket, so a note whose answer was lost is found by its text.
         var text =
             notice.Kind == NoticeKind.SeverityChanged
                 ? $"Severity is {alert.Severity} now; it was {notice.Told?.Severity} when last reported "

@@ -4,25 +4,25 @@ using AutoTicket.FreeScout;
 
 namespace AutoTicket.Tickets;
 
-/// <summary>When the ticket hook tries again: a growing pause per alert and kind of work, and one probe for all while FreeScout fails. Kept
-/// in memory: a new leader tries each once.</summary>
+/// <summary>When the ticket hook tries again: a growing pause for each alert's ticket and note, and one probe for all while FreeScout
+/// fails. Kept in memory: a new leader tries each at once.</summary>
 internal sealed class TicketRetries(TimeProvider clock)
 {
     /// <summary>The pause after a refusal that only a person can cure.</summary>
     public static readonly TimeSpan AfterRefusal = FreeScoutFailure.RetryRefused;
 
-    private const int Most = 10_000;
+    private const int MostPauses = 10_000;
     private static readonly Backoff AfterOutage = new(TimeSpan.FromSeconds(2), FreeScoutFailure.LongestPause);
 
     /// <summary>The pause while a lost answer is looked up.</summary>
-    private static readonly TimeSpan Lookup = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan DuringLookup = TimeSpan.FromSeconds(5);
 
     private readonly ConcurrentDictionary<(long Alert, bool IsNote), Pause> _pauses = new();
     private Pause? _probe;
 
     private sealed record Pause(int Failures, DateTimeOffset Until, bool IsOutage);
 
-    /// <summary>While FreeScout fails: it is time for the next probe.</summary>
+    /// <summary>No pause after a failed probe is left: the next alert may be the probe.</summary>
     public bool MayProbe => !(clock.GetUtcNow() < _probe?.Until);
 
     public bool IsDue(AlertNotice notice) => !_pauses.TryGetValue(KeyOf(notice), out var pause) || clock.GetUtcNow() >= pause.Until;
@@ -37,9 +37,9 @@ internal sealed class TicketRetries(TimeProvider clock)
             return;
         }
 
-        if (_pauses.Count >= Most)
+        if (_pauses.Count >= MostPauses)
         {
-            // Alerts that ended stay until here.
+            // Pauses of ended alerts are removed only here.
             _pauses.Clear();
         }
 
@@ -48,8 +48,8 @@ internal sealed class TicketRetries(TimeProvider clock)
 
     public void ProbeFailed(FreeScoutFailure failure) => _probe = After(_probe, failure.Kind);
 
-    /// <summary>FreeScout works again: filings that waited for that are due. Notes and refusals wait out their pause: otherwise a note that
-    /// always fails would be posted again after each call that succeeds.</summary>
+    /// <summary>FreeScout works again: filings that waited for that are due. Notes and refusals keep their pause: otherwise each call that
+    /// succeeds would repeat a note that always fails.</summary>
     public void OutageOver()
     {
         _probe = null;
@@ -66,7 +66,7 @@ internal sealed class TicketRetries(TimeProvider clock)
     {
         var failures = (before?.Failures ?? 0) + 1;
         var pause =
-            failure is null ? Lookup
+            failure is null ? DuringLookup
             : failure == FreeScoutFailureKind.Refused || FreeScoutFailure.NeedsPersonFor(failure.Value) ? AfterRefusal
             : AfterOutage.After(failures);
         return new Pause(failures, clock.GetUtcNow() + pause, failure is { } kind && kind != FreeScoutFailureKind.Refused);

@@ -5,10 +5,10 @@ namespace AutoTicket.Tickets;
 /// <summary>Settings under <c>Ticketing__*</c>.</summary>
 internal sealed class TicketingOptions : IValidatableObject
 {
-    /// <summary>A click returns the open ticket that was filed within this time.</summary>
+    /// <summary>How old a ticket may be for a click to return it instead of a new one, if it is open.</summary>
     public TimeSpan Window { get; set; } = TimeSpan.FromMinutes(60);
 
-    /// <summary>The time that FreeScout gets for a click, all calls together.</summary>
+    /// <summary>The time that all FreeScout calls of one filing get together.</summary>
     [Range(typeof(TimeSpan), "00:00:00.5", "00:00:30")]
     public TimeSpan ClickBudget { get; set; } = TimeSpan.FromSeconds(4);
 
@@ -17,7 +17,7 @@ internal sealed class TicketingOptions : IValidatableObject
     [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
     public TimeSpan Lease { get; set; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>How long after a post FreeScout may still commit it: a lost answer is not posted again before. MySQL lets a statement wait
+    /// <summary>How long FreeScout may still commit a post; a lost answer is posted again only after that. MySQL lets a statement wait
     /// 50 s for a lock, and PHP goes on after the caller hung up.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]
     public TimeSpan Grace { get; set; } = TimeSpan.FromMinutes(2);
@@ -29,7 +29,7 @@ internal sealed class TicketingOptions : IValidatableObject
     [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
     public TimeSpan SyncInterval { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Every this many syncs the whole list is read: an incremental one does not show tags and deletions.</summary>
+    /// <summary>One sync in this many reads the whole list, because an incremental one misses changed tags and deletions.</summary>
     [Range(1, 1000)]
     public int FullSyncEvery { get; set; } = 10;
 
@@ -41,7 +41,7 @@ internal sealed class TicketingOptions : IValidatableObject
     [Range(typeof(TimeSpan), "00:00:00", "1.00:00:00")]
     public TimeSpan RecoveredAfter { get; set; } = TimeSpan.FromMinutes(10);
 
-    /// <summary>New tickets for alerts within <see cref="FloodWindow"/>; one more trips the flood breaker.</summary>
+    /// <summary>How many new tickets alerts may file within <see cref="FloodWindow"/>; one more trips the flood breaker.</summary>
     [Range(1, 1_000_000)]
     public int FloodBudget { get; set; } = 20;
 

@@ -11,11 +11,11 @@ using Microsoft.Extensions.Options;
 namespace AutoTicket.Tickets;
 
 /// <summary>
-/// Returns exactly one ticket for a draft: the open one that blocks a new one, or a new one. The only caller of FreeScout's create.
-/// Callers check the flags. <see cref="FilingRules"/> decide each step.
+/// Returns exactly one ticket for a draft: the open ticket that blocks a new one, else a new ticket. Only this class creates tickets in
+/// FreeScout. Callers check the flags. <see cref="FilingRules"/> decides each step.
 /// </summary>
 internal sealed partial class TicketingService(
-    TicketBook claims,
+    TicketBook book,
     FreeScoutClient freeScout,
     IOptions<TicketingOptions> options,
     IOptions<FreeScoutOptions> freeScoutOptions,
@@ -33,11 +33,11 @@ internal sealed partial class TicketingService(
     /// <summary>Raised when a ticket was confirmed as open. Handlers must return at once and never throw.</summary>
     public event Action<Ticket>? Opened;
 
-    /// <summary>The last decision about each alert that has no ticket yet, so that only a change is logged.</summary>
+    /// <summary>The last failure of each alert that has no ticket yet, so that only a change is logged.</summary>
     private readonly ConcurrentDictionary<string, DecisionWord> _degraded = new();
 
     /// <summary>Files the draft, or returns its open ticket. FreeScout gets <see cref="TicketingOptions.ClickBudget"/>.
-    /// An outage is an outcome, not an exception. A caller can't cancel it: a filing that has begun is finished.</summary>
+    /// An outage is an outcome, not an exception. A caller can't cancel a filing: one that has begun is finished.</summary>
     public async Task<TicketOutcome> FileAsync(TicketDraft draft)
     {
         using var trace = Telemetry.Activities.StartActivity("file ticket");
@@ -78,14 +78,15 @@ internal sealed partial class TicketingService(
     public async Task SettleAsync(Ticket ticket, CancellationToken cancellationToken)
     {
         if (
-            await claims.TakeOverAsync(ticket, cancellationToken) is { } ours
+            await book.TakeOverAsync(ticket, cancellationToken) is { } ours
             && await LookUpAsync(ours, TicketDraft.Of(ours), cancellationToken) == Lookup.NeverCommitted
         )
         {
-            // The next filing for its key may post it again.
+            // The next filing for its key may post it again. Without RepostedAt, ReleaseAsync deletes the row: after this long FreeScout
+            // commits neither post.
             _ = FilingRules.IsGivenUp(ours, clock.GetUtcNow())
-                ? await claims.ReleaseAsync(ours with { RepostedAt = null }, "FreeScout does not have it.", CancellationToken.None)
-                : await claims.LeaveUnconfirmedAsync(ours, "FreeScout does not have it.", lookupWasEmpty: true, CancellationToken.None);
+                ? await book.ReleaseAsync(ours with { RepostedAt = null }, "FreeScout does not have it.", CancellationToken.None)
+                : await book.LeaveUnconfirmedAsync(ours, "FreeScout does not have it.", lookupWasEmpty: true, CancellationToken.None);
         }
     }
 
@@ -93,15 +94,15 @@ internal sealed partial class TicketingService(
     {
         while (true)
         {
-            // A call that can't be made now needs no claim.
-            if (freeScout.Closed is { } shut)
+            // While no call can be made, take no claim.
+            if (freeScout.Closed is { } failure)
             {
-                return await NotAskedAsync(request.Draft, shut);
+                return await NotAskedAsync(request.Draft, failure);
             }
 
-            // The claim first: mostly no ticket blocks it, and no other filing changes what its holder reads.
-            var claim = await claims.ClaimAsync(request.Draft, anyway: request.Closed.Count > 0);
-            var (standing, latest) = await claims.ReadAsync(request.Draft, claim);
+            // Take the claim first: usually no ticket blocks it, and while it is held no other filing changes what is read next.
+            var claim = await book.ClaimAsync(request.Draft, anyway: request.Closed.Count > 0);
+            var (standing, latest) = await book.ReadAsync(request.Draft, claim);
             var step = FilingRules.Next(
                 request.Draft.IsForAlert,
                 claim,
@@ -113,7 +114,7 @@ internal sealed partial class TicketingService(
             );
             if (claim is not null && step is not FilingStep.Post)
             {
-                await claims.ReleaseAsync(claim, "another ticket was filed at the same moment", CancellationToken.None);
+                await book.ReleaseAsync(claim, "another ticket was filed at the same moment", CancellationToken.None);
             }
 
             var outcome = step switch
@@ -132,10 +133,10 @@ internal sealed partial class TicketingService(
         }
     }
 
-    private async Task<TicketOutcome> NotAskedAsync(TicketDraft draft, FreeScoutFailure shut)
+    private async Task<TicketOutcome> NotAskedAsync(TicketDraft draft, FreeScoutFailure failure)
     {
-        var seen = draft.IsForAlert ? null : (await claims.ReadAsync(draft)).Standing.FirstOrDefault(row => row.State == TicketState.Open);
-        return Degraded(draft, shut, seen is null ? "" : $" Ticket {TicketNumber.Of(seen.Number)} was open when last seen.");
+        var seen = draft.IsForAlert ? null : (await book.ReadAsync(draft)).Standing.FirstOrDefault(row => row.State == TicketState.Open);
+        return Degraded(draft, failure, seen is null ? "" : $" Ticket {TicketNumber.Of(seen.Number)} was open when last seen.");
     }
 
     private async Task<TicketOutcome?> WaitAsync(Request request)
@@ -155,13 +156,13 @@ internal sealed partial class TicketingService(
 
     private async Task<TicketOutcome?> ForgetAsync(Ticket nameless)
     {
-        await claims.ForgotAsync(nameless, CancellationToken.None);
+        await book.ForgotAsync(nameless, CancellationToken.None);
         return null;
     }
 
     private async Task<TicketOutcome?> ResumeAsync(Ticket held, Ticket? latest, Request request)
     {
-        if (await claims.TakeOverAsync(held, CancellationToken.None) is not { } ours)
+        if (await book.TakeOverAsync(held, CancellationToken.None) is not { } ours)
         {
             return null;
         }
@@ -169,11 +170,11 @@ internal sealed partial class TicketingService(
         var lookup = await LookUpAsync(ours, request.Draft, request.Token);
         if (lookup == Lookup.Adopted)
         {
-            // Whether it blocks this filing is decided as for any other ticket.
+            // The next turn decides whether it blocks this filing, as for any other ticket.
             return null;
         }
 
-        return lookup == Lookup.NeverCommitted && await claims.RepostAsync(ours, CancellationToken.None) is { } again
+        return lookup == Lookup.NeverCommitted && await book.RepostAsync(ours, CancellationToken.None) is { } again
             ? await PostAsync(again, latest, request)
             : Degraded(
                 request.Draft,
@@ -183,8 +184,8 @@ internal sealed partial class TicketingService(
             );
     }
 
-    /// <summary>Asks FreeScout for all of them at once, to leave time for the post. For those last seen closed it waits only while a post
-    /// still has its whole time.</summary>
+    /// <summary>Asks FreeScout for all tickets in parallel, to leave time for the post. It waits for a ticket last seen closed only as long
+    /// as a post still has a whole <c>CallTimeout</c> left.</summary>
     private async Task<TicketOutcome?> AskAsync(IReadOnlyList<Ticket> tickets, Request request)
     {
         var begun = clock.GetTimestamp();
@@ -222,11 +223,11 @@ internal sealed partial class TicketingService(
             return new(ticket, null, failure);
         }
 
-        await claims.SetOpenAsync(ticket, found, CancellationToken.None);
+        await book.SetOpenAsync(ticket, found, CancellationToken.None);
         return new(ticket, found, null);
     }
 
-    /// <returns>Null: there is time for a post.</returns>
+    /// <returns>Null: enough time is left for a post.</returns>
     private TicketOutcome? NoTimeLeft(Request request, Ticket closed, TimeSpan took)
     {
         if (FilingRules.IsTimeToPost(Remaining(request), took))
@@ -247,7 +248,7 @@ internal sealed partial class TicketingService(
     {
         if (post is { MayBeReopened: true, Older: { } closed } && await ReopenedAsync(closed, request) is { } known)
         {
-            await claims.ReleaseAsync(claim, known.Message, CancellationToken.None);
+            await book.ReleaseAsync(claim, known.Message, CancellationToken.None);
             return known;
         }
 
@@ -255,7 +256,7 @@ internal sealed partial class TicketingService(
     }
 
     /// <summary>An agent may have reopened the alert's ticket since it was last seen closed.</summary>
-    /// <returns>Null: it is still closed, as far as FreeScout tells.</returns>
+    /// <returns>Null: it is still closed, as far as is known, and a new ticket may be posted.</returns>
     private async Task<TicketOutcome?> ReopenedAsync(Ticket closed, Request request)
     {
         var begun = clock.GetTimestamp();
@@ -278,7 +279,7 @@ internal sealed partial class TicketingService(
         var draft = request.Draft;
         var (made, failure) = await freeScout.CreateAsync(
             draft.Write(claim.Marker, older is null ? null : LinkOf(older)),
-            () => claims.MayPost(claim),
+            () => book.MayPost(claim),
             request.Token
         );
         if (made is not null)
@@ -297,16 +298,16 @@ internal sealed partial class TicketingService(
 
         if (!failure!.MayHaveCreated)
         {
-            await claims.ReleaseAsync(claim, failure.Message, CancellationToken.None);
+            await book.ReleaseAsync(claim, failure.Message, CancellationToken.None);
             return Degraded(draft, failure);
         }
 
-        // FreeScout may still have made it. If time is left, look at once; otherwise the sweep does.
-        await claims.LeaveUnconfirmedAsync(claim, failure.Message, lookupWasEmpty: false, CancellationToken.None);
+        // FreeScout may have made the ticket. If time is left, look it up now; otherwise the sweep does.
+        await book.LeaveUnconfirmedAsync(claim, failure.Message, lookupWasEmpty: false, CancellationToken.None);
         if (Remaining(request) >= FilingRules.LeastTime)
         {
-            // When another filing took it over first, its ticket is ours too.
-            var ours = await claims.TakeOverAsync(claim with { State = TicketState.Unconfirmed }, CancellationToken.None);
+            // If another filing took the claim over first, this filing returns the ticket that the other one finds.
+            var ours = await book.TakeOverAsync(claim with { State = TicketState.Unconfirmed }, CancellationToken.None);
             if (ours is null || await LookUpAsync(ours, draft, request.Token) == Lookup.Adopted)
             {
                 var outcome = await RunAsync(request.Afresh());
@@ -343,19 +344,19 @@ internal sealed partial class TicketingService(
         var (found, failure) = await freeScout.FindByMarkerAsync(ours.Marker, cancellationToken);
         if (failure is not null)
         {
-            await claims.LeaveUnconfirmedAsync(ours, failure.Message, lookupWasEmpty: false, CancellationToken.None);
+            await book.LeaveUnconfirmedAsync(ours, failure.Message, lookupWasEmpty: false, CancellationToken.None);
             return Lookup.Failed;
         }
 
         if (found is [var first, ..])
         {
-            // FreeScout was killed between the ticket and its text, or still writes it.
+            // No text yet: FreeScout was killed after it wrote the ticket, or is still writing the text.
             if (
                 first is { IsOpen: true, ThreadsCount: 0 }
                 && await WriteBodyAsync(ours, draft, first.Id, cancellationToken) is { } unwritten
             )
             {
-                await claims.LeaveUnconfirmedAsync(ours, unwritten, lookupWasEmpty: false, CancellationToken.None);
+                await book.LeaveUnconfirmedAsync(ours, unwritten, lookupWasEmpty: false, CancellationToken.None);
                 return Lookup.Failed;
             }
 
@@ -368,11 +369,11 @@ internal sealed partial class TicketingService(
             return Lookup.NeverCommitted;
         }
 
-        await claims.LeaveUnconfirmedAsync(ours, "FreeScout does not have it yet.", lookupWasEmpty: true, CancellationToken.None);
+        await book.LeaveUnconfirmedAsync(ours, "FreeScout does not have it yet.", lookupWasEmpty: true, CancellationToken.None);
         return Lookup.NotFound;
     }
 
-    /// <returns>Why it must be tried again; null: it is written, or FreeScout refuses it for good.</returns>
+    /// <returns>Why the text must be written later; null: it is written, or FreeScout refuses it for good.</returns>
     private async Task<string?> WriteBodyAsync(Ticket ours, TicketDraft draft, long conversation, CancellationToken cancellationToken)
     {
         if (clock.GetUtcNow() - ours.PostedAt < options.Value.LookupSpacing)
@@ -388,7 +389,7 @@ internal sealed partial class TicketingService(
     {
         try
         {
-            if (await claims.ConfirmAsync(ticket, link, isOpen, adopted))
+            if (await book.ConfirmAsync(ticket, link, isOpen, adopted))
             {
                 if (isOpen)
                 {
@@ -434,7 +435,7 @@ internal sealed partial class TicketingService(
 
     private TicketOutcome Degraded(TicketDraft draft, string message, DecisionWord decision, FreeScoutFailureKind? failure = null)
     {
-        // A click fails once. An alert is retried until it has its ticket: only a change is logged.
+        // Log each failed click. Log an alert only when its decision changes, because it is retried until it has its ticket.
         if (!draft.IsForAlert || !_degraded.TryGetValue(draft.DedupKey, out var before) || before != decision)
         {
             Log.Failed(logger, draft.AlertKey, message);
@@ -455,17 +456,17 @@ internal sealed partial class TicketingService(
 
     private TimeSpan Remaining(Request request) => options.Value.ClickBudget - clock.GetElapsedTime(request.Begun);
 
-    /// <param name="BegunAt">When the call came in, by the clock that all replicas share.</param>
-    /// <param name="Token">Ends with the time that FreeScout gets.</param>
+    /// <param name="BegunAt">When the filing began, in wall-clock time: it is compared with times in the database.</param>
+    /// <param name="Token">Canceled when FreeScout's time is used up.</param>
     private sealed record Request(TicketDraft Draft, DateTimeOffset BegunAt, long Begun, CancellationToken Token)
     {
         /// <summary>Rows that FreeScout called closed.</summary>
         public HashSet<long> Closed { get; } = [];
 
-        /// <summary>Those of them that FreeScout no longer has: the new ticket does not link to them.</summary>
+        /// <summary>Rows of tickets that FreeScout no longer has: the new ticket does not link to them.</summary>
         public HashSet<long> Gone { get; } = [];
 
-        /// <summary>The same request, which asked FreeScout nothing yet.</summary>
+        /// <summary>The same request without FreeScout's answers so far.</summary>
         public Request Afresh() => new(Draft, BegunAt, Begun, Token);
     }
 

@@ -5,11 +5,11 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Tickets;
 
-/// <summary>Finishes filings that a lost answer, a crash or a failed second step left half-way: looks up their marker, adopts them, sets
-/// their tags. It never posts a ticket: only a click or an alert does.</summary>
+/// <summary>Finishes filings that a lost answer, a crash or a failed tag call left half-way: looks up their markers, adopts their tickets,
+/// sets their tags. It never posts a ticket: only a click or an alert does.</summary>
 internal sealed partial class UnfinishedFilings(
     TicketingService ticketing,
-    TicketBook claims,
+    TicketBook book,
     FreeScoutClient freeScout,
     FreeScoutHealth health,
     IDbContextFactory<AutoTicketDbContext> contexts,
@@ -20,7 +20,8 @@ internal sealed partial class UnfinishedFilings(
     ILogger<UnfinishedFilings> logger
 ) : LeaderLoop(leader, clock, logger)
 {
-    private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(250);
+    /// <summary>In a flood each filing wakes the loop. This pause lets their tags be set together.</summary>
+    private static readonly TimeSpan BatchPause = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan AtLeastEvery = TimeSpan.FromSeconds(2);
     private static readonly Backoff AfterOutage = new(TimeSpan.FromSeconds(5), FreeScoutFailure.LongestPause);
     private static readonly TimeSpan AfterRefusedTags = TimeSpan.FromMinutes(10);
@@ -29,11 +30,13 @@ internal sealed partial class UnfinishedFilings(
     private DateTimeOffset _tagsRefusedUntil = DateTimeOffset.MinValue;
     private long _tagsRefusedThrough;
     private readonly OutageNotice _tagging = new();
-    private DateTimeOffset _failedAt = DateTimeOffset.MinValue;
+    private DateTimeOffset _lastTryAt = DateTimeOffset.MinValue;
     private int _failures;
+
+    /// <summary>FreeScout's reads failed in the last try.</summary>
     private bool _isDown;
 
-    /// <summary>FreeScout failed and works again: tags that it refused may have been refused because of that.</summary>
+    /// <summary>FreeScout works again after a failure, which may be why it refused tags.</summary>
     private volatile bool _isBack;
 
     protected override void Begin()
@@ -47,21 +50,20 @@ internal sealed partial class UnfinishedFilings(
     {
         if (_isDown && health.ReadFailure is null)
         {
-            // Another call reached FreeScout since: the next try need not wait out a long pause.
+            // Another call reached FreeScout meanwhile: don't wait out a long pause.
             _failures = Math.Min(_failures, 1);
             _isDown = false;
         }
 
         var pause = health.ReadFailure?.NeedsPerson == true ? FreeScoutFailure.RetryRefused : AfterOutage.After(_failures);
-        if (_failures == 0 || Clock.GetUtcNow() - _failedAt >= pause)
+        if (_failures == 0 || Clock.GetUtcNow() - _lastTryAt >= pause)
         {
             _failures = await FinishAllAsync(stoppingToken) ? 0 : _failures + 1;
-            _failedAt = Clock.GetUtcNow();
+            _lastTryAt = Clock.GetUtcNow();
             _isDown = _failures > 0 && health.ReadFailure is not null;
         }
 
-        // In a flood each filing wakes the loop: their tags are set together.
-        await Task.Delay(Breath, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.Delay(BatchPause, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         return AtLeastEvery;
     }
 
@@ -84,7 +86,7 @@ internal sealed partial class UnfinishedFilings(
                 await TicketBook.ForgotAsync(db, nameless, cancellationToken);
             }
 
-            // Closed ones too: without its tag a reopened ticket would be in no list.
+            // Closed tickets too: a ticket that is reopened without its tag would be in no list.
             untagged = await db
                 .Tickets.AsNoTracking()
                 .Where(ticket =>
@@ -113,7 +115,7 @@ internal sealed partial class UnfinishedFilings(
             _tagsRefusedThrough = 0;
         }
 
-        // Without the Tags module FreeScout refuses each: after a few refusals the rest waits much longer.
+        // Without the Tags module FreeScout refuses all tags: after a few refusals the other tickets wait much longer.
         foreach (var ticket in untagged.Where(ticket => ticket.Id > _tagsRefusedThrough))
         {
             if (await TagAsync(ticket, cancellationToken) is not { } failure)
@@ -139,7 +141,7 @@ internal sealed partial class UnfinishedFilings(
 
         if (tagged.Count > 0)
         {
-            await claims.TaggedAsync(tagged, cancellationToken);
+            await book.TaggedAsync(tagged, cancellationToken);
         }
 
         return tagged.Count == untagged.Count || _tagsRefusedThrough > 0;
