@@ -32,7 +32,7 @@ internal sealed record Alert
     /// <summary>The identity without the producer's own id.</summary>
     public required string LogicalId { get; init; }
 
-    /// <summary>The producer's id, once it was seen side by side with another of the same <see cref="LogicalId"/>; else empty.</summary>
+    /// <summary>The producer's id, if two ids of this <see cref="LogicalId"/> were seen side by side; else empty.</summary>
     public string Slot { get; init; } = "";
 
     public required AlertStatus Status { get; init; }
@@ -63,7 +63,7 @@ internal sealed record Alert
     /// <summary>The reports of this episode, one for each producer's id or set of ignored labels.</summary>
     public IReadOnlyList<AlertMember> Members { get; init; } = [];
 
-    /// <summary>How many of the producer's ids were folded into it, after the first.</summary>
+    /// <summary>How many further ids of the producer were folded into it.</summary>
     public int FoldedIds { get; init; }
 
     /// <summary>When it began, as its producer says.</summary>
@@ -83,16 +83,16 @@ internal sealed record Alert
     /// <summary>How often it fired again within the quiet period after its end.</summary>
     public int Reopened { get; init; }
 
-    /// <summary>From when on the hooks are called with this change; null when the change is no news. Not stored: it becomes
+    /// <summary>When the hooks may be called with this change; null when they need not be called. Not stored: it becomes
     /// <see cref="OutboxEntry.DueAt"/>. A new episode always gets entries.</summary>
     public DateTimeOffset? NewsAt { get; init; }
 
-    /// <summary>Counts the changes. Each is a compare-and-swap on it.</summary>
+    /// <summary>Counts the changes. Every update is a compare-and-swap on it.</summary>
     public int Version { get; init; }
 
     public const int LongestSummary = 500;
 
-    /// <summary>The third id of one logical alert shows that its producer sends a new id each time.</summary>
+    /// <summary>Folded ids from which the producer counts as unstable: this is its third id for one alert.</summary>
     public const int UnstableFrom = 2;
 
     public string AlertKey => AlertIdentity.KeyOf(AlertId);

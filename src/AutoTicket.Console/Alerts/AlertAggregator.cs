@@ -6,8 +6,8 @@ using Microsoft.Extensions.Options;
 namespace AutoTicket.Alerts;
 
 /// <summary>
-/// Turns observations into episodes. Alerts begin and end here and nowhere else. Requests that arrive during a write share the
-/// next one, so a process never races with itself.
+/// Turns observations into episodes. Alerts begin and end here and nowhere else. Group commit: requests that
+/// arrive during a write share the next one, so a process never races with itself.
 /// </summary>
 internal sealed partial class AlertAggregator(
     AlertStore store,
@@ -19,7 +19,7 @@ internal sealed partial class AlertAggregator(
     ILogger<AlertAggregator> logger
 ) : LeaderLoop(leader, clock, logger)
 {
-    /// <summary>The most observations that may wait for the database. The senders of more must send them again.</summary>
+    /// <summary>The most observations that may wait for the database. Further requests are refused; their senders must retry.</summary>
     private const int MostWaiting = 20_000;
     private const int Tries = 10;
     private static readonly TimeSpan ForgetEvery = TimeSpan.FromHours(1);
@@ -30,7 +30,7 @@ internal sealed partial class AlertAggregator(
     private DateTimeOffset _forgotAt = DateTimeOffset.MinValue;
 
     /// <param name="IsRehearsal">The rules are applied, and nothing is written.</param>
-    /// <param name="IsLeaders">Taken only while this process leads.</param>
+    /// <param name="IsLeaders">Applied only while this process leads.</param>
     private sealed record Request(IReadOnlyList<Observation> Observations, bool IsRehearsal, bool IsLeaders);
 
     /// <summary>Raised when an episode began, changed or ended here. Handlers return at once and never throw.</summary>
@@ -39,13 +39,13 @@ internal sealed partial class AlertAggregator(
     /// <summary>Applies the observations of one request; returns once the result is committed.</summary>
     /// <param name="request">All that one sender sent at once. Two ids of one alert in the same request are two alerts.</param>
     /// <param name="isLeaders">Applied only while this process leads. A former leader that was frozen would reopen ended alerts.</param>
-    /// <returns>A result for each, in their order. Null when nothing was applied: the database is away, too much waits for it, or
-    /// this process no longer leads. Send the request again.</returns>
+    /// <returns>A result for each, in their order. Null when the request must be sent again: the database is away, too many
+    /// observations wait for it, or this process no longer leads.</returns>
     public Task<IReadOnlyList<Observed>?> ObserveAsync(
         IReadOnlyList<Observation> request,
         CancellationToken cancellationToken,
         bool isLeaders = false
-    ) => TakeAsync(request, isRehearsal: false, isLeaders, cancellationToken);
+    ) => EnqueueAsync(request, isRehearsal: false, isLeaders, cancellationToken);
 
     /// <summary>Applies an observation twice and writes nothing.</summary>
     /// <returns>The result of the first and of the second time; null when it was not applied.</returns>
@@ -53,11 +53,11 @@ internal sealed partial class AlertAggregator(
         Observation observation,
         CancellationToken cancellationToken
     ) =>
-        await TakeAsync([observation], isRehearsal: true, isLeaders: false, cancellationToken) is [var first, var second]
+        await EnqueueAsync([observation], isRehearsal: true, isLeaders: false, cancellationToken) is [var first, var second]
             ? (first.Result, second.Result)
             : null;
 
-    private async Task<IReadOnlyList<Observed>?> TakeAsync(
+    private async Task<IReadOnlyList<Observed>?> EnqueueAsync(
         IReadOnlyList<Observation> request,
         bool isRehearsal,
         bool isLeaders,
@@ -69,18 +69,18 @@ internal sealed partial class AlertAggregator(
             return [];
         }
 
-        return _requests.TryAdd(new Request(request, isRehearsal, isLeaders), TakeBatchAsync, MostWaiting) is { } taking
-            ? await taking.WaitAsync(cancellationToken)
+        return _requests.TryAdd(new Request(request, isRehearsal, isLeaders), ApplyBatchAsync, MostWaiting) is { } applying
+            ? await applying.WaitAsync(cancellationToken)
             : null;
     }
 
-    private async Task<List<IReadOnlyList<Observed>?>> TakeBatchAsync(List<Request> batch)
+    private async Task<List<IReadOnlyList<Observed>?>> ApplyBatchAsync(List<Request> batch)
     {
         try
         {
-            var taken = await WriteAsync(batch);
+            var answers = await WriteAsync(batch);
             _outage.End();
-            return taken ?? batch.ConvertAll(_ => (IReadOnlyList<Observed>?)null);
+            return answers ?? batch.ConvertAll(_ => (IReadOnlyList<Observed>?)null);
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
         {
@@ -131,10 +131,10 @@ internal sealed partial class AlertAggregator(
         return null;
     }
 
-    private static IReadOnlyList<Observed> Rehearse(Request request, EpisodeRules stage) =>
-        [.. stage.Apply(request.Observations), .. stage.Apply(request.Observations)];
+    private static IReadOnlyList<Observed> Rehearse(Request request, EpisodeRules rules) =>
+        [.. rules.Apply(request.Observations), .. rules.Apply(request.Observations)];
 
-    /// <summary>Records why an alert reaches no hook, or was read in another way than it was sent.</summary>
+    /// <summary>Records why an alert reaches no hook, why its id was folded, or how the intake corrected it.</summary>
     private Task ExplainAsync(List<Request> batch, List<IReadOnlyList<Observed>?> answers, DateTimeOffset now) =>
         decisions.RecordAsync(
             [

@@ -10,8 +10,8 @@ internal enum DeliveryKind
     Ended,
 }
 
-/// <summary>The delivery log: a row of <c>alert_deliveries</c> for each episode, hook and kind, written after success. Without a row the
-/// next pass tries again.</summary>
+/// <summary>The delivery log: a row of <c>alert_deliveries</c> for each episode, hook and kind, written after success. While
+/// the row is missing, each pass tries again.</summary>
 internal sealed record AlertDelivery
 {
     public required long AlertRow { get; init; }

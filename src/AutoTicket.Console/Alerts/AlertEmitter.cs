@@ -22,16 +22,16 @@ internal sealed partial class AlertEmitter : Loop
     private static readonly TimeSpan RecordEvery = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan Cycle = TimeSpan.FromSeconds(2);
 
-    /// <summary>The least rest after a pass. In a flood each alert wakes the emitter, and every pass would meet the same alerts.</summary>
-    private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(250);
+    /// <summary>The least rest after a pass that left alerts undelivered: in a flood, each new alert would retry all of them.</summary>
+    private static readonly TimeSpan ShortestRest = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>After a query that took longer than this, a rest lets the next pass take more alerts at once.</summary>
-    private static readonly TimeSpan LongLook = TimeSpan.FromMilliseconds(50);
+    /// <summary>After a slower query the pass rests, so that the next one reads more alerts at once.</summary>
+    private static readonly TimeSpan SlowQuery = TimeSpan.FromMilliseconds(50);
 
     private static readonly TimeSpan Stuck = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan StuckAtLeast = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long the next hook waits for this one, so that the DM can link to the ticket.</summary>
+    /// <summary>How long a hook may work before the next one is called, so that the DM can link to the ticket.</summary>
     private static readonly TimeSpan HeadStart = TimeSpan.FromSeconds(1.5);
 
     private readonly IReadOnlyList<IAlertHook> _hooks;
@@ -46,21 +46,22 @@ internal sealed partial class AlertEmitter : Loop
     private readonly ConcurrentDictionary<string, Pass> _passes = new();
     private readonly Dictionary<IAlertHook, SemaphoreSlim> _turns;
 
-    /// <summary>The current or last pass of a hook over its outbox.</summary>
+    /// <summary>A hook's current pass over its outbox, or its last one.</summary>
     private sealed class Pass(DateTimeOffset begunAt)
     {
         private long? _lateSince;
 
         public Task Ended { get; set; } = Task.CompletedTask;
 
-        /// <summary>When the last outcome came; null after the last one of the pass.</summary>
+        /// <summary>When the latest outcome arrived; null once the hook has returned all of them.</summary>
         public DateTimeOffset? AdvancedAt { get; set; } = begunAt;
 
         public bool IsStuck { get; private set; }
 
-        /// <summary>Also measures the machine's uptime: a clock that is set forward makes every pass late for a moment.</summary>
-        /// <returns>Whether the pass has become stuck.</returns>
-        public bool Look(DateTimeOffset now)
+        /// <summary>A pass is stuck when it is late by the wall clock and stays late by the monotonic one. So a clock that is set forward
+        /// makes no pass stuck.</summary>
+        /// <returns>True when the pass has just become stuck.</returns>
+        public bool UpdateStuck(DateTimeOffset now)
         {
             _lateSince = !Ended.IsCompleted && AdvancedAt is { } at && now - at > Stuck ? _lateSince ?? Stopwatch.GetTimestamp() : null;
             var was = IsStuck;
@@ -91,7 +92,7 @@ internal sealed partial class AlertEmitter : Loop
         CycledAt = clock.GetUtcNow();
     }
 
-    /// <summary>When a hook was last called with an alert; null when none was since this start.</summary>
+    /// <summary>When a hook was last called with an alert; null when none has been since the start.</summary>
     public DateTimeOffset? EmittedAt { get; private set; }
 
     /// <summary>When the current turn of the loop began; at first, the start.</summary>
@@ -100,7 +101,7 @@ internal sealed partial class AlertEmitter : Loop
     /// <summary>A hook whose pass has had no outcome for a minute; null when there is none. A healthy call ends within seconds.</summary>
     public string? StuckHook => _passes.FirstOrDefault(pass => pass.Value.IsStuck).Key;
 
-    /// <summary>The hooks that are called from memory while the database is away: those that also take what has ended.</summary>
+    /// <summary>The hooks that are called from memory while the database is away: those that also want alerts that have ended.</summary>
     public IEnumerable<string> HooksForNews => _hooks.Where(hook => hook.WantsWhatEnded).Select(hook => hook.Name);
 
     /// <summary>Delivers notices from memory. Nothing is read from the database, and nothing is recorded.</summary>
@@ -162,7 +163,7 @@ internal sealed partial class AlertEmitter : Loop
 
         foreach (var (hook, pass) in _passes)
         {
-            if (pass.Look(Clock.GetUtcNow()))
+            if (pass.UpdateStuck(Clock.GetUtcNow()))
             {
                 Log.Stuck(_logger, hook, Stuck.TotalSeconds);
             }
@@ -177,12 +178,12 @@ internal sealed partial class AlertEmitter : Loop
 
     private async Task PassAsync(IAlertHook hook, Pass pass, CancellationToken stoppingToken)
     {
-        using var lead = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
+        using var whileLeading = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
         try
         {
             var begun = Stopwatch.GetTimestamp();
             var notices = await _deliveries.DueAsync(hook, stoppingToken);
-            var looked = Stopwatch.GetElapsedTime(begun);
+            var queryTook = Stopwatch.GetElapsedTime(begun);
             _outage.End();
             if (notices.Count == 0)
             {
@@ -191,9 +192,9 @@ internal sealed partial class AlertEmitter : Loop
 
             EmittedAt = Clock.GetUtcNow();
             var undone = new List<Decision>();
-            var retryAfter = Breath;
+            var retryAfter = ShortestRest;
             var left = notices.Count;
-            await foreach (var outcomes in CallAsync(hook, notices, lead.Token))
+            await foreach (var outcomes in CallAsync(hook, notices, whileLeading.Token))
             {
                 pass.AdvancedAt = Clock.GetUtcNow();
                 foreach (var outcome in outcomes)
@@ -221,7 +222,7 @@ internal sealed partial class AlertEmitter : Loop
                 var done = outcomes.Where(outcome => outcome.IsDone).ToList();
                 left -= done.Count;
                 await _deliveries.RecordAsync(hook, done, done.Select(outcome => DecisionOf(hook, outcome)));
-                // If this fails, a sweep raises the alert.
+                // If this fails, a sweep raises the alert later.
                 await _aggregator.ObserveAsync(
                     [.. outcomes.Select(outcome => outcome.Raises).OfType<Observation>()],
                     CancellationToken.None
@@ -229,20 +230,20 @@ internal sealed partial class AlertEmitter : Loop
 
                 if (!_leader.IsLeader)
                 {
-                    // This process lost the lead during the pass: the new leader delivers the rest.
-                    await lead.CancelAsync();
+                    // This process lost the lease during the pass: the new leader delivers the rest.
+                    await whileLeading.CancelAsync();
                 }
             }
 
             pass.AdvancedAt = null;
             await _decisions.RecordAsync(undone, CancellationToken.None);
-            if (left > 0 || looked > LongLook)
+            if (left > 0 || queryTook > SlowQuery)
             {
-                await RestAsync(looked, left > 0 ? 10 : 1, retryAfter, stoppingToken);
+                await RestAsync(queryTook, left > 0 ? 10 : 1, retryAfter, stoppingToken);
             }
         }
-        catch (OperationCanceledException) when (lead.IsCancellationRequested) { }
-        // At shutdown a database driver may throw something else than a cancellation.
+        catch (OperationCanceledException) when (whileLeading.IsCancellationRequested) { }
+        // At shutdown a database driver may throw another exception than a cancellation.
         catch (Exception exception) when (Outages.IsOutage(exception) || stoppingToken.IsCancellationRequested)
         {
             if (_outage.Begin())
@@ -250,7 +251,7 @@ internal sealed partial class AlertEmitter : Loop
                 Log.Interrupted(_logger, hook.Name, exception.GetBaseException().Message);
             }
         }
-#pragma warning disable CA1031 // a bug in one hook must not stop the others, nor pass unseen
+#pragma warning disable CA1031 // a bug in one hook is logged and does not stop the others
         catch (Exception exception)
 #pragma warning restore CA1031
         {
@@ -258,7 +259,7 @@ internal sealed partial class AlertEmitter : Loop
         }
     }
 
-    /// <summary>One call of a hook at a time: its pass and a delivery from memory may meet when the database comes back.</summary>
+    /// <summary>Calls a hook once at a time: when the database comes back, its pass may meet a delivery from memory.</summary>
     private async IAsyncEnumerable<IReadOnlyList<HookOutcome>> CallAsync(
         IAlertHook hook,
         IReadOnlyList<AlertNotice> notices,
@@ -297,13 +298,14 @@ internal sealed partial class AlertEmitter : Loop
         };
     }
 
-    /// <summary>Logs and records a new decision at once. A repeated one is not logged, and recorded now and then.</summary>
-    /// <returns>How many tries to record now; null when none.</returns>
+    /// <summary>Logs and records a new decision at once. A repeated one is counted, and recorded every
+    /// <see cref="RecordEvery"/>.</summary>
+    /// <returns>The number of tries to record now; null when it is not yet time to record them.</returns>
     private int? Count(IAlertHook hook, HookOutcome outcome)
     {
         if (_lastDecisions.Count > MostLastDecisions)
         {
-            // Alerts that ended undelivered are never removed one by one.
+            // Alerts that ended undelivered leave their entries behind.
             _lastDecisions.Clear();
         }
 

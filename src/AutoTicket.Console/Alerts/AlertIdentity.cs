@@ -6,8 +6,8 @@ namespace AutoTicket.Alerts;
 
 /// <summary>
 /// The identity of an alert: <c>alert_id</c> is a lower-case hex SHA-256 over versioned fields, <c>alert_key</c> its first 16
-/// characters. Severity and free text are left out, so it is stable across polls, restarts, replicas and severity changes. A
-/// producer's own id counts; see <see cref="EpisodeRules"/> for when.
+/// characters. Severity and free text are left out, so it is stable across polls, restarts, replicas and severity changes.
+/// <see cref="EpisodeRules"/> decides when a producer's own id makes a separate alert.
 /// </summary>
 internal static class AlertIdentity
 {

@@ -36,7 +36,7 @@ public sealed record AlertEpisode(
 }
 
 /// <param name="Path">What decided: <c>ticket</c>, <c>slack</c>, <c>click</c> or <c>intake</c>.</param>
-/// <param name="Count">How often it was decided between <paramref name="FirstAt"/> and <paramref name="LastAt"/>.</param>
+/// <param name="Count">How often this decision was made between <paramref name="FirstAt"/> and <paramref name="LastAt"/>.</param>
 public sealed record AlertDecision(
     string Path,
     string Word,
@@ -54,7 +54,7 @@ public sealed record AlertDecision(
 public sealed record AlertDetails(AlertEpisode Episode, string FullText, string Labels, IReadOnlyList<string> Reports);
 
 /// <summary>A producer that sends a new id for the same alert each time.</summary>
-/// <param name="Samples">Some of them.</param>
+/// <param name="Samples">Some of its ids.</param>
 public sealed record UnstableProducer(
     string Source,
     string Name,
@@ -65,8 +65,8 @@ public sealed record UnstableProducer(
 );
 
 /// <summary>The active alerts that have no ticket.</summary>
-/// <param name="Worst">The first of them, worst and oldest first.</param>
-/// <param name="Count">All of them.</param>
+/// <param name="Worst">The worst and oldest of them, in that order.</param>
+/// <param name="Count">How many there are in all.</param>
 public sealed record WaitingAlerts(IReadOnlyList<AlertEpisode> Worst, int Count);
 
 /// <summary>The last episode of a page that lists active ones first.</summary>
@@ -223,7 +223,7 @@ internal sealed class AlertQueries : IDisposable
 
     private static IQueryable<Alert> Matching(IQueryable<Alert> alerts, string text)
     {
-#pragma warning disable CA1304, CA1311, CA1862 // translated to SQL, and neither database compares ignoring case
+#pragma warning disable CA1304, CA1311, CA1862 // translated to SQL, where both databases compare case-sensitively
         var lower = text.ToLower();
         return alerts.Where(alert =>
             alert.Name.ToLower().Contains(lower)
@@ -295,7 +295,7 @@ internal sealed class AlertQueries : IDisposable
         });
     }
 
-    /// <summary>Decisions of clicks and of the intake name no episode: those of its time count.</summary>
+    /// <summary>Decisions of clicks and of the intake name no episode: they belong to the episode that was open at the time.</summary>
     private static bool IsAbout(Decision decision, Alert alert) =>
         decision.AlertRow == alert.Id
         || (
@@ -319,7 +319,7 @@ internal sealed class AlertQueries : IDisposable
     }
 }
 
-/// <summary>The words of <see cref="AlertDecision.Path"/>, among them the names of our hooks.</summary>
+/// <summary>The values of <see cref="AlertDecision.Path"/>: the hooks' names, and the other sources of decisions.</summary>
 public static class DecisionSources
 {
     public const string Ticket = "ticket";

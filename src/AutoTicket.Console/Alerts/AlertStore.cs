@@ -60,7 +60,7 @@ internal sealed class AlertStore(
         ("news_at", "timestamptz", a => a.NewsAt)
     );
 
-    /// <summary>What <see cref="Read"/> reads: all columns but the labels and the URL, which only hooks need.</summary>
+    /// <summary>The columns that <see cref="Read"/> needs: all but the labels and the URL, which only hooks use.</summary>
     public const string Columns = """
         alerts.id, alerts.alert_id, alerts.logical_id, alerts.slot, alerts.status, alerts.source, alerts.name, alerts.surface,
         alerts.severity, alerts.summary, alerts.full_text, alerts.members, alerts.folded_ids, alerts.started_at, alerts.opened_at,
@@ -75,7 +75,7 @@ internal sealed class AlertStore(
 
     private static readonly RowBatch<string> Wanted = new(("wanted", "text", id => id));
 
-    /// <summary>The episodes of these logical alerts that fire or ended since then, without labels and URL.</summary>
+    /// <summary>The firing episodes of these logical alerts, and those that ended after <paramref name="endedSince"/>.</summary>
     public async Task<List<Alert>> ReadAsync(
         IReadOnlyCollection<string> logicalIds,
         DateTimeOffset endedSince,
@@ -83,8 +83,8 @@ internal sealed class AlertStore(
     )
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        // IS NOT FALSE leaves PostgreSQL only the index on the identity. In a flood its statistics are stale, and it would scan all
-        // firing alerts.
+        // IS NOT FALSE makes PostgreSQL use the index on the identity. In a flood its statistics are stale, and it would otherwise
+        // scan all firing alerts.
         return await db.QueryAsync(
             FormattableStringFactory.Create(
                 $"SELECT {Columns} FROM {{0}} JOIN alerts ON logical_id = wanted AND (ended_at > {{1}}) IS NOT FALSE",
@@ -158,7 +158,7 @@ internal sealed class AlertStore(
         await db.Decisions.Where(decision => decision.LastAt < before).ExecuteDeleteAsync(cancellationToken);
     }
 
-    /// <returns>False when another process changed some of them first. The others are written; read again and repeat.</returns>
+    /// <returns>False when another process changed some alerts first. The others are written: read again and repeat.</returns>
     public async Task<bool> WriteAsync(IReadOnlyList<Alert> opened, IReadOnlyList<Alert> changed, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
@@ -211,7 +211,7 @@ internal sealed class AlertStore(
         return complete;
     }
 
-    /// <summary>As a list of SQL: <c>'p1', 'p2'</c>.</summary>
+    /// <summary>The severities that reach the hooks, as an SQL list: <c>'p1', 'p2'</c>.</summary>
     private string NotifySeverities => string.Join(", ", options.Value.NotifySeverities.Select(severity => $"'{Words.Of(severity)}'"));
 
     /// <summary>All processes use one order, so that two batches can't deadlock.</summary>

@@ -73,11 +73,11 @@ internal static class AlertText
             kept += next;
         }
 
-        // One cluster longer than the room, such as a letter with hundreds of marks, is cut by characters.
+        // The first cluster alone is too long, such as a letter with hundreds of marks: cut it by characters.
         return string.Concat(kept == 0 ? CleanText.Cut(line, room) : line.AsSpan(0, kept).TrimEnd(), "…");
     }
 
-    /// <summary>Cuts a text that is part of an identity. A hash keeps two texts apart that begin alike.</summary>
+    /// <summary>Cuts a text that is part of an identity. A hash keeps two texts with the same beginning apart.</summary>
     public static string CutApart(string text, int longest)
     {
         if (text.Length <= longest)

@@ -2,7 +2,8 @@ using System.Diagnostics;
 
 namespace AutoTicket.Alerts;
 
-/// <summary>Puts all work for one episode into one trace, across processes and restarts: the trace id follows from the episode.</summary>
+/// <summary>Puts all work for one episode into one trace, across processes and restarts: the trace id is computed from the
+/// episode.</summary>
 internal static class AlertTrace
 {
     /// <returns>Null when nobody collects traces.</returns>
@@ -13,7 +14,7 @@ internal static class AlertTrace
             return null;
         }
 
-        // The databases store times less precisely than .NET.
+        // Milliseconds, because the databases store times less precisely than .NET does.
         var episode = AlertIdentity.Of(alert.AlertId, $"{alert.OpenedAt.ToUnixTimeMilliseconds()}", null, []);
         var trace = new ActivityContext(
             ActivityTraceId.CreateFromString(episode.AsSpan(0, 32)),

@@ -36,8 +36,8 @@ internal sealed class AlertsOptions : IValidatableObject
     [Range(typeof(TimeSpan), "1.00:00:00", "3650.00:00:00")]
     public TimeSpan Retention { get; set; } = TimeSpan.FromDays(90);
 
-    /// <summary>Adds to or overrides the known words of the labels <c>severity</c> and <c>priority</c>, as <c>gold=P1,warning=P2</c>. An
-    /// unknown word counts as <see cref="NotifySeverity"/>.</summary>
+    /// <summary>More words of the labels <c>severity</c> and <c>priority</c>, as <c>gold=P1,warning=P2</c>. They override the known
+    /// words. An unknown word counts as <see cref="NotifySeverity"/>.</summary>
     public string SeverityMap { get; set; } = "";
 
     /// <summary>The severity of an alert without either label.</summary>
@@ -55,10 +55,10 @@ internal sealed class AlertsOptions : IValidatableObject
     /// <summary>Whether an alert that fires now continues the episode that ended at <paramref name="endedAt"/>.</summary>
     public bool ContinuesEpisode(DateTimeOffset endedAt, DateTimeOffset now) => now - endedAt <= QuietPeriod;
 
-    /// <returns>Until when the end of a flapping alert is held back; null when the alert does not flap or has not ended.</returns>
+    /// <returns>The earliest time to deliver a flapping alert's end; null when the alert does not flap or has not ended.</returns>
     public DateTimeOffset? EndHeldUntil(Alert alert) => alert is { Reopened: > 0, EndedAt: { } endedAt } ? endedAt + QuietPeriod : null;
 
-    /// <returns>From when on an alert that was delivered at <paramref name="at"/> and keeps flapping is delivered again.</returns>
+    /// <returns>The earliest time to deliver a flapping alert again after its delivery at <paramref name="at"/>.</returns>
     public DateTimeOffset RepeatFrom(DateTimeOffset at) => at + QuietPeriod;
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)

@@ -3,8 +3,8 @@ using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
 namespace AutoTicket.Alerts;
 
-/// <summary>Why a ticket was or was not filed, or a DM sent: a row of <c>decisions</c>. A repeated decision about an episode is one row
-/// with a count.</summary>
+/// <summary>Why a ticket was filed or not, or a DM sent or not: a row of <c>decisions</c>. A repeated decision about an episode is one
+/// row with a count.</summary>
 internal sealed record Decision
 {
     public long Id { get; init; }
@@ -19,7 +19,7 @@ internal sealed record Decision
 
     public required DecisionWord Word { get; init; }
 
-    /// <summary>One sentence for the operator, from the last time.</summary>
+    /// <summary>One sentence for the operator, from the latest of these decisions.</summary>
     public string? Detail { get; init; }
 
     /// <summary>Who clicked.</summary>

@@ -28,8 +28,8 @@ internal sealed partial class DecisionLog(IDbContextFactory<AutoTicketDbContext>
         ("ticket_url", "text", d => d.TicketUrl)
     );
 
-    /// <summary>Records decisions in one statement. What was decided has happened already, so a failure to record it is a WARNING, once an
-    /// outage.</summary>
+    /// <summary>Records decisions in one statement. It logs a failure as a WARNING, once per outage, and does not throw: the decided
+    /// effects have already happened.</summary>
     public async Task RecordAsync(IReadOnlyCollection<Decision> decisions, CancellationToken cancellationToken)
     {
         if (Statement(decisions) is not { } statement)

@@ -61,7 +61,7 @@ internal readonly record struct DecisionWord
 
     public string Text { get; }
 
-    /// <summary>The effect failed on the other side; it is tried again.</summary>
+    /// <summary>FreeScout, Slack or the database failed; the effect is tried again.</summary>
     public bool IsDegraded => Text.StartsWith(DegradedPrefix, StringComparison.Ordinal);
 
     /// <summary>Why it <see cref="IsDegraded"/>, as <c>timed_out</c>; otherwise empty.</summary>

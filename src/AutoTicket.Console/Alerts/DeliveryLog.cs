@@ -17,7 +17,7 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
     /// <summary>An alert that ended undelivered longer ago than this is dropped.</summary>
     private static readonly TimeSpan NewsLives = TimeSpan.FromHours(24);
 
-    // {0} the hook, {1} the present, {2} how many; {3}, {4} and {5} the source, severity and id of the entry whose turn came last.
+    // {0} the hook, {1} the present, {2} how many; {3}, {4} and {5} the source, severity and id of the last entry in turn.
     private const string Due = $$"""
         WITH placed AS (
           SELECT id, alert_row, source, severity, row_number() OVER (PARTITION BY source ORDER BY severity, id) AS place,
@@ -51,17 +51,17 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
         ("ticket_url", "text", row => row.Outcome.Ticket?.Url)
     );
 
-    /// <summary>The last entry in each hook's round through its outbox. A new process begins a new round.</summary>
+    /// <summary>Where each hook's round-robin through its outbox stopped. A new process starts from the beginning.</summary>
     private readonly ConcurrentDictionary<string, Turn?> _turns = new();
 
-    /// <param name="Place">The place in the round; 0 for an entry that was chosen because it is among its source's worst.</param>
+    /// <param name="Place">The place in the round-robin; 0 when the entry was read as one of its source's worst.</param>
     private sealed record Turn(long Place, string Source, string Severity, long Id);
 
     /// <param name="EndTold">The <see cref="Alert.Reopened"/> whose end was delivered.</param>
     private sealed record Entry(long Id, Alert Alert, AlertDelivery? Told, int? EndTold, AlertTicket? Ticket, Turn Turn);
 
-    /// <summary>Reads the undelivered alerts for one pass. If there are too many, half are each source's worst and oldest, and half go
-    /// round through all entries. So a flood of one source starves no other source, and each of its alerts gets its turn.</summary>
+    /// <summary>Reads the undelivered alerts for one pass. If there are too many, half of the pass is each source's worst and
+    /// oldest, and half is a round-robin through all entries. So no source and no alert starves.</summary>
     /// <returns>Worst and oldest first.</returns>
     public async Task<List<AlertNotice>> DueAsync(IAlertHook hook, CancellationToken cancellationToken)
     {
@@ -166,7 +166,8 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
         }
 
         await using var db = await contexts.CreateDbContextAsync();
-        // A note keeps the recorded ticket. A row that another leader wrote since the notice was read is newer and stays.
+        // A note has no ticket of its own: coalesce keeps the recorded one. A row that another leader wrote since the notice was read
+        // is newer, and stays.
         FormattableString delivered = $"""
             INSERT INTO alert_deliveries (alert_row, hook, kind, at, severity, reopened, ticket_id, ticket_number, ticket_url)
             SELECT alert_row, {hook.Name}, kind, {clock.GetUtcNow()}, severity, reopened, ticket_id, ticket_number, ticket_url
@@ -190,7 +191,7 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
         );
     }
 
-    /// <summary>A DM about an alert that has ended says both, so its end is delivered with it.</summary>
+    /// <summary>A firing notice of an alert that has ended reports both, so its end counts as delivered too.</summary>
     private static IEnumerable<DeliveryKind> KindsOf(AlertNotice notice) =>
         notice.Kind == NoticeKind.Ended ? [DeliveryKind.Ended]
         : notice.Alert.IsFiring ? [DeliveryKind.Firing]

@@ -3,20 +3,20 @@ using AutoTicket.Surfaces;
 namespace AutoTicket.Alerts;
 
 /// <summary>
-/// The rules by which observations change the episodes of some logical alerts. Pure: no clock, no database. Two ids of one
-/// producer are two alerts once they were seen side by side: in one request, or each again after the other began. Until then the
-/// later id is folded into the first one's episode. So a producer that sends a new id each time gets one ticket.
+/// Applies observations to the episodes of their logical alerts. Pure: no clock, no database. Two ids of one producer are two alerts
+/// once they were seen side by side: in one request, or both after the later one began. Until then the later id is folded into the
+/// first one's episode. So a producer that sends a new id each time gets one ticket.
 /// </summary>
-/// <param name="known">The firing and the recently ended episodes of every logical alert that is observed.</param>
+/// <param name="known">All firing and recently ended episodes of the observed logical alerts.</param>
 internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions options, DateTimeOffset now)
 {
-    /// <summary>A repeat without news is written at most this often, unless the alert would expire first.</summary>
+    /// <summary>An unchanged repeat is written at most this often, unless the alert would expire first.</summary>
     public static readonly TimeSpan TouchEvery = TimeSpan.FromMinutes(1);
 
     /// <summary>How long an ended episode still shows that two ids are two alerts, or that their producer is unstable.</summary>
     public static readonly TimeSpan Memory = TimeSpan.FromHours(24);
 
-    /// <summary>How many reports of an episode are kept. An unstable producer would send ever more.</summary>
+    /// <summary>The most reports that an episode keeps. An unstable producer adds one with each new id.</summary>
     private const int MostMembers = 6;
 
     private readonly Dictionary<string, List<Episode>> _all = known
@@ -45,15 +45,15 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
     /// <param name="request">All that one sender sent at once.</param>
     public IReadOnlyList<Observed> Apply(IReadOnlyList<Observation> request)
     {
-        // The last report of a member counts. Firing ones are applied first: some producers send a changed severity as the end of one
-        // alert and the start of another, which must not end the episode.
+        // Only the last report of each member counts. Firing ones go first: some producers send a changed severity as the end of one
+        // alert and the start of another, and the episode must not end between the two.
         var last = new Dictionary<(string, string), int>();
         for (var i = 0; i < request.Count; i++)
         {
             last[(request[i].LogicalId, request[i].MemberKey)] = i;
         }
 
-        var beside = request
+        var sideBySide = request
             .Where(o => o is { IsFiring: true, ProducerId: not null })
             .GroupBy(o => o.LogicalId)
             .Where(group => group.Select(o => o.ProducerId).Distinct().Count() > 1)
@@ -62,7 +62,7 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
         var results = new Observed[request.Count];
         foreach (var i in last.Values.OrderBy(i => request[i].IsFiring ? 0 : 1).ThenBy(i => i))
         {
-            results[i] = request[i].IsFiring ? Fire(request[i], beside.Contains(request[i].LogicalId)) : Resolve(request[i]);
+            results[i] = request[i].IsFiring ? Fire(request[i], sideBySide.Contains(request[i].LogicalId)) : Resolve(request[i]);
         }
 
         for (var i = 0; i < request.Count; i++)
@@ -82,17 +82,17 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
         }
     }
 
-    private Observed Fire(Observation o, bool isBeside)
+    private Observed Fire(Observation o, bool isSideBySide)
     {
         var episodes = _all.TryGetValue(o.LogicalId, out var list) ? list : _all[o.LogicalId] = [];
         if (episodes.Find(e => e.Now.IsFiring && e.Now.Members.Any(member => member.Key == o.MemberKey)) is { } mine)
         {
             Touch(mine, o);
-            return Separate(episodes, mine, o, isBeside) ?? new(mine.Now.AlertId, ObservationResult.Known);
+            return Separate(episodes, mine, o, isSideBySide) ?? new(mine.Now.AlertId, ObservationResult.Known);
         }
 
         var shared = episodes.Find(e => e.Now is { IsFiring: true, Slot: "" });
-        var isApart = o.ProducerId is { } id && ((isBeside && shared is not null) || episodes.Exists(e => e.Now.Slot == id));
+        var isApart = o.ProducerId is { } id && ((isSideBySide && shared is not null) || episodes.Exists(e => e.Now.Slot == id));
         if (shared is not null && !isApart)
         {
             return Fold(shared, o);
@@ -110,7 +110,7 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
 
     /// <summary>Splits an episode whose ids were now seen side by side.</summary>
     /// <returns>Null when the observed id stays in its episode.</returns>
-    private Observed? Separate(List<Episode> episodes, Episode shared, Observation o, bool isBeside)
+    private Observed? Separate(List<Episode> episodes, Episode shared, Observation o, bool isSideBySide)
     {
         if (o.ProducerId is null || shared.Now.Slot.Length > 0)
         {
@@ -119,8 +119,8 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
 
         var members = shared.Now.Members.Where(member => member.HasProducerId).ToList();
         var mine = members.Find(member => member.Key == o.MemberKey)!;
-        // An ended id is not split off: it would fire again, or leave an episode without a firing report.
-        var apart = members.Where(other => other != mine && other.IsFiring && (isBeside || AreApart(mine, other))).ToList();
+        // An ended id is not split off: its new episode would fire, or the old one would keep no firing report.
+        var apart = members.Where(other => other != mine && other.IsFiring && (isSideBySide || AreApart(mine, other))).ToList();
         if (apart.Count == 0)
         {
             return null;
@@ -128,13 +128,13 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
 
         if (mine != members[0])
         {
-            Take(shared, mine);
+            RemoveMember(shared, mine);
             return Open(episodes, o, o.ProducerId, null) with { Result = ObservationResult.Opened };
         }
 
         foreach (var other in apart)
         {
-            Take(shared, other);
+            RemoveMember(shared, other);
             Open(
                 episodes,
                 o with
@@ -158,11 +158,11 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
         }
     }
 
-    private void Take(Episode from, AlertMember member)
+    private void RemoveMember(Episode from, AlertMember member)
     {
         List<AlertMember> rest = [.. from.Now.Members.Where(other => other != member)];
         var left = from.Now with { Members = rest, FoldedIds = Math.Max(0, from.Now.FoldedIds - 1) };
-        Set(from, rest.Exists(other => other.IsFiring) ? Weigh(left) : left);
+        Set(from, rest.Exists(other => other.IsFiring) ? SummarizeFiring(left) : left);
     }
 
     private Observed Fold(Episode shared, Observation o)
@@ -170,7 +170,7 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
         var isNewId = o.ProducerId is not null && shared.Now.Members.Any(member => member.HasProducerId);
         Set(
             shared,
-            Weigh(
+            SummarizeFiring(
                 shared.Now with
                 {
                     Members = Join(shared.Now.Members, o),
@@ -201,7 +201,7 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
             Labels = o.AllLabels,
             Members = [Member(o)],
             FoldedIds = before is { IsUnstable: true } ? before.FoldedIds + 1 : 0,
-            StartedAt = Earlier(o.StartsAt),
+            StartedAt = NotAfterNow(o.StartsAt),
             OpenedAt = now,
             SeenAt = now,
             ExpiresAt = o.ExpiresAt,
@@ -216,12 +216,12 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
         var isNewId = !isKnown && o.ProducerId is not null && episode.Now.Members.Any(member => member.HasProducerId);
         Set(
             episode,
-            Weigh(
+            SummarizeFiring(
                 episode.Now with
                 {
                     Status = AlertStatus.Firing,
                     EndedAt = null,
-                    StartedAt = Earlier(o.StartsAt),
+                    StartedAt = NotAfterNow(o.StartsAt),
                     Reopened = episode.Now.Reopened + 1,
                     Members = isKnown
                         ? [.. episode.Now.Members.Select(member => member.Key == o.MemberKey ? Member(o) : member)]
@@ -240,7 +240,8 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
     private void Touch(Episode episode, Observation o)
     {
         var before = episode.Now;
-        // With several reports, their times decide whether they are one alert. With one, a repeat is no news.
+        // An unchanged repeat of the only report is not written. With several reports, their times decide whether they are one alert,
+        // so all repeats are written.
         if (
             before.Members.Count == 1
             && o.Severity == before.Severity
@@ -253,7 +254,7 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
 
         Set(
             episode,
-            Weigh(
+            SummarizeFiring(
                 before with
                 {
                     Members =
@@ -298,7 +299,7 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
         }
 
         var mine = episode.Now.Members.First(member => member.Key == o.MemberKey);
-        // Ids of one alert end together, with the one that was observed last.
+        // The end of the id that was observed last ends the alert's other ids too.
         var members = episode
             .Now.Members.Select(member =>
                 member.Key == mine.Key || (member.HasProducerId && mine.HasProducerId && member.LastSeen < mine.LastSeen)
@@ -311,7 +312,7 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
             .ToList();
         if (members.Exists(member => member.IsFiring))
         {
-            Set(episode, Weigh(episode.Now with { Members = members }));
+            Set(episode, SummarizeFiring(episode.Now with { Members = members }));
             return new(episode.Now.AlertId, ObservationResult.Known);
         }
 
@@ -332,7 +333,7 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
     }
 
     /// <summary>Sets severity and expiry from the firing reports.</summary>
-    private Alert Weigh(Alert alert)
+    private Alert SummarizeFiring(Alert alert)
     {
         var firing = alert.Members.Where(member => member.IsFiring).ToList();
         var severity = firing.Min(member => member.Severity);
@@ -352,5 +353,5 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
 
     private AlertMember Member(Observation o) => new(o.MemberKey, now, now, true, o.Severity, o.ExpiresAt);
 
-    private DateTimeOffset Earlier(DateTimeOffset? at) => at is { } earlier && earlier < now ? earlier : now;
+    private DateTimeOffset NotAfterNow(DateTimeOffset? at) => at is { } earlier && earlier < now ? earlier : now;
 }

@@ -46,7 +46,7 @@ internal sealed record AlertNotice(Alert Alert, NoticeKind Kind, AlertDelivery? 
 
 public sealed record AlertTicket(long Id, long? Number, string Url);
 
-/// <param name="IsDone">Recorded as delivered. Otherwise the notice comes again.</param>
+/// <param name="IsDone">True when the notice is delivered or needs no delivery. Otherwise it comes again.</param>
 /// <param name="Detail">One sentence for the operator.</param>
 internal sealed record HookOutcome(
     AlertNotice Notice,
@@ -56,7 +56,7 @@ internal sealed record HookOutcome(
     AlertTicket? Ticket = null
 )
 {
-    /// <summary>How long a retry is useless, for example while Slack limits the rate; zero when the hook knows of no reason.</summary>
+    /// <summary>How long a retry can't succeed, for example while Slack limits the rate; zero when a retry may succeed at once.</summary>
     public TimeSpan RetryAfter { get; init; }
 
     /// <summary>An alert of the console's own that this outcome raises, such as a tripped flood breaker.</summary>

@@ -5,8 +5,8 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Alerts;
 
-/// <summary>Delivers surface outages and escalations from memory while the database is away, each once. The last known leader does. When
-/// the database is back, the episodes are stored with their deliveries.</summary>
+/// <summary>While the database is away, the last known leader delivers surface outages and escalations from memory, each once. When the
+/// database is back, the console stores the episodes and their deliveries.</summary>
 internal sealed partial class InMemoryAlerts(
     AlertEmitter emitter,
     AlertStore store,
@@ -24,7 +24,7 @@ internal sealed partial class InMemoryAlerts(
         ("severity", "text", delivery => Words.Of(delivery.Seen.Severity))
     );
 
-    /// <summary>The surface observer and the escalation watch call at the same time.</summary>
+    /// <summary>The surface observer and the escalation watch may call at the same time.</summary>
     private readonly SemaphoreSlim _one = new(1, 1);
     private readonly HashSet<string> _firing = [];
 
@@ -35,13 +35,13 @@ internal sealed partial class InMemoryAlerts(
     /// <param name="Again">How often the alert fired again after its end was delivered.</param>
     private sealed record Delivered(string Hook, Observation Seen, NoticeKind Kind, DateTimeOffset At, int Again);
 
-    /// <summary>Call it after the database took the observations: stores what was delivered from memory.</summary>
+    /// <summary>Stores the deliveries that were made from memory. Call it after the database took the observations.</summary>
     public Task TookAsync(IReadOnlyList<Observation> request, IReadOnlyList<Observed> answers, CancellationToken cancellationToken) =>
         AloneAsync(() => StoreAsync(request, answers, cancellationToken), cancellationToken);
 
-    /// <summary>Call it when the database took nothing: delivers what began since, and its end.</summary>
+    /// <summary>Delivers the alerts that began since, and their ends. Call it when the database took nothing.</summary>
     public Task TellAsync(IReadOnlyList<Observation> request, CancellationToken cancellationToken) =>
-        leader.ActsAsLeader ? AloneAsync(() => TellAllAsync(request, cancellationToken), cancellationToken) : Task.CompletedTask;
+        leader.ActsAsLeader ? AloneAsync(() => DeliverAllAsync(request, cancellationToken), cancellationToken) : Task.CompletedTask;
 
     public void Dispose() => _one.Dispose();
 
@@ -70,18 +70,19 @@ internal sealed partial class InMemoryAlerts(
             return;
         }
 
-        // An alert that ended before it was stored has no episode whose end would be delivered.
-        await TellEndsAsync(request, cancellationToken);
+        // An alert that ended before it was stored has no episode, so its end can only be delivered from here.
+        await DeliverEndsAsync(request, cancellationToken);
         // The episodes of other alerts may not be stored yet.
-        var told = _deliveries
+        var begun = _deliveries
             .Where(delivery => delivery.Kind == NoticeKind.Firing && request.Any(o => o.IsFiring && o.AlertId == delivery.Seen.AlertId))
             .ToList();
-        var over = _deliveries.Where(delivery => delivery.Kind == NoticeKind.Ended).ToList();
+        var ended = _deliveries.Where(delivery => delivery.Kind == NoticeKind.Ended).ToList();
         try
         {
             await store.WriteAsync(
                 [
-                    .. over.DistinctBy(delivery => delivery.Seen.AlertId)
+                    .. ended
+                        .DistinctBy(delivery => delivery.Seen.AlertId)
                         .Select(delivery =>
                             AlertOf(delivery.Seen, delivery.At) with
                             {
@@ -93,8 +94,8 @@ internal sealed partial class InMemoryAlerts(
                 [],
                 cancellationToken
             );
-            _deliveries.RemoveAll(over.Contains);
-            if (told.Count == 0)
+            _deliveries.RemoveAll(ended.Contains);
+            if (begun.Count == 0)
             {
                 return;
             }
@@ -105,28 +106,28 @@ internal sealed partial class InMemoryAlerts(
                 $"""
                 INSERT INTO alert_deliveries (alert_row, hook, kind, at, severity, reopened)
                 SELECT alerts.id, r.hook, 'firing', r.at, r.severity, alerts.reopened FROM alerts JOIN {Rows.Of(
-                    told
+                    begun
                 )} ON alerts.alert_id = r.alert_id AND alerts.started_at <= r.at WHERE alerts.status = 'firing'
                 ON CONFLICT (alert_row, hook, kind) DO NOTHING
                 """,
                 cancellationToken
             );
-            _deliveries.RemoveAll(told.Contains);
+            _deliveries.RemoveAll(begun.Contains);
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
         {
-            // Away again; the next call tries again.
+            // The database is away again: the next call tries again.
         }
     }
 
-    private async Task TellAllAsync(IReadOnlyList<Observation> request, CancellationToken cancellationToken)
+    private async Task DeliverAllAsync(IReadOnlyList<Observation> request, CancellationToken cancellationToken)
     {
-        await TellEndsAsync(request, cancellationToken);
+        await DeliverEndsAsync(request, cancellationToken);
         var now = clock.GetUtcNow();
         foreach (var hook in emitter.HooksForNews)
         {
-            // Delivered again after its end was delivered, or once a quiet period.
-            await TellAsync(
+            // An alert is delivered again after its end was delivered, else once per quiet period.
+            await DeliverAsync(
                 hook,
                 NoticeKind.Firing,
                 request
@@ -145,13 +146,13 @@ internal sealed partial class InMemoryAlerts(
         }
     }
 
-    private async Task TellEndsAsync(IReadOnlyList<Observation> request, CancellationToken cancellationToken)
+    private async Task DeliverEndsAsync(IReadOnlyList<Observation> request, CancellationToken cancellationToken)
     {
         var now = clock.GetUtcNow();
         foreach (var hook in emitter.HooksForNews)
         {
-            // The first end is delivered at once, later ones once a quiet period.
-            await TellAsync(
+            // The first end is delivered at once, later ones once per quiet period.
+            await DeliverAsync(
                 hook,
                 NoticeKind.Ended,
                 request
@@ -168,7 +169,7 @@ internal sealed partial class InMemoryAlerts(
     private Delivered? LastDelivery(string hook, Observation o) =>
         _deliveries.Find(delivery => delivery.Hook == hook && delivery.Seen.AlertId == o.AlertId);
 
-    private async Task TellAsync(
+    private async Task DeliverAsync(
         string hook,
         NoticeKind kind,
         IEnumerable<(Observation Seen, Alert Alert)> news,

@@ -12,7 +12,7 @@ namespace AutoTicket.Alerts;
 /// <param name="AllLabels">All labels as a JSON object, for people to read; null for those of the identity.</param>
 /// <param name="ExpiresAt">When it ends unless it is observed again; null when it does not expire.</param>
 /// <param name="IsNamed">False when the name is no part of the identity.</param>
-/// <param name="Remark">What the intake read in another way than it was sent.</param>
+/// <param name="Remark">Which field the intake read in another way than it was sent, in one sentence.</param>
 internal sealed record Observation(
     string Source,
     string Name,
@@ -66,7 +66,7 @@ internal enum ObservationResult
     Folded,
     Resolved,
 
-    /// <summary>It ends an alert that does not fire.</summary>
+    /// <summary>It reports the end of an alert that does not fire.</summary>
     NotOpen,
 }
 

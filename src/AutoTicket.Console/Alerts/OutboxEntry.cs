@@ -5,7 +5,7 @@ using Microsoft.EntityFrameworkCore.Metadata.Builders;
 namespace AutoTicket.Alerts;
 
 /// <summary>The outbox: a row of <c>alert_outbox</c> for each change and hook, inserted with the change and deleted with the record of its
-/// outcome. Rows are never updated, so no writer waits for another, and a change during a delivery is delivered next.</summary>
+/// outcome. Rows are never updated, so no writer waits for another, and a change during a delivery has its own row.</summary>
 internal sealed record OutboxEntry
 {
     public long Id { get; init; }
@@ -19,7 +19,7 @@ internal sealed record OutboxEntry
 
     public required Surfaces.Severity Severity { get; init; }
 
-    /// <summary>The hook is not called before.</summary>
+    /// <summary>The earliest time to call the hook.</summary>
     public required DateTimeOffset DueAt { get; init; }
 }
 

@@ -7,8 +7,8 @@ internal static class SurfaceAlerts
 {
     private static readonly Dictionary<string, string> NoLabels = [];
 
-    /// <summary>A surface that is down or degraded fires; one that is operational does not. A stale, unknown or maintained surface gives no
-    /// observation, because silence is no recovery. A lost network of our own is one alert.</summary>
+    /// <summary>A surface that is down or degraded fires; an operational one ends its alert. A stale, unknown or maintained surface
+    /// gives no observation, because silence is no recovery. The loss of the console's own network is one more alert.</summary>
     public static IEnumerable<Observation> Of(StatusBoard board)
     {
         var lost = board.OwnNetworkLostSince;

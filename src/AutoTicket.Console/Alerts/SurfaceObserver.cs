@@ -5,8 +5,8 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Alerts;
 
-/// <summary>Sends the status of all surfaces to the aggregator, when one changes and in every poll interval. The repeat makes up for what a
-/// database outage or another leader missed. Only the leader does.</summary>
+/// <summary>The leader sends the status of all surfaces to the aggregator when one changes, and in every poll interval. The repeat makes up
+/// for changes that a database outage or an earlier leader missed.</summary>
 internal sealed partial class SurfaceObserver(
     StatusBoard board,
     AlertAggregator alerts,
@@ -42,7 +42,7 @@ internal sealed partial class SurfaceObserver(
         }
 
         List<Observation> seen = [.. SurfaceAlerts.Of(board)];
-        // The lease may have run out because the database is away, so try to write whatever it says.
+        // Try the write even if the lease has run out: the database may be away, and only the write shows that.
         if (await alerts.ObserveAsync(seen, stoppingToken, isLeaders: true) is { } answers)
         {
             await outage.TookAsync(seen, answers, stoppingToken);

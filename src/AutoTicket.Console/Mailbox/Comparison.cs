@@ -5,7 +5,7 @@ using AutoTicket.Tickets;
 namespace AutoTicket.Mailbox;
 
 /// <summary>A ticket that the console filed, as its row or its audit entry says.</summary>
-/// <param name="Row">The row of <c>tickets</c>; null: only the audit log has it.</param>
+/// <param name="Row">The row of <c>tickets</c>; null when only the audit log knows the ticket.</param>
 internal sealed record Filing(long ConversationId, long? Number, string Subject, Ticket? Row);
 
 /// <summary>A difference that one comparison saw.</summary>
@@ -14,7 +14,7 @@ internal sealed record Difference(FindingKind Kind, long ConversationId, long? N
 /// <summary>Compares the console's tickets with FreeScout's. Pure.</summary>
 internal static class Comparison
 {
-    /// <param name="found">FreeScout's conversation of the filing's id; null: there is none.</param>
+    /// <param name="found">The filing's conversation in FreeScout; null when FreeScout has none.</param>
     public static IEnumerable<Difference> Of(Filing filing, Conversation? found, long? mailbox)
     {
         Difference Is(FindingKind kind, string detail) =>
@@ -79,7 +79,7 @@ internal static class Comparison
             $"It is about the same as ticket {TicketNumber.Of(pair.First.Number)}, and both are open. Close one of them."
         );
 
-    /// <summary>The missing tags by which a ticket is found. The severity's tag is not one: people may remove it.</summary>
+    /// <summary>The missing ones of the tags that find a ticket. The severity's tag is not among them: people may remove it.</summary>
     public static IReadOnlyList<string> MissingTags(Ticket row, Conversation found) =>
         [
             .. TicketDraft
@@ -88,7 +88,7 @@ internal static class Comparison
                 .Except(found.Tags, StringComparer.OrdinalIgnoreCase),
         ];
 
-    /// <summary>The one surface that the tags name; null: none, or several.</summary>
+    /// <summary>The one surface that the tags name; null when they name none or several.</summary>
     public static string? SurfaceIn(IEnumerable<string> tags) =>
         tags.Where(tag => tag.StartsWith(TicketDraft.SurfaceTag, StringComparison.OrdinalIgnoreCase))
             .Select(tag => tag[TicketDraft.SurfaceTag.Length..].ToLowerInvariant())

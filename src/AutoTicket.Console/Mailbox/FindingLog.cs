@@ -8,7 +8,7 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Mailbox;
 
-/// <summary>Stores the differences between the console's tickets and FreeScout's, and what was done about each.</summary>
+/// <summary>Stores the differences between the console's tickets and FreeScout's, their repairs and their dismissals.</summary>
 internal sealed partial class FindingLog(
     IDbContextFactory<AutoTicketDbContext> contexts,
     IOptions<TicketingOptions> options,
@@ -17,7 +17,7 @@ internal sealed partial class FindingLog(
     ILogger<FindingLog> logger
 )
 {
-    /// <summary>How long closed tickets are compared too, and repairs are remembered.</summary>
+    /// <summary>How long closed tickets are still compared, and repairs remembered.</summary>
     public static readonly TimeSpan Memory = TimeSpan.FromDays(7);
 
     /// <summary>In characters.</summary>
@@ -38,7 +38,7 @@ internal sealed partial class FindingLog(
                 .TicketFindings.AsNoTracking()
                 .Where(finding => finding.IsOpen || finding.RepairedAt > yesterday)
                 .ToListAsync(cancellationToken);
-            // Also while a look-up holds the claim, and after its owner died during the post.
+            // Also filings whose claim a look-up holds, and those whose process died during the post.
             var unsettled = await db
                 .Tickets.AsNoTracking()
                 .Where(FilingRules.IsUnconfirmed.Or(FilingRules.MayBeTakenOver(now)))
@@ -95,7 +95,7 @@ internal sealed partial class FindingLog(
     }
 
     /// <summary>Stores the findings of a comparison, and ends those that it did not see.</summary>
-    /// <param name="unread">Conversations that FreeScout did not show: their findings stay.</param>
+    /// <param name="unread">Conversations that this comparison could not read or left out: their findings stay.</param>
     public async Task StoreAsync(IReadOnlyList<Difference> seen, IReadOnlyCollection<long> unread, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
@@ -141,7 +141,7 @@ internal sealed partial class FindingLog(
         await transaction.CommitAsync(cancellationToken);
     }
 
-    /// <summary>FreeScout could not be asked: the findings stay, marked as old.</summary>
+    /// <summary>Records why FreeScout could not be asked. The findings stay, and are shown as out of date.</summary>
     public async Task StoreProblemAsync(string problem, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
@@ -154,7 +154,8 @@ internal sealed partial class FindingLog(
         );
     }
 
-    /// <summary>Tickets whose tags were put back lately. Tags are put back once: an agent who removes them again means it.</summary>
+    /// <summary>Tickets whose tags were put back lately. The console puts tags back once: an agent who removes them again wants them
+    /// gone.</summary>
     public async Task<HashSet<long>> TagsPutBackAsync(CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
@@ -181,7 +182,7 @@ internal sealed partial class FindingLog(
     }
 
     /// <summary>Records a ticket that the console did not know, its finding and its audit entry, in one transaction.</summary>
-    /// <returns>False when another process was faster.</returns>
+    /// <returns>False when another process recorded the ticket first.</returns>
     public async Task<bool> AdoptedAsync(Ticket ticket, Difference repaired, AuditEntry audit, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
@@ -199,8 +200,8 @@ internal sealed partial class FindingLog(
         return true;
     }
 
-    /// <summary>Dismisses a finding. It comes back when a comparison sees something else.</summary>
-    /// <param name="id">The conversation; for a filing without one, its row.</param>
+    /// <summary>Dismisses a finding. It comes back when a comparison sees another detail.</summary>
+    /// <param name="id">The id of the conversation; for a filing without a conversation, the id of its row.</param>
     public async Task<DismissResult> DismissAsync(long id, DismissRequest request, string actor, CancellationToken cancellationToken)
     {
         if (CleanText.Of(request.Reason ?? "").Trim() is not { Length: >= ShortestReason and <= LongestReason } reason)
@@ -296,7 +297,7 @@ internal sealed partial class FindingLog(
         return true;
     }
 
-    /// <summary>The dismissals, by finding and detail. They are stored in the audit log alone.</summary>
+    /// <summary>The dismissals, by finding and detail. Only the audit log stores them.</summary>
     private static async Task<Dictionary<(long, FindingKind, string), FindingDismissal>> DismissalsAsync(
         AutoTicketDbContext db,
         List<FindingRow> rows,
@@ -321,7 +322,7 @@ internal sealed partial class FindingLog(
             using var json = JsonDocument.Parse(entry.Payload);
             if (json.RootElement.GetProperty("conversation_id") is not { ValueKind: JsonValueKind.Number } conversation)
             {
-                // A filing that was given up.
+                // This entry gave up a filing, which has no conversation.
                 continue;
             }
 

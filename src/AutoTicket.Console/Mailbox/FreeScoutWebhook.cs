@@ -6,8 +6,8 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Mailbox;
 
-/// <summary><c>POST /api/freescout/webhook</c>: FreeScout's signed events. They make a change visible at once; the next sync shows a missed
-/// one.</summary>
+/// <summary><c>POST /api/freescout/webhook</c>: FreeScout's signed events. They make a change visible at once. If an event
+/// is missed, the next sync shows the change.</summary>
 internal static partial class FreeScoutWebhook
 {
     public const string Path = "/api/freescout/webhook";
@@ -15,8 +15,8 @@ internal static partial class FreeScoutWebhook
     /// <summary>In bytes. A conversation comes with its threads.</summary>
     private const int Longest = 2 * 1024 * 1024;
 
-    /// <summary>Bytes of the body's beginning, which holds the id. The rest is hashed and dropped: until the signature is checked it comes
-    /// from a stranger.</summary>
+    /// <summary>In bytes: the kept beginning of the body, which holds the id. The rest is hashed and dropped, because the body is not
+    /// trusted until the signature is checked.</summary>
     private const int Kept = 16 * 1024;
 
     public static void MapFreeScoutWebhook(this IEndpointRouteBuilder api) =>
@@ -40,7 +40,7 @@ internal static partial class FreeScoutWebhook
                         );
                     }
 
-                    // Kestrel stops reading there and answers 413.
+                    // Kestrel stops reading at this limit and answers 413.
                     context.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>().MaxRequestBodySize = Longest;
                     if (
                         WebhookSignature.Read(context.Request.Headers[WebhookSignature.Header]) is not { } signature
@@ -59,7 +59,7 @@ internal static partial class FreeScoutWebhook
                         );
                     }
 
-                    // For every content type and event.
+                    // Every content type and event counts, because a hint only causes a read.
                     mailbox.Hint(IdIn(beginning.Span));
                     return Results.NoContent();
                 }
@@ -72,7 +72,7 @@ internal static partial class FreeScoutWebhook
             .ProducesProblem(429)
             .ProducesProblem(503);
 
-    /// <returns>The body's beginning; null: FreeScout did not sign it.</returns>
+    /// <returns>The body's beginning; null when FreeScout did not sign the body.</returns>
     private static async Task<ReadOnlyMemory<byte>?> ReadAsync(
         Stream body,
         string secret,
@@ -98,7 +98,7 @@ internal static partial class FreeScoutWebhook
         return beginning.AsMemory(0, kept);
     }
 
-    /// <returns>The conversation that changed; null: the beginning does not say it. Older versions send an empty array.</returns>
+    /// <returns>The id of the changed conversation; null when there is none. Older FreeScout versions send an empty array.</returns>
     internal static long? IdIn(ReadOnlySpan<byte> beginning)
     {
         var json = new Utf8JsonReader(beginning, isFinalBlock: false, default);
@@ -114,10 +114,10 @@ internal static partial class FreeScoutWebhook
                 }
             }
         }
-        // The reader takes a name with half a surrogate pair, and then can't compare it.
+        // InvalidOperationException: the reader accepts a name with half a surrogate pair, but can't compare it.
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
-            // Without an id the whole list is read.
+            // Without an id, the watch reads the whole list.
         }
 
         return null;

@@ -9,9 +9,10 @@ using Microsoft.Extensions.Options;
 namespace AutoTicket.Mailbox;
 
 /// <summary>
-/// Keeps the copy of the operations mailbox's open <c>auto:status</c> tickets current. The leader reads what changed, every interval, and
-/// now and then the whole list, because no list of changes shows a changed tag or a deletion. Every process reads what FreeScout's webhook
-/// or a person asks for. Syncs at the same time do no harm: each writes the copy only if the row of <c>ticket_sync</c> did not change.
+/// Keeps the copy of the operations mailbox's open <c>auto:status</c> tickets current. Every interval the leader reads the changes, and now
+/// and then the whole list, because no list of changes shows a changed tag or a deletion. Every process also reads on a hint of FreeScout's
+/// webhook and when a person asks. Syncs at the same time do no harm: each writes the copy only if the row of <c>ticket_sync</c> did not
+/// change.
 /// </summary>
 internal sealed partial class MailboxWatch(
     FreeScoutClient client,
@@ -24,14 +25,14 @@ internal sealed partial class MailboxWatch(
     ILogger<MailboxWatch> logger
 ) : Loop(clock, logger)
 {
-    /// <summary>FreeScout's stamps are whole seconds, and its transactions may commit out of order.</summary>
+    /// <summary>How far each sync reads back: FreeScout's stamps are whole seconds, and its transactions commit out of order.</summary>
     private static readonly TimeSpan Overlap = TimeSpan.FromSeconds(10);
-    private const int MostAsked = 10;
+    private const int MostReadById = 10;
 
-    /// <summary>With more hints than these the whole list is read instead.</summary>
+    /// <summary>With more waiting hints than this, the whole list is read instead.</summary>
     private const int MostHints = 100;
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
-    private static readonly TimeSpan UntilAsked = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestSync = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan AskLeaderAgainAfter = TimeSpan.FromSeconds(1);
     private static readonly Backoff AfterFailedHint = new(TimeSpan.FromSeconds(1), FreeScoutFailure.LongestPause);
 
     private readonly ConcurrentDictionary<long, bool> _hints = new();
@@ -39,7 +40,7 @@ internal sealed partial class MailboxWatch(
     private volatile bool _isHinted;
     private int _failedHints;
 
-    /// <summary>FreeScout works again: the next sync is due.</summary>
+    /// <summary>FreeScout works again, so a sync is due.</summary>
     private volatile bool _isBack;
 
     // By the monotonic clock: the database may set the other one back by hours.
@@ -50,16 +51,16 @@ internal sealed partial class MailboxWatch(
     private readonly OutageNotice _outage = new();
     private int _syncs;
 
-    /// <summary>FreeScout was asked since the start, so its health is known.</summary>
+    /// <summary>FreeScout has been asked since the start, so its health is known.</summary>
     public bool HasAsked { get; private set; }
 
     /// <summary>Asks FreeScout for the whole list now.</summary>
     /// <returns>False when FreeScout or the database failed, or another process wrote at the same moment.</returns>
     public Task<bool> RefreshAsync(CancellationToken cancellationToken) => SyncAsync(full: true, cancellationToken);
 
-    /// <summary>FreeScout says that a conversation changed. A hint may be old, doubled or out of order, so the conversation is read
-    /// again. Hints that come before it is read count once.</summary>
-    /// <param name="id">The conversation; null: FreeScout did not say which.</param>
+    /// <summary>Call it when FreeScout says that a conversation changed. A hint may be old, repeated or out of order, so the watch reads
+    /// the conversation itself. Several hints before that read count as one.</summary>
+    /// <param name="id">The conversation; null when FreeScout did not say which.</param>
     public void Hint(long? id)
     {
         if (id is { } known && _hints.Count < MostHints)
@@ -78,7 +79,7 @@ internal sealed partial class MailboxWatch(
     protected override void Begin() =>
         health.Changed += () =>
         {
-            // Another call reached FreeScout again. Also during a sync, which may have failed just before.
+            // Another call reached FreeScout again. This counts during a sync too: that sync may just have failed.
             if (health.Failure is null)
             {
                 _isBack = true;
@@ -98,7 +99,7 @@ internal sealed partial class MailboxWatch(
         if (_isHinted || Left(_hintPause) <= TimeSpan.Zero)
         {
             _isHinted = false;
-            _failedHints = await TakeHintsAsync(stoppingToken) ? 0 : _failedHints + 1;
+            _failedHints = await ReadHintsAsync(stoppingToken) ? 0 : _failedHints + 1;
             _hintPause = (Clock.GetTimestamp(), _failedHints > 0 ? AfterFailedHint.After(_failedHints) : TimeSpan.MaxValue);
         }
 
@@ -116,7 +117,7 @@ internal sealed partial class MailboxWatch(
     {
         if (!await leader.AskAsync(cancellationToken))
         {
-            return UntilAsked;
+            return AskLeaderAgainAfter;
         }
 
         await SyncAsync(full: _syncs++ % options.Value.FullSyncEvery == 0, cancellationToken);
@@ -127,8 +128,8 @@ internal sealed partial class MailboxWatch(
             : interval;
     }
 
-    /// <returns>False when reading failed: the hints that are left are kept.</returns>
-    private async Task<bool> TakeHintsAsync(CancellationToken cancellationToken)
+    /// <returns>False when a read failed. Hints that were not read are kept.</returns>
+    private async Task<bool> ReadHintsAsync(CancellationToken cancellationToken)
     {
         if (_isAllHinted)
         {
@@ -145,12 +146,12 @@ internal sealed partial class MailboxWatch(
         {
             if (IsSyncDue)
             {
-                // A sync does not wait for a hundred hints.
+                // The sync goes first: it must not wait for a hundred hints.
                 _isHinted = true;
                 break;
             }
 
-            // Before the read: a change from here on is another hint.
+            // Removed before the read, so that a change during the read is a new hint.
             _hints.TryRemove(id, out _);
             if (!await LookAtAsync(id, cancellationToken))
             {
@@ -172,7 +173,7 @@ internal sealed partial class MailboxWatch(
                 var (found, failure) = await client.FindAsync(id, either);
                 if (failure is null)
                 {
-                    await TakeAsync(db, new() { [id] = found }, whole: false, asked, either);
+                    await ApplyAsync(db, new() { [id] = found }, whole: false, asked, either);
                     await db.SaveChangesAsync(cancellationToken);
                 }
 
@@ -200,7 +201,7 @@ internal sealed partial class MailboxWatch(
                     var seen = found!
                         .DistinctBy(conversation => conversation.Id)
                         .ToDictionary(conversation => conversation.Id, Conversation? (conversation) => conversation);
-                    await TakeAsync(db, seen, whole: since is null, asked, either);
+                    await ApplyAsync(db, seen, whole: since is null, asked, either);
                     var through = found!.Max(conversation => conversation.UpdatedAt);
                     sync.UpdatedThrough = through > sync.UpdatedThrough || sync.UpdatedThrough is null ? through : sync.UpdatedThrough;
                     sync.SyncedAt = sync.AskedAt;
@@ -212,7 +213,7 @@ internal sealed partial class MailboxWatch(
             cancellationToken
         );
 
-    /// <summary>Runs one at a time in this process, each within <see cref="Patience"/>.</summary>
+    /// <summary>Runs one piece of work at a time in this process, each for at most <see cref="LongestSync"/>.</summary>
     private async Task<bool> AloneAsync(Func<AutoTicketDbContext, CancellationToken, Task<bool>> work, CancellationToken cancellationToken)
     {
         await _syncing.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -223,8 +224,8 @@ internal sealed partial class MailboxWatch(
 
         try
         {
-            using var patience = new CancellationTokenSource(Patience, Clock);
-            using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
+            using var timeout = new CancellationTokenSource(LongestSync, Clock);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
             var isDone = await work(db, either.Token);
             _outage.End();
@@ -256,10 +257,11 @@ internal sealed partial class MailboxWatch(
         return false;
     }
 
-    /// <param name="seen">By id; null: FreeScout no longer has it.</param>
-    /// <param name="whole">A ticket that is missing from <paramref name="seen"/> is not open.</param>
-    /// <param name="asked">When FreeScout was asked: its answer does not count for tickets that were closed here since.</param>
-    private async Task TakeAsync(
+    /// <summary>Applies FreeScout's answer to the copy and to the console's own tickets.</summary>
+    /// <param name="seen">The conversations by id; null for one that FreeScout no longer has.</param>
+    /// <param name="whole">True for the whole list: a ticket that is missing from <paramref name="seen"/> is not open.</param>
+    /// <param name="asked">When FreeScout was asked. Its answer is ignored for tickets that were closed here after that.</param>
+    private async Task ApplyAsync(
         AutoTicketDbContext db,
         Dictionary<long, Conversation?> seen,
         bool whole,
@@ -279,7 +281,7 @@ internal sealed partial class MailboxWatch(
             .Select(ticket => ticket.ConversationId!.Value)
             .ToHashSet();
         var copy = await db.OpenConversations.ToDictionaryAsync(conversation => conversation.Id, cancellationToken);
-        // Older versions of FreeScout ignore a filter that they do not know: each row is checked again.
+        // Older versions of FreeScout ignore a filter that they do not know, so each row is checked here.
         var open = seen
             .Values.OfType<Conversation>()
             .Where(conversation => IsShown(conversation) && !closedSince.Contains(conversation.Id))
@@ -291,12 +293,12 @@ internal sealed partial class MailboxWatch(
         }
 
         db.OpenConversations.RemoveRange(copy.Values.Where(row => !open.ContainsKey(row.Id) && (whole || seen.ContainsKey(row.Id))));
-        // A ticket that is missing from the whole list was closed, deleted, moved or untagged: only a look tells which. A sync looks at
-        // the newest few, the comparison at the rest.
+        // A ticket that is missing from the whole list was closed, deleted, moved or untagged: reading it by id tells which. A sync
+        // reads the newest few, the reconciler the rest.
         var missing = own.Where(ticket =>
             whole && ticket is { State: TicketState.Open, Tag: TicketTags.Status } && !seen.ContainsKey(ticket.ConversationId!.Value)
         );
-        foreach (var ticket in missing.OrderByDescending(ticket => ticket.Id).Take(MostAsked).ToList())
+        foreach (var ticket in missing.OrderByDescending(ticket => ticket.Id).Take(MostReadById).ToList())
         {
             var (conversation, failure) = await client.FindAsync(ticket.ConversationId!.Value, cancellationToken);
             if (failure is not null)
@@ -383,7 +385,7 @@ internal sealed class TicketSyncRow
     /// <summary>The newest change seen, by FreeScout's clock: the next incremental sync begins here.</summary>
     public DateTimeOffset? UpdatedThrough { get; set; }
 
-    /// <summary>Why the last try failed, for the operator; null: it did not.</summary>
+    /// <summary>Why the last sync failed, for the operator; null when it succeeded.</summary>
     public string? Problem { get; set; }
 
     /// <summary>The kind of the failure in <see cref="Problem"/>.</summary>
@@ -392,13 +394,13 @@ internal sealed class TicketSyncRow
     /// <summary>When FreeScout was last asked, with any outcome.</summary>
     public DateTimeOffset? AskedAt { get; set; }
 
-    /// <summary>FreeScout asked one of the replicas for a pause until then.</summary>
+    /// <summary>The end of a pause that FreeScout asked one of the replicas for.</summary>
     public DateTimeOffset? HoldUntil { get; set; }
 
     /// <summary>When the tickets were last compared with FreeScout.</summary>
     public DateTimeOffset? ReconciledAt { get; set; }
 
-    /// <summary>Why the last comparison failed, for the operator; null: it did not.</summary>
+    /// <summary>Why the last comparison failed, for the operator; null when it succeeded.</summary>
     public string? ReconcileProblem { get; set; }
 }
 
@@ -408,7 +410,7 @@ internal sealed class TicketSyncMapping : IEntityTypeConfiguration<TicketSyncRow
     {
         builder.ToTable("ticket_sync");
         builder.Property(sync => sync.Id).ValueGeneratedNever();
-        // A sync of a process that was frozen may end after a later one, and must not put the older list back.
+        // A process that was frozen during a sync may end it after a later one. It must not put the older list back.
         builder.Property(sync => sync.AskedAt).IsConcurrencyToken();
     }
 }

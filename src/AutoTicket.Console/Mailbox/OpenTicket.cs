@@ -7,8 +7,8 @@ namespace AutoTicket.Mailbox;
 
 /// <summary>An open ticket of the operations mailbox, as last seen in FreeScout.</summary>
 /// <param name="Status"><c>active</c> or <c>pending</c>.</param>
-/// <param name="Surface">Key of its surface; null: it names none.</param>
-/// <param name="FiledBy">The operator, the agent that FreeScout names, or <c>FreeScout</c>.</param>
+/// <param name="Surface">The key of its surface; null when it names none.</param>
+/// <param name="FiledBy">The operator who filed it, else the agent that FreeScout names, else <c>FreeScout</c>.</param>
 public sealed record OpenTicket(
     long Id,
     long? Number,
@@ -22,9 +22,9 @@ public sealed record OpenTicket(
 );
 
 /// <summary>The copy of FreeScout's open tickets that the console shows.</summary>
-/// <param name="SyncedAt">When FreeScout last confirmed it; null: never.</param>
+/// <param name="SyncedAt">When FreeScout last confirmed the copy; null when it never did.</param>
 /// <param name="IsStale">The last sync failed, or none succeeded for two intervals.</param>
-/// <param name="Problem">Why it is stale, in one sentence for the operator; null: it is not.</param>
+/// <param name="Problem">Why it is stale, in one sentence for the operator; null when it is not.</param>
 public sealed record OpenTicketsCopy(IReadOnlyList<OpenTicket> Tickets, DateTimeOffset? SyncedAt, bool IsStale, string? Problem);
 
 /// <summary>The console's copy of an open conversation of the operations mailbox: a row of <c>open_conversations</c>.</summary>
@@ -32,7 +32,7 @@ internal sealed class OpenConversation
 {
     public required long Id { get; set; }
 
-    /// <summary>0: not known.</summary>
+    /// <summary>Zero when it is not known.</summary>
     public required long Number { get; set; }
 
     public required string Subject { get; set; }

@@ -8,13 +8,13 @@ using Microsoft.Extensions.Options;
 namespace AutoTicket.Mailbox;
 
 /// <summary>A surface's ticket on the board.</summary>
-/// <param name="Ticket">The newest open one; null: none.</param>
+/// <param name="Ticket">The newest open ticket; null when none is open.</param>
 /// <param name="IsUnconfirmed">A filing whose answer was lost is being looked up.</param>
 public sealed record SurfaceTicket(OpenTicket? Ticket, bool IsUnconfirmed);
 
 /// <summary>
 /// The open tickets, in memory: FreeScout's list as <see cref="MailboxWatch"/> copied it, and the console's own filings that the list does
-/// not show yet. Read again when any process changed them.
+/// not show yet. The loop reads them again when any process changes them.
 /// </summary>
 internal sealed partial class OpenTickets(
     IDbContextFactory<AutoTicketDbContext> contexts,
@@ -27,10 +27,10 @@ internal sealed partial class OpenTickets(
     ILogger<OpenTickets> logger
 ) : Loop(clock, logger)
 {
-    private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan ShortestRest = TimeSpan.FromMilliseconds(50);
 
     private readonly Lock _lock = new();
-    private readonly List<OpenTicket> _filedWhileReading = [];
+    private readonly List<OpenTicket> _filedSinceReadBegan = [];
     private volatile Copy _copy = new([], new HashSet<string>(), null, null);
 
     private sealed record Copy(
@@ -62,7 +62,7 @@ internal sealed partial class OpenTickets(
         }
     }
 
-    /// <summary>Why no ticket can be filed now, for the operator; null: FreeScout works, as far as is known.</summary>
+    /// <summary>Why no ticket can be filed now, for the operator; null when FreeScout works, as far as is known.</summary>
     public string? FreeScoutProblem =>
         health is { Failure: { } failure, FailingSince: { } since }
             ? $"No ticket can be filed since {since:HH:mm:ss} UTC. {failure.Message}"
@@ -78,7 +78,7 @@ internal sealed partial class OpenTickets(
         );
     }
 
-    /// <summary>Shows a ticket that this process just recorded: under load the next read may come two seconds later.</summary>
+    /// <summary>Shows a ticket that this process just recorded, because under load the next read may come two seconds later.</summary>
     private void Show(Ticket filed)
     {
         if (filed is not { ConversationId: { } id, Tag: TicketTags.Status })
@@ -89,8 +89,8 @@ internal sealed partial class OpenTickets(
         lock (_lock)
         {
             var ticket = Own(filed);
-            // A read under way may have begun before the ticket was recorded.
-            _filedWhileReading.Add(ticket);
+            // A read that began before the ticket was recorded does not see it.
+            _filedSinceReadBegan.Add(ticket);
             _copy = _copy with { Tickets = [ticket, .. _copy.Tickets.Where(other => other.Id != id)] };
         }
 
@@ -109,7 +109,7 @@ internal sealed partial class OpenTickets(
         var begun = Stopwatch.GetTimestamp();
         await ReadAsync(stoppingToken);
         // In a flood each filing wakes the loop.
-        await RestAsync(Stopwatch.GetElapsedTime(begun), 5, Breath, stoppingToken);
+        await RestAsync(Stopwatch.GetElapsedTime(begun), 5, ShortestRest, stoppingToken);
         return DatabaseSignals.AtLeastEvery;
     }
 
@@ -119,12 +119,12 @@ internal sealed partial class OpenTickets(
         {
             lock (_lock)
             {
-                _filedWhileReading.Clear();
+                _filedSinceReadBegan.Clear();
             }
 
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
             var listed = await db.OpenConversations.AsNoTracking().ToListAsync(cancellationToken);
-            // Not the tickets of other alerts: no list shows them, and there may be thousands.
+            // Tickets of other alerts than surface outages are left out: no list shows them, and there may be thousands.
             var own = await db
                 .Tickets.AsNoTracking()
                 .Where(FilingRules.IsUnconfirmed.Or(ticket => ticket.State == TicketState.Open && ticket.Tag == TicketTags.Status))
@@ -148,7 +148,7 @@ internal sealed partial class OpenTickets(
             await ShareHoldAsync(db, sync?.HoldUntil, cancellationToken);
             if (sync?.AskedAt is { } askedAt)
             {
-                // Only the leader asks FreeScout regularly: the others learn its health here.
+                // Only the leader asks FreeScout regularly. The other processes learn FreeScout's health here.
                 health.Hear(
                     sync is { Failure: { } kind, Problem: { } problem } ? new FreeScoutFailure(kind, problem, WasSent: true) : null,
                     askedAt
@@ -171,20 +171,20 @@ internal sealed partial class OpenTickets(
             var unconfirmed = own.Where(FilingRules.IsHeld).Select(ticket => ticket.SurfaceKey).OfType<string>().ToHashSet();
             lock (_lock)
             {
-                tickets.InsertRange(0, _filedWhileReading.Where(filed => tickets.All(ticket => ticket.Id != filed.Id)));
+                tickets.InsertRange(0, _filedSinceReadBegan.Where(filed => tickets.All(ticket => ticket.Id != filed.Id)));
                 _copy = new Copy(tickets, unconfirmed, sync?.SyncedAt, sync?.Problem);
             }
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
         {
-            if (_copy.Problem != Away)
+            if (_copy.Problem != DatabaseAway)
             {
                 Log.NotRead(logger, exception.GetBaseException().Message);
             }
 
             lock (_lock)
             {
-                _copy = _copy with { Problem = Away };
+                _copy = _copy with { Problem = DatabaseAway };
             }
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
@@ -195,7 +195,7 @@ internal sealed partial class OpenTickets(
         Changed?.Invoke();
     }
 
-    /// <summary>All replicas keep a pause that FreeScout asked one of them for.</summary>
+    /// <summary>Shares a pause that FreeScout asked one replica for, so that all replicas keep it.</summary>
     private async Task ShareHoldAsync(AutoTicketDbContext db, DateTimeOffset? shared, CancellationToken cancellationToken)
     {
         if (shared is { } until && until > health.HoldUntil)
@@ -214,7 +214,7 @@ internal sealed partial class OpenTickets(
         }
     }
 
-    private const string Away = "The console's database can't be reached; this is the last copy.";
+    private const string DatabaseAway = "The console's database can't be reached; this is the last copy.";
 
     private OpenTicket Listed(OpenConversation conversation, Ticket? own) =>
         new(

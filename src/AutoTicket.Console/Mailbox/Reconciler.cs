@@ -10,8 +10,8 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Mailbox;
 
-/// <summary>Compares the console's tickets and audit log with FreeScout's tickets, both ways, once an interval, in the leader. Repairs what
-/// is certain: missing tags, and tickets of the console that it does not know. The rest is for a person.</summary>
+/// <summary>Once per interval the leader compares the console's tickets and audit log with FreeScout's tickets, both ways. It puts missing
+/// tags back and adopts unknown tickets whose alert is certain. The other differences are for a person.</summary>
 internal sealed partial class Reconciler(
     FreeScoutClient freeScout,
     FreeScoutHealth health,
@@ -33,10 +33,11 @@ internal sealed partial class Reconciler(
     private static readonly string[] Tags = [TicketTags.Status, TicketTags.Alert];
     private const int MostReposted = 50;
 
-    /// <summary>The most tickets that one comparison asks for by id; the next goes on. Without the Tags module no list shows any.</summary>
+    /// <summary>The most tickets that one comparison asks for by id; the next one continues. Without FreeScout's Tags module no list shows
+    /// any ticket, so each is asked for.</summary>
     private const int MostAsked = 50;
 
-    /// <summary>How long after a second post the first one is looked for.</summary>
+    /// <summary>How long after a repeated post the first post is still looked for.</summary>
     private static readonly TimeSpan LateCommit = TimeSpan.FromHours(1);
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
 
@@ -73,7 +74,7 @@ internal sealed partial class Reconciler(
 
     private async Task ReconcileAsync(CancellationToken cancellationToken)
     {
-        // While FreeScout fails, the sync asks it often enough: hundreds of calls more would only open the circuit.
+        // While FreeScout fails, the sync asks it often enough. Hundreds of further calls would only open the circuit breaker.
         var failure = health.ReadFailure ?? await CompareAsync(cancellationToken);
         if (failure is not null)
         {
@@ -81,8 +82,8 @@ internal sealed partial class Reconciler(
         }
     }
 
-    /// <returns>Null when everything was compared. A comparison that was cut short stores nothing; tickets that FreeScout refuses to
-    /// show are left out.</returns>
+    /// <returns>FreeScout's failure; null when everything was compared. Tickets that FreeScout refuses to show are left out. Any other
+    /// failure ends the comparison, and nothing is stored.</returns>
     private async Task<FreeScoutFailure?> CompareAsync(CancellationToken cancellationToken)
     {
         // FreeScout first, then the rows: a ticket filed meanwhile is in both, because it is tagged after its row is confirmed.
@@ -110,7 +111,7 @@ internal sealed partial class Reconciler(
             }
         }
 
-        // A first post that FreeScout committed after the second has no tag, so it is in no list.
+        // If FreeScout commits the first post after the repeated one, its ticket has no tag, so it is in no list.
         foreach (var marker in await RepostedAsync(asked, cancellationToken))
         {
             var (found, failure) = await freeScout.FindByMarkerAsync(marker, cancellationToken);
@@ -136,7 +137,7 @@ internal sealed partial class Reconciler(
             var found = held.GetValueOrDefault(filing.ConversationId);
             if (found is null)
             {
-                // Not in the lists: gone, moved, without its tag, or closed long ago. Only a look by its id tells.
+                // It is in no list: gone, moved, without its tag, or closed long ago. Only reading it by id tells which.
                 (found, var failure) = await freeScout.FindAsync(filing.ConversationId, cancellationToken, withThreads: true);
                 if (failure is { IsOfRequest: true })
                 {
@@ -189,7 +190,8 @@ internal sealed partial class Reconciler(
         return refused.Values.FirstOrDefault();
     }
 
-    /// <returns>The tickets that this comparison asks for, after those of the last one; and those that it leaves to the next.</returns>
+    /// <summary>Continues the round-robin after the last ticket that was asked for.</summary>
+    /// <returns>The tickets to ask for now, and those that the next comparison asks for.</returns>
     private (List<long> Now, HashSet<long> Later) Turn(List<long> ids)
     {
         List<long> inTurn = [.. ids.Where(id => id > _askedThrough), .. ids.Where(id => id <= _askedThrough)];
@@ -268,8 +270,9 @@ internal sealed partial class Reconciler(
             .ToListAsync(cancellationToken);
     }
 
-    /// <summary>Puts the tags back and records it, also while the process ends: tags are put back once.</summary>
-    /// <returns>False: the finding is for a person.</returns>
+    /// <summary>Puts the tags back and records the repair, even while the process ends: without the record they would be put back
+    /// again.</summary>
+    /// <returns>False when the finding is left to a person.</returns>
     private async Task<bool> PutTagsBackAsync(Ticket row, Conversation found, Difference gone, HashSet<long> putBack)
     {
         if (putBack.Contains(found.Id) || !Leader.IsLeader)
@@ -290,10 +293,10 @@ internal sealed partial class Reconciler(
     }
 
     /// <summary>Adopts a ticket with a tag of the console that the console does not know, if its alert is certain.</summary>
-    /// <returns>The finding for a person; null: it was adopted, or belongs to a filing under way.</returns>
+    /// <returns>The finding for a person; null when the ticket was adopted or belongs to a filing under way.</returns>
     private async Task<Difference?> AdoptAsync(Conversation orphan, CancellationToken cancellationToken)
     {
-        // PostgreSQL takes no NUL.
+        // PostgreSQL refuses the NUL character in text.
         var subject = (orphan.Subject ?? "").Replace('\0', ' ');
         var difference = new Difference(
             FindingKind.Orphan,
@@ -352,7 +355,7 @@ internal sealed partial class Reconciler(
             .FirstOrDefaultAsync(cancellationToken);
     }
 
-    /// <summary>The row for a ticket whose tags name one known surface; null: they do not.</summary>
+    /// <summary>The row for a ticket whose tags name exactly one known surface; else null.</summary>
     private Ticket? OfSurface(Conversation orphan) =>
         orphan.Tags.Contains(TicketTags.Status, StringComparer.OrdinalIgnoreCase)
         && Comparison.SurfaceIn(orphan.Tags) is { } key

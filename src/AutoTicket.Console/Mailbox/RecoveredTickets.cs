@@ -10,9 +10,9 @@ namespace AutoTicket.Mailbox;
 /// <summary>An open ticket whose surface has recovered: an operator should resolve it.</summary>
 /// <param name="RecoveredAt">When the surface became operational.</param>
 /// <param name="Doubles">The other open tickets of the surface.</param>
-/// <param name="DownFor">Total length of its outages since the ticket was opened; null: not known.</param>
-/// <param name="EarlierIncidents">Outages of the surface in the last seven days, before this ticket; null: not known.</param>
-/// <param name="LastResolver">Who closed the surface's previous ticket; null: nobody, or not known.</param>
+/// <param name="DownFor">Total length of the surface's outages since the ticket was opened; null when not known.</param>
+/// <param name="EarlierIncidents">Outages of the surface in the last seven days, before this ticket; null when not known.</param>
+/// <param name="LastResolver">Who closed the surface's previous ticket; null when nobody did, or it is not known.</param>
 public sealed record RecoveredTicket(
     OpenTicket Ticket,
     string SurfaceName,
@@ -25,7 +25,7 @@ public sealed record RecoveredTicket(
 {
     public string SurfaceKey => Ticket.Surface!;
 
-    /// <summary>The same ticket is the same row of a table, which keeps its selection and focus.</summary>
+    /// <summary>Compares by ticket, so that a table row keeps its selection and focus when other fields change.</summary>
     public bool Equals(RecoveredTicket? other) => other?.Ticket.Id == Ticket.Id;
 
     public override int GetHashCode() => Ticket.Id.GetHashCode();
@@ -45,7 +45,7 @@ internal sealed partial class RecoveredTickets(
 
     private readonly OutageNotice _outage = new();
 
-    /// <summary>From memory: grouped by surface, the longest recovered first.</summary>
+    /// <summary>The worklist from memory: grouped by surface, the earliest recovery first.</summary>
     public IReadOnlyList<RecoveredTicket> Current
     {
         get
@@ -73,7 +73,7 @@ internal sealed partial class RecoveredTickets(
         }
     }
 
-    /// <summary>The same with outages and resolvers from the database; without them while it can't be reached.</summary>
+    /// <summary><see cref="Current"/> with outages and resolvers from the database; without them while it can't be reached.</summary>
     public async Task<IReadOnlyList<RecoveredTicket>> ReadAsync(CancellationToken cancellationToken)
     {
         var current = Current;

@@ -10,8 +10,8 @@ using Microsoft.EntityFrameworkCore;
 namespace AutoTicket.Mailbox;
 
 /// <summary>
-/// Audits tickets that are resolved in the console: one entry before FreeScout is called, another at the end. If the end could not be
-/// written, the next comparison asks FreeScout and writes it.
+/// Audits tickets that are resolved in the console: one entry before FreeScout is changed, another at the end. If the end entry is
+/// missing, the next comparison asks FreeScout and writes it.
 /// </summary>
 internal sealed partial class ResolutionLog(
     FreeScoutClient freeScout,
@@ -23,7 +23,7 @@ internal sealed partial class ResolutionLog(
     /// <summary>Longer than any resolution takes.</summary>
     private static readonly TimeSpan Longest = TimeSpan.FromMinutes(1);
 
-    /// <returns>The entry of the beginning; null: the database can't be reached.</returns>
+    /// <returns>The audit entry of the beginning; null when the database can't be reached.</returns>
     public async Task<AuditEntry?> BeginAsync(OpenTicket ticket, string actor)
     {
         var begun = new AuditEntry
@@ -55,7 +55,7 @@ internal sealed partial class ResolutionLog(
             : null;
     }
 
-    /// <returns>False: the database can't be reached. The next comparison writes it.</returns>
+    /// <returns>False when the database can't be reached. The next comparison writes the entry.</returns>
     public async Task<bool> EndAsync(AuditEntry begun, bool isResolved)
     {
         var (id, surface) = About(begun);
@@ -92,12 +92,12 @@ internal sealed partial class ResolutionLog(
         return isWritten;
     }
 
-    /// <summary>Somebody closed it elsewhere: nothing to audit.</summary>
+    /// <summary>Records a ticket that was closed outside the console. It needs no audit entry.</summary>
     public Task ClosedElsewhereAsync(OpenTicket ticket, string? by) =>
         WriteAsync(ticket.Id, by, db => CloseAsync(db, ticket.Id, by, evenClosed: false));
 
     /// <summary>Asks FreeScout how each resolution without an end entry ended.</summary>
-    /// <returns>FreeScout's failure; null: none is left.</returns>
+    /// <returns>FreeScout's failure; null when every resolution was settled.</returns>
     public async Task<FreeScoutFailure?> SettleAsync(CancellationToken cancellationToken)
     {
         foreach (var begun in await UnendedAsync(cancellationToken))
@@ -108,7 +108,7 @@ internal sealed partial class ResolutionLog(
                 return failure;
             }
 
-            // The note is written just before the ticket is closed: without it somebody else closed it.
+            // The console writes its note just before it closes the ticket. Without the note, somebody else closed it.
             await EndAsync(
                 begun,
                 found is { IsOpen: false }
@@ -119,7 +119,7 @@ internal sealed partial class ResolutionLog(
         return null;
     }
 
-    /// <summary>Each ticket's last beginning that no end follows.</summary>
+    /// <summary>The last begin entry of each ticket, if no end entry follows it.</summary>
     private async Task<IReadOnlyList<AuditEntry>> UnendedAsync(CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
@@ -152,7 +152,7 @@ internal sealed partial class ResolutionLog(
         await db.OpenConversations.Where(row => row.Id == id).ExecuteDeleteAsync();
     }
 
-    /// <returns>False: the database can't be reached.</returns>
+    /// <returns>False when the database can't be reached.</returns>
     private async Task<bool> WriteAsync(long id, string? actor, Func<AutoTicketDbContext, Task> write)
     {
         try

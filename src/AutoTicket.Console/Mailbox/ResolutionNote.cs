@@ -6,7 +6,7 @@ namespace AutoTicket.Mailbox;
 /// <summary>The note on a resolved ticket: the operator's words and the evidence.</summary>
 public static class ResolutionNote
 {
-    /// <summary>Placeholder for each ticket's own evidence, in a note for several.</summary>
+    /// <summary>Placeholder in a note for several tickets: each ticket's own evidence replaces it.</summary>
     public const string Evidence = "{evidence}";
 
     public const int Longest = 2000;
@@ -32,6 +32,6 @@ public static class ResolutionNote
         return $"<p>{WebUtility.HtmlEncode(text).ReplaceLineEndings("<br>")}</p>{Signature(actor)}";
     }
 
-    /// <summary>Identifies a note that the console wrote for this operator.</summary>
+    /// <summary>The last line of a note, which identifies it as written by the console for this operator.</summary>
     internal static string Signature(string actor) => $"<p>Resolved in AutoTicket Console by {WebUtility.HtmlEncode(actor)}.</p>";
 }

@@ -3,7 +3,7 @@ using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
 namespace AutoTicket.Mailbox;
 
-/// <summary>How the console's tickets and FreeScout differ. Stored as the lower-case word.</summary>
+/// <summary>How a ticket of the console differs from FreeScout. Stored as the lower-case word.</summary>
 public enum FindingKind
 {
     /// <summary>The console filed it, and FreeScout has no such ticket.</summary>
@@ -30,7 +30,7 @@ public enum FindingKind
     /// <summary>FreeScout's answer to its filing, or its FreeScout id, was lost: it is being looked up.</summary>
     Unconfirmed,
 
-    /// <summary>Another open ticket has the same key: FreeScout committed a first post after the second.</summary>
+    /// <summary>Another open ticket has the same key: FreeScout committed the first post after the repeated one.</summary>
     Duplicate,
 }
 
@@ -39,7 +39,7 @@ public enum FindingKind
 /// <param name="Detail">One sentence for the operator: the difference or its repair. Text from outside: never markup.</param>
 /// <param name="SeenAt">When it was last seen, or repaired.</param>
 /// <param name="IsRepaired">The console repaired it.</param>
-/// <param name="Dismissed">Who dismissed it, until a comparison sees something else; null: nobody.</param>
+/// <param name="Dismissed">Who dismissed it and why; null when nobody did, or the detail has changed since.</param>
 public sealed record TicketFinding(
     FindingKind Kind,
     long? ConversationId,
@@ -53,7 +53,7 @@ public sealed record TicketFinding(
     FindingDismissal? Dismissed = null
 )
 {
-    /// <summary>The row of a filing that can be given up; null: it made a ticket, or is still looked up.</summary>
+    /// <summary>The row of a filing that can be given up; null when it made a ticket or is still looked up.</summary>
     public long? Filing { get; init; }
 
     /// <summary>Nobody needs to act.</summary>
@@ -89,11 +89,11 @@ public enum DismissResult
 }
 
 /// <summary>The findings of the last comparison with FreeScout.</summary>
-/// <param name="ReconciledAt">When everything was last compared; null: never.</param>
-/// <param name="Problem">Why the findings may be out of date, in one sentence for the operator; null: they are not.</param>
+/// <param name="ReconciledAt">When everything was last compared; null when it never was.</param>
+/// <param name="Problem">Why the findings may be out of date, in one sentence for the operator; null when they are current.</param>
 public sealed record TicketFindings(IReadOnlyList<TicketFinding> Findings, DateTimeOffset? ReconciledAt, string? Problem)
 {
-    /// <summary>Everything was compared just now, and no finding needs an action.</summary>
+    /// <summary>The findings are current, and none needs an action.</summary>
     public bool IsClean => Problem is null && Findings.All(finding => finding.IsOver);
 }
 
@@ -104,7 +104,7 @@ internal sealed record FindingRow
 
     public required FindingKind Kind { get; init; }
 
-    /// <summary>0: not known.</summary>
+    /// <summary>Zero when it is not known.</summary>
     public required long Number { get; init; }
 
     public long? KnownNumber => Number > 0 ? Number : null;
@@ -117,10 +117,10 @@ internal sealed record FindingRow
 
     public required DateTimeOffset SeenAt { get; init; }
 
-    /// <summary>When the console repaired it; null: it did not.</summary>
+    /// <summary>When the console repaired it; null when it did not.</summary>
     public DateTimeOffset? RepairedAt { get; init; }
 
-    /// <summary>It still holds. A repaired one is kept for a while, so that it is repaired once and not against an agent's will.</summary>
+    /// <summary>The difference still exists. A repaired row is kept for a while, so that the console repairs it only once.</summary>
     public required bool IsOpen { get; init; }
 }
 

@@ -9,10 +9,10 @@ public enum Resolution
 {
     Resolved,
 
-    /// <summary>Somebody closed it first, or it is gone: nothing was done.</summary>
+    /// <summary>Another person closed it first, or it is gone: the console did nothing.</summary>
     AlreadyClosed,
 
-    /// <summary>It is not among the open tickets that the console shows: nothing was done.</summary>
+    /// <summary>It is not among the open tickets that the console shows: the console did nothing.</summary>
     NotOpen,
 
     /// <summary>It is still open, as far as is known.</summary>
@@ -20,7 +20,7 @@ public enum Resolution
 }
 
 /// <param name="Ids">The conversations.</param>
-/// <param name="Note">Written on each; may hold <see cref="ResolutionNote.Evidence"/>, which is also the default.</param>
+/// <param name="Note">The text of each ticket's note; may hold <see cref="ResolutionNote.Evidence"/>, which is also the default.</param>
 public sealed record ResolveRequest(IReadOnlyList<long> Ids, string? Note);
 
 /// <param name="Message">One sentence for the operator.</param>
@@ -50,14 +50,14 @@ internal sealed partial class TicketResolver(
 
     private readonly ConcurrentDictionary<long, bool> _underWay = new();
 
-    /// <summary>Why no ticket can be resolved; null: they can.</summary>
+    /// <summary>Why no ticket can be resolved; null when they can.</summary>
     public string? NotSetUp =>
         options.Value.UserId is null
             ? "Tickets can't be resolved here: FREESCOUT_USER_ID is not set. "
                 + "It is the number of the FreeScout agent in whose name they are resolved."
             : null;
 
-    /// <summary>Finishes each ticket, also when the caller is gone.</summary>
+    /// <summary>Resolves each ticket, even after the caller has disconnected.</summary>
     /// <param name="ended">Called as each ticket ends.</param>
     public Task<IReadOnlyList<ResolutionOutcome>> ResolveAsync(
         ResolveRequest request,
@@ -81,7 +81,7 @@ internal sealed partial class TicketResolver(
             new ParallelOptions { MaxDegreeOfParallelism = AtOnce },
             async (id, _) =>
             {
-                var outcome = await ResolveAsync(id, ResolutionNote.Html(note, evidence.GetValueOrDefault(id), actor), user, actor);
+                var outcome = await ResolveOneAsync(id, ResolutionNote.Html(note, evidence.GetValueOrDefault(id), actor), user, actor);
                 outcomes[id] = outcome;
                 ended?.Invoke(outcome);
             }
@@ -89,7 +89,7 @@ internal sealed partial class TicketResolver(
         return ids.ConvertAll(id => outcomes[id]);
     }
 
-    private async Task<ResolutionOutcome> ResolveAsync(long id, string html, long user, string actor)
+    private async Task<ResolutionOutcome> ResolveOneAsync(long id, string html, long user, string actor)
     {
         if (open.Current.Tickets.FirstOrDefault(ticket => ticket.Id == id) is not { } ticket)
         {
@@ -113,7 +113,7 @@ internal sealed partial class TicketResolver(
 
         try
         {
-            return await ResolveAsync(ticket, html, user, actor);
+            return await NoteAndCloseAsync(ticket, html, user, actor);
         }
         finally
         {
@@ -121,7 +121,7 @@ internal sealed partial class TicketResolver(
         }
     }
 
-    private async Task<ResolutionOutcome> ResolveAsync(OpenTicket ticket, string html, long user, string actor)
+    private async Task<ResolutionOutcome> NoteAndCloseAsync(OpenTicket ticket, string html, long user, string actor)
     {
         var (found, failure) = await freeScout.FindAsync(ticket.Id, CancellationToken.None, withThreads: true);
         if (failure is not null)
@@ -141,13 +141,13 @@ internal sealed partial class TicketResolver(
             );
         }
 
-        // Before anything is done: if the end can't be written, the next comparison finds this entry.
+        // Written before FreeScout is changed: if the end entry is missing later, the next comparison finds this one.
         if (await record.BeginAsync(ticket, actor) is not { } begun)
         {
             return Failed(ticket.Id, "Not tried: the console's database can't be reached, so it could not be audited. Try again.");
         }
 
-        // The note before the status, which closes the ticket. A note that an earlier try left is not written twice.
+        // The note comes before the close. A note that an earlier try left is not written again.
         if (!found.Holds(html) && await freeScout.AddNoteAsync(ticket.Id, user, html, CancellationToken.None) is { } unwritten)
         {
             return Failed(ticket.Id, $"The note was not written, and the ticket stays open: {unwritten.Message}");
