@@ -64,7 +64,7 @@ public sealed class OwnNetworkTests
             var waited = Eventually.TrueAsync(
                 () => console.Board().All().All(surface => surface.Status == SurfaceStatus.Operational),
                 "all surfaces are operational",
-                TimeSpan.FromSeconds(20)
+                TimeSpan.FromSeconds(10)
             );
             return await Record.ExceptionAsync(() => waited) is null;
         }
