@@ -10,7 +10,7 @@ internal sealed class AlertsOptions : IValidatableObject
     private static readonly Dictionary<Severity, string> KnownWords = new()
     {
         [Severity.P1] =
-            "critical crit page emergency emerg fatal panic alert disaster severe danger urgent blocker highest " + "p0 sev0 sev1 s0 s1",
+            "critical crit page emergency emerg fatal panic alert disaster severe danger urgent blocker highest p0 sev0 sev1 s0 s1",
         [Severity.P2] = "error err high major ticket sev2 s2",
         [Severity.P3] = "warning warn medium moderate average minor normal sev3 s3",
         [Severity.P4] = "info information informational notice low lowest trivial none ok debug trace p5 sev4 sev5 s4 s5",

@@ -129,7 +129,7 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
         if (mine != members[0])
         {
             RemoveMember(shared, mine);
-            return Open(episodes, o, o.ProducerId, null) with { Result = ObservationResult.Opened };
+            return Open(episodes, o, o.ProducerId, null);
         }
 
         foreach (var other in apart)

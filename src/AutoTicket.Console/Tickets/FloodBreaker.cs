@@ -8,7 +8,7 @@ using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
 namespace AutoTicket.Tickets;
 
-/// <summary>State of the flood breaker. Stored as the lower-case word.</summary>
+/// <summary>State of the flood breaker. Closed and tripped are stored, as lower-case words.</summary>
 public enum FloodState
 {
     Closed,

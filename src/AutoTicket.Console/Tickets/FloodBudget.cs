@@ -35,7 +35,6 @@ internal sealed partial class FloodBudget(
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var now = clock.GetUtcNow();
-        // In SQL, because it runs before each ticket.
         var rows = await db.QueryAsync(
             $"SELECT scope, state, since, until, reason, version FROM flood_breaker ORDER BY scope",
             row => new FloodRow

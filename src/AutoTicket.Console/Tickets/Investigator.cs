@@ -1,10 +1,8 @@
-using System.Globalization;
 using System.Text.Json;
 using AutoTicket.Alerts;
 using AutoTicket.Audit;
 using AutoTicket.Data;
 using AutoTicket.Flags;
-using AutoTicket.FreeScout;
 using AutoTicket.Surfaces;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;

@@ -67,8 +67,6 @@ internal sealed record TicketDraft(
     /// <summary>The title as it is stored and sent: one line, cut, without characters that PostgreSQL refuses.</summary>
     public string Subject => OneLine(Title);
 
-    public IReadOnlyList<string> Tags => TagsOf(Tag, Severity, SurfaceKey);
-
     /// <summary>The ticket as it is posted. FreeScout's list shows the first 255 characters without HTML tags: hence a sentence first and
     /// spaces between elements. Its purifier keeps <c>valign</c> and <c>padding</c>. The long key would make the table too wide.</summary>
     /// <param name="older">An earlier ticket of the same key, to link.</param>

@@ -108,7 +108,7 @@ internal sealed partial class UnfinishedFilings(
             }
         }
 
-        var (tagged, refused) = (new List<Ticket>(), 0);
+        var (tagged, refused, isDown) = (new List<Ticket>(), 0, false);
         if (_isBack || Clock.GetUtcNow() >= _tagsRefusedUntil)
         {
             _isBack = false;
@@ -135,6 +135,7 @@ internal sealed partial class UnfinishedFilings(
             }
             else
             {
+                isDown = true;
                 break;
             }
         }
@@ -144,7 +145,7 @@ internal sealed partial class UnfinishedFilings(
             await book.TaggedAsync(tagged, cancellationToken);
         }
 
-        return tagged.Count == untagged.Count || _tagsRefusedThrough > 0;
+        return !isDown;
     }
 
     private async Task<FreeScoutFailure?> TagAsync(Ticket ticket, CancellationToken cancellationToken)

@@ -83,6 +83,33 @@ public sealed class TagRepairTests
     }
 
     [Fact]
+    public async Task One_refused_ticket_takes_the_pause_of_an_outage_from_no_other()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock, surfaces: ["one", "two"]);
+        var all = driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutTags, StatusCode = 503 });
+        var (one, two) = (await driver.ClickAsync("one"), await driver.ClickAsync("two"));
+        await Eventually.TrueAsync(() => all.Hits > 0, "tagging fails");
+        all.Dispose();
+        driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = TagsOfOne(one), StatusCode = 422 });
+        var down = driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = TagsOfOne(two), StatusCode = 503 });
+        await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(5), () => Task.FromResult(down.Hits > 0), "the other is tried");
+
+        // Two minutes, in steps after which a loop without a pause would try again.
+        var before = down.Hits;
+        var steps = 0;
+        await _clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(3),
+            () => Task.FromResult(++steps >= 40),
+            "two minutes have passed",
+            TimeSpan.FromMilliseconds(350)
+        );
+        Assert.InRange(down.Hits - before, 0, 12);
+
+        static FaultMatch TagsOfOne(Click click) =>
+            new("PUT", $"{FreeScoutStandIn.ApiPath}/conversations/{click.Ticket!.Id}/tags", Whole: true);
+    }
+
+    [Fact]
     public async Task A_ticket_that_was_not_tagged_because_the_key_lacked_its_scope_is_tagged_when_the_key_has_it()
     {
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
