@@ -96,10 +96,10 @@ public sealed class TagRepairTests
 
         // Two minutes, in steps after which a loop without a pause would try again.
         var before = down.Hits;
-        var steps = 0;
+        var until = _clock.GetUtcNow().AddMinutes(2);
         await _clock.AdvanceUntilAsync(
             TimeSpan.FromSeconds(3),
-            () => Task.FromResult(++steps >= 40),
+            () => Task.FromResult(_clock.GetUtcNow() >= until),
             "two minutes have passed",
             TimeSpan.FromMilliseconds(350)
         );
