@@ -2,6 +2,7 @@ using System.Net;
 using System.Text;
 using System.Text.Json;
 using AutoTicket.Audit;
+using AutoTicket.Data;
 using AutoTicket.Flags;
 using AutoTicket.Mailbox;
 using AutoTicket.Sandbox;
@@ -123,9 +124,22 @@ public sealed class ForeignTextTests
             $"INSERT INTO leases (name, owner, fence, until) VALUES ({dirty}, {dirty}, {1L}, {DateTimeOffset.UnixEpoch})",
             default
         );
+        // And in a batch, of which it would stop every row.
+        var rows = new RowBatch<string>(("name", "text", name => name), ("payload", "jsonb", _ => """{"a":"b"}"""));
+        await db.ExecuteAsync(
+            $"""
+            INSERT INTO audit_log (created_at, action, actor, payload)
+            SELECT {DateTimeOffset.UnixEpoch}, name, name, payload FROM {rows.Of([$"{dirty}1", $"{dirty}2"])}
+            """,
+            default
+        );
 
         var entries = db.AuditLog.AsNoTracking();
         Assert.Equal("a \uFFFD", (await entries.SingleAsync(entry => entry.Actor == dirty && entry.Action.StartsWith(dirty))).Actor);
+        Assert.Equal(
+            ["a \uFFFD1", "a \uFFFD2"],
+            await entries.Where(entry => entry.Actor != dirty).OrderBy(entry => entry.Actor).Select(entry => entry.Actor).ToListAsync()
+        );
         Assert.Equal("a \uFFFD", (await db.Leases.AsNoTracking().SingleAsync(lease => lease.Name == dirty)).Owner);
     }
 }

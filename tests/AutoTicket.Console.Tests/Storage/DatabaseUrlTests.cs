@@ -1,5 +1,11 @@
 using AutoTicket.Data;
 using AutoTicket.Diagnostics;
+using AutoTicket.FreeScout;
+using AutoTicket.Slack;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 using Npgsql;
 
 namespace AutoTicket.Tests.Storage;
@@ -94,6 +100,33 @@ public sealed class DatabaseUrlTests
     {
         Assert.Equal(mode, Read(url).SslMode);
         Assert.Equal(isOpen, DatabaseUrl.IsOpen(DatabaseUrl.ToConnectionString(url)));
+    }
+
+    [Theory]
+    [InlineData("postgres://u:secret@db.example.org/app?sslmode=prefer", true)]
+    [InlineData("postgres://u:secret@db.example.org/app", false)]
+    [InlineData("postgres://u:secret@127.0.0.1/app", false)]
+    public async Task Diagnostics_warns_of_a_line_beyond_this_machine_that_is_not_encrypted(string url, bool warns)
+    {
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("DATABASE_URL", url)]).Build();
+        await using var services = new ServiceCollection().AddLogging().AddDatabase(configuration).BuildServiceProvider();
+        // Nothing is asked for over the line.
+        var checks = new ConsoleChecks(
+            null!,
+            null!,
+            null!,
+            services.GetRequiredService<IDbContextFactory<AutoTicketDbContext>>(),
+            Options.Create(new FreeScoutOptions()),
+            Options.Create(new SlackOptions()),
+            Options.Create(new DiagnosticsOptions()),
+            TimeProvider.System
+        );
+
+        var finding = await checks.EncryptionAsync(default);
+
+        Assert.Equal(warns ? DiagnosticState.Warning : DiagnosticState.Ok, finding.State);
+        Assert.Equal(warns, finding.Seen.Contains("beyond this machine: DATABASE_URL.", StringComparison.Ordinal));
+        Assert.DoesNotContain("secret", finding.ToString(), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -178,11 +178,11 @@ public sealed class TicketBookTests
 
         // While the claim before them waits, these two share a batch.
         var before = claims.ClaimAsync(Draft("other"));
-        await WaitingAsync();
+        await WaitingAsync(probe);
         var both = Task.WhenAll(claims.ClaimAsync(keys[1]), claims.ClaimAsync(keys[0]));
         await heldFirst.RollbackAsync();
         Assert.NotNull(await before);
-        await WaitingAsync();
+        await WaitingAsync(probe);
 
         await using (await probe.BeginAsync(default))
         {
@@ -210,20 +210,47 @@ public sealed class TicketBookTests
             );
             await db.SaveChangesAsync();
         }
+    }
 
-        Task WaitingAsync() =>
-            Eventually.TrueAsync(
-                () =>
-                    probe
-                        .Database.SqlQuery<bool>(
-                            $"""
-                            SELECT count(*) > 0 AS "Value" FROM pg_stat_activity
-                            WHERE datname = current_database() AND wait_event_type = 'Lock'
-                            """
-                        )
-                        .SingleAsync(),
-                "a claim waits for another"
-            );
+    /// <summary>The same for two consoles that look the same lost answers up.</summary>
+    [Fact]
+    public async Task Those_who_are_confirmed_at_the_same_time_are_written_in_one_order()
+    {
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+        var claims = Claims(database);
+        var before = (await claims.ClaimAsync(Draft("before")))!;
+        var (first, second) = ((await claims.ClaimAsync(Draft("first")))!, (await claims.ClaimAsync(Draft("second")))!);
+        await using var one = database.Open();
+        await using var other = database.Open();
+        await using var probe = database.Open();
+        await using var heldBefore = await one.BeginAsync(default);
+        await using var heldFirst = await other.BeginAsync(default);
+        await LockAsync(one, before);
+        await LockAsync(other, first);
+
+        // While the confirmation before them waits, these two share a batch.
+        var confirmedBefore = claims.ConfirmAsync(before, Link with { Id = 1000 }, isOpen: true, adopted: true);
+        await WaitingAsync(probe);
+        var both = Task.WhenAll(
+            claims.ConfirmAsync(second, Link with { Id = 1002 }, isOpen: true, adopted: true),
+            claims.ConfirmAsync(first, Link with { Id = 1001 }, isOpen: true, adopted: true)
+        );
+        await heldBefore.RollbackAsync();
+        Assert.True(await confirmedBefore);
+        await WaitingAsync(probe);
+
+        await using (await probe.BeginAsync(default))
+        {
+            await LockAsync(probe, second);
+        }
+
+        await heldFirst.RollbackAsync();
+        Assert.All(await both, Assert.True);
+        Assert.Equal([1000, 1001, 1002], (await RowsAsync(database)).Select(row => row.ConversationId!.Value));
+        Assert.Equal(3, await probe.AuditLog.CountAsync());
+
+        static Task<int> LockAsync(AutoTicketDbContext db, Ticket ticket) =>
+            db.Database.ExecuteSqlAsync($"SELECT 1 FROM tickets WHERE id = {ticket.Id} FOR UPDATE NOWAIT");
     }
 
     [Theory, BothDatabases]
@@ -591,6 +618,21 @@ public sealed class TicketBookTests
 
     private TicketBook Claims(TestDatabase database) =>
         new(new Contexts(database), Microsoft.Extensions.Options.Options.Create(Options), _clock);
+
+    /// <summary>Returns once a statement waits for a row that another transaction holds.</summary>
+    private static Task WaitingAsync(AutoTicketDbContext probe) =>
+        Eventually.TrueAsync(
+            () =>
+                probe
+                    .Database.SqlQuery<bool>(
+                        $"""
+                        SELECT count(*) > 0 AS "Value" FROM pg_stat_activity
+                        WHERE datname = current_database() AND wait_event_type = 'Lock'
+                        """
+                    )
+                    .SingleAsync(),
+            "one waits for another"
+        );
 
     private static async Task<Ticket> FileAsync(TicketBook claims, string surface = "pay", long conversation = 1001)
     {
