@@ -9,7 +9,8 @@ namespace AutoTicket.Audit;
 /// <summary>Settings under <c>Audit__*</c>.</summary>
 internal sealed class AuditOptions
 {
-    /// <summary>How long the audit log, closed tickets and hours of availability are kept. The board shows 30 days of them.</summary>
+    /// <summary>How long the audit log, closed tickets, closed flood breakers and hours of availability are kept. The board shows 30 days
+    /// of them.</summary>
     [Range(typeof(TimeSpan), "31.00:00:00", "3650.00:00:00")]
     public TimeSpan Retention { get; set; } = TimeSpan.FromDays(365);
 }
@@ -36,6 +37,7 @@ internal sealed class Retention(
               SELECT id FROM tickets WHERE state = 'closed' AND posted_at < {0} AND (closed_at IS NULL OR closed_at < {0})
               ORDER BY posted_at LIMIT {1})
             """,
+        "DELETE FROM flood_breaker WHERE state = 'closed' AND since < {0} AND {1} > 0",
         "DELETE FROM surface_hours WHERE hour < {0} AND {1} > 0",
     ];
 

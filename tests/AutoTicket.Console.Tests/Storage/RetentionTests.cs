@@ -49,6 +49,7 @@ public sealed class RetentionTests
                     Up = 1,
                 }
             );
+            db.FloodBreaker.AddRange(Flood($"{name}-closed", FloodState.Closed, at), Flood($"{name}-tripped", FloodState.Tripped, at));
             db.Tickets.AddRange(Filed($"{name}-closed", TicketState.Closed, at), Filed($"{name}-open", TicketState.Open, at));
         }
 
@@ -73,9 +74,19 @@ public sealed class RetentionTests
 
         Assert.Equal(["young"], await db.AuditLog.Where(entry => entry.Actor == "somebody").Select(entry => entry.Action).ToListAsync());
         Assert.Equal(["young"], await db.SurfaceHours.Select(hour => hour.SurfaceKey).ToListAsync());
+        var breakers = await db.FloodBreaker.Select(breaker => breaker.Scope).ToListAsync();
+        Assert.Equal(["old-tripped", "young-closed", "young-tripped"], breakers.Order(StringComparer.Ordinal));
         var left = await db.Tickets.Select(ticket => ticket.Marker).ToListAsync();
         Assert.Equal(["old-closed-lately", "old-open", "young-closed", "young-open"], left.Order(StringComparer.Ordinal));
     }
+
+    private static FloodRow Flood(string scope, FloodState state, DateTimeOffset at) =>
+        new()
+        {
+            Scope = scope,
+            State = state,
+            Since = at,
+        };
 
     private static Ticket Filed(string marker, TicketState state, DateTimeOffset at) =>
         new()
