@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text;
+using System.Text.RegularExpressions;
 using AutoTicket.Sandbox;
 using AutoTicket.Tests.Kit;
 using AutoTicket.Tests.Processes;
@@ -7,7 +8,7 @@ using AutoTicket.Tests.Processes;
 namespace AutoTicket.Tests.Diagnostics;
 
 /// <summary>Planted keys and tokens are in no page, answer, log line, metric or trace, whatever fails, and whoever quotes them.</summary>
-public sealed class SecretScanTests
+public sealed partial class SecretScanTests
 {
     private static readonly Dictionary<string, string> Planted = new()
     {
@@ -20,7 +21,12 @@ public sealed class SecretScanTests
         ["OIDC_CLIENT_SECRET"] = "canary-client-5e1f0906",
         ["CONSOLE_OPERATOR_PASSWORD_HASH"] = Security.Login.Hash("canary-password-5e1f0907"),
         ["FALLBACK_WEBHOOK_URL"] = "http://127.0.0.1:1/canary-fallback-5e1f0908",
+        ["CONSOLE_KEY_ENCRYPTION_KEY"] = Convert.ToBase64String("canary-key-of-the-keys-5e1f09090"u8),
     };
+
+    [Fact]
+    public void Every_variable_that_holds_a_secret_is_planted() =>
+        Assert.Empty(MisspelledSettings.Variables.Where(name => Secret().IsMatch(name)).Except(Planted.Keys));
 
     [Fact]
     [Trait("Pitfall", "T-66")]
@@ -139,6 +145,9 @@ public sealed class SecretScanTests
             }
         }
     }
+
+    [GeneratedRegex("(KEY|TOKENS?|SECRET|HASH|WEBHOOK_URL)$")]
+    private static partial Regex Secret();
 
     private static string Quoting(string variable) =>
         $$$"""
