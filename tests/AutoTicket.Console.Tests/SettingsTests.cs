@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using AutoTicket.Alerts;
+using AutoTicket.Audit;
 using AutoTicket.Data;
 using AutoTicket.Diagnostics;
 using AutoTicket.FreeScout;
@@ -214,6 +215,46 @@ public sealed class SettingsTests
             Assert.Equivalent(bare.GetRequiredService<IOptions<T>>().Value, file.GetRequiredService<IOptions<T>>().Value);
     }
 
+    /// <summary>A default of the README's table is the code's, and can be written as it stands there.</summary>
+    [Fact]
+    public void The_README_says_the_defaults_of_the_code()
+    {
+        using var bare = Options();
+        var told = new List<string>();
+        foreach (var cells in File.ReadLines(Path.Combine(ContentRoot.Find(), "README.md")).Select(line => line.Split(" | ")))
+        {
+            var names = Regex.Matches(cells[0], "`(?:([A-Za-z]+)__|…)([A-Za-z]+)`").ToList();
+            var section = names.Count > 0 ? names[0].Groups[1].Value : "";
+            if (cells is not [_, _, ['`' or (>= '0' and <= '9'), ..] defaults] || section is "" or "Surfaces" or "Sandbox" or "Circuits")
+            {
+                continue;
+            }
+
+            var values = Regex.Replace(defaults, @"\([^)]*\)", "").Trim(' ', '|').Split(',');
+            Assert.Equal(names.Count, values.Length);
+            foreach (var (name, value) in names.Zip(values))
+            {
+                told.Add($"{section}:{name.Groups[2].Value}");
+                using var set = Options((told[^1], value.Trim(' ', '`')));
+                Same<StatusOptions>(set);
+                Same<TicketingOptions>(set);
+                Same<AlertsOptions>(set);
+                Same<FreeScoutOptions>(set);
+                Same<SlackOptions>(set);
+                Same<DiagnosticsOptions>(set);
+                Same<LeaderOptions>(set);
+                Same<AuditOptions>(set);
+            }
+        }
+
+        Assert.Contains("Audit:Retention", told);
+        Assert.Contains("Ticketing:Grace", told);
+        Assert.InRange(told.Count, 25, 60);
+
+        void Same<T>(ServiceProvider set)
+            where T : class => Assert.Equivalent(bare.GetRequiredService<IOptions<T>>().Value, set.GetRequiredService<IOptions<T>>().Value);
+    }
+
     private static TimeSpan Read(string text, TimeSpan otherwise) =>
         Settings.Read(Configuration(("CONSOLE_SESSION_LIFETIME", text)), "CONSOLE_SESSION_LIFETIME", otherwise);
 
@@ -239,6 +280,7 @@ public sealed class SettingsTests
         services.AddSettings<SlackOptions>("Slack");
         services.AddSettings<DiagnosticsOptions>("Diagnostics");
         services.AddSettings<LeaderOptions>("Leader");
+        services.AddSettings<AuditOptions>("Audit");
         return services.BuildServiceProvider();
     }
 }
