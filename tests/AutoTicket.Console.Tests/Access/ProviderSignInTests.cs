@@ -5,7 +5,9 @@ using AutoTicket.Audit;
 using AutoTicket.Data;
 using AutoTicket.Flags;
 using AutoTicket.Security;
+using Microsoft.AspNetCore.Authentication.OpenIdConnect;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace AutoTicket.Tests.Access;
 
@@ -397,6 +399,35 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
         }
     }
 
+    /// <summary>One whose answer hangs delays no other: here each waits until both are asked about.</summary>
+    [Fact]
+    public async Task Sessions_are_asked_about_at_the_same_time()
+    {
+        var clock = new StillClock(TimeProvider.System.GetUtcNow());
+        var both = new Both();
+        await using var console = await ConsoleHost.StartAsync(
+            settings: provider.Settings("roles-in-userinfo"),
+            environment: "Staging",
+            clock: clock,
+            services: services => services.Configure<OpenIdConnectOptions>(Schemes.Provider, oidc => oidc.BackchannelHttpHandler = both)
+        );
+        await using var db = Open(console);
+        foreach (var user in new[] { "pia", "pam" })
+        {
+            await provider.Real.SayAsync(user, "staff");
+            using var visitor = new Visitor(console.Address);
+            await visitor.SignInAsync(user);
+        }
+
+        both.AreAwaited = true;
+        clock.Advance(TimeSpan.FromSeconds(2));
+
+        await Eventually.TrueAsync(
+            async () => await db.Sessions.AsNoTracking().CountAsync(session => session.ConfirmedAt > session.CreatedAt) == 2,
+            "both are confirmed"
+        );
+    }
+
     [Theory]
     [InlineData("f3c1", "ada", "ada@example.org", "user:ada (f3c1)", "ada")]
     [InlineData("f3c1", null, "ada@example.org", "user:ada@example.org (f3c1)", "ada@example.org")]
@@ -580,6 +611,30 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
     private static AutoTicketDbContext Open(ConsoleHost console) => console.Get<IDbContextFactory<AutoTicketDbContext>>().CreateDbContext();
 
     /// <summary>One provider for the class, and one console for what leaves no traces.</summary>
+    /// <summary>Lets requests to the provider through two at a time.</summary>
+    private sealed class Both() : DelegatingHandler(new SocketsHttpHandler())
+    {
+        private readonly SemaphoreSlim _arrived = new(0);
+        private int _count;
+
+        public bool AreAwaited { get; set; }
+
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            if (AreAwaited)
+            {
+                if (Interlocked.Increment(ref _count) % 2 == 0)
+                {
+                    _arrived.Release(2);
+                }
+
+                await _arrived.WaitAsync(cancellationToken);
+            }
+
+            return await base.SendAsync(request, cancellationToken);
+        }
+    }
+
     public sealed class Provider : IAsyncLifetime
     {
         internal OidcProvider Real { get; private set; } = null!;

@@ -1,9 +1,13 @@
+using AutoTicket.Components;
 using AutoTicket.Components.Layout;
+using AutoTicket.Data;
 using Bunit;
+using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Components;
 using Microsoft.AspNetCore.Components.Rendering;
 using Microsoft.AspNetCore.Components.Web;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 
 namespace AutoTicket.Tests.Components;
 
@@ -38,6 +42,22 @@ public sealed class PageBoundaryTests : ComponentTest
         Assert.Empty(boundary.FindAll("h1"));
     }
 
+    [Theory]
+    [InlineData(true, LogLevel.Warning)]
+    [InlineData(false, LogLevel.Error)]
+    public async Task An_outage_of_the_database_is_a_WARNING_and_any_other_error_an_ERROR(bool isOutage, LogLevel level)
+    {
+        var lines = new Lines();
+
+        await new OutageAwareErrorLogger(lines).LogErrorAsync(isOutage ? new TimeoutException() : new InvalidOperationException());
+
+        Assert.Equal(level, Assert.Single(lines.Levels));
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.AddComponents();
+        var registered = builder.Services.Last(service => service.ServiceType == typeof(IErrorBoundaryLogger));
+        Assert.Equal(typeof(OutageAwareErrorLogger), registered.ImplementationType);
+    }
+
     private sealed class Page : ComponentBase
     {
         protected override void BuildRenderTree(RenderTreeBuilder builder)
@@ -51,6 +71,24 @@ public sealed class PageBoundaryTests : ComponentTest
             builder.AddContent(2, "Discard");
             builder.CloseElement();
         }
+    }
+
+    private sealed class Lines : ILogger<OutageAwareErrorLogger>
+    {
+        public List<LogLevel> Levels { get; } = [];
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(
+            LogLevel logLevel,
+            EventId eventId,
+            TState state,
+            Exception? exception,
+            Func<TState, Exception?, string> formatter
+        ) => Levels.Add(logLevel);
     }
 
     private sealed class Logger : IErrorBoundaryLogger
