@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 
 namespace AutoTicket.Tests.Journeys;
 
-/// <summary>The files that a page needs. A console that serves them empty answers 200 to each and shows nothing.</summary>
+/// <summary>Checks that each file of a page has content: a console that serves empty files answers 200 and shows a blank page.</summary>
 internal static partial class Assets
 {
     public static async Task HaveBytesAsync(HttpClient http, string path)

@@ -8,7 +8,7 @@ namespace AutoTicket.Tests.Journeys;
 
 public sealed class BoardJourneys(JourneyHost host, ITestOutputHelper output) : IClassFixture<JourneyHost>
 {
-    // Notes, by the clock that both sides share, when a tile's newest reading changes in the document.
+    // Records when a tile's reading changes in the document. Browser and console share this machine's clock.
     private const string WatchTiles = """
         () => {
           window.changes = {};
@@ -18,12 +18,12 @@ public sealed class BoardJourneys(JourneyHost host, ITestOutputHelper output) : 
         """;
 
     [Fact]
-    public async Task A_reading_is_on_an_open_board_at_once_and_the_browser_asks_for_nothing()
+    public async Task A_reading_appears_on_an_open_board_at_once_without_a_request_of_the_browser()
     {
         await using var board = await ConsolePage.OpenAsync(host.Console, "/console/status");
         await board.Page.EvaluateAsync(WatchTiles);
         var requests = 0;
-        // A browser fetches the tab's icon when it pleases.
+        // The browser may fetch the tab's icon at any time.
         board.Page.Request += (_, request) => requests += request.Url.Contains("favicon", StringComparison.Ordinal) ? 0 : 1;
 
         List<long> delays = [];
@@ -43,14 +43,14 @@ public sealed class BoardJourneys(JourneyHost host, ITestOutputHelper output) : 
                 $"reading to document: median {delays.Order().ElementAt(5)} ms, worst {delays.Max()} ms"
             )
         );
-        // 250 ms is the promise; the rest is for a machine that runs other tests beside this one.
+        // The limit is 250 ms. The margin is for a machine that runs other tests at the same time.
         Assert.InRange(delays.Order().ElementAt(5), 0, 1000);
         Assert.Equal(0, requests);
         board.AssertNoErrors();
     }
 
     [Fact, Trait("Pitfall", "T-51"), Trait("Pitfall", "T-52")]
-    public async Task The_whole_comes_first_the_worst_tile_next_and_each_filter_shows_what_it_counts()
+    public async Task The_summary_comes_first_the_worst_tile_next_and_each_filter_shows_what_it_counts()
     {
         host.Publish("search", ReadingOutcome.Failed);
         host.Publish("search", ReadingOutcome.Failed);
@@ -76,7 +76,7 @@ public sealed class BoardJourneys(JourneyHost host, ITestOutputHelper output) : 
             Assert.Equal(host.Board.All().Count(surface => surface.Status == status), count);
         }
 
-        // A view has an address: whoever opens it sees the same.
+        // The filter is in the address, so a shared link shows the same tiles.
         await board.GoToAsync("/console/status?show=down");
         await Assertions.Expect(board.Tile("Surface search")).ToBeVisibleAsync();
         await Assertions.Expect(board.Tile("Surface pay")).ToBeHiddenAsync();
@@ -84,7 +84,7 @@ public sealed class BoardJourneys(JourneyHost host, ITestOutputHelper output) : 
     }
 
     [Fact, Trait("Pitfall", "T-56")]
-    public async Task What_comes_from_outside_is_text_on_the_page()
+    public async Task Html_in_a_cause_stays_text_on_the_page()
     {
         const string hostile = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>";
         host.Publish("mail", ReadingOutcome.Failed, hostile);
@@ -113,7 +113,7 @@ public sealed class BoardJourneys(JourneyHost host, ITestOutputHelper output) : 
     }
 
     [Fact]
-    public async Task An_address_that_leads_nowhere_says_so_and_leads_back()
+    public async Task An_unknown_address_shows_page_not_found_and_a_link_to_the_board()
     {
         await using var page = await ConsolePage.OpenAsync(host.Console, "/console/no-such-page");
 

@@ -24,7 +24,7 @@ public sealed partial class BoardViewJourneys(JourneyHost host) : IClassFixture<
     private const string Overflow = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth";
 
     [Fact]
-    public async Task On_a_wall_a_tile_says_state_name_since_ticket_and_freshness_in_large_type_and_nothing_else_is_there()
+    public async Task The_wall_view_shows_only_state_name_duration_ticket_and_freshness_in_large_type()
     {
         host.Publish("pay", ReadingOutcome.Failed);
         using var answer = await host.Console.Http.PostAsync("/api/surfaces/pay/investigate", null);
@@ -37,14 +37,14 @@ public sealed partial class BoardViewJourneys(JourneyHost host) : IClassFixture<
         await Assertions.Expect(wall.Tile("Surface pay").GetByRole(AriaRole.Button)).ToHaveCountAsync(0);
         var texts = (await wall.Tile("Surface pay").EvaluateAsync<string[]>(PaintedTexts)).Select(text => text.Split('|')).ToList();
         Assert.Matches("^down for .+ Surface pay # ?[0-9]+ open .+ checked .+ ago$", string.Join(' ', texts.Select(text => text[1])));
-        // 24 px of a 1080p screen of 43 inches are 12 mm: legible from 3 m and more.
+        // On a 43-inch 1080p screen 24 px are 12 mm high, legible from 3 m.
         Assert.All(texts, text => Assert.True(double.Parse(text[0], CultureInfo.InvariantCulture) >= 24, $"“{text[1]}” is {text[0]} px"));
         Assert.Equal(0, await wall.Page.EvaluateAsync<int>(Overflow));
         wall.AssertNoErrors();
     }
 
     [Fact]
-    public async Task Dense_shows_dozens_of_surfaces_at_once_a_row_each_and_fits_a_phone()
+    public async Task The_dense_view_shows_a_row_per_surface_and_fits_a_phone()
     {
         await using var sandbox = await SandboxServer.StartAsync();
         var settings = Enumerable
@@ -75,12 +75,12 @@ public sealed partial class BoardViewJourneys(JourneyHost host) : IClassFixture<
     }
 
     [Fact]
-    public async Task The_view_is_switched_in_place_and_its_address_leads_back_to_it_with_the_filter()
+    public async Task The_view_is_switched_in_place_and_its_address_keeps_view_and_filter()
     {
         await using var board = await ConsolePage.OpenAsync(host.Console, "/console/status?show=operational", 1920, 1080);
         await board.Page.EvaluateAsync("() => document.querySelectorAll('article').forEach(tile => tile.isTheSame = true)");
         List<string> requests = [];
-        // A browser fetches the tab's icon when it pleases.
+        // The browser may fetch the tab's icon at any time.
         board.Page.Request += (_, request) =>
             requests.AddRange(request.Url.Contains("favicon", StringComparison.Ordinal) ? [] : [request.Url]);
 
@@ -103,7 +103,7 @@ public sealed partial class BoardViewJourneys(JourneyHost host) : IClassFixture<
     }
 
     [Fact]
-    public async Task The_tab_says_by_count_and_by_shape_that_something_needs_somebody()
+    public async Task The_tabs_title_and_icon_show_that_a_surface_needs_action()
     {
         foreach (var surface in host.Board.All())
         {
@@ -127,14 +127,14 @@ public sealed partial class BoardViewJourneys(JourneyHost host) : IClassFixture<
         board.AssertNoErrors();
     }
 
-    /// <summary>The page's one icon without its colours.</summary>
+    /// <summary>The SVG of the page's icon without its colors.</summary>
     private async Task<string> ShapeAsync(ILocator icon)
     {
         await Assertions.Expect(icon).ToHaveCountAsync(1);
         var svg = await host.Console.Http.GetStringAsync(new Uri((await icon.GetAttributeAsync("href"))!, UriKind.Relative));
-        return Colours().Replace(svg, "");
+        return Colors().Replace(svg, "");
     }
 
     [GeneratedRegex("(fill|stroke)=\"[^\"]*\"")]
-    private static partial Regex Colours();
+    private static partial Regex Colors();
 }

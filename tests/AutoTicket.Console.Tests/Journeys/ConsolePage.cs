@@ -3,10 +3,10 @@ using Microsoft.Playwright;
 
 namespace AutoTicket.Tests.Journeys;
 
-/// <summary>An operator's browser on the console: pages are found by address, and everything on them by role and name.</summary>
+/// <summary>A browser page of the console. Tests find pages by address, and elements by role and accessible name.</summary>
 internal sealed class ConsolePage : IAsyncDisposable
 {
-    // Until the circuit lives a click does nothing. The console's script hears of it first: the circuit hands it the server's time.
+    // A click does nothing before the circuit is live. A live circuit first sends the server's time to the console's script.
     private const string NoticeCircuit = """
         Object.defineProperty(window, "autoticket", { configurable: true, set(own) {
           const { setServerTime } = own;
@@ -39,7 +39,7 @@ internal sealed class ConsolePage : IAsyncDisposable
         return page;
     }
 
-    /// <summary>For whoever must sign in first: there is no circuit to wait for.</summary>
+    /// <summary>Opens a page that redirects to the sign-in. It does not wait for a circuit, because the sign-in page has none.</summary>
     public static async Task<ConsolePage> OpenSignedOutAsync(Uri address, string path)
     {
         var page = await NewAsync(address, 1280, 800);
@@ -60,7 +60,7 @@ internal sealed class ConsolePage : IAsyncDisposable
         return new ConsolePage(browser, address);
     }
 
-    /// <summary>Returns once the page has a circuit.</summary>
+    /// <summary>Opens the path and waits until the page's circuit is live.</summary>
     public async Task GoToAsync(string path)
     {
         await Page.GotoAsync(new Uri(_address, path).AbsoluteUri);
@@ -76,11 +76,11 @@ internal sealed class ConsolePage : IAsyncDisposable
 
     public ILocator Tile(string surface) => Page.GetByRole(AriaRole.Article, new() { Name = surface, Exact = true });
 
-    /// <summary>Its name tells what a click will do.</summary>
+    /// <param name="forecast">What the button's name says a click will do.</param>
     public ILocator Investigate(string surface, string forecast = "") =>
         Tile(surface).GetByRole(AriaRole.Button, new() { NameRegex = new Regex($"^Investigat(e|ing…) {Regex.Escape(forecast)}") });
 
-    /// <summary>What the last click came to.</summary>
+    /// <summary>The message that tells the result of the last click.</summary>
     public ILocator Outcome(string surface) => Tile(surface).GetByRole(AriaRole.Status);
 
     public ILocator Button(string name) => Page.GetByRole(AriaRole.Button, new() { Name = name });

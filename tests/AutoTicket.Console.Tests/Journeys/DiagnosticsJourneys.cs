@@ -12,7 +12,7 @@ public sealed class DiagnosticsJourneys
     [Theory]
     [InlineData(1280)]
     [InlineData(390)]
-    public async Task An_operator_reads_what_is_wrong_what_to_do_and_that_it_is_mended(int width)
+    public async Task An_operator_reads_what_is_wrong_what_to_do_and_that_it_is_fixed(int width)
     {
         await using var console = await DiagnosedConsole.StartAsync(
             new() { ["Diagnostics:RunbookUrl"] = "https://wiki.example.org/console" }
@@ -20,7 +20,7 @@ public sealed class DiagnosticsJourneys
         var fault = console.Sandbox.Faults.Add(new(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout });
         await console.Host.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
         await console.RaiseAsync(Alerts.AlertDriver.Say());
-        await Eventually.TrueAsync(() => console.Sandbox.Slack.Messages.Count == 1, "the DM went out");
+        await Eventually.TrueAsync(() => console.Sandbox.Slack.Messages.Count == 1, "the DM is sent");
 
         await using var page = await ConsolePage.OpenAsync(console.Host, "/console/status", width);
         await page.Link("Diagnostics").ClickAsync();
@@ -40,7 +40,7 @@ public sealed class DiagnosticsJourneys
         await page.ScreenshotAsync($"diagnostics-{width}");
 
         fault.Dispose();
-        // What was found less than two seconds ago is shown again.
+        // The console repeats a result that is younger than two seconds.
         await Eventually.TrueAsync(
             async () =>
             {
@@ -56,7 +56,7 @@ public sealed class DiagnosticsJourneys
 
     [Fact]
     [Trait("Pitfall", "T-38")]
-    public async Task Whoever_has_a_page_open_reads_that_nobody_is_told_and_that_it_is_over()
+    public async Task An_open_page_shows_a_banner_while_alerts_reach_nobody()
     {
         await using var console = await DiagnosedConsole.StartAsync();
         await using var page = await ConsolePage.OpenAsync(console.Host, "/console/alerts", 390);

@@ -38,7 +38,7 @@ public sealed class EveryPageTests(JourneyHost host) : IClassFixture<JourneyHost
     );
 
     [Theory, MemberData(nameof(Paths))]
-    public async Task A_page_is_usable_by_all_asks_no_host_but_ours_and_fits_a_phone(string path)
+    public async Task A_page_is_accessible_requests_no_other_host_and_fits_a_phone(string path)
     {
         await FillAsync();
         await using var browser = await Browser.NewPageAsync(
@@ -53,7 +53,7 @@ public sealed class EveryPageTests(JourneyHost host) : IClassFixture<JourneyHost
             await browser.Page.GotoAsync(new Uri(host.Console.Address, path).AbsoluteUri);
             await Assertions.Expect(browser.Page.GetByRole(AriaRole.Heading, new() { Level = 1 })).ToBeVisibleAsync();
             await browser.Page.WaitForLoadStateAsync(LoadState.NetworkIdle);
-            // A live page takes the browser's scheme over, and colors change over a moment. The sign-in page is not live.
+            // A live page applies the browser's color scheme and animates the change. The sign-in page is not live.
             await browser.Page.WaitForFunctionAsync(
                 "scheme => (!scheme "
                     + "|| getComputedStyle(document.documentElement).getPropertyValue('--mud-native-html-color-scheme') === scheme) "
@@ -83,23 +83,23 @@ public sealed class EveryPageTests(JourneyHost host) : IClassFixture<JourneyHost
     }
 
     [Theory, MemberData(nameof(Paths))]
-    public async Task Every_asset_that_a_page_names_has_bytes(string path) => await Assets.HaveBytesAsync(host.Console.Http, path);
+    public async Task Every_asset_of_a_page_has_content(string path) => await Assets.HaveBytesAsync(host.Console.Http, path);
 
     [Fact]
-    public async Task A_font_icon_or_script_that_is_not_there_is_not_found()
+    public async Task A_missing_asset_answers_404()
     {
         var answer = await host.Console.Http.GetAsync(new Uri("/fonts/none.woff2", UriKind.Relative));
 
         Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
     }
 
-    // Something of everything: a tile that is down with a ticket, a row on the dashboard, entries in the audit log, an unstable producer.
+    // Every page gets content: a surface that is down, its ticket, audit entries, and a producer with unstable alert ids.
     private async Task FillAsync()
     {
         host.Publish("pay", ReadingOutcome.Failed);
         using var answer = await host.Console.Http.PostAsync("/api/surfaces/pay/investigate", null);
         answer.EnsureSuccessStatusCode();
-        // Once: ids that are repeated beside each other are alerts of their own, and nothing is wrong with them.
+        // Only once per class: if these ids came again, the console would take them for three alerts and show no unstable producer.
         if (await host.Console.Get<AlertQueries>().FindAsync(AlertIdentity.KeyOf(Long.AlertId), CancellationToken.None) is null)
         {
             foreach (var id in new[] { "id-1", "id-2", "id-3" })

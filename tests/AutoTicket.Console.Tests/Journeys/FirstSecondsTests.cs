@@ -6,7 +6,7 @@ namespace AutoTicket.Tests.Journeys;
 public sealed class FirstSecondsTests
 {
     [Fact, Trait("Pitfall", "T-45"), Trait("Pitfall", "T-46")]
-    public async Task Before_its_first_answer_a_surface_is_unknown_and_no_alarm()
+    public async Task A_surface_is_unknown_and_raises_no_alarm_before_its_first_answer()
     {
         await using var sandbox = await AutoTicket.Sandbox.SandboxServer.StartAsync();
         sandbox.Surface("slow").Hang();

@@ -13,7 +13,7 @@ public sealed class FlagJourneys(JourneyHost host, ITestOutputHelper output) : I
     private const string Flag = FlagNames.InvestigateFromStatus;
 
     [Fact, Trait("Pitfall", "T-57")]
-    public async Task Switching_the_flag_takes_the_button_off_an_open_board_within_a_second_and_puts_it_back()
+    public async Task Switching_the_flag_removes_the_button_from_an_open_board_within_a_second_and_restores_it()
     {
         host.Publish("pay", ReadingOutcome.Failed);
         await using var board = await ConsolePage.OpenAsync(host.Console, "/console/status");
@@ -72,7 +72,7 @@ public sealed class FlagJourneys(JourneyHost host, ITestOutputHelper output) : I
     }
 
     [Fact]
-    public async Task A_flag_that_the_environment_switched_off_can_not_be_switched_on_and_the_page_says_why()
+    public async Task A_flag_that_the_environment_switched_off_cannot_be_switched_on_and_the_page_says_why()
     {
         await using var console = await ConsoleHost.StartAsync(settings: new Dictionary<string, string?> { [Flag] = "0" });
         await using var flags = await ConsolePage.OpenAsync(console, "/console/flags");

@@ -9,7 +9,7 @@ namespace AutoTicket.Tests.Journeys;
 public sealed class FloodJourneys
 {
     [Fact]
-    public async Task What_would_be_filed_is_seen_beforehand_and_a_flood_is_seen_and_reset()
+    public async Task The_flags_page_previews_what_would_be_filed_and_shows_and_resets_a_flood()
     {
         await using var console = await ConsoleHost.StartAsync(
             settings: new Dictionary<string, string?> { ["Ticketing:FloodBudget"] = "40", ["Ticketing:FloodBudgetPerSource"] = "3" }
@@ -44,8 +44,8 @@ public sealed class FloodJourneys
 
         await flags.Page.GetByRole(AriaRole.Checkbox, new() { Name = "Reset anyway (sender is still unstable)" }).CheckAsync();
         await flags.Button("Reset now").ClickAsync();
-        // The rest trips it again, with a fresh budget: that is another trip, and another form.
-        await Eventually.TrueAsync(() => console.Sandbox.FreeScout.CreatedCount >= 6, "the budget was given anew");
+        // The reset renews the budget. The waiting alerts use it up and trip the breaker again, which shows a new form.
+        await Eventually.TrueAsync(() => console.Sandbox.FreeScout.CreatedCount >= 6, "the reset renews the budget");
         await Assertions.Expect(flags.Button("Reset now")).ToHaveCountAsync(0);
         flags.AssertNoErrors();
     }
@@ -75,7 +75,7 @@ public sealed class FloodJourneys
         }
 
         Assert.Equal(360, await page.Page.EvaluateAsync<int>("() => document.documentElement.scrollWidth"));
-        // What fades in or out is judged when it stands still; what turns for ever is not waited for.
+        // Axe must not measure colors in the middle of a fade. Endless animations, such as spinners, are not waited for.
         await page.Page.WaitForFunctionAsync(
             "() => document.getAnimations().every(animation => "
                 + "animation.playState !== 'running' || animation.effect.getTiming().iterations === Infinity)"

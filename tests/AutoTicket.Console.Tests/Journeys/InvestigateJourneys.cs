@@ -68,7 +68,7 @@ public sealed class InvestigateJourneys(JourneyHost host) : IClassFixture<Journe
     }
 
     [Fact, Trait("Pitfall", "T-31")]
-    public async Task While_FreeScout_is_down_the_tile_says_so_and_the_page_lives_on()
+    public async Task While_FreeScout_is_down_the_tile_says_so_and_the_page_keeps_working()
     {
         host.Publish("mail", ReadingOutcome.Failed);
         await using var board = await ConsolePage.OpenAsync(host.Console, "/console/status");

@@ -4,8 +4,8 @@ using AutoTicket.Tests.Kit;
 
 namespace AutoTicket.Tests.Journeys;
 
-/// <summary>One console for the journeys of a class. Its poller checks once, at the start; from then on the surfaces are what
-/// the journeys say they are.</summary>
+/// <summary>One console for all journeys of a class. Its poller probes once, at the start. Afterwards the journeys publish the
+/// readings.</summary>
 public sealed class JourneyHost : IAsyncLifetime
 {
     private static readonly string[] Keys = ["pay", "shop", "mail", "search"];
@@ -16,7 +16,7 @@ public sealed class JourneyHost : IAsyncLifetime
 
     internal StatusBoard Board => Console.Get<StatusBoard>();
 
-    /// <summary>Taken by hand and published, as the poller would.</summary>
+    /// <summary>Publishes a reading as the poller would.</summary>
     internal void Publish(string key, ReadingOutcome outcome, string? cause = null) =>
         Board.Publish(
             new SurfaceReading
@@ -37,7 +37,7 @@ public sealed class JourneyHost : IAsyncLifetime
         var settings = new Dictionary<string, string?>
         {
             ["Status:PollInterval"] = "01:00:00",
-            // On a busy machine a journey may take its time between two steps.
+            // The limits are long, because a journey may be slow on a busy machine.
             ["Ticketing:ClickBudget"] = "00:00:25",
             ["Ticketing:Lease"] = "00:00:30",
             ["FreeScout:CallTimeout"] = "00:00:20",

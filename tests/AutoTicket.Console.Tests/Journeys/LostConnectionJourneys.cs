@@ -9,7 +9,7 @@ namespace AutoTicket.Tests.Journeys;
 public sealed class LostConnectionJourneys(ITestOutputHelper output)
 {
     [Fact, Trait("Pitfall", "T-48")]
-    public async Task A_board_whose_server_is_silent_or_gone_dims_tells_the_age_of_its_data_and_repairs_itself()
+    public async Task A_board_without_its_server_dims_shows_the_age_of_its_data_and_reconnects()
     {
         await using var sandbox = await SandboxServer.StartAsync();
         await using var database = await TestDatabase.CreateAsync(Database.Sqlite);
@@ -20,7 +20,7 @@ public sealed class LostConnectionJourneys(ITestOutputHelper output)
 
         await using var wall = await ConsolePage.OpenAsync(console.Address, "/console/status?view=wall");
 
-        // No packet says so: the browser must notice by itself.
+        // A frozen server sends no packet, so the browser must detect the silence itself.
         console.Freeze();
         var noticed = await UntilDimmedAsync(board);
         await Assertions.Expect(board.Page.GetByRole(AriaRole.Alertdialog)).ToContainTextAsync("You see the state of");
@@ -51,7 +51,7 @@ public sealed class LostConnectionJourneys(ITestOutputHelper output)
     }
 
     [Fact, Trait("Pitfall", "T-48")]
-    public async Task A_socket_that_is_dropped_under_an_open_board_is_told_and_no_action_is_done_twice()
+    public async Task A_board_shows_a_dropped_socket_and_repeats_no_action()
     {
         await using var sandbox = await SandboxServer.StartAsync();
         await using var database = await TestDatabase.CreateAsync(Database.Sqlite);
@@ -69,7 +69,7 @@ public sealed class LostConnectionJourneys(ITestOutputHelper output)
         sandbox.Surface("pay").Answer();
         line.Restore();
 
-        // The same page and the same circuit, which has gone on.
+        // The browser reconnected to the same circuit without loading the page again.
         await IsRepaintedAsync(board);
         await Assertions.Expect(board.Tile("Surface pay")).ToHaveAttributeAsync("data-status", "operational");
         Assert.Equal(page, await board.Page.EvaluateAsync<double>("performance.timeOrigin"));
@@ -77,7 +77,7 @@ public sealed class LostConnectionJourneys(ITestOutputHelper output)
     }
 
     [Fact, Trait("Pitfall", "T-48")]
-    public async Task A_board_whose_console_is_restarted_says_so_and_comes_back_by_itself_with_what_holds_now()
+    public async Task A_board_whose_console_restarts_says_so_and_reloads_the_current_state()
     {
         await using var sandbox = await SandboxServer.StartAsync();
         await using var database = await TestDatabase.CreateAsync(Database.Sqlite);
@@ -94,7 +94,7 @@ public sealed class LostConnectionJourneys(ITestOutputHelper output)
 
         await IsRepaintedAsync(board);
         await Assertions.Expect(board.Tile("Surface pay")).ToHaveAttributeAsync("data-status", "down");
-        // The old circuit is gone: only a new page can be live.
+        // The restarted console doesn't know the old circuit, so the browser loads the page again.
         Assert.NotEqual(page, await board.Page.EvaluateAsync<double>("performance.timeOrigin"));
     }
 

@@ -15,7 +15,7 @@ public sealed class ManySurfacesTests(ITestOutputHelper output)
     private const int Surfaces = 100;
 
     [Fact, Trait("Pitfall", "T-49")]
-    public async Task A_hundred_surfaces_with_ninety_days_behind_them_are_on_the_page_at_once_without_a_look_at_their_readings()
+    public async Task A_hundred_surfaces_with_ninety_days_of_history_load_at_once_without_reading_their_readings()
     {
         await using var database = await TestDatabase.CreateAsync(Database.Sqlite);
         await StoreNinetyDaysAsync(database);
@@ -44,12 +44,12 @@ public sealed class ManySurfacesTests(ITestOutputHelper output)
             commands.Texts,
             text => text.StartsWith("SELECT", StringComparison.Ordinal) && text.Contains("FROM \"surface_", StringComparison.Ordinal)
         );
-        // One second is the promise; the rest is for a machine that runs other tests beside this one.
+        // The limit is one second. The margin is for a machine that runs other tests at the same time.
         Assert.InRange(live, TimeSpan.Zero, TimeSpan.FromSeconds(8));
     }
 
     [Fact, Trait("Pitfall", "T-53")]
-    public async Task Ten_open_boards_cost_a_surface_not_one_probe_more()
+    public async Task Ten_open_boards_add_no_probe()
     {
         await using var sandbox = await SandboxServer.StartAsync();
         await using var console = await ConsoleHost.StartAsync(sandbox: sandbox, settings: Settings(sandbox, 1, "00:00:00.5"));
@@ -63,7 +63,7 @@ public sealed class ManySurfacesTests(ITestOutputHelper output)
         using var subscription = console.Get<StatusBoard>().Subscribe(_ => Interlocked.Increment(ref readings));
         var requests = sandbox.Surface("s0").RequestCount;
 
-        await Eventually.TrueAsync(() => readings >= 6, "six more cycles");
+        await Eventually.TrueAsync(() => readings >= 6, "six more poll cycles are read");
 
         Assert.InRange(sandbox.Surface("s0").RequestCount - requests, readings - 1, readings + 1);
         foreach (var page in pages)
@@ -101,7 +101,7 @@ public sealed class ManySurfacesTests(ITestOutputHelper output)
               {now} - 2000 * {step} FROM n
             """
         );
-        // Counted up hour by hour, as it is while a console runs.
+        // A running console sums readings up per hour.
         var hour = TimeSpan.TicksPerHour;
         await db.Database.ExecuteSqlAsync(
             $"""
@@ -112,7 +112,7 @@ public sealed class ManySurfacesTests(ITestOutputHelper output)
         );
     }
 
-    /// <summary>What EF asks of one database, by its diagnostics.</summary>
+    /// <summary>Records the SQL that EF sends to one database.</summary>
     private sealed class Commands : IObserver<DiagnosticListener>, IObserver<KeyValuePair<string, object?>>, IDisposable
     {
         private readonly ConcurrentQueue<string> _texts = new();

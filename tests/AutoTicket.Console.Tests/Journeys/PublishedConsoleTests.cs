@@ -12,16 +12,16 @@ public sealed class PublishedConsoleTests
         try
         {
             await PublishAsync(folder);
-            // What stands in for the outside has no place in Production.
+            // The sandbox simulates outside systems and must not be published.
             Assert.DoesNotContain(folder.GetFiles(), file => file.Name.StartsWith("AutoTicket.Sandbox", StringComparison.Ordinal));
             Assert.Equal(PackagesOf(folder), PackagesNamedIn(folder));
-            // Whoever starts it from elsewhere gets 200 and no bytes, unless the console finds its own files.
+            // Started from another folder, a console that can't find its own files would answer 200 with empty bodies.
             await using var console = await ConsoleProcess.StartPublishedAsync(
                 folder,
                 new Dictionary<string, string> { ["ASPNETCORE_ENVIRONMENT"] = "Development" }
             );
 
-            // Its database lies on a disk that others may keep busy: until that answers, a page is 503.
+            // Pages answer 503 until the database is open, which takes longer on a busy disk.
             await Eventually.TrueAsync(
                 async () => (await console.Http.GetAsync(new Uri("/console/status", UriKind.Relative))).IsSuccessStatusCode,
                 "the page is served"
@@ -34,7 +34,7 @@ public sealed class PublishedConsoleTests
         }
     }
 
-    /// <summary>Those that the runtime will load.</summary>
+    /// <summary>The packages that the runtime loads.</summary>
     private static IEnumerable<string> PackagesOf(DirectoryInfo folder)
     {
         using var dependencies = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder.FullName, "AutoTicket.Console.deps.json")));

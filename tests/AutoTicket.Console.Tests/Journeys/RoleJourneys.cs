@@ -9,7 +9,7 @@ using Microsoft.Playwright;
 
 namespace AutoTicket.Tests.Journeys;
 
-/// <summary>People with a browser sign in at a real provider, as viewer, operator and admin.</summary>
+/// <summary>A viewer, an operator and an admin sign in at a real OpenID provider with a browser.</summary>
 public sealed class RoleJourneys(RoleJourneys.SignedInAtProvider provider) : IClassFixture<RoleJourneys.SignedInAtProvider>
 {
     [Fact]
@@ -33,7 +33,7 @@ public sealed class RoleJourneys(RoleJourneys.SignedInAtProvider provider) : ICl
         }
 
         await vera.Page.GetByRole(AriaRole.Button, new() { Name = "Sign out", Exact = true }).ClickAsync();
-        // The provider asks whether to sign out there too.
+        // The provider asks whether to end its own session as well.
         await vera
             .Page.GetByRole(
                 AriaRole.Button,
@@ -67,7 +67,7 @@ public sealed class RoleJourneys(RoleJourneys.SignedInAtProvider provider) : ICl
 
     [Fact]
     [Trait("Pitfall", "T-63")]
-    public async Task An_admin_flips_a_flag_until_the_role_is_lost_and_the_open_page_follows()
+    public async Task An_admin_flips_a_flag_until_the_role_is_lost_and_the_open_page_updates()
     {
         await using var ada = await SignInAsync("ada", "sre", "/console/flags");
         await FlipAsync(ada, "Switch on…", "Switch on now");
@@ -83,7 +83,7 @@ public sealed class RoleJourneys(RoleJourneys.SignedInAtProvider provider) : ICl
             );
         }
 
-        // Nobody touches the page.
+        // The open page follows the role without any input.
         await provider.Real.SayAsync("ada", "staff");
         await Assertions.Expect(ada.Text("ada · viewer")).ToBeVisibleAsync();
         await Assertions.Expect(ada.Button($"Switch off… {FlagNames.AlertsAutoTicket}")).ToBeDisabledAsync();
@@ -115,7 +115,7 @@ public sealed class RoleJourneys(RoleJourneys.SignedInAtProvider provider) : ICl
         await Assertions.Expect(exa.Heading).ToHaveTextAsync("Sign in");
     }
 
-    /// <summary>The provider's pages ask for a font of the web's.</summary>
+    /// <summary>Whether the console caused the error. The provider's pages request a web font, which fails.</summary>
     private bool IsOurs(string error) => error.Contains(provider.Console.Address.Authority, StringComparison.Ordinal);
 
     private async Task<ConsolePage> SignInAsync(string user, string role, string path)

@@ -8,7 +8,7 @@ public sealed class SignInJourneys
     private const string Password = "correct horse battery";
 
     [Fact]
-    public async Task Outside_Development_an_operator_signs_in_and_out_and_a_wrong_password_is_told()
+    public async Task Outside_Development_an_operator_signs_in_and_out_and_a_wrong_password_is_rejected()
     {
         var settings = new Dictionary<string, string?>
         {
@@ -31,7 +31,7 @@ public sealed class SignInJourneys
         await password.FillAsync(Password);
         await signIn.ClickAsync();
         await Assertions.Expect(page.GetByRole(AriaRole.Heading, new() { Level = 1 })).ToHaveTextAsync("Flags");
-        // Signed out while it still connects, the page would be refused, and its browser would say so.
+        // If the session ended while the page still connects, the browser would report a refused connection.
         await visitor.IsLiveAsync();
 
         await page.GetByRole(AriaRole.Button, new() { Name = "Sign out", Exact = true }).ClickAsync();

@@ -62,7 +62,7 @@ public sealed class TicketJourneys(JourneyHost host) : IClassFixture<JourneyHost
     }
 
     [Fact]
-    public async Task The_audit_log_can_be_filtered_read_and_taken_away()
+    public async Task The_audit_log_can_be_filtered_read_and_downloaded()
     {
         host.Publish("shop", ReadingOutcome.Failed);
         var answer = await host.Console.Http.PostAsync("/api/surfaces/shop/investigate", null);

@@ -19,7 +19,7 @@ public sealed class WorklistJourneys : IAsyncLifetime
         var sandbox = await SandboxServer.StartAsync();
         var settings = new Dictionary<string, string?>
         {
-            // A surface that a busy machine did not ask for two of these is stale, and off the worklist.
+            // A surface without a reading for two intervals is stale and leaves the worklist; a busy machine needs a long interval.
             ["Status:PollInterval"] = "00:00:15",
             ["Ticketing:RecoveredAfter"] = "00:00:00",
             ["Ticketing:SyncInterval"] = "01:00:00",
@@ -51,10 +51,10 @@ public sealed class WorklistJourneys : IAsyncLifetime
     }
 
     [Fact]
-    public async Task One_is_resolved_with_its_evidence_and_another_that_fails_says_so_in_its_row()
+    public async Task A_ticket_is_resolved_with_its_evidence_and_a_failed_one_says_so_in_its_row()
     {
-        var pay = await MadeAsync("pay", 1);
-        var shop = await MadeAsync("shop", 1);
+        var pay = await AddListedTicketsAsync("pay", 1);
+        var shop = await AddListedTicketsAsync("shop", 1);
         await using var tickets = await ConsolePage.OpenAsync(_console, "/console/tickets");
         await Assertions.Expect(tickets.Page.GetByRole(AriaRole.Link, new() { Name = "Tickets 2 ready to close" })).ToBeVisibleAsync();
         await tickets.Page.GetByRole(AriaRole.Checkbox, new() { Name = $"Select #{pay[0]}" }).CheckAsync();
@@ -98,9 +98,9 @@ public sealed class WorklistJourneys : IAsyncLifetime
 
     [Fact]
     [Trait("Pitfall", "T-54")]
-    public async Task Two_hundred_are_resolved_on_a_phone_with_three_taps()
+    public async Task Two_hundred_tickets_are_resolved_on_a_phone_with_three_taps()
     {
-        var ids = (await MadeAsync("pay", 120)).Concat(await MadeAsync("shop", 80)).ToList();
+        var ids = (await AddListedTicketsAsync("pay", 120)).Concat(await AddListedTicketsAsync("shop", 80)).ToList();
         await using var tickets = await ConsolePage.OpenAsync(_console, "/console/tickets", width: 390, height: 844);
         await ShotAsync(tickets, "worklist-phone");
 
@@ -117,10 +117,10 @@ public sealed class WorklistJourneys : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_happens_in_FreeScout_shows_on_an_open_page_at_once_and_the_differences_soon()
+    public async Task A_change_in_FreeScout_shows_on_an_open_page_at_once_and_a_finding_soon()
     {
         Sandbox.FreeScout.AnnounceTo(new Uri(_console.Address, "/api/freescout/webhook"));
-        var ids = await MadeAsync("pay", 3);
+        var ids = await AddListedTicketsAsync("pay", 3);
         var orphan = Sandbox.FreeScout.CreateByHand("Whose is it?", ["auto:alert"]);
         await using var tickets = await ConsolePage.OpenAsync(_console, "/console/tickets");
         await Assertions.Expect(Worklist(tickets).GetByRole(AriaRole.Link, new() { Name = $"#{ids[0]}" }).First).ToBeVisibleAsync();
@@ -162,8 +162,8 @@ public sealed class WorklistJourneys : IAsyncLifetime
         }
     }
 
-    /// <summary>Open tickets of a surface, in the books.</summary>
-    private async Task<IReadOnlyList<long>> MadeAsync(string surface, int count)
+    /// <summary>Creates open tickets of a surface and returns their ids once the console lists them.</summary>
+    private async Task<IReadOnlyList<long>> AddListedTicketsAsync(string surface, int count)
     {
         var ids = Enumerable
             .Range(1, count)
