@@ -4,10 +4,10 @@ using Xunit.Abstractions;
 
 namespace AutoTicket.Tests.Kit;
 
-/// <summary>Starts first what takes longest: begun last, it would run alone.</summary>
+/// <summary>Starts the slowest collections first. A slow collection that started last would run alone.</summary>
 public sealed class LongestFirst : ITestCollectionOrderer
 {
-    // By the seconds that each took, most of them of processes that wait for leases, and of a browser.
+    // In the order of their measured duration. Most of it is waiting for leases and for the browser.
     private static readonly string[] Long =
     [
         "EachSinkTests",
@@ -70,8 +70,8 @@ public sealed class LongestFirst : ITestCollectionOrderer
         return ordered;
     }
 
-    /// <summary>SQLite blocks the thread that calls it: with one thread a core, calls of other tests waited for up to 2.5 s. Not before
-    /// xunit has queued all collections, for many threads at once would queue them in any order.</summary>
+    /// <summary>Adds threads, because SQLite blocks its caller: with one thread per core other tests waited up to 2.5 s. It waits
+    /// until xunit has queued all collections, because many threads would queue them in any order.</summary>
     private static void AddThreadsOnceQueued(int collections)
     {
         var begun = ThreadPool.CompletedWorkItemCount;

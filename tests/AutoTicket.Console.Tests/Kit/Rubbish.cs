@@ -2,8 +2,8 @@ using System.Text;
 
 namespace AutoTicket.Tests.Kit;
 
-/// <summary>Input that nobody would write: texts of any UTF-16, JSON that is not quite, and bytes that were valid before. The same in
-/// every run.</summary>
+/// <summary>Random invalid input for fuzz tests: any UTF-16 text, odd JSON and corrupted bytes. The same seed gives the same
+/// input.</summary>
 internal sealed class Rubbish(int seed)
 {
     private static readonly string[] Odd =
@@ -61,7 +61,7 @@ internal sealed class Rubbish(int seed)
 
     public T One<T>(params ReadOnlySpan<T> of) => of[Number(of.Length)];
 
-    /// <summary>Any UTF-16, well formed or not; now and then a long one.</summary>
+    /// <summary>Any UTF-16 text, well formed or not. One in ten is long.</summary>
     public string Text()
     {
         var text = new StringBuilder();
@@ -78,8 +78,8 @@ internal sealed class Rubbish(int seed)
         return text.ToString();
     }
 
-    /// <summary>A value of JSON, whose strings hold escapes that are no text.</summary>
-    /// <param name="names">Members are called so, or anything.</param>
+    /// <summary>A JSON value. Its strings may hold escapes of unpaired surrogates.</summary>
+    /// <param name="names">Names that four in five members get; the others get any text.</param>
     public string Json(int depth, params string[] names) =>
         Number(depth > 0 ? 9 : 7) switch
         {
@@ -91,7 +91,7 @@ internal sealed class Rubbish(int seed)
             _ => Quoted(Text()),
         };
 
-    /// <summary>An object of them.</summary>
+    /// <summary>A JSON object of such values.</summary>
     public string Members(int depth, params string[] names)
     {
         var members = Enumerable.Range(0, Number(8)).Select(_ => $"{Quoted(Name())}:{Json(depth - 1, names)}");
@@ -100,7 +100,7 @@ internal sealed class Rubbish(int seed)
         string Name() => names.Length > 0 && Number(5) > 0 ? One<string>(names) : Text();
     }
 
-    /// <summary>The same with some bytes changed, lost, doubled or put elsewhere; or as it is.</summary>
+    /// <summary>The text with up to three corruptions: bytes are changed, removed, copied or inserted.</summary>
     public byte[] Bent(string valid)
     {
         var bytes = new List<byte>(Encoding.UTF8.GetBytes(valid));
@@ -128,7 +128,7 @@ internal sealed class Rubbish(int seed)
         return [.. bytes];
     }
 
-    /// <summary>Escaped unit by unit here and there, as <see cref="System.Text.Json"/> would not.</summary>
+    /// <summary>A JSON string with random UTF-16 units escaped. <see cref="System.Text.Json"/> would reject unpaired surrogates.</summary>
     private string Quoted(string text) =>
         $"\"{string.Concat(text.Select(c => c is '"' or '\\' || c < ' ' || Number(4) == 0 ? $"\\u{(int)c:x4}" : $"{c}"))}\"";
 }
