@@ -5,16 +5,16 @@ public sealed class CommandLineTests
     [Theory]
     [InlineData("--help", "migrate")]
     [InlineData("--version", "AutoTicket Console ")]
-    public async Task What_it_is_and_takes_is_printed(string argument, string told)
+    public async Task Help_and_version_are_printed(string argument, string expected)
     {
         var result = await ConsoleProcess.RunToEndAsync([argument], new Dictionary<string, string>());
 
         Assert.Equal((0, ""), (result.ExitCode, result.Errors));
-        Assert.Contains(told, result.Output, StringComparison.Ordinal);
+        Assert.Contains(expected, result.Output, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task A_verb_that_is_not_known_ends_with_2_and_starts_nothing()
+    public async Task An_unknown_verb_exits_with_2_and_starts_nothing()
     {
         var result = await ConsoleProcess.RunToEndAsync(["mirgate"], new Dictionary<string, string>());
 
@@ -33,6 +33,6 @@ public sealed class CommandLineTests
     [InlineData("-v", "-v")]
     [InlineData("-v=1", "-v=1")]
     [InlineData("", "")]
-    public void What_is_no_setting_is_not_ignored(string? unknown, params string[] arguments) =>
+    public void An_argument_that_is_no_setting_is_reported(string? unknown, params string[] arguments) =>
         Assert.Equal(unknown, CommandLine.Unknown(arguments));
 }

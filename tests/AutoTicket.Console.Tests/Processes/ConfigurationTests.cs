@@ -4,7 +4,7 @@ using AutoTicket.Sandbox;
 
 namespace AutoTicket.Tests.Processes;
 
-/// <summary>Nonsense stops the start with a sentence that names the variable.</summary>
+/// <summary>An invalid setting stops the start with one sentence that names its variable.</summary>
 public sealed class ConfigurationTests(ConfigurationTests.Outside shared) : IClassFixture<ConfigurationTests.Outside>
 {
     private const string Secret = "canary-3fbd1c";
@@ -70,7 +70,7 @@ public sealed class ConfigurationTests(ConfigurationTests.Outside shared) : ICla
         "CONSOLE_OPERATOR_PASSWORD_HASH"
     )]
     [InlineData("DYNO", "web.1", "DATABASE_URL")]
-    public async Task Production_refuses_what_is_not_fit_for_it(string variable, string value, string named) =>
+    public async Task Production_refuses_an_unsafe_setting(string variable, string value, string named) =>
         AssertNamed(await RefusedAsync(variable, value, "Production"), named);
 
     [Theory]
@@ -82,12 +82,12 @@ public sealed class ConfigurationTests(ConfigurationTests.Outside shared) : ICla
     public async Task An_environment_of_any_other_name_is_as_strict_as_Production(string variable, string value, string named) =>
         AssertNamed(await RefusedAsync(variable, value, "Staging"), named);
 
-    /// <summary>One of each kind: refused while settings are read, while options are checked, and when the port is opened.</summary>
+    /// <summary>One setting for each moment of rejection: reading settings, validating options, opening the port.</summary>
     [Theory]
     [InlineData("FREESCOUT_BASE_URL", "https://me:" + Secret + "@tickets.example.org")]
     [InlineData("DATABASE_URL", "postgres://me:" + Secret + "@host/db?sslmode=maybe")]
     [InlineData("ASPNETCORE_URLS", "http://127.0.0.1:{taken}")]
-    public async Task A_process_that_is_refused_ends_with_1_and_one_sentence_on_standard_error(string variable, string value)
+    public async Task A_refused_start_exits_with_1_and_one_sentence_on_standard_error(string variable, string value)
     {
         var settings = Settings(variable);
         settings[variable] = value.Replace(

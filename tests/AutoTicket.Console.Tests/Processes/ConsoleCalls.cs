@@ -5,20 +5,20 @@ using AutoTicket.Tickets;
 
 namespace AutoTicket.Tests.Processes;
 
-/// <summary>An answer of the console's API, read whole.</summary>
+/// <summary>A complete answer of the console's API.</summary>
 internal sealed record Answer(HttpStatusCode Status, JsonElement Body, string Text, HttpResponseMessage Message)
 {
     public string? Disposition =>
         Body.ValueKind == JsonValueKind.Object && Body.TryGetProperty("disposition", out var word) ? word.GetString() : null;
 
-    /// <summary>The id of the ticket that a click came to; null when it came to none.</summary>
+    /// <summary>The id of the ticket that a click filed or found; null without one.</summary>
     public long? Ticket =>
         Body.ValueKind == JsonValueKind.Object && Body.TryGetProperty("ticket", out var ticket) && ticket.ValueKind == JsonValueKind.Object
             ? ticket.GetProperty("id").GetInt64()
             : null;
 }
 
-/// <summary>What the tests ask of a console over HTTP.</summary>
+/// <summary>HTTP calls of the tests to a console.</summary>
 internal static class ConsoleCalls
 {
     public static Task<Answer> InvestigateAsync(this IConsole console, string surface) =>

@@ -8,14 +8,14 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Processes;
 
-/// <summary>Real console processes that share a PostgreSQL database and a sandbox, with the times of the claim protocol
-/// as short as possible: a lost answer is settled within seconds. Disposing fails the test on an ERROR line in any of them.</summary>
+/// <summary>Console processes that share a PostgreSQL database and a sandbox. Their claim times are as short as possible, so a lost
+/// answer is settled within seconds. Disposing fails the test on any ERROR line.</summary>
 public sealed class Consoles : IAsyncDisposable
 {
-    /// <summary>How long a claim holds in these processes.</summary>
+    /// <summary>How long a filing's claim is valid.</summary>
     public static readonly TimeSpan Lease = TimeSpan.FromSeconds(4);
 
-    /// <summary>How long a leader that was killed or frozen keeps the others from leading.</summary>
+    /// <summary>How long a killed or frozen leader still holds the lease.</summary>
     public static readonly TimeSpan LeaderLease = TimeSpan.FromSeconds(4);
 
     private readonly ConcurrentQueue<ConsoleProcess> _started = new();
@@ -41,7 +41,7 @@ public sealed class Consoles : IAsyncDisposable
         return new Consoles(await TestDatabase.CreateAsync(Kit.Database.Postgres), sandbox, surfaces);
     }
 
-    /// <param name="settings">On top of, or in place of, the common ones.</param>
+    /// <param name="settings">Add to or override the common settings.</param>
     public async Task<ConsoleProcess> StartAsync(IReadOnlyDictionary<string, string>? settings = null)
     {
         var console = await ConsoleProcess.StartAsync(Settings(settings));
@@ -49,7 +49,7 @@ public sealed class Consoles : IAsyncDisposable
         return console;
     }
 
-    /// <summary>A console that nothing happens to: in this process it costs a tenth of a process of its own.</summary>
+    /// <summary>Starts a console in the test process, at a tenth of the cost. Use it for a console that is not killed or frozen.</summary>
     internal async Task<ConsoleHost> StartHostAsync(IReadOnlyDictionary<string, string>? settings = null)
     {
         var all = Settings(settings);
@@ -76,7 +76,7 @@ public sealed class Consoles : IAsyncDisposable
         return all;
     }
 
-    /// <summary>What points a console in Development at the sandbox, with both flags on.</summary>
+    /// <summary>Settings of a console in Development that uses the sandbox and has the Investigate flag on.</summary>
     public static Dictionary<string, string> CommonSettings(SandboxServer sandbox)
     {
         var settings = sandbox
@@ -89,7 +89,7 @@ public sealed class Consoles : IAsyncDisposable
                 ["Sandbox__Enabled"] = "false",
                 ["FLAG_CONSOLE_INVESTIGATE_FROM_STATUS"] = "1",
                 ["Status__PollInterval"] = "00:00:01",
-                // The surfaces' own alerts stay silent, so that every ticket is a click's.
+                // Surface alerts stay below the threshold, so that only clicks file tickets.
                 ["Alerts__NotifySeverity"] = "P1",
                 ["Leader__Lease"] = LeaderLease.ToString("c"),
                 ["Ticketing__ClickBudget"] = "00:00:02",
@@ -109,7 +109,7 @@ public sealed class Consoles : IAsyncDisposable
     }
 
     public static Dictionary<string, string> Watched(SandboxServer sandbox, IReadOnlyList<string> surfaces) =>
-        // On a busy machine a surface that answers must seem neither slow nor to hang.
+        // The limits are long, so that a busy machine doesn't make a surface slow or down.
         surfaces
             .SelectMany(
                 (key, n) =>
@@ -121,7 +121,7 @@ public sealed class Consoles : IAsyncDisposable
             )
             .ToDictionary(pair => pair.Key.Replace(":", "__", StringComparison.Ordinal), pair => pair.Value!);
 
-    /// <summary>The surface's tickets in FreeScout, whoever filed them.</summary>
+    /// <summary>The surface's tickets in FreeScout, filed by any console.</summary>
     public IReadOnlyList<SandboxConversation> TicketsOf(string surface) =>
         [
             .. Sandbox.FreeScout.Conversations.Where(conversation =>
@@ -129,13 +129,13 @@ public sealed class Consoles : IAsyncDisposable
             ),
         ];
 
-    /// <summary>How often somebody tried to file a ticket for the surface.</summary>
+    /// <summary>How many create requests FreeScout got for the surface.</summary>
     public int PostsFor(string surface) =>
         Sandbox.FreeScout.RecordedRequests.Count(request =>
             request.Method == "POST" && request.Body.Contains($"Surface {surface} is ", StringComparison.Ordinal)
         );
 
-    /// <summary>The audit rows of the surface's filings.</summary>
+    /// <summary>The number of audit rows for the surface's filings.</summary>
     public async Task<int> FilingsAuditedAsync(string surface)
     {
         await using var db = Database.Open();
@@ -145,7 +145,7 @@ public sealed class Consoles : IAsyncDisposable
         );
     }
 
-    /// <summary>Exactly one ticket, one audit row, and both consoles' later clicks lead to it.</summary>
+    /// <summary>Asserts exactly one ticket and one audit row, and that a later click on each console returns that ticket.</summary>
     internal async Task AssertOneTicketAsync(string surface, params IConsole[] consoles)
     {
         foreach (var console in consoles)

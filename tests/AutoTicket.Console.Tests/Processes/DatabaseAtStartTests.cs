@@ -30,7 +30,10 @@ public sealed class DatabaseAtStartTests
         }
 
         await cluster.StartAsync();
-        await Eventually.TrueAsync(async () => (await console.GetAsync("/healthz/ready")).Status == HttpStatusCode.OK, "it is ready");
+        await Eventually.TrueAsync(
+            async () => (await console.GetAsync("/healthz/ready")).Status == HttpStatusCode.OK,
+            "the console is ready"
+        );
         Assert.Equal(HttpStatusCode.OK, (await console.GetAsync("/api/status")).Status);
         Assert.Equal(HttpStatusCode.OK, (await console.GetAsync("/console/status")).Status);
         await Eventually.TrueAsync(() => console.IsOnAsync(Flags.FlagNames.InvestigateFromStatus), "the flags are read");
@@ -70,11 +73,11 @@ public sealed class DatabaseAtStartTests
         Assert.Equal(["20261123000000_Initial"], await db.Database.GetAppliedMigrationsAsync());
     }
 
-    /// <summary>Heroku runs the release step at every change of a variable. A failing one would hold back a flag.</summary>
+    /// <summary>Heroku runs the release step at every change of a variable. A failing step would block the change of a flag.</summary>
     [Theory]
     [InlineData("release.1234", 0)]
     [InlineData("", 1)]
-    public async Task Migrate_warns_when_the_database_cannot_be_reached_and_fails_but_on_heroku(string dyno, int exitCode)
+    public async Task Migrate_warns_when_the_database_cannot_be_reached_and_fails_except_on_heroku(string dyno, int exitCode)
     {
         var nobody = $"postgres://u:p@127.0.0.1:{LoopbackPort.Next()}/app";
         var settings = new Dictionary<string, string> { ["DATABASE_URL"] = nobody, ["DYNO"] = dyno };
@@ -88,7 +91,7 @@ public sealed class DatabaseAtStartTests
     }
 
     [Theory, BothDatabases]
-    public async Task The_migrations_say_all_that_the_model_says(Database kind)
+    public async Task The_migrations_match_the_model(Database kind)
     {
         await using var database = await TestDatabase.CreateEmptyAsync(kind);
         await using var db = database.Open();

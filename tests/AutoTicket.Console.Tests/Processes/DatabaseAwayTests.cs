@@ -6,15 +6,15 @@ using AutoTicket.Sandbox;
 
 namespace AutoTicket.Tests.Processes;
 
-/// <summary>One replica's line to the database is cut, stalled and restored; the other's is not.</summary>
+/// <summary>One replica loses its connection to the database, the other keeps its own.</summary>
 public sealed class DatabaseAwayTests(DatabaseAwayTests.CutOff consoles) : IClassFixture<DatabaseAwayTests.CutOff>
 {
     [Fact]
     [Trait("Pitfall", "T-61")]
-    public async Task While_the_line_is_cut_the_board_and_the_flags_go_on_and_clicks_say_so_and_all_recovers_by_itself()
+    public async Task While_the_database_is_unreachable_board_and_flags_keep_working_and_clicks_say_so()
     {
         await consoles.Other.SetFlagAsync(FlagNames.AlertsAutoTicket, enabled: false);
-        await Eventually.TrueAsync(async () => !await consoles.Console.IsOnAsync(FlagNames.AlertsAutoTicket), "both know the flag");
+        await Eventually.TrueAsync(async () => !await consoles.Console.IsOnAsync(FlagNames.AlertsAutoTicket), "the console reads the flag");
         await consoles.ConnectedAsync();
 
         consoles.Line.Cut();
@@ -47,7 +47,7 @@ public sealed class DatabaseAwayTests(DatabaseAwayTests.CutOff consoles) : IClas
 
     [Fact]
     [Trait("Pitfall", "T-12")]
-    public async Task Cut_between_the_creation_and_its_record_the_ticket_is_adopted_and_not_filed_again()
+    public async Task A_ticket_whose_record_was_cut_off_is_adopted_and_not_filed_again()
     {
         await consoles.ConnectedAsync();
         var slow = consoles.All.Sandbox.Faults.Add(new(FaultKind.Delay) { Match = FaultMatch.FreeScoutCreate });
@@ -74,7 +74,7 @@ public sealed class DatabaseAwayTests(DatabaseAwayTests.CutOff consoles) : IClas
         var started = Stopwatch.GetTimestamp();
         var click = await consoles.Console.InvestigateAsync("stall");
 
-        // It gives up on the database, or on waiting for it, whichever comes first.
+        // The command timeout answers 503, the click's budget answers “degraded”. Either may come first.
         Assert.True(click.Status == HttpStatusCode.ServiceUnavailable || click.Disposition == "degraded", $"{click.Status} {click.Text}");
         Assert.InRange(Stopwatch.GetElapsedTime(started), TimeSpan.Zero, TimeSpan.FromSeconds(25));
         Assert.Equal(HttpStatusCode.OK, (await consoles.Console.GetAsync("/api/status")).Status);
@@ -82,7 +82,7 @@ public sealed class DatabaseAwayTests(DatabaseAwayTests.CutOff consoles) : IClas
         await consoles.All.AssertOneTicketAsync("stall", consoles.Console, consoles.Other);
     }
 
-    /// <summary>A console behind a line that can be cut, and one with a line of its own.</summary>
+    /// <summary>A console whose database connection can be cut, and another with a direct connection.</summary>
     public sealed class CutOff : IAsyncLifetime
     {
         public Consoles All { get; private set; } = null!;
@@ -103,7 +103,7 @@ public sealed class DatabaseAwayTests(DatabaseAwayTests.CutOff consoles) : IClas
 
         public async Task<bool> IsStaleAsync() => (await Console.GetAsync("/api/flags")).Body.GetProperty("stale").GetBoolean();
 
-        /// <summary>Also after a test that broke off in an outage.</summary>
+        /// <summary>Restores the connection, because an earlier test may have failed while it was cut.</summary>
         public Task ConnectedAsync()
         {
             Line.Restore();

@@ -4,7 +4,7 @@ using AutoTicket.Sandbox;
 
 namespace AutoTicket.Tests.Processes;
 
-/// <summary>In Development whoever sits at this machine is signed in, and a page on the web that uses their browser is not.</summary>
+/// <summary>In Development a user at this machine is signed in automatically. A foreign page in their browser is not.</summary>
 public sealed class DevelopmentDoorsTests
 {
     [Fact]

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace AutoTicket.Tests.Processes;
 
-/// <summary>The newcomer's first command, as the README has it.</summary>
+/// <summary>The first command of the README.</summary>
 public sealed class FirstCommandTests
 {
     [Fact]

@@ -23,7 +23,7 @@ public sealed class FlagsAcrossProcessesTests(TwoConsoles consoles) : IClassFixt
             Assert.Equal(HttpStatusCode.OK, (await consoles.A.SetFlagAsync(FlagNames.AlertsAutoTicket, to)).Status);
             await Eventually.TrueAsync(
                 async () => await consoles.B.IsOnAsync(FlagNames.AlertsAutoTicket) == to,
-                "the other process has it",
+                "the other process reads the flag",
                 Soon
             );
         }
@@ -37,7 +37,7 @@ public sealed class FlagsAcrossProcessesTests(TwoConsoles consoles) : IClassFixt
         await consoles.A.SetFlagAsync(FlagNames.InvestigateFromStatus, enabled: false);
         await Eventually.TrueAsync(
             async () => !await consoles.B.IsOnAsync(FlagNames.InvestigateFromStatus),
-            "the other process has it",
+            "the other process reads the flag",
             Soon
         );
 
@@ -48,13 +48,13 @@ public sealed class FlagsAcrossProcessesTests(TwoConsoles consoles) : IClassFixt
         await consoles.A.SetFlagAsync(FlagNames.InvestigateFromStatus, enabled: true);
         await Eventually.TrueAsync(
             async () => (await consoles.B.InvestigateAsync(surface)).Disposition == "filed",
-            "clicks are let through again"
+            "clicks are accepted again"
         );
     }
 
     [Fact]
     [Trait("Pitfall", "T-59")]
-    public async Task A_flip_is_audited_with_who_why_before_and_after_and_every_process_says_what_it_has()
+    public async Task A_flip_is_audited_with_actor_reason_before_and_after_and_every_process_logs_the_value()
     {
         await consoles.A.SetFlagAsync(FlagNames.AlertsAutoTicket, enabled: false);
         var reason = $"because {Guid.NewGuid():N}";
@@ -71,14 +71,14 @@ public sealed class FlagsAcrossProcessesTests(TwoConsoles consoles) : IClassFixt
                         .GetProperty("acks")
                         .EnumerateArray()
                         .Count(ack => ack.GetProperty("enabled").GetBoolean()) == 2,
-                "both processes say that it is on"
+                "both processes show that it is on"
             );
         }
     }
 
     [Fact]
     [Trait("Pitfall", "T-59")]
-    public async Task What_the_environment_said_at_start_is_audited_once_for_both_processes()
+    public async Task A_flag_set_in_the_environment_is_audited_once_for_both_processes()
     {
         var entry = Assert.Single(await ChangesAsync(FlagNames.InvestigateFromStatus), entry => entry.Actor == "environment");
 
@@ -96,16 +96,16 @@ public sealed class FlagsAcrossProcessesTests(TwoConsoles consoles) : IClassFixt
 
         await consoles.A.SetFlagAsync(FlagNames.AlertsAutoTicket, enabled: true, reason, first);
         Assert.Equal(HttpStatusCode.OK, (await consoles.B.SetFlagAsync(FlagNames.AlertsAutoTicket, enabled: true, reason, moved)).Status);
-        await Eventually.TrueAsync(() => consoles.A.IsOnAsync(FlagNames.AlertsAutoTicket), "it fires");
+        await Eventually.TrueAsync(() => consoles.A.IsOnAsync(FlagNames.AlertsAutoTicket), "the scheduled change is applied");
 
         var flag = await consoles.A.FlagAsync(FlagNames.AlertsAutoTicket);
         Assert.InRange(flag.GetProperty("changed_at").GetDateTimeOffset(), moved, moved + Soon);
-        await Eventually.TrueAsync(() => consoles.B.IsOnAsync(FlagNames.AlertsAutoTicket), "the other process has it", Soon);
+        await Eventually.TrueAsync(() => consoles.B.IsOnAsync(FlagNames.AlertsAutoTicket), "the other process reads the flag", Soon);
         Assert.Single(await ChangesAsync(FlagNames.AlertsAutoTicket), entry => entry.Reason == reason && entry.Before != entry.After);
     }
 
     [Fact]
-    public async Task A_broken_listen_connection_is_opened_again_and_holds_up_no_flip()
+    public async Task A_broken_listen_connection_is_opened_again_and_delays_no_flip()
     {
         await consoles.A.SetFlagAsync(FlagNames.AlertsAutoTicket, enabled: false);
         await using var connection = new NpgsqlConnection(PostgresUrl.ToConnectionString(consoles.All.Database.Location));
@@ -118,7 +118,7 @@ public sealed class FlagsAcrossProcessesTests(TwoConsoles consoles) : IClassFixt
 
         await consoles.A.SetFlagAsync(FlagNames.AlertsAutoTicket, enabled: true);
 
-        await Eventually.TrueAsync(() => consoles.B.IsOnAsync(FlagNames.AlertsAutoTicket), "the other process has it", Soon);
+        await Eventually.TrueAsync(() => consoles.B.IsOnAsync(FlagNames.AlertsAutoTicket), "the other process reads the flag", Soon);
         await using var count = new NpgsqlCommand(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'",
             connection

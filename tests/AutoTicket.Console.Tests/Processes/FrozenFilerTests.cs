@@ -10,7 +10,7 @@ public sealed class FrozenFilerTests(TwoConsoles consoles) : IClassFixture<TwoCo
 {
     [Fact]
     [Trait("Pitfall", "T-12")]
-    public async Task A_filer_that_wakes_after_its_lease_files_nothing_more_and_goes_on()
+    public async Task A_filer_frozen_past_its_lease_files_nothing_more_and_keeps_working()
     {
         var surface = consoles.NextSurface();
         var slow = consoles.Sandbox.Faults.Add(new(FaultKind.Delay) { Match = FaultMatch.FreeScoutCreate });
@@ -28,18 +28,18 @@ public sealed class FrozenFilerTests(TwoConsoles consoles) : IClassFixture<TwoCo
         Assert.Equal(1, consoles.All.PostsFor(surface));
         await Eventually.TrueAsync(
             () => consoles.A.IsOnAsync(FlagNames.AlertsAutoTicket),
-            "the woken process has the flag that was switched while it slept"
+            "the resumed process reads the flag that was switched meanwhile"
         );
         var asked = consoles.Sandbox.Surface(surface).RequestCount;
-        await Eventually.TrueAsync(() => consoles.Sandbox.Surface(surface).RequestCount >= asked + 3, "both go on probing");
+        await Eventually.TrueAsync(() => consoles.Sandbox.Surface(surface).RequestCount >= asked + 3, "the probes continue");
     }
 
-    /// <summary>Its limit on the click and its claim both keep it from it; it goes wrong without both. The claim's alone is broken in
-    /// <see cref="Tickets.LostAnswerTests"/>, where no timer tells of the time that passed.</summary>
+    /// <summary>Two checks prevent the post, the click's budget and the claim's lease. The test fails only if both are missing.
+    /// <see cref="Tickets.LostAnswerTests"/> tests the lease alone.</summary>
     [Fact]
-    public async Task A_filer_that_wakes_before_its_post_and_after_its_lease_does_not_post()
+    public async Task A_filer_frozen_before_its_post_past_its_lease_does_not_post()
     {
-        // On a slow line to the database some round trips lie between its claim and its post: time to freeze it there.
+        // A slow connection to the database delays the round trips between claim and post, so the test can freeze the process there.
         await using var line = TcpProxy.To(consoles.All.Database.Location);
         var sleeper = await consoles.All.StartAsync(
             new Dictionary<string, string> { ["DATABASE_URL"] = line.Through(consoles.All.Database.Location) }
@@ -55,7 +55,7 @@ public sealed class FrozenFilerTests(TwoConsoles consoles) : IClassFixture<TwoCo
         line.Latency = TimeSpan.Zero;
         sleeper.Thaw();
 
-        // Its commands to the database may have run out of time while it slept: it says so, and posts no more for that.
+        // A database command may have timed out during the freeze: then the click answers 503.
         Assert.Contains((await click).Status, new[] { HttpStatusCode.OK, HttpStatusCode.ServiceUnavailable });
         await consoles.All.AssertOneTicketAsync(surface, sleeper, consoles.A, consoles.B);
         Assert.Equal(1, consoles.All.PostsFor(surface));

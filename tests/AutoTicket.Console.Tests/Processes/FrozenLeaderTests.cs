@@ -5,38 +5,38 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Processes;
 
-/// <summary>The leader sleeps (SIGSTOP) past its lease, and wakes when another leads.</summary>
+/// <summary>A leader is frozen (SIGSTOP) past its lease and resumes when another process leads.</summary>
 public sealed class FrozenLeaderTests : Replicas
 {
     [Fact, Trait("Pitfall", "T-25")]
-    public async Task Frozen_and_woken_it_does_no_double_work_and_shows_what_the_next_leader_saw()
+    public async Task A_resumed_leader_repeats_nothing_and_shows_the_next_leaders_readings()
     {
-        var (frozen, others) = await StartAsync(2, Telling);
-        var heir = others[0];
-        await ReadAsync(2);
+        var (frozen, others) = await StartAsync(2, NotifyingSettings);
+        var successor = others[0];
+        await WaitForCyclesAsync(2);
         frozen.Freeze();
         var since = Stopwatch.GetTimestamp();
-        await Eventually.TrueAsync(() => Leads(heir), "the other leads");
+        await Eventually.TrueAsync(() => Leads(successor), "the other console leads");
         Pay.Answer(503);
         await Eventually.TrueAsync(
-            async () => Told.Count == 1 && All.TicketsOf("pay").Count == 1 && await DeliveredAsync() == 2,
+            async () => DirectMessages.Count == 1 && All.TicketsOf("pay").Count == 1 && await DeliveredAsync() == 2,
             "the outage has its ticket and its DM"
         );
-        await ReadAsync(2);
-        // Long past its lease, and past every lease that it had given out.
+        await WaitForCyclesAsync(2);
+        // The leader's lease and every claim that it made have expired.
         var past = 2 * (Consoles.LeaderLease + Consoles.Lease);
-        await Eventually.TrueAsync(() => Stopwatch.GetElapsedTime(since) > past, "all leases have run out", 2 * past);
+        await Eventually.TrueAsync(() => Stopwatch.GetElapsedTime(since) > past, "all leases have expired", 2 * past);
 
         frozen.Thaw();
 
         await frozen.Output.WaitForLineAsync(line => line.Contains("this process leads no more", StringComparison.Ordinal));
         await ShowsAsync(frozen, "down", Eventually.Patience);
-        await Eventually.TrueAsync(async () => await BoardAsync(frozen) == await BoardAsync(heir), "both boards are the same");
-        await ReadAsync(2);
+        await Eventually.TrueAsync(async () => await BoardAsync(frozen) == await BoardAsync(successor), "both boards are the same");
+        await WaitForCyclesAsync(2);
         Pay.Answer();
-        await AssertToldOnceAsync();
-        // What it had begun when it was frozen may have arrived: a probe a surface.
-        await AssertOneAskedAsync(interrupted: 1);
+        await AssertNotifiedOnceAsync();
+        // The probe that was interrupted by the freeze has no stored reading.
+        await AssertOneProbesAsync(interrupted: 1);
         await using var db = All.Database.Open();
         var times = await db
             .SurfaceReadings.Where(reading => reading.SurfaceKey == "pay")
@@ -46,13 +46,14 @@ public sealed class FrozenLeaderTests : Replicas
         Assert.Equal(times.Order(), times);
     }
 
-    /// <summary>Between the first and the second of several messages: the first it can't unsay, the others are the next leader's.</summary>
+    /// <summary>Freezes the leader during its first of five DMs. Slack may get the first one twice, because its answer was not recorded.
+    /// The next leader sends the other four.</summary>
     [Fact, Trait("Pitfall", "T-2")]
-    public async Task Frozen_in_the_middle_of_telling_it_does_not_tell_the_rest_again()
+    public async Task A_leader_frozen_between_DMs_does_not_repeat_the_rest()
     {
         var (frozen, others) = await StartAsync(
             2,
-            new(Telling)
+            new(NotifyingSettings)
             {
                 ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "0",
                 ["ALERTS_INGEST_TOKEN"] = "canary-intake",
@@ -68,20 +69,20 @@ public sealed class FrozenLeaderTests : Replicas
             .AskAsync(HttpMethod.Post, "/api/alerts", new StringContent($"[{alerts}]"), ("Authorization", "Bearer canary-intake"));
         await Eventually.TrueAsync(
             () => All.Sandbox.Slack.RecordedRequests.Any(request => request.Path.EndsWith("chat.postMessage", StringComparison.Ordinal)),
-            "Slack has the first"
+            "Slack has the first DM"
         );
 
         frozen.Freeze();
         slow.Dispose();
         await Eventually.TrueAsync(
-            async () => Told.Count == 6 && await DeliveredAsync() == 5,
-            "the other tells all five",
+            async () => DirectMessages.Count == 6 && await DeliveredAsync() == 5,
+            "the other console sends all five DMs",
             2 * Eventually.Patience
         );
         frozen.Thaw();
 
         await frozen.Output.WaitForLineAsync(line => line.Contains("this process leads no more", StringComparison.Ordinal));
-        await ReadAsync(4);
-        Assert.Equal(6, Told.Count);
+        await WaitForCyclesAsync(4);
+        Assert.Equal(6, DirectMessages.Count);
     }
 }

@@ -6,8 +6,8 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Processes;
 
-/// <summary>The process that files dies with SIGKILL at each step of it. The other, which lives on through all of these tests, takes
-/// its claim up: the ticket is found if there is one, filed if there is none, and never filed twice.</summary>
+/// <summary>A process is killed (SIGKILL) at each step of a filing. The surviving console takes over the claim and finds the ticket, or
+/// files it. It never files a second one.</summary>
 public sealed class KilledFilerTests(KilledFilerTests.Survivor consoles) : IClassFixture<KilledFilerTests.Survivor>
 {
     [Fact]
@@ -30,7 +30,7 @@ public sealed class KilledFilerTests(KilledFilerTests.Survivor consoles) : IClas
 
         await doomed.KillAsync();
 
-        // On a slow machine the click may have run out of its time before the kill.
+        // On a slow machine the click's budget may have expired before the kill.
         if (await Record.ExceptionAsync(() => lost) is null)
         {
             Assert.Equal("degraded", (await lost).Disposition);
@@ -47,9 +47,9 @@ public sealed class KilledFilerTests(KilledFilerTests.Survivor consoles) : IClas
     }
 
     [Fact]
-    public async Task Killed_after_the_claim_and_before_the_post_the_claim_is_taken_up_within_a_lease_and_the_ticket_filed()
+    public async Task A_claim_whose_filer_was_killed_before_the_post_is_taken_over_and_the_ticket_filed()
     {
-        // The line to FreeScout stalls: the claim is taken and nothing arrives.
+        // The connection to FreeScout stalls, so the process claims but its post never arrives.
         await using var line = TcpProxy.To(consoles.Sandbox.Url.AbsoluteUri);
         var doomed = await consoles.All.StartAsync(
             new Dictionary<string, string> { ["FREESCOUT_BASE_URL"] = line.Through(consoles.Sandbox.FreeScout.BaseUrl.AbsoluteUri) }
@@ -70,7 +70,7 @@ public sealed class KilledFilerTests(KilledFilerTests.Survivor consoles) : IClas
 
     [Fact]
     [Trait("Pitfall", "T-12")]
-    public async Task Killed_while_the_post_is_in_flight_the_ticket_that_comes_of_it_late_is_adopted()
+    public async Task A_ticket_that_appears_after_its_filer_was_killed_is_adopted()
     {
         var doomed = await consoles.All.StartAsync();
         using var slow = consoles.Sandbox.Faults.Add(new(FaultKind.Delay) { Match = FaultMatch.FreeScoutCreate });
@@ -86,7 +86,7 @@ public sealed class KilledFilerTests(KilledFilerTests.Survivor consoles) : IClas
     }
 
     [Fact]
-    public async Task Killed_after_the_reply_and_before_it_is_recorded_the_ticket_is_adopted()
+    public async Task A_ticket_whose_filer_was_killed_before_recording_it_is_adopted()
     {
         await using var line = TcpProxy.To(consoles.All.Database.Location);
         var doomed = await consoles.All.StartAsync(
@@ -108,7 +108,7 @@ public sealed class KilledFilerTests(KilledFilerTests.Survivor consoles) : IClas
 
     [Fact]
     [Trait("Pitfall", "T-2")]
-    public async Task Killed_between_poll_cycles_with_a_ticket_open_it_goes_on_with_the_same_ticket_and_its_history()
+    public async Task A_killed_console_restarts_with_the_same_open_ticket_and_history()
     {
         var doomed = await consoles.All.StartAsync();
         long? ticket = null;
@@ -130,23 +130,22 @@ public sealed class KilledFilerTests(KilledFilerTests.Survivor consoles) : IClas
         Assert.Equal(1, consoles.All.PostsFor("restart"));
     }
 
-    /// <summary>Clicks until the click has come so far, and returns it. The first click of a process that has just started may run out of
-    /// its
-    /// budget, on a machine that is busy, before it has claimed anything.</summary>
-    private static async Task<Task<Answer>> ClickAsync(ConsoleProcess console, string surface, Func<bool> hasArrived, string what)
+    /// <summary>Clicks until a click has reached the step, and returns that click. On a busy machine the first click after a start may
+    /// use up its budget before it claims.</summary>
+    private static async Task<Task<Answer>> ClickAsync(ConsoleProcess console, string surface, Func<bool> isReached, string step)
     {
         var click = console.InvestigateAsync(surface);
         await Eventually.TrueAsync(
             () =>
             {
-                if (!hasArrived() && click.IsCompletedSuccessfully)
+                if (!isReached() && click.IsCompletedSuccessfully)
                 {
                     click = console.InvestigateAsync(surface);
                 }
 
-                return hasArrived();
+                return isReached();
             },
-            what
+            step
         );
         return click;
     }
@@ -171,9 +170,9 @@ public sealed class KilledFilerTests(KilledFilerTests.Survivor consoles) : IClas
         internal Task EventuallyClaimedAsync(string surface) =>
             Eventually.TrueAsync(async () => await StateAsync(surface) == TicketState.Filing, "the claim is taken");
 
-        /// <summary>The dead process's claim was taken up: FreeScout was asked for its marker.</summary>
+        /// <summary>Waits until the survivor has taken over the claim and searched FreeScout for its marker.</summary>
         internal Task EventuallySettledAsync(string surface) =>
-            Eventually.TrueAsync(async () => await StateAsync(surface) == TicketState.Unconfirmed, "the claim is taken up");
+            Eventually.TrueAsync(async () => await StateAsync(surface) == TicketState.Unconfirmed, "the claim is taken over");
 
         internal async Task<JsonElement> StatusAsync(IConsole console, string surface)
         {
@@ -188,7 +187,7 @@ public sealed class KilledFilerTests(KilledFilerTests.Survivor consoles) : IClas
                         .Single(row => row.GetProperty("key").GetString() == surface);
                     return found.GetProperty("status").GetString() == "down";
                 },
-                "the surface is known to be down"
+                "the console shows the surface as down"
             );
             return found;
         }

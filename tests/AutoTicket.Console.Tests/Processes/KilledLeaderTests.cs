@@ -7,8 +7,8 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Processes;
 
-/// <summary>The process that leads dies with SIGKILL at each step from an alert to its ticket. Another takes the lead within one
-/// lease and goes on: one ticket, one audit row, one episode.</summary>
+/// <summary>The leader is killed (SIGKILL) at each step from an alert to its ticket. Another process leads within one lease and
+/// finishes: one ticket, one audit row, one episode.</summary>
 public sealed class KilledLeaderTests : IAsyncLifetime
 {
     private static readonly Dictionary<string, string> FlagOn = new()
@@ -17,8 +17,8 @@ public sealed class KilledLeaderTests : IAsyncLifetime
         ["Alerts__NotifySeverity"] = "P2",
     };
 
-    /// <summary>The lease, the time to notice, the protocol of a lost answer, and a machine that is busy.</summary>
-    private static readonly TimeSpan TakenUp = Eventually.Patience;
+    /// <summary>Covers the lease, its next check, the look-ups of a lost answer, and a busy machine.</summary>
+    private static readonly TimeSpan TakeoverPatience = Eventually.Patience;
 
     private Consoles _all = null!;
 
@@ -35,7 +35,7 @@ public sealed class KilledLeaderTests : IAsyncLifetime
     {
         await using var line = TcpProxy.To(_all.Sandbox.Url.AbsoluteUri);
         var doomed = await LeaderAsync(new() { ["FREESCOUT_BASE_URL"] = line.Through(_all.Sandbox.FreeScout.BaseUrl.AbsoluteUri) });
-        var heir = await _all.StartHostAsync(FlagOn);
+        var successor = await _all.StartHostAsync(FlagOn);
         line.Stall();
         _all.Sandbox.Surface("pay").Answer(503);
         await Eventually.TrueAsync(async () => await StateAsync() == TicketState.Filing, "the claim is taken");
@@ -43,21 +43,21 @@ public sealed class KilledLeaderTests : IAsyncLifetime
         await doomed.KillAsync();
         line.Cut();
 
-        await AssertOneTicketAsync(heir);
+        await AssertOneTicketAsync(successor);
     }
 
     [Fact, Trait("Pitfall", "T-12")]
     public async Task Killed_after_FreeScout_made_the_ticket_and_before_its_answer()
     {
         var doomed = await LeaderAsync();
-        var heir = await _all.StartHostAsync(FlagOn);
+        var successor = await _all.StartHostAsync(FlagOn);
         using var hang = _all.Sandbox.Faults.Add(new(FaultKind.HangAfter) { Match = FaultMatch.FreeScoutCreate });
         _all.Sandbox.Surface("pay").Answer(503);
         await Eventually.TrueAsync(() => _all.TicketsOf("pay").Count == 1, "FreeScout has made the ticket");
 
         await doomed.KillAsync();
 
-        await AssertOneTicketAsync(heir);
+        await AssertOneTicketAsync(successor);
         Assert.Equal(1, _all.PostsFor("pay"));
     }
 
@@ -66,7 +66,7 @@ public sealed class KilledLeaderTests : IAsyncLifetime
     {
         await using var line = TcpProxy.To(_all.Database.Location);
         var doomed = await LeaderAsync(new() { ["DATABASE_URL"] = line.Through(_all.Database.Location) });
-        var heir = await _all.StartHostAsync(FlagOn);
+        var successor = await _all.StartHostAsync(FlagOn);
         var slow = _all.Sandbox.Faults.Add(new(FaultKind.Delay) { Match = FaultMatch.FreeScoutCreate });
         _all.Sandbox.Surface("pay").Answer(503);
         await Eventually.TrueAsync(() => _all.Sandbox.FreeScout.CreatesInFlight == 1, "FreeScout has the request");
@@ -77,7 +77,7 @@ public sealed class KilledLeaderTests : IAsyncLifetime
         await doomed.KillAsync();
         line.Cut();
 
-        await AssertOneTicketAsync(heir);
+        await AssertOneTicketAsync(successor);
         Assert.Equal(1, _all.PostsFor("pay"));
     }
 
@@ -96,12 +96,12 @@ public sealed class KilledLeaderTests : IAsyncLifetime
         Assert.Equal(1, _all.PostsFor("pay"));
     }
 
-    /// <summary>Frozen past its lease in the middle of a filing, it wakes and does no double work.</summary>
+    /// <summary>A leader is frozen past its lease during a filing. After it resumes, it repeats nothing.</summary>
     [Fact]
-    public async Task Frozen_in_the_middle_of_a_filing_and_woken_when_another_leads()
+    public async Task A_leader_frozen_during_a_filing_repeats_nothing()
     {
         var frozen = await LeaderAsync();
-        var heir = await _all.StartHostAsync(FlagOn);
+        var successor = await _all.StartHostAsync(FlagOn);
         using (_all.Sandbox.Faults.Add(new(FaultKind.HangBefore) { Match = FaultMatch.FreeScoutCreate }))
         {
             _all.Sandbox.Surface("pay").Answer(503);
@@ -109,9 +109,9 @@ public sealed class KilledLeaderTests : IAsyncLifetime
             frozen.Freeze();
         }
 
-        await Eventually.TrueAsync(async () => await FilingsAsync() == 1, "the other files it", TakenUp);
+        await Eventually.TrueAsync(async () => await FilingsAsync() == 1, "the other console files the ticket", TakeoverPatience);
         frozen.Thaw();
-        await AssertOneTicketAsync(heir);
+        await AssertOneTicketAsync(successor);
     }
 
     private async Task<ConsoleProcess> LeaderAsync(Dictionary<string, string>? settings = null)
@@ -124,26 +124,26 @@ public sealed class KilledLeaderTests : IAsyncLifetime
     private static Task<bool> LeadsAsync(ConsoleProcess console) =>
         Task.FromResult(console.Output.ToString().Contains("this process leads fence=", StringComparison.Ordinal));
 
-    private async Task AssertOneTicketAsync(ConsoleHost heir)
+    private async Task AssertOneTicketAsync(ConsoleHost successor)
     {
         await Eventually.TrueAsync(
             async () => await FilingsAsync() == 1 && await StateAsync() == TicketState.Open,
             "the ticket is filed and recorded",
-            TakenUp
+            TakeoverPatience
         );
-        // A process that starts on a busy machine may say "degraded" first, which names no ticket; another ticket it must never name.
+        // On a busy machine the first click may answer "degraded" without a ticket. A click must never name another ticket.
         long? named = null;
         await Eventually.TrueAsync(
-            async () => (named = (await heir.InvestigateAsync("pay")).Ticket) is not null,
+            async () => (named = (await successor.InvestigateAsync("pay")).Ticket) is not null,
             "a click finds a ticket",
-            TakenUp
+            TakeoverPatience
         );
         Assert.Equal(Assert.Single(_all.TicketsOf("pay")).Id, named);
         await using var db = _all.Database.Open();
         await Eventually.TrueAsync(
             async () => await db.AlertDeliveries.CountAsync(d => d.Hook == "ticket") == 1,
             "the delivery is recorded",
-            TakenUp
+            TakeoverPatience
         );
         Assert.Equal(1, await db.Alerts.CountAsync());
         Assert.Single(_all.TicketsOf("pay"));

@@ -8,13 +8,13 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Processes;
 
-/// <summary>The process dies with SIGKILL between an alert's arrival and its DM. What was acknowledged is there, has one ticket, and the
-/// operator is told at least once: twice only where the death fell between Slack's answer and its record.</summary>
+/// <summary>The process is killed (SIGKILL) between an alert's arrival and its DM. Every acknowledged alert is stored and gets one
+/// ticket and one DM. A kill between Slack's answer and its record repeats the DM once.</summary>
 public sealed class KilledPipelineTests : IAsyncLifetime
 {
     private const string Token = "canary-intake-kill";
 
-    private static readonly TimeSpan TakenUp = Eventually.Patience;
+    private static readonly TimeSpan TakeoverPatience = Eventually.Patience;
 
     private Consoles _all = null!;
 
@@ -25,7 +25,7 @@ public sealed class KilledPipelineTests : IAsyncLifetime
     public async Task DisposeAsync() => await _all.DisposeAsync();
 
     [Fact]
-    public async Task What_was_acknowledged_before_a_kill_is_there_after_it_and_has_one_ticket()
+    public async Task An_acknowledged_alert_survives_a_kill_and_has_one_ticket()
     {
         var acknowledged = new ConcurrentBag<string>();
         var sent = 0;
@@ -51,13 +51,13 @@ public sealed class KilledPipelineTests : IAsyncLifetime
                             }
                             catch (HttpRequestException)
                             {
-                                // Killed before the answer: the sender knows that it has none.
+                                // Killed before the answer: the alert was not acknowledged.
                             }
                         }
                     })
                 )
                 .ToList();
-            await Eventually.TrueAsync(() => acknowledged.Count >= before + 15, "some are acknowledged");
+            await Eventually.TrueAsync(() => acknowledged.Count >= before + 15, "15 more alerts are acknowledged");
             await console.KillAsync();
             await stop.CancelAsync();
             await Task.WhenAll(senders);
@@ -65,7 +65,7 @@ public sealed class KilledPipelineTests : IAsyncLifetime
 
         await StartHostAsync();
         await using var db = _all.Database.Open();
-        await Eventually.TrueAsync(async () => !await db.AlertOutbox.AnyAsync(), "all are delivered");
+        await Eventually.TrueAsync(async () => !await db.AlertOutbox.AnyAsync(), "all alerts are delivered");
         var names = await db.Alerts.Select(alert => alert.Name).ToListAsync();
         Assert.Empty(acknowledged.Except(names));
         Assert.Equal(names.Count, names.Distinct().Count());
@@ -77,7 +77,7 @@ public sealed class KilledPipelineTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Killed_before_the_DM_another_sends_it_once()
+    public async Task A_DM_that_was_not_sent_before_a_kill_is_sent_once()
     {
         var doomed = await StartAsync();
         using (_all.Sandbox.Faults.Add(new(FaultKind.HangBefore) { Match = FaultMatch.SlackPost }))
@@ -96,7 +96,7 @@ public sealed class KilledPipelineTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Killed_between_Slacks_answer_and_its_record_another_sends_it_once_more_and_no_more()
+    public async Task A_DM_that_was_not_recorded_before_a_kill_is_sent_once_more()
     {
         await using var line = TcpProxy.To(_all.Database.Location);
         var doomed = await StartAsync(new() { ["DATABASE_URL"] = line.Through(_all.Database.Location) });
@@ -125,7 +125,7 @@ public sealed class KilledPipelineTests : IAsyncLifetime
         await Eventually.TrueAsync(
             async () => await db.AlertDeliveries.CountAsync() == 2 && !await db.AlertOutbox.AnyAsync(),
             "the DM and the ticket are recorded",
-            TakenUp
+            TakeoverPatience
         );
         Assert.Single(_all.Sandbox.FreeScout.Conversations);
     }

@@ -4,7 +4,7 @@ using Microsoft.Playwright;
 
 namespace AutoTicket.Tests.Processes;
 
-/// <summary>Two consoles behind Debian's nginx, which sends each request to either: without session affinity.</summary>
+/// <summary>Two consoles behind Debian's nginx, which balances requests without session affinity.</summary>
 public sealed class LoadBalancerTests(LoadBalancerTests.Balanced consoles) : IClassFixture<LoadBalancerTests.Balanced>
 {
     [Fact]
@@ -56,7 +56,7 @@ public sealed class LoadBalancerTests(LoadBalancerTests.Balanced consoles) : ICl
 
         public Uri Address { get; } = new($"http://127.0.0.1:{LoopbackPort.Next()}");
 
-        /// <summary>Whose pages are the first's, and whose circuits the second's.</summary>
+        /// <summary>The address at which the first console serves the pages and the second one the circuits.</summary>
         public Uri Crossed { get; } = new($"http://127.0.0.1:{LoopbackPort.Next()}");
 
         public TcpProxy Line { get; private set; } = null!;
@@ -67,7 +67,7 @@ public sealed class LoadBalancerTests(LoadBalancerTests.Balanced consoles) : ICl
             var settings = new Dictionary<string, string>
             {
                 ["CONSOLE_PUBLIC_URL"] = Address.AbsoluteUri,
-                // A busy machine's answers are waited for: here it is the page's that count.
+                // Long limits: these tests check the page's connection, not the speed of a click.
                 ["FreeScout__CallTimeout"] = "00:00:20",
                 ["Ticketing__ClickBudget"] = "00:00:20",
                 ["Ticketing__Grace"] = "00:00:20",
@@ -99,7 +99,7 @@ public sealed class LoadBalancerTests(LoadBalancerTests.Balanced consoles) : ICl
             await _consoles.DisposeAsync();
         }
 
-        // One process, so that no worker outlives a killed master. As in many configurations, the first server drops Host's port.
+        // A single process, because workers would outlive a killed master. The first server drops Host's port, as many configurations do.
         private string Configuration(int first, int second) =>
             $$"""
                 daemon off;

@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace AutoTicket.Tests.Processes;
 
-/// <summary>A line of the console's log as the contract has it: <c>timestamp LEVEL category message</c>.</summary>
+/// <summary>A line of the console's log in the documented format, <c>timestamp LEVEL category message</c>.</summary>
 internal sealed partial record LogLine(string Level, string Category, string Message)
 {
     public static LogLine? Parse(string line) =>
@@ -10,11 +10,11 @@ internal sealed partial record LogLine(string Level, string Category, string Mes
             ? new(match.Groups["level"].Value, match.Groups["category"].Value, match.Groups["message"].Value)
             : null;
 
-    /// <summary>What a person who greps would see.</summary>
+    /// <summary>The lines that <c>grep -iE</c> finds.</summary>
     public static IReadOnlyList<string> Grep(OutputLines output, string pattern) =>
         [.. output.ToList().Where(line => Regex.IsMatch(line, pattern, RegexOptions.IgnoreCase))];
 
-    /// <summary>Fails with the lines themselves: without them a failure that is met once is lost.</summary>
+    /// <summary>Fails with the lines themselves, because a rare failure may not be reproducible.</summary>
     public static void AssertNoErrors(IEnumerable<string> lines)
     {
         var errors = lines.Where(line => Parse(line) is null or { Level: "ERROR" or "CRITICAL" }).ToList();

@@ -3,7 +3,7 @@ using AutoTicket.Sandbox;
 
 namespace AutoTicket.Tests.Processes;
 
-/// <summary>Two processes on one database, forty clicks at once, and a FreeScout that fails in every way: one ticket each time.</summary>
+/// <summary>Forty simultaneous clicks on two processes file one ticket, also when FreeScout is slow or fails.</summary>
 public sealed class OneTicketTests(TwoConsoles consoles) : IClassFixture<TwoConsoles>
 {
     private const int Clicks = 40;
@@ -27,7 +27,7 @@ public sealed class OneTicketTests(TwoConsoles consoles) : IClassFixture<TwoCons
     [Fact]
     [Trait("Pitfall", "T-4")]
     [Trait("Pitfall", "T-21")]
-    public async Task A_slow_far_side_gets_one_post_and_all_see_its_ticket()
+    public async Task A_slow_FreeScout_gets_one_post_and_all_see_its_ticket()
     {
         var surface = consoles.NextSurface();
         using var slow = Fail(new(FaultKind.Delay) { Delay = TimeSpan.FromMilliseconds(700) });
@@ -42,7 +42,7 @@ public sealed class OneTicketTests(TwoConsoles consoles) : IClassFixture<TwoCons
 
     [Fact]
     [Trait("Pitfall", "T-5")]
-    public async Task A_far_side_that_fails_before_creating_gets_the_ticket_once_it_is_well()
+    public async Task A_FreeScout_that_fails_before_creating_gets_the_ticket_once_it_works()
     {
         var surface = consoles.NextSurface();
         using (Fail(new(FaultKind.Status) { StatusCode = 500 }))
@@ -76,7 +76,7 @@ public sealed class OneTicketTests(TwoConsoles consoles) : IClassFixture<TwoCons
 
     private ActiveFault Fail(Fault fault) => consoles.Sandbox.Faults.Add(fault with { Match = FaultMatch.FreeScoutCreate });
 
-    /// <summary>All at once, every other one on the other process; each is answered, and answered with 200.</summary>
+    /// <summary>Sends forty clicks at once, half to each process. Each is answered with 200.</summary>
     private async Task<Answer[]> ClickAsync(string surface)
     {
         var answers = await Task.WhenAll(

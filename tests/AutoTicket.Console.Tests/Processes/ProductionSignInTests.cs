@@ -9,7 +9,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Processes;
 
-/// <summary>The console as it runs in Production, behind a proxy that ends TLS: who gets in, and what never gets out.</summary>
+/// <summary>Sign-in and secrets of a console in Production, behind a proxy that terminates TLS.</summary>
 public sealed partial class ProductionSignInTests(ProductionSignInTests.Production production)
     : IClassFixture<ProductionSignInTests.Production>
 {
@@ -43,7 +43,7 @@ public sealed partial class ProductionSignInTests(ProductionSignInTests.Producti
         var cookie = Cookies((await SignInAsync(Password)).Answer)
             .Single(cookie => cookie.StartsWith("__Host-autoticket=", StringComparison.Ordinal))
             .Split(';')[0];
-        // The same database, another process: what a restart leaves, and what a replica is.
+        // A second console on the same database stands for a replica and for the console after a restart.
         var replica = await production.Consoles.StartHostAsync(production.Settings);
         Assert.Equal(HttpStatusCode.OK, (await AskAsync(replica.Address, HttpMethod.Get, "/api/status", ("Cookie", cookie))).StatusCode);
         await replica.StopAsync();
@@ -126,7 +126,7 @@ public sealed partial class ProductionSignInTests(ProductionSignInTests.Producti
         var strangers = await Task.WhenAll(
             Enumerable.Range(0, 200).Select(i => Stranger.ConnectAsync(production.Console.Address, paths[i % paths.Length]))
         );
-        // All at once: none ends before each has sent what is taken from it.
+        // All of them hold their requests open before the first one finishes.
         await Task.WhenAll(strangers.Select(stranger => stranger.SendAsync()));
         var answers = await Task.WhenAll(strangers.Select(stranger => stranger.EndAsync()));
 
@@ -134,7 +134,7 @@ public sealed partial class ProductionSignInTests(ProductionSignInTests.Producti
         Assert.InRange(Peak() - before, 0, 120);
         LogLine.AssertNoErrors(production.Console.Output.ToList());
 
-        // In MB.
+        // The most memory that the process has used, in MB.
         long Peak()
         {
             var line = File.ReadLines($"/proc/{production.Console.Id}/status")
@@ -143,7 +143,7 @@ public sealed partial class ProductionSignInTests(ProductionSignInTests.Producti
         }
     }
 
-    /// <summary>Sends two megabytes, all but the last byte, until it is answered.</summary>
+    /// <summary>A client that sends 2 MB except the last byte, until the console answers.</summary>
     private sealed class Stranger(TcpClient client)
     {
         private const int Length = 2 * 1024 * 1024;
@@ -177,7 +177,7 @@ public sealed partial class ProductionSignInTests(ProductionSignInTests.Producti
             }
             catch (IOException)
             {
-                // It was cut off.
+                // The console closed the connection.
             }
         }
 
@@ -259,7 +259,7 @@ public sealed partial class ProductionSignInTests(ProductionSignInTests.Producti
 
         public ConsoleProcess Console { get; private set; } = null!;
 
-        /// <summary>Follows no redirect and keeps no cookie.</summary>
+        /// <summary>A client that follows no redirects and stores no cookies.</summary>
         public HttpClient Http { get; private set; } = null!;
 
         public IReadOnlyList<string> Secrets { get; private set; } = [];

@@ -8,8 +8,8 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Processes;
 
-/// <summary>What the boards of several consoles on one PostgreSQL show. In one process: what a kill or a freeze does to them is
-/// <see cref="ReplicasTests"/>.</summary>
+/// <summary>The boards of several consoles on one PostgreSQL, all in the test process. <see cref="ReplicasTests"/> kills and freezes
+/// processes.</summary>
 public sealed class ReplicaBoardsTests : IAsyncLifetime
 {
     private readonly List<ConsoleHost> _consoles = [];
@@ -37,10 +37,10 @@ public sealed class ReplicaBoardsTests : IAsyncLifetime
     }
 
     [Fact, Trait("Pitfall", "T-53")]
-    public async Task Of_three_consoles_one_asks_and_all_show_a_change_within_a_second()
+    public async Task One_of_three_consoles_probes_and_all_show_a_change_within_a_second()
     {
         var (leader, others) = await StartAsync(3);
-        await ReadAsync(5);
+        await WaitForCyclesAsync(5);
 
         var delays = new List<TimeSpan>();
         foreach (var (code, status) in new[] { (503, "down"), (200, "operational"), (503, "down"), (200, "operational"), (503, "down") })
@@ -52,34 +52,34 @@ public sealed class ReplicaBoardsTests : IAsyncLifetime
             delays.Add(Stopwatch.GetElapsedTime(shown));
         }
 
-        // The median: one of them may be late because the machine is. Without the news it would take any time up to five seconds.
+        // The median, because a busy machine delays single changes. Without the database's signal a change takes up to five seconds.
         Assert.InRange(delays.Order().ElementAt(delays.Count / 2), TimeSpan.Zero, TimeSpan.FromSeconds(2));
-        // Alike to the letter: since when, checked when, why. A reading may come between two questions.
+        // All fields must be equal. It retries, because a reading may arrive between two requests.
         await Eventually.TrueAsync(
             async () => (await Task.WhenAll(others.Append(leader).Select(BoardAsync))).Distinct().Count() == 1,
             "all boards are the same"
         );
-        await AssertOneAskedAsync();
+        await AssertOneProbesAsync();
     }
 
     [Fact, Trait("Pitfall", "T-25")]
-    public async Task A_leader_that_is_cut_off_from_the_database_is_followed_and_stores_nothing_of_its_own_when_it_is_back()
+    public async Task A_leader_without_the_database_is_replaced_and_stores_no_old_reading_when_it_reconnects()
     {
         await using var line = TcpProxy.To(_database.Location);
         var (cutOff, others) = await StartAsync(2, new() { ["DATABASE_URL"] = line.Through(_database.Location) }, new());
-        await ReadAsync(2);
+        await WaitForCyclesAsync(2);
 
         line.Cut();
-        await Eventually.TrueAsync(() => Leads(others[0]), "the other leads");
+        await Eventually.TrueAsync(() => Leads(others[0]), "the other console leads");
         Pay.Answer(503);
-        // Nobody can tell the one that is cut off that it is followed: its board goes on by itself, and says the same.
+        // The console without the database can't know the new leader, so it keeps probing and shows the same.
         await Task.WhenAll(ShowsAsync(cutOff, "down"), ShowsAsync(others[0], "down"));
         line.Restore();
 
         await Eventually.TrueAsync(async () => await BoardAsync(cutOff) == await BoardAsync(others[0]), "both boards are the same");
-        var asked = Pay.RequestCount - await StoredAsync();
-        await ReadAsync(3);
-        Assert.InRange(Pay.RequestCount - await StoredAsync(), 0, asked + 1);
+        var asked = Pay.RequestCount - await CountReadingsAsync();
+        await WaitForCyclesAsync(3);
+        Assert.InRange(Pay.RequestCount - await CountReadingsAsync(), 0, asked + 1);
         await using var db = _database.Open();
         var times = await db
             .SurfaceReadings.Where(reading => reading.SurfaceKey == "pay")
@@ -104,13 +104,13 @@ public sealed class ReplicaBoardsTests : IAsyncLifetime
         line.Restore();
 
         await Eventually.TrueAsync(async () => await BoardAsync(leader) == await BoardAsync(others[0]), "both boards are the same");
-        await AssertOneAskedAsync();
+        await AssertOneProbesAsync();
     }
 
     [Fact, Trait("Pitfall", "T-30")]
-    public async Task That_the_leaders_own_network_is_lost_every_board_says()
+    public async Task Every_board_shows_that_the_leaders_network_is_lost()
     {
-        // Names that nobody answers for: nothing can be reached.
+        // These host names don't resolve, so no surface can be reached.
         var lost = Enumerable
             .Range(2, 3)
             .SelectMany(n => ConsoleHost.SurfaceSettings(n - 2, $"nobody{n}", new Uri($"http://nobody-{n}.invalid/")))
@@ -119,23 +119,26 @@ public sealed class ReplicaBoardsTests : IAsyncLifetime
 
         await Eventually.TrueAsync(
             async () => await LostSinceAsync(leader) is not null && await LostSinceAsync(leader) == await LostSinceAsync(others[0]),
-            "both say since when"
+            "both show the same start of the network loss"
         );
         var late = await StartAsync(lost);
-        await Eventually.TrueAsync(async () => await LostSinceAsync(late) == await LostSinceAsync(leader), "who comes later says the same");
+        await Eventually.TrueAsync(
+            async () => await LostSinceAsync(late) == await LostSinceAsync(leader),
+            "a console that starts later shows the same"
+        );
     }
 
-    /// <summary>What the leader met at FreeScout, the others' boards say too, and no longer than it lasts.</summary>
+    /// <summary>Only the leader calls FreeScout. The boards of the others show the failure until it ends.</summary>
     [Fact, Trait("Pitfall", "T-31")]
-    public async Task That_FreeScout_fails_and_works_again_every_console_knows_though_one_asks()
+    public async Task Every_board_shows_that_FreeScout_fails_and_works_again()
     {
         var (_, others) = await StartAsync(2);
         using (_sandbox.Faults.Add(new(FaultKind.Status) { Match = FaultMatch.FreeScout }))
         {
-            await Eventually.TrueAsync(() => MeetsFreeScoutAsync(others[0], failing: true), "the other knows that it fails");
+            await Eventually.TrueAsync(() => MeetsFreeScoutAsync(others[0], failing: true), "the other console shows that FreeScout fails");
         }
 
-        await Eventually.TrueAsync(() => MeetsFreeScoutAsync(others[0], failing: false), "the other knows that it works");
+        await Eventually.TrueAsync(() => MeetsFreeScoutAsync(others[0], failing: false), "the other console shows that FreeScout works");
     }
 
     private static async Task<bool> MeetsFreeScoutAsync(ConsoleHost console, bool failing) =>
@@ -164,7 +167,7 @@ public sealed class ReplicaBoardsTests : IAsyncLifetime
         return _consoles[^1];
     }
 
-    /// <summary>The first leads before the others start.</summary>
+    /// <summary>Starts the consoles. The first one leads before the others start.</summary>
     private async Task<(ConsoleHost Leader, IReadOnlyList<ConsoleHost> Others)> StartAsync(
         int count,
         Dictionary<string, string?>? leaders = null,
@@ -200,25 +203,25 @@ public sealed class ReplicaBoardsTests : IAsyncLifetime
 
     private static async Task<string> BoardAsync(ConsoleHost console) => Replicas.BoardOf(await StatusAsync(console));
 
-    private async Task<int> StoredAsync()
+    private async Task<int> CountReadingsAsync()
     {
         await using var db = _database.Open();
         return await db.SurfaceReadings.CountAsync(reading => reading.SurfaceKey == "pay");
     }
 
-    private async Task ReadAsync(int cycles)
+    private async Task WaitForCyclesAsync(int cycles)
     {
-        var before = await StoredAsync();
-        await Eventually.TrueAsync(async () => await StoredAsync() >= before + cycles, $"{cycles} more readings are stored");
+        var before = await CountReadingsAsync();
+        await Eventually.TrueAsync(async () => await CountReadingsAsync() >= before + cycles, $"{cycles} more readings are stored");
     }
 
-    /// <summary>At any moment a probe, and one reading, may be on its way.</summary>
-    private async Task AssertOneAskedAsync()
+    /// <summary>Asserts that only one console probes. Each probe is a stored reading, except one probe and one write in flight.</summary>
+    private async Task AssertOneProbesAsync()
     {
-        await ReadAsync(3);
-        // Readings are stored while this counts: those stored before were asked for, and those asked for are stored after.
-        var before = await StoredAsync();
+        await WaitForCyclesAsync(3);
+        // The poller runs during the count, so the number of probes lies between two counts of readings.
+        var before = await CountReadingsAsync();
         var asked = Pay.RequestCount;
-        Assert.InRange(asked, before, await StoredAsync() + 2);
+        Assert.InRange(asked, before, await CountReadingsAsync() + 2);
     }
 }

@@ -7,17 +7,15 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Processes;
 
-/// <summary>
-/// Several consoles on one PostgreSQL. Each probe of the leader is a stored reading, so a surface that was asked no more often than
-/// there are readings of it was asked by one process.
-/// </summary>
+/// <summary>Several consoles on one PostgreSQL. The leader stores each probe as a reading, so more probes than readings mean that a
+/// second process probed.</summary>
 public abstract class Replicas : IAsyncLifetime
 {
-    private protected static readonly Dictionary<string, string> Telling = new()
+    private protected static readonly Dictionary<string, string> NotifyingSettings = new()
     {
         ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1",
         ["Alerts__NotifySeverity"] = "P2",
-        // An end that is told at once also where the alert had flapped.
+        // A short quiet period, so that the DM of the recovery is sent soon after a flap.
         ["Alerts__QuietPeriod"] = "00:00:01",
     };
 
@@ -25,7 +23,7 @@ public abstract class Replicas : IAsyncLifetime
 
     private protected SandboxSurface Pay => All.Sandbox.Surface("pay");
 
-    private protected IReadOnlyList<string> Told => [.. All.Sandbox.Slack.Messages.Select(message => message.Text)];
+    private protected IReadOnlyList<string> DirectMessages => [.. All.Sandbox.Slack.Messages.Select(message => message.Text)];
 
     public async Task InitializeAsync()
     {
@@ -36,7 +34,8 @@ public abstract class Replicas : IAsyncLifetime
 
     public async Task DisposeAsync() => await All.DisposeAsync();
 
-    /// <summary>The first leads before the others start. It is a process, because it is killed, frozen or asked to end.</summary>
+    /// <summary>Starts the consoles. The first one leads before the others start, and is a process, so that tests can kill, freeze or
+    /// stop it.</summary>
     private protected async Task<(ConsoleProcess Leader, IReadOnlyList<ConsoleHost> Others)> StartAsync(
         int count,
         Dictionary<string, string>? settings = null
@@ -93,28 +92,28 @@ public abstract class Replicas : IAsyncLifetime
                 )
         );
 
-    private protected async Task<int> StoredAsync()
+    private protected async Task<int> CountReadingsAsync()
     {
         await using var db = All.Database.Open();
         return await db.SurfaceReadings.CountAsync(reading => reading.SurfaceKey == "pay");
     }
 
-    /// <summary>Waits for so many cycles more.</summary>
-    private protected async Task ReadAsync(int cycles)
+    /// <summary>Waits until the given number of poll cycles is stored.</summary>
+    private protected async Task WaitForCyclesAsync(int cycles)
     {
-        var before = await StoredAsync();
-        await Eventually.TrueAsync(async () => await StoredAsync() >= before + cycles, $"{cycles} more readings are stored");
+        var before = await CountReadingsAsync();
+        await Eventually.TrueAsync(async () => await CountReadingsAsync() >= before + cycles, $"{cycles} more readings are stored");
     }
 
-    /// <summary>At any moment a probe, and one reading, may be on its way.</summary>
+    /// <summary>Asserts that only one console probes. Each probe is a stored reading, except one probe and one write in flight.</summary>
     /// <param name="interrupted">Probes whose results were lost.</param>
-    private protected async Task AssertOneAskedAsync(int interrupted = 0)
+    private protected async Task AssertOneProbesAsync(int interrupted = 0)
     {
-        await ReadAsync(3);
-        // Readings are stored while this counts: those stored before were asked for, and those asked for are stored after.
-        var before = await StoredAsync();
+        await WaitForCyclesAsync(3);
+        // The poller runs during the count, so the number of probes lies between two counts of readings.
+        var before = await CountReadingsAsync();
         var asked = Pay.RequestCount;
-        Assert.InRange(asked, before, await StoredAsync() + 2 + interrupted);
+        Assert.InRange(asked, before, await CountReadingsAsync() + 2 + interrupted);
     }
 
     private protected async Task<int> DeliveredAsync()
@@ -123,12 +122,15 @@ public abstract class Replicas : IAsyncLifetime
         return await db.AlertDeliveries.CountAsync();
     }
 
-    /// <summary>One ticket, one DM that it began and one that it is over.</summary>
-    private protected async Task AssertToldOnceAsync()
+    /// <summary>Asserts one ticket, one DM for the outage and one for its recovery.</summary>
+    private protected async Task AssertNotifiedOnceAsync()
     {
-        await Eventually.TrueAsync(() => Told.Any(text => text.Contains("RECOVERED", StringComparison.Ordinal)), "the recovery is told");
-        await ReadAsync(3);
-        Assert.Equal(2, Told.Count);
+        await Eventually.TrueAsync(
+            () => DirectMessages.Any(text => text.Contains("RECOVERED", StringComparison.Ordinal)),
+            "the DM of the recovery is sent"
+        );
+        await WaitForCyclesAsync(3);
+        Assert.Equal(2, DirectMessages.Count);
         Assert.Single(All.TicketsOf("pay"));
         Assert.Equal(1, All.PostsFor("pay"));
         await using var db = All.Database.Open();

@@ -4,20 +4,20 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Processes;
 
-/// <summary>The leader of two and three consoles is killed, stopped and cut off.</summary>
+/// <summary>The leader of two or three consoles is killed or stopped.</summary>
 public sealed class ReplicasTests : Replicas
 {
-    /// <summary>With the lease of production: ten seconds, a third of one more to ask, and a machine that is busy.</summary>
+    /// <summary>Covers the production lease of 10 s, a third of it until the next check, and a busy machine.</summary>
     private static readonly TimeSpan Takeover = Eventually.Patience;
-    private static readonly Dictionary<string, string> ProductionLease = new(Telling) { ["Leader__Lease"] = "00:00:10" };
+    private static readonly Dictionary<string, string> ProductionLease = new(NotifyingSettings) { ["Leader__Lease"] = "00:00:10" };
 
     [Fact, Trait("Pitfall", "T-25"), Trait("Pitfall", "T-2"), Trait("Pitfall", "T-4")]
-    public async Task Killed_it_is_followed_after_its_lease_and_no_board_says_anything_untrue_meanwhile()
+    public async Task A_killed_leader_is_replaced_after_its_lease_and_no_board_shows_a_wrong_state()
     {
         var (leader, others) = await StartAsync(3, ProductionLease);
         Pay.Answer(503);
         await Eventually.TrueAsync(
-            async () => Told.Count == 1 && All.TicketsOf("pay").Count == 1 && await DeliveredAsync() == 2,
+            async () => DirectMessages.Count == 1 && All.TicketsOf("pay").Count == 1 && await DeliveredAsync() == 2,
             "the outage has its ticket and its DM"
         );
 
@@ -34,7 +34,7 @@ public sealed class ReplicasTests : Replicas
 
                 return Pay.RequestCount > asked;
             },
-            "another asks",
+            "another console probes",
             Takeover
         );
 
@@ -45,30 +45,30 @@ public sealed class ReplicasTests : Replicas
         await Task.WhenAll(others.Select(other => ShowsAsync(other, "down", Eventually.Patience)));
         Assert.Single(others, Leads);
         Pay.Answer();
-        await AssertToldOnceAsync();
-        await AssertOneAskedAsync();
+        await AssertNotifiedOnceAsync();
+        await AssertOneProbesAsync();
     }
 
     [Fact]
-    public async Task Asked_to_end_it_hands_the_lead_over_at_once()
+    public async Task A_stopped_leader_gives_its_lease_back_at_once()
     {
         var (leader, others) = await StartAsync(2, new() { ["Leader__Lease"] = "00:01:00" });
-        await ReadAsync(2);
+        await WaitForCyclesAsync(2);
 
         Assert.Equal(0, await leader.StopAsync());
         var ended = Stopwatch.GetTimestamp();
-        await Eventually.TrueAsync(() => Leads(others[0]), "the other leads");
+        await Eventually.TrueAsync(() => Leads(others[0]), "the other console leads");
 
-        // Not for its lease to run out.
+        // The other console leads before the lease of one minute expires.
         Assert.InRange(Stopwatch.GetElapsedTime(ended), TimeSpan.Zero, TimeSpan.FromSeconds(55));
-        await ReadAsync(2);
-        await AssertOneAskedAsync();
+        await WaitForCyclesAsync(2);
+        await AssertOneProbesAsync();
     }
 
     [Fact]
-    public async Task Asked_to_end_while_it_files_for_an_alert_it_brings_that_to_its_end_and_the_next_does_not_repeat_it()
+    public async Task A_stopped_leader_finishes_its_filing_and_the_next_leader_does_not_repeat_it()
     {
-        var patient = new Dictionary<string, string>(Telling)
+        var patient = new Dictionary<string, string>(NotifyingSettings)
         {
             ["FreeScout__CallTimeout"] = "00:00:20",
             ["Ticketing__ClickBudget"] = "00:00:20",
@@ -87,10 +87,10 @@ public sealed class ReplicasTests : Replicas
 
         Assert.Equal(0, await ending);
         Assert.InRange(Stopwatch.GetElapsedTime(started), TimeSpan.Zero, Eventually.OnABusyMachine(TimeSpan.FromSeconds(5)));
-        await Eventually.TrueAsync(() => Leads(others[0]), "the other leads");
-        // An outage that ended before anybody told it would be told as one that is over already.
-        await Eventually.TrueAsync(() => Told.Count == 1, "the other tells it");
+        await Eventually.TrueAsync(() => Leads(others[0]), "the other console leads");
+        // The DM must come before the recovery. Otherwise one DM reports an outage that is already over.
+        await Eventually.TrueAsync(() => DirectMessages.Count == 1, "the other console sends the DM");
         Pay.Answer();
-        await AssertToldOnceAsync();
+        await AssertNotifiedOnceAsync();
     }
 }

@@ -7,10 +7,10 @@ namespace AutoTicket.Tests.Processes;
 public sealed class ShutdownTests
 {
     [Fact]
-    public async Task Asked_to_end_it_answers_the_click_in_flight_and_ends()
+    public async Task A_stopped_console_answers_the_click_in_flight_and_exits()
     {
         await using var consoles = await Consoles.CreateAsync("drain");
-        // Patient with FreeScout, so that it is the test that ends the wait.
+        // Long limits, so that the test decides when FreeScout answers.
         var console = await consoles.StartAsync(
             new Dictionary<string, string>
             {
@@ -37,7 +37,7 @@ public sealed class ShutdownTests
     }
 
     [Fact]
-    public async Task Asked_to_end_it_says_first_that_it_is_not_ready_and_serves_until_that_was_seen()
+    public async Task A_stopped_console_first_reports_not_ready_and_serves_until_that_was_seen()
     {
         await using var consoles = await Consoles.CreateAsync("drain");
         var console = await consoles.StartAsync();
@@ -50,7 +50,7 @@ public sealed class ShutdownTests
         var ending = console.StopAsync();
         await console.Output.WaitForLineAsync(line => line.Contains("Application is shutting down", StringComparison.Ordinal));
 
-        // Others are served until who watches has seen it.
+        // The console keeps serving requests until the load balancer has seen that it is not ready.
         Assert.Equal(HttpStatusCode.OK, (await console.GetAsync("/api/status")).Status);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, (await console.GetAsync("/healthz/ready")).Status);
         Assert.Equal(0, await ending);
@@ -58,7 +58,7 @@ public sealed class ShutdownTests
     }
 
     [Fact]
-    public async Task Asked_to_end_while_the_answer_hangs_it_ends_all_the_same_and_the_next_start_adopts_the_ticket()
+    public async Task A_stopped_console_exits_while_FreeScout_hangs_and_the_next_start_adopts_the_ticket()
     {
         await using var consoles = await Consoles.CreateAsync("drain");
         var console = await consoles.StartAsync();

@@ -11,7 +11,7 @@ namespace AutoTicket.Tests.Processes;
 public sealed class SkewedClockTests
 {
     [Fact]
-    public async Task Replicas_an_hour_off_either_way_find_the_same_ticket_and_let_go_of_it_at_the_same_moment()
+    public async Task Replicas_with_clocks_an_hour_off_use_the_same_window()
     {
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
         await using var sandbox = await SandboxServer.StartAsync();
@@ -47,15 +47,15 @@ public sealed class SkewedClockTests
     }
 
     [Fact]
-    public async Task A_replica_that_starts_an_hour_ahead_while_the_database_is_away_takes_the_lease_from_nobody()
+    public async Task A_replica_that_starts_an_hour_ahead_while_the_database_is_away_does_not_take_the_lease()
     {
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
         await using var sandbox = await SandboxServer.StartAsync();
         await using var line = TcpProxy.To(database.Location);
-        // The shorter the lease, the sooner it is asked for: before the clock is set, which takes a second.
+        // A short lease is requested before the clock is set from the database, which takes a second.
         var settings = new Dictionary<string, string?> { ["Leader:Lease"] = "00:00:03" };
         await using var leader = await ConsoleHost.StartAsync(database, sandbox, settings);
-        await Eventually.TrueAsync(() => leader.Get<LeaderLease>().IsLeader, "it leads");
+        await Eventually.TrueAsync(() => leader.Get<LeaderLease>().IsLeader, "the first console leads");
         line.Cut();
         settings["DATABASE_URL"] = line.Through(database.Location);
         await using var fast = await ConsoleHost.StartAsync(
@@ -66,7 +66,7 @@ public sealed class SkewedClockTests
         );
 
         line.Restore();
-        await Eventually.TrueAsync(() => !fast.Get<LeaderLease>().WasLeader, "it knows that another leads");
+        await Eventually.TrueAsync(() => !fast.Get<LeaderLease>().WasLeader, "the second console knows that another leads");
 
         Assert.DoesNotContain(leader.Log, line => line.Contains("leads no more", StringComparison.Ordinal));
         Assert.DoesNotContain(fast.Log, line => line.Contains("this process leads", StringComparison.Ordinal));
@@ -78,7 +78,7 @@ public sealed class SkewedClockTests
         return (answer.GetProperty("disposition").GetString(), answer.GetProperty("ticket").GetProperty("id").GetInt64());
     }
 
-    /// <summary>Makes the ticket as old as that, by the database's clock.</summary>
+    /// <summary>Sets the ticket's age by the database's clock.</summary>
     private static async Task AgeAsync(TestDatabase database, string age)
     {
         await using var db = database.Open();

@@ -7,19 +7,19 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Processes;
 
-/// <summary>A hundred thousand different alerts in one go: memory has an end, what is worse or comes from elsewhere is not kept waiting,
-/// the tickets stop at the budget, and the console can be used.</summary>
+/// <summary>One hundred thousand different alerts at once: memory stays bounded, worse alerts and other sources don't starve, tickets
+/// stop at the budget, and pages answer.</summary>
 public sealed class StormTests
 {
     private const string Token = "canary-intake-storm";
     private const int Alerts = 100_000;
     private const int Batch = 2_000;
 
-    /// <summary>Of a console that holds nothing, 150 to 200 MB; a copy of the storm would be several times that.</summary>
+    /// <summary>An idle console uses 150 to 200 MB. A console that kept all alerts in memory would use several times that.</summary>
     private const long MostMemory = 500L * 1024 * 1024;
 
     [Fact]
-    public async Task A_hundred_thousand_ids_at_once_fill_no_memory_starve_nobody_and_file_no_more_than_the_budget()
+    public async Task A_hundred_thousand_alerts_at_once_use_bounded_memory_starve_no_source_and_stay_within_the_budget()
     {
         await using var consoles = await Consoles.CreateAsync("pay");
         var console = await consoles.StartAsync(
@@ -31,8 +31,7 @@ public sealed class StormTests
             }
         );
         var freeScout = consoles.Sandbox.FreeScout;
-        // The surface's own outage.
-        await Eventually.TrueAsync(() => freeScout.Conversations.Count == 1, "the surface has its ticket");
+        await Eventually.TrueAsync(() => freeScout.Conversations.Count == 1, "the outage of the surface has its ticket");
 
         long peak = 0;
         await Parallel.ForEachAsync(
@@ -57,7 +56,7 @@ public sealed class StormTests
             }
         );
 
-        // In the middle of it: something worse, from elsewhere; and somebody who looks.
+        // During the storm a worse alert comes from another source, and an operator opens pages.
         await SendAsync(
             console,
             [
@@ -73,7 +72,7 @@ public sealed class StormTests
         );
         await Eventually.TrueAsync(
             () => freeScout.Conversations.Any(c => c.Subject.Contains("worse", StringComparison.Ordinal)),
-            "what is worse has its ticket"
+            "the worse alert has its ticket"
         );
         foreach (var page in new[] { "/console/status", "/console/alerts", "/console/flags", "/api/alerts?active=true", "/api/flood" })
         {
@@ -82,7 +81,7 @@ public sealed class StormTests
 
         Assert.Equal("already_open", (await console.InvestigateAsync("pay")).Disposition);
 
-        // Five of the storm, its summary, the worse one and the surface.
+        // Tickets: five of the storm, its summary, the worse alert and the surface.
         await Eventually.TrueAsync(
             () => freeScout.Conversations.Count(c => c.Subject.Contains("ticket_flood", StringComparison.Ordinal)) == 1,
             "the storm has its one summary"
@@ -102,7 +101,7 @@ public sealed class StormTests
 
     private static async Task SendAsync(ConsoleProcess console, IEnumerable<object> alerts)
     {
-        // Too much at once is answered with 503, and sent again, as any sender does.
+        // The console answers 503 to too many alerts at once. The test sends them again, as senders do.
         await Eventually.TrueAsync(
             async () =>
             {
@@ -114,7 +113,7 @@ public sealed class StormTests
                 using var answer = await console.Http.SendAsync(request);
                 return answer.StatusCode == HttpStatusCode.Accepted;
             },
-            "the alerts are taken"
+            "the alerts are accepted"
         );
     }
 

@@ -2,7 +2,7 @@ using AutoTicket.Sandbox;
 
 namespace AutoTicket.Tests.Processes;
 
-/// <summary>Two replicas for all tests of a class: a process, and a console in this one. Each test clicks on surfaces of its own.</summary>
+/// <summary>Two replicas for all tests of a class, one in a process of its own. Each test clicks on other surfaces.</summary>
 public sealed class TwoConsoles : IAsyncLifetime
 {
     private static readonly string[] Surfaces = [.. Enumerable.Range(0, 12).Select(n => $"s{n}")];
@@ -22,7 +22,7 @@ public sealed class TwoConsoles : IAsyncLifetime
     public async Task InitializeAsync()
     {
         All = await Consoles.CreateAsync(Surfaces);
-        // A busy machine must not use up what a click may take: whoever waits for another's ticket is to see it.
+        // A long click budget, so that on a busy machine a click that waits for another's filing still gets its ticket.
         var patient = new Dictionary<string, string>
         {
             ["Ticketing__ClickBudget"] = "00:00:04",

@@ -9,19 +9,19 @@ using Npgsql;
 
 namespace AutoTicket.Tests.Processes;
 
-/// <summary>What must hold once a schedule is over, asked from outside: of the stand-ins' own records, over HTTP and by SQL.</summary>
+/// <summary>Checks the invariants after a schedule from outside: in the records of the simulated services, over HTTP and in SQL.</summary>
 internal sealed partial class Invariants(ScheduleRun run)
 {
-    /// <summary>A process that lives for a minute has no reason to write more, whatever is at fault.</summary>
+    /// <summary>The most log lines that a process may write in a schedule.</summary>
     private const int MostLines = 2_000;
 
-    /// <summary>Nor to give the same warning more often.</summary>
+    /// <summary>How often a process may repeat one warning.</summary>
     private const int MostAlike = 40;
 
-    /// <summary>Rows of failed filings of one key, besides one a click.</summary>
+    /// <summary>The most rows of failed filings of one key, in addition to one per click.</summary>
     private const int MostFailed = 3;
 
-    /// <summary>What grows with what happens, and only with that.</summary>
+    /// <summary>Tables that must not grow while nothing happens.</summary>
     public static readonly IReadOnlyList<string> Growing =
     [
         "tickets",
@@ -41,10 +41,10 @@ internal sealed partial class Invariants(ScheduleRun run)
 
     private readonly List<string> _wrongs = [];
 
-    /// <summary>Keys with more than one open ticket, as a late commit or a person may leave them.</summary>
+    /// <summary>The number of keys with more than one open ticket, which a late commit or an agent may cause.</summary>
     public int Doubles { get; private set; }
 
-    /// <summary>Waits until nothing is left to do, and then tells all that is wrong.</summary>
+    /// <summary>Waits until the consoles have finished all work, and returns every violation.</summary>
     public async Task<IReadOnlyList<string>> CheckAsync()
     {
         await GatherAsync(LostAsync);
@@ -59,14 +59,14 @@ internal sealed partial class Invariants(ScheduleRun run)
         return [.. run.Wrongs, .. _wrongs];
     }
 
-    /// <summary>What was acknowledged is there, before anybody sends it again.</summary>
+    /// <summary>Acknowledged alerts that are not stored. It runs before the senders repeat their alerts.</summary>
     private async Task<List<string>> LostAsync()
     {
         var stored = await TextsAsync("SELECT DISTINCT name FROM alerts");
-        return [.. run.Acknowledged.Keys.Except(stored).Select(name => $"I2: {name} was acknowledged and is not there.")];
+        return [.. run.Acknowledged.Keys.Except(stored).Select(name => $"I2: {name} was acknowledged but is not stored.")];
     }
 
-    /// <summary>What is not as it must be in the end, and may yet become so.</summary>
+    /// <summary>Violations that the consoles may still repair by themselves.</summary>
     private async Task<List<string>> LeftToDoAsync()
     {
         var left = new List<string>();
@@ -78,7 +78,7 @@ internal sealed partial class Invariants(ScheduleRun run)
         return left.Count > 0 ? left : [.. await UnsettledAsync(), .. await AlertsAsync(), .. await TicketsAsync()];
     }
 
-    /// <summary>The console is well, and each of its loops has done its part since the faults ended.</summary>
+    /// <summary>What keeps the console from being healthy: a loop that has not run since the faults ended, or old data.</summary>
     private static async Task<List<string>> LoopsAsync(Replica replica)
     {
         if (await replica.AskAsync(HttpMethod.Get, "/healthz/ready") is not { Status: HttpStatusCode.OK, Text: "Healthy" })
@@ -103,7 +103,7 @@ internal sealed partial class Invariants(ScheduleRun run)
             : [.. left, "its tickets are stale"];
     }
 
-    /// <summary>A lost answer is settled, unless FreeScout has no such ticket and nobody wants one.</summary>
+    /// <summary>Filings that are not settled. A lost answer may stay unconfirmed only if FreeScout has no ticket for it.</summary>
     private async Task<IEnumerable<string>> UnsettledAsync()
     {
         var subjects = run.FreeScout.Conversations.Select(one => one.Subject).ToList();
@@ -117,7 +117,7 @@ internal sealed partial class Invariants(ScheduleRun run)
             .Select(row => $"I2: {row.Subject} [{row.Marker}] is {row.State}{(row.State == "open" ? ", without its tags" : "")}.");
     }
 
-    /// <summary>Each alert is as its sender said last, has its DM, and its ticket or a reason that holds now.</summary>
+    /// <summary>Alerts whose state differs from the sender's last report, without a DM, or without a ticket and a valid reason.</summary>
     private async Task<List<string>> AlertsAsync()
     {
         var left = new List<string>();
@@ -141,12 +141,12 @@ internal sealed partial class Invariants(ScheduleRun run)
         var names = active.Select(alert => Text(alert, "name")).ToHashSet();
         left.AddRange(
             run.WantedNow.Where(wanted => wanted.IsFiring != names.Contains(wanted.Name))
-                .Select(wanted => $"I2: {wanted.Name} is {(wanted.IsFiring ? "not " : "")}active, against what its sender said last.")
+                .Select(wanted => $"I2: {wanted.Name} is {(wanted.IsFiring ? "not " : "")}active, unlike its sender's last report.")
         );
         return left;
     }
 
-    /// <returns>Null: it has a ticket, or a reason that holds now.</returns>
+    /// <summary>Why the active alert has no ticket; null if it has one, or a valid reason for none.</summary>
     private string? WhyNone(JsonElement alert, HashSet<string> breakers)
     {
         if (alert.GetProperty("ticket") is { ValueKind: JsonValueKind.Object } ticket)
@@ -164,7 +164,7 @@ internal sealed partial class Invariants(ScheduleRun run)
         };
     }
 
-    /// <summary>Every console leads its operator to the same ticket of the last surface.</summary>
+    /// <summary>A click on the last surface returns the same ticket on every console.</summary>
     private async Task<List<string>> ClickTheLastAsync()
     {
         const string path = $"/api/surfaces/{ScheduleRun.LastSurface}/investigate";
@@ -174,20 +174,20 @@ internal sealed partial class Invariants(ScheduleRun run)
             Answer? answer = null;
             await Eventually.TrueAsync(
                 async () => (answer = await replica.AskAsync(HttpMethod.Post, path))?.Ticket is not null,
-                "a click leads to a ticket"
+                "a click returns a ticket"
             );
             seen.Add(answer!.Ticket!.Value);
         }
 
-        return seen.Distinct().Count() == 1 ? [] : [$"I1: clicks on the last surface led to {string.Join(", ", seen)}."];
+        return seen.Distinct().Count() == 1 ? [] : [$"I1: clicks on the last surface returned {string.Join(", ", seen)}."];
     }
 
-    /// <summary>Where nothing happens, nothing is posted, said or written, over some syncs.</summary>
+    /// <summary>While nothing happens, the consoles must send, log and store nothing during several syncs.</summary>
     private async Task<List<string>> StirsAsync()
     {
         var (effects, messages, lines, rows) = (Effects().Count, run.Sandbox.Slack.Messages.Count, LinesWritten(), await RowsAsync());
         var synced = await SyncedAtAsync();
-        await Eventually.TrueAsync(async () => await SyncedAtAsync() > synced + TimeSpan.FromSeconds(3), "the sync goes on");
+        await Eventually.TrueAsync(async () => await SyncedAtAsync() > synced + TimeSpan.FromSeconds(3), "the sync continues");
         var now = await RowsAsync();
         return
         [
@@ -203,8 +203,8 @@ internal sealed partial class Invariants(ScheduleRun run)
         ];
     }
 
-    /// <summary>One open ticket a key, and one audit row a ticket. What FreeScout commits too late, with the marker of the other, and what
-    /// people open again may be a second one: a finding tells of it.</summary>
+    /// <summary>Each key has one open ticket, and each ticket one audit row. A create that FreeScout commits too late, or a ticket that an
+    /// agent reopens, may be a second one. Then a finding must show it.</summary>
     private async Task<List<string>> TicketsAsync()
     {
         var tooLate = run.Schedule.CommitsTooLate;
@@ -240,28 +240,30 @@ internal sealed partial class Invariants(ScheduleRun run)
             .. open.Where(same => same.Where(one => !run.Reopened.ContainsKey(one.Id)).DistinctBy(one => Find(one, Marker())).Count() > 1)
                 .Select(same => $"I1: open tickets of one key: {Shown(same)}"),
             .. open.Where(same => same.Count(one => !told.Contains(one.Id)) > 1)
-                .Select(same => $"I1: no finding tells that there are open tickets of one key: {Shown(same)}"),
-            .. adopted.Count > tooLate ? [$"I5: the books did not know {string.Join(", ", adopted)}."] : Array.Empty<string>(),
+                .Select(same => $"I1: no finding shows the duplicate open tickets of one key: {Shown(same)}"),
+            .. adopted.Count > tooLate
+                ? [$"I5: the console adopted tickets that it had no row of: {string.Join(", ", adopted)}."]
+                : Array.Empty<string>(),
             .. held.Where(one => filed.GetValueOrDefault(one.Id) + adopted.Count(id => id == one.Id) != 1)
                 .Select(one => $"I5: ticket {one.Id} {one.Subject} has {filed.GetValueOrDefault(one.Id)} audit rows."),
             .. filed
                 .Keys.Except(held.Select(one => one.Id))
                 .Where(id => !run.Removed.ContainsKey(id))
-                .Select(id => $"I5: the audit log tells of ticket {id}, which FreeScout does not have."),
+                .Select(id => $"I5: the audit log has ticket {id}, which FreeScout does not have."),
             .. failed
                 .Where(key => key.Count > MostFailed + run.Clicks.GetValueOrDefault(key.Surface))
                 .Select(key => $"Bounds: {key.Count} rows of failed filings of {key.Subject}"),
         ];
     }
 
-    /// <summary>A breaker is tripped if and only if its alert fires, and it tripped by tickets, not by tries.</summary>
+    /// <summary>A breaker is tripped if and only if its alert fires. Filed tickets trip it, failed tries don't.</summary>
     private async Task<List<string>> BreakersAsync()
     {
         var tripped = await TextsAsync("SELECT scope FROM flood_breaker WHERE state <> 'closed'");
         var firing = await TextsAsync("SELECT alert_id FROM alerts WHERE name = 'ticket_flood' AND status = 'firing'");
         List<string> wrongs = tripped.Select(AlertOf).Order().SequenceEqual(firing.Order())
             ? []
-            : [$"Breaker: tripped [{string.Join(", ", tripped)}], and {firing.Count} alert(s) of it fire."];
+            : [$"Breaker: tripped [{string.Join(", ", tripped)}], but {firing.Count} of its alerts fire."];
         var sources = await TextsAsync("SELECT filed_by FROM tickets WHERE conversation_id IS NOT NULL AND filed_by LIKE 'alert:%'");
         foreach (
             var scope in await TextsAsync("SELECT DISTINCT payload->>'scope' FROM audit_log WHERE action = 'console.alerts.flood_tripped'")
@@ -270,14 +272,14 @@ internal sealed partial class Invariants(ScheduleRun run)
             var filed = scope.Length == 0 ? sources : sources.FindAll(source => source == $"alert:{scope}");
             if (filed.Count < (scope.Length == 0 ? run.FloodBudgetOfAll : run.Schedule.FloodBudget))
             {
-                wrongs.Add($"Breaker: it tripped for “{scope}”, of which {filed.Count} ticket(s) were filed.");
+                wrongs.Add($"Breaker: it tripped for “{scope}” after {filed.Count} filed ticket(s).");
             }
         }
 
         return wrongs;
     }
 
-    /// <summary>A note is written once; a DM as often as an effect was lost unseen, and no more.</summary>
+    /// <summary>Notes and DMs that were repeated more often than the interruptions allow.</summary>
     private IEnumerable<string> Repeats() =>
         [
             .. run
@@ -297,7 +299,7 @@ internal sealed partial class Invariants(ScheduleRun run)
 
     private static IEnumerable<string> Log(IReadOnlyList<string> lines, IReadOnlyList<string> errors, int n)
     {
-        // What was killed may have been in the middle of its last line.
+        // A kill may cut the last line.
         var parsed = lines.Select(LogLine.Parse).SkipLast(1).ToList();
         return
         [
@@ -315,7 +317,7 @@ internal sealed partial class Invariants(ScheduleRun run)
         ];
     }
 
-    /// <summary>The dedup key and the marker stand in the ticket's body, so what the console believes is not asked.</summary>
+    /// <summary>The dedup key or marker in the ticket's text. It comes from FreeScout, so the check doesn't rely on the console.</summary>
     private static string Find(SandboxConversation conversation, Regex text) =>
         conversation.Threads.Select(thread => text.Match(thread.Body)).FirstOrDefault(match => match.Success)?.Value
         ?? $"{conversation.Id}";
@@ -344,9 +346,9 @@ internal sealed partial class Invariants(ScheduleRun run)
     private static async Task<List<JsonElement>> GetAsync(Replica replica, string path, string list) =>
         await replica.AskAsync(HttpMethod.Get, path) is { Status: HttpStatusCode.OK } answer
             ? [.. answer.Body.GetProperty(list).EnumerateArray()]
-            : throw new HttpRequestException($"{path} is not answered.");
+            : throw new HttpRequestException($"The console does not answer {path}.");
 
-    /// <returns>Empty for null.</returns>
+    /// <summary>The property as text, empty for null.</summary>
     private static string Text(JsonElement row, string name) => row.GetProperty(name).ToString();
 
     private Task<List<string>> TextsAsync(string sql) => QueryAsync(sql, row => row.GetString(0));
@@ -385,7 +387,7 @@ internal sealed partial class Invariants(ScheduleRun run)
             await Eventually.TrueAsync(
                 async () =>
                 {
-                    // Each check is work for the consoles: between two of them they have the cores for their own.
+                    // Checks load the consoles. The pause leaves them time for their own work.
                     await Task.Delay(Breath);
                     return (left = await check()).Count == 0;
                 },

@@ -4,8 +4,8 @@ using Xunit.Abstractions;
 
 namespace AutoTicket.Tests.Processes;
 
-/// <summary>Random schedules over real processes: whatever happens in whichever order, one ticket a key, none lost, and all goes on.
-/// <c>SCHEDULE_SEEDS=1000-1299 ./test.sh --filter FullyQualifiedName~RandomScheduleTests</c> plays others.</summary>
+/// <summary>Random schedules of work and faults on real processes. Each key has one ticket, no alert is lost, and all loops continue.
+/// <c>SCHEDULE_SEEDS=1000-1299 ./test.sh --filter FullyQualifiedName~RandomScheduleTests</c> plays other seeds.</summary>
 public sealed class RandomScheduleTests(SchedulePlayers players, ITestOutputHelper output) : IClassFixture<SchedulePlayers>
 {
     public static TheoryData<int> Seeds => new(SchedulePlayers.Seeds);
@@ -30,7 +30,7 @@ public sealed class RandomScheduleTests(SchedulePlayers players, ITestOutputHelp
 /// <summary>Plays the schedules of all seeds, two at a time, each on a PostgreSQL server that no other schedule uses.</summary>
 public sealed class SchedulePlayers : IAsyncLifetime
 {
-    /// <summary>Chosen so that both together hold every step, most of them where they matter, with few starts of processes.</summary>
+    /// <summary>Two seeds that together contain every step, with few process starts.</summary>
     private const string Few = "96116,145584";
     private const int AtOnce = 2;
 
@@ -41,7 +41,7 @@ public sealed class SchedulePlayers : IAsyncLifetime
 
     private Task _playing = Task.CompletedTask;
 
-    /// <summary><c>SCHEDULE_SEEDS</c>: “5”, “1000-1299”, or several of them with commas between.</summary>
+    /// <summary>The seeds of <c>SCHEDULE_SEEDS</c>: numbers and ranges separated by commas, such as “5,1000-1299”.</summary>
     public static IEnumerable<int> Seeds =>
         (Environment.GetEnvironmentVariable("SCHEDULE_SEEDS") is { Length: > 0 } wanted ? wanted : Few)
             .Split(',')
@@ -60,7 +60,7 @@ public sealed class SchedulePlayers : IAsyncLifetime
 
     public Task DisposeAsync() => _playing;
 
-    /// <returns>What was played; and what was wrong, or null.</returns>
+    /// <returns>A summary of the schedule, and its violations or null.</returns>
     public Task<(string Summary, string? Failure)> OutcomeOfAsync(int seed) => _outcomes[seed].Task;
 
     private async Task PlayAsync(Queue<int> next)
@@ -103,7 +103,7 @@ public sealed class SchedulePlayers : IAsyncLifetime
         var summary =
             $"seed {schedule.Seed} {(wrongs.Count == 0 ? "held" : "FAILED")}: {schedule.Consoles}, "
             + $"{schedule.Steps.Count} steps, {run.FreeScout.CreatedCount} tickets, {run.Sandbox.Slack.Messages.Count} DMs, "
-            + $"{invariants.Doubles} double(s) told, {played.TotalSeconds:0.0} + {settled.TotalSeconds:0.0} s";
+            + $"{invariants.Doubles} duplicate(s) shown, {played.TotalSeconds:0.0} + {settled.TotalSeconds:0.0} s";
         return wrongs.Count == 0
             ? (summary, null)
             : (summary, $"{summary}\n{string.Join('\n', wrongs)}\n{schedule}\nLogs: {await run.SaveLogsAsync()}");

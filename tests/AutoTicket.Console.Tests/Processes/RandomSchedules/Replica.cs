@@ -5,14 +5,14 @@ using AutoTicket.Sandbox;
 
 namespace AutoTicket.Tests.Processes;
 
-/// <summary>One console of a schedule: a process that is ended and started again on the same port, or one in this process, which alone can
-/// have a wrong clock. Each has a line of its own to the database.</summary>
+/// <summary>One console of a schedule with its own connection to the database. It is a process that restarts on the same port, or a
+/// console in the test process, whose clock may be wrong.</summary>
 internal sealed class Replica : IAsyncDisposable
 {
-    /// <summary>Longer than any answer may take; a caller must not wait for a process that is frozen.</summary>
+    /// <summary>Longer than any answer may take. It ends calls to a frozen process.</summary>
     private static readonly TimeSpan CallPatience = TimeSpan.FromSeconds(15);
 
-    /// <summary>A process begins its lines with the time.</summary>
+    /// <summary>Stands for the time at the start of a process's log line.</summary>
     private const string Stamp = "2026-01-01T00:00:00.000Z";
 
     private readonly SemaphoreSlim _oneAtATime = new(1, 1);
@@ -23,8 +23,8 @@ internal sealed class Replica : IAsyncDisposable
     private readonly TimeSpan _off;
     private ConsoleHost? _host;
 
-    /// <param name="sandbox">Null: it is a process, and its clock is right.</param>
-    /// <param name="off">By how much its clock is wrong.</param>
+    /// <param name="sandbox">Null starts a process, with a correct clock.</param>
+    /// <param name="off">How far the clock is ahead.</param>
     public Replica(Dictionary<string, string> settings, string databaseUrl, SandboxServer? sandbox = null, TimeSpan off = default)
     {
         (_sandbox, _off) = (sandbox, off);
@@ -42,7 +42,7 @@ internal sealed class Replica : IAsyncDisposable
 
     public Uri Address => _http.BaseAddress!;
 
-    /// <summary>What it wrote to standard output and to standard error, in each of its lives, the oldest first.</summary>
+    /// <summary>Standard output and standard error of each run, the oldest first.</summary>
     public IEnumerable<(IReadOnlyList<string> Lines, IReadOnlyList<string> Errors)> Logs =>
         _host is null
             ? _processes.Select(process => (process.Output.ToList(), process.Errors.ToList()))
@@ -64,10 +64,10 @@ internal sealed class Replica : IAsyncDisposable
                 settings: ConsoleHost.SettingsOf(_settings),
                 clock: new DatabaseClock(new SkewedClockTests.Skewed(_off))
             );
-            _host.ExpectsErrors = true; // the invariants tell of them
+            _host.ExpectsErrors = true; // the invariants report them
         });
 
-    /// <summary>Ends it with SIGKILL, and starts it again.</summary>
+    /// <summary>Kills the process with SIGKILL and starts it again.</summary>
     public Task KillAsync(TimeSpan downFor) =>
         AloneAsync(async () =>
         {
@@ -76,7 +76,7 @@ internal sealed class Replica : IAsyncDisposable
             _processes.Add(await ConsoleProcess.StartAsync(_settings));
         });
 
-    /// <summary>Ends it with SIGTERM, and starts it again.</summary>
+    /// <summary>Stops the process with SIGTERM and starts it again.</summary>
     /// <returns>The exit code.</returns>
     public async Task<int> TerminateAsync(TimeSpan downFor)
     {
@@ -98,7 +98,7 @@ internal sealed class Replica : IAsyncDisposable
             Process.Thaw();
         });
 
-    /// <returns>Null: nobody answered, because the process is away, or was ended meanwhile.</returns>
+    /// <returns>Null without an answer, because the process is down or was stopped during the call.</returns>
     public async Task<Answer?> AskAsync(HttpMethod method, string path, object? body = null, string? bearer = null)
     {
         using var request = new HttpRequestMessage(method, path);

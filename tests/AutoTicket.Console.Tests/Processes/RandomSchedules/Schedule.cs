@@ -2,7 +2,7 @@ using AutoTicket.Sandbox;
 
 namespace AutoTicket.Tests.Processes;
 
-/// <summary>What can happen in a schedule.</summary>
+/// <summary>The kinds of steps of a schedule.</summary>
 internal enum Verb
 {
     // Work.
@@ -23,14 +23,14 @@ internal enum Verb
     Terminate,
     Freeze,
 
-    // The database, as one console reaches it; a lock and a restart meet all.
+    // The database connection of one console. Locks and restarts affect all consoles.
     CutDatabase,
     StallDatabase,
     SlowDatabase,
     LockTable,
     RestartDatabase,
 
-    // The services outside.
+    // External services.
     FailFreeScout,
     FailSlack,
     RefuseKey,
@@ -38,7 +38,7 @@ internal enum Verb
     LagLists,
     DisturbWebhook,
 
-    // People.
+    // Agents and operators.
     CloseTicket,
     ReopenTicket,
     DeleteTicket,
@@ -51,10 +51,10 @@ internal enum Verb
     ResetFlood,
 }
 
-/// <param name="At">When it begins, in milliseconds since the consoles were ready.</param>
-/// <param name="Console">Which console it is asked of, or happens to.</param>
-/// <param name="What">The surface, alert, table, flag or calls that it is about; for a ticket its place among those of its state.</param>
-/// <param name="For">How long it lasts, in milliseconds.</param>
+/// <param name="At">Milliseconds from the moment when the consoles are ready to the start of the step.</param>
+/// <param name="Console">The console that gets the request or the fault.</param>
+/// <param name="What">The surface, alert, table, flag or FreeScout calls; for a ticket its index among the tickets of its state.</param>
+/// <param name="For">Duration in milliseconds.</param>
 internal sealed record Step(int At, Verb Verb, int Console, string What, int For, FaultKind Fault)
 {
     public override string ToString()
@@ -65,15 +65,15 @@ internal sealed record Step(int At, Verb Verb, int Console, string What, int For
 }
 
 /// <summary>A random schedule. The same seed gives the same steps, but never the same interleaving: the processes are real.</summary>
-/// <param name="Processes">Consoles that can be killed and frozen. Their clocks are right.</param>
-/// <param name="HoursOff">The last console is one more, whose clock is wrong by this; zero: there is none.</param>
-/// <param name="FloodBudget">Of one source, and so much above it of all: low where floods are what it is about.</param>
+/// <param name="Processes">The number of consoles that can be killed and frozen. Their clocks are correct.</param>
+/// <param name="HoursOff">How wrong the clock of one more console is; zero adds no console.</param>
+/// <param name="FloodBudget">The budget of one source, low in schedules about floods.</param>
 internal sealed record Schedule(int Seed, int Processes, int HoursOff, int FloodBudget, IReadOnlyList<Step> Steps)
 {
     public static readonly IReadOnlyList<string> Surfaces = ["pay", "shop"];
 
-    /// <summary>Those of <c>probe</c> come in the generic format, of <c>node</c> by an Alertmanager's webhook, the others as Prometheus
-    /// sends them.</summary>
+    /// <summary>The prefix selects the format: <c>probe</c> the generic one, <c>node</c> Alertmanager's webhook, all others
+    /// Prometheus.</summary>
     public static readonly IReadOnlyList<string> Alerts =
     [
         "probe_disk",
@@ -84,10 +84,10 @@ internal sealed record Schedule(int Seed, int Processes, int HoursOff, int Flood
         "latency_high",
     ];
 
-    /// <summary>In milliseconds: what FreeScout commits later may be a second ticket, and is told.</summary>
+    /// <summary>Grace period in milliseconds. A create that FreeScout commits later may be a duplicate, which a finding shows.</summary>
     public const int Grace = 7_000;
 
-    /// <summary>How a webhook of FreeScout's is disturbed.</summary>
+    /// <summary>How FreeScout's webhook is disturbed.</summary>
     public const string Late = "late",
         Twice = "twice";
 
@@ -132,7 +132,7 @@ internal sealed record Schedule(int Seed, int Processes, int HoursOff, int Flood
 
     private static readonly IReadOnlyList<FaultKind> Refusals = [FaultKind.Unauthorized, FaultKind.Forbidden];
 
-    /// <summary>How often each comes, beside the others.</summary>
+    /// <summary>The relative frequency of each verb.</summary>
     private static readonly IReadOnlyList<(Verb Verb, int Weight)> Weights =
     [
         (Verb.Click, 22),
@@ -186,7 +186,7 @@ internal sealed record Schedule(int Seed, int Processes, int HoursOff, int Flood
 
     private static readonly IReadOnlyList<Verb> Floods = [Verb.Flood, Verb.ResetFlood, Verb.SwitchOff, Verb.SwitchOn, Verb.FailFreeScout];
 
-    /// <summary>What a schedule is mostly about, by its seed: everything a little meets less than much of one thing.</summary>
+    /// <summary>The verbs that a seed emphasizes. Many faults of one kind find more than a few of each.</summary>
     private static readonly IReadOnlyList<IReadOnlyList<Verb>> Themes =
     [
         [],
@@ -200,7 +200,7 @@ internal sealed record Schedule(int Seed, int Processes, int HoursOff, int Flood
 
     private const int Emphasis = 4;
 
-    /// <summary>How many of them FreeScout commits too late.</summary>
+    /// <summary>The number of creates that FreeScout commits after the grace period.</summary>
     public int CommitsTooLate => Steps.Count(step => step.Verb == Verb.CommitLate && step.For > Grace);
 
     public string Consoles => $"{Processes} console(s){(HoursOff == 0 ? "" : $" and one {HoursOff:+0;-0} h off")}";
@@ -236,7 +236,7 @@ internal sealed record Schedule(int Seed, int Processes, int HoursOff, int Flood
                 Verb.CutDatabase or Verb.StallDatabase or Verb.SlowDatabase => random.Next(100, 3_000),
                 Verb.LockTable or Verb.FailFreeScout => random.Next(100, random.Next(1_000, 7_000)),
                 Verb.FailSlack => random.Next(100, 2_500),
-                // One in four is later than a second post may come.
+                // One in four commits after the grace period, when the console may have posted again.
                 Verb.CommitLate => random.Next(4) == 0 ? random.Next(Grace + 1_000, Grace + 6_000) : random.Next(100, 1_500),
                 Verb.RefuseKey or Verb.LagLists or Verb.DisturbWebhook => random.Next(1_000, 4_000),
                 _ => 0,
@@ -259,7 +259,7 @@ internal sealed record Schedule(int Seed, int Processes, int HoursOff, int Flood
     private static T Pick<T>(Random random, IReadOnlyList<T> all) => all[random.Next(all.Count)];
 }
 
-/// <summary>The calls of FreeScout that a fault meets.</summary>
+/// <summary>The FreeScout calls that a fault affects.</summary>
 internal static class Targets
 {
     private static readonly IReadOnlyDictionary<string, FaultMatch> All = new Dictionary<string, FaultMatch>

@@ -8,11 +8,11 @@ using Npgsql;
 
 namespace AutoTicket.Tests.Processes;
 
-/// <summary>What a sender means an alert to be.</summary>
+/// <summary>The state of an alert that its sender reported last.</summary>
 internal sealed record Wanted(string Name, string Severity, bool IsFiring);
 
-/// <summary>Carries a schedule out, on real processes, a PostgreSQL server of its own and the sandbox, and gathers what only shows while it
-/// runs. What must hold at the end is asked by <see cref="Invariants"/>.</summary>
+/// <summary>Runs a schedule on real processes, its own PostgreSQL server and the sandbox, and collects violations during the run.
+/// <see cref="Invariants"/> checks the result.</summary>
 internal sealed class ScheduleRun : IAsyncDisposable
 {
     public const string FloodSource = "storm";
@@ -59,28 +59,28 @@ internal sealed class ScheduleRun : IAsyncDisposable
 
     public IReadOnlyList<Replica> Replicas { get; }
 
-    /// <summary>What was wrong while it ran.</summary>
+    /// <summary>Violations during the run.</summary>
     public ConcurrentQueue<string> Wrongs { get; } = new();
 
-    /// <summary>Tickets that somebody deleted for good.</summary>
+    /// <summary>Tickets that an agent deleted forever.</summary>
     public ConcurrentDictionary<long, bool> Removed { get; } = new();
 
-    /// <summary>Tickets that somebody opened again: another may have been filed meanwhile.</summary>
+    /// <summary>Tickets that an agent reopened. The console may have filed another one before.</summary>
     public ConcurrentDictionary<long, bool> Reopened { get; } = new();
 
-    /// <summary>The alerts of which a console said that it has taken them.</summary>
+    /// <summary>The names of alerts that a console acknowledged.</summary>
     public IReadOnlyDictionary<string, bool> Acknowledged => _acknowledged;
 
-    /// <summary>What the senders said last.</summary>
+    /// <summary>The last report of each sender.</summary>
     public IReadOnlyCollection<Wanted> WantedNow => [.. _wanted.Values];
 
-    /// <summary>How often each surface was clicked.</summary>
+    /// <summary>The number of clicks per surface.</summary>
     public ConcurrentDictionary<string, int> Clicks { get; } = new();
 
-    /// <summary>How often a process may have been interrupted between an effect and its record.</summary>
+    /// <summary>The number of interruptions between an external effect and its record.</summary>
     public int Interruptions => Schedule.Steps.Count(step => step.Verb is Verb.Kill or Verb.Freeze);
 
-    /// <summary>How often Slack may have a message that no console could record: who then repeats it can't know.</summary>
+    /// <summary>How many Slack messages may have been sent without a record, so that a console repeats them.</summary>
     public int LostMessages =>
         Interruptions
         + _faults.Where(fault => fault.Fault.Match == FaultMatch.Slack).Sum(fault => fault.Hits)
@@ -99,7 +99,7 @@ internal sealed class ScheduleRun : IAsyncDisposable
             ["Alerts__QuietPeriod"] = "00:00:01",
             ["Slack__SinglesPerMinute"] = "60",
             ["Diagnostics__CanaryInterval"] = "00:00:02",
-            // A lag of the lists is shorter than the look-ups' spacing; a late commit, and the lag on top of it, than the grace.
+            // The spacing is longer than the lag of the lists. The grace period is longer than a late commit plus that lag.
             ["Ticketing__LookupSpacing"] = "00:00:02.2",
             ["Ticketing__Grace"] = $"{Schedule.Grace / 1_000}s",
             ["Ticketing__ReconcileInterval"] = "00:00:02",
@@ -109,8 +109,8 @@ internal sealed class ScheduleRun : IAsyncDisposable
             ["Ticketing__FloodWindow"] = "00:00:10",
         };
 
-    /// <summary>Starts the consoles, all of them at once as after a deployment, and waits until they are ready.</summary>
-    /// <param name="cluster">Nobody else's for as long as this runs: it is restarted.</param>
+    /// <summary>Starts all consoles at once, as a deployment does, and waits until they are ready.</summary>
+    /// <param name="cluster">A server that no other run uses, because steps restart it.</param>
     public static async Task<ScheduleRun> StartAsync(Schedule schedule, PostgresCluster cluster, string template)
     {
         var sandbox = await SandboxServer.StartAsync();
@@ -136,8 +136,8 @@ internal sealed class ScheduleRun : IAsyncDisposable
         }
     }
 
-    /// <summary>Begins every step at its time, whatever became of those before. Returns when all are over and nothing is at
-    /// fault.</summary>
+    /// <summary>Starts each step at its time, without waiting for earlier ones. Returns when all steps are over and all faults
+    /// removed.</summary>
     public async Task PlayAsync()
     {
         var began = Stopwatch.GetTimestamp();
@@ -152,10 +152,10 @@ internal sealed class ScheduleRun : IAsyncDisposable
         await Task.WhenAll(underWay);
         Sandbox.Faults.Clear();
         FreeScout.Behavior.ListLag = TimeSpan.Zero;
-        await Eventually.TrueAsync(() => FreeScout.CreatesInFlight == 0, "FreeScout has committed all");
+        await Eventually.TrueAsync(() => FreeScout.CreatesInFlight == 0, "FreeScout has committed all tickets");
     }
 
-    /// <summary>In the end every alert is sent again as it is, the flags are switched on, and one more surface goes down.</summary>
+    /// <summary>Takes the last surface down, switches the flags on, and sends the current state of every alert again.</summary>
     public async Task SettleAsync()
     {
         Sandbox.Surface(LastSurface).Answer(503);
@@ -166,7 +166,7 @@ internal sealed class ScheduleRun : IAsyncDisposable
 
         foreach (var alert in _wanted.Values.OrderBy(alert => alert.Name, StringComparer.Ordinal))
         {
-            await UntilTakenAsync($"{alert.Name} is taken", () => SendAsync(0, alert));
+            await UntilTakenAsync($"{alert.Name} is accepted", () => SendAsync(0, alert));
         }
     }
 
@@ -177,8 +177,8 @@ internal sealed class ScheduleRun : IAsyncDisposable
         return connection;
     }
 
-    /// <summary>Writes all logs and tables, and what the stand-ins were asked, where somebody can read them.</summary>
-    /// <returns>The folder.</returns>
+    /// <summary>Saves the logs, the tables and the requests to the simulated services.</summary>
+    /// <returns>The path of the folder.</returns>
     public async Task<string> SaveLogsAsync()
     {
         var folder = Directory.CreateTempSubdirectory($"autoticket-schedule-{Schedule.Seed}-").FullName;
@@ -405,7 +405,7 @@ internal sealed class ScheduleRun : IAsyncDisposable
     private async Task<Answer?> SendAsync(int console, Wanted alert)
     {
         var source = alert.Name.Split('_')[0];
-        // Each severity is a rule of Prometheus's own: one fires, the other is over.
+        // In Prometheus each severity is a rule of its own: one fires, the other is resolved.
         var rules = new[] { ("P1", "critical"), ("P2", "error") }.Select(rule =>
             (Labels: new { alertname = alert.Name, severity = rule.Item2 }, IsFiring: alert.IsFiring && alert.Severity == rule.Item1)
         );
@@ -472,7 +472,7 @@ internal sealed class ScheduleRun : IAsyncDisposable
         }
     }
 
-    /// <summary>A person acts on what the console shows as filed: before that nobody knows of the ticket.</summary>
+    /// <summary>Acts on a ticket that the console has recorded, because nobody knows of it before.</summary>
     private async Task WithTicketAsync(Step step, Func<long, Task> act, string state = "open")
     {
         var shown = new List<long>();
@@ -494,7 +494,7 @@ internal sealed class ScheduleRun : IAsyncDisposable
         }
         catch (NpgsqlException)
         {
-            // The database is away or locked: the person comes another time.
+            // Without the database nobody sees a ticket, so the step is skipped.
         }
 
         if (shown.Count > 0)
@@ -519,7 +519,7 @@ internal sealed class ScheduleRun : IAsyncDisposable
         }
         catch (NpgsqlException)
         {
-            // The database is away: nothing is locked in it.
+            // Without the database there is nothing to lock.
         }
     }
 
