@@ -5,15 +5,15 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace AutoTicket.Tests.Storage;
 
-/// <summary>Npgsql reuses a connection's command. If the connection breaks while a statement is being prepared, the command stays out of
-/// step with the database. No later caller may get it.</summary>
+/// <summary>Npgsql reuses a connection's command. A connection that breaks during a prepare leaves the command in a wrong state, so no
+/// later caller may get that command.</summary>
 public sealed class BrokenConnectionTests
 {
     /// <summary>Npgsql prepares a statement at its fifth use.</summary>
     private const int PreparedAt = 5;
 
     [Fact]
-    public async Task A_line_found_broken_when_a_statement_is_to_be_prepared_harms_nobody_who_comes_after()
+    public async Task A_connection_that_breaks_during_a_prepare_does_not_affect_later_callers()
     {
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
         await using var line = TcpProxy.To(database.Location);

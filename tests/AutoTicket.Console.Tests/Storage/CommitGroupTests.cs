@@ -2,7 +2,7 @@ using AutoTicket.Data;
 
 namespace AutoTicket.Tests.Storage;
 
-/// <summary>A group that is busy shares one run among those who wait, and refuses more than it may hold.</summary>
+/// <summary>Items that wait for a busy group share one run. The group refuses items over its limit.</summary>
 public sealed class CommitGroupTests
 {
     private readonly CommitGroup<int, int> _group = new(item => item);
@@ -27,9 +27,9 @@ public sealed class CommitGroupTests
     }
 
     [Fact]
-    public async Task A_busy_group_refuses_what_is_too_much_and_takes_it_when_it_is_free()
+    public async Task A_busy_group_refuses_items_over_its_limit_and_takes_them_when_it_is_free()
     {
-        // Alone it may weigh more than the limit.
+        // A single item may exceed the limit.
         var lone = _group.TryAdd(7, RunAsync, most: 5);
         Assert.NotNull(lone);
         Assert.Null(_group.TryAdd(1, RunAsync, most: 7));
@@ -42,7 +42,7 @@ public sealed class CommitGroupTests
     }
 
     [Fact]
-    public async Task A_run_that_fails_frees_its_place_and_tells_each_who_waits()
+    public async Task A_failed_run_frees_its_place_and_fails_each_waiting_item()
     {
         var failing = _group.TryAdd(5, _ => throw new InvalidOperationException("no"), most: 5)!;
 

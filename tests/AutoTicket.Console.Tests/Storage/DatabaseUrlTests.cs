@@ -27,7 +27,7 @@ public sealed class DatabaseUrlTests
     }
 
     [Theory, MemberData(nameof(Field))]
-    public void An_address_of_the_field_is_taken_or_refused_with_what_to_change(string url, string must)
+    public void A_real_world_address_is_accepted_or_refused_with_what_to_change(string url, string must)
     {
         if (must.StartsWith("starts", StringComparison.Ordinal))
         {
@@ -55,7 +55,7 @@ public sealed class DatabaseUrlTests
     [InlineData("postgres://u:p@/app?host=/cloudsql/proj:region:inst", "/cloudsql/proj:region:inst", 5432, "app", "u", "p")]
     [InlineData("postgres://?host=h&port=5433&user=u&password=p%26&dbname=app", "h", 5433, "app", "u", "p&")]
     [InlineData("postgres://u:p@h1:5432,h2:5433,h3/app", "h1:5432,h2:5433,h3:5432", 5432, "app", "u", "p")]
-    public void All_that_names_the_database_is_read(string url, string host, int port, string database, string? user, string? password)
+    public void Every_part_of_the_address_is_read(string url, string host, int port, string database, string? user, string? password)
     {
         var read = Read(url);
 
@@ -96,7 +96,7 @@ public sealed class DatabaseUrlTests
     [InlineData("postgres://u:p@localhost:5432,127.0.0.1/app", SslMode.Prefer, false)]
     [InlineData("postgres://u:p@[::1]:5432/app", SslMode.Prefer, false)]
     [InlineData("postgres:///app?host=/var/run/postgresql", SslMode.Prefer, false)]
-    public void Beyond_this_machine_the_line_is_encrypted_unless_the_address_says_otherwise(string url, SslMode mode, bool isOpen)
+    public void A_remote_connection_is_encrypted_unless_the_address_says_otherwise(string url, SslMode mode, bool isOpen)
     {
         Assert.Equal(mode, Read(url).SslMode);
         Assert.Equal(isOpen, DatabaseUrl.IsOpen(DatabaseUrl.ToConnectionString(url)));
@@ -106,11 +106,11 @@ public sealed class DatabaseUrlTests
     [InlineData("postgres://u:secret@db.example.org/app?sslmode=prefer", true)]
     [InlineData("postgres://u:secret@db.example.org/app", false)]
     [InlineData("postgres://u:secret@127.0.0.1/app", false)]
-    public async Task Diagnostics_warns_of_a_line_beyond_this_machine_that_is_not_encrypted(string url, bool warns)
+    public async Task Diagnostics_warns_of_a_remote_connection_that_is_not_encrypted(string url, bool warns)
     {
         var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("DATABASE_URL", url)]).Build();
         await using var services = new ServiceCollection().AddLogging().AddDatabase(configuration).BuildServiceProvider();
-        // Nothing is asked for over the line.
+        // The check reads only settings and never connects.
         var checks = new ConsoleChecks(
             null!,
             null!,
@@ -178,17 +178,17 @@ public sealed class DatabaseUrlTests
     [InlineData("postgres://u:secret@h/app?connect_timeout=soon", "connect_timeout")]
     [InlineData("postgres://u:secret@h/app?target_session_attrs=mine", "target_session_attrs=mine; it must be one of any, read-write")]
     [InlineData("postgres://u:secret@h/app?connection_limit=1", "“connection_limit”, which the console does not know. Remove it")]
-    public void What_cannot_be_used_is_refused_with_what_to_change_and_without_the_password(string url, string told)
+    public void An_unusable_address_is_refused_with_what_to_change_and_without_the_password(string url, string expected)
     {
         var refusal = Assert.Throws<ConfigurationException>(() => DatabaseUrl.ToConnectionString(url)).Message;
 
         Assert.StartsWith("DATABASE_URL ", refusal, StringComparison.Ordinal);
-        Assert.Contains(told, refusal, StringComparison.Ordinal);
+        Assert.Contains(expected, refusal, StringComparison.Ordinal);
         Assert.DoesNotContain("sec", refusal, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void Whatever_it_holds_is_read_or_refused_with_one_sentence()
+    public void Any_text_is_read_or_refused_with_one_sentence()
     {
         var random = new Random(15);
         string[] pieces =

@@ -4,11 +4,11 @@ using Npgsql;
 
 namespace AutoTicket.Tests.Storage;
 
-/// <summary>The database cuts all connections, as in a failover. The console listens again and reads what changed meanwhile.</summary>
+/// <summary>The database cuts all connections, as in a failover. The console reconnects and reads the changes that it missed.</summary>
 public sealed class FailoverTests
 {
     [Fact]
-    public async Task All_connections_cut_in_the_middle_of_clicks_cost_no_ticket_and_no_flip()
+    public async Task A_failover_during_clicks_loses_no_ticket_and_no_flip()
     {
         await using var driver = await InvestigateDriver.StartAsync(
             Database.Postgres,

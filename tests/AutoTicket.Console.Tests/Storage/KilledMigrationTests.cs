@@ -12,7 +12,7 @@ namespace AutoTicket.Tests.Storage;
 public sealed class KilledMigrationTests
 {
     [Fact]
-    public async Task A_lock_row_that_a_killed_start_left_holds_nobody_up()
+    public async Task A_lock_row_of_a_killed_start_blocks_no_later_start()
     {
         await using var database = await TestDatabase.CreateEmptyAsync(Database.Sqlite);
         await using (var db = database.Open())
@@ -35,7 +35,7 @@ public sealed class KilledMigrationTests
     [InlineData("autoticket.db", NotifyFilters.FileName)]
     [InlineData("autoticket.db-wal", NotifyFilters.FileName)]
     [InlineData("autoticket.db-wal", NotifyFilters.Size)]
-    public async Task A_first_start_that_is_killed_on_sqlite_leaves_what_the_next_one_finishes(string file, NotifyFilters when)
+    public async Task A_first_start_that_is_killed_on_sqlite_is_finished_by_the_next_one(string file, NotifyFilters when)
     {
         await using var database = await TestDatabase.CreateEmptyAsync(Database.Sqlite);
         using var begun = new SemaphoreSlim(0);
@@ -77,7 +77,7 @@ public sealed class KilledMigrationTests
                             CancellationToken.None
                         )
                     ).Count == 1,
-                "it waits"
+                "the migration waits"
             );
             await killed.KillAsync();
         }

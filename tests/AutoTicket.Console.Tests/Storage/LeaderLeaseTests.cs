@@ -33,7 +33,7 @@ public sealed class LeaderLeaseTests : IAsyncLifetime
 
     [Fact]
     [Trait("Pitfall", "T-25")]
-    public async Task One_of_two_leads_and_the_other_takes_over_with_the_next_fence_when_the_lease_has_run_out()
+    public async Task One_of_two_leads_and_the_other_takes_over_with_the_next_fence_when_the_lease_has_expired()
     {
         var contexts = new Contexts(_database);
         var (first, second) = (await StartAsync(contexts), await StartAsync());
@@ -45,19 +45,19 @@ public sealed class LeaderLeaseTests : IAsyncLifetime
         _clock.Advance(Options.Lease);
         Assert.False(first.IsLeader);
 
-        await _clock.AdvanceUntilAsync(Second, () => Task.FromResult(second.IsLeader && changes > 0), "the other leads");
+        await _clock.AdvanceUntilAsync(Second, () => Task.FromResult(second.IsLeader && changes > 0), "the second process leads");
         Assert.Equal(first.Fence + 1, second.Fence);
     }
 
     [Fact]
-    public async Task One_that_leads_renews_its_lease_under_the_same_fence_and_gives_it_back_when_it_ends()
+    public async Task A_leader_renews_its_lease_with_the_same_fence_and_gives_it_back_when_it_stops()
     {
         var lease = await StartAsync();
         var fence = lease.Fence;
         for (var second = 0; second < 2 * Options.Lease.TotalSeconds; second++)
         {
             _clock.Advance(Second);
-            await Eventually.TrueAsync(() => lease.IsLeader, "it leads");
+            await Eventually.TrueAsync(() => lease.IsLeader, "the process leads");
         }
 
         Assert.Equal(fence, lease.Fence);
@@ -69,7 +69,7 @@ public sealed class LeaderLeaseTests : IAsyncLifetime
 
     [Fact]
     [Trait("Pitfall", "T-25")]
-    public async Task A_lease_runs_from_the_question_and_one_that_ran_out_before_the_answer_is_asked_for_again()
+    public async Task A_lease_starts_at_the_request_and_is_requested_again_if_it_expires_before_the_answer()
     {
         var slow = await StartAsync(new Contexts(_database) { BeforeFirst = () => _clock.Advance(Options.Lease - Second) });
         Assert.True(slow.IsLeader);
@@ -82,7 +82,7 @@ public sealed class LeaderLeaseTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task While_the_database_is_away_who_led_last_acts_as_the_leader()
+    public async Task While_the_database_is_away_the_last_leader_acts_as_the_leader()
     {
         var contexts = new Contexts(_database);
         var lease = await StartAsync(contexts);
@@ -90,29 +90,29 @@ public sealed class LeaderLeaseTests : IAsyncLifetime
         contexts.IsAway = true;
         _clock.Advance(Options.Lease);
 
-        await Eventually.TrueAsync(() => lease.ActsAsLeader, "it acts as the leader");
+        await Eventually.TrueAsync(() => lease.ActsAsLeader, "the last leader acts as the leader");
         Assert.False(lease.IsLeader);
     }
 
     [Fact]
-    public async Task A_lease_that_ran_out_unnoticed_is_asked_for_and_a_database_that_hangs_is_as_good_as_away()
+    public async Task An_expired_lease_is_requested_again_and_a_database_that_hangs_counts_as_away()
     {
         var contexts = new Contexts(_database);
         var lease = await StartAsync(contexts);
         _clock.Advance(Options.Lease);
         Assert.True(await lease.AskAsync(default));
 
-        await Eventually.TrueAsync(() => lease.IsLeader, "it leads again");
+        await Eventually.TrueAsync(() => lease.IsLeader, "the process leads again");
         contexts.Hangs = new TaskCompletionSource();
         _clock.Advance(Options.Lease);
         var asking = lease.AskAsync(default);
-        await _clock.AdvanceUntilAsync(Second, () => Task.FromResult(asking.IsCompleted), "it is answered");
+        await _clock.AdvanceUntilAsync(Second, () => Task.FromResult(asking.IsCompleted), "the request for the lease times out");
         Assert.True(await asking);
         contexts.Hangs.SetResult();
     }
 
     [Fact]
-    public async Task By_a_clock_that_is_not_set_nothing_is_asked_for()
+    public async Task A_process_whose_clock_is_not_set_requests_no_lease()
     {
         var lease = await StartAsync(isOpen: false);
 
@@ -155,7 +155,7 @@ public sealed class LeaderLeaseTests : IAsyncLifetime
         /// <summary>The database does not answer until this completes.</summary>
         public TaskCompletionSource? Hangs { get; set; }
 
-        /// <summary>Runs between the first question and its answer.</summary>
+        /// <summary>Runs between the first request for the lease and its answer.</summary>
         public Action? BeforeFirst { get; set; }
 
         public AutoTicketDbContext CreateDbContext()

@@ -17,7 +17,7 @@ public sealed class LookupTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task What_is_known_of_an_alert_is_found_by_its_identity_alone(bool isNew)
+    public async Task An_alert_is_read_by_its_identity_without_reading_others(bool isNew)
     {
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
         await AssertReadsFewAsync(
@@ -37,7 +37,7 @@ public sealed class LookupTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task A_ticket_is_claimed_and_confirmed_without_reading_those_that_were_never_filed(bool isNew)
+    public async Task A_ticket_is_claimed_and_confirmed_without_reading_unfiled_ones(bool isNew)
     {
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
         var number = 0;
@@ -103,7 +103,7 @@ public sealed class LookupTests
             await ExecuteAsync(bare, flood);
             before = await RowsReadAsync(bare, table);
             await EightTimesAsync(act);
-            // A session reports its reads when it ends, at the latest.
+            // A session reports the rows that it read at its end, at the latest.
             await using var connection = new NpgsqlConnection(DatabaseUrl.ToConnectionString(database.Location));
             NpgsqlConnection.ClearPool(connection);
         }

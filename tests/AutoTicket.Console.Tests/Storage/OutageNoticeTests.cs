@@ -17,7 +17,7 @@ public sealed class OutageNoticeTests : ILoggerFactory
     private readonly List<string> _lines = [];
 
     [Fact]
-    public async Task What_is_tried_again_and_again_in_an_outage_of_the_database_is_logged_once_and_once_in_the_next()
+    public async Task Each_outage_of_the_database_is_logged_once_however_often_calls_are_retried()
     {
         await using var database = await TestDatabase.CreateAsync(Database.Sqlite);
         var contexts = new Line(database);
@@ -46,15 +46,15 @@ public sealed class OutageNoticeTests : ILoggerFactory
             await UseAsync();
             contexts.IsAway = false;
 
-            string[] told =
+            string[] messages =
             [
                 "audit log can't be read",
                 "decisions can't be recorded",
                 "alert_intake can't park",
                 "ticket findings can't be read",
             ];
-            Assert.All(told, words => Assert.Equal(outage, _lines.Count(line => line.StartsWith(words, StringComparison.Ordinal))));
-            Assert.Equal(told.Length * outage, _lines.Count);
+            Assert.All(messages, words => Assert.Equal(outage, _lines.Count(line => line.StartsWith(words, StringComparison.Ordinal))));
+            Assert.Equal(messages.Length * outage, _lines.Count);
         }
 
         async Task UseAsync()

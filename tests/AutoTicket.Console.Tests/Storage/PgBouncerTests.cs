@@ -10,11 +10,12 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AutoTicket.Tests.Storage;
 
-/// <summary>Debian's PgBouncer in transaction mode stands before the database: each transaction may run on another connection.</summary>
+/// <summary>The console connects through Debian's PgBouncer in transaction mode, where each transaction may use another
+/// connection.</summary>
 public sealed class PgBouncerTests(PgBouncerTests.Pooler pooler) : IClassFixture<PgBouncerTests.Pooler>
 {
     [Fact]
-    public async Task A_pooler_that_the_address_does_not_tell_of_stops_the_start_with_what_to_change()
+    public async Task A_pooler_that_the_address_does_not_declare_stops_the_start_with_what_to_change()
     {
         await using var sandbox = await SandboxServer.StartAsync();
         var settings = new Dictionary<string, string> { ["DATABASE_URL"] = pooler.Url };
@@ -27,12 +28,12 @@ public sealed class PgBouncerTests(PgBouncerTests.Pooler pooler) : IClassFixture
     }
 
     [Fact]
-    public async Task Two_consoles_work_through_a_pooler_and_follow_each_other_without_a_listen()
+    public async Task Two_consoles_behind_a_pooler_see_each_others_changes_without_a_listen()
     {
         await using var sandbox = await SandboxServer.StartAsync();
         sandbox.Surface("shop").Answer(503);
         var settings = ConsoleHost.SurfaceSettings(0, "shop", sandbox.Surface("shop").Url);
-        settings["DATABASE_URL"] = pooler.ToldUrl;
+        settings["DATABASE_URL"] = pooler.DeclaredUrl;
         // The surface's own alert is below the threshold, so that only the click files a ticket.
         settings["Alerts:NotifySeverity"] = "P1";
         await using var one = await ConsoleHost.StartAsync(pooler.Database, sandbox, settings);
@@ -44,7 +45,7 @@ public sealed class PgBouncerTests(PgBouncerTests.Pooler pooler) : IClassFixture
             await one.SetFlagAsync(FlagNames.AlertsAutoTicket, isOn);
             await Eventually.TrueAsync(
                 async () => await other.IsOnAsync(FlagNames.AlertsAutoTicket) == isOn,
-                "the other follows",
+                "the other console reads the flag",
                 Eventually.OnABusyMachine(TimeSpan.FromSeconds(1))
             );
         }
@@ -55,23 +56,23 @@ public sealed class PgBouncerTests(PgBouncerTests.Pooler pooler) : IClassFixture
         );
         Assert.Equal("filed", (await one.InvestigateAsync("shop")).Disposition);
         Assert.Equal("already_open", (await other.InvestigateAsync("shop")).Disposition);
-        // Often enough that statements would be prepared, and more at once than the pooler has connections.
+        // Enough requests to prepare statements, and more at once than the pooler has connections.
         var answers = await Task.WhenAll(Enumerable.Range(0, 100).Select(i => (i % 2 == 0 ? one : other).GetAsync("/api/alerts")));
         Assert.All(answers, answer => Assert.True(answer.Message.IsSuccessStatusCode, answer.Text));
     }
 
     [Fact]
-    public async Task A_commit_is_noticed_through_a_pooler_well_before_all_is_read_again_anyway()
+    public async Task A_commit_is_noticed_through_a_pooler_before_the_regular_read()
     {
         using var signals = new PostgresSignals(
-            DatabaseUrl.ToConnectionString(pooler.ToldUrl),
+            DatabaseUrl.ToConnectionString(pooler.DeclaredUrl),
             TimeProvider.System,
             NullLogger<DatabaseSignals>.Instance
         );
         var raised = 0;
         using var subscription = signals.Subscribe(DatabaseSignals.Flags, () => Interlocked.Increment(ref raised));
         await signals.StartAsync(CancellationToken.None);
-        await Eventually.TrueAsync(() => Volatile.Read(ref raised) > 0, "it has begun");
+        await Eventually.TrueAsync(() => Volatile.Read(ref raised) > 0, "the first signal was raised");
         for (var i = 0; i < 5; i++)
         {
             var before = Volatile.Read(ref raised);
@@ -103,7 +104,7 @@ public sealed class PgBouncerTests(PgBouncerTests.Pooler pooler) : IClassFixture
         }
 
         line.Restore();
-        await Eventually.TrueAsync(async () => await AskAsync(contexts) == 1, "it answers again");
+        await Eventually.TrueAsync(async () => await AskAsync(contexts) == 1, "the database answers again");
     }
 
     private static async Task<int> AskAsync(IDbContextFactory<AutoTicketDbContext> contexts)
@@ -118,10 +119,10 @@ public sealed class PgBouncerTests(PgBouncerTests.Pooler pooler) : IClassFixture
 
         internal TestDatabase Database { get; private set; } = null!;
 
-        /// <summary>Through the pooler, without a parameter that says so.</summary>
+        /// <summary>The pooler's URL without <c>pgbouncer=true</c>.</summary>
         internal string Url => Through(_process.Port);
 
-        internal string ToldUrl => $"{Url}?pgbouncer=true";
+        internal string DeclaredUrl => $"{Url}?pgbouncer=true";
 
         public async Task InitializeAsync()
         {

@@ -13,7 +13,7 @@ public sealed class RetentionTests
     private readonly StillClock _clock = new();
 
     [Theory, BothDatabases]
-    public async Task What_is_past_its_retention_goes_and_what_is_open_or_younger_stays(Database kind)
+    public async Task Rows_past_their_retention_are_deleted_and_open_or_younger_ones_stay(Database kind)
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         await using var db = database.Open();
@@ -69,7 +69,7 @@ public sealed class RetentionTests
         await _clock.AdvanceUntilAsync(
             TimeSpan.FromSeconds(5),
             async () => !await db.SurfaceHours.AnyAsync(hour => hour.SurfaceKey == "old"),
-            "the leader deletes"
+            "the leader deletes old rows"
         );
 
         Assert.Equal(["young"], await db.AuditLog.Where(entry => entry.Actor == "somebody").Select(entry => entry.Action).ToListAsync());

@@ -5,7 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace AutoTicket.Tests.Storage;
 
-/// <summary>Statements that run together all take effect or none does, also once they are prepared.</summary>
+/// <summary>Statements of one batch all take effect or none does, also after Npgsql has prepared them.</summary>
 public sealed class TogetherTests
 {
     /// <summary>Npgsql prepares a statement at its fifth use.</summary>
@@ -13,7 +13,7 @@ public sealed class TogetherTests
 
     [Theory]
     [BothDatabases]
-    public async Task What_is_written_together_is_written_or_not_together(Database kind)
+    public async Task A_batch_is_written_completely_or_not_at_all(Database kind)
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         await using var console = database.AsTheConsole();
