@@ -60,7 +60,7 @@ public static partial class RunbookTests
             await console.Host.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
             if (condition == "ghost_tickets")
             {
-                // A consistency check that still runs does not see the clock move: advance until one found the ghost.
+                // A consistency check that is already running misses the step of the clock, so advance until a check finds the ghost.
                 await clock.AdvanceUntilAsync(
                     TimeSpan.FromMinutes(5),
                     async () => await StateAsync() == "told",
@@ -71,7 +71,7 @@ public static partial class RunbookTests
 
             if (seconds > 0)
             {
-                await Eventually.TrueAsync(async () => await StateAsync() == "running", "its clock runs");
+                await Eventually.TrueAsync(async () => await StateAsync() == "running", "the condition's timer is running");
                 Assert.DoesNotContain(
                     console.Sandbox.Slack.Messages,
                     message => message.Text.Contains("escalation", StringComparison.Ordinal)
@@ -79,7 +79,7 @@ public static partial class RunbookTests
                 clock.Advance(TimeSpan.FromSeconds(seconds));
             }
 
-            await Eventually.TrueAsync(async () => await StateAsync() == "told", "the operator was told");
+            await Eventually.TrueAsync(async () => await StateAsync() == "told", "the operator was notified");
             var proof = await ClockAsync();
             var message = Assert.Single(
                 console.Sandbox.Slack.Messages,

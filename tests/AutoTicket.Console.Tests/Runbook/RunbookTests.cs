@@ -19,7 +19,7 @@ public static partial class RunbookTests
     private const string Degraded = "freescout.*degraded|freescout.*WARNING|ticket.*failed";
     private const string Errors = "freescout|ticket|HTTPError|ConnectionError";
 
-    /// <summary>The second surface's name has a line break, and a line of a log after it.</summary>
+    /// <summary>The name of the second surface has a line break and a forged log line.</summary>
     private static readonly Dictionary<string, string> ForgingName = new()
     {
         ["Surfaces__1__Name"] = "mail\n2026-01-01T00:00:00.000Z ERROR forged ticket_filed Surface mail",
@@ -58,7 +58,7 @@ public static partial class RunbookTests
         await Eventually.TrueAsync(() => sandbox.Slack.Messages.Count == 2, "both DMs fire");
         await Eventually.TrueAsync(
             async () => (await VerdictAsync("stays")).StartsWith($"DM sent. No ticket: {why}", StringComparison.Ordinal),
-            "step 4 of the chain has its verdict"
+            "step 4 of the chain shows its verdict"
         );
         Assert.Equal(
             2,
@@ -81,7 +81,7 @@ public static partial class RunbookTests
         clock.Advance(TimeSpan.FromMinutes(1));
         await Eventually.TrueAsync(
             async () => (await ReadAlertAsync(intake.Console, "stays")).Ticket is not null,
-            "the active alert has its ticket: with a key that may not write, after a minute"
+            "the active alert has its ticket (a key without the write scope is tried once a minute)"
         );
         Assert.Contains("stays", Assert.Single(sandbox.FreeScout.Conversations).Subject, StringComparison.Ordinal);
         Assert.StartsWith("DM sent. No ticket", await VerdictAsync("ends"), StringComparison.Ordinal);

@@ -11,14 +11,14 @@ namespace AutoTicket.Tests.Structure;
 /// <summary>Requests every endpoint in the console's route table, without signing in, in Production.</summary>
 public sealed partial class DefaultDenyTests(DefaultDenyTests.Production production) : IClassFixture<DefaultDenyTests.Production>
 {
-    /// <summary>The endpoints that answer without a sign-in. Each one is a decision.</summary>
+    /// <summary>The endpoints that answer without a sign-in. Each exception is deliberate.</summary>
     private static readonly string[] Open = ["/login", "/login/start", "/healthz/live", "/healthz/ready"];
 
-    /// <summary>These take their own token or signature. Without it they answer 401, or 503 if none is configured.</summary>
+    /// <summary>Endpoints with their own token or signature. Without it they answer 401, or 503 if none is configured.</summary>
     private static readonly string[] Intakes = ["/api/alerts", "/api/v2/alerts", "/api/alerts/alertmanager", "/api/freescout/webhook"];
 
     /// <summary>Writes that only need a sign-in, because they only concern the user's own session.</summary>
-    private static readonly string[] OnesOwn =
+    private static readonly string[] OwnSessionWrites =
     [
         "/logout",
         "/_blazor",
@@ -49,7 +49,7 @@ public sealed partial class DefaultDenyTests(DefaultDenyTests.Production product
 
         Assert.Empty(answered);
         Assert.InRange(asked.Count, 25, 1000);
-        // The circuits' hub is among them.
+        // The route table includes the hub of the circuits.
         Assert.Contains("/_blazor", asked);
         Assert.Contains("/_blazor/negotiate", asked);
     }
@@ -74,7 +74,7 @@ public sealed partial class DefaultDenyTests(DefaultDenyTests.Production product
             .Where(asked =>
                 asked.Method is not ("GET" or "HEAD" or "OPTIONS")
                 && !Intakes.Contains(asked.Path)
-                && !OnesOwn.Contains(asked.Path)
+                && !OwnSessionWrites.Contains(asked.Path)
                 && !Open.Contains(asked.Path)
             )
             // Pages accept POST too, but write nothing.

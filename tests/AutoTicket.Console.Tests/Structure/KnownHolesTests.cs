@@ -24,7 +24,7 @@ public sealed class KnownHolesTests
                         {
                             new Dictionary<string, string>
                             {
-                                ["@id"] = $"http://{request.Host}/holes.json",
+                                ["@id"] = $"http://{request.Host}/vulnerabilities.json",
                                 ["@type"] = "VulnerabilityInfo/6.7.0",
                             },
                         },
@@ -32,7 +32,7 @@ public sealed class KnownHolesTests
                 )
         );
         source.MapGet(
-            "/holes.json",
+            "/vulnerabilities.json",
             (HttpRequest request) =>
                 Results.Json(
                     new[]
@@ -56,7 +56,7 @@ public sealed class KnownHolesTests
                         {
                             new
                             {
-                                url = "https://example.org/a-hole",
+                                url = "https://example.org/a-vulnerability",
                                 severity = 0,
                                 versions = "(, 99.0.0)",
                             },
@@ -66,14 +66,14 @@ public sealed class KnownHolesTests
         );
         await source.StartAsync();
 
-        var folder = Directory.CreateTempSubdirectory("autoticket-holes-");
+        var folder = Directory.CreateTempSubdirectory("autoticket-vulnerabilities-");
         try
         {
             await File.WriteAllTextAsync(
                 Path.Combine(folder.FullName, "nuget.config"),
                 $"""
                 <configuration><auditSources><clear />
-                  <add key="holes" value="{source.Urls.First()}/index.json" allowInsecureConnections="true" />
+                  <add key="vulnerabilities" value="{source.Urls.First()}/index.json" allowInsecureConnections="true" />
                 </auditSources></configuration>
                 """
             );
@@ -99,7 +99,7 @@ public sealed class KnownHolesTests
 
             Assert.True(restore.ExitCode != 0, output);
             Assert.Contains("error NU1901", output, StringComparison.Ordinal);
-            Assert.Contains("https://example.org/a-hole", output, StringComparison.Ordinal);
+            Assert.Contains("https://example.org/a-vulnerability", output, StringComparison.Ordinal);
         }
         finally
         {

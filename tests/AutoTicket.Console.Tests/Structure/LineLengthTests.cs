@@ -1,6 +1,6 @@
 namespace AutoTicket.Tests.Structure;
 
-/// <summary>CSharpier wraps code, but neither strings nor comments.</summary>
+/// <summary>Checks the line length, because CSharpier wraps neither strings nor comments.</summary>
 public sealed class LineLengthTests
 {
     private const int Longest = 140;

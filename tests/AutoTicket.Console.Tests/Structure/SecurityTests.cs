@@ -8,7 +8,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Structure;
 
-/// <summary>What docs/security.md says is true and complete.</summary>
+/// <summary>Checks that docs/security.md is true and complete.</summary>
 public sealed partial class SecurityTests
 {
     private static readonly string Root = ContentRoot.Find();
@@ -36,7 +36,7 @@ public sealed partial class SecurityTests
     }
 
     [Fact]
-    public void Every_direct_dependency_is_told_of_and_no_other()
+    public void The_page_lists_exactly_the_direct_dependencies()
     {
         var used = Directory
             .EnumerateFiles(Root, "*.csproj", SearchOption.AllDirectories)
@@ -65,7 +65,7 @@ public sealed partial class SecurityTests
         var url = new Uri(new FreeScoutOptions { BaseUrl = baseUrl }.TicketUrl(42));
         Assert.Equal(("https", "desk.example.org"), (url.Scheme, url.Host));
         Assert.EndsWith("/conversation/42", url.AbsolutePath, StringComparison.Ordinal);
-        // No URL comes from FreeScout's answers.
+        // The console builds ticket links itself and reads no URL from FreeScout's answers.
         Assert.DoesNotContain(
             typeof(Conversation).GetProperties(),
             property =>

@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace AutoTicket.Tests.Structure;
 
-/// <summary>Which folder of the console may use which, as CONVENTIONS.md says.</summary>
+/// <summary>Checks which folders of the console each folder uses, by the rules of CONVENTIONS.md.</summary>
 public sealed partial class WhoMayUseWhomTests
 {
     /// <summary>Every folder may use Hosting and Data. AutoTicketing.cs and Program.cs may use all.</summary>
@@ -37,20 +37,20 @@ public sealed partial class WhoMayUseWhomTests
         ],
     };
 
-    public static TheoryData<string> Rooms => [.. Allowed.Keys];
+    public static TheoryData<string> Folders => [.. Allowed.Keys];
 
-    [Theory, MemberData(nameof(Rooms))]
-    public void A_room_uses_only_those_it_may(string room)
+    [Theory, MemberData(nameof(Folders))]
+    public void A_folder_uses_only_the_folders_that_it_may(string folder)
     {
         var foreign = Directory
-            .EnumerateFiles(Path.Combine(ContentRoot.Find(), "src", "AutoTicket.Console", room), "*.*", SearchOption.AllDirectories)
+            .EnumerateFiles(Path.Combine(ContentRoot.Find(), "src", "AutoTicket.Console", folder), "*.*", SearchOption.AllDirectories)
             .Where(file => file.EndsWith(".cs", StringComparison.Ordinal) || file.EndsWith(".razor", StringComparison.Ordinal))
             // Generated migrations name the entities of all folders.
             .Where(file => Path.GetFileName(Path.GetDirectoryName(file)) is not ("Postgres" or "Sqlite"))
             .SelectMany(file =>
-                Using().Matches(File.ReadAllText(file)).Select(match => (File: Path.GetFileName(file), Room: match.Groups[1].Value))
+                Using().Matches(File.ReadAllText(file)).Select(match => (File: Path.GetFileName(file), Folder: match.Groups[1].Value))
             )
-            .Where(use => use.Room != room && use.Room is not ("Hosting" or "Data") && !Allowed[room].Contains(use.Room));
+            .Where(use => use.Folder != folder && use.Folder is not ("Hosting" or "Data") && !Allowed[folder].Contains(use.Folder));
 
         Assert.Empty(foreign);
     }

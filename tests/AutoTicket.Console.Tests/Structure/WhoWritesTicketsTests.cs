@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace AutoTicket.Tests.Structure;
 
-/// <summary>One class writes the table <c>tickets</c>.</summary>
+/// <summary>Only <c>TicketBook</c> writes the table <c>tickets</c>.</summary>
 public sealed partial class WhoWritesTicketsTests
 {
     /// <summary><c>Retention</c> only deletes rows by their age.</summary>
