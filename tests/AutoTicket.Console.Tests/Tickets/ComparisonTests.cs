@@ -29,10 +29,10 @@ public sealed class ComparisonTests
     };
 
     [Fact]
-    public void One_that_FreeScout_has_as_it_was_filed_does_not_differ() => Assert.Empty(Kinds(Row, Held()));
+    public void An_unchanged_ticket_has_no_finding() => Assert.Empty(Kinds(Row, Held()));
 
     [Fact]
-    public void One_that_was_closed_is_reopened_at_the_first_comparison_and_at_each_until_it_is_closed_again()
+    public void A_reopened_ticket_has_a_finding_until_it_is_closed_again()
     {
         Assert.Equal([FindingKind.Reopened], Kinds(Row with { State = TicketState.Closed }, Held()));
         Assert.Equal([FindingKind.Reopened], Kinds(Row with { ReopenedAt = DateTimeOffset.UnixEpoch }, Held()));
@@ -40,7 +40,7 @@ public sealed class ComparisonTests
     }
 
     [Fact]
-    public void One_may_differ_in_several_ways() =>
+    public void A_ticket_may_have_several_findings() =>
         Assert.Equal(
             [FindingKind.Moved, FindingKind.TagsGone, FindingKind.Reopened],
             Kinds(Row with { State = TicketState.Closed }, Held("vip") with { MailboxId = 1 })
@@ -51,16 +51,16 @@ public sealed class ComparisonTests
     [InlineData("pay", "surface:pay", "Surface:PAY")]
     [InlineData(null, "surface:pay", "surface:shop")]
     [InlineData(null, "auto:status")]
-    public void Tags_name_a_surface_only_when_they_name_one(string? surface, params string[] tags) =>
+    public void Tags_name_a_surface_only_if_they_name_exactly_one(string? surface, params string[] tags) =>
         Assert.Equal(surface, Comparison.SurfaceIn(tags));
 
-    /// <param name="minutes">Between the two posts.</param>
+    /// <param name="minutes">Minutes between the two posts.</param>
     [Theory]
     [InlineData(59, true)]
     [InlineData(60, false)]
     [InlineData(59, false, "pay", AuditActions.TicketReconciled)]
     [InlineData(59, false, "shop")]
-    public void Two_that_the_console_filed_about_the_same_within_one_window_are_a_duplicate(
+    public void Two_tickets_that_the_console_filed_for_one_key_within_the_window_are_a_duplicate(
         int minutes,
         bool expected,
         string surface = "pay",

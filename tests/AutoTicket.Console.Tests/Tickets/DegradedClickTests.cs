@@ -7,7 +7,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Tickets;
 
-/// <summary>Whatever fails in FreeScout, a click is answered in time with 200, and with a sentence that says what to do.</summary>
+/// <summary>While FreeScout fails, a click is answered in time with 200 and a sentence that says what to do.</summary>
 public sealed class DegradedClickTests
 {
     private static readonly TimeSpan Budget = TimeSpan.FromSeconds(4);
@@ -63,7 +63,7 @@ public sealed class DegradedClickTests
         await using var driver = await InvestigateDriver.StartAsync(settings: settings, clock: clock);
         if (address is null)
         {
-            // The console's own calls are over: their failures would open the circuit before the click.
+            // Wait for the console's own calls, because their failures would open the circuit before the click.
             await Eventually.TrueAsync(
                 async () => (await driver.Console.Get<FindingLog>().ReadAsync(default)).ReconciledAt is not null,
                 "the open tickets were read and compared"
@@ -84,7 +84,7 @@ public sealed class DegradedClickTests
             clock.Advance(Budget - CallTimeout);
         }
 
-        // The clock stands still, so no timer of the console ends the wait.
+        // The clock stands still, so no timeout of the console can end the click.
         var click = await clicking.WaitAsync(Eventually.Patience);
 
         Assert.Equal(("degraded", true, null), (click.Disposition, click.Degraded, click.Ticket));
@@ -187,7 +187,7 @@ public sealed class DegradedClickTests
         var open = (await driver.ClickAsync()).Ticket!;
         await using (var db = driver.Database.Open())
         {
-            // A later ticket of the same surface, which is closed.
+            // The surface also has a later ticket, which is closed.
             var row = await db.Tickets.AsNoTracking().SingleAsync();
             db.Tickets.Add(
                 row with
@@ -207,7 +207,7 @@ public sealed class DegradedClickTests
 
         foreach (var _ in Enumerable.Range(0, 6))
         {
-            // The first tries open the circuit.
+            // The first clicks open the circuit.
             Assert.Contains(
                 $"Ticket #{open.Number} was open when last seen.",
                 (await driver.ClickAsync()).Message,
@@ -224,7 +224,7 @@ public sealed class DegradedClickTests
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
         await using var line = TcpProxy.To(database.Location);
         sandbox.Surface("pay").Answer(503);
-        // Below the threshold, so that no alert writes a decision.
+        // The severity is below the threshold, so that no alert writes a decision.
         var settings = ConsoleHost.SurfaceSettings(0, "pay", sandbox.Surface("pay").Url, severity: "P3");
         settings["DATABASE_URL"] = line.Through(database.Location);
         await using var console = await ConsoleHost.StartAsync(database, sandbox, settings, clock);
@@ -235,12 +235,12 @@ public sealed class DegradedClickTests
         await clock.AdvanceUntilAsync(
             TimeSpan.FromSeconds(6),
             () => Task.FromResult(clicking.IsCompleted),
-            "it is answered",
+            "the click is answered",
             TimeSpan.FromMilliseconds(500)
         );
 
         Assert.Equal(InvestigationDisposition.Degraded, (await clicking).Disposition);
-        // The database gives up seconds later, and with it the write of the decision.
+        // The database timeout comes seconds later, and only then the write of the decision fails.
         Assert.DoesNotContain(console.Log, line => line.Contains("decisions can't be recorded", StringComparison.Ordinal));
     }
 

@@ -4,7 +4,7 @@ using AutoTicket.Tickets;
 
 namespace AutoTicket.Tests.Tickets;
 
-/// <summary>What a filing does next, without a host, a database or FreeScout.</summary>
+/// <summary>The next step of a filing, tested without host, database and FreeScout.</summary>
 public sealed class FilingRulesTests
 {
     private static readonly DateTimeOffset Now = new(2026, 11, 24, 3, 0, 0, TimeSpan.Zero);
@@ -47,7 +47,7 @@ public sealed class FilingRulesTests
     }
 
     [Fact]
-    public void Of_an_alerts_own_closed_ticket_FreeScout_is_asked_before_the_post()
+    public void An_alerts_own_closed_ticket_is_read_from_FreeScout_before_the_post()
     {
         var closed = Row(1, TicketState.Closed, minutes: 90);
 
@@ -95,7 +95,7 @@ public sealed class FilingRulesTests
     }
 
     [Fact]
-    public void FreeScout_is_asked_for_all_that_block_but_those_it_called_closed()
+    public void All_blocking_tickets_are_read_from_FreeScout_except_those_it_called_closed()
     {
         var (one, two) = (Row(1, TicketState.Open), Row(2, TicketState.Closed));
 
@@ -152,10 +152,10 @@ public sealed class FilingRulesTests
     [InlineData(299, 0, false)]
     [InlineData(900, 900, true)]
     [InlineData(900, 901, false)]
-    public void A_post_needs_a_little_time_and_as_much_as_a_look_took(int left, int took, bool expected) =>
+    public void A_post_needs_a_minimum_of_time_and_as_much_as_a_request_took(int left, int took, bool expected) =>
         Assert.Equal(expected, FilingRules.IsTimeToPost(TimeSpan.FromMilliseconds(left), TimeSpan.FromMilliseconds(took)));
 
-    /// <param name="ago">Seconds since the last look-up that counted; -1: there was none.</param>
+    /// <param name="ago">Seconds since the last look-up that counted; -1 without one.</param>
     [Theory]
     [InlineData(0, -1, 120, false)]
     [InlineData(1, 4, 120, false)]
@@ -239,7 +239,7 @@ public sealed class FilingRulesTests
         Assert.Equal(mayBeTakenOver, FilingRules.MayBeTakenOver(Now).Compile()(row));
         Assert.Equal(isUnconfirmed, FilingRules.IsUnconfirmed.Compile()(row));
         Assert.Equal(mayBeTakenOver || isUnconfirmed, FilingRules.IsUnconfirmed.Or(FilingRules.MayBeTakenOver(Now)).Compile()(row));
-        // What may be taken over is what a filing does not wait for.
+        // A filing waits for a held row, unless the row may be taken over. Then the filing looks the ticket up.
         if (FilingRules.IsHeld(row))
         {
             Assert.Equal(mayBeTakenOver, Next(null, [row]) is FilingStep.LookUp);

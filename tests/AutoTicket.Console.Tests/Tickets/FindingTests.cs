@@ -9,16 +9,16 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Tickets;
 
-/// <summary>Differences between the console and FreeScout: how long each is shown, and when all counts as clean.</summary>
+/// <summary>Findings of the consistency check: how long the console shows each, and when it reports that all is clean.</summary>
 public sealed class FindingTests : ReconciliationTest
 {
     [Theory, BothDatabases]
     [Trait("Pitfall", "T-20")]
-    public async Task A_row_that_lost_which_ticket_it_is_is_shown_files_no_second_one_and_finds_its_own(Database kind)
+    public async Task A_row_that_lost_its_conversation_is_shown_files_no_second_ticket_and_finds_its_own(Database kind)
     {
         await using var driver = await InvestigateDriver.StartAsync(kind, Settings);
         var ticket = (await driver.ClickAsync()).Ticket!.Id;
-        await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "it is tagged");
+        await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "the ticket is tagged");
         await ComparedAsync(driver);
         using (driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutList, StatusCode = 503 }))
         {
@@ -31,14 +31,14 @@ public sealed class FindingTests : ReconciliationTest
                 );
             }
 
-            // Either the click or the sweep sees first that it is lost.
+            // The click or the sweep may be the first to see that the conversation is lost.
             Assert.True((await driver.ClickAsync()).Degraded);
             var finding = default(JsonElement);
             await Eventually.TrueAsync(
                 async () =>
                     (finding = (await FindingsAsync(driver)).GetProperty("findings").EnumerateArray().SingleOrDefault()).ValueKind
                     == JsonValueKind.Object,
-                "it is shown"
+                "the finding is shown"
             );
             Assert.Equal("unconfirmed", finding.GetProperty("class").GetString());
             Assert.Contains("[at-", finding.GetProperty("subject").GetString(), StringComparison.Ordinal);
@@ -54,12 +54,12 @@ public sealed class FindingTests : ReconciliationTest
     }
 
     [Theory, BothDatabases]
-    public async Task A_finding_that_somebody_dismissed_is_over_until_something_else_is_seen(Database kind)
+    public async Task A_dismissed_finding_stays_closed_until_the_difference_changes(Database kind)
     {
         await using var driver = await InvestigateDriver.StartAsync(kind, Settings, surfaces: ["pay", "shop"]);
         var moved = (await driver.ClickAsync()).Ticket!.Id;
         var gone = (await driver.ClickAsync("shop")).Ticket!.Id;
-        await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "they are tagged");
+        await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "the tickets are tagged");
         driver.FreeScout.Move(moved, 1);
         driver.FreeScout.DeleteForever(gone);
         await ComparedAsync(driver);
@@ -96,7 +96,7 @@ public sealed class FindingTests : ReconciliationTest
         await ComparedAsync(driver);
         Assert.False((await FindingsAsync(driver)).GetProperty("clean").GetBoolean());
 
-        // Moved back and away again: a new finding.
+        // Moving the ticket back and away again makes a new finding.
         driver.FreeScout.Move(moved, driver.FreeScout.MailboxId);
         await ComparedAsync(driver);
         Assert.True((await FindingsAsync(driver)).GetProperty("clean").GetBoolean());
@@ -115,11 +115,11 @@ public sealed class FindingTests : ReconciliationTest
     }
 
     [Fact]
-    public async Task A_console_that_is_asked_to_end_records_the_tags_that_it_is_putting_back()
+    public async Task A_stopped_console_records_the_tags_that_it_is_restoring()
     {
         await using var driver = await InvestigateDriver.StartAsync(settings: Settings, surfaces: []);
         var ticket = await FileAsync(driver, "tagged", "auto:alert");
-        await Eventually.TrueAsync(async () => !(await driver.RowsAsync()).Single().TagsPending, "it is tagged");
+        await Eventually.TrueAsync(async () => !(await driver.RowsAsync()).Single().TagsPending, "the ticket is tagged");
         using var slow = driver.Sandbox.Faults.Add(
             new Fault(FaultKind.Delay) { Match = FaultMatch.FreeScoutTags, Delay = TimeSpan.FromSeconds(1.5) }
         );
@@ -132,11 +132,11 @@ public sealed class FindingTests : ReconciliationTest
     }
 
     [Fact]
-    public async Task A_filing_that_only_the_audit_log_tells_of_is_a_ghost_when_FreeScout_does_not_have_it()
+    public async Task A_filing_known_only_from_the_audit_log_is_a_ghost_when_FreeScout_does_not_have_it()
     {
         await using var driver = await InvestigateDriver.StartAsync(settings: Settings);
         var ticket = (await driver.ClickAsync()).Ticket!.Id;
-        // In this order, because a comparison in between would adopt it.
+        // Delete first, because a comparison in between would adopt the ticket.
         driver.FreeScout.DeleteForever(ticket);
         await using (var db = driver.Database.Open())
         {
@@ -149,7 +149,7 @@ public sealed class FindingTests : ReconciliationTest
     }
 
     [Theory, BothDatabases]
-    public async Task A_lost_answer_of_which_no_ticket_came_can_be_dismissed_once_that_is_certain(Database kind)
+    public async Task A_lost_answer_without_a_ticket_can_be_dismissed_once_that_is_certain(Database kind)
     {
         var clock = new StillClock();
         await using var driver = await InvestigateDriver.StartAsync(kind, clock: clock);
@@ -193,7 +193,7 @@ public sealed class FindingTests : ReconciliationTest
     }
 
     [Fact]
-    public async Task A_lost_answer_of_which_no_ticket_came_is_given_up_after_a_day()
+    public async Task A_lost_answer_without_a_ticket_is_given_up_after_a_day()
     {
         var clock = new StillClock();
         await using var driver = await InvestigateDriver.StartAsync(clock: clock);
@@ -210,7 +210,7 @@ public sealed class FindingTests : ReconciliationTest
         await clock.AdvanceUntilAsync(
             TimeSpan.FromMinutes(5),
             async () => (await FindingsAsync(driver)).GetProperty("findings").GetArrayLength() == 0,
-            "it is given up"
+            "the search is given up"
         );
     }
 
@@ -229,7 +229,10 @@ public sealed class FindingTests : ReconciliationTest
             Assert.Contains("[at-", finding.GetProperty("subject").GetString(), StringComparison.Ordinal);
         }
 
-        await Eventually.TrueAsync(async () => (await FindingsAsync(driver)).GetProperty("clean").GetBoolean(), "it is found and adopted");
+        await Eventually.TrueAsync(
+            async () => (await FindingsAsync(driver)).GetProperty("clean").GetBoolean(),
+            "the ticket is found and adopted"
+        );
         await driver.AssertOneTicketAsync();
     }
 
@@ -253,30 +256,30 @@ public sealed class FindingTests : ReconciliationTest
                         .GetProperty("problem")
                         .GetString()
                         ?.StartsWith("FreeScout could not be asked: ", StringComparison.Ordinal) == true,
-                "it says so"
+                "the console reports the failure"
             );
             var told = await FindingsAsync(driver);
             Assert.False(told.GetProperty("clean").GetBoolean());
-            // An API without an answer says nothing about a ticket.
+            // A failed request proves nothing about a ticket.
             Assert.Empty(told.GetProperty("findings").EnumerateArray());
         }
 
         if (fault == FaultKind.Status)
         {
-            // The other failures need a person: FreeScout is asked once a minute.
+            // Only a person can fix the other failures, so the console calls FreeScout once a minute.
             await Eventually.TrueAsync(
                 async () => (await SeenAsync(driver)).SequenceEqual([$"ghost ghost {ticket}"]),
-                "it is seen afterwards"
+                "the ghost is found after the failure"
             );
         }
     }
 
     [Fact]
-    public async Task A_ticket_whose_filing_is_still_under_way_is_left_to_it()
+    public async Task A_ticket_whose_filing_is_still_running_is_not_adopted()
     {
         await using var driver = await InvestigateDriver.StartAsync(settings: Settings);
         await driver.ClickAsync();
-        await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "it is tagged");
+        await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "the ticket is tagged");
         await using (var db = driver.Database.Open())
         {
             await db.Tickets.ExecuteUpdateAsync(set =>
@@ -293,14 +296,14 @@ public sealed class FindingTests : ReconciliationTest
     }
 
     [Fact]
-    public async Task What_was_closed_here_while_FreeScout_was_asked_is_not_taken_for_reopened()
+    public async Task A_ticket_closed_by_the_console_during_a_comparison_does_not_count_as_reopened()
     {
         await using var driver = await InvestigateDriver.StartAsync(settings: Settings);
         await driver.ClickAsync();
-        await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "it is tagged");
+        await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "the ticket is tagged");
         await using (var db = driver.Database.Open())
         {
-            // Closed in the future, so every list that still shows it as open is older.
+            // The close time is in the future, so every list that still shows the ticket as open is older.
             await db.Tickets.ExecuteUpdateAsync(set =>
                 set.SetProperty(row => row.State, TicketState.Closed)
                     .SetProperty(row => row.ClosedAt, TimeProvider.System.GetUtcNow().AddHours(1))

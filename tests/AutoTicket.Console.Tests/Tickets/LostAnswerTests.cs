@@ -7,13 +7,13 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace AutoTicket.Tests.Tickets;
 
-/// <summary>FreeScout may have made the ticket, and the answer was lost: there is exactly one ticket.</summary>
+/// <summary>An answer of FreeScout is lost, and it may have created the ticket. There is exactly one ticket in the end.</summary>
 public sealed class LostAnswerTests
 {
     private const string EmptyList =
         """{"_embedded":{"conversations":[]},"page":{"size":100,"totalElements":0,"totalPages":1,"number":1}}""";
 
-    /// <summary>After one call that hangs there is time left for a look-up.</summary>
+    /// <summary>Calls end early, so that after a call that hangs a click has time for a look-up.</summary>
     private static readonly Dictionary<string, string?> ShortCalls = new() { ["FreeScout:CallTimeout"] = "00:00:00.5" };
 
     private readonly StillClock _clock = new();
@@ -61,7 +61,7 @@ public sealed class LostAnswerTests
 
     [Theory, BothDatabases]
     [Trait("Pitfall", "T-12")]
-    public async Task Nobody_has_to_click_again_for_a_lost_answer_to_be_found(Database kind)
+    public async Task A_lost_answer_is_found_without_another_click(Database kind)
     {
         await using var driver = await InvestigateDriver.StartAsync(kind, clock: _clock);
         await driver.FirstLookIsOverAsync();
@@ -132,7 +132,7 @@ public sealed class LostAnswerTests
 
     [Fact]
     [Trait("Pitfall", "T-12")]
-    public async Task A_look_up_that_lags_behind_leads_to_no_second_ticket()
+    public async Task A_lagging_look_up_causes_no_second_ticket()
     {
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
         driver.Sandbox.Faults.Add(new Fault(FaultKind.StatusAfter) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
@@ -153,7 +153,7 @@ public sealed class LostAnswerTests
 
     [Fact]
     [Trait("Pitfall", "T-12")]
-    public async Task It_is_posted_again_under_the_same_marker_once_two_spaced_look_ups_found_nothing_after_the_grace_period()
+    public async Task A_filing_is_posted_again_with_the_same_marker_after_two_spaced_empty_look_ups_and_the_grace_period()
     {
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
         driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
@@ -166,13 +166,13 @@ public sealed class LostAnswerTests
 
         Assert.Equal("filed", filed.Disposition);
         Assert.Equal(2, driver.Creates.Count);
-        // Only the marker: the surface may have become stale between the two posts.
+        // Compare only the marker, because the surface may have become stale between the posts.
         Assert.Single(driver.Creates.Select(create => Subject(create).Split(' ')[^1]).Distinct());
         Assert.False((await driver.AssertOneTicketAsync()).GetProperty("adopted").GetBoolean());
     }
 
     [Fact]
-    public async Task Two_look_ups_that_lie_too_close_make_nothing_certain()
+    public async Task Two_look_ups_in_quick_succession_prove_nothing()
     {
         await using var driver = await InvestigateDriver.StartAsync(
             clock: _clock,
@@ -201,7 +201,7 @@ public sealed class LostAnswerTests
             async () =>
                 (await driver.RowsAsync()).Single() is { State: TicketState.Unconfirmed } row
                 && row.LookedUpAt - row.PostedAt > new TicketingOptions().Grace,
-            "it was looked up after the grace period"
+            "the last look-up came after the grace period"
         );
 
         Assert.Equal("filed", (await driver.ClickAsync()).Disposition);
@@ -237,7 +237,7 @@ public sealed class LostAnswerTests
     [InlineData(FaultKind.Unauthorized, null)]
     [InlineData(FaultKind.Forbidden, null)]
     [InlineData(FaultKind.ModuleOffHtml, null)]
-    public async Task After_a_definite_refusal_nothing_is_remembered_as_done_and_the_next_click_files(FaultKind kind, int? status)
+    public async Task After_a_definite_refusal_the_next_click_files(FaultKind kind, int? status)
     {
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
         var refusal = driver.Sandbox.Faults.Add(
@@ -276,10 +276,10 @@ public sealed class LostAnswerTests
         await driver.AssertOneTicketAsync();
     }
 
-    /// <summary>Like a process that was frozen between its claim and its post: no timer fired in between.</summary>
+    /// <summary>Simulates a process that is frozen between claim and post, so that no timer fires.</summary>
     [Fact]
     [Trait("Pitfall", "T-12")]
-    public async Task Whose_claim_ran_out_on_the_way_to_FreeScout_posts_nothing()
+    public async Task A_filing_whose_claim_expired_before_the_post_posts_nothing()
     {
         var asleep = true;
         await using var driver = await InvestigateDriver.StartAsync(
@@ -297,7 +297,7 @@ public sealed class LostAnswerTests
                         })
                     )
         );
-        // When the clock jumps its calls would time out and open the circuit.
+        // Calls that are under way when the clock jumps would time out and open the circuit.
         await driver.FirstLookIsOverAsync();
 
         Assert.True((await driver.ClickAsync()).Degraded);

@@ -17,7 +17,7 @@ public sealed class OpenTicketsSyncTests
     private readonly StillClock _clock = new();
 
     [Fact]
-    public async Task That_the_database_is_away_is_said_once_however_many_tickets_changed()
+    public async Task An_outage_of_the_database_is_logged_once_however_many_tickets_changed()
     {
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
         await using var sandbox = await SandboxServer.StartAsync();
@@ -29,7 +29,7 @@ public sealed class OpenTicketsSyncTests
         };
         await using var console = await ConsoleHost.StartAsync(database, sandbox, settings);
         var sync = console.Get<MailboxWatch>();
-        await Eventually.TrueAsync(() => sync.RefreshAsync(CancellationToken.None), "it syncs");
+        await Eventually.TrueAsync(() => sync.RefreshAsync(CancellationToken.None), "a sync succeeds");
 
         line.Cut();
         for (var changed = 1; changed <= 5; changed++)
@@ -74,7 +74,7 @@ public sealed class OpenTicketsSyncTests
 
         var shown = (await driver.TicketsAsync()).GetProperty("tickets")[0];
         Assert.Equal(("pay", "Someone"), (shown.GetProperty("surface").GetString(), shown.GetProperty("filed_by").GetString()));
-        // If the comparison came before the list, the console knows the ticket first, without this field.
+        // If the comparison runs before the sync, the console knows the ticket without its status at first.
         await _clock.AdvanceUntilAsync(
             Interval,
             async () => (await driver.TicketsAsync()).GetProperty("tickets")[0].GetProperty("status").GetString() == "pending",
@@ -84,7 +84,7 @@ public sealed class OpenTicketsSyncTests
 
     [Fact]
     [Trait("Pitfall", "T-43")]
-    public async Task Between_whole_passes_only_what_changed_is_asked_for_and_a_whole_one_sees_deletions_and_lost_tags()
+    public async Task A_partial_sync_reads_only_changes_and_a_full_one_sees_deletions_and_lost_tags()
     {
         await using var driver = await InvestigateDriver.StartAsync(
             clock: _clock,
@@ -116,7 +116,7 @@ public sealed class OpenTicketsSyncTests
             await ReconciliationTest.FileAsync(driver, $"alert-{number}", TicketTags.Alert);
         }
 
-        await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "all are tagged");
+        await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "all tickets are tagged");
         var before = Asked();
 
         Assert.True(await driver.Console.Get<MailboxWatch>().RefreshAsync(default));
@@ -128,7 +128,7 @@ public sealed class OpenTicketsSyncTests
             await ReconciliationTest.FileAsync(driver, $"status-{number}", TicketTags.Status);
         }
 
-        await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "all are tagged");
+        await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "all tickets are tagged");
         foreach (var conversation in driver.FreeScout.Conversations)
         {
             driver.FreeScout.SetTags(conversation.Id);
@@ -152,7 +152,7 @@ public sealed class OpenTicketsSyncTests
         driver.Console.ExpectsErrors = true;
         await driver.FirstLookIsOverAsync();
         await ReconciliationTest.FileAsync(driver, "missing in the list", TicketTags.Status);
-        await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "it is tagged");
+        await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "the ticket is tagged");
         driver.FreeScout.SetTags(driver.FreeScout.Conversations[0].Id);
         var made = driver.FreeScout.CreateByHand("Pay is odd", ["auto:status"]);
         await using var db = driver.Database.Open();
@@ -226,7 +226,7 @@ public sealed class OpenTicketsSyncTests
     [Theory, BothDatabases]
     public async Task While_FreeScout_is_down_the_last_copy_stays_also_over_a_restart(Database kind)
     {
-        // A step of the clock must not time out a call under way.
+        // A step of the clock must not time out a running call.
         await using var driver = await InvestigateDriver.StartAsync(
             kind,
             clock: _clock,
@@ -245,11 +245,11 @@ public sealed class OpenTicketsSyncTests
             "the copy is there after the restart"
         );
         Assert.True((await driver.TicketsAsync()).GetProperty("stale").GetBoolean());
-        // The list may be stale by its age alone, before FreeScout answered.
+        // The list may be stale because of its age alone, so wait for FreeScout's answer as the reason.
         await _clock.AdvanceUntilAsync(
             TimeSpan.FromSeconds(1),
             async () => (await driver.TicketsAsync()).GetProperty("problem").GetString()!.Contains("503", StringComparison.Ordinal),
-            "it says why"
+            "the page shows the reason"
         );
 
         down.Dispose();
@@ -259,7 +259,7 @@ public sealed class OpenTicketsSyncTests
     }
 
     [Fact]
-    public async Task A_copy_that_nobody_confirmed_for_two_intervals_is_stale()
+    public async Task A_copy_without_a_sync_for_two_intervals_is_stale()
     {
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock, surfaces: []);
         await Eventually.TrueAsync(async () => !(await driver.TicketsAsync()).GetProperty("stale").GetBoolean(), "the first sync is done");
@@ -273,7 +273,7 @@ public sealed class OpenTicketsSyncTests
     [InlineData(true)]
     public async Task A_success_anywhere_wakes_the_sync(bool comesBeforeTheFailureIsStored)
     {
-        // The comparison asks for the same lists as the sync.
+        // The comparison reads the same lists as the sync.
         await using var driver = await InvestigateDriver.StartAsync(
             clock: _clock,
             surfaces: [],
@@ -296,23 +296,23 @@ public sealed class OpenTicketsSyncTests
 
         if (!comesBeforeTheFailureIsStored)
         {
-            await Eventually.TrueAsync(() => health.Failure is not null, "it is known");
+            await Eventually.TrueAsync(() => health.Failure is not null, "the console knows the failure");
             await driver.Console.Get<FreeScoutClient>().FindAsync(999, default);
         }
 
         // The clock stands still, so no sync is due.
-        await Eventually.TrueAsync(() => driver.Lists.Count >= before + 2, "the list is asked for again");
+        await Eventually.TrueAsync(() => driver.Lists.Count >= before + 2, "the list is read again");
     }
 
     [Fact]
-    public async Task A_ticket_whose_surface_is_well_again_is_marked_recovered_and_stays_open()
+    public async Task A_ticket_whose_surface_recovered_is_marked_recovered_and_stays_open()
     {
         await using var driver = await InvestigateDriver.StartAsync(
             settings: new Dictionary<string, string?> { ["Ticketing:RecoveredAfter"] = "00:03:00" },
             clock: _clock
         );
         var filed = (await driver.ClickAsync()).Ticket!;
-        await Eventually.TrueAsync(async () => (await driver.ListedAsync()).Count == 1, "it is shown");
+        await Eventually.TrueAsync(async () => (await driver.ListedAsync()).Count == 1, "the ticket is shown");
         Assert.False(await IsRecoveredAsync());
 
         driver.Sandbox.Surface(InvestigateDriver.Surface).Answer(200);
@@ -320,7 +320,7 @@ public sealed class OpenTicketsSyncTests
         await _clock.AdvanceUntilAsync(
             Interval,
             () => Task.FromResult(board.Find(InvestigateDriver.Surface)!.Status == SurfaceStatus.Operational),
-            "the surface is well again"
+            "the surface has recovered"
         );
         Assert.False(await IsRecoveredAsync(), "not before it is in the worklist");
         await _clock.AdvanceUntilAsync(Interval, IsRecoveredAsync, "it is recovered");
@@ -333,7 +333,7 @@ public sealed class OpenTicketsSyncTests
     }
 
     [Fact]
-    public async Task A_number_that_only_a_later_answer_tells_is_taken_over()
+    public async Task A_number_that_comes_only_with_a_later_answer_is_stored()
     {
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
         (driver.FreeScout.Behavior.CreateAnswersWithBody, driver.FreeScout.Behavior.CustomNumbers) = (false, true);
@@ -366,9 +366,9 @@ public sealed class OpenTicketsSyncTests
     [InlineData(FaultKind.Unauthorized)]
     [InlineData(FaultKind.Forbidden)]
     [InlineData(FaultKind.ModuleOff)]
-    public async Task What_only_a_person_can_mend_is_asked_for_once_a_minute(FaultKind kind)
+    public async Task A_failure_that_only_a_person_can_fix_is_retried_once_a_minute(FaultKind kind)
     {
-        // A step of the clock must not time out a call under way: that would be a fault that ends by itself.
+        // A step of the clock must not time out a running call, because the console retries timeouts sooner.
         await using var driver = await InvestigateDriver.StartAsync(
             clock: _clock,
             settings: new Dictionary<string, string?>
@@ -377,13 +377,13 @@ public sealed class OpenTicketsSyncTests
                 ["Ticketing:ReconcileInterval"] = "01:00:00",
             }
         );
-        // The comparison asks for the same lists as the sync: one under way would meet the fault, too.
+        // The comparison reads the same lists as the sync, so a running comparison would hit the fault, too.
         await Eventually.TrueAsync(
             async () =>
                 (await driver.Console.Http.GetFromJsonAsync<JsonElement>(new Uri("/api/tickets/findings", UriKind.Relative)))
                     .GetProperty("reconciled_at")
                     .ValueKind == JsonValueKind.String,
-            "it was compared"
+            "the comparison is done"
         );
         driver.Sandbox.Faults.Add(new Fault(FaultKind.StatusAfter) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
         var lists = driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutList, StatusCode = 503 });
@@ -394,11 +394,11 @@ public sealed class OpenTicketsSyncTests
         await _clock.AdvanceUntilAsync(
             TimeSpan.FromSeconds(15),
             () => Task.FromResult(fault.Hits >= 6),
-            "it goes on asking",
+            "the console keeps trying",
             perStep: TimeSpan.FromMilliseconds(500)
         );
 
-        // Counted before the fault, so that a later call is not mistaken for an earlier one.
+        // Read the hits before the requests. Otherwise TakeLast could reach back to calls before the fault.
         var hits = fault.Hits;
         var asked = driver.FreeScout.RecordedRequests.TakeLast(hits).GroupBy(request => request.Query("subject") is not null);
         Assert.All(
@@ -409,14 +409,14 @@ public sealed class OpenTicketsSyncTests
                     pair =>
                         Assert.True(
                             pair.Second.At - pair.First.At >= TimeSpan.FromSeconds(60),
-                            $"asked again after {pair.Second.At - pair.First.At}"
+                            $"requested again after {pair.Second.At - pair.First.At}"
                         )
                 )
         );
     }
 
     [Fact]
-    public async Task A_deleted_mailbox_is_told_until_it_is_found_again_however_well_lists_answer()
+    public async Task A_deleted_mailbox_is_shown_until_it_exists_again_although_lists_work()
     {
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
         var health = driver.Console.Get<FreeScoutHealth>();
@@ -433,7 +433,7 @@ public sealed class OpenTicketsSyncTests
         await _clock.AdvanceUntilAsync(
             Interval,
             async () => $"{await ProblemAsync()}".Contains($"no mailbox {driver.FreeScout.MailboxId}", StringComparison.Ordinal),
-            "the page says so"
+            "the page shows the missing mailbox"
         );
         await driver.Console.Get<FreeScoutClient>().FindAsync(1, default);
         _clock.Advance(TimeSpan.FromMinutes(10));

@@ -34,13 +34,13 @@ public abstract class ReconciliationTest
         TicketOutcome? outcome = null;
         await Eventually.TrueAsync(
             async () => (outcome = await driver.Console.Get<TicketingService>().FileAsync(draft)).Ticket is not null,
-            "it is filed"
+            "the ticket is filed"
         );
         return outcome!.Ticket!.Id;
     }
 
     /// <summary>Waits for a comparison that begins after this call.</summary>
-    /// <param name="soon">Starts it at once, like the button Refresh; false: the console compares at its interval.</param>
+    /// <param name="soon">True starts the comparison at once, like the Refresh button. False waits for the interval.</param>
     private protected static async Task ComparedAsync(InvestigateDriver driver, bool soon = true)
     {
         for (var time = 0; time < 2; time++)
@@ -51,7 +51,7 @@ public abstract class ReconciliationTest
                 driver.Console.Get<Reconciler>().CompareSoon();
             }
 
-            await Eventually.TrueAsync(async () => await AtAsync() > before, "it was compared");
+            await Eventually.TrueAsync(async () => await AtAsync() > before, "a comparison is done");
         }
 
         async Task<DateTimeOffset> AtAsync() =>

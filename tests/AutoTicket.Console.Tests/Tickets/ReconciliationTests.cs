@@ -5,7 +5,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Tickets;
 
-/// <summary>Agents change tickets in FreeScout: the console finds, reports and repairs it.</summary>
+/// <summary>Agents change tickets in FreeScout. The console finds, reports and repairs the differences.</summary>
 public sealed class ReconciliationTests : ReconciliationTest
 {
     [Theory, BothDatabases]
@@ -16,14 +16,14 @@ public sealed class ReconciliationTests : ReconciliationTest
         await driver.FirstLookIsOverAsync();
         var late = driver.Sandbox.Faults.Add(new Fault(FaultKind.LateCommit) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
         var click = driver.ClickAsync();
-        await Eventually.TrueAsync(() => driver.FreeScout.CreatesInFlight == 1, "it is posted");
+        await Eventually.TrueAsync(() => driver.FreeScout.CreatesInFlight == 1, "the first post is in flight");
         clock.Advance(TimeSpan.FromSeconds(4));
         Assert.True((await click).Degraded);
         var filed = (await driver.ClickUntilThereIsATicketAsync(TimeSpan.FromSeconds(20))).Ticket!;
         Assert.Equal(filed.Id, Assert.Single(driver.FreeScout.Conversations).Id);
 
         late.Dispose();
-        await Eventually.TrueAsync(() => driver.FreeScout.Conversations.Count == 2, "the first is committed");
+        await Eventually.TrueAsync(() => driver.FreeScout.Conversations.Count == 2, "the first post is committed");
         var twin = driver.FreeScout.Conversations.Single(conversation => conversation.Id != filed.Id);
         await clock.AdvanceUntilAsync(
             TimeSpan.FromSeconds(2),
@@ -36,17 +36,17 @@ public sealed class ReconciliationTests : ReconciliationTest
         await clock.AdvanceUntilAsync(
             TimeSpan.FromSeconds(2),
             async () => !(await SeenAsync(driver)).Any(finding => finding.StartsWith("duplicate", StringComparison.Ordinal)),
-            "and is gone with it"
+            "the finding ends with the duplicate"
         );
     }
 
     [Theory, BothDatabases]
     [Trait("Pitfall", "T-43")]
     [Trait("Pitfall", "T-19")]
-    public async Task Whatever_people_do_appears_in_its_class_at_the_next_comparison_over_all_pages_and_nothing_else(Database kind)
+    public async Task Each_change_of_an_agent_appears_as_its_finding_at_the_next_comparison_over_all_pages(Database kind)
     {
         await using var driver = await InvestigateDriver.StartAsync(kind, Settings, surfaces: ["pay", "shop"]);
-        // 28 tickets of the console, half with each tag: three pages of five and more.
+        // 28 tickets, half with each tag, fill at least three pages of five per tag.
         driver.FreeScout.Behavior.MaxPageSize = 5;
         var filed = new List<long>();
         for (var number = 0; number < 28; number++)
@@ -54,7 +54,7 @@ public sealed class ReconciliationTests : ReconciliationTest
             filed.Add(await FileAsync(driver, $"test-{number}", number % 2 == 0 ? TicketTags.Status : TicketTags.Alert));
         }
 
-        await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "all are tagged");
+        await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "all tickets are tagged");
         await ComparedAsync(driver);
         Assert.Equal([], await SeenAsync(driver));
         Assert.True((await FindingsAsync(driver)).GetProperty("clean").GetBoolean());
@@ -111,10 +111,10 @@ public sealed class ReconciliationTests : ReconciliationTest
             (await RepairsAsync(driver)).Order(StringComparer.Ordinal)
         );
 
-        // An adopted ticket blocks a new one: a click finds it.
+        // A click returns the adopted ticket.
         var click = await driver.ClickAsync("shop");
         Assert.Equal(("already_open", ofSurface.Id), (click.Disposition, click.Ticket!.Id));
-        // A deleted one does not.
+        // A deleted ticket does not block a new one.
         Assert.NotEqual(filed[0], await FileAsync(driver, "test-0", TicketTags.Status));
 
         // When the difference ends, its finding is gone.
@@ -132,11 +132,11 @@ public sealed class ReconciliationTests : ReconciliationTest
     }
 
     [Fact]
-    public async Task One_ticket_that_a_firewall_refuses_to_show_keeps_no_other_from_being_compared()
+    public async Task A_ticket_that_a_firewall_refuses_to_show_does_not_stop_the_comparison_of_others()
     {
         await using var driver = await InvestigateDriver.StartAsync(settings: Settings, surfaces: []);
         var (refused, gone) = (await FileAsync(driver, "refused", TicketTags.Alert), await FileAsync(driver, "gone", TicketTags.Alert));
-        await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "they are tagged");
+        await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "the tickets are tagged");
         driver.FreeScout.Delete(refused);
         await ComparedAsync(driver);
         Assert.Equal([$"drift deleted {refused}"], await SeenAsync(driver));
@@ -151,7 +151,7 @@ public sealed class ReconciliationTests : ReconciliationTest
         driver.FreeScout.DeleteForever(gone);
         await Eventually.TrueAsync(
             async () => (await SeenAsync(driver)).SequenceEqual(Sorted($"drift deleted {refused}", $"ghost ghost {gone}")),
-            "the other is compared, and what is known of this one stays"
+            "the other ticket is compared, and this one keeps its finding"
         );
 
         var told = await FindingsAsync(driver);
@@ -162,11 +162,11 @@ public sealed class ReconciliationTests : ReconciliationTest
 
     [Fact]
     [Trait("Pitfall", "T-42")]
-    public async Task Tags_are_put_back_once_and_who_takes_them_away_again_is_left_alone()
+    public async Task Removed_tags_are_restored_once_and_stay_removed_the_second_time()
     {
         await using var driver = await InvestigateDriver.StartAsync(settings: Settings);
         var ticket = (await driver.ClickAsync()).Ticket!.Id;
-        await Eventually.TrueAsync(async () => !(await driver.RowsAsync()).Single().TagsPending, "it is tagged");
+        await Eventually.TrueAsync(async () => !(await driver.RowsAsync()).Single().TagsPending, "the ticket is tagged");
         driver.FreeScout.SetTags(ticket, "vip", "surface:pay");
         await Eventually.TrueAsync(() => driver.FreeScout.Find(ticket)!.Tags.Contains("auto:status"), "the tag is put back");
         Assert.Equal(["auto:status", "surface:pay", "vip"], driver.FreeScout.Find(ticket)!.Tags.Order(StringComparer.Ordinal));
@@ -182,15 +182,15 @@ public sealed class ReconciliationTests : ReconciliationTest
 
     [Fact]
     [Trait("Pitfall", "T-20")]
-    public async Task A_ticket_whose_row_is_gone_is_adopted_by_what_it_says_of_itself()
+    public async Task A_ticket_without_a_row_is_adopted_by_its_own_text()
     {
         await using var driver = await InvestigateDriver.StartAsync(settings: Settings);
         var ofAlert = await FileAsync(driver, "backup", TicketTags.Alert);
         var ofSurface = (await driver.ClickAsync()).Ticket!.Id;
-        await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "they are tagged");
+        await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "the tickets are tagged");
         await using (var db = driver.Database.Open())
         {
-            // As after a restore of an older backup: one row is gone, the other is a claim.
+            // Simulates the restore of an older backup: one row is missing, the other is a claim.
             await db.Tickets.Where(row => row.ConversationId == ofSurface).ExecuteDeleteAsync();
             await db
                 .Tickets.Where(row => row.ConversationId == ofAlert)
@@ -209,24 +209,24 @@ public sealed class ReconciliationTests : ReconciliationTest
 
     [Fact]
     [Trait("Pitfall", "T-43")]
-    public async Task What_an_older_FreeScout_lists_besides_is_not_taken_for_ours()
+    public async Task Other_tickets_that_an_older_FreeScout_lists_are_ignored()
     {
         await using var driver = await InvestigateDriver.StartAsync(settings: Settings, surfaces: []);
         driver.FreeScout.Behavior.KnowsFilters = false;
         var (merged, other) = (await FileAsync(driver, "merged", TicketTags.Alert), await FileAsync(driver, "other", TicketTags.Alert));
-        await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "they are tagged");
+        await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "the tickets are tagged");
         driver.FreeScout.Merge(merged, other);
         driver.FreeScout.CreateByHand("Not the console's", ["vip"]);
         driver.FreeScout.CreateByHand("Another mailbox", ["auto:status"], mailboxId: 1);
         await ComparedAsync(driver);
 
-        // A list does not show a merge: only a look at the deleted ticket by its id does.
+        // Lists don't show merges. Only a request for the deleted ticket by id does.
         Assert.Equal([$"drift merged {merged}"], await SeenAsync(driver));
         Assert.Empty(await driver.ListedAsync());
     }
 
     [Fact]
-    public async Task One_comparison_asks_for_fifty_tickets_that_no_list_shows_and_the_next_goes_on()
+    public async Task One_comparison_reads_fifty_unlisted_tickets_and_the_next_continues()
     {
         await using var driver = await InvestigateDriver.StartAsync(
             settings: new Dictionary<string, string?>
@@ -237,7 +237,7 @@ public sealed class ReconciliationTests : ReconciliationTest
             surfaces: []
         );
         var one = await FileAsync(driver, "one", TicketTags.Alert);
-        await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "it is tagged");
+        await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "the ticket is tagged");
         await using (var db = driver.Database.Open())
         {
             var row = (await driver.RowsAsync()).Single(row => row.ConversationId == one);
@@ -249,11 +249,14 @@ public sealed class ReconciliationTests : ReconciliationTest
             await db.SaveChangesAsync();
         }
 
-        // The third comparison begins again with tickets of the first.
+        // The third comparison starts over with tickets of the first one.
         foreach (var asked in new[] { 50, 100, 150 })
         {
             driver.Console.Get<Reconciler>().CompareSoon();
-            await Eventually.TrueAsync(async () => (await SeenAsync(driver)).Count() == Math.Min(asked, 120), $"{asked} were asked for");
+            await Eventually.TrueAsync(
+                async () => (await SeenAsync(driver)).Count() == Math.Min(asked, 120),
+                $"{asked} tickets were requested"
+            );
             Assert.Equal(
                 asked,
                 driver.FreeScout.RecordedRequests.Count(request => request.Path.Contains("/conversations/1000", StringComparison.Ordinal))
@@ -262,7 +265,7 @@ public sealed class ReconciliationTests : ReconciliationTest
     }
 
     [Fact]
-    public async Task One_of_two_consoles_compares()
+    public async Task Only_one_of_two_consoles_compares()
     {
         await using var driver = await InvestigateDriver.StartAsync(settings: Settings, consoles: 2, surfaces: []);
         await ComparedAsync(driver, soon: false);
@@ -270,8 +273,8 @@ public sealed class ReconciliationTests : ReconciliationTest
 
         await ComparedAsync(driver, soon: false);
 
-        // Only the comparison asks for alerts' tickets. One leader pauses for a second between two comparisons; two leaders would compare
-        // close together again and again, and not once, as after a change of the leader.
+        // Only the comparison lists tickets of alerts. One leader pauses 1 s between comparisons.
+        // Two leaders would compare at shorter intervals again and again, a change of the leader only once.
         var asked = driver
             .Lists.Where(list => list.Query("tag") == TicketTags.Alert && list.Query("updatedSince") is null)
             .Select(list => list.At)

@@ -19,7 +19,7 @@ public sealed class ResolveTests
     private static readonly string[] Surfaces = ["pay", "shop", "mail"];
 
     [Theory, BothDatabases]
-    public async Task Each_is_closed_in_the_agents_name_with_a_note_of_the_evidence_and_one_audit_entry(Database kind)
+    public async Task Each_ticket_is_closed_by_the_agent_with_a_note_of_the_evidence_and_one_audit_entry(Database kind)
     {
         await using var driver = await StartAsync(kind);
         var (pay, shop, mail) = await RecoveredAsync(driver);
@@ -31,7 +31,7 @@ public sealed class ResolveTests
         {
             var conversation = driver.FreeScout.Find(id)!;
             Assert.Equal(("closed", driver.FreeScout.UserId), (conversation.Status, conversation.ClosedBy));
-            // Newest first: the note was written before the status changed.
+            // Threads are newest first, so the note came before the change of the status.
             Assert.Equal(["lineitem", "note", "customer"], conversation.Threads.Select(thread => thread.Type));
             Assert.StartsWith(
                 $"<p>Restarted the pool. {name} has been operational since 20",
@@ -53,7 +53,7 @@ public sealed class ResolveTests
     }
 
     [Fact]
-    public async Task One_that_fails_costs_the_others_nothing_and_the_next_try_writes_no_second_note()
+    public async Task A_failed_ticket_does_not_affect_the_others_and_the_retry_writes_no_second_note()
     {
         await using var driver = await StartAsync();
         var (pay, shop, _) = await RecoveredAsync(driver);
@@ -86,7 +86,7 @@ public sealed class ResolveTests
     }
 
     [Fact]
-    public async Task A_console_that_is_asked_to_end_finishes_the_ticket_that_it_is_resolving()
+    public async Task A_stopped_console_finishes_the_ticket_that_it_is_resolving()
     {
         await using var driver = await StartAsync();
         var (pay, _, _) = await RecoveredAsync(driver);
@@ -97,7 +97,7 @@ public sealed class ResolveTests
                 Delay = TimeSpan.FromSeconds(1),
             }
         );
-        // Like a page whose browser is gone with the web server.
+        // Without a request, as on a page whose connection ended with the web server.
         var resolving = driver.Console.Get<TicketResolver>().ResolveAsync(new ResolveRequest([pay], "Fixed."), "developer");
         await Eventually.TrueAsync(() => slow.Hits == 1, "the note is on its way");
 
@@ -129,7 +129,7 @@ public sealed class ResolveTests
 
     [Fact]
     [Trait("Pitfall", "T-28")]
-    public async Task What_a_person_closed_first_is_neither_noted_nor_closed_again_nor_reopened()
+    public async Task A_ticket_that_an_agent_closed_first_is_not_changed()
     {
         await using var driver = await StartAsync(
             settings: new() { ["Ticketing:SyncInterval"] = "01:00:00", ["Ticketing:ReconcileInterval"] = "01:00:00" }
@@ -143,11 +143,11 @@ public sealed class ResolveTests
         Assert.DoesNotContain(driver.FreeScout.Find(pay)!.Threads, thread => thread.Type == "note");
         Assert.Empty(await AuditedAsync(driver));
         Assert.Equal("Olga Operator", (await driver.RowsAsync()).Single(row => row.ConversationId == pay).ResolvedBy);
-        await Eventually.TrueAsync(async () => (await driver.ListedAsync()).Count == 1, "they leave the list");
+        await Eventually.TrueAsync(async () => (await driver.ListedAsync()).Count == 1, "the closed tickets leave the list");
     }
 
     [Fact]
-    public async Task Without_an_agent_it_is_off_and_says_which_variable_to_set()
+    public async Task Without_an_agent_resolving_is_off_and_names_the_variable_to_set()
     {
         await using var driver = await StartAsync(settings: new() { ["FREESCOUT_USER_ID"] = null });
         var (pay, _, _) = await RecoveredAsync(driver);
@@ -185,7 +185,7 @@ public sealed class ResolveTests
     }
 
     [Fact]
-    public async Task When_the_key_is_rejected_the_rest_is_not_tried()
+    public async Task When_the_key_is_rejected_the_other_tickets_are_not_tried()
     {
         await using var driver = await StartAsync(
             settings: new() { ["Ticketing:SyncInterval"] = "01:00:00", ["Ticketing:ReconcileInterval"] = "01:00:00" }
@@ -195,7 +195,7 @@ public sealed class ResolveTests
             .Select(number => driver.FreeScout.CreateByHand($"Ticket {number}", ["auto:status", "surface:pay"]).Id)
             .ToList();
         await driver.Console.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
-        await Eventually.TrueAsync(async () => (await driver.ListedAsync()).Count == 30, "they are listed");
+        await Eventually.TrueAsync(async () => (await driver.ListedAsync()).Count == 30, "the tickets are listed");
         var fault = driver.Sandbox.Faults.Add(new Fault(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout });
 
         var results = await ResolveAsync(driver, ids, "Fixed.");
@@ -207,7 +207,7 @@ public sealed class ResolveTests
     [Fact]
     [Trait("Pitfall", "T-18")]
     [Trait("Pitfall", "T-25")]
-    public async Task The_worklist_holds_all_tickets_of_what_has_been_operational_long_enough()
+    public async Task The_worklist_holds_all_tickets_of_surfaces_that_have_been_operational_long_enough()
     {
         var clock = new StillClock();
         await using var driver = await InvestigateDriver.StartAsync(clock: clock, surfaces: Surfaces);
@@ -217,22 +217,22 @@ public sealed class ResolveTests
         var shop = (await driver.ClickAsync("shop")).Ticket!;
         var doubled = driver.FreeScout.CreateByHand("Pay is odd", ["auto:status", "surface:pay"], status: "pending");
         await driver.Console.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
-        await Eventually.TrueAsync(async () => (await driver.ListedAsync()).Count == 3, "they are listed");
+        await Eventually.TrueAsync(async () => (await driver.ListedAsync()).Count == 3, "the tickets are listed");
         Assert.Empty(recovered.Current);
 
-        // Regular polls, so that no surface is stale.
+        // Small steps, so that regular polls keep the surfaces from becoming stale.
         driver.Sandbox.Surface("pay").Answer(200);
         await clock.AdvanceUntilAsync(
             TimeSpan.FromSeconds(30),
             () => Task.FromResult(board.Find("pay")!.Status == SurfaceStatus.Operational),
-            "pay is well again"
+            "pay has recovered"
         );
         Assert.Empty(recovered.Current);
         Assert.Equal(0, Gauge(driver.Console, "autoticket.tickets.recovered_open"));
         await clock.AdvanceUntilAsync(
             TimeSpan.FromSeconds(30),
             () => Task.FromResult(recovered.Current.Count == 2),
-            "pay was well for ten minutes",
+            "pay has been operational for ten minutes",
             isFollowed: () => board.All().All(surface => clock.GetUtcNow() - surface.CheckedAt < TimeSpan.FromSeconds(30))
         );
 
@@ -255,7 +255,7 @@ public sealed class ResolveTests
     }
 
     [Fact]
-    public async Task The_longest_recovered_stands_first()
+    public async Task The_ticket_that_recovered_first_is_listed_first()
     {
         await using var driver = await StartAsync();
         var recovered = driver.Console.Get<RecoveredTickets>();
@@ -263,9 +263,9 @@ public sealed class ResolveTests
         await driver.ClickAsync("shop");
 
         driver.Sandbox.Surface("shop").Answer(200);
-        await Eventually.TrueAsync(() => recovered.Current.Count == 1, "shop is well");
+        await Eventually.TrueAsync(() => recovered.Current.Count == 1, "shop has recovered");
         driver.Sandbox.Surface("pay").Answer(200);
-        await Eventually.TrueAsync(() => recovered.Current.Count == 2, "pay is well");
+        await Eventually.TrueAsync(() => recovered.Current.Count == 2, "pay has recovered");
 
         Assert.Equal(["shop", "pay"], recovered.Current.Select(one => one.SurfaceKey));
     }
@@ -289,13 +289,13 @@ public sealed class ResolveTests
         var now = TimeProvider.System.GetUtcNow();
         await using (var db = driver.Database.Open())
         {
-            // They have ended: an alert that ends later would count as an outage.
+            // An alert that ends later would count as an outage.
             await Eventually.TrueAsync(
                 async () => await db.Alerts.CountAsync(alert => alert.Surface != null && alert.Status == AlertStatus.Resolved) == 3,
                 "the console's own alerts have ended"
             );
             await db.Alerts.ExecuteDeleteAsync();
-            // The ticket's outage in two pieces; two earlier ones; one of last month; one of another alert.
+            // The ticket's outage in two parts, two earlier outages, one of last month, and one of another alert.
             db.Alerts.AddRange(
                 Outage("pay", now.AddMinutes(-14), now.AddMinutes(1)),
                 Outage("pay", now.AddMinutes(2), now.AddMinutes(3)),
@@ -342,12 +342,17 @@ public sealed class ResolveTests
         );
     }
 
-    /// <summary>The database is lost between the close in FreeScout and its audit entry.</summary>
+    /// <summary>The database fails between the close in FreeScout and its audit entry.</summary>
     [Theory]
     [InlineData("PUT", "", true, "the audit log tells of it later")]
     [InlineData("PUT", "", false, "may still be open")]
     [InlineData("POST", "/threads", false, "The note was not written")]
-    public async Task What_the_database_missed_the_next_comparison_writes(string method, string call, bool wasClosed, string told)
+    public async Task The_next_comparison_writes_the_audit_entry_that_an_outage_prevented(
+        string method,
+        string call,
+        bool wasClosed,
+        string told
+    )
     {
         await using var sandbox = await SandboxServer.StartAsync();
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
@@ -359,21 +364,21 @@ public sealed class ResolveTests
             {
                 ["DATABASE_URL"] = line.Through(database.Location),
                 ["Ticketing:ReconcileInterval"] = "00:00:01",
-                // While FreeScout is known to fail nothing is compared: the next sync shows that it works.
+                // The console compares nothing while FreeScout fails. A short interval lets the next sync show that it works.
                 ["Ticketing:SyncInterval"] = "00:00:01",
                 ["FreeScout:CallTimeout"] = "00:01:00",
             }
         );
         var ticket = sandbox.FreeScout.CreateByHand("Pay is odd", ["auto:status", "surface:pay"]).Id;
         await console.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
-        await Eventually.TrueAsync(() => console.Get<OpenTickets>().Current.Tickets.Count == 1, "it is listed");
-        // Refused, or held until the connection is cut.
+        await Eventually.TrueAsync(() => console.Get<OpenTickets>().Current.Tickets.Count == 1, "the ticket is listed");
+        // FreeScout refuses the close, or delays it until the connection is cut.
         var match = new FaultMatch(method, $"{FreeScoutStandIn.ApiPath}/conversations/{ticket}{call}", Whole: true);
         var fault = sandbox.Faults.Add(
             wasClosed ? new Fault(FaultKind.Delay) { Match = match } : new Fault(FaultKind.Status) { Match = match, StatusCode = 500 }
         );
         var resolving = console.Http.PostAsJsonAsync("/api/tickets/resolve", new { ids = new[] { ticket }, note = "Fixed." });
-        await Eventually.TrueAsync(() => fault.Hits > 0, "it is being closed");
+        await Eventually.TrueAsync(() => fault.Hits > 0, "FreeScout has the request");
         line.Cut();
         fault.Dispose();
         using (var answer = await resolving)
@@ -384,14 +389,14 @@ public sealed class ResolveTests
         Assert.Equal(!wasClosed, sandbox.FreeScout.Find(ticket)!.IsOpen);
         if (method == "POST")
         {
-            // Closed by somebody else: without the console's note it was not resolved here.
+            // An agent closes the ticket. Without its note the console did not resolve it.
             sandbox.FreeScout.Close(ticket);
         }
 
         line.Restore();
         await using var db = database.Open();
         Assert.Equal([AuditActions.TicketResolving], await WordsAsync());
-        // As if a minute had passed, after which no resolution is under way.
+        // Age the entry by two minutes: after one minute a resolution counts as over.
         await db.AuditLog.ExecuteUpdateAsync(set => set.SetProperty(entry => entry.CreatedAt, entry => entry.CreatedAt.AddMinutes(-2)));
 
         await Eventually.TrueAsync(
@@ -400,7 +405,7 @@ public sealed class ResolveTests
                     AuditActions.TicketResolving,
                     wasClosed ? AuditActions.TicketResolved : AuditActions.TicketNotResolved,
                 ]),
-            "its end is written"
+            "the outcome is written to the audit log"
         );
         Assert.Equal(["developer"], await Entries().Select(entry => entry.Actor).Distinct().ToListAsync());
 
@@ -422,7 +427,7 @@ public sealed class ResolveTests
         );
         var ticket = sandbox.FreeScout.CreateByHand("Pay is odd", ["auto:status", "surface:pay"]).Id;
         await console.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
-        await Eventually.TrueAsync(() => console.Get<OpenTickets>().Current.Tickets.Count == 1, "it is listed");
+        await Eventually.TrueAsync(() => console.Get<OpenTickets>().Current.Tickets.Count == 1, "the ticket is listed");
         line.Cut();
 
         using var answer = await console.Http.PostAsJsonAsync("/api/tickets/resolve", new { ids = new[] { ticket }, note = "Fixed." });
@@ -476,7 +481,7 @@ public sealed class ResolveTests
     {
         settings ??= [];
         settings["Ticketing:RecoveredAfter"] = "00:00:00";
-        // Two intervals without a reading make a surface stale: it has not recovered.
+        // Short, because a surface without a reading for two intervals is stale and does not count as recovered.
         settings["Status:PollInterval"] = "00:00:01";
         return InvestigateDriver.StartAsync(kind, settings, surfaces: Surfaces);
     }
@@ -487,7 +492,10 @@ public sealed class ResolveTests
         var ids = new List<long>();
         foreach (var surface in Surfaces)
         {
-            await Eventually.TrueAsync(() => driver.Console.Get<StatusBoard>().Find(surface)!.Status == SurfaceStatus.Down, "it is down");
+            await Eventually.TrueAsync(
+                () => driver.Console.Get<StatusBoard>().Find(surface)!.Status == SurfaceStatus.Down,
+                "the surface is down"
+            );
             ids.Add((await driver.ClickAsync(surface)).Ticket!.Id);
         }
 
@@ -497,7 +505,7 @@ public sealed class ResolveTests
         }
 
         await Eventually.TrueAsync(() => driver.Console.Get<RecoveredTickets>().Current.Count == 3, "all have recovered");
-        await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "all are tagged");
+        await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "all tickets are tagged");
         return (ids[0], ids[1], ids[2]);
     }
 

@@ -11,7 +11,7 @@ public sealed class SharedHoldTests
 {
     [Fact]
     [Trait("Pitfall", "T-33")]
-    public async Task A_pause_that_FreeScout_asked_one_replica_for_is_kept_by_the_other()
+    public async Task A_pause_that_FreeScout_demands_of_one_replica_applies_to_the_other()
     {
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
         await using var sandbox = await SandboxServer.StartAsync();
@@ -38,7 +38,7 @@ public sealed class SharedHoldTests
 
         await Eventually.TrueAsync(
             () => other.Get<FreeScoutHealth>().HoldUntil > other.Get<TimeProvider>().GetUtcNow(),
-            "the other knows of the pause"
+            "the other console knows the pause"
         );
         var asked = sandbox.FreeScout.RequestCount;
         Assert.Equal("degraded", await ClickAsync(other));

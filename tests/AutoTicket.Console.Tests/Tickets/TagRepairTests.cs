@@ -3,7 +3,7 @@ using AutoTicket.Tickets;
 
 namespace AutoTicket.Tests.Tickets;
 
-/// <summary>Tags take a second call, which may fail: the ticket exists, and its tags come later.</summary>
+/// <summary>Tags need a second call, which may fail. Then the ticket exists and gets its tags later.</summary>
 public sealed class TagRepairTests
 {
     private static readonly string[] Ours = ["auto:status", "sev:p2", "surface:pay"];
@@ -13,7 +13,7 @@ public sealed class TagRepairTests
     [Trait("Pitfall", "T-10")]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_ticket_that_could_not_be_tagged_is_known_and_its_tags_are_repaired(bool moduleIsOff)
+    public async Task A_ticket_that_could_not_be_tagged_gets_its_tags_later(bool moduleIsOff)
     {
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
         driver.FreeScout.Behavior.TagsModule = !moduleIsOff;
@@ -27,7 +27,7 @@ public sealed class TagRepairTests
                 driver.Console.Log.Any(line =>
                     line.StartsWith("WARNING", StringComparison.Ordinal) && line.Contains("ticket tagging failed", StringComparison.Ordinal)
                 ),
-            "it is logged"
+            "the failure is logged"
         );
         Assert.Equal("filed", filed.Disposition);
         Assert.Equal(
@@ -45,11 +45,14 @@ public sealed class TagRepairTests
         );
 
         await driver.AssertOneTicketAsync();
-        await Eventually.TrueAsync(async () => !(await driver.RowsAsync()).Single().TagsPending, "that is recorded");
+        await Eventually.TrueAsync(
+            async () => !(await driver.RowsAsync()).Single().TagsPending,
+            "the console records that the tags are set"
+        );
     }
 
     [Fact]
-    public async Task Without_the_tags_module_tagging_is_tried_rarely_and_said_once()
+    public async Task Without_the_tags_module_tagging_is_tried_rarely_and_logged_once()
     {
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock, surfaces: []);
         driver.FreeScout.Behavior.TagsModule = false;
@@ -58,7 +61,7 @@ public sealed class TagRepairTests
             await ReconciliationTest.FileAsync(driver, $"alert-{number}", TicketTags.Alert);
         }
 
-        // Half an hour, in steps after which a loop without a pause would try again.
+        // Half an hour in short steps. A loop without a pause would retry at each step.
         var minutes = 0;
         await _clock.AdvanceUntilAsync(
             TimeSpan.FromMinutes(1),
@@ -73,7 +76,7 @@ public sealed class TagRepairTests
         await _clock.AdvanceUntilAsync(
             TimeSpan.FromMinutes(1),
             async () => (await driver.RowsAsync()).All(row => !row.TagsPending),
-            "all are tagged"
+            "all tickets are tagged"
         );
 
         int Tries() =>
@@ -83,7 +86,7 @@ public sealed class TagRepairTests
     }
 
     [Fact]
-    public async Task One_refused_ticket_takes_the_pause_of_an_outage_from_no_other()
+    public async Task A_refused_ticket_does_not_end_the_pause_of_an_outage_for_others()
     {
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock, surfaces: ["one", "two"]);
         var all = driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutTags, StatusCode = 503 });
@@ -94,7 +97,7 @@ public sealed class TagRepairTests
         var down = driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = TagsOfOne(two), StatusCode = 503 });
         await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(5), () => Task.FromResult(down.Hits > 0), "the other is tried");
 
-        // Two minutes, in steps after which a loop without a pause would try again.
+        // Two minutes in short steps. A loop without a pause would retry at each step.
         var before = down.Hits;
         var until = _clock.GetUtcNow().AddMinutes(2);
         await _clock.AdvanceUntilAsync(
@@ -156,18 +159,18 @@ public sealed class TagRepairTests
         await _clock.AdvanceUntilAsync(
             TimeSpan.FromSeconds(30),
             async () => (await driver.ListedAsync()).SequenceEqual([ticket.Id]),
-            "it is shown again"
+            "the ticket is shown again"
         );
     }
 
     [Fact]
     [Trait("Pitfall", "T-42")]
-    public async Task Tags_that_people_set_survive_ours()
+    public async Task Tags_of_agents_are_kept_when_the_console_adds_its_own()
     {
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
         var fault = driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutTags, StatusCode = 503 });
         var ticket = (await driver.ClickAsync()).Ticket!;
-        await Eventually.TrueAsync(() => fault.Hits > 0, "tagging was tried");
+        await Eventually.TrueAsync(() => fault.Hits > 0, "the tagging failed");
         driver.FreeScout.SetTags(ticket.Id, "vip", "Auto:Status");
         fault.Dispose();
 
@@ -182,7 +185,7 @@ public sealed class TagRepairTests
 
     [Fact]
     [Trait("Pitfall", "T-42")]
-    public async Task Tags_that_people_take_away_later_stay_away()
+    public async Task Tags_that_an_agent_removes_later_stay_removed()
     {
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
         var ticket = (await driver.ClickAsync()).Ticket!;

@@ -11,7 +11,7 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Tests.Tickets;
 
-/// <summary>The claim row: who may file, who has lost the claim, and what is written in one transaction.</summary>
+/// <summary>Rows of <c>tickets</c>: which filing gets the claim, when it has lost it, and what one transaction writes.</summary>
 public sealed class TicketBookTests
 {
     private static readonly TicketingOptions Options = new();
@@ -20,7 +20,7 @@ public sealed class TicketBookTests
 
     [Theory, BothDatabases]
     [Trait("Pitfall", "T-4")]
-    public async Task Of_many_claims_of_one_key_one_gets_in(Database kind)
+    public async Task Only_one_of_many_claims_of_one_key_succeeds(Database kind)
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         var claims = Claims(database);
@@ -33,7 +33,7 @@ public sealed class TicketBookTests
     }
 
     [Theory, BothDatabases]
-    public async Task What_stands_keeps_a_claim_out_unless_it_was_seen_to_be_closed(Database kind)
+    public async Task A_blocking_ticket_prevents_a_claim_unless_FreeScout_called_it_closed(Database kind)
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         var claims = Claims(database);
@@ -52,7 +52,7 @@ public sealed class TicketBookTests
     }
 
     [Theory, BothDatabases]
-    public async Task What_stands_is_read_newest_first_and_past_the_window_only_as_the_latest(Database kind)
+    public async Task Blocking_tickets_are_read_newest_first_and_past_the_window_only_the_latest(Database kind)
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         var claims = Claims(database);
@@ -71,7 +71,7 @@ public sealed class TicketBookTests
         Assert.Equal(second.Marker, latest?.Marker);
     }
 
-    /// <summary>The claim decides in SQL, the filing in <see cref="FilingRules.Blocks"/>.</summary>
+    /// <summary>The claim decides in SQL, so it must agree with <see cref="FilingRules.Blocks"/>.</summary>
     [Theory, BothDatabases]
     public async Task The_database_and_the_rules_agree_on_what_blocks_a_filing(Database kind)
     {
@@ -119,9 +119,9 @@ public sealed class TicketBookTests
         }
     }
 
-    /// <summary>The unique index alone keeps it out: FreeScout was asked before the other claimed.</summary>
+    /// <summary>Only the unique index can reject this claim, because FreeScout was asked before the other one existed.</summary>
     [Theory, BothDatabases]
-    public async Task Who_saw_that_what_stood_is_closed_gets_no_claim_beside_another(Database kind)
+    public async Task A_filing_that_saw_the_ticket_closed_gets_no_claim_beside_another_claim(Database kind)
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         var claims = Claims(database);
@@ -133,7 +133,7 @@ public sealed class TicketBookTests
     }
 
     [Theory, BothDatabases]
-    public async Task Those_who_file_at_the_same_time_each_get_their_own(Database kind)
+    public async Task Simultaneous_filings_of_different_keys_each_get_their_own_ticket(Database kind)
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         var claims = Claims(database);
@@ -161,9 +161,9 @@ public sealed class TicketBookTests
         Assert.Equal(24, await db.AuditLog.CountAsync());
     }
 
-    /// <summary>A batch that waits for the first key holds no later one: in any other order two consoles could deadlock.</summary>
+    /// <summary>A batch that waits for its first key must not hold a later one, or two consoles could deadlock.</summary>
     [Fact]
-    public async Task Those_who_file_at_the_same_time_claim_in_one_order()
+    public async Task Simultaneous_filings_claim_in_one_order()
     {
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
         var claims = Claims(database);
@@ -176,7 +176,7 @@ public sealed class TicketBookTests
         await TakeAsync(first, Draft("other"));
         await TakeAsync(other, keys[0]);
 
-        // While the claim before them waits, these two share a batch.
+        // While an earlier claim waits, these two share a batch.
         var before = claims.ClaimAsync(Draft("other"));
         await WaitingAsync(probe);
         var both = Task.WhenAll(claims.ClaimAsync(keys[1]), claims.ClaimAsync(keys[0]));
@@ -212,9 +212,9 @@ public sealed class TicketBookTests
         }
     }
 
-    /// <summary>The same for two consoles that look the same lost answers up.</summary>
+    /// <summary>Two consoles that look up the same lost answers must not deadlock either.</summary>
     [Fact]
-    public async Task Those_who_are_confirmed_at_the_same_time_are_written_in_one_order()
+    public async Task Simultaneous_confirmations_are_written_in_one_order()
     {
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
         var claims = Claims(database);
@@ -228,7 +228,7 @@ public sealed class TicketBookTests
         await LockAsync(one, before);
         await LockAsync(other, first);
 
-        // While the confirmation before them waits, these two share a batch.
+        // While an earlier confirmation waits, these two share a batch.
         var confirmedBefore = claims.ConfirmAsync(before, Link with { Id = 1000 }, isOpen: true, adopted: true);
         await WaitingAsync(probe);
         var both = Task.WhenAll(
@@ -254,13 +254,13 @@ public sealed class TicketBookTests
     }
 
     [Theory, BothDatabases]
-    public async Task One_that_two_confirm_at_the_same_time_is_written_down_once(Database kind)
+    public async Task A_ticket_that_two_filings_confirm_at_once_is_recorded_once(Database kind)
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         var claims = Claims(database);
         var (first, claim) = ((await claims.ClaimAsync(Draft("first")))!, (await claims.ClaimAsync(Draft()))!);
 
-        // While the first is written, the others share a batch.
+        // While the first confirmation is written, the others share a batch.
         var before = claims.ConfirmAsync(first, Link with { Id = 1000 }, isOpen: true, adopted: false);
         var both = await Task.WhenAll(
             claims.ConfirmAsync(claim, Link, isOpen: true, adopted: true),
@@ -298,7 +298,7 @@ public sealed class TicketBookTests
     }
 
     [Theory, BothDatabases]
-    public async Task A_claim_whose_lease_holds_is_not_taken_over_and_one_that_ran_out_is_by_one(Database kind)
+    public async Task An_unexpired_claim_is_not_taken_over_and_an_expired_one_is_by_one_filing(Database kind)
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         var claims = Claims(database);
@@ -314,7 +314,7 @@ public sealed class TicketBookTests
     }
 
     [Theory, BothDatabases]
-    public async Task Who_lost_the_claim_changes_nothing(Database kind)
+    public async Task A_filing_that_lost_its_claim_changes_nothing(Database kind)
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         var claims = Claims(database);
@@ -332,9 +332,9 @@ public sealed class TicketBookTests
         Assert.False(claims.MayPost(stale));
     }
 
-    /// <summary>Its row is older than the other's look-up: it would count wrongly, and post too early.</summary>
+    /// <summary>Its count of look-ups is outdated, so it would post too early.</summary>
     [Theory, BothDatabases]
-    public async Task Who_read_a_lost_answer_before_another_looked_it_up_does_not_take_it_over(Database kind)
+    public async Task A_filing_with_an_outdated_row_does_not_take_over_a_lost_answer(Database kind)
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         var claims = Claims(database);
@@ -349,7 +349,7 @@ public sealed class TicketBookTests
     }
 
     [Fact]
-    public async Task A_claim_may_be_posted_under_while_a_whole_call_fits_into_its_lease()
+    public async Task A_claim_allows_a_post_while_a_whole_call_fits_into_its_lease()
     {
         await using var database = await TestDatabase.CreateAsync(Database.Sqlite);
         var claims = Claims(database);
@@ -467,7 +467,7 @@ public sealed class TicketBookTests
         Assert.Equal(before, await RowsAsync(database));
     }
 
-    /// <summary>The second post certainly filed nothing, but FreeScout may still commit the first.</summary>
+    /// <summary>The second post was refused, but FreeScout may still commit the first one.</summary>
     [Theory, BothDatabases]
     public async Task A_claim_that_was_posted_twice_is_not_released(Database kind)
     {
@@ -488,7 +488,7 @@ public sealed class TicketBookTests
     }
 
     [Theory, BothDatabases]
-    public async Task Empty_look_ups_count_only_when_they_lie_apart(Database kind)
+    public async Task Empty_look_ups_count_only_when_they_are_spaced(Database kind)
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         var claims = Claims(database);
@@ -505,14 +505,14 @@ public sealed class TicketBookTests
 
         Assert.Equal([1, 1, 1, 2, 3], counts);
 
-        // A look-up that failed does not count.
+        // A failed look-up does not count.
         _clock.Advance(TimeSpan.FromSeconds(10));
         await claims.LeaveUnconfirmedAsync(claim, "503", lookupWasEmpty: false, default);
         Assert.Equal(3, Assert.Single(await RowsAsync(database)).EmptyLookups);
     }
 
     [Theory, BothDatabases]
-    public async Task What_FreeScout_says_of_a_ticket_is_recorded_on_that_ticket_alone(Database kind)
+    public async Task An_answer_of_FreeScout_changes_only_the_row_of_its_ticket(Database kind)
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         var claims = Claims(database);
@@ -574,7 +574,7 @@ public sealed class TicketBookTests
     }
 
     [Theory, BothDatabases]
-    public async Task A_changed_severity_is_to_be_tagged_and_the_same_one_is_not(Database kind)
+    public async Task A_changed_severity_needs_new_tags_and_the_same_one_does_not(Database kind)
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         var claims = Claims(database);
@@ -595,7 +595,7 @@ public sealed class TicketBookTests
     }
 
     [Theory, BothDatabases]
-    public async Task What_FreeScout_said_before_a_ticket_was_closed_and_reopened_does_not_close_it(Database kind)
+    public async Task An_outdated_answer_of_FreeScout_does_not_close_a_reopened_ticket(Database kind)
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         var claims = Claims(database);
@@ -631,7 +631,7 @@ public sealed class TicketBookTests
                         """
                     )
                     .SingleAsync(),
-            "one waits for another"
+            "a statement waits for a lock"
         );
 
     private static async Task<Ticket> FileAsync(TicketBook claims, string surface = "pay", long conversation = 1001)

@@ -62,7 +62,7 @@ public sealed class TicketDraftTests
     [InlineData("\ud83d\ude80\ud83d half a pair")]
     [InlineData("\ude80 the other half")]
     [InlineData("nothing\0at\u0007all\u001b[31m")]
-    public void What_no_database_takes_is_in_neither_subject_nor_body(string text)
+    public void Characters_that_no_database_accepts_are_removed_from_subject_and_body(string text)
     {
         var draft = Draft(text, ("Fact", text));
         var written = draft.Write(Marker, null);
@@ -119,11 +119,11 @@ public sealed class TicketDraftTests
         );
         Assert.All(parts, part => Assert.Contains(part, html, StringComparison.Ordinal));
         Assert.DoesNotContain("href=\"javascript", html, StringComparison.Ordinal);
-        // FreeScout's list removes the tags, and no two words may run together.
+        // FreeScout's list shows the text without tags, so words must stay separated.
         var preview = Regex.Replace(html, "<[^>]*>", "");
         Assert.StartsWith("Pay is down since 2026-11-28 03:14:00 UTC: HTTP 503 Surface in", preview, StringComparison.Ordinal);
         Assert.Contains("Surface Pay (pay) Last checks 503", preview, StringComparison.Ordinal);
-        // FreeScout's purifier must keep it as it is.
+        // FreeScout's HTML purifier keeps only these elements.
         Assert.Subset(
             new HashSet<string> { "p", "b", "a", "table", "tr", "td", "br", "code" },
             Regex.Matches(html, "<([a-z]+)").Select(tag => tag.Groups[1].Value).ToHashSet()
@@ -135,9 +135,9 @@ public sealed class TicketDraftTests
         Assert.Empty(Regex.Matches(html, "style=\"(?!padding:)"));
     }
 
-    /// <summary>A query may hold a secret.</summary>
+    /// <summary>The query is left out, because it may hold a secret.</summary>
     [Fact]
-    public void A_surfaces_address_is_told_without_its_query()
+    public void A_surfaces_address_is_shown_without_its_query()
     {
         var surface = new Surface
         {
@@ -155,12 +155,12 @@ public sealed class TicketDraftTests
     [InlineData("[P2] Pay is down", "[P1] Pay is down")]
     [InlineData("Pay is down", "Pay is down")]
     [InlineData("[P9] Pay", "[P9] Pay")]
-    public void The_subject_takes_another_severity_where_it_has_one(string subject, string expected) =>
+    public void A_subject_with_a_severity_gets_the_new_one(string subject, string expected) =>
         Assert.Equal(expected, TicketDraft.WithSeverity(subject, Severity.P1));
 
     [Theory, BothDatabases]
     [Trait("Pitfall", "T-39b")]
-    public async Task The_worst_of_titles_is_filed_all_the_same(Database kind)
+    public async Task A_hostile_title_is_filed(Database kind)
     {
         await using var driver = await InvestigateDriver.StartAsync(kind, surfaces: []);
         var text = "\0\ud83d" + string.Concat(Enumerable.Repeat("\ud83d\ude80<b>\n", 20_000));

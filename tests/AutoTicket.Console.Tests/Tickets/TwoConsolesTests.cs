@@ -2,10 +2,10 @@ using AutoTicket.Sandbox;
 
 namespace AutoTicket.Tests.Tickets;
 
-/// <summary>Two consoles on one PostgreSQL: a surface has one ticket, after any number of clicks on both.</summary>
+/// <summary>Two consoles on one PostgreSQL file one ticket for a surface, however often operators click.</summary>
 public sealed class TwoConsolesTests
 {
-    /// <summary>Long enough for forty clicks on a loaded machine.</summary>
+    /// <summary>Limits that suffice for forty clicks on a busy machine.</summary>
     private static readonly Dictionary<string, string?> Patient = new()
     {
         ["Ticketing:ClickBudget"] = "00:00:15",
@@ -21,7 +21,7 @@ public sealed class TwoConsolesTests
     [InlineData(FaultKind.Delay)]
     [InlineData(FaultKind.StatusAfter)]
     [InlineData(FaultKind.ResetAfter)]
-    public async Task Forty_clicks_at_once_on_two_consoles_make_one_ticket_and_all_are_shown_it(FaultKind kind)
+    public async Task Forty_simultaneous_clicks_on_two_consoles_file_one_ticket_and_all_return_it(FaultKind kind)
     {
         await using var driver = await InvestigateDriver.StartAsync(Database.Postgres, Patient, consoles: 2);
         driver.Sandbox.Faults.Add(
@@ -76,7 +76,7 @@ public sealed class TwoConsolesTests
     [Trait("Pitfall", "T-5")]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task Five_minutes_of_500s_with_both_trying_again_end_in_one_ticket(bool listIsDownToo)
+    public async Task Five_minutes_of_500s_with_retries_on_both_consoles_end_in_one_ticket(bool listIsDownToo)
     {
         await using var driver = await InvestigateDriver.StartAsync(Database.Postgres, clock: _clock, consoles: 2);
         using (

@@ -7,10 +7,10 @@ using AutoTicket.Tickets;
 
 namespace AutoTicket.Tests.Tickets;
 
-/// <summary>FreeScout's events: identified by their signature, taken as a hint, in any order and shape.</summary>
+/// <summary>FreeScout's webhook events are authenticated by their signature and are only hints. Order and format may vary.</summary>
 public sealed class WebhookIntakeTests
 {
-    /// <summary>Without the poll, only an event can show a change.</summary>
+    /// <summary>The sync interval is long, so that only an event can show a change.</summary>
     private static readonly Dictionary<string, string?> Settings = new()
     {
         ["Ticketing:SyncInterval"] = "01:00:00",
@@ -30,7 +30,7 @@ public sealed class WebhookIntakeTests
         var ticket = (await driver.ClickAsync()).Ticket!.Id;
         await Eventually.TrueAsync(
             async () => (await driver.ListedAsync()).SequenceEqual([ticket]) && !(await driver.RowsAsync()).Single().TagsPending,
-            "it is shown, and tagged"
+            "the ticket is shown and tagged"
         );
         driver.FreeScout.AnnounceTo(new Uri(driver.Console.Address, "/api/freescout/webhook"));
         (hooks.Duplicates, hooks.Reorders, hooks.HalJson) = (duplicates, reorders, halJson);
@@ -39,7 +39,7 @@ public sealed class WebhookIntakeTests
         driver.FreeScout.Reopen(ticket);
         driver.FreeScout.Close(ticket);
         driver.FreeScout.Close(driver.FreeScout.CreateByHand("Somebody else's", mailboxId: 1).Id);
-        await Eventually.TrueAsync(async () => (await driver.ListedAsync()).Count == 0, "it is gone from the list");
+        await Eventually.TrueAsync(async () => (await driver.ListedAsync()).Count == 0, "the ticket is gone from the list");
         Assert.Equal(
             (TicketState.Closed, "Olga Operator"),
             ((await driver.RowsAsync()).Single() is var row ? row.State : default, row.ResolvedBy)
@@ -47,29 +47,29 @@ public sealed class WebhookIntakeTests
 
         hooks.Reorders = false;
         driver.FreeScout.Reopen(ticket);
-        await Eventually.TrueAsync(async () => (await driver.ListedAsync()).SequenceEqual([ticket]), "it is back");
+        await Eventually.TrueAsync(async () => (await driver.ListedAsync()).SequenceEqual([ticket]), "the ticket is back");
 
         driver.FreeScout.DeleteForever(ticket);
-        await Eventually.TrueAsync(async () => (await driver.ListedAsync()).Count == 0, "it is gone again");
+        await Eventually.TrueAsync(async () => (await driver.ListedAsync()).Count == 0, "the ticket is gone again");
         Assert.All(hooks.Deliveries, delivery => Assert.Equal(204, delivery.Status));
         Assert.Equal(1, driver.FreeScout.CreatedCount);
     }
 
     [Fact]
-    public async Task An_event_is_a_hint_and_what_it_says_is_not_believed()
+    public async Task An_event_is_a_hint_and_its_content_is_not_trusted()
     {
         await using var driver = await InvestigateDriver.StartAsync(settings: Settings);
         var ticket = (await driver.ClickAsync()).Ticket!.Id;
         await Eventually.TrueAsync(
             async () => (await driver.ListedAsync()).SequenceEqual([ticket]) && !(await driver.RowsAsync()).Single().TagsPending,
-            "it is shown, and tagged"
+            "the ticket is shown and tagged"
         );
         var asked = driver.Requests("GET", $"/conversations/{ticket}").Count;
 
-        // Like a retry after hours.
+        // An outdated event, such as a retry after hours.
         Assert.Equal(HttpStatusCode.NoContent, await PostAsync(driver, $$"""{"id":{{ticket}},"status":"closed","state":"deleted"}"""));
 
-        await Eventually.TrueAsync(() => driver.Requests("GET", $"/conversations/{ticket}").Count > asked, "it was read again");
+        await Eventually.TrueAsync(() => driver.Requests("GET", $"/conversations/{ticket}").Count > asked, "the ticket is read again");
         Assert.Equal([ticket], await driver.ListedAsync());
         Assert.Equal(TicketState.Open, (await driver.RowsAsync()).Single().State);
     }
@@ -92,7 +92,7 @@ public sealed class WebhookIntakeTests
             );
         }
 
-        await Eventually.TrueAsync(async () => (await driver.ListedAsync()).SequenceEqual([made.Id]), "it is shown");
+        await Eventually.TrueAsync(async () => (await driver.ListedAsync()).SequenceEqual([made.Id]), "the ticket is shown");
     }
 
     [Theory]
@@ -102,7 +102,7 @@ public sealed class WebhookIntakeTests
     [InlineData("{\"id\":\"7\"}")]
     [InlineData("{\"id\":-1}")]
     [InlineData("{\"id\":1e300}")]
-    public async Task An_event_that_does_not_say_what_changed_has_the_whole_list_read(string body)
+    public async Task An_event_without_a_conversation_id_triggers_a_read_of_the_whole_list(string body)
     {
         await using var driver = await InvestigateDriver.StartAsync(settings: Settings, surfaces: []);
         await Eventually.TrueAsync(async () => !(await driver.TicketsAsync()).GetProperty("stale").GetBoolean(), "the first sync is done");
@@ -110,7 +110,7 @@ public sealed class WebhookIntakeTests
 
         Assert.Equal(HttpStatusCode.NoContent, await PostAsync(driver, body));
 
-        await Eventually.TrueAsync(async () => (await driver.ListedAsync()).SequenceEqual([made.Id]), "it is shown");
+        await Eventually.TrueAsync(async () => (await driver.ListedAsync()).SequenceEqual([made.Id]), "the ticket is shown");
     }
 
     [Theory]
@@ -139,7 +139,7 @@ public sealed class WebhookIntakeTests
         Assert.Equal(HttpStatusCode.Unauthorized, answer.StatusCode);
         Assert.DoesNotContain(driver.FreeScout.WebhookSecret, await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         Assert.Empty(driver.Requests("GET", "/conversations/1001"));
-        // Anybody who reaches the console can send it.
+        // Anyone who reaches the console can send unsigned requests, so only the first one is logged.
         using var again = await driver.Console.Http.PostAsync("/api/freescout/webhook", null);
         Assert.Equal(HttpStatusCode.Unauthorized, again.StatusCode);
         Assert.Single(
@@ -153,7 +153,7 @@ public sealed class WebhookIntakeTests
     [InlineData("")]
     [InlineData("X-FreeScout-Signature: nonsense!\r\n")]
     [InlineData("X-FreeScout-Signature: AAAA\r\n")]
-    public async Task What_can_be_no_signature_is_refused_before_the_body_comes(string header)
+    public async Task An_impossible_signature_is_refused_before_the_body_is_read(string header)
     {
         await using var driver = await InvestigateDriver.StartAsync(settings: Settings, surfaces: []);
         Assert.StartsWith("HTTP/1.1 401", await AnswerAsync(await BeginAsync(driver, header)), StringComparison.Ordinal);
@@ -171,11 +171,11 @@ public sealed class WebhookIntakeTests
 
         await Eventually.TrueAsync(async () => await PostAsync(driver, "[]") == HttpStatusCode.TooManyRequests, "the ninth is refused");
         begun.ForEach(client => client.Dispose());
-        await Eventually.TrueAsync(async () => await PostAsync(driver, "[]") == HttpStatusCode.NoContent, "a place is free");
+        await Eventually.TrueAsync(async () => await PostAsync(driver, "[]") == HttpStatusCode.NoContent, "the next event is accepted");
     }
 
     [Fact]
-    public async Task Which_conversation_changed_is_known_however_long_its_threads_are()
+    public async Task The_changed_conversation_is_known_however_long_its_threads_are()
     {
         await using var driver = await InvestigateDriver.StartAsync(settings: Settings, surfaces: []);
         await Eventually.TrueAsync(async () => !(await driver.TicketsAsync()).GetProperty("stale").GetBoolean(), "the first sync is done");
@@ -185,12 +185,12 @@ public sealed class WebhookIntakeTests
             await PostAsync(driver, $$"""{"customer":{"id":5},"id":4711,"threads":"{{new string('x', 1024 * 1024)}}"}""")
         );
 
-        await Eventually.TrueAsync(() => driver.Requests("GET", "/conversations/4711").Count > 0, "it is read");
+        await Eventually.TrueAsync(() => driver.Requests("GET", "/conversations/4711").Count > 0, "the ticket is read");
         Assert.Empty(driver.Requests("GET", "/conversations/5"));
     }
 
     [Fact]
-    public async Task What_is_too_long_is_refused_before_it_is_hashed()
+    public async Task A_body_that_is_too_long_is_refused_before_it_is_hashed()
     {
         await using var driver = await InvestigateDriver.StartAsync(settings: Settings, surfaces: []);
         var longest = new string(' ', (2 * 1024 * 1024) - 2) + "[]";
@@ -200,7 +200,7 @@ public sealed class WebhookIntakeTests
     }
 
     [Fact]
-    public async Task Without_a_secret_nothing_is_taken()
+    public async Task Without_a_secret_every_event_is_refused()
     {
         await using var driver = await InvestigateDriver.StartAsync(
             surfaces: [],
@@ -211,7 +211,7 @@ public sealed class WebhookIntakeTests
     }
 
     [Fact]
-    public async Task A_storm_of_events_costs_FreeScout_little()
+    public async Task A_storm_of_events_causes_few_calls_to_FreeScout()
     {
         await using var driver = await InvestigateDriver.StartAsync(settings: Settings, surfaces: []);
         await Eventually.TrueAsync(async () => !(await driver.TicketsAsync()).GetProperty("stale").GetBoolean(), "the first sync is done");
@@ -230,11 +230,11 @@ public sealed class WebhookIntakeTests
             }
         }
 
-        await Eventually.TrueAsync(async () => (await driver.ListedAsync()).SequenceEqual([made.Id]), "it is shown");
+        await Eventually.TrueAsync(async () => (await driver.ListedAsync()).SequenceEqual([made.Id]), "the ticket is shown");
         Assert.InRange(driver.Requests("GET", $"/conversations/{made.Id}").Count, 1, 20);
     }
 
-    /// <summary>Sends the head of an event and never its body.</summary>
+    /// <summary>Sends the headers of an event without its body.</summary>
     private static async Task<TcpClient> BeginAsync(InvestigateDriver driver, string header)
     {
         var client = new TcpClient();

@@ -7,7 +7,7 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Tests.Tickets;
 
-/// <summary>Decision D-1: the open ticket of the last 60 minutes is returned; any other click files a new one.</summary>
+/// <summary>Decision D-1: a click returns the open ticket of the last 60 minutes, and files a new one otherwise.</summary>
 public sealed class WindowTests
 {
     private readonly StillClock _clock = new();
@@ -40,7 +40,7 @@ public sealed class WindowTests
     }
 
     [Theory, BothDatabases]
-    public async Task A_ticket_that_leaves_the_window_between_the_claim_and_the_look_is_followed_by_one_new_one(Database kind)
+    public async Task A_ticket_that_leaves_the_window_between_claim_and_read_is_followed_by_one_new_ticket(Database kind)
     {
         var edge = new EdgeClock(_clock);
         await using var driver = await InvestigateDriver.StartAsync(
@@ -66,7 +66,7 @@ public sealed class WindowTests
         Assert.Equal(("filed", 2), (click.Disposition, driver.FreeScout.CreatedCount));
     }
 
-    /// <summary>One reading of this clock is a moment earlier.</summary>
+    /// <summary>A clock whose next reading after <c>IsBefore</c> is set is 1 ms early.</summary>
     private sealed class EdgeClock(TimeProvider clock) : TimeProvider
     {
         private int _isBefore;
@@ -87,7 +87,7 @@ public sealed class WindowTests
     [InlineData("\"status\":\"active\",\"state\":\"published\",\"assignee\":{\"id\":2}")]
     [InlineData("\"status\":\"waiting-for-vendor\",\"state\":\"published\"")]
     [InlineData("\"status\":null,\"state\":null,\"assignee\":[]")]
-    public async Task Whatever_is_not_closed_is_open(string fields)
+    public async Task Any_status_but_closed_is_open(string fields)
     {
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
         var ticket = (await driver.ClickAsync()).Ticket!;
@@ -122,7 +122,7 @@ public sealed class WindowTests
     [Trait("Pitfall", "T-19")]
     [InlineData("deleted")]
     [InlineData("deleted forever")]
-    public async Task A_ticket_that_was_deleted_does_not_wedge_its_surface(string state)
+    public async Task A_deleted_ticket_does_not_block_new_tickets_of_its_surface(string state)
     {
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
         var old = (await driver.ClickAsync()).Ticket!;
@@ -178,12 +178,7 @@ public sealed class WindowTests
     [InlineData("Ticketing:Grace", "3s", "Ticketing__Grace", "Ticketing__ClickBudget")]
     [InlineData("Ticketing:ClickBudget", "10m", "Ticketing__ClickBudget", "30s")]
     [InlineData("Ticketing:SyncInterval", "0s", "Ticketing__SyncInterval", "1s")]
-    public async Task A_window_that_makes_no_sense_stops_the_start_and_names_its_variable(
-        string setting,
-        string value,
-        string variable,
-        string why
-    )
+    public async Task An_invalid_window_stops_the_start_and_names_its_variable(string setting, string value, string variable, string why)
     {
         await using var sandbox = await SandboxServer.StartAsync();
         await using var database = await TestDatabase.CreateAsync(Database.Sqlite);
@@ -198,11 +193,11 @@ public sealed class WindowTests
     }
 
     [Fact]
-    public async Task A_slow_FreeScout_is_asked_for_all_tickets_of_the_window_at_once_and_the_click_files()
+    public async Task All_tickets_of_the_window_are_read_from_a_slow_FreeScout_at_once_and_the_click_files()
     {
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
         await CloseFourAsync(driver);
-        // FreeScout answers no look before it got all four; then each took 1.1 s.
+        // FreeScout answers after it has all four requests. Each one then took 1.1 s.
         var slow = driver.Sandbox.Faults.Add(new Fault(FaultKind.Delay) { Match = InvestigateDriver.OneConversation });
 
         var clicking = driver.ClickAsync();
@@ -215,7 +210,7 @@ public sealed class WindowTests
     }
 
     [Fact]
-    public async Task What_the_copy_knows_as_closed_keeps_no_click_from_filing_when_FreeScout_does_not_tell_in_time()
+    public async Task A_ticket_closed_in_the_copy_does_not_prevent_a_filing_when_FreeScout_is_slow()
     {
         await using var driver = await InvestigateDriver.StartAsync(
             clock: _clock,
@@ -231,7 +226,7 @@ public sealed class WindowTests
 
         var clicking = driver.ClickAsync();
         await Eventually.TrueAsync(() => slow.Hits >= 4, "FreeScout is asked for all four");
-        // A post may take 2.5 s of the click's 4 s: the looks get the rest.
+        // A post may take 2.5 s of the click's 4 s. The requests for the tickets get the rest.
         _clock.Advance(TimeSpan.FromSeconds(1.4));
         Assert.False(clicking.IsCompleted);
         _clock.Advance(TimeSpan.FromSeconds(0.1));
@@ -242,11 +237,11 @@ public sealed class WindowTests
     }
 
     [Fact]
-    public async Task A_click_that_has_no_time_left_for_a_post_sends_none_and_says_what_took_it()
+    public async Task A_click_without_time_for_a_post_sends_none_and_says_what_used_the_time()
     {
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
         var ticket = (await driver.ClickAsync()).Ticket!;
-        await Eventually.TrueAsync(async () => !(await driver.RowsAsync()).Single().TagsPending, "it is tagged");
+        await Eventually.TrueAsync(async () => !(await driver.RowsAsync()).Single().TagsPending, "the ticket is tagged");
         driver.FreeScout.Close(ticket.Id);
         _clock.Advance(TimeSpan.FromSeconds(1));
         var slow = driver.Sandbox.Faults.Add(new Fault(FaultKind.Delay) { Match = InvestigateDriver.OneConversation });
@@ -264,7 +259,7 @@ public sealed class WindowTests
     }
 
     [Fact]
-    public async Task One_ticket_that_cannot_be_asked_for_hides_no_other_that_is_open()
+    public async Task A_ticket_that_cannot_be_read_hides_no_other_open_one()
     {
         await using var driver = await InvestigateDriver.StartAsync(
             clock: _clock,
@@ -287,8 +282,8 @@ public sealed class WindowTests
             _clock.Advance(TimeSpan.FromSeconds(1));
         }
 
-        // Tagging also looks at tickets.
-        await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "they are tagged");
+        // Tagging requests tickets, too, so wait until it is done.
+        await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "the tickets are tagged");
     }
 
     private static (string, long?) Told(Click click) => (click.Disposition, click.Ticket?.Id);
