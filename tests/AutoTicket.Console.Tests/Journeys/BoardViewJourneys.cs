@@ -56,7 +56,7 @@ public sealed partial class BoardViewJourneys(JourneyHost host) : IClassFixture<
         await using var console = await ConsoleHost.StartAsync(sandbox: sandbox, settings: settings);
         await Eventually.TrueAsync(
             () => console.Get<StatusBoard>().All().All(surface => surface.CheckedAt is not null),
-            "all were checked"
+            "all surfaces were probed"
         );
         await using var board = await ConsolePage.OpenAsync(console, "/console/status?view=dense", 1920, 1080);
 

@@ -48,7 +48,7 @@ public sealed class DiagnosticsJourneys
                 await Assertions.Expect(verdict).Not.ToHaveTextAsync("Running checks…");
                 return await steps.Locator("[data-state=Failed]").CountAsync() == 0;
             },
-            "nothing is wrong"
+            "no check fails"
         );
         await Assertions.Expect(verdict).Not.ToContainTextAsync("tickets are not");
         page.AssertNoErrors();

@@ -93,7 +93,7 @@ public sealed class InvestigateJourneys(JourneyHost host) : IClassFixture<Journe
                 await host.Console.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
                 return await board.Investigate("Surface search", "File a ticket").IsVisibleAsync();
             },
-            "the board sees that FreeScout is back"
+            "the board shows that FreeScout works again"
         );
         await board.Investigate("Surface search").ClickAsync();
         await Assertions.Expect(board.Outcome("Surface search")).ToContainTextAsync("Filed ticket #");

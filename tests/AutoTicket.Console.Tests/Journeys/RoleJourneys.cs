@@ -167,7 +167,7 @@ public sealed class RoleJourneys(RoleJourneys.SignedInAtProvider provider) : ICl
             Console = await ConsoleHost.StartAsync(sandbox: _sandbox, settings: settings, environment: "Staging");
             await Eventually.TrueAsync(
                 () => Console.Get<StatusBoard>().Find("pay") is { Status: SurfaceStatus.Down },
-                "the surface is seen down"
+                "the surface is down"
             );
         }
 

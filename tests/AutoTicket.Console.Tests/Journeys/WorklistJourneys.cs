@@ -180,11 +180,11 @@ public sealed class WorklistJourneys : IAsyncLifetime
                     .CreateDbContextAsync();
                 return db.Tickets.Count(row => row.State == TicketState.Open && ids.Contains(row.ConversationId!.Value)) == count;
             },
-            "they are adopted"
+            "the tickets are adopted"
         );
         await Eventually.TrueAsync(
             () => ids.All(id => _console.Get<RecoveredTickets>().Current.Any(one => one.Ticket.Id == id)),
-            "they are on the worklist"
+            "the tickets are on the worklist"
         );
         return ids;
     }

@@ -61,7 +61,7 @@ public static partial class RunbookTests
                         .Body.GetProperty("tickets")[0]
                         .GetProperty("recovered")
                         .GetBoolean(),
-                "it is marked as recovered"
+                "the ticket is marked as recovered"
             );
             Assert.True(freeScout.Find(first)!.IsOpen);
             Assert.DoesNotContain(console.Log, line => line.Contains("ticket_resolved", StringComparison.Ordinal));

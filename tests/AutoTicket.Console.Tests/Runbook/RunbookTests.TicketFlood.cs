@@ -33,7 +33,7 @@ public static partial class RunbookTests
 
             await Eventually.TrueAsync(
                 () => intake.Console.Log.Any(line => line.Contains("auto_ticket alert_key=", StringComparison.Ordinal)),
-                "its ticket is filed"
+                "the alert's ticket is filed"
             );
             Assert.Equal(1, freeScout.CreatedCount);
 

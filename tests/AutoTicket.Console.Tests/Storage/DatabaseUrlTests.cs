@@ -81,9 +81,9 @@ public sealed class DatabaseUrlTests
     [InlineData("", true)]
     public void Diagnostics_says_when_the_certificate_is_not_checked(string parameters, bool says)
     {
-        var told = ConsoleChecks.Encryption(DatabaseUrl.ToConnectionString($"postgres://u:p@h/app?{parameters}"));
+        var seen = ConsoleChecks.Encryption(DatabaseUrl.ToConnectionString($"postgres://u:p@h/app?{parameters}"));
 
-        Assert.Equal(says, told.Contains("sslmode=verify-full", StringComparison.Ordinal));
+        Assert.Equal(says, seen.Contains("sslmode=verify-full", StringComparison.Ordinal));
     }
 
     [Theory]

@@ -47,15 +47,15 @@ public sealed partial class SecurityTests
             .Concat(JsonNames("tests/oidc-provider/package.json", "optionalDependencies"))
             .Distinct()
             .Order(StringComparer.Ordinal);
-        var told = Page[Page.IndexOf("## Dependencies", StringComparison.Ordinal)..]
+        var listed = Page[Page.IndexOf("## Dependencies", StringComparison.Ordinal)..]
             .Split('\n')
             .Where(line => line.StartsWith("| ", StringComparison.Ordinal))
             .Skip(1)
             .Select(line => line.Split('|', StringSplitOptions.TrimEntries))
             .ToList();
 
-        Assert.Equal(used, told.Select(row => row[1]).Order(StringComparer.Ordinal));
-        Assert.All(told, row => Assert.True(row[2].Length > 0 && row[3].Length > 0, row[1]));
+        Assert.Equal(used, listed.Select(row => row[1]).Order(StringComparer.Ordinal));
+        Assert.All(listed, row => Assert.True(row[2].Length > 0 && row[3].Length > 0, row[1]));
     }
 
     [Theory]

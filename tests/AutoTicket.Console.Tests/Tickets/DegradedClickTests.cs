@@ -39,7 +39,7 @@ public sealed class DegradedClickTests
     [InlineData("redirect", "redirects.*Check FREESCOUT_BASE_URL")]
     [InlineData("wrong json", "without saying which ticket it created|not a list")]
     [InlineData("huge", "more than 2 MB")]
-    public async Task A_click_is_answered_in_time_and_says_what_is_wrong(string failure, string told)
+    public async Task A_click_is_answered_in_time_and_says_what_is_wrong(string failure, string expected)
     {
         await using var plain = new RawServer("HTTP/1.1 400 Bad Request\nContent-Length: 0\nConnection: close\n\n");
         var settings = new Dictionary<string, string?>
@@ -79,7 +79,7 @@ public sealed class DegradedClickTests
             clock.Advance(CallTimeout);
             await Eventually.TrueAsync(
                 () => driver.Console.Log.Any(line => line.Contains(" freescout degraded ", StringComparison.Ordinal)),
-                "FreeScout ran out of time"
+                "the call to FreeScout times out"
             );
             clock.Advance(Budget - CallTimeout);
         }
@@ -88,7 +88,7 @@ public sealed class DegradedClickTests
         var click = await clicking.WaitAsync(Eventually.Patience);
 
         Assert.Equal(("degraded", true, null), (click.Disposition, click.Degraded, click.Ticket));
-        Assert.Matches(new Regex(told), click.Message);
+        Assert.Matches(new Regex(expected), click.Message);
         Assert.Contains(
             driver.Console.Log,
             line => line.StartsWith("WARNING", StringComparison.Ordinal) && line.Contains(" freescout degraded ", StringComparison.Ordinal)
@@ -109,7 +109,7 @@ public sealed class DegradedClickTests
     public async Task A_rejected_key_a_missing_scope_a_missing_mailbox_and_a_refusal_are_told_apart()
     {
         await using var driver = await InvestigateDriver.StartAsync(surfaces: ["key", "scope", "mailbox", "refused"]);
-        var told = new List<string>();
+        var messages = new List<string>();
         static string Refusal(string path, string message) =>
             $$$"""
                 {"message":"Error occurred","_embedded":{"errors":[{"path":"{{{path}}}","message":"{{{message}}}","source":"JSON"}]}}
@@ -127,12 +127,12 @@ public sealed class DegradedClickTests
         {
             using (driver.Sandbox.Faults.Add(fault with { Match = FaultMatch.FreeScoutCreate }))
             {
-                told.Add((await driver.ClickAsync(surface)).Message);
+                messages.Add((await driver.ClickAsync(surface)).Message);
             }
         }
 
         Assert.Collection(
-            told,
+            messages,
             key => Assert.Contains("FREESCOUT_API_KEY", key, StringComparison.Ordinal),
             scope => Assert.Contains("scope", scope, StringComparison.Ordinal),
             mailbox => Assert.Contains("FREESCOUT_OPERATIONS_MAILBOX_ID", mailbox, StringComparison.Ordinal),

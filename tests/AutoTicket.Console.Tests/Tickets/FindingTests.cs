@@ -68,7 +68,7 @@ public sealed class FindingTests : ReconciliationTest
         Assert.Equal(HttpStatusCode.NotFound, await DismissAsync(moved, "ghost", "It belongs there."));
         Assert.Equal(Sorted($"drift moved {moved}", $"ghost ghost {gone}"), await SeenAsync(driver));
         var ghosts = driver.Console.Get<EscalationConditions>().All.Single(rule => rule.Condition == EscalationCondition.GhostTickets);
-        Assert.False((await ghosts.ReadAsync(CancellationToken.None)).Holds, "one that was deleted for good calls nobody");
+        Assert.False((await ghosts.ReadAsync(CancellationToken.None)).Holds, "a ticket that was deleted forever raises no escalation");
 
         Assert.Equal(HttpStatusCode.NoContent, await DismissAsync(moved, "moved", "It belongs there."));
         Assert.Equal(HttpStatusCode.NoContent, await DismissAsync(gone, "ghost", "I deleted it."));
@@ -167,7 +167,7 @@ public sealed class FindingTests : ReconciliationTest
                 finding = (await FindingsAsync(driver)).GetProperty("findings").EnumerateArray().Single();
                 return finding.GetProperty("filing").ValueKind == JsonValueKind.Number;
             },
-            "FreeScout does not have it, for certain"
+            "it is certain that FreeScout has no ticket"
         );
         Assert.Equal(row.Id, finding.GetProperty("filing").GetInt64());
         Assert.Equal(HttpStatusCode.NoContent, await DismissAsync());
@@ -202,7 +202,7 @@ public sealed class FindingTests : ReconciliationTest
         await clock.AdvanceUntilAsync(
             TimeSpan.FromMinutes(5),
             async () => FilingRules.IsMissing((await driver.RowsAsync()).Single(), TimeSpan.FromMinutes(2)),
-            "FreeScout does not have it"
+            "the finding says that FreeScout has no ticket"
         );
 
         clock.Advance(TimeSpan.FromDays(1));

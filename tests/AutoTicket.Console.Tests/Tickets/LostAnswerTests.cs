@@ -88,7 +88,7 @@ public sealed class LostAnswerTests
     {
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
         driver.Sandbox.Faults.Add(new Fault(FaultKind.KilledMidway) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
-        Assert.True((await driver.ClickAsync()).Degraded, "its text may be on its way");
+        Assert.True((await driver.ClickAsync()).Degraded, "FreeScout may still add the text");
         Assert.Equal(0, driver.FreeScout.Conversations.Single().ThreadsCount);
 
         if (clicks)

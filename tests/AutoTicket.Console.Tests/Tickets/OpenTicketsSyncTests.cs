@@ -322,11 +322,11 @@ public sealed class OpenTicketsSyncTests
             () => Task.FromResult(board.Find(InvestigateDriver.Surface)!.Status == SurfaceStatus.Operational),
             "the surface has recovered"
         );
-        Assert.False(await IsRecoveredAsync(), "not before it is in the worklist");
-        await _clock.AdvanceUntilAsync(Interval, IsRecoveredAsync, "it is recovered");
+        Assert.False(await IsRecoveredAsync(), "a ticket outside the worklist is not marked");
+        await _clock.AdvanceUntilAsync(Interval, IsRecoveredAsync, "the ticket is marked as recovered");
         Assert.Single(driver.Console.Get<RecoveredTickets>().Current);
 
-        Assert.True(driver.FreeScout.Find(filed.Id)!.IsOpen, "the console resolves nothing");
+        Assert.True(driver.FreeScout.Find(filed.Id)!.IsOpen, "the console resolves no ticket by itself");
 
         async Task<bool> IsRecoveredAsync() =>
             (await driver.TicketsAsync()).GetProperty("tickets")[0].GetProperty("recovered").GetBoolean();
@@ -387,7 +387,7 @@ public sealed class OpenTicketsSyncTests
         );
         driver.Sandbox.Faults.Add(new Fault(FaultKind.StatusAfter) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
         var lists = driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutList, StatusCode = 503 });
-        Assert.True((await driver.ClickAsync()).Degraded, "there is a lost answer to look for, too");
+        Assert.True((await driver.ClickAsync()).Degraded, "the click leaves a lost answer to look up");
         var fault = driver.Sandbox.Faults.Add(new Fault(kind) { Match = FaultMatch.FreeScout });
         lists.Dispose();
 

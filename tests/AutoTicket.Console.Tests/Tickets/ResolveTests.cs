@@ -46,7 +46,7 @@ public sealed class ResolveTests
         }
 
         Assert.Empty(driver.FreeScout.Mails);
-        Assert.True(driver.FreeScout.Find(mail)!.IsOpen, "what was not chosen stays open");
+        Assert.True(driver.FreeScout.Find(mail)!.IsOpen, "a ticket that was not selected stays open");
         Assert.Equal([(pay, "developer", "pay"), (shop, "developer", "shop")], await AuditedAsync(driver));
         Assert.Equal("developer", (await driver.RowsAsync()).Single(row => row.ConversationId == pay).ResolvedBy);
         await Eventually.TrueAsync(async () => (await driver.ListedAsync()).SequenceEqual([mail]), "the list follows at once");
@@ -351,7 +351,7 @@ public sealed class ResolveTests
         string method,
         string call,
         bool wasClosed,
-        string told
+        string expected
     )
     {
         await using var sandbox = await SandboxServer.StartAsync();
@@ -383,7 +383,7 @@ public sealed class ResolveTests
         fault.Dispose();
         using (var answer = await resolving)
         {
-            Assert.Contains(told, await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+            Assert.Contains(expected, await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         }
 
         Assert.Equal(!wasClosed, sandbox.FreeScout.Find(ticket)!.IsOpen);

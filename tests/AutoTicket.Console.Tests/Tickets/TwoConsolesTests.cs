@@ -96,7 +96,7 @@ public sealed class TwoConsolesTests
         }
 
         Assert.Equal(1, driver.FreeScout.PeakCreatesInFlight);
-        Assert.True(listIsDownToo || driver.Creates.Count > 1, "it was posted again after the grace period");
+        Assert.True(listIsDownToo || driver.Creates.Count > 1, "the filing is posted again after the grace period");
         await driver.ClickUntilThereIsATicketAsync(TimeSpan.FromSeconds(6));
 
         await driver.AssertOneTicketAsync();

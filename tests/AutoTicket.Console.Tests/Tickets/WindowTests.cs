@@ -136,7 +136,7 @@ public sealed class WindowTests
         Assert.Equal(("already_open", fresh.Ticket.Id), Told(await driver.ClickAsync()));
         await Eventually.TrueAsync(
             async () => (await driver.ListedAsync()).SequenceEqual([fresh.Ticket.Id]),
-            "the dashboard shows the fresh one alone"
+            "the dashboard shows only the new ticket"
         );
     }
 
@@ -167,7 +167,7 @@ public sealed class WindowTests
         Assert.Equal("filed", fresh.Disposition);
         Assert.Contains($"#{old.Number}", fresh.Message, StringComparison.Ordinal);
         AssertLinks(driver, fresh, old);
-        Assert.True(driver.FreeScout.Find(old.Id)!.IsOpen, "the console resolves nothing");
+        Assert.True(driver.FreeScout.Find(old.Id)!.IsOpen, "the console resolves no ticket by itself");
     }
 
     [Theory]

@@ -208,7 +208,7 @@ internal sealed partial class Invariants(ScheduleRun run)
     private async Task<List<string>> TicketsAsync()
     {
         var tooLate = run.Schedule.CommitsTooLate;
-        var told = await QueryAsync(
+        var duplicates = await QueryAsync(
             "SELECT conversation_id FROM ticket_findings WHERE kind = 'duplicate' AND is_open",
             row => row.GetInt64(0)
         );
@@ -239,7 +239,7 @@ internal sealed partial class Invariants(ScheduleRun run)
         [
             .. open.Where(same => same.Where(one => !run.Reopened.ContainsKey(one.Id)).DistinctBy(one => Find(one, Marker())).Count() > 1)
                 .Select(same => $"I1: open tickets of one key: {Shown(same)}"),
-            .. open.Where(same => same.Count(one => !told.Contains(one.Id)) > 1)
+            .. open.Where(same => same.Count(one => !duplicates.Contains(one.Id)) > 1)
                 .Select(same => $"I1: no finding shows the duplicate open tickets of one key: {Shown(same)}"),
             .. adopted.Count > tooLate
                 ? [$"I5: the console adopted tickets that it had no row of: {string.Join(", ", adopted)}."]
