@@ -71,7 +71,7 @@ public sealed class DatabaseUrlTests
     [InlineData("ssl=true", SslMode.Require)]
     [InlineData("ssl=1", SslMode.Require)]
     [InlineData("ssl=0", SslMode.Disable)]
-    public void Whether_the_line_is_encrypted_is_read_as_each_writes_it(string parameters, SslMode mode) =>
+    public void Each_spelling_of_the_encryption_setting_is_read(string parameters, SslMode mode) =>
         Assert.Equal(mode, Read($"postgres://u:p@h/app?{parameters}").SslMode);
 
     [Theory]

@@ -217,7 +217,7 @@ public sealed class DegradedClickTests
     }
 
     [Fact]
-    public async Task A_click_while_the_database_hangs_is_answered_within_one_patience()
+    public async Task A_click_while_the_database_hangs_is_answered_within_six_seconds()
     {
         var clock = new StillClock();
         await using var sandbox = await SandboxServer.StartAsync(new SandboxSettings { Clock = clock });

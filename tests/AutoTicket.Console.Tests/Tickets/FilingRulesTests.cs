@@ -106,7 +106,7 @@ public sealed class FilingRulesTests
     }
 
     [Fact]
-    public void An_open_ticket_decides_then_an_unknown_one_that_was_open_then_an_unknown_one_that_was_closed()
+    public void An_open_ticket_wins_then_an_unknown_one_that_was_open_then_an_unknown_one_that_was_closed()
     {
         var open = new TicketLook(Row(1, TicketState.Closed), new Conversation { Id = 1, Status = "active" }, null);
         var closed = new TicketLook(Row(2, TicketState.Open), new Conversation { Id = 2, Status = "closed" }, null);

@@ -108,7 +108,7 @@ public sealed class OpenTicketsSyncTests
     }
 
     [Fact]
-    public async Task A_whole_sync_asks_for_ten_tickets_at_most_and_for_none_of_an_alert()
+    public async Task A_full_sync_reads_at_most_ten_tickets_by_id_and_none_of_an_alert()
     {
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock, surfaces: []);
         for (var number = 0; number < 5; number++)
@@ -271,7 +271,7 @@ public sealed class OpenTicketsSyncTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task A_success_anywhere_wakes_the_sync(bool comesBeforeTheFailureIsStored)
+    public async Task A_successful_call_to_FreeScout_wakes_the_sync(bool comesBeforeTheFailureIsStored)
     {
         // The comparison reads the same lists as the sync.
         await using var driver = await InvestigateDriver.StartAsync(
