@@ -50,12 +50,13 @@ public sealed class FailoverTests
 
     private static async Task CutAsync(TestDatabase database)
     {
-        await using var connection = new NpgsqlConnection(PostgresUrl.ToConnectionString(database.Location) + ";Pooling=false");
+        await using var connection = new NpgsqlConnection(PostgresUrl.ToConnectionString(database.Location));
         await connection.OpenAsync();
         await using var cut = new NpgsqlCommand(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
             connection
         );
         await cut.ExecuteNonQueryAsync();
+        PostgresUrl.ClearPool(database.Location);
     }
 }

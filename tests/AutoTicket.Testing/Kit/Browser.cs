@@ -16,6 +16,8 @@ public static class Browser
         "--disable-background-networking",
         "--disable-component-update",
         "--disable-sync",
+        // Otherwise each page starts a process of its own.
+        "--renderer-process-limit=2",
     ];
 
     // Nobody closes it: Playwright's driver does when the pipe from the test host closes.

@@ -9,10 +9,15 @@ namespace AutoTicket.Tests.Kit;
 public sealed class PostgresCluster : IAsyncDisposable
 {
     private readonly string _adminUrl;
+    private readonly NpgsqlDataSource _admin;
     private readonly PostgresShell? _shell;
     private bool _paused;
 
-    private PostgresCluster(string adminUrl, PostgresShell? shell) => (_adminUrl, _shell) = (adminUrl, shell);
+    private PostgresCluster(string adminUrl, PostgresShell? shell)
+    {
+        (_adminUrl, _shell) = (adminUrl, shell);
+        _admin = NpgsqlDataSource.Create(PostgresUrl.ToConnectionString(adminUrl, isPooled: true));
+    }
 
     /// <summary>A new, empty, running server on a free loopback port. Takes about a second.</summary>
     /// <param name="durable">Commits reach the disk, as they must where their speed is measured.</param>
@@ -39,7 +44,11 @@ public sealed class PostgresCluster : IAsyncDisposable
     }
 
     /// <summary>Drops a database, whoever is still connected to it.</summary>
-    public Task DropAsync(string url) => ExecuteAsync($"DROP DATABASE IF EXISTS \"{PostgresUrl.DatabaseOf(url)}\" WITH (FORCE)");
+    public async Task DropAsync(string url)
+    {
+        PostgresUrl.ClearPool(url);
+        await ExecuteAsync($"DROP DATABASE IF EXISTS \"{PostgresUrl.DatabaseOf(url)}\" WITH (FORCE)");
+    }
 
     /// <summary>Closes a database to everybody: PostgreSQL refuses to copy one that is in use, and whoever filled it may
     /// have left connections in a pool.</summary>
@@ -51,7 +60,11 @@ public sealed class PostgresCluster : IAsyncDisposable
     }
 
     /// <summary>Stops the server as an administrator would: connections are told so and closed, new ones refused.</summary>
-    public Task StopAsync() => Own().TellAsync("stop");
+    public async Task StopAsync()
+    {
+        await Own().TellAsync("stop");
+        _admin.Clear();
+    }
 
     /// <summary>Starts the stopped server on the same port, with what it held.</summary>
     public Task StartAsync() => Own().TellAsync("start");
@@ -77,6 +90,7 @@ public sealed class PostgresCluster : IAsyncDisposable
             Resume();
         }
 
+        await _admin.DisposeAsync();
         if (_shell is not null)
         {
             await _shell.DisposeAsync();
@@ -100,9 +114,7 @@ public sealed class PostgresCluster : IAsyncDisposable
 
     private async Task ExecuteAsync(string sql)
     {
-        await using var connection = new NpgsqlConnection(PostgresUrl.ToConnectionString(_adminUrl));
-        await connection.OpenAsync();
-        await using var command = new NpgsqlCommand(sql, connection);
+        await using var command = _admin.CreateCommand(sql);
         await command.ExecuteNonQueryAsync();
     }
 }

@@ -6,8 +6,10 @@ namespace AutoTicket.Tests.Kit;
 /// a mistake there cannot hide itself.</summary>
 public static class PostgresUrl
 {
-    /// <summary>What Npgsql takes, for a test that looks into the database itself.</summary>
-    public static string ToConnectionString(string url)
+    /// <summary>Npgsql's form, for a test that reads the database itself.</summary>
+    /// <param name="isPooled">PostgreSQL starts a process for each connection: pool those of a test that opens many. See
+    /// <see cref="ClearPool"/>.</param>
+    public static string ToConnectionString(string url, bool isPooled = false)
     {
         var uri = new Uri(url);
         var user = uri.UserInfo.Split(':', 2);
@@ -18,9 +20,15 @@ public static class PostgresUrl
             Database = DatabaseOf(url),
             Username = Uri.UnescapeDataString(user[0]),
             Password = user.Length > 1 ? Uri.UnescapeDataString(user[1]) : null,
-            // The tests come and go with hundreds of databases: a pool each would keep their connections.
-            Pooling = false,
+            Pooling = isPooled,
         }.ConnectionString;
+    }
+
+    /// <summary>Closes the pooled connections of the tests, but not those of a console in this process.</summary>
+    public static void ClearPool(string url)
+    {
+        using var connection = new NpgsqlConnection(ToConnectionString(url, isPooled: true));
+        NpgsqlConnection.ClearPool(connection);
     }
 
     public static string DatabaseOf(string url) => Uri.UnescapeDataString(new Uri(url).AbsolutePath.TrimStart('/'));

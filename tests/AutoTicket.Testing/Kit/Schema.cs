@@ -12,7 +12,7 @@ internal static class Schema
 {
     public static AutoTicketDbContext Open(this TestDatabase database) =>
         database.Kind == Database.Postgres
-            ? OpenPostgres(database.Location)
+            ? OpenPostgres(database.Location, isPooled: true)
             : new SqliteDbContext(
                 new DbContextOptionsBuilder<SqliteDbContext>()
                     .UseSqlite($"Data Source={database.Location};Pooling=False")
@@ -44,10 +44,10 @@ internal static class Schema
         await db.Database.MigrateAsync();
     }
 
-    private static PostgresDbContext OpenPostgres(string url) =>
+    private static PostgresDbContext OpenPostgres(string url, bool isPooled = false) =>
         new(
             new DbContextOptionsBuilder<PostgresDbContext>()
-                .UseNpgsql(PostgresUrl.ToConnectionString(url))
+                .UseNpgsql(PostgresUrl.ToConnectionString(url, isPooled))
                 .UseSnakeCaseNamingConvention()
                 .Options
         );
