@@ -6,7 +6,7 @@ internal static class AuditEndpoints
     public static RouteHandlerBuilder MapAudit(this IEndpointRouteBuilder api) =>
         api.MapGet(
             "/api/audit.csv",
-            (AuditLog log, HttpContext context, string? action, string? actor, DateTimeOffset? from, DateTimeOffset? to) =>
+            (AuditQueries log, HttpContext context, string? action, string? actor, DateTimeOffset? from, DateTimeOffset? to) =>
                 Results.Stream(
                     async stream =>
                     {

@@ -5,7 +5,7 @@ internal static class AuditSetup
     public static void AddAudit(this WebApplicationBuilder builder)
     {
         builder.Services.AddSettings<AuditOptions>("Audit");
-        builder.Services.AddSingleton<AuditLog>();
+        builder.Services.AddSingleton<AuditQueries>();
         builder.Services.AddHosted<Retention>();
     }
 }

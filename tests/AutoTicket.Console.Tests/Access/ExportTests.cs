@@ -14,7 +14,7 @@ public sealed class ExportTests(ExportTests.Shared shared) : IClassFixture<Expor
     [Fact]
     public async Task Slow_readers_hold_no_connection_of_the_pool()
     {
-        var log = shared.Console.Get<AuditLog>();
+        var log = shared.Console.Get<AuditQueries>();
         // More than the pool has connections.
         var readers = Enumerable.Range(0, 45).Select(_ => new Reader()).ToList();
         var exports = readers.ConvertAll(reader => log.WriteCsvAsync(new AuditQuery("a.page"), reader, default));
@@ -51,7 +51,7 @@ public sealed class ExportTests(ExportTests.Shared shared) : IClassFixture<Expor
     [Fact]
     public async Task An_export_without_the_database_is_refused_and_one_that_loses_it_is_cut_off()
     {
-        var log = shared.Console.Get<AuditLog>();
+        var log = shared.Console.Get<AuditQueries>();
         var reader = new Reader();
         var export = log.WriteCsvAsync(new AuditQuery("a.test"), reader, default);
         await reader.IsStuck.Task.WaitAsync(Eventually.Patience);

@@ -21,7 +21,7 @@ public sealed class OutageNoticeTests : ILoggerFactory
     {
         await using var database = await TestDatabase.CreateAsync(Database.Sqlite);
         var contexts = new Line(database);
-        var audit = new AuditLog(contexts, this.CreateLogger<AuditLog>());
+        var audit = new AuditQueries(contexts, this.CreateLogger<AuditQueries>());
         var decisions = new DecisionLog(contexts, this.CreateLogger<DecisionLog>());
         var parking = new ParkedAlerts(
             null!,

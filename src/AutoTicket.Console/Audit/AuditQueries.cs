@@ -15,7 +15,7 @@ public sealed record AuditQuery(
 );
 
 /// <summary>Reads the audit log, newest first.</summary>
-internal sealed partial class AuditLog(IDbContextFactory<AutoTicketDbContext> contexts, ILogger<AuditLog> logger)
+internal sealed partial class AuditQueries(IDbContextFactory<AutoTicketDbContext> contexts, ILogger<AuditQueries> logger)
 {
     private const int CsvPageRows = 500;
 
