@@ -222,3 +222,15 @@ internal sealed partial class StatusBoard(
         public static partial void SubscriberFailed(ILogger logger, string surface, string problem);
     }
 }
+
+/// <summary>Publishes, once a second, the surfaces that time alone changed.</summary>
+internal sealed class StatusBoardTicker(StatusBoard board, TimeProvider clock, ILogger<StatusBoardTicker> logger) : Loop(clock, logger)
+{
+    private static readonly TimeSpan Every = TimeSpan.FromSeconds(1);
+
+    protected override Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
+    {
+        board.Tick();
+        return Task.FromResult(Every);
+    }
+}

@@ -31,7 +31,6 @@ internal sealed partial class StatusPoller(
 
     private readonly SemaphoreSlim _slots = new(options.Value.Parallelism);
     private readonly ConcurrentDictionary<string, Task> _underWay = new();
-    private readonly PeriodicTimer _timer = new(TimeSpan.FromSeconds(1), clock);
     private readonly Lock _lock = new();
 
     /// <summary>Failures that the console's own network may have caused: nothing was reached since their probes began.</summary>
@@ -39,15 +38,10 @@ internal sealed partial class StatusPoller(
     private readonly Lock _publishing = new();
     private long _lastReached = long.MinValue;
     private bool _followed;
-    private Task _ticking = Task.CompletedTask;
 
     private sealed record ProbeResult(SurfaceReading Reading, long Begun, TimeSpan Took);
 
-    protected override void Begin()
-    {
-        leader.Changed += Wake;
-        _ticking = TickAsync();
-    }
+    protected override void Begin() => leader.Changed += Wake;
 
     protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
     {
@@ -71,11 +65,8 @@ internal sealed partial class StatusPoller(
         return TimeSpan.Zero;
     }
 
-    protected override async Task FinishAsync()
-    {
-        _timer.Dispose();
-        await Task.WhenAll([.. _underWay.Values, _ticking]).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-    }
+    protected override async Task FinishAsync() =>
+        await Task.WhenAll(_underWay.Values).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
     private async Task CycleAsync(CancellationToken stoppingToken)
     {
@@ -215,14 +206,6 @@ internal sealed partial class StatusPoller(
         lock (_publishing)
         {
             relay.Store(board.Publish(result.Reading, result.Took));
-        }
-    }
-
-    private async Task TickAsync()
-    {
-        while (await _timer.WaitForNextTickAsync())
-        {
-            board.Tick();
         }
     }
 

@@ -15,6 +15,6 @@ internal static class SurfacesSetup
         services.AddSingleton<StatusBoard>();
         services.AddSingleton<SurfaceHistory>();
         services.AddSingleton<SurfaceAvailability>();
-        services.AddHosted<ReadingRelay>().AddHosted<StatusPoller>();
+        services.AddHosted<ReadingRelay>().AddHosted<StatusPoller>().AddHosted<StatusBoardTicker>();
     }
 }
