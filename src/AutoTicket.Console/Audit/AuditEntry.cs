@@ -36,6 +36,10 @@ internal sealed class AuditEntryMapping : IEntityTypeConfiguration<AuditEntry>
 
 internal static class AuditDbSets
 {
+    public static readonly Expiry Expiry = new(
+        "DELETE FROM audit_log WHERE id IN (SELECT id FROM audit_log WHERE created_at < {0} ORDER BY created_at LIMIT {1})"
+    );
+
     private const string Insert =
         "INSERT INTO audit_log (created_at, action, actor, payload) SELECT audit_at, audit_action, audit_actor, audit_payload FROM";
 

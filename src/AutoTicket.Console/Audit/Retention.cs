@@ -18,6 +18,7 @@ internal sealed class AuditOptions
 /// <summary>Deletes rows past their retention, once an hour, in the leader. Tables with a shorter retention are cleaned by the class that
 /// writes them.</summary>
 internal sealed class Retention(
+    IEnumerable<Expiry> expiries,
     LeaderLease leader,
     IDbContextFactory<AutoTicketDbContext> contexts,
     IOptions<AuditOptions> options,
@@ -29,18 +30,6 @@ internal sealed class Retention(
     private const int Batch = 5_000;
     private static readonly TimeSpan Every = TimeSpan.FromHours(1);
 
-    private static readonly string[] Deletes =
-    [
-        "DELETE FROM audit_log WHERE id IN (SELECT id FROM audit_log WHERE created_at < {0} ORDER BY created_at LIMIT {1})",
-        """
-            DELETE FROM tickets WHERE id IN (
-              SELECT id FROM tickets WHERE state = 'closed' AND posted_at < {0} AND (closed_at IS NULL OR closed_at < {0})
-              ORDER BY posted_at LIMIT {1})
-            """,
-        "DELETE FROM flood_breaker WHERE state = 'closed' AND since < {0} AND {1} > 0",
-        "DELETE FROM surface_hours WHERE hour < {0} AND {1} > 0",
-    ];
-
     protected override async Task<TimeSpan> LeadAsync(CancellationToken stoppingToken)
     {
         await DeleteAsync(stoppingToken);
@@ -51,9 +40,9 @@ internal sealed class Retention(
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var before = Clock.GetUtcNow() - options.Value.Retention;
-        foreach (var delete in Deletes)
+        foreach (var expiry in expiries)
         {
-            while (await db.ExecuteAsync(FormattableStringFactory.Create(delete, before, Batch), cancellationToken) >= Batch) { }
+            while (await db.ExecuteAsync(FormattableStringFactory.Create(expiry.Delete, before, Batch), cancellationToken) >= Batch) { }
         }
     }
 }

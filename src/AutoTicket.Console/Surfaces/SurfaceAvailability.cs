@@ -11,6 +11,8 @@ internal sealed class SurfaceAvailability(
     TimeProvider clock
 )
 {
+    public static readonly Expiry Expiry = new("DELETE FROM surface_hours WHERE hour < {0} AND {1} > 0");
+
     private static readonly RowBatch<SurfaceHour> New = new(
         ("surface_key", "text", h => h.SurfaceKey),
         ("hour", "timestamptz", h => h.Hour),

@@ -15,6 +15,7 @@ internal static class SurfacesSetup
         services.AddSingleton<StatusBoard>();
         services.AddSingleton<SurfaceHistory>();
         services.AddSingleton<SurfaceAvailability>();
+        services.AddSingleton(SurfaceAvailability.Expiry);
         services.AddHosted<ReadingRelay>().AddHosted<StatusPoller>().AddHosted<StatusBoardTicker>();
     }
 }

@@ -93,6 +93,14 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
         ("subject", "text", ticket => TicketDraft.WithSeverity(ticket.Subject, ticket.Severity))
     );
 
+    public static readonly Expiry Expiry = new(
+        """
+        DELETE FROM tickets WHERE id IN (
+          SELECT id FROM tickets WHERE state = 'closed' AND posted_at < {0} AND (closed_at IS NULL OR closed_at < {0})
+          ORDER BY posted_at LIMIT {1})
+        """
+    );
+
     /// <summary><see cref="FilingRules.Blocks"/> in SQL, for the ticket t and the row r. {1}: when the window began.</summary>
     private const string BlocksFiling = """
         (t.state IN ('filing', 'unconfirmed') OR (r.any_age AND t.state = 'open')
@@ -115,7 +123,7 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
     private sealed record Confirmed(Ticket Ticket, TicketLink Link, bool IsOpen, bool Adopted);
 
     /// <summary>Takes the claim of the draft's key, unless a ticket blocks it.</summary>
-    /// <param name="anyway">Take it even if a ticket blocks it: FreeScout told the caller that those tickets are closed.</param>
+    /// <param name="anyway">Take it even if a ticket blocks it: FreeScout answered that those tickets are closed.</param>
     /// <returns>Null when another filing holds the claim, or a ticket blocks it.</returns>
     public Task<Ticket?> ClaimAsync(TicketDraft draft, bool anyway = false) => _claims.AddAsync(new(draft, anyway), ClaimAsync);
 

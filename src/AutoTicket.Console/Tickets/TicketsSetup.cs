@@ -9,11 +9,13 @@ internal static class TicketsSetup
         var services = builder.Services;
         services.AddSettings<TicketingOptions>("Ticketing");
         services.AddSingleton<TicketBook>();
+        services.AddSingleton(TicketBook.Expiry);
         services.AddSingleton<TicketingService>();
         services.AddSingleton<Investigator>();
         services.AddSingleton<TicketNotes>();
         services.AddSingleton<IAlertHook, TicketAlertHook>();
         services.AddSingleton<FloodBudget>();
+        services.AddSingleton(FloodBreaker.Expiry);
         services.AddHosted<FloodBreaker>().AddHosted<UnfinishedFilings>();
     }
 }

@@ -5,11 +5,8 @@ namespace AutoTicket.Tests.Structure;
 /// <summary>Only <c>TicketBook</c> writes the table <c>tickets</c>.</summary>
 public sealed partial class WhoWritesTicketsTests
 {
-    /// <summary><c>Retention</c> only deletes rows by their age.</summary>
-    private static readonly string[] Writers = ["Retention.cs", "TicketBook.cs"];
-
     [Fact]
-    public void Only_the_ticket_book_and_the_retention_write_tickets()
+    public void Only_the_ticket_book_writes_tickets()
     {
         var source = Path.Combine(ContentRoot.Find(), "src", "AutoTicket.Console");
         var writers = Directory
@@ -22,7 +19,7 @@ public sealed partial class WhoWritesTicketsTests
             .Select(Path.GetFileName)
             .Order(StringComparer.Ordinal);
 
-        Assert.Equal(Writers, writers);
+        Assert.Equal(["TicketBook.cs"], writers);
     }
 
     // SQL, or an EF statement that begins with the set and ends with a write.
