@@ -63,7 +63,7 @@ internal sealed partial class UnfinishedFilings(
             _isDown = _failures > 0 && health.ReadFailure is not null;
         }
 
-        await Task.Delay(BatchPause, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.Delay(BatchPause, Clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         return AtLeastEvery;
     }
 
