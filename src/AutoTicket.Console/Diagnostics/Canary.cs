@@ -45,7 +45,7 @@ internal sealed partial class Canary(
 
     protected override async Task<TimeSpan> LeadAsync(CancellationToken stoppingToken)
     {
-        if (gate.Problem is null && !(Clock.GetUtcNow() - _triedAt < options.Value.CanaryInterval))
+        if (gate.Problem is null && (_triedAt is not { } at || Clock.GetUtcNow() - at >= options.Value.CanaryInterval))
         {
             _triedAt = Clock.GetUtcNow();
             await WalkAsync(stoppingToken);

@@ -47,7 +47,7 @@ internal sealed partial class FallbackWebhook(
 
         await SyncAsync();
         var now = Clock.GetUtcNow();
-        if (IsDue(now) && !(now - _failedAt < RetryEvery))
+        if (IsDue(now) && (_failedAt is not { } failedAt || now - failedAt >= RetryEvery))
         {
             var text = deliveryWatch.Problem is { } problem
                 ? $"{problem} {address.Url}/console/diagnostics"
@@ -65,7 +65,7 @@ internal sealed partial class FallbackWebhook(
         leader.WasLeader
         && (
             _hasReported
-                ? deliveryWatch.Problem is null && !(now - _learnedAt < After)
+                ? deliveryWatch.Problem is null && (_learnedAt is not { } learnedAt || now - learnedAt >= After)
                 : deliveryWatch.Since is { } since && now - since >= After
         );
 

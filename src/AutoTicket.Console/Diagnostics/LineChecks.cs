@@ -152,7 +152,7 @@ internal sealed class LineChecks(
             .Where(ticket => ticket.ConfirmedAt != null)
             .OrderByDescending(ticket => ticket.ConfirmedAt)
             .FirstOrDefaultAsync(cancellationToken);
-        var lost = await db.Tickets.CountAsync(ticket => ticket.State == TicketState.Unconfirmed, cancellationToken);
+        var lost = await db.Tickets.CountAsync(FilingRules.IsUnconfirmed, cancellationToken);
         var (deliveries, episodes) = (db.AlertDeliveries, db.Alerts);
         var asked = db.Decisions.AsNoTracking().Where(d => d.Path == DecisionSources.Ticket || d.Path == DecisionSources.Click);
         // If the alert has its ticket, only a note failed, which says nothing about filing.
@@ -172,7 +172,12 @@ internal sealed class LineChecks(
         var seen = last is not null
             ? $"Ticket {TicketNumber.Of(last.Number)} was the last, at {UtcTime.Stamp(last.ConfirmedAt!.Value)}."
             : "No ticket was filed yet.";
-        if (failed is not null && FixedCauses.Contains(failed.Word) && !(failed.LastAt <= last?.ConfirmedAt))
+        if (last is { ConfirmedAt: { } filedAt } && failed?.LastAt <= filedAt)
+        {
+            failed = null;
+        }
+
+        if (failed is not null && FixedCauses.Contains(failed.Word))
         {
             return Finding.Warning(
                 $"The last attempt, at {UtcTime.Stamp(failed.LastAt)}, failed, but its cause is fixed: {failed.Detail} {seen}",
@@ -182,7 +187,7 @@ internal sealed class LineChecks(
             );
         }
 
-        if (failed is not null && clock.GetUtcNow() - failed.LastAt < Fresh && !(failed.LastAt <= last?.ConfirmedAt))
+        if (failed is not null && clock.GetUtcNow() - failed.LastAt < Fresh)
         {
             return Finding.Failed(
                 $"FreeScout answers, but takes no ticket: {failed.Detail} {seen}",

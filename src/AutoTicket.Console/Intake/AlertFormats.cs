@@ -53,7 +53,7 @@ internal static class AlertFormats
     public static Observation Prometheus(AlertFields fields, IntakeRules rules)
     {
         var ends = fields.Time("endsAt");
-        var isFiring = !(ends <= rules.Now);
+        var isFiring = ends is not { } at || at > rules.Now;
         return Labelled(fields, "prometheus", isFiring, rules, expiresAt: ends ?? (rules.Now + rules.Options.ExpireAfter));
     }
 

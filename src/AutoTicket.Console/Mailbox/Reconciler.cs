@@ -130,7 +130,7 @@ internal sealed partial class Reconciler(
         var refused = new Dictionary<long, FreeScoutFailure>();
         var putBack = await findings.TagsPutBackAsync(cancellationToken);
         var filings = await FiledAsync(held.Keys, since, cancellationToken);
-        var compared = filings.Where(filing => !(filing.Row?.ClosedAt >= asked)).ToList();
+        var compared = filings.Where(filing => filing.Row is not { ClosedAt: { } closedAt } || closedAt < asked).ToList();
         var (turn, later) = Turn([.. compared.Select(filing => filing.ConversationId).Where(id => !held.ContainsKey(id)).Order()]);
         foreach (var filing in compared.Where(filing => !later.Contains(filing.ConversationId)))
         {
@@ -307,7 +307,7 @@ internal sealed partial class Reconciler(
         );
         var marker = TicketMarker.In(subject);
         var model = marker is null ? null : await FiledWithAsync(marker, cancellationToken);
-        if (model is { State: TicketState.Filing or TicketState.Unconfirmed })
+        if (model is not null && FilingRules.IsHeld(model))
         {
             // Its own filing looks it up.
             return null;
