@@ -86,7 +86,7 @@ internal abstract partial class Loop(TimeProvider clock, ILogger logger) : Backg
         await FinishAsync();
     }
 
-    /// <summary>Rests in proportion to the work, so that a flood of wake-ups never uses a whole core. Both are measured by the machine's own
+    /// <summary>Rests in proportion to the work, so that a flood of wake-ups never uses a whole core. Both are measured by the machine's
     /// clock. Returns early when canceled; never throws.</summary>
     /// <param name="times">The rest as a multiple of the work.</param>
     protected static async Task RestAsync(TimeSpan work, int times, TimeSpan atLeast, CancellationToken cancellationToken)

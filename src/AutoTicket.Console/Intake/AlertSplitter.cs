@@ -1,8 +1,8 @@
 namespace AutoTicket.Intake;
 
 /// <summary>
-/// Splits a request into its alerts without parsing them, so that one alert with NaN, bad UTF-8 or a thousand brackets does not fail the
-/// whole request. Linear time, no copies.
+/// Splits a request into its alerts without parsing them. So one alert with NaN, bad UTF-8 or a thousand brackets does not fail the
+/// others. Linear time, no copies.
 /// </summary>
 internal static class AlertSplitter
 {

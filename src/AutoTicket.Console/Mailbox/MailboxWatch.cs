@@ -9,8 +9,8 @@ using Microsoft.Extensions.Options;
 namespace AutoTicket.Mailbox;
 
 /// <summary>
-/// Keeps the copy of the operations mailbox's open <c>auto:status</c> tickets current. Every interval the leader reads the changes, and now
-/// and then the whole list, because no list of changes shows a changed tag or a deletion. Every process also reads on a hint of FreeScout's
+/// Keeps the copy of the operations mailbox's open <c>auto:status</c> tickets current. Every interval the leader reads the changes. Now and
+/// then it reads the whole list, because changes don't show a changed tag or a deletion. Every process also reads on a hint of FreeScout's
 /// webhook and when a person asks. Syncs at the same time do no harm: each writes the copy only if the row of <c>ticket_sync</c> did not
 /// change.
 /// </summary>

@@ -163,7 +163,7 @@ internal sealed partial class TicketResolver(
             : new(
                 ticket.Id,
                 Resolution.Resolved,
-                "Resolved. The console's database can't be reached just now: the audit log tells of it later."
+                "Resolved. The console's database can't be reached just now: the audit log gets the entry later."
             );
     }
 

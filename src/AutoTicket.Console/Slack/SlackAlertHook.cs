@@ -110,7 +110,7 @@ internal sealed class SlackAlertHook(
             && notice.Alert.StartedAt <= at
         )
         {
-            return new HookOutcome(notice, IsDone: true, DecisionWord.Sent, "It was told while the database was away.");
+            return new HookOutcome(notice, IsDone: true, DecisionWord.Sent, "It was sent while the database was away.");
         }
 
         if (HeldUntil(notice) is { } until && clock.GetUtcNow() < until)
@@ -119,7 +119,7 @@ internal sealed class SlackAlertHook(
                 notice,
                 IsDone: false,
                 DecisionWord.HeldFlapping,
-                $"It fired again {notice.Alert.Reopened}×: told at {until.UtcDateTime:HH:mm:ss} UTC unless it changes again."
+                $"It fired again {notice.Alert.Reopened}×. The next DM is sent at {until.UtcDateTime:HH:mm:ss} UTC, unless it changes."
             );
         }
 

@@ -27,7 +27,7 @@ internal sealed partial class TicketingService(
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(40);
     private static readonly Counter<long> Filings = Telemetry.Meter.CreateCounter<long>(
         "autoticket.ticket.filings",
-        description: "Times that a ticket was asked for, by door and outcome."
+        description: "Tickets that a click or an alert asked for, by outcome."
     );
 
     /// <summary>Raised when a ticket was confirmed as open. Handlers must return at once and never throw.</summary>

@@ -344,7 +344,7 @@ public sealed class ResolveTests
 
     /// <summary>The database fails between the close in FreeScout and its audit entry.</summary>
     [Theory]
-    [InlineData("PUT", "", true, "the audit log tells of it later")]
+    [InlineData("PUT", "", true, "the audit log gets the entry later")]
     [InlineData("PUT", "", false, "may still be open")]
     [InlineData("POST", "/threads", false, "The note was not written")]
     public async Task The_next_comparison_writes_the_audit_entry_that_an_outage_prevented(
