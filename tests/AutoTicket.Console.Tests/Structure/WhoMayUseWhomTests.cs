@@ -15,7 +15,7 @@ public sealed partial class WhoMayUseWhomTests
         ["Audit"] = [],
         ["Security"] = ["Audit"],
         ["Flags"] = ["Audit", "Security"],
-        ["Alerts"] = ["Surfaces", "Audit", "Security"],
+        ["Alerts"] = ["Surfaces", "Audit"],
         ["Intake"] = ["Alerts", "Surfaces", "Audit", "Security"],
         ["Tickets"] = ["Alerts", "Surfaces", "FreeScout", "Flags", "Audit", "Security"],
         ["Mailbox"] = ["Tickets", "Alerts", "Surfaces", "FreeScout", "Flags", "Audit", "Security"],
