@@ -56,10 +56,10 @@ internal sealed partial class FreeScoutClient(
 
     /// <summary>Creates a conversation in the operations mailbox. It never posts twice: after a failure with
     /// <see cref="FreeScoutFailure.MayHaveCreated"/> the caller must look up the marker before it posts again.</summary>
-    /// <param name="maySend">Called right before the body is sent; false stops the call.</param>
+    /// <param name="sendUntil">Checked right before the body is sent; after this time the call is stopped.</param>
     public async Task<FreeScoutAnswer<Conversation>> CreateAsync(
         ConversationDraft draft,
-        Func<bool> maySend,
+        DateTimeOffset sendUntil,
         CancellationToken cancellationToken
     )
     {
@@ -86,7 +86,7 @@ internal sealed partial class FreeScoutClient(
                 imported = true,
                 status = "active",
             },
-            maySend,
+            sendUntil,
             cancellationToken
         );
         if (answer.Failure is { } failure)
@@ -320,13 +320,13 @@ internal sealed partial class FreeScoutClient(
         HttpMethod method,
         string path,
         object? body,
-        Func<bool>? maySend,
+        DateTimeOffset? sendUntil,
         CancellationToken cancellationToken,
         bool acceptNotFound = false
     )
     {
         var begun = Stopwatch.GetTimestamp();
-        var answer = await TrySendAsync(method, path, body, maySend, acceptNotFound, cancellationToken);
+        var answer = await TrySendAsync(method, path, body, sendUntil, acceptNotFound, cancellationToken);
         if (answer.Failure?.Kind != FreeScoutFailureKind.NotConfigured)
         {
             var outcome = answer.Failure is { } failure ? JsonNamingPolicy.SnakeCaseLower.ConvertName($"{failure.Kind}") : "ok";
@@ -340,7 +340,7 @@ internal sealed partial class FreeScoutClient(
         HttpMethod method,
         string path,
         object? body,
-        Func<bool>? maySend,
+        DateTimeOffset? sendUntil,
         bool acceptNotFound,
         CancellationToken cancellationToken
     )
@@ -351,9 +351,7 @@ internal sealed partial class FreeScoutClient(
             return Fail(closed, method, name);
         }
 
-        using var content = body is null
-            ? null
-            : new TrackedContent(JsonSerializer.SerializeToUtf8Bytes(body, Json), maySend ?? (static () => true));
+        using var content = body is null ? null : new TrackedContent(JsonSerializer.SerializeToUtf8Bytes(body, Json), sendUntil, clock);
         using var request = options.Value.Request(method, path);
         request.Content = content;
         try

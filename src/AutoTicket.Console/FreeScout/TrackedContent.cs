@@ -7,15 +7,16 @@ namespace AutoTicket.FreeScout;
 /// A JSON body that knows whether its sending began. HttpClient writes it once the connection is open. If <see cref="WasSent"/> is false,
 /// FreeScout received nothing, however the call failed; HttpClient's error codes don't tell.
 /// </summary>
-/// <param name="maySend">Called right before the body is sent; false stops the request.</param>
+/// <param name="sendUntil">Checked right before the body is sent; after this time the request is stopped. Null: no limit.</param>
 internal sealed class TrackedContent : HttpContent
 {
     private readonly byte[] _json;
-    private readonly Func<bool> _maySend;
+    private readonly DateTimeOffset? _sendUntil;
+    private readonly TimeProvider _clock;
 
-    public TrackedContent(byte[] json, Func<bool> maySend)
+    public TrackedContent(byte[] json, DateTimeOffset? sendUntil, TimeProvider clock)
     {
-        (_json, _maySend) = (json, maySend);
+        (_json, _sendUntil, _clock) = (json, sendUntil, clock);
         Headers.ContentType = new MediaTypeHeaderValue("application/json") { CharSet = "utf-8" };
     }
 
@@ -26,7 +27,7 @@ internal sealed class TrackedContent : HttpContent
 
     protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
     {
-        if (!_maySend())
+        if (_sendUntil is { } until && _clock.GetUtcNow() >= until)
         {
             throw new TooLateException();
         }

@@ -491,8 +491,8 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
                     .SetProperty(row => row.ResolvedBy, by)
             );
 
-    /// <summary>The claim still allows a post: its lease lasts longer than the longest post.</summary>
-    public bool MayPost(Ticket ticket) => clock.GetUtcNow() < ticket.LeaseUntil - options.Value.ClickBudget;
+    /// <summary>Until when the claim allows a post to begin: its lease must last longer than the longest post.</summary>
+    public DateTimeOffset PostUntil(Ticket ticket) => ticket.LeaseUntil - options.Value.ClickBudget;
 
     private async Task<bool> UpdateOwnAsync(
         Ticket ticket,

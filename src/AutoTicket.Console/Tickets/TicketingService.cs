@@ -279,7 +279,7 @@ internal sealed partial class TicketingService(
         var draft = request.Draft;
         var (made, failure) = await freeScout.CreateAsync(
             draft.Write(claim.Marker, older is null ? null : LinkOf(older)),
-            () => book.MayPost(claim),
+            book.PostUntil(claim),
             request.Token
         );
         if (made is not null)

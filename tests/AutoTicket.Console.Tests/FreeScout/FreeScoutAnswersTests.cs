@@ -20,7 +20,7 @@ public sealed class FreeScoutAnswersTests
         await using var server = new RawServer(head.ReplaceLineEndings("\r\n"), Encoding.ASCII.GetBytes(new string('x', 64 * 1024)));
         await using var console = await StartAsync(server.Url);
 
-        var failure = (await console.Get<FreeScoutClient>().CreateAsync(Draft, () => true, default)).Failure!;
+        var failure = (await console.Get<FreeScoutClient>().CreateAsync(Draft, DateTimeOffset.MaxValue, default)).Failure!;
 
         Assert.Equal((FreeScoutFailureKind.BadAnswer, true), (failure.Kind, failure.MayHaveCreated));
         await Eventually.TrueAsync(() => server.IsIdle, "the client leaves");
@@ -43,7 +43,7 @@ public sealed class FreeScoutAnswersTests
         var client = console.Get<FreeScoutClient>();
 
         var get = (await client.FindAsync(7, default)).Failure!;
-        var post = (await client.CreateAsync(Draft, () => true, default)).Failure!;
+        var post = (await client.CreateAsync(Draft, DateTimeOffset.MaxValue, default)).Failure!;
 
         Assert.Equal((FreeScoutFailureKind.BadAnswer, FreeScoutFailureKind.BadAnswer), (get.Kind, post.Kind));
         Assert.Contains("FREESCOUT_BASE_URL", get.Message, StringComparison.Ordinal);
@@ -80,7 +80,7 @@ public sealed class FreeScoutAnswersTests
         );
         await using var console = await StartAsync(server.Url);
 
-        Assert.Equal(4711, (await console.Get<FreeScoutClient>().CreateAsync(Draft, () => true, default)).Value!.Id);
+        Assert.Equal(4711, (await console.Get<FreeScoutClient>().CreateAsync(Draft, DateTimeOffset.MaxValue, default)).Value!.Id);
     }
 
     [Theory]
@@ -141,7 +141,7 @@ public sealed class FreeScoutAnswersTests
         await using var server = new RawServer(Case("answer-201-create-no-body.http"));
         await using var console = await StartAsync(server.Url);
 
-        var made = (await console.Get<FreeScoutClient>().CreateAsync(Draft, () => true, default)).Value!;
+        var made = (await console.Get<FreeScoutClient>().CreateAsync(Draft, DateTimeOffset.MaxValue, default)).Value!;
 
         Assert.Equal((2064, null), (made.Id, made.Number));
     }

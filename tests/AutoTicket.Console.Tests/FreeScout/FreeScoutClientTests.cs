@@ -34,7 +34,7 @@ public sealed class FreeScoutClientTests : IAsyncLifetime
     [Trait("Pitfall", "T-41")]
     public async Task A_create_is_written_as_the_documentation_says()
     {
-        var (made, failure) = await Client.CreateAsync(Draft, () => true, default);
+        var (made, failure) = await Client.CreateAsync(Draft, DateTimeOffset.MaxValue, default);
 
         Assert.Null(failure);
         var sent = Assert.Single(_driver.Creates).Body;
@@ -56,7 +56,7 @@ public sealed class FreeScoutClientTests : IAsyncLifetime
     [InlineData(null, "ops-console@127.0.0.1", "Console")]
     public async Task Each_surface_has_a_customer_of_its_own(string? surface, string email, string lastName)
     {
-        await Client.CreateAsync(Draft with { Surface = surface }, () => true, default);
+        await Client.CreateAsync(Draft with { Surface = surface }, DateTimeOffset.MaxValue, default);
 
         var customer = JsonNode.Parse(Assert.Single(_driver.Creates).Body)!["customer"]!;
         Assert.Equal((email, lastName), ((string)customer["email"]!, (string)customer["lastName"]!));
@@ -125,13 +125,13 @@ public sealed class FreeScoutClientTests : IAsyncLifetime
             }
         );
 
-        Assert.Equal(mayHaveCreated, (await Client.CreateAsync(Draft, () => true, default)).Failure!.MayHaveCreated);
+        Assert.Equal(mayHaveCreated, (await Client.CreateAsync(Draft, DateTimeOffset.MaxValue, default)).Failure!.MayHaveCreated);
     }
 
     [Fact]
     public async Task Every_call_carries_the_key_in_both_headers_and_never_in_the_address()
     {
-        var made = (await Client.CreateAsync(Draft, () => true, default)).Value!;
+        var made = (await Client.CreateAsync(Draft, DateTimeOffset.MaxValue, default)).Value!;
         await Client.FindAsync(made.Id, default);
         await Client.FindAsync(999, default);
         await Client.FindByMarkerAsync("at-0123456789", default);
@@ -195,7 +195,9 @@ public sealed class FreeScoutClientTests : IAsyncLifetime
     public async Task A_hundred_tickets_have_one_customer()
     {
         await Task.WhenAll(
-            Enumerable.Range(0, 100).Select(number => Client.CreateAsync(Draft with { Subject = $"Number {number}" }, () => true, default))
+            Enumerable
+                .Range(0, 100)
+                .Select(number => Client.CreateAsync(Draft with { Subject = $"Number {number}" }, DateTimeOffset.MaxValue, default))
         );
 
         Assert.Equal(100, FreeScout.CreatedCount);
@@ -212,7 +214,7 @@ public sealed class FreeScoutClientTests : IAsyncLifetime
         FreeScout.Behavior.CreateAnswersWithBody = hasBody;
         FreeScout.Behavior.CustomNumbers = customNumbers;
 
-        var made = (await Client.CreateAsync(Draft, () => true, default)).Value!;
+        var made = (await Client.CreateAsync(Draft, DateTimeOffset.MaxValue, default)).Value!;
 
         var kept = FreeScout.Conversations.Single();
         Assert.Equal((kept.Id, kept.Number), (made.Id, made.Number));
@@ -230,7 +232,7 @@ public sealed class FreeScoutClientTests : IAsyncLifetime
     {
         _driver.Sandbox.Faults.Add(new Fault(FaultKind.WrongJson) { Match = FaultMatch.FreeScoutCreate, Body = body });
 
-        var (made, failure) = await Client.CreateAsync(Draft, () => true, default);
+        var (made, failure) = await Client.CreateAsync(Draft, DateTimeOffset.MaxValue, default);
 
         Assert.Equal((id, id is null), (made?.Id, failure?.MayHaveCreated == true));
         Assert.True(id is null || made!.Number == 9);
@@ -302,7 +304,7 @@ public sealed class FreeScoutClientTests : IAsyncLifetime
     [Fact]
     public async Task What_may_no_longer_be_sent_is_not_sent_and_counts_as_unsent()
     {
-        var (_, failure) = await Client.CreateAsync(Draft, () => false, default);
+        var (_, failure) = await Client.CreateAsync(Draft, DateTimeOffset.MinValue, default);
 
         Assert.Equal((false, false), (failure!.WasSent, failure.MayHaveCreated));
         Assert.Equal(0, FreeScout.CreatedCount);

@@ -60,7 +60,7 @@ public sealed class FreeScoutResilienceTests : IAsyncLifetime
                 Times = 1,
             }
         );
-        var failure = (await Client.CreateAsync(Draft, () => true, default)).Failure!;
+        var failure = (await Client.CreateAsync(Draft, DateTimeOffset.MaxValue, default)).Failure!;
         Assert.Equal((1, true), (_driver.Creates.Count, failure.MayHaveCreated));
     }
 
@@ -100,25 +100,25 @@ public sealed class FreeScoutResilienceTests : IAsyncLifetime
         var down = _driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScout });
         for (var call = 0; call < 20 && !_driver.Console.Get<FreeScoutHealth>().IsCircuitOpen; call++)
         {
-            await Client.CreateAsync(Draft, () => true, default);
+            await Client.CreateAsync(Draft, DateTimeOffset.MaxValue, default);
         }
 
         var asked = Asked;
         var held = (await Client.FindAsync(7, default)).Failure!;
         Assert.Equal((FreeScoutFailureKind.CircuitOpen, false), (held.Kind, held.MayHaveCreated));
-        Assert.False((await Client.CreateAsync(Draft, () => true, default)).Failure!.MayHaveCreated);
+        Assert.False((await Client.CreateAsync(Draft, DateTimeOffset.MaxValue, default)).Failure!.MayHaveCreated);
         Assert.Equal(asked, Asked);
 
         // Half open: one call is let through, and as it fails the circuit is open again.
         _clock.Advance(TimeSpan.FromSeconds(2));
-        Assert.Equal(FreeScoutFailureKind.ServerError, (await Client.CreateAsync(Draft, () => true, default)).Failure!.Kind);
-        Assert.Equal(FreeScoutFailureKind.CircuitOpen, (await Client.CreateAsync(Draft, () => true, default)).Failure!.Kind);
+        Assert.Equal(FreeScoutFailureKind.ServerError, (await Client.CreateAsync(Draft, DateTimeOffset.MaxValue, default)).Failure!.Kind);
+        Assert.Equal(FreeScoutFailureKind.CircuitOpen, (await Client.CreateAsync(Draft, DateTimeOffset.MaxValue, default)).Failure!.Kind);
         Assert.Equal(asked + 1, Asked);
 
         down.Dispose();
         _clock.Advance(TimeSpan.FromSeconds(2));
         Assert.Null((await Client.FindAsync(7, default)).Failure);
-        Assert.NotNull((await Client.CreateAsync(Draft, () => true, default)).Value);
+        Assert.NotNull((await Client.CreateAsync(Draft, DateTimeOffset.MaxValue, default)).Value);
         Assert.Null(_driver.Console.Get<FreeScoutHealth>().Failure);
     }
 
@@ -133,7 +133,10 @@ public sealed class FreeScoutResilienceTests : IAsyncLifetime
         {
             Assert.Equal(
                 (FreeScoutFailureKind.RateLimited, false),
-                ((await Client.CreateAsync(Draft, () => true, default)).Failure is var first ? first!.Kind : default, first!.MayHaveCreated)
+                (
+                    (await Client.CreateAsync(Draft, DateTimeOffset.MaxValue, default)).Failure is var first ? first!.Kind : default,
+                    first!.MayHaveCreated
+                )
             );
         }
 
@@ -143,11 +146,14 @@ public sealed class FreeScoutResilienceTests : IAsyncLifetime
         Assert.Equal(FreeScoutFailureKind.RateLimited, (await Client.AddTagsAsync(7, ["auto:status"], default))!.Kind);
         Assert.Equal(
             (FreeScoutFailureKind.RateLimited, false),
-            ((await Client.CreateAsync(Draft, () => true, default)).Failure is var second ? second!.Kind : default, second!.MayHaveCreated)
+            (
+                (await Client.CreateAsync(Draft, DateTimeOffset.MaxValue, default)).Failure is var second ? second!.Kind : default,
+                second!.MayHaveCreated
+            )
         );
         Assert.Equal(asked, Asked);
 
         _clock.Advance(TimeSpan.FromSeconds(0.5));
-        Assert.NotNull((await Client.CreateAsync(Draft, () => true, default)).Value);
+        Assert.NotNull((await Client.CreateAsync(Draft, DateTimeOffset.MaxValue, default)).Value);
     }
 }

@@ -329,7 +329,7 @@ public sealed class TicketBookTests
         Assert.Null(await claims.TakeOverAsync(stale, default));
 
         Assert.Equal(before, Assert.Single(await RowsAsync(database)));
-        Assert.False(claims.MayPost(stale));
+        Assert.False(_clock.GetUtcNow() < claims.PostUntil(stale));
     }
 
     /// <summary>Its count of look-ups is outdated, so it would post too early.</summary>
@@ -356,12 +356,12 @@ public sealed class TicketBookTests
         var claim = (await claims.ClaimAsync(Draft()))!;
 
         _clock.Advance(Options.Lease - Options.ClickBudget - TimeSpan.FromMilliseconds(1));
-        Assert.True(claims.MayPost(claim));
+        Assert.True(_clock.GetUtcNow() < claims.PostUntil(claim));
         _clock.Advance(TimeSpan.FromMilliseconds(1));
-        Assert.False(claims.MayPost(claim));
+        Assert.False(_clock.GetUtcNow() < claims.PostUntil(claim));
 
         var again = (await claims.RepostAsync(claim, default))!;
-        Assert.True(claims.MayPost(again));
+        Assert.True(_clock.GetUtcNow() < claims.PostUntil(again));
         Assert.Equal(claim.Marker, again.Marker);
     }
 
