@@ -41,7 +41,23 @@ internal sealed partial class TicketingService(
     public async Task<TicketOutcome> FileAsync(TicketDraft draft)
     {
         using var trace = Telemetry.Activities.StartActivity("file ticket");
-        var outcome = await FileWithinBudgetAsync(draft);
+        using var time = new CancellationTokenSource(options.Value.ClickBudget, clock);
+        TicketOutcome outcome;
+        try
+        {
+            outcome = await RunAsync(new Request(draft, clock.GetUtcNow(), clock.GetTimestamp(), time.Token));
+        }
+        catch (Exception exception) when (Outages.IsOutage(exception))
+        {
+            Log.Failed(logger, draft.AlertKey, exception.GetBaseException().Message);
+            outcome = new(
+                TicketDisposition.Unavailable,
+                null,
+                "The console's database can't be reached. Try again in a moment: no second ticket will come of it.",
+                DecisionWord.DatabaseDegraded
+            );
+        }
+
         trace
             ?.AddTag("alert_key", draft.AlertKey)
             .AddTag("outcome", Words.Of(outcome.Disposition))
@@ -53,25 +69,6 @@ internal sealed partial class TicketingService(
 
         Filings.Add(1, new("door", draft.IsForAlert ? "alert" : "click"), new("outcome", Words.Of(outcome.Disposition)));
         return outcome;
-    }
-
-    private async Task<TicketOutcome> FileWithinBudgetAsync(TicketDraft draft)
-    {
-        using var time = new CancellationTokenSource(options.Value.ClickBudget, clock);
-        try
-        {
-            return await RunAsync(new Request(draft, clock.GetUtcNow(), clock.GetTimestamp(), time.Token));
-        }
-        catch (Exception exception) when (Outages.IsOutage(exception))
-        {
-            Log.Failed(logger, draft.AlertKey, exception.GetBaseException().Message);
-            return new(
-                TicketDisposition.Unavailable,
-                null,
-                "The console's database can't be reached. Try again in a moment: no second ticket will come of it.",
-                DecisionWord.DatabaseDegraded
-            );
-        }
     }
 
     /// <summary>Looks up a ticket whose answer was lost, by its marker, and adopts it when FreeScout has it. Never posts.</summary>
