@@ -96,7 +96,13 @@ internal sealed partial class FindingLog(
 
     /// <summary>Stores the findings of a comparison, and ends those that it did not see.</summary>
     /// <param name="unread">Conversations that this comparison could not read or left out: their findings stay.</param>
-    public async Task StoreAsync(IReadOnlyList<Difference> seen, IReadOnlyCollection<long> unread, CancellationToken cancellationToken)
+    /// <param name="problem">Why some could not be read; null: all could.</param>
+    public async Task StoreAsync(
+        IReadOnlyList<Difference> seen,
+        IReadOnlyCollection<long> unread,
+        string? problem,
+        CancellationToken cancellationToken
+    )
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var now = clock.GetUtcNow();
@@ -133,8 +139,8 @@ internal sealed partial class FindingLog(
 
         await db.ExecuteAsync(
             $"""
-            INSERT INTO ticket_sync (id, reconciled_at) VALUES ({TicketSyncRow.OnlyId}, {now})
-            ON CONFLICT (id) DO UPDATE SET reconciled_at = excluded.reconciled_at, reconcile_problem = NULL
+            INSERT INTO ticket_sync (id, reconciled_at, reconcile_problem) VALUES ({TicketSyncRow.OnlyId}, {now}, {problem})
+            ON CONFLICT (id) DO UPDATE SET reconciled_at = excluded.reconciled_at, reconcile_problem = excluded.reconcile_problem
             """,
             cancellationToken
         );

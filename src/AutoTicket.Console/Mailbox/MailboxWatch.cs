@@ -306,6 +306,11 @@ internal sealed partial class MailboxWatch(
                 break;
             }
 
+            if (failure is { IsOfRequest: true })
+            {
+                continue;
+            }
+
             seen[ticket.ConversationId.Value] = conversation;
         }
 

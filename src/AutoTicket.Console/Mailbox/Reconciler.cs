@@ -82,8 +82,8 @@ internal sealed partial class Reconciler(
         }
     }
 
-    /// <returns>FreeScout's failure; null when everything was compared. Tickets that FreeScout refuses to show are left out. Any other
-    /// failure ends the comparison, and nothing is stored.</returns>
+    /// <returns>FreeScout's failure, after which nothing is stored; null: the findings are stored. Tickets that FreeScout refuses to show
+    /// are left out.</returns>
     private async Task<FreeScoutFailure?> CompareAsync(CancellationToken cancellationToken)
     {
         // FreeScout first, then the rows: a ticket filed meanwhile is in both, because it is tagged after its row is confirmed.
@@ -185,9 +185,9 @@ internal sealed partial class Reconciler(
             return unsettled;
         }
 
-        await findings.StoreAsync(seen, [.. refused.Keys, .. later], cancellationToken);
+        await findings.StoreAsync(seen, [.. refused.Keys, .. later], refused.Values.FirstOrDefault()?.Message, cancellationToken);
         _askedThrough = turn.LastOrDefault();
-        return refused.Values.FirstOrDefault();
+        return null;
     }
 
     /// <summary>Continues the round-robin after the last ticket that was asked for.</summary>

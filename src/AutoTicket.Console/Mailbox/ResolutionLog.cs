@@ -97,12 +97,17 @@ internal sealed partial class ResolutionLog(
         WriteAsync(ticket.Id, by, db => CloseAsync(db, ticket.Id, by, evenClosed: false));
 
     /// <summary>Asks FreeScout how each resolution without an end entry ended.</summary>
-    /// <returns>FreeScout's failure; null when every resolution was settled.</returns>
+    /// <returns>FreeScout's failure; null when it answered. A ticket that it refuses to show is left for the next time.</returns>
     public async Task<FreeScoutFailure?> SettleAsync(CancellationToken cancellationToken)
     {
         foreach (var begun in await UnendedAsync(cancellationToken))
         {
             var (found, failure) = await freeScout.FindAsync(About(begun).Conversation, cancellationToken, withThreads: true);
+            if (failure is { IsOfRequest: true })
+            {
+                continue;
+            }
+
             if (failure is not null)
             {
                 return failure;
