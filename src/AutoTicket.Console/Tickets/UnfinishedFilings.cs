@@ -27,8 +27,14 @@ internal sealed partial class UnfinishedFilings(
     private static readonly TimeSpan AfterRefusedTags = TimeSpan.FromMinutes(10);
     private const int MostRefused = 3;
 
-    private DateTimeOffset _tagsRefusedUntil = DateTimeOffset.MinValue;
+    // Times by the monotonic clock, because the database may set the other one back.
+    private long _tagsRefusedAt;
+
+    /// <summary>Tickets up to this id wait since <see cref="_tagsRefusedAt"/>; zero: none.</summary>
     private long _tagsRefusedThrough;
+
+    /// <summary>The ticket whose tags were refused last. The next try begins after it, so that no ticket starves.</summary>
+    private long _lastRefused;
     private readonly OutageNotice _tagging = new();
     private DateTimeOffset _lastTryAt = DateTimeOffset.MinValue;
     private int _failures;
@@ -43,7 +49,13 @@ internal sealed partial class UnfinishedFilings(
     {
         base.Begin();
         signals.Subscribe(DatabaseSignals.Tickets, Wake);
-        health.Changed += () => _isBack |= health.Failure is null;
+        health.Changed += () =>
+        {
+            if (health.Failure is null)
+            {
+                _isBack = true;
+            }
+        };
     }
 
     protected override async Task<TimeSpan> LeadAsync(CancellationToken stoppingToken)
@@ -70,6 +82,12 @@ internal sealed partial class UnfinishedFilings(
     /// <returns>False when FreeScout failed and the next ticket would fail the same way.</returns>
     private async Task<bool> FinishAllAsync(CancellationToken cancellationToken)
     {
+        if (_isBack || Clock.GetElapsedTime(_tagsRefusedAt) >= AfterRefusedTags)
+        {
+            _isBack = false;
+            _tagsRefusedThrough = 0;
+        }
+
         List<Ticket> unfinished,
             untagged;
         await using (var db = await contexts.CreateDbContextAsync(cancellationToken))
@@ -93,8 +111,10 @@ internal sealed partial class UnfinishedFilings(
                     ticket.TagsPending
                     && ticket.ConversationId != null
                     && (ticket.State == TicketState.Open || ticket.State == TicketState.Closed)
+                    && ticket.Id > _tagsRefusedThrough
                 )
-                .OrderBy(ticket => ticket.Id)
+                .OrderBy(ticket => ticket.Id <= _lastRefused)
+                .ThenBy(ticket => ticket.Id)
                 .Take(100)
                 .ToListAsync(cancellationToken);
         }
@@ -109,14 +129,8 @@ internal sealed partial class UnfinishedFilings(
         }
 
         var (tagged, refused, isDown) = (new List<Ticket>(), 0, false);
-        if (_isBack || Clock.GetUtcNow() >= _tagsRefusedUntil)
-        {
-            _isBack = false;
-            _tagsRefusedThrough = 0;
-        }
-
         // Without the Tags module FreeScout refuses all tags: after a few refusals the other tickets wait much longer.
-        foreach (var ticket in untagged.Where(ticket => ticket.Id > _tagsRefusedThrough))
+        foreach (var ticket in untagged)
         {
             if (await TagAsync(ticket, cancellationToken) is not { } failure)
             {
@@ -126,8 +140,12 @@ internal sealed partial class UnfinishedFilings(
             else if (failure.IsOfRequest)
             {
                 refused++;
-                _tagsRefusedThrough = refused < MostRefused ? ticket.Id : untagged[^1].Id;
-                _tagsRefusedUntil = Clock.GetUtcNow() + AfterRefusedTags;
+                _tagsRefusedAt = _tagsRefusedThrough == 0 ? Clock.GetTimestamp() : _tagsRefusedAt;
+                _lastRefused = ticket.Id;
+                _tagsRefusedThrough = Math.Max(
+                    _tagsRefusedThrough,
+                    refused < MostRefused ? ticket.Id : untagged.Max(waiting => waiting.Id)
+                );
                 if (refused == MostRefused)
                 {
                     break;
