@@ -59,7 +59,16 @@ internal static partial class FreeScoutRefusals
                 FreeScoutFailureKind.KeyRejected,
                 $"FreeScout rejected the API key (401{quote}): it is invalid or was revoked. Set a new FREESCOUT_API_KEY."
             ),
-            403 when isOneTicket => Refused($"FreeScout does not allow it for this ticket (403{quote})."),
+            403 when isOneTicket && method == HttpMethod.Get => Refused($"FreeScout does not show this ticket (403{quote})."),
+            // Each change follows a read of the same ticket. So the key may see it, and what is missing is missing for other tickets, too.
+            403 when isOneTicket => Failure(
+                FreeScoutFailureKind.ScopeMissing,
+                $"FreeScout does not allow changing the ticket (403{quote}): the key may only read, or the agent of FREESCOUT_USER_ID may "
+                    + "not use the mailbox. Create a key with full access in FreeScout: Manage → API & Webhooks."
+            ) with
+            {
+                IsOfRequest = true,
+            },
             403 => Failure(
                 FreeScoutFailureKind.ScopeMissing,
                 $"FreeScout does not allow it (403{quote}): the key lacks the scope. "

@@ -307,6 +307,31 @@ public sealed class AlertTicketTests
         );
     }
 
+    [Fact, Trait("Pitfall", "T-34")]
+    public async Task A_note_for_which_the_key_lacks_the_scope_waits_and_is_written_once_the_key_has_it()
+    {
+        var clock = new StillClock();
+        await using var driver = await AlertDriver.StartAsync(clock: clock);
+        await driver.RaiseAsync(AlertDriver.Say());
+        await driver.EventuallyTicketsAsync(1);
+        var readOnly = driver.Sandbox.Faults.Add(
+            new Fault(FaultKind.Forbidden) { Match = new FaultMatch("POST", FreeScoutStandIn.ApiPath + "/conversations/*/threads") }
+        );
+
+        await driver.RaiseAsync(AlertDriver.Say(firing: false));
+        await driver.EventuallyDecidedAsync("degraded: scope_missing");
+        clock.Advance(TimeSpan.FromSeconds(50));
+        Assert.Equal(1, readOnly.Hits);
+        readOnly.Dispose();
+
+        await clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(5),
+            async () => (await driver.DecisionsAsync()).Exists(decision => decision.Word == DecisionWord.EndNoted),
+            "the note is written"
+        );
+        Assert.Single(driver.FreeScout.Conversations[0].Threads, thread => thread.Type == "note");
+    }
+
     [Fact, Trait("Pitfall", "T-28")]
     public async Task A_ticket_that_was_closed_before_the_recovery_is_left_alone()
     {
