@@ -49,6 +49,8 @@ internal sealed partial class MailboxWatch(
 
     private readonly SemaphoreSlim _syncing = new(1, 1);
     private readonly OutageNotice _outage = new();
+
+    /// <summary>Regular syncs so far. A whole one counts once it has succeeded, so one that failed is repeated.</summary>
     private int _syncs;
 
     /// <summary>FreeScout has been asked since the start, so its health is known.</summary>
@@ -120,7 +122,12 @@ internal sealed partial class MailboxWatch(
             return AskLeaderAgainAfter;
         }
 
-        await SyncAsync(full: _syncs++ % options.Value.FullSyncEvery == 0, cancellationToken);
+        var full = _syncs % options.Value.FullSyncEvery == 0;
+        if (await SyncAsync(full, cancellationToken) || !full)
+        {
+            _syncs++;
+        }
+
         HasAsked = true;
         var interval = options.Value.SyncInterval;
         return health.ReadFailure?.NeedsPerson == true && interval < FreeScoutFailure.RetryRefused
@@ -191,12 +198,7 @@ internal sealed partial class MailboxWatch(
                 var since = full ? null : sync.UpdatedThrough - Overlap;
                 var (found, failure) = await client.ListTaggedAsync(TicketTags.Status, since, either);
                 (sync.AskedAt, sync.Problem, sync.Failure) = (Clock.GetUtcNow(), failure?.Message, failure?.Kind);
-                if (failure is not null)
-                {
-                    // The next sync reads the whole list again.
-                    _syncs = full ? 0 : _syncs;
-                }
-                else
+                if (failure is null)
                 {
                     var seen = found!
                         .DistinctBy(conversation => conversation.Id)

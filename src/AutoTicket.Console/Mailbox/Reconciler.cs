@@ -46,7 +46,9 @@ internal sealed partial class Reconciler(
 
     private volatile bool _isAsked;
     private long _askedThrough;
-    private DateTimeOffset? _comparedAt;
+
+    /// <summary>By the monotonic clock, because the database may set the other one back.</summary>
+    private long? _comparedAt;
 
     /// <summary>Compares now instead of at the end of the interval, if this process leads.</summary>
     public void CompareSoon()
@@ -62,11 +64,13 @@ internal sealed partial class Reconciler(
             return LookAtStartEvery;
         }
 
-        if (_isAsked || !(Clock.GetUtcNow() - _comparedAt < options.Value.ReconcileInterval))
+        if (_isAsked || _comparedAt is not { } at || Clock.GetElapsedTime(at) >= options.Value.ReconcileInterval)
         {
+            // Until it succeeds, the next turn tries again.
+            _comparedAt = null;
             _isAsked = false;
             await ReconcileAsync(stoppingToken);
-            _comparedAt = Clock.GetUtcNow();
+            _comparedAt = Clock.GetTimestamp();
         }
 
         return LookEvery;

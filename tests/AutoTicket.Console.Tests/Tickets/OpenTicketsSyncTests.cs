@@ -195,6 +195,74 @@ public sealed class OpenTicketsSyncTests
         }
     }
 
+    [Fact]
+    public async Task A_whole_sync_that_the_database_refused_is_repeated_whole()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(
+            clock: _clock,
+            surfaces: [],
+            // Every other one is whole.
+            settings: new Dictionary<string, string?> { ["Ticketing:FullSyncEvery"] = "2", ["Ticketing:ReconcileInterval"] = "01:00:00" }
+        );
+        driver.Console.ExpectsErrors = true;
+        driver.FreeScout.CreateByHand("Pay is odd", ["auto:status"]);
+        await driver.FirstLookIsOverAsync();
+        await using var db = driver.Database.Open();
+        while (await SyncIsWholeAsync())
+        {
+            // The next is, too, while no ticket was listed.
+        }
+
+        await db.Database.ExecuteSqlAsync($"CREATE TRIGGER refused BEFORE UPDATE ON ticket_sync BEGIN SELECT RAISE(ABORT, 'refused'); END");
+        Assert.True(await SyncIsWholeAsync());
+        Assert.Equal(1, Refused());
+        await db.Database.ExecuteSqlAsync($"DROP TRIGGER refused");
+
+        Assert.True(await SyncIsWholeAsync());
+
+        // Waits for its end, so that the next step meets no other sync.
+        async Task<bool> SyncIsWholeAsync()
+        {
+            var (lists, refused, at) = (driver.Lists.Count, Refused(), await AskedAtAsync());
+            await _clock.AdvanceUntilAsync(
+                Interval,
+                async () => Refused() > refused || await AskedAtAsync() > at,
+                "it syncs",
+                TimeSpan.FromSeconds(10)
+            );
+            return driver.Lists[lists].Query("updatedSince") is null;
+        }
+
+        Task<DateTimeOffset?> AskedAtAsync() => db.TicketSync.Select(sync => sync.AskedAt).SingleAsync();
+
+        int Refused() => driver.Console.Log.Count(line => line.Contains("syncing open tickets failed", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task One_ticket_that_FreeScout_refuses_to_show_keeps_no_other_from_being_read()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(
+            clock: _clock,
+            surfaces: [],
+            settings: new Dictionary<string, string?> { ["Ticketing:ReconcileInterval"] = "01:00:00" }
+        );
+        var deleted = await ReconciliationTest.FileAsync(driver, "deleted", TicketTags.Status);
+        var refused = await ReconciliationTest.FileAsync(driver, "refused", TicketTags.Status);
+        await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "they are tagged");
+        driver.FreeScout.Delete(deleted);
+        driver.FreeScout.SetTags(refused);
+        driver.Sandbox.Faults.Add(
+            new Fault(FaultKind.Forbidden)
+            {
+                Match = InvestigateDriver.OneConversation with { Path = $"{FreeScoutStandIn.ApiPath}/conversations/{refused}" },
+            }
+        );
+
+        Assert.True(await driver.Console.Get<MailboxWatch>().RefreshAsync(default));
+
+        Assert.Equal([TicketState.Closed, TicketState.Open], (await driver.RowsAsync()).Select(row => row.State));
+    }
+
     [Theory, BothDatabases, Trait("Pitfall", "T-25")]
     public async Task A_sync_that_ends_after_a_later_one_puts_nothing_back(Database kind)
     {

@@ -1,3 +1,4 @@
+using AutoTicket.Audit;
 using AutoTicket.Mailbox;
 using AutoTicket.Sandbox;
 using AutoTicket.Tickets;
@@ -158,6 +159,68 @@ public sealed class ReconciliationTests : ReconciliationTest
         Assert.False(told.GetProperty("clean").GetBoolean());
         Assert.Contains("Just a moment...", told.GetProperty("problem").GetString(), StringComparison.Ordinal);
         Assert.Null(driver.Console.Get<AutoTicket.FreeScout.FreeScoutHealth>().Failure);
+    }
+
+    [Fact]
+    public async Task One_resolution_that_FreeScout_refuses_to_show_keeps_no_finding_back()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(settings: Settings, surfaces: []);
+        var refused = driver.FreeScout.CreateByHand("Half resolved").Id;
+        var gone = await FileAsync(driver, "gone", TicketTags.Alert);
+        await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "it is tagged");
+        await using var db = driver.Database.Open();
+        db.AuditLog.Add(
+            new AuditEntry
+            {
+                // Longer ago than any resolution takes.
+                CreatedAt = TimeProvider.System.GetUtcNow().AddMinutes(-2),
+                Action = AuditActions.TicketResolving,
+                Actor = "mara",
+                Payload = $$"""{"conversation_id":{{refused}},"surface":null}""",
+            }
+        );
+        var fault = driver.Sandbox.Faults.Add(
+            new Fault(FaultKind.Forbidden)
+            {
+                Match = InvestigateDriver.OneConversation with { Path = $"{FreeScoutStandIn.ApiPath}/conversations/{refused}" },
+            }
+        );
+        await db.SaveChangesAsync();
+        driver.FreeScout.DeleteForever(gone);
+
+        await Eventually.TrueAsync(async () => (await SeenAsync(driver)).SequenceEqual([$"ghost ghost {gone}"]), "the finding is stored");
+
+        Assert.NotEqual(0, fault.Hits);
+        fault.Dispose();
+        await Eventually.TrueAsync(
+            () => db.AuditLog.AnyAsync(entry => entry.Action == AuditActions.TicketNotResolved),
+            "its end is written once it is shown"
+        );
+    }
+
+    [Fact]
+    public async Task A_comparison_that_was_asked_for_and_failed_in_the_database_is_repeated_without_being_asked_for_again()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(
+            settings: new Dictionary<string, string?> { ["Ticketing:ReconcileInterval"] = "01:00:00" },
+            surfaces: []
+        );
+        driver.Console.ExpectsErrors = true;
+        await driver.FirstLookIsOverAsync();
+        await using var db = driver.Database.Open();
+        var before = await ComparedAtAsync();
+        await db.Database.ExecuteSqlAsync($"CREATE TRIGGER refused BEFORE INSERT ON ticket_sync BEGIN SELECT RAISE(ABORT, 'refused'); END");
+        driver.Console.Get<Reconciler>().CompareSoon();
+        await Eventually.TrueAsync(
+            () => driver.Console.Log.Any(line => line.Contains("Reconciler failed", StringComparison.Ordinal)),
+            "it fails"
+        );
+
+        await db.Database.ExecuteSqlAsync($"DROP TRIGGER refused");
+
+        await Eventually.TrueAsync(async () => await ComparedAtAsync() > before, "it is repeated");
+
+        Task<DateTimeOffset?> ComparedAtAsync() => db.TicketSync.Select(sync => sync.ReconciledAt).SingleAsync();
     }
 
     [Fact]
