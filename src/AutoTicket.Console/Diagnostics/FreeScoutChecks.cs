@@ -45,11 +45,11 @@ internal sealed class FreeScoutRun(FreeScoutProbe probe, FreeScoutHealth health,
 
     public async Task<Finding> AnswersAsync(CancellationToken cancellationToken)
     {
-        if (health.HoldUntil is var until && until > clock.GetUtcNow())
+        if (health.IsHeld)
         {
             return new(
                 DiagnosticState.NotKnown,
-                $"FreeScout asked for a pause until {When.Clock(until)}.",
+                $"FreeScout asked for a pause until {When.Clock(health.HoldUntil)}.",
                 Next: "Nothing: the console waits as long as FreeScout asks, 60 s at most.",
                 Runbook: Runbooks.FreeScoutDown
             );

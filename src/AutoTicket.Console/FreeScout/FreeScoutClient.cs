@@ -45,12 +45,12 @@ internal sealed partial class FreeScoutClient(
     public FreeScoutFailure? Closed =>
         options.Value.Missing().ToList() is { Count: > 0 } missing
             ? new(FreeScoutFailureKind.NotConfigured, $"Filing is not set up: {string.Join(" and ", missing)} not set.", WasSent: false)
-        : health.HoldUntil is var until && until > clock.GetUtcNow()
+        : health.IsHeld
             ? new(
                 FreeScoutFailureKind.RateLimited,
-                $"FreeScout asked for a pause until {until:HH:mm:ss} UTC.",
+                $"FreeScout asked for a pause until {health.HoldUntil:HH:mm:ss} UTC.",
                 WasSent: false,
-                until - clock.GetUtcNow()
+                health.HoldUntil - clock.GetUtcNow()
             )
         : null;
 

@@ -45,11 +45,13 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
     /// <summary>No call is made until then, because FreeScout asked for a pause.</summary>
     public DateTimeOffset HoldUntil { get; private set; } = DateTimeOffset.MinValue;
 
+    public bool IsHeld => IsHold(HoldUntil);
+
     public void Succeeded(FreeScoutCall call)
     {
         if (call != FreeScoutCall.Change)
         {
-            Set(null, call, clock.GetUtcNow());
+            Set(null, call);
         }
     }
 
@@ -63,7 +65,7 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
 
         if (!failure.IsOfRequest && call != FreeScoutCall.Change)
         {
-            Set(failure, call, clock.GetUtcNow());
+            Set(failure, call);
         }
     }
 
@@ -89,7 +91,7 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
     {
         lock (_lock)
         {
-            if (until <= HoldUntil)
+            if (!IsHold(until) || (IsHeld && until <= HoldUntil))
             {
                 return;
             }
@@ -100,12 +102,17 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
         Changed?.Invoke();
     }
 
-    private void Set(FreeScoutFailure? failure, FreeScoutCall call, DateTimeOffset at)
+    /// <summary>A hold longer than <see cref="LongestHold"/> was set before the clock was put back, and is ignored.</summary>
+    private bool IsHold(DateTimeOffset until) => until - clock.GetUtcNow() is var left && left > TimeSpan.Zero && left <= LongestHold;
+
+    /// <param name="heardAt">When another process called FreeScout; null: this one did just now.</param>
+    private void Set(FreeScoutFailure? failure, FreeScoutCall call, DateTimeOffset? heardAt = null)
     {
         bool changed;
         lock (_lock)
         {
-            if (at < _updatedAt)
+            var at = heardAt ?? clock.GetUtcNow();
+            if (heardAt < _updatedAt)
             {
                 return;
             }
@@ -144,6 +151,6 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
             // A key that may read may still lack the scope to write.
             { Kind: FreeScoutFailureKind.ScopeMissing } => !_onlyCreatesFail,
             { NeedsPerson: true } => true,
-            _ => !_onlyCreatesFail || at - _failedAt > Quiet,
+            _ => !_onlyCreatesFail || (at - _failedAt).Duration() > Quiet,
         };
 }

@@ -202,7 +202,7 @@ internal sealed partial class OpenTickets(
         {
             health.Hold(until);
         }
-        else if (health.HoldUntil > Clock.GetUtcNow() && !(shared >= health.HoldUntil - TimeSpan.FromMilliseconds(1)))
+        else if (health.IsHeld && !(shared >= health.HoldUntil - TimeSpan.FromMilliseconds(1)))
         {
             await db.ExecuteAsync(
                 $"""

@@ -5,7 +5,8 @@ using AutoTicket.FreeScout;
 namespace AutoTicket.Tickets;
 
 /// <summary>When the ticket hook tries again: a growing pause for each alert's ticket and note, and one probe for all while FreeScout
-/// fails. Kept in memory: a new leader tries each at once.</summary>
+/// fails. Kept in memory: a new leader tries each at once. By the monotonic clock, because the database may set the other one
+/// back.</summary>
 internal sealed class TicketRetries(TimeProvider clock)
 {
     /// <summary>The pause after a refusal that only a person can cure.</summary>
@@ -20,12 +21,12 @@ internal sealed class TicketRetries(TimeProvider clock)
     private readonly ConcurrentDictionary<(long Alert, bool IsNote), Pause> _pauses = new();
     private Pause? _probe;
 
-    private sealed record Pause(int Failures, DateTimeOffset Until, bool IsOutage);
+    private sealed record Pause(int Failures, long Since, TimeSpan For, bool IsOutage);
 
     /// <summary>No pause after a failed probe is left: the next alert may be the probe.</summary>
-    public bool MayProbe => !(clock.GetUtcNow() < _probe?.Until);
+    public bool MayProbe => IsOver(_probe);
 
-    public bool IsDue(AlertNotice notice) => !_pauses.TryGetValue(KeyOf(notice), out var pause) || clock.GetUtcNow() >= pause.Until;
+    public bool IsDue(AlertNotice notice) => IsOver(_pauses.GetValueOrDefault(KeyOf(notice)));
 
     /// <param name="failure">FreeScout's failure; null while not done: a lost answer is being looked up.</param>
     public void Tried(AlertNotice notice, bool isDone, FreeScoutFailureKind? failure)
@@ -69,8 +70,10 @@ internal sealed class TicketRetries(TimeProvider clock)
             failure is null ? DuringLookup
             : failure == FreeScoutFailureKind.Refused || FreeScoutFailure.NeedsPersonFor(failure.Value) ? AfterRefusal
             : AfterOutage.After(failures);
-        return new Pause(failures, clock.GetUtcNow() + pause, failure is { } kind && kind != FreeScoutFailureKind.Refused);
+        return new Pause(failures, clock.GetTimestamp(), pause, failure is { } kind && kind != FreeScoutFailureKind.Refused);
     }
+
+    private bool IsOver(Pause? pause) => pause is null || clock.GetElapsedTime(pause.Since) >= pause.For;
 
     private static (long, bool) KeyOf(AlertNotice notice) =>
         (notice.Alert.Id, notice.Kind is NoticeKind.SeverityChanged or NoticeKind.Ended);

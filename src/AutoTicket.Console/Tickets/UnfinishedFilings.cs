@@ -36,7 +36,7 @@ internal sealed partial class UnfinishedFilings(
     /// <summary>The ticket whose tags were refused last. The next try begins after it, so that no ticket starves.</summary>
     private long _lastRefused;
     private readonly OutageNotice _tagging = new();
-    private DateTimeOffset _lastTryAt = DateTimeOffset.MinValue;
+    private long _lastTryAt;
     private int _failures;
 
     /// <summary>FreeScout's reads failed in the last try.</summary>
@@ -68,10 +68,10 @@ internal sealed partial class UnfinishedFilings(
         }
 
         var pause = health.ReadFailure?.NeedsPerson == true ? FreeScoutFailure.RetryRefused : AfterOutage.After(_failures);
-        if (_failures == 0 || Clock.GetUtcNow() - _lastTryAt >= pause)
+        if (_failures == 0 || Clock.GetElapsedTime(_lastTryAt) >= pause)
         {
             _failures = await FinishAllAsync(stoppingToken) ? 0 : _failures + 1;
-            _lastTryAt = Clock.GetUtcNow();
+            _lastTryAt = Clock.GetTimestamp();
             _isDown = _failures > 0 && health.ReadFailure is not null;
         }
 

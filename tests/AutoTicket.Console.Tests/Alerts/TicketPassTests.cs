@@ -195,6 +195,22 @@ public sealed class TicketPassTests
         Assert.True(retries.IsDue(firing));
     }
 
+    [Fact]
+    public void A_clock_that_is_set_back_lengthens_no_pause()
+    {
+        var clock = new StillClock();
+        var retries = new TicketRetries(clock);
+        var notice = Notices(1)[0];
+        retries.Tried(notice, isDone: false, FreeScoutFailureKind.ServerError);
+        retries.ProbeFailed(new FreeScoutFailure(FreeScoutFailureKind.ServerError, "503", WasSent: true));
+        Assert.Equal((false, false), (retries.IsDue(notice), retries.MayProbe));
+
+        clock.SetBack(TimeSpan.FromHours(1));
+        clock.Advance(TimeSpan.FromSeconds(2));
+
+        Assert.Equal((true, true), (retries.IsDue(notice), retries.MayProbe));
+    }
+
     private static List<AlertNotice> Notices(int count) =>
         [
             .. Enumerable

@@ -35,6 +35,19 @@ public sealed class FreeScoutHealthTests
     }
 
     [Fact]
+    public void After_the_clock_was_set_back_by_an_hour_calls_count_and_a_pause_is_no_longer_than_it_was()
+    {
+        var failure = new FreeScoutFailure(FreeScoutFailureKind.RateLimited, "429", WasSent: true, TimeSpan.FromSeconds(30));
+        _health.Failed(failure, FreeScoutCall.Read);
+        Assert.True(_health.IsHeld);
+
+        _clock.SetBack(TimeSpan.FromHours(1));
+        _health.Succeeded(FreeScoutCall.Read);
+
+        Assert.Equal((null, false), (_health.Failure, _health.IsHeld));
+    }
+
+    [Fact]
     public void A_create_that_fails_while_reading_works_stays_a_failure_until_one_succeeds()
     {
         var since = _clock.GetUtcNow();

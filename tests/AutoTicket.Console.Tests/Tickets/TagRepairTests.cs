@@ -86,6 +86,93 @@ public sealed class TagRepairTests
     }
 
     [Fact]
+    public async Task Tickets_whose_tags_are_refused_hide_no_other_whether_newer_or_older()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(
+            clock: _clock,
+            surfaces: [],
+            settings: new Dictionary<string, string?> { ["Ticketing:ReconcileInterval"] = "01:00:00" }
+        );
+        await driver.FirstLookIsOverAsync();
+        await ReconciliationTest.FileAsync(driver, "one", TicketTags.Alert);
+        await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "it is tagged");
+        var refused = Enumerable
+            .Range(1_000_001, 3)
+            .Select(id =>
+                driver.Sandbox.Faults.Add(
+                    new Fault(FaultKind.Forbidden)
+                    {
+                        Match = InvestigateDriver.OneConversation with { Path = $"{FreeScoutStandIn.ApiPath}/conversations/{id}" },
+                    }
+                )
+            )
+            .ToList();
+        await using (var db = driver.Database.Open())
+        {
+            var row = (await driver.RowsAsync()).Single();
+            db.Tickets.AddRange(
+                Enumerable
+                    .Range(1, 110)
+                    .Select(n =>
+                        row with
+                        {
+                            Id = 0,
+                            ConversationId = 1_000_000 + n,
+                            Marker = $"old-{n}",
+                            DedupKey = $"old-{n}",
+                            TagsPending = true,
+                        }
+                    )
+            );
+            await db.SaveChangesAsync();
+        }
+
+        await _clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(2),
+            () => Task.FromResult(refused.All(one => one.Hits > 0)),
+            "three are refused"
+        );
+        var refusedAt = _clock.GetUtcNow();
+        var newer = await ReconciliationTest.FileAsync(driver, "newer", TicketTags.Alert);
+        await _clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(2),
+            () => Task.FromResult(driver.FreeScout.Find(newer)!.Tags.Contains("auto:alert")),
+            "a newer one is tagged"
+        );
+        Assert.InRange(_clock.GetUtcNow() - refusedAt, TimeSpan.Zero, TimeSpan.FromMinutes(5));
+
+        await _clock.AdvanceUntilAsync(
+            TimeSpan.FromMinutes(2),
+            async () => (await driver.RowsAsync()).Count(row => row.TagsPending) == 3,
+            "those between them are done"
+        );
+    }
+
+    [Fact]
+    public async Task A_clock_that_is_set_back_by_an_hour_delays_neither_tags_nor_the_comparison()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
+        await driver.FirstLookIsOverAsync();
+        var fault = driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutTags, StatusCode = 503 });
+        await driver.ClickAsync();
+        await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(2), () => Task.FromResult(fault.Hits > 1), "tagging fails");
+        fault.Dispose();
+        var compared = AlertLists();
+        var from = _clock.GetTimestamp();
+        _clock.SetBack(TimeSpan.FromHours(1));
+
+        await _clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(5),
+            () => Task.FromResult(TagsOf(driver).SequenceEqual(Ours) && AlertLists() > compared),
+            "the tags are set, and it is compared"
+        );
+
+        Assert.InRange(_clock.GetElapsedTime(from), TimeSpan.Zero, TimeSpan.FromMinutes(5));
+
+        int AlertLists() => driver.Lists.Count(list => list.Query("tag") == TicketTags.Alert);
+    }
+
+    [Fact]
     public async Task A_refused_ticket_does_not_end_the_pause_of_an_outage_for_others()
     {
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock, surfaces: ["one", "two"]);

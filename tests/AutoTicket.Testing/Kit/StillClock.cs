@@ -24,6 +24,15 @@ internal sealed class StillClock(DateTimeOffset? start = null)
     private static bool IsLimit(object? state) =>
         state is CancellationTokenSource || state?.GetType().Name.StartsWith("CancellationPromise", StringComparison.Ordinal) == true;
 
+    private TimeSpan _back;
+
+    public override DateTimeOffset GetUtcNow() => base.GetUtcNow() - _back;
+
+    public override long GetTimestamp() => base.GetUtcNow().Ticks;
+
+    /// <summary>Sets the time back, as the database's clock may be. Pauses under way and timestamps know nothing of it.</summary>
+    public void SetBack(TimeSpan by) => _back += by;
+
     /// <summary>Lets the clock run by itself, no faster than a real one, until the result is disposed: for loops that look once in a while.
     /// The test still moves it ahead.</summary>
     public IDisposable Run()
