@@ -59,6 +59,11 @@ internal sealed partial record Conversation
     [JsonIgnore]
     public bool IsOpen => Status is not ("closed" or "spam") && State is not "deleted";
 
+    /// <summary>It is in the mailbox and has the tag. Checked in each answer, because older versions of FreeScout ignore a filter that they
+    /// do not know.</summary>
+    public bool IsListed(long? mailbox, string tag) =>
+        State is null or "published" && (MailboxId is null || MailboxId == mailbox) && Tags.Contains(tag, StringComparer.OrdinalIgnoreCase);
+
     [JsonIgnore]
     public IReadOnlyList<string> Tags => [.. Embeds.List("tags").Select(tag => tag.Text("name")).OfType<string>()];
 

@@ -116,18 +116,7 @@ internal static partial class FreeScoutRefusals
             : Title().Match(Text(body)) is { Success: true } title ? WebUtility.HtmlDecode(title.Groups[1].Value)
             : Text(body).StartsWith('<') ? ""
             : Text(body);
-        var line = new StringBuilder();
-        foreach (var rune in words.EnumerateRunes())
-        {
-            if (line.Length + rune.Utf16SequenceLength > LongestWords)
-            {
-                break;
-            }
-
-            line.Append(rune.IsBmp && HiddenCharacter.Is((char)rune.Value) ? " " : rune.ToString());
-        }
-
-        return line.ToString().Trim();
+        return CleanText.Cut(HiddenCharacter.Blank(CleanText.Of(words)), LongestWords).Trim();
     }
 
     /// <returns>The beginning of the body.</returns>

@@ -283,10 +283,13 @@ internal sealed partial class MailboxWatch(
             .Select(ticket => ticket.ConversationId!.Value)
             .ToHashSet();
         var copy = await db.OpenConversations.ToDictionaryAsync(conversation => conversation.Id, cancellationToken);
-        // Older versions of FreeScout ignore a filter that they do not know, so each row is checked here.
         var open = seen
             .Values.OfType<Conversation>()
-            .Where(conversation => IsShown(conversation) && !closedSince.Contains(conversation.Id))
+            .Where(conversation =>
+                conversation.IsOpen
+                && conversation.IsListed(freeScout.Value.MailboxId, TicketTags.Status)
+                && !closedSince.Contains(conversation.Id)
+            )
             .ToDictionary(conversation => conversation.Id);
         foreach (var conversation in open.Values)
         {
@@ -303,14 +306,14 @@ internal sealed partial class MailboxWatch(
         foreach (var ticket in missing.OrderByDescending(ticket => ticket.Id).Take(MostReadById).ToList())
         {
             var (conversation, failure) = await client.FindAsync(ticket.ConversationId!.Value, cancellationToken);
-            if (failure is not null)
-            {
-                break;
-            }
-
             if (failure is { IsOfRequest: true })
             {
                 continue;
+            }
+
+            if (failure is not null)
+            {
+                break;
             }
 
             seen[ticket.ConversationId.Value] = conversation;
@@ -336,12 +339,6 @@ internal sealed partial class MailboxWatch(
         await TicketBook.SetNumberAsync(db, ticket, conversation?.Number, cancellationToken);
     }
 
-    private bool IsShown(Conversation conversation) =>
-        conversation.IsOpen
-        && conversation.State is null or "published"
-        && (conversation.MailboxId is null || conversation.MailboxId == freeScout.Value.MailboxId)
-        && conversation.Tags.Contains(TicketTags.Status, StringComparer.OrdinalIgnoreCase);
-
     private static OpenConversation New(Conversation conversation) =>
         new()
         {
@@ -358,9 +355,7 @@ internal sealed partial class MailboxWatch(
         row.Subject = conversation.Subject ?? "";
         row.Status = conversation.Status ?? "active";
         row.Tags = string.Join('\n', conversation.Tags.Select(tag => tag.ReplaceLineEndings(" ")));
-        row.SurfaceKey = conversation
-            .Tags.FirstOrDefault(tag => tag.StartsWith(TicketDraft.SurfaceTag, StringComparison.OrdinalIgnoreCase))
-            ?[TicketDraft.SurfaceTag.Length..];
+        row.SurfaceKey = Comparison.SurfaceIn(conversation.Tags);
         row.CreatedAt = conversation.CreatedAt ?? Clock.GetUtcNow();
         row.UpdatedAt = conversation.UpdatedAt;
         row.CreatedBy = conversation.CreatedByName;

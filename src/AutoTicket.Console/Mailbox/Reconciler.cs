@@ -102,14 +102,7 @@ internal sealed partial class Reconciler(
                 return failure;
             }
 
-            // Older versions of FreeScout ignore a filter that they do not know.
-            foreach (
-                var conversation in listed!.Where(conversation =>
-                    conversation.State is null or "published"
-                    && conversation.Tags.Contains(tag, StringComparer.OrdinalIgnoreCase)
-                    && (conversation.MailboxId is null || conversation.MailboxId == freeScoutOptions.Value.MailboxId)
-                )
-            )
+            foreach (var conversation in listed!.Where(conversation => conversation.IsListed(freeScoutOptions.Value.MailboxId, tag)))
             {
                 held[conversation.Id] = conversation;
             }
@@ -165,8 +158,7 @@ internal sealed partial class Reconciler(
 
             if (filing.Row is { } row)
             {
-                await claims.SetOpenAsync(row, found, cancellationToken);
-                await claims.SetNumberAsync(row, found?.Number, cancellationToken);
+                await claims.RecordAnswerAsync(row, found, cancellationToken);
             }
         }
 

@@ -339,13 +339,14 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
             cancellationToken
         );
 
-    /// <summary>Records whether FreeScout has the ticket open.</summary>
+    /// <summary>Records what FreeScout answered about a ticket that was asked for by its id.</summary>
     /// <param name="found">Null: FreeScout no longer has it.</param>
-    public async Task SetOpenAsync(Ticket ticket, Conversation? found, CancellationToken cancellationToken)
+    public async Task RecordAnswerAsync(Ticket ticket, Conversation? found, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         await SetOpenAsync(db, ticket, found, clock.GetUtcNow(), cancellationToken);
         if (found?.IsOpen != true)
+        await SetNumberAsync(db, ticket, found?.Number, cancellationToken);
         {
             // So that the dashboard drops the ticket at once, not only after the next sync.
             await db.ExecuteAsync(
@@ -359,6 +360,7 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
     }
 
     /// <returns>The new state; null when it did not change.</returns>
+    /// <summary>Records whether FreeScout has the ticket open.</summary>
     public static async Task<TicketState?> SetOpenAsync(
         AutoTicketDbContext db,
         Ticket ticket,
@@ -397,13 +399,6 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
                 ) == 1
             ? state
             : null;
-    }
-
-    /// <inheritdoc cref="SetNumberAsync(AutoTicketDbContext, Ticket, long?, CancellationToken)"/>
-    public async Task SetNumberAsync(Ticket ticket, long? number, CancellationToken cancellationToken)
-    {
-        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        await SetNumberAsync(db, ticket, number, cancellationToken);
     }
 
     /// <summary>Corrects the ticket's number wherever it is shown.</summary>

@@ -162,19 +162,15 @@ internal sealed record TicketDraft(
             : $"{WebUtility.HtmlEncode(label)} {Lines(url)}";
 
     /// <summary>Escapes text for HTML, because FreeScout shows a thread as HTML. Each line break becomes a <c>br</c>.</summary>
-    private static string Lines(string text) => WebUtility.HtmlEncode(Printable(text.ReplaceLineEndings("\n"))).ReplaceLineEndings("<br>");
+    private static string Lines(string text) =>
+        string.Join("<br>", text.ReplaceLineEndings("\n").Split('\n').Select(line => WebUtility.HtmlEncode(Printable(line))));
 
-    /// <summary>Replaces hidden characters, because PostgreSQL refuses U+0000 and half a surrogate pair.</summary>
-    private static string Printable(string text) =>
-        string.Concat(
-            text.EnumerateRunes()
-                .Select(rune => rune.IsBmp && HiddenCharacter.Is((char)rune.Value) && rune.Value != '\n' ? " " : rune.ToString())
-        );
+    private static string Printable(string text) => HiddenCharacter.Blank(CleanText.Of(text));
 
     /// <summary>One line of at most <see cref="LongestTitle"/> characters, cut between grapheme clusters to keep emoji whole.</summary>
     private static string OneLine(string text)
     {
-        var line = Printable(text).Replace('\n', ' ').Trim();
+        var line = Printable(text).Trim();
         if (line.Length <= LongestTitle)
         {
             return line;

@@ -220,7 +220,7 @@ internal sealed partial class TicketingService(
             return new(ticket, null, failure);
         }
 
-        await book.SetOpenAsync(ticket, found, CancellationToken.None);
+        await book.RecordAnswerAsync(ticket, found, CancellationToken.None);
         return new(ticket, found, null);
     }
 

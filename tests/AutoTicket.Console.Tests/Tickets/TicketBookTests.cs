@@ -543,7 +543,7 @@ public sealed class TicketBookTests
         async Task SayAsync(Conversation? found)
         {
             _clock.Advance(TimeSpan.FromSeconds(1));
-            await claims.SetOpenAsync((await RowsAsync(database))[0], found, default);
+            await claims.RecordAnswerAsync((await RowsAsync(database))[0], found, default);
         }
 
         async Task<(TicketState, DateTimeOffset?, DateTimeOffset?, string?)> OursAsync() =>
@@ -604,13 +604,13 @@ public sealed class TicketBookTests
         Assert.NotNull(await claims.ClaimAsync(Draft("another")));
         var asRead = (await RowsAsync(database))[0];
         _clock.Advance(TimeSpan.FromSeconds(1));
-        await claims.SetOpenAsync(asRead, closed, default);
+        await claims.RecordAnswerAsync(asRead, closed, default);
         Assert.Equal(TicketState.Closed, (await RowsAsync(database))[0].State);
         _clock.Advance(TimeSpan.FromSeconds(1));
-        await claims.SetOpenAsync((await RowsAsync(database))[0], open, default);
+        await claims.RecordAnswerAsync((await RowsAsync(database))[0], open, default);
         await CopyAsync(database, Link.Id);
 
-        await claims.SetOpenAsync(asRead, closed, default);
+        await claims.RecordAnswerAsync(asRead, closed, default);
 
         Assert.Equal(TicketState.Open, (await RowsAsync(database))[0].State);
         Assert.Equal([Link.Id], await CopiesAsync(database));
