@@ -49,9 +49,12 @@ internal sealed partial class Investigator(
 
     private TimeSpan Patience => options.Value.ClickBudget + DatabasePatience;
 
-    /// <summary>Files a ticket for the surface, or finds the one that is open.</summary>
+    /// <summary>Files a ticket for the surface, or finds the one that is open. A click that has begun is finished and recorded, even if its
+    /// page is gone and the console ends.</summary>
     /// <param name="actor">Who clicked.</param>
-    public async Task<Investigation> InvestigateAsync(string surfaceKey, string actor)
+    public Task<Investigation> InvestigateAsync(string surfaceKey, string actor) => effects.Track(RunAsync(surfaceKey, actor));
+
+    private async Task<Investigation> RunAsync(string surfaceKey, string actor)
     {
         if (board.Find(surfaceKey) is not { } surface)
         {

@@ -1,8 +1,14 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
+using AutoTicket.Alerts;
+using AutoTicket.Sandbox;
 using AutoTicket.Surfaces;
 using AutoTicket.Tests.Kit;
+using AutoTicket.Tickets;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 
 namespace AutoTicket.Tests.Tickets;
 
@@ -31,6 +37,50 @@ public sealed class InvestigateTests
         await Eventually.TrueAsync(() => sandbox.FreeScout.Conversations.Single().Tags.Contains("surface:pay"), "the tags are set");
         Assert.Equal(["auto:status", "sev:p2", "surface:pay"], sandbox.FreeScout.Conversations.Single().Tags.Order());
         Assert.Contains("<b>Last checks</b>", sandbox.FreeScout.Conversations.Single().Threads[^1].Body, StringComparison.Ordinal);
+    }
+
+    /// <summary>As from a page: its connection ends first, so the server waits for no answer.</summary>
+    [Fact]
+    public async Task A_click_under_way_when_the_console_ends_is_finished_and_recorded()
+    {
+        ActiveFault? slow = null;
+        await using var driver = await InvestigateDriver.StartAsync(
+            Database.Postgres,
+            // Services stop in reverse: this one just before the one that waits for the click.
+            services: services =>
+                services.Insert(
+                    services.IndexOf(services.Single(service => service.ServiceType == typeof(EffectsUnderWay))) + 2,
+                    ServiceDescriptor.Singleton<IHostedService>(new AtTheEnd(() => slow?.Dispose()))
+                )
+        );
+        await using var db = driver.Database.Open();
+        // A decision takes a while to record.
+        await db.Database.ExecuteSqlAsync(
+            $"""
+            CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.5); RETURN NEW; END';
+            CREATE TRIGGER slow BEFORE INSERT ON decisions FOR EACH ROW EXECUTE FUNCTION slow();
+            """
+        );
+        slow = driver.Sandbox.Faults.Add(new Fault(FaultKind.Delay) { Match = FaultMatch.FreeScoutCreate });
+        var click = driver.Console.Get<Investigator>().InvestigateAsync(InvestigateDriver.Surface, "mara");
+        await Eventually.TrueAsync(() => driver.FreeScout.CreatesInFlight == 1, "it is posted");
+
+        await driver.Console.StopAsync();
+
+        Assert.True(click.IsCompletedSuccessfully, $"the click is {click.Status}");
+        Assert.Equal(InvestigationDisposition.Filed, (await click).Disposition);
+        Assert.Equal(DecisionWord.Filed, (await db.Decisions.SingleAsync(decision => decision.Path == DecisionSources.Click)).Word);
+    }
+
+    private sealed class AtTheEnd(Action act) : IHostedService
+    {
+        public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken)
+        {
+            act();
+            return Task.CompletedTask;
+        }
     }
 
     private static async Task<JsonElement> InvestigateAsync(ConsoleHost console, string surface)
