@@ -407,6 +407,20 @@ internal sealed partial class FreeScoutClient(
         {
             return Fail(FreeScoutFailureKind.TimedOut, "FreeScout did not answer in time.", method, name, content?.WasSent ?? true);
         }
+        catch (OversizedAnswerException oversized) when (method == HttpMethod.Get && name.Contains('/', StringComparison.Ordinal))
+        {
+            // People write and attach what they like: one ticket says nothing about the others.
+            return Fail(
+                new FreeScoutFailure(
+                    FreeScoutFailureKind.Refused,
+                    $"FreeScout's response about this ticket is {oversized.Message}: the console reads no more.",
+                    WasSent: true,
+                    IsOfRequest: true
+                ),
+                method,
+                name
+            );
+        }
         catch (OversizedAnswerException oversized)
         {
             return Fail(FreeScoutFailureKind.BadAnswer, $"FreeScout's response is {oversized.Message}: that is not its API.", method, name);

@@ -162,10 +162,10 @@ internal static partial class TicketMarker
 
     public static string Append(string subject, string marker) => $"{subject} [{marker}]";
 
-    /// <summary>The marker at the end of a subject; null: there is none.</summary>
+    /// <summary>The last marker in a subject, which an agent may have edited; null: there is none.</summary>
     public static string? In(string? subject) =>
         subject is not null && Last().Match(subject) is { Success: true } match ? match.Groups[1].Value : null;
 
-    [GeneratedRegex(@"\[(at-[0-9a-z]{10})\]\s*$")]
+    [GeneratedRegex(@"\[(at-[0-9a-z]{10})\]", RegexOptions.RightToLeft)]
     private static partial Regex Last();
 }

@@ -269,7 +269,7 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
 
     /// <summary>Records the conversation that FreeScout made, and its one audit row, in one transaction.</summary>
     /// <param name="adopted">A look-up found it after its answer was lost.</param>
-    /// <returns>False when another process confirmed it first.</returns>
+    /// <returns>False when another process confirmed it first, or another row has the conversation.</returns>
     public Task<bool> ConfirmAsync(Ticket ticket, TicketLink link, bool isOpen, bool adopted) =>
         _confirmations.AddAsync(new(ticket, link, isOpen, adopted), ConfirmAsync);
 
@@ -284,6 +284,7 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
             UPDATE tickets SET state = r.state, conversation_id = r.conversation_id, number = r.number, tags_pending = true,
               problem = NULL, confirmed_at = r.confirmed_at, closed_at = r.closed_at
             FROM {0} WHERE tickets.id = r.row_id AND (tickets.conversation_id IS NULL) IS TRUE
+              AND NOT EXISTS (SELECT 1 FROM tickets other WHERE other.conversation_id = r.conversation_id)
             """,
             Confirmations.Of([.. all.DistinctBy(one => one.Ticket.Id).OrderBy(one => one.Ticket.Id).Select(one => (one, now))]),
             CancellationToken.None
@@ -345,8 +346,8 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         await SetOpenAsync(db, ticket, found, clock.GetUtcNow(), cancellationToken);
-        if (found?.IsOpen != true)
         await SetNumberAsync(db, ticket, found?.Number, cancellationToken);
+        if (found?.IsOpen != true)
         {
             // So that the dashboard drops the ticket at once, not only after the next sync.
             await db.ExecuteAsync(
@@ -359,8 +360,8 @@ internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts
         }
     }
 
-    /// <returns>The new state; null when it did not change.</returns>
     /// <summary>Records whether FreeScout has the ticket open.</summary>
+    /// <returns>The new state; null when it did not change.</returns>
     public static async Task<TicketState?> SetOpenAsync(
         AutoTicketDbContext db,
         Ticket ticket,

@@ -353,7 +353,8 @@ internal sealed partial class TicketingService(
                 && await WriteBodyAsync(ours, draft, first.Id, cancellationToken) is { } unwritten
             )
             {
-                await book.LeaveUnconfirmedAsync(ours, unwritten, lookupWasEmpty: false, CancellationToken.None);
+                var seen = ours with { EmptyLookups = 0, LookedUpAt = clock.GetUtcNow() };
+                await book.LeaveUnconfirmedAsync(seen, unwritten, lookupWasEmpty: false, CancellationToken.None);
                 return Lookup.Failed;
             }
 
@@ -370,7 +371,8 @@ internal sealed partial class TicketingService(
         return Lookup.NotFound;
     }
 
-    /// <returns>Why the text must be written later; null: it is written, or FreeScout refuses it for good.</returns>
+    /// <returns>Why the text must be written later; null: it is written, or the ticket must do without: FreeScout refuses it, or has failed
+    /// to take it for too long.</returns>
     private async Task<string?> WriteBodyAsync(Ticket ours, TicketDraft draft, long conversation, CancellationToken cancellationToken)
     {
         if (clock.GetUtcNow() - ours.PostedAt < options.Value.LookupSpacing)
@@ -379,7 +381,7 @@ internal sealed partial class TicketingService(
         }
 
         var failure = await freeScout.AddBodyAsync(conversation, draft.Write(ours.Marker, older: null).Html, cancellationToken);
-        return failure is { IsOfRequest: false } ? failure.Message : null;
+        return failure is { IsOfRequest: false } && clock.GetUtcNow() - ours.PostedAt < options.Value.Grace ? failure.Message : null;
     }
 
     private async Task ConfirmAsync(Ticket ticket, TicketLink link, bool isOpen, bool adopted)
@@ -402,6 +404,11 @@ internal sealed partial class TicketingService(
                     ticket.SurfaceKey,
                     adopted
                 );
+            }
+            else
+            {
+                // If another row has the conversation, this one would keep its key forever. A row that was confirmed stays.
+                await book.ReleaseAsync(ticket with { RepostedAt = null }, "another row has its ticket", CancellationToken.None);
             }
         }
         catch (Exception exception) when (Outages.IsOutage(exception))

@@ -129,6 +129,20 @@ public sealed class FreeScoutClientTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task One_conversation_that_is_too_large_says_nothing_about_the_others()
+    {
+        var made = (await Client.CreateAsync(Draft, () => true, default)).Value!;
+        FreeScout.Reply(made.Id, new string('x', AnswerReader.Limit));
+
+        var failure = (await Client.FindAsync(made.Id, default, withThreads: true)).Failure!;
+
+        Assert.True(failure.IsOfRequest, failure.Message);
+        Assert.Contains("this ticket", failure.Message, StringComparison.Ordinal);
+        Assert.Null(_driver.Console.Get<FreeScoutHealth>().Failure);
+        Assert.Equal(made.Id, (await Client.FindAsync(made.Id, default)).Value!.Id);
+    }
+
+    [Fact]
     public async Task Every_call_carries_the_key_in_both_headers_and_never_in_the_address()
     {
         var made = (await Client.CreateAsync(Draft, DateTimeOffset.MaxValue, default)).Value!;

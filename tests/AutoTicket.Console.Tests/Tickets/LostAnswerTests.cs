@@ -112,6 +112,71 @@ public sealed class LostAnswerTests
     }
 
     [Fact]
+    public async Task A_ticket_whose_text_FreeScout_never_takes_is_adopted_without_it_after_the_grace_period()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
+        driver.Sandbox.Faults.Add(new Fault(FaultKind.KilledMidway) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
+        var text = driver.Sandbox.Faults.Add(
+            new Fault(FaultKind.Status)
+            {
+                Match = new FaultMatch("POST", FreeScoutStandIn.ApiPath + "/conversations/*/threads"),
+                StatusCode = 500,
+            }
+        );
+        Assert.True((await driver.ClickAsync()).Degraded);
+        var from = _clock.GetUtcNow();
+
+        await _clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(2),
+            async () => (await driver.RowsAsync()).Single().State == TicketState.Open,
+            "it is adopted",
+            TimeSpan.FromMilliseconds(300)
+        );
+
+        Assert.InRange(_clock.GetUtcNow() - from, new TicketingOptions().Grace, 3 * new TicketingOptions().Grace);
+        Assert.InRange(text.Hits, 1, 30);
+        await AssertAdoptedAsync(driver);
+    }
+
+    [Fact]
+    public async Task A_lost_answer_whose_ticket_the_console_knows_by_another_row_frees_its_key()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
+        await driver.FirstLookIsOverAsync();
+        driver.Sandbox.Faults.Add(new Fault(FaultKind.StatusAfter) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
+        var unreadable = driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutList, StatusCode = 503 });
+        Assert.True((await driver.ClickAsync()).Degraded);
+        var made = driver.FreeScout.Conversations.Single().Id;
+        await using (var db = driver.Database.Open())
+        {
+            // As the comparison adopts it, when an agent tagged it and changed its subject.
+            db.Tickets.Add(
+                (await driver.RowsAsync()).Single() with
+                {
+                    Id = 0,
+                    Marker = "",
+                    State = TicketState.Open,
+                    ConversationId = made,
+                    ConfirmedAt = _clock.GetUtcNow(),
+                    Problem = null,
+                }
+            );
+            await db.SaveChangesAsync();
+        }
+
+        unreadable.Dispose();
+
+        var click = await driver.ClickUntilThereIsATicketAsync(TimeSpan.FromSeconds(5));
+        Assert.Equal(("already_open", made), (click.Disposition, click.Ticket!.Id));
+        await _clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(5),
+            async () => (await driver.RowsAsync()).All(row => row.State == TicketState.Open),
+            "nothing is left to look up"
+        );
+        Assert.Single(driver.Creates);
+    }
+
+    [Fact]
     public async Task An_empty_ticket_that_somebody_closed_is_not_opened_again_by_its_text()
     {
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
