@@ -293,7 +293,7 @@ internal sealed partial class TicketingService(
             );
         }
 
-        if (!failure!.MayHaveCreated)
+        if (!failure!.MayHaveCreated && !await IsMadeAsync(claim, failure, request.Token))
         {
             await book.ReleaseAsync(claim, failure.Message, CancellationToken.None);
             return Degraded(draft, failure);
@@ -326,6 +326,11 @@ internal sealed partial class TicketingService(
             DecisionWord.LookedUp
         );
     }
+
+    /// <summary>A firewall in front of FreeScout may block the response alone. Posted again, it would be a second ticket.</summary>
+    private async Task<bool> IsMadeAsync(Ticket claim, FreeScoutFailure failure, CancellationToken cancellationToken) =>
+        failure.Kind == FreeScoutFailureKind.Blocked
+        && await freeScout.FindByMarkerAsync(claim.Marker, cancellationToken) is not { Value.Count: 0 };
 
     private enum Lookup
     {

@@ -44,6 +44,26 @@ public sealed class LostAnswerTests
 
     [Fact]
     [Trait("Pitfall", "T-12")]
+    public async Task A_ticket_whose_answer_a_firewall_blocked_is_adopted_and_not_filed_again()
+    {
+        await using var driver = await InvestigateDriver.StartAsync();
+        driver.Sandbox.Faults.Add(
+            new Fault(FaultKind.StatusAfter)
+            {
+                Match = FaultMatch.FreeScoutCreate,
+                StatusCode = 403,
+                Body = "<html><head><title>Forbidden</title></head></html>",
+            }
+        );
+
+        await driver.ClickUntilThereIsATicketAsync();
+
+        Assert.Single(driver.Creates);
+        await AssertAdoptedAsync(driver);
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-12")]
     public async Task A_ticket_that_FreeScout_commits_late_is_adopted_then()
     {
         await using var driver = await InvestigateDriver.StartAsync(settings: ShortCalls);
