@@ -9,7 +9,8 @@ internal static class AlertVerdict
         var dm = Last(alert, DecisionSources.Slack);
         return (alert.DmSentAt, alert.Ticket) switch
         {
-            (null, null) when IsUnwanted(alert) => $"No ticket and no DM: {Unwanted(alert)!.Detail ?? Sentence(Unwanted(alert))}",
+            (null, null) when ticket is null && dm is null && BelowSeverity(alert) is { } below =>
+                $"No ticket and no DM: {below.Detail ?? Sentence(below)}",
             (null, null) when ticket is null && dm is null =>
                 "No ticket and no DM yet. If this persists, the hooks are missing or no process leads.",
             (null, null) => $"No ticket and no DM. Ticket: {Sentence(ticket)} DM: {Sentence(dm)}",
@@ -21,10 +22,12 @@ internal static class AlertVerdict
 
     /// <summary>The intake decided that the alert needs neither a ticket nor a DM.</summary>
     public static bool IsUnwanted(AlertEpisode alert) =>
-        Last(alert, DecisionSources.Ticket) is null && Last(alert, DecisionSources.Slack) is null && Unwanted(alert) is not null;
+        Last(alert, DecisionSources.Ticket) is null && Last(alert, DecisionSources.Slack) is null && BelowSeverity(alert) is not null;
 
-    private static AlertDecision? Unwanted(AlertEpisode alert) =>
-        alert.Decisions.LastOrDefault(decision => decision.Path == DecisionSources.Intake && decision.Word != DecisionWord.Remark.Text);
+    private static AlertDecision? BelowSeverity(AlertEpisode alert) =>
+        alert.Decisions.LastOrDefault(decision =>
+            decision.Path == DecisionSources.Intake && decision.Word == DecisionWord.BelowSeverity.Text
+        );
 
     private static AlertDecision? Last(AlertEpisode alert, string path) => alert.Decisions.LastOrDefault(decision => decision.Path == path);
 

@@ -1,0 +1,34 @@
+using AutoTicket.Alerts;
+using AutoTicket.Surfaces;
+
+namespace AutoTicket.Tests.Alerts;
+
+/// <summary>Why an alert has no ticket and no DM, in one sentence.</summary>
+public sealed class AlertVerdictTests
+{
+    private static readonly DateTimeOffset Now = new(2026, 3, 1, 12, 0, 0, TimeSpan.Zero);
+
+    [Fact]
+    public void A_folded_id_does_not_hide_that_the_alert_is_below_the_threshold()
+    {
+        var alert = Undelivered(Decided("below severity", "P3 is below the threshold (P2)."), Decided("folded", "api sent the new id b."));
+
+        Assert.Equal("No ticket and no DM: P3 is below the threshold (P2).", alert.Verdict);
+        Assert.True(AlertVerdict.IsUnwanted(alert));
+    }
+
+    [Fact]
+    public void A_folded_id_alone_is_no_reason_to_deliver_nothing()
+    {
+        var alert = Undelivered(Decided("folded", "api sent the new id b."));
+
+        Assert.StartsWith("No ticket and no DM yet.", alert.Verdict, StringComparison.Ordinal);
+        Assert.False(AlertVerdict.IsUnwanted(alert));
+    }
+
+    private static AlertDecision Decided(string word, string detail) =>
+        new(DecisionSources.Intake, word, detail, null, 1, Now, Now, null, null);
+
+    private static AlertEpisode Undelivered(params AlertDecision[] decisions) =>
+        new(1, "a", "a", "api", "a", null, Severity.P3, AlertStatus.Firing, Now, null, "a", null, 0, false, null, null, decisions);
+}
