@@ -61,15 +61,18 @@ internal sealed class AlertsOptions : IValidatableObject
     /// <returns>The earliest time to deliver a flapping alert again after its delivery at <paramref name="at"/>.</returns>
     public DateTimeOffset RepeatFrom(DateTimeOffset at) => at + QuietPeriod;
 
+    /// <summary>Whether a delivery waits until this time. A longer wait began before the clock was set back, and is ignored.</summary>
+    public bool IsHeld(DateTimeOffset until, DateTimeOffset now) => until > now && until - now <= QuietPeriod;
+
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
         foreach (
             var pair in SeverityPairs()
+                // Enum.Parse would read 3 as P3.
                 .Where(pair =>
                     pair.Length != 2
                     || pair[0].Length == 0
-                    || !Enum.TryParse<Severity>(pair[1], ignoreCase: true, out var severity)
-                    || !Enum.IsDefined(severity)
+                    || !Enum.GetNames<Severity>().Contains(pair[1], StringComparer.OrdinalIgnoreCase)
                 )
         )
         {
@@ -83,7 +86,6 @@ internal sealed class AlertsOptions : IValidatableObject
     /// <summary>Built at first use and kept, because every alert asks.</summary>
     private Dictionary<string, Severity> Severities()
     {
-        // Enum.Parse would read “3” and “P1,P2” as P3.
         var severities = Enum.GetValues<Severity>().ToDictionary(severity => severity.ToString(), StringComparer.OrdinalIgnoreCase);
         foreach (var pair in SeverityPairs())
         {

@@ -21,6 +21,17 @@ public sealed class AlertsOptionsTests
     }
 
     [Theory]
+    [InlineData("gold=3")]
+    [InlineData("gold=+3")]
+    [InlineData("gold=P5")]
+    [InlineData("gold")]
+    public void A_severity_word_stands_for_one_of_P1_to_P4(string map) =>
+        Assert.Equal(
+            $"Alerts__SeverityMap must hold pairs as gold=P1,silver=P2, but holds “{map}”.",
+            Assert.Single(new AlertsOptions { SeverityMap = map }.Validate(new(Options))).ErrorMessage
+        );
+
+    [Theory]
     [InlineData(15.0, true)]
     [InlineData(15.1, false)]
     public void An_alert_that_fires_within_the_quiet_period_continues_its_episode(double minutes, bool expected) =>
