@@ -41,6 +41,7 @@ internal sealed partial class DecisionLog(IDbContextFactory<AutoTicketDbContext>
         {
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
             await db.ExecuteAsync(statement, cancellationToken);
+            Count(decisions);
             _outage.End();
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
@@ -52,23 +53,35 @@ internal sealed partial class DecisionLog(IDbContextFactory<AutoTicketDbContext>
         }
     }
 
+    /// <summary>Counts decisions in the metric. Call it after they were recorded.</summary>
+    public static void Count(IEnumerable<Decision> decisions)
+    {
+        foreach (var decision in decisions)
+        {
+            Decided.Add(decision.Count, new("path", decision.Path), new("decision", decision.Word.Text));
+        }
+    }
+
     /// <summary>The statement that records decisions, for a transaction of the caller; null when there are none.</summary>
     public static FormattableString? Statement(IEnumerable<Decision> decisions)
     {
-        // One statement must not change a row twice. A click has no episode and gets a row of its own.
+        // One statement must not change a row twice. A click has no episode and gets a row of its own. All processes use one order, so
+        // that two statements can't deadlock.
         List<Decision> rows =
         [
             .. decisions
                 .GroupBy(d => d.AlertRow is null ? (object)d : (d.AlertId, d.AlertRow, d.Path, d.Word))
                 .Select(group => group.Last() with { Count = group.Sum(d => d.Count) })
-                .OrderBy(d => d.AlertId, StringComparer.Ordinal),
+                .OrderBy(d => d.AlertId, StringComparer.Ordinal)
+                .ThenBy(d => d.AlertRow)
+                .ThenBy(d => d.Path, StringComparer.Ordinal)
+                .ThenBy(d => d.Word.Text, StringComparer.Ordinal),
         ];
         if (rows.Count == 0)
         {
             return null;
         }
 
-        rows.ForEach(decision => Decided.Add(decision.Count, new("path", decision.Path), new("decision", decision.Word.Text)));
         return $"""
             INSERT INTO decisions (alert_id, alert_row, path, word, detail, actor, count, first_at, last_at, ticket_number, ticket_url)
             SELECT alert_id, alert_row, path, word, detail, actor, count, at, at, ticket_number, ticket_url FROM {New.Of(rows)} WHERE true
