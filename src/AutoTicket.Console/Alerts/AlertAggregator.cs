@@ -19,19 +19,25 @@ internal sealed partial class AlertAggregator(
     ILogger<AlertAggregator> logger
 ) : LeaderLoop(leader, clock, logger)
 {
-    /// <summary>The most observations that may wait for the database. Further requests are refused; their senders must retry.</summary>
+    /// <summary>The weight of the observations that may wait for the database. Further requests are refused; senders must retry.</summary>
     private const int MostWaiting = 20_000;
+
+    /// <summary>How much text weighs as much as an observation. Without this limit long alerts could fill the memory.</summary>
+    private const int CharactersPerWeight = 4_096;
     private const int Tries = 10;
     private static readonly TimeSpan ForgetEvery = TimeSpan.FromHours(1);
     private static readonly TimeSpan SweepEvery = TimeSpan.FromSeconds(5);
 
-    private readonly CommitGroup<Request, IReadOnlyList<Observed>?> _requests = new(request => request.Observations.Count);
+    private readonly CommitGroup<Request, IReadOnlyList<Observed>?> _requests = new(request => WeightOf(request.Observations));
     private readonly OutageNotice _outage = new();
     private DateTimeOffset _forgotAt = DateTimeOffset.MinValue;
 
     /// <param name="IsRehearsal">The rules are applied, and nothing is written.</param>
     /// <param name="IsLeaders">Applied only while this process leads.</param>
     private sealed record Request(IReadOnlyList<Observation> Observations, bool IsRehearsal, bool IsLeaders);
+
+    internal static int WeightOf(IReadOnlyList<Observation> observations) =>
+        observations.Count + observations.Sum(o => ((o.FullText?.Length ?? 0) + o.AllLabels.Length) / CharactersPerWeight);
 
     /// <summary>Raised when an episode began, changed or ended here. Handlers return at once and never throw.</summary>
     public event Action? Changed;
@@ -97,6 +103,7 @@ internal sealed partial class AlertAggregator(
     private async Task<List<IReadOnlyList<Observed>?>?> WriteAsync(List<Request> batch)
     {
         var logicalIds = batch.SelectMany(request => request.Observations).Select(o => o.LogicalId).Distinct().ToList();
+        List<IReadOnlyList<Observed>?>? partly = null;
         for (var attempt = 0; attempt < Tries; attempt++)
         {
             var now = Clock.GetUtcNow();
@@ -109,27 +116,37 @@ internal sealed partial class AlertAggregator(
                 : request.IsLeaders && !leads ? null
                 : episodes.Apply(request.Observations)
             );
+            answers = partly is null ? answers : [.. answers.Zip(partly, WithResults)];
             var (opened, changed) = (episodes.Opened, episodes.Changed);
-            if (opened.Count + changed.Count == 0)
+            var written = opened.Count + changed.Count > 0 ? await store.WriteAsync(opened, changed, CancellationToken.None) : 0;
+            if (written > 0)
             {
-                return answers;
+                partly = answers;
+                Changed?.Invoke();
             }
 
-            if (await store.WriteAsync(opened, changed, CancellationToken.None))
+            if (written == opened.Count + changed.Count)
             {
                 foreach (var alert in opened)
                 {
                     AlertTrace.Start("alert opened", alert)?.Dispose();
                 }
 
-                await ExplainAsync(batch, answers, now);
-                Changed?.Invoke();
+                await ExplainAsync(batch, partly ?? [], now);
                 return answers;
             }
         }
 
+        await ExplainAsync(batch, partly ?? [], Clock.GetUtcNow());
         return null;
     }
+
+    /// <summary>The answers to a request that was applied again, because another process had changed a part of its alerts first. What the
+    /// earlier try wrote is known by now, so its result counts.</summary>
+    private static IReadOnlyList<Observed>? WithResults(IReadOnlyList<Observed>? answers, IReadOnlyList<Observed>? earlier) =>
+        answers is null || earlier is null
+            ? answers
+            : [.. answers.Zip(earlier, (now, before) => now.Result is ObservationResult.Known or ObservationResult.NotOpen ? before : now)];
 
     private static IReadOnlyList<Observed> Rehearse(Request request, EpisodeRules rules) =>
         [.. rules.Apply(request.Observations), .. rules.Apply(request.Observations)];
@@ -139,12 +156,12 @@ internal sealed partial class AlertAggregator(
         decisions.RecordAsync(
             [
                 .. batch
-                    .SelectMany(
-                        (request, r) =>
-                            request.Observations.Zip(
-                                request.IsRehearsal ? [] : answers[r] ?? [],
-                                (o, answer) => (Observation: o, Answer: answer)
-                            )
+                    .Zip(answers)
+                    .SelectMany(pair =>
+                        pair.First.Observations.Zip(
+                            pair.First.IsRehearsal ? [] : pair.Second ?? [],
+                            (o, answer) => (Observation: o, Answer: answer)
+                        )
                     )
                     .SelectMany(one =>
                         Explain(one.Observation, one.Answer)
@@ -191,9 +208,12 @@ internal sealed partial class AlertAggregator(
             var episodes = new EpisodeRules(abandoned, options.Value, now);
             episodes.ExpireAll();
             // An alert that was observed again in the meantime has a newer version and is left alone.
-            await store.WriteAsync([], episodes.Changed, CancellationToken.None);
-            Log.Expired(logger, abandoned.Count);
-            Changed?.Invoke();
+            var expired = await store.WriteAsync([], episodes.Changed, CancellationToken.None);
+            if (expired > 0)
+            {
+                Log.Expired(logger, expired);
+                Changed?.Invoke();
+            }
         }
 
         if (now - _forgotAt >= ForgetEvery)

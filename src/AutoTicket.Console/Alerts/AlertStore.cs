@@ -158,36 +158,11 @@ internal sealed class AlertStore(
         await db.Decisions.Where(decision => decision.LastAt < before).ExecuteDeleteAsync(cancellationToken);
     }
 
-    /// <returns>False when another process changed some alerts first. The others are written: read again and repeat.</returns>
-    public async Task<bool> WriteAsync(IReadOnlyList<Alert> opened, IReadOnlyList<Alert> changed, CancellationToken cancellationToken)
+    /// <returns>How many were written. Fewer than given: another process changed the others first. Read again and repeat.</returns>
+    public async Task<int> WriteAsync(IReadOnlyList<Alert> opened, IReadOnlyList<Alert> changed, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        var complete = true;
-        if (opened.Count > 0)
-        {
-            complete &=
-                await db.InsertAsync(
-                    "alerts",
-                    $$"""
-                    ({{New.Names}}, seen_at, version)
-                    SELECT {{New.Names}}, opened_at, 0 FROM {0} WHERE true
-                    ON CONFLICT (logical_id, slot) WHERE status = 'firing' DO NOTHING
-                    """,
-                    "id, alert_id, source, name, surface, severity, opened_at",
-                    [
-                        $"""
-                        INSERT INTO audit_log (created_at, action, actor, payload)
-                        SELECT opened_at, '{AuditActions.AlertOpened}', source, {db.JsonObject}(
-                          'alert_key', substr(alert_id, 1, {AlertIdentity.KeyLength}), 'alert_id', alert_id, 'severity', severity,
-                          'surface', surface, 'name', name)
-                        FROM inserted
-                        """,
-                        $"{Outbox} id, source, severity, opened_at FROM inserted {_forEachHook} WHERE severity IN ({NotifySeverities})",
-                    ],
-                    New.Of(Sorted(opened)),
-                    cancellationToken
-                ) == opened.Count;
-        }
+        var written = opened.Count > 0 ? await InsertAsync(db, opened, [], cancellationToken) : 0;
 
         if (changed.Count > 0)
         {
@@ -205,11 +180,61 @@ internal sealed class AlertStore(
                 """,
                 News.Of([.. changed.Where(alert => alert.NewsAt is not null)])
             );
-            complete &= (await db.ExecuteTogetherAsync([update, news], cancellationToken))[0] == changed.Count;
+            try
+            {
+                written += (await db.ExecuteTogetherAsync([update, news], cancellationToken))[0];
+            }
+            catch (Exception exception) when (Outages.IsDuplicate(exception))
+            {
+                // Another process opened an episode instead of the one that is reopened here. None of the changes is written.
+            }
         }
 
-        return complete;
+        return written;
     }
+
+    /// <summary>Inserts an episode that has ended, and whose beginning and end were delivered by these hooks.</summary>
+    public async Task WriteDeliveredAsync(Alert ended, IEnumerable<string> by, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        // In the same commit: otherwise another leader would find the episode undelivered and deliver it again.
+        var delivered = $"""
+            INSERT INTO alert_deliveries (alert_row, hook, kind, at, severity, reopened)
+            SELECT id, hook, kind, ended_at, severity, 0 FROM inserted
+              CROSS JOIN ({string.Join(" UNION ALL ", by.Select(hook => $"SELECT '{hook}' AS hook"))}) AS hooks
+              CROSS JOIN (SELECT 'firing' AS kind UNION ALL SELECT 'ended') AS kinds
+            """;
+        await InsertAsync(db, [ended], [delivered], cancellationToken);
+    }
+
+    private Task<int> InsertAsync(
+        AutoTicketDbContext db,
+        IReadOnlyList<Alert> opened,
+        IReadOnlyList<string> then,
+        CancellationToken cancellationToken
+    ) =>
+        db.InsertAsync(
+            "alerts",
+            $$"""
+            ({{New.Names}}, seen_at, version)
+            SELECT {{New.Names}}, opened_at, 0 FROM {0} WHERE true
+            ON CONFLICT (logical_id, slot) WHERE status = 'firing' DO NOTHING
+            """,
+            "id, alert_id, source, name, surface, severity, opened_at, ended_at",
+            [
+                $"""
+                INSERT INTO audit_log (created_at, action, actor, payload)
+                SELECT opened_at, '{AuditActions.AlertOpened}', source, {db.JsonObject}(
+                  'alert_key', substr(alert_id, 1, {AlertIdentity.KeyLength}), 'alert_id', alert_id, 'severity', severity,
+                  'surface', surface, 'name', name)
+                FROM inserted
+                """,
+                $"{Outbox} id, source, severity, opened_at FROM inserted {_forEachHook} WHERE severity IN ({NotifySeverities})",
+                .. then,
+            ],
+            New.Of(Sorted(opened)),
+            cancellationToken
+        );
 
     /// <summary>The severities that reach the hooks, as an SQL list: <c>'p1', 'p2'</c>.</summary>
     private string NotifySeverities => string.Join(", ", options.Value.NotifySeverities.Select(severity => $"'{Words.Of(severity)}'"));

@@ -76,25 +76,24 @@ internal sealed partial class InMemoryAlerts(
         var begun = _deliveries
             .Where(delivery => delivery.Kind == NoticeKind.Firing && request.Any(o => o.IsFiring && o.AlertId == delivery.Seen.AlertId))
             .ToList();
-        var ended = _deliveries.Where(delivery => delivery.Kind == NoticeKind.Ended).ToList();
+        var ended = _deliveries.Where(delivery => delivery.Kind == NoticeKind.Ended).ToLookup(delivery => delivery.Seen.AlertId);
         try
         {
-            await store.WriteAsync(
-                [
-                    .. ended
-                        .DistinctBy(delivery => delivery.Seen.AlertId)
-                        .Select(delivery =>
-                            AlertOf(delivery.Seen, delivery.At) with
-                            {
-                                Status = AlertStatus.Resolved,
-                                EndedAt = delivery.At,
-                            }
-                        ),
-                ],
-                [],
-                cancellationToken
-            );
-            _deliveries.RemoveAll(ended.Contains);
+            foreach (var deliveries in ended)
+            {
+                var last = deliveries.Last();
+                await store.WriteDeliveredAsync(
+                    AlertOf(last.Seen, last.At) with
+                    {
+                        Status = AlertStatus.Resolved,
+                        EndedAt = last.At,
+                    },
+                    deliveries.Select(delivery => delivery.Hook),
+                    cancellationToken
+                );
+                _deliveries.RemoveAll(deliveries.Contains);
+            }
+
             if (begun.Count == 0)
             {
                 return;
@@ -108,7 +107,9 @@ internal sealed partial class InMemoryAlerts(
                 SELECT alerts.id, r.hook, 'firing', r.at, r.severity, alerts.reopened FROM alerts JOIN {Rows.Of(
                     begun
                 )} ON alerts.alert_id = r.alert_id AND alerts.started_at <= r.at WHERE alerts.status = 'firing'
-                ON CONFLICT (alert_row, hook, kind) DO NOTHING
+                ON CONFLICT (alert_row, hook, kind) DO UPDATE
+                SET at = excluded.at, severity = excluded.severity, reopened = excluded.reopened
+                WHERE alert_deliveries.reopened < excluded.reopened
                 """,
                 cancellationToken
             );

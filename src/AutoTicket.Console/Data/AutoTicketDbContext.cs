@@ -42,7 +42,8 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
     /// <param name="insert">The SQL after INSERT INTO and the table: columns, and a SELECT … FROM {0} that skips rows that exist.</param>
     /// <param name="returning">The columns that the following statements read.</param>
     /// <param name="then">INSERTs that read the inserted rows as the table <c>inserted</c>.</param>
-    /// <returns>How many rows were inserted. Fewer than given: some existed, and the caller must read again.</returns>
+    /// <returns>How many rows were inserted. Fewer than given: some existed, and the caller must read again.
+    /// SQLite then inserts none.</returns>
     public abstract Task<int> InsertAsync(
         string table,
         string insert,

@@ -67,22 +67,23 @@ internal sealed class SqliteDbContext(DbContextOptions<SqliteDbContext> options)
             row => row.GetInt64(0),
             cancellationToken
         );
-        if (ids.Count == rows.Count)
+        if (ids.Count < rows.Count)
         {
-            foreach (var next in then)
-            {
-                await ExecuteAsync(
-                    FormattableStringFactory.Create(
-                        $"WITH inserted AS (SELECT {returning} FROM {table} WHERE id IN (SELECT inserted_id FROM {{0}})) {next}",
-                        Inserted.Of(ids)
-                    ),
-                    cancellationToken
-                );
-            }
-
-            await transaction.CommitAsync(cancellationToken);
+            return 0;
         }
 
+        foreach (var next in then)
+        {
+            await ExecuteAsync(
+                FormattableStringFactory.Create(
+                    $"WITH inserted AS (SELECT {returning} FROM {table} WHERE id IN (SELECT inserted_id FROM {{0}})) {next}",
+                    Inserted.Of(ids)
+                ),
+                cancellationToken
+            );
+        }
+
+        await transaction.CommitAsync(cancellationToken);
         return ids.Count;
     }
 

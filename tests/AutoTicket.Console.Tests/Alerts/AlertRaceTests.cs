@@ -5,6 +5,7 @@ using AutoTicket.Surfaces;
 using AutoTicket.Tests.Kit;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Tests.Alerts;
@@ -75,7 +76,7 @@ public sealed class AlertRaceTests
         Alert[] alerts = [Stored("a"), Stored("b")];
         if (!isNew)
         {
-            Assert.True(await table.WriteAsync(alerts, [], default));
+            Assert.Equal(2, await table.WriteAsync(alerts, [], default));
             alerts = [.. (await table.ReadAsync(["a", "b"], DateTimeOffset.UnixEpoch, default)).OrderBy(alert => alert.Id)];
         }
 
@@ -85,18 +86,7 @@ public sealed class AlertRaceTests
         await TakeAsync(before, "a");
         IReadOnlyList<Alert> reversed = [.. alerts.Reverse()];
         var writing = isNew ? table.WriteAsync(reversed, [], default) : table.WriteAsync([], reversed, default);
-        await Eventually.TrueAsync(
-            () =>
-                beside
-                    .Database.SqlQuery<bool>(
-                        $"""
-                        SELECT count(*) > 0 AS "Value" FROM pg_stat_activity
-                        WHERE datname = current_database() AND wait_event_type = 'Lock'
-                        """
-                    )
-                    .SingleAsync(),
-            "it waits for the first"
-        );
+        await EventuallyWaitsAsync(database, "it waits for the first");
 
         await using (await beside.BeginAsync(default))
         {
@@ -105,7 +95,7 @@ public sealed class AlertRaceTests
         }
 
         await held.DisposeAsync();
-        Assert.True(await writing);
+        Assert.Equal(2, await writing);
 
         async Task TakeAsync(AutoTicketDbContext db, string name)
         {
@@ -118,6 +108,108 @@ public sealed class AlertRaceTests
 
             await db.Alerts.Where(alert => alert.LogicalId == name).ExecuteUpdateAsync(set => set.SetProperty(alert => alert.Url, "x"));
         }
+    }
+
+    /// <summary>The retry finds all alerts of the request firing, and has nothing left to write.</summary>
+    [Fact]
+    public async Task What_was_written_before_a_conflict_is_explained_and_told_to_the_hooks()
+    {
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+        await using var services = database.AsTheConsole();
+        var contexts = services.GetRequiredService<IDbContextFactory<AutoTicketDbContext>>();
+        var options = Options.Create(new AlertsOptions());
+        using var lease = new LeaderLease(
+            contexts,
+            null!,
+            Options.Create(new LeaderOptions()),
+            TimeProvider.System,
+            NullLogger<LeaderLease>.Instance
+        );
+        using var aggregator = new AlertAggregator(
+            new AlertStore(contexts, options, hooks: []),
+            new DecisionLog(contexts, NullLogger<DecisionLog>.Instance),
+            new SurfaceList([]),
+            lease,
+            options,
+            TimeProvider.System,
+            NullLogger<AlertAggregator>.Instance
+        );
+        var changes = 0;
+        aggregator.Changed += () => Interlocked.Increment(ref changes);
+        var (taken, free) = (AlertDriver.Say("taken", Severity.P3), AlertDriver.Say("free", Severity.P3));
+
+        await using var other = database.Open();
+        var held = await other.BeginAsync(default);
+        var now = TimeProvider.System.GetUtcNow();
+        other.Alerts.Add(
+            Stored(taken.LogicalId) with
+            {
+                Severity = Severity.P3,
+                SeenAt = now,
+                Members = [new(taken.MemberKey, now, now, true, Severity.P3, null)],
+            }
+        );
+        await other.SaveChangesAsync();
+        var observing = aggregator.ObserveAsync([free, taken], default);
+        await EventuallyWaitsAsync(database, "it waits for the other console's alert");
+        await held.CommitAsync();
+
+        Assert.Equal(ObservationResult.Opened, (await observing)![0].Result);
+        Assert.Equal(1, changes);
+        Assert.Contains(
+            await other.Decisions.ToListAsync(),
+            decision => (decision.AlertId, decision.Word) == (free.AlertId, DecisionWord.BelowSeverity)
+        );
+    }
+
+    /// <summary>For one console the quiet period was just not over, and for the other it was.</summary>
+    [Theory, BothDatabases]
+    public async Task An_episode_that_another_console_replaced_is_not_reopened(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        await using var services = database.AsTheConsole();
+        var table = new AlertStore(
+            services.GetRequiredService<IDbContextFactory<AutoTicketDbContext>>(),
+            Options.Create(new AlertsOptions()),
+            hooks: []
+        );
+        await table.WriteAsync([Stored("a") with { Status = AlertStatus.Resolved, EndedAt = DateTimeOffset.UnixEpoch }], [], default);
+        var ended = Assert.Single(await table.ReadAsync(["a"], DateTimeOffset.MinValue, default));
+        Assert.Equal(1, await table.WriteAsync([Stored("a")], [], default));
+
+        Assert.Equal(0, await table.WriteAsync([], [ended with { Status = AlertStatus.Firing, EndedAt = null }], default));
+    }
+
+    [Fact]
+    public async Task Only_alerts_that_were_written_as_expired_are_logged_as_expired()
+    {
+        await using var driver = await AlertDriver.StartAsync(Database.Postgres);
+        await using var db = driver.Database.Open();
+        // As if another process observed it again between the read and the write of each sweep.
+        await db.ExecuteTogetherAsync(
+            [
+                $"""
+                CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN RETURN NULL; END $f$
+                """,
+                $"""
+                CREATE TRIGGER keep BEFORE UPDATE ON alerts FOR EACH ROW WHEN (NEW.name = 'kept') EXECUTE FUNCTION keep()
+                """,
+            ],
+            default
+        );
+        var past = TimeProvider.System.GetUtcNow().AddMinutes(-1);
+        await driver.RaiseAsync([AlertDriver.Say("kept", expires: past), AlertDriver.Say("silent", expires: past)]);
+
+        await Eventually.TrueAsync(
+            () =>
+            {
+                driver.Console.Get<AlertAggregator>().Wake();
+                return driver.Console.Log.Any(line => line.Contains("alert_aggregator expired", StringComparison.Ordinal));
+            },
+            "the silent one expires"
+        );
+        var line = driver.Console.Log.First(line => line.Contains("alert_aggregator expired", StringComparison.Ordinal));
+        Assert.Contains("expired count=1:", line, StringComparison.Ordinal);
     }
 
     [Theory, BothDatabases]
@@ -143,6 +235,24 @@ public sealed class AlertRaceTests
         var heir = driver.Consoles.First(console => !console.Get<LeaderLease>().IsLeader);
         await driver.StopAsync(driver.Consoles.First(console => console != heir));
         await Eventually.TrueAsync(() => heir.Get<LeaderLease>().IsLeader, "the other takes over");
+    }
+
+    /// <summary>A statement waits for the lock of another.</summary>
+    internal static async Task EventuallyWaitsAsync(TestDatabase database, string what)
+    {
+        await using var db = database.Open();
+        await Eventually.TrueAsync(
+            () =>
+                db
+                    .Database.SqlQuery<bool>(
+                        $"""
+                        SELECT count(*) > 0 AS "Value" FROM pg_stat_activity
+                        WHERE datname = current_database() AND wait_event_type = 'Lock'
+                        """
+                    )
+                    .SingleAsync(),
+            what
+        );
     }
 
     private static Alert Stored(string name) =>

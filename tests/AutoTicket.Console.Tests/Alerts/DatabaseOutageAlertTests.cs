@@ -1,9 +1,12 @@
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
 using AutoTicket.Alerts;
 using AutoTicket.Data;
 using AutoTicket.Sandbox;
 using AutoTicket.Surfaces;
 using AutoTicket.Tests.Kit;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace AutoTicket.Tests.Alerts;
 
@@ -50,6 +53,55 @@ public sealed class DatabaseOutageAlertTests
         Assert.Equal(1, (await db.Alerts.AsNoTracking().SingleAsync()).Reopened);
     }
 
+    /// <summary>A hook that knows nothing but what is recorded, as Slack's does after a restart or in another console.</summary>
+    [Fact]
+    public async Task What_began_and_ended_meanwhile_is_stored_as_delivered()
+    {
+        var pager = new Pager();
+        await using var outage = await Outage.BeginAsync(services => services.AddSingleton<IAlertHook>(pager));
+        outage.Surface.Answer(503);
+        await outage.ToldAsync("FIRING");
+        outage.Surface.Answer(200);
+        await outage.ToldAsync("FIRING", "RECOVERED");
+        outage.Line.Restore();
+
+        await using var db = outage.Database.Open();
+        await Eventually.TrueAsync(
+            async () => await db.Alerts.AnyAsync() && !await db.AlertOutbox.AnyAsync(),
+            "the episode is stored, and no hook has anything left to do"
+        );
+        Assert.Equal(
+            [(NoticeKind.Firing, false), (NoticeKind.Ended, false)],
+            pager.Delivered.Select(notice => (notice.Kind, notice.Alert.IsStored))
+        );
+        Assert.Equal(
+            [("pager", DeliveryKind.Ended), ("pager", DeliveryKind.Firing), ("slack", DeliveryKind.Ended), ("slack", DeliveryKind.Firing)],
+            (await db.AlertDeliveries.ToListAsync()).Select(d => (d.Hook, d.Kind)).OrderBy(d => d.Hook).ThenBy(d => $"{d.Kind}")
+        );
+    }
+
+    [Fact]
+    public async Task What_fires_again_meanwhile_is_told_once()
+    {
+        await using var outage = await Outage.BeginAsync();
+        outage.Line.Restore();
+        outage.Surface.Answer(503);
+        await outage.ToldAsync("FIRING");
+        outage.Surface.Answer(200);
+        await outage.ToldAsync("FIRING", "RECOVERED");
+        outage.Line.Cut();
+        outage.Surface.Answer(503);
+        await outage.ToldAsync("FIRING", "RECOVERED", "FIRING");
+        outage.Line.Restore();
+
+        await using var db = outage.Database.Open();
+        await Eventually.TrueAsync(
+            async () => await db.AlertDeliveries.AnyAsync(d => d.Hook == "slack" && d.Reopened == 1) && !await db.AlertOutbox.AnyAsync(),
+            "what was told is stored with the episode"
+        );
+        await outage.ToldAsync("FIRING", "RECOVERED", "FIRING");
+    }
+
     /// <summary>As when a switch took both away.</summary>
     [Fact]
     [Trait("Pitfall", "T-29")]
@@ -85,6 +137,29 @@ public sealed class DatabaseOutageAlertTests
         await outage.ToldAsync("FIRING", "RECOVERED", "FIRING");
     }
 
+    /// <summary>Delivers everything, also what has ended.</summary>
+    private sealed class Pager : IAlertHook
+    {
+        public ConcurrentQueue<AlertNotice> Delivered { get; } = [];
+
+        public string Name => "pager";
+
+        public bool WantsWhatEnded => true;
+
+        public async IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverAsync(
+            IReadOnlyList<AlertNotice> notices,
+            [EnumeratorCancellation] CancellationToken cancellationToken
+        )
+        {
+            await Task.Yield();
+            foreach (var notice in notices)
+            {
+                Delivered.Enqueue(notice);
+                yield return [new HookOutcome(notice, IsDone: true, DecisionWord.Sent)];
+            }
+        }
+    }
+
     /// <summary>A console that leads and is cut off from its database while its one surface is up.</summary>
     private sealed class Outage(SandboxServer sandbox, TestDatabase database, TcpProxy line, ConsoleHost console) : IAsyncDisposable
     {
@@ -98,16 +173,18 @@ public sealed class DatabaseOutageAlertTests
 
         public SandboxSurface Surface => sandbox.Surface("pay");
 
-        public static async Task<Outage> BeginAsync()
+        /// <param name="services">Changes what the console registers.</param>
+        public static async Task<Outage> BeginAsync(Action<IServiceCollection>? services = null)
         {
             var sandbox = await SandboxServer.StartAsync();
             var database = await TestDatabase.CreateAsync(Kit.Database.Postgres);
             var line = TcpProxy.To(database.Location);
             sandbox.Surface("pay").Answer(200);
             var settings = ConsoleHost.SurfaceSettings(0, "pay", sandbox.Surface("pay").Url);
+            settings["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1";
             settings["Status:PollInterval"] = "00:00:00.3";
             settings["DATABASE_URL"] = line.Through(database.Location);
-            var console = await ConsoleHost.StartAsync(database, sandbox, settings);
+            var console = await ConsoleHost.StartAsync(database, sandbox, settings, services: services);
             await Eventually.TrueAsync(() => console.Get<LeaderLease>().IsLeader, "it leads");
             line.Cut();
             return new(sandbox, database, line, console);

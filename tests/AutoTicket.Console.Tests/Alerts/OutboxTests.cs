@@ -285,7 +285,7 @@ public sealed class OutboxTests
         }
 
         public async Task OpenAsync(IReadOnlyList<Alert> alerts) =>
-            Assert.True(await _table.WriteAsync(alerts, [], CancellationToken.None));
+            Assert.Equal(alerts.Count, await _table.WriteAsync(alerts, [], CancellationToken.None));
 
         public async Task ChangeAsync(string name, Func<Alert, Alert> change)
         {
@@ -293,7 +293,7 @@ public sealed class OutboxTests
             await ChangeAsync(change(alert) with { NewsAt = Now });
         }
 
-        public async Task ChangeAsync(Alert alert) => Assert.True(await _table.WriteAsync([], [alert], CancellationToken.None));
+        public async Task ChangeAsync(Alert alert) => Assert.Equal(1, await _table.WriteAsync([], [alert], CancellationToken.None));
 
         public Task RecordAsync(IAlertHook hook, AlertNotice notice) =>
             Log.RecordAsync(hook, [new HookOutcome(notice, IsDone: true, DecisionWord.Sent)], []);
