@@ -28,9 +28,6 @@ internal sealed partial class AlertEmitter : Loop
     /// <summary>After a slower query the pass rests, so that the next one reads more alerts at once.</summary>
     private static readonly TimeSpan SlowQuery = TimeSpan.FromMilliseconds(50);
 
-    private static readonly TimeSpan Stuck = TimeSpan.FromMinutes(1);
-    private static readonly TimeSpan StuckAtLeast = TimeSpan.FromSeconds(5);
-
     /// <summary>How long a hook may work before the next one is called, so that the DM can link to the ticket.</summary>
     private static readonly TimeSpan HeadStart = TimeSpan.FromSeconds(1.5);
 
@@ -43,32 +40,8 @@ internal sealed partial class AlertEmitter : Loop
     private readonly ILogger<AlertEmitter> _logger;
     private readonly OutageNotice _outage = new();
     private readonly ConcurrentDictionary<(long Alert, string Hook), LastDecision> _lastDecisions = new();
-    private readonly ConcurrentDictionary<string, Pass> _passes = new();
+    private readonly ConcurrentDictionary<string, HookPass> _passes = new();
     private readonly Dictionary<IAlertHook, SemaphoreSlim> _turns;
-
-    /// <summary>A hook's current pass over its outbox, or its last one.</summary>
-    private sealed class Pass(DateTimeOffset begunAt)
-    {
-        private long? _lateSince;
-
-        public Task Ended { get; set; } = Task.CompletedTask;
-
-        /// <summary>When the latest outcome arrived; null once the hook has returned all of them.</summary>
-        public DateTimeOffset? AdvancedAt { get; set; } = begunAt;
-
-        public bool IsStuck { get; private set; }
-
-        /// <summary>A pass is stuck when it is late by the wall clock and stays late by the monotonic one. So a clock that is set forward
-        /// makes no pass stuck.</summary>
-        /// <returns>True when the pass has just become stuck.</returns>
-        public bool UpdateStuck(DateTimeOffset now)
-        {
-            _lateSince = !Ended.IsCompleted && AdvancedAt is { } at && now - at > Stuck ? _lateSince ?? Stopwatch.GetTimestamp() : null;
-            var was = IsStuck;
-            IsStuck = _lateSince is { } since && Stopwatch.GetElapsedTime(since) >= StuckAtLeast;
-            return IsStuck && !was;
-        }
-    }
 
     /// <summary>A hook's last decision about an alert, and how many tries had the same result since it was recorded.</summary>
     private sealed record LastDecision(DecisionWord Decision, int Unrecorded, DateTimeOffset RecordedAt);
@@ -145,13 +118,13 @@ internal sealed partial class AlertEmitter : Loop
             {
                 if (!_passes.TryGetValue(hook.Name, out var pass) || pass.Ended.IsCompleted)
                 {
-                    pass = _passes[hook.Name] = new Pass(Clock.GetUtcNow());
+                    pass = _passes[hook.Name] = new HookPass(Clock.GetUtcNow());
                     pass.Ended = PassAsync(hook, pass, stoppingToken);
                 }
                 else
                 {
                     // New alerts are delivered as soon as the pass has ended.
-                    _ = pass.Ended.ContinueWith(_ => Wake(), TaskScheduler.Default);
+                    pass.CallWhenEnded(Wake);
                 }
 
                 if (hook != _hooks[^1])
@@ -165,7 +138,7 @@ internal sealed partial class AlertEmitter : Loop
         {
             if (pass.UpdateStuck(Clock.GetUtcNow()))
             {
-                Log.Stuck(_logger, hook, Stuck.TotalSeconds);
+                Log.Stuck(_logger, hook, HookPass.Stuck.TotalSeconds);
             }
         }
 
@@ -176,7 +149,7 @@ internal sealed partial class AlertEmitter : Loop
     protected override async Task FinishAsync() =>
         await Task.WhenAll(_passes.Values.Select(pass => pass.Ended)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
-    private async Task PassAsync(IAlertHook hook, Pass pass, CancellationToken stoppingToken)
+    private async Task PassAsync(IAlertHook hook, HookPass pass, CancellationToken stoppingToken)
     {
         using var whileLeading = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
         try
@@ -221,7 +194,7 @@ internal sealed partial class AlertEmitter : Loop
                 retryAfter = outcomes.Where(outcome => !outcome.IsDone).Select(outcome => outcome.RetryAfter).Append(retryAfter).Max();
                 var done = outcomes.Where(outcome => outcome.IsDone).ToList();
                 left -= done.Count;
-                await _deliveries.RecordAsync(hook, done, done.Select(outcome => DecisionOf(hook, outcome)));
+                await _deliveries.RecordAsync(hook, done.Select(outcome => (outcome, DecisionOf(hook, outcome))));
                 // If this fails, a sweep raises the alert later.
                 await _aggregator.ObserveAsync(
                     [.. outcomes.Select(outcome => outcome.Raises).OfType<Observation>()],

@@ -17,13 +17,14 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
     /// <summary>An alert that ended undelivered longer ago than this is dropped.</summary>
     private static readonly TimeSpan NewsLives = TimeSpan.FromHours(24);
 
-    // {0} the hook, {1} the present, {2} how many; {3}, {4} and {5} the source, severity and id of the last entry in turn.
+    // {0} the hook, {1} the present, {2} how many; {3}, {4} and {5} the source, severity and id of the last entry in turn; {6} the longest
+    // wait: an entry that is due later was written before the clock was set back.
     private const string Due = $$"""
         WITH placed AS (
           SELECT id, alert_row, source, severity, row_number() OVER (PARTITION BY source ORDER BY severity, id) AS place,
             row_number() OVER (
               ORDER BY CASE WHEN (source, severity, id) > ({3}, {4}, {5}) THEN 0 ELSE 1 END, source, severity, id) AS turn
-          FROM alert_outbox WHERE hook = {0} AND due_at <= {1}
+          FROM alert_outbox WHERE hook = {0} AND (due_at <= {1} OR due_at > {6})
         ), entry AS (
           SELECT id, alert_row, source, severity, CASE WHEN turn <= place THEN turn ELSE 0 END AS turn
           FROM placed ORDER BY CASE WHEN place < turn THEN place ELSE turn END LIMIT {2}
@@ -54,17 +55,22 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
     /// <summary>Where each hook's round-robin through its outbox stopped. A new process starts from the beginning.</summary>
     private readonly ConcurrentDictionary<string, Turn?> _turns = new();
 
+    /// <summary>What each hook delivered while the database could not record it.</summary>
+    private readonly ConcurrentDictionary<string, List<(HookOutcome Outcome, Decision Decision)>> _unrecorded = new();
+
     /// <param name="Place">The place in the round-robin; 0 when the entry was read as one of its source's worst.</param>
     private sealed record Turn(long Place, string Source, string Severity, long Id);
 
     /// <param name="EndTold">The <see cref="Alert.Reopened"/> whose end was delivered.</param>
     private sealed record Entry(long Id, Alert Alert, AlertDelivery? Told, int? EndTold, AlertTicket? Ticket, Turn Turn);
 
-    /// <summary>Reads the undelivered alerts for one pass. If there are too many, half of the pass is each source's worst and
-    /// oldest, and half is a round-robin through all entries. So no source and no alert starves.</summary>
+    /// <summary>Reads the undelivered alerts for one pass; a hook has one pass at a time. If there are too many, half of the pass is each
+    /// source's worst and oldest, and half is a round-robin through all entries. So no source and no alert starves.</summary>
     /// <returns>Worst and oldest first.</returns>
     public async Task<List<AlertNotice>> DueAsync(IAlertHook hook, CancellationToken cancellationToken)
     {
+        // First, because what is not recorded is read as undelivered.
+        await RecordAsync(hook, []);
         while (true)
         {
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
@@ -82,7 +88,7 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
                 else if (
                     kind != NoticeKind.Ended
                     || options.Value.EndHeldUntil(alert.Alert) is not { } heldUntil
-                    || heldUntil <= clock.GetUtcNow()
+                    || !options.Value.IsHeld(heldUntil, clock.GetUtcNow())
                 )
                 {
                     notices.Add(new AlertNotice(alert.Alert, kind.Value, alert.Told, alert.Ticket) { Entries = ids });
@@ -110,8 +116,10 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
     private async Task<List<Entry>> ReadAsync(AutoTicketDbContext db, string hook, CancellationToken cancellationToken)
     {
         var last = _turns.GetValueOrDefault(hook) ?? new Turn(0, "", "", 0);
+        var now = clock.GetUtcNow();
+        var latest = now + options.Value.QuietPeriod;
         var entries = await db.QueryAsync(
-            FormattableStringFactory.Create(Due, hook, clock.GetUtcNow(), MostAtOnce, last.Source, last.Severity, last.Id),
+            FormattableStringFactory.Create(Due, hook, now, MostAtOnce, last.Source, last.Severity, last.Id, latest),
             row => Read(db, row, hook),
             cancellationToken
         );
@@ -158,13 +166,38 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
         $"DELETE FROM alert_outbox WHERE id IN (SELECT entry FROM {Entries.Of([.. entries])})";
 
     /// <summary>Records deliveries and their decisions and deletes their outbox entries, in one commit.</summary>
-    public async Task RecordAsync(IAlertHook hook, IReadOnlyList<HookOutcome> outcomes, IEnumerable<Decision> decisions)
+    /// <param name="outcomes">With the decision of each. If the database can't record them, the next call does.</param>
+    public async Task RecordAsync(IAlertHook hook, IEnumerable<(HookOutcome Outcome, Decision Decision)> outcomes)
     {
-        if (outcomes.Count == 0)
+        var unrecorded = _unrecorded.GetOrAdd(hook.Name, _ => []);
+        unrecorded.AddRange(outcomes);
+        if (unrecorded.Count == 0)
         {
             return;
         }
 
+        var isAway = false;
+        try
+        {
+            await WriteAsync(hook, unrecorded.ConvertAll(one => one.Outcome), unrecorded.ConvertAll(one => one.Decision));
+        }
+        catch (Exception exception) when (Outages.IsOutage(exception))
+        {
+            isAway = true;
+            throw;
+        }
+        finally
+        {
+            // A row that the database refuses for good must not block the hook.
+            if (!isAway)
+            {
+                unrecorded.Clear();
+            }
+        }
+    }
+
+    private async Task WriteAsync(IAlertHook hook, List<HookOutcome> outcomes, List<Decision> decisions)
+    {
         await using var db = await contexts.CreateDbContextAsync();
         // A note has no ticket of its own: coalesce keeps the recorded one. A row that another leader wrote since the notice was read
         // is newer, and stays.
@@ -189,6 +222,7 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
             DecisionLog.Statement(decisions) is { } decided ? [delivered, decided, deleted] : [delivered, deleted],
             CancellationToken.None
         );
+        DecisionLog.Count(decisions);
     }
 
     /// <summary>A firing notice of an alert that has ended reports both, so its end counts as delivered too.</summary>

@@ -35,11 +35,11 @@ internal sealed partial class InMemoryAlerts(
     /// <param name="Again">How often the alert fired again after its end was delivered.</param>
     private sealed record Delivered(string Hook, Observation Seen, NoticeKind Kind, DateTimeOffset At, int Again);
 
-    /// <summary>Stores the deliveries that were made from memory. Call it after the database took the observations.</summary>
+    /// <summary>Stores the deliveries that were made from memory. Call it after the database has stored the observations.</summary>
     public Task TookAsync(IReadOnlyList<Observation> request, IReadOnlyList<Observed> answers, CancellationToken cancellationToken) =>
         AloneAsync(() => StoreAsync(request, answers, cancellationToken), cancellationToken);
 
-    /// <summary>Delivers the alerts that began since, and their ends. Call it when the database took nothing.</summary>
+    /// <summary>Delivers the alerts that began during the outage, and their ends. Call it when the database stored nothing.</summary>
     public Task TellAsync(IReadOnlyList<Observation> request, CancellationToken cancellationToken) =>
         leader.ActsAsLeader ? AloneAsync(() => DeliverAllAsync(request, cancellationToken), cancellationToken) : Task.CompletedTask;
 
@@ -160,7 +160,9 @@ internal sealed partial class InMemoryAlerts(
                     .Where(o => !o.IsFiring)
                     .Select(o => LastDelivery(hook, o))
                     .OfType<Delivered>()
-                    .Where(last => last.Kind == NoticeKind.Firing && (last.Again == 0 || now >= options.Value.RepeatFrom(last.At)))
+                    .Where(last =>
+                        last.Kind == NoticeKind.Firing && (last.Again == 0 || !options.Value.IsHeld(options.Value.RepeatFrom(last.At), now))
+                    )
                     .Select(last => (last.Seen, AlertOf(last.Seen, last.At) with { Status = AlertStatus.Resolved, EndedAt = now })),
                 cancellationToken
             );

@@ -113,7 +113,7 @@ internal sealed class SlackAlertHook(
             return new HookOutcome(notice, IsDone: true, DecisionWord.Sent, "It was sent while the database was away.");
         }
 
-        if (HeldUntil(notice) is { } until && clock.GetUtcNow() < until)
+        if (HeldUntil(notice) is { } until && alerts.Value.IsHeld(until, clock.GetUtcNow()))
         {
             return new HookOutcome(
                 notice,

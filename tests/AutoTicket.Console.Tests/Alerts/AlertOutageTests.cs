@@ -2,6 +2,7 @@ using AutoTicket.Alerts;
 using AutoTicket.Sandbox;
 using AutoTicket.Surfaces;
 using AutoTicket.Tests.Kit;
+using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Alerts;
 
@@ -44,6 +45,41 @@ public sealed class AlertOutageTests
             driver.Console.Log,
             line => line.StartsWith("WARNING", StringComparison.Ordinal) && line.Contains(" freescout degraded ", StringComparison.Ordinal)
         );
+    }
+
+    /// <summary>The database can be read and not written, as on a full disk or with a locked table.</summary>
+    [Fact]
+    public async Task A_DM_that_could_not_be_recorded_is_recorded_later_and_not_sent_again()
+    {
+        await using var driver = await AlertDriver.StartAsync(Database.Postgres);
+        await using var db = driver.Database.Open();
+        // A sequence counts the tries, because it takes no part in transactions.
+        await db.ExecuteTogetherAsync(
+            [
+                $"CREATE SEQUENCE tries",
+                $"""
+                CREATE FUNCTION no_space() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN
+                  PERFORM nextval('tries');
+                  RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full';
+                END $f$
+                """,
+                $"""
+                CREATE TRIGGER no_space BEFORE INSERT ON alert_deliveries FOR EACH ROW WHEN (NEW.hook = 'slack')
+                EXECUTE FUNCTION no_space()
+                """,
+            ],
+            default
+        );
+        await driver.RaiseAsync(AlertDriver.Say());
+        await Eventually.TrueAsync(
+            async () => await db.Database.SqlQuery<long>($"""SELECT last_value AS "Value" FROM tries""").SingleAsync() >= 3,
+            "three passes could not record it"
+        );
+        await db.ExecuteAsync($"DROP TRIGGER no_space ON alert_deliveries", default);
+
+        await driver.EventuallySettledAsync();
+        Assert.Single(driver.Sandbox.Slack.Messages);
+        Assert.Contains(await driver.DeliveriesAsync(), delivery => delivery.Hook == "slack");
     }
 
     [Fact]

@@ -32,6 +32,23 @@ public sealed class OutboxTests
         Assert.Equal(0, await outbox.CountAsync());
     }
 
+    /// <summary>The database's clock was an hour ahead when they were written.</summary>
+    [Theory, BothDatabases]
+    public async Task A_clock_that_is_set_back_holds_no_alert_back(Database kind)
+    {
+        await using var outbox = await Outbox.CreateAsync(kind);
+        await outbox.OpenAsync("fires");
+        await outbox.OpenAsync("flapped");
+        await outbox.RecordAsync(Slack, (await outbox.Log.DueAsync(Slack, CancellationToken.None)).Last());
+        await outbox.ChangeAsync(
+            "flapped",
+            alert => alert with { Status = AlertStatus.Resolved, EndedAt = outbox.Now, Reopened = 1, NewsAt = outbox.Now.AddMinutes(15) }
+        );
+        var log = outbox.LogAt(outbox.Now.AddHours(-1));
+
+        Assert.Equal(["fires", "flapped"], (await log.DueAsync(Slack, CancellationToken.None)).Select(notice => notice.Alert.Name));
+    }
+
     /// <summary>The record of the older news must not take the newer off.</summary>
     [Theory, BothDatabases]
     public async Task A_change_that_comes_while_a_hook_is_at_work_is_looked_at_next(Database kind)
@@ -168,7 +185,7 @@ public sealed class OutboxTests
         await using var outbox = await Outbox.CreateAsync(kind);
         await outbox.OpenAsync("disk_full");
         var filed = Assert.Single(await outbox.Log.DueAsync(Ticket, CancellationToken.None));
-        await outbox.Log.RecordAsync(Ticket, [new HookOutcome(filed, IsDone: true, DecisionWord.Filed, null, ticket)], []);
+        await outbox.RecordAsync(Ticket, filed, ticket);
         await outbox.ChangeAsync("disk_full", alert => alert with { Severity = Severity.P1 });
         var note = Assert.Single(await outbox.Log.DueAsync(Ticket, CancellationToken.None));
         await outbox.RecordAsync(Ticket, note);
@@ -256,6 +273,9 @@ public sealed class OutboxTests
 
         public IDbContextFactory<AutoTicketDbContext> Contexts { get; }
 
+        /// <summary>The outbox of a console with another time.</summary>
+        public DeliveryLog LogAt(DateTimeOffset time) => new(Contexts, Options.Create(new AlertsOptions()), new StillClock(time));
+
         public DateTimeOffset Now => TimeProvider.System.GetUtcNow();
 
         public static async Task<Outbox> CreateAsync(Database kind) => new(await TestDatabase.CreateAsync(kind));
@@ -295,8 +315,24 @@ public sealed class OutboxTests
 
         public async Task ChangeAsync(Alert alert) => Assert.Equal(1, await _table.WriteAsync([], [alert], CancellationToken.None));
 
-        public Task RecordAsync(IAlertHook hook, AlertNotice notice) =>
-            Log.RecordAsync(hook, [new HookOutcome(notice, IsDone: true, DecisionWord.Sent)], []);
+        public Task RecordAsync(IAlertHook hook, AlertNotice notice, AlertTicket? ticket = null) =>
+            Log.RecordAsync(
+                hook,
+                [
+                    (
+                        new HookOutcome(notice, IsDone: true, DecisionWord.Sent, null, ticket),
+                        new Decision
+                        {
+                            AlertId = notice.Alert.AlertId,
+                            AlertRow = notice.Alert.Id,
+                            Path = hook.Name,
+                            Word = DecisionWord.Sent,
+                            FirstAt = Now,
+                            LastAt = Now,
+                        }
+                    ),
+                ]
+            );
 
         public async Task<int> CountAsync()
         {

@@ -1,0 +1,44 @@
+using System.Diagnostics;
+
+namespace AutoTicket.Alerts;
+
+/// <summary>A hook's current pass over its outbox, or its last one. Used by one loop.</summary>
+internal sealed class HookPass(DateTimeOffset begunAt)
+{
+    /// <summary>A pass without an outcome for this long is stuck.</summary>
+    public static readonly TimeSpan Stuck = TimeSpan.FromMinutes(1);
+
+    private static readonly TimeSpan StuckAtLeast = TimeSpan.FromSeconds(5);
+
+    private long? _lateSince;
+    private bool _isAwaited;
+
+    public Task Ended { get; set; } = Task.CompletedTask;
+
+    /// <summary>When the latest outcome arrived; null once the hook has returned all of them.</summary>
+    public DateTimeOffset? AdvancedAt { get; set; } = begunAt;
+
+    public bool IsStuck { get; private set; }
+
+    /// <summary>Calls <paramref name="then"/> once when the pass has ended, however often it is asked to. A pass that hangs must not
+    /// collect calls.</summary>
+    public void CallWhenEnded(Action then)
+    {
+        if (!_isAwaited)
+        {
+            _isAwaited = true;
+            _ = Ended.ContinueWith(_ => then(), TaskScheduler.Default);
+        }
+    }
+
+    /// <summary>A pass is stuck when it is late by the wall clock and stays late by the monotonic one. So a clock that is set forward
+    /// makes no pass stuck.</summary>
+    /// <returns>True when the pass has just become stuck.</returns>
+    public bool UpdateStuck(DateTimeOffset now)
+    {
+        _lateSince = !Ended.IsCompleted && AdvancedAt is { } at && now - at > Stuck ? _lateSince ?? Stopwatch.GetTimestamp() : null;
+        var was = IsStuck;
+        IsStuck = _lateSince is { } since && Stopwatch.GetElapsedTime(since) >= StuckAtLeast;
+        return IsStuck && !was;
+    }
+}
