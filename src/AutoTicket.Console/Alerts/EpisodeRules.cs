@@ -16,8 +16,12 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
     /// <summary>How long an ended episode still shows that two ids are two alerts, or that their producer is unstable.</summary>
     public static readonly TimeSpan Memory = TimeSpan.FromHours(24);
 
-    /// <summary>The most reports that an episode keeps. An unstable producer adds one with each new id.</summary>
-    private const int MostMembers = 6;
+    /// <summary>The most reports with ids that an episode keeps. An unstable producer adds one with each new id.</summary>
+    private const int MostIds = 6;
+
+    /// <summary>The most reports without ids that an episode keeps. If one is dropped while it fires, its severity and its end are not
+    /// known.</summary>
+    private const int MostVariants = 100;
 
     private readonly Dictionary<string, List<Episode>> _all = known
         .GroupBy(alert => alert.LogicalId)
@@ -348,8 +352,15 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
     private static void Set(Episode episode, Alert alert) => (episode.Now, episode.IsChanged) = (alert, true);
 
     /// <summary>Keeps the first report, which gave the episode its identity, and the newest ones.</summary>
-    private List<AlertMember> Join(IReadOnlyList<AlertMember> members, Observation o) =>
-        [.. members.Take(1), .. members.Skip(1).TakeLast(MostMembers - 2), Member(o)];
+    private List<AlertMember> Join(IReadOnlyList<AlertMember> members, Observation o)
+    {
+        var added = Member(o);
+        var dropped = members
+            .Skip(1)
+            .Where(member => member.HasProducerId == added.HasProducerId)
+            .SkipLast((added.HasProducerId ? MostIds : MostVariants) - 2);
+        return [.. members.Except(dropped), added];
+    }
 
     private AlertMember Member(Observation o) => new(o.MemberKey, now, now, true, o.Severity, o.ExpiresAt);
 

@@ -172,6 +172,35 @@ public sealed class EpisodeRulesTests
         Assert.Equal(Severity.P3, Assert.Single(Firing).Severity);
     }
 
+    /// <summary>As of twenty pods, where the label pod is ignored.</summary>
+    [Fact, Trait("Pitfall", "T-25")]
+    public void Reports_without_ids_all_count_until_each_has_ended()
+    {
+        Observation Pod(int n, bool firing = true) =>
+            Say(variant: $"pod={n}", severity: n == 1 ? Severity.P1 : Severity.P2, firing: firing);
+        Observe([.. Enumerable.Range(0, 20).Select(n => Pod(n))]);
+        Assert.Equal(Severity.P1, Firing.Single().Severity);
+
+        for (var n = 0; n < 20; n++)
+        {
+            Assert.Single(Firing);
+            Observe(Pod((n + 10) % 20, firing: false));
+        }
+
+        Assert.Empty(Firing);
+    }
+
+    [Fact]
+    public void An_episode_keeps_a_bounded_number_of_reports_without_ids()
+    {
+        for (var n = 0; n < 1_000; n++)
+        {
+            Observe(Say(variant: $"pod={n}"));
+        }
+
+        Assert.InRange(Firing.Single().Members.Count, 20, 100);
+    }
+
     [Fact, Trait("Pitfall", "T-1")]
     public void A_producer_with_a_new_id_each_time_has_one_episode_and_is_unstable_at_the_third()
     {
