@@ -181,9 +181,15 @@ internal sealed partial class ParkedAlerts(
                 return Gone;
             }
 
-            if (!parked.IsWhole || AlertFormat.Of(parked.Intake) is not { } format)
+            if (!parked.IsWhole)
             {
                 return "The alert can't be retried, because it was truncated: ask the sender to resend it.";
+            }
+
+            if (AlertFormat.Of(parked.Intake) is not { } format)
+            {
+                return $"The alert can't be retried, because this version does not know the format “{parked.Intake}”: "
+                    + "discard it, or update the console.";
             }
 
             var reading = format.Read(Encoding.UTF8.GetBytes(parked.Text), new IntakeRules(options.Value, clock.GetUtcNow()));
@@ -200,14 +206,15 @@ internal sealed partial class ParkedAlerts(
                 return "The alert could not be recorded and stays parked: try again in a few seconds.";
             }
 
-            await RemoveAsync(db, parked, AuditActions.ParkedRetried, actor, cancellationToken);
-            return observed.Result switch
+            var removed = await RemoveAsync(db, parked, AuditActions.ParkedRetried, actor, cancellationToken);
+            var taken = observed.Result switch
             {
                 ObservationResult.Opened => $"Taken: alert {AlertIdentity.KeyOf(observed.AlertId)} is open now.",
                 ObservationResult.Resolved => $"Taken: alert {AlertIdentity.KeyOf(observed.AlertId)} is resolved now.",
                 ObservationResult.NotOpen => "Taken: the alert has ended and is not open.",
                 _ => $"Taken: alert {AlertIdentity.KeyOf(observed.AlertId)} was open already.",
             };
+            return removed ? taken : $"{taken} Another operator retried or discarded it at the same time.";
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
         {

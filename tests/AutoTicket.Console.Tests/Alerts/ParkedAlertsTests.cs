@@ -55,6 +55,38 @@ public sealed class ParkedAlertsTests
         Assert.Contains("why", audit[0].Payload, StringComparison.Ordinal);
     }
 
+    /// <summary>As after a downgrade.</summary>
+    [Fact]
+    public async Task A_format_that_this_version_does_not_know_is_told_apart_from_a_truncated_alert()
+    {
+        await using var intake = await IntakeHost.StartAsync();
+        await Parked(intake).AddAsync([Row("zabbix", "{}", new(2026, 11, 1, 0, 0, 0, TimeSpan.Zero))], default);
+        var id = (await Parked(intake).ListAsync(default))!.Single().Id;
+
+        Assert.Equal(
+            "The alert can't be retried, because this version does not know the format “zabbix”: discard it, or update the console.",
+            await Parked(intake).RetryAsync(id, "ada", default)
+        );
+    }
+
+    [Fact]
+    public async Task A_retry_says_that_another_operator_removed_the_alert_at_the_same_time()
+    {
+        await using var intake = await IntakeHost.StartAsync(Database.Postgres);
+        await Parked(intake).AddAsync([Row("generic", AlertIntakeTests.Alert("a"), new(2026, 11, 1, 0, 0, 0, TimeSpan.Zero))], default);
+        var id = (await Parked(intake).ListAsync(default))!.Single().Id;
+        await using var db = intake.Database.Open();
+        await using var other = await db.BeginAsync(default);
+        await db.ParkedAlerts.ExecuteDeleteAsync();
+
+        var retry = Parked(intake).RetryAsync(id, "ada", default);
+        await AlertRaceTests.EventuallyWaitsAsync(intake.Database, "it waits for the other operator");
+        await other.CommitAsync();
+
+        Assert.Matches("^Taken: alert .* is open now. Another operator .* at the same time.$", await retry);
+        Assert.DoesNotContain(await db.AuditLog.ToListAsync(), entry => entry.Actor == "ada");
+    }
+
     [Theory, BothDatabases]
     public async Task What_a_sender_repeats_is_one_row_with_a_count(Database kind)
     {
