@@ -28,15 +28,25 @@ internal sealed class AlertFields(JsonElement alert, IntakeRules rules)
     public const int LongestSurface = 100;
     public const int LongestId = 200;
 
-    /// <summary>What is wrong with the alert and what to change, in a sentence; null: nothing.</summary>
+    /// <summary>From this length on no further remark is added.</summary>
+    private const int LongestRemarks = 500;
+
+    /// <summary>Why the alert can't be read, and what to change, in a sentence; null when it can be read.</summary>
     public string? Mistake { get; private set; }
 
-    /// <summary>What was changed to accept the alert, in sentences; null: nothing.</summary>
+    /// <summary>What was changed to accept the alert, in sentences; null when nothing was changed.</summary>
     public string? Remarks { get; private set; }
 
     public void Fail(string mistake) => Mistake ??= mistake;
 
-    private void Remark(string remark) => Remarks = Remarks is null ? remark : $"{Remarks} {remark}";
+    private void Remark(string remark)
+    {
+        // One alert can hold thousands of names to change.
+        if (Remarks is null || Remarks.Length < LongestRemarks)
+        {
+            Remarks = Remarks is null ? remark : $"{Remarks} {remark}";
+        }
+    }
 
     /// <returns>A field's text as it was sent; null: it is missing.</returns>
     public string? Raw(string field)

@@ -69,6 +69,17 @@ public sealed class AlertFormatTests
         Assert.Equal(Now, observation.StartsAt);
     }
 
+    /// <summary>An alert of 256 kB can hold 15,000 names that are empty.</summary>
+    [Fact]
+    public void Remarks_are_few_however_many_labels_were_changed()
+    {
+        var labels = Enumerable.Range(1, 200).Select(n => $"\"{string.Concat(Enumerable.Repeat("\\u0001", n))}\":\"1\",");
+
+        var observation = Read(AlertFormat.Generic, Full.Replace("\"host\"", $"{string.Concat(labels)}\"host\"", StringComparison.Ordinal));
+
+        Assert.InRange(observation.Remark!.Length, 40, 1_000);
+    }
+
     [Theory]
     [Trait("Pitfall", "T-27")]
     [InlineData("""{"name":"n","status":"resolved"}""")]
