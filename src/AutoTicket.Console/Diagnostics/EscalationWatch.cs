@@ -126,8 +126,8 @@ internal sealed partial class EscalationWatch(
         Levels = levels;
     }
 
-    /// <summary>Sends what is due although nothing can be read or written. The end of an escalation sent earlier is sent once the database
-    /// is back.</summary>
+    /// <summary>While the database is down: sends the DM of each escalation that is due, and of the end of each that was sent from memory.
+    /// The end of an escalation that is stored is sent once the database is back.</summary>
     private async Task SweepFromMemoryAsync(CancellationToken cancellationToken)
     {
         foreach (var rule in conditions.All)
@@ -189,6 +189,13 @@ internal sealed partial class EscalationWatch(
             return 1;
         }
 
+        if (row is null && fact.Holds == false)
+        {
+            // It may have been sent from memory, or have ended under another leader.
+            var over = ObservationOf(rule, "", isFiring: false);
+            await outage.TookAsync([over], [new(over.AlertId, ObservationResult.NotOpen)], cancellationToken);
+        }
+
         if (
             row is not null
             && fact.Holds == false
@@ -208,6 +215,7 @@ internal sealed partial class EscalationWatch(
     {
         if (await aggregator.ObserveAsync([observation], cancellationToken) is not { } answers)
         {
+            await outage.TellAsync([observation], cancellationToken);
             return false;
         }
 

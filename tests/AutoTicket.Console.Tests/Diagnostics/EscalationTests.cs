@@ -1,10 +1,12 @@
 using System.Text.Json;
+using AutoTicket.Alerts;
 using AutoTicket.Data;
 using AutoTicket.Diagnostics;
 using AutoTicket.FreeScout;
 using AutoTicket.Intake;
 using AutoTicket.Mailbox;
 using AutoTicket.Sandbox;
+using AutoTicket.Surfaces;
 using AutoTicket.Tests.Kit;
 using AutoTicket.Tickets;
 using Microsoft.EntityFrameworkCore;
@@ -146,6 +148,84 @@ public sealed class EscalationTests
             "the operator is told"
         );
     }
+
+    /// <summary>It began while the database was away, so that it is no row.</summary>
+    [Fact]
+    public async Task An_escalation_that_was_sent_from_memory_and_is_over_when_the_database_is_back_is_told_to_be_over()
+    {
+        await using var console = await ConsoleHost.StartAsync();
+        await console.Get<InMemoryAlerts>().TellAsync([KeyInvalid], default);
+        Assert.Equal(1, Dms(console.Sandbox, "The FreeScout key is invalid"));
+
+        await RefreshAsync(console);
+
+        await Eventually.TrueAsync(
+            () => console.Sandbox.Slack.Messages.Any(message => message.Text.Contains("RECOVERED", StringComparison.Ordinal)),
+            "the end is told"
+        );
+    }
+
+    /// <summary>Another console led when it ended.</summary>
+    [Fact]
+    public async Task An_escalation_that_ended_elsewhere_is_sent_from_memory_when_it_comes_back()
+    {
+        await using var console = await ConsoleHost.StartAsync();
+        var (memory, watch) = (console.Get<InMemoryAlerts>(), console.Get<EscalationWatch>());
+        await RefreshAsync(console);
+        await memory.TookAsync([KeyInvalid], [new(KeyInvalid.AlertId, ObservationResult.Opened)], default);
+        for (var sweep = 0; sweep < 2; sweep++)
+        {
+            var before = watch.Levels;
+            await Eventually.TrueAsync(() => watch.Levels != before, "the conditions are looked at");
+        }
+
+        await memory.TellAsync([KeyInvalid], default);
+
+        Assert.Equal(1, Dms(console.Sandbox, "The FreeScout key is invalid"));
+    }
+
+    /// <summary>The database can be read and not written, as on a full disk.</summary>
+    [Fact]
+    public async Task An_escalation_that_can_not_be_stored_is_sent_from_memory_and_once()
+    {
+        var clock = new StillClock();
+        using var running = clock.Run();
+        await using var console = await StartAsync(clock: clock, kind: Database.Postgres);
+        await using var db = console.Database.Open();
+        await db.ExecuteTogetherAsync(
+            [
+                $"""
+                CREATE FUNCTION no_space() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN
+                  RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full';
+                END $f$
+                """,
+                $"CREATE TRIGGER no_space BEFORE INSERT ON alerts FOR EACH STATEMENT EXECUTE FUNCTION no_space()",
+            ],
+            default
+        );
+        using var freeScout = console.Sandbox.Faults.Add(new(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout });
+        await RefreshAsync(console.Host);
+        await EventuallyAsync(console, "key_invalid", "running");
+        clock.Advance(TimeSpan.FromMinutes(10));
+        await Eventually.TrueAsync(() => Dms(console.Sandbox, "The FreeScout key is invalid") == 1, "the operator is told");
+
+        await db.ExecuteAsync($"DROP TRIGGER no_space ON alerts", default);
+
+        await EventuallyAsync(console, "key_invalid", "told");
+        Assert.Equal(1, Dms(console.Sandbox, "The FreeScout key is invalid"));
+    }
+
+    private static Observation KeyInvalid =>
+        new(
+            Observation.Console,
+            Observation.Escalation,
+            null,
+            Severity.P1,
+            "The FreeScout key is invalid.",
+            true,
+            new Dictionary<string, string> { ["condition"] = "key_invalid" },
+            StartsAt: TimeProvider.System.GetUtcNow()
+        );
 
     [Fact]
     public async Task Alerts_that_could_not_be_read_are_in_the_diagnostics_and_the_operator_is_told_of_them()
