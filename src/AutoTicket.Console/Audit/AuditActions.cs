@@ -14,7 +14,7 @@ public static class AuditActions
     public const string TicketReconciled = "console.tickets.reconciled";
     public const string FindingDismissed = "console.tickets.finding_dismissed";
 
-    /// <summary>Somebody began to resolve a ticket. One of the next two says how it ended.</summary>
+    /// <summary>An operator began to resolve a ticket. <see cref="TicketResolved"/> or <see cref="TicketNotResolved"/> follows.</summary>
     public const string TicketResolving = "console.tickets.resolving";
     public const string TicketResolved = "console.tickets.resolved";
     public const string TicketNotResolved = "console.tickets.not_resolved";

@@ -84,7 +84,7 @@ internal sealed partial class Canary(
         );
     }
 
-    /// <returns>What stopped the test alert; null: nothing.</returns>
+    /// <returns>What stopped the test alert; null when it passed.</returns>
     private async Task<string?> FindProblemAsync(CancellationToken stoppingToken)
     {
         try

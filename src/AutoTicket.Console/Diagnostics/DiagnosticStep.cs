@@ -22,7 +22,7 @@ public enum DiagnosticState
 /// <param name="Key">A stable snake_case word.</param>
 /// <param name="Seen">The result in a sentence, without secrets. Show it as text, never as markup.</param>
 /// <param name="Since">When this state began, as far as known.</param>
-/// <param name="NextAction">What the operator does next; null: nothing.</param>
+/// <param name="NextAction">What the operator does next; null when there is nothing to do.</param>
 /// <param name="Runbook">A section of a page, e.g. <c>docs/ops/runbooks/x.md#section</c>.</param>
 public sealed record DiagnosticStep(
     string Key,

@@ -13,7 +13,7 @@ internal sealed class FreeScoutChecks(FreeScoutProbe probe, FreeScoutHealth heal
     public FreeScoutRun Begin() => new(probe, health, options.Value, clock);
 }
 
-/// <summary>One run of the checks, some of which share a response.</summary>
+/// <summary>One run of the checks. <see cref="AnswersAsync"/> and <see cref="KeyValidAsync"/> share one response of FreeScout.</summary>
 internal sealed class FreeScoutRun(FreeScoutProbe probe, FreeScoutHealth health, FreeScoutOptions options, TimeProvider clock)
 {
     private static readonly TimeSpan AskTimeout = TimeSpan.FromSeconds(1.2);

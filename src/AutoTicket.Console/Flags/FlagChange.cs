@@ -7,7 +7,7 @@ public sealed record FlagChangeRequest(bool Enabled, string Reason, DateTimeOffs
 {
     public string Reason { get; } = CleanText.Of(Reason);
 
-    /// <returns>What is wrong with the request; null: nothing.</returns>
+    /// <returns>Why the request is invalid, and what to change, in a sentence; null when it is valid.</returns>
     public string? Mistake(DateTimeOffset now) =>
         Reason.Trim().Length is < 3 or > 500 ? "Enter a reason (3–500 characters)."
         : At <= now ? "The time of a scheduled change must be in the future."

@@ -62,7 +62,7 @@ internal static class HostingSetup
             (json.TimestampFormat, json.UseUtcTimestamp) = (json.TimestampFormat ?? LineFormatter.Timestamp, true)
         );
         builder.Logging.AddConsoleFormatter<LineFormatter, ConsoleFormatterOptions>();
-        // These report an outage as an ERROR, which would page somebody. Our own lines report it as a WARNING.
+        // These libraries log an outage as an ERROR, which is for bugs alone. The console logs it as a WARNING itself.
         builder.Logging.AddFilter("Microsoft.EntityFrameworkCore", LogLevel.Warning);
         builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
         builder.Logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None);

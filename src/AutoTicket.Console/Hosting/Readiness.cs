@@ -2,8 +2,8 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace AutoTicket.Hosting;
 
-/// <summary>Whether this process will serve the next request. When it ends, <c>/healthz/ready</c> says so first. If somebody polls it, the
-/// console serves on until they have seen that, for at most three seconds.</summary>
+/// <summary>Whether this process will serve the next request. When it ends, <c>/healthz/ready</c> says so first. If a load
+/// balancer polls it, the console serves on until the poll has seen that, for at most three seconds.</summary>
 internal sealed class Readiness(TimeProvider clock) : IHostedLifecycleService, IHealthCheck
 {
     private static readonly TimeSpan Watched = TimeSpan.FromSeconds(30);

@@ -31,7 +31,7 @@ internal static class Comparison
             yield return found.IsMerged
                 ? Is(
                     FindingKind.Merged,
-                    "Somebody merged it into another ticket. For the console it is closed: the next problem gets a new ticket."
+                    "An agent merged it into another ticket. For the console it is closed: the next problem gets a new ticket."
                 )
                 : Is(
                     FindingKind.Deleted,

@@ -66,8 +66,8 @@ internal sealed partial class FindingLog(
                         null,
                         TicketMarker.Append(ticket.Subject, ticket.Marker),
                         FilingRules.IsMissing(ticket, options.Value.Grace)
-                            ? "It was posted, the answer was lost, and FreeScout does not have it. It is posted again when somebody clicks "
-                                + "or its alert goes on. Otherwise dismiss it; the console gives it up after a day."
+                            ? "It was posted, the answer was lost, and FreeScout does not have it. It is posted again when an operator "
+                                + "clicks Investigate or its alert is repeated. Otherwise dismiss it; the console gives it up after a day."
                             : $"It was posted, and which ticket it became is not known. {ticket.Problem}",
                         ticket.PostedAt,
                         ticket.LookedUpAt ?? ticket.PostedAt,

@@ -113,7 +113,7 @@ internal sealed partial class ResolutionLog(
                 return failure;
             }
 
-            // The console writes its note just before it closes the ticket. Without the note, somebody else closed it.
+            // The console writes its note just before it closes the ticket. Without the note, another person closed it.
             await EndAsync(
                 begun,
                 found is { IsOpen: false }

@@ -156,7 +156,7 @@ internal static partial class Login
         }
 
         await context.SignOutAsync(Schemes.Cookie);
-        // Otherwise the provider's session would sign in whoever clicks “Sign in” next.
+        // Otherwise the provider's session would sign in the next person who clicks “Sign in”.
         return idToken is not null && await services.GetRequiredService<ProviderGrants>().CanEndAsync(cancellationToken)
             ? Results.SignOut(
                 new AuthenticationProperties(new Dictionary<string, string?> { [ProviderSignIn.IdTokenHint] = idToken })

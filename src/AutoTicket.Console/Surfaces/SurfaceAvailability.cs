@@ -20,7 +20,7 @@ internal sealed class SurfaceAvailability(
         ("up", "int", h => h.Up)
     );
 
-    /// <returns>For each surface key the share of known time in which it was not down, 0 to 1; null: nothing is known.</returns>
+    /// <returns>For each surface key the share of known time in which it was not down, 0 to 1; null when no reading is known.</returns>
     /// <param name="tidy">First rolls up whole hours and deletes readings past their retention: the leader's job, idempotent.</param>
     public async Task<IReadOnlyDictionary<string, (double? Day, double? Month)>> CountAsync(bool tidy, CancellationToken cancellationToken)
     {

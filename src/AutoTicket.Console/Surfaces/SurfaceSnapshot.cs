@@ -9,7 +9,7 @@ namespace AutoTicket.Surfaces;
 /// <param name="Cause">Why it is not operational, or what is being confirmed; null: all is well.</param>
 /// <param name="History">At most the last 60 readings, oldest first.</param>
 /// <param name="IsFlapping">At least four changes between failed and not failed in the last 20 readings.</param>
-/// <param name="Availability24h">Share of known time in which it was not down, 0 to 1; null: nothing is known.</param>
+/// <param name="Availability24h">Share of known time in which it was not down, 0 to 1; null when no reading is known.</param>
 /// <param name="Availability30d">The same over 30 days.</param>
 public sealed record SurfaceSnapshot(
     Surface Surface,

@@ -88,7 +88,7 @@ internal sealed partial class FloodBudget(
         var reason =
             $"{filed} tickets were filed for {what} within {options.Value.FloodWindow.TotalMinutes:0.#} min: "
             + $"filing for {what} is paused until {until.UtcDateTime:HH:mm:ss} UTC, "
-            + "then a quarter of the budget is let through until somebody resets the breaker.";
+            + "then a quarter of the budget is let through until an operator resets the breaker.";
         await using (var db = await contexts.CreateDbContextAsync())
         {
             var tripped = await db.UpdateWithAuditAsync(
