@@ -105,7 +105,7 @@ internal sealed class SlackAlertHook(
         }
 
         if (
-            notice is { Kind: NoticeKind.Firing or NoticeKind.FiringAgain, Alert.IsStored: true }
+            notice is { Kind: NoticeKind.Firing or NoticeKind.FiringAgain, Alert: { IsStored: true, IsFiring: true } }
             && _toldFromMemory.TryGetValue(notice.Alert.AlertId, out var at)
             && notice.Alert.StartedAt <= at
         )

@@ -253,9 +253,18 @@ public sealed class SlackAlertHookTests
         Assert.True((await slack.DeliverOneAsync(known)).IsDone);
         Assert.Single(slack.Messages);
 
+        // It ended before its episode was delivered: the end is news.
+        await slack.DeliverOneAsync(
+            known with
+            {
+                Alert = known.Alert with { Status = AlertStatus.Resolved, EndedAt = slack.Clock.GetUtcNow() },
+            }
+        );
+        Assert.StartsWith("P2 FIRED AND RECOVERED", slack.Messages[1], StringComparison.Ordinal);
+
         // The next time that it begins is news.
         await slack.DeliverOneAsync(known with { Alert = known.Alert with { Id = 6, StartedAt = slack.Clock.GetUtcNow() } });
-        Assert.Equal(2, slack.Messages.Count);
+        Assert.Equal(3, slack.Messages.Count);
     }
 
     [Fact]
