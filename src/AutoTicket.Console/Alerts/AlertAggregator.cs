@@ -198,7 +198,7 @@ internal sealed partial class AlertAggregator(
         }
     }
 
-    /// <summary>Expires alerts whose source fell silent, and deletes old rows.</summary>
+    /// <summary>Expires alerts whose source fell silent, repairs the outbox and deletes old rows.</summary>
     protected override async Task<TimeSpan> LeadAsync(CancellationToken stoppingToken)
     {
         var now = Clock.GetUtcNow();
@@ -218,6 +218,7 @@ internal sealed partial class AlertAggregator(
 
         if (now - _forgotAt >= ForgetEvery)
         {
+            await store.QueueUndeliveredAsync(stoppingToken);
             await store.DeleteAsync(now - options.Value.Retention, stoppingToken);
             _forgotAt = now;
         }

@@ -16,6 +16,9 @@ internal sealed class AlertStore(
     IEnumerable<IAlertHook> hooks
 )
 {
+    /// <summary>The most alerts of one statement, so that none runs into its time limit.</summary>
+    private const int DeletedAtOnce = 5_000;
+
     private static readonly RowBatch<Alert> New = new(
         ("alert_id", "text", a => a.AlertId),
         ("logical_id", "text", a => a.LogicalId),
@@ -151,11 +154,36 @@ internal sealed class AlertStore(
     public async Task DeleteAsync(DateTimeOffset before, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        var ended = db.Alerts.Where(alert => alert.EndedAt < before);
-        await db.AlertOutbox.Where(entry => ended.Any(alert => alert.Id == entry.AlertRow)).ExecuteDeleteAsync(cancellationToken);
-        await db.AlertDeliveries.Where(delivery => ended.Any(alert => alert.Id == delivery.AlertRow)).ExecuteDeleteAsync(cancellationToken);
-        await ended.ExecuteDeleteAsync(cancellationToken);
-        await db.Decisions.Where(decision => decision.LastAt < before).ExecuteDeleteAsync(cancellationToken);
+        var ended = db.Alerts.Where(alert => alert.EndedAt < before).OrderBy(alert => alert.EndedAt).Select(alert => alert.Id);
+        while (await ended.Take(DeletedAtOnce).ToListAsync(cancellationToken) is { Count: > 0 } rows)
+        {
+            await db.AlertOutbox.Where(entry => rows.Contains(entry.AlertRow)).ExecuteDeleteAsync(cancellationToken);
+            await db.AlertDeliveries.Where(delivery => rows.Contains(delivery.AlertRow)).ExecuteDeleteAsync(cancellationToken);
+            await db.Alerts.Where(alert => rows.Contains(alert.Id)).ExecuteDeleteAsync(cancellationToken);
+        }
+
+        var decided = db.Decisions.Where(decision => decision.LastAt < before).OrderBy(decision => decision.LastAt).Take(DeletedAtOnce);
+        while (await decided.ExecuteDeleteAsync(cancellationToken) == DeletedAtOnce) { }
+    }
+
+    /// <summary>Queues the firing alerts that a hook neither delivered nor waits to deliver, as after a change of the threshold.</summary>
+    public async Task QueueUndeliveredAsync(CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        // EXCEPT, because it takes linear time whatever the planner expects of the outbox.
+        await db.ExecuteAsync(
+            FormattableStringFactory.Create(
+                $"""
+                {Outbox} alerts.id, source, severity, opened_at FROM (
+                  SELECT id, hook FROM alerts {_forEachHook} WHERE status = 'firing' AND severity IN ({NotifySeverities})
+                  EXCEPT SELECT alert_row, hook FROM alert_outbox
+                  EXCEPT SELECT alert_row, hook FROM alert_deliveries JOIN alerts ON alerts.id = alert_row
+                    WHERE status = 'firing' AND kind = 'firing'
+                ) AS missing JOIN alerts ON alerts.id = missing.id
+                """
+            ),
+            cancellationToken
+        );
     }
 
     /// <returns>How many were written. Fewer than given: another process changed the others first. Read again and repeat.</returns>

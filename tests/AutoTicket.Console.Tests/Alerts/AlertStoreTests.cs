@@ -1,0 +1,65 @@
+using AutoTicket.Alerts;
+using AutoTicket.Data;
+using AutoTicket.Sandbox;
+using AutoTicket.Surfaces;
+using AutoTicket.Tests.Kit;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+
+namespace AutoTicket.Tests.Alerts;
+
+public sealed class AlertStoreTests
+{
+    /// <summary>As three months after a flood. A statement that runs into its time limit deletes nothing, also at the next try.</summary>
+    [Fact]
+    public async Task What_a_flood_left_is_deleted_in_statements_that_are_short()
+    {
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+        await using var services = database.AsTheConsole();
+        var contexts = services.GetRequiredService<IDbContextFactory<AutoTicketDbContext>>();
+        await using var db = await contexts.CreateDbContextAsync();
+        await db.ExecuteTogetherAsync(
+            [
+                $"""
+                INSERT INTO alerts (alert_id, logical_id, slot, status, source, name, severity, summary, labels, members, folded_ids,
+                  started_at, opened_at, seen_at, ended_at, reopened, version)
+                SELECT n, n, '', 'resolved', 'test', n, 'p4', n, '', '[]', 0, now(), now(), now(), now(), 0, 0
+                FROM generate_series(1, 5001) AS n
+                """,
+                $"""
+                CREATE FUNCTION take_long() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN
+                  IF (SELECT count(*) FROM gone) > 5000 THEN PERFORM pg_sleep(5); END IF;
+                  RETURN NULL;
+                END $f$
+                """,
+                $"""
+                CREATE TRIGGER take_long AFTER DELETE ON alerts REFERENCING OLD TABLE AS gone
+                FOR EACH STATEMENT EXECUTE FUNCTION take_long()
+                """,
+            ],
+            default
+        );
+
+        await new AlertStore(contexts, Options.Create(new AlertsOptions()), hooks: []).DeleteAsync(DateTimeOffset.MaxValue, default);
+
+        Assert.False(await db.Alerts.AnyAsync());
+    }
+
+    [Theory, BothDatabases]
+    public async Task An_alert_that_fires_when_the_threshold_is_lowered_is_delivered(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        await using var sandbox = await SandboxServer.StartAsync();
+        await using (var before = await ConsoleHost.StartAsync(database, sandbox))
+        {
+            await before.Get<AlertAggregator>().ObserveAsync([AlertDriver.Say("slight", Severity.P3)], default);
+        }
+
+        var settings = new Dictionary<string, string?> { ["Alerts:NotifySeverity"] = "P3" };
+        await using var after = await ConsoleHost.StartAsync(database, sandbox, settings);
+
+        await Eventually.TrueAsync(() => sandbox.Slack.Messages.Count == 1, "the operator is told");
+        Assert.Contains("slight", sandbox.Slack.Messages[0].Text, StringComparison.Ordinal);
+    }
+}
