@@ -190,7 +190,7 @@ internal sealed class AlertStore(
     public async Task<int> WriteAsync(IReadOnlyList<Alert> opened, IReadOnlyList<Alert> changed, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        var written = opened.Count > 0 ? await InsertAsync(db, opened, [], cancellationToken) : 0;
+        var written = opened.Count > 0 ? await InsertAsync(db, opened, "true", [], cancellationToken) : 0;
 
         if (changed.Count > 0)
         {
@@ -232,12 +232,15 @@ internal sealed class AlertStore(
               CROSS JOIN ({string.Join(" UNION ALL ", by.Select(hook => $"SELECT '{hook}' AS hook"))}) AS hooks
               CROSS JOIN (SELECT 'firing' AS kind UNION ALL SELECT 'ended') AS kinds
             """;
-        await InsertAsync(db, [ended], [delivered], cancellationToken);
+        // If the answer to an earlier try was lost, the episode is stored already.
+        const string isNew = "NOT EXISTS (SELECT 1 FROM alerts a WHERE a.logical_id = r.logical_id AND a.opened_at = r.opened_at)";
+        await InsertAsync(db, [ended], isNew, [delivered], cancellationToken);
     }
 
     private Task<int> InsertAsync(
         AutoTicketDbContext db,
         IReadOnlyList<Alert> opened,
+        string where,
         IReadOnlyList<string> then,
         CancellationToken cancellationToken
     ) =>
@@ -245,7 +248,7 @@ internal sealed class AlertStore(
             "alerts",
             $$"""
             ({{New.Names}}, seen_at, version)
-            SELECT {{New.Names}}, opened_at, 0 FROM {0} WHERE true
+            SELECT {{New.Names}}, opened_at, 0 FROM {0} WHERE {{where}}
             ON CONFLICT (logical_id, slot) WHERE status = 'firing' DO NOTHING
             """,
             "id, alert_id, source, name, surface, severity, opened_at, ended_at",

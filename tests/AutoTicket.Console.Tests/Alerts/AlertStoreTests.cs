@@ -46,6 +46,41 @@ public sealed class AlertStoreTests
         Assert.False(await db.Alerts.AnyAsync());
     }
 
+    /// <summary>The answer to the first try was lost.</summary>
+    [Theory, BothDatabases]
+    public async Task A_delivered_episode_that_is_written_again_is_stored_once(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        await using var services = database.AsTheConsole();
+        var contexts = services.GetRequiredService<IDbContextFactory<AutoTicketDbContext>>();
+        var table = new AlertStore(contexts, Options.Create(new AlertsOptions()), hooks: []);
+        var now = TimeProvider.System.GetUtcNow();
+        var ended = new Alert
+        {
+            AlertId = "a",
+            LogicalId = "a",
+            Status = AlertStatus.Resolved,
+            Source = "test",
+            Name = "a",
+            Severity = Severity.P2,
+            Summary = "a",
+            StartedAt = now,
+            OpenedAt = now,
+            SeenAt = now,
+            EndedAt = now.AddMinutes(1),
+        };
+
+        await table.WriteDeliveredAsync(ended, [DecisionSources.Slack], default);
+        await table.WriteDeliveredAsync(ended with { EndedAt = now.AddMinutes(2) }, [DecisionSources.Slack], default);
+
+        await using var db = await contexts.CreateDbContextAsync();
+        var row = (await db.Alerts.SingleAsync()).Id;
+        Assert.Equal(
+            [(row, DeliveryKind.Ended), (row, DeliveryKind.Firing)],
+            (await db.AlertDeliveries.ToListAsync()).Select(d => (d.AlertRow, d.Kind)).OrderBy(d => $"{d.Kind}")
+        );
+    }
+
     [Theory, BothDatabases]
     public async Task An_alert_that_fires_when_the_threshold_is_lowered_is_delivered(Database kind)
     {
