@@ -6,14 +6,14 @@ namespace AutoTicket.Tests;
 public sealed class CleanTextTests
 {
     [Fact]
-    public void What_can_not_be_stored_is_replaced() =>
+    public void Characters_that_cannot_be_stored_are_replaced() =>
         Assert.Equal(
             ["", "shop 😀 ü", "a b", "\uFFFD", "\uFFFD\uFFFD 😀", "\uFFFD😀"],
             new[] { "", "shop 😀 ü", "a\0b", "\ud83d", "\ude00\ud83d 😀", "\ud83d\ud83d\ude00" }.Select(CleanText.Of)
         );
 
     [Fact]
-    public void A_cut_splits_no_pair()
+    public void A_cut_splits_no_surrogate_pair()
     {
         Assert.Equal(["", "😀", "😀x", "😀x"], new[] { 1, 2, 3, 4 }.Select(longest => CleanText.Cut("😀x", longest)));
     }
@@ -30,7 +30,7 @@ public sealed class CleanTextTests
     [InlineData(@"\n\ud8", @"\n\ud8")]
     [InlineData(@"\u00e9\", @"\u00e9\")]
     [InlineData(@"a\u0000b\\u0000\u00000", @"a\u0020b\\u0000\u00200")]
-    public void What_can_not_be_stored_is_mended_in_place(string json, string mended)
+    public void JSON_escapes_that_cannot_be_stored_are_replaced_in_place(string json, string mended)
     {
         var bytes = Encoding.UTF8.GetBytes(json);
         CleanText.MendEscapes(bytes);
@@ -41,7 +41,7 @@ public sealed class CleanTextTests
     [Theory]
     [InlineData("{\"a\":\"\\ud83d\"}", "\uFFFD")]
     [InlineData("{\"a\":\"x\\u0000y\"}", "x y")]
-    public void A_string_of_mended_json_can_be_read(string json, string value) => Assert.Equal(value, Read(Encoding.UTF8.GetBytes(json)));
+    public void A_string_of_cleaned_json_can_be_read(string json, string value) => Assert.Equal(value, Read(Encoding.UTF8.GetBytes(json)));
 
     [Fact]
     public void Bytes_that_are_not_utf_8_become_replacement_characters() =>

@@ -10,7 +10,7 @@ public sealed class FlagPrecedenceTests
 {
     private const string Flag = FlagNames.InvestigateFromStatus;
 
-    /// <summary>The environment's off, else the table's row, else the environment's on, else the default.</summary>
+    /// <summary>Precedence: off in the environment, then the table's row, then on in the environment, then the default.</summary>
     [Theory]
     [InlineData("0", true, true, false, FlagLayer.Environment)]
     [InlineData("off", null, true, false, FlagLayer.Environment)]
@@ -23,12 +23,17 @@ public sealed class FlagPrecedenceTests
     [InlineData(null, false, true, false, FlagLayer.Store)]
     [InlineData(null, null, true, true, FlagLayer.Default)]
     [InlineData("", null, false, false, FlagLayer.Default)]
-    public void The_layers_decide_in_their_order(string? said, bool? stored, bool defaultOn, bool enabled, FlagLayer layer) =>
-        Assert.Equal((enabled, layer), Environment(said, defaultOn).Decide(Flag, stored));
+    public void The_layers_of_a_flag_decide_in_their_order(
+        string? environment,
+        bool? stored,
+        bool defaultOn,
+        bool enabled,
+        FlagLayer layer
+    ) => Assert.Equal((enabled, layer), Environment(environment, defaultOn).Decide(Flag, stored));
 
     [Fact]
     [Trait("Pitfall", "T-61")]
-    public async Task A_flag_whose_store_was_never_read_is_off_whatever_else_says_on()
+    public async Task A_flag_is_off_until_its_store_has_been_read()
     {
         var contexts = new Unreachable();
         var environment = Environment("1", defaultOn: true);
@@ -51,13 +56,13 @@ public sealed class FlagPrecedenceTests
         await store.StopAsync(CancellationToken.None);
     }
 
-    private static FlagEnvironment Environment(string? said, bool defaultOn) =>
+    private static FlagEnvironment Environment(string? environment, bool defaultOn) =>
         FlagEnvironment.Read(
-            new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?> { [Flag] = said }).Build(),
+            new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?> { [Flag] = environment }).Build(),
             defaultOn
         );
 
-    /// <summary>A database at a port where nothing listens.</summary>
+    /// <summary>A database on a port where nothing listens.</summary>
     private sealed class Unreachable : IDbContextFactory<AutoTicketDbContext>
     {
         public AutoTicketDbContext CreateDbContext() =>

@@ -8,7 +8,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AutoTicket.Tests;
 
-/// <summary>The flags of one or two processes on one database, without a host. Their clock moves only when a test moves it.</summary>
+/// <summary>The flags of one or two processes on one database, without a host, with a clock that only the test moves.</summary>
 public sealed class FlagStoreTests : IAsyncLifetime
 {
     private const string Flag = FlagNames.AlertsAutoTicket;
@@ -34,7 +34,7 @@ public sealed class FlagStoreTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_is_stored_is_in_force_when_the_start_has_ended_and_what_was_changed_when_the_change_has()
+    public async Task A_flag_applies_once_the_start_or_its_change_has_completed()
     {
         var first = await StartAsync();
         Assert.Equal(FlagChangeResult.Changed, await first.ChangeAsync(Flag, new(true, Why), "olga", default));
@@ -45,28 +45,28 @@ public sealed class FlagStoreTests : IAsyncLifetime
 
     [Fact]
     [Trait("Pitfall", "T-57")]
-    public async Task A_change_reaches_another_process_by_the_signal_alone_and_by_the_look_of_each_second_without_it()
+    public async Task A_change_reaches_other_processes_by_signal_or_else_by_the_poll_of_each_second()
     {
-        var (first, heard, deaf) = (await StartAsync(), await StartAsync(), await StartAsync(signals: false));
-        var told = 0;
-        heard.Changed += () => told++;
+        var (first, signaled, polling) = (await StartAsync(), await StartAsync(), await StartAsync(signals: false));
+        var raised = 0;
+        signaled.Changed += () => raised++;
 
         await Eventually.TrueAsync(
             async () =>
             {
-                // Each time, because a look that the database is too busy for is made up for by the clock alone.
+                // Sends the change again each time: if the database is busy, a poll may miss it until the clock moves.
                 await first.ChangeAsync(Flag, new(true, Why), "olga", default);
-                return IsOn(heard) && told > 0;
+                return IsOn(signaled) && raised > 0;
             },
-            "the signal is heard, and passed on"
+            "the signal arrives and raises the event"
         );
-        Assert.False(IsOn(deaf));
-        await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(1), () => Task.FromResult(IsOn(deaf)), "it looked by itself");
+        Assert.False(IsOn(polling));
+        await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(1), () => Task.FromResult(IsOn(polling)), "it polls the change");
     }
 
     [Fact]
     [Trait("Pitfall", "T-61")]
-    public async Task What_the_environment_switched_off_can_not_be_switched_on_and_nonsense_changes_nothing()
+    public async Task A_flag_switched_off_by_the_environment_stays_off_and_invalid_changes_are_refused()
     {
         var store = await StartAsync("0");
 
@@ -86,7 +86,11 @@ public sealed class FlagStoreTests : IAsyncLifetime
         await one.ChangeAsync(FlagNames.InvestigateFromStatus, new(false, Why), "olga", default);
         Assert.False(IsOn(one));
 
-        await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(1), () => Task.FromResult(IsOn(one) && IsOn(other)), "it is carried out");
+        await _clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(1),
+            () => Task.FromResult(IsOn(one) && IsOn(other)),
+            "the change is carried out"
+        );
         Assert.Null(State(one).Scheduled);
         Assert.Equal([(false, false), (false, true)], await ChangesAsync());
 
@@ -97,10 +101,10 @@ public sealed class FlagStoreTests : IAsyncLifetime
         Assert.True(IsOn(one));
     }
 
-    /// <summary>Between its being read as due and its being carried out.</summary>
+    /// <summary>The person moves it after it was read as due and before it is carried out.</summary>
     [Fact]
     [Trait("Pitfall", "T-60")]
-    public async Task A_scheduled_change_that_a_person_moved_meanwhile_is_not_carried_out()
+    public async Task A_scheduled_change_that_was_postponed_meanwhile_is_not_carried_out()
     {
         var contexts = new Contexts(_database);
         var store = await StartAsync(signals: false, contexts: contexts);
@@ -108,14 +112,18 @@ public sealed class FlagStoreTests : IAsyncLifetime
         var moved = _clock.GetUtcNow().AddHours(1);
         contexts.BeforeSecond = db => db.FeatureFlags.ExecuteUpdate(set => set.SetProperty(flag => flag.ScheduledAt, moved));
 
-        await _clock.AdvanceUntilAsync(TimeSpan.FromMinutes(1), () => Task.FromResult(State(store).Scheduled?.At == moved), "it is moved");
+        await _clock.AdvanceUntilAsync(
+            TimeSpan.FromMinutes(1),
+            () => Task.FromResult(State(store).Scheduled?.At == moved),
+            "the change is postponed"
+        );
 
         Assert.False(IsOn(store));
     }
 
     [Fact]
     [Trait("Pitfall", "T-59")]
-    public async Task What_the_environment_says_is_audited_by_one_of_two_that_start_together()
+    public async Task One_of_two_processes_that_start_together_audits_the_environments_flag()
     {
         var contexts = new Contexts(_database)
         {
@@ -131,12 +139,12 @@ public sealed class FlagStoreTests : IAsyncLifetime
         Assert.Empty(await ChangesAsync());
     }
 
-    /// <summary>Another process may have been faster, or a person have moved it.</summary>
+    /// <summary>Another process or a person may have changed the row since it was read.</summary>
     [Fact]
     [Trait("Pitfall", "T-60")]
-    public async Task A_change_is_made_to_the_row_as_it_is_when_it_is_written()
+    public async Task A_change_is_applied_to_the_latest_version_of_the_row()
     {
-        var table = new FlagTable(new Contexts(_database), Said(null), _clock);
+        var table = new FlagTable(new Contexts(_database), EnvironmentWith(null), _clock);
         var tries = 0;
 
         await table.ChangeAsync(
@@ -168,7 +176,7 @@ public sealed class FlagStoreTests : IAsyncLifetime
 
     [Fact]
     [Trait("Pitfall", "T-59")]
-    public async Task What_the_environment_says_is_audited_when_it_changes_and_at_a_start_alone()
+    public async Task The_environments_flag_is_audited_only_at_a_start_and_only_if_it_changed()
     {
         await StartAsync("1");
         await StartAsync("1");
@@ -177,7 +185,7 @@ public sealed class FlagStoreTests : IAsyncLifetime
         await StartAsync("0");
         Assert.Equal([(false, true), (true, false)], await ChangesAsync());
 
-        // Those of the earlier start look again, and know better than to write their own word back.
+        // The stores of the earlier start poll again; they must not write back their own environment.
         _clock.Advance(TimeSpan.FromSeconds(1));
         await _processes[0].Store.ChangeAsync(FlagNames.InvestigateFromStatus, new(true, Why), "olga", default);
         Assert.Equal(2, (await ChangesAsync()).Count);
@@ -185,7 +193,7 @@ public sealed class FlagStoreTests : IAsyncLifetime
 
     [Fact]
     [Trait("Pitfall", "T-61")]
-    public async Task While_the_store_is_away_the_last_known_values_hold_and_a_change_says_that_it_was_none()
+    public async Task While_the_store_is_unreachable_the_last_known_values_hold_and_a_change_fails()
     {
         var contexts = new Contexts(_database);
         var store = await StartAsync(contexts: contexts);
@@ -193,29 +201,29 @@ public sealed class FlagStoreTests : IAsyncLifetime
 
         contexts.IsAway = true;
         Assert.Equal(FlagChangeResult.StoreUnreachable, await store.ChangeAsync(Flag, new(false, Why), "olga", default));
-        await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(1), () => Task.FromResult(store.Current.IsStale), "it is said to be stale");
+        await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(1), () => Task.FromResult(store.Current.IsStale), "the state is marked stale");
         Assert.True(IsOn(store));
 
         contexts.IsAway = false;
-        await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(1), () => Task.FromResult(!store.Current.IsStale), "it is read again");
+        await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(1), () => Task.FromResult(!store.Current.IsStale), "the store is read again");
     }
 
     [Fact]
-    public async Task A_bug_that_one_look_meets_does_not_keep_the_next_from_being_made()
+    public async Task A_bug_in_one_poll_does_not_stop_the_next()
     {
         var contexts = new Contexts(_database);
         var store = await StartAsync(contexts: contexts);
 
         contexts.HasBug = true;
-        await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(1), () => Task.FromResult(store.Current.IsStale), "it is said to be stale");
+        await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(1), () => Task.FromResult(store.Current.IsStale), "the state is marked stale");
         contexts.HasBug = false;
 
-        await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(1), () => Task.FromResult(!store.Current.IsStale), "it is read again");
+        await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(1), () => Task.FromResult(!store.Current.IsStale), "the store is read again");
     }
 
     [Fact]
     [Trait("Pitfall", "T-59")]
-    public async Task What_each_process_has_in_force_is_said_at_once_and_again_and_one_that_fell_silent_is_gone()
+    public async Task Each_process_reports_its_flags_at_once_and_repeatedly_and_a_silent_process_disappears()
     {
         var store = await StartAsync();
         await using var db = _database.Open();
@@ -247,7 +255,7 @@ public sealed class FlagStoreTests : IAsyncLifetime
         await _clock.AdvanceUntilAsync(
             TimeSpan.FromSeconds(5),
             () => db.FlagAcks.AnyAsync(ack => ack.Name == Flag && ack.At > mine.At),
-            "it says so again"
+            "the process reports again"
         );
         await store.ChangeAsync(FlagNames.InvestigateFromStatus, new(true, Why), "olga", default);
         Assert.Equal([(mine.Instance, true)], State(store).Acks.Select(ack => (ack.Instance, ack.Enabled)));
@@ -257,23 +265,29 @@ public sealed class FlagStoreTests : IAsyncLifetime
 
     private static bool IsOn(FlagStore store) => State(store).Enabled;
 
-    private static FlagEnvironment Said(string? word) =>
+    private static FlagEnvironment EnvironmentWith(string? word) =>
         FlagEnvironment.Read(
             new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?> { [Flag] = word }).Build(),
             defaultOn: false
         );
 
-    /// <param name="signals">False: it hears of no change.</param>
-    private async Task<FlagStore> StartAsync(string? said = null, bool signals = true, Contexts? contexts = null)
+    /// <param name="signals">False: the store receives no signals.</param>
+    private async Task<FlagStore> StartAsync(string? environment = null, bool signals = true, Contexts? contexts = null)
     {
         contexts ??= new Contexts(_database);
-        var heard = new SqliteSignals($"Data Source={_database.Location}", _clock, NullLogger<DatabaseSignals>.Instance);
-        var store = new FlagStore(new FlagTable(contexts, Said(said), _clock), Said(said), heard, _clock, NullLogger<FlagStore>.Instance);
-        _processes.Add((store, heard));
+        var databaseSignals = new SqliteSignals($"Data Source={_database.Location}", _clock, NullLogger<DatabaseSignals>.Instance);
+        var store = new FlagStore(
+            new FlagTable(contexts, EnvironmentWith(environment), _clock),
+            EnvironmentWith(environment),
+            databaseSignals,
+            _clock,
+            NullLogger<FlagStore>.Instance
+        );
+        _processes.Add((store, databaseSignals));
         await store.StartAsync(default);
         if (signals)
         {
-            await heard.StartAsync(default);
+            await databaseSignals.StartAsync(default);
         }
 
         return store;
@@ -304,7 +318,7 @@ public sealed class FlagStoreTests : IAsyncLifetime
 
         public bool HasBug { get; set; }
 
-        /// <summary>What happens before the context after the next is made.</summary>
+        /// <summary>Runs just before the second context from now is created.</summary>
         public Action<AutoTicketDbContext>? BeforeSecond { get; set; }
 
         public AutoTicketDbContext CreateDbContext()

@@ -19,8 +19,8 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Tests;
 
-/// <summary>Whatever comes from outside: every parser takes it or says in a sentence why not, throws nothing, and hands on only text that
-/// can be stored. Hundreds of inputs each, the same ones in every run.</summary>
+/// <summary>Every parser of external input accepts it or rejects it with a sentence; it never throws, and returns only text that can be
+/// stored. Each gets hundreds of inputs, the same in every run.</summary>
 public sealed class ForeignInputTests
 {
     private static readonly DateTimeOffset Now = new(2026, 11, 28, 12, 0, 0, TimeSpan.Zero);
@@ -55,7 +55,7 @@ public sealed class ForeignInputTests
         """;
 
     [Fact]
-    public void An_alert_is_read_or_named_whatever_it_holds()
+    public void Any_alert_is_read_or_parked_with_its_mistake()
     {
         var rubbish = new Rubbish(1);
         var taken = 0;
@@ -112,7 +112,7 @@ public sealed class ForeignInputTests
     }
 
     [Fact]
-    public void A_request_is_taken_apart_or_refused_whatever_it_holds()
+    public void Any_intake_request_is_split_or_refused()
     {
         var rubbish = new Rubbish(3);
         for (var n = 0; n < 3000; n++)
@@ -122,7 +122,7 @@ public sealed class ForeignInputTests
 
             var elements = AlertSplitter.Elements(bytes, mayBeOne: true);
 
-            // As a parser of the whole sees it, where it takes it at all.
+            // Compares with a parser of the whole text, if that parser accepts it.
             if (Utf8.IsValid(bytes) && Parse(bytes) is { ValueKind: JsonValueKind.Array } whole)
             {
                 Assert.Equal(
@@ -136,7 +136,7 @@ public sealed class ForeignInputTests
     }
 
     [Fact]
-    public async Task FreeScouts_answers_are_read_or_fail_with_a_sentence_whatever_they_hold()
+    public async Task Any_response_of_FreeScout_is_read_or_fails_with_a_sentence()
     {
         var rubbish = new Rubbish(4);
         string[] names =
@@ -231,7 +231,7 @@ public sealed class ForeignInputTests
     }
 
     [Fact]
-    public void Slacks_answers_are_read_or_fail_with_a_sentence_whatever_they_hold()
+    public void Any_response_of_Slack_is_read_or_fails_with_a_sentence()
     {
         var rubbish = new Rubbish(5);
         for (var n = 0; n < 2000; n++)
@@ -252,7 +252,7 @@ public sealed class ForeignInputTests
     }
 
     [Fact]
-    public void FreeScouts_events_are_hints_whatever_they_hold()
+    public void Any_event_of_FreeScout_is_only_a_hint()
     {
         var rubbish = new Rubbish(6);
         for (var n = 0; n < 2000; n++)
@@ -391,7 +391,7 @@ public sealed class ForeignInputTests
             Assert.True((int)answer.StatusCode < 500, $"{(int)answer.StatusCode} {address}");
         }
 
-        // Half a pair can't be written in UTF-8; bytes that are none can.
+        // UTF-8 can't encode half a surrogate pair, so the query contains invalid bytes instead.
         string Escaped(string text) =>
             Uri.EscapeDataString(text) is { Length: < 4000 } escaped ? escaped + rubbish.One("", "", "%ff", "%ed%a0%bd", "%00", "%") : "";
     }
@@ -427,7 +427,7 @@ public sealed class ForeignInputTests
         }
     }
 
-    /// <summary>The client's own reader of answers, over answers of the test's.</summary>
+    /// <summary>Returns the test's responses to the client's own response reader.</summary>
     private sealed class Answering(Func<HttpResponseMessage> answer) : HttpMessageHandler, IHttpClientFactory
     {
         public HttpClient CreateClient(string name) => new(new AnswerReader { InnerHandler = this }, disposeHandler: false);

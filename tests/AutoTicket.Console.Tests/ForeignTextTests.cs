@@ -11,15 +11,14 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests;
 
-/// <summary>U+0000 and half surrogate pairs, which PostgreSQL does not take, wherever text comes in: no 500, and nothing stands
-/// still.</summary>
+/// <summary>PostgreSQL rejects U+0000 and half surrogate pairs. Wherever text enters, they cause no 500 and stop no loop.</summary>
 public sealed class ForeignTextTests
 {
     [Theory, BothDatabases]
-    public async Task A_refusal_that_is_cut_within_an_emoji_leaves_no_claim_behind(Database kind)
+    public async Task A_rejection_text_cut_within_an_emoji_leaves_no_claim_behind(Database kind)
     {
         await using var driver = await InvestigateDriver.StartAsync(kind);
-        await driver.FirstLookIsOverAsync();
+        await driver.WaitForFirstSyncAsync();
         using (
             driver.Sandbox.Faults.Add(
                 new(FaultKind.Status)
@@ -39,7 +38,7 @@ public sealed class ForeignTextTests
     }
 
     [Theory, BothDatabases]
-    public async Task A_ticket_whose_subject_holds_U_0000_is_listed_and_keeps_no_other_from_it(Database kind)
+    public async Task A_ticket_with_U_0000_in_its_subject_is_listed_and_hides_no_other(Database kind)
     {
         await using var driver = await InvestigateDriver.StartAsync(kind, surfaces: []);
         var odd = driver.FreeScout.CreateByHand("a\0b", ["auto:status", "surface:p\0ay"]);
@@ -81,7 +80,7 @@ public sealed class ForeignTextTests
         var threads = driver.FreeScout.Conversations.Single(one => one.Id == ticket.Id).Threads;
         Assert.Contains(threads, thread => thread.Body.Contains("no te", StringComparison.Ordinal));
 
-        // To its end, which a filter that the database does not take would tear off.
+        // Reads to the end: a filter that the database rejects would cut the export off.
         Assert.Equal("id,created_at,action,actor,payload\r\n", await http.GetStringAsync("/api/audit.csv?actor=%00"));
         Assert.Equal("id,created_at,action,actor,payload\r\n", await http.GetStringAsync("/api/audit.csv?action=x%00"));
         foreach (
@@ -104,7 +103,7 @@ public sealed class ForeignTextTests
     }
 
     [Theory, BothDatabases]
-    public async Task What_was_not_cleaned_where_it_came_in_is_stored_clean(Database kind)
+    public async Task Text_that_was_not_cleaned_at_the_entry_is_cleaned_before_it_is_stored(Database kind)
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         await using var db = database.Open();
@@ -124,7 +123,7 @@ public sealed class ForeignTextTests
             $"INSERT INTO leases (name, owner, fence, until) VALUES ({dirty}, {dirty}, {1L}, {DateTimeOffset.UnixEpoch})",
             default
         );
-        // And in a batch, of which it would stop every row.
+        // Also in a batch, where one unclean row would stop all of them.
         var rows = new RowBatch<string>(("name", "text", name => name), ("payload", "jsonb", _ => """{"a":"b"}"""));
         await db.ExecuteAsync(
             $"""

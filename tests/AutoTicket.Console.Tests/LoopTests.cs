@@ -4,10 +4,10 @@ using Microsoft.Extensions.Hosting;
 
 namespace AutoTicket.Tests;
 
-/// <summary>What all loops in the background have in common.</summary>
+/// <summary>Rules for all background loops.</summary>
 public sealed class LoopTests
 {
-    // Flows into the loops of this test's console, and into no other's.
+    // Flows into the loops of this test's console only.
     private static readonly AsyncLocal<bool> IsOurs = new();
 
     [Fact]

@@ -7,16 +7,16 @@ using Npgsql;
 
 namespace AutoTicket.Tests;
 
-/// <summary>A page of docs/ops, and what it tells its reader to type.</summary>
-/// <param name="Line">Where the block begins.</param>
-/// <param name="Expected">What the page says that it prints; null: it doesn't say.</param>
+/// <summary>A command block of a page under docs/ops.</summary>
+/// <param name="Line">The block's first line.</param>
+/// <param name="Expected">The output that the page promises. Null: none.</param>
 public sealed record RunbookBlock(string Page, int Line, string Language, string Text, string? Expected)
 {
     public override string ToString() => $"{Page}:{Line}";
 }
 
-/// <summary>A console that has filed for a click and an alert, and was through an outage of FreeScout and one of Slack. The two programs
-/// that reach other machines, heroku and infisical, are shell functions: logs and variables are this console's own.</summary>
+/// <summary>A console that has filed for a click and an alert and has survived outages of FreeScout and Slack. Shell functions replace
+/// heroku and infisical, which call other machines; their logs and variables are this console's.</summary>
 public sealed class RunbookShell : IAsyncLifetime
 {
     private const string Token = "canary-runbook-token";
@@ -35,7 +35,7 @@ public sealed class RunbookShell : IAsyncLifetime
                 ["ALERTS_INGEST_TOKEN"] = Token,
                 ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1",
                 ["Alerts__NotifySeverity"] = "P2",
-                // Its outage files no ticket by itself: the click does.
+                // P3, so that only the click files a ticket for it.
                 ["Surfaces__0__Severity"] = "P3",
             }
         );
@@ -86,7 +86,7 @@ public sealed class RunbookShell : IAsyncLifetime
             )
         ).Message.EnsureSuccessStatusCode();
 
-        // Read by bash before it runs what it is given.
+        // A file that bash reads before it runs the commands.
         var played = Path.Combine(_folder.FullName, "played");
         await File.WriteAllTextAsync(
             played,
@@ -115,7 +115,7 @@ public sealed class RunbookShell : IAsyncLifetime
         _variables["PATH"] = Environment.GetEnvironmentVariable("PATH")!;
     }
 
-    /// <summary>Types it into a shell that stops at the first thing that fails.</summary>
+    /// <summary>Runs the commands in a shell that stops at the first error.</summary>
     public async Task<(int Status, string Output, string Errors)> TypeAsync(string commands)
     {
         var start = new ProcessStartInfo("bash", ["-euo", "pipefail", "-c", commands])
@@ -136,7 +136,7 @@ public sealed class RunbookShell : IAsyncLifetime
         return (shell.ExitCode, await output, await errors);
     }
 
-    /// <returns>How many rows it has.</returns>
+    /// <returns>The number of rows.</returns>
     public async Task<int> QueryAsync(string sql)
     {
         await using var connection = new NpgsqlConnection(PostgresUrl.ToConnectionString(_consoles.Database.Location));
@@ -159,7 +159,7 @@ public sealed class RunbookShell : IAsyncLifetime
     }
 }
 
-/// <summary>What the pages under docs/ops tell the operator to type works, and their links lead somewhere.</summary>
+/// <summary>The commands under docs/ops work, and their links lead to existing pages and headings.</summary>
 public sealed partial class RunbookPagesTests(RunbookShell shell) : IClassFixture<RunbookShell>
 {
     private static readonly string Root = Path.Combine(ContentRoot.Find(), "docs", "ops");
@@ -171,11 +171,12 @@ public sealed partial class RunbookPagesTests(RunbookShell shell) : IClassFixtur
 
     [Theory]
     [MemberData(nameof(Blocks))]
-    public async Task What_a_page_tells_to_type_works_and_prints_what_it_says(RunbookBlock block)
+    public async Task The_commands_of_a_page_work_and_print_what_the_page_says(RunbookBlock block)
     {
         if (block.Language == "sql")
         {
-            // What is asked for, this console has done; but nobody signs in to it, who is at its machine is known.
+            // This console has done everything the queries look for, except a sign-in: in Development the operator is signed in
+            // automatically.
             var rows = await shell.QueryAsync(block.Text);
             Assert.True(
                 rows > 0
@@ -206,12 +207,12 @@ public sealed partial class RunbookPagesTests(RunbookShell shell) : IClassFixtur
 
         var (_, known, _) = await shell.TypeAsync($"{hooks} | grep -oE '\"id\":[0-9]+' | cut -d: -f2");
         var id = Assert.Single(known.Split('\n', StringSplitOptions.RemoveEmptyEntries));
-        // The page's own test registers it, too.
+        // The test of the page registers the webhook too.
         await shell.TypeAsync(hooks.Replace("curl -s", "curl -s -X DELETE", StringComparison.Ordinal).TrimEnd(' ', '"') + $"/{id}\"");
     }
 
     [Fact]
-    public void Every_link_of_a_page_leads_to_a_page_and_a_heading_that_are_there()
+    public void Every_link_of_a_page_leads_to_an_existing_page_and_heading()
     {
         var links = Pages
             .SelectMany(page => Link().Matches(File.ReadAllText(page)).Select(link => (page, target: link.Groups[1].Value)))
@@ -231,7 +232,7 @@ public sealed partial class RunbookPagesTests(RunbookShell shell) : IClassFixtur
         );
     }
 
-    /// <summary>The headings as addresses, by GitHub's rules.</summary>
+    /// <summary>The page's headings as anchors, by GitHub's rules.</summary>
     internal static IEnumerable<string> Anchors(string page) =>
         File.ReadLines(page)
             .Where(line => line.StartsWith('#'))

@@ -13,7 +13,7 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Tests;
 
-/// <summary>What a setting may hold, and what is told when it holds something else.</summary>
+/// <summary>Valid values of settings, and the messages for invalid ones.</summary>
 public sealed class SettingsTests
 {
     [Theory]
@@ -31,7 +31,7 @@ public sealed class SettingsTests
     public void A_duration_is_read(string text, double seconds) =>
         Assert.Equal(TimeSpan.FromSeconds(seconds), Read(text, TimeSpan.MaxValue));
 
-    /// <summary>.NET's own reading makes 24 days of 24:00:00, and 30 days of 30.</summary>
+    /// <summary>.NET's own parser reads 24:00:00 as 24 days and 30 as 30 days.</summary>
     [Theory]
     [InlineData("24:00:00")]
     [InlineData("1.24:00:00")]
@@ -46,7 +46,7 @@ public sealed class SettingsTests
     [InlineData("-5m")]
     [InlineData("99999999d")]
     [InlineData("soon")]
-    public void What_is_no_duration_is_refused_with_how_to_write_one(string text)
+    public void An_invalid_duration_is_refused_with_examples_of_valid_ones(string text)
     {
         var refusal = Assert.Throws<ConfigurationException>(() => Read(text, TimeSpan.Zero)).Message;
 
@@ -58,7 +58,7 @@ public sealed class SettingsTests
     }
 
     [Fact]
-    public void Whatever_stands_for_a_duration_is_read_or_refused()
+    public void Any_text_for_a_duration_is_read_or_refused()
     {
         var random = new Random(15);
         string[] pieces = ["1", "24", "9999999", ".", ":", "-", "00", "ms", "s", "m", "h", "d", "e", " ", "\0", "\ud83d", "٣"];
@@ -84,7 +84,7 @@ public sealed class SettingsTests
     [InlineData(3600, "1h")]
     [InlineData(129_600, "36h")]
     [InlineData(90 * 86_400, "90d")]
-    public void A_duration_is_told_in_a_form_that_is_read(double seconds, string text)
+    public void A_duration_is_printed_in_a_form_that_the_parser_accepts(double seconds, string text)
     {
         Assert.Equal(text, Settings.Text(TimeSpan.FromSeconds(seconds)));
         Assert.Equal(TimeSpan.FromSeconds(seconds), Read(text, TimeSpan.MaxValue));
@@ -98,7 +98,7 @@ public sealed class SettingsTests
     [InlineData("Slack__RemindsAt", "09:00:00", "Slack__RemindAt")]
     [InlineData("Diagnostics__Canary", "5s", "Diagnostics__CanaryInterval")]
     [InlineData("Leader__Leese", "5s", "Leader__Lease")]
-    public void A_name_that_nobody_reads_is_refused_with_the_nearest_that_is_read(string variable, string value, string nearest)
+    public void An_unknown_setting_is_refused_with_the_nearest_known_name(string variable, string value, string nearest)
     {
         var refusal = Assert.Throws<ConfigurationException>(() => Check(variable, value));
 
@@ -124,7 +124,7 @@ public sealed class SettingsTests
     [InlineData("SLACK_WEBHOOK_URL", null)]
     [InlineData("Kestrel__Endpoints__Http__Url", null)]
     [InlineData("Serilog__MinimumLevel", null)]
-    public void A_name_that_is_nearly_one_of_ours_is_told_with_what_is_probably_meant(string variable, string? meant)
+    public void A_misspelled_variable_is_reported_with_the_probable_name(string variable, string? meant)
     {
         var misspelled = MisspelledSettings.In(Configuration((variable.Replace("__", ":", StringComparison.Ordinal), "x"))).ToList();
 
@@ -132,11 +132,11 @@ public sealed class SettingsTests
     }
 
     [Fact]
-    public void A_variable_that_is_set_is_not_missed() =>
+    public void A_variable_is_not_misspelled_if_the_correct_one_is_set_too() =>
         Assert.Empty(MisspelledSettings.In(Configuration(("SLACK_BOT_TOKEN", "x"), ("SLACK_BOT_TOKENS", "another program's"))));
 
     [Fact]
-    public async Task A_misspelled_name_is_a_warning_at_the_start_that_does_not_tell_its_value()
+    public async Task A_misspelled_variable_is_a_warning_at_the_start_without_its_value()
     {
         await using var console = await ConsoleHost.StartAsync(
             settings: new Dictionary<string, string?> { ["OIDC_AUTORITY"] = "canary-3fbd1c" }
@@ -148,9 +148,9 @@ public sealed class SettingsTests
         Assert.DoesNotContain(console.Log, line => line.Contains("canary", StringComparison.Ordinal));
     }
 
-    /// <summary>Every name of the README's table, but those that are .NET's own or too short to be near to anything.</summary>
+    /// <summary>Every name in the README's table, except .NET's own and those too short to be similar to another.</summary>
     [Fact]
-    public void All_names_are_known_that_can_be_misspelled()
+    public void All_variables_that_can_be_misspelled_are_known()
     {
         var table = File.ReadLines(Path.Combine(ContentRoot.Find(), "README.md"))
             .Where(line => line.StartsWith("| `", StringComparison.Ordinal))
@@ -171,9 +171,9 @@ public sealed class SettingsTests
         Assert.Contains("FREESCOUT_API_KEY", table);
     }
 
-    /// <summary>A variable of the environment is no setting of the section that holds it.</summary>
+    /// <summary>A setting with its own environment variable has no second name in its section.</summary>
     [Fact]
-    public void A_variable_has_one_name()
+    public void A_setting_with_its_own_variable_has_no_second_name()
     {
         var refusal = Assert.Throws<ConfigurationException>(() => Check("Slack__BotToken", "xoxb-1"));
 
@@ -191,16 +191,16 @@ public sealed class SettingsTests
     [InlineData("Leader__Lease", "1s", "Leader__Lease must be between 3s and 5m, but is 1s.")]
     [InlineData("FreeScout__BreakDuration", "100ms", "FreeScout__BreakDuration must be between 500ms and 5m, but is 100ms.")]
     [InlineData("FreeScout__RetryDelay", "1h", "FreeScout__RetryDelay must be between 0s and 10s, but is 1h.")]
-    public void What_lies_outside_is_told_in_the_form_that_is_read(string variable, string value, string told)
+    public void An_out_of_range_value_is_reported_in_a_form_that_the_parser_accepts(string variable, string value, string told)
     {
         var mistake = Assert.ThrowsAny<Exception>(() => Check(variable, value));
 
         Assert.StartsWith(told, mistake.Message, StringComparison.Ordinal);
     }
 
-    /// <summary>What stands in appsettings.json is the default of the code, and in a form that is read.</summary>
+    /// <summary>appsettings.json repeats the code's defaults, in a form that the parser accepts.</summary>
     [Fact]
-    public void Appsettings_say_what_the_code_says()
+    public void Appsettings_equal_the_defaults_of_the_code()
     {
         using var bare = Options();
         var json = new ConfigurationBuilder().AddJsonFile(Path.Combine(ContentRoot.Find(), "appsettings.json")).Build();

@@ -9,7 +9,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace AutoTicket.Tests.Access;
 
-/// <summary>An open page asks at the moment of each action, whatever it knew when it was rendered.</summary>
+/// <summary>An open page checks the user's rights at each action, not only when it is rendered.</summary>
 public sealed class AdmissionTests
 {
     [Theory, BothDatabases]
@@ -21,7 +21,7 @@ public sealed class AdmissionTests
         var sessions = console.Get<Sessions>();
         var user = await sessions.OpenAsync("ada", Roles.Admin, null, default);
         await using var page = console.Get<IServiceScopeFactory>().CreateAsyncScope();
-        // As a circuit begins.
+        // Blazor sets the user like this when a circuit starts.
         (
             (IHostEnvironmentAuthenticationStateProvider)page.ServiceProvider.GetRequiredService<AuthenticationStateProvider>()
         ).SetAuthenticationState(Task.FromResult(new AuthenticationState(user)));
@@ -98,7 +98,7 @@ public sealed class AdmissionTests
     }
 
     [Fact]
-    public void Each_of_a_thousand_kinds_is_let_through_once_a_minute_and_no_more_are_kept()
+    public void OncePerMinute_lets_each_of_a_thousand_keys_through_once_a_minute_and_keeps_no_more()
     {
         var clock = new StillClock();
         var often = new OncePerMinute(clock);
@@ -146,7 +146,7 @@ public sealed class AdmissionTests
         Assert.DoesNotContain(secret, System.Text.Json.JsonSerializer.Serialize(row), StringComparison.Ordinal);
         Assert.NotNull(await sessions.CurrentAsync(user, default));
         Assert.Null(await sessions.CurrentAsync(Schemes.Principal("ada", Roles.Admin, Schemes.Cookie, row.Id), default));
-        // A role that changed is in the cookie that is made anew, and the session is the same.
+        // After a role change the cookie is issued again with the new role, for the same session.
         await db.Sessions.ExecuteUpdateAsync(set => set.SetProperty(session => session.Role, Roles.Viewer));
         var changed = await sessions.CurrentAsync(user, default);
         Assert.Equal((Roles.Viewer, row.Id), (Roles.Of(changed!), Schemes.SessionOf(changed!)));

@@ -6,7 +6,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Access;
 
-/// <summary>The audit log's export takes nothing from anybody else, however slowly it is read.</summary>
+/// <summary>A slow reader of the audit log's export takes no resources from other users.</summary>
 public sealed class ExportTests(ExportTests.Shared shared) : IClassFixture<ExportTests.Shared>
 {
     private static readonly Uri Export = new("/api/audit.csv?action=a.test", UriKind.Relative);
@@ -15,7 +15,7 @@ public sealed class ExportTests(ExportTests.Shared shared) : IClassFixture<Expor
     public async Task Slow_readers_hold_no_connection_of_the_pool()
     {
         var log = shared.Console.Get<AuditQueries>();
-        // More than the pool has connections.
+        // More readers than the pool has connections.
         var readers = Enumerable.Range(0, 45).Select(_ => new Reader()).ToList();
         var exports = readers.ConvertAll(reader => log.WriteCsvAsync(new AuditQuery("a.page"), reader, default));
         await Task.WhenAll(readers.Select(reader => reader.IsStuck.Task)).WaitAsync(Eventually.Patience);
@@ -44,12 +44,12 @@ public sealed class ExportTests(ExportTests.Shared shared) : IClassFixture<Expor
                 using var again = await shared.AskAsync(Export);
                 return again.StatusCode == HttpStatusCode.OK;
             },
-            "a place is free again"
+            "a finished export frees its slot"
         );
     }
 
     [Fact]
-    public async Task An_export_without_the_database_is_refused_and_one_that_loses_it_is_cut_off()
+    public async Task An_export_without_the_database_is_refused_and_a_running_one_is_cut_off()
     {
         var log = shared.Console.Get<AuditQueries>();
         var reader = new Reader();
@@ -70,7 +70,7 @@ public sealed class ExportTests(ExportTests.Shared shared) : IClassFixture<Expor
         }
     }
 
-    /// <summary>Stops reading in the midst of a row.</summary>
+    /// <summary>Stops reading in the middle of a row.</summary>
     private sealed class Reader : StringWriter
     {
         public TaskCompletionSource IsStuck { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -96,7 +96,7 @@ public sealed class ExportTests(ExportTests.Shared shared) : IClassFixture<Expor
 
     public sealed class Shared : IAsyncLifetime
     {
-        /// <summary>More than fits into the buffers of a connection.</summary>
+        /// <summary>More rows than fit into the buffers of a connection.</summary>
         public const int Rows = 20_000;
 
         public const int MoreThanAPage = 600;

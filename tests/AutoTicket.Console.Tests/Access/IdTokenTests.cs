@@ -8,7 +8,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace AutoTicket.Tests.Access;
 
-/// <summary>A provider, or somebody in its place, whose ID tokens are signed as a test says.</summary>
+/// <summary>A provider, or an attacker in its place, whose ID tokens are signed as each test chooses.</summary>
 public sealed class IdTokenTests
 {
     private const string Client = "autoticket";

@@ -6,7 +6,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Access;
 
-/// <summary>Wrong passwords close the sign-in, for the address and for all.</summary>
+/// <summary>Wrong passwords lock the sign-in, for one address or for all.</summary>
 public sealed class LockoutTests
 {
     private const string Password = "correct horse battery";
@@ -114,7 +114,7 @@ public sealed class LockoutTests
     }
 
     [Fact]
-    public async Task Who_tries_more_than_ten_times_a_minute_is_not_heard()
+    public async Task More_than_ten_sign_ins_a_minute_from_one_address_are_refused()
     {
         await using var console = await ConsoleHost.StartAsync(settings: Settings, environment: "Staging");
         using var visitor = new Visitor(console.Address);
@@ -133,7 +133,7 @@ public sealed class LockoutTests
     [Theory]
     [InlineData("203.0.113.7", "203.0.113.7"), InlineData("::ffff:203.0.113.7", "203.0.113.7")]
     [InlineData("2001:db8:1:2:aaaa::1", "2001:db8:1:2::/64"), InlineData("2001:db8:1:2:bbbb::2", "2001:db8:1:2::/64")]
-    public void A_network_of_ipv6_is_one_address(string address, string counted) =>
+    public void An_ipv6_network_counts_as_one_address(string address, string counted) =>
         Assert.Equal(counted, Lockout.AddressOf(IPAddress.Parse(address)));
 
     private static async Task<string> TryAsync(ConsoleHost console, string password)

@@ -11,7 +11,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace AutoTicket.Tests.Access;
 
-/// <summary>Sign-in at a real OpenID provider: who gets in, as what, and for how long.</summary>
+/// <summary>Sign-in at a real OpenID provider: which users get in, with which role, and for how long.</summary>
 public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) : IClassFixture<ProviderSignInTests.Provider>
 {
     private static readonly object Flip = new { enabled = true, reason = "a test" };
@@ -30,7 +30,7 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
             }
         )
         {
-            await provider.Real.SayAsync(user, roles);
+            await provider.Real.SetUserAsync(user, roles);
             using var visitor = new Visitor(console.Address);
             var (address, status, _) = await visitor.SignInAsync(user);
 
@@ -65,7 +65,7 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
     public async Task Without_a_mapped_role_nobody_gets_in_and_it_is_written_down()
     {
         await using var console = await StartAsync();
-        await provider.Real.SayAsync("nora", "visitors");
+        await provider.Real.SetUserAsync("nora", "visitors");
         using var visitor = new Visitor(console.Address);
         var (address, _, page) = await visitor.SignInAsync("nora");
 
@@ -81,11 +81,11 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
     public async Task A_user_whom_the_provider_no_longer_knows_is_thrown_out(string client)
     {
         await using var console = await StartAsync(client);
-        await provider.Real.SayAsync($"gone-{client}", "sre");
+        await provider.Real.SetUserAsync($"gone-{client}", "sre");
         using var visitor = new Visitor(console.Address);
         await visitor.SignInAsync($"gone-{client}");
         Assert.Equal(HttpStatusCode.OK, await visitor.AskAsync("/api/status"));
-        // It has been asked about, and is still one.
+        // The provider was asked about the user, who still exists there.
         await using var db = Open(console);
         var signedIn = (await db.Sessions.AsNoTracking().SingleAsync()).CheckedAt;
         await Eventually.TrueAsync(
@@ -94,7 +94,7 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
         );
         Assert.Equal(HttpStatusCode.OK, await visitor.AskAsync("/api/status"));
 
-        await provider.Real.SayAsync($"gone-{client}", null);
+        await provider.Real.SetUserAsync($"gone-{client}", null);
 
         await Eventually.TrueAsync(async () => await visitor.AskAsync("/api/status") == HttpStatusCode.Unauthorized, "the user is out");
         Assert.Contains(
@@ -105,15 +105,15 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
     }
 
     [Theory, InlineData("roles-in-userinfo"), InlineData("roles-in-id-token")]
-    public async Task What_the_provider_says_of_somebody_else_ends_the_session(string client)
+    public async Task Userinfo_of_another_subject_ends_the_session(string client)
     {
         await using var console = await StartAsync(client);
-        await provider.Real.SayAsync($"eve-{client}", "staff");
+        await provider.Real.SetUserAsync($"eve-{client}", "staff");
         using var visitor = new Visitor(console.Address);
         await visitor.SignInAsync($"eve-{client}");
         Assert.Equal(HttpStatusCode.OK, await visitor.AskAsync("/api/status"));
 
-        await provider.Real.SayOfAnotherAsync($"eve-{client}", "somebody-else", "sre");
+        await provider.Real.SetUserinfoSubjectAsync($"eve-{client}", "somebody-else", "sre");
 
         await Eventually.TrueAsync(async () => await visitor.AskAsync("/api/status") == HttpStatusCode.Unauthorized, "the user is out");
         await using var db = Open(console);
@@ -125,9 +125,9 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
     }
 
     [Fact]
-    public async Task A_refresh_token_that_is_good_for_one_use_is_used_by_one_of_two_processes()
+    public async Task One_of_two_processes_uses_a_one_time_refresh_token()
     {
-        // Moved for both at once, so that both find the session due at the same moment.
+        // One clock for both processes, so that both find the session due at the same moment.
         var clock = new StillClock(TimeProvider.System.GetUtcNow());
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
         await using var one = await ConsoleHost.StartAsync(
@@ -142,7 +142,7 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
             environment: "Staging",
             clock: clock
         );
-        await provider.Real.SayAsync("two", "staff");
+        await provider.Real.SetUserAsync("two", "staff");
         using var visitor = new Visitor(one.Address);
         await visitor.SignInAsync("two");
         await using var db = Open(one);
@@ -164,17 +164,17 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
 
     [Theory, InlineData("roles-in-userinfo"), InlineData("roles-in-id-token"), InlineData("no-refresh-token")]
     [Trait("Pitfall", "T-63")]
-    public async Task A_role_that_is_lost_at_the_provider_is_lost_here(string client)
+    public async Task A_role_removed_at_the_provider_is_removed_in_the_console(string client)
     {
-        // Without a refresh token there is no newer ID token; here userinfo has the roles.
+        // Without a refresh token there is no newer ID token; userinfo has the roles then.
         await using var console = await StartAsync(client);
         var user = $"lost-{client}";
-        await provider.Real.SayAsync(user, "sre");
+        await provider.Real.SetUserAsync(user, "sre");
         using var visitor = new Visitor(console.Address);
         await visitor.SignInAsync(user);
         Assert.Equal(HttpStatusCode.OK, (await visitor.PutAsync($"/api/flags/{FlagNames.InvestigateFromStatus}", Flip)).StatusCode);
 
-        await provider.Real.SayAsync(user, "staff");
+        await provider.Real.SetUserAsync(user, "staff");
         await Eventually.TrueAsync(
             async () =>
                 (await visitor.PutAsync($"/api/flags/{FlagNames.InvestigateFromStatus}", Flip)).StatusCode == HttpStatusCode.Forbidden,
@@ -182,11 +182,11 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
         );
         Assert.Equal(HttpStatusCode.OK, await visitor.AskAsync("/api/status"));
 
-        await provider.Real.SayAsync(user, "none of ours");
-        await Eventually.TrueAsync(async () => await visitor.AskAsync("/api/status") == HttpStatusCode.Unauthorized, "not even a viewer");
+        await provider.Real.SetUserAsync(user, "none of ours");
+        await Eventually.TrueAsync(async () => await visitor.AskAsync("/api/status") == HttpStatusCode.Unauthorized, "the user is out");
     }
 
-    /// <summary>With the claims as each of them sends them.</summary>
+    /// <summary>Uses the claims as each product sends them.</summary>
     [Theory]
     [InlineData("keycloak", "realm_access.roles", "sre=admin", "admin")]
     [InlineData("keycloak", "resource_access.autoticket.console.roles", "console-operator=operator", "operator")]
@@ -197,12 +197,7 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
     [InlineData("google", "email", "ada@example.org=admin,bea@example.org=viewer", "admin")]
     [InlineData("google", "hd", "example.org=viewer", "viewer")]
     [InlineData("authentik", "groups", "authentik Admins=admin, On call=operator", "admin")]
-    public async Task The_claims_of_a_provider_of_the_field_give_the_role_that_the_map_says(
-        string name,
-        string claim,
-        string map,
-        string? role
-    )
+    public async Task The_claims_of_known_providers_give_the_mapped_role(string name, string claim, string map, string? role)
     {
         var claims = Path.Combine(ContentRoot.Find(), "tests", "AutoTicket.Console.Tests", "Access", "Providers", $"{name}.json");
         var settings = new Dictionary<string, string?>(provider.Settings("roles-in-userinfo"))
@@ -211,7 +206,7 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
             ["OIDC_ROLE_MAP"] = map,
         };
         await using var console = await ConsoleHost.StartAsync(settings: settings, environment: "Staging");
-        await provider.Real.SayAsync($"field-{name}", JsonSerializer.Deserialize<JsonElement>(await File.ReadAllTextAsync(claims)));
+        await provider.Real.SetClaimsAsync($"field-{name}", JsonSerializer.Deserialize<JsonElement>(await File.ReadAllTextAsync(claims)));
         using var visitor = new Visitor(console.Address);
         var (address, _, _) = await visitor.SignInAsync($"field-{name}");
 
@@ -220,7 +215,7 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
         Assert.Equal(role, (await db.Sessions.AsNoTracking().SingleOrDefaultAsync())?.Role);
         if (role is not null)
         {
-            // And when it is asked again.
+            // The claims give the same role when the provider is asked again.
             var signedIn = (await db.Sessions.AsNoTracking().SingleAsync()).CheckedAt;
             await Eventually.TrueAsync(
                 async () => (await db.Sessions.AsNoTracking().SingleAsync()).CheckedAt > signedIn,
@@ -242,14 +237,14 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
             environment: "Staging",
             clock: clock
         );
-        await provider.Real.SayAsync("outlives", "sre");
+        await provider.Real.SetUserAsync("outlives", "sre");
         using var visitor = new Visitor(console.Address);
         await visitor.SignInAsync("outlives");
         await using var db = Open(console);
 
-        // The provider refuses an access token that has ended, as it does one of a user who is gone.
+        // The provider refuses an expired access token like one of a deleted user.
         clock.Advance(TimeSpan.FromHours(2));
-        await provider.Real.SayAsync("outlives", null);
+        await provider.Real.SetUserAsync("outlives", null);
         for (var time = 0; time < 2; time++)
         {
             var before = (await db.Sessions.AsNoTracking().SingleAsync()).CheckedAt;
@@ -267,7 +262,7 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
     public async Task Signing_out_ends_the_session_here_and_there_and_a_stolen_cookie_is_worth_nothing()
     {
         await using var console = await StartAsync();
-        await provider.Real.SayAsync("sol", "sre");
+        await provider.Real.SetUserAsync("sol", "sre");
         using var visitor = new Visitor(console.Address);
         await visitor.SignInAsync("sol", "/console/status");
         var cookie = visitor.SessionCookie!;
@@ -308,13 +303,17 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
             }
         )
         {
-            await provider.Real.SayAsync("ruth", "staff");
+            await provider.Real.SetUserAsync("ruth", "staff");
             using var visitor = new Visitor(console.Address);
             await visitor.SignInAsync("ruth");
             Assert.Equal(HttpStatusCode.OK, await visitor.AskAsync("/api/status"));
             try
             {
-                await provider.Real.AnswerAsync("/token", status, text is "" ? "<html>Forbidden</html>" : $$"""{"error":"{{text}}"}""");
+                await provider.Real.OverrideResponseAsync(
+                    "/token",
+                    status,
+                    text is "" ? "<html>Forbidden</html>" : $$"""{"error":"{{text}}"}"""
+                );
                 await Eventually.TrueAsync(
                     async () => await visitor.AskAsync("/api/status") == HttpStatusCode.Unauthorized,
                     $"the user is out after {status} {text}"
@@ -322,7 +321,7 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
             }
             finally
             {
-                await provider.Real.AnswerAsync("/token", null);
+                await provider.Real.OverrideResponseAsync("/token", null);
             }
         }
     }
@@ -330,20 +329,20 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
     [Fact]
     public async Task A_provider_that_can_not_say_ends_nothing_for_an_hour_and_then_it_does()
     {
-        // The provider's tokens and the cookies on the way to it are of today.
+        // The provider's tokens and its cookies use today's date.
         var clock = new StillClock(TimeProvider.System.GetUtcNow());
         await using var console = await ConsoleHost.StartAsync(
             settings: provider.Settings("roles-in-userinfo"),
             environment: "Staging",
             clock: clock
         );
-        await provider.Real.SayAsync("una", "staff");
+        await provider.Real.SetUserAsync("una", "staff");
         using var visitor = new Visitor(console.Address);
         await visitor.SignInAsync("una");
         await using var db = Open(console);
         try
         {
-            // Userinfo first: the refresh token that was renewed meanwhile must be the one that is used next.
+            // Userinfo first: it renews the refresh token, and the next request must use the new one.
             foreach (
                 var (path, status, text) in new[]
                 {
@@ -356,14 +355,14 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
                 }
             )
             {
-                await provider.Real.AnswerAsync(path, status, text);
+                await provider.Real.OverrideResponseAsync(path, status, text);
                 await AskedTwiceAsync(session => session.CheckedAt, $"{status} of {path}");
-                await provider.Real.AnswerAsync(path, null);
+                await provider.Real.OverrideResponseAsync(path, null);
                 Assert.Equal(HttpStatusCode.OK, await visitor.AskAsync("/api/status"));
             }
 
             await AskedTwiceAsync(session => session.ConfirmedAt!.Value, "it answers again");
-            await provider.Real.AnswerAsync("/token", 503);
+            await provider.Real.OverrideResponseAsync("/token", 503);
             clock.Advance(TimeSpan.FromMinutes(58));
             Assert.Equal(HttpStatusCode.OK, await visitor.AskAsync("/api/status"));
             clock.Advance(TimeSpan.FromMinutes(3));
@@ -381,8 +380,8 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
         }
         finally
         {
-            await provider.Real.AnswerAsync("/me", null);
-            await provider.Real.AnswerAsync("/token", null);
+            await provider.Real.OverrideResponseAsync("/me", null);
+            await provider.Real.OverrideResponseAsync("/token", null);
         }
 
         async Task AskedTwiceAsync(Func<Session, DateTimeOffset> read, string what)
@@ -414,7 +413,7 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
         await using var db = Open(console);
         foreach (var user in new[] { "pia", "pam" })
         {
-            await provider.Real.SayAsync(user, "staff");
+            await provider.Real.SetUserAsync(user, "staff");
             using var visitor = new Visitor(console.Address);
             await visitor.SignInAsync(user);
         }
@@ -455,14 +454,14 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
     }
 
     [Theory, InlineData("password"), InlineData("token:grafana"), InlineData("developer (here)"), InlineData(null)]
-    public void Whoever_did_not_come_from_the_provider_is_called_as_in_the_audit_log(string? actor) =>
+    public void An_actor_without_a_provider_is_shown_as_in_the_audit_log(string? actor) =>
         Assert.Equal(actor, ProviderSignIn.NameIn(actor));
 
     [Fact]
     public async Task Forged_forms_cookies_and_answers_of_the_provider_are_no_ERROR_and_one_line_a_minute()
     {
         await using var console = await StartAsync();
-        await provider.Real.SayAsync("fay", "none of ours");
+        await provider.Real.SetUserAsync("fay", "none of ours");
         foreach (var forged in new[] { "code=forged", "error=access_denied", "error=access_denied&code" })
         {
             using var stranger = new Visitor(console.Address)
@@ -500,10 +499,10 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
     }
 
     [Fact]
-    public async Task While_the_provider_is_away_who_is_in_stays_in_and_the_others_are_told()
+    public async Task A_provider_outage_keeps_sessions_and_new_sign_ins_are_told_the_cause()
     {
         var real = await OidcProvider.StartAsync();
-        await real.SayAsync("stay", "on-call");
+        await real.SetUserAsync("stay", "on-call");
         await using var console = await ConsoleHost.StartAsync(settings: real.Settings(), environment: "Staging");
         using var visitor = new Visitor(console.Address);
         await visitor.SignInAsync("stay");
@@ -516,7 +515,7 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
                     line.StartsWith("WARNING", StringComparison.Ordinal)
                     && line.Contains("session check degraded", StringComparison.Ordinal)
                 ),
-            "the outage is told"
+            "the outage is logged"
         );
         Assert.Equal(HttpStatusCode.OK, await visitor.AskAsync("/api/status"));
 
@@ -529,14 +528,14 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
     }
 
     [Theory, InlineData("/signin-oidc"), InlineData("/signout-callback-oidc")]
-    public async Task No_form_is_read_from_a_provider(string path)
+    public async Task The_callbacks_of_the_provider_accept_no_POST(string path)
     {
         using var visitor = new Visitor(provider.Shared.Address);
         Assert.Equal(HttpStatusCode.MethodNotAllowed, (await visitor.PostAsync(path)).StatusCode);
     }
 
     [Fact]
-    public async Task What_comes_back_without_having_been_asked_for_is_refused_without_an_error()
+    public async Task A_callback_without_a_request_is_refused_without_an_error()
     {
         await using var console = await StartAsync();
         using var visitor = new Visitor(console.Address);
@@ -567,7 +566,7 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
     ]
     public async Task Signing_in_leads_nowhere_but_to_us(string returnUrl)
     {
-        await provider.Real.SayAsync("lea", "staff");
+        await provider.Real.SetUserAsync("lea", "staff");
         using var visitor = new Visitor(provider.Shared.Address);
         var (address, _, _) = await visitor.SignInAsync("lea", returnUrl);
         Assert.Equal(new Uri(provider.Shared.Address, "/console/status"), address);
@@ -578,7 +577,7 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
     public async Task No_secret_of_the_sign_in_is_in_a_page_a_cookie_the_log_the_audit_or_an_error()
     {
         await using var console = await StartAsync();
-        await provider.Real.SayAsync("sec", "sre");
+        await provider.Real.SetUserAsync("sec", "sre");
         using var visitor = new Visitor(console.Address);
         await visitor.SignInAsync("sec", "/console/status");
         await visitor.GoAsync("/signin-oidc?code=canary-code&state=canary-state");
@@ -590,14 +589,14 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
         await using var db = Open(console);
         var row = await db.Sessions.SingleAsync();
         var grant = console.Get<ProviderGrants>().Open(row)!;
-        // The address of sign-out at the provider must hold the ID token; that is the standard's, and it is good for nothing else.
+        // The provider's sign-out URL must contain the ID token (OpenID standard). That token is not valid for anything else.
         string[] secrets = [OidcProvider.ClientSecret, grant.AccessToken!, grant.RefreshToken!, grant.IdToken!, "canary-code", row.Id];
         var audit = await db.AuditLog.Select(entry => entry.Payload).ToListAsync();
         foreach (var secret in secrets)
         {
             Assert.DoesNotContain(secret, row.SealedGrant, StringComparison.Ordinal);
             Assert.DoesNotContain(secret, visitor.SessionCookie, StringComparison.Ordinal);
-            // Our own address bar held the code that the test made up.
+            // The test's own URL contains the code that the test made up.
             Assert.All(
                 visitor.Seen.Where(seen => !seen.Contains("?code=", StringComparison.Ordinal)).Concat(console.Log).Concat(audit),
                 text => Assert.DoesNotContain(secret, text, StringComparison.Ordinal)
@@ -610,7 +609,6 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
 
     private static AutoTicketDbContext Open(ConsoleHost console) => console.Get<IDbContextFactory<AutoTicketDbContext>>().CreateDbContext();
 
-    /// <summary>One provider for the class, and one console for what leaves no traces.</summary>
     /// <summary>Lets requests to the provider through two at a time.</summary>
     private sealed class Both() : DelegatingHandler(new SocketsHttpHandler())
     {
@@ -635,13 +633,14 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
         }
     }
 
+    /// <summary>One provider for the class, and one console for tests that leave no traces in it.</summary>
     public sealed class Provider : IAsyncLifetime
     {
         internal OidcProvider Real { get; private set; } = null!;
 
         internal ConsoleHost Shared { get; private set; } = null!;
 
-        /// <summary>Without the flags that the environment would pin.</summary>
+        /// <summary>Without the flag variables, which would pin the flags.</summary>
         internal Dictionary<string, string?> Settings(string client) =>
             new(Real.Settings(client)) { ["FLAG_CONSOLE_INVESTIGATE_FROM_STATUS"] = null };
 

@@ -9,7 +9,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Access;
 
-/// <summary>What stands before every request.</summary>
+/// <summary>The checks before every request: headers, proxies, hosts, origins and sizes.</summary>
 public sealed class RequestGuardsTests
 {
     private static readonly Dictionary<string, string?> Password = new()
@@ -57,7 +57,7 @@ public sealed class RequestGuardsTests
             settings: new Dictionary<string, string?>(Password) { ["urls"] = "http://0.0.0.0:0" },
             environment: "Production"
         );
-        // A dyno has no other.
+        // On Heroku the console runs only on PostgreSQL.
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
         await using var dyno = await ConsoleHost.StartAsync(
             database,
@@ -65,7 +65,7 @@ public sealed class RequestGuardsTests
             environment: "Production"
         );
 
-        // Whatever the host it runs on sets for every ASP.NET application.
+        // A hosting platform may set this variable for every ASP.NET application.
         await using var trusting = await ConsoleHost.StartAsync(
             settings: new Dictionary<string, string?>(Password) { ["urls"] = "http://0.0.0.0:0", ["ForwardedHeaders_Enabled"] = "true" },
             environment: "Production"
@@ -81,7 +81,7 @@ public sealed class RequestGuardsTests
 
         Assert.True(await BelievesAsync(console, here.Host));
         Assert.True(await BelievesAsync(dyno, here.Host));
-        // A machine with no address but loopback can't be asked from elsewhere.
+        // A machine that has only a loopback address can't be called from another one.
         if (elsewhere is not null)
         {
             Assert.False(await BelievesAsync(console, elsewhere.ToString()));
@@ -90,7 +90,7 @@ public sealed class RequestGuardsTests
             Assert.True(await BelievesAsync(dyno, elsewhere.ToString()));
         }
 
-        // What came to Heroku's router in the clear is sent to where it is not, but for the probes.
+        // The console redirects plain HTTP on Heroku's router to HTTPS, except for the health probes.
         Assert.Equal(
             "https://console.example.org/login",
             (
@@ -112,7 +112,7 @@ public sealed class RequestGuardsTests
             ).StatusCode
         );
 
-        // HSTS is said of what came over TLS alone.
+        // Only a response over HTTPS has the HSTS header, so the header shows whether the console trusts X-Forwarded-Proto.
         static async Task<bool> BelievesAsync(ConsoleHost console, string host) =>
             (
                 await AskAsync(
@@ -166,7 +166,7 @@ public sealed class RequestGuardsTests
     }
 
     [Theory, InlineData("/login"), InlineData("/console/status"), InlineData("/api/status")]
-    public async Task A_proxy_that_passes_nonsense_on_is_told_so(string path)
+    public async Task An_invalid_X_Forwarded_Proto_is_a_400(string path)
     {
         await using var console = await ConsoleHost.StartAsync(settings: Password, environment: "Staging");
         Assert.Equal(HttpStatusCode.BadRequest, (await AskAsync(console.Address, path, ("X-Forwarded-Proto", "nonsense"))).StatusCode);
@@ -201,7 +201,10 @@ public sealed class RequestGuardsTests
         Assert.Equal(HttpStatusCode.TooManyRequests, (await ConnectAsync(console, bea)).HttpStatusCode);
 
         first.Abort();
-        await Eventually.TrueAsync(async () => (await ConnectAsync(console, bea)).State == WebSocketState.Open, "a place is free");
+        await Eventually.TrueAsync(
+            async () => (await ConnectAsync(console, bea)).State == WebSocketState.Open,
+            "a closed page frees its slot"
+        );
     }
 
     [Theory, InlineData(40_000, false), InlineData(200, true)]
@@ -214,13 +217,13 @@ public sealed class RequestGuardsTests
         Array.Fill(message, (byte)0xc1);
         if (!isRubbish)
         {
-            // A length that says: all of this is one message.
+            // The length prefix says that all of it is one message.
             (message[0], message[1], message[2]) = (0xff, 0xff, 0x7f);
         }
 
         await socket.SendAsync(message, WebSocketMessageType.Binary, true, default);
 
-        // It is told to close, or finds itself cut off.
+        // The console sends a close message or cuts the connection.
         using var patience = new CancellationTokenSource(Eventually.Patience);
         await Eventually.TrueAsync(
             async () =>
@@ -235,7 +238,7 @@ public sealed class RequestGuardsTests
     public async Task A_request_over_32_kilobytes_is_not_read()
     {
         await using var console = await ConsoleHost.StartAsync();
-        // Left to itself the client sends the body after a second without an answer, and the console hangs up on it.
+        // By default the client sends the body after a second without a response, and the console closes the connection.
         using var client = new HttpClient(new SocketsHttpHandler { Expect100ContinueTimeout = Eventually.Patience })
         {
             BaseAddress = console.Http.BaseAddress,
@@ -280,7 +283,7 @@ public sealed class RequestGuardsTests
         return visitor.SessionCookie!;
     }
 
-    /// <summary>Opens a page's connection; where it is refused, the socket tells with what.</summary>
+    /// <summary>Opens a page's connection. If it is refused, the socket holds the status code.</summary>
     private static async Task<ClientWebSocket> ConnectAsync(ConsoleHost console, string? cookie, string? origin = null)
     {
         var socket = new ClientWebSocket();
@@ -301,7 +304,7 @@ public sealed class RequestGuardsTests
         }
         catch (WebSocketException)
         {
-            // Its state and status say so.
+            // The caller reads the state and the status code from the socket.
         }
 
         return socket;

@@ -7,11 +7,11 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace AutoTicket.Tests.Access;
 
-/// <summary>Who is counted together, and who is not counted at all.</summary>
+/// <summary>Which requests share a limit, and which have none.</summary>
 public sealed class RequestLimitsTests
 {
     [Fact]
-    public async Task A_page_of_somebody_without_a_name_counts_for_no_other_request()
+    public async Task The_pages_of_an_unnamed_user_count_against_no_other_request()
     {
         using var limits = new RequestLimits(new CircuitLimits(PerSession: 1, InAll: 10, Retained: 1));
         var nameless = new ClaimsPrincipal(new ClaimsIdentity("a test"));

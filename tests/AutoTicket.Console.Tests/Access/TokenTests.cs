@@ -7,7 +7,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Access;
 
-/// <summary>Programs that bring a bearer token: what they may do, and what becomes of wrong ones.</summary>
+/// <summary>Programs with a bearer token: what they may do, and how wrong tokens are treated.</summary>
 public sealed class TokenTests
 {
     private const string Intake = "canary-intake-0123456789abcdef012345";
@@ -76,7 +76,7 @@ public sealed class TokenTests
         Assert.Equal(2, denied.Count);
         Assert.All(denied, entry => Assert.Contains("wrong token", entry.Payload, StringComparison.Ordinal));
         Assert.Contains("\"tries\":1", denied[0].Payload.Replace(" ", "", StringComparison.Ordinal), StringComparison.Ordinal);
-        // Those that were not written down, and this one.
+        // The eleven tries since the first row, plus this one.
         Assert.Contains("\"tries\":12", denied[1].Payload.Replace(" ", "", StringComparison.Ordinal), StringComparison.Ordinal);
         Assert.Contains("127.0.0.1", denied[1].Payload, StringComparison.Ordinal);
         Assert.Equal(
@@ -89,7 +89,7 @@ public sealed class TokenTests
     }
 
     [Fact]
-    public async Task No_request_leaves_a_line_in_the_log_for_the_token_that_it_brings_or_lacks()
+    public async Task Authentication_of_a_request_logs_no_line()
     {
         await using var console = await StartAsync();
         for (var i = 0; i < 3; i++)
@@ -105,7 +105,7 @@ public sealed class TokenTests
     }
 
     [Fact]
-    public async Task Where_the_metrics_have_a_token_of_their_own_the_intakes_does_not_open_them()
+    public async Task The_intakes_token_does_not_open_metrics_that_have_their_own_token()
     {
         await using var console = await StartAsync();
         Assert.Equal(HttpStatusCode.OK, await AskAsync(console, "/metrics", Scrape));
@@ -118,7 +118,7 @@ public sealed class TokenTests
 
     private static AutoTicketDbContext Open(ConsoleHost console) => console.Get<IDbContextFactory<AutoTicketDbContext>>().CreateDbContext();
 
-    /// <summary>As from a proxy: who asks from this machine may read the metrics anyway.</summary>
+    /// <summary>Asks as from a proxy, because requests from this machine may read the metrics without a token.</summary>
     private static async Task<HttpStatusCode> AskAsync(ConsoleHost console, string path, string? token)
     {
         using var request = new HttpRequestMessage(path == "/api/alerts" ? HttpMethod.Post : HttpMethod.Get, path);

@@ -4,9 +4,8 @@ using System.Text.RegularExpressions;
 
 namespace AutoTicket.Tests.Access;
 
-/// <summary>A browser, as far as HTTP goes, that reaches the console through a proxy that ends TLS. It keeps cookies and follows redirects
-/// one
-/// by one.</summary>
+/// <summary>An HTTP client that behaves like a browser behind a proxy that ends TLS. It keeps cookies and follows redirects one at a
+/// time.</summary>
 internal sealed partial class Visitor : IDisposable
 {
     private readonly CookieContainer _cookies = new();
@@ -30,23 +29,23 @@ internal sealed partial class Visitor : IDisposable
 
     public Uri Console { get; }
 
-    /// <summary>What the proxies on the way say of the visitor's address; null: nothing.</summary>
+    /// <summary>The visitor's address in the proxy's X-Forwarded-For. Null: no such header.</summary>
     public string? ForwardedFor { get; init; }
 
-    /// <summary>Where the visitor goes instead of where a redirect leads.</summary>
+    /// <summary>Replaces the target of each redirect.</summary>
     public Func<Uri, Uri> Detour { get; init; } = address => address;
 
-    /// <summary>All that any answer held, its headers too.</summary>
+    /// <summary>Headers and bodies of all responses.</summary>
     public List<string> Seen { get; } = [];
 
-    /// <summary>Every cookie that the console set, as it was sent.</summary>
+    /// <summary>Every Set-Cookie header of the console.</summary>
     public List<string> Cookies { get; } = [];
 
     public const string SessionCookieName = "__Host-autoticket";
 
     public string? SessionCookie => _cookies.GetCookies(OverTls(Console))[SessionCookieName]?.Value;
 
-    /// <summary>Goes to the provider and comes back; returns the address it ended on, with its page.</summary>
+    /// <summary>Signs in at the provider; returns the last address, its status and its page.</summary>
     public async Task<(Uri Address, HttpStatusCode Status, string Page)> SignInAsync(string user, string returnUrl = "/api/status")
     {
         var (address, status, page) = await GoAsync($"/login/start?returnUrl={Uri.EscapeDataString(returnUrl)}");
@@ -74,7 +73,7 @@ internal sealed partial class Visitor : IDisposable
     public Task<HttpResponseMessage> PostJsonAsync(string path, object body) =>
         SendAsync(new(HttpMethod.Post, new Uri(Console, path)) { Content = JsonContent.Create(body) });
 
-    /// <summary>Posts a form of ours, with the token that a page of ours holds.</summary>
+    /// <summary>Posts a form of the console with the antiforgery token from the page.</summary>
     public async Task<HttpResponseMessage> PostFormAsync(string page, string path, params (string Name, string Value)[] fields)
     {
         var html = await (await SendAsync(new(HttpMethod.Get, new Uri(Console, page)))).Content.ReadAsStringAsync();
@@ -90,7 +89,7 @@ internal sealed partial class Visitor : IDisposable
         );
     }
 
-    /// <summary>The session's cookie, as somebody who stole it would send it.</summary>
+    /// <summary>Sends only the session's cookie, as a thief would.</summary>
     public async Task<HttpStatusCode> AskWithCookieAsync(Uri console, string cookie, string path = "/api/status")
     {
         using var http = new HttpClient(

@@ -4,13 +4,13 @@ using AutoTicket.Security;
 
 namespace AutoTicket.Tests.Access;
 
-/// <summary>How an open page is connected: by a WebSocket, from our own pages, whatever a proxy makes of its headers.</summary>
+/// <summary>An open page is connected by a WebSocket, only from the console's own pages, even if a proxy changes its headers.</summary>
 public sealed class WebSocketTests(WebSocketTests.BehindProxy proxied) : IClassFixture<WebSocketTests.BehindProxy>
 {
     private const string Token = "a-token-of-the-websocket-tests-0123456789";
 
     [Theory]
-    // Chrome sends no Sec-Fetch-Site with a WebSocket's handshake.
+    // Chrome sends no Sec-Fetch-Site with a WebSocket handshake.
     [InlineData("https://console.example.org:8443", 101, "Host: console.example.org")]
     [InlineData(
         "https://console.example.org",
@@ -83,7 +83,7 @@ public sealed class WebSocketTests(WebSocketTests.BehindProxy proxied) : IClassF
             open.ForEach(socket => socket.Dispose());
         }
 
-        // The places of the closed ones are free for the next test.
+        // Waits until the closed connections have freed their slots for the next test.
         await Eventually.TrueAsync(
             async () =>
             {
@@ -91,7 +91,7 @@ public sealed class WebSocketTests(WebSocketTests.BehindProxy proxied) : IClassF
                 socket.Options.SetRequestHeader("Authorization", $"Bearer {Token}");
                 return await ConnectAsync(proxied.Console, socket, "/_blazor") == 101;
             },
-            "a place is free"
+            "the closed connections free their slots"
         );
     }
 
@@ -104,7 +104,7 @@ public sealed class WebSocketTests(WebSocketTests.BehindProxy proxied) : IClassF
         }
         catch (WebSocketException)
         {
-            // Its status says why.
+            // The status code says why it was refused.
         }
 
         return (int)socket.HttpStatusCode;

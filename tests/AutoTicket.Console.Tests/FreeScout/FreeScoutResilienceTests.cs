@@ -26,7 +26,7 @@ public sealed class FreeScoutResilienceTests : IAsyncLifetime
             surfaces: [],
             settings: new Dictionary<string, string?> { ["Ticketing:SyncInterval"] = "01:00:00" }
         );
-        await _driver.FirstLookIsOverAsync();
+        await _driver.WaitForFirstSyncAsync();
     }
 
     public async Task DisposeAsync() => await _driver.DisposeAsync();

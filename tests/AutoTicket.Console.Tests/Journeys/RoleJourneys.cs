@@ -84,11 +84,11 @@ public sealed class RoleJourneys(RoleJourneys.SignedInAtProvider provider) : ICl
         }
 
         // The open page follows the role without any input.
-        await provider.Real.SayAsync("ada", "staff");
+        await provider.Real.SetUserAsync("ada", "staff");
         await Assertions.Expect(ada.Text("ada · viewer")).ToBeVisibleAsync();
         await Assertions.Expect(ada.Button($"Switch off… {FlagNames.AlertsAutoTicket}")).ToBeDisabledAsync();
 
-        await provider.Real.SayAsync("ada", null);
+        await provider.Real.SetUserAsync("ada", null);
         await Assertions.Expect(ada.Heading).ToHaveTextAsync("Sign in");
         Assert.Contains("returnUrl=%2Fconsole%2Fflags", ada.Page.Url, StringComparison.Ordinal);
         Assert.DoesNotContain(ada.ConsoleErrors, IsOurs);
@@ -120,7 +120,7 @@ public sealed class RoleJourneys(RoleJourneys.SignedInAtProvider provider) : ICl
 
     private async Task<ConsolePage> SignInAsync(string user, string role, string path)
     {
-        await provider.Real.SayAsync(user, role);
+        await provider.Real.SetUserAsync(user, role);
         var page = await ConsolePage.OpenSignedOutAsync(provider.Console.Address, path);
         await page.Page.GetByRole(AriaRole.Link, new() { Name = "Sign in at 127.0.0.1" }).ClickAsync();
         await page.Page.Locator("input[name=login]").FillAsync(user);

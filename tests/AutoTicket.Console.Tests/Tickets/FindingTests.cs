@@ -219,7 +219,7 @@ public sealed class FindingTests : ReconciliationTest
     public async Task A_lost_answer_is_shown_while_it_is_looked_for()
     {
         await using var driver = await InvestigateDriver.StartAsync(settings: Settings);
-        await driver.FirstLookIsOverAsync();
+        await driver.WaitForFirstSyncAsync();
         driver.Sandbox.Faults.Add(new Fault(FaultKind.StatusAfter) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
         using (driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutList, StatusCode = 503 }))
         {

@@ -84,7 +84,7 @@ public sealed class LostAnswerTests
     public async Task A_lost_answer_is_found_without_another_click(Database kind)
     {
         await using var driver = await InvestigateDriver.StartAsync(kind, clock: _clock);
-        await driver.FirstLookIsOverAsync();
+        await driver.WaitForFirstSyncAsync();
         driver.Sandbox.Faults.Add(new Fault(FaultKind.StatusAfter) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
         var unreadable = driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutList, StatusCode = 503 });
         Assert.True((await driver.ClickAsync()).Degraded);
@@ -297,7 +297,7 @@ public sealed class LostAnswerTests
     public async Task A_ticket_that_somebody_closed_before_it_was_found_is_adopted_as_closed_and_followed_by_a_fresh_one()
     {
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
-        await driver.FirstLookIsOverAsync();
+        await driver.WaitForFirstSyncAsync();
         driver.Sandbox.Faults.Add(new Fault(FaultKind.StatusAfter) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
         var unreadable = driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutList, StatusCode = 503 });
         Assert.True((await driver.ClickAsync()).Degraded);
@@ -383,7 +383,7 @@ public sealed class LostAnswerTests
                     )
         );
         // Calls that are under way when the clock jumps would time out and open the circuit.
-        await driver.FirstLookIsOverAsync();
+        await driver.WaitForFirstSyncAsync();
 
         Assert.True((await driver.ClickAsync()).Degraded);
         Assert.Empty(driver.Creates);

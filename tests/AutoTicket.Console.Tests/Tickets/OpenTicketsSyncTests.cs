@@ -150,7 +150,7 @@ public sealed class OpenTicketsSyncTests
     {
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock, surfaces: []);
         driver.Console.ExpectsErrors = true;
-        await driver.FirstLookIsOverAsync();
+        await driver.WaitForFirstSyncAsync();
         await ReconciliationTest.FileAsync(driver, "missing in the list", TicketTags.Status);
         await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "the ticket is tagged");
         driver.FreeScout.SetTags(driver.FreeScout.Conversations[0].Id);
@@ -347,7 +347,7 @@ public sealed class OpenTicketsSyncTests
             surfaces: [],
             settings: new Dictionary<string, string?> { ["Ticketing:ReconcileInterval"] = "01:00:00" }
         );
-        await driver.FirstLookIsOverAsync();
+        await driver.WaitForFirstSyncAsync();
         var health = driver.Console.Get<FreeScoutHealth>();
         var isToCome = comesBeforeTheFailureIsStored;
         health.Changed += () =>
@@ -488,7 +488,7 @@ public sealed class OpenTicketsSyncTests
     {
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
         var health = driver.Console.Get<FreeScoutHealth>();
-        await driver.FirstLookIsOverAsync();
+        await driver.WaitForFirstSyncAsync();
         var changes = 0;
         health.Changed += () => Interlocked.Increment(ref changes);
         driver.FreeScout.RemoveMailbox(driver.FreeScout.MailboxId);

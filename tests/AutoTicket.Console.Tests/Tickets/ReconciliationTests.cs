@@ -14,7 +14,7 @@ public sealed class ReconciliationTests : ReconciliationTest
     {
         var clock = new StillClock();
         await using var driver = await InvestigateDriver.StartAsync(kind, Settings, clock);
-        await driver.FirstLookIsOverAsync();
+        await driver.WaitForFirstSyncAsync();
         var late = driver.Sandbox.Faults.Add(new Fault(FaultKind.LateCommit) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
         var click = driver.ClickAsync();
         await Eventually.TrueAsync(() => driver.FreeScout.CreatesInFlight == 1, "the first post is in flight");

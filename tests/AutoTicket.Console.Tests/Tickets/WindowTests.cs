@@ -51,7 +51,7 @@ public sealed class WindowTests
                     ServiceDescriptor.Singleton(provider => ActivatorUtilities.CreateInstance<TicketBook>(provider, (TimeProvider)edge))
                 )
         );
-        await driver.FirstLookIsOverAsync();
+        await driver.WaitForFirstSyncAsync();
         await driver.ClickAsync();
         var hourAgo = _clock.GetUtcNow() - TimeSpan.FromMinutes(60);
         await using (var db = driver.Database.Open())

@@ -44,7 +44,7 @@ public sealed class ConsoleProcessTests
     }
 
     [Fact]
-    public async Task A_run_to_the_end_tells_exit_code_and_output()
+    public async Task A_finished_run_returns_exit_code_and_output()
     {
         var settings = new Dictionary<string, string>(Settings) { ["ASPNETCORE_URLS"] = "nonsense" };
 

@@ -26,7 +26,7 @@ public sealed class KitTests
     }
 
     [Fact]
-    public async Task Waiting_in_vain_tells_what_for_and_why()
+    public async Task A_wait_that_times_out_names_the_condition_and_the_last_exception()
     {
         var failure = await Assert.ThrowsAsync<TimeoutException>(() =>
             Eventually.TrueAsync(

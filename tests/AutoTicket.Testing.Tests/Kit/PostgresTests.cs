@@ -63,7 +63,7 @@ public sealed class PostgresTests
     }
 
     [Fact]
-    public async Task A_frozen_cluster_is_cleared_away_all_the_same()
+    public async Task A_frozen_cluster_can_be_disposed()
     {
         var cluster = await PostgresCluster.StartNewAsync();
         cluster.Pause();
@@ -72,7 +72,7 @@ public sealed class PostgresTests
     }
 
     [Fact]
-    public async Task A_database_can_be_cut_off_by_the_line_alone()
+    public async Task A_proxy_cuts_the_connection_to_a_running_database()
     {
         await using var database = await TestDatabase.CreateEmptyAsync(Database.Postgres);
         var url = database.Location;

@@ -26,7 +26,7 @@ public sealed class FaultTests : SandboxTest
     [InlineData(FaultKind.NoId, 201, 1)]
     [InlineData(FaultKind.WrongJson, 200, 1)]
     [InlineData(FaultKind.HugeBody, 200, 1)]
-    public async Task A_fault_that_answers_has_created_or_not(FaultKind kind, int status, int created)
+    public async Task A_fault_with_a_response_creates_the_ticket_or_not(FaultKind kind, int status, int created)
     {
         Server.Faults.Add(new Fault(kind) { StatusCode = 503, Times = 1 });
 
@@ -44,7 +44,7 @@ public sealed class FaultTests : SandboxTest
     [InlineData(FaultKind.CloseBefore, 0)]
     [InlineData(FaultKind.CloseAfter, 1)]
     [InlineData(FaultKind.KilledMidway, 1)]
-    public async Task A_cut_connection_has_created_or_not(FaultKind kind, int created)
+    public async Task A_fault_that_cuts_the_connection_creates_the_ticket_or_not(FaultKind kind, int created)
     {
         Server.Faults.Add(new Fault(kind) { Match = FaultMatch.FreeScoutCreate });
 
@@ -156,7 +156,7 @@ public sealed class FaultTests : SandboxTest
     }
 
     [Fact]
-    public async Task The_module_is_off_in_the_form_that_was_asked_for_unless_forced()
+    public async Task A_missing_module_answers_in_the_requested_format_unless_forced()
     {
         var off = Server.Faults.Add(new Fault(FaultKind.ModuleOff));
         Assert.Equal("""{"message":""}""", await BodyAsync("application/json"));
@@ -197,7 +197,7 @@ public sealed class FaultTests : SandboxTest
     }
 
     [Fact]
-    public async Task Disposing_lets_go_of_what_hangs_within_a_second()
+    public async Task Disposing_the_sandbox_ends_hanging_requests_within_a_second()
     {
         var server = await SandboxServer.StartAsync();
         using var http = ClientFor(server);

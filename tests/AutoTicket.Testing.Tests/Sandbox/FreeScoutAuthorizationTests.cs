@@ -21,7 +21,7 @@ public sealed class FreeScoutAuthorizationTests : SandboxTest
     }
 
     [Fact]
-    public async Task Nothing_else_opens_the_door()
+    public async Task Any_other_authentication_is_refused()
     {
         Assert.Equal(HttpStatusCode.Unauthorized, await StatusAsync("users"));
         Assert.Equal(HttpStatusCode.Unauthorized, await StatusAsync("users?api_key=wrong"));
@@ -40,7 +40,7 @@ public sealed class FreeScoutAuthorizationTests : SandboxTest
     }
 
     [Fact]
-    public async Task Bearer_beside_the_header_does_no_harm_and_both_are_recorded()
+    public async Task A_bearer_token_beside_the_key_header_is_ignored_and_both_are_recorded()
     {
         var status = await StatusAsync(
             "users",

@@ -51,7 +51,7 @@ public sealed class FreeScoutConversationTests : SandboxTest
     }
 
     [Fact]
-    public async Task Required_fields_are_missed_one_at_a_time_and_in_order()
+    public async Task Missing_required_fields_are_reported_one_at_a_time_and_in_order()
     {
         var full = Draft();
         var body = new JsonObject();
@@ -81,7 +81,7 @@ public sealed class FreeScoutConversationTests : SandboxTest
     [InlineData("threads", "[]", "threads")]
     [InlineData("threads", """[{"type":"note","text":"x"}]""", "threads.0.user")]
     [InlineData("threads", """[{"type":"lineitem","text":"x"}]""", "threads.0.type")]
-    public async Task A_value_that_will_not_do_is_named(string field, string json, string path)
+    public async Task An_invalid_value_is_refused_and_its_field_is_named(string field, string json, string path)
     {
         var body = Draft();
         body[field] = JsonNode.Parse(json);

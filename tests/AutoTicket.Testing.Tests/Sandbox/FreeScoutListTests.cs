@@ -163,7 +163,7 @@ public sealed class FreeScoutListTests : SandboxTest
     }
 
     [Fact]
-    public async Task A_mailbox_is_found_by_its_id_where_a_runbook_believes_so()
+    public async Task A_mailbox_is_found_by_its_id_if_that_route_is_switched_on()
     {
         FreeScout.Behavior.MailboxById = true;
         var id = await CreatedIdAsync();
@@ -178,7 +178,7 @@ public sealed class FreeScoutListTests : SandboxTest
     }
 
     [Fact]
-    public async Task Folders_users_and_what_is_unknown_answer_as_documented()
+    public async Task Folders_users_and_unknown_routes_answer_as_documented()
     {
         Assert.Equal(8, (await GetAsync("mailboxes/3/folders"))["page"]!["totalElements"]!.GetValue<int>());
         Assert.Equal(2, (await GetAsync("users?email=olga@sandbox.example"))["_embedded"]!["users"]![0]!["id"]!.GetValue<int>());

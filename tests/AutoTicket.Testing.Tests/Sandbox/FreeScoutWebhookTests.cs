@@ -50,7 +50,7 @@ public sealed class FreeScoutWebhookTests : SandboxTest
         );
 
     [Fact]
-    public async Task A_refused_event_comes_again_as_it_was()
+    public async Task A_refused_event_is_sent_again_unchanged()
     {
         _receiver.Refuse(2);
 
@@ -67,7 +67,7 @@ public sealed class FreeScoutWebhookTests : SandboxTest
     }
 
     [Fact]
-    public async Task What_changes_nothing_announces_nothing()
+    public async Task A_change_without_effect_sends_no_event()
     {
         var id = await CreatedIdAsync();
         foreach (var status in new[] { "active", "closed", "closed" })
@@ -83,7 +83,7 @@ public sealed class FreeScoutWebhookTests : SandboxTest
     }
 
     [Fact]
-    public async Task Bad_habits_can_be_switched_on()
+    public async Task Duplicate_and_reordered_events_can_be_switched_on()
     {
         FreeScout.Webhooks.Duplicates = true;
         FreeScout.Webhooks.HalJson = true;
@@ -117,7 +117,7 @@ public sealed class FreeScoutWebhookTests : SandboxTest
     }
 
     [Fact]
-    public async Task After_a_note_alone_the_next_thread_is_announced_as_created_again()
+    public async Task After_a_note_alone_the_next_thread_sends_the_created_event_again()
     {
         var body = Draft();
         body["threads"] = new JsonArray(

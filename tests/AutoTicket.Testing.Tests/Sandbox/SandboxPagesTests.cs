@@ -22,7 +22,7 @@ public sealed class SandboxPagesTests : SandboxTest
     }
 
     [Fact]
-    public async Task Whatever_a_ticket_holds_is_shown_and_never_run()
+    public async Task The_HTML_of_a_ticket_is_shown_and_never_executed()
     {
         const string Attack = "<script>alert(1)</script>\"onload=alert(1)";
         var body = Draft(Attack);
@@ -45,7 +45,7 @@ public sealed class SandboxPagesTests : SandboxTest
     [Theory]
     [InlineData("down", 503)]
     [InlineData("healthy", 200)]
-    public async Task The_index_switches_FreeScouts_mood(string mood, int status)
+    public async Task The_index_page_switches_FreeScouts_faults(string mood, int status)
     {
         await PressAsync("sandbox/mood/" + mood);
 
@@ -70,7 +70,7 @@ public sealed class SandboxPagesTests : SandboxTest
     }
 
     [Fact]
-    public async Task What_is_not_there_is_a_404_page()
+    public async Task An_unknown_page_is_a_404()
     {
         foreach (
             var path in new[]

@@ -42,7 +42,7 @@ public sealed class SandboxServerTests : SandboxTest
     }
 
     [Fact]
-    public async Task What_was_filed_is_found_again_though_nobody_stopped_the_sandbox()
+    public async Task A_filed_ticket_survives_a_sandbox_that_was_not_stopped()
     {
         var folder = Directory.CreateTempSubdirectory();
         var settings = new SandboxSettings { StatePath = Path.Combine(folder.FullName, "freescout.json") };
@@ -62,7 +62,7 @@ public sealed class SandboxServerTests : SandboxTest
     }
 
     [Fact]
-    public async Task A_state_that_cannot_be_read_is_put_aside()
+    public async Task An_unreadable_state_file_is_renamed()
     {
         var folder = Directory.CreateTempSubdirectory();
         var path = Path.Combine(folder.FullName, "freescout.json");
@@ -78,7 +78,7 @@ public sealed class SandboxServerTests : SandboxTest
     }
 
     [Fact]
-    public async Task The_consoles_settings_point_here_for_the_parts_that_are_asked_for()
+    public async Task The_consoles_settings_point_to_the_requested_parts_of_the_sandbox()
     {
         Assert.Empty(Server.ConsoleSettings(freeScout: false, slack: false, surfaces: false));
 
@@ -111,7 +111,7 @@ public sealed class SandboxServerTests : SandboxTest
     }
 
     [Fact]
-    public async Task A_surface_of_a_tests_own_answers_what_it_is_told()
+    public async Task A_test_sets_the_response_of_its_own_surface()
     {
         var surface = Server.Surface("mine");
         Assert.Equal((200, "ok"), await AskAsync());
@@ -172,7 +172,7 @@ public sealed class SandboxServerTests : SandboxTest
     [InlineData("null")]
     [InlineData("""{"kind":"nonsense"}""")]
     [InlineData("""{"kind":"delay","dealy":"00:00:02"}""")]
-    public async Task A_fault_that_makes_no_sense_is_refused(string json)
+    public async Task An_invalid_fault_is_refused(string json)
     {
         using var response = await Http.PutAsync(Control("faults"), new StringContent(json));
 

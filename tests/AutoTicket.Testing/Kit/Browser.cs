@@ -2,11 +2,11 @@ using Microsoft.Playwright;
 
 namespace AutoTicket.Tests.Kit;
 
-/// <summary>The one Chromium that the tests of a run share: the shell without windows, which costs less than half.
-/// Each page has a context, and so cookies and a cache, of its own.</summary>
+/// <summary>The Chromium that all tests of a run share: the headless shell, which needs less than half the CPU time. Each page has its own
+/// context, and so its own cookies and cache.</summary>
 public static class Browser
 {
-    // Without these a browser calls home, and a test that asserts "no request left the host" would see it.
+    // Without these arguments Chromium calls Google. A test that asserts "no request left the host" would see those requests.
     private static readonly string[] Arguments =
     [
         "--no-sandbox",
@@ -20,7 +20,7 @@ public static class Browser
         "--renderer-process-limit=2",
     ];
 
-    // Nobody closes it: Playwright's driver does when the pipe from the test host closes.
+    // Nobody closes it: Playwright's driver closes it when the pipe from the test host closes.
     private static readonly Lazy<Task<IBrowser>> Chromium = new(LaunchAsync);
 
     public static async Task<BrowserPage> NewPageAsync(BrowserNewContextOptions? options = null)

@@ -3,7 +3,7 @@ using Microsoft.Playwright;
 
 namespace AutoTicket.Tests.Kit;
 
-/// <summary>A page in a context of its own, with a record of what it asked for and complained about.</summary>
+/// <summary>A page in its own browser context; records the hosts it requested and the errors it reported.</summary>
 public sealed class BrowserPage : IAsyncDisposable
 {
     private readonly ConcurrentQueue<string> _hosts = new();
@@ -13,13 +13,13 @@ public sealed class BrowserPage : IAsyncDisposable
 
     public IPage Page { get; }
 
-    /// <summary>Every host (with its port) that was asked for anything, WebSockets included; data: and blob: have none.</summary>
+    /// <summary>Every host (with port) that the page sent a request to, WebSockets included. data: and blob: URLs have no host.</summary>
     public IReadOnlyCollection<string> RequestHosts => [.. _hosts.Where(host => host.Length > 0).Distinct().Order(StringComparer.Ordinal)];
 
-    /// <summary>Errors on the browser's console (a failed load is one) and exceptions that nobody caught.</summary>
+    /// <summary>Errors on the browser's console (failed loads included) and uncaught exceptions.</summary>
     public IReadOnlyCollection<string> ConsoleErrors => [.. _errors];
 
-    /// <summary>Fails with each error whole, where a collection's would be cut before it says what could not be loaded.</summary>
+    /// <summary>Fails with the full text of each error. Assert.Empty would cut it off before the URL that failed.</summary>
     public void AssertNoErrors() => Assert.True(_errors.IsEmpty, string.Join(Environment.NewLine, _errors));
 
     internal static async Task<BrowserPage> OpenAsync(IBrowserContext context)
@@ -29,7 +29,7 @@ public sealed class BrowserPage : IAsyncDisposable
         return page;
     }
 
-    /// <summary>Saves a picture of the whole page into /tmp/autoticket-screenshots, if SCREENSHOTS is set.</summary>
+    /// <summary>Saves a screenshot of the whole page to /tmp/autoticket-screenshots, if SCREENSHOTS is set.</summary>
     public async Task ScreenshotAsync(string name)
     {
         if (Environment.GetEnvironmentVariable("SCREENSHOTS") is { Length: > 0 })
@@ -45,7 +45,7 @@ public sealed class BrowserPage : IAsyncDisposable
         context.Request += (_, request) => _hosts.Enqueue(new Uri(request.Url).Authority);
         context.Console += (_, message) =>
         {
-            // On a busy machine a server can be silent for longer than a page waits. What a page does then, its own tests say.
+            // On a busy machine the server can be silent for longer than the page's timeout. Other tests cover what the page does then.
             if (message.Type == "error" && !message.Text.Contains("Server timeout elapsed", StringComparison.Ordinal))
             {
                 _errors.Enqueue($"{message.Text} ({message.Location})");

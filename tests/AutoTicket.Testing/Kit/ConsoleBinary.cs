@@ -3,13 +3,13 @@ using System.Diagnostics;
 
 namespace AutoTicket.Tests.Kit;
 
-/// <summary>The built console, and how to start it with a known environment.</summary>
+/// <summary>The path of the built console, and start parameters with a known environment.</summary>
 internal static class ConsoleBinary
 {
     private const string Name = "AutoTicket.Console.dll";
 
-    // All that a .NET program needs to run. Everything else that the developer's shell or CI holds (FLAG_*, DATABASE_URL,
-    // Surfaces__*, proxies, ASPNETCORE_*…) would make a test's result depend on where it runs.
+    // The only inherited variables. Others of the developer's shell or CI (FLAG_*, DATABASE_URL, Surfaces__*, proxies, ASPNETCORE_*) would
+    // make a result depend on the machine.
     private static readonly HashSet<string> Inherited = ["PATH", "TMPDIR", "LANG", "DOTNET_ROOT", "DOTNET_HOST_PATH"];
 
     public static string Path { get; } = Find();
@@ -41,16 +41,16 @@ internal static class ConsoleBinary
             }
         }
 
-        // What is kept in the home folder (keys, caches) must not pass from one run to the next.
+        // A new home folder, so that keys and caches don't pass from one run to the next.
         start.Environment["HOME"] = folder.FullName;
-        // Most consoles of a run live for seconds: optimizing what they call would cost each two seconds of a core.
+        // Most consoles of a run live for seconds. Optimized JIT compilation would cost each of them two seconds of a core.
         start.Environment["DOTNET_TC_CallCounting"] = "0";
         start.Environment["DOTNET_JITMinOpts"] = "1";
         start.Environment["DOTNET_gcConcurrent"] = "0";
         start.Environment["DOTNET_GCgen0size"] = "0x800000";
         start.Environment["DOTNET_GCConserveMemory"] = "5";
         start.Environment["DOTNET_EnableWriteXorExecute"] = "0";
-        // A process that is killed leaves its diagnostics pipes in /tmp.
+        // A killed process would leave its diagnostics pipes in /tmp.
         start.Environment["DOTNET_EnableDiagnostics"] = "0";
         start.Environment["ASPNETCORE_URLS"] = "http://127.0.0.1:0";
         foreach (var (name, value) in settings)
@@ -61,7 +61,7 @@ internal static class ConsoleBinary
         return start;
     }
 
-    // The console's own output folder rather than the copy beside the tests: static web assets are complete only there.
+    // The console's own output folder, not the copy beside the tests: only the former has all static web assets.
     private static string Find()
     {
         var framework = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd(System.IO.Path.DirectorySeparatorChar));

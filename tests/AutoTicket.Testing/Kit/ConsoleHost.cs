@@ -15,14 +15,14 @@ using Microsoft.Extensions.Options;
 namespace AutoTicket.Tests.Kit;
 
 /// <summary>
-/// The real console in this process, on a loopback port of its own, over a database of its own and against a sandbox of its own:
-/// what <c>Program.cs</c> builds, with the clock in the test's hand where it asks for it. The poller runs as always; surfaces are
-/// the test's own. An ERROR in the log fails the test that disposes the host, unless it said that it expects one.
+/// The real console, as <c>Program.cs</c> builds it, inside the test process. It has its own loopback port, database and sandbox. The
+/// poller runs as in production; the test supplies the surfaces and, if it needs one, the clock. Disposing the host fails the test if the
+/// log has an ERROR line, unless <see cref="ExpectsErrors"/> is set.
 /// </summary>
 internal sealed class ConsoleHost : IConsole, IAsyncDisposable
 {
-    /// <summary>The setting <c>urls</c> for browsers outside Development, which send the cookies over TLS alone. Their context must ignore
-    /// that nobody vouches for the certificate.</summary>
+    /// <summary>Value of the setting <c>urls</c> for browser tests outside Development, where cookies are sent only over TLS. The
+    /// certificate is self-signed, so the browser context must ignore certificate errors.</summary>
     public const string OverTls = "https://127.0.0.1:0";
 
     private static readonly Lazy<X509Certificate2> Certificate = new(() =>
@@ -50,7 +50,7 @@ internal sealed class ConsoleHost : IConsole, IAsyncDisposable
 
     public Uri Address { get; }
 
-    /// <summary>Signed in as the developer: Development, over loopback.</summary>
+    /// <summary>A client signed in as the developer (Development, over loopback).</summary>
     public HttpClient Http { get; }
 
     /// <summary>Lines as <c>LEVEL category message</c>, oldest first.</summary>
@@ -61,11 +61,12 @@ internal sealed class ConsoleHost : IConsole, IAsyncDisposable
     public T Get<T>()
         where T : notnull => _app.Services.GetRequiredService<T>();
 
-    /// <param name="database">Null: a SQLite database of the host's own.</param>
-    /// <param name="sandbox">Null: one of the host's own.</param>
-    /// <param name="settings">On top of those that point the console at the sandbox and the database; a null value removes one.</param>
+    /// <param name="database">Null: the host creates a SQLite database.</param>
+    /// <param name="sandbox">Null: the host starts one.</param>
+    /// <param name="settings">Added to those that point the console to the sandbox and the database. A null value removes a
+    /// setting.</param>
     /// <param name="clock">The console's clock; null: the real one.</param>
-    /// <param name="services">Changes what is registered.</param>
+    /// <param name="services">Changes the service registrations.</param>
     public static async Task<ConsoleHost> StartAsync(
         TestDatabase? database = null,
         SandboxServer? sandbox = null,
@@ -110,7 +111,7 @@ internal sealed class ConsoleHost : IConsole, IAsyncDisposable
             builder.Services.Replace(ServiceDescriptor.Singleton(clock));
             if (clock is DatabaseClock shared)
             {
-                // The gate sets it by the database.
+                // DatabaseGate sets this clock to the database's time.
                 builder.Services.Replace(ServiceDescriptor.Singleton(shared));
             }
         }
@@ -131,8 +132,8 @@ internal sealed class ConsoleHost : IConsole, IAsyncDisposable
         return new ConsoleHost(app, sandbox, ownSandbox, ownDatabase, log);
     }
 
-    /// <summary>Starts a console that must refuse to start, and returns its sentence: what Program.cs prints after "can't start".</summary>
-    /// <param name="variables">By the names of environment variables.</param>
+    /// <summary>Starts a console whose start must fail. Returns the sentence that Program.cs prints after "can't start".</summary>
+    /// <param name="variables">Named as environment variables.</param>
     public static async Task<string> RefusalAsync(
         TestDatabase database,
         SandboxServer sandbox,
@@ -146,14 +147,14 @@ internal sealed class ConsoleHost : IConsole, IAsyncDisposable
         return refusal.Message;
     }
 
-    /// <summary>What .NET reads from environment variables.</summary>
+    /// <summary>Environment variables as .NET configuration keys.</summary>
     public static Dictionary<string, string?> SettingsOf(IReadOnlyDictionary<string, string> variables) =>
         variables.ToDictionary(
             pair => pair.Key == "ASPNETCORE_URLS" ? "urls" : pair.Key.Replace("__", ":", StringComparison.Ordinal),
             pair => (string?)pair.Value
         );
 
-    /// <summary>The configuration of a surface that the sandbox answers for, ready to go down at the first failure.</summary>
+    /// <summary>Settings of a surface that the sandbox serves; it goes down at the first failure.</summary>
     public static Dictionary<string, string?> SurfaceSettings(int index, string key, Uri url, string severity = "P2") =>
         new()
         {
@@ -166,7 +167,7 @@ internal sealed class ConsoleHost : IConsole, IAsyncDisposable
             [$"Surfaces:{index}:Timeout"] = "00:00:02",
         };
 
-    /// <summary>Ends the console, as a restart would; disposing it then only looks at its log.</summary>
+    /// <summary>Stops the console, as a restart would. Disposing it afterwards only checks the log.</summary>
     public Task StopAsync() => _app.StopAsync();
 
     public async ValueTask DisposeAsync()
@@ -184,7 +185,7 @@ internal sealed class ConsoleHost : IConsole, IAsyncDisposable
             await _ownDatabase.DisposeAsync();
         }
 
-        // Each is some 10 MB, which the collector is in no hurry to free: a run would keep more than a hundred of them.
+        // A host holds about 10 MB, and the garbage collector is slow to free it. Without this a run would keep more than a hundred.
         if (Interlocked.Increment(ref _disposed) % 25 == 0)
         {
             GC.Collect();
@@ -192,7 +193,7 @@ internal sealed class ConsoleHost : IConsole, IAsyncDisposable
 
         if (!ExpectsErrors)
         {
-            // As a message, because xunit cuts what it compares before the exception's text.
+            // As a message: xunit cuts off compared values before the exception's text.
             var errors = _log
                 .Lines.Where(line =>
                     line.StartsWith("ERROR", StringComparison.Ordinal) || line.StartsWith("CRITICAL", StringComparison.Ordinal)

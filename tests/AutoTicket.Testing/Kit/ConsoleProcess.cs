@@ -2,16 +2,16 @@ using System.Diagnostics;
 
 namespace AutoTicket.Tests.Kit;
 
-/// <summary>How a verb of the console ended.</summary>
+/// <summary>Exit code and output of a verb of the console.</summary>
 public sealed record ConsoleResult(int ExitCode, string Output, string Errors);
 
-/// <summary>The built console as a real process of the operating system, which can be killed and frozen like one. Its
-/// environment is exactly the settings given, its folder a temporary one; both end with it.</summary>
+/// <summary>The built console as an operating system process, which a test can kill and freeze. Its environment holds only the given
+/// settings. Disposing it kills the process and deletes its temporary folder.</summary>
 public sealed class ConsoleProcess : IConsole, IAsyncDisposable
 {
     private const string Listening = "Now listening on: ";
 
-    /// <summary>A start takes two to three seconds of a core; beside a full test run, a multiple of that.</summary>
+    /// <summary>A start takes two to three seconds of a core, and several times that during a full test run.</summary>
     private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(120);
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("autoticket-console-");
@@ -26,24 +26,24 @@ public sealed class ConsoleProcess : IConsole, IAsyncDisposable
         _outputs = Task.WhenAll(Output.ReadAsync(_process.StandardOutput), Errors.ReadAsync(_process.StandardError));
     }
 
-    /// <summary>Standard output: the log.</summary>
+    /// <summary>Lines on standard output, which is the log.</summary>
     public OutputLines Output { get; } = new();
 
     public OutputLines Errors { get; } = new();
 
     public int Id => _process.Id;
 
-    /// <summary>Talks to the console at its address, past any proxy; cookies are kept.</summary>
+    /// <summary>A client for the console's address. It bypasses proxies and keeps cookies.</summary>
     public HttpClient Http => _http ?? throw new InvalidOperationException("The console does not listen yet.");
 
     public Uri Address => Http.BaseAddress!;
 
     /// <summary>Starts the console and returns once it listens, on a free loopback port unless the settings name one.</summary>
-    /// <exception cref="InvalidOperationException">It ended or did not listen in time; tells its output.</exception>
+    /// <exception cref="InvalidOperationException">The console exited or did not listen in time. The message holds its output.</exception>
     public static Task<ConsoleProcess> StartAsync(IReadOnlyDictionary<string, string> settings, params IEnumerable<string> arguments) =>
         StartAsync(new ConsoleProcess(arguments, settings));
 
-    /// <summary>The same for a console that was published into a folder; its working folder is another one.</summary>
+    /// <summary>Starts a console that was published into a folder. Its working folder is a different one.</summary>
     public static Task<ConsoleProcess> StartPublishedAsync(DirectoryInfo published, IReadOnlyDictionary<string, string> settings) =>
         StartAsync(new ConsoleProcess([], settings, published));
 
@@ -52,7 +52,7 @@ public sealed class ConsoleProcess : IConsole, IAsyncDisposable
         try
         {
             var line = await console.Output.WaitForLineAsync(line => line.Contains(Listening, StringComparison.Ordinal), StartPatience);
-            // Up to the quotation mark, where the log is JSON.
+            // In a JSON log a quotation mark ends the address.
             var address = line[(line.IndexOf(Listening, StringComparison.Ordinal) + Listening.Length)..].Split('"')[0].Trim();
             console._http = new HttpClient(new SocketsHttpHandler { UseProxy = false })
             {
@@ -68,12 +68,12 @@ public sealed class ConsoleProcess : IConsole, IAsyncDisposable
         }
     }
 
-    /// <summary>Starts a verb and returns at once: it is to be killed on its way.</summary>
+    /// <summary>Starts a verb without waiting for it, for tests that kill it while it runs.</summary>
     public static ConsoleProcess Launch(IEnumerable<string> arguments, IReadOnlyDictionary<string, string> settings) =>
         new(arguments, settings);
 
-    /// <summary>Runs a verb, feeds it standard input, and returns what it answered.</summary>
-    /// <exception cref="TimeoutException">It had not ended in time (two minutes unless told otherwise); tells its output.</exception>
+    /// <summary>Runs a verb with the given standard input; returns its exit code and output.</summary>
+    /// <exception cref="TimeoutException">The verb did not exit in time (default: two minutes). The message holds its output.</exception>
     public static async Task<ConsoleResult> RunToEndAsync(
         IEnumerable<string> arguments,
         IReadOnlyDictionary<string, string> settings,
@@ -89,14 +89,14 @@ public sealed class ConsoleProcess : IConsole, IAsyncDisposable
         }
         catch (IOException)
         {
-            // It ended without reading its input, which is its own business.
+            // The verb exited without reading its input; the caller checks the exit code.
         }
 
         var exitCode = await console.WaitForExitAsync(timeout ?? StartPatience);
         return new ConsoleResult(exitCode, console.Output.ToString(), console.Errors.ToString());
     }
 
-    /// <summary>Asks it to end (SIGTERM), as a host does before a restart, and returns its exit code.</summary>
+    /// <summary>Stops the console with SIGTERM, as a platform does before a restart; returns its exit code.</summary>
     public Task<int> StopAsync(TimeSpan? timeout = null)
     {
         if (!_process.HasExited)
@@ -107,19 +107,19 @@ public sealed class ConsoleProcess : IConsole, IAsyncDisposable
         return WaitForExitAsync(timeout ?? Eventually.Patience);
     }
 
-    /// <summary>Ends it at once (SIGKILL): nothing is flushed, released or said goodbye to.</summary>
+    /// <summary>Kills the console with SIGKILL: it flushes and releases nothing.</summary>
     public Task KillAsync()
     {
         _process.Kill();
         return WaitForExitAsync(Eventually.Patience);
     }
 
-    /// <summary>Freezes it (SIGSTOP): its connections stay open, its leases run out.</summary>
+    /// <summary>Freezes the console with SIGSTOP: its connections stay open while its leases expire.</summary>
     public void Freeze() => Signals.Send(_process.Id, Signal.Stop);
 
     public void Thaw() => Signals.Send(_process.Id, Signal.Continue);
 
-    /// <summary>Waits until it has ended and all its output is read.</summary>
+    /// <summary>Waits until the process has exited and all its output is read.</summary>
     public async Task<int> WaitForExitAsync(TimeSpan timeout)
     {
         try

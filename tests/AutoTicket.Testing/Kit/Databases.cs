@@ -3,14 +3,14 @@ using Xunit.Sdk;
 
 namespace AutoTicket.Tests.Kit;
 
-/// <summary>What the console can store in. Every test of storage semantics runs on both.</summary>
+/// <summary>The databases that the console supports. Every test of storage semantics runs on both.</summary>
 public enum Database
 {
     Postgres,
     Sqlite,
 }
 
-/// <summary>Runs a theory with one parameter, a <see cref="Database"/>, on both of them.</summary>
+/// <summary>Runs a theory with one <see cref="Database"/> parameter on both databases.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 public sealed class BothDatabasesAttribute : DataAttribute
 {

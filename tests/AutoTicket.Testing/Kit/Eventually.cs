@@ -5,24 +5,24 @@ namespace AutoTicket.Tests.Kit;
 /// <summary>Waits for a condition, never for a duration.</summary>
 public static class Eventually
 {
-    /// <summary>How long anything in the tests may take before it counts as never: only a real failure reaches it,
-    /// also where other programs keep both cores busy.</summary>
+    /// <summary>Default timeout of a wait. It is so long that only a real failure reaches it, even on a machine with busy cores.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
 
-    // Short at first, for what is all but there; then long enough not to take from what is waited for the core that it needs.
+    // Short pauses first, for conditions that are almost met. Longer pauses later, so that polling does not take the core from the awaited
+    // work.
     private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(160);
 
-    /// <summary>The limit for a promise about time. A shared machine can stand still for seconds; the benchmarks measure exactly.</summary>
+    /// <summary>The timeout for a promised duration. A shared machine can stall for seconds; the benchmarks measure exact times.</summary>
     public static TimeSpan OnABusyMachine(TimeSpan promised) => (3 * promised) + TimeSpan.FromSeconds(10);
 
     /// <inheritdoc cref="TrueAsync(Func{Task{bool}}, string, TimeSpan?)"/>
     public static Task TrueAsync(Func<bool> condition, string what, TimeSpan? timeout = null) =>
         TrueAsync(() => Task.FromResult(condition()), what, timeout);
 
-    /// <summary>Returns once the condition holds. One that throws does not hold yet: a page that is still starting and
-    /// a row that is not there are waited for alike, and the last exception is told when time is up.</summary>
-    /// <exception cref="TimeoutException">It did not hold in time; names what was waited for.</exception>
+    /// <summary>Returns once the condition holds. A condition that throws (a page still starting, a row not yet there) counts as not
+    /// met.</summary>
+    /// <exception cref="TimeoutException">The condition was not met in time. The message names it and the last exception.</exception>
     public static async Task TrueAsync(Func<Task<bool>> condition, string what, TimeSpan? timeout = null)
     {
         var patience = timeout ?? Patience;
@@ -34,7 +34,7 @@ public static class Eventually
             var left = patience - Stopwatch.GetElapsedTime(started);
             try
             {
-                // A condition that itself hangs must not outlive the patience.
+                // A condition that hangs must not outlast the timeout.
                 if (await condition().WaitAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero))
                 {
                     return;

@@ -1,6 +1,6 @@
 namespace AutoTicket.Tests.Kit;
 
-/// <summary>A console that answers over HTTP, in this process or as one of its own.</summary>
+/// <summary>A console that can be called over HTTP, in the test process or in its own.</summary>
 internal interface IConsole
 {
     HttpClient Http { get; }

@@ -11,10 +11,10 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace AutoTicket.Tests.Kit;
 
-/// <summary>What a click on Investigate was answered.</summary>
+/// <summary>The response to a click on Investigate.</summary>
 internal sealed record Click(string Disposition, bool Degraded, TicketLink? Ticket, string Message);
 
-/// <summary>One or more consoles on one database and one FreeScout, surfaces that are not well, and somebody who clicks.</summary>
+/// <summary>Clicks on Investigate in one or more consoles that share a database, a FreeScout and surfaces that are down.</summary>
 internal sealed class InvestigateDriver : IAsyncDisposable
 {
     public const string Surface = "pay";
@@ -44,12 +44,12 @@ internal sealed class InvestigateDriver : IAsyncDisposable
 
     public FreeScoutStandIn FreeScout => Sandbox.FreeScout;
 
-    /// <summary>The time of consoles and sandbox, for a test that asked for it.</summary>
+    /// <summary>The clock of the consoles and the sandbox, if the test passed one.</summary>
     public StillClock Clock { get; }
 
     public ConsoleHost Console => _consoles[^1];
 
-    /// <summary>Requests for one conversation by its id.</summary>
+    /// <summary>Matches requests for one conversation by its id.</summary>
     public static FaultMatch OneConversation => new("GET", FreeScoutStandIn.ApiPath + "/conversations/*", Whole: true);
 
     public IReadOnlyList<RecordedRequest> Creates => Requests("POST", "/conversations");
@@ -60,8 +60,8 @@ internal sealed class InvestigateDriver : IAsyncDisposable
         [.. FreeScout.RecordedRequests.Where(request => request.Method == method && request.Path == FreeScoutStandIn.ApiPath + path)];
 
     /// <param name="clock">Null: everything runs in real time.</param>
-    /// <param name="surfaces">Keys of surfaces that answer 503; null: one, <see cref="Surface"/>.</param>
-    /// <param name="services">Changes what each console registers.</param>
+    /// <param name="surfaces">Keys of surfaces that respond 503. Null: only <see cref="Surface"/>.</param>
+    /// <param name="services">Changes the service registrations of each console.</param>
     public static async Task<InvestigateDriver> StartAsync(
         Database kind = Kit.Database.Sqlite,
         IReadOnlyDictionary<string, string?>? settings = null,
@@ -93,7 +93,7 @@ internal sealed class InvestigateDriver : IAsyncDisposable
             await driver.StartConsoleAsync();
         }
 
-        // A click before that files a ticket about a surface that is unknown.
+        // An earlier click would file a ticket whose surface is still unknown.
         foreach (var console in driver._consoles)
         {
             var board = console.Get<StatusBoard>();
@@ -106,12 +106,12 @@ internal sealed class InvestigateDriver : IAsyncDisposable
         return driver;
     }
 
-    /// <summary>One more console; it becomes <see cref="Console"/>.</summary>
+    /// <summary>Starts another console, which becomes <see cref="Console"/>.</summary>
     public async Task StartConsoleAsync() =>
         _consoles.Add(await ConsoleHost.StartAsync(Database, Sandbox, _settings, Clock, services: _services));
 
-    /// <summary>Returns once the first sync and comparison are done: a fault that is added now can't make them open the circuit.</summary>
-    public async Task FirstLookIsOverAsync()
+    /// <summary>Waits for the first sync and comparison, so that a fault added afterwards can't make them open the circuit.</summary>
+    public async Task WaitForFirstSyncAsync()
     {
         await using var db = Database.Open();
         await Eventually.TrueAsync(
@@ -126,7 +126,7 @@ internal sealed class InvestigateDriver : IAsyncDisposable
         _consoles.RemoveAt(_consoles.Count - 1);
     }
 
-    /// <param name="console">Which of several consoles is clicked on.</param>
+    /// <param name="console">Index of the console to click on.</param>
     public async Task<Click> ClickAsync(string surface = Surface, int console = 0)
     {
         for (var again = 0; ; again++)
@@ -135,7 +135,7 @@ internal sealed class InvestigateDriver : IAsyncDisposable
                 .Http.PostAsync(new Uri($"/api/surfaces/{surface}/investigate", UriKind.Relative), null);
             if (answer.StatusCode == HttpStatusCode.ServiceUnavailable && again < 5)
             {
-                // PostgreSQL on a loaded machine may outlast a click's patience. The answer says to try again.
+                // PostgreSQL on a busy machine may take longer than a click's timeout. The response asks the user to try again.
                 continue;
             }
 
@@ -144,8 +144,8 @@ internal sealed class InvestigateDriver : IAsyncDisposable
         }
     }
 
-    /// <summary>Clicks again until there is a ticket, and returns that click.</summary>
-    /// <param name="advance">By how much the clock moves before each click.</param>
+    /// <summary>Clicks until a click returns a ticket; returns that response.</summary>
+    /// <param name="advance">How far the clock moves before each click.</param>
     public async Task<Click> ClickUntilThereIsATicketAsync(TimeSpan? advance = null, string surface = Surface, int console = 0)
     {
         Click? last = null;
@@ -161,7 +161,7 @@ internal sealed class InvestigateDriver : IAsyncDisposable
                 return !last.Degraded;
             },
             "a click gives a ticket",
-            // A claim that was lost is free again after its lease and the grace period, a minute by default.
+            // After a lost answer, the claim is free again once its lease and the grace period have passed (a minute by default).
             2 * Eventually.Patience
         );
         return last!;
@@ -173,7 +173,7 @@ internal sealed class InvestigateDriver : IAsyncDisposable
     public async Task<IReadOnlyList<long>> ListedAsync() =>
         [.. (await TicketsAsync()).GetProperty("tickets").EnumerateArray().Select(ticket => ticket.GetProperty("id").GetInt64()).Order()];
 
-    /// <summary>The rows that tell of a filing, as parsed payloads.</summary>
+    /// <summary>Payloads of the audit rows about a filing.</summary>
     public async Task<IReadOnlyList<JsonElement>> FilingsAsync()
     {
         await using var db = Database.Open();
@@ -195,7 +195,7 @@ internal sealed class InvestigateDriver : IAsyncDisposable
         return await db.Tickets.AsNoTracking().OrderBy(ticket => ticket.Id).ToListAsync();
     }
 
-    /// <summary>FreeScout holds one ticket, it was filed by one create, and one audit row tells of it.</summary>
+    /// <summary>Asserts that FreeScout holds one ticket, that one POST created it, and that one audit row records it.</summary>
     public async Task<JsonElement> AssertOneTicketAsync()
     {
         var conversation = Assert.Single(FreeScout.Conversations);

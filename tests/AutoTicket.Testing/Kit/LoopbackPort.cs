@@ -3,15 +3,15 @@ using System.Net.Sockets;
 
 namespace AutoTicket.Tests.Kit;
 
-/// <summary>Ports for listeners that go away and come back under the same number.</summary>
+/// <summary>Ports for listeners that stop and listen again on the same port.</summary>
 internal static class LoopbackPort
 {
-    // Below the kernel's ephemeral range (32768 upwards). Inside it a client that keeps trying a closed port may be given
-    // that very port as its own and connect to itself; or another connection takes it while the listener is away.
+    // Below the kernel's ephemeral range (from 32768). Inside it, a client that retries a closed port can get that port as its own and
+    // connect to itself, or another connection can take it.
     private const int First = 20_000;
     private const int Count = 12_000;
 
-    // Runs in other worktrees begin elsewhere; within one run no number is given twice.
+    // Runs in other worktrees start at other ports. Within a run no port is used twice.
     private static int s_next = Random.Shared.Next(Count);
 
     public static int Next()
@@ -27,7 +27,7 @@ internal static class LoopbackPort
             }
             catch (SocketException)
             {
-                // Somebody else's: the next one.
+                // Another program uses this port.
             }
         }
 

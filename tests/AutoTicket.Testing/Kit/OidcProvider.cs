@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace AutoTicket.Tests.Kit;
 
-/// <summary>A real OpenID provider, <c>oidc-provider</c> on Node.js, as a process of its own. Who its users are, a test says.</summary>
+/// <summary>A real OpenID provider: <c>oidc-provider</c> on Node.js in its own process. Each test sets the users.</summary>
 internal sealed class OidcProvider : IAsyncDisposable
 {
     public const string ClientSecret = "canary-client-secret-71f3";
@@ -37,16 +37,16 @@ internal sealed class OidcProvider : IAsyncDisposable
         return new OidcProvider(process, new Uri($"http://127.0.0.1:{port}"));
     }
 
-    /// <param name="roles">None at all: there is no such user, or no more.</param>
-    public async Task SayAsync(string user, params string[]? roles) =>
+    /// <param name="roles">Null: the user does not exist, or no longer exists.</param>
+    public async Task SetUserAsync(string user, params string[]? roles) =>
         (await _http.PostAsJsonAsync("/control", new { user, roles })).EnsureSuccessStatusCode();
 
-    /// <param name="claims">An object with <c>id_token</c> and <c>userinfo</c>: the claims of each.</param>
-    public async Task SayAsync(string user, JsonElement claims) =>
+    /// <param name="claims">An object with <c>id_token</c> and <c>userinfo</c>, which hold the claims of each.</param>
+    public async Task SetClaimsAsync(string user, JsonElement claims) =>
         (await _http.PostAsJsonAsync("/control", new { user, claims })).EnsureSuccessStatusCode();
 
-    /// <summary>From now on what is told of the user has another's subject, as a provider would that mixes its users up.</summary>
-    public async Task SayOfAnotherAsync(string user, string subject, params string[] roles) =>
+    /// <summary>From now on the user's userinfo carries another subject, as from a provider that confuses its users.</summary>
+    public async Task SetUserinfoSubjectAsync(string user, string subject, params string[] roles) =>
         (
             await _http.PostAsJsonAsync(
                 "/control",
@@ -59,9 +59,9 @@ internal sealed class OidcProvider : IAsyncDisposable
             )
         ).EnsureSuccessStatusCode();
 
-    /// <summary>From now on the path answers everybody with this; null: as the provider does.</summary>
+    /// <summary>From now on the path sends this response to everybody. Null: the provider's own response.</summary>
     /// <param name="path"><c>/token</c>, or <c>/me</c>, which is userinfo.</param>
-    public async Task AnswerAsync(string path, int? status, string text = "") =>
+    public async Task OverrideResponseAsync(string path, int? status, string text = "") =>
         (
             await _http.PostAsJsonAsync(
                 "/control",
@@ -74,7 +74,7 @@ internal sealed class OidcProvider : IAsyncDisposable
             )
         ).EnsureSuccessStatusCode();
 
-    /// <param name="client">Where roles are: <c>roles-in-userinfo</c>, <c>roles-in-id-token</c>, or <c>no-refresh-token</c>.</param>
+    /// <param name="client">Where roles are sent: <c>roles-in-userinfo</c>, <c>roles-in-id-token</c>, or <c>no-refresh-token</c>.</param>
     public Dictionary<string, string?> Settings(string client = "roles-in-userinfo") =>
         new()
         {

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace AutoTicket.Tests.Kit;
 
-/// <summary>The lines that a process has written so far to one of its outputs. Safe for use from any thread.</summary>
+/// <summary>The lines that a process has written so far to one of its outputs. Thread-safe.</summary>
 public sealed class OutputLines
 {
     private readonly Lock _gate = new();
@@ -31,9 +31,9 @@ public sealed class OutputLines
 
     public override string ToString() => string.Join('\n', ToList());
 
-    /// <summary>The first line that meets the predicate, among those written and those to come.</summary>
-    /// <param name="after">How many lines to pass over: an earlier <see cref="Count"/>, for a line that comes later.</param>
-    /// <exception cref="TimeoutException">It was not written in time, or the output ended without it; tells the output.</exception>
+    /// <summary>Waits for a line that matches the predicate, and returns the first.</summary>
+    /// <param name="after">Number of lines to skip: an earlier <see cref="Count"/>, to find a later line.</param>
+    /// <exception cref="TimeoutException">No such line in time, or the output ended without it. The message holds the output.</exception>
     public async Task<string> WaitForLineAsync(
         Predicate<string> predicate,
         TimeSpan? timeout = null,
@@ -48,7 +48,7 @@ public sealed class OutputLines
             bool ended;
             lock (_gate)
             {
-                // Each line is tried once: the next round begins where this one stopped.
+                // Each line is tested once: the next round starts where this one stopped.
                 for (; after < _lines.Count; after++)
                 {
                     if (predicate(_lines[after]))
@@ -77,7 +77,7 @@ public sealed class OutputLines
         }
     }
 
-    /// <summary>Takes in all that comes; returns at its end.</summary>
+    /// <summary>Reads lines until the end of the output.</summary>
     internal async Task ReadAsync(TextReader reader)
     {
         while (await reader.ReadLineAsync() is { } line)

@@ -4,8 +4,8 @@ using Npgsql;
 
 namespace AutoTicket.Tests.Kit;
 
-/// <summary>A PostgreSQL server of the tests' own, which they may stop, start and freeze; or a borrowed one, which they
-/// may not. The shared one is <see cref="PostgresServer"/>; a test that needs "the database is down" owns another.</summary>
+/// <summary>A PostgreSQL server that a test may stop, start and freeze, or an external one, which it may not. Most tests share
+/// <see cref="PostgresServer"/>; a test of a database outage starts its own.</summary>
 public sealed class PostgresCluster : IAsyncDisposable
 {
     private readonly string _adminUrl;
@@ -20,7 +20,7 @@ public sealed class PostgresCluster : IAsyncDisposable
     }
 
     /// <summary>A new, empty, running server on a free loopback port. Takes about a second.</summary>
-    /// <param name="durable">Commits reach the disk, as they must where their speed is measured.</param>
+    /// <param name="durable">Commits are flushed to disk, for measurements of their speed.</param>
     public static async Task<PostgresCluster> StartNewAsync(bool durable = false)
     {
         var port = LoopbackPort.Next();
@@ -29,11 +29,11 @@ public sealed class PostgresCluster : IAsyncDisposable
         return new PostgresCluster($"postgres://{PostgresShell.User}:{password}@127.0.0.1:{port}/postgres", shell);
     }
 
-    /// <summary>A server that somebody else runs. Its user must be allowed to create databases.</summary>
+    /// <summary>An external server. Its user must have the right to create databases.</summary>
     public static PostgresCluster At(string url) => new(url, null);
 
-    /// <summary>Creates a database, a copy of <paramref name="template"/> (the URL of another on this server) where that is
-    /// given, and returns its URL.</summary>
+    /// <summary>Creates a database, empty or as a copy of <paramref name="template"/> (a URL on the same server); returns its
+    /// URL.</summary>
     public async Task<string> CreateDatabaseAsync(string? template = null)
     {
         var name = $"autoticket_test_{Guid.NewGuid():N}";
@@ -43,15 +43,15 @@ public sealed class PostgresCluster : IAsyncDisposable
         return PostgresUrl.WithDatabase(_adminUrl, name);
     }
 
-    /// <summary>Drops a database, whoever is still connected to it.</summary>
+    /// <summary>Drops a database and closes its connections.</summary>
     public async Task DropAsync(string url)
     {
         PostgresUrl.ClearPool(url);
         await ExecuteAsync($"DROP DATABASE IF EXISTS \"{PostgresUrl.DatabaseOf(url)}\" WITH (FORCE)");
     }
 
-    /// <summary>Closes a database to everybody: PostgreSQL refuses to copy one that is in use, and whoever filled it may
-    /// have left connections in a pool.</summary>
+    /// <summary>Forbids connections to a database: PostgreSQL can't copy one that is in use, and connection pools may still be
+    /// connected.</summary>
     public async Task SealAsync(string url)
     {
         var name = PostgresUrl.DatabaseOf(url);
@@ -59,17 +59,17 @@ public sealed class PostgresCluster : IAsyncDisposable
         await ExecuteAsync($"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{name}'");
     }
 
-    /// <summary>Stops the server as an administrator would: connections are told so and closed, new ones refused.</summary>
+    /// <summary>Stops the server as an administrator would: it closes connections with a message and refuses new ones.</summary>
     public async Task StopAsync()
     {
-        await Own().TellAsync("stop");
+        await Own().RunVerbAsync("stop");
         _admin.Clear();
     }
 
-    /// <summary>Starts the stopped server on the same port, with what it held.</summary>
-    public Task StartAsync() => Own().TellAsync("start");
+    /// <summary>Starts the stopped server on the same port with its data.</summary>
+    public Task StartAsync() => Own().RunVerbAsync("start");
 
-    /// <summary>Freezes the server: connections stay open and nothing answers, as on a host that hangs.</summary>
+    /// <summary>Freezes the server: connections stay open without a response, as on a host that hangs.</summary>
     public void Pause()
     {
         SignalAll(Signal.Stop);
@@ -86,7 +86,7 @@ public sealed class PostgresCluster : IAsyncDisposable
     {
         if (_paused)
         {
-            // A frozen server would be given five seconds to hear that it must end.
+            // A frozen server would get five seconds to stop.
             Resume();
         }
 
@@ -101,7 +101,7 @@ public sealed class PostgresCluster : IAsyncDisposable
     {
         var postmaster = int.Parse(File.ReadLines(Path.Combine(Own().Folder, "postmaster.pid")).First(), CultureInfo.InvariantCulture);
 
-        // The postmaster first, so that no child is born behind our back.
+        // The postmaster first, so that it can't start another child meanwhile.
         Signals.Send(postmaster, signal);
         foreach (var child in Signals.ChildrenOf(postmaster))
         {
@@ -110,7 +110,8 @@ public sealed class PostgresCluster : IAsyncDisposable
     }
 
     private PostgresShell Own() =>
-        _shell ?? throw new InvalidOperationException("A borrowed PostgreSQL server is not ours to stop: start a cluster for this test.");
+        _shell
+        ?? throw new InvalidOperationException("The tests must not stop an external PostgreSQL server: start a cluster for this test.");
 
     private async Task ExecuteAsync(string sql)
     {

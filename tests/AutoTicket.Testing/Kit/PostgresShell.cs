@@ -3,15 +3,14 @@ using System.Globalization;
 
 namespace AutoTicket.Tests.Kit;
 
-/// <summary>The small shell that holds a throwaway PostgreSQL server. It obeys verbs on its standard input and answers each
-/// with a line; when that pipe closes, it stops the server and removes its folder, so that even a SIGKILLed test host
-/// leaves nothing behind.</summary>
+/// <summary>A shell process that runs a temporary PostgreSQL server. It reads verbs from standard input and answers each with a line. When
+/// the pipe closes, it stops the server and deletes its folder, even after the test host was killed.</summary>
 internal sealed class PostgresShell : IAsyncDisposable
 {
     public const string User = "autoticket";
 
-    // Durability is switched off unless it is asked for: the cluster does not outlive the run. autovacuum as well: it would only take
-    // a core; but where speed is measured its statistics belong to it.
+    // Durability is off by default, because the cluster does not outlive the run. autovacuum is off too, to save CPU time; measurements of
+    // speed need it for its statistics.
     private const string NotDurable = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c autovacuum=off";
 
     private const string Script = """
@@ -66,8 +65,8 @@ internal sealed class PostgresShell : IAsyncDisposable
             durable ? "" : NotDurable,
         ];
 
-        // PostgreSQL refuses to run as root. A session of its own: what kills the group of the test host (an interrupt at
-        // the terminal, too) must leave the shell alive to clean up.
+        // PostgreSQL refuses to run as root. A separate session keeps the shell alive for the cleanup when a signal (also Ctrl+C) ends the
+        // test host's process group.
         string[] asUser = Environment.IsPrivilegedProcess ? ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] : [];
         var start = new ProcessStartInfo("setsid", [.. asUser, .. command])
         {
@@ -91,8 +90,8 @@ internal sealed class PostgresShell : IAsyncDisposable
         }
     }
 
-    /// <summary>Has a verb carried out; returns when it is.</summary>
-    public async Task TellAsync(string verb)
+    /// <summary>Runs a verb; returns when it is done.</summary>
+    public async Task RunVerbAsync(string verb)
     {
         await _oneAtATime.WaitAsync();
         try
@@ -127,8 +126,8 @@ internal sealed class PostgresShell : IAsyncDisposable
         }
     }
 
-    // In memory, where there is room: each database of a test is 300 files, and ext4 takes longest to make them. Otherwise under /tmp,
-    // whatever TMPDIR says: root's own folders are closed to the server's user.
+    // In memory if possible: each test database has 300 files, and ext4 is slow to create them. Otherwise /tmp and not TMPDIR, because the
+    // server's user can't open root's folders.
     private static string Parent(bool durable)
     {
         const string memory = "/dev/shm";

@@ -2,11 +2,11 @@ using Npgsql;
 
 namespace AutoTicket.Tests.Kit;
 
-/// <summary>The tests' own reading of <c>postgres://user:password@host:port/database</c>, apart from the console's, so that
-/// a mistake there cannot hide itself.</summary>
+/// <summary>Parses <c>postgres://user:password@host:port/database</c>. The tests don't use the console's parser, which could hide its own
+/// mistakes.</summary>
 public static class PostgresUrl
 {
-    /// <summary>Npgsql's form, for a test that reads the database itself.</summary>
+    /// <summary>The connection string for Npgsql, for tests that read the database directly.</summary>
     /// <param name="isPooled">PostgreSQL starts a process for each connection: pool those of a test that opens many. See
     /// <see cref="ClearPool"/>.</param>
     public static string ToConnectionString(string url, bool isPooled = false)

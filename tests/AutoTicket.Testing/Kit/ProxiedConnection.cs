@@ -3,13 +3,13 @@ using System.Net.Sockets;
 
 namespace AutoTicket.Tests.Kit;
 
-/// <summary>One connection through a <see cref="TcpProxy"/>: a pair of sockets and a pump each way.</summary>
+/// <summary>One connection through a <see cref="TcpProxy"/>: a pair of sockets, with a pump in each direction.</summary>
 internal sealed class ProxiedConnection(Socket client, DnsEndPoint target, Func<CancellationToken, Task> letThroughAsync) : IDisposable
 {
     private readonly CancellationTokenSource _reset = new();
     private readonly Socket _server = new(SocketType.Stream, ProtocolType.Tcp);
 
-    /// <summary>Returns when both directions have ended; a failure of either side is passed on as a reset, never thrown.</summary>
+    /// <summary>Returns when both directions have ended. A failure of one side resets the other; it is never thrown.</summary>
     public async Task RunAsync()
     {
         try
@@ -20,7 +20,7 @@ internal sealed class ProxiedConnection(Socket client, DnsEndPoint target, Func<
             var toServer = PumpAsync(client, _server);
             var toClient = PumpAsync(_server, client);
 
-            // If either direction breaks, the other must not go on waiting for data that will never come.
+            // If one direction breaks, the other must not wait for data that can't come.
             await await Task.WhenAny(toServer, toClient);
             await Task.WhenAll(toServer, toClient);
             client.Dispose();
@@ -32,7 +32,7 @@ internal sealed class ProxiedConnection(Socket client, DnsEndPoint target, Func<
         }
     }
 
-    /// <summary>Ends the connection with RST instead of an orderly FIN, on both sides. May be called from any thread, twice.</summary>
+    /// <summary>Ends both sides of the connection with RST instead of FIN. Thread-safe; a second call does nothing.</summary>
     public void Reset()
     {
         _reset.Cancel();
@@ -50,7 +50,7 @@ internal sealed class ProxiedConnection(Socket client, DnsEndPoint target, Func<
         }
         catch (Exception closed) when (closed is SocketException or ObjectDisposedException)
         {
-            // Closed already, by the other side or by the other caller.
+            // Already closed by the other side or by a concurrent call.
         }
 
         socket.Dispose();

@@ -4,7 +4,7 @@ using System.Text;
 
 namespace AutoTicket.Tests.Kit;
 
-/// <summary>A server below HTTP: reads a request and writes exactly the bytes it was given, however wrong they are.</summary>
+/// <summary>A server without HTTP rules: reads a request and writes exactly the given bytes, valid or not.</summary>
 internal sealed class RawServer : IAsyncDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
@@ -16,8 +16,8 @@ internal sealed class RawServer : IAsyncDisposable
     private int _answering;
     private long _sent;
 
-    /// <param name="head">What is written first: a status line, headers and what there is of a body.</param>
-    /// <param name="endless">Written after it again and again until the client leaves; null: the connection ends there.</param>
+    /// <param name="head">Written first: the status line, headers, and the start of the body if there is one.</param>
+    /// <param name="endless">Then written repeatedly until the client disconnects. Null: the server closes the connection.</param>
     public RawServer(string head, byte[]? endless = null)
     {
         (_head, _endless) = (head.ReplaceLineEndings("\r\n"), endless);
@@ -29,10 +29,10 @@ internal sealed class RawServer : IAsyncDisposable
 
     public int Requests => Volatile.Read(ref _requests);
 
-    /// <summary>Bytes that the network took, some of which no client has read.</summary>
+    /// <summary>Bytes that the socket accepted; the client may not have read all of them.</summary>
     public long Sent => Interlocked.Read(ref _sent);
 
-    /// <summary>No client is being answered.</summary>
+    /// <summary>Whether no response is in progress.</summary>
     public bool IsIdle => Volatile.Read(ref _answering) == 0;
 
     public async ValueTask DisposeAsync()
@@ -80,7 +80,7 @@ internal sealed class RawServer : IAsyncDisposable
         }
         catch (Exception exception) when (exception is IOException or OperationCanceledException)
         {
-            // The client has read enough.
+            // The client disconnected.
         }
         finally
         {

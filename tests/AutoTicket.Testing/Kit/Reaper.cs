@@ -2,8 +2,8 @@ using System.Diagnostics;
 
 namespace AutoTicket.Tests.Kit;
 
-/// <summary>Kills what the tests started when the test host dies without disposing, SIGKILL included: a shell watches our
-/// end of its pipe. (PR_SET_PDEATHSIG would do it too, but it fires when the forking <em>thread</em> ends.)</summary>
+/// <summary>A shell that kills the tests' processes when the test host ends without disposing them, even by SIGKILL: its pipe closes then.
+/// (PR_SET_PDEATHSIG fires as soon as the forking <em>thread</em> ends.)</summary>
 internal static class Reaper
 {
     private const string Script = """
@@ -20,12 +20,12 @@ internal static class Reaper
     private static readonly Lock Gate = new();
     private static readonly Lazy<StreamWriter> Shell = new(Start);
 
-    public static void Watch(int processId) => Tell($"watch {processId}");
+    public static void Watch(int processId) => WriteLine($"watch {processId}");
 
-    /// <summary>To be called once the process has ended: its number may be given to another.</summary>
-    public static void Forget(int processId) => Tell($"forget {processId}");
+    /// <summary>Call it once the process has exited: the system may reuse its id.</summary>
+    public static void Forget(int processId) => WriteLine($"forget {processId}");
 
-    private static void Tell(string line)
+    private static void WriteLine(string line)
     {
         lock (Gate)
         {
@@ -34,7 +34,7 @@ internal static class Reaper
         }
     }
 
-    // A session of its own: what kills the whole group of the test host must not kill the shell as well.
+    // In a separate session: a signal to the test host's process group must not kill the shell.
     private static StreamWriter Start() =>
         Process.Start(new ProcessStartInfo("setsid", ["sh", "-c", Script]) { RedirectStandardInput = true })!.StandardInput;
 }

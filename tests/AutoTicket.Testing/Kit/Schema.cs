@@ -7,7 +7,7 @@ using Microsoft.Extensions.Hosting.Internal;
 
 namespace AutoTicket.Tests.Kit;
 
-/// <summary>The console's schema for the tests' databases, and a context on one of them.</summary>
+/// <summary>Creates the console's schema in test databases and opens contexts on them.</summary>
 internal static class Schema
 {
     public static AutoTicketDbContext Open(this TestDatabase database) =>
@@ -20,7 +20,7 @@ internal static class Schema
                     .Options
             );
 
-    /// <summary>The database as the console reaches it: pooled, and with statements that are prepared.</summary>
+    /// <summary>The database with the console's own connection settings: pooled, with prepared statements.</summary>
     public static ServiceProvider AsTheConsole(this TestDatabase database) =>
         new ServiceCollection()
             .AddDatabase(
@@ -30,14 +30,14 @@ internal static class Schema
             )
             .BuildServiceProvider();
 
-    /// <summary>Brings an empty database to the current schema.</summary>
+    /// <summary>Migrates an empty database to the current schema.</summary>
     public static async Task MigrateAsync(this TestDatabase database)
     {
         await using var db = database.Open();
         await Migrations.EnsureAsync(db, new HostingEnvironment { EnvironmentName = Environments.Development }, CancellationToken.None);
     }
 
-    /// <summary>The same for a PostgreSQL database of a cluster of the test's own.</summary>
+    /// <summary>Migrates a PostgreSQL database of a cluster that the test started.</summary>
     public static async Task MigrateAsync(string url)
     {
         await using var db = OpenPostgres(url);

@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 
 namespace AutoTicket.Tests.Kit;
 
-/// <summary>The POSIX signals that <see cref="System.Diagnostics.Process"/> cannot send. Numbers are Linux's.</summary>
+/// <summary>The POSIX signals that <see cref="System.Diagnostics.Process"/> cannot send, with their numbers on Linux.</summary>
 internal enum Signal
 {
     HangUp = 1,
@@ -48,7 +48,7 @@ internal static class Signals
         }
         catch (IOException)
         {
-            // It ended between the listing and the reading.
+            // It exited after /proc was listed.
             return null;
         }
     }

@@ -4,24 +4,25 @@ using Microsoft.Extensions.Time.Testing;
 namespace AutoTicket.Tests.Kit;
 
 /// <summary>
-/// A clock that stands still until the test moves it. Pauses of less than a second pass by themselves: nothing is judged by
-/// them, and whoever waits through one (for another click, before a second try) would wait for a test that waits for him.
-/// A step of the clock overtakes no work under way: a time limit passes no sooner than a moment of real time after it was set.
+/// A clock that stands still until the test moves it. Pauses under a second pass in real time, because the test often waits for their end
+/// and would never move the clock. A timeout follows the clock, but takes at least two real seconds, so that a step of the clock does not
+/// cancel work in progress.
 /// </summary>
 internal sealed class StillClock(DateTimeOffset? start = null)
     : FakeTimeProvider(start ?? new DateTimeOffset(2026, 11, 23, 12, 0, 0, TimeSpan.Zero))
 {
-    private static readonly TimeSpan Short = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestRealPause = TimeSpan.FromSeconds(1);
 
-    private static readonly TimeSpan Moment = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan ShortestTimeout = TimeSpan.FromSeconds(2);
 
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
-        dueTime >= TimeSpan.Zero && dueTime < Short && period < Short ? System.CreateTimer(callback, state, dueTime, period)
-        : IsLimit(state) ? new Limit(passed => base.CreateTimer(passed, null, dueTime, period), () => callback(state))
+        dueTime >= TimeSpan.Zero && dueTime < LongestRealPause && period < LongestRealPause
+            ? System.CreateTimer(callback, state, dueTime, period)
+        : IsTimeout(state) ? new RealTimeout(passed => base.CreateTimer(passed, null, dueTime, period), () => callback(state))
         : base.CreateTimer(callback, state, dueTime, period);
 
-    // A CancellationTokenSource that cancels itself, and what Task.WaitAsync makes. Pauses are neither.
-    private static bool IsLimit(object? state) =>
+    // A CancellationTokenSource that cancels itself, or the timer of Task.WaitAsync. Task.Delay uses neither.
+    private static bool IsTimeout(object? state) =>
         state is CancellationTokenSource || state?.GetType().Name.StartsWith("CancellationPromise", StringComparison.Ordinal) == true;
 
     private TimeSpan _back;
@@ -30,20 +31,20 @@ internal sealed class StillClock(DateTimeOffset? start = null)
 
     public override long GetTimestamp() => base.GetUtcNow().Ticks;
 
-    /// <summary>Sets the time back, as the database's clock may be. Pauses under way and timestamps know nothing of it.</summary>
+    /// <summary>Sets the time back, as the database's clock may be. Running pauses and timestamps are not affected.</summary>
     public void SetBack(TimeSpan by) => _back += by;
 
-    /// <summary>Lets the clock run by itself, no faster than a real one, until the result is disposed: for loops that look once in a while.
-    /// The test still moves it ahead.</summary>
+    /// <summary>Lets the clock run at real speed until the result is disposed, for loops that poll. The test can still advance
+    /// it.</summary>
     public IDisposable Run()
     {
         var tick = TimeSpan.FromMilliseconds(250);
         return new Timer(_ => Advance(tick), null, tick, tick);
     }
 
-    /// <summary>Moves on step by step until the condition holds. Between two steps there is time for what the step set off.</summary>
+    /// <summary>Advances step by step until the condition holds, with a pause after each step for the work that it triggers.</summary>
     /// <param name="perStep">The longest pause after a step.</param>
-    /// <param name="isFollowed">The step has had its effect: the next one need not wait out the pause.</param>
+    /// <param name="isFollowed">True once the step has had its effect; ends the pause early.</param>
     public async Task AdvanceUntilAsync(
         TimeSpan step,
         Func<Task<bool>> condition,
@@ -68,26 +69,26 @@ internal sealed class StillClock(DateTimeOffset? start = null)
             }
             catch (TimeoutException) when (left > pause)
             {
-                // Whatever is to happen was not waiting yet when the clock moved: once more.
+                // The awaited timer may not have been set yet when the clock moved: take another step.
             }
         }
 
         throw new TimeoutException($"Not within {patience / pause:0} steps of {step}: {what}.");
     }
 
-    private sealed class Limit : ITimer
+    private sealed class RealTimeout : ITimer
     {
         private readonly long _set = Stopwatch.GetTimestamp();
         private readonly ITimer _timer;
-        private readonly Timer _moment;
+        private readonly Timer _realTimer;
 
-        public Limit(Func<TimerCallback, ITimer> create, Action pass)
+        public RealTimeout(Func<TimerCallback, ITimer> create, Action pass)
         {
-            _moment = new Timer(_ => pass());
+            _realTimer = new Timer(_ => pass());
             _timer = create(_ =>
             {
-                var left = Moment - Stopwatch.GetElapsedTime(_set);
-                _moment.Change(left > TimeSpan.Zero ? left : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+                var left = ShortestTimeout - Stopwatch.GetElapsedTime(_set);
+                _realTimer.Change(left > TimeSpan.Zero ? left : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
             });
         }
 
@@ -96,7 +97,7 @@ internal sealed class StillClock(DateTimeOffset? start = null)
         public void Dispose()
         {
             _timer.Dispose();
-            _moment.Dispose();
+            _realTimer.Dispose();
         }
 
         public ValueTask DisposeAsync()

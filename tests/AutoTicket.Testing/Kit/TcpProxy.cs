@@ -3,8 +3,8 @@ using System.Net.Sockets;
 
 namespace AutoTicket.Tests.Kit;
 
-/// <summary>A loopback forwarder whose line can be cut, stalled and slowed: the network's failures for one client of a
-/// database or an HTTP server, while the server itself and everybody else's connections go on.</summary>
+/// <summary>A loopback forwarder whose traffic a test can cut, stall and delay. It simulates network failures for one client, while the
+/// server and its other clients go on.</summary>
 public sealed class TcpProxy : IAsyncDisposable
 {
     private readonly Lock _gate = new();
@@ -22,7 +22,7 @@ public sealed class TcpProxy : IAsyncDisposable
 
     public int Port { get; } = LoopbackPort.Next();
 
-    /// <summary>How long each piece of data is held on its way, in either direction.</summary>
+    /// <summary>How long each piece of data is delayed, in either direction.</summary>
     public TimeSpan Latency { get; set; }
 
     /// <summary>How many connections have been accepted so far.</summary>
@@ -33,7 +33,7 @@ public sealed class TcpProxy : IAsyncDisposable
     /// <summary>A proxy to the server of an http:// or postgres:// URL; see <see cref="Through"/>.</summary>
     public static TcpProxy To(string url) => To(new Uri(url).Host, new Uri(url).Port);
 
-    /// <summary>The same URL, by way of this proxy.</summary>
+    /// <summary>The same URL, through this proxy.</summary>
     public string Through(string url) =>
         new UriBuilder(url) { Host = "127.0.0.1", Port = Port }
             .Uri
@@ -54,7 +54,7 @@ public sealed class TcpProxy : IAsyncDisposable
         torn.ForEach(connection => connection.Reset());
     }
 
-    /// <summary>Keeps accepting and keeps connections open, and forwards nothing, until <see cref="Restore"/>.</summary>
+    /// <summary>Accepts and keeps connections but forwards nothing, until <see cref="Restore"/>.</summary>
     public void Stall()
     {
         lock (_gate)
@@ -66,7 +66,7 @@ public sealed class TcpProxy : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends a cut or a stall; what was held back is delivered.</summary>
+    /// <summary>Ends a cut or a stall; delivers the held data.</summary>
     public void Restore()
     {
         lock (_gate)
@@ -120,7 +120,7 @@ public sealed class TcpProxy : IAsyncDisposable
                 }
             }
 
-            // Accepted in the moment of a cut.
+            // Accepted during a cut.
             connection.Reset();
         }
     }
@@ -138,7 +138,7 @@ public sealed class TcpProxy : IAsyncDisposable
     {
         if (Latency > TimeSpan.Zero)
         {
-            await Task.Delay(Latency, cancelled); // the latency that is simulated, nothing is waited for
+            await Task.Delay(Latency, cancelled); // simulated latency, not a wait
         }
 
         Task flowing;

@@ -2,10 +2,10 @@ using Microsoft.Data.Sqlite;
 
 namespace AutoTicket.Tests.Kit;
 
-/// <summary>A database for one test or test class, named to the console by <see cref="Settings"/> and removed on dispose.</summary>
+/// <summary>A database for one test or test class, dropped on dispose. <see cref="Settings"/> points the console to it.</summary>
 public sealed class TestDatabase : IAsyncDisposable
 {
-    // One migrated database of each kind a run; the others are copies, which take a twentieth of the time.
+    // A run migrates one database of each kind and copies it for each test: a copy takes a twentieth of the time.
     private static readonly Lazy<Task<TestDatabase>> PostgresTemplate = new(() => CreateTemplateAsync(Database.Postgres));
     private static readonly Lazy<Task<TestDatabase>> SqliteTemplate = new(() => CreateTemplateAsync(Database.Sqlite));
 
@@ -15,10 +15,10 @@ public sealed class TestDatabase : IAsyncDisposable
 
     public Database Kind { get; }
 
-    /// <summary>A postgres:// URL, or the path of a file.</summary>
+    /// <summary>A postgres:// URL, or the path of the SQLite file.</summary>
     public string Location { get; }
 
-    /// <summary>The environment variable that leads the console here.</summary>
+    /// <summary>The environment variable that points the console to this database.</summary>
     public IReadOnlyDictionary<string, string> Settings =>
         new Dictionary<string, string> { [Kind == Database.Postgres ? "DATABASE_URL" : "AUTOTICKET_SQLITE_PATH"] = Location };
 
@@ -35,7 +35,7 @@ public sealed class TestDatabase : IAsyncDisposable
         return copy;
     }
 
-    /// <summary>A database with nothing in it, for the tests of the migrations themselves.</summary>
+    /// <summary>A database without a schema, for tests of the migrations.</summary>
     public static async Task<TestDatabase> CreateEmptyAsync(Database kind)
     {
         if (kind == Database.Postgres)
@@ -69,7 +69,7 @@ public sealed class TestDatabase : IAsyncDisposable
         {
             AppDomain.CurrentDomain.ProcessExit += (_, _) => template._folder!.Delete(recursive: true);
 
-            // All of it into the one file that is copied; a journal in WAL mode stays one in the copies.
+            // Moves the WAL into the one file that is copied. Copies keep the WAL mode.
             await using var connection = new SqliteConnection($"Data Source={template.Location};Pooling=False");
             await connection.OpenAsync();
             await using var checkpoint = connection.CreateCommand();

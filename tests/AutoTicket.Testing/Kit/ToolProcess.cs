@@ -2,7 +2,8 @@ using System.Diagnostics;
 
 namespace AutoTicket.Tests.Kit;
 
-/// <summary>A program that is not ours, run in a temporary folder that holds its configuration; both end with it.</summary>
+/// <summary>A third-party program that runs in a temporary folder with its configuration. Disposing it kills the program and deletes the
+/// folder.</summary>
 internal sealed class ToolProcess : IAsyncDisposable
 {
     private readonly DirectoryInfo _folder;
@@ -16,12 +17,12 @@ internal sealed class ToolProcess : IAsyncDisposable
         _outputs = Task.WhenAll(Output.ReadAsync(process.StandardOutput), Output.ReadAsync(process.StandardError));
     }
 
-    /// <summary>All that it wrote.</summary>
+    /// <summary>Its standard output and standard error.</summary>
     public OutputLines Output { get; } = new();
 
     public int Id => _process.Id;
 
-    /// <param name="files">Names and contents, written into its working folder before it starts.</param>
+    /// <param name="files">Names and contents of files to write to the working folder before the start.</param>
     public static ToolProcess Start(string program, IReadOnlyDictionary<string, string> files, params IEnumerable<string> arguments)
     {
         var folder = Directory.CreateTempSubdirectory("autoticket-tool-");
@@ -51,7 +52,7 @@ internal sealed class ToolProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>Rewrites one of its files and has it read them again (SIGHUP).</summary>
+    /// <summary>Rewrites a configuration file and sends SIGHUP, so that the program reads it again.</summary>
     public void Reload(string file, string content)
     {
         File.WriteAllText(Path.Combine(_folder.FullName, file), content);

@@ -11,7 +11,7 @@ namespace AutoTicket.Tests.Kit;
 
 internal sealed record ReceivedHook(string Event, string Signature, string? ContentType, byte[] Body);
 
-/// <summary>Somebody who registered for FreeScout's events.</summary>
+/// <summary>A server that receives FreeScout's webhooks.</summary>
 internal sealed class WebhookReceiver : IAsyncDisposable
 {
     private readonly ConcurrentQueue<ReceivedHook> _received = new();
@@ -36,10 +36,10 @@ internal sealed class WebhookReceiver : IAsyncDisposable
         return receiver;
     }
 
-    /// <summary>Answers the next so many with 500.</summary>
+    /// <summary>Answers the next <paramref name="times"/> webhooks with 500.</summary>
     public void Refuse(int times) => _refusals = times;
 
-    /// <summary>Waits until so many have come in all, and gives all that have come.</summary>
+    /// <summary>Waits until at least <paramref name="count"/> webhooks have arrived in total; returns all so far.</summary>
     public async Task<IReadOnlyList<ReceivedHook>> ReceivedAsync(int count)
     {
         for (; _awaited < count; _awaited++)
