@@ -4,7 +4,7 @@ using AutoTicket.Tests.Kit;
 
 namespace AutoTicket.Tests.Alerts;
 
-/// <summary>Counts what the console asks of its database: each test's has a name of its own.</summary>
+/// <summary>Counts the statements on the test's own database, whose name identifies them.</summary>
 public sealed class AlertCycleTests
 {
     private static readonly Dictionary<string, string?> NoBudget = new()
@@ -13,9 +13,9 @@ public sealed class AlertCycleTests
         ["Ticketing:FloodBudgetPerSource"] = "100000",
     };
 
-    /// <summary>The same number of statements whether ten or two hundred are active.</summary>
+    /// <summary>Ten and two hundred active alerts must cost the same number of statements.</summary>
     [Fact]
-    public async Task A_cycle_over_delivered_alerts_costs_the_same_however_many_there_are()
+    public async Task A_cycle_over_delivered_alerts_costs_the_same_for_any_number_of_them()
     {
         await using var driver = await AlertDriver.StartAsync(Database.Postgres, NoBudget);
         var counts = new List<long>();
@@ -51,7 +51,7 @@ public sealed class AlertCycleTests
                 "all are delivered",
                 TimeSpan.FromSeconds(120)
             );
-            // A whole round of all that comes back: two cycles and the five seconds of the signals' re-read.
+            // Long enough for all periodic work: two cycles, and the signals' poll every five seconds.
             var before = commands;
             await Task.Delay(TimeSpan.FromSeconds(6));
             counts.Add(commands - before);

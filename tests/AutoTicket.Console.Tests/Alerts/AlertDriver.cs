@@ -10,7 +10,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace AutoTicket.Tests.Alerts;
 
-/// <summary>One or more consoles on one database, FreeScout and Slack, and somebody who raises alerts.</summary>
+/// <summary>Raises alerts at one or more consoles that share a database, a FreeScout and a Slack.</summary>
 internal sealed class AlertDriver : IAsyncDisposable
 {
     private readonly List<ConsoleHost> _consoles = [];
@@ -38,7 +38,7 @@ internal sealed class AlertDriver : IAsyncDisposable
 
     public IReadOnlyList<ConsoleHost> Consoles => _consoles;
 
-    /// <param name="services">Changes what each console registers.</param>
+    /// <param name="services">Changes the service registrations of each console.</param>
     public static async Task<AlertDriver> StartAsync(
         Database kind = Kit.Database.Sqlite,
         IReadOnlyDictionary<string, string?>? settings = null,
@@ -119,7 +119,7 @@ internal sealed class AlertDriver : IAsyncDisposable
 
     public Task<int> UntaggedAsync() => QueryAsync(db => db.Tickets.CountAsync(ticket => ticket.TagsPending));
 
-    /// <summary>So many creates were posted whose answers were lost.</summary>
+    /// <summary>Waits until at least this many creates have lost their answer.</summary>
     public Task EventuallyUnconfirmedAsync(int atLeast) =>
         Eventually.TrueAsync(
             async () =>
@@ -140,7 +140,7 @@ internal sealed class AlertDriver : IAsyncDisposable
             $"“{word}” is decided"
         );
 
-    /// <summary>No hook has anything left to do.</summary>
+    /// <summary>Waits until no hook has work left.</summary>
     public Task EventuallySettledAsync() => Eventually.TrueAsync(IsSettledAsync, "all alerts are settled");
 
     public Task<bool> IsSettledAsync() => QueryAsync(async db => !await db.AlertOutbox.AnyAsync());

@@ -5,7 +5,7 @@ using AutoTicket.Surfaces;
 
 namespace AutoTicket.Tests.Alerts;
 
-/// <summary>From the bytes of one alert to what they say, or to the reason why they say nothing.</summary>
+/// <summary>Parsing one alert: the observation it yields, or the reason why it is rejected.</summary>
 public sealed class AlertFormatTests
 {
     private static readonly DateTimeOffset Now = new(2026, 11, 23, 12, 0, 0, TimeSpan.Zero);
@@ -18,7 +18,7 @@ public sealed class AlertFormatTests
         """;
 
     [Fact]
-    public void A_generic_alert_is_read_whole()
+    public void All_fields_of_a_generic_alert_are_read()
     {
         var observation = Read(AlertFormat.Generic, Full);
 
@@ -47,11 +47,11 @@ public sealed class AlertFormatTests
     [InlineData("\"severity\":\" High \"", Severity.P2)]
     [InlineData("\"severity\":\"DEBUG\"", Severity.P4)]
     [Trait("Pitfall", "T-16")]
-    public void A_severity_is_one_of_ours_or_a_word_of_the_map(string severity, Severity read) =>
+    public void A_severity_is_P1_to_P4_or_a_word_of_the_map(string severity, Severity read) =>
         Assert.Equal(read, Read(AlertFormat.Generic, $$"""{"name":"n","summary":"s","status":"FIRING",{{severity}}}""").Severity);
 
     [Fact]
-    public void What_is_left_out_has_its_default()
+    public void Missing_fields_get_their_defaults()
     {
         var observation = Read(
             AlertFormat.Generic,
@@ -65,7 +65,7 @@ public sealed class AlertFormatTests
             ("api", null, null, null, "", "{}"),
             (observation.Source, observation.Surface, observation.ProducerId, observation.Url, observation.Variant, observation.AllLabels)
         );
-        // It says that it begins in an hour.
+        // The alert claims to start in an hour, so the start is cut to now.
         Assert.Equal(Now, observation.StartsAt);
     }
 
@@ -84,7 +84,7 @@ public sealed class AlertFormatTests
     [Trait("Pitfall", "T-27")]
     [InlineData("""{"name":"n","status":"resolved"}""")]
     [InlineData("""{"name":"n","status":"resolved","severity":"sev0","summary":""}""")]
-    public void An_end_is_taken_whatever_its_severity(string json)
+    public void A_resolved_alert_is_accepted_with_any_severity(string json)
     {
         var observation = Read(AlertFormat.Generic, json);
 
@@ -127,7 +127,7 @@ public sealed class AlertFormatTests
     [InlineData("""{"name":"n",}""", "It is not valid JSON")]
     [InlineData("""{"name":"n" /* why */}""", "It is not valid JSON")]
     [InlineData("{\"name\":\"a\nb\"}", "It is not valid JSON")]
-    public void What_can_not_be_used_is_told_what_to_change(string json, string reason) =>
+    public void A_rejected_alert_gets_a_reason_that_says_what_to_change(string json, string reason) =>
         Assert.Contains(reason, Mistake(AlertFormat.Generic, json), StringComparison.Ordinal);
 
     [Theory]
@@ -136,7 +136,7 @@ public sealed class AlertFormatTests
     [InlineData("surface", 100)]
     [InlineData("alert_id", 200)]
     [InlineData("label", 200)]
-    public void What_makes_up_the_identity_is_cut_and_stays_another_alert(string field, int longest)
+    public void A_long_identity_field_is_cut_and_the_alert_stays_distinct(string field, int longest)
     {
         string Field(string value) => field == "label" ? $$$"""{"labels":{"{{{value}}}":"1"}}""" : $$"""{"{{field}}":"{{value}}"}""";
         Observation Sent(string value) =>
@@ -162,7 +162,7 @@ public sealed class AlertFormatTests
     [InlineData("\"severity\":\"gold\"", "gold")]
     [InlineData("\"severity\":\"1\"", "1")]
     [InlineData("\"severity\":\"P1,P2\"", "P1,P2")]
-    public void A_severity_that_is_not_known_counts_as_severe_enough_to_be_told(string severity, string shown)
+    public void An_unknown_severity_counts_as_P2(string severity, string shown)
     {
         var observation = Read(AlertFormat.Generic, $$"""{"name":"n","summary":"s","status":"firing",{{severity}}}""");
 
@@ -174,7 +174,7 @@ public sealed class AlertFormatTests
     }
 
     [Fact]
-    public void Bad_encoding_deep_nesting_and_size_are_told()
+    public void Bad_encoding_deep_nesting_and_size_are_rejected_with_a_reason()
     {
         Assert.Contains(
             "not UTF-8",
@@ -194,7 +194,7 @@ public sealed class AlertFormatTests
     }
 
     [Fact]
-    public void Of_what_prometheus_sends_severity_and_volatile_labels_make_no_other_alert()
+    public void Severity_and_volatile_labels_are_not_part_of_the_identity_of_a_prometheus_alert()
     {
         var critical = Read(AlertFormat.Prometheus, Prometheus("critical", "x-1"));
         var warning = Read(AlertFormat.Prometheus, Prometheus("warning", "x-2"));
@@ -224,7 +224,7 @@ public sealed class AlertFormatTests
     [InlineData("\"0001-01-01T00:00:00Z\"", true, 24 * 3600)]
     [InlineData("null", true, 24 * 3600)]
     [InlineData("\"\"", true, 24 * 3600)]
-    public void Prometheus_says_by_the_end_whether_it_fires_and_for_how_long(string ends, bool firing, int? expiresInSeconds)
+    public void The_endsAt_of_prometheus_tells_whether_an_alert_fires_and_until_when(string ends, bool firing, int? expiresInSeconds)
     {
         var observation = Read(AlertFormat.Prometheus, $$"""{"labels":{"alertname":"A"},"endsAt":{{ends}} }""");
 
@@ -259,7 +259,7 @@ public sealed class AlertFormatTests
     [InlineData("""{"labels":{"alertname":"A"},"endsAt":"soon"}""", "“endsAt” must be a time")]
     [InlineData("""{"labels":{"alertname":"A"},"startsAt":"2026-02-30T00:00:00Z"}""", "“startsAt” must be a time")]
     [InlineData("""{"labels":"A"}""", "“labels” must be an object")]
-    public void Of_prometheus_too_what_can_not_be_used_is_told(string json, string reason) =>
+    public void A_rejected_prometheus_alert_gets_a_reason(string json, string reason) =>
         Assert.Contains(reason, Mistake(AlertFormat.Prometheus, json), StringComparison.Ordinal);
 
     [Theory]
@@ -267,7 +267,7 @@ public sealed class AlertFormatTests
     [InlineData("firing", "2026-11-23T11:00:00Z", true, null)]
     [InlineData("firing", "2026-11-23T12:10:00Z", true, 600)]
     [InlineData("resolved", "2026-11-23T11:00:00Z", false, null)]
-    public void An_alertmanager_says_itself_whether_it_fires(string status, string ends, bool firing, int? expiresInSeconds)
+    public void The_status_of_alertmanager_tells_whether_an_alert_fires(string status, string ends, bool firing, int? expiresInSeconds)
     {
         var observation = Read(
             AlertFormat.Alertmanager,
@@ -289,10 +289,11 @@ public sealed class AlertFormatTests
     [InlineData("""{"labels":{"node":"db1","rule":"raid"},"annotations":{"summary":"RAID degraded"}}""", "raid")]
     [InlineData("""{"labels":{"node":"db1","alertname":"\u0007"}}""", "unnamed")]
     [InlineData("""{"labels":{"severity":"critical"}}""", "unnamed")]
-    public void Any_label_makes_an_alert(string json, string name) => Assert.Equal(name, Read(AlertFormat.Prometheus, json).Name);
+    public void An_alert_without_alertname_is_named_by_its_labels_or_its_summary(string json, string name) =>
+        Assert.Equal(name, Read(AlertFormat.Prometheus, json).Name);
 
     [Fact]
-    public void An_alert_without_a_name_is_known_by_its_labels_and_not_by_its_text()
+    public void The_identity_of_an_alert_without_a_name_is_its_labels_and_not_its_text()
     {
         Observation Sent(string node, string text) =>
             Read(AlertFormat.Prometheus, $$$"""{"labels":{"node":"{{{node}}}"},"annotations":{"summary":"{{{text}}}"}}""");
@@ -303,7 +304,7 @@ public sealed class AlertFormatTests
     }
 
     [Fact]
-    public void Times_at_the_ends_of_the_calendar_do_no_harm()
+    public void The_earliest_and_latest_times_cause_no_exception()
     {
         foreach (var time in new[] { "9999-12-31T23:59:59.9999999-14:00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59Z" })
         {
@@ -326,7 +327,7 @@ public sealed class AlertFormatTests
         );
 
     [Fact]
-    public void Long_labels_that_do_not_count_are_told_apart_all_the_same()
+    public void Long_volatile_labels_stay_distinct()
     {
         string Json(string end) =>
             """{"labels":{"alertname":"A","pod":"POD"}}""".Replace("POD", new string('x', 5000) + end, StringComparison.Ordinal);
@@ -340,7 +341,7 @@ public sealed class AlertFormatTests
     [Theory]
     [InlineData(16_000, true)]
     [InlineData(16_001, false)]
-    public void What_is_parked_is_kept_up_to_a_length_and_says_whether_it_is_whole(int length, bool whole)
+    public void A_parked_alert_is_cut_to_a_length_and_records_whether_it_is_complete(int length, bool whole)
     {
         var parked = AlertFormat.Generic.Park(Encoding.UTF8.GetBytes(new string('x', length)), "why", Now);
 
@@ -348,7 +349,7 @@ public sealed class AlertFormatTests
     }
 
     [Fact]
-    public void What_is_parked_can_be_stored_whatever_it_held()
+    public void Any_parked_alert_can_be_stored()
     {
         var parked = AlertFormat.Generic.Park(
             (byte[])[(byte)'x', .. Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat("😀", 100_000)))],

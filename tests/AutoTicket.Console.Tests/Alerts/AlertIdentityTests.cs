@@ -4,7 +4,7 @@ using AutoTicket.Alerts;
 
 namespace AutoTicket.Tests.Alerts;
 
-/// <summary>The bytes that an identity is made of. Whatever changes them gives every open alert a second ticket.</summary>
+/// <summary>The bytes of an alert's identity. A change here gives every open alert a second ticket.</summary>
 public sealed class AlertIdentityTests
 {
     private static readonly Dictionary<string, string> Labels = new() { ["instance"] = "db1:9100", ["Zone"] = "Köln+" };
@@ -18,7 +18,7 @@ public sealed class AlertIdentityTests
         );
 
     [Fact]
-    public void A_producers_own_id_comes_last() =>
+    public void A_producers_own_id_is_the_last_field_of_the_identity() =>
         Same(
             """[1,"prometheus","disk_full",null,[],"id-7"]""",
             "cf5a7619c023f4b9c98ac034e4e1516550fc82e281621b59f9011b058b89e2cb",
@@ -26,7 +26,7 @@ public sealed class AlertIdentityTests
         );
 
     [Fact]
-    public void A_surfaces_outage_is_named_by_its_key_alone() =>
+    public void The_identity_of_a_surfaces_outage_is_its_key_alone() =>
         Same(
             """[1,"console","surface_outage","pay",[]]""",
             "88545e9d50a7c8e2fc29a8e3e14ffaaa9d9f58a2197d0d48bb72bb7eda778207",

@@ -7,7 +7,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Alerts;
 
-/// <summary>The intake over HTTP, down to the rows.</summary>
+/// <summary>The intake from the HTTP request to the rows.</summary>
 public sealed class AlertIntakeTests
 {
     private const string Token = IntakeHost.Token;
@@ -18,7 +18,7 @@ public sealed class AlertIntakeTests
 
     [Theory, BothDatabases]
     [Trait("Pitfall", "T-39")]
-    public async Task Of_a_batch_what_can_be_read_is_taken_and_the_rest_is_named_and_parked(Database kind)
+    public async Task The_valid_alerts_of_a_batch_are_accepted_and_the_others_named_and_parked(Database kind)
     {
         await using var intake = await IntakeHost.StartAsync(kind);
         var batch = $$"""
@@ -50,7 +50,7 @@ public sealed class AlertIntakeTests
     }
 
     [Fact]
-    public async Task One_alert_alone_is_opened_known_and_resolved()
+    public async Task A_single_alert_is_opened_repeated_and_resolved()
     {
         await using var intake = await IntakeHost.StartAsync();
 
@@ -118,7 +118,7 @@ public sealed class AlertIntakeTests
     [InlineData(null)]
     [InlineData("")]
     [InlineData(" , ")]
-    public async Task Without_a_setting_the_intake_is_shut_and_says_which(string? setting)
+    public async Task Without_its_token_setting_the_intake_is_closed_and_names_the_setting(string? setting)
     {
         await using var intake = await IntakeHost.StartAsync(settings: new() { ["ALERTS_INGEST_TOKEN"] = setting });
 
@@ -131,7 +131,7 @@ public sealed class AlertIntakeTests
     }
 
     [Fact]
-    public async Task What_is_not_json_is_refused_and_not_parked()
+    public async Task Invalid_JSON_is_refused_and_not_parked()
     {
         await using var intake = await IntakeHost.StartAsync();
 
@@ -148,7 +148,7 @@ public sealed class AlertIntakeTests
     }
 
     [Fact]
-    public async Task When_none_can_be_used_the_answer_is_400_and_names_each()
+    public async Task If_no_alert_of_a_request_is_valid_the_answer_is_a_400_that_names_each()
     {
         await using var intake = await IntakeHost.StartAsync();
 
@@ -173,7 +173,7 @@ public sealed class AlertIntakeTests
 
         foreach (var length in new[] { 4, 40 })
         {
-            // Whoever is cut off while it sends would see no answer at all.
+            // A client that is cut off while it sends would see no response.
             Assert.Equal(
                 HttpStatusCode.RequestEntityTooLarge,
                 (await intake.PostAsync(Generic, Alert("n", summary: new string('x', length * 1024 * 1024)))).Status
@@ -199,7 +199,7 @@ public sealed class AlertIntakeTests
 
     [Fact]
     [Trait("Pitfall", "T-16")]
-    public async Task Settings_are_in_force_or_refused()
+    public async Task Intake_settings_take_effect_or_are_refused()
     {
         await using var intake = await IntakeHost.StartAsync(
             settings: new()
@@ -229,7 +229,7 @@ public sealed class AlertIntakeTests
     }
 
     [Fact]
-    public async Task An_alertmanagers_group_is_taken_with_its_ends()
+    public async Task An_alertmanagers_group_is_accepted_with_its_resolved_alerts()
     {
         await using var intake = await IntakeHost.StartAsync();
         string Group(string status) =>
@@ -252,7 +252,7 @@ public sealed class AlertIntakeTests
     }
 
     [Fact]
-    public async Task While_the_database_is_away_nothing_is_said_to_be_taken_and_then_all_is()
+    public async Task While_the_database_is_unreachable_the_intake_accepts_nothing_and_afterwards_everything()
     {
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
         await using var line = TcpProxy.To(database.Location);

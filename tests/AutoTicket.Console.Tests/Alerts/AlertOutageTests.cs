@@ -6,10 +6,10 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Alerts;
 
-/// <summary>FreeScout is down, slow or lost its answer: the alert waits, and has one ticket in the end.</summary>
+/// <summary>FreeScout is down, slow or loses a response: the alert waits, and gets one ticket in the end.</summary>
 public sealed class AlertOutageTests
 {
-    /// <summary>The protocol of a lost answer with its times shortened.</summary>
+    /// <summary>Shortens the times of the protocol for lost answers.</summary>
     internal static readonly Dictionary<string, string?> Quick = new()
     {
         ["Ticketing:ClickBudget"] = "00:00:01",
@@ -26,7 +26,7 @@ public sealed class AlertOutageTests
         await using var driver = await AlertDriver.StartAsync(kind, Quick);
         var fault = driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScout, StatusCode = 503 });
         await driver.RaiseAsync(AlertDriver.Say());
-        // Each report of an alert is a cycle: twenty of them meet the outage.
+        // Each report wakes the hook, so that twenty attempts meet the outage.
         var emitter = driver.Console.Get<AlertEmitter>();
         for (var cycle = 0; cycle < 20; cycle++)
         {
@@ -83,14 +83,14 @@ public sealed class AlertOutageTests
     }
 
     [Fact]
-    public async Task What_ended_in_the_outage_gets_no_ticket_after_it_and_is_shown()
+    public async Task An_alert_that_ended_during_the_outage_gets_no_ticket_and_is_shown()
     {
         await using var driver = await AlertDriver.StartAsync();
         var fault = driver.Sandbox.Faults.Add(new Fault(FaultKind.ResetBefore) { Match = FaultMatch.FreeScout });
         await driver.RaiseAsync(AlertDriver.Say("over"));
         await Eventually.TrueAsync(
             async () => (await driver.DecisionsAsync()).Exists(d => d.Path == "ticket"),
-            "it is shown why there is none"
+            "a decision says why there is no ticket"
         );
         await driver.RaiseAsync(AlertDriver.Say("over", firing: false));
         await driver.RaiseAsync(AlertDriver.Say("stays"));
@@ -108,13 +108,13 @@ public sealed class AlertOutageTests
         await driver.EventuallyTicketsAsync(1);
         await Eventually.TrueAsync(
             async () => (await driver.DeliveriesAsync()).Exists(d => d.TicketId == driver.FreeScout.Conversations[0].Id),
-            "it is delivered"
+            "the alert is delivered"
         );
         Assert.Equal(1, driver.FreeScout.CreatedCount);
     }
 
     [Theory, BothDatabases, Trait("Pitfall", "T-22")]
-    public async Task A_surface_that_is_down_has_one_ticket_whichever_door_came_first(Database kind)
+    public async Task A_surface_has_one_ticket_whether_the_click_or_the_alert_came_first(Database kind)
     {
         await using var sandbox = await SandboxServer.StartAsync();
         await using var database = await TestDatabase.CreateAsync(kind);
@@ -135,7 +135,7 @@ public sealed class AlertOutageTests
         }
 
         await using var console = await ConsoleHost.StartAsync(database, sandbox, settings);
-        await Eventually.TrueAsync(async () => (await ClickAsync("pay")).IsSuccessStatusCode, "the click on pay is answered");
+        await Eventually.TrueAsync(async () => (await ClickAsync("pay")).IsSuccessStatusCode, "the click on pay files a ticket");
         await Eventually.TrueAsync(() => sandbox.FreeScout.Conversations.Count == 2, "each has a ticket");
         await Eventually.TrueAsync(
             () => sandbox.FreeScout.Conversations.All(c => c.Tags.Contains("auto:status")),
@@ -144,7 +144,7 @@ public sealed class AlertOutageTests
         Assert.True((await ClickAsync("shop")).IsSuccessStatusCode);
         Assert.Equal(2, sandbox.FreeScout.CreatedCount);
 
-        // Well again: a note, and nothing closes.
+        // The surface recovers: its ticket gets a note and stays open.
         sandbox.Surface("shop").Answer(200);
         await Eventually.TrueAsync(
             () =>

@@ -10,7 +10,7 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Tests.Alerts;
 
-/// <summary>Two consoles on one database are fed the same.</summary>
+/// <summary>Two consoles on one database receive the same alerts.</summary>
 public sealed class AlertRaceTests
 {
     private static readonly Dictionary<string, string?> NoBudget = new()
@@ -25,7 +25,7 @@ public sealed class AlertRaceTests
         await using var driver = await AlertDriver.StartAsync(kind, NoBudget, consoles: 2);
         for (var batch = 0; batch < 10; batch++)
         {
-            // Each of them alone, at both consoles at once.
+            // One request per alert, to both consoles at once.
             await Task.WhenAll(
                 Enumerable
                     .Range(batch * 20, 20)
@@ -42,7 +42,7 @@ public sealed class AlertRaceTests
     }
 
     [Fact]
-    public async Task The_same_changes_at_two_consoles_in_opposite_order_are_both_taken()
+    public async Task Two_consoles_can_write_the_same_alerts_in_opposite_order()
     {
         await using var driver = await AlertDriver.StartAsync(
             Database.Postgres,
@@ -56,18 +56,18 @@ public sealed class AlertRaceTests
                 .Select(n => AlertDriver.Say($"alert{n}", round % 2 == 0 ? Severity.P3 : Severity.P4))
                 .ToList();
 
-            // Where one waited for the other's rows, RaiseAsync would throw: nothing was taken.
+            // After a deadlock RaiseAsync would throw, because nothing was recorded.
             await Task.WhenAll(driver.RaiseAsync(all, 0), driver.RaiseAsync([.. all.AsEnumerable().Reverse()], 1));
         }
 
         Assert.Equal(300, (await driver.AlertsAsync()).Count);
     }
 
-    /// <summary>Who waits for the first holds no later one: in any other order two consoles would wait for each other.</summary>
+    /// <summary>A writer that waits for the first row holds no later one. In another order two consoles could deadlock.</summary>
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task Alerts_are_written_in_one_order_whatever_the_order_in_which_they_came(bool isNew)
+    public async Task Alerts_are_written_in_key_order_whatever_their_order_of_arrival(bool isNew)
     {
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
         await using var services = database.AsTheConsole();
@@ -86,7 +86,7 @@ public sealed class AlertRaceTests
         await TakeAsync(before, "a");
         IReadOnlyList<Alert> reversed = [.. alerts.Reverse()];
         var writing = isNew ? table.WriteAsync(reversed, [], default) : table.WriteAsync([], reversed, default);
-        await EventuallyWaitsAsync(database, "it waits for the first");
+        await EventuallyWaitsAsync(database, "the write waits for the first row");
 
         await using (await beside.BeginAsync(default))
         {
@@ -213,7 +213,7 @@ public sealed class AlertRaceTests
     }
 
     [Theory, BothDatabases]
-    public async Task Ids_that_two_consoles_hear_of_at_once_are_folded_into_one_episode(Database kind)
+    public async Task Ids_that_arrive_at_two_consoles_at_once_are_folded_into_one_episode(Database kind)
     {
         await using var driver = await AlertDriver.StartAsync(kind, NoBudget, consoles: 2);
         for (var n = 0; n < 20; n++)
@@ -228,7 +228,7 @@ public sealed class AlertRaceTests
     }
 
     [Fact]
-    public async Task Exactly_one_of_two_consoles_leads_and_the_other_takes_over_when_it_ends()
+    public async Task Exactly_one_of_two_consoles_leads_and_the_other_takes_over_when_the_leader_stops()
     {
         await using var driver = await AlertDriver.StartAsync(Database.Postgres, consoles: 2);
         await Eventually.TrueAsync(() => driver.Consoles.Count(console => console.Get<LeaderLease>().IsLeader) == 1, "one leads");

@@ -13,7 +13,7 @@ public sealed class AlertSplitterTests
     [InlineData("[{\"a\":\"]},{[\\\"\"},null]", "{\"a\":\"]},{[\\\"\"}", "null")]
     [InlineData("[{\"a\":NaN},{}]", "{\"a\":NaN}", "{}")]
     [InlineData("{\"a\":[]}", "{\"a\":[]}")]
-    public void An_array_is_taken_apart_whatever_its_elements_hold(string json, params string[] elements) =>
+    public void An_array_is_split_whatever_its_elements_hold(string json, params string[] elements) =>
         Assert.Equal(
             elements,
             AlertSplitter.Elements(Encoding.UTF8.GetBytes(json), mayBeOne: true)!.Select(element => Encoding.UTF8.GetString(element.Span))
@@ -38,10 +38,11 @@ public sealed class AlertSplitterTests
     [InlineData("{\"a\":1")]
     [InlineData("{\"a\":1}{\"a\":1}")]
     [InlineData("severity=P1&name=x")]
-    public void What_is_no_array_is_none(string json) => Assert.Null(AlertSplitter.Elements(Encoding.UTF8.GetBytes(json), mayBeOne: true));
+    public void A_text_that_is_no_array_is_not_split(string json) =>
+        Assert.Null(AlertSplitter.Elements(Encoding.UTF8.GetBytes(json), mayBeOne: true));
 
     [Fact]
-    public void An_object_is_no_array_where_there_must_be_one() => Assert.Null(AlertSplitter.Elements("{}"u8.ToArray(), mayBeOne: false));
+    public void An_object_is_refused_where_an_array_is_required() => Assert.Null(AlertSplitter.Elements("{}"u8.ToArray(), mayBeOne: false));
 
     [Theory]
     [InlineData("{\"alerts\":[1]}", "[1]")]
@@ -60,7 +61,7 @@ public sealed class AlertSplitterTests
         );
 
     [Fact]
-    public void Four_megabytes_of_brackets_are_taken_apart_in_no_time()
+    public void Four_megabytes_of_brackets_are_split_quickly()
     {
         var json = new byte[4 * 1024 * 1024];
         json.AsSpan().Fill((byte)'[');

@@ -16,7 +16,7 @@ public sealed class AlertTextTests
     [InlineData(5)]
     [InlineData(11)]
     [InlineData(12)]
-    public void An_emoji_at_the_cut_stays_whole_or_goes(int letters)
+    public void An_emoji_at_the_cut_is_kept_whole_or_dropped(int letters)
     {
         var text = new string('x', Alert.LongestSummary - letters) + string.Concat(Enumerable.Repeat(Family, 10_000));
 
@@ -26,12 +26,12 @@ public sealed class AlertTextTests
         Assert.EndsWith("…", line, StringComparison.Ordinal);
         Assert.All(Clusters(line[..^1]), cluster => Assert.True(cluster is "x" or Family, cluster));
         Assert.Equal(text, full);
-        // Encodes without a replacement.
+        // Throws if the line ends within a surrogate pair.
         new UTF8Encoding(false, throwOnInvalidBytes: true).GetBytes(line);
     }
 
     [Fact]
-    public void A_line_that_fits_is_whole_to_the_last_character()
+    public void A_line_that_fits_is_not_cut()
     {
         var text = new string('x', Alert.LongestSummary - Family.Length) + Family;
 
@@ -39,7 +39,7 @@ public sealed class AlertTextTests
     }
 
     [Fact]
-    public void One_letter_with_a_thousand_marks_is_cut_all_the_same()
+    public void A_letter_with_a_thousand_combining_marks_is_cut()
     {
         var (line, _) = AlertText.Summary("a" + new string('\u0301', 1000));
 
@@ -56,7 +56,7 @@ public sealed class AlertTextTests
         Assert.Equal((line, null), AlertText.Summary(text));
 
     [Fact]
-    public void The_whole_text_keeps_its_lines_and_loses_its_control_characters()
+    public void The_full_text_keeps_line_breaks_and_loses_control_characters()
     {
         var text = "first\nsecond\0\r\n" + new string('x', 600);
 
@@ -73,7 +73,7 @@ public sealed class AlertTextTests
     [InlineData("file:///etc/passwd", null)]
     [InlineData("", null)]
     [InlineData(null, null)]
-    public void Only_http_and_https_are_addresses_to_link_to(string? text, string? url) => Assert.Equal(url, AlertText.Url(text));
+    public void Only_http_and_https_addresses_are_linked(string? text, string? url) => Assert.Equal(url, AlertText.Url(text));
 
     private static IEnumerable<string> Clusters(string text)
     {

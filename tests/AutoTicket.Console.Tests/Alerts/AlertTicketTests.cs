@@ -31,7 +31,7 @@ public sealed class AlertTicketTests
         Assert.StartsWith("[P1] disk_full: disk_full on db1", conversation.Subject, StringComparison.Ordinal);
         await Eventually.TrueAsync(
             () => driver.FreeScout.Conversations[0].Tags.Order().SequenceEqual(["auto:alert", "sev:p1"]),
-            "it is tagged"
+            "the ticket is tagged"
         );
         Assert.Equal(1, driver.FreeScout.CreatedCount);
         Assert.Contains(
@@ -57,7 +57,7 @@ public sealed class AlertTicketTests
     }
 
     [Fact]
-    public async Task A_ticket_that_an_agent_reopened_just_now_is_the_alerts_ticket_however_old_it_is()
+    public async Task A_reopened_ticket_of_any_age_is_the_alerts_ticket()
     {
         var clock = new StillClock();
         await using var driver = await AlertDriver.StartAsync(clock: clock);
@@ -72,7 +72,7 @@ public sealed class AlertTicketTests
         await Eventually.TrueAsync(() => driver.Console.Get<Data.LeaderLease>().IsLeader, "it leads again");
         driver.Console.Get<Reconciler>().CompareSoon();
         await using var db = driver.Database.Open();
-        await Eventually.TrueAsync(() => db.Tickets.AnyAsync(row => row.State == TicketState.Closed), "the books say that it is closed");
+        await Eventually.TrueAsync(() => db.Tickets.AnyAsync(row => row.State == TicketState.Closed), "the console has recorded the close");
 
         driver.FreeScout.Reopen(ticket);
         await driver.RaiseAsync(AlertDriver.Say());
@@ -82,20 +82,20 @@ public sealed class AlertTicketTests
     }
 
     [Theory, BothDatabases]
-    public async Task An_alert_below_the_severity_gets_none_and_it_is_said_why(Database kind)
+    public async Task An_alert_below_the_threshold_gets_no_ticket_and_a_decision_says_why(Database kind)
     {
         await using var driver = await AlertDriver.StartAsync(kind);
         await driver.RaiseAsync(AlertDriver.Say(severity: Severity.P3));
         await driver.EventuallyDecidedAsync("below severity", "intake");
         Assert.Empty(driver.FreeScout.Conversations);
 
-        // Until it gets worse.
+        // Once it gets worse, it gets a ticket.
         await driver.RaiseAsync(AlertDriver.Say(severity: Severity.P2));
         await driver.EventuallyTicketsAsync(1);
     }
 
     [Fact, Trait("Pitfall", "T-15")]
-    public async Task With_the_flag_off_nothing_is_filed_and_when_it_is_on_again_what_is_still_active_is()
+    public async Task With_the_flag_off_nothing_is_filed_and_once_it_is_on_every_active_alert_is()
     {
         await using var driver = await AlertDriver.StartAsync(
             settings: new Dictionary<string, string?> { ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = null }
@@ -112,7 +112,7 @@ public sealed class AlertTicketTests
     }
 
     [Theory, BothDatabases]
-    public async Task What_ended_long_ago_is_forgotten_with_all_that_was_decided(Database kind)
+    public async Task An_alert_that_ended_long_ago_is_deleted_with_its_decisions(Database kind)
     {
         await using var driver = await AlertDriver.StartAsync(kind);
         await driver.RaiseAsync([AlertDriver.Say("over"), AlertDriver.Say("stays")]);
@@ -132,7 +132,7 @@ public sealed class AlertTicketTests
     }
 
     [Theory, BothDatabases, Trait("Pitfall", "T-24")]
-    public async Task What_flaps_keeps_its_ticket(Database kind)
+    public async Task A_flapping_alert_keeps_its_ticket(Database kind)
     {
         await using var driver = await AlertDriver.StartAsync(kind);
         await driver.RaiseAsync(AlertDriver.Say());
@@ -148,7 +148,7 @@ public sealed class AlertTicketTests
     }
 
     [Fact, Trait("Pitfall", "T-11")]
-    public async Task What_fires_again_after_its_ticket_was_closed_gets_a_fresh_one_linked_to_the_old()
+    public async Task An_alert_that_fires_again_after_its_ticket_was_closed_gets_a_new_one_linked_to_the_old()
     {
         await using var driver = await AlertDriver.StartAsync();
         await driver.RaiseAsync(AlertDriver.Say());
@@ -192,7 +192,7 @@ public sealed class AlertTicketTests
         await using var driver = await AlertDriver.StartAsync();
         await driver.RaiseAsync(AlertDriver.Say(severity: Severity.P2));
         await driver.EventuallyTicketsAsync(1);
-        await Eventually.TrueAsync(async () => await driver.UntaggedAsync() == 0, "it is tagged");
+        await Eventually.TrueAsync(async () => await driver.UntaggedAsync() == 0, "the ticket is tagged");
         var ticket = driver.FreeScout.Conversations[0];
         var edited = $"Mara looks into it, {ticket.Subject}";
         driver.FreeScout.Rename(ticket.Id, edited);
@@ -205,7 +205,7 @@ public sealed class AlertTicketTests
     }
 
     [Fact]
-    public async Task The_ticket_of_an_outage_and_that_of_another_alert_tell_what_the_console_knows()
+    public async Task Tickets_of_outages_and_other_alerts_hold_the_facts_that_the_console_knows()
     {
         await using var driver = await InvestigateDriver.StartAsync(
             settings: new Dictionary<string, string?> { ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1", ["Surfaces:0:Name"] = "Checkout" }
@@ -243,7 +243,7 @@ public sealed class AlertTicketTests
     }
 
     [Fact, Trait("Pitfall", "T-26")]
-    public async Task A_note_of_the_recovery_that_can_not_be_posted_is_tried_again_until_it_is()
+    public async Task A_recovery_note_that_fails_is_retried_until_it_is_posted()
     {
         await using var driver = await AlertDriver.StartAsync();
         await driver.RaiseAsync(AlertDriver.Say());
@@ -283,7 +283,7 @@ public sealed class AlertTicketTests
     }
 
     [Fact]
-    public async Task A_note_that_FreeScout_refuses_is_given_up_with_a_decision_that_says_so()
+    public async Task A_note_that_FreeScout_refuses_is_abandoned_with_a_decision()
     {
         await using var driver = await AlertDriver.StartAsync();
         await driver.RaiseAsync(AlertDriver.Say());
@@ -333,7 +333,7 @@ public sealed class AlertTicketTests
     }
 
     [Fact, Trait("Pitfall", "T-28")]
-    public async Task A_ticket_that_was_closed_before_the_recovery_is_left_alone()
+    public async Task A_ticket_closed_before_the_recovery_gets_no_note()
     {
         await using var driver = await AlertDriver.StartAsync();
         await driver.RaiseAsync(AlertDriver.Say());

@@ -3,7 +3,7 @@ using AutoTicket.Surfaces;
 
 namespace AutoTicket.Tests.Alerts;
 
-/// <summary>The rules that follow from the settings, each stated once.</summary>
+/// <summary>The rules that follow from the settings.</summary>
 public sealed class AlertsOptionsTests
 {
     private static readonly DateTimeOffset Now = new(2026, 3, 1, 12, 0, 0, TimeSpan.Zero);

@@ -10,46 +10,46 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace AutoTicket.Tests.Alerts;
 
-/// <summary>The database is away when a surface goes down.</summary>
+/// <summary>The database is unreachable when a surface goes down.</summary>
 public sealed class DatabaseOutageAlertTests
 {
     [Fact]
-    public async Task The_operator_is_told_from_memory_once_and_the_episode_is_stored_when_it_is_back()
+    public async Task Without_the_database_the_operator_gets_one_DM_and_the_episode_is_stored_later()
     {
         await using var outage = await Outage.BeginAsync();
         outage.Surface.Answer(503);
-        await outage.ToldAsync("FIRING");
+        await outage.ExpectMessagesAsync("FIRING");
         Assert.Contains("pay", outage.Sandbox.Slack.Messages[0].Text, StringComparison.Ordinal);
         outage.Line.Restore();
 
         await using var db = outage.Database.Open();
         await Eventually.TrueAsync(
             async () => await db.AlertDeliveries.AnyAsync(d => d.Hook == "slack"),
-            "what was told is stored with the episode"
+            "the DM is recorded with the stored episode"
         );
         outage.Surface.Answer(200);
-        await outage.ToldAsync("FIRING", "RECOVERED");
+        await outage.ExpectMessagesAsync("FIRING", "RECOVERED");
     }
 
     [Fact]
     [Trait("Pitfall", "T-29")]
-    public async Task What_is_over_before_the_database_is_back_is_told_to_be_over_once_and_written_down()
+    public async Task A_recovery_during_a_database_outage_is_sent_once_and_stored_later()
     {
         await using var outage = await Outage.BeginAsync();
         outage.Surface.Answer(503);
-        await outage.ToldAsync("FIRING");
+        await outage.ExpectMessagesAsync("FIRING");
         outage.Surface.Answer(200);
-        await outage.ToldAsync("FIRING", "RECOVERED");
+        await outage.ExpectMessagesAsync("FIRING", "RECOVERED");
         outage.Line.Restore();
 
         await using var db = outage.Database.Open();
         await Eventually.TrueAsync(
             async () => await db.AlertDeliveries.AnyAsync(d => d.Hook == "slack" && d.Kind == DeliveryKind.Ended),
-            "what was told is stored with the episode"
+            "both DMs are recorded with the stored episode"
         );
         Assert.Equal(AlertStatus.Resolved, (await db.Alerts.SingleAsync()).Status);
         outage.Surface.Answer(503);
-        await outage.ToldAsync("FIRING", "RECOVERED", "FIRING");
+        await outage.ExpectMessagesAsync("FIRING", "RECOVERED", "FIRING");
         Assert.Equal(1, (await db.Alerts.AsNoTracking().SingleAsync()).Reopened);
     }
 
@@ -102,39 +102,39 @@ public sealed class DatabaseOutageAlertTests
         await outage.ToldAsync("FIRING", "RECOVERED", "FIRING");
     }
 
-    /// <summary>As when a switch took both away.</summary>
+    /// <summary>For example, one network switch made both unreachable.</summary>
     [Fact]
     [Trait("Pitfall", "T-29")]
-    public async Task A_surface_that_comes_back_together_with_the_database_is_told_to_be_back()
+    public async Task A_surface_that_recovers_together_with_the_database_sends_its_recovery()
     {
         await using var outage = await Outage.BeginAsync();
         outage.Surface.Answer(503);
-        await outage.ToldAsync("FIRING");
+        await outage.ExpectMessagesAsync("FIRING");
 
         outage.Line.Restore();
         outage.Surface.Answer(200);
 
-        await outage.ToldAsync("FIRING", "RECOVERED");
+        await outage.ExpectMessagesAsync("FIRING", "RECOVERED");
     }
 
     [Fact]
-    public async Task Of_what_flaps_meanwhile_no_further_end_is_told_within_a_quiet_period()
+    public async Task A_surface_that_flaps_during_the_outage_sends_one_recovery_per_quiet_period()
     {
         await using var outage = await Outage.BeginAsync();
         outage.Surface.Answer(503);
-        await outage.ToldAsync("FIRING");
+        await outage.ExpectMessagesAsync("FIRING");
         outage.Surface.Answer(200);
-        await outage.ToldAsync("FIRING", "RECOVERED");
+        await outage.ExpectMessagesAsync("FIRING", "RECOVERED");
         outage.Surface.Answer(503);
-        await outage.ToldAsync("FIRING", "RECOVERED", "FIRING");
+        await outage.ExpectMessagesAsync("FIRING", "RECOVERED", "FIRING");
         outage.Surface.Answer(200);
         await Eventually.TrueAsync(
             () => outage.Console.Get<StatusBoard>().Find("pay")?.Status == SurfaceStatus.Operational,
-            "it is seen to be back"
+            "the surface is operational again"
         );
         await Task.Delay(TimeSpan.FromSeconds(3));
 
-        await outage.ToldAsync("FIRING", "RECOVERED", "FIRING");
+        await outage.ExpectMessagesAsync("FIRING", "RECOVERED", "FIRING");
     }
 
     /// <summary>Delivers everything, also what has ended.</summary>
@@ -160,7 +160,7 @@ public sealed class DatabaseOutageAlertTests
         }
     }
 
-    /// <summary>A console that leads and is cut off from its database while its one surface is up.</summary>
+    /// <summary>A leader that has lost the connection to its database, with one surface that is up.</summary>
     private sealed class Outage(SandboxServer sandbox, TestDatabase database, TcpProxy line, ConsoleHost console) : IAsyncDisposable
     {
         public SandboxServer Sandbox => sandbox;
@@ -192,10 +192,10 @@ public sealed class DatabaseOutageAlertTests
             return new(sandbox, database, line, console);
         }
 
-        /// <summary>All that the operator was told so far.</summary>
-        public async Task ToldAsync(params string[] words)
+        /// <summary>Waits until the operator has received exactly these DMs.</summary>
+        public async Task ExpectMessagesAsync(params string[] words)
         {
-            await Eventually.TrueAsync(() => sandbox.Slack.Messages.Count >= words.Length, $"the operator is told {words[^1]}");
+            await Eventually.TrueAsync(() => sandbox.Slack.Messages.Count >= words.Length, $"the operator receives {words[^1]}");
             Assert.Equal(words, sandbox.Slack.Messages.Select(message => message.Text.Split(' ')[1]));
         }
 

@@ -6,7 +6,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Alerts;
 
-/// <summary>The words of decisions are stored, shown and grepped: they stay as they are.</summary>
+/// <summary>The words of decisions are stored, shown and grepped, so they must not change.</summary>
 public sealed class DecisionWordTests
 {
     private static readonly string[] Contract =
@@ -41,10 +41,11 @@ public sealed class DecisionWordTests
     ];
 
     [Fact]
-    public void The_words_stay_to_the_letter() => Assert.Equal(Contract, All.Select(word => word.Text).Order(StringComparer.Ordinal));
+    public void The_words_of_decisions_do_not_change() =>
+        Assert.Equal(Contract, All.Select(word => word.Text).Order(StringComparer.Ordinal));
 
     [Fact]
-    public void A_degraded_word_tells_its_cause_and_no_other_does()
+    public void Only_a_degraded_word_has_a_cause()
     {
         var degraded = DecisionWord.Degraded(FreeScoutFailureKind.KeyRejected);
 

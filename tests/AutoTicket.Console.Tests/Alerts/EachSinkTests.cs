@@ -5,8 +5,8 @@ using AutoTicket.Tests.Kit;
 
 namespace AutoTicket.Tests.Alerts;
 
-/// <summary>FreeScout and Slack can't stop one another: whatever one of them does, the other has its part at once, and the one that
-/// failed has its own when it is well again.</summary>
+/// <summary>FreeScout and Slack can't stop each other. If one fails, the other gets the alert at once; the failed one gets it after it
+/// recovers.</summary>
 public sealed class EachSinkTests
 {
     [Theory, Trait("Pitfall", "T-14"), Trait("Pitfall", "T-31")]
@@ -24,23 +24,23 @@ public sealed class EachSinkTests
     [InlineData(FaultKind.Redirect)]
     [InlineData(FaultKind.TornJson)]
     [InlineData(FaultKind.HugeBody)]
-    public async Task Whatever_FreeScout_does_the_DM_goes_out_and_in_the_end_there_is_one_ticket(FaultKind kind)
+    public async Task Any_fault_of_FreeScout_delays_no_DM_and_ends_in_one_ticket(FaultKind kind)
     {
         await using var driver = await AlertDriver.StartAsync(settings: AlertOutageTests.Quick);
         var fault = driver.Sandbox.Faults.Add(new Fault(kind) { Match = FaultMatch.FreeScout });
         await driver.RaiseAsync(AlertDriver.Say());
 
-        await Eventually.TrueAsync(() => driver.Sandbox.Slack.Messages.Count == 1, "the operator is told");
+        await Eventually.TrueAsync(() => driver.Sandbox.Slack.Messages.Count == 1, "the DM is sent");
         await Eventually.TrueAsync(
             async () => (await driver.DecisionsAsync()).Exists(d => d.Path == "ticket"),
-            "it is said why there is no ticket"
+            "a decision says why there is no ticket"
         );
         Assert.All(
             (await driver.DecisionsAsync()).Where(d => d.Path == "ticket"),
             d => Assert.Matches("^degraded: |^unconfirmed, looked up$", d.Word.Text)
         );
-        await Eventually.TrueAsync(async () => (await driver.DeliveriesAsync()) is [{ Hook: "slack" }], "the DM is recorded, and it alone");
-        // A first try that ran out of its own time, on a busy machine, says nothing of FreeScout: the next one does.
+        await Eventually.TrueAsync(async () => (await driver.DeliveriesAsync()) is [{ Hook: "slack" }], "only the DM is recorded");
+        // On a busy machine the first try may reach its own timeout, which says nothing about FreeScout. Then the next try logs the outage.
         await Eventually.TrueAsync(
             () =>
                 driver.Console.Log.Any(line =>
@@ -49,13 +49,14 @@ public sealed class EachSinkTests
             "the outage is logged"
         );
 
-        // Reading fails, too: what only a create met would be tried again by a create alone.
+        // The sync must meet the outage too. If only a create had met it, only another create would end the pause.
         await driver.Console.Get<MailboxWatch>().RefreshAsync(default);
         fault.Dispose();
         await Eventually.TrueAsync(
             async () =>
             {
-                // What only a person can mend is asked for once a minute; a person who mended it looks.
+                // The hook retries a failure that a person must fix only once a minute. A sync that succeeds, as after the fix, ends the
+                // pause.
                 await driver.Console.Get<MailboxWatch>().RefreshAsync(default);
                 return await driver.FiledAsync() == 1;
             },
@@ -67,9 +68,9 @@ public sealed class EachSinkTests
         Assert.Single(driver.Sandbox.Slack.Messages);
     }
 
-    /// <summary>It may take half a minute here: longer than anybody waits for the DM.</summary>
+    /// <summary>The create may take half a minute; the DM must not wait for it.</summary>
     [Fact, Trait("Pitfall", "T-14")]
-    public async Task While_FreeScout_is_still_at_it_the_DM_goes_out()
+    public async Task The_DM_is_sent_while_FreeScout_is_still_answering()
     {
         await using var driver = await AlertDriver.StartAsync(
             settings: new Dictionary<string, string?>
@@ -82,7 +83,7 @@ public sealed class EachSinkTests
         var slow = driver.Sandbox.Faults.Add(new Fault(FaultKind.Delay) { Match = FaultMatch.FreeScoutCreate });
         await driver.RaiseAsync(AlertDriver.Say());
 
-        await Eventually.TrueAsync(() => driver.Sandbox.Slack.Messages.Count == 1, "the operator is told");
+        await Eventually.TrueAsync(() => driver.Sandbox.Slack.Messages.Count == 1, "the DM is sent");
         Assert.Equal(1, driver.FreeScout.CreatesInFlight);
 
         slow.Dispose();
@@ -94,7 +95,7 @@ public sealed class EachSinkTests
     [InlineData(FaultKind.HangBefore, "timed_out")]
     [InlineData(FaultKind.ResetBefore, "unreachable")]
     [InlineData(FaultKind.RateLimited, "rate_limited")]
-    public async Task Whatever_Slack_does_the_ticket_is_filed_and_the_DM_goes_out_once_it_is_well(FaultKind kind, string cause)
+    public async Task Any_fault_of_Slack_delays_no_ticket_and_the_DM_is_sent_after_it(FaultKind kind, string cause)
     {
         await using var driver = await AlertDriver.StartAsync();
         var fault = driver.Sandbox.Faults.Add(new Fault(kind) { Match = FaultMatch.Slack, RetryAfter = 1 });
@@ -114,7 +115,7 @@ public sealed class EachSinkTests
     [InlineData("token_revoked", "token_rejected")]
     [InlineData("missing_scope", "scope_missing")]
     [InlineData("is_archived", "channel_gone")]
-    public async Task What_only_a_person_can_mend_in_Slack_is_told_apart_and_holds_up_no_ticket(string error, string cause)
+    public async Task A_Slack_error_that_a_person_must_fix_is_named_and_delays_no_ticket(string error, string cause)
     {
         await using var driver = await AlertDriver.StartAsync();
         driver.Sandbox.Faults.Add(Fault.SlackError(error));
@@ -124,9 +125,9 @@ public sealed class EachSinkTests
         await driver.EventuallyDecidedAsync($"degraded: {cause}", "slack");
     }
 
-    /// <summary>More of one source than a hook is given at a time, and the breaker takes none of it.</summary>
+    /// <summary>One source raises more alerts than a hook gets per pass, and the tripped breaker holds all of them back.</summary>
     [Theory, BothDatabases]
-    public async Task A_flood_that_is_held_back_keeps_nobody_elses_alert_waiting_and_each_of_it_is_told_why(Database kind)
+    public async Task A_paused_flood_delays_no_other_source_and_each_of_its_alerts_has_a_decision(Database kind)
     {
         await using var driver = await AlertDriver.StartAsync(
             kind,
@@ -139,11 +140,11 @@ public sealed class EachSinkTests
 
         await Eventually.TrueAsync(
             () => driver.FreeScout.Conversations.Any(c => c.Subject.Contains("calm", StringComparison.Ordinal)),
-            "the calm one has its ticket"
+            "the alert of the calm source has its ticket"
         );
         await Eventually.TrueAsync(
             async () => (await driver.DecisionsAsync()).Count(d => d is { Path: "ticket", Word.Text: "breaker tripped" }) == 1099,
-            "each of the flood is told why",
+            "each alert of the flood has its decision",
             TimeSpan.FromSeconds(60)
         );
     }

@@ -4,16 +4,16 @@ using AutoTicket.Tests.Kit;
 
 namespace AutoTicket.Tests.Alerts;
 
-/// <summary>A console that is asked to end, as at each deployment, while calls with an effect are under way.</summary>
+/// <summary>A console that is stopped, as at each deployment, while calls with an effect are in progress.</summary>
 public sealed class EndingConsoleTests
 {
-    /// <summary>Long enough for the order to end to arrive in the middle of the call.</summary>
+    /// <summary>Long enough that the stop request arrives during the call.</summary>
     private static readonly TimeSpan Slow = TimeSpan.FromSeconds(1.5);
 
     private static FaultMatch Notes => new("POST", FreeScoutStandIn.ApiPath + "/conversations/*/threads", Whole: true);
 
     [Fact]
-    public async Task A_message_and_a_note_that_have_begun_are_finished_and_recorded_and_the_next_start_repeats_neither()
+    public async Task A_message_and_a_note_in_progress_are_finished_at_the_stop_and_not_repeated()
     {
         await using var driver = await AlertDriver.StartAsync();
         await driver.RaiseAsync(AlertDriver.Say());
@@ -37,7 +37,7 @@ public sealed class EndingConsoleTests
         );
 
         await driver.RaiseAsync(AlertDriver.Say(firing: false));
-        await Eventually.TrueAsync(() => message.Hits == 1 && note.Hits == 1, "the message and the note are on their way");
+        await Eventually.TrueAsync(() => message.Hits == 1 && note.Hits == 1, "the message and the note are in progress");
         await driver.StopAsync(driver.Console);
         Assert.Equal(2, (await driver.DeliveriesAsync()).Count(delivery => delivery.Kind == DeliveryKind.Ended));
 

@@ -3,7 +3,7 @@ using AutoTicket.Surfaces;
 
 namespace AutoTicket.Tests.Alerts;
 
-/// <summary>The rules by which observations become episodes, without clock and database.</summary>
+/// <summary>The rules that turn observations into episodes, without a database or a real clock.</summary>
 public sealed class EpisodeRulesTests
 {
     private static readonly DateTimeOffset Start = new(2026, 11, 24, 3, 0, 0, TimeSpan.Zero);
@@ -26,7 +26,7 @@ public sealed class EpisodeRulesTests
     }
 
     [Fact]
-    public void A_repeat_that_says_nothing_new_is_not_written()
+    public void A_repeat_without_news_is_not_written()
     {
         Observe(Say());
         Assert.False(Apply(TimeSpan.FromSeconds(30), [Say()]).Wrote);
@@ -43,16 +43,16 @@ public sealed class EpisodeRulesTests
         Assert.Null(_stored[0].ExpiresAt);
     }
 
-    /// <summary>A Prometheus that evaluates each second stands by an alert for four.</summary>
+    /// <summary>A Prometheus that evaluates every second lets an alert expire after four.</summary>
     [Fact]
-    public void A_repeat_without_which_it_would_expire_is_written()
+    public void A_repeat_is_written_if_the_alert_would_expire_without_it()
     {
         Observe(Say() with { ExpiresAt = _now.AddSeconds(34) });
         Assert.True(Apply(TimeSpan.FromSeconds(1), [Say() with { ExpiresAt = _now.AddSeconds(5) }]).Wrote);
     }
 
     /// <param name="left">Seconds until the stored expiry.</param>
-    /// <param name="more">Seconds by which the new one is later.</param>
+    /// <param name="more">Seconds by which the new expiry is later than the stored one.</param>
     [Theory]
     [InlineData(600, -1, true)]
     [InlineData(600, 0, false)]
@@ -98,7 +98,7 @@ public sealed class EpisodeRulesTests
     }
 
     [Fact]
-    public void Of_two_reports_in_one_request_the_first_opens_the_episode()
+    public void The_first_of_two_reports_in_one_request_opens_the_episode()
     {
         var answers = Apply(TimeSpan.FromSeconds(30), [Say(variant: "a"), Say(variant: "b")]).Answers;
         Assert.Equal([ObservationResult.Opened, ObservationResult.Known], answers.Select(answer => answer.Result));
@@ -148,7 +148,7 @@ public sealed class EpisodeRulesTests
     public void A_severity_that_is_a_label_changes_the_episode_and_ends_none()
     {
         Observe(Say(variant: "severity=warning", severity: Severity.P3));
-        // As Prometheus sends it: the end of the one before the begin of the other.
+        // Prometheus sends the end of the old severity before the start of the new one.
         Observe(
             Say(variant: "severity=warning", severity: Severity.P3, firing: false),
             Say(variant: "severity=critical", severity: Severity.P1)
@@ -164,7 +164,7 @@ public sealed class EpisodeRulesTests
     }
 
     [Fact]
-    public void Of_two_severities_that_fire_together_the_worse_counts_until_it_ends()
+    public void The_worse_of_two_firing_severities_counts_until_it_ends()
     {
         Observe(Say(variant: "severity=warning", severity: Severity.P3), Say(variant: "severity=critical", severity: Severity.P1));
         Assert.Equal(Severity.P1, Assert.Single(Firing).Severity);
@@ -213,12 +213,12 @@ public sealed class EpisodeRulesTests
         }
 
         Assert.Single(_stored);
-        // The first, which gave the episode its identity, and the newest.
+        // The episode keeps the first report, which gave it its identity, and the newest ones.
         Assert.Equal(["id:0", "id:115", "id:116", "id:117", "id:118", "id:119"], _stored[0].Members.Select(member => member.Key));
     }
 
     [Fact, Trait("Pitfall", "T-1")]
-    public void A_producer_that_ends_each_id_and_begins_another_has_one_episode()
+    public void A_producer_that_replaces_each_id_by_another_has_one_episode()
     {
         Observe(Say(id: "0"));
         for (var cycle = 1; cycle < 20; cycle++)
@@ -233,7 +233,7 @@ public sealed class EpisodeRulesTests
     }
 
     [Fact]
-    public void A_producer_that_is_known_to_make_up_ids_keeps_its_identity_in_a_later_episode()
+    public void An_unstable_producer_keeps_its_identity_in_a_later_episode()
     {
         var id = Observe(Say(id: "a")).AlertId;
         Observe(Say(id: "b"));
@@ -245,7 +245,7 @@ public sealed class EpisodeRulesTests
         Assert.Equal(3, Firing.Single().FoldedIds);
     }
 
-    /// <summary>A producer that was restarted: its old id is heard of no more, its new one again and again.</summary>
+    /// <summary>A restarted producer sends only its new id from now on.</summary>
     [Fact, Trait("Pitfall", "T-1")]
     public void An_id_that_replaced_another_stays_in_its_episode_however_often_it_is_repeated()
     {
@@ -260,7 +260,7 @@ public sealed class EpisodeRulesTests
         Assert.Single(Firing);
     }
 
-    /// <summary>Requests that arrive together are judged at one moment.</summary>
+    /// <summary>All reports of one request count as seen at the same time.</summary>
     [Fact, Trait("Pitfall", "T-1")]
     public void An_id_that_was_last_seen_the_moment_another_began_was_not_seen_after_it()
     {
@@ -276,7 +276,7 @@ public sealed class EpisodeRulesTests
     }
 
     [Fact]
-    public void The_first_id_of_an_alert_that_had_none_is_no_second_one()
+    public void The_first_id_of_an_alert_without_one_starts_no_second_alert()
     {
         var id = Observe(Say()).AlertId;
         Assert.Equal(new(id, ObservationResult.Known), Observe(Say(id: "a")));
@@ -331,7 +331,7 @@ public sealed class EpisodeRulesTests
     }
 
     [Fact]
-    public void Ids_that_are_each_repeated_after_the_other_began_are_told_apart()
+    public void Ids_that_are_both_repeated_after_the_later_one_began_are_split()
     {
         Observe(Say(id: "a"));
         Assert.Equal(ObservationResult.Folded, Observe(Say(id: "b")).Result);
@@ -342,7 +342,7 @@ public sealed class EpisodeRulesTests
         Assert.DoesNotContain(Firing, alert => alert.FoldedIds > 0);
         Assert.Equal([Say(id: "a").AlertId, Say(id: "b").AlertId], Firing.Select(alert => alert.AlertId));
 
-        // And each ends by itself, and is still another when it comes again.
+        // Each ends on its own, and stays a separate alert when it fires again.
         Observe(Say(id: "b", firing: false));
         Assert.Equal(Say(id: "a").AlertId, Firing.Single().AlertId);
         _now += TimeSpan.FromHours(1);
@@ -350,9 +350,9 @@ public sealed class EpisodeRulesTests
         Assert.Equal(2, Firing.Count);
     }
 
-    /// <summary>Neither was repeated after the other began.</summary>
+    /// <summary>Neither id was repeated after the other began.</summary>
     [Fact]
-    public void Ids_that_were_folded_are_told_apart_by_one_request_that_holds_both()
+    public void Folded_ids_are_split_by_one_request_that_holds_both()
     {
         Observe(Say(id: "a"));
         Observe(Say(id: "b"));
@@ -363,7 +363,7 @@ public sealed class EpisodeRulesTests
     [Theory]
     [InlineData("a")]
     [InlineData("b")]
-    public void Of_ids_that_are_told_apart_each_has_its_own_severity_and_expiry(string last)
+    public void Split_ids_have_their_own_severity_and_expiry(string last)
     {
         var expiry = Start.AddHours(1);
         foreach (var id in last == "a" ? new[] { "a", "b", "b", "a" } : ["a", "b", "a", "b"])
@@ -375,7 +375,7 @@ public sealed class EpisodeRulesTests
     }
 
     [Fact]
-    public void Ids_are_told_apart_by_the_repeat_of_the_first_one_too()
+    public void Ids_are_also_split_by_the_repeat_of_the_first_one()
     {
         Observe(Say(id: "a"));
         Observe(Say(id: "b", severity: Severity.P1));
@@ -391,7 +391,7 @@ public sealed class EpisodeRulesTests
     }
 
     [Fact]
-    public void What_is_left_when_an_id_is_told_apart_is_as_severe_and_holds_as_long_as_those_that_stay()
+    public void The_rest_of_a_split_episode_takes_severity_and_expiry_from_its_remaining_ids()
     {
         var (sooner, later) = (Start.AddMinutes(20), Start.AddMinutes(40));
         Observe(Say(id: "a") with { ExpiresAt = sooner });
@@ -404,13 +404,13 @@ public sealed class EpisodeRulesTests
     }
 
     [Fact]
-    public void An_id_that_ended_is_not_told_apart_from_one_that_fires()
+    public void An_ended_id_is_not_split_from_a_firing_one()
     {
         Observe(Say(id: "a"));
         Observe(Say(id: "b"));
         Observe(Say(id: "a", firing: false));
 
-        // Else the episode would fire on with nobody in it, and nobody could end it.
+        // Otherwise the episode would keep firing without a firing report, and nothing could end it.
         Observe(Say(id: "b"), Say(id: "c"));
         Assert.Equal(["id:b", "id:c"], Firing.Select(alert => Assert.Single(alert.Members, member => member.IsFiring).Key));
 
@@ -420,7 +420,7 @@ public sealed class EpisodeRulesTests
     }
 
     [Fact]
-    public void An_id_that_ended_does_not_fire_again_because_another_joins_the_first()
+    public void An_ended_id_does_not_fire_again_when_another_id_joins()
     {
         Observe(Say(id: "a"));
         Observe(Say(id: "b"));
@@ -433,7 +433,7 @@ public sealed class EpisodeRulesTests
     }
 
     [Fact]
-    public void An_id_that_is_told_apart_no_longer_counts_as_folded()
+    public void A_split_id_no_longer_counts_as_folded()
     {
         foreach (var id in new[] { "a", "b", "c", "a", "b" })
         {
@@ -444,7 +444,7 @@ public sealed class EpisodeRulesTests
     }
 
     [Fact]
-    public void Of_ids_that_stand_apart_each_fires_again_in_its_own_episode()
+    public void Split_ids_fire_again_in_their_own_episodes()
     {
         Observe(Say(id: "a"), Say(id: "b"));
         Observe(Say(id: "b", firing: false));
@@ -457,7 +457,7 @@ public sealed class EpisodeRulesTests
     }
 
     [Fact]
-    public void Three_sound_ids_in_requests_of_their_own_lose_none()
+    public void Three_stable_ids_in_separate_requests_stay_three_alerts()
     {
         for (var cycle = 0; cycle < 4; cycle++)
         {
@@ -472,7 +472,7 @@ public sealed class EpisodeRulesTests
     }
 
     [Fact, Trait("Pitfall", "T-24")]
-    public void What_fires_again_within_the_quiet_period_is_the_same_episode()
+    public void An_alert_that_fires_again_within_the_quiet_period_continues_its_episode()
     {
         Observe(Say());
         for (var cycle = 0; cycle < 60; cycle++)
@@ -490,7 +490,7 @@ public sealed class EpisodeRulesTests
         Observe(Say());
         Assert.Equal(2, _stored.Count);
 
-        // It is the newer of the two that fires again.
+        // The newer of the two episodes fires again.
         Observe(Say(firing: false));
         Observe(Say());
         Assert.Equal([61, 1], _stored.Select(alert => alert.Reopened));
@@ -505,7 +505,7 @@ public sealed class EpisodeRulesTests
         Assert.Equal(["id:a", "id:b"], Firing.Single().Members.Select(member => member.Key));
         Observe(Say(id: "b", firing: false));
         Assert.Equal(new(id, ObservationResult.Opened), Observe(Say(id: "a")));
-        // The first keeps its place: the episode has its identity from it.
+        // The first report keeps its place, because it gave the episode its identity.
         Assert.Equal(["id:a", "id:b"], Firing.Single().Members.Select(member => member.Key));
         Assert.Equal(1, Firing.Single().FoldedIds);
 
@@ -516,7 +516,7 @@ public sealed class EpisodeRulesTests
     }
 
     [Fact]
-    public void The_first_id_within_the_quiet_period_of_an_alert_that_had_none_is_no_second_one()
+    public void Within_the_quiet_period_a_first_id_starts_no_second_alert()
     {
         var id = Observe(Say()).AlertId;
         Observe(Say(firing: false));
@@ -527,7 +527,7 @@ public sealed class EpisodeRulesTests
     }
 
     [Fact]
-    public void A_report_without_an_id_within_the_quiet_period_of_one_that_had_an_id_is_no_second_one()
+    public void Within_the_quiet_period_a_report_without_an_id_starts_no_second_alert()
     {
         var id = Observe(Say(id: "a")).AlertId;
         Observe(Say(id: "a", firing: false));
@@ -548,7 +548,7 @@ public sealed class EpisodeRulesTests
     }
 
     [Fact, Trait("Pitfall", "T-6"), Trait("Pitfall", "T-24")]
-    public void What_fires_again_is_as_severe_as_what_fires_now()
+    public void An_alert_that_fires_again_has_the_severity_of_its_firing_reports()
     {
         Observe(Say(variant: "severity=critical", severity: Severity.P1));
         Observe(Say(variant: "severity=critical", severity: Severity.P1, firing: false));
@@ -558,7 +558,7 @@ public sealed class EpisodeRulesTests
     }
 
     [Fact, Trait("Pitfall", "T-25")]
-    public void What_nobody_stands_by_any_more_expires_and_does_not_recover()
+    public void An_alert_that_is_no_longer_reported_expires_without_a_recovery()
     {
         Observe(Say(name: "over") with { ExpiresAt = _now.AddMinutes(5) });
         Observe(Say(name: "over", firing: false));
@@ -570,27 +570,27 @@ public sealed class EpisodeRulesTests
     }
 
     [Fact, Trait("Pitfall", "T-29")]
-    public void An_end_without_a_begin_is_nothing()
+    public void An_end_without_a_start_is_ignored()
     {
         Assert.Equal(ObservationResult.NotOpen, Observe(Say(firing: false)).Result);
         Assert.Empty(_stored);
     }
 
     [Fact]
-    public void Of_what_is_said_twice_in_one_request_the_last_word_counts()
+    public void The_last_of_two_reports_of_one_alert_in_a_request_counts()
     {
         Observe(Say(), Say(firing: false));
         Assert.Empty(Firing);
     }
 
     [Fact]
-    public void A_sound_population_of_a_thousand_over_a_day_is_never_called_unstable()
+    public void A_thousand_alerts_with_stable_ids_are_never_called_unstable_in_a_day()
     {
         var random = new Random(1);
         for (var cycle = 0; cycle < 24 * 12; cycle++)
         {
             _now += TimeSpan.FromMinutes(5);
-            // A thousand alerts with sound ids, four to a logical one, sent by two senders; some come and go.
+            // A thousand alerts with stable ids, four per logical alert, from two senders. Some end and fire again.
             for (var sender = 0; sender < 2; sender++)
             {
                 Observe([
@@ -634,7 +634,7 @@ public sealed class EpisodeRulesTests
             _stored.Add(opened with { Id = _stored.Count + 1 });
         }
 
-        // As the database's unique index has it.
+        // The database has the same unique index.
         Assert.Distinct(Firing.Select(alert => (alert.LogicalId, alert.Slot)));
 
         return (answers, episodes.Changed.Count + episodes.Opened.Count > 0);

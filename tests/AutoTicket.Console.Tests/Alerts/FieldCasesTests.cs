@@ -8,13 +8,13 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Alerts;
 
-/// <summary>What real senders send, as files under <c>Cases</c>; <c>@NOW-10m@</c> stands for a time.</summary>
+/// <summary>Requests of real senders, from the files under <c>Cases</c>. <c>@NOW-10m@</c> stands for a time.</summary>
 public sealed partial class FieldCasesTests(FieldCasesTests.Shared shared) : IClassFixture<FieldCasesTests.Shared>
 {
     private const string V2 = "/api/v2/alerts";
     private const string Webhook = "/api/alerts/alertmanager";
 
-    /// <summary>One console for all: the cases name different alerts.</summary>
+    /// <summary>One console for all cases, which name different alerts.</summary>
     public sealed class Shared : IAsyncLifetime
     {
         internal IntakeHost Intake { get; private set; } = null!;
@@ -25,10 +25,10 @@ public sealed partial class FieldCasesTests(FieldCasesTests.Shared shared) : ICl
     }
 
     [Fact]
-    public async Task No_alert_is_lost_for_its_severity_word()
+    public async Task Any_severity_word_is_accepted()
     {
         string[] severities = [.. "P2 P3 P1 P2 P4 P4 P4 P1 P2 P4 P1 P1 P1 P1 P3 P3 P1 P1 P2 P3 P1 P1".Split(' ')];
-        // constant, 2 and unknown.
+        // The positions of the words constant, 2 and unknown.
         int[] remarked = [3, 8, 18];
 
         var results = await SendAsync("v2/severity-words.json", V2);
@@ -61,7 +61,7 @@ public sealed partial class FieldCasesTests(FieldCasesTests.Shared shared) : ICl
     [InlineData("alertmanager/webhook-openshift.json", Webhook, "Watchdog", "KubeJobFailed")]
     [InlineData("alertmanager/webhook-severity-ticket.json", Webhook, "DiskWillFillIn4Days")]
     [InlineData("grafana/webhook-v1.json", Webhook, "High memory usage")]
-    public async Task What_senders_of_the_field_send_is_taken(string file, string path, params string[] named)
+    public async Task Requests_of_real_senders_are_accepted(string file, string path, params string[] named)
     {
         var results = await SendAsync(file, path);
 
@@ -70,7 +70,7 @@ public sealed partial class FieldCasesTests(FieldCasesTests.Shared shared) : ICl
     }
 
     [Fact]
-    public async Task Grafanas_contact_point_brings_the_token_as_a_password()
+    public async Task Grafanas_contact_point_sends_the_token_as_a_password()
     {
         foreach (
             var (login, status) in new[]
@@ -92,7 +92,7 @@ public sealed partial class FieldCasesTests(FieldCasesTests.Shared shared) : ICl
     }
 
     [Fact]
-    public async Task A_time_that_can_not_be_read_is_named_with_the_form_to_use()
+    public async Task An_invalid_time_is_reported_with_the_valid_format()
     {
         var results = await SendAsync("v2/timestamps.json", V2);
 
@@ -103,7 +103,7 @@ public sealed partial class FieldCasesTests(FieldCasesTests.Shared shared) : ICl
     }
 
     [Fact]
-    public void Every_case_is_sent()
+    public void Every_case_file_is_used_by_a_test()
     {
         var sent = File.ReadAllText(Path.Combine(Folder, "..", "Alerts", "FieldCasesTests.cs"));
 
@@ -124,7 +124,7 @@ public sealed partial class FieldCasesTests(FieldCasesTests.Shared shared) : ICl
     [InlineData("POST", "/", 404)]
     [InlineData("GET", "/api/v2/alerts", 404)]
     [InlineData("GET", "/api/v2/status", 404)]
-    public async Task A_right_token_at_a_wrong_path_is_told_the_right_path(string method, string path, int status)
+    public async Task A_valid_token_at_a_wrong_path_gets_the_right_path(string method, string path, int status)
     {
         var address = new Uri(shared.Intake.Console.Address.GetLeftPart(UriPartial.Authority) + path);
         foreach (var authorization in new[] { $"Bearer {IntakeHost.Token}", Basic($"x:{IntakeHost.Token}") })
@@ -139,7 +139,7 @@ public sealed partial class FieldCasesTests(FieldCasesTests.Shared shared) : ICl
     }
 
     [Fact]
-    public async Task A_wrong_token_at_a_wrong_path_is_told_nothing_and_the_intakes_token_opens_nothing_else()
+    public async Task A_wrong_token_at_a_wrong_path_gets_no_hint_and_the_intake_token_opens_no_other_path()
     {
         Assert.Equal(401, (int)(await shared.Intake.PostAsync("/api/v1/alerts", "[]", "Bearer wrong")).Status);
         Assert.Equal(401, (int)(await shared.Intake.PostAsync("/api/flood/reset", "{}")).Status);
@@ -170,7 +170,7 @@ public sealed partial class FieldCasesTests(FieldCasesTests.Shared shared) : ICl
         return [.. body.GetProperty("results").EnumerateArray()];
     }
 
-    /// <returns>Null for one that is not open.</returns>
+    /// <returns>Null for an alert that is not open.</returns>
     private async Task<List<Alert?>> AlertsAsync(List<JsonElement> results)
     {
         await using var db = shared.Intake.Database.Open();

@@ -10,7 +10,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Alerts;
 
-/// <summary>Too many tickets within the window pause the filing, in every process, until a person looks.</summary>
+/// <summary>Too many tickets within the window pause filing in every process until an operator resets the breaker.</summary>
 public sealed class FloodTests
 {
     private static readonly Dictionary<string, string?> Small = new()
@@ -25,7 +25,7 @@ public sealed class FloodTests
         await using var driver = await AlertDriver.StartAsync(kind, Small);
         await driver.RaiseAsync([.. Enumerable.Range(0, 10).Select(n => AlertDriver.Say($"noise{n}", source: "noisy"))]);
 
-        // Three of the ten, and the summary.
+        // Three of the ten alerts, and the summary ticket.
         await driver.EventuallyTicketsAsync(4);
         await Eventually.TrueAsync(
             async () => (await driver.DecisionsAsync()).Count(d => d.Word.Text == "breaker tripped") == 7,
@@ -37,17 +37,17 @@ public sealed class FloodTests
         await driver.EventuallyTicketsAsync(5);
         Assert.Equal("noisy", Assert.Single((await driver.Console.Get<FloodBreaker>().ReadAsync(default))!).Scope);
 
-        // Its page and its ticket tell which, too.
+        // The alert's labels and the summary ticket name the source too.
         Assert.Equal("""{"source":"noisy"}""", (await driver.AlertsAsync()).Single(alert => alert.Name == FloodBreaker.AlertName).Labels);
         var summary = driver.FreeScout.Conversations.Single(c => c.Subject.Contains(FloodBreaker.AlertName, StringComparison.Ordinal));
         Assert.Contains("source=noisy", summary.Threads[0].Body, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task Tries_that_file_nothing_use_up_no_budget()
+    public async Task Failed_creates_use_no_budget()
     {
         await using var driver = await AlertDriver.StartAsync(settings: Small);
-        // Two more than the budget come at once, and the first three are refused.
+        // Two more alerts than the budget arrive at once; FreeScout refuses the first three creates.
         driver.Sandbox.Faults.Add(
             new Fault(FaultKind.Status)
             {
@@ -69,7 +69,7 @@ public sealed class FloodTests
     }
 
     [Theory, BothDatabases]
-    public async Task An_outage_of_FreeScout_with_restarts_trips_nothing_and_each_alert_has_its_ticket_after_it(Database kind)
+    public async Task A_FreeScout_outage_with_restarts_trips_no_breaker_and_each_alert_gets_its_ticket(Database kind)
     {
         await using var driver = await AlertDriver.StartAsync(
             kind,
@@ -96,13 +96,13 @@ public sealed class FloodTests
     }
 
     [Theory, BothDatabases]
-    public async Task A_breaker_and_its_alert_that_a_lost_write_set_apart_agree_again(Database kind)
+    public async Task A_breaker_and_its_alert_match_again_after_a_lost_write(Database kind)
     {
         var clock = new StillClock();
         await using var driver = await AlertDriver.StartAsync(kind, Small, clock);
         await using var db = driver.Database.Open();
 
-        // A trip was written, and its second write was lost; then the same for a reset.
+        // A trip was stored, but the write of its alert was lost. Below, the same for a reset.
         db.FloodBreaker.Add(
             new FloodRow
             {
@@ -137,7 +137,7 @@ public sealed class FloodTests
         await driver.EventuallyTicketsAsync(5);
         Assert.Equal(FloodState.Tripped, (await breaker.ReadAsync(default))!.Single().State);
 
-        // After the window a quarter of the budget, here one, and not before.
+        // A quarter of the budget (here one ticket) is available after the window, and not before.
         clock.Advance(TimeSpan.FromMinutes(4.9));
         await driver.RaiseAsync(AlertDriver.Say("late", source: "late"));
         await driver.EventuallyDecidedAsync("breaker tripped");
@@ -146,14 +146,14 @@ public sealed class FloodTests
         await driver.EventuallyTicketsAsync(6);
         await Eventually.TrueAsync(
             async () => (await breaker.ReadAsync(default))!.Single().State == FloodState.Tripped,
-            "the rest trips it again"
+            "the other alerts trip the breaker again"
         );
 
         Assert.Equal(FloodResetResult.ReasonMissing, await breaker.ResetAsync("", "somebody", " ", false, default));
         Assert.Equal(FloodResetResult.Done, await breaker.ResetAsync("", "somebody", "fixed the producer", false, default));
         await driver.EventuallyTicketsAsync(10);
         await using var db = driver.Database.Open();
-        // The rest trips it once more, beside the filing of the last.
+        // The other alerts trip the breaker once more while the last one is filed.
         await Eventually.TrueAsync(
             async () =>
                 (
@@ -163,12 +163,12 @@ public sealed class FloodTests
                         .Select(e => e.Actor)
                         .ToListAsync()
                 ).SequenceEqual(["breaker", "breaker", "somebody", "breaker"]),
-            "each change is written down"
+            "each change is audited"
         );
     }
 
     [Fact]
-    public async Task A_reset_is_refused_while_a_producer_makes_up_ids_unless_it_is_overridden()
+    public async Task A_reset_is_refused_while_a_producer_is_unstable_unless_it_is_overridden()
     {
         await using var driver = await AlertDriver.StartAsync(settings: Small);
         foreach (var id in new[] { "a", "b", "c" })
@@ -184,7 +184,7 @@ public sealed class FloodTests
     }
 
     [Fact]
-    public async Task The_breaker_is_read_and_reset_over_http_too()
+    public async Task The_breaker_can_be_read_and_reset_over_http()
     {
         await using var driver = await AlertDriver.StartAsync(settings: Small);
         foreach (var id in new[] { "a", "b", "c" })
@@ -225,7 +225,7 @@ public sealed class FloodTests
     }
 
     [Fact]
-    public async Task The_worst_are_filed_first()
+    public async Task The_most_severe_alerts_are_filed_first()
     {
         await using var driver = await AlertDriver.StartAsync(settings: Small);
         await driver.RaiseAsync([

@@ -4,7 +4,7 @@ using System.Text.Json;
 
 namespace AutoTicket.Tests.Alerts;
 
-/// <summary>A console whose intake is open, and a sender.</summary>
+/// <summary>A console with an open intake, and a client that sends alerts to it.</summary>
 internal sealed class IntakeHost : IAsyncDisposable
 {
     public const string Token = "canary-intake-1";

@@ -8,14 +8,14 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Tests.Alerts;
 
-/// <summary>What a hook is still to look at: written with each change, taken out with the record of what came of it.</summary>
+/// <summary>The outbox holds the alerts that a hook must still process. A change adds a row; recording the outcome removes it.</summary>
 public sealed class OutboxTests
 {
     private static readonly Hook Slack = new(DecisionSources.Slack, WantsWhatEnded: true);
     private static readonly Hook Ticket = new(DecisionSources.Ticket, WantsWhatEnded: false);
 
     [Theory, BothDatabases]
-    public async Task Each_change_is_looked_at_by_each_hook_until_what_came_of_it_is_recorded(Database kind)
+    public async Task Each_hook_gets_each_change_until_its_outcome_is_recorded(Database kind)
     {
         await using var outbox = await Outbox.CreateAsync(kind);
         await outbox.OpenAsync("disk_full");
@@ -49,9 +49,9 @@ public sealed class OutboxTests
         Assert.Equal(["fires", "flapped"], (await log.DueAsync(Slack, CancellationToken.None)).Select(notice => notice.Alert.Name));
     }
 
-    /// <summary>The record of the older news must not take the newer off.</summary>
+    /// <summary>Recording the older notice must not remove the row of the newer one.</summary>
     [Theory, BothDatabases]
-    public async Task A_change_that_comes_while_a_hook_is_at_work_is_looked_at_next(Database kind)
+    public async Task A_change_during_a_delivery_is_delivered_next(Database kind)
     {
         await using var outbox = await Outbox.CreateAsync(kind);
         var alert = await outbox.OpenAsync("disk_full");
@@ -64,9 +64,9 @@ public sealed class OutboxTests
         Assert.Equal((NoticeKind.SeverityChanged, Severity.P1), (next.Kind, next.Alert.Severity));
     }
 
-    /// <summary>As when a leader was frozen after it had told: its record comes after the next leader's.</summary>
+    /// <summary>A leader that was frozen after it sent the DM records it after the next leader did.</summary>
     [Theory, BothDatabases]
-    public async Task What_another_leader_recorded_since_the_notice_was_read_stays(Database kind)
+    public async Task A_late_record_does_not_replace_that_of_the_next_leader(Database kind)
     {
         await using var outbox = await Outbox.CreateAsync(kind);
         var alert = await outbox.OpenAsync("disk_full");
@@ -81,7 +81,7 @@ public sealed class OutboxTests
     }
 
     [Theory, BothDatabases]
-    public async Task What_is_newer_than_what_another_leader_recorded_is_recorded(Database kind)
+    public async Task A_newer_record_replaces_that_of_another_leader(Database kind)
     {
         await using var outbox = await Outbox.CreateAsync(kind);
         await outbox.OpenAsync("disk_full");
@@ -97,7 +97,7 @@ public sealed class OutboxTests
     }
 
     [Theory, BothDatabases]
-    public async Task What_a_hook_has_nothing_to_say_of_is_taken_out_and_what_is_to_wait_stays(Database kind)
+    public async Task An_alert_without_news_for_a_hook_leaves_the_outbox_and_a_waiting_one_stays(Database kind)
     {
         await using var outbox = await Outbox.CreateAsync(kind);
         var over = await outbox.OpenAsync("over");
@@ -122,23 +122,23 @@ public sealed class OutboxTests
     }
 
     [Theory, BothDatabases]
-    public async Task What_is_said_of_an_alert_follows_from_what_was_told_of_it(Database kind)
+    public async Task The_next_notice_follows_from_the_last_delivered_one(Database kind)
     {
         await using var outbox = await Outbox.CreateAsync(kind);
         await outbox.OpenAsync("disk_full");
-        await SaidAsync(NoticeKind.Firing);
+        await ExpectNoticeAsync(NoticeKind.Firing);
         await ChangeAsync(alert => alert with { Status = AlertStatus.Resolved, EndedAt = outbox.Now });
-        await SaidAsync(NoticeKind.Ended);
+        await ExpectNoticeAsync(NoticeKind.Ended);
         await ChangeAsync(alert => alert);
-        await SaidAsync(null);
+        await ExpectNoticeAsync(null);
         await ChangeAsync(alert => alert with { Status = AlertStatus.Firing, EndedAt = null, Reopened = 1 });
-        await SaidAsync(NoticeKind.FiringAgain);
+        await ExpectNoticeAsync(NoticeKind.FiringAgain);
         await ChangeAsync(alert => alert with { Status = AlertStatus.Resolved, EndedAt = outbox.Now - new AlertsOptions().QuietPeriod });
-        await SaidAsync(NoticeKind.Ended);
+        await ExpectNoticeAsync(NoticeKind.Ended);
 
         Task ChangeAsync(Func<Alert, Alert> change) => outbox.ChangeAsync("disk_full", change);
 
-        async Task SaidAsync(NoticeKind? expected)
+        async Task ExpectNoticeAsync(NoticeKind? expected)
         {
             var due = await outbox.Log.DueAsync(Slack, CancellationToken.None);
             Assert.Equal(expected, due.SingleOrDefault()?.Kind);
@@ -150,7 +150,7 @@ public sealed class OutboxTests
     }
 
     [Theory, BothDatabases]
-    public async Task What_was_never_told_is_told_late_but_not_after_a_day_and_nothing_is_told_that_is_slight(Database kind)
+    public async Task An_undelivered_alert_is_sent_up_to_a_day_late_and_a_P3_never(Database kind)
     {
         await using var outbox = await Outbox.CreateAsync(kind);
         await outbox.OpenAsync([
@@ -172,14 +172,14 @@ public sealed class OutboxTests
         var due = await outbox.Log.DueAsync(Slack, CancellationToken.None);
         Assert.Equal([("worse", NoticeKind.Firing), ("late", NoticeKind.Firing)], due.Select(notice => (notice.Alert.Name, notice.Kind)));
 
-        // The end was told: it is not told a second time.
+        // The recovery was sent too, so no second one follows.
         await outbox.RecordAsync(Slack, due[1]);
         await outbox.ChangeAsync("late", alert => alert);
         Assert.Equal(["worse"], (await outbox.Log.DueAsync(Slack, CancellationToken.None)).Select(notice => notice.Alert.Name));
     }
 
     [Theory, BothDatabases]
-    public async Task A_note_knows_the_ticket_and_leaves_it_recorded_as_it_is(Database kind)
+    public async Task A_note_gets_the_recorded_ticket_and_keeps_the_record(Database kind)
     {
         var ticket = new AlertTicket(7, 8, "https://tickets.example/conversation/7");
         await using var outbox = await Outbox.CreateAsync(kind);
@@ -192,13 +192,16 @@ public sealed class OutboxTests
 
         Assert.Equal((NoticeKind.SeverityChanged, ticket), (note.Kind, note.Ticket));
         await using var db = await outbox.Contexts.CreateDbContextAsync();
-        var told = await db.AlertDeliveries.SingleAsync();
-        Assert.Equal((Severity.P1, ticket), (told.Severity, new AlertTicket(told.TicketId!.Value, told.TicketNumber, told.TicketUrl!)));
+        var recorded = await db.AlertDeliveries.SingleAsync();
+        Assert.Equal(
+            (Severity.P1, ticket),
+            (recorded.Severity, new AlertTicket(recorded.TicketId!.Value, recorded.TicketNumber, recorded.TicketUrl!))
+        );
     }
 
-    /// <summary>More than one pass takes, of which the hook takes nothing.</summary>
+    /// <summary>One source has more alerts than a pass takes, and the hook processes none of them.</summary>
     [Theory, BothDatabases]
-    public async Task In_a_flood_another_sources_alert_comes_with_each_pass_and_each_of_the_flood_with_one(Database kind)
+    public async Task During_a_flood_each_pass_includes_the_other_source_and_the_flood_takes_turns(Database kind)
     {
         const int Flood = 2300;
         await using var outbox = await Outbox.CreateAsync(kind);
@@ -222,7 +225,7 @@ public sealed class OutboxTests
     }
 
     [Theory, BothDatabases]
-    public async Task An_alert_that_begins_and_ends_while_another_batch_is_written_is_over(Database kind)
+    public async Task An_alert_that_starts_and_ends_while_another_batch_is_written_is_resolved(Database kind)
     {
         await using var driver = await AlertDriver.StartAsync(
             kind,
@@ -242,7 +245,7 @@ public sealed class OutboxTests
 
         await Eventually.TrueAsync(
             async () => (await driver.DeliveriesAsync()).Count(delivery => delivery.Hook == DecisionSources.Slack) >= 10,
-            "the operator was told of each, and that it is over"
+            "each alert and its recovery have their DMs"
         );
     }
 
@@ -254,7 +257,7 @@ public sealed class OutboxTests
         ) => throw new NotSupportedException();
     }
 
-    /// <summary>The outbox and its two ends, on a database of their own.</summary>
+    /// <summary>An outbox with its writer and its reader, on its own database.</summary>
     private sealed class Outbox : IAsyncDisposable
     {
         private readonly TestDatabase _database;

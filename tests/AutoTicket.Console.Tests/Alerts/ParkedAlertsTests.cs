@@ -5,7 +5,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Alerts;
 
-/// <summary>What was parked: kept, listed, tried again, discarded.</summary>
+/// <summary>Parked alerts are kept, listed, retried and discarded.</summary>
 public sealed class ParkedAlertsTests
 {
     [Theory, BothDatabases]
@@ -15,7 +15,7 @@ public sealed class ParkedAlertsTests
         await using var intake = await IntakeHost.StartAsync(kind);
         await intake.PostAsync("/api/alerts", "{}");
         await intake.PostAsync("/api/alerts", AlertIntakeTests.Alert("big", summary: new string('x', 300_000)));
-        // As an older version left them.
+        // Rows that an older version parked.
         await Parked(intake)
             .AddAsync(
                 [
@@ -41,12 +41,12 @@ public sealed class ParkedAlertsTests
 
         Assert.Equal([big], (await Parked(intake).ListAsync(default))!.Select(parked => parked.Id));
         await using var db = intake.Database.Open();
-        // Without the console's own, about alerts that are parked for weeks.
+        // Without the console's own alert about alerts that stay parked for weeks.
         Assert.Equal(
             ["A", "known later"],
             (await db.Alerts.Where(alert => alert.Source != Observation.Console).ToListAsync()).Select(alert => alert.Name).Order()
         );
-        // What could not be taken is no decision of anybody's.
+        // A retry that failed is not audited.
         var audit = await db.AuditLog.Where(entry => entry.Actor == "ada").OrderBy(entry => entry.Id).ToListAsync();
         Assert.Equal(
             [AuditActions.ParkedRetried, AuditActions.ParkedRetried, AuditActions.ParkedDiscarded],
@@ -88,7 +88,7 @@ public sealed class ParkedAlertsTests
     }
 
     [Theory, BothDatabases]
-    public async Task What_a_sender_repeats_is_one_row_with_a_count(Database kind)
+    public async Task Repeated_rejected_alerts_are_one_row_with_a_count(Database kind)
     {
         await using var intake = await IntakeHost.StartAsync(kind);
         string Alert(string host, int minute) =>
@@ -104,13 +104,13 @@ public sealed class ParkedAlertsTests
             rows.Select(row => (row.Text, row.Count))
         );
         Assert.True(rows[2].FirstReceivedAt < rows[2].ReceivedAt);
-        // The log tells of what is new.
-        var told = intake.Console.Log.Where(line => line.Contains("alert_intake parked", StringComparison.Ordinal));
-        Assert.Equal(["1", "1", "2"], told.Select(line => line.Split("count=")[1][..1]));
+        // The log mentions only new parked alerts.
+        var logged = intake.Console.Log.Where(line => line.Contains("alert_intake parked", StringComparison.Ordinal));
+        Assert.Equal(["1", "1", "2"], logged.Select(line => line.Split("count=")[1][..1]));
     }
 
     [Theory, BothDatabases]
-    public async Task The_oldest_go_for_the_newest(Database kind)
+    public async Task The_newest_parked_alerts_displace_the_oldest(Database kind)
     {
         await using var intake = await IntakeHost.StartAsync(kind);
         await Parked(intake).AddAsync([.. Enumerable.Range(0, 9_998).Select(Row)], default);
@@ -126,7 +126,7 @@ public sealed class ParkedAlertsTests
     }
 
     [Fact]
-    public async Task While_the_database_is_away_a_retry_and_a_discard_say_so_and_it_stays_parked()
+    public async Task Without_the_database_a_retry_and_a_discard_fail_and_the_alert_stays_parked()
     {
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
         await using var line = TcpProxy.To(database.Location);
@@ -144,7 +144,7 @@ public sealed class ParkedAlertsTests
         line.Restore();
         await Eventually.TrueAsync(
             async () => await Parked(intake).ListAsync(default) is [var kept] && kept.Id == id,
-            "it is parked still"
+            "the alert is still parked"
         );
     }
 

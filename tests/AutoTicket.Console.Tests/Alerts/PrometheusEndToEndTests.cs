@@ -6,14 +6,14 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Alerts;
 
-/// <summary>Debian's own Prometheus and Alertmanager, as an operator would point them at the console.</summary>
+/// <summary>Debian's Prometheus and Alertmanager, configured as an operator would.</summary>
 public sealed class PrometheusEndToEndTests
 {
     private const string Token = "canary-intake-e2e";
 
     [Fact]
     [Trait("Pitfall", "T-25")]
-    public async Task What_a_real_prometheus_fires_arrives_on_both_ways_and_ends_on_both()
+    public async Task Alerts_of_a_real_Prometheus_arrive_and_end_directly_and_through_Alertmanager()
     {
         await using var consoles = await Consoles.CreateAsync();
         var console = await consoles.StartAsync(new Dictionary<string, string> { ["ALERTS_INGEST_TOKEN"] = $"older, {Token}" });
@@ -53,13 +53,13 @@ public sealed class PrometheusEndToEndTests
             Assert.Equal(Severity.P3, Assert.Single(open, alert => alert.Source == source && alert.Name == "Slow").Severity);
         }
 
-        // Prometheus says itself for how long it stands by it: four times the resend delay. After a reload it knows no receiver
-        // for up to five seconds, so a shorter time would end the alerts by silence.
+        // Prometheus sends the expiry: four times the resend delay. After a reload it knows no receiver for up to five seconds, so a
+        // shorter time would let the alerts expire.
         Assert.All(
             open.Where(alert => alert.Source == "prometheus"),
             alert => Assert.InRange(alert.ExpiresAt!.Value - alert.SeenAt, TimeSpan.Zero, TimeSpan.FromMinutes(5))
         );
-        // An Alertmanager tells of the end.
+        // Alertmanager sends the end itself, so these alerts have no expiry.
         Assert.All(open.Where(alert => alert.Source == "alertmanager"), alert => Assert.Null(alert.ExpiresAt));
 
         prometheus.Reload("rules.yml", Rules("< 0"));

@@ -4,11 +4,11 @@ using AutoTicket.Tests.Kit;
 
 namespace AutoTicket.Tests.Alerts;
 
-/// <summary>What stays the same alert, and so keeps its ticket, whatever else changes about it.</summary>
+/// <summary>Changes that don't affect an alert's identity, so that it keeps its ticket.</summary>
 public sealed class SameAlertTests
 {
     [Theory, BothDatabases, Trait("Pitfall", "T-3")]
-    public async Task A_surface_whose_name_address_and_thresholds_are_edited_in_the_middle_goes_on_with_its_ticket(Database kind)
+    public async Task An_edited_surface_keeps_its_open_ticket(Database kind)
     {
         await using var sandbox = await SandboxServer.StartAsync();
         await using var database = await TestDatabase.CreateAsync(kind);
@@ -58,7 +58,7 @@ public sealed class SameAlertTests
     }
 
     [Theory, BothDatabases, Trait("Pitfall", "T-17")]
-    public async Task What_does_not_count_for_the_identity_when_it_begins_does_not_count_when_it_ends(Database kind)
+    public async Task Severity_and_volatile_labels_do_not_matter_when_an_alert_ends(Database kind)
     {
         await using var intake = await IntakeHost.StartAsync(
             kind,
@@ -67,7 +67,7 @@ public sealed class SameAlertTests
         var freeScout = intake.Console.Sandbox.FreeScout;
         await SendAsync("firing", "critical", "pod-1");
         await SendAsync("firing", "high", "pod-2");
-        await Eventually.TrueAsync(() => freeScout.Conversations.Count == 1, "there is a ticket");
+        await Eventually.TrueAsync(() => freeScout.Conversations.Count == 1, "the alert has a ticket");
 
         await SendAsync("resolved", "critical", "pod-1");
         Assert.Equal(AlertStatus.Firing, (await AlertAsync()).Status);
@@ -76,7 +76,7 @@ public sealed class SameAlertTests
         Assert.Equal(AlertStatus.Resolved, (await AlertAsync()).Status);
         await Eventually.TrueAsync(
             () => freeScout.Conversations.Single().Threads.Any(thread => thread.Body.Contains("Recovered", StringComparison.Ordinal)),
-            "its end is noted on its ticket"
+            "the recovery is noted on the ticket"
         );
         Assert.Equal(1, freeScout.CreatedCount);
 

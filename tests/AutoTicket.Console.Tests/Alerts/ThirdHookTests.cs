@@ -6,7 +6,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace AutoTicket.Tests.Alerts;
 
-/// <summary>Whoever registers a hook is delivered to: no other place names the hooks that exist.</summary>
+/// <summary>Registering a hook is enough to get alerts: no other code lists the hooks.</summary>
 public sealed class ThirdHookTests
 {
     [Theory, BothDatabases]

@@ -11,7 +11,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace AutoTicket.Tests.Alerts;
 
-/// <summary>A pass of the ticket hook over its alerts: it ends, whatever fails, and the next one goes on.</summary>
+/// <summary>A pass of the ticket hook ends whatever fails, and the next pass continues.</summary>
 public sealed class TicketPassTests
 {
     private static readonly Dictionary<string, string?> NoBudget = new()
@@ -21,7 +21,7 @@ public sealed class TicketPassTests
     };
 
     [Fact]
-    public async Task An_abandoned_pass_ends_what_it_began_and_the_next_passes_file_the_rest_once()
+    public async Task An_abandoned_pass_finishes_its_creates_and_the_next_passes_file_the_rest_once()
     {
         await using var driver = await AlertDriver.StartAsync(settings: NoBudget);
         using var slow = driver.Sandbox.Faults.Add(
@@ -42,22 +42,23 @@ public sealed class TicketPassTests
 
                 if (left.Count < before)
                 {
-                    // As the emitter does when the first outcome can't be recorded.
+                    // The emitter does the same when it can't record the first outcome.
                     break;
                 }
             }
 
             Assert.Equal(0, driver.FreeScout.CreatesInFlight);
-            Assert.True(before < 90 || driver.FreeScout.CreatedCount < 90, "a pass that is abandoned begins no more");
-            Assert.True(left.Count < before, "a pass that nothing hinders delivers something");
+            Assert.True(before < 90 || driver.FreeScout.CreatedCount < 90, "an abandoned pass starts no further creates");
+            Assert.True(left.Count < before, "an unhindered pass delivers something");
         }
 
         Assert.Equal(90, driver.FreeScout.CreatedCount);
     }
 
-    /// <summary>More would wait for a connection, and use up their time. Without that limit, which would hide it.</summary>
+    /// <summary>Further creates would wait for a connection while their timeout runs. The flood budget is off; it would hide
+    /// that.</summary>
     [Fact]
-    public async Task No_more_are_filed_at_a_time_than_there_are_connections()
+    public async Task Concurrent_creates_never_exceed_the_connections()
     {
         var connections = 0;
         await using var driver = await AlertDriver.StartAsync(
@@ -81,7 +82,7 @@ public sealed class TicketPassTests
     }
 
     [Fact]
-    public async Task A_pass_without_an_outcome_for_a_minute_is_an_ERROR_and_a_failed_step_of_the_chain()
+    public async Task A_pass_without_an_outcome_for_a_minute_is_an_ERROR_and_fails_a_pipeline_check()
     {
         var clock = new StillClock();
         await using var console = await DiagnosedConsole.StartAsync(
@@ -96,7 +97,7 @@ public sealed class TicketPassTests
         console.Host.ExpectsErrors = true;
         await console.Host.Get<AlertAggregator>().ObserveAsync([AlertDriver.Say()], CancellationToken.None);
 
-        // In steps that are shorter than the lease: a console that has just lost the lead tests nothing.
+        // In steps shorter than the lease: a console that has just lost the lease runs no test alert.
         await clock.AdvanceUntilAsync(
             TimeSpan.FromSeconds(2),
             async () =>
@@ -131,7 +132,7 @@ public sealed class TicketPassTests
         await driver.RaiseAsync(AlertDriver.Say("refused"));
         await driver.EventuallyDecidedAsync("degraded: refused");
 
-        // Each of these wakes the hook, which has the refused one before it again.
+        // Each of these alerts wakes the hook, which gets the refused alert again.
         for (var other = 0; other < 3; other++)
         {
             await driver.RaiseAsync(AlertDriver.Say($"other{other}"));
@@ -144,9 +145,13 @@ public sealed class TicketPassTests
         Assert.Equal(1, Tries("refused"));
         clock.Advance(TimeSpan.FromSeconds(59));
         await driver.RaiseAsync(AlertDriver.Say("last"));
-        await Eventually.TrueAsync(() => Tries("last") == 1, "the last was tried");
+        await Eventually.TrueAsync(() => Tries("last") == 1, "the last alert was tried");
         Assert.Equal(1, Tries("refused"));
-        await clock.AdvanceUntilAsync(TimeSpan.FromSeconds(1), () => Task.FromResult(Tries("refused") == 2), "it is tried again");
+        await clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(1),
+            () => Task.FromResult(Tries("refused") == 2),
+            "the refused alert is tried again"
+        );
 
         await using var db = driver.Database.Open();
         await Eventually.TrueAsync(async () => !await db.Tickets.AnyAsync(), "a refused create leaves no row");
@@ -162,7 +167,7 @@ public sealed class TicketPassTests
     }
 
     [Fact]
-    public void A_pause_grows_with_each_failure_ends_with_the_outage_and_outlasts_it_for_a_note_and_a_refusal()
+    public void The_pause_grows_with_each_failure_and_outlasts_the_outage_only_for_notes_and_refusals()
     {
         var clock = new StillClock();
         var retries = new TicketRetries(clock);
@@ -236,7 +241,7 @@ public sealed class TicketPassTests
                 )),
         ];
 
-    /// <summary>A hook of which a call never ends, which no limit of its own covers.</summary>
+    /// <summary>A hook with a call that never ends and has no timeout.</summary>
     private sealed class Stuck : IAlertHook
     {
         public string Name => DecisionSources.Slack;
