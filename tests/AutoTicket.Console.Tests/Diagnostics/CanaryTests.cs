@@ -13,7 +13,7 @@ namespace AutoTicket.Tests.Diagnostics;
 public sealed class CanaryTests
 {
     [Theory, BothDatabases]
-    public async Task It_walks_again_and_again_and_leaves_no_alert_no_DM_and_no_ticket(Database kind)
+    public async Task The_self_test_repeats_and_leaves_no_alert_DM_or_ticket(Database kind)
     {
         await using var console = await StartAsync(new() { ["Diagnostics:CanaryInterval"] = "00:00:01" }, kind: kind);
         await Eventually.TrueAsync(
@@ -23,7 +23,7 @@ public sealed class CanaryTests
                 return await db.Decisions.SingleOrDefaultAsync(decision => decision.Path == DecisionSources.Canary)
                     is { Word.Text: "walked", Count: >= 3 };
             },
-            "it walked three times"
+            "the self-test passed three times"
         );
 
         await using var after = console.Database.Open();
@@ -40,7 +40,7 @@ public sealed class CanaryTests
     }
 
     [Fact]
-    public async Task A_hook_that_hangs_stops_it_and_the_step_says_so()
+    public async Task A_hanging_hook_fails_the_self_test()
     {
         await using var console = await StartAsync(services: services => services.AddSingleton<IAlertHook, Deaf>());
 

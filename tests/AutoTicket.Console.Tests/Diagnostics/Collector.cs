@@ -7,7 +7,7 @@ using Microsoft.Extensions.Logging;
 
 namespace AutoTicket.Tests.Diagnostics;
 
-/// <summary>Takes what is sent by OTLP over HTTP. Texts in protobuf are UTF-8 as they are.</summary>
+/// <summary>Receives OTLP over HTTP. Protobuf stores text as plain UTF-8, so a body can be searched for it.</summary>
 internal sealed class Collector : IAsyncDisposable
 {
     private readonly WebApplication _app;
@@ -17,7 +17,7 @@ internal sealed class Collector : IAsyncDisposable
 
     public Uri Url => new(_app.Urls.First());
 
-    /// <summary>The bodies of requests.</summary>
+    /// <summary>The bodies of all requests.</summary>
     public IReadOnlyCollection<string> Received => _received;
 
     public string All => string.Join('\n', _received);

@@ -14,7 +14,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Diagnostics;
 
-/// <summary>Alerts reach nobody: whoever opens any page reads it, and nothing is lost meanwhile.</summary>
+/// <summary>While no alert can be sent, every page says so, and no alert is lost.</summary>
 [Trait("Pitfall", "T-38")]
 public sealed class DeliveryWatchTests
 {
@@ -22,10 +22,10 @@ public sealed class DeliveryWatchTests
     private const string NotSent = "Alerts are not being sent: the console's database can't be reached.";
 
     [Fact]
-    public async Task With_both_down_every_page_of_every_console_says_so_and_all_goes_out_after_a_restart()
+    public async Task While_FreeScout_and_Slack_are_down_every_page_says_so_and_a_restart_loses_no_alert()
     {
         await using var driver = await AlertDriver.StartAsync();
-        await Eventually.TrueAsync(() => driver.Console.Get<LeaderLease>().IsLeader, "the first leads");
+        await Eventually.TrueAsync(() => driver.Console.Get<LeaderLease>().IsLeader, "the first console leads");
         await driver.StartConsoleAsync();
         Assert.False(driver.Console.Get<LeaderLease>().IsLeader);
         var freeScout = driver.Sandbox.Faults.Add(new(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout });
@@ -35,13 +35,13 @@ public sealed class DeliveryWatchTests
 
         foreach (var console in driver.Consoles)
         {
-            await EverywhereAsync(console, Nobody, "SLACK_BOT_TOKEN", "Set a new FREESCOUT_API_KEY");
+            await ExpectOnEveryPageAsync(console, Nobody, "SLACK_BOT_TOKEN", "Set a new FREESCOUT_API_KEY");
         }
 
         await driver.StopAsync(driver.Consoles[0]);
         await driver.StopAsync(driver.Consoles[0]);
         await driver.StartConsoleAsync();
-        await EverywhereAsync(driver.Console, Nobody);
+        await ExpectOnEveryPageAsync(driver.Console, Nobody);
 
         slack.Dispose();
         freeScout.Dispose();
@@ -50,16 +50,16 @@ public sealed class DeliveryWatchTests
         await driver.EventuallyTicketsAsync(1);
         await driver.EventuallySettledAsync();
         Assert.Single(driver.Sandbox.Slack.Messages);
-        await Eventually.TrueAsync(() => driver.Console.Get<DeliveryWatch>().Problem is null, "somebody is told again");
+        await Eventually.TrueAsync(() => driver.Console.Get<DeliveryWatch>().Problem is null, "alerts are sent again");
         Assert.DoesNotContain(Nobody, await PageAsync(driver.Console, "/console/status"), StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task While_one_of_the_two_works_or_tickets_are_switched_off_and_DMs_go_out_nothing_is_said()
+    public async Task No_warning_is_shown_while_tickets_or_DMs_still_work()
     {
         await using var driver = await AlertDriver.StartAsync();
-        var silence = driver.Console.Get<DeliveryWatch>();
-        await Eventually.TrueAsync(() => driver.Console.Get<LeaderLease>().IsLeader, "it leads");
+        var watch = driver.Console.Get<DeliveryWatch>();
+        await Eventually.TrueAsync(() => driver.Console.Get<LeaderLease>().IsLeader, "the console leads");
         using (driver.Sandbox.Faults.Add(Fault.SlackError("invalid_auth")))
         {
             await driver.RaiseAsync(AlertDriver.Say());
@@ -67,19 +67,19 @@ public sealed class DeliveryWatchTests
             await driver.EventuallyTicketsAsync(1);
             Assert.DoesNotContain(Nobody, await PageAsync(driver.Console, "/console/alerts"), StringComparison.Ordinal);
 
-            // Whoever switches tickets off must know that nothing else goes out.
+            // An operator who switches tickets off must learn that DMs fail too.
             await driver
                 .Console.Get<FlagStore>()
                 .ChangeAsync(FlagNames.AlertsAutoTicket, new FlagChangeRequest(false, "a test"), "test", CancellationToken.None);
             await Eventually.TrueAsync(
-                () => silence.Problem?.Contains("FLAG_CONSOLE_ALERTS_AUTO_TICKET is off.", StringComparison.Ordinal) == true,
-                "it says so"
+                () => watch.Problem?.Contains("FLAG_CONSOLE_ALERTS_AUTO_TICKET is off.", StringComparison.Ordinal) == true,
+                "the warning is shown"
             );
         }
     }
 
     [Fact]
-    public async Task With_the_database_away_every_page_says_that_alerts_are_not_sent()
+    public async Task Without_the_database_every_page_says_that_alerts_are_not_sent()
     {
         await using var sandbox = await SandboxServer.StartAsync();
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
@@ -89,24 +89,24 @@ public sealed class DeliveryWatchTests
             sandbox,
             new Dictionary<string, string?> { ["DATABASE_URL"] = line.Through(database.Location) }
         );
-        // Without the keys that seal cookies, which it reads at its start, no console has pages.
+        // At its start a console needs the database for the keys that encrypt cookies; until then it has no pages.
         await Eventually.TrueAsync(
             async () => !(await PageAsync(console, "/console/status")).Contains(NotSent, StringComparison.Ordinal),
-            "it has the database"
+            "the console has read the database"
         );
 
         line.Cut();
-        await EverywhereAsync(console, NotSent);
+        await ExpectOnEveryPageAsync(console, NotSent);
 
         line.Restore();
         await Eventually.TrueAsync(
             async () => !(await PageAsync(console, "/console/alerts")).Contains(NotSent, StringComparison.Ordinal),
-            "it is over"
+            "the warning is gone"
         );
     }
 
     [Fact]
-    public async Task An_escalation_whose_time_is_up_while_the_database_is_away_is_told_once()
+    public async Task An_escalation_that_falls_due_without_the_database_is_sent_once()
     {
         var clock = new StillClock();
         using var running = clock.Run();
@@ -119,28 +119,28 @@ public sealed class DeliveryWatchTests
             new Dictionary<string, string?> { ["DATABASE_URL"] = line.Through(database.Location) },
             clock
         );
-        await Eventually.TrueAsync(() => console.Get<LeaderLease>().IsLeader, "it leads");
+        await Eventually.TrueAsync(() => console.Get<LeaderLease>().IsLeader, "the console leads");
         using var rejected = sandbox.Faults.Add(new(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout });
         await console.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
         await using var db = database.Open();
-        await Eventually.TrueAsync(async () => await db.Escalations.AnyAsync(), "the clock runs");
+        await Eventually.TrueAsync(async () => await db.Escalations.AnyAsync(), "the escalation is running");
 
         line.Cut();
-        await Eventually.TrueAsync(() => console.Get<DatabaseGate>().Problem is not null, "the database is away");
+        await Eventually.TrueAsync(() => console.Get<DatabaseGate>().Problem is not null, "the database is unreachable");
         clock.Advance(TimeSpan.FromMinutes(9));
         Assert.Empty(sandbox.Slack.Messages);
-        // At once, and no further: a call to Slack that the clock overtakes times out, and is made again.
+        // In one step only: if the clock moved on, calls to Slack would time out and be repeated.
         clock.Advance(TimeSpan.FromMinutes(2));
-        await Eventually.TrueAsync(() => sandbox.Slack.Messages.Count == 1, "the operator is told");
+        await Eventually.TrueAsync(() => sandbox.Slack.Messages.Count == 1, "the DM is sent");
         Assert.Contains("The FreeScout key is invalid", sandbox.Slack.Messages[0].Text, StringComparison.Ordinal);
 
         line.Restore();
-        await Eventually.TrueAsync(async () => await db.AlertDeliveries.AnyAsync(d => d.Hook == "slack"), "that it was told is stored");
+        await Eventually.TrueAsync(async () => await db.AlertDeliveries.AnyAsync(d => d.Hook == "slack"), "the DM is recorded");
         Assert.Single(sandbox.Slack.Messages);
     }
 
     [Fact]
-    public async Task One_that_was_over_before_it_could_be_stored_silences_no_later_one()
+    public async Task An_escalation_that_ended_unstored_suppresses_no_later_one()
     {
         var clock = new StillClock();
         using var running = clock.Run();
@@ -153,22 +153,22 @@ public sealed class DeliveryWatchTests
             new Dictionary<string, string?> { ["DATABASE_URL"] = line.Through(database.Location) },
             clock
         );
-        await Eventually.TrueAsync(() => console.Get<LeaderLease>().IsLeader, "it leads");
+        await Eventually.TrueAsync(() => console.Get<LeaderLease>().IsLeader, "the console leads");
         line.Cut();
-        await Eventually.TrueAsync(() => console.Get<DatabaseGate>().Problem is not null, "the database is away");
+        await Eventually.TrueAsync(() => console.Get<DatabaseGate>().Problem is not null, "the database is unreachable");
         using (sandbox.Faults.Add(new(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout }))
         {
             await AskFreeScoutAsync();
             await clock.AdvanceUntilAsync(
                 TimeSpan.FromMinutes(4),
                 () => Task.FromResult(Told().Count == 1),
-                "the operator is told from memory",
+                "the DM is sent from memory",
                 TimeSpan.FromSeconds(4)
             );
         }
 
         await AskFreeScoutAsync();
-        await Eventually.TrueAsync(() => Told().Count == 2, "the operator is told, from memory, that the key is taken again");
+        await Eventually.TrueAsync(() => Told().Count == 2, "the recovery is sent from memory");
         Assert.Contains("RECOVERED", Told()[1], StringComparison.Ordinal);
         line.Restore();
         await Eventually.TrueAsync(
@@ -181,12 +181,12 @@ public sealed class DeliveryWatchTests
         clock.Advance(TimeSpan.FromSeconds(5));
         using var again = sandbox.Faults.Add(new(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout });
         await AskFreeScoutAsync();
-        await Eventually.TrueAsync(async () => await db.Escalations.AnyAsync(), "the clock runs");
-        // At once: with each step the lease runs out.
+        await Eventually.TrueAsync(async () => await db.Escalations.AnyAsync(), "the escalation is running");
+        // In one step, because the lease expires with each.
         clock.Advance(TimeSpan.FromMinutes(11));
-        await Eventually.TrueAsync(() => Told().Count == 3, "the operator is told of the later one");
+        await Eventually.TrueAsync(() => Told().Count == 3, "the DM of the second escalation is sent");
 
-        // A call that the clock overtakes is a FreeScout that does not answer: that is told too, and is not what is asked here.
+        // Ignores other DMs: moving the clock can make calls to FreeScout time out, which is reported too.
         List<string> Told() =>
             [
                 .. sandbox
@@ -219,14 +219,14 @@ public sealed class DeliveryWatchTests
         var slack = console.Sandbox.Faults.Add(Fault.SlackError("invalid_auth"));
         await console.Host.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
         await console.RaiseAsync(AlertDriver.Say());
-        await Eventually.TrueAsync(() => console.Host.Get<DeliveryWatch>().Problem is not null, "nobody is told");
-        // What is over within a minute it does not hear of.
+        await Eventually.TrueAsync(() => console.Host.Get<DeliveryWatch>().Problem is not null, "no alert can be sent");
+        // An outage that ends within a minute is not sent to the fallback webhook.
         freeScout.Dispose();
         await console.Host.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
         await Eventually.TrueAsync(() => console.Host.Get<DeliveryWatch>().Problem is null, "tickets are filed");
         freeScout = console.Sandbox.Faults.Add(new(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout });
         await console.Host.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
-        await Eventually.TrueAsync(() => console.Host.Get<DeliveryWatch>().Problem is not null, "nobody is told again");
+        await Eventually.TrueAsync(() => console.Host.Get<DeliveryWatch>().Problem is not null, "no alert can be sent again");
         fallback.Refuse(1);
 
         clock.Advance(FallbackWebhook.After);
@@ -235,14 +235,14 @@ public sealed class DeliveryWatchTests
                 console.Host.Log.Any(line =>
                     line.Contains("fallback webhook failed, trying again: it answered 500", StringComparison.Ordinal)
                 ),
-            "it was refused"
+            "the webhook answered 500"
         );
         clock.Advance(FallbackWebhook.After);
-        await Eventually.TrueAsync(() => SaidCount() == 1, "it was taken");
+        await Eventually.TrueAsync(() => CallCount() == 1, "the webhook was delivered");
         slack.Dispose();
         freeScout.Dispose();
         await console.Host.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
-        await Eventually.TrueAsync(() => SaidCount() == 2, "the end was taken");
+        await Eventually.TrueAsync(() => CallCount() == 2, "the recovery was delivered");
 
         var texts = (await fallback.ReceivedAsync(2))
             .Select(hook => JsonSerializer.Deserialize<JsonElement>(Encoding.UTF8.GetString(hook.Body)).GetProperty("text").GetString()!)
@@ -251,16 +251,16 @@ public sealed class DeliveryWatchTests
         Assert.StartsWith($"AutoTicket Console: {Nobody}", texts[0], StringComparison.Ordinal);
         Assert.EndsWith("/console/diagnostics", texts[0], StringComparison.Ordinal);
         Assert.Equal("AutoTicket Console: Alerts are being sent again.", texts[1]);
-        // Such an address is a secret.
+        // The webhook's URL is a secret.
         Assert.DoesNotContain(console.Host.Log, line => line.Contains(secret.AbsolutePath, StringComparison.Ordinal));
-        await Eventually.TrueAsync(() => collector.Holds(fallback.Url.Authority), "its trace was collected");
+        await Eventually.TrueAsync(() => collector.Holds(fallback.Url.Authority), "the call's trace was collected");
         Assert.DoesNotContain(secret.AbsolutePath, collector.All, StringComparison.Ordinal);
 
-        int SaidCount() => console.Host.Log.Count(line => line.Contains("fallback webhook called", StringComparison.Ordinal));
+        int CallCount() => console.Host.Log.Count(line => line.Contains("fallback webhook called", StringComparison.Ordinal));
     }
 
     [Fact]
-    public async Task What_the_fallback_was_told_a_restart_neither_repeats_nor_forgets()
+    public async Task A_restart_neither_repeats_nor_loses_a_fallback_message()
     {
         var clock = new StillClock();
         using var running = clock.Run();
@@ -277,17 +277,17 @@ public sealed class DeliveryWatchTests
         await using (var first = await ConsoleHost.StartAsync(database, sandbox, settings, clock))
         {
             await first.Get<AlertAggregator>().ObserveAsync([AlertDriver.Say()], CancellationToken.None);
-            await SilentAsync(first);
+            await WaitForProblemAsync(first);
             clock.Advance(FallbackWebhook.After);
             await fallback.ReceivedAsync(1);
         }
 
         await using var second = await ConsoleHost.StartAsync(database, sandbox, settings, clock);
-        await SilentAsync(second);
+        await WaitForProblemAsync(second);
         clock.Advance(FallbackWebhook.After);
         await Eventually.TrueAsync(
             () => second.Get<DeliveryWatch>().Since < clock.GetUtcNow() - FallbackWebhook.After,
-            "it has been silent for long enough"
+            "no alert could be sent for long enough"
         );
         slack.Dispose();
         freeScout.Dispose();
@@ -299,14 +299,14 @@ public sealed class DeliveryWatchTests
         Assert.Equal("AutoTicket Console: Alerts are being sent again.", texts[^1]);
         Assert.Equal(2, texts.Count);
 
-        static async Task SilentAsync(ConsoleHost console)
+        static async Task WaitForProblemAsync(ConsoleHost console)
         {
             await console.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
-            await Eventually.TrueAsync(() => console.Get<DeliveryWatch>().Problem is not null, "nobody is told");
+            await Eventually.TrueAsync(() => console.Get<DeliveryWatch>().Problem is not null, "no alert can be sent");
         }
     }
 
-    private static async Task EverywhereAsync(ConsoleHost console, params string[] said)
+    private static async Task ExpectOnEveryPageAsync(ConsoleHost console, params string[] said)
     {
         foreach (
             var path in new[]
@@ -322,7 +322,7 @@ public sealed class DeliveryWatchTests
         {
             await Eventually.TrueAsync(
                 async () => await PageAsync(console, path) is var page && said.All(one => page.Contains(one, StringComparison.Ordinal)),
-                $"{path} says so"
+                $"{path} shows the warning"
             );
         }
     }

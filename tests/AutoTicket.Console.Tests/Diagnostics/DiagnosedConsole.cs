@@ -7,7 +7,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace AutoTicket.Tests.Diagnostics;
 
-/// <summary>A console with both flags on and a fault to find, and what its chain says over HTTP.</summary>
+/// <summary>A console with both flags on, and its pipeline checks as read over HTTP.</summary>
 internal sealed class DiagnosedConsole : IAsyncDisposable
 {
     private readonly SandboxServer _sandbox;
@@ -40,7 +40,7 @@ internal sealed class DiagnosedConsole : IAsyncDisposable
         }
 
         var host = await ConsoleHost.StartAsync(database, sandbox, all, clock, services: services);
-        // The lease is taken a moment after the start.
+        // The console takes the lease shortly after the start.
         await Eventually.TrueAsync(() => host.Get<Data.LeaderLease>().IsLeader, "the console leads");
         return new DiagnosedConsole(sandbox, database, host);
     }
@@ -48,11 +48,11 @@ internal sealed class DiagnosedConsole : IAsyncDisposable
     public async Task<JsonElement> AskAsync() =>
         await Host.Http.GetFromJsonAsync<JsonElement>(new Uri("/api/diagnostics", UriKind.Relative));
 
-    /// <summary>Returns once exactly these steps have failed.</summary>
+    /// <summary>Waits until exactly these checks have failed.</summary>
     public Task<JsonElement> EventuallyFailedAsync(params string[] keys) => EventuallyInAsync(keys, "failed");
 
-    /// <summary>Returns once this step alone has failed and the verdict says so in these words. On a busy machine the first try may time
-    /// out, with another verdict.</summary>
+    /// <summary>Waits until only this check has failed and the verdict contains these words. On a busy machine a first try may time out and
+    /// give another verdict.</summary>
     public Task<JsonElement> EventuallyFailedWithAsync(string key, params string[] verdict) =>
         EventuallyAsync(
             answer =>
@@ -61,7 +61,7 @@ internal sealed class DiagnosedConsole : IAsyncDisposable
             $"only {key} has failed, and the verdict says: {string.Join(" … ", verdict)}"
         );
 
-    /// <summary>Returns once exactly these steps are in one of the states. A busy machine may need several tries.</summary>
+    /// <summary>Waits until exactly these checks are in one of the states. A busy machine may need several tries.</summary>
     public Task<JsonElement> EventuallyInAsync(string[] keys, params string[] states) =>
         EventuallyAsync(
             answer => In(answer, states).SequenceEqual(keys),

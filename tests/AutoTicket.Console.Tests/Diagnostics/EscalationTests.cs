@@ -22,7 +22,7 @@ public sealed class EscalationTests
     [Theory]
     [InlineData(1, false)]
     [InlineData(2, true)]
-    public async Task One_ticket_that_somebody_deleted_for_ever_is_no_alarm(int ghosts, bool expected)
+    public async Task One_permanently_deleted_ticket_starts_no_escalation(int ghosts, bool expected)
     {
         await using var database = await TestDatabase.CreateAsync(Database.Sqlite);
         await using var services = database.AsTheConsole();
@@ -82,7 +82,7 @@ public sealed class EscalationTests
         );
 
     [Theory, BothDatabases]
-    public async Task A_clock_outlives_a_restart_and_the_operator_is_told_once_and_of_the_end(Database kind)
+    public async Task An_escalation_survives_a_restart_and_is_sent_once_with_its_end(Database kind)
     {
         var clock = new StillClock();
         using var running = clock.Run();
@@ -96,7 +96,7 @@ public sealed class EscalationTests
 
             await using var second = await ConsoleHost.StartAsync(console.Database, console.Sandbox, clock: clock);
             clock.Advance(TimeSpan.FromMinutes(10));
-            await Eventually.TrueAsync(() => Dms(console.Sandbox, "FreeScout is down") == 1, "the operator is told");
+            await Eventually.TrueAsync(() => Dms(console.Sandbox, "FreeScout is down") == 1, "the DM is sent");
             await EventuallyAsync(console, "freescout_down", "told");
 
             clock.Advance(TimeSpan.FromMinutes(10));
@@ -109,21 +109,21 @@ public sealed class EscalationTests
             Assert.StartsWith("FreeScout ", told.GetProperty("evidence").GetString(), StringComparison.Ordinal);
         }
 
-        // The circuit may be open.
+        // The circuit may be open; this step ends its break.
         clock.Advance(TimeSpan.FromSeconds(10));
         await RefreshAsync(console.Host);
         await EventuallyAsync(console, "freescout_down", "idle");
         await Eventually.TrueAsync(
             () => console.Sandbox.Slack.Messages.Any(message => message.Text.Contains("RECOVERED", StringComparison.Ordinal)),
-            "the end is told"
+            "the recovery DM is sent"
         );
-        // An escalation is no ticket, neither while FreeScout is down nor afterwards.
+        // An escalation files no ticket, neither during the outage nor afterwards.
         Assert.Empty(console.Sandbox.FreeScout.Conversations);
     }
 
     [Fact]
     [Trait("Pitfall", "T-38")]
-    public async Task When_Slack_is_down_as_well_the_clock_says_that_nobody_was_told_and_the_DM_goes_out_afterwards()
+    public async Task An_escalation_during_a_Slack_outage_is_shown_as_unsent_and_sent_afterwards()
     {
         var clock = new StillClock();
         using var running = clock.Run();
@@ -139,13 +139,13 @@ public sealed class EscalationTests
                 Clock(await console.AskAsync(), "key_invalid") is var due
                 && due.GetProperty("state").GetString() == "due"
                 && due.GetProperty("not_told").GetString()?.StartsWith("degraded: token_rejected", StringComparison.Ordinal) == true,
-            "it is due, and nobody was told"
+            "the escalation is due and could not be sent"
         );
         slack.Dispose();
         await clock.AdvanceUntilAsync(
             TimeSpan.FromMinutes(1),
             () => Task.FromResult(Dms(console.Sandbox, "The FreeScout key is invalid") == 1),
-            "the operator is told"
+            "the DM is sent"
         );
     }
 
@@ -228,7 +228,7 @@ public sealed class EscalationTests
         );
 
     [Fact]
-    public async Task Alerts_that_could_not_be_read_are_in_the_diagnostics_and_the_operator_is_told_of_them()
+    public async Task Parked_alerts_are_shown_in_the_diagnostics_and_sent_to_the_operator()
     {
         var clock = new StillClock();
         using var running = clock.Run();
@@ -245,7 +245,7 @@ public sealed class EscalationTests
         Assert.EndsWith("“name” is missing: send one.", VerdictOf(answer), StringComparison.Ordinal);
         await EventuallyAsync(console, "alerts_parked", "running");
         clock.Advance(TimeSpan.FromMinutes(10));
-        await Eventually.TrueAsync(() => Dms(console.Sandbox, "1 alert is parked, the last from the generic") == 1, "the operator is told");
+        await Eventually.TrueAsync(() => Dms(console.Sandbox, "1 alert is parked, the last from the generic") == 1, "the DM is sent");
         await EventuallyAsync(console, "alerts_parked", "told");
 
         Assert.Equal("Discarded.", await parked.DiscardAsync((await parked.ListAsync(default))!.Single().Id, "ada", default));
@@ -253,7 +253,7 @@ public sealed class EscalationTests
     }
 
     [Fact]
-    public async Task A_condition_that_is_not_known_neither_stops_nor_starts_a_clock()
+    public async Task An_unknown_condition_neither_starts_nor_ends_an_escalation()
     {
         var clock = new StillClock();
         using var running = clock.Run();
@@ -265,7 +265,7 @@ public sealed class EscalationTests
         freeScout.Dispose();
         using var down = console.Sandbox.Faults.Add(new(FaultKind.Status) { Match = FaultMatch.FreeScout, StatusCode = 503 });
         await RefreshAsync(console.Host);
-        // The circuit opened: the next call goes through.
+        // The circuit opened; this step ends its break.
         clock.Advance(TimeSpan.FromSeconds(10));
         await RefreshAsync(console.Host);
         await EventuallyAsync(console, "freescout_down", "running");

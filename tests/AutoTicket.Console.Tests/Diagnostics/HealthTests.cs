@@ -8,7 +8,7 @@ namespace AutoTicket.Tests.Diagnostics;
 public sealed class HealthTests
 {
     [Fact]
-    public async Task FreeScout_and_Slack_degrade_it_and_never_make_it_unhealthy()
+    public async Task FreeScout_and_Slack_make_the_health_degraded_and_never_unhealthy()
     {
         await using var console = await DiagnosedConsole.StartAsync();
         await EventuallyAsync(console.Host, "Healthy");
@@ -35,7 +35,7 @@ public sealed class HealthTests
     }
 
     [Fact]
-    public async Task Nobody_in_particular_is_told_a_word_and_no_more()
+    public async Task An_anonymous_caller_gets_only_the_health_word()
     {
         await using var console = await DiagnosedConsole.StartAsync(new() { ["FREESCOUT_API_KEY"] = null, ["SLACK_BOT_TOKEN"] = null });
 
@@ -51,5 +51,5 @@ public sealed class HealthTests
     private static readonly Uri Ready = new("/healthz/ready", UriKind.Relative);
 
     private static Task EventuallyAsync(ConsoleHost console, string word) =>
-        Eventually.TrueAsync(async () => await console.Http.GetStringAsync(Ready) == word, $"it is {word}");
+        Eventually.TrueAsync(async () => await console.Http.GetStringAsync(Ready) == word, $"the health is {word}");
 }

@@ -12,10 +12,10 @@ using static AutoTicket.Tests.Diagnostics.DiagnosedConsole;
 
 namespace AutoTicket.Tests.Diagnostics;
 
-/// <summary>Each fault alone: exactly its step is red, and the verdict says it.</summary>
+/// <summary>Injects one fault at a time: only its check fails, and the verdict names it.</summary>
 public sealed class InjectedFaultTests
 {
-    /// <summary>The product's own bound is five seconds; this machine's may be several times that.</summary>
+    /// <summary>Four times the product's limit of five seconds, for a busy machine.</summary>
     private static readonly TimeSpan Generous = TimeSpan.FromSeconds(20);
 
     public static readonly TheoryData<FaultKind, int?, string, string> FaultsOfFreeScout = new()
@@ -34,7 +34,7 @@ public sealed class InjectedFaultTests
 
     [Theory, MemberData(nameof(FaultsOfFreeScout))]
     [Trait("Pitfall", "T-34")]
-    public async Task What_FreeScout_does_is_told_apart(FaultKind fault, int? status, string step, string verdict)
+    public async Task Each_failure_of_FreeScout_has_its_own_verdict(FaultKind fault, int? status, string step, string verdict)
     {
         await using var console = await StartAsync();
         using var failing = console.Sandbox.Faults.Add(new(fault) { Match = FaultMatch.FreeScout, StatusCode = status });
@@ -48,7 +48,7 @@ public sealed class InjectedFaultTests
     [Theory]
     [InlineData(true, "FreeScout does not serve the host of FREESCOUT_BASE_URL since ")]
     [InlineData(false, "a proxy or firewall in front of FreeScout blocks the console since ")]
-    public async Task A_403_that_is_not_the_keys_is_told_apart(bool isHost, string verdict)
+    public async Task A_403_that_is_not_about_the_key_has_its_own_verdict(bool isHost, string verdict)
     {
         await using var console = await StartAsync();
         if (isHost)
@@ -76,14 +76,14 @@ public sealed class InjectedFaultTests
     }
 
     [Fact]
-    public async Task With_nothing_wrong_nothing_is_red_and_the_verdict_says_what_went_out()
+    public async Task Without_a_fault_no_check_fails_and_the_verdict_says_what_was_sent()
     {
         await using var console = await StartAsync();
         await console.RaiseAsync(AlertDriver.Say());
         await Eventually.TrueAsync(
             async () =>
                 VerdictOf(await console.AskAsync()).StartsWith("All working: tickets and DMs are being sent.", StringComparison.Ordinal),
-            "both went out"
+            "the ticket is filed and the DM sent"
         );
 
         var answer = await console.EventuallyInAsync([], "failed", "warning", "not_known", "not_reached");
@@ -105,7 +105,7 @@ public sealed class InjectedFaultTests
     [Theory]
     [InlineData("FREESCOUT_API_KEY", "key_set")]
     [InlineData("FREESCOUT_OPERATIONS_MAILBOX_ID", "mailbox_id")]
-    public async Task What_is_not_set_is_named(string variable, string step)
+    public async Task A_missing_variable_is_named(string variable, string step)
     {
         await using var console = await StartAsync(new() { [variable] = null });
 
@@ -118,7 +118,7 @@ public sealed class InjectedFaultTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_mailbox_that_is_gone_is_missed_whether_or_not_there_is_a_route_for_one(bool hasRoute)
+    public async Task A_missing_mailbox_is_detected_with_and_without_a_route_for_one_mailbox(bool hasRoute)
     {
         await using var console = await StartAsync();
         console.Sandbox.FreeScout.Behavior.MailboxById = hasRoute;
@@ -143,7 +143,7 @@ public sealed class InjectedFaultTests
         "webhook",
         "failed: HTTP 401"
     )]
-    public async Task What_FreeScout_says_of_the_agent_and_of_the_webhook_is_a_warning(string path, string body, string step, string seen)
+    public async Task A_wrong_agent_or_webhook_in_FreeScout_is_a_warning(string path, string body, string step, string seen)
     {
         await using var console = await StartAsync();
         console.Sandbox.FreeScout.Behavior.MailboxById = true;
@@ -157,7 +157,7 @@ public sealed class InjectedFaultTests
     }
 
     [Fact]
-    public async Task A_note_that_fails_does_not_speak_for_tickets()
+    public async Task A_failed_note_does_not_fail_the_ticket_check()
     {
         await using var console = await StartAsync();
         await console.RaiseAsync(AlertDriver.Say());
@@ -177,7 +177,7 @@ public sealed class InjectedFaultTests
         await using var db = console.Database.Open();
         await Eventually.TrueAsync(
             () => db.Decisions.Where(DecisionWord.IsDegradedRow).AnyAsync(d => d.Path == DecisionSources.Ticket),
-            "that it failed is recorded"
+            "the failure is recorded"
         );
 
         Assert.NotEqual("failed", Step(await console.AskAsync(), "last_ticket").GetProperty("state").GetString());
@@ -190,7 +190,7 @@ public sealed class InjectedFaultTests
     }
 
     [Fact]
-    public async Task A_missing_tags_module_is_a_warning_because_tickets_go_out()
+    public async Task A_missing_tags_module_is_only_a_warning()
     {
         await using var console = await StartAsync();
         console.Sandbox.FreeScout.Behavior.TagsModule = false;
@@ -205,7 +205,7 @@ public sealed class InjectedFaultTests
     }
 
     [Fact]
-    public async Task A_user_that_FreeScout_does_not_have_is_red_and_stops_no_ticket()
+    public async Task An_unknown_FreeScout_user_fails_its_check_and_stops_no_ticket()
     {
         await using var console = await StartAsync(new() { ["FREESCOUT_USER_ID"] = "99" });
 
@@ -220,7 +220,7 @@ public sealed class InjectedFaultTests
     [InlineData("ratelimited", "rate_limited")]
     [InlineData("missing_scope", "scope_missing")]
     [Trait("Pitfall", "T-37")]
-    public async Task A_DM_that_can_not_be_sent_has_its_own_class_and_touches_no_ticket(string error, string word)
+    public async Task A_DM_that_fails_has_its_own_cause_and_affects_no_ticket(string error, string word)
     {
         await using var console = await StartAsync();
         using var failing = console.Sandbox.Faults.Add(Fault.SlackError(error));
@@ -233,7 +233,7 @@ public sealed class InjectedFaultTests
     }
 
     [Fact]
-    public async Task Slack_that_was_never_set_up_is_a_warning_that_the_verdict_names()
+    public async Task Unconfigured_Slack_is_a_warning_that_the_verdict_names()
     {
         await using var console = await StartAsync(new() { ["SLACK_BOT_TOKEN"] = null });
 
@@ -243,7 +243,7 @@ public sealed class InjectedFaultTests
     }
 
     [Fact]
-    public async Task FreeScout_that_answers_and_takes_no_ticket_is_red_at_the_last_ticket()
+    public async Task A_FreeScout_that_rejects_tickets_fails_the_last_ticket_check()
     {
         await using var console = await StartAsync();
         using var failing = console.Sandbox.Faults.Add(
@@ -261,7 +261,7 @@ public sealed class InjectedFaultTests
                     .GetProperty("seen")
                     .GetString()!
                     .StartsWith("The last DM was sent", StringComparison.Ordinal),
-            "the DM went out, and is recorded"
+            "the DM is recorded"
         );
 
         var answer = await console.EventuallyFailedWithAsync(
@@ -275,7 +275,7 @@ public sealed class InjectedFaultTests
     [Theory]
     [InlineData(DecisionSources.Ticket, "tickets are not: the hook ticket is missing.")]
     [InlineData(DecisionSources.Slack, "DMs are not: the hook slack is missing.")]
-    public async Task A_hook_that_is_not_registered_is_red_at_the_start(string hook, string verdict)
+    public async Task A_hook_that_is_not_registered_fails_its_check_at_the_start(string hook, string verdict)
     {
         await using var console = await StartAsync(services: services =>
             services.Remove(
@@ -300,7 +300,7 @@ public sealed class InjectedFaultTests
     }
 
     [Fact]
-    public async Task Nobody_who_leads_is_red_and_stops_both()
+    public async Task Without_a_leader_the_check_fails_and_stops_tickets_and_DMs()
     {
         await using var console = await StartAsync();
         await using (var db = console.Database.Open())
@@ -318,20 +318,20 @@ public sealed class InjectedFaultTests
 
     [Fact]
     [Trait("Pitfall", "T-62")]
-    public async Task A_process_that_does_not_follow_a_flip_is_red_after_thirty_seconds()
+    public async Task A_process_that_ignores_a_flag_change_fails_its_check_after_thirty_seconds()
     {
         var clock = new StillClock();
         await using var console = await StartAsync(clock: clock);
         await DisagreeAsync(console.Database, clock.GetUtcNow());
         await Eventually.TrueAsync(
             () => console.Host.Get<AutoTicket.Diagnostics.FlagAgreement>().Late() is [_, ..],
-            "they are seen to differ"
+            "the check sees two different values"
         );
         clock.Advance(AutoTicket.Diagnostics.PipelineDiagnostics.Fresh);
         Assert.Equal("warning", Step(await console.AskAsync(), "flags").GetProperty("state").GetString());
         await console.EventuallyFailedAsync();
         clock.Advance(TimeSpan.FromSeconds(31));
-        // The lease is renewed, and an answer is kept for two seconds of the clock.
+        // The lease must be renewed, and an answer is cached for two seconds of the clock.
         using var running = clock.Run();
 
         var answer = await console.EventuallyFailedAsync("flags");
@@ -340,7 +340,7 @@ public sealed class InjectedFaultTests
     }
 
     [Fact]
-    public async Task A_flag_that_is_off_is_what_the_verdict_says()
+    public async Task The_verdict_names_a_flag_that_is_off()
     {
         await using var console = await StartAsync(new() { [FlagNames.AlertsAutoTicket] = null });
 
@@ -360,7 +360,7 @@ public sealed class InjectedFaultTests
     }
 
     [Fact]
-    public async Task A_producer_that_makes_up_ids_is_a_warning()
+    public async Task An_unstable_producer_is_a_warning()
     {
         await using var console = await StartAsync();
         foreach (var id in new[] { "a", "b", "c" })
@@ -399,7 +399,7 @@ public sealed class InjectedFaultTests
     }
 
     [Fact]
-    public async Task What_is_called_over_http_beyond_this_machine_is_a_warning()
+    public async Task A_plain_http_address_of_another_machine_is_a_warning()
     {
         await using var console = await StartAsync(
             new()
@@ -417,7 +417,7 @@ public sealed class InjectedFaultTests
     }
 
     [Fact]
-    public async Task A_flood_breaker_that_tripped_is_red()
+    public async Task A_tripped_flood_breaker_fails_its_check()
     {
         await using var console = await StartAsync(new() { ["Ticketing:FloodBudget"] = "1" });
         await console.RaiseAsync(
@@ -434,7 +434,7 @@ public sealed class InjectedFaultTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task A_database_that_is_away_or_hangs_is_red_and_all_is_said_in_time(bool hangs)
+    public async Task An_unreachable_or_hanging_database_fails_its_check_and_delays_no_answer(bool hangs)
     {
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
         await using var line = TcpProxy.To(database.Location);
@@ -453,7 +453,7 @@ public sealed class InjectedFaultTests
         await Eventually.TrueAsync(
             async () =>
                 (await diagnostics.RunToEndAsync(default)).Steps.All(step => step.State != AutoTicket.Diagnostics.DiagnosticState.Failed),
-            "nothing is wrong yet"
+            "no check has failed yet"
         );
         if (hangs)
         {
@@ -475,7 +475,7 @@ public sealed class InjectedFaultTests
                 return report.CheckedAt >= cut
                     && report.Steps.Single(step => step.Key == "database").State == AutoTicket.Diagnostics.DiagnosticState.Failed;
             },
-            "it was asked again, and said in time"
+            "the next answer came in time"
         );
         Assert.Equal(
             ["database"],
@@ -486,7 +486,7 @@ public sealed class InjectedFaultTests
     }
 
     [Fact]
-    public async Task The_first_step_is_known_before_what_hangs()
+    public async Task Finished_checks_are_known_while_another_hangs()
     {
         await using var console = await StartAsync();
         using var failing = console.Sandbox.Faults.Add(new(FaultKind.HangBefore) { Match = FaultMatch.FreeScout });
@@ -505,7 +505,7 @@ public sealed class InjectedFaultTests
         Assert.Equal(Enumerable.Range(1, diagnostics.Steps.Count), order);
     }
 
-    /// <summary>A flag was switched off at some time, and a process that lives says that it is on.</summary>
+    /// <summary>The flag was switched off at a given time, and another live process still reports it as on.</summary>
     internal static async Task DisagreeAsync(TestDatabase database, DateTimeOffset changedAt)
     {
         await using var db = database.Open();

@@ -5,7 +5,7 @@ using AutoTicket.Tests.Processes;
 
 namespace AutoTicket.Tests.Diagnostics;
 
-/// <summary>What the rules and the dashboard of <c>docs/ops</c> ask for is what a console exports.</summary>
+/// <summary>A console exports every metric that the rules and the dashboard in <c>docs/ops</c> use.</summary>
 public sealed partial class MetricsTests
 {
     private const string Token = "canary-scrape-token";
@@ -13,20 +13,20 @@ public sealed partial class MetricsTests
     private static readonly string Ops = Path.Combine(ContentRoot.Find(), "docs", "ops");
 
     [Fact]
-    public async Task Every_metric_that_rules_and_dashboard_name_is_exported_by_a_running_console()
+    public async Task A_running_console_exports_every_metric_of_the_rules_and_the_dashboard()
     {
         await using var consoles = await Consoles.CreateAsync("pay");
         var console = await consoles.StartAsync(
             new Dictionary<string, string> { ["ALERTS_INGEST_TOKEN"] = Token, ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1" }
         );
-        // Something of everything that is counted.
+        // Makes every counter count something.
         await console.AskAsync(
             HttpMethod.Post,
             "/api/alerts",
             new StringContent("""{"name":"backup_failed","severity":"P1","summary":"No backup","status":"firing"}"""),
             ("Authorization", $"Bearer {Token}")
         );
-        await Eventually.TrueAsync(async () => (await console.InvestigateAsync("pay")).Ticket is not null, "a click is answered");
+        await Eventually.TrueAsync(async () => (await console.InvestigateAsync("pay")).Ticket is not null, "a click files a ticket");
         await console.SetFlagAsync("FLAG_CONSOLE_ALERTS_AUTO_TICKET", enabled: false);
         var named = Named("alert-rules.yml").Union(Named("grafana-dashboard.json")).ToHashSet();
         Assert.InRange(named.Count, 15, 100);
@@ -46,7 +46,7 @@ public sealed partial class MetricsTests
     }
 
     [Fact]
-    public async Task Only_this_machine_and_the_intakes_token_may_read_the_metrics()
+    public async Task Only_loopback_and_the_intake_token_may_read_the_metrics()
     {
         await using var console = await ConsoleHost.StartAsync(
             settings: new Dictionary<string, string?>

@@ -7,7 +7,7 @@ namespace AutoTicket.Tests.Diagnostics;
 public sealed partial class RunbookSectionTests
 {
     [Fact]
-    public void Every_section_that_diagnostics_and_rules_name_is_in_the_runbooks()
+    public void The_runbooks_contain_every_section_that_diagnostics_and_rules_link()
     {
         var named = typeof(Runbooks)
             .GetFields(BindingFlags.Static | BindingFlags.Public)
@@ -30,7 +30,7 @@ public sealed partial class RunbookSectionTests
         return File.Exists(file) && (anchor is null || File.ReadLines(file).Any(line => line.StartsWith('#') && Anchor(line) == anchor));
     }
 
-    /// <summary>As GitHub makes one of a heading.</summary>
+    /// <summary>The heading's anchor, by GitHub's rules.</summary>
     private static string Anchor(string heading) =>
         NoLetter().Replace(heading.TrimStart('#').Trim().ToLowerInvariant(), "").Replace(' ', '-');
 

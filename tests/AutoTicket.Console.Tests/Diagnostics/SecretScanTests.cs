@@ -7,7 +7,7 @@ using AutoTicket.Tests.Processes;
 
 namespace AutoTicket.Tests.Diagnostics;
 
-/// <summary>Planted keys and tokens are in no page, answer, log line, metric or trace, whatever fails, and whoever quotes them.</summary>
+/// <summary>Planted keys and tokens appear in no page, response, log line, metric or trace, even if an error message quotes them.</summary>
 public sealed partial class SecretScanTests
 {
     private static readonly Dictionary<string, string> Planted = new()
@@ -39,7 +39,7 @@ public sealed partial class SecretScanTests
         var console = await consoles.StartAsync(
             new Dictionary<string, string>(Planted)
             {
-                // Nobody answers there: it is asked for at a sign-in alone.
+                // No provider listens there; only a sign-in would call it.
                 ["OIDC_AUTHORITY"] = "http://127.0.0.1:1",
                 ["OIDC_CLIENT_ID"] = "autoticket",
                 ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1",
@@ -51,15 +51,15 @@ public sealed partial class SecretScanTests
                 ["OTEL_METRIC_EXPORT_INTERVAL"] = "500",
             }
         );
-        var said = new StringBuilder();
+        var outputs = new StringBuilder();
         await LookAsync();
         await RaiseAsync("first");
         await Eventually.TrueAsync(
             () => consoles.Sandbox.FreeScout.Conversations.Count > 0 && consoles.Sandbox.Slack.Messages.Count > 0,
-            "a ticket and a DM went out"
+            "a ticket is filed and a DM sent"
         );
 
-        // Those who refuse quote what they were sent.
+        // Errors that quote the request's secrets.
         foreach (
             var (status, body) in new[]
             {
@@ -90,18 +90,18 @@ public sealed partial class SecretScanTests
             () => collector.Holds("alert to ticket") && collector.Holds("file ticket") && collector.Holds("autoticket.ticket.filings"),
             "traces and metrics were collected"
         );
-        said.Append(console.Output).Append(console.Errors).Append(collector.All);
+        outputs.Append(console.Output).Append(console.Errors).Append(collector.All);
         foreach (
             var (variable, secret) in Planted.Append(
                 KeyValuePair.Create("DATABASE_URL", new Uri(consoles.Database.Location).UserInfo.Split(':')[1])
             )
         )
         {
-            Assert.False(said.ToString().Contains(secret, StringComparison.OrdinalIgnoreCase), $"{variable} is in an output");
+            Assert.False(outputs.ToString().Contains(secret, StringComparison.OrdinalIgnoreCase), $"{variable} is in an output");
         }
 
-        Assert.Contains("FREESCOUT_API_KEY", said.ToString(), StringComparison.Ordinal);
-        // The path of a surface may be a secret to the collector.
+        Assert.Contains("FREESCOUT_API_KEY", outputs.ToString(), StringComparison.Ordinal);
+        // The path of a surface's URL may be a secret, so the collector must not get it.
         Assert.True(collector.Holds(consoles.Sandbox.Surface("pay").Url.Authority));
         Assert.False(collector.Holds(consoles.Sandbox.Surface("pay").Url.AbsoluteUri));
 
@@ -141,7 +141,7 @@ public sealed partial class SecretScanTests
             {
                 var answer = await console.GetAsync(path);
                 Assert.NotEqual(HttpStatusCode.InternalServerError, answer.Status);
-                said.Append(answer.Text).Append(answer.Message.Headers);
+                outputs.Append(answer.Text).Append(answer.Message.Headers);
             }
         }
     }

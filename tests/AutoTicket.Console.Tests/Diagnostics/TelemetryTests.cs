@@ -3,15 +3,15 @@ using AutoTicket.Tests.Processes;
 
 namespace AutoTicket.Tests.Diagnostics;
 
-/// <summary>What leaves a process by standard output, OTLP and <c>/metrics</c>, as its variables say.</summary>
+/// <summary>What a process sends to standard output, OTLP and <c>/metrics</c>, depending on its environment variables.</summary>
 public sealed class TelemetryTests
 {
-    // Written as bytes, it is the text below.
+    // The bytes of this id are the text below, which can be searched for in a protobuf body.
     private const string TraceId = "6162636465666768696a6b6c6d6e6f70";
     private const string TraceText = "abcdefghijklmnop";
 
     [Fact]
-    public async Task Logs_are_json_and_go_by_OTLP_with_the_trace_and_with_the_name_that_the_service_is_given()
+    public async Task Logs_are_JSON_and_are_sent_by_OTLP_with_trace_and_service_name()
     {
         await using var collector = await Collector.StartAsync();
         await using var consoles = await Consoles.CreateAsync("pay");
@@ -43,11 +43,11 @@ public sealed class TelemetryTests
             "a click is answered with a ticket"
         );
 
-        await Eventually.TrueAsync(() => IsSentWithTheTrace("investigate surface=pay"), "the click's line is sent with its trace");
+        await Eventually.TrueAsync(() => IsSentWithTheTrace("investigate surface=pay"), "the click's log line is sent with its trace");
         await Eventually.TrueAsync(() => IsSentWithTheTrace("INSERT INTO tickets"), "the click's statements are in its trace");
         Assert.All(collector.Received, sent => Assert.Contains("ops-console", sent, StringComparison.Ordinal));
         Assert.DoesNotContain("autoticket-console", collector.All, StringComparison.Ordinal);
-        // A background loop renews the lease: its statements belong to no trace.
+        // A background loop renews the lease; its statements have no trace.
         Assert.DoesNotContain("INSERT INTO leases", collector.All, StringComparison.Ordinal);
 
         foreach (var line in console.Output.ToList())

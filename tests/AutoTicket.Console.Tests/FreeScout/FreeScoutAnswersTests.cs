@@ -5,7 +5,8 @@ using AutoTicket.Sandbox;
 
 namespace AutoTicket.Tests.FreeScout;
 
-/// <summary>What is not FreeScout's API answers at its address: nothing is believed, followed or read without an end.</summary>
+/// <summary>Another server answers at FreeScout's address: the client trusts no answer, follows no redirect, and reads only up to a
+/// limit.</summary>
 public sealed class FreeScoutAnswersTests
 {
     private static readonly ConversationDraft Draft = new("Checkout is down [at-0123456789]", "<p>503</p>");
@@ -15,7 +16,7 @@ public sealed class FreeScoutAnswersTests
     [InlineData("HTTP/1.1 200 OK\nContent-Type: application/json\n\n[\"")]
     [InlineData("HTTP/1.1 500 Oh no\nContent-Type: text/html\n\n<html>")]
     [InlineData("HTTP/1.1 200 OK\nContent-Type: application/json\nTransfer-Encoding: chunked\n\nFFFFFFF\n")]
-    public async Task A_body_without_an_end_is_read_to_a_limit(string head)
+    public async Task An_endless_body_is_read_up_to_a_limit(string head)
     {
         await using var server = new RawServer(head.ReplaceLineEndings("\r\n"), Encoding.ASCII.GetBytes(new string('x', 64 * 1024)));
         await using var console = await StartAsync(server.Url);
@@ -24,7 +25,7 @@ public sealed class FreeScoutAnswersTests
 
         Assert.Equal((FreeScoutFailureKind.BadAnswer, true), (failure.Kind, failure.MayHaveCreated));
         await Eventually.TrueAsync(() => server.IsIdle, "the client leaves");
-        // What was read, and what the kernel's buffers held when the client left; each request of the sync is one more.
+        // The bytes read plus the kernel's buffers when the client disconnected. Each request of the sync adds as many.
         Assert.InRange(server.Sent / server.Requests, 0, AnswerReader.Limit + (14 * 1024 * 1024));
     }
 
@@ -55,7 +56,7 @@ public sealed class FreeScoutAnswersTests
         Assert.Equal("Invoice gpj. exe", new Conversation { Id = 1, Subject = "Invoice gpj.\u202eexe" }.Subject);
 
     [Fact]
-    public void The_names_of_agents_and_tags_turn_no_text_around_either()
+    public void Names_of_agents_and_tags_contain_no_bidirectional_controls()
     {
         var read = JsonSerializer.Deserialize<Conversation>(
             """
@@ -68,12 +69,12 @@ public sealed class FreeScoutAnswersTests
 
         Assert.Equal(("act ive", "Ada  x y", "a @example.org"), (read.Status, read.CreatedByName, read.ClosedByName));
         Assert.Equal("surface:p ay", Assert.Single(read.Tags));
-        // A note that holds one is found all the same, and not written again.
+        // The console finds its own note with such characters, and does not write it again.
         Assert.True(read.Holds("<p>a\u200e b</p>"));
     }
 
     [Fact]
-    public async Task A_created_without_the_header_is_read_from_its_location()
+    public async Task Without_the_Resource_ID_header_the_id_is_read_from_Location()
     {
         await using var server = new RawServer(
             "HTTP/1.1 201 Created\nLocation: /api/conversations/4711\nContent-Length: 0\nConnection: close\n\n"
@@ -87,7 +88,7 @@ public sealed class FreeScoutAnswersTests
     [Trait("Pitfall", "T-34")]
     [InlineData("answer-403-cloudflare-1010.http", "“error code: 1010”")]
     [InlineData("answer-403-cloudflare-html.http", "“Just a moment...”")]
-    public async Task A_firewalls_refusal_is_told_in_its_words_and_not_as_one_of_the_key(string answer, string words)
+    public async Task A_firewalls_refusal_is_reported_in_its_words_and_not_as_a_key_error(string answer, string words)
     {
         await using var server = new RawServer(Case(answer));
         await using var console = await StartAsync(server.Url);
@@ -103,7 +104,7 @@ public sealed class FreeScoutAnswersTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public void A_page_about_one_request_says_nothing_of_others(bool isOneTicket)
+    public void A_block_page_counts_only_for_its_request(bool isOneTicket)
     {
         var page = Encoding.UTF8.GetBytes("<html><head><title>\r\n ERROR &amp; \ud83d\ude80</title></head></html>");
 
@@ -118,7 +119,7 @@ public sealed class FreeScoutAnswersTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_host_that_FreeScout_does_not_serve_is_told_in_FreeScouts_words(bool isJson)
+    public async Task An_untrusted_host_is_reported_in_FreeScouts_words(bool isJson)
     {
         await using var driver = await InvestigateDriver.StartAsync(surfaces: []);
         driver.FreeScout.AppHost = "tickets.example.org";
@@ -136,7 +137,7 @@ public sealed class FreeScoutAnswersTests
     }
 
     [Fact]
-    public async Task Of_a_create_without_a_body_no_id_is_told_in_the_numbers_place()
+    public async Task A_create_without_a_body_has_an_id_and_no_number()
     {
         await using var server = new RawServer(Case("answer-201-create-no-body.http"));
         await using var console = await StartAsync(server.Url);
@@ -149,7 +150,7 @@ public sealed class FreeScoutAnswersTests
     [Theory]
     [InlineData("conversation-nulls-old-dates.json")]
     [InlineData("conversation-number-is-not-id.json")]
-    public async Task A_conversation_is_read_as_FreeScouts_of_all_ages_write_it(string answer)
+    public async Task Conversations_of_old_and_new_FreeScout_versions_are_read(string answer)
     {
         await using var driver = await InvestigateDriver.StartAsync(surfaces: []);
         driver.Sandbox.Faults.Add(new Fault(FaultKind.WrongJson) { Match = InvestigateDriver.OneConversation, Body = Case(answer) });
@@ -191,7 +192,7 @@ public sealed class FreeScoutAnswersTests
         );
     }
 
-    /// <summary>The sandbox keeps a FreeScout in a subdirectory, so that every test with it is one of that.</summary>
+    /// <summary>The sandbox's FreeScout runs in a subdirectory, so all tests with it cover that case.</summary>
     private static Task<ConsoleHost> StartAsync(Uri freeScout) =>
         ConsoleHost.StartAsync(
             settings: new Dictionary<string, string?>

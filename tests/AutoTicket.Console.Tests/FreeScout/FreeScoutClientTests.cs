@@ -6,7 +6,7 @@ using AutoTicket.Surfaces;
 
 namespace AutoTicket.Tests.FreeScout;
 
-/// <summary>What the client says to FreeScout, and what it reads out of answers that differ between versions.</summary>
+/// <summary>The client's requests to FreeScout, and how it reads answers that differ between versions.</summary>
 public sealed class FreeScoutClientTests : IAsyncLifetime
 {
     private static readonly ConversationDraft Draft = new("Checkout is down [at-0123456789]", "<p>503</p>");
@@ -20,7 +20,7 @@ public sealed class FreeScoutClientTests : IAsyncLifetime
     public async Task InitializeAsync()
     {
         _driver = await InvestigateDriver.StartAsync(clock: _clock, surfaces: []);
-        // The console has read its lists, and with a clock that stands still it reads no more: every later request is the test's.
+        // The first sync and comparison are done, and the clock stands still: every later request is the test's.
         await Eventually.TrueAsync(
             async () => (await _driver.Console.Get<FindingLog>().ReadAsync(default)).ReconciledAt is not null,
             "the open tickets were read and compared"
@@ -32,7 +32,7 @@ public sealed class FreeScoutClientTests : IAsyncLifetime
     [Fact]
     [Trait("Pitfall", "T-40")]
     [Trait("Pitfall", "T-41")]
-    public async Task A_create_is_written_as_the_documentation_says()
+    public async Task A_create_matches_the_documentation()
     {
         var (made, failure) = await Client.CreateAsync(Draft, DateTimeOffset.MaxValue, default);
 
@@ -54,7 +54,7 @@ public sealed class FreeScoutClientTests : IAsyncLifetime
     [InlineData("shop", "ops-console+shop@127.0.0.1", "Console shop")]
     [InlineData("Not a key", "ops-console@127.0.0.1", "Console")]
     [InlineData(null, "ops-console@127.0.0.1", "Console")]
-    public async Task Each_surface_has_a_customer_of_its_own(string? surface, string email, string lastName)
+    public async Task Each_surface_has_its_own_customer(string? surface, string email, string lastName)
     {
         await Client.CreateAsync(Draft with { Surface = surface }, DateTimeOffset.MaxValue, default);
 
@@ -63,13 +63,13 @@ public sealed class FreeScoutClientTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_call_that_the_console_itself_gives_up_says_nothing_about_FreeScout()
+    public async Task A_call_that_the_console_cancels_does_not_change_the_health()
     {
         using var hanging = _driver.Sandbox.Faults.Add(new Fault(FaultKind.HangBefore) { Match = FaultMatch.FreeScout });
         using var stop = new CancellationTokenSource();
         var before = FreeScout.RequestCount;
         var call = Client.FindAsync(1, stop.Token);
-        await Eventually.TrueAsync(() => FreeScout.RequestCount > before, "it is asked");
+        await Eventually.TrueAsync(() => FreeScout.RequestCount > before, "FreeScout is called");
 
         await stop.CancelAsync();
 
@@ -79,7 +79,7 @@ public sealed class FreeScoutClientTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task One_conversation_that_is_gone_is_neither_a_missing_mailbox_nor_a_missing_module()
+    public async Task A_deleted_conversation_is_neither_a_missing_mailbox_nor_a_missing_module()
     {
         foreach (var body in (string[])["""{"message":"Not Found"}""", """{"message":""}"""])
         {
@@ -114,7 +114,7 @@ public sealed class FreeScoutClientTests : IAsyncLifetime
     [InlineData("""{"message":"Not Found"}""", true)]
     [InlineData("""{"message":""}""", true)]
     [InlineData("""{"message":"Mailbox not found"}""", false)]
-    public async Task A_404_to_a_create_may_hide_a_ticket_that_a_workflow_moved_at_once(string body, bool mayHaveCreated)
+    public async Task A_404_to_a_create_may_mean_that_a_workflow_moved_the_ticket(string body, bool mayHaveCreated)
     {
         using var fault = _driver.Sandbox.Faults.Add(
             new Fault(FaultKind.Status)
@@ -170,7 +170,7 @@ public sealed class FreeScoutClientTests : IAsyncLifetime
     [Trait("Pitfall", "T-43")]
     [InlineData(null, 3)]
     [InlineData(50, 5)]
-    public async Task A_list_is_read_to_its_last_page_with_one_tag_for_a_filter(int? mostRows, int pages)
+    public async Task A_list_filtered_by_one_tag_is_read_to_its_last_page(int? mostRows, int pages)
     {
         FreeScout.Behavior.MaxPageSize = mostRows;
         foreach (var number in Enumerable.Range(0, 250))
@@ -223,7 +223,7 @@ public sealed class FreeScoutClientTests : IAsyncLifetime
     [InlineData(true, false)]
     [InlineData(false, true)]
     [InlineData(false, false)]
-    public async Task The_id_comes_from_the_header_and_the_number_from_the_body_or_from_a_look(bool hasBody, bool customNumbers)
+    public async Task The_id_comes_from_the_header_and_the_number_from_the_body_or_a_GET(bool hasBody, bool customNumbers)
     {
         FreeScout.Behavior.CreateAnswersWithBody = hasBody;
         FreeScout.Behavior.CustomNumbers = customNumbers;
@@ -262,7 +262,7 @@ public sealed class FreeScoutClientTests : IAsyncLifetime
     [InlineData("\"yesterday\"", false)]
     [InlineData("[]", false)]
     [InlineData("{\"date\":1}", false)]
-    public async Task Dates_are_read_in_the_forms_that_occur_and_an_unreadable_one_costs_nothing_else(string json, bool isReadable)
+    public async Task Known_date_formats_are_read_and_an_invalid_date_loses_only_itself(string json, bool isReadable)
     {
         _driver.Sandbox.Faults.Add(
             new Fault(FaultKind.WrongJson)
@@ -283,7 +283,7 @@ public sealed class FreeScoutClientTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_row_of_a_list_that_cannot_be_read_does_not_cost_the_others()
+    public async Task An_unreadable_row_of_a_list_loses_only_itself()
     {
         _driver.Sandbox.Faults.Add(
             new Fault(FaultKind.WrongJson)
@@ -300,7 +300,7 @@ public sealed class FreeScoutClientTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_404_is_a_ticket_that_is_gone_only_while_the_API_answers()
+    public async Task A_404_means_a_deleted_ticket_only_while_the_API_works()
     {
         Assert.Equal((null, null), ((await Client.FindAsync(999, default)) is var gone ? gone.Value : new(), gone.Failure));
 
@@ -316,7 +316,7 @@ public sealed class FreeScoutClientTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_may_no_longer_be_sent_is_not_sent_and_counts_as_unsent()
+    public async Task A_create_that_is_no_longer_allowed_is_not_sent_and_counts_as_unsent()
     {
         var (_, failure) = await Client.CreateAsync(Draft, DateTimeOffset.MinValue, default);
 

@@ -16,7 +16,7 @@ public sealed class FreeScoutHealthTests
     public FreeScoutHealthTests() => _health = new FreeScoutHealth(_clock);
 
     [Fact, Trait("Pitfall", "T-31")]
-    public void An_open_circuit_of_the_replica_that_asks_is_an_outage_to_the_others()
+    public void An_open_circuit_of_one_replica_is_an_outage_for_the_others()
     {
         _health.Hear(null, _clock.GetUtcNow());
         _health.Hear(CircuitOpen, _clock.GetUtcNow());
@@ -26,7 +26,7 @@ public sealed class FreeScoutHealthTests
     }
 
     [Fact]
-    public void An_open_circuit_hides_no_better_known_cause()
+    public void An_open_circuit_does_not_replace_a_known_cause()
     {
         _health.Hear(new FreeScoutFailure(FreeScoutFailureKind.ServerError, "FreeScout answered 503.", WasSent: true), _clock.GetUtcNow());
         _health.Hear(CircuitOpen, _clock.GetUtcNow());
@@ -67,7 +67,7 @@ public sealed class FreeScoutHealthTests
     }
 
     [Fact]
-    public void An_outage_that_only_a_create_met_is_over_when_nobody_has_met_it_for_a_while_and_reading_works()
+    public void An_outage_seen_only_by_a_create_ends_after_a_pause_when_reading_works()
     {
         _health.Failed(new FreeScoutFailure(FreeScoutFailureKind.ServerError, "500", WasSent: true), FreeScoutCall.Create);
         _clock.Advance(TimeSpan.FromSeconds(120));
@@ -79,7 +79,7 @@ public sealed class FreeScoutHealthTests
     }
 
     [Fact]
-    public void An_outage_that_reading_met_too_ends_when_reading_works()
+    public void An_outage_seen_by_a_read_ends_when_reading_works()
     {
         _health.Failed(new FreeScoutFailure(FreeScoutFailureKind.ServerError, "503", WasSent: true), FreeScoutCall.Create);
         _health.Failed(new FreeScoutFailure(FreeScoutFailureKind.ServerError, "503", WasSent: true), FreeScoutCall.Read);
@@ -95,7 +95,7 @@ public sealed class FreeScoutHealthTests
     [InlineData(FreeScoutCall.Change, false)]
     [InlineData(FreeScoutCall.Create, true)]
     [InlineData(FreeScoutCall.FindMailbox, true)]
-    public void A_missing_mailbox_is_missing_until_it_is_found_or_takes_a_ticket(object call, bool ends)
+    public void A_missing_mailbox_stays_missing_until_it_is_found_or_accepts_a_ticket(object call, bool ends)
     {
         _health.Failed(new FreeScoutFailure(FreeScoutFailureKind.MailboxMissing, "gone", WasSent: true), FreeScoutCall.Read);
         _clock.Advance(TimeSpan.FromHours(1));
@@ -106,7 +106,7 @@ public sealed class FreeScoutHealthTests
     }
 
     [Fact]
-    public void What_is_said_of_one_request_or_of_a_change_to_one_ticket_is_no_news_of_filing()
+    public void A_failure_of_one_request_or_one_change_does_not_affect_filing()
     {
         _health.Failed(new FreeScoutFailure(FreeScoutFailureKind.Blocked, "403", WasSent: true, IsOfRequest: true), FreeScoutCall.Read);
         _health.Failed(new FreeScoutFailure(FreeScoutFailureKind.ServerError, "500", WasSent: true), FreeScoutCall.Change);
@@ -120,7 +120,7 @@ public sealed class FreeScoutHealthTests
     }
 
     [Fact]
-    public void A_failure_that_the_leader_met_before_this_process_succeeded_stays_over()
+    public void A_leaders_failure_older_than_the_last_success_is_ignored()
     {
         var failure = new FreeScoutFailure(FreeScoutFailureKind.ServerError, "503", WasSent: true);
         var metAt = _clock.GetUtcNow();
@@ -136,7 +136,7 @@ public sealed class FreeScoutHealthTests
     [Theory]
     [InlineData(FreeScoutFailureKind.Refused)]
     [InlineData(FreeScoutFailureKind.RateLimited)]
-    public void What_says_nothing_of_FreeScouts_health_is_not_taken_over(object kind)
+    public void A_leaders_failure_that_says_nothing_about_health_is_ignored(object kind)
     {
         _health.Hear(new FreeScoutFailure((FreeScoutFailureKind)kind, "refused", WasSent: true), _clock.GetUtcNow());
 

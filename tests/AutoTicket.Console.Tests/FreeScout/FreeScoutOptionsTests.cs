@@ -37,7 +37,7 @@ public sealed class FreeScoutOptionsTests
     [InlineData("FREESCOUT_OPERATIONS_MAILBOX_ID", null, null, "operations", null)]
     [InlineData("FREESCOUT_OPERATIONS_MAILBOX_ID", null, null, "-3", null)]
     [InlineData("FREESCOUT_CUSTOMER_EMAIL", null, null, null, "ops")]
-    public void Nonsense_is_named_by_its_variable_and_no_secret_is_told(
+    public void An_invalid_setting_is_named_and_its_secret_is_not_repeated(
         string variable,
         string? url,
         string? key,

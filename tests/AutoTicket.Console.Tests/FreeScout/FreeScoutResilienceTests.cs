@@ -3,7 +3,7 @@ using AutoTicket.Sandbox;
 
 namespace AutoTicket.Tests.FreeScout;
 
-/// <summary>A GET is tried again, a POST never; who asks for a pause gets it; a FreeScout that is down is left alone for a while.</summary>
+/// <summary>The client retries a GET and never a POST. It obeys Retry-After, and pauses calls while FreeScout is down.</summary>
 public sealed class FreeScoutResilienceTests : IAsyncLifetime
 {
     private static readonly ConversationDraft Draft = new("Checkout is down [at-0123456789]", "<p>503</p>");
@@ -15,12 +15,12 @@ public sealed class FreeScoutResilienceTests : IAsyncLifetime
 
     private int Gets => _driver.Requests("GET", "/conversations/7").Count;
 
-    /// <summary>Calls of the test alone: the first comparison may be under way still.</summary>
+    /// <summary>Number of this test's calls; the first comparison may still be in progress.</summary>
     private int Asked => Gets + _driver.Creates.Count + _driver.Requests("PUT", "/conversations/7/tags").Count;
 
     public async Task InitializeAsync()
     {
-        // The sync asks once, at the start, and the comparison after it.
+        // The sync and the comparison read lists once, at the start.
         _driver = await InvestigateDriver.StartAsync(
             clock: _clock,
             surfaces: [],
@@ -39,7 +39,7 @@ public sealed class FreeScoutResilienceTests : IAsyncLifetime
     [InlineData(FaultKind.Status, 504)]
     [InlineData(FaultKind.ResetBefore, null)]
     [InlineData(FaultKind.CloseBefore, null)]
-    public async Task A_get_is_tried_twice_more_and_a_post_never(FaultKind kind, int? status)
+    public async Task A_GET_is_retried_twice_and_a_POST_never(FaultKind kind, int? status)
     {
         _driver.Sandbox.Faults.Add(
             new Fault(kind)
@@ -73,7 +73,7 @@ public sealed class FreeScoutResilienceTests : IAsyncLifetime
     [InlineData(FaultKind.RateLimited, null)]
     [InlineData(FaultKind.HtmlLogin, null)]
     [InlineData(FaultKind.Redirect, null)]
-    public async Task What_trying_again_cannot_help_is_asked_once(FaultKind kind, int? status)
+    public async Task A_permanent_failure_is_not_retried(FaultKind kind, int? status)
     {
         _driver.Sandbox.Faults.Add(new Fault(kind) { StatusCode = status, Match = OneTicket });
 
@@ -83,7 +83,7 @@ public sealed class FreeScoutResilienceTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Each_call_says_what_FreeScout_answered_also_when_the_tries_of_others_opened_the_circuit()
+    public async Task With_an_open_circuit_each_call_still_reports_what_FreeScout_answered()
     {
         _driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScout, StatusCode = 503 });
 
@@ -109,7 +109,7 @@ public sealed class FreeScoutResilienceTests : IAsyncLifetime
         Assert.False((await Client.CreateAsync(Draft, DateTimeOffset.MaxValue, default)).Failure!.MayHaveCreated);
         Assert.Equal(asked, Asked);
 
-        // Half open: one call is let through, and as it fails the circuit is open again.
+        // Half open: one call is let through; its failure opens the circuit again.
         _clock.Advance(TimeSpan.FromSeconds(2));
         Assert.Equal(FreeScoutFailureKind.ServerError, (await Client.CreateAsync(Draft, DateTimeOffset.MaxValue, default)).Failure!.Kind);
         Assert.Equal(FreeScoutFailureKind.CircuitOpen, (await Client.CreateAsync(Draft, DateTimeOffset.MaxValue, default)).Failure!.Kind);
@@ -127,7 +127,7 @@ public sealed class FreeScoutResilienceTests : IAsyncLifetime
     [InlineData(7, 7)]
     [InlineData(3600, 60)]
     [InlineData(null, 5)]
-    public async Task A_retry_after_holds_back_every_call_for_a_minute_at_most(int? seconds, int held)
+    public async Task Retry_After_holds_every_call_for_at_most_a_minute(int? seconds, int held)
     {
         using (_driver.Sandbox.Faults.Add(new Fault(FaultKind.RateLimited) { RetryAfter = seconds, Match = FaultMatch.FreeScoutCreate }))
         {

@@ -3,18 +3,18 @@ using AutoTicket.Surfaces;
 
 namespace AutoTicket.Tests.Slack;
 
-/// <summary>The daily reminder of tickets that are open though their surface has recovered.</summary>
+/// <summary>The daily reminder of open tickets whose surface has recovered.</summary>
 public sealed class RecoveredReminderTests
 {
-    /// <summary>More than the interval of the probes, with its jitter.</summary>
+    /// <summary>Longer than the poll interval with its jitter.</summary>
     private static readonly TimeSpan Step = TimeSpan.FromSeconds(40);
 
     private readonly StillClock _clock = new();
 
     [Theory, BothDatabases]
-    public async Task It_comes_once_a_day_also_over_restarts_and_says_how_many_and_which(Database kind)
+    public async Task The_reminder_is_sent_once_a_day_across_restarts_and_lists_the_tickets(Database kind)
     {
-        // The clock begins at noon.
+        // The clock starts at noon.
         var remindAt = _clock.GetUtcNow() + TimeSpan.FromMinutes(12);
         await using var driver = await InvestigateDriver.StartAsync(kind, Settings("12:12:00"), _clock, surfaces: ["pay", "shop"]);
         var pay = (await driver.ClickAsync("pay")).Ticket!;
@@ -28,11 +28,11 @@ public sealed class RecoveredReminderTests
         );
         Assert.Empty(Reminders(driver));
 
-        // Each surface is probed before the next step: one that is not is stale, and its ticket in no reminder.
+        // Every surface must be polled before the next step; a stale one would be missing from the reminder.
         await _clock.AdvanceUntilAsync(
             Step,
             () => Task.FromResult(_clock.GetUtcNow() >= remindAt && AreProbed(driver)),
-            "it is time",
+            "the time of the reminder has come",
             isFollowed: () => _clock.GetUtcNow() < remindAt && AreProbed(driver)
         );
         await EventuallyRemindedAsync(driver, 1);
@@ -53,7 +53,7 @@ public sealed class RecoveredReminderTests
         await _clock.AdvanceUntilAsync(
             TimeSpan.FromSeconds(30),
             () => Task.FromResult(driver.Console.Get<RecoveredTickets>().Current.Count == 2),
-            "the new console knows them, too"
+            "the new console lists both tickets"
         );
         for (var minutes = 0; minutes < 10; minutes++)
         {
@@ -63,13 +63,12 @@ public sealed class RecoveredReminderTests
 
         Assert.Single(Reminders(driver));
 
-        // A day passes.
         _clock.Advance(TimeSpan.FromHours(24));
         await EventuallyRemindedAsync(driver, 2);
     }
 
     [Fact]
-    public async Task Nothing_is_said_when_there_are_none_and_what_Slack_refused_is_said_later()
+    public async Task Without_tickets_no_reminder_is_sent_and_a_failed_one_is_sent_later()
     {
         await using var driver = await InvestigateDriver.StartAsync(settings: Settings("12:01:00"), clock: _clock, surfaces: ["pay"]);
         var ticket = (await driver.ClickAsync("pay")).Ticket!;
@@ -92,7 +91,7 @@ public sealed class RecoveredReminderTests
         await _clock.AdvanceUntilAsync(
             TimeSpan.FromSeconds(30),
             () => Task.FromResult(driver.Console.Get<RecoveredTickets>().Current.Count == 1 && down.Hits > 0),
-            "it has recovered, and Slack was asked"
+            "the surface has recovered and Slack was called"
         );
         Assert.Empty(Reminders(driver));
         down.Dispose();
@@ -110,7 +109,7 @@ public sealed class RecoveredReminderTests
     public async Task A_reminder_whose_answer_was_lost_is_not_sent_again_that_day()
     {
         var settings = Settings("12:01:00");
-        // Below the threshold: no other message goes out.
+        // Below the threshold, so that no other DM is sent.
         settings["Surfaces:0:Severity"] = "P3";
         await using var driver = await InvestigateDriver.StartAsync(settings: settings, clock: _clock, surfaces: ["pay"]);
         await driver.ClickAsync("pay");
@@ -125,7 +124,7 @@ public sealed class RecoveredReminderTests
         await _clock.AdvanceUntilAsync(
             Step,
             () => Task.FromResult(lost.Hits == 1),
-            "it was said, and the answer lost",
+            "the reminder was sent and its answer lost",
             TimeSpan.FromSeconds(10),
             isFollowed: () => AreProbed(driver) && driver.Console.Get<RecoveredTickets>().Current.Count == 0
         );
@@ -139,7 +138,7 @@ public sealed class RecoveredReminderTests
         Assert.Single(Reminders(driver));
     }
 
-    // A long pause where it may be said: a call to Slack that the clock overtakes times out, and is made again.
+    // A long pause, because a step of the clock makes a Slack call in progress time out; the console would repeat it.
     private Task EventuallyRemindedAsync(InvestigateDriver driver, int times) =>
         _clock.AdvanceUntilAsync(
             Step,

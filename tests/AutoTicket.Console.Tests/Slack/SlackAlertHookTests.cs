@@ -6,14 +6,14 @@ using AutoTicket.Tickets;
 
 namespace AutoTicket.Tests.Slack;
 
-/// <summary>How often the operator is told: each alert, but no storm and no flapping by itself.</summary>
+/// <summary>How many DMs the operator gets: one for each alert, but a digest in a storm, and few while an alert flaps.</summary>
 public sealed class SlackAlertHookTests
 {
     private static readonly TimeSpan Pass = TimeSpan.FromSeconds(2);
 
     [Fact]
     [Trait("Pitfall", "T-24")]
-    public async Task What_fires_again_is_told_at_once_and_then_once_a_quiet_period()
+    public async Task An_alert_that_fires_again_is_sent_at_once_and_then_once_a_quiet_period()
     {
         await using var slack = await SlackDriver.StartAsync();
         var alert = slack.Alert(reopened: 1);
@@ -40,7 +40,7 @@ public sealed class SlackAlertHookTests
     [Trait("Pitfall", "T-26")]
     [InlineData(AlertStatus.Resolved, "RECOVERED")]
     [InlineData(AlertStatus.Expired, "EXPIRED")]
-    public async Task That_something_flapping_ended_is_told_once_it_was_quiet(AlertStatus status, string word)
+    public async Task The_end_of_a_flapping_alert_is_sent_after_the_quiet_period(AlertStatus status, string word)
     {
         await using var slack = await SlackDriver.StartAsync();
         var alert = slack.Alert(status: status, reopened: 3);
@@ -99,7 +99,7 @@ public sealed class SlackAlertHookTests
 
     [Fact]
     [Trait("Pitfall", "T-26")]
-    public async Task A_recovery_that_could_not_be_told_is_told_when_Slack_is_back()
+    public async Task A_recovery_that_failed_is_sent_when_Slack_works_again()
     {
         await using var slack = await SlackDriver.StartAsync();
         var alert = slack.Alert(status: AlertStatus.Resolved);
@@ -119,7 +119,7 @@ public sealed class SlackAlertHookTests
     }
 
     [Fact]
-    public async Task Ten_a_minute_go_out_singly_and_the_next_in_a_digest()
+    public async Task Ten_alerts_a_minute_are_sent_singly_and_the_next_in_a_digest()
     {
         await using var slack = await SlackDriver.StartAsync();
 
@@ -137,7 +137,7 @@ public sealed class SlackAlertHookTests
     }
 
     [Fact]
-    public async Task A_hundred_at_once_are_one_digest_with_the_worst_first()
+    public async Task A_hundred_alerts_at_once_are_one_digest_with_the_worst_first()
     {
         await using var slack = await SlackDriver.StartAsync();
         var alerts = slack.Many(98).Append(slack.Firing("The worst", Severity.P1, "<!channel> & all")).ToList();
@@ -182,7 +182,7 @@ public sealed class SlackAlertHookTests
     }
 
     [Fact]
-    public async Task A_storm_is_a_digest_every_fifteen_seconds_and_none_is_lost()
+    public async Task A_storm_is_a_digest_every_fifteen_seconds_and_loses_no_alert()
     {
         await using var slack = await SlackDriver.StartAsync();
         var (waiting, done) = (new List<AlertNotice>(), new HashSet<long>());
@@ -197,7 +197,7 @@ public sealed class SlackAlertHookTests
             {
                 Assert.Equal(outcome.IsDone ? "in digest" : "waiting for the next digest", outcome.Decision.Text);
                 Assert.True(!outcome.IsDone || done.Add(outcome.Notice.Alert.Id));
-                // Until the next digest nobody need ask again.
+                // A waiting alert must not be retried at once.
                 Assert.True(outcome.IsDone || outcome.RetryAfter >= TimeSpan.FromSeconds(1));
                 Assert.InRange(outcome.RetryAfter, TimeSpan.Zero, TimeSpan.FromSeconds(15));
             }
@@ -207,7 +207,7 @@ public sealed class SlackAlertHookTests
         }
 
         Assert.Equal((600, 0), (done.Count, waiting.Count));
-        // 20 new ones every two seconds for a minute: at 0, 16, 32, 48 and, with the last, 64 s.
+        // 20 new alerts every two seconds for a minute. Messages at 0, 16, 32, 48 and 64 s.
         Assert.Equal([20, 160, 160, 160, 100], slack.Messages.Select(message => int.Parse(message.Split(' ')[0], null)));
         var single = Assert.Single(await slack.DeliverAsync(slack.Firing()));
         Assert.Equal(("sent", TimeSpan.Zero), (single.Decision.Text, single.RetryAfter));
@@ -218,7 +218,7 @@ public sealed class SlackAlertHookTests
     [InlineData(FaultKind.Status)]
     [InlineData(FaultKind.RateLimited)]
     [InlineData(FaultKind.ResetBefore)]
-    public async Task A_digest_that_fails_loses_none(FaultKind kind)
+    public async Task A_failed_digest_loses_no_alert(FaultKind kind)
     {
         await using var slack = await SlackDriver.StartAsync();
         var notices = slack.Many(100);
@@ -241,7 +241,7 @@ public sealed class SlackAlertHookTests
     }
 
     [Fact]
-    public async Task What_was_told_from_memory_is_not_told_again_when_its_episode_is_stored()
+    public async Task An_alert_sent_from_memory_is_not_sent_again_when_its_episode_is_stored()
     {
         await using var slack = await SlackDriver.StartAsync();
         var began = slack.Clock.GetUtcNow();
@@ -262,13 +262,13 @@ public sealed class SlackAlertHookTests
         );
         Assert.StartsWith("P2 FIRED AND RECOVERED", slack.Messages[1], StringComparison.Ordinal);
 
-        // The next time that it begins is news.
+        // A later episode is news.
         await slack.DeliverOneAsync(known with { Alert = known.Alert with { Id = 6, StartedAt = slack.Clock.GetUtcNow() } });
         Assert.Equal(3, slack.Messages.Count);
     }
 
     [Fact]
-    public async Task Each_is_told_as_soon_as_it_is_known()
+    public async Task Each_outcome_is_returned_as_soon_as_it_is_known()
     {
         await using var slack = await SlackDriver.StartAsync();
         await using var outcomes = slack.Hook.DeliverAsync(slack.Many(3), default).GetAsyncEnumerator();
@@ -279,7 +279,7 @@ public sealed class SlackAlertHookTests
     }
 
     [Fact]
-    public async Task How_many_go_out_singly_is_a_setting()
+    public async Task The_number_of_single_messages_is_a_setting()
     {
         await using var slack = await SlackDriver.StartAsync(new Dictionary<string, string?> { ["Slack:SinglesPerMinute"] = "2" });
 

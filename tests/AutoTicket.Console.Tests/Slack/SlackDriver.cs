@@ -11,8 +11,8 @@ using Microsoft.Extensions.Logging;
 
 namespace AutoTicket.Tests.Slack;
 
-/// <summary>The console's own wiring of Slack against a sandbox's Slack over HTTP, with a clock that stands still. What it logs is
-/// kept from TRACE on; an ERROR in it fails the test.</summary>
+/// <summary>The console's Slack hook against the sandbox's Slack over HTTP, with a clock that stands still. It keeps log lines from TRACE
+/// on; an ERROR fails the test.</summary>
 internal sealed class SlackDriver : IAsyncDisposable
 {
     public const string Canary = "xoxb-canary-5e1f09";
@@ -36,7 +36,7 @@ internal sealed class SlackDriver : IAsyncDisposable
         services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Trace).AddProvider(new LogLines(_log)));
         services.AddSingleton<IConfiguration>(configuration);
         services.AddSingleton<TimeProvider>(Clock);
-        services.AddSingleton(new ConsoleAddress(configuration, server: null!)); // not asked: there is a public address
+        services.AddSingleton(new ConsoleAddress(configuration, server: null!)); // unused: a public address is configured
         services.Configure<AlertsOptions>(alerts => alerts.QuietPeriod = QuietPeriod);
         services.AddSlackHook();
         _services = services.BuildServiceProvider();
@@ -51,7 +51,7 @@ internal sealed class SlackDriver : IAsyncDisposable
 
     public SlackHealth Health => _services.GetRequiredService<SlackHealth>();
 
-    /// <summary>What came to the operator, oldest first.</summary>
+    /// <summary>The delivered messages, oldest first.</summary>
     public IReadOnlyList<string> Messages => [.. Sandbox.Slack.Messages.Select(message => message.Text)];
 
     public IReadOnlyList<JsonObject> Posts => [.. Requests("chat.postMessage").Select(request => JsonNode.Parse(request.Body)!.AsObject())];

@@ -5,7 +5,7 @@ using AutoTicket.Slack;
 
 namespace AutoTicket.Tests.Slack;
 
-/// <summary>What Slack and the network do wrong: each is told apart, nothing is lost, and nobody asks in vain again and again.</summary>
+/// <summary>Failures of Slack and the network: each has its own cause, no alert is lost, and retries have a backoff.</summary>
 public sealed class SlackFailuresTests
 {
     [Theory]
@@ -23,7 +23,7 @@ public sealed class SlackFailuresTests
     [InlineData("cannot_dm_bot", "channel_gone", "cannot_dm_bot", 60)]
     [InlineData("internal_error", "server_error", "internal_error", 2)]
     [InlineData("org_login_required", "refused", "org_login_required", 2)]
-    public async Task A_refusal_is_told_apart_by_what_is_to_be_done(string error, string decision, string named, int pause)
+    public async Task Each_refusal_has_its_own_cause_and_pause(string error, string decision, string named, int pause)
     {
         await using var slack = await SlackDriver.StartAsync();
         using var fault = slack.Sandbox.Faults.Add(Fault.SlackError(error) with { Match = FaultMatch.SlackPost });
@@ -61,7 +61,7 @@ public sealed class SlackFailuresTests
     [InlineData(FaultKind.TornJson, null, null, "unreachable", "SLACK_BASE_URL")]
     [InlineData(FaultKind.ResetBefore, null, null, "unreachable", "SLACK_BASE_URL")]
     [InlineData(FaultKind.CloseAfter, null, null, "unreachable", "SLACK_BASE_URL")]
-    public async Task What_is_not_Slacks_answer_is_a_failure_and_never_tried_again_by_itself(
+    public async Task A_foreign_response_is_a_failure_that_the_client_does_not_retry(
         FaultKind kind,
         int? status,
         string? body,
@@ -92,7 +92,7 @@ public sealed class SlackFailuresTests
             Assert.Single(slack.Warnings);
         }
 
-        // At least once: said again in a later pass, though the lost answer may have been a delivery.
+        // Delivery is at least once: a later pass sends the alert again, although the lost answer may have been a success.
         slack.Clock.Advance(TimeSpan.FromSeconds(2));
         Assert.Equal((true, "sent", null), await slack.DeliverOneAsync(notice));
         Assert.Equal((null, null), (slack.Health.Failure, slack.Health.FailingSince));
@@ -128,7 +128,7 @@ public sealed class SlackFailuresTests
     }
 
     [Fact]
-    public async Task An_outage_is_asked_after_ever_less_often_and_one_failure_ends_the_pass()
+    public async Task The_backoff_grows_during_an_outage_and_one_failure_ends_the_pass()
     {
         await using var slack = await SlackDriver.StartAsync();
         slack.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.SlackPost, StatusCode = 503 });
@@ -157,7 +157,7 @@ public sealed class SlackFailuresTests
     }
 
     [Fact]
-    public async Task The_pauses_begin_anew_after_a_success()
+    public async Task The_backoff_restarts_after_a_success()
     {
         await using var slack = await SlackDriver.StartAsync();
         var changes = 0;
@@ -185,7 +185,7 @@ public sealed class SlackFailuresTests
         var started = slack.Clock.GetUtcNow();
 
         var pass = slack.DeliverAsync(slack.Many(5));
-        await Eventually.TrueAsync(() => slack.Posts.Count == 1, "the message is on its way");
+        await Eventually.TrueAsync(() => slack.Posts.Count == 1, "the message is in progress");
         slack.Clock.Advance(TimeSpan.FromSeconds(2.9));
         Assert.False(pass.IsCompleted);
         await slack.Clock.AdvanceUntilAsync(TimeSpan.FromSeconds(0.1), () => Task.FromResult(pass.IsCompleted), "it gives up");
@@ -196,7 +196,7 @@ public sealed class SlackFailuresTests
     }
 
     [Fact]
-    public async Task A_stop_in_the_middle_of_a_message_waits_for_its_outcome_and_begins_no_other()
+    public async Task A_stop_waits_for_the_message_in_progress_and_starts_no_other()
     {
         await using var slack = await SlackDriver.StartAsync();
         var slow = slack.Sandbox.Faults.Add(new Fault(FaultKind.Delay) { Match = FaultMatch.SlackPost });
@@ -209,7 +209,7 @@ public sealed class SlackFailuresTests
                 outcomes.AddRange(together);
             }
         });
-        await Eventually.TrueAsync(() => slow.Hits == 1, "the message is on its way");
+        await Eventually.TrueAsync(() => slow.Hits == 1, "the message is in progress");
 
         await stopping.CancelAsync();
         slow.Dispose();
@@ -221,7 +221,7 @@ public sealed class SlackFailuresTests
     }
 
     [Fact]
-    public async Task Nobody_at_the_address_is_unreachable()
+    public async Task An_address_without_a_server_is_unreachable()
     {
         await using var slack = await SlackDriver.StartAsync(
             new Dictionary<string, string?> { ["SLACK_BASE_URL"] = $"http://127.0.0.1:{LoopbackPort.Next()}/" }
@@ -247,7 +247,7 @@ public sealed class SlackFailuresTests
     }
 
     [Fact]
-    public async Task A_body_without_an_end_is_read_to_a_limit()
+    public async Task An_endless_body_is_read_up_to_a_limit()
     {
         await using var server = new RawServer(
             "HTTP/1.1 200 OK\nContent-Type: application/json\n\n{\"ok\":true,\"x\":\"",
@@ -259,7 +259,7 @@ public sealed class SlackFailuresTests
 
         Assert.Equal("degraded: bad_answer", (await slack.DeliverOneAsync(slack.Firing())).Decision);
         await Eventually.TrueAsync(() => server.IsIdle, "the client leaves");
-        // What was read, and what the kernel's buffers held when the client left.
+        // The bytes read plus the kernel's buffers when the client disconnected.
         Assert.InRange(server.Sent, 0, SlackClient.LongestAnswer + (14 * 1024 * 1024));
     }
 
@@ -270,7 +270,7 @@ public sealed class SlackFailuresTests
     [InlineData("""{"ok":false,"error":"<!channel>"}""")]
     [InlineData("""{"ok":false,"error":["x"]}""")]
     [InlineData("""{"ok":false}""")]
-    public async Task What_Slack_says_is_repeated_only_where_it_is_a_word(string body)
+    public async Task Slacks_error_is_repeated_only_if_it_is_a_word(string body)
     {
         await using var slack = await SlackDriver.StartAsync();
         slack.Sandbox.Faults.Add(
@@ -289,7 +289,7 @@ public sealed class SlackFailuresTests
     }
 
     [Fact]
-    public async Task The_token_stands_in_one_header_and_nowhere_else()
+    public async Task The_token_is_only_in_the_Authorization_header()
     {
         await using var slack = await SlackDriver.StartAsync();
         await slack.DeliverOneAsync(slack.Firing());
@@ -315,11 +315,11 @@ public sealed class SlackFailuresTests
             }
         );
         Assert.DoesNotContain(SlackDriver.Canary, slack.Health.Failure!.Message, StringComparison.Ordinal);
-        Assert.NotEmpty(slack.Log); // the driver looks for the canary in it, from TRACE on
+        Assert.NotEmpty(slack.Log); // on dispose the driver searches it for the canary, from TRACE on
     }
 
     [Fact]
-    public async Task The_channel_is_opened_once_and_again_when_it_is_gone()
+    public async Task The_channel_is_opened_once_and_again_if_it_is_deleted()
     {
         await using var slack = await SlackDriver.StartAsync();
         await slack.DeliverAsync(slack.Many(3));
@@ -352,7 +352,7 @@ public sealed class SlackFailuresTests
     }
 
     [Fact]
-    public async Task A_message_that_Slack_refuses_does_not_keep_the_others_back()
+    public async Task A_message_that_Slack_refuses_does_not_block_the_others()
     {
         await using var slack = await SlackDriver.StartAsync();
         slack.Sandbox.Faults.Add(Fault.SlackError("msg_too_long") with { Match = FaultMatch.SlackPost, Times = 1 });
@@ -371,7 +371,7 @@ public sealed class SlackFailuresTests
     }
 
     [Fact]
-    public async Task Without_its_variables_it_is_off_says_so_once_and_asks_nobody()
+    public async Task Without_its_variables_Slack_is_off_logs_it_once_and_makes_no_call()
     {
         await using var slack = await SlackDriver.StartAsync(
             new Dictionary<string, string?> { ["SLACK_BOT_TOKEN"] = "", ["SLACK_OPERATOR_USER_ID"] = null }
@@ -395,7 +395,7 @@ public sealed class SlackFailuresTests
     }
 
     [Fact]
-    public async Task A_clock_that_is_put_back_holds_nobody_for_an_hour()
+    public async Task A_clock_set_back_delays_no_message_for_an_hour()
     {
         await using var slack = await SlackDriver.StartAsync();
         slack.Sandbox.Faults.Add(Fault.SlackError("token_revoked") with { Times = 1 });

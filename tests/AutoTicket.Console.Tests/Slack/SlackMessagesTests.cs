@@ -7,7 +7,7 @@ using AutoTicket.Tickets;
 
 namespace AutoTicket.Tests.Slack;
 
-/// <summary>What the operator reads, and what text from outside can't make of it.</summary>
+/// <summary>The text that the operator reads; text from outside can't add markup, links or lines.</summary>
 public sealed class SlackMessagesTests : IAsyncLifetime
 {
     private const string Console = $"<{SlackDriver.ConsoleUrl}/console/alerts>";
@@ -18,7 +18,7 @@ public sealed class SlackMessagesTests : IAsyncLifetime
     public async Task DisposeAsync() => await _slack.DisposeAsync();
 
     [Fact]
-    public async Task A_message_says_what_is_wrong_since_when_and_where_to_go()
+    public async Task A_message_names_the_alert_its_start_and_its_links()
     {
         var alert = _slack.Alert(Observation.SurfaceOutage, Severity.P1, "HTTP 503 after 12 s", surface: "shop");
         var outcome = await _slack.DeliverOneAsync(
@@ -40,7 +40,7 @@ public sealed class SlackMessagesTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task It_is_posted_as_plain_text_that_calls_nobody_and_fetches_nothing()
+    public async Task A_message_is_plain_text_without_mentions_and_unfurled_links()
     {
         await _slack.DeliverOneAsync(_slack.Firing());
 
@@ -57,7 +57,7 @@ public sealed class SlackMessagesTests : IAsyncLifetime
     [Trait("Pitfall", "T-27")]
     [InlineData(AlertStatus.Resolved, "P3 RECOVERED · Checkout fails on shop\n")]
     [InlineData(AlertStatus.Expired, "P3 EXPIRED: sender went silent (not a recovery) · Checkout fails on shop\n")]
-    public async Task An_end_is_told_whatever_its_severity_and_silence_is_no_recovery(AlertStatus status, string head)
+    public async Task An_end_is_sent_for_any_severity_and_an_expiry_is_no_recovery(AlertStatus status, string head)
     {
         var alert = _slack.Alert(severity: Severity.P3, status: status, surface: "shop") with
         {
@@ -74,7 +74,7 @@ public sealed class SlackMessagesTests : IAsyncLifetime
     [InlineData(Severity.P2, Severity.P1, "P1 WORSE (was P2) · Checkout fails")]
     [InlineData(Severity.P1, Severity.P2, null)]
     [InlineData(Severity.P2, Severity.P2, null)]
-    public async Task A_change_of_severity_is_told_when_it_is_for_the_worse(Severity told, Severity now, string? head)
+    public async Task A_severity_change_is_sent_only_if_it_is_worse(Severity told, Severity now, string? head)
     {
         var alert = _slack.Alert(severity: now);
 
@@ -116,7 +116,7 @@ public sealed class SlackMessagesTests : IAsyncLifetime
     [Theory]
     [InlineData("javascript:alert(1)", "javascript:alert(1)")]
     [InlineData("https://tickets.example.org/?a=1&b=<|>", "<https://tickets.example.org/?a=1&amp;b=%3C%7C%3E>")]
-    public async Task Only_what_is_a_web_address_becomes_a_link_and_none_breaks_out_of_it(string url, string shown)
+    public async Task Only_a_web_address_becomes_a_link_and_stays_inside_it(string url, string shown)
     {
         await _slack.DeliverOneAsync(_slack.Firing() with { Ticket = new AlertTicket(7, 1001, url) });
 
@@ -130,9 +130,9 @@ public sealed class SlackMessagesTests : IAsyncLifetime
     [InlineData("👩‍👩‍👧‍👦")]
     [InlineData("é")]
     [InlineData("🇩🇪")]
-    public async Task A_long_text_is_cut_between_two_characters_and_the_way_to_the_console_is_kept(string character)
+    public async Task A_long_text_is_cut_between_characters_and_keeps_the_links(string character)
     {
-        // Pushed on one by one, so that the cut falls everywhere in one of them.
+        // Shifts the text by one character at a time, so that the cut falls at every position within a character.
         var whole = character == "&" ? "&amp;" : character;
         for (var shift = 0; shift < whole.Length; shift++)
         {
@@ -171,7 +171,7 @@ public sealed class SlackMessagesTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Times_are_UTC_whatever_was_sent()
+    public async Task Times_are_shown_in_UTC()
     {
         var alert = _slack.Alert() with { StartedAt = DateTimeOffset.Parse("2026-11-23T01:30:00+05:30", CultureInfo.InvariantCulture) };
 

@@ -10,7 +10,7 @@ public sealed class SlackOptionsTests
     [InlineData(" ", "https://slack.com/api/")]
     [InlineData("http://127.0.0.1:5081/slack/api", "http://127.0.0.1:5081/slack/api/")]
     [InlineData(" https://slack.com/api/ ", "https://slack.com/api/")]
-    public void The_address_is_Slacks_own_unless_it_is_said_and_may_lack_its_slash(string? given, string api)
+    public void Slacks_address_has_a_default_and_needs_no_trailing_slash(string? given, string api)
     {
         var options = new SlackOptions
         {
@@ -32,7 +32,7 @@ public sealed class SlackOptionsTests
     [InlineData("SLACK_BASE_URL", "https://slack.com/api?token=secret", null, null)]
     [InlineData("SLACK_BOT_TOKEN", null, "xoxb\nsecret", null)]
     [InlineData("SLACK_OPERATOR_USER_ID", null, null, "@olga")]
-    public void Nonsense_is_named_by_its_variable_and_no_secret_is_told(string variable, string? url, string? token, string? user)
+    public void An_invalid_setting_is_named_and_its_secret_is_not_repeated(string variable, string? url, string? token, string? user)
     {
         var problem = Assert.Single(
             Problems(
@@ -53,7 +53,7 @@ public sealed class SlackOptionsTests
     [InlineData(null, null, "SLACK_BOT_TOKEN SLACK_OPERATOR_USER_ID")]
     [InlineData("xoxb-1", " ", "SLACK_OPERATOR_USER_ID")]
     [InlineData("", "U012AB3CD", "SLACK_BOT_TOKEN")]
-    public void What_is_missing_is_no_nonsense_and_is_named(string? token, string? user, string missing)
+    public void A_missing_setting_is_named_and_not_invalid(string? token, string? user, string missing)
     {
         var options = new SlackOptions { BotToken = token, OperatorUserId = user };
 
