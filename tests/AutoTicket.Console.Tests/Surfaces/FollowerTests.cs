@@ -11,82 +11,89 @@ using static AutoTicket.Tests.Surfaces.Readings;
 
 namespace AutoTicket.Tests.Surfaces;
 
-/// <summary>A console on a database in which another holds the lead, for longer than any test takes.</summary>
+/// <summary>A console on a database where another process holds the lease for longer than any test.</summary>
 public sealed class FollowerTests : IAsyncLifetime
 {
     private TestDatabase _database = null!;
     private SandboxServer _sandbox = null!;
 
     [Theory, BothDatabases, Trait("Pitfall", "T-25")]
-    public async Task It_shows_what_the_leader_read_before_and_after_its_start_and_asks_nobody(Database kind)
+    public async Task A_follower_shows_the_leaders_readings_and_makes_no_calls(Database kind)
     {
-        await LeadAsync(kind);
+        await LetAnotherLeadAsync(kind);
         await StoreAsync(ReadingOutcome.Failed, SurfaceStatus.Down);
         await StoreLostAnswerAsync();
 
         await using var console = await StartAsync();
         var board = console.Get<StatusBoard>();
-        await Eventually.TrueAsync(() => board.Find("pay")!.Status == SurfaceStatus.Down, "it shows what was stored before its start");
+        await Eventually.TrueAsync(
+            () => board.Find("pay")!.Status == SurfaceStatus.Down,
+            "the board shows the reading stored before its start"
+        );
         await StoreAsync(ReadingOutcome.Ok, SurfaceStatus.Operational);
-        await Eventually.TrueAsync(() => board.Find("pay")!.Status == SurfaceStatus.Operational, "it shows what was stored since");
+        await Eventually.TrueAsync(
+            () => board.Find("pay")!.Status == SurfaceStatus.Operational,
+            "the board shows the reading stored since"
+        );
 
         Assert.Equal(2, board.Find("pay")!.History.Count);
         Assert.Equal((0, 0), (_sandbox.Surface("pay").RequestCount, _sandbox.FreeScout.RequestCount));
     }
 
-    /// <summary>It finds out up to three seconds later, and what it reads until then nobody stores.</summary>
+    /// <summary>The former leader notices the lost lease up to three seconds late. The readings it made until then are not
+    /// stored.</summary>
     [Theory, BothDatabases, Trait("Pitfall", "T-25")]
-    public async Task One_that_led_forgets_what_it_read_since_another_does(Database kind)
+    public async Task A_former_leader_drops_readings_made_after_it_lost_the_lease(Database kind)
     {
         (_database, _sandbox) = (await TestDatabase.CreateAsync(kind), await SandboxServer.StartAsync());
         await using var console = await StartAsync(interval: "00:00:00.2");
         var (board, leader) = (console.Get<StatusBoard>(), console.Get<LeaderLease>());
-        await Eventually.TrueAsync(() => leader.IsLeader && board.Find("pay")!.History.Count > 0, "it leads and reads");
+        await Eventually.TrueAsync(() => leader.IsLeader && board.Find("pay")!.History.Count > 0, "the console leads and polls");
         await using var db = _database.Open();
         var until = TimeProvider.System.GetUtcNow().AddHours(1);
         await db.Leases.ExecuteUpdateAsync(set =>
             set.SetProperty(lease => lease.Owner, "another").SetProperty(lease => lease.Fence, 7).SetProperty(lease => lease.Until, until)
         );
 
-        await Eventually.TrueAsync(() => !leader.IsLeader, "it finds out");
+        await Eventually.TrueAsync(() => !leader.IsLeader, "the former leader notices");
 
         await Eventually.TrueAsync(
             async () => board.Find("pay")!.History.Count == await db.SurfaceReadings.CountAsync(),
-            "its board is what is stored"
+            "the board shows only stored readings"
         );
     }
 
-    /// <summary>Else what the one before still does would count as its own.</summary>
+    /// <summary>With the old fencing token, late writes of the former leader would count as its own.</summary>
     [Theory, BothDatabases, Trait("Pitfall", "T-25")]
-    public async Task One_that_takes_the_lead_over_has_the_next_fence(Database kind)
+    public async Task A_new_leader_has_the_next_fencing_token(Database kind)
     {
-        await LeadAsync(kind, hours: -1);
+        await LetAnotherLeadAsync(kind, hours: -1);
         await using var console = await StartAsync();
         var leader = console.Get<LeaderLease>();
 
-        await Eventually.TrueAsync(() => leader.IsLeader, "it leads");
+        await Eventually.TrueAsync(() => leader.IsLeader, "the console leads");
 
         Assert.Equal(8, leader.Fence);
     }
 
     [Theory, BothDatabases]
-    public async Task One_that_leads_renews_its_lease_and_leads_on(Database kind)
+    public async Task A_leader_renews_its_lease_and_keeps_leading(Database kind)
     {
         (_database, _sandbox) = (await TestDatabase.CreateAsync(kind), await SandboxServer.StartAsync());
         await using var console = await StartAsync();
         await using var db = _database.Open();
         var taken = (await db.Leases.AsNoTracking().SingleAsync()).Until;
 
-        await Eventually.TrueAsync(() => db.Leases.AnyAsync(lease => lease.Until > taken), "it is renewed");
+        await Eventually.TrueAsync(() => db.Leases.AnyAsync(lease => lease.Until > taken), "the lease is renewed");
 
         Assert.True(console.Get<LeaderLease>().IsLeader);
         Assert.DoesNotContain(console.Log, line => line.Contains("leads no more", StringComparison.Ordinal));
     }
 
     [Theory, BothDatabases, Trait("Pitfall", "T-25")]
-    public async Task What_only_the_leader_may_say_is_not_taken_from_it(Database kind)
+    public async Task A_follower_may_not_record_the_leaders_alerts(Database kind)
     {
-        await LeadAsync(kind);
+        await LetAnotherLeadAsync(kind);
         await using var console = await StartAsync();
         var alerts = console.Get<AlertAggregator>();
 
@@ -116,7 +123,7 @@ public sealed class FollowerTests : IAsyncLifetime
             }
         );
 
-    private async Task LeadAsync(Database kind, int hours = 1)
+    private async Task LetAnotherLeadAsync(Database kind, int hours = 1)
     {
         (_database, _sandbox) = (await TestDatabase.CreateAsync(kind), await SandboxServer.StartAsync());
         await using var db = _database.Open();

@@ -7,7 +7,7 @@ using AutoTicket.Slack;
 
 namespace AutoTicket.Tests.Surfaces;
 
-/// <summary>A name with several addresses, some of which are dead: as of a dual-stack host whose IPv6 leads nowhere.</summary>
+/// <summary>A name with several addresses, some of them dead, such as a dual-stack host whose IPv6 does not work.</summary>
 public sealed class HappyEyeballsTests : IAsyncLifetime, IDisposable
 {
     private static readonly IPAddress Unroutable = IPAddress.Parse("127.0.0.2");
@@ -17,7 +17,8 @@ public sealed class HappyEyeballsTests : IAsyncLifetime, IDisposable
 
     private int Port => ((IPEndPoint)_alive.LocalEndpoint).Port;
 
-    /// <summary>At the same port of another address nobody empties a full queue: packets are lost, and nothing refuses.</summary>
+    /// <summary>The other address listens on the same port with a full queue, so packets to it are lost and no connection is
+    /// refused.</summary>
     public async Task InitializeAsync()
     {
         _alive.Start();
@@ -38,7 +39,7 @@ public sealed class HappyEyeballsTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
-    public async Task A_dead_first_address_costs_a_moment_and_not_the_answer()
+    public async Task A_dead_first_address_delays_the_connection_only_briefly()
     {
         var begun = Stopwatch.GetTimestamp();
         using var socket = await HappyEyeballs.ConnectAsync([Unroutable, IPAddress.Loopback], Port, CancellationToken.None);
@@ -48,7 +49,7 @@ public sealed class HappyEyeballsTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
-    public async Task An_address_that_fails_makes_way_for_the_next_at_once_and_one_that_answers_for_none()
+    public async Task A_failing_address_is_followed_by_the_next_and_a_working_one_is_used()
     {
         var refusing = IPAddress.Parse("127.0.0.3");
         using var second = await HappyEyeballs.ConnectAsync([refusing, IPAddress.Loopback], Port, CancellationToken.None);
@@ -58,9 +59,9 @@ public sealed class HappyEyeballsTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
-    public async Task Of_several_failures_a_refusal_is_told_because_somebody_refused()
+    public async Task Of_several_failures_a_refused_connection_is_reported()
     {
-        // No connection leads to the broadcast address.
+        // Connecting to the broadcast address always fails.
         var failure = await Assert.ThrowsAsync<SocketException>(() =>
             HappyEyeballs.ConnectAsync([IPAddress.Parse("127.0.0.3"), IPAddress.Parse("255.255.255.255")], Port, CancellationToken.None)
         );
@@ -69,15 +70,15 @@ public sealed class HappyEyeballsTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
-    public async Task It_ends_when_its_time_is_up()
+    public async Task Connecting_ends_at_its_timeout()
     {
         using var timeout = new CancellationTokenSource(TimeSpan.FromMilliseconds(300));
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => HappyEyeballs.ConnectAsync([Unroutable], Port, timeout.Token));
     }
 
-    /// <summary>No name of a test's machine has two addresses: by the source, for surfaces and for the provider of the sign-in.</summary>
+    /// <summary>On the tests' machine no name has two addresses, so this checks the source code of surfaces and sign-in.</summary>
     [Fact]
-    public void Whoever_makes_a_handler_of_its_own_connects_so()
+    public void Every_own_HTTP_handler_uses_HappyEyeballs()
     {
         var source = Path.Combine(ContentRoot.Find(), "src", "AutoTicket.Console");
         var makers = Directory
@@ -90,7 +91,7 @@ public sealed class HappyEyeballsTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
-    public async Task Every_HTTP_client_of_the_console_connects_so()
+    public async Task Every_HTTP_client_of_the_console_uses_HappyEyeballs()
     {
         await using var console = await ConsoleHost.StartAsync();
         foreach (var name in new[] { FreeScoutClient.HttpName, FreeScoutProbe.HttpName, SlackClient.HttpName, FallbackWebhook.HttpName })

@@ -5,39 +5,40 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace AutoTicket.Tests.Surfaces;
 
-/// <summary>When no surface can be reached, our own network has probably failed: forty tiles turn stale and one alert is sent.</summary>
+/// <summary>If no surface can be reached, the console's own network has probably failed: all tiles turn stale and one alert is
+/// sent.</summary>
 [Trait("Pitfall", "T-30")]
 public sealed class OwnNetworkTests
 {
     private readonly FakeTimeProvider _clock = new(Readings.Start);
 
     [Fact]
-    public async Task Forty_surfaces_that_vanish_at_once_turn_stale_with_one_notice_and_come_back_as_they_were()
+    public async Task Forty_surfaces_lost_at_once_turn_stale_with_one_warning_and_recover_unchanged()
     {
-        await using var outside = RawSurface.StartWell();
+        await using var outside = RawSurface.StartHealthy();
         await using var console = await ConsoleHost.StartAsync(
             clock: _clock,
             settings: Watching.Settings(Enumerable.Range(0, 40).Select(n => new Uri(outside.Url, $"{n}")), downAfter: 1)
         );
         await console.AllAsync(SurfaceStatus.Operational);
-        var told = new System.Collections.Concurrent.ConcurrentBag<SurfaceStatus>();
-        using var subscription = console.Board().Subscribe(snapshot => told.Add(snapshot.Status));
+        var published = new System.Collections.Concurrent.ConcurrentBag<SurfaceStatus>();
+        using var subscription = console.Board().Subscribe(snapshot => published.Add(snapshot.Status));
         Assert.Equal(JsonValueKind.Null, await LostSinceAsync(console));
 
-        await outside.LoseAsync();
+        await outside.DropPacketsAsync();
         for (var cycle = 0; cycle < 2; cycle++)
         {
             await Eventually.TrueAsync(
                 () =>
                 {
-                    // Connecting ends by its timeout alone, of which the clock does not tell when it has begun.
+                    // A connection attempt ends only by its timeout, and the clock does not show when the attempt started.
                     _clock.Advance(TimeSpan.FromSeconds(1));
                     return console
                         .Board()
                         .All()
                         .All(surface => surface.History.Count(reading => reading.Outcome == ReadingOutcome.Blind) > cycle);
                 },
-                "a cycle reaches nobody"
+                "a cycle reaches no surface"
             );
         }
 
@@ -47,7 +48,7 @@ public sealed class OwnNetworkTests
         Assert.Single(Notices(console), line => line.StartsWith("WARNING ", StringComparison.Ordinal));
 
         outside.Find();
-        // The clock stands still while connections are repeated: in one cycle some surfaces must not time out and others answer.
+        // The clock stands still during reconnects: within one cycle, no surface may time out while others answer.
         for (var cycle = 0; cycle < 5 && !await AnswerAsync(); cycle++)
         {
             _clock.Advance(TimeSpan.FromSeconds(30));
@@ -56,7 +57,7 @@ public sealed class OwnNetworkTests
         Assert.True(await AnswerAsync(), "all surfaces are operational");
         Assert.Equal(JsonValueKind.Null, await LostSinceAsync(console));
         Assert.All(console.Board().All(), surface => Assert.Equal(Readings.Start, surface.Since));
-        Assert.DoesNotContain(SurfaceStatus.Down, told);
+        Assert.DoesNotContain(SurfaceStatus.Down, published);
         Assert.Single(Notices(console));
 
         async Task<bool> AnswerAsync()
@@ -71,7 +72,7 @@ public sealed class OwnNetworkTests
     }
 
     [Fact]
-    public async Task Forty_names_that_can_not_be_resolved_at_the_very_start_are_not_down_either()
+    public async Task Forty_unresolvable_names_at_the_start_are_not_down()
     {
         await using var console = await ConsoleHost.StartAsync(clock: _clock, settings: Watching.Settings(Unresolvable(40), downAfter: 1));
 
@@ -83,13 +84,13 @@ public sealed class OwnNetworkTests
     }
 
     [Fact]
-    public async Task The_operator_is_told_once_and_no_ticket_is_filed()
+    public async Task A_lost_own_network_sends_one_DM_and_files_no_ticket()
     {
         var settings = Watching.Settings(Unresolvable(3), downAfter: 1);
         settings["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1";
         await using var console = await ConsoleHost.StartAsync(settings: settings);
 
-        await Eventually.TrueAsync(() => console.Sandbox.Slack.Messages.Count > 0, "the operator is told");
+        await Eventually.TrueAsync(() => console.Sandbox.Slack.Messages.Count > 0, "the DM is sent");
         await Eventually.TrueAsync(
             () => console.Log.Any(line => line.Contains("decision=no ticket: own network", StringComparison.Ordinal)),
             "no ticket is due"
@@ -100,7 +101,7 @@ public sealed class OwnNetworkTests
     }
 
     [Fact]
-    public async Task One_that_answers_proves_our_network_and_the_others_are_down()
+    public async Task If_one_surface_answers_the_others_are_down()
     {
         await using var sandbox = await SandboxServer.StartAsync();
         await using var console = await ConsoleHost.StartAsync(
@@ -112,11 +113,11 @@ public sealed class OwnNetworkTests
         await DownAsync(console, 39);
 
         Assert.Equal(SurfaceStatus.Operational, console.Board().Find("s0")!.Status);
-        await AssertBlamedOnNobodyElseAsync(console);
+        await AssertOwnNetworkNotBlamedAsync(console);
     }
 
     [Fact]
-    public async Task A_refused_connection_is_an_answer()
+    public async Task A_refused_connection_proves_that_the_network_works()
     {
         var nobody = new Uri($"http://127.0.0.1:{LoopbackPort.Next()}/");
         await using var console = await ConsoleHost.StartAsync(
@@ -129,11 +130,11 @@ public sealed class OwnNetworkTests
 
         await DownAsync(console, 40);
 
-        await AssertBlamedOnNobodyElseAsync(console);
+        await AssertOwnNetworkNotBlamedAsync(console);
     }
 
     [Fact]
-    public async Task Those_probed_last_are_down_when_those_before_them_in_the_cycle_were_reached()
+    public async Task Surfaces_probed_last_are_down_if_earlier_ones_of_the_cycle_were_reached()
     {
         await using var sandbox = await SandboxServer.StartAsync();
         var settings = Watching.Settings(
@@ -141,23 +142,23 @@ public sealed class OwnNetworkTests
             downAfter: 1
         );
         settings["Status:Parallelism"] = "1";
-        // By the real clock: on one that stands still nobody is ever probed last.
+        // The real clock: on a clock that stands still, no surface is polled after another.
         await using var console = await ConsoleHost.StartAsync(sandbox: sandbox, settings: settings);
 
         await console.PolledAsync(1);
 
         await DownAsync(console, 3);
-        await AssertBlamedOnNobodyElseAsync(console);
+        await AssertOwnNetworkNotBlamedAsync(console);
     }
 
     [Fact]
-    public async Task Two_surfaces_are_too_few_to_doubt_ourselves()
+    public async Task Two_unreachable_surfaces_do_not_mean_a_lost_network()
     {
         await using var console = await ConsoleHost.StartAsync(clock: _clock, settings: Watching.Settings(Unresolvable(2), downAfter: 1));
 
         await DownAsync(console, 2);
 
-        await AssertBlamedOnNobodyElseAsync(console);
+        await AssertOwnNetworkNotBlamedAsync(console);
     }
 
     private static IEnumerable<Uri> Unresolvable(int count) =>
@@ -169,7 +170,7 @@ public sealed class OwnNetworkTests
             $"{count} surfaces are down"
         );
 
-    private static async Task AssertBlamedOnNobodyElseAsync(ConsoleHost console)
+    private static async Task AssertOwnNetworkNotBlamedAsync(ConsoleHost console)
     {
         Assert.Equal(JsonValueKind.Null, await LostSinceAsync(console));
         Assert.Empty(Notices(console));

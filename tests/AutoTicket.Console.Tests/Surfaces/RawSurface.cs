@@ -4,7 +4,7 @@ using System.Text;
 
 namespace AutoTicket.Tests.Surfaces;
 
-/// <summary>A surface below HTTP: it answers with whatever bytes the test writes, or takes no connection at all.</summary>
+/// <summary>A surface without HTTP rules: it sends the test's bytes, or accepts no connection at all.</summary>
 internal sealed class RawSurface : IAsyncDisposable
 {
     private readonly Socket _listener = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
@@ -25,20 +25,20 @@ internal sealed class RawSurface : IAsyncDisposable
 
     public Uri Url { get; }
 
-    /// <summary>Answers each connection's one request, of which it is given the head.</summary>
+    /// <summary>Answers the one request of each connection; <paramref name="answer"/> gets the request's head.</summary>
     public static RawSurface Start(Func<string, NetworkStream, CancellationToken, Task> answer) => new(answer);
 
-    /// <summary>Answers every request with these bytes and a FIN.</summary>
+    /// <summary>Answers every request with these bytes and closes the connection.</summary>
     public static RawSurface Start(string answer) => new(async (_, stream, cancelled) => await WriteAsync(stream, answer, cancelled));
 
-    public static RawSurface StartWell() => Start("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok");
+    public static RawSurface StartHealthy() => Start("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok");
 
     public static ValueTask WriteAsync(NetworkStream stream, string text, CancellationToken cancelled) =>
         stream.WriteAsync(Encoding.Latin1.GetBytes(text), cancelled);
 
-    /// <summary>From now on packets to it are lost: connecting neither succeeds nor is refused, as without a network. A listener
-    /// whose queue is full, which nobody empties, is just that.</summary>
-    public async Task LoseAsync()
+    /// <summary>Drops all packets from now on: connections neither succeed nor are refused, as without a network. A listener with a full
+    /// queue behaves like that.</summary>
+    public async Task DropPacketsAsync()
     {
         await _accepting.CancelAsync();
         await _accepted;
@@ -96,7 +96,7 @@ internal sealed class RawSurface : IAsyncDisposable
         }
         catch (Exception gone) when (gone is IOException or OperationCanceledException)
         {
-            // Whoever asked has gone, or the test is over.
+            // The client has disconnected, or the test is over.
         }
     }
 }

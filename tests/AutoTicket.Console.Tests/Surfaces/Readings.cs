@@ -2,7 +2,7 @@ using AutoTicket.Surfaces;
 
 namespace AutoTicket.Tests.Surfaces;
 
-/// <summary>Surfaces and readings for tests that ask nobody.</summary>
+/// <summary>Surfaces and readings for tests without HTTP.</summary>
 internal static class Readings
 {
     public static readonly DateTimeOffset Start = new(2026, 11, 20, 12, 0, 0, TimeSpan.Zero);
@@ -31,7 +31,7 @@ internal static class Readings
             Reached = outcome != ReadingOutcome.Blind,
         };
 
-    /// <summary>One reading a character, oldest first: + ok, ~ slow, - failed, ? blind.</summary>
+    /// <summary>One outcome per character, oldest first: + ok, ~ slow, - failed, ? blind.</summary>
     public static IEnumerable<ReadingOutcome> Outcomes(string marks) =>
         marks
             .Where(mark => mark != ' ')
@@ -46,7 +46,7 @@ internal static class Readings
                 }
             );
 
-    /// <summary>The status after each reading, judged one after the other as the board does.</summary>
+    /// <summary>The status after each reading, judged in order as the board does.</summary>
     public static List<SurfaceStatus> Judge(
         Surface surface,
         IEnumerable<ReadingOutcome> outcomes,

@@ -4,11 +4,11 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Surfaces;
 
-/// <summary>A board that works is worth more than its history: the database may go and come back.</summary>
+/// <summary>The board goes on without its history while the database is unreachable.</summary>
 public sealed class ReadingsOutageTests
 {
     [Fact, Trait("Pitfall", "T-47")]
-    public async Task Without_the_database_the_board_goes_on_and_its_readings_are_stored_afterwards()
+    public async Task Without_the_database_the_board_goes_on_and_stores_its_readings_later()
     {
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
         await using var line = TcpProxy.To(database.Location);
@@ -26,7 +26,10 @@ public sealed class ReadingsOutageTests
         Assert.Equal(0, await StoredAsync(database, ReadingOutcome.Failed));
 
         line.Restore();
-        await Eventually.TrueAsync(async () => await StoredAsync(database, ReadingOutcome.Failed) > 0, "what was seen meanwhile is stored");
+        await Eventually.TrueAsync(
+            async () => await StoredAsync(database, ReadingOutcome.Failed) > 0,
+            "the readings of the outage are stored"
+        );
 
         await using var db = database.Open();
         var readings = await db.SurfaceReadings.OrderBy(reading => reading.CheckedAt).ToListAsync();
@@ -39,7 +42,7 @@ public sealed class ReadingsOutageTests
     }
 
     [Fact, Trait("Pitfall", "T-47")]
-    public async Task A_database_that_is_away_at_start_gives_its_history_when_it_is_back()
+    public async Task A_database_unreachable_at_the_start_supplies_its_history_later()
     {
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
         await using var sandbox = await SandboxServer.StartAsync();
@@ -60,10 +63,10 @@ public sealed class ReadingsOutageTests
 
         line.Restore();
 
-        // The database keeps microseconds.
+        // The database stores microseconds.
         await Eventually.TrueAsync(
             () => (console.Board().Find("s0")!.Since - since)!.Value.Duration() < TimeSpan.FromMilliseconds(1),
-            "the outage goes on since its true beginning"
+            "the outage keeps its original start"
         );
     }
 

@@ -4,11 +4,11 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace AutoTicket.Tests.Surfaces;
 
-/// <summary><c>GET /api/status</c> is a contract: names, words and forms.</summary>
+/// <summary><c>GET /api/status</c> is a contract: its names, words and formats must not change.</summary>
 public sealed class StatusApiTests
 {
     [Fact]
-    public async Task It_tells_in_the_contracts_words_what_the_board_shows()
+    public async Task The_status_API_shows_the_board_in_the_words_of_the_contract()
     {
         await using var sandbox = await SandboxServer.StartAsync();
         sandbox.Surface("b").Answer(503);
@@ -28,7 +28,7 @@ public sealed class StatusApiTests
         );
         await Eventually.TrueAsync(
             () => console.Board().All().Take(3).All(surface => surface.History.Count == 1),
-            "the three that answer are polled"
+            "the three surfaces that answer are polled"
         );
 
         using var answer = JsonDocument.Parse(await console.Http.GetStringAsync("/api/status"));

@@ -13,7 +13,7 @@ public sealed class StatusBoardTests
     private readonly FakeTimeProvider _clock = new(Start);
 
     [Fact, Trait("Pitfall", "T-45"), Trait("Pitfall", "T-46")]
-    public void A_surface_that_was_never_polled_is_unknown_and_has_nothing_to_show()
+    public void A_surface_never_polled_is_unknown_and_empty()
     {
         var board = Board(Surface());
 
@@ -44,16 +44,16 @@ public sealed class StatusBoardTests
     public void The_first_failure_is_not_yet_red() => Assert.Equal(SurfaceStatus.Unknown, Published(Board(Surface()), "-").Status);
 
     [Fact]
-    public void A_reading_is_judged_shown_and_told()
+    public void A_reading_is_judged_shown_and_published()
     {
         var board = Board(Surface(), Surface("shop"));
-        List<SurfaceSnapshot> told = [];
-        using var subscription = board.Subscribe(told.Add);
+        List<SurfaceSnapshot> published = [];
+        using var subscription = board.Subscribe(published.Add);
 
         var judged = board.Publish(Reading(ReadingOutcome.Ok, _clock.GetUtcNow(), latencyMs: 31), TimeSpan.Zero);
 
         Assert.Equal((SurfaceStatus.Operational, Start), (judged.Status, judged.Since));
-        var snapshot = Assert.Single(told);
+        var snapshot = Assert.Single(published);
         Assert.Equal(
             ("pay", SurfaceStatus.Operational, Start, Start, 31),
             (snapshot.Key, snapshot.Status, snapshot.Since, snapshot.CheckedAt, snapshot.LatencyMs)
@@ -65,7 +65,7 @@ public sealed class StatusBoardTests
     }
 
     [Fact]
-    public void Since_is_the_last_confirmed_change_and_outlives_readings_that_change_nothing()
+    public void Since_is_the_time_of_the_last_confirmed_change()
     {
         var board = Board(Surface());
 
@@ -78,58 +78,58 @@ public sealed class StatusBoardTests
     }
 
     [Fact]
-    public void Who_no_longer_subscribes_is_not_told()
+    public void A_disposed_subscription_gets_no_news()
     {
         var board = Board(Surface());
-        var told = 0;
-        var subscription = board.Subscribe(_ => told++);
+        var published = 0;
+        var subscription = board.Subscribe(_ => published++);
         Published(board, "+");
 
         subscription.Dispose();
         Published(board, "+");
 
-        Assert.Equal(1, told);
+        Assert.Equal(1, published);
     }
 
     [Fact]
-    public void A_subscriber_that_throws_keeps_the_news_from_nobody()
+    public void A_subscriber_that_throws_does_not_stop_the_others()
     {
         var board = Board(Surface());
-        var told = 0;
+        var published = 0;
         using var first = board.Subscribe(_ => throw new InvalidOperationException("a page that broke"));
-        using var second = board.Subscribe(_ => told++);
+        using var second = board.Subscribe(_ => published++);
 
         Published(board, "+-");
 
-        Assert.Equal(2, told);
+        Assert.Equal(2, published);
     }
 
     [Fact, Trait("Pitfall", "T-25")]
-    public void Who_reads_the_board_first_takes_the_news_from_nobody()
+    public void Reading_the_board_first_hides_no_news_from_subscribers()
     {
         var board = Board(Surface());
         Published(board, "+");
-        List<SurfaceSnapshot> told = [];
-        using var subscription = board.Subscribe(told.Add);
+        List<SurfaceSnapshot> published = [];
+        using var subscription = board.Subscribe(published.Add);
         _clock.Advance(3 * Interval);
 
         Assert.Equal(SurfaceStatus.Stale, Assert.Single(board.All()).Status);
         board.Tick();
         board.Tick();
 
-        Assert.Equal(SurfaceStatus.Stale, Assert.Single(told).Status);
+        Assert.Equal(SurfaceStatus.Stale, Assert.Single(published).Status);
     }
 
     [Fact, Trait("Pitfall", "T-25")]
-    public void Silence_for_two_intervals_is_stale_and_not_a_recovery()
+    public void Two_intervals_without_a_reading_are_stale_and_no_recovery()
     {
         var board = Board(Surface());
         Published(board, "+--");
         var down = board.Find("pay")!;
-        List<SurfaceSnapshot> told = [];
-        using var subscription = board.Subscribe(told.Add);
+        List<SurfaceSnapshot> published = [];
+        using var subscription = board.Subscribe(published.Add);
 
-        // Published has moved the clock one interval past the last reading.
+        // Published has advanced the clock one interval past the last reading.
         _clock.Advance(Interval);
         board.Tick();
         Assert.Equal(SurfaceStatus.Down, board.Find("pay")!.Status);
@@ -138,14 +138,14 @@ public sealed class StatusBoardTests
         board.Tick();
         board.Tick();
 
-        var stale = Assert.Single(told);
+        var stale = Assert.Single(published);
         Assert.Equal((SurfaceStatus.Stale, "No recent reading; last seen down", down.Since), (stale.Status, stale.Cause, stale.Since));
         Assert.True(stale.NeedsAttention);
         Assert.Equal((SurfaceStatus.Down, down.Since), (Published(board, "-").Status, board.Find("pay")!.Since));
     }
 
     [Fact]
-    public void A_probe_that_takes_long_does_not_make_its_surface_stale_while_it_is_out()
+    public void A_slow_probe_does_not_make_its_surface_stale()
     {
         var board = Board(Surface());
         board.Publish(Reading(ReadingOutcome.Failed, _clock.GetUtcNow()), took: TimeSpan.FromSeconds(60));
@@ -159,20 +159,20 @@ public sealed class StatusBoardTests
     }
 
     [Fact]
-    public void Maintenance_holds_until_its_end_whatever_is_seen_and_its_end_is_told()
+    public void Maintenance_lasts_until_its_end_and_its_end_is_published()
     {
         var board = Board(Surface() with { MaintenanceUntil = Start + TimeSpan.FromMinutes(10) });
         Assert.Equal(SurfaceStatus.Maintenance, board.Find("pay")!.Status);
         Assert.False(Published(board, "--").NeedsAttention);
-        List<SurfaceSnapshot> told = [];
-        using var subscription = board.Subscribe(told.Add);
+        List<SurfaceSnapshot> published = [];
+        using var subscription = board.Subscribe(published.Add);
 
         _clock.SetUtcNow(Start + TimeSpan.FromMinutes(10) - Interval);
         Published(board, "-");
-        Assert.Equal(SurfaceStatus.Maintenance, told[^1].Status);
+        Assert.Equal(SurfaceStatus.Maintenance, published[^1].Status);
 
         board.Tick();
-        Assert.Equal(SurfaceStatus.Down, told[^1].Status);
+        Assert.Equal(SurfaceStatus.Down, published[^1].Status);
     }
 
     [Fact, Trait("Pitfall", "T-47")]
@@ -190,7 +190,7 @@ public sealed class StatusBoardTests
     }
 
     [Fact]
-    public void The_95th_percentile_is_taken_over_answers_alone()
+    public void The_95th_percentile_counts_only_answers()
     {
         var board = Board(Surface());
         foreach (var ms in Enumerable.Range(1, 40).Reverse())
@@ -204,7 +204,7 @@ public sealed class StatusBoardTests
     }
 
     [Fact, Trait("Pitfall", "T-30")]
-    public void Blind_readings_make_a_known_surface_stale_and_the_first_that_is_reached_ends_it()
+    public void Blind_readings_make_a_known_surface_stale_until_it_is_reached_again()
     {
         var board = Board(Surface(), Surface("new"));
         Published(board, "++");
@@ -220,7 +220,7 @@ public sealed class StatusBoardTests
     }
 
     [Fact, Trait("Pitfall", "T-30")]
-    public void What_is_restored_counts_in_the_order_in_which_it_was_shown()
+    public void Restored_readings_count_in_their_original_order()
     {
         var board = Board(Surface(), Surface("shop"));
 
@@ -238,7 +238,7 @@ public sealed class StatusBoardTests
         Assert.Equal((Start + TimeSpan.FromMilliseconds(1), Start), (board.OwnNetworkLostSince, board.CheckedAt));
     }
 
-    /// <summary>Publishes a reading a mark, an interval apart, and returns what is shown after the last.</summary>
+    /// <summary>Publishes one reading per mark, an interval apart; returns the last snapshot.</summary>
     private SurfaceSnapshot Published(StatusBoard board, string marks)
     {
         SurfaceSnapshot? shown = null;

@@ -40,11 +40,11 @@ public sealed class StatusPollerTests
                         .All()
                         .Where(surface => surface.Key != "s7")
                         .All(surface => surface.History.Count == times && surface.CheckedAt == _clock.GetUtcNow()),
-                $"39 surfaces are polled for time {times}, in this very moment"
+                $"39 surfaces are polled {times} times without a step of the clock"
             );
 
         await PolledAsync(1);
-        await Eventually.TrueAsync(() => surfaces[7].RequestCount == 1, "the hanging surface is asked");
+        await Eventually.TrueAsync(() => surfaces[7].RequestCount == 1, "the hanging surface is polled");
         _clock.Advance(Watching.ACycle);
         await PolledAsync(2);
 
@@ -60,7 +60,7 @@ public sealed class StatusPollerTests
     }
 
     [Fact]
-    public async Task No_more_probes_are_under_way_than_are_allowed()
+    public async Task Concurrent_probes_never_exceed_the_limit()
     {
         int now = 0,
             most = 0;
@@ -78,7 +78,7 @@ public sealed class StatusPollerTests
         var settings = Watching.Settings(Enumerable.Range(0, 12).Select(n => new Uri(surface.Url, $"{n}")));
         settings["Status:Parallelism"] = "3";
         await using var console = await ConsoleHost.StartAsync(clock: _clock, settings: settings);
-        await Eventually.TrueAsync(() => Volatile.Read(ref now) >= 3, "three are asked at once");
+        await Eventually.TrueAsync(() => Volatile.Read(ref now) >= 3, "three probes run at once");
 
         mayAnswer.SetResult();
 
@@ -87,7 +87,7 @@ public sealed class StatusPollerTests
     }
 
     [Fact, Trait("Pitfall", "T-53")]
-    public async Task However_many_look_a_surface_is_asked_once_a_cycle()
+    public async Task A_surface_is_polled_once_a_cycle_for_any_number_of_viewers()
     {
         await using var sandbox = await SandboxServer.StartAsync();
         List<SandboxSurface> surfaces = [sandbox.Surface("a"), sandbox.Surface("b")];
@@ -96,8 +96,11 @@ public sealed class StatusPollerTests
             clock: _clock,
             settings: Watching.Settings(surfaces.Select(surface => surface.Url))
         );
-        var told = 0;
-        var subscriptions = Enumerable.Range(0, 30).Select(_ => console.Board().Subscribe(_ => Interlocked.Increment(ref told))).ToList();
+        var published = 0;
+        var subscriptions = Enumerable
+            .Range(0, 30)
+            .Select(_ => console.Board().Subscribe(_ => Interlocked.Increment(ref published)))
+            .ToList();
 
         for (var cycle = 1; cycle <= 3; cycle++)
         {
@@ -107,39 +110,39 @@ public sealed class StatusPollerTests
             _clock.Advance(Watching.ACycle);
         }
 
-        await Eventually.TrueAsync(() => told >= 30 * 2 * 2, "all subscribers are told of every reading");
+        await Eventually.TrueAsync(() => published >= 30 * 2 * 2, "all subscribers get every reading");
         subscriptions.ForEach(subscription => subscription.Dispose());
     }
 
     [Fact, Trait("Pitfall", "T-25")]
-    public async Task Time_that_passes_without_readings_is_told_by_itself()
+    public async Task A_surface_turns_stale_without_any_reading()
     {
-        await using var surface = RawSurface.StartWell();
-        // As long as a probe may take: nothing is seen, and nothing fails either.
+        await using var surface = RawSurface.StartHealthy();
+        // The longest timeout, so that the probe neither succeeds nor fails meanwhile.
         await using var console = await ConsoleHost.StartAsync(
             clock: _clock,
             settings: Watching.Settings([surface.Url], timeout: TimeSpan.FromMinutes(5))
         );
         await console.AllAsync(SurfaceStatus.Operational);
-        await surface.LoseAsync();
-        var told = new TaskCompletionSource<SurfaceSnapshot>(TaskCreationOptions.RunContinuationsAsynchronously);
-        // On a busy machine the clock may run past the probe's own time-out before anybody looks: then it is told of that first.
+        await surface.DropPacketsAsync();
+        var published = new TaskCompletionSource<SurfaceSnapshot>(TaskCreationOptions.RunContinuationsAsynchronously);
+        // On a busy machine the clock may pass the probe's timeout first; then another status is published before.
         using var subscription = console
             .Board()
-            .Subscribe(snapshot => _ = snapshot.Status == SurfaceStatus.Stale && told.TrySetResult(snapshot));
+            .Subscribe(snapshot => _ = snapshot.Status == SurfaceStatus.Stale && published.TrySetResult(snapshot));
 
         await Eventually.TrueAsync(
             () =>
             {
                 _clock.Advance(TimeSpan.FromSeconds(1));
-                return told.Task.IsCompleted;
+                return published.Task.IsCompleted;
             },
-            "the surface is told to be stale"
+            "the surface is published as stale"
         );
 
         Assert.Equal(
             (SurfaceStatus.Stale, "No recent reading; last seen operational"),
-            ((await told.Task).Status, (await told.Task).Cause)
+            ((await published.Task).Status, (await published.Task).Cause)
         );
     }
 

@@ -5,7 +5,7 @@ using Codes = AutoTicket.Surfaces.StatusCodes;
 
 namespace AutoTicket.Tests.Surfaces;
 
-/// <summary>A mistake in the configuration stops the start with the variable's name and what it held.</summary>
+/// <summary>A configuration error stops the start and names the variable and its value.</summary>
 public sealed class SurfaceConfigurationTests
 {
     [Fact]
@@ -127,7 +127,7 @@ public sealed class SurfaceConfigurationTests
     [InlineData("2xx")]
     [InlineData("200;201")]
     [InlineData("200-210-220")]
-    public void What_is_no_list_of_statuses_is_none(string text) => Assert.Null(Codes.Parse(text));
+    public void An_invalid_list_of_statuses_is_null(string text) => Assert.Null(Codes.Parse(text));
 
     [Theory]
     [InlineData("PollInterval", "0s", "Status__PollInterval must be between")]

@@ -8,7 +8,7 @@ using static AutoTicket.Tests.Surfaces.Readings;
 
 namespace AutoTicket.Tests.Surfaces;
 
-/// <summary>Readings in the database: what a restart finds again, what availability is counted from, what is thrown away.</summary>
+/// <summary>Stored readings: restored at a restart, counted for availability, and deleted by retention.</summary>
 public sealed class SurfaceHistoryTests
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(30);
@@ -18,7 +18,7 @@ public sealed class SurfaceHistoryTests
     private readonly StatusOptions _options = new() { PollInterval = Interval };
 
     [Theory, BothDatabases, Trait("Pitfall", "T-47")]
-    public async Task A_restart_goes_on_with_status_since_and_history(Database kind)
+    public async Task A_restart_restores_status_since_and_history(Database kind)
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         var before = Board();
@@ -39,12 +39,12 @@ public sealed class SurfaceHistoryTests
         }
 
         Assert.Equal(SurfaceStatus.Unknown, after.Find("new")!.Status);
-        // One good answer is not two: the outage goes on where it was.
+        // One good answer does not confirm a recovery: the outage continues.
         Assert.Equal(SurfaceStatus.Down, after.Publish(Reading(ReadingOutcome.Ok, _clock.GetUtcNow()), TimeSpan.Zero).Status);
     }
 
     [Theory, BothDatabases, Trait("Pitfall", "T-25"), Trait("Pitfall", "T-47")]
-    public async Task After_a_week_off_the_last_history_is_shown_as_stale(Database kind)
+    public async Task After_a_week_without_readings_the_history_is_stale(Database kind)
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         await StoreAsync(database, Board(), "pay", "+--");
@@ -58,7 +58,7 @@ public sealed class SurfaceHistoryTests
     }
 
     [Theory, BothDatabases, Trait("Pitfall", "T-47")]
-    public async Task A_history_that_comes_late_is_put_before_what_was_seen_meanwhile(Database kind)
+    public async Task A_history_loaded_late_is_put_before_newer_readings(Database kind)
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         await StoreAsync(database, Board(), "pay", "+--");
@@ -80,8 +80,8 @@ public sealed class SurfaceHistoryTests
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         var board = Board();
-        // Most of an hour down; then forty hours of silence, which say nothing; now two answers, of which the second counts as up,
-        // half an hour without a network, which says nothing, and two failures, of which the second counts as down.
+        // Most of an hour down, then forty hours without readings, which don't count. Then two good answers (the second counts as up), half
+        // an hour without a network, which does not count, and two failures (the second counts as down).
         await StoreAsync(database, board, "pay", new string('-', 100));
         _clock.SetUtcNow(Start + TimeSpan.FromHours(40));
         await StoreAsync(database, board, "pay", "++" + new string('?', 50) + "--");
@@ -91,14 +91,14 @@ public sealed class SurfaceHistoryTests
 
         var (pay, shop, never) = (board.Find("pay")!, board.Find("shop")!, board.Find("new")!);
         Assert.Equal(2d / 4, pay.Availability24h!.Value, 6);
-        // The very first failure confirmed nothing yet.
+        // The first failure does not count, because it confirmed nothing yet.
         Assert.Equal(2d / 103, pay.Availability30d!.Value, 6);
         Assert.Equal((1d, 1d), (shop.Availability24h, shop.Availability30d));
         Assert.Equal((null, null), (never.Availability24h, never.Availability30d));
     }
 
     [Theory, BothDatabases]
-    public async Task Whole_hours_are_rolled_up_once_and_survive_the_readings(Database kind)
+    public async Task Whole_hours_are_rolled_up_once_and_outlive_their_readings(Database kind)
     {
         _options.Retention = TimeSpan.FromDays(2);
         await using var database = await TestDatabase.CreateAsync(kind);
@@ -131,15 +131,15 @@ public sealed class SurfaceHistoryTests
     }
 
     [Theory, BothDatabases, Trait("Pitfall", "T-30")]
-    public async Task A_board_that_follows_shows_what_the_leader_judged(Database kind)
+    public async Task A_followers_board_shows_what_the_leader_judged(Database kind)
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         var leader = Board();
         await StoreAsync(database, leader, "pay", "++");
         var follower = Board();
         var upTo = await RestoreAsync(database, follower);
-        var told = new List<SurfaceSnapshot>();
-        using var subscription = follower.Subscribe(told.Add);
+        var published = new List<SurfaceSnapshot>();
+        using var subscription = follower.Subscribe(published.Add);
 
         foreach (var marks in new[] { "--", "+-+-+-", "~", "?", "++" })
         {
@@ -157,12 +157,12 @@ public sealed class SurfaceHistoryTests
             Assert.Equal((leader.OwnNetworkLostSince, leader.CheckedAt), (follower.OwnNetworkLostSince, follower.CheckedAt));
         }
 
-        // Many readings that come together are told once.
-        Assert.Equal(5, told.Count);
+        // Readings that arrive together raise one event.
+        Assert.Equal(5, published.Count);
     }
 
     [Theory, BothDatabases, Trait("Pitfall", "T-30")]
-    public async Task A_restart_knows_since_when_our_own_network_is_lost(Database kind)
+    public async Task A_restart_restores_since_when_the_own_network_is_lost(Database kind)
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         var before = Board();
@@ -177,7 +177,7 @@ public sealed class SurfaceHistoryTests
     }
 
     [Theory, BothDatabases]
-    public async Task Readings_of_a_leader_that_another_has_followed_are_refused(Database kind)
+    public async Task Readings_of_a_former_leader_are_refused(Database kind)
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         await LeadAsync(database, 7);
@@ -190,7 +190,7 @@ public sealed class SurfaceHistoryTests
     }
 
     [Fact]
-    public async Task Who_was_cut_off_for_long_reads_no_more_than_the_board_can_show()
+    public async Task A_process_cut_off_for_long_reads_only_what_the_board_can_show()
     {
         await using var database = await TestDatabase.CreateAsync(Database.Sqlite);
         await StoreAsync(database, Board(), "pay", new string('+', 200) + "-");
@@ -212,7 +212,7 @@ public sealed class SurfaceHistoryTests
         return upTo;
     }
 
-    /// <summary>Publishes and stores a reading a mark, an interval apart, as the leader that it is.</summary>
+    /// <summary>Publishes and stores one reading per mark, an interval apart, as the leader.</summary>
     private async Task StoreAsync(TestDatabase database, StatusBoard board, string key, string marks)
     {
         var readings = new List<SurfaceReading>();
@@ -229,7 +229,7 @@ public sealed class SurfaceHistoryTests
         );
     }
 
-    /// <summary>Whoever stores must lead.</summary>
+    /// <summary>Only the leader may store readings.</summary>
     private async Task LeadAsync(TestDatabase database, long fence)
     {
         await using var db = database.Open();

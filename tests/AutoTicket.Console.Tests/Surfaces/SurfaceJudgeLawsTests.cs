@@ -4,7 +4,7 @@ using static AutoTicket.Tests.Surfaces.Readings;
 
 namespace AutoTicket.Tests.Surfaces;
 
-/// <summary>What holds for whatever readings come: thousands of random histories, the same ones in every run.</summary>
+/// <summary>Rules that hold for any readings, tested with hundreds of random histories, the same in every run.</summary>
 public sealed class SurfaceJudgeLawsTests
 {
     private static readonly ReadingOutcome[] Seen =
@@ -49,7 +49,7 @@ public sealed class SurfaceJudgeLawsTests
         );
 
     [Fact]
-    public void Operational_is_reached_only_by_a_good_answer_and_after_trouble_only_by_enough_of_them() =>
+    public void A_surface_becomes_operational_only_by_enough_good_answers() =>
         ForEachHistory(
             (surface, history, statuses) =>
             {
@@ -65,24 +65,24 @@ public sealed class SurfaceJudgeLawsTests
         );
 
     [Fact]
-    public void Ten_good_answers_are_operational_whatever_went_before() =>
+    public void Ten_good_answers_are_always_operational() =>
         ForEachHistory(
             (surface, history, _) =>
                 Assert.Equal(Operational, Judge(surface, [.. history, .. Enumerable.Repeat(ReadingOutcome.Ok, 10)])[^1])
         );
 
     [Fact]
-    public void A_status_once_known_is_never_unknown_again() =>
+    public void A_known_status_never_becomes_unknown() =>
         ForEachHistory((_, _, statuses) => Assert.DoesNotContain(Unknown, statuses.SkipWhile(status => status == Unknown)));
 
     [Fact, Trait("Pitfall", "T-30")]
-    public void Blind_readings_say_nothing_of_the_surface()
+    public void Blind_readings_change_no_judgment()
     {
         var random = new Random(30);
         ForEachHistory(
             (surface, history, statuses) =>
             {
-                // A few only, so that those that tell something stay within what the board keeps.
+                // Only a few, so that all other readings still fit into the board's history.
                 var withBlind = history
                     .SelectMany(outcome => random.Next(8) == 0 ? new[] { ReadingOutcome.Blind, outcome } : [outcome])
                     .ToList();
@@ -99,7 +99,7 @@ public sealed class SurfaceJudgeLawsTests
         {
             var surface = Surface(downAfter: random.Next(1, 6), upAfter: random.Next(1, 6));
             var history = new ReadingOutcome[random.Next(5, 46)];
-            // Runs of one outcome, as the world has them, rather than noise alone.
+            // Runs of the same outcome, as in real outages, and not only noise.
             for (var n = 0; n < history.Length; n++)
             {
                 history[n] = n > 0 && random.Next(2) == 0 ? history[n - 1] : Seen[random.Next(Seen.Length)];

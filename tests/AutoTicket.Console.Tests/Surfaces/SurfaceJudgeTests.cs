@@ -14,13 +14,13 @@ public sealed class SurfaceJudgeTests
     [InlineData("~~", Degraded)]
     [InlineData("-~", Degraded)]
     [InlineData("-+", Operational)]
-    public void The_first_readings_leave_unknown_only_for_what_they_confirm(string marks, SurfaceStatus expected) =>
+    public void The_first_readings_stay_unknown_until_confirmed(string marks, SurfaceStatus expected) =>
         Assert.Equal(expected, Judge(Surface(), Outcomes(marks))[^1]);
 
     [Theory, Trait("Pitfall", "T-23")]
     [InlineData("-")]
     [InlineData("~")]
-    public void One_bad_poll_and_then_a_good_one_change_nothing(string blip)
+    public void One_bad_reading_before_a_good_one_changes_nothing(string blip)
     {
         var statuses = Judge(Surface(), Outcomes($"+++ {blip} +++"));
 
@@ -56,11 +56,11 @@ public sealed class SurfaceJudgeTests
     }
 
     [Fact]
-    public void A_failure_amid_the_recovery_starts_its_count_again() =>
+    public void A_failure_during_the_recovery_restarts_its_count() =>
         Assert.Equal([Unknown, Down, Down, Down, Down, Degraded], Judge(Surface(), Outcomes("-- +-+ +")));
 
     [Fact]
-    public void Slow_answers_end_being_down_but_not_being_in_trouble() =>
+    public void Slow_answers_turn_down_into_degraded() =>
         Assert.Equal([Unknown, Down, Down, Degraded, Degraded], Judge(Surface(), Outcomes("-- ~~ +")));
 
     [Fact]
@@ -88,7 +88,7 @@ public sealed class SurfaceJudgeTests
     }
 
     [Fact, Trait("Pitfall", "T-24")]
-    public void Red_and_green_in_turn_for_an_hour_are_one_change_and_marked_as_flapping()
+    public void An_hour_of_flapping_is_one_change_and_marked_as_flapping()
     {
         var hour = Enumerable.Range(0, 120).Select(n => n % 2 == 0 ? ReadingOutcome.Failed : ReadingOutcome.Ok).ToList();
 
@@ -117,7 +117,7 @@ public sealed class SurfaceJudgeTests
     [InlineData(Down, "--?", "HTTP 503")]
     [InlineData(Down, "--+", "Recovering: 1 of 2 good checks")]
     [InlineData(Degraded, "~~", "Slow: 3 s (limit 2 s)")]
-    public void The_cause_says_what_is_wrong_or_being_confirmed(SurfaceStatus status, string marks, string? expected) =>
+    public void The_cause_names_the_fault_or_the_pending_confirmation(SurfaceStatus status, string marks, string? expected) =>
         Assert.Equal(expected, SurfaceJudge.Explain(Surface(), status, [.. Outcomes(marks).Select(outcome => Reading(outcome))]));
 
     internal static int Changes(IReadOnlyList<SurfaceStatus> statuses) =>

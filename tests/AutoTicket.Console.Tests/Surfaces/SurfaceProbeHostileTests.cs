@@ -9,7 +9,7 @@ using Microsoft.Extensions.Logging;
 
 namespace AutoTicket.Tests.Surfaces;
 
-/// <summary>The probe against names, ports and peers that are broken or mean harm: it never throws, and ends in time.</summary>
+/// <summary>The probe against broken or hostile names, ports and servers: it never throws, and ends in time.</summary>
 public sealed class SurfaceProbeHostileTests : IDisposable
 {
     private readonly SurfaceProbe _probe = new(TimeProvider.System);
@@ -17,7 +17,7 @@ public sealed class SurfaceProbeHostileTests : IDisposable
     public void Dispose() => _probe.Dispose();
 
     [Fact]
-    public async Task A_refused_connection_is_an_answer_of_the_hosts_network_stack()
+    public async Task A_refused_connection_reached_the_host()
     {
         var reading = await ProbeAsync(new Uri($"http://127.0.0.1:{LoopbackPort.Next()}/"));
 
@@ -27,7 +27,7 @@ public sealed class SurfaceProbeHostileTests : IDisposable
     [Theory]
     [InlineData("http://nobody.invalid/")]
     [InlineData("https://nobody.invalid/")]
-    public async Task A_name_that_can_not_be_resolved_reached_nobody(string url)
+    public async Task An_unresolvable_name_reached_no_host(string url)
     {
         var reading = await ProbeAsync(new Uri(url));
 
@@ -35,10 +35,10 @@ public sealed class SurfaceProbeHostileTests : IDisposable
     }
 
     [Fact]
-    public async Task A_host_whose_packets_are_lost_reached_nobody()
+    public async Task A_connection_whose_packets_are_lost_reached_no_host()
     {
-        await using var surface = RawSurface.StartWell();
-        await surface.LoseAsync();
+        await using var surface = RawSurface.StartHealthy();
+        await surface.DropPacketsAsync();
 
         var reading = await ProbeAsync(surface.Url, timeout: TimeSpan.FromMilliseconds(150));
 
@@ -104,13 +104,13 @@ public sealed class SurfaceProbeHostileTests : IDisposable
         var reading = await ProbeAsync(surface.Url, expectedText: "never there");
 
         Assert.Equal((ReadingOutcome.Failed, "HTTP 200, but the response lacks the expected text"), (reading.Outcome, reading.Cause));
-        // What is read, what is drained and what stands in the sockets' buffers; an unbounded reader takes gigabytes until its timeout.
+        // Bytes read, drained, and in the sockets' buffers. Without a bound the probe would read gigabytes until its timeout.
         Assert.InRange(Interlocked.Read(ref sent), 1024 * 1024, 64 * 1024 * 1024);
         Assert.InRange(GC.GetTotalAllocatedBytes() - before, 0, 256L * 1024 * 1024);
     }
 
     [Fact]
-    public async Task A_body_that_hangs_half_way_is_no_answer()
+    public async Task A_body_that_hangs_halfway_fails()
     {
         await using var surface = RawSurface.Start(
             async (_, stream, cancelled) =>
@@ -129,7 +129,7 @@ public sealed class SurfaceProbeHostileTests : IDisposable
     }
 
     [Fact]
-    public async Task A_body_that_breaks_off_is_no_answer()
+    public async Task A_truncated_body_fails()
     {
         await using var surface = RawSurface.Start("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
 
@@ -151,7 +151,7 @@ public sealed class SurfaceProbeHostileTests : IDisposable
         );
 
     [Theory, MemberData(nameof(Bombs))]
-    public async Task Nonsense_and_header_bombs_are_failures_told_in_one_short_line(string answer)
+    public async Task Invalid_responses_and_header_bombs_fail_with_one_short_line(string answer)
     {
         await using var surface = RawSurface.Start(answer);
 

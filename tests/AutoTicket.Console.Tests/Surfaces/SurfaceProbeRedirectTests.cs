@@ -3,7 +3,7 @@ using Codes = AutoTicket.Surfaces.StatusCodes;
 
 namespace AutoTicket.Tests.Surfaces;
 
-/// <summary>A redirect is followed only where the answer is still the surface's own.</summary>
+/// <summary>The probe follows a redirect only if the answer still comes from the surface itself.</summary>
 public sealed class SurfaceProbeRedirectTests : IDisposable
 {
     private readonly SurfaceProbe _probe = new(TimeProvider.System);
@@ -16,7 +16,7 @@ public sealed class SurfaceProbeRedirectTests : IDisposable
     [InlineData("login")]
     [InlineData("//127.0.0.1:{port}/login")]
     [InlineData("http://127.0.0.1:{port}/login")]
-    public async Task On_the_same_host_it_is_followed(string location)
+    public async Task A_redirect_to_the_same_host_is_followed(string location)
     {
         await using var surface = Redirecting(path => path == "/" ? location : null);
 
@@ -43,7 +43,7 @@ public sealed class SurfaceProbeRedirectTests : IDisposable
     }
 
     [Fact]
-    public async Task A_loop_ends()
+    public async Task A_redirect_loop_ends()
     {
         await using var surface = Redirecting(_ => "/");
 
@@ -57,7 +57,7 @@ public sealed class SurfaceProbeRedirectTests : IDisposable
     }
 
     [Fact]
-    public async Task One_that_is_expected_is_the_answer()
+    public async Task An_expected_redirect_is_the_answer()
     {
         await using var surface = Redirecting(_ => "http://elsewhere.invalid/");
 

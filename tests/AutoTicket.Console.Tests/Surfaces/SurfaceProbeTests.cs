@@ -5,7 +5,7 @@ using Codes = AutoTicket.Surfaces.StatusCodes;
 
 namespace AutoTicket.Tests.Surfaces;
 
-/// <summary>The probe against surfaces that speak HTTP, well or badly.</summary>
+/// <summary>The probe against HTTP surfaces, working and failing.</summary>
 public sealed class SurfaceProbeTests : IAsyncLifetime, IDisposable
 {
     private readonly SurfaceProbe _probe = new(TimeProvider.System);
@@ -18,7 +18,7 @@ public sealed class SurfaceProbeTests : IAsyncLifetime, IDisposable
     public void Dispose() => _probe.Dispose();
 
     [Fact]
-    public async Task A_good_answer_is_ok_and_has_a_latency()
+    public async Task A_good_answer_is_ok_with_its_latency()
     {
         var reading = await ProbeAsync(Well);
 
@@ -27,7 +27,7 @@ public sealed class SurfaceProbeTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
-    public async Task An_answer_slower_than_allowed_is_slow_and_says_by_how_much()
+    public async Task An_answer_over_the_limit_is_slow_and_names_both_times()
     {
         _sandbox.Surface("pay").Answer(delay: TimeSpan.FromMilliseconds(120));
 
@@ -63,7 +63,7 @@ public sealed class SurfaceProbeTests : IAsyncLifetime, IDisposable
     [Theory]
     [InlineData("All well — fine", ReadingOutcome.Ok)]
     [InlineData("all well", ReadingOutcome.Failed)]
-    public async Task The_expected_text_must_be_in_the_answer_to_the_letter(string text, ReadingOutcome outcome)
+    public async Task The_response_must_contain_the_exact_expected_text(string text, ReadingOutcome outcome)
     {
         _sandbox.Surface("pay").Answer(body: "<p>All well — fine</p>");
 
@@ -74,7 +74,7 @@ public sealed class SurfaceProbeTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
-    public async Task A_surface_that_hangs_fails_at_its_own_timeout_and_was_reached()
+    public async Task A_hanging_surface_fails_at_its_own_timeout_and_counts_as_reached()
     {
         _sandbox.Surface("pay").Hang();
 
@@ -89,7 +89,7 @@ public sealed class SurfaceProbeTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
-    public async Task A_connection_that_is_reset_is_a_failure_that_was_reached()
+    public async Task A_reset_connection_fails_and_counts_as_reached()
     {
         _sandbox.Surface("pay").Reset();
 
@@ -129,12 +129,12 @@ public sealed class SurfaceProbeTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
-    public async Task It_ends_at_once_when_the_console_stops()
+    public async Task A_probe_ends_at_once_when_the_console_stops()
     {
         _sandbox.Surface("pay").Hang();
         using var stopping = new CancellationTokenSource();
         var probing = _probe.ProbeAsync(Well with { Timeout = TimeSpan.FromMinutes(5) }, stopping.Token);
-        await Eventually.TrueAsync(() => _sandbox.Surface("pay").RequestCount == 1, "the surface is asked");
+        await Eventually.TrueAsync(() => _sandbox.Surface("pay").RequestCount == 1, "the surface is polled");
 
         await stopping.CancelAsync();
 

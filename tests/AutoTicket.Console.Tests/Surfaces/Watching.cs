@@ -3,13 +3,13 @@ using AutoTicket.Surfaces;
 
 namespace AutoTicket.Tests.Surfaces;
 
-/// <summary>Consoles that watch many surfaces, and clocks that let their polls come round.</summary>
+/// <summary>Helpers for consoles with many surfaces.</summary>
 internal static class Watching
 {
-    /// <summary>The interval with the most that jitter adds to it.</summary>
+    /// <summary>The poll interval plus its maximum jitter.</summary>
     public static readonly TimeSpan ACycle = TimeSpan.FromSeconds(31.5);
 
-    /// <summary>The settings of surfaces with these addresses, named s0, s1, …</summary>
+    /// <summary>Settings of surfaces with these URLs, named s0, s1, …</summary>
     public static Dictionary<string, string?> Settings(IEnumerable<Uri> urls, int downAfter = 2, TimeSpan? timeout = null)
     {
         var settings = new Dictionary<string, string?> { ["Status:PollInterval"] = "00:00:30" };
