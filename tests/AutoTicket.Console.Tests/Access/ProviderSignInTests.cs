@@ -370,7 +370,7 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
             await clock.AdvanceUntilAsync(
                 TimeSpan.FromSeconds(2),
                 async () => await db.AuditLog.AnyAsync(entry => entry.Action == AuditActions.SignedOut),
-                "it is written down"
+                "the sign-out is audited"
             );
             Assert.Contains(
                 "did not confirm it",
