@@ -55,7 +55,7 @@ public sealed class DecisionWordTests
     }
 
     [Theory, BothDatabases]
-    public async Task The_database_finds_the_same_rows(Database kind)
+    public async Task The_database_and_the_code_match_the_same_decision_words(Database kind)
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         await using var db = database.Open();

@@ -133,7 +133,7 @@ public sealed class EpisodeRulesTests
     }
 
     [Fact, Trait("Pitfall", "T-6"), Trait("Pitfall", "T-27")]
-    public void A_changed_severity_is_the_same_episode_and_its_end_is_its_end()
+    public void An_alert_whose_severity_changes_stays_one_episode()
     {
         var id = Observe(Say(severity: Severity.P2)).AlertId;
         Assert.Equal(id, Observe(Say(severity: Severity.P1)).AlertId);
@@ -262,7 +262,7 @@ public sealed class EpisodeRulesTests
 
     /// <summary>All reports of one request count as seen at the same time.</summary>
     [Fact, Trait("Pitfall", "T-1")]
-    public void An_id_that_was_last_seen_the_moment_another_began_was_not_seen_after_it()
+    public void An_id_last_seen_when_another_began_does_not_count_as_seen_after_it()
     {
         Observe(Say(id: "a"));
         Assert.True(Apply(EpisodeRules.TouchEvery, [Say(id: "a")]).Wrote);
@@ -287,7 +287,7 @@ public sealed class EpisodeRulesTests
     }
 
     [Fact]
-    public void The_end_of_an_id_does_not_end_what_is_reported_without_one()
+    public void The_end_of_an_id_does_not_end_the_report_without_an_id()
     {
         Observe(Say());
         Observe(Say(id: "a"));
@@ -296,7 +296,7 @@ public sealed class EpisodeRulesTests
     }
 
     [Fact]
-    public void The_end_of_what_is_reported_without_an_id_does_not_end_an_id()
+    public void The_end_of_a_report_without_an_id_does_not_end_an_id()
     {
         Observe(Say(id: "a"));
         Observe(Say());

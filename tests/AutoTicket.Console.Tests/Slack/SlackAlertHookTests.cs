@@ -57,7 +57,7 @@ public sealed class SlackAlertHookTests
 
     [Fact]
     [Trait("Pitfall", "T-24")]
-    public async Task An_hour_of_red_and_green_is_three_messages_and_then_one_a_quiet_period()
+    public async Task An_hour_of_flapping_is_three_messages_and_then_one_a_quiet_period()
     {
         await using var slack = await SlackDriver.StartAsync();
         var (alert, told, toldEnd) = (slack.Alert(), (AlertDelivery?)null, -1);

@@ -104,7 +104,7 @@ public sealed class SlackFailuresTests
     [InlineData(600, 60)]
     [InlineData(null, 2)]
     [InlineData(0, 1)]
-    public async Task A_429_is_obeyed_up_to_a_minute(int? asked, int held)
+    public async Task The_Retry_After_of_a_429_is_obeyed_for_at_most_a_minute(int? asked, int held)
     {
         await using var slack = await SlackDriver.StartAsync();
         slack.Sandbox.Faults.Add(
@@ -342,7 +342,7 @@ public sealed class SlackFailuresTests
     [InlineData("""{"ok":true}""")]
     [InlineData("""{"ok":true,"channel":"D1"}""")]
     [InlineData("""{"ok":true,"channel":{"id":7}}""")]
-    public async Task A_channel_without_an_id_is_no_channel(string body)
+    public async Task A_channel_without_an_id_is_a_failure(string body)
     {
         await using var slack = await SlackDriver.StartAsync();
         slack.Sandbox.Faults.Add(new Fault(FaultKind.WrongJson) { Match = FaultMatch.SlackOpen, Body = body });

@@ -106,7 +106,7 @@ public sealed class SlackMessagesTests : IAsyncLifetime
 
     [Fact]
     [Trait("Pitfall", "T-39b")]
-    public async Task Half_a_surrogate_pair_becomes_a_character()
+    public async Task Half_a_surrogate_pair_is_replaced()
     {
         await _slack.DeliverOneAsync(_slack.Firing(summary: "half \uD83D a pair"));
 

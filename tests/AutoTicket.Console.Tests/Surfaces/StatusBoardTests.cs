@@ -29,7 +29,7 @@ public sealed class StatusBoardTests
     }
 
     [Fact, Trait("Pitfall", "T-45")]
-    public void An_hour_without_any_reading_is_still_unknown_not_stale_and_not_green()
+    public void An_hour_without_any_reading_stays_unknown()
     {
         var board = Board(Surface());
         _ = board.All();
@@ -41,7 +41,7 @@ public sealed class StatusBoardTests
     }
 
     [Fact, Trait("Pitfall", "T-46")]
-    public void The_first_failure_is_not_yet_red() => Assert.Equal(SurfaceStatus.Unknown, Published(Board(Surface()), "-").Status);
+    public void The_first_failure_is_not_yet_down() => Assert.Equal(SurfaceStatus.Unknown, Published(Board(Surface()), "-").Status);
 
     [Fact]
     public void A_reading_is_judged_shown_and_published()

@@ -1,13 +1,13 @@
 namespace AutoTicket.Tests.Kit;
 
-/// <summary>The kit keeps its promises: a kit that is wrong makes other tests pass for no reason.</summary>
+/// <summary>Tests of the kit, because a fault in it could make other tests pass wrongly.</summary>
 public sealed class KitTests
 {
     [Fact]
     public async Task A_page_shows_its_text_and_records_errors_and_hosts()
     {
         await using var browser = await Browser.NewPageAsync();
-        const string host = "127.0.0.1:19999"; // nobody listens there
+        const string host = "127.0.0.1:19999"; // no server listens there
 
         await browser.Page.GotoAsync(
             $"data:text/html,<h1>Hello</h1><img src='http://{host}/x.png'><script>console.error('oh'); throw new Error('no')</script>"

@@ -214,7 +214,7 @@ public sealed class FaultTests : SandboxTest
 
     private async Task AdvanceUntilAsync(Func<bool> condition, TimeSpan step)
     {
-        // The other side sets its timer on its own thread: a step taken too early is taken again.
+        // The sandbox sets its timer on another thread, so a step may come too early and must be repeated.
         await EventuallyAsync(() =>
         {
             _clock.Advance(step);

@@ -70,7 +70,7 @@ public sealed class FreeScoutAuthorizationTests : SandboxTest
     }
 
     [Fact]
-    public async Task A_host_that_is_not_the_apps_is_refused_before_the_key_is_looked_at()
+    public async Task An_untrusted_host_is_refused_before_the_key_is_checked()
     {
         FreeScout.AppHost = "tickets.example.org";
 

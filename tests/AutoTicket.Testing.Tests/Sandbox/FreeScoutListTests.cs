@@ -35,7 +35,7 @@ public sealed class FreeScoutListTests : SandboxTest
     }
 
     [Fact]
-    public async Task An_unknown_status_is_no_filter()
+    public async Task An_unknown_status_does_not_filter()
     {
         var (open, closed) = (await CreatedIdAsync(), await CreatedIdAsync());
         FreeScout.Close(closed);

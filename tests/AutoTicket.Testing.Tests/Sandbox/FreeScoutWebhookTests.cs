@@ -42,7 +42,7 @@ public sealed class FreeScoutWebhookTests : SandboxTest
     }
 
     [Fact]
-    public void The_signature_is_that_of_a_known_vector() =>
+    public void The_signature_matches_a_known_vector() =>
         // RFC 2202, test case 2, in base64.
         Assert.Equal(
             "7/zfauXrL6LSdBbV8YTfnCWafHk=",

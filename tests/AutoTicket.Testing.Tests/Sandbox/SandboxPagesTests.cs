@@ -56,7 +56,7 @@ public sealed class SandboxPagesTests : SandboxTest
     }
 
     [Fact]
-    public async Task Pages_of_other_sites_cannot_use_it()
+    public async Task Pages_of_other_sites_cannot_use_the_sandbox()
     {
         var id = await CreatedIdAsync();
         using var form = new HttpRequestMessage(HttpMethod.Post, new Uri(Server.Url, $"freescout/conversation/{id}/delete"));
@@ -89,7 +89,7 @@ public sealed class SandboxPagesTests : SandboxTest
     }
 
     [Fact]
-    public async Task Slack_messages_are_read_as_text()
+    public async Task Slack_messages_are_shown_as_text()
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(Server.Slack.BaseUrl, "chat.postMessage"));
         request.Headers.Authorization = new("Bearer", Server.Slack.BotToken);

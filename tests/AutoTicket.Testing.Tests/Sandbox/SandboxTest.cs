@@ -4,7 +4,7 @@ using AutoTicket.Sandbox;
 
 namespace AutoTicket.Tests.Sandbox;
 
-/// <summary>A sandbox of the test's own and a client that talks to its FreeScout as the documentation says.</summary>
+/// <summary>Starts a sandbox for each test, with a client for its FreeScout API.</summary>
 public abstract class SandboxTest : IAsyncLifetime
 {
     protected static readonly CancellationToken Never = CancellationToken.None;
@@ -40,7 +40,7 @@ public abstract class SandboxTest : IAsyncLifetime
         return http;
     }
 
-    /// <summary>A body that FreeScout takes as it is.</summary>
+    /// <summary>A valid body of a create.</summary>
     protected static JsonObject Draft(string subject = "Checkout is down") =>
         new()
         {
@@ -86,7 +86,7 @@ public abstract class SandboxTest : IAsyncLifetime
         return error["path"]!.GetValue<string>();
     }
 
-    /// <summary>Waits for what another thread is about to do; a minute means never.</summary>
+    /// <summary>Waits up to a minute for work of another thread.</summary>
     protected static async Task EventuallyAsync(Func<bool> condition)
     {
         using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(1));

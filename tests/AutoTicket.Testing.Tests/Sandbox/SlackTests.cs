@@ -39,7 +39,7 @@ public sealed class SlackTests : SandboxTest
     [Theory]
     [InlineData("token_revoked")]
     [InlineData("is_archived")]
-    public async Task Any_other_refusal_is_a_fault(string error)
+    public async Task A_fault_simulates_any_other_Slack_error(string error)
     {
         Server.Faults.Add(Fault.SlackError(error) with { Times = 1 });
 
