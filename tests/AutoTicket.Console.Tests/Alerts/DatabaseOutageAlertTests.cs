@@ -60,9 +60,9 @@ public sealed class DatabaseOutageAlertTests
         var pager = new Pager();
         await using var outage = await Outage.BeginAsync(services => services.AddSingleton<IAlertHook>(pager));
         outage.Surface.Answer(503);
-        await outage.ToldAsync("FIRING");
+        await outage.ExpectMessagesAsync("FIRING");
         outage.Surface.Answer(200);
-        await outage.ToldAsync("FIRING", "RECOVERED");
+        await outage.ExpectMessagesAsync("FIRING", "RECOVERED");
         outage.Line.Restore();
 
         await using var db = outage.Database.Open();
@@ -86,12 +86,12 @@ public sealed class DatabaseOutageAlertTests
         await using var outage = await Outage.BeginAsync();
         outage.Line.Restore();
         outage.Surface.Answer(503);
-        await outage.ToldAsync("FIRING");
+        await outage.ExpectMessagesAsync("FIRING");
         outage.Surface.Answer(200);
-        await outage.ToldAsync("FIRING", "RECOVERED");
+        await outage.ExpectMessagesAsync("FIRING", "RECOVERED");
         outage.Line.Cut();
         outage.Surface.Answer(503);
-        await outage.ToldAsync("FIRING", "RECOVERED", "FIRING");
+        await outage.ExpectMessagesAsync("FIRING", "RECOVERED", "FIRING");
         outage.Line.Restore();
 
         await using var db = outage.Database.Open();
@@ -99,7 +99,7 @@ public sealed class DatabaseOutageAlertTests
             async () => await db.AlertDeliveries.AnyAsync(d => d.Hook == "slack" && d.Reopened == 1) && !await db.AlertOutbox.AnyAsync(),
             "what was told is stored with the episode"
         );
-        await outage.ToldAsync("FIRING", "RECOVERED", "FIRING");
+        await outage.ExpectMessagesAsync("FIRING", "RECOVERED", "FIRING");
     }
 
     /// <summary>For example, one network switch made both unreachable.</summary>

@@ -162,7 +162,7 @@ public sealed class LostAnswerTests
     public async Task A_lost_answer_whose_ticket_the_console_knows_by_another_row_frees_its_key()
     {
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
-        await driver.FirstLookIsOverAsync();
+        await driver.WaitForFirstSyncAsync();
         driver.Sandbox.Faults.Add(new Fault(FaultKind.StatusAfter) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
         var unreadable = driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutList, StatusCode = 503 });
         Assert.True((await driver.ClickAsync()).Degraded);

@@ -206,7 +206,7 @@ public sealed class OpenTicketsSyncTests
         );
         driver.Console.ExpectsErrors = true;
         driver.FreeScout.CreateByHand("Pay is odd", ["auto:status"]);
-        await driver.FirstLookIsOverAsync();
+        await driver.WaitForFirstSyncAsync();
         await using var db = driver.Database.Open();
         while (await SyncIsWholeAsync())
         {

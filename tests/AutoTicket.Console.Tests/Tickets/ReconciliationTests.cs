@@ -206,7 +206,7 @@ public sealed class ReconciliationTests : ReconciliationTest
             surfaces: []
         );
         driver.Console.ExpectsErrors = true;
-        await driver.FirstLookIsOverAsync();
+        await driver.WaitForFirstSyncAsync();
         await using var db = driver.Database.Open();
         var before = await ComparedAtAsync();
         await db.Database.ExecuteSqlAsync($"CREATE TRIGGER refused BEFORE INSERT ON ticket_sync BEGIN SELECT RAISE(ABORT, 'refused'); END");

@@ -93,7 +93,7 @@ public sealed class TagRepairTests
             surfaces: [],
             settings: new Dictionary<string, string?> { ["Ticketing:ReconcileInterval"] = "01:00:00" }
         );
-        await driver.FirstLookIsOverAsync();
+        await driver.WaitForFirstSyncAsync();
         await ReconciliationTest.FileAsync(driver, "one", TicketTags.Alert);
         await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "it is tagged");
         var refused = Enumerable
@@ -152,7 +152,7 @@ public sealed class TagRepairTests
     public async Task A_clock_that_is_set_back_by_an_hour_delays_neither_tags_nor_the_comparison()
     {
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
-        await driver.FirstLookIsOverAsync();
+        await driver.WaitForFirstSyncAsync();
         var fault = driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutTags, StatusCode = 503 });
         await driver.ClickAsync();
         await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(2), () => Task.FromResult(fault.Hits > 1), "tagging fails");
