@@ -68,7 +68,11 @@ public sealed class RetentionTests
         await db.Leases.ExecuteDeleteAsync();
         await _clock.AdvanceUntilAsync(
             TimeSpan.FromSeconds(5),
-            async () => !await db.SurfaceHours.AnyAsync(hour => hour.SurfaceKey == "old"),
+            async () =>
+                !await db.SurfaceHours.AnyAsync(hour => hour.SurfaceKey == "old")
+                && !await db.AuditLog.AnyAsync(entry => entry.Actor == "somebody" && entry.Action == "old")
+                && !await db.FloodBreaker.AnyAsync(breaker => breaker.Scope == "old-closed")
+                && !await db.Tickets.AnyAsync(ticket => ticket.Marker == "old-closed"),
             "the leader deletes old rows"
         );
 
