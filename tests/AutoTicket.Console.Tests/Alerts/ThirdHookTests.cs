@@ -17,6 +17,12 @@ public sealed class ThirdHookTests
 
         await driver.RaiseAsync(AlertDriver.Say("disk_full"));
         await driver.EventuallyDecidedAsync("error", "pager");
+        // The log says when the decision changed, not at each try.
+        await Eventually.TrueAsync(() => pager.Calls > 3, "the hook is called repeatedly");
+        Assert.Single(
+            driver.Console.Log,
+            line => line.Contains("hook=pager ", StringComparison.Ordinal) && line.Contains("decision=error", StringComparison.Ordinal)
+        );
         pager.Works = true;
         await driver.EventuallyDecidedAsync("sent", "pager");
         await driver.EventuallySettledAsync();
@@ -36,6 +42,8 @@ public sealed class ThirdHookTests
     {
         public ConcurrentQueue<AlertNotice> Delivered { get; } = [];
 
+        public int Calls { get; private set; }
+
         public bool Works { get; set; }
 
         public string Name => "pager";
@@ -46,6 +54,7 @@ public sealed class ThirdHookTests
         )
         {
             await Task.Yield();
+            Calls += notices.Count;
             if (!Works)
             {
                 yield return [.. notices.Select(notice => new HookOutcome(notice, IsDone: false, DecisionWord.Error))];

@@ -79,6 +79,41 @@ public sealed class FreeScoutClientTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_failure_is_logged_once_a_minute_and_a_refusal_once_a_minute_for_each_request()
+    {
+        using (_driver.Sandbox.Faults.Add(new Fault(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout }))
+        {
+            for (var call = 0; call < 3; call++)
+            {
+                await Client.FindAsync(1, default);
+            }
+
+            Assert.Equal(1, Lines("KeyRejected"));
+            // The console's own calls go on: one at the same moment as the test's may be logged too.
+            _clock.Advance(TimeSpan.FromMinutes(1));
+            for (var call = 0; call < 5; call++)
+            {
+                await Client.FindAsync(1, default);
+            }
+
+            Assert.InRange(Lines("KeyRejected"), 2, 3);
+        }
+
+        using var refusal = _driver.Sandbox.Faults.Add(
+            new Fault(FaultKind.Status) { Match = new("POST", FreeScoutStandIn.ApiPath + "/conversations/*/threads"), StatusCode = 422 }
+        );
+        foreach (var id in (long[])[1, 1, 2])
+        {
+            await Client.AddNoteAsync(id, 1, "<p>x</p>", default);
+        }
+
+        Assert.Equal(2, Lines("Refused"));
+
+        int Lines(string cause) =>
+            _driver.Console.Log.Count(line => line.Contains($"freescout degraded cause={cause} ", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task A_deleted_conversation_is_neither_a_missing_mailbox_nor_a_missing_module()
     {
         foreach (var body in (string[])["""{"message":"Not Found"}""", """{"message":""}"""])

@@ -124,7 +124,9 @@ public sealed partial class ProductionSignInTests(ProductionSignInTests.Producti
         var before = Peak();
         string[] paths = ["/login", "/no-such", "/api/alerts", .. Enumerable.Repeat("/api/freescout/webhook", 7)];
         var strangers = await Task.WhenAll(
-            Enumerable.Range(0, 200).Select(i => Stranger.ConnectAsync(production.Console.Address, paths[i % paths.Length]))
+            Enumerable
+                .Range(0, 200)
+                .Select(i => Stranger.ConnectAsync(production.Console.Address, paths[i % paths.Length], $"198.51.100.{i}"))
         );
         // All of them hold their requests open before the first one finishes.
         await Task.WhenAll(strangers.Select(stranger => stranger.SendAsync()));
@@ -150,7 +152,8 @@ public sealed partial class ProductionSignInTests(ProductionSignInTests.Producti
 
         private Task<string> _answer = null!;
 
-        public static async Task<Stranger> ConnectAsync(Uri console, string path)
+        /// <param name="from">The client address, different for each: the requests of one address are limited.</param>
+        public static async Task<Stranger> ConnectAsync(Uri console, string path, string from)
         {
             var client = new TcpClient();
             await client.ConnectAsync(console.Host, console.Port);
@@ -160,7 +163,7 @@ public sealed partial class ProductionSignInTests(ProductionSignInTests.Producti
                 .WriteAsync(
                     Encoding.ASCII.GetBytes(
                         $"POST {path} HTTP/1.1\r\nHost: console.example.org\r\nX-Forwarded-Proto: https\r\n"
-                            + "Content-Type: application/x-www-form-urlencoded\r\n"
+                            + $"X-Forwarded-For: {from}\r\nContent-Type: application/x-www-form-urlencoded\r\n"
                             + $"X-FreeScout-Signature: 7/zfauXrL6LSdBbV8YTfnCWafHk=\r\nContent-Length: {Length}\r\n\r\n"
                     )
                 );

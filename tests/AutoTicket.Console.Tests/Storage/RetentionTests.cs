@@ -1,5 +1,6 @@
 using AutoTicket.Audit;
 using AutoTicket.Data;
+using AutoTicket.Security;
 using AutoTicket.Surfaces;
 using AutoTicket.Tests.Kit;
 using AutoTicket.Tickets;
@@ -55,6 +56,9 @@ public sealed class RetentionTests
 
         var lately = Filed("old-closed-lately", TicketState.Closed, _clock.GetUtcNow().AddDays(-366));
         db.Tickets.Add(lately with { ClosedAt = _clock.GetUtcNow() });
+        db.Sessions.AddRange(SignedIn("over", _clock.GetUtcNow()), SignedIn("on", _clock.GetUtcNow().AddDays(1)));
+        var lockout = console.Get<Lockout>();
+        await lockout.FailedAsync("old", default);
         await db.SaveChangesAsync();
 
         var steps = 0;
@@ -72,7 +76,8 @@ public sealed class RetentionTests
                 !await db.SurfaceHours.AnyAsync(hour => hour.SurfaceKey == "old")
                 && !await db.AuditLog.AnyAsync(entry => entry.Actor == "somebody" && entry.Action == "old")
                 && !await db.FloodBreaker.AnyAsync(breaker => breaker.Scope == "old-closed")
-                && !await db.Tickets.AnyAsync(ticket => ticket.Marker == "old-closed"),
+                && !await db.Tickets.AnyAsync(ticket => ticket.Marker == "old-closed")
+                && !await db.Sessions.AnyAsync(session => session.Id == "over"),
             "the leader deletes old rows"
         );
 
@@ -82,7 +87,24 @@ public sealed class RetentionTests
         Assert.Equal(["old-tripped", "young-closed", "young-tripped"], breakers.Order(StringComparer.Ordinal));
         var left = await db.Tickets.Select(ticket => ticket.Marker).ToListAsync();
         Assert.Equal(["old-closed-lately", "old-open", "young-closed", "young-open"], left.Order(StringComparer.Ordinal));
+        Assert.Equal(["on"], await db.Sessions.Select(session => session.Id).ToListAsync());
+
+        _clock.Advance(Lockout.Window);
+        await lockout.FailedAsync("young", default);
+        Assert.Equal(["young"], await db.SignInFailures.Select(failure => failure.Address).ToListAsync());
     }
+
+    private Session SignedIn(string id, DateTimeOffset until) =>
+        new()
+        {
+            Id = id,
+            Name = "somebody",
+            Role = Roles.Viewer,
+            Authority = "test",
+            CreatedAt = _clock.GetUtcNow(),
+            ExpiresAt = until,
+            CheckedAt = _clock.GetUtcNow(),
+        };
 
     private static FloodRow Flood(string scope, FloodState state, DateTimeOffset at) =>
         new()

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using AutoTicket.FreeScout;
 using AutoTicket.Mailbox;
 using AutoTicket.Sandbox;
 using AutoTicket.Surfaces;
@@ -214,6 +215,25 @@ public sealed class DegradedClickTests
                 StringComparison.Ordinal
             );
         }
+    }
+
+    /// <summary>Every claim takes the next id, even if it is released at once.</summary>
+    [Fact]
+    public async Task A_click_takes_no_claim_while_FreeScout_asks_for_a_pause()
+    {
+        var clock = new StillClock();
+        await using var driver = await InvestigateDriver.StartAsync(clock: clock);
+        await driver.WaitForFirstSyncAsync();
+        driver.Console.Get<FreeScoutHealth>().Hold(clock.GetUtcNow().AddSeconds(30));
+        for (var click = 0; click < 3; click++)
+        {
+            Assert.True((await driver.ClickAsync()).Degraded);
+        }
+
+        clock.Advance(TimeSpan.FromSeconds(31));
+
+        Assert.Equal("filed", (await driver.ClickAsync()).Disposition);
+        Assert.Equal(1, Assert.Single(await driver.RowsAsync()).Id);
     }
 
     [Fact]

@@ -275,6 +275,26 @@ public sealed class LostAnswerTests
         Assert.Equal(2, driver.Creates.Count);
     }
 
+    /// <summary>Other tickets wake the sweep. The click has just looked up the lost answer.</summary>
+    [Fact]
+    public async Task The_sweep_looks_a_lost_answer_up_when_it_is_due_and_not_whenever_it_is_woken()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock, surfaces: ["pay", "shop"]);
+        driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
+        Assert.True((await driver.ClickAsync("pay")).Degraded);
+
+        Assert.Equal("filed", (await driver.ClickAsync("shop")).Disposition);
+        await Eventually.TrueAsync(
+            async () => (await driver.RowsAsync()).Single(row => row.SurfaceKey == "shop") is { TagsPending: false },
+            "the sweep has tagged the other ticket"
+        );
+        Assert.Equal(1, LookUps());
+
+        await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(5), () => Task.FromResult(LookUps() > 1), "the look-up is due");
+
+        int LookUps() => driver.Lists.Count(request => request.PathAndQuery.Contains("subject=at-", StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task Once_the_reconciler_is_certain_that_there_is_none_the_next_click_files_without_waiting()
     {
