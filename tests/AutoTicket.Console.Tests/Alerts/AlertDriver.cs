@@ -95,9 +95,17 @@ internal sealed class AlertDriver : IAsyncDisposable
 
     public async Task<Observed> RaiseAsync(Observation observation, int console = 0) => (await RaiseAsync([observation], console))[0];
 
-    public async Task<IReadOnlyList<Observed>> RaiseAsync(IReadOnlyList<Observation> request, int console = 0) =>
-        await _consoles[console].Get<AlertAggregator>().ObserveAsync(request, CancellationToken.None)
-        ?? throw new InvalidOperationException("The aggregator recorded nothing.");
+    /// <summary>Reports alerts and, as every sender does, repeats a request that the console could not record.</summary>
+    public async Task<IReadOnlyList<Observed>> RaiseAsync(IReadOnlyList<Observation> request, int console = 0)
+    {
+        IReadOnlyList<Observed>? recorded = null;
+        await Eventually.TrueAsync(
+            async () =>
+                (recorded = await _consoles[console].Get<AlertAggregator>().ObserveAsync(request, CancellationToken.None)) is not null,
+            "the console records the alerts"
+        );
+        return recorded!;
+    }
 
     public async Task FlipAsync(bool enabled)
     {
