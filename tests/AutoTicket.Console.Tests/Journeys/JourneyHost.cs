@@ -53,6 +53,7 @@ public sealed class JourneyHost : IAsyncLifetime
         }
 
         Console = await ConsoleHost.StartAsync(sandbox: sandbox, settings: settings);
+        await Console.WaitForFlagsAsync();
         await Eventually.TrueAsync(
             () => Board.All().All(surface => surface.Status == SurfaceStatus.Operational),
             "all surfaces were checked and are well",

@@ -65,7 +65,7 @@ public sealed class OwnNetworkTests
             var waited = Eventually.TrueAsync(
                 () => console.Board().All().All(surface => surface.Status == SurfaceStatus.Operational),
                 "all surfaces are operational",
-                TimeSpan.FromSeconds(10)
+                TimeSpan.FromSeconds(30)
             );
             return await Record.ExceptionAsync(() => waited) is null;
         }

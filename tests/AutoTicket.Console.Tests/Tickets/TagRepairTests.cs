@@ -70,7 +70,8 @@ public sealed class TagRepairTests
             TimeSpan.FromMilliseconds(100)
         );
         Assert.InRange(Tries(), 1, 6 + (3 * 3));
-        Assert.Single(driver.Console.Log, line => line.Contains("ticket tagging failed", StringComparison.Ordinal));
+        await Eventually.TrueAsync(() => driver.Console.Log.Any(IsFailure), "the failure is logged");
+        Assert.Single(driver.Console.Log, IsFailure);
 
         driver.FreeScout.Behavior.TagsModule = true;
         await _clock.AdvanceUntilAsync(
@@ -83,6 +84,8 @@ public sealed class TagRepairTests
             driver.FreeScout.RecordedRequests.Count(request =>
                 request.Method == "PUT" && request.Path.EndsWith("/tags", StringComparison.Ordinal)
             );
+
+        static bool IsFailure(string line) => line.Contains("ticket tagging failed", StringComparison.Ordinal);
     }
 
     [Fact]

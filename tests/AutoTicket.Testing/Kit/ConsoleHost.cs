@@ -132,6 +132,10 @@ internal sealed class ConsoleHost : IConsole, IAsyncDisposable
         return new ConsoleHost(app, sandbox, ownSandbox, ownDatabase, log);
     }
 
+    /// <summary>Waits for the first read of the flags. Until then they are off.</summary>
+    public Task WaitForFlagsAsync() =>
+        Eventually.TrueAsync(() => Get<AutoTicket.Flags.FlagStore>().Current.ReadAt is not null, "the console has read its flags");
+
     /// <summary>Starts a console whose start must fail. Returns the sentence that Program.cs prints after "can't start".</summary>
     /// <param name="variables">Named as environment variables.</param>
     public static async Task<string> RefusalAsync(

@@ -93,9 +93,10 @@ internal sealed class InvestigateDriver : IAsyncDisposable
             await driver.StartConsoleAsync();
         }
 
-        // An earlier click would file a ticket whose surface is still unknown.
+        // An earlier click would find the flag off, or file a ticket whose surface is still unknown.
         foreach (var console in driver._consoles)
         {
+            await console.WaitForFlagsAsync();
             var board = console.Get<StatusBoard>();
             await Eventually.TrueAsync(
                 () => board.All().All(surface => surface.Status == SurfaceStatus.Down),
