@@ -23,7 +23,7 @@ public sealed class WorklistJourneys : IAsyncLifetime
             ["Status:PollInterval"] = "00:00:15",
             ["Ticketing:RecoveredAfter"] = "00:00:00",
             ["Ticketing:SyncInterval"] = "01:00:00",
-            ["Ticketing:ReconcileInterval"] = "00:00:01",
+            ["Ticketing:ReconcileInterval"] = "00:00:10",
             ["FreeScout:CallTimeout"] = "00:00:20",
         };
         foreach (var (key, index) in new[] { "pay", "shop" }.Select((key, index) => (key, index)))
