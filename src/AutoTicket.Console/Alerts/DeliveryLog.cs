@@ -69,7 +69,7 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
     /// <returns>Worst and oldest first.</returns>
     public async Task<List<AlertNotice>> DueAsync(IAlertHook hook, CancellationToken cancellationToken)
     {
-        // First, because what is not recorded is read as undelivered.
+        // A delivery without its record would be read as undelivered.
         await RecordAsync(hook, []);
         while (true)
         {

@@ -346,6 +346,7 @@ internal sealed partial class FreeScoutClient(
     )
     {
         var name = path.Split('?')[0];
+        var isOneTicket = name.Contains('/', StringComparison.Ordinal);
         if (Closed is { } closed)
         {
             return Fail(closed, method, name);
@@ -367,14 +368,7 @@ internal sealed partial class FreeScoutClient(
                     : response.Headers.Location?.OriginalString.TrimEnd('/').Split('/')[^1],
                 response.Headers.RetryAfter is { } wait ? wait.Delta ?? wait.Date - clock.GetUtcNow() : null
             );
-            var refusal = FreeScoutRefusals.Read(
-                reply.Status,
-                reply.IsJson,
-                reply.Body,
-                reply.RetryAfter,
-                method,
-                isOneTicket: name.Contains('/', StringComparison.Ordinal)
-            );
+            var refusal = FreeScoutRefusals.Read(reply.Status, reply.IsJson, reply.Body, reply.RetryAfter, method, isOneTicket);
             if (refusal is not null && !(acceptNotFound && reply is { Status: 404, IsJson: true }))
             {
                 return Fail(reply is { Status: 404, IsJson: true } ? NotFound(refusal, method, name) : refusal, method, name);
@@ -407,7 +401,7 @@ internal sealed partial class FreeScoutClient(
         {
             return Fail(FreeScoutFailureKind.TimedOut, "FreeScout did not answer in time.", method, name, content?.WasSent ?? true);
         }
-        catch (OversizedAnswerException oversized) when (method == HttpMethod.Get && name.Contains('/', StringComparison.Ordinal))
+        catch (OversizedAnswerException oversized) when (isOneTicket && method == HttpMethod.Get)
         {
             // People write and attach what they like: one ticket says nothing about the others.
             return Fail(

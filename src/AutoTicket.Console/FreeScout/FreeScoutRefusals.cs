@@ -60,7 +60,7 @@ internal static partial class FreeScoutRefusals
                 $"FreeScout rejected the API key (401{quote}): it is invalid or was revoked. Set a new FREESCOUT_API_KEY."
             ),
             403 when isOneTicket && method == HttpMethod.Get => Refused($"FreeScout does not show this ticket (403{quote})."),
-            // Each change follows a read of the same ticket. So the key may see it, and what is missing is missing for other tickets, too.
+            // The console has just read the ticket with this key. So the key may not change any ticket.
             403 when isOneTicket => Failure(
                 FreeScoutFailureKind.ScopeMissing,
                 $"FreeScout does not allow changing the ticket (403{quote}): the key may only read, or the agent of FREESCOUT_USER_ID may "

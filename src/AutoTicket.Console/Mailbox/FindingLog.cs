@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 using AutoTicket.Audit;
 using AutoTicket.Data;
@@ -23,6 +24,18 @@ internal sealed partial class FindingLog(
     /// <summary>In characters.</summary>
     public const int ShortestReason = 3,
         LongestReason = 500;
+
+    private static readonly RowBatch<FindingRow> Rows = new(
+        ("conversation_id", "bigint", row => row.ConversationId),
+        ("kind", "text", row => Words.Of(row.Kind)),
+        ("number", "bigint", row => row.Number),
+        ("subject", "text", row => row.Subject),
+        ("detail", "text", row => row.Detail),
+        ("first_seen_at", "timestamptz", row => row.FirstSeenAt),
+        ("seen_at", "timestamptz", row => row.SeenAt),
+        ("repaired_at", "timestamptz", row => row.RepairedAt),
+        ("is_open", "boolean", row => row.IsOpen)
+    );
 
     private readonly OutageNotice _outage = new();
 
@@ -108,19 +121,24 @@ internal sealed partial class FindingLog(
         var now = clock.GetUtcNow();
         await using var transaction = await db.BeginAsync(cancellationToken);
         var known = await db.TicketFindings.AsNoTracking().ToDictionaryAsync(row => (row.ConversationId, row.Kind), cancellationToken);
-        foreach (var one in seen.DistinctBy(one => (one.ConversationId, one.Kind)))
-        {
-            var before = known.GetValueOrDefault((one.ConversationId, one.Kind));
-            await PutAsync(
-                db,
-                one,
-                before is { IsOpen: true } ? before.FirstSeenAt : now,
-                before?.RepairedAt,
-                isOpen: true,
-                now,
-                cancellationToken
-            );
-        }
+        // One statement, because SQLite lets nobody else write until the commit.
+        await PutAsync(
+            db,
+            [
+                .. seen.DistinctBy(one => (one.ConversationId, one.Kind))
+                    .Select(one => (One: one, Before: known.GetValueOrDefault((one.ConversationId, one.Kind))))
+                    .Select(pair =>
+                        RowOf(
+                            pair.One,
+                            pair.Before is { IsOpen: true } before ? before.FirstSeenAt : now,
+                            now,
+                            pair.Before?.RepairedAt,
+                            true
+                        )
+                    ),
+            ],
+            cancellationToken
+        );
 
         var forgotten = now - Memory;
         foreach (
@@ -181,7 +199,7 @@ internal sealed partial class FindingLog(
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var now = clock.GetUtcNow();
         await using var transaction = await db.BeginAsync(cancellationToken);
-        await PutAsync(db, repaired, now, now, isOpen: false, now, cancellationToken);
+        await PutAsync(db, [RowOf(repaired, now, now, now, isOpen: false)], cancellationToken);
         db.AuditLog.Add(audit);
         await db.SaveChangesAsync(cancellationToken);
         await transaction.CommitAsync(cancellationToken);
@@ -199,7 +217,7 @@ internal sealed partial class FindingLog(
             return false;
         }
 
-        await PutAsync(db, repaired, now, now, isOpen: false, now, cancellationToken);
+        await PutAsync(db, [RowOf(repaired, now, now, now, isOpen: false)], cancellationToken);
         db.AuditLog.Add(audit);
         await db.SaveChangesAsync(cancellationToken);
         await transaction.CommitAsync(cancellationToken);
@@ -346,26 +364,44 @@ internal sealed partial class FindingLog(
         return known;
     }
 
-    private static Task<int> PutAsync(
-        AutoTicketDbContext db,
+    private static FindingRow RowOf(
         Difference one,
         DateTimeOffset firstSeenAt,
+        DateTimeOffset seenAt,
         DateTimeOffset? repairedAt,
-        bool isOpen,
-        DateTimeOffset now,
-        CancellationToken cancellationToken
+        bool isOpen
     ) =>
-        db.ExecuteAsync(
-            $"""
-            INSERT INTO ticket_findings (conversation_id, kind, number, subject, detail, first_seen_at, seen_at, repaired_at, is_open)
-            VALUES ({one.ConversationId}, {Words.Of(one.Kind)}, {one.Number
-                ?? 0}, {one.Subject}, {one.Detail}, {firstSeenAt}, {now}, {repairedAt}, {isOpen})
-            ON CONFLICT (conversation_id, kind) DO UPDATE SET number = excluded.number, subject = excluded.subject,
-              detail = excluded.detail, first_seen_at = excluded.first_seen_at, seen_at = excluded.seen_at,
-              repaired_at = excluded.repaired_at, is_open = excluded.is_open
-            """,
-            cancellationToken
-        );
+        new()
+        {
+            ConversationId = one.ConversationId,
+            Kind = one.Kind,
+            Number = one.Number ?? 0,
+            Subject = one.Subject,
+            Detail = one.Detail,
+            FirstSeenAt = firstSeenAt,
+            SeenAt = seenAt,
+            RepairedAt = repairedAt,
+            IsOpen = isOpen,
+        };
+
+    private static async Task PutAsync(AutoTicketDbContext db, IReadOnlyCollection<FindingRow> rows, CancellationToken cancellationToken)
+    {
+        if (rows.Count > 0)
+        {
+            await db.ExecuteAsync(
+                FormattableStringFactory.Create(
+                    $$"""
+                    INSERT INTO ticket_findings ({{Rows.Names}}) SELECT {{Rows.Names}} FROM {0} WHERE true
+                    ON CONFLICT (conversation_id, kind) DO UPDATE SET number = excluded.number, subject = excluded.subject,
+                      detail = excluded.detail, first_seen_at = excluded.first_seen_at, seen_at = excluded.seen_at,
+                      repaired_at = excluded.repaired_at, is_open = excluded.is_open
+                    """,
+                    Rows.Of(rows)
+                ),
+                cancellationToken
+            );
+        }
+    }
 
     private string? Problem(TicketSyncRow? sync, DateTimeOffset now) =>
         sync switch

@@ -83,7 +83,9 @@ internal sealed partial class FloodBreaker(
     /// <summary>The name of the alert that a trip raises.</summary>
     public const string AlertName = "ticket_flood";
 
-    public static readonly Expiry Expiry = new("DELETE FROM flood_breaker WHERE state = 'closed' AND since < {0} AND {1} > 0");
+    public static readonly Expiry Expiry = new(
+        "DELETE FROM flood_breaker WHERE scope IN (SELECT scope FROM flood_breaker WHERE state = 'closed' AND since < {0} LIMIT {1})"
+    );
 
     private static readonly TimeSpan SweepEvery = TimeSpan.FromSeconds(5);
 

@@ -53,7 +53,7 @@ public sealed class DatabaseOutageAlertTests
         Assert.Equal(1, (await db.Alerts.AsNoTracking().SingleAsync()).Reopened);
     }
 
-    /// <summary>A hook that knows nothing but what is recorded, as Slack's does after a restart or in another console.</summary>
+    /// <summary>The pager remembers nothing, like Slack's hook after a restart. Only stored deliveries prevent a second message.</summary>
     [Fact]
     public async Task What_began_and_ended_meanwhile_is_stored_as_delivered()
     {
