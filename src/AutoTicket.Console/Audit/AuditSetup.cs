@@ -7,6 +7,7 @@ internal static class AuditSetup
         builder.Services.AddSettings<AuditOptions>("Audit");
         builder.Services.AddSingleton<AuditQueries>();
         builder.Services.AddSingleton(AuditDbSets.Expiry);
+        builder.Services.AddHosted<DenialLog>();
         builder.Services.AddHosted<Retention>();
     }
 }

@@ -1,19 +1,12 @@
-using System.Text.Json;
 using AutoTicket.Audit;
-using AutoTicket.Data;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Authorization.Policy;
-using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Security;
 
 /// <summary>Answers, logs and audits requests that the user's role does not allow. The same request is audited once a minute.</summary>
-internal sealed partial class DeniedRequests(
-    IDbContextFactory<AutoTicketDbContext> contexts,
-    OncePerMinute often,
-    TimeProvider clock,
-    ILogger<DeniedRequests> logger
-) : IAuthorizationMiddlewareResultHandler
+internal sealed partial class DeniedRequests(DenialLog denials, OncePerMinute often, ILogger<DeniedRequests> logger)
+    : IAuthorizationMiddlewareResultHandler
 {
     private readonly AuthorizationMiddlewareResultHandler _default = new();
 
@@ -59,32 +52,16 @@ internal sealed partial class DeniedRequests(
         }
 
         Log.Denied(logger, actor, role, right, action, tries);
-        try
-        {
-            await using var db = await contexts.CreateDbContextAsync();
-            db.AuditLog.Add(
-                new AuditEntry
-                {
-                    CreatedAt = clock.GetUtcNow(),
-                    Action = AuditActions.Denied,
-                    Actor = actor,
-                    Payload = JsonSerializer.Serialize(
-                        new
-                        {
-                            tried = action,
-                            takes = Rights.HoldersOf(right)[0],
-                            role,
-                            tries,
-                        }
-                    ),
-                }
-            );
-            await db.SaveChangesAsync();
-        }
-        catch (Exception exception) when (Outages.IsOutage(exception))
-        {
-            // The request was denied anyway, and logged.
-        }
+        await denials.RecordAsync(
+            actor,
+            new
+            {
+                tried = action,
+                takes = Rights.HoldersOf(right)[0],
+                role,
+                tries,
+            }
+        );
     }
 
     private static partial class Log

@@ -1,13 +1,10 @@
 using System.Buffers.Binary;
 using System.Globalization;
-using System.Text.Json;
 using AutoTicket.Audit;
-using AutoTicket.Data;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.OpenIdConnect;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.AspNetCore.Mvc;
-using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Security;
@@ -53,8 +50,7 @@ internal static partial class Login
         SignInOptions options,
         Lockout lockout,
         Sessions sessions,
-        IDbContextFactory<AutoTicketDbContext> contexts,
-        TimeProvider clock,
+        DenialLog denials,
         CancellationToken cancellationToken
     )
     {
@@ -74,24 +70,15 @@ internal static partial class Login
         {
             await lockout.FailedAsync(address, cancellationToken);
             var closed = await lockout.WaitOfAsync(address, cancellationToken) is not null;
-            await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-            db.AuditLog.Add(
-                new AuditEntry
+            await denials.RecordAsync(
+                Schemes.Password,
+                new
                 {
-                    CreatedAt = clock.GetUtcNow(),
-                    Action = AuditActions.Denied,
-                    Actor = Schemes.Password,
-                    Payload = JsonSerializer.Serialize(
-                        new
-                        {
-                            why = "wrong password",
-                            address,
-                            locked_out = closed,
-                        }
-                    ),
+                    why = "wrong password",
+                    address,
+                    locked_out = closed,
                 }
             );
-            await db.SaveChangesAsync(cancellationToken);
             return Back("wrong", "1", returnUrl);
         }
 

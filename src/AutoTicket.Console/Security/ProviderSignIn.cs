@@ -131,26 +131,17 @@ internal static partial class ProviderSignIn
             if (Often(context.HttpContext).Take($"no role {actor}") is { } tries)
             {
                 Log.NoRole(Logger(context.HttpContext), actor, provider.RoleClaim);
-                await using var db = await services
-                    .GetRequiredService<IDbContextFactory<AutoTicketDbContext>>()
-                    .CreateDbContextAsync(cancellationToken);
-                db.AuditLog.Add(
-                    new AuditEntry
-                    {
-                        CreatedAt = services.GetRequiredService<TimeProvider>().GetUtcNow(),
-                        Action = AuditActions.Denied,
-                        Actor = actor,
-                        Payload = JsonSerializer.Serialize(
-                            new
-                            {
-                                why = "no role",
-                                claim = provider.RoleClaim,
-                                tries,
-                            }
-                        ),
-                    }
-                );
-                await db.SaveChangesAsync(cancellationToken);
+                await services
+                    .GetRequiredService<DenialLog>()
+                    .RecordAsync(
+                        actor,
+                        new
+                        {
+                            why = "no role",
+                            claim = provider.RoleClaim,
+                            tries,
+                        }
+                    );
             }
 
             context.HandleResponse();

@@ -1,19 +1,11 @@
-using System.Text.Json;
 using System.Threading.RateLimiting;
 using AutoTicket.Audit;
-using AutoTicket.Data;
 using Microsoft.AspNetCore.Diagnostics;
-using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Security;
 
 /// <summary>Counts requests with a missing or wrong bearer token. Wrong ones are logged and audited at most once a minute.</summary>
-internal sealed partial class WrongTokens(
-    IDbContextFactory<AutoTicketDbContext> contexts,
-    OncePerMinute often,
-    TimeProvider clock,
-    ILogger<WrongTokens> logger
-) : IDisposable
+internal sealed partial class WrongTokens(DenialLog denials, OncePerMinute often, ILogger<WrongTokens> logger) : IDisposable
 {
     private const int PerMinute = 10;
     private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
@@ -53,32 +45,16 @@ internal sealed partial class WrongTokens(
     private async Task RecordAsync(int tries, string address, string route)
     {
         Log.Wrong(logger, tries, address, route);
-        try
-        {
-            await using var db = await contexts.CreateDbContextAsync();
-            db.AuditLog.Add(
-                new AuditEntry
-                {
-                    CreatedAt = clock.GetUtcNow(),
-                    Action = AuditActions.Denied,
-                    Actor = "token:unknown",
-                    Payload = JsonSerializer.Serialize(
-                        new
-                        {
-                            why = "wrong token",
-                            tries,
-                            address,
-                            tried = route,
-                        }
-                    ),
-                }
-            );
-            await db.SaveChangesAsync();
-        }
-        catch (Exception exception) when (Outages.IsOutage(exception))
-        {
-            // The request was denied anyway, and logged.
-        }
+        await denials.RecordAsync(
+            "token:unknown",
+            new
+            {
+                why = "wrong token",
+                tries,
+                address,
+                tried = route,
+            }
+        );
     }
 
     private static partial class Log

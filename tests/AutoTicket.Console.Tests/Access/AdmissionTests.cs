@@ -73,6 +73,28 @@ public sealed class AdmissionTests
         );
     }
 
+    [Theory, BothDatabases]
+    public async Task A_refused_try_that_the_database_does_not_take_is_written_down_when_it_does(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        await using var console = await ConsoleHost.StartAsync(database);
+        await using var db = database.Open();
+        await using (await db.BeginAsync(default))
+        {
+            if (kind == Database.Postgres)
+            {
+                await db.Database.ExecuteSqlAsync($"LOCK TABLE audit_log IN ACCESS EXCLUSIVE MODE");
+            }
+
+            await console.Get<DeniedRequests>().RecordAsync("user:vera", Roles.Viewer, Rights.Operate, "flip it");
+        }
+
+        await Eventually.TrueAsync(
+            () => db.AuditLog.AnyAsync(entry => entry.Action == AuditActions.Denied && entry.Actor == "user:vera"),
+            "the refused try is in the audit log"
+        );
+    }
+
     [Fact]
     public async Task The_same_refused_try_is_written_down_once_a_minute_with_its_number()
     {
