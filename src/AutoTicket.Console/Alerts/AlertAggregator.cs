@@ -220,6 +220,7 @@ internal sealed partial class AlertAggregator(
         {
             await store.QueueUndeliveredAsync(stoppingToken);
             await store.DeleteAsync(now - options.Value.Retention, stoppingToken);
+            await decisions.DeleteAsync(now - options.Value.Retention, stoppingToken);
             _forgotAt = now;
         }
 

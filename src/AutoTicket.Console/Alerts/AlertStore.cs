@@ -150,20 +150,16 @@ internal sealed class AlertStore(
         );
     }
 
-    /// <summary>Deletes episodes that ended, and decisions that were made, before this time.</summary>
+    /// <summary>Deletes episodes that ended before this time, with what is known of their delivery.</summary>
     public async Task DeleteAsync(DateTimeOffset before, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var ended = db.Alerts.Where(alert => alert.EndedAt < before).OrderBy(alert => alert.EndedAt).Select(alert => alert.Id);
         while (await ended.Take(DeletedAtOnce).ToListAsync(cancellationToken) is { Count: > 0 } rows)
         {
-            await db.AlertOutbox.Where(entry => rows.Contains(entry.AlertRow)).ExecuteDeleteAsync(cancellationToken);
-            await db.AlertDeliveries.Where(delivery => rows.Contains(delivery.AlertRow)).ExecuteDeleteAsync(cancellationToken);
+            await DeliveryLog.DeleteAsync(db, rows, cancellationToken);
             await db.Alerts.Where(alert => rows.Contains(alert.Id)).ExecuteDeleteAsync(cancellationToken);
         }
-
-        var decided = db.Decisions.Where(decision => decision.LastAt < before).OrderBy(decision => decision.LastAt).Take(DeletedAtOnce);
-        while (await decided.ExecuteDeleteAsync(cancellationToken) == DeletedAtOnce) { }
     }
 
     /// <summary>Queues the firing alerts that a hook neither delivered nor waits to deliver, as after a change of the threshold.</summary>
@@ -226,12 +222,7 @@ internal sealed class AlertStore(
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         // In the same commit: otherwise another leader would find the episode undelivered and deliver it again.
-        var delivered = $"""
-            INSERT INTO alert_deliveries (alert_row, hook, kind, at, severity, reopened)
-            SELECT id, hook, kind, ended_at, severity, 0 FROM inserted
-              CROSS JOIN ({string.Join(" UNION ALL ", by.Select(hook => $"SELECT '{hook}' AS hook"))}) AS hooks
-              CROSS JOIN (SELECT 'firing' AS kind UNION ALL SELECT 'ended') AS kinds
-            """;
+        var delivered = DeliveryLog.WholeEpisodeBy(by);
         // If the answer to an earlier try was lost, the episode is stored already.
         const string isNew = "NOT EXISTS (SELECT 1 FROM alerts a WHERE a.logical_id = r.logical_id AND a.opened_at = r.opened_at)";
         await InsertAsync(db, [ended], isNew, [delivered], cancellationToken);

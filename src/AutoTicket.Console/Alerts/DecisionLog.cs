@@ -9,6 +9,9 @@ internal sealed partial class DecisionLog(IDbContextFactory<AutoTicketDbContext>
 {
     private const int LongestDetail = 500;
 
+    /// <summary>The most decisions of one statement, so that none runs into its time limit.</summary>
+    private const int DeletedAtOnce = 5_000;
+
     private readonly OutageNotice _outage = new();
     private static readonly Counter<long> Decided = Telemetry.Meter.CreateCounter<long>(
         "autoticket.decisions",
@@ -51,6 +54,14 @@ internal sealed partial class DecisionLog(IDbContextFactory<AutoTicketDbContext>
                 Log.NotRecorded(logger, decisions.Count, exception.GetBaseException().Message);
             }
         }
+    }
+
+    /// <summary>Deletes decisions that were last made before this time.</summary>
+    public async Task DeleteAsync(DateTimeOffset before, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        var old = db.Decisions.Where(decision => decision.LastAt < before).OrderBy(decision => decision.LastAt).Take(DeletedAtOnce);
+        while (await old.ExecuteDeleteAsync(cancellationToken) == DeletedAtOnce) { }
     }
 
     /// <summary>Counts decisions in the metric. Call it after they were recorded.</summary>

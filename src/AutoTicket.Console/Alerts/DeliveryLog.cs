@@ -52,6 +52,13 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
         ("ticket_url", "text", row => row.Outcome.Ticket?.Url)
     );
 
+    private static readonly RowBatch<(Observation Seen, string Hook, DateTimeOffset At)> FromMemory = new(
+        ("alert_id", "text", delivery => delivery.Seen.AlertId),
+        ("hook", "text", delivery => delivery.Hook),
+        ("at", "timestamptz", delivery => delivery.At),
+        ("severity", "text", delivery => Words.Of(delivery.Seen.Severity))
+    );
+
     /// <summary>Where each hook's round-robin through its outbox stopped. A new process starts from the beginning.</summary>
     private readonly ConcurrentDictionary<string, Turn?> _turns = new();
 
@@ -223,6 +230,50 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
             CancellationToken.None
         );
         DecisionLog.Count(decisions);
+    }
+
+    /// <summary>Records deliveries that were made while the database was away, of alerts that still fire.</summary>
+    /// <param name="deliveries">What was delivered, by which hook and when.</param>
+    public async Task RecordFromMemoryAsync(
+        IReadOnlyCollection<(Observation Seen, string Hook, DateTimeOffset At)> deliveries,
+        CancellationToken cancellationToken
+    )
+    {
+        if (deliveries.Count == 0)
+        {
+            return;
+        }
+
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        // An episode that began later was not delivered.
+        await db.ExecuteAsync(
+            $"""
+            INSERT INTO alert_deliveries (alert_row, hook, kind, at, severity, reopened)
+            SELECT alerts.id, r.hook, 'firing', r.at, r.severity, alerts.reopened FROM alerts JOIN {FromMemory.Of(
+                deliveries
+            )} ON alerts.alert_id = r.alert_id AND alerts.started_at <= r.at WHERE alerts.status = 'firing'
+            ON CONFLICT (alert_row, hook, kind) DO UPDATE
+            SET at = excluded.at, severity = excluded.severity, reopened = excluded.reopened
+            WHERE alert_deliveries.reopened < excluded.reopened
+            """,
+            cancellationToken
+        );
+    }
+
+    /// <summary>The statement that records the whole episode as delivered, for the transaction that inserts its alert.</summary>
+    public static string WholeEpisodeBy(IEnumerable<string> hooks) =>
+        $"""
+            INSERT INTO alert_deliveries (alert_row, hook, kind, at, severity, reopened)
+            SELECT id, hook, kind, ended_at, severity, 0 FROM inserted
+              CROSS JOIN ({string.Join(" UNION ALL ", hooks.Select(hook => $"SELECT '{hook}' AS hook"))}) AS hooks
+              CROSS JOIN (SELECT 'firing' AS kind UNION ALL SELECT 'ended') AS kinds
+            """;
+
+    /// <summary>Deletes what is known of the delivery of these alerts, before the alerts are deleted.</summary>
+    public static async Task DeleteAsync(AutoTicketDbContext db, IReadOnlyList<long> alerts, CancellationToken cancellationToken)
+    {
+        await db.AlertOutbox.Where(entry => alerts.Contains(entry.AlertRow)).ExecuteDeleteAsync(cancellationToken);
+        await db.AlertDeliveries.Where(delivery => alerts.Contains(delivery.AlertRow)).ExecuteDeleteAsync(cancellationToken);
     }
 
     /// <summary>A firing notice of an alert that has ended reports both, so its end counts as delivered too.</summary>

@@ -1,6 +1,5 @@
 using AutoTicket.Data;
 using AutoTicket.Surfaces;
-using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Alerts;
@@ -11,19 +10,12 @@ internal sealed partial class InMemoryAlerts(
     AlertEmitter emitter,
     AlertStore store,
     LeaderLease leader,
-    IDbContextFactory<AutoTicketDbContext> contexts,
+    DeliveryLog deliveryLog,
     IOptions<AlertsOptions> options,
     TimeProvider clock,
     ILogger<InMemoryAlerts> logger
 ) : IDisposable
 {
-    private static readonly RowBatch<Delivered> Rows = new(
-        ("alert_id", "text", delivery => delivery.Seen.AlertId),
-        ("hook", "text", delivery => delivery.Hook),
-        ("at", "timestamptz", delivery => delivery.At),
-        ("severity", "text", delivery => Words.Of(delivery.Seen.Severity))
-    );
-
     /// <summary>The surface observer and the escalation watch may call at the same time.</summary>
     private readonly SemaphoreSlim _one = new(1, 1);
     private readonly HashSet<string> _firing = [];
@@ -94,23 +86,8 @@ internal sealed partial class InMemoryAlerts(
                 _deliveries.RemoveAll(deliveries.Contains);
             }
 
-            if (begun.Count == 0)
-            {
-                return;
-            }
-
-            await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-            // An episode that began later was not delivered.
-            await db.ExecuteAsync(
-                $"""
-                INSERT INTO alert_deliveries (alert_row, hook, kind, at, severity, reopened)
-                SELECT alerts.id, r.hook, 'firing', r.at, r.severity, alerts.reopened FROM alerts JOIN {Rows.Of(
-                    begun
-                )} ON alerts.alert_id = r.alert_id AND alerts.started_at <= r.at WHERE alerts.status = 'firing'
-                ON CONFLICT (alert_row, hook, kind) DO UPDATE
-                SET at = excluded.at, severity = excluded.severity, reopened = excluded.reopened
-                WHERE alert_deliveries.reopened < excluded.reopened
-                """,
+            await deliveryLog.RecordFromMemoryAsync(
+                begun.ConvertAll(delivery => (delivery.Seen, delivery.Hook, delivery.At)),
                 cancellationToken
             );
             _deliveries.RemoveAll(begun.Contains);

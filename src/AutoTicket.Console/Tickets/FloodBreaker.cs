@@ -147,6 +147,44 @@ internal sealed partial class FloodBreaker(
         ];
     }
 
+    /// <summary>Trips the breaker of a scope, unless it is tripped already.</summary>
+    /// <param name="filed">How many tickets the window has.</param>
+    /// <returns>False when another process tripped it first.</returns>
+    public static Task<bool> TripAsync(
+        AutoTicketDbContext db,
+        string scope,
+        int filed,
+        string reason,
+        string actor,
+        DateTimeOffset now,
+        DateTimeOffset until
+    )
+    {
+        var countFrom = now - TimeSpan.FromDays(1);
+        return db.UpdateWithAuditAsync(
+            $"""
+            INSERT INTO flood_breaker (scope, state, since, until, count_from, changed_by, reason, version)
+            VALUES ({scope}, 'tripped', {now}, {until}, {countFrom}, {actor}, {reason}, 0)
+            ON CONFLICT (scope) DO UPDATE SET state = excluded.state,
+              since = CASE WHEN flood_breaker.state = 'closed' THEN excluded.since ELSE flood_breaker.since END,
+              until = excluded.until, changed_by = excluded.changed_by, reason = excluded.reason, version = flood_breaker.version + 1
+            WHERE flood_breaker.state = 'closed' OR flood_breaker.until <= {now}
+            """,
+            Entry(
+                AuditActions.FloodTripped,
+                actor,
+                now,
+                new
+                {
+                    scope,
+                    filed,
+                    until,
+                }
+            ),
+            CancellationToken.None
+        );
+    }
+
     /// <summary>Closes the breaker of a scope. Tickets until now no longer count.</summary>
     /// <param name="anyway">Reset even while a source still sends unstable ids.</param>
     public async Task<FloodResetResult> ResetAsync(
@@ -227,7 +265,7 @@ internal sealed partial class FloodBreaker(
             scope.Length == 0 ? new Dictionary<string, string>() : new() { ["source"] = scope }
         );
 
-    internal static AuditEntry Entry(string action, string actor, DateTimeOffset at, object payload) =>
+    private static AuditEntry Entry(string action, string actor, DateTimeOffset at, object payload) =>
         new()
         {
             CreatedAt = at,

@@ -83,7 +83,6 @@ internal sealed partial class FloodBudget(
     {
         var now = clock.GetUtcNow();
         var until = now + options.Value.FloodWindow;
-        var countFrom = now - TimeSpan.FromDays(1);
         var what = scope.Length == 0 ? "alerts" : $"alerts from {scope}";
         var reason =
             $"{filed} tickets were filed for {what} within {options.Value.FloodWindow.TotalMinutes:0.#} min: "
@@ -91,29 +90,7 @@ internal sealed partial class FloodBudget(
             + "then a quarter of the budget is let through until an operator resets the breaker.";
         await using (var db = await contexts.CreateDbContextAsync())
         {
-            var tripped = await db.UpdateWithAuditAsync(
-                $"""
-                INSERT INTO flood_breaker (scope, state, since, until, count_from, changed_by, reason, version)
-                VALUES ({scope}, 'tripped', {now}, {until}, {countFrom}, {Actor}, {reason}, 0)
-                ON CONFLICT (scope) DO UPDATE SET state = excluded.state,
-                  since = CASE WHEN flood_breaker.state = 'closed' THEN excluded.since ELSE flood_breaker.since END,
-                  until = excluded.until, changed_by = excluded.changed_by, reason = excluded.reason, version = flood_breaker.version + 1
-                WHERE flood_breaker.state = 'closed' OR flood_breaker.until <= {now}
-                """,
-                FloodBreaker.Entry(
-                    AuditActions.FloodTripped,
-                    Actor,
-                    now,
-                    new
-                    {
-                        scope,
-                        filed,
-                        until,
-                    }
-                ),
-                CancellationToken.None
-            );
-            if (!tripped)
+            if (!await FloodBreaker.TripAsync(db, scope, filed, reason, Actor, now, until))
             {
                 return null;
             }

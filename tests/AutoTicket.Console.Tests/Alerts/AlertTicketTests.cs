@@ -119,16 +119,21 @@ public sealed class AlertTicketTests
         await driver.EventuallyTicketsAsync(2);
         await driver.RaiseAsync(AlertDriver.Say("over", firing: false));
         await driver.EventuallySettledAsync();
-        var table = driver.Console.Get<AlertStore>();
 
-        await table.DeleteAsync(TimeProvider.System.GetUtcNow().AddDays(-1), default);
+        await DeleteAsync(before: TimeProvider.System.GetUtcNow().AddDays(-1));
         Assert.Equal(2, (await driver.AlertsAsync()).Count);
-        await table.DeleteAsync(TimeProvider.System.GetUtcNow().AddMinutes(1), default);
+        await DeleteAsync(before: TimeProvider.System.GetUtcNow().AddMinutes(1));
 
         var left = Assert.Single(await driver.AlertsAsync());
         Assert.Equal("stays", left.Name);
         Assert.All(await driver.DeliveriesAsync(), delivery => Assert.Equal(left.Id, delivery.AlertRow));
         Assert.Empty(await driver.DecisionsAsync());
+
+        async Task DeleteAsync(DateTimeOffset before)
+        {
+            await driver.Console.Get<AlertStore>().DeleteAsync(before, default);
+            await driver.Console.Get<DecisionLog>().DeleteAsync(before, default);
+        }
     }
 
     [Theory, BothDatabases, Trait("Pitfall", "T-24")]
