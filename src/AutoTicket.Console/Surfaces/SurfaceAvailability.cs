@@ -11,7 +11,10 @@ internal sealed class SurfaceAvailability(
     TimeProvider clock
 )
 {
-    public static readonly Expiry Expiry = new("DELETE FROM surface_hours WHERE hour < {0} AND {1} > 0");
+    public static readonly Expiry Expiry = new(
+        "DELETE FROM surface_hours WHERE (surface_key, hour) IN "
+            + "(SELECT surface_key, hour FROM surface_hours WHERE hour < {0} ORDER BY hour LIMIT {1})"
+    );
 
     private static readonly RowBatch<SurfaceHour> New = new(
         ("surface_key", "text", h => h.SurfaceKey),
