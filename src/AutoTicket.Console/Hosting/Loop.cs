@@ -21,6 +21,7 @@ internal abstract partial class Loop(TimeProvider clock, ILogger logger) : Backg
     private static readonly TimeSpan LongestAfterFailure = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan LongestRest = TimeSpan.FromSeconds(2);
 
+    // Never disposed: it holds no handle, and a loop may be woken after its end.
     private readonly SemaphoreSlim _awake = new(0, 1);
 
     protected TimeProvider Clock => clock;
@@ -47,9 +48,9 @@ internal abstract partial class Loop(TimeProvider clock, ILogger logger) : Backg
         {
             _awake.Release();
         }
-        catch (Exception exception) when (exception is SemaphoreFullException or ObjectDisposedException)
+        catch (SemaphoreFullException)
         {
-            // Another thread just woke it, or the loop has ended.
+            // Another thread just woke it.
         }
     }
 
@@ -102,13 +103,6 @@ internal abstract partial class Loop(TimeProvider clock, ILogger logger) : Backg
         await Task.WhenAny(awake, Task.Delay(atMost, clock, either.Token));
         await either.CancelAsync();
         await awake.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-    }
-
-    public override void Dispose()
-    {
-        base.Dispose();
-        _awake.Dispose();
-        GC.SuppressFinalize(this);
     }
 
     private static partial class Log
