@@ -27,6 +27,12 @@ if (CommandLine.Unknown(settings) is { } unknown)
 
 if (verb is "hash-password")
 {
+    if (!Console.IsInputRedirected)
+    {
+        // Turns the terminal's echo off, before anybody types.
+        _ = Console.KeyAvailable;
+    }
+
     Console.Error.WriteLine("Type the password, which is not shown, and press Enter.");
     if (ReadPassword() is not { Length: >= 12 } password)
     {

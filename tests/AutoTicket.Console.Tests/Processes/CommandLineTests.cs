@@ -1,3 +1,6 @@
+using System.Diagnostics;
+using AutoTicket.Security;
+
 namespace AutoTicket.Tests.Processes;
 
 public sealed class CommandLineTests
@@ -35,4 +38,37 @@ public sealed class CommandLineTests
     [InlineData("", "")]
     public void An_argument_that_is_no_setting_is_reported(string? unknown, params string[] arguments) =>
         Assert.Equal(unknown, CommandLine.Unknown(arguments));
+
+    [Fact]
+    public async Task A_password_that_is_typed_at_a_terminal_is_not_shown()
+    {
+        const string password = "correct horse battery staple";
+        var folder = Directory.CreateTempSubdirectory("autoticket-terminal-");
+        var start = ConsoleBinary.StartInfo([], new Dictionary<string, string>(), folder);
+        // script gives the command a terminal.
+        start.FileName = "script";
+        start.ArgumentList.Clear();
+        foreach (
+            var argument in (string[])
+                ["--quiet", "--return", "--flush", "--command", $"dotnet {ConsoleBinary.Path} hash-password", "/dev/null"]
+        )
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        using var terminal = Process.Start(start)!;
+        Reaper.Watch(terminal.Id);
+        var output = new OutputLines();
+        var reading = output.ReadAsync(terminal.StandardOutput);
+        await output.WaitForLineAsync(line => line.Contains("press Enter", StringComparison.Ordinal), Eventually.Patience);
+        await terminal.StandardInput.WriteAsync($"{password}\n");
+        await terminal.StandardInput.FlushAsync();
+        await terminal.WaitForExitAsync().WaitAsync(Eventually.Patience);
+        await reading;
+        folder.Delete(recursive: true);
+
+        Assert.Equal(0, terminal.ExitCode);
+        Assert.DoesNotContain(output.ToList(), line => line.Contains("correct", StringComparison.Ordinal));
+        Assert.True(Login.IsHash(output.ToList()[^1].Trim()), output.ToString());
+    }
 }
