@@ -1,13 +1,13 @@
 using System.Globalization;
 using System.Net;
+using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
-using Microsoft.Extensions.Logging.Abstractions;
-using Microsoft.Extensions.Options;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace AutoTicket.Sandbox;
 
@@ -17,13 +17,13 @@ public sealed class SandboxServer : IAsyncDisposable
 {
     private readonly CancellationTokenSource _stopping = new();
     private readonly RequestLog _log = new();
-    private readonly KestrelServer _kestrel;
+    private readonly WebApplication _host;
     private readonly DemoSurfaces _surfaces;
 
-    private SandboxServer(SandboxSettings settings, KestrelServer kestrel, DeferredRouter deferred)
+    private SandboxServer(SandboxSettings settings, WebApplication host, DeferredRouter deferred)
     {
-        _kestrel = kestrel;
-        Url = new Uri(kestrel.Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.Single() + "/");
+        _host = host;
+        Url = new Uri(ServerOf(host).Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.Single() + "/");
         FreeScout = new FreeScoutStandIn(settings, _log, new Uri(Url, FreeScoutStandIn.BasePath));
         Slack = new SlackStandIn(settings, _log, new Uri(Url, SlackStandIn.ApiPath + "/"));
         _surfaces = new DemoSurfaces(Url);
@@ -98,29 +98,35 @@ public sealed class SandboxServer : IAsyncDisposable
         Faults.Clear();
 
         // Already canceled, so that open connections are closed at once.
-        await _kestrel.StopAsync(new CancellationToken(canceled: true));
-        _kestrel.Dispose();
+        await ServerOf(_host).StopAsync(new CancellationToken(canceled: true));
+        await _host.DisposeAsync();
         await FreeScout.DisposeAsync();
         _stopping.Dispose();
     }
 
-    // Kestrel without a host: a second host in the console's process would handle its signals, read its configuration
-    // and add these requests to its metrics.
-    private static async Task<KestrelServer> ListenAsync(int port, DeferredRouter deferred, CancellationToken ct)
+    // The host is never started: it would handle the signals of the console's process. It only owns the server and its metrics.
+    private static async Task<WebApplication> ListenAsync(int port, DeferredRouter deferred, CancellationToken ct)
     {
-        var options = new KestrelServerOptions { AddServerHeader = false };
-        options.Listen(IPAddress.Loopback, port, listen => listen.Protocols = HttpProtocols.Http1);
-        var sockets = new SocketTransportFactory(Options.Create(new SocketTransportOptions()), NullLoggerFactory.Instance);
-        var kestrel = new KestrelServer(Options.Create(options), sockets, NullLoggerFactory.Instance);
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder
+            .WebHost.UseKestrelCore()
+            .ConfigureKestrel(kestrel =>
+            {
+                kestrel.AddServerHeader = false;
+                kestrel.Listen(IPAddress.Loopback, port, listen => listen.Protocols = HttpProtocols.Http1);
+            });
+        var host = builder.Build();
         try
         {
-            await kestrel.StartAsync(deferred, ct);
-            return kestrel;
+            await ServerOf(host).StartAsync(deferred, ct);
+            return host;
         }
         catch
         {
-            kestrel.Dispose();
+            await host.DisposeAsync();
             throw;
         }
     }
+
+    private static IServer ServerOf(WebApplication host) => host.Services.GetRequiredService<IServer>();
 }
