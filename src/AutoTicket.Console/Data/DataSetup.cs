@@ -89,7 +89,7 @@ internal static class DataSetup
         {
             var path = Path.GetFullPath(configuration["AUTOTICKET_SQLITE_PATH"] is { Length: > 0 } file ? file : "autoticket.db");
             CreateForOwnerOnly(path);
-            var connection = new SqliteConnectionStringBuilder { DataSource = path, DefaultTimeout = 5 }.ConnectionString;
+            var connection = SqliteConnectionString(path);
             services.AddDbContextFactory<SqliteDbContext>(db => Common(db.UseSqlite(connection)));
             services.AddSingleton<IDbContextFactory<AutoTicketDbContext>, DbContextFactory<SqliteDbContext>>();
             services.AddSingleton<DatabaseSignals>(provider => new SqliteSignals(
@@ -109,6 +109,9 @@ internal static class DataSetup
 
         return services;
     }
+
+    internal static string SqliteConnectionString(string path) =>
+        new SqliteConnectionStringBuilder { DataSource = path, DefaultTimeout = 5 }.ConnectionString;
 
     /// <summary>Creates the file with a mode for its owner only. SQLite would create it readable for all users, and gives its -wal and
     /// -shm files the same mode.</summary>

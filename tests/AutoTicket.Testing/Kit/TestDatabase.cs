@@ -1,3 +1,4 @@
+using AutoTicket.Data;
 using Microsoft.Data.Sqlite;
 
 namespace AutoTicket.Tests.Kit;
@@ -52,6 +53,12 @@ public sealed class TestDatabase : IAsyncDisposable
         if (Kind == Database.Postgres)
         {
             await PostgresServer.DropAsync(Location);
+        }
+        else
+        {
+            // Otherwise the console's connections and their caches stay in memory for minutes.
+            await using var connection = new SqliteConnection(DataSetup.SqliteConnectionString(Location));
+            SqliteConnection.ClearPool(connection);
         }
 
         _folder?.Delete(recursive: true);
