@@ -8,6 +8,7 @@ using Microsoft.AspNetCore.Components.Rendering;
 using Microsoft.AspNetCore.Components.Web;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Testing;
 
 namespace AutoTicket.Tests.Components;
 
@@ -47,11 +48,11 @@ public sealed class PageBoundaryTests : ComponentTest
     [InlineData(false, LogLevel.Error)]
     public async Task An_outage_of_the_database_is_a_WARNING_and_any_other_error_an_ERROR(bool isOutage, LogLevel level)
     {
-        var lines = new Lines();
+        var log = new FakeLogger<OutageAwareErrorLogger>();
 
-        await new OutageAwareErrorLogger(lines).LogErrorAsync(isOutage ? new TimeoutException() : new InvalidOperationException());
+        await new OutageAwareErrorLogger(log).LogErrorAsync(isOutage ? new TimeoutException() : new InvalidOperationException());
 
-        Assert.Equal(level, Assert.Single(lines.Levels));
+        Assert.Equal(level, Assert.Single(log.Collector.GetSnapshot()).Level);
         var builder = WebApplication.CreateSlimBuilder();
         builder.AddComponents();
         var registered = builder.Services.Last(service => service.ServiceType == typeof(IErrorBoundaryLogger));
@@ -71,24 +72,6 @@ public sealed class PageBoundaryTests : ComponentTest
             builder.AddContent(2, "Discard");
             builder.CloseElement();
         }
-    }
-
-    private sealed class Lines : ILogger<OutageAwareErrorLogger>
-    {
-        public List<LogLevel> Levels { get; } = [];
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(
-            LogLevel logLevel,
-            EventId eventId,
-            TState state,
-            Exception? exception,
-            Func<TState, Exception?, string> formatter
-        ) => Levels.Add(logLevel);
     }
 
     private sealed class Logger : IErrorBoundaryLogger

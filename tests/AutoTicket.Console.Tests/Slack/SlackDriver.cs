@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
 using AutoTicket.Alerts;
 using AutoTicket.Sandbox;
@@ -8,6 +7,7 @@ using AutoTicket.Tickets;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Testing;
 
 namespace AutoTicket.Tests.Slack;
 
@@ -20,7 +20,7 @@ internal sealed class SlackDriver : IAsyncDisposable
     public static readonly TimeSpan QuietPeriod = TimeSpan.FromMinutes(15);
 
     private readonly ServiceProvider _services;
-    private readonly ConcurrentQueue<(LogLevel Level, string Line)> _log = new();
+    private readonly FakeLogCollector _log = new();
     private long _rows;
 
     private SlackDriver(SandboxServer sandbox, IReadOnlyDictionary<string, string?>? settings)
@@ -33,7 +33,7 @@ internal sealed class SlackDriver : IAsyncDisposable
             .AddInMemoryCollection(settings ?? new Dictionary<string, string?>())
             .Build();
         var services = new ServiceCollection();
-        services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Trace).AddProvider(new LogLines(_log)));
+        services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.Trace).AddProvider(new FakeLoggerProvider(_log)));
         services.AddSingleton<IConfiguration>(configuration);
         services.AddSingleton<TimeProvider>(Clock);
         services.AddSingleton(new ConsoleAddress(configuration, server: null!)); // unused: a public address is configured
@@ -56,9 +56,9 @@ internal sealed class SlackDriver : IAsyncDisposable
 
     public IReadOnlyList<JsonObject> Posts => [.. Requests("chat.postMessage").Select(request => JsonNode.Parse(request.Body)!.AsObject())];
 
-    public IReadOnlyList<string> Log => [.. _log.Select(entry => entry.Line)];
+    public IReadOnlyList<string> Log => [.. _log.GetSnapshot().Select(LineOf)];
 
-    public IReadOnlyList<string> Warnings => [.. _log.Where(entry => entry.Level == LogLevel.Warning).Select(entry => entry.Line)];
+    public IReadOnlyList<string> Warnings => [.. _log.GetSnapshot().Where(record => record.Level == LogLevel.Warning).Select(LineOf)];
 
     public static async Task<SlackDriver> StartAsync(IReadOnlyDictionary<string, string?>? settings = null) =>
         new(await SandboxServer.StartAsync(), settings);
@@ -132,27 +132,9 @@ internal sealed class SlackDriver : IAsyncDisposable
     {
         await _services.DisposeAsync();
         await Sandbox.DisposeAsync();
-        Assert.DoesNotContain(_log, entry => entry.Level >= LogLevel.Error);
-        Assert.DoesNotContain(_log, entry => entry.Line.Contains(Canary, StringComparison.OrdinalIgnoreCase));
+        Assert.DoesNotContain(_log.GetSnapshot(), record => record.Level >= LogLevel.Error);
+        Assert.DoesNotContain(Log, line => line.Contains(Canary, StringComparison.OrdinalIgnoreCase));
     }
 
-    private sealed class LogLines(ConcurrentQueue<(LogLevel Level, string Line)> lines) : ILoggerProvider, ILogger
-    {
-        public ILogger CreateLogger(string categoryName) => this;
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(
-            LogLevel logLevel,
-            EventId eventId,
-            TState state,
-            Exception? exception,
-            Func<TState, Exception?, string> formatter
-        ) => lines.Enqueue((logLevel, $"{formatter(state, exception)} {exception}".TrimEnd()));
-
-        public void Dispose() { }
-    }
+    private static string LineOf(FakeLogRecord record) => $"{record.Message} {record.Exception}".TrimEnd();
 }

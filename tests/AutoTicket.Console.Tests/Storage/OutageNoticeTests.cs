@@ -7,35 +7,36 @@ using AutoTicket.Mailbox;
 using AutoTicket.Tickets;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Testing;
 using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Tests.Storage;
 
 /// <summary>An outage is logged when it begins, not at each retry.</summary>
-public sealed class OutageNoticeTests : ILoggerFactory
+public sealed class OutageNoticeTests
 {
-    private readonly List<string> _lines = [];
+    private readonly FakeLogCollector _log = new();
+
+    private IEnumerable<string> Warnings =>
+        _log.GetSnapshot()
+            .Where(record => record.Level == LogLevel.Warning)
+            .Select(record => record.Message)
+            .Where(line => !line.StartsWith("alert_intake parked", StringComparison.Ordinal));
 
     [Fact]
     public async Task Each_outage_of_the_database_is_logged_once_however_often_calls_are_retried()
     {
         await using var database = await TestDatabase.CreateAsync(Database.Sqlite);
         var contexts = new Line(database);
-        var audit = new AuditQueries(contexts, this.CreateLogger<AuditQueries>());
-        var decisions = new DecisionLog(contexts, this.CreateLogger<DecisionLog>());
-        var parking = new ParkedAlerts(
-            null!,
-            contexts,
-            Options.Create(new AlertsOptions()),
-            TimeProvider.System,
-            this.CreateLogger<ParkedAlerts>()
-        );
+        var audit = new AuditQueries(contexts, LogOf<AuditQueries>());
+        var decisions = new DecisionLog(contexts, LogOf<DecisionLog>());
+        var parking = new ParkedAlerts(null!, contexts, Options.Create(new AlertsOptions()), TimeProvider.System, LogOf<ParkedAlerts>());
         var findings = new FindingLog(
             contexts,
             Options.Create(new TicketingOptions()),
             Options.Create(new FreeScoutOptions()),
             TimeProvider.System,
-            this.CreateLogger<FindingLog>()
+            LogOf<FindingLog>()
         );
 
         for (var outage = 1; outage <= 2; outage++)
@@ -53,8 +54,8 @@ public sealed class OutageNoticeTests : ILoggerFactory
                 "alert_intake can't park",
                 "ticket findings can't be read",
             ];
-            Assert.All(messages, words => Assert.Equal(outage, _lines.Count(line => line.StartsWith(words, StringComparison.Ordinal))));
-            Assert.Equal(messages.Length * outage, _lines.Count);
+            Assert.All(messages, words => Assert.Equal(outage, Warnings.Count(line => line.StartsWith(words, StringComparison.Ordinal))));
+            Assert.Equal(messages.Length * outage, Warnings.Count());
         }
 
         async Task UseAsync()
@@ -90,11 +91,7 @@ public sealed class OutageNoticeTests : ILoggerFactory
         }
     }
 
-    ILogger ILoggerFactory.CreateLogger(string categoryName) => new Logger(_lines);
-
-    void ILoggerFactory.AddProvider(ILoggerProvider provider) => throw new NotSupportedException();
-
-    public void Dispose() { }
+    private FakeLogger<T> LogOf<T>() => new(_log);
 
     /// <summary>Creates contexts on a database that answers, or on one that can't be opened.</summary>
     private sealed class Line(TestDatabase database) : IDbContextFactory<AutoTicketDbContext>
@@ -105,31 +102,5 @@ public sealed class OutageNoticeTests : ILoggerFactory
             IsAway
                 ? new SqliteDbContext(new DbContextOptionsBuilder<SqliteDbContext>().UseSqlite("Data Source=/no/such/folder/a.db").Options)
                 : database.Open();
-    }
-
-    private sealed class Logger(List<string> lines) : ILogger
-    {
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(
-            LogLevel logLevel,
-            EventId eventId,
-            TState state,
-            Exception? exception,
-            Func<TState, Exception?, string> formatter
-        )
-        {
-            if (
-                logLevel == LogLevel.Warning
-                && formatter(state, exception) is var line
-                && !line.StartsWith("alert_intake parked", StringComparison.Ordinal)
-            )
-            {
-                lines.Add(line);
-            }
-        }
     }
 }
