@@ -1,11 +1,13 @@
 using System.Diagnostics;
 using System.Globalization;
 using Xunit.Abstractions;
+using Xunit.Sdk;
 
 namespace AutoTicket.Tests.Processes;
 
 /// <summary>Random schedules of work and faults on real processes. Each key has one ticket, no alert is lost, and all loops continue.
 /// <c>SCHEDULE_SEEDS=1000-1299 ./test.sh --filter FullyQualifiedName~RandomScheduleTests</c> plays other seeds.</summary>
+[TestCaseOrderer("AutoTicket.Tests.Processes.AsPlayed", "AutoTicket.Console.Tests")]
 public sealed class RandomScheduleTests(SchedulePlayers players, ITestOutputHelper output) : IClassFixture<SchedulePlayers>
 {
     public static TheoryData<int> Seeds => new(SchedulePlayers.Seeds);
@@ -24,6 +26,17 @@ public sealed class RandomScheduleTests(SchedulePlayers players, ITestOutputHelp
     {
         Assert.Equal(Schedule.Of(7).ToString(), Schedule.Of(7).ToString());
         Assert.NotEqual(Schedule.Of(7).Steps, Schedule.Of(8).Steps);
+    }
+}
+
+/// <summary>Reports the seeds in the order in which they are played, so that a long run shows its progress.</summary>
+public sealed class AsPlayed : ITestCaseOrderer
+{
+    public IEnumerable<TTestCase> OrderTestCases<TTestCase>(IEnumerable<TTestCase> testCases)
+        where TTestCase : ITestCase
+    {
+        var seeds = SchedulePlayers.Seeds.ToList();
+        return testCases.OrderBy(test => test.TestMethodArguments is [int seed] ? seeds.IndexOf(seed) : -1);
     }
 }
 
