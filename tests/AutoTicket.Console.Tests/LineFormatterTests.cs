@@ -35,7 +35,7 @@ public sealed class LineFormatterTests
         InlineData('\u202f', "\u202f"),
         InlineData('\u206a', "\u206a")
     ]
-    public void What_breaks_a_line_commands_a_terminal_or_turns_text_around_is_escaped(char character, string written)
+    public void Line_breaks_terminal_commands_and_bidirectional_controls_are_escaped(char character, string written)
     {
         using var writer = new StringWriter();
         var entry = new LogEntry<string>(LogLevel.Warning, "category", default, $"a{character}b", null, (text, _) => text);

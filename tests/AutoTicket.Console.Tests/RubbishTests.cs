@@ -13,7 +13,7 @@ public sealed class RubbishTests
     [InlineData("{\"enabled\":true}")]
     [InlineData("{\"enabled\":true,\"reason\":\"x\"}")]
     [InlineData("{\"enabled\":true,\"reason\":\"because\",\"at\":\"2001-01-01T00:00:00Z\"}")]
-    public async Task A_body_that_can_not_be_used_is_told_why_and_changes_nothing(string body)
+    public async Task An_unusable_body_is_refused_with_a_reason_and_changes_nothing(string body)
     {
         await using var console = await ConsoleHost.StartAsync();
 

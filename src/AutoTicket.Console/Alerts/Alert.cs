@@ -85,7 +85,7 @@ internal sealed record Alert
 
     /// <summary>When the hooks may be called with this change; null when they need not be called. Not stored: it becomes
     /// <see cref="OutboxEntry.DueAt"/>. A new episode always gets entries.</summary>
-    public DateTimeOffset? NewsAt { get; init; }
+    public DateTimeOffset? NotifyAt { get; init; }
 
     /// <summary>Counts the changes. Every update is a compare-and-swap on it.</summary>
     public int Version { get; init; }
@@ -126,7 +126,7 @@ internal sealed class AlertMapping : IEntityTypeConfiguration<Alert>
         builder.HasIndex(alert => new { alert.LogicalId, alert.EndedAt });
         builder.HasIndex(alert => alert.ExpiresAt).HasFilter("status = 'firing'");
         builder.HasIndex(alert => alert.EndedAt).HasFilter("ended_at IS NOT NULL");
-        builder.Ignore(alert => alert.NewsAt);
+        builder.Ignore(alert => alert.NotifyAt);
         // JSON, because it is only read and written as a whole. Compared by reference, because a list is replaced and never changed.
         builder
             .Property(alert => alert.Members)

@@ -75,7 +75,7 @@ internal sealed partial class AlertEmitter : Loop
     public string? StuckHook => _passes.FirstOrDefault(pass => pass.Value.IsStuck).Key;
 
     /// <summary>The hooks that are called from memory while the database is away: those that also want alerts that have ended.</summary>
-    public IEnumerable<string> HooksForNews => _hooks.Where(hook => hook.WantsWhatEnded).Select(hook => hook.Name);
+    public IEnumerable<string> InMemoryHooks => _hooks.Where(hook => hook.WantsEndedAlerts).Select(hook => hook.Name);
 
     /// <summary>Delivers notices from memory. Nothing is read from the database, and nothing is recorded.</summary>
     public IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverFromMemoryAsync(

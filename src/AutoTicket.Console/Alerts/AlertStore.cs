@@ -57,10 +57,10 @@ internal sealed class AlertStore(
         ("reopened", "int", a => a.Reopened)
     );
 
-    private static readonly RowBatch<Alert> News = new(
+    private static readonly RowBatch<Alert> ToNotify = new(
         ("id", "bigint", a => a.Id),
         ("version", "int", a => a.Version),
-        ("news_at", "timestamptz", a => a.NewsAt)
+        ("notify_at", "timestamptz", a => a.NotifyAt)
     );
 
     /// <summary>The columns that <see cref="Read"/> needs: all but the labels and the URL, which only hooks use.</summary>
@@ -197,16 +197,16 @@ internal sealed class AlertStore(
                 """,
                 Changed.Of([.. changed.OrderBy(alert => alert.Id)])
             );
-            var news = FormattableStringFactory.Create(
+            var queue = FormattableStringFactory.Create(
                 $$"""
-                {{Outbox}} alerts.id, source, severity, news_at
+                {{Outbox}} alerts.id, source, severity, notify_at
                 FROM alerts JOIN {0} ON alerts.id = r.id AND alerts.version = r.version + 1 {{_forEachHook}}
                 """,
-                News.Of([.. changed.Where(alert => alert.NewsAt is not null)])
+                ToNotify.Of([.. changed.Where(alert => alert.NotifyAt is not null)])
             );
             try
             {
-                written += (await db.ExecuteTogetherAsync([update, news], cancellationToken))[0];
+                written += (await db.ExecuteTogetherAsync([update, queue], cancellationToken))[0];
             }
             catch (Exception exception) when (Outages.IsDuplicate(exception))
             {

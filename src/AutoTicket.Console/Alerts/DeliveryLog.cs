@@ -15,7 +15,7 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
     private const int MostAtOnce = 1_000;
 
     /// <summary>An alert that ended undelivered longer ago than this is dropped.</summary>
-    private static readonly TimeSpan NewsLives = TimeSpan.FromHours(24);
+    private static readonly TimeSpan DropEndedAfter = TimeSpan.FromHours(24);
 
     // {0} the hook, {1} the present, {2} how many; {3}, {4} and {5} the source, severity and id of the last entry in turn; {6} the longest
     // wait: an entry that is due later was written before the clock was set back.
@@ -160,7 +160,7 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
         entry switch
         {
             { Told: null, Alert: var alert } => options.Value.ReachesHooks(alert.Severity)
-            && (alert.IsFiring || (hook.WantsWhatEnded && alert.EndedAt is { } endedAt && endedAt > clock.GetUtcNow() - NewsLives))
+            && (alert.IsFiring || (hook.WantsEndedAlerts && alert.EndedAt is { } endedAt && endedAt > clock.GetUtcNow() - DropEndedAfter))
                 ? NoticeKind.Firing
                 : null,
             { Alert: { IsFiring: false } alert } => entry.EndTold is { } told && told >= alert.Reopened ? null : NoticeKind.Ended,

@@ -234,7 +234,7 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
                     Summary = o.Summary,
                     FullText = o.FullText,
                     SeenAt = now,
-                    NewsAt = now,
+                    NotifyAt = now,
                 }
             )
         );
@@ -250,7 +250,7 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
             before.Members.Count == 1
             && o.Severity == before.Severity
             && now - before.SeenAt < TouchEvery
-            && !IsExpiryNews(before.ExpiresAt, o.ExpiresAt)
+            && !MustStoreExpiry(before.ExpiresAt, o.ExpiresAt)
         )
         {
             return;
@@ -283,8 +283,8 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
         );
     }
 
-    /// <summary>An expiry that moves a little later is no news, unless the known one is about to pass.</summary>
-    private bool IsExpiryNews(DateTimeOffset? known, DateTimeOffset? observed) =>
+    /// <summary>An expiry that moves a little later is not stored, unless the known one is about to pass.</summary>
+    private bool MustStoreExpiry(DateTimeOffset? known, DateTimeOffset? observed) =>
         (known, observed) switch
         {
             (null, null) => false,
@@ -333,7 +333,7 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
             Members = [.. episode.Now.Members.Select(member => member with { IsFiring = false })],
             ExpiresAt = null,
         };
-        Set(episode, ended with { NewsAt = options.EndHeldUntil(ended) ?? now });
+        Set(episode, ended with { NotifyAt = options.EndHeldUntil(ended) ?? now });
     }
 
     /// <summary>Sets severity and expiry from the firing reports.</summary>
@@ -345,7 +345,7 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
         {
             Severity = severity,
             ExpiresAt = firing.Exists(member => member.ExpiresAt is null) ? null : firing.Max(member => member.ExpiresAt),
-            NewsAt = severity != alert.Severity ? now : alert.NewsAt,
+            NotifyAt = severity != alert.Severity ? now : alert.NotifyAt,
         };
     }
 

@@ -7,7 +7,7 @@ internal interface IAlertHook
     string Name { get; }
 
     /// <summary>Whether the hook still gets an alert that ended before its firing was delivered.</summary>
-    bool WantsWhatEnded => false;
+    bool WantsEndedAlerts => false;
 
     /// <summary>Raised when the hook may deliver what it could not deliver before. Handlers return at once and never throw.</summary>
     event Action? Ready

@@ -28,11 +28,14 @@ internal sealed partial class InMemoryAlerts(
     private sealed record Delivered(string Hook, Observation Seen, NoticeKind Kind, DateTimeOffset At, int Again);
 
     /// <summary>Stores the deliveries that were made from memory. Call it after the database has stored the observations.</summary>
-    public Task TookAsync(IReadOnlyList<Observation> request, IReadOnlyList<Observed> answers, CancellationToken cancellationToken) =>
-        AloneAsync(() => StoreAsync(request, answers, cancellationToken), cancellationToken);
+    public Task StoreDeliveriesAsync(
+        IReadOnlyList<Observation> request,
+        IReadOnlyList<Observed> answers,
+        CancellationToken cancellationToken
+    ) => AloneAsync(() => StoreAsync(request, answers, cancellationToken), cancellationToken);
 
     /// <summary>Delivers the alerts that began during the outage, and their ends. Call it when the database stored nothing.</summary>
-    public Task TellAsync(IReadOnlyList<Observation> request, CancellationToken cancellationToken) =>
+    public Task DeliverFromMemoryAsync(IReadOnlyList<Observation> request, CancellationToken cancellationToken) =>
         leader.ActsAsLeader ? AloneAsync(() => DeliverAllAsync(request, cancellationToken), cancellationToken) : Task.CompletedTask;
 
     public void Dispose() => _one.Dispose();
@@ -102,7 +105,7 @@ internal sealed partial class InMemoryAlerts(
     {
         await DeliverEndsAsync(request, cancellationToken);
         var now = clock.GetUtcNow();
-        foreach (var hook in emitter.HooksForNews)
+        foreach (var hook in emitter.InMemoryHooks)
         {
             // An alert is delivered again after its end was delivered, else once per quiet period.
             await DeliverAsync(
@@ -127,7 +130,7 @@ internal sealed partial class InMemoryAlerts(
     private async Task DeliverEndsAsync(IReadOnlyList<Observation> request, CancellationToken cancellationToken)
     {
         var now = clock.GetUtcNow();
-        foreach (var hook in emitter.HooksForNews)
+        foreach (var hook in emitter.InMemoryHooks)
         {
             // The first end is delivered at once, later ones once per quiet period.
             await DeliverAsync(
@@ -152,11 +155,11 @@ internal sealed partial class InMemoryAlerts(
     private async Task DeliverAsync(
         string hook,
         NoticeKind kind,
-        IEnumerable<(Observation Seen, Alert Alert)> news,
+        IEnumerable<(Observation Seen, Alert Alert)> notices,
         CancellationToken cancellationToken
     )
     {
-        var all = news.ToDictionary(one => one.Seen.AlertId);
+        var all = notices.ToDictionary(one => one.Seen.AlertId);
         if (all.Count == 0)
         {
             return;

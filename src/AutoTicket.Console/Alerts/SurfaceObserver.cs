@@ -45,11 +45,11 @@ internal sealed partial class SurfaceObserver(
         // Try the write even if the lease has run out: the database may be away, and only the write shows that.
         if (await alerts.ObserveAsync(seen, stoppingToken, isLeaders: true) is { } answers)
         {
-            await outage.TookAsync(seen, answers, stoppingToken);
+            await outage.StoreDeliveriesAsync(seen, answers, stoppingToken);
             return options.Value.PollInterval;
         }
 
-        await outage.TellAsync(seen, stoppingToken);
+        await outage.DeliverFromMemoryAsync(seen, stoppingToken);
         return AfterFailure;
     }
 }

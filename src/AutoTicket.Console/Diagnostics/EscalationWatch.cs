@@ -136,7 +136,7 @@ internal sealed partial class EscalationWatch(
             if (fact.Holds == false)
             {
                 _since.Remove(rule.Condition);
-                await outage.TellAsync([ObservationOf(rule, "", isFiring: false)], cancellationToken);
+                await outage.DeliverFromMemoryAsync([ObservationOf(rule, "", isFiring: false)], cancellationToken);
             }
 
             if (fact.Holds != true)
@@ -151,7 +151,7 @@ internal sealed partial class EscalationWatch(
 
             if (Clock.GetUtcNow() - since >= rule.Limit)
             {
-                await outage.TellAsync([ObservationOf(rule, fact.Evidence ?? "", isFiring: true, since)], cancellationToken);
+                await outage.DeliverFromMemoryAsync([ObservationOf(rule, fact.Evidence ?? "", isFiring: true, since)], cancellationToken);
             }
         }
     }
@@ -193,7 +193,7 @@ internal sealed partial class EscalationWatch(
         {
             // It may have been sent from memory, or have ended under another leader.
             var over = ObservationOf(rule, "", isFiring: false);
-            await outage.TookAsync([over], [new(over.AlertId, ObservationResult.NotOpen)], cancellationToken);
+            await outage.StoreDeliveriesAsync([over], [new(over.AlertId, ObservationResult.NotOpen)], cancellationToken);
         }
 
         if (
@@ -215,11 +215,11 @@ internal sealed partial class EscalationWatch(
     {
         if (await aggregator.ObserveAsync([observation], cancellationToken) is not { } answers)
         {
-            await outage.TellAsync([observation], cancellationToken);
+            await outage.DeliverFromMemoryAsync([observation], cancellationToken);
             return false;
         }
 
-        await outage.TookAsync([observation], answers, cancellationToken);
+        await outage.StoreDeliveriesAsync([observation], answers, cancellationToken);
         return true;
     }
 

@@ -26,8 +26,8 @@ internal sealed class SlackAlertHook(
 
     public string Name => DecisionSources.Slack;
 
-    /// <summary>An outage is news even when it is over.</summary>
-    public bool WantsWhatEnded => true;
+    /// <summary>The operator wants to know of an outage that has already ended.</summary>
+    public bool WantsEndedAlerts => true;
 
     private string AlertsPage => $"{address.Url}/console/alerts";
 

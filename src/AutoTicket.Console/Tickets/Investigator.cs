@@ -169,7 +169,7 @@ internal sealed partial class Investigator(
             [("Severity", surface.Severity.ToString()), .. TicketDraft.FactsOf(snapshot), ("Investigated by", actor)]
         )
         {
-            Lead = $"{title}{since}{(snapshot.Cause is { } cause ? $": {cause}" : "")}",
+            FirstLine = $"{title}{since}{(snapshot.Cause is { } cause ? $": {cause}" : "")}",
             Links = [("Surface in AutoTicket Console", $"{address.Url}/console/status/{surface.Key}")],
         };
     }

@@ -303,7 +303,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
             IsForAlert: true
         )
         {
-            Lead =
+            FirstLine =
                 $"{(alert.IsSurfaceOutage ? "" : $"{alert.Name}: ")}{alert.Summary.TrimEnd('.')}. Since {UtcTime.Stamp(alert.StartedAt)}.",
             Links =
             [

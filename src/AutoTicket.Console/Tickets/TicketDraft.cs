@@ -41,7 +41,7 @@ internal sealed record TicketDraft(
     public const string SurfaceTag = "surface:";
 
     /// <summary>The first line of the body and of FreeScout's preview: event, start and cause; null: the title.</summary>
-    public string? Lead { get; init; }
+    public string? FirstLine { get; init; }
 
     /// <summary>Links below the first line.</summary>
     public IReadOnlyList<(string Label, string Url)> Links { get; init; } = [];
@@ -72,7 +72,7 @@ internal sealed record TicketDraft(
     /// <param name="older">An earlier ticket of the same key, to link.</param>
     public ConversationDraft Write(string marker, TicketLink? older)
     {
-        var html = new StringBuilder($"<p><b>{Lines(Lead ?? Title)}</b></p> ");
+        var html = new StringBuilder($"<p><b>{Lines(FirstLine ?? Title)}</b></p> ");
         var links = Links.Select(link => Link(link.Label, link.Url)).ToList();
         if (older is not null)
         {

@@ -14,7 +14,7 @@ public sealed class AdmissionTests
 {
     [Theory, BothDatabases]
     [Trait("Pitfall", "T-63")]
-    public async Task A_role_that_was_lost_a_moment_ago_applies_at_the_next_action_and_the_try_is_written_down(Database kind)
+    public async Task A_role_change_applies_at_the_next_action_and_the_denied_action_is_audited(Database kind)
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         await using var console = await ConsoleHost.StartAsync(database);
@@ -42,7 +42,7 @@ public sealed class AdmissionTests
     }
 
     [Fact]
-    public async Task A_session_that_nobody_uses_is_over_and_one_that_is_used_goes_on_until_it_is_twelve_hours_old()
+    public async Task An_idle_session_ends_and_a_used_one_ends_after_twelve_hours()
     {
         var clock = new StillClock();
         var settings = new Dictionary<string, string?>
@@ -74,7 +74,7 @@ public sealed class AdmissionTests
     }
 
     [Theory, BothDatabases]
-    public async Task A_refused_try_that_the_database_does_not_take_is_written_down_when_it_does(Database kind)
+    public async Task A_denied_action_is_audited_after_the_database_recovers(Database kind)
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         await using var console = await ConsoleHost.StartAsync(database);
@@ -96,7 +96,7 @@ public sealed class AdmissionTests
     }
 
     [Fact]
-    public async Task The_same_refused_try_is_written_down_once_a_minute_with_its_number()
+    public async Task The_same_denied_action_is_audited_once_a_minute_with_its_count()
     {
         var clock = new StillClock();
         await using var console = await ConsoleHost.StartAsync(clock: clock);
@@ -133,7 +133,7 @@ public sealed class AdmissionTests
     }
 
     [Fact]
-    public async Task Sessions_of_another_password_or_provider_are_over()
+    public async Task Sessions_end_when_the_password_or_the_provider_changes()
     {
         await using var database = await TestDatabase.CreateAsync(Database.Sqlite);
         string id;
@@ -156,7 +156,7 @@ public sealed class AdmissionTests
     }
 
     [Fact]
-    public async Task What_the_table_of_sessions_holds_opens_no_session()
+    public async Task A_value_from_the_sessions_table_opens_no_session()
     {
         await using var console = await ConsoleHost.StartAsync();
         var sessions = console.Get<Sessions>();

@@ -12,7 +12,7 @@ public sealed class ExportTests(ExportTests.Shared shared) : IClassFixture<Expor
     private static readonly Uri Export = new("/api/audit.csv?action=a.test", UriKind.Relative);
 
     [Fact]
-    public async Task Slow_readers_hold_no_connection_of_the_pool()
+    public async Task Slow_readers_hold_no_pooled_connection()
     {
         var log = shared.Console.Get<AuditQueries>();
         // More readers than the pool has connections.
@@ -28,7 +28,7 @@ public sealed class ExportTests(ExportTests.Shared shared) : IClassFixture<Expor
     }
 
     [Fact]
-    public async Task One_caller_has_two_exports_at_a_time()
+    public async Task A_caller_has_at_most_two_exports_at_a_time()
     {
         using (var first = await shared.AskAsync(Export))
         using (var second = await shared.AskAsync(Export))

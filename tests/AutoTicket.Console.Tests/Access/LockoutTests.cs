@@ -13,9 +13,7 @@ public sealed class LockoutTests
     private static readonly Dictionary<string, string?> Settings = new() { ["CONSOLE_OPERATOR_PASSWORD_HASH"] = Login.Hash(Password) };
 
     [Theory, BothDatabases]
-    public async Task Five_wrong_passwords_close_the_sign_in_for_the_address_in_every_process_until_a_quarter_of_an_hour_has_passed(
-        Database kind
-    )
+    public async Task Five_wrong_passwords_lock_the_address_out_in_every_process_for_fifteen_minutes(Database kind)
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         var clock = new StillClock();
@@ -50,7 +48,7 @@ public sealed class LockoutTests
     }
 
     [Fact]
-    public async Task Wrong_passwords_from_many_addresses_close_it_for_all_and_who_is_in_stays_in()
+    public async Task Wrong_passwords_from_many_addresses_lock_the_sign_in_for_all_and_end_no_session()
     {
         await using var console = await ConsoleHost.StartAsync(settings: Settings, environment: "Staging");
         using var operatorSignedIn = new Visitor(console.Address);
@@ -72,11 +70,7 @@ public sealed class LockoutTests
     [InlineData(null, "198.51.100.1, 203.0.113.9", "203.0.113.9")]
     [InlineData("10.1.0.0/16", "198.51.100.1, 203.0.113.9, 10.1.2.3", "203.0.113.9")]
     [InlineData("10.1.0.0/16", "203.0.113.9, 10.2.0.1, 10.1.2.3", "10.2.0.1")]
-    public async Task The_address_is_what_the_last_trusted_proxy_saw_whatever_the_client_says(
-        string? proxies,
-        string forwarded,
-        string counted
-    )
+    public async Task The_client_address_comes_from_the_last_trusted_proxy(string? proxies, string forwarded, string counted)
     {
         await using var console = await ConsoleHost.StartAsync(
             settings: new Dictionary<string, string?>(Settings) { ["ForwardedHeaders_Enabled"] = "true", ["TRUSTED_PROXIES"] = proxies },

@@ -18,7 +18,7 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
 
     [Theory, InlineData("roles-in-userinfo"), InlineData("roles-in-id-token"), InlineData("no-refresh-token")]
     [Trait("Pitfall", "T-65")]
-    public async Task A_role_of_the_provider_is_a_role_here_and_the_greatest_counts(string client)
+    public async Task A_provider_role_maps_to_a_console_role_and_the_highest_counts(string client)
     {
         await using var console = await StartAsync(client);
         foreach (
@@ -62,7 +62,7 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
     }
 
     [Fact]
-    public async Task Without_a_mapped_role_nobody_gets_in_and_it_is_written_down()
+    public async Task Without_a_mapped_role_a_user_is_denied_and_that_is_audited()
     {
         await using var console = await StartAsync();
         await provider.Real.SetUserAsync("nora", "visitors");
@@ -78,7 +78,7 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
     }
 
     [Theory, InlineData("roles-in-userinfo"), InlineData("roles-in-id-token"), InlineData("no-refresh-token")]
-    public async Task A_user_whom_the_provider_no_longer_knows_is_thrown_out(string client)
+    public async Task A_user_whom_the_provider_no_longer_knows_is_signed_out(string client)
     {
         await using var console = await StartAsync(client);
         await provider.Real.SetUserAsync($"gone-{client}", "sre");
@@ -259,7 +259,7 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
     }
 
     [Fact]
-    public async Task Signing_out_ends_the_session_here_and_there_and_a_stolen_cookie_is_worth_nothing()
+    public async Task Signing_out_ends_both_sessions_and_makes_a_stolen_cookie_worthless()
     {
         await using var console = await StartAsync();
         await provider.Real.SetUserAsync("sol", "sre");
@@ -327,7 +327,7 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
     }
 
     [Fact]
-    public async Task A_provider_that_can_not_say_ends_nothing_for_an_hour_and_then_it_does()
+    public async Task A_provider_without_a_definite_answer_ends_sessions_only_after_an_hour()
     {
         // The provider's tokens and its cookies use today's date.
         var clock = new StillClock(TimeProvider.System.GetUtcNow());
@@ -434,7 +434,7 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
     [InlineData("f3c1", "()", null, "user:f3c1", "f3c1")]
     [InlineData("ada", "ada", null, "user:ada", "ada")]
     [InlineData("f3c1", "pass\u202eword\n", null, "user:password (f3c1)", "password")]
-    public void The_audit_log_knows_users_by_their_subject_and_pages_call_them_by_the_name_that_they_sign_in_with(
+    public void The_audit_log_has_users_subjects_and_pages_show_their_sign_in_names(
         string subject,
         string? username,
         string? email,
@@ -458,7 +458,7 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
         Assert.Equal(actor, ProviderSignIn.NameIn(actor));
 
     [Fact]
-    public async Task Forged_forms_cookies_and_answers_of_the_provider_are_no_ERROR_and_one_line_a_minute()
+    public async Task Forged_forms_cookies_and_provider_answers_log_no_ERROR_and_one_line_a_minute()
     {
         await using var console = await StartAsync();
         await provider.Real.SetUserAsync("fay", "none of ours");
@@ -564,7 +564,7 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
         InlineData("/\t/evil.example"),
         InlineData("")
     ]
-    public async Task Signing_in_leads_nowhere_but_to_us(string returnUrl)
+    public async Task Signing_in_redirects_only_to_the_console(string returnUrl)
     {
         await provider.Real.SetUserAsync("lea", "staff");
         using var visitor = new Visitor(provider.Shared.Address);
@@ -574,7 +574,7 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
 
     [Fact]
     [Trait("Pitfall", "T-66")]
-    public async Task No_secret_of_the_sign_in_is_in_a_page_a_cookie_the_log_the_audit_or_an_error()
+    public async Task No_sign_in_secret_is_in_a_page_a_cookie_the_log_the_audit_or_an_error()
     {
         await using var console = await StartAsync();
         await provider.Real.SetUserAsync("sec", "sre");

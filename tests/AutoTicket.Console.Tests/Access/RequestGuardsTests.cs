@@ -45,7 +45,7 @@ public sealed class RequestGuardsTests
     }
 
     [Fact]
-    public async Task A_proxy_is_believed_on_this_machine_and_on_Heroku_and_nowhere_else()
+    public async Task A_proxy_is_trusted_on_loopback_and_on_Heroku_only()
     {
         var here = new Uri("http://127.0.0.1");
         var elsewhere = NetworkInterface
@@ -125,7 +125,7 @@ public sealed class RequestGuardsTests
     }
 
     [Fact]
-    public async Task Outside_Development_every_cookie_is_for_this_host_over_TLS_alone_and_the_sign_in_page_says_so_over_http()
+    public async Task Outside_Development_every_cookie_is_a_Host_cookie_over_TLS_and_the_sign_in_page_says_so_over_http()
     {
         await using var console = await ConsoleHost.StartAsync(settings: Password, environment: "Staging");
         using var visitor = new Visitor(console.Address);
@@ -143,7 +143,7 @@ public sealed class RequestGuardsTests
     }
 
     [Fact]
-    public async Task A_page_is_asked_for_under_the_public_name_or_on_this_machine_and_programs_may_use_any()
+    public async Task Pages_answer_only_under_the_public_or_a_loopback_host_and_the_API_under_any()
     {
         var settings = new Dictionary<string, string?>(Password) { ["CONSOLE_PUBLIC_URL"] = "https://console.example.org" };
         await using var console = await ConsoleHost.StartAsync(settings: settings, environment: "Staging");
@@ -175,7 +175,7 @@ public sealed class RequestGuardsTests
 
     [Theory]
     [InlineData("https://evil.example", false), InlineData("null", false), InlineData("http://127.0.0.1:1", false), InlineData(null, true)]
-    public async Task A_circuit_is_opened_from_our_own_pages_alone(string? origin, bool isOpened)
+    public async Task A_circuit_is_opened_only_from_the_consoles_own_pages(string? origin, bool isOpened)
     {
         await using var console = await ConsoleHost.StartAsync();
         using var own = await ConnectAsync(console, null, console.Address.GetLeftPart(UriPartial.Authority));
@@ -185,7 +185,7 @@ public sealed class RequestGuardsTests
     }
 
     [Fact]
-    public async Task Open_pages_are_limited_for_a_session_and_in_all_and_a_place_is_free_again_when_one_closes()
+    public async Task Open_pages_are_limited_per_session_and_in_total()
     {
         await using var console = await ConsoleHost.StartAsync(
             settings: new Dictionary<string, string?>(Password) { ["Circuits:PerSession"] = "2", ["Circuits:InAll"] = "3" },
@@ -208,7 +208,7 @@ public sealed class RequestGuardsTests
     }
 
     [Theory, InlineData(40_000, false), InlineData(200, true)]
-    public async Task Rubbish_or_too_much_from_an_open_page_ends_it_and_nothing_else(int length, bool isRubbish)
+    public async Task Invalid_or_oversized_circuit_messages_end_only_that_circuit(int length, bool isRubbish)
     {
         await using var console = await ConsoleHost.StartAsync();
         using var socket = await ConnectAsync(console, null);
@@ -253,7 +253,7 @@ public sealed class RequestGuardsTests
     }
 
     [Fact]
-    public async Task What_a_spreadsheet_would_take_for_a_formula_is_exported_as_text()
+    public async Task Spreadsheet_formulas_are_exported_as_text()
     {
         await using var console = await ConsoleHost.StartAsync();
         await using var db = console.Get<IDbContextFactory<AutoTicketDbContext>>().CreateDbContext();

@@ -26,7 +26,7 @@ public sealed class TokenTests
     };
 
     [Fact]
-    public async Task A_token_of_the_API_has_a_role_and_the_audit_log_calls_it_by_its_name()
+    public async Task An_API_token_has_a_role_and_is_named_in_the_audit_log()
     {
         await using var console = await StartAsync();
         foreach (
@@ -51,7 +51,7 @@ public sealed class TokenTests
     }
 
     [Fact]
-    public async Task Wrong_tokens_are_answered_429_after_ten_a_minute_from_one_address_audited_once_a_minute_and_right_ones_still_pass()
+    public async Task After_ten_wrong_tokens_a_minute_an_address_gets_429_and_right_tokens_still_pass()
     {
         var clock = new StillClock();
         await using var console = await StartAsync(clock);

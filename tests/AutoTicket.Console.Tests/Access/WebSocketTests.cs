@@ -28,7 +28,7 @@ public sealed class WebSocketTests(WebSocketTests.BehindProxy proxied) : IClassF
     [InlineData("http://console.example.org:8443", 403, "Host: console.example.org")]
     [InlineData("https://evil.example", 403, "Host: console.example.org", "X-Forwarded-Proto: wss")]
     [InlineData("https://console.example.org", 400, "Host: console.example.org", "X-Forwarded-Proto: gopher")]
-    public async Task A_proxy_passes_the_handshake_of_our_own_page_on(string origin, int status, params string[] headers)
+    public async Task A_proxy_forwards_the_handshake_of_our_own_page(string origin, int status, params string[] headers)
     {
         using var socket = new ClientWebSocket();
         foreach (var header in headers.Append($"Origin: {origin}").Append($"Authorization: Bearer {Token}"))
@@ -50,7 +50,7 @@ public sealed class WebSocketTests(WebSocketTests.BehindProxy proxied) : IClassF
         InlineData("GET", "/_blazor?id=x")
     ]
     [InlineData("GET", "/_blazor/"), InlineData("DELETE", "/_blazor?id=x")]
-    public async Task Only_a_WebSocket_is_taken(string method, string path)
+    public async Task Only_a_WebSocket_is_accepted(string method, string path)
     {
         foreach (var accept in new[] { "*/*", "text/event-stream" })
         {
@@ -64,7 +64,7 @@ public sealed class WebSocketTests(WebSocketTests.BehindProxy proxied) : IClassF
     }
 
     [Theory, InlineData("/_blazor"), InlineData("/_blazor/"), InlineData("/_BLAZOR")]
-    public async Task Each_is_counted_however_its_path_is_written(string path)
+    public async Task Each_WebSocket_is_counted_however_its_path_is_written(string path)
     {
         var open = new List<ClientWebSocket>();
         try

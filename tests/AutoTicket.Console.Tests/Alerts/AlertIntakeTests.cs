@@ -80,7 +80,7 @@ public sealed class AlertIntakeTests
     }
 
     [Theory, MemberData(nameof(AllPaths))]
-    public async Task None_enters_without_a_token_of_the_intake(string path)
+    public async Task Without_an_intake_token_no_alert_is_taken(string path)
     {
         await using var intake = await IntakeHost.StartAsync(
             settings: new() { ["ALERTS_INGEST_TOKEN"] = $"new-one, {Token}", ["CONSOLE_API_TOKENS"] = "console-token" }
@@ -167,7 +167,7 @@ public sealed class AlertIntakeTests
     }
 
     [Fact]
-    public async Task Sizes_have_limits_and_each_says_so()
+    public async Task Each_size_limit_is_named_in_its_refusal()
     {
         await using var intake = await IntakeHost.StartAsync();
 
@@ -280,7 +280,7 @@ public sealed class AlertIntakeTests
     }
 
     [Fact]
-    public async Task The_token_and_line_breaks_of_a_sender_are_in_no_line_of_the_log()
+    public async Task No_log_line_contains_a_senders_token_or_line_breaks()
     {
         await using var intake = await IntakeHost.StartAsync();
         await intake.PostAsync(Generic, Alert("n", status: @"x\nERROR forged"));

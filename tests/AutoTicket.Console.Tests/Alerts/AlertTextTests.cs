@@ -52,8 +52,7 @@ public sealed class AlertTextTests
     [InlineData("a\0b\u0007\u001b[31mc\u007f", "ab[31mc")]
     [InlineData("<script>alert(1)</script> *x*", "<script>alert(1)</script> *x*")]
     [Trait("Pitfall", "T-56")]
-    public void A_summary_is_one_line_of_text_and_nothing_else(string text, string line) =>
-        Assert.Equal((line, null), AlertText.Summary(text));
+    public void A_summary_is_one_line_of_plain_text(string text, string line) => Assert.Equal((line, null), AlertText.Summary(text));
 
     [Fact]
     public void The_full_text_keeps_line_breaks_and_loses_control_characters()

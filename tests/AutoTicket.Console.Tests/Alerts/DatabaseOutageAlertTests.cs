@@ -144,7 +144,7 @@ public sealed class DatabaseOutageAlertTests
 
         public string Name => "pager";
 
-        public bool WantsWhatEnded => true;
+        public bool WantsEndedAlerts => true;
 
         public async IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverAsync(
             IReadOnlyList<AlertNotice> notices,

@@ -105,19 +105,19 @@ public sealed class EpisodeRulesTests
         Assert.Equal(["a", "b"], Firing.Single().Members.Select(member => member.Key));
     }
 
-    /// <summary><see cref="Alert.NewsAt"/> makes the hooks look at the alert.</summary>
+    /// <summary><see cref="Alert.NotifyAt"/> makes the hooks look at the alert.</summary>
     [Fact]
     public void Only_a_changed_severity_is_news_of_an_open_episode()
     {
         Observe(Say(variant: "a"));
         Observe(Say(variant: "b"));
         Apply(EpisodeRules.TouchEvery, [Say(variant: "b")]);
-        Assert.Null(Firing.Single().NewsAt);
+        Assert.Null(Firing.Single().NotifyAt);
 
         Observe(Say(variant: "b", severity: Severity.P1));
         var changed = _now;
         Observe(Say(variant: "b", severity: Severity.P1));
-        Assert.Equal(changed, Firing.Single().NewsAt);
+        Assert.Equal(changed, Firing.Single().NotifyAt);
     }
 
     [Fact, Trait("Pitfall", "T-24")]
@@ -125,11 +125,11 @@ public sealed class EpisodeRulesTests
     {
         Observe(Say());
         Observe(Say(firing: false));
-        Assert.Equal(_now, _stored.Single().NewsAt);
+        Assert.Equal(_now, _stored.Single().NotifyAt);
         Observe(Say());
-        Assert.Equal(_now, _stored.Single().NewsAt);
+        Assert.Equal(_now, _stored.Single().NotifyAt);
         Observe(Say(firing: false));
-        Assert.Equal(_now + Options.QuietPeriod, _stored.Single().NewsAt);
+        Assert.Equal(_now + Options.QuietPeriod, _stored.Single().NotifyAt);
     }
 
     [Fact, Trait("Pitfall", "T-6"), Trait("Pitfall", "T-27")]

@@ -20,7 +20,7 @@ public sealed class FloodTests
     };
 
     [Theory, BothDatabases]
-    public async Task A_source_over_its_budget_is_paused_with_one_summary_ticket_and_another_goes_on(Database kind)
+    public async Task A_source_over_its_budget_is_paused_with_one_summary_ticket_and_others_are_not(Database kind)
     {
         await using var driver = await AlertDriver.StartAsync(kind, Small);
         await driver.RaiseAsync([.. Enumerable.Range(0, 10).Select(n => AlertDriver.Say($"noise{n}", source: "noisy"))]);

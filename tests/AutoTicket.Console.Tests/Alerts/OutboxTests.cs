@@ -11,8 +11,8 @@ namespace AutoTicket.Tests.Alerts;
 /// <summary>The outbox holds the alerts that a hook must still process. A change adds a row; recording the outcome removes it.</summary>
 public sealed class OutboxTests
 {
-    private static readonly Hook Slack = new(DecisionSources.Slack, WantsWhatEnded: true);
-    private static readonly Hook Ticket = new(DecisionSources.Ticket, WantsWhatEnded: false);
+    private static readonly Hook Slack = new(DecisionSources.Slack, WantsEndedAlerts: true);
+    private static readonly Hook Ticket = new(DecisionSources.Ticket, WantsEndedAlerts: false);
 
     [Theory, BothDatabases]
     public async Task Each_hook_gets_each_change_until_its_outcome_is_recorded(Database kind)
@@ -42,7 +42,7 @@ public sealed class OutboxTests
         await outbox.RecordAsync(Slack, (await outbox.Log.DueAsync(Slack, CancellationToken.None)).Last());
         await outbox.ChangeAsync(
             "flapped",
-            alert => alert with { Status = AlertStatus.Resolved, EndedAt = outbox.Now, Reopened = 1, NewsAt = outbox.Now.AddMinutes(15) }
+            alert => alert with { Status = AlertStatus.Resolved, EndedAt = outbox.Now, Reopened = 1, NotifyAt = outbox.Now.AddMinutes(15) }
         );
         var log = outbox.LogAt(outbox.Now.AddHours(-1));
 
@@ -57,7 +57,7 @@ public sealed class OutboxTests
         var alert = await outbox.OpenAsync("disk_full");
         var notice = Assert.Single(await outbox.Log.DueAsync(Slack, CancellationToken.None));
 
-        await outbox.ChangeAsync(alert with { Severity = Severity.P1, NewsAt = outbox.Now });
+        await outbox.ChangeAsync(alert with { Severity = Severity.P1, NotifyAt = outbox.Now });
         await outbox.RecordAsync(Slack, notice);
 
         var next = Assert.Single(await outbox.Log.DueAsync(Slack, CancellationToken.None));
@@ -71,7 +71,7 @@ public sealed class OutboxTests
         await using var outbox = await Outbox.CreateAsync(kind);
         var alert = await outbox.OpenAsync("disk_full");
         var late = Assert.Single(await outbox.Log.DueAsync(Slack, CancellationToken.None));
-        await outbox.ChangeAsync(alert with { Severity = Severity.P1, NewsAt = outbox.Now });
+        await outbox.ChangeAsync(alert with { Severity = Severity.P1, NotifyAt = outbox.Now });
         await outbox.RecordAsync(Slack, Assert.Single(await outbox.Log.DueAsync(Slack, CancellationToken.None)));
 
         await outbox.RecordAsync(Slack, late);
@@ -110,8 +110,16 @@ public sealed class OutboxTests
             }
         }
 
-        await outbox.ChangeAsync(over with { Status = AlertStatus.Resolved, EndedAt = outbox.Now, NewsAt = outbox.Now });
-        await outbox.ChangeAsync(flapping with { Status = AlertStatus.Resolved, EndedAt = outbox.Now, Reopened = 1, NewsAt = outbox.Now });
+        await outbox.ChangeAsync(over with { Status = AlertStatus.Resolved, EndedAt = outbox.Now, NotifyAt = outbox.Now });
+        await outbox.ChangeAsync(
+            flapping with
+            {
+                Status = AlertStatus.Resolved,
+                EndedAt = outbox.Now,
+                Reopened = 1,
+                NotifyAt = outbox.Now,
+            }
+        );
 
         Assert.Empty(await outbox.Log.DueAsync(Ticket, CancellationToken.None));
         await using var db = await outbox.Contexts.CreateDbContextAsync();
@@ -249,7 +257,7 @@ public sealed class OutboxTests
         );
     }
 
-    private sealed record Hook(string Name, bool WantsWhatEnded) : IAlertHook
+    private sealed record Hook(string Name, bool WantsEndedAlerts) : IAlertHook
     {
         public IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverAsync(
             IReadOnlyList<AlertNotice> notices,
@@ -313,7 +321,7 @@ public sealed class OutboxTests
         public async Task ChangeAsync(string name, Func<Alert, Alert> change)
         {
             var alert = Assert.Single(await _table.ReadAsync([name], DateTimeOffset.UnixEpoch, CancellationToken.None));
-            await ChangeAsync(change(alert) with { NewsAt = Now });
+            await ChangeAsync(change(alert) with { NotifyAt = Now });
         }
 
         public async Task ChangeAsync(Alert alert) => Assert.Equal(1, await _table.WriteAsync([], [alert], CancellationToken.None));

@@ -10,7 +10,7 @@ public sealed class ParkedAlertsTests
 {
     [Theory, BothDatabases]
     [Trait("Pitfall", "T-39")]
-    public async Task What_this_version_understands_is_taken_when_it_is_tried_again(Database kind)
+    public async Task A_parked_alert_that_this_version_understands_is_accepted_on_retry(Database kind)
     {
         await using var intake = await IntakeHost.StartAsync(kind);
         await intake.PostAsync("/api/alerts", "{}");

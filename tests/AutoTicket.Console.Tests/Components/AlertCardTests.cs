@@ -139,7 +139,7 @@ public sealed class AlertCardTests : ComponentTest
 
     [Fact]
     [Trait("Pitfall", "T-56")]
-    public void Markup_in_whatever_a_producer_sends_stays_text()
+    public void Markup_from_a_producer_is_shown_as_text()
     {
         var card = Card(
             Firing with

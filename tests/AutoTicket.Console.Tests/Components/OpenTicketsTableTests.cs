@@ -35,7 +35,7 @@ public sealed class OpenTicketsTableTests : ComponentTest
 
     [Fact]
     [Trait("Pitfall", "T-56")]
-    public void Html_in_a_subject_stays_text_and_a_script_address_is_no_link()
+    public void Html_in_a_subject_is_shown_as_text_and_a_script_address_is_no_link()
     {
         var row = Row(1, "<script>alert(1)</script>", "Search", SurfaceStatus.Down);
         var table = Table([row with { Ticket = row.Ticket with { Url = "javascript:alert(1)" } }]);

@@ -170,7 +170,7 @@ public sealed class SurfaceTileTests : ComponentTest
 
     [Fact]
     [Trait("Pitfall", "T-56")]
-    public void Html_in_names_groups_and_causes_stays_text()
+    public void Html_in_names_groups_and_causes_is_shown_as_text()
     {
         const string Html = "<img src=x onerror=alert(1)><b>bold</b>";
         var tile = Tile(

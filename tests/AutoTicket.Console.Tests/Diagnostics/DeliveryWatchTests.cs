@@ -198,7 +198,7 @@ public sealed class DeliveryWatchTests
     }
 
     [Fact]
-    public async Task The_fallback_hears_once_of_a_silence_that_lasts_and_once_of_its_end()
+    public async Task The_fallback_webhook_is_called_once_when_deliveries_fail_and_once_when_they_recover()
     {
         var clock = new StillClock();
         using var running = clock.Run();

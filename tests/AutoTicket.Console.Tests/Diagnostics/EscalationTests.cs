@@ -154,7 +154,7 @@ public sealed class EscalationTests
     public async Task An_escalation_that_was_sent_from_memory_and_is_over_when_the_database_is_back_is_told_to_be_over()
     {
         await using var console = await ConsoleHost.StartAsync();
-        await console.Get<InMemoryAlerts>().TellAsync([KeyInvalid], default);
+        await console.Get<InMemoryAlerts>().DeliverFromMemoryAsync([KeyInvalid], default);
         Assert.Equal(1, Dms(console.Sandbox, "The FreeScout key is invalid"));
 
         await RefreshAsync(console);
@@ -172,14 +172,14 @@ public sealed class EscalationTests
         await using var console = await ConsoleHost.StartAsync();
         var (memory, watch) = (console.Get<InMemoryAlerts>(), console.Get<EscalationWatch>());
         await RefreshAsync(console);
-        await memory.TookAsync([KeyInvalid], [new(KeyInvalid.AlertId, ObservationResult.Opened)], default);
+        await memory.StoreDeliveriesAsync([KeyInvalid], [new(KeyInvalid.AlertId, ObservationResult.Opened)], default);
         for (var sweep = 0; sweep < 2; sweep++)
         {
             var before = watch.Levels;
             await Eventually.TrueAsync(() => watch.Levels != before, "the conditions are looked at");
         }
 
-        await memory.TellAsync([KeyInvalid], default);
+        await memory.DeliverFromMemoryAsync([KeyInvalid], default);
 
         Assert.Equal(1, Dms(console.Sandbox, "The FreeScout key is invalid"));
     }

@@ -378,7 +378,7 @@ public sealed class InjectedFaultTests
     }
 
     [Fact]
-    public async Task However_many_ask_at_a_time_FreeScout_is_asked_once()
+    public async Task Concurrent_diagnostics_call_FreeScout_once()
     {
         var clock = new StillClock();
         using var running = clock.Run();

@@ -52,7 +52,7 @@ public sealed class FreeScoutAnswersTests
     }
 
     [Fact]
-    public void A_subject_turns_no_text_of_the_page_around() =>
+    public void A_subject_can_not_reverse_other_text_of_the_page() =>
         Assert.Equal("Invoice gpj. exe", new Conversation { Id = 1, Subject = "Invoice gpj.\u202eexe" }.Subject);
 
     [Fact]
@@ -166,7 +166,7 @@ public sealed class FreeScoutAnswersTests
         File.ReadAllText(Path.Combine(ContentRoot.Find(), "tests", "AutoTicket.Console.Tests", "Cases", "freescout", name));
 
     [Fact]
-    public async Task What_the_far_side_says_is_told_on_one_short_line_and_the_key_is_in_no_log()
+    public async Task FreeScouts_own_words_are_shown_on_one_short_line_and_no_log_has_the_key()
     {
         await using var driver = await InvestigateDriver.StartAsync();
         driver.Sandbox.Faults.Add(

@@ -14,7 +14,7 @@ public sealed class RoleJourneys(RoleJourneys.SignedInAtProvider provider) : ICl
 {
     [Fact]
     [Trait("Pitfall", "T-65")]
-    public async Task A_viewer_sees_everything_is_told_why_nothing_can_be_done_and_signs_out()
+    public async Task A_viewer_sees_everything_reads_why_actions_are_off_and_signs_out()
     {
         await using var vera = await SignInAsync("vera", "staff", "/console/status");
         await Assertions.Expect(vera.Tile("Surface pay")).ToContainTextAsync("down", new() { IgnoreCase = true });
@@ -95,7 +95,7 @@ public sealed class RoleJourneys(RoleJourneys.SignedInAtProvider provider) : ICl
     }
 
     [Fact]
-    public async Task Signing_out_in_one_tab_throws_the_others_out_and_a_session_that_expired_does_too()
+    public async Task Signing_out_or_an_expired_session_ends_all_tabs()
     {
         await using var sol = await SignInAsync("sol", "staff", "/console/status");
         var other = await sol.Page.Context.NewPageAsync();

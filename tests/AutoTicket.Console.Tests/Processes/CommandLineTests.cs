@@ -40,7 +40,7 @@ public sealed class CommandLineTests
         Assert.Equal(unknown, CommandLine.Unknown(arguments));
 
     [Fact]
-    public async Task A_password_that_is_typed_at_a_terminal_is_not_shown()
+    public async Task A_password_typed_at_a_terminal_is_not_shown()
     {
         const string password = "correct horse battery staple";
         var folder = Directory.CreateTempSubdirectory("autoticket-terminal-");

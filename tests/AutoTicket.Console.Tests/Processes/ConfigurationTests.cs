@@ -79,7 +79,7 @@ public sealed class ConfigurationTests(ConfigurationTests.Outside shared) : ICla
     [InlineData("CONSOLE_API_TOKENS", "bot:viewer:" + Secret, "CONSOLE_API_TOKENS")]
     [InlineData("ALERTS_INGEST_TOKEN", "0123456789abcdef0123456789abcdef, " + Secret, "ALERTS_INGEST_TOKEN")]
     [InlineData("METRICS_TOKEN", Secret, "METRICS_TOKEN")]
-    public async Task An_environment_of_any_other_name_is_as_strict_as_Production(string variable, string value, string named) =>
+    public async Task Every_environment_but_Development_is_as_strict_as_Production(string variable, string value, string named) =>
         AssertNamed(await RefusedAsync(variable, value, "Staging"), named);
 
     /// <summary>One setting for each moment of rejection: reading settings, validating options, opening the port.</summary>

@@ -5,10 +5,10 @@ using AutoTicket.Sandbox;
 namespace AutoTicket.Tests.Processes;
 
 /// <summary>In Development a user at this machine is signed in automatically. A foreign page in their browser is not.</summary>
-public sealed class DevelopmentDoorsTests
+public sealed class DevelopmentSignInTests
 {
     [Fact]
-    public async Task Only_loopback_under_a_loopback_name_is_signed_in_and_a_write_must_be_json_of_our_own()
+    public async Task Only_a_loopback_client_and_host_are_signed_in_and_writes_must_be_same_origin_JSON()
     {
         await using var sandbox = await SandboxServer.StartAsync();
         await using var console = await ConsoleHost.StartAsync(

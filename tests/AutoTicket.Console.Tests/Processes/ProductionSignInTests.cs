@@ -19,7 +19,7 @@ public sealed partial class ProductionSignInTests(ProductionSignInTests.Producti
     private const string Other = "another-canary-91-0123456789abcdef";
 
     [Fact]
-    public async Task The_hash_that_the_verb_prints_lets_the_operator_in_with_a_secure_cookie_and_nobody_else()
+    public async Task The_printed_hash_signs_only_the_operator_in_with_a_secure_cookie()
     {
         var (wrong, _) = await SignInAsync("not the password at all");
         Assert.Contains("/login?wrong=1", wrong.Headers.Location!.OriginalString, StringComparison.Ordinal);
@@ -38,7 +38,7 @@ public sealed partial class ProductionSignInTests(ProductionSignInTests.Producti
     }
 
     [Fact]
-    public async Task Who_is_signed_in_stays_so_through_a_restart_and_at_a_replica_and_signing_out_there_holds_here()
+    public async Task A_session_survives_a_restart_and_works_at_each_replica_until_the_sign_out()
     {
         var cookie = Cookies((await SignInAsync(Password)).Answer)
             .Single(cookie => cookie.StartsWith("__Host-autoticket=", StringComparison.Ordinal))
@@ -66,7 +66,7 @@ public sealed partial class ProductionSignInTests(ProductionSignInTests.Producti
     }
 
     [Fact]
-    public async Task A_token_of_the_console_is_let_in_and_another_is_not()
+    public async Task A_configured_token_is_accepted_and_others_are_not()
     {
         Assert.Equal(HttpStatusCode.OK, (await AskAsync(HttpMethod.Get, "/api/status", ("Authorization", $"Bearer {Token}"))).StatusCode);
         Assert.Equal(
@@ -118,7 +118,7 @@ public sealed partial class ProductionSignInTests(ProductionSignInTests.Producti
     }
 
     [Fact]
-    public async Task Two_hundred_strangers_with_large_bodies_cost_little_memory()
+    public async Task Two_hundred_anonymous_large_bodies_cost_little_memory()
     {
         await AskAsync(HttpMethod.Get, "/login");
         var before = Peak();

@@ -11,7 +11,7 @@ public sealed class SecretsAtRestTests
     private static readonly string Key = Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
 
     [Fact]
-    public async Task The_embedded_databases_files_are_the_owners_alone()
+    public async Task The_embedded_databases_files_are_readable_only_by_their_owner()
     {
         var folder = Directory.CreateTempSubdirectory("autoticket-at-rest-");
         try
@@ -34,7 +34,7 @@ public sealed class SecretsAtRestTests
     }
 
     [Theory, BothDatabases]
-    public async Task With_a_key_of_the_environment_the_cookies_keys_are_unreadable_in_the_database_and_older_ones_still_work(Database kind)
+    public async Task With_a_key_encryption_key_the_stored_keys_are_unreadable_and_older_ones_still_work(Database kind)
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         string before,

@@ -29,7 +29,7 @@ public sealed partial class DefaultDenyTests(DefaultDenyTests.Production product
     ];
 
     [Fact]
-    public async Task Nobody_in_particular_gets_no_answer_but_the_sign_in()
+    public async Task An_anonymous_visitor_gets_only_the_sign_in_page()
     {
         var answered = new List<string>();
         var asked = new List<string>();
@@ -55,7 +55,7 @@ public sealed partial class DefaultDenyTests(DefaultDenyTests.Production product
     }
 
     [Fact]
-    public async Task Nobody_in_particular_gets_a_circuit()
+    public async Task An_anonymous_visitor_gets_no_circuit()
     {
         using var socket = new ClientWebSocket();
         socket.Options.SetRequestHeader("X-Forwarded-Proto", "https");
@@ -68,7 +68,7 @@ public sealed partial class DefaultDenyTests(DefaultDenyTests.Production product
 
     [Fact]
     [Trait("Pitfall", "T-65")]
-    public void Every_write_says_what_right_it_takes()
+    public void Every_write_names_the_right_that_it_needs()
     {
         var unsaid = Endpoints()
             .Where(asked =>
@@ -89,7 +89,7 @@ public sealed partial class DefaultDenyTests(DefaultDenyTests.Production product
     }
 
     [Fact]
-    public async Task No_write_is_taken_from_another_sites_page()
+    public async Task No_write_is_accepted_from_another_sites_page()
     {
         // In Development the local user is signed in automatically, and so is any page in their browser.
         await using var console = await ConsoleHost.StartAsync();

@@ -60,7 +60,7 @@ public sealed partial class SecurityTests
 
     [Theory]
     [InlineData("https://desk.example.org"), InlineData("https://desk.example.org/help/")]
-    public void A_link_to_a_ticket_leads_to_FreeScouts_own_host_whatever_it_sends(string baseUrl)
+    public void A_ticket_link_always_leads_to_FreeScouts_own_host(string baseUrl)
     {
         var url = new Uri(new FreeScoutOptions { BaseUrl = baseUrl }.TicketUrl(42));
         Assert.Equal(("https", "desk.example.org"), (url.Scheme, url.Host));
@@ -75,7 +75,7 @@ public sealed partial class SecurityTests
     }
 
     [Theory, BothDatabases]
-    public async Task What_looks_like_SQL_is_only_text(Database kind)
+    public async Task Input_that_looks_like_SQL_is_only_text(Database kind)
     {
         const string evil = "'; DELETE FROM audit_log; --";
         await using var database = await TestDatabase.CreateAsync(kind);

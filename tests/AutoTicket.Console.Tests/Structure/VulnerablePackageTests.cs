@@ -6,10 +6,10 @@ using Microsoft.AspNetCore.Http;
 namespace AutoTicket.Tests.Structure;
 
 /// <summary>A package with a known vulnerability fails the restore, by the settings of this repository alone.</summary>
-public sealed class KnownHolesTests
+public sealed class VulnerablePackageTests
 {
     [Fact]
-    public async Task A_package_with_a_known_hole_is_not_restored()
+    public async Task A_package_with_a_known_vulnerability_is_not_restored()
     {
         await using var source = WebApplication.CreateSlimBuilder().Build();
         source.Urls.Add("http://127.0.0.1:0");

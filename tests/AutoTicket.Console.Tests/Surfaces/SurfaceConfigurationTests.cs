@@ -75,7 +75,7 @@ public sealed class SurfaceConfigurationTests
     [InlineData("DownAfter", "61")]
     [InlineData("UpAfter", "61")]
     [InlineData("MaintenanceUntil", "tomorrow")]
-    public void Nonsense_is_refused_by_its_variables_name(string name, string value)
+    public void An_invalid_setting_is_refused_by_its_variables_name(string name, string value)
     {
         var mistake = Assert.Throws<ConfigurationException>(() => Read(new() { [$"Surfaces:0:{name}"] = value }));
 

@@ -59,7 +59,7 @@ public sealed class SurfaceProbeHostileTests : IDisposable
     }
 
     [Fact]
-    public async Task A_certificate_that_nobody_vouches_for_fails()
+    public async Task An_untrusted_certificate_fails()
     {
         using var key = RSA.Create(2048);
         using var certificate = new CertificateRequest(
@@ -84,7 +84,7 @@ public sealed class SurfaceProbeHostileTests : IDisposable
     }
 
     [Fact]
-    public async Task An_endless_body_is_read_to_a_bound_and_no_further()
+    public async Task An_endless_body_is_read_only_to_the_limit()
     {
         var sent = 0L;
         await using var surface = RawSurface.Start(

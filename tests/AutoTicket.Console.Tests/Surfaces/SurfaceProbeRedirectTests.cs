@@ -32,7 +32,7 @@ public sealed class SurfaceProbeRedirectTests : IDisposable
     [InlineData("http://user:secret@elsewhere.invalid/?token=secret", "http://elsewhere.invalid")]
     [InlineData("file:///etc/passwd", "file://")]
     [InlineData("ftp://127.0.0.1/", "ftp://127.0.0.1")]
-    public async Task To_another_host_or_scheme_it_is_refused(string location, string told)
+    public async Task A_redirect_to_another_host_or_scheme_is_refused(string location, string told)
     {
         await using var surface = Redirecting(path => path == "/" ? location : null);
 

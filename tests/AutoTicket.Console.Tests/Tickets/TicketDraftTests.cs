@@ -92,7 +92,7 @@ public sealed class TicketDraftTests
     {
         var draft = Draft("[P1] Pay is down", ("Surface", "Pay (pay)"), ("Last checks", "503\n503")) with
         {
-            Lead = "Pay is down since 2026-11-28 03:14:00 UTC: HTTP 503",
+            FirstLine = "Pay is down since 2026-11-28 03:14:00 UTC: HTTP 503",
             Links = [("Surface in AutoTicket Console", "https://console.example/console/status/pay"), ("Source", "javascript:alert(1)")],
         };
 

@@ -160,7 +160,7 @@ public sealed class WebhookIntakeTests
     }
 
     [Fact]
-    public async Task One_address_has_eight_events_at_a_time()
+    public async Task An_address_has_at_most_eight_events_at_a_time()
     {
         await using var driver = await InvestigateDriver.StartAsync(settings: Settings, surfaces: []);
         var begun = new List<TcpClient>();
