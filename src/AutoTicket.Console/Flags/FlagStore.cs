@@ -33,6 +33,10 @@ internal sealed partial class FlagStore(
 
     public FlagsSnapshot Current => _current;
 
+    /// <returns>False: the store has not been read since the start, so that the flag is off for safety and nobody switched it
+    /// off.</returns>
+    public bool IsKnown(string name) => _current.ReadAt is not null || _current.Flags.Any(flag => flag.Name == name && flag.IsPinned);
+
     public Task<FeatureDefinition> GetFeatureDefinitionAsync(string featureName) =>
         Task.FromResult(Definition(featureName, _current.Flags.Any(flag => flag.Name == featureName && flag.Enabled)));
 

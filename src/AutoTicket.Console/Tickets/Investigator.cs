@@ -35,6 +35,7 @@ public sealed record Investigation(InvestigationDisposition Disposition, TicketL
 internal sealed partial class Investigator(
     StatusBoard board,
     IFeatureManager flags,
+    FlagStore flagStore,
     TicketingService ticketing,
     DecisionLog decisions,
     EffectsUnderWay effects,
@@ -63,6 +64,15 @@ internal sealed partial class Investigator(
 
         if (!await flags.IsEnabledAsync(FlagNames.InvestigateFromStatus))
         {
+            if (!flagStore.IsKnown(FlagNames.InvestigateFromStatus))
+            {
+                return new(
+                    InvestigationDisposition.Unavailable,
+                    null,
+                    "The console has not read its flags since the start, so it files nothing yet. Try again when its database answers."
+                );
+            }
+
             await DecideAsync(surfaceKey, actor, DecisionWord.FlagOff, null, null);
             return new(InvestigationDisposition.FlagOff, null, $"{FlagNames.InvestigateFromStatus} is off.");
         }

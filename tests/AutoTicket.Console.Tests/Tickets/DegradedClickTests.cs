@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text.RegularExpressions;
 using AutoTicket.FreeScout;
 using AutoTicket.Mailbox;
@@ -262,6 +263,33 @@ public sealed class DegradedClickTests
         Assert.Equal(InvestigationDisposition.Degraded, (await clicking).Disposition);
         // The database timeout comes seconds later, and only then the write of the decision fails.
         Assert.DoesNotContain(console.Log, line => line.Contains("decisions can't be recorded", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_click_before_the_flags_were_read_is_unavailable_and_the_flag_is_not_called_off()
+    {
+        await using var sandbox = await SandboxServer.StartAsync();
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+        sandbox.Surface("pay").Answer(503);
+        await using var db = database.Open();
+        await using var transaction = await db.BeginAsync(default);
+        await db.Database.ExecuteSqlAsync($"LOCK TABLE feature_flags IN ACCESS EXCLUSIVE MODE");
+        await using var console = await ConsoleHost.StartAsync(
+            database,
+            sandbox,
+            ConsoleHost.SurfaceSettings(0, "pay", sandbox.Surface("pay").Url)
+        );
+
+        using (var unread = await console.Http.PostAsync("/api/surfaces/pay/investigate", null))
+        {
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, unread.StatusCode);
+            Assert.Contains("has not read its flags", await unread.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        }
+
+        await transaction.RollbackAsync();
+        await console.WaitForFlagsAsync();
+        using var read = await console.Http.PostAsync("/api/surfaces/pay/investigate", null);
+        Assert.Equal(HttpStatusCode.OK, read.StatusCode);
     }
 
     private static void Break(InvestigateDriver driver, string failure)
