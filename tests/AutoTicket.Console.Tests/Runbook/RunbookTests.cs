@@ -19,9 +19,11 @@ public static partial class RunbookTests
     private const string Degraded = "freescout.*degraded|freescout.*WARNING|ticket.*failed";
     private const string Errors = "freescout|ticket|HTTPError|ConnectionError";
 
-    /// <summary>The name of the second surface has a line break and a forged log line.</summary>
-    private static readonly Dictionary<string, string> ForgingName = new()
+    /// <summary>The name of the second surface has a line break and a forged log line. On a busy machine the sandbox may be slower than
+    /// the default call timeout, which would be an outage.</summary>
+    private static readonly Dictionary<string, string> Forging = new()
     {
+        ["FreeScout__CallTimeout"] = "30s",
         ["Surfaces__1__Name"] = "mail\n2026-01-01T00:00:00.000Z ERROR forged ticket_filed Surface mail",
     };
 
@@ -103,8 +105,7 @@ public static partial class RunbookTests
         public async Task The_grep_is_silent_while_no_ticket_is_created_and_then_shows_the_filing()
         {
             await using var consoles = await Consoles.CreateAsync("pay", "mail");
-            // On a busy machine the sandbox may be slower than the default limit, which would be an outage.
-            var console = await consoles.StartAsync(new Dictionary<string, string>(ForgingName) { ["FreeScout__CallTimeout"] = "30s" });
+            var console = await consoles.StartAsync(Forging);
             var atStart = LogLine.Grep(console.Output, Normal);
             await Eventually.TrueAsync(() => consoles.Sandbox.Surface("pay").RequestCount > 2, "some poll cycles have passed");
 
@@ -114,15 +115,20 @@ public static partial class RunbookTests
 
             var ticket = (await console.InvestigateAsync("pay")).Ticket;
             var key = AlertIdentity.KeyOf(AlertIdentity.OfSurface("pay"));
+            // The answer may arrive before the lines of the log, which come through a pipe.
+            await Eventually.TrueAsync(
+                () =>
+                    LogLine
+                        .Grep(console.Output, Normal)
+                        .Any(line =>
+                            LogLine.Parse(line) is { Level: "INFO", Message: var message }
+                            && message.StartsWith("investigate surface=pay ", StringComparison.Ordinal)
+                        ),
+                "the click is in the log"
+            );
             var filed = LogLine.Parse(Assert.Single(LogLine.Grep(console.Output, "ticket_filed")))!;
             Assert.Equal("INFO", filed.Level);
             Assert.StartsWith($"ticket_filed alert_key={key} severity=p2 conversation={ticket} ", filed.Message, StringComparison.Ordinal);
-            Assert.Contains(
-                LogLine.Grep(console.Output, Normal),
-                line =>
-                    LogLine.Parse(line) is { Level: "INFO", Message: var message }
-                    && message.StartsWith("investigate surface=pay ", StringComparison.Ordinal)
-            );
             Assert.Empty(LogLine.Grep(console.Output, Degraded));
 
             AssertNothingForged(console);
