@@ -29,7 +29,7 @@ if (verb is "hash-password")
 {
     if (!Console.IsInputRedirected)
     {
-        // Turns the terminal's echo off, before anybody types.
+        // Turns the terminal's echo off before the prompt.
         _ = Console.KeyAvailable;
     }
 

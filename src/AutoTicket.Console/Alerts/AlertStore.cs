@@ -16,7 +16,7 @@ internal sealed class AlertStore(
     IEnumerable<IAlertHook> hooks
 )
 {
-    /// <summary>The most alerts of one statement, so that none runs into its time limit.</summary>
+    /// <summary>The most alerts of one statement, so that no statement times out.</summary>
     private const int DeletedAtOnce = 5_000;
 
     private static readonly RowBatch<Alert> New = new(
@@ -222,7 +222,7 @@ internal sealed class AlertStore(
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         // In the same commit: otherwise another leader would find the episode undelivered and deliver it again.
-        var delivered = DeliveryLog.WholeEpisodeBy(by);
+        var delivered = DeliveryLog.InsertWholeEpisode(by);
         // If the answer to an earlier try was lost, the episode is stored already.
         const string isNew = "NOT EXISTS (SELECT 1 FROM alerts a WHERE a.logical_id = r.logical_id AND a.opened_at = r.opened_at)";
         await InsertAsync(db, [ended], isNew, [delivered], cancellationToken);

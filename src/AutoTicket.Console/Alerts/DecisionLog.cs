@@ -9,7 +9,7 @@ internal sealed partial class DecisionLog(IDbContextFactory<AutoTicketDbContext>
 {
     private const int LongestDetail = 500;
 
-    /// <summary>The most decisions of one statement, so that none runs into its time limit.</summary>
+    /// <summary>The most decisions of one statement, so that no statement times out.</summary>
     private const int DeletedAtOnce = 5_000;
 
     private readonly OutageNotice _outage = new();

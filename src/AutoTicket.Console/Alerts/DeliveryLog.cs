@@ -261,7 +261,7 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
     }
 
     /// <summary>The statement that records the whole episode as delivered, for the transaction that inserts its alert.</summary>
-    public static string WholeEpisodeBy(IEnumerable<string> hooks) =>
+    public static string InsertWholeEpisode(IEnumerable<string> hooks) =>
         $"""
             INSERT INTO alert_deliveries (alert_row, hook, kind, at, severity, reopened)
             SELECT id, hook, kind, ended_at, severity, 0 FROM inserted

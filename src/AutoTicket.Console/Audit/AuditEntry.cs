@@ -6,7 +6,8 @@ using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
 namespace AutoTicket.Audit;
 
-/// <summary>One row of <c>audit_log</c>: who did what. It is written in the transaction of what it records, and never changed.</summary>
+/// <summary>One row of <c>audit_log</c>: who did what. It is written in the transaction of what it records, and never
+/// changed. Only a denied action may be written later.</summary>
 public sealed class AuditEntry
 {
     public long Id { get; init; }
@@ -53,6 +54,21 @@ internal static class AuditDbSets
     extension(AutoTicketDbContext db)
     {
         public DbSet<AuditEntry> AuditLog => db.Set<AuditEntry>();
+
+        /// <summary>Writes entries again whose first write failed. If only its answer was lost, the entry is there already and is not
+        /// written twice.</summary>
+        public Task AddMissingAuditAsync(IReadOnlyList<AuditEntry> entries, CancellationToken cancellationToken) =>
+            db.ExecuteAsync(
+                FormattableStringFactory.Create(
+                    $$"""
+                    {{Insert}} {0} WHERE NOT EXISTS (
+                      SELECT 1 FROM audit_log a
+                      WHERE a.action = r.audit_action AND a.created_at = r.audit_at AND a.actor = r.audit_actor)
+                    """,
+                    Rows.Of(entries)
+                ),
+                cancellationToken
+            );
 
         /// <summary>Runs <paramref name="update"/> and, if it changed a row, writes <paramref name="audit"/>: both or neither.</summary>
         /// <returns>Whether a row was changed.</returns>

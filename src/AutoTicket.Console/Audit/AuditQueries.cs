@@ -14,7 +14,7 @@ public sealed record AuditQuery(
     long? Before = null
 );
 
-/// <summary>Reads the audit log, newest first.</summary>
+/// <summary>Reads the audit log, last written first.</summary>
 internal sealed partial class AuditQueries(IDbContextFactory<AutoTicketDbContext> contexts, ILogger<AuditQueries> logger)
 {
     private const int CsvPageRows = 500;

@@ -5,8 +5,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Audit;
 
-/// <summary>Writes what was denied to the audit log. Entries that the database does not take now wait in memory until it
-/// answers.</summary>
+/// <summary>Writes denied actions to the audit log. Entries that can't be written wait in memory and are retried.</summary>
 internal sealed class DenialLog(IDbContextFactory<AutoTicketDbContext> contexts, TimeProvider clock, ILogger<DenialLog> logger)
     : Loop(clock, logger)
 {
@@ -19,16 +18,20 @@ internal sealed class DenialLog(IDbContextFactory<AutoTicketDbContext> contexts,
     /// <param name="payload">What was tried and why it was denied, with snake_case names.</param>
     public async Task RecordAsync(string actor, object payload)
     {
+        var now = Clock.GetUtcNow();
         var entry = new AuditEntry
         {
-            CreatedAt = Clock.GetUtcNow(),
+            // Whole microseconds, as PostgreSQL stores them: a retry finds the entry by its time.
+            CreatedAt = now.AddTicks(-(now.Ticks % TimeSpan.TicksPerMicrosecond)),
             Action = AuditActions.Denied,
             Actor = actor,
             Payload = JsonSerializer.Serialize(payload),
         };
         try
         {
-            await WriteAsync([entry], CancellationToken.None);
+            await using var db = await contexts.CreateDbContextAsync();
+            db.AuditLog.Add(entry);
+            await db.SaveChangesAsync();
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
         {
@@ -42,23 +45,35 @@ internal sealed class DenialLog(IDbContextFactory<AutoTicketDbContext> contexts,
 
     protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
     {
-        var entries = _waiting.ToArray();
-        if (entries.Length > 0)
-        {
-            await WriteAsync(entries, stoppingToken);
-            foreach (var _ in entries)
-            {
-                _waiting.TryDequeue(out var _);
-            }
-        }
-
+        await WriteWaitingAsync(stoppingToken);
         return Timeout.InfiniteTimeSpan;
     }
 
-    private async Task WriteAsync(AuditEntry[] entries, CancellationToken cancellationToken)
+    protected override async Task FinishAsync()
     {
+        try
+        {
+            await WriteWaitingAsync(CancellationToken.None);
+        }
+        catch (Exception exception) when (Outages.IsOutage(exception))
+        {
+            // The log has a line for each entry.
+        }
+    }
+
+    private async Task WriteWaitingAsync(CancellationToken cancellationToken)
+    {
+        var entries = _waiting.ToArray();
+        if (entries.Length == 0)
+        {
+            return;
+        }
+
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        db.AuditLog.AddRange(entries);
-        await db.SaveChangesAsync(cancellationToken);
+        await db.AddMissingAuditAsync(entries, cancellationToken);
+        foreach (var _ in entries)
+        {
+            _waiting.TryDequeue(out var _);
+        }
     }
 }

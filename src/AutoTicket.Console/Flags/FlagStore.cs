@@ -33,8 +33,7 @@ internal sealed partial class FlagStore(
 
     public FlagsSnapshot Current => _current;
 
-    /// <returns>False: the store has not been read since the start, so that the flag is off for safety and nobody switched it
-    /// off.</returns>
+    /// <returns>False: the flag is off only because the store has not been read since the start.</returns>
     public bool IsKnown(string name) => _current.ReadAt is not null || _current.Flags.Any(flag => flag.Name == name && flag.IsPinned);
 
     public Task<FeatureDefinition> GetFeatureDefinitionAsync(string featureName) =>

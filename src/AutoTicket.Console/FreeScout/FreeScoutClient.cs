@@ -522,7 +522,7 @@ internal sealed partial class FreeScoutClient(
             health.Failed(failure, CallOf(method, path));
         }
 
-        if (IsToLog(failure, method, path))
+        if (ShouldLog(failure, method, path))
         {
             Log.Degraded(logger, failure.Kind, method.Method, path, failure.Message);
         }
@@ -531,7 +531,7 @@ internal sealed partial class FreeScoutClient(
     }
 
     /// <summary>A failure is logged once a minute: an outage for each kind, a rejected request for each path.</summary>
-    private bool IsToLog(FreeScoutFailure failure, HttpMethod method, string path)
+    private bool ShouldLog(FreeScoutFailure failure, HttpMethod method, string path)
     {
         if (_logged.Count > MostLogged)
         {

@@ -73,13 +73,13 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
     /// as a failure, but does not replace a known cause.</summary>
     public void Hear(FreeScoutFailure? failure, DateTimeOffset at)
     {
-        var isHeeded = failure?.Kind switch
+        var isUsed = failure?.Kind switch
         {
             FreeScoutFailureKind.Refused or FreeScoutFailureKind.RateLimited => false,
             FreeScoutFailureKind.CircuitOpen => Failure is null,
             _ => true,
         };
-        if (isHeeded)
+        if (isUsed)
         {
             // The leader's success includes that it found the mailbox.
             Set(failure, _onlyCreatesFail ? FreeScoutCall.Read : FreeScoutCall.FindMailbox, at);

@@ -51,6 +51,7 @@ internal static partial class Login
         Lockout lockout,
         Sessions sessions,
         DenialLog denials,
+        ILogger<Sessions> logger,
         CancellationToken cancellationToken
     )
     {
@@ -68,17 +69,27 @@ internal static partial class Login
 
         if (Hasher.VerifyHashedPassword(Schemes.Operator, hash, password ?? "") == PasswordVerificationResult.Failed)
         {
-            await lockout.FailedAsync(address, cancellationToken);
-            var closed = await lockout.WaitOfAsync(address, cancellationToken) is not null;
-            await denials.RecordAsync(
-                Schemes.Password,
-                new
-                {
-                    why = "wrong password",
-                    address,
-                    locked_out = closed,
-                }
-            );
+            Log.WrongPassword(logger, address);
+            bool? isLockedOut = null;
+            try
+            {
+                // Counted even if the client has hung up.
+                await lockout.FailedAsync(address, CancellationToken.None);
+                isLockedOut = await lockout.WaitOfAsync(address, CancellationToken.None) is not null;
+            }
+            finally
+            {
+                await denials.RecordAsync(
+                    Schemes.Password,
+                    new
+                    {
+                        why = "wrong password",
+                        address,
+                        locked_out = isLockedOut,
+                    }
+                );
+            }
+
             return Back("wrong", "1", returnUrl);
         }
 
@@ -170,6 +181,9 @@ internal static partial class Login
 
     private static partial class Log
     {
+        [LoggerMessage(LogLevel.Warning, "auth denied actor=password: wrong password from {Address}")]
+        public static partial void WrongPassword(ILogger logger, string address);
+
         [LoggerMessage(LogLevel.Warning, "sign-in the provider can't be reached: {Problem}")]
         public static partial void ProviderAway(ILogger logger, string problem);
     }

@@ -62,9 +62,11 @@ internal sealed partial class Investigator(
             return new(InvestigationDisposition.UnknownSurface, null, "There is no surface with this key.");
         }
 
+        // Asked first: the flags may be read between the two questions.
+        var isKnown = flagStore.IsKnown(FlagNames.InvestigateFromStatus);
         if (!await flags.IsEnabledAsync(FlagNames.InvestigateFromStatus))
         {
-            if (!flagStore.IsKnown(FlagNames.InvestigateFromStatus))
+            if (!isKnown)
             {
                 return new(
                     InvestigationDisposition.Unavailable,

@@ -73,26 +73,45 @@ public sealed class AdmissionTests
         );
     }
 
+    /// <summary>For one of the two only the answer to the write was lost: its entry is stored.</summary>
     [Theory, BothDatabases]
-    public async Task A_denied_action_is_audited_after_the_database_recovers(Database kind)
+    public async Task A_denied_action_is_audited_once_after_the_database_recovers(Database kind)
     {
+        var clock = new StillClock(DateTimeOffset.FromUnixTimeSeconds(TimeProvider.System.GetUtcNow().ToUnixTimeSeconds()));
         await using var database = await TestDatabase.CreateAsync(kind);
-        await using var console = await ConsoleHost.StartAsync(database);
+        await using var console = await ConsoleHost.StartAsync(database, clock: clock);
         await using var db = database.Open();
-        await using (await db.BeginAsync(default))
+        await using (var transaction = await db.BeginAsync(default))
         {
             if (kind == Database.Postgres)
             {
                 await db.Database.ExecuteSqlAsync($"LOCK TABLE audit_log IN ACCESS EXCLUSIVE MODE");
             }
 
-            await console.Get<DeniedRequests>().RecordAsync("user:vera", Roles.Viewer, Rights.Operate, "flip it");
+            var requests = console.Get<DeniedRequests>();
+            await Task.WhenAll(
+                requests.RecordAsync("user:vera", Roles.Viewer, Rights.Operate, "flip it"),
+                requests.RecordAsync("user:olga", Roles.Viewer, Rights.Operate, "flip it")
+            );
+            db.AuditLog.Add(
+                new AuditEntry
+                {
+                    CreatedAt = clock.GetUtcNow(),
+                    Action = AuditActions.Denied,
+                    Actor = "user:vera",
+                    Payload = "{}",
+                }
+            );
+            await db.SaveChangesAsync();
+            await transaction.CommitAsync();
         }
 
-        await Eventually.TrueAsync(
-            () => db.AuditLog.AnyAsync(entry => entry.Action == AuditActions.Denied && entry.Actor == "user:vera"),
-            "the refused try is in the audit log"
+        await clock.AdvanceUntilAsync(
+            TimeSpan.FromMinutes(1),
+            () => db.AuditLog.AnyAsync(entry => entry.Action == AuditActions.Denied && entry.Actor == "user:olga"),
+            "the denied action is in the audit log"
         );
+        Assert.Equal(1, await db.AuditLog.CountAsync(entry => entry.Actor == "user:vera"));
     }
 
     [Fact]
@@ -100,14 +119,14 @@ public sealed class AdmissionTests
     {
         var clock = new StillClock();
         await using var console = await ConsoleHost.StartAsync(clock: clock);
-        var refused = console.Get<DeniedRequests>();
+        var requests = console.Get<DeniedRequests>();
         foreach (var action in new[] { "flip it", "flip it", "flip it", "file it" })
         {
-            await refused.RecordAsync("user:vera", Roles.Viewer, Rights.Operate, action);
+            await requests.RecordAsync("user:vera", Roles.Viewer, Rights.Operate, action);
         }
 
         clock.Advance(TimeSpan.FromMinutes(1));
-        await refused.RecordAsync("user:vera", Roles.Viewer, Rights.Operate, "flip it");
+        await requests.RecordAsync("user:vera", Roles.Viewer, Rights.Operate, "flip it");
 
         await using var db = console.Get<IDbContextFactory<AutoTicketDbContext>>().CreateDbContext();
         var denied = await db

@@ -48,6 +48,27 @@ public sealed class LockoutTests
     }
 
     [Fact]
+    public async Task A_wrong_password_that_the_database_can_not_count_is_audited()
+    {
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+        await using var console = await ConsoleHost.StartAsync(database, settings: Settings, environment: "Staging");
+        using var visitor = new Visitor(console.Address);
+        await using var db = database.Open();
+        await using (await db.BeginAsync(default))
+        {
+            await db.Database.ExecuteSqlAsync($"LOCK TABLE sign_in_failures IN EXCLUSIVE MODE");
+            using var answer = await visitor.PostFormAsync("/login", "/login", ("password", "not it"));
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode);
+        }
+
+        Assert.Contains(
+            "wrong password",
+            (await db.AuditLog.SingleAsync(entry => entry.Action == AuditActions.Denied)).Payload,
+            StringComparison.Ordinal
+        );
+    }
+
+    [Fact]
     public async Task Wrong_passwords_from_many_addresses_lock_the_sign_in_for_all_and_end_no_session()
     {
         await using var console = await ConsoleHost.StartAsync(settings: Settings, environment: "Staging");

@@ -107,7 +107,7 @@ public sealed class EpisodeRulesTests
 
     /// <summary><see cref="Alert.NotifyAt"/> makes the hooks look at the alert.</summary>
     [Fact]
-    public void Only_a_changed_severity_is_news_of_an_open_episode()
+    public void Only_a_changed_severity_of_an_open_episode_notifies()
     {
         Observe(Say(variant: "a"));
         Observe(Say(variant: "b"));
@@ -121,7 +121,7 @@ public sealed class EpisodeRulesTests
     }
 
     [Fact, Trait("Pitfall", "T-24")]
-    public void The_end_of_an_episode_is_news_at_once_and_after_the_quiet_period_if_it_flapped()
+    public void The_end_of_an_episode_notifies_at_once_and_after_the_quiet_period_if_it_flapped()
     {
         Observe(Say());
         Observe(Say(firing: false));

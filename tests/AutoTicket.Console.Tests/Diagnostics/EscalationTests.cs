@@ -151,7 +151,7 @@ public sealed class EscalationTests
 
     /// <summary>It began while the database was away, so that it is no row.</summary>
     [Fact]
-    public async Task An_escalation_that_was_sent_from_memory_and_is_over_when_the_database_is_back_is_told_to_be_over()
+    public async Task An_escalation_that_was_sent_from_memory_and_ended_before_the_database_is_back_gets_its_end_sent()
     {
         await using var console = await ConsoleHost.StartAsync();
         await console.Get<InMemoryAlerts>().DeliverFromMemoryAsync([KeyInvalid], default);

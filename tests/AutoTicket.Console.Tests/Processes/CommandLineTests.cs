@@ -50,7 +50,7 @@ public sealed class CommandLineTests
         start.ArgumentList.Clear();
         foreach (
             var argument in (string[])
-                ["--quiet", "--return", "--flush", "--command", $"dotnet {ConsoleBinary.Path} hash-password", "/dev/null"]
+                ["--quiet", "--return", "--flush", "--command", $"dotnet '{ConsoleBinary.Path}' hash-password", "/dev/null"]
         )
         {
             start.ArgumentList.Add(argument);

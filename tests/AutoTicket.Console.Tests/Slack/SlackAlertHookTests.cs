@@ -253,7 +253,7 @@ public sealed class SlackAlertHookTests
         Assert.True((await slack.DeliverOneAsync(known)).IsDone);
         Assert.Single(slack.Messages);
 
-        // It ended before its episode was delivered: the end is news.
+        // It ended before its episode was delivered: the end is sent.
         await slack.DeliverOneAsync(
             known with
             {
@@ -262,7 +262,7 @@ public sealed class SlackAlertHookTests
         );
         Assert.StartsWith("P2 FIRED AND RECOVERED", slack.Messages[1], StringComparison.Ordinal);
 
-        // A later episode is news.
+        // A later episode is sent.
         await slack.DeliverOneAsync(known with { Alert = known.Alert with { Id = 6, StartedAt = slack.Clock.GetUtcNow() } });
         Assert.Equal(3, slack.Messages.Count);
     }

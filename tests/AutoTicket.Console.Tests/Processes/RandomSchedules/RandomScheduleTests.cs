@@ -7,7 +7,7 @@ namespace AutoTicket.Tests.Processes;
 
 /// <summary>Random schedules of work and faults on real processes. Each key has one ticket, no alert is lost, and all loops continue.
 /// <c>SCHEDULE_SEEDS=1000-1299 ./test.sh --filter FullyQualifiedName~RandomScheduleTests</c> plays other seeds.</summary>
-[TestCaseOrderer("AutoTicket.Tests.Processes.AsPlayed", "AutoTicket.Console.Tests")]
+[TestCaseOrderer("AutoTicket.Tests.Processes.SeedOrderer", "AutoTicket.Console.Tests")]
 public sealed class RandomScheduleTests(SchedulePlayers players, ITestOutputHelper output) : IClassFixture<SchedulePlayers>
 {
     public static TheoryData<int> Seeds => new(SchedulePlayers.Seeds);
@@ -30,7 +30,7 @@ public sealed class RandomScheduleTests(SchedulePlayers players, ITestOutputHelp
 }
 
 /// <summary>Reports the seeds in the order in which they are played, so that a long run shows its progress.</summary>
-public sealed class AsPlayed : ITestCaseOrderer
+public sealed class SeedOrderer : ITestCaseOrderer
 {
     public IEnumerable<TTestCase> OrderTestCases<TTestCase>(IEnumerable<TTestCase> testCases)
         where TTestCase : ITestCase
