@@ -15,7 +15,7 @@ internal static class ClaimAndConfirm
     {
         await using var database = await BenchDatabase.StartAsync();
         await using var console = database.BuildConsole();
-        var claims = console.Services.GetRequiredService<TicketBook>();
+        var claims = console.Services.GetRequiredService<TicketStore>();
         await using var connection = await database.Bare.OpenConnectionAsync();
         await using var insert = new NpgsqlCommand(
             "INSERT INTO audit_log (created_at, action, actor, payload) VALUES (now(), $1, $2, $3::jsonb)",

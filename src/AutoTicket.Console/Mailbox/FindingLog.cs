@@ -212,7 +212,7 @@ internal sealed partial class FindingLog(
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var now = clock.GetUtcNow();
         await using var transaction = await db.BeginAsync(cancellationToken);
-        if (!await TicketBook.AdoptAsync(db, ticket, now, cancellationToken))
+        if (!await TicketStore.AdoptAsync(db, ticket, now, cancellationToken))
         {
             return false;
         }
@@ -291,7 +291,7 @@ internal sealed partial class FindingLog(
         }
 
         await using var transaction = await db.BeginAsync(cancellationToken);
-        if (!await TicketBook.GiveUpAsync(db, ticket, cancellationToken))
+        if (!await TicketStore.GiveUpAsync(db, ticket, cancellationToken))
         {
             return false;
         }

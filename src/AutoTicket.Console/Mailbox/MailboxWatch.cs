@@ -331,12 +331,12 @@ internal sealed partial class MailboxWatch(
 
     private async Task SetAsync(AutoTicketDbContext db, Ticket ticket, Conversation? conversation, CancellationToken cancellationToken)
     {
-        if (await TicketBook.SetOpenAsync(db, ticket, conversation, Clock.GetUtcNow(), cancellationToken) is { } state)
+        if (await TicketStore.SetOpenAsync(db, ticket, conversation, Clock.GetUtcNow(), cancellationToken) is { } state)
         {
             Log.Changed(logger, ticket.ConversationId!.Value, state);
         }
 
-        await TicketBook.SetNumberAsync(db, ticket, conversation?.Number, cancellationToken);
+        await TicketStore.SetNumberAsync(db, ticket, conversation?.Number, cancellationToken);
     }
 
     private static OpenConversation New(Conversation conversation) =>

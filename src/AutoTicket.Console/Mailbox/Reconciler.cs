@@ -17,7 +17,7 @@ internal sealed partial class Reconciler(
     FreeScoutHealth health,
     MailboxWatch sync,
     FindingLog findings,
-    TicketBook claims,
+    TicketStore claims,
     ResolutionLog resolutions,
     LeaderLease leader,
     SurfaceList surfaces,

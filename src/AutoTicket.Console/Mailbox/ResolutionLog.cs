@@ -153,7 +153,7 @@ internal sealed partial class ResolutionLog(
 
     private async Task CloseAsync(AutoTicketDbContext db, long id, string? by, bool evenClosed)
     {
-        await TicketBook.CloseAsync(db, id, by, evenClosed, clock.GetUtcNow());
+        await TicketStore.CloseAsync(db, id, by, evenClosed, clock.GetUtcNow());
         await db.OpenConversations.Where(row => row.Id == id).ExecuteDeleteAsync();
     }
 

@@ -66,7 +66,7 @@ internal static class FilingRules
     public static bool IsInWindow(DateTimeOffset postedAt, DateTimeOffset now, TimeSpan window) => now - postedAt < window;
 
     /// <summary>The row blocks a new ticket, unless FreeScout says that it is closed. A held row or one in the window blocks clicks and
-    /// alerts; an open ticket of any age blocks alerts. <see cref="TicketBook"/> has the same rule in SQL.</summary>
+    /// alerts; an open ticket of any age blocks alerts. <see cref="TicketStore"/> has the same rule in SQL.</summary>
     public static bool Blocks(Ticket row, bool isForAlert, DateTimeOffset now, TimeSpan window) =>
         IsHeld(row)
         || (isForAlert && row.State == TicketState.Open)

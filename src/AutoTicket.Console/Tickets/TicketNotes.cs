@@ -9,7 +9,7 @@ namespace AutoTicket.Tickets;
 
 /// <summary>Writes a note on a ticket when its alert changes severity or ends. A note is retried until FreeScout has it or refuses it, and
 /// never opens or closes a ticket.</summary>
-internal sealed class TicketNotes(FreeScoutClient freeScout, TicketBook book, IOptions<FreeScoutOptions> options)
+internal sealed class TicketNotes(FreeScoutClient freeScout, TicketStore store, IOptions<FreeScoutOptions> options)
 {
     public async Task<(HookOutcome Outcome, FreeScoutFailureKind? Failure)> WriteAsync(
         AlertNotice notice,
@@ -38,7 +38,7 @@ internal sealed class TicketNotes(FreeScoutClient freeScout, TicketBook book, IO
 
         if (notice.Kind == NoticeKind.SeverityChanged)
         {
-            await book.SetSeverityAsync(ticket.Id, alert.Severity, cancellationToken);
+            await store.SetSeverityAsync(ticket.Id, alert.Severity, cancellationToken);
         }
 
         if (options.Value.UserId is not { } user)

@@ -15,7 +15,7 @@ namespace AutoTicket.Tickets;
 /// FreeScout. Callers check the flags. <see cref="FilingRules"/> decides each step.
 /// </summary>
 internal sealed partial class TicketingService(
-    TicketBook book,
+    TicketStore store,
     FreeScoutClient freeScout,
     IOptions<TicketingOptions> options,
     IOptions<FreeScoutOptions> freeScoutOptions,
@@ -75,15 +75,15 @@ internal sealed partial class TicketingService(
     public async Task SettleAsync(Ticket ticket, CancellationToken cancellationToken)
     {
         if (
-            await book.TakeOverAsync(ticket, cancellationToken) is { } ours
+            await store.TakeOverAsync(ticket, cancellationToken) is { } ours
             && await LookUpAsync(ours, TicketDraft.Of(ours), cancellationToken) == Lookup.NeverCommitted
         )
         {
             // The next filing for its key may post it again. Without RepostedAt, ReleaseAsync deletes the row: after this long FreeScout
             // commits neither post.
             _ = FilingRules.IsGivenUp(ours, clock.GetUtcNow())
-                ? await book.ReleaseAsync(ours with { RepostedAt = null }, "FreeScout does not have it.", CancellationToken.None)
-                : await book.LeaveUnconfirmedAsync(ours, "FreeScout does not have it.", lookupWasEmpty: true, CancellationToken.None);
+                ? await store.ReleaseAsync(ours with { RepostedAt = null }, "FreeScout does not have it.", CancellationToken.None)
+                : await store.LeaveUnconfirmedAsync(ours, "FreeScout does not have it.", lookupWasEmpty: true, CancellationToken.None);
         }
     }
 
@@ -98,8 +98,8 @@ internal sealed partial class TicketingService(
             }
 
             // Take the claim first: usually no ticket blocks it, and while it is held no other filing changes what is read next.
-            var claim = await book.ClaimAsync(request.Draft, anyway: request.Closed.Count > 0);
-            var (standing, latest) = await book.ReadAsync(request.Draft, claim);
+            var claim = await store.ClaimAsync(request.Draft, anyway: request.Closed.Count > 0);
+            var (standing, latest) = await store.ReadAsync(request.Draft, claim);
             var step = FilingRules.Next(
                 request.Draft.IsForAlert,
                 claim,
@@ -111,7 +111,7 @@ internal sealed partial class TicketingService(
             );
             if (claim is not null && step is not FilingStep.Post)
             {
-                await book.ReleaseAsync(claim, "another ticket was filed at the same moment", CancellationToken.None);
+                await store.ReleaseAsync(claim, "another ticket was filed at the same moment", CancellationToken.None);
             }
 
             var outcome = step switch
@@ -132,7 +132,7 @@ internal sealed partial class TicketingService(
 
     private async Task<TicketOutcome> NotAskedAsync(TicketDraft draft, FreeScoutFailure failure)
     {
-        var seen = draft.IsForAlert ? null : (await book.ReadAsync(draft)).Standing.FirstOrDefault(row => row.State == TicketState.Open);
+        var seen = draft.IsForAlert ? null : (await store.ReadAsync(draft)).Standing.FirstOrDefault(row => row.State == TicketState.Open);
         return Degraded(draft, failure, seen is null ? "" : $" Ticket {TicketNumber.Of(seen.Number)} was open when last seen.");
     }
 
@@ -153,13 +153,13 @@ internal sealed partial class TicketingService(
 
     private async Task<TicketOutcome?> ForgetAsync(Ticket nameless)
     {
-        await book.ForgotAsync(nameless, CancellationToken.None);
+        await store.ForgotAsync(nameless, CancellationToken.None);
         return null;
     }
 
     private async Task<TicketOutcome?> ResumeAsync(Ticket held, Ticket? latest, Request request)
     {
-        if (await book.TakeOverAsync(held, CancellationToken.None) is not { } ours)
+        if (await store.TakeOverAsync(held, CancellationToken.None) is not { } ours)
         {
             return null;
         }
@@ -171,7 +171,7 @@ internal sealed partial class TicketingService(
             return null;
         }
 
-        return lookup == Lookup.NeverCommitted && await book.RepostAsync(ours, CancellationToken.None) is { } again
+        return lookup == Lookup.NeverCommitted && await store.RepostAsync(ours, CancellationToken.None) is { } again
             ? await PostAsync(again, latest, request)
             : Degraded(
                 request.Draft,
@@ -220,7 +220,7 @@ internal sealed partial class TicketingService(
             return new(ticket, null, failure);
         }
 
-        await book.RecordAnswerAsync(ticket, found, CancellationToken.None);
+        await store.RecordAnswerAsync(ticket, found, CancellationToken.None);
         return new(ticket, found, null);
     }
 
@@ -245,7 +245,7 @@ internal sealed partial class TicketingService(
     {
         if (post is { MayBeReopened: true, Older: { } closed } && await ReopenedAsync(closed, request) is { } known)
         {
-            await book.ReleaseAsync(claim, known.Message, CancellationToken.None);
+            await store.ReleaseAsync(claim, known.Message, CancellationToken.None);
             return known;
         }
 
@@ -276,7 +276,7 @@ internal sealed partial class TicketingService(
         var draft = request.Draft;
         var (made, failure) = await freeScout.CreateAsync(
             draft.Write(claim.Marker, older is null ? null : LinkOf(older)),
-            book.PostUntil(claim),
+            store.PostUntil(claim),
             request.Token
         );
         if (made is not null)
@@ -295,16 +295,16 @@ internal sealed partial class TicketingService(
 
         if (!failure!.MayHaveCreated && !await IsMadeAsync(claim, failure, request.Token))
         {
-            await book.ReleaseAsync(claim, failure.Message, CancellationToken.None);
+            await store.ReleaseAsync(claim, failure.Message, CancellationToken.None);
             return Degraded(draft, failure);
         }
 
         // FreeScout may have made the ticket. If time is left, look it up now; otherwise the sweep does.
-        await book.LeaveUnconfirmedAsync(claim, failure.Message, lookupWasEmpty: false, CancellationToken.None);
+        await store.LeaveUnconfirmedAsync(claim, failure.Message, lookupWasEmpty: false, CancellationToken.None);
         if (Remaining(request) >= FilingRules.LeastTime)
         {
             // If another filing took the claim over first, this filing returns the ticket that the other one finds.
-            var ours = await book.TakeOverAsync(claim with { State = TicketState.Unconfirmed }, CancellationToken.None);
+            var ours = await store.TakeOverAsync(claim with { State = TicketState.Unconfirmed }, CancellationToken.None);
             if (ours is null || await LookUpAsync(ours, draft, request.Token) == Lookup.Adopted)
             {
                 var outcome = await RunAsync(request.Afresh());
@@ -346,7 +346,7 @@ internal sealed partial class TicketingService(
         var (found, failure) = await freeScout.FindByMarkerAsync(ours.Marker, cancellationToken);
         if (failure is not null)
         {
-            await book.LeaveUnconfirmedAsync(ours, failure.Message, lookupWasEmpty: false, CancellationToken.None);
+            await store.LeaveUnconfirmedAsync(ours, failure.Message, lookupWasEmpty: false, CancellationToken.None);
             return Lookup.Failed;
         }
 
@@ -359,7 +359,7 @@ internal sealed partial class TicketingService(
             )
             {
                 var seen = ours with { EmptyLookups = 0, LookedUpAt = clock.GetUtcNow() };
-                await book.LeaveUnconfirmedAsync(seen, unwritten, lookupWasEmpty: false, CancellationToken.None);
+                await store.LeaveUnconfirmedAsync(seen, unwritten, lookupWasEmpty: false, CancellationToken.None);
                 return Lookup.Failed;
             }
 
@@ -372,7 +372,7 @@ internal sealed partial class TicketingService(
             return Lookup.NeverCommitted;
         }
 
-        await book.LeaveUnconfirmedAsync(ours, "FreeScout does not have it yet.", lookupWasEmpty: true, CancellationToken.None);
+        await store.LeaveUnconfirmedAsync(ours, "FreeScout does not have it yet.", lookupWasEmpty: true, CancellationToken.None);
         return Lookup.NotFound;
     }
 
@@ -393,7 +393,7 @@ internal sealed partial class TicketingService(
     {
         try
         {
-            if (await book.ConfirmAsync(ticket, link, isOpen, adopted))
+            if (await store.ConfirmAsync(ticket, link, isOpen, adopted))
             {
                 if (isOpen)
                 {
@@ -413,7 +413,7 @@ internal sealed partial class TicketingService(
             else
             {
                 // If another row has the conversation, this one would keep its key forever. A row that was confirmed stays.
-                await book.ReleaseAsync(ticket with { RepostedAt = null }, "another row has its ticket", CancellationToken.None);
+                await store.ReleaseAsync(ticket with { RepostedAt = null }, "another row has its ticket", CancellationToken.None);
             }
         }
         catch (Exception exception) when (Outages.IsOutage(exception))

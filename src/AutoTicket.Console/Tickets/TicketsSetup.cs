@@ -8,8 +8,8 @@ internal static class TicketsSetup
     {
         var services = builder.Services;
         services.AddSettings<TicketingOptions>("Ticketing");
-        services.AddSingleton<TicketBook>();
-        services.AddSingleton(TicketBook.Expiry);
+        services.AddSingleton<TicketStore>();
+        services.AddSingleton(TicketStore.Expiry);
         services.AddSingleton<TicketingService>();
         services.AddSingleton<Investigator>();
         services.AddSingleton<TicketNotes>();

@@ -9,7 +9,7 @@ namespace AutoTicket.Tickets;
 /// sets their tags. It never posts a ticket: only a click or an alert does.</summary>
 internal sealed partial class UnfinishedFilings(
     TicketingService ticketing,
-    TicketBook book,
+    TicketStore store,
     FreeScoutClient freeScout,
     FreeScoutHealth health,
     IDbContextFactory<AutoTicketDbContext> contexts,
@@ -101,7 +101,7 @@ internal sealed partial class UnfinishedFilings(
             {
                 // Its conversation id is lost, as after a lost answer. The next pass looks it up.
                 unfinished.Remove(nameless);
-                await TicketBook.ForgotAsync(db, nameless, cancellationToken);
+                await TicketStore.ForgotAsync(db, nameless, cancellationToken);
             }
 
             // Closed tickets too: a ticket that is reopened without its tag would be in no list.
@@ -160,7 +160,7 @@ internal sealed partial class UnfinishedFilings(
 
         if (tagged.Count > 0)
         {
-            await book.TaggedAsync(tagged, cancellationToken);
+            await store.TaggedAsync(tagged, cancellationToken);
         }
 
         return !isDown;

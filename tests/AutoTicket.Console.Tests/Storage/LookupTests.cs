@@ -48,7 +48,7 @@ public sealed class LookupTests
             Tickets("refused", "unconfirmed", conversation: "NULL"),
             contexts =>
             {
-                var claims = new TicketBook(contexts, Options.Create(new TicketingOptions()), TimeProvider.System);
+                var claims = new TicketStore(contexts, Options.Create(new TicketingOptions()), TimeProvider.System);
                 return async () =>
                 {
                     var draft = new TicketDraft(

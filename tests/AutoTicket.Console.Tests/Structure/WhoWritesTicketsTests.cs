@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace AutoTicket.Tests.Structure;
 
-/// <summary>Only <c>TicketBook</c> writes the table <c>tickets</c>.</summary>
+/// <summary>Only <c>TicketStore</c> writes the table <c>tickets</c>.</summary>
 public sealed partial class WhoWritesTicketsTests
 {
     [Fact]
@@ -19,7 +19,7 @@ public sealed partial class WhoWritesTicketsTests
             .Select(Path.GetFileName)
             .Order(StringComparer.Ordinal);
 
-        Assert.Equal(["TicketBook.cs"], writers);
+        Assert.Equal(["TicketStore.cs"], writers);
     }
 
     // SQL, or an EF statement that begins with the set and ends with a write.

@@ -48,7 +48,7 @@ public sealed class WindowTests
             clock: _clock,
             services: services =>
                 services.Replace(
-                    ServiceDescriptor.Singleton(provider => ActivatorUtilities.CreateInstance<TicketBook>(provider, (TimeProvider)edge))
+                    ServiceDescriptor.Singleton(provider => ActivatorUtilities.CreateInstance<TicketStore>(provider, (TimeProvider)edge))
                 )
         );
         await driver.WaitForFirstSyncAsync();

@@ -15,7 +15,7 @@ namespace AutoTicket.Tickets;
 /// or <c>unconfirmed</c>. Each step of a filing is a compare-and-swap on (id, attempt), so an owner that lost its claim changes nothing.
 /// No transaction stays open during a call to FreeScout. Filings at the same time share statements (group commit).
 /// </summary>
-internal sealed class TicketBook(IDbContextFactory<AutoTicketDbContext> contexts, IOptions<TicketingOptions> options, TimeProvider clock)
+internal sealed class TicketStore(IDbContextFactory<AutoTicketDbContext> contexts, IOptions<TicketingOptions> options, TimeProvider clock)
 {
     private static readonly RowBatch<NewRow> NewRows = new(
         ("marker", "text", row => row.Ticket.Marker),

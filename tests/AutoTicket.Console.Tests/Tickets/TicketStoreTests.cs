@@ -12,7 +12,7 @@ using Microsoft.Extensions.Options;
 namespace AutoTicket.Tests.Tickets;
 
 /// <summary>Rows of <c>tickets</c>: which filing gets the claim, when it has lost it, and what one transaction writes.</summary>
-public sealed class TicketBookTests
+public sealed class TicketStoreTests
 {
     private static readonly TicketingOptions Options = new();
     private static readonly TicketLink Link = new(1001, 1001, "https://tickets.example/conversation/1001", default);
@@ -569,7 +569,7 @@ public sealed class TicketBookTests
         async Task<TicketState?> SetOpenAsync(Ticket ticket, Conversation found)
         {
             await using var db = database.Open();
-            return await TicketBook.SetOpenAsync(db, ticket, found, _clock.GetUtcNow(), default);
+            return await TicketStore.SetOpenAsync(db, ticket, found, _clock.GetUtcNow(), default);
         }
     }
 
@@ -616,7 +616,7 @@ public sealed class TicketBookTests
         Assert.Equal([Link.Id], await CopiesAsync(database));
     }
 
-    private TicketBook Claims(TestDatabase database) =>
+    private TicketStore Claims(TestDatabase database) =>
         new(new Contexts(database), Microsoft.Extensions.Options.Options.Create(Options), _clock);
 
     /// <summary>Returns once a statement waits for a row that another transaction holds.</summary>
@@ -634,7 +634,7 @@ public sealed class TicketBookTests
             "a statement waits for a lock"
         );
 
-    private static async Task<Ticket> FileAsync(TicketBook claims, string surface = "pay", long conversation = 1001)
+    private static async Task<Ticket> FileAsync(TicketStore claims, string surface = "pay", long conversation = 1001)
     {
         var claim = (await claims.ClaimAsync(Draft(surface)))!;
         Assert.True(await claims.ConfirmAsync(claim, Link with { Id = conversation }, isOpen: true, adopted: false));
