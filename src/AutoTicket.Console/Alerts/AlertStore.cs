@@ -150,7 +150,7 @@ internal sealed class AlertStore(
         );
     }
 
-    /// <summary>Deletes episodes that ended before this time, with what is known of their delivery.</summary>
+    /// <summary>Deletes episodes that ended before this time, with their deliveries and outbox entries.</summary>
     public async Task DeleteAsync(DateTimeOffset before, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);

@@ -269,7 +269,7 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
               CROSS JOIN (SELECT 'firing' AS kind UNION ALL SELECT 'ended') AS kinds
             """;
 
-    /// <summary>Deletes what is known of the delivery of these alerts, before the alerts are deleted.</summary>
+    /// <summary>Deletes the deliveries and outbox entries of these alerts. Call it before the alerts are deleted.</summary>
     public static async Task DeleteAsync(AutoTicketDbContext db, IReadOnlyList<long> alerts, CancellationToken cancellationToken)
     {
         await db.AlertOutbox.Where(entry => alerts.Contains(entry.AlertRow)).ExecuteDeleteAsync(cancellationToken);

@@ -63,7 +63,8 @@ internal static class AuditDbSets
                     $$"""
                     {{Insert}} {0} WHERE NOT EXISTS (
                       SELECT 1 FROM audit_log a
-                      WHERE a.action = r.audit_action AND a.created_at = r.audit_at AND a.actor = r.audit_actor)
+                      WHERE a.action = r.audit_action AND a.created_at = r.audit_at AND a.actor = r.audit_actor
+                        AND a.payload = r.audit_payload)
                     """,
                     Rows.Of(entries)
                 ),

@@ -14,7 +14,7 @@ internal sealed class DenialLog(IDbContextFactory<AutoTicketDbContext> contexts,
 
     private readonly ConcurrentQueue<AuditEntry> _waiting = new();
 
-    /// <param name="actor">Who was denied, as in <see cref="AuditEntry.Actor"/>.</param>
+    /// <param name="actor">The denied user, password or token, as in <see cref="AuditEntry.Actor"/>.</param>
     /// <param name="payload">What was tried and why it was denied, with snake_case names.</param>
     public async Task RecordAsync(string actor, object payload)
     {

@@ -99,7 +99,7 @@ public sealed class AdmissionTests
                     CreatedAt = clock.GetUtcNow(),
                     Action = AuditActions.Denied,
                     Actor = "user:vera",
-                    Payload = "{}",
+                    Payload = """{"tried":"flip it","takes":"operator","role":"viewer","tries":1}""",
                 }
             );
             await db.SaveChangesAsync();

@@ -45,13 +45,11 @@ public sealed class CommandLineTests
         const string password = "correct horse battery staple";
         var folder = Directory.CreateTempSubdirectory("autoticket-terminal-");
         var start = ConsoleBinary.StartInfo([], new Dictionary<string, string>(), folder);
+        var command = $"'{start.FileName}' '{ConsoleBinary.Path}' hash-password";
         // script gives the command a terminal.
         start.FileName = "script";
         start.ArgumentList.Clear();
-        foreach (
-            var argument in (string[])
-                ["--quiet", "--return", "--flush", "--command", $"dotnet '{ConsoleBinary.Path}' hash-password", "/dev/null"]
-        )
+        foreach (var argument in (string[])["--quiet", "--return", "--flush", "--command", command, "/dev/null"])
         {
             start.ArgumentList.Add(argument);
         }
