@@ -51,6 +51,7 @@ internal static partial class Login
         Lockout lockout,
         Sessions sessions,
         DenialLog denials,
+        OncePerMinute often,
         ILogger<Sessions> logger,
         CancellationToken cancellationToken
     )
@@ -69,7 +70,6 @@ internal static partial class Login
 
         if (Hasher.VerifyHashedPassword(Schemes.Operator, hash, password ?? "") == PasswordVerificationResult.Failed)
         {
-            Log.WrongPassword(logger, address);
             bool? isLockedOut = null;
             try
             {
@@ -79,6 +79,12 @@ internal static partial class Login
             }
             finally
             {
+                // Uncounted tries lead to no lockout, so their log lines are limited here.
+                if (isLockedOut is not null || often.Take("uncounted password") is not null)
+                {
+                    Log.WrongPassword(logger, address);
+                }
+
                 await denials.RecordAsync(
                     Schemes.Password,
                     new

@@ -48,24 +48,27 @@ public sealed class LockoutTests
     }
 
     [Fact]
-    public async Task A_wrong_password_that_the_database_can_not_count_is_audited()
+    public async Task Wrong_passwords_that_the_database_can_not_count_are_audited_and_logged_once_a_minute()
     {
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
         await using var console = await ConsoleHost.StartAsync(database, settings: Settings, environment: "Staging");
-        using var visitor = new Visitor(console.Address);
+        using var one = new Visitor(console.Address);
+        using var other = new Visitor(console.Address);
         await using var db = database.Open();
         await using (await db.BeginAsync(default))
         {
             await db.Database.ExecuteSqlAsync($"LOCK TABLE sign_in_failures IN EXCLUSIVE MODE");
-            using var answer = await visitor.PostFormAsync("/login", "/login", ("password", "not it"));
-            Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode);
+            var answers = await Task.WhenAll(
+                one.PostFormAsync("/login", "/login", ("password", "not it")),
+                other.PostFormAsync("/login", "/login", ("password", "not it either"))
+            );
+            Assert.All(answers, answer => Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode));
         }
 
-        Assert.Contains(
-            "wrong password",
-            (await db.AuditLog.SingleAsync(entry => entry.Action == AuditActions.Denied)).Payload,
-            StringComparison.Ordinal
-        );
+        var denied = await db.AuditLog.Where(entry => entry.Action == AuditActions.Denied).Select(entry => entry.Payload).ToListAsync();
+        Assert.Equal(2, denied.Count);
+        Assert.All(denied, payload => Assert.Contains("wrong password", payload, StringComparison.Ordinal));
+        Assert.Single(console.Log, line => line.Contains("wrong password from", StringComparison.Ordinal));
     }
 
     [Fact]
