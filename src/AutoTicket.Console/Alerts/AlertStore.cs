@@ -19,49 +19,47 @@ internal sealed class AlertStore(
     /// <summary>The most alerts of one statement, so that no statement times out.</summary>
     private const int DeletedAtOnce = 5_000;
 
-    private static readonly RowBatch<Alert> New = new(
-        ("alert_id", "text", a => a.AlertId),
-        ("logical_id", "text", a => a.LogicalId),
-        ("slot", "text", a => a.Slot),
-        ("status", "text", a => Words.Of(a.Status)),
-        ("source", "text", a => a.Source),
-        ("name", "text", a => a.Name),
-        ("surface", "text", a => a.Surface),
-        ("severity", "text", a => Words.Of(a.Severity)),
-        ("summary", "text", a => a.Summary),
-        ("full_text", "text", a => a.FullText),
-        ("url", "text", a => a.Url),
-        ("labels", "text", a => a.Labels),
-        ("members", "text", a => JsonSerializer.Serialize(a.Members, JsonSerializerOptions.Web)),
-        ("folded_ids", "int", a => a.FoldedIds),
-        ("started_at", "timestamptz", a => a.StartedAt),
-        ("opened_at", "timestamptz", a => a.OpenedAt),
-        ("expires_at", "timestamptz", a => a.ExpiresAt),
-        ("ended_at", "timestamptz", a => a.EndedAt),
-        ("reopened", "int", a => a.Reopened)
+    private static readonly RowBatch<Alert> New = RowBatch.Of<Alert>(
+        a => a.AlertId,
+        a => a.LogicalId,
+        a => a.Slot,
+        a => a.Status,
+        a => a.Source,
+        a => a.Name,
+        a => a.Surface,
+        a => a.Severity,
+        a => a.Summary,
+        a => a.FullText,
+        a => a.Url,
+        a => a.Labels,
+        a => a.Members,
+        a => a.FoldedIds,
+        a => a.StartedAt,
+        a => a.OpenedAt,
+        a => a.ExpiresAt,
+        a => a.EndedAt,
+        a => a.Reopened
     );
 
-    private static readonly RowBatch<Alert> Changed = new(
-        ("id", "bigint", a => a.Id),
-        ("version", "int", a => a.Version),
-        ("status", "text", a => Words.Of(a.Status)),
-        ("severity", "text", a => Words.Of(a.Severity)),
-        ("summary", "text", a => a.Summary),
-        ("full_text", "text", a => a.FullText),
-        ("members", "text", a => JsonSerializer.Serialize(a.Members, JsonSerializerOptions.Web)),
-        ("folded_ids", "int", a => a.FoldedIds),
-        ("started_at", "timestamptz", a => a.StartedAt),
-        ("seen_at", "timestamptz", a => a.SeenAt),
-        ("expires_at", "timestamptz", a => a.ExpiresAt),
-        ("ended_at", "timestamptz", a => a.EndedAt),
-        ("reopened", "int", a => a.Reopened)
+    private static readonly RowBatch<Alert> Changed = RowBatch.Of<Alert>(
+        a => a.Id,
+        a => a.Version,
+        a => a.Status,
+        a => a.Severity,
+        a => a.Summary,
+        a => a.FullText,
+        a => a.Members,
+        a => a.FoldedIds,
+        a => a.StartedAt,
+        a => a.SeenAt,
+        a => a.ExpiresAt,
+        a => a.EndedAt,
+        a => a.Reopened
     );
 
-    private static readonly RowBatch<Alert> ToNotify = new(
-        ("id", "bigint", a => a.Id),
-        ("version", "int", a => a.Version),
-        ("notify_at", "timestamptz", a => a.NotifyAt)
-    );
+    private static readonly RowBatch<Alert> ToNotify = RowBatch
+        .Of<Alert>(a => a.Id, a => a.Version)
+        .And(("notify_at", "timestamptz", a => a.NotifyAt));
 
     /// <summary>The columns that <see cref="Read"/> needs: all but the labels and the URL, which only hooks use.</summary>
     public const string Columns = """
@@ -192,7 +190,7 @@ internal sealed class AlertStore(
         {
             var update = FormattableStringFactory.Create(
                 $$"""
-                UPDATE alerts SET {{Changed.AssignmentsBut("id", "version")}}, version = alerts.version + 1
+                UPDATE alerts SET {{Changed.AssignmentsIn(db, "id", "version")}}, version = alerts.version + 1
                 FROM {0} WHERE alerts.id = r.id AND alerts.version = r.version
                 """,
                 Changed.Of([.. changed.OrderBy(alert => alert.Id)])
@@ -238,8 +236,8 @@ internal sealed class AlertStore(
         db.InsertAsync(
             "alerts",
             $$"""
-            ({{New.Names}}, seen_at, version)
-            SELECT {{New.Names}}, opened_at, 0 FROM {0} WHERE {{where}}
+            ({{New.NamesIn(db)}}, seen_at, version)
+            SELECT {{New.NamesIn(db)}}, opened_at, 0 FROM {0} WHERE {{where}}
             ON CONFLICT (logical_id, slot) WHERE status = 'firing' DO NOTHING
             """,
             "id, alert_id, source, name, surface, severity, opened_at, ended_at",

@@ -18,18 +18,19 @@ internal sealed partial class DecisionLog(IDbContextFactory<AutoTicketDbContext>
         description: "Decisions for or against a ticket or DM, by path and word."
     );
 
-    private static readonly RowBatch<Decision> New = new(
-        ("alert_id", "text", d => d.AlertId),
-        ("alert_row", "bigint", d => d.AlertRow),
-        ("path", "text", d => d.Path),
-        ("word", "text", d => d.Word.Text),
-        ("detail", "text", d => d.Detail is { } text ? CleanText.Cut(text, LongestDetail) : null),
-        ("actor", "text", d => d.Actor),
-        ("count", "int", d => d.Count),
-        ("at", "timestamptz", d => d.LastAt),
-        ("ticket_number", "bigint", d => d.TicketNumber),
-        ("ticket_url", "text", d => d.TicketUrl)
-    );
+    private static readonly RowBatch<Decision> New = RowBatch
+        .Of<Decision>(
+            d => d.AlertId,
+            d => d.AlertRow,
+            d => d.Path,
+            d => d.Word,
+            d => d.Actor,
+            d => d.Count,
+            d => d.LastAt,
+            d => d.TicketNumber,
+            d => d.TicketUrl
+        )
+        .And(("detail", "text", d => d.Detail is { } text ? CleanText.Cut(text, LongestDetail) : null));
 
     /// <summary>Records decisions in one statement. It logs a failure as a WARNING, once per outage, and does not throw: the decided
     /// effects have already happened.</summary>
@@ -95,7 +96,9 @@ internal sealed partial class DecisionLog(IDbContextFactory<AutoTicketDbContext>
 
         return $"""
             INSERT INTO decisions (alert_id, alert_row, path, word, detail, actor, count, first_at, last_at, ticket_number, ticket_url)
-            SELECT alert_id, alert_row, path, word, detail, actor, count, at, at, ticket_number, ticket_url FROM {New.Of(rows)} WHERE true
+            SELECT alert_id, alert_row, path, word, detail, actor, count, last_at, last_at, ticket_number, ticket_url FROM {New.Of(
+                rows
+            )} WHERE true
             ON CONFLICT (alert_id, alert_row, path, word) DO UPDATE SET count = decisions.count + excluded.count,
               last_at = excluded.last_at, detail = excluded.detail, ticket_number = excluded.ticket_number,
               ticket_url = excluded.ticket_url

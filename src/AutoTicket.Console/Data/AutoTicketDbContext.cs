@@ -103,7 +103,7 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
 
     /// <summary>The SQL that reads rows as the table <c>r</c>.</summary>
     /// <param name="add">Adds a parameter and returns its name.</param>
-    protected abstract string RowsFrom(RowsParameter rows, Func<object, string> add);
+    protected abstract string RowsFrom(IReadOnlyList<RowValues> columns, Func<object, string> add);
 
     /// <summary>Whether <c>$1</c> is the name of a parameter, or its position.</summary>
     protected virtual bool HasNamedParameters => true;
@@ -117,7 +117,7 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
                 argument switch
                 {
                     FormattableString part => TextOf(part, parameters, create),
-                    RowsParameter rows => RowsFrom(rows, Add),
+                    RowsParameter rows => RowsFrom(rows.ColumnsIn(Model), Add),
                     _ => Add(ToColumn(argument) ?? DBNull.Value),
                 }
         );

@@ -110,10 +110,10 @@ internal sealed class PostgresDbContext(DbContextOptions<PostgresDbContext> opti
     protected override bool HasNamedParameters => false;
 
     // The subselects hide the number of rows from the planner. So one generic plan fits every batch, and no statement is planned again.
-    protected override string RowsFrom(RowsParameter rows, Func<object, string> add)
+    protected override string RowsFrom(IReadOnlyList<RowValues> columns, Func<object, string> add)
     {
-        var arrays = rows.Columns.Select((column, i) => $"(SELECT {add(rows.ToArray(i))}::{column.PostgresType}[])");
-        return $"unnest({string.Join(", ", arrays)}) AS r({string.Join(", ", rows.Columns.Select(column => column.Name))})";
+        var arrays = columns.Select(column => $"(SELECT {add(column.ToArray())}::{column.PostgresType}[])");
+        return $"unnest({string.Join(", ", arrays)}) AS r({string.Join(", ", columns.Select(column => column.Name))})";
     }
 
     public override async Task<DateTimeOffset?> ReadClockAsync(CancellationToken cancellationToken) =>

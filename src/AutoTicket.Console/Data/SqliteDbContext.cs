@@ -44,7 +44,7 @@ internal sealed class SqliteDbContext(DbContextOptions<SqliteDbContext> options)
                     FormattableStringFactory.Create($"WITH changed AS (SELECT * FROM {{0}}) {then}", row),
                     cancellationToken
                 );
-                changed.Add((long)row.Values(0).Single()!);
+                changed.Add((long)row.ColumnsIn(Model)[0].Values.Single()!);
             }
         }
 
@@ -132,10 +132,10 @@ internal sealed class SqliteDbContext(DbContextOptions<SqliteDbContext> options)
         return changed;
     }
 
-    protected override string RowsFrom(RowsParameter rows, Func<object, string> add)
+    protected override string RowsFrom(IReadOnlyList<RowValues> columns, Func<object, string> add)
     {
-        var columns = rows.Columns.Select((column, i) => $"value ->> {i} AS {column.Name}");
-        return $"(SELECT {string.Join(", ", columns)} FROM json_each({add(rows.ToJson(ToColumn))})) AS r";
+        var names = columns.Select((column, i) => $"value ->> {i} AS {column.Name}");
+        return $"(SELECT {string.Join(", ", names)} FROM json_each({add(RowsParameter.ToJson(columns, ToColumn))})) AS r";
     }
 
     public override Task<DateTimeOffset?> ReadClockAsync(CancellationToken cancellationToken) => Task.FromResult<DateTimeOffset?>(null);

@@ -27,14 +27,14 @@ internal sealed partial class ParkedAlerts(
     /// <summary>The fields that identify an alert in any format. Repetitions differ in other fields, such as their times.</summary>
     private static readonly string[] IdentifyingFields = ["source", "name", "surface", "alert_id", "labels"];
 
-    private static readonly RowBatch<ParkedAlert> New = new(
-        ("fingerprint", "text", p => p.Fingerprint),
-        ("received_at", "timestamptz", p => p.ReceivedAt),
-        ("intake", "text", p => p.Intake),
-        ("reason", "text", p => p.Reason),
-        ("text", "text", p => p.Text),
-        ("is_whole", "boolean", p => p.IsWhole),
-        ("count", "int", p => p.Count)
+    private static readonly RowBatch<ParkedAlert> New = RowBatch.Of<ParkedAlert>(
+        p => p.Fingerprint,
+        p => p.ReceivedAt,
+        p => p.Intake,
+        p => p.Reason,
+        p => p.Text,
+        p => p.IsWhole,
+        p => p.Count
     );
 
     private readonly OutageNotice _outage = new();

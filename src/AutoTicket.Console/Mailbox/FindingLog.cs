@@ -25,16 +25,16 @@ internal sealed partial class FindingLog(
     public const int ShortestReason = 3,
         LongestReason = 500;
 
-    private static readonly RowBatch<FindingRow> Rows = new(
-        ("conversation_id", "bigint", row => row.ConversationId),
-        ("kind", "text", row => Words.Of(row.Kind)),
-        ("number", "bigint", row => row.Number),
-        ("subject", "text", row => row.Subject),
-        ("detail", "text", row => row.Detail),
-        ("first_seen_at", "timestamptz", row => row.FirstSeenAt),
-        ("seen_at", "timestamptz", row => row.SeenAt),
-        ("repaired_at", "timestamptz", row => row.RepairedAt),
-        ("is_open", "boolean", row => row.IsOpen)
+    private static readonly RowBatch<FindingRow> Rows = RowBatch.Of<FindingRow>(
+        row => row.ConversationId,
+        row => row.Kind,
+        row => row.Number,
+        row => row.Subject,
+        row => row.Detail,
+        row => row.FirstSeenAt,
+        row => row.SeenAt,
+        row => row.RepairedAt,
+        row => row.IsOpen
     );
 
     private readonly OutageNotice _outage = new();
@@ -391,7 +391,7 @@ internal sealed partial class FindingLog(
             await db.ExecuteAsync(
                 FormattableStringFactory.Create(
                     $$"""
-                    INSERT INTO ticket_findings ({{Rows.Names}}) SELECT {{Rows.Names}} FROM {0} WHERE true
+                    INSERT INTO ticket_findings ({{Rows.NamesIn(db)}}) SELECT {{Rows.NamesIn(db)}} FROM {0} WHERE true
                     ON CONFLICT (conversation_id, kind) DO UPDATE SET number = excluded.number, subject = excluded.subject,
                       detail = excluded.detail, first_seen_at = excluded.first_seen_at, seen_at = excluded.seen_at,
                       repaired_at = excluded.repaired_at, is_open = excluded.is_open

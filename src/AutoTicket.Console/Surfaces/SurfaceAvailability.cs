@@ -16,12 +16,7 @@ internal sealed class SurfaceAvailability(
             + "(SELECT surface_key, hour FROM surface_hours WHERE hour < {0} ORDER BY hour LIMIT {1})"
     );
 
-    private static readonly RowBatch<SurfaceHour> New = new(
-        ("surface_key", "text", h => h.SurfaceKey),
-        ("hour", "timestamptz", h => h.Hour),
-        ("known", "int", h => h.Known),
-        ("up", "int", h => h.Up)
-    );
+    private static readonly RowBatch<SurfaceHour> New = RowBatch.Of<SurfaceHour>(h => h.SurfaceKey, h => h.Hour, h => h.Known, h => h.Up);
 
     /// <returns>For each surface key the share of known time in which it was not down, 0 to 1; null when no reading is known.</returns>
     /// <param name="tidy">First rolls up whole hours and deletes readings past their retention: the leader's job, idempotent.</param>
@@ -71,8 +66,8 @@ internal sealed class SurfaceAvailability(
             // One statement an hour: to catch up with a month, a commit a row would take minutes.
             await db.ExecuteAsync(
                 $"""
-                INSERT INTO surface_hours (surface_key, hour, known, up)
-                SELECT surface_key, hour, known, up FROM {New.Of(counts)} WHERE true ON CONFLICT DO NOTHING
+                INSERT INTO surface_hours ({New.NamesIn(db)})
+                SELECT {New.NamesIn(db)} FROM {New.Of(counts)} WHERE true ON CONFLICT DO NOTHING
                 """,
                 cancellationToken
             );

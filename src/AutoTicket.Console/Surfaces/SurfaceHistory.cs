@@ -13,15 +13,15 @@ internal sealed class SurfaceHistory(
     TimeProvider clock
 )
 {
-    private static readonly RowBatch<SurfaceReading> New = new(
-        ("surface_key", "text", r => r.SurfaceKey),
-        ("checked_at", "timestamptz", r => r.CheckedAt),
-        ("outcome", "text", r => Words.Of(r.Outcome)),
-        ("latency_ms", "int", r => r.LatencyMs),
-        ("cause", "text", r => r.Cause),
-        ("reached", "boolean", r => r.Reached),
-        ("status", "text", r => Words.Of(r.Status)),
-        ("since", "timestamptz", r => r.Since)
+    private static readonly RowBatch<SurfaceReading> New = RowBatch.Of<SurfaceReading>(
+        r => r.SurfaceKey,
+        r => r.CheckedAt,
+        r => r.Outcome,
+        r => r.LatencyMs,
+        r => r.Cause,
+        r => r.Reached,
+        r => r.Status,
+        r => r.Since
     );
 
     /// <returns>The readings that the board shows, and the id of the newest reading that they may include.</returns>
@@ -68,8 +68,8 @@ internal sealed class SurfaceHistory(
         // One statement: a process frozen between two would hold a lock and block the next leader.
         return await db.ExecuteAsync(
                 $"""
-                INSERT INTO surface_readings (surface_key, checked_at, outcome, latency_ms, cause, reached, status, since)
-                SELECT surface_key, checked_at, outcome, latency_ms, cause, reached, status, since FROM {New.Of(readings)}
+                INSERT INTO surface_readings ({New.NamesIn(db)})
+                SELECT {New.NamesIn(db)} FROM {New.Of(readings)}
                 WHERE EXISTS (SELECT 1 FROM leases WHERE name = {LeaderLease.Name} AND fence = {fence})
                 """,
                 cancellationToken

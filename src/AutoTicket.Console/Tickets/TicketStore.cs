@@ -17,34 +17,37 @@ namespace AutoTicket.Tickets;
 /// </summary>
 internal sealed class TicketStore(IDbContextFactory<AutoTicketDbContext> contexts, IOptions<TicketingOptions> options, TimeProvider clock)
 {
-    private static readonly RowBatch<NewRow> NewRows = new(
-        ("marker", "text", row => row.Ticket.Marker),
-        ("dedup_key", "text", row => row.Ticket.DedupKey),
-        ("surface_key", "text", row => row.Ticket.SurfaceKey),
-        ("severity", "text", row => Words.Of(row.Ticket.Severity)),
-        ("state", "text", row => Words.Of(row.Ticket.State)),
-        ("attempt", "int", row => row.Ticket.Attempt),
-        ("lease_until", "timestamptz", row => row.Ticket.LeaseUntil),
-        ("filed_by", "text", row => row.Ticket.FiledBy),
-        ("audit_action", "text", row => row.Ticket.AuditAction),
-        ("tag", "text", row => row.Ticket.Tag),
-        ("subject", "text", row => row.Ticket.Subject),
-        ("posted_at", "timestamptz", row => row.Ticket.PostedAt),
-        ("conversation_id", "bigint", row => row.Ticket.ConversationId),
-        ("number", "bigint", row => row.Ticket.Number),
-        ("confirmed_at", "timestamptz", row => row.Ticket.ConfirmedAt),
+    /// <summary>The columns of the table that a new row sets.</summary>
+    private static readonly RowBatch<NewRow> NewColumns = RowBatch<NewRow>.OfEntity(
+        row => row.Ticket,
+        t => t.Marker,
+        t => t.DedupKey,
+        t => t.SurfaceKey,
+        t => t.Severity,
+        t => t.State,
+        t => t.Attempt,
+        t => t.LeaseUntil,
+        t => t.FiledBy,
+        t => t.AuditAction,
+        t => t.Tag,
+        t => t.Subject,
+        t => t.PostedAt,
+        t => t.ConversationId,
+        t => t.Number,
+        t => t.ConfirmedAt
+    );
+
+    private static readonly RowBatch<NewRow> NewRows = NewColumns.And(
         ("any_age", "boolean", row => row.AnyAge),
         ("anyway", "boolean", row => row.Anyway)
     );
 
     /// <summary>The one statement that makes a row. {0}: the <see cref="NewRows"/>.</summary>
-    private const string Insert = """
-        INSERT INTO tickets (marker, dedup_key, surface_key, severity, state, attempt, lease_until, filed_by, audit_action, tag,
-          subject, posted_at, conversation_id, number, confirmed_at, tags_pending, empty_lookups)
-        SELECT marker, dedup_key, surface_key, severity, state, attempt, lease_until, filed_by, audit_action, tag,
-          subject, posted_at, conversation_id, number, confirmed_at, false, 0
-        FROM {0}
-        """;
+    private static string InsertIn(AutoTicketDbContext db) =>
+        $$"""
+            INSERT INTO tickets ({{NewColumns.NamesIn(db)}}, tags_pending, empty_lookups)
+            SELECT {{NewColumns.NamesIn(db)}}, false, 0 FROM {0}
+            """;
 
     private static readonly RowBatch<(Confirmed Confirmed, DateTimeOffset Now)> Confirmations = new(
         (AutoTicketDbContext.RowId, "bigint", row => row.Confirmed.Ticket.Id),
@@ -87,11 +90,9 @@ internal sealed class TicketStore(IDbContextFactory<AutoTicketDbContext> context
         ("any_age", "boolean", row => row.Draft.IsForAlert)
     );
 
-    private static readonly RowBatch<Ticket> Tagged = new(
-        ("id", "bigint", ticket => ticket.Id),
-        ("severity", "text", ticket => Words.Of(ticket.Severity)),
-        ("subject", "text", ticket => TicketDraft.WithSeverity(ticket.Subject, ticket.Severity))
-    );
+    private static readonly RowBatch<Ticket> Tagged = RowBatch
+        .Of<Ticket>(ticket => ticket.Id, ticket => ticket.Severity)
+        .And(("subject", "text", ticket => TicketDraft.WithSeverity(ticket.Subject, ticket.Severity)));
 
     public static readonly Expiry Expiry = new(
         """
@@ -136,7 +137,7 @@ internal sealed class TicketStore(IDbContextFactory<AutoTicketDbContext> context
             await db.QueryAsync(
                 FormattableStringFactory.Create(
                     $$"""
-                    {{Insert}}
+                    {{InsertIn(db)}}
                     WHERE anyway OR NOT EXISTS (SELECT 1 FROM tickets t WHERE t.dedup_key = r.dedup_key AND {{BlocksFiling}})
                     ON CONFLICT (dedup_key) WHERE state IN ('filing', 'unconfirmed') DO NOTHING
                     RETURNING id, marker
@@ -457,7 +458,7 @@ internal sealed class TicketStore(IDbContextFactory<AutoTicketDbContext> context
         var row = ticket with { State = TicketState.Open, Attempt = 0, LeaseUntil = ticket.PostedAt, ConfirmedAt = now };
         return await db.ExecuteAsync(
                 FormattableStringFactory.Create(
-                    $"{Insert} WHERE NOT EXISTS (SELECT 1 FROM tickets t WHERE t.conversation_id = r.conversation_id)",
+                    $"{InsertIn(db)} WHERE NOT EXISTS (SELECT 1 FROM tickets t WHERE t.conversation_id = r.conversation_id)",
                     NewRows.Of([new(row, AnyAge: false, Anyway: true)])
                 ),
                 cancellationToken

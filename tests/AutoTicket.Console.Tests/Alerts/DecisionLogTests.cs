@@ -70,9 +70,10 @@ public sealed class DecisionLogTests
     private static List<string> KeysOf(List<Decision> decisions)
     {
         var rows = (RowsParameter)DecisionLog.Statement(decisions)!.GetArgument(0)!;
+        using var db = new PostgresDbContext.DesignTime().CreateDbContext([]);
         string[] key = ["alert_id", "alert_row", "path", "word"];
-        var columns = rows.Columns.Index().Where(column => key.Contains(column.Item.Name)).Select(column => column.Index).ToList();
-        return [.. Enumerable.Range(0, rows.Count).Select(row => string.Join('|', columns.Select(c => rows.Values(c).ElementAt(row))))];
+        var columns = rows.ColumnsIn(db.Model).Where(column => key.Contains(column.Name)).Select(column => column.Values).ToList();
+        return [.. Enumerable.Range(0, rows.Count).Select(row => string.Join('|', columns.Select(values => values.ElementAt(row))))];
     }
 
     private sealed class Away : IDbContextFactory<AutoTicketDbContext>
