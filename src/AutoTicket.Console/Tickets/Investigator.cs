@@ -168,7 +168,7 @@ internal sealed partial class Investigator(
     private TicketDraft Draft(SurfaceSnapshot snapshot, string actor)
     {
         var surface = snapshot.Surface;
-        var title = $"{surface.Name} is {Words.Of(snapshot.Status)}";
+        var title = SurfaceAlerts.TitleOf(snapshot);
         var since = snapshot.Since is { } at ? $" since {UtcTime.Stamp(at)}" : "";
         return new TicketDraft(
             AlertIdentity.OfSurface(surface.Key),

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using AutoTicket.Alerts;
 using AutoTicket.Audit;
@@ -65,11 +66,23 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
 
     public async IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverAsync(
         IReadOnlyList<AlertNotice> notices,
-        [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken
+        [EnumeratorCancellation] CancellationToken cancellationToken
     )
     {
-        yield return [.. notices.Select(WithoutTicket).OfType<HookOutcome>()];
-        var left = new Queue<AlertNotice>(notices.Where(notice => WithoutTicket(notice) is null && _retries.IsDue(notice)));
+        var (withoutTicket, left) = (new List<HookOutcome>(), new Queue<AlertNotice>());
+        foreach (var notice in notices)
+        {
+            if (NoTicketOutcome(notice) is { } done)
+            {
+                withoutTicket.Add(done);
+            }
+            else if (_retries.IsDue(notice))
+            {
+                left.Enqueue(notice);
+            }
+        }
+
+        yield return withoutTicket;
         if (left.Count == 0)
         {
             yield break;
@@ -151,7 +164,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
     private async IAsyncEnumerable<(AlertNotice Notice, HookOutcome? Refusal)> AdmitAsync(
         IEnumerable<AlertNotice> notices,
         FloodPass pass,
-        [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken stop
+        [EnumeratorCancellation] CancellationToken stop
     )
     {
         foreach (var notice in notices)
@@ -168,23 +181,17 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         }
     }
 
-    /// <summary>Why the alert gets a direct message and no ticket; null: it gets a ticket.</summary>
-    private static HookOutcome? WithoutTicket(AlertNotice notice) =>
-        notice.Alert.IsEscalation
-            ? new(
-                notice,
-                true,
-                DecisionWord.EscalationHasNoTicket,
-                "An escalation gets a direct message alone: FreeScout itself may be failing."
-            )
-        : notice.Alert.IsOwnNetworkLost
-            ? new(
-                notice,
-                true,
-                DecisionWord.OwnNetworkHasNoTicket,
-                "A loss of the console's own network gets a direct message alone: there is no surface to repair."
-            )
-        : null;
+    /// <summary>The outcome of an alert that is sent only by DM; null: it gets a ticket.</summary>
+    private static HookOutcome? NoTicketOutcome(AlertNotice notice) =>
+        !notice.Alert.HasNoTicket ? null
+        : notice.Alert.IsEscalation
+            ? new(notice, true, DecisionWord.EscalationHasNoTicket, "Escalations are sent only by DM: FreeScout itself may be failing.")
+        : new(
+            notice,
+            true,
+            DecisionWord.OwnNetworkHasNoTicket,
+            "Loss of the console's own network is sent only by DM: there is no surface to repair."
+        );
 
     /// <summary>Delivers one notice. Never throws, so that one alert can't stop the others.</summary>
     /// <param name="refusal">The outcome without a call to FreeScout; null: call it.</param>
@@ -199,7 +206,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         try
         {
             // Not canceled: a note that has begun is finished and recorded. The client limits its time.
-            var (outcome, failure) = notice.Kind is NoticeKind.SeverityChanged or NoticeKind.Ended
+            var (outcome, failure) = notice.IsNote
                 ? await _notes.WriteAsync(notice, CancellationToken.None)
                 : await FileAsync(notice, pass);
             _retries.Tried(notice, outcome.IsDone, failure);
@@ -226,7 +233,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         try
         {
             return await FlagOffAsync(notice) is { } flagOff ? flagOff
-                : notice.Kind is NoticeKind.Firing or NoticeKind.FiringAgain && await pass.TakeAsync(notice.Alert) is { } refusal
+                : !notice.IsNote && await pass.TakeAsync(notice.Alert) is { } refusal
                     ? new(notice, false, DecisionWord.BreakerTripped, refusal.Reason) { Raises = refusal.Alert }
                 : null;
         }
@@ -250,7 +257,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
     /// <summary>The outcome when the flag is off; null: it is on, or a note needs no flag. Read before each ticket: the flag is the kill
     /// switch.</summary>
     private async Task<HookOutcome?> FlagOffAsync(AlertNotice notice) =>
-        notice.Kind is NoticeKind.Firing or NoticeKind.FiringAgain && !await _flags.IsEnabledAsync(FlagNames.AlertsAutoTicket)
+        !notice.IsNote && !await _flags.IsEnabledAsync(FlagNames.AlertsAutoTicket)
             ? new(notice, false, DecisionWord.FlagOff, $"{FlagNames.AlertsAutoTicket} is off.")
             : null;
 
@@ -279,12 +286,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
     {
         var surface = alert.Surface is { } key ? _board.Find(key) : null;
         var summary = alert.Summary + (alert.FullText is null ? "" : " (cut; the whole text is in the console)");
-        // The cause of an outage changes from check to check: it belongs to the first line, not to the subject.
-        var title =
-            !alert.IsSurfaceOutage ? $"{alert.Name}: {alert.Summary}"
-            : surface is { Surface.Name: var name } && alert.Summary.StartsWith(name, StringComparison.Ordinal)
-                ? name + alert.Summary[name.Length..].Split(':')[0]
-            : alert.Summary;
+        var title = alert.IsSurfaceOutage ? SurfaceAlerts.TitleIn(alert.Summary, surface?.Surface.Name) : $"{alert.Name}: {alert.Summary}";
         return new TicketDraft(
             alert.AlertId,
             alert.Surface,
