@@ -100,8 +100,8 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
             }
 
             var probe = left.Dequeue();
-            var refusal = await RefuseAsync(probe, pass);
-            var outcome = await DeliverAsync(probe, refusal, pass);
+            var refusal = await ReserveAsync(probe, pass);
+            var outcome = refusal ?? await DeliverOneAsync(probe, pass);
             yield return [outcome];
             if (refusal is null && !outcome.IsDone && _health.Failure is { } still)
             {
@@ -148,7 +148,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
             await Parallel.ForEachAsync(
                 AdmitAsync(notices, pass, stop),
                 new ParallelOptions { MaxDegreeOfParallelism = FreeScoutClient.MostAtOnce },
-                async (admitted, _) => outcomes.TryWrite(await DeliverAsync(admitted.Notice, admitted.Refusal, pass))
+                async (admitted, _) => outcomes.TryWrite(admitted.Refusal ?? await DeliverOneAsync(admitted.Notice, pass))
             );
             outcomes.Complete();
         }
@@ -160,7 +160,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         }
     }
 
-    /// <summary>Takes places in the budget in the order of the notices, so that the worst alerts get the last places.</summary>
+    /// <summary>Reserves budget in the order of the notices, so that the worst alerts get the last of it.</summary>
     private async IAsyncEnumerable<(AlertNotice Notice, HookOutcome? Refusal)> AdmitAsync(
         IEnumerable<AlertNotice> notices,
         FloodPass pass,
@@ -176,7 +176,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
 
             yield return (
                 notice,
-                _health.Failure is { } failure ? await FlagOffAsync(notice) ?? Degraded(notice, failure) : await RefuseAsync(notice, pass)
+                _health.Failure is { } failure ? await FlagOffAsync(notice) ?? Degraded(notice, failure) : await ReserveAsync(notice, pass)
             );
         }
     }
@@ -194,14 +194,8 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         );
 
     /// <summary>Delivers one notice. Never throws, so that one alert can't stop the others.</summary>
-    /// <param name="refusal">The outcome without a call to FreeScout; null: call it.</param>
-    private async Task<HookOutcome> DeliverAsync(AlertNotice notice, HookOutcome? refusal, FloodPass pass)
+    private async Task<HookOutcome> DeliverOneAsync(AlertNotice notice, FloodPass pass)
     {
-        if (refusal is not null)
-        {
-            return refusal;
-        }
-
         using var trace = AlertTrace.Start("alert to ticket", notice.Alert);
         try
         {
@@ -226,15 +220,20 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         }
     }
 
-    /// <returns>The outcome when the flag or the budget refuses the notice. Null: deliver it; a new ticket holds a place in the
-    /// budget.</returns>
-    private async Task<HookOutcome?> RefuseAsync(AlertNotice notice, FloodPass pass)
+    /// <summary>Reserves budget for a new ticket.</summary>
+    /// <returns>The outcome if the flag or the budget refuses; null: deliver it.</returns>
+    private async Task<HookOutcome?> ReserveAsync(AlertNotice notice, FloodPass pass)
     {
+        if (notice.IsNote)
+        {
+            return null;
+        }
+
         try
         {
-            return await FlagOffAsync(notice) is { } flagOff ? flagOff
-                : !notice.IsNote && await pass.TakeAsync(notice.Alert) is { } refusal
-                    ? new(notice, false, DecisionWord.BreakerTripped, refusal.Reason) { Raises = refusal.Alert }
+            return await FlagOffAsync(notice) is { } refused ? refused
+                : await pass.ReserveAsync(notice.Alert) is { } exhausted
+                    ? new(notice, false, DecisionWord.BreakerTripped, exhausted.Reason) { Raises = exhausted.Alert }
                 : null;
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
@@ -278,7 +277,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         }
         finally
         {
-            pass.Settle(notice.Alert, filed);
+            pass.Release(notice.Alert, filed);
         }
     }
 
