@@ -176,7 +176,9 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
 
             yield return (
                 notice,
-                _health.Failure is { } failure ? await FlagOffAsync(notice) ?? Degraded(notice, failure) : await ReserveAsync(notice, pass)
+                _health.Failure is { } failure
+                    ? await FlagRefusalAsync(notice) ?? Degraded(notice, failure)
+                    : await ReserveAsync(notice, pass)
             );
         }
     }
@@ -208,7 +210,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
         {
-            return DatabaseAway(notice);
+            return DatabaseUnreachable(notice);
         }
 #pragma warning disable CA1031 // a bug with one alert is logged and does not stop the others
         catch (Exception exception)
@@ -216,7 +218,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         {
             Log.Failed(_logger, notice.Alert.AlertKey, exception);
             _retries.Tried(notice, isDone: false, FreeScoutFailureKind.Refused);
-            return new(notice, false, DecisionWord.Error, $"The console failed: {exception.GetType().Name}. Its log has more.");
+            return new(notice, false, DecisionWord.Error, $"The console failed with {exception.GetType().Name}. See the console's log.");
         }
     }
 
@@ -231,14 +233,14 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
 
         try
         {
-            return await FlagOffAsync(notice) is { } refused ? refused
+            return await FlagRefusalAsync(notice) is { } refused ? refused
                 : await pass.ReserveAsync(notice.Alert) is { } exhausted
                     ? new(notice, false, DecisionWord.BreakerTripped, exhausted.Reason) { Raises = exhausted.Alert }
                 : null;
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
         {
-            return DatabaseAway(notice);
+            return DatabaseUnreachable(notice);
         }
     }
 
@@ -247,18 +249,27 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         var outcomes = new List<HookOutcome>();
         foreach (var notice in notices)
         {
-            outcomes.Add(await FlagOffAsync(notice) ?? Degraded(notice, failure));
+            outcomes.Add(await FlagRefusalAsync(notice) ?? Degraded(notice, failure));
         }
 
         return outcomes;
     }
 
-    /// <summary>The outcome when the flag is off; null: it is on, or a note needs no flag. Read before each ticket: the flag is the kill
-    /// switch.</summary>
-    private async Task<HookOutcome?> FlagOffAsync(AlertNotice notice) =>
-        !notice.IsNote && !await _flags.IsEnabledAsync(FlagNames.AlertsAutoTicket)
-            ? new(notice, false, DecisionWord.FlagOff, $"{FlagNames.AlertsAutoTicket} is off.")
-            : null;
+    /// <summary>The outcome when the flag is off or unknown; null: it is on, or a note needs no flag. Read before each ticket: the flag is
+    /// the kill switch.</summary>
+    private async Task<HookOutcome?> FlagRefusalAsync(AlertNotice notice)
+    {
+        if (notice.IsNote)
+        {
+            return null;
+        }
+
+        // Read before the flag, as in Investigator.
+        var isKnown = _flagStore.IsKnown(FlagNames.AlertsAutoTicket);
+        return await _flags.IsEnabledAsync(FlagNames.AlertsAutoTicket) ? null
+            : isKnown ? new(notice, false, DecisionWord.FlagOff, $"{FlagNames.AlertsAutoTicket} is off.")
+            : DatabaseUnreachable(notice);
+    }
 
     private async Task<(HookOutcome Outcome, FreeScoutFailureKind? Failure)> FileAsync(AlertNotice notice, FloodPass pass)
     {
@@ -315,7 +326,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         };
     }
 
-    private static HookOutcome DatabaseAway(AlertNotice notice) =>
+    private static HookOutcome DatabaseUnreachable(AlertNotice notice) =>
         new(notice, false, DecisionWord.DatabaseDegraded, "The console's database can't be reached.");
 
     private static HookOutcome Degraded(AlertNotice notice, FreeScoutFailure failure) =>
