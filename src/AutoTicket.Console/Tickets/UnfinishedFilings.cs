@@ -94,14 +94,14 @@ internal sealed partial class UnfinishedFilings(
         {
             unfinished = await db
                 .Tickets.AsNoTracking()
-                .Where(FilingRules.MayBeTakenOver(Clock.GetUtcNow()).Or(FilingRules.IsNameless))
+                .Where(FilingRules.MayBeTakenOver(Clock.GetUtcNow()).Or(FilingRules.HasLostId))
                 .OrderBy(ticket => ticket.Id)
                 .ToListAsync(cancellationToken);
             foreach (var nameless in unfinished.Where(ticket => ticket.State == TicketState.Open).ToList())
             {
                 // Its conversation id is lost, as after a lost answer. The next pass looks it up.
                 unfinished.Remove(nameless);
-                await TicketStore.ForgotAsync(db, nameless, cancellationToken);
+                await TicketStore.MarkIdLostAsync(db, nameless, cancellationToken);
             }
 
             // Closed tickets too: a ticket that is reopened without its tag would be in no list.
@@ -121,7 +121,7 @@ internal sealed partial class UnfinishedFilings(
 
         foreach (var ticket in unfinished.Where(ticket => FilingRules.IsLookupDue(ticket, Clock.GetUtcNow(), options.Value.LookupSpacing)))
         {
-            await ticketing.SettleAsync(ticket, cancellationToken);
+            await ticketing.LookUpLostAnswerAsync(ticket, cancellationToken);
             if (health.ReadFailure is not null)
             {
                 return false;
