@@ -52,7 +52,7 @@ internal sealed partial class TicketingService(
             outcome = new(
                 TicketDisposition.Unavailable,
                 null,
-                "The console's database can't be reached. Try again in a moment: no second ticket will come of it.",
+                "The console's database can't be reached. Try again in a moment; a retry files no second ticket.",
                 DecisionWord.DatabaseDegraded
             );
         }
