@@ -66,7 +66,7 @@ internal sealed partial class TicketingService(
             _degraded.TryRemove(draft.DedupKey, out _);
         }
 
-        Filings.Add(1, new("door", draft.IsForAlert ? "alert" : "click"), new("outcome", Words.Of(outcome.Disposition)));
+        Filings.Add(1, new("requested_by", draft.IsForAlert ? "alert" : "click"), new("outcome", Words.Of(outcome.Disposition)));
         return outcome;
     }
 
