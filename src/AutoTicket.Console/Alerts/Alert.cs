@@ -104,6 +104,9 @@ internal sealed record Alert
 
     public bool IsOwnNetworkLost => Source == Observation.Console && Name == Observation.OwnNetworkLost;
 
+    /// <summary>It is sent only by DM: <see cref="AlertFilters.WhereGetsTicket"/>.</summary>
+    public bool HasNoTicket => IsEscalation || IsOwnNetworkLost;
+
     public bool IsStored => Id != 0;
 
     public bool IsFiring => Status == AlertStatus.Firing;

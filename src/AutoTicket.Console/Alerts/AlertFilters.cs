@@ -12,6 +12,12 @@ internal static class AlertFilters
         return alerts.Where(alert => severities.Contains(alert.Severity));
     }
 
+    /// <summary>Not <see cref="Alert.HasNoTicket"/>.</summary>
+    public static IQueryable<Alert> WhereGetsTicket(this IQueryable<Alert> alerts) =>
+        alerts.Where(alert =>
+            !(alert.Source == Observation.Console && (alert.Name == Observation.Escalation || alert.Name == Observation.OwnNetworkLost))
+        );
+
     /// <summary><see cref="Alert.IsUnstable"/>.</summary>
     public static IQueryable<Alert> WhereUnstable(this IQueryable<Alert> alerts) =>
         alerts.Where(alert => alert.FoldedIds >= Alert.UnstableFrom);

@@ -165,12 +165,8 @@ internal sealed class AlertQueries : IDisposable
                 .Alerts.AsNoTracking()
                 .WhereFiring()
                 .WhereReachesHooks(_options.Value)
-                .Where(alert =>
-                    !(
-                        alert.Source == Observation.Console
-                        && (alert.Name == Observation.Escalation || alert.Name == Observation.OwnNetworkLost)
-                    ) && !deliveries.Any(d => d.AlertRow == alert.Id && d.TicketId != null && d.Reopened == alert.Reopened)
-                );
+                .WhereGetsTicket()
+                .Where(alert => !deliveries.Any(d => d.AlertRow == alert.Id && d.TicketId != null && d.Reopened == alert.Reopened));
             var worst = await waiting
                 .OrderBy(alert => alert.Severity)
                 .ThenBy(alert => alert.OpenedAt)

@@ -40,6 +40,9 @@ internal enum NoticeKind
 /// <param name="Ticket">The alert's ticket, if it has one.</param>
 internal sealed record AlertNotice(Alert Alert, NoticeKind Kind, AlertDelivery? Told, AlertTicket? Ticket)
 {
+    /// <summary>The hook writes a note on the alert's ticket; otherwise it files one.</summary>
+    public bool IsNote => Kind is NoticeKind.SeverityChanged or NoticeKind.Ended;
+
     /// <summary>The ids of its outbox entries; empty when it comes from memory.</summary>
     public IReadOnlyList<long> Entries { get; init; } = [];
 }

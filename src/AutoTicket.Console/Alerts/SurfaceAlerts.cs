@@ -1,3 +1,4 @@
+using AutoTicket.Data;
 using AutoTicket.Surfaces;
 
 namespace AutoTicket.Alerts;
@@ -31,10 +32,19 @@ internal static class SurfaceAlerts
         }
     }
 
+    /// <summary>The surface and its status: <c>Checkout is down</c>. Without the cause, which changes from check to check.</summary>
+    public static string TitleOf(SurfaceSnapshot surface) => $"{surface.Surface.Name} is {Words.Of(surface.Status)}";
+
+    /// <summary>The <see cref="TitleOf"/> at the start of an outage's summary, or the whole summary if it does not begin so.</summary>
+    /// <param name="surfaceName">The surface's name now; null: it is no longer configured.</param>
+    public static string TitleIn(string summary, string? surfaceName) =>
+        surfaceName is { } name && summary.StartsWith(name, StringComparison.Ordinal)
+            ? name + summary[name.Length..].Split(':')[0]
+            : summary;
+
     private static Observation Of(SurfaceSnapshot surface)
     {
-        var summary =
-            $"{surface.Surface.Name} is {surface.Status.ToString().ToLowerInvariant()}{(surface.Cause is { } cause ? $": {cause}" : "")}";
+        var summary = TitleOf(surface) + (surface.Cause is { } cause ? $": {cause}" : "");
         return new Observation(
             Observation.Console,
             Observation.SurfaceOutage,

@@ -42,7 +42,7 @@ internal sealed partial class FreeScoutClient(
     private sealed record Reply(int Status, bool IsJson, ReadOnlyMemory<byte> Body, string? ResourceId, TimeSpan? RetryAfter);
 
     /// <summary>Why no call can be made now; null: calls are possible.</summary>
-    public FreeScoutFailure? Closed =>
+    public FreeScoutFailure? CallsBlockedBy =>
         options.Value.Missing().ToList() is { Count: > 0 } missing
             ? new(FreeScoutFailureKind.NotConfigured, $"Filing is not set up: {string.Join(" and ", missing)} not set.", WasSent: false)
         : health.IsHeld
@@ -347,9 +347,9 @@ internal sealed partial class FreeScoutClient(
     {
         var name = path.Split('?')[0];
         var isOneTicket = name.Contains('/', StringComparison.Ordinal);
-        if (Closed is { } closed)
+        if (CallsBlockedBy is { } blocked)
         {
-            return Fail(closed, method, name);
+            return Fail(blocked, method, name);
         }
 
         using var content = body is null ? null : new TrackedContent(JsonSerializer.SerializeToUtf8Bytes(body, Json), sendUntil, clock);

@@ -89,7 +89,10 @@ internal sealed class FreeScoutOptions : IValidatableObject
     public string WithoutKey(string text) =>
         ApiKey?.Trim() is { Length: > 0 } key ? text.Replace(key, "…", StringComparison.OrdinalIgnoreCase) : text;
 
-    public string TicketUrl(long conversationId) => $"{WebUrl}/conversation/{conversationId}";
+    public string TicketUrl(long conversationId) => WebUrl + ConversationPath(conversationId);
+
+    /// <summary>The end of every <see cref="TicketUrl"/> of the conversation, whatever the base URL was when it was stored.</summary>
+    public static string ConversationPath(long conversationId) => $"/conversation/{conversationId}";
 
     /// <returns>The missing variables without which nothing can be filed.</returns>
     public IEnumerable<string> Missing()

@@ -291,7 +291,7 @@ internal sealed partial class FindingLog(
         }
 
         await using var transaction = await db.BeginAsync(cancellationToken);
-        if (!await TicketStore.GiveUpAsync(db, ticket, cancellationToken))
+        if (!await TicketStore.DeleteUnchangedAsync(db, ticket, cancellationToken))
         {
             return false;
         }

@@ -177,14 +177,14 @@ internal sealed partial class OpenTickets(
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
         {
-            if (_copy.Problem != DatabaseAway)
+            if (_copy.Problem != DatabaseUnreachable)
             {
                 Log.NotRead(logger, exception.GetBaseException().Message);
             }
 
             lock (_lock)
             {
-                _copy = _copy with { Problem = DatabaseAway };
+                _copy = _copy with { Problem = DatabaseUnreachable };
             }
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
@@ -214,7 +214,7 @@ internal sealed partial class OpenTickets(
         }
     }
 
-    private const string DatabaseAway = "The console's database can't be reached; this is the last copy.";
+    private const string DatabaseUnreachable = "The console's database can't be reached; this is the last copy.";
 
     private OpenTicket Listed(OpenConversation conversation, Ticket? own) =>
         new(

@@ -14,14 +14,14 @@ internal abstract record FilingStep
     /// open again.</param>
     public sealed record Post(Ticket? Older, bool MayBeReopened) : FilingStep;
 
-    /// <summary>Another filing holds the claim, or held it a moment ago: look again soon.</summary>
+    /// <summary>Another filing holds the claim, or held it a moment ago: read the rows again soon.</summary>
     public sealed record Wait : FilingStep;
 
     /// <summary>The answer to an earlier post was lost: take its claim over and look its marker up.</summary>
     public sealed record LookUp(Ticket Held) : FilingStep;
 
-    /// <summary>An open ticket has no conversation id: treat it as a lost answer.</summary>
-    public sealed record Forget(Ticket Nameless) : FilingStep;
+    /// <summary>An open ticket lost its conversation id: mark it unconfirmed, so that it is looked up.</summary>
+    public sealed record MarkIdLost(Ticket Ticket) : FilingStep;
 
     /// <summary>Another filing confirmed this ticket after this filing began: it is open, so don't ask FreeScout.</summary>
     public sealed record AlreadyOpen(Ticket Ticket) : FilingStep;
@@ -33,7 +33,7 @@ internal abstract record FilingStep
 /// <summary>What FreeScout answered when asked for a ticket.</summary>
 /// <param name="Found">Null: FreeScout does not have it, or did not answer.</param>
 /// <param name="WasCutOff">The console stopped waiting for the answer, to leave time for a post.</param>
-internal sealed record TicketLook(Ticket Ticket, Conversation? Found, FreeScoutFailure? Failure, bool WasCutOff = false)
+internal sealed record TicketCheck(Ticket Ticket, Conversation? Found, FreeScoutFailure? Failure, bool WasCutOff = false)
 {
     public bool IsOpen => Found is { IsOpen: true };
 
@@ -76,22 +76,22 @@ internal static class FilingRules
         );
 
     /// <param name="claim">This filing's claim; null: another filing holds the claim, or a row blocks it.</param>
-    /// <param name="standing">The rows that block this filing, newest first, without its own claim.</param>
+    /// <param name="blocking">The rows that block this filing, newest first, without its own claim.</param>
     /// <param name="latest">The newest ticket of the key that FreeScout ever confirmed.</param>
     /// <param name="closed">Rows that FreeScout called closed during this filing.</param>
-    /// <param name="begunAt">When this filing began.</param>
+    /// <param name="startedAt">When this filing began.</param>
     public static FilingStep Next(
         bool isForAlert,
         Ticket? claim,
-        IReadOnlyList<Ticket> standing,
+        IReadOnlyList<Ticket> blocking,
         Ticket? latest,
         IReadOnlySet<long> closed,
-        DateTimeOffset begunAt,
+        DateTimeOffset startedAt,
         DateTimeOffset now
     )
     {
-        var blocking = standing.Where(row => !closed.Contains(row.Id)).ToList();
-        if (blocking.Count == 0)
+        var stillBlocking = blocking.Where(row => !closed.Contains(row.Id)).ToList();
+        if (stillBlocking.Count == 0)
         {
             return claim is null
                 ? new FilingStep.Wait()
@@ -101,25 +101,28 @@ internal static class FilingRules
                 );
         }
 
-        if (blocking.Find(IsHeld) is { } held)
+        if (stillBlocking.Find(IsHeld) is { } held)
         {
             return held.State == TicketState.Filing && held.LeaseUntil > now ? new FilingStep.Wait() : new FilingStep.LookUp(held);
         }
 
-        return blocking.Find(row => row.ConversationId is null) is { } nameless ? new FilingStep.Forget(nameless)
-            : blocking.Find(row => row.ConfirmedAt >= begunAt && row.State == TicketState.Open) is { } recent
+        return stillBlocking.Find(row => row.ConversationId is null) is { } lost ? new FilingStep.MarkIdLost(lost)
+            : stillBlocking.Find(row => row.ConfirmedAt >= startedAt && row.State == TicketState.Open) is { } recent
                 ? new FilingStep.AlreadyOpen(recent)
-            : new FilingStep.Ask(blocking);
+            : new FilingStep.Ask(stillBlocking);
     }
 
     /// <summary>The answer that decides: the first open ticket, else the first unknown one (last seen open before last seen closed). Null:
     /// all are closed.</summary>
-    public static TicketLook? Deciding(IReadOnlyList<TicketLook> looks) =>
-        looks.FirstOrDefault(look => look.IsOpen) ?? looks.Where(look => look.Unknown is not null).MinBy(look => look.Ticket.State);
+    public static TicketCheck? Deciding(IReadOnlyList<TicketCheck> checks) =>
+        checks.FirstOrDefault(check => check.IsOpen) ?? checks.Where(check => check.Unknown is not null).MinBy(check => check.Ticket.State);
 
     /// <summary>Enough time is left for a post: at least as long as FreeScout took for the last read. A post that runs out of time is a
     /// lost answer.</summary>
-    public static bool IsTimeToPost(TimeSpan left, TimeSpan lookTook) => left >= LeastTime && left >= lookTook;
+    public static bool IsTimeToPost(TimeSpan left, TimeSpan checkTook) => left >= LeastTime && left >= checkTook;
+
+    /// <summary><see cref="IsHeld"/> in SQL: <c>state IN …</c>.</summary>
+    public const string HeldStates = "('filing', 'unconfirmed')";
 
     /// <summary>The row holds its key's claim: no other filing gets it.</summary>
     public static bool IsHeld(Ticket row) => row.State is TicketState.Filing or TicketState.Unconfirmed;
@@ -134,7 +137,7 @@ internal static class FilingRules
         row.State == TicketState.Unconfirmed || (row.State == TicketState.Filing && row.Problem != null);
 
     /// <summary>An open ticket whose conversation id is lost. It is looked up like a lost answer.</summary>
-    public static readonly Expression<Func<Ticket, bool>> IsNameless = row => row.State == TicketState.Open && row.ConversationId == null;
+    public static readonly Expression<Func<Ticket, bool>> HasLostId = row => row.State == TicketState.Open && row.ConversationId == null;
 
     /// <summary>Combines two rules, so that one query reads the rows of both.</summary>
     public static Expression<Func<Ticket, bool>> Or(this Expression<Func<Ticket, bool>> one, Expression<Func<Ticket, bool>> other) =>
@@ -144,9 +147,9 @@ internal static class FilingRules
     public static Ticket AfterEmptyLookup(Ticket row, DateTimeOffset now, TimeSpan spacing) =>
         row.LookedUpAt is { } last && now - last < spacing ? row : row with { EmptyLookups = row.EmptyLookups + 1, LookedUpAt = now };
 
-    /// <summary>After one more empty look-up: FreeScout never committed the post, so it may be repeated.</summary>
+    /// <summary>A look-up has just found nothing. With it, FreeScout never committed the post, so it may be repeated.</summary>
     /// <param name="row">The row before this look-up.</param>
-    public static bool IsNeverCommitted(Ticket row, DateTimeOffset now, TicketingOptions options) =>
+    public static bool IsNeverCommittedAfterEmptyLookup(Ticket row, DateTimeOffset now, TicketingOptions options) =>
         IsNeverCommitted(AfterEmptyLookup(row, now, options.LookupSpacing), now, options.Grace);
 
     /// <summary>The answer was lost, and by the last look-up FreeScout never committed the post: an operator may give it up.</summary>
@@ -170,5 +173,5 @@ internal static class FilingRules
     }
 
     /// <summary>The post is too old to be looked up again: its row is deleted.</summary>
-    public static bool IsGivenUp(Ticket row, DateTimeOffset now) => now - row.PostedAt >= LongestSearch;
+    public static bool IsTooOldToLookUp(Ticket row, DateTimeOffset now) => now - row.PostedAt >= LongestSearch;
 }

@@ -83,6 +83,9 @@ internal sealed partial class FloodBreaker(
     /// <summary>The name of the alert that a trip raises.</summary>
     public const string AlertName = "ticket_flood";
 
+    /// <summary>The breaker as an actor: it trips, and files the summary ticket.</summary>
+    public const string Actor = "breaker";
+
     public static readonly Expiry Expiry = new(
         "DELETE FROM flood_breaker WHERE scope IN (SELECT scope FROM flood_breaker WHERE state = 'closed' AND since < {0} LIMIT {1})"
     );
@@ -140,49 +143,11 @@ internal sealed partial class FloodBreaker(
         [
             .. rows.Select(row =>
                     row.State == FloodState.Closed
-                        ? FloodReset(row.Scope)
-                        : Flood(row.Scope, true, row.Reason ?? "The flood breaker tripped.")
+                        ? AlertEnd(row.Scope)
+                        : AlertOf(row.Scope, true, row.Reason ?? "The flood breaker tripped.")
                 )
                 .Where(one => one.IsFiring != firing.Contains(one.LogicalId)),
         ];
-    }
-
-    /// <summary>Trips the breaker of a scope, unless it is tripped already.</summary>
-    /// <param name="filed">How many tickets the window has.</param>
-    /// <returns>False when another process tripped it first.</returns>
-    public static Task<bool> TripAsync(
-        AutoTicketDbContext db,
-        string scope,
-        int filed,
-        string reason,
-        string actor,
-        DateTimeOffset now,
-        DateTimeOffset until
-    )
-    {
-        var countFrom = now - TimeSpan.FromDays(1);
-        return db.UpdateWithAuditAsync(
-            $"""
-            INSERT INTO flood_breaker (scope, state, since, until, count_from, changed_by, reason, version)
-            VALUES ({scope}, 'tripped', {now}, {until}, {countFrom}, {actor}, {reason}, 0)
-            ON CONFLICT (scope) DO UPDATE SET state = excluded.state,
-              since = CASE WHEN flood_breaker.state = 'closed' THEN excluded.since ELSE flood_breaker.since END,
-              until = excluded.until, changed_by = excluded.changed_by, reason = excluded.reason, version = flood_breaker.version + 1
-            WHERE flood_breaker.state = 'closed' OR flood_breaker.until <= {now}
-            """,
-            Entry(
-                AuditActions.FloodTripped,
-                actor,
-                now,
-                new
-                {
-                    scope,
-                    filed,
-                    until,
-                }
-            ),
-            CancellationToken.None
-        );
     }
 
     /// <summary>Closes the breaker of a scope. Tickets until now no longer count.</summary>
@@ -245,16 +210,16 @@ internal sealed partial class FloodBreaker(
             return FloodResetResult.Unavailable;
         }
 
-        await aggregator.ObserveAsync([FloodReset(scope)], CancellationToken.None);
+        await aggregator.ObserveAsync([AlertEnd(scope)], CancellationToken.None);
         return FloodResetResult.Done;
     }
 
     internal static FloodState StateOf(FloodRow row, DateTimeOffset now) =>
         row.State == FloodState.Tripped && row.Until <= now ? FloodState.HalfOpen : row.State;
 
-    private static Observation FloodReset(string scope) => Flood(scope, false, "The flood breaker was reset.");
+    private static Observation AlertEnd(string scope) => AlertOf(scope, false, "The flood breaker was reset.");
 
-    internal static Observation Flood(string scope, bool isFiring, string summary) =>
+    internal static Observation AlertOf(string scope, bool isFiring, string summary) =>
         new(
             Observation.Console,
             AlertName,
@@ -265,7 +230,7 @@ internal sealed partial class FloodBreaker(
             scope.Length == 0 ? new Dictionary<string, string>() : new() { ["source"] = scope }
         );
 
-    private static AuditEntry Entry(string action, string actor, DateTimeOffset at, object payload) =>
+    internal static AuditEntry Entry(string action, string actor, DateTimeOffset at, object payload) =>
         new()
         {
             CreatedAt = at,

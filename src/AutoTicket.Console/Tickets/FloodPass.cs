@@ -6,11 +6,11 @@ namespace AutoTicket.Tickets;
 /// <param name="Alert">The alert to raise, when this refusal tripped the breaker.</param>
 internal sealed record FloodRefusal(string Reason, Observation? Alert = null);
 
-/// <summary>The flood budget during one pass over the alerts. A filing holds a place until it settles. Only a new ticket uses the place
-/// up, so an outage of FreeScout can't trip the breaker.</summary>
-/// <param name="filed">Number of tickets filed in the window; the key is <see cref="FloodBudget.FiledBy(string)"/> of the scope.</param>
+/// <summary>The flood budget during one pass over the alerts. A filing reserves budget until it ends. Only a new ticket uses it up, so an
+/// outage of FreeScout can't trip the breaker.</summary>
+/// <param name="filed">Number of tickets filed in the window, by scope. The pass adds its own.</param>
 internal sealed class FloodPass(
-    FloodBudget budget,
+    FloodTrip trip,
     TicketingOptions options,
     DateTimeOffset now,
     IReadOnlyList<FloodRow> rows,
@@ -19,12 +19,25 @@ internal sealed class FloodPass(
 {
     private readonly Lock _lock = new();
     private readonly HashSet<string> _tripped = [];
-    private readonly Dictionary<string, int> _underWay = [];
-    private TaskCompletionSource _settled = New();
+    private readonly Dictionary<string, int> _reserved = [];
+    private TaskCompletionSource _released = New();
 
-    /// <summary>Takes a place in the budget. If filings under way hold the last places, waits until one settles.</summary>
-    /// <returns>Null: file it; its place is held until <see cref="Settle"/>. Otherwise why it may not be filed.</returns>
-    public async Task<FloodRefusal?> TakeAsync(Alert alert)
+    private abstract record Attempt
+    {
+        public sealed record Reserved : Attempt;
+
+        public sealed record Paused(string Reason) : Attempt;
+
+        /// <summary>The scope's budget is used up: its breaker must trip.</summary>
+        public sealed record Exhausted(string Scope, long Filed) : Attempt;
+
+        /// <summary>Filings under way have reserved the rest of the budget.</summary>
+        public sealed record Wait(Task Released) : Attempt;
+    }
+
+    /// <summary>Reserves budget for a ticket. If filings under way have reserved the rest, waits until one ends.</summary>
+    /// <returns>Null: file it; the budget is reserved until <see cref="Release"/>. Otherwise why it may not be filed.</returns>
+    public async Task<FloodRefusal?> ReserveAsync(Alert alert)
     {
         if (FloodBreaker.IsSummary(alert))
         {
@@ -34,81 +47,96 @@ internal sealed class FloodPass(
         var scopes = ScopesOf(alert);
         while (true)
         {
-            Task settled;
-            string? full = null;
-            long count = 0;
-            lock (_lock)
+            switch (TryReserve(scopes))
             {
-                // First: an alert of a paused source must not use up the budget of all alerts, or trip it.
-                if (scopes.FirstOrDefault(scope => StateOf(scope) == FloodState.Tripped || _tripped.Contains(scope)) is { } paused)
-                {
-                    return new(RowOf(paused)?.Reason ?? "The flood breaker tripped just now.");
-                }
-
-                full = scopes.FirstOrDefault(scope => filed.GetValueOrDefault(FloodBudget.FiledBy(scope)) >= LimitOf(scope));
-                if (full is not null)
-                {
-                    count = filed.GetValueOrDefault(FloodBudget.FiledBy(full));
-                    _tripped.Add(full);
-                }
-                else if (
-                    !scopes.Any(scope =>
-                        filed.GetValueOrDefault(FloodBudget.FiledBy(scope)) + _underWay.GetValueOrDefault(scope) >= LimitOf(scope)
-                    )
-                )
-                {
-                    foreach (var scope in scopes)
-                    {
-                        _underWay[scope] = _underWay.GetValueOrDefault(scope) + 1;
-                    }
-
+                case Attempt.Reserved:
                     return null;
-                }
-
-                settled = _settled.Task;
+                case Attempt.Paused(var reason):
+                    return new(reason);
+                case Attempt.Exhausted(var scope, var count):
+                    return await TripAsync(scope, count);
+                case Attempt.Wait(var released):
+                    await released;
+                    break;
             }
-
-            if (full is not null)
-            {
-                return new(
-                    full.Length == 0
-                        ? "Too many tickets were filed within the window: filing is paused."
-                        : $"Too many tickets were filed for {full} within the window: filing for it is paused.",
-                    await budget.TripAsync(full, (int)count)
-                );
-            }
-
-            await settled;
         }
     }
 
-    /// <summary>Ends the filing: its place is used up if it made a new ticket, else free again.</summary>
+    /// <summary>Ends the filing: its budget is used up if it made a new ticket, else free again.</summary>
     /// <param name="isFiled">The filing made a new ticket.</param>
-    public void Settle(Alert alert, bool isFiled)
+    public void Release(Alert alert, bool isFiled)
     {
         if (FloodBreaker.IsSummary(alert))
         {
             return;
         }
 
-        TaskCompletionSource settled;
+        TaskCompletionSource released;
         lock (_lock)
         {
             foreach (var scope in ScopesOf(alert))
             {
-                _underWay[scope]--;
-                filed[FloodBudget.FiledBy(scope)] = filed.GetValueOrDefault(FloodBudget.FiledBy(scope)) + (isFiled ? 1 : 0);
+                _reserved[scope]--;
+                filed[scope] = FiledFor(scope) + (isFiled ? 1 : 0);
             }
 
-            (settled, _settled) = (_settled, New());
+            (released, _released) = (_released, New());
         }
 
-        settled.SetResult();
+        released.SetResult();
+    }
+
+    private Attempt TryReserve(string[] scopes)
+    {
+        lock (_lock)
+        {
+            // First: an alert of a paused source must not use up the budget of all alerts, or trip it.
+            if (Array.Find(scopes, scope => StateOf(scope) == FloodState.Tripped || _tripped.Contains(scope)) is { } paused)
+            {
+                return new Attempt.Paused(RowOf(paused)?.Reason ?? "The flood breaker tripped just now.");
+            }
+
+            if (Array.Find(scopes, scope => FiledFor(scope) >= LimitOf(scope)) is { } exhausted)
+            {
+                return new Attempt.Exhausted(exhausted, FiledFor(exhausted));
+            }
+
+            if (Array.Exists(scopes, scope => FiledFor(scope) + _reserved.GetValueOrDefault(scope) >= LimitOf(scope)))
+            {
+                return new Attempt.Wait(_released.Task);
+            }
+
+            foreach (var scope in scopes)
+            {
+                _reserved[scope] = _reserved.GetValueOrDefault(scope) + 1;
+            }
+
+            return new Attempt.Reserved();
+        }
+    }
+
+    private async Task<FloodRefusal> TripAsync(string scope, long count)
+    {
+        var alert = await trip.TripAsync(scope, (int)count);
+        lock (_lock)
+        {
+            // Not before the trip is written: if that fails, the next alert tries again.
+            _tripped.Add(scope);
+        }
+
+        return new(
+            scope.Length == 0
+                ? "Too many tickets were filed within the window: filing is paused."
+                : $"Too many tickets were filed for {scope} within the window: filing for it is paused.",
+            alert
+        );
     }
 
     private static TaskCompletionSource New() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private static string[] ScopesOf(Alert alert) => alert.Source == Observation.Console ? [""] : [alert.Source, ""];
+
+    private long FiledFor(string scope) => filed.GetValueOrDefault(scope);
 
     private FloodRow? RowOf(string scope) => rows.FirstOrDefault(row => row.Scope == scope);
 

@@ -24,7 +24,7 @@ public enum InvestigationDisposition
     FlagOff,
     UnknownSurface,
 
-    /// <summary>The console's database can't be reached, so nothing was sent.</summary>
+    /// <summary>The console's database can't be reached. A ticket may have been posted; another click files no second one.</summary>
     Unavailable,
 }
 
@@ -46,9 +46,9 @@ internal sealed partial class Investigator(
     ILogger<Investigator> logger
 )
 {
-    private static readonly TimeSpan DatabasePatience = TimeSpan.FromSeconds(1.5);
+    private static readonly TimeSpan DatabaseTimeout = TimeSpan.FromSeconds(1.5);
 
-    private TimeSpan Patience => options.Value.ClickBudget + DatabasePatience;
+    private TimeSpan AnswerTimeout => options.Value.ClickBudget + DatabaseTimeout;
 
     /// <summary>Files a ticket for the surface, or finds the one that is open. A click that has begun is finished and recorded, even if its
     /// page is gone and the console ends.</summary>
@@ -62,7 +62,7 @@ internal sealed partial class Investigator(
             return new(InvestigationDisposition.UnknownSurface, null, "There is no surface with this key.");
         }
 
-        // Asked first: the flags may be read between the two questions.
+        // Read before the flag. In the other order, a load between the two reads would report an unknown flag as switched off.
         var isKnown = flagStore.IsKnown(FlagNames.InvestigateFromStatus);
         if (!await flags.IsEnabledAsync(FlagNames.InvestigateFromStatus))
         {
@@ -71,11 +71,11 @@ internal sealed partial class Investigator(
                 return new(
                     InvestigationDisposition.Unavailable,
                     null,
-                    "The console has not read its flags since the start, so it files nothing yet. Try again when its database answers."
+                    "The console could not read its flags from the database yet, so nothing was filed. Try again in a moment."
                 );
             }
 
-            await DecideAsync(surfaceKey, actor, DecisionWord.FlagOff, null, null);
+            await RecordDecisionAsync(surfaceKey, actor, DecisionWord.FlagOff, null, null);
             return new(InvestigationDisposition.FlagOff, null, $"{FlagNames.InvestigateFromStatus} is off.");
         }
 
@@ -88,15 +88,15 @@ internal sealed partial class Investigator(
             );
         }
 
-        var begun = clock.GetTimestamp();
+        var started = clock.GetTimestamp();
         var draft = Draft(surface, actor);
-        var outcome = await WithinPatienceAsync(effects.Track(ticketing.FileAsync(draft)));
+        var outcome = await WithTimeoutAsync(effects.Track(ticketing.FileAsync(draft)));
         Log.Investigated(logger, surfaceKey, Words.Of(outcome.Disposition), outcome.Ticket?.Id);
         if (outcome.Disposition != TicketDisposition.Unavailable)
         {
-            // Recording shares the patience of the filing, so a database that hangs does not delay the answer.
-            var recording = effects.Track(RecordAsync(draft, outcome));
-            var left = Patience - clock.GetElapsedTime(begun);
+            // Recording shares the filing's timeout, so a hung database does not delay the answer.
+            var recording = effects.Track(RecordOutcomeAsync(draft, outcome));
+            var left = AnswerTimeout - clock.GetElapsedTime(started);
             await Task.WhenAny(recording, Task.Delay(left > TimeSpan.Zero ? left : TimeSpan.Zero, clock));
         }
 
@@ -113,17 +113,17 @@ internal sealed partial class Investigator(
         );
     }
 
-    private async Task RecordAsync(TicketDraft draft, TicketOutcome outcome)
+    private async Task RecordOutcomeAsync(TicketDraft draft, TicketOutcome outcome)
     {
-        await DecideAsync(draft.SurfaceKey!, draft.FiledBy, outcome.Decision, outcome.Message, outcome.Ticket);
+        await RecordDecisionAsync(draft.SurfaceKey!, draft.FiledBy, outcome.Decision, outcome.Message, outcome.Ticket);
         if (outcome is { Disposition: TicketDisposition.AlreadyOpen, Ticket: { } ticket })
         {
-            await RecordReuseAsync(draft, ticket);
+            await RecordReuseAuditAsync(draft, ticket);
         }
     }
 
     /// <summary>Records the decision about this click, with its ticket if there is one.</summary>
-    private Task DecideAsync(string surfaceKey, string actor, DecisionWord word, string? detail, TicketLink? ticket)
+    private Task RecordDecisionAsync(string surfaceKey, string actor, DecisionWord word, string? detail, TicketLink? ticket)
     {
         var now = clock.GetUtcNow();
         return decisions.RecordAsync(
@@ -145,21 +145,21 @@ internal sealed partial class Investigator(
         );
     }
 
-    /// <summary>Stops waiting for the filing after <see cref="Patience"/>, because the database may hang. The filing finishes in the
+    /// <summary>Stops waiting for the filing after <see cref="AnswerTimeout"/>, because the database may hang. The filing finishes in the
     /// background.</summary>
-    private async Task<TicketOutcome> WithinPatienceAsync(Task<TicketOutcome> filing)
+    private async Task<TicketOutcome> WithTimeoutAsync(Task<TicketOutcome> filing)
     {
         try
         {
-            return await filing.WaitAsync(Patience, clock);
+            return await filing.WaitAsync(AnswerTimeout, clock);
         }
         catch (TimeoutException)
         {
             return new(
                 TicketDisposition.Degraded,
                 null,
-                "The console's database is slow. The filing goes on; click again in a moment to see its ticket: "
-                    + "no second one will come of it.",
+                "The console's database is slow; the filing continues. Click again in a moment to see the ticket. "
+                    + "A second click files no second ticket.",
                 DecisionWord.DatabaseDegraded
             );
         }
@@ -168,7 +168,7 @@ internal sealed partial class Investigator(
     private TicketDraft Draft(SurfaceSnapshot snapshot, string actor)
     {
         var surface = snapshot.Surface;
-        var title = $"{surface.Name} is {Words.Of(snapshot.Status)}";
+        var title = SurfaceAlerts.TitleOf(snapshot);
         var since = snapshot.Since is { } at ? $" since {UtcTime.Stamp(at)}" : "";
         return new TicketDraft(
             AlertIdentity.OfSurface(surface.Key),
@@ -186,7 +186,7 @@ internal sealed partial class Investigator(
         };
     }
 
-    private async Task RecordReuseAsync(TicketDraft draft, TicketLink ticket)
+    private async Task RecordReuseAuditAsync(TicketDraft draft, TicketLink ticket)
     {
         try
         {

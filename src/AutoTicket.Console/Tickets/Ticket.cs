@@ -106,7 +106,7 @@ internal sealed class TicketMapping : IEntityTypeConfiguration<Ticket>
             .HasIndex(ticket => ticket.DedupKey)
             .HasDatabaseName("ix_tickets_claim")
             .IsUnique()
-            .HasFilter("state IN ('filing', 'unconfirmed')");
+            .HasFilter($"state IN {FilingRules.HeldStates}");
         builder.HasIndex(ticket => new { ticket.DedupKey, ticket.PostedAt });
         builder.HasIndex(ticket => ticket.ConversationId).IsUnique().HasFilter("conversation_id IS NOT NULL");
         // Not filtered by state: PostgreSQL would scan a partial index for a query that asks for any state.

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using AutoTicket.Alerts;
 using AutoTicket.Audit;
@@ -65,11 +66,23 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
 
     public async IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverAsync(
         IReadOnlyList<AlertNotice> notices,
-        [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken
+        [EnumeratorCancellation] CancellationToken cancellationToken
     )
     {
-        yield return [.. notices.Select(WithoutTicket).OfType<HookOutcome>()];
-        var left = new Queue<AlertNotice>(notices.Where(notice => WithoutTicket(notice) is null && _retries.IsDue(notice)));
+        var (withoutTicket, left) = (new List<HookOutcome>(), new Queue<AlertNotice>());
+        foreach (var notice in notices)
+        {
+            if (NoTicketOutcome(notice) is { } done)
+            {
+                withoutTicket.Add(done);
+            }
+            else if (_retries.IsDue(notice))
+            {
+                left.Enqueue(notice);
+            }
+        }
+
+        yield return withoutTicket;
         if (left.Count == 0)
         {
             yield break;
@@ -87,8 +100,8 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
             }
 
             var probe = left.Dequeue();
-            var refusal = await RefuseAsync(probe, pass);
-            var outcome = await DeliverAsync(probe, refusal, pass);
+            var refusal = await ReserveAsync(probe, pass);
+            var outcome = refusal ?? await DeliverOneAsync(probe, pass);
             yield return [outcome];
             if (refusal is null && !outcome.IsDone && _health.Failure is { } still)
             {
@@ -135,7 +148,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
             await Parallel.ForEachAsync(
                 AdmitAsync(notices, pass, stop),
                 new ParallelOptions { MaxDegreeOfParallelism = FreeScoutClient.MostAtOnce },
-                async (admitted, _) => outcomes.TryWrite(await DeliverAsync(admitted.Notice, admitted.Refusal, pass))
+                async (admitted, _) => outcomes.TryWrite(admitted.Refusal ?? await DeliverOneAsync(admitted.Notice, pass))
             );
             outcomes.Complete();
         }
@@ -147,11 +160,11 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         }
     }
 
-    /// <summary>Takes places in the budget in the order of the notices, so that the worst alerts get the last places.</summary>
+    /// <summary>Reserves budget in the order of the notices, so that the worst alerts get the last of it.</summary>
     private async IAsyncEnumerable<(AlertNotice Notice, HookOutcome? Refusal)> AdmitAsync(
         IEnumerable<AlertNotice> notices,
         FloodPass pass,
-        [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken stop
+        [EnumeratorCancellation] CancellationToken stop
     )
     {
         foreach (var notice in notices)
@@ -163,43 +176,33 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
 
             yield return (
                 notice,
-                _health.Failure is { } failure ? await FlagOffAsync(notice) ?? Degraded(notice, failure) : await RefuseAsync(notice, pass)
+                _health.Failure is { } failure
+                    ? await FlagRefusalAsync(notice) ?? Degraded(notice, failure)
+                    : await ReserveAsync(notice, pass)
             );
         }
     }
 
-    /// <summary>Why the alert gets a direct message and no ticket; null: it gets a ticket.</summary>
-    private static HookOutcome? WithoutTicket(AlertNotice notice) =>
-        notice.Alert.IsEscalation
-            ? new(
-                notice,
-                true,
-                DecisionWord.EscalationHasNoTicket,
-                "An escalation gets a direct message alone: FreeScout itself may be failing."
-            )
-        : notice.Alert.IsOwnNetworkLost
-            ? new(
-                notice,
-                true,
-                DecisionWord.OwnNetworkHasNoTicket,
-                "A loss of the console's own network gets a direct message alone: there is no surface to repair."
-            )
-        : null;
+    /// <summary>The outcome of an alert that is sent only by DM; null: it gets a ticket.</summary>
+    private static HookOutcome? NoTicketOutcome(AlertNotice notice) =>
+        !notice.Alert.HasNoTicket ? null
+        : notice.Alert.IsEscalation
+            ? new(notice, true, DecisionWord.EscalationHasNoTicket, "Escalations are sent only by DM: FreeScout itself may be failing.")
+        : new(
+            notice,
+            true,
+            DecisionWord.OwnNetworkHasNoTicket,
+            "Loss of the console's own network is sent only by DM: there is no surface to repair."
+        );
 
     /// <summary>Delivers one notice. Never throws, so that one alert can't stop the others.</summary>
-    /// <param name="refusal">The outcome without a call to FreeScout; null: call it.</param>
-    private async Task<HookOutcome> DeliverAsync(AlertNotice notice, HookOutcome? refusal, FloodPass pass)
+    private async Task<HookOutcome> DeliverOneAsync(AlertNotice notice, FloodPass pass)
     {
-        if (refusal is not null)
-        {
-            return refusal;
-        }
-
         using var trace = AlertTrace.Start("alert to ticket", notice.Alert);
         try
         {
             // Not canceled: a note that has begun is finished and recorded. The client limits its time.
-            var (outcome, failure) = notice.Kind is NoticeKind.SeverityChanged or NoticeKind.Ended
+            var (outcome, failure) = notice.IsNote
                 ? await _notes.WriteAsync(notice, CancellationToken.None)
                 : await FileAsync(notice, pass);
             _retries.Tried(notice, outcome.IsDone, failure);
@@ -207,7 +210,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
         {
-            return DatabaseAway(notice);
+            return DatabaseUnreachable(notice);
         }
 #pragma warning disable CA1031 // a bug with one alert is logged and does not stop the others
         catch (Exception exception)
@@ -215,24 +218,29 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         {
             Log.Failed(_logger, notice.Alert.AlertKey, exception);
             _retries.Tried(notice, isDone: false, FreeScoutFailureKind.Refused);
-            return new(notice, false, DecisionWord.Error, $"The console failed: {exception.GetType().Name}. Its log has more.");
+            return new(notice, false, DecisionWord.Error, $"The console failed with {exception.GetType().Name}. See the console's log.");
         }
     }
 
-    /// <returns>The outcome when the flag or the budget refuses the notice. Null: deliver it; a new ticket holds a place in the
-    /// budget.</returns>
-    private async Task<HookOutcome?> RefuseAsync(AlertNotice notice, FloodPass pass)
+    /// <summary>Reserves budget for a new ticket.</summary>
+    /// <returns>The outcome if the flag or the budget refuses; null: deliver it.</returns>
+    private async Task<HookOutcome?> ReserveAsync(AlertNotice notice, FloodPass pass)
     {
+        if (notice.IsNote)
+        {
+            return null;
+        }
+
         try
         {
-            return await FlagOffAsync(notice) is { } flagOff ? flagOff
-                : notice.Kind is NoticeKind.Firing or NoticeKind.FiringAgain && await pass.TakeAsync(notice.Alert) is { } refusal
-                    ? new(notice, false, DecisionWord.BreakerTripped, refusal.Reason) { Raises = refusal.Alert }
+            return await FlagRefusalAsync(notice) is { } refused ? refused
+                : await pass.ReserveAsync(notice.Alert) is { } exhausted
+                    ? new(notice, false, DecisionWord.BreakerTripped, exhausted.Reason) { Raises = exhausted.Alert }
                 : null;
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
         {
-            return DatabaseAway(notice);
+            return DatabaseUnreachable(notice);
         }
     }
 
@@ -241,18 +249,27 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         var outcomes = new List<HookOutcome>();
         foreach (var notice in notices)
         {
-            outcomes.Add(await FlagOffAsync(notice) ?? Degraded(notice, failure));
+            outcomes.Add(await FlagRefusalAsync(notice) ?? Degraded(notice, failure));
         }
 
         return outcomes;
     }
 
-    /// <summary>The outcome when the flag is off; null: it is on, or a note needs no flag. Read before each ticket: the flag is the kill
-    /// switch.</summary>
-    private async Task<HookOutcome?> FlagOffAsync(AlertNotice notice) =>
-        notice.Kind is NoticeKind.Firing or NoticeKind.FiringAgain && !await _flags.IsEnabledAsync(FlagNames.AlertsAutoTicket)
-            ? new(notice, false, DecisionWord.FlagOff, $"{FlagNames.AlertsAutoTicket} is off.")
-            : null;
+    /// <summary>The outcome when the flag is off or unknown; null: it is on, or a note needs no flag. Read before each ticket: the flag is
+    /// the kill switch.</summary>
+    private async Task<HookOutcome?> FlagRefusalAsync(AlertNotice notice)
+    {
+        if (notice.IsNote)
+        {
+            return null;
+        }
+
+        // Read before the flag, as in Investigator.
+        var isKnown = _flagStore.IsKnown(FlagNames.AlertsAutoTicket);
+        return await _flags.IsEnabledAsync(FlagNames.AlertsAutoTicket) ? null
+            : isKnown ? new(notice, false, DecisionWord.FlagOff, $"{FlagNames.AlertsAutoTicket} is off.")
+            : DatabaseUnreachable(notice);
+    }
 
     private async Task<(HookOutcome Outcome, FreeScoutFailureKind? Failure)> FileAsync(AlertNotice notice, FloodPass pass)
     {
@@ -271,7 +288,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         }
         finally
         {
-            pass.Settle(notice.Alert, filed);
+            pass.Release(notice.Alert, filed);
         }
     }
 
@@ -279,12 +296,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
     {
         var surface = alert.Surface is { } key ? _board.Find(key) : null;
         var summary = alert.Summary + (alert.FullText is null ? "" : " (cut; the whole text is in the console)");
-        // The cause of an outage changes from check to check: it belongs to the first line, not to the subject.
-        var title =
-            !alert.IsSurfaceOutage ? $"{alert.Name}: {alert.Summary}"
-            : surface is { Surface.Name: var name } && alert.Summary.StartsWith(name, StringComparison.Ordinal)
-                ? name + alert.Summary[name.Length..].Split(':')[0]
-            : alert.Summary;
+        var title = alert.IsSurfaceOutage ? SurfaceAlerts.TitleIn(alert.Summary, surface?.Surface.Name) : $"{alert.Name}: {alert.Summary}";
         return new TicketDraft(
             alert.AlertId,
             alert.Surface,
@@ -314,7 +326,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         };
     }
 
-    private static HookOutcome DatabaseAway(AlertNotice notice) =>
+    private static HookOutcome DatabaseUnreachable(AlertNotice notice) =>
         new(notice, false, DecisionWord.DatabaseDegraded, "The console's database can't be reached.");
 
     private static HookOutcome Degraded(AlertNotice notice, FreeScoutFailure failure) =>

@@ -62,13 +62,13 @@ internal sealed record TicketDraft(
             ]
         );
 
-    public string AlertKey => Alerts.AlertIdentity.KeyOf(DedupKey);
+    public string AlertKey => AlertIdentity.KeyOf(DedupKey);
 
     /// <summary>The title as it is stored and sent: one line, cut, without characters that PostgreSQL refuses.</summary>
     public string Subject => OneLine(Title);
 
     /// <summary>The ticket as it is posted. FreeScout's list shows the first 255 characters without HTML tags: hence a sentence first and
-    /// spaces between elements. Its purifier keeps <c>valign</c> and <c>padding</c>. The long key would make the table too wide.</summary>
+    /// spaces between elements.</summary>
     /// <param name="older">An earlier ticket of the same key, to link.</param>
     public ConversationDraft Write(string marker, TicketLink? older)
     {
@@ -89,6 +89,7 @@ internal sealed record TicketDraft(
             html.Append("<table>");
             foreach (var (label, text) in Facts)
             {
+                // FreeScout's purifier keeps valign and padding.
                 var name = WebUtility.HtmlEncode(label);
                 html.Append(CultureInfo.InvariantCulture, $"<tr><td valign=\"top\" style=\"padding: 3px 16px 3px 0\"><b>{name}</b></td> ");
                 html.Append(CultureInfo.InvariantCulture, $"<td valign=\"top\" style=\"padding: 3px 0\">{Lines(text)}</td></tr> ");
@@ -101,6 +102,7 @@ internal sealed record TicketDraft(
         html.Append(
             "or resolve it on the console’s Tickets page. Write notes, not replies: a reply is mailed to a technical address.</p> "
         );
+        // Below the table, because the long key would widen it.
         var key = WebUtility.HtmlEncode(DedupKey);
         html.Append(CultureInfo.InvariantCulture, $"<p>Marker <code>{marker}</code> · Dedup key <code>{key}</code></p>");
         return new ConversationDraft(TicketMarker.Append(Subject, marker), html.ToString(), SurfaceKey);
@@ -186,23 +188,3 @@ internal sealed record TicketDraft(
         return cut.Append('…').ToString();
     }
 }
-
-/// <summary>How a filing ended.</summary>
-internal enum TicketDisposition
-{
-    Filed,
-    AlreadyOpen,
-    Degraded,
-    Unavailable,
-}
-
-/// <param name="Ticket">The ticket, when there is one to show.</param>
-/// <param name="Message">One sentence for the operator.</param>
-/// <param name="Failure">FreeScout's failure; null: it did not fail, or its lost answer is being looked up.</param>
-internal sealed record TicketOutcome(
-    TicketDisposition Disposition,
-    TicketLink? Ticket,
-    string Message,
-    DecisionWord Decision,
-    FreeScoutFailureKind? Failure = null
-);

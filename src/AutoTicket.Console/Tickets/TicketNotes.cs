@@ -52,23 +52,23 @@ internal sealed class TicketNotes(FreeScoutClient freeScout, TicketStore store, 
                 ? $"Severity is {alert.Severity} now; it was {notice.Told?.Severity} when last reported "
                     + $"at {UtcTime.Stamp(notice.Told?.At ?? alert.OpenedAt)}."
             : alert.Status == AlertStatus.Expired
-                ? $"Nothing was heard of it since {UtcTime.Stamp(alert.SeenAt)}: "
-                    + $"it expired at {UtcTime.Stamp(alert.EndedAt!.Value)}. That is not a recovery."
+                ? $"No report since {UtcTime.Stamp(alert.SeenAt)}; expired at {UtcTime.Stamp(alert.EndedAt!.Value)}. "
+                    + "The problem may still exist."
             : $"Recovered at {UtcTime.Stamp(alert.EndedAt!.Value)}, after {UtcTime.Age(alert.EndedAt.Value - alert.StartedAt)}. "
                 + "Resolve the ticket when nothing is left to do.";
         var html = $"<p>{WebUtility.HtmlEncode(text)}</p>";
-        var unposted = found.Holds(html) ? null : await freeScout.AddNoteAsync(ticket.Id, user, html, cancellationToken);
-        return unposted switch
+        var noteFailure = found.Holds(html) ? null : await freeScout.AddNoteAsync(ticket.Id, user, html, cancellationToken);
+        return noteFailure switch
         {
             null => (
                 new(notice, true, notice.Kind == NoticeKind.SeverityChanged ? DecisionWord.SeverityNoted : DecisionWord.EndNoted, text),
                 null
             ),
             { Kind: FreeScoutFailureKind.Refused } => (
-                new(notice, true, DecisionWord.NoteRefused, $"FreeScout refused the note, so it is not tried again: {unposted.Message}"),
+                new(notice, true, DecisionWord.NoteRefused, $"FreeScout refused the note, so it is not tried again: {noteFailure.Message}"),
                 null
             ),
-            _ => Failed(unposted),
+            _ => Failed(noteFailure),
         };
 
         (HookOutcome, FreeScoutFailureKind?) Failed(FreeScoutFailure failure) =>

@@ -5,11 +5,11 @@ using AutoTicket.FreeScout;
 namespace AutoTicket.Tickets;
 
 /// <summary>When the ticket hook tries again: a growing pause for each alert's ticket and note, and one probe for all while FreeScout
-/// fails. Kept in memory: a new leader tries each at once. By the monotonic clock, because the database may set the other one
+/// fails. Kept in memory: a new leader tries each at once. Uses the monotonic clock: the wall clock follows the database and may be set
 /// back.</summary>
 internal sealed class TicketRetries(TimeProvider clock)
 {
-    /// <summary>The pause after a refusal that only a person can cure.</summary>
+    /// <summary>The pause after a refusal that only a person can fix.</summary>
     public static readonly TimeSpan AfterRefusal = FreeScoutFailure.RetryRefused;
 
     private const int MostPauses = 10_000;
@@ -23,7 +23,7 @@ internal sealed class TicketRetries(TimeProvider clock)
 
     private sealed record Pause(int Failures, long Since, TimeSpan For, bool IsOutage);
 
-    /// <summary>No pause after a failed probe is left: the next alert may be the probe.</summary>
+    /// <summary>The pause after the last failed probe is over.</summary>
     public bool MayProbe => IsOver(_probe);
 
     public bool IsDue(AlertNotice notice) => IsOver(_pauses.GetValueOrDefault(KeyOf(notice)));
@@ -75,6 +75,5 @@ internal sealed class TicketRetries(TimeProvider clock)
 
     private bool IsOver(Pause? pause) => pause is null || clock.GetElapsedTime(pause.Since) >= pause.For;
 
-    private static (long, bool) KeyOf(AlertNotice notice) =>
-        (notice.Alert.Id, notice.Kind is NoticeKind.SeverityChanged or NoticeKind.Ended);
+    private static (long, bool) KeyOf(AlertNotice notice) => (notice.Alert.Id, notice.IsNote);
 }

@@ -6,6 +6,7 @@ using AutoTicket.Data;
 using AutoTicket.FreeScout;
 using AutoTicket.Surfaces;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Query;
 using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Tickets;
@@ -38,8 +39,8 @@ internal sealed class TicketStore(IDbContextFactory<AutoTicketDbContext> context
     );
 
     private static readonly RowBatch<NewRow> NewRows = NewColumns.And(
-        ("any_age", "boolean", row => row.AnyAge),
-        ("anyway", "boolean", row => row.Anyway)
+        ("blocked_at_any_age", "boolean", row => row.BlockedAtAnyAge),
+        ("even_if_blocked", "boolean", row => row.EvenIfBlocked)
     );
 
     /// <summary>The one statement that makes a row. {0}: the <see cref="NewRows"/>.</summary>
@@ -49,21 +50,21 @@ internal sealed class TicketStore(IDbContextFactory<AutoTicketDbContext> context
             SELECT {{NewColumns.NamesIn(db)}}, false, 0 FROM {0}
             """;
 
-    private static readonly RowBatch<(Confirmed Confirmed, DateTimeOffset Now)> Confirmations = new(
-        (AutoTicketDbContext.RowId, "bigint", row => row.Confirmed.Ticket.Id),
-        ("state", "text", row => Words.Of(row.Confirmed.IsOpen ? TicketState.Open : TicketState.Closed)),
-        ("conversation_id", "bigint", row => row.Confirmed.Link.Id),
-        ("number", "bigint", row => row.Confirmed.Link.Number),
+    private static readonly RowBatch<(Confirmation Confirmation, DateTimeOffset Now)> Confirmations = new(
+        (AutoTicketDbContext.RowId, "bigint", row => row.Confirmation.Ticket.Id),
+        ("state", "text", row => Words.Of(row.Confirmation.IsOpen ? TicketState.Open : TicketState.Closed)),
+        ("conversation_id", "bigint", row => row.Confirmation.Link.Id),
+        ("number", "bigint", row => row.Confirmation.Link.Number),
         ("confirmed_at", "timestamptz", row => row.Now),
-        ("closed_at", "timestamptz", row => row.Confirmed.IsOpen ? null : row.Now),
+        ("closed_at", "timestamptz", row => row.Confirmation.IsOpen ? null : row.Now),
         ("audit_at", "timestamptz", row => row.Now),
         // A ticket that was confirmed before already has the audit row of its filing.
         (
             "audit_action",
             "text",
-            row => row.Confirmed.Ticket.ConfirmedAt is null ? row.Confirmed.Ticket.AuditAction : AuditActions.TicketReconciled
+            row => row.Confirmation.Ticket.ConfirmedAt is null ? row.Confirmation.Ticket.AuditAction : AuditActions.TicketReconciled
         ),
-        ("audit_actor", "text", row => row.Confirmed.Ticket.FiledBy),
+        ("audit_actor", "text", row => row.Confirmation.Ticket.FiledBy),
         (
             "audit_payload",
             "jsonb",
@@ -71,14 +72,14 @@ internal sealed class TicketStore(IDbContextFactory<AutoTicketDbContext> context
                 JsonSerializer.Serialize(
                     new
                     {
-                        alert_key = Alerts.AlertIdentity.KeyOf(row.Confirmed.Ticket.DedupKey),
-                        alert_id = row.Confirmed.Ticket.DedupKey,
-                        severity = Words.Of(row.Confirmed.Ticket.Severity),
-                        surface = row.Confirmed.Ticket.SurfaceKey,
-                        conversation_id = row.Confirmed.Link.Id,
-                        ticket_number = row.Confirmed.Link.Number,
-                        url = row.Confirmed.Link.Url,
-                        adopted = row.Confirmed.Adopted,
+                        alert_key = AlertIdentity.KeyOf(row.Confirmation.Ticket.DedupKey),
+                        alert_id = row.Confirmation.Ticket.DedupKey,
+                        severity = Words.Of(row.Confirmation.Ticket.Severity),
+                        surface = row.Confirmation.Ticket.SurfaceKey,
+                        conversation_id = row.Confirmation.Link.Id,
+                        ticket_number = row.Confirmation.Link.Number,
+                        url = row.Confirmation.Link.Url,
+                        adopted = row.Confirmation.Adopted,
                     }
                 )
         )
@@ -87,7 +88,7 @@ internal sealed class TicketStore(IDbContextFactory<AutoTicketDbContext> context
     private static readonly RowBatch<(int Place, TicketDraft Draft)> Drafts = new(
         ("place", "int", row => row.Place),
         ("dedup_key", "text", row => row.Draft.DedupKey),
-        ("any_age", "boolean", row => row.Draft.IsForAlert)
+        ("blocked_at_any_age", "boolean", row => row.Draft.IsForAlert)
     );
 
     private static readonly RowBatch<Ticket> Tagged = RowBatch
@@ -103,43 +104,43 @@ internal sealed class TicketStore(IDbContextFactory<AutoTicketDbContext> context
     );
 
     /// <summary><see cref="FilingRules.Blocks"/> in SQL, for the ticket t and the row r. {1}: when the window began.</summary>
-    private const string BlocksFiling = """
-        (t.state IN ('filing', 'unconfirmed') OR (r.any_age AND t.state = 'open')
+    private const string BlocksFiling = $$"""
+        (t.state IN {{FilingRules.HeldStates}} OR (r.blocked_at_any_age AND t.state = 'open')
           OR (t.posted_at > {1} AND (t.state = 'open' OR (t.state = 'closed' AND t.conversation_id IS NOT NULL))))
         """;
 
-    private readonly CommitGroup<Wanted, Ticket?> _claims = new();
-    private readonly CommitGroup<Look, (IReadOnlyList<Ticket>, Ticket?)> _looks = new();
-    private readonly CommitGroup<Confirmed, bool> _confirmations = new();
+    private readonly CommitGroup<ClaimRequest, Ticket?> _claims = new();
+    private readonly CommitGroup<ReadRequest, (IReadOnlyList<Ticket>, Ticket?)> _reads = new();
+    private readonly CommitGroup<Confirmation, bool> _confirmations = new();
 
-    /// <param name="AnyAge">An open ticket of any age blocks it.</param>
-    /// <param name="Anyway">Other tickets don't block it.</param>
-    private sealed record NewRow(Ticket Ticket, bool AnyAge, bool Anyway);
+    /// <param name="BlockedAtAnyAge">An open ticket of any age blocks it.</param>
+    /// <param name="EvenIfBlocked">Insert it even if another ticket blocks it.</param>
+    private sealed record NewRow(Ticket Ticket, bool BlockedAtAnyAge, bool EvenIfBlocked);
 
-    /// <param name="Anyway">Other tickets don't block it.</param>
-    private sealed record Wanted(TicketDraft Draft, bool Anyway);
+    private sealed record ClaimRequest(TicketDraft Draft, bool EvenIfBlocked);
 
-    private sealed record Look(TicketDraft Draft, Ticket? Claim);
+    private sealed record ReadRequest(TicketDraft Draft, Ticket? Claim);
 
-    private sealed record Confirmed(Ticket Ticket, TicketLink Link, bool IsOpen, bool Adopted);
+    private sealed record Confirmation(Ticket Ticket, TicketLink Link, bool IsOpen, bool Adopted);
 
     /// <summary>Takes the claim of the draft's key, unless a ticket blocks it.</summary>
-    /// <param name="anyway">Take it even if a ticket blocks it: FreeScout answered that those tickets are closed.</param>
+    /// <param name="evenIfBlocked">FreeScout answered that the blocking tickets are closed.</param>
     /// <returns>Null when another filing holds the claim, or a ticket blocks it.</returns>
-    public Task<Ticket?> ClaimAsync(TicketDraft draft, bool anyway = false) => _claims.AddAsync(new(draft, anyway), ClaimAsync);
+    public Task<Ticket?> ClaimAsync(TicketDraft draft, bool evenIfBlocked = false) =>
+        _claims.AddAsync(new(draft, evenIfBlocked), ClaimBatchAsync);
 
-    private async Task<List<Ticket?>> ClaimAsync(List<Wanted> all)
+    private async Task<List<Ticket?>> ClaimBatchAsync(List<ClaimRequest> requests)
     {
         await using var db = await contexts.CreateDbContextAsync();
         var now = clock.GetUtcNow();
-        var rows = all.ConvertAll(wanted => new NewRow(New(wanted.Draft, now), wanted.Draft.IsForAlert, wanted.Anyway));
+        var rows = requests.ConvertAll(request => new NewRow(New(request.Draft, now), request.Draft.IsForAlert, request.EvenIfBlocked));
         var won = (
             await db.QueryAsync(
                 FormattableStringFactory.Create(
                     $$"""
                     {{InsertIn(db)}}
-                    WHERE anyway OR NOT EXISTS (SELECT 1 FROM tickets t WHERE t.dedup_key = r.dedup_key AND {{BlocksFiling}})
-                    ON CONFLICT (dedup_key) WHERE state IN ('filing', 'unconfirmed') DO NOTHING
+                    WHERE even_if_blocked OR NOT EXISTS (SELECT 1 FROM tickets t WHERE t.dedup_key = r.dedup_key AND {{BlocksFiling}})
+                    ON CONFLICT (dedup_key) WHERE state IN {{FilingRules.HeldStates}} DO NOTHING
                     RETURNING id, marker
                     """,
                     // Sorted, so that the batches of two processes can't deadlock.
@@ -156,10 +157,10 @@ internal sealed class TicketStore(IDbContextFactory<AutoTicketDbContext> context
     /// <summary>Reads the tickets of the draft's key.</summary>
     /// <param name="claim">The caller's own claim, which is left out.</param>
     /// <returns>The rows that block the filing, newest first; and the newest ticket that FreeScout ever confirmed.</returns>
-    public Task<(IReadOnlyList<Ticket> Standing, Ticket? Latest)> ReadAsync(TicketDraft draft, Ticket? claim = null) =>
-        _looks.AddAsync(new(draft, claim), ReadAsync);
+    public Task<(IReadOnlyList<Ticket> Blocking, Ticket? Latest)> ReadAsync(TicketDraft draft, Ticket? claim = null) =>
+        _reads.AddAsync(new(draft, claim), ReadBatchAsync);
 
-    private async Task<List<(IReadOnlyList<Ticket>, Ticket?)>> ReadAsync(List<Look> looks)
+    private async Task<List<(IReadOnlyList<Ticket>, Ticket?)>> ReadBatchAsync(List<ReadRequest> requests)
     {
         await using var db = await contexts.CreateDbContextAsync();
         var now = clock.GetUtcNow();
@@ -170,14 +171,14 @@ internal sealed class TicketStore(IDbContextFactory<AutoTicketDbContext> context
                 WHERE {{BlocksFiling}} OR t.id =
                   (SELECT max(other.id) FROM tickets other WHERE other.dedup_key = r.dedup_key AND other.conversation_id IS NOT NULL)
                 """,
-                Drafts.Of([.. looks.Select((look, place) => (place, look.Draft))]),
+                Drafts.Of([.. requests.Select((request, place) => (place, request.Draft))]),
                 now - options.Value.Window
             ),
             row => (Place: row.GetInt32(0), Id: row.GetInt64(1)),
             CancellationToken.None
         );
         // Usually only the callers' own claims are found: then no second query is needed.
-        var others = rows.Where(row => row.Id != looks[row.Place].Claim?.Id).Select(row => row.Id).Distinct().ToList();
+        var others = rows.Where(row => row.Id != requests[row.Place].Claim?.Id).Select(row => row.Id).Distinct().ToList();
         var known =
             others.Count == 0
                 ? []
@@ -187,15 +188,16 @@ internal sealed class TicketStore(IDbContextFactory<AutoTicketDbContext> context
             .ToLookup(row => row.Place, row => known[row.Id]);
         return
         [
-            .. looks.Select(
-                (look, place) =>
+            .. requests.Select(
+                (request, place) =>
                     (
                         (IReadOnlyList<Ticket>)
                             [
+                                // Checked again: a row may have changed between the two queries.
                                 .. found[place]
                                     .Where(row =>
-                                        row.Id != look.Claim?.Id
-                                        && FilingRules.Blocks(row, look.Draft.IsForAlert, now, options.Value.Window)
+                                        row.Id != request.Claim?.Id
+                                        && FilingRules.Blocks(row, request.Draft.IsForAlert, now, options.Value.Window)
                                     ),
                             ],
                         found[place].FirstOrDefault(row => row.ConversationId is not null)
@@ -272,9 +274,9 @@ internal sealed class TicketStore(IDbContextFactory<AutoTicketDbContext> context
     /// <param name="adopted">A look-up found it after its answer was lost.</param>
     /// <returns>False when another process confirmed it first, or another row has the conversation.</returns>
     public Task<bool> ConfirmAsync(Ticket ticket, TicketLink link, bool isOpen, bool adopted) =>
-        _confirmations.AddAsync(new(ticket, link, isOpen, adopted), ConfirmAsync);
+        _confirmations.AddAsync(new(ticket, link, isOpen, adopted), ConfirmBatchAsync);
 
-    private async Task<List<bool>> ConfirmAsync(List<Confirmed> all)
+    private async Task<List<bool>> ConfirmBatchAsync(List<Confirmation> all)
     {
         await using var db = await contexts.CreateDbContextAsync();
         var now = clock.GetUtcNow();
@@ -293,17 +295,12 @@ internal sealed class TicketStore(IDbContextFactory<AutoTicketDbContext> context
         return all.ConvertAll(one => done.Remove(one.Ticket.Id));
     }
 
-    /// <summary>Frees the key by deleting the row of a post that certainly filed nothing. A row that was posted twice stays unconfirmed,
-    /// because FreeScout may still commit the first post.</summary>
-    public async Task<bool> ReleaseAsync(Ticket ticket, string problem, CancellationToken cancellationToken)
+    /// <summary>Frees the key by deleting the caller's claim: its post certainly made no ticket, or another row has the ticket.</summary>
+    /// <returns>False when the caller no longer owns the claim.</returns>
+    public async Task<bool> DeleteAsync(Ticket claim)
     {
-        if (ticket.RepostedAt is not null)
-        {
-            return await LeaveUnconfirmedAsync(ticket, problem, lookupWasEmpty: false, cancellationToken);
-        }
-
-        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        return await Own(db, ticket).ExecuteDeleteAsync(cancellationToken) == 1;
+        await using var db = await contexts.CreateDbContextAsync();
+        return await Own(db, claim).ExecuteDeleteAsync() == 1;
     }
 
     /// <summary>Marks the row's answer as lost. The row keeps the key until the ticket is found, or FreeScout certainly never committed
@@ -323,21 +320,28 @@ internal sealed class TicketStore(IDbContextFactory<AutoTicketDbContext> context
         );
     }
 
-    /// <inheritdoc cref="ForgotAsync(AutoTicketDbContext, Ticket, CancellationToken)"/>
-    public async Task ForgotAsync(Ticket ticket, CancellationToken cancellationToken)
+    /// <inheritdoc cref="MarkIdLostAsync(AutoTicketDbContext, Ticket, CancellationToken)"/>
+    public async Task MarkIdLostAsync(Ticket ticket, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        await ForgotAsync(db, ticket, cancellationToken);
+        await MarkIdLostAsync(db, ticket, cancellationToken);
     }
 
     /// <summary>Marks an open ticket that lost its conversation id as unconfirmed, unless another filing holds its key.</summary>
-    public static Task ForgotAsync(AutoTicketDbContext db, Ticket ticket, CancellationToken cancellationToken) =>
+    public static Task MarkIdLostAsync(AutoTicketDbContext db, Ticket ticket, CancellationToken cancellationToken) =>
         db.ExecuteAsync(
-            $"""
-            UPDATE tickets SET state = {Words.Of(TicketState.Unconfirmed)}, problem = {"The console lost its FreeScout id."}
-            WHERE id = {ticket.Id} AND state = {Words.Of(TicketState.Open)} AND conversation_id IS NULL AND NOT EXISTS
-              (SELECT 1 FROM tickets other WHERE other.dedup_key = {ticket.DedupKey} AND other.state IN ('filing', 'unconfirmed'))
-            """,
+            FormattableStringFactory.Create(
+                $$"""
+                UPDATE tickets SET state = {0}, problem = {1}
+                WHERE id = {2} AND state = {3} AND conversation_id IS NULL AND NOT EXISTS
+                  (SELECT 1 FROM tickets other WHERE other.dedup_key = {4} AND other.state IN {{FilingRules.HeldStates}})
+                """,
+                Words.Of(TicketState.Unconfirmed),
+                "The console lost its FreeScout id.",
+                ticket.Id,
+                Words.Of(TicketState.Open),
+                ticket.DedupKey
+            ),
             cancellationToken
         );
 
@@ -414,9 +418,9 @@ internal sealed class TicketStore(IDbContextFactory<AutoTicketDbContext> context
         await db
             .AlertDeliveries.Where(row => row.TicketId == ticket.ConversationId)
             .ExecuteUpdateAsync(set => set.SetProperty(row => row.TicketNumber, number), cancellationToken);
-        var address = $"/conversation/{ticket.ConversationId}";
+        var path = FreeScoutOptions.ConversationPath(ticket.ConversationId!.Value);
         await db
-            .Decisions.Where(row => row.AlertId == ticket.DedupKey && row.TicketUrl!.EndsWith(address))
+            .Decisions.Where(row => row.AlertId == ticket.DedupKey && row.TicketUrl!.EndsWith(path))
             .ExecuteUpdateAsync(set => set.SetProperty(row => row.TicketNumber, number), cancellationToken);
         // Last: while this row has the old number, the next call repeats the corrections above.
         await db
@@ -425,7 +429,7 @@ internal sealed class TicketStore(IDbContextFactory<AutoTicketDbContext> context
     }
 
     /// <summary>Records the alert's new severity on its ticket, whose tag must then be set again.</summary>
-    public async Task SetSeverityAsync(long conversationId, Surfaces.Severity severity, CancellationToken cancellationToken)
+    public async Task SetSeverityAsync(long conversationId, Severity severity, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         await db
@@ -459,7 +463,7 @@ internal sealed class TicketStore(IDbContextFactory<AutoTicketDbContext> context
         return await db.ExecuteAsync(
                 FormattableStringFactory.Create(
                     $"{InsertIn(db)} WHERE NOT EXISTS (SELECT 1 FROM tickets t WHERE t.conversation_id = r.conversation_id)",
-                    NewRows.Of([new(row, AnyAge: false, Anyway: true)])
+                    NewRows.Of([new(row, BlockedAtAnyAge: false, EvenIfBlocked: true)])
                 ),
                 cancellationToken
             ) == 1;
@@ -467,7 +471,7 @@ internal sealed class TicketStore(IDbContextFactory<AutoTicketDbContext> context
 
     /// <summary>Deletes a filing that made no ticket.</summary>
     /// <returns>False when the row changed since it was read: another filing may be posting it again.</returns>
-    public static async Task<bool> GiveUpAsync(AutoTicketDbContext db, Ticket ticket, CancellationToken cancellationToken) =>
+    public static async Task<bool> DeleteUnchangedAsync(AutoTicketDbContext db, Ticket ticket, CancellationToken cancellationToken) =>
         await db
             .Tickets.Where(row =>
                 row.Id == ticket.Id && row.Attempt == ticket.Attempt && row.State == ticket.State && row.PostedAt == ticket.PostedAt
@@ -491,11 +495,7 @@ internal sealed class TicketStore(IDbContextFactory<AutoTicketDbContext> context
     /// <summary>Until when the claim allows a post to begin: its lease must last longer than the longest post.</summary>
     public DateTimeOffset PostUntil(Ticket ticket) => ticket.LeaseUntil - options.Value.ClickBudget;
 
-    private async Task<bool> UpdateOwnAsync(
-        Ticket ticket,
-        Action<Microsoft.EntityFrameworkCore.Query.UpdateSettersBuilder<Ticket>> set,
-        CancellationToken cancellationToken
-    )
+    private async Task<bool> UpdateOwnAsync(Ticket ticket, Action<UpdateSettersBuilder<Ticket>> set, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         return await Own(db, ticket).ExecuteUpdateAsync(set, cancellationToken) == 1;

@@ -5,10 +5,10 @@ namespace AutoTicket.Tickets;
 /// <summary>Settings under <c>Ticketing__*</c>.</summary>
 internal sealed class TicketingOptions : IValidatableObject
 {
-    /// <summary>How old a ticket may be for a click to return it instead of a new one, if it is open.</summary>
+    /// <summary>A click returns an open ticket up to this age; for an older one it files a new ticket.</summary>
     public TimeSpan Window { get; set; } = TimeSpan.FromMinutes(60);
 
-    /// <summary>The time that all FreeScout calls of one filing get together.</summary>
+    /// <summary>The time that all FreeScout calls of one filing get together, for a click or an alert.</summary>
     [Range(typeof(TimeSpan), "00:00:00.5", "00:00:30")]
     public TimeSpan ClickBudget { get; set; } = TimeSpan.FromSeconds(4);
 
@@ -22,7 +22,7 @@ internal sealed class TicketingOptions : IValidatableObject
     [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]
     public TimeSpan Grace { get; set; } = TimeSpan.FromMinutes(2);
 
-    /// <summary>Two look-ups this far apart must find nothing before a second post, because FreeScout may read stale.</summary>
+    /// <summary>How far apart <see cref="FilingRules.LookupsToBeSure"/> empty look-ups must be, because FreeScout may read stale.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "00:05:00")]
     public TimeSpan LookupSpacing { get; set; } = TimeSpan.FromSeconds(5);
 

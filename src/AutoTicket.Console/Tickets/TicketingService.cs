@@ -5,7 +5,6 @@ using AutoTicket.Alerts;
 using AutoTicket.Data;
 using AutoTicket.FreeScout;
 using AutoTicket.Surfaces;
-using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Tickets;
@@ -24,7 +23,7 @@ internal sealed partial class TicketingService(
 )
 {
     private const int MostDegraded = 10_000;
-    private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(40);
+    private static readonly TimeSpan WaitPause = TimeSpan.FromMilliseconds(40);
     private static readonly Counter<long> Filings = Telemetry.Meter.CreateCounter<long>(
         "autoticket.ticket.filings",
         description: "Tickets that a click or an alert asked for, by outcome."
@@ -53,7 +52,7 @@ internal sealed partial class TicketingService(
             outcome = new(
                 TicketDisposition.Unavailable,
                 null,
-                "The console's database can't be reached. Try again in a moment: no second ticket will come of it.",
+                "The console's database can't be reached. Try again in a moment; a retry files no second ticket.",
                 DecisionWord.DatabaseDegraded
             );
         }
@@ -67,23 +66,30 @@ internal sealed partial class TicketingService(
             _degraded.TryRemove(draft.DedupKey, out _);
         }
 
-        Filings.Add(1, new("door", draft.IsForAlert ? "alert" : "click"), new("outcome", Words.Of(outcome.Disposition)));
+        Filings.Add(1, new("requested_by", draft.IsForAlert ? "alert" : "click"), new("outcome", Words.Of(outcome.Disposition)));
         return outcome;
     }
 
     /// <summary>Looks up a ticket whose answer was lost, by its marker, and adopts it when FreeScout has it. Never posts.</summary>
-    public async Task SettleAsync(Ticket ticket, CancellationToken cancellationToken)
+    public async Task LookUpLostAnswerAsync(Ticket ticket, CancellationToken cancellationToken)
     {
         if (
-            await store.TakeOverAsync(ticket, cancellationToken) is { } ours
-            && await LookUpAsync(ours, TicketDraft.Of(ours), cancellationToken) == Lookup.NeverCommitted
+            await store.TakeOverAsync(ticket, cancellationToken) is not { } ours
+            || await LookUpAsync(ours, TicketDraft.Of(ours), cancellationToken) != Lookup.NeverCommitted
         )
         {
-            // The next filing for its key may post it again. Without RepostedAt, ReleaseAsync deletes the row: after this long FreeScout
-            // commits neither post.
-            _ = FilingRules.IsGivenUp(ours, clock.GetUtcNow())
-                ? await store.ReleaseAsync(ours with { RepostedAt = null }, "FreeScout does not have it.", CancellationToken.None)
-                : await store.LeaveUnconfirmedAsync(ours, "FreeScout does not have it.", lookupWasEmpty: true, CancellationToken.None);
+            return;
+        }
+
+        if (FilingRules.IsTooOldToLookUp(ours, clock.GetUtcNow()))
+        {
+            // Also after a second post: after this long FreeScout commits neither.
+            await store.DeleteAsync(ours);
+        }
+        else
+        {
+            // The next filing for its key may post it again.
+            await store.LeaveUnconfirmedAsync(ours, "FreeScout does not have it.", lookupWasEmpty: true, CancellationToken.None);
         }
     }
 
@@ -92,33 +98,34 @@ internal sealed partial class TicketingService(
         while (true)
         {
             // While no call can be made, take no claim.
-            if (freeScout.Closed is { } failure)
+            if (freeScout.CallsBlockedBy is { } failure)
             {
-                return await NotAskedAsync(request.Draft, failure);
+                return await CallsBlockedAsync(request.Draft, failure);
             }
 
             // Take the claim first: usually no ticket blocks it, and while it is held no other filing changes what is read next.
-            var claim = await store.ClaimAsync(request.Draft, anyway: request.Closed.Count > 0);
-            var (standing, latest) = await store.ReadAsync(request.Draft, claim);
+            var claim = await store.ClaimAsync(request.Draft, evenIfBlocked: request.Closed.Count > 0);
+            var (blocking, latest) = await store.ReadAsync(request.Draft, claim);
             var step = FilingRules.Next(
                 request.Draft.IsForAlert,
                 claim,
-                standing,
+                blocking,
                 latest,
                 request.Closed,
-                request.BegunAt,
+                request.StartedAt,
                 clock.GetUtcNow()
             );
             if (claim is not null && step is not FilingStep.Post)
             {
-                await store.ReleaseAsync(claim, "another ticket was filed at the same moment", CancellationToken.None);
+                // Another ticket was filed at the same moment.
+                await store.DeleteAsync(claim);
             }
 
             var outcome = step switch
             {
                 FilingStep.Post post => await PostUnlessReopenedAsync(claim!, post, request),
                 FilingStep.LookUp(var held) => await ResumeAsync(held, latest, request),
-                FilingStep.Forget(var nameless) => await ForgetAsync(nameless),
+                FilingStep.MarkIdLost(var lost) => await MarkIdLostAsync(lost),
                 FilingStep.AlreadyOpen(var recent) => AlreadyOpen(recent, null),
                 FilingStep.Ask(var tickets) => await AskAsync(tickets, request),
                 _ => await WaitAsync(request),
@@ -130,15 +137,15 @@ internal sealed partial class TicketingService(
         }
     }
 
-    private async Task<TicketOutcome> NotAskedAsync(TicketDraft draft, FreeScoutFailure failure)
+    private async Task<TicketOutcome> CallsBlockedAsync(TicketDraft draft, FreeScoutFailure failure)
     {
-        var seen = draft.IsForAlert ? null : (await store.ReadAsync(draft)).Standing.FirstOrDefault(row => row.State == TicketState.Open);
+        var seen = draft.IsForAlert ? null : (await store.ReadAsync(draft)).Blocking.FirstOrDefault(row => row.State == TicketState.Open);
         return Degraded(draft, failure, seen is null ? "" : $" Ticket {TicketNumber.Of(seen.Number)} was open when last seen.");
     }
 
     private async Task<TicketOutcome?> WaitAsync(Request request)
     {
-        if (Remaining(request) < FilingRules.LeastTime + LookAgain)
+        if (Remaining(request) < FilingRules.LeastTime + WaitPause)
         {
             return Degraded(
                 request.Draft,
@@ -147,13 +154,13 @@ internal sealed partial class TicketingService(
             );
         }
 
-        await Task.Delay(LookAgain, clock, CancellationToken.None);
+        await Task.Delay(WaitPause, clock, CancellationToken.None);
         return null;
     }
 
-    private async Task<TicketOutcome?> ForgetAsync(Ticket nameless)
+    private async Task<TicketOutcome?> MarkIdLostAsync(Ticket lost)
     {
-        await store.ForgotAsync(nameless, CancellationToken.None);
+        await store.MarkIdLostAsync(lost, CancellationToken.None);
         return null;
     }
 
@@ -185,20 +192,20 @@ internal sealed partial class TicketingService(
     /// as a post still has a whole <c>CallTimeout</c> left.</summary>
     private async Task<TicketOutcome?> AskAsync(IReadOnlyList<Ticket> tickets, Request request)
     {
-        var begun = clock.GetTimestamp();
+        var started = clock.GetTimestamp();
         var spare = Remaining(request) - freeScoutOptions.Value.CallTimeout;
-        using var patience = new CancellationTokenSource(spare > TimeSpan.Zero ? spare : TimeSpan.Zero, clock);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, request.Token);
-        var looks = await Task.WhenAll(
+        using var spareTime = new CancellationTokenSource(spare > TimeSpan.Zero ? spare : TimeSpan.Zero, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(spareTime.Token, request.Token);
+        var checks = await Task.WhenAll(
             tickets.Select(async ticket =>
-                await LookAtAsync(ticket, ticket.State == TicketState.Closed ? either.Token : request.Token) with
+                await CheckAsync(ticket, ticket.State == TicketState.Closed ? either.Token : request.Token) with
                 {
                     WasCutOff = either.IsCancellationRequested,
                 }
             )
         );
-        var took = clock.GetElapsedTime(begun);
-        switch (FilingRules.Deciding(looks))
+        var took = clock.GetElapsedTime(started);
+        switch (FilingRules.Deciding(checks))
         {
             case { IsOpen: true } open:
                 return AlreadyOpen(open.Ticket, open.Found!.Number);
@@ -208,11 +215,11 @@ internal sealed partial class TicketingService(
         }
 
         request.Closed.UnionWith(tickets.Select(ticket => ticket.Id));
-        request.Gone.UnionWith(looks.Where(look => look.IsGone).Select(look => look.Ticket.Id));
+        request.Gone.UnionWith(checks.Where(check => check.IsGone).Select(check => check.Ticket.Id));
         return NoTimeLeft(request, tickets[0], took);
     }
 
-    private async Task<TicketLook> LookAtAsync(Ticket ticket, CancellationToken cancellationToken)
+    private async Task<TicketCheck> CheckAsync(Ticket ticket, CancellationToken cancellationToken)
     {
         var (found, failure) = await freeScout.FindAsync(ticket.ConversationId!.Value, cancellationToken);
         if (failure is not null)
@@ -245,7 +252,7 @@ internal sealed partial class TicketingService(
     {
         if (post is { MayBeReopened: true, Older: { } closed } && await ReopenedAsync(closed, request) is { } known)
         {
-            await store.ReleaseAsync(claim, known.Message, CancellationToken.None);
+            await store.DeleteAsync(claim);
             return known;
         }
 
@@ -256,19 +263,19 @@ internal sealed partial class TicketingService(
     /// <returns>Null: it is still closed, as far as is known, and a new ticket may be posted.</returns>
     private async Task<TicketOutcome?> ReopenedAsync(Ticket closed, Request request)
     {
-        var begun = clock.GetTimestamp();
-        var look = await LookAtAsync(closed, request.Token);
-        if (look.Failure is not null)
+        var started = clock.GetTimestamp();
+        var check = await CheckAsync(closed, request.Token);
+        if (check.Failure is not null)
         {
-            return look.Unknown is { } failure ? Degraded(request.Draft, failure) : null;
+            return check.Unknown is { } failure ? Degraded(request.Draft, failure) : null;
         }
 
-        if (look.IsGone)
+        if (check.IsGone)
         {
             request.Gone.Add(closed.Id);
         }
 
-        return look.IsOpen ? AlreadyOpen(closed, look.Found!.Number) : NoTimeLeft(request, closed, clock.GetElapsedTime(begun));
+        return check.IsOpen ? AlreadyOpen(closed, check.Found!.Number) : NoTimeLeft(request, closed, clock.GetElapsedTime(started));
     }
 
     private async Task<TicketOutcome> PostAsync(Ticket claim, Ticket? older, Request request)
@@ -293,9 +300,18 @@ internal sealed partial class TicketingService(
             );
         }
 
-        if (!failure!.MayHaveCreated && !await IsMadeAsync(claim, failure, request.Token))
+        if (!failure!.MayHaveCreated && !await MayHaveBlockedTheAnswerAsync(claim, failure, request.Token))
         {
-            await store.ReleaseAsync(claim, failure.Message, CancellationToken.None);
+            if (claim.RepostedAt is null)
+            {
+                await store.DeleteAsync(claim);
+            }
+            else
+            {
+                // FreeScout may still commit the first post.
+                await store.LeaveUnconfirmedAsync(claim, failure.Message, lookupWasEmpty: false, CancellationToken.None);
+            }
+
             return Degraded(draft, failure);
         }
 
@@ -307,7 +323,8 @@ internal sealed partial class TicketingService(
             var ours = await store.TakeOverAsync(claim with { State = TicketState.Unconfirmed }, CancellationToken.None);
             if (ours is null || await LookUpAsync(ours, draft, request.Token) == Lookup.Adopted)
             {
-                var outcome = await RunAsync(request.Afresh());
+                // Answers from before the post don't count: with one, the adopted ticket would not block the claim.
+                var outcome = await RunAsync(request.WithoutAnswers());
                 return outcome is { Disposition: TicketDisposition.AlreadyOpen, Ticket: { } adopted }
                         ? new(
                             TicketDisposition.Filed,
@@ -327,27 +344,30 @@ internal sealed partial class TicketingService(
         );
     }
 
-    /// <summary>A firewall in front of FreeScout may block the response alone. Posted again, it would be a second ticket.</summary>
-    private async Task<bool> IsMadeAsync(Ticket claim, FreeScoutFailure failure, CancellationToken cancellationToken) =>
+    /// <summary>Whether FreeScout may have made the ticket although a firewall blocked the answer. True if the look-up fails: a second
+    /// post could be a second ticket.</summary>
+    private async Task<bool> MayHaveBlockedTheAnswerAsync(Ticket claim, FreeScoutFailure failure, CancellationToken cancellationToken) =>
         failure.Kind == FreeScoutFailureKind.Blocked
         && await freeScout.FindByMarkerAsync(claim.Marker, cancellationToken) is not { Value.Count: 0 };
 
     private enum Lookup
     {
         Adopted,
-        NotFound,
+
+        /// <summary>The look-up failed, or found nothing and proves nothing yet.</summary>
+        Unknown,
         NeverCommitted,
-        Failed,
     }
 
-    /// <summary>Asks FreeScout for the marker of the caller's claim.</summary>
+    /// <summary>Looks the marker up. The row is confirmed or left unconfirmed. On <see cref="Lookup.NeverCommitted"/> the caller still
+    /// holds the claim and must repost or delete it.</summary>
     private async Task<Lookup> LookUpAsync(Ticket ours, TicketDraft draft, CancellationToken cancellationToken)
     {
         var (found, failure) = await freeScout.FindByMarkerAsync(ours.Marker, cancellationToken);
         if (failure is not null)
         {
             await store.LeaveUnconfirmedAsync(ours, failure.Message, lookupWasEmpty: false, CancellationToken.None);
-            return Lookup.Failed;
+            return Lookup.Unknown;
         }
 
         if (found is [var first, ..])
@@ -360,20 +380,20 @@ internal sealed partial class TicketingService(
             {
                 var seen = ours with { EmptyLookups = 0, LookedUpAt = clock.GetUtcNow() };
                 await store.LeaveUnconfirmedAsync(seen, unwritten, lookupWasEmpty: false, CancellationToken.None);
-                return Lookup.Failed;
+                return Lookup.Unknown;
             }
 
             await ConfirmAsync(ours, LinkOf(ours with { ConversationId = first.Id, Number = first.Number }), first.IsOpen, adopted: true);
             return Lookup.Adopted;
         }
 
-        if (FilingRules.IsNeverCommitted(ours, clock.GetUtcNow(), options.Value))
+        if (FilingRules.IsNeverCommittedAfterEmptyLookup(ours, clock.GetUtcNow(), options.Value))
         {
             return Lookup.NeverCommitted;
         }
 
         await store.LeaveUnconfirmedAsync(ours, "FreeScout does not have it yet.", lookupWasEmpty: true, CancellationToken.None);
-        return Lookup.NotFound;
+        return Lookup.Unknown;
     }
 
     /// <returns>Why the text must be written later; null: it is written, or the ticket must do without: FreeScout refuses it, or has failed
@@ -402,7 +422,7 @@ internal sealed partial class TicketingService(
 
                 Log.Filed(
                     logger,
-                    Alerts.AlertIdentity.KeyOf(ticket.DedupKey),
+                    AlertIdentity.KeyOf(ticket.DedupKey),
                     Words.Of(ticket.Severity),
                     link.Id,
                     link.Number,
@@ -413,7 +433,7 @@ internal sealed partial class TicketingService(
             else
             {
                 // If another row has the conversation, this one would keep its key forever. A row that was confirmed stays.
-                await store.ReleaseAsync(ticket with { RepostedAt = null }, "another row has its ticket", CancellationToken.None);
+                await store.DeleteAsync(ticket);
             }
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
@@ -463,11 +483,11 @@ internal sealed partial class TicketingService(
         return new(TicketDisposition.Degraded, null, message, decision, failure);
     }
 
-    private TimeSpan Remaining(Request request) => options.Value.ClickBudget - clock.GetElapsedTime(request.Begun);
+    private TimeSpan Remaining(Request request) => options.Value.ClickBudget - clock.GetElapsedTime(request.StartedTimestamp);
 
-    /// <param name="BegunAt">When the filing began, in wall-clock time: it is compared with times in the database.</param>
+    /// <param name="StartedAt">In wall-clock time: it is compared with times in the database.</param>
     /// <param name="Token">Canceled when FreeScout's time is used up.</param>
-    private sealed record Request(TicketDraft Draft, DateTimeOffset BegunAt, long Begun, CancellationToken Token)
+    private sealed record Request(TicketDraft Draft, DateTimeOffset StartedAt, long StartedTimestamp, CancellationToken Token)
     {
         /// <summary>Rows that FreeScout called closed.</summary>
         public HashSet<long> Closed { get; } = [];
@@ -476,7 +496,7 @@ internal sealed partial class TicketingService(
         public HashSet<long> Gone { get; } = [];
 
         /// <summary>The same request without FreeScout's answers so far.</summary>
-        public Request Afresh() => new(Draft, BegunAt, Begun, Token);
+        public Request WithoutAnswers() => new(Draft, StartedAt, StartedTimestamp, Token);
     }
 
     private static partial class Log

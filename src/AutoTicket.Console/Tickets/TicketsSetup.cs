@@ -14,7 +14,7 @@ internal static class TicketsSetup
         services.AddSingleton<Investigator>();
         services.AddSingleton<TicketNotes>();
         services.AddSingleton<IAlertHook, TicketAlertHook>();
-        services.AddSingleton<FloodBudget>();
+        services.AddSingleton<FloodBudget>().AddSingleton<FloodTrip>();
         services.AddSingleton(FloodBreaker.Expiry);
         services.AddHosted<FloodBreaker>().AddHosted<UnfinishedFilings>();
     }

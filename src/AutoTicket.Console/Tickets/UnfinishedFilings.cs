@@ -24,26 +24,14 @@ internal sealed partial class UnfinishedFilings(
     private static readonly TimeSpan BatchPause = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan AtLeastEvery = TimeSpan.FromSeconds(2);
     private static readonly Backoff AfterOutage = new(TimeSpan.FromSeconds(5), FreeScoutFailure.LongestPause);
-    private static readonly TimeSpan AfterRefusedTags = TimeSpan.FromMinutes(10);
-    private const int MostRefused = 3;
 
-    // Times by the monotonic clock, because the database may set the other one back.
-    private long _tagsRefusedAt;
-
-    /// <summary>Tickets up to this id wait since <see cref="_tagsRefusedAt"/>; zero: none.</summary>
-    private long _tagsRefusedThrough;
-
-    /// <summary>The ticket whose tags were refused last. The next try begins after it, so that no ticket starves.</summary>
-    private long _lastRefused;
+    private readonly TagsBackoff _tagsBackoff = new(clock);
     private readonly OutageNotice _tagging = new();
     private long _lastTryAt;
     private int _failures;
 
     /// <summary>FreeScout's reads failed in the last try.</summary>
     private bool _isDown;
-
-    /// <summary>FreeScout works again after a failure, which may be why it refused tags.</summary>
-    private volatile bool _isBack;
 
     protected override void Begin()
     {
@@ -53,7 +41,7 @@ internal sealed partial class UnfinishedFilings(
         {
             if (health.Failure is null)
             {
-                _isBack = true;
+                _tagsBackoff.FreeScoutIsBack();
             }
         };
     }
@@ -82,54 +70,63 @@ internal sealed partial class UnfinishedFilings(
     /// <returns>False when FreeScout failed and the next ticket would fail the same way.</returns>
     private async Task<bool> FinishAllAsync(CancellationToken cancellationToken)
     {
-        if (_isBack || Clock.GetElapsedTime(_tagsRefusedAt) >= AfterRefusedTags)
+        _tagsBackoff.BeginPass();
+        var (unconfirmed, untagged) = await ReadAsync(cancellationToken);
+        return await LookUpLostAnswersAsync(unconfirmed, cancellationToken) && await SetTagsAsync(untagged, cancellationToken);
+    }
+
+    /// <returns>The filings whose owner is gone or whose answer was lost, and the tickets whose tags are not set.</returns>
+    private async Task<(List<Ticket> Unconfirmed, List<Ticket> Untagged)> ReadAsync(CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        var unconfirmed = await db
+            .Tickets.AsNoTracking()
+            .Where(FilingRules.MayBeTakenOver(Clock.GetUtcNow()).Or(FilingRules.HasLostId))
+            .OrderBy(ticket => ticket.Id)
+            .ToListAsync(cancellationToken);
+        foreach (var lost in unconfirmed.Where(ticket => ticket.State == TicketState.Open).ToList())
         {
-            _isBack = false;
-            _tagsRefusedThrough = 0;
+            // The next pass looks it up.
+            unconfirmed.Remove(lost);
+            await TicketStore.MarkIdLostAsync(db, lost, cancellationToken);
         }
 
-        List<Ticket> unfinished,
-            untagged;
-        await using (var db = await contexts.CreateDbContextAsync(cancellationToken))
-        {
-            unfinished = await db
-                .Tickets.AsNoTracking()
-                .Where(FilingRules.MayBeTakenOver(Clock.GetUtcNow()).Or(FilingRules.IsNameless))
-                .OrderBy(ticket => ticket.Id)
-                .ToListAsync(cancellationToken);
-            foreach (var nameless in unfinished.Where(ticket => ticket.State == TicketState.Open).ToList())
-            {
-                // Its conversation id is lost, as after a lost answer. The next pass looks it up.
-                unfinished.Remove(nameless);
-                await TicketStore.ForgotAsync(db, nameless, cancellationToken);
-            }
+        var (pausedThrough, lastRefused) = (_tagsBackoff.PausedThrough, _tagsBackoff.LastRefused);
+        // Closed tickets too: a ticket that is reopened without its tag would be in no list.
+        var untagged = await db
+            .Tickets.AsNoTracking()
+            .Where(ticket =>
+                ticket.TagsPending
+                && ticket.ConversationId != null
+                && (ticket.State == TicketState.Open || ticket.State == TicketState.Closed)
+                && ticket.Id > pausedThrough
+            )
+            .OrderBy(ticket => ticket.Id <= lastRefused)
+            .ThenBy(ticket => ticket.Id)
+            .Take(100)
+            .ToListAsync(cancellationToken);
+        return (unconfirmed, untagged);
+    }
 
-            // Closed tickets too: a ticket that is reopened without its tag would be in no list.
-            untagged = await db
-                .Tickets.AsNoTracking()
-                .Where(ticket =>
-                    ticket.TagsPending
-                    && ticket.ConversationId != null
-                    && (ticket.State == TicketState.Open || ticket.State == TicketState.Closed)
-                    && ticket.Id > _tagsRefusedThrough
-                )
-                .OrderBy(ticket => ticket.Id <= _lastRefused)
-                .ThenBy(ticket => ticket.Id)
-                .Take(100)
-                .ToListAsync(cancellationToken);
-        }
-
-        foreach (var ticket in unfinished.Where(ticket => FilingRules.IsLookupDue(ticket, Clock.GetUtcNow(), options.Value.LookupSpacing)))
+    /// <returns>False when FreeScout's reads fail.</returns>
+    private async Task<bool> LookUpLostAnswersAsync(IEnumerable<Ticket> unconfirmed, CancellationToken cancellationToken)
+    {
+        foreach (var ticket in unconfirmed.Where(row => FilingRules.IsLookupDue(row, Clock.GetUtcNow(), options.Value.LookupSpacing)))
         {
-            await ticketing.SettleAsync(ticket, cancellationToken);
+            await ticketing.LookUpLostAnswerAsync(ticket, cancellationToken);
             if (health.ReadFailure is not null)
             {
                 return false;
             }
         }
 
-        var (tagged, refused, isDown) = (new List<Ticket>(), 0, false);
-        // Without the Tags module FreeScout refuses all tags: after a few refusals the other tickets wait much longer.
+        return true;
+    }
+
+    /// <returns>False when FreeScout failed and the next ticket would fail the same way.</returns>
+    private async Task<bool> SetTagsAsync(List<Ticket> untagged, CancellationToken cancellationToken)
+    {
+        var (tagged, isDown) = (new List<Ticket>(), false);
         foreach (var ticket in untagged)
         {
             if (await TagAsync(ticket, cancellationToken) is not { } failure)
@@ -137,23 +134,13 @@ internal sealed partial class UnfinishedFilings(
                 tagged.Add(ticket);
                 _tagging.End();
             }
-            else if (failure.IsOfRequest)
-            {
-                refused++;
-                _tagsRefusedAt = _tagsRefusedThrough == 0 ? Clock.GetTimestamp() : _tagsRefusedAt;
-                _lastRefused = ticket.Id;
-                _tagsRefusedThrough = Math.Max(
-                    _tagsRefusedThrough,
-                    refused < MostRefused ? ticket.Id : untagged.Max(waiting => waiting.Id)
-                );
-                if (refused == MostRefused)
-                {
-                    break;
-                }
-            }
-            else
+            else if (!failure.IsOfRequest)
             {
                 isDown = true;
+                break;
+            }
+            else if (!_tagsBackoff.Refused(ticket, untagged))
+            {
                 break;
             }
         }

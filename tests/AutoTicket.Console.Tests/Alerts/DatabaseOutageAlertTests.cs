@@ -137,6 +137,42 @@ public sealed class DatabaseOutageAlertTests
         await outage.ExpectMessagesAsync("FIRING", "RECOVERED", "FIRING");
     }
 
+    [Fact]
+    public async Task An_alert_before_the_flags_were_read_waits_for_the_database_and_the_flag_is_not_called_off()
+    {
+        await using var sandbox = await SandboxServer.StartAsync();
+        await using var database = await TestDatabase.CreateAsync(Kit.Database.Postgres);
+        await using var db = database.Open();
+        await using var transaction = await db.BeginAsync(default);
+        await db.Database.ExecuteSqlAsync($"LOCK TABLE feature_flags IN ACCESS EXCLUSIVE MODE");
+        await using var console = await ConsoleHost.StartAsync(
+            database,
+            sandbox,
+            new Dictionary<string, string?> { ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1" }
+        );
+        var aggregator = console.Get<AlertAggregator>();
+        await Eventually.TrueAsync(
+            async () => await aggregator.ObserveAsync([AlertDriver.Say()], CancellationToken.None) is not null,
+            "the console records the alert"
+        );
+
+        await using var reader = database.Open();
+        await Eventually.TrueAsync(
+            async () => await reader.Decisions.AnyAsync(decision => decision.Path == DecisionSources.Ticket),
+            "the ticket is decided"
+        );
+        Assert.Equal(
+            [DecisionWord.DatabaseDegraded],
+            await reader
+                .Decisions.Where(decision => decision.Path == DecisionSources.Ticket)
+                .Select(decision => decision.Word)
+                .ToListAsync()
+        );
+
+        await transaction.RollbackAsync();
+        await Eventually.TrueAsync(() => sandbox.FreeScout.CreatedCount == 1, "the alert gets its ticket");
+    }
+
     /// <summary>Delivers everything, also what has ended.</summary>
     private sealed class Pager : IAlertHook
     {

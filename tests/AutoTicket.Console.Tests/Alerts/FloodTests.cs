@@ -95,6 +95,34 @@ public sealed class FloodTests
         Assert.Equal(4, driver.FreeScout.CreatedCount);
     }
 
+    [Fact]
+    public async Task A_trip_that_could_not_be_written_is_written_with_the_next_alert_of_the_pass()
+    {
+        await using var driver = await AlertDriver.StartAsync(Database.Postgres, Small);
+        var pass = new FloodPass(
+            driver.Console.Get<FloodTrip>(),
+            new TicketingOptions(),
+            TimeProvider.System.GetUtcNow(),
+            [],
+            new() { ["test"] = 5 }
+        );
+        var alert = TicketPassTests.Notices(1)[0].Alert;
+        await ExecuteAsync("ALTER TABLE flood_breaker RENAME TO away");
+        await Assert.ThrowsAnyAsync<Exception>(() => pass.ReserveAsync(alert));
+        await ExecuteAsync("ALTER TABLE away RENAME TO flood_breaker");
+
+        Assert.NotNull((await pass.ReserveAsync(alert))?.Alert);
+
+        Assert.Equal("test", Assert.Single((await driver.Console.Get<FloodBreaker>().ReadAsync(default))!).Scope);
+        Assert.Equal("The flood breaker tripped just now.", (await pass.ReserveAsync(alert))?.Reason);
+
+        async Task ExecuteAsync(string sql)
+        {
+            await using var db = driver.Database.Open();
+            await db.Database.ExecuteSqlRawAsync(sql);
+        }
+    }
+
     [Theory, BothDatabases]
     public async Task A_breaker_and_its_alert_match_again_after_a_lost_write(Database kind)
     {

@@ -216,7 +216,7 @@ public sealed class TicketPassTests
         Assert.Equal((true, true), (retries.IsDue(notice), retries.MayProbe));
     }
 
-    private static List<AlertNotice> Notices(int count) =>
+    internal static List<AlertNotice> Notices(int count) =>
         [
             .. Enumerable
                 .Range(1, count)

@@ -62,7 +62,7 @@ public sealed class LookupTests
                         []
                     );
                     var claim = (await claims.ClaimAsync(draft))!;
-                    Assert.Empty((await claims.ReadAsync(draft, claim)).Standing);
+                    Assert.Empty((await claims.ReadAsync(draft, claim)).Blocking);
                     Assert.True(
                         await claims.ConfirmAsync(
                             claim,

@@ -283,7 +283,7 @@ public sealed class DegradedClickTests
         using (var unread = await console.Http.PostAsync("/api/surfaces/pay/investigate", null))
         {
             Assert.Equal(HttpStatusCode.ServiceUnavailable, unread.StatusCode);
-            Assert.Contains("has not read its flags", await unread.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+            Assert.Contains("could not read its flags", await unread.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         }
 
         await transaction.RollbackAsync();

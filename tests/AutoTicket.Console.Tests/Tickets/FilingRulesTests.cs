@@ -75,11 +75,11 @@ public sealed class FilingRulesTests
     }
 
     [Fact]
-    public void An_open_ticket_without_its_conversation_is_forgotten_first()
+    public void An_open_ticket_without_its_conversation_id_is_looked_up_first()
     {
-        var nameless = Row(1, TicketState.Open) with { ConversationId = null };
+        var lost = Row(1, TicketState.Open) with { ConversationId = null };
 
-        Assert.Equal(new FilingStep.Forget(nameless), Next(null, [Row(2, TicketState.Open), nameless]));
+        Assert.Equal(new FilingStep.MarkIdLost(lost), Next(null, [Row(2, TicketState.Open), lost]));
     }
 
     [Fact]
@@ -108,10 +108,10 @@ public sealed class FilingRulesTests
     [Fact]
     public void An_open_ticket_wins_then_an_unknown_one_that_was_open_then_an_unknown_one_that_was_closed()
     {
-        var open = new TicketLook(Row(1, TicketState.Closed), new Conversation { Id = 1, Status = "active" }, null);
-        var closed = new TicketLook(Row(2, TicketState.Open), new Conversation { Id = 2, Status = "closed" }, null);
-        var unknownClosed = new TicketLook(Row(3, TicketState.Closed), null, Down);
-        var unknownOpen = new TicketLook(Row(4, TicketState.Open), null, Down);
+        var open = new TicketCheck(Row(1, TicketState.Closed), new Conversation { Id = 1, Status = "active" }, null);
+        var closed = new TicketCheck(Row(2, TicketState.Open), new Conversation { Id = 2, Status = "closed" }, null);
+        var unknownClosed = new TicketCheck(Row(3, TicketState.Closed), null, Down);
+        var unknownOpen = new TicketCheck(Row(4, TicketState.Open), null, Down);
 
         Assert.Equal(open, FilingRules.Deciding([unknownOpen, closed, open]));
         Assert.Equal(unknownOpen, FilingRules.Deciding([unknownClosed, closed, unknownOpen]));
@@ -132,8 +132,8 @@ public sealed class FilingRulesTests
     {
         var failure = isOfRequest ? OfRequest : Down;
 
-        Assert.Equal(isOpenUnknown, new TicketLook(Row(1, TicketState.Open), null, failure, wasCutOff).Unknown is not null);
-        Assert.Equal(isClosedUnknown, new TicketLook(Row(1, TicketState.Closed), null, failure, wasCutOff).Unknown is not null);
+        Assert.Equal(isOpenUnknown, new TicketCheck(Row(1, TicketState.Open), null, failure, wasCutOff).Unknown is not null);
+        Assert.Equal(isClosedUnknown, new TicketCheck(Row(1, TicketState.Closed), null, failure, wasCutOff).Unknown is not null);
     }
 
     [Fact]
@@ -141,10 +141,10 @@ public sealed class FilingRulesTests
     {
         var row = Row(1, TicketState.Closed);
 
-        Assert.True(new TicketLook(row, null, null).IsGone);
-        Assert.True(new TicketLook(row, new Conversation { Id = 1, State = "deleted" }, null).IsGone);
-        Assert.False(new TicketLook(row, new Conversation { Id = 1, Status = "closed" }, null).IsGone);
-        Assert.False(new TicketLook(row, null, OfRequest).IsGone);
+        Assert.True(new TicketCheck(row, null, null).IsGone);
+        Assert.True(new TicketCheck(row, new Conversation { Id = 1, State = "deleted" }, null).IsGone);
+        Assert.False(new TicketCheck(row, new Conversation { Id = 1, Status = "closed" }, null).IsGone);
+        Assert.False(new TicketCheck(row, null, OfRequest).IsGone);
     }
 
     [Theory]
@@ -172,7 +172,7 @@ public sealed class FilingRulesTests
             LookedUpAt = ago < 0 ? null : Now.AddSeconds(-ago),
         };
 
-        Assert.Equal(expected, FilingRules.IsNeverCommitted(row, Now, Options));
+        Assert.Equal(expected, FilingRules.IsNeverCommittedAfterEmptyLookup(row, Now, Options));
     }
 
     [Theory]
@@ -215,8 +215,8 @@ public sealed class FilingRulesTests
     [Fact]
     public void A_search_ends_after_a_day()
     {
-        Assert.False(FilingRules.IsGivenUp(Row(1, TicketState.Filing, minutes: 1439), Now));
-        Assert.True(FilingRules.IsGivenUp(Row(1, TicketState.Filing, minutes: 1440), Now));
+        Assert.False(FilingRules.IsTooOldToLookUp(Row(1, TicketState.Filing, minutes: 1439), Now));
+        Assert.True(FilingRules.IsTooOldToLookUp(Row(1, TicketState.Filing, minutes: 1440), Now));
     }
 
     [Theory]
@@ -248,11 +248,11 @@ public sealed class FilingRulesTests
 
     private static FilingStep Next(
         Ticket? claim,
-        IReadOnlyList<Ticket> standing,
+        IReadOnlyList<Ticket> blocking,
         Ticket? latest = null,
         bool isForAlert = false,
         IEnumerable<long>? closed = null
-    ) => FilingRules.Next(isForAlert, claim, standing, latest, (closed ?? []).ToHashSet(), begunAt: Now, Now);
+    ) => FilingRules.Next(isForAlert, claim, blocking, latest, (closed ?? []).ToHashSet(), startedAt: Now, Now);
 
     private static Ticket Row(long id, TicketState state, int minutes = 10) =>
         new()

@@ -314,6 +314,35 @@ public sealed class LostAnswerTests
     }
 
     [Fact]
+    [Trait("Pitfall", "T-12")]
+    public async Task A_refused_second_post_is_still_looked_up_because_FreeScout_may_commit_the_first_one()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
+        driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
+        Assert.True((await driver.ClickAsync()).Degraded);
+        driver.Sandbox.Faults.Add(
+            new Fault(FaultKind.Status)
+            {
+                Match = FaultMatch.FreeScoutCreate,
+                StatusCode = 422,
+                Body = """{"message":"Error occurred"}""",
+            }
+        );
+
+        for (var click = 0; driver.Creates.Count < 2; click++)
+        {
+            Assert.InRange(click, 0, 100);
+            _clock.Advance(TimeSpan.FromSeconds(5));
+            Assert.True((await driver.ClickAsync()).Degraded);
+        }
+
+        await Eventually.TrueAsync(
+            async () => (await driver.RowsAsync()).Single() is { State: TicketState.Unconfirmed, RepostedAt: not null },
+            "the row stays"
+        );
+    }
+
+    [Fact]
     public async Task A_ticket_that_somebody_closed_before_it_was_found_is_adopted_as_closed_and_followed_by_a_fresh_one()
     {
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock);

@@ -41,9 +41,9 @@ public sealed class TicketStoreTests
         Assert.True(await claims.ConfirmAsync(first, Link, isOpen: true, adopted: false));
 
         Assert.Null(await claims.ClaimAsync(Draft()));
-        Assert.Equal(first.Marker, Assert.Single((await claims.ReadAsync(Draft())).Standing).Marker);
-        var second = (await claims.ClaimAsync(Draft(), anyway: true))!;
-        await claims.ReleaseAsync(second, "no", default);
+        Assert.Equal(first.Marker, Assert.Single((await claims.ReadAsync(Draft())).Blocking).Marker);
+        var second = (await claims.ClaimAsync(Draft(), evenIfBlocked: true))!;
+        Assert.True(await claims.DeleteAsync(second));
 
         _clock.Advance(Options.Window);
         Assert.Null(await claims.ClaimAsync(Draft() with { IsForAlert = true }));
@@ -57,17 +57,17 @@ public sealed class TicketStoreTests
         await using var database = await TestDatabase.CreateAsync(kind);
         var claims = Claims(database);
         var first = await FileAsync(claims);
-        var second = (await claims.ClaimAsync(Draft(), anyway: true))!;
+        var second = (await claims.ClaimAsync(Draft(), evenIfBlocked: true))!;
         Assert.True(await claims.ConfirmAsync(second, Link with { Id = 1002 }, isOpen: true, adopted: false));
 
-        var (standing, latest) = await claims.ReadAsync(Draft());
-        Assert.Equal([second.Marker, first.Marker], standing.Select(ticket => ticket.Marker));
+        var (blocking, latest) = await claims.ReadAsync(Draft());
+        Assert.Equal([second.Marker, first.Marker], blocking.Select(ticket => ticket.Marker));
         Assert.Equal(second.Marker, latest?.Marker);
 
         _clock.Advance(Options.Window);
         var claim = await claims.ClaimAsync(Draft());
-        (standing, latest) = await claims.ReadAsync(Draft(), claim);
-        Assert.Empty(standing);
+        (blocking, latest) = await claims.ReadAsync(Draft(), claim);
+        Assert.Empty(blocking);
         Assert.Equal(second.Marker, latest?.Marker);
     }
 
@@ -114,7 +114,7 @@ public sealed class TicketStoreTests
         foreach (var draft in drafts)
         {
             var blocks = FilingRules.Blocks(rows[draft.DedupKey], draft.IsForAlert, now, Options.Window);
-            Assert.Equal(blocks, (await claims.ReadAsync(draft)).Standing.Any());
+            Assert.Equal(blocks, (await claims.ReadAsync(draft)).Blocking.Any());
             Assert.Equal(blocks, await claims.ClaimAsync(draft) is null);
         }
     }
@@ -127,7 +127,7 @@ public sealed class TicketStoreTests
         var claims = Claims(database);
         var claim = (await claims.ClaimAsync(Draft()))!;
 
-        Assert.Null(await claims.ClaimAsync(Draft(), anyway: true));
+        Assert.Null(await claims.ClaimAsync(Draft(), evenIfBlocked: true));
 
         Assert.Equal(claim.Marker, Assert.Single(await RowsAsync(database)).Marker);
     }
@@ -145,7 +145,7 @@ public sealed class TicketStoreTests
                     Task.Run(async () =>
                     {
                         var claim = (await claims.ClaimAsync(Draft(surface)))!;
-                        Assert.Equal(claim.Marker, Assert.Single((await claims.ReadAsync(Draft(surface))).Standing).Marker);
+                        Assert.Equal(claim.Marker, Assert.Single((await claims.ReadAsync(Draft(surface))).Blocking).Marker);
                         Assert.True(await claims.ConfirmAsync(claim, Link with { Id = 2000 + n }, isOpen: true, adopted: false));
                         return claim;
                     })
@@ -323,7 +323,7 @@ public sealed class TicketStoreTests
         Assert.NotNull(await claims.TakeOverAsync(stale, default));
         var before = Assert.Single(await RowsAsync(database));
 
-        Assert.False(await claims.ReleaseAsync(stale, "no", default));
+        Assert.False(await claims.DeleteAsync(stale));
         Assert.False(await claims.LeaveUnconfirmedAsync(stale, "no", lookupWasEmpty: true, default));
         Assert.Null(await claims.RepostAsync(stale, default));
         Assert.Null(await claims.TakeOverAsync(stale, default));
@@ -339,7 +339,7 @@ public sealed class TicketStoreTests
         await using var database = await TestDatabase.CreateAsync(kind);
         var claims = Claims(database);
         await claims.LeaveUnconfirmedAsync((await claims.ClaimAsync(Draft()))!, "lost", lookupWasEmpty: false, default);
-        var read = Assert.Single((await claims.ReadAsync(Draft())).Standing);
+        var read = Assert.Single((await claims.ReadAsync(Draft())).Blocking);
         var faster = (await claims.TakeOverAsync(read, default))!;
         Assert.True(await claims.LeaveUnconfirmedAsync(faster, "not yet", lookupWasEmpty: true, default));
 
@@ -381,7 +381,7 @@ public sealed class TicketStoreTests
         );
 
         Assert.Single(confirmed, done => done);
-        Assert.False(await claims.ReleaseAsync(looking, "no", default));
+        Assert.False(await claims.DeleteAsync(looking));
         Assert.Equal((TicketState.Open, Link.Id), (Assert.Single(await RowsAsync(database)).State, Link.Id));
         await using var db = database.Open();
         Assert.Equal(AuditActions.InvestigateFiled, (await db.AuditLog.SingleAsync()).Action);
@@ -437,11 +437,11 @@ public sealed class TicketStoreTests
         await using var database = await TestDatabase.CreateAsync(kind);
         var claims = Claims(database);
         await FileAsync(claims);
-        await claims.ForgotAsync(Assert.Single(await RowsAsync(database)), default);
+        await claims.MarkIdLostAsync(Assert.Single(await RowsAsync(database)), default);
         Assert.Equal(TicketState.Open, Assert.Single(await RowsAsync(database)).State);
         await LoseConversationAsync(database);
 
-        await claims.ForgotAsync(Assert.Single(await RowsAsync(database)), default);
+        await claims.MarkIdLostAsync(Assert.Single(await RowsAsync(database)), default);
 
         var lost = Assert.Single(await RowsAsync(database));
         Assert.Equal(TicketState.Unconfirmed, lost.State);
@@ -459,17 +459,16 @@ public sealed class TicketStoreTests
         var claims = Claims(database);
         await FileAsync(claims);
         await LoseConversationAsync(database);
-        Assert.NotNull(await claims.ClaimAsync(Draft(), anyway: true));
+        Assert.NotNull(await claims.ClaimAsync(Draft(), evenIfBlocked: true));
         var before = await RowsAsync(database);
 
-        await claims.ForgotAsync(before[0], default);
+        await claims.MarkIdLostAsync(before[0], default);
 
         Assert.Equal(before, await RowsAsync(database));
     }
 
-    /// <summary>The second post was refused, but FreeScout may still commit the first one.</summary>
     [Theory, BothDatabases]
-    public async Task A_claim_that_was_posted_twice_is_not_released(Database kind)
+    public async Task A_second_post_is_recorded_and_its_look_ups_are_counted_anew(Database kind)
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         var claims = Claims(database);
@@ -477,14 +476,11 @@ public sealed class TicketStoreTests
         var claim = (await claims.TakeOverAsync(Assert.Single(await RowsAsync(database)), default))!;
         _clock.Advance(TimeSpan.FromMinutes(2));
 
-        var again = (await claims.RepostAsync(claim, default))!;
+        Assert.NotNull(await claims.RepostAsync(claim, default));
+
         var posted = Assert.Single(await RowsAsync(database));
         Assert.Equal((_clock.GetUtcNow(), _clock.GetUtcNow()), (posted.PostedAt, posted.RepostedAt));
         Assert.Equal((0, null), (posted.EmptyLookups, posted.LookedUpAt));
-        await claims.ReleaseAsync(again, "refused", default);
-
-        var row = Assert.Single(await RowsAsync(database));
-        Assert.Equal((TicketState.Unconfirmed, "refused"), (row.State, row.Problem));
     }
 
     [Theory, BothDatabases]
@@ -498,7 +494,7 @@ public sealed class TicketStoreTests
         {
             _clock.Advance(TimeSpan.FromSeconds(pause));
             await claims.LeaveUnconfirmedAsync(claim, "not yet", lookupWasEmpty: true, default);
-            var row = Assert.Single((await claims.ReadAsync(Draft())).Standing);
+            var row = Assert.Single((await claims.ReadAsync(Draft())).Blocking);
             counts.Add(row.EmptyLookups);
             claim = (await claims.TakeOverAsync(row, default))!;
         }
