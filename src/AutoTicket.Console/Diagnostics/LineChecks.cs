@@ -223,7 +223,7 @@ internal sealed class LineChecks(
         };
 
     public async Task<Finding> ParkedAsync(CancellationToken cancellationToken) =>
-        await parked.SumUpAsync(cancellationToken) switch
+        await parked.SummarizeAsync(cancellationToken) switch
         {
             null => new(DiagnosticState.NotKnown, "The database can't be reached."),
             { Newest: { } newest } all => Finding.Failed(
