@@ -194,7 +194,7 @@ internal sealed partial class AlertAggregator(
 
         if (answer.Result == ObservationResult.Opened && observation.Remark is { } remark)
         {
-            yield return (DecisionWord.Remark, remark);
+            yield return (DecisionWord.AcceptedWithChange, remark);
         }
     }
 

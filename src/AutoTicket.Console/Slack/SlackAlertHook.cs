@@ -101,7 +101,7 @@ internal sealed class SlackAlertHook(
     {
         if (notice is { Kind: NoticeKind.SeverityChanged, Told: { } told } && notice.Alert.Severity >= told.Severity)
         {
-            return new HookOutcome(notice, IsDone: true, DecisionWord.GotNoWorse);
+            return new HookOutcome(notice, IsDone: true, DecisionWord.NotMoreSevere);
         }
 
         if (
