@@ -199,7 +199,7 @@ internal sealed class AlertQueries : IDisposable
     public Task<IReadOnlyList<UnstableProducer>?> UnstableAsync(CancellationToken cancellationToken) =>
         OrNullAsync<IReadOnlyList<UnstableProducer>>(async db =>
         {
-            var since = _clock.GetUtcNow() - EpisodeRules.Memory;
+            var since = _clock.GetUtcNow() - EpisodeRules.RememberEndedFor;
             return
             [
                 .. (
