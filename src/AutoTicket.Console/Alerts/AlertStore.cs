@@ -157,7 +157,7 @@ internal sealed class AlertStore(
         var ended = db.Alerts.Where(alert => alert.EndedAt < before).OrderBy(alert => alert.EndedAt).Select(alert => alert.Id);
         while (await ended.Take(DeletedAtOnce).ToListAsync(cancellationToken) is { Count: > 0 } rows)
         {
-            await DeliveryLog.DeleteAsync(db, rows, cancellationToken);
+            await DeliveryStore.DeleteAsync(db, rows, cancellationToken);
             await db.Alerts.Where(alert => rows.Contains(alert.Id)).ExecuteDeleteAsync(cancellationToken);
         }
     }
@@ -222,7 +222,7 @@ internal sealed class AlertStore(
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         // In the same commit: otherwise another leader would find the episode undelivered and deliver it again.
-        var delivered = DeliveryLog.InsertWholeEpisode(by);
+        var delivered = DeliveryStore.InsertWholeEpisode(by);
         // If the answer to an earlier try was lost, the episode is stored already.
         const string isNew = "NOT EXISTS (SELECT 1 FROM alerts a WHERE a.logical_id = r.logical_id AND a.opened_at = r.opened_at)";
         await InsertAsync(db, [ended], isNew, [delivered], cancellationToken);

@@ -100,7 +100,7 @@ internal sealed partial class Canary(
             }
 
             var now = Clock.GetUtcNow();
-            var called = await emitter.CallWithNothingAsync(stoppingToken).WaitAsync(StepTimeout, Clock, stoppingToken);
+            var called = await emitter.ProbeHooksAsync(stoppingToken).WaitAsync(StepTimeout, Clock, stoppingToken);
             return hooks.Missing is { Count: > 0 } missing ? $"There is no hook {string.Join(" and ", missing)}."
                 : hooks.Registered.Except(called).FirstOrDefault() is { } silent ? $"The hook {silent} is registered, but not called."
                 : now - emitter.CycledAt > StuckAfter ? "The emitter has stopped."
