@@ -24,7 +24,7 @@ namespace AutoTicket.Tests;
 public sealed class ForeignInputTests
 {
     private static readonly DateTimeOffset Now = new(2026, 11, 28, 12, 0, 0, TimeSpan.Zero);
-    private static readonly IntakeRules Rules = new(new AlertsOptions { VolatileLabels = "pod" }, Now);
+    private static readonly IntakeContext Rules = new(new AlertsOptions { VolatileLabels = "pod" }, Now);
     private static readonly string[] Fields =
     [
         "alert_id",
@@ -69,14 +69,14 @@ public sealed class ForeignInputTests
 
             if (reading.Observation is not { } seen)
             {
-                Storable(reading.Mistake, 1000);
-                var parked = format.Park(bytes, reading.Mistake!, Now);
+                Storable(reading.Error, 1000);
+                var parked = format.Park(bytes, reading.Error!, Now);
                 Storable(parked.Text, AlertFormat.LongestKept);
                 continue;
             }
 
             taken++;
-            Assert.Null(reading.Mistake);
+            Assert.Null(reading.Error);
             Storable(seen.Name, AlertFields.LongestName);
             Storable(seen.Source, AlertFields.LongestSource);
             Storable(seen.Surface ?? "x", AlertFields.LongestSurface);
@@ -107,7 +107,7 @@ public sealed class ForeignInputTests
 
             var reading = AlertFormat.Prometheus.Read(json, Rules);
 
-            Assert.True(reading.Observation is not null, reading.Mistake);
+            Assert.True(reading.Observation is not null, reading.Error);
         }
     }
 

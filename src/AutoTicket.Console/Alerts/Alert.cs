@@ -13,7 +13,7 @@ public enum AlertStatus
     Firing,
     Resolved,
 
-    /// <summary>Its source fell silent. That is not a recovery.</summary>
+    /// <summary>Its source stopped reporting it. That is not a recovery.</summary>
     Expired,
 }
 
@@ -60,7 +60,7 @@ internal sealed record Alert
     /// <summary>All labels, as a JSON object.</summary>
     public string Labels { get; init; } = "{}";
 
-    /// <summary>The reports of this episode, one for each producer's id or set of ignored labels.</summary>
+    /// <summary>The members of this episode, one for each producer's id or set of ignored labels.</summary>
     public IReadOnlyList<AlertMember> Members { get; init; } = [];
 
     /// <summary>How many further ids of the producer were folded into it.</summary>
@@ -89,6 +89,26 @@ internal sealed record Alert
 
     /// <summary>Counts the changes. Every update is a compare-and-swap on it.</summary>
     public int Version { get; init; }
+
+    /// <summary>A firing episode of an observation, without members.</summary>
+    public static Alert From(Observation o, DateTimeOffset now) =>
+        new()
+        {
+            AlertId = o.AlertId,
+            LogicalId = o.LogicalId,
+            Status = AlertStatus.Firing,
+            Source = o.Source,
+            Name = o.Name,
+            Surface = o.Surface,
+            Severity = o.Severity,
+            Summary = o.Summary,
+            FullText = o.FullText,
+            Url = o.Url,
+            Labels = o.AllLabels,
+            StartedAt = o.StartsAt ?? now,
+            OpenedAt = now,
+            SeenAt = now,
+        };
 
     public const int LongestSummary = 500;
 
@@ -152,7 +172,7 @@ internal static class AlertDbSets
     }
 }
 
-/// <summary>One of the reports that make up an episode.</summary>
+/// <summary>A member of an episode: what its producer reports under one id or one set of ignored labels.</summary>
 /// <param name="Key">The producer's id after <c>id:</c>; without one the ignored labels, as <c>severity=critical</c>.</param>
 /// <param name="ExpiresAt">When it ends unless it is observed again; null when it does not expire.</param>
 internal sealed record AlertMember(

@@ -1,13 +1,13 @@
 using AutoTicket.Data;
 using AutoTicket.Surfaces;
-using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Alerts;
 
 /// <summary>
-/// Turns observations into episodes. Alerts begin and end here and nowhere else. Group commit: requests that
-/// arrive during a write share the next one, so a process never races with itself.
+/// Turns observations into episodes. Only this class changes a firing episode; <see cref="InMemoryAlerts"/> inserts episodes that began and
+/// ended during a database outage. Group commit: requests that arrive during a write share the next one, so a process never races with
+/// itself.
 /// </summary>
 internal sealed partial class AlertAggregator(
     AlertStore store,
@@ -25,16 +25,16 @@ internal sealed partial class AlertAggregator(
     /// <summary>How much text weighs as much as an observation. Without this limit long alerts could fill the memory.</summary>
     private const int CharactersPerWeight = 4_096;
     private const int Tries = 10;
-    private static readonly TimeSpan ForgetEvery = TimeSpan.FromHours(1);
+    private static readonly TimeSpan CleanEvery = TimeSpan.FromHours(1);
     private static readonly TimeSpan SweepEvery = TimeSpan.FromSeconds(5);
 
     private readonly CommitGroup<Request, IReadOnlyList<Observed>?> _requests = new(request => WeightOf(request.Observations));
     private readonly OutageNotice _outage = new();
-    private DateTimeOffset _forgotAt = DateTimeOffset.MinValue;
+    private DateTimeOffset _cleanedAt = DateTimeOffset.MinValue;
 
     /// <param name="IsRehearsal">The rules are applied, and nothing is written.</param>
-    /// <param name="IsLeaders">Applied only while this process leads.</param>
-    private sealed record Request(IReadOnlyList<Observation> Observations, bool IsRehearsal, bool IsLeaders);
+    /// <param name="OnlyAsLeader">Applied only while this process holds the lease.</param>
+    private sealed record Request(IReadOnlyList<Observation> Observations, bool IsRehearsal, bool OnlyAsLeader);
 
     internal static int WeightOf(IReadOnlyList<Observation> observations) =>
         observations.Count + observations.Sum(o => ((o.FullText?.Length ?? 0) + o.AllLabels.Length) / CharactersPerWeight);
@@ -44,14 +44,15 @@ internal sealed partial class AlertAggregator(
 
     /// <summary>Applies the observations of one request; returns once the result is committed.</summary>
     /// <param name="request">All that one sender sent at once. Two ids of one alert in the same request are two alerts.</param>
-    /// <param name="isLeaders">Applied only while this process leads. A former leader that was frozen would reopen ended alerts.</param>
-    /// <returns>A result for each, in their order. Null when the request must be sent again: the database is away, too many
-    /// observations wait for it, or this process no longer leads.</returns>
+    /// <param name="onlyAsLeader">Applied only while this process holds the lease. A former leader that was frozen would reopen ended
+    /// alerts.</param>
+    /// <returns>A result for each, in their order. Null when the request must be sent again: the database can't be reached, too many
+    /// observations wait for it, or this process lost the lease.</returns>
     public Task<IReadOnlyList<Observed>?> ObserveAsync(
         IReadOnlyList<Observation> request,
         CancellationToken cancellationToken,
-        bool isLeaders = false
-    ) => EnqueueAsync(request, isRehearsal: false, isLeaders, cancellationToken);
+        bool onlyAsLeader = false
+    ) => EnqueueAsync(request, isRehearsal: false, onlyAsLeader, cancellationToken);
 
     /// <summary>Applies an observation twice and writes nothing.</summary>
     /// <returns>The result of the first and of the second time; null when it was not applied.</returns>
@@ -59,14 +60,14 @@ internal sealed partial class AlertAggregator(
         Observation observation,
         CancellationToken cancellationToken
     ) =>
-        await EnqueueAsync([observation], isRehearsal: true, isLeaders: false, cancellationToken) is [var first, var second]
+        await EnqueueAsync([observation], isRehearsal: true, onlyAsLeader: false, cancellationToken) is [var first, var second]
             ? (first.Result, second.Result)
             : null;
 
     private async Task<IReadOnlyList<Observed>?> EnqueueAsync(
         IReadOnlyList<Observation> request,
         bool isRehearsal,
-        bool isLeaders,
+        bool onlyAsLeader,
         CancellationToken cancellationToken
     )
     {
@@ -75,7 +76,7 @@ internal sealed partial class AlertAggregator(
             return [];
         }
 
-        return _requests.TryAdd(new Request(request, isRehearsal, isLeaders), ApplyBatchAsync, MostWaiting) is { } applying
+        return _requests.TryAdd(new Request(request, isRehearsal, onlyAsLeader), ApplyBatchAsync, MostWaiting) is { } applying
             ? await applying.WaitAsync(cancellationToken)
             : null;
     }
@@ -86,42 +87,42 @@ internal sealed partial class AlertAggregator(
         {
             var answers = await WriteAsync(batch);
             _outage.End();
-            return answers ?? batch.ConvertAll(_ => (IReadOnlyList<Observed>?)null);
+            return answers.Count > 0 ? answers : batch.ConvertAll(_ => (IReadOnlyList<Observed>?)null);
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
         {
             if (_outage.Begin())
             {
-                Log.NotTaken(logger, batch.Sum(request => request.Observations.Count), exception.GetBaseException().Message);
+                Log.NotStored(logger, batch.Sum(request => request.Observations.Count), exception.GetBaseException().Message);
             }
 
             return batch.ConvertAll(_ => (IReadOnlyList<Observed>?)null);
         }
     }
 
-    /// <returns>Null when other processes changed the same alerts at every try.</returns>
-    private async Task<List<IReadOnlyList<Observed>?>?> WriteAsync(List<Request> batch)
+    /// <returns>Empty when other processes changed the same alerts at every try.</returns>
+    private async Task<List<IReadOnlyList<Observed>?>> WriteAsync(List<Request> batch)
     {
         var logicalIds = batch.SelectMany(request => request.Observations).Select(o => o.LogicalId).Distinct().ToList();
-        List<IReadOnlyList<Observed>?>? partly = null;
+        List<IReadOnlyList<Observed>?> earlier = [];
         for (var attempt = 0; attempt < Tries; attempt++)
         {
             var now = Clock.GetUtcNow();
-            var known = await store.ReadAsync(logicalIds, now - EpisodeRules.Memory, CancellationToken.None);
+            var known = await store.ReadAsync(logicalIds, now - EpisodeRules.RememberEndedFor, CancellationToken.None);
             var episodes = new EpisodeRules(known, options.Value, now);
-            // After the read: if another process takes the lead and changes these alerts, the write below fails.
-            var leads = Leader.IsLeader;
+            // Read after the alerts: if a new leader changes them, the write below fails on its version.
+            var isLeader = Leader.IsLeader;
             var answers = batch.ConvertAll(request =>
                 request.IsRehearsal ? Rehearse(request, new EpisodeRules(known, options.Value, now))
-                : request.IsLeaders && !leads ? null
+                : request.OnlyAsLeader && !isLeader ? null
                 : episodes.Apply(request.Observations)
             );
-            answers = partly is null ? answers : [.. answers.Zip(partly, WithResults)];
+            answers = earlier.Count == 0 ? answers : [.. answers.Zip(earlier, PreferEarlier)];
             var (opened, changed) = (episodes.Opened, episodes.Changed);
             var written = opened.Count + changed.Count > 0 ? await store.WriteAsync(opened, changed, CancellationToken.None) : 0;
             if (written > 0)
             {
-                partly = answers;
+                earlier = answers;
                 Changed?.Invoke();
             }
 
@@ -132,18 +133,17 @@ internal sealed partial class AlertAggregator(
                     AlertTrace.Start("alert opened", alert)?.Dispose();
                 }
 
-                await ExplainAsync(batch, partly ?? [], now);
+                await ExplainAsync(batch, earlier, now);
                 return answers;
             }
         }
 
-        await ExplainAsync(batch, partly ?? [], Clock.GetUtcNow());
-        return null;
+        await ExplainAsync(batch, earlier, Clock.GetUtcNow());
+        return [];
     }
 
-    /// <summary>The answers to a request that was applied again, because another process had changed a part of its alerts first. What the
-    /// earlier try wrote is known by now, so its result counts.</summary>
-    private static IReadOnlyList<Observed>? WithResults(IReadOnlyList<Observed>? answers, IReadOnlyList<Observed>? earlier) =>
+    /// <summary>Merges two tries. What an earlier try opened, this try finds known: the earlier result is the right answer.</summary>
+    private static IReadOnlyList<Observed>? PreferEarlier(IReadOnlyList<Observed>? answers, IReadOnlyList<Observed>? earlier) =>
         answers is null || earlier is null
             ? answers
             : [.. answers.Zip(earlier, (now, before) => now.Result is ObservationResult.Known or ObservationResult.NotOpen ? before : now)];
@@ -152,33 +152,32 @@ internal sealed partial class AlertAggregator(
         [.. rules.Apply(request.Observations), .. rules.Apply(request.Observations)];
 
     /// <summary>Records why an alert reaches no hook, why its id was folded, or how the intake corrected it.</summary>
-    private Task ExplainAsync(List<Request> batch, List<IReadOnlyList<Observed>?> answers, DateTimeOffset now) =>
-        decisions.RecordAsync(
-            [
-                .. batch
-                    .Zip(answers)
-                    .SelectMany(pair =>
-                        pair.First.Observations.Zip(
-                            pair.First.IsRehearsal ? [] : pair.Second ?? [],
-                            (o, answer) => (Observation: o, Answer: answer)
-                        )
-                    )
-                    .SelectMany(one =>
-                        Explain(one.Observation, one.Answer)
-                            .Select(why => new Decision
-                            {
-                                AlertId = one.Answer.AlertId,
-                                AlertRow = 0,
-                                Path = DecisionSources.Intake,
-                                Word = why.Word,
-                                Detail = why.Detail,
-                                FirstAt = now,
-                                LastAt = now,
-                            })
-                    ),
-            ],
-            CancellationToken.None
-        );
+    /// <param name="answers">To each request; empty when nothing was written.</param>
+    private Task ExplainAsync(List<Request> batch, List<IReadOnlyList<Observed>?> answers, DateTimeOffset now)
+    {
+        var explained = new List<Decision>();
+        foreach (var (request, observed) in batch.Zip(answers).Where(pair => !pair.First.IsRehearsal))
+        {
+            foreach (var (observation, answer) in request.Observations.Zip(observed ?? []))
+            {
+                explained.AddRange(
+                    Explain(observation, answer)
+                        .Select(why => new Decision
+                        {
+                            AlertId = answer.AlertId,
+                            AlertRow = 0,
+                            Path = DecisionSources.Intake,
+                            Word = why.Word,
+                            Detail = why.Detail,
+                            FirstAt = now,
+                            LastAt = now,
+                        })
+                );
+            }
+        }
+
+        return decisions.RecordAsync(explained, CancellationToken.None);
+    }
 
     private IEnumerable<(DecisionWord Word, string Detail)> Explain(Observation observation, Observed answer)
     {
@@ -194,11 +193,11 @@ internal sealed partial class AlertAggregator(
 
         if (answer.Result == ObservationResult.Opened && observation.Remark is { } remark)
         {
-            yield return (DecisionWord.Remark, remark);
+            yield return (DecisionWord.AcceptedWithChange, remark);
         }
     }
 
-    /// <summary>Expires alerts whose source fell silent, repairs the outbox and deletes old rows.</summary>
+    /// <summary>Expires alerts whose source stopped reporting them, repairs the outbox and deletes old rows.</summary>
     protected override async Task<TimeSpan> LeadAsync(CancellationToken stoppingToken)
     {
         var now = Clock.GetUtcNow();
@@ -216,12 +215,12 @@ internal sealed partial class AlertAggregator(
             }
         }
 
-        if (now - _forgotAt >= ForgetEvery)
+        if (now - _cleanedAt >= CleanEvery)
         {
             await store.QueueUndeliveredAsync(stoppingToken);
             await store.DeleteAsync(now - options.Value.Retention, stoppingToken);
             await decisions.DeleteAsync(now - options.Value.Retention, stoppingToken);
-            _forgotAt = now;
+            _cleanedAt = now;
         }
 
         return SweepEvery;
@@ -231,11 +230,11 @@ internal sealed partial class AlertAggregator(
     {
         [LoggerMessage(
             LogLevel.Warning,
-            "alert_aggregator can't take alerts count={Count}, their senders are told to send them again: {Problem}"
+            "alert_aggregator can't store observations count={Count}: the database can't be reached; the intake answers 503: {Problem}"
         )]
-        public static partial void NotTaken(ILogger logger, int count, string problem);
+        public static partial void NotStored(ILogger logger, int count, string problem);
 
-        [LoggerMessage(LogLevel.Information, "alert_aggregator expired count={Count}: their sources fell silent")]
+        [LoggerMessage(LogLevel.Information, "alert_aggregator expired count={Count}: their sources stopped reporting them")]
         public static partial void Expired(ILogger logger, int count);
     }
 }

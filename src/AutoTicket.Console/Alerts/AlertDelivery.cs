@@ -10,8 +10,7 @@ internal enum DeliveryKind
     Ended,
 }
 
-/// <summary>The delivery log: a row of <c>alert_deliveries</c> for each episode, hook and kind, written after success. While
-/// the row is missing, each pass tries again.</summary>
+/// <summary>One delivery: a row of <c>alert_deliveries</c>, written after success.</summary>
 internal sealed record AlertDelivery
 {
     public required long AlertRow { get; init; }

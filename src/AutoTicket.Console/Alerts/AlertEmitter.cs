@@ -4,7 +4,6 @@ using System.Diagnostics.Metrics;
 using System.Runtime.CompilerServices;
 using AutoTicket.Data;
 using AutoTicket.Surfaces;
-using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Alerts;
 
@@ -25,6 +24,10 @@ internal sealed partial class AlertEmitter : Loop
     /// <summary>The least rest after a pass that left alerts undelivered: in a flood, each new alert would retry all of them.</summary>
     private static readonly TimeSpan ShortestRest = TimeSpan.FromMilliseconds(250);
 
+    /// <summary>After a pass that left alerts undelivered, the rest is this many times as long as its query: in an outage each pass reads
+    /// all of them again.</summary>
+    private const int RestFactorAfterFailure = 10;
+
     /// <summary>After a slower query the pass rests, so that the next one reads more alerts at once.</summary>
     private static readonly TimeSpan SlowQuery = TimeSpan.FromMilliseconds(50);
 
@@ -33,7 +36,7 @@ internal sealed partial class AlertEmitter : Loop
 
     private readonly IReadOnlyList<IAlertHook> _hooks;
     private readonly AlertAggregator _aggregator;
-    private readonly DeliveryLog _deliveries;
+    private readonly DeliveryStore _deliveries;
     private readonly DecisionLog _decisions;
     private readonly LeaderLease _leader;
     private readonly DatabaseSignals _signals;
@@ -41,7 +44,7 @@ internal sealed partial class AlertEmitter : Loop
     private readonly OutageNotice _outage = new();
     private readonly ConcurrentDictionary<(long Alert, string Hook), LastDecision> _lastDecisions = new();
     private readonly ConcurrentDictionary<string, HookPass> _passes = new();
-    private readonly Dictionary<IAlertHook, SemaphoreSlim> _turns;
+    private readonly Dictionary<IAlertHook, SemaphoreSlim> _hookLocks;
 
     /// <summary>A hook's last decision about an alert, and how many tries had the same result since it was recorded.</summary>
     private sealed record LastDecision(DecisionWord Decision, int Unrecorded, DateTimeOffset RecordedAt);
@@ -50,7 +53,7 @@ internal sealed partial class AlertEmitter : Loop
     public AlertEmitter(
         IEnumerable<IAlertHook> hooks,
         AlertAggregator aggregator,
-        DeliveryLog deliveries,
+        DeliveryStore deliveries,
         DecisionLog decisions,
         LeaderLease leader,
         DatabaseSignals signals,
@@ -60,7 +63,7 @@ internal sealed partial class AlertEmitter : Loop
         : base(clock, logger)
     {
         _hooks = [.. hooks];
-        _turns = _hooks.ToDictionary(hook => hook, _ => new SemaphoreSlim(1, 1));
+        _hookLocks = _hooks.ToDictionary(hook => hook, _ => new SemaphoreSlim(1, 1));
         (_aggregator, _deliveries, _decisions, _leader, _signals, _logger) = (aggregator, deliveries, decisions, leader, signals, logger);
         CycledAt = clock.GetUtcNow();
     }
@@ -74,8 +77,8 @@ internal sealed partial class AlertEmitter : Loop
     /// <summary>A hook whose pass has had no outcome for a minute; null when there is none. A healthy call ends within seconds.</summary>
     public string? StuckHook => _passes.FirstOrDefault(pass => pass.Value.IsStuck).Key;
 
-    /// <summary>The hooks that are called from memory while the database is away: those that also want alerts that have ended.</summary>
-    public IEnumerable<string> InMemoryHooks => _hooks.Where(hook => hook.WantsEndedAlerts).Select(hook => hook.Name);
+    /// <summary>The hooks that are called from memory while the database can't be reached.</summary>
+    public IEnumerable<string> InMemoryHooks => _hooks.Where(hook => hook.WorksWithoutDatabase).Select(hook => hook.Name);
 
     /// <summary>Delivers notices from memory. Nothing is read from the database, and nothing is recorded.</summary>
     public IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverFromMemoryAsync(
@@ -86,7 +89,7 @@ internal sealed partial class AlertEmitter : Loop
 
     /// <summary>Calls every hook with nothing to deliver, even while a pass of it runs.</summary>
     /// <returns>The names of the hooks that returned.</returns>
-    public async Task<IReadOnlyList<string>> CallWithNothingAsync(CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<string>> ProbeHooksAsync(CancellationToken cancellationToken)
     {
         var returned = new List<string>();
         foreach (var hook in _hooks)
@@ -138,7 +141,7 @@ internal sealed partial class AlertEmitter : Loop
         {
             if (pass.UpdateStuck(Clock.GetUtcNow()))
             {
-                Log.Stuck(_logger, hook, HookPass.Stuck.TotalSeconds);
+                Log.Stuck(_logger, hook, HookPass.StuckAfter.TotalSeconds);
             }
         }
 
@@ -164,43 +167,16 @@ internal sealed partial class AlertEmitter : Loop
             }
 
             EmittedAt = Clock.GetUtcNow();
-            var undone = new List<Decision>();
+            var undelivered = new List<Decision>();
             var retryAfter = ShortestRest;
             var left = notices.Count;
             await foreach (var outcomes in CallAsync(hook, notices, whileLeading.Token))
             {
                 pass.AdvancedAt = Clock.GetUtcNow();
-                foreach (var outcome in outcomes)
-                {
-                    Emits.Add(1, new("hook", hook.Name), new("decision", outcome.Decision.Text));
-                    if (outcome.IsDone)
-                    {
-                        _lastDecisions.TryRemove((outcome.Notice.Alert.Id, hook.Name), out _);
-                        Log.Emitted(
-                            _logger,
-                            outcome.Notice.Alert.AlertKey,
-                            outcome.Notice.Alert.Severity,
-                            hook.Name,
-                            outcome.Notice.Kind,
-                            outcome.Decision
-                        );
-                    }
-                    else if (_leader.IsLeader && Count(hook, outcome) is { } tries)
-                    {
-                        undone.Add(DecisionOf(hook, outcome) with { Count = tries });
-                    }
-                }
-
+                undelivered.AddRange(LogOutcomes(hook, outcomes));
                 retryAfter = outcomes.Where(outcome => !outcome.IsDone).Select(outcome => outcome.RetryAfter).Append(retryAfter).Max();
-                var done = outcomes.Where(outcome => outcome.IsDone).ToList();
-                left -= done.Count;
-                await _deliveries.RecordAsync(hook, done.Select(outcome => (outcome, DecisionOf(hook, outcome))));
-                // If this fails, a sweep raises the alert later.
-                await _aggregator.ObserveAsync(
-                    [.. outcomes.Select(outcome => outcome.Raises).OfType<Observation>()],
-                    CancellationToken.None
-                );
-
+                left -= outcomes.Count(outcome => outcome.IsDone);
+                await StoreAsync(hook, outcomes);
                 if (!_leader.IsLeader)
                 {
                     // This process lost the lease during the pass: the new leader delivers the rest.
@@ -209,10 +185,10 @@ internal sealed partial class AlertEmitter : Loop
             }
 
             pass.AdvancedAt = null;
-            await _decisions.RecordAsync(undone, CancellationToken.None);
+            await _decisions.RecordAsync(undelivered, CancellationToken.None);
             if (left > 0 || queryTook > SlowQuery)
             {
-                await RestAsync(queryTook, left > 0 ? 10 : 1, retryAfter, stoppingToken);
+                await RestAsync(queryTook, left > 0 ? RestFactorAfterFailure : 1, retryAfter, stoppingToken);
             }
         }
         catch (OperationCanceledException) when (whileLeading.IsCancellationRequested) { }
@@ -232,6 +208,53 @@ internal sealed partial class AlertEmitter : Loop
         }
     }
 
+    /// <summary>Counts the outcomes, and logs deliveries and new decisions.</summary>
+    /// <returns>The decisions about undelivered alerts that must be recorded now.</returns>
+    private List<Decision> LogOutcomes(IAlertHook hook, IReadOnlyList<HookOutcome> outcomes)
+    {
+        if (_lastDecisions.Count > MostLastDecisions)
+        {
+            // Alerts that ended undelivered leave their entries behind.
+            _lastDecisions.Clear();
+        }
+
+        var undelivered = new List<Decision>();
+        foreach (var outcome in outcomes)
+        {
+            Emits.Add(1, new("hook", hook.Name), new("decision", outcome.Decision.Text));
+            var key = (outcome.Notice.Alert.Id, hook.Name);
+            if (!outcome.IsDone && !_leader.IsLeader)
+            {
+                continue;
+            }
+
+            if (outcome.IsDone || _lastDecisions.GetValueOrDefault(key)?.Decision != outcome.Decision)
+            {
+                _lastDecisions.TryRemove(key, out _);
+                var alert = outcome.Notice.Alert;
+                Log.Emitted(_logger, alert.AlertKey, alert.Severity, hook.Name, outcome.Notice.Kind, outcome.Decision);
+            }
+
+            if (!outcome.IsDone && TriesToRecord(key, outcome.Decision) is { } tries)
+            {
+                undelivered.Add(DecisionOf(hook, outcome) with { Count = tries });
+            }
+        }
+
+        return undelivered;
+    }
+
+    /// <summary>Records the deliveries among the outcomes, and raises the alerts of the console's own.</summary>
+    private async Task StoreAsync(IAlertHook hook, IReadOnlyList<HookOutcome> outcomes)
+    {
+        await _deliveries.RecordAsync(
+            hook,
+            outcomes.Where(outcome => outcome.IsDone).Select(outcome => (outcome, DecisionOf(hook, outcome)))
+        );
+        // If this fails, a sweep raises the alert later.
+        await _aggregator.ObserveAsync([.. outcomes.Select(outcome => outcome.Raises).OfType<Observation>()], CancellationToken.None);
+    }
+
     /// <summary>Calls a hook once at a time: when the database comes back, its pass may meet a delivery from memory.</summary>
     private async IAsyncEnumerable<IReadOnlyList<HookOutcome>> CallAsync(
         IAlertHook hook,
@@ -239,8 +262,8 @@ internal sealed partial class AlertEmitter : Loop
         [EnumeratorCancellation] CancellationToken cancellationToken
     )
     {
-        var turn = _turns[hook];
-        await turn.WaitAsync(cancellationToken);
+        var hookLock = _hookLocks[hook];
+        await hookLock.WaitAsync(cancellationToken);
         try
         {
             await foreach (var outcomes in hook.DeliverAsync(notices, cancellationToken))
@@ -250,7 +273,7 @@ internal sealed partial class AlertEmitter : Loop
         }
         finally
         {
-            turn.Release();
+            hookLock.Release();
         }
     }
 
@@ -271,30 +294,15 @@ internal sealed partial class AlertEmitter : Loop
         };
     }
 
-    /// <summary>Logs and records a new decision at once. A repeated one is counted, and recorded every
+    /// <summary>Counts a try that did not deliver. A new decision is recorded at once, a repeated one every
     /// <see cref="RecordEvery"/>.</summary>
     /// <returns>The number of tries to record now; null when it is not yet time to record them.</returns>
-    private int? Count(IAlertHook hook, HookOutcome outcome)
+    private int? TriesToRecord((long Alert, string Hook) key, DecisionWord decision)
     {
-        if (_lastDecisions.Count > MostLastDecisions)
-        {
-            // Alerts that ended undelivered leave their entries behind.
-            _lastDecisions.Clear();
-        }
-
-        var key = (outcome.Notice.Alert.Id, hook.Name);
         var now = Clock.GetUtcNow();
-        if (!_lastDecisions.TryGetValue(key, out var last) || last.Decision != outcome.Decision)
+        if (!_lastDecisions.TryGetValue(key, out var last))
         {
-            _lastDecisions[key] = new LastDecision(outcome.Decision, 0, now);
-            Log.Emitted(
-                _logger,
-                outcome.Notice.Alert.AlertKey,
-                outcome.Notice.Alert.Severity,
-                hook.Name,
-                outcome.Notice.Kind,
-                outcome.Decision
-            );
+            _lastDecisions[key] = new LastDecision(decision, 0, now);
             return 1;
         }
 
@@ -312,7 +320,7 @@ internal sealed partial class AlertEmitter : Loop
         public static partial void Emitted(
             ILogger logger,
             string alertKey,
-            Surfaces.Severity severity,
+            Severity severity,
             string hook,
             NoticeKind kind,
             DecisionWord decision

@@ -5,7 +5,7 @@ internal static class AlertEndpoints
 {
     private const int Most = 500;
 
-    internal sealed record AlertsAnswer(IReadOnlyList<AlertEpisode> Alerts);
+    internal sealed record AlertsAnswer(IReadOnlyList<AlertView> Alerts);
 
     public static void MapAlerts(this IEndpointRouteBuilder api) =>
         api.MapGet(

@@ -11,7 +11,7 @@ namespace AutoTicket.Alerts;
 /// <param name="DmSentAt">When the DM was sent; null when none was.</param>
 /// <param name="Decisions">Why there is a ticket and a DM, or none; newest last.</param>
 /// <param name="IsUnstable">Its producer sends a new id each time.</param>
-public sealed record AlertEpisode(
+public sealed record AlertView(
     long Row,
     string AlertId,
     string AlertKey,
@@ -50,8 +50,8 @@ public sealed record AlertDecision(
 );
 
 /// <summary>An episode with the fields that a list leaves out.</summary>
-/// <param name="Reports">The ids or labels under which it was reported.</param>
-public sealed record AlertDetails(AlertEpisode Episode, string FullText, string Labels, IReadOnlyList<string> Reports);
+/// <param name="Members">The ids or labels under which it was reported.</param>
+public sealed record AlertDetails(AlertView Episode, string FullText, string Labels, IReadOnlyList<string> Members);
 
 /// <summary>A producer that sends a new id for the same alert each time.</summary>
 /// <param name="Samples">Some of its ids.</param>
@@ -67,7 +67,7 @@ public sealed record UnstableProducer(
 /// <summary>The active alerts that have no ticket.</summary>
 /// <param name="Worst">The worst and oldest of them, in that order.</param>
 /// <param name="Count">How many there are in all.</param>
-public sealed record WaitingAlerts(IReadOnlyList<AlertEpisode> Worst, int Count);
+public sealed record WaitingAlerts(IReadOnlyList<AlertView> Worst, int Count);
 
 /// <summary>The last episode of a page that lists active ones first.</summary>
 public sealed record AlertCursor(bool IsActive, long Row);
@@ -91,6 +91,9 @@ public sealed record AlertQuery(
 /// <summary>Reads episodes with their deliveries and decisions, in three queries.</summary>
 internal sealed class AlertQueries : IDisposable
 {
+    /// <summary>The newest decisions of all shown alerts are read, this many for each on average.</summary>
+    private const int DecisionsPerAlert = 50;
+
     private readonly IDbContextFactory<AutoTicketDbContext> _contexts;
     private readonly IOptions<AlertsOptions> _options;
     private readonly TimeProvider _clock;
@@ -114,108 +117,117 @@ internal sealed class AlertQueries : IDisposable
     public void Dispose() => _subscription.Dispose();
 
     /// <returns>Newest first; null when the database can't be reached.</returns>
-    public Task<IReadOnlyList<AlertEpisode>?> ReadAsync(AlertQuery query, int count, CancellationToken cancellationToken) =>
-        OrNullAsync<IReadOnlyList<AlertEpisode>>(async db =>
-        {
-            var alerts = db.Alerts.AsNoTracking();
-            alerts = query.ActiveOnly ? alerts.WhereFiring() : alerts;
-            alerts = query.AlertKey is { } key ? alerts.Where(alert => alert.AlertId.StartsWith(key)) : alerts;
-            alerts = query.Before is { } before ? alerts.Where(alert => alert.Id < before) : alerts;
-            alerts = query.Surface is { } surface ? alerts.Where(alert => alert.Surface == surface) : alerts;
-            alerts = query.After switch
+    public Task<IReadOnlyList<AlertView>?> ReadAsync(AlertQuery query, int count, CancellationToken cancellationToken) =>
+        OrNullAsync<IReadOnlyList<AlertView>>(
+            async db =>
             {
-                { IsActive: true, Row: var row } => alerts.Where(alert => alert.Status != AlertStatus.Firing || alert.Id < row),
-                { Row: var row } => alerts.Where(alert => alert.Status != AlertStatus.Firing && alert.Id < row),
-                null => alerts,
-            };
-            alerts = string.IsNullOrWhiteSpace(query.Search) ? alerts : Matching(alerts, CleanText.Of(query.Search).Trim());
-            var ordered = query.ActiveFirst
-                ? alerts.OrderBy(alert => alert.Status != AlertStatus.Firing).ThenByDescending(alert => alert.Id)
-                : alerts.OrderByDescending(alert => alert.Id);
-            return await CompleteAsync(db, await ordered.Take(count).ToListAsync(cancellationToken), cancellationToken);
-        });
+                var alerts = db.Alerts.AsNoTracking();
+                alerts = query.ActiveOnly ? alerts.WhereFiring() : alerts;
+                alerts = query.AlertKey is { } key ? alerts.Where(alert => alert.AlertId.StartsWith(key)) : alerts;
+                alerts = query.Before is { } before ? alerts.Where(alert => alert.Id < before) : alerts;
+                alerts = query.Surface is { } surface ? alerts.Where(alert => alert.Surface == surface) : alerts;
+                alerts = query.After switch
+                {
+                    { IsActive: true, Row: var row } => alerts.Where(alert => alert.Status != AlertStatus.Firing || alert.Id < row),
+                    { Row: var row } => alerts.Where(alert => alert.Status != AlertStatus.Firing && alert.Id < row),
+                    null => alerts,
+                };
+                alerts = string.IsNullOrWhiteSpace(query.Search) ? alerts : Matching(alerts, CleanText.Of(query.Search).Trim());
+                var ordered = query.ActiveFirst
+                    ? alerts.OrderBy(alert => alert.Status != AlertStatus.Firing).ThenByDescending(alert => alert.Id)
+                    : alerts.OrderByDescending(alert => alert.Id);
+                return await CompleteAsync(db, await ordered.Take(count).ToListAsync(cancellationToken), cancellationToken);
+            },
+            cancellationToken
+        );
 
     /// <summary>The newest episode of an alert, with all its fields.</summary>
-    public async Task<AlertDetails?> FindAsync(string alertKey, CancellationToken cancellationToken) =>
-        await OrNullAsync(async db =>
-        {
-            var alert = await db
-                .Alerts.AsNoTracking()
-                .Where(alert => alert.AlertId.StartsWith(alertKey))
-                .OrderByDescending(alert => alert.Id)
-                .FirstOrDefaultAsync(cancellationToken);
-            return alert is null
-                ? null
-                : new AlertDetails(
-                    (await CompleteAsync(db, [alert], cancellationToken))[0],
-                    alert.FullText ?? alert.Summary,
-                    alert.Labels,
-                    [.. alert.Members.Select(member => member.Key).Where(key => key.Length > 0)]
-                );
-        });
+    public Task<AlertDetails?> FindAsync(string alertKey, CancellationToken cancellationToken) =>
+        OrNullAsync<AlertDetails>(
+            async db =>
+            {
+                var alert = await db
+                    .Alerts.AsNoTracking()
+                    .Where(alert => alert.AlertId.StartsWith(alertKey))
+                    .OrderByDescending(alert => alert.Id)
+                    .FirstOrDefaultAsync(cancellationToken);
+                return alert is null
+                    ? null
+                    : new AlertDetails(
+                        (await CompleteAsync(db, [alert], cancellationToken))[0],
+                        alert.FullText ?? alert.Summary,
+                        alert.Labels,
+                        [.. alert.Members.Select(member => member.Key).Where(key => key.Length > 0)]
+                    );
+            },
+            cancellationToken
+        );
 
     /// <summary>The active alerts that wait for a ticket.</summary>
     /// <param name="count">How many of them are returned as episodes.</param>
     /// <returns>Null when the database can't be reached.</returns>
     public Task<WaitingAlerts?> WaitingForTicketAsync(int count, CancellationToken cancellationToken) =>
-        OrNullAsync<WaitingAlerts>(async db =>
-        {
-            var deliveries = db.AlertDeliveries;
-            var waiting = db
-                .Alerts.AsNoTracking()
-                .WhereFiring()
-                .WhereReachesHooks(_options.Value)
-                .WhereGetsTicket()
-                .Where(alert => !deliveries.Any(d => d.AlertRow == alert.Id && d.TicketId != null && d.Reopened == alert.Reopened));
-            var worst = await waiting
-                .OrderBy(alert => alert.Severity)
-                .ThenBy(alert => alert.OpenedAt)
-                .Take(count)
-                .ToListAsync(cancellationToken);
-            return new(
-                await CompleteAsync(db, worst, cancellationToken),
-                worst.Count < count ? worst.Count : await waiting.CountAsync(cancellationToken)
-            );
-        });
+        OrNullAsync<WaitingAlerts>(
+            async db =>
+            {
+                var deliveries = db.AlertDeliveries;
+                var waiting = db
+                    .Alerts.AsNoTracking()
+                    .WhereFiring()
+                    .WhereReachesHooks(_options.Value)
+                    .WhereGetsTicket()
+                    .Where(alert => !deliveries.Any(d => d.AlertRow == alert.Id && d.TicketId != null && d.Reopened == alert.Reopened));
+                var worst = await waiting
+                    .OrderBy(alert => alert.Severity)
+                    .ThenBy(alert => alert.OpenedAt)
+                    .Take(count)
+                    .ToListAsync(cancellationToken);
+                return new(
+                    await CompleteAsync(db, worst, cancellationToken),
+                    worst.Count < count ? worst.Count : await waiting.CountAsync(cancellationToken)
+                );
+            },
+            cancellationToken
+        );
 
     /// <summary>The number of active alerts that reach the hooks; null when the database can't be reached.</summary>
-    public async Task<int?> CountActiveAsync(CancellationToken cancellationToken)
-    {
-        await using var db = await _contexts.CreateDbContextAsync(cancellationToken);
-        try
-        {
-            return await db.Alerts.WhereFiring().WhereReachesHooks(_options.Value).CountAsync(cancellationToken);
-        }
-        catch (Exception exception) when (Outages.IsOutage(exception))
-        {
-            return null;
-        }
-    }
+    public Task<int?> CountActiveAsync(CancellationToken cancellationToken) =>
+        OrNullAsync<int?>(
+            async db => await db.Alerts.WhereFiring().WhereReachesHooks(_options.Value).CountAsync(cancellationToken),
+            cancellationToken
+        );
 
     public Task<IReadOnlyList<UnstableProducer>?> UnstableAsync(CancellationToken cancellationToken) =>
-        OrNullAsync<IReadOnlyList<UnstableProducer>>(async db =>
-        {
-            var since = _clock.GetUtcNow() - EpisodeRules.Memory;
-            return
-            [
-                .. (
-                    await db
-                        .Alerts.AsNoTracking()
-                        .WhereUnstable()
-                        .Where(alert => alert.Status == AlertStatus.Firing || alert.EndedAt > since)
-                        .OrderByDescending(alert => alert.SeenAt)
-                        .Take(100)
-                        .ToListAsync(cancellationToken)
-                ).Select(alert => new UnstableProducer(
-                    alert.Source,
-                    alert.Name,
-                    alert.AlertKey,
-                    alert.FoldedIds + 1,
-                    [.. alert.Members.Where(member => member.HasProducerId).Select(member => member.Key[Observation.IdPrefix.Length..])],
-                    alert.SeenAt
-                )),
-            ];
-        });
+        OrNullAsync<IReadOnlyList<UnstableProducer>>(
+            async db =>
+            {
+                var since = _clock.GetUtcNow() - EpisodeRules.RememberEndedFor;
+                return
+                [
+                    .. (
+                        await db
+                            .Alerts.AsNoTracking()
+                            .WhereUnstable()
+                            .Where(alert => alert.Status == AlertStatus.Firing || alert.EndedAt > since)
+                            .OrderByDescending(alert => alert.SeenAt)
+                            .Take(100)
+                            .ToListAsync(cancellationToken)
+                    ).Select(alert => new UnstableProducer(
+                        alert.Source,
+                        alert.Name,
+                        alert.AlertKey,
+                        alert.FoldedIds + 1,
+                        [
+                            .. alert
+                                .Members.Where(member => member.HasProducerId)
+                                .Select(member => member.Key[Observation.IdPrefix.Length..]),
+                        ],
+                        alert.SeenAt
+                    )),
+                ];
+            },
+            cancellationToken
+        );
 
     private static IQueryable<Alert> Matching(IQueryable<Alert> alerts, string text)
     {
@@ -231,7 +243,7 @@ internal sealed class AlertQueries : IDisposable
 #pragma warning restore CA1304, CA1311, CA1862
     }
 
-    private static async Task<IReadOnlyList<AlertEpisode>> CompleteAsync(
+    private static async Task<IReadOnlyList<AlertView>> CompleteAsync(
         AutoTicketDbContext db,
         List<Alert> alerts,
         CancellationToken cancellationToken
@@ -247,14 +259,14 @@ internal sealed class AlertQueries : IDisposable
                 .Decisions.AsNoTracking()
                 .Where(d => ids.Contains(d.AlertId))
                 .OrderByDescending(d => d.LastAt)
-                .Take(50 * alerts.Count)
+                .Take(DecisionsPerAlert * alerts.Count)
                 .ToListAsync(cancellationToken)
         ).ToLookup(d => d.AlertId);
         return alerts.ConvertAll(alert =>
         {
-            var told = deliveries[alert.Id].Where(d => d.Kind == DeliveryKind.Firing).ToList();
-            var ticket = told.Find(d => d.TicketId is not null);
-            return new AlertEpisode(
+            var delivered = deliveries[alert.Id].Where(d => d.Kind == DeliveryKind.Firing).ToList();
+            var ticket = delivered.Find(d => d.TicketId is not null);
+            return new AlertView(
                 alert.Id,
                 alert.AlertId,
                 alert.AlertKey,
@@ -270,7 +282,7 @@ internal sealed class AlertQueries : IDisposable
                 alert.Reopened,
                 alert.IsUnstable,
                 ticket is null ? null : new AlertTicket(ticket.TicketId!.Value, ticket.TicketNumber, ticket.TicketUrl!),
-                told.Find(d => d.Hook == DecisionSources.Slack)?.At,
+                delivered.Find(d => d.Hook == DecisionSources.Slack)?.At,
                 [
                     .. decisions[alert.AlertId]
                         .Where(d => IsAbout(d, alert))
@@ -300,29 +312,17 @@ internal sealed class AlertQueries : IDisposable
             && (alert.EndedAt is not { } endedAt || decision.FirstAt <= endedAt)
         );
 
-    private async Task<T?> OrNullAsync<T>(Func<AutoTicketDbContext, Task<T?>> read)
-        where T : class
+    /// <returns>Null when the database can't be reached.</returns>
+    private async Task<T?> OrNullAsync<T>(Func<AutoTicketDbContext, Task<T?>> read, CancellationToken cancellationToken)
     {
-        await using var db = await _contexts.CreateDbContextAsync();
+        await using var db = await _contexts.CreateDbContextAsync(cancellationToken);
         try
         {
             return await read(db);
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
         {
-            return null;
+            return default;
         }
     }
-}
-
-/// <summary>The values of <see cref="AlertDecision.Path"/>: the hooks' names, and the other sources of decisions.</summary>
-public static class DecisionSources
-{
-    public const string Ticket = "ticket";
-    public const string Slack = "slack";
-    public const string Click = "click";
-    public const string Intake = "intake";
-
-    /// <summary>The test alert that regularly goes from the aggregator to the hooks.</summary>
-    public const string Canary = "canary";
 }

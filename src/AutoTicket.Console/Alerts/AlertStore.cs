@@ -16,9 +16,6 @@ internal sealed class AlertStore(
     IEnumerable<IAlertHook> hooks
 )
 {
-    /// <summary>The most alerts of one statement, so that no statement times out.</summary>
-    private const int DeletedAtOnce = 5_000;
-
     private static readonly RowBatch<Alert> New = RowBatch.Of<Alert>(
         a => a.AlertId,
         a => a.LogicalId,
@@ -153,9 +150,9 @@ internal sealed class AlertStore(
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var ended = db.Alerts.Where(alert => alert.EndedAt < before).OrderBy(alert => alert.EndedAt).Select(alert => alert.Id);
-        while (await ended.Take(DeletedAtOnce).ToListAsync(cancellationToken) is { Count: > 0 } rows)
+        while (await ended.Take(Expiry.MostAtOnce).ToListAsync(cancellationToken) is { Count: > 0 } rows)
         {
-            await DeliveryLog.DeleteAsync(db, rows, cancellationToken);
+            await DeliveryStore.DeleteAsync(db, rows, cancellationToken);
             await db.Alerts.Where(alert => rows.Contains(alert.Id)).ExecuteDeleteAsync(cancellationToken);
         }
     }
@@ -169,7 +166,7 @@ internal sealed class AlertStore(
             FormattableStringFactory.Create(
                 $"""
                 {Outbox} alerts.id, source, severity, opened_at FROM (
-                  SELECT id, hook FROM alerts {_forEachHook} WHERE status = 'firing' AND severity IN ({NotifySeverities})
+                  SELECT id, hook FROM alerts {_forEachHook} WHERE status = 'firing' AND severity IN ({NotifySeveritiesSql})
                   EXCEPT SELECT alert_row, hook FROM alert_outbox
                   EXCEPT SELECT alert_row, hook FROM alert_deliveries JOIN alerts ON alerts.id = alert_row
                     WHERE status = 'firing' AND kind = 'firing'
@@ -220,7 +217,7 @@ internal sealed class AlertStore(
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         // In the same commit: otherwise another leader would find the episode undelivered and deliver it again.
-        var delivered = DeliveryLog.InsertWholeEpisode(by);
+        var delivered = DeliveryStore.InsertWholeEpisode(by);
         // If the answer to an earlier try was lost, the episode is stored already.
         const string isNew = "NOT EXISTS (SELECT 1 FROM alerts a WHERE a.logical_id = r.logical_id AND a.opened_at = r.opened_at)";
         await InsertAsync(db, [ended], isNew, [delivered], cancellationToken);
@@ -249,7 +246,7 @@ internal sealed class AlertStore(
                   'surface', surface, 'name', name)
                 FROM inserted
                 """,
-                $"{Outbox} id, source, severity, opened_at FROM inserted {_forEachHook} WHERE severity IN ({NotifySeverities})",
+                $"{Outbox} id, source, severity, opened_at FROM inserted {_forEachHook} WHERE severity IN ({NotifySeveritiesSql})",
                 .. then,
             ],
             New.Of(Sorted(opened)),
@@ -257,7 +254,7 @@ internal sealed class AlertStore(
         );
 
     /// <summary>The severities that reach the hooks, as an SQL list: <c>'p1', 'p2'</c>.</summary>
-    private string NotifySeverities => string.Join(", ", options.Value.NotifySeverities.Select(severity => $"'{Words.Of(severity)}'"));
+    private string NotifySeveritiesSql => string.Join(", ", options.Value.NotifySeverities.Select(severity => $"'{Words.Of(severity)}'"));
 
     /// <summary>All processes use one order, so that two batches can't deadlock.</summary>
     private static List<Alert> Sorted(IEnumerable<Alert> alerts) =>

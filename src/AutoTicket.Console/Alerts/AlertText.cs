@@ -23,7 +23,7 @@ internal static class AlertText
                     text,
                     (c, stripped) =>
                     {
-                        if (char.IsControl(c) ? c is '\n' or '\t' or '\u0085' : c is '\u2028' or '\u2029')
+                        if (c is '\n' or '\t' or '\u0085' or '\u2028' or '\u2029')
                         {
                             stripped.Append(' ');
                         }

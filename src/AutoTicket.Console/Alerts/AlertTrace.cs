@@ -6,7 +6,7 @@ namespace AutoTicket.Alerts;
 /// episode.</summary>
 internal static class AlertTrace
 {
-    /// <returns>Null when nobody collects traces.</returns>
+    /// <returns>Null when no listener collects traces.</returns>
     public static Activity? Start(string name, Alert alert)
     {
         if (!Telemetry.Activities.HasListeners())

@@ -3,7 +3,7 @@ namespace AutoTicket.Alerts;
 /// <summary>One sentence about the DM and the ticket of an alert, and why one is missing.</summary>
 internal static class AlertVerdict
 {
-    public static string Of(AlertEpisode alert)
+    public static string Of(AlertView alert)
     {
         var ticket = Last(alert, DecisionSources.Ticket);
         var dm = Last(alert, DecisionSources.Slack);
@@ -12,7 +12,7 @@ internal static class AlertVerdict
             (null, null) when ticket is null && dm is null && BelowSeverity(alert) is { } below =>
                 $"No ticket and no DM: {below.Detail ?? Sentence(below)}",
             (null, null) when ticket is null && dm is null =>
-                "No ticket and no DM yet. If this persists, the hooks are missing or no process leads.",
+                "No ticket and no DM yet. If this lasts over a minute, check Diagnostics: a hook or the leader is missing.",
             (null, null) => $"No ticket and no DM. Ticket: {Sentence(ticket)} DM: {Sentence(dm)}",
             (not null, null) => $"DM sent. No ticket: {Sentence(ticket)}",
             (null, not null) => $"Ticket filed. No DM: {Sentence(dm)}",
@@ -20,16 +20,16 @@ internal static class AlertVerdict
         };
     }
 
-    /// <summary>The intake decided that the alert needs neither a ticket nor a DM.</summary>
-    public static bool IsUnwanted(AlertEpisode alert) =>
+    /// <summary>The alert needs neither a ticket nor a DM.</summary>
+    public static bool IsBelowThreshold(AlertView alert) =>
         Last(alert, DecisionSources.Ticket) is null && Last(alert, DecisionSources.Slack) is null && BelowSeverity(alert) is not null;
 
-    private static AlertDecision? BelowSeverity(AlertEpisode alert) =>
+    private static AlertDecision? BelowSeverity(AlertView alert) =>
         alert.Decisions.LastOrDefault(decision =>
             decision.Path == DecisionSources.Intake && decision.Word == DecisionWord.BelowSeverity.Text
         );
 
-    private static AlertDecision? Last(AlertEpisode alert, string path) => alert.Decisions.LastOrDefault(decision => decision.Path == path);
+    private static AlertDecision? Last(AlertView alert, string path) => alert.Decisions.LastOrDefault(decision => decision.Path == path);
 
     private static string Sentence(AlertDecision? decision) =>
         decision is null ? "not tried yet."

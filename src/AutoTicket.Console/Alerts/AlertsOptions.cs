@@ -62,7 +62,7 @@ internal sealed class AlertsOptions : IValidatableObject
     public DateTimeOffset RepeatFrom(DateTimeOffset at) => at + QuietPeriod;
 
     /// <summary>Whether a delivery waits until this time. A longer wait began before the clock was set back, and is ignored.</summary>
-    public bool IsHeld(DateTimeOffset until, DateTimeOffset now) => until > now && until - now <= QuietPeriod;
+    public bool MustWait(DateTimeOffset until, DateTimeOffset now) => until > now && until - now <= QuietPeriod;
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {

@@ -8,7 +8,7 @@ internal static class AlertsSetup
         services.AddSettings<AlertsOptions>("Alerts");
         services.AddSingleton<AlertStore>();
         services.AddSingleton<DecisionLog>();
-        services.AddSingleton<DeliveryLog>();
+        services.AddSingleton<DeliveryStore>();
         services.AddSingleton<AlertQueries>();
         services.AddSingleton<InMemoryAlerts>();
         services.AddHosted<SurfaceObserver>().AddHosted<AlertAggregator>().AddHosted<AlertEmitter>();

@@ -11,7 +11,8 @@ internal sealed record Decision
 
     public required string AlertId { get; init; }
 
-    /// <summary>The episode; zero when there was none yet; null for a click.</summary>
+    /// <summary>The episode. Zero for the intake and the canary, so that repeats share a row. Null for a click, which gets a row of its
+    /// own.</summary>
     public long? AlertRow { get; init; }
 
     /// <summary>What decided: a hook's name, <c>click</c> or <c>intake</c>.</summary>

@@ -9,9 +9,6 @@ internal sealed partial class DecisionLog(IDbContextFactory<AutoTicketDbContext>
 {
     private const int LongestDetail = 500;
 
-    /// <summary>The most decisions of one statement, so that no statement times out.</summary>
-    private const int DeletedAtOnce = 5_000;
-
     private readonly OutageNotice _outage = new();
     private static readonly Counter<long> Decided = Telemetry.Meter.CreateCounter<long>(
         "autoticket.decisions",
@@ -61,8 +58,8 @@ internal sealed partial class DecisionLog(IDbContextFactory<AutoTicketDbContext>
     public async Task DeleteAsync(DateTimeOffset before, CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        var old = db.Decisions.Where(decision => decision.LastAt < before).OrderBy(decision => decision.LastAt).Take(DeletedAtOnce);
-        while (await old.ExecuteDeleteAsync(cancellationToken) == DeletedAtOnce) { }
+        var old = db.Decisions.Where(decision => decision.LastAt < before).OrderBy(decision => decision.LastAt).Take(Expiry.MostAtOnce);
+        while (await old.ExecuteDeleteAsync(cancellationToken) == Expiry.MostAtOnce) { }
     }
 
     /// <summary>Counts decisions in the metric. Call it after they were recorded.</summary>

@@ -14,7 +14,7 @@ internal readonly record struct DecisionWord
     public static DecisionWord Filed { get; } = new("filed");
     public static DecisionWord Adopted { get; } = new("adopted");
     public static DecisionWord AlreadyOpen { get; } = new("already open");
-    public static DecisionWord LookedUp { get; } = new("unconfirmed, looked up");
+    public static DecisionWord LookedUp { get; } = new("answer lost: looking it up");
     public static DecisionWord FlagOff { get; } = new("flag off");
     public static DecisionWord BreakerTripped { get; } = new("breaker tripped");
     public static DecisionWord EscalationHasNoTicket { get; } = new("no ticket: escalation");
@@ -34,7 +34,7 @@ internal readonly record struct DecisionWord
     public static DecisionWord InDigest { get; } = new("in digest");
     public static DecisionWord WaitingForDigest { get; } = new("waiting for the next digest");
     public static DecisionWord HeldFlapping { get; } = new("held: flapping");
-    public static DecisionWord GotNoWorse { get; } = new("not told: it got no worse");
+    public static DecisionWord NotMoreSevere { get; } = new("no DM: not more severe");
     public static DecisionWord NotSetUp { get; } = new("not set up");
 
     // The intake.
@@ -42,11 +42,11 @@ internal readonly record struct DecisionWord
     public static DecisionWord BelowSeverity { get; } = new("below severity");
 
     /// <summary>The intake read a field in another way than it was sent.</summary>
-    public static DecisionWord Remark { get; } = new("remark");
+    public static DecisionWord AcceptedWithChange { get; } = new("accepted with a change");
 
     // The canary.
-    public static DecisionWord Walked { get; } = new("walked");
-    public static DecisionWord Stopped { get; } = new("stopped");
+    public static DecisionWord Passed { get; } = new("passed");
+    public static DecisionWord Failed { get; } = new("failed");
 
     /// <summary>The console's own database could not be used.</summary>
     public static DecisionWord DatabaseDegraded { get; } = Degraded("database");

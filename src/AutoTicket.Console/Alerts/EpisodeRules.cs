@@ -3,8 +3,8 @@ using AutoTicket.Surfaces;
 namespace AutoTicket.Alerts;
 
 /// <summary>
-/// Applies observations to the episodes of their logical alerts. Pure: no clock, no database. Two ids of one producer are two alerts
-/// once they were seen side by side: in one request, or both after the later one began. Until then the later id is folded into the
+/// Applies observations to the episodes of their logical alerts. Pure: no clock, no database. Two ids of one producer become two alerts
+/// when one request holds both, or when both are reported again after the later one began. Until then the later id is folded into the
 /// first one's episode. So a producer that sends a new id each time gets one ticket.
 /// </summary>
 /// <param name="known">All firing and recently ended episodes of the observed logical alerts.</param>
@@ -14,42 +14,42 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
     public static readonly TimeSpan TouchEvery = TimeSpan.FromMinutes(1);
 
     /// <summary>How long an ended episode still shows that two ids are two alerts, or that their producer is unstable.</summary>
-    public static readonly TimeSpan Memory = TimeSpan.FromHours(24);
+    public static readonly TimeSpan RememberEndedFor = TimeSpan.FromHours(24);
 
-    /// <summary>The most reports with ids that an episode keeps. An unstable producer adds one with each new id.</summary>
+    /// <summary>The most members with ids that an episode keeps. An unstable producer adds one with each new id.</summary>
     private const int MostIds = 6;
 
-    /// <summary>The most reports without ids that an episode keeps. If one is dropped while it fires, its severity and its end are not
+    /// <summary>The most members without ids that an episode keeps. If one is dropped while it fires, its severity and its end are not
     /// known.</summary>
     private const int MostVariants = 100;
 
-    private readonly Dictionary<string, List<Episode>> _all = known
+    private readonly Dictionary<string, List<Tracked>> _all = known
         .GroupBy(alert => alert.LogicalId)
-        .ToDictionary(group => group.Key, group => group.Select(alert => new Episode { Now = alert }).ToList());
+        .ToDictionary(group => group.Key, group => group.Select(alert => new Tracked { Alert = alert }).ToList());
 
-    private sealed class Episode
+    private sealed class Tracked
     {
-        public required Alert Now { get; set; }
+        public required Alert Alert { get; set; }
         public bool IsChanged { get; set; }
     }
 
     /// <summary>Episodes to insert.</summary>
     public IReadOnlyList<Alert> Opened =>
-        [.. _all.Values.SelectMany(episodes => episodes).Where(episode => !episode.Now.IsStored).Select(episode => episode.Now)];
+        [.. _all.Values.SelectMany(episodes => episodes).Where(episode => !episode.Alert.IsStored).Select(episode => episode.Alert)];
 
     /// <summary>Episodes to update.</summary>
     public IReadOnlyList<Alert> Changed =>
         [
             .. _all
                 .Values.SelectMany(episodes => episodes)
-                .Where(episode => episode is { IsChanged: true, Now.IsStored: true })
-                .Select(episode => episode.Now),
+                .Where(episode => episode is { IsChanged: true, Alert.IsStored: true })
+                .Select(episode => episode.Alert),
         ];
 
     /// <param name="request">All that one sender sent at once.</param>
     public IReadOnlyList<Observed> Apply(IReadOnlyList<Observation> request)
     {
-        // Only the last report of each member counts. Firing ones go first: some producers send a changed severity as the end of one
+        // Only the last observation of each member counts. Firing ones go first: some producers send a changed severity as the end of one
         // alert and the start of another, and the episode must not end between the two.
         var last = new Dictionary<(string, string), int>();
         for (var i = 0; i < request.Count; i++)
@@ -80,7 +80,7 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
     /// <summary>Expires every firing episode.</summary>
     public void ExpireAll()
     {
-        foreach (var episode in _all.Values.SelectMany(episodes => episodes).Where(episode => episode.Now.IsFiring))
+        foreach (var episode in _all.Values.SelectMany(episodes => episodes).Where(episode => episode.Alert.IsFiring))
         {
             End(episode, AlertStatus.Expired);
         }
@@ -89,42 +89,42 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
     private Observed Fire(Observation o, bool isSideBySide)
     {
         var episodes = _all.TryGetValue(o.LogicalId, out var list) ? list : _all[o.LogicalId] = [];
-        if (episodes.Find(e => e.Now.IsFiring && e.Now.Members.Any(member => member.Key == o.MemberKey)) is { } mine)
+        if (episodes.Find(e => e.Alert.IsFiring && e.Alert.Members.Any(member => member.Key == o.MemberKey)) is { } mine)
         {
             Touch(mine, o);
-            return Separate(episodes, mine, o, isSideBySide) ?? new(mine.Now.AlertId, ObservationResult.Known);
+            return SplitIfSideBySide(episodes, mine, o, isSideBySide) ?? new(mine.Alert.AlertId, ObservationResult.Known);
         }
 
-        var shared = episodes.Find(e => e.Now is { IsFiring: true, Slot: "" });
-        var isApart = o.ProducerId is { } id && ((isSideBySide && shared is not null) || episodes.Exists(e => e.Now.Slot == id));
+        var shared = episodes.Find(e => e.Alert is { IsFiring: true, Slot: "" });
+        var isApart = o.ProducerId is { } id && ((isSideBySide && shared is not null) || episodes.Exists(e => e.Alert.Slot == id));
         if (shared is not null && !isApart)
         {
             return Fold(shared, o);
         }
 
         var slot = isApart ? o.ProducerId! : "";
-        var before = episodes.Where(e => !e.Now.IsFiring && e.Now.Slot == slot).MaxBy(e => e.Now.EndedAt);
-        if (before is { Now.EndedAt: { } endedAt } && options.ContinuesEpisode(endedAt, now))
+        var before = episodes.Where(e => !e.Alert.IsFiring && e.Alert.Slot == slot).MaxBy(e => e.Alert.EndedAt);
+        if (before is { Alert.EndedAt: { } endedAt } && options.ContinuesEpisode(endedAt, now))
         {
             return Reopen(before, o);
         }
 
-        return Open(episodes, o, slot, isApart ? null : before?.Now);
+        return Open(episodes, o, slot, isApart ? null : before?.Alert);
     }
 
     /// <summary>Splits an episode whose ids were now seen side by side.</summary>
     /// <returns>Null when the observed id stays in its episode.</returns>
-    private Observed? Separate(List<Episode> episodes, Episode shared, Observation o, bool isSideBySide)
+    private Observed? SplitIfSideBySide(List<Tracked> episodes, Tracked shared, Observation o, bool isSideBySide)
     {
-        if (o.ProducerId is null || shared.Now.Slot.Length > 0)
+        if (o.ProducerId is null || shared.Alert.Slot.Length > 0)
         {
             return null;
         }
 
-        var members = shared.Now.Members.Where(member => member.HasProducerId).ToList();
+        var members = shared.Alert.Members.Where(member => member.HasProducerId).ToList();
         var mine = members.Find(member => member.Key == o.MemberKey)!;
-        // An ended id is not split off: its new episode would fire, or the old one would keep no firing report.
-        var apart = members.Where(other => other != mine && other.IsFiring && (isSideBySide || AreApart(mine, other))).ToList();
+        // An ended id is not split off: its new episode would fire, or the old one would keep no firing member.
+        var apart = members.Where(other => other != mine && other.IsFiring && (isSideBySide || WereBothRepeated(mine, other))).ToList();
         if (apart.Count == 0)
         {
             return null;
@@ -155,82 +155,70 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
 
         return null;
 
-        static bool AreApart(AlertMember one, AlertMember other)
+        static bool WereBothRepeated(AlertMember one, AlertMember other)
         {
             var (earlier, later) = one.FirstSeen <= other.FirstSeen ? (one, other) : (other, one);
             return earlier.LastSeen > later.FirstSeen && later.LastSeen > later.FirstSeen;
         }
     }
 
-    private void RemoveMember(Episode from, AlertMember member)
+    private void RemoveMember(Tracked from, AlertMember member)
     {
-        List<AlertMember> rest = [.. from.Now.Members.Where(other => other != member)];
-        var left = from.Now with { Members = rest, FoldedIds = Math.Max(0, from.Now.FoldedIds - 1) };
-        Set(from, rest.Exists(other => other.IsFiring) ? SummarizeFiring(left) : left);
+        List<AlertMember> rest = [.. from.Alert.Members.Where(other => other != member)];
+        var left = from.Alert with { Members = rest, FoldedIds = Math.Max(0, from.Alert.FoldedIds - 1) };
+        Replace(from, rest.Exists(other => other.IsFiring) ? SummarizeFiring(left) : left);
     }
 
-    private Observed Fold(Episode shared, Observation o)
+    private Observed Fold(Tracked shared, Observation o)
     {
-        var isNewId = o.ProducerId is not null && shared.Now.Members.Any(member => member.HasProducerId);
-        Set(
+        var isNewId = o.ProducerId is not null && shared.Alert.Members.Any(member => member.HasProducerId);
+        Replace(
             shared,
             SummarizeFiring(
-                shared.Now with
+                shared.Alert with
                 {
-                    Members = Join(shared.Now.Members, o),
-                    FoldedIds = shared.Now.FoldedIds + (isNewId ? 1 : 0),
+                    Members = WithMember(shared.Alert.Members, o),
+                    FoldedIds = shared.Alert.FoldedIds + (isNewId ? 1 : 0),
                     SeenAt = now,
                 }
             )
         );
-        return new(shared.Now.AlertId, isNewId ? ObservationResult.Folded : ObservationResult.Known);
+        return new(shared.Alert.AlertId, isNewId ? ObservationResult.Folded : ObservationResult.Known);
     }
 
-    private Observed Open(List<Episode> episodes, Observation o, string slot, Alert? before)
+    private Observed Open(List<Tracked> episodes, Observation o, string slot, Alert? before)
     {
-        var opened = new Alert
+        var opened = Alert.From(o, now) with
         {
             // An unstable producer keeps the identity that its ticket has.
             AlertId = before is { IsUnstable: true } ? before.AlertId : o.AlertId,
-            LogicalId = o.LogicalId,
             Slot = slot,
-            Status = AlertStatus.Firing,
-            Source = o.Source,
-            Name = o.Name,
-            Surface = o.Surface,
-            Severity = o.Severity,
-            Summary = o.Summary,
-            FullText = o.FullText,
-            Url = o.Url,
-            Labels = o.AllLabels,
             Members = [Member(o)],
             FoldedIds = before is { IsUnstable: true } ? before.FoldedIds + 1 : 0,
             StartedAt = NotAfterNow(o.StartsAt),
-            OpenedAt = now,
-            SeenAt = now,
             ExpiresAt = o.ExpiresAt,
         };
-        episodes.Add(new Episode { Now = opened, IsChanged = true });
+        episodes.Add(new Tracked { Alert = opened, IsChanged = true });
         return new(opened.AlertId, ObservationResult.Opened);
     }
 
-    private Observed Reopen(Episode episode, Observation o)
+    private Observed Reopen(Tracked episode, Observation o)
     {
-        var isKnown = episode.Now.Members.Any(member => member.Key == o.MemberKey);
-        var isNewId = !isKnown && o.ProducerId is not null && episode.Now.Members.Any(member => member.HasProducerId);
-        Set(
+        var isKnown = episode.Alert.Members.Any(member => member.Key == o.MemberKey);
+        var isNewId = !isKnown && o.ProducerId is not null && episode.Alert.Members.Any(member => member.HasProducerId);
+        Replace(
             episode,
             SummarizeFiring(
-                episode.Now with
+                episode.Alert with
                 {
                     Status = AlertStatus.Firing,
                     EndedAt = null,
                     StartedAt = NotAfterNow(o.StartsAt),
-                    Reopened = episode.Now.Reopened + 1,
+                    Reopened = episode.Alert.Reopened + 1,
                     Members = isKnown
-                        ? [.. episode.Now.Members.Select(member => member.Key == o.MemberKey ? Member(o) : member)]
-                        : Join(episode.Now.Members, o),
-                    FoldedIds = episode.Now.FoldedIds + (isNewId ? 1 : 0),
+                        ? [.. episode.Alert.Members.Select(member => member.Key == o.MemberKey ? Member(o) : member)]
+                        : WithMember(episode.Alert.Members, o),
+                    FoldedIds = episode.Alert.FoldedIds + (isNewId ? 1 : 0),
                     Summary = o.Summary,
                     FullText = o.FullText,
                     SeenAt = now,
@@ -238,13 +226,13 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
                 }
             )
         );
-        return new(episode.Now.AlertId, isNewId ? ObservationResult.Folded : ObservationResult.Opened);
+        return new(episode.Alert.AlertId, isNewId ? ObservationResult.Folded : ObservationResult.Opened);
     }
 
-    private void Touch(Episode episode, Observation o)
+    private void Touch(Tracked episode, Observation o)
     {
-        var before = episode.Now;
-        // An unchanged repeat of the only report is not written. With several reports, their times decide whether they are one alert,
+        var before = episode.Alert;
+        // An unchanged repeat of the only member is not written. With several members, their times decide whether they are one alert,
         // so all repeats are written.
         if (
             before.Members.Count == 1
@@ -256,7 +244,7 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
             return;
         }
 
-        Set(
+        Replace(
             episode,
             SummarizeFiring(
                 before with
@@ -295,17 +283,17 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
     private Observed Resolve(Observation o)
     {
         var episode = _all.TryGetValue(o.LogicalId, out var episodes)
-            ? episodes.Find(e => e.Now.IsFiring && e.Now.Members.Any(member => member.Key == o.MemberKey))
+            ? episodes.Find(e => e.Alert.IsFiring && e.Alert.Members.Any(member => member.Key == o.MemberKey))
             : null;
         if (episode is null)
         {
             return new(o.AlertId, ObservationResult.NotOpen);
         }
 
-        var mine = episode.Now.Members.First(member => member.Key == o.MemberKey);
+        var mine = episode.Alert.Members.First(member => member.Key == o.MemberKey);
         // The end of the id that was observed last ends the alert's other ids too.
         var members = episode
-            .Now.Members.Select(member =>
+            .Alert.Members.Select(member =>
                 member.Key == mine.Key || (member.HasProducerId && mine.HasProducerId && member.LastSeen < mine.LastSeen)
                     ? member with
                     {
@@ -316,27 +304,27 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
             .ToList();
         if (members.Exists(member => member.IsFiring))
         {
-            Set(episode, SummarizeFiring(episode.Now with { Members = members }));
-            return new(episode.Now.AlertId, ObservationResult.Known);
+            Replace(episode, SummarizeFiring(episode.Alert with { Members = members }));
+            return new(episode.Alert.AlertId, ObservationResult.Known);
         }
 
         End(episode, AlertStatus.Resolved);
-        return new(episode.Now.AlertId, ObservationResult.Resolved);
+        return new(episode.Alert.AlertId, ObservationResult.Resolved);
     }
 
-    private void End(Episode episode, AlertStatus status)
+    private void End(Tracked episode, AlertStatus status)
     {
-        var ended = episode.Now with
+        var ended = episode.Alert with
         {
             Status = status,
             EndedAt = now,
-            Members = [.. episode.Now.Members.Select(member => member with { IsFiring = false })],
+            Members = [.. episode.Alert.Members.Select(member => member with { IsFiring = false })],
             ExpiresAt = null,
         };
-        Set(episode, ended with { NotifyAt = options.EndHeldUntil(ended) ?? now });
+        Replace(episode, ended with { NotifyAt = options.EndHeldUntil(ended) ?? now });
     }
 
-    /// <summary>Sets severity and expiry from the firing reports.</summary>
+    /// <summary>Sets severity and expiry from the firing members, and notifies the hooks if the severity changed.</summary>
     private Alert SummarizeFiring(Alert alert)
     {
         var firing = alert.Members.Where(member => member.IsFiring).ToList();
@@ -349,10 +337,10 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
         };
     }
 
-    private static void Set(Episode episode, Alert alert) => (episode.Now, episode.IsChanged) = (alert, true);
+    private static void Replace(Tracked episode, Alert alert) => (episode.Alert, episode.IsChanged) = (alert, true);
 
-    /// <summary>Keeps the first report, which gave the episode its identity, and the newest ones.</summary>
-    private List<AlertMember> Join(IReadOnlyList<AlertMember> members, Observation o)
+    /// <summary>Keeps the first member, which gave the episode its identity, and the newest ones.</summary>
+    private List<AlertMember> WithMember(IReadOnlyList<AlertMember> members, Observation o)
     {
         var added = Member(o);
         var dropped = members

@@ -6,9 +6,10 @@ namespace AutoTicket.Alerts;
 internal sealed class HookPass(DateTimeOffset begunAt)
 {
     /// <summary>A pass without an outcome for this long is stuck.</summary>
-    public static readonly TimeSpan Stuck = TimeSpan.FromMinutes(1);
+    public static readonly TimeSpan StuckAfter = TimeSpan.FromMinutes(1);
 
-    private static readonly TimeSpan StuckAtLeast = TimeSpan.FromSeconds(5);
+    /// <summary>How long a pass must stay late by the monotonic clock.</summary>
+    private static readonly TimeSpan LateFor = TimeSpan.FromSeconds(5);
 
     private long? _lateSince;
     private bool _isAwaited;
@@ -36,9 +37,9 @@ internal sealed class HookPass(DateTimeOffset begunAt)
     /// <returns>True when the pass has just become stuck.</returns>
     public bool UpdateStuck(DateTimeOffset now)
     {
-        _lateSince = !Ended.IsCompleted && AdvancedAt is { } at && now - at > Stuck ? _lateSince ?? Stopwatch.GetTimestamp() : null;
+        _lateSince = !Ended.IsCompleted && AdvancedAt is { } at && now - at > StuckAfter ? _lateSince ?? Stopwatch.GetTimestamp() : null;
         var was = IsStuck;
-        IsStuck = _lateSince is { } since && Stopwatch.GetElapsedTime(since) >= StuckAtLeast;
+        IsStuck = _lateSince is { } since && Stopwatch.GetElapsedTime(since) >= LateFor;
         return IsStuck && !was;
     }
 }

@@ -9,6 +9,9 @@ internal interface IAlertHook
     /// <summary>Whether the hook still gets an alert that ended before its firing was delivered.</summary>
     bool WantsEndedAlerts => false;
 
+    /// <summary>Whether the hook can deliver while the console's database can't be reached.</summary>
+    bool WorksWithoutDatabase => false;
+
     /// <summary>Raised when the hook may deliver what it could not deliver before. Handlers return at once and never throw.</summary>
     event Action? Ready
     {
@@ -36,9 +39,9 @@ internal enum NoticeKind
     Ended,
 }
 
-/// <param name="Told">The last delivery of its firing by this hook; null when there is none.</param>
+/// <param name="LastDelivery">The last delivery of its firing by this hook; null when there is none.</param>
 /// <param name="Ticket">The alert's ticket, if it has one.</param>
-internal sealed record AlertNotice(Alert Alert, NoticeKind Kind, AlertDelivery? Told, AlertTicket? Ticket)
+internal sealed record AlertNotice(Alert Alert, NoticeKind Kind, AlertDelivery? LastDelivery, AlertTicket? Ticket)
 {
     /// <summary>The hook writes a note on the alert's ticket; otherwise it files one.</summary>
     public bool IsNote => Kind is NoticeKind.SeverityChanged or NoticeKind.Ended;
@@ -59,7 +62,7 @@ internal sealed record HookOutcome(
     AlertTicket? Ticket = null
 )
 {
-    /// <summary>How long a retry can't succeed, for example while Slack limits the rate; zero when a retry may succeed at once.</summary>
+    /// <summary>Time until a retry can succeed, for example while Slack limits the rate. Zero: at once.</summary>
     public TimeSpan RetryAfter { get; init; }
 
     /// <summary>An alert of the console's own that this outcome raises, such as a tripped flood breaker.</summary>

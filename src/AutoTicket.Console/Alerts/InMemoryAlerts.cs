@@ -4,28 +4,28 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Alerts;
 
-/// <summary>While the database is away, the last known leader delivers surface outages and escalations from memory, each once. When the
-/// database is back, the console stores the episodes and their deliveries.</summary>
+/// <summary>While the database can't be reached, the last leader delivers surface outages and escalations from memory. One firing alert is
+/// delivered at most once per quiet period. When the database is back, the console stores the episodes and their deliveries.</summary>
 internal sealed partial class InMemoryAlerts(
     AlertEmitter emitter,
     AlertStore store,
     LeaderLease leader,
-    DeliveryLog deliveryLog,
+    DeliveryStore deliveryStore,
     IOptions<AlertsOptions> options,
     TimeProvider clock,
     ILogger<InMemoryAlerts> logger
 ) : IDisposable
 {
     /// <summary>The surface observer and the escalation watch may call at the same time.</summary>
-    private readonly SemaphoreSlim _one = new(1, 1);
+    private readonly SemaphoreSlim _lock = new(1, 1);
     private readonly HashSet<string> _firing = [];
 
     /// <summary>The last delivery of each hook for each alert whose episode is not stored yet.</summary>
-    private readonly List<Delivered> _deliveries = [];
+    private readonly Dictionary<(string Hook, string AlertId), Delivered> _deliveries = [];
 
     /// <param name="Seen">The observation that fired.</param>
-    /// <param name="Again">How often the alert fired again after its end was delivered.</param>
-    private sealed record Delivered(string Hook, Observation Seen, NoticeKind Kind, DateTimeOffset At, int Again);
+    /// <param name="TimesRefired">How often the alert fired again after its end was delivered.</param>
+    private sealed record Delivered(string Hook, Observation Seen, NoticeKind Kind, DateTimeOffset At, int TimesRefired);
 
     /// <summary>Stores the deliveries that were made from memory. Call it after the database has stored the observations.</summary>
     public Task StoreDeliveriesAsync(
@@ -38,18 +38,18 @@ internal sealed partial class InMemoryAlerts(
     public Task DeliverFromMemoryAsync(IReadOnlyList<Observation> request, CancellationToken cancellationToken) =>
         leader.ActsAsLeader ? AloneAsync(() => DeliverAllAsync(request, cancellationToken), cancellationToken) : Task.CompletedTask;
 
-    public void Dispose() => _one.Dispose();
+    public void Dispose() => _lock.Dispose();
 
     private async Task AloneAsync(Func<Task> work, CancellationToken cancellationToken)
     {
-        await _one.WaitAsync(cancellationToken);
+        await _lock.WaitAsync(cancellationToken);
         try
         {
             await work();
         }
         finally
         {
-            _one.Release();
+            _lock.Release();
         }
     }
 
@@ -67,16 +67,18 @@ internal sealed partial class InMemoryAlerts(
 
         // An alert that ended before it was stored has no episode, so its end can only be delivered from here.
         await DeliverEndsAsync(request, cancellationToken);
-        // The episodes of other alerts may not be stored yet.
+        // Record only alerts of this request: another alert's episode may not be stored yet.
         var begun = _deliveries
-            .Where(delivery => delivery.Kind == NoticeKind.Firing && request.Any(o => o.IsFiring && o.AlertId == delivery.Seen.AlertId))
+            .Values.Where(delivery =>
+                delivery.Kind == NoticeKind.Firing && request.Any(o => o.IsFiring && o.AlertId == delivery.Seen.AlertId)
+            )
             .ToList();
-        var ended = _deliveries.Where(delivery => delivery.Kind == NoticeKind.Ended).ToLookup(delivery => delivery.Seen.AlertId);
+        var ended = _deliveries.Values.Where(delivery => delivery.Kind == NoticeKind.Ended).ToLookup(delivery => delivery.Seen.AlertId);
         try
         {
             foreach (var deliveries in ended)
             {
-                var last = deliveries.Last();
+                var last = deliveries.MaxBy(delivery => delivery.At)!;
                 await store.WriteDeliveredAsync(
                     AlertOf(last.Seen, last.At) with
                     {
@@ -86,18 +88,26 @@ internal sealed partial class InMemoryAlerts(
                     deliveries.Select(delivery => delivery.Hook),
                     cancellationToken
                 );
-                _deliveries.RemoveAll(deliveries.Contains);
+                Forget(deliveries);
             }
 
-            await deliveryLog.RecordFromMemoryAsync(
+            await deliveryStore.RecordFromMemoryAsync(
                 begun.ConvertAll(delivery => (delivery.Seen, delivery.Hook, delivery.At)),
                 cancellationToken
             );
-            _deliveries.RemoveAll(begun.Contains);
+            Forget(begun);
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
         {
-            // The database is away again: the next call tries again.
+            // The database can't be reached again: the next call retries.
+        }
+    }
+
+    private void Forget(IEnumerable<Delivered> deliveries)
+    {
+        foreach (var delivery in deliveries)
+        {
+            _deliveries.Remove((delivery.Hook, delivery.Seen.AlertId));
         }
     }
 
@@ -141,7 +151,8 @@ internal sealed partial class InMemoryAlerts(
                     .Select(o => LastDelivery(hook, o))
                     .OfType<Delivered>()
                     .Where(last =>
-                        last.Kind == NoticeKind.Firing && (last.Again == 0 || !options.Value.IsHeld(options.Value.RepeatFrom(last.At), now))
+                        last.Kind == NoticeKind.Firing
+                        && (last.TimesRefired == 0 || !options.Value.MustWait(options.Value.RepeatFrom(last.At), now))
                     )
                     .Select(last => (last.Seen, AlertOf(last.Seen, last.At) with { Status = AlertStatus.Resolved, EndedAt = now })),
                 cancellationToken
@@ -149,8 +160,7 @@ internal sealed partial class InMemoryAlerts(
         }
     }
 
-    private Delivered? LastDelivery(string hook, Observation o) =>
-        _deliveries.Find(delivery => delivery.Hook == hook && delivery.Seen.AlertId == o.AlertId);
+    private Delivered? LastDelivery(string hook, Observation o) => _deliveries.GetValueOrDefault((hook, o.AlertId));
 
     private async Task DeliverAsync(
         string hook,
@@ -176,43 +186,23 @@ internal sealed partial class InMemoryAlerts(
             foreach (var alert in outcomes.Where(outcome => outcome.IsDone).Select(outcome => outcome.Notice.Alert))
             {
                 var seen = all[alert.AlertId].Seen;
-                var again = 0;
-                if (LastDelivery(hook, seen) is { } last)
-                {
-                    again = last.Again + (kind == NoticeKind.Firing ? 1 : 0);
-                    _deliveries.Remove(last);
-                }
-
-                _deliveries.Add(new Delivered(hook, seen, kind, clock.GetUtcNow(), again));
-                Log.Told(logger, alert.AlertKey, hook, kind);
+                var last = LastDelivery(hook, seen);
+                var timesRefired = last is null ? 0 : last.TimesRefired + (kind == NoticeKind.Firing ? 1 : 0);
+                _deliveries[(hook, alert.AlertId)] = new Delivered(hook, seen, kind, clock.GetUtcNow(), timesRefired);
+                Log.DeliveredFromMemory(logger, alert.AlertKey, hook, kind);
             }
         }
     }
 
     /// <summary>An episode that has no row yet.</summary>
-    private static Alert AlertOf(Observation o, DateTimeOffset now) =>
-        new()
-        {
-            AlertId = o.AlertId,
-            LogicalId = o.LogicalId,
-            Status = AlertStatus.Firing,
-            Source = o.Source,
-            Name = o.Name,
-            Surface = o.Surface,
-            Severity = o.Severity,
-            Summary = o.Summary,
-            Labels = o.AllLabels,
-            StartedAt = o.StartsAt ?? now,
-            OpenedAt = o.StartsAt ?? now,
-            SeenAt = now,
-        };
+    private static Alert AlertOf(Observation o, DateTimeOffset now) => Alert.From(o, now) with { OpenedAt = o.StartsAt ?? now };
 
     private static partial class Log
     {
         [LoggerMessage(
             LogLevel.Information,
-            "alert_aggregator emit alert_key={AlertKey} hook={Hook} kind={Kind} from memory: the database is away"
+            "alert_aggregator emit alert_key={AlertKey} hook={Hook} kind={Kind} from memory: the database can't be reached"
         )]
-        public static partial void Told(ILogger logger, string alertKey, string hook, NoticeKind kind);
+        public static partial void DeliveredFromMemory(ILogger logger, string alertKey, string hook, NoticeKind kind);
     }
 }

@@ -3,8 +3,8 @@ using AutoTicket.Surfaces;
 
 namespace AutoTicket.Alerts;
 
-/// <summary>A report about an alert at one moment, from our poller or from a producer at the intake. The intake has checked and cut its
-/// text.</summary>
+/// <summary>A report about an alert at one moment, from the console's poller or from a producer at the intake. The intake has checked and
+/// cut its text.</summary>
 /// <param name="Source">Part of the identity.</param>
 /// <param name="Labels">The labels of the identity: without severity, priority and the ignored ones.</param>
 /// <param name="Variant">The ignored labels, as <c>severity=critical</c>; may be empty.</param>

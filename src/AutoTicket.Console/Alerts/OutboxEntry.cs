@@ -4,8 +4,8 @@ using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
 namespace AutoTicket.Alerts;
 
-/// <summary>The outbox: a row of <c>alert_outbox</c> for each change and hook, inserted with the change and deleted with the record of its
-/// outcome. Rows are never updated, so no writer waits for another, and a change during a delivery has its own row.</summary>
+/// <summary>One outbox entry: a row of <c>alert_outbox</c>, inserted with the change and deleted with the record of its outcome.</summary>
+/// <remarks>Never updated, so no writer waits for another, and a change during a delivery has its own row.</remarks>
 internal sealed record OutboxEntry
 {
     public long Id { get; init; }
@@ -17,7 +17,7 @@ internal sealed record OutboxEntry
     /// <summary>The alert's source at the change. Entries take turns by source and severity.</summary>
     public required string Source { get; init; }
 
-    public required Surfaces.Severity Severity { get; init; }
+    public required Severity Severity { get; init; }
 
     /// <summary>The earliest time to call the hook.</summary>
     public required DateTimeOffset DueAt { get; init; }

@@ -3,13 +3,14 @@ using AutoTicket.Surfaces;
 
 namespace AutoTicket.Alerts;
 
-/// <summary>The status board, as observations of alerts.</summary>
+/// <summary>Turns the status board into observations.</summary>
 internal static class SurfaceAlerts
 {
     private static readonly Dictionary<string, string> NoLabels = [];
 
-    /// <summary>A surface that is down or degraded fires; an operational one ends its alert. A stale, unknown or maintained surface
-    /// gives no observation, because silence is no recovery. The loss of the console's own network is one more alert.</summary>
+    /// <summary>A surface that is down or degraded fires; an operational one ends its alert. A stale or unknown surface and a surface in
+    /// maintenance give no observation, because a missing check does not prove a recovery. The loss of the console's own network is
+    /// one more alert.</summary>
     public static IEnumerable<Observation> Of(StatusBoard board)
     {
         var lost = board.OwnNetworkLostSince;

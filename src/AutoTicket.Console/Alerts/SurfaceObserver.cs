@@ -9,8 +9,8 @@ namespace AutoTicket.Alerts;
 /// for changes that a database outage or an earlier leader missed.</summary>
 internal sealed partial class SurfaceObserver(
     StatusBoard board,
-    AlertAggregator alerts,
-    InMemoryAlerts outage,
+    AlertAggregator aggregator,
+    InMemoryAlerts inMemory,
     LeaderLease leader,
     IOptions<StatusOptions> options,
     TimeProvider clock,
@@ -42,14 +42,14 @@ internal sealed partial class SurfaceObserver(
         }
 
         List<Observation> seen = [.. SurfaceAlerts.Of(board)];
-        // Try the write even if the lease has run out: the database may be away, and only the write shows that.
-        if (await alerts.ObserveAsync(seen, stoppingToken, isLeaders: true) is { } answers)
+        // Try the write even without a lease: only a failed write shows that the database can't be reached.
+        if (await aggregator.ObserveAsync(seen, stoppingToken, onlyAsLeader: true) is { } answers)
         {
-            await outage.StoreDeliveriesAsync(seen, answers, stoppingToken);
+            await inMemory.StoreDeliveriesAsync(seen, answers, stoppingToken);
             return options.Value.PollInterval;
         }
 
-        await outage.DeliverFromMemoryAsync(seen, stoppingToken);
+        await inMemory.DeliverFromMemoryAsync(seen, stoppingToken);
         return AfterFailure;
     }
 }

@@ -26,8 +26,6 @@ internal sealed class Retention(
     ILogger<Retention> logger
 ) : LeaderLoop(leader, clock, logger)
 {
-    /// <summary>Most rows of one statement, so that none holds locks for long.</summary>
-    private const int Batch = 5_000;
     private static readonly TimeSpan Every = TimeSpan.FromHours(1);
 
     protected override async Task<TimeSpan> LeadAsync(CancellationToken stoppingToken)
@@ -42,7 +40,10 @@ internal sealed class Retention(
         var before = Clock.GetUtcNow() - options.Value.Retention;
         foreach (var expiry in expiries)
         {
-            while (await db.ExecuteAsync(FormattableStringFactory.Create(expiry.Delete, before, Batch), cancellationToken) >= Batch) { }
+            while (
+                await db.ExecuteAsync(FormattableStringFactory.Create(expiry.Delete, before, Expiry.MostAtOnce), cancellationToken)
+                >= Expiry.MostAtOnce
+            ) { }
         }
     }
 }

@@ -39,7 +39,7 @@ internal sealed partial class Canary(
     public static string AlertId => Alert.AlertId;
 
     /// <summary>The last success in this process; null: none.</summary>
-    public DateTimeOffset? WalkedAt { get; private set; }
+    public DateTimeOffset? PassedAt { get; private set; }
 
     private DateTimeOffset? _triedAt;
 
@@ -48,19 +48,19 @@ internal sealed partial class Canary(
         if (gate.Problem is null && (_triedAt is not { } at || Clock.GetUtcNow() - at >= options.Value.CanaryInterval))
         {
             _triedAt = Clock.GetUtcNow();
-            await WalkAsync(stoppingToken);
+            await RunTestAsync(stoppingToken);
         }
 
         return LookEvery;
     }
 
-    private async Task WalkAsync(CancellationToken stoppingToken)
+    private async Task RunTestAsync(CancellationToken stoppingToken)
     {
         var problem = await FindProblemAsync(stoppingToken);
         var now = Clock.GetUtcNow();
         if (problem is null)
         {
-            WalkedAt = now;
+            PassedAt = now;
         }
         else
         {
@@ -74,7 +74,7 @@ internal sealed partial class Canary(
                     AlertId = AlertId,
                     AlertRow = 0,
                     Path = DecisionSources.Canary,
-                    Word = problem is null ? DecisionWord.Walked : DecisionWord.Stopped,
+                    Word = problem is null ? DecisionWord.Passed : DecisionWord.Failed,
                     Detail = problem,
                     FirstAt = now,
                     LastAt = now,
@@ -100,7 +100,7 @@ internal sealed partial class Canary(
             }
 
             var now = Clock.GetUtcNow();
-            var called = await emitter.CallWithNothingAsync(stoppingToken).WaitAsync(StepTimeout, Clock, stoppingToken);
+            var called = await emitter.ProbeHooksAsync(stoppingToken).WaitAsync(StepTimeout, Clock, stoppingToken);
             return hooks.Missing is { Count: > 0 } missing ? $"There is no hook {string.Join(" and ", missing)}."
                 : hooks.Registered.Except(called).FirstOrDefault() is { } silent ? $"The hook {silent} is registered, but not called."
                 : now - emitter.CycledAt > StuckAfter ? "The emitter has stopped."

@@ -149,7 +149,7 @@ internal sealed class EscalationConditions
 
     private async Task<EscalationFact> ParkedAsync(CancellationToken cancellationToken)
     {
-        if (await _parked.SumUpAsync(cancellationToken) is not { } all)
+        if (await _parked.SummarizeAsync(cancellationToken) is not { } all)
         {
             return EscalationFact.Unknown;
         }

@@ -13,7 +13,7 @@ namespace AutoTicket.Diagnostics;
 internal sealed partial class EscalationWatch(
     EscalationConditions conditions,
     AlertAggregator aggregator,
-    InMemoryAlerts outage,
+    InMemoryAlerts inMemory,
     LeaderLease leader,
     DatabaseGate gate,
     IDbContextFactory<AutoTicketDbContext> contexts,
@@ -61,7 +61,7 @@ internal sealed partial class EscalationWatch(
                 .Select(alert => new { alert.Id, alert.AlertId })
                 .ToListAsync(cancellationToken);
             var alerts = firing.ConvertAll(alert => alert.Id);
-            var told = await db
+            var deliveries = await db
                 .AlertDeliveries.AsNoTracking()
                 .Where(d => alerts.Contains(d.AlertRow) && d.Hook == DecisionSources.Slack && d.Kind == DeliveryKind.Firing)
                 .ToListAsync(cancellationToken);
@@ -78,7 +78,7 @@ internal sealed partial class EscalationWatch(
                     rule,
                     rows.Find(row => row.Condition == rule.Condition),
                     alert?.AlertId,
-                    told.Find(d => d.AlertRow == alert?.Id)?.At,
+                    deliveries.Find(d => d.AlertRow == alert?.Id)?.At,
                     tried.FindLast(d => d.AlertRow == alert?.Id)
                 ),
             ];
@@ -136,7 +136,7 @@ internal sealed partial class EscalationWatch(
             if (fact.Holds == false)
             {
                 _since.Remove(rule.Condition);
-                await outage.DeliverFromMemoryAsync([ObservationOf(rule, "", isFiring: false)], cancellationToken);
+                await inMemory.DeliverFromMemoryAsync([ObservationOf(rule, "", isFiring: false)], cancellationToken);
             }
 
             if (fact.Holds != true)
@@ -151,7 +151,7 @@ internal sealed partial class EscalationWatch(
 
             if (Clock.GetUtcNow() - since >= rule.Limit)
             {
-                await outage.DeliverFromMemoryAsync([ObservationOf(rule, fact.Evidence ?? "", isFiring: true, since)], cancellationToken);
+                await inMemory.DeliverFromMemoryAsync([ObservationOf(rule, fact.Evidence ?? "", isFiring: true, since)], cancellationToken);
             }
         }
     }
@@ -193,7 +193,7 @@ internal sealed partial class EscalationWatch(
         {
             // It may have been sent from memory, or have ended under another leader.
             var over = ObservationOf(rule, "", isFiring: false);
-            await outage.StoreDeliveriesAsync([over], [new(over.AlertId, ObservationResult.NotOpen)], cancellationToken);
+            await inMemory.StoreDeliveriesAsync([over], [new(over.AlertId, ObservationResult.NotOpen)], cancellationToken);
         }
 
         if (
@@ -215,11 +215,11 @@ internal sealed partial class EscalationWatch(
     {
         if (await aggregator.ObserveAsync([observation], cancellationToken) is not { } answers)
         {
-            await outage.DeliverFromMemoryAsync([observation], cancellationToken);
+            await inMemory.DeliverFromMemoryAsync([observation], cancellationToken);
             return false;
         }
 
-        await outage.StoreDeliveriesAsync([observation], answers, cancellationToken);
+        await inMemory.StoreDeliveriesAsync([observation], answers, cancellationToken);
         return true;
     }
 

@@ -67,7 +67,7 @@ internal sealed class Gauges
         meter.CreateObservableGauge(
             "autoticket.canary.last_success_timestamp",
             () =>
-                canary.WalkedAt is { } at
+                canary.PassedAt is { } at
                     ? [new Measurement<double>(at.ToUnixTimeMilliseconds() / 1000.0)]
                     : Array.Empty<Measurement<double>>(),
             "s",

@@ -93,7 +93,7 @@ internal sealed class LineChecks(
         return canary switch
         {
             null => Finding.Ok(seen, last),
-            { } when canary.Word != DecisionWord.Walked => Finding.Failed(
+            { } when canary.Word == DecisionWord.Failed => Finding.Failed(
                 $"The self-test (canary alert) failed: {canary.Detail} {seen}",
                 "Inform the developers: the pipeline from the aggregator to the hooks is broken.",
                 Runbooks.MissingHook,
@@ -125,9 +125,12 @@ internal sealed class LineChecks(
         }
 
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        var told = db.Decisions.AsNoTracking().Where(d => d.Path == DecisionSources.Slack);
-        var sentAt = await told.Where(DecisionWord.IsMessageRow).MaxAsync(d => (DateTimeOffset?)d.LastAt, cancellationToken);
-        var failed = await told.Where(DecisionWord.IsDegradedRow).OrderByDescending(d => d.LastAt).FirstOrDefaultAsync(cancellationToken);
+        var messages = db.Decisions.AsNoTracking().Where(d => d.Path == DecisionSources.Slack);
+        var sentAt = await messages.Where(DecisionWord.IsMessageRow).MaxAsync(d => (DateTimeOffset?)d.LastAt, cancellationToken);
+        var failed = await messages
+            .Where(DecisionWord.IsDegradedRow)
+            .OrderByDescending(d => d.LastAt)
+            .FirstOrDefaultAsync(cancellationToken);
         var seen = sentAt is { } at ? $"The last DM was sent at {UtcTime.Stamp(at)}." : "No DM was sent yet.";
         if (failed is null || failed.LastAt <= sentAt)
         {
@@ -223,7 +226,7 @@ internal sealed class LineChecks(
         };
 
     public async Task<Finding> ParkedAsync(CancellationToken cancellationToken) =>
-        await parked.SumUpAsync(cancellationToken) switch
+        await parked.SummarizeAsync(cancellationToken) switch
         {
             null => new(DiagnosticState.NotKnown, "The database can't be reached."),
             { Newest: { } newest } all => Finding.Failed(

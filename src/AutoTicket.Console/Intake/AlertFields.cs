@@ -5,7 +5,7 @@ using AutoTicket.Surfaces;
 namespace AutoTicket.Intake;
 
 /// <summary>The settings and the current time that the intake reads alerts with.</summary>
-internal sealed record IntakeRules(AlertsOptions Options, DateTimeOffset Now)
+internal sealed record IntakeContext(AlertsOptions Options, DateTimeOffset Now)
 {
     /// <summary>Labels that are no part of an alert's identity.</summary>
     public IReadOnlySet<string> IgnoredLabels { get; } =
@@ -19,9 +19,9 @@ internal sealed record IntakeRules(AlertsOptions Options, DateTimeOffset Now)
         };
 }
 
-/// <summary>Reads and cleans the fields of one alert. A field that can't be accepted is a mistake; the first mistake is kept. A field that
+/// <summary>Reads and cleans the fields of one alert. A field that can't be accepted is an error; the first error is kept. A field that
 /// is accepted with a change adds a remark.</summary>
-internal sealed class AlertFields(JsonElement alert, IntakeRules rules)
+internal sealed class AlertFields(JsonElement alert, IntakeContext context)
 {
     public const int LongestName = 200;
     public const int LongestSource = 60;
@@ -32,12 +32,12 @@ internal sealed class AlertFields(JsonElement alert, IntakeRules rules)
     private const int LongestRemarks = 500;
 
     /// <summary>Why the alert can't be read, and what to change, in a sentence; null when it can be read.</summary>
-    public string? Mistake { get; private set; }
+    public string? Error { get; private set; }
 
     /// <summary>What was changed to accept the alert, in sentences; null when nothing was changed.</summary>
     public string? Remarks { get; private set; }
 
-    public void Fail(string mistake) => Mistake ??= mistake;
+    public void Fail(string error) => Error ??= error;
 
     private void Remark(string remark)
     {
@@ -67,20 +67,22 @@ internal sealed class AlertFields(JsonElement alert, IntakeRules rules)
 
     /// <returns>A field's text without control characters; null: it is missing or empty.</returns>
     /// <param name="longest">In characters. A longer text is cut and ends in a hash, so that it stays distinct.</param>
-    public string? Text(string field, int longest) => Bounded(field, Raw(field), longest);
+    public string? Text(string field, int longest) => Bounded($"“{field}”", Raw(field), longest);
 
-    public string? Bounded(string field, string? text, int longest)
+    /// <inheritdoc cref="Text"/>
+    /// <param name="label">How a remark names the text.</param>
+    public string? Bounded(string label, string? text, int longest)
     {
         var stripped = AlertText.Strip(text ?? "");
         if (stripped.Length > longest)
         {
-            Remark($"“{field}” has {stripped.Length} characters and was cut to {longest}.");
+            Remark($"{label} has {stripped.Length} characters and was cut to {longest}.");
         }
 
         return stripped.Length == 0 ? null : AlertText.CutApart(stripped, longest);
     }
 
-    /// <summary>Makes a missing text a mistake.</summary>
+    /// <summary>Makes a missing text an error.</summary>
     public string Required(string field, string? text)
     {
         if (text is null)
@@ -113,9 +115,9 @@ internal sealed class AlertFields(JsonElement alert, IntakeRules rules)
     /// <returns>When the alert began; a time in the future counts as now.</returns>
     public DateTimeOffset? Started(string field) =>
         Time(field) is { } time
-            ? time < rules.Now
+            ? time < context.Now
                 ? time
-                : rules.Now
+                : context.Now
             : null;
 
     /// <returns>The names and values of labels or annotations. A name with an empty value is left out, as in Prometheus.</returns>
@@ -135,7 +137,7 @@ internal sealed class AlertFields(JsonElement alert, IntakeRules rules)
 
         foreach (var member in members.EnumerateObject())
         {
-            if (Bounded($"{Shown(member.Name)}” in “{field}", member.Name, LongestName) is not { } name)
+            if (Bounded($"“{Shown(member.Name)}” in “{field}”", member.Name, LongestName) is not { } name)
             {
                 Remark($"A name in “{field}” is empty and was left out.");
                 continue;
@@ -168,7 +170,7 @@ internal sealed class AlertFields(JsonElement alert, IntakeRules rules)
         foreach (var word in words)
         {
             var line = AlertText.Line(word ?? "");
-            if (rules.Options.SeverityOf(line) is { } severity)
+            if (context.Options.SeverityOf(line) is { } severity)
             {
                 return severity;
             }
@@ -178,18 +180,18 @@ internal sealed class AlertFields(JsonElement alert, IntakeRules rules)
 
         if (unknown is null)
         {
-            return rules.Options.DefaultSeverity;
+            return context.Options.DefaultSeverity;
         }
 
         if (isFiring)
         {
             Remark(
-                $"The severity “{Shown(unknown)}” is not known and counts as {rules.Options.NotifySeverity}: "
+                $"The severity “{Shown(unknown)}” is not known and counts as {context.Options.NotifySeverity}: "
                     + "send P1 to P4, or add the word to Alerts__SeverityMap."
             );
         }
 
-        return rules.Options.NotifySeverity;
+        return context.Options.NotifySeverity;
     }
 
     /// <returns>Text from outside, short enough to be quoted in a message.</returns>

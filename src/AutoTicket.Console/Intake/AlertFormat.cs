@@ -6,11 +6,11 @@ using AutoTicket.Alerts;
 namespace AutoTicket.Intake;
 
 /// <summary>The alert that was read, or what is wrong with it and what to change.</summary>
-internal readonly record struct AlertReading(Observation? Observation, string? Mistake);
+internal readonly record struct AlertReading(Observation? Observation, string? Error);
 
 /// <summary>A JSON format of alerts, and how to read it.</summary>
 /// <param name="Name">The word in <see cref="ParkedAlert.Intake"/>.</param>
-internal sealed record AlertFormat(string Name, Func<AlertFields, IntakeRules, Observation> Observe)
+internal sealed record AlertFormat(string Name, Func<AlertFields, IntakeContext, Observation> Observe)
 {
     /// <summary>Upper bound of one alert, in bytes.</summary>
     public const int LongestAlert = 256 * 1024;
@@ -20,14 +20,14 @@ internal sealed record AlertFormat(string Name, Func<AlertFields, IntakeRules, O
 
     private static readonly JsonDocumentOptions Strict = new() { MaxDepth = 32, AllowDuplicateProperties = false };
 
-    public static readonly AlertFormat Generic = new("generic", AlertFormats.Generic);
-    public static readonly AlertFormat Prometheus = new("prometheus", AlertFormats.Prometheus);
-    public static readonly AlertFormat Alertmanager = new("alertmanager", AlertFormats.Alertmanager);
+    public static readonly AlertFormat Generic = new("generic", FormatReaders.Generic);
+    public static readonly AlertFormat Prometheus = new("prometheus", FormatReaders.Prometheus);
+    public static readonly AlertFormat Alertmanager = new("alertmanager", FormatReaders.Alertmanager);
 
     public static AlertFormat? Of(string name) => new[] { Generic, Prometheus, Alertmanager }.FirstOrDefault(format => format.Name == name);
 
     /// <summary>Reads one alert. It never throws, whatever the alert holds.</summary>
-    public AlertReading Read(ReadOnlyMemory<byte> json, IntakeRules rules)
+    public AlertReading Read(ReadOnlyMemory<byte> json, IntakeContext context)
     {
         if (json.Length > LongestAlert)
         {
@@ -50,9 +50,9 @@ internal sealed record AlertFormat(string Name, Func<AlertFields, IntakeRules, O
                 return new(null, $"An alert must be a JSON object, but this is {AlertFields.Kind(document.RootElement)}.");
             }
 
-            var fields = new AlertFields(document.RootElement, rules);
-            var observation = Observe(fields, rules);
-            return fields.Mistake is { } mistake ? new(null, mistake) : new(observation with { Remark = fields.Remarks }, null);
+            var fields = new AlertFields(document.RootElement, context);
+            var observation = Observe(fields, context);
+            return fields.Error is { } error ? new(null, error) : new(observation with { Remark = fields.Remarks }, null);
         }
         catch (JsonException exception)
         {

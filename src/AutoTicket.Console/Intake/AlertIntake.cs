@@ -91,7 +91,7 @@ internal static class AlertIntake
         IEndpointRouteBuilder api,
         string path,
         AlertFormat format,
-        int taken,
+        int successStatus,
         Func<ReadOnlyMemory<byte>, List<ReadOnlyMemory<byte>>?> split,
         string expected
     ) =>
@@ -135,10 +135,10 @@ internal static class AlertIntake
                         var alerts => await RecordAsync(
                             alerts,
                             format,
-                            taken,
+                            successStatus,
                             aggregator,
                             parked,
-                            new IntakeRules(options.Value, clock.GetUtcNow()),
+                            new IntakeContext(options.Value, clock.GetUtcNow()),
                             context.Response,
                             cancellationToken
                         ),
@@ -147,7 +147,7 @@ internal static class AlertIntake
             )
             .AllowAnonymous()
             .RequireBearer("ALERTS_INGEST_TOKEN", services => services.GetRequiredService<IOptions<AlertsOptions>>().Value.IngestToken)
-            .Produces<IntakeAnswer>(taken)
+            .Produces<IntakeAnswer>(successStatus)
             .ProducesProblem(400)
             .ProducesProblem(401)
             .ProducesProblem(413)
@@ -194,15 +194,15 @@ internal static class AlertIntake
     private static async Task<IResult> RecordAsync(
         List<ReadOnlyMemory<byte>> alerts,
         AlertFormat format,
-        int taken,
+        int successStatus,
         AlertAggregator aggregator,
         ParkedAlerts parked,
-        IntakeRules rules,
+        IntakeContext context,
         HttpResponse response,
         CancellationToken cancellationToken
     )
     {
-        var readings = alerts.ConvertAll(alert => format.Read(alert, rules));
+        var readings = alerts.ConvertAll(alert => format.Read(alert, context));
         var observations = readings.Select(reading => reading.Observation).OfType<Observation>().ToList();
         // Record the readable alerts first. If parking fails, the sender repeats the request: recorded alerts are known then, while
         // parked ones would count twice.
@@ -212,8 +212,8 @@ internal static class AlertIntake
                 [
                     .. readings
                         .Zip(alerts)
-                        .Where(pair => pair.First.Mistake is not null)
-                        .Select(pair => format.Park(pair.Second, pair.First.Mistake!, rules.Now)),
+                        .Where(pair => pair.First.Error is not null)
+                        .Select(pair => format.Park(pair.Second, pair.First.Error!, context.Now)),
                 ],
                 cancellationToken
             )
@@ -232,14 +232,14 @@ internal static class AlertIntake
         foreach (var reading in readings)
         {
             results.Add(
-                reading.Mistake is { } mistake
-                    ? new(results.Count, null, null, Parked, mistake)
+                reading.Error is { } error
+                    ? new(results.Count, null, null, Parked, error)
                     : Recorded(results.Count, observed[next++], reading.Observation!.Remark)
             );
         }
 
         return observations.Count > 0 || alerts.Count == 0
-            ? Results.Json(new IntakeAnswer(results), statusCode: taken)
+            ? Results.Json(new IntakeAnswer(results), statusCode: successStatus)
             : Results.Problem(
                 title: "No alert of the request can be read.",
                 detail: $"{results[0].Reason} The alerts are parked in the console.",

@@ -6,7 +6,7 @@ namespace AutoTicket.Intake;
 
 /// <summary>An alert that could not be read, with the reason. A row of <c>parked_alerts</c>, kept until a person retries or discards it;
 /// repetitions are counted in the same row.</summary>
-public sealed class ParkedAlert
+public sealed record ParkedAlert
 {
     public long Id { get; init; }
 
@@ -26,7 +26,7 @@ public sealed class ParkedAlert
     /// <summary>What is wrong with it, and what to change.</summary>
     public required string Reason { get; init; }
 
-    /// <summary>The alert as last received, cut at 16,000 characters.</summary>
+    /// <summary>The alert as last received, cut at <see cref="AlertFormat.LongestKept"/> characters.</summary>
     public required string Text { get; init; }
 
     /// <summary><see cref="Text"/> was not cut, so it can be retried.</summary>

@@ -21,7 +21,7 @@ internal sealed partial class ParkedAlerts(
     /// <summary>When there are more rows, the oldest are deleted, so that a broken sender can't fill the disk.</summary>
     private const int MostRows = 10_000;
     private const int MostListed = 200;
-    private const string Gone = "The alert is parked no more: another operator retried or discarded it.";
+    private const string Gone = "The alert is no longer parked: another operator retried or discarded it.";
     private const string Unreachable = "The console's database can't be reached: the alert stays parked. Try again.";
 
     /// <summary>The fields that identify an alert in any format. Repetitions differ in other fields, such as their times.</summary>
@@ -53,7 +53,7 @@ internal sealed partial class ParkedAlerts(
             // Grouped, because one statement can't update a row twice; sorted, so that two statements don't deadlock.
             var rows = parked
                 .GroupBy(FingerprintOf)
-                .Select(same => With(same.Last(), same.Key, same.Sum(alert => alert.Count)))
+                .Select(same => same.Last() with { Fingerprint = same.Key, Count = same.Sum(alert => alert.Count) })
                 .OrderBy(row => row.Fingerprint, StringComparer.Ordinal)
                 .ToList();
             var fingerprints = rows.ConvertAll(row => row.Fingerprint);
@@ -100,7 +100,7 @@ internal sealed partial class ParkedAlerts(
     }
 
     /// <returns>How many alerts are parked, when the first one was received, and the newest; null: the database can't be reached.</returns>
-    public async Task<(int Count, DateTimeOffset? Since, ParkedAlert? Newest)?> SumUpAsync(CancellationToken cancellationToken)
+    public async Task<(int Count, DateTimeOffset? Since, ParkedAlert? Newest)?> SummarizeAsync(CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         try
@@ -119,18 +119,6 @@ internal sealed partial class ParkedAlerts(
 
     private static IQueryable<ParkedAlert> NewestFirst(AutoTicketDbContext db) =>
         db.ParkedAlerts.AsNoTracking().OrderByDescending(alert => alert.ReceivedAt).ThenByDescending(alert => alert.Id);
-
-    private static ParkedAlert With(ParkedAlert parked, string fingerprint, int count) =>
-        new()
-        {
-            Fingerprint = fingerprint,
-            ReceivedAt = parked.ReceivedAt,
-            Intake = parked.Intake,
-            Reason = parked.Reason,
-            Text = parked.Text,
-            IsWhole = parked.IsWhole,
-            Count = count,
-        };
 
     private static string FingerprintOf(ParkedAlert parked)
     {
@@ -192,13 +180,13 @@ internal sealed partial class ParkedAlerts(
                     + "discard it, or update the console.";
             }
 
-            var reading = format.Read(Encoding.UTF8.GetBytes(parked.Text), new IntakeRules(options.Value, clock.GetUtcNow()));
+            var reading = format.Read(Encoding.UTF8.GetBytes(parked.Text), new IntakeContext(options.Value, clock.GetUtcNow()));
             if (reading.Observation is not { } observation)
             {
                 await db
                     .ParkedAlerts.Where(alert => alert.Id == id)
-                    .ExecuteUpdateAsync(set => set.SetProperty(alert => alert.Reason, reading.Mistake!), cancellationToken);
-                return $"The alert still can't be taken. {reading.Mistake}";
+                    .ExecuteUpdateAsync(set => set.SetProperty(alert => alert.Reason, reading.Error!), cancellationToken);
+                return $"The alert still can't be read. {reading.Error}";
             }
 
             if (await aggregator.ObserveAsync([observation], cancellationToken) is not [var observed])
@@ -207,14 +195,14 @@ internal sealed partial class ParkedAlerts(
             }
 
             var removed = await RemoveAsync(db, parked, AuditActions.ParkedRetried, actor, cancellationToken);
-            var taken = observed.Result switch
+            var result = observed.Result switch
             {
-                ObservationResult.Opened => $"Taken: alert {AlertIdentity.KeyOf(observed.AlertId)} is open now.",
-                ObservationResult.Resolved => $"Taken: alert {AlertIdentity.KeyOf(observed.AlertId)} is resolved now.",
-                ObservationResult.NotOpen => "Taken: the alert has ended and is not open.",
-                _ => $"Taken: alert {AlertIdentity.KeyOf(observed.AlertId)} was open already.",
+                ObservationResult.Opened => $"Recorded: alert {AlertIdentity.KeyOf(observed.AlertId)} is open.",
+                ObservationResult.Resolved => $"Recorded: alert {AlertIdentity.KeyOf(observed.AlertId)} is resolved.",
+                ObservationResult.NotOpen => "Nothing to record: the alert has ended and was not open.",
+                _ => $"Recorded: alert {AlertIdentity.KeyOf(observed.AlertId)} was already open.",
             };
-            return removed ? taken : $"{taken} Another operator retried or discarded it at the same time.";
+            return removed ? result : $"{result} Another operator retried or discarded it at the same time.";
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
         {

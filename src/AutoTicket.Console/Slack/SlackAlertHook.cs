@@ -21,13 +21,15 @@ internal sealed class SlackAlertHook(
     /// <summary>Messages that Slack refused are left out for a while, so that the others get through.</summary>
     private readonly Dictionary<(string AlertId, long Row, NoticeKind Kind), (SlackFailure Failure, long At)> _refused = [];
 
-    /// <summary>When each alert was sent while the database was down. Once its row exists, don't send it again.</summary>
-    private readonly ConcurrentDictionary<string, DateTimeOffset> _toldFromMemory = new();
+    /// <summary>When each alert was sent while the database couldn't be reached. Once its row exists, don't send it again.</summary>
+    private readonly ConcurrentDictionary<string, DateTimeOffset> _sentFromMemory = new();
 
     public string Name => DecisionSources.Slack;
 
     /// <summary>The operator wants to know of an outage that has already ended.</summary>
     public bool WantsEndedAlerts => true;
+
+    public bool WorksWithoutDatabase => true;
 
     private string AlertsPage => $"{address.Url}/console/alerts";
 
@@ -99,21 +101,21 @@ internal sealed class SlackAlertHook(
     /// <summary>The outcome of a notice that needs no message; null when it needs one.</summary>
     private HookOutcome? WithoutMessage(AlertNotice notice)
     {
-        if (notice is { Kind: NoticeKind.SeverityChanged, Told: { } told } && notice.Alert.Severity >= told.Severity)
+        if (notice is { Kind: NoticeKind.SeverityChanged, LastDelivery: { } last } && notice.Alert.Severity >= last.Severity)
         {
-            return new HookOutcome(notice, IsDone: true, DecisionWord.GotNoWorse);
+            return new HookOutcome(notice, IsDone: true, DecisionWord.NotMoreSevere);
         }
 
         if (
             notice is { Kind: NoticeKind.Firing or NoticeKind.FiringAgain, Alert: { IsStored: true, IsFiring: true } }
-            && _toldFromMemory.TryGetValue(notice.Alert.AlertId, out var at)
+            && _sentFromMemory.TryGetValue(notice.Alert.AlertId, out var at)
             && notice.Alert.StartedAt <= at
         )
         {
-            return new HookOutcome(notice, IsDone: true, DecisionWord.Sent, "It was sent while the database was away.");
+            return new HookOutcome(notice, IsDone: true, DecisionWord.Sent, "It was sent while the database couldn't be reached.");
         }
 
-        if (HeldUntil(notice) is { } until && alerts.Value.IsHeld(until, clock.GetUtcNow()))
+        if (HeldUntil(notice) is { } until && alerts.Value.MustWait(until, clock.GetUtcNow()))
         {
             return new HookOutcome(
                 notice,
@@ -131,7 +133,7 @@ internal sealed class SlackAlertHook(
     private DateTimeOffset? HeldUntil(AlertNotice notice) =>
         notice switch
         {
-            { Kind: NoticeKind.FiringAgain, Alert.Reopened: > 1, Told: { } told } => alerts.Value.RepeatFrom(told.At),
+            { Kind: NoticeKind.FiringAgain, Alert.Reopened: > 1, LastDelivery: { } last } => alerts.Value.RepeatFrom(last.At),
             { Kind: NoticeKind.Ended, Alert: var alert } => alerts.Value.EndHeldUntil(alert),
             _ => null,
         };
@@ -162,7 +164,7 @@ internal sealed class SlackAlertHook(
     {
         if (notice is { Kind: NoticeKind.Firing, Alert.IsStored: false })
         {
-            _toldFromMemory[notice.Alert.AlertId] = clock.GetUtcNow();
+            _sentFromMemory[notice.Alert.AlertId] = clock.GetUtcNow();
         }
 
         return new HookOutcome(notice, IsDone: true, word);

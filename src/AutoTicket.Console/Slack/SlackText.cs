@@ -107,7 +107,7 @@ internal static class SlackText
     private static string Sentence(AlertNotice notice) =>
         notice switch
         {
-            { Kind: NoticeKind.SeverityChanged, Told: { } told } => $"WORSE (was {told.Severity})",
+            { Kind: NoticeKind.SeverityChanged, LastDelivery: { } last } => $"WORSE (was {last.Severity})",
             { Kind: NoticeKind.Ended, Alert.Status: AlertStatus.Expired } => "EXPIRED: sender went silent (not a recovery)",
             _ => Word(notice),
         };

@@ -123,7 +123,7 @@ internal sealed partial class FloodBreaker(
     {
         if (await DifferencesAsync(stoppingToken) is { Count: > 0 } differences)
         {
-            await aggregator.ObserveAsync(differences, stoppingToken, isLeaders: true);
+            await aggregator.ObserveAsync(differences, stoppingToken, onlyAsLeader: true);
         }
 
         return SweepEvery;

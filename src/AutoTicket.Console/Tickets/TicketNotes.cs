@@ -49,8 +49,8 @@ internal sealed class TicketNotes(FreeScoutClient freeScout, TicketStore store, 
         // A time makes each text unique on its ticket, so a note whose answer was lost is found by its text.
         var text =
             notice.Kind == NoticeKind.SeverityChanged
-                ? $"Severity is {alert.Severity} now; it was {notice.Told?.Severity} when last reported "
-                    + $"at {UtcTime.Stamp(notice.Told?.At ?? alert.OpenedAt)}."
+                ? $"Severity is {alert.Severity} now; it was {notice.LastDelivery?.Severity} when last reported "
+                    + $"at {UtcTime.Stamp(notice.LastDelivery?.At ?? alert.OpenedAt)}."
             : alert.Status == AlertStatus.Expired
                 ? $"No report since {UtcTime.Stamp(alert.SeenAt)}; expired at {UtcTime.Stamp(alert.EndedAt!.Value)}. "
                     + "The problem may still exist."

@@ -128,7 +128,7 @@ public sealed class AlertFormatTests
     [InlineData("""{"name":"n" /* why */}""", "It is not valid JSON")]
     [InlineData("{\"name\":\"a\nb\"}", "It is not valid JSON")]
     public void A_rejected_alert_gets_a_reason_that_says_what_to_change(string json, string reason) =>
-        Assert.Contains(reason, Mistake(AlertFormat.Generic, json), StringComparison.Ordinal);
+        Assert.Contains(reason, ErrorOf(AlertFormat.Generic, json), StringComparison.Ordinal);
 
     [Theory]
     [InlineData("name", 200)]
@@ -178,17 +178,17 @@ public sealed class AlertFormatTests
     {
         Assert.Contains(
             "not UTF-8",
-            AlertFormat.Generic.Read((byte[])[.. "{\"name\":\""u8, 0xff, .. "\"}"u8], new(Options, Now)).Mistake,
+            AlertFormat.Generic.Read((byte[])[.. "{\"name\":\""u8, 0xff, .. "\"}"u8], new(Options, Now)).Error,
             StringComparison.Ordinal
         );
         Assert.Contains(
             "depth",
-            Mistake(AlertFormat.Generic, "{\"x\":" + new string('[', 100_000) + new string(']', 100_000) + "}"),
+            ErrorOf(AlertFormat.Generic, "{\"x\":" + new string('[', 100_000) + new string(']', 100_000) + "}"),
             StringComparison.Ordinal
         );
         Assert.Contains(
             "the limit is 256",
-            Mistake(AlertFormat.Generic, "{\"summary\":\"" + new string('x', AlertFormat.LongestAlert) + "\"}"),
+            ErrorOf(AlertFormat.Generic, "{\"summary\":\"" + new string('x', AlertFormat.LongestAlert) + "\"}"),
             StringComparison.Ordinal
         );
     }
@@ -260,7 +260,7 @@ public sealed class AlertFormatTests
     [InlineData("""{"labels":{"alertname":"A"},"startsAt":"2026-02-30T00:00:00Z"}""", "“startsAt” must be a time")]
     [InlineData("""{"labels":"A"}""", "“labels” must be an object")]
     public void A_rejected_prometheus_alert_gets_a_reason(string json, string reason) =>
-        Assert.Contains(reason, Mistake(AlertFormat.Prometheus, json), StringComparison.Ordinal);
+        Assert.Contains(reason, ErrorOf(AlertFormat.Prometheus, json), StringComparison.Ordinal);
 
     [Theory]
     [InlineData("firing", "0001-01-01T00:00:00Z", true, null)]
@@ -312,7 +312,7 @@ public sealed class AlertFormatTests
                 Encoding.UTF8.GetBytes($$"""{"labels":{"alertname":"A"},"startsAt":"{{time}}","endsAt":"{{time}}" }"""),
                 new(Options, Now)
             );
-            Assert.True(reading.Observation is not null || reading.Mistake is not null);
+            Assert.True(reading.Observation is not null || reading.Error is not null);
         }
     }
 
@@ -374,14 +374,14 @@ public sealed class AlertFormatTests
     private static Observation Read(AlertFormat format, string json)
     {
         var reading = format.Read(Encoding.UTF8.GetBytes(json), new(Options, Now));
-        Assert.Null(reading.Mistake);
+        Assert.Null(reading.Error);
         return reading.Observation!;
     }
 
-    private static string Mistake(AlertFormat format, string json)
+    private static string ErrorOf(AlertFormat format, string json)
     {
         var reading = format.Read(Encoding.UTF8.GetBytes(json), new(Options, Now));
         Assert.Null(reading.Observation);
-        return reading.Mistake!;
+        return reading.Error!;
     }
 }

@@ -112,7 +112,7 @@ public sealed class AlertRaceTests
 
     /// <summary>The retry finds all alerts of the request firing, and has nothing left to write.</summary>
     [Fact]
-    public async Task What_was_written_before_a_conflict_is_explained_and_told_to_the_hooks()
+    public async Task What_was_written_before_a_conflict_is_explained_and_sent_to_the_hooks()
     {
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
         await using var services = database.AsTheConsole();

@@ -94,7 +94,7 @@ public sealed class AlertStoreTests
         var settings = new Dictionary<string, string?> { ["Alerts:NotifySeverity"] = "P3" };
         await using var after = await ConsoleHost.StartAsync(database, sandbox, settings);
 
-        await Eventually.TrueAsync(() => sandbox.Slack.Messages.Count == 1, "the operator is told");
+        await Eventually.TrueAsync(() => sandbox.Slack.Messages.Count == 1, "the operator is notified");
         Assert.Contains("slight", sandbox.Slack.Messages[0].Text, StringComparison.Ordinal);
     }
 }

@@ -14,7 +14,7 @@ public sealed class AlertVerdictTests
         var alert = Undelivered(Decided("below severity", "P3 is below the threshold (P2)."), Decided("folded", "api sent the new id b."));
 
         Assert.Equal("No ticket and no DM: P3 is below the threshold (P2).", alert.Verdict);
-        Assert.True(AlertVerdict.IsUnwanted(alert));
+        Assert.True(AlertVerdict.IsBelowThreshold(alert));
     }
 
     [Fact]
@@ -23,12 +23,12 @@ public sealed class AlertVerdictTests
         var alert = Undelivered(Decided("folded", "api sent the new id b."));
 
         Assert.StartsWith("No ticket and no DM yet.", alert.Verdict, StringComparison.Ordinal);
-        Assert.False(AlertVerdict.IsUnwanted(alert));
+        Assert.False(AlertVerdict.IsBelowThreshold(alert));
     }
 
     private static AlertDecision Decided(string word, string detail) =>
         new(DecisionSources.Intake, word, detail, null, 1, Now, Now, null, null);
 
-    private static AlertEpisode Undelivered(params AlertDecision[] decisions) =>
+    private static AlertView Undelivered(params AlertDecision[] decisions) =>
         new(1, "a", "a", "api", "a", null, Severity.P3, AlertStatus.Firing, Now, null, "a", null, 0, false, null, null, decisions);
 }

@@ -81,7 +81,7 @@ public sealed class DatabaseOutageAlertTests
     }
 
     [Fact]
-    public async Task What_fires_again_meanwhile_is_told_once()
+    public async Task What_fires_again_meanwhile_is_sent_once()
     {
         await using var outage = await Outage.BeginAsync();
         outage.Line.Restore();
@@ -97,7 +97,7 @@ public sealed class DatabaseOutageAlertTests
         await using var db = outage.Database.Open();
         await Eventually.TrueAsync(
             async () => await db.AlertDeliveries.AnyAsync(d => d.Hook == "slack" && d.Reopened == 1) && !await db.AlertOutbox.AnyAsync(),
-            "what was told is stored with the episode"
+            "what was delivered is stored with the episode"
         );
         await outage.ExpectMessagesAsync("FIRING", "RECOVERED", "FIRING");
     }
@@ -181,6 +181,8 @@ public sealed class DatabaseOutageAlertTests
         public string Name => "pager";
 
         public bool WantsEndedAlerts => true;
+
+        public bool WorksWithoutDatabase => true;
 
         public async IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverAsync(
             IReadOnlyList<AlertNotice> notices,

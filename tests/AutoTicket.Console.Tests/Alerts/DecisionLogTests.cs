@@ -17,7 +17,7 @@ public sealed class DecisionLogTests
             .. from id in new[] { "a", "b" }
             from row in new long[] { 0, 7 }
             from path in new[] { DecisionSources.Intake, DecisionSources.Slack }
-            from word in new[] { DecisionWord.Folded, DecisionWord.BelowSeverity, DecisionWord.Remark }
+            from word in new[] { DecisionWord.Folded, DecisionWord.BelowSeverity, DecisionWord.AcceptedWithChange }
             select Decided(id, row, path, word),
         ];
 

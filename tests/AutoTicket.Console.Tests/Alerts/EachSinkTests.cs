@@ -37,7 +37,7 @@ public sealed class EachSinkTests
         );
         Assert.All(
             (await driver.DecisionsAsync()).Where(d => d.Path == "ticket"),
-            d => Assert.Matches("^degraded: |^unconfirmed, looked up$", d.Word.Text)
+            d => Assert.Matches("^degraded: |^answer lost: looking it up$", d.Word.Text)
         );
         await Eventually.TrueAsync(async () => (await driver.DeliveriesAsync()) is [{ Hook: "slack" }], "only the DM is recorded");
         // On a busy machine the first try may reach its own timeout, which says nothing about FreeScout. Then the next try logs the outage.

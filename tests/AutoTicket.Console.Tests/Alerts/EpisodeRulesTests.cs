@@ -620,7 +620,7 @@ public sealed class EpisodeRulesTests
         _now += later;
         var logical = request.Select(o => o.LogicalId).ToHashSet();
         var known = _stored.Where(alert =>
-            logical.Contains(alert.LogicalId) && (alert.IsFiring || alert.EndedAt > _now - EpisodeRules.Memory)
+            logical.Contains(alert.LogicalId) && (alert.IsFiring || alert.EndedAt > _now - EpisodeRules.RememberEndedFor)
         );
         var episodes = new EpisodeRules(known, Options, _now);
         var answers = episodes.Apply(request);

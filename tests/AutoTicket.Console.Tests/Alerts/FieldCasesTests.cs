@@ -44,7 +44,7 @@ public sealed partial class FieldCasesTests(FieldCasesTests.Shared shared) : ICl
         var alertId = results[3].GetProperty("alert_id").GetString()!;
         var shown = (await shared.Intake.Console.Get<AlertQueries>().FindAsync(alertId, default))!.Episode;
         Assert.Contains(shown.Decisions, decision => decision.Path == "intake" && decision.Detail == remark);
-        Assert.False(AlertVerdict.IsUnwanted(shown));
+        Assert.False(AlertVerdict.IsBelowThreshold(shown));
     }
 
     [Theory]

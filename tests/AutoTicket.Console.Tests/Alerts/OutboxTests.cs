@@ -280,12 +280,12 @@ public sealed class OutboxTests
             (_table, Log) = (new(Contexts, options, [Slack, Ticket]), new(Contexts, options, TimeProvider.System));
         }
 
-        public DeliveryLog Log { get; }
+        public DeliveryStore Log { get; }
 
         public IDbContextFactory<AutoTicketDbContext> Contexts { get; }
 
         /// <summary>The outbox of a console with another time.</summary>
-        public DeliveryLog LogAt(DateTimeOffset time) => new(Contexts, Options.Create(new AlertsOptions()), new StillClock(time));
+        public DeliveryStore LogAt(DateTimeOffset time) => new(Contexts, Options.Create(new AlertsOptions()), new StillClock(time));
 
         public DateTimeOffset Now => TimeProvider.System.GetUtcNow();
 

@@ -31,13 +31,13 @@ public sealed class ParkedAlertsTests
         Assert.Equal(["{\"labels\":{\"", "{\"name\":\"big", "{\"name\":\"kno", "{}"], ids.Keys.Order(StringComparer.Ordinal));
         var (empty, big, generic, prometheus) = (ids["{}"], ids["{\"name\":\"big"], ids["{\"name\":\"kno"], ids["{\"labels\":{\""]);
 
-        Assert.Contains("still can't be taken", await Parked(intake).RetryAsync(empty, "ada", default), StringComparison.Ordinal);
+        Assert.Contains("still can't be read", await Parked(intake).RetryAsync(empty, "ada", default), StringComparison.Ordinal);
         Assert.Contains("because it was truncated", await Parked(intake).RetryAsync(big, "ada", default), StringComparison.Ordinal);
-        Assert.Contains("is open now", await Parked(intake).RetryAsync(generic, "ada", default), StringComparison.Ordinal);
-        Assert.Contains("is open now", await Parked(intake).RetryAsync(prometheus, "ada", default), StringComparison.Ordinal);
-        Assert.Contains("parked no more", await Parked(intake).RetryAsync(generic, "ada", default), StringComparison.Ordinal);
+        Assert.Contains("is open", await Parked(intake).RetryAsync(generic, "ada", default), StringComparison.Ordinal);
+        Assert.Contains("is open", await Parked(intake).RetryAsync(prometheus, "ada", default), StringComparison.Ordinal);
+        Assert.Contains("no longer parked", await Parked(intake).RetryAsync(generic, "ada", default), StringComparison.Ordinal);
         Assert.Equal("Discarded.", await Parked(intake).DiscardAsync(empty, "ada", default));
-        Assert.Contains("parked no more", await Parked(intake).DiscardAsync(empty, "ada", default), StringComparison.Ordinal);
+        Assert.Contains("no longer parked", await Parked(intake).DiscardAsync(empty, "ada", default), StringComparison.Ordinal);
 
         Assert.Equal([big], (await Parked(intake).ListAsync(default))!.Select(parked => parked.Id));
         await using var db = intake.Database.Open();
@@ -83,7 +83,7 @@ public sealed class ParkedAlertsTests
         await AlertRaceTests.EventuallyWaitsAsync(intake.Database, "it waits for the other operator");
         await other.CommitAsync();
 
-        Assert.Matches("^Taken: alert .* is open now. Another operator .* at the same time.$", await retry);
+        Assert.Matches("^Recorded: alert .* is open. Another operator .* at the same time.$", await retry);
         Assert.DoesNotContain(await db.AuditLog.ToListAsync(), entry => entry.Actor == "ada");
     }
 

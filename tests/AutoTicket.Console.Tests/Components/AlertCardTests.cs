@@ -10,7 +10,7 @@ public sealed class AlertCardTests : ComponentTest
 {
     private const string Hostile = "<script>alert(1)</script> [a](javascript:alert(1)) <img src=x onerror=alert(1)>";
 
-    internal static readonly AlertEpisode Firing = new(
+    internal static readonly AlertView Firing = new(
         7,
         "0123456789abcdef0123",
         "0123456789abcdef",
@@ -191,6 +191,6 @@ public sealed class AlertCardTests : ComponentTest
     private static AlertDecision Decided(string path, string word, string? detail, int count) =>
         new(path, word, detail, null, count, Now.AddMinutes(-10), Now.AddMinutes(-1), null, null);
 
-    private IRenderedComponent<AlertCard> Card(AlertEpisode episode) =>
+    private IRenderedComponent<AlertCard> Card(AlertView episode) =>
         Render<AlertCard>(parameters => parameters.Add(c => c.Episode, episode).Add(c => c.Now, Now));
 }

@@ -149,7 +149,7 @@ public sealed class EscalationTests
         );
     }
 
-    /// <summary>It began while the database was away, so that it is no row.</summary>
+    /// <summary>It began while the database could not be reached, so that it is no row.</summary>
     [Fact]
     public async Task An_escalation_that_was_sent_from_memory_and_ended_before_the_database_is_back_gets_its_end_sent()
     {
@@ -161,7 +161,7 @@ public sealed class EscalationTests
 
         await Eventually.TrueAsync(
             () => console.Sandbox.Slack.Messages.Any(message => message.Text.Contains("RECOVERED", StringComparison.Ordinal)),
-            "the end is told"
+            "the end is sent"
         );
     }
 
@@ -207,7 +207,7 @@ public sealed class EscalationTests
         await RefreshAsync(console.Host);
         await EventuallyAsync(console, "key_invalid", "running");
         clock.Advance(TimeSpan.FromMinutes(10));
-        await Eventually.TrueAsync(() => Dms(console.Sandbox, "The FreeScout key is invalid") == 1, "the operator is told");
+        await Eventually.TrueAsync(() => Dms(console.Sandbox, "The FreeScout key is invalid") == 1, "the operator is notified");
 
         await db.ExecuteAsync($"DROP TRIGGER no_space ON alerts", default);
 

@@ -40,7 +40,7 @@ public static partial class RunbookTests
             clock: clock
         );
 
-    private static async Task<AlertEpisode> ReadAlertAsync(ConsoleHost console, string name)
+    private static async Task<AlertView> ReadAlertAsync(ConsoleHost console, string name)
     {
         var found = await console.Get<AlertQueries>().ReadAsync(new AlertQuery(Search: name), 10, default);
         return Assert.Single(found!, alert => alert.Name == name);

@@ -17,7 +17,7 @@ public sealed class SlackAlertHookTests
     {
         await using var slack = await SlackDriver.StartAsync();
         var alert = slack.Alert(reopened: 1);
-        Assert.Equal((true, "sent", null), await slack.DeliverOneAsync(new(alert, NoticeKind.FiringAgain, slack.Told(alert), null)));
+        Assert.Equal((true, "sent", null), await slack.DeliverOneAsync(new(alert, NoticeKind.FiringAgain, slack.Delivery(alert), null)));
         Assert.StartsWith(
             "P2 FIRING AGAIN · Checkout fails\nHTTP 503\n"
                 + "Flapping: re-fired 1×. Further changes are held until it has been quiet for 15 min.\nSince ",
@@ -25,7 +25,7 @@ public sealed class SlackAlertHookTests
             StringComparison.Ordinal
         );
 
-        var again = new AlertNotice(alert with { Reopened = 2 }, NoticeKind.FiringAgain, slack.Told(alert), null);
+        var again = new AlertNotice(alert with { Reopened = 2 }, NoticeKind.FiringAgain, slack.Delivery(alert), null);
         slack.Clock.Advance(SlackDriver.QuietPeriod - TimeSpan.FromSeconds(1));
         Assert.Equal((false, "held: flapping"), (await slack.DeliverOneAsync(again)) is var held ? (held.IsDone, held.Decision) : default);
         Assert.Single(slack.Messages);
@@ -44,7 +44,7 @@ public sealed class SlackAlertHookTests
     {
         await using var slack = await SlackDriver.StartAsync();
         var alert = slack.Alert(status: status, reopened: 3);
-        var ended = new AlertNotice(alert, NoticeKind.Ended, slack.Told(alert), null);
+        var ended = new AlertNotice(alert, NoticeKind.Ended, slack.Delivery(alert), null);
 
         slack.Clock.Advance(SlackDriver.QuietPeriod - TimeSpan.FromSeconds(1));
         Assert.Equal("held: flapping", (await slack.DeliverOneAsync(ended)).Decision);
@@ -84,7 +84,7 @@ public sealed class SlackAlertHookTests
                     : NoticeKind.FiringAgain;
                 if ((await slack.DeliverOneAsync(new(alert, kind, told, null))).IsDone)
                 {
-                    (told, toldEnd) = fires ? (slack.Told(alert), toldEnd) : (told, alert.Reopened);
+                    (told, toldEnd) = fires ? (slack.Delivery(alert), toldEnd) : (told, alert.Reopened);
                 }
             }
 
@@ -103,7 +103,7 @@ public sealed class SlackAlertHookTests
     {
         await using var slack = await SlackDriver.StartAsync();
         var alert = slack.Alert(status: AlertStatus.Resolved);
-        var notice = new AlertNotice(alert, NoticeKind.Ended, slack.Told(alert), null);
+        var notice = new AlertNotice(alert, NoticeKind.Ended, slack.Delivery(alert), null);
         using (slack.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.Slack }))
         {
             for (var pass = 0; pass < 30; pass++)
@@ -142,7 +142,7 @@ public sealed class SlackAlertHookTests
         await using var slack = await SlackDriver.StartAsync();
         var alerts = slack.Many(98).Append(slack.Firing("The worst", Severity.P1, "<!channel> & all")).ToList();
         var over = slack.Alert("Over", Severity.P1, status: AlertStatus.Resolved);
-        alerts.Insert(0, new(over, NoticeKind.Ended, slack.Told(over), null));
+        alerts.Insert(0, new(over, NoticeKind.Ended, slack.Delivery(over), null));
         alerts[5] = alerts[5] with { Ticket = new AlertTicket(7, 1001, "https://tickets.example.org/conversation/7") };
 
         Assert.All(

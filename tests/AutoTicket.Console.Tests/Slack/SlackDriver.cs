@@ -93,12 +93,12 @@ internal sealed class SlackDriver : IAsyncDisposable
         };
 
     public AlertNotice Firing(string name = "Checkout fails", Severity severity = Severity.P2, string summary = "HTTP 503") =>
-        new(Alert(name, severity, summary), NoticeKind.Firing, Told: null, Ticket: null);
+        new(Alert(name, severity, summary), NoticeKind.Firing, LastDelivery: null, Ticket: null);
 
     public AlertNotice[] Many(int count, Severity severity = Severity.P2) =>
         [.. Enumerable.Range(1, count).Select(number => Firing($"Alert {number:D3}", severity))];
 
-    public AlertDelivery Told(Alert alert, Severity? severity = null) =>
+    public AlertDelivery Delivery(Alert alert, Severity? severity = null) =>
         new()
         {
             AlertRow = alert.Id,

@@ -64,7 +64,7 @@ public sealed class SlackMessagesTests : IAsyncLifetime
             EndedAt = _slack.Clock.GetUtcNow().AddMinutes(5),
         };
 
-        Assert.True((await _slack.DeliverOneAsync(new(alert, NoticeKind.Ended, _slack.Told(alert, Severity.P2), null))).IsDone);
+        Assert.True((await _slack.DeliverOneAsync(new(alert, NoticeKind.Ended, _slack.Delivery(alert, Severity.P2), null))).IsDone);
 
         Assert.StartsWith(head, Assert.Single(_slack.Messages), StringComparison.Ordinal);
         Assert.Contains("\nSince 2026-11-23 12:00:00 UTC, ended 2026-11-23 12:05:00 UTC\n", _slack.Messages[0], StringComparison.Ordinal);
@@ -78,7 +78,7 @@ public sealed class SlackMessagesTests : IAsyncLifetime
     {
         var alert = _slack.Alert(severity: now);
 
-        Assert.True((await _slack.DeliverOneAsync(new(alert, NoticeKind.SeverityChanged, _slack.Told(alert, told), null))).IsDone);
+        Assert.True((await _slack.DeliverOneAsync(new(alert, NoticeKind.SeverityChanged, _slack.Delivery(alert, told), null))).IsDone);
 
         Assert.Equal(head, _slack.Messages.SingleOrDefault()?.Split('\n')[0]);
         Assert.Equal(head is null ? 0 : 2, _slack.Sandbox.Slack.RequestCount);

@@ -97,7 +97,7 @@ public sealed class FollowerTests : IAsyncLifetime
         await using var console = await StartAsync();
         var alerts = console.Get<AlertAggregator>();
 
-        Assert.Null(await alerts.ObserveAsync([AlertDriver.Say()], default, isLeaders: true));
+        Assert.Null(await alerts.ObserveAsync([AlertDriver.Say()], default, onlyAsLeader: true));
 
         await using var db = _database.Open();
         Assert.Empty(await db.Alerts.ToListAsync());

@@ -3,14 +3,14 @@ using AutoTicket.Alerts;
 
 namespace AutoTicket.Intake;
 
-/// <summary>Turns the fields of each of the three formats into an observation. An alert that its sender stops repeating expires, except
-/// Alertmanager's, whose end is always reported.</summary>
-internal static class AlertFormats
+/// <summary>Turns the fields of each of the three formats into an observation. An alert expires when its sender stops repeating it.
+/// Alertmanager's alerts expire only at <c>endsAt</c>, if they have one.</summary>
+internal static class FormatReaders
 {
     private static readonly string[] TextAnnotations = ["summary", "description", "message"];
 
     /// <summary>The console's own format, of <c>POST /api/alerts</c>.</summary>
-    public static Observation Generic(AlertFields fields, IntakeRules rules)
+    public static Observation Generic(AlertFields fields, IntakeContext context)
     {
         var source = fields.Text("source", AlertFields.LongestSource) ?? "api";
         if (source == Observation.Console)
@@ -30,7 +30,7 @@ internal static class AlertFormats
         }
 
         var (brief, full) = AlertText.Summary(IsBlank(summary) ? name : summary!);
-        var labels = AlertLabels.Of(fields.Map("labels"), rules);
+        var labels = AlertLabels.Of(fields.Map("labels"), context);
         return new(
             source,
             name,
@@ -45,30 +45,30 @@ internal static class AlertFormats
             AlertText.Url(fields.Raw("url")),
             labels.All,
             fields.Started("starts_at"),
-            isFiring ? rules.Now + rules.Options.ExpireAfter : null
+            isFiring ? context.Now + context.Options.ExpireAfter : null
         );
     }
 
     /// <summary>What Prometheus sends to an Alertmanager: an alert fires until <c>endsAt</c>, which each repetition extends.</summary>
-    public static Observation Prometheus(AlertFields fields, IntakeRules rules)
+    public static Observation Prometheus(AlertFields fields, IntakeContext context)
     {
         var ends = fields.Time("endsAt");
-        var isFiring = ends is not { } at || at > rules.Now;
-        return Labelled(fields, "prometheus", isFiring, rules, expiresAt: ends ?? (rules.Now + rules.Options.ExpireAfter));
+        var isFiring = ends is not { } at || at > context.Now;
+        return Labeled(fields, "prometheus", isFiring, context, expiresAt: ends ?? (context.Now + context.Options.ExpireAfter));
     }
 
     /// <summary>What an Alertmanager or Grafana sends to a webhook receiver. It reports the end, and repeats only every
     /// <c>repeat_interval</c>, so its alerts don't expire without <c>endsAt</c>.</summary>
-    public static Observation Alertmanager(AlertFields fields, IntakeRules rules)
+    public static Observation Alertmanager(AlertFields fields, IntakeContext context)
     {
         var isFiring = IsFiring(fields);
         var ends = fields.Time("endsAt");
-        return Labelled(fields, "alertmanager", isFiring, rules, expiresAt: ends > rules.Now ? ends : null);
+        return Labeled(fields, "alertmanager", isFiring, context, expiresAt: ends > context.Now ? ends : null);
     }
 
     /// <summary>Reads an alert that consists of labels and annotations. Without <c>alertname</c> its name is its <c>rule</c> or its text,
     /// and only its labels identify it.</summary>
-    private static Observation Labelled(AlertFields fields, string source, bool isFiring, IntakeRules rules, DateTimeOffset? expiresAt)
+    private static Observation Labeled(AlertFields fields, string source, bool isFiring, IntakeContext context, DateTimeOffset? expiresAt)
     {
         var all = fields.Map("labels");
         if (all.Count == 0)
@@ -76,16 +76,16 @@ internal static class AlertFormats
             fields.Fail("“alertname” is missing, and so is every other label: send at least one label.");
         }
 
-        var own = fields.Bounded("alertname", all.GetValueOrDefault("alertname"), AlertFields.LongestName);
-        var surface = fields.Bounded("surface", all.GetValueOrDefault("surface"), AlertFields.LongestSurface);
+        var own = fields.Bounded("“alertname”", all.GetValueOrDefault("alertname"), AlertFields.LongestName);
+        var surface = fields.Bounded("“surface”", all.GetValueOrDefault("surface"), AlertFields.LongestSurface);
         var notes = fields.Map("annotations");
         var text = TextAnnotations.Select(note => notes.GetValueOrDefault(note)).FirstOrDefault(note => !IsBlank(note));
         var name =
             own
-            ?? fields.Bounded("rule", all.GetValueOrDefault("rule"), AlertFields.LongestName)
+            ?? fields.Bounded("“rule”", all.GetValueOrDefault("rule"), AlertFields.LongestName)
             ?? (text is null ? "unnamed" : AlertText.Cut(AlertText.Line(text), AlertFields.LongestName));
         var (brief, full) = AlertText.Summary(text ?? name);
-        var labels = AlertLabels.Of(all, rules, "alertname", "surface");
+        var labels = AlertLabels.Of(all, context, "alertname", "surface");
         return new(
             source,
             name,
@@ -134,7 +134,7 @@ internal sealed record AlertLabels(IReadOnlyDictionary<string, string> Identity,
     private const int LongestVariant = 200;
 
     /// <param name="fields">Labels that are read as fields of the alert, so they don't count as identity.</param>
-    public static AlertLabels Of(IReadOnlyDictionary<string, string> labels, IntakeRules rules, params ReadOnlySpan<string> fields)
+    public static AlertLabels Of(IReadOnlyDictionary<string, string> labels, IntakeContext context, params ReadOnlySpan<string> fields)
     {
         var identity = new Dictionary<string, string>(StringComparer.Ordinal);
         var ignored = new SortedDictionary<string, string>(StringComparer.Ordinal);
@@ -142,7 +142,7 @@ internal sealed record AlertLabels(IReadOnlyDictionary<string, string> Identity,
         foreach (var (name, value) in labels)
         {
             all[name] = AlertText.Strip(value);
-            if (rules.IgnoredLabels.Contains(name))
+            if (context.IgnoredLabels.Contains(name))
             {
                 ignored[name] = all[name];
             }

@@ -9,7 +9,7 @@ using Microsoft.Extensions.Options;
 namespace AutoTicket.Alerts;
 
 /// <summary>Reads what each hook still has to deliver (the outbox), and records what it has delivered (the delivery log).</summary>
-internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> contexts, IOptions<AlertsOptions> options, TimeProvider clock)
+internal sealed class DeliveryStore(IDbContextFactory<AutoTicketDbContext> contexts, IOptions<AlertsOptions> options, TimeProvider clock)
 {
     /// <summary>The most outbox entries of one pass.</summary>
     private const int MostAtOnce = 1_000;
@@ -17,8 +17,10 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
     /// <summary>An alert that ended undelivered longer ago than this is dropped.</summary>
     private static readonly TimeSpan DropEndedAfter = TimeSpan.FromHours(24);
 
-    // {0} the hook, {1} the present, {2} how many; {3}, {4} and {5} the source, severity and id of the last entry in turn; {6} the longest
-    // wait: an entry that is due later was written before the clock was set back.
+    // {0} the hook, {1} the present, {2} how many; {3}, {4} and {5} the source, severity and id at which the last round-robin stopped;
+    // {6} the latest plausible wait: an entry that is due later was written before the clock was set back, and is read at once.
+    // place: rank within its source. turn: rank in the round-robin, counted from the last pass's stop. A row's order is the smaller of
+    // the two.
     private const string Due = $$"""
         WITH placed AS (
           SELECT id, alert_row, source, severity, row_number() OVER (PARTITION BY source ORDER BY severity, id) AS place,
@@ -30,11 +32,11 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
           FROM placed ORDER BY CASE WHEN place < turn THEN place ELSE turn END LIMIT {2}
         )
         SELECT {{AlertStore.Columns}}, alerts.url, alerts.labels,
-          told.at AS told_at, told.severity AS told_severity, told.reopened AS told_reopened, ended.reopened AS end_reopened,
+          fired.at AS last_at, fired.severity AS last_severity, fired.reopened AS last_reopened, ended.reopened AS end_reopened,
           filed.ticket_id, filed.ticket_number, filed.ticket_url,
           entry.id AS entry_id, entry.turn AS entry_turn, entry.source AS entry_source, entry.severity AS entry_severity
         FROM entry JOIN alerts ON alerts.id = entry.alert_row
-          LEFT JOIN alert_deliveries told ON told.alert_row = alerts.id AND told.hook = {0} AND told.kind = 'firing'
+          LEFT JOIN alert_deliveries fired ON fired.alert_row = alerts.id AND fired.hook = {0} AND fired.kind = 'firing'
           LEFT JOIN alert_deliveries ended ON ended.alert_row = alerts.id AND ended.hook = {0} AND ended.kind = 'ended'
           LEFT JOIN alert_deliveries filed ON filed.alert_row = alerts.id AND filed.kind = 'firing' AND filed.ticket_id IS NOT NULL
         """;
@@ -46,7 +48,7 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
         ("kind", "text", row => Words.Of(row.Kind)),
         ("severity", "text", row => Words.Of(row.Outcome.Notice.Alert.Severity)),
         ("reopened", "int", row => row.Outcome.Notice.Alert.Reopened),
-        ("told_at", "timestamptz", row => row.Outcome.Notice.Told?.At),
+        ("told_at", "timestamptz", row => row.Outcome.Notice.LastDelivery?.At),
         ("ticket_id", "bigint", row => row.Outcome.Ticket?.Id),
         ("ticket_number", "bigint", row => row.Outcome.Ticket?.Number),
         ("ticket_url", "text", row => row.Outcome.Ticket?.Url)
@@ -60,46 +62,58 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
     );
 
     /// <summary>Where each hook's round-robin through its outbox stopped. A new process starts from the beginning.</summary>
-    private readonly ConcurrentDictionary<string, Turn?> _turns = new();
+    private readonly ConcurrentDictionary<string, Cursor?> _cursors = new();
 
     /// <summary>What each hook delivered while the database could not record it.</summary>
     private readonly ConcurrentDictionary<string, List<(HookOutcome Outcome, Decision Decision)>> _unrecorded = new();
 
-    /// <param name="Place">The place in the round-robin; 0 when the entry was read as one of its source's worst.</param>
-    private sealed record Turn(long Place, string Source, string Severity, long Id);
+    /// <param name="Turn">The rank in the round-robin; 0 when the entry was read as one of its source's worst.</param>
+    private sealed record Cursor(long Turn, string Source, string Severity, long Id);
 
-    /// <param name="EndTold">The <see cref="Alert.Reopened"/> whose end was delivered.</param>
-    private sealed record Entry(long Id, Alert Alert, AlertDelivery? Told, int? EndTold, AlertTicket? Ticket, Turn Turn);
+    /// <param name="EndDeliveredFor">The <see cref="Alert.Reopened"/> whose end was delivered.</param>
+    private sealed record Entry(
+        long Id,
+        Alert Alert,
+        AlertDelivery? LastDelivery,
+        int? EndDeliveredFor,
+        AlertTicket? Ticket,
+        Cursor Cursor
+    );
 
-    /// <summary>Reads the undelivered alerts for one pass; a hook has one pass at a time. If there are too many, half of the pass is each
-    /// source's worst and oldest, and half is a round-robin through all entries. So no source and no alert starves.</summary>
+    /// <summary>Reads the undelivered alerts for one pass; a hook has one pass at a time. If more than 1,000 are due, the pass takes each
+    /// source's worst first, and one entry in turn for each round of sources. So no source starves, and every entry has its turn.</summary>
     /// <returns>Worst and oldest first.</returns>
     public async Task<List<AlertNotice>> DueAsync(IAlertHook hook, CancellationToken cancellationToken)
     {
         // A delivery without its record would be read as undelivered.
-        await RecordAsync(hook, []);
+        await FlushAsync(hook);
         while (true)
         {
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
             var entries = await ReadAsync(db, hook.Name, cancellationToken);
             var notices = new List<AlertNotice>();
             var obsolete = new List<long>();
-            foreach (var entriesOfOne in entries.GroupBy(entry => entry.Alert.Id))
+            foreach (var sameAlert in entries.GroupBy(entry => entry.Alert.Id))
             {
-                var ids = entriesOfOne.Select(entry => entry.Id).ToList();
-                var (alert, kind) = (entriesOfOne.First(), KindOf(hook, entriesOfOne.First()));
-                if (kind is null)
+                var entry = sameAlert.First();
+                var ids = sameAlert.Select(one => one.Id).ToList();
+                if (KindOf(hook, entry) is not { } kind)
                 {
                     obsolete.AddRange(ids);
+                    continue;
                 }
-                else if (
-                    kind != NoticeKind.Ended
-                    || options.Value.EndHeldUntil(alert.Alert) is not { } heldUntil
-                    || !options.Value.IsHeld(heldUntil, clock.GetUtcNow())
+
+                // The query decides by the due time of each entry. An entry of an earlier change can be due before the end is.
+                if (
+                    kind == NoticeKind.Ended
+                    && options.Value.EndHeldUntil(entry.Alert) is { } heldUntil
+                    && options.Value.MustWait(heldUntil, clock.GetUtcNow())
                 )
                 {
-                    notices.Add(new AlertNotice(alert.Alert, kind.Value, alert.Told, alert.Ticket) { Entries = ids });
+                    continue;
                 }
+
+                notices.Add(new AlertNotice(entry.Alert, kind, entry.LastDelivery, entry.Ticket) { Entries = ids });
             }
 
             if (obsolete.Count > 0)
@@ -122,85 +136,94 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
 
     private async Task<List<Entry>> ReadAsync(AutoTicketDbContext db, string hook, CancellationToken cancellationToken)
     {
-        var last = _turns.GetValueOrDefault(hook) ?? new Turn(0, "", "", 0);
+        var last = _cursors.GetValueOrDefault(hook) ?? new Cursor(0, "", "", 0);
         var now = clock.GetUtcNow();
-        var latest = now + options.Value.QuietPeriod;
+        var latestPlausibleWait = now + options.Value.QuietPeriod;
         var entries = await db.QueryAsync(
-            FormattableStringFactory.Create(Due, hook, now, MostAtOnce, last.Source, last.Severity, last.Id, latest),
+            FormattableStringFactory.Create(Due, hook, now, MostAtOnce, last.Source, last.Severity, last.Id, latestPlausibleWait),
             row => Read(db, row, hook),
             cancellationToken
         );
-        _turns[hook] = entries.Count < MostAtOnce ? null : entries.MaxBy(entry => entry.Turn.Place)!.Turn;
+        _cursors[hook] = entries.Count < MostAtOnce ? null : entries.MaxBy(entry => entry.Cursor.Turn)!.Cursor;
         return entries;
     }
 
     private static Entry Read(AutoTicketDbContext db, DbDataReader row, string hook)
     {
         var alert = AlertStore.Read(db, row) with { Url = row.TextOrNull("url"), Labels = row.Text("labels") };
-        var told = db.TimeOrNull(row, "told_at") is { } at
+        var lastDelivery = db.TimeOrNull(row, "last_at") is { } at
             ? new AlertDelivery
             {
                 AlertRow = alert.Id,
                 Hook = hook,
                 Kind = DeliveryKind.Firing,
                 At = at,
-                Severity = Words.Parse<Severity>(row.Text("told_severity")),
-                Reopened = row.Int("told_reopened"),
+                Severity = Words.Parse<Severity>(row.Text("last_severity")),
+                Reopened = row.Int("last_reopened"),
             }
             : null;
         var ticket = row.LongOrNull("ticket_id") is { } ticketId
             ? new AlertTicket(ticketId, row.LongOrNull("ticket_number"), row.Text("ticket_url"))
             : null;
-        var turn = new Turn(row.Long("entry_turn"), row.Text("entry_source"), row.Text("entry_severity"), row.Long("entry_id"));
-        return new Entry(turn.Id, alert, told, row.IntOrNull("end_reopened"), ticket, turn);
+        var cursor = new Cursor(row.Long("entry_turn"), row.Text("entry_source"), row.Text("entry_severity"), row.Long("entry_id"));
+        return new Entry(cursor.Id, alert, lastDelivery, row.IntOrNull("end_reopened"), ticket, cursor);
     }
 
     /// <returns>Null when the hook has nothing to deliver.</returns>
-    private NoticeKind? KindOf(IAlertHook hook, Entry entry) =>
-        entry switch
+    private NoticeKind? KindOf(IAlertHook hook, Entry entry)
+    {
+        var alert = entry.Alert;
+        if (entry.LastDelivery is not { } last)
         {
-            { Told: null, Alert: var alert } => options.Value.ReachesHooks(alert.Severity)
-            && (alert.IsFiring || (hook.WantsEndedAlerts && alert.EndedAt is { } endedAt && endedAt > clock.GetUtcNow() - DropEndedAfter))
-                ? NoticeKind.Firing
-                : null,
-            { Alert: { IsFiring: false } alert } => entry.EndTold is { } told && told >= alert.Reopened ? null : NoticeKind.Ended,
-            { Alert: var alert, Told: { } told } => told.Reopened < alert.Reopened ? NoticeKind.FiringAgain
-            : told.Severity != alert.Severity ? NoticeKind.SeverityChanged
-            : null,
-        };
+            var isWanted =
+                alert.IsFiring || (hook.WantsEndedAlerts && alert.EndedAt is { } endedAt && endedAt > clock.GetUtcNow() - DropEndedAfter);
+            return isWanted && options.Value.ReachesHooks(alert.Severity) ? NoticeKind.Firing : null;
+        }
+
+        if (!alert.IsFiring)
+        {
+            return entry.EndDeliveredFor >= alert.Reopened ? null : NoticeKind.Ended;
+        }
+
+        if (last.Reopened < alert.Reopened)
+        {
+            return NoticeKind.FiringAgain;
+        }
+
+        return last.Severity != alert.Severity ? NoticeKind.SeverityChanged : null;
+    }
 
     private static FormattableString Deleted(IEnumerable<long> entries) =>
         $"DELETE FROM alert_outbox WHERE id IN (SELECT entry FROM {Entries.Of([.. entries])})";
 
     /// <summary>Records deliveries and their decisions and deletes their outbox entries, in one commit.</summary>
     /// <param name="outcomes">With the decision of each. If the database can't record them, the next call does.</param>
-    public async Task RecordAsync(IAlertHook hook, IEnumerable<(HookOutcome Outcome, Decision Decision)> outcomes)
+    public Task RecordAsync(IAlertHook hook, IEnumerable<(HookOutcome Outcome, Decision Decision)> outcomes)
     {
-        var unrecorded = _unrecorded.GetOrAdd(hook.Name, _ => []);
-        unrecorded.AddRange(outcomes);
-        if (unrecorded.Count == 0)
+        _unrecorded.GetOrAdd(hook.Name, _ => []).AddRange(outcomes);
+        return FlushAsync(hook);
+    }
+
+    /// <summary>Records the deliveries that the database could not record so far.</summary>
+    private async Task FlushAsync(IAlertHook hook)
+    {
+        if (!_unrecorded.TryGetValue(hook.Name, out var unrecorded) || unrecorded.Count == 0)
         {
             return;
         }
 
-        var isAway = false;
         try
         {
             await WriteAsync(hook, unrecorded.ConvertAll(one => one.Outcome), unrecorded.ConvertAll(one => one.Decision));
         }
-        catch (Exception exception) when (Outages.IsOutage(exception))
-        {
-            isAway = true;
-            throw;
-        }
-        finally
+        catch (Exception exception) when (!Outages.IsOutage(exception))
         {
             // A row that the database refuses for good must not block the hook.
-            if (!isAway)
-            {
-                unrecorded.Clear();
-            }
+            unrecorded.Clear();
+            throw;
         }
+
+        unrecorded.Clear();
     }
 
     private async Task WriteAsync(IAlertHook hook, List<HookOutcome> outcomes, List<Decision> decisions)
@@ -232,7 +255,7 @@ internal sealed class DeliveryLog(IDbContextFactory<AutoTicketDbContext> context
         DecisionLog.Count(decisions);
     }
 
-    /// <summary>Records deliveries that were made while the database was away, of alerts that still fire.</summary>
+    /// <summary>Records deliveries that were made while the database couldn't be reached, of alerts that still fire.</summary>
     /// <param name="deliveries">What was delivered, by which hook and when.</param>
     public async Task RecordFromMemoryAsync(
         IReadOnlyCollection<(Observation Seen, string Hook, DateTimeOffset At)> deliveries,
