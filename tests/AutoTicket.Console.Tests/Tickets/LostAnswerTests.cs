@@ -282,15 +282,17 @@ public sealed class LostAnswerTests
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock, surfaces: ["pay", "shop"]);
         driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
         Assert.True((await driver.ClickAsync("pay")).Degraded);
+        // Usually the click's own one. If the sweep takes the claim over first, both look it up.
+        var before = LookUps();
 
         Assert.Equal("filed", (await driver.ClickAsync("shop")).Disposition);
         await Eventually.TrueAsync(
             async () => (await driver.RowsAsync()).Single(row => row.SurfaceKey == "shop") is { TagsPending: false },
             "the sweep has tagged the other ticket"
         );
-        Assert.Equal(1, LookUps());
+        Assert.Equal(before, LookUps());
 
-        await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(5), () => Task.FromResult(LookUps() > 1), "the look-up is due");
+        await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(5), () => Task.FromResult(LookUps() > before), "the look-up is due");
 
         int LookUps() => driver.Lists.Count(request => request.PathAndQuery.Contains("subject=at-", StringComparison.Ordinal));
     }
