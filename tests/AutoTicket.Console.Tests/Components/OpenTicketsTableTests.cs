@@ -15,7 +15,7 @@ public sealed class OpenTicketsTableTests : ComponentTest
         var row = Table([Row(1432, "Search is down", "Search", SurfaceStatus.Degraded)]).Find("tbody tr");
 
         Assert.Equal("https://desk.example.org/1432", row.QuerySelector("a")!.GetAttribute("href"));
-        Assert.Equal("#1432 Search is down Search degraded 41 min mara active", TextOf(row));
+        Assert.Equal("#1432 Search is down surface Search degraded 41 min mara active", TextOf(row));
     }
 
     [Fact]
@@ -31,6 +31,39 @@ public sealed class OpenTicketsTableTests : ComponentTest
             TextOf(Table([Row(1, "x", "Search", SurfaceStatus.Stale)]).Find("tbody")),
             StringComparison.Ordinal
         );
+    }
+
+    [Fact]
+    public void Tickets_of_alerts_are_listed_with_a_link_to_their_alert_and_the_kind_can_be_chosen()
+    {
+        TicketRow[] rows = [Row(1, "It is down", "Search", SurfaceStatus.Down), .. Enumerable.Range(2, 300).Select(Alert)];
+        var chosen = new List<TicketFilter>();
+        var table = Table(rows, onFilter: chosen.Add);
+
+        Assert.Equal(["All 301", "Surface 1", "Alert 300"], table.FindAll("[aria-label=Kind] button").Select(TextOf));
+        Assert.Equal("true", Button(table, "All 301").GetAttribute("aria-pressed"));
+        Assert.Equal(25, table.FindAll("tbody tr").Count);
+        Assert.Equal("/console/alerts/0123456789abcdef", table.FindAll("tbody a").First(link => TextOf(link) == "alert").GetAttribute("href"));
+        Assert.DoesNotContain("ready to close", TextOf(table.Find("tbody")), StringComparison.Ordinal);
+
+        Button(table, "Surface 1").Click();
+        Assert.Equal([new TicketFilter(TicketKind.Surface)], chosen);
+        table.Render(parameters => parameters.Add(t => t.Filter, chosen[0]));
+        Assert.Equal(["#1"], table.FindAll("tbody a[target=_blank]").Select(TextOf));
+        Assert.Equal("true", Button(table, "Surface 1").GetAttribute("aria-pressed"));
+    }
+
+    [Theory]
+    [InlineData("surface", TicketKind.Surface)]
+    [InlineData("alert", TicketKind.Alert)]
+    [InlineData("nonsense", null)]
+    [InlineData(null, null)]
+    public void The_kind_is_kept_in_the_address(string? word, TicketKind? kind)
+    {
+        var filter = TicketFilter.FromQuery(word);
+
+        Assert.Equal(kind, filter.Kind);
+        Assert.Equal(kind is null ? null : word, filter.ToQuery()["kind"]);
     }
 
     [Fact]
@@ -120,11 +153,31 @@ public sealed class OpenTicketsTableTests : ComponentTest
             status
         );
 
+    private static TicketRow Alert(int number) =>
+        new(
+            new OpenTicket(
+                number,
+                number,
+                $"https://desk.example.org/{number}",
+                "The backup failed",
+                "active",
+                ["auto:alert", "surface:search"],
+                "search",
+                Now.AddMinutes(-number),
+                "alert:prometheus",
+                "0123456789abcdef0123",
+                Severity.P2
+            ),
+            "Search",
+            SurfaceStatus.Operational
+        );
+
     private IRenderedComponent<OpenTicketsTable> Table(
         TicketRow[] rows,
         string? problem = null,
         bool busy = false,
-        Action? onRefresh = null
+        Action? onRefresh = null,
+        Action<TicketFilter>? onFilter = null
     ) =>
         Render<OpenTicketsTable>(parameters =>
             parameters
@@ -133,6 +186,7 @@ public sealed class OpenTicketsTableTests : ComponentTest
                 .Add(t => t.Problem, problem)
                 .Add(t => t.Busy, busy)
                 .Add(t => t.OnRefresh, onRefresh ?? (() => { }))
+                .Add(t => t.FilterChanged, onFilter ?? (_ => { }))
                 .Add(t => t.Now, Now)
         );
 }

@@ -41,6 +41,28 @@ public sealed class TicketJourneys(JourneyHost host) : IClassFixture<JourneyHost
     }
 
     [Fact]
+    public async Task Tickets_of_alerts_are_listed_and_the_chosen_kind_is_in_the_address()
+    {
+        var surface = host.Sandbox.FreeScout.CreateByHand("[P2] Surface search is down", ["auto:status", "surface:search"]);
+        var alert = host.Sandbox.FreeScout.CreateByHand("[P1] backup_failed", ["auto:alert", "sev:p1"]);
+        await host.Console.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
+        await using var tickets = await ConsolePage.OpenAsync(host.Console, "/console/tickets");
+        await Assertions.Expect(Row(tickets, $"#{alert.Number}")).ToBeVisibleAsync();
+        await Assertions.Expect(Row(tickets, $"#{surface.Number}")).ToBeVisibleAsync();
+
+        await Kind(tickets, "Alert").ClickAsync();
+        await Assertions.Expect(Row(tickets, $"#{surface.Number}")).ToHaveCountAsync(0);
+        await Assertions.Expect(Row(tickets, $"#{alert.Number}")).ToBeVisibleAsync();
+        Assert.EndsWith("/console/tickets?kind=alert", tickets.Page.Url, StringComparison.Ordinal);
+
+        await tickets.GoToAsync("/console/tickets?kind=surface");
+        await Assertions.Expect(Kind(tickets, "Surface")).ToHaveAttributeAsync("aria-pressed", "true");
+        await Assertions.Expect(Row(tickets, $"#{surface.Number}")).ToBeVisibleAsync();
+        await Assertions.Expect(Row(tickets, $"#{alert.Number}")).ToHaveCountAsync(0);
+        tickets.AssertNoErrors();
+    }
+
+    [Fact]
     public async Task While_FreeScout_is_down_the_last_copy_stays_with_a_warning()
     {
         var ticket = host.Sandbox.FreeScout.CreateByHand("[P2] Surface search is down", ["auto:status", "surface:search"]);
@@ -86,6 +108,12 @@ public sealed class TicketJourneys(JourneyHost host) : IClassFixture<JourneyHost
         Assert.All(lines[1..], line => Assert.Contains("console.status.investigate_filed", line, StringComparison.Ordinal));
         audit.AssertNoErrors();
     }
+
+    private static ILocator Kind(ConsolePage page, string name) =>
+        page
+            .Page.GetByRole(AriaRole.Group, new() { Name = "Kind", Exact = true })
+            .GetByRole(AriaRole.Button)
+            .Filter(new() { HasText = name });
 
     private static ILocator Row(ConsolePage page, string number) =>
         page

@@ -13,7 +13,7 @@ public sealed record TicketRow(OpenTicket Ticket, string? SurfaceName, SurfaceSt
     private const string AlertPrefix = "alert:";
 
     /// <summary>The surface is operational again and the ticket can be resolved.</summary>
-    public bool IsRecovered => SurfaceStatus is AutoTicket.Surfaces.SurfaceStatus.Operational;
+    public bool IsRecovered => Ticket.Kind == TicketKind.Surface && SurfaceStatus is AutoTicket.Surfaces.SurfaceStatus.Operational;
 
     /// <summary>The surface's name, or the key in the ticket if there is no name.</summary>
     public string Surface => SurfaceName ?? Ticket.Surface ?? "";
