@@ -38,6 +38,11 @@ public sealed record OpenTicket(
 {
     public TicketKind Kind { get; } =
         Tags.Contains(TicketTags.Status, StringComparer.OrdinalIgnoreCase) ? TicketKind.Surface : TicketKind.Alert;
+
+    /// <summary>The source of the alert that it was filed for; null when a person filed it.</summary>
+    public string? FiledForSource => FiledBy.StartsWith(AlertPrefix, StringComparison.Ordinal) ? FiledBy[AlertPrefix.Length..] : null;
+
+    private const string AlertPrefix = "alert:";
 }
 
 /// <summary>The copy of FreeScout's open tickets that the console shows.</summary>

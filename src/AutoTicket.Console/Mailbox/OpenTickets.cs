@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using AutoTicket.Alerts;
 using AutoTicket.Data;
 using AutoTicket.FreeScout;
 using AutoTicket.Tickets;
@@ -41,11 +42,18 @@ internal sealed partial class OpenTickets(
         public IReadOnlyList<OpenTicket> Tickets => tickets;
 
         /// <summary>The newest ticket of each surface.</summary>
-        public IReadOnlyDictionary<string, OpenTicket> OfSurfaces { get; } =
+        public Dictionary<string, OpenTicket> OfSurfaces { get; } =
             tickets
                 .Where(ticket => ticket is { Kind: TicketKind.Surface, Surface: not null })
                 .DistinctBy(ticket => ticket.Surface!)
                 .ToDictionary(ticket => ticket.Surface!);
+
+        /// <summary>The newest ticket of each alert, by its <c>alert_id</c>.</summary>
+        public Dictionary<string, OpenTicket> OfAlerts { get; } =
+            tickets
+                .Where(ticket => ticket.AlertId is not null)
+                .DistinctBy(ticket => ticket.AlertId!)
+                .ToDictionary(ticket => ticket.AlertId!);
     }
 
     /// <summary>Raised when the copy, or FreeScout's health, changed. Handlers must return at once and never throw.</summary>
@@ -82,6 +90,17 @@ internal sealed partial class OpenTickets(
         var copy = _copy;
         return new(copy.Listing.OfSurfaces.GetValueOrDefault(surfaceKey), copy.Unconfirmed.Contains(surfaceKey));
     }
+
+    /// <summary>The episode with its alert's open ticket, whoever filed it. An ended episode has only a ticket from before its
+    /// end.</summary>
+    public AlertEpisode WithTicket(AlertEpisode episode) =>
+        _copy.Listing.OfAlerts.TryGetValue(episode.AlertId, out var open)
+        && (episode.EndedAt is not { } endedAt || (open.OpenedAt >= episode.Since && open.OpenedAt <= endedAt))
+            ? episode with
+            {
+                Ticket = new(open.Id, open.Number, open.Url, open.FiledForSource is null ? open.FiledBy : null),
+            }
+            : episode;
 
     /// <summary>Shows a ticket that this process just recorded, because under load the next read may come two seconds later.</summary>
     private void Show(Ticket filed)
@@ -207,7 +226,7 @@ internal sealed partial class OpenTickets(
     private OpenTicket Listed(OpenConversation conversation, Ticket? own)
     {
         var tags = conversation.Tags.Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        return new(
+        var ticket = new OpenTicket(
             conversation.Id,
             conversation.Number > 0 ? conversation.Number : null,
             freeScout.Value.TicketUrl(conversation.Id),
@@ -220,6 +239,12 @@ internal sealed partial class OpenTickets(
             own?.DedupKey,
             own?.Severity ?? Comparison.SeverityIn(tags)
         );
+        return ticket is { AlertId: null, Kind: TicketKind.Surface, Surface: { } key }
+            ? ticket with
+            {
+                AlertId = AlertIdentity.OfSurface(key),
+            }
+            : ticket;
     }
 
     private OpenTicket Own(Ticket ticket) =>

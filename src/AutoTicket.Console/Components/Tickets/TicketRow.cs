@@ -10,8 +10,6 @@ namespace AutoTicket.Components.Tickets;
 /// <param name="SurfaceStatus">Null when <paramref name="SurfaceName"/> is.</param>
 public sealed record TicketRow(OpenTicket Ticket, string? SurfaceName, SurfaceStatus? SurfaceStatus)
 {
-    private const string AlertPrefix = "alert:";
-
     /// <summary>The surface is operational again and the ticket can be resolved.</summary>
     public bool IsRecovered => Ticket.Kind == TicketKind.Surface && SurfaceStatus is AutoTicket.Surfaces.SurfaceStatus.Operational;
 
@@ -20,9 +18,12 @@ public sealed record TicketRow(OpenTicket Ticket, string? SurfaceName, SurfaceSt
 
     /// <summary>Who filed the ticket; <c>automatic (…)</c> with the sender for one filed for an alert.</summary>
     public string FiledBy =>
-        !Ticket.FiledBy.StartsWith(AlertPrefix, StringComparison.Ordinal) ? Ticket.FiledBy
-        : Ticket.FiledBy[AlertPrefix.Length..] is var sender && sender == Observation.Console ? "automatic (surface check)"
-        : $"automatic ({sender})";
+        Ticket.FiledForSource switch
+        {
+            null => Ticket.FiledBy,
+            Observation.Console => "automatic (surface check)",
+            var source => $"automatic ({source})",
+        };
 
     /// <summary>True for the same ticket, so that the table keeps its row and focus when the rest changes.</summary>
     public bool Equals(TicketRow? other) => other?.Ticket.Id == Ticket.Id;
