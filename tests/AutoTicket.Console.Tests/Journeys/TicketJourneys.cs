@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using AutoTicket.Mailbox;
 using AutoTicket.Sandbox;
 using AutoTicket.Surfaces;
@@ -54,6 +55,18 @@ public sealed class TicketJourneys(JourneyHost host) : IClassFixture<JourneyHost
         await Assertions.Expect(Row(tickets, $"#{surface.Number}")).ToHaveCountAsync(0);
         await Assertions.Expect(Row(tickets, $"#{alert.Number}")).ToBeVisibleAsync();
         Assert.EndsWith("/console/tickets?kind=alert", tickets.Page.Url, StringComparison.Ordinal);
+
+        // A reload shows the same search and the same order.
+        await tickets.Page.GetByLabel("Search surface or subject").FillAsync("backup_failed");
+        await tickets.Page.GetByRole(AriaRole.Columnheader, new() { Name = "Age" }).GetByRole(AriaRole.Button).ClickAsync();
+        await Assertions.Expect(tickets.Page).ToHaveURLAsync(new Regex("kind=alert&q=backup_failed&sort=age$"));
+        await tickets.Page.ReloadAsync();
+        await tickets.IsLiveAsync();
+        await Assertions.Expect(tickets.Page.GetByLabel("Search surface or subject")).ToHaveValueAsync("backup_failed");
+        await Assertions
+            .Expect(tickets.Page.GetByRole(AriaRole.Columnheader, new() { Name = "Age" }))
+            .ToHaveAttributeAsync("aria-sort", "ascending");
+        await Assertions.Expect(Row(tickets, $"#{alert.Number}")).ToBeVisibleAsync();
 
         await tickets.GoToAsync("/console/tickets?kind=surface");
         await Assertions.Expect(Kind(tickets, "Surface")).ToHaveAttributeAsync("aria-pressed", "true");

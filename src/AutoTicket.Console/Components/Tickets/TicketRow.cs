@@ -13,6 +13,9 @@ public sealed record TicketRow(OpenTicket Ticket, string? SurfaceName, SurfaceSt
     /// <summary>The surface is operational again and the ticket can be resolved.</summary>
     public bool IsRecovered => Ticket.Kind == TicketKind.Surface && SurfaceStatus is AutoTicket.Surfaces.SurfaceStatus.Operational;
 
+    /// <summary>Sorts the worst first, and tickets without a severity last.</summary>
+    public int SeverityRank => (int?)Ticket.Severity ?? int.MaxValue;
+
     /// <summary>The surface's name, or the key in the ticket if there is no name.</summary>
     public string Surface => SurfaceName ?? Ticket.Surface ?? "";
 
