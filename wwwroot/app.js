@@ -14,6 +14,10 @@ window.autoticket = {
     tick();
   },
 
+  open(address) {
+    if (/^https?:/i.test(address)) window.open(address, "_blank", "noopener,noreferrer");
+  },
+
   // The session has ended. A tab that is signing out, perhaps via another site, must not be redirected.
   leave(address) {
     if (!isSigningOut) location.replace(address);

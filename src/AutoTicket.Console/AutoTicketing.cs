@@ -49,7 +49,6 @@ public static class AutoTicketing
 
         app.MapHosting();
         app.MapAlertIntake();
-        app.MapAlerts();
         app.MapFlood();
         app.MapMailbox();
         app.MapFlags();

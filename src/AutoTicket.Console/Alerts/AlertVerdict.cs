@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace AutoTicket.Alerts;
 
 /// <summary>One sentence about the DM and the ticket of an alert, and why one is missing.</summary>
@@ -15,10 +17,17 @@ internal static class AlertVerdict
                 "No ticket and no DM yet. If this lasts over a minute, check Diagnostics: a hook or the leader is missing.",
             (null, null) => $"No ticket and no DM. Ticket: {Sentence(ticket)} DM: {Sentence(dm)}",
             (not null, null) => $"DM sent. No ticket: {Sentence(ticket)}",
+            (null, { FiledBy: { } who } its) when dm is null && BelowSeverity(alert) is { } below =>
+                $"{Filed(its, who)}. No DM: {below.Detail ?? Sentence(below)}",
+            (null, { FiledBy: { } who } its) => $"{Filed(its, who)}. No DM: {Sentence(dm)}",
             (null, not null) => $"Ticket filed. No DM: {Sentence(dm)}",
+            (not null, { FiledBy: { } who } its) => $"{Filed(its, who)}. DM sent.",
             _ => "Ticket filed, DM sent.",
         };
     }
+
+    private static string Filed(AlertTicket ticket, string who) =>
+        $"Ticket #{ticket.Number?.ToString(CultureInfo.InvariantCulture) ?? "?"}, filed by {who}";
 
     /// <summary>The alert needs neither a ticket nor a DM.</summary>
     public static bool IsBelowThreshold(AlertView alert) =>

@@ -50,7 +50,8 @@ internal sealed record AlertNotice(Alert Alert, NoticeKind Kind, AlertDelivery? 
     public IReadOnlyList<long> Entries { get; init; } = [];
 }
 
-public sealed record AlertTicket(long Id, long? Number, string Url);
+/// <param name="FiledBy">Who filed it, if it was not filed for an alert; null otherwise, or when it is not known.</param>
+public sealed record AlertTicket(long Id, long? Number, string Url, string? FiledBy = null);
 
 /// <param name="IsDone">True when the notice is delivered or needs no delivery. Otherwise it comes again.</param>
 /// <param name="Detail">One sentence for the operator.</param>

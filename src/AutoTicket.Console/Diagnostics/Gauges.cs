@@ -41,7 +41,11 @@ internal sealed class Gauges
                         (status, surfaces) => new Measurement<double>(surfaces.Count(), Label("status", Words.Of(status)))
                     )
         );
-        Gauge("autoticket.tickets.open", "Open auto:status tickets.", () => [new(tickets.Current.Tickets.Count)]);
+        Gauge(
+            "autoticket.tickets.open",
+            "Open auto:status tickets.",
+            () => [new(tickets.Current.Tickets.Count(ticket => ticket.Kind == TicketKind.Surface))]
+        );
         Gauge("autoticket.tickets.recovered_open", "Open tickets whose surface has recovered.", () => [new(recovered.Current.Count)]);
         Gauge("autoticket.freescout.up", "Whether the last call of FreeScout succeeded.", () => [One(freeScout.Failure is null)]);
         Gauge(

@@ -59,10 +59,12 @@ internal sealed partial record Conversation
     [JsonIgnore]
     public bool IsOpen => Status is not ("closed" or "spam") && State is not "deleted";
 
-    /// <summary>It is in the mailbox and has the tag. Checked in each answer, because older versions of FreeScout ignore a filter that they
-    /// do not know.</summary>
-    public bool IsListed(long? mailbox, string tag) =>
-        State is null or "published" && (MailboxId is null || MailboxId == mailbox) && Tags.Contains(tag, StringComparer.OrdinalIgnoreCase);
+    /// <summary>It is in the mailbox and has one of the tags. Checked in each answer, because older versions of FreeScout ignore a filter
+    /// that they do not know.</summary>
+    public bool IsListed(long? mailbox, params IEnumerable<string> tags) =>
+        State is null or "published"
+        && (MailboxId is null || MailboxId == mailbox)
+        && Tags.Intersect(tags, StringComparer.OrdinalIgnoreCase).Any();
 
     [JsonIgnore]
     public IReadOnlyList<string> Tags => [.. Embeds.List("tags").Select(tag => tag.Text("name")).OfType<string>()];

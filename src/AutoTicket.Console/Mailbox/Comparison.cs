@@ -1,5 +1,6 @@
 using AutoTicket.Audit;
 using AutoTicket.FreeScout;
+using AutoTicket.Surfaces;
 using AutoTicket.Tickets;
 
 namespace AutoTicket.Mailbox;
@@ -97,4 +98,10 @@ internal static class Comparison
             is [var only]
             ? only
             : null;
+
+    /// <summary>The worst severity that the tags name; null when they name none.</summary>
+    public static Severity? SeverityIn(IEnumerable<string> tags) =>
+        Enum.GetValues<Severity>()
+            .Cast<Severity?>()
+            .FirstOrDefault(severity => tags.Contains($"{TicketDraft.SeverityTag}{severity}", StringComparer.OrdinalIgnoreCase));
 }

@@ -16,6 +16,7 @@ internal static class MailboxSetup
     public static void MapMailbox(this WebApplication app)
     {
         app.MapStatus();
+        app.MapAlerts();
         app.MapTickets();
         app.MapFreeScoutWebhook();
         app.WireSandbox(FreeScoutWebhook.Path);

@@ -9,10 +9,9 @@ using Microsoft.Extensions.Options;
 namespace AutoTicket.Mailbox;
 
 /// <summary>
-/// Keeps the copy of the operations mailbox's open <c>auto:status</c> tickets current. Every interval the leader reads the changes. Now and
-/// then it reads the whole list, because changes don't show a changed tag or a deletion. Every process also reads on a hint of FreeScout's
-/// webhook and when a person asks. Syncs at the same time do no harm: each writes the copy only if the row of <c>ticket_sync</c> did not
-/// change.
+/// Keeps the copy of the operations mailbox's open automatic tickets current. Every interval the leader reads the changes. Now and then it
+/// reads the whole list, because changes don't show a changed tag or a deletion. Every process also reads on a hint of FreeScout's webhook
+/// and when a person asks. Syncs at the same time do no harm: each writes the copy only if the row of <c>ticket_sync</c> did not change.
 /// </summary>
 internal sealed partial class MailboxWatch(
     FreeScoutClient client,
@@ -25,13 +24,15 @@ internal sealed partial class MailboxWatch(
     ILogger<MailboxWatch> logger
 ) : Loop(clock, logger)
 {
-    /// <summary>How far each sync reads back: FreeScout's stamps are whole seconds, and its transactions commit out of order.</summary>
-    private static readonly TimeSpan Overlap = TimeSpan.FromSeconds(10);
     private const int MostReadById = 10;
 
     /// <summary>With more waiting hints than this, the whole list is read instead.</summary>
     private const int MostHints = 100;
     private static readonly TimeSpan LongestSync = TimeSpan.FromSeconds(20);
+
+    /// <summary>How far each sync reads back. FreeScout's stamps are whole seconds, and its transactions commit out of order. A ticket may
+    /// also change after its tag was listed, while the other tag's list shows a later change.</summary>
+    private static readonly TimeSpan Overlap = LongestSync + TimeSpan.FromSeconds(10);
     private static readonly TimeSpan AskLeaderAgainAfter = TimeSpan.FromSeconds(1);
     private static readonly Backoff AfterFailedHint = new(TimeSpan.FromSeconds(1), FreeScoutFailure.LongestPause);
 
@@ -196,7 +197,7 @@ internal sealed partial class MailboxWatch(
                 var asked = Clock.GetUtcNow();
                 var sync = await db.TicketSync.SingleOrDefaultAsync(cancellationToken) ?? db.TicketSync.Add(new TicketSyncRow()).Entity;
                 var since = full ? null : sync.UpdatedThrough - Overlap;
-                var (found, failure) = await client.ListTaggedAsync(TicketTags.Status, since, either);
+                var (found, failure) = await ListAsync(since, either);
                 (sync.AskedAt, sync.Problem, sync.Failure) = (Clock.GetUtcNow(), failure?.Message, failure?.Kind);
                 if (failure is null)
                 {
@@ -214,6 +215,24 @@ internal sealed partial class MailboxWatch(
             },
             cancellationToken
         );
+
+    /// <returns>The conversations with one of the console's tags. FreeScout's list takes only one tag a call.</returns>
+    private async Task<FreeScoutAnswer<List<Conversation>>> ListAsync(DateTimeOffset? since, CancellationToken cancellationToken)
+    {
+        var all = new List<Conversation>();
+        foreach (var tag in TicketTags.All)
+        {
+            var (found, failure) = await client.ListTaggedAsync(tag, since, cancellationToken);
+            if (failure is not null)
+            {
+                return failure;
+            }
+
+            all.AddRange(found!);
+        }
+
+        return all;
+    }
 
     /// <summary>Runs one piece of work at a time in this process, each for at most <see cref="LongestSync"/>.</summary>
     private async Task<bool> AloneAsync(Func<AutoTicketDbContext, CancellationToken, Task<bool>> work, CancellationToken cancellationToken)
@@ -276,18 +295,21 @@ internal sealed partial class MailboxWatch(
             .Tickets.AsNoTracking()
             .Where(ticket =>
                 ticket.ConversationId != null
-                && (ticket.State == TicketState.Open || (ticket.State == TicketState.Closed && ids.Contains(ticket.ConversationId.Value)))
+                && (ticket.State == TicketState.Open || ticket.State == TicketState.Closed)
+                && ((whole && ticket.State == TicketState.Open) || ids.Contains(ticket.ConversationId.Value))
             )
             .ToListAsync(cancellationToken);
         var closedSince = own.Where(ticket => ticket.State == TicketState.Closed && ticket.ClosedAt >= asked)
             .Select(ticket => ticket.ConversationId!.Value)
             .ToHashSet();
-        var copy = await db.OpenConversations.ToDictionaryAsync(conversation => conversation.Id, cancellationToken);
+        var copy = await db
+            .OpenConversations.Where(row => whole || ids.Contains(row.Id))
+            .ToDictionaryAsync(row => row.Id, cancellationToken);
         var open = seen
             .Values.OfType<Conversation>()
             .Where(conversation =>
                 conversation.IsOpen
-                && conversation.IsListed(freeScout.Value.MailboxId, TicketTags.Status)
+                && conversation.IsListed(freeScout.Value.MailboxId, TicketTags.All)
                 && !closedSince.Contains(conversation.Id)
             )
             .ToDictionary(conversation => conversation.Id);
@@ -297,12 +319,10 @@ internal sealed partial class MailboxWatch(
             Fill(row, conversation);
         }
 
-        db.OpenConversations.RemoveRange(copy.Values.Where(row => !open.ContainsKey(row.Id) && (whole || seen.ContainsKey(row.Id))));
+        db.OpenConversations.RemoveRange(copy.Values.Where(row => !open.ContainsKey(row.Id)));
         // A ticket that is missing from the whole list was closed, deleted, moved or untagged: reading it by id tells which. A sync
         // reads the newest few, the reconciler the rest.
-        var missing = own.Where(ticket =>
-            whole && ticket is { State: TicketState.Open, Tag: TicketTags.Status } && !seen.ContainsKey(ticket.ConversationId!.Value)
-        );
+        var missing = own.Where(ticket => !seen.ContainsKey(ticket.ConversationId!.Value));
         foreach (var ticket in missing.OrderByDescending(ticket => ticket.Id).Take(MostReadById).ToList())
         {
             var (conversation, failure) = await client.FindAsync(ticket.ConversationId!.Value, cancellationToken);

@@ -1,14 +1,27 @@
 using AutoTicket.Data;
 using AutoTicket.Surfaces;
+using AutoTicket.Tickets;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
 namespace AutoTicket.Mailbox;
 
-/// <summary>An open ticket of the operations mailbox, as last seen in FreeScout.</summary>
+/// <summary>What an automatic ticket is about.</summary>
+public enum TicketKind
+{
+    /// <summary>An outage of a surface: <c>auto:status</c>.</summary>
+    Surface,
+
+    /// <summary>Any other alert: <c>auto:alert</c>.</summary>
+    Alert,
+}
+
+/// <summary>An open automatic ticket of the operations mailbox, as last seen in FreeScout.</summary>
 /// <param name="Status"><c>active</c> or <c>pending</c>.</param>
 /// <param name="Surface">The key of its surface; null when it names none.</param>
 /// <param name="FiledBy">The operator who filed it, else the agent that FreeScout names, else <c>FreeScout</c>.</param>
+/// <param name="AlertId">The <c>alert_id</c> of its alert; null when it is not known.</param>
+/// <param name="Severity">Null when it is not known.</param>
 public sealed record OpenTicket(
     long Id,
     long? Number,
@@ -18,8 +31,19 @@ public sealed record OpenTicket(
     IReadOnlyList<string> Tags,
     string? Surface,
     DateTimeOffset OpenedAt,
-    string FiledBy
-);
+    string FiledBy,
+    string? AlertId = null,
+    Severity? Severity = null
+)
+{
+    public TicketKind Kind { get; } =
+        Tags.Contains(TicketTags.Status, StringComparer.OrdinalIgnoreCase) ? TicketKind.Surface : TicketKind.Alert;
+
+    /// <summary>The source of the alert that it was filed for; null when a person filed it.</summary>
+    public string? FiledForSource => FiledBy.StartsWith(AlertPrefix, StringComparison.Ordinal) ? FiledBy[AlertPrefix.Length..] : null;
+
+    private const string AlertPrefix = "alert:";
+}
 
 /// <summary>The copy of FreeScout's open tickets that the console shows.</summary>
 /// <param name="SyncedAt">When FreeScout last confirmed the copy; null when it never did.</param>

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using AutoTicket.Alerts;
 using AutoTicket.Data;
 using AutoTicket.FreeScout;
 using AutoTicket.Tickets;
@@ -31,14 +32,29 @@ internal sealed partial class OpenTickets(
 
     private readonly Lock _lock = new();
     private readonly List<OpenTicket> _filedSinceReadBegan = [];
-    private volatile Copy _copy = new([], new HashSet<string>(), null, null);
+    private volatile Copy _copy = new(new Listing([]), new HashSet<string>(), null, null);
 
-    private sealed record Copy(
-        IReadOnlyList<OpenTicket> Tickets,
-        IReadOnlySet<string> Unconfirmed,
-        DateTimeOffset? SyncedAt,
-        string? Problem
-    );
+    private sealed record Copy(Listing Listing, IReadOnlySet<string> Unconfirmed, DateTimeOffset? SyncedAt, string? Problem);
+
+    /// <param name="tickets">Newest first.</param>
+    private sealed class Listing(IReadOnlyList<OpenTicket> tickets)
+    {
+        public IReadOnlyList<OpenTicket> Tickets => tickets;
+
+        /// <summary>The newest ticket of each surface.</summary>
+        public Dictionary<string, OpenTicket> OfSurfaces { get; } =
+            tickets
+                .Where(ticket => ticket is { Kind: TicketKind.Surface, Surface: not null })
+                .DistinctBy(ticket => ticket.Surface!)
+                .ToDictionary(ticket => ticket.Surface!);
+
+        /// <summary>The newest ticket of each alert, by its <c>alert_id</c>.</summary>
+        public Dictionary<string, OpenTicket> OfAlerts { get; } =
+            tickets
+                .Where(ticket => ticket.AlertId is not null)
+                .DistinctBy(ticket => ticket.AlertId!)
+                .ToDictionary(ticket => ticket.AlertId!);
+    }
 
     /// <summary>Raised when the copy, or FreeScout's health, changed. Handlers must return at once and never throw.</summary>
     public event Action? Changed;
@@ -58,7 +74,7 @@ internal sealed partial class OpenTickets(
                             : "FreeScout has not confirmed this list for a while."
                         : null
                 );
-            return new(copy.Tickets, copy.SyncedAt, IsStale: problem is not null, problem);
+            return new(copy.Listing.Tickets, copy.SyncedAt, IsStale: problem is not null, problem);
         }
     }
 
@@ -68,20 +84,28 @@ internal sealed partial class OpenTickets(
             ? $"No ticket can be filed since {since:HH:mm:ss} UTC. {failure.Message}"
             : null;
 
-    /// <summary>The surface's newest open ticket.</summary>
+    /// <summary>The newest open ticket about an outage of the surface. Tickets of alerts that only name the surface don't count.</summary>
     public SurfaceTicket Of(string surfaceKey)
     {
         var copy = _copy;
-        return new(
-            copy.Tickets.Where(ticket => ticket.Surface == surfaceKey).MaxBy(ticket => ticket.OpenedAt),
-            copy.Unconfirmed.Contains(surfaceKey)
-        );
+        return new(copy.Listing.OfSurfaces.GetValueOrDefault(surfaceKey), copy.Unconfirmed.Contains(surfaceKey));
     }
+
+    /// <summary>The episode with its alert's open ticket, whoever filed it. An ended episode has only a ticket from before its
+    /// end.</summary>
+    public AlertView WithTicket(AlertView episode) =>
+        _copy.Listing.OfAlerts.TryGetValue(episode.AlertId, out var open)
+        && (episode.EndedAt is not { } endedAt || (open.OpenedAt >= episode.Since && open.OpenedAt <= endedAt))
+            ? episode with
+            {
+                Ticket = new(open.Id, open.Number, open.Url, open.FiledForSource is null ? open.FiledBy : null),
+            }
+            : episode;
 
     /// <summary>Shows a ticket that this process just recorded, because under load the next read may come two seconds later.</summary>
     private void Show(Ticket filed)
     {
-        if (filed is not { ConversationId: { } id, Tag: TicketTags.Status })
+        if (filed.ConversationId is not { } id)
         {
             return;
         }
@@ -91,7 +115,7 @@ internal sealed partial class OpenTickets(
             var ticket = Own(filed);
             // A read that began before the ticket was recorded does not see it.
             _filedSinceReadBegan.Add(ticket);
-            _copy = _copy with { Tickets = [ticket, .. _copy.Tickets.Where(other => other.Id != id)] };
+            _copy = _copy with { Listing = new([ticket, .. _copy.Listing.Tickets.Where(other => other.Id != id)]) };
         }
 
         Changed?.Invoke();
@@ -124,25 +148,10 @@ internal sealed partial class OpenTickets(
 
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
             var listed = await db.OpenConversations.AsNoTracking().ToListAsync(cancellationToken);
-            // Tickets of other alerts than surface outages are left out: no list shows them, and there may be thousands.
             var own = await db
                 .Tickets.AsNoTracking()
-                .Where(FilingRules.IsUnconfirmed.Or(ticket => ticket.State == TicketState.Open && ticket.Tag == TicketTags.Status))
+                .Where(FilingRules.IsUnconfirmed.Or(ticket => ticket.State == TicketState.Open))
                 .ToListAsync(cancellationToken);
-            List<long?> others =
-            [
-                .. listed.Select(conversation => (long?)conversation.Id).Except(own.Select(ticket => ticket.ConversationId)),
-            ];
-            if (others.Count > 0)
-            {
-                own.AddRange(
-                    await db
-                        .Tickets.AsNoTracking()
-                        .Where(ticket => ticket.State == TicketState.Open && others.Contains(ticket.ConversationId))
-                        .ToListAsync(cancellationToken)
-                );
-            }
-
             var sync = await db.TicketSync.AsNoTracking().SingleOrDefaultAsync(cancellationToken);
 
             await ShareHoldAsync(db, sync?.HoldUntil, cancellationToken);
@@ -156,23 +165,21 @@ internal sealed partial class OpenTickets(
             }
 
             var ours = own.Where(ticket => ticket is { State: TicketState.Open, ConversationId: not null })
-                .ToLookup(ticket => ticket.ConversationId!.Value);
+                .ToDictionary(ticket => ticket.ConversationId!.Value);
             var tickets = listed
-                .Select(conversation => Listed(conversation, ours[conversation.Id].FirstOrDefault()))
-                .Concat(
-                    own.Where(ticket =>
-                            ticket is { State: TicketState.Open, ConversationId: not null, Tag: TicketTags.Status }
-                            && listed.All(conversation => conversation.Id != ticket.ConversationId)
-                        )
-                        .Select(Own)
-                )
+                .Select(conversation => Listed(conversation, ours.GetValueOrDefault(conversation.Id)))
+                .Concat(ours.Values.ExceptBy(listed.Select(conversation => conversation.Id), own => own.ConversationId!.Value).Select(Own))
                 .OrderByDescending(ticket => ticket.OpenedAt)
                 .ToList();
-            var unconfirmed = own.Where(FilingRules.IsHeld).Select(ticket => ticket.SurfaceKey).OfType<string>().ToHashSet();
+            var unconfirmed = own.Where(ticket => ticket.Tag == TicketTags.Status && FilingRules.IsHeld(ticket))
+                .Select(ticket => ticket.SurfaceKey)
+                .OfType<string>()
+                .ToHashSet();
             lock (_lock)
             {
-                tickets.InsertRange(0, _filedSinceReadBegan.Where(filed => tickets.All(ticket => ticket.Id != filed.Id)));
-                _copy = new Copy(tickets, unconfirmed, sync?.SyncedAt, sync?.Problem);
+                var known = tickets.Select(ticket => ticket.Id).ToHashSet();
+                tickets.InsertRange(0, _filedSinceReadBegan.Where(filed => !known.Contains(filed.Id)));
+                _copy = new Copy(new Listing(tickets), unconfirmed, sync?.SyncedAt, sync?.Problem);
             }
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
@@ -216,18 +223,29 @@ internal sealed partial class OpenTickets(
 
     private const string DatabaseUnreachable = "The console's database can't be reached; this is the last copy.";
 
-    private OpenTicket Listed(OpenConversation conversation, Ticket? own) =>
-        new(
+    private OpenTicket Listed(OpenConversation conversation, Ticket? own)
+    {
+        var tags = conversation.Tags.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        var ticket = new OpenTicket(
             conversation.Id,
             conversation.Number > 0 ? conversation.Number : null,
             freeScout.Value.TicketUrl(conversation.Id),
             conversation.Subject,
             conversation.Status,
-            conversation.Tags.Split('\n', StringSplitOptions.RemoveEmptyEntries),
+            tags,
             conversation.SurfaceKey ?? own?.SurfaceKey,
             own?.PostedAt ?? conversation.CreatedAt,
-            own?.FiledBy ?? conversation.CreatedBy ?? "FreeScout"
+            own?.FiledBy ?? conversation.CreatedBy ?? "FreeScout",
+            own?.DedupKey,
+            own?.Severity ?? Comparison.SeverityIn(tags)
         );
+        return ticket is { AlertId: null, Kind: TicketKind.Surface, Surface: { } key }
+            ? ticket with
+            {
+                AlertId = AlertIdentity.OfSurface(key),
+            }
+            : ticket;
+    }
 
     private OpenTicket Own(Ticket ticket) =>
         new(
@@ -239,7 +257,9 @@ internal sealed partial class OpenTickets(
             [.. TicketDraft.TagsOf(ticket.Tag, ticket.Severity, ticket.SurfaceKey)],
             ticket.SurfaceKey,
             ticket.PostedAt,
-            ticket.FiledBy
+            ticket.FiledBy,
+            ticket.DedupKey,
+            ticket.Severity
         );
 
     private static partial class Log

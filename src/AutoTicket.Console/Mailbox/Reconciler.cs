@@ -30,7 +30,6 @@ internal sealed partial class Reconciler(
 {
     private const string Actor = "console:reconciler";
 
-    private static readonly string[] Tags = [TicketTags.Status, TicketTags.Alert];
     private const int MostReposted = 50;
 
     /// <summary>The most tickets that one comparison asks for by id; the next one continues. Without FreeScout's Tags module no list shows
@@ -94,7 +93,7 @@ internal sealed partial class Reconciler(
         var asked = Clock.GetUtcNow();
         var since = asked - FindingLog.Memory;
         var held = new Dictionary<long, Conversation>();
-        foreach (var (tag, updatedSince) in Tags.SelectMany(tag => new[] { (tag, (DateTimeOffset?)null), (tag, since) }))
+        foreach (var (tag, updatedSince) in TicketTags.All.SelectMany(tag => new[] { (tag, (DateTimeOffset?)null), (tag, since) }))
         {
             var (listed, failure) = await freeScout.ListTaggedAsync(tag, updatedSince, cancellationToken);
             if (failure is not null)

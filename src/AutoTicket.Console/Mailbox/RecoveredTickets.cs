@@ -54,7 +54,7 @@ internal sealed partial class RecoveredTickets(
             return
             [
                 .. tickets
-                    .Current.Tickets.Where(ticket => ticket.Surface is not null)
+                    .Current.Tickets.Where(ticket => ticket is { Kind: TicketKind.Surface, Surface: not null })
                     .GroupBy(ticket => ticket.Surface!)
                     .Select(group => (Open: group.OrderBy(ticket => ticket.OpenedAt).ToList(), Surface: board.Find(group.Key)))
                     // A surface that is stale or unknown has not recovered.

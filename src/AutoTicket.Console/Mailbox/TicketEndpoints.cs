@@ -1,3 +1,4 @@
+using AutoTicket.Alerts;
 using AutoTicket.Security;
 using AutoTicket.Surfaces;
 using AutoTicket.Tickets;
@@ -20,7 +21,10 @@ internal static class TicketEndpoints
         SurfaceStatus? SurfaceStatus,
         DateTimeOffset OpenedAt,
         string FiledBy,
-        bool Recovered
+        bool Recovered,
+        TicketKind Kind,
+        Severity? Severity,
+        string? AlertKey
     );
 
     internal sealed record TicketsAnswer(IReadOnlyList<TicketAnswer> Tickets, DateTimeOffset? SyncedAt, bool Stale, string? Problem);
@@ -212,7 +216,10 @@ internal static class TicketEndpoints
             surface?.Status,
             ticket.OpenedAt,
             ticket.FiledBy,
-            isRecovered
+            isRecovered,
+            ticket.Kind,
+            ticket.Severity,
+            ticket.AlertId is { } id ? AlertIdentity.KeyOf(id) : null
         );
     }
 }

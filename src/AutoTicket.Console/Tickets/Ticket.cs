@@ -112,7 +112,6 @@ internal sealed class TicketMapping : IEntityTypeConfiguration<Ticket>
         // Not filtered by state: PostgreSQL would scan a partial index for a query that asks for any state.
         builder.HasIndex(ticket => new { ticket.State, ticket.ConversationId });
         builder.HasIndex(ticket => ticket.PostedAt);
-        builder.HasIndex(ticket => ticket.Tag).HasFilter("state = 'open' AND tag = 'auto:status'");
         builder.HasIndex(ticket => ticket.TagsPending).HasFilter("tags_pending");
         builder.HasIndex(ticket => ticket.RepostedAt).HasFilter("reposted_at IS NOT NULL");
     }
@@ -143,11 +142,13 @@ internal static class TicketNumber
 /// <summary>The tag of an automatic ticket that says which kind of alert it is for.</summary>
 internal static class TicketTags
 {
-    /// <summary>An outage of a surface. The dashboard lists these.</summary>
+    /// <summary>An outage of a surface.</summary>
     public const string Status = "auto:status";
 
     /// <summary>Any other alert.</summary>
     public const string Alert = "auto:alert";
+
+    public static readonly string[] All = [Status, Alert];
 
     public static string Of(Alert alert) => alert.IsSurfaceOutage ? Status : Alert;
 }

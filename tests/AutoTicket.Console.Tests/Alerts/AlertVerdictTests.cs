@@ -26,6 +26,19 @@ public sealed class AlertVerdictTests
         Assert.False(AlertVerdict.IsBelowThreshold(alert));
     }
 
+    [Fact]
+    public void A_ticket_that_an_operator_filed_is_the_alerts_ticket()
+    {
+        var below = Undelivered(Decided("below severity", "P3 is below the threshold (P2).")) with
+        {
+            Ticket = new AlertTicket(6, 1006, "https://desk.example.org/6", "developer"),
+        };
+
+        Assert.Equal("Ticket #1006, filed by developer. No DM: P3 is below the threshold (P2).", below.Verdict);
+        Assert.Equal("Ticket #1006, filed by developer. DM sent.", (below with { DmSentAt = Now }).Verdict);
+        Assert.Equal("Ticket #1006, filed by developer. No DM: not tried yet.", (below with { Decisions = [] }).Verdict);
+    }
+
     private static AlertDecision Decided(string word, string detail) =>
         new(DecisionSources.Intake, word, detail, null, 1, Now, Now, null, null);
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using AutoTicket.Components;
 using AutoTicket.Components.Tickets;
 using AutoTicket.Mailbox;
@@ -15,7 +16,7 @@ public sealed class OpenTicketsTableTests : ComponentTest
         var row = Table([Row(1432, "Search is down", "Search", SurfaceStatus.Degraded)]).Find("tbody tr");
 
         Assert.Equal("https://desk.example.org/1432", row.QuerySelector("a")!.GetAttribute("href"));
-        Assert.Equal("#1432 Search is down Search degraded 41 min mara active", TextOf(row));
+        Assert.Equal("P2 #1432 Search is down surface Search degraded 41 min mara active", TextOf(row));
     }
 
     [Fact]
@@ -31,6 +32,89 @@ public sealed class OpenTicketsTableTests : ComponentTest
             TextOf(Table([Row(1, "x", "Search", SurfaceStatus.Stale)]).Find("tbody")),
             StringComparison.Ordinal
         );
+    }
+
+    [Fact]
+    public void Tickets_of_alerts_are_listed_with_a_link_to_their_alert_and_the_kind_can_be_chosen()
+    {
+        TicketRow[] rows = [Row(1, "It is down", "Search", SurfaceStatus.Down), .. Enumerable.Range(2, 300).Select(Alert)];
+        var chosen = new List<TicketFilter>();
+        var table = Table(rows, onFilter: chosen.Add);
+
+        Assert.Equal(["All 301", "Surface 1", "Alert 300"], table.FindAll("[aria-label=Kind] button").Select(TextOf));
+        Assert.Equal("true", Button(table, "All 301").GetAttribute("aria-pressed"));
+        Assert.Equal(25, table.FindAll("tbody tr").Count);
+        Assert.Equal(
+            "/console/alerts/0123456789abcdef",
+            table.FindAll("tbody a").First(link => TextOf(link) == "alert").GetAttribute("href")
+        );
+        Assert.DoesNotContain("ready to close", TextOf(table.Find("tbody")), StringComparison.Ordinal);
+
+        Button(table, "Surface 1").Click();
+        Assert.Equal([new TicketFilter(TicketKind.Surface)], chosen);
+        Assert.Equal(["#1"], table.FindAll("tbody a[target=_blank]").Select(TextOf));
+        Assert.Equal("true", Button(table, "Surface 1").GetAttribute("aria-pressed"));
+    }
+
+    [Fact]
+    public void Rows_are_sorted_worst_first_and_by_any_column()
+    {
+        var table = Table([
+            Row(1, "b", "Search", SurfaceStatus.Down, severity: null),
+            Row(2, "c", "Search", SurfaceStatus.Down, Severity.P3),
+            Row(3, "a", "Search", SurfaceStatus.Down, Severity.P1),
+        ]);
+
+        Assert.Equal(["#3", "#2", "#1"], Numbers());
+        Assert.Equal("ascending", Head(table, "Severity").GetAttribute("aria-sort"));
+
+        // Each column has a button, for the keyboard.
+        Assert.Equal(table.FindAll("th").Count, table.FindAll("th button").Count);
+        Head(table, "Subject").QuerySelector("button")!.Click();
+        Assert.Equal(["#3", "#1", "#2"], Numbers());
+        Assert.Equal("ascending", Head(table, "Subject").GetAttribute("aria-sort"));
+        Assert.Null(Head(table, "Severity").GetAttribute("aria-sort"));
+
+        Head(table, "Subject").QuerySelector("button")!.Click();
+        Assert.Equal(["#2", "#1", "#3"], Numbers());
+        Assert.Equal("descending", Head(table, "Subject").GetAttribute("aria-sort"));
+
+        IEnumerable<string> Numbers() => table.FindAll("tbody a[target=_blank]").Select(TextOf);
+    }
+
+    [Theory]
+    [InlineData(null, null, null, null)]
+    [InlineData("surface", "pay", "age", 3)]
+    [InlineData("alert", "#1", "-severity", 2)]
+    public void Kind_search_sort_and_page_are_kept_in_the_address(string? kind, string? search, string? sort, int? page)
+    {
+        var query = TicketFilter.FromQuery(kind, search, sort, page).ToQuery();
+
+        Assert.Equal([kind, search, sort, page?.ToString(CultureInfo.InvariantCulture)], query.Values);
+    }
+
+    [Fact]
+    public void Nonsense_in_the_address_shows_all() => Assert.Equal(new TicketFilter(), TicketFilter.FromQuery("nonsense", null, "", -1));
+
+    [Fact]
+    public void The_table_begins_with_the_sort_and_the_page_of_its_filter_and_reports_changes()
+    {
+        var chosen = new List<TicketFilter>();
+        var filter = new TicketFilter(Sort: "ticket", IsDescending: true, Page: 2);
+        var table = Table([.. Enumerable.Range(1, 60).Select(Alert)], onFilter: chosen.Add, filter: filter);
+
+        Assert.Equal("#35", Numbers().First());
+        Assert.Empty(chosen);
+
+        table.Find("button[aria-label='Next page']").Click();
+        table.WaitForAssertion(() => Assert.Equal(filter with { Page = 3 }, chosen.LastOrDefault()));
+        table.WaitForAssertion(() => Assert.Equal("#10", Numbers().First()));
+
+        Head(table, "Age").QuerySelector("button")!.Click();
+        table.WaitForAssertion(() => Assert.Equal(new TicketFilter(Sort: "age"), chosen[^1]));
+        table.WaitForAssertion(() => Assert.Equal("#2", Numbers().Skip(1).First()));
+
+        IEnumerable<string> Numbers() => table.FindAll("tbody a[target=_blank]").Select(TextOf);
     }
 
     [Fact]
@@ -103,7 +187,7 @@ public sealed class OpenTicketsTableTests : ComponentTest
         Assert.Equal(expected, clicks);
     }
 
-    private static TicketRow Row(long number, string subject, string surface, SurfaceStatus status) =>
+    private static TicketRow Row(long number, string subject, string surface, SurfaceStatus status, Severity? severity = Severity.P2) =>
         new(
             new OpenTicket(
                 number,
@@ -114,25 +198,64 @@ public sealed class OpenTicketsTableTests : ComponentTest
                 ["auto:status"],
                 surface.ToLowerInvariant(),
                 Now.AddMinutes(-41),
-                "mara"
+                "mara",
+                Severity: severity
             ),
             surface,
             status
+        );
+
+    private static AngleSharp.Dom.IElement Head(IRenderedComponent<OpenTicketsTable> table, string title) =>
+        Assert.Single(table.FindAll("th"), head => TextOf(head).StartsWith(title, StringComparison.Ordinal));
+
+    private static TicketRow Alert(int number) =>
+        new(
+            new OpenTicket(
+                number,
+                number,
+                $"https://desk.example.org/{number}",
+                "The backup failed",
+                "active",
+                ["auto:alert", "surface:search"],
+                "search",
+                Now.AddMinutes(-number),
+                "alert:prometheus",
+                "0123456789abcdef0123",
+                Severity.P2
+            ),
+            "Search",
+            SurfaceStatus.Operational
         );
 
     private IRenderedComponent<OpenTicketsTable> Table(
         TicketRow[] rows,
         string? problem = null,
         bool busy = false,
-        Action? onRefresh = null
-    ) =>
-        Render<OpenTicketsTable>(parameters =>
+        Action? onRefresh = null,
+        Action<TicketFilter>? onFilter = null,
+        TicketFilter? filter = null
+    )
+    {
+        IRenderedComponent<OpenTicketsTable>? table = null;
+        table = Render<OpenTicketsTable>(parameters =>
             parameters
                 .Add(t => t.Rows, rows)
                 .Add(t => t.SyncedAt, Now.AddSeconds(-12))
                 .Add(t => t.Problem, problem)
                 .Add(t => t.Busy, busy)
                 .Add(t => t.OnRefresh, onRefresh ?? (() => { }))
+                .Add(t => t.Filter, filter ?? new())
+                // As the page does.
+                .Add(
+                    t => t.FilterChanged,
+                    changed =>
+                    {
+                        onFilter?.Invoke(changed);
+                        table!.Render(parameters => parameters.Add(t => t.Filter, changed));
+                    }
+                )
                 .Add(t => t.Now, Now)
         );
+        return table;
+    }
 }

@@ -20,6 +20,19 @@ public sealed class RecoveredTicketsTableTests : ComponentTest
     }
 
     [Fact]
+    public void Rows_can_be_sorted_by_a_column()
+    {
+        var table = Table([Row(1, "Search"), Row(2, "Pay")]);
+        AngleSharp.Dom.IElement Head() =>
+            Assert.Single(table.FindAll("th"), head => TextOf(head).StartsWith("Surface", StringComparison.Ordinal));
+
+        Head().QuerySelector("button")!.Click();
+
+        Assert.Equal("ascending", Head().GetAttribute("aria-sort"));
+        Assert.Equal(["#2", "#1"], table.FindAll("tbody a[target=_blank]").Select(TextOf));
+    }
+
+    [Fact]
     public async Task Two_hundred_are_resolved_with_three_clicks_each_with_its_own_evidence()
     {
         var table = Table([.. Enumerable.Range(1, 200).Select(number => Row(number, $"S{number}"))]);

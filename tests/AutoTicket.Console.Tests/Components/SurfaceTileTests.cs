@@ -227,6 +227,24 @@ public sealed class SurfaceTileTests : ComponentTest
         Assert.Equal("Filed a new ticket. Open #1432", TextOf(tile.Find("[role=status]")));
     }
 
+    [Theory]
+    [InlineData(true, "Ticket #1432 is already open.")]
+    [InlineData(false, "Ticket #1432 is already open. Open #1432")]
+    public void A_ticket_that_a_click_found_open_is_linked_once(bool isLinked, string expected)
+    {
+        var tile = Render<SurfaceTile>(parameters =>
+            parameters
+                .Add(t => t.Snapshot, Snapshot("Search", SurfaceStatus.Down))
+                .Add(t => t.Ticket, isLinked ? new TileTicket(Ticket1432) : null)
+                .Add(t => t.Outcome, new Investigation(InvestigationDisposition.AlreadyOpen, Ticket1432, "Ticket #1432 is already open."))
+                .Add(t => t.Now, Now)
+                .Add(t => t.PollInterval, Interval)
+        );
+
+        Assert.Equal(expected, TextOf(tile.Find("[role=status]")));
+        Assert.Single(tile.FindAll($"a[href='{Ticket1432.Url}']"));
+    }
+
     private IRenderedComponent<SurfaceTile> Tile(
         SurfaceSnapshot snapshot,
         TileTicket? ticket = null,

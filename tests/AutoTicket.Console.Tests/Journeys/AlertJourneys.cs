@@ -2,8 +2,11 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
+using System.Text.Json;
 using AutoTicket.Alerts;
+using AutoTicket.Audit;
 using AutoTicket.Flags;
+using AutoTicket.Mailbox;
 using AutoTicket.Surfaces;
 using AutoTicket.Tickets;
 using Microsoft.Playwright;
@@ -87,6 +90,51 @@ public sealed class AlertJourneys(JourneyHost host, ITestOutputHelper output) : 
 
         await page.GoToAsync("/console/alerts/nonsense");
         await Assertions.Expect(page.Heading).ToHaveTextAsync("Page not found");
+    }
+
+    [Fact]
+    public async Task An_alert_shows_its_open_ticket_whoever_filed_it()
+    {
+        await using var alerts = await ConsolePage.OpenAsync(host.Console, "/console/alerts");
+        // Below the threshold: the console files no ticket for it.
+        var alertId = (await RaiseAsync(Say("journey_below", Severity.P3))).AlertId;
+        var card = Card(alerts, "journey_below");
+        await Assertions.Expect(card).ToContainTextAsync("No ticket and no DM: P3 is below the threshold (P2).");
+
+        var draft = new TicketDraft(
+            alertId,
+            null,
+            Severity.P3,
+            TicketTags.Alert,
+            AuditActions.InvestigateFiled,
+            "developer",
+            "[P3] journey_below",
+            []
+        );
+        var ticket = (await host.Console.Get<TicketingService>().FileAsync(draft)).Ticket!;
+
+        await Assertions.Expect(card).ToContainTextAsync($"Ticket #{ticket.Number}, filed by developer. No DM: P3 is below");
+        await Assertions.Expect(Ticket(card)).ToHaveAttributeAsync("href", ticket.Url);
+        await alerts.Link("journey_below").ClickAsync();
+        await Assertions
+            .Expect(alerts.Page.GetByRole(AriaRole.Article))
+            .ToContainTextAsync($"Ticket #{ticket.Number}, filed by developer.");
+        var answer = await host.Console.Http.GetFromJsonAsync<JsonElement>(new Uri("/api/alerts?active=true", UriKind.Relative));
+        var shown = answer.GetProperty("alerts").EnumerateArray().Single(alert => alert.GetProperty("alert_id").GetString() == alertId);
+        Assert.Equal(
+            (ticket.Id, "developer"),
+            (shown.GetProperty("ticket").GetProperty("id").GetInt64(), shown.GetProperty("ticket").GetProperty("filed_by").GetString())
+        );
+
+        await RaiseAsync(Say("journey_below", Severity.P3, firing: false));
+        await Assertions.Expect(alerts.Page.GetByRole(AriaRole.Article)).ToContainTextAsync("resolved");
+        await Assertions
+            .Expect(alerts.Page.GetByRole(AriaRole.Article))
+            .ToContainTextAsync($"Ticket #{ticket.Number}, filed by developer.");
+        host.Sandbox.FreeScout.Close(ticket.Id);
+        await host.Console.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
+        await Assertions.Expect(alerts.Page.GetByRole(AriaRole.Article)).ToContainTextAsync("No ticket and no DM: P3 is below");
+        alerts.AssertNoErrors();
     }
 
     [Fact]

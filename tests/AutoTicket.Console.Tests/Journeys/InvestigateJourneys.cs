@@ -19,8 +19,26 @@ public sealed class InvestigateJourneys(JourneyHost host) : IClassFixture<Journe
         await Assertions.Expect(board.Outcome("Surface pay")).ToContainTextAsync($"Filed ticket #{first.Number}.");
         await Assertions.Expect(board.Investigate("Surface pay", $"Open ticket #{first.Number} (")).ToBeVisibleAsync();
 
-        await board.Investigate("Surface pay").ClickAsync();
-        await Assertions.Expect(board.Outcome("Surface pay")).ToContainTextAsync($"Ticket #{first.Number} is already open.");
+        var asked = host.Sandbox.FreeScout.RecordedRequests.Count;
+        var opened = await board.Page.RunAndWaitForPopupAsync(() =>
+            board.Investigate("Surface pay", $"Open ticket #{first.Number} (").ClickAsync()
+        );
+        await Assertions.Expect(opened.GetByRole(AriaRole.Heading, new() { Level = 1 })).ToHaveTextAsync(first.Subject);
+        await opened.CloseAsync();
+        await Assertions.Expect(board.Outcome("Surface pay")).ToHaveTextAsync($"Ticket #{first.Number} is already open.");
+        await Assertions.Expect(board.Tile("Surface pay").Locator($"a[href$='/conversation/{first.Id}']")).ToHaveCountAsync(1);
+        Assert.Contains(
+            host.Sandbox.FreeScout.RecordedRequests.Skip(asked),
+            request => request.Path.EndsWith($"/conversations/{first.Id}", StringComparison.Ordinal)
+        );
+        await Eventually.TrueAsync(
+            async () =>
+                (await host.Console.Http.GetStringAsync(new Uri("/api/audit.csv", UriKind.Relative))).Contains(
+                    "console.status.investigate_reused",
+                    StringComparison.Ordinal
+                ),
+            "the click is recorded as reused"
+        );
 
         await ResolveInFreeScoutAsync(board, first);
         await host.Console.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
@@ -114,7 +132,9 @@ public sealed class InvestigateJourneys(JourneyHost host) : IClassFixture<Journe
 
     private static async Task ResolveInFreeScoutAsync(ConsolePage board, SandboxConversation ticket)
     {
-        var freeScout = await board.Page.RunAndWaitForPopupAsync(() => board.Outcome("Surface pay").GetByRole(AriaRole.Link).ClickAsync());
+        var freeScout = await board.Page.RunAndWaitForPopupAsync(() =>
+            board.Tile("Surface pay").GetByRole(AriaRole.Link, new() { Name = $"#{ticket.Number}", Exact = true }).ClickAsync()
+        );
         await Assertions.Expect(freeScout.GetByRole(AriaRole.Heading, new() { Level = 1 })).ToHaveTextAsync(ticket.Subject);
         await freeScout.GetByRole(AriaRole.Button, new() { Name = "Resolve" }).ClickAsync();
         await Assertions.Expect(freeScout.GetByText("closed", new() { Exact = true })).ToBeVisibleAsync();

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using AutoTicket.Mailbox;
 using AutoTicket.Sandbox;
 using AutoTicket.Surfaces;
@@ -37,6 +38,40 @@ public sealed class TicketJourneys(JourneyHost host) : IClassFixture<JourneyHost
         host.Sandbox.FreeScout.Close(well.Id);
         await tickets.Button("Refresh").ClickAsync();
         await Assertions.Expect(tickets.Text("No tickets match the search.")).ToBeVisibleAsync();
+        tickets.AssertNoErrors();
+    }
+
+    [Fact]
+    public async Task Tickets_of_alerts_are_listed_and_the_chosen_kind_is_in_the_address()
+    {
+        var surface = host.Sandbox.FreeScout.CreateByHand("[P2] Surface search is down", ["auto:status", "surface:search"]);
+        var alert = host.Sandbox.FreeScout.CreateByHand("[P1] backup_failed", ["auto:alert", "sev:p1"]);
+        await host.Console.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
+        await using var tickets = await ConsolePage.OpenAsync(host.Console, "/console/tickets");
+        await Assertions.Expect(Row(tickets, $"#{alert.Number}")).ToBeVisibleAsync();
+        await Assertions.Expect(Row(tickets, $"#{surface.Number}")).ToBeVisibleAsync();
+
+        await Kind(tickets, "Alert").ClickAsync();
+        await Assertions.Expect(Row(tickets, $"#{surface.Number}")).ToHaveCountAsync(0);
+        await Assertions.Expect(Row(tickets, $"#{alert.Number}")).ToBeVisibleAsync();
+        Assert.EndsWith("/console/tickets?kind=alert", tickets.Page.Url, StringComparison.Ordinal);
+
+        // A reload shows the same search and the same order.
+        await tickets.Page.GetByLabel("Search surface or subject").FillAsync("backup_failed");
+        await tickets.Page.GetByRole(AriaRole.Columnheader, new() { Name = "Age" }).GetByRole(AriaRole.Button).ClickAsync();
+        await Assertions.Expect(tickets.Page).ToHaveURLAsync(new Regex("kind=alert&q=backup_failed&sort=age$"));
+        await tickets.Page.ReloadAsync();
+        await tickets.IsLiveAsync();
+        await Assertions.Expect(tickets.Page.GetByLabel("Search surface or subject")).ToHaveValueAsync("backup_failed");
+        await Assertions
+            .Expect(tickets.Page.GetByRole(AriaRole.Columnheader, new() { Name = "Age" }))
+            .ToHaveAttributeAsync("aria-sort", "ascending");
+        await Assertions.Expect(Row(tickets, $"#{alert.Number}")).ToBeVisibleAsync();
+
+        await tickets.GoToAsync("/console/tickets?kind=surface");
+        await Assertions.Expect(Kind(tickets, "Surface")).ToHaveAttributeAsync("aria-pressed", "true");
+        await Assertions.Expect(Row(tickets, $"#{surface.Number}")).ToBeVisibleAsync();
+        await Assertions.Expect(Row(tickets, $"#{alert.Number}")).ToHaveCountAsync(0);
         tickets.AssertNoErrors();
     }
 
@@ -86,6 +121,12 @@ public sealed class TicketJourneys(JourneyHost host) : IClassFixture<JourneyHost
         Assert.All(lines[1..], line => Assert.Contains("console.status.investigate_filed", line, StringComparison.Ordinal));
         audit.AssertNoErrors();
     }
+
+    private static ILocator Kind(ConsolePage page, string name) =>
+        page
+            .Page.GetByRole(AriaRole.Group, new() { Name = "Kind", Exact = true })
+            .GetByRole(AriaRole.Button)
+            .Filter(new() { HasText = name });
 
     private static ILocator Row(ConsolePage page, string number) =>
         page

@@ -39,6 +39,35 @@ public sealed class InvestigateTests
         Assert.Contains("<b>Last checks</b>", sandbox.FreeScout.Conversations.Single().Threads[^1].Body, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_ticket_filed_by_a_click_is_shown_by_an_alert_that_is_below_the_threshold()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(
+            settings: new Dictionary<string, string?> { ["Surfaces:0:Severity"] = "P3" }
+        );
+        var ticket = (await driver.ClickAsync()).Ticket!;
+
+        JsonElement alert = default;
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                var answer = await driver.Console.Http.GetFromJsonAsync<JsonElement>(new Uri("/api/alerts?active=true", UriKind.Relative));
+                alert = answer
+                    .GetProperty("alerts")
+                    .EnumerateArray()
+                    .FirstOrDefault(one => one.GetProperty("surface").GetString() == InvestigateDriver.Surface);
+                return alert.ValueKind == JsonValueKind.Object && alert.GetProperty("ticket").ValueKind == JsonValueKind.Object;
+            },
+            "the alert has the ticket"
+        );
+
+        Assert.Equal(ticket.Id, alert.GetProperty("ticket").GetProperty("id").GetInt64());
+        Assert.Equal(
+            $"Ticket #{ticket.Number}, filed by developer. No DM: P3 is below the threshold (P2).",
+            alert.GetProperty("verdict").GetString()
+        );
+    }
+
     /// <summary>As from a page: its connection ends first, so the server waits for no answer.</summary>
     [Fact]
     public async Task A_click_under_way_when_the_console_ends_is_finished_and_recorded()

@@ -65,7 +65,7 @@ public sealed class OpenTicketsSyncTests
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
         var made = driver.FreeScout.CreateByHand("Pay is odd", ["Auto:Status", "surface:pay"], status: "pending");
         driver.FreeScout.CreateByHand("No tag");
-        driver.FreeScout.CreateByHand("Another tag", ["auto:alert"]);
+        driver.FreeScout.CreateByHand("Another tag", ["auto:other"]);
         driver.FreeScout.CreateByHand("Another mailbox", ["auto:status"], mailboxId: 1);
         driver.FreeScout.Delete(driver.FreeScout.CreateByHand("Deleted", ["auto:status"]).Id);
         driver.FreeScout.Spam(driver.FreeScout.CreateByHand("Spam", ["auto:status"]).Id);
@@ -80,6 +80,67 @@ public sealed class OpenTicketsSyncTests
             async () => (await driver.TicketsAsync()).GetProperty("tickets")[0].GetProperty("status").GetString() == "pending",
             "its status is shown"
         );
+    }
+
+    [Fact]
+    public async Task Tickets_of_alerts_are_listed_by_their_tag_and_are_none_of_the_surface_that_they_name()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
+        var filed = await ReconciliationTest.FileAsync(driver, "backup_failed", TicketTags.Alert);
+        var made = driver.FreeScout.CreateByHand("Disk of pay is full", ["Auto:Alert", "sev:p1", "surface:pay"]);
+        var ofSurface = driver.FreeScout.CreateByHand("Shop is odd", ["auto:status", "surface:shop"]);
+        await ShowsAsync(driver, ofSurface.Id);
+
+        Assert.Equal([filed, made.Id], await IdsAsync("/api/tickets?state=open&tag=auto:alert"));
+        Assert.Equal([filed, made.Id, ofSurface.Id], await IdsAsync("/api/tickets"));
+        var shown = (await AnswerAsync("/api/tickets?tag=auto:alert"))
+            .GetProperty("tickets")
+            .EnumerateArray()
+            .ToDictionary(ticket => ticket.GetProperty("id").GetInt64());
+        Assert.Equal(
+            ("alert", "p1", "pay", (string?)null),
+            (Text(made.Id, "kind"), Text(made.Id, "severity"), Text(made.Id, "surface"), Text(made.Id, "alert_key"))
+        );
+        Assert.Equal(
+            ("p2", AlertIdentity.KeyOf(AlertIdentity.Of("test", "backup_failed", null, []))),
+            (Text(filed, "severity"), Text(filed, "alert_key"))
+        );
+        Assert.Null(driver.Console.Get<OpenTickets>().Of("pay").Ticket);
+
+        driver.FreeScout.Close(filed);
+        await _clock.AdvanceUntilAsync(
+            Interval,
+            async () => (await IdsAsync("/api/tickets?tag=auto:alert")).SequenceEqual([made.Id]),
+            "a closed ticket leaves the list"
+        );
+
+        string? Text(long id, string name) => shown[id].GetProperty(name).GetString();
+
+        async Task<IEnumerable<long>> IdsAsync(string path) =>
+            (await AnswerAsync(path)).GetProperty("tickets").EnumerateArray().Select(ticket => ticket.GetProperty("id").GetInt64()).Order();
+
+        Task<JsonElement> AnswerAsync(string path) => driver.Console.Http.GetFromJsonAsync<JsonElement>(new Uri(path, UriKind.Relative));
+    }
+
+    [Fact]
+    public async Task Three_hundred_tickets_of_alerts_are_read_in_pages_of_a_hundred()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(
+            clock: _clock,
+            surfaces: [],
+            settings: new Dictionary<string, string?> { ["Ticketing:ReconcileInterval"] = "01:00:00" }
+        );
+        await driver.WaitForFirstSyncAsync();
+        for (var number = 0; number < 300; number++)
+        {
+            driver.FreeScout.CreateByHand($"Alert {number}", ["auto:alert", $"surface:s{number}"]);
+        }
+
+        var before = driver.FreeScout.RecordedRequests.Count;
+        Assert.True(await driver.Console.Get<MailboxWatch>().RefreshAsync(default));
+
+        Assert.InRange(driver.FreeScout.RecordedRequests.Count - before, 4, 5);
+        await Eventually.TrueAsync(() => driver.Console.Get<OpenTickets>().Current.Tickets.Count == 300, "all are listed");
     }
 
     [Fact]
@@ -108,7 +169,7 @@ public sealed class OpenTicketsSyncTests
     }
 
     [Fact]
-    public async Task A_full_sync_reads_at_most_ten_tickets_by_id_and_none_of_an_alert()
+    public async Task A_full_sync_reads_at_most_ten_tickets_by_id_and_none_that_is_listed()
     {
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock, surfaces: []);
         for (var number = 0; number < 5; number++)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
@@ -55,6 +56,17 @@ internal sealed class InvestigateDriver : IAsyncDisposable
     public IReadOnlyList<RecordedRequest> Creates => Requests("POST", "/conversations");
 
     public IReadOnlyList<RecordedRequest> Lists => Requests("GET", "/conversations");
+
+    /// <summary>One request of each comparison with FreeScout. A sync asks for the changes of seconds, a comparison for those of
+    /// days.</summary>
+    public IReadOnlyList<RecordedRequest> Comparisons =>
+        [
+            .. Lists.Where(list =>
+                list.Query("tag") == TicketTags.Alert
+                && DateTimeOffset.TryParse(list.Query("updatedSince"), CultureInfo.InvariantCulture, out var since)
+                && list.At - since > TimeSpan.FromDays(1)
+            ),
+        ];
 
     public IReadOnlyList<RecordedRequest> Requests(string method, string path) =>
         [.. FreeScout.RecordedRequests.Where(request => request.Method == method && request.Path == FreeScoutStandIn.ApiPath + path)];

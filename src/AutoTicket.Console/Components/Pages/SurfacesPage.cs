@@ -6,6 +6,7 @@ using AutoTicket.Surfaces;
 using AutoTicket.Tickets;
 using Microsoft.AspNetCore.Components;
 using Microsoft.Extensions.Options;
+using Microsoft.JSInterop;
 
 namespace AutoTicket.Components.Pages;
 
@@ -39,6 +40,9 @@ public abstract class SurfacesPage : LivePage
 
     [Inject]
     private IOptions<StatusOptions> Options { get; set; } = default!;
+
+    [Inject]
+    private IJSRuntime JS { get; set; } = default!;
 
     protected IReadOnlyList<SurfaceSnapshot> Surfaces { get; private set; } = [];
 
@@ -102,9 +106,15 @@ public abstract class SurfacesPage : LivePage
         {
             if (await AuthorizeAsync(Rights.Operate, $"investigate {key}") is { } actor)
             {
+                var isPromised = Forecasts.GetValueOrDefault(key) is { Kind: InvestigationForecastKind.Opens };
                 _outcomes.Remove(key);
                 StateHasChanged();
-                _outcomes[key] = await Investigator.InvestigateAsync(key, actor);
+                var outcome = await Investigator.InvestigateAsync(key, actor);
+                _outcomes[key] = outcome;
+                if (isPromised && outcome is { Disposition: InvestigationDisposition.AlreadyOpen, Ticket: { } ticket })
+                {
+                    await OpenAsync(ticket.Url);
+                }
             }
         }
         finally
@@ -113,6 +123,19 @@ public abstract class SurfacesPage : LivePage
         }
 
         await ReadAsync();
+    }
+
+    /// <summary>Opens the address in a new tab. If the browser blocks it, the tile still links the ticket.</summary>
+    private async Task OpenAsync(string address)
+    {
+        try
+        {
+            await JS.InvokeVoidAsync("autoticket.open", PageClosed, address);
+        }
+        catch (Exception exception) when (exception is JSDisconnectedException or OperationCanceledException)
+        {
+            // The operator has left the page.
+        }
     }
 
     /// <summary>Removes the result of a click once the surface is operational again or its ticket is no longer open.</summary>

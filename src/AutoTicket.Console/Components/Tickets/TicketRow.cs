@@ -10,19 +10,23 @@ namespace AutoTicket.Components.Tickets;
 /// <param name="SurfaceStatus">Null when <paramref name="SurfaceName"/> is.</param>
 public sealed record TicketRow(OpenTicket Ticket, string? SurfaceName, SurfaceStatus? SurfaceStatus)
 {
-    private const string AlertPrefix = "alert:";
-
     /// <summary>The surface is operational again and the ticket can be resolved.</summary>
-    public bool IsRecovered => SurfaceStatus is AutoTicket.Surfaces.SurfaceStatus.Operational;
+    public bool IsRecovered => Ticket.Kind == TicketKind.Surface && SurfaceStatus is AutoTicket.Surfaces.SurfaceStatus.Operational;
+
+    /// <summary>Sorts the worst first, and tickets without a severity last.</summary>
+    public int SeverityRank => (int?)Ticket.Severity ?? int.MaxValue;
 
     /// <summary>The surface's name, or the key in the ticket if there is no name.</summary>
     public string Surface => SurfaceName ?? Ticket.Surface ?? "";
 
     /// <summary>Who filed the ticket; <c>automatic (…)</c> with the sender for one filed for an alert.</summary>
     public string FiledBy =>
-        !Ticket.FiledBy.StartsWith(AlertPrefix, StringComparison.Ordinal) ? Ticket.FiledBy
-        : Ticket.FiledBy[AlertPrefix.Length..] is var sender && sender == Observation.Console ? "automatic (surface check)"
-        : $"automatic ({sender})";
+        Ticket.FiledForSource switch
+        {
+            null => Ticket.FiledBy,
+            Observation.Console => "automatic (surface check)",
+            var source => $"automatic ({source})",
+        };
 
     /// <summary>True for the same ticket, so that the table keeps its row and focus when the rest changes.</summary>
     public bool Equals(TicketRow? other) => other?.Ticket.Id == Ticket.Id;

@@ -517,12 +517,6 @@ namespace AutoTicket.Data.Postgres
                 columns: new[] { "state", "conversation_id" });
 
             migrationBuilder.CreateIndex(
-                name: "ix_tickets_tag",
-                table: "tickets",
-                column: "tag",
-                filter: "state = 'open' AND tag = 'auto:status'");
-
-            migrationBuilder.CreateIndex(
                 name: "ix_tickets_tags_pending",
                 table: "tickets",
                 column: "tags_pending",

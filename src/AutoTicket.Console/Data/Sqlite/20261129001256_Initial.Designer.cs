@@ -986,10 +986,6 @@ namespace AutoTicket.Data.Sqlite
                         .HasDatabaseName("ix_tickets_reposted_at")
                         .HasFilter("reposted_at IS NOT NULL");
 
-                    b.HasIndex("Tag")
-                        .HasDatabaseName("ix_tickets_tag")
-                        .HasFilter("state = 'open' AND tag = 'auto:status'");
-
                     b.HasIndex("TagsPending")
                         .HasDatabaseName("ix_tickets_tags_pending")
                         .HasFilter("tags_pending");

@@ -1,6 +1,8 @@
-namespace AutoTicket.Alerts;
+using AutoTicket.Alerts;
 
-/// <summary><c>GET /api/alerts</c>: the episodes, as the alerts page shows them.</summary>
+namespace AutoTicket.Mailbox;
+
+/// <summary><c>GET /api/alerts</c>: the episodes with their tickets, as the alerts page shows them.</summary>
 internal static class AlertEndpoints
 {
     private const int Most = 500;
@@ -10,9 +12,9 @@ internal static class AlertEndpoints
     public static void MapAlerts(this IEndpointRouteBuilder api) =>
         api.MapGet(
                 "/api/alerts",
-                async (AlertQueries queries, bool? active, long? before, CancellationToken cancellationToken) =>
+                async (AlertQueries queries, OpenTickets tickets, bool? active, long? before, CancellationToken cancellationToken) =>
                     await queries.ReadAsync(new AlertQuery(active == true, null, before), Most, cancellationToken) is { } alerts
-                        ? Results.Ok(new AlertsAnswer(alerts))
+                        ? Results.Ok(new AlertsAnswer([.. alerts.Select(tickets.WithTicket)]))
                         : Results.Problem(title: "The console's database can't be reached.", statusCode: 503)
             )
             .Produces<AlertsAnswer>()
