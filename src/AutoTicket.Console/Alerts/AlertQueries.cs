@@ -69,6 +69,11 @@ public sealed record UnstableProducer(
 /// <param name="Count">How many there are in all.</param>
 public sealed record WaitingAlerts(IReadOnlyList<AlertView> Worst, int Count);
 
+/// <summary>The active P1 and P2 alerts.</summary>
+/// <param name="Count">How many there are in all.</param>
+/// <param name="NotOnSurfaces">How many of them are not outages of surfaces, which the board shows anyway.</param>
+public sealed record UrgentAlerts(int Count, int NotOnSurfaces);
+
 /// <summary>The last episode of a page that lists active ones first.</summary>
 public sealed record AlertCursor(bool IsActive, long Row);
 
@@ -190,10 +195,19 @@ internal sealed class AlertQueries : IDisposable
             cancellationToken
         );
 
-    /// <summary>The number of active alerts that reach the hooks; null when the database can't be reached.</summary>
-    public Task<int?> CountActiveAsync(CancellationToken cancellationToken) =>
-        OrNullAsync<int?>(
-            async db => await db.Alerts.WhereFiring().WhereReachesHooks(_options.Value).CountAsync(cancellationToken),
+    /// <returns>Null when the database can't be reached.</returns>
+    public Task<UrgentAlerts?> CountUrgentAsync(CancellationToken cancellationToken) =>
+        OrNullAsync<UrgentAlerts>(
+            async db =>
+            {
+                var counts = await db
+                    .Alerts.WhereFiring()
+                    .Where(alert => alert.Severity == Severity.P1 || alert.Severity == Severity.P2)
+                    .GroupBy(alert => alert.Source == Observation.Console && alert.Name == Observation.SurfaceOutage)
+                    .Select(group => new { IsOnSurface = group.Key, Count = group.Count() })
+                    .ToListAsync(cancellationToken);
+                return new(counts.Sum(group => group.Count), counts.Where(group => !group.IsOnSurface).Sum(group => group.Count));
+            },
             cancellationToken
         );
 

@@ -7,8 +7,11 @@ using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Diagnostics;
 
-/// <summary>Watches whether alerts reach anyone. While both Slack and FreeScout fail, or the database is down, every page shows the
-/// problem.</summary>
+/// <param name="Problem">For the operator: the cause and the next step.</param>
+/// <param name="Since">When it began; null: not known.</param>
+internal sealed record MessagesProblem(string Problem, DateTimeOffset? Since);
+
+/// <summary>Watches whether alerts reach anyone: they don't while both Slack and FreeScout fail, or the database is down.</summary>
 internal sealed class DeliveryWatch(
     SlackHealth slack,
     FreeScoutHealth freeScout,
@@ -20,12 +23,15 @@ internal sealed class DeliveryWatch(
     ILogger<DeliveryWatch> logger
 ) : Loop(clock, logger)
 {
+    public const string Nobody = "Alerts reach nobody, neither by DM nor by ticket.";
+    public const string SentLater = "Waiting alerts are sent when one of the two works again.";
+
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
 
     /// <summary>The age of decisions that count: a waiting DM gets one at least every 20 seconds.</summary>
     private static readonly TimeSpan Recent = TimeSpan.FromMinutes(1);
 
-    /// <summary>Raised when <see cref="Problem"/> changed. Handlers return at once and never throw.</summary>
+    /// <summary>Raised when <see cref="Problem"/> or <see cref="Messages"/> changed. Handlers return at once and never throw.</summary>
     public event Action? Changed;
 
     /// <summary>Why alerts reach nobody, for the operator; null: they are sent.</summary>
@@ -33,6 +39,9 @@ internal sealed class DeliveryWatch(
 
     /// <summary>When the first of the current problems began; null: there is none.</summary>
     public DateTimeOffset? Since { get; private set; }
+
+    /// <summary>Why no DMs are sent; null: no problem is known.</summary>
+    public MessagesProblem? Messages { get; private set; }
 
     protected override void Begin()
     {
@@ -42,22 +51,24 @@ internal sealed class DeliveryWatch(
 
     protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
     {
-        Set(await LookAsync(stoppingToken));
+        var messages = gate.Problem is null ? await MessagesAsync(stoppingToken) : Messages;
+        Set(Look(messages?.Problem), messages);
         return LookEvery;
     }
 
-    private void Set(string? problem)
+    private void Set(string? problem, MessagesProblem? messages)
     {
-        if (problem == Problem)
+        if (problem == Problem && messages == Messages)
         {
             return;
         }
 
         (Problem, Since) = (problem, problem is null ? null : Since ?? Clock.GetUtcNow());
+        Messages = messages;
         Changed?.Invoke();
     }
 
-    private async Task<string?> LookAsync(CancellationToken cancellationToken)
+    private string? Look(string? messages)
     {
         if (gate.Problem is not null)
         {
@@ -77,29 +88,25 @@ internal sealed class DeliveryWatch(
                     ? $"{FlagNames.AlertsAutoTicket} is off."
                     : null
             );
-        return tickets is not null && await MessagesAsync(cancellationToken) is { } messages
-            ? $"Alerts reach nobody, neither by DM nor by ticket. {messages} {tickets} "
-                + "Waiting alerts are sent when one of the two works again."
-            : null;
+        return tickets is not null && messages is not null ? $"{Nobody} {messages} {tickets} {SentLater}" : null;
     }
 
-    /// <returns>Why no DMs are sent; null: no problem is known.</returns>
-    private async Task<string?> MessagesAsync(CancellationToken cancellationToken)
+    private async Task<MessagesProblem?> MessagesAsync(CancellationToken cancellationToken)
     {
         if (leader.WasLeader || slack.Failure is { Kind: SlackFailureKind.NotConfigured })
         {
-            return slack.Failure?.Message;
+            return slack is { Failure: { } failure, FailingSince: var since } ? new(failure.Message, since) : null;
         }
 
         // Only the leader sends DMs; other processes read its decisions.
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        var since = Clock.GetUtcNow() - Recent;
-        var recent = db.Decisions.AsNoTracking().Where(d => d.LastAt > since && d.Path == DecisionSources.Slack);
+        var from = Clock.GetUtcNow() - Recent;
+        var recent = db.Decisions.AsNoTracking().Where(d => d.LastAt > from && d.Path == DecisionSources.Slack);
         var last = await recent
             .Where(DecisionWord.IsMessageRow)
             .Concat(recent.Where(DecisionWord.IsDegradedRow))
             .OrderByDescending(d => d.LastAt)
             .FirstOrDefaultAsync(cancellationToken);
-        return last is { Word.IsDegraded: true } ? last.Detail : null;
+        return last is { Word.IsDegraded: true, Detail: { } detail } ? new(detail, last.FirstAt) : null;
     }
 }

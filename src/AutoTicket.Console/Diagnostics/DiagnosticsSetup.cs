@@ -15,6 +15,7 @@ internal static class DiagnosticsSetup
             .AddHosted<Canary>()
             .AddHosted<EscalationWatch>()
             .AddHosted<DeliveryWatch>()
+            .AddHosted<AttentionWatch>()
             .AddHosted<FallbackWebhook>();
         services.AddSingleton<FreeScoutChecks>();
         services.AddSingleton<LineChecks>();

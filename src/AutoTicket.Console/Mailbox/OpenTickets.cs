@@ -78,12 +78,6 @@ internal sealed partial class OpenTickets(
         }
     }
 
-    /// <summary>Why no ticket can be filed now, for the operator; null when FreeScout works, as far as is known.</summary>
-    public string? FreeScoutProblem =>
-        health is { Failure: { } failure, FailingSince: { } since }
-            ? $"No ticket can be filed since {since:HH:mm:ss} UTC. {failure.Message}"
-            : null;
-
     /// <summary>The newest open ticket about an outage of the surface. Tickets of alerts that only name the surface don't count.</summary>
     public SurfaceTicket Of(string surfaceKey)
     {

@@ -29,4 +29,7 @@ public sealed record SurfaceSnapshot(
 
     /// <summary>It is neither operational nor in maintenance.</summary>
     public bool NeedsAttention => Status is not (SurfaceStatus.Operational or SurfaceStatus.Maintenance);
+
+    /// <summary>Its first check has not finished.</summary>
+    public bool IsUnchecked => this is { Status: SurfaceStatus.Unknown, CheckedAt: null };
 }

@@ -19,7 +19,7 @@ public sealed class FindingsTableTests : ComponentTest
 
         Assert.Equal("drift #7 <script>x</script> It is open in mailbox 2. 2026-03-01 02:00:00 UTC", TextOf(table.Find("tbody tr")));
         Assert.Empty(table.FindAll("script, a"));
-        Assert.Equal("Console and FreeScout differ compared 20 s ago", TextOf(table.Find("[role=status]")));
+        Assert.Equal("Console and FreeScout differ compared 20 s ago", TextOf(table.Find(".state")));
     }
 
     [Fact]
@@ -36,7 +36,7 @@ public sealed class FindingsTableTests : ComponentTest
         );
         Assert.Equal("Not compared yet.", State(new([], null, "Not compared yet.")));
 
-        string State(TicketFindings known) => TextOf(Table(known).Find("[role=status]"));
+        string State(TicketFindings known) => TextOf(Table(known).Find(".state"));
     }
 
     [Fact]

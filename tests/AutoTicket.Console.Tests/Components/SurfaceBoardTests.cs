@@ -1,3 +1,4 @@
+using AutoTicket.Alerts;
 using AutoTicket.Components.Board;
 using AutoTicket.Mailbox;
 using AutoTicket.Surfaces;
@@ -47,10 +48,13 @@ public sealed class SurfaceBoardTests : ComponentTest
         Assert.Equal("1 of 2 needs you: it has a ticket", BoardSummary.Of([Login, Search], ticket).Sentence);
         Assert.Equal("2 of 2 need you: all have a ticket", BoardSummary.Of([Login, Login], ticket).Sentence);
         Assert.Equal("No surfaces are configured", Sentence([]));
-        Assert.Equal("(1) Status", BoardSummary.Of([Login], ticket).Title);
-        Assert.Equal("Status", BoardSummary.Of([Mail], ticket).Title);
+        Assert.Equal("30 P1/P2 alerts are active. All 2 surfaces operational", Sentence([Search, Search], new(30, 30)));
+        Assert.Equal("1 P1/P2 alert is active. 1 of 2 surfaces operational, 1 in maintenance", Sentence([Search, Reports], new(1, 1)));
+        Assert.Equal("1 of 2 needs you: 1 without a ticket. 2 other P1/P2 alerts are active", Sentence([Login, Search], new(3, 2)));
+        Assert.Equal("1 of 2 needs you: 1 without a ticket", Sentence([Login, Search], new(1, 0)));
 
-        static string Sentence(SurfaceSnapshot[] surfaces) => BoardSummary.Of(surfaces, new Dictionary<string, TileTicket>()).Sentence;
+        static string Sentence(SurfaceSnapshot[] surfaces, UrgentAlerts? alerts = null) =>
+            BoardSummary.Of(surfaces, new Dictionary<string, TileTicket>(), alerts).Sentence;
     }
 
     [Theory]
@@ -220,20 +224,11 @@ public sealed class SurfaceBoardTests : ComponentTest
         Assert.Equal("maps", investigated);
     }
 
-    [Fact]
-    public void A_notice_is_an_alert_above_the_tiles()
-    {
-        var board = Board(All, notice: "The console has lost its own network.");
-
-        Assert.Equal("The console has lost its own network.", TextOf(board.Find("[role=alert]")));
-    }
-
     private IRenderedComponent<SurfaceBoard> Board(
         SurfaceSnapshot[] surfaces,
         Dictionary<string, TileTicket>? tickets = null,
         BoardFilter? filter = null,
-        Action<BoardFilter>? onFilter = null,
-        string? notice = null
+        Action<BoardFilter>? onFilter = null
     ) =>
         Render<SurfaceBoard>(parameters =>
             parameters
@@ -241,7 +236,6 @@ public sealed class SurfaceBoardTests : ComponentTest
                 .Add(b => b.Tickets, tickets ?? [])
                 .Add(b => b.Filter, filter ?? BoardFilter.All)
                 .Add(b => b.FilterChanged, onFilter ?? (_ => { }))
-                .Add(b => b.Notice, notice)
                 .Add(b => b.Now, Now)
                 .Add(b => b.PollInterval, Interval)
         );

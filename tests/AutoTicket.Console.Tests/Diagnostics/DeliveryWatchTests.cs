@@ -65,6 +65,7 @@ public sealed class DeliveryWatchTests
             await driver.RaiseAsync(AlertDriver.Say());
             await driver.EventuallyDecidedAsync("degraded: token_rejected", "slack");
             await driver.EventuallyTicketsAsync(1);
+            await ExpectOnEveryPageAsync(driver.Console, "No DMs are sent. Slack rejected the token");
             Assert.DoesNotContain(Nobody, await PageAsync(driver.Console, "/console/alerts"), StringComparison.Ordinal);
 
             // An operator who switches tickets off must learn that DMs fail too.

@@ -24,6 +24,25 @@ public sealed class EveryPageTests(EveryPageTests.Phone phone) : IClassFixture<E
         AllLabels: $$"""{"{{new string('l', 100)}}":"{{new string('v', 300)}}"}"""
     );
 
+    // Null: focused before, so all stops are visited. Empty: the focus can be seen, or is on nothing. Otherwise the element without a ring.
+    private const string FocusedWithoutRing = """
+        () => {
+          const focused = document.activeElement;
+          // A date field has several stops. The router focuses the heading, which is none.
+          if (focused === document.body || focused === window.focused || focused.tabIndex < 0) return "";
+          window.focused = focused;
+          window.visited ??= new Set();
+          if (window.visited.has(focused)) return null;
+          window.visited.add(focused);
+          const field = focused.closest(".mud-input");
+          if (field) return getComputedStyle(field.querySelector("fieldset")).borderTopWidth === "2px" ? "" : focused.outerHTML;
+          const shown = focused.matches("[type=checkbox], [type=radio]") ? focused.parentElement : focused;
+          const { outlineStyle, outlineWidth } = getComputedStyle(shown);
+          const isVisible = outlineStyle === "solid" && outlineWidth === "3px" && shown.checkVisibility({ opacityProperty: true });
+          return isVisible ? "" : focused.outerHTML;
+        }
+        """;
+
     public static readonly TheoryData<string> Paths = new(
         "/console/status",
         "/console/status?view=wall",
@@ -57,6 +76,28 @@ public sealed class EveryPageTests(EveryPageTests.Phone phone) : IClassFixture<E
 
         Assert.Equal([Console.Address.Authority], phone.Browser.RequestHosts);
         phone.Browser.AssertNoErrors();
+    }
+
+    [Theory, MemberData(nameof(Paths))]
+    public async Task The_focus_is_visible_at_every_tab_stop(string path)
+    {
+        await Page.GotoAsync(new Uri(Console.Address, path).AbsoluteUri);
+        await Assertions.Expect(Page.GetByRole(AriaRole.Heading, new() { Level = 1 })).ToBeVisibleAsync();
+        await Page.WaitForLoadStateAsync(LoadState.NetworkIdle);
+        List<string> without = [];
+        for (var stops = 0; ; stops++)
+        {
+            Assert.True(stops < 500, "The tab key did not come around.");
+            await Page.Keyboard.PressAsync("Tab");
+            if (await Page.EvaluateAsync<string?>(FocusedWithoutRing) is not { } element)
+            {
+                break;
+            }
+
+            without.AddRange(element is "" ? [] : [element]);
+        }
+
+        Assert.True(without.Count == 0, string.Join('\n', without));
     }
 
     [Theory, MemberData(nameof(Paths))]

@@ -21,6 +21,10 @@ public sealed class RoleJourneys(RoleJourneys.SignedInAtProvider provider) : ICl
         await Assertions.Expect(vera.Investigate("Surface pay")).ToHaveCountAsync(0);
         await Assertions.Expect(vera.Text("Investigating needs the operator role")).ToBeVisibleAsync();
         await Assertions.Expect(vera.Text("vera · viewer")).ToBeVisibleAsync();
+        var off = new FlagChangeRequest(false, "a journey");
+        await provider.Console.Get<FlagStore>().ChangeAsync(FlagNames.AlertsAutoTicket, off, "ada", CancellationToken.None);
+        await Assertions.Expect(vera.Text("Automatic tickets for alerts are switched off by ada: “a journey”.")).ToBeVisibleAsync();
+        await Assertions.Expect(vera.Link("Switch on…")).ToHaveCountAsync(0);
 
         await vera.GoToAsync("/console/tickets");
         await Assertions.Expect(vera.Button("Refresh")).ToHaveCountAsync(0);
@@ -70,6 +74,7 @@ public sealed class RoleJourneys(RoleJourneys.SignedInAtProvider provider) : ICl
     public async Task An_admin_flips_a_flag_until_the_role_is_lost_and_the_open_page_updates()
     {
         await using var ada = await SignInAsync("ada", "sre", "/console/flags");
+        await Assertions.Expect(ada.Link("Switch on…")).ToBeVisibleAsync();
         await FlipAsync(ada, "Switch on…", "Switch on now");
         await using (var db = Open())
         {

@@ -87,7 +87,12 @@ public sealed class TicketJourneys(JourneyHost host) : IClassFixture<JourneyHost
         {
             await tickets.Button("Refresh").ClickAsync();
             await Assertions
-                .Expect(tickets.Page.GetByRole(AriaRole.Alert).Filter(new() { HasText = "FREESCOUT_API_KEY" }))
+                .Expect(
+                    tickets
+                        .Page.GetByRole(AriaRole.Region, new() { Name = "All open", Exact = true })
+                        .GetByRole(AriaRole.Alert)
+                        .Filter(new() { HasText = "FREESCOUT_API_KEY" })
+                )
                 .ToBeVisibleAsync();
             await Assertions.Expect(Row(tickets, $"#{ticket.Number}")).ToBeVisibleAsync();
         }

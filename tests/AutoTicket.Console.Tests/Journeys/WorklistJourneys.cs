@@ -66,7 +66,7 @@ public sealed class WorklistJourneys : IAsyncLifetime
         await tickets.Page.GetByLabel("Note on each ticket").FillAsync("Rolled the release back.");
         await tickets.Button($"Resolve #{pay[0]}").ClickAsync();
 
-        await Assertions.Expect(tickets.Text("1 resolved.")).ToBeVisibleAsync();
+        await Assertions.Expect(tickets.Text("1 resolved.")).ToBeFocusedAsync();
         await Assertions.Expect(Worklist(tickets).GetByRole(AriaRole.Link, new() { Name = $"#{pay[0]}" })).ToHaveCountAsync(0);
         await Assertions.Expect(tickets.Page.GetByRole(AriaRole.Link, new() { Name = "Tickets 1 ready to close" })).ToBeVisibleAsync();
         Assert.Contains(

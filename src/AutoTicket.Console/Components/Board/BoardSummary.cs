@@ -1,4 +1,5 @@
 using System.Globalization;
+using AutoTicket.Alerts;
 using AutoTicket.Surfaces;
 
 namespace AutoTicket.Components.Board;
@@ -7,28 +8,44 @@ namespace AutoTicket.Components.Board;
 /// <param name="NeedAttention">Number of surfaces that need attention.</param>
 /// <param name="WithoutTicket">Number of those without an open or unconfirmed ticket.</param>
 /// <param name="Unchecked">Number of surfaces whose first check has not finished.</param>
-public sealed record BoardSummary(int Total, int NeedAttention, int WithoutTicket, int Unchecked, int InMaintenance)
+/// <param name="OtherAlerts">Number of active P1 and P2 alerts that are not outages of surfaces.</param>
+public sealed record BoardSummary(int Total, int NeedAttention, int WithoutTicket, int Unchecked, int InMaintenance, int OtherAlerts)
 {
-    public static BoardSummary Of(IReadOnlyCollection<SurfaceSnapshot> surfaces, IReadOnlyDictionary<string, TileTicket> tickets)
+    public static BoardSummary Of(
+        IReadOnlyCollection<SurfaceSnapshot> surfaces,
+        IReadOnlyDictionary<string, TileTicket> tickets,
+        UrgentAlerts? alerts = null
+    )
     {
         var needing = surfaces.Where(NeedsAttention).ToList();
         return new(
             surfaces.Count,
             needing.Count,
             needing.Count(surface => tickets.GetValueOrDefault(surface.Key) is not ({ Link: not null } or { IsUnconfirmed: true })),
-            surfaces.Count(IsUnchecked),
-            surfaces.Count(surface => surface.Status is SurfaceStatus.Maintenance)
+            surfaces.Count(surface => surface.IsUnchecked),
+            surfaces.Count(surface => surface.Status is SurfaceStatus.Maintenance),
+            alerts?.NotOnSurfaces ?? 0
         );
     }
 
     /// <summary>False for a surface that was never checked, so that a start raises no alarm.</summary>
-    public static bool NeedsAttention(SurfaceSnapshot surface) => surface.NeedsAttention && !IsUnchecked(surface);
+    public static bool NeedsAttention(SurfaceSnapshot surface) => surface is { NeedsAttention: true, IsUnchecked: false };
 
-    /// <summary><c>2 of 38 need you: 1 without a ticket</c>; <c>All 38 surfaces operational</c>.</summary>
-    public string Sentence => string.Create(CultureInfo.InvariantCulture, $"{Lead}{Rest}");
+    /// <summary><c>2 of 38 need you: 1 without a ticket</c>; <c>All 38 surfaces operational</c>. Alerts come first while no surface needs
+    /// anybody: the heading must not begin with good news.</summary>
+    public string Sentence =>
+        this switch
+        {
+            { OtherAlerts: 0 } => $"{Lead}{Rest}",
+            { NeedAttention: 0 } => $"{Alerts}. {Lead}{Rest}",
+            _ => $"{Lead}{Rest}. {Alerts}",
+        };
 
-    /// <summary>The title of the browser tab: <c>(2) Status</c>.</summary>
-    public string Title => NeedAttention is 0 ? "Status" : string.Create(CultureInfo.InvariantCulture, $"({NeedAttention}) Status");
+    private string Alerts =>
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"{OtherAlerts} {(NeedAttention > 0 ? "other " : "")}P1/P2 {(OtherAlerts is 1 ? "alert is" : "alerts are")} active"
+        );
 
     private int Operational => Total - NeedAttention - Unchecked - InMaintenance;
 
@@ -48,6 +65,4 @@ public sealed record BoardSummary(int Total, int NeedAttention, int WithoutTicke
     private string Rest =>
         (InMaintenance > 0 ? $", {InMaintenance} in maintenance" : "")
         + (Unchecked > 0 && Unchecked < Total ? $", {Unchecked} not checked yet" : "");
-
-    private static bool IsUnchecked(SurfaceSnapshot surface) => surface is { Status: SurfaceStatus.Unknown, CheckedAt: null };
 }

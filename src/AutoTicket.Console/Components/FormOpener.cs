@@ -1,0 +1,42 @@
+using Microsoft.AspNetCore.Components;
+using Microsoft.AspNetCore.Components.Web;
+using MudBlazor;
+
+namespace AutoTicket.Components;
+
+/// <summary>Base of a component with a button that opens a form. The button gets the focus back when the form closes: otherwise it would
+/// be lost with the form, and a keyboard user would begin again at the top of the page.</summary>
+public abstract class FormOpener : ComponentBase
+{
+    private bool _returnsFocus;
+
+    protected bool IsOpen { get; private set; }
+
+    /// <summary>The button that opens the form; null while it is not rendered.</summary>
+    protected MudButton? Opener { get; set; }
+
+    protected void Open() => IsOpen = true;
+
+    protected void Close() => (IsOpen, _returnsFocus) = (false, true);
+
+    /// <summary>Closes the form when something else than the button gets the focus.</summary>
+    protected void CloseElsewhere() => IsOpen = false;
+
+    protected void CloseOnEscape(KeyboardEventArgs pressed)
+    {
+        if (pressed.Key == "Escape")
+        {
+            Close();
+        }
+    }
+
+    protected override async Task OnAfterRenderAsync(bool firstRender)
+    {
+        // A disabled button can't have the focus; after a change it is enabled again.
+        if (_returnsFocus && Opener is { Disabled: false } opener)
+        {
+            _returnsFocus = false;
+            await opener.FocusAsync();
+        }
+    }
+}

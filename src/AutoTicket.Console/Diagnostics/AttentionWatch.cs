@@ -1,0 +1,176 @@
+using System.Diagnostics;
+using AutoTicket.Alerts;
+using AutoTicket.Data;
+using AutoTicket.Flags;
+using AutoTicket.FreeScout;
+using AutoTicket.Surfaces;
+using AutoTicket.Tickets;
+
+namespace AutoTicket.Diagnostics;
+
+/// <summary>Gathers what every page shows about the whole console, once per process instead of once per page.</summary>
+internal sealed class AttentionWatch(
+    StatusBoard board,
+    AlertQueries alerts,
+    FloodBreaker breaker,
+    FlagStore flags,
+    FreeScoutHealth freeScout,
+    DeliveryWatch delivery,
+    DatabaseGate gate,
+    TimeProvider clock,
+    ILogger<AttentionWatch> logger
+) : Loop(clock, logger)
+{
+    private const int LongestReason = 120;
+    private const int MostSources = 3;
+
+    /// <summary>Not everything announces its changes: the database gate is polled.</summary>
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan ShortestRest = TimeSpan.FromMilliseconds(100);
+
+    private readonly Dictionary<string, bool> _needing = [];
+    private volatile Attention _current = Attention.None;
+    private volatile bool _isStale = true;
+    private UrgentAlerts _urgent = Attention.None.Alerts;
+    private IReadOnlyList<FloodStatus> _floods = [];
+
+    /// <summary>Raised when <see cref="Current"/> changed. Handlers return at once and never throw.</summary>
+    public event Action? Changed;
+
+    public Attention Current => _current;
+
+    protected override void Begin()
+    {
+        board.Subscribe(OnReading);
+        alerts.Changed += () =>
+        {
+            _isStale = true;
+            Wake();
+        };
+        flags.Changed += Wake;
+        freeScout.Changed += Wake;
+        delivery.Changed += Wake;
+    }
+
+    protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
+    {
+        var begun = Stopwatch.GetTimestamp();
+        if (_isStale)
+        {
+            _isStale = false;
+            // Without the database the last known values stay.
+            _urgent = await alerts.CountUrgentAsync(stoppingToken) ?? _urgent;
+            _floods = await breaker.ReadAsync(stoppingToken) ?? _floods;
+        }
+
+        var next = new Attention(
+            [.. Problems().OrderBy(problem => problem.Kind)],
+            board.All().Count(surface => surface is { NeedsAttention: true, IsUnchecked: false }),
+            _urgent
+        );
+        if (next != _current)
+        {
+            _current = next;
+            Changed?.Invoke();
+        }
+
+        await RestAsync(Stopwatch.GetElapsedTime(begun), 5, ShortestRest, stoppingToken);
+        return LookEvery;
+    }
+
+    // Most readings change nothing here.
+    private void OnReading(SurfaceSnapshot surface)
+    {
+        lock (_needing)
+        {
+            if (_needing.TryGetValue(surface.Key, out var needed) && needed == surface.NeedsAttention)
+            {
+                return;
+            }
+
+            _needing[surface.Key] = surface.NeedsAttention;
+        }
+
+        Wake();
+    }
+
+    private IEnumerable<ConsoleProblem> Problems()
+    {
+        var isAway = gate.Problem is not null || flags.Current.IsStale;
+        if (isAway)
+        {
+            // The delivery watch says more, but a moment later.
+            var text = gate.Problem is null ? DatabaseAway : delivery.Problem ?? DatabaseAway;
+            yield return new(ProblemKind.DatabaseAway, text, delivery.Since);
+        }
+        else if (delivery.Problem is not null)
+        {
+            // Its causes follow in lines of their own.
+            yield return new(ProblemKind.AlertsReachNobody, $"{DeliveryWatch.Nobody} {DeliveryWatch.SentLater}", delivery.Since);
+        }
+
+        if (board.OwnNetworkLostSince is { } lostSince)
+        {
+            yield return new(ProblemKind.OwnNetworkLost, "The console itself is offline; tiles are stale, not down.", lostSince);
+        }
+
+        if (freeScout is { Failure: { } failure, FailingSince: var failingSince })
+        {
+            yield return new(ProblemKind.FreeScoutFails, $"No tickets can be filed. {failure.Message}", failingSince);
+        }
+
+        if (!isAway && delivery.Messages is { } messages)
+        {
+            yield return new(ProblemKind.SlackFails, $"No DMs are sent. {messages.Problem}", messages.Since);
+        }
+
+        if (Off(FlagNames.AlertsAutoTicket) is { } filing)
+        {
+            yield return new(ProblemKind.FilingOff, $"Automatic tickets for alerts are {Reason(filing)}", filing.ChangedAt);
+        }
+        else if (_floods.Count > 0)
+        {
+            yield return Paused();
+        }
+
+        if (Off(FlagNames.InvestigateFromStatus) is { } investigate)
+        {
+            yield return new(ProblemKind.InvestigateOff, $"Tickets by click on the board are {Reason(investigate)}", investigate.ChangedAt);
+        }
+    }
+
+    private const string DatabaseAway = "The console's database can't be reached. No tickets can be filed; flags keep their last value.";
+
+    /// <summary>The flag if it is off. Until the first read all flags are off for safety, which is no decision.</summary>
+    private FlagState? Off(string name) =>
+        flags.IsKnown(name) ? flags.Current.Flags.FirstOrDefault(flag => flag.Name == name && !flag.Enabled) : null;
+
+    private static string Reason(FlagState flag) =>
+        flag switch
+        {
+            { IsPinned: true } => $"switched off by the environment: {flag.Name}=0.",
+            { DecidedBy: FlagLayer.Store, ChangedBy: { } actor, Reason: { } reason } => $"switched off by {actor}: “{Cut(reason)}”.",
+            { DecidedBy: FlagLayer.Store, ChangedBy: { } actor } => $"switched off by {actor}.",
+            _ => $"off: nobody has switched {flag.Name} on.",
+        };
+
+    private ConsoleProblem Paused()
+    {
+        var paused = _floods.Where(flood => flood.State == FloodState.Tripped).ToList();
+        var worst = paused.Count > 0 ? paused : _floods;
+        var of = worst.Any(flood => flood.Scope.Length == 0)
+            ? "all alerts"
+            : $"alerts from {string.Join(", ", worst.Take(MostSources).Select(flood => Cut(flood.Scope)))}"
+                + (worst.Count > MostSources ? $" and {worst.Count - MostSources} more" : "");
+        return new(
+            ProblemKind.FilingPaused,
+            paused.Count > 0
+                ? $"Tickets for {of} are paused by the flood breaker."
+                : $"After a flood only a quarter of the tickets for {of} is filed, until the flood breaker is reset.",
+            worst.Min(flood => flood.Since),
+            paused.Max(flood => flood.Until)
+        );
+    }
+
+    private static string Cut(string text) => AlertText.Cut(text, LongestReason);
+}

@@ -1,0 +1,68 @@
+using AutoTicket.Components.Layout;
+using AutoTicket.Diagnostics;
+using Bunit;
+
+namespace AutoTicket.Tests.Components;
+
+public sealed class StatusStripTests : ComponentTest
+{
+    [Fact]
+    public void Nothing_is_shown_while_all_is_normal() => Assert.Equal("", Strip([]).Markup.Trim());
+
+    [Fact]
+    public void A_problem_shows_since_and_until_when_and_leads_to_where_it_is_mended()
+    {
+        var strip = Strip([
+            new(ProblemKind.SlackFails, "No DMs are sent. Slack failed with 503 <b>.", Now.AddMinutes(-2)),
+            new(ProblemKind.FilingPaused, "Tickets for all alerts are paused.", Now.AddMinutes(-3), Now.AddMinutes(5)),
+        ]);
+
+        Assert.Equal(
+            [
+                "No DMs are sent. Slack failed with 503 <b>. For 2 min . What to do",
+                "Tickets for all alerts are paused. For 3 min . Until 2026-03-01 03:05:00 UTC. Reset…",
+            ],
+            strip.FindAll("li").Select(TextOf)
+        );
+        Assert.Equal(
+            ["/console/diagnostics", "/console/flags#FLAG_CONSOLE_ALERTS_AUTO_TICKET"],
+            strip.FindAll("a").Select(link => link.GetAttribute("href"))
+        );
+    }
+
+    [Fact]
+    public void Ages_are_outside_of_the_live_regions()
+    {
+        var strip = Strip([.. Enum.GetValues<ProblemKind>().Select(kind => new ConsoleProblem(kind, $"{kind}.", Now))]);
+
+        Assert.Equal(Enum.GetValues<ProblemKind>().Select(kind => $"{kind}."), strip.FindAll("[role]").Select(TextOf));
+        Assert.Empty(strip.FindAll("[role] time"));
+    }
+
+    [Fact]
+    public void A_user_without_the_right_sees_the_problems_without_the_actions()
+    {
+        var strip = Strip(
+            [
+                new(ProblemKind.FilingOff, "Tickets are off."),
+                new(ProblemKind.FilingPaused, "Paused."),
+                new(ProblemKind.InvestigateOff, "Off."),
+            ],
+            mayAct: false
+        );
+
+        Assert.Equal(["Tickets are off.", "Paused.", "Off."], strip.FindAll("li").Select(TextOf));
+        Assert.Empty(strip.FindAll("a"));
+    }
+
+    [Fact]
+    public void The_tab_counts_surfaces_and_alerts_and_an_outage_once()
+    {
+        Assert.Equal("Tickets", Attention.None.Title("Tickets"));
+        Assert.Equal("(1) Tickets", new Attention([], 1, new(1, 0)).Title("Tickets"));
+        Assert.Equal("(32) Tickets", new Attention([], 2, new(32, 30)).Title("Tickets"));
+    }
+
+    private IRenderedComponent<StatusStrip> Strip(IReadOnlyList<ConsoleProblem> problems, bool mayAct = true) =>
+        Render<StatusStrip>(parameters => parameters.Add(s => s.Problems, problems).Add(s => s.MayAct, mayAct).Add(s => s.Now, Now));
+}
