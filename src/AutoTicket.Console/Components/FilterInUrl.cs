@@ -13,6 +13,9 @@ internal sealed class FilterInUrl<T>(NavigationManager navigation, T initial, Fu
 
     public T Current { get; private set; } = initial;
 
+    /// <summary>The filter with which the page was last entered: by a link, back or forward.</summary>
+    public T Entered { get; private set; } = initial;
+
     public void Change(T filter)
     {
         Current = filter;
@@ -33,7 +36,7 @@ internal sealed class FilterInUrl<T>(NavigationManager navigation, T initial, Fu
         _named = named;
         if (navigation.HistoryEntryState != _own)
         {
-            Current = named;
+            Current = Entered = named;
             // Going back to an entry of this page is a navigation like any other.
             _own = NewMark();
         }
