@@ -13,8 +13,8 @@ internal sealed class FilterInUrl<T>(NavigationManager navigation, T initial, Fu
 
     public T Current { get; private set; } = initial;
 
-    /// <summary>The filter with which the page was last entered: by a link, back or forward.</summary>
-    public T Entered { get; private set; } = initial;
+    /// <summary>Counts the navigations that began elsewhere: by a link, back or forward.</summary>
+    public int Entries { get; private set; }
 
     public void Change(T filter)
     {
@@ -36,7 +36,8 @@ internal sealed class FilterInUrl<T>(NavigationManager navigation, T initial, Fu
         _named = named;
         if (navigation.HistoryEntryState != _own)
         {
-            Current = Entered = named;
+            Current = named;
+            Entries++;
             // Going back to an entry of this page is a navigation like any other.
             _own = NewMark();
         }

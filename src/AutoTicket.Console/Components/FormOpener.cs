@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Components;
 using Microsoft.AspNetCore.Components.Web;
+using Microsoft.JSInterop;
 using MudBlazor;
 
 namespace AutoTicket.Components;
@@ -12,15 +13,15 @@ public abstract class FormOpener : ComponentBase
 
     protected bool IsOpen { get; private set; }
 
-    /// <summary>The button that opens the form; null while it is not rendered.</summary>
+    /// <summary>The button that opens the form. It may be of an earlier rendering.</summary>
     protected MudButton? Opener { get; set; }
 
     protected void Open() => IsOpen = true;
 
     protected void Close() => (IsOpen, _returnsFocus) = (false, true);
 
-    /// <summary>Closes the form when something else than the button gets the focus.</summary>
-    protected void CloseElsewhere() => IsOpen = false;
+    /// <summary>Closes the form and leaves the focus where it is, or to the caller.</summary>
+    protected void CloseElsewhere() => (IsOpen, _returnsFocus) = (false, false);
 
     protected void CloseOnEscape(KeyboardEventArgs pressed)
     {
@@ -36,7 +37,20 @@ public abstract class FormOpener : ComponentBase
         if (_returnsFocus && Opener is { Disabled: false } opener)
         {
             _returnsFocus = false;
-            await opener.FocusAsync();
+            await FocusAsync(opener.FocusAsync);
+        }
+    }
+
+    /// <summary>Moves the focus, unless the element is gone or the operator has left the page.</summary>
+    protected static async Task FocusAsync(Func<ValueTask> focus)
+    {
+        try
+        {
+            await focus();
+        }
+        catch (Exception exception) when (exception is JSException or JSDisconnectedException or OperationCanceledException)
+        {
+            // The focus is elsewhere by now.
         }
     }
 }

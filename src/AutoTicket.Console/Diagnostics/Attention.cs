@@ -32,7 +32,7 @@ public sealed record ConsoleProblem(ProblemKind Kind, string Text, DateTimeOffse
 /// <summary>The kinds of problems, the worst first.</summary>
 public enum ProblemKind
 {
-    DatabaseAway,
+    DatabaseUnreachable,
     AlertsReachNobody,
     OwnNetworkLost,
     FreeScoutFails,

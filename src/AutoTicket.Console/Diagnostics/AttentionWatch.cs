@@ -58,9 +58,10 @@ internal sealed class AttentionWatch(
         if (_isStale)
         {
             _isStale = false;
+            var (urgent, floods) = (await alerts.CountUrgentAsync(stoppingToken), await breaker.ReadAsync(stoppingToken));
             // Without the database the last known values stay.
-            _urgent = await alerts.CountUrgentAsync(stoppingToken) ?? _urgent;
-            _floods = await breaker.ReadAsync(stoppingToken) ?? _floods;
+            (_urgent, _floods) = (urgent ?? _urgent, floods ?? _floods);
+            _isStale |= urgent is null || floods is null;
         }
 
         var next = new Attention(
@@ -96,12 +97,12 @@ internal sealed class AttentionWatch(
 
     private IEnumerable<ConsoleProblem> Problems()
     {
-        var isAway = gate.Problem is not null || flags.Current.IsStale;
-        if (isAway)
+        var isUnreachable = gate.Problem is not null || flags.Current.IsStale;
+        if (isUnreachable)
         {
             // The delivery watch says more, but a moment later.
-            var text = gate.Problem is null ? DatabaseAway : delivery.Problem ?? DatabaseAway;
-            yield return new(ProblemKind.DatabaseAway, text, delivery.Since);
+            var text = gate.Problem is null ? DatabaseUnreachable : delivery.Problem ?? DatabaseUnreachable;
+            yield return new(ProblemKind.DatabaseUnreachable, text, delivery.Since);
         }
         else if (delivery.Problem is not null)
         {
@@ -119,7 +120,7 @@ internal sealed class AttentionWatch(
             yield return new(ProblemKind.FreeScoutFails, $"No tickets can be filed. {failure.Message}", failingSince);
         }
 
-        if (!isAway && delivery.Messages is { } messages)
+        if (!isUnreachable && delivery.Messages is { } messages)
         {
             yield return new(ProblemKind.SlackFails, $"No DMs are sent. {messages.Problem}", messages.Since);
         }
@@ -139,7 +140,8 @@ internal sealed class AttentionWatch(
         }
     }
 
-    private const string DatabaseAway = "The console's database can't be reached. No tickets can be filed; flags keep their last value.";
+    private const string DatabaseUnreachable =
+        "The console's database can't be reached. No tickets can be filed; flags keep their last value.";
 
     /// <summary>The flag if it is off. Until the first read all flags are off for safety, which is no decision.</summary>
     private FlagState? Off(string name) =>
@@ -151,7 +153,7 @@ internal sealed class AttentionWatch(
             { IsPinned: true } => $"switched off by the environment: {flag.Name}=0.",
             { DecidedBy: FlagLayer.Store, ChangedBy: { } actor, Reason: { } reason } => $"switched off by {actor}: “{Cut(reason)}”.",
             { DecidedBy: FlagLayer.Store, ChangedBy: { } actor } => $"switched off by {actor}.",
-            _ => $"off: nobody has switched {flag.Name} on.",
+            _ => $"off, which is the default. An admin can switch {flag.Name} on.",
         };
 
     private ConsoleProblem Paused()
@@ -166,7 +168,7 @@ internal sealed class AttentionWatch(
             ProblemKind.FilingPaused,
             paused.Count > 0
                 ? $"Tickets for {of} are paused by the flood breaker."
-                : $"After a flood only a quarter of the tickets for {of} is filed, until the flood breaker is reset.",
+                : $"After a flood, tickets for {of} are limited to a quarter of the budget until the flood breaker is reset.",
             worst.Min(flood => flood.Since),
             paused.Max(flood => flood.Until)
         );

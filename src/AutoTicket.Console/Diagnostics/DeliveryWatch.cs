@@ -107,6 +107,7 @@ internal sealed class DeliveryWatch(
             .Concat(recent.Where(DecisionWord.IsDegradedRow))
             .OrderByDescending(d => d.LastAt)
             .FirstOrDefaultAsync(cancellationToken);
-        return last is { Word.IsDegraded: true, Detail: { } detail } ? new(detail, last.FirstAt) : null;
+        // The next alert's row begins later than the outage.
+        return last is { Word.IsDegraded: true, Detail: { } detail } ? new(detail, Messages?.Since ?? last.FirstAt) : null;
     }
 }

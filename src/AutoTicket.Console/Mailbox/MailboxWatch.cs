@@ -28,11 +28,13 @@ internal sealed partial class MailboxWatch(
 
     /// <summary>With more waiting hints than this, the whole list is read instead.</summary>
     private const int MostHints = 100;
-    private static readonly TimeSpan LongestSync = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan LongestWork = TimeSpan.FromSeconds(20);
 
-    /// <summary>How far each sync reads back. FreeScout's stamps are whole seconds, and its transactions commit out of order. A ticket may
-    /// also change after its tag was listed, while the other tag's list shows a later change.</summary>
-    private static readonly TimeSpan Overlap = LongestSync + TimeSpan.FromSeconds(10);
+    /// <summary>After a flood the whole list has thousands of tickets, in pages of a hundred.</summary>
+    private static readonly TimeSpan LongestFullSync = TimeSpan.FromMinutes(2);
+
+    /// <summary>How far each sync reads back. FreeScout's stamps are whole seconds, and its transactions commit out of order.</summary>
+    private static readonly TimeSpan Overlap = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan AskLeaderAgainAfter = TimeSpan.FromSeconds(1);
     private static readonly Backoff AfterFailedHint = new(TimeSpan.FromSeconds(1), FreeScoutFailure.LongestPause);
 
@@ -194,10 +196,11 @@ internal sealed partial class MailboxWatch(
         AloneAsync(
             async (db, either) =>
             {
-                var asked = Clock.GetUtcNow();
+                var (asked, begun) = (Clock.GetUtcNow(), Clock.GetTimestamp());
                 var sync = await db.TicketSync.SingleOrDefaultAsync(cancellationToken) ?? db.TicketSync.Add(new TicketSyncRow()).Entity;
                 var since = full ? null : sync.UpdatedThrough - Overlap;
                 var (found, failure) = await ListAsync(since, either);
+                var took = Clock.GetElapsedTime(begun);
                 (sync.AskedAt, sync.Problem, sync.Failure) = (Clock.GetUtcNow(), failure?.Message, failure?.Kind);
                 if (failure is null)
                 {
@@ -205,7 +208,8 @@ internal sealed partial class MailboxWatch(
                         .DistinctBy(conversation => conversation.Id)
                         .ToDictionary(conversation => conversation.Id, Conversation? (conversation) => conversation);
                     await ApplyAsync(db, seen, whole: since is null, asked, either);
-                    var through = found!.Max(conversation => conversation.UpdatedAt);
+                    // A ticket may have changed after its tag was listed, while the other tag's list shows a later change.
+                    var through = found!.Max(conversation => conversation.UpdatedAt) - took;
                     sync.UpdatedThrough = through > sync.UpdatedThrough || sync.UpdatedThrough is null ? through : sync.UpdatedThrough;
                     sync.SyncedAt = sync.AskedAt;
                 }
@@ -213,7 +217,8 @@ internal sealed partial class MailboxWatch(
                 await db.SaveChangesAsync(cancellationToken);
                 return failure is null;
             },
-            cancellationToken
+            cancellationToken,
+            full ? LongestFullSync : LongestWork
         );
 
     /// <returns>The conversations with one of the console's tags. FreeScout's list takes only one tag a call.</returns>
@@ -234,8 +239,12 @@ internal sealed partial class MailboxWatch(
         return all;
     }
 
-    /// <summary>Runs one piece of work at a time in this process, each for at most <see cref="LongestSync"/>.</summary>
-    private async Task<bool> AloneAsync(Func<AutoTicketDbContext, CancellationToken, Task<bool>> work, CancellationToken cancellationToken)
+    /// <summary>Runs one piece of work at a time in this process.</summary>
+    private async Task<bool> AloneAsync(
+        Func<AutoTicketDbContext, CancellationToken, Task<bool>> work,
+        CancellationToken cancellationToken,
+        TimeSpan? limit = null
+    )
     {
         await _syncing.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (cancellationToken.IsCancellationRequested)
@@ -245,7 +254,7 @@ internal sealed partial class MailboxWatch(
 
         try
         {
-            using var timeout = new CancellationTokenSource(LongestSync, Clock);
+            using var timeout = new CancellationTokenSource(limit ?? LongestWork, Clock);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
             var isDone = await work(db, either.Token);

@@ -1,3 +1,4 @@
+using AutoTicket.Alerts;
 using AutoTicket.Data;
 using AutoTicket.Surfaces;
 using AutoTicket.Tickets;
@@ -40,9 +41,10 @@ public sealed record OpenTicket(
         Tags.Contains(TicketTags.Status, StringComparer.OrdinalIgnoreCase) ? TicketKind.Surface : TicketKind.Alert;
 
     /// <summary>The source of the alert that it was filed for; null when a person filed it.</summary>
-    public string? FiledForSource => FiledBy.StartsWith(AlertPrefix, StringComparison.Ordinal) ? FiledBy[AlertPrefix.Length..] : null;
-
-    private const string AlertPrefix = "alert:";
+    public string? FiledForSource =>
+        FiledBy == FloodBreaker.Actor ? Observation.Console
+        : FiledBy.StartsWith(FloodBudget.FiledByAlert, StringComparison.Ordinal) ? FiledBy[FloodBudget.FiledByAlert.Length..]
+        : null;
 }
 
 /// <summary>The copy of FreeScout's open tickets that the console shows.</summary>

@@ -42,15 +42,15 @@ internal sealed partial class OpenTickets(
         public IReadOnlyList<OpenTicket> Tickets => tickets;
 
         /// <summary>The newest ticket of each surface.</summary>
-        public Dictionary<string, OpenTicket> OfSurfaces { get; } =
-            tickets
+        public Dictionary<string, OpenTicket> OfSurfaces =>
+            field ??= tickets
                 .Where(ticket => ticket is { Kind: TicketKind.Surface, Surface: not null })
                 .DistinctBy(ticket => ticket.Surface!)
                 .ToDictionary(ticket => ticket.Surface!);
 
         /// <summary>The newest ticket of each alert, by its <c>alert_id</c>.</summary>
-        public Dictionary<string, OpenTicket> OfAlerts { get; } =
-            tickets
+        public Dictionary<string, OpenTicket> OfAlerts =>
+            field ??= tickets
                 .Where(ticket => ticket.AlertId is not null)
                 .DistinctBy(ticket => ticket.AlertId!)
                 .ToDictionary(ticket => ticket.AlertId!);
@@ -85,7 +85,7 @@ internal sealed partial class OpenTickets(
         return new(copy.Listing.OfSurfaces.GetValueOrDefault(surfaceKey), copy.Unconfirmed.Contains(surfaceKey));
     }
 
-    /// <summary>The episode with its alert's open ticket, whoever filed it. An ended episode has only a ticket from before its
+    /// <summary>The episode with its alert's open ticket, also if an operator filed it. An ended episode has only a ticket from before its
     /// end.</summary>
     public AlertView WithTicket(AlertView episode) =>
         _copy.Listing.OfAlerts.TryGetValue(episode.AlertId, out var open)

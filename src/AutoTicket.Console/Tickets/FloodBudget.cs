@@ -14,7 +14,8 @@ internal sealed class FloodBudget(
     TimeProvider clock
 )
 {
-    private const string FiledByAlert = "alert:";
+    /// <summary>What <c>filed_by</c> of an alert's ticket begins with; the alert's source follows.</summary>
+    public const string FiledByAlert = "alert:";
 
     /// <summary>At most one count a second, because a flood has thousands of tickets. Between counts, each pass adds its own filings to the
     /// cached numbers. Only the leader files for alerts.</summary>

@@ -55,7 +55,8 @@ public sealed class AttentionJourneys
                 ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1",
             }
         );
-        await RaiseAsync(host, 10, Severity.P2);
+        // After the reset the budget covers the two that are left: more would trip the breaker again.
+        await RaiseAsync(host, 5, Severity.P2);
         await using var page = await ConsolePage.OpenAsync(host, "/console/status");
 
         foreach (var path in Pages)

@@ -132,9 +132,9 @@ public abstract class SurfacesPage : LivePage
         {
             await JS.InvokeVoidAsync("autoticket.open", PageClosed, address);
         }
-        catch (Exception exception) when (exception is JSDisconnectedException or OperationCanceledException)
+        catch (Exception exception) when (exception is JSException or JSDisconnectedException or OperationCanceledException)
         {
-            // The operator has left the page.
+            // The operator has left the page, or its script is of an earlier version.
         }
     }
 
