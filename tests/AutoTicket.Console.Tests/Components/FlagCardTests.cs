@@ -1,11 +1,14 @@
 using AutoTicket.Components.Flags;
 using AutoTicket.Flags;
 using Bunit;
+using Microsoft.JSInterop;
 
 namespace AutoTicket.Tests.Components;
 
 public sealed class FlagCardTests : ComponentTest
 {
+    private const string FocusCall = "Blazor._internal.domWrapper.focus";
+
     private static readonly FlagState On = new(
         "FLAG_CONSOLE_ALERTS_AUTO_TICKET",
         true,
@@ -103,6 +106,41 @@ public sealed class FlagCardTests : ComponentTest
         );
 
         Assert.Empty(card.FindAll("form"));
+    }
+
+    [Theory]
+    [InlineData(true, 1)]
+    [InlineData(false, 0)]
+    public void Only_a_form_that_the_operator_sent_returns_the_focus(bool isSent, int focused)
+    {
+        var card = Card(On);
+        Button(card, "Switch off").Click();
+        if (isSent)
+        {
+            card.Find("textarea").Input("too many tickets");
+            card.Find("form").Submit();
+        }
+
+        var before = Focused();
+        card.Render(parameters => parameters.Add(c => c.Flag, On with { Enabled = false }));
+
+        Assert.Empty(card.FindAll("form"));
+        Assert.Equal(before + focused, Focused());
+
+        int Focused() => JSInterop.Invocations[FocusCall].Count;
+    }
+
+    [Fact]
+    public void A_form_whose_button_is_gone_closes_without_a_failure()
+    {
+        JSInterop.SetupVoid(FocusCall, _ => true).SetException(new JSException("Unable to focus an invalid element."));
+        var card = Card(On);
+        Button(card, "Switch off").Click();
+
+        Button(card, "Cancel").Click();
+
+        Assert.Empty(card.FindAll("form"));
+        Assert.NotEmpty(JSInterop.Invocations[FocusCall]);
     }
 
     [Fact]
