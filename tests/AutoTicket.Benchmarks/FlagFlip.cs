@@ -15,7 +15,7 @@ internal static class FlagFlip
         await using var database = await BenchDatabase.StartAsync();
         await using var console = database.BuildConsole();
         await console.StartAsync();
-        var store = console.Services.GetRequiredService<FlagStore>();
+        var store = console.Services.GetRequiredService<FlagWatch>();
         await store.ChangeAsync(Flag, new FlagChangeRequest(true, "creates the row"), "somebody", CancellationToken.None);
 
         await using var writer = await database.Bare.OpenConnectionAsync();
@@ -60,7 +60,7 @@ internal static class FlagFlip
         ];
     }
 
-    private static async Task FlipAsync(FlagStore store, NpgsqlCommand flip)
+    private static async Task FlipAsync(FlagWatch store, NpgsqlCommand flip)
     {
         var wanted = !IsOn(store);
         var obeyed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -79,7 +79,7 @@ internal static class FlagFlip
         store.Changed -= OnChanged;
     }
 
-    private static bool IsOn(FlagStore store) => store.Current.Flags.Single(flag => flag.Name == Flag).Enabled;
+    private static bool IsOn(FlagWatch store) => store.Current.Flags.Single(flag => flag.Name == Flag).Enabled;
 
     private static async Task ExecuteAsync(NpgsqlConnection connection, string sql)
     {

@@ -39,12 +39,12 @@ public sealed class FlagPrecedenceTests
         var environment = Environment("1", defaultOn: true);
         var clock = TimeProvider.System;
         using var signals = new PostgresSignals("Host=127.0.0.1;Port=1", clock, NullLogger<DatabaseSignals>.Instance);
-        using var store = new FlagStore(
-            new FlagTable(contexts, environment, clock),
+        using var store = new FlagWatch(
+            new FlagStore(contexts, environment, clock),
             environment,
             signals,
             clock,
-            NullLogger<FlagStore>.Instance
+            NullLogger<FlagWatch>.Instance
         );
 
         await store.StartAsync(CancellationToken.None);

@@ -13,7 +13,7 @@ internal sealed class AttentionWatch(
     StatusBoard board,
     AlertQueries alerts,
     FloodBreaker breaker,
-    FlagStore flags,
+    FlagWatch flags,
     FreeScoutHealth freeScout,
     DeliveryWatch delivery,
     DatabaseGate gate,

@@ -11,7 +11,7 @@ namespace AutoTicket.Diagnostics;
 /// <summary>Checks of the console itself: its database, processes, flags and connections.</summary>
 internal sealed class ConsoleChecks(
     DatabaseGate gate,
-    FlagStore flags,
+    FlagWatch flags,
     FlagAgreement agreement,
     IDbContextFactory<AutoTicketDbContext> contexts,
     IOptions<FreeScoutOptions> freeScout,

@@ -15,7 +15,7 @@ internal sealed record MessagesProblem(string Problem, DateTimeOffset? Since);
 internal sealed class DeliveryWatch(
     SlackHealth slack,
     FreeScoutHealth freeScout,
-    FlagStore flags,
+    FlagWatch flags,
     DatabaseGate gate,
     LeaderLease leader,
     IDbContextFactory<AutoTicketDbContext> contexts,

@@ -44,10 +44,16 @@ internal sealed class EscalationConditions
     private readonly FlagAgreement _flags;
     private readonly FreeScoutHealth _health;
     private readonly RequiredHooks _hooks;
-    private readonly FindingLog _findings;
+    private readonly FindingStore _findings;
     private readonly ParkedAlerts _parked;
 
-    public EscalationConditions(FlagAgreement flags, FreeScoutHealth health, RequiredHooks hooks, FindingLog findings, ParkedAlerts parked)
+    public EscalationConditions(
+        FlagAgreement flags,
+        FreeScoutHealth health,
+        RequiredHooks hooks,
+        FindingStore findings,
+        ParkedAlerts parked
+    )
     {
         (_flags, _health, _hooks, _findings, _parked) = (flags, health, hooks, findings, parked);
         All =

@@ -5,7 +5,7 @@ namespace AutoTicket.Diagnostics;
 
 /// <summary>Finds processes with another value of a flag than this one. A clock starts when the difference is first seen, because the
 /// change may be older than the process.</summary>
-internal sealed class FlagAgreement(FlagStore flags, TimeProvider clock)
+internal sealed class FlagAgreement(FlagWatch flags, TimeProvider clock)
 {
     /// <summary>Processes acknowledge their flags every ten seconds; an older acknowledgment is of one that has ended.</summary>
     private static readonly TimeSpan Alive = TimeSpan.FromSeconds(15);

@@ -19,7 +19,7 @@ internal sealed class Gauges
         RecoveredTickets recovered,
         FreeScoutHealth freeScout,
         SlackHealth slack,
-        FlagStore flags,
+        FlagWatch flags,
         LeaderLease leader,
         DatabaseGate gate,
         RequiredHooks hooks,

@@ -13,13 +13,13 @@ internal static class FlagEndpoints
 
     public static void MapFlags(this IEndpointRouteBuilder api)
     {
-        api.MapGet("/api/flags", (FlagStore flags) => Answer(flags));
+        api.MapGet("/api/flags", (FlagWatch flags) => Answer(flags));
         api.MapPut(
                 "/api/flags/{name}",
                 async (
                     string name,
                     FlagRequest request,
-                    FlagStore flags,
+                    FlagWatch flags,
                     TimeProvider clock,
                     HttpContext context,
                     CancellationToken cancellationToken
@@ -58,5 +58,5 @@ internal static class FlagEndpoints
             .ProducesProblem(503);
     }
 
-    private static FlagsAnswer Answer(FlagStore flags) => new(flags.Current.Flags, flags.Current.ReadAt, flags.Current.IsStale);
+    private static FlagsAnswer Answer(FlagWatch flags) => new(flags.Current.Flags, flags.Current.ReadAt, flags.Current.IsStale);
 }

@@ -10,10 +10,10 @@ internal static class FlagsSetup
         services.AddSingleton(provider =>
             FlagEnvironment.Read(builder.Configuration, defaultOn: provider.GetRequiredService<SandboxNotice>().Url is not null)
         );
-        services.AddSingleton<FlagTable>();
-        services.AddHosted<FlagStore>();
+        services.AddSingleton<FlagStore>();
+        services.AddHosted<FlagWatch>();
         // Before AddFeatureManagement, which would otherwise read flags from the configuration.
-        services.AddSingleton<IFeatureDefinitionProvider>(provider => provider.GetRequiredService<FlagStore>());
+        services.AddSingleton<IFeatureDefinitionProvider>(provider => provider.GetRequiredService<FlagWatch>());
         services.AddFeatureManagement();
     }
 }

@@ -6,7 +6,7 @@ internal static class MailboxSetup
     {
         var services = builder.Services;
         services.AddSingleton<InvestigationForecasts>();
-        services.AddSingleton<FindingLog>();
+        services.AddSingleton<FindingStore>();
         services.AddSingleton<RecoveredTickets>();
         services.AddSingleton<ResolutionLog>();
         services.AddSingleton<TicketResolver>();

@@ -16,7 +16,7 @@ internal sealed partial class Reconciler(
     FreeScoutClient freeScout,
     FreeScoutHealth health,
     MailboxWatch sync,
-    FindingLog findings,
+    FindingStore findings,
     TicketStore claims,
     ResolutionLog resolutions,
     LeaderLease leader,
@@ -91,7 +91,7 @@ internal sealed partial class Reconciler(
     {
         // FreeScout first, then the rows: a ticket filed meanwhile is in both, because it is tagged after its row is confirmed.
         var asked = Clock.GetUtcNow();
-        var since = asked - FindingLog.Memory;
+        var since = asked - FindingStore.Memory;
         var held = new Dictionary<long, Conversation>();
         foreach (var (tag, updatedSince) in TicketTags.All.SelectMany(tag => new[] { (tag, (DateTimeOffset?)null), (tag, since) }))
         {

@@ -129,7 +129,7 @@ internal sealed partial class ResolutionLog(
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var now = clock.GetUtcNow();
-        var since = now - FindingLog.Memory;
+        var since = now - FindingStore.Memory;
         var entries = await db
             .AuditLog.AsNoTracking()
             .Where(entry =>

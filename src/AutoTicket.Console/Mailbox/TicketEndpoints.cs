@@ -152,7 +152,7 @@ internal static class TicketEndpoints
 
         api.MapGet(
             "/api/tickets/findings",
-            async (FindingLog log, CancellationToken cancellationToken) =>
+            async (FindingStore log, CancellationToken cancellationToken) =>
             {
                 var known = await log.ReadAsync(cancellationToken);
                 return new FindingsAnswer(
@@ -181,13 +181,13 @@ internal static class TicketEndpoints
 
         api.MapPost(
                 "/api/tickets/findings/{id}/dismiss",
-                async (long id, DismissRequest request, FindingLog log, HttpContext context, CancellationToken cancellationToken) =>
+                async (long id, DismissRequest request, FindingStore log, HttpContext context, CancellationToken cancellationToken) =>
                     await log.DismissAsync(id, request, context.User.Identity?.Name ?? "api", cancellationToken) switch
                     {
                         DismissResult.Done => Results.NoContent(),
                         DismissResult.NotThere => Results.Problem(title: "There is no such finding.", statusCode: 404),
                         DismissResult.ReasonMissing => Results.Problem(
-                            title: $"“reason” must have {FindingLog.ShortestReason} to {FindingLog.LongestReason} characters.",
+                            title: $"“reason” must have {FindingStore.ShortestReason} to {FindingStore.LongestReason} characters.",
                             statusCode: 400
                         ),
                         _ => Results.Problem(title: "The console's database can't be reached.", statusCode: 503),

@@ -35,7 +35,7 @@ public sealed record Investigation(InvestigationDisposition Disposition, TicketL
 internal sealed partial class Investigator(
     StatusBoard board,
     IFeatureManager flags,
-    FlagStore flagStore,
+    FlagWatch flagWatch,
     TicketingService ticketing,
     DecisionLog decisions,
     EffectsUnderWay effects,
@@ -63,7 +63,7 @@ internal sealed partial class Investigator(
         }
 
         // Read before the flag. In the other order, a load between the two reads would report an unknown flag as switched off.
-        var isKnown = flagStore.IsKnown(FlagNames.InvestigateFromStatus);
+        var isKnown = flagWatch.IsKnown(FlagNames.InvestigateFromStatus);
         if (!await flags.IsEnabledAsync(FlagNames.InvestigateFromStatus))
         {
             if (!isKnown)

@@ -18,7 +18,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
     private readonly FloodBudget _budget;
     private readonly TicketNotes _notes;
     private readonly IFeatureManager _flags;
-    private readonly FlagStore _flagStore;
+    private readonly FlagWatch _flagWatch;
     private readonly FreeScoutHealth _health;
     private readonly StatusBoard _board;
     private readonly ConsoleAddress _address;
@@ -30,7 +30,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         FloodBudget budget,
         TicketNotes notes,
         IFeatureManager flags,
-        FlagStore flagStore,
+        FlagWatch flagWatch,
         FreeScoutHealth health,
         StatusBoard board,
         ConsoleAddress address,
@@ -38,19 +38,19 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         ILogger<TicketAlertHook> logger
     )
     {
-        (_ticketing, _budget, _notes, _flags, _flagStore, _health, _board, _address, _logger) = (
+        (_ticketing, _budget, _notes, _flags, _flagWatch, _health, _board, _address, _logger) = (
             ticketing,
             budget,
             notes,
             flags,
-            flagStore,
+            flagWatch,
             health,
             board,
             address,
             logger
         );
         _retries = new(clock);
-        _flagStore.Changed += RaiseReady;
+        _flagWatch.Changed += RaiseReady;
         _health.Changed += OnHealthChanged;
     }
 
@@ -60,7 +60,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
 
     public void Dispose()
     {
-        _flagStore.Changed -= RaiseReady;
+        _flagWatch.Changed -= RaiseReady;
         _health.Changed -= OnHealthChanged;
     }
 
@@ -265,7 +265,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         }
 
         // Read before the flag, as in Investigator.
-        var isKnown = _flagStore.IsKnown(FlagNames.AlertsAutoTicket);
+        var isKnown = _flagWatch.IsKnown(FlagNames.AlertsAutoTicket);
         return await _flags.IsEnabledAsync(FlagNames.AlertsAutoTicket) ? null
             : isKnown ? new(notice, false, DecisionWord.FlagOff, $"{FlagNames.AlertsAutoTicket} is off.")
             : DatabaseUnreachable(notice);

@@ -70,7 +70,7 @@ public sealed class DeliveryWatchTests
 
             // An operator who switches tickets off must learn that DMs fail too.
             await driver
-                .Console.Get<FlagStore>()
+                .Console.Get<FlagWatch>()
                 .ChangeAsync(FlagNames.AlertsAutoTicket, new FlagChangeRequest(false, "a test"), "test", CancellationToken.None);
             await Eventually.TrueAsync(
                 () => watch.Problem?.Contains("FLAG_CONSOLE_ALERTS_AUTO_TICKET is off.", StringComparison.Ordinal) == true,

@@ -44,12 +44,12 @@ public sealed class EscalationTests
                 })
         );
         await db.SaveChangesAsync();
-        var log = new FindingLog(
+        var log = new FindingStore(
             services.GetRequiredService<IDbContextFactory<AutoTicketDbContext>>(),
             Options.Create(new TicketingOptions()),
             Options.Create(new FreeScoutOptions()),
             TimeProvider.System,
-            NullLogger<FindingLog>.Instance
+            NullLogger<FindingStore>.Instance
         );
         var rules = new EscalationConditions(null!, null!, null!, log, null!).All;
 

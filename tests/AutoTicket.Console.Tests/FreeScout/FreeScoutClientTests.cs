@@ -22,7 +22,7 @@ public sealed class FreeScoutClientTests : IAsyncLifetime
         _driver = await InvestigateDriver.StartAsync(clock: _clock, surfaces: []);
         // The first sync and comparison are done, and the clock stands still: every later request is the test's.
         await Eventually.TrueAsync(
-            async () => (await _driver.Console.Get<FindingLog>().ReadAsync(default)).ReconciledAt is not null,
+            async () => (await _driver.Console.Get<FindingStore>().ReadAsync(default)).ReconciledAt is not null,
             "the open tickets were read and compared"
         );
     }

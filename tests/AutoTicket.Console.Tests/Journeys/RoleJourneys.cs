@@ -22,7 +22,7 @@ public sealed class RoleJourneys(RoleJourneys.SignedInAtProvider provider) : ICl
         await Assertions.Expect(vera.Text("Investigating needs the operator role")).ToBeVisibleAsync();
         await Assertions.Expect(vera.Text("vera · viewer")).ToBeVisibleAsync();
         var off = new FlagChangeRequest(false, "a journey");
-        await provider.Console.Get<FlagStore>().ChangeAsync(FlagNames.AlertsAutoTicket, off, "ada", CancellationToken.None);
+        await provider.Console.Get<FlagWatch>().ChangeAsync(FlagNames.AlertsAutoTicket, off, "ada", CancellationToken.None);
         await Assertions.Expect(vera.Text("Automatic tickets for alerts are switched off by ada: “a journey”.")).ToBeVisibleAsync();
         await Assertions.Expect(vera.Link("Switch on…")).ToHaveCountAsync(0);
 

@@ -14,7 +14,7 @@ public sealed class FailoverTests
             Database.Postgres,
             new Dictionary<string, string?> { ["Ticketing:Grace"] = "00:00:05" }
         );
-        var flags = driver.Console.Get<FlagStore>();
+        var flags = driver.Console.Get<FlagWatch>();
         for (var cut = 0; cut < 5; cut++)
         {
             var click = driver.ClickAsync();

@@ -31,12 +31,12 @@ public sealed class OutageNoticeTests
         var audit = new AuditQueries(contexts, LogOf<AuditQueries>());
         var decisions = new DecisionLog(contexts, LogOf<DecisionLog>());
         var parking = new ParkedAlerts(null!, contexts, Options.Create(new AlertsOptions()), TimeProvider.System, LogOf<ParkedAlerts>());
-        var findings = new FindingLog(
+        var findings = new FindingStore(
             contexts,
             Options.Create(new TicketingOptions()),
             Options.Create(new FreeScoutOptions()),
             TimeProvider.System,
-            LogOf<FindingLog>()
+            LogOf<FindingStore>()
         );
 
         for (var outage = 1; outage <= 2; outage++)

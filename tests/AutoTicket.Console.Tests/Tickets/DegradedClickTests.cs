@@ -67,7 +67,7 @@ public sealed class DegradedClickTests
         {
             // Wait for the console's own calls, because their failures would open the circuit before the click.
             await Eventually.TrueAsync(
-                async () => (await driver.Console.Get<FindingLog>().ReadAsync(default)).ReconciledAt is not null,
+                async () => (await driver.Console.Get<FindingStore>().ReadAsync(default)).ReconciledAt is not null,
                 "the open tickets were read and compared"
             );
         }

@@ -164,12 +164,21 @@ public sealed class WebhookIntakeTests
     {
         await using var driver = await InvestigateDriver.StartAsync(settings: Settings, surfaces: []);
         var begun = new List<TcpClient>();
-        for (var i = 0; i < 8; i++)
-        {
-            begun.Add(await BeginAsync(driver, "X-FreeScout-Signature: 7/zfauXrL6LSdBbV8YTfnCWafHk=\r\n"));
-        }
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                // Kestrel ends a body that stands still for five seconds. A busy machine may need longer here: then begin again.
+                begun.ForEach(client => client.Dispose());
+                begun.Clear();
+                for (var i = 0; i < 8; i++)
+                {
+                    begun.Add(await BeginAsync(driver, "X-FreeScout-Signature: 7/zfauXrL6LSdBbV8YTfnCWafHk=\r\n"));
+                }
 
-        await Eventually.TrueAsync(async () => await PostAsync(driver, "[]") == HttpStatusCode.TooManyRequests, "the ninth is refused");
+                return await PostAsync(driver, "[]") == HttpStatusCode.TooManyRequests;
+            },
+            "the ninth is refused"
+        );
         begun.ForEach(client => client.Dispose());
         await Eventually.TrueAsync(async () => await PostAsync(driver, "[]") == HttpStatusCode.NoContent, "the next event is accepted");
     }

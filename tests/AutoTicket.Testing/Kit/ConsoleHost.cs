@@ -134,7 +134,7 @@ internal sealed class ConsoleHost : IConsole, IAsyncDisposable
 
     /// <summary>Waits for the first read of the flags. Until then they are off.</summary>
     public Task WaitForFlagsAsync() =>
-        Eventually.TrueAsync(() => Get<AutoTicket.Flags.FlagStore>().Current.ReadAt is not null, "the console has read its flags");
+        Eventually.TrueAsync(() => Get<AutoTicket.Flags.FlagWatch>().Current.ReadAt is not null, "the console has read its flags");
 
     /// <summary>Starts a console whose start must fail. Returns the sentence that Program.cs prints after "can't start".</summary>
     /// <param name="variables">Named as environment variables.</param>

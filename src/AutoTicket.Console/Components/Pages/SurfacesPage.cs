@@ -30,7 +30,7 @@ public abstract class SurfacesPage : LivePage
     private protected OpenTickets OpenTickets { get; set; } = default!;
 
     [Inject]
-    private protected FlagStore Flags { get; set; } = default!;
+    private protected FlagWatch Flags { get; set; } = default!;
 
     [Inject]
     private Investigator Investigator { get; set; } = default!;

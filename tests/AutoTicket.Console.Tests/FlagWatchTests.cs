@@ -9,13 +9,13 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace AutoTicket.Tests;
 
 /// <summary>The flags of one or two processes on one database, without a host, with a clock that only the test moves.</summary>
-public sealed class FlagStoreTests : IAsyncLifetime
+public sealed class FlagWatchTests : IAsyncLifetime
 {
     private const string Flag = FlagNames.AlertsAutoTicket;
     private const string Why = "because of a test";
 
     private readonly StillClock _clock = new();
-    private readonly List<(FlagStore Store, DatabaseSignals Signals)> _processes = [];
+    private readonly List<(FlagWatch Store, DatabaseSignals Signals)> _processes = [];
     private TestDatabase _database = null!;
 
     public async Task InitializeAsync() => _database = await TestDatabase.CreateAsync(Database.Sqlite);
@@ -144,7 +144,7 @@ public sealed class FlagStoreTests : IAsyncLifetime
     [Trait("Pitfall", "T-60")]
     public async Task A_change_is_applied_to_the_latest_version_of_the_row()
     {
-        var table = new FlagTable(new Contexts(_database), EnvironmentWith(null), _clock);
+        var table = new FlagStore(new Contexts(_database), EnvironmentWith(null), _clock);
         var tries = 0;
 
         await table.ChangeAsync(
@@ -261,9 +261,9 @@ public sealed class FlagStoreTests : IAsyncLifetime
         Assert.Equal([(mine.Instance, true)], State(store).Acks.Select(ack => (ack.Instance, ack.Enabled)));
     }
 
-    private static FlagState State(FlagStore store) => store.Current.Flags.Single(flag => flag.Name == Flag);
+    private static FlagState State(FlagWatch store) => store.Current.Flags.Single(flag => flag.Name == Flag);
 
-    private static bool IsOn(FlagStore store) => State(store).Enabled;
+    private static bool IsOn(FlagWatch store) => State(store).Enabled;
 
     private static FlagEnvironment EnvironmentWith(string? word) =>
         FlagEnvironment.Read(
@@ -272,16 +272,16 @@ public sealed class FlagStoreTests : IAsyncLifetime
         );
 
     /// <param name="signals">False: the store receives no signals.</param>
-    private async Task<FlagStore> StartAsync(string? environment = null, bool signals = true, Contexts? contexts = null)
+    private async Task<FlagWatch> StartAsync(string? environment = null, bool signals = true, Contexts? contexts = null)
     {
         contexts ??= new Contexts(_database);
         var databaseSignals = new SqliteSignals($"Data Source={_database.Location}", _clock, NullLogger<DatabaseSignals>.Instance);
-        var store = new FlagStore(
-            new FlagTable(contexts, EnvironmentWith(environment), _clock),
+        var store = new FlagWatch(
+            new FlagStore(contexts, EnvironmentWith(environment), _clock),
             EnvironmentWith(environment),
             databaseSignals,
             _clock,
-            NullLogger<FlagStore>.Instance
+            NullLogger<FlagWatch>.Instance
         );
         _processes.Add((store, databaseSignals));
         await store.StartAsync(default);

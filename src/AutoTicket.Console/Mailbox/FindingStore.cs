@@ -10,12 +10,12 @@ using Microsoft.Extensions.Options;
 namespace AutoTicket.Mailbox;
 
 /// <summary>Stores the differences between the console's tickets and FreeScout's, their repairs and their dismissals.</summary>
-internal sealed partial class FindingLog(
+internal sealed partial class FindingStore(
     IDbContextFactory<AutoTicketDbContext> contexts,
     IOptions<TicketingOptions> options,
     IOptions<FreeScoutOptions> freeScout,
     TimeProvider clock,
-    ILogger<FindingLog> logger
+    ILogger<FindingStore> logger
 )
 {
     /// <summary>How long closed tickets are still compared, and repairs remembered.</summary>
