@@ -58,7 +58,7 @@ internal sealed partial class LeaderLease(
     public const string Name = "leader";
 
     /// <summary>A database that does not answer within this time counts as away.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(1);
 
     /// <summary>Longer at the start, when everything is slow. Otherwise the process would act as a second leader.</summary>
     private static readonly TimeSpan PatienceAtStart = TimeSpan.FromSeconds(5);
@@ -98,7 +98,7 @@ internal sealed partial class LeaderLease(
         {
             var answer = _answer.Task;
             Wake();
-            await Task.WhenAny(answer, Task.Delay(Patience, Clock, cancellationToken));
+            await Task.WhenAny(answer, Task.Delay(LongestWait, Clock, cancellationToken));
             if (answer.IsCompleted)
             {
                 return _ledLast;

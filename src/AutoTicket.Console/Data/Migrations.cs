@@ -165,13 +165,13 @@ internal static partial class Migrations
         var applied = (await db.Database.GetAppliedMigrationsAsync(cancellationToken)).ToList();
         if (applied.Except(known).FirstOrDefault() is { } unknown)
         {
-            var cure =
+            var advice =
                 db is SqliteDbContext
                     ? $"Move {db.Database.GetDbConnection().DataSource} away, or name another file in AUTOTICKET_SQLITE_PATH"
                     : "Name an empty database in DATABASE_URL";
             throw new ConfigurationException(
                 $"Another version of AutoTicket Console made this database (migration {unknown}), "
-                    + $"and databases from before 1.0 can't be upgraded. {cure}, or start the version that made it."
+                    + $"and databases from before 1.0 can't be upgraded. {advice}, or start the version that made it."
             );
         }
 

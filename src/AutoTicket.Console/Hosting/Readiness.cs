@@ -7,7 +7,7 @@ namespace AutoTicket.Hosting;
 internal sealed class Readiness(TimeProvider clock) : IHostedLifecycleService, IHealthCheck
 {
     private static readonly TimeSpan Watched = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(3);
 
     private readonly TaskCompletionSource _seen = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _askedAt = long.MinValue;
@@ -30,7 +30,7 @@ internal sealed class Readiness(TimeProvider clock) : IHostedLifecycleService, I
         _isEnding = true;
         if (Volatile.Read(ref _askedAt) is not long.MinValue and var asked && clock.GetElapsedTime(asked) < Watched)
         {
-            await Task.WhenAny(_seen.Task, Task.Delay(Patience, cancellationToken));
+            await Task.WhenAny(_seen.Task, Task.Delay(LongestWait, cancellationToken));
         }
     }
 
