@@ -8,7 +8,12 @@ const firstByteAt = performance.timeOrigin + (performance.getEntriesByType("navi
 let serverOffset = (meta("server-time") || firstByteAt) - firstByteAt;
 const serverNow = () => Date.now() + serverOffset;
 
+const isUtc = () => localStorage.getItem("autoticket-times") === "utc";
+const zone = () => (isUtc() ? "UTC" : Intl.DateTimeFormat().resolvedOptions().timeZone);
+
 window.autoticket = {
+  zone,
+
   setServerTime(milliseconds) {
     serverOffset = milliseconds - Date.now();
     tick();
@@ -26,7 +31,9 @@ window.autoticket = {
 
 let isSigningOut = false;
 document.addEventListener("submit", ({ target }) => {
-  if (target.getAttribute("action") === "/logout") isSigningOut = true;
+  if (target.getAttribute("action") !== "/logout") return;
+  isSigningOut = true;
+  sessionStorage.clear();
 });
 
 // Must match Durations.Text in Components/Durations.cs.
@@ -40,8 +47,42 @@ function ageText(milliseconds) {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
+// A control that had the focus may be gone, or disabled, after its action: what it stood in has the focus then, so that a keyboard user
+// does not begin again at the top of the page. Forms return the focus to their button themselves.
+let focused = [];
+document.addEventListener("focusin", ({ target }) => {
+  focused = [target];
+  while (focused[0].parentElement) focused.unshift(focused[0].parentElement);
+});
+function keepFocus() {
+  const control = focused.at(-1);
+  if (document.activeElement !== document.body || !control || (control.isConnected && !control.disabled)) return;
+  const place = focused.findLast((one) => one.isConnected && one.matches("form, section, article, table, [role=region], main"));
+  if (!place) return;
+  if (!place.hasAttribute("tabindex")) place.tabIndex = -1;
+  place.focus({ preventScroll: true });
+}
+
+// "Next page" stands below the list, and the next page begins above.
+document.addEventListener("click", ({ target }) => {
+  const list = target.closest?.("[data-turns]") && document.querySelector("[data-list]");
+  if (!list) return;
+  list.tabIndex = -1;
+  list.scrollIntoView({ block: "start", behavior: "instant" });
+  list.focus({ preventScroll: true });
+});
+
+let tab;
 function tick() {
   const now = serverNow();
+  markChoices();
+  keepFocus();
+  // On a phone the list of tabs scrolls.
+  const active = document.querySelector(".tabs .active");
+  if (active && tab !== active.href) {
+    tab = active.href;
+    active.scrollIntoView({ block: "nearest", inline: "center" });
+  }
   for (const time of document.querySelectorAll("time[data-age][datetime]")) {
     const text = ageText(now - Date.parse(time.dateTime));
     // Blazor owns the text node: change its text, but never replace it.
@@ -62,18 +103,218 @@ function tick() {
 setInterval(tick, 1000);
 tick();
 
+// The board keeps its order while it is used: a pointer or key that is still active renews the hold.
+let heldAt = 0;
+for (const kind of ["pointermove", "keydown"]) {
+  document.addEventListener(
+    kind,
+    ({ target }) => {
+      const tiles = target.closest?.("[data-tiles]");
+      if (!tiles || Date.now() - heldAt < 10_000) return;
+      heldAt = Date.now();
+      tiles.dispatchEvent(new PointerEvent("pointerenter"));
+    },
+    { passive: true },
+  );
+}
+
+// Back on the board, the link that led to a surface has the focus again and stands where it stood; its group is unfolded for that.
+// Elsewhere, and if the surface is gone, the heading keeps the focus that the router gives it.
+let left;
+document.addEventListener(
+  "click",
+  ({ target }) => {
+    const link = target.closest?.("[data-tiles] h3 a");
+    const fold = link?.closest("[data-fold]")?.dataset.fold;
+    if (link) left = { board: location.href, surface: link.href, top: link.getBoundingClientRect().top, fold };
+    const back = target.closest?.("a[data-to-board]");
+    if (back && left?.surface === location.origin + location.pathname) back.href = left.board;
+  },
+  { capture: true },
+);
+document.addEventListener("focusin", ({ target }) => {
+  if (target.tagName !== "H1" || location.href !== left?.board) return;
+  const { surface, top, fold } = left;
+  left = undefined;
+  if (returnTo(surface, top)) return;
+  const group = Array.from(document.querySelectorAll("[data-fold]")).find((one) => one.dataset.fold === fold);
+  const opener = group?.querySelector("[aria-expanded=false]");
+  if (!opener) return;
+  opener.focus();
+  opener.click();
+  // The server renders the rows: first some, then all.
+  const rows = new MutationObserver(() => {
+    const rest = group.querySelector("[data-fold-rest]");
+    if (document.activeElement !== opener || returnTo(surface, top) || !rest) rows.disconnect();
+    else rest.click();
+  });
+  rows.observe(group, { childList: true, subtree: true });
+});
+function returnTo(surface, top) {
+  const link = Array.from(document.querySelectorAll("[data-tiles] h3 a")).find(({ href }) => href === surface);
+  link?.focus({ preventScroll: true });
+  if (link) scrollBy({ top: link.getBoundingClientRect().top - top, behavior: "instant" });
+  return Boolean(link);
+}
+
+// A time as Durations.Moment formats it, but in the viewer's zone.
+let formats;
+function inZone(at) {
+  const timeZone = zone();
+  if (formats?.timeZone !== timeZone) {
+    // Swedes write dates as ISO 8601 does.
+    const whole = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle: "medium", timeZone });
+    formats = { timeZone, whole, name: new Intl.DateTimeFormat("en-US", { timeZoneName: "short", timeZone }) };
+  }
+  const name = formats.name.formatToParts(at).find(({ type }) => type === "timeZoneName")?.value;
+  return { whole: formats.whole.format(at), name };
+}
+
+// Shows a time in the viewer's zone. Blazor renders it in UTC; its text node is changed, but never replaced.
+class LocalTime extends HTMLElement {
+  #observer = new MutationObserver(() => this.show());
+
+  connectedCallback() {
+    const changes = { attributes: true, attributeFilter: ["datetime"], childList: true, characterData: true, subtree: true };
+    this.#observer.observe(this, changes);
+    this.show();
+  }
+
+  disconnectedCallback() {
+    this.#observer.disconnect();
+  }
+
+  show() {
+    const at = new Date(this.getAttribute("datetime"));
+    if (!this.firstChild || Number.isNaN(at.getTime())) return;
+    const { whole, name } = inZone(at);
+    const text = { time: whole.slice(-8), day: whole.slice(0, 10) }[this.dataset.only] ?? `${whole} ${name}`;
+    if (this.firstChild.nodeValue !== text) this.firstChild.nodeValue = text;
+  }
+}
+customElements.define("local-time", LocalTime);
+
+// Times inside sentences and tooltips: "2026-11-30 10:00:00 UTC". Only the first one or two are converted, before any punctuation: what
+// follows may quote an alert or a person.
+const TIME = String.raw`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC`;
+const EVERY_TIME = new RegExp(TIME, "g");
+const FIRST_TIMES = new RegExp(String.raw`^[\w ,]{0,80}?${TIME}(?: (?:to|until) ${TIME})?`);
+const LOCAL = "[data-local], .mud-snackbar-content-message";
+const converted = new WeakMap();
+const titled = new WeakSet();
+
+// Changes the value of a text or an attribute, which Blazor owns and may set again. Returns its times in UTC.
+function convert(node, keepsUtc) {
+  if (!node?.nodeValue) return [];
+  const [before, shown] = converted.get(node) ?? [];
+  const utc = node.nodeValue === shown ? before : node.nodeValue;
+  const place = utc.match(FIRST_TIMES)?.[0];
+  const times = place?.match(EVERY_TIME) ?? [];
+  if (times.length === 0) return times;
+  const local = place.replace(EVERY_TIME, (time) => {
+    const at = new Date(time.replace(" ", "T").replace(" UTC", "Z"));
+    // Digits in this form may be no time, as 0000-00-00.
+    if (Number.isNaN(at.getTime())) return time;
+    const { whole, name } = inZone(at);
+    return `${whole} ${name}`;
+  });
+  const text = isUtc() ? utc : local + (keepsUtc ? ` (${times.join(" to ")})` : "") + utc.slice(place.length);
+  converted.set(node, [utc, text]);
+  if (node.nodeValue !== text) node.nodeValue = text;
+  return times;
+}
+function showLocal(element) {
+  const texts = Array.from(element.childNodes).filter(({ nodeType }) => nodeType === Node.TEXT_NODE);
+  const times = texts.flatMap((text) => convert(text, false));
+  if (times.length > 0 && (!element.hasAttribute("title") || titled.has(element))) {
+    titled.add(element);
+    if (element.title !== times.join(", ")) element.title = times.join(", ");
+  } else if (titled.has(element)) {
+    titled.delete(element);
+    element.removeAttribute("title");
+  }
+  if (!titled.has(element)) convert(element.getAttributeNode("title"), true);
+  convert(element.getAttributeNode("aria-label"), true);
+}
+function showAllLocal(root) {
+  for (const element of root.querySelectorAll(LOCAL)) showLocal(element);
+}
+new MutationObserver((changes) => {
+  for (const { type, target, addedNodes } of changes) {
+    const element = type === "characterData" ? target.parentElement : target;
+    if (element?.matches(LOCAL)) showLocal(element);
+    for (const node of addedNodes) {
+      if (node.nodeType !== Node.ELEMENT_NODE) continue;
+      if (node.matches(LOCAL)) showLocal(node);
+      showAllLocal(node);
+    }
+  }
+}).observe(document.body, {
+  attributes: true,
+  attributeFilter: ["title", "aria-label"],
+  characterData: true,
+  childList: true,
+  subtree: true,
+});
+showAllLocal(document);
+// A board has hundreds of ages and bars, so their tooltips are converted only when the pointer reaches them.
+document.addEventListener("pointerover", ({ target }) => {
+  convert(target.closest?.("time[data-age]")?.getAttributeNode("title"), true);
+  if (target instanceof SVGElement) convert(target.querySelector(":scope > title")?.firstChild, true);
+});
+
+// The choices in the footer. Times change at once; the server renders the theme, so the page is loaded again.
+function setCookie(name, value) {
+  document.cookie = `${name}=${value}; path=/; max-age=31536000; samesite=lax`;
+}
+function markChoices() {
+  const theme = document.cookie.match(/autoticket-theme=(light|dark)/)?.[1] ?? "system";
+  for (const button of document.querySelectorAll(".preferences [data-times], .preferences [data-theme]")) {
+    const { times } = button.dataset;
+    const isChosen = times ? (times === "utc") === isUtc() : button.dataset.theme === theme;
+    button.setAttribute("aria-pressed", String(isChosen));
+  }
+}
+document.addEventListener("click", ({ target }) => {
+  const button = target.closest?.(".preferences button");
+  if (!button) return;
+  const { times, theme } = button.dataset;
+  if (times) {
+    localStorage.setItem("autoticket-times", times);
+    for (const time of document.querySelectorAll("local-time")) time.show();
+    showAllLocal(document);
+    markChoices();
+  } else {
+    setCookie("autoticket-theme", theme);
+    location.reload();
+  }
+});
+
 // The server renders the next page in this color scheme, without a flash.
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const rememberScheme = () => {
-  document.cookie = `autoticket-scheme=${dark.matches ? "dark" : "light"}; path=/; max-age=31536000; samesite=lax`;
+  setCookie("autoticket-scheme", dark.matches ? "dark" : "light");
 };
 dark.addEventListener("change", rememberScheme);
 rememberScheme();
 
 const lost = document.getElementById("circuit-lost");
 
+// A click that reaches nobody must not look like one that was taken.
+document.addEventListener(
+  "click",
+  (click) => {
+    const control = click.target.closest?.("main button, main input, main [role=button]");
+    if (!lost?.open || !control) return;
+    click.stopPropagation();
+    document.getElementById("circuit-lost-click").hidden = false;
+  },
+  { capture: true },
+);
+
 function showLost() {
   if (lost.open) return;
+  document.getElementById("circuit-lost-click").hidden = true;
   document.documentElement.dataset.circuit = "lost";
   const lostAt = document.getElementById("circuit-lost-at");
   // Use the newest reading if the page shows any, because the loss may be detected seconds late.
@@ -107,6 +348,80 @@ document.getElementById("circuit-retry")?.addEventListener("click", async () => 
   }
 });
 
+// Keys of the whole console, listed by "?". They do nothing while a text is typed.
+const isTyping = (target) => target.closest?.("input, textarea, select, [contenteditable]");
+document.addEventListener("keydown", (press) => {
+  const isPalette = press.key === "k" && (press.ctrlKey || press.metaKey);
+  if (press.defaultPrevented || (!isPalette && (press.ctrlKey || press.metaKey || press.altKey || isTyping(press.target)))) return;
+  if (isPalette) {
+    showDialog("palette")?.querySelector("input")?.focus();
+  } else if (press.key === "/") {
+    const search = document.querySelector("main input[type=search]");
+    if (!search) return;
+    search.focus();
+  } else if (press.key === "?") {
+    showDialog("keys");
+  } else {
+    return;
+  }
+  press.preventDefault();
+});
+
+function showDialog(id) {
+  const dialog = document.getElementById(id);
+  if (!dialog || document.querySelector("dialog:modal")) return null;
+  dialog.showModal();
+  return dialog;
+}
+
+// In the palette, Enter in the field follows the first link, and the arrow keys move between the links.
+document.addEventListener("keydown", (press) => {
+  const palette = press.target.closest?.("#palette");
+  if (!palette) return;
+  const stops = [palette.querySelector("input"), ...palette.querySelectorAll("a")];
+  const at = stops.indexOf(press.target);
+  const step = { ArrowDown: 1, ArrowUp: -1 }[press.key];
+  if (step && stops[at + step]) stops[at + step].focus();
+  else if (press.key === "Enter" && at === 0) stops[1]?.click();
+  else return;
+  press.preventDefault();
+});
+document.addEventListener("click", ({ target }) => {
+  if (target.closest?.("#palette a, dialog [data-close]")) target.closest("dialog").close();
+});
+
+// A half-written reason outlives its page: the tab keeps it until its form is closed, which a reload does not do. It is its
+// user's: another one may sign in from this tab, or from another tab of the browser. Two forms may have the same name: those of two
+// alerts, and those of two differences of a ticket, which data-draft tells apart.
+if (location.pathname === "/login") sessionStorage.clear();
+const drafts = new Map();
+const keyOf = (field) => {
+  const user = document.querySelector(".sign-out .who")?.title;
+  const alert = field.closest("article")?.getAttribute("aria-labelledby");
+  return `draft ${[user, location.pathname, alert, field.form?.getAttribute("aria-label"), field.dataset.draft].join(" ")}`;
+};
+const closedForms = new MutationObserver(() => {
+  for (const [field, key] of drafts) {
+    if (field.isConnected) continue;
+    sessionStorage.removeItem(key);
+    drafts.delete(field);
+  }
+  if (drafts.size === 0) closedForms.disconnect();
+});
+document.addEventListener("focusin", ({ target }) => {
+  if (!target.matches?.("[data-draft]")) return;
+  const key = keyOf(target);
+  drafts.set(target, key);
+  closedForms.observe(document.body, { childList: true, subtree: true });
+  const draft = sessionStorage.getItem(key);
+  if (!draft || target.value) return;
+  target.value = draft;
+  target.dispatchEvent(new Event("input", { bubbles: true }));
+});
+document.addEventListener("input", ({ target }) => {
+  if (drafts.has(target)) sessionStorage.setItem(drafts.get(target), target.value);
+});
+
 // A button with data-copy copies the field with that id and reports the result beside it.
 document.addEventListener("click", async ({ target }) => {
   const button = target.closest?.("[data-copy]");
@@ -118,6 +433,9 @@ document.addEventListener("click", async ({ target }) => {
   try {
     await navigator.clipboard.writeText(field.value);
   } catch {
+    const details = field.closest("details");
+    if (details) details.open = true;
+    field.select();
     message = "Selected. Press Ctrl+C to copy.";
   }
   const status = button.parentElement.querySelector("[data-copied]");

@@ -5,8 +5,10 @@ using AutoTicket.Data;
 using AutoTicket.Diagnostics;
 using AutoTicket.Flags;
 using AutoTicket.FreeScout;
+using AutoTicket.Incidents;
 using AutoTicket.Intake;
 using AutoTicket.Mailbox;
+using AutoTicket.Maintenance;
 using AutoTicket.Security;
 using AutoTicket.Slack;
 using AutoTicket.Surfaces;
@@ -25,9 +27,11 @@ public static class AutoTicketing
         builder.AddData();
         builder.AddSurfaces();
         builder.AddIntake();
+        builder.AddMaintenance();
         builder.AddAlerts();
         builder.AddTickets();
         builder.AddMailbox();
+        builder.AddIncidents();
         builder.AddFreeScout();
         builder.AddSlack();
         builder.AddFlags();
@@ -49,11 +53,14 @@ public static class AutoTicketing
 
         app.MapHosting();
         app.MapAlertIntake();
+        app.MapMaintenance();
         app.MapFlood();
         app.MapMailbox();
+        // Each request may ask FreeScout. Every signed-in user may read incidents, so the folder needs no rights.
+        app.MapIncidents().WithMetadata(new RequestLimits.AtOnce("incident", 8));
         app.MapFlags();
         // Audit knows no rights, because Security uses Audit.
-        app.MapAudit().RequireAuthorization(Rights.Operate).WithMetadata(new RequestLimits.AtOnce("export", 2));
+        app.MapAudit().RequireAuthorization(Rights.Operate).WithMetadata(RequestLimits.Exports);
         app.MapLogin();
         app.MapDiagnostics();
         app.MapComponents();

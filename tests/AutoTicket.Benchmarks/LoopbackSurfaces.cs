@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -6,7 +7,8 @@ using Microsoft.Extensions.Logging;
 
 namespace AutoTicket.Benchmarks;
 
-/// <summary>1,000 surfaces on a bare Kestrel; those under <c>/hang/</c> never answer, the others at once.</summary>
+/// <summary>1,000 surfaces on a bare Kestrel; those under <c>/hang/</c> never answer, the others at once, with 503 when they are
+/// down.</summary>
 internal sealed class LoopbackSurfaces : IAsyncDisposable
 {
     private readonly WebApplication _app;
@@ -27,9 +29,13 @@ internal sealed class LoopbackSurfaces : IAsyncDisposable
                 return;
             }
 
+            context.Response.StatusCode = Down.ContainsKey(context.Request.Path.Value!.TrimStart('/')) ? 503 : 200;
             await context.Response.WriteAsync("ok", context.RequestAborted);
         });
     }
+
+    /// <summary>The keys of the surfaces that are down.</summary>
+    public ConcurrentDictionary<string, bool> Down { get; } = new();
 
     public Uri Address => new(_app.Urls.Single());
 

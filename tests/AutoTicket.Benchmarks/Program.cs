@@ -17,6 +17,8 @@ var benchmarks = new Dictionary<string, Func<Task<IReadOnlyList<Figure>>>>
     ["dedupe"] = DedupeDecision.RunAsync,
     ["memory"] = AlertMemory.RunAsync,
     ["webhook"] = WebhookToList.RunAsync,
+    ["board"] = BoardInBrowser.RunAsync,
+    ["lists"] = ListsInBrowser.RunAsync,
 };
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 if (args.FirstOrDefault(name => !benchmarks.ContainsKey(name)) is { } unknown)

@@ -91,6 +91,9 @@ public sealed class ForeignTextTests
                 "/console/status?q=%00&show=%00&by=%00&view=%00",
                 "/login?returnUrl=/%00&wait=%00&wrong=%00",
                 "/console/audit?actor=%00",
+                "/console/incidents?surface=%00&group=%00&severity=%00&since=%00&before=%00",
+                "/console/incidents?state=ended&surface=%00",
+                "/api/incidents?surface=%00&group=%00",
             }
         )
         {

@@ -1,9 +1,11 @@
+using System.Reflection;
 using System.Text.RegularExpressions;
 using AutoTicket.Alerts;
 using AutoTicket.Audit;
 using AutoTicket.Data;
 using AutoTicket.Diagnostics;
 using AutoTicket.FreeScout;
+using AutoTicket.Mailbox;
 using AutoTicket.Slack;
 using AutoTicket.Surfaces;
 using AutoTicket.Tickets;
@@ -148,11 +150,11 @@ public sealed class SettingsTests
         Assert.DoesNotContain(console.Log, line => line.Contains("canary", StringComparison.Ordinal));
     }
 
-    /// <summary>Every name in the README's table, except .NET's own and those too short to be similar to another.</summary>
+    /// <summary>Every name on the page, except .NET's own and those too short to be similar to another.</summary>
     [Fact]
     public void All_variables_that_can_be_misspelled_are_known()
     {
-        var table = File.ReadLines(Path.Combine(ContentRoot.Find(), "README.md"))
+        var table = File.ReadLines(ConfigurationPage)
             .Where(line => line.StartsWith("| `", StringComparison.Ordinal))
             .SelectMany(line => Regex.Matches(line.Split('|')[1], "`([A-Za-z_]+)`").Select(match => match.Groups[1].Value))
             .ToList();
@@ -190,12 +192,30 @@ public sealed class SettingsTests
     [InlineData("Slack__SinglesPerMinute", "61", "Slack__SinglesPerMinute must be between 1 and 60, but is 61.")]
     [InlineData("Leader__Lease", "1s", "Leader__Lease must be between 3s and 5m, but is 1s.")]
     [InlineData("FreeScout__BreakDuration", "100ms", "FreeScout__BreakDuration must be between 500ms and 5m, but is 100ms.")]
+    [InlineData("Escalation__UnclaimedAfterP1", "soon", "Escalation__UnclaimedAfterP1 must be a duration such as 500ms, 30s, 5m")]
+    [InlineData("Escalation__UnclaimedAfterP2", "0s", "Escalation__UnclaimedAfterP2 must be between 1s and 30d, but is 0s.")]
+    [InlineData("Escalation__Unclaimed", "5m", "Escalation__Unclaimed is not a setting. The nearest is Escalation__UnclaimedAfterP")]
     [InlineData("FreeScout__RetryDelay", "1h", "FreeScout__RetryDelay must be between 0s and 10s, but is 1h.")]
     public void An_out_of_range_value_is_reported_in_a_form_that_the_parser_accepts(string variable, string value, string told)
     {
         var mistake = Assert.ThrowsAny<Exception>(() => Check(variable, value));
 
         Assert.StartsWith(told, mistake.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Never_switches_a_duration_off_and_the_error_names_it()
+    {
+        using var off = Options(("Escalation:UnclaimedAfterP1", "never"));
+        var options = off.GetRequiredService<IOptions<UnclaimedOptions>>().Value;
+
+        Assert.Equal((null, TimeSpan.FromHours(1)), (options.UnclaimedAfterP1, options.UnclaimedAfterP2));
+        Assert.EndsWith(
+            ", or never, but is “Never?”.",
+            Assert.ThrowsAny<Exception>(() => Check("Escalation__UnclaimedAfterP1", "Never?")).Message,
+            StringComparison.Ordinal
+        );
+        Assert.ThrowsAny<Exception>(() => Check("Status__PollInterval", "never"));
     }
 
     /// <summary>appsettings.json repeats the code's defaults, in a form that the parser accepts.</summary>
@@ -215,13 +235,13 @@ public sealed class SettingsTests
             Assert.Equivalent(bare.GetRequiredService<IOptions<T>>().Value, file.GetRequiredService<IOptions<T>>().Value);
     }
 
-    /// <summary>A default of the README's table is the code's, and can be written as it stands there.</summary>
+    /// <summary>A default in docs/configuration.md is the code's, and can be written as it stands there.</summary>
     [Fact]
-    public void The_README_says_the_defaults_of_the_code()
+    public void The_page_says_the_defaults_of_the_code()
     {
         using var bare = Options();
         var told = new List<string>();
-        foreach (var cells in File.ReadLines(Path.Combine(ContentRoot.Find(), "README.md")).Select(line => line.Split(" | ")))
+        foreach (var cells in File.ReadLines(ConfigurationPage).Select(line => line.Split(" | ")))
         {
             var names = Regex.Matches(cells[0], "`(?:([A-Za-z]+)__|…)([A-Za-z]+)`").ToList();
             var section = names.Count > 0 ? names[0].Groups[1].Value : "";
@@ -244,6 +264,7 @@ public sealed class SettingsTests
                 Same<DiagnosticsOptions>(set);
                 Same<LeaderOptions>(set);
                 Same<AuditOptions>(set);
+                Same<UnclaimedOptions>(set);
             }
         }
 
@@ -254,6 +275,39 @@ public sealed class SettingsTests
         void Same<T>(ServiceProvider set)
             where T : class => Assert.Equivalent(bare.GetRequiredService<IOptions<T>>().Value, set.GetRequiredService<IOptions<T>>().Value);
     }
+
+    [Fact]
+    public void The_page_names_every_setting_of_the_code()
+    {
+        var told = File.ReadLines(ConfigurationPage)
+            .Where(line => line.StartsWith("| `", StringComparison.Ordinal))
+            .Select(line => Regex.Matches(line.Split('|')[1], "`(…?)([A-Za-z]+__)?([A-Za-z_0-9]+)`"))
+            .SelectMany(names => names.Select(name => (name.Groups[1].Length > 0 ? names[0] : name).Groups[2].Value + name.Groups[3].Value))
+            .ToHashSet();
+
+        var known = SettingsOf<StatusOptions>("Status")
+            .Concat(SettingsOf<TicketingOptions>("Ticketing"))
+            .Concat(SettingsOf<AlertsOptions>("Alerts"))
+            .Concat(SettingsOf<FreeScoutOptions>("FreeScout"))
+            .Concat(SettingsOf<SlackOptions>("Slack"))
+            .Concat(SettingsOf<DiagnosticsOptions>("Diagnostics"))
+            .Concat(SettingsOf<LeaderOptions>("Leader"))
+            .Concat(SettingsOf<AuditOptions>("Audit"))
+            .Concat(SettingsOf<UnclaimedOptions>("Escalation"))
+            .ToList();
+
+        Assert.Empty(known.Except(told));
+        Assert.Contains("FREESCOUT_API_KEY", known);
+        Assert.Contains("Ticketing__Grace", known);
+    }
+
+    private static IEnumerable<string> SettingsOf<T>(string section) =>
+        typeof(T)
+            .GetProperties()
+            .Where(property => property.CanWrite)
+            .Select(property => property.GetCustomAttribute<ConfigurationKeyNameAttribute>()?.Name ?? $"{section}__{property.Name}");
+
+    private static string ConfigurationPage => Path.Combine(ContentRoot.Find(), "docs", "configuration.md");
 
     private static TimeSpan Read(string text, TimeSpan otherwise) =>
         Settings.Read(Configuration(("CONSOLE_SESSION_LIFETIME", text)), "CONSOLE_SESSION_LIFETIME", otherwise);
@@ -281,6 +335,7 @@ public sealed class SettingsTests
         services.AddSettings<DiagnosticsOptions>("Diagnostics");
         services.AddSettings<LeaderOptions>("Leader");
         services.AddSettings<AuditOptions>("Audit");
+        services.AddSettings<UnclaimedOptions>("Escalation");
         return services.BuildServiceProvider();
     }
 }

@@ -117,6 +117,9 @@ internal sealed record Alert
 
     public string AlertKey => AlertIdentity.KeyOf(AlertId);
 
+    /// <summary>Of an episode that is not stored yet, the key without a row: it names the episode once it is stored.</summary>
+    public IncidentKey IncidentKey => new(AlertKey, IsStored ? Id : null);
+
     /// <summary>The outage of a surface. Investigate files under the same identity.</summary>
     public bool IsSurfaceOutage => Source == Observation.Console && Name == Observation.SurfaceOutage;
 
@@ -149,7 +152,27 @@ internal sealed class AlertMapping : IEntityTypeConfiguration<Alert>
         builder.HasIndex(alert => new { alert.LogicalId, alert.EndedAt });
         builder.HasIndex(alert => alert.ExpiresAt).HasFilter("status = 'firing'");
         builder.HasIndex(alert => alert.EndedAt).HasFilter("ended_at IS NOT NULL");
+        builder.HasIndex(alert => alert.AlertId);
+        // For the list of ended incidents. Alerts that fire have no entries, so that a flood does not pay for them.
+        builder.HasIndex(alert => new { alert.OpenedAt, alert.Id }).HasFilter("ended_at IS NOT NULL");
+        builder
+            .HasIndex(alert => new
+            {
+                alert.Surface,
+                alert.OpenedAt,
+                alert.Id,
+            })
+            .HasFilter("ended_at IS NOT NULL");
+        builder
+            .HasIndex(alert => new
+            {
+                alert.Severity,
+                alert.OpenedAt,
+                alert.Id,
+            })
+            .HasFilter("ended_at IS NOT NULL");
         builder.Ignore(alert => alert.NotifyAt);
+        builder.Ignore(alert => alert.IncidentKey);
         // JSON, because it is only read and written as a whole. Compared by reference, because a list is replaced and never changed.
         builder
             .Property(alert => alert.Members)

@@ -105,6 +105,7 @@ internal sealed partial class AlertAggregator(
     {
         var logicalIds = batch.SelectMany(request => request.Observations).Select(o => o.LogicalId).Distinct().ToList();
         List<IReadOnlyList<Observed>?> earlier = [];
+        List<Decision> severities = [];
         for (var attempt = 0; attempt < Tries; attempt++)
         {
             var now = Clock.GetUtcNow();
@@ -123,6 +124,8 @@ internal sealed partial class AlertAggregator(
             if (written > 0)
             {
                 earlier = answers;
+                // After a partial write the next try finds the rest. What was tried twice is one change.
+                severities = [.. severities.UnionBy(SeverityChanges(known, changed, now), d => (d.AlertRow, d.Word))];
                 Changed?.Invoke();
             }
 
@@ -133,12 +136,12 @@ internal sealed partial class AlertAggregator(
                     AlertTrace.Start("alert opened", alert)?.Dispose();
                 }
 
-                await ExplainAsync(batch, earlier, now);
+                await ExplainAsync(batch, earlier, severities, now);
                 return answers;
             }
         }
 
-        await ExplainAsync(batch, earlier, Clock.GetUtcNow());
+        await ExplainAsync(batch, earlier, severities, Clock.GetUtcNow());
         return [];
     }
 
@@ -151,11 +154,31 @@ internal sealed partial class AlertAggregator(
     private static IReadOnlyList<Observed> Rehearse(Request request, EpisodeRules rules) =>
         [.. rules.Apply(request.Observations), .. rules.Apply(request.Observations)];
 
-    /// <summary>Records why an alert reaches no hook, why its id was folded, or how the intake corrected it.</summary>
+    private static IEnumerable<Decision> SeverityChanges(IEnumerable<Alert> known, IEnumerable<Alert> changed, DateTimeOffset now) =>
+        from before in known
+        join after in changed on before.Id equals after.Id
+        where after.Severity != before.Severity
+        select new Decision
+        {
+            AlertId = after.AlertId,
+            AlertRow = after.Id,
+            Path = DecisionSources.Intake,
+            Word = DecisionWord.SeverityChanged(before.Severity, after.Severity),
+            FirstAt = now,
+            LastAt = now,
+        };
+
+    /// <summary>Records why an alert reaches no hook, why its id was folded, how the intake corrected it, or that its severity
+    /// changed.</summary>
     /// <param name="answers">To each request; empty when nothing was written.</param>
-    private Task ExplainAsync(List<Request> batch, List<IReadOnlyList<Observed>?> answers, DateTimeOffset now)
+    private Task ExplainAsync(
+        List<Request> batch,
+        List<IReadOnlyList<Observed>?> answers,
+        IEnumerable<Decision> severities,
+        DateTimeOffset now
+    )
     {
-        var explained = new List<Decision>();
+        List<Decision> explained = [.. severities];
         foreach (var (request, observed) in batch.Zip(answers).Where(pair => !pair.First.IsRehearsal))
         {
             foreach (var (observation, answer) in request.Observations.Zip(observed ?? []))

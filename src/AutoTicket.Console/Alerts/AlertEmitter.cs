@@ -13,12 +13,10 @@ namespace AutoTicket.Alerts;
 /// </summary>
 internal sealed partial class AlertEmitter : Loop
 {
-    private const int MostLastDecisions = 100_000;
     private static readonly Counter<long> Emits = Telemetry.Meter.CreateCounter<long>(
         "autoticket.alert.emits",
         description: "Calls of a hook for an alert, by hook and decision."
     );
-    private static readonly TimeSpan RecordEvery = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan Cycle = TimeSpan.FromSeconds(2);
 
     /// <summary>The least rest after a pass that left alerts undelivered: in a flood, each new alert would retry all of them.</summary>
@@ -38,16 +36,14 @@ internal sealed partial class AlertEmitter : Loop
     private readonly AlertAggregator _aggregator;
     private readonly DeliveryStore _deliveries;
     private readonly DecisionLog _decisions;
+    private readonly AlertMutes _mutes;
     private readonly LeaderLease _leader;
     private readonly DatabaseSignals _signals;
     private readonly ILogger<AlertEmitter> _logger;
     private readonly OutageNotice _outage = new();
-    private readonly ConcurrentDictionary<(long Alert, string Hook), LastDecision> _lastDecisions = new();
+    private readonly LastDecisions _lastDecisions;
     private readonly ConcurrentDictionary<string, HookPass> _passes = new();
     private readonly Dictionary<IAlertHook, SemaphoreSlim> _hookLocks;
-
-    /// <summary>A hook's last decision about an alert, and how many tries had the same result since it was recorded.</summary>
-    private sealed record LastDecision(DecisionWord Decision, int Unrecorded, DateTimeOffset RecordedAt);
 
     /// <param name="hooks">Called in this order.</param>
     public AlertEmitter(
@@ -55,6 +51,7 @@ internal sealed partial class AlertEmitter : Loop
         AlertAggregator aggregator,
         DeliveryStore deliveries,
         DecisionLog decisions,
+        AlertMutes mutes,
         LeaderLease leader,
         DatabaseSignals signals,
         TimeProvider clock,
@@ -64,7 +61,9 @@ internal sealed partial class AlertEmitter : Loop
     {
         _hooks = [.. hooks];
         _hookLocks = _hooks.ToDictionary(hook => hook, _ => new SemaphoreSlim(1, 1));
-        (_aggregator, _deliveries, _decisions, _leader, _signals, _logger) = (aggregator, deliveries, decisions, leader, signals, logger);
+        (_aggregator, _deliveries, _decisions, _mutes) = (aggregator, deliveries, decisions, mutes);
+        (_leader, _signals, _logger) = (leader, signals, logger);
+        _lastDecisions = new(clock);
         CycledAt = clock.GetUtcNow();
     }
 
@@ -106,6 +105,7 @@ internal sealed partial class AlertEmitter : Loop
         _signals.Subscribe(DatabaseSignals.Alerts, Wake);
         _aggregator.Changed += Wake;
         _leader.Changed += Wake;
+        _mutes.Changed += Wake;
         foreach (var hook in _hooks)
         {
             hook.Ready += Wake;
@@ -115,7 +115,8 @@ internal sealed partial class AlertEmitter : Loop
     protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
     {
         CycledAt = Clock.GetUtcNow();
-        if (_leader.IsLeader)
+        // Until the mutes are read, a new leader could send a muted alert.
+        if (_leader.IsLeader && _mutes.IsKnown)
         {
             foreach (var hook in _hooks)
             {
@@ -166,7 +167,6 @@ internal sealed partial class AlertEmitter : Loop
                 return;
             }
 
-            EmittedAt = Clock.GetUtcNow();
             var undelivered = new List<Decision>();
             var retryAfter = ShortestRest;
             var left = notices.Count;
@@ -212,30 +212,23 @@ internal sealed partial class AlertEmitter : Loop
     /// <returns>The decisions about undelivered alerts that must be recorded now.</returns>
     private List<Decision> LogOutcomes(IAlertHook hook, IReadOnlyList<HookOutcome> outcomes)
     {
-        if (_lastDecisions.Count > MostLastDecisions)
-        {
-            // Alerts that ended undelivered leave their entries behind.
-            _lastDecisions.Clear();
-        }
-
+        _lastDecisions.Trim();
         var undelivered = new List<Decision>();
         foreach (var outcome in outcomes)
         {
             Emits.Add(1, new("hook", hook.Name), new("decision", outcome.Decision.Text));
-            var key = (outcome.Notice.Alert.Id, hook.Name);
+            var alert = outcome.Notice.Alert;
             if (!outcome.IsDone && !_leader.IsLeader)
             {
                 continue;
             }
 
-            if (outcome.IsDone || _lastDecisions.GetValueOrDefault(key)?.Decision != outcome.Decision)
+            if (_lastDecisions.IsNew(alert.Id, hook.Name, outcome.Decision, outcome.IsDone))
             {
-                _lastDecisions.TryRemove(key, out _);
-                var alert = outcome.Notice.Alert;
                 Log.Emitted(_logger, alert.AlertKey, alert.Severity, hook.Name, outcome.Notice.Kind, outcome.Decision);
             }
 
-            if (!outcome.IsDone && TriesToRecord(key, outcome.Decision) is { } tries)
+            if (!outcome.IsDone && _lastDecisions.TriesToRecord(alert.Id, hook.Name, outcome.Decision) is { } tries)
             {
                 undelivered.Add(DecisionOf(hook, outcome) with { Count = tries });
             }
@@ -255,7 +248,8 @@ internal sealed partial class AlertEmitter : Loop
         await _aggregator.ObserveAsync([.. outcomes.Select(outcome => outcome.Raises).OfType<Observation>()], CancellationToken.None);
     }
 
-    /// <summary>Calls a hook once at a time: when the database comes back, its pass may meet a delivery from memory.</summary>
+    /// <summary>Calls a hook with the notices that are not muted. Once at a time, because a pass may meet a delivery from memory when the
+    /// database comes back.</summary>
     private async IAsyncEnumerable<IReadOnlyList<HookOutcome>> CallAsync(
         IAlertHook hook,
         IReadOnlyList<AlertNotice> notices,
@@ -266,7 +260,19 @@ internal sealed partial class AlertEmitter : Loop
         await hookLock.WaitAsync(cancellationToken);
         try
         {
-            await foreach (var outcomes in hook.DeliverAsync(notices, cancellationToken))
+            var (muted, due) = _mutes.Apply(notices);
+            if (muted.Count > 0)
+            {
+                yield return muted;
+            }
+
+            if (due.Count == 0)
+            {
+                yield break;
+            }
+
+            EmittedAt = Clock.GetUtcNow();
+            await foreach (var outcomes in hook.DeliverAsync(due, cancellationToken))
             {
                 yield return outcomes;
             }
@@ -292,23 +298,6 @@ internal sealed partial class AlertEmitter : Loop
             TicketNumber = outcome.Ticket?.Number,
             TicketUrl = outcome.Ticket?.Url,
         };
-    }
-
-    /// <summary>Counts a try that did not deliver. A new decision is recorded at once, a repeated one every
-    /// <see cref="RecordEvery"/>.</summary>
-    /// <returns>The number of tries to record now; null when it is not yet time to record them.</returns>
-    private int? TriesToRecord((long Alert, string Hook) key, DecisionWord decision)
-    {
-        var now = Clock.GetUtcNow();
-        if (!_lastDecisions.TryGetValue(key, out var last))
-        {
-            _lastDecisions[key] = new LastDecision(decision, 0, now);
-            return 1;
-        }
-
-        var isDue = now - last.RecordedAt >= RecordEvery;
-        _lastDecisions[key] = isDue ? last with { Unrecorded = 0, RecordedAt = now } : last with { Unrecorded = last.Unrecorded + 1 };
-        return isDue ? last.Unrecorded + 1 : null;
     }
 
     private static partial class Log

@@ -58,5 +58,8 @@ internal static class AlertIdentity
 
     public const int KeyLength = 16;
 
+    /// <summary>Whether the text can be an alert's key.</summary>
+    public static bool IsKey(string text) => text.Length == KeyLength && text.All(char.IsAsciiHexDigitLower);
+
     public static string KeyOf(string alertId) => alertId[..KeyLength];
 }

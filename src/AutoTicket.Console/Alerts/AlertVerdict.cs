@@ -13,6 +13,8 @@ internal static class AlertVerdict
         {
             (null, null) when ticket is null && dm is null && BelowSeverity(alert) is { } below =>
                 $"No ticket and no DM: {below.Detail ?? Sentence(below)}",
+            (null, null) when alert.Mute is { } mute =>
+                $"No ticket and no DM until {UtcTime.Stamp(mute.Until)}: {(mute.IsSnooze ? "snoozed" : "in maintenance")} by {mute.Actor}.",
             (null, null) when ticket is null && dm is null =>
                 "No ticket and no DM yet. If this lasts over a minute, check Diagnostics: a hook or the leader is missing.",
             (null, null) => $"No ticket and no DM. Ticket: {Sentence(ticket)} DM: {Sentence(dm)}",

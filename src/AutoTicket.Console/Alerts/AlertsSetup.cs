@@ -8,7 +8,8 @@ internal static class AlertsSetup
         services.AddSettings<AlertsOptions>("Alerts");
         services.AddSingleton<AlertStore>();
         services.AddSingleton<DecisionLog>();
-        services.AddSingleton<DeliveryStore>();
+        services.AddSingleton<OutboxReader>().AddSingleton<DeliveryStore>();
+        services.AddSingleton<AlertMutes>();
         services.AddSingleton<AlertQueries>();
         services.AddSingleton<InMemoryAlerts>();
         services.AddHosted<SurfaceObserver>().AddHosted<AlertAggregator>().AddHosted<AlertEmitter>();

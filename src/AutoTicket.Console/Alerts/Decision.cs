@@ -11,8 +11,8 @@ internal sealed record Decision
 
     public required string AlertId { get; init; }
 
-    /// <summary>The episode. Zero for the intake and the canary, so that repeats share a row. Null for a click, which gets a row of its
-    /// own.</summary>
+    /// <summary>The episode. Zero for the canary and, except for a change of severity, the intake, so that repeats share a row. Null for a
+    /// click, which gets a row of its own.</summary>
     public long? AlertRow { get; init; }
 
     /// <summary>What decided: a hook's name, <c>click</c> or <c>intake</c>.</summary>
@@ -35,6 +35,15 @@ internal sealed record Decision
     public long? TicketNumber { get; init; }
 
     public string? TicketUrl { get; init; }
+
+    /// <summary>Decisions of clicks and of the intake name no episode: they belong to the episode that was open at the time.</summary>
+    public bool IsAbout(Alert alert) =>
+        AlertRow == alert.Id
+        || (
+            AlertRow is null or 0
+            && LastAt >= (alert.StartedAt < alert.OpenedAt ? alert.StartedAt : alert.OpenedAt)
+            && (alert.EndedAt is not { } endedAt || FirstAt <= endedAt)
+        );
 }
 
 internal sealed class DecisionMapping : IEntityTypeConfiguration<Decision>

@@ -1,5 +1,6 @@
 using System.Linq.Expressions;
 using AutoTicket.Data;
+using AutoTicket.Surfaces;
 
 namespace AutoTicket.Alerts;
 
@@ -7,6 +8,7 @@ namespace AutoTicket.Alerts;
 internal readonly record struct DecisionWord
 {
     private const string DegradedPrefix = "degraded: ";
+    private const string SeverityPrefix = "severity P";
 
     private DecisionWord(string text) => Text = text;
 
@@ -37,6 +39,11 @@ internal readonly record struct DecisionWord
     public static DecisionWord NotMoreSevere { get; } = new("no DM: not more severe");
     public static DecisionWord NotSetUp { get; } = new("not set up");
 
+    // Nothing is filed or sent now.
+    public static DecisionWord InMaintenance { get; } = new("held: maintenance");
+    public static DecisionWord Snoozed { get; } = new("held: snoozed");
+    public static DecisionWord EndedMuted { get; } = new("dropped: ended meanwhile");
+
     // The intake.
     public static DecisionWord Folded { get; } = new("folded");
     public static DecisionWord BelowSeverity { get; } = new("below severity");
@@ -66,6 +73,11 @@ internal readonly record struct DecisionWord
 
     /// <summary>Why it <see cref="IsDegraded"/>, as <c>timed_out</c>; otherwise empty.</summary>
     public string Cause => IsDegraded ? Text[DegradedPrefix.Length..] : "";
+
+    /// <summary>The severity of a firing alert changed: <c>severity P3 → P1</c>.</summary>
+    public bool IsSeverityChange => Text.StartsWith(SeverityPrefix, StringComparison.Ordinal);
+
+    public static DecisionWord SeverityChanged(Severity from, Severity to) => new($"severity {from} → {to}");
 
     public static DecisionWord Degraded(string cause) => new(DegradedPrefix + cause);
 

@@ -1,48 +1,12 @@
 using System.Collections.Concurrent;
-using System.Data.Common;
-using System.Runtime.CompilerServices;
 using AutoTicket.Data;
-using AutoTicket.Surfaces;
 using Microsoft.EntityFrameworkCore;
-using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Alerts;
 
-/// <summary>Reads what each hook still has to deliver (the outbox), and records what it has delivered (the delivery log).</summary>
-internal sealed class DeliveryStore(IDbContextFactory<AutoTicketDbContext> contexts, IOptions<AlertsOptions> options, TimeProvider clock)
+/// <summary>The delivery log: records what each hook has delivered, and takes it from the outbox.</summary>
+internal sealed class DeliveryStore(IDbContextFactory<AutoTicketDbContext> contexts, OutboxReader outbox, TimeProvider clock)
 {
-    /// <summary>The most outbox entries of one pass.</summary>
-    private const int MostAtOnce = 1_000;
-
-    /// <summary>An alert that ended undelivered longer ago than this is dropped.</summary>
-    private static readonly TimeSpan DropEndedAfter = TimeSpan.FromHours(24);
-
-    // {0} the hook, {1} the present, {2} how many; {3}, {4} and {5} the source, severity and id at which the last round-robin stopped;
-    // {6} the latest plausible wait: an entry that is due later was written before the clock was set back, and is read at once.
-    // place: rank within its source. turn: rank in the round-robin, counted from the last pass's stop. A row's order is the smaller of
-    // the two.
-    private const string Due = $$"""
-        WITH placed AS (
-          SELECT id, alert_row, source, severity, row_number() OVER (PARTITION BY source ORDER BY severity, id) AS place,
-            row_number() OVER (
-              ORDER BY CASE WHEN (source, severity, id) > ({3}, {4}, {5}) THEN 0 ELSE 1 END, source, severity, id) AS turn
-          FROM alert_outbox WHERE hook = {0} AND (due_at <= {1} OR due_at > {6})
-        ), entry AS (
-          SELECT id, alert_row, source, severity, CASE WHEN turn <= place THEN turn ELSE 0 END AS turn
-          FROM placed ORDER BY CASE WHEN place < turn THEN place ELSE turn END LIMIT {2}
-        )
-        SELECT {{AlertStore.Columns}}, alerts.url, alerts.labels,
-          fired.at AS last_at, fired.severity AS last_severity, fired.reopened AS last_reopened, ended.reopened AS end_reopened,
-          filed.ticket_id, filed.ticket_number, filed.ticket_url,
-          entry.id AS entry_id, entry.turn AS entry_turn, entry.source AS entry_source, entry.severity AS entry_severity
-        FROM entry JOIN alerts ON alerts.id = entry.alert_row
-          LEFT JOIN alert_deliveries fired ON fired.alert_row = alerts.id AND fired.hook = {0} AND fired.kind = 'firing'
-          LEFT JOIN alert_deliveries ended ON ended.alert_row = alerts.id AND ended.hook = {0} AND ended.kind = 'ended'
-          LEFT JOIN alert_deliveries filed ON filed.alert_row = alerts.id AND filed.kind = 'firing' AND filed.ticket_id IS NOT NULL
-        """;
-
-    private static readonly RowBatch<long> Entries = new(("entry", "bigint", id => id));
-
     private static readonly RowBatch<(HookOutcome Outcome, DeliveryKind Kind)> New = new(
         ("alert_row", "bigint", row => row.Outcome.Notice.Alert.Id),
         ("kind", "text", row => Words.Of(row.Kind)),
@@ -61,140 +25,16 @@ internal sealed class DeliveryStore(IDbContextFactory<AutoTicketDbContext> conte
         ("severity", "text", delivery => Words.Of(delivery.Seen.Severity))
     );
 
-    /// <summary>Where each hook's round-robin through its outbox stopped. A new process starts from the beginning.</summary>
-    private readonly ConcurrentDictionary<string, Cursor?> _cursors = new();
-
     /// <summary>What each hook delivered while the database could not record it.</summary>
     private readonly ConcurrentDictionary<string, List<(HookOutcome Outcome, Decision Decision)>> _unrecorded = new();
 
-    /// <param name="Turn">The rank in the round-robin; 0 when the entry was read as one of its source's worst.</param>
-    private sealed record Cursor(long Turn, string Source, string Severity, long Id);
-
-    /// <param name="EndDeliveredFor">The <see cref="Alert.Reopened"/> whose end was delivered.</param>
-    private sealed record Entry(
-        long Id,
-        Alert Alert,
-        AlertDelivery? LastDelivery,
-        int? EndDeliveredFor,
-        AlertTicket? Ticket,
-        Cursor Cursor
-    );
-
-    /// <summary>Reads the undelivered alerts for one pass; a hook has one pass at a time. If more than 1,000 are due, the pass takes each
-    /// source's worst first, and one entry in turn for each round of sources. So no source starves, and every entry has its turn.</summary>
+    /// <summary>The undelivered alerts for one pass, without those that are delivered and not recorded yet.</summary>
     /// <returns>Worst and oldest first.</returns>
     public async Task<List<AlertNotice>> DueAsync(IAlertHook hook, CancellationToken cancellationToken)
     {
-        // A delivery without its record would be read as undelivered.
         await FlushAsync(hook);
-        while (true)
-        {
-            await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-            var entries = await ReadAsync(db, hook.Name, cancellationToken);
-            var notices = new List<AlertNotice>();
-            var obsolete = new List<long>();
-            foreach (var sameAlert in entries.GroupBy(entry => entry.Alert.Id))
-            {
-                var entry = sameAlert.First();
-                var ids = sameAlert.Select(one => one.Id).ToList();
-                if (KindOf(hook, entry) is not { } kind)
-                {
-                    obsolete.AddRange(ids);
-                    continue;
-                }
-
-                // The query decides by the due time of each entry. An entry of an earlier change can be due before the end is.
-                if (
-                    kind == NoticeKind.Ended
-                    && options.Value.EndHeldUntil(entry.Alert) is { } heldUntil
-                    && options.Value.MustWait(heldUntil, clock.GetUtcNow())
-                )
-                {
-                    continue;
-                }
-
-                notices.Add(new AlertNotice(entry.Alert, kind, entry.LastDelivery, entry.Ticket) { Entries = ids });
-            }
-
-            if (obsolete.Count > 0)
-            {
-                await db.ExecuteAsync(Deleted(obsolete), cancellationToken);
-            }
-
-            if (notices.Count > 0 || obsolete.Count == 0 || entries.Count < MostAtOnce)
-            {
-                return
-                [
-                    .. notices
-                        .OrderBy(notice => notice.Alert.Severity)
-                        .ThenBy(notice => notice.Alert.OpenedAt)
-                        .ThenBy(notice => notice.Alert.Id),
-                ];
-            }
-        }
+        return await outbox.DueAsync(hook, cancellationToken);
     }
-
-    private async Task<List<Entry>> ReadAsync(AutoTicketDbContext db, string hook, CancellationToken cancellationToken)
-    {
-        var last = _cursors.GetValueOrDefault(hook) ?? new Cursor(0, "", "", 0);
-        var now = clock.GetUtcNow();
-        var latestPlausibleWait = now + options.Value.QuietPeriod;
-        var entries = await db.QueryAsync(
-            FormattableStringFactory.Create(Due, hook, now, MostAtOnce, last.Source, last.Severity, last.Id, latestPlausibleWait),
-            row => Read(db, row, hook),
-            cancellationToken
-        );
-        _cursors[hook] = entries.Count < MostAtOnce ? null : entries.MaxBy(entry => entry.Cursor.Turn)!.Cursor;
-        return entries;
-    }
-
-    private static Entry Read(AutoTicketDbContext db, DbDataReader row, string hook)
-    {
-        var alert = AlertStore.Read(db, row) with { Url = row.TextOrNull("url"), Labels = row.Text("labels") };
-        var lastDelivery = db.TimeOrNull(row, "last_at") is { } at
-            ? new AlertDelivery
-            {
-                AlertRow = alert.Id,
-                Hook = hook,
-                Kind = DeliveryKind.Firing,
-                At = at,
-                Severity = Words.Parse<Severity>(row.Text("last_severity")),
-                Reopened = row.Int("last_reopened"),
-            }
-            : null;
-        var ticket = row.LongOrNull("ticket_id") is { } ticketId
-            ? new AlertTicket(ticketId, row.LongOrNull("ticket_number"), row.Text("ticket_url"))
-            : null;
-        var cursor = new Cursor(row.Long("entry_turn"), row.Text("entry_source"), row.Text("entry_severity"), row.Long("entry_id"));
-        return new Entry(cursor.Id, alert, lastDelivery, row.IntOrNull("end_reopened"), ticket, cursor);
-    }
-
-    /// <returns>Null when the hook has nothing to deliver.</returns>
-    private NoticeKind? KindOf(IAlertHook hook, Entry entry)
-    {
-        var alert = entry.Alert;
-        if (entry.LastDelivery is not { } last)
-        {
-            var isWanted =
-                alert.IsFiring || (hook.WantsEndedAlerts && alert.EndedAt is { } endedAt && endedAt > clock.GetUtcNow() - DropEndedAfter);
-            return isWanted && options.Value.ReachesHooks(alert.Severity) ? NoticeKind.Firing : null;
-        }
-
-        if (!alert.IsFiring)
-        {
-            return entry.EndDeliveredFor >= alert.Reopened ? null : NoticeKind.Ended;
-        }
-
-        if (last.Reopened < alert.Reopened)
-        {
-            return NoticeKind.FiringAgain;
-        }
-
-        return last.Severity != alert.Severity ? NoticeKind.SeverityChanged : null;
-    }
-
-    private static FormattableString Deleted(IEnumerable<long> entries) =>
-        $"DELETE FROM alert_outbox WHERE id IN (SELECT entry FROM {Entries.Of([.. entries])})";
 
     /// <summary>Records deliveries and their decisions and deletes their outbox entries, in one commit.</summary>
     /// <param name="outcomes">With the decision of each. If the database can't record them, the next call does.</param>
@@ -235,7 +75,7 @@ internal sealed class DeliveryStore(IDbContextFactory<AutoTicketDbContext> conte
             INSERT INTO alert_deliveries (alert_row, hook, kind, at, severity, reopened, ticket_id, ticket_number, ticket_url)
             SELECT alert_row, {hook.Name}, kind, {clock.GetUtcNow()}, severity, reopened, ticket_id, ticket_number, ticket_url
             FROM {New.Of([
-                .. outcomes.OrderBy(outcome => outcome.Notice.Alert.Id).SelectMany(outcome =>
+                .. outcomes.Where(outcome => !outcome.IsDropped).OrderBy(outcome => outcome.Notice.Alert.Id).SelectMany(outcome =>
                     KindsOf(outcome.Notice).Select(kind => (outcome, kind))
                 ),
             ])}
@@ -247,7 +87,7 @@ internal sealed class DeliveryStore(IDbContextFactory<AutoTicketDbContext> conte
               ticket_number = coalesce(excluded.ticket_number, alert_deliveries.ticket_number),
               ticket_url = coalesce(excluded.ticket_url, alert_deliveries.ticket_url)
             """;
-        var deleted = Deleted(outcomes.SelectMany(outcome => outcome.Notice.Entries));
+        var deleted = OutboxReader.Deleted(outcomes.SelectMany(outcome => outcome.Notice.Entries));
         await db.ExecuteTogetherAsync(
             DecisionLog.Statement(decisions) is { } decided ? [delivered, decided, deleted] : [delivered, deleted],
             CancellationToken.None

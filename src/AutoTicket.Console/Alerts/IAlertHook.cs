@@ -19,7 +19,8 @@ internal interface IAlertHook
         remove { }
     }
 
-    /// <summary>Delivers what it can, and yields each outcome as soon as it is known. Does not throw for an outage.</summary>
+    /// <summary>Delivers what it can, and yields each outcome as soon as it is known. Does not throw for an outage. A pass that takes time
+    /// asks <see cref="AlertMutes"/> again before each delivery.</summary>
     /// <param name="notices">Undelivered alerts, worst and oldest first. A notice comes again until its outcome is done.</param>
     IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverAsync(IReadOnlyList<AlertNotice> notices, CancellationToken cancellationToken);
 }
@@ -46,6 +47,9 @@ internal sealed record AlertNotice(Alert Alert, NoticeKind Kind, AlertDelivery? 
     /// <summary>The hook writes a note on the alert's ticket; otherwise it files one.</summary>
     public bool IsNote => Kind is NoticeKind.SeverityChanged or NoticeKind.Ended;
 
+    /// <summary>The end of the firing that was delivered last was delivered, too: the operator does not know that it fires again.</summary>
+    public bool IsEndDelivered { get; init; }
+
     /// <summary>The ids of its outbox entries; empty when it comes from memory.</summary>
     public IReadOnlyList<long> Entries { get; init; } = [];
 }
@@ -65,6 +69,9 @@ internal sealed record HookOutcome(
 {
     /// <summary>Time until a retry can succeed, for example while Slack limits the rate. Zero: at once.</summary>
     public TimeSpan RetryAfter { get; init; }
+
+    /// <summary>The notice is dropped: done, but nothing was delivered.</summary>
+    public bool IsDropped { get; init; }
 
     /// <summary>An alert of the console's own that this outcome raises, such as a tripped flood breaker.</summary>
     public Observation? Raises { get; init; }

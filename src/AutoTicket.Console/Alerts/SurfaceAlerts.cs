@@ -8,9 +8,9 @@ internal static class SurfaceAlerts
 {
     private static readonly Dictionary<string, string> NoLabels = [];
 
-    /// <summary>A surface that is down or degraded fires; an operational one ends its alert. A stale or unknown surface and a surface in
-    /// maintenance give no observation, because a missing check does not prove a recovery. The loss of the console's own network is
-    /// one more alert.</summary>
+    /// <summary>A surface that is down or degraded fires, also in maintenance; an operational one ends its alert. A stale or unknown
+    /// surface gives no observation, because a missing check does not prove a recovery. The loss of the console's own network is one
+    /// more alert.</summary>
     public static IEnumerable<Observation> Of(StatusBoard board)
     {
         var lost = board.OwnNetworkLostSince;
@@ -26,7 +26,7 @@ internal static class SurfaceAlerts
         );
         foreach (var surface in board.All())
         {
-            if (surface.Status is SurfaceStatus.Down or SurfaceStatus.Degraded or SurfaceStatus.Operational)
+            if (surface.Observed is SurfaceStatus.Down or SurfaceStatus.Degraded or SurfaceStatus.Operational)
             {
                 yield return Of(surface);
             }
@@ -34,7 +34,7 @@ internal static class SurfaceAlerts
     }
 
     /// <summary>The surface and its status: <c>Checkout is down</c>. Without the cause, which changes from check to check.</summary>
-    public static string TitleOf(SurfaceSnapshot surface) => $"{surface.Surface.Name} is {Words.Of(surface.Status)}";
+    public static string TitleOf(SurfaceSnapshot surface) => $"{surface.Surface.Name} is {Words.Of(surface.Observed)}";
 
     /// <summary>The <see cref="TitleOf"/> at the start of an outage's summary, or the whole summary if it does not begin so.</summary>
     /// <param name="surfaceName">The surface's name now; null: it is no longer configured.</param>
@@ -52,7 +52,7 @@ internal static class SurfaceAlerts
             surface.Key,
             surface.Surface.Severity,
             AlertText.Cut(summary, Alert.LongestSummary),
-            surface.Status != SurfaceStatus.Operational,
+            surface.Observed != SurfaceStatus.Operational,
             NoLabels,
             StartsAt: surface.Since
         );

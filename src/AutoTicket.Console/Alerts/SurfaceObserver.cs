@@ -27,9 +27,9 @@ internal sealed partial class SurfaceObserver(
 
     private void Notice(SurfaceSnapshot surface)
     {
-        if (!_shown.TryGetValue(surface.Key, out var before) || before != surface.Status)
+        if (!_shown.TryGetValue(surface.Key, out var before) || before != surface.Observed)
         {
-            _shown[surface.Key] = surface.Status;
+            _shown[surface.Key] = surface.Observed;
             Wake();
         }
     }

@@ -1,5 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using System.Runtime.CompilerServices;
+using System.Text.Json;
 using AutoTicket.Data;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
@@ -23,6 +25,33 @@ public sealed class AuditEntry
     /// <summary>A JSON object with snake_case names.</summary>
     [StringSyntax(StringSyntaxAttribute.Json)]
     public required string Payload { get; init; }
+
+    /// <summary>Reads a text, a number or a truth value of the payload; null when there is none.</summary>
+    public string? Value(string name)
+    {
+        try
+        {
+            using var json = JsonDocument.Parse(Payload);
+            return json.RootElement.ValueKind == JsonValueKind.Object && json.RootElement.TryGetProperty(name, out var value)
+                ? value.ValueKind switch
+                {
+                    JsonValueKind.String => value.GetString(),
+                    JsonValueKind.Number => value.GetRawText(),
+                    JsonValueKind.True => "true",
+                    JsonValueKind.False => "false",
+                    _ => null,
+                }
+                : null;
+        }
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Reads a time of the payload; null when there is none.</summary>
+    public DateTimeOffset? Time(string name) =>
+        DateTimeOffset.TryParse(Value(name), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at) ? at : null;
 }
 
 internal sealed class AuditEntryMapping : IEntityTypeConfiguration<AuditEntry>

@@ -12,6 +12,7 @@ internal static class ComponentsSetup
     {
         var services = builder.Services;
         services.AddMudServices();
+        services.AddSingleton<TableExports>();
         services
             .AddRazorComponents()
             .AddInteractiveServerComponents()
@@ -28,6 +29,7 @@ internal static class ComponentsSetup
     {
         app.MapStaticAssets().AllowAnonymous();
         app.MapRazorComponents<App>().AddInteractiveServerRenderMode();
+        TableExports.Map(app);
         app.MapGet("/", () => Results.LocalRedirect("/console/status")).ExcludeFromDescription();
         app.MapGet("/console", () => Results.LocalRedirect("/console/status")).ExcludeFromDescription();
     }

@@ -42,7 +42,7 @@ public abstract class FormOpener : ComponentBase
     }
 
     /// <summary>Moves the focus, unless the element is gone or the operator has left the page.</summary>
-    protected static async Task FocusAsync(Func<ValueTask> focus)
+    internal static async Task FocusAsync(Func<ValueTask> focus)
     {
         try
         {

@@ -65,6 +65,10 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
 #pragma warning restore RS0030
     }
 
+    /// <summary>Lets the transaction wait for a lock for less than a command may take, so that a lock shows as
+    /// <see cref="Outages.IsBusy"/> and not as an outage. SQLite does so by itself.</summary>
+    public virtual Task LimitLockWaitAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
     /// <summary>Runs SQL that EF can't express, or not as fast. Both databases must understand it.</summary>
     /// <returns>How many rows it changed.</returns>
     public abstract Task<int> ExecuteAsync(FormattableString sql, CancellationToken cancellationToken);

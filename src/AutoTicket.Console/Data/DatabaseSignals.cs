@@ -14,8 +14,9 @@ internal abstract partial class DatabaseSignals(TimeProvider clock, ILogger<Data
     public const string Tickets = "autoticket_tickets";
     public const string Alerts = "autoticket_alerts";
     public const string Readings = "autoticket_readings";
+    public const string Maintenance = "autoticket_maintenance";
 
-    protected static readonly string[] Channels = [Flags, Tickets, Alerts, Readings];
+    protected static readonly string[] Channels = [Flags, Tickets, Alerts, Readings, Maintenance];
     public static readonly TimeSpan AtLeastEvery = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan ReconnectAfter = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(200);

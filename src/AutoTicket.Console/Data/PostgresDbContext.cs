@@ -51,6 +51,9 @@ internal sealed class PostgresDbContext(DbContextOptions<PostgresDbContext> opti
 
     public override string JsonObject => "jsonb_build_object";
 
+    public override Task LimitLockWaitAsync(CancellationToken cancellationToken) =>
+        Database.ExecuteSqlAsync($"SET LOCAL lock_timeout = '2s'", cancellationToken);
+
     public override async Task<int> ExecuteAsync(FormattableString sql, CancellationToken cancellationToken) =>
         (await ExecuteTogetherAsync([sql], cancellationToken))[0];
 

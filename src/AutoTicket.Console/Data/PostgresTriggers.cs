@@ -21,6 +21,8 @@ internal static class PostgresTriggers
         ("parked_alerts", AnyChange, DatabaseSignals.Alerts),
         ("flood_breaker", AnyChange, DatabaseSignals.Alerts),
         ("surface_readings", "INSERT", DatabaseSignals.Readings),
+        ("maintenance_windows", AnyChange, DatabaseSignals.Maintenance),
+        ("snoozes", AnyChange, DatabaseSignals.Maintenance),
     ];
 
     public static void CreateChangeTriggers(this MigrationBuilder migration)

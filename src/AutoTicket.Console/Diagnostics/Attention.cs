@@ -40,4 +40,6 @@ public enum ProblemKind
     FilingOff,
     FilingPaused,
     InvestigateOff,
+    InMaintenance,
+    Snoozed,
 }

@@ -1,8 +1,10 @@
 using System.Diagnostics;
+using System.Globalization;
 using AutoTicket.Alerts;
 using AutoTicket.Data;
 using AutoTicket.Flags;
 using AutoTicket.FreeScout;
+using AutoTicket.Maintenance;
 using AutoTicket.Surfaces;
 using AutoTicket.Tickets;
 
@@ -16,13 +18,14 @@ internal sealed class AttentionWatch(
     FlagWatch flags,
     FreeScoutHealth freeScout,
     DeliveryWatch delivery,
+    MaintenanceWatch maintenance,
     DatabaseGate gate,
     TimeProvider clock,
     ILogger<AttentionWatch> logger
 ) : Loop(clock, logger)
 {
     private const int LongestReason = 120;
-    private const int MostSources = 3;
+    private const int MostNamed = 3;
 
     /// <summary>Not everything announces its changes: the database gate is polled.</summary>
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
@@ -50,6 +53,7 @@ internal sealed class AttentionWatch(
         flags.Changed += Wake;
         freeScout.Changed += Wake;
         delivery.Changed += Wake;
+        maintenance.Changed += Wake;
     }
 
     protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
@@ -138,7 +142,43 @@ internal sealed class AttentionWatch(
         {
             yield return new(ProblemKind.InvestigateOff, $"Tickets by click on the board are {Reason(investigate)}", investigate.ChangedAt);
         }
+
+        // A pause that was forgotten must stand out.
+        if (maintenance.Current.InMaintenance is { Count: > 0 } surfaces)
+        {
+            yield return InMaintenance(surfaces);
+        }
+
+        if (maintenance.Current.Snoozed is { Count: > 0 } snoozed)
+        {
+            yield return new(
+                ProblemKind.Snoozed,
+                snoozed is [var only]
+                    ? $"1 alert is snoozed by {only.Actor}: “{Cut(only.Reason)}”."
+                    : string.Create(CultureInfo.InvariantCulture, $"{snoozed.Count} alerts are snoozed."),
+                snoozed.Min(snooze => snooze.CreatedAt),
+                snoozed is [{ EndsAt: var endsAt }] ? endsAt : null
+            );
+        }
     }
+
+    private ConsoleProblem InMaintenance(IReadOnlyList<SurfaceMaintenance> surfaces)
+    {
+        var since = surfaces.Min(one => one.From);
+        return new(
+            ProblemKind.InMaintenance,
+            surfaces is [var only]
+                ? $"{NameOf(only)} is in maintenance, set by {only.Actor}: “{Cut(only.Reason)}”."
+                : $"{surfaces.Count} surfaces are in maintenance: {Named([.. surfaces.Select(NameOf)])}.",
+            since == DateTimeOffset.MinValue ? null : since,
+            surfaces is [{ Until: var until }] ? until : null
+        );
+
+        string NameOf(SurfaceMaintenance one) => board.Find(one.SurfaceKey)?.Surface.Name ?? one.SurfaceKey;
+    }
+
+    private static string Named(IReadOnlyList<string> names) =>
+        string.Join(", ", names.Take(MostNamed).Select(Cut)) + (names.Count > MostNamed ? $" and {names.Count - MostNamed} more" : "");
 
     private const string DatabaseUnreachable =
         "The console's database can't be reached. No tickets can be filed; flags keep their last value.";
@@ -162,8 +202,7 @@ internal sealed class AttentionWatch(
         var worst = paused.Count > 0 ? paused : _floods;
         var of = worst.Any(flood => flood.Scope.Length == 0)
             ? "all alerts"
-            : $"alerts from {string.Join(", ", worst.Take(MostSources).Select(flood => Cut(flood.Scope)))}"
-                + (worst.Count > MostSources ? $" and {worst.Count - MostSources} more" : "");
+            : $"alerts from {Named([.. worst.Select(flood => flood.Scope)])}";
         return new(
             ProblemKind.FilingPaused,
             paused.Count > 0

@@ -21,6 +21,7 @@ internal static class DiagnosticsSetup
         services.AddSingleton<LineChecks>();
         services.AddSingleton<ConsoleChecks>();
         services.AddSingleton<PipelineDiagnostics>();
+        services.AddSingleton<DeliveryTest>();
         services.AddSingleton<FlagAgreement>();
         services.AddSingleton<EscalationConditions>();
         services.AddSingleton<CircuitCount>();

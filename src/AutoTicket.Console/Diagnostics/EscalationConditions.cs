@@ -136,12 +136,11 @@ internal sealed class EscalationConditions
     private EscalationFact FreeScoutDown() =>
         _health.Failure switch
         {
-            { IsOutage: true }
-            or { Kind: FreeScoutFailureKind.ApiOff or FreeScoutFailureKind.UntrustedHost or FreeScoutFailureKind.Blocked } => new(
-                true,
-                _health.KindSince,
-                _health.Failure.Message
-            ),
+            // Read once: it may end at any moment.
+            { } failure
+                when failure.IsOutage
+                    || failure.Kind is FreeScoutFailureKind.ApiOff or FreeScoutFailureKind.UntrustedHost or FreeScoutFailureKind.Blocked =>
+                new(true, _health.KindSince, failure.Message),
             // FreeScout answers, with a rejection.
             not null => EscalationFact.Not,
             null when _health.WorkedAt is not null => EscalationFact.Not,

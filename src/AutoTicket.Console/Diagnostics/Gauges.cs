@@ -12,6 +12,9 @@ namespace AutoTicket.Diagnostics;
 /// <summary>Gauges of the current state, read from memory when metrics are collected.</summary>
 internal sealed class Gauges
 {
+    /// <summary>The instruments that measure each surface begin with this.</summary>
+    public const string SurfacePrefix = "autoticket.surface.";
+
     public Gauges(
         IMeterFactory meters,
         StatusBoard board,
@@ -78,9 +81,45 @@ internal sealed class Gauges
             "The canary's last success, in seconds since 1970."
         );
 
+        OfSurfaces("up", "Whether a surface is up, also if it is slow; absent while that is not known.", surface => Number(surface.IsUp));
+        OfSurfaces(
+            "response_time",
+            "Time to the complete response of the last probe; absent if it failed.",
+            surface => surface.LatencyMs / 1000.0,
+            "s"
+        );
+        OfSurfaces(
+            "certificate_expiry_timestamp",
+            "The end of the validity of a surface's certificate, in seconds since 1970.",
+            surface => surface.CertificateUntil?.ToUnixTimeSeconds(),
+            "s"
+        );
+        OfSurfaces("open_ticket", "Whether a surface has an open ticket.", surface => Number(tickets.Of(surface.Key).Ticket is not null));
+        OfSurfaces("maintenance", "Whether a surface is in maintenance.", surface => Number(surface.Status == SurfaceStatus.Maintenance));
+
         void Gauge(string name, string description, Func<IEnumerable<Measurement<double>>> read) =>
             meter.CreateObservableGauge(name, read, unit: null, description);
+
+        void OfSurfaces(string name, string description, Func<SurfaceSnapshot, double?> read, string? unit = null) =>
+            meter.CreateObservableGauge(
+                SurfacePrefix + name,
+                () =>
+                    from surface in board.All()
+                    let value = read(surface)
+                    where value is not null
+                    select new Measurement<double>(value.Value, Label("surface", surface.Key), Label("group", surface.Surface.Group)),
+                unit,
+                description
+            );
     }
+
+    private static double? Number(bool? holds) =>
+        holds switch
+        {
+            null => null,
+            true => 1,
+            false => 0,
+        };
 
     private static Measurement<double> One(bool holds, params KeyValuePair<string, object?>[] labels) => new(holds ? 1 : 0, labels);
 

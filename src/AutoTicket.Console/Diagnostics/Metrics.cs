@@ -18,8 +18,8 @@ internal static class Metrics
     private const string Database = "Npgsql";
 
     /// <summary>OpenTelemetry reserves memory for this many label sets an instrument; its default of 2,000 takes 16 MB for a hundred
-    /// instruments. Requests keep the default, because each route and asset is a label.</summary>
-    private static readonly MetricStreamConfiguration SmallCardinality = new() { CardinalityLimit = 200 };
+    /// instruments. Requests keep the default, because each route and asset is a label. Surfaces need one each.</summary>
+    private const int SmallCardinality = 200;
 
     public static void AddMetrics(this WebApplicationBuilder builder)
     {
@@ -27,12 +27,22 @@ internal static class Metrics
             .Services.AddOpenTelemetry()
             .ConfigureResource(
                 // The environment's attributes come last, so that they win.
-                resource => resource.AddService("autoticket-console").AddEnvironmentVariableDetector()
+                resource =>
+                    resource.AddService("autoticket-console", serviceVersion: ProductVersion.Short).AddEnvironmentVariableDetector()
             );
         telemetry.WithMetrics(metrics =>
             metrics
                 .AddMeter(Telemetry.Name, Requests, "System.Runtime", "Microsoft.AspNetCore.Server.Kestrel", Database, "Polly")
-                .AddView(instrument => instrument.Meter.Name == Requests ? null : SmallCardinality)
+                .AddView(instrument =>
+                    instrument.Meter.Name == Requests
+                        ? null
+                        : new MetricStreamConfiguration
+                        {
+                            CardinalityLimit = instrument.Name.StartsWith(Gauges.SurfacePrefix, StringComparison.Ordinal)
+                                ? builder.Configuration.GetSection("Surfaces").GetChildren().Count() + 1
+                                : SmallCardinality,
+                        }
+                )
                 .AddPrometheusExporter()
         );
         if (builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"] is { Length: > 0 } endpoint)

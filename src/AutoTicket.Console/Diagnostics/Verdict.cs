@@ -12,7 +12,10 @@ internal static class Verdict
         {
             (null, null) when sendsMessages && filesTickets => $"All working: tickets and DMs are being sent.{Rest(found)}",
             (null, null) => $"DMs and tickets are ready.{Rest(found)}",
+            (null, not null) when IsUnknown(found, "last_dm") => $"It is not known whether DMs are being sent; tickets are not: {tickets}.",
             (null, not null) => $"DMs are {(sendsMessages ? "being sent" : "ready")}, tickets are not: {tickets}.",
+            (not null, null) when IsUnknown(found, "last_ticket") =>
+                $"It is not known whether tickets are being sent; DMs are not: {messages}.",
             (not null, null) => $"Tickets are {(filesTickets ? "being sent" : "ready")}, DMs are not: {messages}.",
             _ when messages == tickets => $"Neither DMs nor tickets are being sent: {tickets}.",
             _ => $"Neither DMs nor tickets are being sent. DMs: {messages}. Tickets: {tickets}.",
@@ -30,6 +33,9 @@ internal static class Verdict
     /// <returns>Whether one was sent, and nothing failed since.</returns>
     private static bool HasSeen(IReadOnlyList<(string Key, Finding Finding)> found, string key) =>
         found.Any(one => one.Key == key && one.Finding is { State: DiagnosticState.Ok, Since: not null });
+
+    private static bool IsUnknown(IReadOnlyList<(string Key, Finding Finding)> found, string key) =>
+        found.Any(one => one.Key == key && one.Finding.State is DiagnosticState.NotKnown or DiagnosticState.NotReached);
 
     private static string Rest(IReadOnlyList<(string Key, Finding Finding)> found) =>
         found.FirstOrDefault(one => one.Finding.State == DiagnosticState.Failed).Finding is { } failed ? $" But: {failed.Seen}"

@@ -9,11 +9,15 @@ internal static class FlagEndpoints
 
     /// <param name="Enabled">Required.</param>
     /// <param name="At">When it takes effect; absent: now.</param>
-    internal sealed record FlagRequest(bool? Enabled, string? Reason, DateTimeOffset? At);
+    /// <param name="For">When it is reversed, such as <c>1h</c>; absent: never.</param>
+    internal sealed record FlagRequest(bool? Enabled, string? Reason, DateTimeOffset? At, string? For);
 
     public static void MapFlags(this IEndpointRouteBuilder api)
     {
-        api.MapGet("/api/flags", (FlagWatch flags) => Answer(flags));
+        api.MapGet("/api/flags", (FlagWatch flags) => Answer(flags))
+            .WithName("ListFlags")
+            .WithSummary("The flags as they are in force, and who decided them.")
+            .Produces<FlagsAnswer>();
         api.MapPut(
                 "/api/flags/{name}",
                 async (
@@ -30,7 +34,13 @@ internal static class FlagEndpoints
                         return Results.Problem(title: "The body must contain “enabled” and “reason”.", statusCode: 400);
                     }
 
-                    var change = new FlagChangeRequest(enabled, reason, request.At);
+                    var span = request.For is { } text ? Settings.TryDuration(text) : null;
+                    if (request.For is not null && span is null)
+                    {
+                        return Results.Problem(title: $"“for” must be {Settings.DurationForms}.", statusCode: 400);
+                    }
+
+                    var change = new FlagChangeRequest(enabled, reason, request.At, span);
                     return await flags.ChangeAsync(name, change, context.User.Identity?.Name ?? "api", cancellationToken) switch
                     {
                         FlagChangeResult.Changed or FlagChangeResult.Scheduled => Results.Ok(
@@ -49,6 +59,8 @@ internal static class FlagEndpoints
                     };
                 }
             )
+            .WithName("SwitchFlag")
+            .WithSummary("Switches a flag on or off: now, for a time, or at a time.")
             .RequireAuthorization(Rights.Administer)
             .RequireSameOriginJson()
             .Produces<FlagState>()

@@ -26,6 +26,13 @@ internal sealed class FlagRow
 
     public string? ScheduledReason { get; set; }
 
+    /// <summary>When the flag was last switched off, by a person or the environment; null: it is on, or was never on.</summary>
+    public DateTimeOffset? OffSince { get; set; }
+
+    public string? OffBy { get; set; }
+
+    public string? OffReason { get; set; }
+
     /// <summary>The environment's last known value (<c>on</c>, <c>off</c> or null), so that its changes are audited, too.</summary>
     public string? Environment { get; set; }
 

@@ -22,7 +22,14 @@ public sealed record FlagState(
     string? Reason,
     ScheduledFlagChange? Scheduled,
     IReadOnlyList<FlagAck> Acks
-);
+)
+{
+    /// <summary>When it was last switched off; null: it is on, or was never on.</summary>
+    internal FlagOff? Off { get; init; }
+}
+
+/// <param name="By">A person, or <c>environment</c>.</param>
+internal sealed record FlagOff(DateTimeOffset Since, string By, string Reason);
 
 public sealed record ScheduledFlagChange(bool Enabled, DateTimeOffset At, string By, string Reason);
 

@@ -41,9 +41,16 @@ internal sealed class FlagStore(IDbContextFactory<AutoTicketDbContext> contexts,
                 return;
             }
 
+            var (now, after) = (clock.GetUtcNow(), environment.IsOn(row.Environment, row.Enabled));
+            if (before != after)
+            {
+                // The audit entry expires.
+                (row.OffSince, row.OffBy, row.OffReason) = (after ? null : now, after ? null : actor, after ? null : reason);
+            }
+
             var audit = new AuditEntry
             {
-                CreatedAt = clock.GetUtcNow(),
+                CreatedAt = now,
                 Action = AuditActions.FlagChanged,
                 Actor = actor,
                 Payload = JsonSerializer.Serialize(
@@ -51,7 +58,7 @@ internal sealed class FlagStore(IDbContextFactory<AutoTicketDbContext> contexts,
                     {
                         flag = name,
                         before,
-                        after = environment.IsOn(row.Environment, row.Enabled),
+                        after,
                         reason,
                         environment = row.Environment,
                         scheduled_for = row.ScheduledAt,
@@ -65,6 +72,7 @@ internal sealed class FlagStore(IDbContextFactory<AutoTicketDbContext> contexts,
                     UPDATE feature_flags SET enabled = {row.Enabled}, changed_by = {row.ChangedBy}, changed_at = {row.ChangedAt},
                       reason = {row.Reason}, scheduled_enabled = {row.ScheduledEnabled}, scheduled_at = {row.ScheduledAt},
                       scheduled_by = {row.ScheduledBy}, scheduled_reason = {row.ScheduledReason},
+                      off_since = {row.OffSince}, off_by = {row.OffBy}, off_reason = {row.OffReason},
                       environment = {row.Environment}, version = {version + 1}
                     WHERE name = {name} AND version = {version}
                     """,

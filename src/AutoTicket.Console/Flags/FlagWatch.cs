@@ -79,7 +79,9 @@ internal sealed partial class FlagWatch(
                 name,
                 actor,
                 reason,
-                row => Decide(row, request.Enabled, actor, reason),
+                row =>
+                    Decide(row, request.Enabled, actor, reason)
+                    && (request.For is not { } span || Schedule(row, !request.Enabled, Clock.GetUtcNow() + span, actor, reason)),
                 FlagChangeResult.Changed,
                 cancellationToken
             );
@@ -226,7 +228,10 @@ internal sealed partial class FlagWatch(
                 ? new ScheduledFlagChange(to, at, row.ScheduledBy!, row.ScheduledReason!)
                 : null,
             [.. acks.Where(ack => ack.Name == name).Select(ack => new FlagAck(ack.Instance, ack.Enabled, ack.At))]
-        );
+        )
+        {
+            Off = row is { OffSince: { } since } ? new(since, row.OffBy!, row.OffReason!) : null,
+        };
     }
 
     /// <returns>Whether the value of a flag changed.</returns>

@@ -52,8 +52,34 @@ internal sealed partial record Conversation
     [JsonIgnore]
     public string? ClosedByName => NameOf(ClosedByUser);
 
+    public JsonElement Assignee { get; init; }
+
+    /// <summary>The agent who has it; null: nobody.</summary>
+    [JsonIgnore]
+    public Agent? AssignedTo => Agent.In(Assignee);
+
+    public JsonElement CustomerWaitingSince { get; init; }
+
     [JsonPropertyName("_embedded")]
     public JsonElement Embeds { get; init; }
+
+    /// <summary>When a person last answered: an agent's reply, and an agent's note if the threads were requested. A list names only the
+    /// last reply, which hides an agent's reply behind a customer's.</summary>
+    /// <param name="console">The agent in whose name the console writes notes, which are no answers of a person.</param>
+    /// <returns>Null: nobody did, or it is not known.</returns>
+    public DateTimeOffset? AnsweredAt(long? console) =>
+        Embeds
+            .List("threads")
+            .Where(thread =>
+                thread.Text("type") is "message" or "note"
+                && thread.Text("state") is null or "published"
+                && thread.Member("createdBy") is var author
+                && author.Text("type") == "user"
+                && !(thread.Text("type") == "note" && author.Number("id") == console)
+            )
+            .Select(thread => LenientDate.Parse(thread.Text("createdAt")))
+            .Append(CustomerWaitingSince.Text("latestReplyFrom") == "user" ? LenientDate.Parse(CustomerWaitingSince.Text("time")) : null)
+            .Max();
 
     /// <summary>Any status except closed and spam counts as open, unless the conversation was deleted.</summary>
     [JsonIgnore]
@@ -85,6 +111,17 @@ internal sealed partial record Conversation
     [JsonIgnore]
     public IEnumerable<string> Bodies => Embeds.List("threads").Select(thread => thread.Text("body")).OfType<string>();
 
+    /// <summary>What agents and customers did, oldest first; empty unless the threads were requested. Drafts are left out.</summary>
+    [JsonIgnore]
+    public IEnumerable<ConversationThread> Threads =>
+        Embeds
+            .List("threads")
+            .Where(thread => thread.Text("state") is null or "published")
+            .Select(ConversationThread.Read)
+            .OfType<ConversationThread>()
+            .OrderBy(thread => thread.CreatedAt)
+            .ThenBy(thread => thread.Id);
+
     /// <returns>Whether a thread has this body. Only the text is compared, because FreeScout cleans the HTML.</returns>
     public bool Holds(string html)
     {
@@ -101,8 +138,24 @@ internal sealed partial record Conversation
     [GeneratedRegex("<[^>]*>")]
     private static partial Regex Tag();
 
-    private static string? NameOf(JsonElement person) =>
-        $"{person.Text("firstName")} {person.Text("lastName")}".Trim() is { Length: > 0 } name ? name : person.Text("email");
+    internal static string? NameOf(JsonElement person) =>
+        Agent.NameOf(person.Text("firstName"), person.Text("lastName")) ?? person.Text("email");
+}
+
+/// <summary>A FreeScout user, who can have tickets.</summary>
+internal sealed record Agent(long Id, string Name, string? Email)
+{
+    /// <returns>Null: the person is missing, or a customer.</returns>
+    public static Agent? In(JsonElement person) =>
+        person.Number("id") is { } id && person.Text("type") is null or "user"
+            ? new(
+                id,
+                NameOf(person.Text("firstName"), person.Text("lastName")) ?? person.Text("email") ?? $"agent {id}",
+                person.Text("email")
+            )
+            : null;
+
+    public static string? NameOf(string? first, string? last) => $"{first} {last}".Trim() is { Length: > 0 } name ? name : null;
 }
 
 /// <summary>A conversation to create.</summary>
@@ -134,6 +187,13 @@ internal static class LenientJson
         element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var text) && text.ValueKind == JsonValueKind.String
             ? HiddenCharacter.Blank(text.GetString()!)
             : null;
+
+    /// <returns>The member; undefined: there is none.</returns>
+    public static JsonElement Member(this JsonElement element, string name) =>
+        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var member) ? member : default;
+
+    public static long? Number(this JsonElement element, string name) =>
+        element.Member(name) is { ValueKind: JsonValueKind.Number } number && number.TryGetInt64(out var value) ? value : null;
 }
 
 /// <summary>Times come as <c>2020-08-09T10:09:00Z</c>, and in the vendor's documentation also as <c>2020-08-09T10-09-00Z</c>. An unreadable
@@ -152,20 +212,23 @@ internal sealed class LenientDate : JsonConverter<DateTimeOffset?>
     {
         if (reader.TokenType == JsonTokenType.String)
         {
-            return DateTimeOffset.TryParseExact(
-                reader.GetString(),
-                Forms,
-                CultureInfo.InvariantCulture,
-                DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal,
-                out var time
-            )
-                ? time
-                : null;
+            return Parse(reader.GetString());
         }
 
         reader.Skip();
         return null;
     }
+
+    public static DateTimeOffset? Parse(string? text) =>
+        DateTimeOffset.TryParseExact(
+            text,
+            Forms,
+            CultureInfo.InvariantCulture,
+            DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal,
+            out var time
+        )
+            ? time
+            : null;
 
     public override void Write(Utf8JsonWriter writer, DateTimeOffset? value, JsonSerializerOptions options) =>
         writer.WriteStringValue(value?.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture));

@@ -282,6 +282,28 @@ internal sealed partial class FreeScoutClient(
             )
         ).Failure;
 
+    /// <returns>The agent with this e-mail address. Neither value nor failure: there is none.</returns>
+    public async Task<FreeScoutAnswer<Agent?>> FindAgentAsync(string email, CancellationToken cancellationToken)
+    {
+        var (users, failure) = await ListAsync<User>($"users?email={Uri.EscapeDataString(email)}", "users", cancellationToken);
+        if (failure is not null)
+        {
+            return failure;
+        }
+
+        // Compared again, because a version that does not know the filter returns all agents.
+        return users!.Find(user => email.Equals(user.Email?.Trim(), StringComparison.OrdinalIgnoreCase)) is { Id: > 0 } user
+            ? new Agent(user.Id, Agent.NameOf(user.FirstName, user.LastName) ?? email, email)
+            : new FreeScoutAnswer<Agent?>(null, null);
+    }
+
+    private sealed record User(long Id, string? FirstName, string? LastName, string? Email);
+
+    /// <summary>Assigns a conversation to an agent, on behalf of that agent; idempotent.</summary>
+    /// <returns>Null: done.</returns>
+    public async Task<FreeScoutFailure?> AssignAsync(long id, long agent, CancellationToken cancellationToken) =>
+        (await SendAsync(HttpMethod.Put, $"conversations/{id}", new { byUser = agent, assignTo = agent }, null, cancellationToken)).Failure;
+
     /// <summary>Closes a conversation on behalf of an agent; idempotent.</summary>
     /// <returns>Null: done.</returns>
     public async Task<FreeScoutFailure?> CloseAsync(long id, long byUser, CancellationToken cancellationToken) =>

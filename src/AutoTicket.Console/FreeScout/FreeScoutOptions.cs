@@ -10,10 +10,7 @@ internal sealed class FreeScoutOptions : IValidatableObject
     /// <summary>Characters before the @ of an address: RFC 5321, 4.5.3.1.1.</summary>
     private const int LongestLocalPart = 64;
 
-    private static readonly ProductInfoHeaderValue Agent = new(
-        "AutoTicket-Console",
-        typeof(FreeScoutOptions).Assembly.GetName().Version?.ToString(3)
-    );
+    private static readonly ProductInfoHeaderValue Agent = new("AutoTicket-Console", ProductVersion.Short);
 
     /// <summary><c>FREESCOUT_BASE_URL</c>: FreeScout's address, with its subdirectory if any, without <c>/api</c>.</summary>
     [ConfigurationKeyName("FREESCOUT_BASE_URL")]

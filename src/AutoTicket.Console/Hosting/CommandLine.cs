@@ -1,13 +1,9 @@
-using System.Reflection;
-
 namespace AutoTicket.Hosting;
 
 /// <summary>The command line: a verb, and settings in the forms that .NET reads.</summary>
 internal static class CommandLine
 {
-    public static readonly string Version =
-        "AutoTicket Console "
-        + typeof(CommandLine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
+    public static readonly string Version = $"AutoTicket Console {ProductVersion.Full}";
 
     public static readonly string Help = $"""
         {Version}
@@ -20,7 +16,7 @@ internal static class CommandLine
           --help           Prints this text.
           --version        Prints the version.
 
-        Settings are environment variables, such as DATABASE_URL or Surfaces__0__Url. README.md lists them.
+        Settings are environment variables, such as DATABASE_URL or Surfaces__0__Url. docs/configuration.md lists them.
         Exit codes: 0 it worked; 1 it did not, and the last line says why; 2 the command line can't be used.
         """;
 

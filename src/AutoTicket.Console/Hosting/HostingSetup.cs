@@ -22,7 +22,6 @@ internal static class HostingSetup
         services.AddSingleton<OncePerMinute>();
         services.AddHosted<EffectsUnderWay>().AddHosted<Readiness>();
         services.AddProblemDetails();
-        services.AddOpenApi();
         services.ConfigureHttpJsonOptions(json =>
         {
             json.SerializerOptions.PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower;

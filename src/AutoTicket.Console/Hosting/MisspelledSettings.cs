@@ -48,6 +48,7 @@ internal static partial class MisspelledSettings
         "Audit",
         "Circuits",
         "Diagnostics",
+        "Escalation",
         "FreeScout",
         "Leader",
         "Sandbox",

@@ -10,7 +10,7 @@ namespace AutoTicket.Hosting;
 /// <summary>Reads settings. An unusable value becomes a sentence that names the variable, instead of the binder's exception.</summary>
 internal static partial class Settings
 {
-    private const string DurationForms = "a duration such as 500ms, 30s, 5m, 24h or 90d, or such as 00:00:30 with at most 23 hours";
+    public const string DurationForms = "a duration such as 500ms, 30s, 5m, 24h or 90d, or such as 00:00:30 with at most 23 hours";
 
     private static readonly (TimeSpan Length, string Name)[] Units =
     [
@@ -21,9 +21,12 @@ internal static partial class Settings
         (TimeSpan.FromMilliseconds(1), "ms"),
     ];
 
+    /// <summary>Switches a duration off whose property may be null.</summary>
+    private const string Never = "never";
+
     /// <exception cref="ConfigurationException">The setting is not a <typeparamref name="T"/>.</exception>
     public static T Read<T>(IConfiguration configuration, string key, T otherwise) =>
-        configuration[key] is { Length: > 0 } text ? (T)Convert(typeof(T), configuration.GetSection(key), text) : otherwise;
+        configuration[key] is { Length: > 0 } text ? (T)Convert(typeof(T), configuration.GetSection(key), text)! : otherwise;
 
     /// <exception cref="ConfigurationException">The setting is not a <typeparamref name="T"/>, or is out of range.</exception>
     public static T Read<T>(IConfiguration configuration, string key, T otherwise, T least, T most)
@@ -92,11 +95,31 @@ internal static partial class Settings
         return string.Create(CultureInfo.InvariantCulture, $"{duration / unit.Length}{unit.Name}");
     }
 
-    private static object Convert(Type type, IConfigurationSection setting, string text)
+    /// <summary>Reads a duration as a setting is read.</summary>
+    /// <returns>Null: the text is none; <see cref="DurationForms"/> says what is.</returns>
+    public static TimeSpan? TryDuration(string text)
     {
         try
         {
-            return type == typeof(TimeSpan) ? Duration(text.Trim())
+            return Duration(text.Trim());
+        }
+        catch (Exception exception) when (exception is FormatException or OverflowException)
+        {
+            return null;
+        }
+    }
+
+    private static object? Convert(Type type, IConfigurationSection setting, string text)
+    {
+        var isSwitchable = type == typeof(TimeSpan?);
+        if (isSwitchable && text.Trim() == Never)
+        {
+            return null;
+        }
+
+        try
+        {
+            return type == typeof(TimeSpan) || isSwitchable ? Duration(text.Trim())
                 // The converter would accept 7 and “P1,P2” as a severity.
                 : type.IsEnum && !Enum.GetNames(type).Contains(text.Trim(), StringComparer.OrdinalIgnoreCase) ? throw new FormatException()
                 : TypeDescriptor.GetConverter(type).ConvertFromInvariantString(text.Trim())!;
@@ -105,6 +128,7 @@ internal static partial class Settings
         {
             var wanted =
                 type == typeof(TimeSpan) ? DurationForms
+                : isSwitchable ? $"{DurationForms}, or {Never}"
                 : type == typeof(bool) ? "true or false"
                 : type.IsEnum ? $"one of {string.Join(", ", Enum.GetNames(type))}"
                 : "a whole number";

@@ -38,6 +38,8 @@ internal static class AlertIntake
         Map(
             api,
             "/api/alerts",
+            "SendAlerts",
+            "Accepts one alert or an array of alerts, each with a result.",
             AlertFormat.Generic,
             202,
             body => AlertSplitter.Elements(body, mayBeOne: true),
@@ -46,6 +48,8 @@ internal static class AlertIntake
         Map(
             api,
             "/api/v2/alerts",
+            "SendPrometheusAlerts",
+            "Accepts alerts as Alertmanager's own API does, so that Prometheus can send straight to the console.",
             AlertFormat.Prometheus,
             200,
             body => AlertSplitter.Elements(body, mayBeOne: false),
@@ -54,6 +58,8 @@ internal static class AlertIntake
         Map(
             api,
             "/api/alerts/alertmanager",
+            "SendAlertmanagerAlerts",
+            "Accepts the webhooks of Alertmanager and Grafana.",
             AlertFormat.Alertmanager,
             200,
             body => AlertSplitter.Member(body, "alerts"u8) is { } alerts ? AlertSplitter.Elements(alerts, mayBeOne: false) : null,
@@ -90,6 +96,8 @@ internal static class AlertIntake
     private static void Map(
         IEndpointRouteBuilder api,
         string path,
+        string name,
+        string summary,
         AlertFormat format,
         int successStatus,
         Func<ReadOnlyMemory<byte>, List<ReadOnlyMemory<byte>>?> split,
@@ -146,6 +154,9 @@ internal static class AlertIntake
                 }
             )
             .AllowAnonymous()
+            .WithMetadata(ApiDescription.AlertToken)
+            .WithName(name)
+            .WithSummary(summary)
             .RequireBearer("ALERTS_INGEST_TOKEN", services => services.GetRequiredService<IOptions<AlertsOptions>>().Value.IngestToken)
             .Produces<IntakeAnswer>(successStatus)
             .ProducesProblem(400)

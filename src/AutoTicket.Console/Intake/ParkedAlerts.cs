@@ -156,6 +156,20 @@ internal sealed partial class ParkedAlerts(
         }
     }
 
+    /// <summary>A page of the alerts below an id, by which a repetition does not move a row to another page.</summary>
+    /// <returns>The newest first; null: the database can't be reached.</returns>
+    public Task<IReadOnlyList<ParkedAlert>?> PageAsync(long? before, CancellationToken cancellationToken) =>
+        contexts.OrNullAsync<IReadOnlyList<ParkedAlert>>(
+            async db =>
+                await db
+                    .ParkedAlerts.AsNoTracking()
+                    .Where(alert => before == null || alert.Id < before)
+                    .OrderByDescending(alert => alert.Id)
+                    .Take(MostListed)
+                    .ToListAsync(cancellationToken),
+            cancellationToken
+        );
+
     /// <summary>Reads the parked alert again with the current settings, and records it if it can be read now.</summary>
     /// <returns>The result, in sentences for the operator.</returns>
     public async Task<string> RetryAsync(long id, string actor, CancellationToken cancellationToken)

@@ -65,7 +65,9 @@ internal static partial class FreeScoutWebhook
                 }
             )
             .AllowAnonymous()
-            .WithMetadata(new RequestLimits.AtOnce("webhook", 8))
+            .WithMetadata(new RequestLimits.AtOnce("webhook", 8), ApiDescription.FreeScoutSignature)
+            .WithName("ReceiveFreeScoutEvent")
+            .WithSummary("Receives an event of FreeScout, after which the console reads the ticket.")
             .Produces(204)
             .ProducesProblem(401)
             .ProducesProblem(413)

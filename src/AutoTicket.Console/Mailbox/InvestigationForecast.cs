@@ -33,7 +33,7 @@ internal sealed class InvestigationForecasts(
     public async Task<IReadOnlyDictionary<string, InvestigationForecast>> ForecastAsync(IEnumerable<SurfaceSnapshot> surfaces) =>
         await flags.IsEnabledAsync(FlagNames.InvestigateFromStatus)
             ? surfaces
-                .Where(surface => surface.Status != SurfaceStatus.Operational)
+                .Where(surface => surface.Observed != SurfaceStatus.Operational)
                 .ToDictionary(
                     surface => surface.Key,
                     surface => Forecast(openTickets.Of(surface.Key), health.Failure?.Kind, options.Value.Window, clock.GetUtcNow())

@@ -10,6 +10,9 @@ internal static class MailboxSetup
         services.AddSingleton<RecoveredTickets>();
         services.AddSingleton<ResolutionLog>();
         services.AddSingleton<TicketResolver>();
+        services.AddSingleton<TicketTaker>();
+        services.AddSettings<UnclaimedOptions>("Escalation");
+        services.AddSingleton<UnclaimedTickets>();
         services.AddHosted<OpenTickets>().AddHosted<MailboxWatch>().AddHosted<Reconciler>();
     }
 

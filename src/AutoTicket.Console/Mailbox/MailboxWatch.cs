@@ -173,14 +173,20 @@ internal sealed partial class MailboxWatch(
         return isDone;
     }
 
-    /// <summary>Asks FreeScout for one conversation and stores its state.</summary>
+    /// <summary>Asks FreeScout for one conversation with its threads, which tell when a person answered, and stores its state.</summary>
     /// <returns>False when FreeScout or the database failed, or another process wrote at the same moment.</returns>
     public Task<bool> LookAtAsync(long id, CancellationToken cancellationToken) =>
         AloneAsync(
             async (db, either) =>
             {
                 var asked = Clock.GetUtcNow();
-                var (found, failure) = await client.FindAsync(id, either);
+                var (found, failure) = await client.FindAsync(id, either, withThreads: true);
+                if (failure is { IsOfRequest: true })
+                {
+                    // Its threads may be too long to read.
+                    (found, failure) = await client.FindAsync(id, either);
+                }
+
                 if (failure is null)
                 {
                     await ApplyAsync(db, new() { [id] = found }, whole: false, asked, either);
@@ -388,6 +394,11 @@ internal sealed partial class MailboxWatch(
         row.CreatedAt = conversation.CreatedAt ?? Clock.GetUtcNow();
         row.UpdatedAt = conversation.UpdatedAt;
         row.CreatedBy = conversation.CreatedByName;
+        var agent = conversation.AssignedTo;
+        (row.AssigneeId, row.AssigneeName, row.AssigneeEmail) = (agent?.Id, agent?.Name, agent?.Email);
+        // A list does not show every answer, so a later one that was read from the threads stays.
+        var answeredAt = conversation.AnsweredAt(freeScout.Value.UserId);
+        row.LastReplyAt = row.LastReplyAt > answeredAt ? row.LastReplyAt : answeredAt ?? row.LastReplyAt;
     }
 
     private static partial class Log

@@ -1,5 +1,7 @@
+using System.Text.Json.Serialization;
 using AutoTicket.Alerts;
 using AutoTicket.Data;
+using AutoTicket.FreeScout;
 using AutoTicket.Surfaces;
 using AutoTicket.Tickets;
 using Microsoft.EntityFrameworkCore;
@@ -15,6 +17,14 @@ public enum TicketKind
 
     /// <summary>Any other alert: <c>auto:alert</c>.</summary>
     Alert,
+}
+
+/// <summary>The FreeScout agent who has a ticket.</summary>
+/// <param name="Email">Null when FreeScout does not say it.</param>
+public sealed record TicketAssignee(long Id, string Name, [property: JsonIgnore] string? Email)
+{
+    /// <param name="email">The e-mail address of a signed-in user.</param>
+    public bool Is(string? email) => email is not null && email.Equals(Email, StringComparison.OrdinalIgnoreCase);
 }
 
 /// <summary>An open automatic ticket of the operations mailbox, as last seen in FreeScout.</summary>
@@ -37,6 +47,15 @@ public sealed record OpenTicket(
     Severity? Severity = null
 )
 {
+    /// <summary>Null: nobody has it, or it is not listed yet.</summary>
+    public TicketAssignee? Assignee { get; init; }
+
+    /// <summary>When a person last answered; null: nobody did, or it is not known. See <see cref="Conversation.AnsweredAt"/>.</summary>
+    public DateTimeOffset? LastReplyAt { get; init; }
+
+    /// <summary>FreeScout's list has it, so that <see cref="Assignee"/> is known.</summary>
+    public bool IsListed { get; init; }
+
     public TicketKind Kind { get; } =
         Tags.Contains(TicketTags.Status, StringComparer.OrdinalIgnoreCase) ? TicketKind.Surface : TicketKind.Alert;
 
@@ -75,6 +94,15 @@ internal sealed class OpenConversation
     public DateTimeOffset? UpdatedAt { get; set; }
 
     public string? CreatedBy { get; set; }
+
+    /// <summary>The agent who has it; null: nobody.</summary>
+    public long? AssigneeId { get; set; }
+
+    public string? AssigneeName { get; set; }
+
+    public string? AssigneeEmail { get; set; }
+
+    public DateTimeOffset? LastReplyAt { get; set; }
 }
 
 internal sealed class OpenConversationMapping : IEntityTypeConfiguration<OpenConversation>

@@ -163,7 +163,8 @@ internal sealed partial class OpenTickets(
             var tickets = listed
                 .Select(conversation => Listed(conversation, ours.GetValueOrDefault(conversation.Id)))
                 .Concat(ours.Values.ExceptBy(listed.Select(conversation => conversation.Id), own => own.ConversationId!.Value).Select(Own))
-                .OrderByDescending(ticket => ticket.OpenedAt)
+                // By number of the conversation, because FreeScout cuts its times to the second.
+                .OrderByDescending(ticket => ticket.Id)
                 .ToList();
             var unconfirmed = own.Where(ticket => ticket.Tag == TicketTags.Status && FilingRules.IsHeld(ticket))
                 .Select(ticket => ticket.SurfaceKey)
@@ -232,7 +233,14 @@ internal sealed partial class OpenTickets(
             own?.FiledBy ?? conversation.CreatedBy ?? "FreeScout",
             own?.DedupKey,
             own?.Severity ?? Comparison.SeverityIn(tags)
-        );
+        )
+        {
+            Assignee = conversation.AssigneeId is { } agent
+                ? new(agent, conversation.AssigneeName ?? "", conversation.AssigneeEmail)
+                : null,
+            LastReplyAt = conversation.LastReplyAt,
+            IsListed = true,
+        };
         return ticket is { AlertId: null, Kind: TicketKind.Surface, Surface: { } key }
             ? ticket with
             {

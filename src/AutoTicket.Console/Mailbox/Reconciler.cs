@@ -30,6 +30,12 @@ internal sealed partial class Reconciler(
 {
     private const string Actor = "console:reconciler";
 
+    /// <summary>The repair of a ticket that the console did not know, in its audit entry.</summary>
+    public const string Adopted = "adopted";
+
+    /// <summary><see cref="Ticket.FiledBy"/> of such a ticket, if FreeScout does not say who created it.</summary>
+    public const string NobodyKnown = "FreeScout";
+
     private const int MostReposted = 50;
 
     /// <summary>The most tickets that one comparison asks for by id; the next one continues. Without FreeScout's Tags module no list shows
@@ -329,7 +335,7 @@ internal sealed partial class Reconciler(
                 {
                     Detail = $"The console did not know it, and adopted it: {how}.",
                 },
-                Audit("adopted", row, new { marker }),
+                Audit(Adopted, row, new { marker }),
                 cancellationToken
             )
         )
@@ -362,7 +368,7 @@ internal sealed partial class Reconciler(
                 SurfaceKey = key,
                 Severity = surface.Severity,
                 State = TicketState.Open,
-                FiledBy = orphan.CreatedByName ?? "FreeScout",
+                FiledBy = orphan.CreatedByName ?? NobodyKnown,
                 Subject = orphan.Subject ?? "",
                 AuditAction = AuditActions.TicketReconciled,
                 Tag = TicketTags.Status,

@@ -45,20 +45,28 @@ internal sealed partial class RecoveredTickets(
 
     private readonly OutageNotice _outage = new();
 
+    /// <summary>The ticket as <see cref="Current"/> has it, without looking at the others.</summary>
+    /// <param name="before">As it was read before; it is returned if the surface has not failed since.</param>
+    /// <returns>Null: it is not on the worklist.</returns>
+    public RecoveredTicket? Find(OpenTicket ticket, RecoveredTicket? before) =>
+        ticket is { Kind: TicketKind.Surface, Surface: { } key } && SurfaceIfRecovered(key) is { Since: { } since } surface
+            ? before?.RecoveredAt == since
+                ? before
+                : new(ticket, surface.Surface.Name, since, before?.Doubles ?? [])
+            : null;
+
     /// <summary>The worklist from memory: grouped by surface, the earliest recovery first.</summary>
     public IReadOnlyList<RecoveredTicket> Current
     {
         get
         {
-            var before = clock.GetUtcNow() - options.Value.RecoveredAfter;
             return
             [
                 .. tickets
                     .Current.Tickets.Where(ticket => ticket is { Kind: TicketKind.Surface, Surface: not null })
                     .GroupBy(ticket => ticket.Surface!)
-                    .Select(group => (Open: group.OrderBy(ticket => ticket.OpenedAt).ToList(), Surface: board.Find(group.Key)))
-                    // A surface that is stale or unknown has not recovered.
-                    .Where(pair => pair.Surface is { Status: SurfaceStatus.Operational, Since: { } since } && since <= before)
+                    .Select(group => (Open: group.OrderBy(ticket => ticket.Id).ToList(), Surface: SurfaceIfRecovered(group.Key)))
+                    .Where(pair => pair.Surface is not null)
                     .OrderBy(pair => pair.Surface!.Since)
                     .ThenBy(pair => pair.Surface!.Key, StringComparer.Ordinal)
                     .SelectMany(pair =>
@@ -139,6 +147,17 @@ internal sealed partial class RecoveredTickets(
             return current;
         }
     }
+
+    /// <summary>A surface that is stale or unknown has not recovered.</summary>
+    /// <summary>Whether the surface has been operational for <see cref="TicketingOptions.RecoveredAfter"/>: its open tickets are on the
+    /// worklist.</summary>
+    public bool HasRecovered(string surfaceKey) => SurfaceIfRecovered(surfaceKey) is not null;
+
+    private SurfaceSnapshot? SurfaceIfRecovered(string key) =>
+        board.Find(key) is { Status: SurfaceStatus.Operational, Since: { } since } surface
+        && since <= clock.GetUtcNow() - options.Value.RecoveredAfter
+            ? surface
+            : null;
 
     private static partial class Log
     {

@@ -23,8 +23,15 @@ internal sealed partial class ResolutionLog(
     /// <summary>Longer than any resolution takes.</summary>
     private static readonly TimeSpan Longest = TimeSpan.FromMinutes(1);
 
-    /// <returns>The audit entry of the beginning; null when the database can't be reached.</returns>
-    public async Task<AuditEntry?> BeginAsync(OpenTicket ticket, string actor)
+    /// <summary>How long a write that a busy database refuses is tried again. It refuses after 5 s (SQLite) or 2 s (PostgreSQL).</summary>
+    private static readonly TimeSpan BusyFor = TimeSpan.FromSeconds(8);
+
+    private static readonly Backoff Retries = new(TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(1));
+
+    private readonly OutageNotice _busy = new();
+
+    /// <returns>The audit entry of the beginning, and null; or why it could not be written.</returns>
+    public async Task<(AuditEntry Begun, string? Problem)> BeginAsync(OpenTicket ticket, string actor)
     {
         var begun = new AuditEntry
         {
@@ -42,7 +49,7 @@ internal sealed partial class ResolutionLog(
                 }
             ),
         };
-        return await WriteAsync(
+        var problem = await WriteAsync(
             ticket.Id,
             begun.Actor,
             async db =>
@@ -50,21 +57,19 @@ internal sealed partial class ResolutionLog(
                 db.AuditLog.Add(begun);
                 await db.SaveChangesAsync();
             }
-        )
-            ? begun
-            : null;
+        );
+        return (begun, problem);
     }
 
-    /// <returns>False when the database can't be reached. The next comparison writes the entry.</returns>
-    public async Task<bool> EndAsync(AuditEntry begun, bool isResolved)
+    /// <returns>Null: written; else why not. The next comparison writes the entry.</returns>
+    public async Task<string?> EndAsync(AuditEntry begun, bool isResolved)
     {
         var (id, surface) = About(begun);
-        var isWritten = await WriteAsync(
+        var problem = await WriteAsync(
             id,
             begun.Actor,
             async db =>
             {
-                await using var transaction = await db.BeginAsync(CancellationToken.None);
                 if (isResolved)
                 {
                     // FreeScout's webhook may have closed it first, but only the console knows the operator.
@@ -81,15 +86,14 @@ internal sealed partial class ResolutionLog(
                     }
                 );
                 await db.SaveChangesAsync();
-                await transaction.CommitAsync();
             }
         );
-        if (isWritten && isResolved)
+        if (problem is null && isResolved)
         {
             Log.Resolved(logger, id, surface, begun.Actor);
         }
 
-        return isWritten;
+        return problem;
     }
 
     /// <summary>Records a ticket that was closed outside the console. It needs no audit entry.</summary>
@@ -157,19 +161,36 @@ internal sealed partial class ResolutionLog(
         await db.OpenConversations.Where(row => row.Id == id).ExecuteDeleteAsync();
     }
 
-    /// <returns>False when the database can't be reached.</returns>
-    private async Task<bool> WriteAsync(long id, string? actor, Func<AutoTicketDbContext, Task> write)
+    /// <returns>Null: written; else why not, in a clause for the operator.</returns>
+    private async Task<string?> WriteAsync(long id, string? actor, Func<AutoTicketDbContext, Task> write)
     {
-        try
+        var begun = clock.GetTimestamp();
+        for (var failures = 1; ; failures++)
         {
-            await using var db = await contexts.CreateDbContextAsync(CancellationToken.None);
-            await write(db);
-            return true;
-        }
-        catch (Exception exception) when (Outages.IsOutage(exception))
-        {
-            Log.NotRecorded(logger, id, actor, exception.GetBaseException().Message);
-            return false;
+            try
+            {
+                await using var db = await contexts.CreateDbContextAsync(CancellationToken.None);
+                await using var transaction = await db.BeginAsync(CancellationToken.None);
+                await db.LimitLockWaitAsync(CancellationToken.None);
+                await write(db);
+                await transaction.CommitAsync();
+                _busy.End();
+                return null;
+            }
+            catch (Exception exception) when (Outages.IsBusy(exception) && clock.GetElapsedTime(begun) < BusyFor)
+            {
+                if (_busy.Begin())
+                {
+                    Log.Busy(logger, id, exception.GetBaseException().Message);
+                }
+            }
+            catch (Exception exception) when (Outages.IsOutage(exception))
+            {
+                Log.NotRecorded(logger, id, actor, exception.GetBaseException().Message);
+                return Outages.IsBusy(exception) ? "the database was busy" : "the console's database can't be reached";
+            }
+
+            await Task.Delay(Retries.After(failures), clock);
         }
     }
 
@@ -183,6 +204,9 @@ internal sealed partial class ResolutionLog(
     {
         [LoggerMessage(LogLevel.Information, "ticket_resolved conversation={Conversation} surface={Surface} by={Actor}")]
         public static partial void Resolved(ILogger logger, long conversation, string? surface, string actor);
+
+        [LoggerMessage(LogLevel.Warning, "ticket resolving waits for a busy database conversation={Conversation}: {Problem}")]
+        public static partial void Busy(ILogger logger, long conversation, string problem);
 
         [LoggerMessage(LogLevel.Warning, "ticket resolving could not be recorded yet conversation={Conversation} by={Actor}: {Problem}")]
         public static partial void NotRecorded(ILogger logger, long conversation, string? actor, string problem);

@@ -25,10 +25,15 @@ public static class ResolutionNote
         return $"{one.SurfaceName} has been operational since {UtcTime.Stamp(one.RecoveredAt)}.{down}{earlier}";
     }
 
+    /// <summary>The note as it will read for a ticket.</summary>
+    /// <param name="evidence">The ticket's; null: none is known.</param>
+    public static string Text(string note, string? evidence) =>
+        note.Trim().Replace(Evidence, evidence ?? "Its surface is not known to have recovered.", StringComparison.Ordinal);
+
     /// <summary>The note as HTML; text from outside is escaped.</summary>
     internal static string Html(string note, string? evidence, string actor)
     {
-        var text = note.Trim().Replace(Evidence, evidence ?? "Its surface is not known to have recovered.", StringComparison.Ordinal);
+        var text = Text(note, evidence);
         return $"<p>{WebUtility.HtmlEncode(text).ReplaceLineEndings("<br>")}</p>{Signature(actor)}";
     }
 

@@ -10,7 +10,7 @@ internal static class TicketEndpoints
 {
     internal sealed record InvestigateAnswer(InvestigationDisposition Disposition, bool Degraded, TicketLink? Ticket, string Message);
 
-    internal sealed record TicketAnswer(
+    internal record TicketAnswer(
         long Id,
         long? Number,
         string Url,
@@ -24,7 +24,9 @@ internal static class TicketEndpoints
         bool Recovered,
         TicketKind Kind,
         Severity? Severity,
-        string? AlertKey
+        string? AlertKey,
+        TicketAssignee? Assignee,
+        DateTimeOffset? LastReplyAt
     );
 
     internal sealed record TicketsAnswer(IReadOnlyList<TicketAnswer> Tickets, DateTimeOffset? SyncedAt, bool Stale, string? Problem);
@@ -33,7 +35,7 @@ internal static class TicketEndpoints
 
     /// <param name="Class"><c>ghost</c>, <c>orphan</c>, <c>drift</c> or <c>unconfirmed</c>.</param>
     /// <param name="Filing">The row id to dismiss a filing that has no conversation; else null.</param>
-    internal sealed record FindingAnswer(
+    internal record FindingAnswer(
         string Class,
         FindingKind Kind,
         long? ConversationId,
@@ -91,6 +93,8 @@ internal static class TicketEndpoints
                     };
                 }
             )
+            .WithName("Investigate")
+            .WithSummary("Files a ticket for a degraded surface, or returns the one that is open.")
             .RequireAuthorization(Rights.Operate)
             .RequireSameOriginJson()
             .Produces<InvestigateAnswer>()
@@ -124,7 +128,10 @@ internal static class TicketEndpoints
                     );
                 }
             )
-            .Produces<TicketsAnswer>();
+            .WithName("ListTickets")
+            .WithSummary("The open automatic tickets, as last seen in FreeScout.")
+            .Produces<TicketsAnswer>()
+            .ProducesProblem(400);
 
         api.MapPost(
                 "/api/tickets/resolve",
@@ -144,40 +151,66 @@ internal static class TicketEndpoints
                         : Results.Ok(new ResolveAnswer(await resolver.ResolveAsync(request, context.User.Identity?.Name ?? "api")));
                 }
             )
+            .WithName("ResolveTickets")
+            .WithSummary("Writes a note on each ticket and closes it, with one result per ticket.")
             .RequireAuthorization(Rights.Operate)
             .RequireSameOriginJson()
             .Produces<ResolveAnswer>()
             .ProducesProblem(400)
             .ProducesProblem(503);
 
+        api.MapPost(
+                "/api/tickets/{id}/take",
+                async (long id, TakeRequest? request, TicketTaker taker, HttpContext context) =>
+                {
+                    var outcome = await taker.TakeAsync(
+                        id,
+                        new(context.User.Identity?.Name ?? "api", Schemes.EmailOf(context.User)),
+                        request ?? new()
+                    );
+                    return outcome.Result switch
+                    {
+                        TakeResult.NotOpen => Results.Problem(title: "The ticket is not open.", detail: outcome.Message, statusCode: 404),
+                        TakeResult.NoAgent => Results.Problem(
+                            title: "You are no agent of FreeScout.",
+                            detail: outcome.Message,
+                            statusCode: 403
+                        ),
+                        TakeResult.HeldByAnother => Results.Problem(
+                            title: $"{outcome.Message} To take it over, send their id as “from”.",
+                            statusCode: 409,
+                            extensions: new Dictionary<string, object?> { ["assignee"] = outcome.Assignee }
+                        ),
+                        TakeResult.Failed => Results.Problem(
+                            title: "The ticket could not be taken.",
+                            detail: outcome.Message,
+                            statusCode: 503
+                        ),
+                        _ => Results.Ok(outcome),
+                    };
+                }
+            )
+            .WithName("TakeTicket")
+            .WithSummary("Assigns a ticket to the caller.")
+            .RequireAuthorization(Rights.Operate)
+            .RequireSameOriginJson()
+            .Produces<TakeOutcome>()
+            .ProducesProblem(403)
+            .ProducesProblem(404)
+            .ProducesProblem(409)
+            .ProducesProblem(503);
+
         api.MapGet(
-            "/api/tickets/findings",
-            async (FindingStore log, CancellationToken cancellationToken) =>
-            {
-                var known = await log.ReadAsync(cancellationToken);
-                return new FindingsAnswer(
-                    [
-                        .. known.Findings.Select(finding => new FindingAnswer(
-                            finding.Class,
-                            finding.Kind,
-                            finding.ConversationId,
-                            finding.Number,
-                            finding.Url,
-                            finding.Subject,
-                            finding.Detail,
-                            finding.FirstSeenAt,
-                            finding.SeenAt,
-                            finding.IsRepaired,
-                            finding.Dismissed,
-                            finding.Filing
-                        )),
-                    ],
-                    known.ReconciledAt,
-                    known.IsClean,
-                    known.Problem
-                );
-            }
-        );
+                "/api/tickets/findings",
+                async (FindingStore log, CancellationToken cancellationToken) =>
+                {
+                    var known = await log.ReadAsync(cancellationToken);
+                    return new FindingsAnswer([.. known.Findings.Select(Answer)], known.ReconciledAt, known.IsClean, known.Problem);
+                }
+            )
+            .WithName("ListFindings")
+            .WithSummary("The differences between the console and FreeScout.")
+            .Produces<FindingsAnswer>();
 
         api.MapPost(
                 "/api/tickets/findings/{id}/dismiss",
@@ -193,6 +226,8 @@ internal static class TicketEndpoints
                         _ => Results.Problem(title: "The console's database can't be reached.", statusCode: 503),
                     }
             )
+            .WithName("DismissFinding")
+            .WithSummary("Dismisses a difference between the console and FreeScout.")
             .RequireAuthorization(Rights.Operate)
             .RequireSameOriginJson()
             .Produces(204)
@@ -201,8 +236,24 @@ internal static class TicketEndpoints
             .ProducesProblem(503);
     }
 
+    public static FindingAnswer Answer(TicketFinding finding) =>
+        new(
+            finding.Class,
+            finding.Kind,
+            finding.ConversationId,
+            finding.Number,
+            finding.Url,
+            finding.Subject,
+            finding.Detail,
+            finding.FirstSeenAt,
+            finding.SeenAt,
+            finding.IsRepaired,
+            finding.Dismissed,
+            finding.Filing
+        );
+
     /// <param name="isRecovered">Its surface has recovered: it is on the worklist.</param>
-    private static TicketAnswer Answer(OpenTicket ticket, StatusBoard board, bool isRecovered)
+    public static TicketAnswer Answer(OpenTicket ticket, StatusBoard board, bool isRecovered)
     {
         var surface = ticket.Surface is { } key ? board.Find(key) : null;
         return new(
@@ -219,7 +270,9 @@ internal static class TicketEndpoints
             isRecovered,
             ticket.Kind,
             ticket.Severity,
-            ticket.AlertId is { } id ? AlertIdentity.KeyOf(id) : null
+            ticket.AlertId is { } id ? AlertIdentity.KeyOf(id) : null,
+            ticket.Assignee,
+            ticket.LastReplyAt
         );
     }
 }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Text.Json.Serialization;
 using AutoTicket.FreeScout;
 using Microsoft.Extensions.Options;
 
@@ -26,8 +27,9 @@ public sealed record ResolveRequest(IReadOnlyList<long> Ids, string? Note);
 /// <param name="Message">One sentence for the operator.</param>
 public sealed record ResolutionOutcome(long Id, Resolution Result, string Message)
 {
-    [System.Text.Json.Serialization.JsonIgnore]
-    public bool IsDone => Result is Resolution.Resolved or Resolution.AlreadyClosed;
+    /// <summary>Null: it was not open.</summary>
+    [JsonIgnore]
+    public OpenTicket? Ticket { get; init; }
 }
 
 /// <summary>Resolves tickets in FreeScout for an operator, each with a note and an audit entry. A failure of one does not stop the
@@ -59,56 +61,83 @@ internal sealed partial class TicketResolver(
 
     /// <summary>Resolves each ticket, even after the caller has disconnected.</summary>
     /// <param name="ended">Called as each ticket ends.</param>
+    /// <param name="onlyRecovered">A ticket that has left the worklist when its turn comes fails and stays open.</param>
+    /// <param name="stop">When canceled, no further ticket is begun, and those that have begun are finished.</param>
+    /// <returns>An outcome for each ticket that was begun.</returns>
     public Task<IReadOnlyList<ResolutionOutcome>> ResolveAsync(
         ResolveRequest request,
         string actor,
-        Action<ResolutionOutcome>? ended = null
-    ) => effects.Track(ResolveAllAsync(request, actor, ended));
+        Action<ResolutionOutcome>? ended = null,
+        bool onlyRecovered = false,
+        CancellationToken stop = default
+    ) => effects.Track(ResolveAllAsync(request, actor, ended, onlyRecovered, stop));
 
     private async Task<IReadOnlyList<ResolutionOutcome>> ResolveAllAsync(
         ResolveRequest request,
         string actor,
-        Action<ResolutionOutcome>? ended
+        Action<ResolutionOutcome>? ended,
+        bool onlyRecovered,
+        CancellationToken stop
     )
     {
         var ids = request.Ids.Distinct().ToList();
         var note = string.IsNullOrWhiteSpace(request.Note) ? ResolutionNote.Evidence : CleanText.Of(request.Note);
         var user = options.Value.UserId ?? throw new InvalidOperationException(NotSetUp);
-        var evidence = (await recovered.ReadAsync(CancellationToken.None)).ToDictionary(one => one.Ticket.Id, ResolutionNote.EvidenceOf);
+        var worklist = (await recovered.ReadAsync(CancellationToken.None)).ToDictionary(one => one.Ticket.Id);
         var outcomes = new ConcurrentDictionary<long, ResolutionOutcome>();
         await Parallel.ForEachAsync(
             ids,
             new ParallelOptions { MaxDegreeOfParallelism = AtOnce },
             async (id, _) =>
             {
-                var outcome = await ResolveOneAsync(id, ResolutionNote.Html(note, evidence.GetValueOrDefault(id), actor), user, actor);
+                if (stop.IsCancellationRequested)
+                {
+                    return;
+                }
+
+                var outcome = open.Current.Tickets.FirstOrDefault(ticket => ticket.Id == id) is { } ticket
+                    ? await ResolveOneAsync(ticket, HtmlOf(ticket), user, actor) with
+                    {
+                        Ticket = ticket,
+                    }
+                    : new(id, Resolution.NotOpen, "It is not among the open tickets.");
                 outcomes[id] = outcome;
                 ended?.Invoke(outcome);
             }
         );
-        return ids.ConvertAll(id => outcomes[id]);
+        return [.. ids.Select(id => outcomes.GetValueOrDefault(id)).OfType<ResolutionOutcome>()];
+
+        // With the evidence of this moment: during a long attempt, a surface may go down again.
+        string? HtmlOf(OpenTicket ticket)
+        {
+            var now = recovered.Find(ticket, worklist.GetValueOrDefault(ticket.Id));
+            return now is null && onlyRecovered
+                ? null
+                : ResolutionNote.Html(note, now is null ? null : ResolutionNote.EvidenceOf(now), actor);
+        }
     }
 
-    private async Task<ResolutionOutcome> ResolveOneAsync(long id, string html, long user, string actor)
+    /// <param name="html">The note; null: the ticket has left the worklist.</param>
+    private async Task<ResolutionOutcome> ResolveOneAsync(OpenTicket ticket, string? html, long user, string actor)
     {
-        if (open.Current.Tickets.FirstOrDefault(ticket => ticket.Id == id) is not { } ticket)
+        if (html is null)
         {
-            return new(id, Resolution.NotOpen, "It is not among the open tickets.");
+            return new(ticket.Id, Resolution.Failed, "Not tried: its surface failed again, or has no new reading.");
         }
 
         if (health.Failure is { NeedsPerson: true } failing)
         {
-            return new(id, Resolution.Failed, $"Not tried: {failing.Message}");
+            return new(ticket.Id, Resolution.Failed, $"Not tried: {failing.Message}");
         }
 
         if (effects.IsEnding)
         {
-            return new(id, Resolution.Failed, "Not tried: the console is stopping. Try again in a moment.");
+            return new(ticket.Id, Resolution.Failed, "Not tried: the console is stopping. Try again in a moment.");
         }
 
-        if (!_underWay.TryAdd(id, true))
+        if (!_underWay.TryAdd(ticket.Id, true))
         {
-            return new(id, Resolution.Failed, "It is being resolved right now.");
+            return new(ticket.Id, Resolution.Failed, "It is being resolved right now.");
         }
 
         try
@@ -117,7 +146,7 @@ internal sealed partial class TicketResolver(
         }
         finally
         {
-            _underWay.TryRemove(id, out _);
+            _underWay.TryRemove(ticket.Id, out _);
         }
     }
 
@@ -142,9 +171,10 @@ internal sealed partial class TicketResolver(
         }
 
         // Written before FreeScout is changed: if the end entry is missing later, the next comparison finds this one.
-        if (await record.BeginAsync(ticket, actor) is not { } begun)
+        var (begun, unaudited) = await record.BeginAsync(ticket, actor);
+        if (unaudited is not null)
         {
-            return Failed(ticket.Id, "Not tried: the console's database can't be reached, so it could not be audited. Try again.");
+            return Failed(ticket.Id, $"Not resolved: {unaudited}, so it could not be audited. Try again.");
         }
 
         // The note comes before the close. A note that an earlier try left is not written again.
@@ -158,13 +188,12 @@ internal sealed partial class TicketResolver(
             return Failed(ticket.Id, $"The note is written, but the ticket may still be open: {unclosed.Message}");
         }
 
-        return await record.EndAsync(begun, isResolved: true)
-            ? new(ticket.Id, Resolution.Resolved, "Resolved.")
-            : new(
-                ticket.Id,
-                Resolution.Resolved,
-                "Resolved. The console's database can't be reached just now: the audit log gets the entry later."
-            );
+        var unended = await record.EndAsync(begun, isResolved: true);
+        return new(
+            ticket.Id,
+            Resolution.Resolved,
+            unended is null ? "Resolved." : $"Resolved, but {unended}: the audit log gets the entry later."
+        );
     }
 
     private ResolutionOutcome Failed(long id, string message)

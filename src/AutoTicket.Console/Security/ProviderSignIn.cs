@@ -10,7 +10,8 @@ using Microsoft.IdentityModel.Protocols.OpenIdConnect;
 
 namespace AutoTicket.Security;
 
-/// <summary>Sign-in by OpenID Connect, in the code flow with PKCE. The cookie keeps only the user's name and the console's role.</summary>
+/// <summary>Sign-in by OpenID Connect, in the code flow with PKCE. The cookie keeps only the user's name, e-mail
+/// address and role.</summary>
 internal static partial class ProviderSignIn
 {
     public const string IdTokenHint = "id_token_hint";
@@ -20,12 +21,19 @@ internal static partial class ProviderSignIn
 
     private const string ActorPrefix = "user:";
 
+    /// <summary>RFC 5321, 4.5.3.1.3.</summary>
+    private const int LongestEmail = 254;
+
     private const string RolesInIdToken = "roles_in_id_token";
 
     /// <summary>The claim type for values of <see cref="ProviderOptions.RoleClaim"/>.</summary>
     private const string ProviderRole = "provider_role";
 
-    private static readonly string[] NameClaims = ["preferred_username", "email"];
+    private const string Email = "email";
+
+    private const string EmailVerified = "email_verified";
+
+    private static readonly string[] NameClaims = ["preferred_username", Email];
 
     public static void Configure(OpenIdConnectOptions oidc, ProviderOptions provider, bool isDevelopment)
     {
@@ -54,7 +62,7 @@ internal static partial class ProviderSignIn
             oidc.Scope.Add(scope);
         }
 
-        foreach (var name in NameClaims.Append("sub"))
+        foreach (var name in NameClaims.Append("sub").Append(EmailVerified))
         {
             oidc.ClaimActions.MapJsonKey(name, name);
         }
@@ -159,7 +167,9 @@ internal static partial class ProviderSignIn
             DateTimeOffset.TryParse(properties.GetTokenValue("expires_at"), CultureInfo.InvariantCulture, out var until) ? until : null
         );
         var sealedGrant = services.GetRequiredService<ProviderGrants>().Seal(grant);
-        context.Principal = await services.GetRequiredService<Sessions>().OpenAsync(actor, role, sealedGrant, cancellationToken);
+        context.Principal = await services
+            .GetRequiredService<Sessions>()
+            .OpenAsync(actor, role, sealedGrant, cancellationToken, EmailIn(user));
         // The cookie must not contain the tokens.
         context.Properties = new AuthenticationProperties { RedirectUri = properties.RedirectUri };
     }
@@ -175,6 +185,12 @@ internal static partial class ProviderSignIn
             .FirstOrDefault(name => name.Length > 0);
         return name is null || name == subject ? $"{ActorPrefix}{subject}" : $"{ActorPrefix}{name} ({subject})";
     }
+
+    /// <returns>The user's e-mail address; null: the provider sent none, or says that the user did not prove it.</returns>
+    internal static string? EmailIn(ClaimsPrincipal user) =>
+        user.FindAll(EmailVerified).Any(claim => bool.TryParse(claim.Value, out var isVerified) && !isVerified) ? null
+        : Clean(user.FindFirst(Email)?.Value ?? "", LongestEmail) is { Length: > 0 } email ? email
+        : null;
 
     /// <returns>The name to show on pages; an actor that did not sign in at the provider is returned unchanged.</returns>
     /// <param name="actor">A result of <see cref="ActorOf"/>.</param>

@@ -9,8 +9,8 @@ namespace AutoTicket.Security;
 
 /// <summary>
 /// Asks the provider about each session every <c>OIDC_RECHECK_INTERVAL</c>: does the user still exist, and with which role? It uses the
-/// refresh token, if any, and userinfo. One process asks at a time, because a refresh token works once. An outage of the provider ends a
-/// session after <see cref="Sessions.Unconfirmed"/>.
+/// refresh token, if any, and userinfo. One process asks at a time, because a refresh token works once: a provider that sees one twice
+/// withdraws the session. An outage of the provider ends a session after <see cref="Sessions.Unconfirmed"/>.
 /// </summary>
 internal sealed partial class ProviderWatch(
     SignInOptions signIn,
@@ -24,6 +24,13 @@ internal sealed partial class ProviderWatch(
 ) : Loop(clock, logger)
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+
+    /// <summary>A check is three requests of at most ten seconds each, and half a minute of <see cref="Retries"/>. One of a killed process
+    /// is repeated after this time and the interval.</summary>
+    private static readonly TimeSpan LongestCheck = TimeSpan.FromMinutes(2);
+
+    /// <summary>A renewed token that can't be stored is lost, and the used one would end the session.</summary>
+    private static readonly TimeSpan[] Retries = [.. new[] { 1, 2, 4, 8, 16 }.Select(seconds => TimeSpan.FromSeconds(seconds))];
 
     /// <summary>In parallel, so that a hanging request does not delay the other sessions.</summary>
     private const int AtOnce = 16;
@@ -66,10 +73,12 @@ internal sealed partial class ProviderWatch(
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var (now, seen) = (Clock.GetUtcNow(), session.CheckedAt);
+        // Not due for anybody until this check ends, however slow the provider is.
+        var free = now + LongestCheck;
+        var own = db.Sessions.Where(row => row.Id == session.Id);
         if (
-            await db
-                .Sessions.Where(row => row.Id == session.Id && row.CheckedAt == seen)
-                .ExecuteUpdateAsync(set => set.SetProperty(row => row.CheckedAt, now), cancellationToken) == 0
+            await own.Where(row => row.CheckedAt == seen)
+                .ExecuteUpdateAsync(set => set.SetProperty(row => row.CheckedAt, free), cancellationToken) == 0
         )
         {
             return;
@@ -83,7 +92,8 @@ internal sealed partial class ProviderWatch(
                 : new(Over: "the key that sealed its grant is lost");
         }
         catch (Exception exception)
-            when (exception
+            when (!Outages.IsOfDatabase(exception)
+                && exception
                     is HttpRequestException
                         or InvalidOperationException
                         or ArgumentException
@@ -95,6 +105,7 @@ internal sealed partial class ProviderWatch(
             LogOutage(exception.GetBaseException().Message);
             if (now - session.ConfirmedAt < Sessions.Unconfirmed)
             {
+                await own.ExecuteUpdateAsync(set => set.SetProperty(row => row.CheckedAt, now), CancellationToken.None);
                 return;
             }
 
@@ -108,12 +119,10 @@ internal sealed partial class ProviderWatch(
         }
 
         var role = verdict.Role ?? session.Role;
-        await db
-            .Sessions.Where(row => row.Id == session.Id)
-            .ExecuteUpdateAsync(
-                set => set.SetProperty(row => row.Role, role).SetProperty(row => row.ConfirmedAt, now),
-                CancellationToken.None
-            );
+        await own.ExecuteUpdateAsync(
+            set => set.SetProperty(row => row.Role, role).SetProperty(row => row.ConfirmedAt, now).SetProperty(row => row.CheckedAt, now),
+            CancellationToken.None
+        );
         if (role != session.Role)
         {
             Log.RoleChanged(logger, session.Name, session.Role, role);
@@ -135,10 +144,7 @@ internal sealed partial class ProviderWatch(
             grant = renewed!.Value.Grant;
             fromIdToken = renewed.Value.Roles;
             // Store a rotated refresh token now, because userinfo may fail.
-            var sealedGrant = grants.Seal(grant);
-            await db
-                .Sessions.Where(row => row.Id == session.Id)
-                .ExecuteUpdateAsync(set => set.SetProperty(row => row.SealedGrant, sealedGrant), CancellationToken.None);
+            await StoreAsync(db, session.Id, grants.Seal(grant));
         }
         else if (grant.AccessUntil <= Clock.GetUtcNow())
         {
@@ -161,6 +167,24 @@ internal sealed partial class ProviderWatch(
         return signIn.Provider!.RoleOf([.. fromIdToken ?? [], .. fromUserInfo]) is { } role
             ? new(role)
             : new(Over: $"no role any more: was {session.Role}");
+    }
+
+    private async Task StoreAsync(AutoTicketDbContext db, string id, string sealedGrant)
+    {
+        for (var tries = 0; ; tries++)
+        {
+            try
+            {
+                await db
+                    .Sessions.Where(row => row.Id == id)
+                    .ExecuteUpdateAsync(set => set.SetProperty(row => row.SealedGrant, sealedGrant), CancellationToken.None);
+                return;
+            }
+            catch (Exception exception) when (Outages.IsOutage(exception) && tries < Retries.Length)
+            {
+                await Task.Delay(Retries[tries], Clock);
+            }
+        }
     }
 
     private async Task<((ProviderGrant Grant, IEnumerable<string>? Roles)? Renewed, string? Refusal)> RefreshAsync(

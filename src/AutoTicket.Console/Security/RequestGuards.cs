@@ -25,28 +25,30 @@ internal static class RequestGuards
     /// <summary>Prevents cross-site request forgery: a write must be JSON, which no form can send, and come from the console's own pages. A
     /// request with a token is exempt, because a browser sends no token by itself.</summary>
     public static RouteHandlerBuilder RequireSameOriginJson(this RouteHandlerBuilder endpoint) =>
-        endpoint.AddEndpointFilter(
-            async (context, next) =>
-            {
-                var request = context.HttpContext.Request;
-                if (context.HttpContext.User.Identity?.AuthenticationType == Schemes.Token)
+        endpoint
+            .WithMetadata(new ApiDescription.SameOriginJson())
+            .AddEndpointFilter(
+                async (context, next) =>
                 {
-                    return await next(context);
-                }
+                    var request = context.HttpContext.Request;
+                    if (context.HttpContext.User.Identity?.AuthenticationType == Schemes.Token)
+                    {
+                        return await next(context);
+                    }
 
-                if (IsForeign(request))
-                {
-                    return Results.Problem(title: "The request comes from another site.", statusCode: 403);
-                }
+                    if (IsForeign(request))
+                    {
+                        return Results.Problem(title: "The request comes from another site.", statusCode: 403);
+                    }
 
-                var hasBody = request.ContentLength > 0 || request.Headers.TransferEncoding.Count > 0;
-                return
-                    (hasBody || request.ContentType is not null)
-                    && !(MediaTypeHeaderValue.TryParse(request.ContentType, out var type) && type.MediaType == "application/json")
-                    ? Results.Problem(title: "The body must be application/json.", statusCode: 415)
-                    : await next(context);
-            }
-        );
+                    var hasBody = request.ContentLength > 0 || request.Headers.TransferEncoding.Count > 0;
+                    return
+                        (hasBody || request.ContentType is not null)
+                        && !(MediaTypeHeaderValue.TryParse(request.ContentType, out var type) && type.MediaType == "application/json")
+                        ? Results.Problem(title: "The body must be application/json.", statusCode: 415)
+                        : await next(context);
+                }
+            );
 
     /// <returns>Whether the request came over loopback, and not through a proxy on this machine.</returns>
     public static bool IsFromThisMachine(HttpContext context) =>

@@ -39,7 +39,10 @@ internal sealed class LoopbackHandler(IOptionsMonitor<AuthenticationSchemeOption
         Task.FromResult(
             Applies(Context)
                 ? AuthenticateResult.Success(
-                    new AuthenticationTicket(Schemes.Principal("developer", Roles.Admin, Scheme.Name), Scheme.Name)
+                    new AuthenticationTicket(
+                        Schemes.Principal("developer", Roles.Admin, Scheme.Name, email: Schemes.DeveloperEmail),
+                        Scheme.Name
+                    )
                 )
                 : AuthenticateResult.NoResult()
         );

@@ -9,6 +9,9 @@ namespace AutoTicket.Security;
 /// caller. ASP.NET's middleware would do, but never disposes its limiters, whose timers keep the whole host alive.</summary>
 internal sealed class RequestLimits : IDisposable
 {
+    /// <summary>Of all exports together.</summary>
+    public static readonly AtOnce Exports = new("export", 2);
+
     private const int SignInsPerMinute = 10;
 
     private readonly PartitionedRateLimiter<HttpContext>[] _each;

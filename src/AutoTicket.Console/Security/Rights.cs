@@ -8,10 +8,10 @@ internal static class Rights
     /// <summary>Look at everything; every role may.</summary>
     public const string See = "see";
 
-    /// <summary>File, refresh and resolve tickets; retry and discard parked alerts.</summary>
+    /// <summary>File, take, refresh and resolve tickets; retry and discard parked alerts.</summary>
     public const string Operate = "operate";
 
-    /// <summary>Flip flags, reset the flood breaker.</summary>
+    /// <summary>Flip flags, reset the flood breaker, test the deliveries.</summary>
     public const string Administer = "administer";
 
     private static readonly Dictionary<string, string[]> Holders = new()

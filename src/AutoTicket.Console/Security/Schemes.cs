@@ -26,8 +26,12 @@ internal static class Schemes
     /// <summary>The cookie's claim with the session's secret.</summary>
     public const string SessionClaim = "sid";
 
+    /// <summary>The e-mail address of whom Development signs in. The sandbox's FreeScout has an agent with it.</summary>
+    public const string DeveloperEmail = "dana@sandbox.example";
+
     /// <param name="secret">The session's secret; null: there is no session.</param>
-    public static ClaimsPrincipal Principal(string name, string role, string scheme, string? secret = null)
+    /// <param name="email">Null: the provider sent none, or has not verified it.</param>
+    public static ClaimsPrincipal Principal(string name, string role, string scheme, string? secret = null, string? email = null)
     {
         List<Claim> claims = [new(ClaimTypes.Name, name), new(ClaimTypes.Role, role)];
         if (secret is not null)
@@ -35,8 +39,16 @@ internal static class Schemes
             claims.Add(new(SessionClaim, secret));
         }
 
+        if (email is not null)
+        {
+            claims.Add(new(ClaimTypes.Email, email));
+        }
+
         return new(new ClaimsIdentity(claims, scheme, ClaimTypes.Name, ClaimTypes.Role));
     }
+
+    /// <returns>The user's e-mail address; null: the sign-in has none.</returns>
+    public static string? EmailOf(ClaimsPrincipal user) => user.FindFirst(ClaimTypes.Email)?.Value;
 
     /// <returns>The id of the session of the user's cookie; null: another scheme authenticated the user.</returns>
     public static string? SessionOf(ClaimsPrincipal user) =>

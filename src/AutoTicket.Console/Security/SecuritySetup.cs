@@ -10,6 +10,7 @@ internal static class SecuritySetup
         builder.AddRequestGuards();
         builder.AddSignIn();
         builder.Services.AddExceptionHandler<BadRequestHandler>();
+        builder.Services.AddOpenApi(ApiDescription.Configure);
         builder.Services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
         // They log an ERROR for each forged cookie, form or sign-in answer. Our own lines say what matters.
         builder.Logging.AddFilter("Microsoft.AspNetCore.Antiforgery", LogLevel.None);

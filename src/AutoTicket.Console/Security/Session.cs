@@ -23,7 +23,7 @@ public sealed class Session
 
     public required DateTimeOffset ExpiresAt { get; init; }
 
-    /// <summary>When the last check with the provider began.</summary>
+    /// <summary>When the last check with the provider began; while one is in progress, when it is given up.</summary>
     public required DateTimeOffset CheckedAt { get; init; }
 
     /// <summary>When the provider last confirmed the user and their role; null: a session by password.</summary>

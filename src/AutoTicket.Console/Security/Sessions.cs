@@ -30,7 +30,14 @@ internal sealed partial class Sessions(
 
     /// <summary>Begins and audits a session.</summary>
     /// <param name="name">The user, as the audit log's actor.</param>
-    public async Task<ClaimsPrincipal> OpenAsync(string name, string role, string? grant, CancellationToken cancellationToken)
+    /// <param name="email">The user's e-mail address, kept in the cookie; null: it is not known.</param>
+    public async Task<ClaimsPrincipal> OpenAsync(
+        string name,
+        string role,
+        string? grant,
+        CancellationToken cancellationToken,
+        string? email = null
+    )
     {
         var now = Clock.GetUtcNow();
         var secret = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
@@ -50,7 +57,7 @@ internal sealed partial class Sessions(
         db.Sessions.Add(session);
         db.AuditLog.Add(Entry(AuditActions.SignedIn, name, new { role }));
         await db.SaveChangesAsync(cancellationToken);
-        return Schemes.Principal(name, role, Schemes.Cookie, secret);
+        return Schemes.Principal(name, role, Schemes.Cookie, secret, email);
     }
 
     /// <summary>Ends and audits a session, and signs out its open pages.</summary>
@@ -141,7 +148,7 @@ internal sealed partial class Sessions(
     public static ClaimsPrincipal? Current(ClaimsPrincipal user, Session? session) =>
         session is null ? null
         : session.Role == Roles.Of(user) ? user
-        : Schemes.Principal(session.Name, session.Role, Schemes.Cookie, user.FindFirst(Schemes.SessionClaim)?.Value);
+        : Schemes.Principal(session.Name, session.Role, Schemes.Cookie, user.FindFirst(Schemes.SessionClaim)?.Value, Schemes.EmailOf(user));
 
     /// <summary>Reports the session every two seconds, and at once when this process ends it.</summary>
     /// <param name="onChange">Gets null when the session is over; must return at once and never throw.</param>

@@ -8,9 +8,8 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Slack;
 
-/// <summary>Once a day the leader reminds the operator of open tickets whose surface has recovered. It sends nothing if there are
-/// none.</summary>
-internal sealed partial class RecoveredReminder(
+/// <summary>Once a day, reminds the operator of open tickets whose surface has recovered.</summary>
+internal sealed class RecoveredReminder(
     RecoveredTickets recovered,
     OpenTickets tickets,
     SlackClient client,
@@ -21,15 +20,9 @@ internal sealed partial class RecoveredReminder(
     IOptions<SlackOptions> options,
     TimeProvider clock,
     ILogger<RecoveredReminder> logger
-) : LeaderLoop(leader, clock, logger)
+) : DailyReminder("recovered_reminder", client, health, leader, contexts, options, clock, logger)
 {
-    /// <summary>The day's reminder is a row of <c>leases</c> that lasts until the next day, also for restarts and other leaders.</summary>
-    private const string Lease = "recovered_reminder";
-
     private const int MostLines = 20;
-    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(30);
-
-    private DateTimeOffset _doneUntil = DateTimeOffset.MinValue;
 
     protected override void Begin()
     {
@@ -37,72 +30,10 @@ internal sealed partial class RecoveredReminder(
         tickets.Changed += Wake;
     }
 
-    protected override async Task<TimeSpan> LeadAsync(CancellationToken stoppingToken)
-    {
-        if (Clock.GetUtcNow() >= _doneUntil && await RemindAsync(stoppingToken) is { } until)
-        {
-            _doneUntil = until;
-        }
-
-        return LookEvery;
-    }
-
-    /// <returns>The time of the next reminder; null: today's may still come.</returns>
-    private async Task<DateTimeOffset?> RemindAsync(CancellationToken cancellationToken)
-    {
-        var now = Clock.GetUtcNow();
-        var today = new DateTimeOffset(now.UtcDateTime.Date, TimeSpan.Zero) + options.Value.RemindAt;
-        if (now < today)
-        {
-            return today;
-        }
-
-        if (tickets.Current.IsStale || health.IsHeld || client.NotConfigured() is not null)
-        {
-            return null;
-        }
-
-        var open = await recovered.ReadAsync(cancellationToken);
-        var tomorrow = today + TimeSpan.FromDays(1);
-        // None yet: the reminder may still come later in the day.
-        if (open.Count == 0 || !await TakeLeaseAsync(now, tomorrow))
-        {
-            return open.Count == 0 ? null : tomorrow;
-        }
-
-        if (await client.SendAsync(Text(open)) is not { } failure)
-        {
-            Log.Reminded(logger, open.Count);
-        }
-        // If the answer was lost, Slack may have delivered the message. A second one would be worse than none.
-        else if (!failure.MayHaveSent)
-        {
-            await ReturnLeaseAsync(now);
-            return null;
-        }
-
-        return tomorrow;
-    }
-
-    /// <summary>Claims the day before the message is sent, so that two processes never send it.</summary>
-    private async Task<bool> TakeLeaseAsync(DateTimeOffset now, DateTimeOffset until)
-    {
-        await using var db = await contexts.CreateDbContextAsync();
-        return await db.ExecuteAsync(
-                $"""
-                INSERT INTO leases (name, owner, until, fence) VALUES ({Lease}, {Environment.MachineName}, {until}, 1)
-                ON CONFLICT (name) DO UPDATE SET until = excluded.until, owner = excluded.owner, fence = leases.fence + 1
-                WHERE leases.until <= {now}
-                """,
-                CancellationToken.None
-            ) == 1;
-    }
-
-    private async Task ReturnLeaseAsync(DateTimeOffset now)
-    {
-        await using var db = await contexts.CreateDbContextAsync();
-        await db.ExecuteAsync($"UPDATE leases SET until = {now} WHERE name = {Lease}", CancellationToken.None);
-    }
+    protected override async Task<Reminder?> WriteAsync(CancellationToken cancellationToken) =>
+        !tickets.Current.IsStale && await recovered.ReadAsync(cancellationToken) is { Count: > 0 } open
+            ? new(Text(open), $"{open.Count} ticket(s) of recovered surfaces")
+            : null;
 
     private string Text(IReadOnlyList<RecoveredTicket> open)
     {
@@ -121,11 +52,5 @@ internal sealed partial class RecoveredReminder(
         return text.Append(open.Count > MostLines ? $"\nand {open.Count - MostLines} more" : "")
             .Append(CultureInfo.InvariantCulture, $"\nResolve them: {SlackText.Link($"{address.Url}/console/tickets")}")
             .ToString();
-    }
-
-    private static partial class Log
-    {
-        [LoggerMessage(LogLevel.Information, "operator reminded of {Count} ticket(s) of recovered surfaces")]
-        public static partial void Reminded(ILogger logger, int count);
     }
 }

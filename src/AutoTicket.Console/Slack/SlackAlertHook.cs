@@ -11,6 +11,7 @@ internal sealed class SlackAlertHook(
     SlackClient client,
     SlackHealth health,
     ConsoleAddress address,
+    AlertMutes mutes,
     IOptions<SlackOptions> options,
     IOptions<AlertsOptions> alerts,
     TimeProvider clock
@@ -30,8 +31,6 @@ internal sealed class SlackAlertHook(
     public bool WantsEndedAlerts => true;
 
     public bool WorksWithoutDatabase => true;
-
-    private string AlertsPage => $"{address.Url}/console/alerts";
 
     public async IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverAsync(
         IReadOnlyList<AlertNotice> notices,
@@ -92,6 +91,13 @@ internal sealed class SlackAlertHook(
         {
             // Stop between two messages only, so that the outcome of each is recorded.
             cancellationToken.ThrowIfCancellationRequested();
+            // The mute may have begun during this pass.
+            if (mutes.OutcomeOf(notice) is { } muted)
+            {
+                yield return [muted];
+                continue;
+            }
+
             // After one failure the rest of the pass would run into the same timeout.
             failure ??= await SendAsync(notice);
             yield return [failure is null ? Sent(notice, DecisionWord.Sent) : Degraded(notice, failure)];
@@ -141,14 +147,14 @@ internal sealed class SlackAlertHook(
     private Task<SlackFailure?> SendDigestAsync(List<AlertNotice> notices)
     {
         _pace.Digest();
-        return client.SendAsync(SlackText.Digest(notices, AlertsPage));
+        return client.SendAsync(SlackText.Digest(notices, address.Url));
     }
 
     private async Task<SlackFailure?> SendAsync(AlertNotice notice)
     {
         _pace.Single();
         using var trace = AlertTrace.Start("alert to slack", notice.Alert);
-        var failure = await client.SendAsync(SlackText.Single(notice, AlertsPage, alerts.Value.QuietPeriod));
+        var failure = await client.SendAsync(SlackText.Single(notice, address.Url, alerts.Value.QuietPeriod));
         if (failure?.Kind == SlackFailureKind.Refused)
         {
             _refused[KeyOf(notice)] = (failure, clock.GetTimestamp());

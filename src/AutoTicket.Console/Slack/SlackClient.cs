@@ -27,7 +27,7 @@ internal sealed partial class SlackClient(
     private static readonly TimeSpan CallTimeout = TimeSpan.FromSeconds(3);
 
     private readonly string _token = options.Value.BotToken?.Trim() ?? "";
-    private string? _channel;
+    private volatile string? _channel;
     private bool _notConfiguredLogged;
 
     /// <summary>Sends one message to the operator, within two times <see cref="CallTimeout"/>. It can't be cancelled, because then the
@@ -54,7 +54,9 @@ internal sealed partial class SlackClient(
             return missing;
         }
 
-        if (_channel is null)
+        // Another call may forget the channel at any time.
+        var channel = _channel;
+        if (channel is null)
         {
             var (opened, failure) = await CallAsync("conversations.open", new { users = options.Value.OperatorUserId!.Trim() });
             if (failure is not null)
@@ -62,11 +64,13 @@ internal sealed partial class SlackClient(
                 return failure with { MayHaveSent = false };
             }
 
-            _channel = opened.TryGetProperty("channel", out var channel) ? channel.Text("id") : null;
-            if (_channel is null)
+            channel = opened.TryGetProperty("channel", out var found) ? found.Text("id") : null;
+            if (channel is null)
             {
                 return Fail(new(SlackFailureKind.BadAnswer, "Slack's response names no channel."), "conversations.open");
             }
+
+            _channel = channel;
         }
 
         // Text from outside must not act as markup, fetch a link or mention a person.
@@ -74,7 +78,7 @@ internal sealed partial class SlackClient(
             "chat.postMessage",
             new
             {
-                channel = _channel,
+                channel,
                 text,
                 mrkdwn = false,
                 link_names = false,
@@ -104,9 +108,8 @@ internal sealed partial class SlackClient(
         }
 
         var failure = SlackFailure.NotConfigured(missing);
-        if (!_notConfiguredLogged)
+        if (!Interlocked.Exchange(ref _notConfiguredLogged, true))
         {
-            _notConfiguredLogged = true;
             Log.Degraded(logger, failure.Kind, "none", failure.Message);
         }
 

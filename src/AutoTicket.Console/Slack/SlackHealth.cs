@@ -12,6 +12,7 @@ internal sealed class SlackHealth
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan ShortestHold = TimeSpan.FromSeconds(1);
 
+    private readonly Lock _lock = new();
     private readonly TimeProvider _clock;
     private volatile State _state = new(null, null, DateTimeOffset.MinValue, null, 0);
 
@@ -41,21 +42,19 @@ internal sealed class SlackHealth
     /// <summary>A hold longer than <see cref="LongestHold"/> was set before the clock was put back, and is ignored.</summary>
     public bool IsHeld => HoldUntil - _clock.GetUtcNow() is var left && left > TimeSpan.Zero && left <= LongestHold;
 
-    public void Sent() => Set(new State(null, null, DateTimeOffset.MinValue, _clock.GetUtcNow(), 0));
+    public void Sent() => Set((_, now) => new State(null, null, DateTimeOffset.MinValue, now, 0));
 
-    public void Failed(SlackFailure failure)
-    {
-        var (now, before) = (_clock.GetUtcNow(), _state);
+    public void Failed(SlackFailure failure) =>
         Set(
-            before with
-            {
-                Failure = failure,
-                FailingSince = before.FailingSince ?? now,
-                HoldUntil = now + Pause(failure, before.Failures),
-                Failures = before.Failures + 1,
-            }
+            (before, now) =>
+                before with
+                {
+                    Failure = failure,
+                    FailingSince = before.FailingSince ?? now,
+                    HoldUntil = now + Pause(failure, before.Failures),
+                    Failures = before.Failures + 1,
+                }
         );
-    }
 
     private static TimeSpan Pause(SlackFailure failure, int failuresBefore)
     {
@@ -72,11 +71,17 @@ internal sealed class SlackHealth
             : asked;
     }
 
-    // Only the hook and the reminder write, one call at a time.
-    private void Set(State state)
+    // The alert hook, the reminders and the test DM call at the same time.
+    private void Set(Func<State, DateTimeOffset, State> next)
     {
-        var changed = _state.Failure?.Kind != state.Failure?.Kind;
-        _state = state;
+        bool changed;
+        lock (_lock)
+        {
+            var before = _state;
+            _state = next(before, _clock.GetUtcNow());
+            changed = before.Failure?.Kind != _state.Failure?.Kind;
+        }
+
         if (changed)
         {
             Changed?.Invoke();

@@ -8,6 +8,9 @@ internal static class SlackSetup
     {
         builder.Services.AddSlackHook();
         builder.Services.AddHosted<RecoveredReminder>();
+        builder.Services.AddHosted<UnclaimedReminder>();
+        builder.Services.AddHosted<FlagNotice>();
+        builder.Services.AddHosted<FlagReminder>();
     }
 
     /// <summary>The hook and what it needs to send messages.</summary>

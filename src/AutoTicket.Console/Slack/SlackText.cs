@@ -17,7 +17,7 @@ internal static class SlackText
     private const int MostLines = 40;
 
     /// <returns>A message on one alert.</returns>
-    /// <param name="console">The address of the alerts page.</param>
+    /// <param name="console">The address of the console; the message links to the incident's page.</param>
     public static string Single(AlertNotice notice, string console, TimeSpan quietPeriod)
     {
         var alert = notice.Alert;
@@ -39,11 +39,14 @@ internal static class SlackText
             tail.Append(CultureInfo.InvariantCulture, $"\nTicket {TicketNumber.Of(ticket.Number)}: {Link(ticket.Url)}");
         }
 
-        tail.Append(CultureInfo.InvariantCulture, $"\nConsole: {Link(console)}\nAlert key: {Plain(alert.AlertKey, LongestName)}");
+        tail.Append(CultureInfo.InvariantCulture, $"\nConsole: {Link(console + alert.IncidentKey.Path)}");
+        tail.Append(CultureInfo.InvariantCulture, $"\nAlert key: {Plain(alert.AlertKey, LongestName)}");
         return $"{head}\n{Plain(alert.Summary, Longest - head.Length - 1 - tail.Length)}{tail}";
     }
 
-    /// <returns>A message on many alerts, the worst first.</returns>
+    /// <returns>A message on many alerts, the worst first. Each line links to its incident while there is room: a line without a link is
+    /// worth more than a link.</returns>
+    /// <param name="console">The address of the console; the message links to its alerts page.</param>
     public static string Digest(IReadOnlyCollection<AlertNotice> notices, string console)
     {
         var counts = notices
@@ -54,8 +57,9 @@ internal static class SlackText
         var ended = notices.Count(notice => notice.Kind == NoticeKind.Ended);
         var kinds = ended > 0 ? counts.Append($"ended: {ended}") : counts;
         var text = new StringBuilder($"{notices.Count} {(notices.Count == 1 ? "alert" : "alerts")} at once ({string.Join(", ", kinds)})");
-        var link = $"\nConsole: {Link(console)}";
-        var shown = 0;
+        var end = $"\nConsole: {Link($"{console}/console/alerts")}";
+        var room = Longest - text.Length - $"\nand {notices.Count} more".Length - end.Length;
+        var lines = new List<(string Text, string Link)>();
         foreach (
             var notice in notices.OrderBy(notice => notice.Kind == NoticeKind.Ended).ThenBy(notice => notice.Alert.Severity).Take(MostLines)
         )
@@ -65,21 +69,31 @@ internal static class SlackText
                 $"{notice.Alert.Severity} {Word(notice)} · {Subject(notice.Alert)}{ticket} · {notice.Alert.Summary}",
                 LongestLine
             );
-            if (text.Length + 1 + line.Length + $"\nand {notices.Count} more".Length + link.Length > Longest)
+            room -= 1 + line.Length;
+            if (room < 0)
             {
                 break;
             }
 
-            text.Append('\n').Append(line);
-            shown++;
+            lines.Add((line, $" {Link(console + notice.Alert.IncidentKey.Path)}"));
         }
 
-        if (shown < notices.Count)
+        foreach (var (line, link) in lines)
         {
-            text.Append(CultureInfo.InvariantCulture, $"\nand {notices.Count - shown} more");
+            text.Append('\n').Append(line);
+            if (link.Length <= room)
+            {
+                text.Append(link);
+                room -= link.Length;
+            }
         }
 
-        return text.Append(link).ToString();
+        if (lines.Count < notices.Count)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"\nand {notices.Count - lines.Count} more");
+        }
+
+        return text.Append(end).ToString();
     }
 
     /// <returns>Text from outside in one line, escaped, and cut between two grapheme clusters.</returns>

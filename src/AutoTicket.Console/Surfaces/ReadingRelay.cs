@@ -160,8 +160,17 @@ internal sealed partial class ReadingRelay(
 
     private async Task CountAsync(CancellationToken cancellationToken)
     {
-        board.SetAvailability(await availability.CountAsync(tidy: leader.IsLeader, cancellationToken));
-        _countAt = Clock.GetUtcNow() + CountEvery;
+        var upTo = Clock.GetUtcNow();
+        // Also after a failure: a count that times out must not run all the time.
+        _countAt = upTo + CountEvery;
+        try
+        {
+            board.SetAvailability(await availability.CountAsync(upTo, tidy: leader.IsLeader, cancellationToken), upTo);
+        }
+        catch (Exception exception) when (Outages.IsOutage(exception))
+        {
+            Log.NotCounted(logger, Settings.Text(CountEvery), exception.GetBaseException().Message);
+        }
     }
 
     /// <summary>Logs once an outage.</summary>
@@ -186,6 +195,9 @@ internal sealed partial class ReadingRelay(
     {
         [LoggerMessage(LogLevel.Warning, "readings can't be stored, the board continues without the database: {Problem}")]
         public static partial void NotStored(ILogger logger, string problem);
+
+        [LoggerMessage(LogLevel.Warning, "the surfaces' availability can't be counted, trying again in {Pause}: {Problem}")]
+        public static partial void NotCounted(ILogger logger, string pause, string problem);
 
         [LoggerMessage(LogLevel.Warning, "readings can't be read, the board turns stale until the database answers: {Problem}")]
         public static partial void NotRead(ILogger logger, string problem);

@@ -122,17 +122,14 @@ internal sealed partial class StatusBoard(
         changed.ForEach(Notify);
     }
 
-    /// <summary>Publishes the surfaces that time alone changed: they turned stale, or their maintenance ended.</summary>
+    /// <summary>Publishes the surfaces that time alone changed: they turned stale, or their maintenance began or ended.</summary>
     public void Tick()
     {
         List<SurfaceSnapshot> turned;
         lock (_lock)
         {
             var now = clock.GetUtcNow();
-            turned =
-            [
-                .. _watched.Values.Where(watched => watched.Show(now).Status != watched.Published).Select(watched => watched.Publish(now)),
-            ];
+            turned = [.. _watched.Values.Where(watched => watched.MustPublish(now)).Select(watched => watched.Publish(now))];
         }
 
         turned.ForEach(Notify);
@@ -171,14 +168,39 @@ internal sealed partial class StatusBoard(
         restored.ForEach(Notify);
     }
 
-    public void SetAvailability(IReadOnlyDictionary<string, (double? Day, double? Month)> availability)
+    /// <param name="upTo">Readings of this time and later are not counted yet.</param>
+    public void SetAvailability(IReadOnlyDictionary<string, Availability> availability, DateTimeOffset upTo)
     {
         lock (_lock)
         {
             foreach (var watched in _watched.Values)
             {
-                watched.SetAvailability(availability.GetValueOrDefault(watched.Surface.Key));
+                watched.SetAvailability(availability.GetValueOrDefault(watched.Surface.Key) ?? Availability.Unknown, upTo);
             }
+        }
+    }
+
+    /// <summary>Sets the times of maintenance: past, current and planned ones, without those of the configuration.</summary>
+    public void SetMaintenance(IEnumerable<SurfaceMaintenance> maintenance)
+    {
+        lock (_lock)
+        {
+            var bySurface = maintenance.ToLookup(one => one.SurfaceKey);
+            foreach (var watched in _watched.Values)
+            {
+                watched.SetMaintenance([.. bySurface[watched.Surface.Key]]);
+            }
+        }
+
+        Tick();
+    }
+
+    /// <returns>The maintenance of a surface at this time; null: none, or there is no such surface.</returns>
+    public SurfaceMaintenance? MaintenanceAt(string key, DateTimeOffset at)
+    {
+        lock (_lock)
+        {
+            return _watched.TryGetValue(key, out var watched) ? watched.MaintenanceAt(at) : null;
         }
     }
 

@@ -4,7 +4,8 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Surfaces;
 
-/// <summary>Computes each surface's availability from the stored readings. The only writer of <c>surface_hours</c>.</summary>
+/// <summary>Computes each surface's availability from the stored readings, and rolls them up. The only writer of
+/// <c>surface_hours</c>.</summary>
 internal sealed class SurfaceAvailability(
     IDbContextFactory<AutoTicketDbContext> contexts,
     IOptions<StatusOptions> options,
@@ -16,53 +17,126 @@ internal sealed class SurfaceAvailability(
             + "(SELECT surface_key, hour FROM surface_hours WHERE hour < {0} ORDER BY hour LIMIT {1})"
     );
 
-    private static readonly RowBatch<SurfaceHour> New = RowBatch.Of<SurfaceHour>(h => h.SurfaceKey, h => h.Hour, h => h.Known, h => h.Up);
+    private static readonly TimeSpan OneHour = TimeSpan.FromHours(1);
 
-    /// <returns>For each surface key the share of known time in which it was not down, 0 to 1; null when no reading is known.</returns>
+    /// <summary>It may count and delete months of readings, and no page waits for it.</summary>
+    private static readonly TimeSpan CommandTimeout = TimeSpan.FromMinutes(1);
+
+    private static readonly RowBatch<SurfaceHour> New = RowBatch.Of<SurfaceHour>(
+        h => h.SurfaceKey,
+        h => h.Hour,
+        h => h.KnownMs,
+        h => h.UpMs,
+        h => h.DegradedMs,
+        h => h.MaintainedMs,
+        h => h.P50Ms,
+        h => h.P95Ms
+    );
+
+    /// <returns>By surface key. Readings of <paramref name="until"/> and later don't count.</returns>
     /// <param name="tidy">First rolls up whole hours and deletes readings past their retention: the leader's job, idempotent.</param>
-    public async Task<IReadOnlyDictionary<string, (double? Day, double? Month)>> CountAsync(bool tidy, CancellationToken cancellationToken)
-    {
-        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        // It may count and delete months of readings, and no page waits for it.
-        db.Database.SetCommandTimeout(TimeSpan.FromMinutes(1));
-        var now = clock.GetUtcNow();
-        var thisHour = new DateTimeOffset(now.Year, now.Month, now.Day, now.Hour, 0, 0, TimeSpan.Zero);
-        var monthAgo = thisHour - TimeSpan.FromDays(30);
-        if (tidy)
-        {
-            await RollUpAsync(db, monthAgo, thisHour, cancellationToken);
-            var oldest = now - options.Value.Retention;
-            await db.SurfaceReadings.Where(reading => reading.CheckedAt < oldest).ExecuteDeleteAsync(cancellationToken);
-        }
-
-        var current = await CountHourAsync(db, thisHour, cancellationToken);
-        var hours = await db.SurfaceHours.AsNoTracking().Where(hour => hour.Hour >= monthAgo).ToListAsync(cancellationToken);
-        return hours
-            .Concat(current)
-            .GroupBy(hour => hour.SurfaceKey)
-            .ToDictionary(
-                group => group.Key,
-                group => (Share(group.Where(hour => hour.Hour > thisHour - TimeSpan.FromDays(1))), Share(group))
-            );
-    }
-
-    private static async Task RollUpAsync(
-        AutoTicketDbContext db,
-        DateTimeOffset monthAgo,
-        DateTimeOffset thisHour,
+    public async Task<IReadOnlyDictionary<string, Availability>> CountAsync(
+        DateTimeOffset until,
+        bool tidy,
         CancellationToken cancellationToken
     )
     {
-        var rolledUpTo = await db.SurfaceHours.MaxAsync(hour => (DateTimeOffset?)hour.Hour, cancellationToken) is { } last
-            ? last + TimeSpan.FromHours(1)
-            : await db.SurfaceReadings.MinAsync(reading => (DateTimeOffset?)reading.CheckedAt, cancellationToken) ?? thisHour;
-        var from =
-            rolledUpTo < monthAgo
-                ? monthAgo
-                : new DateTimeOffset(rolledUpTo.Year, rolledUpTo.Month, rolledUpTo.Day, rolledUpTo.Hour, 0, 0, TimeSpan.Zero);
-        for (var hour = from; hour < thisHour; hour += TimeSpan.FromHours(1))
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        db.Database.SetCommandTimeout(CommandTimeout);
+        var thisHour = until.Floor(OneHour);
+        if (tidy)
         {
-            var counts = await CountHourAsync(db, hour, cancellationToken);
+            await RollUpAsync(db, thisHour, cancellationToken);
+            var oldest = until - options.Value.Retention;
+            await db.SurfaceReadings.Where(reading => reading.CheckedAt < oldest).ExecuteDeleteAsync(cancellationToken);
+        }
+
+        var (day, month) = (Availability.Unknown.Day.Window, Availability.Unknown.Month.Window);
+        var (dayAgo, monthAgo) = (thisHour - day, thisHour - month);
+        var hours = await db
+            .SurfaceHours.Where(hour => hour.Hour > monthAgo)
+            .GroupBy(hour => new { hour.SurfaceKey, IsInDay = hour.Hour > dayAgo })
+            .Select(group => new Sums(
+                group.Key.SurfaceKey,
+                group.Key.IsInDay,
+                group.Sum(hour => hour.KnownMs),
+                group.Sum(hour => hour.UpMs),
+                group.Sum(hour => hour.MaintainedMs)
+            ))
+            .ToListAsync(cancellationToken);
+        var current = await ReadingTally
+            .Known(db, null, thisHour, until)
+            .GroupBy(reading => reading.SurfaceKey)
+            .Select(group => new Sums(
+                group.Key,
+                true,
+                group.Sum(reading => reading.InMaintenance ? 0L : reading.IntervalMs),
+                group.Sum(reading => reading.InMaintenance || reading.Status == SurfaceStatus.Down ? 0L : reading.IntervalMs),
+                group.Sum(reading => reading.InMaintenance ? reading.IntervalMs : 0L)
+            ))
+            .ToListAsync(cancellationToken);
+        return hours
+            .Concat(current.Select(sums => sums.Within(until - thisHour)))
+            .GroupBy(sums => sums.SurfaceKey)
+            .ToDictionary(
+                group => group.Key,
+                group => new Availability(UptimeOf(day, group.Where(sums => sums.IsInDay)), UptimeOf(month, group))
+            );
+
+        static Uptime UptimeOf(TimeSpan window, IEnumerable<Sums> all) =>
+            all.Aggregate(new Uptime(window), (sum, sums) => sum.With(sums.KnownMs, sums.UpMs, sums.MaintainedMs));
+    }
+
+    private sealed record Sums(string SurfaceKey, bool IsInDay, long KnownMs, long UpMs, long MaintainedMs)
+    {
+        public Sums Within(TimeSpan elapsed)
+        {
+            var step = new TrendStep(default, KnownMs, UpMs, 0, MaintainedMs, null, null).Within(elapsed);
+            return this with { KnownMs = step.KnownMs, UpMs = step.UpMs, MaintainedMs = step.MaintainedMs };
+        }
+    }
+
+    /// <summary>Takes the readings of a maintenance that was set afterwards out of the surface's availability. Idempotent.</summary>
+    public async Task LeaveOutAsync(string surfaceKey, DateTimeOffset from, DateTimeOffset until, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        db.Database.SetCommandTimeout(CommandTimeout);
+        var oldest = clock.GetUtcNow() - options.Value.Retention;
+        // A month of one surface can have millions of readings: in one statement they would time out, at each retry again.
+        for (var hour = from.Floor(OneHour); hour < until; hour += OneHour)
+        {
+            var (begin, end) = (hour < from ? from : hour, hour + OneHour < until ? hour + OneHour : until);
+            await db
+                .SurfaceReadings.Where(reading =>
+                    reading.SurfaceKey == surfaceKey && reading.CheckedAt >= begin && reading.CheckedAt < end && !reading.InMaintenance
+                )
+                .ExecuteUpdateAsync(set => set.SetProperty(reading => reading.InMaintenance, true), cancellationToken);
+            if (hour < oldest)
+            {
+                // Its readings are partly deleted, so it keeps its figures.
+                continue;
+            }
+
+            var counts = await CountHourAsync(db, hour, surfaceKey, cancellationToken);
+            await db.ExecuteAsync(
+                $"""
+                UPDATE surface_hours SET {New.AssignmentsIn(db, "surface_key", "hour")} FROM {New.Of(counts)}
+                WHERE surface_hours.surface_key = r.surface_key AND surface_hours.hour = r.hour
+                """,
+                cancellationToken
+            );
+        }
+    }
+
+    private static async Task RollUpAsync(AutoTicketDbContext db, DateTimeOffset thisHour, CancellationToken cancellationToken)
+    {
+        var rolledUpTo = await db.SurfaceHours.MaxAsync(hour => (DateTimeOffset?)hour.Hour, cancellationToken) is { } last
+            ? last + OneHour
+            : await db.SurfaceReadings.MinAsync(reading => (DateTimeOffset?)reading.CheckedAt, cancellationToken) ?? thisHour;
+        var oldest = thisHour - TrendRange.Longest;
+        for (var hour = rolledUpTo < oldest ? oldest : rolledUpTo.Floor(OneHour); hour < thisHour; hour += OneHour)
+        {
+            var counts = await CountHourAsync(db, hour, null, cancellationToken);
             // One statement an hour: to catch up with a month, a commit a row would take minutes.
             await db.ExecuteAsync(
                 $"""
@@ -74,43 +148,16 @@ internal sealed class SurfaceAvailability(
         }
     }
 
+    /// <param name="surfaceKey">Null: all surfaces.</param>
     private static async Task<List<SurfaceHour>> CountHourAsync(
         AutoTicketDbContext db,
         DateTimeOffset hour,
+        string? surfaceKey,
         CancellationToken cancellationToken
     )
     {
-        var end = hour + TimeSpan.FromHours(1);
-        var counts = await db
-            .SurfaceReadings.Where(reading =>
-                reading.CheckedAt >= hour
-                && reading.CheckedAt < end
-                && reading.Outcome != ReadingOutcome.Blind
-                && reading.Status != SurfaceStatus.Unknown
-            )
-            .GroupBy(reading => reading.SurfaceKey)
-            .Select(group => new
-            {
-                group.Key,
-                Known = group.Count(),
-                Up = group.Count(reading => reading.Status != SurfaceStatus.Down),
-            })
-            .ToListAsync(cancellationToken);
-        return
-        [
-            .. counts.Select(count => new SurfaceHour
-            {
-                SurfaceKey = count.Key,
-                Hour = hour,
-                Known = count.Known,
-                Up = count.Up,
-            }),
-        ];
-    }
-
-    private static double? Share(IEnumerable<SurfaceHour> hours)
-    {
-        var (known, up) = hours.Aggregate((Known: 0L, Up: 0L), (sum, hour) => (sum.Known + hour.Known, sum.Up + hour.Up));
-        return known == 0 ? null : (double)up / known;
+        var known = ReadingTally.Known(db, surfaceKey, hour, hour + OneHour);
+        var tallies = await ReadingTally.ReadAsync(known, reading => reading.SurfaceKey, cancellationToken);
+        return [.. tallies.Select(pair => SurfaceHour.Of(pair.Key, pair.Value.ToStep(hour)))];
     }
 }

@@ -20,8 +20,11 @@ internal sealed class SurfaceHistory(
         r => r.LatencyMs,
         r => r.Cause,
         r => r.Reached,
+        r => r.CertificateUntil,
         r => r.Status,
-        r => r.Since
+        r => r.Since,
+        r => r.IntervalMs,
+        r => r.InMaintenance
     );
 
     /// <returns>The readings that the board shows, and the id of the newest reading that they may include.</returns>

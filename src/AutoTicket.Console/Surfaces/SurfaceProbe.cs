@@ -1,6 +1,8 @@
 using System.Diagnostics.Metrics;
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using AutoTicket.Data;
 
@@ -20,10 +22,14 @@ internal sealed class SurfaceProbe : IDisposable
     private readonly TimeProvider _clock;
     private readonly HttpMessageInvoker _http;
 
-    /// <summary>Whether the surface's host accepted or refused a connection.</summary>
+    /// <summary>What the connections of one probe showed about the surface's host.</summary>
     private sealed class Contact
     {
+        /// <summary>It accepted or refused a connection.</summary>
         public bool Made { get; set; }
+
+        /// <summary>The end of the validity of the certificate that it presented first.</summary>
+        public DateTimeOffset? CertificateUntil { get; set; }
     }
 
     public SurfaceProbe(TimeProvider clock)
@@ -39,6 +45,7 @@ internal sealed class SurfaceProbe : IDisposable
                 AutomaticDecompression = DecompressionMethods.All,
                 MaxResponseHeadersLength = 64,
                 ConnectCallback = ConnectAsync,
+                PlaintextStreamFilter = NoteCertificate,
             }
         );
     }
@@ -86,6 +93,7 @@ internal sealed class SurfaceProbe : IDisposable
                 : elapsed > surface.SlowAfter ? $"Slow: {Seconds(elapsed)} (limit {Seconds(surface.SlowAfter)})"
                 : null,
             Reached = contact.Made,
+            CertificateUntil = surface.Url.Scheme == Uri.UriSchemeHttps ? contact.CertificateUntil : null,
         };
     }
 
@@ -118,12 +126,16 @@ internal sealed class SurfaceProbe : IDisposable
             }
 
             var body = await ReadAsync(response, surface.ExpectedText.Length > 0, cancellationToken);
-            return !surface.ExpectedStatus.Contains(code) ? $"HTTP {code} {response.ReasonPhrase}, expected {surface.ExpectedStatus}"
+            return !surface.ExpectedStatus.Contains(code) ? $"HTTP {code} {response.ReasonPhrase}{Expectation(surface)}"
                 : surface.ExpectedText.Length > 0 && !body.Contains(surface.ExpectedText, StringComparison.Ordinal)
                     ? $"HTTP {code}, but the response lacks the expected text"
                 : null;
         }
     }
+
+    /// <summary>Named only if it is not the default, so that the common causes fit a tile.</summary>
+    private static string Expectation(Surface surface) =>
+        surface.ExpectedStatus.Text == StatusCodes.Success.Text ? "" : $", expected {surface.ExpectedStatus}";
 
     /// <summary>Reads to the end, or to <see cref="MostBody"/>, because a response that hangs half-way is a failure.</summary>
     private static async Task<string> ReadAsync(HttpResponseMessage response, bool keep, CancellationToken cancellationToken)
@@ -159,6 +171,20 @@ internal sealed class SurfaceProbe : IDisposable
             contact!.Made = true;
             throw;
         }
+    }
+
+    /// <summary>Called after a handshake that succeeded. The callback that validates certificates does not know the request.</summary>
+    private static ValueTask<Stream> NoteCertificate(SocketsHttpPlaintextStreamFilterContext context, CancellationToken cancellationToken)
+    {
+        if (
+            context.PlaintextStream is SslStream { RemoteCertificate: X509Certificate2 certificate }
+            && context.InitialRequestMessage.Options.TryGetValue(ContactKey, out var contact)
+        )
+        {
+            contact.CertificateUntil ??= new DateTimeOffset(certificate.NotAfter).ToUniversalTime();
+        }
+
+        return ValueTask.FromResult(context.PlaintextStream);
     }
 
     private static string Explain(Exception exception) =>

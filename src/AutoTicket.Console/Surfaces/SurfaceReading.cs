@@ -51,11 +51,20 @@ public sealed record SurfaceReading
     /// <summary>The surface's host accepted or refused a connection, so the console is online.</summary>
     public bool Reached { get; init; }
 
+    /// <summary>The end of the validity of the certificate that the surface presented; null: http, or no handshake succeeded.</summary>
+    public DateTimeOffset? CertificateUntil { get; init; }
+
     /// <summary>The status that this reading and those before it confirm.</summary>
     public SurfaceStatus Status { get; init; }
 
     /// <summary>When <see cref="Status"/> began.</summary>
     public DateTimeOffset Since { get; init; }
+
+    /// <summary>How much time it stands for: the poll interval with which it was taken, in milliseconds.</summary>
+    public int IntervalMs { get; init; }
+
+    /// <summary>The surface was in maintenance, so the reading does not count for its availability.</summary>
+    public bool InMaintenance { get; init; }
 }
 
 internal sealed class SurfaceReadingMapping : IEntityTypeConfiguration<SurfaceReading>

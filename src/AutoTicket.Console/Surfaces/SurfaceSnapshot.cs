@@ -9,8 +9,6 @@ namespace AutoTicket.Surfaces;
 /// <param name="Cause">Why it is not operational, or what is being confirmed; null: all is well.</param>
 /// <param name="History">At most the last 60 readings, oldest first.</param>
 /// <param name="IsFlapping">At least four changes between failed and not failed in the last 20 readings.</param>
-/// <param name="Availability24h">Share of known time in which it was not down, 0 to 1; null when no reading is known.</param>
-/// <param name="Availability30d">The same over 30 days.</param>
 public sealed record SurfaceSnapshot(
     Surface Surface,
     SurfaceStatus Status,
@@ -21,11 +19,39 @@ public sealed record SurfaceSnapshot(
     string? Cause,
     IReadOnlyList<SurfaceReading> History,
     bool IsFlapping,
-    double? Availability24h,
-    double? Availability30d
+    Availability Availability
 )
 {
+    private readonly SurfaceStatus? _observed;
+
     public string Key => Surface.Key;
+
+    /// <summary>Until when its certificate is valid, as last seen in <see cref="History"/>; null: http, or not seen.</summary>
+    public DateTimeOffset? CertificateUntil =>
+        Surface.Url.Scheme == Uri.UriSchemeHttps
+            ? History.LastOrDefault(reading => reading.CertificateUntil is not null)?.CertificateUntil
+            : null;
+
+    /// <summary>Whether the newest reading confirmed that it is up, also if it is slow; null: not known.</summary>
+    public bool? IsUp =>
+        Status == SurfaceStatus.Stale
+            ? null
+            : (History is [.., var newest] ? newest.Status : SurfaceStatus.Unknown) switch
+            {
+                SurfaceStatus.Operational or SurfaceStatus.Degraded => true,
+                SurfaceStatus.Down => false,
+                _ => null,
+            };
+
+    /// <summary>The status by the checks alone, which go on in maintenance.</summary>
+    public SurfaceStatus Observed
+    {
+        get => _observed ?? Status;
+        init => _observed = value;
+    }
+
+    /// <summary>The current maintenance; null: none.</summary>
+    public SurfaceMaintenance? Maintenance { get; init; }
 
     /// <summary>It is neither operational nor in maintenance.</summary>
     public bool NeedsAttention => Status is not (SurfaceStatus.Operational or SurfaceStatus.Maintenance);

@@ -16,6 +16,7 @@ internal static class SurfacesSetup
         services.AddSingleton<SurfaceHistory>();
         services.AddSingleton<SurfaceAvailability>();
         services.AddSingleton(SurfaceAvailability.Expiry);
+        services.AddSingleton<SurfaceTrends>();
         services.AddHosted<ReadingRelay>().AddHosted<StatusPoller>().AddHosted<StatusBoardTicker>();
     }
 }

@@ -7,8 +7,22 @@ internal sealed class WatchedSurface(Surface surface, TimeSpan pollInterval)
 {
     private DateTimeOffset? _since;
     private TimeSpan _lastTook;
-    private (double? Day, double? Month) _availability;
+
+    /// <summary>By the stored readings before <see cref="_countedUpTo"/>.</summary>
+    private Availability _counted = Availability.Unknown;
+
+    /// <summary>Of all readings, so that a confirmed change counts at once.</summary>
+    private Availability _availability = Availability.Unknown;
+
+    /// <summary>Until the first count it is not known how much is stored.</summary>
+    private DateTimeOffset _countedUpTo = DateTimeOffset.MaxValue;
     private SurfaceSnapshot? _shown;
+    private IReadOnlyList<SurfaceMaintenance> _maintenance = [];
+    private (SurfaceStatus, SurfaceStatus, SurfaceMaintenance?) _published = (SurfaceStatus.Unknown, SurfaceStatus.Unknown, null);
+
+    private readonly SurfaceMaintenance? _configured = surface.MaintenanceUntil is { } until
+        ? new(surface.Key, DateTimeOffset.MinValue, until, SurfaceMaintenance.Configuration, "MaintenanceUntil is set.")
+        : null;
 
     public Surface Surface => surface;
 
@@ -17,16 +31,19 @@ internal sealed class WatchedSurface(Surface surface, TimeSpan pollInterval)
 
     public SurfaceStatus Confirmed { get; private set; } = SurfaceStatus.Unknown;
 
-    /// <summary>The status of which subscribers were last notified. A page that reads the board may see a newer one first.</summary>
-    public SurfaceStatus Published { get; private set; } = SurfaceStatus.Unknown;
-
     /// <summary>Judges a reading and adds it.</summary>
     /// <returns>The reading with the status that it and those before it confirm.</returns>
     public SurfaceReading Judge(SurfaceReading reading, TimeSpan took)
     {
         var confirmed =
             reading.Outcome == ReadingOutcome.Blind ? Confirmed : SurfaceJudge.Confirm(surface, Confirmed, Readings.Add(reading));
-        var judged = reading with { Status = confirmed, Since = confirmed == Confirmed && _since is { } since ? since : reading.CheckedAt };
+        var judged = reading with
+        {
+            Status = confirmed,
+            Since = confirmed == Confirmed && _since is { } since ? since : reading.CheckedAt,
+            IntervalMs = (int)pollInterval.TotalMilliseconds,
+            InMaintenance = MaintenanceAt(reading.CheckedAt) is not null,
+        };
         Add(judged, took);
         return judged;
     }
@@ -50,25 +67,41 @@ internal sealed class WatchedSurface(Surface surface, TimeSpan pollInterval)
         }
 
         (Readings, Confirmed, _since, _lastTook, _shown) = ([], SurfaceStatus.Unknown, null, TimeSpan.Zero, null);
+        _availability = _counted;
         older.ForEach(AddJudged);
         meanwhile.ForEach(reading => Judge(reading, took));
         return true;
     }
 
-    public void SetAvailability((double? Day, double? Month) availability) => (_availability, _shown) = (availability, null);
+    /// <param name="upTo">Readings of this time and later are not counted yet.</param>
+    public void SetAvailability(Availability counted, DateTimeOffset upTo)
+    {
+        (_counted, _availability, _countedUpTo, _shown) = (counted, counted, upTo, null);
+        Readings.ForEach(Count);
+    }
+
+    public void SetMaintenance(IReadOnlyList<SurfaceMaintenance> maintenance) => _maintenance = maintenance;
+
+    /// <returns>The maintenance at this time; of several, the one that ends last.</returns>
+    public SurfaceMaintenance? MaintenanceAt(DateTimeOffset at) =>
+        _maintenance.Prepend(_configured).OfType<SurfaceMaintenance>().Where(one => one.Covers(at)).MaxBy(one => one.Until);
 
     /// <returns>The snapshot, of which the caller now notifies the subscribers.</returns>
     public SurfaceSnapshot Publish(DateTimeOffset now)
     {
         var shown = Show(now);
-        Published = shown.Status;
+        _published = StateOf(shown);
         return shown;
     }
 
+    /// <summary>Whether subscribers know another state. A page that reads the board may see a newer one first.</summary>
+    public bool MustPublish(DateTimeOffset now) => StateOf(Show(now)) != _published;
+
     public SurfaceSnapshot Show(DateTimeOffset now)
     {
-        var status = Status(now);
-        if (_shown?.Status == status)
+        var (observed, maintenance) = (Observed(now), MaintenanceAt(now));
+        var status = maintenance is null ? observed : SurfaceStatus.Maintenance;
+        if (_shown is not null && StateOf(_shown) == (status, observed, maintenance))
         {
             return _shown;
         }
@@ -78,18 +111,21 @@ internal sealed class WatchedSurface(Surface surface, TimeSpan pollInterval)
         return _shown = new SurfaceSnapshot(
             surface,
             status,
-            status == SurfaceStatus.Unknown ? null : _since,
+            observed == SurfaceStatus.Unknown ? null : _since,
             newest?.CheckedAt,
             newest?.LatencyMs,
-            latencies.Count == 0 ? null : latencies[(int)Math.Ceiling(latencies.Count * 0.95) - 1],
+            ReadingTally.Percentile(latencies, 95),
             newest?.Outcome == ReadingOutcome.Blind ? newest.Cause
-                : status == SurfaceStatus.Stale ? $"No recent reading; last seen {Data.Words.Of(Confirmed)}"
+                : observed == SurfaceStatus.Stale ? $"No recent reading; last seen {Data.Words.Of(Confirmed)}"
                 : SurfaceJudge.Explain(surface, Confirmed, Readings),
             Readings,
             SurfaceJudge.IsFlapping(Readings),
-            _availability.Day,
-            _availability.Month
-        );
+            _availability
+        )
+        {
+            Observed = observed,
+            Maintenance = maintenance,
+        };
     }
 
     private void Add(SurfaceReading judged, TimeSpan took)
@@ -98,11 +134,23 @@ internal sealed class WatchedSurface(Surface surface, TimeSpan pollInterval)
         Readings =
             readings.Count > StatusBoard.HistoryLength ? readings.RemoveRange(0, readings.Count - StatusBoard.HistoryLength) : readings;
         (Confirmed, _since, _lastTook, _shown) = (judged.Status, judged.Since, took, null);
+        Count(judged);
     }
 
-    private SurfaceStatus Status(DateTimeOffset now) =>
-        surface.MaintenanceUntil > now ? SurfaceStatus.Maintenance
-        : Confirmed == SurfaceStatus.Unknown || Readings.IsEmpty ? SurfaceStatus.Unknown
+    private void Count(SurfaceReading judged)
+    {
+        if (judged.CheckedAt >= _countedUpTo)
+        {
+            _availability = _availability.With(judged);
+        }
+    }
+
+    private static (SurfaceStatus, SurfaceStatus, SurfaceMaintenance?) StateOf(SurfaceSnapshot shown) =>
+        (shown.Status, shown.Observed, shown.Maintenance);
+
+    /// <returns>The status by the checks alone.</returns>
+    private SurfaceStatus Observed(DateTimeOffset now) =>
+        Confirmed == SurfaceStatus.Unknown || Readings.IsEmpty ? SurfaceStatus.Unknown
         // Plus the time of the last probe, because the next one may still be running.
         : Readings[^1].Outcome == ReadingOutcome.Blind || now - Readings[^1].CheckedAt > (2 * pollInterval) + _lastTook
             ? SurfaceStatus.Stale

@@ -14,7 +14,11 @@ internal static class FloodEndpoints
 
     public static void MapFlood(this IEndpointRouteBuilder api)
     {
-        api.MapGet("/api/flood", AnswerAsync).Produces<FloodAnswer>().ProducesProblem(503);
+        api.MapGet("/api/flood", AnswerAsync)
+            .WithName("GetFloodBreaker")
+            .WithSummary("The state of the flood breaker.")
+            .Produces<FloodAnswer>()
+            .ProducesProblem(503);
         api.MapPost(
                 "/api/flood/reset",
                 async (FloodResetRequest request, FloodBreaker breaker, HttpContext context, CancellationToken cancellationToken) =>
@@ -50,6 +54,8 @@ internal static class FloodEndpoints
                     };
                 }
             )
+            .WithName("ResetFloodBreaker")
+            .WithSummary("Resets a tripped flood breaker, so that tickets are filed for alerts again.")
             .RequireAuthorization(Rights.Administer)
             .RequireSameOriginJson()
             .Produces<FloodAnswer>()

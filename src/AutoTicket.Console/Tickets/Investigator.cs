@@ -79,7 +79,7 @@ internal sealed partial class Investigator(
             return new(InvestigationDisposition.FlagOff, null, $"{FlagNames.InvestigateFromStatus} is off.");
         }
 
-        if (surface.Status == SurfaceStatus.Operational)
+        if (surface.Observed == SurfaceStatus.Operational)
         {
             return new(
                 InvestigationDisposition.SurfaceOperational,
@@ -90,7 +90,7 @@ internal sealed partial class Investigator(
 
         var started = clock.GetTimestamp();
         var draft = Draft(surface, actor);
-        var outcome = await WithTimeoutAsync(effects.Track(ticketing.FileAsync(draft)));
+        var outcome = await WithTimeoutAsync(effects.Track(FileAsync(draft)));
         Log.Investigated(logger, surfaceKey, Words.Of(outcome.Disposition), outcome.Ticket?.Id);
         if (outcome.Disposition != TicketDisposition.Unavailable)
         {
@@ -110,6 +110,27 @@ internal sealed partial class Investigator(
             },
             outcome.Ticket,
             outcome.Message
+        );
+    }
+
+    /// <summary>Links the open incident. A surface may be stale or unknown, so that there is none.</summary>
+    private async Task<TicketOutcome> FileAsync(TicketDraft draft)
+    {
+        var incident = await contexts.OrNullAsync(
+            db =>
+                db.Alerts.AsNoTracking()
+                    .WhereFiring()
+                    .Where(alert => alert.AlertId == draft.DedupKey)
+                    .FirstOrDefaultAsync(CancellationToken.None),
+            CancellationToken.None
+        );
+        return await ticketing.FileAsync(
+            incident is null
+                ? draft
+                : draft with
+                {
+                    Links = [(TicketDraft.IncidentLabel, address.Url + incident.IncidentKey.Path), .. draft.Links],
+                }
         );
     }
 

@@ -84,6 +84,9 @@ internal sealed record Ticket
     /// <summary>Who closed it: the operator who resolved it in the console, else the agent that FreeScout names.</summary>
     public string? ResolvedBy { get; init; }
 
+    /// <summary>When the operator was told that nobody had taken it; null: never.</summary>
+    public DateTimeOffset? UnclaimedToldAt { get; init; }
+
     /// <summary>The tags are not set yet: FreeScout accepts them only in a second call.</summary>
     public bool TagsPending { get; init; }
 
@@ -112,6 +115,7 @@ internal sealed class TicketMapping : IEntityTypeConfiguration<Ticket>
         // Not filtered by state: PostgreSQL would scan a partial index for a query that asks for any state.
         builder.HasIndex(ticket => new { ticket.State, ticket.ConversationId });
         builder.HasIndex(ticket => ticket.PostedAt);
+        builder.HasIndex(ticket => new { ticket.SurfaceKey, ticket.PostedAt });
         builder.HasIndex(ticket => ticket.TagsPending).HasFilter("tags_pending");
         builder.HasIndex(ticket => ticket.RepostedAt).HasFilter("reposted_at IS NOT NULL");
     }

@@ -17,6 +17,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
     private readonly TicketingService _ticketing;
     private readonly FloodBudget _budget;
     private readonly TicketNotes _notes;
+    private readonly AlertMutes _mutes;
     private readonly IFeatureManager _flags;
     private readonly FlagWatch _flagWatch;
     private readonly FreeScoutHealth _health;
@@ -29,6 +30,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         TicketingService ticketing,
         FloodBudget budget,
         TicketNotes notes,
+        AlertMutes mutes,
         IFeatureManager flags,
         FlagWatch flagWatch,
         FreeScoutHealth health,
@@ -38,10 +40,11 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         ILogger<TicketAlertHook> logger
     )
     {
-        (_ticketing, _budget, _notes, _flags, _flagWatch, _health, _board, _address, _logger) = (
+        (_ticketing, _budget, _notes, _mutes, _flags, _flagWatch, _health, _board, _address, _logger) = (
             ticketing,
             budget,
             notes,
+            mutes,
             flags,
             flagWatch,
             health,
@@ -223,9 +226,15 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
     }
 
     /// <summary>Reserves budget for a new ticket.</summary>
-    /// <returns>The outcome if the flag or the budget refuses; null: deliver it.</returns>
+    /// <returns>The outcome if a mute, the flag or the budget refuses; null: deliver it.</returns>
     private async Task<HookOutcome?> ReserveAsync(AlertNotice notice, FloodPass pass)
     {
+        // The mute may have begun during this pass.
+        if (_mutes.OutcomeOf(notice) is { } muted)
+        {
+            return muted;
+        }
+
         if (notice.IsNote)
         {
             return null;
@@ -319,7 +328,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
                 $"{(alert.IsSurfaceOutage ? "" : $"{alert.Name}: ")}{alert.Summary.TrimEnd('.')}. Since {UtcTime.Stamp(alert.StartedAt)}.",
             Links =
             [
-                ("Alert in AutoTicket Console", $"{_address.Url}/console/alerts/{alert.AlertKey}"),
+                (TicketDraft.IncidentLabel, _address.Url + alert.IncidentKey.Path),
                 .. surface is null ? [] : new[] { ("Surface", $"{_address.Url}/console/status/{surface.Key}") },
                 .. alert.Url is { } url ? new[] { ("Source", url) } : [],
             ],

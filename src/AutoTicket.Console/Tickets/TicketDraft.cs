@@ -28,6 +28,9 @@ internal sealed record TicketDraft(
     bool IsForAlert = false
 )
 {
+    /// <summary>The label of the link to the incident.</summary>
+    public const string IncidentLabel = "Incident in AutoTicket Console";
+
     private const int ReadingsShown = 10;
     private const int LabelsShown = 30;
 

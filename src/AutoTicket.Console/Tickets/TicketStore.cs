@@ -19,6 +19,8 @@ namespace AutoTicket.Tickets;
 internal sealed class TicketStore(IDbContextFactory<AutoTicketDbContext> contexts, IOptions<TicketingOptions> options, TimeProvider clock)
 {
     /// <summary>The columns of the table that a new row sets.</summary>
+    private static readonly RowBatch<long> Ids = new(("wanted", "bigint", id => id));
+
     private static readonly RowBatch<NewRow> NewColumns = RowBatch<NewRow>.OfEntity(
         row => row.Ticket,
         t => t.Marker,
@@ -435,6 +437,32 @@ internal sealed class TicketStore(IDbContextFactory<AutoTicketDbContext> context
         await db
             .Tickets.Where(t => t.ConversationId == conversationId && t.Severity != severity)
             .ExecuteUpdateAsync(set => set.SetProperty(t => t.Severity, severity).SetProperty(t => t.TagsPending, true), cancellationToken);
+    }
+
+    /// <summary>Claims the second message about the tickets, so that two processes never send it.</summary>
+    /// <returns>The ids of the tickets whose message was not claimed before.</returns>
+    public async Task<IReadOnlySet<long>> ClaimUnclaimedAsync(IReadOnlyCollection<long> ids)
+    {
+        await using var db = await contexts.CreateDbContextAsync();
+        return (
+            await db.QueryAsync(
+                $"""
+                UPDATE tickets SET unclaimed_told_at = {clock.GetUtcNow()}
+                WHERE unclaimed_told_at IS NULL AND id IN (SELECT r.wanted FROM {Ids.Of(ids)}) RETURNING id
+                """,
+                row => row.GetInt64(0),
+                CancellationToken.None
+            )
+        ).ToHashSet();
+    }
+
+    /// <summary>Gives back a claim whose message was not sent.</summary>
+    public async Task ReturnUnclaimedAsync(IReadOnlyCollection<long> ids)
+    {
+        await using var db = await contexts.CreateDbContextAsync();
+        await db
+            .Tickets.Where(ticket => ids.Contains(ticket.Id))
+            .ExecuteUpdateAsync(set => set.SetProperty(ticket => ticket.UnclaimedToldAt, (DateTimeOffset?)null));
     }
 
     /// <summary>Records that the tickets' tags are set. A ticket whose severity changed meanwhile keeps its tags pending.</summary>

@@ -1,3 +1,4 @@
+using AutoTicket.Audit;
 using AutoTicket.Data;
 using AutoTicket.FreeScout;
 using Microsoft.EntityFrameworkCore;
@@ -5,8 +6,8 @@ using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Tickets;
 
-/// <summary>Finishes filings that a lost answer, a crash or a failed tag call left half-way: looks up their markers, adopts their tickets,
-/// sets their tags. It never posts a ticket: only a click or an alert does.</summary>
+/// <summary>Finishes filings that a lost answer, a crash or a failed call left half-way: looks up their markers, adopts their tickets, sets
+/// their tags, closes test tickets. It never posts a ticket: only a click or an alert does.</summary>
 internal sealed partial class UnfinishedFilings(
     TicketingService ticketing,
     TicketStore store,
@@ -16,6 +17,7 @@ internal sealed partial class UnfinishedFilings(
     DatabaseSignals signals,
     LeaderLease leader,
     IOptions<TicketingOptions> options,
+    IOptions<FreeScoutOptions> freeScoutOptions,
     TimeProvider clock,
     ILogger<UnfinishedFilings> logger
 ) : LeaderLoop(leader, clock, logger)
@@ -23,11 +25,13 @@ internal sealed partial class UnfinishedFilings(
     /// <summary>In a flood each filing wakes the loop. This pause lets their tags be set together.</summary>
     private static readonly TimeSpan BatchPause = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan AtLeastEvery = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan CloseTestsEvery = TimeSpan.FromMinutes(1);
     private static readonly Backoff AfterOutage = new(TimeSpan.FromSeconds(5), FreeScoutFailure.LongestPause);
 
     private readonly TagsBackoff _tagsBackoff = new(clock);
     private readonly OutageNotice _tagging = new();
     private long _lastTryAt;
+    private long? _closedTestsAt;
     private int _failures;
 
     /// <summary>FreeScout's reads failed in the last try.</summary>
@@ -70,9 +74,51 @@ internal sealed partial class UnfinishedFilings(
     /// <returns>False when FreeScout failed and the next ticket would fail the same way.</returns>
     private async Task<bool> FinishAllAsync(CancellationToken cancellationToken)
     {
+        await CloseTestsAsync(cancellationToken);
         _tagsBackoff.BeginPass();
         var (unconfirmed, untagged) = await ReadAsync(cancellationToken);
         return await LookUpLostAnswersAsync(unconfirmed, cancellationToken) && await SetTagsAsync(untagged, cancellationToken);
+    }
+
+    /// <summary>Closes the test tickets that are still open: FreeScout's answer to the post or the close was lost, or the process was
+    /// killed. One that a person opened again stays open.</summary>
+    private async Task CloseTestsAsync(CancellationToken cancellationToken)
+    {
+        if (
+            freeScoutOptions.Value.UserId is not { } agent
+            || (_closedTestsAt is { } before && Clock.GetElapsedTime(before) < CloseTestsEvery)
+        )
+        {
+            return;
+        }
+
+        _closedTestsAt = Clock.GetTimestamp();
+        var now = Clock.GetUtcNow();
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        var open = await db
+            .Tickets.AsNoTracking()
+            .Where(ticket =>
+                ticket.State == TicketState.Open
+                && ticket.AuditAction == AuditActions.TestTicketFiled
+                && ticket.ConversationId != null
+                && ticket.ReopenedAt == null
+                && ticket.LeaseUntil <= now
+            )
+            .ToListAsync(cancellationToken);
+        foreach (var ticket in open)
+        {
+            var id = ticket.ConversationId!.Value;
+            var (found, failure) = await freeScout.FindAsync(id, cancellationToken);
+            if (found is { IsOpen: true } && await freeScout.CloseAsync(id, agent, cancellationToken) is null)
+            {
+                (found, failure) = await freeScout.FindAsync(id, cancellationToken);
+            }
+
+            if (failure is null)
+            {
+                await store.RecordAnswerAsync(ticket, found, cancellationToken);
+            }
+        }
     }
 
     /// <returns>The filings whose owner is gone or whose answer was lost, and the tickets whose tags are not set.</returns>

@@ -78,6 +78,11 @@ internal sealed class ConversationsApi(FreeScoutStandIn freeScout, FreeScoutStor
             return new ApiError("mailboxId", "Mailbox not found.").ToAnswer();
         }
 
+        if (body.Number("assignTo") is { } assignee && assignee != FreeScoutActions.Nobody && FreeScoutSeed.FindUser(assignee) is null)
+        {
+            return new ApiError("assignTo", "User not found.").ToAnswer();
+        }
+
         foreach (var (field, _) in body)
         {
             _ = field switch

@@ -3,6 +3,9 @@ namespace AutoTicket.Sandbox;
 /// <summary>The changes to a conversation that the API, the web page and tests share.</summary>
 internal sealed class FreeScoutActions(FreeScoutStore store, Action<SandboxMail> mail)
 {
+    /// <summary>The assignee's id that stands for nobody.</summary>
+    public const int Nobody = -1;
+
     public SandboxConversation Create(NewConversation draft)
     {
         var conversation = store.Create(draft);
@@ -67,7 +70,7 @@ internal sealed class FreeScoutActions(FreeScoutStore store, Action<SandboxMail>
                         Status = status,
                         ClosedAt = status == "closed" ? store.Now : null,
                         ClosedBy = status == "closed" ? user : null,
-                        Threads = [store.LineItem("status-changed", user), .. conversation.Threads],
+                        Threads = [store.LineItem("changed-ticket-status", user, conversation.AssignedTo, status), .. conversation.Threads],
                     }
         );
 
@@ -99,24 +102,35 @@ internal sealed class FreeScoutActions(FreeScoutStore store, Action<SandboxMail>
                     : conversation with
                     {
                         MailboxId = mailbox,
-                        Threads = [store.LineItem("moved-from-mailbox", user), .. conversation.Threads],
+                        Threads =
+                        [
+                            store.LineItem("moved-from-mailbox", user, conversation.AssignedTo, conversation.Status),
+                            .. conversation.Threads,
+                        ],
                     }
         );
 
-    public bool Assign(long id, int? assignee, int? user) =>
-        null
-        != store.Change(
-            id,
-            "convo.assigned",
-            conversation =>
-                conversation.AssignedTo == assignee
-                    ? conversation
-                    : conversation with
-                    {
-                        AssignedTo = assignee,
-                        Threads = [store.LineItem("user-changed", user), .. conversation.Threads],
-                    }
-        );
+    public bool Assign(long id, int? wanted, int? user)
+    {
+        var assignee = wanted == Nobody ? null : wanted;
+        return null
+            != store.Change(
+                id,
+                "convo.assigned",
+                conversation =>
+                    conversation.AssignedTo == assignee
+                        ? conversation
+                        : conversation with
+                        {
+                            AssignedTo = assignee,
+                            Threads =
+                            [
+                                store.LineItem("changed-ticket-assignee", user, assignee, conversation.Status),
+                                .. conversation.Threads,
+                            ],
+                        }
+            );
+    }
 
     public bool Rename(long id, string subject) =>
         null
@@ -135,7 +149,11 @@ internal sealed class FreeScoutActions(FreeScoutStore store, Action<SandboxMail>
             null,
             target => target with { Threads = [.. from.Threads.Concat(target.Threads).OrderByDescending(thread => thread.Id)] }
         );
-        store.Change(id, "convo.deleted", merged => merged with { State = "deleted", Threads = [store.LineItem("merged", null)] });
+        store.Change(
+            id,
+            "convo.deleted",
+            merged => merged with { State = "deleted", Threads = [store.LineItem("merged", null, merged.AssignedTo, merged.Status)] }
+        );
         return true;
     }
 

@@ -30,12 +30,13 @@ internal sealed class FreeScoutJson(FreeScoutStore store)
             ["closedBy"] = conversation.ClosedBy,
             ["closedByUser"] = conversation.ClosedBy is { } closer ? Person(FreeScoutSeed.FindUser(closer)) : null,
             ["closedAt"] = Date(conversation.ClosedAt),
-            ["userUpdatedAt"] = Date(conversation.UpdatedAt),
+            // Any thread that is not a customer's moves it: also notes and line items.
+            ["userUpdatedAt"] = Date(conversation.Threads.FirstOrDefault(thread => thread.Type != "customer")?.CreatedAt),
             ["customerWaitingSince"] = new
             {
-                time = Date(conversation.CreatedAt),
+                time = Date(conversation.LastReply?.CreatedAt ?? conversation.CreatedAt),
                 friendly = "",
-                latestReplyFrom = "customer",
+                latestReplyFrom = conversation.LastReply?.UserId is null ? "customer" : "user",
             },
             ["source"] = new { type = "api", via = "customer" },
             ["cc"] = Array.Empty<string>(),
@@ -165,7 +166,7 @@ internal sealed class FreeScoutJson(FreeScoutStore store)
         {
             id = thread.Id,
             type = thread.Type,
-            status = "active",
+            status = thread.Status ?? "active",
             state = "published",
             action = thread.Action is null
                 ? null
@@ -181,7 +182,7 @@ internal sealed class FreeScoutJson(FreeScoutStore store)
             createdBy = thread.UserId is { } user
                 ? Person(FreeScoutSeed.FindUser(user))
                 : Person(store.FindCustomer(thread.CustomerId ?? 0)),
-            assignedTo = (object?)null,
+            assignedTo = thread.AssignedTo is { } assignee ? Person(FreeScoutSeed.FindUser(assignee)) : null,
             to = Array.Empty<string>(),
             cc = Array.Empty<string>(),
             bcc = Array.Empty<string>(),

@@ -20,6 +20,8 @@ internal static class FreeScoutSeed
         new(1, "Ada", "Admin", "ada@sandbox.example", "admin"),
         new(Operator, "Olga", "Operator", "olga@sandbox.example", "user"),
         new(3, "Sam", "Support", "sam@sandbox.example", "user"),
+        // Whom the console signs in automatically in Development.
+        new(4, "Dana", "Developer", "dana@sandbox.example", "user"),
     ];
 
     public static SandboxUser? FindUser(long id) => Users.FirstOrDefault(user => user.Id == id);

@@ -83,7 +83,8 @@ public sealed class FreeScoutStandIn : IAsyncDisposable
 
     public SandboxConversation? Find(long id) => _store.Find(id);
 
-    public bool Close(long id) => _actions.SetStatus(id, "closed", UserId);
+    /// <param name="by">The agent; null: the one of the console.</param>
+    public bool Close(long id, int? by = null) => _actions.SetStatus(id, "closed", by ?? UserId);
 
     public bool Reopen(long id) => _actions.Restore(id) && _actions.SetStatus(id, "active", UserId);
 
@@ -97,6 +98,18 @@ public sealed class FreeScoutStandIn : IAsyncDisposable
 
     public bool Move(long id, int mailboxId) => _actions.Move(id, mailboxId, UserId);
 
+    /// <summary>Assigns it like an agent on the web page.</summary>
+    /// <param name="agent">Null: nobody.</param>
+    public bool Assign(long id, int? agent) => _actions.Assign(id, agent, agent ?? UserId);
+
+    /// <summary>Adds a reply of an agent, which makes the conversation pending.</summary>
+    public bool Answer(long id, int agent, string html) =>
+        _actions.AddThread(id, new NewThread("message", html, agent, Imported: true, null)) is not null;
+
+    /// <summary>Adds a note, which only agents see.</summary>
+    public bool AddNote(long id, int agent, string html) =>
+        _actions.AddThread(id, new NewThread("note", html, agent, Imported: true, null)) is not null;
+
     public bool Rename(long id, string subject) => _actions.Rename(id, subject);
 
     public bool SetTags(long id, params IReadOnlyList<string> tags) => _store.SetTags(id, tags);
@@ -105,6 +118,17 @@ public sealed class FreeScoutStandIn : IAsyncDisposable
 
     /// <summary>Adds a reply of the customer, which makes the conversation active again, even if deleted.</summary>
     public bool Reply(long id, string html) => _actions.AddThread(id, new NewThread("customer", html, null, false, null)) is not null;
+
+    /// <summary>An agent assigns it; to nobody, if <paramref name="assignee"/> is null.</summary>
+    public bool Assign(long id, int? assignee, int by) => _actions.Assign(id, assignee, by);
+
+    /// <summary>An agent replies to the customer.</summary>
+    public bool ReplyByAgent(long id, string html, int by) =>
+        _actions.AddThread(id, new NewThread("message", html, by, false, null)) is not null;
+
+    /// <summary>An agent writes a note.</summary>
+    public bool NoteByAgent(long id, string html, int by) =>
+        _actions.AddThread(id, new NewThread("note", html, by, false, null)) is not null;
 
     /// <summary>Creates a conversation like an agent on the web page; it does not count as created by the API.</summary>
     public SandboxConversation CreateByHand(

@@ -134,7 +134,8 @@ internal sealed class FreeScoutStore : IAsyncDisposable
             CreatedAt = now,
         };
 
-    public SandboxThread LineItem(string action, int? user) =>
+    /// <summary>A change of the conversation, with its assignee and status after the change, as in FreeScout.</summary>
+    public SandboxThread LineItem(string action, int? user, int? assignedTo, string status) =>
         new()
         {
             Id = ++_state.LastThreadId,
@@ -142,6 +143,8 @@ internal sealed class FreeScoutStore : IAsyncDisposable
             Body = "",
             Action = action,
             UserId = user,
+            AssignedTo = assignedTo,
+            Status = status,
             CreatedAt = Now,
         };
 

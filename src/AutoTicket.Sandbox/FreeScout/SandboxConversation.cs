@@ -37,6 +37,9 @@ public sealed record SandboxConversation
     /// <summary>Number of threads by customers and agents, without notes and line items.</summary>
     public int ThreadsCount => Threads.Count(thread => thread.Type is "customer" or "message");
 
+    /// <summary>The newest thread by a customer or agent. A note is no reply.</summary>
+    public SandboxThread? LastReply => Threads.FirstOrDefault(thread => thread.Type is "customer" or "message");
+
     public bool IsOpen => State == "published" && Status is ("active" or "pending");
 }
 
@@ -53,8 +56,14 @@ public sealed record SandboxThread
     public int? UserId { get; init; }
     public long? CustomerId { get; init; }
 
-    /// <summary>The action of a line item, such as <c>status-changed</c> or <c>merged</c>.</summary>
+    /// <summary>The action of a line item, such as <c>changed-ticket-status</c> or <c>merged</c>.</summary>
     public string? Action { get; init; }
+
+    /// <summary>The assignee after a line item.</summary>
+    public int? AssignedTo { get; init; }
+
+    /// <summary>The conversation's status after a line item.</summary>
+    public string? Status { get; init; }
 }
 
 public sealed record SandboxCustomer(long Id, string FirstName, string LastName, string? Email, string? Phone, DateTimeOffset CreatedAt);

@@ -34,13 +34,16 @@ internal static class SandboxLayout
                 .chip { border: 1px solid var(--line); border-radius: 1rem; display: inline-block; padding: 0 .6rem; }
                 .chip { font-size: .85rem; margin-right: .25rem; }
                 .quiet { font-size: .875rem; opacity: .8; }
+                form + .quiet { display: block; }
                 form { display: inline-block; margin: 0 .5rem .5rem 0; }
                 button { background: var(--accent); border: 0; border-radius: .4rem; color: #fff; cursor: pointer; }
                 button { font: inherit; min-height: 2.75rem; padding: .3rem 1rem; }
                 button:focus-visible, a:focus-visible { outline: 3px solid currentColor; outline-offset: 2px; }
                 button.danger { background: #b3261e; }
+                button[aria-pressed=true] { box-shadow: 0 0 0 2px Canvas, 0 0 0 5px var(--link); }
+                button[aria-pressed=true]::before { content: "✓ "; }
                 iframe { background: Canvas; border: 1px solid var(--line); border-radius: .4rem; }
-                iframe { display: block; height: 14rem; width: 100%; }
+                iframe { display: block; resize: vertical; width: 100%; }
                 pre { white-space: pre-wrap; }
                 """
             )

@@ -3,13 +3,41 @@ namespace AutoTicket.Sandbox;
 /// <summary>The sandbox's own pages and control API: not recorded, and not affected by faults.</summary>
 internal sealed class SandboxPages(SandboxParts parts)
 {
-    private static readonly (string Path, string Label, Fault? Fault)[] Moods =
+    /// <param name="Fault">Null: it removes all faults.</param>
+    /// <param name="Watch">What a visitor should look at in the console.</param>
+    private sealed record Mood(string Path, Fault? Fault, string Watch)
+    {
+        public string Label => Fault is null ? "Everything healthy" : FaultText.Of(Fault);
+    }
+
+    private static readonly Mood[] Moods =
     [
-        ("healthy", "Everything healthy", null),
-        ("slow", "FreeScout slow (5 s)", new Fault(FaultKind.Delay) { Match = FaultMatch.FreeScout, Delay = TimeSpan.FromSeconds(5) }),
-        ("down", "FreeScout down (503)", new Fault(FaultKind.Status) { Match = FaultMatch.FreeScout, StatusCode = 503 }),
-        ("mute", "FreeScout files but never answers", new Fault(FaultKind.HangAfter) { Match = FaultMatch.FreeScoutCreate }),
-        ("slack-down", "Slack down (503)", new Fault(FaultKind.Status) { Match = FaultMatch.Slack, StatusCode = 503 }),
+        new("healthy", null, "Tickets and DMs that waited are filed and sent within a minute, each once."),
+        new(
+            "slow",
+            new Fault(FaultKind.Delay) { Match = FaultMatch.FreeScout, Delay = TimeSpan.FromSeconds(5) },
+            "The console gives up a call after 3.5 s and says that FreeScout timed out. The board stays quick. A "
+                + "ticket whose response came too late is found, and no second one is filed."
+        ),
+        new(
+            "down",
+            new Fault(FaultKind.Status) { Match = FaultMatch.FreeScout, StatusCode = 503 },
+            "Every page of the console says that FreeScout is down, and since when. Investigate says why there is no "
+                + "ticket yet. Alerts wait for their tickets; DMs are still sent."
+        ),
+        new(
+            "mute",
+            new Fault(FaultKind.HangAfter) { Match = FaultMatch.FreeScoutCreate },
+            "Click Investigate on a tile without a ticket: the ticket appears in FreeScout, but the console gets no "
+                + "response. It looks for the ticket by its marker and shows it on the tile within about a minute. No second"
+                + " ticket is filed, however often you click."
+        ),
+        new(
+            "slack-down",
+            new Fault(FaultKind.Status) { Match = FaultMatch.Slack, StatusCode = 503 },
+            "Every page of the console says that DMs fail, and since when. Tickets are still filed. The DMs wait, and "
+                + "each is sent once when Slack is back."
+        ),
     ];
 
     private readonly FreeScoutPages _freeScout = new(parts.FreeScout);
@@ -55,7 +83,7 @@ internal sealed class SandboxPages(SandboxParts parts)
                 </ul>
                 <h2>Faults</h2>
                 <p>{(faults.Length == 0 ? Html.Of($"No faults are active.") : Html.Of($"{faults.Select(Chip)}"))}</p>
-                {Moods.Select(mood => SandboxLayout.Button($"/sandbox/mood/{mood.Path}", mood.Label, mood.Fault is null ? "" : "danger"))}
+                <ul class="rows">{Moods.Select(mood => Row(mood, faults))}</ul>
                 <h2>Surfaces</h2>
                 <ul class="rows">{parts.Surfaces.Links.Select(link =>
                     Html.Of($"""<li>{link.Name}: <a href="{link.Url}" rel="noreferrer">{link.Url}</a></li>""")
@@ -65,17 +93,27 @@ internal sealed class SandboxPages(SandboxParts parts)
         );
     }
 
-    private static Html Chip(ActiveFault active)
+    private static Html Chip(ActiveFault active) =>
+        Html.Of(
+            $"""<span class="chip">{FaultText.Of(active.Fault)} ({active.Hits} {(active.Hits == 1 ? "call" : "calls")} so far)</span>"""
+        );
+
+    /// <summary>A button that is pressed while its fault is active, with what to watch for.</summary>
+    private static Html Row(Mood mood, ActiveFault[] faults)
     {
-        var (kind, match) = (active.Fault.Kind, active.Fault.Match);
-        var label = Array.Find(Moods, mood => mood.Fault == active.Fault).Label ?? $"{kind} on {match.Method} {match.Path ?? "everything"}";
-        return Html.Of($"""<span class="chip">{label} ({active.Hits} calls so far)</span>""");
+        var isPressed = mood.Fault is null ? faults.Length == 0 : Array.Exists(faults, active => active.Fault == mood.Fault);
+        return Html.Of(
+            $"""
+            <li><form method="post" action="/sandbox/mood/{mood.Path}"><button class="{(mood.Fault is null ? "" : "danger")}"
+            aria-pressed="{(isPressed ? "true" : "false")}" aria-describedby="watch-{mood.Path}">{mood.Label}</button></form>
+            <span class="quiet" id="watch-{mood.Path}">{mood.Watch}</span></li>
+            """
+        );
     }
 
     private Answer Set(string path)
     {
-        var mood = Array.Find(Moods, known => known.Path == path);
-        if (mood.Path is null)
+        if (Array.Find(Moods, known => known.Path == path) is not { } mood)
         {
             return NotFound();
         }

@@ -398,6 +398,91 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
         }
     }
 
+    /// <summary>A provider that sees a one-time refresh token twice withdraws the session.</summary>
+    [Fact]
+    public async Task A_check_that_takes_longer_than_the_interval_is_not_begun_again_by_another_process()
+    {
+        var clock = new StillClock(TimeProvider.System.GetUtcNow());
+        var slow = new Slow();
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+        Task<ConsoleHost> StartOneAsync() =>
+            ConsoleHost.StartAsync(
+                database,
+                settings: provider.Settings("roles-in-userinfo"),
+                environment: "Staging",
+                clock: clock,
+                services: slow.Serve
+            );
+        await using var one = await StartOneAsync();
+        await using var other = await StartOneAsync();
+        await provider.Real.SetUserAsync("sloane", "staff");
+        using var visitor = new Visitor(one.Address);
+        await visitor.SignInAsync("sloane");
+        await using var db = Open(one);
+        var grant = (await db.Sessions.AsNoTracking().SingleAsync()).SealedGrant;
+
+        slow.Hold();
+        await clock.AdvanceUntilAsync(TimeSpan.FromSeconds(1), () => Task.FromResult(slow.Waiting > 0), "a check is in progress");
+        for (var second = 0; second < 5; second++)
+        {
+            clock.Advance(TimeSpan.FromSeconds(1));
+            await Task.Delay(200);
+        }
+
+        Assert.Equal(1, slow.Waiting);
+        slow.Release();
+        await clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(1),
+            async () => await db.Sessions.AsNoTracking().SingleOrDefaultAsync() is not { } session || session.SealedGrant != grant,
+            "its token was renewed"
+        );
+        Assert.Equal(HttpStatusCode.OK, await visitor.AskAsync("/api/status"));
+    }
+
+    /// <summary>The provider has renewed the token, and only the new one is good for the next check.</summary>
+    [Fact]
+    public async Task A_database_that_fails_while_a_token_is_renewed_ends_no_session()
+    {
+        var clock = new StillClock(TimeProvider.System.GetUtcNow());
+        var slow = new Slow();
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+        await using var console = await ConsoleHost.StartAsync(
+            database,
+            settings: provider.Settings("roles-in-userinfo"),
+            environment: "Staging",
+            clock: clock,
+            services: slow.Serve
+        );
+        await provider.Real.SetUserAsync("dora", "staff");
+        using var visitor = new Visitor(console.Address);
+        await visitor.SignInAsync("dora");
+        await using var db = Open(console);
+        var grants = new HashSet<string?> { (await db.Sessions.AsNoTracking().SingleAsync()).SealedGrant };
+
+        slow.Hold();
+        await clock.AdvanceUntilAsync(TimeSpan.FromSeconds(1), () => Task.FromResult(slow.Waiting > 0), "a check is in progress");
+        await using (var locking = Open(console))
+        {
+            await using var locked = await locking.BeginAsync(CancellationToken.None);
+            await locking.Database.ExecuteSqlAsync($"LOCK TABLE sessions IN EXCLUSIVE MODE");
+            slow.Release();
+            // Longer than a command of the console waits.
+            await Task.Delay(TimeSpan.FromSeconds(5));
+        }
+
+        for (var renewed = 0; renewed < 2; renewed++)
+        {
+            await clock.AdvanceUntilAsync(
+                TimeSpan.FromSeconds(1),
+                async () => await db.Sessions.AsNoTracking().SingleOrDefaultAsync() is not { } now || grants.Add(now.SealedGrant),
+                "its token was renewed"
+            );
+        }
+
+        Assert.Equal(HttpStatusCode.OK, await visitor.AskAsync("/api/status"));
+        Assert.DoesNotContain(console.Log, line => line.Contains("the provider can't be asked", StringComparison.Ordinal));
+    }
+
     /// <summary>One whose answer hangs delays no other: here each waits until both are asked about.</summary>
     [Fact]
     public async Task Sessions_are_asked_about_at_the_same_time()
@@ -451,6 +536,40 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
 
         Assert.Equal(actor, ProviderSignIn.ActorOf(new ClaimsPrincipal(new ClaimsIdentity(claims))));
         Assert.Equal(shown, ProviderSignIn.NameIn(actor));
+    }
+
+    [Theory]
+    [InlineData("ada@example.org", "ada@example.org")]
+    [InlineData("ada@example.org", "ada@example.org", "true")]
+    [InlineData("ada@example.org", null, "false")]
+    [InlineData("ada@example.org", null, "True", "False")]
+    [InlineData("ada\u202e@example.org\n", "ada@example.org")]
+    [InlineData(null, null)]
+    public void An_address_that_the_provider_calls_unverified_finds_no_agent(string? email, string? expected, params string[] verified)
+    {
+        var claims = verified.Select(value => new Claim("email_verified", value)).ToList();
+        if (email is not null)
+        {
+            claims.Add(new Claim("email", email));
+        }
+
+        Assert.Equal(expected, ProviderSignIn.EmailIn(new ClaimsPrincipal(new ClaimsIdentity(claims))));
+    }
+
+    [Fact]
+    public async Task The_cookie_keeps_the_address_also_when_the_role_changes()
+    {
+        await using var console = await StartAsync();
+        var sessions = console.Get<Sessions>();
+        var user = await sessions.OpenAsync("user:ada", Roles.Viewer, null, default, "ada@example.org");
+        var session = await sessions.FindAsync(Schemes.SessionOf(user)!, default);
+        await using var db = Open(console);
+        await db.Sessions.ExecuteUpdateAsync(set => set.SetProperty(row => row.Role, Roles.Operator));
+
+        var now = await sessions.CurrentAsync(user, default);
+
+        Assert.NotNull(session);
+        Assert.Equal((Roles.Operator, "ada@example.org"), (Roles.Of(now!), Schemes.EmailOf(now!)));
     }
 
     [Theory, InlineData("password"), InlineData("token:grafana"), InlineData("developer (here)"), InlineData(null)]
@@ -608,6 +727,37 @@ public sealed class ProviderSignInTests(ProviderSignInTests.Provider provider) :
         ConsoleHost.StartAsync(settings: provider.Settings(client), environment: "Staging");
 
     private static AutoTicketDbContext Open(ConsoleHost console) => console.Get<IDbContextFactory<AutoTicketDbContext>>().CreateDbContext();
+
+    /// <summary>Holds requests to the provider's token endpoint.</summary>
+    private sealed class Slow() : DelegatingHandler(new SocketsHttpHandler())
+    {
+        private TaskCompletionSource? _held;
+        private int _waiting;
+
+        public int Waiting => _waiting;
+
+        /// <summary>Without the limit of ten seconds, which a busy machine could reach while a request is held.</summary>
+        public void Serve(IServiceCollection services) =>
+            services.Configure<OpenIdConnectOptions>(
+                Schemes.Provider,
+                oidc => (oidc.BackchannelHttpHandler, oidc.BackchannelTimeout) = (this, Eventually.Patience)
+            );
+
+        public void Hold() => _held = new();
+
+        public void Release() => _held!.SetResult();
+
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            if (request.RequestUri!.AbsolutePath == "/token" && _held is { Task.IsCompleted: false })
+            {
+                Interlocked.Increment(ref _waiting);
+                await _held.Task.WaitAsync(cancellationToken);
+            }
+
+            return await base.SendAsync(request, cancellationToken);
+        }
+    }
 
     /// <summary>Lets requests to the provider through two at a time.</summary>
     private sealed class Both() : DelegatingHandler(new SocketsHttpHandler())

@@ -63,8 +63,17 @@ internal sealed class AlertDriver : IAsyncDisposable
         return driver;
     }
 
-    public async Task StartConsoleAsync() =>
-        _consoles.Add(await ConsoleHost.StartAsync(Database, Sandbox, _settings, Clock, services: _services));
+    /// <param name="settings">Added to the driver's.</param>
+    public async Task StartConsoleAsync(IReadOnlyDictionary<string, string?>? settings = null)
+    {
+        var all = new Dictionary<string, string?>(_settings);
+        foreach (var (name, value) in settings ?? new Dictionary<string, string?>())
+        {
+            all[name] = value;
+        }
+
+        _consoles.Add(await ConsoleHost.StartAsync(Database, Sandbox, all, Clock, services: _services));
+    }
 
     public async Task StopAsync(ConsoleHost console)
     {

@@ -1,3 +1,5 @@
+using System.Net.Http.Json;
+using System.Text.Json;
 using AutoTicket.Alerts;
 using AutoTicket.Audit;
 using AutoTicket.Mailbox;
@@ -92,6 +94,44 @@ public sealed class AlertTicketTests
         // Once it gets worse, it gets a ticket.
         await driver.RaiseAsync(AlertDriver.Say(severity: Severity.P2));
         await driver.EventuallyTicketsAsync(1);
+    }
+
+    [Theory, BothDatabases]
+    public async Task Each_change_of_the_severity_is_in_the_incidents_timeline_without_a_ticket_too(Database kind)
+    {
+        var clock = new StillClock();
+        await using var driver = await AlertDriver.StartAsync(
+            kind,
+            new Dictionary<string, string?> { ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "0" },
+            clock
+        );
+        foreach (var severity in new[] { Severity.P4, Severity.P3, Severity.P1, Severity.P1, Severity.P3, Severity.P1 })
+        {
+            await driver.RaiseAsync(AlertDriver.Say(severity: severity));
+            clock.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        var key = (await driver.AlertsAsync())[0].AlertKey;
+        List<string?> changes = [];
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                var incident = await driver.Console.Http.GetFromJsonAsync<JsonElement>(new Uri($"/api/incidents/{key}", UriKind.Relative));
+                changes =
+                [
+                    .. incident
+                        .GetProperty("timeline")
+                        .EnumerateArray()
+                        .Where(entry => entry.GetProperty("kind").GetString() == "severity_changed")
+                        .Select(entry => $"{entry.GetProperty("text")} ×{entry.GetProperty("count")}"),
+                ];
+                return changes.Count == 3;
+            },
+            "all changes are in the timeline"
+        );
+
+        Assert.Equal(["Severity P4 → P3 ×1", "Severity P3 → P1 ×2", "Severity P1 → P3 ×1"], changes);
+        Assert.Equal(0, driver.FreeScout.CreatedCount);
     }
 
     [Fact, Trait("Pitfall", "T-15")]

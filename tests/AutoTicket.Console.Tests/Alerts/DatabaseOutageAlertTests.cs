@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Net.Http.Json;
 using System.Runtime.CompilerServices;
 using AutoTicket.Alerts;
 using AutoTicket.Data;
@@ -138,6 +139,37 @@ public sealed class DatabaseOutageAlertTests
     }
 
     [Fact]
+    [Trait("Pitfall", "T-55")]
+    public async Task Maintenance_that_was_in_force_before_the_outage_holds_the_DM_until_it_is_ended()
+    {
+        var path = new Uri("/api/surfaces/pay/maintenance", UriKind.Relative);
+        await using var outage = await Outage.BeginAsync(before: async console =>
+        {
+            using var answer = await console.Http.PostAsJsonAsync(path, new { @for = "1h", reason = "a new disk" });
+            answer.EnsureSuccessStatusCode();
+        });
+        outage.Surface.Answer(503);
+        await Eventually.TrueAsync(
+            () =>
+                outage.Console.Get<StatusBoard>().Find("pay") is { Observed: SurfaceStatus.Down } pay
+                && pay.History.Reverse().TakeWhile(reading => reading.Status == SurfaceStatus.Down).Count() >= 3,
+            "three checks have failed"
+        );
+        Assert.Empty(outage.Sandbox.Slack.Messages);
+        outage.Line.Restore();
+
+        await using var db = outage.Database.Open();
+        await Eventually.TrueAsync(
+            () => db.Decisions.AnyAsync(decision => decision.Word == DecisionWord.InMaintenance && decision.Path == "slack"),
+            "the alert is stored and held"
+        );
+        Assert.Empty(outage.Sandbox.Slack.Messages);
+        using var ended = await outage.Console.Http.DeleteAsync(path);
+        ended.EnsureSuccessStatusCode();
+        await outage.ExpectMessagesAsync("FIRING");
+    }
+
+    [Fact]
     public async Task An_alert_before_the_flags_were_read_waits_for_the_database_and_the_flag_is_not_called_off()
     {
         await using var sandbox = await SandboxServer.StartAsync();
@@ -212,7 +244,8 @@ public sealed class DatabaseOutageAlertTests
         public SandboxSurface Surface => sandbox.Surface("pay");
 
         /// <param name="services">Changes what the console registers.</param>
-        public static async Task<Outage> BeginAsync(Action<IServiceCollection>? services = null)
+        /// <param name="before">Runs before the connection is lost.</param>
+        public static async Task<Outage> BeginAsync(Action<IServiceCollection>? services = null, Func<ConsoleHost, Task>? before = null)
         {
             var sandbox = await SandboxServer.StartAsync();
             var database = await TestDatabase.CreateAsync(Kit.Database.Postgres);
@@ -226,6 +259,7 @@ public sealed class DatabaseOutageAlertTests
             settings["DATABASE_URL"] = line.Through(database.Location);
             var console = await ConsoleHost.StartAsync(database, sandbox, settings, services: services);
             await Eventually.TrueAsync(() => console.Get<LeaderLease>().IsLeader, "it leads");
+            await (before?.Invoke(console) ?? Task.CompletedTask);
             line.Cut();
             return new(sandbox, database, line, console);
         }

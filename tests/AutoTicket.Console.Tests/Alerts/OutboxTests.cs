@@ -187,6 +187,34 @@ public sealed class OutboxTests
     }
 
     [Theory, BothDatabases]
+    public async Task An_alert_that_expired_in_a_long_mute_is_due_after_the_mute_and_one_that_recovered_in_it_is_not(Database kind)
+    {
+        await using var outbox = await Outbox.CreateAsync(kind);
+        var alerts = new[] { "expired", "recovered", "unmuted" }.Select(name => Outbox.Alert(name)).ToList();
+        await outbox.OpenAsync([.. alerts]);
+        outbox.Mutes.Set(
+            alerts
+                .Take(2)
+                .Select(alert => new AlertSnooze(
+                    alert.AlertId,
+                    outbox.Now.AddHours(-60),
+                    outbox.Now.AddMinutes(-1),
+                    "olga",
+                    "a weekend of work",
+                    Episode: null
+                ))
+        );
+        foreach (var alert in alerts)
+        {
+            var status = alert.Name == "recovered" ? AlertStatus.Resolved : AlertStatus.Expired;
+            await outbox.ChangeAsync(alert.Name, ended => ended with { Status = status, EndedAt = outbox.Now.AddHours(-50) });
+        }
+
+        Assert.Equal(["expired"], (await outbox.Log.DueAsync(Slack, CancellationToken.None)).Select(notice => notice.Alert.Name));
+        Assert.Empty(await outbox.Log.DueAsync(Ticket, CancellationToken.None));
+    }
+
+    [Theory, BothDatabases]
     public async Task A_note_gets_the_recorded_ticket_and_keeps_the_record(Database kind)
     {
         var ticket = new AlertTicket(7, 8, "https://tickets.example/conversation/7");
@@ -277,15 +305,20 @@ public sealed class OutboxTests
             (_database, _services) = (database, database.AsTheConsole());
             Contexts = _services.GetRequiredService<IDbContextFactory<AutoTicketDbContext>>();
             var options = Options.Create(new AlertsOptions());
-            (_table, Log) = (new(Contexts, options, [Slack, Ticket]), new(Contexts, options, TimeProvider.System));
+            (_table, Log) = (new(Contexts, options, [Slack, Ticket]), LogWith(TimeProvider.System));
         }
+
+        public AlertMutes Mutes { get; } = AlertMutesTests.None(TimeProvider.System);
 
         public DeliveryStore Log { get; }
 
         public IDbContextFactory<AutoTicketDbContext> Contexts { get; }
 
         /// <summary>The outbox of a console with another time.</summary>
-        public DeliveryStore LogAt(DateTimeOffset time) => new(Contexts, Options.Create(new AlertsOptions()), new StillClock(time));
+        public DeliveryStore LogAt(DateTimeOffset time) => LogWith(new StillClock(time));
+
+        private DeliveryStore LogWith(TimeProvider clock) =>
+            new(Contexts, new(Contexts, Options.Create(new AlertsOptions()), Mutes, clock), clock);
 
         public DateTimeOffset Now => TimeProvider.System.GetUtcNow();
 

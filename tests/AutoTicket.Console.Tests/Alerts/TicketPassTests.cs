@@ -1,3 +1,4 @@
+using System.Net.Http.Json;
 using AutoTicket.Alerts;
 using AutoTicket.FreeScout;
 using AutoTicket.Sandbox;
@@ -19,6 +20,42 @@ public sealed class TicketPassTests
         ["Ticketing:FloodBudget"] = "100000",
         ["Ticketing:FloodBudgetPerSource"] = "100000",
     };
+
+    [Fact, Trait("Pitfall", "T-55")]
+    public async Task A_mute_that_begins_during_a_pass_holds_the_alerts_that_have_no_ticket_yet()
+    {
+        // The surface's own outage, a P4, gets no ticket.
+        var surface = ConsoleHost.SurfaceSettings(0, "pay", new("http://127.0.0.1:9/"), severity: "P4");
+        await using var driver = await AlertDriver.StartAsync(
+            settings: new Dictionary<string, string?>([.. NoBudget, .. surface]),
+            clock: new StillClock()
+        );
+        await driver.Console.WaitForFlagsAsync();
+        var slow = driver.Sandbox.Faults.Add(new Fault(FaultKind.Delay) { Match = FaultMatch.FreeScoutCreate });
+        var hook = driver.Console.Get<IEnumerable<IAlertHook>>().OfType<TicketAlertHook>().Single();
+        var notices = Notices(FreeScoutClient.MostAtOnce + 5)
+            .ConvertAll(notice => notice with { Alert = notice.Alert with { Surface = "pay" } });
+        var delivering = DeliverAsync();
+        await Eventually.TrueAsync(
+            () => driver.FreeScout.CreatesInFlight == FreeScoutClient.MostAtOnce,
+            "FreeScout has as many creates as it gets at once"
+        );
+
+        using var begun = await driver.Console.Http.PostAsJsonAsync(
+            new Uri("/api/surfaces/pay/maintenance", UriKind.Relative),
+            new { @for = "1h", reason = "a new disk" }
+        );
+        begun.EnsureSuccessStatusCode();
+        slow.Dispose();
+
+        var outcomes = await delivering;
+        Assert.Equal(FreeScoutClient.MostAtOnce, driver.FreeScout.Conversations.Count);
+        Assert.Equal(notices.Count, outcomes.Count);
+        Assert.Equal(5, outcomes.Count(outcome => outcome is { IsDone: false } && outcome.Decision == DecisionWord.InMaintenance));
+
+        async Task<List<HookOutcome>> DeliverAsync() =>
+            await hook.DeliverAsync(notices, CancellationToken.None).SelectMany(some => some).ToListAsync();
+    }
 
     [Fact]
     public async Task An_abandoned_pass_finishes_its_creates_and_the_next_passes_file_the_rest_once()

@@ -43,12 +43,28 @@ public sealed class AlertCardTests : ComponentTest
     );
 
     [Fact]
+    public void A_mute_shows_until_when_and_by_whom_and_only_a_snooze_can_be_ended_here()
+    {
+        var snoozes = new SnoozeActions((_, _) => Task.FromResult<string?>(null), _ => Task.FromResult<string?>(null));
+        var held = Firing with { Ticket = null, DmSentAt = null, Mute = new(IsSnooze: true, Now.AddHours(1), "olga", "known", true) };
+
+        var snoozed = TextOf(Card(held, snoozes).Find("article"));
+        Assert.Contains("No ticket and no DM until 2026-03-01 04:00:00 UTC: snoozed by olga.", snoozed, StringComparison.Ordinal);
+        Assert.Contains("until it recovers, at most until 2026-03-01 04:00:00 UTC , by olga: known", snoozed, StringComparison.Ordinal);
+        Assert.Contains("End snooze disk_full", snoozed, StringComparison.Ordinal);
+        var maintained = TextOf(Card(held with { Mute = held.Mute with { IsSnooze = false } }, snoozes).Find("article"));
+        Assert.DoesNotContain("End snooze", maintained, StringComparison.Ordinal);
+        Assert.Contains("Snooze… disk_full", TextOf(Card(Firing, snoozes).Find("article")), StringComparison.Ordinal);
+        Assert.DoesNotContain("Snooze", TextOf(Card(Firing).Find("article")), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Shows_severity_name_surface_duration_ticket_and_dm()
     {
         var card = Card(Firing);
 
         Assert.StartsWith(
-            "P1 disk_full firing The disk of db1 is full. surface pay from prometheus for 12 min "
+            "P1 disk_full firing The disk of db1 is full. surface pay from prometheus for 12 min Incident of disk_full "
                 + "Ticket yes #1432 DM yes 2026-03-01 02:49:00 UTC Ticket filed, DM sent.",
             TextOf(card.Find("article")),
             StringComparison.Ordinal
@@ -80,7 +96,7 @@ public sealed class AlertCardTests : ComponentTest
             StringComparison.Ordinal
         );
         Assert.Contains("Why (2) : decisions about disk_full", text, StringComparison.Ordinal);
-        Assert.Contains("ticket flag off 60× 2026-03-01 02:50:00 – 02:59:00 UTC It is off.", text, StringComparison.Ordinal);
+        Assert.Contains("ticket flag off 60× 2026-03-01 02:50:00 UTC – 2026-03-01 02:59:00 UTC It is off.", text, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -154,7 +170,10 @@ public sealed class AlertCardTests : ComponentTest
         );
 
         Assert.Empty(card.FindAll("script, img, a[href^='javascript'], a[href^='data'], a[href*='login']"));
-        Assert.Equal(["/console/alerts/0123456789abcdef"], card.FindAll("a").Select(link => link.GetAttribute("href")));
+        Assert.Equal(
+            ["/console/alerts/0123456789abcdef", $"/console/incidents/0123456789abcdef-{card.Instance.Episode.Row}"],
+            card.FindAll("a").Select(link => link.GetAttribute("href"))
+        );
         Assert.Equal(Hostile, TextOf(card.Find(".summary")));
         Assert.Equal(Hostile, TextOf(card.Find("h3")));
     }
@@ -191,6 +210,6 @@ public sealed class AlertCardTests : ComponentTest
     private static AlertDecision Decided(string path, string word, string? detail, int count) =>
         new(path, word, detail, null, count, Now.AddMinutes(-10), Now.AddMinutes(-1), null, null);
 
-    private IRenderedComponent<AlertCard> Card(AlertView episode) =>
-        Render<AlertCard>(parameters => parameters.Add(c => c.Episode, episode).Add(c => c.Now, Now));
+    private IRenderedComponent<AlertCard> Card(AlertView episode, SnoozeActions? snoozes = null) =>
+        Render<AlertCard>(parameters => parameters.Add(c => c.Episode, episode).Add(c => c.Now, Now).Add(c => c.Snoozes, snoozes));
 }

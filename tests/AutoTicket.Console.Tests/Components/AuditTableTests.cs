@@ -44,25 +44,71 @@ public sealed class AuditTableTests : ComponentTest
 
         table.Find("input[type=datetime-local]").Change("2026-03-01T02:00");
         Assert.Equal(new AuditFilter(null, "mara", Now.AddHours(-1)), chosen);
+
+        Button(table, "Last 12 h").Click();
+        Assert.Equal(new AuditFilter(null, "mara", Now.AddHours(-12)), chosen);
+    }
+
+    [Fact]
+    public void A_filter_is_kept_in_the_url()
+    {
+        AuditFilter[] filters = [new(), new("console.flags.changed", "token:a & b", Now.AddDays(-1), Now, 17)];
+
+        Assert.All(
+            filters,
+            filter =>
+            {
+                var query = filter.ToQuery();
+                Assert.Equal(
+                    filter,
+                    AuditFilter.FromQuery(
+                        (string?)query["action"],
+                        (string?)query["actor"],
+                        (string?)query["from"],
+                        (string?)query["to"],
+                        (long?)query["before"]
+                    )
+                );
+            }
+        );
+        Assert.Equal(new AuditFilter(), AuditFilter.FromQuery(" ", null, "yesterday", "25:00", null));
+    }
+
+    [Fact]
+    public void A_surface_an_alert_and_a_ticket_are_links_and_a_script_is_not()
+    {
+        var table = Table([
+            Entry("""{"surface":"shop/../x","alert_key":"0123456789abcdef","url":"https://desk.example.org/7"}"""),
+            Entry("""{"url":"javascript:alert(1)","actor":"mara"}"""),
+        ]);
+
+        Assert.Equal(
+            ["/console/status/shop%2F..%2Fx", "/console/alerts/0123456789abcdef", "https://desk.example.org/7"],
+            table.FindAll("tbody a").Select(link => link.GetAttribute("href"))
+        );
     }
 
     [Fact]
     public void Paging_is_enabled_only_if_there_are_more_entries()
     {
-        var turned = "";
+        AuditFilter? chosen = null;
         var table = Render<AuditTable>(parameters =>
             parameters
                 .Add(t => t.Rows, [Entry("{}")])
                 .Add(t => t.Filter, new AuditFilter())
                 .Add(t => t.HasOlder, true)
-                .Add(t => t.OnOlder, () => turned = "older")
-                .Add(t => t.CsvHref, "/api/audit.csv")
+                .Add(t => t.FilterChanged, filter => chosen = filter)
+                .Add(t => t.MayExport, true)
+                .Add(t => t.Now, Now)
         );
 
-        Assert.True(Button(table, "Newer").HasAttribute("disabled"));
-        Button(table, "Older").Click();
-        Assert.Equal("older", turned);
-        Assert.Equal("/api/audit.csv", table.Find("a[download]").GetAttribute("href"));
+        Assert.True(Button(table, "First page").HasAttribute("disabled"));
+        Button(table, "Next page").Click();
+        Assert.Equal(new AuditFilter(Before: 1), chosen);
+        table.Render(parameters => parameters.Add(t => t.Filter, new AuditFilter("a", Before: 1)));
+        Button(table, "First page").Click();
+        Assert.Equal(new AuditFilter("a"), chosen);
+        Assert.Equal("/api/audit.csv?action=a", table.Find("a[download]").GetAttribute("href"));
     }
 
     private static AuditEntry Entry(string payload) =>
@@ -82,5 +128,6 @@ public sealed class AuditTableTests : ComponentTest
                 .Add(t => t.Filter, filter ?? new AuditFilter())
                 .Add(t => t.FilterChanged, onFilter ?? (_ => { }))
                 .Add(t => t.Actions, [AuditActions.FlagChanged])
+                .Add(t => t.Now, Now)
         );
 }

@@ -53,10 +53,13 @@ public abstract class ComponentTest : BunitContext, IAsyncLifetime
             cause,
             [.. history.Select((outcome, i) => Reading(key, i - history.Length, outcome))],
             IsFlapping: false,
-            isKnown ? 0.99999 : null,
-            null
+            isKnown ? UpFor(TimeSpan.FromDays(1), 0.99999) : Availability.Unknown
         );
     }
+
+    /// <summary>An availability with this known time, and this share of it up.</summary>
+    protected static Availability UpFor(TimeSpan known, double share) =>
+        new(new(TimeSpan.FromDays(1), known, share * known), new(TimeSpan.FromDays(30), known, share * known));
 
     protected static SurfaceReading Reading(string key, int index, ReadingOutcome outcome, string? cause = null) =>
         new()

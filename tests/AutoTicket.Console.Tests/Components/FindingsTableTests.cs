@@ -78,6 +78,21 @@ public sealed class FindingsTableTests : ComponentTest
     }
 
     [Fact]
+    public void Two_differences_of_one_class_keep_a_half_written_reason_each()
+    {
+        var findings = new[] { Finding(FindingKind.Moved), Finding(FindingKind.TagsGone) };
+        var table = Render<FindingsTable>(parameters =>
+            parameters.Add(t => t.Known, new(findings, Now, null)).Add(t => t.Now, Now).Add(t => t.MayDismiss, true)
+        );
+        foreach (var button in table.FindAll("button").ToList())
+        {
+            button.Click();
+        }
+
+        Assert.Equal(["Moved 7", "TagsGone 7"], table.FindAll("input").Select(input => input.GetAttribute("data-draft")));
+    }
+
+    [Fact]
     public void A_filing_without_a_ticket_is_dismissed_by_its_own_id()
     {
         (long, DismissRequest)? asked = null;

@@ -89,7 +89,7 @@ public sealed class FlagCardTests : ComponentTest
         card.Find("textarea").Input("too many tickets");
         card.Find("form").Submit();
         card.Render(parameters => parameters.Add(c => c.Disabled, true));
-        Assert.True(Button(card, "Switch off now").HasAttribute("disabled"));
+        Assert.Equal("true", Button(card, "Switch off now").GetAttribute("aria-disabled"));
         card.Render(parameters => parameters.Add(c => c.Disabled, false).Add(c => c.Refusal, "The database can't be reached."));
 
         Assert.Equal("The database can't be reached.", TextOf(card.Find("form [role=alert]")));
@@ -182,12 +182,25 @@ public sealed class FlagCardTests : ComponentTest
         var card = Card(On, request => asked = request);
         Button(card, "Switch off").Click();
         card.Find("textarea").Input("maintenance");
-        card.FindAll("input[type=radio]")[1].Click();
+        card.FindAll("input[type=radio]")[2].Click();
         card.Find("input[type=datetime-local]").Change(time);
         card.Find("form").Submit();
 
         Assert.Equal(isAsked ? new FlagChangeRequest(false, "maintenance", Now.AddMinutes(1)) : null, asked);
         Assert.Equal(!isAsked, card.Markup.Contains("Enter a time in the future", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_flag_can_be_switched_off_for_an_hour()
+    {
+        FlagChangeRequest? asked = null;
+        var card = Card(On, request => asked = request);
+        Button(card, "Switch off").Click();
+        card.Find("textarea").Input("too many tickets");
+        card.FindAll("input[type=radio]")[1].Click();
+        card.Find("form").Submit();
+
+        Assert.Equal(new FlagChangeRequest(false, "too many tickets", For: TimeSpan.FromHours(1)), asked);
     }
 
     [Fact]
@@ -214,7 +227,11 @@ public sealed class FlagCardTests : ComponentTest
                 .Add(c => c.Now, Now)
         );
 
-        Assert.Contains("switches off at 2026-03-01 05:00:00 UTC, by mara: maintenance", TextOf(card.Find("dl")), StringComparison.Ordinal);
+        Assert.Contains(
+            "switches off at 2026-03-01 05:00:00 UTC , by mara: maintenance",
+            TextOf(card.Find("dl")),
+            StringComparison.Ordinal
+        );
         Button(card, "Cancel the scheduled change").Click();
         Assert.True(cancelled);
     }

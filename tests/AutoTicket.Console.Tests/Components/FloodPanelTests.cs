@@ -26,7 +26,7 @@ public sealed class FloodPanelTests : ComponentTest
             panel.FindAll("section h3").Select(TextOf)
         );
         Assert.Contains(
-            "For 2 min , since 2026-03-01 02:58:00 UTC. Paused until 2026-03-01 03:03:00 UTC. Then a quarter",
+            "For 2 min , since 2026-03-01 02:58:00 UTC . Paused until 2026-03-01 03:03:00 UTC . Then a quarter",
             TextOf(panel.Find("section")),
             StringComparison.Ordinal
         );

@@ -16,22 +16,16 @@ public sealed class OpenTicketsTableTests : ComponentTest
         var row = Table([Row(1432, "Search is down", "Search", SurfaceStatus.Degraded)]).Find("tbody tr");
 
         Assert.Equal("https://desk.example.org/1432", row.QuerySelector("a")!.GetAttribute("href"));
-        Assert.Equal("P2 #1432 Search is down surface Search degraded 41 min mara active", TextOf(row));
+        Assert.Equal("P2 #1432 Search is down surface Search degraded 41 min none mara active", TextOf(row));
     }
 
     [Fact]
-    public void A_ticket_whose_surface_is_operational_again_is_marked()
+    public void Only_a_ticket_whose_surface_has_recovered_is_marked()
     {
-        Assert.Contains(
-            "ready to close",
-            TextOf(Table([Row(1, "x", "Search", SurfaceStatus.Operational)]).Find("tbody")),
-            StringComparison.Ordinal
-        );
-        Assert.DoesNotContain(
-            "recovered",
-            TextOf(Table([Row(1, "x", "Search", SurfaceStatus.Stale)]).Find("tbody")),
-            StringComparison.Ordinal
-        );
+        var row = Row(1, "x", "Search", SurfaceStatus.Operational);
+
+        Assert.Contains("ready to close", TextOf(Table([row with { IsRecovered = true }]).Find("tbody")), StringComparison.Ordinal);
+        Assert.DoesNotContain("ready to close", TextOf(Table([row]).Find("tbody")), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -83,18 +77,62 @@ public sealed class OpenTicketsTableTests : ComponentTest
     }
 
     [Theory]
-    [InlineData(null, null, null, null)]
-    [InlineData("surface", "pay", "age", 3)]
-    [InlineData("alert", "#1", "-severity", 2)]
-    public void Kind_search_sort_and_page_are_kept_in_the_address(string? kind, string? search, string? sort, int? page)
+    [InlineData(null, null, null, null, null)]
+    [InlineData("surface", "pay", "age", 3, "mine")]
+    [InlineData("alert", "#1", "-severity", 2, "nobody")]
+    public void Kind_search_sort_page_and_assignee_are_kept_in_the_address(
+        string? kind,
+        string? search,
+        string? sort,
+        int? page,
+        string? assignee
+    )
     {
-        var query = TicketFilter.FromQuery(kind, search, sort, page).ToQuery();
+        var query = TicketFilter.FromQuery(kind, search, sort, page, assignee).ToQuery();
 
-        Assert.Equal([kind, search, sort, page?.ToString(CultureInfo.InvariantCulture)], query.Values);
+        Assert.Equal([kind, search, sort, page?.ToString(CultureInfo.InvariantCulture), assignee], query.Values);
     }
 
     [Fact]
-    public void Nonsense_in_the_address_shows_all() => Assert.Equal(new TicketFilter(), TicketFilter.FromQuery("nonsense", null, "", -1));
+    public void Nonsense_in_the_address_shows_all() =>
+        Assert.Equal(new TicketFilter(), TicketFilter.FromQuery("nonsense", null, "", -1, "x"));
+
+    [Fact]
+    public void Assignee_and_last_reply_are_columns_and_the_users_tickets_can_be_chosen()
+    {
+        TicketRow[] rows =
+        [
+            Row(1, "a", "Search", SurfaceStatus.Down),
+            Owned(Row(2, "b", "Search", SurfaceStatus.Down), new(4, "Dana <1>", "DANA@example.org"), Now.AddMinutes(-7)),
+            Owned(Row(3, "c", "Search", SurfaceStatus.Down), new(3, "Ana", null), null),
+        ];
+        var taken = new List<(long, TakeRequest)>();
+        var table = Table(rows, email: "dana@example.org", onTake: taken.Add);
+
+        Assert.Equal(["Anyone 3", "Mine 1", "Nobody 1"], table.FindAll("[aria-label=Assignee] button").Select(TextOf));
+        Assert.Contains("Dana <1> 7 min ago mara", TextOf(table.Find("tbody")), StringComparison.Ordinal);
+        // Their own ticket has no button.
+        Assert.Equal(["Take it ticket #1", "Take over… ticket #3"], table.FindAll("tbody button").Select(TextOf));
+        table.Find("tbody button").Click();
+        Assert.Equal([(1L, new TakeRequest())], taken);
+        Head(table, "Assignee").QuerySelector("button")!.Click();
+        Assert.Equal(["#1", "#3", "#2"], Numbers());
+        Head(table, "Last reply").QuerySelector("button")!.Click();
+        Assert.Equal("#2", Numbers().First());
+
+        Button(table, "Nobody 1").Click();
+        Assert.Equal(["#1"], Numbers());
+        Button(table, "Mine 1").Click();
+        Assert.Equal(["#2"], Numbers());
+
+        IEnumerable<string> Numbers() => table.FindAll("tbody a[target=_blank]").Select(TextOf);
+    }
+
+    private static TicketRow Owned(TicketRow row, TicketAssignee assignee, DateTimeOffset? repliedAt) =>
+        row with
+        {
+            Ticket = row.Ticket with { Assignee = assignee, LastReplyAt = repliedAt, IsListed = true },
+        };
 
     [Fact]
     public void The_table_begins_with_the_sort_and_the_page_of_its_filter_and_reports_changes()
@@ -134,7 +172,9 @@ public sealed class OpenTicketsTableTests : ComponentTest
         var table = Table([Row(1, "It is down", "Search", SurfaceStatus.Down)]);
         var before = table.FindComponent<ExternalLink>().Instance;
 
-        table.Render(parameters => parameters.Add(t => t.Rows, [Row(1, "It is down", "Search", SurfaceStatus.Operational)]));
+        table.Render(parameters =>
+            parameters.Add(t => t.Rows, [Row(1, "It is down", "Search", SurfaceStatus.Operational) with { IsRecovered = true }])
+        );
 
         Assert.Same(before, table.FindComponent<ExternalLink>().Instance);
         Assert.Contains("ready to close", TextOf(table.Find("tbody")), StringComparison.Ordinal);
@@ -233,7 +273,9 @@ public sealed class OpenTicketsTableTests : ComponentTest
         bool busy = false,
         Action? onRefresh = null,
         Action<TicketFilter>? onFilter = null,
-        TicketFilter? filter = null
+        TicketFilter? filter = null,
+        string? email = null,
+        Action<(long, TakeRequest)>? onTake = null
     )
     {
         IRenderedComponent<OpenTicketsTable>? table = null;
@@ -245,6 +287,9 @@ public sealed class OpenTicketsTableTests : ComponentTest
                 .Add(t => t.Busy, busy)
                 .Add(t => t.OnRefresh, onRefresh ?? (() => { }))
                 .Add(t => t.Filter, filter ?? new())
+                .Add(t => t.Email, email)
+                .Add(t => t.TakeOf, _ => onTake is null ? null : new TakeState(email))
+                .Add(t => t.OnTake, onTake ?? (_ => { }))
                 // As the page does.
                 .Add(
                     t => t.FilterChanged,

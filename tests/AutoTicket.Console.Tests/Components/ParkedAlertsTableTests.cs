@@ -58,7 +58,7 @@ public sealed class ParkedAlertsTableTests : ComponentTest
     [Fact]
     public void A_repeated_alert_shows_its_count_and_first_time() =>
         Assert.StartsWith(
-            "2026-03-01 02:57:00 UTC, 7 times since 2026-03-01 02:30:00 UTC generic",
+            "2026-03-01 02:57:00 UTC , 7 times since 2026-03-01 02:30:00 UTC generic",
             TextOf(Table([Parked.With(4, count: 7)]).Find("tbody tr")),
             StringComparison.Ordinal
         );

@@ -20,7 +20,7 @@ public sealed class StatusStripTests : ComponentTest
         Assert.Equal(
             [
                 "No DMs are sent. Slack failed with 503 <b>. For 2 min . What to do",
-                "Tickets for all alerts are paused. For 3 min . Until 2026-03-01 03:05:00 UTC. Reset…",
+                "Tickets for all alerts are paused. For 3 min . Until 2026-03-01 03:05:00 UTC . Reset…",
             ],
             strip.FindAll("li").Select(TextOf)
         );
@@ -61,6 +61,28 @@ public sealed class StatusStripTests : ComponentTest
         Assert.Equal("Tickets", Attention.None.Title("Tickets"));
         Assert.Equal("(1) Tickets", new Attention([], 1, new(1, 0)).Title("Tickets"));
         Assert.Equal("(32) Tickets", new Attention([], 2, new(32, 30)).Title("Tickets"));
+    }
+
+    [Fact]
+    public void A_pause_shows_by_whom_it_is_and_leads_to_it()
+    {
+        var strip = Strip(
+            [
+                new(ProblemKind.InMaintenance, "Pay is in maintenance, set by olga: “disk”.", Now.AddHours(-2), Now.AddHours(1)),
+                new(ProblemKind.Snoozed, "2 alerts are snoozed.", Now.AddHours(-3)),
+            ],
+            mayAct: false
+        );
+
+        Assert.Equal(
+            [
+                "Pay is in maintenance, set by olga: “disk”. For 2 h 0 min . Until 2026-03-01 04:00:00 UTC . Show",
+                "2 alerts are snoozed. For 3 h 0 min . Show",
+            ],
+            strip.FindAll("li").Select(TextOf)
+        );
+        Assert.Equal(["/console/status?show=maintenance", "/console/alerts"], strip.FindAll("a").Select(link => link.GetAttribute("href")));
+        Assert.Equal(["Warning", "Warning"], strip.FindAll("li").Select(item => item.GetAttribute("data-state")));
     }
 
     private IRenderedComponent<StatusStrip> Strip(IReadOnlyList<ConsoleProblem> problems, bool mayAct = true) =>

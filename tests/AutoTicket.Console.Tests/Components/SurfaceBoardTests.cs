@@ -1,8 +1,12 @@
 using AutoTicket.Alerts;
 using AutoTicket.Components.Board;
+using AutoTicket.Components.Tickets;
 using AutoTicket.Mailbox;
 using AutoTicket.Surfaces;
 using Bunit;
+using Microsoft.AspNetCore.Components.Web;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
 
 namespace AutoTicket.Tests.Components;
 
@@ -16,6 +20,10 @@ public sealed class SurfaceBoardTests : ComponentTest
     private static readonly SurfaceSnapshot Reports = Snapshot("Reports", SurfaceStatus.Maintenance);
     private static readonly SurfaceSnapshot Images = Snapshot("Images", SurfaceStatus.Stale);
     private static readonly SurfaceSnapshot[] All = [Search, Login, Billing, Maps, Mail, Reports, Images];
+
+    private readonly FakeTimeProvider _clock = new(Now);
+
+    public SurfaceBoardTests() => Services.AddSingleton<TimeProvider>(_clock);
 
     [Fact]
     [Trait("Pitfall", "T-52")]
@@ -86,12 +94,13 @@ public sealed class SurfaceBoardTests : ComponentTest
     }
 
     [Fact]
-    public void The_search_finds_by_name_and_group_and_the_counts_follow()
+    public void The_search_finds_by_name_and_group_and_the_counts_stay()
     {
         var board = Board(All, filter: new BoardFilter(Search: "shop"));
 
         Assert.Equal(["Billing", "Search"], Names(board));
-        Assert.Equal("All 2", TextOf(Button(board, "All")));
+        // A search that finds nothing must not read as if nothing were down.
+        Assert.Equal($"All {All.Length}", TextOf(Button(board, "All")));
     }
 
     [Fact]
@@ -144,46 +153,201 @@ public sealed class SurfaceBoardTests : ComponentTest
         SurfaceSnapshot[] before = [Billing, Search];
         SurfaceSnapshot[] after = [Billing with { Status = SurfaceStatus.Operational }, Search with { Status = SurfaceStatus.Down }, Login];
         var board = Board(before);
-        board.Find("[data-tiles]").TriggerEvent("onpointerenter", new Microsoft.AspNetCore.Components.Web.PointerEventArgs());
+        Hold(board);
         board.Render(parameters => parameters.Add(b => b.Surfaces, after));
-        Assert.Equal(["Billing", "Search", "Login"], Names(board));
+        // A surface that is new comes after the tiles that were there.
+        Assert.Equal(["Billing", "Login", "Search"], Names(board));
 
-        board.Find("[data-tiles]").TriggerEvent("onpointerleave", new Microsoft.AspNetCore.Components.Web.PointerEventArgs());
+        // A finger leaves before its tap becomes a click.
+        Use(board, "onpointerleave");
+        board.Render(parameters => parameters.Add(b => b.Surfaces, after));
+        Assert.Equal(["Billing", "Login", "Search"], Names(board));
+
+        _clock.Advance(TimeSpan.FromSeconds(2));
         board.Render(parameters => parameters.Add(b => b.Surfaces, after));
         Assert.Equal(["Login", "Search", "Billing"], Names(board));
+    }
+
+    [Fact]
+    public void Tiles_keep_their_order_while_the_focus_moves_between_them()
+    {
+        var board = Board([Billing, Search]);
+        SurfaceSnapshot[] after = [Billing with { Status = SurfaceStatus.Operational }, Search with { Status = SurfaceStatus.Down }];
+        Use(board, "onfocusin");
+        Use(board, "onfocusout");
+        board.Render(parameters => parameters.Add(b => b.Surfaces, after));
+        Use(board, "onfocusin");
+        board.Render(parameters => parameters.Add(b => b.Surfaces, after));
+        Assert.Equal(["Billing", "Search"], Names(board));
+
+        // The pointer leaves, but the focus stays; then the focus leaves too.
+        Hold(board);
+        Use(board, "onpointerleave");
+        _clock.Advance(TimeSpan.FromSeconds(10));
+        board.Render(parameters => parameters.Add(b => b.Surfaces, after));
+        Assert.Equal(["Billing", "Search"], Names(board));
+        Use(board, "onfocusout");
+        _clock.Advance(TimeSpan.FromSeconds(2));
+        board.Render(parameters => parameters.Add(b => b.Surfaces, after));
+        Assert.Equal(["Search", "Billing"], Names(board));
     }
 
     [Fact]
     public void A_pointer_left_on_the_board_does_not_hold_the_order_for_ever()
     {
         var board = Board([Billing, Search]);
-        board.Find("[data-tiles]").TriggerEvent("onpointerenter", new Microsoft.AspNetCore.Components.Web.PointerEventArgs());
-        board.Render(parameters =>
-            parameters
-                .Add(b => b.Surfaces, [Billing with { Status = SurfaceStatus.Operational }, Search with { Status = SurfaceStatus.Down }])
-                .Add(b => b.Now, Now.AddSeconds(31))
-        );
+        Hold(board);
+        SurfaceSnapshot[] after = [Billing with { Status = SurfaceStatus.Operational }, Search with { Status = SurfaceStatus.Down }];
+        _clock.Advance(TimeSpan.FromSeconds(59));
+        board.Render(parameters => parameters.Add(b => b.Surfaces, after));
+        Assert.Equal(["Billing", "Search"], Names(board));
+
+        // app.js repeats the event while the pointer moves.
+        Hold(board);
+        _clock.Advance(TimeSpan.FromSeconds(59));
+        board.Render(parameters => parameters.Add(b => b.Surfaces, after));
+        Assert.Equal(["Billing", "Search"], Names(board));
+        _clock.Advance(TimeSpan.FromSeconds(1));
+        board.Render(parameters => parameters.Add(b => b.Surfaces, after));
 
         Assert.Equal(["Search", "Billing"], Names(board));
     }
 
     [Fact]
-    public void A_changed_surface_renders_only_its_own_tile()
+    public void A_held_order_says_how_many_surfaces_changed_and_is_sorted_on_request()
+    {
+        var board = Board([Billing, Search, Maps]);
+        Hold(board);
+        board.Render(parameters => parameters.Add(b => b.Surfaces, [Billing, Search with { Status = SurfaceStatus.Down }, Maps]));
+        Assert.Equal(["Billing", "Maps", "Search"], Names(board));
+        Assert.Equal("down", board.Find("article.row").GetAttribute("data-status"));
+
+        Button(board, "1 changed: sort again").Click();
+
+        Assert.Equal(["Billing", "Search", "Maps"], Names(board));
+        Assert.Empty(board.FindAll("article.row"));
+        Assert.DoesNotContain("changed", TextOf(board.Find("header")), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_surface_that_needs_nobody_is_a_row_below_the_tiles()
+    {
+        SurfaceSnapshot closing = Snapshot("Closing", SurfaceStatus.Operational);
+        var board = Board([.. All, closing], new() { ["closing"] = new(new(1, 1, "https://desk.example.org/1", Now), IsRecovered: true) });
+
+        Assert.Equal(["Billing", "Login", "Maps", "Images", "Closing"], board.FindAll("article.tile h3").Select(TextOf));
+        Assert.Equal(["Mail", "Reports", "Search"], board.FindAll("article.row h3").Select(TextOf));
+        Assert.Equal("1 unknown, 1 in maintenance, 1 operational", TextOf(board.Find(".healthy p")));
+    }
+
+    [Fact]
+    public void In_an_outage_of_everything_the_worst_are_tiles_and_the_rest_are_rows()
+    {
+        var board = Board([
+            .. Enumerable.Range(0, 60).Select(i => Snapshot($"S{i:00}", SurfaceStatus.Down, i < 50 ? Severity.P2 : Severity.P1)),
+        ]);
+
+        Assert.Equal(BoardOrder.MostTiles, board.FindAll("article.tile").Count);
+        Assert.Equal("S50", TextOf(board.Find("article.tile h3")));
+        Assert.Equal(12, board.FindAll("article.row").Count);
+        Assert.Equal("12 down", TextOf(board.Find(".healthy p")));
+    }
+
+    [Fact]
+    public void A_thousand_surfaces_are_folded_by_group_and_open_with_a_hundred_rows()
+    {
+        var outcomes = Enumerable.Repeat(ReadingOutcome.Ok, StatusBoard.HistoryLength).ToArray();
+        var board = Board([
+            Billing,
+            .. Enumerable
+                .Range(0, 999)
+                .Select(i => Snapshot($"S{i:000}", SurfaceStatus.Operational, group: i < 300 ? "Shop" : "", history: outcomes)),
+        ]);
+
+        Assert.Equal(
+            ["No group: 699 operational", "Shop: 300 operational"],
+            board.FindAll(".healthy button").Select(fold => TextOf(fold)[2..])
+        );
+        Assert.Equal(["Billing"], Names(board));
+        // The whole page may weigh 300 KiB.
+        Assert.InRange(board.Markup.Length, 1, 50_000);
+
+        Button(board, "▸ Shop: 300 operational").Click();
+        Assert.Equal(100, board.FindAll("article.row").Count);
+        Button(board, "Show all 300").Click();
+        Assert.Equal(300, board.FindAll("article.row").Count);
+
+        board.Render(parameters => parameters.Add(b => b.Filter, new BoardFilter(Search: "s99")));
+        Assert.Equal(9, board.FindAll("article.row").Count);
+    }
+
+    [Fact]
+    public void The_wall_shows_a_count_instead_of_the_surfaces_that_need_nobody()
+    {
+        var board = Board(All, filter: new BoardFilter(View: BoardView.Wall));
+
+        Assert.Equal(["Billing", "Login", "Maps", "Images"], Names(board));
+        Assert.Equal("1 unknown, 1 in maintenance, 1 operational", TextOf(board.Find(".rest")));
+    }
+
+    [Fact]
+    public async Task A_row_of_the_dense_view_has_the_actions_of_a_tile()
+    {
+        List<string> done = [];
+        var board = Render<SurfaceBoard>(parameters =>
+            parameters
+                .Add(b => b.Surfaces, [Login, Search])
+                .Add(b => b.Tickets, new Dictionary<string, TileTicket> { ["login"] = new(new(1, 1, "https://desk.example.org/1", Now)) })
+                .Add(b => b.Takes, new Dictionary<string, TakeState> { ["login"] = new(null) })
+                .Add(b => b.OnTake, click => done.Add($"take {click.Surface}"))
+                .Add(
+                    b => b.OnMute,
+                    (key, request) =>
+                    {
+                        done.Add($"{key}: {request.Reason}");
+                        return Task.FromResult<string?>(null);
+                    }
+                )
+                .Add(b => b.Filter, new BoardFilter(View: BoardView.Dense))
+                .Add(b => b.Now, Now)
+                .Add(b => b.PollInterval, Interval)
+        );
+
+        await Button(board, "Take it ticket #1").ClickAsync();
+        await Button(board, "Maintenance… of Search").ClickAsync();
+        await board.Find("form input[aria-required]").InputAsync("a new index");
+        await board.Find("form").SubmitAsync();
+        Assert.Equal(["take login", "search: a new index"], done);
+
+        // Below the tiles, only the name of a healthy surface is clicked.
+        board.Render(parameters => parameters.Add(b => b.Filter, BoardFilter.All));
+        Assert.Empty(board.FindAll("article.row button"));
+    }
+
+    [Fact]
+    public void A_changed_surface_renders_only_its_own_tile_or_row()
     {
         var board = Board(All);
         var tiles = board.FindComponents<SurfaceTile>();
-        var renders = tiles.ToDictionary(tile => tile.Instance.Snapshot.Key, tile => tile.RenderCount);
+        var rows = board.FindComponents<SurfaceRow>();
+        var renders = Renders();
 
         board.Render(parameters =>
             parameters
-                .Add(b => b.Surfaces, [.. All.Select(surface => surface == Maps ? Maps with { Cause = "slower" } : surface)])
+                .Add(
+                    b => b.Surfaces,
+                    [.. All.Select(surface => surface == Maps || surface == Search ? surface with { LatencyMs = 17 } : surface)]
+                )
                 .Add(b => b.Now, Now.AddSeconds(1))
         );
 
-        Assert.All(
-            tiles,
-            tile => Assert.Equal(renders[tile.Instance.Snapshot.Key] + (tile.Instance.Snapshot.Key is "maps" ? 1 : 0), tile.RenderCount)
-        );
+        Assert.Equal(["maps", "search"], Renders().Where(pair => pair.Value > renders[pair.Key]).Select(pair => pair.Key).Order());
+
+        Dictionary<string, int> Renders() =>
+            tiles
+                .Select(tile => (tile.Instance.Snapshot.Key, tile.RenderCount))
+                .Concat(rows.Select(row => (row.Instance.Snapshot.Key, row.RenderCount)))
+                .ToDictionary();
     }
 
     [Fact]
@@ -239,6 +403,13 @@ public sealed class SurfaceBoardTests : ComponentTest
                 .Add(b => b.Now, Now)
                 .Add(b => b.PollInterval, Interval)
         );
+
+    private static void Hold(IRenderedComponent<SurfaceBoard> board) => Use(board, "onpointerenter");
+
+    private static void Use(IRenderedComponent<SurfaceBoard> board, string name) =>
+        board
+            .Find("[data-tiles]")
+            .TriggerEvent(name, name.StartsWith("onfocus", StringComparison.Ordinal) ? new FocusEventArgs() : new PointerEventArgs());
 
     private static IEnumerable<string> Names(IRenderedComponent<SurfaceBoard> board) =>
         board.FindAll("article:not([hidden]) h3").Select(TextOf);

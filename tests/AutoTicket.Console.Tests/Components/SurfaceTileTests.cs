@@ -1,4 +1,5 @@
 using AngleSharp.Dom;
+using AutoTicket.Alerts;
 using AutoTicket.Components;
 using AutoTicket.Components.Board;
 using AutoTicket.Mailbox;
@@ -42,6 +43,30 @@ public sealed class SurfaceTileTests : ComponentTest
     }
 
     [Fact]
+    public void Tile_and_row_show_the_severity_by_shape_color_and_word()
+    {
+        var search = Snapshot("Search", SurfaceStatus.Down, Severity.P1);
+        var row = Render<SurfaceRow>(parameters => parameters.Add(r => r.Snapshot, search).Add(r => r.Now, Now));
+
+        Assert.All([Tile(search).Find("[data-severity=P1]"), row.Find("[data-severity=P1]")], mark => Assert.Equal("P1", TextOf(mark)));
+    }
+
+    [Fact]
+    public void The_ticket_says_who_has_it()
+    {
+        Assert.Equal("#1432 nobody has it 41 min", TextOf(Chip(new(Ticket1432) { IsListed = true })));
+        Assert.Equal("#1432 Ana 41 min", TextOf(Chip(new(Ticket1432) { IsListed = true, Assignee = new(4, "Ana", null) })));
+        Assert.Equal(
+            "#1432 nobody has it 41 min answered 5 min ago",
+            TextOf(Chip(new(Ticket1432) { IsListed = true, LastReplyAt = Now.AddMinutes(-5) }))
+        );
+        // Just filed: whom FreeScout assigned it to is not known yet.
+        Assert.Equal("#1432 open 41 min", TextOf(Chip(new(Ticket1432))));
+
+        IElement Chip(TileTicket ticket) => Tile(Snapshot("Search", SurfaceStatus.Down), ticket).Find(".ticket");
+    }
+
+    [Fact]
     public void Shows_duration_cause_latency_and_the_age_of_the_check()
     {
         var text = TextOf(Tile(Snapshot("Search", SurfaceStatus.Degraded, cause: "Slow: 2.4 s")).Find("article"));
@@ -53,12 +78,55 @@ public sealed class SurfaceTileTests : ComponentTest
     }
 
     [Fact]
+    public void Maintenance_shows_until_when_who_and_why_and_what_the_checks_find()
+    {
+        var tile = Tile(
+            Snapshot("Search", SurfaceStatus.Maintenance, cause: "HTTP 503") with
+            {
+                Observed = SurfaceStatus.Down,
+                Maintenance = new("search", Now.AddHours(-1), Now.AddHours(1), "olga", "a <b>new</b> disk"),
+                Availability = Availability.Unknown with { Month = new(TimeSpan.FromDays(30), Maintained: TimeSpan.FromHours(2)) },
+            }
+        );
+        var text = TextOf(tile.Find("article"));
+
+        Assert.Equal("maintenance", tile.Find("article").GetAttribute("data-status"));
+        Assert.Contains("until 2026-03-01 04:00:00 UTC", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("for 12 min", text, StringComparison.Ordinal);
+        Assert.Contains("by olga: a <b>new</b> disk Checks: down HTTP 503", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("no ticket", text, StringComparison.Ordinal);
+        Assert.Contains("* without 2 h 0 min of maintenance", text, StringComparison.Ordinal);
+        Assert.Contains(
+            tile.FindAll(".figures [title]"),
+            mark =>
+                mark.GetAttribute("title")
+                == "Share of the known time in which the surface was not down. Maintenance is left out: 0 s in 24 h, 2 h 0 min in 30 d"
+        );
+        // Nobody may start it here.
+        Assert.DoesNotContain("Maintenance…", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Availability_is_rounded_down_so_that_a_hundred_means_a_hundred() =>
         Assert.Contains(
             "Uptime 24 h: 99.99 % checked",
             TextOf(Tile(Snapshot("Search", SurfaceStatus.Operational)).Find("article")),
             StringComparison.Ordinal
         );
+
+    [Fact]
+    public void An_uptime_of_little_known_time_says_how_much_is_known()
+    {
+        var young = Snapshot("Search", SurfaceStatus.Operational) with { Availability = UpFor(TimeSpan.FromMinutes(4), 1) };
+        Assert.Contains("Uptime 24 h: 100 % of 4 min known checked", TextOf(Tile(young).Find("article")), StringComparison.Ordinal);
+
+        var older = young with { Availability = new(UpFor(TimeSpan.FromHours(22), 1).Day, UpFor(TimeSpan.FromHours(292), 0.5).Month) };
+        Assert.Contains(
+            "Uptime 24 h: 100 % 30 d: 50 % of 12 d 4 h known checked",
+            TextOf(Tile(older).Find("article")),
+            StringComparison.Ordinal
+        );
+    }
 
     [Fact]
     public void A_long_cause_is_truncated_and_complete_in_the_title()
@@ -225,6 +293,41 @@ public sealed class SurfaceTileTests : ComponentTest
         );
 
         Assert.Equal("Filed a new ticket. Open #1432", TextOf(tile.Find("[role=status]")));
+    }
+
+    [Theory]
+    [InlineData(SurfaceStatus.Down, SurfaceStatus.Down, SurfaceStatus.Down, false, true)]
+    [InlineData(SurfaceStatus.Degraded, SurfaceStatus.Degraded, SurfaceStatus.Degraded, false, true)]
+    [InlineData(SurfaceStatus.Maintenance, SurfaceStatus.Down, SurfaceStatus.Down, false, true)]
+    [InlineData(SurfaceStatus.Stale, SurfaceStatus.Stale, SurfaceStatus.Down, false, true)]
+    [InlineData(SurfaceStatus.Operational, SurfaceStatus.Operational, SurfaceStatus.Down, true, true)]
+    [InlineData(SurfaceStatus.Operational, SurfaceStatus.Operational, SurfaceStatus.Down, false, false)]
+    [InlineData(SurfaceStatus.Operational, SurfaceStatus.Operational, SurfaceStatus.Operational, true, false)]
+    [InlineData(SurfaceStatus.Maintenance, SurfaceStatus.Operational, SurfaceStatus.Operational, false, false)]
+    [InlineData(SurfaceStatus.Stale, SurfaceStatus.Stale, SurfaceStatus.Operational, false, false)]
+    [InlineData(SurfaceStatus.Operational, SurfaceStatus.Operational, SurfaceStatus.Operational, false, false)]
+    public void The_incident_is_linked_while_it_is_open_or_its_ticket_is(
+        SurfaceStatus status,
+        SurfaceStatus observed,
+        SurfaceStatus last,
+        bool hasTicket,
+        bool isLinked
+    )
+    {
+        var tile = Tile(
+            Snapshot("Search", status) with
+            {
+                Observed = observed,
+                History = [Reading("search", -1, ReadingOutcome.Failed) with { Status = last }],
+            },
+            hasTicket ? new(Ticket1432) : null
+        );
+
+        var link = tile.FindAll("a.incident");
+        Assert.Equal(
+            isLinked ? [$"/console/incidents/{AlertIdentity.KeyOf(AlertIdentity.OfSurface("search"))}"] : [],
+            link.Select(a => a.GetAttribute("href"))
+        );
     }
 
     [Theory]

@@ -314,6 +314,7 @@ public sealed class DeliveryWatchTests
             {
                 "/console/status",
                 "/console/alerts",
+                "/console/incidents",
                 "/console/tickets",
                 "/console/flags",
                 "/console/audit",

@@ -2,12 +2,14 @@ using System.Net;
 using System.Text.RegularExpressions;
 using AutoTicket.Tests.Kit;
 using AutoTicket.Tests.Processes;
+using AutoTicket.Tests.Surfaces;
 
 namespace AutoTicket.Tests.Diagnostics;
 
 /// <summary>A console exports every metric that the rules and the dashboard in <c>docs/ops</c> use.</summary>
 public sealed partial class MetricsTests
 {
+    private const int Surfaces = 210;
     private const string Token = "canary-scrape-token";
 
     private static readonly string Ops = Path.Combine(ContentRoot.Find(), "docs", "ops");
@@ -16,9 +18,27 @@ public sealed partial class MetricsTests
     public async Task A_running_console_exports_every_metric_of_the_rules_and_the_dashboard()
     {
         await using var consoles = await Consoles.CreateAsync("pay");
-        var console = await consoles.StartAsync(
-            new Dictionary<string, string> { ["ALERTS_INGEST_TOKEN"] = Token, ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1" }
-        );
+        var now = TimeProvider.System.GetUtcNow();
+        await using var shop = await TlsSurface.StartAsync(now.AddDays(-1), now.AddDays(30));
+        var trusted = Path.GetTempFileName();
+        await File.WriteAllTextAsync(trusted, shop.Pem);
+        var settings = new Dictionary<string, string>
+        {
+            ["ALERTS_INGEST_TOKEN"] = Token,
+            ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1",
+            ["SSL_CERT_FILE"] = trusted,
+            ["Status__PollInterval"] = "00:00:15",
+            // On a busy machine the first self-test may fail.
+            ["Diagnostics__CanaryInterval"] = "00:00:10",
+        };
+        // More surfaces than other instruments have label sets.
+        for (var n = 1; n <= Surfaces; n++)
+        {
+            (settings[$"Surfaces__{n}__Key"], settings[$"Surfaces__{n}__Url"]) = ($"s{n}", shop.Url.AbsoluteUri);
+            settings[$"Surfaces__{n}__Group"] = "Shops";
+        }
+
+        var console = await consoles.StartAsync(settings);
         // Makes every counter count something.
         await console.AskAsync(
             HttpMethod.Post,
@@ -43,6 +63,35 @@ public sealed partial class MetricsTests
         {
             throw new TimeoutException($"{late.Message} Missing: {string.Join(", ", missing)}", late);
         }
+
+        var lines = (await console.GetAsync("/metrics")).Text.Split('\n');
+        Assert.Contains(
+            lines,
+            line =>
+                line.StartsWith("target_info{", StringComparison.Ordinal)
+                && line.Contains($"service_version=\"{ProductVersion.Short}\"", StringComparison.Ordinal)
+        );
+        Assert.Equal(Surfaces + 1, lines.Count(line => line.StartsWith("autoticket_surface_maintenance{", StringComparison.Ordinal)));
+        Assert.Contains(
+            lines,
+            line =>
+                line.StartsWith("autoticket_surface_certificate_expiry_timestamp_seconds{", StringComparison.Ordinal)
+                && line.Contains("surface=\"s1\"", StringComparison.Ordinal)
+                && line.Contains("group=\"Shops\"", StringComparison.Ordinal)
+                && line.Contains($"}} {shop.ValidUntil.ToUnixTimeSeconds()}", StringComparison.Ordinal)
+        );
+        Assert.DoesNotContain(
+            lines,
+            line =>
+                line.Contains("certificate_expiry", StringComparison.Ordinal) && line.Contains("surface=\"pay\"", StringComparison.Ordinal)
+        );
+        Assert.Contains(
+            $"Valid until {shop.ValidUntil:yyyy-MM-dd}",
+            (await console.GetAsync("/console/status/s1")).Text,
+            StringComparison.Ordinal
+        );
+        Assert.DoesNotContain("Valid until", (await console.GetAsync("/console/status/pay")).Text, StringComparison.Ordinal);
+        File.Delete(trusted);
     }
 
     [Fact]

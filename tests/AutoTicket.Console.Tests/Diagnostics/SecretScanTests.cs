@@ -124,6 +124,8 @@ public sealed partial class SecretScanTests
                     "/console/diagnostics",
                     "/console/status",
                     "/console/alerts",
+                    "/console/incidents",
+                    "/api/incidents",
                     "/console/tickets",
                     "/console/flags",
                     "/console/audit",

@@ -11,6 +11,32 @@ public sealed class FreeScoutAnswersTests
 {
     private static readonly ConversationDraft Draft = new("Checkout is down [at-0123456789]", "<p>503</p>");
 
+    [Fact]
+    public void Threads_that_can_not_be_read_are_left_out()
+    {
+        const string json = """
+            {"id":7,"_embedded":{"threads":[
+              {"id":5,"type":"lineitem","status":"closed","state":"published","action":{"type":"changed-ticket-status"},
+                "createdBy":{"id":3,"type":"user","firstName":"Sam","lastName":"S\u0000upport"},"createdAt":"2026-03-01T02:00:05Z"},
+              {"id":4,"type":"message","state":"draft","createdBy":{"id":1,"type":"user"},"createdAt":"2026-03-01T02:00:04Z"},
+              {"id":3,"type":"note","state":"published","createdBy":{"id":1,"type":"user","email":"ada@example.org"},
+                "createdAt":"2026-03-01T02-00-03Z","assignedTo":[]},
+              {"id":2,"type":"lineitem","action":{"type":"merged"},"createdAt":"2026-03-01T02:00:02Z"},
+              {"id":"x","type":"message","createdBy":null,"createdAt":"2026-03-01T02:00:01Z"},
+              {"id":1,"type":"message","createdBy":{"id":1},"createdAt":"soon"},
+              {"id":0,"type":"customer","createdBy":{"id":9,"type":"customer","firstName":"Eve"},"createdAt":"2026-03-01 02:00:00"},
+              null, 5, "text", []
+            ]}}
+            """;
+
+        Assert.Equal(
+            ["Customer 0   ", "Reply 1   ", "Note 3 1 ada@example.org ", "StatusChanged 5 3 Sam S upport closed"],
+            JsonSerializer
+                .Deserialize<Conversation>(json, JsonSerializerOptions.Web)!
+                .Threads.Select(thread => $"{thread.Kind} {thread.CreatedAt.Second} {thread.UserId} {thread.By} {thread.Status}")
+        );
+    }
+
     [Theory]
     [Trait("Pitfall", "T-31")]
     [InlineData("HTTP/1.1 200 OK\nContent-Type: application/json\n\n[\"")]

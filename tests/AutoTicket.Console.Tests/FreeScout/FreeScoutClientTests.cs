@@ -195,7 +195,7 @@ public sealed class FreeScoutClientTests : IAsyncLifetime
                 Assert.Equal(FreeScout.ApiKey, request.Header("X-FreeScout-API-Key"));
                 Assert.Equal($"Bearer {FreeScout.ApiKey}", request.Header("Authorization"));
                 Assert.Equal("application/json", request.Header("Accept"));
-                Assert.Equal("AutoTicket-Console/0.1.0", request.Header("User-Agent"));
+                Assert.Equal($"AutoTicket-Console/{ProductVersion.Short}", request.Header("User-Agent"));
                 Assert.DoesNotContain(FreeScout.ApiKey, request.PathAndQuery, StringComparison.Ordinal);
             }
         );

@@ -87,10 +87,17 @@ public sealed class FreeScoutResilienceTests : IAsyncLifetime
     {
         _driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScout, StatusCode = 503 });
 
-        var answers = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Client.FindAsync(7, default)));
+        var answers = new List<FreeScoutFailure>();
+        while (answers.Count < 20 && !_driver.Console.Get<FreeScoutHealth>().IsCircuitOpen)
+        {
+            answers.AddRange(
+                (await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Client.FindAsync(7, default)))).Select(a => a.Failure!)
+            );
+        }
 
-        Assert.Contains(answers, answer => answer.Failure!.Kind == FreeScoutFailureKind.CircuitOpen);
-        Assert.All(answers, answer => Assert.Contains("503", answer.Failure!.Message, StringComparison.Ordinal));
+        var held = (await Client.FindAsync(7, default)).Failure!;
+        Assert.Equal(FreeScoutFailureKind.CircuitOpen, held.Kind);
+        Assert.All(answers.Append(held), failure => Assert.Contains("503", failure.Message, StringComparison.Ordinal));
     }
 
     [Fact]

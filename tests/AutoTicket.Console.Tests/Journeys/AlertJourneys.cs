@@ -50,7 +50,7 @@ public sealed class AlertJourneys(JourneyHost host, ITestOutputHelper output) : 
 
         await RaiseAsync(Say("journey_disk_full", Severity.P1, firing: false));
         await Assertions.Expect(card).ToHaveCountAsync(0);
-        await alerts.Page.GetByRole(AriaRole.Checkbox, new() { Name = "Active only" }).UncheckAsync();
+        await alerts.Page.GetByRole(AriaRole.Button, new() { Name = "All", Exact = true }).ClickAsync();
         await Assertions.Expect(card).ToContainTextAsync("resolved");
         Assert.EndsWith("?show=all", alerts.Page.Url, StringComparison.Ordinal);
         await alerts.Page.GetByRole(AriaRole.Searchbox, new() { Name = "Search alerts" }).FillAsync("WARM_up");
@@ -71,7 +71,7 @@ public sealed class AlertJourneys(JourneyHost host, ITestOutputHelper output) : 
         };
         var key = AlertIdentity.KeyOf((await RaiseAsync(alert)).AlertId);
         await using var page = await ConsolePage.OpenAsync(host.Console, "/console/alerts");
-        await page.Link("journey_own_page").ClickAsync();
+        await page.Page.GetByRole(AriaRole.Link, new() { Name = "journey_own_page", Exact = true }).ClickAsync();
 
         await Assertions.Expect(page.Heading).ToHaveTextAsync("journey_own_page");
         Assert.EndsWith($"/console/alerts/{key}", page.Page.Url, StringComparison.Ordinal);
@@ -99,6 +99,7 @@ public sealed class AlertJourneys(JourneyHost host, ITestOutputHelper output) : 
         // Below the threshold: the console files no ticket for it.
         var alertId = (await RaiseAsync(Say("journey_below", Severity.P3))).AlertId;
         var card = Card(alerts, "journey_below");
+        await card.GetByText("Why (").ClickAsync();
         await Assertions.Expect(card).ToContainTextAsync("No ticket and no DM: P3 is below the threshold (P2).");
 
         var draft = new TicketDraft(
@@ -115,7 +116,7 @@ public sealed class AlertJourneys(JourneyHost host, ITestOutputHelper output) : 
 
         await Assertions.Expect(card).ToContainTextAsync($"Ticket #{ticket.Number}, filed by developer. No DM: P3 is below");
         await Assertions.Expect(Ticket(card)).ToHaveAttributeAsync("href", ticket.Url);
-        await alerts.Link("journey_below").ClickAsync();
+        await alerts.Page.GetByRole(AriaRole.Link, new() { Name = "journey_below", Exact = true }).ClickAsync();
         await Assertions
             .Expect(alerts.Page.GetByRole(AriaRole.Article))
             .ToContainTextAsync($"Ticket #{ticket.Number}, filed by developer.");

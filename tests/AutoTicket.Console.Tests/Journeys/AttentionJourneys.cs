@@ -14,6 +14,7 @@ public sealed class AttentionJourneys
     [
         "/console/status",
         "/console/alerts",
+        "/console/incidents",
         "/console/tickets",
         "/console/flags",
         "/console/audit",
@@ -42,6 +43,24 @@ public sealed class AttentionJourneys
         await Assertions.Expect(page.Page).ToHaveTitleAsync("Diagnostics · AutoTicket Console");
         await Assertions.Expect(page.Link("active P1 or P2")).ToHaveCountAsync(0);
         page.AssertNoErrors();
+    }
+
+    [Fact]
+    public async Task Thirty_tickets_of_alerts_are_on_the_page_of_tickets()
+    {
+        await using var host = await StartAsync(
+            new()
+            {
+                ["Ticketing:FloodBudget"] = "50",
+                ["Ticketing:FloodBudgetPerSource"] = "50",
+                ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1",
+            }
+        );
+        await RaiseAsync(host, 30, Severity.P2);
+        await using var page = await ConsolePage.OpenAsync(host, "/console/tickets");
+
+        await Assertions.Expect(page.Button("Alert 30")).ToBeVisibleAsync();
+        await Assertions.Expect(page.Button("All 30")).ToBeVisibleAsync();
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using AutoTicket.Components;
 using AutoTicket.Surfaces;
 using Microsoft.Playwright;
@@ -92,6 +93,7 @@ public sealed class BoardJourneys(JourneyHost host, ITestOutputHelper output) : 
         await using var board = await ConsolePage.OpenAsync(host.Console, "/console/status/mail");
 
         await Assertions.Expect(board.Tile("Surface mail").Locator(".cause")).ToHaveAttributeAsync("title", hostile);
+        await board.Text("Last checks of Surface mail").ClickAsync();
         await Assertions.Expect(board.Page.GetByRole(AriaRole.Cell, new() { Name = hostile, Exact = true }).First).ToBeVisibleAsync();
         Assert.Equal(0, await board.Page.Locator("main img, main script").CountAsync());
         Assert.DoesNotContain("owned", await board.Page.TitleAsync(), StringComparison.Ordinal);
@@ -103,13 +105,19 @@ public sealed class BoardJourneys(JourneyHost host, ITestOutputHelper output) : 
     {
         await using var page = await ConsolePage.OpenAsync(host.Console, "/console/status/pay");
         await Assertions.Expect(page.Heading).ToHaveTextAsync("Surface pay");
+        await page.Page.GetByText("Settings", new() { Exact = true }).ClickAsync();
         await Assertions.Expect(page.Page.GetByRole(AriaRole.Row, new() { Name = "Timeout 60 s" })).ToBeVisibleAsync();
 
+        page.AssertNoErrors();
+
+        Assert.Equal(
+            HttpStatusCode.NotFound,
+            (await host.Console.Http.GetAsync(new Uri("/console/status/nothing-of-the-kind", UriKind.Relative))).StatusCode
+        );
         await page.GoToAsync("/console/status/nothing-of-the-kind");
-        await Assertions.Expect(page.Heading).ToHaveTextAsync("Unknown surface “nothing-of-the-kind”");
+        await Assertions.Expect(page.Heading).ToHaveTextAsync("Page not found");
         await page.Link("Go to the status board").ClickAsync();
         await Assertions.Expect(page.Tile("Surface pay")).ToBeVisibleAsync();
-        page.AssertNoErrors();
     }
 
     [Fact]

@@ -70,15 +70,57 @@ public sealed partial class BoardViewJourneys(JourneyHost host) : IClassFixture<
         await Assertions.Expect(board.Investigate("Surface s7", "File a ticket")).ToBeVisibleAsync();
         Assert.Equal(0, await board.Page.EvaluateAsync<int>(Overflow));
 
+        // With a ticket the row has all actions, each in its column, and is no taller.
+        using var answer = await console.Http.PostAsync("/api/surfaces/s7/investigate", null);
+        answer.EnsureSuccessStatusCode();
+        var take = board.Tile("Surface s7").GetByRole(AriaRole.Button, new() { NameRegex = new("^Take it ticket #") });
+        await Assertions.Expect(take).ToBeVisibleAsync();
+        foreach (var width in new[] { 1920, 1380, 920 })
+        {
+            await board.Page.SetViewportSizeAsync(width, 1080);
+            Assert.Equal(0, await board.Page.EvaluateAsync<int>(Overflow));
+            Assert.InRange(await board.Tile("Surface s7").EvaluateAsync<double>("row => row.offsetHeight"), 24, 40);
+            var columns = await board
+                .Page.GetByRole(AriaRole.Button, new() { Name = "Maintenance… of" })
+                .EvaluateAllAsync<double[]>("buttons => buttons.map(button => button.getBoundingClientRect().right)");
+            Assert.Equal(40, columns.Length);
+            Assert.InRange(columns.Max() - columns.Min(), 0, 1);
+        }
+
+        var mute = board.Button("Maintenance… of Surface s9");
+        await mute.PressAsync("Enter");
+        await Assertions.Expect(board.Page.GetByRole(AriaRole.Textbox, new() { Name = "Reason (required)" })).ToBeFocusedAsync();
+        await board.Page.Keyboard.PressAsync("Escape");
+        await Assertions.Expect(mute).ToBeFocusedAsync();
+        await take.PressAsync("Enter");
+        await Assertions.Expect(board.Text("You have it now.")).ToBeFocusedAsync();
+
         await board.Page.SetViewportSizeAsync(360, 740);
         Assert.Equal(0, await board.Page.EvaluateAsync<int>(Overflow));
+    }
+
+    [Fact]
+    public async Task On_a_phone_the_first_tile_begins_in_the_upper_half_with_the_strip_shown()
+    {
+        host.Publish("cart", ReadingOutcome.Failed);
+        await using var board = await ConsolePage.OpenAsync(host.Console, "/console/status", 360, 740);
+        await Assertions.Expect(board.Page.GetByRole(AriaRole.List, new() { Name = "Not normal" })).ToBeVisibleAsync();
+        foreach (var width in new[] { 360, 390 })
+        {
+            await board.Page.SetViewportSizeAsync(width, 740);
+            var top = await board.Page.Locator("article").First.EvaluateAsync<double>("tile => tile.getBoundingClientRect().top");
+            await board.ScreenshotAsync($"phone-top-{width}");
+            Assert.InRange(top, 0, 310);
+        }
+
+        host.Publish("cart", ReadingOutcome.Ok);
     }
 
     [Fact]
     public async Task The_view_is_switched_in_place_and_its_address_keeps_view_and_filter()
     {
         await using var board = await ConsolePage.OpenAsync(host.Console, "/console/status?show=operational", 1920, 1080);
-        await board.Page.EvaluateAsync("() => document.querySelectorAll('article').forEach(tile => tile.isTheSame = true)");
+        await board.Page.EvaluateAsync("() => window.isTheSame = true");
         List<string> requests = [];
         // The browser may fetch the tab's icon at any time.
         board.Page.Request += (_, request) =>
@@ -87,7 +129,7 @@ public sealed partial class BoardViewJourneys(JourneyHost host) : IClassFixture<
         await board.Button("Dense").ClickAsync();
         await Assertions.Expect(board.Button("Dense")).ToHaveAttributeAsync("aria-pressed", "true");
         Assert.InRange(await board.Tile("Surface shop").EvaluateAsync<double>("row => row.offsetHeight"), 24, 40);
-        Assert.True(await board.Page.EvaluateAsync<bool>("() => [...document.querySelectorAll('article')].every(tile => tile.isTheSame)"));
+        Assert.True(await board.Page.EvaluateAsync<bool>("() => window.isTheSame"));
         Assert.Empty(requests);
         Assert.Equal("?show=operational&view=dense", new Uri(board.Page.Url).Query);
 

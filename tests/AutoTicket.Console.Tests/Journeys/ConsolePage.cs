@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Deque.AxeCore.Playwright;
 using Microsoft.Playwright;
 
 namespace AutoTicket.Tests.Journeys;
@@ -29,12 +30,12 @@ internal sealed class ConsolePage : IAsyncDisposable
 
     public IReadOnlyCollection<string> RequestHosts => _browser.RequestHosts;
 
-    public static Task<ConsolePage> OpenAsync(ConsoleHost console, string path, int width = 1280, int height = 800) =>
-        OpenAsync(console.Address, path, width, height);
+    public static Task<ConsolePage> OpenAsync(ConsoleHost console, string path, int width = 1280, int height = 800, string? zone = null) =>
+        OpenAsync(console.Address, path, width, height, zone);
 
-    public static async Task<ConsolePage> OpenAsync(Uri address, string path, int width = 1280, int height = 800)
+    public static async Task<ConsolePage> OpenAsync(Uri address, string path, int width = 1280, int height = 800, string? zone = null)
     {
-        var page = await NewAsync(address, width, height);
+        var page = await NewAsync(address, width, height, zone);
         await page.GoToAsync(path);
         return page;
     }
@@ -47,13 +48,14 @@ internal sealed class ConsolePage : IAsyncDisposable
         return page;
     }
 
-    private static async Task<ConsolePage> NewAsync(Uri address, int width, int height)
+    private static async Task<ConsolePage> NewAsync(Uri address, int width, int height, string? zone = null)
     {
         var browser = await Browser.NewPageAsync(
             new BrowserNewContextOptions
             {
                 IgnoreHTTPSErrors = true,
                 ViewportSize = new ViewportSize { Width = width, Height = height },
+                TimezoneId = zone,
             }
         );
         await browser.Page.AddInitScriptAsync(NoticeCircuit);
@@ -68,6 +70,20 @@ internal sealed class ConsolePage : IAsyncDisposable
     }
 
     public Task IsLiveAsync() => Assertions.Expect(Page.Locator("html[data-live]")).ToHaveCountAsync(1);
+
+    /// <summary>Runs axe, once every animation that ends has ended: it must not measure colors in the middle of a fade.</summary>
+    public async Task AssertAccessibleAsync()
+    {
+        await Page.WaitForFunctionAsync(
+            "() => document.getAnimations().every(animation => "
+                + "animation.playState !== 'running' || animation.effect.getTiming().iterations === Infinity)"
+        );
+        Assert.Empty(
+            (await Page.RunAxe()).Violations.Select(violation =>
+                $"{violation.Id}: {string.Join(" | ", violation.Nodes.Select(node => node.Html))}"
+            )
+        );
+    }
 
     /// <inheritdoc cref="BrowserPage.ScreenshotAsync"/>
     public Task ScreenshotAsync(string name) => _browser.ScreenshotAsync(name);

@@ -1,3 +1,5 @@
+using System.Text.RegularExpressions;
+using AutoTicket.Alerts;
 using AutoTicket.Mailbox;
 using AutoTicket.Sandbox;
 using AutoTicket.Tests.Diagnostics;
@@ -20,18 +22,34 @@ public sealed class DiagnosticsJourneys
         var fault = console.Sandbox.Faults.Add(new(FaultKind.Unauthorized) { Match = FaultMatch.FreeScout });
         await console.Host.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
         await console.RaiseAsync(Alerts.AlertDriver.Say());
-        await Eventually.TrueAsync(() => console.Sandbox.Slack.Messages.Count == 1, "the DM is sent");
+        await Eventually.TrueAsync(
+            async () =>
+                await console.Host.Get<AlertQueries>().ReadAsync(new AlertQuery(), 1, default) is [{ Decisions: var decisions }]
+                && decisions.Any(decision => decision.Path == DecisionSources.Slack),
+            "the DM is sent and its decision, which diagnostics reads, is recorded"
+        );
 
         await using var page = await ConsolePage.OpenAsync(console.Host, "/console/status", width);
         await page.Link("Diagnostics").ClickAsync();
         var verdict = page.Page.Locator(".verdict");
-        await Assertions.Expect(verdict).ToContainTextAsync("DMs are being sent, tickets are not: the FreeScout key was rejected at ");
-        var steps = page.Page.GetByRole(AriaRole.List, new() { Name = "Pipeline checks" });
+        // On a busy machine a check may time out: the operator runs them again.
+        await RunAgainUntilAsync(
+            async () =>
+                (await verdict.InnerTextAsync()).Contains(
+                    "DMs are being sent, tickets are not: the FreeScout key was rejected at ",
+                    StringComparison.Ordinal
+                ),
+            "the verdict names the key"
+        );
+        var steps = page.Page.GetByRole(AriaRole.List, new() { Name = "Pipeline checks", Exact = true });
         await Assertions
-            .Expect(steps.Locator("li"))
+            .Expect(page.Page.Locator("[data-step]"))
             .ToHaveCountAsync(console.Host.Get<AutoTicket.Diagnostics.PipelineDiagnostics>().Steps.Count);
         await Assertions.Expect(steps.Locator("[data-state=Failed]")).ToHaveCountAsync(1);
         await Assertions.Expect(steps.Locator("[data-step=key_valid]")).ToContainTextAsync("Create a new key in FreeScout");
+        // The checks that are OK are folded.
+        await Assertions.Expect(page.Page.Locator("[data-step][data-state=Ok]").First).ToBeHiddenAsync();
+        await Assertions.Expect(page.Page.GetByText(new Regex(@"^\d+ OK$"))).ToBeVisibleAsync();
         await Assertions
             .Expect(steps.Locator("[data-step=key_valid] a"))
             .ToHaveAttributeAsync("href", "https://wiki.example.org/console/docs/ops/runbooks/console-auto-ticketing.md#no-tickets");
@@ -40,18 +58,29 @@ public sealed class DiagnosticsJourneys
         await page.ScreenshotAsync($"diagnostics-{width}");
 
         fault.Dispose();
-        // The console repeats a result that is younger than two seconds.
-        await Eventually.TrueAsync(
-            async () =>
-            {
-                await page.Button("Run again").ClickAsync();
-                await Assertions.Expect(verdict).Not.ToHaveTextAsync("Running checks…");
-                return await steps.Locator("[data-state=Failed]").CountAsync() == 0;
-            },
-            "no check fails"
-        );
+        await RunAgainUntilAsync(async () => await steps.Locator("[data-state=Failed]").CountAsync() == 0, "no check fails");
         await Assertions.Expect(verdict).Not.ToContainTextAsync("tickets are not");
+
+        foreach (var (button, result) in new[] { ("Send test DM", "The test DM was sent."), ("File test ticket", "was filed and closed.") })
+        {
+            await page.Button(button).PressAsync("Enter");
+            await Assertions.Expect(page.Text(result)).ToBeVisibleAsync();
+            await Assertions.Expect(page.Button(button)).ToBeFocusedAsync();
+        }
+
         page.AssertNoErrors();
+
+        // The console repeats a result that is younger than two seconds.
+        async Task RunAgainUntilAsync(Func<Task<bool>> holds, string what) =>
+            await Eventually.TrueAsync(
+                async () =>
+                {
+                    await page.Button("Run again").ClickAsync();
+                    await Assertions.Expect(verdict).Not.ToHaveTextAsync("Running checks…");
+                    return await holds();
+                },
+                what
+            );
     }
 
     [Fact]

@@ -1,9 +1,12 @@
 using System.Net;
 using AutoTicket.Alerts;
+using AutoTicket.Data;
+using AutoTicket.Mailbox;
 using AutoTicket.Surfaces;
 using AutoTicket.Tests.Kit;
 using Deque.AxeCore.Commons;
 using Deque.AxeCore.Playwright;
+using Microsoft.EntityFrameworkCore;
 using Microsoft.Playwright;
 
 namespace AutoTicket.Tests.Journeys;
@@ -48,8 +51,15 @@ public sealed class EveryPageTests(EveryPageTests.Phone phone) : IClassFixture<E
         "/console/status?view=wall",
         "/console/status?view=dense",
         "/console/status/pay",
+        "/console/status/pay?range=7d",
+        "/console/status/pay?range=30d",
+        "/console/status/pay?range=90d",
         "/console/alerts",
         $"/console/alerts/{AlertIdentity.KeyOf(Long.AlertId)}",
+        "/console/incidents",
+        "/console/incidents?state=ended&severity=p1&surface=pay&since=2026-01-01T00:00:00Z",
+        $"/console/incidents/{AlertIdentity.KeyOf(AlertIdentity.OfSurface("pay"))}",
+        $"/console/incidents/{AlertIdentity.KeyOf(Long.AlertId)}",
         "/console/tickets",
         "/console/flags",
         "/console/audit",
@@ -59,7 +69,7 @@ public sealed class EveryPageTests(EveryPageTests.Phone phone) : IClassFixture<E
     );
 
     [Theory, MemberData(nameof(Paths))]
-    public async Task A_page_is_accessible_requests_no_other_host_and_fits_a_phone(string path)
+    public async Task A_page_is_accessible_requests_no_other_host_and_fits_every_width(string path)
     {
         await Page.EmulateMediaAsync(new() { ColorScheme = ColorScheme.Light });
         await Page.GotoAsync(new Uri(Console.Address, path).AbsoluteUri);
@@ -68,6 +78,24 @@ public sealed class EveryPageTests(EveryPageTests.Phone phone) : IClassFixture<E
         await SettleAsync(path, "light");
         await AssertAccessibleAsync(path, "light", new AxeRunOptions());
         Assert.Equal(360, await Page.EvaluateAsync<int>("() => document.documentElement.scrollWidth"));
+        try
+        {
+            foreach (var width in new[] { 720, 768, 1024, 1440 })
+            {
+                await Page.SetViewportSizeAsync(width, 900);
+                Assert.True(
+                    await Page.EvaluateAsync<bool>("() => document.documentElement.scrollWidth <= document.documentElement.clientWidth"),
+                    $"The page is wider than {width} px."
+                );
+            }
+
+            await SettleAsync(path, "light");
+            await AssertAccessibleAsync(path, "light-wide", new AxeRunOptions());
+        }
+        finally
+        {
+            await Page.SetViewportSizeAsync(360, 740);
+        }
 
         await Page.EmulateMediaAsync(new() { ColorScheme = ColorScheme.Dark });
         await SettleAsync(path, "dark");
@@ -98,6 +126,72 @@ public sealed class EveryPageTests(EveryPageTests.Phone phone) : IClassFixture<E
         }
 
         Assert.True(without.Count == 0, string.Join('\n', without));
+    }
+
+    [Theory]
+    [InlineData("status", "Maintenance… of Surface pay")]
+    [InlineData("status/pay", "Plan maintenance… of Surface pay")]
+    [InlineData("flags", "Switch off…")]
+    [InlineData("status/pay", "Plan maintenance… of Surface pay", null, "Every week…")]
+    [InlineData("alert", "Snooze…")]
+    [InlineData("alerts", "Why (")]
+    [InlineData("status", "Control+k")]
+    [InlineData("status", "?")]
+    [InlineData("tickets", "Resolve 1…", "Select #")]
+    [InlineData("tickets", "Resolve 2…", "Select all 2")]
+    public async Task A_form_or_dialog_is_accessible_and_fits_a_phone(
+        string page,
+        string opener,
+        string? before = null,
+        string? choice = null
+    )
+    {
+        var path = $"/console/{(page == "alert" ? $"alerts/{AlertIdentity.KeyOf(Long.AlertId)}" : page)}";
+        await Page.EmulateMediaAsync(new() { ColorScheme = ColorScheme.Light });
+        await Page.GotoAsync(new Uri(Console.Address, path).AbsoluteUri);
+        await Page.WaitForLoadStateAsync(LoadState.NetworkIdle);
+        await SettleAsync(path, "light");
+        // A click or key before the circuit is live does nothing.
+        var opened = Page.Locator("dialog:modal, main form:visible, main [role=alertdialog], main .why").First;
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                var button = Page.GetByRole(AriaRole.Button, new() { Name = opener }).First;
+                if (await opened.IsVisibleAsync())
+                {
+                    return true;
+                }
+
+                if (before is not null && !await button.IsVisibleAsync())
+                {
+                    await Page.GetByRole(AriaRole.Checkbox, new() { Name = before })
+                        .Or(Page.GetByRole(AriaRole.Button, new() { Name = before }))
+                        .First.ClickAsync(new() { Timeout = 2000 });
+                }
+                else
+                {
+                    await (
+                        opener.Length < 2 || opener.StartsWith("Control", StringComparison.Ordinal)
+                            ? Page.Keyboard.PressAsync(opener)
+                            : button.ClickAsync(new() { Timeout = 2000 })
+                    );
+                }
+
+                return await opened.IsVisibleAsync();
+            },
+            "it is open"
+        );
+        if (choice is not null)
+        {
+            await opened.GetByRole(AriaRole.Radio, new() { Name = choice }).PressAsync("Space");
+            await Assertions.Expect(opened.GetByRole(AriaRole.Group, new() { Name = "Days" })).ToBeVisibleAsync();
+        }
+
+        await AssertAccessibleAsync($"{path}-{opener}", "light", new AxeRunOptions());
+        Assert.Equal(360, await Page.EvaluateAsync<int>("() => document.documentElement.scrollWidth"));
+        await Page.EmulateMediaAsync(new() { ColorScheme = ColorScheme.Dark });
+        await SettleAsync(path, "dark");
+        await AssertAccessibleAsync($"{path}-{opener}", "dark", new AxeRunOptions { RunOnly = RunOnlyOptions.Rules("color-contrast") });
     }
 
     [Theory, MemberData(nameof(Paths))]
@@ -144,7 +238,8 @@ public sealed class EveryPageTests(EveryPageTests.Phone phone) : IClassFixture<E
     /// producer with unstable alert ids.</summary>
     public sealed class Phone : IAsyncLifetime
     {
-        internal JourneyHost Journey { get; } = new();
+        internal JourneyHost Journey { get; } =
+            new() { Settings = new Dictionary<string, string?> { ["Ticketing:RecoveredAfter"] = "00:00:00" } };
 
         internal BrowserPage Browser { get; private set; } = default!;
 
@@ -154,9 +249,43 @@ public sealed class EveryPageTests(EveryPageTests.Phone phone) : IClassFixture<E
             Journey.Publish("pay", ReadingOutcome.Failed);
             using var answer = await Journey.Console.Http.PostAsync("/api/surfaces/pay/investigate", null);
             answer.EnsureSuccessStatusCode();
+            var outage = AlertIdentity.KeyOf(AlertIdentity.OfSurface("pay"));
+            await Eventually.TrueAsync(
+                async () =>
+                    (await Journey.Console.Http.GetAsync(new Uri($"/api/incidents/{outage}", UriKind.Relative))).IsSuccessStatusCode,
+                "the outage is an incident"
+            );
+            foreach (var key in new[] { "shop", "mail" })
+            {
+                Journey.Sandbox.FreeScout.CreateByHand($"[P2] Surface {key} is down", ["auto:status", $"surface:{key}"]);
+            }
+
+            await Journey.Console.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
+            await Eventually.TrueAsync(() => Journey.Console.Get<RecoveredTickets>().Current.Count == 2, "two tickets are ready to close");
             foreach (var id in new[] { "id-1", "id-2", "id-3" })
             {
                 await Journey.Console.Get<AlertAggregator>().ObserveAsync([Long with { ProducerId = id }], CancellationToken.None);
+            }
+
+            // Some hours of each state, so that the trends show every color.
+            await using (var db = await Journey.Console.Get<IDbContextFactory<AutoTicketDbContext>>().CreateDbContextAsync())
+            {
+                var hour = TimeProvider.System.GetUtcNow().Floor(TimeSpan.FromHours(1));
+                db.SurfaceHours.AddRange(
+                    Enumerable
+                        .Range(2, 24 * 80)
+                        .Select(i => new TrendStep(
+                            hour.AddHours(-i),
+                            i % 5 * 600_000,
+                            i % 5 * 540_000,
+                            i % 3,
+                            i % 4,
+                            20 + (i % 7),
+                            90 + (i % 70)
+                        ))
+                        .Select(step => SurfaceHour.Of("pay", step))
+                );
+                await db.SaveChangesAsync();
             }
 
             Browser = await Kit.Browser.NewPageAsync(

@@ -8,11 +8,14 @@ namespace AutoTicket.Tests.Journeys;
 /// readings.</summary>
 public sealed class JourneyHost : IAsyncLifetime
 {
-    private static readonly string[] Keys = ["pay", "shop", "mail", "search"];
+    private static readonly string[] Keys = ["pay", "shop", "mail", "search", "cart"];
 
     internal ConsoleHost Console { get; private set; } = default!;
 
     internal SandboxServer Sandbox => Console.Sandbox;
+
+    /// <summary>Further settings of the console.</summary>
+    internal IReadOnlyDictionary<string, string?> Settings { get; init; } = new Dictionary<string, string?>();
 
     internal StatusBoard Board => Console.Get<StatusBoard>();
 
@@ -34,7 +37,7 @@ public sealed class JourneyHost : IAsyncLifetime
     public async Task InitializeAsync()
     {
         var sandbox = await SandboxServer.StartAsync();
-        var settings = new Dictionary<string, string?>
+        var settings = new Dictionary<string, string?>(Settings)
         {
             ["Status:PollInterval"] = "01:00:00",
             // The limits are long, because a journey may be slow on a busy machine.

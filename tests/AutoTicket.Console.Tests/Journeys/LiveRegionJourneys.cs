@@ -25,10 +25,16 @@ public sealed class LiveRegionJourneys(JourneyHost host) : IClassFixture<Journey
     [InlineData("/console/status")]
     [InlineData("/console/status/pay")]
     [InlineData("/console/tickets")]
+    [InlineData("/console/alerts")]
+    [InlineData("/console/incidents")]
     [InlineData("/console/diagnostics")]
     public async Task Live_regions_are_silent_while_nothing_happens(string path)
     {
+        // The pages of alerts and incidents have something to show, and its age.
+        host.Publish("shop", ReadingOutcome.Failed);
+        host.Publish("shop", ReadingOutcome.Failed);
         await using var page = await ConsolePage.OpenAsync(host.Console, path);
+        await Assertions.Expect(page.Page.Locator("time[data-age]").First).ToBeVisibleAsync();
         // The diagnostics page speaks when its checks have run.
         await Assertions.Expect(page.Text("Running checks…")).ToHaveCountAsync(0);
         await page.Page.EvaluateAsync(Listen);

@@ -98,6 +98,44 @@ public sealed class LostConnectionJourneys(ITestOutputHelper output)
         Assert.NotEqual(page, await board.Page.EvaluateAsync<double>("performance.timeOrigin"));
     }
 
+    [Fact]
+    public async Task A_half_written_reason_outlives_a_restart_until_its_form_is_closed()
+    {
+        await using var sandbox = await SandboxServer.StartAsync();
+        await using var database = await TestDatabase.CreateAsync(Database.Sqlite);
+        var settings = Settings(sandbox, database);
+        await using var before = await ConsoleProcess.StartAsync(settings);
+        await using var flags = await ConsolePage.OpenAsync(before.Address, "/console/flags");
+        var page = await flags.Page.EvaluateAsync<double>("performance.timeOrigin");
+        var open = flags.Button("Switch on…").First;
+        var reason = flags.Page.GetByLabel("Reason (required)");
+        await open.ClickAsync();
+        await reason.PressSequentiallyAsync("the flood is ov");
+
+        Assert.Equal(0, await before.StopAsync());
+        await UntilDimmedAsync(flags);
+        await using var after = await StartHostAsync(sandbox, database, settings);
+        await IsRepaintedAsync(flags);
+        Assert.NotEqual(page, await flags.Page.EvaluateAsync<double>("performance.timeOrigin"));
+
+        await open.ClickAsync();
+        await Assertions.Expect(reason).ToHaveValueAsync("the flood is ov");
+        await reason.PressSequentiallyAsync("er");
+        await Assertions.Expect(reason).ToHaveValueAsync("the flood is over");
+        await flags.Button("Switch on now").ClickAsync();
+        await Assertions.Expect(flags.Text("the flood is over").First).ToBeVisibleAsync();
+        await Assertions.Expect(reason).ToHaveCountAsync(0);
+
+        // Sent or canceled, it is not kept.
+        await flags.Button("Switch off…").First.ClickAsync();
+        await reason.PressSequentiallyAsync("never mind");
+        await flags.Button("Cancel").ClickAsync();
+        await flags.Button("Switch off…").First.ClickAsync();
+        await Assertions.Expect(reason).ToBeFocusedAsync();
+        await Assertions.Expect(reason).ToHaveValueAsync("");
+        Assert.Equal(0, await flags.Page.EvaluateAsync<int>("() => sessionStorage.length"));
+    }
+
     private static Task<ConsoleHost> StartHostAsync(SandboxServer sandbox, TestDatabase database, Dictionary<string, string> settings) =>
         ConsoleHost.StartAsync(database, sandbox, ConsoleHost.SettingsOf(settings));
 

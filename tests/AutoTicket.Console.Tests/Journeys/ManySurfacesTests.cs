@@ -12,7 +12,8 @@ namespace AutoTicket.Tests.Journeys;
 
 public sealed class ManySurfacesTests(ITestOutputHelper output)
 {
-    private const int Surfaces = 100;
+    // One more than a group shows at first.
+    private const int Surfaces = 101;
 
     [Fact, Trait("Pitfall", "T-49")]
     public async Task A_hundred_surfaces_with_ninety_days_of_history_load_at_once_without_reading_their_readings()
@@ -23,7 +24,7 @@ public sealed class ManySurfacesTests(ITestOutputHelper output)
         await using var console = await ConsoleHost.StartAsync(database, sandbox, Settings(sandbox, Surfaces, "00:00:30"));
         var all = console.Get<StatusBoard>();
         await Eventually.TrueAsync(
-            () => all.All().All(surface => surface is { Status: SurfaceStatus.Operational, Availability30d: not null }),
+            () => all.All().All(surface => surface is { Status: SurfaceStatus.Operational, Availability.Month.Share: not null }),
             "all are checked and counted",
             TimeSpan.FromSeconds(60)
         );
@@ -35,7 +36,9 @@ public sealed class ManySurfacesTests(ITestOutputHelper output)
         await board.GoToAsync("/console/status");
         var live = Stopwatch.GetElapsedTime(begun);
 
-        await Assertions.Expect(board.Page.GetByRole(AriaRole.Article)).ToHaveCountAsync(Surfaces);
+        await Assertions.Expect(board.Page.GetByRole(AriaRole.Article)).ToHaveCountAsync(0);
+        await board.Button($"No group: {Surfaces} operational").ClickAsync();
+        await Assertions.Expect(board.Page.GetByRole(AriaRole.Article)).ToHaveCountAsync(Surfaces - 1);
         output.WriteLine(
             string.Create(CultureInfo.InvariantCulture, $"{Surfaces} surfaces: interactive after {live.TotalMilliseconds:0} ms")
         );
@@ -46,6 +49,43 @@ public sealed class ManySurfacesTests(ITestOutputHelper output)
         );
         // The limit is one second. The margin is for a machine that runs other tests at the same time.
         Assert.InRange(live, TimeSpan.Zero, TimeSpan.FromSeconds(8));
+
+        // Back from a surface, its group is unfolded to its row.
+        await board.Button($"Show all {Surfaces}").ClickAsync();
+        var last = board.Page.GetByRole(AriaRole.Link, new() { Name = "Surface s99", Exact = true });
+        await last.PressAsync("Enter");
+        await Assertions.Expect(board.Heading).ToHaveTextAsync("Surface s99");
+        await board.Page.GoBackAsync();
+        await Assertions.Expect(last).ToBeFocusedAsync();
+    }
+
+    [Fact]
+    public async Task A_board_of_a_thousand_surfaces_is_served_in_at_most_300_KiB_without_compression()
+    {
+        await using var sandbox = await SandboxServer.StartAsync();
+        var settings = Settings(sandbox, 1000, "01:00:00");
+        // A bad day: each of these is a tile.
+        for (var down = 0; down < 20; down++)
+        {
+            sandbox.Surface($"s{down}").Answer(503);
+        }
+
+        await using var console = await ConsoleHost.StartAsync(sandbox: sandbox, settings: settings);
+        var all = console.Get<StatusBoard>();
+        await Eventually.TrueAsync(
+            () => all.All().All(surface => surface.Status is SurfaceStatus.Operational or SurfaceStatus.Down),
+            "all are checked",
+            TimeSpan.FromSeconds(180)
+        );
+
+        // Without Accept-Encoding.
+        using var page = await console.Http.GetAsync(new Uri("/console/status", UriKind.Relative));
+        var body = await page.Content.ReadAsByteArrayAsync();
+
+        Assert.Empty(page.Content.Headers.ContentEncoding);
+        Assert.Contains("980 operational", System.Text.Encoding.UTF8.GetString(body), StringComparison.Ordinal);
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"1000 surfaces: {body.Length / 1024.0:0} KiB"));
+        Assert.InRange(body.Length, 10 * 1024, 300 * 1024);
     }
 
     [Fact, Trait("Pitfall", "T-53")]
@@ -96,18 +136,18 @@ public sealed class ManySurfacesTests(ITestOutputHelper output)
         await db.Database.ExecuteSqlAsync(
             $"""
             WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {(Surfaces * 2000) - 1})
-            INSERT INTO surface_readings (surface_key, checked_at, outcome, latency_ms, reached, status, since)
+            INSERT INTO surface_readings (surface_key, checked_at, outcome, latency_ms, reached, status, since, interval_ms, in_maintenance)
             SELECT 's' || (i % {Surfaces}), {now} - (2000 - i / {Surfaces}) * {step}, 'ok', 20 + i % 50, 1, 'operational',
-              {now} - 2000 * {step} FROM n
+              {now} - 2000 * {step}, 30000, 0 FROM n
             """
         );
         // A running console sums readings up per hour.
         var hour = TimeSpan.TicksPerHour;
         await db.Database.ExecuteSqlAsync(
             $"""
-            INSERT INTO surface_hours (surface_key, hour, known, up)
-            SELECT surface_key, checked_at - checked_at % {hour}, COUNT(*), COUNT(*) FROM surface_readings WHERE checked_at < {now
-                - (now % hour)} GROUP BY 1, 2
+            INSERT INTO surface_hours (surface_key, hour, known_ms, up_ms, degraded_ms, maintained_ms)
+            SELECT surface_key, checked_at - checked_at % {hour}, SUM(interval_ms), SUM(interval_ms), 0, 0
+            FROM surface_readings WHERE checked_at < {now - (now % hour)} GROUP BY 1, 2
             """
         );
     }

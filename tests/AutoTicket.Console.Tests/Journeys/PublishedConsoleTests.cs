@@ -15,6 +15,10 @@ public sealed class PublishedConsoleTests
             // The sandbox simulates outside systems and must not be published.
             Assert.DoesNotContain(folder.GetFiles(), file => file.Name.StartsWith("AutoTicket.Sandbox", StringComparison.Ordinal));
             Assert.Equal(PackagesOf(folder), PackagesNamedIn(folder));
+            var sbom = await File.ReadAllTextAsync(Path.Combine(folder.FullName, "sbom.cdx.json"));
+            // Without the count of commits: one may have come since the build.
+            var version = ProductVersion.Short.Split('-')[0];
+            Assert.Contains($"\"name\":\"AutoTicket Console\",\"version\":\"{version}", sbom, StringComparison.Ordinal);
             // Started from another folder, a console that can't find its own files would answer 200 with empty bodies.
             await using var console = await ConsoleProcess.StartPublishedAsync(
                 folder,

@@ -120,6 +120,53 @@ public sealed class RoleJourneys(RoleJourneys.SignedInAtProvider provider) : ICl
         await Assertions.Expect(exa.Heading).ToHaveTextAsync("Sign in");
     }
 
+    [Fact]
+    public async Task A_half_written_reason_is_not_shown_to_the_next_user_of_the_tab()
+    {
+        await using var una = await SignInAsync("una", "sre", "/console/flags");
+        var (page, browser) = (una.Page, una.Page.Context);
+        await WriteAsync("of una");
+        await page.GotoAsync("about:blank");
+
+        // Another user signs in from another tab of the browser.
+        await using var uli = await SignInAsync("uli", "sre", "/console/status");
+        await browser.ClearCookiesAsync();
+        await browser.AddCookiesAsync(
+            (await uli.Page.Context.CookiesAsync()).Select(cookie => new Cookie
+            {
+                Name = cookie.Name,
+                Value = cookie.Value,
+                Domain = cookie.Domain,
+                Path = cookie.Path,
+                Secure = cookie.Secure,
+                HttpOnly = cookie.HttpOnly,
+            })
+        );
+        await una.GoToAsync("/console/flags");
+        await Assertions.Expect(una.Text("uli · admin")).ToBeVisibleAsync();
+        await WriteAsync("of uli");
+        await una.GoToAsync("/console/flags");
+        Assert.Equal(2, await page.EvaluateAsync<int>("() => sessionStorage.length"));
+
+        // The next one signs in from this tab.
+        await using var db = Open();
+        await db.Sessions.Where(session => session.Name == "user:uli").ExecuteDeleteAsync();
+        await Assertions.Expect(una.Heading).ToHaveTextAsync("Sign in");
+        await Eventually.TrueAsync(
+            async () => await page.EvaluateAsync<int>("() => sessionStorage.length") == 0,
+            "the sign-in page has removed the reasons"
+        );
+
+        async Task WriteAsync(string text)
+        {
+            await una.Button($"Switch off… {FlagNames.InvestigateFromStatus}").ClickAsync();
+            var reason = page.GetByLabel("Reason (required)");
+            await Assertions.Expect(reason).ToBeFocusedAsync();
+            await Assertions.Expect(reason).ToHaveValueAsync("");
+            await reason.PressSequentiallyAsync(text);
+        }
+    }
+
     /// <summary>Whether the console caused the error. The provider's pages request a web font, which fails.</summary>
     private bool IsOurs(string error) => error.Contains(provider.Console.Address.Authority, StringComparison.Ordinal);
 

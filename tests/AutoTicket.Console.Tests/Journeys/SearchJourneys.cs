@@ -42,7 +42,7 @@ public sealed class SearchJourneys(JourneyHost host) : IClassFixture<JourneyHost
                 await Assertions.Expect(page.Page).ToHaveURLAsync(new Regex("by=group"));
                 break;
             case "/console/alerts":
-                await page.Page.GetByRole(AriaRole.Checkbox, new() { Name = "Active only" }).UncheckAsync();
+                await page.Page.GetByRole(AriaRole.Button, new() { Name = "All", Exact = true }).ClickAsync();
                 await Assertions.Expect(page.Page).ToHaveURLAsync(new Regex("show=all"));
                 break;
             default:

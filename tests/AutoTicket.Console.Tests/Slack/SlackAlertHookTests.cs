@@ -12,6 +12,28 @@ public sealed class SlackAlertHookTests
     private static readonly TimeSpan Pass = TimeSpan.FromSeconds(2);
 
     [Fact]
+    [Trait("Pitfall", "T-55")]
+    public async Task A_mute_that_begins_between_two_messages_holds_the_second()
+    {
+        await using var slack = await SlackDriver.StartAsync();
+        var notices = new[] { "first", "second" }
+            .Select(name => new AlertNotice(slack.Alert(name), NoticeKind.Firing, null, null))
+            .ToList();
+        var decisions = new List<string>();
+        await foreach (var outcomes in slack.Hook.DeliverAsync(notices, CancellationToken.None))
+        {
+            decisions.AddRange(outcomes.Select(outcome => outcome.Decision.Text));
+            var now = slack.Clock.GetUtcNow();
+            slack.Mutes.Set(
+                notices.Select(one => new AlertSnooze(one.Alert.AlertId, now, now.AddHours(1), "olga", "a new disk", Episode: null))
+            );
+        }
+
+        Assert.Equal(["sent", "held: snoozed"], decisions);
+        Assert.Single(slack.Messages);
+    }
+
+    [Fact]
     [Trait("Pitfall", "T-24")]
     public async Task An_alert_that_fires_again_is_sent_at_once_and_then_once_a_quiet_period()
     {
@@ -154,13 +176,17 @@ public sealed class SlackAlertHookTests
         var lines = message.Split('\n');
         Assert.InRange(message.Length, 1, SlackText.Longest);
         Assert.Equal("100 alerts at once (P1: 1, P2: 98, ended: 1)", lines[0]);
-        Assert.Equal("P1 FIRING · The worst · &lt;!channel&gt; &amp; all", lines[1]);
-        Assert.Equal("P2 FIRING · Alert 001 · HTTP 503", lines[2]);
-        Assert.Equal("P2 FIRING · Alert 005 · #1001 · HTTP 503", lines[6]);
+        // The worst ones link to their incidents. The room for links ends before that for lines.
+        Assert.Equal($"P1 FIRING · The worst · &lt;!channel&gt; &amp; all {LinkOf(alerts[^1])}", lines[1]);
+        Assert.Equal($"P2 FIRING · Alert 001 · HTTP 503 {LinkOf(alerts[1])}", lines[2]);
+        Assert.Equal($"P2 FIRING · Alert 005 · #1001 · HTTP 503 {LinkOf(alerts[5])}", lines[6]);
+        Assert.InRange(lines.Count(line => line.Contains("/console/incidents/", StringComparison.Ordinal)), 20, 39);
         Assert.Equal(
             ["P2 FIRING · Alert 039 · HTTP 503", "and 60 more", $"Console: <{SlackDriver.ConsoleUrl}/console/alerts>"],
             lines[40..]
         );
+
+        static string LinkOf(AlertNotice notice) => $"<{SlackDriver.ConsoleUrl}{notice.Alert.IncidentKey.Path}>";
     }
 
     [Theory]

@@ -3,6 +3,7 @@ using AutoTicket.Alerts;
 using AutoTicket.Sandbox;
 using AutoTicket.Slack;
 using AutoTicket.Surfaces;
+using AutoTicket.Tests.Alerts;
 using AutoTicket.Tickets;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -38,6 +39,8 @@ internal sealed class SlackDriver : IAsyncDisposable
         services.AddSingleton<TimeProvider>(Clock);
         services.AddSingleton(new ConsoleAddress(configuration, server: null!)); // unused: a public address is configured
         services.Configure<AlertsOptions>(alerts => alerts.QuietPeriod = QuietPeriod);
+        Mutes = AlertMutesTests.None(Clock);
+        services.AddSingleton(Mutes);
         services.AddSlackHook();
         _services = services.BuildServiceProvider();
         Hook = _services.GetRequiredService<IAlertHook>();
@@ -46,6 +49,8 @@ internal sealed class SlackDriver : IAsyncDisposable
     public SandboxServer Sandbox { get; }
 
     public StillClock Clock { get; } = new();
+
+    public AlertMutes Mutes { get; }
 
     public IAlertHook Hook { get; }
 

@@ -10,7 +10,6 @@ namespace AutoTicket.Tests.Slack;
 /// <summary>The text that the operator reads; text from outside can't add markup, links or lines.</summary>
 public sealed class SlackMessagesTests : IAsyncLifetime
 {
-    private const string Console = $"<{SlackDriver.ConsoleUrl}/console/alerts>";
     private SlackDriver _slack = null!;
 
     public async Task InitializeAsync() => _slack = await SlackDriver.StartAsync();
@@ -32,12 +31,28 @@ public sealed class SlackMessagesTests : IAsyncLifetime
             HTTP 503 after 12 s
             Since 2026-11-23 12:00:00 UTC
             Ticket #1001: <https://tickets.example.org/conversation/7>
-            Console: {Console}
+            Console: {Incident(alert)}
             Alert key: {alert.AlertKey}
             """,
             Assert.Single(_slack.Messages)
         );
     }
+
+    [Fact]
+    public async Task An_alert_that_is_not_stored_yet_links_to_its_newest_incident()
+    {
+        var alert = _slack.Firing().Alert with { Id = 0 };
+
+        await _slack.DeliverOneAsync(new(alert, NoticeKind.Firing, null, null));
+
+        Assert.Contains(
+            $"Console: <{SlackDriver.ConsoleUrl}/console/incidents/{alert.AlertKey}>\n",
+            Assert.Single(_slack.Messages),
+            StringComparison.Ordinal
+        );
+    }
+
+    private static string Incident(Alert alert) => $"<{SlackDriver.ConsoleUrl}/console/incidents/{alert.AlertKey}-{alert.Id}>";
 
     [Fact]
     public async Task A_message_is_plain_text_without_mentions_and_unfurled_links()
@@ -97,10 +112,14 @@ public sealed class SlackMessagesTests : IAsyncLifetime
     [InlineData("a\u061C\u200E\u200F\u202A\u202E\u2066\u2069b", "ab")]
     public async Task Text_from_outside_is_one_line_of_text(string text, string shown)
     {
-        await _slack.DeliverOneAsync(new(_slack.Alert(text, summary: text, surface: text), NoticeKind.Firing, null, null));
+        var alert = _slack.Alert(text, summary: text, surface: text);
+        await _slack.DeliverOneAsync(new(alert, NoticeKind.Firing, null, null));
 
         var lines = Assert.Single(_slack.Messages).Split('\n');
-        Assert.Equal([$"P2 FIRING · {shown} on {shown}", shown, "Since 2026-11-23 12:00:00 UTC", $"Console: {Console}"], lines[..4]);
+        Assert.Equal(
+            [$"P2 FIRING · {shown} on {shown}", shown, "Since 2026-11-23 12:00:00 UTC", $"Console: {Incident(alert)}"],
+            lines[..4]
+        );
         Assert.Equal(5, lines.Length);
     }
 
@@ -149,7 +168,7 @@ public sealed class SlackMessagesTests : IAsyncLifetime
             var message = _slack.Messages[^1];
             Assert.InRange(message.Length, SlackText.Longest - 20, SlackText.Longest);
             Assert.EndsWith(
-                $"\nTicket #1001: <https://tickets.example.org/conversation/7>\nConsole: {Console}\nAlert key: {alert.AlertKey}",
+                $"\nTicket #1001: <https://tickets.example.org/conversation/7>\nConsole: {Incident(alert)}\nAlert key: {alert.AlertKey}",
                 message,
                 StringComparison.Ordinal
             );

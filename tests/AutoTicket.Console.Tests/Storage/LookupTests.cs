@@ -1,6 +1,8 @@
 using AutoTicket.Alerts;
 using AutoTicket.Audit;
 using AutoTicket.Data;
+using AutoTicket.FreeScout;
+using AutoTicket.Incidents;
 using AutoTicket.Surfaces;
 using AutoTicket.Tickets;
 using Microsoft.EntityFrameworkCore;
@@ -76,6 +78,51 @@ public sealed class LookupTests
         );
     }
 
+    [Fact]
+    public async Task The_newest_tickets_of_a_surface_are_read_without_reading_those_of_others()
+    {
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+        await AssertReadsFewAsync(
+            database,
+            "tickets",
+            Tickets("over", "closed", conversation: "-n", surface: "'s' || n % 100"),
+            Tickets("flood", "closed", conversation: "n", surface: "'flood'"),
+            contexts =>
+            {
+                var queries = new IncidentQueries(contexts, null!, null!, Options.Create(new FreeScoutOptions()), TimeProvider.System);
+                return async () => Assert.Equal(10, (await queries.TicketsAsync("s7", 10, CancellationToken.None))!.Count);
+            }
+        );
+    }
+
+    [Fact]
+    public async Task The_availability_of_a_month_is_counted_without_reading_the_hours_of_a_year()
+    {
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+        await using (var db = database.Open())
+        {
+            var lastHour = TimeProvider.System.GetUtcNow().AddHours(-1).Floor(TimeSpan.FromHours(1));
+            db.SurfaceHours.Add(SurfaceHour.Of("pay", new(lastHour, 3_600_000, 3_600_000, 0, 0, null, null)));
+            await db.SaveChangesAsync();
+        }
+
+        await AssertReadsFewAsync(
+            database,
+            "surface_hours",
+            Hours("shop"),
+            Hours("mail"),
+            contexts =>
+            {
+                var availability = new SurfaceAvailability(contexts, Options.Create(new StatusOptions()), TimeProvider.System);
+                return async () =>
+                    Assert.Equal(
+                        ["pay"],
+                        (await availability.CountAsync(TimeProvider.System.GetUtcNow(), tidy: true, CancellationToken.None)).Keys
+                    );
+            }
+        );
+    }
+
     /// <param name="past">Inserts the rows that the statistics know; null: the table is empty and never analyzed.</param>
     /// <param name="flood">Inserts 5,000 rows after the plans were made.</param>
     private static async Task AssertReadsFewAsync(
@@ -129,12 +176,19 @@ public sealed class LookupTests
             FROM generate_series(1, 5000) AS n
             """;
 
-    private static string Tickets(string name, string state, string conversation) =>
+    private static string Hours(string surface) =>
+        $"""
+            INSERT INTO surface_hours (surface_key, hour, known_ms, up_ms, degraded_ms, maintained_ms)
+            SELECT '{surface}', now() - interval '40 days' - n * interval '1 hour', 3600000, 3600000, 0, 0
+            FROM generate_series(1, 5000) AS n
+            """;
+
+    private static string Tickets(string name, string state, string conversation, string surface = "NULL") =>
         $"""
             INSERT INTO tickets (marker, dedup_key, severity, state, attempt, lease_until, filed_by, audit_action,
-              tag, subject, posted_at, tags_pending, empty_lookups, conversation_id, number)
+              tag, subject, posted_at, tags_pending, empty_lookups, conversation_id, number, surface_key)
             SELECT '{name}' || n, '{name}' || n, 'p1', '{state}', 1, now(), 'alert:prometheus', 'console.alerts.ticket_filed',
-              'auto:alert', 'It is down', now(), false, 0, {conversation}, {conversation}
+              'auto:alert', 'It is down', now(), false, 0, {conversation}, {conversation}, {surface}
             FROM generate_series(1, 5000) AS n
             """;
 

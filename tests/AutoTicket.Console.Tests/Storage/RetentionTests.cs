@@ -46,8 +46,8 @@ public sealed class RetentionTests
                 {
                     SurfaceKey = name,
                     Hour = at,
-                    Known = 1,
-                    Up = 1,
+                    KnownMs = 1,
+                    UpMs = 1,
                 }
             );
             db.FloodBreaker.AddRange(Flood($"{name}-closed", FloodState.Closed, at), Flood($"{name}-tripped", FloodState.Tripped, at));
@@ -92,6 +92,43 @@ public sealed class RetentionTests
         _clock.Advance(Lockout.Window);
         await lockout.FailedAsync("young", default);
         Assert.Equal(["young"], await db.SignInFailures.Select(failure => failure.Address).ToListAsync());
+    }
+
+    [Fact]
+    public async Task A_table_whose_rows_cannot_be_deleted_in_time_is_logged_and_does_not_keep_the_others()
+    {
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+        await database.CancelAsync("DELETE", "surface_hours", "EXISTS (SELECT FROM changed)");
+        await using var db = database.Open();
+        var at = TimeProvider.System.GetUtcNow().AddDays(-366);
+        db.SurfaceHours.Add(new SurfaceHour { SurfaceKey = "old", Hour = at });
+        db.Tickets.Add(Filed("old-closed", TicketState.Closed, at));
+        db.AuditLog.Add(
+            new AuditEntry
+            {
+                CreatedAt = at,
+                Action = "old",
+                Actor = "somebody",
+                Payload = "{}",
+            }
+        );
+        await db.SaveChangesAsync();
+
+        await using var console = await ConsoleHost.StartAsync(database);
+
+        await Eventually.TrueAsync(
+            async () =>
+                !await db.Tickets.AnyAsync(ticket => ticket.Marker == "old-closed")
+                && !await db.AuditLog.AnyAsync(entry => entry.Actor == "somebody"),
+            "the other tables are cleaned"
+        );
+        Assert.Equal(1, await db.SurfaceHours.CountAsync());
+        Assert.Contains(
+            console.Log,
+            line =>
+                line.StartsWith("WARNING", StringComparison.Ordinal)
+                && line.Contains("old rows are not deleted yet by DELETE FROM surface_hours", StringComparison.Ordinal)
+        );
     }
 
     private Session SignedIn(string id, DateTimeOffset until) =>

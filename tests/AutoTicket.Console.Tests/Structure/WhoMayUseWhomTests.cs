@@ -16,18 +16,35 @@ public sealed partial class WhoMayUseWhomTests
         ["Security"] = ["Audit"],
         ["Flags"] = ["Audit", "Security"],
         ["Alerts"] = ["Surfaces", "Audit"],
+        ["Maintenance"] = ["Alerts", "Surfaces", "Audit", "Security"],
         ["Intake"] = ["Alerts", "Surfaces", "Audit", "Security"],
         ["Tickets"] = ["Alerts", "Surfaces", "FreeScout", "Flags", "Audit", "Security"],
         ["Mailbox"] = ["Tickets", "Alerts", "Surfaces", "FreeScout", "Flags", "Audit", "Security"],
-        ["Slack"] = ["Alerts", "Tickets", "Mailbox"],
-        ["Diagnostics"] = ["Surfaces", "Intake", "Alerts", "Tickets", "Mailbox", "FreeScout", "Slack", "Flags", "Audit", "Security"],
+        ["Incidents"] = ["Alerts", "Surfaces", "Tickets", "Mailbox", "Flags", "Audit", "FreeScout"],
+        ["Slack"] = ["Alerts", "Tickets", "Mailbox", "Flags", "Audit"],
+        ["Diagnostics"] =
+        [
+            "Surfaces",
+            "Intake",
+            "Alerts",
+            "Maintenance",
+            "Tickets",
+            "Mailbox",
+            "FreeScout",
+            "Slack",
+            "Flags",
+            "Audit",
+            "Security",
+        ],
         ["Components"] =
         [
             "Surfaces",
             "Intake",
             "Alerts",
+            "Maintenance",
             "Tickets",
             "Mailbox",
+            "Incidents",
             "FreeScout",
             "Slack",
             "Flags",
@@ -58,7 +75,8 @@ public sealed partial class WhoMayUseWhomTests
     // A using line or a qualified name.
     [GeneratedRegex(
         @"(?:^\s*@?using\s+(?:static\s+)?AutoTicket\.|(?<![\w.])AutoTicket\.)"
-            + "(Hosting|Data|Surfaces|Intake|Alerts|Tickets|Mailbox|FreeScout|Slack|Flags|Audit|Diagnostics|Security|Components|Sandbox)"
+            + "(Hosting|Data|Surfaces|Maintenance|Intake|Alerts|Tickets|Mailbox|Incidents|FreeScout|Slack|Flags|Audit|Diagnostics|Security|"
+            + "Components|Sandbox)"
             + @"\b",
         RegexOptions.Multiline
     )]

@@ -82,9 +82,12 @@ public sealed class FollowerTests : IAsyncLifetime
         (_database, _sandbox) = (await TestDatabase.CreateAsync(kind), await SandboxServer.StartAsync());
         await using var console = await StartAsync();
         await using var db = _database.Open();
-        var taken = (await db.Leases.AsNoTracking().SingleAsync()).Until;
+        var taken = (await db.Leases.AsNoTracking().SingleAsync(lease => lease.Name == LeaderLease.Name)).Until;
 
-        await Eventually.TrueAsync(() => db.Leases.AnyAsync(lease => lease.Until > taken), "the lease is renewed");
+        await Eventually.TrueAsync(
+            () => db.Leases.AnyAsync(lease => lease.Name == LeaderLease.Name && lease.Until > taken),
+            "the lease is renewed"
+        );
 
         Assert.True(console.Get<LeaderLease>().IsLeader);
         Assert.DoesNotContain(console.Log, line => line.Contains("leads no more", StringComparison.Ordinal));

@@ -70,6 +70,51 @@ public sealed class ReadingsOutageTests
         );
     }
 
+    /// <summary>A count that takes too long would otherwise run all the time, against a database that has too much to do.</summary>
+    [Fact]
+    public async Task A_count_of_the_availability_that_times_out_is_logged_and_not_repeated_at_once()
+    {
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+        await database.CancelAsync("INSERT", "surface_hours", "EXISTS (SELECT FROM changed)");
+        await using var sandbox = await SandboxServer.StartAsync();
+        await using (var db = database.Open())
+        {
+            db.SurfaceReadings.Add(
+                Readings.Reading(ReadingOutcome.Ok, TimeProvider.System.GetUtcNow().AddHours(-1), "s0") with
+                {
+                    Status = SurfaceStatus.Operational,
+                }
+            );
+            await db.SaveChangesAsync();
+        }
+
+        var settings = Watching.Settings([sandbox.Surface("a").Url]);
+        settings["Status:PollInterval"] = "00:00:00.2";
+        await using var console = await ConsoleHost.StartAsync(database, sandbox, settings);
+        await Eventually.TrueAsync(async () => await CanceledAsync() > 0, "a count is canceled");
+
+        var stored = await StoredAsync(database, ReadingOutcome.Ok);
+        await Eventually.TrueAsync(
+            async () => await StoredAsync(database, ReadingOutcome.Ok) > stored + 20,
+            "readings are stored in ten turns and more"
+        );
+        Assert.Equal(1, await CanceledAsync());
+        Assert.Single(
+            console.Log,
+            line =>
+                line.StartsWith("WARNING", StringComparison.Ordinal)
+                && line.Contains("availability can't be counted, trying again in 5m", StringComparison.Ordinal)
+        );
+
+        async Task<int> CanceledAsync()
+        {
+            await using var db = database.Open();
+            return await db
+                .Database.SqlQuery<int>($"SELECT CASE WHEN is_called THEN last_value::int ELSE 0 END AS \"Value\" FROM canceled")
+                .SingleAsync();
+        }
+    }
+
     private static Dictionary<string, string?> Settings(TcpProxy line, TestDatabase database, SandboxServer sandbox)
     {
         var settings = Watching.Settings([sandbox.Surface("a").Url], downAfter: 1);

@@ -39,7 +39,21 @@ public sealed class StatusApiTests
             surfaces,
             surface =>
                 Assert.Equal(
-                    ["key", "name", "group", "status", "since", "checked_at", "latency_ms", "cause", "severity", "flapping", "ticket"],
+                    [
+                        "key",
+                        "name",
+                        "group",
+                        "status",
+                        "since",
+                        "checked_at",
+                        "latency_ms",
+                        "cause",
+                        "severity",
+                        "flapping",
+                        "certificate_until",
+                        "ticket",
+                        "maintenance",
+                    ],
                     Names(surface)
                 )
         );
@@ -55,7 +69,11 @@ public sealed class StatusApiTests
         Assert.Matches(@"^2026-11-20T12:00:00(\.0+)?(Z|\+00:00)$", Text(surfaces[0], "checked_at"));
         Assert.Equal(JsonValueKind.Number, surfaces[0].GetProperty("latency_ms").ValueKind);
         Assert.Equal(JsonValueKind.Null, surfaces[0].GetProperty("cause").ValueKind);
-        Assert.Equal("HTTP 503 Service Unavailable, expected 200-299", Text(surfaces[1], "cause"));
+        Assert.Equal(
+            ("configuration", "2026-12-24T22:00:00+00:00"),
+            (Text(surfaces[2].GetProperty("maintenance"), "actor"), Text(surfaces[2].GetProperty("maintenance"), "until"))
+        );
+        Assert.Equal("HTTP 503 Service Unavailable", Text(surfaces[1], "cause"));
         Assert.Equal(
             (false, JsonValueKind.Null),
             (surfaces[1].GetProperty("flapping").GetBoolean(), surfaces[1].GetProperty("ticket").ValueKind)

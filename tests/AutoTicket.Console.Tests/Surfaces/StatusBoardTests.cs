@@ -175,6 +175,34 @@ public sealed class StatusBoardTests
         Assert.Equal(SurfaceStatus.Down, published[^1].Status);
     }
 
+    [Fact]
+    public void Maintenance_that_is_set_shows_who_why_and_until_when_while_the_checks_go_on()
+    {
+        var board = Board(Surface(), Surface("shop"));
+        Published(board, "+");
+        List<SurfaceSnapshot> published = [];
+        using var subscription = board.Subscribe(published.Add);
+        var maintenance = new SurfaceMaintenance("pay", _clock.GetUtcNow(), _clock.GetUtcNow().AddHours(1), "olga", "a new disk");
+
+        board.SetMaintenance([maintenance]);
+        board.SetMaintenance([maintenance]);
+
+        var shown = Assert.Single(published);
+        Assert.Equal(
+            (SurfaceStatus.Maintenance, SurfaceStatus.Operational, maintenance),
+            (shown.Status, shown.Observed, shown.Maintenance)
+        );
+        var down = Published(board, "--");
+        Assert.Equal((SurfaceStatus.Maintenance, SurfaceStatus.Down), (down.Status, down.Observed));
+        Assert.Equal([false, true, true], down.History.Select(reading => reading.InMaintenance));
+
+        // It is prolonged, and then ended: the pages must show both.
+        board.SetMaintenance([maintenance with { Until = maintenance.Until.AddHours(1) }]);
+        board.SetMaintenance([]);
+        Assert.Equal([maintenance.Until.AddHours(1), null], published.TakeLast(2).Select(surface => surface.Maintenance?.Until));
+        Assert.Equal(SurfaceStatus.Down, published[^1].Status);
+    }
+
     [Fact, Trait("Pitfall", "T-47")]
     public void The_history_keeps_the_last_sixty_and_a_failure_is_added_to_it()
     {

@@ -90,11 +90,11 @@ public sealed class SurfaceHistoryTests
         await StoreAsync(database, board, "shop", "+");
 
         var (pay, shop, never) = (board.Find("pay")!, board.Find("shop")!, board.Find("new")!);
-        Assert.Equal(2d / 4, pay.Availability24h!.Value, 6);
+        Assert.Equal(2d / 4, pay.Availability.Day.Share!.Value, 6);
         // The first failure does not count, because it confirmed nothing yet.
-        Assert.Equal(2d / 103, pay.Availability30d!.Value, 6);
-        Assert.Equal((1d, 1d), (shop.Availability24h, shop.Availability30d));
-        Assert.Equal((null, null), (never.Availability24h, never.Availability30d));
+        Assert.Equal(2d / 103, pay.Availability.Month.Share!.Value, 6);
+        Assert.Equal((1d, 1d), (shop.Availability.Day.Share, shop.Availability.Month.Share));
+        Assert.Equal((null, null), (never.Availability.Day.Share, never.Availability.Month.Share));
     }
 
     [Theory, BothDatabases]
@@ -111,10 +111,58 @@ public sealed class SurfaceHistoryTests
 
         await using var db = database.Open();
         var hour = await db.SurfaceHours.SingleAsync(hour => hour.SurfaceKey == "pay");
-        Assert.Equal((Start, 6, 5), (hour.Hour, hour.Known, hour.Up));
+        Assert.Equal((Start, 6, 5), (hour.Hour, hour.KnownMs / 30_000, hour.UpMs / 30_000));
         Assert.Equal(["shop"], await db.SurfaceReadings.Select(reading => reading.SurfaceKey).ToListAsync());
-        Assert.Equal(5d / 6, board.Find("pay")!.Availability30d!.Value, 6);
-        Assert.Null(board.Find("pay")!.Availability24h);
+        Assert.Equal(5d / 6, board.Find("pay")!.Availability.Month.Share!.Value, 6);
+        Assert.Null(board.Find("pay")!.Availability.Day.Share);
+    }
+
+    [Theory, BothDatabases]
+    public async Task Availability_leaves_maintenance_out_and_says_how_much(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var board = Board();
+        await StoreAsync(database, board, "pay", "++");
+        board.SetMaintenance([Maintenance("pay", _clock.GetUtcNow(), TimeSpan.FromMinutes(5))]);
+        await StoreAsync(database, board, "pay", new string('-', 10));
+        await StoreAsync(database, board, "pay", "--");
+
+        var pay = board.Find("pay")!;
+        // Two good readings, ten in maintenance, two failures afterwards.
+        Assert.Equal((2d / 4, 2d / 4), (pay.Availability.Day.Share, pay.Availability.Month.Share));
+        Assert.Equal(
+            (TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(5)),
+            (pay.Availability.Day.Maintained, pay.Availability.Month.Maintained)
+        );
+    }
+
+    [Theory, BothDatabases]
+    public async Task Maintenance_set_for_the_past_is_taken_out_of_hours_that_were_rolled_up(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        var board = Board();
+        var from = _clock.GetUtcNow();
+        await StoreAsync(database, board, "pay", "++" + new string('-', 10) + "++");
+        await StoreAsync(database, board, "shop", "--");
+        _clock.SetUtcNow(Start + TimeSpan.FromHours(2));
+        await StoreAsync(database, board, "pay", "+");
+        Assert.Equal(5d / 15, board.Find("pay")!.Availability.Month.Share!.Value, 6);
+        var availability = new SurfaceAvailability(new Contexts(database), Options.Create(_options), _clock);
+
+        for (var time = 0; time < 2; time++)
+        {
+            await availability.LeaveOutAsync("pay", from + (2 * Interval), from + (12 * Interval), default);
+        }
+
+        board.SetAvailability(await availability.CountAsync(_clock.GetUtcNow(), tidy: true, default), _clock.GetUtcNow());
+        var (pay, shop) = (board.Find("pay")!, board.Find("shop")!);
+        // The first good reading after the outage does not end it.
+        Assert.Equal((4d / 5, 4d / 5), (pay.Availability.Day.Share, pay.Availability.Month.Share));
+        Assert.Equal(
+            (TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(5)),
+            (pay.Availability.Day.Maintained, pay.Availability.Month.Maintained)
+        );
+        Assert.Equal((0d, TimeSpan.Zero), (shop.Availability.Month.Share, shop.Availability.Month.Maintained));
     }
 
     [Theory, BothDatabases]
@@ -201,6 +249,9 @@ public sealed class SurfaceHistoryTests
         Assert.Equal(ReadingOutcome.Failed, news[^1].Outcome);
     }
 
+    private static SurfaceMaintenance Maintenance(string key, DateTimeOffset from, TimeSpan length) =>
+        new(key, from, from + length, "olga", "a test");
+
     private StatusBoard Board() => new(_surfaces, Options.Create(_options), _clock, NullLogger<StatusBoard>.Instance);
 
     private SurfaceHistory History(TestDatabase database) => new(_surfaces, new Contexts(database), Options.Create(_options), _clock);
@@ -225,7 +276,12 @@ public sealed class SurfaceHistoryTests
         await LeadAsync(database, 1);
         Assert.True(await History(database).StoreAsync(readings, 1, default));
         board.SetAvailability(
-            await new SurfaceAvailability(new Contexts(database), Options.Create(_options), _clock).CountAsync(tidy: true, default)
+            await new SurfaceAvailability(new Contexts(database), Options.Create(_options), _clock).CountAsync(
+                _clock.GetUtcNow(),
+                tidy: true,
+                default
+            ),
+            _clock.GetUtcNow()
         );
     }
 
@@ -244,10 +300,5 @@ public sealed class SurfaceHistoryTests
             }
         );
         await db.SaveChangesAsync();
-    }
-
-    private sealed class Contexts(TestDatabase database) : IDbContextFactory<AutoTicketDbContext>
-    {
-        public AutoTicketDbContext CreateDbContext() => database.Open();
     }
 }

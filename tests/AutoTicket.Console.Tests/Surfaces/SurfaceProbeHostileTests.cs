@@ -1,11 +1,4 @@
-using System.Net;
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using AutoTicket.Surfaces;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Logging;
 
 namespace AutoTicket.Tests.Surfaces;
 
@@ -61,26 +54,13 @@ public sealed class SurfaceProbeHostileTests : IDisposable
     [Fact]
     public async Task An_untrusted_certificate_fails()
     {
-        using var key = RSA.Create(2048);
-        using var certificate = new CertificateRequest(
-            "CN=127.0.0.1",
-            key,
-            HashAlgorithmName.SHA256,
-            RSASignaturePadding.Pkcs1
-        ).CreateSelfSigned(Readings.Start.AddYears(-1), Readings.Start.AddYears(10));
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
-        builder
-            .WebHost.UseKestrelHttpsConfiguration()
-            .ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen => listen.UseHttps(certificate)));
-        await using var app = builder.Build();
-        app.Run(context => context.Response.WriteAsync("ok"));
-        await app.StartAsync();
+        await using var surface = await TlsSurface.StartAsync(Readings.Start.AddYears(-1), Readings.Start.AddYears(10));
 
-        var reading = await ProbeAsync(new Uri(app.Urls.Single()));
+        var reading = await ProbeAsync(surface.Url);
 
         Assert.Equal((ReadingOutcome.Failed, true), (reading.Outcome, reading.Reached));
         Assert.StartsWith("TLS failed: ", reading.Cause, StringComparison.Ordinal);
+        Assert.Null(reading.CertificateUntil);
     }
 
     [Fact]

@@ -60,6 +60,19 @@ public sealed class OpenTicketsSyncTests
     }
 
     [Fact]
+    public async Task A_surface_shows_the_newer_of_two_tickets_of_one_second()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
+        _clock.Advance(TimeSpan.FromMilliseconds(600));
+        var filed = (await driver.ClickAsync()).Ticket!;
+        var made = driver.FreeScout.CreateByHand("[P2] Surface pay is down", ["auto:status", "surface:pay"]);
+
+        await ShowsAsync(driver, filed.Id, made.Id);
+
+        Assert.Equal(made.Id, driver.Console.Get<OpenTickets>().Of("pay").Ticket!.Id);
+    }
+
+    [Fact]
     public async Task A_ticket_made_by_hand_appears_with_the_surface_of_its_tag_and_others_do_not()
     {
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock);

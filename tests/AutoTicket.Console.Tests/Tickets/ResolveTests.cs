@@ -4,6 +4,9 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using AutoTicket.Alerts;
 using AutoTicket.Audit;
+using AutoTicket.Components.Board;
+using AutoTicket.Components.Tickets;
+using AutoTicket.Data;
 using AutoTicket.Mailbox;
 using AutoTicket.Sandbox;
 using AutoTicket.Surfaces;
@@ -228,6 +231,7 @@ public sealed class ResolveTests
             "pay has recovered"
         );
         Assert.Empty(recovered.Current);
+        Assert.False(IsMarked());
         Assert.Equal(0, Gauge(driver.Console, "autoticket.tickets.recovered_open"));
         await clock.AdvanceUntilAsync(
             TimeSpan.FromSeconds(30),
@@ -237,6 +241,7 @@ public sealed class ResolveTests
         );
 
         Assert.InRange(clock.GetUtcNow() - board.Find("pay")!.Since!.Value, TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(12));
+        Assert.True(IsMarked());
         Assert.Equal(2, Gauge(driver.Console, "autoticket.tickets.recovered_open"));
         Assert.Equal(
             [(pay.Id, doubled.Id), (doubled.Id, pay.Id)],
@@ -251,7 +256,17 @@ public sealed class ResolveTests
             "pay is stale"
         );
         Assert.Empty(recovered.Current);
+        Assert.False(IsMarked());
         Assert.True(driver.FreeScout.Find(shop.Id)!.IsOpen);
+
+        bool IsMarked()
+        {
+            var tickets = driver.Console.Get<OpenTickets>();
+            var row = TicketRow.Of(tickets.Current.Tickets.Single(ticket => ticket.Id == pay.Id), board, recovered);
+            var tile = TileTicket.Of(tickets.Of("pay"), recovered.HasRecovered("pay"))!;
+            Assert.Equal(row.IsRecovered, tile.IsRecovered);
+            return row.IsRecovered;
+        }
     }
 
     [Fact]
@@ -433,12 +448,141 @@ public sealed class ResolveTests
         using var answer = await console.Http.PostAsJsonAsync("/api/tickets/resolve", new { ids = new[] { ticket }, note = "Fixed." });
 
         Assert.Contains(
-            "Not tried: the console's database can't be reached",
+            "Not resolved: the console's database can't be reached, so it could not be audited. Try again.",
             (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("results")[0].GetProperty("message").GetString(),
             StringComparison.Ordinal
         );
         Assert.True(sandbox.FreeScout.Find(ticket)!.IsOpen);
         Assert.Single(sandbox.FreeScout.Find(ticket)!.Threads);
+    }
+
+    [Theory, BothDatabases]
+    public async Task A_busy_database_is_tried_again_before_a_ticket_fails(Database kind)
+    {
+        await using var driver = await StartAsync(kind);
+        var (pay, _, _) = await RecoveredAsync(driver);
+        Task<HttpResponseMessage> resolving;
+        await using (await BusyAsync(driver))
+        {
+            resolving = PostAsync(driver, [pay], "Fixed.");
+            await Eventually.TrueAsync(
+                () =>
+                    driver.Console.Log.Any(line =>
+                        line.Contains($"waits for a busy database conversation={pay}", StringComparison.Ordinal)
+                    ),
+                "the audit entry was refused once"
+            );
+            Assert.True(driver.FreeScout.Find(pay)!.IsOpen, "nothing is changed before it is audited");
+        }
+
+        using var answer = await resolving;
+        Assert.Contains("\"resolved\"", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Equal([pay], (await AuditedAsync(driver)).Select(entry => entry.Id));
+        Assert.Single(driver.FreeScout.Find(pay)!.Threads, thread => thread.Type == "note");
+    }
+
+    [Fact]
+    public async Task A_ticket_fails_when_the_database_stays_busy()
+    {
+        await using var driver = await StartAsync(Database.Postgres);
+        var (pay, _, _) = await RecoveredAsync(driver);
+        await using var busy = await BusyAsync(driver);
+
+        using var answer = await PostAsync(driver, [pay], "Fixed.");
+
+        Assert.Contains(
+            "Not resolved: the database was busy, so it could not be audited. Try again.",
+            await answer.Content.ReadAsStringAsync(),
+            StringComparison.Ordinal
+        );
+        Assert.True(driver.FreeScout.Find(pay)!.IsOpen);
+        Assert.DoesNotContain(driver.FreeScout.Find(pay)!.Threads, thread => thread.Type == "note");
+    }
+
+    [Fact]
+    public async Task When_it_is_stopped_the_tickets_that_have_begun_are_finished_and_the_rest_stays_open()
+    {
+        await using var driver = await StartAsync(
+            settings: new() { ["Ticketing:SyncInterval"] = "01:00:00", ["FreeScout:CallTimeout"] = "00:01:00" }
+        );
+        var ids = Enumerable
+            .Range(0, 10)
+            .Select(number => driver.FreeScout.CreateByHand($"Ticket {number}", ["auto:status", "surface:pay"]).Id)
+            .ToList();
+        await driver.Console.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
+        await Eventually.TrueAsync(async () => (await driver.ListedAsync()).Count == 10, "the tickets are listed");
+        var slow = driver.Sandbox.Faults.Add(
+            new Fault(FaultKind.Delay) { Match = new FaultMatch("PUT", $"{FreeScoutStandIn.ApiPath}/conversations/*", Whole: true) }
+        );
+        using var stop = new CancellationTokenSource();
+
+        var resolving = driver.Console.Get<TicketResolver>().ResolveAsync(new(ids, "Fixed."), "developer", stop: stop.Token);
+        await Eventually.TrueAsync(() => slow.Hits == 4, "four at a time are being closed");
+        await stop.CancelAsync();
+        slow.Dispose();
+        var outcomes = await resolving;
+
+        Assert.Equal(4, outcomes.Count);
+        Assert.All(outcomes, outcome => Assert.Equal(Resolution.Resolved, outcome.Result));
+        Assert.All(ids, id => Assert.Equal(!outcomes.Any(outcome => outcome.Id == id), driver.FreeScout.Find(id)!.IsOpen));
+    }
+
+    [Theory, InlineData(true), InlineData(false)]
+    public async Task A_surface_that_goes_down_during_a_long_attempt_keeps_its_tickets_open_unless_the_API_closes_them(bool onlyRecovered)
+    {
+        await using var driver = await StartAsync(
+            settings: new() { ["Ticketing:SyncInterval"] = "01:00:00", ["FreeScout:CallTimeout"] = "00:01:00" }
+        );
+        var (recovered, board) = (driver.Console.Get<RecoveredTickets>(), driver.Console.Get<StatusBoard>());
+        var ids = Enumerable
+            .Range(0, 6)
+            .Select(number => driver.FreeScout.CreateByHand($"Ticket {number}", ["auto:status", "surface:pay"]).Id)
+            .ToList();
+        await driver.Console.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
+        driver.Sandbox.Surface("pay").Answer(200);
+        await Eventually.TrueAsync(() => recovered.Current.Count == 6, "pay has recovered");
+        var slow = driver.Sandbox.Faults.Add(
+            new Fault(FaultKind.Delay) { Match = new FaultMatch("PUT", $"{FreeScoutStandIn.ApiPath}/conversations/*", Whole: true) }
+        );
+
+        var resolving = driver
+            .Console.Get<TicketResolver>()
+            .ResolveAsync(new(ids, ResolutionNote.Evidence), "developer", onlyRecovered: onlyRecovered);
+        await Eventually.TrueAsync(() => slow.Hits == 4, "four at a time are being closed");
+        driver.Sandbox.Surface("pay").Answer(503);
+        await Eventually.TrueAsync(() => board.Find("pay")!.Status == SurfaceStatus.Down, "pay is down again");
+        slow.Dispose();
+        var outcomes = await resolving;
+
+        var late = outcomes.Where(outcome => !NoteOf(outcome.Id).Contains("has been operational since", StringComparison.Ordinal)).ToList();
+        Assert.Equal(2, late.Count);
+        Assert.All(outcomes.Except(late), outcome => Assert.Equal(Resolution.Resolved, outcome.Result));
+        Assert.All(
+            late,
+            outcome =>
+                Assert.Equal(
+                    onlyRecovered
+                        ? (Resolution.Failed, "Not tried: its surface failed again, or has no new reading.", "")
+                        : (Resolution.Resolved, "Resolved.", "<p>Its surface is not known to have recovered.</p>"),
+                    (outcome.Result, outcome.Message, NoteOf(outcome.Id).Replace("<p>Resolved in AutoTicket Console by developer.</p>", ""))
+                )
+        );
+
+        string NoteOf(long id) => driver.FreeScout.Find(id)!.Threads.SingleOrDefault(thread => thread.Type == "note")?.Body ?? "";
+    }
+
+    /// <summary>Nobody can write to the audit log until the result is disposed, which ends the transaction.</summary>
+    private static async Task<IAsyncDisposable> BusyAsync(InvestigateDriver driver)
+    {
+        var db = driver.Database.Open();
+        // On SQLite a transaction takes the write lock when it begins.
+        await db.BeginAsync(CancellationToken.None);
+        if (driver.Database.Kind == Database.Postgres)
+        {
+            await db.Database.ExecuteSqlRawAsync("LOCK TABLE audit_log IN EXCLUSIVE MODE");
+        }
+
+        return db;
     }
 
     private static double Gauge(ConsoleHost console, string name)

@@ -145,7 +145,7 @@ public sealed class TicketDraftTests
             Name = "Pay",
             Url = new Uri("https://pay.example/health?token=secret#top"),
         };
-        var snapshot = new SurfaceSnapshot(surface, SurfaceStatus.Down, null, null, null, null, null, [], false, null, null);
+        var snapshot = new SurfaceSnapshot(surface, SurfaceStatus.Down, null, null, null, null, null, [], false, Availability.Unknown);
         var facts = TicketDraft.FactsOf(snapshot);
 
         Assert.Equal([("Surface", "Pay (pay)"), ("Address", "https://pay.example/health"), ("Last checks", "none yet")], facts);
@@ -162,7 +162,17 @@ public sealed class TicketDraftTests
     [Trait("Pitfall", "T-39b")]
     public async Task A_hostile_title_is_filed(Database kind)
     {
-        await using var driver = await InvestigateDriver.StartAsync(kind, surfaces: []);
+        await using var driver = await InvestigateDriver.StartAsync(
+            kind,
+            surfaces: [],
+            // A busy machine takes seconds for so long a text.
+            settings: new Dictionary<string, string?>
+            {
+                ["FreeScout:CallTimeout"] = "00:00:20",
+                ["Ticketing:ClickBudget"] = "00:00:25",
+                ["Ticketing:Lease"] = "00:00:30",
+            }
+        );
         var text = "\0\ud83d" + string.Concat(Enumerable.Repeat("\ud83d\ude80<b>\n", 20_000));
 
         var outcome = await driver.Console.Get<TicketingService>().FileAsync(Draft(text, ("Fact", text)));

@@ -35,6 +35,33 @@ public sealed class FreeScoutConversationTests : SandboxTest
     }
 
     [Fact]
+    public async Task What_agents_do_is_listed_as_FreeScouts_core_names_it()
+    {
+        var id = await CreatedIdAsync();
+        FreeScout.Assign(id, assignee: 1, by: 3);
+        FreeScout.ReplyByAgent(id, "<p>We look at it.</p>", by: 1);
+        FreeScout.NoteByAgent(id, "<p>Restarted.</p>", by: 1);
+        FreeScout.Close(id, by: 3);
+
+        var threads = (await GetAsync($"conversations/{id}?embed=threads"))["_embedded"]!["threads"]!.AsArray();
+
+        // Newest first; a reply sets the ticket to pending.
+        Assert.Equal(
+            [
+                "lineitem changed-ticket-status closed Sam Ada",
+                "note  active Ada ",
+                "message  active Ada ",
+                "lineitem changed-ticket-assignee active Sam Ada",
+                "customer  active Ops ",
+            ],
+            threads.Select(thread =>
+                $"{thread!["type"]} {thread["action"]?["type"]} {thread["status"]} {thread["createdBy"]?["firstName"]} "
+                + $"{thread["assignedTo"]?["firstName"]}"
+            )
+        );
+    }
+
+    [Fact]
     public async Task Answers_are_written_as_PHP_writes_JSON()
     {
         var id = await CreatedIdAsync(Draft("https://shop.example is \u20ac <b>"));

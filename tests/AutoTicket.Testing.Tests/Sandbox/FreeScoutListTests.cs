@@ -178,6 +178,36 @@ public sealed class FreeScoutListTests : SandboxTest
     }
 
     [Fact]
+    public async Task A_list_says_who_has_a_conversation_and_whose_the_last_reply_is()
+    {
+        var id = FreeScout.CreateByHand("Pay is down").Id;
+        Assert.Equal((null, "customer", null), await OwnerAsync(id));
+
+        FreeScout.Assign(id, 3);
+        var assignedAt = FreeScout.Find(id)!.Threads[0].CreatedAt;
+        Assert.Equal((3, "customer", assignedAt), await OwnerAsync(id));
+
+        FreeScout.AddNote(id, 3, "<p>A note is no reply.</p>");
+        Assert.Equal("customer", (await OwnerAsync(id)).From);
+        FreeScout.Answer(id, 3, "<p>On it.</p>");
+        Assert.Equal("user", (await OwnerAsync(id)).From);
+        FreeScout.Reply(id, "<p>Thanks.</p>");
+        Assert.Equal("customer", (await OwnerAsync(id)).From);
+
+        async Task<(int? Assignee, string? From, DateTimeOffset? UserUpdatedAt)> OwnerAsync(long id)
+        {
+            var row = (await GetAsync("conversations?state=published"))["_embedded"]!["conversations"]!
+                .AsArray()
+                .Single(row => row!["id"]!.GetValue<long>() == id)!;
+            return (
+                row["assignee"]?["id"]!.GetValue<int>(),
+                row["customerWaitingSince"]!["latestReplyFrom"]!.GetValue<string>(),
+                row["userUpdatedAt"]?.GetValue<DateTimeOffset>()
+            );
+        }
+    }
+
+    [Fact]
     public async Task Folders_users_and_unknown_routes_answer_as_documented()
     {
         Assert.Equal(8, (await GetAsync("mailboxes/3/folders"))["page"]!["totalElements"]!.GetValue<int>());

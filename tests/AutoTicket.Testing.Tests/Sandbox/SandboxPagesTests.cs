@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.RegularExpressions;
 using AutoTicket.Sandbox;
 
 namespace AutoTicket.Tests.Sandbox;
@@ -53,6 +54,54 @@ public sealed class SandboxPagesTests : SandboxTest
 
         Assert.Equal(status, (int)response.StatusCode);
         Assert.Contains("/sandbox/mood/slow", await PageAsync(""), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_index_page_says_which_fault_is_active_how_often_it_applied_and_what_to_watch_for()
+    {
+        Assert.Contains("No faults are active.", await PageAsync(""), StringComparison.Ordinal);
+        Assert.Equal("Everything healthy", await PressedAsync());
+
+        await PressAsync("sandbox/mood/down");
+        Assert.Contains(">FreeScout returns 503 (0 calls so far)<", await PageAsync(""), StringComparison.Ordinal);
+        Assert.Equal("FreeScout returns 503", await PressedAsync());
+        using var call = await Http.GetAsync(new Uri("mailboxes", UriKind.Relative));
+        Assert.Contains(">FreeScout returns 503 (1 call so far)<", await PageAsync(""), StringComparison.Ordinal);
+
+        await PressAsync("sandbox/mood/mute");
+        Assert.Equal("FreeScout files but never answers", await PressedAsync());
+        await PressAsync("sandbox/mood/slow");
+        Assert.Equal("FreeScout takes 5 s", await PressedAsync());
+        await PressAsync("sandbox/mood/slack-down");
+        Assert.Equal("Slack returns 503", await PressedAsync());
+        var page = await PageAsync("");
+        Assert.All(
+            new[] { "healthy", "slow", "down", "mute", "slack-down" },
+            mood => Assert.Matches($"aria-describedby=\"watch-{mood}\".*\n.*id=\"watch-{mood}\">[A-Z].{{40,}}", page)
+        );
+
+        Server.Faults.Clear();
+        Server.Faults.Add(new Fault(FaultKind.Forbidden) { Match = new FaultMatch("PUT", "/freescout/api/conversations") });
+        Assert.Contains(">PUT /freescout/api/conversations returns 403 (0 calls so far)<", await PageAsync(""), StringComparison.Ordinal);
+        Assert.Equal("", await PressedAsync());
+
+        async Task<string> PressedAsync() =>
+            string.Join(
+                ", ",
+                Regex.Matches(await PageAsync(""), "aria-pressed=\"true\"[^>]*>([^<]*)<").Select(pressed => pressed.Groups[1].Value)
+            );
+    }
+
+    [Theory]
+    [InlineData("<p>One line.</p>", 8)]
+    [InlineData("<p>1</p><p>2</p><p>3</p><p>4</p><ul><li>5</li><li>6</li></ul>6<br>7<br/>8", 22)]
+    public async Task A_ticket_is_shown_whole(string text, int height)
+    {
+        var body = Draft("Pay is down");
+        body["threads"]![0]!["text"] = text;
+        var id = await CreatedIdAsync(body);
+
+        Assert.Contains($"style=\"height: {height}rem\"", await PageAsync($"freescout/conversation/{id}"), StringComparison.Ordinal);
     }
 
     [Fact]

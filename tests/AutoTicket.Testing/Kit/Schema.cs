@@ -44,6 +44,37 @@ internal static class Schema
         await db.Database.MigrateAsync();
     }
 
+    /// <summary>Cancels statements as PostgreSQL does when they take too long, and counts them in the sequence <c>canceled</c>.</summary>
+    /// <param name="statement">UPDATE, INSERT or DELETE.</param>
+    /// <param name="when">SQL; its table <c>changed</c> has the rows of the statement.</param>
+    public static async Task CancelAsync(this TestDatabase database, string statement, string table, string when)
+    {
+        await using var db = database.Open();
+        var sql = $"""
+            CREATE SEQUENCE IF NOT EXISTS canceled;
+            CREATE FUNCTION cancel_{table}() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+              IF {when} THEN
+                PERFORM nextval('canceled');
+                RAISE EXCEPTION 'canceling statement due to statement timeout' USING ERRCODE = 'query_canceled';
+              END IF;
+              RETURN NULL;
+            END $$;
+            CREATE TRIGGER cancel_{table} AFTER {statement} ON {table}
+              REFERENCING {(statement == "DELETE" ? "OLD" : "NEW")} TABLE AS changed
+              FOR EACH STATEMENT EXECUTE FUNCTION cancel_{table}();
+            """;
+        await db.Database.ExecuteSqlRawAsync(sql);
+    }
+
+    /// <summary>Ends what <see cref="CancelAsync"/> began.</summary>
+    public static async Task CancelNoMoreAsync(this TestDatabase database, string table)
+    {
+        await using var db = database.Open();
+        var sql = $"DROP TRIGGER cancel_{table} ON {table}";
+        await db.Database.ExecuteSqlRawAsync(sql);
+    }
+
     private static PostgresDbContext OpenPostgres(string url, bool isPooled = false) =>
         new(
             new DbContextOptionsBuilder<PostgresDbContext>()

@@ -1,5 +1,6 @@
 using AutoTicket.Data;
 using Microsoft.Data.Sqlite;
+using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Kit;
 
@@ -61,7 +62,28 @@ public sealed class TestDatabase : IAsyncDisposable
             SqliteConnection.ClearPool(connection);
         }
 
-        _folder?.Delete(recursive: true);
+        if (_folder is not null)
+        {
+            // Work that a closed page had begun may open the file once more while the folder is deleted.
+            await Eventually.TrueAsync(() => IsDeleted(_folder), "the database's folder is deleted");
+        }
+    }
+
+    private static bool IsDeleted(DirectoryInfo folder)
+    {
+        try
+        {
+            folder.Delete(recursive: true);
+            return true;
+        }
+        catch (DirectoryNotFoundException)
+        {
+            return true;
+        }
+        catch (IOException)
+        {
+            return false;
+        }
     }
 
     private static async Task<TestDatabase> CreateTemplateAsync(Database kind)
@@ -85,5 +107,25 @@ public sealed class TestDatabase : IAsyncDisposable
         }
 
         return template;
+    }
+}
+
+/// <summary>Opens the database for services that are tested without a console.</summary>
+internal sealed class Contexts(TestDatabase database) : IDbContextFactory<AutoTicketDbContext>
+{
+    public bool IsAway { get; set; }
+
+    /// <summary>The database does not answer questions asked now until this completes.</summary>
+    public TaskCompletionSource? Hangs { get; set; }
+
+    public AutoTicketDbContext CreateDbContext() =>
+        IsAway
+            ? new SqliteDbContext(new DbContextOptionsBuilder<SqliteDbContext>().UseSqlite("Data Source=/nowhere/autoticket.db").Options)
+            : database.Open();
+
+    public async Task<AutoTicketDbContext> CreateDbContextAsync(CancellationToken cancellationToken)
+    {
+        await (Hangs?.Task ?? Task.CompletedTask);
+        return CreateDbContext();
     }
 }

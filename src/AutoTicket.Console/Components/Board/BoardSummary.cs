@@ -28,6 +28,21 @@ public sealed record BoardSummary(int Total, int NeedAttention, int WithoutTicke
         );
     }
 
+    /// <summary>How many surfaces are in which state, worst first: <c>1 in maintenance, 25 operational</c>.</summary>
+    public static string Count(IReadOnlyCollection<SurfaceSnapshot> surfaces) =>
+        string.Join(
+            ", ",
+            StatusWords
+                .WorstFirst.Select(status =>
+                    (
+                        Word: status is SurfaceStatus.Maintenance ? "in maintenance" : status.Word(),
+                        Count: surfaces.Count(surface => surface.Status == status)
+                    )
+                )
+                .Where(state => state.Count > 0)
+                .Select(state => string.Create(CultureInfo.InvariantCulture, $"{state.Count} {state.Word}"))
+        );
+
     /// <summary>False for a surface that was never checked, so that a start raises no alarm.</summary>
     public static bool NeedsAttention(SurfaceSnapshot surface) => surface is { NeedsAttention: true, IsUnchecked: false };
 

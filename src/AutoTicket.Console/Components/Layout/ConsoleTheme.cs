@@ -4,8 +4,8 @@ using MudBlazor;
 namespace AutoTicket.Components.Layout;
 
 /// <summary>The console's colors and typography.</summary>
-/// <remarks>Text colors have a contrast of at least 4.5:1 on the page, on a tile and in a filled mark;
-/// MudBlazor's own warning and info colors do not.</remarks>
+/// <remarks>Text has five sizes: 12, 14, 16, 20 and 28 px; only the wall view is larger. Text colors have a contrast of at least 4.5:1 on
+/// the page, on a tile and in a filled mark; MudBlazor's own warning and info colors do not.</remarks>
 internal static class ConsoleTheme
 {
     public static readonly MudTheme Theme = new()
@@ -15,20 +15,20 @@ internal static class ConsoleTheme
             Default = new DefaultTypography { FontFamily = ["Roboto", "system-ui", "sans-serif"] },
             H4 = new H4Typography
             {
-                FontSize = "clamp(1.25rem, 1rem + 1.5vw, 2rem)",
+                FontSize = "clamp(1.25rem, 1rem + 1.5vw, 1.75rem)",
                 FontWeight = "600",
                 LineHeight = "1.25",
                 LetterSpacing = "normal",
             },
             H5 = new H5Typography
             {
-                FontSize = "1.125rem",
+                FontSize = "1.25rem",
                 FontWeight = "600",
                 LetterSpacing = "normal",
             },
             H6 = new H6Typography
             {
-                FontSize = "1.125rem",
+                FontSize = "1.25rem",
                 FontWeight = "600",
                 LetterSpacing = "normal",
             },

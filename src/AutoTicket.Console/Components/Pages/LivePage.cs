@@ -30,7 +30,7 @@ public abstract class LivePage : ComponentBase, IDisposable
     private CircuitAuthorization CircuitAuthorization { get; set; } = default!;
 
     [Inject]
-    private ISnackbar Snackbar { get; set; } = default!;
+    protected ISnackbar Snackbar { get; set; } = default!;
 
     [Inject]
     private IHostApplicationLifetime Lifetime { get; set; } = default!;
@@ -40,6 +40,9 @@ public abstract class LivePage : ComponentBase, IDisposable
 
     /// <summary>The user's role.</summary>
     protected string? Role => Viewer is { } user ? Roles.Of(user) : null;
+
+    /// <summary>The user's e-mail address; null: the sign-in has none.</summary>
+    protected string? Email => Viewer is { } user ? Schemes.EmailOf(user) : null;
 
     /// <summary>Decides which controls are shown; actions are authorized again by <see cref="AuthorizeAsync"/>.</summary>
     protected bool HasRight(string right) => Viewer is { } user && Rights.Allows(right, user);
@@ -55,11 +58,13 @@ public abstract class LivePage : ComponentBase, IDisposable
         var actor = await CircuitAuthorization.AdmitAsync(right, action);
         if (actor is null)
         {
-            Snackbar.Add($"Not allowed: needs the {Rights.HoldersOf(right)[0]} role.", MudBlazor.Severity.Warning);
+            Snackbar.Add(Denied(right), MudBlazor.Severity.Warning);
         }
 
         return actor;
     }
+
+    protected static string Denied(string right) => $"Not allowed: needs the {Rights.HoldersOf(right)[0]} role.";
 
     /// <summary>Reads the data that the page shows.</summary>
     protected abstract Task ReadAsync();

@@ -1,4 +1,5 @@
 using AutoTicket.Components.Board;
+using AutoTicket.Components.Tickets;
 using AutoTicket.Flags;
 using AutoTicket.Mailbox;
 using AutoTicket.Security;
@@ -11,7 +12,7 @@ using Microsoft.JSInterop;
 namespace AutoTicket.Components.Pages;
 
 /// <summary>Base of the pages with live tiles and Investigate: the board and a surface's own page.</summary>
-public abstract class SurfacesPage : LivePage
+public abstract class SurfacesPage : MutingPage
 {
     private static readonly Dictionary<string, InvestigationForecast> NoForecasts = [];
 
@@ -30,6 +31,9 @@ public abstract class SurfacesPage : LivePage
     private protected OpenTickets OpenTickets { get; set; } = default!;
 
     [Inject]
+    private RecoveredTickets Recovered { get; set; } = default!;
+
+    [Inject]
     private protected FlagWatch Flags { get; set; } = default!;
 
     [Inject]
@@ -46,13 +50,20 @@ public abstract class SurfacesPage : LivePage
 
     protected IReadOnlyList<SurfaceSnapshot> Surfaces { get; private set; } = [];
 
-    /// <summary>By surface key, like the next three.</summary>
+    /// <summary>By surface key, like the next four.</summary>
     protected IReadOnlyDictionary<string, TileTicket> Tickets { get; private set; } = new Dictionary<string, TileTicket>();
 
     /// <summary>What a click on Investigate would do; empty when the user may not click.</summary>
     protected IReadOnlyDictionary<string, InvestigationForecast> Forecasts => HasRight(Rights.Operate) ? _forecasts : NoForecasts;
 
     protected IReadOnlyDictionary<string, Investigation> Outcomes => _outcomes;
+
+    /// <summary>The user's clicks on Take it, of surfaces with a ticket; empty when the user may not click.</summary>
+    protected IReadOnlyDictionary<string, TakeState> Takes =>
+        Tickets
+            .Select(pair => (pair.Key, Take: pair.Value.Link is { } ticket ? TakeOf(ticket.Id) : null))
+            .Where(pair => pair.Take is not null)
+            .ToDictionary(pair => pair.Key, pair => pair.Take!);
 
     protected IReadOnlySet<string> Busy => _busy;
 
@@ -81,7 +92,7 @@ public abstract class SurfacesPage : LivePage
     {
         Surfaces = Find();
         Tickets = Surfaces
-            .Select(surface => (surface.Key, Ticket: TileTicket.Of(OpenTickets.Of(surface.Key), surface.Status)))
+            .Select(surface => (surface.Key, Ticket: TileTicket.Of(OpenTickets.Of(surface.Key), Recovered.HasRecovered(surface.Key))))
             .Where(pair => pair.Ticket is not null)
             .ToDictionary(pair => pair.Key, pair => pair.Ticket!);
         RemoveOldOutcomes();
@@ -94,6 +105,9 @@ public abstract class SurfacesPage : LivePage
         OpenTickets.Changed -= ReadSoon;
         Flags.Changed -= ReadSoon;
     }
+
+    protected Task TakeAsync((string Surface, TakeRequest Request) click) =>
+        Tickets.GetValueOrDefault(click.Surface)?.Link is { } ticket ? TakeAsync(ticket.Id, click.Request) : Task.CompletedTask;
 
     protected async Task InvestigateAsync(string key)
     {

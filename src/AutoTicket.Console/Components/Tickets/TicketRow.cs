@@ -10,8 +10,16 @@ namespace AutoTicket.Components.Tickets;
 /// <param name="SurfaceStatus">Null when <paramref name="SurfaceName"/> is.</param>
 public sealed record TicketRow(OpenTicket Ticket, string? SurfaceName, SurfaceStatus? SurfaceStatus)
 {
-    /// <summary>The surface is operational again and the ticket can be resolved.</summary>
-    public bool IsRecovered => Ticket.Kind == TicketKind.Surface && SurfaceStatus is AutoTicket.Surfaces.SurfaceStatus.Operational;
+    internal static TicketRow Of(OpenTicket ticket, StatusBoard board, RecoveredTickets recovered) =>
+        ticket.Surface is { } key && board.Find(key) is { } surface
+            ? new(ticket, surface.Surface.Name, surface.Status)
+            {
+                IsRecovered = ticket.Kind == TicketKind.Surface && recovered.HasRecovered(key),
+            }
+            : new(ticket, null, null);
+
+    /// <summary>The surface has recovered: the ticket is on the worklist.</summary>
+    public bool IsRecovered { get; init; }
 
     /// <summary>Sorts the worst first, and tickets without a severity last.</summary>
     public int SeverityRank => (int?)Ticket.Severity ?? int.MaxValue;

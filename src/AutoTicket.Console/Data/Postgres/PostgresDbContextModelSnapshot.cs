@@ -130,6 +130,9 @@ namespace AutoTicket.Data.Postgres
                     b.HasKey("Id")
                         .HasName("pk_alerts");
 
+                    b.HasIndex("AlertId")
+                        .HasDatabaseName("ix_alerts_alert_id");
+
                     b.HasIndex("EndedAt")
                         .HasDatabaseName("ix_alerts_ended_at")
                         .HasFilter("ended_at IS NOT NULL");
@@ -145,6 +148,18 @@ namespace AutoTicket.Data.Postgres
                         .IsUnique()
                         .HasDatabaseName("ix_alerts_firing")
                         .HasFilter("status = 'firing'");
+
+                    b.HasIndex("OpenedAt", "Id")
+                        .HasDatabaseName("ix_alerts_opened_at_id")
+                        .HasFilter("ended_at IS NOT NULL");
+
+                    b.HasIndex("Severity", "OpenedAt", "Id")
+                        .HasDatabaseName("ix_alerts_severity_opened_at_id")
+                        .HasFilter("ended_at IS NOT NULL");
+
+                    b.HasIndex("Surface", "OpenedAt", "Id")
+                        .HasDatabaseName("ix_alerts_surface_opened_at_id")
+                        .HasFilter("ended_at IS NOT NULL");
 
                     b.ToTable("alerts", (string)null);
                 });
@@ -444,6 +459,18 @@ namespace AutoTicket.Data.Postgres
                         .HasColumnType("text")
                         .HasColumnName("environment");
 
+                    b.Property<string>("OffBy")
+                        .HasColumnType("text")
+                        .HasColumnName("off_by");
+
+                    b.Property<string>("OffReason")
+                        .HasColumnType("text")
+                        .HasColumnName("off_reason");
+
+                    b.Property<DateTimeOffset?>("OffSince")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("off_since");
+
                     b.Property<string>("Reason")
                         .HasColumnType("text")
                         .HasColumnName("reason");
@@ -585,6 +612,18 @@ namespace AutoTicket.Data.Postgres
                         .HasColumnType("bigint")
                         .HasColumnName("id");
 
+                    b.Property<string>("AssigneeEmail")
+                        .HasColumnType("text")
+                        .HasColumnName("assignee_email");
+
+                    b.Property<long?>("AssigneeId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("assignee_id");
+
+                    b.Property<string>("AssigneeName")
+                        .HasColumnType("text")
+                        .HasColumnName("assignee_name");
+
                     b.Property<DateTimeOffset>("CreatedAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("created_at");
@@ -592,6 +631,10 @@ namespace AutoTicket.Data.Postgres
                     b.Property<string>("CreatedBy")
                         .HasColumnType("text")
                         .HasColumnName("created_by");
+
+                    b.Property<DateTimeOffset?>("LastReplyAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("last_reply_at");
 
                     b.Property<long>("Number")
                         .HasColumnType("bigint")
@@ -670,6 +713,144 @@ namespace AutoTicket.Data.Postgres
                         .HasName("pk_ticket_sync");
 
                     b.ToTable("ticket_sync", (string)null);
+                });
+
+            modelBuilder.Entity("AutoTicket.Maintenance.MaintenanceWindow", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint")
+                        .HasColumnName("id");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("Id"));
+
+                    b.Property<string>("Actor")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("actor");
+
+                    b.Property<DateTimeOffset>("CreatedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("Cuts")
+                        .HasColumnType("text")
+                        .HasColumnName("cuts");
+
+                    b.Property<DateTimeOffset?>("EndedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("ended_at");
+
+                    b.Property<string>("EndedBy")
+                        .HasColumnType("text")
+                        .HasColumnName("ended_by");
+
+                    b.Property<DateTimeOffset?>("EndsAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("ends_at");
+
+                    b.Property<bool>("IsPastPending")
+                        .HasColumnType("boolean")
+                        .HasColumnName("is_past_pending");
+
+                    b.Property<string>("Reason")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("reason");
+
+                    b.Property<DateTimeOffset>("StartsAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("starts_at");
+
+                    b.Property<string>("SurfaceKey")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("surface_key");
+
+                    b.Property<string>("TimeZone")
+                        .HasColumnType("text")
+                        .HasColumnName("time_zone");
+
+                    b.Property<string>("WeeklyAt")
+                        .HasColumnType("text")
+                        .HasColumnName("weekly_at");
+
+                    b.Property<string>("WeeklyDays")
+                        .HasColumnType("text")
+                        .HasColumnName("weekly_days");
+
+                    b.Property<int?>("WeeklyMinutes")
+                        .HasColumnType("integer")
+                        .HasColumnName("weekly_minutes");
+
+                    b.HasKey("Id")
+                        .HasName("pk_maintenance_windows");
+
+                    b.HasIndex("SurfaceKey", "EndsAt")
+                        .HasDatabaseName("ix_maintenance_windows_surface_key_ends_at");
+
+                    b.ToTable("maintenance_windows", (string)null);
+                });
+
+            modelBuilder.Entity("AutoTicket.Maintenance.Snooze", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint")
+                        .HasColumnName("id");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("Id"));
+
+                    b.Property<string>("Actor")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("actor");
+
+                    b.Property<string>("AlertId")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("alert_id");
+
+                    b.Property<long>("AlertRow")
+                        .HasColumnType("bigint")
+                        .HasColumnName("alert_row");
+
+                    b.Property<DateTimeOffset>("CreatedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at");
+
+                    b.Property<DateTimeOffset?>("EndedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("ended_at");
+
+                    b.Property<string>("EndedBy")
+                        .HasColumnType("text")
+                        .HasColumnName("ended_by");
+
+                    b.Property<DateTimeOffset>("EndsAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("ends_at");
+
+                    b.Property<string>("Reason")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("reason");
+
+                    b.Property<int>("Reopened")
+                        .HasColumnType("integer")
+                        .HasColumnName("reopened");
+
+                    b.Property<bool>("UntilRecovery")
+                        .HasColumnType("boolean")
+                        .HasColumnName("until_recovery");
+
+                    b.HasKey("Id")
+                        .HasName("pk_snoozes");
+
+                    b.HasIndex("EndsAt")
+                        .HasDatabaseName("ix_snoozes_ends_at");
+
+                    b.ToTable("snoozes", (string)null);
                 });
 
             modelBuilder.Entity("AutoTicket.Security.Session", b =>
@@ -759,16 +940,35 @@ namespace AutoTicket.Data.Postgres
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("hour");
 
-                    b.Property<int>("Known")
-                        .HasColumnType("integer")
-                        .HasColumnName("known");
+                    b.Property<long>("DegradedMs")
+                        .HasColumnType("bigint")
+                        .HasColumnName("degraded_ms");
 
-                    b.Property<int>("Up")
+                    b.Property<long>("KnownMs")
+                        .HasColumnType("bigint")
+                        .HasColumnName("known_ms");
+
+                    b.Property<long>("MaintainedMs")
+                        .HasColumnType("bigint")
+                        .HasColumnName("maintained_ms");
+
+                    b.Property<int?>("P50Ms")
                         .HasColumnType("integer")
-                        .HasColumnName("up");
+                        .HasColumnName("p50_ms");
+
+                    b.Property<int?>("P95Ms")
+                        .HasColumnType("integer")
+                        .HasColumnName("p95_ms");
+
+                    b.Property<long>("UpMs")
+                        .HasColumnType("bigint")
+                        .HasColumnName("up_ms");
 
                     b.HasKey("SurfaceKey", "Hour")
                         .HasName("pk_surface_hours");
+
+                    b.HasIndex("Hour")
+                        .HasDatabaseName("ix_surface_hours_hour");
 
                     b.ToTable("surface_hours", (string)null);
                 });
@@ -786,9 +986,21 @@ namespace AutoTicket.Data.Postgres
                         .HasColumnType("text")
                         .HasColumnName("cause");
 
+                    b.Property<DateTimeOffset?>("CertificateUntil")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("certificate_until");
+
                     b.Property<DateTimeOffset>("CheckedAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("checked_at");
+
+                    b.Property<bool>("InMaintenance")
+                        .HasColumnType("boolean")
+                        .HasColumnName("in_maintenance");
+
+                    b.Property<int>("IntervalMs")
+                        .HasColumnType("integer")
+                        .HasColumnName("interval_ms");
 
                     b.Property<int?>("LatencyMs")
                         .HasColumnType("integer")
@@ -985,6 +1197,10 @@ namespace AutoTicket.Data.Postgres
                         .HasColumnType("boolean")
                         .HasColumnName("tags_pending");
 
+                    b.Property<DateTimeOffset?>("UnclaimedToldAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("unclaimed_told_at");
+
                     b.HasKey("Id")
                         .HasName("pk_tickets");
 
@@ -1014,6 +1230,9 @@ namespace AutoTicket.Data.Postgres
 
                     b.HasIndex("State", "ConversationId")
                         .HasDatabaseName("ix_tickets_state_conversation_id");
+
+                    b.HasIndex("SurfaceKey", "PostedAt")
+                        .HasDatabaseName("ix_tickets_surface_key_posted_at");
 
                     b.ToTable("tickets", (string)null);
                 });

@@ -122,6 +122,9 @@ namespace AutoTicket.Data.Sqlite
                     b.HasKey("Id")
                         .HasName("pk_alerts");
 
+                    b.HasIndex("AlertId")
+                        .HasDatabaseName("ix_alerts_alert_id");
+
                     b.HasIndex("EndedAt")
                         .HasDatabaseName("ix_alerts_ended_at")
                         .HasFilter("ended_at IS NOT NULL");
@@ -137,6 +140,18 @@ namespace AutoTicket.Data.Sqlite
                         .IsUnique()
                         .HasDatabaseName("ix_alerts_firing")
                         .HasFilter("status = 'firing'");
+
+                    b.HasIndex("OpenedAt", "Id")
+                        .HasDatabaseName("ix_alerts_opened_at_id")
+                        .HasFilter("ended_at IS NOT NULL");
+
+                    b.HasIndex("Severity", "OpenedAt", "Id")
+                        .HasDatabaseName("ix_alerts_severity_opened_at_id")
+                        .HasFilter("ended_at IS NOT NULL");
+
+                    b.HasIndex("Surface", "OpenedAt", "Id")
+                        .HasDatabaseName("ix_alerts_surface_opened_at_id")
+                        .HasFilter("ended_at IS NOT NULL");
 
                     b.ToTable("alerts", (string)null);
                 });
@@ -430,6 +445,18 @@ namespace AutoTicket.Data.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("environment");
 
+                    b.Property<string>("OffBy")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("off_by");
+
+                    b.Property<string>("OffReason")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("off_reason");
+
+                    b.Property<long?>("OffSince")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("off_since");
+
                     b.Property<string>("Reason")
                         .HasColumnType("TEXT")
                         .HasColumnName("reason");
@@ -569,6 +596,18 @@ namespace AutoTicket.Data.Sqlite
                         .HasColumnType("INTEGER")
                         .HasColumnName("id");
 
+                    b.Property<string>("AssigneeEmail")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("assignee_email");
+
+                    b.Property<long?>("AssigneeId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("assignee_id");
+
+                    b.Property<string>("AssigneeName")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("assignee_name");
+
                     b.Property<long>("CreatedAt")
                         .HasColumnType("INTEGER")
                         .HasColumnName("created_at");
@@ -576,6 +615,10 @@ namespace AutoTicket.Data.Sqlite
                     b.Property<string>("CreatedBy")
                         .HasColumnType("TEXT")
                         .HasColumnName("created_by");
+
+                    b.Property<long?>("LastReplyAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("last_reply_at");
 
                     b.Property<long>("Number")
                         .HasColumnType("INTEGER")
@@ -654,6 +697,140 @@ namespace AutoTicket.Data.Sqlite
                         .HasName("pk_ticket_sync");
 
                     b.ToTable("ticket_sync", (string)null);
+                });
+
+            modelBuilder.Entity("AutoTicket.Maintenance.MaintenanceWindow", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("id");
+
+                    b.Property<string>("Actor")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("actor");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("Cuts")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("cuts");
+
+                    b.Property<long?>("EndedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("ended_at");
+
+                    b.Property<string>("EndedBy")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("ended_by");
+
+                    b.Property<long?>("EndsAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("ends_at");
+
+                    b.Property<bool>("IsPastPending")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("is_past_pending");
+
+                    b.Property<string>("Reason")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("reason");
+
+                    b.Property<long>("StartsAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("starts_at");
+
+                    b.Property<string>("SurfaceKey")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("surface_key");
+
+                    b.Property<string>("TimeZone")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("time_zone");
+
+                    b.Property<string>("WeeklyAt")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("weekly_at");
+
+                    b.Property<string>("WeeklyDays")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("weekly_days");
+
+                    b.Property<int?>("WeeklyMinutes")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("weekly_minutes");
+
+                    b.HasKey("Id")
+                        .HasName("pk_maintenance_windows");
+
+                    b.HasIndex("SurfaceKey", "EndsAt")
+                        .HasDatabaseName("ix_maintenance_windows_surface_key_ends_at");
+
+                    b.ToTable("maintenance_windows", (string)null);
+                });
+
+            modelBuilder.Entity("AutoTicket.Maintenance.Snooze", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("id");
+
+                    b.Property<string>("Actor")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("actor");
+
+                    b.Property<string>("AlertId")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("alert_id");
+
+                    b.Property<long>("AlertRow")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("alert_row");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("created_at");
+
+                    b.Property<long?>("EndedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("ended_at");
+
+                    b.Property<string>("EndedBy")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("ended_by");
+
+                    b.Property<long>("EndsAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("ends_at");
+
+                    b.Property<string>("Reason")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("reason");
+
+                    b.Property<int>("Reopened")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("reopened");
+
+                    b.Property<bool>("UntilRecovery")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("until_recovery");
+
+                    b.HasKey("Id")
+                        .HasName("pk_snoozes");
+
+                    b.HasIndex("EndsAt")
+                        .HasDatabaseName("ix_snoozes_ends_at");
+
+                    b.ToTable("snoozes", (string)null);
                 });
 
             modelBuilder.Entity("AutoTicket.Security.Session", b =>
@@ -741,16 +918,35 @@ namespace AutoTicket.Data.Sqlite
                         .HasColumnType("INTEGER")
                         .HasColumnName("hour");
 
-                    b.Property<int>("Known")
+                    b.Property<long>("DegradedMs")
                         .HasColumnType("INTEGER")
-                        .HasColumnName("known");
+                        .HasColumnName("degraded_ms");
 
-                    b.Property<int>("Up")
+                    b.Property<long>("KnownMs")
                         .HasColumnType("INTEGER")
-                        .HasColumnName("up");
+                        .HasColumnName("known_ms");
+
+                    b.Property<long>("MaintainedMs")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("maintained_ms");
+
+                    b.Property<int?>("P50Ms")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("p50_ms");
+
+                    b.Property<int?>("P95Ms")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("p95_ms");
+
+                    b.Property<long>("UpMs")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("up_ms");
 
                     b.HasKey("SurfaceKey", "Hour")
                         .HasName("pk_surface_hours");
+
+                    b.HasIndex("Hour")
+                        .HasDatabaseName("ix_surface_hours_hour");
 
                     b.ToTable("surface_hours", (string)null);
                 });
@@ -766,9 +962,21 @@ namespace AutoTicket.Data.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("cause");
 
+                    b.Property<long?>("CertificateUntil")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("certificate_until");
+
                     b.Property<long>("CheckedAt")
                         .HasColumnType("INTEGER")
                         .HasColumnName("checked_at");
+
+                    b.Property<bool>("InMaintenance")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("in_maintenance");
+
+                    b.Property<int>("IntervalMs")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("interval_ms");
 
                     b.Property<int?>("LatencyMs")
                         .HasColumnType("INTEGER")
@@ -963,6 +1171,10 @@ namespace AutoTicket.Data.Sqlite
                         .HasColumnType("INTEGER")
                         .HasColumnName("tags_pending");
 
+                    b.Property<long?>("UnclaimedToldAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("unclaimed_told_at");
+
                     b.HasKey("Id")
                         .HasName("pk_tickets");
 
@@ -992,6 +1204,9 @@ namespace AutoTicket.Data.Sqlite
 
                     b.HasIndex("State", "ConversationId")
                         .HasDatabaseName("ix_tickets_state_conversation_id");
+
+                    b.HasIndex("SurfaceKey", "PostedAt")
+                        .HasDatabaseName("ix_tickets_surface_key_posted_at");
 
                     b.ToTable("tickets", (string)null);
                 });

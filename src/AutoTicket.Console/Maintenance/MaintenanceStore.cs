@@ -1,0 +1,125 @@
+using System.Text.Json;
+using AutoTicket.Audit;
+using AutoTicket.Data;
+using Microsoft.EntityFrameworkCore;
+
+namespace AutoTicket.Maintenance;
+
+/// <summary>Reads and writes windows: the only writer of <c>maintenance_windows</c>. Each change is one commit with its audit
+/// entry.</summary>
+internal sealed class MaintenanceStore(IDbContextFactory<AutoTicketDbContext> contexts)
+{
+    public static readonly Expiry Expiry = new(
+        "DELETE FROM maintenance_windows WHERE id IN "
+            + "(SELECT id FROM maintenance_windows WHERE coalesce(ended_at, ends_at) < {0} ORDER BY id LIMIT {1})"
+    );
+
+    /// <returns>The windows that are in force or planned, and those that ended after <paramref name="since"/>.</returns>
+    public async Task<List<MaintenanceWindow>> ReadAsync(DateTimeOffset since, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        return await NotOver(db, since).OrderBy(window => window.Id).ToListAsync(cancellationToken);
+    }
+
+    /// <returns>The last windows of a surface, newest first, whether they are over or not.</returns>
+    public async Task<List<MaintenanceWindow>> LatestAsync(string surfaceKey, int count, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        return await db
+            .MaintenanceWindows.AsNoTracking()
+            .Where(window => window.SurfaceKey == surfaceKey)
+            .OrderByDescending(window => window.Id)
+            .Take(count)
+            .ToListAsync(cancellationToken);
+    }
+
+    /// <returns>The window with its id; null: the surface has too many open ones.</returns>
+    public async Task<MaintenanceWindow?> AddAsync(MaintenanceWindow window, string action, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        var open = NotOver(db, window.CreatedAt).CountAsync(other => other.SurfaceKey == window.SurfaceKey, cancellationToken);
+        if (await open >= MaintenanceRules.MostWindows)
+        {
+            return null;
+        }
+
+        var added = window with { };
+        db.MaintenanceWindows.Add(added);
+        db.AuditLog.Add(Audit(window, action, window.Actor, window.CreatedAt));
+        await db.SaveChangesAsync(cancellationToken);
+        return added;
+    }
+
+    /// <summary>Ends the window, or cancels it if it has not begun.</summary>
+    /// <param name="onlyNow">Of a weekly window, only the current maintenance.</param>
+    /// <returns>False: somebody else ended it first.</returns>
+    public async Task<bool> EndAsync(
+        MaintenanceWindow window,
+        bool onlyNow,
+        string action,
+        string actor,
+        DateTimeOffset now,
+        CancellationToken cancellationToken
+    )
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        return await db.UpdateWithAuditAsync(
+            onlyNow && window.IsWeekly
+                ? $"""
+                UPDATE maintenance_windows SET cuts = {window.CutsWith(now)}
+                WHERE id = {window.Id} AND ended_at IS NULL AND cuts IS NOT DISTINCT FROM {window.Cuts}
+                """
+                : (FormattableString)
+                    $"UPDATE maintenance_windows SET ended_at = {now}, ended_by = {actor} WHERE id = {window.Id} AND ended_at IS NULL",
+            Audit(window, action, actor, now),
+            cancellationToken
+        );
+    }
+
+    /// <returns>The windows whose past readings are not marked yet.</returns>
+    public async Task<List<MaintenanceWindow>> PastPendingAsync(CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        return await db
+            .MaintenanceWindows.AsNoTracking()
+            .Where(window => window.IsPastPending)
+            .OrderBy(window => window.Id)
+            .Take(100)
+            .ToListAsync(cancellationToken);
+    }
+
+    public async Task PastMarkedAsync(long id, CancellationToken cancellationToken)
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        await db
+            .MaintenanceWindows.Where(window => window.Id == id)
+            .ExecuteUpdateAsync(set => set.SetProperty(window => window.IsPastPending, false), cancellationToken);
+    }
+
+    private static IQueryable<MaintenanceWindow> NotOver(AutoTicketDbContext db, DateTimeOffset since) =>
+        db
+            .MaintenanceWindows.AsNoTracking()
+            .Where(window => (window.EndedAt == null || window.EndedAt > since) && (window.EndsAt == null || window.EndsAt > since));
+
+    private static AuditEntry Audit(MaintenanceWindow window, string action, string actor, DateTimeOffset now) =>
+        new()
+        {
+            CreatedAt = now,
+            Action = action,
+            Actor = actor,
+            Payload = JsonSerializer.Serialize(
+                new
+                {
+                    surface = window.SurfaceKey,
+                    starts_at = window.StartsAt,
+                    ends_at = window.EndsAt,
+                    weekly_days = window.WeeklyDays,
+                    weekly_at = window.WeeklyAt,
+                    weekly_minutes = window.WeeklyMinutes,
+                    time_zone = window.TimeZone,
+                    reason = window.Reason,
+                    set_by = window.Actor,
+                }
+            ),
+        };
+}

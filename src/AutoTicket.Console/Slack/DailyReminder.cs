@@ -1,0 +1,105 @@
+using AutoTicket.Data;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+
+namespace AutoTicket.Slack;
+
+/// <param name="About">What it is about, for the log.</param>
+internal sealed record Reminder(string Text, string About);
+
+/// <summary>A DM that the leader sends once a day, from <see cref="SlackOptions.RemindAt"/> on. It sends nothing if there is nothing to
+/// say.</summary>
+/// <param name="lease">The day's reminder is a row of <c>leases</c> that lasts until the next day, also for restarts and other
+/// leaders.</param>
+internal abstract partial class DailyReminder(
+    string lease,
+    SlackClient client,
+    SlackHealth health,
+    LeaderLease leader,
+    IDbContextFactory<AutoTicketDbContext> contexts,
+    IOptions<SlackOptions> options,
+    TimeProvider clock,
+    ILogger logger
+) : LeaderLoop(leader, clock, logger)
+{
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(30);
+
+    private readonly ILogger _logger = logger;
+
+    private DateTimeOffset _doneUntil = DateTimeOffset.MinValue;
+
+    /// <returns>Null: there is nothing to say yet. It is asked again later in the day.</returns>
+    protected abstract Task<Reminder?> WriteAsync(CancellationToken cancellationToken);
+
+    protected override async Task<TimeSpan> LeadAsync(CancellationToken stoppingToken)
+    {
+        if (Clock.GetUtcNow() >= _doneUntil && await RemindAsync(stoppingToken) is { } until)
+        {
+            _doneUntil = until;
+        }
+
+        return LookEvery;
+    }
+
+    /// <returns>The time of the next reminder; null: today's may still come.</returns>
+    private async Task<DateTimeOffset?> RemindAsync(CancellationToken cancellationToken)
+    {
+        var now = Clock.GetUtcNow();
+        var today = new DateTimeOffset(now.UtcDateTime.Date, TimeSpan.Zero) + options.Value.RemindAt;
+        if (now < today)
+        {
+            return today;
+        }
+
+        if (health.IsHeld || client.NotConfigured() is not null || await WriteAsync(cancellationToken) is not { } reminder)
+        {
+            return null;
+        }
+
+        var tomorrow = today + TimeSpan.FromDays(1);
+        if (!await TakeLeaseAsync(now, tomorrow))
+        {
+            return tomorrow;
+        }
+
+        if (await client.SendAsync(reminder.Text) is not { } failure)
+        {
+            Log.Reminded(_logger, reminder.About);
+        }
+        // If the answer was lost, Slack may have delivered the message. A second one would be worse than none.
+        else if (!failure.MayHaveSent)
+        {
+            await UnsentClaim.ReleaseAsync(() => ReturnLeaseAsync(now, tomorrow), Clock, cancellationToken);
+            return null;
+        }
+
+        return tomorrow;
+    }
+
+    /// <summary>Claims the day before the message is sent, so that two processes never send it.</summary>
+    private async Task<bool> TakeLeaseAsync(DateTimeOffset now, DateTimeOffset until)
+    {
+        await using var db = await contexts.CreateDbContextAsync();
+        return await db.ExecuteAsync(
+                $"""
+                INSERT INTO leases (name, owner, until, fence) VALUES ({lease}, {Environment.MachineName}, {until}, 1)
+                ON CONFLICT (name) DO UPDATE SET until = excluded.until, owner = excluded.owner, fence = leases.fence + 1
+                WHERE leases.until <= {now}
+                """,
+                CancellationToken.None
+            ) == 1;
+    }
+
+    /// <summary>Unless a later day is claimed meanwhile.</summary>
+    private async Task ReturnLeaseAsync(DateTimeOffset now, DateTimeOffset until)
+    {
+        await using var db = await contexts.CreateDbContextAsync();
+        await db.ExecuteAsync($"UPDATE leases SET until = {now} WHERE name = {lease} AND until = {until}", CancellationToken.None);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Information, "operator reminded of {About}")]
+        public static partial void Reminded(ILogger logger, string about);
+    }
+}

@@ -1,0 +1,190 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using Microsoft.Playwright;
+
+namespace AutoTicket.Benchmarks;
+
+/// <summary>The board in Chromium with 100 and 1,000 surfaces, beside its budgets: load, clicks, updates, and twenty open boards.</summary>
+internal static class BoardInBrowser
+{
+    private const int Loads = 5;
+    private const int Clicks = 15;
+    private const int Boards = 20;
+    private const double Interval = 5;
+
+    // In each page: clicks a filter until the click works, and notes when.
+    private const string FirstClick = """
+        const begin = setInterval(() => {
+          const filter = [...document.querySelectorAll(".filters button")].find((one) => one.textContent.includes("Needs attention"));
+          if (filter?.getAttribute("aria-pressed") === "true") {
+            window.firstClick = performance.now();
+            clearInterval(begin);
+          } else filter?.click();
+        }, 20);
+        """;
+
+    // Clicks a button and waits until the change it causes is painted.
+    private const string Click = """
+        async (text) => {
+          const all = () => [...document.querySelectorAll(".filters button, .views button")];
+          const button = () => all().find((one) => one.textContent.includes(text));
+          const was = button().getAttribute("aria-pressed");
+          const begun = performance.now();
+          button().click();
+          while (button().getAttribute("aria-pressed") === was) await new Promise(requestAnimationFrame);
+          await new Promise((painted) => requestAnimationFrame(() => setTimeout(painted)));
+          return performance.now() - begun;
+        }
+        """;
+
+    private const string Painted = """
+        (key) => new Promise((done) => {
+          const look = () => {
+            const tile = document.querySelector(`[data-tile][aria-labelledby="surface-${key}"]`);
+            if (tile?.dataset.status === "down") requestAnimationFrame(() => done(Date.now()));
+            else setTimeout(look, 5);
+          };
+          look();
+        })
+        """;
+
+    public static async Task<IReadOnlyList<Figure>> RunAsync() => [.. await MeasureAsync(100), .. await MeasureAsync(1000)];
+
+    private static async Task<IEnumerable<Figure>> MeasureAsync(int count)
+    {
+        await using var surfaces = await LoopbackSurfaces.StartAsync();
+        for (var n = 0; n < 10; n++)
+        {
+            surfaces.Down[$"s{n}"] = true;
+        }
+
+        var settings = surfaces.Settings(count, hanging: 0, TimeSpan.FromSeconds(10));
+        settings["Status__PollInterval"] = string.Create(CultureInfo.InvariantCulture, $"{Interval}s");
+        await using var console = await ConsoleProcess.StartAsync(Measure.Optimized.Concat(settings).ToDictionary());
+        await Eventually.TrueAsync(async () => await DownAsync(console, "s9") is not null, "ten surfaces are down");
+        var address = new Uri(console.Http.BaseAddress!, "/console/status");
+
+        List<double> paints = [],
+            clicks = [];
+        for (var load = 0; load <= Loads; load++)
+        {
+            var (paint, click) = await LoadAsync(address);
+            paints.Add(paint);
+            clicks.Add(click);
+        }
+
+        var name = string.Create(CultureInfo.InvariantCulture, $"{count:#,0} surfaces");
+        List<Figure> figures =
+        [
+            new("", $"{name}: board's page on the wire / 300 KiB", await ListsInBrowser.BytesAsync(address), 300 * 1024, 1, Unit.Bytes),
+            new("", $"{name}: first paint / 800 ms", Measure.Median(paints.Skip(1)), 800, 1),
+            new("", $"{name}: first click that works / 1.5 s", Measure.Median(clicks.Skip(1)), 1500, 1),
+        ];
+        figures.AddRange(await UseAsync(address, name, count));
+        figures.Add(await ManyAsync(address, name, surfaces, console));
+        return figures;
+    }
+
+    /// <returns>The first paint and the first click that works, in milliseconds since the navigation began.</returns>
+    private static async Task<(double Paint, double Click)> LoadAsync(Uri address)
+    {
+        await using var browser = await Browser.NewPageAsync();
+        await browser.Page.AddInitScriptAsync(FirstClick);
+        await browser.Page.GotoAsync(address.AbsoluteUri);
+        await browser.Page.WaitForFunctionAsync("() => window.firstClick");
+        return (
+            await browser.Page.EvaluateAsync<double>("() => performance.getEntriesByName('first-contentful-paint')[0].startTime"),
+            await browser.Page.EvaluateAsync<double>("() => window.firstClick")
+        );
+    }
+
+    /// <summary>Clicks on an open board, and what its updates cost.</summary>
+    private static async Task<IEnumerable<Figure>> UseAsync(Uri address, string name, int count)
+    {
+        await using var browser = await Browser.NewPageAsync();
+        var bytes = 0L;
+        browser.Page.WebSocket += (_, socket) => socket.FrameReceived += (_, frame) => bytes += frame.Binary?.Length ?? 0;
+        await browser.Page.AddInitScriptAsync(FirstClick);
+        await browser.Page.GotoAsync(address.AbsoluteUri);
+        await browser.Page.WaitForFunctionAsync("() => window.firstClick");
+
+        async Task<double> Slow(params string[] buttons)
+        {
+            List<double> times = [];
+            for (var n = 0; n <= Clicks; n++)
+            {
+                foreach (var button in buttons)
+                {
+                    times.Add(await browser.Page.EvaluateAsync<double>(Click, button));
+                }
+            }
+
+            return Measure.Quantile(times.Skip(buttons.Length), 0.95);
+        }
+
+        Figure[] figures =
+        [
+            new("", $"{name}: filter, p95 / 200 ms", await Slow("All", "Needs attention"), 200, 1),
+            new("", $"{name}: by group, p95 / 200 ms", await Slow("By group"), 200, 1),
+            new("", $"{name}: view, p95 / 200 ms", await Slow("Dense", "Tiles"), 200, 1),
+        ];
+        await browser.Page.EvaluateAsync<double>(Click, "All");
+        var session = await browser.Page.Context.NewCDPSessionAsync(browser.Page);
+        await session.SendAsync("Performance.enable");
+        var (busy, received, polls) = (await BusyAsync(session), bytes, 3);
+        await Task.Delay(TimeSpan.FromSeconds(polls * Interval));
+        busy = await BusyAsync(session) - busy;
+        received = bytes - received;
+        return
+        [
+            .. figures,
+            new("", $"{name}: one reading on an open board / 2 KiB", (double)received / (polls * count), 2048, 1, Unit.Bytes),
+            new("", $"{name}: main thread busy in each second / 100 ms", busy * 1000 / (polls * Interval), 100, 1),
+        ];
+    }
+
+    private static async Task<double> BusyAsync(ICDPSession session)
+    {
+        var metrics = (await session.SendAsync("Performance.getMetrics"))!.Value.GetProperty("metrics");
+        return metrics
+            .EnumerateArray()
+            .Single(metric => metric.GetProperty("name").GetString() == "TaskDuration")
+            .GetProperty("value")
+            .GetDouble();
+    }
+
+    /// <summary>How long after the check that found a surface down the last of many open boards shows it.</summary>
+    private static async Task<Figure> ManyAsync(Uri address, string name, LoopbackSurfaces surfaces, ConsoleProcess console)
+    {
+        const string Key = "s50";
+        List<BrowserPage> pages = [];
+        while (pages.Count < Boards)
+        {
+            var page = await Browser.NewPageAsync();
+            await page.Page.AddInitScriptAsync(FirstClick);
+            await page.Page.GotoAsync(address.AbsoluteUri);
+            await page.Page.WaitForFunctionAsync("() => window.firstClick");
+            pages.Add(page);
+        }
+
+        var painted = pages.ConvertAll(page => page.Page.EvaluateAsync<double>(Painted, Key));
+        surfaces.Down[Key] = true;
+        var last = (await Task.WhenAll(painted)).Max();
+        var since = (await DownAsync(console, Key))!.Value.ToUnixTimeMilliseconds();
+        foreach (var page in pages)
+        {
+            await page.DisposeAsync();
+        }
+
+        return new("", $"{name}: check that finds it down until {Boards} boards show it / 1 s", last - since, 1000, 1);
+    }
+
+    /// <returns>Since when the surface is down; null: it is not.</returns>
+    private static async Task<DateTimeOffset?> DownAsync(ConsoleProcess console, string key)
+    {
+        using var answer = JsonDocument.Parse(await console.Http.GetStringAsync("/api/status"));
+        var surface = answer.RootElement.GetProperty("surfaces").EnumerateArray().Single(one => one.GetProperty("key").GetString() == key);
+        return surface.GetProperty("status").GetString() == "down" ? surface.GetProperty("since").GetDateTimeOffset() : null;
+    }
+}

@@ -1,0 +1,71 @@
+using System.Text.Json;
+
+namespace AutoTicket.Benchmarks;
+
+/// <summary>The lists in Chromium with 5,000 active alerts, each with an open ticket, beside the budgets of the board.</summary>
+internal static class ListsInBrowser
+{
+    private const int Count = 5000;
+    private const int Batch = 100;
+    private const int Loads = 5;
+
+    // The page's script gets the server's time when the circuit is live: from then on a click works.
+    private const string NoticeCircuit = """
+        const begin = setInterval(() => {
+          if (!window.autoticket || window.live) return;
+          const { setServerTime } = autoticket;
+          autoticket.setServerTime = (time) => { window.live ??= performance.now(); setServerTime(time); };
+          clearInterval(begin);
+        }, 1);
+        """;
+
+    public static async Task<IReadOnlyList<Figure>> RunAsync()
+    {
+        await using var console = await AlertConsole.StartAsync();
+        using var sender = new AlertSender(console.Address, connections: 4);
+        await sender.SendAsync(AlertSender.Requests(0, Count, Batch), Batch);
+        using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = console.Address };
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                using var answer = JsonDocument.Parse(await http.GetStringAsync("/api/tickets?state=open&tag=auto:alert"));
+                return answer.RootElement.GetProperty("tickets").GetArrayLength() == Count;
+            },
+            "each alert has a ticket",
+            TimeSpan.FromMinutes(5)
+        );
+
+        List<Figure> figures = [];
+        foreach (var page in new[] { "alerts", "tickets", "incidents" })
+        {
+            var address = new Uri(console.Address, $"/console/{page}");
+            List<double> paints = [],
+                lives = [];
+            for (var load = 0; load <= Loads; load++)
+            {
+                await using var browser = await Browser.NewPageAsync();
+                await browser.Page.AddInitScriptAsync(NoticeCircuit);
+                await browser.Page.GotoAsync(address.AbsoluteUri);
+                await browser.Page.WaitForFunctionAsync("() => window.live");
+                paints.Add(
+                    await browser.Page.EvaluateAsync<double>("() => performance.getEntriesByName('first-contentful-paint')[0].startTime")
+                );
+                lives.Add(await browser.Page.EvaluateAsync<double>("() => window.live"));
+            }
+
+            figures.Add(new("", $"5,000 {page}: page on the wire / 300 KiB", await BytesAsync(address), 300 * 1024, 1, Unit.Bytes));
+            figures.Add(new("", $"5,000 {page}: first paint / 800 ms", Measure.Median(paints.Skip(1)), 800, 1));
+            figures.Add(new("", $"5,000 {page}: first click that works / 1.5 s", Measure.Median(lives.Skip(1)), 1500, 1));
+        }
+
+        return figures;
+    }
+
+    /// <returns>The size of the page as it is sent, compressed.</returns>
+    public static async Task<int> BytesAsync(Uri address)
+    {
+        using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false });
+        http.DefaultRequestHeaders.Add("Accept-Encoding", "br, gzip");
+        return (await http.GetByteArrayAsync(address)).Length;
+    }
+}

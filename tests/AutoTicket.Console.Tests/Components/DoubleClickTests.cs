@@ -1,0 +1,114 @@
+using AutoTicket.Alerts;
+using AutoTicket.Components.Pages;
+using AutoTicket.Diagnostics;
+using AutoTicket.Flags;
+using AutoTicket.Incidents;
+using AutoTicket.Mailbox;
+using AutoTicket.Security;
+using AutoTicket.Surfaces;
+using AutoTicket.Tests.Kit;
+using AutoTicket.Tickets;
+using Bunit;
+using Microsoft.AspNetCore.Components;
+using Microsoft.AspNetCore.Components.Authorization;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+
+namespace AutoTicket.Tests.Components;
+
+/// <summary>A second click while the user of the first is still being looked up does nothing.</summary>
+public sealed class DoubleClickTests : ComponentTest, IAsyncLifetime
+{
+    private readonly SlowUser _user = new();
+    private ConsoleHost _console = null!;
+
+    async Task IAsyncLifetime.InitializeAsync()
+    {
+        _console = await ConsoleHost.StartAsync();
+        await _console.WaitForFlagsAsync();
+        Services
+            .AddSingleton(new CircuitAuthorization(_user, _console.Get<Sessions>(), _console.Get<DeniedRequests>()))
+            .AddSingleton(_console.Get<TimeProvider>())
+            .AddSingleton(_console.Get<IHostApplicationLifetime>())
+            .AddSingleton(_console.Get<AttentionWatch>())
+            .AddSingleton(_console.Get<AlertQueries>())
+            .AddSingleton(_console.Get<FlagWatch>())
+            .AddSingleton(_console.Get<FloodBreaker>())
+            .AddSingleton(_console.Get<TicketResolver>())
+            .AddSingleton(_console.Get<TicketTaker>())
+            .AddSingleton(_console.Get<IncidentQueries>())
+            .AddSingleton(_console.Get<TicketActivityReader>())
+            .AddSingleton(_console.Get<ConsoleAddress>())
+            .AddSingleton(_console.Get<StatusBoard>())
+            .AddSingleton(_console.Get<OpenTickets>())
+            .AddSingleton(_console.Get<RecoveredTickets>())
+            .AddSingleton(_console.Get<FindingStore>())
+            .AddSingleton(_console.Get<MailboxWatch>())
+            .AddSingleton(_console.Get<Reconciler>())
+            .AddSingleton(_console.Get<PipelineDiagnostics>())
+            .AddSingleton(_console.Get<EscalationWatch>())
+            .AddSingleton(_console.Get<DeliveryTest>())
+            .AddSingleton(_console.Get<IOptions<DiagnosticsOptions>>());
+    }
+
+    async Task IAsyncLifetime.DisposeAsync()
+    {
+        await DisposeAsync();
+        await _console.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task A_flag_is_changed_once()
+    {
+        var page = Open<FlagsPage>();
+        await Button(page, $"Switch off… {FlagNames.InvestigateFromStatus}").ClickAsync();
+        await page.Find("form textarea[aria-required]").InputAsync("a double click");
+
+        var clicks = new[] { page.Find("form").SubmitAsync(), page.Find("form").SubmitAsync() };
+        _user.Be(Roles.Admin);
+        await Task.WhenAll(clicks);
+
+        Assert.Equal(1, _user.Asked);
+        await page.WaitForAssertionAsync(() => Button(page, $"Switch on… {FlagNames.InvestigateFromStatus}"));
+    }
+
+    [Fact]
+    public async Task The_tickets_are_read_once()
+    {
+        var page = Open<TicketsPage>();
+
+        var clicks = new[] { Button(page, "Refresh").ClickAsync(), Button(page, "Refreshing…").ClickAsync() };
+        _user.Be(Roles.Operator);
+        await Task.WhenAll(clicks);
+
+        Assert.Equal(1, _user.Asked);
+        Assert.Equal("false", Button(page, "Refresh").GetAttribute("aria-disabled"));
+    }
+
+    [Fact]
+    public async Task A_delivery_is_tested_once()
+    {
+        var page = Open<DiagnosticsPage>();
+
+        var clicks = new[] { ClickAsync(), ClickAsync() };
+        await page.WaitForAssertionAsync(() => Assert.Equal("Testing…", TextOf(page.Find(".tested"))));
+        _user.Be(Roles.Admin);
+        await Task.WhenAll(clicks);
+
+        await page.WaitForAssertionAsync(() => Assert.Equal("The test DM was sent.", TextOf(page.Find(".tested"))));
+        Assert.Single(_console.Sandbox.Slack.Messages);
+
+        // The page renders by itself while its checks run. The renderer's dispatcher lets it not render between the two steps.
+        Task ClickAsync() => page.InvokeAsync(() => Button(page, "Send test DM").ClickAsync());
+    }
+
+    private IRenderedComponent<T> Open<T>()
+        where T : IComponent
+    {
+        RenderTree.Add<CascadingValue<Task<AuthenticationState>>>(parameters =>
+            parameters.Add(c => c.Value, Task.FromResult(SlowUser.In(Roles.Admin)))
+        );
+        return Render<T>();
+    }
+}

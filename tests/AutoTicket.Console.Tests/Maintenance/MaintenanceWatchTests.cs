@@ -1,0 +1,218 @@
+using AutoTicket.Alerts;
+using AutoTicket.Audit;
+using AutoTicket.Data;
+using AutoTicket.Maintenance;
+using AutoTicket.Surfaces;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+using static AutoTicket.Tests.Surfaces.Readings;
+
+namespace AutoTicket.Tests.Maintenance;
+
+/// <summary>The maintenance of one or two processes on one database, without a host, with a clock that only the test moves.</summary>
+public sealed class MaintenanceWatchTests : IAsyncLifetime
+{
+    private readonly StillClock _clock = new(Start);
+    private readonly List<IAsyncDisposable> _processes = [];
+    private TestDatabase _database = null!;
+
+    public async Task InitializeAsync() => _database = await TestDatabase.CreateAsync(Database.Sqlite);
+
+    public async Task DisposeAsync()
+    {
+        foreach (var process in _processes)
+        {
+            await process.DisposeAsync();
+        }
+
+        await _database.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task A_window_reaches_other_processes_by_signal_or_else_by_the_poll_of_each_second_and_ends_by_the_clock()
+    {
+        var (first, signaled, polling) = (await StartAsync(), await StartAsync(), await StartAsync(signals: false));
+        var announced = 0;
+        signaled.Mutes.Changed += () => announced++;
+
+        await first.AddAsync(new("a test", "1h"));
+        Assert.True(first.IsInMaintenance);
+        await Eventually.TrueAsync(() => signaled.IsInMaintenance && announced > 0, "the signal arrives");
+        await AdvanceAsync(() => polling.IsInMaintenance, "it polls the window");
+
+        _clock.Advance(TimeSpan.FromHours(1));
+        Assert.All([first, signaled, polling], process => Assert.False(process.IsInMaintenance));
+    }
+
+    [Fact]
+    public async Task A_planned_window_begins_by_the_clock_and_is_announced()
+    {
+        var process = await StartAsync(signals: false);
+        await process.AddAsync(new("a test", "1h", StartsAt: Start.AddHours(2)));
+        var announced = 0;
+        process.Mutes.Changed += () => announced++;
+        Assert.False(process.IsInMaintenance);
+
+        _clock.Advance(TimeSpan.FromHours(2));
+
+        Assert.True(process.IsInMaintenance);
+        await AdvanceAsync(() => announced > 0, "its begin is announced");
+    }
+
+    [Theory, BothDatabases]
+    public async Task A_weekly_window_that_is_ended_early_in_two_weeks_keeps_both_ends(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        await using var process = new OneProcess(database, _clock, isAway: false);
+        await process.StartAsync(signals: false);
+        // Now it is Friday, 12:00.
+        await process.AddAsync(new("backup", "3h", Weekly: new(["fri"], "13:00", "UTC")));
+        foreach (var (week, minutes) in new[] { (0, 60), (1, 30) })
+        {
+            _clock.SetUtcNow(Start.AddDays(7 * week).AddHours(1).AddMinutes(minutes));
+            await process.Watch.RefreshAsync(default);
+            Assert.True(process.IsInMaintenance);
+
+            Assert.Equal(MuteResult.Done, (await process.Planner.EndAsync("pay", "olga", default)).Result);
+            Assert.Equal(MuteResult.Conflict, (await process.Planner.EndAsync("pay", "mara", default)).Result);
+            Assert.False(process.IsInMaintenance);
+        }
+
+        var times = await process.Planner.TimesAsync("pay", Start, default);
+        Assert.Equal(
+            [(Start.AddHours(1), 60), (Start.AddDays(7).AddHours(1), 30)],
+            times!.Select(time => (time.From, (int)(time.Until - time.From).TotalMinutes))
+        );
+    }
+
+    [Fact]
+    public async Task While_the_database_is_away_the_last_known_windows_stay_in_force_and_a_request_fails()
+    {
+        var process = await StartAsync(signals: false);
+        await process.AddAsync(new("a test", "1h"));
+
+        process.Contexts.IsAway = true;
+        Assert.Equal(MuteResult.StoreUnreachable, (await process.Planner.EndAsync("pay", "olga", default)).Result);
+        await AdvanceAsync(() => process.Watch.Current.IsStale, "the state is marked stale");
+        Assert.True(process.IsInMaintenance);
+        Assert.True(process.Mutes.IsKnown);
+
+        _clock.Advance(TimeSpan.FromHours(1));
+        Assert.False(process.IsInMaintenance);
+        process.Contexts.IsAway = false;
+        await AdvanceAsync(() => !process.Watch.Current.IsStale, "the windows are read again");
+    }
+
+    [Fact]
+    public async Task A_process_that_could_never_read_knows_no_maintenance_and_says_so()
+    {
+        await (await StartAsync()).AddAsync(new("a test", "1h"));
+        var process = await StartAsync(signals: false, isAway: true);
+
+        Assert.False(process.IsInMaintenance);
+        Assert.False(process.Mutes.IsKnown);
+
+        process.Contexts.IsAway = false;
+        await AdvanceAsync(() => process.IsInMaintenance && process.Mutes.IsKnown, "the windows are read");
+    }
+
+    [Fact]
+    public async Task A_bug_in_reading_maintenance_does_not_stop_the_alerts()
+    {
+        var process = await StartAsync(signals: false, isAway: true);
+
+        process.Contexts.HasBug = true;
+
+        await AdvanceAsync(() => process.Mutes.IsKnown, "alerts are delivered without it");
+    }
+
+    [Fact]
+    public async Task A_surface_has_a_limited_number_of_open_windows()
+    {
+        var process = await StartAsync(signals: false);
+        for (var n = 0; n < MaintenanceRules.MostWindows; n++)
+        {
+            await process.AddAsync(new($"number {n}", "1h"));
+        }
+
+        var (outcome, _) = await process.Planner.AddAsync("pay", new("one more", "1h"), "olga", default);
+
+        Assert.Equal(new(MuteResult.Conflict, "The surface has 50 open maintenance windows already. Cancel some of them first."), outcome);
+        Assert.Equal(MuteResult.Done, (await process.Planner.EndAsync("pay", "olga", default)).Result);
+        Assert.False(process.IsInMaintenance);
+    }
+
+    private Task AdvanceAsync(Func<bool> condition, string what) =>
+        _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(1), () => Task.FromResult(condition()), what);
+
+    private async Task<OneProcess> StartAsync(bool signals = true, bool isAway = false)
+    {
+        var process = new OneProcess(_database, _clock, isAway);
+        _processes.Add(process);
+        await process.StartAsync(signals);
+        return process;
+    }
+
+    private sealed class OneProcess : IAsyncDisposable
+    {
+        private readonly SqliteSignals _signals;
+        private readonly StatusBoard _board;
+        private readonly StillClock _clock;
+
+        public OneProcess(TestDatabase database, StillClock clock, bool isAway)
+        {
+            var options = Options.Create(new StatusOptions());
+            Contexts = new(database) { IsAway = isAway };
+            _clock = clock;
+            _signals = new($"Data Source={database.Location}", clock, NullLogger<DatabaseSignals>.Instance);
+            _board = new(new SurfaceList([Surface()]), options, clock, NullLogger<StatusBoard>.Instance);
+            Mutes = new(_board, clock);
+            var store = new MaintenanceStore(Contexts);
+            Watch = new(store, new(Contexts), _board, Mutes, _signals, clock, NullLogger<MaintenanceWatch>.Instance);
+            Planner = new(store, Watch, _board, options, clock);
+        }
+
+        public Contexts Contexts { get; }
+
+        public AlertMutes Mutes { get; }
+
+        public MaintenanceWatch Watch { get; }
+
+        public MaintenancePlanner Planner { get; }
+
+        public bool IsInMaintenance => _board.MaintenanceAt("pay", _clock.GetUtcNow()) is not null;
+
+        public async Task StartAsync(bool signals)
+        {
+            await Watch.StartAsync(default);
+            if (signals)
+            {
+                await _signals.StartAsync(default);
+            }
+        }
+
+        public async Task AddAsync(MaintenanceRequest request) =>
+            Assert.Equal(MuteResult.Done, (await Planner.AddAsync("pay", request, "olga", default)).Outcome.Result);
+
+        public async ValueTask DisposeAsync()
+        {
+            await Watch.StopAsync(default);
+            await _signals.StopAsync(default);
+            Watch.Dispose();
+            _signals.Dispose();
+        }
+    }
+
+    private sealed class Contexts(TestDatabase database) : IDbContextFactory<AutoTicketDbContext>
+    {
+        public bool IsAway { get; set; }
+
+        public bool HasBug { get; set; }
+
+        public AutoTicketDbContext CreateDbContext() =>
+            HasBug ? throw new InvalidOperationException("a bug")
+            : !IsAway ? database.Open()
+            : new SqliteDbContext(new DbContextOptionsBuilder<SqliteDbContext>().UseSqlite("Data Source=/nowhere/autoticket.db").Options);
+    }
+}
