@@ -55,13 +55,14 @@ internal sealed class StillClock(DateTimeOffset? start = null)
     {
         var patience = 2 * Eventually.Patience;
         var pause = perStep ?? TimeSpan.FromSeconds(1);
+        Task<bool>? asked = null;
         for (var left = patience; left > TimeSpan.Zero; left -= pause)
         {
             Advance(step);
             var holds = false;
             try
             {
-                await Eventually.TrueAsync(async () => (holds = await condition()) || isFollowed?.Invoke() == true, what, pause);
+                await Eventually.TrueAsync(async () => (holds = await AskAsync()) || isFollowed?.Invoke() == true, what, pause);
                 if (holds)
                 {
                     return;
@@ -74,6 +75,9 @@ internal sealed class StillClock(DateTimeOffset? start = null)
         }
 
         throw new TimeoutException($"Not within {patience / pause:0} steps of {step}: {what}.");
+
+        // A condition that outlasts its step is not asked a second time meanwhile, or slow ones would pile up.
+        Task<bool> AskAsync() => asked is null or { IsCompleted: true } ? asked = condition() : asked;
     }
 
     private sealed class RealTimeout : ITimer
