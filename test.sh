@@ -62,6 +62,7 @@ missing_packages() {
   if [[ ! -x /usr/bin/prometheus-alertmanager ]]; then echo prometheus-alertmanager; fi
   if [[ ! -x /usr/sbin/pgbouncer ]]; then echo pgbouncer; fi
   if [[ ! -x /usr/sbin/nginx ]]; then echo nginx; fi
+  if ! command -v systemd-analyze >/dev/null; then echo systemd; fi
   if ! command -v npm >/dev/null; then printf '%s\n' nodejs npm; fi
   # Without an outline font a browser renders no text.
   if [[ -z $(find /usr/share/fonts \( -name '*.ttf' -o -name '*.otf' \) -print -quit 2>/dev/null) ]]; then echo fonts-liberation; fi

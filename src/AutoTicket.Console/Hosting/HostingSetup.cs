@@ -13,6 +13,7 @@ internal static class HostingSetup
         builder.AddSandbox();
         builder.Listen();
         builder.AddLogs();
+        builder.AddSystemd();
         var services = builder.Services;
         // No loggers at any level: the path of a webhook is its secret.
         services.ConfigureHttpClientDefaults(http =>
