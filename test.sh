@@ -120,9 +120,14 @@ check_format() {
   fi
 }
 
-# The OpenID provider of the sign-in tests, with its Node.js. npm ci installs exactly the locked packages, and only when the lock changed.
-provider=tests/oidc-provider
-provider_is_outdated() { [[ ! $provider/node_modules/.package-lock.json -nt $provider/package-lock.json ]]; }
+# The OpenID provider of the sign-in tests, with its Node.js, and the schema of compose files. npm ci installs exactly the locked packages,
+# and only when the lock changed.
+outdated_npm_folders() {
+  local folder
+  for folder in tests/oidc-provider tests/schemas; do
+    if [[ ! $folder/node_modules/.package-lock.json -nt $folder/package-lock.json ]]; then echo "$folder"; fi
+  done
+}
 
 mapfile -t missing < <(missing_packages)
 if ((${#missing[@]} > 0)) && ! command -v apt-get >/dev/null; then
@@ -133,13 +138,14 @@ fi
 
 installs=()
 if ((${#missing[@]} > 0)); then installs+=("${missing[*]} with apt-get"); fi
-if provider_is_outdated; then installs+=("oidc-provider (only in $provider/node_modules) with npm"); fi
-if ((${#installs[@]} > 0)); then echo "Installing ${installs[0]}${installs[1]:+, ${installs[1]}}"; fi
+mapfile -t npm_folders < <(outdated_npm_folders)
+for folder in "${npm_folders[@]}"; do installs+=("the packages of $folder (only there) with npm"); done
+if ((${#installs[@]} > 0)); then printf 'Installing %s\n' "${installs[@]}"; fi
 
 if ((${#missing[@]} > 0)); then install_packages "${missing[@]}"; fi
 npm_ci=
-if provider_is_outdated; then
-  npm ci --prefix "$provider" --ignore-scripts --no-audit --no-fund --prefer-offline &
+if ((${#npm_folders[@]} > 0)); then
+  (for folder in "${npm_folders[@]}"; do npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --prefer-offline; done) &
   npm_ci=$!
 fi
 
@@ -160,7 +166,7 @@ if ((!quick)); then
 fi
 
 if [[ -n $npm_ci ]] && ! wait "$npm_ci"; then
-  echo "npm could not install the OpenID provider in $provider: the sign-in tests will fail." >&2
+  echo "npm could not install the packages of ${npm_folders[*]}: the tests that need them will fail." >&2
   status=1
 fi
 

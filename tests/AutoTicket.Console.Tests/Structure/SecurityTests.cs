@@ -45,6 +45,7 @@ public sealed partial class SecurityTests
             .Concat(JsonNames(".config/dotnet-tools.json", "tools"))
             .Concat(JsonNames("tests/oidc-provider/package.json", "dependencies"))
             .Concat(JsonNames("tests/oidc-provider/package.json", "optionalDependencies"))
+            .Concat(JsonNames("tests/schemas/package.json", "dependencies"))
             .Distinct()
             .Order(StringComparer.Ordinal);
         var listed = Page[Page.IndexOf("## Dependencies", StringComparison.Ordinal)..]
