@@ -5,9 +5,8 @@ namespace AutoTicket.Hosting;
 
 internal static class SystemdSetup
 {
-    /// <summary>Tells systemd when the console is ready and when it stops, and, if the unit has <c>WatchdogSec</c>, that it works.</summary>
-    /// <remarks>Not the library's AddSystemd: it looks for a parent process named systemd, which the unit's <c>ProtectProc</c> hides, and
-    /// it replaces the log's format.</remarks>
+    /// <summary>Tells systemd when the console is ready and when it stops, and, if the unit has <c>WatchdogSec</c>, that it works. The
+    /// library's own AddSystemd looks for a parent process named systemd, which the unit's <c>ProtectProc</c> hides.</summary>
     public static void AddSystemd(this WebApplicationBuilder builder)
     {
         if (string.IsNullOrEmpty(builder.Configuration["NOTIFY_SOCKET"]))

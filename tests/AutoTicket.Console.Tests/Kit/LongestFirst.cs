@@ -11,6 +11,7 @@ public sealed class LongestFirst : ITestCollectionOrderer
     private static readonly string[] Long =
     [
         "EachSinkTests",
+        "ReleaseTests",
         "UnclaimedReminderTests",
         "FlagMessagesTests",
         "ProviderSignInTests",

@@ -1,0 +1,287 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
+using System.Text.Json;
+using AutoTicket.Sandbox;
+using AutoTicket.Security;
+using AutoTicket.Tests.Journeys;
+using AutoTicket.Tests.Processes;
+
+namespace AutoTicket.Tests.Packaging;
+
+/// <summary>What release.sh makes for this machine.</summary>
+public sealed class Release : IAsyncLifetime
+{
+    public DirectoryInfo Folder { get; } = Directory.CreateTempSubdirectory("autoticket-release-");
+
+    public string Archive => Made("*.tar.gz");
+
+    public string Package => Made("*.deb");
+
+    public string Made(string pattern) => Assert.Single(Directory.GetFiles(Folder.FullName, pattern));
+
+    public async Task InitializeAsync() =>
+        await Shell.RunAsync($"{ContentRoot.Find()}/release.sh --quick {Folder.FullName}", TimeSpan.FromMinutes(10));
+
+    public Task DisposeAsync()
+    {
+        Folder.Delete(recursive: true);
+        return Task.CompletedTask;
+    }
+}
+
+/// <summary>Each way to run the console without containers, until it has filed a ticket.</summary>
+public sealed class ReleaseTests(Release release) : IClassFixture<Release>
+{
+    private const string Token = "release-token-0123456789abcdef0123456789";
+
+    [Fact]
+    public async Task The_checksums_are_right_and_the_list_of_packages_has_the_runtime()
+    {
+        await Shell.RunAsync($"cd {release.Folder.FullName} && sha256sum --check --quiet SHA256SUMS");
+        using var sbom = JsonDocument.Parse(await File.ReadAllTextAsync(release.Made("*.cdx.json")));
+        var packages = sbom
+            .RootElement.GetProperty("components")
+            .EnumerateArray()
+            .Select(component => component.GetProperty("name").GetString()!)
+            .ToList();
+        Assert.Contains("MudBlazor", packages);
+        Assert.Contains(packages, name => name.StartsWith("Microsoft.NETCore.App.Runtime.linux-", StringComparison.Ordinal));
+        Assert.Contains(packages, name => name.StartsWith("SQLitePCLRaw.lib.", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task The_unpacked_archive_starts_and_files_a_ticket()
+    {
+        var folder = Directory.CreateTempSubdirectory("autoticket-archive-");
+        await Shell.RunAsync($"tar --extract --file {release.Archive} --directory {folder.FullName} --strip-components 1");
+        Assert.DoesNotContain(folder.GetFiles(), file => file.Name.Contains("Sandbox", StringComparison.Ordinal));
+        await using var sandbox = await SandboxServer.StartAsync();
+        await using (
+            var console = ToolProcess.Start(
+                "env",
+                new Dictionary<string, string>(),
+                [
+                    "--ignore-environment",
+                    .. Settings(sandbox).Select(setting => $"{setting.Key}={setting.Value}"),
+                    $"{folder.FullName}/AutoTicket.Console",
+                ]
+            )
+        )
+        {
+            await FilesATicketAsync(console, sandbox);
+        }
+
+        folder.Delete(recursive: true);
+    }
+
+    [Fact]
+    public async Task The_same_input_gives_the_same_package()
+    {
+        var folder = Directory.CreateTempSubdirectory("autoticket-again-");
+        var published = folder.CreateSubdirectory("published");
+        // The files have the time of now.
+        await Shell.RunAsync(
+            $$"""
+            tar --extract --touch --file {{release.Archive}} --directory {{published.FullName}} --strip-components 1
+            name=$(basename {{release.Archive}} .tar.gz) && name=${name#autoticket-console-}
+            cd {{ContentRoot.Find()}} && export QUICK=1 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
+            src/packaging/build-deb.sh {{published.FullName}} ${name%-linux-*} linux-${name##*-} {{folder.FullName}}
+            """
+        );
+
+        Assert.Equal(Sum(release.Package), Sum(Assert.Single(Directory.GetFiles(folder.FullName, "*.deb"))));
+        folder.Delete(recursive: true);
+
+        static string Sum(string file)
+        {
+            using var bytes = File.OpenRead(file);
+            return Convert.ToHexString(SHA256.HashData(bytes));
+        }
+    }
+
+    [RootFact]
+    public async Task The_installed_package_files_a_ticket_as_its_user_and_keeps_its_database_until_it_is_purged()
+    {
+        await using var root = await OtherRoot.CreateAsync(release.Folder);
+        await root.RunAsync($"dpkg --force-unsafe-io --install /mnt/{Path.GetFileName(release.Package)}");
+        Assert.Equal("root autoticket-console 640", await root.RunAsync("stat -c '%U %G %a' /etc/autoticket-console/console.env"));
+        await using var sandbox = await SandboxServer.StartAsync();
+        var settings = string.Join('\n', Settings(sandbox).Select(setting => $"{setting.Key}='{setting.Value}'"));
+        await root.RunAsync($"cat >>/etc/autoticket-console/console.env <<'SETTINGS'\n{settings}\nSETTINGS");
+
+        // As systemd starts it, by what the unit says.
+        await using (
+            var console = root.Start(
+                """
+                unit=/usr/lib/systemd/system/autoticket-console.service
+                of() { sed -n "s/^$1=-\{0,1\}//p" $unit; }
+                set -a
+                eval "$(of Environment)"
+                . "$(of EnvironmentFile)"
+                cd "$(of WorkingDirectory)"
+                user="setpriv --reuid=$(of User) --regid=$(of Group) --clear-groups --no-new-privs"
+                $user $(of ExecStartPre) && exec $user $(of ExecStart)
+                """
+            )
+        )
+        {
+            await FilesATicketAsync(console, sandbox);
+        }
+
+        const string database = "/var/lib/autoticket-console/autoticket.db";
+        Assert.Equal("autoticket-console", await root.RunAsync($"stat -c %U {database}"));
+        // The prepared command line of the package is the same program.
+        Assert.StartsWith("AutoTicket Console ", await root.RunAsync("autoticket-console --version"), StringComparison.Ordinal);
+
+        await root.RunAsync("dpkg --force-unsafe-io --remove autoticket-console");
+        await root.RunAsync($"test -e {database} && test -e /etc/autoticket-console/console.env && test ! -e /usr/lib/autoticket-console");
+        await root.RunAsync("dpkg --force-unsafe-io --purge autoticket-console");
+        await root.RunAsync("test ! -e /var/lib/autoticket-console && test ! -e /etc/autoticket-console");
+    }
+
+    /// <summary>Settings of a console in Production that watches a surface that is down.</summary>
+    private static Dictionary<string, string> Settings(SandboxServer sandbox)
+    {
+        sandbox.Surface("shop").Answer(503);
+        var settings = Consoles.CommonSettings(sandbox);
+        foreach (var (name, value) in Consoles.Watched(sandbox, ["shop"]))
+        {
+            settings[name] = value;
+        }
+
+        settings.Remove("ASPNETCORE_ENVIRONMENT");
+        settings["ASPNETCORE_URLS"] = "http://127.0.0.1:0";
+        settings["CONSOLE_OPERATOR_PASSWORD_HASH"] = Login.Hash("correct horse battery staple");
+        settings["CONSOLE_API_TOKENS"] = $"release:admin:{Token}";
+        // A killed process would leave its diagnostics pipes in /tmp.
+        settings["DOTNET_EnableDiagnostics"] = "0";
+        return settings;
+    }
+
+    private static async Task FilesATicketAsync(ToolProcess process, SandboxServer sandbox)
+    {
+        const string listening = "Now listening on: ";
+        var line = await process.Output.WaitForLineAsync(line => line.Contains(listening, StringComparison.Ordinal));
+        using var console = new Running(new Uri(line[(line.IndexOf(listening, StringComparison.Ordinal) + listening.Length)..]));
+        await Assets.HaveBytesAsync(console.Http, "/login");
+        await Eventually.TrueAsync(
+            async () =>
+                (
+                    await console.AskAsync(HttpMethod.Post, "/api/surfaces/shop/investigate", headers: ("Authorization", $"Bearer {Token}"))
+                ).Ticket
+                    is not null,
+            $"a ticket is filed"
+        );
+        Assert.Single(sandbox.FreeScout.Conversations);
+        Assert.DoesNotContain(process.Output.ToList(), line => line.Contains(" ERROR ", StringComparison.Ordinal));
+    }
+
+    private sealed class Running(Uri address) : IConsole, IDisposable
+    {
+        public HttpClient Http { get; } =
+            new(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = address, Timeout = Eventually.Patience };
+
+        public void Dispose() => Http.Dispose();
+    }
+}
+
+/// <summary>A second root, in a mount namespace of its own: this machine's, with changes in memory. Its /mnt is a folder of the
+/// test.</summary>
+internal sealed class OtherRoot : IAsyncDisposable
+{
+    private const string Mounts = """
+        set -e
+        mount -t tmpfs tmpfs "$1"
+        mkdir "$1/upper" "$1/work" "$1/root"
+        mount -t overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" overlay "$1/root"
+        mount -t proc proc "$1/root/proc"
+        mount --rbind /dev "$1/root/dev"
+        mount --bind "$2" "$1/root/mnt"
+        echo mounted
+        exec sleep infinity
+        """;
+
+    private readonly DirectoryInfo _mounted = Directory.CreateTempSubdirectory("autoticket-root-");
+    private readonly ToolProcess _holder;
+
+    private OtherRoot(DirectoryInfo mnt) =>
+        _holder = ToolProcess.Start(
+            "unshare",
+            new Dictionary<string, string>(),
+            "--mount",
+            "sh",
+            "-c",
+            Mounts,
+            "sh",
+            _mounted.FullName,
+            mnt.FullName
+        );
+
+    public static async Task<OtherRoot> CreateAsync(DirectoryInfo mnt)
+    {
+        var root = new OtherRoot(mnt);
+        await root._holder.Output.WaitForLineAsync(line => line == "mounted");
+        return root;
+    }
+
+    public Task<string> RunAsync(string script) => Shell.RunAsync(["nsenter", .. Arguments(script)]);
+
+    /// <summary>The process is the script's, and after exec the program's.</summary>
+    public ToolProcess Start(string script) => ToolProcess.Start("nsenter", new Dictionary<string, string>(), Arguments(script));
+
+    private string[] Arguments(string script) =>
+        [
+            $"--mount=/proc/{_holder.Id}/ns/mnt",
+            "chroot",
+            Path.Combine(_mounted.FullName, "root"),
+            "env",
+            "--ignore-environment",
+            "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+            "sh",
+            "-ec",
+            script,
+        ];
+
+    public async ValueTask DisposeAsync()
+    {
+        await _holder.DisposeAsync();
+        _mounted.Delete(recursive: true);
+    }
+}
+
+internal static class Shell
+{
+    public static Task<string> RunAsync(string script, TimeSpan? patience = null) =>
+        RunAsync(["bash", "-euo", "pipefail", "-c", script], patience);
+
+    /// <summary>Runs a command to its end, which must be a success, and returns what it printed.</summary>
+    public static async Task<string> RunAsync(IReadOnlyList<string> command, TimeSpan? patience = null)
+    {
+        var start = new ProcessStartInfo(command[0], command.Skip(1)) { RedirectStandardOutput = true, RedirectStandardError = true };
+        // They make a test run small, and a compiler slow.
+        foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("DOTNET_GC", StringComparison.Ordinal)).ToList())
+        {
+            start.Environment.Remove(name);
+        }
+
+        using var process = Process.Start(start)!;
+        Reaper.Watch(process.Id);
+        var (output, errors) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
+        await process.WaitForExitAsync().WaitAsync(patience ?? Eventually.Patience);
+        Reaper.Forget(process.Id);
+        Assert.True(process.ExitCode == 0, $"{command[^1]}\nended with {process.ExitCode}: {await output}{await errors}");
+        return (await output).Trim();
+    }
+}
+
+/// <summary>A test that mounts and installs.</summary>
+internal sealed class RootFactAttribute : FactAttribute
+{
+    public RootFactAttribute()
+    {
+        if (!Environment.IsPrivilegedProcess)
+        {
+            Skip = "Only root can mount and install.";
+        }
+    }
+}
