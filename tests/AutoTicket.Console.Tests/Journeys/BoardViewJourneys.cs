@@ -1,7 +1,10 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using AutoTicket.Hosting;
 using AutoTicket.Sandbox;
 using AutoTicket.Surfaces;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Playwright;
 
 namespace AutoTicket.Tests.Journeys;
@@ -24,9 +27,9 @@ public sealed partial class BoardViewJourneys(JourneyHost host) : IClassFixture<
     private const string Overflow = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth";
 
     [Fact]
-    public async Task The_wall_view_shows_only_state_name_duration_ticket_and_freshness_in_large_type()
+    public async Task The_wall_view_shows_state_name_severity_cause_ticket_and_freshness_in_large_type()
     {
-        host.Publish("pay", ReadingOutcome.Failed);
+        host.Publish("pay", ReadingOutcome.Failed, "503 Service Unavailable");
         using var answer = await host.Console.Http.PostAsync("/api/surfaces/pay/investigate", null);
         answer.EnsureSuccessStatusCode();
         await using var wall = await ConsolePage.OpenAsync(host.Console, "/console/status?view=wall", 1920, 1080);
@@ -36,11 +39,60 @@ public sealed partial class BoardViewJourneys(JourneyHost host) : IClassFixture<
         await Assertions.Expect(wall.Tile("Surface pay").GetByRole(AriaRole.Link, new() { NameRegex = new("^#") })).ToBeVisibleAsync();
         await Assertions.Expect(wall.Tile("Surface pay").GetByRole(AriaRole.Button)).ToHaveCountAsync(0);
         var texts = (await wall.Tile("Surface pay").EvaluateAsync<string[]>(PaintedTexts)).Select(text => text.Split('|')).ToList();
-        Assert.Matches("^down for .+ Surface pay # ?[0-9]+ open .+ checked .+ ago$", string.Join(' ', texts.Select(text => text[1])));
+        Assert.Matches(
+            "^down for .+ Surface pay P2 503 Service Unavailable # ?[0-9]+ open .+ checked .+ ago$",
+            string.Join(' ', texts.Select(text => text[1]))
+        );
         // On a 43-inch 1080p screen 24 px are 12 mm high, legible from 3 m.
         Assert.All(texts, text => Assert.True(double.Parse(text[0], CultureInfo.InvariantCulture) >= 24, $"“{text[1]}” is {text[0]} px"));
         Assert.Equal(0, await wall.Page.EvaluateAsync<int>(Overflow));
         wall.AssertNoErrors();
+    }
+
+    [Fact]
+    public async Task The_wall_view_says_that_it_shows_the_sandbox_also_when_it_is_scrolled()
+    {
+        await using var sandbox = await SandboxServer.StartAsync();
+        var settings = Enumerable
+            .Range(0, 12)
+            .SelectMany(i => ConsoleHost.SurfaceSettings(i, $"s{i}", sandbox.Surface($"s{i}").Url))
+            .ToDictionary();
+        foreach (var i in Enumerable.Range(0, 12))
+        {
+            sandbox.Surface($"s{i}").Answer(503);
+        }
+
+        await using var console = await ConsoleHost.StartAsync(
+            sandbox: sandbox,
+            settings: settings,
+            services: services => services.Replace(ServiceDescriptor.Singleton(new SandboxNotice(sandbox.Url, ["surfaces"])))
+        );
+        await Eventually.TrueAsync(
+            () => console.Get<StatusBoard>().All().All(surface => surface.Status == SurfaceStatus.Down),
+            "all surfaces are down"
+        );
+        await using var wall = await ConsolePage.OpenAsync(console, "/console/status?view=wall", 800, 600);
+        await wall.Tile("Surface s0").WaitForAsync();
+
+        await wall.Page.EvaluateAsync("() => window.scrollTo(0, document.documentElement.scrollHeight)");
+        Assert.True(await wall.Page.EvaluateAsync<double>("() => window.scrollY") > 600);
+        await Assertions
+            .Expect(wall.Page.GetByRole(AriaRole.Note).Filter(new() { HasText = "Demo mode" }))
+            .ToBeInViewportAsync(new() { Ratio = 1 });
+    }
+
+    [Fact]
+    public async Task The_name_of_a_surface_looks_like_a_link_without_a_pointer()
+    {
+        host.Publish("pay", ReadingOutcome.Failed);
+        await using var board = await ConsolePage.OpenAsync(host.Console, "/console/status", 390, 740);
+        foreach (var name in new[] { "Surface pay", "Surface search" })
+        {
+            Assert.Equal(
+                "underline",
+                await board.Link(name).First.EvaluateAsync<string>("link => getComputedStyle(link).textDecorationLine")
+            );
+        }
     }
 
     [Fact]
