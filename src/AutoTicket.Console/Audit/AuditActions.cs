@@ -71,4 +71,8 @@ public static class AuditActions
         SignedOut,
         Denied,
     ];
+
+    /// <param name="name">An action, or a kind of action: <c>console.flags</c> stands for all actions on flags.</param>
+    public static IReadOnlyList<string> Named(string name) =>
+        All.Where(action => action.StartsWith($"{name}.", StringComparison.Ordinal)).ToList() is { Count: > 0 } ofKind ? ofKind : [name];
 }

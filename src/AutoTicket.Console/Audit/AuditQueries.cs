@@ -4,6 +4,7 @@ using Microsoft.EntityFrameworkCore;
 namespace AutoTicket.Audit;
 
 /// <summary>Which entries of the audit log to read.</summary>
+/// <param name="Action">An action or a kind of action, as <see cref="AuditActions.Named"/> takes it.</param>
 /// <param name="Before">Only entries with a smaller id: the page after the one that ended with it.</param>
 public sealed record AuditQuery(
     string? Action = null,
@@ -42,7 +43,12 @@ internal sealed partial class AuditQueries(IDbContextFactory<AutoTicketDbContext
     private static IQueryable<AuditEntry> Matching(AutoTicketDbContext db, AuditQuery query)
     {
         var entries = db.AuditLog.AsNoTracking();
-        entries = query.Action is { Length: > 0 } action ? entries.Where(entry => entry.Action == action) : entries;
+        if (query.Action is { Length: > 0 } name)
+        {
+            var actions = AuditActions.Named(name);
+            entries = entries.Where(entry => actions.Contains(entry.Action));
+        }
+
         entries = query.Actor is { Length: > 0 } actor ? entries.Where(entry => entry.Actor == actor) : entries;
         entries = query.From is { } from ? entries.Where(entry => entry.CreatedAt >= from) : entries;
         entries = query.To is { } to ? entries.Where(entry => entry.CreatedAt <= to) : entries;

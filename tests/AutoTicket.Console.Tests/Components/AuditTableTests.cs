@@ -21,7 +21,7 @@ public sealed class AuditTableTests : ComponentTest
     {
         var table = Table([Entry(payload)]);
 
-        Assert.Equal(expected.Trim(), TextOf(table.Find("tbody td:nth-child(4)")));
+        Assert.Equal($"action console.flags.changed actor mara {expected}".Trim(), TextOf(table.Find("tbody dl")));
         Assert.Empty(table.FindAll("script"));
     }
 
@@ -30,7 +30,7 @@ public sealed class AuditTableTests : ComponentTest
     {
         var deep = new string('[', 1000) + new string(']', 1000);
 
-        Assert.Equal($"payload {deep}", TextOf(Table([Entry(deep)]).Find("tbody td:nth-child(4)")));
+        Assert.EndsWith($" payload {deep}", TextOf(Table([Entry(deep)]).Find("tbody dl")), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -47,6 +47,27 @@ public sealed class AuditTableTests : ComponentTest
 
         Button(table, "Last 12 h").Click();
         Assert.Equal(new AuditFilter(null, "mara", Now.AddHours(-12)), chosen);
+
+        Button(table, "Flags").Click();
+        Assert.Equal(new AuditFilter("console.flags", "mara"), chosen);
+    }
+
+    [Fact]
+    public void The_kinds_of_the_filter_have_every_action_once()
+    {
+        var named = AuditKind.All.SelectMany(kind => AuditActions.Named(kind.Prefix)).ToList();
+
+        Assert.Equal(AuditActions.All.Order(), named.Order());
+        Assert.Equal([AuditActions.FlagChanged], AuditActions.Named(AuditActions.FlagChanged));
+        Assert.Equal(["console.flag"], AuditActions.Named("console.flag"));
+    }
+
+    [Fact]
+    public void The_details_lead_to_the_same_action_and_to_the_same_actor()
+    {
+        var links = Table([Entry("{}")]).FindAll("tbody dl a").Select(link => link.GetAttribute("href"));
+
+        Assert.Equal(["/console/audit?action=console.flags.changed", "/console/audit?actor=mara"], links);
     }
 
     [Fact]
@@ -84,7 +105,7 @@ public sealed class AuditTableTests : ComponentTest
 
         Assert.Equal(
             ["/console/status/shop%2F..%2Fx", "/console/alerts/0123456789abcdef", "https://desk.example.org/7"],
-            table.FindAll("tbody a").Select(link => link.GetAttribute("href"))
+            table.FindAll("tbody dd a:not([href^='/console/audit'])").Select(link => link.GetAttribute("href"))
         );
     }
 

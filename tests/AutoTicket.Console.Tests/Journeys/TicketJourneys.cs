@@ -190,13 +190,20 @@ public sealed class TicketJourneys(JourneyHost host) : IClassFixture<JourneyHost
         var answer = await host.Console.Http.PostAsync("/api/surfaces/shop/investigate", null);
         answer.EnsureSuccessStatusCode();
         await using var audit = await ConsolePage.OpenAsync(host.Console, "/console/audit");
-        var entry = audit.Page.GetByRole(AriaRole.Row).Filter(new() { HasText = "console.status.investigate_filed" });
-        await Assertions.Expect(entry).ToContainTextAsync("surface shop");
-        await Assertions.Expect(entry).ToContainTextAsync("developer");
+        var entry = audit.Page.GetByRole(AriaRole.Row).Filter(new() { HasText = "for surface shop (P2)" });
+        await Assertions.Expect(entry.Locator(".sentence")).ToHaveTextAsync(new Regex("^developer filed ticket #[0-9]+ for surface shop"));
+        await Assertions.Expect(entry.GetByText("investigate_filed")).ToBeHiddenAsync();
+        await entry.GetByText("Details").PressAsync("Enter");
+        await Assertions.Expect(entry.GetByText("console.status.investigate_filed")).ToBeVisibleAsync();
 
         await FilterAsync(audit, "Action", "console.auth.denied");
         await Assertions.Expect(audit.Text("No entries match the filter.")).ToBeVisibleAsync();
         await FilterAsync(audit, "Action", "console.status.investigate_filed");
+        await Assertions.Expect(entry).ToHaveCountAsync(1);
+        await audit.Button("Flags").PressAsync("Enter");
+        await Assertions.Expect(audit.Page).ToHaveURLAsync(new Regex("action=console.flags$"));
+        await Assertions.Expect(entry).ToHaveCountAsync(0);
+        await audit.Button("Investigate").PressAsync("Enter");
         await Assertions.Expect(entry).ToHaveCountAsync(1);
 
         await audit.Button("Last hour").PressAsync("Enter");
