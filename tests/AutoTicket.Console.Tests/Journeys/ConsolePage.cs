@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Deque.AxeCore.Commons;
 using Deque.AxeCore.Playwright;
 using Microsoft.Playwright;
 
@@ -72,14 +73,14 @@ internal sealed class ConsolePage : IAsyncDisposable
     public Task IsLiveAsync() => Assertions.Expect(Page.Locator("html[data-live]")).ToHaveCountAsync(1);
 
     /// <summary>Runs axe, once every animation that ends has ended: it must not measure colors in the middle of a fade.</summary>
-    public async Task AssertAccessibleAsync()
+    public async Task AssertAccessibleAsync(AxeRunOptions? options = null)
     {
         await Page.WaitForFunctionAsync(
             "() => document.getAnimations().every(animation => "
                 + "animation.playState !== 'running' || animation.effect.getTiming().iterations === Infinity)"
         );
         Assert.Empty(
-            (await Page.RunAxe()).Violations.Select(violation =>
+            (await Page.RunAxe(options)).Violations.Select(violation =>
                 $"{violation.Id}: {string.Join(" | ", violation.Nodes.Select(node => node.Html))}"
             )
         );

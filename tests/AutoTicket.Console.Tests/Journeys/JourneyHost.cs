@@ -14,7 +14,7 @@ public sealed class JourneyHost : IAsyncLifetime
 
     internal SandboxServer Sandbox => Console.Sandbox;
 
-    /// <summary>Further settings of the console.</summary>
+    /// <summary>Further settings of the console, also of its surfaces.</summary>
     internal IReadOnlyDictionary<string, string?> Settings { get; init; } = new Dictionary<string, string?>();
 
     internal StatusBoard Board => Console.Get<StatusBoard>();
@@ -49,7 +49,7 @@ public sealed class JourneyHost : IAsyncLifetime
         {
             foreach (var (name, value) in ConsoleHost.SurfaceSettings(i, Keys[i], sandbox.Surface(Keys[i]).Url))
             {
-                settings[name] = value;
+                settings.TryAdd(name, value);
             }
 
             settings[$"Surfaces:{i}:Timeout"] = settings[$"Surfaces:{i}:SlowAfter"] = "00:01:00";
