@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Makes a release of the checked-out commit in artifacts/: archives, Debian packages, the files to run it with containers, lists of the
-# packages inside, and checksums. The same commit gives the same bytes. Needs the .NET SDK, git and dpkg-deb.
-# --quick OUT: only for this machine's kind, without precompiled code and hardly compressed, for tests.
+# Makes a release of the checked-out commit in artifacts/: archives, Debian packages, container images and the files to run them, lists of the
+# packages inside, and checksums. The same commit gives the same bytes. Needs the .NET SDK, git, dpkg-deb
+# and access to the registry of the base image.
+# --quick OUT: only for this machine's kind, without images and precompiled code, and hardly compressed, for tests.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -56,8 +57,18 @@ archive() {
     gzip --no-name "-${QUICK:-9}" >"$out/$name-$runtime.tar.gz"
 }
 
-# The container images are added here.
-image_archives() { :; }
+# The container images of one runtime, for docker load: the console, and the demo with its sandbox. BASE_IMAGE names another base, for
+# example in a mirror.
+images() {
+  local runtime=$1 demo
+  for demo in false true; do
+    dotnet publish src/AutoTicket.Console --configuration Release --runtime "$runtime" --no-self-contained --verbosity quiet \
+      --artifacts-path "$out/build/image-$runtime-$demo" -t:PublishContainer -p:PublishSandbox=$demo -p:PublishReadyToRun=true \
+      -p:ContinuousIntegrationBuild=true -p:RestoreLockedMode=false -p:RunAnalyzers=false -p:UseSharedCompilation=false \
+      ${BASE_IMAGE:+"-p:ContainerBaseImage=$BASE_IMAGE"} \
+      -p:ContainerArchiveOutputPath="$PWD/$out/autoticket-console-$version$($demo && echo -demo || true)-$runtime.image.tar"
+  done
+}
 
 rm -rf "$out"
 mkdir -p "$out/build"
@@ -68,8 +79,8 @@ for runtime in "${runtimes[@]}"; do
   archive "$runtime"
   $packaging/build-deb.sh "$out/build/$runtime" "$version" "$runtime" "$out"
   cp "$out/build/$runtime/sbom.cdx.json" "$out/autoticket-console-$version-$runtime.cdx.json"
+  if [[ ! ${QUICK:-} ]]; then images "$runtime"; fi
 done
-image_archives
 cp $packaging/{compose.yaml,kubernetes.yaml,autoticket-console.service,console.env} "$out"
 sed -i "s/autoticket-console:latest/autoticket-console:$version/" "$out"/{compose,kubernetes}.yaml
 rm -rf "$out/build"

@@ -17,6 +17,11 @@ if (args is ["--version"])
     return 0;
 }
 
+if (args is ["health"])
+{
+    return await HealthProbe.RunAsync();
+}
+
 var verb = args is ["migrate" or "hash-password", ..] ? args[0] : null;
 var settings = verb is null ? args : args[1..];
 if (CommandLine.Unknown(settings) is { } unknown)

@@ -1,5 +1,5 @@
-using System.Diagnostics;
 using System.Text.Json;
+using AutoTicket.Tests.Packaging;
 
 namespace AutoTicket.Tests.Journeys;
 
@@ -11,7 +11,7 @@ public sealed class PublishedConsoleTests
         var folder = Directory.CreateTempSubdirectory("autoticket-published-");
         try
         {
-            await PublishAsync(folder);
+            await Publishing.RunAsync(folder);
             // The sandbox simulates outside systems and must not be published.
             Assert.DoesNotContain(folder.GetFiles(), file => file.Name.StartsWith("AutoTicket.Sandbox", StringComparison.Ordinal));
             Assert.Equal(PackagesOf(folder), PackagesNamedIn(folder));
@@ -68,37 +68,5 @@ public sealed class PublishedConsoleTests
                 .Select(component => $"{component.GetProperty("name")}@{component.GetProperty("version")}")
                 .Order(StringComparer.Ordinal),
         ];
-    }
-
-    private static async Task PublishAsync(DirectoryInfo folder)
-    {
-        var root = ContentRoot.Find();
-        var configuration = AppContext.BaseDirectory.Contains(
-            $"{Path.DirectorySeparatorChar}Release{Path.DirectorySeparatorChar}",
-            StringComparison.Ordinal
-        )
-            ? "Release"
-            : "Debug";
-        var start = new ProcessStartInfo(
-            "dotnet",
-            [
-                "publish",
-                Path.Combine(root, "src", "AutoTicket.Console"),
-                "--no-build",
-                "-c",
-                configuration,
-                "-o",
-                folder.FullName,
-                "-nodeReuse:false",
-            ]
-        )
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        using var publish = Process.Start(start)!;
-        var output = await Task.WhenAll(publish.StandardOutput.ReadToEndAsync(), publish.StandardError.ReadToEndAsync());
-        await publish.WaitForExitAsync();
-        Assert.True(publish.ExitCode == 0, string.Join('\n', output));
     }
 }

@@ -140,7 +140,7 @@ public sealed class ReleaseTests(Release release) : IClassFixture<Release>
     }
 
     /// <summary>Settings of a console in Production that watches a surface that is down.</summary>
-    private static Dictionary<string, string> Settings(SandboxServer sandbox)
+    internal static Dictionary<string, string> Settings(SandboxServer sandbox)
     {
         sandbox.Surface("shop").Answer(503);
         var settings = Consoles.CommonSettings(sandbox);
@@ -158,11 +158,12 @@ public sealed class ReleaseTests(Release release) : IClassFixture<Release>
         return settings;
     }
 
-    private static async Task FilesATicketAsync(ToolProcess process, SandboxServer sandbox)
+    internal static async Task FilesATicketAsync(ToolProcess process, SandboxServer sandbox)
     {
         const string listening = "Now listening on: ";
         var line = await process.Output.WaitForLineAsync(line => line.Contains(listening, StringComparison.Ordinal));
-        using var console = new Running(new Uri(line[(line.IndexOf(listening, StringComparison.Ordinal) + listening.Length)..]));
+        var address = line[(line.IndexOf(listening, StringComparison.Ordinal) + listening.Length)..];
+        using var console = new Running(new Uri(address.Replace("0.0.0.0", "127.0.0.1", StringComparison.Ordinal)));
         await Assets.HaveBytesAsync(console.Http, "/login");
         await Eventually.TrueAsync(
             async () =>
