@@ -140,7 +140,8 @@ installs=()
 if ((${#missing[@]} > 0)); then installs+=("${missing[*]} with apt-get"); fi
 mapfile -t npm_folders < <(outdated_npm_folders)
 for folder in "${npm_folders[@]}"; do installs+=("the packages of $folder (only there) with npm"); done
-if ((${#installs[@]} > 0)); then printf 'Installing %s\n' "${installs[@]}"; fi
+installing=$(printf ', %s' "${installs[@]}")
+if ((${#installs[@]} > 0)); then echo "Installing ${installing:2}"; fi
 
 if ((${#missing[@]} > 0)); then install_packages "${missing[@]}"; fi
 npm_ci=

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using AutoTicket.Sandbox;
 using AutoTicket.Security;
 using AutoTicket.Tests.Journeys;
@@ -29,8 +30,8 @@ public sealed class Release : IAsyncLifetime
     }
 }
 
-/// <summary>Each way to run the console without containers, until it has filed a ticket.</summary>
-public sealed class ReleaseTests(Release release) : IClassFixture<Release>
+/// <summary>Each way to run the console without containers, by the commands of docs/install.md, until it has filed a ticket.</summary>
+public sealed partial class ReleaseTests(Release release) : IClassFixture<Release>
 {
     private const string Token = "release-token-0123456789abcdef0123456789";
 
@@ -53,18 +54,18 @@ public sealed class ReleaseTests(Release release) : IClassFixture<Release>
     public async Task The_unpacked_archive_starts_and_files_a_ticket()
     {
         var folder = Directory.CreateTempSubdirectory("autoticket-archive-");
-        await Shell.RunAsync($"tar --extract --file {release.Archive} --directory {folder.FullName} --strip-components 1");
+        var commands = CommandsOf("Archive")
+            .Replace("sudo ", "", StringComparison.Ordinal)
+            .Replace("/opt/autoticket", folder.FullName, StringComparison.Ordinal)
+            .Split('\n');
+        await Shell.RunAsync($"cd {release.Folder.FullName}\n{string.Join('\n', commands[..^1])}");
         Assert.DoesNotContain(folder.GetFiles(), file => file.Name.Contains("Sandbox", StringComparison.Ordinal));
         await using var sandbox = await SandboxServer.StartAsync();
         await using (
             var console = ToolProcess.Start(
                 "env",
                 new Dictionary<string, string>(),
-                [
-                    "--ignore-environment",
-                    .. Settings(sandbox).Select(setting => $"{setting.Key}={setting.Value}"),
-                    $"{folder.FullName}/AutoTicket.Console",
-                ]
+                ["--ignore-environment", .. Settings(sandbox).Select(setting => $"{setting.Key}={setting.Value}"), commands[^1]]
             )
         )
         {
@@ -103,7 +104,7 @@ public sealed class ReleaseTests(Release release) : IClassFixture<Release>
     public async Task The_installed_package_files_a_ticket_as_its_user_and_keeps_its_database_until_it_is_purged()
     {
         await using var root = await OtherRoot.CreateAsync(release.Folder);
-        await root.RunAsync($"dpkg --force-unsafe-io --install /mnt/{Path.GetFileName(release.Package)}");
+        await root.RunAsync($"cd /mnt\n{CommandsOf("Debian package").Replace("sudo ", "", StringComparison.Ordinal)}");
         Assert.Equal("root autoticket-console 640", await root.RunAsync("stat -c '%U %G %a' /etc/autoticket-console/console.env"));
         await using var sandbox = await SandboxServer.StartAsync();
         var settings = string.Join('\n', Settings(sandbox).Select(setting => $"{setting.Key}='{setting.Value}'"));
@@ -128,9 +129,12 @@ public sealed class ReleaseTests(Release release) : IClassFixture<Release>
             await FilesATicketAsync(console, sandbox);
         }
 
+        // A newer package keeps the settings.
+        await root.RunAsync($"dpkg --force-unsafe-io --install /mnt/{Path.GetFileName(release.Package)}");
+        await root.RunAsync("grep -q ^CONSOLE_API_TOKENS= /etc/autoticket-console/console.env");
+
         const string database = "/var/lib/autoticket-console/autoticket.db";
         Assert.Equal("autoticket-console", await root.RunAsync($"stat -c %U {database}"));
-        // The prepared command line of the package is the same program.
         Assert.StartsWith("AutoTicket Console ", await root.RunAsync("autoticket-console --version"), StringComparison.Ordinal);
 
         await root.RunAsync("dpkg --force-unsafe-io --remove autoticket-console");
@@ -138,6 +142,16 @@ public sealed class ReleaseTests(Release release) : IClassFixture<Release>
         await root.RunAsync("dpkg --force-unsafe-io --purge autoticket-console");
         await root.RunAsync("test ! -e /var/lib/autoticket-console && test ! -e /etc/autoticket-console");
     }
+
+    /// <summary>The first commands under a heading of the page.</summary>
+    private static string CommandsOf(string heading)
+    {
+        var page = File.ReadAllText(Path.Combine(ContentRoot.Find(), "docs", "install.md"));
+        return Commands().Match(page[page.IndexOf($"### {heading}\n", StringComparison.Ordinal)..]).Groups[1].Value;
+    }
+
+    [GeneratedRegex(@"```console\n(.*?)\n```", RegexOptions.Singleline)]
+    private static partial Regex Commands();
 
     /// <summary>Settings of a console in Production that watches a surface that is down.</summary>
     internal static Dictionary<string, string> Settings(SandboxServer sandbox)
