@@ -66,7 +66,7 @@ images() {
       --artifacts-path "$out/build/image-$runtime-$demo" -t:PublishContainer -p:PublishSandbox=$demo -p:PublishReadyToRun=true \
       -p:ContinuousIntegrationBuild=true -p:RestoreLockedMode=false -p:RunAnalyzers=false -p:UseSharedCompilation=false \
       ${BASE_IMAGE:+"-p:ContainerBaseImage=$BASE_IMAGE"} \
-      -p:ContainerArchiveOutputPath="$PWD/$out/autoticket-console-$version$($demo && echo -demo || true)-$runtime.image.tar"
+      -p:ContainerArchiveOutputPath="$PWD/$out/autoticket-console-$version$($demo && echo -demo || true)-image-$runtime.tar"
   done
 }
 

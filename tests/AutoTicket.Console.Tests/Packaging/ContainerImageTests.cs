@@ -44,10 +44,13 @@ public sealed class ContainerImageTests : IAsyncLifetime
         var settings = ReleaseTests.Settings(sandbox);
         settings.Remove("ASPNETCORE_URLS");
         settings.Remove("DOTNET_EnableDiagnostics");
-        settings["PORT"] = $"{LoopbackPort.Next()}";
+        var port = LoopbackPort.Next();
+        settings["PORT"] = $"{port}";
         await using (var console = image.Start(settings, []))
         {
-            await ReleaseTests.FilesATicketAsync(console, sandbox);
+            await console.Output.WaitForLineAsync(line => line.Contains("Now listening on: ", StringComparison.Ordinal));
+            await ReleaseTests.FilesATicketAsync(new Uri($"http://127.0.0.1:{port}"), sandbox);
+            Assert.DoesNotContain(" ERROR ", console.Output.ToString(), StringComparison.Ordinal);
             await using var asked = image.Start(settings, ["health"]);
             await asked.Output.WaitForLineAsync(line => line.EndsWith("/healthz/ready answered 200.", StringComparison.Ordinal));
         }

@@ -54,7 +54,7 @@ public sealed partial class ReleaseTests(Release release) : IClassFixture<Releas
     public async Task The_unpacked_archive_starts_and_files_a_ticket()
     {
         var folder = Directory.CreateTempSubdirectory("autoticket-archive-");
-        var commands = CommandsOf("Archive")
+        var commands = CommandsOf("Archive", 0)
             .Replace("sudo ", "", StringComparison.Ordinal)
             .Replace("/opt/autoticket", folder.FullName, StringComparison.Ordinal)
             .Split('\n');
@@ -69,7 +69,10 @@ public sealed partial class ReleaseTests(Release release) : IClassFixture<Releas
             )
         )
         {
-            await FilesATicketAsync(console, sandbox);
+            const string listening = "Now listening on: ";
+            var line = await console.Output.WaitForLineAsync(line => line.Contains(listening, StringComparison.Ordinal));
+            await FilesATicketAsync(new Uri(line[(line.IndexOf(listening, StringComparison.Ordinal) + listening.Length)..]), sandbox);
+            Assert.DoesNotContain(" ERROR ", console.Output.ToString(), StringComparison.Ordinal);
         }
 
         folder.Delete(recursive: true);
@@ -101,53 +104,42 @@ public sealed partial class ReleaseTests(Release release) : IClassFixture<Releas
     }
 
     [RootFact]
-    public async Task The_installed_package_files_a_ticket_as_its_user_and_keeps_its_database_until_it_is_purged()
+    public async Task The_installed_package_files_a_ticket_under_systemd_and_keeps_its_data_until_it_is_purged()
     {
-        await using var root = await OtherRoot.CreateAsync(release.Folder);
-        await root.RunAsync($"cd /mnt\n{CommandsOf("Debian package").Replace("sudo ", "", StringComparison.Ordinal)}");
-        Assert.Equal("root autoticket-console 640", await root.RunAsync("stat -c '%U %G %a' /etc/autoticket-console/console.env"));
-        await using var sandbox = await SandboxServer.StartAsync();
-        var settings = string.Join('\n', Settings(sandbox).Select(setting => $"{setting.Key}='{setting.Value}'"));
-        await root.RunAsync($"cat >>/etc/autoticket-console/console.env <<'SETTINGS'\n{settings}\nSETTINGS");
-
-        // As systemd starts it, by what the unit says.
-        await using (
-            var console = root.Start(
-                """
-                unit=/usr/lib/systemd/system/autoticket-console.service
-                of() { sed -n "s/^$1=-\{0,1\}//p" $unit; }
-                set -a
-                eval "$(of Environment)"
-                . "$(of EnvironmentFile)"
-                cd "$(of WorkingDirectory)"
-                user="setpriv --reuid=$(of User) --regid=$(of Group) --clear-groups --no-new-privs"
-                $user $(of ExecStartPre) && exec $user $(of ExecStart)
-                """
-            )
-        )
-        {
-            await FilesATicketAsync(console, sandbox);
-        }
-
-        // A newer package keeps the settings.
-        await root.RunAsync($"dpkg --force-unsafe-io --install /mnt/{Path.GetFileName(release.Package)}");
-        await root.RunAsync("grep -q ^CONSOLE_API_TOKENS= /etc/autoticket-console/console.env");
-
         const string database = "/var/lib/autoticket-console/autoticket.db";
+        var (install, start) = (CommandsOf("Debian package", 0), CommandsOf("Debian package", 1));
+        await using var root = await OtherRoot.CreateAsync(release.Folder);
+        await root.RunAsync(install);
+        Assert.Equal("root autoticket-console 640", await root.RunAsync("stat -c '%U %G %a' /etc/autoticket-console/console.env"));
+
+        await using var sandbox = await SandboxServer.StartAsync();
+        var settings = Settings(sandbox);
+        var address = settings["ASPNETCORE_URLS"] = $"http://127.0.0.1:{LoopbackPort.Next()}";
+        var lines = string.Join('\n', settings.Select(setting => $"{setting.Key}='{setting.Value}'"));
+        await root.RunAsync($"cat >>/etc/autoticket-console/console.env <<'SETTINGS'\n{lines}\nSETTINGS");
+        await root.RunAsync(start);
+        await FilesATicketAsync(new Uri(address), sandbox);
         Assert.Equal("autoticket-console", await root.RunAsync($"stat -c %U {database}"));
         Assert.StartsWith("AutoTicket Console ", await root.RunAsync("autoticket-console --version"), StringComparison.Ordinal);
 
-        await root.RunAsync("dpkg --force-unsafe-io --remove autoticket-console");
+        // A newer package keeps the settings and restarts the console.
+        const string process = "systemctl show --property MainPID --value autoticket-console";
+        var before = await root.RunAsync(process);
+        await root.RunAsync("dpkg --install autoticket-console_*.deb");
+        Assert.NotEqual(before, await root.RunAsync($"systemctl is-active --quiet autoticket-console && {process}"));
+        Assert.DoesNotContain(" ERROR ", await root.RunAsync("journalctl --unit autoticket-console"), StringComparison.Ordinal);
+
+        await root.RunAsync("apt-get remove --yes autoticket-console");
         await root.RunAsync($"test -e {database} && test -e /etc/autoticket-console/console.env && test ! -e /usr/lib/autoticket-console");
-        await root.RunAsync("dpkg --force-unsafe-io --purge autoticket-console");
+        await root.RunAsync("apt-get purge --yes autoticket-console");
         await root.RunAsync("test ! -e /var/lib/autoticket-console && test ! -e /etc/autoticket-console");
     }
 
-    /// <summary>The first commands under a heading of the page.</summary>
-    private static string CommandsOf(string heading)
+    /// <summary>A block of commands under a heading of the page.</summary>
+    private static string CommandsOf(string heading, int block)
     {
         var page = File.ReadAllText(Path.Combine(ContentRoot.Find(), "docs", "install.md"));
-        return Commands().Match(page[page.IndexOf($"### {heading}\n", StringComparison.Ordinal)..]).Groups[1].Value;
+        return Commands().Matches(page[page.IndexOf($"### {heading}\n", StringComparison.Ordinal)..])[block].Groups[1].Value;
     }
 
     [GeneratedRegex(@"```console\n(.*?)\n```", RegexOptions.Singleline)]
@@ -172,12 +164,9 @@ public sealed partial class ReleaseTests(Release release) : IClassFixture<Releas
         return settings;
     }
 
-    internal static async Task FilesATicketAsync(ToolProcess process, SandboxServer sandbox)
+    internal static async Task FilesATicketAsync(Uri address, SandboxServer sandbox)
     {
-        const string listening = "Now listening on: ";
-        var line = await process.Output.WaitForLineAsync(line => line.Contains(listening, StringComparison.Ordinal));
-        var address = line[(line.IndexOf(listening, StringComparison.Ordinal) + listening.Length)..];
-        using var console = new Running(new Uri(address.Replace("0.0.0.0", "127.0.0.1", StringComparison.Ordinal)));
+        using var console = new Running(address);
         await Assets.HaveBytesAsync(console.Http, "/login");
         await Eventually.TrueAsync(
             async () =>
@@ -188,7 +177,6 @@ public sealed partial class ReleaseTests(Release release) : IClassFixture<Releas
             $"a ticket is filed"
         );
         Assert.Single(sandbox.FreeScout.Conversations);
-        Assert.DoesNotContain(process.Output.ToList(), line => line.Contains(" ERROR ", StringComparison.Ordinal));
     }
 
     private sealed class Running(Uri address) : IConsole, IDisposable
@@ -200,20 +188,32 @@ public sealed partial class ReleaseTests(Release release) : IClassFixture<Releas
     }
 }
 
-/// <summary>A second root, in a mount namespace of its own: this machine's, with changes in memory. Its /mnt is a folder of the
-/// test.</summary>
+/// <summary>This machine's files with changes in memory, and a systemd that starts nothing by itself, in namespaces of their own. The
+/// working folder is one of the test's.</summary>
 internal sealed class OtherRoot : IAsyncDisposable
 {
-    private const string Mounts = """
+    // Not chroot: the kernel allows no user namespaces in one, and PrivateUsers needs one.
+    private const string Boot = """
         set -e
         mount -t tmpfs tmpfs "$1"
         mkdir "$1/upper" "$1/work" "$1/root"
         mount -t overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" overlay "$1/root"
-        mount -t proc proc "$1/root/proc"
-        mount --rbind /dev "$1/root/dev"
         mount --bind "$2" "$1/root/mnt"
-        echo mounted
-        exec sleep infinity
+        cd "$1/root"
+        mount -t proc proc proc
+        mount -t sysfs sysfs sys
+        mount -t cgroup2 cgroup2 sys/fs/cgroup
+        mount --rbind /dev dev
+        mount -t tmpfs tmpfs run
+        mount -t tmpfs tmpfs tmp
+        find usr/lib/systemd/system/*.wants etc/systemd/system/*.wants -type l ! -name 'systemd-journald*' -delete
+        printf '[Unit]\nDefaultDependencies=no\n' >etc/systemd/system/test.target
+        : >etc/fstab
+        mkdir -p run/before
+        pivot_root . run/before
+        umount --lazy run/before
+        exec env --ignore-environment container=other PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+          /usr/lib/systemd/systemd --system --unit=test.target --log-target=null --show-status=false
         """;
 
     private readonly DirectoryInfo _mounted = Directory.CreateTempSubdirectory("autoticket-root-");
@@ -223,39 +223,31 @@ internal sealed class OtherRoot : IAsyncDisposable
         _holder = ToolProcess.Start(
             "unshare",
             new Dictionary<string, string>(),
-            "--mount",
-            "sh",
-            "-c",
-            Mounts,
-            "sh",
-            _mounted.FullName,
-            mnt.FullName
+            ["--mount", "--pid", "--cgroup", "--uts", "--fork", "--kill-child", "sh", "-c", Boot, "sh", _mounted.FullName, mnt.FullName]
         );
 
     public static async Task<OtherRoot> CreateAsync(DirectoryInfo mnt)
     {
         var root = new OtherRoot(mnt);
-        await root._holder.Output.WaitForLineAsync(line => line == "mounted");
+        await Eventually.TrueAsync(
+            async () => await root.RunAsync("systemctl is-active test.target") == "active",
+            $"systemd runs {root._holder.Output}"
+        );
         return root;
     }
 
-    public Task<string> RunAsync(string script) => Shell.RunAsync(["nsenter", .. Arguments(script)]);
-
-    /// <summary>The process is the script's, and after exec the program's.</summary>
-    public ToolProcess Start(string script) => ToolProcess.Start("nsenter", new Dictionary<string, string>(), Arguments(script));
-
-    private string[] Arguments(string script) =>
-        [
-            $"--mount=/proc/{_holder.Id}/ns/mnt",
-            "chroot",
-            Path.Combine(_mounted.FullName, "root"),
-            "env",
-            "--ignore-environment",
+    public Task<string> RunAsync(string script)
+    {
+        var first = File.ReadAllText($"/proc/{_holder.Id}/task/{_holder.Id}/children").Trim();
+        return Shell.RunAsync([
+            .. $"nsenter --target {first} --mount --pid --cgroup --uts --root --wd env --ignore-environment".Split(' '),
             "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+            "DEBIAN_FRONTEND=noninteractive",
             "sh",
             "-ec",
-            script,
-        ];
+            $"cd /mnt\nsudo() {{ \"$@\"; }}\n{script}",
+        ]);
+    }
 
     public async ValueTask DisposeAsync()
     {
