@@ -239,14 +239,17 @@ internal sealed class OtherRoot : IAsyncDisposable
     public Task<string> RunAsync(string script)
     {
         var first = File.ReadAllText($"/proc/{_holder.Id}/task/{_holder.Id}/children").Trim();
-        return Shell.RunAsync([
-            .. $"nsenter --target {first} --mount --pid --cgroup --uts --root --wd env --ignore-environment".Split(' '),
-            "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
-            "DEBIAN_FRONTEND=noninteractive",
-            "sh",
-            "-ec",
-            $"cd /mnt\nsudo() {{ \"$@\"; }}\n{script}",
-        ]);
+        return Shell.RunAsync(
+            [
+                .. $"nsenter --target {first} --mount --pid --cgroup --uts --root --wd env --ignore-environment".Split(' '),
+                "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+                "DEBIAN_FRONTEND=noninteractive",
+                "sh",
+                "-ec",
+                $"cd /mnt\nsudo() {{ \"$@\"; }}\n{script}",
+            ],
+            TimeSpan.FromMinutes(4)
+        );
     }
 
     public async ValueTask DisposeAsync()
