@@ -30,7 +30,7 @@ publish() {
   dotnet publish src/AutoTicket.Console --configuration Release --runtime "$runtime" --self-contained --verbosity quiet \
     --artifacts-path "$out/build/obj-$runtime" --output "$folder" \
     -p:PublishSingleFile=true -p:EnableSingleFileAnalyzer=false -p:PublishReadyToRun=$precompiled -p:DebugType=embedded -p:ContinuousIntegrationBuild=true \
-    -p:RestoreLockedMode=false -p:RunAnalyzers=false -p:UseSharedCompilation=false
+    -p:RunAnalyzers=false -p:UseSharedCompilation=false
   check_lock "$out/build/obj-$runtime/obj/AutoTicket.Console/packages.lock.json"
   # It holds when each static file was checked out or compressed.
   sed -i "s/\"Last-Modified\",\"Value\":\"[^\"]*\"/\"Last-Modified\",\"Value\":\"$(date -d "@$SOURCE_DATE_EPOCH" '+%a, %d %b %Y %T GMT')\"/g" \
