@@ -22,6 +22,8 @@ internal static class AlertVerdict
             (null, { FiledBy: { } who } its) when dm is null && BelowSeverity(alert) is { } below =>
                 $"{Filed(its, who)}. No DM: {below.Detail ?? Sentence(below)}",
             (null, { FiledBy: { } who } its) => $"{Filed(its, who)}. No DM: {Sentence(dm)}",
+            (null, not null) when dm is { Detail: { Length: > 0 } problem } && DecisionWord.Stored(dm.Word).IsDegraded =>
+                $"Ticket filed. DM failed ({problem.TrimEnd('.')}), retrying.",
             (null, not null) => $"Ticket filed. No DM: {Sentence(dm)}",
             (not null, { FiledBy: { } who } its) => $"{Filed(its, who)}. DM sent.",
             _ => "Ticket filed, DM sent.",
@@ -44,6 +46,8 @@ internal static class AlertVerdict
 
     private static string Sentence(AlertDecision? decision) =>
         decision is null ? "not tried yet."
+        : decision.Word == DecisionWord.BreakerTripped.Text && decision.Detail is { Length: > 0 } flood
+            ? char.ToLowerInvariant(flood[0]) + flood[1..]
         : decision.Detail is { Length: > 0 } detail ? $"{decision.Word}. {detail}"
         : $"{decision.Word}.";
 }

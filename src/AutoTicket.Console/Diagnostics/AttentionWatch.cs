@@ -121,7 +121,13 @@ internal sealed class AttentionWatch(
 
         if (freeScout is { Failure: { } failure, FailingSince: var failingSince })
         {
-            yield return new(ProblemKind.FreeScoutFails, $"No tickets can be filed. {failure.Message}", failingSince);
+            yield return new(
+                ProblemKind.FreeScoutFails,
+                failure.IsOutage
+                    ? $"{failure.Message.TrimEnd('.')}; tickets are filed when it is back."
+                    : $"No tickets can be filed. {failure.Message}",
+                failingSince
+            );
         }
 
         if (!isUnreachable && delivery.Messages is { } messages)

@@ -49,7 +49,7 @@ internal sealed class InvestigationForecasts(
         (known, failure) switch
         {
             (_, FreeScoutFailureKind.NotConfigured) => new(InvestigationForecastKind.FreeScoutDown, "Filing is not set up"),
-            (_, not null) => new(InvestigationForecastKind.FreeScoutDown, "File a ticket (FreeScout is down)"),
+            (_, not null) => new(InvestigationForecastKind.FreeScoutDown, "File a ticket (FreeScout is down; will be looked up)"),
             ({ Ticket: { } ticket }, _) when FilingRules.IsInWindow(ticket.OpenedAt, now, window) => new(
                 InvestigationForecastKind.Opens,
                 $"Open ticket {TicketNumber.Of(ticket.Number)} ({UtcTime.Age(now - ticket.OpenedAt)})"

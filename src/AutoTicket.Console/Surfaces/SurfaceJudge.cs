@@ -54,10 +54,13 @@ internal static class SurfaceJudge
         };
     }
 
-    public static bool IsFlapping(IReadOnlyList<SurfaceReading> readings)
+    public static bool IsFlapping(IReadOnlyList<SurfaceReading> readings) => LastChanges(readings).Changes >= FlappingChanges;
+
+    /// <summary>How often the last checks changed between failed and not failed, and how many they are.</summary>
+    public static (int Changes, int Checks) LastChanges(IReadOnlyList<SurfaceReading> readings)
     {
         var outcomes = Known(readings).Take(FlappingOf).Select(reading => reading.Outcome == ReadingOutcome.Failed).ToList();
-        return outcomes.Zip(outcomes.Skip(1)).Count(pair => pair.First != pair.Second) >= FlappingChanges;
+        return (outcomes.Zip(outcomes.Skip(1)).Count(pair => pair.First != pair.Second), outcomes.Count);
     }
 
     private static int BadOfLast(List<SurfaceReading> known) => known.Take(PartlyOf).Count(reading => reading.Outcome != ReadingOutcome.Ok);

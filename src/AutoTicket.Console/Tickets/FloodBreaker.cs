@@ -142,9 +142,7 @@ internal sealed partial class FloodBreaker(
         return
         [
             .. rows.Select(row =>
-                    row.State == FloodState.Closed
-                        ? AlertEnd(row.Scope)
-                        : AlertOf(row.Scope, true, row.Reason ?? "The flood breaker tripped.")
+                    row.State == FloodState.Closed ? AlertEnd(row.Scope) : AlertOf(row.Scope, true, Paused(row.Reason, row.Until))
                 )
                 .Where(one => one.IsFiring != firing.Contains(one.LogicalId)),
         ];
@@ -216,6 +214,10 @@ internal sealed partial class FloodBreaker(
 
     internal static FloodState StateOf(FloodRow row, DateTimeOffset now) =>
         row.State == FloodState.Tripped && row.Until <= now ? FloodState.HalfOpen : row.State;
+
+    /// <returns>Why filing is paused, and until when.</returns>
+    internal static string Paused(string? reason, DateTimeOffset? until) =>
+        (reason ?? "The flood breaker tripped.") + (until is { } at ? $" Paused until {UtcTime.Stamp(at)}." : "");
 
     private static Observation AlertEnd(string scope) => AlertOf(scope, false, "The flood breaker was reset.");
 

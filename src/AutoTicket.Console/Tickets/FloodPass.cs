@@ -93,7 +93,9 @@ internal sealed class FloodPass(
             // First: an alert of a paused source must not use up the budget of all alerts, or trip it.
             if (Array.Find(scopes, scope => StateOf(scope) == FloodState.Tripped || _tripped.Contains(scope)) is { } paused)
             {
-                return new Attempt.Paused(RowOf(paused)?.Reason ?? "The flood breaker tripped just now.");
+                return new Attempt.Paused(
+                    RowOf(paused) is { } row ? FloodBreaker.Paused(row.Reason, row.Until) : "The flood breaker tripped just now."
+                );
             }
 
             if (Array.Find(scopes, scope => FiledFor(scope) >= LimitOf(scope)) is { } exhausted)
@@ -125,9 +127,7 @@ internal sealed class FloodPass(
         }
 
         return new(
-            scope.Length == 0
-                ? "Too many tickets were filed within the window: filing is paused."
-                : $"Too many tickets were filed for {scope} within the window: filing for it is paused.",
+            scope.Length == 0 ? "Too many alerts. Filing is paused." : $"Too many alerts from {scope}. Filing for it is paused.",
             alert
         );
     }
@@ -142,9 +142,5 @@ internal sealed class FloodPass(
 
     private FloodState StateOf(string scope) => RowOf(scope) is { } row ? FloodBreaker.StateOf(row, now) : FloodState.Closed;
 
-    private int LimitOf(string scope)
-    {
-        var budget = scope.Length == 0 ? options.FloodBudget : options.FloodBudgetPerSource;
-        return StateOf(scope) == FloodState.HalfOpen ? Math.Max(1, budget / 4) : budget;
-    }
+    private int LimitOf(string scope) => options.FloodLimit(scope, StateOf(scope));
 }

@@ -25,10 +25,7 @@ internal sealed partial class FloodTrip(
         // Before every window, so that a first trip forgets no ticket.
         var countFrom = now - TimeSpan.FromDays(1);
         var what = scope.Length == 0 ? "alerts" : $"alerts from {scope}";
-        var reason =
-            $"{filed} tickets were filed for {what} within {options.Value.FloodWindow.TotalMinutes:0.#} min: "
-            + $"filing for {what} is paused until {until.UtcDateTime:HH:mm:ss} UTC, "
-            + "then a quarter of the budget is let through until an operator resets the breaker.";
+        var reason = $"Too many {what} ({filed} tickets in {options.Value.FloodWindow.TotalMinutes:0.#} min).";
         await using var db = await contexts.CreateDbContextAsync();
         if (
             !await db.UpdateWithAuditAsync(
@@ -59,7 +56,11 @@ internal sealed partial class FloodTrip(
         }
 
         Log.Tripped(logger, scope, filed, until);
-        return FloodBreaker.AlertOf(scope, true, reason);
+        return FloodBreaker.AlertOf(
+            scope,
+            true,
+            $"{FloodBreaker.Paused(reason, until)} Then {options.Value.FloodLimitText(scope)} until an operator resets the breaker."
+        );
     }
 
     private static partial class Log

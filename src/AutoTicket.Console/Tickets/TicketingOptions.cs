@@ -52,6 +52,21 @@ internal sealed class TicketingOptions : IValidatableObject
     [Range(typeof(TimeSpan), "00:00:10", "01:00:00")]
     public TimeSpan FloodWindow { get; set; } = TimeSpan.FromMinutes(5);
 
+    /// <summary>How many new tickets may be filed within <see cref="FloodWindow"/>: half open, a quarter of the budget.</summary>
+    /// <param name="scope">A source; empty for all alerts together.</param>
+    internal int FloodLimit(string scope, FloodState state)
+    {
+        var budget = scope.Length == 0 ? FloodBudget : FloodBudgetPerSource;
+        return state == FloodState.HalfOpen ? Math.Max(1, budget / 4) : budget;
+    }
+
+    /// <summary>What a half-open breaker lets through: <c>5 tickets per 5 min</c>.</summary>
+    internal string FloodLimitText(string scope)
+    {
+        var limit = FloodLimit(scope, FloodState.HalfOpen);
+        return $"{limit} {(limit == 1 ? "ticket" : "tickets")} per {FloodWindow.TotalMinutes:0.#} min";
+    }
+
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
         if (Window < TimeSpan.FromMinutes(1) || Window > TimeSpan.FromDays(1))

@@ -295,7 +295,8 @@ internal sealed partial class TicketingService(
                 link,
                 older is null
                     ? $"Filed ticket {TicketNumber.Of(link.Number)}."
-                    : $"Filed ticket {TicketNumber.Of(link.Number)}, linked to {TicketNumber.Of(older.Number)}.",
+                    : $"Filed {TicketNumber.Of(link.Number)} "
+                        + $"(follows {(older.State == TicketState.Closed ? "closed " : "")}{TicketNumber.Of(older.Number)}).",
                 DecisionWord.Filed
             );
         }

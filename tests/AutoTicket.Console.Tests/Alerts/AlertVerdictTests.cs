@@ -39,8 +39,32 @@ public sealed class AlertVerdictTests
         Assert.Equal("Ticket #1006, filed by developer. No DM: not tried yet.", (below with { Decisions = [] }).Verdict);
     }
 
-    private static AlertDecision Decided(string word, string detail) =>
-        new(DecisionSources.Intake, word, detail, null, 1, Now, Now, null, null);
+    [Fact]
+    public void A_DM_that_failed_is_said_with_its_cause_and_that_it_is_sent_again()
+    {
+        var alert = Undelivered(Decided("degraded: server_error", "Slack fails with 503.", DecisionSources.Slack)) with
+        {
+            Ticket = new AlertTicket(6, 1006, "https://desk.example.org/6"),
+        };
+
+        Assert.Equal("Ticket filed. DM failed (Slack fails with 503), retrying.", alert.Verdict);
+    }
+
+    [Fact]
+    public void A_flood_is_said_with_its_size_and_its_end()
+    {
+        var alert = Undelivered(
+            Decided("breaker tripped", "Too many alerts (20 tickets in 5 min). Paused until 08:49.", DecisionSources.Ticket)
+        );
+
+        Assert.Equal(
+            "DM sent. No ticket: too many alerts (20 tickets in 5 min). Paused until 08:49.",
+            (alert with { DmSentAt = Now }).Verdict
+        );
+    }
+
+    private static AlertDecision Decided(string word, string? detail, string path = DecisionSources.Intake) =>
+        new(path, word, detail, null, 1, Now, Now, null, null);
 
     private static AlertView Undelivered(params AlertDecision[] decisions) =>
         new(1, "a", "a", "api", "a", null, Severity.P3, AlertStatus.Firing, Now, null, "a", null, 0, false, null, null, decisions);

@@ -35,7 +35,14 @@ public sealed class FloodTests
 
         await driver.RaiseAsync(AlertDriver.Say("calm", source: "calm"));
         await driver.EventuallyTicketsAsync(5);
-        Assert.Equal("noisy", Assert.Single((await driver.Console.Get<FloodBreaker>().ReadAsync(default))!).Scope);
+        var breaker = Assert.Single((await driver.Console.Get<FloodBreaker>().ReadAsync(default))!);
+        Assert.Equal("noisy", breaker.Scope);
+        Assert.Equal("Too many alerts from noisy (3 tickets in 5 min).", breaker.Reason);
+        var pause = $"{breaker.Reason} Paused until {UtcTime.Stamp(breaker.Until!.Value)}.";
+        Assert.Equal(
+            $"{pause} Then 1 ticket per 5 min until an operator resets the breaker.",
+            (await driver.AlertsAsync()).Single(alert => alert.Name == FloodBreaker.AlertName).Summary
+        );
 
         // The alert's labels and the summary ticket name the source too.
         Assert.Equal("""{"source":"noisy"}""", (await driver.AlertsAsync()).Single(alert => alert.Name == FloodBreaker.AlertName).Labels);
@@ -226,7 +233,7 @@ public sealed class FloodTests
         var flood = (await http.GetFromJsonAsync<JsonElement>("/api/flood")).GetProperty("flood");
         Assert.Equal("noisy", flood[0].GetProperty("scope").GetString());
         Assert.Equal("tripped", flood[0].GetProperty("state").GetString());
-        Assert.Contains("3 tickets were filed for alerts from noisy", flood[0].GetProperty("reason").GetString(), StringComparison.Ordinal);
+        Assert.Contains("Too many alerts from noisy (3 tickets in", flood[0].GetProperty("reason").GetString(), StringComparison.Ordinal);
         Assert.True(flood[0].GetProperty("until").GetDateTimeOffset() > flood[0].GetProperty("since").GetDateTimeOffset());
 
         Assert.Equal(HttpStatusCode.BadRequest, await ResetAsync(new { reason = "no scope" }));

@@ -197,6 +197,7 @@ public sealed class AlertCardTests : ComponentTest
                     )
                 )
                 .Add(r => r.Earlier, [Firing with { Row = 5, Status = AlertStatus.Resolved, EndedAt = Now.AddDays(-1) }])
+                .Add(r => r.KeptFor, TimeSpan.FromDays(90))
                 .Add(r => r.Now, Now)
         );
 
@@ -205,6 +206,8 @@ public sealed class AlertCardTests : ComponentTest
         Assert.Equal(["host db1", $"{Hostile} {Hostile}"], record.FindAll(".labels tr").Select(TextOf));
         Assert.Equal(["id:4711", Hostile], record.FindAll("ul[aria-label='Ids from the sender'] li").Select(TextOf));
         Assert.Contains("resolved", TextOf(record.Find("ol[aria-label='Earlier episodes'] li")), StringComparison.Ordinal);
+        record.Render(parameters => parameters.Add(r => r.Earlier, []));
+        Assert.Contains("No earlier episodes in the last 90 days.", record.Markup, StringComparison.Ordinal);
     }
 
     private static AlertDecision Decided(string path, string word, string? detail, int count) =>

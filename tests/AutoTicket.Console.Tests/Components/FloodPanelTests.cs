@@ -26,7 +26,7 @@ public sealed class FloodPanelTests : ComponentTest
             panel.FindAll("section h3").Select(TextOf)
         );
         Assert.Contains(
-            "For 2 min , since 2026-03-01 02:58:00 UTC . Paused until 2026-03-01 03:03:00 UTC . Then a quarter",
+            "For 2 min , since 2026-03-01 02:58:00 UTC . Paused until 2026-03-01 03:03:00 UTC . Then 5 tickets per 5 min until reset.",
             TextOf(panel.Find("section")),
             StringComparison.Ordinal
         );
@@ -40,7 +40,7 @@ public sealed class FloodPanelTests : ComponentTest
         var text = TextOf(Panel([Noisy with { State = FloodState.HalfOpen }]).Find("section"));
 
         Assert.StartsWith("Limited after a flood: alerts from noisy", text, StringComparison.Ordinal);
-        Assert.Contains("A quarter of the budget is filed until reset.", text, StringComparison.Ordinal);
+        Assert.Contains("1 ticket per 5 min until reset.", text, StringComparison.Ordinal);
         Assert.Empty(Panel([]).FindAll("section"));
     }
 
@@ -125,6 +125,10 @@ public sealed class FloodPanelTests : ComponentTest
 
     private IRenderedComponent<FloodPanel> Panel(FloodStatus[] states, Action<FloodResetRequest>? onReset = null) =>
         Render<FloodPanel>(parameters =>
-            parameters.Add(p => p.States, states).Add(p => p.OnReset, onReset ?? (_ => { })).Add(p => p.Now, Now)
+            parameters
+                .Add(p => p.States, states)
+                .Add(p => p.LimitOf, scope => scope == "" ? "5 tickets per 5 min" : "1 ticket per 5 min")
+                .Add(p => p.OnReset, onReset ?? (_ => { }))
+                .Add(p => p.Now, Now)
         );
 }

@@ -239,7 +239,7 @@ public sealed class RecoveredTicketsTableTests : ComponentTest
         await table.Find("form").SubmitAsync(EventArgs.Empty);
         Assert.Equal([2L], Assert.Single(_requests).Ids);
         table.Render(parameters => parameters.Add(t => t.Rows, []));
-        Assert.Contains("Nothing to close:", TextOf(table.Find(".none")), StringComparison.Ordinal);
+        Assert.Equal("Nothing to close: no surface with an open ticket has recovered.", TextOf(table.Find(".none")));
     }
 
     [Fact]

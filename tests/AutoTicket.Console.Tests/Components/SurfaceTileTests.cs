@@ -52,6 +52,16 @@ public sealed class SurfaceTileTests : ComponentTest
     }
 
     [Fact]
+    public void A_flapping_surface_says_how_often_it_changed()
+    {
+        var changes = Enumerable.Range(0, 30).Select(i => i % 3 == 0 ? ReadingOutcome.Failed : ReadingOutcome.Ok).ToArray();
+        var flapping = Snapshot("Search", SurfaceStatus.Degraded, history: changes) with { IsFlapping = true };
+
+        Assert.Equal("Flapping (13 changes in 20 checks)", TextOf(Tile(flapping).Find(".flapping")));
+        Assert.Empty(Tile(flapping with { IsFlapping = false }).FindAll(".flapping"));
+    }
+
+    [Fact]
     public void The_ticket_says_who_has_it()
     {
         Assert.Equal("#1432 nobody has it 41 min", TextOf(Chip(new(Ticket1432) { IsListed = true })));

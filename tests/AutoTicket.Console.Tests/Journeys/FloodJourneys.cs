@@ -30,7 +30,7 @@ public sealed class FloodJourneys
         await Reason(flags).FillAsync("the release is out");
         await flags.Button("Switch on now").ClickAsync();
         var flood = flags.Page.GetByRole(AriaRole.Region, new() { Name = "Paused by the flood breaker: alerts from noisy" });
-        await Assertions.Expect(flood).ToContainTextAsync("Reason: 3 tickets were filed for alerts from noisy");
+        await Assertions.Expect(flood).ToContainTextAsync("Reason: Too many alerts from noisy (3 tickets in 5 min).");
 
         await flood.GetByRole(AriaRole.Button, new() { Name = "Reset… the flood breaker for alerts from noisy" }).ClickAsync();
         await flags.Button("Reset now").ClickAsync();

@@ -44,7 +44,7 @@ public sealed class InvestigateJourneys(JourneyHost host) : IClassFixture<Journe
         await host.Console.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
         await Assertions.Expect(board.Outcome("Surface pay")).ToBeEmptyAsync();
         await board.Investigate("Surface pay", "File a ticket").ClickAsync();
-        await Assertions.Expect(board.Outcome("Surface pay")).ToContainTextAsync($", linked to #{first.Number}.");
+        await Assertions.Expect(board.Outcome("Surface pay")).ToContainTextAsync($"(follows closed #{first.Number}).");
 
         var second = await TicketOfAsync(board, "Surface pay");
         Assert.NotEqual(first.Id, second.Id);
@@ -95,7 +95,9 @@ public sealed class InvestigateJourneys(JourneyHost host) : IClassFixture<Journe
         {
             await board.Investigate("Surface mail").ClickAsync();
             await Assertions.Expect(board.Outcome("Surface mail")).ToContainTextAsync("FreeScout");
-            await Assertions.Expect(board.Investigate("Surface mail", "File a ticket (FreeScout is down)")).ToBeVisibleAsync();
+            await Assertions
+                .Expect(board.Investigate("Surface mail", "File a ticket (FreeScout is down; will be looked up)"))
+                .ToBeVisibleAsync();
 
             host.Publish("search", ReadingOutcome.Failed);
             await Assertions.Expect(board.Tile("Surface search")).ToHaveAttributeAsync("data-status", "down");
