@@ -296,7 +296,7 @@ internal sealed class TableExports(
 
     private Task<IResult> AlertsAsync(HttpContext context, string format, string? show, string? search, string? severity)
     {
-        var filter = AlertFilter.FromQuery(show, search, severity, null, null, null);
+        var filter = AlertFilter.FromQuery(show, search, severity, null, null, null, null);
         return Alerts.SendAsync(format, (last, cancellation) => ReadAlertsAsync(filter, last?.Row, cancellation), context);
     }
 

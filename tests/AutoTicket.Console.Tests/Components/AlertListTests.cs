@@ -19,6 +19,7 @@ public sealed class AlertListTests : ComponentTest
             new(Sort: AlertSort.Name, IsDescending: true),
             new(Sort: AlertSort.Source),
             new(Severity: Severity.P1, IsGrouped: true),
+            new(Open: 17),
         ];
 
         Assert.All(
@@ -34,14 +35,15 @@ public sealed class AlertListTests : ComponentTest
                         (string?)query["severity"],
                         (string?)query["sort"],
                         (string?)query["by"],
-                        (string?)query["after"]
+                        (string?)query["after"],
+                        (long?)query["open"]
                     )
                 );
             }
         );
-        Assert.Equal(new AlertFilter(Sort: AlertSort.Age), AlertFilter.FromQuery(null, null, null, "newest", null, null));
-        Assert.Equal(new AlertFilter(), AlertFilter.FromQuery("nonsense", null, "p9", "x", "x", "1-2-3"));
-        Assert.Equal(new AlertFilter(), AlertFilter.FromQuery(null, null, "1", null, null, "x-99999999999999999999"));
+        Assert.Equal(new AlertFilter(Sort: AlertSort.Age), AlertFilter.FromQuery(null, null, null, "newest", null, null, null));
+        Assert.Equal(new AlertFilter(), AlertFilter.FromQuery("nonsense", null, "p9", "x", "x", "1-2-3", null));
+        Assert.Equal(new AlertFilter(), AlertFilter.FromQuery(null, null, "1", null, null, "x-99999999999999999999", null));
     }
 
     [Fact]
@@ -101,7 +103,23 @@ public sealed class AlertListTests : ComponentTest
         Assert.True(Button(list, "First page").HasAttribute("disabled"));
         Button(list, "Next page").Click();
         Assert.Equal("older", asked);
-        Assert.Equal("10 in all", TextOf(list.Find(".foot > span")));
+        Assert.Equal("10 in all", TextOf(list.Find(".pager > span")));
+    }
+
+    [Fact]
+    public void Why_opens_and_closes_the_alert_beside_the_list()
+    {
+        AlertFilter? asked = null;
+        var filter = new AlertFilter(Search: "disk");
+        var list = List(filter, onFilter: one => asked = one, episodes: [AlertCardTests.Firing]);
+        Assert.Equal("false", list.Find("button[aria-expanded]").GetAttribute("aria-expanded"));
+
+        list.Find("button[aria-expanded]").Click();
+        Assert.Equal(filter with { Open = AlertCardTests.Firing.Row }, asked);
+        list = List(asked!, onFilter: one => asked = one, episodes: [AlertCardTests.Firing]);
+        Assert.Equal("true", list.Find("button[aria-expanded]").GetAttribute("aria-expanded"));
+        list.Find("button[aria-expanded]").Click();
+        Assert.Equal(filter, asked);
     }
 
     [Fact]

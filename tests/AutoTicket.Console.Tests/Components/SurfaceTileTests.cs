@@ -57,7 +57,7 @@ public sealed class SurfaceTileTests : ComponentTest
         var changes = Enumerable.Range(0, 30).Select(i => i % 3 == 0 ? ReadingOutcome.Failed : ReadingOutcome.Ok).ToArray();
         var flapping = Snapshot("Search", SurfaceStatus.Degraded, history: changes) with { IsFlapping = true };
 
-        Assert.Equal("Flapping (13 changes in 20 checks)", TextOf(Tile(flapping).Find(".flapping")));
+        Assert.Equal("Flapping (12 changes in 20 checks)", TextOf(Tile(flapping).Find(".flapping")));
         Assert.Empty(Tile(flapping with { IsFlapping = false }).FindAll(".flapping"));
     }
 

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using AutoTicket.Alerts;
 using AutoTicket.Audit;
 using AutoTicket.Flags;
@@ -46,10 +47,15 @@ public sealed class AlertJourneys(JourneyHost host, ITestOutputHelper output) : 
         await Assertions.Expect(Ticket(card)).ToHaveTextAsync($"#{ticket.Number}");
         await Assertions.Expect(Ticket(card)).ToHaveAttributeAsync("href", $"{host.Sandbox.FreeScout.BaseUrl}/conversation/{ticket.Id}");
         await card.GetByText("Why (").ClickAsync();
-        await Assertions.Expect(card.GetByRole(AriaRole.Row).Filter(new() { HasText = "filed" })).ToContainTextAsync("once");
+        var panel = Panel(alerts, "journey_disk_full");
+        await Assertions.Expect(panel.GetByRole(AriaRole.Row).Filter(new() { HasText = "filed" })).ToContainTextAsync("once");
 
         await RaiseAsync(Say("journey_disk_full", Severity.P1, firing: false));
         await Assertions.Expect(card).ToHaveCountAsync(0);
+        // It leaves the list, and stays beside it until it is closed.
+        await Assertions.Expect(panel).ToContainTextAsync("resolved");
+        await panel.GetByRole(AriaRole.Button, new() { Name = "Close" }).ClickAsync();
+        await Assertions.Expect(panel).ToHaveCountAsync(0);
         await alerts.Page.GetByRole(AriaRole.Button, new() { Name = "All", Exact = true }).ClickAsync();
         await Assertions.Expect(card).ToContainTextAsync("resolved");
         Assert.EndsWith("?show=all", alerts.Page.Url, StringComparison.Ordinal);
@@ -100,7 +106,8 @@ public sealed class AlertJourneys(JourneyHost host, ITestOutputHelper output) : 
         var alertId = (await RaiseAsync(Say("journey_below", Severity.P3))).AlertId;
         var card = Card(alerts, "journey_below");
         await card.GetByText("Why (").ClickAsync();
-        await Assertions.Expect(card).ToContainTextAsync("No ticket and no DM: P3 is below the threshold (P2).");
+        var panel = Panel(alerts, "journey_below");
+        await Assertions.Expect(panel).ToContainTextAsync("No ticket and no DM: P3 is below the threshold (P2).");
 
         var draft = new TicketDraft(
             alertId,
@@ -114,9 +121,10 @@ public sealed class AlertJourneys(JourneyHost host, ITestOutputHelper output) : 
         );
         var ticket = (await host.Console.Get<TicketingService>().FileAsync(draft)).Ticket!;
 
-        await Assertions.Expect(card).ToContainTextAsync($"Ticket #{ticket.Number}, filed by developer. No DM: P3 is below");
+        await Assertions.Expect(panel).ToContainTextAsync($"Ticket #{ticket.Number}, filed by developer. No DM: P3 is below");
         await Assertions.Expect(Ticket(card)).ToHaveAttributeAsync("href", ticket.Url);
-        await alerts.Page.GetByRole(AriaRole.Link, new() { Name = "journey_below", Exact = true }).ClickAsync();
+        await panel.GetByRole(AriaRole.Link, new() { Name = "Full record of journey_below" }).ClickAsync();
+        await Assertions.Expect(alerts.Heading).ToHaveTextAsync("journey_below");
         await Assertions
             .Expect(alerts.Page.GetByRole(AriaRole.Article))
             .ToContainTextAsync($"Ticket #{ticket.Number}, filed by developer.");
@@ -175,8 +183,57 @@ public sealed class AlertJourneys(JourneyHost host, ITestOutputHelper output) : 
     private static Observation Say(string name, Severity severity = Severity.P2, bool firing = true, string source = "test") =>
         new(source, name, null, severity, $"{name} on db1", firing, new Dictionary<string, string> { ["host"] = "db1" });
 
+    [Theory]
+    [InlineData(1440, 900, true)]
+    [InlineData(1024, 768, true)]
+    [InlineData(390, 740, false)]
+    public async Task By_keyboard_an_alert_opens_beside_the_list_or_over_it_and_its_address_opens_it_too(
+        int width,
+        int height,
+        bool isBeside
+    )
+    {
+        var name = $"journey_panel_{width}";
+        await RaiseAsync(Say(name));
+        await using var page = await ConsolePage.OpenAsync(host.Console, $"/console/alerts?q={name}", width, height);
+        var why = Card(page, name).GetByRole(AriaRole.Button, new() { Name = "Why (" });
+        var panel = Panel(page, name);
+
+        await why.PressAsync("Enter");
+        await Assertions.Expect(panel).ToBeFocusedAsync();
+        await Assertions.Expect(panel.GetByRole(AriaRole.Table)).ToBeVisibleAsync();
+        await Assertions.Expect(page.Page).ToHaveURLAsync(new Regex($@"[?&]q={name}&open=\d+$"));
+        await page.ScreenshotAsync($"alert-panel-{width}");
+        var (list, beside) = (await page.Page.Locator("ol.episodes").BoundingBoxAsync(), await panel.BoundingBoxAsync());
+        Assert.Equal(isBeside, beside!.X >= list!.X + list.Width);
+        Assert.Equal(0, await page.Page.EvaluateAsync<int>("() => document.documentElement.scrollWidth - innerWidth"));
+        await page.AssertAccessibleAsync();
+
+        // Escape ends the form first.
+        await panel.GetByRole(AriaRole.Button, new() { Name = "Snooze…" }).PressAsync("Enter");
+        await Assertions.Expect(panel.GetByRole(AriaRole.Textbox, new() { Name = "Reason (required)" })).ToBeFocusedAsync();
+        await page.Page.Keyboard.PressAsync("Escape");
+        await Assertions.Expect(panel.GetByRole(AriaRole.Button, new() { Name = "Snooze…" })).ToBeFocusedAsync();
+        await page.Page.Keyboard.PressAsync("Escape");
+        await Assertions.Expect(panel).ToHaveCountAsync(0);
+        await Assertions.Expect(why).ToBeFocusedAsync();
+        await Assertions.Expect(page.Page).ToHaveURLAsync(new Regex($"[?&]q={name}$"));
+
+        // Also if the list does not hold it.
+        await why.PressAsync("Enter");
+        await Assertions.Expect(panel).ToBeFocusedAsync();
+        await page.GoToAsync(page.Page.Url.Replace(name, "nothing", StringComparison.Ordinal));
+        await Assertions.Expect(page.Text("No alerts match “nothing”.")).ToBeVisibleAsync();
+        await Assertions.Expect(panel).ToContainTextAsync(name);
+        await panel.GetByRole(AriaRole.Button, new() { Name = "Close" }).PressAsync("Enter");
+        await Assertions.Expect(panel).ToHaveCountAsync(0);
+        page.AssertNoErrors();
+    }
+
+    private static ILocator Panel(ConsolePage page, string name) => page.Page.Locator(".panel").And(page.Page.GetByLabel(name));
+
     private static ILocator Card(ConsolePage page, string name) =>
-        page.Page.GetByRole(AriaRole.Article, new() { Name = name, Exact = true });
+        page.Page.GetByRole(AriaRole.Listitem).GetByRole(AriaRole.Article, new() { Name = name, Exact = true });
 
     private static ILocator Ticket(ILocator card) => card.GetByRole(AriaRole.Definition).GetByRole(AriaRole.Link);
 }

@@ -152,7 +152,7 @@ public sealed class EveryPageTests(EveryPageTests.Phone phone) : IClassFixture<E
         await Page.WaitForLoadStateAsync(LoadState.NetworkIdle);
         await SettleAsync(path, "light");
         // A click or key before the circuit is live does nothing.
-        var opened = Page.Locator("dialog:modal, main form:visible, main [role=alertdialog], main .why").First;
+        var opened = Page.Locator("dialog:modal, main form:visible, main [role=alertdialog], main .panel").First;
         await Eventually.TrueAsync(
             async () =>
             {

@@ -82,7 +82,8 @@ public sealed class MaintenanceJourneys(JourneyHost host) : IClassFixture<Journe
     {
         Assert.NotNull(await host.Console.Get<AlertAggregator>().ObserveAsync([AlertDriver.Say("noisy")], CancellationToken.None));
         await using var page = await ConsolePage.OpenAsync(host.Console, "/console/alerts");
-        var card = page.Page.GetByRole(AriaRole.Article, new() { Name = "noisy" });
+        var row = page.Page.GetByRole(AriaRole.Listitem).GetByRole(AriaRole.Article, new() { Name = "noisy" });
+        var card = page.Page.Locator(".panel");
         var opener = card.GetByRole(AriaRole.Button, new() { Name = "Snooze… noisy" });
 
         await page.Page.GetByRole(AriaRole.Button, new() { Name = "Age", Exact = true }).PressAsync("Enter");
@@ -92,7 +93,7 @@ public sealed class MaintenanceJourneys(JourneyHost host) : IClassFixture<Journe
         await Assertions.Expect(page.Page.GetByRole(AriaRole.Searchbox, new() { Name = "Search alerts" })).ToHaveValueAsync("noisy");
         // The name is gone with the list of names.
         await Assertions.Expect(page.Page.GetByRole(AriaRole.Main)).ToBeFocusedAsync();
-        await card.GetByRole(AriaRole.Button, new() { NameRegex = new("^Why") }).PressAsync("Enter");
+        await row.GetByRole(AriaRole.Button, new() { NameRegex = new("^Why") }).PressAsync("Enter");
         await opener.PressAsync("Enter");
         await Assertions.Expect(Reason(page)).ToBeFocusedAsync();
         await page.Page.Keyboard.PressAsync("Escape");
@@ -123,7 +124,7 @@ public sealed class MaintenanceJourneys(JourneyHost host) : IClassFixture<Journe
         IReadOnlyList<Observation> twins = [AlertDriver.Say("twin", source: "eu"), AlertDriver.Say("twin", source: "us")];
         Assert.NotNull(await host.Console.Get<AlertAggregator>().ObserveAsync(twins, CancellationToken.None));
         await using var page = await ConsolePage.OpenAsync(host.Console, "/console/alerts?q=twin");
-        var cards = page.Page.GetByRole(AriaRole.Article, new() { Name = "twin" });
+        var cards = page.Page.GetByRole(AriaRole.Listitem).GetByRole(AriaRole.Article, new() { Name = "twin" });
         await Assertions.Expect(cards).ToHaveCountAsync(2);
         var first = await cards.First.GetAttributeAsync("aria-labelledby");
         await OpenAsync(first);
@@ -138,9 +139,8 @@ public sealed class MaintenanceJourneys(JourneyHost host) : IClassFixture<Journe
 
         async Task OpenAsync(string? alert)
         {
-            var card = page.Page.Locator($"article[aria-labelledby={alert}]");
-            await card.GetByText("Why (").ClickAsync();
-            await card.GetByRole(AriaRole.Button, new() { Name = "Snooze… twin" }).ClickAsync();
+            await page.Page.Locator($"article[aria-labelledby={alert}]").GetByText("Why (").ClickAsync();
+            await page.Page.Locator(".panel").GetByRole(AriaRole.Button, new() { Name = "Snooze… twin" }).ClickAsync();
             await Assertions.Expect(Reason(page)).ToBeFocusedAsync();
         }
     }

@@ -56,11 +56,12 @@ public sealed class SurfacePageJourneys(JourneyHost host) : IClassFixture<Journe
         var ticket = page.Page.GetByRole(AriaRole.Table, new() { Name = "Tickets of this surface" }).GetByRole(AriaRole.Row).Nth(1);
         await Assertions.Expect(ticket).ToContainTextAsync(new Regex(@"#[0-9]+\s+open"));
         var alerts = page.Page.GetByRole(AriaRole.List, new() { Name = "Alerts about this surface" });
-        await alerts.GetByRole(AriaRole.Button, new() { NameRegex = new("^Why") }).ClickAsync();
-        await Assertions.Expect(alerts.GetByRole(AriaRole.Table)).ToContainTextAsync("click");
         await page.ScreenshotAsync("surface-records");
+        await alerts.GetByRole(AriaRole.Link, new() { NameRegex = new("^Why") }).ClickAsync();
+        var panel = page.Page.Locator(".panel");
+        await Assertions.Expect(panel.GetByRole(AriaRole.Table)).ToContainTextAsync("click");
 
-        await alerts.GetByRole(AriaRole.Link, new() { Name = "Surface pay is down", Exact = true }).ClickAsync();
+        await panel.GetByRole(AriaRole.Link, new() { Name = "Surface pay is down", Exact = true }).ClickAsync();
         await Assertions.Expect(page.Page).ToHaveURLAsync(new Regex("/console/alerts/[0-9a-f]+$"));
         host.Publish("pay", ReadingOutcome.Ok);
         page.AssertNoErrors();

@@ -9,6 +9,7 @@ namespace AutoTicket.Components.Alerts;
 /// <param name="IsDescending">Reverses <paramref name="Sort"/>.</param>
 /// <param name="IsGrouped">One row for each name.</param>
 /// <param name="After">The last alert of the page before; null on the first page.</param>
+/// <param name="Open">The alert in the side panel, as <see cref="AlertView.Row"/>; null: none.</param>
 public sealed record AlertFilter(
     bool? Active = true,
     string Search = "",
@@ -16,16 +17,25 @@ public sealed record AlertFilter(
     AlertSort Sort = AlertSort.Severity,
     bool IsDescending = false,
     bool IsGrouped = false,
-    AlertCursor? After = null
+    AlertCursor? After = null,
+    long? Open = null
 )
 {
     private const string AllWord = "all";
     private const string EndedWord = "ended";
     private const string NameWord = "name";
 
-    /// <summary>Reads <c>show</c>, <c>q</c>, <c>severity</c>, <c>sort</c> (<c>-age</c> is descending), <c>by</c> and <c>after</c> from the
-    /// query string. Unknown values count as absent.</summary>
-    public static AlertFilter FromQuery(string? show, string? search, string? severity, string? sort, string? by, string? after) =>
+    /// <summary>Reads <c>show</c>, <c>q</c>, <c>severity</c>, <c>sort</c> (<c>-age</c> is descending), <c>by</c>, <c>after</c> and
+    /// <c>open</c> from the query string. Unknown values count as absent.</summary>
+    public static AlertFilter FromQuery(
+        string? show,
+        string? search,
+        string? severity,
+        string? sort,
+        string? by,
+        string? after,
+        long? open
+    ) =>
         new(
             show switch
             {
@@ -44,7 +54,8 @@ public sealed record AlertFilter(
             && int.TryParse(rank, NumberStyles.None, CultureInfo.InvariantCulture, out var parsedRank)
             && long.TryParse(row, NumberStyles.None, CultureInfo.InvariantCulture, out var parsedRow)
                 ? new AlertCursor(parsedRank, parsedRow)
-                : null
+                : null,
+            open
         );
 
     /// <summary>The query parameters that <see cref="FromQuery"/> reads; null removes one.</summary>
@@ -64,6 +75,7 @@ public sealed record AlertFilter(
                 : Sort == AlertSort.Severity ? null
                 : Word(Sort),
             ["by"] = IsGrouped ? NameWord : null,
+            ["open"] = Open,
             ["after"] = After is null ? null : string.Create(CultureInfo.InvariantCulture, $"{After.Rank}-{After.Row}"),
         };
 
