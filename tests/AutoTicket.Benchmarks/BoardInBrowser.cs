@@ -72,7 +72,7 @@ internal static class BoardInBrowser
         }
         """;
 
-    // Notes what moves without being asked to.
+    // Notes what moves on a page that nobody touches. A script's click does not count as a touch.
     private const string Shifts = """
         window.shifts = 0;
         new PerformanceObserver((list) => {
@@ -179,7 +179,6 @@ internal static class BoardInBrowser
         var bytes = 0L;
         browser.Page.WebSocket += (_, socket) => socket.FrameReceived += (_, frame) => bytes += frame.Binary?.Length ?? 0;
         await browser.Page.AddInitScriptAsync(FirstClick);
-        await browser.Page.AddInitScriptAsync(Shifts);
         await browser.Page.GotoAsync(address.AbsoluteUri);
         await browser.Page.WaitForFunctionAsync("() => window.firstClick");
         var budget = count > 100 ? 200 : 100;
@@ -217,6 +216,9 @@ internal static class BoardInBrowser
             investigations.Add(await browser.Page.EvaluateAsync<double[]>(Investigate, $"s{n}"));
         }
 
+        await using var untouched = await Browser.NewPageAsync();
+        await untouched.Page.AddInitScriptAsync(Shifts);
+        await untouched.Page.GotoAsync(address.AbsoluteUri);
         var session = await browser.Page.Context.NewCDPSessionAsync(browser.Page);
         await session.SendAsync("Performance.enable");
         var (busy, received, polls) = (await BusyAsync(session), bytes, 3);
@@ -236,7 +238,7 @@ internal static class BoardInBrowser
             ),
             new(
                 "",
-                $"{name}: Investigate to ticket, FreeScout in 500 ms, p95 / 1.5 s",
+                $"{name}: Investigate to ticket, p95 / 1.5 s",
                 Measure.Quantile(investigations.Skip(1).Select(one => one[1]), 0.95),
                 1500,
                 1
@@ -244,7 +246,7 @@ internal static class BoardInBrowser
             new(
                 "",
                 $"{name}: layout shift (CLS) / 0.1",
-                await browser.Page.EvaluateAsync<double>("() => window.shifts"),
+                await untouched.Page.EvaluateAsync<double>("() => window.shifts"),
                 0.1,
                 1,
                 Unit.None
@@ -272,7 +274,7 @@ internal static class BoardInBrowser
         surfaces.Down[Key] = true;
         var last = (await Task.WhenAll(painted)).Max();
         var since = (await DownAsync(console, Key))!.Value.ToUnixTimeMilliseconds();
-        return new("", $"{name}: check that finds it down until {Boards} boards show it / 250 ms", last - since, 250, 1);
+        return new("", $"{name}: check until {Boards} boards show it / 250 ms", last - since, 250, 1);
     }
 
     /// <returns>Since when the surface is down; null: it is not.</returns>
