@@ -161,6 +161,9 @@ public sealed partial class ReleaseTests(Release release) : IClassFixture<Releas
         settings["CONSOLE_API_TOKENS"] = $"release:admin:{Token}";
         // A killed process would leave its diagnostics pipes in /tmp.
         settings["DOTNET_EnableDiagnostics"] = "0";
+        // It lives for seconds.
+        settings["DOTNET_TC_CallCounting"] = "0";
+        settings["DOTNET_JITMinOpts"] = "1";
         return settings;
     }
 
@@ -209,6 +212,8 @@ internal sealed class OtherRoot : IAsyncDisposable
         find usr/lib/systemd/system/*.wants etc/systemd/system/*.wants -type l ! -name 'systemd-journald*' -delete
         printf '[Unit]\nDefaultDependencies=no\n' >etc/systemd/system/test.target
         : >etc/fstab
+        # Left by an installation that is under way on this machine.
+        rm -f var/lib/dpkg/updates/*
         mkdir -p run/before
         pivot_root . run/before
         umount --lazy run/before
