@@ -26,13 +26,14 @@ fi
 
 if [[ -n $(git status --porcelain) ]]; then echo "The work tree has changes: nobody else can make these bytes." >&2; fi
 
-# Publishes the console as one file beside its static files, into $out/build/RUNTIME.
+# Publishes the console as one file beside its static files, into $out/build/RUNTIME. Without debug information: for pages it has the
+# checksums of generated sources, which name the folder of the clone.
 publish() {
   local runtime=$1 folder=$out/build/$1
   dotnet publish src/AutoTicket.Console --configuration Release --runtime "$runtime" --self-contained --verbosity quiet \
     --artifacts-path "$out/build/obj-$runtime" --output "$folder" \
-    -p:PublishSingleFile=true -p:EnableSingleFileAnalyzer=false -p:PublishReadyToRun=$precompiled -p:DebugType=embedded -p:ContinuousIntegrationBuild=true \
-    -p:RunAnalyzers=false -p:UseSharedCompilation=false
+    -p:PublishSingleFile=true -p:EnableSingleFileAnalyzer=false -p:PublishReadyToRun=$precompiled \
+    -p:DebugType=none -p:ContinuousIntegrationBuild=true -p:RunAnalyzers=false -p:UseSharedCompilation=false
   check_lock "$out/build/obj-$runtime/obj/AutoTicket.Console/packages.lock.json"
   # It holds when each static file was checked out or compressed.
   sed -i "s/\"Last-Modified\",\"Value\":\"[^\"]*\"/\"Last-Modified\",\"Value\":\"$(date -d "@$SOURCE_DATE_EPOCH" '+%a, %d %b %Y %T GMT')\"/g" \
