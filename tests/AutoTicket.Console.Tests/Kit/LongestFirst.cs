@@ -34,6 +34,7 @@ public sealed class LongestFirst : ITestCollectionOrderer
         "AlertOutageTests",
         "KilledPipelineTests",
         "LiveRegionJourneys",
+        "ForcedColorsTests",
         "ReplicaBoardsTests",
         "OwnNetworkTests",
         "LostConnectionJourneys",
