@@ -24,7 +24,7 @@ elif (($# > 0)); then
   exit 2
 fi
 
-if [[ -n $(git status --porcelain) ]]; then echo "The work tree has changes: nobody else can make these bytes." >&2; fi
+if [[ -n $(git status --porcelain) ]]; then echo "The work tree has uncommitted changes: the release can't be reproduced from the commit." >&2; fi
 
 # Publishes the console as one file beside its static files, into $out/build/RUNTIME. Without debug information: for pages it has the
 # checksums of generated sources, which name the folder of the clone.
@@ -66,10 +66,11 @@ images() {
   local runtime=$1 demo
   for demo in false true; do
     dotnet publish src/AutoTicket.Console --configuration Release --runtime "$runtime" --no-self-contained --verbosity quiet \
-      --artifacts-path "$out/build/image-$runtime-$demo" -t:PublishContainer -p:PublishSandbox=$demo -p:PublishReadyToRun=true \
-      -p:ContinuousIntegrationBuild=true -p:RestoreLockedMode=false -p:RunAnalyzers=false -p:UseSharedCompilation=false \
+      --artifacts-path "$out/build/image-$runtime-$demo" -t:PublishContainer -p:PublishSandbox=$demo -p:PublishReadyToRun=true -p:DebugType=none \
+      -p:ContinuousIntegrationBuild=true -p:RunAnalyzers=false -p:UseSharedCompilation=false \
       ${BASE_IMAGE:+"-p:ContainerBaseImage=$BASE_IMAGE"} \
       -p:ContainerArchiveOutputPath="$PWD/$out/autoticket-console-$version$($demo && echo -demo || true)-image-$runtime.tar"
+    check_lock "$out/build/image-$runtime-$demo/obj/AutoTicket.Console/packages.lock.json"
   done
 }
 

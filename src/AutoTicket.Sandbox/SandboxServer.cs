@@ -23,7 +23,8 @@ public sealed class SandboxServer : IAsyncDisposable
     private SandboxServer(SandboxSettings settings, WebApplication host, DeferredRouter deferred)
     {
         _host = host;
-        Url = new Uri(ServerOf(host).Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.Single() + "/");
+        var listening = new Uri(ServerOf(host).Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.Single());
+        Url = new Uri($"http://127.0.0.1:{listening.Port}/");
         FreeScout = new FreeScoutStandIn(settings, _log, new Uri(Url, FreeScoutStandIn.BasePath));
         Slack = new SlackStandIn(settings, _log, new Uri(Url, SlackStandIn.ApiPath + "/"));
         _surfaces = new DemoSurfaces(Url);
@@ -49,11 +50,11 @@ public sealed class SandboxServer : IAsyncDisposable
         var deferred = new DeferredRouter();
         try
         {
-            return new SandboxServer(settings, await ListenAsync(settings.Port, deferred, ct), deferred);
+            return new SandboxServer(settings, await ListenAsync(settings.Address, settings.Port, deferred, ct), deferred);
         }
         catch (IOException e) when (e.InnerException is AddressInUseException && settings.Port != 0)
         {
-            return new SandboxServer(settings, await ListenAsync(0, deferred, ct), deferred);
+            return new SandboxServer(settings, await ListenAsync(settings.Address, 0, deferred, ct), deferred);
         }
     }
 
@@ -105,7 +106,7 @@ public sealed class SandboxServer : IAsyncDisposable
     }
 
     // The host is never started: it would handle the signals of the console's process. It only owns the server and its metrics.
-    private static async Task<WebApplication> ListenAsync(int port, DeferredRouter deferred, CancellationToken ct)
+    private static async Task<WebApplication> ListenAsync(IPAddress address, int port, DeferredRouter deferred, CancellationToken ct)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder
@@ -113,7 +114,7 @@ public sealed class SandboxServer : IAsyncDisposable
             .ConfigureKestrel(kestrel =>
             {
                 kestrel.AddServerHeader = false;
-                kestrel.Listen(IPAddress.Loopback, port, listen => listen.Protocols = HttpProtocols.Http1);
+                kestrel.Listen(address, port, listen => listen.Protocols = HttpProtocols.Http1);
             });
         var host = builder.Build();
         try

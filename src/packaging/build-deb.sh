@@ -21,7 +21,8 @@ ln -s ../lib/autoticket-console/AutoTicket.Console "$root/usr/bin/autoticket-con
 install -m 644 autoticket-console.service "$root/usr/lib/systemd/system"
 install -m 640 console.env "$root/etc/autoticket-console"
 install -m 644 ../../LICENSE "$root/usr/share/doc/autoticket-console/copyright"
-install -m 644 ../../CHANGELOG.md ../../docs/*.md "$root/usr/share/doc/autoticket-console"
+install -m 644 ../../CHANGELOG.md "$root/usr/share/doc/autoticket-console"
+(cd ../.. && find docs -name '*.md' -exec install -D -m 644 {} "$root/usr/share/doc/autoticket-console/{}" \;)
 
 echo /etc/autoticket-console/console.env >"$root/DEBIAN/conffiles"
 install -m 755 deb/{postinst,prerm,postrm} "$root/DEBIAN"

@@ -8,11 +8,12 @@ internal static class CommandLine
     public static readonly string Help = $"""
         {Version}
 
-        Usage: AutoTicket.Console [migrate | health | hash-password] [--Setting=value ...]
+        Usage: AutoTicket.Console [migrate] [--Setting=value ...]
+               AutoTicket.Console health | hash-password
 
           (no verb)        Starts the console.
           migrate          Brings the database's schema up to date and ends.
-          health           Asks the console of this machine whether it is ready. Exit code 1: it is not.
+          health           Asks the console at PORT or ASPNETCORE_URLS whether it is ready. Exit code 1: it is not.
           hash-password    Reads a password from standard input and prints its hash as the last line.
           --help           Prints this text.
           --version        Prints the version.

@@ -11,22 +11,28 @@ internal static class HealthProbe
     /// <returns>The exit code.</returns>
     public static async Task<int> RunAsync()
     {
-        var address = new Uri(Address(), "/healthz/ready");
-        using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { Timeout = Patience };
+        Uri? address = null;
+        using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false, ConnectCallback = HappyEyeballs.ConnectAsync })
+        {
+            Timeout = Patience,
+        };
         try
         {
+            address = new Uri(Address(), "/healthz/ready");
             using var answer = await http.GetAsync(address, HttpCompletionOption.ResponseHeadersRead);
             Console.WriteLine($"{address} answered {(int)answer.StatusCode}.");
             return answer.IsSuccessStatusCode ? 0 : 1;
         }
-        catch (Exception failure) when (failure is HttpRequestException or OperationCanceledException)
+        catch (Exception failure) when (failure is HttpRequestException or OperationCanceledException or FormatException)
         {
-            Console.Error.WriteLine($"{address} did not answer: {failure.Message}");
+            Console.Error.WriteLine(
+                $"{address?.AbsoluteUri ?? "The address in PORT or ASPNETCORE_URLS"} did not answer: {failure.Message}"
+            );
             return 1;
         }
     }
 
-    // As Listening reads them.
+    // Only the variables that containers set, of those that Listening reads.
     private static Uri Address()
     {
         if (Environment.GetEnvironmentVariable("PORT") is { Length: > 0 } port)

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Runtime.CompilerServices;
 using AutoTicket.Sandbox;
 using Microsoft.Extensions.Configuration.Json;
@@ -11,7 +12,7 @@ internal static class SandboxSetup
     /// <summary>Starts the sandbox in place of FreeScout, Slack and surfaces that are not configured.</summary>
     public static void AddSandbox(this WebApplicationBuilder builder)
     {
-        Settings.RefuseUnknown(builder.Configuration.GetSection("Sandbox"), "Enabled", "Port", "StatePath");
+        Settings.RefuseUnknown(builder.Configuration.GetSection("Sandbox"), "Enabled", "Address", "Port", "StatePath");
         // A published console has no sandbox, unless PublishSandbox is true.
         var isThere = Type.GetType("AutoTicket.Sandbox.SandboxServer, AutoTicket.Sandbox") is not null;
         if (!Settings.Read(builder.Configuration, "Sandbox:Enabled", builder.Environment.IsDevelopment() && isThere))
@@ -35,6 +36,11 @@ internal static class SandboxSetup
         StartSandbox(builder);
     }
 
+    private static IPAddress Address(string? text) =>
+        text is not { Length: > 0 } ? IPAddress.Loopback
+        : IPAddress.TryParse(text, out var address) ? address
+        : throw new ConfigurationException($"Sandbox__Address must be an IP address such as 0.0.0.0, but is “{text}”.");
+
     // If the JIT inlined it, a console without the sandbox's assembly could not start.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void StartSandbox(WebApplicationBuilder builder)
@@ -45,6 +51,7 @@ internal static class SandboxSetup
                 new SandboxSettings
                 {
                     Port = Settings.Read<ushort>(configuration, "Sandbox:Port", 5081),
+                    Address = Address(configuration["Sandbox:Address"]),
                     StatePath = configuration["Sandbox:StatePath"] is { } path
                         ? path.Length > 0
                             ? path

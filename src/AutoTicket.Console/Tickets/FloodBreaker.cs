@@ -132,6 +132,7 @@ internal sealed partial class FloodBreaker(
     /// <returns>The observations that raise each missing alert and end each one whose breaker is closed.</returns>
     private async Task<List<Observation>> DifferencesAsync(CancellationToken cancellationToken)
     {
+        var now = Clock.GetUtcNow();
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var rows = await db.FloodBreaker.AsNoTracking().ToListAsync(cancellationToken);
         var firing = await db
@@ -142,7 +143,9 @@ internal sealed partial class FloodBreaker(
         return
         [
             .. rows.Select(row =>
-                    row.State == FloodState.Closed ? AlertEnd(row.Scope) : AlertOf(row.Scope, true, Paused(row.Reason, row.Until))
+                    row.State == FloodState.Closed
+                        ? AlertEnd(row.Scope)
+                        : AlertOf(row.Scope, true, Paused(row.Reason, row.Until > now ? row.Until : null))
                 )
                 .Where(one => one.IsFiring != firing.Contains(one.LogicalId)),
         ];

@@ -94,7 +94,9 @@ internal sealed class FloodPass(
             if (Array.Find(scopes, scope => StateOf(scope) == FloodState.Tripped || _tripped.Contains(scope)) is { } paused)
             {
                 return new Attempt.Paused(
-                    RowOf(paused) is { } row ? FloodBreaker.Paused(row.Reason, row.Until) : "The flood breaker tripped just now."
+                    RowOf(paused) is { } row && StateOf(paused) == FloodState.Tripped
+                        ? FloodBreaker.Paused(row.Reason, row.Until)
+                        : "The flood breaker tripped just now."
                 );
             }
 

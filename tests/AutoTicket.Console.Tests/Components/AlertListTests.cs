@@ -36,13 +36,13 @@ public sealed class AlertListTests : ComponentTest
                         (string?)query["sort"],
                         (string?)query["by"],
                         (string?)query["after"],
-                        (long?)query["open"]
+                        query["open"]?.ToString()
                     )
                 );
             }
         );
         Assert.Equal(new AlertFilter(Sort: AlertSort.Age), AlertFilter.FromQuery(null, null, null, "newest", null, null, null));
-        Assert.Equal(new AlertFilter(), AlertFilter.FromQuery("nonsense", null, "p9", "x", "x", "1-2-3", null));
+        Assert.Equal(new AlertFilter(), AlertFilter.FromQuery("nonsense", null, "p9", "x", "x", "1-2-3", "x"));
         Assert.Equal(new AlertFilter(), AlertFilter.FromQuery(null, null, "1", null, null, "x-99999999999999999999", null));
     }
 

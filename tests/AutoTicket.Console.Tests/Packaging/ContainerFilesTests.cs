@@ -111,7 +111,7 @@ public sealed partial class ContainerFilesTests
     [InlineData("console.env"), InlineData("compose.yaml"), InlineData("kubernetes.yaml"), InlineData("autoticket-console.service")]
     public void Each_file_sets_only_settings_that_the_console_knows(string file)
     {
-        string[] others = ["PORT", "ASPNETCORE_URLS", "POSTGRES_USER", "POSTGRES_DB", "POSTGRES_PASSWORD"];
+        string[] others = ["PORT", "ASPNETCORE_URLS", "ASPNETCORE_TEMP", "POSTGRES_USER", "POSTGRES_DB", "POSTGRES_PASSWORD"];
         var names = Setting()
             .Matches(File.ReadAllText(Path.Combine(Folder, file)))
             .Select(match => match.Groups["name"].Value)

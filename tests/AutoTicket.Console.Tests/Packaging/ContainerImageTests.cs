@@ -53,10 +53,12 @@ public sealed class ContainerImageTests : IAsyncLifetime
             Assert.DoesNotContain(" ERROR ", console.Output.ToString(), StringComparison.Ordinal);
             await using var asked = image.Start(settings, ["health"]);
             await asked.Output.WaitForLineAsync(line => line.EndsWith("/healthz/ready answered 200.", StringComparison.Ordinal));
+            Assert.Equal(0, await asked.ExitAsync());
         }
 
         await using var gone = image.Start(settings, ["health"]);
         await gone.Output.WaitForLineAsync(line => line.Contains("did not answer", StringComparison.Ordinal));
+        Assert.Equal(1, await gone.ExitAsync());
         Assert.True(File.Exists($"{image.Volume}/autoticket.db"));
         Assert.False(File.Exists($"{image.Root}/home/app/autoticket.db"), "the database is in the volume");
     }

@@ -292,11 +292,18 @@ internal static class Shell
 /// <summary>A test that mounts and installs.</summary>
 internal sealed class RootFactAttribute : FactAttribute
 {
+    private const int SysAdmin = 21;
+
     public RootFactAttribute()
     {
-        if (!Environment.IsPrivilegedProcess)
+        if (!CanMount())
         {
-            Skip = "Only root can mount and install.";
+            Skip = "Only root with the capability CAP_SYS_ADMIN can mount and install.";
         }
     }
+
+    private static bool CanMount() =>
+        Environment.IsPrivilegedProcess
+        && File.ReadLines("/proc/self/status").First(line => line.StartsWith("CapEff:", StringComparison.Ordinal)) is { } line
+        && (Convert.ToUInt64(line[7..].Trim(), 16) >> SysAdmin & 1) == 1;
 }

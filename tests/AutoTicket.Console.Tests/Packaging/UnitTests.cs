@@ -21,6 +21,7 @@ public sealed class UnitTests
     {
         var (_, output) = await RunAsync("verify", "--man=no", Unit);
         // The program is not installed here.
+        Assert.Contains("autoticket", output, StringComparison.Ordinal);
         Assert.All(
             output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(line => line.Contains("autoticket", StringComparison.Ordinal)),
             line => Assert.Contains("is not executable: No such file", line, StringComparison.Ordinal)

@@ -22,6 +22,14 @@ internal sealed class ToolProcess : IAsyncDisposable
 
     public int Id => _process.Id;
 
+    /// <summary>Waits for its end.</summary>
+    /// <returns>The exit code.</returns>
+    public async Task<int> ExitAsync()
+    {
+        await _process.WaitForExitAsync().WaitAsync(Eventually.Patience);
+        return _process.ExitCode;
+    }
+
     /// <param name="files">Names and contents of files to write to the working folder before the start.</param>
     public static ToolProcess Start(string program, IReadOnlyDictionary<string, string> files, params IEnumerable<string> arguments)
     {

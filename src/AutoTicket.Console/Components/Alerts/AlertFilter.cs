@@ -34,7 +34,7 @@ public sealed record AlertFilter(
         string? sort,
         string? by,
         string? after,
-        long? open
+        string? open
     ) =>
         new(
             show switch
@@ -55,7 +55,7 @@ public sealed record AlertFilter(
             && long.TryParse(row, NumberStyles.None, CultureInfo.InvariantCulture, out var parsedRow)
                 ? new AlertCursor(parsedRank, parsedRow)
                 : null,
-            open
+            long.TryParse(open, NumberStyles.None, CultureInfo.InvariantCulture, out var parsedOpen) ? parsedOpen : null
         );
 
     /// <summary>The query parameters that <see cref="FromQuery"/> reads; null removes one.</summary>

@@ -17,8 +17,8 @@ public sealed record AuditFilter(
 {
     /// <summary>Reads <c>action</c>, <c>actor</c>, <c>from</c>, <c>to</c> and <c>before</c> from the query string. A time that is none
     /// counts as absent.</summary>
-    public static AuditFilter FromQuery(string? action, string? actor, string? from, string? to, long? before) =>
-        new(OrNull(action), OrNull(actor), Time(from), Time(to), before);
+    public static AuditFilter FromQuery(string? action, string? actor, string? from, string? to, string? before) =>
+        new(OrNull(action), OrNull(actor), Time(from), Time(to), Row(before));
 
     /// <summary>The query parameters that <see cref="FromQuery"/> reads; null removes one.</summary>
     public IReadOnlyDictionary<string, object?> ToQuery() =>
@@ -32,6 +32,9 @@ public sealed record AuditFilter(
         };
 
     public AuditQuery ToQueryOfEntries() => new(Action, Actor, From, To, Before);
+
+    private static long? Row(string? text) =>
+        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var row) ? row : null;
 
     private static string? OrNull(string? text) => string.IsNullOrWhiteSpace(text) ? null : text.Trim();
 

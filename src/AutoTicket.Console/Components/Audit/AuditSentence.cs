@@ -15,7 +15,7 @@ internal sealed record AuditPart(string Text, string? Url = null, DateTimeOffset
 /// <summary>Says what an entry of the audit log records, in one sentence. The entry's values are shown elsewhere.</summary>
 internal static class AuditSentence
 {
-    /// <remarks>An entry that lacks a value of its sentence, or has an unknown action, is said by its action and actor.</remarks>
+    /// <remarks>An entry that lacks a value of its sentence, or has an unknown action, is shown as its actor and action.</remarks>
     public static IReadOnlyList<AuditPart> Of(AuditEntry entry) => Parts(Template(entry), entry) ?? Parts("{actor}: {action}", entry)!;
 
     // A name in braces stands for a value, which may itself contain braces.

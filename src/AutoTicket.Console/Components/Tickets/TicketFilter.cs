@@ -37,7 +37,7 @@ public sealed record TicketFilter(
 
     /// <summary>Reads <c>kind</c>, <c>q</c>, <c>sort</c> (<c>-age</c> is descending), <c>page</c> and <c>assignee</c> from the query
     /// string. An unknown kind or assignee shows all.</summary>
-    public static TicketFilter FromQuery(string? kind, string? search, string? sort, int? page, string? assignee = null) =>
+    public static TicketFilter FromQuery(string? kind, string? search, string? sort, string? page, string? assignee = null) =>
         new(
             kind switch
             {
@@ -48,7 +48,7 @@ public sealed record TicketFilter(
             search ?? "",
             sort?.TrimStart('-') is { Length: > 0 } column ? column : DefaultSort,
             sort?.StartsWith('-') == true,
-            page is > 1 and { } number ? number : 1,
+            int.TryParse(page, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number > 1 ? number : 1,
             assignee switch
             {
                 MineWord => TicketHolder.Mine,
