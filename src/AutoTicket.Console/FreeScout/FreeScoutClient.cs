@@ -158,12 +158,21 @@ internal sealed partial class FreeScoutClient(
             "conversations",
             cancellationToken
         );
-        return answer.Failure is { } failure
-            ? failure
-            : answer
-                .Value!.Where(conversation => conversation.Subject?.Contains(marker, StringComparison.OrdinalIgnoreCase) == true)
-                .OrderBy(conversation => conversation.Id)
-                .ToList();
+        if (answer.Failure is { } failure)
+        {
+            return failure;
+        }
+
+        var found = answer
+            .Value!.Where(conversation => conversation.Subject?.Contains(marker, StringComparison.OrdinalIgnoreCase) == true)
+            .OrderBy(conversation => conversation.Id)
+            .ToList();
+        if (found.Count > 0)
+        {
+            health.FoundCreated();
+        }
+
+        return found;
     }
 
     /// <returns>The operations mailbox's conversations with this tag.</returns>

@@ -55,6 +55,15 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
         }
     }
 
+    /// <summary>A ticket was found whose create seemed to fail: FreeScout works, and only its answer was lost.</summary>
+    public void FoundCreated()
+    {
+        if (_onlyCreatesFail && Failure is { Kind: FreeScoutFailureKind.TimedOut or FreeScoutFailureKind.Broken })
+        {
+            Set(null, FreeScoutCall.Create);
+        }
+    }
+
     public void Failed(FreeScoutFailure failure, FreeScoutCall call)
     {
         if (failure.Kind == FreeScoutFailureKind.RateLimited)

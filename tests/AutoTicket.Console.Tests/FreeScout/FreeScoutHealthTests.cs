@@ -66,6 +66,20 @@ public sealed class FreeScoutHealthTests
         Assert.Null(_health.Failure);
     }
 
+    [Theory]
+    [InlineData(FreeScoutFailureKind.Broken, true), InlineData(FreeScoutFailureKind.TimedOut, true)]
+    [InlineData(FreeScoutFailureKind.ServerError, false), InlineData(FreeScoutFailureKind.ScopeMissing, false)]
+    public void A_create_whose_answer_was_lost_is_no_failure_once_its_ticket_is_found(object kind, bool ends)
+    {
+        _health.Failed(new FreeScoutFailure((FreeScoutFailureKind)kind, "lost", WasSent: true), FreeScoutCall.Create);
+        _health.Succeeded(FreeScoutCall.Read);
+        Assert.NotNull(_health.Failure);
+
+        _health.FoundCreated();
+
+        Assert.Equal(ends, _health.Failure is null);
+    }
+
     [Fact]
     public void An_outage_seen_only_by_a_create_ends_after_a_pause_when_reading_works()
     {
