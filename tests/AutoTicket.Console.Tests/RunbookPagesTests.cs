@@ -10,13 +10,14 @@ namespace AutoTicket.Tests;
 /// <summary>A command block of a page under docs.</summary>
 /// <param name="Line">The block's first line.</param>
 /// <param name="Expected">The output that the page promises. Null: none.</param>
-public sealed record RunbookBlock(string Page, int Line, string Language, string Text, string? Expected)
+/// <param name="Names">The page's first block, if it sets the names of the console for the others.</param>
+public sealed record RunbookBlock(string Page, int Line, string Language, string Text, string? Expected, string Names)
 {
     public override string ToString() => $"{Page}:{Line}";
 }
 
 /// <summary>A console that has filed for a click and an alert and has survived outages of FreeScout and Slack. Shell functions replace
-/// heroku and infisical, which call other machines; their logs and variables are this console's.</summary>
+/// the tools that call other machines or restart a console; their logs and variables are this console's.</summary>
 public sealed class RunbookShell : IAsyncLifetime
 {
     private const string Token = "canary-runbook-token";
@@ -92,33 +93,52 @@ public sealed class RunbookShell : IAsyncLifetime
             played,
             """
             heroku() {
+              [[ "$* " == *" --app raxx-console-prod "* ]] || return 64
               case $1 in
                 logs) cat "$RUNBOOK_LOG" ;;
-                config:get) printenv "$2" ;;
-                config:set) grep -q = <<<"$2" ;;
-                ps) echo "web.1: up" ;;
+                config:set) [[ $2 == *=?* ]] ;;
+                config:unset | ps:restart) ;;
+                run) [[ ${*: -1} == "$RELEASE_STEP" ]] ;;
                 *) return 64 ;;
               esac
             }
+            journalctl() { [[ "$*" == *"--unit autoticket-console" ]] && cat "$RUNBOOK_LOG"; }
+            systemctl() { [[ "$*" == "restart autoticket-console" ]]; }
+            # In front of && a failure would not end the shell.
+            sudo() { "${@//\/etc\/autoticket-console\//}" || kill $$; }
+            docker() {
+              case "$*" in
+                "logs autoticket" | "logs --follow autoticket") cat "$RUNBOOK_LOG" ;;
+                "restart autoticket" | "compose up --detach" | "compose run --rm migrate") ;;
+                *) return 64 ;;
+              esac
+            }
+            kubectl() { [[ "$*" == *autoticket-console* ]]; }
             infisical() { [[ "$1 $2" == "secrets get" ]] && printenv "$3"; }
 
             """
         );
         var log = Path.Combine(_folder.FullName, "log");
         await File.WriteAllTextAsync(log, console.Output.ToString());
+        await File.WriteAllTextAsync(Path.Combine(_folder.FullName, "console.env"), "");
         _variables = sandbox.ConsoleSettings().ToDictionary(setting => setting.Key, setting => setting.Value!.TrimEnd('/'));
         _variables["CONSOLE_URL"] = console.Address.AbsoluteUri.TrimEnd('/');
         _variables["CONSOLE_API_TOKEN"] = Token;
         _variables["ALERTS_INGEST_TOKEN"] = Token;
         _variables["RUNBOOK_LOG"] = log;
+        _variables["RELEASE_STEP"] = (await File.ReadAllLinesAsync(Path.Combine(ContentRoot.Find(), "Procfile"))).Single(line =>
+            line.StartsWith("release: ", StringComparison.Ordinal)
+        )["release: ".Length..];
         _variables["BASH_ENV"] = played;
         _variables["PATH"] = Environment.GetEnvironmentVariable("PATH")!;
     }
 
     /// <summary>Runs the commands in a shell that stops at the first error.</summary>
-    public async Task<(int Status, string Output, string Errors)> TypeAsync(string commands)
+    /// <param name="names">Lines that set a name. One that this shell has, such as the console's address, keeps its value.</param>
+    public async Task<(int Status, string Output, string Errors)> TypeAsync(string commands, string names = "")
     {
-        var start = new ProcessStartInfo("bash", ["-euo", "pipefail", "-c", commands])
+        var set = names.Split('\n').Where(line => !_variables.ContainsKey(line.Split('=')[0]));
+        var start = new ProcessStartInfo("bash", ["-euo", "pipefail", "-c", $"{string.Join('\n', set)}\n{commands}"])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -187,7 +207,7 @@ public sealed partial class RunbookPagesTests(RunbookShell shell) : IClassFixtur
             return;
         }
 
-        var (status, output, errors) = await shell.TypeAsync(block.Text);
+        var (status, output, errors) = await shell.TypeAsync(block.Text, block.Names);
         // A sync may be late, as on a busy machine.
         for (
             var waited = Stopwatch.StartNew();
@@ -196,11 +216,31 @@ public sealed partial class RunbookPagesTests(RunbookShell shell) : IClassFixtur
         )
         {
             await Task.Delay(TimeSpan.FromSeconds(1));
-            (status, output, errors) = await shell.TypeAsync(block.Text);
+            (status, output, errors) = await shell.TypeAsync(block.Text, block.Names);
         }
 
         Assert.True(status == 0, $"{block} ended with {status}: {output}{errors}");
         Assert.Equal(block.Expected ?? output, output);
+    }
+
+    [Fact]
+    public void A_command_for_one_way_to_run_the_console_stands_beside_those_for_the_others()
+    {
+        var blocks = Pages.SelectMany(BlocksOf).Where(block => LinesWith(block, "heroku ") > 0).ToList();
+
+        Assert.InRange(blocks.Count, 10, 100);
+        Assert.All(
+            blocks,
+            block =>
+                Assert.True(
+                    LinesWith(block, "journalctl ", "systemctl ") == LinesWith(block, "heroku ")
+                        && LinesWith(block, "docker ") == LinesWith(block, "heroku "),
+                    $"{block} has no line for systemd or for a container"
+                )
+        );
+
+        static int LinesWith(RunbookBlock block, params IEnumerable<string> commands) =>
+            block.Text.Split('\n').Count(line => commands.Any(command => line.Contains(command, StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -249,6 +289,7 @@ public sealed partial class RunbookPagesTests(RunbookShell shell) : IClassFixtur
     private static IEnumerable<RunbookBlock> BlocksOf(string page)
     {
         var text = File.ReadAllText(page);
+        var names = Names().Match(text).Groups["names"].Value;
         foreach (Match block in Block().Matches(text))
         {
             yield return new(
@@ -256,7 +297,8 @@ public sealed partial class RunbookPagesTests(RunbookShell shell) : IClassFixtur
                 text.AsSpan(0, block.Index).Count('\n') + 1,
                 block.Groups["language"].Value,
                 Dedented(block.Groups["text"].Value, block.Groups["indent"].Length),
-                block.Groups["expected"] is { Success: true, Value: var expected } ? expected : null
+                block.Groups["expected"] is { Success: true, Value: var expected } ? expected : null,
+                names
             );
         }
     }
@@ -269,6 +311,9 @@ public sealed partial class RunbookPagesTests(RunbookShell shell) : IClassFixtur
         RegexOptions.Multiline | RegexOptions.Singleline
     )]
     private static partial Regex Block();
+
+    [GeneratedRegex(@"^```sh\n(?<names>([A-Z_]+=\S+\n)+)```", RegexOptions.Multiline)]
+    private static partial Regex Names();
 
     [GeneratedRegex(@"\]\(([^)\s]+)\)")]
     private static partial Regex Link();
