@@ -62,6 +62,8 @@ missing_packages() {
   if [[ ! -x /usr/bin/prometheus-alertmanager ]]; then echo prometheus-alertmanager; fi
   if [[ ! -x /usr/sbin/pgbouncer ]]; then echo pgbouncer; fi
   if [[ ! -x /usr/sbin/nginx ]]; then echo nginx; fi
+  if ! command -v sqlite3 >/dev/null; then echo sqlite3; fi
+  if ! command -v pg_dump >/dev/null; then echo postgresql-client; fi
   if ! command -v systemd-analyze >/dev/null; then echo systemd; fi
   if ! command -v npm >/dev/null; then printf '%s\n' nodejs npm; fi
   # Without an outline font a browser renders no text.

@@ -57,9 +57,7 @@ public sealed class TestDatabase : IAsyncDisposable
         }
         else
         {
-            // Otherwise the console's connections and their caches stay in memory for minutes.
-            await using var connection = new SqliteConnection(DataSetup.SqliteConnectionString(Location));
-            SqliteConnection.ClearPool(connection);
+            ClearSqlitePool();
         }
 
         if (_folder is not null)
@@ -67,6 +65,14 @@ public sealed class TestDatabase : IAsyncDisposable
             // Work that a closed page had begun may open the file once more while the folder is deleted.
             await Eventually.TrueAsync(() => IsDeleted(_folder), "the database's folder is deleted");
         }
+    }
+
+    /// <summary>Closes the connections of stopped consoles of this process. They would keep the file open, and their caches in memory, for
+    /// minutes.</summary>
+    public void ClearSqlitePool()
+    {
+        using var connection = new SqliteConnection(DataSetup.SqliteConnectionString(Location));
+        SqliteConnection.ClearPool(connection);
     }
 
     private static bool IsDeleted(DirectoryInfo folder)
