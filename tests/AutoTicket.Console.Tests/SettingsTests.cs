@@ -245,7 +245,7 @@ public sealed class SettingsTests
         {
             var names = Regex.Matches(cells[0], "`(?:([A-Za-z]+)__|…)([A-Za-z]+)`").ToList();
             var section = names.Count > 0 ? names[0].Groups[1].Value : "";
-            if (cells is not [_, _, ['`' or (>= '0' and <= '9'), ..] defaults] || section is "" or "Surfaces" or "Sandbox" or "Circuits")
+            if (cells is not [_, _, _, ['`' or (>= '0' and <= '9'), ..] defaults] || section is "" or "Surfaces" or "Sandbox" or "Circuits")
             {
                 continue;
             }
@@ -276,36 +276,74 @@ public sealed class SettingsTests
             where T : class => Assert.Equivalent(bare.GetRequiredService<IOptions<T>>().Value, set.GetRequiredService<IOptions<T>>().Value);
     }
 
+    /// <summary>The page names every setting of the code, with its type.</summary>
     [Fact]
-    public void The_page_names_every_setting_of_the_code()
+    public void The_page_says_the_types_of_the_code()
     {
-        var told = File.ReadLines(ConfigurationPage)
-            .Where(line => line.StartsWith("| `", StringComparison.Ordinal))
-            .Select(line => Regex.Matches(line.Split('|')[1], "`(…?)([A-Za-z]+__)?([A-Za-z_0-9]+)`"))
-            .SelectMany(names => names.Select(name => (name.Groups[1].Length > 0 ? names[0] : name).Groups[2].Value + name.Groups[3].Value))
-            .ToHashSet();
+        var told = TypesOnThePage();
 
-        var known = SettingsOf<StatusOptions>("Status")
-            .Concat(SettingsOf<TicketingOptions>("Ticketing"))
-            .Concat(SettingsOf<AlertsOptions>("Alerts"))
-            .Concat(SettingsOf<FreeScoutOptions>("FreeScout"))
-            .Concat(SettingsOf<SlackOptions>("Slack"))
-            .Concat(SettingsOf<DiagnosticsOptions>("Diagnostics"))
-            .Concat(SettingsOf<LeaderOptions>("Leader"))
-            .Concat(SettingsOf<AuditOptions>("Audit"))
-            .Concat(SettingsOf<UnclaimedOptions>("Escalation"))
-            .ToList();
+        Assert.All(
+            SettingsOf<StatusOptions>("Status")
+                .Concat(SettingsOf<TicketingOptions>("Ticketing"))
+                .Concat(SettingsOf<AlertsOptions>("Alerts"))
+                .Concat(SettingsOf<FreeScoutOptions>("FreeScout"))
+                .Concat(SettingsOf<SlackOptions>("Slack"))
+                .Concat(SettingsOf<DiagnosticsOptions>("Diagnostics"))
+                .Concat(SettingsOf<LeaderOptions>("Leader"))
+                .Concat(SettingsOf<AuditOptions>("Audit"))
+                .Concat(SettingsOf<UnclaimedOptions>("Escalation"))
+                .Concat(SettingsOf<Surface>("Surfaces__N")),
+            setting => Assert.Equal((setting.Name, setting.Type), (setting.Name, told.GetValueOrDefault(setting.Name)))
+        );
+        Assert.Empty(told.Values.Except(["duration", "duration or `never`", "number", "flag", "text", "list", "severity", "time", "URL"]));
+        Assert.Equal(("URL", "number"), (told["FREESCOUT_BASE_URL"], told["Ticketing__FloodBudgetPerSource"]));
 
-        Assert.Empty(known.Except(told));
-        Assert.Contains("FREESCOUT_API_KEY", known);
-        Assert.Contains("Ticketing__Grace", known);
+        IEnumerable<(string Name, string Type)> SettingsOf<T>(string section) =>
+            from property in typeof(T).GetProperties()
+            where property.CanWrite
+            let name = property.GetCustomAttribute<ConfigurationKeyNameAttribute>()?.Name ?? $"{section}__{property.Name}"
+            select (name, TypeOf(name, property.PropertyType, told.GetValueOrDefault(name)));
     }
 
-    private static IEnumerable<string> SettingsOf<T>(string section) =>
-        typeof(T)
-            .GetProperties()
-            .Where(property => property.CanWrite)
-            .Select(property => property.GetCustomAttribute<ConfigurationKeyNameAttribute>()?.Name ?? $"{section}__{property.Name}");
+    /// <summary>The setting's type as the page must name it. Of the settings that the code keeps as text, only validation knows URLs and
+    /// numbers.</summary>
+    /// <param name="told">A list of the code is a text, so the page may say either.</param>
+    private static string TypeOf(string variable, Type type, string? told) =>
+        type == typeof(TimeSpan) ? "duration"
+        : type == typeof(TimeSpan?) ? "duration or `never`"
+        : type == typeof(int) ? "number"
+        : type == typeof(bool) ? "flag"
+        : type == typeof(Severity) ? "severity"
+        : type == typeof(DateTimeOffset?) ? "time"
+        : type == typeof(Uri) ? "URL"
+        : type == typeof(StatusCodes) ? "list"
+        : type != typeof(string) ? $"{type.Name} has no name on the page"
+        : Record.Exception(() => Check(variable, "?"))?.Message is not { } refusal ? TextOrList(told)
+        : refusal.Contains("must be an absolute http or https address", StringComparison.Ordinal) ? "URL"
+        : refusal.Contains("must be the number of", StringComparison.Ordinal) ? "number"
+        : TextOrList(told);
+
+    private static string TextOrList(string? told) => told == "list" ? told : "text";
+
+    /// <summary>The types by the variables' names. A row says one for all its variables, or one for each.</summary>
+    private static Dictionary<string, string> TypesOnThePage()
+    {
+        var types = new Dictionary<string, string>();
+        foreach (var line in File.ReadLines(ConfigurationPage).Where(line => line.StartsWith("| `", StringComparison.Ordinal)))
+        {
+            var cells = line.Split(" | ");
+            var names = Regex.Matches(cells[0], "`(…?)((?:[A-Za-z]+__)*)([A-Za-z_0-9]+)`").ToList();
+            var told = cells[1].Split(", ");
+            Assert.True(told.Length == 1 || told.Length == names.Count, line);
+            foreach (var (name, number) in names.Select((name, number) => (name, number)))
+            {
+                var section = (name.Groups[1].Length > 0 ? names[0] : name).Groups[2].Value;
+                types.Add(section + name.Groups[3].Value, told.Length == 1 ? told[0] : told[number]);
+            }
+        }
+
+        return types;
+    }
 
     private static string ConfigurationPage => Path.Combine(ContentRoot.Find(), "docs", "configuration.md");
 
