@@ -66,6 +66,7 @@ public sealed class LongestFirst : ITestCollectionOrderer
         "AlertTicketTests",
         "CanaryTests",
         "MaintenanceAcrossProcessesTests",
+        "BackupTests",
         "TwoConsolesTests",
         "StormTests",
     ];
