@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes a release of the checked-out commit in artifacts/: archives, Debian packages, container images and the files to run them, lists of
-# the packages inside, and checksums. The same commit gives the same archives and packages. Needs the .NET SDK, git, dpkg-deb and the
+# the packages inside, and checksums. In the same folder, a commit gives the same archives and packages. Needs the .NET SDK, git, dpkg-deb and the
 # registry of the images' base.
 # --quick OUT: only for this machine's kind, without images and precompiled code, and hardly compressed, for tests. Replaces the folder OUT.
 set -euo pipefail
