@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Makes a release of the checked-out commit in artifacts/: archives, Debian packages, container images and the files to run them, lists of
-# the packages inside, and checksums. In the same folder, a commit gives the same archives and packages. Needs the .NET SDK, git, dpkg-deb and the
-# registry of the images' base.
+# Makes a release of the checked-out commit in artifacts/: archives, Debian packages, container images and the files to run them, lists
+# of the packages inside, and checksums. In the same folder, a commit gives the same archives and packages. Needs the .NET SDK, git,
+# dpkg-deb and the registry of the images' base.
 # --quick OUT: only for this machine's kind, without images and precompiled code, and hardly compressed, for tests. Replaces the folder OUT.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -66,8 +66,9 @@ images() {
   local runtime=$1 demo
   for demo in false true; do
     dotnet publish src/AutoTicket.Console --configuration Release --runtime "$runtime" --no-self-contained --verbosity quiet \
-      --artifacts-path "$out/build/image-$runtime-$demo" -t:PublishContainer -p:PublishSandbox=$demo -p:PublishReadyToRun=true -p:DebugType=none \
-      -p:ContinuousIntegrationBuild=true -p:RunAnalyzers=false -p:UseSharedCompilation=false \
+      --artifacts-path "$out/build/image-$runtime-$demo" -t:PublishContainer -p:PublishSandbox=$demo \
+      -p:PublishReadyToRun=true -p:DebugType=none -p:ContinuousIntegrationBuild=true \
+      -p:RunAnalyzers=false -p:UseSharedCompilation=false \
       ${BASE_IMAGE:+"-p:ContainerBaseImage=$BASE_IMAGE"} \
       -p:ContainerArchiveOutputPath="$PWD/$out/autoticket-console-$version$($demo && echo -demo || true)-image-$runtime.tar"
     check_lock "$out/build/image-$runtime-$demo/obj/AutoTicket.Console/packages.lock.json"
