@@ -40,7 +40,7 @@ internal static class ClaimAndConfirm
         var claimed = new Queue<Ticket>();
         var claim = await Measure.AlternatingAsync(
             Times,
-            () => Measure.TimeAsync(async () => claimed.Enqueue((await claims.ClaimAsync(Draft()))!)),
+            () => Measure.TimeAsync(async () => claimed.Enqueue((await claims.ClaimAsync(Draft())).Claim!)),
             BareAsync
         );
         var number = 0;

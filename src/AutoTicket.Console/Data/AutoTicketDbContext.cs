@@ -84,6 +84,17 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
     /// <returns>One value for each row.</returns>
     public abstract Task<List<T>> QueryAsync<T>(FormattableString sql, Func<DbDataReader, T> read, CancellationToken cancellationToken);
 
+    /// <summary>Runs two statements in one transaction and, where the database is another machine, in one round trip. The second sees what
+    /// the first did, and what others committed before the first ended.</summary>
+    /// <returns>One value for each row of each.</returns>
+    public abstract Task<(List<TFirst>, List<TSecond>)> QueryTogetherAsync<TFirst, TSecond>(
+        FormattableString first,
+        Func<DbDataReader, TFirst> readFirst,
+        FormattableString second,
+        Func<DbDataReader, TSecond> readSecond,
+        CancellationToken cancellationToken
+    );
+
     protected static async Task<List<T>> ReadAllAsync<T>(
         DbDataReader reader,
         Func<DbDataReader, T> read,

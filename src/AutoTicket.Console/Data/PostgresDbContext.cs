@@ -81,6 +81,23 @@ internal sealed class PostgresDbContext(DbContextOptions<PostgresDbContext> opti
         return await ReadAllAsync(reader, read, cancellationToken);
     }
 
+    public override async Task<(List<TFirst>, List<TSecond>)> QueryTogetherAsync<TFirst, TSecond>(
+        FormattableString first,
+        Func<DbDataReader, TFirst> readFirst,
+        FormattableString second,
+        Func<DbDataReader, TSecond> readSecond,
+        CancellationToken cancellationToken
+    )
+    {
+        await using var connection = await OpenAsync(cancellationToken);
+        await using var batch = Batch(connection, [first, second]);
+        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
+        await reader.NextResultAsync(cancellationToken);
+        var firstRows = await ReadAllAsync(reader, readFirst, cancellationToken);
+        await reader.NextResultAsync(cancellationToken);
+        return (firstRows, await ReadAllAsync(reader, readSecond, cancellationToken));
+    }
+
     /// <summary>One round trip and, because PostgreSQL runs a batch so, one transaction.</summary>
     private DbBatch Batch(OpenedConnection connection, IReadOnlyList<FormattableString> statements)
     {

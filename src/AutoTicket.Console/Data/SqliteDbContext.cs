@@ -108,6 +108,21 @@ internal sealed class SqliteDbContext(DbContextOptions<SqliteDbContext> options)
         return await ReadAllAsync(reader, read, cancellationToken);
     }
 
+    public override async Task<(List<TFirst>, List<TSecond>)> QueryTogetherAsync<TFirst, TSecond>(
+        FormattableString first,
+        Func<DbDataReader, TFirst> readFirst,
+        FormattableString second,
+        Func<DbDataReader, TSecond> readSecond,
+        CancellationToken cancellationToken
+    )
+    {
+        await using var transaction = await BeginAsync(cancellationToken);
+        var firstRows = await QueryAsync(first, readFirst, cancellationToken);
+        var secondRows = await QueryAsync(second, readSecond, cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        return (firstRows, secondRows);
+    }
+
     private DbCommand Command(OpenedConnection connection, FormattableString sql)
     {
         var command = connection.Connection.CreateCommand();

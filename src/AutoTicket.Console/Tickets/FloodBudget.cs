@@ -1,3 +1,4 @@
+using System.Data.Common;
 using AutoTicket.Alerts;
 using AutoTicket.Audit;
 using AutoTicket.Data;
@@ -30,40 +31,32 @@ internal sealed class FloodBudget(
     /// not count as part of the flood.</summary>
     public static string FiledBy(Alert alert) => FloodBreaker.IsSummary(alert) ? FloodBreaker.Actor : FiledByAlert + alert.Source;
 
-    /// <summary>Reads the state and counts the window's tickets, for one pass over the alerts.</summary>
+    /// <summary>Reads the state and counts the window's tickets, for one pass over the alerts. One round trip.</summary>
     public async Task<FloodPass> BeginAsync(CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         var now = clock.GetUtcNow();
-        var rows = await db.QueryAsync(
-            $"SELECT scope, state, since, until, reason, version FROM flood_breaker ORDER BY scope",
-            row => new FloodRow
-            {
-                Scope = row.Text("scope"),
-                State = Words.Parse<FloodState>(row.Text("state")),
-                Since = db.TimeOf(row, "since"),
-                Until = db.TimeOrNull(row, "until"),
-                Reason = row.TextOrNull("reason"),
-                Version = row.Int("version"),
-            },
-            cancellationToken
-        );
-        var versions = rows.Select(row => (row.Scope, row.Version)).ToList();
-        if (_counted is { } counted && now >= counted.At && now - counted.At < CountEvery && counted.Versions.SequenceEqual(versions))
+        FormattableString breakers = $"SELECT scope, state, since, until, reason, version FROM flood_breaker ORDER BY scope";
+        if (_counted is { } counted && now >= counted.At && now - counted.At < CountEvery)
         {
-            return new FloodPass(trip, options.Value, now, rows, counted.Filed);
+            var read = await db.QueryAsync(breakers, Row, cancellationToken);
+            if (counted.Versions.SequenceEqual(VersionsOf(read)))
+            {
+                return new FloodPass(trip, options.Value, now, read, counted.Filed);
+            }
         }
 
-        var windowStart = now - options.Value.FloodWindow;
-        var filed = await db.QueryAsync(
+        var (rows, filed) = await db.QueryTogetherAsync(
+            breakers,
+            Row,
             $"""
             SELECT filed_by,
               count(CASE WHEN overall.count_from IS NULL OR posted_at > overall.count_from THEN 1 END) AS overall,
               count(CASE WHEN own.count_from IS NULL OR posted_at > own.count_from THEN 1 END) AS own
             FROM tickets LEFT JOIN flood_breaker overall ON overall.scope = ''
               LEFT JOIN flood_breaker own ON own.scope <> '' AND {FiledByAlert} || own.scope = filed_by
-            WHERE posted_at > {windowStart} AND audit_action = {AuditActions.AlertTicketFiled} AND filed_by <> {FloodBreaker.Actor}
-              AND conversation_id IS NOT NULL
+            WHERE posted_at > {now - options.Value.FloodWindow} AND audit_action = {AuditActions.AlertTicketFiled}
+              AND filed_by <> {FloodBreaker.Actor} AND conversation_id IS NOT NULL
             GROUP BY filed_by
             """,
             row => (By: row.Text("filed_by"), Overall: row.Long("overall"), Own: row.Long("own")),
@@ -71,7 +64,7 @@ internal sealed class FloodBudget(
         );
         _counted = new(
             now,
-            versions,
+            VersionsOf(rows),
             filed
                 .Where(row => row.By.StartsWith(FiledByAlert, StringComparison.Ordinal))
                 .Select(row => (Scope: row.By[FiledByAlert.Length..], row.Own))
@@ -79,5 +72,18 @@ internal sealed class FloodBudget(
                 .ToDictionary()
         );
         return new FloodPass(trip, options.Value, now, rows, _counted.Filed);
+
+        FloodRow Row(DbDataReader row) =>
+            new()
+            {
+                Scope = row.Text("scope"),
+                State = Words.Parse<FloodState>(row.Text("state")),
+                Since = db.TimeOf(row, "since"),
+                Until = db.TimeOrNull(row, "until"),
+                Reason = row.TextOrNull("reason"),
+                Version = row.Int("version"),
+            };
     }
+
+    private static List<(string, int)> VersionsOf(List<FloodRow> rows) => rows.ConvertAll(row => (row.Scope, row.Version));
 }

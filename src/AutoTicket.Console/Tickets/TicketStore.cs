@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using AutoTicket.Alerts;
@@ -10,6 +11,12 @@ using Microsoft.EntityFrameworkCore.Query;
 using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Tickets;
+
+/// <summary>What a filing found out about its key.</summary>
+/// <param name="Claim">Null when another filing holds the claim, or a ticket blocks it.</param>
+/// <param name="Blocking">The other rows that block the filing, newest first.</param>
+/// <param name="Latest">The newest ticket of the key that FreeScout ever confirmed.</param>
+internal sealed record ClaimedKey(Ticket? Claim, IReadOnlyList<Ticket> Blocking, Ticket? Latest);
 
 /// <summary>
 /// The only writer of <c>tickets</c>. A row is also the claim of its key: a partial unique index lets one row per key be <c>filing</c>
@@ -111,8 +118,7 @@ internal sealed class TicketStore(IDbContextFactory<AutoTicketDbContext> context
           OR (t.posted_at > {1} AND (t.state = 'open' OR (t.state = 'closed' AND t.conversation_id IS NOT NULL))))
         """;
 
-    private readonly CommitGroup<ClaimRequest, Ticket?> _claims = new();
-    private readonly CommitGroup<ReadRequest, (IReadOnlyList<Ticket>, Ticket?)> _reads = new();
+    private readonly CommitGroup<ClaimRequest, ClaimedKey> _claims = new();
     private readonly CommitGroup<Confirmation, bool> _confirmations = new();
 
     /// <param name="BlockedAtAnyAge">An open ticket of any age blocks it.</param>
@@ -121,87 +127,95 @@ internal sealed class TicketStore(IDbContextFactory<AutoTicketDbContext> context
 
     private sealed record ClaimRequest(TicketDraft Draft, bool EvenIfBlocked);
 
-    private sealed record ReadRequest(TicketDraft Draft, Ticket? Claim);
-
     private sealed record Confirmation(Ticket Ticket, TicketLink Link, bool IsOpen, bool Adopted);
 
-    /// <summary>Takes the claim of the draft's key, unless a ticket blocks it.</summary>
+    /// <summary>Takes the claim of the draft's key, unless a ticket blocks it, and reads the key's other tickets: one round trip. The claim
+    /// comes first: usually no ticket blocks it, and while it is held no other filing changes what is read after it.</summary>
     /// <param name="evenIfBlocked">FreeScout answered that the blocking tickets are closed.</param>
-    /// <returns>Null when another filing holds the claim, or a ticket blocks it.</returns>
-    public Task<Ticket?> ClaimAsync(TicketDraft draft, bool evenIfBlocked = false) =>
+    public Task<ClaimedKey> ClaimAsync(TicketDraft draft, bool evenIfBlocked = false) =>
         _claims.AddAsync(new(draft, evenIfBlocked), ClaimBatchAsync);
 
-    private async Task<List<Ticket?>> ClaimBatchAsync(List<ClaimRequest> requests)
+    private async Task<List<ClaimedKey>> ClaimBatchAsync(List<ClaimRequest> requests)
     {
         await using var db = await contexts.CreateDbContextAsync();
         var now = clock.GetUtcNow();
         var rows = requests.ConvertAll(request => new NewRow(New(request.Draft, now), request.Draft.IsForAlert, request.EvenIfBlocked));
-        var won = (
-            await db.QueryAsync(
-                FormattableStringFactory.Create(
-                    $$"""
-                    {{InsertIn(db)}}
-                    WHERE even_if_blocked OR NOT EXISTS (SELECT 1 FROM tickets t WHERE t.dedup_key = r.dedup_key AND {{BlocksFiling}})
-                    ON CONFLICT (dedup_key) WHERE state IN {{FilingRules.HeldStates}} DO NOTHING
-                    RETURNING id, marker
-                    """,
-                    // Sorted, so that the batches of two processes can't deadlock.
-                    NewRows.Of([.. rows.OrderBy(row => row.Ticket.DedupKey, StringComparer.Ordinal)]),
-                    now - options.Value.Window
-                ),
-                row => (Id: row.GetInt64(0), Marker: row.GetString(1)),
-                CancellationToken.None
-            )
-        ).ToDictionary(row => row.Marker, row => row.Id);
-        return rows.ConvertAll(row => won.TryGetValue(row.Ticket.Marker, out var id) ? row.Ticket with { Id = id } : null);
+        var (won, found) = await db.QueryTogetherAsync(
+            FormattableStringFactory.Create(
+                $$"""
+                {{InsertIn(db)}}
+                WHERE even_if_blocked OR NOT EXISTS (SELECT 1 FROM tickets t WHERE t.dedup_key = r.dedup_key AND {{BlocksFiling}})
+                ON CONFLICT (dedup_key) WHERE state IN {{FilingRules.HeldStates}} DO NOTHING
+                RETURNING id, marker
+                """,
+                // Sorted, so that the batches of two processes can't deadlock.
+                NewRows.Of([.. rows.OrderBy(row => row.Ticket.DedupKey, StringComparer.Ordinal)]),
+                now - options.Value.Window
+            ),
+            row => (Id: row.GetInt64(0), Marker: row.GetString(1)),
+            OfKeys(requests.Select(request => request.Draft), now),
+            ReadFound,
+            CancellationToken.None
+        );
+        var ids = won.ToDictionary(row => row.Marker, row => row.Id);
+        var claims = rows.ConvertAll(row => ids.TryGetValue(row.Ticket.Marker, out var id) ? row.Ticket with { Id = id } : null);
+        var others = await CompleteAsync(
+            db,
+            requests.ConvertAll(request => request.Draft),
+            found.FindAll(row => row.Id != claims[row.Place]?.Id),
+            now
+        );
+        return [.. claims.Zip(others, (claim, other) => new ClaimedKey(claim, other.Blocking, other.Latest))];
     }
 
     /// <summary>Reads the tickets of the draft's key.</summary>
-    /// <param name="claim">The caller's own claim, which is left out.</param>
     /// <returns>The rows that block the filing, newest first; and the newest ticket that FreeScout ever confirmed.</returns>
-    public Task<(IReadOnlyList<Ticket> Blocking, Ticket? Latest)> ReadAsync(TicketDraft draft, Ticket? claim = null) =>
-        _reads.AddAsync(new(draft, claim), ReadBatchAsync);
-
-    private async Task<List<(IReadOnlyList<Ticket>, Ticket?)>> ReadBatchAsync(List<ReadRequest> requests)
+    public async Task<(IReadOnlyList<Ticket> Blocking, Ticket? Latest)> ReadAsync(TicketDraft draft)
     {
         await using var db = await contexts.CreateDbContextAsync();
         var now = clock.GetUtcNow();
-        var rows = await db.QueryAsync(
-            FormattableStringFactory.Create(
-                $$"""
-                SELECT r.place, t.id FROM {0} JOIN tickets t ON t.dedup_key = r.dedup_key
-                WHERE {{BlocksFiling}} OR t.id =
-                  (SELECT max(other.id) FROM tickets other WHERE other.dedup_key = r.dedup_key AND other.conversation_id IS NOT NULL)
-                """,
-                Drafts.Of([.. requests.Select((request, place) => (place, request.Draft))]),
-                now - options.Value.Window
-            ),
-            row => (Place: row.GetInt32(0), Id: row.GetInt64(1)),
-            CancellationToken.None
+        var found = await db.QueryAsync(OfKeys([draft], now), ReadFound, CancellationToken.None);
+        return (await CompleteAsync(db, [draft], found, now))[0];
+    }
+
+    /// <summary>The query for the rows that block the drafts, and the newest ticket of each key that FreeScout ever confirmed.</summary>
+    private FormattableString OfKeys(IEnumerable<TicketDraft> drafts, DateTimeOffset now) =>
+        FormattableStringFactory.Create(
+            $$"""
+            SELECT r.place, t.id FROM {0} JOIN tickets t ON t.dedup_key = r.dedup_key
+            WHERE {{BlocksFiling}} OR t.id =
+              (SELECT max(other.id) FROM tickets other WHERE other.dedup_key = r.dedup_key AND other.conversation_id IS NOT NULL)
+            """,
+            Drafts.Of([.. drafts.Select((draft, place) => (place, draft))]),
+            now - options.Value.Window
         );
-        // Usually only the callers' own claims are found: then no second query is needed.
-        var others = rows.Where(row => row.Id != requests[row.Place].Claim?.Id).Select(row => row.Id).Distinct().ToList();
+
+    private static (int Place, long Id) ReadFound(DbDataReader row) => (row.GetInt32(0), row.GetInt64(1));
+
+    /// <summary>Reads the found rows whole. Usually none but the callers' own claims is found: then no query is needed.</summary>
+    private async Task<List<(IReadOnlyList<Ticket> Blocking, Ticket? Latest)>> CompleteAsync(
+        AutoTicketDbContext db,
+        List<TicketDraft> drafts,
+        List<(int Place, long Id)> rows,
+        DateTimeOffset now
+    )
+    {
+        var ids = rows.Select(row => row.Id).Distinct().ToList();
         var known =
-            others.Count == 0
+            ids.Count == 0
                 ? []
-                : await db.Tickets.AsNoTracking().Where(ticket => others.Contains(ticket.Id)).ToDictionaryAsync(ticket => ticket.Id);
+                : await db.Tickets.AsNoTracking().Where(ticket => ids.Contains(ticket.Id)).ToDictionaryAsync(ticket => ticket.Id);
         var found = rows.Where(row => known.ContainsKey(row.Id))
             .OrderByDescending(row => row.Id)
             .ToLookup(row => row.Place, row => known[row.Id]);
         return
         [
-            .. requests.Select(
-                (request, place) =>
+            .. drafts.Select(
+                (draft, place) =>
                     (
+                        // Checked again: a row may have changed between the two queries.
                         (IReadOnlyList<Ticket>)
-                            [
-                                // Checked again: a row may have changed between the two queries.
-                                .. found[place]
-                                    .Where(row =>
-                                        row.Id != request.Claim?.Id
-                                        && FilingRules.Blocks(row, request.Draft.IsForAlert, now, options.Value.Window)
-                                    ),
-                            ],
+                            [.. found[place].Where(row => FilingRules.Blocks(row, draft.IsForAlert, now, options.Value.Window))],
                         found[place].FirstOrDefault(row => row.ConversationId is not null)
                     )
             ),

@@ -103,9 +103,7 @@ internal sealed partial class TicketingService(
                 return await CallsBlockedAsync(request.Draft, failure);
             }
 
-            // Take the claim first: usually no ticket blocks it, and while it is held no other filing changes what is read next.
-            var claim = await store.ClaimAsync(request.Draft, evenIfBlocked: request.Closed.Count > 0);
-            var (blocking, latest) = await store.ReadAsync(request.Draft, claim);
+            var (claim, blocking, latest) = await store.ClaimAsync(request.Draft, evenIfBlocked: request.Closed.Count > 0);
             var step = FilingRules.Next(
                 request.Draft.IsForAlert,
                 claim,

@@ -63,11 +63,11 @@ public sealed class LookupTests
                         "[P2] Pay is down",
                         []
                     );
-                    var claim = (await claims.ClaimAsync(draft))!;
-                    Assert.Empty((await claims.ReadAsync(draft, claim)).Blocking);
+                    var (claim, blocking, _) = await claims.ClaimAsync(draft);
+                    Assert.Empty(blocking);
                     Assert.True(
                         await claims.ConfirmAsync(
-                            claim,
+                            claim!,
                             new TicketLink(number, number, "https://tickets.example/conversation/1", default),
                             isOpen: true,
                             adopted: false

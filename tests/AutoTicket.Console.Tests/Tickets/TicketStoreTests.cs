@@ -27,9 +27,9 @@ public sealed class TicketStoreTests
 
         var taken = await Task.WhenAll(Enumerable.Range(0, 24).Select(_ => Task.Run(() => claims.ClaimAsync(Draft()))));
 
-        var claim = Assert.Single(taken.OfType<Ticket>());
+        var claim = Assert.Single(taken.Select(key => key.Claim).OfType<Ticket>());
         Assert.Equal(claim.Marker, Assert.Single(await RowsAsync(database)).Marker);
-        Assert.NotNull(await claims.ClaimAsync(Draft("another")));
+        Assert.NotNull((await claims.ClaimAsync(Draft("another"))).Claim);
     }
 
     [Theory, BothDatabases]
@@ -37,17 +37,17 @@ public sealed class TicketStoreTests
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         var claims = Claims(database);
-        var first = (await claims.ClaimAsync(Draft()))!;
+        var first = (await claims.ClaimAsync(Draft())).Claim!;
         Assert.True(await claims.ConfirmAsync(first, Link, isOpen: true, adopted: false));
 
-        Assert.Null(await claims.ClaimAsync(Draft()));
+        Assert.Null((await claims.ClaimAsync(Draft())).Claim);
         Assert.Equal(first.Marker, Assert.Single((await claims.ReadAsync(Draft())).Blocking).Marker);
-        var second = (await claims.ClaimAsync(Draft(), evenIfBlocked: true))!;
+        var second = (await claims.ClaimAsync(Draft(), evenIfBlocked: true)).Claim!;
         Assert.True(await claims.DeleteAsync(second));
 
         _clock.Advance(Options.Window);
-        Assert.Null(await claims.ClaimAsync(Draft() with { IsForAlert = true }));
-        Assert.NotNull(await claims.ClaimAsync(Draft()));
+        Assert.Null((await claims.ClaimAsync(Draft() with { IsForAlert = true })).Claim);
+        Assert.NotNull((await claims.ClaimAsync(Draft())).Claim);
         Assert.Equal(first.Marker, (await claims.ReadAsync(Draft())).Latest?.Marker);
     }
 
@@ -57,7 +57,7 @@ public sealed class TicketStoreTests
         await using var database = await TestDatabase.CreateAsync(kind);
         var claims = Claims(database);
         var first = await FileAsync(claims);
-        var second = (await claims.ClaimAsync(Draft(), evenIfBlocked: true))!;
+        var second = (await claims.ClaimAsync(Draft(), evenIfBlocked: true)).Claim!;
         Assert.True(await claims.ConfirmAsync(second, Link with { Id = 1002 }, isOpen: true, adopted: false));
 
         var (blocking, latest) = await claims.ReadAsync(Draft());
@@ -65,8 +65,7 @@ public sealed class TicketStoreTests
         Assert.Equal(second.Marker, latest?.Marker);
 
         _clock.Advance(Options.Window);
-        var claim = await claims.ClaimAsync(Draft());
-        (blocking, latest) = await claims.ReadAsync(Draft(), claim);
+        (_, blocking, latest) = await claims.ClaimAsync(Draft());
         Assert.Empty(blocking);
         Assert.Equal(second.Marker, latest?.Marker);
     }
@@ -115,7 +114,7 @@ public sealed class TicketStoreTests
         {
             var blocks = FilingRules.Blocks(rows[draft.DedupKey], draft.IsForAlert, now, Options.Window);
             Assert.Equal(blocks, (await claims.ReadAsync(draft)).Blocking.Any());
-            Assert.Equal(blocks, await claims.ClaimAsync(draft) is null);
+            Assert.Equal(blocks, (await claims.ClaimAsync(draft)).Claim is null);
         }
     }
 
@@ -125,9 +124,9 @@ public sealed class TicketStoreTests
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         var claims = Claims(database);
-        var claim = (await claims.ClaimAsync(Draft()))!;
+        var claim = (await claims.ClaimAsync(Draft())).Claim!;
 
-        Assert.Null(await claims.ClaimAsync(Draft(), evenIfBlocked: true));
+        Assert.Null((await claims.ClaimAsync(Draft(), evenIfBlocked: true)).Claim);
 
         Assert.Equal(claim.Marker, Assert.Single(await RowsAsync(database)).Marker);
     }
@@ -144,7 +143,7 @@ public sealed class TicketStoreTests
                 (surface, n) =>
                     Task.Run(async () =>
                     {
-                        var claim = (await claims.ClaimAsync(Draft(surface)))!;
+                        var claim = (await claims.ClaimAsync(Draft(surface))).Claim!;
                         Assert.Equal(claim.Marker, Assert.Single((await claims.ReadAsync(Draft(surface))).Blocking).Marker);
                         Assert.True(await claims.ConfirmAsync(claim, Link with { Id = 2000 + n }, isOpen: true, adopted: false));
                         return claim;
@@ -181,7 +180,7 @@ public sealed class TicketStoreTests
         await WaitingAsync(probe);
         var both = Task.WhenAll(claims.ClaimAsync(keys[1]), claims.ClaimAsync(keys[0]));
         await heldFirst.RollbackAsync();
-        Assert.NotNull(await before);
+        Assert.NotNull((await before).Claim);
         await WaitingAsync(probe);
 
         await using (await probe.BeginAsync(default))
@@ -191,25 +190,49 @@ public sealed class TicketStoreTests
         }
 
         await heldOther.RollbackAsync();
-        Assert.All(await both, Assert.NotNull);
+        Assert.All(await both, key => Assert.NotNull(key.Claim));
+    }
 
-        static async Task TakeAsync(AutoTicketDbContext db, TicketDraft draft)
-        {
-            db.Tickets.Add(
-                new Ticket
-                {
-                    Marker = Guid.NewGuid().ToString("N"),
-                    DedupKey = draft.DedupKey,
-                    Severity = draft.Severity,
-                    State = TicketState.Filing,
-                    FiledBy = draft.FiledBy,
-                    AuditAction = draft.AuditAction,
-                    Tag = draft.Tag,
-                    Subject = draft.Subject,
-                }
-            );
-            await db.SaveChangesAsync();
-        }
+    /// <summary>The claim's own statement can't see this ticket: it was committed after the statement began.</summary>
+    [Fact]
+    public async Task A_ticket_that_was_filed_while_the_claim_waited_still_blocks_it()
+    {
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+        var claims = Claims(database);
+        await using var other = database.Open();
+        await using var probe = database.Open();
+        await using var held = await other.BeginAsync(default);
+        await TakeAsync(other, Draft(), _clock.GetUtcNow());
+
+        var claiming = claims.ClaimAsync(Draft());
+        await WaitingAsync(probe);
+        await other.Tickets.ExecuteUpdateAsync(set =>
+            set.SetProperty(row => row.State, TicketState.Open).SetProperty(row => row.ConversationId, Link.Id)
+        );
+        await held.CommitAsync();
+
+        var key = await claiming;
+        Assert.NotNull(key.Claim);
+        Assert.Equal(Link.Id, Assert.Single(key.Blocking).ConversationId);
+    }
+
+    private static async Task TakeAsync(AutoTicketDbContext db, TicketDraft draft, DateTimeOffset postedAt = default)
+    {
+        db.Tickets.Add(
+            new Ticket
+            {
+                Marker = Guid.NewGuid().ToString("N"),
+                DedupKey = draft.DedupKey,
+                Severity = draft.Severity,
+                State = TicketState.Filing,
+                FiledBy = draft.FiledBy,
+                AuditAction = draft.AuditAction,
+                Tag = draft.Tag,
+                Subject = draft.Subject,
+                PostedAt = postedAt,
+            }
+        );
+        await db.SaveChangesAsync();
     }
 
     /// <summary>Two consoles that look up the same lost answers must not deadlock either.</summary>
@@ -218,8 +241,8 @@ public sealed class TicketStoreTests
     {
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
         var claims = Claims(database);
-        var before = (await claims.ClaimAsync(Draft("before")))!;
-        var (first, second) = ((await claims.ClaimAsync(Draft("first")))!, (await claims.ClaimAsync(Draft("second")))!);
+        var before = (await claims.ClaimAsync(Draft("before"))).Claim!;
+        var (first, second) = ((await claims.ClaimAsync(Draft("first"))).Claim!, (await claims.ClaimAsync(Draft("second"))).Claim!);
         await using var one = database.Open();
         await using var other = database.Open();
         await using var probe = database.Open();
@@ -258,7 +281,7 @@ public sealed class TicketStoreTests
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         var claims = Claims(database);
-        var (first, claim) = ((await claims.ClaimAsync(Draft("first")))!, (await claims.ClaimAsync(Draft()))!);
+        var (first, claim) = ((await claims.ClaimAsync(Draft("first"))).Claim!, (await claims.ClaimAsync(Draft())).Claim!);
 
         // While the first confirmation is written, the others share a batch.
         var before = claims.ConfirmAsync(first, Link with { Id = 1000 }, isOpen: true, adopted: false);
@@ -277,7 +300,7 @@ public sealed class TicketStoreTests
     public async Task The_database_itself_refuses_a_second_claim_and_a_second_row_of_a_ticket(Database kind)
     {
         await using var database = await TestDatabase.CreateAsync(kind);
-        var claim = (await Claims(database).ClaimAsync(Draft()))!;
+        var claim = (await Claims(database).ClaimAsync(Draft())).Claim!;
         foreach (var state in (TicketState[])[TicketState.Open, TicketState.Closed, TicketState.Closed, TicketState.Open])
         {
             await InsertAsync(state);
@@ -302,7 +325,7 @@ public sealed class TicketStoreTests
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         var claims = Claims(database);
-        var claim = (await claims.ClaimAsync(Draft()))!;
+        var claim = (await claims.ClaimAsync(Draft())).Claim!;
         _clock.Advance(Options.Lease - TimeSpan.FromMilliseconds(1));
         Assert.Null(await claims.TakeOverAsync(claim, default));
 
@@ -318,7 +341,7 @@ public sealed class TicketStoreTests
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         var claims = Claims(database);
-        var stale = (await claims.ClaimAsync(Draft()))!;
+        var stale = (await claims.ClaimAsync(Draft())).Claim!;
         _clock.Advance(Options.Lease);
         Assert.NotNull(await claims.TakeOverAsync(stale, default));
         var before = Assert.Single(await RowsAsync(database));
@@ -338,7 +361,7 @@ public sealed class TicketStoreTests
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         var claims = Claims(database);
-        await claims.LeaveUnconfirmedAsync((await claims.ClaimAsync(Draft()))!, "lost", lookupWasEmpty: false, default);
+        await claims.LeaveUnconfirmedAsync((await claims.ClaimAsync(Draft())).Claim!, "lost", lookupWasEmpty: false, default);
         var read = Assert.Single((await claims.ReadAsync(Draft())).Blocking);
         var faster = (await claims.TakeOverAsync(read, default))!;
         Assert.True(await claims.LeaveUnconfirmedAsync(faster, "not yet", lookupWasEmpty: true, default));
@@ -353,7 +376,7 @@ public sealed class TicketStoreTests
     {
         await using var database = await TestDatabase.CreateAsync(Database.Sqlite);
         var claims = Claims(database);
-        var claim = (await claims.ClaimAsync(Draft()))!;
+        var claim = (await claims.ClaimAsync(Draft())).Claim!;
 
         _clock.Advance(Options.Lease - Options.ClickBudget - TimeSpan.FromMilliseconds(1));
         Assert.True(_clock.GetUtcNow() < claims.PostUntil(claim));
@@ -371,7 +394,7 @@ public sealed class TicketStoreTests
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         var claims = Claims(database);
-        var late = (await claims.ClaimAsync(Draft()))!;
+        var late = (await claims.ClaimAsync(Draft())).Claim!;
         _clock.Advance(Options.Lease);
         var looking = (await claims.TakeOverAsync(late, default))!;
 
@@ -393,7 +416,7 @@ public sealed class TicketStoreTests
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         var claims = Claims(database);
-        var claim = (await claims.ClaimAsync(Draft()))!;
+        var claim = (await claims.ClaimAsync(Draft())).Claim!;
         await ExecuteAsync("ALTER TABLE audit_log RENAME TO away");
 
         await Assert.ThrowsAnyAsync<Exception>(() => claims.ConfirmAsync(claim, Link, isOpen: true, adopted: false));
@@ -422,7 +445,7 @@ public sealed class TicketStoreTests
         await using var database = await TestDatabase.CreateAsync(kind);
         var claims = Claims(database);
         await FileAsync(claims);
-        var claim = (await claims.ClaimAsync(Draft("another")))!;
+        var claim = (await claims.ClaimAsync(Draft("another"))).Claim!;
 
         Assert.True(await claims.ConfirmAsync(claim, Link with { Id = 1002 }, isOpen: false, adopted: true));
 
@@ -459,7 +482,7 @@ public sealed class TicketStoreTests
         var claims = Claims(database);
         await FileAsync(claims);
         await LoseConversationAsync(database);
-        Assert.NotNull(await claims.ClaimAsync(Draft(), evenIfBlocked: true));
+        Assert.NotNull((await claims.ClaimAsync(Draft(), evenIfBlocked: true)).Claim);
         var before = await RowsAsync(database);
 
         await claims.MarkIdLostAsync(before[0], default);
@@ -472,7 +495,7 @@ public sealed class TicketStoreTests
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         var claims = Claims(database);
-        await claims.LeaveUnconfirmedAsync((await claims.ClaimAsync(Draft()))!, "not yet", lookupWasEmpty: true, default);
+        await claims.LeaveUnconfirmedAsync((await claims.ClaimAsync(Draft())).Claim!, "not yet", lookupWasEmpty: true, default);
         var claim = (await claims.TakeOverAsync(Assert.Single(await RowsAsync(database)), default))!;
         _clock.Advance(TimeSpan.FromMinutes(2));
 
@@ -488,7 +511,7 @@ public sealed class TicketStoreTests
     {
         await using var database = await TestDatabase.CreateAsync(kind);
         var claims = Claims(database);
-        var claim = (await claims.ClaimAsync(Draft()))!;
+        var claim = (await claims.ClaimAsync(Draft())).Claim!;
         var counts = new List<int>();
         foreach (var pause in (double[])[0, 1, 3.9, 0.2, 5])
         {
@@ -554,7 +577,7 @@ public sealed class TicketStoreTests
         var (open, closed) = (new Conversation { Id = Link.Id, Status = "active" }, new Conversation { Id = Link.Id, Status = "closed" });
         await FileAsync(claims);
         var asRead = Assert.Single(await RowsAsync(database));
-        var claim = (await claims.ClaimAsync(Draft("another")))!;
+        var claim = (await claims.ClaimAsync(Draft("another"))).Claim!;
 
         Assert.Null(await SetOpenAsync(asRead, open));
         Assert.Null(await SetOpenAsync(claim, closed));
@@ -597,7 +620,7 @@ public sealed class TicketStoreTests
         var claims = Claims(database);
         var (open, closed) = (new Conversation { Id = Link.Id, Status = "active" }, new Conversation { Id = Link.Id, Status = "closed" });
         await FileAsync(claims);
-        Assert.NotNull(await claims.ClaimAsync(Draft("another")));
+        Assert.NotNull((await claims.ClaimAsync(Draft("another"))).Claim);
         var asRead = (await RowsAsync(database))[0];
         _clock.Advance(TimeSpan.FromSeconds(1));
         await claims.RecordAnswerAsync(asRead, closed, default);
@@ -632,7 +655,7 @@ public sealed class TicketStoreTests
 
     private static async Task<Ticket> FileAsync(TicketStore claims, string surface = "pay", long conversation = 1001)
     {
-        var claim = (await claims.ClaimAsync(Draft(surface)))!;
+        var claim = (await claims.ClaimAsync(Draft(surface))).Claim!;
         Assert.True(await claims.ConfirmAsync(claim, Link with { Id = conversation }, isOpen: true, adopted: false));
         return claim;
     }
