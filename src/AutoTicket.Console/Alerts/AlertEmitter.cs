@@ -102,8 +102,9 @@ internal sealed partial class AlertEmitter : Loop
 
     protected override void Begin()
     {
-        _signals.Subscribe(DatabaseSignals.Alerts, Wake);
         _aggregator.Changed += Wake;
+        // What this process stored has woken the loop already, and each delivery raises the signal too.
+        _signals.Subscribe(DatabaseSignals.Alerts, WakeSoon);
         _leader.Changed += Wake;
         _mutes.Changed += Wake;
         foreach (var hook in _hooks)

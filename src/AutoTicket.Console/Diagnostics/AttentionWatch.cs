@@ -48,7 +48,7 @@ internal sealed class AttentionWatch(
         alerts.Changed += () =>
         {
             _isStale = true;
-            Wake();
+            WakeSoon();
         };
         flags.Changed += Wake;
         freeScout.Changed += Wake;
@@ -79,7 +79,7 @@ internal sealed class AttentionWatch(
             Changed?.Invoke();
         }
 
-        await RestAsync(Stopwatch.GetElapsedTime(begun), 5, ShortestRest, stoppingToken);
+        await RestAsync(Stopwatch.GetElapsedTime(begun), 20, ShortestRest, stoppingToken);
         return LookEvery;
     }
 

@@ -22,12 +22,15 @@ internal static partial class FreeScoutRefusals
         bool isOneTicket = false
     )
     {
+        if (status is 201 or 204 || (status is >= 200 and < 300 && isJson && body.Length > 0))
+        {
+            return null;
+        }
+
         var words = Words(isJson, body);
         var quote = words.Length > 0 ? $", “{words}”" : "";
         return status switch
         {
-            204 => null,
-            201 => null,
             // FreeScout, or a proxy in front of it, sends its login page with 200.
             >= 200 and < 300 when !isJson && body.Length > 0 => Failure(
                 FreeScoutFailureKind.BadAnswer,

@@ -19,10 +19,12 @@ internal abstract partial class Loop(TimeProvider clock, ILogger logger) : Backg
     protected static readonly TimeSpan AfterFailure = TimeSpan.FromSeconds(1);
 
     private static readonly TimeSpan LongestAfterFailure = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan Soon = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LongestRest = TimeSpan.FromSeconds(2);
 
     // Never disposed: it holds no handle, and a loop may be woken after its end.
     private readonly SemaphoreSlim _awake = new(0, 1);
+    private bool _wakesSoon;
 
     protected TimeProvider Clock => clock;
 
@@ -51,6 +53,23 @@ internal abstract partial class Loop(TimeProvider clock, ILogger logger) : Backg
         catch (SemaphoreFullException)
         {
             // Another thread just woke it.
+        }
+    }
+
+    /// <summary>Begins the next turn in a moment, for what is not urgent: several wake-ups share the turn, and work that is urgent goes
+    /// first. Returns at once and never throws.</summary>
+    public void WakeSoon()
+    {
+        if (!Interlocked.Exchange(ref _wakesSoon, true))
+        {
+            _ = WakeAfterAsync();
+        }
+
+        async Task WakeAfterAsync()
+        {
+            await Task.Delay(Soon);
+            Volatile.Write(ref _wakesSoon, false);
+            Wake();
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Diagnostics;
 using AutoTicket.Alerts;
 using AutoTicket.Data;
@@ -31,26 +32,36 @@ internal sealed partial class OpenTickets(
     private static readonly TimeSpan ShortestRest = TimeSpan.FromMilliseconds(50);
 
     private readonly Lock _lock = new();
-    private readonly List<OpenTicket> _filedSinceReadBegan = [];
-    private volatile Copy _copy = new(new Listing([]), new HashSet<string>(), null, null);
+    private ImmutableStack<OpenTicket> _filedSinceReadBegan = [];
+    private volatile Copy _copy = new(new Listing([], []), new HashSet<string>(), null, null);
 
     private sealed record Copy(Listing Listing, IReadOnlySet<string> Unconfirmed, DateTimeOffset? SyncedAt, string? Problem);
 
-    /// <param name="tickets">Newest first.</param>
-    private sealed class Listing(IReadOnlyList<OpenTicket> tickets)
+    /// <param name="read">Newest first.</param>
+    /// <param name="filed">What this process filed since, newest on top.</param>
+    private sealed class Listing(IReadOnlyList<OpenTicket> read, ImmutableStack<OpenTicket> filed)
     {
-        public IReadOnlyList<OpenTicket> Tickets => tickets;
+        /// <summary>Newest first. Joined when a reader asks: in a flood nobody reads most lists.</summary>
+        public IReadOnlyList<OpenTicket> Tickets => field ??= filed.IsEmpty ? read : Join();
+
+        public Listing With(OpenTicket ticket) => new(read, filed.Push(ticket));
+
+        private OpenTicket[] Join()
+        {
+            var known = new HashSet<long>();
+            return [.. filed.Where(ticket => known.Add(ticket.Id)), .. read.Where(ticket => !known.Contains(ticket.Id))];
+        }
 
         /// <summary>The newest ticket of each surface.</summary>
         public Dictionary<string, OpenTicket> OfSurfaces =>
-            field ??= tickets
+            field ??= Tickets
                 .Where(ticket => ticket is { Kind: TicketKind.Surface, Surface: not null })
                 .DistinctBy(ticket => ticket.Surface!)
                 .ToDictionary(ticket => ticket.Surface!);
 
         /// <summary>The newest ticket of each alert, by its <c>alert_id</c>.</summary>
         public Dictionary<string, OpenTicket> OfAlerts =>
-            field ??= tickets
+            field ??= Tickets
                 .Where(ticket => ticket.AlertId is not null)
                 .DistinctBy(ticket => ticket.AlertId!)
                 .ToDictionary(ticket => ticket.AlertId!);
@@ -99,7 +110,7 @@ internal sealed partial class OpenTickets(
     /// <summary>Shows a ticket that this process just recorded, because under load the next read may come two seconds later.</summary>
     private void Show(Ticket filed)
     {
-        if (filed.ConversationId is not { } id)
+        if (filed.ConversationId is null)
         {
             return;
         }
@@ -108,8 +119,8 @@ internal sealed partial class OpenTickets(
         {
             var ticket = Own(filed);
             // A read that began before the ticket was recorded does not see it.
-            _filedSinceReadBegan.Add(ticket);
-            _copy = _copy with { Listing = new([ticket, .. _copy.Listing.Tickets.Where(other => other.Id != id)]) };
+            _filedSinceReadBegan = _filedSinceReadBegan.Push(ticket);
+            _copy = _copy with { Listing = _copy.Listing.With(ticket) };
         }
 
         Changed?.Invoke();
@@ -117,7 +128,7 @@ internal sealed partial class OpenTickets(
 
     protected override void Begin()
     {
-        signals.Subscribe(DatabaseSignals.Tickets, Wake);
+        signals.Subscribe(DatabaseSignals.Tickets, WakeSoon);
         health.Changed += Wake;
         ticketing.Opened += Show;
     }
@@ -127,7 +138,7 @@ internal sealed partial class OpenTickets(
         var begun = Stopwatch.GetTimestamp();
         await ReadAsync(stoppingToken);
         // In a flood each filing wakes the loop.
-        await RestAsync(Stopwatch.GetElapsedTime(begun), 5, ShortestRest, stoppingToken);
+        await RestAsync(Stopwatch.GetElapsedTime(begun), 20, ShortestRest, stoppingToken);
         return DatabaseSignals.AtLeastEvery;
     }
 
@@ -137,7 +148,7 @@ internal sealed partial class OpenTickets(
         {
             lock (_lock)
             {
-                _filedSinceReadBegan.Clear();
+                _filedSinceReadBegan = [];
             }
 
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
@@ -173,8 +184,8 @@ internal sealed partial class OpenTickets(
             lock (_lock)
             {
                 var known = tickets.Select(ticket => ticket.Id).ToHashSet();
-                tickets.InsertRange(0, _filedSinceReadBegan.Where(filed => !known.Contains(filed.Id)));
-                _copy = new Copy(new Listing(tickets), unconfirmed, sync?.SyncedAt, sync?.Problem);
+                var filed = _filedSinceReadBegan.Reverse().Where(ticket => !known.Contains(ticket.Id));
+                _copy = new Copy(new Listing(tickets, [.. filed]), unconfirmed, sync?.SyncedAt, sync?.Problem);
             }
         }
         catch (Exception exception) when (Outages.IsOutage(exception))

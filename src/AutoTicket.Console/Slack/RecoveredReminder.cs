@@ -27,7 +27,7 @@ internal sealed class RecoveredReminder(
     protected override void Begin()
     {
         base.Begin();
-        tickets.Changed += Wake;
+        tickets.Changed += WakeSoon;
     }
 
     protected override async Task<Reminder?> WriteAsync(CancellationToken cancellationToken) =>

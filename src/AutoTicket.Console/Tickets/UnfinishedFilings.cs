@@ -40,7 +40,7 @@ internal sealed partial class UnfinishedFilings(
     protected override void Begin()
     {
         base.Begin();
-        signals.Subscribe(DatabaseSignals.Tickets, Wake);
+        signals.Subscribe(DatabaseSignals.Tickets, WakeSoon);
         health.Changed += () =>
         {
             if (health.Failure is null)
