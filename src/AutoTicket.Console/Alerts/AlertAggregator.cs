@@ -25,11 +25,15 @@ internal sealed partial class AlertAggregator(
     /// <summary>How much text weighs as much as an observation. Without this limit long alerts could fill the memory.</summary>
     private const int CharactersPerWeight = 4_096;
     private const int Tries = 10;
+    private const int MostSeen = 100_000;
     private static readonly TimeSpan CleanEvery = TimeSpan.FromHours(1);
     private static readonly TimeSpan SweepEvery = TimeSpan.FromSeconds(5);
 
     private readonly CommitGroup<Request, IReadOnlyList<Observed>?> _requests = new(request => WeightOf(request.Observations));
     private readonly OutageNotice _outage = new();
+
+    /// <summary>Hash codes of logical ids that this process observed. Only a hint: the database decides what is known.</summary>
+    private readonly HashSet<int> _seen = [];
     private DateTimeOffset _cleanedAt = DateTimeOffset.MinValue;
 
     /// <param name="IsRehearsal">The rules are applied, and nothing is written.</param>
@@ -106,36 +110,28 @@ internal sealed partial class AlertAggregator(
         var logicalIds = batch.SelectMany(request => request.Observations).Select(o => o.LogicalId).Distinct().ToList();
         List<IReadOnlyList<Observed>?> earlier = [];
         List<Decision> severities = [];
-        for (var attempt = 0; attempt < Tries; attempt++)
+        for (var tries = 0; tries < Tries; tries++)
         {
             var now = Clock.GetUtcNow();
-            var known = await store.ReadAsync(logicalIds, now - EpisodeRules.RememberEndedFor, CancellationToken.None);
-            var episodes = new EpisodeRules(known, options.Value, now);
-            // Read after the alerts: if a new leader changes them, the write below fails on its version.
-            var isLeader = Leader.IsLeader;
-            var answers = batch.ConvertAll(request =>
-                request.IsRehearsal ? Rehearse(request, new EpisodeRules(known, options.Value, now))
-                : request.OnlyAsLeader && !isLeader ? null
-                : episodes.Apply(request.Observations)
-            );
-            answers = earlier.Count == 0 ? answers : [.. answers.Zip(earlier, PreferEarlier)];
-            var (opened, changed) = (episodes.Opened, episodes.Changed);
-            var written = opened.Count + changed.Count > 0 ? await store.WriteAsync(opened, changed, CancellationToken.None) : 0;
-            if (written > 0)
+            var attempt = tries == 0 ? await OpenUnseenAsync(batch, logicalIds, now) : null;
+            attempt ??= await ApplyAsync(batch, logicalIds, now);
+            var answers = earlier.Count == 0 ? attempt.Answers : [.. attempt.Answers.Zip(earlier, PreferEarlier)];
+            if (attempt.Written > 0)
             {
                 earlier = answers;
                 // After a partial write the next try finds the rest. What was tried twice is one change.
-                severities = [.. severities.UnionBy(SeverityChanges(known, changed, now), d => (d.AlertRow, d.Word))];
+                severities = [.. severities.UnionBy(SeverityChanges(attempt.Known, attempt.Changed, now), d => (d.AlertRow, d.Word))];
                 Changed?.Invoke();
             }
 
-            if (written == opened.Count + changed.Count)
+            if (attempt.Written == attempt.Opened.Count + attempt.Changed.Count)
             {
-                foreach (var alert in opened)
+                foreach (var alert in attempt.Opened)
                 {
                     AlertTrace.Start("alert opened", alert)?.Dispose();
                 }
 
+                Remember(logicalIds);
                 await ExplainAsync(batch, earlier, severities, now);
                 return answers;
             }
@@ -143,6 +139,70 @@ internal sealed partial class AlertAggregator(
 
         await ExplainAsync(batch, earlier, severities, Clock.GetUtcNow());
         return [];
+    }
+
+    /// <param name="Written">How many episodes were written. Fewer than opened and changed: another process changed the others first.</param>
+    private sealed record Attempt(
+        List<IReadOnlyList<Observed>?> Answers,
+        IReadOnlyList<Alert> Known,
+        IReadOnlyList<Alert> Opened,
+        IReadOnlyList<Alert> Changed,
+        int Written
+    );
+
+    /// <summary>Opens alerts that this process never saw in one round trip, because they are most likely new.</summary>
+    /// <returns>Null when one of them is known, or none is opened: read them first.</returns>
+    private async Task<Attempt?> OpenUnseenAsync(List<Request> batch, List<string> logicalIds, DateTimeOffset now)
+    {
+        if (logicalIds.Exists(id => _seen.Contains(id.GetHashCode(StringComparison.Ordinal))))
+        {
+            return null;
+        }
+
+        var (episodes, answers) = Apply(batch, [], now);
+        var written =
+            episodes.Opened.Count > 0
+                ? await store.OpenUnknownAsync(episodes.Opened, logicalIds, now - EpisodeRules.RememberEndedFor, CancellationToken.None)
+                : 0;
+        return written > 0 ? new(answers, [], episodes.Opened, [], written) : null;
+    }
+
+    private async Task<Attempt> ApplyAsync(List<Request> batch, List<string> logicalIds, DateTimeOffset now)
+    {
+        var known = await store.ReadAsync(logicalIds, now - EpisodeRules.RememberEndedFor, CancellationToken.None);
+        var (episodes, answers) = Apply(batch, known, now);
+        var (opened, changed) = (episodes.Opened, episodes.Changed);
+        var written = opened.Count + changed.Count > 0 ? await store.WriteAsync(opened, changed, CancellationToken.None) : 0;
+        return new(answers, known, opened, changed, written);
+    }
+
+    private (EpisodeRules Episodes, List<IReadOnlyList<Observed>?> Answers) Apply(
+        List<Request> batch,
+        List<Alert> known,
+        DateTimeOffset now
+    )
+    {
+        var episodes = new EpisodeRules(known, options.Value, now);
+        // Asked after the alerts were read: if a new leader changes them, the write fails on their version.
+        var isLeader = Leader.IsLeader;
+        return (
+            episodes,
+            batch.ConvertAll(request =>
+                request.IsRehearsal ? Rehearse(request, new EpisodeRules(known, options.Value, now))
+                : request.OnlyAsLeader && !isLeader ? null
+                : episodes.Apply(request.Observations)
+            )
+        );
+    }
+
+    private void Remember(List<string> logicalIds)
+    {
+        if (_seen.Count > MostSeen)
+        {
+            _seen.Clear();
+        }
+
+        _seen.UnionWith(logicalIds.Select(id => id.GetHashCode(StringComparison.Ordinal)));
     }
 
     /// <summary>Merges two tries. What an earlier try opened, this try finds known: the earlier result is the right answer.</summary>

@@ -81,18 +81,38 @@ internal sealed class AlertStore(
     )
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        // IS NOT FALSE makes PostgreSQL use the index on the identity. In a flood its statistics are stale, and it would otherwise
-        // scan all firing alerts.
         return await db.QueryAsync(
-            FormattableStringFactory.Create(
-                $"SELECT {Columns} FROM {{0}} JOIN alerts ON logical_id = wanted AND (ended_at > {{1}}) IS NOT FALSE",
-                Wanted.Of(logicalIds),
-                endedSince
-            ),
+            FormattableStringFactory.Create($"SELECT {Columns} FROM {Known(0, 1)}", Wanted.Of(logicalIds), endedSince),
             row => Read(db, row),
             cancellationToken
         );
     }
+
+    /// <summary>Opens episodes, unless <see cref="ReadAsync"/> would find one of their logical alerts: then it opens none.</summary>
+    /// <returns>How many were opened. Fewer than given: another process opened the others first.</returns>
+    public async Task<int> OpenUnknownAsync(
+        IReadOnlyList<Alert> opened,
+        IReadOnlyCollection<string> logicalIds,
+        DateTimeOffset endedSince,
+        CancellationToken cancellationToken
+    )
+    {
+        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
+        return await InsertAsync(
+            db,
+            opened,
+            $"NOT EXISTS (SELECT 1 FROM {Known(1, 2)})",
+            [],
+            cancellationToken,
+            Wanted.Of(logicalIds),
+            endedSince
+        );
+    }
+
+    // IS NOT FALSE makes PostgreSQL use the index on the identity. In a flood its statistics are stale, and it would otherwise scan all
+    // firing alerts.
+    private static string Known(int wanted, int endedSince) =>
+        $"{{{wanted}}} JOIN alerts ON alerts.logical_id = wanted AND (alerts.ended_at > {{{endedSince}}}) IS NOT FALSE";
 
     /// <summary>The alert of a row that holds <see cref="Columns"/>.</summary>
     public static Alert Read(AutoTicketDbContext db, DbDataReader row) =>
@@ -223,12 +243,14 @@ internal sealed class AlertStore(
         await InsertAsync(db, [ended], isNew, [delivered], cancellationToken);
     }
 
+    /// <param name="where">Which rows are inserted. {1} is the first of <paramref name="arguments"/>.</param>
     private Task<int> InsertAsync(
         AutoTicketDbContext db,
         IReadOnlyList<Alert> opened,
         string where,
         IReadOnlyList<string> then,
-        CancellationToken cancellationToken
+        CancellationToken cancellationToken,
+        params object[] arguments
     ) =>
         db.InsertAsync(
             "alerts",
@@ -250,7 +272,8 @@ internal sealed class AlertStore(
                 .. then,
             ],
             New.Of(Sorted(opened)),
-            cancellationToken
+            cancellationToken,
+            arguments
         );
 
     /// <summary>The severities that reach the hooks, as an SQL list: <c>'p1', 'p2'</c>.</summary>

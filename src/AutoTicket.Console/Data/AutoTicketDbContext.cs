@@ -1,8 +1,10 @@
 using System.Data.Common;
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.DataProtection.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Metadata;
 using Microsoft.EntityFrameworkCore.Storage;
 using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 
@@ -12,8 +14,12 @@ namespace AutoTicket.Data;
 /// know which database it is.</summary>
 internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContext(options), IDataProtectionKeyContext
 {
+    private static readonly ConditionalWeakTable<DbContextOptions, IModel> Models = [];
     private readonly DbContextOptions _options = options;
     private bool _isInTransaction;
+
+    /// <summary>One for all contexts. EF would make a context's services for each statement that asks for it.</summary>
+    public override IModel Model => Models.GetValue(_options, _ => base.Model);
 
     public DbSet<LeaseRow> Leases => Set<LeaseRow>();
     public DbSet<DataProtectionKey> DataProtectionKeys => Set<DataProtectionKey>();
@@ -42,6 +48,7 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
     /// <param name="insert">The SQL after INSERT INTO and the table: columns, and a SELECT … FROM {0} that skips rows that exist.</param>
     /// <param name="returning">The columns that the following statements read.</param>
     /// <param name="then">INSERTs that read the inserted rows as the table <c>inserted</c>.</param>
+    /// <param name="arguments">Further arguments of <paramref name="insert"/>, from {1} on.</param>
     /// <returns>How many rows were inserted. Fewer than given: some existed, and the caller must read again.
     /// SQLite then inserts none.</returns>
     public abstract Task<int> InsertAsync(
@@ -50,7 +57,8 @@ internal abstract class AutoTicketDbContext(DbContextOptions options) : DbContex
         string returning,
         IReadOnlyList<string> then,
         RowsParameter rows,
-        CancellationToken cancellationToken
+        CancellationToken cancellationToken,
+        params object[] arguments
     );
 
     /// <summary>The SQL function that makes a JSON object of names and values.</summary>

@@ -38,13 +38,14 @@ internal sealed class PostgresDbContext(DbContextOptions<PostgresDbContext> opti
         string returning,
         IReadOnlyList<string> then,
         RowsParameter rows,
-        CancellationToken cancellationToken
+        CancellationToken cancellationToken,
+        params object[] arguments
     )
     {
         var followed = string.Concat(then.Select((next, i) => $", then{i} AS ({next})"));
         var statement = FormattableStringFactory.Create(
             $"WITH inserted AS (INSERT INTO {table} {insert} RETURNING {returning}){followed} SELECT count(*) FROM inserted",
-            rows
+            [rows, .. arguments]
         );
         return (int)(await QueryAsync(statement, row => row.GetInt64(0), cancellationToken))[0];
     }

@@ -58,12 +58,13 @@ internal sealed class SqliteDbContext(DbContextOptions<SqliteDbContext> options)
         string returning,
         IReadOnlyList<string> then,
         RowsParameter rows,
-        CancellationToken cancellationToken
+        CancellationToken cancellationToken,
+        params object[] arguments
     )
     {
         await using var transaction = await BeginAsync(cancellationToken);
         var ids = await QueryAsync(
-            FormattableStringFactory.Create($"INSERT INTO {table} {insert} RETURNING id", rows),
+            FormattableStringFactory.Create($"INSERT INTO {table} {insert} RETURNING id", [rows, .. arguments]),
             row => row.GetInt64(0),
             cancellationToken
         );

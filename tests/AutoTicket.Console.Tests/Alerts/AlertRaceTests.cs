@@ -180,6 +180,22 @@ public sealed class AlertRaceTests
         Assert.Equal(0, await table.WriteAsync([], [ended with { Status = AlertStatus.Firing, EndedAt = null }], default));
     }
 
+    /// <summary>The second console never saw the alert, but must not take it for a new one.</summary>
+    [Theory, BothDatabases]
+    public async Task An_alert_that_ended_at_one_console_fires_again_at_the_other_as_the_same_episode(Database kind)
+    {
+        await using var driver = await AlertDriver.StartAsync(kind, NoBudget, consoles: 2);
+        await driver.RaiseAsync(AlertDriver.Say("flapping"), 0);
+        await driver.RaiseAsync(AlertDriver.Say("flapping", firing: false), 0);
+
+        await driver.RaiseAsync([AlertDriver.Say("flapping"), AlertDriver.Say("new")], 1);
+
+        Assert.Equal(
+            [("flapping", 1), ("new", 0)],
+            (await driver.AlertsAsync()).Select(alert => (alert.Name, alert.Reopened)).OrderBy(alert => alert.Name)
+        );
+    }
+
     [Fact]
     public async Task Only_alerts_that_were_written_as_expired_are_logged_as_expired()
     {

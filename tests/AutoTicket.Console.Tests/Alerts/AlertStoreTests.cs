@@ -82,6 +82,45 @@ public sealed class AlertStoreTests
     }
 
     [Theory, BothDatabases]
+    public async Task Alerts_are_opened_unread_only_if_all_are_unknown(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        await using var services = database.AsTheConsole();
+        var table = new AlertStore(
+            services.GetRequiredService<IDbContextFactory<AutoTicketDbContext>>(),
+            Options.Create(new AlertsOptions()),
+            hooks: []
+        );
+        var now = TimeProvider.System.GetUtcNow();
+        Assert.Equal(2, await table.WriteAsync([Named("old"), Named("ended")], [], default));
+        var ended = (await table.ReadAsync(["ended"], now, default))[0] with { Status = AlertStatus.Resolved, EndedAt = now };
+        Assert.Equal(1, await table.WriteAsync([], [ended], default));
+
+        Assert.Equal(0, await OpenAsync(now.AddHours(-1), "new", "old"));
+        Assert.Equal(0, await OpenAsync(now.AddHours(-1), "new", "ended"));
+        Assert.Equal(2, await OpenAsync(now.AddHours(1), "new", "ended"));
+        Assert.Equal(0, await OpenAsync(now.AddHours(1), "new"));
+
+        Task<int> OpenAsync(DateTimeOffset endedSince, params string[] names) =>
+            table.OpenUnknownAsync([.. names.Select(Named)], names, endedSince, default);
+
+        Alert Named(string name) =>
+            new()
+            {
+                AlertId = name,
+                LogicalId = name,
+                Status = AlertStatus.Firing,
+                Source = "test",
+                Name = name,
+                Severity = Severity.P2,
+                Summary = name,
+                StartedAt = now,
+                OpenedAt = now,
+                SeenAt = now,
+            };
+    }
+
+    [Theory, BothDatabases]
     public async Task An_alert_that_fires_when_the_threshold_is_lowered_is_delivered(Database kind)
     {
         await using var database = await TestDatabase.CreateAsync(kind);
