@@ -9,7 +9,7 @@ namespace AutoTicket.Data;
 /// duplicate signal does no harm. It is also raised after every reconnect and at least every five seconds.</summary>
 internal abstract partial class DatabaseSignals(TimeProvider clock, ILogger<DatabaseSignals> logger) : Loop(clock, logger)
 {
-    /// <summary>Also the channels of PostgreSQL's NOTIFY, which <see cref="PostgresTriggers"/> raise.</summary>
+    /// <summary>Also the channels of PostgreSQL's NOTIFY, which <see cref="ChangeTriggers"/> raise.</summary>
     public const string Flags = "autoticket_flags";
     public const string Tickets = "autoticket_tickets";
     public const string Alerts = "autoticket_alerts";
@@ -49,7 +49,8 @@ internal abstract partial class DatabaseSignals(TimeProvider clock, ILogger<Data
     protected abstract Task ListenAsync(CancellationToken stoppingToken);
 
     /// <summary>Polls, five times a second, a value that changes with every commit of another connection.</summary>
-    protected async Task PollAsync(DbConnection connection, string sql, CancellationToken stoppingToken)
+    /// <param name="raise">Raises the channels that changed.</param>
+    protected async Task PollAsync(DbConnection connection, string sql, Func<Task> raise, CancellationToken stoppingToken)
     {
         await using var look = connection.CreateCommand();
         look.CommandText = sql;
@@ -58,12 +59,17 @@ internal abstract partial class DatabaseSignals(TimeProvider clock, ILogger<Data
         while (true)
         {
             var now = await look.ExecuteScalarAsync(stoppingToken);
-            if (!Equals(now, seen) || Clock.GetElapsedTime(raisedAt) >= AtLeastEvery)
+            if (seen is null || Clock.GetElapsedTime(raisedAt) >= AtLeastEvery)
             {
-                seen = now;
                 raisedAt = Clock.GetTimestamp();
                 RaiseAll();
             }
+            else if (!Equals(now, seen))
+            {
+                await raise();
+            }
+
+            seen = now;
 
             await Task.Delay(LookEvery, Clock, stoppingToken);
         }
@@ -123,7 +129,16 @@ internal sealed class PostgresSignals(string connectionString, TimeProvider cloc
         if (await IsPooledAsync(connection, stoppingToken))
         {
             // A pooler delivers notifications to no client or to another one. The snapshot's text changes with every commit.
-            await PollAsync(connection, "SELECT txid_current_snapshot()::text", stoppingToken);
+            await PollAsync(
+                connection,
+                "SELECT txid_current_snapshot()::text",
+                () =>
+                {
+                    RaiseAll();
+                    return Task.CompletedTask;
+                },
+                stoppingToken
+            );
         }
 
         connection.Notification += (_, notification) => Raise(notification.Channel);
@@ -141,7 +156,8 @@ internal sealed class PostgresSignals(string connectionString, TimeProvider cloc
     }
 }
 
-/// <summary>SQLite has no NOTIFY. Its data version changes with every commit of another connection.</summary>
+/// <summary>SQLite has no NOTIFY. Its data version changes with every commit of another connection, above all with each renewal of the
+/// lease. What changed is counted by <see cref="ChangeTriggers"/>.</summary>
 internal sealed class SqliteSignals(string connectionString, TimeProvider clock, ILogger<DatabaseSignals> logger)
     : DatabaseSignals(clock, logger)
 {
@@ -151,6 +167,24 @@ internal sealed class SqliteSignals(string connectionString, TimeProvider clock,
             new SqliteConnectionStringBuilder(connectionString) { Pooling = false }.ConnectionString
         );
         await connection.OpenAsync(stoppingToken);
-        await PollAsync(connection, "PRAGMA data_version", stoppingToken);
+        await using var read = connection.CreateCommand();
+        read.CommandText = "SELECT channel, version FROM changes";
+        var seen = new Dictionary<string, long>();
+        await ReadAsync(_ => { });
+        await PollAsync(connection, "PRAGMA data_version", () => ReadAsync(Raise), stoppingToken);
+
+        async Task ReadAsync(Action<string> changed)
+        {
+            await using var rows = await read.ExecuteReaderAsync(stoppingToken);
+            while (await rows.ReadAsync(stoppingToken))
+            {
+                var (channel, version) = (rows.GetString(0), rows.GetInt64(1));
+                if (seen.GetValueOrDefault(channel) != version)
+                {
+                    seen[channel] = version;
+                    changed(channel);
+                }
+            }
+        }
     }
 }

@@ -10,7 +10,7 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 namespace AutoTicket.Data.Sqlite
 {
     [DbContext(typeof(SqliteDbContext))]
-    [Migration("20261130145548_Initial")]
+    [Migration("20261130223000_Initial")]
     partial class Initial
     {
         /// <inheritdoc />

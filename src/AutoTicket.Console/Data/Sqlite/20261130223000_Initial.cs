@@ -625,11 +625,15 @@ namespace AutoTicket.Data.Sqlite
                 table: "tickets",
                 column: "tags_pending",
                 filter: "tags_pending");
+
+            migrationBuilder.CreateChangeTriggers();
         }
 
         /// <inheritdoc />
         protected override void Down(MigrationBuilder migrationBuilder)
         {
+            migrationBuilder.DropChangeTriggers();
+
             migrationBuilder.DropTable(
                 name: "alert_deliveries");
 
