@@ -1,4 +1,3 @@
-using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Http.Connections;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.SignalR;
@@ -6,47 +5,19 @@ using Microsoft.AspNetCore.SignalR;
 namespace AutoTicket.Security;
 
 /// <summary>Limits requests: sign-ins per address and minute, page connections in all and per session, and calls of some endpoints per
-/// caller. ASP.NET's middleware would do, but never disposes its limiters, whose timers keep the whole host alive.</summary>
-internal sealed class RequestLimits : IDisposable
+/// caller.</summary>
+internal sealed class RequestLimits(CircuitLimits circuits)
 {
     /// <summary>Of all exports together.</summary>
     public static readonly AtOnce Exports = new("export", 2);
 
     private const int SignInsPerMinute = 10;
 
-    private readonly PartitionedRateLimiter<HttpContext>[] _each;
-    private readonly PartitionedRateLimiter<HttpContext> _all;
+    private readonly MinuteLimit _signIns = new(SignInsPerMinute, TimeProvider.System);
+    private readonly Lock _lock = new();
 
-    public RequestLimits(CircuitLimits circuits)
-    {
-        _each =
-        [
-            PartitionedRateLimiter.Create<HttpContext, string>(context =>
-                IsSignIn(context)
-                    ? RateLimitPartition.GetFixedWindowLimiter(
-                        Lockout.AddressOf(context.Connection.RemoteIpAddress),
-                        _ => new FixedWindowRateLimiterOptions { PermitLimit = SignInsPerMinute, Window = TimeSpan.FromMinutes(1) }
-                    )
-                    : Unlimited
-            ),
-            // A page's WebSocket is one long request.
-            PartitionedRateLimiter.Create<HttpContext, string>(context => IsConnection(context) ? Open("all", circuits.InAll) : Unlimited),
-            PartitionedRateLimiter.Create<HttpContext, string>(context =>
-                IsConnection(context) && context.User.Identity?.AuthenticationType != Schemes.Loopback
-                    ? Open($"page of {Schemes.SessionOf(context.User) ?? CallerOf(context)}", circuits.PerSession)
-                    : Unlimited
-            ),
-            PartitionedRateLimiter.Create<HttpContext, string>(context =>
-                context.GetEndpoint()?.Metadata.GetMetadata<AtOnce>() is { } limit
-                    ? Open($"{limit.What} of {CallerOf(context)}", limit.Most)
-                    : Unlimited
-            ),
-        ];
-        _all = PartitionedRateLimiter.CreateChained(_each);
-    }
-
-    // The first request of a key creates its limiter, so that no other partition may use this key.
-    private static RateLimitPartition<string> Unlimited => RateLimitPartition.GetNoLimiter("");
+    /// <summary>How many requests are open, by what limits them.</summary>
+    private readonly Dictionary<string, int> _open = [];
 
     public async Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
@@ -56,20 +27,80 @@ internal sealed class RequestLimits : IDisposable
             return;
         }
 
-        using var permit = _all.AttemptAcquire(context);
-        if (permit.IsAcquired)
+        var limits = LimitsOf(context);
+        if ((IsSignIn(context) && !_signIns.TryTake(Lockout.AddressOf(context.Connection.RemoteIpAddress))) || !TryOpen(limits))
         {
-            await next(context);
+            await Results.Problem(title: "Too many requests. Wait a minute, then try again.", statusCode: 429).ExecuteAsync(context);
             return;
         }
 
-        await Results.Problem(title: "Too many requests. Wait a minute, then try again.", statusCode: 429).ExecuteAsync(context);
+        try
+        {
+            await next(context);
+        }
+        finally
+        {
+            Close(limits);
+        }
     }
 
-    public void Dispose()
+    /// <returns>How many requests may be open, by what limits them. Most requests have no limit.</returns>
+    private IReadOnlyList<AtOnce> LimitsOf(HttpContext context)
     {
-        _all.Dispose();
-        Array.ForEach(_each, limiter => limiter.Dispose());
+        if (IsConnection(context))
+        {
+            // A page's WebSocket is one long request.
+            var all = new AtOnce("all", circuits.InAll);
+            return context.User.Identity?.AuthenticationType == Schemes.Loopback
+                ? [all]
+                : [all, new($"page of {Schemes.SessionOf(context.User) ?? CallerOf(context)}", circuits.PerSession)];
+        }
+
+        return context.GetEndpoint()?.Metadata.GetMetadata<AtOnce>() is { } limit
+            ? [limit with { What = $"{limit.What} of {CallerOf(context)}" }]
+            : [];
+    }
+
+    private bool TryOpen(IReadOnlyList<AtOnce> limits)
+    {
+        if (limits.Count == 0)
+        {
+            return true;
+        }
+
+        lock (_lock)
+        {
+            if (limits.Any(limit => _open.GetValueOrDefault(limit.What) >= limit.Most))
+            {
+                return false;
+            }
+
+            foreach (var limit in limits)
+            {
+                _open[limit.What] = _open.GetValueOrDefault(limit.What) + 1;
+            }
+
+            return true;
+        }
+    }
+
+    private void Close(IReadOnlyList<AtOnce> limits)
+    {
+        if (limits.Count == 0)
+        {
+            return;
+        }
+
+        lock (_lock)
+        {
+            foreach (var limit in limits)
+            {
+                if (--_open[limit.What] == 0)
+                {
+                    _open.Remove(limit.What);
+                }
+            }
+        }
     }
 
     private static bool IsSignIn(HttpContext context) => context.GetEndpoint()?.Metadata.GetMetadata<SignInMetadata>() is not null;
@@ -84,9 +115,6 @@ internal sealed class RequestLimits : IDisposable
             context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true }
             || context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true }
         );
-
-    private static RateLimitPartition<string> Open(string key, int most) =>
-        RateLimitPartition.GetConcurrencyLimiter(key, _ => new ConcurrencyLimiterOptions { PermitLimit = most, QueueLimit = 0 });
 
     private static string CallerOf(HttpContext context) =>
         context.User.Identity?.Name ?? Lockout.AddressOf(context.Connection.RemoteIpAddress);

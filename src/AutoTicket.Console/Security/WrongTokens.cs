@@ -1,18 +1,14 @@
-using System.Threading.RateLimiting;
 using AutoTicket.Audit;
 using Microsoft.AspNetCore.Diagnostics;
 
 namespace AutoTicket.Security;
 
 /// <summary>Counts requests with a missing or wrong bearer token. Wrong ones are logged and audited at most once a minute.</summary>
-internal sealed partial class WrongTokens(DenialLog denials, OncePerMinute often, ILogger<WrongTokens> logger) : IDisposable
+internal sealed partial class WrongTokens(DenialLog denials, OncePerMinute often, ILogger<WrongTokens> logger)
 {
     private const int PerMinute = 10;
-    private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
 
-    private readonly PartitionedRateLimiter<string> _perAddress = PartitionedRateLimiter.Create<string, string>(address =>
-        RateLimitPartition.GetFixedWindowLimiter(address, _ => new() { PermitLimit = PerMinute, Window = Minute })
-    );
+    private readonly MinuteLimit _perAddress = new(PerMinute, TimeProvider.System);
 
     /// <returns>The status to answer with: 401, or 429 to an address with too many wrong tokens. Right tokens are never limited, so that a
     /// wrong one from the same address can't keep alerts out.</returns>
@@ -36,11 +32,8 @@ internal sealed partial class WrongTokens(DenialLog denials, OncePerMinute often
             await RecordAsync(tries, address, (context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? "?");
         }
 
-        using var permit = _perAddress.AttemptAcquire(address);
-        return permit.IsAcquired ? StatusCodes.Status401Unauthorized : StatusCodes.Status429TooManyRequests;
+        return _perAddress.TryTake(address) ? StatusCodes.Status401Unauthorized : StatusCodes.Status429TooManyRequests;
     }
-
-    public void Dispose() => _perAddress.Dispose();
 
     private async Task RecordAsync(int tries, string address, string route)
     {

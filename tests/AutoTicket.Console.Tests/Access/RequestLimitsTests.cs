@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.SignalR;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
 
 namespace AutoTicket.Tests.Access;
 
@@ -13,7 +14,7 @@ public sealed class RequestLimitsTests
     [Fact]
     public async Task The_pages_of_an_unnamed_user_count_against_no_other_request()
     {
-        using var limits = new RequestLimits(new CircuitLimits(PerSession: 1, InAll: 10, Retained: 1));
+        var limits = new RequestLimits(new CircuitLimits(PerSession: 1, InAll: 10, Retained: 1));
         var nameless = new ClaimsPrincipal(new ClaimsIdentity("a test"));
         var open = new TaskCompletionSource();
         var page = limits.InvokeAsync(Request("/_blazor", nameless), _ => open.Task);
@@ -34,6 +35,27 @@ public sealed class RequestLimitsTests
         Assert.True(isServed);
         open.SetResult();
         await page;
+
+        var next = Request("/_blazor", nameless);
+        await limits.InvokeAsync(next, _ => Task.CompletedTask);
+        Assert.Equal(200, next.Response.StatusCode);
+    }
+
+    [Fact]
+    public void Each_key_has_its_number_in_its_own_minute_and_is_then_forgotten()
+    {
+        var clock = new FakeTimeProvider();
+        var limit = new MinuteLimit(most: 2, clock);
+
+        Assert.Equal([true, true, false], new[] { limit.TryTake("a"), limit.TryTake("a"), limit.TryTake("a") });
+        clock.Advance(TimeSpan.FromSeconds(40));
+        Assert.True(limit.TryTake("b"));
+        Assert.False(limit.TryTake("a"));
+        clock.Advance(TimeSpan.FromSeconds(20));
+        Assert.True(limit.TryTake("a"));
+        clock.Advance(TimeSpan.FromSeconds(61));
+        Assert.True(limit.TryTake("c"));
+        Assert.Equal(1, limit.Count);
     }
 
     private static DefaultHttpContext Request(string path, ClaimsPrincipal user)
