@@ -22,8 +22,8 @@ internal abstract partial class Loop(TimeProvider clock, ILogger logger) : Backg
     private static readonly TimeSpan Soon = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LongestRest = TimeSpan.FromSeconds(2);
 
-    // Never disposed: it holds no handle, and a loop may be woken after its end.
-    private readonly SemaphoreSlim _awake = new(0, 1);
+    // Not a semaphore: ending its wait by a timer throws an exception at every pause, which costs as much as a turn.
+    private volatile TaskCompletionSource _awake = NewAwake();
     private bool _wakesSoon;
 
     protected TimeProvider Clock => clock;
@@ -38,23 +38,7 @@ internal abstract partial class Loop(TimeProvider clock, ILogger logger) : Backg
     protected virtual Task FinishAsync() => Task.CompletedTask;
 
     /// <summary>Begins the next turn at once. Returns at once and never throws.</summary>
-    public void Wake()
-    {
-        // Checked first: in a flood, an exception for each wake-up would be expensive.
-        if (_awake.CurrentCount > 0)
-        {
-            return;
-        }
-
-        try
-        {
-            _awake.Release();
-        }
-        catch (SemaphoreFullException)
-        {
-            // Another thread just woke it.
-        }
-    }
+    public void Wake() => _awake.TrySetResult();
 
     /// <summary>Begins the next turn in a moment, for what is not urgent: several wake-ups share the turn, and work that is urgent goes
     /// first. Returns at once and never throws.</summary>
@@ -117,12 +101,19 @@ internal abstract partial class Loop(TimeProvider clock, ILogger logger) : Backg
 
     private async Task PauseAsync(TimeSpan atMost, CancellationToken stoppingToken)
     {
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
-        var awake = _awake.WaitAsync(either.Token);
-        await Task.WhenAny(awake, Task.Delay(atMost, clock, either.Token));
-        await either.CancelAsync();
-        await awake.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (atMost != TimeSpan.Zero)
+        {
+            var awake = _awake;
+            await using var timer = clock.CreateTimer(_ => awake.TrySetResult(), null, atMost, Timeout.InfiniteTimeSpan);
+            await using var stopping = stoppingToken.Register(() => awake.TrySetResult());
+            await awake.Task;
+        }
+
+        // Before the next turn, which sees what a wake-up until now was about.
+        _awake = NewAwake();
     }
+
+    private static TaskCompletionSource NewAwake() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private static partial class Log
     {
