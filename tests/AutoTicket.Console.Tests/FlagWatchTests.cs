@@ -69,7 +69,7 @@ public sealed class FlagWatchTests : IAsyncLifetime
 
     [Fact]
     [Trait("Pitfall", "T-57")]
-    public async Task A_change_reaches_other_processes_by_signal_or_else_by_the_poll_of_each_second()
+    public async Task A_change_reaches_other_processes_by_signal_or_else_by_a_poll()
     {
         var (first, signaled, polling) = (await StartAsync(), await StartAsync(), await StartAsync(signals: false));
         var raised = 0;
@@ -85,6 +85,23 @@ public sealed class FlagWatchTests : IAsyncLifetime
             "the signal arrives and raises the event"
         );
         await _clock.AdvanceUntilAsync(TimeSpan.FromSeconds(1), () => Task.FromResult(IsOn(polling)), "it polls the change");
+    }
+
+    [Fact]
+    public void The_flags_are_read_when_a_change_is_due_and_each_second_while_they_are_stale_or_processes_disagree()
+    {
+        var now = _clock.GetUtcNow();
+        var flag = new FlagState(Flag, Enabled: true, FlagLayer.Store, false, null, null, null, null, [new("here", true, now)]);
+        var later = flag with { Scheduled = new(false, now.AddMinutes(1), "olga", Why) };
+        var soon = flag with { Scheduled = new(false, now.AddSeconds(3), "olga", Why) };
+
+        Assert.Equal(DatabaseSignals.LongestPause, PauseAfter(flag, later));
+        Assert.Equal(TimeSpan.FromSeconds(3), PauseAfter(later, soon));
+        Assert.InRange(PauseAfter(soon with { Scheduled = soon.Scheduled! with { At = now } }), TimeSpan.Zero, TimeSpan.FromSeconds(0.1));
+        Assert.Equal(TimeSpan.FromSeconds(1), PauseAfter(flag with { Acks = [new("here", true, now), new("there", false, now)] }));
+        Assert.Equal(TimeSpan.FromSeconds(1), FlagWatch.PauseAfter(new([later], now, IsStale: true), now));
+
+        TimeSpan PauseAfter(params FlagState[] flags) => FlagWatch.PauseAfter(new(flags, now, IsStale: false), now);
     }
 
     [Fact]

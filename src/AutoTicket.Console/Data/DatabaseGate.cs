@@ -18,11 +18,26 @@ internal sealed partial class DatabaseGate(
     private static readonly TimeSpan CheckEvery = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan RetryEvery = TimeSpan.FromSeconds(1);
 
+    /// <summary>Raised when <see cref="Problem"/> changed. Handlers return at once and never throw.</summary>
+    public event Action? Changed;
+
     /// <summary>The schema has been checked. The database can be used, but may be away now.</summary>
     public bool IsOpen { get; private set; }
 
     /// <summary>Why the database can't be used now, for the operator; null: it can.</summary>
-    public string? Problem { get; private set; } = "The database has not answered yet.";
+    public string? Problem
+    {
+        get;
+        private set
+        {
+            var changed = field != value;
+            field = value;
+            if (changed)
+            {
+                Changed?.Invoke();
+            }
+        }
+    } = "The database has not answered yet.";
 
     public override async Task StartAsync(CancellationToken cancellationToken)
     {

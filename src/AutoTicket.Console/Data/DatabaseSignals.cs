@@ -18,6 +18,11 @@ internal abstract partial class DatabaseSignals(TimeProvider clock, ILogger<Data
 
     protected static readonly string[] Channels = [Flags, Tickets, Alerts, Readings, Maintenance];
     public static readonly TimeSpan AtLeastEvery = TimeSpan.FromSeconds(5);
+
+    /// <summary>The longest pause of a loop that a signal wakes, for the case that the signals themselves hang. Longer than theirs, or the
+    /// loop would run twice each time.</summary>
+    public static readonly TimeSpan LongestPause = 2 * AtLeastEvery;
+
     private static readonly TimeSpan ReconnectAfter = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(200);
 

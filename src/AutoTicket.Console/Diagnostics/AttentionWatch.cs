@@ -27,8 +27,6 @@ internal sealed class AttentionWatch(
     private const int LongestReason = 120;
     private const int MostNamed = 3;
 
-    /// <summary>Not everything announces its changes: the database gate is polled.</summary>
-    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan ShortestRest = TimeSpan.FromMilliseconds(100);
 
     private readonly Dictionary<string, bool> _needing = [];
@@ -54,6 +52,7 @@ internal sealed class AttentionWatch(
         freeScout.Changed += Wake;
         delivery.Changed += Wake;
         maintenance.Changed += Wake;
+        gate.Changed += Wake;
     }
 
     protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
@@ -80,7 +79,7 @@ internal sealed class AttentionWatch(
         }
 
         await RestAsync(Stopwatch.GetElapsedTime(begun), 20, ShortestRest, stoppingToken);
-        return LookEvery;
+        return _isStale ? AfterFailure : DatabaseSignals.LongestPause;
     }
 
     // Most readings change nothing here.

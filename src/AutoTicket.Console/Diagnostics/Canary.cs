@@ -29,7 +29,6 @@ internal sealed partial class Canary(
         true,
         new Dictionary<string, string>()
     );
-    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
 
     /// <summary>Longer than a pass of the emitter takes.</summary>
     private static readonly TimeSpan StuckAfter = TimeSpan.FromMinutes(1);
@@ -51,7 +50,9 @@ internal sealed partial class Canary(
             await RunTestAsync(stoppingToken);
         }
 
-        return LookEvery;
+        return gate.Problem is null
+            ? Until(_triedAt + options.Value.CanaryInterval, Clock.GetUtcNow(), atMost: options.Value.CanaryInterval)
+            : AfterFailure;
     }
 
     private async Task RunTestAsync(CancellationToken stoppingToken)

@@ -26,7 +26,8 @@ internal sealed class DeliveryWatch(
     public const string Nobody = "Alerts reach nobody, neither by DM nor by ticket.";
     public const string SentLater = "Waiting alerts are sent when one of the two works again.";
 
-    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+    /// <summary>How often the others read what the leader last recorded.</summary>
+    private static readonly TimeSpan FollowEvery = TimeSpan.FromSeconds(1);
 
     /// <summary>The age of decisions that count: a waiting DM gets one at least every 20 seconds.</summary>
     private static readonly TimeSpan Recent = TimeSpan.FromMinutes(1);
@@ -47,13 +48,16 @@ internal sealed class DeliveryWatch(
     {
         slack.Changed += Wake;
         freeScout.Changed += Wake;
+        flags.Changed += Wake;
+        gate.Changed += Wake;
+        leader.Changed += Wake;
     }
 
     protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
     {
         var messages = gate.Problem is null ? await MessagesAsync(stoppingToken) : Messages;
         Set(Look(messages?.Problem), messages);
-        return LookEvery;
+        return leader.WasLeader ? DatabaseSignals.LongestPause : FollowEvery;
     }
 
     private void Set(string? problem, MessagesProblem? messages)

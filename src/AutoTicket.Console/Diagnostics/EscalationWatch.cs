@@ -21,7 +21,10 @@ internal sealed partial class EscalationWatch(
     ILogger<EscalationWatch> logger
 ) : Loop(clock, logger)
 {
-    private static readonly TimeSpan SweepEvery = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan SweepEvery = TimeSpan.FromSeconds(5);
+
+    /// <summary>While a clock runs.</summary>
+    private static readonly TimeSpan SweepRunningEvery = TimeSpan.FromSeconds(2);
 
     private static readonly TimeSpan ReadTimeout = TimeSpan.FromSeconds(2);
 
@@ -89,6 +92,12 @@ internal sealed partial class EscalationWatch(
         }
     }
 
+    protected override void Begin()
+    {
+        gate.Changed += Wake;
+        leader.Changed += Wake;
+    }
+
     protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
     {
         if (gate is { IsOpen: true, Problem: not null } && leader.ActsAsLeader)
@@ -104,7 +113,7 @@ internal sealed partial class EscalationWatch(
             await SweepAsync(stoppingToken);
         }
 
-        return SweepEvery;
+        return gate.Problem is null && Levels.All(level => level.Level == 0) ? SweepEvery : SweepRunningEvery;
     }
 
     private async Task SweepAsync(CancellationToken cancellationToken)
@@ -161,12 +170,12 @@ internal sealed partial class EscalationWatch(
     {
         var fact = await rule.ReadAsync(cancellationToken);
         var now = Clock.GetUtcNow();
-        await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         if (fact.Holds == true)
         {
             var (since, evidence) = (row?.Since ?? fact.Since ?? now, fact.Evidence ?? "");
             if (row is null || row.Evidence != evidence)
             {
+                await using var db = await contexts.CreateDbContextAsync(cancellationToken);
                 await db.ExecuteAsync(
                     $"""
                     INSERT INTO escalations (condition, since, evidence) VALUES ({Words.Of(rule.Condition)}, {since}, {evidence})
@@ -203,6 +212,7 @@ internal sealed partial class EscalationWatch(
         )
         {
             // Delete afterwards, so that a new leader reports the end again if this one is killed in between.
+            await using var db = await contexts.CreateDbContextAsync(cancellationToken);
             await db.Escalations.Where(one => one.Condition == rule.Condition).ExecuteDeleteAsync(cancellationToken);
             Log.IsOver(logger, rule.Condition);
         }

@@ -6,7 +6,8 @@ using Microsoft.FeatureManagement;
 namespace AutoTicket.Flags;
 
 /// <summary>
-/// The flags in force in this process. It reads them every second and when the database signals a change.
+/// The flags in force in this process. It reads them when the database signals a change, when a scheduled change is due, and every few
+/// seconds; every second while they can't be read.
 /// Use <see cref="IFeatureManager"/>, never IFeatureManagerSnapshot: a Blazor circuit is one scope and would never see a flip.
 /// </summary>
 internal sealed partial class FlagWatch(
@@ -112,9 +113,18 @@ internal sealed partial class FlagWatch(
             throw;
         }
 
-        // A scheduled change takes effect within a second.
-        return TimeSpan.FromSeconds(1);
+        return PauseAfter(_current, Clock.GetUtcNow());
     }
+
+    /// <summary>A scheduled change takes effect at its time. What other processes acknowledge raises no signal.</summary>
+    internal static TimeSpan PauseAfter(FlagsSnapshot read, DateTimeOffset now) =>
+        Until(
+            read.Flags.Min(flag => flag.Scheduled?.At),
+            now,
+            atMost: read.IsStale || read.Flags.Any(flag => flag.Acks.Any(ack => ack.Enabled != flag.Enabled))
+                ? AfterFailure
+                : DatabaseSignals.LongestPause
+        );
 
     private async Task<FlagChangeResult> WriteAsync(
         string name,
@@ -136,6 +146,8 @@ internal sealed partial class FlagWatch(
         }
 
         await RefreshAsync(cancellationToken);
+        // Its next turn is at the time of a change that was just scheduled.
+        Wake();
         return done;
     }
 

@@ -21,6 +21,7 @@ internal abstract partial class Loop(TimeProvider clock, ILogger logger) : Backg
     private static readonly TimeSpan LongestAfterFailure = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan Soon = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LongestRest = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(10);
 
     // Not a semaphore: ending its wait by a timer throws an exception at every pause, which costs as much as a turn.
     private volatile TaskCompletionSource _awake = NewAwake();
@@ -89,6 +90,13 @@ internal abstract partial class Loop(TimeProvider clock, ILogger logger) : Backg
 
         await FinishAsync();
     }
+
+    /// <returns>The pause until a time; null: nothing is due.</returns>
+    internal static TimeSpan Until(DateTimeOffset? due, DateTimeOffset now, TimeSpan atMost) =>
+        due - now is not { } left || left > atMost ? atMost
+        // A timer may be early by a moment.
+        : left < ShortestPause ? ShortestPause
+        : left;
 
     /// <summary>Rests in proportion to the work, so that a flood of wake-ups never uses a whole core. Both are measured by the machine's
     /// clock. Returns early when canceled; never throws.</summary>

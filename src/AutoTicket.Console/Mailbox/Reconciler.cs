@@ -44,7 +44,6 @@ internal sealed partial class Reconciler(
 
     /// <summary>How long after a repeated post the first post is still looked for.</summary>
     private static readonly TimeSpan LateCommit = TimeSpan.FromHours(1);
-    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
 
     /// <summary>The first comparison follows the first sync, which takes a moment.</summary>
     private static readonly TimeSpan LookAtStartEvery = TimeSpan.FromMilliseconds(100);
@@ -78,7 +77,8 @@ internal sealed partial class Reconciler(
             _comparedAt = Clock.GetTimestamp();
         }
 
-        return LookEvery;
+        var left = options.Value.ReconcileInterval - Clock.GetElapsedTime(_comparedAt.Value);
+        return left > TimeSpan.Zero ? left : TimeSpan.Zero;
     }
 
     private async Task ReconcileAsync(CancellationToken cancellationToken)

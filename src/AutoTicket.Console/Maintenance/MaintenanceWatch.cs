@@ -28,8 +28,8 @@ internal sealed record MaintenanceSnapshot(
         && Snoozed.SequenceEqual(other.Snoozed);
 }
 
-/// <summary>Reads maintenance and snoozes every second and when the database signals a change, and puts them in force in this process. They
-/// begin and end by the clock, also while the database can't be reached.</summary>
+/// <summary>Reads maintenance and snoozes when the database signals a change, when one begins or ends, and every few seconds, and puts them
+/// in force in this process. They begin and end by the clock, also while the database can't be reached.</summary>
 internal sealed partial class MaintenanceWatch(
     MaintenanceStore windows,
     SnoozeStore snoozes,
@@ -52,6 +52,9 @@ internal sealed partial class MaintenanceWatch(
     public event Action? Changed;
 
     public MaintenanceSnapshot Current => _current;
+
+    /// <summary>When the next one begins or ends; null: none is known.</summary>
+    internal DateTimeOffset? Next { get; private set; }
 
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -93,6 +96,8 @@ internal sealed partial class MaintenanceWatch(
         {
             var outcome = await change();
             await RefreshAsync(cancellationToken);
+            // Its next turn is when what was just planned begins or ends.
+            Wake();
             return outcome;
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
@@ -118,7 +123,7 @@ internal sealed partial class MaintenanceWatch(
             throw;
         }
 
-        return TimeSpan.FromSeconds(1);
+        return Until(Next, Clock.GetUtcNow(), atMost: _current.IsStale ? AfterFailure : DatabaseSignals.LongestPause);
     }
 
     private void Put(IReadOnlyList<MaintenanceWindow> rows, IReadOnlyList<Snooze> snoozed, bool isStale)
@@ -135,6 +140,13 @@ internal sealed partial class MaintenanceWatch(
             [.. snoozed.Where(snooze => snooze is { EndedAt: null, RecoveredAt: null } && snooze.EndsAt > now)],
             isStale
         );
+        Next = times
+            .SelectMany(time => new[] { time.From, time.Until })
+            .Concat(next.InMaintenance.Select(surface => surface.Until))
+            .Concat(next.Snoozed.Select(snooze => snooze.EndsAt))
+            .Where(time => time > now)
+            .Select(time => (DateTimeOffset?)time)
+            .Min();
         if (!next.LooksLike(_current))
         {
             _current = next;
