@@ -3,29 +3,29 @@ using System.Diagnostics;
 
 namespace AutoTicket.Tests.Kit;
 
-/// <summary>The path of the built console, and start parameters with a known environment.</summary>
+/// <summary>The paths of the built console and of the bare Blazor app, and start parameters with a known environment.</summary>
 internal static class ConsoleBinary
 {
-    private const string Name = "AutoTicket.Console.dll";
-
     // The only inherited variables. Others of the developer's shell or CI (FLAG_*, DATABASE_URL, Surfaces__*, proxies, ASPNETCORE_*) would
     // make a result depend on the machine.
     private static readonly HashSet<string> Inherited = ["PATH", "TMPDIR", "LANG", "DOTNET_ROOT", "DOTNET_HOST_PATH"];
 
-    public static string Path { get; } = Find();
+    public static string Path { get; } = Find("src", "AutoTicket.Console");
+
+    /// <summary>The smallest Blazor Server app, with which the benchmarks compare the console.</summary>
+    public static string BareBlazor => Find("tests", "AutoTicket.BareBlazor");
+
+    public static string PublishedIn(DirectoryInfo folder) => System.IO.Path.Combine(folder.FullName, "AutoTicket.Console.dll");
 
     public static ProcessStartInfo StartInfo(
         IEnumerable<string> arguments,
         IReadOnlyDictionary<string, string> settings,
         DirectoryInfo folder,
-        DirectoryInfo? published = null
+        string? program = null
     )
     {
         var dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host ? host : "dotnet";
-        var start = new ProcessStartInfo(
-            dotnet,
-            [published is null ? Path : System.IO.Path.Combine(published.FullName, Name), .. arguments]
-        )
+        var start = new ProcessStartInfo(dotnet, [program ?? Path, .. arguments])
         {
             WorkingDirectory = folder.FullName,
             RedirectStandardInput = true,
@@ -61,27 +61,21 @@ internal static class ConsoleBinary
         return start;
     }
 
-    // The console's own output folder, not the copy beside the tests: only the former has all static web assets.
-    private static string Find()
+    // The project's own output folder, not the copy beside the tests: only the former has all static web assets.
+    private static string Find(string kind, string project)
     {
         var framework = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd(System.IO.Path.DirectorySeparatorChar));
+        var beside = System.IO.Path.Combine(framework.FullName, $"{project}.dll");
         for (var folder = framework; folder is not null; folder = folder.Parent)
         {
             if (File.Exists(System.IO.Path.Combine(folder.FullName, "AutoTicket.Console.sln")))
             {
-                var built = System.IO.Path.Combine(
-                    folder.FullName,
-                    "src",
-                    "AutoTicket.Console",
-                    "bin",
-                    framework.Parent!.Name,
-                    framework.Name,
-                    Name
-                );
-                return File.Exists(built) ? built : System.IO.Path.Combine(framework.FullName, Name);
+                string[] output = [folder.FullName, kind, project, "bin", framework.Parent!.Name, framework.Name, $"{project}.dll"];
+                var built = System.IO.Path.Combine(output);
+                return File.Exists(built) ? built : beside;
             }
         }
 
-        return System.IO.Path.Combine(framework.FullName, Name);
+        return beside;
     }
 }

@@ -19,9 +19,9 @@ public sealed class ConsoleProcess : IConsole, IAsyncDisposable
     private readonly Task _outputs;
     private HttpClient? _http;
 
-    private ConsoleProcess(IEnumerable<string> arguments, IReadOnlyDictionary<string, string> settings, DirectoryInfo? published = null)
+    private ConsoleProcess(IEnumerable<string> arguments, IReadOnlyDictionary<string, string> settings, string? program = null)
     {
-        _process = Process.Start(ConsoleBinary.StartInfo(arguments, settings, _folder, published))!;
+        _process = Process.Start(ConsoleBinary.StartInfo(arguments, settings, _folder, program))!;
         Reaper.Watch(_process.Id);
         _outputs = Task.WhenAll(Output.ReadAsync(_process.StandardOutput), Errors.ReadAsync(_process.StandardError));
     }
@@ -45,7 +45,11 @@ public sealed class ConsoleProcess : IConsole, IAsyncDisposable
 
     /// <summary>Starts a console that was published into a folder. Its working folder is a different one.</summary>
     public static Task<ConsoleProcess> StartPublishedAsync(DirectoryInfo published, IReadOnlyDictionary<string, string> settings) =>
-        StartAsync(new ConsoleProcess([], settings, published));
+        StartAsync(new ConsoleProcess([], settings, ConsoleBinary.PublishedIn(published)));
+
+    /// <summary>Starts the bare Blazor app instead of a console, for benchmarks.</summary>
+    public static Task<ConsoleProcess> StartBareBlazorAsync(IReadOnlyDictionary<string, string> settings) =>
+        StartAsync(new ConsoleProcess([], settings, ConsoleBinary.BareBlazor));
 
     private static async Task<ConsoleProcess> StartAsync(ConsoleProcess console)
     {
