@@ -1,3 +1,4 @@
+using System.Text.Json;
 using AutoTicket.Sandbox;
 
 namespace AutoTicket.Benchmarks;
@@ -9,7 +10,7 @@ internal sealed class AlertConsole : IAsyncDisposable
     public const string Token = "benchmark";
 
     private readonly BenchDatabase _database;
-    private readonly ConsoleProcess _process;
+    private ConsoleProcess _process;
 
     private AlertConsole(BenchDatabase database, SandboxServer sandbox, ConsoleProcess process) =>
         (_database, Sandbox, _process) = (database, sandbox, process);
@@ -47,13 +48,51 @@ internal sealed class AlertConsole : IAsyncDisposable
         return console;
     }
 
-    public static async Task<AlertConsole> StartAsync()
+    /// <param name="more">Settings beside those that every such console has.</param>
+    public static async Task<AlertConsole> StartAsync(IReadOnlyDictionary<string, string>? more = null)
     {
         var database = await BenchDatabase.StartAsync();
         await database.AgeAsync();
         var sandbox = await SandboxServer.StartAsync();
-        var settings = Settings(sandbox)
-            .ToDictionary(setting => setting.Key.Replace(":", "__", StringComparison.Ordinal), setting => setting.Value!);
+        return new AlertConsole(database, sandbox, await LaunchAsync(database, sandbox, more));
+    }
+
+    /// <summary>Starts it again with other settings, on the same database and FreeScout.</summary>
+    public async Task RestartAsync(IReadOnlyDictionary<string, string> more)
+    {
+        await _process.StopAsync();
+        await _process.DisposeAsync();
+        _process = await LaunchAsync(_database, Sandbox, more);
+    }
+
+    /// <summary>Sends alerts and returns when each has an open ticket.</summary>
+    public async Task FillAsync(int count)
+    {
+        const int Batch = 100;
+        using var sender = new AlertSender(Address, connections: 4);
+        await sender.SendAsync(AlertSender.Requests(0, count, Batch), Batch);
+        await Eventually.TrueAsync(async () => await TicketsAsync() == count, "each alert has a ticket", TimeSpan.FromMinutes(5));
+    }
+
+    /// <returns>The number of open tickets of alerts.</returns>
+    public async Task<int> TicketsAsync()
+    {
+        using var answer = JsonDocument.Parse(await _process.Http.GetStringAsync("/api/tickets?state=open&tag=auto:alert"));
+        return answer.RootElement.GetProperty("tickets").GetArrayLength();
+    }
+
+    private static async Task<ConsoleProcess> LaunchAsync(
+        BenchDatabase database,
+        SandboxServer sandbox,
+        IReadOnlyDictionary<string, string>? more
+    )
+    {
+        var settings = new Dictionary<string, string>(more ?? new Dictionary<string, string>());
+        foreach (var (name, value) in Settings(sandbox))
+        {
+            settings[name.Replace(":", "__", StringComparison.Ordinal)] = value!;
+        }
+
         settings["ASPNETCORE_ENVIRONMENT"] = "Development";
         settings["Sandbox__Enabled"] = "false";
         settings["DATABASE_URL"] = database.Url;
@@ -64,7 +103,7 @@ internal sealed class AlertConsole : IAsyncDisposable
 
         var process = await ConsoleProcess.StartAsync(settings);
         await Eventually.TrueAsync(async () => (await process.Http.GetAsync("/healthz/ready")).IsSuccessStatusCode, "the console is ready");
-        return new AlertConsole(database, sandbox, process);
+        return process;
     }
 
     public static Dictionary<string, string?> Settings(SandboxServer sandbox) =>

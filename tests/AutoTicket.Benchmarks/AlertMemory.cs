@@ -52,7 +52,7 @@ internal static class AlertMemory
     }
 
     /// <summary>Resident memory once it has stopped growing.</summary>
-    private static async Task<double> SettledAsync(int id)
+    public static async Task<double> SettledAsync(int id)
     {
         using var process = Process.GetProcessById(id);
         long last,

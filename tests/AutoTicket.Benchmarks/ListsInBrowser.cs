@@ -1,12 +1,9 @@
-using System.Text.Json;
-
 namespace AutoTicket.Benchmarks;
 
 /// <summary>The lists in Chromium with 5,000 active alerts, each with an open ticket, beside the budgets of the board.</summary>
 internal static class ListsInBrowser
 {
     private const int Count = 5000;
-    private const int Batch = 100;
     private const int Loads = 5;
 
     // The page's script gets the server's time when the circuit is live: from then on a click works.
@@ -22,19 +19,7 @@ internal static class ListsInBrowser
     public static async Task<IReadOnlyList<Figure>> RunAsync()
     {
         await using var console = await AlertConsole.StartAsync();
-        using var sender = new AlertSender(console.Address, connections: 4);
-        await sender.SendAsync(AlertSender.Requests(0, Count, Batch), Batch);
-        using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = console.Address };
-        await Eventually.TrueAsync(
-            async () =>
-            {
-                using var answer = JsonDocument.Parse(await http.GetStringAsync("/api/tickets?state=open&tag=auto:alert"));
-                return answer.RootElement.GetProperty("tickets").GetArrayLength() == Count;
-            },
-            "each alert has a ticket",
-            TimeSpan.FromMinutes(5)
-        );
-
+        await console.FillAsync(Count);
         List<Figure> figures = [];
         foreach (var page in new[] { "alerts", "tickets", "incidents" })
         {

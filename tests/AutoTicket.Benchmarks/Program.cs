@@ -18,6 +18,7 @@ var benchmarks = new Dictionary<string, Func<Task<IReadOnlyList<Figure>>>>
     ["memory"] = AlertMemory.RunAsync,
     ["webhook"] = WebhookToList.RunAsync,
     ["board"] = BoardInBrowser.RunAsync,
+    ["pages"] = async () => [.. await PageTimes.RunAsync(), .. await OpenPages.RunAsync()],
     ["lists"] = ListsInBrowser.RunAsync,
 };
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
