@@ -10,12 +10,16 @@ namespace AutoTicket.Benchmarks;
 /// over a WebSocket and acknowledges what the server renders, like blazor.web.js.</summary>
 internal sealed partial class CircuitClient : IAsyncDisposable
 {
+    /// <summary>The server closes a circuit whose page is silent for 30 s.</summary>
+    private static readonly TimeSpan PingEvery = TimeSpan.FromSeconds(10);
+
     private readonly ClientWebSocket _socket = new();
     private readonly CancellationTokenSource _closing = new();
     private readonly SemaphoreSlim _sending = new(1);
     private Task _receiving = Task.CompletedTask;
     private (byte[] Text, TaskCompletionSource<long> Arrived)? _awaited;
     private long _received;
+    private long _sentAt = Stopwatch.GetTimestamp();
 
     private CircuitClient() { }
 
@@ -133,6 +137,7 @@ internal sealed partial class CircuitClient : IAsyncDisposable
             : parts is [1L, _, _, "JS.BeginInvokeJS", object?[] and [long call, string name, ..], ..] ? ReturnAsync(call, name)
             : parts is [1L, _, _, "JS.Error", object?[] and [string error], ..] ? throw new InvalidOperationException(error)
             : parts is [3L, _, _, 1L, string refusal] ? throw new InvalidOperationException(refusal)
+            : parts is [6L] && Measure.Since(_sentAt) > PingEvery.TotalMilliseconds ? SendAsync([6L])
             : parts is [7L, ..] ? throw new InvalidOperationException("The server closed the circuit.")
             : Task.CompletedTask;
     }
@@ -159,13 +164,16 @@ internal sealed partial class CircuitClient : IAsyncDisposable
         return call is 0 ? Task.CompletedTask : CallAsync("EndInvokeJSFromDotNet", null, call, true, $"[{call},true,{result}]");
     }
 
-    private async Task CallAsync(string method, string? id, params object?[] arguments)
+    private Task CallAsync(string method, string? id, params object?[] arguments) =>
+        SendAsync([1L, MessagePack.NoHeaders, id, method, arguments]);
+
+    private async Task SendAsync(object?[] message)
     {
-        var message = MessagePack.Write([1L, MessagePack.NoHeaders, id, method, arguments]);
         await _sending.WaitAsync(_closing.Token);
         try
         {
-            await _socket.SendAsync(message, WebSocketMessageType.Binary, true, _closing.Token);
+            _sentAt = Stopwatch.GetTimestamp();
+            await _socket.SendAsync(MessagePack.Write(message), WebSocketMessageType.Binary, true, _closing.Token);
         }
         finally
         {
