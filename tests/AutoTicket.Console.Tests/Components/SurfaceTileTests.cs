@@ -179,6 +179,25 @@ public sealed class SurfaceTileTests : ComponentTest
     }
 
     [Fact]
+    public void Failures_with_one_cause_are_one_segment_which_says_how_many()
+    {
+        var reading = Reading("search", 0, ReadingOutcome.Ok);
+        var causes = new[] { "HTTP 503", "HTTP 503", "Timed out", "HTTP 503" };
+        var history = causes.Select((cause, n) => Reading("search", n + 1, ReadingOutcome.Failed, cause));
+        var tile = Tile(Snapshot("Search", SurfaceStatus.Down) with { History = [reading, .. history] });
+
+        Assert.Equal(
+            [
+                "2026-03-01 03:00:00 UTC, ok, 200 ms",
+                "2026-03-01 03:00:30 UTC to 2026-03-01 03:01:00 UTC, 2 times failed, HTTP 503",
+                "2026-03-01 03:01:30 UTC, failed, Timed out",
+                "2026-03-01 03:02:00 UTC, failed, HTTP 503",
+            ],
+            tile.FindAll("line[stroke-width]").Select(TextOf)
+        );
+    }
+
+    [Fact]
     public void A_full_history_moves_on_by_one_and_ends_at_the_right_edge()
     {
         var before = Snapshot("Search", SurfaceStatus.Operational, history: [.. Enumerable.Repeat(ReadingOutcome.Ok, 60)]);
