@@ -53,6 +53,9 @@ public sealed record SurfaceSnapshot(
     /// <summary>The current maintenance; null: none.</summary>
     public SurfaceMaintenance? Maintenance { get; init; }
 
+    /// <summary>To subscribers: its status, or its maintenance, differs from the one before.</summary>
+    public bool HasTurned { get; init; }
+
     /// <summary>It is neither operational nor in maintenance.</summary>
     public bool NeedsAttention => Status is not (SurfaceStatus.Operational or SurfaceStatus.Maintenance);
 

@@ -84,14 +84,17 @@ internal sealed class WatchedSurface(Surface surface, TimeSpan pollInterval)
 
     /// <returns>The maintenance at this time; of several, the one that ends last.</returns>
     public SurfaceMaintenance? MaintenanceAt(DateTimeOffset at) =>
-        _maintenance.Prepend(_configured).OfType<SurfaceMaintenance>().Where(one => one.Covers(at)).MaxBy(one => one.Until);
+        _maintenance.Count is 0 && _configured is null
+            ? null
+            : _maintenance.Prepend(_configured).OfType<SurfaceMaintenance>().Where(one => one.Covers(at)).MaxBy(one => one.Until);
 
     /// <returns>The snapshot, of which the caller now notifies the subscribers.</returns>
     public SurfaceSnapshot Publish(DateTimeOffset now)
     {
         var shown = Show(now);
+        var before = _published;
         _published = StateOf(shown);
-        return shown;
+        return _published == before ? shown : shown with { HasTurned = true };
     }
 
     /// <summary>Whether subscribers know another state. A page that reads the board may see a newer one first.</summary>

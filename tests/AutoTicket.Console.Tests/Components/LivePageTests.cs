@@ -7,6 +7,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Hosting.Internal;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
 
 namespace AutoTicket.Tests.Components;
 
@@ -15,6 +16,7 @@ public sealed class LivePageTests : ComponentTest, IErrorBoundaryLogger
 {
     private readonly ApplicationLifetime _console = new(NullLogger<ApplicationLifetime>.Instance);
     private readonly List<Exception> _errors = [];
+    private readonly FakeTimeProvider _clock = new();
 
     public LivePageTests() =>
         Services
@@ -83,6 +85,43 @@ public sealed class LivePageTests : ComponentTest, IErrorBoundaryLogger
         Assert.IsType<TimeoutException>(Assert.Single(_errors));
     }
 
+    [Fact]
+    public async Task An_urgent_change_is_read_at_once_and_a_storm_of_them_in_turns()
+    {
+        Services.AddSingleton<TimeProvider>(_clock);
+        var (boundary, page) = Open();
+        page.Delay = TimeSpan.FromMinutes(1);
+        await boundary.InvokeAsync(page.News);
+        Assert.Equal(1, page.Reads);
+
+        await boundary.InvokeAsync(page.UrgentNews);
+        boundary.WaitForAssertion(() => Assert.Equal(2, page.Reads));
+
+        await boundary.InvokeAsync(page.UrgentNews);
+        await boundary.InvokeAsync(page.UrgentNews);
+        Assert.Equal(2, page.Reads);
+        boundary.WaitForAssertion(() =>
+        {
+            _clock.Advance(TimeSpan.FromMilliseconds(50));
+            Assert.Equal(3, page.Reads);
+        });
+    }
+
+    [Fact]
+    public async Task A_read_without_news_renders_nothing()
+    {
+        var (boundary, page) = Open();
+        var rendered = boundary.FindComponent<Page>().RenderCount;
+
+        page.IsNews = false;
+        await boundary.InvokeAsync(page.News);
+        Assert.Equal((2, rendered), (page.Reads, boundary.FindComponent<Page>().RenderCount));
+
+        page.IsNews = true;
+        await boundary.InvokeAsync(page.News);
+        Assert.Equal((3, rendered + 1), (page.Reads, boundary.FindComponent<Page>().RenderCount));
+    }
+
     private static void Leave(IRenderedComponent<PageBoundary> boundary) =>
         boundary.Render(parameters => parameters.AddChildContent("<p>another page</p>"));
 
@@ -106,9 +145,17 @@ public sealed class LivePageTests : ComponentTest, IErrorBoundaryLogger
 
         public CancellationToken Until => PageClosed;
 
-        protected override TimeSpan UpdateDelay => TimeSpan.Zero;
+        public TimeSpan Delay { get; set; }
+
+        public bool IsNews { get; set; } = true;
+
+        protected override TimeSpan UpdateDelay => Delay;
+
+        protected override bool HasNews => IsNews;
 
         public void News() => ReadSoon();
+
+        public void UrgentNews() => ReadNow();
 
         protected override Task ReadAsync()
         {

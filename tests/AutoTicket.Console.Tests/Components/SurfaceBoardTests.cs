@@ -388,6 +388,23 @@ public sealed class SurfaceBoardTests : ComponentTest
         Assert.Equal("maps", investigated);
     }
 
+    [Fact]
+    public void A_reading_renders_the_filters_only_if_it_changes_a_count()
+    {
+        var board = Board(All);
+        var filters = board.FindComponent<BoardFilters>();
+        var rendered = filters.RenderCount;
+
+        Change(Login with { LatencyMs = 300 });
+        Assert.Equal(rendered, filters.RenderCount);
+
+        Change(Login with { Status = SurfaceStatus.Operational });
+        Assert.NotEqual(rendered, filters.RenderCount);
+
+        void Change(SurfaceSnapshot login) =>
+            board.Render(parameters => parameters.Add(b => b.Surfaces, [Search, login, Billing, Maps, Mail, Reports, Images]));
+    }
+
     private IRenderedComponent<SurfaceBoard> Board(
         SurfaceSnapshot[] surfaces,
         Dictionary<string, TileTicket>? tickets = null,

@@ -58,10 +58,24 @@ public sealed class StatusBoardTests
             ("pay", SurfaceStatus.Operational, Start, Start, 31),
             (snapshot.Key, snapshot.Status, snapshot.Since, snapshot.CheckedAt, snapshot.LatencyMs)
         );
-        Assert.Same(snapshot, board.Find("pay"));
+        Assert.Equal(snapshot, board.Find("pay")! with { HasTurned = true });
         Assert.Equal(["pay", "shop"], board.All().Select(surface => surface.Key));
         Assert.Equal(Start, board.CheckedAt);
         Assert.Null(board.Find("nobody"));
+    }
+
+    [Fact]
+    public void Subscribers_learn_whether_a_surface_turned()
+    {
+        var board = Board(Surface());
+        List<bool> turned = [];
+        using var subscription = board.Subscribe(surface => turned.Add(surface.HasTurned));
+
+        Published(board, "++--");
+        board.SetMaintenance([new("pay", _clock.GetUtcNow(), _clock.GetUtcNow().AddHours(1), "ada", "moves")]);
+        Published(board, "-");
+
+        Assert.Equal([true, false, false, true, true, false], turned);
     }
 
     [Fact]

@@ -23,7 +23,7 @@ internal sealed class BoardOrder
     private static readonly TimeSpan HoldLimit = TimeSpan.FromSeconds(60);
 
     // Focus passes from one button to the next through none, and a finger leaves before its tap becomes a click.
-    private static readonly TimeSpan Linger = TimeSpan.FromSeconds(2);
+    public static readonly TimeSpan Linger = TimeSpan.FromSeconds(2);
 
     private readonly Dictionary<BoardUse, DateTimeOffset> _heldUntil = [];
     private Dictionary<string, (int Place, bool IsTile, SurfaceStatus Status)> _places = [];

@@ -13,9 +13,12 @@ public abstract class AttentionView : LivePage
 
     protected Attention Attention { get; private set; } = Attention.None;
 
+    /// <returns>What this part shows, and renders again for.</returns>
+    protected abstract object? Shown(Attention attention);
+
     protected override Task OnInitializedAsync()
     {
-        Watch.Changed += ReadSoon;
+        Watch.Changed += OnChanged;
         return base.OnInitializedAsync();
     }
 
@@ -25,5 +28,14 @@ public abstract class AttentionView : LivePage
         return Task.CompletedTask;
     }
 
-    protected override void Unsubscribe() => Watch.Changed -= ReadSoon;
+    // Every open page has several parts, and most changes concern one of them.
+    private void OnChanged()
+    {
+        if (!Equals(Shown(Watch.Current), Shown(Attention)))
+        {
+            ReadNow();
+        }
+    }
+
+    protected override void Unsubscribe() => Watch.Changed -= OnChanged;
 }

@@ -9,13 +9,18 @@ namespace AutoTicket.Components.Pages;
 /// <summary>A page that re-renders on changes made elsewhere. Changes are batched, so that 1,000 readings cause one render.</summary>
 public abstract class LivePage : ComponentBase, IDisposable
 {
+    /// <summary>The shortest time between two renders, so that a storm of changes does not render all the time.</summary>
+    private static readonly TimeSpan Spacing = TimeSpan.FromMilliseconds(50);
+
     private readonly CancellationTokenSource _closed = new();
     private int _pending;
+    private TaskCompletionSource _hurry = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private long? _readAt;
 
     protected LivePage() => PageClosed = _closed.Token;
 
-    /// <summary>How long changes are collected before a render. A reading must reach every open page within 250 ms.</summary>
-    protected virtual TimeSpan UpdateDelay => TimeSpan.FromMilliseconds(50);
+    /// <summary>How long changes are collected before a render, unless one is urgent.</summary>
+    protected virtual TimeSpan UpdateDelay => Spacing;
 
     [Inject]
     protected TimeProvider Clock { get; set; } = default!;
@@ -69,6 +74,9 @@ public abstract class LivePage : ComponentBase, IDisposable
     /// <summary>Reads the data that the page shows.</summary>
     protected abstract Task ReadAsync();
 
+    /// <summary>Whether the last read found anything new: otherwise nothing is rendered.</summary>
+    protected virtual bool HasNews => true;
+
     protected override Task OnInitializedAsync() => ReadAsync();
 
     /// <summary>Reads and renders again after <see cref="UpdateDelay"/>. May be called from any thread.</summary>
@@ -80,11 +88,34 @@ public abstract class LivePage : ComponentBase, IDisposable
         }
     }
 
+    /// <summary>As <see cref="ReadSoon"/>, but at once: for a change that somebody waits for. May be called from any thread.</summary>
+    protected void ReadNow()
+    {
+        Volatile.Read(ref _hurry).TrySetResult();
+        ReadSoon();
+    }
+
     private async Task ReadAndRenderAsync()
     {
-        await Task.Delay(UpdateDelay, Clock, PageClosed)
-            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        if (_hurry.Task.IsCompleted)
+        {
+            // Otherwise the thread that announces the change would render page after page.
+            await Task.Yield();
+        }
+        else
+        {
+            await Task.WhenAny(DelayAsync(UpdateDelay), _hurry.Task);
+        }
+
+        if (_hurry.Task.IsCompleted && _readAt is { } readAt && Spacing - Clock.GetElapsedTime(readAt) is { Ticks: > 0 } rest)
+        {
+            await DelayAsync(rest);
+        }
+
+        // Before the read, which then shows whatever was urgent until here.
+        Volatile.Write(ref _hurry, new(TaskCreationOptions.RunContinuationsAsynchronously));
         Interlocked.Exchange(ref _pending, 0);
+        _readAt = Clock.GetTimestamp();
         if (IsClosed)
         {
             return;
@@ -93,7 +124,7 @@ public abstract class LivePage : ComponentBase, IDisposable
         try
         {
             await ReadAsync();
-            if (!IsClosed)
+            if (!IsClosed && HasNews)
             {
                 StateHasChanged();
             }
@@ -108,6 +139,10 @@ public abstract class LivePage : ComponentBase, IDisposable
             }
         }
     }
+
+    private async Task DelayAsync(TimeSpan delay) =>
+        await Task.Delay(delay, Clock, PageClosed)
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
 
     /// <summary>Removes event handlers and timers; called once when the page is closed.</summary>
     protected virtual void Unsubscribe() { }

@@ -48,6 +48,9 @@ public abstract class SurfacesPage : MutingPage
     [Inject]
     private IJSRuntime JS { get; set; } = default!;
 
+    /// <summary>A reading must reach every open page within 250 ms. A cycle's readings arrive together.</summary>
+    protected override TimeSpan UpdateDelay => TimeSpan.FromMilliseconds(150);
+
     protected IReadOnlyList<SurfaceSnapshot> Surfaces { get; private set; } = [];
 
     /// <summary>By surface key, like the next four.</summary>
@@ -78,11 +81,18 @@ public abstract class SurfacesPage : MutingPage
         {
             if (IsShown(changed.Key))
             {
-                ReadSoon();
+                if (changed.HasTurned)
+                {
+                    ReadNow();
+                }
+                else
+                {
+                    ReadSoon();
+                }
             }
         });
-        OpenTickets.Changed += ReadSoon;
-        Flags.Changed += ReadSoon;
+        OpenTickets.Changed += ReadNow;
+        Flags.Changed += ReadNow;
         await base.OnInitializedAsync();
     }
 
@@ -92,7 +102,10 @@ public abstract class SurfacesPage : MutingPage
     {
         Surfaces = Find();
         Tickets = Surfaces
-            .Select(surface => (surface.Key, Ticket: TileTicket.Of(OpenTickets.Of(surface.Key), Recovered.HasRecovered(surface.Key))))
+            .Select(surface => (surface.Key, Known: OpenTickets.Of(surface.Key)))
+            .Select(pair =>
+                (pair.Key, Ticket: TileTicket.Of(pair.Known, pair.Known.Ticket is not null && Recovered.HasRecovered(pair.Key)))
+            )
             .Where(pair => pair.Ticket is not null)
             .ToDictionary(pair => pair.Key, pair => pair.Ticket!);
         RemoveOldOutcomes();
@@ -102,8 +115,8 @@ public abstract class SurfacesPage : MutingPage
     protected override void Unsubscribe()
     {
         _subscription?.Dispose();
-        OpenTickets.Changed -= ReadSoon;
-        Flags.Changed -= ReadSoon;
+        OpenTickets.Changed -= ReadNow;
+        Flags.Changed -= ReadNow;
     }
 
     protected Task TakeAsync((string Surface, TakeRequest Request) click) =>
