@@ -39,7 +39,12 @@ internal abstract partial class Loop(TimeProvider clock, ILogger logger) : Backg
     protected virtual Task FinishAsync() => Task.CompletedTask;
 
     /// <summary>Begins the next turn at once. Returns at once and never throws.</summary>
-    public void Wake() => _awake.TrySetResult();
+    public void Wake()
+    {
+        // What the caller changed must be seen by a turn that does not see this wake-up.
+        Interlocked.MemoryBarrier();
+        _awake.TrySetResult();
+    }
 
     /// <summary>Begins the next turn in a moment, for what is not urgent: several wake-ups share the turn, and work that is urgent goes
     /// first. Returns at once and never throws.</summary>
@@ -118,7 +123,7 @@ internal abstract partial class Loop(TimeProvider clock, ILogger logger) : Backg
         }
 
         // Before the next turn, which sees what a wake-up until now was about.
-        _awake = NewAwake();
+        Interlocked.Exchange(ref _awake, NewAwake());
     }
 
     private static TaskCompletionSource NewAwake() => new(TaskCreationOptions.RunContinuationsAsynchronously);
