@@ -87,10 +87,11 @@ internal sealed class AlertConsole : IAsyncDisposable
         IReadOnlyDictionary<string, string>? more
     )
     {
-        var settings = new Dictionary<string, string>(more ?? new Dictionary<string, string>());
-        foreach (var (name, value) in Settings(sandbox))
+        var settings = Settings(sandbox)
+            .ToDictionary(setting => setting.Key.Replace(":", "__", StringComparison.Ordinal), setting => setting.Value!);
+        foreach (var (name, value) in more ?? new Dictionary<string, string>())
         {
-            settings[name.Replace(":", "__", StringComparison.Ordinal)] = value!;
+            settings[name] = value;
         }
 
         settings["ASPNETCORE_ENVIRONMENT"] = "Development";

@@ -17,12 +17,12 @@ internal sealed class AlertSender : IDisposable
     private readonly HttpClient _http;
     private readonly int _connections;
 
-    public AlertSender(Uri address, int connections)
+    public AlertSender(Uri address, int connections, string path = "/api/v2/alerts")
     {
         _connections = connections;
         _http = new HttpClient(new SocketsHttpHandler { UseProxy = false, MaxConnectionsPerServer = connections })
         {
-            BaseAddress = new Uri(address, "/api/v2/alerts"),
+            BaseAddress = new Uri(address, path),
         };
         _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", AlertConsole.Token);
     }

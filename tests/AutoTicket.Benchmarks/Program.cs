@@ -16,6 +16,7 @@ var benchmarks = new Dictionary<string, Func<Task<IReadOnlyList<Figure>>>>
     ["filing"] = FilingRate.RunAsync,
     ["dedupe"] = DedupeDecision.RunAsync,
     ["memory"] = AlertMemory.RunAsync,
+    ["flood"] = P1InFlood.RunAsync,
     ["webhook"] = WebhookToList.RunAsync,
     ["board"] = BoardInBrowser.RunAsync,
     ["pages"] = async () => [.. await PageTimes.RunAsync(), .. await OpenPages.RunAsync()],

@@ -1,12 +1,13 @@
 using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using AutoTicket.Alerts;
+using AutoTicket.Surfaces;
 using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Slack;
 
 /// <summary>Sends a DM when an alert begins, gets worse or ends. A flapping alert is sent once a quiet period, many alerts at once as a
-/// digest. A message that fails is sent in a later pass.</summary>
+/// digest, of which a P1 does not wait for the next. A message that fails is sent in a later pass.</summary>
 internal sealed class SlackAlertHook(
     SlackClient client,
     SlackHealth health,
@@ -18,6 +19,9 @@ internal sealed class SlackAlertHook(
 ) : IAlertHook
 {
     private readonly SlackPace _pace = new(clock, options.Value.SinglesPerMinute);
+
+    /// <summary>Counts the single messages of P1 alone, so that a flood of others does not use up their share.</summary>
+    private readonly SlackPace _urgentPace = new(clock, options.Value.SinglesPerMinute);
 
     /// <summary>Messages that Slack refused are left out for a while, so that the others get through.</summary>
     private readonly Dictionary<(string AlertId, long Row, NoticeKind Kind), (SlackFailure Failure, long At)> _refused = [];
@@ -66,28 +70,12 @@ internal sealed class SlackAlertHook(
 
         var due = notices.Where((_, i) => withoutMessage[i] is null).ToList();
         var failure = health.IsHeld ? health.Failure : null;
-        if (failure is null && due.Count > _pace.Room)
-        {
-            var isDue = _pace.UntilDigest == TimeSpan.Zero;
-            cancellationToken.ThrowIfCancellationRequested();
-            failure = isDue ? await SendDigestAsync(due) : health.Failure;
-            yield return due.ConvertAll(notice =>
-                failure is not null ? Degraded(notice, failure)
-                : isDue ? Sent(notice, DecisionWord.InDigest)
-                : new HookOutcome(
-                    notice,
-                    IsDone: false,
-                    DecisionWord.WaitingForDigest,
-                    $"More than {options.Value.SinglesPerMinute} messages a minute go out together."
-                )
-                {
-                    RetryAfter = _pace.UntilDigest,
-                }
-            );
-            yield break;
-        }
+        var single =
+            failure is not null || due.Count <= _pace.Room ? due
+            : _pace.UntilDigest > TimeSpan.Zero && due.FindAll(IsUrgent) is var urgent && urgent.Count <= _urgentPace.Room ? urgent
+            : [];
 
-        foreach (var notice in due)
+        foreach (var notice in single)
         {
             // Stop between two messages only, so that the outcome of each is recorded.
             cancellationToken.ThrowIfCancellationRequested();
@@ -102,7 +90,30 @@ internal sealed class SlackAlertHook(
             failure ??= await SendAsync(notice);
             yield return [failure is null ? Sent(notice, DecisionWord.Sent) : Degraded(notice, failure)];
         }
+
+        if (due.Except(single).ToList() is { Count: > 0 } together)
+        {
+            var isDue = _pace.UntilDigest == TimeSpan.Zero;
+            cancellationToken.ThrowIfCancellationRequested();
+            failure ??= isDue ? await SendDigestAsync(together) : health.Failure;
+            yield return together.ConvertAll(notice =>
+                failure is not null ? Degraded(notice, failure)
+                : isDue ? Sent(notice, DecisionWord.InDigest)
+                : new HookOutcome(
+                    notice,
+                    IsDone: false,
+                    DecisionWord.WaitingForDigest,
+                    $"More than {options.Value.SinglesPerMinute} messages a minute go out together."
+                )
+                {
+                    RetryAfter = _pace.UntilDigest,
+                }
+            );
+        }
     }
+
+    /// <summary>A new P1 does not wait for the next digest of a flood.</summary>
+    private static bool IsUrgent(AlertNotice notice) => notice is { Kind: not NoticeKind.Ended, Alert.Severity: Severity.P1 };
 
     /// <summary>The outcome of a notice that needs no message; null when it needs one.</summary>
     private HookOutcome? WithoutMessage(AlertNotice notice)
@@ -153,6 +164,11 @@ internal sealed class SlackAlertHook(
     private async Task<SlackFailure?> SendAsync(AlertNotice notice)
     {
         _pace.Single();
+        if (IsUrgent(notice))
+        {
+            _urgentPace.Single();
+        }
+
         using var trace = AlertTrace.Start("alert to slack", notice.Alert);
         var failure = await client.SendAsync(SlackText.Single(notice, address.Url, alerts.Value.QuietPeriod));
         if (failure?.Kind == SlackFailureKind.Refused)

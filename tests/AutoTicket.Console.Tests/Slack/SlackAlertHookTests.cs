@@ -305,6 +305,27 @@ public sealed class SlackAlertHookTests
     }
 
     [Fact]
+    public async Task A_P1_in_a_flood_does_not_wait_for_the_next_digest()
+    {
+        await using var slack = await SlackDriver.StartAsync();
+        // The flood is in a digest already, and the next digest is not due.
+        Assert.All(await slack.DeliverAsync(slack.Many(100)), outcome => Assert.Equal("in digest", outcome.Decision.Text));
+        var (flood, urgent) = (slack.Many(100), slack.Firing("Payments fail", Severity.P1));
+
+        var outcomes = await slack.DeliverAsync([.. flood, urgent]);
+
+        Assert.Equal("sent", outcomes.Single(outcome => outcome.Notice == urgent).Decision.Text);
+        Assert.All(outcomes.Where(outcome => outcome.Notice != urgent), outcome => Assert.False(outcome.IsDone));
+        Assert.StartsWith("P1", slack.Messages[^1], StringComparison.Ordinal);
+
+        // Ten a minute: with more they are a flood of their own.
+        Assert.All(
+            await slack.DeliverAsync([.. slack.Many(100), .. slack.Many(10, Severity.P1)]),
+            outcome => Assert.False(outcome.IsDone)
+        );
+    }
+
+    [Fact]
     public async Task The_number_of_single_messages_is_a_setting()
     {
         await using var slack = await SlackDriver.StartAsync(new Dictionary<string, string?> { ["Slack:SinglesPerMinute"] = "2" });
