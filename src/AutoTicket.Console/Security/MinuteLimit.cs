@@ -1,7 +1,7 @@
 namespace AutoTicket.Security;
 
-/// <summary>Lets a number of events of each key through in a minute, which begins with the key's first one. .NET's partitioned rate limiters
-/// would do, but each of them wakes the process ten times a second, also while nothing happens.</summary>
+/// <summary>Lets a number of events of each key through in a minute, which begins with the key's first one. .NET's partitioned rate
+/// limiters would do, but each of them wakes the process ten times a second, also while nothing happens.</summary>
 internal sealed class MinuteLimit(int most, TimeProvider clock)
 {
     private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
