@@ -6,6 +6,7 @@ internal enum Unit
     Milliseconds,
     PerSecond,
     Bytes,
+    Percent,
     None,
 }
 
@@ -30,6 +31,7 @@ internal sealed record Figure(string Goal, string Measure, double Ours, double B
             (Unit.PerSecond, _) => $"{value:#,0}/s",
             (Unit.Bytes, >= 1024 * 1024) => $"{value / 1024 / 1024:0.0} MiB",
             (Unit.Bytes, _) => $"{value / 1024:0.0} KiB",
+            (Unit.Percent, _) => $"{value:0.00} %",
             (Unit.None, _) => $"{value:0.000}",
             (_, >= 1000) => $"{value / 1000:0.00} s",
             (_, >= 10) => $"{value:0} ms",

@@ -6,6 +6,7 @@ using AutoTicket.Benchmarks;
 // between runs and machines, but ratios don't. Benchmarks are not tests: a slow result does not fail.
 var benchmarks = new Dictionary<string, Func<Task<IReadOnlyList<Figure>>>>
 {
+    ["rest"] = CostAtRest.RunAsync,
     ["sweep"] = FirstSweep.RunAsync,
     ["hanging"] = HangingSweep.RunAsync,
     ["claim"] = ClaimAndConfirm.RunAsync,
