@@ -6,8 +6,8 @@ using System.Text.RegularExpressions;
 
 namespace AutoTicket.Benchmarks;
 
-/// <summary>An open page without a browser, because hundreds of browser pages would measure the browser. It loads the page, starts its circuit
-/// over a WebSocket and acknowledges what the server renders, like blazor.web.js.</summary>
+/// <summary>An open page without a browser, because hundreds of browser pages would measure the browser. It loads the page, starts its
+/// circuit over a WebSocket and acknowledges what the server renders, like blazor.web.js.</summary>
 internal sealed partial class CircuitClient : IAsyncDisposable
 {
     /// <summary>The server closes a circuit whose page is silent for 30 s.</summary>
