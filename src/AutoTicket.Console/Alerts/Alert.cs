@@ -123,6 +123,8 @@ internal sealed record Alert
     /// <summary>The outage of a surface. Investigate files under the same identity.</summary>
     public bool IsSurfaceOutage => Source == Observation.Console && Name == Observation.SurfaceOutage;
 
+    public bool IsP1 => Severity == Severity.P1;
+
     public bool IsEscalation => Source == Observation.Console && Name == Observation.Escalation;
 
     public bool IsOwnNetworkLost => Source == Observation.Console && Name == Observation.OwnNetworkLost;

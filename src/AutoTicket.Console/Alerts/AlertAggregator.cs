@@ -141,7 +141,7 @@ internal sealed partial class AlertAggregator(
         return [];
     }
 
-    /// <param name="Written">How many episodes were written. Fewer than opened and changed: another process changed the others first.</param>
+    /// <param name="Written">How many episodes were written. Fewer than given: another process changed the others first.</param>
     private sealed record Attempt(
         List<IReadOnlyList<Observed>?> Answers,
         IReadOnlyList<Alert> Known,

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using AutoTicket.Alerts;
-using AutoTicket.Surfaces;
 using Microsoft.Extensions.Options;
 
 namespace AutoTicket.Slack;
@@ -113,7 +112,7 @@ internal sealed class SlackAlertHook(
     }
 
     /// <summary>A new P1 does not wait for the next digest of a flood.</summary>
-    private static bool IsUrgent(AlertNotice notice) => notice is { Kind: not NoticeKind.Ended, Alert.Severity: Severity.P1 };
+    private static bool IsUrgent(AlertNotice notice) => notice is { Kind: not NoticeKind.Ended, Alert.IsP1: true };
 
     /// <summary>The outcome of a notice that needs no message; null when it needs one.</summary>
     private HookOutcome? WithoutMessage(AlertNotice notice)

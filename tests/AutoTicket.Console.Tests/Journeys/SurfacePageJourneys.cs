@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using AutoTicket.Data;
+using AutoTicket.Diagnostics;
 using AutoTicket.Surfaces;
 using AutoTicket.Tests.Kit;
 using Microsoft.EntityFrameworkCore;
@@ -75,6 +76,11 @@ public sealed class SurfacePageJourneys(JourneyHost host) : IClassFixture<Journe
             host.Publish(key, ReadingOutcome.Failed);
         }
 
+        // The line of urgent alerts moves what is below it.
+        await Eventually.TrueAsync(
+            () => host.Console.Get<AttentionWatch>().Current is { Surfaces: >= 3, Alerts.Count: >= 3 },
+            "the board knows of the alerts"
+        );
         const string Filtered = "/console/status?show=down";
         await using var board = await ConsolePage.OpenAsync(host.Console, Filtered, 390, 600);
         var link = board.Tile("Surface shop").GetByRole(AriaRole.Link, new() { Name = "Surface shop", Exact = true });

@@ -319,10 +319,7 @@ public sealed class SlackAlertHookTests
         Assert.StartsWith("P1", slack.Messages[^1], StringComparison.Ordinal);
 
         // Ten a minute: with more they are a flood of their own.
-        Assert.All(
-            await slack.DeliverAsync([.. slack.Many(100), .. slack.Many(10, Severity.P1)]),
-            outcome => Assert.False(outcome.IsDone)
-        );
+        Assert.All(await slack.DeliverAsync([.. slack.Many(100), .. slack.Many(10, Severity.P1)]), outcome => Assert.False(outcome.IsDone));
     }
 
     [Fact]
