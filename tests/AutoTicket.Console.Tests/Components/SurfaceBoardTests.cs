@@ -213,6 +213,28 @@ public sealed class SurfaceBoardTests : ComponentTest
         Assert.Equal(["Search", "Billing"], Names(board));
     }
 
+    /// <summary>The next reading may be half a minute away.</summary>
+    [Theory]
+    [InlineData(true, 2)]
+    [InlineData(false, 60)]
+    public void A_surface_that_went_down_in_a_held_order_is_sorted_when_the_hold_ends(bool hasLeft, int seconds)
+    {
+        var board = Board([Billing, Search]);
+        Hold(board);
+        if (hasLeft)
+        {
+            Use(board, "onpointerleave");
+        }
+
+        SurfaceSnapshot[] after = [Billing with { Status = SurfaceStatus.Operational }, Search with { Status = SurfaceStatus.Down }];
+        board.Render(parameters => parameters.Add(b => b.Surfaces, after));
+        Assert.Equal(["Billing", "Search"], Names(board));
+
+        _clock.Advance(TimeSpan.FromSeconds(seconds));
+
+        board.WaitForAssertion(() => Assert.Equal(["Search", "Billing"], Names(board)));
+    }
+
     [Fact]
     public void A_held_order_says_how_many_surfaces_changed_and_is_sorted_on_request()
     {

@@ -31,6 +31,9 @@ internal sealed class BoardOrder
     /// <summary>How many surfaces have changed their status since the order is held; 0 when it is not.</summary>
     public int Changed { get; private set; }
 
+    /// <summary>Until when the order is held.</summary>
+    public DateTimeOffset HeldUntil => _heldUntil.Values.DefaultIfEmpty().Max();
+
     public void Hold(BoardUse use, DateTimeOffset now) => _heldUntil[use] = now + HoldLimit;
 
     /// <summary>The pointer or the focus has left the board.</summary>
