@@ -37,20 +37,7 @@ public abstract class FormOpener : ComponentBase
         if (_returnsFocus && Opener is { Disabled: false } opener)
         {
             _returnsFocus = false;
-            await FocusAsync(opener.FocusAsync);
-        }
-    }
-
-    /// <summary>Moves the focus, unless the element is gone or the operator has left the page.</summary>
-    internal static async Task FocusAsync(Func<ValueTask> focus)
-    {
-        try
-        {
-            await focus();
-        }
-        catch (Exception exception) when (exception is JSException or JSDisconnectedException or OperationCanceledException)
-        {
-            // The focus is elsewhere by now.
+            await BrowserCall.TryAsync(opener.FocusAsync);
         }
     }
 }

@@ -153,17 +153,7 @@ public abstract class SurfacesPage : MutingPage
     }
 
     /// <summary>Opens the address in a new tab. If the browser blocks it, the tile still links the ticket.</summary>
-    private async Task OpenAsync(string address)
-    {
-        try
-        {
-            await JS.InvokeVoidAsync("autoticket.open", PageClosed, address);
-        }
-        catch (Exception exception) when (exception is JSException or JSDisconnectedException or OperationCanceledException)
-        {
-            // The operator has left the page, or its script is of an earlier version.
-        }
-    }
+    private Task OpenAsync(string address) => BrowserCall.TryAsync(() => JS.InvokeVoidAsync("autoticket.open", PageClosed, address));
 
     /// <summary>Removes the result of a click once the surface is operational again or its ticket is no longer open.</summary>
     private void RemoveOldOutcomes()
