@@ -101,7 +101,8 @@ internal sealed class AlertStore(
         return await InsertAsync(
             db,
             opened,
-            $"NOT EXISTS (SELECT 1 FROM {Known(1, 2)})",
+            // Not NOT EXISTS: PostgreSQL would plan it for a first row that is never found.
+            $"(SELECT count(*) FROM {Known(1, 2)}) = 0",
             [],
             cancellationToken,
             Wanted.Of(logicalIds),

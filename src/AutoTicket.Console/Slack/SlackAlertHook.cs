@@ -92,6 +92,8 @@ internal sealed class SlackAlertHook(
 
         if (due.Except(single).ToList() is { Count: > 0 } together)
         {
+            // A refusal is about one message.
+            failure = failure?.Kind == SlackFailureKind.Refused ? null : failure;
             var isDue = _pace.UntilDigest == TimeSpan.Zero;
             cancellationToken.ThrowIfCancellationRequested();
             failure ??= isDue ? await SendDigestAsync(together) : health.Failure;
