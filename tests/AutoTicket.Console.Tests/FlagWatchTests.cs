@@ -100,6 +100,8 @@ public sealed class FlagWatchTests : IAsyncLifetime
         Assert.InRange(PauseAfter(soon with { Scheduled = soon.Scheduled! with { At = now } }), TimeSpan.Zero, TimeSpan.FromSeconds(0.1));
         Assert.Equal(TimeSpan.FromSeconds(1), PauseAfter(flag with { Acks = [new("here", true, now), new("there", false, now)] }));
         Assert.Equal(TimeSpan.FromSeconds(1), FlagWatch.PauseAfter(new([later], now, IsStale: true), now));
+        // Nor may an outage in which a change falls due be a storm of reads.
+        Assert.Equal(TimeSpan.FromSeconds(1), FlagWatch.PauseAfter(new([later], now, IsStale: true), now.AddMinutes(2)));
 
         TimeSpan PauseAfter(params FlagState[] flags) => FlagWatch.PauseAfter(new(flags, now, IsStale: false), now);
     }

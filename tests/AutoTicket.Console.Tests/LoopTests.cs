@@ -1,6 +1,9 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
+using AutoTicket.Data;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
 
 namespace AutoTicket.Tests;
 
@@ -51,6 +54,34 @@ public sealed class LoopTests
                     line.StartsWith("ERROR", StringComparison.Ordinal)
                     && line.Contains($"{loop} failed, it goes on", StringComparison.Ordinal)
             );
+        }
+    }
+
+    /// <summary>Its pause ends at a time of the shared clock, but is measured by the machine's.</summary>
+    [Fact]
+    public async Task A_loop_looks_again_when_the_shared_clock_is_set()
+    {
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+        var clock = new DatabaseClock(new FakeTimeProvider());
+        using var loop = new Patient(clock);
+        await loop.StartAsync(default);
+        await Eventually.TrueAsync(() => loop.Turns == 1, "it pauses");
+
+        await using var db = database.Open();
+        await clock.SynchronizeAsync(db, default);
+
+        await Eventually.TrueAsync(() => loop.Turns == 2, "it looks again");
+        await loop.StopAsync(default);
+    }
+
+    private sealed class Patient(TimeProvider clock) : Loop(clock, NullLogger.Instance)
+    {
+        public int Turns { get; private set; }
+
+        protected override Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
+        {
+            Turns++;
+            return Task.FromResult(TimeSpan.FromHours(1));
         }
     }
 }

@@ -18,6 +18,7 @@ internal static class ChangeTriggers
         ("ticket_findings", AnyChange, DatabaseSignals.Tickets),
         ("alerts", AnyChange, DatabaseSignals.Alerts),
         ("alert_deliveries", AnyChange, DatabaseSignals.Alerts),
+        ("decisions", ["INSERT", "UPDATE"], DatabaseSignals.Alerts),
         ("parked_alerts", AnyChange, DatabaseSignals.Alerts),
         ("flood_breaker", AnyChange, DatabaseSignals.Alerts),
         ("surface_readings", ["INSERT"], DatabaseSignals.Readings),

@@ -11,7 +11,14 @@ internal sealed class DatabaseClock(TimeProvider machine) : TimeProvider
 {
     private sealed record Anchor(DateTimeOffset Time, long Timestamp);
 
+    /// <summary>A step that a pause may be late by.</summary>
+    private static readonly TimeSpan LargestDrift = TimeSpan.FromSeconds(0.5);
+
     private volatile Anchor _anchor = new(machine.GetUtcNow(), machine.GetTimestamp());
+
+    /// <summary>Raised when the time was set: a pause until a time has another length now. Handlers return at once and never
+    /// throw.</summary>
+    public event Action? Stepped;
 
     public override long TimestampFrequency => machine.TimestampFrequency;
 
@@ -40,6 +47,12 @@ internal sealed class DatabaseClock(TimeProvider machine) : TimeProvider
         // The database read its clock at some time between the two: assume the middle.
         var before = GetUtcNow();
         _anchor = new Anchor(time + (machine.GetElapsedTime(asked, answered) / 2), answered);
-        return GetUtcNow() - before;
+        var step = GetUtcNow() - before;
+        if (step.Duration() > LargestDrift)
+        {
+            Stepped?.Invoke();
+        }
+
+        return step;
     }
 }

@@ -156,7 +156,12 @@ internal sealed class PostgresSignals(string connectionString, TimeProvider cloc
         while (true)
         {
             RaiseAll();
-            while (await connection.WaitAsync(AtLeastEvery, stoppingToken)) { }
+            var raisedAt = Clock.GetTimestamp();
+            while (
+                AtLeastEvery - Clock.GetElapsedTime(raisedAt) is var left
+                && left > TimeSpan.Zero
+                && await connection.WaitAsync(left, stoppingToken)
+            ) { }
         }
     }
 }

@@ -72,7 +72,7 @@ internal sealed partial class LeaderLease(
 
     private sealed record Held(long Since, long Fence);
 
-    /// <summary>Raised when this process becomes the leader and when it stops leading. Handlers return at once and never throw.</summary>
+    /// <summary>Raised when <see cref="IsLeader"/> or <see cref="WasLeader"/> changed. Handlers return at once and never throw.</summary>
     public event Action? Changed;
 
     /// <summary>This process leads now. Ask again before each action that only the leader may take.</summary>
@@ -136,6 +136,7 @@ internal sealed partial class LeaderLease(
 
     private async Task TakeAsync()
     {
+        var changed = false;
         try
         {
             if (!gate.IsOpen)
@@ -163,6 +164,7 @@ internal sealed partial class LeaderLease(
                     CancellationToken.None
                 );
                 _held = fence is [var mine] ? new Held(asked, mine) : null;
+                changed |= _ledLast != _held is not null;
                 (_ledLast, _isAway) = (_held is not null, false);
             }
             // The lease has run out before its answer was read, as in a frozen process: ask again.
@@ -186,6 +188,11 @@ internal sealed partial class LeaderLease(
                 Log.LeadsNoMore(logger);
             }
 
+            changed = true;
+        }
+
+        if (changed)
+        {
             Changed?.Invoke();
         }
     }

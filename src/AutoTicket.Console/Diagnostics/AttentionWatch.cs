@@ -29,7 +29,7 @@ internal sealed class AttentionWatch(
 
     private static readonly TimeSpan ShortestRest = TimeSpan.FromMilliseconds(100);
 
-    private readonly Dictionary<string, bool> _needing = [];
+    private readonly Dictionary<string, (bool, bool, bool)> _shown = [];
     private volatile Attention _current = Attention.None;
     private volatile bool _isStale = true;
     private UrgentAlerts _urgent = Attention.None.Alerts;
@@ -85,14 +85,15 @@ internal sealed class AttentionWatch(
     // Most readings change nothing here.
     private void OnReading(SurfaceSnapshot surface)
     {
-        lock (_needing)
+        var shown = (surface.NeedsAttention, surface.IsUnchecked, board.OwnNetworkLostSince is not null);
+        lock (_shown)
         {
-            if (_needing.TryGetValue(surface.Key, out var needed) && needed == surface.NeedsAttention)
+            if (_shown.TryGetValue(surface.Key, out var before) && before == shown)
             {
                 return;
             }
 
-            _needing[surface.Key] = surface.NeedsAttention;
+            _shown[surface.Key] = shown;
         }
 
         Wake();

@@ -119,7 +119,10 @@ internal sealed partial class FlagWatch(
     /// <summary>A scheduled change takes effect at its time. What other processes acknowledge raises no signal.</summary>
     internal static TimeSpan PauseAfter(FlagsSnapshot read, DateTimeOffset now) =>
         Until(
-            read.Flags.Min(flag => flag.Scheduled?.At),
+            // While the flags can't be read, or not be changed, a change that is due stays due.
+            read.IsStale
+                ? null
+                : read.Flags.Min(flag => flag.Scheduled?.At),
             now,
             atMost: read.IsStale || read.Flags.Any(flag => flag.Acks.Any(ack => ack.Enabled != flag.Enabled))
                 ? AfterFailure
@@ -146,8 +149,12 @@ internal sealed partial class FlagWatch(
         }
 
         await RefreshAsync(cancellationToken);
-        // Its next turn is at the time of a change that was just scheduled.
-        Wake();
+        if (PauseAfter(_current, Clock.GetUtcNow()) < DatabaseSignals.LongestPause)
+        {
+            // The pause under way may be too long for a change that was just scheduled.
+            Wake();
+        }
+
         return done;
     }
 

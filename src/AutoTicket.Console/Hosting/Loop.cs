@@ -66,6 +66,11 @@ internal abstract partial class Loop(TimeProvider clock, ILogger logger) : Backg
     protected sealed override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         Begin();
+        if (clock is DatabaseClock shared)
+        {
+            shared.Stepped += Wake;
+        }
+
         var afterBug = AfterFailure;
         while (!stoppingToken.IsCancellationRequested)
         {
@@ -76,7 +81,8 @@ internal abstract partial class Loop(TimeProvider clock, ILogger logger) : Backg
                 pause = await TurnAsync(stoppingToken);
                 afterBug = AfterFailure;
             }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested) { }
+            // While the console ends, a driver may throw another exception than a cancellation.
+            catch (Exception) when (stoppingToken.IsCancellationRequested) { }
             catch (Exception exception) when (Outages.IsOutage(exception))
             {
                 // The database gate logs it.

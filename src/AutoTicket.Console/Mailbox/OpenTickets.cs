@@ -139,7 +139,7 @@ internal sealed partial class OpenTickets(
         await ReadAsync(stoppingToken);
         // In a flood each filing wakes the loop.
         await RestAsync(Stopwatch.GetElapsedTime(begun), 20, ShortestRest, stoppingToken);
-        return DatabaseSignals.LongestPause;
+        return _copy.Problem == DatabaseUnreachable ? AfterFailure : DatabaseSignals.LongestPause;
     }
 
     private async Task ReadAsync(CancellationToken cancellationToken)

@@ -4,6 +4,9 @@ namespace AutoTicket.Security;
 /// limiters would do, but each of them wakes the process ten times a second, also while nothing happens.</summary>
 internal sealed class MinuteLimit(int most, TimeProvider clock)
 {
+    /// <summary>Further keys share one count, so that a stranger with many addresses fills no memory.</summary>
+    private const int MostKeys = 10_000;
+    private const string Others = "";
     private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
 
     private readonly Lock _lock = new();
@@ -28,6 +31,7 @@ internal sealed class MinuteLimit(int most, TimeProvider clock)
                 }
             }
 
+            key = _taken.Count < MostKeys || _taken.ContainsKey(key) ? key : Others;
             if (!_taken.TryGetValue(key, out var taken) || clock.GetElapsedTime(taken.Since, now) >= Minute)
             {
                 taken = (now, 0);

@@ -103,7 +103,7 @@ internal sealed partial class ReadingRelay(
         }
 
         await Task.Delay(carried ? Gather : RetryAfter, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        return DatabaseSignals.LongestPause;
+        return carried ? DatabaseSignals.LongestPause : TimeSpan.Zero;
     }
 
     /// <summary>Stores the last readings of the poller, which has stopped before: the next leader continues from them.</summary>

@@ -58,6 +58,19 @@ public sealed class RequestLimitsTests
         Assert.Equal(1, limit.Count);
     }
 
+    [Fact]
+    public void A_stranger_with_many_addresses_fills_no_memory_and_gets_one_share_for_the_rest()
+    {
+        var limit = new MinuteLimit(most: 2, new FakeTimeProvider());
+        Assert.True(limit.TryTake("known"));
+
+        var taken = Enumerable.Range(0, 20_000).Count(n => limit.TryTake($"stranger {n}"));
+
+        Assert.Equal(10_001, limit.Count);
+        Assert.Equal(10_001, taken);
+        Assert.True(limit.TryTake("known"));
+    }
+
     private static DefaultHttpContext Request(string path, ClaimsPrincipal user)
     {
         var context = new DefaultHttpContext
