@@ -113,7 +113,7 @@ internal static class BoardInBrowser
         }
 
         settings["Status__PollInterval"] = string.Create(CultureInfo.InvariantCulture, $"{Interval}s");
-        await using var console = await ConsoleProcess.StartAsync(Measure.Optimized.Concat(settings).ToDictionary());
+        await using var console = await ConsoleProcess.StartAsync(Measure.AsInProduction.Concat(settings).ToDictionary());
         await Eventually.TrueAsync(async () => await DownAsync(console, "s9") is not null, "ten surfaces are down");
         var address = new Uri(console.Http.BaseAddress!, "/console/status");
 

@@ -39,7 +39,7 @@ internal static class CostAtRest
                 await Task.Delay(TimeSpan.FromSeconds(5));
             }
 
-            await using var bare = await ConsoleProcess.StartBareBlazorAsync(Production);
+            await using var bare = await ConsoleProcess.StartBareBlazorAsync(Measure.AsInProduction);
             await using var blackbox100 = BlackboxProbes.Start(surfaces.Address, 100);
             await using var blackbox1000 = BlackboxProbes.Start(surfaces.Address, 1000);
             await Task.Delay(Settles);
@@ -94,23 +94,10 @@ internal static class CostAtRest
         }
     }
 
-    /// <summary>Without what the tests' consoles set for the sake of a short life.</summary>
-    private static Dictionary<string, string> Production =>
-        new()
-        {
-            ["DOTNET_TC_CallCounting"] = null!,
-            ["DOTNET_JITMinOpts"] = null!,
-            ["DOTNET_gcConcurrent"] = null!,
-            ["DOTNET_GCgen0size"] = null!,
-            ["DOTNET_GCConserveMemory"] = null!,
-            ["DOTNET_EnableWriteXorExecute"] = null!,
-            ["DOTNET_EnableDiagnostics"] = null!,
-        };
-
     private static Task<ConsoleProcess> LaunchAsync(LoopbackSurfaces surfaces, int count)
     {
-        var settings = Production
-            .Concat(surfaces.Settings(count, hanging: 0, TimeSpan.FromSeconds(10)))
+        var settings = Measure
+            .AsInProduction.Concat(surfaces.Settings(count, hanging: 0, TimeSpan.FromSeconds(10)))
             .ToDictionary(setting => setting.Key, setting => setting.Value);
         settings.Remove("Status__PollInterval");
         settings["AUTOTICKET_SQLITE_PATH"] = "console.db";

@@ -16,13 +16,9 @@ internal static class OpenPages
     private const int Most = 300;
     private const string Maintenance = "/api/surfaces/s0/maintenance";
 
-    private static readonly Dictionary<string, string> Production = new()
-    {
-        ["ASPNETCORE_ENVIRONMENT"] = "Development",
-        ["DOTNET_GCgen0size"] = "0",
-        ["DOTNET_GCConserveMemory"] = "0",
-        ["DOTNET_gcConcurrent"] = "1",
-    };
+    private static readonly IEnumerable<KeyValuePair<string, string>> Environment = Measure.AsInProduction.Append(
+        new("ASPNETCORE_ENVIRONMENT", "Development")
+    );
 
     public static async Task<IReadOnlyList<Figure>> RunAsync()
     {
@@ -39,9 +35,9 @@ internal static class OpenPages
         }
 
         settings["Circuits__PerSession"] = settings["Circuits__InAll"] = "1000";
-        await using var bare = await ConsoleProcess.StartBareBlazorAsync(Measure.Optimized.Concat(Production).ToDictionary());
+        await using var bare = await ConsoleProcess.StartBareBlazorAsync(Environment.ToDictionary());
         await using var console = await ConsoleProcess.StartAsync(
-            settings.Concat(Measure.Optimized).Concat(Production).DistinctBy(setting => setting.Key).ToDictionary()
+            settings.Concat(Environment).DistinctBy(setting => setting.Key).ToDictionary()
         );
         await Eventually.TrueAsync(
             async () =>

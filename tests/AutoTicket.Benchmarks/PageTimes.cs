@@ -20,7 +20,7 @@ internal static class PageTimes
         }
 
         await using var bare = await ConsoleProcess.StartBareBlazorAsync(
-            Measure.Optimized.Append(new("ASPNETCORE_ENVIRONMENT", "Development")).ToDictionary()
+            Measure.AsInProduction.Append(new("ASPNETCORE_ENVIRONMENT", "Development")).ToDictionary()
         );
         var few = surfaces.Settings(100, hanging: 0, TimeSpan.FromSeconds(10));
         await using var console = await AlertConsole.StartAsync(few);

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using AutoTicket.Benchmarks;
 
@@ -35,10 +36,13 @@ foreach (var (name, run) in benchmarks)
 {
     if (args.Length == 0 || args.Contains(name))
     {
+        var begun = Stopwatch.GetTimestamp();
         foreach (var figure in await run())
         {
             Console.WriteLine(figure);
         }
+
+        Console.Error.WriteLine($"{name} took {Stopwatch.GetElapsedTime(begun).TotalSeconds:0} s");
     }
 }
 

@@ -14,7 +14,7 @@ internal static class SweptConsole
     public static async Task<Sweep> RunAsync(IReadOnlyDictionary<string, string> settings)
     {
         var launched = Stopwatch.GetTimestamp();
-        await using var console = await ConsoleProcess.StartAsync(Measure.Optimized.Concat(settings).ToDictionary());
+        await using var console = await ConsoleProcess.StartAsync(Measure.AsInProduction.Concat(settings).ToDictionary());
         var listening = Measure.Since(launched);
         while (true)
         {
