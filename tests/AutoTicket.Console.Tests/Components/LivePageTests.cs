@@ -73,6 +73,21 @@ public sealed class LivePageTests : ComponentTest, IErrorBoundaryLogger
     }
 
     [Fact]
+    public async Task A_page_whose_circuit_was_abandoned_closes_itself_and_is_no_error()
+    {
+        var (boundary, page) = Open();
+        page.Answer = new TaskCompletionSource();
+        await boundary.InvokeAsync(page.News);
+
+        await boundary.InvokeAsync(() => page.Answer.SetException(new ObjectDisposedException("IServiceProvider")));
+
+        boundary.WaitForAssertion(() => Assert.True(page.Until.IsCancellationRequested));
+        Leave(boundary);
+        Assert.Equal(1, page.Unsubscribed);
+        Assert.Empty(_errors);
+    }
+
+    [Fact]
     public async Task A_read_that_fails_on_an_open_page_stops_the_page()
     {
         var (boundary, page) = Open();
@@ -141,6 +156,8 @@ public sealed class LivePageTests : ComponentTest, IErrorBoundaryLogger
     {
         public int Reads { get; private set; }
 
+        public int Unsubscribed { get; private set; }
+
         public TaskCompletionSource? Answer { get; set; }
 
         public CancellationToken Until => PageClosed;
@@ -156,6 +173,8 @@ public sealed class LivePageTests : ComponentTest, IErrorBoundaryLogger
         public void News() => ReadSoon();
 
         public void UrgentNews() => ReadNow();
+
+        protected override void Unsubscribe() => Unsubscribed++;
 
         protected override Task ReadAsync()
         {

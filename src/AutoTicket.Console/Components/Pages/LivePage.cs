@@ -129,6 +129,11 @@ public abstract class LivePage : ComponentBase, IDisposable
                 StateHasChanged();
             }
         }
+        catch (ObjectDisposedException gone) when (gone.ObjectName == nameof(IServiceProvider))
+        {
+            // Blazor disposes no page of a circuit that was abandoned while it started. Without this it would read until the console ends.
+            Dispose();
+        }
 #pragma warning disable CA1031 // nobody awaits this read, so the error boundary must show its failure
         catch (Exception exception)
 #pragma warning restore CA1031
@@ -149,6 +154,11 @@ public abstract class LivePage : ComponentBase, IDisposable
 
     public void Dispose()
     {
+        if (PageClosed.IsCancellationRequested)
+        {
+            return;
+        }
+
         _closed.Cancel();
         Unsubscribe();
         _closed.Dispose();
