@@ -20,7 +20,15 @@ internal static class ConsoleHealth
             .Add(Check("migrations", (DatabaseGate gate) => gate.IsOpen, HealthStatus.Unhealthy))
             .Add(Check("hooks", (RequiredHooks hooks) => hooks.Missing.Count == 0))
             .Add(Check("freescout", (FreeScoutHealth health) => health.Failure is null or { Kind: FreeScoutFailureKind.NotConfigured }))
-            .Add(Check("slack", (SlackHealth health) => health.Failure is null or { Kind: SlackFailureKind.NotConfigured }))
+            // Only the leader sends: what another process last heard of Slack is old.
+            .Add(
+                Check(
+                    "slack",
+                    (IServiceProvider all) =>
+                        !all.GetRequiredService<LeaderLease>().WasLeader
+                        || all.GetRequiredService<SlackHealth>().Failure is null or { Kind: SlackFailureKind.NotConfigured }
+                )
+            )
             .AddCheck<LeaderCheck>("leader");
 
     public static void MapConsoleHealth(this IEndpointRouteBuilder endpoints)

@@ -1,6 +1,7 @@
 using AutoTicket.Alerts;
 using AutoTicket.Audit;
 using AutoTicket.Data;
+using AutoTicket.Slack;
 using AutoTicket.Surfaces;
 using AutoTicket.Tests.Kit;
 using Microsoft.EntityFrameworkCore;
@@ -285,4 +286,18 @@ public sealed class AlertRaceTests
             OpenedAt = DateTimeOffset.UnixEpoch,
             SeenAt = DateTimeOffset.UnixEpoch,
         };
+
+    /// <summary>A console that led when Slack failed does not call it again, and would stay degraded.</summary>
+    [Fact]
+    public async Task Only_the_leaders_last_word_from_Slack_counts_for_its_health()
+    {
+        await using var driver = await AlertDriver.StartAsync(Database.Postgres, consoles: 2);
+        foreach (var console in driver.Consoles)
+        {
+            console.Get<SlackHealth>().Failed(new SlackFailure(SlackFailureKind.BadAnswer, "Slack answers with a login page."));
+        }
+
+        Assert.Equal("Degraded", await driver.Consoles[0].Http.GetStringAsync("/healthz/ready"));
+        Assert.Equal("Healthy", await driver.Consoles[1].Http.GetStringAsync("/healthz/ready"));
+    }
 }
