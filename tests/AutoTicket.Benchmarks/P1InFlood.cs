@@ -4,7 +4,7 @@ using System.Text;
 
 namespace AutoTicket.Benchmarks;
 
-/// <summary>A P1 of another source while 100,000 alerts arrive as fast as the console takes them: until its ticket, until its DM, and a
+/// <summary>P1 alerts, each of a source of its own, while 100,000 alerts arrive as fast as the console takes them: until each has its ticket and its DM, and a
 /// click on the list of alerts meanwhile. The flood breaker is as in production.</summary>
 internal static class P1InFlood
 {
@@ -61,7 +61,7 @@ internal static class P1InFlood
             clicks.Add(await browser.Page.EvaluateAsync<double>(Click));
             var name = string.Create(CultureInfo.InvariantCulture, $"urgent {n}");
             var begun = Stopwatch.GetTimestamp();
-            await pager.SendAsync([Alert("pager", name, "P1")], 1);
+            await pager.SendAsync([Alert($"pager {n}", name, "P1")], 1);
             var telling = UntilAsync(
                 begun,
                 () => console.Sandbox.Slack.Messages.Any(message => message.Text.Contains(name, StringComparison.Ordinal))
@@ -94,5 +94,5 @@ internal static class P1InFlood
     private static byte[] Alert(string source, string name, string severity) => Encoding.UTF8.GetBytes(Json(source, name, severity));
 
     private static string Json(string source, string name, string severity) =>
-        $$"""{"source":"{{source}}","name":"{{name}}","severity":"{{severity}}","summary":"{{name}} is down"}""";
+        $$"""{"source":"{{source}}","name":"{{name}}","severity":"{{severity}}","status":"firing","summary":"{{name}} is down"}""";
 }
