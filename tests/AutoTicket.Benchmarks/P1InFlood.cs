@@ -4,8 +4,8 @@ using System.Text;
 
 namespace AutoTicket.Benchmarks;
 
-/// <summary>P1 alerts, each of a source of its own, while 100,000 alerts arrive as fast as the console takes them: until each has its ticket and its DM, and a
-/// click on the list of alerts meanwhile. The flood breaker is as in production.</summary>
+/// <summary>P1 alerts, each of a source of its own, while 100,000 alerts arrive as fast as the console takes them: until each has its
+/// ticket and its DM, and a click on the list of alerts meanwhile. The flood breaker is as in production.</summary>
 internal static class P1InFlood
 {
     private const int Flood = 100_000;
