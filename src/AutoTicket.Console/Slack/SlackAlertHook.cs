@@ -6,7 +6,7 @@ using Microsoft.Extensions.Options;
 namespace AutoTicket.Slack;
 
 /// <summary>Sends a DM when an alert begins, gets worse or ends. A flapping alert is sent once a quiet period, many alerts at once as a
-/// digest, of which a P1 does not wait for the next. A message that fails is sent in a later pass.</summary>
+/// digest. A new P1 does not wait for the next digest. A message that fails is sent in a later pass.</summary>
 internal sealed class SlackAlertHook(
     SlackClient client,
     SlackHealth health,
