@@ -324,18 +324,24 @@ internal sealed partial class TicketingService(
             {
                 // Answers from before the post don't count: with one, the adopted ticket would not block the claim.
                 var outcome = await RunAsync(request.WithoutAnswers());
-                return outcome is { Disposition: TicketDisposition.AlreadyOpen, Ticket: { } adopted }
-                        ? new(
-                            TicketDisposition.Filed,
-                            adopted,
-                            $"Filed ticket {TicketNumber.Of(adopted.Number)}; FreeScout's answer was lost, the ticket was found.",
-                            DecisionWord.Adopted
-                        )
-                    : outcome.Disposition == TicketDisposition.Degraded ? outcome with { Message = $"{failure.Message} {outcome.Message}" }
-                    : outcome;
+                if (outcome is { Disposition: TicketDisposition.AlreadyOpen, Ticket: { } adopted })
+                {
+                    return new(
+                        TicketDisposition.Filed,
+                        adopted,
+                        $"Filed ticket {TicketNumber.Of(adopted.Number)}; FreeScout's answer was lost, the ticket was found.",
+                        DecisionWord.Adopted
+                    );
+                }
+
+                if (outcome.Disposition != TicketDisposition.Degraded)
+                {
+                    return outcome;
+                }
             }
         }
 
+        // Also if another filing is still looking it up.
         return Degraded(
             draft,
             $"{failure.Message} The ticket may have been filed: the console looks for it and files no second one.",

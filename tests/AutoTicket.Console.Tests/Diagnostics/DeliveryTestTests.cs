@@ -11,6 +11,9 @@ namespace AutoTicket.Tests.Diagnostics;
 
 public sealed class DeliveryTestTests
 {
+    private const string EmptyList =
+        """{"_embedded":{"conversations":[]},"page":{"size":100,"totalElements":0,"totalPages":1,"number":1}}""";
+
     [Fact]
     public async Task An_admin_sees_a_test_DM_and_a_closed_test_ticket_or_why_there_is_none()
     {
@@ -59,14 +62,46 @@ public sealed class DeliveryTestTests
         var clock = new StillClock();
         await using var console = await DiagnosedConsole.StartAsync(clock: clock);
         console.Sandbox.Faults.Add(new Fault(FaultKind.StatusAfter) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
-        var unreadable = console.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutList, StatusCode = 503 });
+        // No error: with other calls, errors could open the circuit before the post.
+        var stale = console.Sandbox.Faults.Add(new Fault(FaultKind.WrongJson) { Match = FaultMatch.FreeScoutList, Body = EmptyList });
 
         var (passed, message) = await TestAsync(console, "test-ticket");
-        unreadable.Dispose();
+        stale.Dispose();
 
         Assert.False(passed);
         Assert.StartsWith("It is not certain whether the test ticket was filed: ", message, StringComparison.Ordinal);
         await EventuallyClosedAsync(console, clock);
+    }
+
+    [Fact]
+    [Trait("Pitfall", "T-12")]
+    public async Task A_test_ticket_whose_lost_answer_another_process_looks_up_is_not_called_unfiled()
+    {
+        var clock = new StillClock();
+        await using var console = await DiagnosedConsole.StartAsync(clock: clock);
+        console.Sandbox.Faults.Add(new Fault(FaultKind.StatusAfter) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
+        await using (var db = console.Database.Open())
+        {
+            // As another process that takes the row over before this one can, and is slow.
+            await db.Database.ExecuteSqlRawAsync(
+                """
+                CREATE TRIGGER another_is_first AFTER UPDATE OF state ON tickets WHEN NEW.state = 'unconfirmed' AND NEW.attempt < 2
+                BEGIN UPDATE tickets SET state = 'filing', attempt = 2 WHERE id = NEW.id; END
+                """
+            );
+        }
+
+        var test = TestAsync(console, "test-ticket");
+        await clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(0.5),
+            () => Task.FromResult(test.IsCompleted),
+            "the test has ended",
+            TimeSpan.FromSeconds(0.3)
+        );
+
+        var (passed, message) = await test;
+        Assert.False(passed);
+        Assert.StartsWith("It is not certain whether the test ticket was filed: ", message, StringComparison.Ordinal);
     }
 
     /// <summary>As when the process is killed after the post.</summary>
