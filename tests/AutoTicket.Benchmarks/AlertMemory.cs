@@ -13,13 +13,11 @@ internal static class AlertMemory
         var (ours, theirs) = (new List<Weight>(), new List<Weight>());
         for (var round = 0; round < Measure.Rounds; round++)
         {
-            await using (var alertmanager = await Alertmanager.StartAsync())
-            {
-                theirs.Add(await WeighAsync(alertmanager.Id, alertmanager.Address));
-            }
-
+            await using var alertmanager = await Alertmanager.StartAsync();
             await using var console = await AlertConsole.StartAsync();
-            ours.Add(await WeighAsync(console.Id, console.Address));
+            var both = await Task.WhenAll(WeighAsync(console.Id, console.Address), WeighAsync(alertmanager.Id, alertmanager.Address));
+            ours.Add(both[0]);
+            theirs.Add(both[1]);
         }
 
         return

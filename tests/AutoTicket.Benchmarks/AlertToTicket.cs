@@ -42,7 +42,7 @@ internal static class AlertToTicket
         var near = await Measure.AlternatingAsync(30, OursAsync, TheirsAsync);
         var webhook = Measure.Median(webhooks);
         console.Sandbox.Faults.Add(new Fault(FaultKind.Delay) { Match = FaultMatch.FreeScout, Delay = Latency });
-        var far = await Measure.AlternatingAsync(6, OursAsync, TheirsAsync);
+        var far = await Measure.AlternatingAsync(4, OursAsync, TheirsAsync);
         return
         [
             new("G2", "alert to ticket, p50 / Alertmanager, webhook, search and create, p50", near.Ours, near.Beside, 0.9),

@@ -13,7 +13,7 @@ namespace AutoTicket.Benchmarks;
 internal static class BoardInBrowser
 {
     private const int Loads = 5;
-    private const int Clicks = 15;
+    private const int Clicks = 10;
     private const int Boards = 20;
     private const int Sick = 10;
     private const double Interval = 5;
@@ -220,7 +220,7 @@ internal static class BoardInBrowser
         var session = await browser.Page.Context.NewCDPSessionAsync(browser.Page);
         // The thread's own time, which other processes on this machine don't lengthen.
         await session.SendAsync("Performance.enable", new Dictionary<string, object> { ["timeDomain"] = "threadTicks" });
-        var (busy, received, polls) = (await BusyAsync(session), bytes, 3);
+        var (busy, received, polls) = (await BusyAsync(session), bytes, 2);
         await Task.Delay(TimeSpan.FromSeconds(polls * Interval));
         busy = await BusyAsync(session) - busy;
         received = bytes - received;

@@ -5,7 +5,7 @@ namespace AutoTicket.Benchmarks;
 
 /// <summary>
 /// What a console costs while nothing happens, with SQLite and a check of each surface every 30 s, beside a bare Blazor app and beside
-/// Prometheus with its blackbox exporter (Debian's <c>prometheus</c> and <c>prometheus-blackbox-exporter</c>), all in the same two minutes.
+/// Prometheus with its blackbox exporter (Debian's <c>prometheus</c> and <c>prometheus-blackbox-exporter</c>), all at the same time.
 /// <see cref="Published"/> names a folder with a published console; without it the build's is measured, which starts more slowly.
 /// </summary>
 internal static class CostAtRest
@@ -14,8 +14,8 @@ internal static class CostAtRest
     private const int Loads = 100;
 
     /// <summary>By its end most of the code that is used at rest has been optimized.</summary>
-    private static readonly TimeSpan Settles = TimeSpan.FromSeconds(45);
-    private static readonly TimeSpan Measured = TimeSpan.FromSeconds(45);
+    private static readonly TimeSpan Settles = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Measured = TimeSpan.FromSeconds(30);
 
     private static readonly (int Surfaces, double Cpu, double Memory, double Launch)[] Goals =
     [
@@ -36,7 +36,7 @@ internal static class CostAtRest
                 var console = await LaunchAsync(surfaces, count);
                 consoles.Add((console, Measure.Since(launched)));
                 // Its first checks must not slow the next launch.
-                await Task.Delay(TimeSpan.FromSeconds(5));
+                await Task.Delay(TimeSpan.FromSeconds(3));
             }
 
             await using var bare = await ConsoleProcess.StartBareBlazorAsync(Measure.AsInProduction);

@@ -22,7 +22,7 @@ internal static class FilingRate
                 {
                     var wanted = console.Sandbox.FreeScout.CreatedCount + Count;
                     await sender.SendAsync(AlertSender.Requests(round++ * Count, Count, Count), Count);
-                    await Eventually.TrueAsync(() => console.Sandbox.FreeScout.CreatedCount == wanted, "all tickets are filed");
+                    await console.FiledAsync(wanted);
                 }),
             () =>
                 RateAsync(() =>

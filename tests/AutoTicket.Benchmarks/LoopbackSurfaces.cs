@@ -61,6 +61,7 @@ internal sealed class LoopbackSurfaces : IAsyncDisposable
         {
             settings[string.Create(CultureInfo.InvariantCulture, $"Surfaces__{n}__Key")] = $"s{n}";
             settings[$"Surfaces__{n}__Url"] = new Uri(Address, hanging > 0 && n % hanging == 0 ? $"hang/{n}" : $"s{n}").AbsoluteUri;
+            settings[$"Surfaces__{n}__DownAfter"] = "1";
             settings[$"Surfaces__{n}__Timeout"] = timeout.ToString("c", CultureInfo.InvariantCulture);
         }
 

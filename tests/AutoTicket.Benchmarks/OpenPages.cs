@@ -29,11 +29,6 @@ internal static class OpenPages
         }
 
         var settings = surfaces.Settings(Surfaces, hanging: 0, TimeSpan.FromSeconds(10));
-        for (var n = 0; n < Surfaces; n++)
-        {
-            settings[$"Surfaces__{n}__DownAfter"] = "1";
-        }
-
         settings["Circuits__PerSession"] = settings["Circuits__InAll"] = "1000";
         await using var bare = await ConsoleProcess.StartBareBlazorAsync(Environment.ToDictionary());
         await using var console = await ConsoleProcess.StartAsync(

@@ -25,7 +25,7 @@ internal static class PageTimes
         var few = surfaces.Settings(100, hanging: 0, TimeSpan.FromSeconds(10));
         await using var console = await AlertConsole.StartAsync(few);
         await console.FillAsync(Count);
-        List<Figure> figures = [.. await MeasureAsync(console, bare, 100)];
+        List<Figure> figures = [.. await MeasureAsync(console, bare, 100), .. await ListsInBrowser.RunAsync(console)];
         await console.RestartAsync(surfaces.Settings(1000, hanging: 0, TimeSpan.FromSeconds(10)));
         await Eventually.TrueAsync(async () => await console.TicketsAsync() >= Count, "the open tickets are read again");
         return [.. figures, .. await MeasureAsync(console, bare, 1000)];

@@ -17,12 +17,11 @@ var benchmarks = new Dictionary<string, Func<Task<IReadOnlyList<Figure>>>>
     ["ticket"] = AlertToTicket.RunAsync,
     ["filing"] = FilingRate.RunAsync,
     ["dedupe"] = DedupeDecision.RunAsync,
-    ["memory"] = AlertMemory.RunAsync,
     ["flood"] = P1InFlood.RunAsync,
+    ["outage"] = AfterOutage.RunAsync,
     ["webhook"] = WebhookToList.RunAsync,
     ["board"] = BoardInBrowser.RunAsync,
     ["pages"] = async () => [.. await PageTimes.RunAsync(), .. await OpenPages.RunAsync()],
-    ["lists"] = ListsInBrowser.RunAsync,
 };
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 if (args.FirstOrDefault(name => !benchmarks.ContainsKey(name)) is { } unknown)
