@@ -2,7 +2,7 @@ using AutoTicket.Sandbox;
 
 namespace AutoTicket.Benchmarks;
 
-/// <summary>FreeScout is down for a minute while a hundred alerts stay active: how soon after it each has its ticket, and how often FreeScout
+/// <summary>FreeScout is down for a minute while a hundred alerts stay active: how soon each has its ticket then, and how often FreeScout
 /// is called meanwhile, compared with Alertmanager's calls of a webhook.</summary>
 /// <remarks><see cref="AlertMemory"/> runs in that minute, because both mostly wait.</remarks>
 internal static class AfterOutage
