@@ -44,6 +44,7 @@ internal sealed partial class AlertEmitter : Loop
     private readonly LastDecisions _lastDecisions;
     private readonly ConcurrentDictionary<string, HookPass> _passes = new();
     private readonly Dictionary<IAlertHook, SemaphoreSlim> _hookLocks;
+    private long? _restsEndedAt;
 
     /// <param name="hooks">Called in this order.</param>
     public AlertEmitter(
@@ -102,7 +103,7 @@ internal sealed partial class AlertEmitter : Loop
 
     protected override void Begin()
     {
-        _aggregator.Changed += Wake;
+        _aggregator.Changed += OnChanged;
         // What this process stored has woken the loop already, and each delivery raises the signal too.
         _signals.Subscribe(DatabaseSignals.Alerts, WakeSoon);
         _leader.Changed += Wake;
@@ -113,6 +114,21 @@ internal sealed partial class AlertEmitter : Loop
         }
     }
 
+    private void OnChanged(Severity worst)
+    {
+        // Else a P1 would wait while a pass rests after alerts that the flood breaker holds back. A flood of P1s ends one rest in a cycle.
+        if (worst == Severity.P1 && (_restsEndedAt is not { } last || Stopwatch.GetElapsedTime(last) >= Cycle))
+        {
+            _restsEndedAt = Stopwatch.GetTimestamp();
+            foreach (var pass in _passes.Values)
+            {
+                pass.EndRest();
+            }
+        }
+
+        Wake();
+    }
+
     protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
     {
         CycledAt = Clock.GetUtcNow();
@@ -121,15 +137,15 @@ internal sealed partial class AlertEmitter : Loop
         {
             foreach (var hook in _hooks)
             {
-                if (!_passes.TryGetValue(hook.Name, out var pass) || pass.Ended.IsCompleted)
+                if (!_passes.TryGetValue(hook.Name, out var pass) || pass.IsOver)
                 {
                     pass = _passes[hook.Name] = new HookPass(Clock.GetUtcNow());
                     pass.Ended = PassAsync(hook, pass, stoppingToken);
                 }
                 else
                 {
-                    // New alerts are delivered as soon as the pass has ended.
-                    pass.CallWhenEnded(Wake);
+                    // New alerts are delivered as soon as the pass is over.
+                    pass.CallWhenOver(Wake);
                 }
 
                 if (hook != _hooks[^1])
@@ -189,7 +205,7 @@ internal sealed partial class AlertEmitter : Loop
             await _decisions.RecordAsync(undelivered, CancellationToken.None);
             if (left > 0 || queryTook > SlowQuery)
             {
-                await RestAsync(queryTook, left > 0 ? RestFactorAfterFailure : 1, retryAfter, stoppingToken);
+                pass.Rest = RestAsync(queryTook, left > 0 ? RestFactorAfterFailure : 1, retryAfter, stoppingToken);
             }
         }
         catch (OperationCanceledException) when (whileLeading.IsCancellationRequested) { }

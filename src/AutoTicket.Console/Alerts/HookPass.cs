@@ -13,6 +13,7 @@ internal sealed class HookPass(DateTimeOffset begunAt)
 
     private long? _lateSince;
     private bool _isAwaited;
+    private volatile bool _isRestEnded;
 
     public Task Ended { get; set; } = Task.CompletedTask;
 
@@ -21,14 +22,30 @@ internal sealed class HookPass(DateTimeOffset begunAt)
 
     public bool IsStuck { get; private set; }
 
-    /// <summary>Calls <paramref name="then"/> once when the pass has ended, however often it is asked to. A pass that hangs must not
+    /// <summary>The rest after the pass.</summary>
+    public Task Rest { get; set; } = Task.CompletedTask;
+
+    /// <summary>The next pass may begin.</summary>
+    public bool IsOver => Ended.IsCompleted && (_isRestEnded || Rest.IsCompleted);
+
+    /// <summary>Skips the rest, or what is left of it.</summary>
+    public void EndRest() => _isRestEnded = true;
+
+    /// <summary>Calls <paramref name="then"/> once after the pass and its rest, however often it is asked to. A pass that hangs must not
     /// collect calls.</summary>
-    public void CallWhenEnded(Action then)
+    public void CallWhenOver(Action then)
     {
         if (!_isAwaited)
         {
             _isAwaited = true;
-            _ = Ended.ContinueWith(_ => then(), TaskScheduler.Default);
+            _ = CallAsync();
+        }
+
+        async Task CallAsync()
+        {
+            await Ended.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Rest;
+            then();
         }
     }
 

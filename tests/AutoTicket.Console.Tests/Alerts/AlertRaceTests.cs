@@ -136,7 +136,7 @@ public sealed class AlertRaceTests
             NullLogger<AlertAggregator>.Instance
         );
         var changes = 0;
-        aggregator.Changed += () => Interlocked.Increment(ref changes);
+        aggregator.Changed += _ => Interlocked.Increment(ref changes);
         var (taken, free) = (AlertDriver.Say("taken", Severity.P3), AlertDriver.Say("free", Severity.P3));
 
         await using var other = database.Open();

@@ -1,6 +1,9 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using AutoTicket.Alerts;
+using AutoTicket.Surfaces;
 using AutoTicket.Tests.Kit;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -38,8 +41,47 @@ public sealed class ThirdHookTests
         Assert.Equal([NoticeKind.Firing, NoticeKind.Ended], pager.Delivered.Select(notice => notice.Kind));
     }
 
+    [Fact]
+    public async Task A_P1_does_not_wait_while_a_hook_rests_after_alerts_that_it_could_not_deliver()
+    {
+        // A rest takes at least two seconds of the machine's time.
+        var longestRest = TimeSpan.FromSeconds(2);
+        var pager = new Pager { RetryAfter = TimeSpan.FromHours(1) };
+        await using var driver = await AlertDriver.StartAsync(services: services => services.AddSingleton<IAlertHook>(pager));
+        await driver.RaiseAsync(AlertDriver.Say("held"));
+
+        // A busy machine may need several tries.
+        for (var n = 0; n < 10; n++)
+        {
+            var name = string.Create(CultureInfo.InvariantCulture, $"urgent {n}");
+            var calls = pager.Calls;
+            await Eventually.TrueAsync(() => pager.Calls > calls, "the hook was called");
+            await driver.RaiseAsync(AlertDriver.Say(name, Severity.P1));
+            await Eventually.TrueAsync(() => pager.CalledAt(name) is not null, "the hook is called with the P1");
+
+            if (Stopwatch.GetElapsedTime(pager.CallBefore(name), pager.CalledAt(name)!.Value) < longestRest)
+            {
+                return;
+            }
+        }
+
+        Assert.Fail("Each P1 waited for the end of the rest.");
+    }
+
     private sealed class Pager : IAlertHook
     {
+        private readonly ConcurrentQueue<(long At, IReadOnlyList<AlertNotice> Notices)> _calls = [];
+
+        public TimeSpan RetryAfter { get; init; }
+
+        /// <summary>When it was first called with the alert, as a timestamp.</summary>
+        public long? CalledAt(string name) => Find(name) is var at and >= 0 ? _calls.ElementAt(at).At : null;
+
+        /// <summary>The call before that one.</summary>
+        public long CallBefore(string name) => _calls.ElementAt(Find(name) - 1).At;
+
+        private int Find(string name) => _calls.ToList().FindIndex(call => call.Notices.Any(notice => notice.Alert.Name == name));
+
         public ConcurrentQueue<AlertNotice> Delivered { get; } = [];
 
         public int Calls { get; private set; }
@@ -55,9 +97,17 @@ public sealed class ThirdHookTests
         {
             await Task.Yield();
             Calls += notices.Count;
+            if (notices.Count > 0)
+            {
+                _calls.Enqueue((Stopwatch.GetTimestamp(), notices));
+            }
+
             if (!Works)
             {
-                yield return [.. notices.Select(notice => new HookOutcome(notice, IsDone: false, DecisionWord.Error))];
+                yield return
+                [
+                    .. notices.Select(notice => new HookOutcome(notice, IsDone: false, DecisionWord.Error) { RetryAfter = RetryAfter }),
+                ];
                 yield break;
             }
 
