@@ -26,16 +26,29 @@ internal sealed class OutboxReader(
     // {0} the hook, {1} the present, {2} how many; {3}, {4} and {5} the source, severity and id at which the last round-robin stopped;
     // {6} the latest plausible wait: an entry that is due later was written before the clock was set back, and is read at once.
     // place: rank within its source. turn: rank in the round-robin, counted from the last pass's stop. A row's order is the smaller of
-    // the two.
+    // the two; of equals, the next in the round-robin goes first. Each is read in the order of an index, so that in a flood nothing is sorted.
     private const string Due = $$"""
-        WITH placed AS (
-          SELECT id, alert_row, source, severity, row_number() OVER (PARTITION BY source ORDER BY severity, id) AS place,
-            row_number() OVER (
-              ORDER BY CASE WHEN (source, severity, id) > ({3}, {4}, {5}) THEN 0 ELSE 1 END, source, severity, id) AS turn
+        WITH due AS NOT MATERIALIZED (
+          SELECT id, alert_row, source, severity, CASE WHEN (source, severity, id) > ({3}, {4}, {5}) THEN 0 ELSE 1 END AS lap
           FROM alert_outbox WHERE hook = {0} AND (due_at <= {1} OR due_at > {6})
+        ), placed AS (
+          SELECT *, row_number() OVER (PARTITION BY source ORDER BY severity, id) AS place FROM due
+        ), turned AS (
+          SELECT *, row_number() OVER (ORDER BY lap, source, severity, id) AS turn FROM (
+            SELECT * FROM (SELECT * FROM due
+              WHERE (source, severity, id) > ({3}, {4}, {5}) ORDER BY source, severity, id LIMIT {2}) AS ahead
+            UNION ALL
+            SELECT * FROM (SELECT * FROM due
+              WHERE (source, severity, id) <= ({3}, {4}, {5}) ORDER BY source, severity, id LIMIT {2}) AS behind
+          ) AS laps
         ), entry AS (
-          SELECT id, alert_row, source, severity, CASE WHEN turn <= place THEN turn ELSE 0 END AS turn
-          FROM placed ORDER BY CASE WHEN place < turn THEN place ELSE turn END LIMIT {2}
+          SELECT id, alert_row, source, severity, CASE WHEN max(turn) = min(rank) THEN max(turn) ELSE 0 END AS turn
+          FROM (
+            SELECT id, alert_row, source, severity, lap, place AS rank, 0 AS turn FROM placed WHERE place <= {2}
+            UNION ALL
+            SELECT id, alert_row, source, severity, lap, turn, turn FROM turned
+          ) AS ranked
+          GROUP BY id, alert_row, source, severity, lap ORDER BY min(rank), lap, source, severity, id LIMIT {2}
         )
         SELECT {{AlertStore.Columns}}, alerts.url, alerts.labels,
           fired.at AS last_at, fired.severity AS last_severity, fired.reopened AS last_reopened, ended.reopened AS end_reopened,

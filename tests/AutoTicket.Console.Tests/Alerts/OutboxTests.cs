@@ -260,6 +260,23 @@ public sealed class OutboxTests
         Assert.Equal(Flood + 1, seen.Count);
     }
 
+    /// <summary>Each source has one alert, and the hook processes none of them.</summary>
+    [Theory, BothDatabases]
+    public async Task More_sources_than_a_pass_takes_have_their_turns(Database kind)
+    {
+        const int Sources = 1010;
+        await using var outbox = await Outbox.CreateAsync(kind);
+        await outbox.OpenAsync([.. Enumerable.Range(0, Sources).Select(n => Outbox.Alert($"alert{n}", $"source{n}"))]);
+
+        var seen = new HashSet<string>();
+        for (var pass = 0; pass <= 10; pass++)
+        {
+            seen.UnionWith((await outbox.Log.DueAsync(Ticket, CancellationToken.None)).Select(notice => notice.Alert.Source));
+        }
+
+        Assert.Equal(Sources, seen.Count);
+    }
+
     [Theory, BothDatabases]
     public async Task An_alert_that_starts_and_ends_while_another_batch_is_written_is_resolved(Database kind)
     {
