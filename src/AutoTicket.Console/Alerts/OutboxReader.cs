@@ -23,33 +23,11 @@ internal sealed class OutboxReader(
     /// mute: nobody reported a recovery.</summary>
     private static readonly TimeSpan DropEndedAfter = TimeSpan.FromHours(24);
 
-    // {0} the hook, {1} the present, {2} how many; {3}, {4} and {5} the source, severity and id at which the last round-robin stopped;
-    // {6} the latest plausible wait: an entry that is due later was written before the clock was set back, and is read at once.
-    // place: rank within its source. turn: rank in the round-robin, counted from the last pass's stop. A row's order is the smaller of
-    // the two; of equals, the next in the round-robin goes first. Each is read in the order of an index, so that in a flood nothing is sorted.
-    private const string Due = $$"""
-        WITH due AS NOT MATERIALIZED (
-          SELECT id, alert_row, source, severity, CASE WHEN (source, severity, id) > ({3}, {4}, {5}) THEN 0 ELSE 1 END AS lap
-          FROM alert_outbox WHERE hook = {0} AND (due_at <= {1} OR due_at > {6})
-        ), placed AS (
-          SELECT *, row_number() OVER (PARTITION BY source ORDER BY severity, id) AS place FROM due
-        ), turned AS (
-          SELECT *, row_number() OVER (ORDER BY lap, source, severity, id) AS turn FROM (
-            SELECT * FROM (SELECT * FROM due
-              WHERE (source, severity, id) > ({3}, {4}, {5}) ORDER BY source, severity, id LIMIT {2}) AS ahead
-            UNION ALL
-            SELECT * FROM (SELECT * FROM due
-              WHERE (source, severity, id) <= ({3}, {4}, {5}) ORDER BY source, severity, id LIMIT {2}) AS behind
-          ) AS laps
-        ), entry AS (
-          SELECT id, alert_row, source, severity, CASE WHEN max(turn) = min(rank) THEN max(turn) ELSE 0 END AS turn
-          FROM (
-            SELECT id, alert_row, source, severity, lap, place AS rank, 0 AS turn FROM placed WHERE place <= {2}
-            UNION ALL
-            SELECT id, alert_row, source, severity, lap, turn, turn FROM turned
-          ) AS ranked
-          GROUP BY id, alert_row, source, severity, lap ORDER BY min(rank), lap, source, severity, id LIMIT {2}
-        )
+    // {0} the hook, {1} the present; {2} the latest plausible wait: an entry that is due later was written before the clock was set back,
+    // and is read at once; {3} how many.
+    private const string IsDue = "hook = {0} AND (due_at <= {1} OR due_at > {2})";
+
+    private const string SelectEntries = $$"""
         SELECT {{AlertStore.Columns}}, alerts.url, alerts.labels,
           fired.at AS last_at, fired.severity AS last_severity, fired.reopened AS last_reopened, ended.reopened AS end_reopened,
           filed.ticket_id, filed.ticket_number, filed.ticket_url,
@@ -60,10 +38,45 @@ internal sealed class OutboxReader(
           LEFT JOIN alert_deliveries filed ON filed.alert_row = alerts.id AND filed.kind = 'firing' AND filed.ticket_id IS NOT NULL
         """;
 
+    private const string Any = $$"""
+        WITH entry AS (SELECT id, alert_row, source, severity, 0 AS turn FROM alert_outbox WHERE {{IsDue}} LIMIT {3})
+        {{SelectEntries}}
+        """;
+
+    // {4}, {5} and {6} the source, severity and id at which the last round-robin stopped.
+    // place: rank within its source. turn: rank in the round-robin, counted from the last pass's stop. A row's order is the smaller of
+    // the two; of equals, the next in the round-robin goes first. Each is read in the order of an index: sorting a flood takes long.
+    private const string InTurn = $$"""
+        WITH due AS NOT MATERIALIZED (
+          SELECT id, alert_row, source, severity, CASE WHEN (source, severity, id) > ({4}, {5}, {6}) THEN 0 ELSE 1 END AS lap
+          FROM alert_outbox WHERE {{IsDue}}
+        ), placed AS (
+          SELECT *, row_number() OVER (PARTITION BY source ORDER BY severity, id) AS place FROM due
+        ), turned AS (
+          SELECT *, row_number() OVER (ORDER BY lap, source, severity, id) AS turn FROM (
+            SELECT * FROM (SELECT * FROM due
+              WHERE (source, severity, id) > ({4}, {5}, {6}) ORDER BY source, severity, id LIMIT {3}) AS ahead
+            UNION ALL
+            SELECT * FROM (SELECT * FROM due
+              WHERE (source, severity, id) <= ({4}, {5}, {6}) ORDER BY source, severity, id LIMIT {3}) AS behind
+          ) AS laps
+        ), entry AS (
+          SELECT id, alert_row, source, severity, CASE WHEN max(turn) = min(rank) THEN max(turn) ELSE 0 END AS turn
+          FROM (
+            SELECT id, alert_row, source, severity, lap, place AS rank, 0 AS turn FROM placed WHERE place <= {3}
+            UNION ALL
+            SELECT id, alert_row, source, severity, lap, turn, turn FROM turned
+          ) AS ranked
+          GROUP BY id, alert_row, source, severity, lap ORDER BY min(rank), lap, source, severity, id LIMIT {3}
+        )
+        {{SelectEntries}}
+        """;
+
     private static readonly RowBatch<long> Entries = new(("entry", "bigint", id => id));
 
-    /// <summary>Where each hook's round-robin through its outbox stopped. A new process starts from the beginning.</summary>
-    private readonly ConcurrentDictionary<string, Cursor?> _cursors = new();
+    /// <summary>Where the round-robin stopped, for each hook with more due than one pass takes. A new process starts from the
+    /// beginning.</summary>
+    private readonly ConcurrentDictionary<string, Cursor> _cursors = new();
 
     /// <param name="Turn">The rank in the round-robin; 0 when the entry was read as one of its source's worst.</param>
     private sealed record Cursor(long Turn, string Source, string Severity, long Id);
@@ -138,15 +151,37 @@ internal sealed class OutboxReader(
 
     private async Task<List<Entry>> ReadAsync(AutoTicketDbContext db, string hook, CancellationToken cancellationToken)
     {
-        var last = _cursors.GetValueOrDefault(hook) ?? new Cursor(0, "", "", 0);
         var now = clock.GetUtcNow();
         var latestPlausibleWait = now + options.Value.QuietPeriod;
-        var entries = await db.QueryAsync(
-            FormattableStringFactory.Create(Due, hook, now, MostAtOnce, last.Source, last.Severity, last.Id, latestPlausibleWait),
-            row => Read(db, row, hook),
-            cancellationToken
-        );
-        _cursors[hook] = entries.Count < MostAtOnce ? null : entries.MaxBy(entry => entry.Cursor.Turn)!.Cursor;
+
+        Task<List<Entry>> QueryAsync(string sql, params object[] cursor) =>
+            db.QueryAsync(
+                FormattableStringFactory.Create(sql, [hook, now, latestPlausibleWait, MostAtOnce, .. cursor]),
+                row => Read(db, row, hook),
+                cancellationToken
+            );
+
+        if (!_cursors.TryGetValue(hook, out var last))
+        {
+            var all = await QueryAsync(Any);
+            if (all.Count < MostAtOnce)
+            {
+                return all;
+            }
+
+            last = new Cursor(0, "", "", 0);
+        }
+
+        var entries = await QueryAsync(InTurn, last.Source, last.Severity, last.Id);
+        if (entries.Count < MostAtOnce)
+        {
+            _cursors.TryRemove(hook, out _);
+        }
+        else
+        {
+            _cursors[hook] = entries.MaxBy(entry => entry.Cursor.Turn)!.Cursor;
+        }
+
         return entries;
     }
 
