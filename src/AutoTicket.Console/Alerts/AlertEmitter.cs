@@ -44,7 +44,7 @@ internal sealed partial class AlertEmitter : Loop
     private readonly LastDecisions _lastDecisions;
     private readonly ConcurrentDictionary<string, HookPass> _passes = new();
     private readonly Dictionary<IAlertHook, SemaphoreSlim> _hookLocks;
-    private long? _restsEndedAt;
+    private long _restsEndedAt;
 
     /// <param name="hooks">Called in this order.</param>
     public AlertEmitter(
@@ -117,9 +117,9 @@ internal sealed partial class AlertEmitter : Loop
     private void OnChanged(Severity worst)
     {
         // Else a P1 would wait while a pass rests after alerts that the flood breaker holds back. A flood of P1s ends one rest in a cycle.
-        if (worst == Severity.P1 && (_restsEndedAt is not { } last || Stopwatch.GetElapsedTime(last) >= Cycle))
+        if (worst == Severity.P1 && Stopwatch.GetElapsedTime(Volatile.Read(ref _restsEndedAt)) >= Cycle)
         {
-            _restsEndedAt = Stopwatch.GetTimestamp();
+            Volatile.Write(ref _restsEndedAt, Stopwatch.GetTimestamp());
             foreach (var pass in _passes.Values)
             {
                 pass.EndRest();
