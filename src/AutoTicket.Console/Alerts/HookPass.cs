@@ -44,7 +44,11 @@ internal sealed class HookPass(DateTimeOffset begunAt)
         async Task CallAsync()
         {
             await Ended.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            await Rest;
+            if (!IsOver)
+            {
+                await Rest;
+            }
+
             then();
         }
     }

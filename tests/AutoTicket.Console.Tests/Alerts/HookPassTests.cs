@@ -36,15 +36,18 @@ public sealed class HookPassTests
     }
 
     [Fact]
-    public void A_pass_whose_rest_is_ended_is_over_once_it_has_ended()
+    public async Task A_pass_whose_rest_is_ended_is_over_once_it_has_ended()
     {
         var ending = new TaskCompletionSource();
+        var called = new TaskCompletionSource();
         var pass = new HookPass(DateTimeOffset.UnixEpoch) { Ended = ending.Task, Rest = new TaskCompletionSource().Task };
 
+        pass.CallWhenOver(called.SetResult);
         pass.EndRest();
 
         Assert.False(pass.IsOver);
         ending.SetResult();
         Assert.True(pass.IsOver);
+        await called.Task;
     }
 }
