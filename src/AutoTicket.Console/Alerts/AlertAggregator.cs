@@ -43,9 +43,9 @@ internal sealed partial class AlertAggregator(
     internal static int WeightOf(IReadOnlyList<Observation> observations) =>
         observations.Count + observations.Sum(o => ((o.FullText?.Length ?? 0) + o.AllLabels.Length) / CharactersPerWeight);
 
-    /// <summary>Raised when episodes began, changed or ended here, with their worst severity. Handlers return at once and never
+    /// <summary>Raised when episodes began, changed or ended here; true: one of them is a P1 to deliver. Handlers return at once and never
     /// throw.</summary>
-    public event Action<Severity>? Changed;
+    public event Action<bool>? Changed;
 
     /// <summary>Applies the observations of one request; returns once the result is committed.</summary>
     /// <param name="request">All that one sender sent at once. Two ids of one alert in the same request are two alerts.</param>
@@ -122,7 +122,8 @@ internal sealed partial class AlertAggregator(
                 earlier = answers;
                 // After a partial write the next try finds the rest. What was tried twice is one change.
                 severities = [.. severities.UnionBy(SeverityChanges(attempt.Known, attempt.Changed, now), d => (d.AlertRow, d.Word))];
-                Changed?.Invoke(attempt.Opened.Concat(attempt.Changed).Min(alert => alert.Severity));
+                var delivered = attempt.Opened.Concat(attempt.Changed.Where(alert => alert.NotifyAt is not null));
+                Changed?.Invoke(delivered.Any(alert => alert is { IsFiring: true, Severity: Severity.P1 }));
             }
 
             if (attempt.Written == attempt.Opened.Count + attempt.Changed.Count)
@@ -295,7 +296,7 @@ internal sealed partial class AlertAggregator(
             if (expired > 0)
             {
                 Log.Expired(logger, expired);
-                Changed?.Invoke(episodes.Changed.Min(alert => alert.Severity));
+                Changed?.Invoke(false);
             }
         }
 

@@ -46,6 +46,9 @@ internal sealed partial class AlertEmitter : Loop
     private readonly Dictionary<IAlertHook, SemaphoreSlim> _hookLocks;
     private long _restsEndedAt;
 
+    /// <summary>There may be something new to deliver. While a pass only retries, its rests must not wake the loop.</summary>
+    private bool _hasNews;
+
     /// <param name="hooks">Called in this order.</param>
     public AlertEmitter(
         IEnumerable<IAlertHook> hooks,
@@ -104,20 +107,34 @@ internal sealed partial class AlertEmitter : Loop
     protected override void Begin()
     {
         _aggregator.Changed += OnChanged;
-        // What this process stored has woken the loop already, and each delivery raises the signal too.
-        _signals.Subscribe(DatabaseSignals.Alerts, WakeSoon);
-        _leader.Changed += Wake;
-        _mutes.Changed += Wake;
+        _signals.Subscribe(
+            DatabaseSignals.Alerts,
+            () =>
+            {
+                Volatile.Write(ref _hasNews, true);
+                // What this process stored has woken the loop already, and each delivery raises the signal too.
+                WakeSoon();
+            }
+        );
+        _leader.Changed += WakeForNews;
+        _mutes.Changed += WakeForNews;
         foreach (var hook in _hooks)
         {
-            hook.Ready += Wake;
+            hook.Ready += WakeForNews;
         }
     }
 
-    private void OnChanged(Severity worst)
+    private void WakeForNews()
     {
-        // Else a P1 would wait while a pass rests after alerts that the flood breaker holds back. A flood of P1s ends one rest in a cycle.
-        if (worst == Severity.P1 && Stopwatch.GetElapsedTime(Volatile.Read(ref _restsEndedAt)) >= Cycle)
+        Volatile.Write(ref _hasNews, true);
+        Wake();
+    }
+
+    private void OnChanged(bool hasNewP1)
+    {
+        // Else a P1 that this process took would wait while a pass rests after alerts that the flood breaker holds back. A flood of P1s
+        // ends one rest in a cycle.
+        if (hasNewP1 && Stopwatch.GetElapsedTime(Volatile.Read(ref _restsEndedAt)) >= Cycle)
         {
             Volatile.Write(ref _restsEndedAt, Stopwatch.GetTimestamp());
             foreach (var pass in _passes.Values)
@@ -126,7 +143,7 @@ internal sealed partial class AlertEmitter : Loop
             }
         }
 
-        Wake();
+        WakeForNews();
     }
 
     protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
@@ -135,22 +152,26 @@ internal sealed partial class AlertEmitter : Loop
         // Until the mutes are read, a new leader could send a muted alert.
         if (_leader.IsLeader && _mutes.IsKnown)
         {
+            var hasNews = Interlocked.Exchange(ref _hasNews, false);
             foreach (var hook in _hooks)
             {
-                if (!_passes.TryGetValue(hook.Name, out var pass) || pass.IsOver)
-                {
-                    pass = _passes[hook.Name] = new HookPass(Clock.GetUtcNow());
-                    pass.Ended = PassAsync(hook, pass, stoppingToken);
-                }
-                else
+                var isRunning = _passes.TryGetValue(hook.Name, out var pass) && !pass.IsOver;
+                pass = isRunning ? pass! : BeginPass(hook, stoppingToken);
+                if (isRunning && hasNews)
                 {
                     // New alerts are delivered as soon as the pass is over.
                     pass.CallWhenOver(Wake);
                 }
 
-                if (hook != _hooks[^1])
+                if (hook != _hooks[^1] && !pass.Ended.IsCompleted)
                 {
-                    await Task.WhenAny(pass.Ended, Task.Delay(HeadStart, stoppingToken));
+                    var headStart = Task.Delay(HeadStart, stoppingToken);
+                    await Task.WhenAny(pass.Ended, headStart);
+                    if (pass.IsRestEnded && pass.IsOver)
+                    {
+                        // A P1 arrived during the pass: the DM must not be sent before its ticket.
+                        await Task.WhenAny(BeginPass(hook, stoppingToken).Ended, headStart);
+                    }
                 }
             }
         }
@@ -164,6 +185,13 @@ internal sealed partial class AlertEmitter : Loop
         }
 
         return Cycle;
+    }
+
+    private HookPass BeginPass(IAlertHook hook, CancellationToken stoppingToken)
+    {
+        var pass = _passes[hook.Name] = new HookPass(Clock.GetUtcNow());
+        pass.Ended = PassAsync(hook, pass, stoppingToken);
+        return pass;
     }
 
     /// <summary>Waits for deliveries that have begun, so that they are recorded.</summary>

@@ -28,6 +28,9 @@ internal sealed class HookPass(DateTimeOffset begunAt)
     /// <summary>The next pass may begin.</summary>
     public bool IsOver => Ended.IsCompleted && (_isRestEnded || Rest.IsCompleted);
 
+    /// <summary>Something urgent arrived since the pass began.</summary>
+    public bool IsRestEnded => _isRestEnded;
+
     /// <summary>Skips the rest, or what is left of it.</summary>
     public void EndRest() => _isRestEnded = true;
 

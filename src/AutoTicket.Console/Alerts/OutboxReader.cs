@@ -44,8 +44,9 @@ internal sealed class OutboxReader(
         """;
 
     // {4}, {5} and {6} the source, severity and id at which the last round-robin stopped.
-    // place: rank within its source. turn: rank in the round-robin, counted from the last pass's stop. A row's order is the smaller of
-    // the two; of equals, the next in the round-robin goes first. Each is read in the order of an index: sorting a flood takes long.
+    // place: rank within its source. turn: rank in the round-robin, counted from the last pass's stop. A row's order is the
+    // smaller of the two; of equals, the worst goes first, then the next in the round-robin. The very next one is always taken. Each is
+    // read in the order of an index: sorting a flood takes long.
     private const string InTurn = $$"""
         WITH due AS NOT MATERIALIZED (
           SELECT id, alert_row, source, severity, CASE WHEN (source, severity, id) > ({4}, {5}, {6}) THEN 0 ELSE 1 END AS lap
@@ -61,13 +62,13 @@ internal sealed class OutboxReader(
               WHERE (source, severity, id) <= ({4}, {5}, {6}) ORDER BY source, severity, id LIMIT {3}) AS behind
           ) AS laps
         ), entry AS (
-          SELECT id, alert_row, source, severity, CASE WHEN max(turn) = min(rank) THEN max(turn) ELSE 0 END AS turn
-          FROM (
+          SELECT id, alert_row, source, severity, max(turn) AS turn FROM (
             SELECT id, alert_row, source, severity, lap, place AS rank, 0 AS turn FROM placed WHERE place <= {3}
             UNION ALL
             SELECT id, alert_row, source, severity, lap, turn, turn FROM turned
           ) AS ranked
-          GROUP BY id, alert_row, source, severity, lap ORDER BY min(rank), lap, source, severity, id LIMIT {3}
+          GROUP BY id, alert_row, source, severity, lap
+          ORDER BY CASE WHEN max(turn) = 1 THEN 0 ELSE 1 END, min(rank), severity, lap, source, id LIMIT {3}
         )
         {{SelectEntries}}
         """;
@@ -78,7 +79,7 @@ internal sealed class OutboxReader(
     /// beginning.</summary>
     private readonly ConcurrentDictionary<string, Cursor> _cursors = new();
 
-    /// <param name="Turn">The rank in the round-robin; 0 when the entry was read as one of its source's worst.</param>
+    /// <param name="Turn">The rank in the round-robin; 0 when it is far behind.</param>
     private sealed record Cursor(long Turn, string Source, string Severity, long Id);
 
     /// <param name="EndDeliveredFor">The <see cref="Alert.Reopened"/> whose end was delivered.</param>
@@ -179,7 +180,13 @@ internal sealed class OutboxReader(
         }
         else
         {
-            _cursors[hook] = entries.MaxBy(entry => entry.Cursor.Turn)!.Cursor;
+            // Up to the first that was not taken.
+            _cursors[hook] = entries
+                .Select(entry => entry.Cursor)
+                .Where(cursor => cursor.Turn > 0)
+                .OrderBy(cursor => cursor.Turn)
+                .TakeWhile((cursor, before) => cursor.Turn == before + 1)
+                .Last();
         }
 
         return entries;

@@ -320,7 +320,8 @@ internal sealed partial class TicketingService(
         {
             // If another filing took the claim over first, this filing returns the ticket that the other one finds.
             var ours = await store.TakeOverAsync(claim with { State = TicketState.Unconfirmed }, CancellationToken.None);
-            if (ours is null || await LookUpAsync(ours, draft, request.Token) == Lookup.Adopted)
+            var isAdopted = ours is not null && await LookUpAsync(ours, draft, request.Token) == Lookup.Adopted;
+            if (ours is null || isAdopted)
             {
                 // Answers from before the post don't count: with one, the adopted ticket would not block the claim.
                 var outcome = await RunAsync(request.WithoutAnswers());
@@ -338,10 +339,16 @@ internal sealed partial class TicketingService(
                 {
                     return outcome;
                 }
+
+                if (isAdopted)
+                {
+                    // It was closed already, and no new one was filed.
+                    return outcome with { Message = $"{failure.Message} {outcome.Message}" };
+                }
             }
         }
 
-        // Also if another filing is still looking it up.
+        // Also while another filing still looks it up.
         return Degraded(
             draft,
             $"{failure.Message} The ticket may have been filed: the console looks for it and files no second one.",
