@@ -253,8 +253,9 @@ public sealed class DatabaseOutageAlertTests
             sandbox.Surface("pay").Answer(200);
             var settings = ConsoleHost.SurfaceSettings(0, "pay", sandbox.Surface("pay").Url);
             settings["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = "1";
-            // On a busy machine a shorter one passes, and the console's own network seems lost.
+            // On a busy machine shorter ones pass: the console's own network seems lost, or the surface slow.
             settings["Surfaces:0:Timeout"] = "00:01:00";
+            settings["Surfaces:0:SlowAfter"] = "00:01:00";
             settings["Status:PollInterval"] = "00:00:00.3";
             settings["DATABASE_URL"] = line.Through(database.Location);
             var console = await ConsoleHost.StartAsync(database, sandbox, settings, services: services);
