@@ -30,6 +30,7 @@ internal static class Metrics
                 resource =>
                     resource.AddService("autoticket-console", serviceVersion: ProductVersion.Short).AddEnvironmentVariableDetector()
             );
+        var surfaces = new Lazy<int>(() => builder.Configuration.GetSection("Surfaces").GetChildren().Count());
         telemetry.WithMetrics(metrics =>
             metrics
                 .AddMeter(Telemetry.Name, Requests, "System.Runtime", "Microsoft.AspNetCore.Server.Kestrel", Database, "Polly")
@@ -39,7 +40,7 @@ internal static class Metrics
                         : new MetricStreamConfiguration
                         {
                             CardinalityLimit = instrument.Name.StartsWith(Gauges.SurfacePrefix, StringComparison.Ordinal)
-                                ? builder.Configuration.GetSection("Surfaces").GetChildren().Count() + 1
+                                ? surfaces.Value + 1
                                 : SmallCardinality,
                         }
                 )
