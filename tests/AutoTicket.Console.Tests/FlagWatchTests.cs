@@ -327,9 +327,10 @@ public sealed class FlagWatchTests : IAsyncLifetime
         );
         _processes.Add((store, databaseSignals));
         await store.StartAsync(default);
+        await store.StartedAsync(default);
         if (signals)
         {
-            await databaseSignals.StartAsync(default);
+            await databaseSignals.StartedAsync(default);
         }
 
         return store;

@@ -39,11 +39,7 @@ internal sealed partial class DatabaseGate(
         }
     } = "The database has not answered yet.";
 
-    public override async Task StartAsync(CancellationToken cancellationToken)
-    {
-        await CheckAsync(cancellationToken);
-        await base.StartAsync(cancellationToken);
-    }
+    public override Task StartAsync(CancellationToken cancellationToken) => CheckAsync(cancellationToken);
 
     protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
     {

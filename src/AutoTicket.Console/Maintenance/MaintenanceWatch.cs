@@ -56,12 +56,8 @@ internal sealed partial class MaintenanceWatch(
     /// <summary>When the next one begins or ends; null: none is known.</summary>
     internal DateTimeOffset? Next { get; private set; }
 
-    public override async Task StartAsync(CancellationToken cancellationToken)
-    {
-        // Before the first alert is delivered.
-        await RefreshAsync(cancellationToken);
-        await base.StartAsync(cancellationToken);
-    }
+    /// <summary>Reads the rows before the first alert is delivered.</summary>
+    public override Task StartAsync(CancellationToken cancellationToken) => RefreshAsync(cancellationToken);
 
     /// <summary>Reads the rows now. Call it after a write.</summary>
     public async Task RefreshAsync(CancellationToken cancellationToken)

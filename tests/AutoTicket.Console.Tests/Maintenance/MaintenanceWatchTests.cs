@@ -188,9 +188,10 @@ public sealed class MaintenanceWatchTests : IAsyncLifetime
         public async Task StartAsync(bool signals)
         {
             await Watch.StartAsync(default);
+            await Watch.StartedAsync(default);
             if (signals)
             {
-                await _signals.StartAsync(default);
+                await _signals.StartedAsync(default);
             }
         }
 
