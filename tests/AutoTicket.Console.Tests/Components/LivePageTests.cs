@@ -122,6 +122,21 @@ public sealed class LivePageTests : ComponentTest, IErrorBoundaryLogger
         });
     }
 
+    // One thread would read hundreds of open pages one after another.
+    [Fact]
+    public void The_thread_that_announces_an_urgent_change_reads_no_page()
+    {
+        var (boundary, page) = Open();
+        page.Delay = TimeSpan.FromMinutes(1);
+
+        var announcing = new Thread(page.UrgentNews);
+        announcing.Start();
+        announcing.Join();
+
+        boundary.WaitForAssertion(() => Assert.Equal(2, page.Reads));
+        Assert.NotEqual(announcing.ManagedThreadId, page.ReadBy);
+    }
+
     [Fact]
     public async Task A_read_without_news_renders_nothing()
     {
@@ -156,6 +171,8 @@ public sealed class LivePageTests : ComponentTest, IErrorBoundaryLogger
     {
         public int Reads { get; private set; }
 
+        public int ReadBy { get; private set; }
+
         public int Unsubscribed { get; private set; }
 
         public TaskCompletionSource? Answer { get; set; }
@@ -178,6 +195,7 @@ public sealed class LivePageTests : ComponentTest, IErrorBoundaryLogger
 
         protected override Task ReadAsync()
         {
+            ReadBy = Environment.CurrentManagedThreadId;
             Reads++;
             return Answer?.Task ?? Task.CompletedTask;
         }

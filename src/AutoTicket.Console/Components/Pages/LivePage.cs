@@ -91,18 +91,14 @@ public abstract class LivePage : ComponentBase, IDisposable
     /// <summary>As <see cref="ReadSoon"/>, but at once: for a change that somebody waits for. May be called from any thread.</summary>
     protected void ReadNow()
     {
-        Volatile.Read(ref _hurry).TrySetResult();
+        // In this order, so that the read goes on in the thread pool. Otherwise the thread that announces the change reads page after page.
         ReadSoon();
+        Volatile.Read(ref _hurry).TrySetResult();
     }
 
     private async Task ReadAndRenderAsync()
     {
-        if (_hurry.Task.IsCompleted)
-        {
-            // Otherwise the thread that announces the change would render page after page.
-            await Task.Yield();
-        }
-        else
+        if (!_hurry.Task.IsCompleted)
         {
             await Task.WhenAny(DelayAsync(UpdateDelay), _hurry.Task);
         }
