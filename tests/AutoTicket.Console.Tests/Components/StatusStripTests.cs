@@ -1,6 +1,8 @@
 using AutoTicket.Components.Layout;
 using AutoTicket.Diagnostics;
 using Bunit;
+using Microsoft.AspNetCore.Components;
+using Microsoft.AspNetCore.Components.Rendering;
 
 namespace AutoTicket.Tests.Components;
 
@@ -61,6 +63,34 @@ public sealed class StatusStripTests : ComponentTest
         Assert.Equal("Tickets", Attention.None.Title("Tickets"));
         Assert.Equal("(1) Tickets", new Attention([], 1, new(1, 0)).Title("Tickets"));
         Assert.Equal("(32) Tickets", new Attention([], 2, new(32, 30)).Title("Tickets"));
+    }
+
+    [Fact]
+    public void A_change_renders_only_the_parts_that_show_it()
+    {
+        var attention = new Attention([], 1, new(1, 0));
+        var page = Render<CascadingValue<Attention>>(Parameters);
+        var counts = page.FindComponents<AttentionCount>();
+        var rendered = counts[0].RenderCount;
+
+        attention = attention with { Alerts = new(2, 1) };
+        page.Render(Parameters);
+
+        Assert.Equal(["1", "2"], counts.Select(count => TextOf(count.Find("span"))));
+        Assert.Equal(rendered, counts[0].RenderCount);
+
+        void Parameters(ComponentParameterCollectionBuilder<CascadingValue<Attention>> parameters) =>
+            parameters.Add(cascade => cascade.Value, attention).Add(cascade => cascade.ChildContent, Counts);
+
+        static void Counts(RenderTreeBuilder builder)
+        {
+            foreach (var of in new Func<Attention, int>[] { now => now.Surfaces, now => now.Alerts.Count })
+            {
+                builder.OpenComponent<AttentionCount>(0);
+                builder.AddComponentParameter(1, nameof(AttentionCount.Of), of);
+                builder.CloseComponent();
+            }
+        }
     }
 
     [Fact]

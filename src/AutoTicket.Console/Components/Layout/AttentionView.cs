@@ -1,4 +1,3 @@
-using AutoTicket.Components.Pages;
 using AutoTicket.Diagnostics;
 using Microsoft.AspNetCore.Components;
 
@@ -6,36 +5,23 @@ namespace AutoTicket.Components.Layout;
 
 /// <summary>Base of the small parts of the layout that show <see cref="AutoTicket.Diagnostics.Attention"/>. Each renders alone: the layout
 /// itself must not, because the page would render with it.</summary>
-public abstract class AttentionView : LivePage
+public abstract class AttentionView : ComponentBase
 {
-    [Inject]
-    private AttentionWatch Watch { get; set; } = default!;
+    private object? _before;
+    private bool _hasNews;
 
-    protected Attention Attention { get; private set; } = Attention.None;
+    [CascadingParameter]
+    protected Attention Attention { get; set; } = Attention.None;
 
-    /// <returns>What this part shows, and renders again for.</returns>
-    protected abstract object? Shown(Attention attention);
+    /// <summary>What this part shows, and renders again for: most changes concern one of several parts.</summary>
+    protected abstract object? Shown { get; }
 
-    protected override Task OnInitializedAsync()
+    protected override void OnParametersSet()
     {
-        Watch.Changed += OnChanged;
-        return base.OnInitializedAsync();
+        var shown = Shown;
+        _hasNews = !Equals(shown, _before);
+        _before = shown;
     }
 
-    protected override Task ReadAsync()
-    {
-        Attention = Watch.Current;
-        return Task.CompletedTask;
-    }
-
-    // Every open page has several parts, and most changes concern one of them.
-    private void OnChanged()
-    {
-        if (!Equals(Shown(Watch.Current), Shown(Attention)))
-        {
-            ReadNow();
-        }
-    }
-
-    protected override void Unsubscribe() => Watch.Changed -= OnChanged;
+    protected override bool ShouldRender() => _hasNews;
 }
