@@ -12,7 +12,7 @@ namespace AutoTicket.Mailbox;
 /// <summary>A surface's ticket on the board.</summary>
 /// <param name="Ticket">The newest open ticket; null when none is open.</param>
 /// <param name="IsUnconfirmed">A filing whose answer was lost is being looked up.</param>
-public sealed record SurfaceTicket(OpenTicket? Ticket, bool IsUnconfirmed);
+public readonly record struct SurfaceTicket(OpenTicket? Ticket, bool IsUnconfirmed);
 
 /// <summary>
 /// The open tickets, in memory: FreeScout's list as <see cref="MailboxWatch"/> copied it, and the console's own filings that the list does

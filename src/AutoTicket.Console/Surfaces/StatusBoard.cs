@@ -14,12 +14,16 @@ internal sealed partial class StatusBoard(
     /// <summary>Readings kept in memory and shown on a tile.</summary>
     public const int HistoryLength = 60;
 
+    /// <summary>For so long a list is shared. Time alone can turn a surface meanwhile; a reading or a change makes a new list.</summary>
+    private static readonly TimeSpan SharedFor = TimeSpan.FromMilliseconds(50);
+
     private readonly Lock _lock = new();
     private readonly Dictionary<string, WatchedSurface> _watched = surfaces.All.ToDictionary(
         surface => surface.Key,
         surface => new WatchedSurface(surface, options.Value.PollInterval)
     );
     private ImmutableArray<Action<SurfaceSnapshot>> _subscribers = [];
+    private Shown? _shown;
     private DateTimeOffset? _ownNetworkLostSince;
     private DateTimeOffset? _checkedAt;
 
@@ -47,13 +51,28 @@ internal sealed partial class StatusBoard(
         }
     }
 
-    /// <returns>All surfaces in the configuration's order.</returns>
+    /// <returns>All surfaces in the configuration's order. Hundreds of open pages that read at the same time share one list.</returns>
     public IReadOnlyList<SurfaceSnapshot> All()
     {
+        var now = clock.GetUtcNow();
+        if (Current() is { } shown)
+        {
+            return shown;
+        }
+
         lock (_lock)
         {
-            return [.. surfaces.All.Select(surface => _watched[surface.Key].Show(clock.GetUtcNow()))];
+            if (Current() is { } meanwhile)
+            {
+                return meanwhile;
+            }
+
+            _shown = new([.. surfaces.All.Select(surface => _watched[surface.Key].Show(now))], now);
+            return _shown.Surfaces;
         }
+
+        IReadOnlyList<SurfaceSnapshot>? Current() =>
+            Volatile.Read(ref _shown) is { } shown && (now - shown.At).Duration() < SharedFor ? shown.Surfaces : null;
     }
 
     public SurfaceSnapshot? Find(string key)
@@ -92,6 +111,7 @@ internal sealed partial class StatusBoard(
             }
 
             Note(reading);
+            _shown = null;
             shown = watched.Publish(clock.GetUtcNow());
         }
 
@@ -116,6 +136,7 @@ internal sealed partial class StatusBoard(
                 }
             }
 
+            _shown = null;
             changed = [.. touched.Select(watched => watched.Publish(clock.GetUtcNow()))];
         }
 
@@ -130,6 +151,7 @@ internal sealed partial class StatusBoard(
         {
             var now = clock.GetUtcNow();
             turned = [.. _watched.Values.Where(watched => watched.MustPublish(now)).Select(watched => watched.Publish(now))];
+            _shown = turned.Count is 0 ? _shown : null;
         }
 
         turned.ForEach(Notify);
@@ -151,7 +173,7 @@ internal sealed partial class StatusBoard(
                 }
             }
 
-            (_checkedAt, _ownNetworkLostSince) = (null, null);
+            (_shown, _checkedAt, _ownNetworkLostSince) = (null, null, null);
             // In the order in which they were shown: two probes may end at the same time, and every board must show the same beginning.
             foreach (
                 var reading in _watched
@@ -177,6 +199,8 @@ internal sealed partial class StatusBoard(
             {
                 watched.SetAvailability(availability.GetValueOrDefault(watched.Surface.Key) ?? Availability.Unknown, upTo);
             }
+
+            _shown = null;
         }
     }
 
@@ -190,6 +214,8 @@ internal sealed partial class StatusBoard(
             {
                 watched.SetMaintenance([.. bySurface[watched.Surface.Key]]);
             }
+
+            _shown = null;
         }
 
         Tick();
@@ -203,6 +229,8 @@ internal sealed partial class StatusBoard(
             return _watched.TryGetValue(key, out var watched) ? watched.MaintenanceAt(at) : null;
         }
     }
+
+    private sealed record Shown(IReadOnlyList<SurfaceSnapshot> Surfaces, DateTimeOffset At);
 
     /// <summary>Updates what holds for the whole board.</summary>
     private void Note(SurfaceReading reading)

@@ -65,6 +65,34 @@ public sealed class StatusBoardTests
     }
 
     [Fact]
+    public void Pages_share_a_list_until_something_changes()
+    {
+        var board = Board(Surface());
+        var shown = board.All();
+        Assert.Same(shown, board.All());
+
+        Published(board, "+");
+        AssertIsNew();
+        board.PublishJudged([Reading(ReadingOutcome.Ok, _clock.GetUtcNow())]);
+        AssertIsNew();
+        board.SetMaintenance([new("pay", _clock.GetUtcNow(), _clock.GetUtcNow().AddHours(1), "ada", "moves")]);
+        AssertIsNew();
+        board.SetAvailability(new Dictionary<string, Availability>(), _clock.GetUtcNow());
+        AssertIsNew();
+        board.Restore([], forget: true);
+        AssertIsNew();
+        _clock.Advance(TimeSpan.FromSeconds(0.1));
+        AssertIsNew();
+
+        void AssertIsNew()
+        {
+            Assert.NotSame(shown, board.All());
+            shown = board.All();
+            Assert.Equal(board.Find("pay"), Assert.Single(shown));
+        }
+    }
+
+    [Fact]
     public void Subscribers_learn_whether_a_surface_turned()
     {
         var board = Board(Surface());

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using AutoTicket.Surfaces;
 
 namespace AutoTicket.Components.Board;
@@ -25,8 +26,14 @@ internal sealed class BoardOrder
     // Focus passes from one button to the next through none, and a finger leaves before its tap becomes a click.
     public static readonly TimeSpan Linger = TimeSpan.FromSeconds(2);
 
+    // All open boards show the same list, which is sorted once.
+    private static readonly ConditionalWeakTable<IReadOnlyList<SurfaceSnapshot>, SurfaceSnapshot[]> Sorted = [];
+
     private readonly Dictionary<BoardUse, DateTimeOffset> _heldUntil = [];
-    private Dictionary<string, (int Place, bool IsTile, SurfaceStatus Status)> _places = [];
+    private IReadOnlyList<PlacedSurface> _arranged = [];
+
+    /// <summary>Of <see cref="_arranged"/>; null until the order is held.</summary>
+    private Dictionary<string, (int Place, bool IsTile, SurfaceStatus Status)>? _places;
 
     /// <summary>How many surfaces have changed their status since the order is held; 0 when it is not.</summary>
     public int Changed { get; private set; }
@@ -45,18 +52,17 @@ internal sealed class BoardOrder
     /// <summary>The surfaces in display order. While the order is held, new surfaces come last.</summary>
     /// <param name="deservesTile">Whether the surface needs the room of a tile.</param>
     public IReadOnlyList<PlacedSurface> Arrange(
-        IEnumerable<SurfaceSnapshot> surfaces,
+        IReadOnlyList<SurfaceSnapshot> surfaces,
         Func<SurfaceSnapshot, bool> deservesTile,
         DateTimeOffset now
     )
     {
-        var sorted = surfaces
-            .OrderBy(surface => surface.Status.Rank())
-            .ThenBy(surface => surface.Surface.Severity)
-            .ThenBy(surface => surface.Surface.Name, StringComparer.OrdinalIgnoreCase)
-            .ThenBy(surface => surface.Key, StringComparer.Ordinal);
+        var sorted = Sorted.GetValue(surfaces, Sort);
         if (_heldUntil.Values.Any(until => now < until))
         {
+            _places ??= _arranged
+                .Select((placed, place) => (placed, place))
+                .ToDictionary(pair => pair.placed.Snapshot.Key, pair => (pair.place, pair.placed.IsTile, pair.placed.Snapshot.Status));
             List<PlacedSurface> held =
             [
                 .. sorted
@@ -75,10 +81,16 @@ internal sealed class BoardOrder
         [
             .. sorted.Select(surface => new PlacedSurface(surface, deservesTile(surface) && tiles++ < MostTiles)),
         ];
-        _places = arranged
-            .Select((placed, place) => (placed, place))
-            .ToDictionary(pair => pair.placed.Snapshot.Key, pair => (pair.place, pair.placed.IsTile, pair.placed.Snapshot.Status));
-        Changed = 0;
+        (_arranged, _places, Changed) = (arranged, null, 0);
         return arranged;
     }
+
+    private static SurfaceSnapshot[] Sort(IReadOnlyList<SurfaceSnapshot> surfaces) =>
+        [
+            .. surfaces
+                .OrderBy(surface => surface.Status.Rank())
+                .ThenBy(surface => surface.Surface.Severity)
+                .ThenBy(surface => surface.Surface.Name, StringComparer.OrdinalIgnoreCase)
+                .ThenBy(surface => surface.Key, StringComparer.Ordinal),
+        ];
 }
