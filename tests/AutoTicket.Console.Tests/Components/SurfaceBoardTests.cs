@@ -1,4 +1,5 @@
 using AutoTicket.Alerts;
+using AutoTicket.Components;
 using AutoTicket.Components.Board;
 using AutoTicket.Components.Tickets;
 using AutoTicket.Mailbox;
@@ -370,6 +371,31 @@ public sealed class SurfaceBoardTests : ComponentTest
                 .Select(tile => (tile.Instance.Snapshot.Key, tile.RenderCount))
                 .Concat(rows.Select(row => (row.Instance.Snapshot.Key, row.RenderCount)))
                 .ToDictionary();
+    }
+
+    [Fact]
+    public void What_a_change_leaves_as_it_is_is_not_rendered_again()
+    {
+        var board = Board(All);
+        var tile = board.FindComponents<SurfaceTile>().Single(tile => tile.Instance.Snapshot.Key == "maps");
+        var (bar, line) = (tile.FindComponent<HistoryBar>(), tile.FindComponent<LatencyLine>());
+        var ages = tile.FindComponents<Age>();
+        var choices = board.FindComponents<Choice>().Select(choice => choice.Markup).ToList();
+        var renders = Renders();
+
+        board.Render(parameters =>
+            parameters
+                .Add(b => b.Surfaces, [.. All.Select(surface => surface == Maps ? Maps with { Cause = "503" } : surface)])
+                .Add(b => b.Filter, BoardFilter.All with { Search = "a" })
+                .Add(b => b.Now, Now.AddSeconds(1))
+        );
+
+        Assert.Contains("503", tile.Markup, StringComparison.Ordinal);
+        Assert.Equal(renders, Renders());
+        // With the ids of their handlers.
+        Assert.Equal(choices, board.FindComponents<Choice>().Select(choice => choice.Markup));
+
+        int[] Renders() => [bar.RenderCount, line.RenderCount, .. ages.Select(age => age.RenderCount)];
     }
 
     [Fact]
