@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
+using System.Net.Sockets;
 using System.Net.WebSockets;
 using System.Text;
 using System.Text.RegularExpressions;
@@ -13,6 +14,7 @@ internal sealed partial class CircuitClient : IAsyncDisposable
     /// <summary>The server closes a circuit whose page is silent for 30 s.</summary>
     private static readonly TimeSpan PingEvery = TimeSpan.FromSeconds(10);
 
+    private readonly HttpMessageInvoker _http;
     private readonly ClientWebSocket _socket = new();
     private readonly CancellationTokenSource _closing = new();
     private readonly SemaphoreSlim _sending = new(1);
@@ -21,9 +23,21 @@ internal sealed partial class CircuitClient : IAsyncDisposable
     private long _received;
     private long _sentAt = Stopwatch.GetTimestamp();
 
-    private CircuitClient() { }
+    private CircuitClient() =>
+        _http = new(
+            new SocketsHttpHandler
+            {
+                UseProxy = false,
+                ConnectCallback = async (context, stop) =>
+                {
+                    var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+                    await socket.ConnectAsync(context.DnsEndPoint, stop);
+                    return new CountedStream(socket, count => Interlocked.Add(ref _received, count));
+                },
+            }
+        );
 
-    /// <summary>Bytes of the WebSocket's messages so far.</summary>
+    /// <summary>Bytes on the wire so far, compressed as for a browser.</summary>
     public long Received => Interlocked.Read(ref _received);
 
     /// <summary>Opens a page and returns when its circuit has rendered a text.</summary>
@@ -33,6 +47,8 @@ internal sealed partial class CircuitClient : IAsyncDisposable
         var client = new CircuitClient();
         try
         {
+            // As browsers do.
+            client._socket.Options.DangerousDeflateOptions = new();
             client._socket.Options.SetRequestHeader("Origin", page.GetLeftPart(UriPartial.Authority));
             await client._socket.ConnectAsync(
                 new UriBuilder(page)
@@ -41,6 +57,7 @@ internal sealed partial class CircuitClient : IAsyncDisposable
                     Path = "/_blazor",
                     Query = "",
                 }.Uri,
+                client._http,
                 default
             );
             await client._socket.SendAsync(
@@ -84,6 +101,7 @@ internal sealed partial class CircuitClient : IAsyncDisposable
         await _closing.CancelAsync();
         await _receiving.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _socket.Dispose();
+        _http.Dispose();
         _closing.Dispose();
         _sending.Dispose();
     }
@@ -100,7 +118,6 @@ internal sealed partial class CircuitClient : IAsyncDisposable
             }
 
             var part = await _socket.ReceiveAsync(buffer.AsMemory(length), _closing.Token);
-            Interlocked.Add(ref _received, part.Count);
             length += part.Count;
             if (!part.EndOfMessage)
             {
@@ -186,6 +203,16 @@ internal sealed partial class CircuitClient : IAsyncDisposable
 
     [GeneratedRegex("<!--Blazor-Server-Component-State:(.*?)-->")]
     private static partial Regex State();
+
+    private sealed class CountedStream(Socket socket, Action<int> onRead) : NetworkStream(socket, ownsSocket: true)
+    {
+        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            var count = await base.ReadAsync(buffer, cancellationToken);
+            onRead(count);
+            return count;
+        }
+    }
 
     /// <summary>The part of MessagePack that Blazor's messages use.</summary>
     private sealed class MessagePack(ReadOnlyMemory<byte> message)

@@ -14,7 +14,6 @@ internal static class OpenPages
     private const int Changes = 6;
     private const int Warm = 20;
     private const int Most = 300;
-    private const string Maintenance = "/api/surfaces/s0/maintenance";
 
     private static readonly IEnumerable<KeyValuePair<string, string>> Environment = Measure.AsInProduction.Append(
         new("ASPNETCORE_ENVIRONMENT", "Development")
@@ -52,18 +51,22 @@ internal static class OpenPages
         await using var theirs = new Pages();
         await theirs.OpenAsync(tiles, Boards);
         await ours.OpenAsync(board, Boards);
+        var begun = 0;
         var isInMaintenance = false;
         var changes = await Measure.AlternatingAsync(
             Changes,
             () =>
             {
                 isInMaintenance = !isInMaintenance;
+                // Each time another surface, because a repeated message is compressed to nothing.
+                begun += isInMaintenance ? 1 : 0;
+                var maintenance = $"/api/surfaces/s{begun % Sick}/maintenance";
                 return isInMaintenance
                     ? ours.ShowAsync(
-                        () => console.Http.PostAsJsonAsync(Maintenance, new MaintenanceRequest("a benchmark", "1h")),
+                        () => console.Http.PostAsJsonAsync(maintenance, new MaintenanceRequest($"Reason {begun}", "1h")),
                         "Checks: "
                     )
-                    : ours.ShowAsync(() => console.Http.DeleteAsync(Maintenance), "no ticket");
+                    : ours.ShowAsync(() => console.Http.DeleteAsync(maintenance), "no ticket");
             },
             () => theirs.ShowAsync(() => bare.Http.PostAsync("/push", null), "push-")
         );
@@ -72,7 +75,7 @@ internal static class OpenPages
         return
         [
             new("G7b", $"a tile's change until {Boards} boards show it / bare push", changes.Ours, changes.Beside, 2),
-            new("", "one tile's change on the wire / 2 KiB", ours.ReceivedPerChange, 2048, 1, Unit.Bytes),
+            new("", "one tile's change on the wire, compressed / 2 KiB", ours.ReceivedPerChange, 2048, 1, Unit.Bytes),
             new(
                 "G8",
                 $"memory of an open board, {Most} open / bare",
