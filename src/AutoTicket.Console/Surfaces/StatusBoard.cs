@@ -62,6 +62,8 @@ internal sealed partial class StatusBoard(
 
         lock (_lock)
         {
+            // Not the time before the lock: a surface may have turned since.
+            now = clock.GetUtcNow();
             if (Current() is { } meanwhile)
             {
                 return meanwhile;
