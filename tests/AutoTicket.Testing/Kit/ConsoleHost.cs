@@ -103,6 +103,14 @@ internal sealed class ConsoleHost : IConsole, IAsyncDisposable
                 ["Leader:Lease"] = clock is StillClock ? "00:05:00" : null,
             }
         );
+        // A step of the clock during a check must not make its surface slow.
+        builder.Configuration.AddInMemoryCollection(
+            (settings?.Keys ?? [])
+                .Where(setting => clock is StillClock && setting.StartsWith("Surfaces:", StringComparison.Ordinal))
+                .Select(setting => setting.Split(':')[1])
+                .Distinct()
+                .Select(index => KeyValuePair.Create($"Surfaces:{index}:SlowAfter", (string?)"00:05:00"))
+        );
         builder.Configuration.AddInMemoryCollection(settings ?? new Dictionary<string, string?>());
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.ConfigureHttpsDefaults(https => https.ServerCertificate = Certificate.Value));
         builder.AddAutoTicketing();
