@@ -3,7 +3,8 @@ using AutoTicket.Sandbox;
 namespace AutoTicket.Benchmarks;
 
 /// <summary>FreeScout is down for a minute while a hundred alerts stay active: how soon each has its ticket then, and how often FreeScout
-/// is called meanwhile, compared with Alertmanager's calls of a webhook.</summary>
+/// is called meanwhile, compared with Alertmanager's calls of a webhook. Some alerts were sent to FreeScout before the console knew of the
+/// outage; they wait until it is certain that they have no ticket.</summary>
 /// <remarks><see cref="AlertMemory"/> runs in that minute, because both mostly wait.</remarks>
 internal static class AfterOutage
 {
@@ -36,12 +37,13 @@ internal static class AfterOutage
         calls = freeScout.RequestCount - calls;
         var (ours, theirs) = (calls, theirCalls);
         var figures = await memory;
+        var uncertain = await console.UncertainAsync();
         outage.Dispose();
-        var last = await Measure.TimeAsync(() => console.FiledAsync(filed + Alerts));
+        var last = await Measure.TimeAsync(() => console.FiledAsync(filed + Alerts - uncertain));
         return
         [
             .. figures,
-            new("G9", $"after an outage of a minute: last of {Alerts} alerts filed / 2 s", last, 2000, 1),
+            new("G9", $"after an outage of a minute: {Alerts - uncertain} of {Alerts} alerts filed / 2 s", last, 2000, 1),
             new("G9", "calls of FreeScout in 60 s of it / Alertmanager's of a webhook", ours, theirs, 0.05, Unit.None),
         ];
     }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using AutoTicket.Sandbox;
 
@@ -50,6 +51,14 @@ internal sealed class AlertConsole : IAsyncDisposable
         await database.AgeAsync();
         var sandbox = await SandboxServer.StartAsync();
         return new AlertConsole(database, sandbox, await LaunchAsync(database, sandbox, more));
+    }
+
+    /// <returns>How many tickets may exist, because FreeScout failed after it was sent them. The console looks for them for two
+    /// minutes.</returns>
+    public async Task<int> UncertainAsync()
+    {
+        await using var uncertain = _database.Bare.CreateCommand("SELECT count(*) FROM tickets WHERE state IN ('filing', 'unconfirmed')");
+        return Convert.ToInt32(await uncertain.ExecuteScalarAsync(), CultureInfo.InvariantCulture);
     }
 
     /// <summary>Starts it again with other settings, on the same database and FreeScout.</summary>

@@ -10,7 +10,7 @@ namespace AutoTicket.Benchmarks;
 /// <remarks>Compared with the minimum: one request to the console and one to FreeScout.</remarks>
 internal static class InvestigateClick
 {
-    private const int Times = 6;
+    private const int Times = 5;
 
     public static async Task<IReadOnlyList<Figure>> RunAsync()
     {

@@ -8,7 +8,7 @@ namespace AutoTicket.Benchmarks;
 /// <remarks>Compared with the minimum: one request to the console and one to FreeScout.</remarks>
 internal static class WebhookToList
 {
-    private const int Times = 20;
+    private const int Times = 10;
 
     public static async Task<IReadOnlyList<Figure>> RunAsync()
     {
