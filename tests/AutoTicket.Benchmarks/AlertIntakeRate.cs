@@ -28,10 +28,10 @@ internal static class AlertIntakeRate
             );
 
         var before = console.Sandbox.FreeScout.CreatedCount;
-        var few = await NewAsync(count: 500, batch: 1, connections: 4);
+        var few = await NewAsync(count: 400, batch: 1, connections: 4);
         await console.FiledAsync(before + sent);
         var (repeats, repeatedBatches) = await RepeatsAsync(console, alertmanager);
-        var many = await NewAsync(count: 3000, batch: 1, connections: 64);
+        var many = await NewAsync(count: 2000, batch: 1, connections: 64);
         var hundreds = await NewAsync(count: 4000, batch: 100, connections: 4);
         var thousands = await NewAsync(count: 8000, batch: 1000, connections: 4);
         return
@@ -60,12 +60,12 @@ internal static class AlertIntakeRate
         return (one, await CompareAsync(console, alertmanager, 4, Known, _ => [.. Enumerable.Repeat(known[0], 20)]));
     }
 
-    /// <summary>Sends 100,000 repeats, in batches and singly, so that JIT compilation is not measured.</summary>
+    /// <summary>Sends 90,000 repeats, in batches and singly, so that JIT compilation is not measured.</summary>
     private static async Task WarmAsync(AlertConsole console, List<byte[]> batch, List<byte[]> singles)
     {
         using var sender = new AlertSender(console.Address, 4);
         await sender.SendAsync([.. Enumerable.Repeat(batch[0], 80)], singles.Count);
-        await sender.SendAsync([.. Enumerable.Repeat(singles, 20).SelectMany(requests => requests)], 1);
+        await sender.SendAsync([.. Enumerable.Repeat(singles, 10).SelectMany(requests => requests)], 1);
     }
 
     private static async Task<Pair> CompareAsync(

@@ -14,7 +14,7 @@ internal static class CostAtRest
     private const int Loads = 100;
 
     /// <summary>By its end most of the code that is used at rest has been optimized.</summary>
-    private static readonly TimeSpan Settles = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Settles = TimeSpan.FromSeconds(45);
     private static readonly TimeSpan Measured = TimeSpan.FromSeconds(30);
 
     private static readonly (int Surfaces, double Cpu, double Memory, double Launch)[] Goals =
