@@ -299,6 +299,8 @@ public sealed class ReconciliationTests : ReconciliationTest
             },
             surfaces: []
         );
+        // A first comparison that comes late would read some of them, too.
+        await driver.WaitForFirstSyncAsync();
         var one = await FileAsync(driver, "one", TicketTags.Alert);
         await Eventually.TrueAsync(async () => (await driver.RowsAsync()).All(row => !row.TagsPending), "the ticket is tagged");
         await using (var db = driver.Database.Open())
