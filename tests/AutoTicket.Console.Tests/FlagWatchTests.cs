@@ -327,10 +327,9 @@ public sealed class FlagWatchTests : IAsyncLifetime
         );
         _processes.Add((store, databaseSignals));
         await store.StartAsync(default);
-        await store.StartedAsync(default);
         if (signals)
         {
-            await databaseSignals.StartedAsync(default);
+            await databaseSignals.StartAsync(default);
         }
 
         return store;

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using AutoTicket.Data;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
@@ -58,23 +57,6 @@ public sealed class LoopTests
         }
     }
 
-    /// <summary>So that the first turns of all loops don't delay the start.</summary>
-    [Fact]
-    public async Task Turns_begin_after_all_services_have_started()
-    {
-        using var loop = new Patient(new FakeTimeProvider());
-        var hasBegun = true;
-        var builder = Host.CreateEmptyApplicationBuilder(null);
-        builder.Services.AddHostedService(_ => loop).AddHostedService(_ => new Starts(() => hasBegun = loop.ExecuteTask is not null));
-        using var host = builder.Build();
-
-        await host.StartAsync();
-
-        Assert.False(hasBegun);
-        await Eventually.TrueAsync(() => loop.Turns == 1, "it pauses");
-        await host.StopAsync();
-    }
-
     /// <summary>Its pause ends at a time of the shared clock, but is measured by the machine's.</summary>
     [Fact]
     public async Task A_loop_looks_again_when_the_shared_clock_is_set()
@@ -82,7 +64,7 @@ public sealed class LoopTests
         await using var database = await TestDatabase.CreateAsync(Database.Postgres);
         var clock = new DatabaseClock(new FakeTimeProvider());
         using var loop = new Patient(clock);
-        await loop.StartedAsync(default);
+        await loop.StartAsync(default);
         await Eventually.TrueAsync(() => loop.Turns == 1, "it pauses");
 
         await using var db = database.Open();
@@ -101,16 +83,5 @@ public sealed class LoopTests
             Turns++;
             return Task.FromResult(TimeSpan.FromHours(1));
         }
-    }
-
-    private sealed class Starts(Action start) : IHostedService
-    {
-        public Task StartAsync(CancellationToken cancellationToken)
-        {
-            start();
-            return Task.CompletedTask;
-        }
-
-        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 }

@@ -39,7 +39,11 @@ internal sealed partial class DatabaseGate(
         }
     } = "The database has not answered yet.";
 
-    public override Task StartAsync(CancellationToken cancellationToken) => CheckAsync(cancellationToken);
+    public override async Task StartAsync(CancellationToken cancellationToken)
+    {
+        await CheckAsync(cancellationToken);
+        await base.StartAsync(cancellationToken);
+    }
 
     protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
     {

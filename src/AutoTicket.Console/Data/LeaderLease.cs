@@ -114,7 +114,7 @@ internal sealed partial class LeaderLease(
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
         var answer = _answer.Task;
-        await BeginTurnsAsync(cancellationToken);
+        await base.StartAsync(cancellationToken);
         await Task.WhenAny(answer, Task.Delay(PatienceAtStart, cancellationToken));
     }
 

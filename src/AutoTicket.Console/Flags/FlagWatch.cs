@@ -92,8 +92,12 @@ internal sealed partial class FlagWatch(
     public Task<FlagChangeResult> CancelScheduleAsync(string name, string actor, CancellationToken cancellationToken) =>
         WriteAsync(name, actor, "the scheduled change was cancelled", Unschedule, FlagChangeResult.Changed, cancellationToken);
 
-    /// <summary>Until the store is read all flags are off, so it is read before the first request.</summary>
-    public override Task StartAsync(CancellationToken cancellationToken) => RefreshAsync(cancellationToken);
+    public override async Task StartAsync(CancellationToken cancellationToken)
+    {
+        // Until the store is read all flags are off, so read it before the first request.
+        await RefreshAsync(cancellationToken);
+        await base.StartAsync(cancellationToken);
+    }
 
     protected override void Begin() => signals.Subscribe(DatabaseSignals.Flags, Wake);
 

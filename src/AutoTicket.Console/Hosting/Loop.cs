@@ -8,7 +8,7 @@ namespace AutoTicket.Hosting;
 /// a turn count as one. A database outage is not logged here, because the database gate logs it. Any other exception is a bug: it is
 /// logged as an ERROR, and the loop goes on.
 /// </summary>
-internal abstract partial class Loop(TimeProvider clock, ILogger logger) : BackgroundService, IHostedLifecycleService
+internal abstract partial class Loop(TimeProvider clock, ILogger logger) : BackgroundService
 {
     private static readonly Counter<long> Turns = Telemetry.Meter.CreateCounter<long>(
         "autoticket.loop.turns",
@@ -28,16 +28,6 @@ internal abstract partial class Loop(TimeProvider clock, ILogger logger) : Backg
     private bool _wakesSoon;
 
     protected TimeProvider Clock => clock;
-
-    /// <summary>Runs before the console listens. A loop reads here what the first request needs.</summary>
-    public override Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    /// <summary>Begins the turns after the console listens: the first turns of all loops would delay it.</summary>
-    public Task StartedAsync(CancellationToken cancellationToken) =>
-        ExecuteTask is null ? BeginTurnsAsync(cancellationToken) : Task.CompletedTask;
-
-    /// <summary>Begins the turns. For a loop whose first turn must come before the console listens.</summary>
-    protected Task BeginTurnsAsync(CancellationToken cancellationToken) => base.StartAsync(cancellationToken);
 
     /// <returns>The longest pause until the next turn.</returns>
     protected abstract Task<TimeSpan> TurnAsync(CancellationToken stoppingToken);
@@ -141,12 +131,6 @@ internal abstract partial class Loop(TimeProvider clock, ILogger logger) : Backg
         // Before the next turn, which sees what a wake-up until now was about.
         Interlocked.Exchange(ref _awake, NewAwake());
     }
-
-    Task IHostedLifecycleService.StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    Task IHostedLifecycleService.StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    Task IHostedLifecycleService.StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     private static TaskCompletionSource NewAwake() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 

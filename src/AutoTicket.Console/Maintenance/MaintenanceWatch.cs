@@ -56,8 +56,12 @@ internal sealed partial class MaintenanceWatch(
     /// <summary>When the next one begins or ends; null: none is known.</summary>
     internal DateTimeOffset? Next { get; private set; }
 
-    /// <summary>Reads the rows before the first alert is delivered.</summary>
-    public override Task StartAsync(CancellationToken cancellationToken) => RefreshAsync(cancellationToken);
+    public override async Task StartAsync(CancellationToken cancellationToken)
+    {
+        // Before the first alert is delivered.
+        await RefreshAsync(cancellationToken);
+        await base.StartAsync(cancellationToken);
+    }
 
     /// <summary>Reads the rows now. Call it after a write.</summary>
     public async Task RefreshAsync(CancellationToken cancellationToken)

@@ -83,7 +83,7 @@ internal sealed partial class ReadingRelay(
     /// <summary>The first page shows the stored readings, and the poller, which starts after this, continues from them.</summary>
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
-        await BeginTurnsAsync(cancellationToken);
+        await base.StartAsync(cancellationToken);
         await Task.WhenAny(_restored.Task, Task.Delay(RestoreTimeout, cancellationToken));
     }
 

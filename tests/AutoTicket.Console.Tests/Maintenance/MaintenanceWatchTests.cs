@@ -188,10 +188,9 @@ public sealed class MaintenanceWatchTests : IAsyncLifetime
         public async Task StartAsync(bool signals)
         {
             await Watch.StartAsync(default);
-            await Watch.StartedAsync(default);
             if (signals)
             {
-                await _signals.StartedAsync(default);
+                await _signals.StartAsync(default);
             }
         }
 

@@ -71,7 +71,7 @@ public sealed class PgBouncerTests(PgBouncerTests.Pooler pooler) : IClassFixture
         );
         var raised = 0;
         using var subscription = signals.Subscribe(DatabaseSignals.Flags, () => Interlocked.Increment(ref raised));
-        await signals.StartedAsync(CancellationToken.None);
+        await signals.StartAsync(CancellationToken.None);
         await Eventually.TrueAsync(() => Volatile.Read(ref raised) > 0, "the first signal was raised");
         for (var i = 0; i < 5; i++)
         {

@@ -26,7 +26,7 @@ public sealed class SqliteSignalsTests
             signals.Subscribe(channel, () => raised.Enqueue(channel));
         }
 
-        await signals.StartedAsync(default);
+        await signals.StartAsync(default);
         await Eventually.TrueAsync(() => raised.Count == channels.Length, "the start raises every channel");
 
         await ExecuteAsync("INSERT INTO leases (name, owner, until, fence) VALUES ('leader', 'me', 0, 1)");
