@@ -543,10 +543,10 @@ internal sealed partial class FreeScoutClient(
     {
         failure = failure with { Message = options.Value.WithoutKey(failure.Message) };
         // A call that the console held back says nothing about FreeScout. An open circuit does if the failures that opened it were retries
-        // of a call that is not over yet.
+        // of a call that is not over yet; unless another call has closed it meanwhile.
         if (
             failure.Kind == FreeScoutFailureKind.CircuitOpen
-                ? health.Failure is not { IsOutage: true }
+                ? health.IsCircuitOpen && health.Failure is not { IsOutage: true }
                 : failure is not { Kind: FreeScoutFailureKind.RateLimited, WasSent: false }
         )
         {

@@ -48,7 +48,11 @@ internal sealed class FreeScoutOptions : IValidatableObject
 
     /// <summary>How long the circuit stays open before one call may try.</summary>
     [Range(typeof(TimeSpan), "00:00:00.5", "00:05:00")]
-    public TimeSpan BreakDuration { get; set; } = TimeSpan.FromSeconds(2);
+    public TimeSpan BreakDuration { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How often the leader reads while FreeScout is down, so that it soon knows of its return: right after the circuit would let
+    /// a call through.</summary>
+    public TimeSpan RetryOutage => BreakDuration + TimeSpan.FromMilliseconds(500);
 
     /// <summary>FreeScout's address without a trailing slash; tickets link to it.</summary>
     public string? WebUrl

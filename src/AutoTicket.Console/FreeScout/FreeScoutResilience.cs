@@ -23,8 +23,11 @@ internal static class FreeScoutResilience
             UseJitter = true,
             // FreeScoutHealth holds all calls for a Retry-After.
             ShouldRetryAfterHeader = false,
+            // During an outage the console reads again soon anyway.
             ShouldHandle = arguments =>
-                ValueTask.FromResult(IsOutage(arguments.Outcome) && arguments.Outcome.Exception is not TimeoutRejectedException),
+                ValueTask.FromResult(
+                    health.ReadFailure is null && IsOutage(arguments.Outcome) && arguments.Outcome.Exception is not TimeoutRejectedException
+                ),
         };
         retry.DisableForUnsafeHttpMethods();
         pipeline

@@ -43,18 +43,17 @@ internal sealed partial class MailboxWatch(
     private volatile bool _isHinted;
     private int _failedHints;
 
-    /// <summary>FreeScout works again, so a sync is due.</summary>
-    private volatile bool _isBack;
+    /// <summary>FreeScout works again, or a create met an outage and reads may too: a sync is due soon.</summary>
+    private volatile bool _hasNews;
 
     // By the monotonic clock: the database may set the other one back by hours.
-    private (long Since, TimeSpan For) _syncPause;
+    private long? _syncedAt;
+    private long? _fullSyncedAt;
     private (long Since, TimeSpan For) _hintPause;
+    private bool _isLeading;
 
     private readonly SemaphoreSlim _syncing = new(1, 1);
     private readonly OutageNotice _outage = new();
-
-    /// <summary>Regular syncs so far. A whole one counts once it has succeeded, so one that failed is repeated.</summary>
-    private int _syncs;
 
     /// <summary>FreeScout has been asked since the start, so its health is known.</summary>
     public bool HasAsked { get; private set; }
@@ -84,21 +83,22 @@ internal sealed partial class MailboxWatch(
     protected override void Begin() =>
         health.Changed += () =>
         {
-            // Another call reached FreeScout again. This counts during a sync too: that sync may just have failed.
-            if (health.Failure is null)
+            // This counts during a sync too: that sync may just have failed before another call reached FreeScout.
+            if (health.Failure is null || health is { Failure.IsOutage: true, ReadFailure: null })
             {
-                _isBack = true;
-                Wake();
+                _hasNews = true;
             }
+
+            Wake();
         };
 
     protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
     {
         if (IsSyncDue)
         {
-            _isBack = false;
-            var pause = await SyncIfLeaderAsync(stoppingToken);
-            _syncPause = (Clock.GetTimestamp(), pause);
+            _hasNews = false;
+            await SyncIfLeaderAsync(stoppingToken);
+            _syncedAt = Clock.GetTimestamp();
         }
 
         if (_isHinted || Left(_hintPause) <= TimeSpan.Zero)
@@ -108,34 +108,45 @@ internal sealed partial class MailboxWatch(
             _hintPause = (Clock.GetTimestamp(), _failedHints > 0 ? AfterFailedHint.After(_failedHints) : TimeSpan.MaxValue);
         }
 
-        var (sync, hints) = (Left(_syncPause), Left(_hintPause));
+        var (sync, hints) = (LeftUntilSync, Left(_hintPause));
         var next = sync < hints ? sync : hints;
         return next > TimeSpan.Zero ? next : TimeSpan.Zero;
     }
 
-    private bool IsSyncDue => _isBack || Left(_syncPause) <= TimeSpan.Zero;
+    private bool IsSyncDue => LeftUntilSync <= TimeSpan.Zero;
+
+    private TimeSpan LeftUntilSync => _syncedAt is { } at ? Left((at, SyncPause)) : TimeSpan.Zero;
+
+    private TimeSpan SyncPause
+    {
+        get
+        {
+            var (interval, retry) = (options.Value.SyncInterval, freeScout.Value.RetryOutage);
+            return !_isLeading ? AskLeaderAgainAfter
+                : interval > retry && (_hasNews || health.ReadFailure is { IsOutage: true }) ? retry
+                : interval < FreeScoutFailure.RetryRefused && health.ReadFailure is { NeedsPerson: true } ? FreeScoutFailure.RetryRefused
+                : interval;
+        }
+    }
 
     private TimeSpan Left((long Since, TimeSpan For) pause) => pause.For - Clock.GetElapsedTime(pause.Since);
 
-    /// <returns>The pause until the next sync.</returns>
-    private async Task<TimeSpan> SyncIfLeaderAsync(CancellationToken cancellationToken)
+    private async Task SyncIfLeaderAsync(CancellationToken cancellationToken)
     {
-        if (!await leader.AskAsync(cancellationToken))
+        _isLeading = await leader.AskAsync(cancellationToken);
+        if (!_isLeading)
         {
-            return AskLeaderAgainAfter;
+            return;
         }
 
-        var full = _syncs % options.Value.FullSyncEvery == 0;
-        if (await SyncAsync(full, cancellationToken) || !full)
+        var asked = Clock.GetTimestamp();
+        var full = _fullSyncedAt is not { } at || Left((at, options.Value.FullSyncEvery * options.Value.SyncInterval)) <= TimeSpan.Zero;
+        if (await SyncAsync(full, cancellationToken) && full)
         {
-            _syncs++;
+            _fullSyncedAt = asked;
         }
 
         HasAsked = true;
-        var interval = options.Value.SyncInterval;
-        return health.ReadFailure?.NeedsPerson == true && interval < FreeScoutFailure.RetryRefused
-            ? FreeScoutFailure.RetryRefused
-            : interval;
     }
 
     /// <returns>False when a read failed. Hints that were not read are kept.</returns>

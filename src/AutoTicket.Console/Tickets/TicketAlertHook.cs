@@ -72,7 +72,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         [EnumeratorCancellation] CancellationToken cancellationToken
     )
     {
-        var (withoutTicket, left) = (new List<HookOutcome>(), new Queue<AlertNotice>());
+        var (withoutTicket, left) = (new List<HookOutcome>(), new List<AlertNotice>());
         foreach (var notice in notices)
         {
             if (NoTicketOutcome(notice) is { } done)
@@ -81,7 +81,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
             }
             else if (_retries.IsDue(notice))
             {
-                left.Enqueue(notice);
+                left.Add(notice);
             }
         }
 
@@ -93,27 +93,32 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
 
         var pass = await _budget.BeginAsync(cancellationToken);
 
-        // While FreeScout fails, one alert is the probe and the others wait for its outcome.
-        while (left.Count > 0 && _health.Failure is { } failing)
+        // One ticket is filed alone: if FreeScout is down, it is the only one that may exist although its call failed.
+        var refused = new List<HookOutcome>();
+        while (GoesFirst(left) is { } first)
         {
-            if (failing.Kind == FreeScoutFailureKind.NotConfigured || !_retries.MayProbe)
+            left.Remove(first);
+            if (await ReserveAsync(first, pass) is { } refusal)
             {
-                yield return await WaitingAsync(left, failing);
-                yield break;
+                refused.Add(refusal);
+                continue;
             }
 
-            var probe = left.Dequeue();
-            var refusal = await ReserveAsync(probe, pass);
-            var outcome = refusal ?? await DeliverOneAsync(probe, pass);
+            var outcome = await DeliverOneAsync(first, pass);
             yield return [outcome];
-            if (refusal is null && !outcome.IsDone && _health.Failure is { } still)
+            if (!outcome.IsDone && _health.Failure is { } failure)
             {
-                _retries.ProbeFailed(still);
-                yield return await WaitingAsync(left, still);
-                yield break;
+                _retries.ProbeFailed(failure, areReadsFailing: _health.ReadFailure is { IsOutage: true });
+                break;
+            }
+
+            if (_health.Failure is null)
+            {
+                break;
             }
         }
 
+        yield return refused;
         // A call that has begun is finished, even when the caller stops reading the outcomes.
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var outcomes = Channel.CreateUnbounded<HookOutcome>();
@@ -137,6 +142,14 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
             await delivering;
         }
     }
+
+    /// <summary>The notice whose ticket is filed before the others: the worst. While FreeScout fails, the least one is the probe, because
+    /// its ticket may exist although the call failed, and is posted again only when it is certain that it does not.</summary>
+    /// <returns>Null: there is none, or no probe is due.</returns>
+    private AlertNotice? GoesFirst(List<AlertNotice> left) =>
+        _health.Failure is not { } failure ? left.Find(notice => !notice.IsNote)
+        : failure.Kind == FreeScoutFailureKind.NotConfigured || !_retries.MayProbe ? null
+        : left.FindLast(notice => !notice.IsNote);
 
     /// <summary>Delivers the notices in parallel and writes each outcome when it is known. After the stop no delivery begins.</summary>
     private async Task DeliverAllAsync(
@@ -179,7 +192,9 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
 
             yield return (
                 notice,
-                _health.Failure is { } failure
+                // Notes need no create.
+                (notice.IsNote ? _health.ReadFailure : _health.Failure)
+                    is { } failure
                     ? await FlagRefusalAsync(notice) ?? Degraded(notice, failure)
                     : await ReserveAsync(notice, pass)
             );
@@ -251,17 +266,6 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         {
             return DatabaseUnreachable(notice);
         }
-    }
-
-    private async Task<IReadOnlyList<HookOutcome>> WaitingAsync(IEnumerable<AlertNotice> notices, FreeScoutFailure failure)
-    {
-        var outcomes = new List<HookOutcome>();
-        foreach (var notice in notices)
-        {
-            outcomes.Add(await FlagRefusalAsync(notice) ?? Degraded(notice, failure));
-        }
-
-        return outcomes;
     }
 
     /// <summary>The outcome when the flag is off or unknown; null: it is on, or a note needs no flag. Read before each ticket: the flag is

@@ -47,7 +47,9 @@ internal sealed class TicketRetries(TimeProvider clock)
         _pauses[key] = After(_pauses.GetValueOrDefault(key), failure);
     }
 
-    public void ProbeFailed(FreeScoutFailure failure) => _probe = After(_probe, failure.Kind);
+    /// <param name="areReadsFailing">Reads find out when FreeScout is back, so the next probe waits for them as long as it may.</param>
+    public void ProbeFailed(FreeScoutFailure failure, bool areReadsFailing) =>
+        _probe = After(_probe, failure.Kind) is var pause && areReadsFailing ? pause with { For = FreeScoutFailure.LongestPause } : pause;
 
     /// <summary>FreeScout works again: filings that waited for that are due. Notes and refusals keep their pause: otherwise each call that
     /// succeeds would repeat a note that always fails.</summary>

@@ -32,6 +32,14 @@ internal sealed class AlertDriver : IAsyncDisposable
 
     public FreeScoutStandIn FreeScout => Sandbox.FreeScout;
 
+    /// <summary>The bodies of the requests that create a ticket.</summary>
+    public IReadOnlyList<string> Creates =>
+        [
+            .. FreeScout
+                .RecordedRequests.Where(request => request.Method == "POST" && request.Path == FreeScoutStandIn.ApiPath + "/conversations")
+                .Select(request => request.Body),
+        ];
+
     public StillClock Clock { get; }
 
     public ConsoleHost Console => _consoles[^1];

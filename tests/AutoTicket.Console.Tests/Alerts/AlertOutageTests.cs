@@ -1,4 +1,5 @@
 using AutoTicket.Alerts;
+using AutoTicket.Mailbox;
 using AutoTicket.Sandbox;
 using AutoTicket.Surfaces;
 using AutoTicket.Tests.Kit;
@@ -45,6 +46,28 @@ public sealed class AlertOutageTests
             driver.Console.Log,
             line => line.StartsWith("WARNING", StringComparison.Ordinal) && line.Contains(" freescout degraded ", StringComparison.Ordinal)
         );
+    }
+
+    [Fact]
+    public async Task A_read_soon_after_the_outage_lets_every_alert_be_filed()
+    {
+        const int Several = 5;
+        await using var driver = await AlertDriver.StartAsync(
+            settings: new Dictionary<string, string?>(Quick) { ["Ticketing:SyncInterval"] = "01:00:00" }
+        );
+        await driver.Console.WaitForFlagsAsync();
+        var fault = driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScout, StatusCode = 503 });
+        await driver.Console.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
+        await driver.RaiseAsync([.. Enumerable.Range(0, Several).Select(n => AlertDriver.Say($"alert {n}"))]);
+        await Eventually.TrueAsync(async () => (await driver.DecisionsAsync()).Count(d => d.Path == "ticket") == Several, "all wait");
+        var reads = Reads();
+        await Eventually.TrueAsync(() => Reads() > reads + 2, "the console reads on, although the next sync is an hour away");
+        Assert.InRange(driver.Creates.Count, 0, 1);
+
+        fault.Dispose();
+
+        await driver.EventuallyTicketsAsync(Several);
+        int Reads() => driver.FreeScout.RecordedRequests.Count(request => request.Method == "GET");
     }
 
     /// <summary>The database can be read and not written, as on a full disk or with a locked table.</summary>

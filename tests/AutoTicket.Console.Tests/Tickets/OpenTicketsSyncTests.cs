@@ -14,6 +14,7 @@ namespace AutoTicket.Tests.Tickets;
 public sealed class OpenTicketsSyncTests
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan LongInterval = TimeSpan.FromMinutes(10);
     private readonly StillClock _clock = new();
 
     [Fact]
@@ -418,7 +419,11 @@ public sealed class OpenTicketsSyncTests
         await using var driver = await InvestigateDriver.StartAsync(
             clock: _clock,
             surfaces: [],
-            settings: new Dictionary<string, string?> { ["Ticketing:ReconcileInterval"] = "01:00:00" }
+            settings: new Dictionary<string, string?>
+            {
+                ["Ticketing:SyncInterval"] = $"{LongInterval}",
+                ["Ticketing:ReconcileInterval"] = "01:00:00",
+            }
         );
         await driver.WaitForFirstSyncAsync();
         var health = driver.Console.Get<FreeScoutHealth>();
@@ -441,8 +446,13 @@ public sealed class OpenTicketsSyncTests
             await driver.Console.Get<FreeScoutClient>().FindAsync(999, default);
         }
 
-        // The clock stands still, so no sync is due.
-        await Eventually.TrueAsync(() => driver.Lists.Count >= before + 2, "the list is read again");
+        var failed = _clock.GetUtcNow();
+        await _clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(1),
+            () => Task.FromResult(driver.Lists.Count >= before + 2),
+            "the list is read again"
+        );
+        Assert.InRange(_clock.GetUtcNow() - failed, TimeSpan.Zero, LongInterval / 2);
     }
 
     [Fact]
