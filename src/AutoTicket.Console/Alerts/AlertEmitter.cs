@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Diagnostics.Metrics;
 using System.Runtime.CompilerServices;
 using AutoTicket.Data;
 using AutoTicket.Surfaces;
@@ -13,10 +12,6 @@ namespace AutoTicket.Alerts;
 /// </summary>
 internal sealed partial class AlertEmitter : Loop
 {
-    private static readonly Counter<long> Emits = Telemetry.Meter.CreateCounter<long>(
-        "autoticket.alert.emits",
-        description: "Calls of a hook for an alert, by hook and decision."
-    );
     private static readonly TimeSpan Cycle = TimeSpan.FromSeconds(2);
 
     /// <summary>The least rest after a pass that left alerts undelivered: in a flood, each new alert would retry all of them.</summary>
@@ -35,13 +30,13 @@ internal sealed partial class AlertEmitter : Loop
     private readonly IReadOnlyList<IAlertHook> _hooks;
     private readonly AlertAggregator _aggregator;
     private readonly DeliveryStore _deliveries;
+    private readonly OutcomeRecorder _outcomes;
     private readonly DecisionLog _decisions;
     private readonly AlertMutes _mutes;
     private readonly LeaderLease _leader;
     private readonly DatabaseSignals _signals;
     private readonly ILogger<AlertEmitter> _logger;
     private readonly OutageNotice _outage = new();
-    private readonly LastDecisions _lastDecisions;
     private readonly ConcurrentDictionary<string, HookPass> _passes = new();
     private readonly Dictionary<IAlertHook, SemaphoreSlim> _hookLocks;
     private long _restsEndedAt;
@@ -54,6 +49,7 @@ internal sealed partial class AlertEmitter : Loop
         IEnumerable<IAlertHook> hooks,
         AlertAggregator aggregator,
         DeliveryStore deliveries,
+        OutcomeRecorder outcomes,
         DecisionLog decisions,
         AlertMutes mutes,
         LeaderLease leader,
@@ -65,9 +61,8 @@ internal sealed partial class AlertEmitter : Loop
     {
         _hooks = [.. hooks];
         _hookLocks = _hooks.ToDictionary(hook => hook, _ => new SemaphoreSlim(1, 1));
-        (_aggregator, _deliveries, _decisions, _mutes) = (aggregator, deliveries, decisions, mutes);
-        (_leader, _signals, _logger) = (leader, signals, logger);
-        _lastDecisions = new(clock);
+        (_aggregator, _deliveries, _outcomes, _decisions) = (aggregator, deliveries, outcomes, decisions);
+        (_mutes, _leader, _signals, _logger) = (mutes, leader, signals, logger);
         CycledAt = clock.GetUtcNow();
     }
 
@@ -218,10 +213,9 @@ internal sealed partial class AlertEmitter : Loop
             await foreach (var outcomes in CallAsync(hook, notices, whileLeading.Token))
             {
                 pass.AdvancedAt = Clock.GetUtcNow();
-                undelivered.AddRange(LogOutcomes(hook, outcomes));
                 retryAfter = outcomes.Where(outcome => !outcome.IsDone).Select(outcome => outcome.RetryAfter).Append(retryAfter).Max();
                 left -= outcomes.Count(outcome => outcome.IsDone);
-                await StoreAsync(hook, outcomes);
+                undelivered.AddRange(await _outcomes.RecordAsync(hook, outcomes, _leader.IsLeader));
                 if (!_leader.IsLeader)
                 {
                     // This process lost the lease during the pass: the new leader delivers the rest.
@@ -251,46 +245,6 @@ internal sealed partial class AlertEmitter : Loop
         {
             Log.Failed(_logger, hook.Name, exception);
         }
-    }
-
-    /// <summary>Counts the outcomes, and logs deliveries and new decisions.</summary>
-    /// <returns>The decisions about undelivered alerts that must be recorded now.</returns>
-    private List<Decision> LogOutcomes(IAlertHook hook, IReadOnlyList<HookOutcome> outcomes)
-    {
-        _lastDecisions.Trim();
-        var undelivered = new List<Decision>();
-        foreach (var outcome in outcomes)
-        {
-            Emits.Add(1, new("hook", hook.Name), new("decision", outcome.Decision.Text));
-            var alert = outcome.Notice.Alert;
-            if (!outcome.IsDone && !_leader.IsLeader)
-            {
-                continue;
-            }
-
-            if (_lastDecisions.IsNew(alert.Id, hook.Name, outcome.Decision, outcome.IsDone))
-            {
-                Log.Emitted(_logger, alert.AlertKey, alert.Severity, hook.Name, outcome.Notice.Kind, outcome.Decision);
-            }
-
-            if (!outcome.IsDone && _lastDecisions.TriesToRecord(alert.Id, hook.Name, outcome.Decision) is { } tries)
-            {
-                undelivered.Add(DecisionOf(hook, outcome) with { Count = tries });
-            }
-        }
-
-        return undelivered;
-    }
-
-    /// <summary>Records the deliveries among the outcomes, and raises the alerts of the console's own.</summary>
-    private async Task StoreAsync(IAlertHook hook, IReadOnlyList<HookOutcome> outcomes)
-    {
-        await _deliveries.RecordAsync(
-            hook,
-            outcomes.Where(outcome => outcome.IsDone).Select(outcome => (outcome, DecisionOf(hook, outcome)))
-        );
-        // If this fails, a sweep raises the alert later.
-        await _aggregator.ObserveAsync([.. outcomes.Select(outcome => outcome.Raises).OfType<Observation>()], CancellationToken.None);
     }
 
     /// <summary>Calls a hook with the notices that are not muted. Once at a time, because a pass may meet a delivery from memory when the
@@ -328,38 +282,8 @@ internal sealed partial class AlertEmitter : Loop
         }
     }
 
-    private Decision DecisionOf(IAlertHook hook, HookOutcome outcome)
-    {
-        var now = Clock.GetUtcNow();
-        return new Decision
-        {
-            AlertId = outcome.Notice.Alert.AlertId,
-            AlertRow = outcome.Notice.Alert.Id,
-            Path = hook.Name,
-            Word = outcome.Decision,
-            Detail = outcome.Detail,
-            FirstAt = now,
-            LastAt = now,
-            TicketNumber = outcome.Ticket?.Number,
-            TicketUrl = outcome.Ticket?.Url,
-        };
-    }
-
     private static partial class Log
     {
-        [LoggerMessage(
-            LogLevel.Information,
-            "alert_aggregator emit alert_key={AlertKey} severity={Severity} hook={Hook} kind={Kind} decision={Decision}"
-        )]
-        public static partial void Emitted(
-            ILogger logger,
-            string alertKey,
-            Severity severity,
-            string hook,
-            NoticeKind kind,
-            DecisionWord decision
-        );
-
         [LoggerMessage(LogLevel.Warning, "alert_aggregator emit interrupted hook={Hook}, the next cycle goes on: {Problem}")]
         public static partial void Interrupted(ILogger logger, string hook, string problem);
 

@@ -8,7 +8,7 @@ internal static class AlertsSetup
         services.AddSettings<AlertsOptions>("Alerts");
         services.AddSingleton<AlertStore>();
         services.AddSingleton<DecisionLog>();
-        services.AddSingleton<OutboxReader>().AddSingleton<DeliveryStore>();
+        services.AddSingleton<OutboxReader>().AddSingleton<DeliveryStore>().AddSingleton<OutcomeRecorder>();
         services.AddSingleton<AlertMutes>();
         services.AddSingleton<AlertQueries>();
         services.AddSingleton<InMemoryAlerts>();
