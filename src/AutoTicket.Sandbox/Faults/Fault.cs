@@ -84,6 +84,14 @@ public sealed record Fault([property: JsonRequired] FaultKind Kind)
 
     public string? Body { get; init; }
 
+    /// <summary>FreeScout's lists and searches find no ticket, as when its database is read from a replica that lags behind.</summary>
+    public static Fault EmptyLists() =>
+        new(FaultKind.WrongJson)
+        {
+            Match = FaultMatch.FreeScoutList,
+            Body = """{"_embedded":{"conversations":[]},"page":{"size":100,"totalElements":0,"totalPages":1,"number":1}}""",
+        };
+
     /// <summary>Slack's way of refusing: 200 and <c>{"ok":false,"error":"…"}</c>.</summary>
     public static Fault SlackError(string error) =>
         new(FaultKind.Status)

@@ -11,9 +11,6 @@ namespace AutoTicket.Tests.Diagnostics;
 
 public sealed class DeliveryTestTests
 {
-    private const string EmptyList =
-        """{"_embedded":{"conversations":[]},"page":{"size":100,"totalElements":0,"totalPages":1,"number":1}}""";
-
     [Fact]
     public async Task An_admin_sees_a_test_DM_and_a_closed_test_ticket_or_why_there_is_none()
     {
@@ -63,7 +60,7 @@ public sealed class DeliveryTestTests
         await using var console = await DiagnosedConsole.StartAsync(clock: clock);
         console.Sandbox.Faults.Add(new Fault(FaultKind.StatusAfter) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
         // No error: with other calls, errors could open the circuit before the post.
-        var stale = console.Sandbox.Faults.Add(new Fault(FaultKind.WrongJson) { Match = FaultMatch.FreeScoutList, Body = EmptyList });
+        var stale = console.Sandbox.Faults.Add(Fault.EmptyLists());
 
         var (passed, message) = await TestAsync(console, "test-ticket");
         stale.Dispose();

@@ -10,9 +10,6 @@ namespace AutoTicket.Tests.Tickets;
 /// <summary>An answer of FreeScout is lost, and it may have created the ticket. There is exactly one ticket in the end.</summary>
 public sealed class LostAnswerTests
 {
-    private const string EmptyList =
-        """{"_embedded":{"conversations":[]},"page":{"size":100,"totalElements":0,"totalPages":1,"number":1}}""";
-
     /// <summary>Calls end early, so that after a call that hangs a click has time for a look-up.</summary>
     private static readonly Dictionary<string, string?> ShortCalls = new() { ["FreeScout:CallTimeout"] = "00:00:00.5" };
 
@@ -221,7 +218,7 @@ public sealed class LostAnswerTests
     {
         await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
         driver.Sandbox.Faults.Add(new Fault(FaultKind.StatusAfter) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
-        var stale = driver.Sandbox.Faults.Add(new Fault(FaultKind.WrongJson) { Match = FaultMatch.FreeScoutList, Body = EmptyList });
+        var stale = driver.Sandbox.Faults.Add(Fault.EmptyLists());
         for (var second = 0; second <= 40; second += 8)
         {
             Assert.True((await driver.ClickAsync()).Degraded, "inside the grace period nothing is certain");
