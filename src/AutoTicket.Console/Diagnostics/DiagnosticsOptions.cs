@@ -5,8 +5,8 @@ namespace AutoTicket.Diagnostics;
 /// <summary>Settings under <c>Diagnostics__*</c>.</summary>
 internal sealed class DiagnosticsOptions : IValidatableObject
 {
-    /// <summary>The address of <c>docs/ops</c>, e.g. <c>https://github.com/example/console/blob/main/</c>; null: runbooks are shown without
-    /// links.</summary>
+    /// <summary>The address of the folder that holds <c>docs/ops</c>, e.g. <c>https://github.com/example/console/blob/main/</c>; null:
+    /// runbooks are shown without links.</summary>
     public string? RunbookUrl { get; set; }
 
     /// <summary>How often the canary runs.</summary>

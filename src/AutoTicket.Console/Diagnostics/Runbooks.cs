@@ -6,7 +6,6 @@ internal static class Runbooks
     private const string Ticketing = "docs/ops/runbooks/console-auto-ticketing.md";
 
     public const string NoTickets = Ticketing + "#no-tickets";
-    public const string NoTicketsForAlerts = Ticketing + "#no-tickets-for-alerts";
     public const string Flood = Ticketing + "#a-flood-of-tickets";
     public const string LostAnswer = Ticketing + "#freescouts-answer-was-lost";
     public const string FreeScoutDown = Ticketing + "#freescout-is-down";

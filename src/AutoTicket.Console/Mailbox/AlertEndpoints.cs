@@ -13,13 +13,12 @@ internal static class AlertEndpoints
         api.MapGet(
                 "/api/alerts",
                 async (AlertQueries queries, OpenTickets tickets, bool? active, long? before, CancellationToken cancellationToken) =>
-                    await queries.ReadAsync(new AlertQuery(active == true ? true : null, Before: before), Most, cancellationToken)
-                        is { } alerts
+                    await queries.ReadAsync(new AlertQuery(active, Before: before), Most, cancellationToken) is { } alerts
                         ? Results.Ok(new AlertsAnswer([.. alerts.Select(tickets.WithTicket)]))
                         : Results.Problem(title: "The console's database can't be reached.", statusCode: 503)
             )
             .WithName("ListAlerts")
-            .WithSummary("Alerts with their tickets and decisions, newest first, 500 a page.")
+            .WithSummary("Alerts with their tickets and decisions, newest first, 500 a page: all, the active or the ended ones.")
             .Produces<AlertsAnswer>()
             .ProducesProblem(503);
 }

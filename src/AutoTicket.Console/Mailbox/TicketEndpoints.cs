@@ -33,7 +33,7 @@ internal static class TicketEndpoints
 
     internal sealed record ResolveAnswer(IReadOnlyList<ResolutionOutcome> Results);
 
-    /// <param name="Class"><c>ghost</c>, <c>orphan</c>, <c>drift</c> or <c>unconfirmed</c>.</param>
+    /// <param name="Class"><c>ghost</c>, <c>orphan</c>, <c>drift</c>, <c>duplicate</c> or <c>unconfirmed</c>.</param>
     /// <param name="Filing">The row id to dismiss a filing that has no conversation; else null.</param>
     internal record FindingAnswer(
         string Class,

@@ -8,7 +8,8 @@ internal static class Rights
     /// <summary>Look at everything; every role may.</summary>
     public const string See = "see";
 
-    /// <summary>File, take, refresh and resolve tickets; retry and discard parked alerts.</summary>
+    /// <summary>File, take, refresh and resolve tickets; dismiss findings; mute surfaces and alerts; retry and discard parked
+    /// alerts.</summary>
     public const string Operate = "operate";
 
     /// <summary>Flip flags, reset the flood breaker, test the deliveries.</summary>

@@ -1,7 +1,9 @@
+using System.Text.RegularExpressions;
+
 namespace AutoTicket.Surfaces;
 
 /// <summary>A public URL that the console probes, configured under <c>Surfaces__N__*</c>.</summary>
-public sealed record Surface
+public sealed partial record Surface
 {
     /// <summary>The surface's identity, a slug (<c>a-z 0-9 -</c>). A new key starts a new history.</summary>
     public required string Key { get; init; }
@@ -35,6 +37,15 @@ public sealed record Surface
 
     /// <summary>Until then the surface is in maintenance: probed and shown, but without alerts.</summary>
     public DateTimeOffset? MaintenanceUntil { get; init; }
+
+    public static bool IsKey(string text) => Slug().IsMatch(text);
+
+    /// <param name="name">A surface as an alert's sender names it.</param>
+    /// <returns>The path of its page; null: no surface can have this key.</returns>
+    public static string? PathOf(string name) => IsKey(name) ? $"/console/status/{name}" : null;
+
+    [GeneratedRegex(@"^[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?\z")]
+    private static partial Regex Slug();
 }
 
 /// <summary>How severe a failure is; P1 is worst.</summary>

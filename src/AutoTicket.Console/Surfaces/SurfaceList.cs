@@ -1,9 +1,7 @@
-using System.Text.RegularExpressions;
-
 namespace AutoTicket.Surfaces;
 
 /// <summary>The configured surfaces, in the configuration's order.</summary>
-internal sealed partial record SurfaceList(IReadOnlyList<Surface> All)
+internal sealed record SurfaceList(IReadOnlyList<Surface> All)
 {
     /// <exception cref="ConfigurationException">A surface is invalid; the message names the variable.</exception>
     public static SurfaceList Read(IConfiguration configuration, StatusOptions status)
@@ -32,7 +30,7 @@ internal sealed partial record SurfaceList(IReadOnlyList<Surface> All)
     {
         Settings.RefuseUnknown(section, [.. typeof(Surface).GetProperties().Select(property => property.Name)]);
         var key = section["Key"] ?? "";
-        if (!Slug().IsMatch(key))
+        if (!Surface.IsKey(key))
         {
             throw Mistake(section, "Key", $"must be a slug of a-z, 0-9 and “-”, at most 60 long, but is “{key}”");
         }
@@ -102,7 +100,4 @@ internal sealed partial record SurfaceList(IReadOnlyList<Surface> All)
     /// <returns>The address without user and password.</returns>
     private static string Redacted(string? url) =>
         Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.UserInfo.Length > 0 ? $"{uri.Scheme}://…@{uri.Host}" : url ?? "";
-
-    [GeneratedRegex("^[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?$")]
-    private static partial Regex Slug();
 }

@@ -40,6 +40,17 @@ public sealed class FindingsTableTests : ComponentTest
     }
 
     [Fact]
+    public void A_long_list_is_cut_and_says_where_the_rest_is()
+    {
+        var table = Table(
+            new([.. Enumerable.Range(1, 203).Select(n => Finding(FindingKind.Moved) with { ConversationId = n })], Now, null)
+        );
+
+        Assert.Equal(200, table.FindAll("tbody tr").Count);
+        Assert.Contains("3 more are in the export.", table.Markup, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_finding_is_dismissed_with_a_reason_by_a_user_with_the_right()
     {
         (long, DismissRequest)? asked = null;

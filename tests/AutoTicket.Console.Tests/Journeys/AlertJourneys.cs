@@ -140,6 +140,10 @@ public sealed class AlertJourneys(JourneyHost host, ITestOutputHelper output) : 
         await Assertions
             .Expect(alerts.Page.GetByRole(AriaRole.Article))
             .ToContainTextAsync($"Ticket #{ticket.Number}, filed by developer.");
+        var ended = await host.Console.Http.GetFromJsonAsync<JsonElement>(new Uri("/api/alerts?active=false", UriKind.Relative));
+        var statuses = ended.GetProperty("alerts").EnumerateArray().Select(alert => alert.GetProperty("status").GetString()).ToList();
+        Assert.Contains("resolved", statuses);
+        Assert.DoesNotContain("firing", statuses);
         host.Sandbox.FreeScout.Close(ticket.Id);
         await host.Console.Get<MailboxWatch>().RefreshAsync(CancellationToken.None);
         await Assertions.Expect(alerts.Page.GetByRole(AriaRole.Article)).ToContainTextAsync("No ticket and no DM: P3 is below");

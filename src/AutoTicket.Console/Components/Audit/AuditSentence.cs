@@ -4,6 +4,7 @@ using AutoTicket.Audit;
 using AutoTicket.Flags;
 using AutoTicket.Hosting;
 using AutoTicket.Security;
+using AutoTicket.Surfaces;
 using AutoTicket.Tickets;
 
 namespace AutoTicket.Components.Audit;
@@ -143,7 +144,7 @@ internal static class AuditSentence
             ("source", _) => SourceOf(entry) is { } source ? new(source) : null,
             ("duration", _) => entry.Time("scheduled_for") is { } until ? new(Durations.Text(until - entry.CreatedAt)) : null,
             (_, null or "") => null,
-            ("surface", var key) => new(key, $"/console/status/{Uri.EscapeDataString(key)}"),
+            ("surface", var key) => new(key, Surface.PathOf(key)),
             ("flag", FlagNames.AlertsAutoTicket or FlagNames.InvestigateFromStatus) => new($"“{FlagNames.TitleOf(entry.Value(name)!)}”"),
             ("severity", var severity) => new(severity.ToUpperInvariant()),
             ("before" or "after" or "scheduled_to", var value) => new(value == "true" ? "on" : "off"),
