@@ -550,7 +550,7 @@ internal sealed partial class FreeScoutClient(
                 : failure is not { Kind: FreeScoutFailureKind.RateLimited, WasSent: false }
         )
         {
-            health.Failed(failure, CallOf(method, path));
+            health.Failed(failure, failure.Kind == FreeScoutFailureKind.CircuitOpen ? FreeScoutCall.Read : CallOf(method, path));
         }
 
         if (ShouldLog(failure, method, path))

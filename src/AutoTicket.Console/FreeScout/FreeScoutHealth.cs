@@ -8,13 +8,18 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
     /// <summary>Upper bound of a Retry-After.</summary>
     public static readonly TimeSpan LongestHold = TimeSpan.FromSeconds(60);
 
-    /// <summary>A failure of creates alone ends when no create failed for this long: pending creates retry more often.</summary>
-    private static readonly TimeSpan Quiet = FreeScoutFailure.RetryRefused + FreeScoutFailure.LongestPause;
+    /// <summary>A failure of creates alone ends when no create failed for this long: pending creates are tried more often, even those whose
+    /// lost answers are looked up for two minutes first.</summary>
+    private static readonly TimeSpan Quiet = TimeSpan.FromMinutes(5);
+
+    /// <summary>How long a create that worked shows that creates work.</summary>
+    private static readonly TimeSpan JustNow = TimeSpan.FromSeconds(2);
 
     private readonly Lock _lock = new();
     private DateTimeOffset _updatedAt = DateTimeOffset.MinValue;
     private DateTimeOffset _failedAt = DateTimeOffset.MinValue;
     private bool _onlyCreatesFail;
+    private long? _createdAt;
 
     /// <summary>Raised when FreeScout goes down, recovers or fails in another way. Handlers must return at once and never throw.</summary>
     public event Action? Changed;
@@ -28,7 +33,10 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
     /// <summary>When FreeScout began to fail; null: it works.</summary>
     public DateTimeOffset? FailingSince { get; private set; }
 
-    /// <summary>When FreeScout began to fail with the kind of <see cref="Failure"/>; null: it works.</summary>
+    /// <summary>A create has just worked.</summary>
+    public bool HasJustCreated => _createdAt is { } at && clock.GetElapsedTime(at) < JustNow;
+
+    /// <summary>When FreeScout began to fail with the kind of <see cref="Failure"/>; all outages are one kind. Null: it works.</summary>
     public DateTimeOffset? KindSince { get; private set; }
 
     /// <summary>The last success; null: none since this start.</summary>
@@ -49,6 +57,11 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
 
     public void Succeeded(FreeScoutCall call)
     {
+        if (call == FreeScoutCall.Create)
+        {
+            _createdAt = clock.GetTimestamp();
+        }
+
         if (call != FreeScoutCall.Change)
         {
             Set(null, call);
@@ -58,6 +71,7 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
     /// <summary>A ticket was found whose create seemed to fail: FreeScout works, and only its answer was lost.</summary>
     public void FoundCreated()
     {
+        _createdAt = clock.GetTimestamp();
         if (_onlyCreatesFail && Failure is { Kind: FreeScoutFailureKind.TimedOut or FreeScoutFailureKind.Broken })
         {
             Set(null, FreeScoutCall.Create);
@@ -132,15 +146,16 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
                 return;
             }
 
+            var (before, readBefore) = (Failure, ReadFailure);
             _onlyCreatesFail = failure is not null && call == FreeScoutCall.Create && (Failure is null || _onlyCreatesFail);
             _failedAt = at;
-            changed = Failure?.Kind != failure?.Kind;
             Failure = failure;
+            changed = before?.Kind != failure?.Kind || readBefore is null != ReadFailure is null;
             FailingSince = failure is null ? null : FailingSince ?? at;
             KindSince =
                 failure is null ? null
-                : changed ? at
-                : KindSince;
+                : before?.Kind == failure.Kind || (before is { IsOutage: true } && failure.IsOutage) ? KindSince
+                : at;
             WorkedAt = failure is null ? at : WorkedAt;
         }
 

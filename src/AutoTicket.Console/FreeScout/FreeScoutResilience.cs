@@ -23,10 +23,13 @@ internal static class FreeScoutResilience
             UseJitter = true,
             // FreeScoutHealth holds all calls for a Retry-After.
             ShouldRetryAfterHeader = false,
-            // During an outage the console reads again soon anyway.
+            // During an outage the sync reads again soon anyway. A retry that meets the circuit which this call has opened would hide what
+            // FreeScout answered.
             ShouldHandle = arguments =>
                 ValueTask.FromResult(
-                    health.ReadFailure is null && IsOutage(arguments.Outcome) && arguments.Outcome.Exception is not TimeoutRejectedException
+                    health is { ReadFailure: null, IsCircuitOpen: false }
+                        && IsOutage(arguments.Outcome)
+                        && arguments.Outcome.Exception is not TimeoutRejectedException
                 ),
         };
         retry.DisableForUnsafeHttpMethods();

@@ -43,12 +43,14 @@ internal sealed partial class MailboxWatch(
     private volatile bool _isHinted;
     private int _failedHints;
 
-    /// <summary>FreeScout works again, or a create met an outage and reads may too: a sync is due soon.</summary>
+    /// <summary>FreeScout works again, or a create failed and reads may fail too: a sync is due soon.</summary>
     private volatile bool _hasNews;
 
     // By the monotonic clock: the database may set the other one back by hours.
     private long? _syncedAt;
     private long? _fullSyncedAt;
+    private TimeSpan _syncTook;
+    private volatile FreeScoutFailure? _syncFailure;
     private (long Since, TimeSpan For) _hintPause;
     private bool _isLeading;
 
@@ -97,8 +99,9 @@ internal sealed partial class MailboxWatch(
         if (IsSyncDue)
         {
             _hasNews = false;
+            var begun = Clock.GetTimestamp();
             await SyncIfLeaderAsync(stoppingToken);
-            _syncedAt = Clock.GetTimestamp();
+            (_syncedAt, _syncTook) = (Clock.GetTimestamp(), Clock.GetElapsedTime(begun));
         }
 
         if (_isHinted || Left(_hintPause) <= TimeSpan.Zero)
@@ -121,11 +124,20 @@ internal sealed partial class MailboxWatch(
     {
         get
         {
-            var (interval, retry) = (options.Value.SyncInterval, freeScout.Value.RetryOutage);
-            return !_isLeading ? AskLeaderAgainAfter
-                : interval > retry && (_hasNews || health.ReadFailure is { IsOutage: true }) ? retry
-                : interval < FreeScoutFailure.RetryRefused && health.ReadFailure is { NeedsPerson: true } ? FreeScoutFailure.RetryRefused
-                : interval;
+            if (!_isLeading)
+            {
+                return AskLeaderAgainAfter;
+            }
+
+            var interval = options.Value.SyncInterval;
+            if (_hasNews || health.ReadFailure is { IsOutage: true } || _syncFailure is { IsOutage: true })
+            {
+                // A whole list that fails half-way must not keep FreeScout busy all the time.
+                var retry = freeScout.Value.RetryOutage > _syncTook ? freeScout.Value.RetryOutage : _syncTook;
+                return retry < interval ? retry : interval;
+            }
+
+            return health.ReadFailure is { NeedsPerson: true } ? FreeScoutFailure.RetryRefused : interval;
         }
     }
 
@@ -218,6 +230,13 @@ internal sealed partial class MailboxWatch(
                 var since = full ? null : sync.UpdatedThrough - Overlap;
                 var (found, failure) = await ListAsync(since, either);
                 var took = Clock.GetElapsedTime(begun);
+                _syncFailure = failure;
+                if (failure is not null && failure.Message == sync.Problem && Clock.GetUtcNow() - sync.AskedAt < options.Value.SyncInterval)
+                {
+                    // Each write makes all pages read the list again.
+                    return false;
+                }
+
                 (sync.AskedAt, sync.Problem, sync.Failure) = (Clock.GetUtcNow(), failure?.Message, failure?.Kind);
                 if (failure is null)
                 {

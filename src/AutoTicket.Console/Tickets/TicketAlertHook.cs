@@ -93,9 +93,9 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
 
         var pass = await _budget.BeginAsync(cancellationToken);
 
-        // One ticket is filed alone: if FreeScout is down, it is the only one that may exist although its call failed.
+        // One alert is tried alone: if FreeScout is down, its ticket is the only one that may exist although its call failed.
         var refused = new List<HookOutcome>();
-        while (GoesFirst(left) is { } first)
+        while (!cancellationToken.IsCancellationRequested && GoesFirst(left) is { } first)
         {
             left.Remove(first);
             if (await ReserveAsync(first, pass) is { } refusal)
@@ -104,6 +104,8 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
                 continue;
             }
 
+            yield return refused;
+            refused = [];
             var outcome = await DeliverOneAsync(first, pass);
             yield return [outcome];
             if (!outcome.IsDone && _health.Failure is { } failure)
@@ -143,13 +145,26 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         }
     }
 
-    /// <summary>The notice whose ticket is filed before the others: the worst. While FreeScout fails, the least one is the probe, because
-    /// its ticket may exist although the call failed, and is posted again only when it is certain that it does not.</summary>
-    /// <returns>Null: there is none, or no probe is due.</returns>
-    private AlertNotice? GoesFirst(List<AlertNotice> left) =>
-        _health.Failure is not { } failure ? left.Find(notice => !notice.IsNote)
-        : failure.Kind == FreeScoutFailureKind.NotConfigured || !_retries.MayProbe ? null
-        : left.FindLast(notice => !notice.IsNote);
+    /// <summary>The notice that is tried before the others: the worst. During an outage the least one is the probe, because its ticket may
+    /// exist although the call failed, and is posted again only when it is certain that it does not. A create tells most.</summary>
+    /// <returns>Null: nothing has to go first, or no probe is due.</returns>
+    private AlertNotice? GoesFirst(List<AlertNotice> left)
+    {
+        if (_health.Failure is not { } failure)
+        {
+            return _health.HasJustCreated ? null : left.Find(IsNew);
+        }
+
+        return failure.Kind == FreeScoutFailureKind.NotConfigured || !_retries.MayProbe
+            ? null
+            : (failure.IsOutage ? left.FindLast(IsNew) : left.Find(IsNew)) ?? left.Find(notice => FailureOf(notice) is not null);
+
+        bool IsNew(AlertNotice notice) => !notice.IsNote && !_retries.IsLookedUp(notice);
+    }
+
+    /// <summary>Why the notice waits; null: it can be delivered. A note needs no create.</summary>
+    private FreeScoutFailure? FailureOf(AlertNotice notice) =>
+        notice.IsNote && _health.Failure is { NeedsPerson: false } ? _health.ReadFailure : _health.Failure;
 
     /// <summary>Delivers the notices in parallel and writes each outcome when it is known. After the stop no delivery begins.</summary>
     private async Task DeliverAllAsync(
@@ -192,9 +207,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
 
             yield return (
                 notice,
-                // Notes need no create.
-                (notice.IsNote ? _health.ReadFailure : _health.Failure)
-                    is { } failure
+                FailureOf(notice) is { } failure
                     ? await FlagRefusalAsync(notice) ?? Degraded(notice, failure)
                     : await ReserveAsync(notice, pass)
             );

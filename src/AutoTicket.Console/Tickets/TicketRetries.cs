@@ -21,12 +21,15 @@ internal sealed class TicketRetries(TimeProvider clock)
     private readonly ConcurrentDictionary<(long Alert, bool IsNote), Pause> _pauses = new();
     private Pause? _probe;
 
-    private sealed record Pause(int Failures, long Since, TimeSpan For, bool IsOutage);
+    private sealed record Pause(int Failures, long Since, TimeSpan For, bool IsOutage, bool IsLookup);
 
     /// <summary>The pause after the last failed probe is over.</summary>
     public bool MayProbe => IsOver(_probe);
 
     public bool IsDue(AlertNotice notice) => IsOver(_pauses.GetValueOrDefault(KeyOf(notice)));
+
+    /// <summary>Its ticket may exist and is looked up: the next try need not be a create.</summary>
+    public bool IsLookedUp(AlertNotice notice) => _pauses.GetValueOrDefault(KeyOf(notice)) is { IsLookup: true };
 
     /// <param name="failure">FreeScout's failure; null while not done: a lost answer is being looked up.</param>
     public void Tried(AlertNotice notice, bool isDone, FreeScoutFailureKind? failure)
@@ -72,7 +75,13 @@ internal sealed class TicketRetries(TimeProvider clock)
             failure is null ? DuringLookup
             : failure == FreeScoutFailureKind.Refused || FreeScoutFailure.NeedsPersonFor(failure.Value) ? AfterRefusal
             : AfterOutage.After(failures);
-        return new Pause(failures, clock.GetTimestamp(), pause, failure is { } kind && kind != FreeScoutFailureKind.Refused);
+        return new Pause(
+            failures,
+            clock.GetTimestamp(),
+            pause,
+            IsOutage: failure is { } kind && kind != FreeScoutFailureKind.Refused,
+            IsLookup: failure is null
+        );
     }
 
     private bool IsOver(Pause? pause) => pause is null || clock.GetElapsedTime(pause.Since) >= pause.For;

@@ -1,4 +1,5 @@
 using AutoTicket.Alerts;
+using AutoTicket.FreeScout;
 using AutoTicket.Mailbox;
 using AutoTicket.Sandbox;
 using AutoTicket.Surfaces;
@@ -68,6 +69,37 @@ public sealed class AlertOutageTests
 
         await driver.EventuallyTicketsAsync(Several);
         int Reads() => driver.FreeScout.RecordedRequests.Count(request => request.Method == "GET");
+    }
+
+    /// <summary>The failures of the first calls open the circuit, and a retry that meets it must not hide that reads fail.</summary>
+    [Fact]
+    public async Task An_outage_that_a_create_meets_first_is_known_as_an_outage_of_reads_too()
+    {
+        var clock = new StillClock();
+        await using var driver = await AlertDriver.StartAsync(
+            settings: new Dictionary<string, string?> { ["Ticketing:SyncInterval"] = "01:00:00" },
+            clock: clock
+        );
+        await driver.Console.WaitForFlagsAsync();
+        var health = driver.Console.Get<FreeScoutHealth>();
+        await Eventually.TrueAsync(() => health.WorkedAt is not null, "the first calls work");
+        // So that the circuit has forgotten them.
+        clock.Advance(TimeSpan.FromSeconds(20));
+        var fault = driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScout, StatusCode = 503 });
+
+        await driver.RaiseAsync([.. Enumerable.Range(0, 5).Select(n => AlertDriver.Say($"alert {n}"))]);
+
+        await clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(1),
+            () => Task.FromResult(health.ReadFailure is { Kind: FreeScoutFailureKind.ServerError }),
+            "the console knows that reads fail"
+        );
+        fault.Dispose();
+        await clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(1),
+            () => Task.FromResult(driver.FreeScout.CreatedCount >= 4),
+            "a read tells that FreeScout is back, and all alerts but the first are filed"
+        );
     }
 
     /// <summary>The database can be read and not written, as on a full disk or with a locked table.</summary>

@@ -77,16 +77,34 @@ public sealed class TicketPassTests
         var notices = Notices(40);
         using var fault = driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutCreate, StatusCode = 503 });
 
-        foreach (var pause in (double[])[0, 2])
+        // At the third time alert40 is being looked up, which would tell nothing about creates.
+        foreach (var pause in (double[])[0, 2, 6])
         {
             clock.Advance(TimeSpan.FromSeconds(pause));
             var outcomes = await hook.DeliverAsync(notices, CancellationToken.None).SelectMany(some => some).ToListAsync();
             Assert.DoesNotContain(outcomes, outcome => outcome.IsDone);
         }
 
-        Assert.Equal(2, driver.Creates.Count);
+        Assert.Equal(3, driver.Creates.Count);
         Assert.Contains("[P2] alert1: ", driver.Creates[0], StringComparison.Ordinal);
         Assert.Contains("[P2] alert40: ", driver.Creates[1], StringComparison.Ordinal);
+        Assert.Contains("[P2] alert39: ", driver.Creates[2], StringComparison.Ordinal);
+    }
+
+    /// <summary>Otherwise a FreeScout that commits each ticket, but answers too late, would get one alert in five seconds.</summary>
+    [Fact]
+    public async Task After_a_create_that_just_worked_no_alert_goes_first()
+    {
+        await using var driver = await AlertDriver.StartAsync(settings: NoBudget, clock: new StillClock());
+        await driver.Console.WaitForFlagsAsync();
+        await HookOf(driver).DeliverAsync(Notices(1), CancellationToken.None).SelectMany(some => some).ToListAsync();
+        using var slow = driver.Sandbox.Faults.Add(new Fault(FaultKind.Delay) { Match = FaultMatch.FreeScoutCreate });
+
+        var delivering = HookOf(driver).DeliverAsync(Notices(5), CancellationToken.None).SelectMany(some => some).ToListAsync();
+
+        await Eventually.TrueAsync(() => driver.FreeScout.CreatesInFlight == 4, "the others are sent together");
+        slow.Dispose();
+        await delivering;
     }
 
     /// <summary>A note needs no create, so it does not wait for one.</summary>
@@ -96,7 +114,7 @@ public sealed class TicketPassTests
         await using var driver = await AlertDriver.StartAsync(settings: NoBudget);
         await driver.RaiseAsync(AlertDriver.Say("old"));
         await driver.EventuallyTicketsAsync(1);
-        using var fault = driver.Sandbox.Faults.Add(new Fault(FaultKind.Forbidden) { Match = FaultMatch.FreeScoutCreate });
+        using var fault = driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutCreate });
         await driver.RaiseAsync(AlertDriver.Say("new"));
         await Eventually.TrueAsync(() => driver.Console.Get<FreeScoutHealth>().Failure is not null, "creates fail");
 

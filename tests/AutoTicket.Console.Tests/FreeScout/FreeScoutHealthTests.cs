@@ -66,6 +66,36 @@ public sealed class FreeScoutHealthTests
         Assert.Null(_health.Failure);
     }
 
+    /// <summary>The sync reads more often then.</summary>
+    [Fact]
+    public void That_reads_fail_like_creates_is_news()
+    {
+        var failure = new FreeScoutFailure(FreeScoutFailureKind.ServerError, "503", WasSent: true);
+        var changes = 0;
+        _health.Changed += () => changes++;
+
+        _health.Failed(failure, FreeScoutCall.Create);
+        _health.Failed(failure, FreeScoutCall.Read);
+        _health.Failed(failure, FreeScoutCall.Read);
+
+        Assert.Equal((failure, 2), (_health.ReadFailure, changes));
+    }
+
+    [Fact]
+    public void An_outage_that_changes_its_kind_goes_on()
+    {
+        var since = _clock.GetUtcNow();
+        foreach (var kind in new[] { FreeScoutFailureKind.Unreachable, FreeScoutFailureKind.ServerError, FreeScoutFailureKind.TimedOut })
+        {
+            _health.Failed(new FreeScoutFailure(kind, "down", WasSent: true), FreeScoutCall.Read);
+            _clock.Advance(TimeSpan.FromMinutes(10));
+        }
+
+        Assert.Equal(since, _health.KindSince);
+        _health.Failed(new FreeScoutFailure(FreeScoutFailureKind.KeyRejected, "401", WasSent: true), FreeScoutCall.Read);
+        Assert.Equal(_clock.GetUtcNow(), _health.KindSince);
+    }
+
     [Theory]
     [InlineData(FreeScoutFailureKind.Broken, true), InlineData(FreeScoutFailureKind.TimedOut, true)]
     [InlineData(FreeScoutFailureKind.ServerError, false), InlineData(FreeScoutFailureKind.ScopeMissing, false)]
@@ -84,7 +114,7 @@ public sealed class FreeScoutHealthTests
     public void An_outage_seen_only_by_a_create_ends_after_a_pause_when_reading_works()
     {
         _health.Failed(new FreeScoutFailure(FreeScoutFailureKind.ServerError, "500", WasSent: true), FreeScoutCall.Create);
-        _clock.Advance(TimeSpan.FromSeconds(120));
+        _clock.Advance(TimeSpan.FromMinutes(6));
         Assert.NotNull(_health.Failure);
 
         _health.Succeeded(FreeScoutCall.Read);

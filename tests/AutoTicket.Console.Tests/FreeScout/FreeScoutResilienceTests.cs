@@ -103,6 +103,26 @@ public sealed class FreeScoutResilienceTests : IAsyncLifetime
         Assert.Equal(before + 1, Gets);
     }
 
+    /// <summary>A read that meets the open circuit, and the retry of the one whose failure opened it, would hide what FreeScout answers to
+    /// reads.</summary>
+    [Fact]
+    public async Task Creates_that_open_the_circuit_do_not_hide_that_reads_fail_too()
+    {
+        // So that the circuit has forgotten the first calls.
+        _clock.Advance(TimeSpan.FromSeconds(20));
+        using var down = _driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScout });
+        for (var create = 0; create < 4; create++)
+        {
+            await Client.CreateAsync(Draft, DateTimeOffset.MaxValue, default);
+        }
+
+        await _clock.AdvanceUntilAsync(
+            TimeSpan.FromSeconds(1),
+            () => Task.FromResult(_driver.Console.Get<FreeScoutHealth>().ReadFailure is { Kind: FreeScoutFailureKind.ServerError }),
+            "the sync finds out, although its next turn is an hour away"
+        );
+    }
+
     [Fact]
     public async Task With_an_open_circuit_each_call_still_reports_what_FreeScout_answered()
     {

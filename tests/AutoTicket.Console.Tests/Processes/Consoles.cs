@@ -15,6 +15,9 @@ public sealed class Consoles : IAsyncDisposable
     /// <summary>How long a filing's claim is valid.</summary>
     public static readonly TimeSpan Lease = TimeSpan.FromSeconds(4);
 
+    /// <summary>How long a post whose answer was lost is looked up before it may be repeated.</summary>
+    public static readonly TimeSpan Grace = TimeSpan.FromSeconds(2);
+
     /// <summary>How long a killed or frozen leader still holds the lease.</summary>
     public static readonly TimeSpan LeaderLease = TimeSpan.FromSeconds(4);
 
@@ -94,7 +97,7 @@ public sealed class Consoles : IAsyncDisposable
                 ["Leader__Lease"] = LeaderLease.ToString("c"),
                 ["Ticketing__ClickBudget"] = "00:00:02",
                 ["Ticketing__Lease"] = Lease.ToString("c"),
-                ["Ticketing__Grace"] = "00:00:02",
+                ["Ticketing__Grace"] = Grace.ToString("c"),
                 ["Ticketing__LookupSpacing"] = "00:00:00.2",
                 ["Ticketing__SyncInterval"] = "00:00:01",
                 ["FreeScout__CallTimeout"] = "00:00:01.2",
@@ -130,10 +133,17 @@ public sealed class Consoles : IAsyncDisposable
         ];
 
     /// <summary>How many create requests FreeScout got for the surface.</summary>
-    public int PostsFor(string surface) =>
-        Sandbox.FreeScout.RecordedRequests.Count(request =>
-            request.Method == "POST" && request.Body.Contains($"Surface {surface} is ", StringComparison.Ordinal)
-        );
+    public int PostsFor(string surface) => PostTimesFor(surface).Count;
+
+    /// <summary>When FreeScout got a create request for the surface.</summary>
+    public IReadOnlyList<DateTimeOffset> PostTimesFor(string surface) =>
+        [
+            .. Sandbox
+                .FreeScout.RecordedRequests.Where(request =>
+                    request.Method == "POST" && request.Body.Contains($"Surface {surface} is ", StringComparison.Ordinal)
+                )
+                .Select(request => request.At),
+        ];
 
     /// <summary>The number of audit rows for the surface's filings.</summary>
     public async Task<int> FilingsAuditedAsync(string surface)

@@ -53,12 +53,14 @@ public sealed class OneTicketTests(TwoConsoles consoles) : IClassFixture<TwoCons
             var answers = await ClickAsync(surface);
 
             Assert.All(answers, answer => Assert.Equal("degraded", answer.Disposition));
-            Assert.Equal(1, consoles.All.PostsFor(surface));
         }
 
         Assert.Empty(consoles.All.TicketsOf(surface));
         await consoles.All.AssertOneTicketAsync(surface, consoles.A, consoles.B);
-        Assert.Equal(2, consoles.All.PostsFor(surface));
+        var posts = consoles.All.PostTimesFor(surface);
+        Assert.InRange(posts.Count, 2, int.MaxValue);
+        // On a busy machine a late click may find the grace period over, and post again.
+        Assert.All(posts.Zip(posts.Skip(1)), pair => Assert.InRange(pair.Second - pair.First, Consoles.Grace, TimeSpan.MaxValue));
     }
 
     [Theory]
