@@ -43,7 +43,7 @@ internal sealed partial class MailboxWatch(
     private volatile bool _isHinted;
     private int _failedHints;
 
-    /// <summary>FreeScout works again, or a create failed and reads may fail too: a sync is due soon.</summary>
+    /// <summary>FreeScout works again, or a call failed in another way than the last sync: a sync is due soon.</summary>
     private volatile bool _hasNews;
 
     // By the monotonic clock: the database may set the other one back by hours.
@@ -85,8 +85,9 @@ internal sealed partial class MailboxWatch(
     protected override void Begin() =>
         health.Changed += () =>
         {
-            // This counts during a sync too: that sync may just have failed before another call reached FreeScout.
-            if (health.Failure is null || health is { Failure.IsOutage: true, ReadFailure: null })
+            // This counts during a sync too: that sync may just have failed before another call reached FreeScout. The other processes hear
+            // of a failure from the sync.
+            if (health.Failure is not { } failure || failure.Kind != _syncFailure?.Kind)
             {
                 _hasNews = true;
             }

@@ -209,7 +209,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
                 notice,
                 FailureOf(notice) is { } failure
                     ? await FlagRefusalAsync(notice) ?? Degraded(notice, failure)
-                    : await ReserveAsync(notice, pass)
+                    : await ReserveAsync(notice, pass) ?? NoteRefusal(notice)
             );
         }
     }
@@ -357,6 +357,12 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
 
     private static HookOutcome Degraded(AlertNotice notice, FreeScoutFailure failure) =>
         new(notice, false, DecisionWord.Degraded(failure.Kind), failure.Message);
+
+    /// <returns>Null: it is no note, or a note may be tried.</returns>
+    private HookOutcome? NoteRefusal(AlertNotice notice) =>
+        notice.IsNote && !_retries.TakesNote() && _retries.NotesFailure is { } failure
+            ? new(notice, false, DecisionWord.Degraded(failure), "FreeScout takes no notes just now. The next try is within seconds.")
+            : null;
 
     private void RaiseReady() => Ready?.Invoke();
 

@@ -18,8 +18,12 @@ internal sealed class TicketRetries(TimeProvider clock)
     /// <summary>The pause while a lost answer is looked up.</summary>
     private static readonly TimeSpan DuringLookup = TimeSpan.FromSeconds(5);
 
+    /// <summary>The pause of all notes after one failed.</summary>
+    private static readonly TimeSpan BetweenFailingNotes = TimeSpan.FromSeconds(10);
+
     private readonly ConcurrentDictionary<(long Alert, bool IsNote), Pause> _pauses = new();
     private Pause? _probe;
+    private long _noteTriedAt;
 
     private sealed record Pause(int Failures, long Since, TimeSpan For, bool IsOutage, bool IsLookup);
 
@@ -35,6 +39,11 @@ internal sealed class TicketRetries(TimeProvider clock)
     public void Tried(AlertNotice notice, bool isDone, FreeScoutFailureKind? failure)
     {
         var key = KeyOf(notice);
+        if (notice.IsNote)
+        {
+            NotesFailure = isDone || failure == FreeScoutFailureKind.Refused ? null : failure;
+        }
+
         if (isDone)
         {
             _pauses.TryRemove(key, out _);
@@ -66,6 +75,21 @@ internal sealed class TicketRetries(TimeProvider clock)
                 _pauses.TryRemove(key, out _);
             }
         }
+    }
+
+    /// <summary>Why notes fail; null: they work.</summary>
+    public FreeScoutFailureKind? NotesFailure { get; private set; }
+
+    /// <summary>Whether a note may be tried. While notes fail, one is, after a pause for all.</summary>
+    public bool TakesNote()
+    {
+        var isDue = NotesFailure is null || clock.GetElapsedTime(_noteTriedAt) >= BetweenFailingNotes;
+        if (isDue)
+        {
+            _noteTriedAt = clock.GetTimestamp();
+        }
+
+        return isDue;
     }
 
     private Pause After(Pause? before, FreeScoutFailureKind? failure)

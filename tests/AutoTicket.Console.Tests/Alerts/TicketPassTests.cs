@@ -107,6 +107,51 @@ public sealed class TicketPassTests
         await delivering;
     }
 
+    [Fact]
+    public async Task While_notes_fail_one_at_a_time_is_tried_and_when_one_is_written_all_are()
+    {
+        var clock = new StillClock();
+        await using var driver = await AlertDriver.StartAsync(settings: NoBudget, clock: clock);
+        await driver.Console.WaitForFlagsAsync();
+        var ticket = driver.FreeScout.CreateByHand("Its alerts end", ["auto:alert"]);
+        var ended = Notices(FreeScoutClient.MostAtOnce + 8)
+            .ConvertAll(notice =>
+                notice with
+                {
+                    Kind = NoticeKind.Ended,
+                    Alert = notice.Alert with
+                    {
+                        Status = AlertStatus.Resolved,
+                        EndedAt = DateTimeOffset.UnixEpoch.AddSeconds(notice.Alert.Id),
+                    },
+                    Ticket = new(ticket.Id, ticket.Number, "https://desk.example.org"),
+                }
+            );
+        var fault = driver.Sandbox.Faults.Add(
+            new Fault(FaultKind.Status) { Match = new("POST", $"{FreeScoutStandIn.ApiPath}/conversations/*/threads") }
+        );
+
+        await DeliverAsync();
+        Assert.InRange(Tries(), 1, FreeScoutClient.MostAtOnce);
+        foreach (var (seconds, more) in new[] { (2, 0), (8, 1), (2, 0), (8, 1) })
+        {
+            var before = Tries();
+            clock.Advance(TimeSpan.FromSeconds(seconds));
+            await DeliverAsync();
+            Assert.Equal(before + more, Tries());
+        }
+
+        fault.Dispose();
+        clock.Advance(TimeSpan.FromSeconds(30));
+        Assert.Equal(1, await DeliverAsync());
+        Assert.Equal(ended.Count, await DeliverAsync());
+
+        async Task<int> DeliverAsync() =>
+            await HookOf(driver).DeliverAsync(ended, CancellationToken.None).SelectMany(some => some).CountAsync(outcome => outcome.IsDone);
+
+        int Tries() => driver.FreeScout.RecordedRequests.Count(request => request.Method == "POST");
+    }
+
     /// <summary>A note needs no create, so it does not wait for one.</summary>
     [Fact]
     public async Task While_only_creates_fail_notes_are_written()

@@ -40,7 +40,7 @@ public sealed class SurfaceBoardTests : ComponentTest
             new() { ["login"] = new(new(1, 1, "https://desk.example.org/1", Now)), ["maps"] = new(null, IsUnconfirmed: true) }
         );
 
-        Assert.Equal("4 of 7 need you: 2 without a ticket, 1 in maintenance, 1 not checked yet", TextOf(board.Find("h1")));
+        Assert.Equal("4 of 7 need you: 3 without a ticket, 1 in maintenance, 1 not checked yet", TextOf(board.Find("h1")));
     }
 
     [Fact]

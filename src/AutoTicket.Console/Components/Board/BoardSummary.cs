@@ -6,7 +6,7 @@ namespace AutoTicket.Components.Board;
 
 /// <summary>The state of all surfaces in one sentence.</summary>
 /// <param name="NeedAttention">Number of surfaces that need attention.</param>
-/// <param name="WithoutTicket">Number of those without an open or unconfirmed ticket.</param>
+/// <param name="WithoutTicket">Number of those without an open ticket.</param>
 /// <param name="Unchecked">Number of surfaces whose first check has not finished.</param>
 /// <param name="OtherAlerts">Number of active P1 and P2 alerts that are not outages of surfaces.</param>
 public sealed record BoardSummary(int Total, int NeedAttention, int WithoutTicket, int Unchecked, int InMaintenance, int OtherAlerts)
@@ -21,7 +21,7 @@ public sealed record BoardSummary(int Total, int NeedAttention, int WithoutTicke
         return new(
             surfaces.Count,
             needing.Count,
-            needing.Count(surface => tickets.GetValueOrDefault(surface.Key) is not ({ Link: not null } or { IsUnconfirmed: true })),
+            needing.Count(surface => tickets.GetValueOrDefault(surface.Key) is not { Link: not null }),
             surfaces.Count(surface => surface.IsUnchecked),
             surfaces.Count(surface => surface.Status is SurfaceStatus.Maintenance),
             alerts?.NotOnSurfaces ?? 0
