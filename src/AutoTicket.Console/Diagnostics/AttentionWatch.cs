@@ -123,9 +123,7 @@ internal sealed class AttentionWatch(
         {
             yield return new(
                 ProblemKind.FreeScoutFails,
-                failure.IsOutage
-                    ? $"{failure.Message.TrimEnd('.')}; tickets are filed when it is back."
-                    : $"No tickets can be filed. {failure.Message}",
+                failure.IsOutage ? failure.Message + AfterOutage() : $"No tickets can be filed. {failure.Message}",
                 failingSince
             );
         }
@@ -185,6 +183,17 @@ internal sealed class AttentionWatch(
 
     private static string Named(IReadOnlyList<string> names) =>
         string.Join(", ", names.Take(MostNamed).Select(Cut)) + (names.Count > MostNamed ? $" and {names.Count - MostNamed} more" : "");
+
+    private string AfterOutage() =>
+        (IsOn(FlagNames.AlertsAutoTicket), IsOn(FlagNames.InvestigateFromStatus)) switch
+        {
+            (true, true) => " Active alerts get their tickets when it is back; repeat clicks.",
+            (true, false) => " Active alerts get their tickets when it is back.",
+            (false, true) => " Repeat clicks when it is back.",
+            _ => "",
+        };
+
+    private bool IsOn(string name) => flags.Current.Flags.Any(flag => flag.Name == name && flag.Enabled);
 
     private const string DatabaseUnreachable =
         "The console's database can't be reached. No tickets can be filed; flags keep their last value.";

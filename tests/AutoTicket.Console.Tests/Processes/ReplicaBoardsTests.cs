@@ -143,7 +143,7 @@ public sealed class ReplicaBoardsTests : IAsyncLifetime
 
     private static async Task<bool> MeetsFreeScoutAsync(ConsoleHost console, bool failing) =>
         (await console.Http.GetStringAsync(new Uri("/console/status", UriKind.Relative))).Contains(
-            "tickets are filed when it is back.",
+            "when it is back",
             StringComparison.Ordinal
         ) == failing;
 
