@@ -14,7 +14,9 @@ public enum InvestigationForecastKind
     Opens,
     FilesNewLinkingOlder,
     Confirms,
-    FreeScoutDown,
+
+    /// <summary>Nothing: the console lacks settings for FreeScout.</summary>
+    NotSetUp,
 }
 
 /// <param name="Text">The button's label: “Open ticket #1432 (41 min)”, “File a ticket”.</param>
@@ -36,29 +38,37 @@ internal sealed class InvestigationForecasts(
                 .Where(surface => surface.Observed != SurfaceStatus.Operational)
                 .ToDictionary(
                     surface => surface.Key,
-                    surface => Forecast(openTickets.Of(surface.Key), health.Failure?.Kind, options.Value.Window, clock.GetUtcNow())
+                    surface => Forecast(openTickets.Of(surface.Key), health.Failure, options.Value.Window, clock.GetUtcNow())
                 )
             : new Dictionary<string, InvestigationForecast>();
 
-    internal static InvestigationForecast Forecast(
-        SurfaceTicket known,
-        FreeScoutFailureKind? failure,
-        TimeSpan window,
-        DateTimeOffset now
-    ) =>
-        (known, failure) switch
+    internal static InvestigationForecast Forecast(SurfaceTicket known, FreeScoutFailure? failure, TimeSpan window, DateTimeOffset now)
+    {
+        if (failure?.Kind == FreeScoutFailureKind.NotConfigured)
         {
-            (_, FreeScoutFailureKind.NotConfigured) => new(InvestigationForecastKind.FreeScoutDown, "Filing is not set up"),
-            (_, not null) => new(InvestigationForecastKind.FreeScoutDown, "File a ticket (FreeScout is down; will be looked up)"),
-            ({ Ticket: { } ticket }, _) when FilingRules.IsInWindow(ticket.OpenedAt, now, window) => new(
+            return new(InvestigationForecastKind.NotSetUp, "Filing is not set up");
+        }
+
+        var (kind, text, note) = known switch
+        {
+            { Ticket: { } ticket } when FilingRules.IsInWindow(ticket.OpenedAt, now, window) => (
                 InvestigationForecastKind.Opens,
-                $"Open ticket {TicketNumber.Of(ticket.Number)} ({UtcTime.Age(now - ticket.OpenedAt)})"
+                $"Open ticket {TicketNumber.Of(ticket.Number)}",
+                UtcTime.Age(now - ticket.OpenedAt)
             ),
-            ({ Ticket: { } ticket }, _) => new(
+            { Ticket: { } ticket } => (
                 InvestigationForecastKind.FilesNewLinkingOlder,
-                $"File a ticket, linked to {TicketNumber.Of(ticket.Number)} ({UtcTime.Age(now - ticket.OpenedAt)})"
+                $"File a ticket, linked to {TicketNumber.Of(ticket.Number)}",
+                UtcTime.Age(now - ticket.OpenedAt)
             ),
-            ({ IsUnconfirmed: true }, _) => new(InvestigationForecastKind.Confirms, "Look up the ticket (response was lost)"),
-            _ => new(InvestigationForecastKind.FilesNew, "File a ticket"),
+            { IsUnconfirmed: true } => (InvestigationForecastKind.Confirms, "Look up the ticket", "response was lost"),
+            _ => (InvestigationForecastKind.FilesNew, "File a ticket", null),
         };
+        var problem =
+            failure is null ? null
+            : failure.IsOutage ? "FreeScout is down"
+            : "FreeScout rejects calls";
+        var notes = string.Join("; ", new[] { note, problem }.OfType<string>());
+        return new(kind, notes.Length > 0 ? $"{text} ({notes})" : text);
+    }
 }

@@ -96,11 +96,12 @@ public sealed class InvestigateJourneys(JourneyHost host) : IClassFixture<Journe
             await board.Investigate("Surface mail").ClickAsync();
             await Assertions.Expect(board.Outcome("Surface mail")).ToContainTextAsync("FreeScout");
             await Assertions
-                .Expect(board.Investigate("Surface mail", "File a ticket (FreeScout is down; will be looked up)"))
+                .Expect(board.Investigate("Surface mail", "Look up the ticket (response was lost; FreeScout is down)"))
                 .ToBeVisibleAsync();
 
             host.Publish("search", ReadingOutcome.Failed);
             await Assertions.Expect(board.Tile("Surface search")).ToHaveAttributeAsync("data-status", "down");
+            await Assertions.Expect(board.Investigate("Surface search", "File a ticket (FreeScout is down)")).ToBeVisibleAsync();
         }
         finally
         {
