@@ -179,6 +179,46 @@ public sealed class LateReadsTests : ComponentTest, IAsyncLifetime
         list.WaitForAssertion(() => Assert.Contains(empty, list.Markup, StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData(typeof(IncidentsPage), "Ended", "Open")]
+    [InlineData(typeof(AlertsPage), "By name", "By name")]
+    [InlineData(typeof(AlertsPage), "Ended", "Active")]
+    [InlineData(typeof(AuditPage), "Flags", "All")]
+    public async Task What_was_read_with_another_filter_is_not_shown_while_the_database_is_away(Type page, string other, string back)
+    {
+        await AddAsync("disk_full");
+        await using (var db = _database.Open())
+        {
+            db.AuditLog.Add(
+                new()
+                {
+                    CreatedAt = Opened,
+                    Action = AuditActions.SignedOut,
+                    Actor = "disk_full",
+                    Payload = """{"why":"signed out"}""",
+                }
+            );
+            await db.SaveChangesAsync();
+        }
+
+        var list = Render<DynamicComponent>(parameters => parameters.Add(d => d.Type, page));
+        list.WaitForAssertion(() => Assert.Contains("disk_full", list.Markup, StringComparison.Ordinal));
+
+        _contexts.IsAway = true;
+        await ChooseAsync(other);
+        list.WaitForAssertion(() => Assert.Contains("Can't be read now.", list.Markup, StringComparison.Ordinal));
+        Assert.DoesNotContain("disk_full", list.Markup, StringComparison.Ordinal);
+        Assert.DoesNotContain("You see the last", list.Markup, StringComparison.Ordinal);
+        Assert.All(list.FindAll(".count"), count => Assert.Equal("", TextOf(count)));
+
+        await ChooseAsync(back);
+        list.WaitForAssertion(() => Assert.Contains("You see the last", list.Markup, StringComparison.Ordinal));
+        Assert.Contains("disk_full", list.Markup, StringComparison.Ordinal);
+
+        Task ChooseAsync(string choice) =>
+            list.InvokeAsync(() => list.FindAll("button.choice").First(button => TextOf(button) == choice).ClickAsync());
+    }
+
     [Theory, InlineData(typeof(IncidentPage)), InlineData(typeof(AlertPage))]
     public async Task A_late_answer_about_another_incident_or_alert_is_dropped_and_its_rows_are_not_kept_in_an_outage(Type page)
     {
