@@ -82,18 +82,25 @@ public sealed class FlagCardTests : ComponentTest
     }
 
     [Fact]
-    public void A_refusal_is_shown_in_the_form_and_the_input_stays()
+    public async Task A_refusal_is_shown_in_its_form_alone_and_the_input_stays()
     {
-        var card = Card(On);
+        var answer = new TaskCompletionSource<string?>();
+        var card = Card(On, answer.Task);
         Button(card, "Switch off").Click();
         card.Find("textarea").Input("too many tickets");
-        card.Find("form").Submit();
+        var sent = card.Find("form").SubmitAsync();
         card.Render(parameters => parameters.Add(c => c.Disabled, true));
         Assert.Equal("true", Button(card, "Switch off now").GetAttribute("aria-disabled"));
-        card.Render(parameters => parameters.Add(c => c.Disabled, false).Add(c => c.Refusal, "The database can't be reached."));
+        card.Render(parameters => parameters.Add(c => c.Disabled, false));
+        answer.SetResult("The database can't be reached.");
+        await sent;
 
         Assert.Equal("The database can't be reached.", TextOf(card.Find("form [role=alert]")));
         Assert.Equal("too many tickets", card.Find("textarea").GetAttribute("value"));
+
+        Button(card, "Cancel").Click();
+        Button(card, "Switch off").Click();
+        Assert.Empty(card.FindAll("form [role=alert]"));
     }
 
     [Fact]
@@ -250,13 +257,26 @@ public sealed class FlagCardTests : ComponentTest
         );
     }
 
-    private IRenderedComponent<FlagCard> Card(FlagState flag, Action<FlagChangeRequest>? onChange = null) =>
+    private IRenderedComponent<FlagCard> Card(FlagState flag, Action<FlagChangeRequest> onChange) =>
+        Card(
+            flag,
+            request =>
+            {
+                onChange(request);
+                return Task.FromResult<string?>(null);
+            }
+        );
+
+    private IRenderedComponent<FlagCard> Card(FlagState flag, Task<string?>? answer = null) =>
+        Card(flag, _ => answer ?? Task.FromResult<string?>(null));
+
+    private IRenderedComponent<FlagCard> Card(FlagState flag, Func<FlagChangeRequest, Task<string?>> onChange) =>
         Render<FlagCard>(parameters =>
             parameters
                 .Add(c => c.Flag, flag)
                 .Add(c => c.Title, "Automatic tickets")
                 .Add(c => c.Description, "Files tickets.")
-                .Add(c => c.OnChange, onChange ?? (_ => { }))
+                .Add(c => c.OnChange, onChange)
                 .Add(c => c.Now, Now)
         );
 }

@@ -64,14 +64,11 @@ public sealed class FloodPanelTests : ComponentTest
     public void A_reset_refused_because_of_a_sender_can_be_overridden_and_the_input_stays()
     {
         FloodResetRequest? asked = null;
-        var panel = Panel([Noisy], request => asked = request);
+        var panel = Panel([Noisy], request => asked = request, FloodResetResult.ProducerStillUnstable);
         Button(panel, "Reset…").Click();
+        Assert.Empty(panel.FindAll("input[type=checkbox]"));
         panel.Find("form input").Input("I know");
         panel.Find("form").Submit();
-        Assert.Empty(panel.FindAll("input[type=checkbox]"));
-        panel.Render(parameters =>
-            parameters.Add(p => p.Results, new Dictionary<string, FloodResetResult> { ["noisy"] = FloodResetResult.ProducerStillUnstable })
-        );
 
         Assert.Contains("A sender still changes its alert id", TextOf(panel.Find("form [role=alert]")), StringComparison.Ordinal);
         Assert.Equal("I know", panel.Find("form input").GetAttribute("value"));
@@ -81,16 +78,19 @@ public sealed class FloodPanelTests : ComponentTest
     }
 
     [Fact]
-    public void An_unreachable_database_is_shown_in_the_form()
+    public void An_unreachable_database_is_shown_in_its_form_alone()
     {
-        var panel = Panel([Noisy]);
+        var panel = Panel([Noisy], refusal: FloodResetResult.Unavailable);
         Button(panel, "Reset…").Click();
-        panel.Render(parameters =>
-            parameters.Add(p => p.Results, new Dictionary<string, FloodResetResult> { ["noisy"] = FloodResetResult.Unavailable })
-        );
+        panel.Find("form input").Input("I know");
+        panel.Find("form").Submit();
 
         Assert.Equal("Not reset: the console's database can't be reached.", TextOf(panel.Find("form [role=alert]")));
         Assert.Empty(panel.FindAll("input[type=checkbox]"));
+
+        Button(panel, "Cancel").Click();
+        Button(panel, "Reset…").Click();
+        Assert.Empty(panel.FindAll("form [role=alert]"));
     }
 
     [Theory]
@@ -123,12 +123,23 @@ public sealed class FloodPanelTests : ComponentTest
     private IRenderedComponent<WaitingAlertsList> Waiting(WaitingAlerts? waiting) =>
         Render<WaitingAlertsList>(parameters => parameters.Add(l => l.Waiting, waiting).Add(l => l.Now, Now));
 
-    private IRenderedComponent<FloodPanel> Panel(FloodStatus[] states, Action<FloodResetRequest>? onReset = null) =>
+    private IRenderedComponent<FloodPanel> Panel(
+        FloodStatus[] states,
+        Action<FloodResetRequest>? onReset = null,
+        FloodResetResult? refusal = null
+    ) =>
         Render<FloodPanel>(parameters =>
             parameters
                 .Add(p => p.States, states)
                 .Add(p => p.LimitOf, scope => scope == "" ? "5 tickets per 5 min" : "1 ticket per 5 min")
-                .Add(p => p.OnReset, onReset ?? (_ => { }))
+                .Add(
+                    p => p.OnReset,
+                    request =>
+                    {
+                        onReset?.Invoke(request);
+                        return Task.FromResult(refusal);
+                    }
+                )
                 .Add(p => p.Now, Now)
         );
 }
