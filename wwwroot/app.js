@@ -354,7 +354,9 @@ document.addEventListener("keydown", (press) => {
   const isPalette = press.key === "k" && (press.ctrlKey || press.metaKey);
   if (press.defaultPrevented || (!isPalette && (press.ctrlKey || press.metaKey || press.altKey || isTyping(press.target)))) return;
   if (isPalette) {
-    showDialog("palette")?.querySelector("input")?.focus();
+    const field = showDialog("palette")?.querySelector("input");
+    field?.focus();
+    field?.select();
   } else if (press.key === "/") {
     const search = document.querySelector("main input[type=search]");
     if (!search) return;
@@ -374,15 +376,24 @@ function showDialog(id) {
   return dialog;
 }
 
-// In the palette, Enter in the field follows the first link, and the arrow keys move between the links.
+// In the palette, Enter in the field follows the first link, and the arrow keys move between the links. On a slow line the links are
+// still those of earlier letters: Enter waits for those of the text, until another key is pressed.
+let awaited = null;
+function followFirst(field, list) {
+  const follow = () => field.value === list.dataset.of && (list.querySelector("a")?.click(), true);
+  if (follow()) return;
+  awaited = new MutationObserver((_, observer) => follow() && observer.disconnect());
+  awaited.observe(list, { attributes: true });
+}
 document.addEventListener("keydown", (press) => {
   const palette = press.target.closest?.("#palette");
   if (!palette) return;
+  awaited?.disconnect();
   const stops = [palette.querySelector("input"), ...palette.querySelectorAll("a")];
   const at = stops.indexOf(press.target);
   const step = { ArrowDown: 1, ArrowUp: -1 }[press.key];
   if (step && stops[at + step]) stops[at + step].focus();
-  else if (press.key === "Enter" && at === 0) stops[1]?.click();
+  else if (press.key === "Enter" && at === 0) followFirst(stops[0], palette.querySelector("ul"));
   else return;
   press.preventDefault();
 });

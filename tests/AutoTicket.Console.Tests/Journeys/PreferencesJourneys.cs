@@ -136,7 +136,6 @@ public sealed class PreferencesJourneys(JourneyHost host) : IClassFixture<Journe
         await Assertions.Expect(palette).ToBeHiddenAsync();
 
         await page.Page.Keyboard.PressAsync("Control+k");
-        await page.Page.Keyboard.PressAsync("Control+a");
         await page.Page.Keyboard.TypeAsync("alerts");
         await Assertions.Expect(palette.GetByRole(AriaRole.Link)).ToHaveTextAsync(["Alerts"]);
         await page.Page.Keyboard.PressAsync("ArrowDown");

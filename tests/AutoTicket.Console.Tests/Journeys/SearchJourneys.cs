@@ -33,6 +33,21 @@ public sealed class SearchJourneys(JourneyHost host) : IClassFixture<JourneyHost
         page.AssertNoErrors();
     }
 
+    [Fact]
+    public async Task On_a_slow_line_the_palette_leads_to_what_was_typed()
+    {
+        await using var line = TcpProxy.To(host.Console.Address.AbsoluteUri);
+        await using var page = await ConsolePage.OpenAsync(new Uri(line.Through(host.Console.Address.AbsoluteUri)), "/console/flags");
+        line.Latency = TimeSpan.FromMilliseconds(150);
+
+        await page.Page.Keyboard.PressAsync("Control+k");
+        await page.Page.Keyboard.TypeAsync("face pa");
+        await page.Page.Keyboard.PressAsync("Enter");
+
+        await Assertions.Expect(page.Page).ToHaveURLAsync(new Regex("/console/status/pay$"));
+        page.AssertNoErrors();
+    }
+
     private static async Task AnswerToClickAsync(ConsolePage page, string path)
     {
         switch (path)
