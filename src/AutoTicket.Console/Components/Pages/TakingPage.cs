@@ -13,8 +13,10 @@ public abstract class TakingPage : LivePage
     [Inject]
     private TicketTaker Taker { get; set; } = default!;
 
-    /// <returns>The user's last click on the ticket; null: the user may not take tickets.</returns>
-    protected TakeState? TakeOf(long ticket) => HasRight(Rights.Operate) ? _takes.GetValueOrDefault(ticket) ?? new TakeState(Email) : null;
+    /// <returns>The user's last click on the ticket; null: the user can't take tickets. FreeScout's agent is found by the e-mail
+    /// address.</returns>
+    protected TakeState? TakeOf(long ticket) =>
+        HasRight(Rights.Operate) && Email is not null ? _takes.GetValueOrDefault(ticket) ?? new TakeState(Email) : null;
 
     protected async Task TakeAsync(long ticket, TakeRequest request)
     {
