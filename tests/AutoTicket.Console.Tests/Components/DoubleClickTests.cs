@@ -3,7 +3,9 @@ using AutoTicket.Components.Pages;
 using AutoTicket.Diagnostics;
 using AutoTicket.Flags;
 using AutoTicket.Incidents;
+using AutoTicket.Intake;
 using AutoTicket.Mailbox;
+using AutoTicket.Maintenance;
 using AutoTicket.Security;
 using AutoTicket.Surfaces;
 using AutoTicket.Tests.Kit;
@@ -33,6 +35,9 @@ public sealed class DoubleClickTests : ComponentTest, IAsyncLifetime
             .AddSingleton(_console.Get<IHostApplicationLifetime>())
             .AddSingleton(_console.Get<AttentionWatch>())
             .AddSingleton(_console.Get<AlertQueries>())
+            .AddSingleton(_console.Get<ParkedAlerts>())
+            .AddSingleton(_console.Get<Snoozer>())
+            .AddSingleton(_console.Get<MaintenancePlanner>())
             .AddSingleton(_console.Get<FlagWatch>())
             .AddSingleton(_console.Get<FloodBreaker>())
             .AddSingleton(_console.Get<TicketResolver>())
@@ -104,6 +109,37 @@ public sealed class DoubleClickTests : ComponentTest, IAsyncLifetime
 
         // The page renders by itself while its checks run. The renderer's dispatcher lets it not render between the two steps.
         Task ClickAsync() => page.InvokeAsync(() => Button(page, "Send test DM").ClickAsync());
+    }
+
+    [Fact]
+    public async Task A_parked_alert_is_retried_once()
+    {
+        await _console
+            .Get<ParkedAlerts>()
+            .AddAsync(
+                [
+                    new()
+                    {
+                        Intake = "generic",
+                        Reason = "a test",
+                        Text = "{}",
+                        IsWhole = true,
+                        ReceivedAt = _console.Get<TimeProvider>().GetUtcNow(),
+                    },
+                ],
+                default
+            );
+        var page = Open<AlertsPage>();
+        page.WaitForAssertion(() => Button(page, "Retry parked alert"));
+
+        var clicks = new[] { ClickAsync("Retry"), ClickAsync("Discard") };
+        _user.Be(Roles.Operator);
+        await Task.WhenAll(clicks);
+
+        Assert.Equal(1, _user.Asked);
+        Assert.Equal("false", Button(page, "Retry parked alert").GetAttribute("aria-disabled"));
+
+        Task ClickAsync(string button) => page.InvokeAsync(() => Button(page, $"{button} parked alert").ClickAsync());
     }
 
     private IRenderedComponent<T> Open<T>()
