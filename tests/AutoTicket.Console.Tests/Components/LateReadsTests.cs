@@ -154,6 +154,32 @@ public sealed class LateReadsTests : ComponentTest, IAsyncLifetime
             section.FindAll("p").Select(TextOf).Where(text => !text.StartsWith("All ", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public async Task An_incident_that_ends_between_two_reads_is_listed_once()
+    {
+        await AddAsync("disk_full", "pay");
+        var first = _contexts.Hangs = new();
+        var section = Render<SurfaceRecordsSection>(parameters => parameters.Add(s => s.SurfaceKey, "pay"));
+        var second = _contexts.Hangs = new();
+        await section.InvokeAsync(first.SetResult);
+        await using (var db = _database.Open())
+        {
+            await db.Alerts.ExecuteUpdateAsync(set =>
+                set.SetProperty(alert => alert.Status, AlertStatus.Resolved).SetProperty(alert => alert.EndedAt, Now)
+            );
+        }
+
+        await AnswerAsync(section, second);
+
+        section.WaitForAssertion(() =>
+            Assert.Contains(
+                "disk_full",
+                TextOf(Assert.Single(section.FindAll("[aria-label^='Incidents'] tbody tr"))),
+                StringComparison.Ordinal
+            )
+        );
+    }
+
     [Theory]
     [InlineData(typeof(IncidentsPage), "No open incidents.")]
     [InlineData(typeof(AlertsPage), "No active alerts.")]
