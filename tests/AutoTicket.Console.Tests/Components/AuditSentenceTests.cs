@@ -178,7 +178,7 @@ public sealed partial class AuditSentenceTests : ComponentTest
             "mara planned to switch “Automatic tickets for alerts” off at 2026-03-01 04:00:00 UTC: too many"
         },
         { AuditActions.FlagChanged, "mara", Flag("true", "true"), "mara left “Automatic tickets for alerts” on: too many" },
-        { AuditActions.TestDmSent, "mara", """{"hook":"slack"}""", "mara sent a test DM" },
+        { AuditActions.TestDmSent, "mara", """{"hook":"slack"}""", "mara asked for a test DM" },
         { AuditActions.TestTicketFiled, "mara", $$"""{{{Ticket}}}""", "mara filed test ticket #7" },
         { AuditActions.SignedIn, "mara", """{"role":"operator"}""", "mara signed in as operator" },
         { AuditActions.SignedOut, "mara", """{"why":"signed out everywhere"}""", "mara signed out everywhere" },

@@ -63,7 +63,7 @@ internal static class AuditSentence
                 "{actor} dismissed the filing “{detail}”, which created no ticket: {reason}",
             AuditActions.FindingDismissed => "{actor} dismissed the difference “{finding}” of ticket {ticket}: {reason}",
             AuditActions.FlagChanged => OfFlag(entry),
-            AuditActions.TestDmSent => "{actor} sent a test DM",
+            AuditActions.TestDmSent => "{actor} asked for a test DM",
             AuditActions.TestTicketFiled => "{actor} filed test ticket {ticket}",
             AuditActions.SignedIn => "{actor} signed in as {role}",
             AuditActions.SignedOut => entry.Value("why") is "signed out" or "signed out everywhere"
