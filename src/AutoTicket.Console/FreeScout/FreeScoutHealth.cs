@@ -19,6 +19,7 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
     private DateTimeOffset _updatedAt = DateTimeOffset.MinValue;
     private DateTimeOffset _failedAt = DateTimeOffset.MinValue;
     private bool _onlyCreatesFail;
+    private bool _isHeard;
     private long? _createdAt;
 
     /// <summary>Raised when FreeScout goes down, recovers or fails in another way. Handlers must return at once and never throw.</summary>
@@ -94,8 +95,15 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
 
     /// <summary>Takes over the result of the leader's last read. It is ignored if this process has a newer result. An open circuit counts
     /// as a failure, but does not replace a known cause.</summary>
-    public void Hear(FreeScoutFailure? failure, DateTimeOffset at)
+    /// <param name="onlyCreates">The leader's reads work, and its creates fail.</param>
+    public void Hear(FreeScoutFailure? failure, DateTimeOffset at, bool onlyCreates = false)
     {
+        if (onlyCreates && _onlyCreatesFail)
+        {
+            // The leader reads its own news too: they must not make the failure younger than its last create.
+            return;
+        }
+
         var isUsed = failure?.Kind switch
         {
             FreeScoutFailureKind.Refused or FreeScoutFailureKind.RateLimited => false,
@@ -104,8 +112,16 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
         };
         if (isUsed)
         {
-            // The leader's success includes that it found the mailbox.
-            Set(failure, _onlyCreatesFail ? FreeScoutCall.Read : FreeScoutCall.FindMailbox, at);
+            // The leader's success includes that it found the mailbox. A failure of creates that this process met itself goes on.
+            var read =
+                !_onlyCreatesFail ? FreeScoutCall.FindMailbox
+                : _isHeard ? FreeScoutCall.Create
+                : FreeScoutCall.Read;
+            Set(onlyCreates ? null : failure, read, at);
+            if (onlyCreates)
+            {
+                Set(failure, FreeScoutCall.Create, at);
+            }
         }
     }
 
@@ -145,6 +161,8 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
             {
                 return;
             }
+
+            _isHeard = heardAt is not null;
 
             var (before, readBefore) = (Failure, ReadFailure);
             _onlyCreatesFail = failure is not null && call == FreeScoutCall.Create && (Failure is null || _onlyCreatesFail);

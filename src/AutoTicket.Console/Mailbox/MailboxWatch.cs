@@ -232,13 +232,19 @@ internal sealed partial class MailboxWatch(
                 var (found, failure) = await ListAsync(since, either);
                 var took = Clock.GetElapsedTime(begun);
                 _syncFailure = failure;
-                if (failure is not null && failure.Message == sync.Problem && Clock.GetUtcNow() - sync.AskedAt < options.Value.SyncInterval)
+                if (
+                    failure is not null
+                    && failure.Message == sync.ReadProblem
+                    && Clock.GetUtcNow() - sync.AskedAt < options.Value.SyncInterval
+                )
                 {
                     // Each write makes all pages read the list again.
                     return false;
                 }
 
-                (sync.AskedAt, sync.Problem, sync.Failure) = (Clock.GetUtcNow(), failure?.Message, failure?.Kind);
+                // Reads may work while creates fail.
+                var known = failure ?? health.Failure;
+                (sync.AskedAt, sync.Problem, sync.Failure) = (Clock.GetUtcNow(), known?.Message, known?.Kind);
                 if (failure is null)
                 {
                     var seen = found!
@@ -458,7 +464,7 @@ internal sealed class TicketSyncRow
     /// <summary>The newest change seen, by FreeScout's clock: the next incremental sync begins here.</summary>
     public DateTimeOffset? UpdatedThrough { get; set; }
 
-    /// <summary>Why the last sync failed, for the operator; null when it succeeded.</summary>
+    /// <summary>Why the last sync failed, or why creates fail although it succeeded, for the operator; null: FreeScout works.</summary>
     public string? Problem { get; set; }
 
     /// <summary>The kind of the failure in <see cref="Problem"/>.</summary>
@@ -466,6 +472,12 @@ internal sealed class TicketSyncRow
 
     /// <summary>When FreeScout was last asked, with any outcome.</summary>
     public DateTimeOffset? AskedAt { get; set; }
+
+    /// <summary>The last sync succeeded, and creates fail.</summary>
+    public bool OnlyCreatesFail => Failure is not null && SyncedAt == AskedAt;
+
+    /// <summary><see cref="Problem"/> of the last sync; null when it succeeded.</summary>
+    public string? ReadProblem => OnlyCreatesFail ? null : Problem;
 
     /// <summary>The end of a pause that FreeScout asked one of the replicas for.</summary>
     public DateTimeOffset? HoldUntil { get; set; }

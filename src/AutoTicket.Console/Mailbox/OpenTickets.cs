@@ -165,7 +165,8 @@ internal sealed partial class OpenTickets(
                 // Only the leader asks FreeScout regularly. The other processes learn FreeScout's health here.
                 health.Hear(
                     sync is { Failure: { } kind, Problem: { } problem } ? new FreeScoutFailure(kind, problem, WasSent: true) : null,
-                    askedAt
+                    askedAt,
+                    sync.OnlyCreatesFail
                 );
             }
 
@@ -185,7 +186,7 @@ internal sealed partial class OpenTickets(
             {
                 var known = tickets.Select(ticket => ticket.Id).ToHashSet();
                 var filed = _filedSinceReadBegan.Reverse().Where(ticket => !known.Contains(ticket.Id));
-                _copy = new Copy(new Listing(tickets, [.. filed]), unconfirmed, sync?.SyncedAt, sync?.Problem);
+                _copy = new Copy(new Listing(tickets, [.. filed]), unconfirmed, sync?.SyncedAt, sync?.ReadProblem);
             }
         }
         catch (Exception exception) when (Outages.IsOutage(exception))

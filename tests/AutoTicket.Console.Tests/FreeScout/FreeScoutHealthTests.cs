@@ -26,6 +26,40 @@ public sealed class FreeScoutHealthTests
     }
 
     [Fact]
+    public void That_only_the_leaders_creates_fail_is_heard_and_ends_when_it_says_so()
+    {
+        var failure = new FreeScoutFailure(FreeScoutFailureKind.ServerError, "503", WasSent: true);
+        _health.Hear(failure, _clock.GetUtcNow());
+        _clock.Advance(TimeSpan.FromSeconds(1));
+        for (var sync = 0; sync < 3; sync++)
+        {
+            _health.Hear(failure, _clock.GetUtcNow(), onlyCreates: true);
+            Assert.Equal((failure, null), (_health.Failure, _health.ReadFailure));
+            _clock.Advance(TimeSpan.FromSeconds(30));
+        }
+
+        _health.Hear(null, _clock.GetUtcNow());
+        Assert.Null(_health.Failure);
+    }
+
+    /// <summary>The leader reads back what it wrote.</summary>
+    [Fact]
+    public void Its_own_news_do_not_keep_a_failure_of_creates_alive()
+    {
+        var failure = new FreeScoutFailure(FreeScoutFailureKind.ServerError, "503", WasSent: true);
+        _health.Failed(failure, FreeScoutCall.Create);
+        for (var minute = 0; minute < 6; minute++)
+        {
+            _clock.Advance(TimeSpan.FromMinutes(1));
+            _health.Hear(failure, _clock.GetUtcNow(), onlyCreates: true);
+        }
+
+        _health.Succeeded(FreeScoutCall.Read);
+
+        Assert.Null(_health.Failure);
+    }
+
+    [Fact]
     public void An_open_circuit_does_not_replace_a_known_cause()
     {
         _health.Hear(new FreeScoutFailure(FreeScoutFailureKind.ServerError, "FreeScout answered 503.", WasSent: true), _clock.GetUtcNow());

@@ -141,6 +141,39 @@ public sealed class ReplicaBoardsTests : IAsyncLifetime
         await Eventually.TrueAsync(() => MeetsFreeScoutAsync(others[0], failing: false), "the other console shows that FreeScout works");
     }
 
+    [Theory]
+    [InlineData(FaultKind.Status, "failed with 500"), InlineData(FaultKind.Unauthorized, "No tickets can be filed.")]
+    public async Task Every_board_shows_that_FreeScout_takes_no_tickets_or_rejects_the_key(FaultKind kind, string problem)
+    {
+        Pay.Answer(503);
+        _sandbox.Surface("shop").Answer(503);
+        var (leader, others) = await StartAsync(2);
+        await leader.WaitForFlagsAsync();
+        await Eventually.TrueAsync(
+            async () => await StatusAsync(leader, "pay") == "down" && await StatusAsync(leader, "shop") == "down",
+            "both surfaces can be investigated"
+        );
+        var match = kind == FaultKind.Status ? FaultMatch.FreeScoutCreate : FaultMatch.FreeScout;
+        using (_sandbox.Faults.Add(new(kind) { Match = match }))
+        {
+            await ClickAsync("pay");
+            await Eventually.TrueAsync(() => ShowsProblemAsync(true), "the other console shows that FreeScout fails");
+        }
+
+        await ClickAsync("shop");
+        await Eventually.TrueAsync(() => ShowsProblemAsync(false), "the other console shows that FreeScout works");
+
+        async Task ClickAsync(string surface)
+        {
+            using var answer = await leader.Http.PostAsync(new Uri($"/api/surfaces/{surface}/investigate", UriKind.Relative), null);
+            answer.EnsureSuccessStatusCode();
+        }
+
+        async Task<bool> ShowsProblemAsync(bool shows) =>
+            (await others[0].Http.GetStringAsync(new Uri("/console/status", UriKind.Relative))).Contains(problem, StringComparison.Ordinal)
+            == shows;
+    }
+
     private static async Task<bool> MeetsFreeScoutAsync(ConsoleHost console, bool failing) =>
         (await console.Http.GetStringAsync(new Uri("/console/status", UriKind.Relative))).Contains(
             "when it is back",
