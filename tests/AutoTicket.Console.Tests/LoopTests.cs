@@ -74,6 +74,24 @@ public sealed class LoopTests
         await loop.StopAsync(default);
     }
 
+    /// <summary>An operator corrects the machine's clock, or the machine was suspended.</summary>
+    [Theory]
+    [InlineData(-1), InlineData(8)]
+    public async Task On_SQLite_the_shared_clock_follows_the_machines(int hours)
+    {
+        await using var database = await TestDatabase.CreateAsync(Database.Sqlite);
+        var machine = new StillClock();
+        var clock = new DatabaseClock(machine);
+        var steps = 0;
+        clock.Stepped += () => steps++;
+
+        machine.SetBack(-TimeSpan.FromHours(hours));
+        await using var db = database.Open();
+        await clock.SynchronizeAsync(db, default);
+
+        Assert.Equal((machine.GetUtcNow(), 1), (clock.GetUtcNow(), steps));
+    }
+
     private sealed class Patient(TimeProvider clock) : Loop(clock, NullLogger.Instance)
     {
         public int Turns { get; private set; }

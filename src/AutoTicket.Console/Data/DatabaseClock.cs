@@ -33,16 +33,13 @@ internal sealed class DatabaseClock(TimeProvider machine) : TimeProvider
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
         machine.CreateTimer(callback, state, dueTime, period);
 
-    /// <summary>Sets the time to the database's.</summary>
+    /// <summary>Sets the time to the database server's; to this machine's wall clock if the database runs here: the monotonic clock stands
+    /// still while a machine is suspended.</summary>
     /// <returns>By how much it was wrong.</returns>
     public async Task<TimeSpan> SynchronizeAsync(AutoTicketDbContext db, CancellationToken cancellationToken)
     {
         var asked = machine.GetTimestamp();
-        if (await db.ReadClockAsync(cancellationToken) is not { } time)
-        {
-            return TimeSpan.Zero;
-        }
-
+        var time = await db.ReadClockAsync(cancellationToken) ?? machine.GetUtcNow();
         var answered = machine.GetTimestamp();
         // The database read its clock at some time between the two: assume the middle.
         var before = GetUtcNow();

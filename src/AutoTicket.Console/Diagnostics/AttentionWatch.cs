@@ -123,7 +123,7 @@ internal sealed class AttentionWatch(
         {
             yield return new(
                 ProblemKind.FreeScoutFails,
-                failure.IsOutage ? failure.Message + AfterOutage() : $"No tickets can be filed. {failure.Message}",
+                failure.IsOutage ? $"{failure.Message.TrimEnd('.')}.{AfterOutage()}" : $"No tickets can be filed. {failure.Message}",
                 failingSince
             );
         }

@@ -78,7 +78,7 @@ internal sealed class EscalationConditions
                 EscalationCondition.FreescoutDown,
                 "FreeScout is down",
                 DownLimit,
-                "Get FreeScout back. Alerts are sent by DM, and get their tickets when it answers again.",
+                "Get FreeScout back. Alerts are sent by DM; while automatic tickets are on, they get theirs when it answers again.",
                 Runbooks.FreeScoutDown,
                 _ => Task.FromResult(FreeScoutDown())
             ),
@@ -137,10 +137,7 @@ internal sealed class EscalationConditions
         _health.Failure switch
         {
             // Read once: it may end at any moment.
-            { } failure
-                when failure.IsOutage
-                    || failure.Kind is FreeScoutFailureKind.ApiOff or FreeScoutFailureKind.UntrustedHost or FreeScoutFailureKind.Blocked =>
-                new(true, _health.KindSince, failure.Message),
+            { IsDown: true } failure => new(true, _health.KindSince, failure.Message),
             // FreeScout answers, with a rejection.
             not null => EscalationFact.Not,
             null when _health.WorkedAt is not null => EscalationFact.Not,

@@ -107,7 +107,7 @@ internal sealed class FreeScoutRun(FreeScoutProbe probe, FreeScoutHealth health,
             ),
             _ => Finding.Failed(
                 failure.Message,
-                "Get FreeScout back. Active alerts get their tickets when it answers again; clicks must be repeated.",
+                "Get FreeScout back. While automatic tickets are on, active alerts get theirs then; clicks must be repeated.",
                 Runbooks.FreeScoutDown,
                 Stops.Tickets,
                 since,

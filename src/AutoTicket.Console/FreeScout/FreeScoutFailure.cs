@@ -80,6 +80,10 @@ internal sealed record FreeScoutFailure(
                 or FreeScoutFailureKind.BadAnswer
                 or FreeScoutFailureKind.CircuitOpen;
 
+    /// <summary>Nothing works, be it FreeScout or what lies before it.</summary>
+    public bool IsDown =>
+        IsOutage || Kind is FreeScoutFailureKind.ApiOff or FreeScoutFailureKind.UntrustedHost or FreeScoutFailureKind.Blocked;
+
     /// <summary>Retries don't help until a person changes the key, the scope or the mailbox.</summary>
     public bool NeedsPerson => NeedsPersonFor(Kind);
 

@@ -10,7 +10,7 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
 
     /// <summary>A failure of creates alone ends when no create failed for this long: pending creates are tried more often, even those whose
     /// lost answers are looked up for two minutes first.</summary>
-    private static readonly TimeSpan Quiet = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan Quiet = TimeSpan.FromMinutes(2) + FreeScoutFailure.LongestPause;
 
     /// <summary>How long a create that worked shows that creates work.</summary>
     private static readonly TimeSpan JustNow = TimeSpan.FromSeconds(2);
@@ -37,7 +37,7 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
     /// <summary>A create has just worked.</summary>
     public bool HasJustCreated => _createdAt is { } at && clock.GetElapsedTime(at) < JustNow;
 
-    /// <summary>When FreeScout began to fail with the kind of <see cref="Failure"/>; all outages are one kind. Null: it works.</summary>
+    /// <summary>When FreeScout began to fail with the kind of <see cref="Failure"/>; all ways to be down are one kind. Null: it works.</summary>
     public DateTimeOffset? KindSince { get; private set; }
 
     /// <summary>The last success; null: none since this start.</summary>
@@ -172,7 +172,7 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
             FailingSince = failure is null ? null : FailingSince ?? at;
             KindSince =
                 failure is null ? null
-                : before?.Kind == failure.Kind || (before is { IsOutage: true } && failure.IsOutage) ? KindSince
+                : before?.Kind == failure.Kind || (before is { IsDown: true } && failure.IsDown) ? KindSince
                 : at;
             WorkedAt = failure is null ? at : WorkedAt;
         }

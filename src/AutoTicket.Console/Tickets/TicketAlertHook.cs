@@ -91,6 +91,9 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
             yield break;
         }
 
+        // So that notes which always fail don't hold up the others while one at a time is tried.
+        left = [.. left.OrderBy(notice => notice.IsNote ? _retries.TriedAt(notice) : 0)];
+
         var pass = await _budget.BeginAsync(cancellationToken);
 
         // One alert is tried alone: if FreeScout is down, its ticket is the only one that may exist although its call failed.
@@ -106,16 +109,26 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
 
             yield return refused;
             refused = [];
+            var isNew = IsNew(first);
             var outcome = await DeliverOneAsync(first, pass);
             yield return [outcome];
-            if (!outcome.IsDone && _health.Failure is { } failure)
+            if (_health.Failure is not { } failure)
             {
-                _retries.ProbeFailed(failure, areReadsFailing: _health.ReadFailure is { IsOutage: true });
                 break;
             }
 
-            if (_health.Failure is null)
+            if (outcome.IsDone)
             {
+                // FreeScout made the ticket, although it calls that a failure.
+                _retries.ProbeSucceeded();
+            }
+            else
+            {
+                if (isNew)
+                {
+                    _retries.ProbeFailed(failure, areReadsFailing: _health.ReadFailure is { IsOutage: true });
+                }
+
                 break;
             }
         }
@@ -157,10 +170,12 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
 
         return failure.Kind == FreeScoutFailureKind.NotConfigured || !_retries.MayProbe
             ? null
-            : (failure.IsOutage ? left.FindLast(IsNew) : left.Find(IsNew)) ?? left.Find(notice => FailureOf(notice) is not null);
-
-        bool IsNew(AlertNotice notice) => !notice.IsNote && !_retries.IsLookedUp(notice);
+            : (failure.IsOutage && !_health.HasJustCreated ? left.FindLast(IsNew) : left.Find(IsNew))
+                ?? left.Find(notice => FailureOf(notice) is not null);
     }
+
+    /// <summary>A try of it is a create.</summary>
+    private bool IsNew(AlertNotice notice) => !notice.IsNote && !_retries.IsLookedUp(notice);
 
     /// <summary>Why the notice waits; null: it can be delivered. A note needs no create.</summary>
     private FreeScoutFailure? FailureOf(AlertNotice notice) =>
@@ -236,7 +251,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
             var (outcome, failure) = notice.IsNote
                 ? await _notes.WriteAsync(notice, CancellationToken.None)
                 : await FileAsync(notice, pass);
-            _retries.Tried(notice, outcome.IsDone, failure);
+            _retries.Tried(outcome, failure);
             return outcome;
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
@@ -248,8 +263,10 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
 #pragma warning restore CA1031
         {
             Log.Failed(_logger, notice.Alert.AlertKey, exception);
-            _retries.Tried(notice, isDone: false, FreeScoutFailureKind.Refused);
-            return new(notice, false, DecisionWord.Error, $"The console failed with {exception.GetType().Name}. See the console's log.");
+            var error = $"The console failed with {exception.GetType().Name}. See the console's log.";
+            var outcome = new HookOutcome(notice, false, DecisionWord.Error, error);
+            _retries.Tried(outcome, FreeScoutFailureKind.Refused);
+            return outcome;
         }
     }
 
@@ -360,9 +377,7 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
 
     /// <returns>Null: it is no note, or a note may be tried.</returns>
     private HookOutcome? NoteRefusal(AlertNotice notice) =>
-        notice.IsNote && !_retries.TakesNote() && _retries.NotesFailure is { } failure
-            ? new(notice, false, DecisionWord.Degraded(failure), "FreeScout takes no notes just now. The next try is within seconds.")
-            : null;
+        notice.IsNote && !_retries.TakesNote() && _retries.FailedNote is { } failed ? failed with { Notice = notice } : null;
 
     private void RaiseReady() => Ready?.Invoke();
 

@@ -24,6 +24,7 @@ internal sealed class TicketRetries(TimeProvider clock)
     private readonly ConcurrentDictionary<(long Alert, bool IsNote), Pause> _pauses = new();
     private Pause? _probe;
     private long _noteTriedAt;
+    private TimeSpan _betweenNotes;
 
     private sealed record Pause(int Failures, long Since, TimeSpan For, bool IsOutage, bool IsLookup);
 
@@ -35,13 +36,17 @@ internal sealed class TicketRetries(TimeProvider clock)
     /// <summary>Its ticket may exist and is looked up: the next try need not be a create.</summary>
     public bool IsLookedUp(AlertNotice notice) => _pauses.GetValueOrDefault(KeyOf(notice)) is { IsLookup: true };
 
+    /// <summary>When it was last tried without success, for comparisons; 0: never.</summary>
+    public long TriedAt(AlertNotice notice) => _pauses.GetValueOrDefault(KeyOf(notice))?.Since ?? 0;
+
     /// <param name="failure">FreeScout's failure; null while not done: a lost answer is being looked up.</param>
-    public void Tried(AlertNotice notice, bool isDone, FreeScoutFailureKind? failure)
+    public void Tried(HookOutcome outcome, FreeScoutFailureKind? failure)
     {
-        var key = KeyOf(notice);
-        if (notice.IsNote)
+        var (key, isDone) = (KeyOf(outcome.Notice), outcome.IsDone);
+        if (outcome.Notice.IsNote)
         {
-            NotesFailure = isDone || failure == FreeScoutFailureKind.Refused ? null : failure;
+            FailedNote = isDone || failure is null or FreeScoutFailureKind.Refused ? null : outcome;
+            _betweenNotes = failure is { } kind && FreeScoutFailure.NeedsPersonFor(kind) ? AfterRefusal : BetweenFailingNotes;
         }
 
         if (isDone)
@@ -63,6 +68,8 @@ internal sealed class TicketRetries(TimeProvider clock)
     public void ProbeFailed(FreeScoutFailure failure, bool areReadsFailing) =>
         _probe = After(_probe, failure.Kind) is var pause && areReadsFailing ? pause with { For = FreeScoutFailure.LongestPause } : pause;
 
+    public void ProbeSucceeded() => _probe = null;
+
     /// <summary>FreeScout works again: filings that waited for that are due. Notes and refusals keep their pause: otherwise each call that
     /// succeeds would repeat a note that always fails.</summary>
     public void OutageOver()
@@ -77,13 +84,13 @@ internal sealed class TicketRetries(TimeProvider clock)
         }
     }
 
-    /// <summary>Why notes fail; null: they work.</summary>
-    public FreeScoutFailureKind? NotesFailure { get; private set; }
+    /// <summary>The last note, if it failed.</summary>
+    public HookOutcome? FailedNote { get; private set; }
 
     /// <summary>Whether a note may be tried. While notes fail, one is, after a pause for all.</summary>
     public bool TakesNote()
     {
-        var isDue = NotesFailure is null || clock.GetElapsedTime(_noteTriedAt) >= BetweenFailingNotes;
+        var isDue = FailedNote is null || clock.GetElapsedTime(_noteTriedAt) >= _betweenNotes;
         if (isDue)
         {
             _noteTriedAt = clock.GetTimestamp();
