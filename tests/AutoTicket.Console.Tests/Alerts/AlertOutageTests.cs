@@ -71,6 +71,28 @@ public sealed class AlertOutageTests
         int Reads() => driver.FreeScout.RecordedRequests.Count(request => request.Method == "GET");
     }
 
+    [Fact]
+    public async Task A_FreeScout_that_makes_each_ticket_and_answers_500_gets_each_alert_once_and_the_worst_first()
+    {
+        await using var driver = await AlertDriver.StartAsync(
+            settings: new Dictionary<string, string?>(Quick)
+            {
+                ["Ticketing:FloodBudgetPerSource"] = "100",
+                ["Ticketing:Grace"] = "00:02:00",
+            }
+        );
+        await driver.Console.WaitForFlagsAsync();
+        using var fault = driver.Sandbox.Faults.Add(new Fault(FaultKind.StatusAfter) { Match = FaultMatch.FreeScoutCreate });
+
+        await driver.RaiseAsync([
+            .. Enumerable.Range(0, 8).Select(n => AlertDriver.Say($"alert {n}", severity: n == 7 ? Severity.P1 : Severity.P2)),
+        ]);
+
+        await driver.EventuallyTicketsAsync(8);
+        Assert.Equal(8, driver.Creates.Count);
+        Assert.Contains("alert 7: ", driver.Creates[0], StringComparison.Ordinal);
+    }
+
     /// <summary>The failures of the first calls open the circuit, and a retry that meets it must not hide that reads fail.</summary>
     [Fact]
     public async Task An_outage_that_a_create_meets_first_is_known_as_an_outage_of_reads_too()
