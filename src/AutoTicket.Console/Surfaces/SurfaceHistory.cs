@@ -33,11 +33,14 @@ internal sealed class SurfaceHistory(
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
         // Asked first, so that a reading stored meanwhile comes with the next query, and only then.
         var upTo = await db.SurfaceReadings.MaxAsync(reading => (long?)reading.Id, cancellationToken) ?? 0;
-        // By time, so that months of readings cost nothing. Only surfaces without recent readings get a query each.
+        // By time, so that months of readings cost nothing. Only surfaces without recent readings get a query each. The number counts when
+        // the interval was much shorter before this start.
         var recent = clock.GetUtcNow() - (2 * StatusBoard.HistoryLength * options.Value.PollInterval);
         var readings = await db
             .SurfaceReadings.AsNoTracking()
             .Where(reading => reading.CheckedAt >= recent && reading.Id <= upTo)
+            .OrderByDescending(reading => reading.Id)
+            .Take(2 * StatusBoard.HistoryLength * surfaces.All.Count)
             .ToListAsync(cancellationToken);
         foreach (var surface in surfaces.All.ExceptBy(readings.Select(reading => reading.SurfaceKey), surface => surface.Key))
         {

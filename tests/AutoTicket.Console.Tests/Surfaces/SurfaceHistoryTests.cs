@@ -249,6 +249,19 @@ public sealed class SurfaceHistoryTests
         Assert.Equal(ReadingOutcome.Failed, news[^1].Outcome);
     }
 
+    [Theory, BothDatabases]
+    public async Task A_restart_with_a_longer_interval_reads_little_more_than_the_board_can_show(Database kind)
+    {
+        await using var database = await TestDatabase.CreateAsync(kind);
+        await StoreAsync(database, Board(), "pay", new string('+', 400) + "-");
+        _options.PollInterval *= 100;
+
+        var (readings, upTo) = await History(database).RecentAsync(default);
+
+        Assert.Equal(2 * 3 * StatusBoard.HistoryLength, readings.Count);
+        Assert.Equal((upTo, ReadingOutcome.Failed), (readings.Max(reading => reading.Id), readings.MaxBy(reading => reading.Id)!.Outcome));
+    }
+
     private static SurfaceMaintenance Maintenance(string key, DateTimeOffset from, TimeSpan length) =>
         new(key, from, from + length, "olga", "a test");
 
