@@ -22,8 +22,6 @@ internal static class AfterOutage
         });
         await using var console = await AlertConsole.StartWarmAsync();
         var freeScout = console.Sandbox.FreeScout;
-        // FreeScout goes down in a quiet moment: in a busy one, all alerts that are on their way may have a ticket.
-        await Task.Delay(TimeSpan.FromSeconds(3));
         var (filed, calls) = (freeScout.CreatedCount, freeScout.RequestCount);
 
         var outage = console.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScout, StatusCode = 503 });

@@ -12,7 +12,7 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
     /// lost answers are looked up for two minutes first.</summary>
     private static readonly TimeSpan Quiet = TimeSpan.FromMinutes(2) + FreeScoutFailure.LongestPause;
 
-    /// <summary>How long a create that worked shows that creates work.</summary>
+    /// <summary>How long a ticket that was found shows that creates make tickets.</summary>
     private static readonly TimeSpan JustNow = TimeSpan.FromSeconds(2);
 
     private readonly Lock _lock = new();
@@ -20,7 +20,7 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
     private DateTimeOffset _failedAt = DateTimeOffset.MinValue;
     private bool _onlyCreatesFail;
     private bool _isHeard;
-    private long? _createdAt;
+    private long? _foundAt;
 
     /// <summary>Raised when FreeScout goes down, recovers or fails in another way. Handlers must return at once and never throw.</summary>
     public event Action? Changed;
@@ -34,8 +34,8 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
     /// <summary>When FreeScout began to fail; null: it works.</summary>
     public DateTimeOffset? FailingSince { get; private set; }
 
-    /// <summary>A create has just worked.</summary>
-    public bool HasJustCreated => _createdAt is { } at && clock.GetElapsedTime(at) < JustNow;
+    /// <summary>A ticket was just found whose create seemed to fail: FreeScout makes tickets, but answers too late or wrongly.</summary>
+    public bool HasJustFoundCreated => _foundAt is { } at && clock.GetElapsedTime(at) < JustNow;
 
     /// <summary>When FreeScout began to fail with the kind of <see cref="Failure"/>; all ways to be down are one kind. Null: it works.</summary>
     public DateTimeOffset? KindSince { get; private set; }
@@ -58,11 +58,6 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
 
     public void Succeeded(FreeScoutCall call)
     {
-        if (call == FreeScoutCall.Create)
-        {
-            _createdAt = clock.GetTimestamp();
-        }
-
         if (call != FreeScoutCall.Change)
         {
             Set(null, call);
@@ -72,7 +67,7 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
     /// <summary>A ticket was found whose create seemed to fail: FreeScout works, and only its answer was lost.</summary>
     public void FoundCreated()
     {
-        _createdAt = clock.GetTimestamp();
+        _foundAt = clock.GetTimestamp();
         if (_onlyCreatesFail && Failure is { Kind: FreeScoutFailureKind.TimedOut or FreeScoutFailureKind.Broken })
         {
             Set(null, FreeScoutCall.Create);

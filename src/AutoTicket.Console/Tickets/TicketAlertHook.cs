@@ -93,10 +93,26 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
 
         // So that notes which always fail don't hold up the others while one at a time is tried.
         left = [.. left.OrderBy(notice => notice.IsNote ? _retries.TriedAt(notice) : 0)];
-
         var pass = await _budget.BeginAsync(cancellationToken);
+        await foreach (var outcomes in DeliverFirstAsync(left, pass, cancellationToken))
+        {
+            yield return outcomes;
+        }
 
-        // One alert is tried alone: if FreeScout is down, its ticket is the only one that may exist although its call failed.
+        await foreach (var outcomes in DeliverRestAsync(left, pass, cancellationToken))
+        {
+            yield return outcomes;
+        }
+    }
+
+    /// <summary>Tries one alert alone: if FreeScout is down, its ticket is the only one that may exist although its call failed. Takes
+    /// what it tries, and what is refused before, out of <paramref name="left"/>.</summary>
+    private async IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverFirstAsync(
+        List<AlertNotice> left,
+        FloodPass pass,
+        [EnumeratorCancellation] CancellationToken cancellationToken
+    )
+    {
         var refused = new List<HookOutcome>();
         while (!cancellationToken.IsCancellationRequested && GoesFirst(left) is { } first)
         {
@@ -134,7 +150,16 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         }
 
         yield return refused;
-        // A call that has begun is finished, even when the caller stops reading the outcomes.
+    }
+
+    /// <summary>Delivers in parallel, and yields outcomes as soon as they are known. A call that has begun is finished, even when the
+    /// caller stops reading.</summary>
+    private async IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverRestAsync(
+        List<AlertNotice> left,
+        FloodPass pass,
+        [EnumeratorCancellation] CancellationToken cancellationToken
+    )
+    {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var outcomes = Channel.CreateUnbounded<HookOutcome>();
         var delivering = DeliverAllAsync(left, pass, outcomes.Writer, stop.Token);
@@ -165,12 +190,12 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
     {
         if (_health.Failure is not { } failure)
         {
-            return _health.HasJustCreated ? null : left.Find(IsNew);
+            return _health.HasJustFoundCreated ? null : left.Find(IsNew);
         }
 
         return failure.Kind == FreeScoutFailureKind.NotConfigured || !_retries.MayProbe
             ? null
-            : (failure.IsOutage && !_health.HasJustCreated ? left.FindLast(IsNew) : left.Find(IsNew))
+            : (failure.IsOutage && !_health.HasJustFoundCreated ? left.FindLast(IsNew) : left.Find(IsNew))
                 ?? left.Find(notice => FailureOf(notice) is not null);
     }
 
