@@ -25,6 +25,10 @@ internal sealed class SlackAlertHook(
     /// <summary>Messages that Slack refused are left out for a while, so that the others get through.</summary>
     private readonly Dictionary<(string AlertId, long Row, NoticeKind Kind), (SlackFailure Failure, long At)> _refused = [];
 
+    /// <summary>When the response to a message was lost. The next pass sends the others first: a slow Slack delivers each message, but the
+    /// same one would go first for as long as it is slow.</summary>
+    private readonly Dictionary<(string AlertId, long Row, NoticeKind Kind), long> _unanswered = [];
+
     /// <summary>When each alert was sent while the database couldn't be reached. Once its row exists, don't send it again.</summary>
     private readonly ConcurrentDictionary<string, DateTimeOffset> _sentFromMemory = new();
 
@@ -67,7 +71,10 @@ internal sealed class SlackAlertHook(
             yield return silent;
         }
 
-        var due = notices.Where((_, i) => withoutMessage[i] is null).ToList();
+        var due = notices
+            .Where((_, i) => withoutMessage[i] is null)
+            .OrderBy(notice => _unanswered.GetValueOrDefault(KeyOf(notice)))
+            .ToList();
         var failure = health.IsHeld ? health.Failure : null;
         var single =
             failure is not null || due.Count <= _pace.Room ? due
@@ -176,6 +183,10 @@ internal sealed class SlackAlertHook(
         {
             _refused[KeyOf(notice)] = (failure, clock.GetTimestamp());
         }
+        else if (failure is { MayHaveSent: true })
+        {
+            _unanswered[KeyOf(notice)] = clock.GetTimestamp();
+        }
 
         return failure;
     }
@@ -185,6 +196,7 @@ internal sealed class SlackAlertHook(
 
     private HookOutcome Sent(AlertNotice notice, DecisionWord word)
     {
+        _unanswered.Clear();
         if (notice is { Kind: NoticeKind.Firing, Alert.IsStored: false })
         {
             _sentFromMemory[notice.Alert.AlertId] = clock.GetUtcNow();

@@ -196,6 +196,32 @@ public sealed class SlackFailuresTests
     }
 
     [Fact]
+    public async Task While_Slack_answers_too_late_every_alert_is_sent_in_turn()
+    {
+        await using var slack = await SlackDriver.StartAsync();
+        var late = slack.Sandbox.Faults.Add(new Fault(FaultKind.HangAfter) { Match = FaultMatch.SlackPost });
+        var notices = slack.Many(3);
+
+        for (var sent = 1; sent <= 4; sent++)
+        {
+            var pass = slack.DeliverAsync(notices);
+            await slack.Clock.AdvanceUntilAsync(TimeSpan.FromSeconds(0.1), () => Task.FromResult(pass.IsCompleted), "it gives up");
+            Assert.All(await pass, outcome => Assert.Equal("degraded: timed_out", outcome.Decision.Text));
+            Assert.Equal(sent, slack.Messages.Count);
+            slack.Clock.Advance(SlackHealth.LongestHold);
+        }
+
+        // The first one comes again: if Slack only hangs, the message is not lost.
+        Assert.Equal(
+            notices.Append(notices[0]).Select(notice => notice.Alert.Name),
+            slack.Messages.Select(message => message.Split('\n')[0]["P2 FIRING · ".Length..])
+        );
+
+        late.Dispose();
+        Assert.All(await slack.DeliverAsync(notices), outcome => Assert.True(outcome.IsDone));
+    }
+
+    [Fact]
     public async Task A_stop_waits_for_the_message_in_progress_and_starts_no_other()
     {
         await using var slack = await SlackDriver.StartAsync();
