@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using AutoTicket.Alerts;
 using AutoTicket.Surfaces;
@@ -48,8 +49,10 @@ internal sealed class AlertFields(JsonElement alert, IntakeContext context)
         }
     }
 
-    /// <returns>A field's text as it was sent; null: it is missing.</returns>
-    public string? Raw(string field)
+    /// <returns>A field's text as it was sent, a number as its digits; null: it is missing.</returns>
+    public string? Raw(string field) => Raw(field, Fail);
+
+    private string? Raw(string field, Action<string> reject)
     {
         if (!alert.TryGetProperty(field, out var value) || value.ValueKind == JsonValueKind.Null)
         {
@@ -61,9 +64,17 @@ internal sealed class AlertFields(JsonElement alert, IntakeContext context)
             return value.GetString();
         }
 
-        Fail($"“{field}” must be a string, but is {Kind(value)}.");
+        if (value.ValueKind == JsonValueKind.Number)
+        {
+            return value.GetRawText();
+        }
+
+        reject($"“{field}” must be a string, but is {Kind(value)}.");
         return null;
     }
+
+    /// <summary>Reads a field without which the alert is complete: one that can't be read is left out.</summary>
+    private string? Optional(string field) => Raw(field, problem => Remark($"{problem} It was left out."));
 
     /// <returns>A field's text without control characters; null: it is missing or empty.</returns>
     /// <param name="longest">In characters. A longer text is cut and ends in a hash, so that it stays distinct.</param>
@@ -101,23 +112,68 @@ internal sealed class AlertFields(JsonElement alert, IntakeContext context)
             return null;
         }
 
-        if (!alert.GetProperty(field).TryGetDateTime(out var time))
+        if (TimeOf(field) is not { } time)
         {
-            Fail($"“{field}” must be a time as 2026-12-24T22:00:00Z, but is “{Shown(text)}”.");
+            Fail(NoTime(field, text));
+            return null;
+        }
+
+        return time.Year == 1 ? null : time;
+    }
+
+    /// <returns>When the alert began; a time in the future counts as now. Null: it is missing, or can't be read.</returns>
+    public DateTimeOffset? Started(string field)
+    {
+        if (Optional(field) is not { Length: > 0 } text)
+        {
+            return null;
+        }
+
+        if ((TimeOf(field) ?? UnixTime(text)) is not { } time)
+        {
+            Remark($"{NoTime(field, text)} It was left out.");
+            return null;
+        }
+
+        return time.Year == 1 ? null
+            : time < context.Now ? time
+            : context.Now;
+    }
+
+    /// <returns>An http or https address; null: it is missing, or can't be read.</returns>
+    public string? Url(string field)
+    {
+        if (Optional(field) is not { Length: > 0 } text)
+        {
+            return null;
+        }
+
+        var url = AlertText.Url(text);
+        if (url is null)
+        {
+            Remark($"“{field}” must be an http or https address, but is “{Shown(text)}”. It was left out.");
+        }
+
+        return url;
+    }
+
+    private static string NoTime(string field, string text) => $"“{field}” must be a time as 2026-12-24T22:00:00Z, but is “{Shown(text)}”.";
+
+    private DateTimeOffset? TimeOf(string field)
+    {
+        if (alert.GetProperty(field) is not { ValueKind: JsonValueKind.String } value || !value.TryGetDateTime(out var time))
+        {
             return null;
         }
 
         // A time without an offset is UTC, in whatever zone the console runs.
-        var utc = time.Kind == DateTimeKind.Unspecified ? DateTime.SpecifyKind(time, DateTimeKind.Utc) : time.ToUniversalTime();
-        return utc.Year == 1 ? null : new DateTimeOffset(utc);
+        return new(time.Kind == DateTimeKind.Unspecified ? DateTime.SpecifyKind(time, DateTimeKind.Utc) : time.ToUniversalTime());
     }
 
-    /// <returns>When the alert began; a time in the future counts as now.</returns>
-    public DateTimeOffset? Started(string field) =>
-        Time(field) is { } time
-            ? time < context.Now
-                ? time
-                : context.Now
+    /// <summary>Seconds since 1970 have ten digits from 2001 to 2286.</summary>
+    private static DateTimeOffset? UnixTime(string text) =>
+        text.Length == 10 && long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
+            ? DateTimeOffset.FromUnixTimeSeconds(seconds)
             : null;
 
     /// <returns>The names and values of labels or annotations. A name with an empty value is left out, as in Prometheus.</returns>

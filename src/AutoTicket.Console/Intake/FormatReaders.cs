@@ -42,7 +42,7 @@ internal static class FormatReaders
             labels.Variant,
             fields.Text("alert_id", AlertFields.LongestId),
             full,
-            AlertText.Url(fields.Raw("url")),
+            fields.Url("url"),
             labels.All,
             fields.Started("starts_at"),
             isFiring ? context.Now + context.Options.ExpireAfter : null
@@ -97,7 +97,7 @@ internal static class FormatReaders
             labels.Variant,
             ProducerId: null,
             full,
-            AlertText.Url(fields.Raw("generatorURL")),
+            fields.Url("generatorURL"),
             labels.All,
             fields.Started("startsAt"),
             isFiring ? expiresAt : null,

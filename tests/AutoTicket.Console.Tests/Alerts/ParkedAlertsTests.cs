@@ -92,7 +92,7 @@ public sealed class ParkedAlertsTests
     {
         await using var intake = await IntakeHost.StartAsync(kind);
         string Alert(string host, int minute) =>
-            $$$"""{"labels":{"alertname":"A","host":"{{{host}}}"},"startsAt":"yesterday","endsAt":"2026-11-28T10:0{{{minute}}}:00Z"}""";
+            $$$"""{"labels":{"alertname":"A","host":"{{{host}}}"},"annotations":7,"endsAt":"2026-11-28T10:0{{{minute}}}:00Z"}""";
 
         await intake.PostAsync("/api/v2/alerts", $"[{Alert("1", 0)}]");
         await intake.PostAsync("/api/v2/alerts", $"[{Alert("1", 1)},{Alert("2", 1)},{Alert("1", 2)}]");
