@@ -10,7 +10,7 @@ namespace AutoTicket.Intake;
 
 /// <summary>The endpoints that receive alerts. An alert that can't be read is parked and named in the response; the request's other alerts
 /// are recorded. The response is sent after all alerts are stored.</summary>
-internal static class AlertIntake
+internal static partial class AlertIntake
 {
     private const string Parked = "parked";
     private const int LongestRequest = 4 * 1024 * 1024;
@@ -111,35 +111,26 @@ internal static class AlertIntake
                     ParkedAlerts parked,
                     IOptions<AlertsOptions> options,
                     TimeProvider clock,
+                    OncePerMinute often,
+                    ILogger<ParkedAlerts> logger,
                     CancellationToken cancellationToken
                 ) =>
                 {
-                    if (await ReadAsync(context, cancellationToken) is not { } body)
+                    var (body, bytes) = await ReadAsync(context, cancellationToken);
+                    if (bytes > LongestRequest)
                     {
-                        return Results.Problem(
-                            title: "The request is too long.",
-                            detail: $"Send at most {LongestRequest / 1024 / 1024} MB at a time.",
-                            statusCode: 413
-                        );
+                        return Refuse(413, "The request is too long.", $"Send at most {LongestRequest / 1024 / 1024} MB at a time.");
                     }
 
                     return split(body) switch
                     {
-                        null => Results.Problem(
-                            title: "The request can't be read.",
-                            detail: $"The body must be JSON: {expected}.",
-                            statusCode: 400
+                        null => Refuse(400, "The request can't be read.", $"The body must be JSON: {expected}."),
+                        { Count: > AlertSplitter.MostAlerts } => Refuse(
+                            413,
+                            "The request holds too many alerts.",
+                            $"Send at most {AlertSplitter.MostAlerts} at a time."
                         ),
-                        { Count: > AlertSplitter.MostAlerts } => Results.Problem(
-                            title: "The request holds too many alerts.",
-                            detail: $"Send at most {AlertSplitter.MostAlerts} at a time.",
-                            statusCode: 413
-                        ),
-                        { Count: 0 } when format == AlertFormat.Generic => Results.Problem(
-                            title: "The request holds no alert.",
-                            detail: "Send at least one.",
-                            statusCode: 400
-                        ),
+                        { Count: 0 } when format == AlertFormat.Generic => Refuse(400, "The request holds no alert.", "Send at least one."),
                         var alerts => await RecordAsync(
                             alerts,
                             format,
@@ -151,6 +142,16 @@ internal static class AlertIntake
                             cancellationToken
                         ),
                     };
+
+                    IResult Refuse(int status, string title, string detail)
+                    {
+                        if (often.Take($"alert_intake {path}") is { } requests)
+                        {
+                            Log.Refused(logger, requests, path, bytes, status, title);
+                        }
+
+                        return Results.Problem(title: title, detail: detail, statusCode: status);
+                    }
                 }
             )
             .AllowAnonymous()
@@ -164,27 +165,28 @@ internal static class AlertIntake
             .ProducesProblem(413)
             .ProducesProblem(503);
 
-    /// <returns>Null: it is longer than <see cref="LongestRequest"/>.</returns>
-    private static async Task<Memory<byte>?> ReadAsync(HttpContext context, CancellationToken cancellationToken)
+    /// <returns>The body, and how many bytes were sent. Of more than <see cref="LongestRequest"/> the body is empty.</returns>
+    private static async Task<(Memory<byte> Body, long Bytes)> ReadAsync(HttpContext context, CancellationToken cancellationToken)
     {
         context.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>().MaxRequestBodySize = MostRead;
         // The buffer grows with the bytes received: a large Content-Length alone costs nothing.
         using var body = new MemoryStream();
+        var sent = 0L;
         var buffer = ArrayPool<byte>.Shared.Rent(64 * 1024);
         try
         {
-            var isTooLong = false;
             for (int read; (read = await context.Request.Body.ReadAsync(buffer, cancellationToken)) > 0; )
             {
-                if (!(isTooLong |= body.Length + read > LongestRequest))
+                sent += read;
+                if (sent <= LongestRequest)
                 {
                     body.Write(buffer, 0, read);
                 }
             }
 
-            if (isTooLong)
+            if (sent > LongestRequest)
             {
-                return null;
+                return (default, sent);
             }
         }
         finally
@@ -199,7 +201,7 @@ internal static class AlertIntake
         }
 
         CleanText.MendEscapes(bytes.Span);
-        return bytes;
+        return (bytes, sent);
     }
 
     private static async Task<IResult> RecordAsync(
@@ -260,5 +262,11 @@ internal static class AlertIntake
 
         static AlertResult Recorded(int index, Observed observed, string? remark) =>
             new(index, observed.AlertId, AlertIdentity.KeyOf(observed.AlertId), Words.Of(observed.Result), Remark: remark);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Warning, "alert_intake refused requests={Requests} path={Path} bytes={Bytes} status={Status}: {Reason}")]
+        public static partial void Refused(ILogger logger, int requests, string path, long bytes, int status, string reason);
     }
 }

@@ -198,6 +198,34 @@ public sealed class AlertIntakeTests
     }
 
     [Fact]
+    public async Task A_request_that_is_refused_as_a_whole_is_logged_once_a_minute_without_its_content()
+    {
+        var clock = new StillClock();
+        await using var intake = await IntakeHost.StartAsync(clock: clock);
+        foreach (var path in Paths)
+        {
+            await intake.PostAsync(path, "[secret");
+            await intake.PostAsync(path, new string('x', 5 * 1024 * 1024));
+        }
+
+        clock.Advance(TimeSpan.FromMinutes(1));
+        await intake.PostAsync(Generic, $"[{string.Join(',', Enumerable.Repeat("{}", 10_001))}]");
+
+        Assert.Equal(
+            [
+                .. Paths.Select(path => $"requests=1 path={path} bytes=7 status=400: The request can't be read."),
+                $"requests=2 path={Generic} bytes=30004 status=413: The request holds too many alerts.",
+            ],
+            intake
+                .Console.Log.Where(line =>
+                    line.StartsWith("WARNING", StringComparison.Ordinal) && line.Contains("alert_intake refused ", StringComparison.Ordinal)
+                )
+                .Select(line => line[line.IndexOf("requests=", StringComparison.Ordinal)..])
+        );
+        Assert.DoesNotContain(intake.Console.Log, line => line.Contains("secret", StringComparison.Ordinal));
+    }
+
+    [Fact]
     [Trait("Pitfall", "T-16")]
     public async Task Intake_settings_take_effect_or_are_refused()
     {
