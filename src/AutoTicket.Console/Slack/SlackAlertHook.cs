@@ -135,8 +135,11 @@ internal sealed class SlackAlertHook(
             notice is { Kind: NoticeKind.Firing or NoticeKind.FiringAgain, Alert: { IsStored: true, IsFiring: true } }
             && _sentFromMemory.TryGetValue(notice.Alert.AlertId, out var at)
             && notice.Alert.StartedAt <= at
+            // Later than now: the clock was set back, and the alert may have begun since.
+            && at <= clock.GetUtcNow()
         )
         {
+            _sentFromMemory.TryRemove(notice.Alert.AlertId, out _);
             return new HookOutcome(notice, IsDone: true, DecisionWord.Sent, "It was sent while the database couldn't be reached.");
         }
 

@@ -293,6 +293,32 @@ public sealed class SlackAlertHookTests
         Assert.Equal(3, slack.Messages.Count);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task After_the_clock_is_set_back_an_alert_sent_from_memory_hides_no_later_one(bool isStoredFirst)
+    {
+        await using var slack = await SlackDriver.StartAsync();
+        var began = slack.Clock.GetUtcNow();
+        var known = slack.Firing();
+        await slack.DeliverOneAsync(known with { Alert = known.Alert with { Id = 0 } });
+        if (isStoredFirst)
+        {
+            Assert.Equal("It was sent while the database couldn't be reached.", (await slack.DeliverOneAsync(known)).Detail);
+            // The clock is set back and passes the time of the message again.
+            slack.Clock.Advance(TimeSpan.FromMinutes(1));
+        }
+        else
+        {
+            slack.Clock.SetBack(TimeSpan.FromHours(1));
+        }
+
+        var later = known with { Alert = known.Alert with { Id = 9, StartedAt = began - TimeSpan.FromHours(1) } };
+
+        Assert.Equal((true, "sent", null), await slack.DeliverOneAsync(later));
+        Assert.Equal(2, slack.Messages.Count);
+    }
+
     [Fact]
     public async Task Each_outcome_is_returned_as_soon_as_it_is_known()
     {
