@@ -50,7 +50,11 @@ internal abstract partial class DatabaseSignals(TimeProvider clock, ILogger<Data
 
     protected void RaiseAll() => Array.ForEach(Channels, Raise);
 
-    /// <summary>Listens until the connection breaks or <paramref name="stoppingToken"/> ends it.</summary>
+    /// <summary>The connection works: its next loss is logged again.</summary>
+    protected void Connected() => _outage.End();
+
+    /// <summary>Calls <see cref="Connected"/>, then listens until the connection breaks or <paramref name="stoppingToken"/> ends
+    /// it.</summary>
     protected abstract Task ListenAsync(CancellationToken stoppingToken);
 
     /// <summary>Polls, five times a second, a value that changes with every commit of another connection.</summary>
@@ -64,6 +68,7 @@ internal abstract partial class DatabaseSignals(TimeProvider clock, ILogger<Data
         while (true)
         {
             var now = await look.ExecuteScalarAsync(stoppingToken);
+            Connected();
             if (seen is null || Clock.GetElapsedTime(raisedAt) >= AtLeastEvery)
             {
                 raisedAt = Clock.GetTimestamp();
@@ -85,7 +90,6 @@ internal abstract partial class DatabaseSignals(TimeProvider clock, ILogger<Data
         try
         {
             await ListenAsync(stoppingToken);
-            _outage.End();
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested) { }
 #pragma warning disable CA1031 // whatever broke the connection, the next turn opens a new one
@@ -152,6 +156,7 @@ internal sealed class PostgresSignals(string connectionString, TimeProvider cloc
             await listen.ExecuteNonQueryAsync(stoppingToken);
         }
 
+        Connected();
         // Listen first, then read: a change in between is seen twice and never missed.
         while (true)
         {
