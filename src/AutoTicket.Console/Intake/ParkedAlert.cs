@@ -4,8 +4,8 @@ using Microsoft.EntityFrameworkCore.Metadata.Builders;
 
 namespace AutoTicket.Intake;
 
-/// <summary>An alert that could not be read, with the reason. A row of <c>parked_alerts</c>, kept until a person retries or discards it;
-/// repetitions are counted in the same row.</summary>
+/// <summary>An alert that could not be read, with the reason. A row of <c>parked_alerts</c>, kept until a person retries or discards it, or
+/// until 10,000 newer ones displace it. Repetitions are counted in the same row.</summary>
 public sealed record ParkedAlert
 {
     public long Id { get; init; }

@@ -50,15 +50,18 @@ internal sealed partial class UnclaimedReminder(
             return LookEvery;
         }
 
-        // If the answer was lost, Slack may have delivered the message.
-        if (await client.SendAsync(Text([.. due.Where(ticket => claimed.Contains(ticket.Id))])) is { MayHaveSent: false })
+        if (await client.SendAsync(Text([.. due.Where(ticket => claimed.Contains(ticket.Id))])) is not { } failure)
+        {
+            Log.Told(logger, claimed.Count);
+        }
+        // If the answer was lost, Slack may have delivered the message. A second one would be worse than none.
+        else if (!failure.MayHaveSent)
         {
             await UnsentClaim.ReleaseAsync(() => store.ReturnUnclaimedAsync(claimed), Clock, stoppingToken);
             return Retries.After(++_failures);
         }
 
         _failures = 0;
-        Log.Told(logger, claimed.Count);
         return LookEvery;
     }
 

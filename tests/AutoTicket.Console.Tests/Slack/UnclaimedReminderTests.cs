@@ -216,6 +216,36 @@ public sealed class UnclaimedReminderTests
         Assert.Equal(["and 3 more", $"Take them: <{driver.Console.Address}console/tickets?assignee=nobody>"], lines[^2..]);
     }
 
+    [Fact]
+    public async Task A_message_whose_response_was_lost_is_neither_sent_again_nor_logged_as_told()
+    {
+        await using var driver = await InvestigateDriver.StartAsync(
+            settings: Settings("2m", "2m"),
+            clock: _clock,
+            surfaces: ["pay", "shop"]
+        );
+        await driver.ClickAsync("pay");
+        await FiringAsync(driver, 2);
+        await RefreshAsync(driver);
+        using (driver.Sandbox.Faults.Add(new Fault(FaultKind.StatusAfter) { Match = FaultMatch.SlackPost, StatusCode = 502 }))
+        {
+            await ToldAsync(driver, 1);
+            await Eventually.TrueAsync(
+                () => driver.Console.Log.Any(line => line.Contains("slack degraded", StringComparison.Ordinal)),
+                "the response is lost"
+            );
+        }
+
+        await driver.ClickAsync("shop");
+        await RefreshAsync(driver);
+        await ToldAsync(driver, 2);
+        await Eventually.TrueAsync(() => ToldLines().Any(), "the second message is logged");
+
+        Assert.Single(ToldLines());
+
+        IEnumerable<string> ToldLines() => driver.Console.Log.Where(line => line.Contains("operator told of 1 ", StringComparison.Ordinal));
+    }
+
     /// <summary>Alerts of surfaces are below the threshold of DMs and tickets. Syncs come only when the test asks for them.</summary>
     private static Dictionary<string, string?> Settings(string p1, string p2) =>
         new()
