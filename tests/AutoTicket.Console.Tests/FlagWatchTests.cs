@@ -68,6 +68,22 @@ public sealed class FlagWatchTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_switch_without_an_end_replaces_one_for_a_time()
+    {
+        var (first, second) = (await StartAsync(), await StartAsync(signals: false));
+        await first.ChangeAsync(Flag, new(true, Why), "olga", default);
+        await first.ChangeAsync(Flag, new(false, Why, For: TimeSpan.FromHours(1)), "olga", default);
+
+        Assert.Equal(FlagChangeResult.Changed, await second.ChangeAsync(Flag, new(false, "keep off until fixed"), "peter", default));
+        Assert.Null(State(second).Scheduled);
+
+        _clock.Advance(TimeSpan.FromHours(2));
+        await first.ChangeAsync(FlagNames.InvestigateFromStatus, new(true, Why), "olga", default);
+        Assert.Equal((false, "peter"), (IsOn(first), State(first).ChangedBy));
+        Assert.Equal([(false, true), (true, false), (false, false)], await ChangesAsync());
+    }
+
+    [Fact]
     [Trait("Pitfall", "T-57")]
     public async Task A_change_reaches_other_processes_by_signal_or_else_by_a_poll()
     {

@@ -1,9 +1,9 @@
 namespace AutoTicket.Flags;
 
-/// <summary>A change of a flag, as a person requests it.</summary>
+/// <summary>A change of a flag, as a person requests it. It replaces the scheduled change, if any.</summary>
 /// <param name="Reason">3 to 500 characters for the audit log.</param>
 /// <param name="At">When the change takes effect; null: now.</param>
-/// <param name="For">After this time a change that takes effect now is reversed; null: it stays.</param>
+/// <param name="For">After this time a change that takes effect now is reversed; null: it stays until the next request.</param>
 public sealed record FlagChangeRequest(bool Enabled, string Reason, DateTimeOffset? At = null, TimeSpan? For = null)
 {
     public string Reason { get; } = CleanText.Of(Reason);

@@ -9,7 +9,7 @@ internal static class FlagEndpoints
 
     /// <param name="Enabled">Required.</param>
     /// <param name="At">When it takes effect; absent: now.</param>
-    /// <param name="For">When it is reversed, such as <c>1h</c>; absent: never.</param>
+    /// <param name="For">When it is reversed, such as <c>1h</c>; absent: never. A request replaces the scheduled change, if any.</param>
     internal sealed record FlagRequest(bool? Enabled, string? Reason, DateTimeOffset? At, string? For);
 
     public static void MapFlags(this IEndpointRouteBuilder api)

@@ -48,7 +48,7 @@ internal sealed partial class FlagWatch(
         }
     }
 
-    /// <summary>Changes a flag now, or schedules the change.</summary>
+    /// <summary>Changes a flag now, or schedules the change. Either replaces the scheduled change, if any.</summary>
     public Task<FlagChangeResult> ChangeAsync(string name, FlagChangeRequest request, string actor, CancellationToken cancellationToken)
     {
         if (_current.Flags.FirstOrDefault(flag => flag.Name == name) is not { } flag)
@@ -81,8 +81,14 @@ internal sealed partial class FlagWatch(
                 actor,
                 reason,
                 row =>
-                    Decide(row, request.Enabled, actor, reason)
-                    && (request.For is not { } span || Schedule(row, !request.Enabled, Clock.GetUtcNow() + span, actor, reason)),
+                {
+                    Decide(row, request.Enabled, actor, reason);
+                    // Otherwise a kill switch without an end would be undone by an earlier one with an end.
+                    _ = request.For is { } span
+                        ? Schedule(row, !request.Enabled, Clock.GetUtcNow() + span, actor, reason)
+                        : Unschedule(row);
+                    return true;
+                },
                 FlagChangeResult.Changed,
                 cancellationToken
             );

@@ -159,6 +159,27 @@ public sealed class FlagMessagesTests
         );
     }
 
+    [Theory, BothDatabases]
+    public async Task A_flag_switched_off_for_a_time_and_then_without_an_end_stays_off_and_the_DM_says_so(Database kind)
+    {
+        await using var driver = await StartAsync(kind);
+        await FlipAsync(driver, false, "too many tickets", "1h");
+        await ToldAsync(driver, 1);
+        await FlipAsync(driver, false, "keep off until fixed");
+        await ToldAsync(driver, 2);
+        _clock.Advance(TimeSpan.FromMinutes(90));
+        await StepAsync(driver, 20);
+
+        Assert.Equal(2, Told(driver).Count);
+        Assert.Equal(
+            "Automatic tickets for alerts stay off until somebody switches them on. "
+                + "Changed by developer at 2026-11-23 12:00:00 UTC: keep off until fixed",
+            WithTimes(Told(driver)[1])[0]
+        );
+        await using var db = driver.Database.Open();
+        Assert.False((await db.FeatureFlags.SingleAsync(flag => flag.Name == FlagNames.AlertsAutoTicket)).Enabled);
+    }
+
     /// <summary>Both go down between the claim of a message and its release.</summary>
     [Theory]
     [InlineData("23:59:59", "are on until")]
