@@ -34,7 +34,7 @@ internal sealed class SurfaceAvailability(
     );
 
     /// <returns>By surface key. Readings of <paramref name="until"/> and later don't count.</returns>
-    /// <param name="tidy">First rolls up whole hours and deletes readings past their retention: the leader's job, idempotent.</param>
+    /// <param name="tidy">First rolls up whole hours, and last deletes readings past their retention: the leader's job, idempotent.</param>
     public async Task<IReadOnlyDictionary<string, Availability>> CountAsync(
         DateTimeOffset until,
         bool tidy,
@@ -47,8 +47,6 @@ internal sealed class SurfaceAvailability(
         if (tidy)
         {
             await RollUpAsync(db, thisHour, cancellationToken);
-            var oldest = until - options.Value.Retention;
-            await db.SurfaceReadings.Where(reading => reading.CheckedAt < oldest).ExecuteDeleteAsync(cancellationToken);
         }
 
         var (day, month) = (Availability.Unknown.Day.Window, Availability.Unknown.Month.Window);
@@ -75,6 +73,11 @@ internal sealed class SurfaceAvailability(
                 group.Sum(reading => reading.InMaintenance ? reading.IntervalMs : 0L)
             ))
             .ToListAsync(cancellationToken);
+        if (tidy)
+        {
+            await DeleteAsync(db, until - options.Value.Retention, cancellationToken);
+        }
+
         return hours
             .Concat(current.Select(sums => sums.Within(until - thisHour)))
             .GroupBy(sums => sums.SurfaceKey)
@@ -126,6 +129,15 @@ internal sealed class SurfaceAvailability(
                 cancellationToken
             );
         }
+    }
+
+    private static async Task DeleteAsync(AutoTicketDbContext db, DateTimeOffset before, CancellationToken cancellationToken)
+    {
+        var old = db
+            .SurfaceReadings.Where(reading => reading.CheckedAt < before)
+            .OrderBy(reading => reading.CheckedAt)
+            .Take(Expiry.MostAtOnce);
+        while (await old.ExecuteDeleteAsync(cancellationToken) == Expiry.MostAtOnce) { }
     }
 
     private static async Task RollUpAsync(AutoTicketDbContext db, DateTimeOffset thisHour, CancellationToken cancellationToken)

@@ -117,6 +117,23 @@ public sealed class SurfaceHistoryTests
         Assert.Null(board.Find("pay")!.Availability.Day.Share);
     }
 
+    /// <summary>As when the retention is shortened: a statement that runs into its time limit deletes nothing, also at the next
+    /// try.</summary>
+    [Fact]
+    public async Task Months_of_readings_are_deleted_in_statements_that_are_short()
+    {
+        await using var database = await TestDatabase.CreateAsync(Database.Postgres);
+        await StoreAsync(database, Board(), "pay", new string('+', 5_001));
+        await database.CancelAsync("DELETE", "surface_readings", "(SELECT count(*) FROM changed) > 5000");
+        _clock.Advance(_options.Retention);
+        var board = Board();
+
+        await StoreAsync(database, board, "shop", "+");
+
+        await using var db = database.Open();
+        Assert.Equal(["shop"], await db.SurfaceReadings.Select(reading => reading.SurfaceKey).ToListAsync());
+    }
+
     [Theory, BothDatabases]
     public async Task Availability_leaves_maintenance_out_and_says_how_much(Database kind)
     {
