@@ -1,4 +1,6 @@
 using System.ComponentModel.DataAnnotations;
+using System.Globalization;
+using System.Linq.Expressions;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 using Microsoft.Extensions.Options;
@@ -30,8 +32,13 @@ internal sealed class LeaseMapping : IEntityTypeConfiguration<LeaseRow>
 /// <summary>Settings under <c>Leader__*</c>.</summary>
 internal sealed class LeaderOptions
 {
+    private const string Longest = "00:05:00";
+
+    /// <summary>Whatever another process has set, a lease runs no longer. A minute more, because clocks differ.</summary>
+    public static readonly TimeSpan LongestLeft = TimeSpan.Parse(Longest, CultureInfo.InvariantCulture) + TimeSpan.FromMinutes(1);
+
     /// <summary>How long a killed or frozen leader keeps the others from leading.</summary>
-    [Range(typeof(TimeSpan), "00:00:03", "00:05:00")]
+    [Range(typeof(TimeSpan), "00:00:03", Longest)]
     public TimeSpan Lease { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>How often the leader renews its lease: three times before it runs out.</summary>
@@ -71,6 +78,14 @@ internal sealed partial class LeaderLease(
     private bool _loggedThatItLeads;
 
     private sealed record Held(long Since, long Fence);
+
+    /// <summary>The leader's lease, if any process holds it at this time. A lease that ends later than any process may ask for is held by
+    /// nobody: the clock was put back.</summary>
+    public static Expression<Func<LeaseRow, bool>> HeldAt(DateTimeOffset now)
+    {
+        var last = now + LeaderOptions.LongestLeft;
+        return lease => lease.Name == Name && lease.Until > now && lease.Until <= last;
+    }
 
     /// <summary>Raised when <see cref="IsLeader"/> or <see cref="WasLeader"/> changed. Handlers return at once and never throw.</summary>
     public event Action? Changed;
@@ -157,7 +172,7 @@ internal sealed partial class LeaderLease(
                     INSERT INTO leases (name, owner, until, fence) VALUES ({Name}, {_owner}, {now + options.Value.Lease}, 1)
                     ON CONFLICT (name) DO UPDATE SET until = excluded.until, owner = excluded.owner,
                       fence = leases.fence + CASE WHEN leases.owner = excluded.owner THEN 0 ELSE 1 END
-                    WHERE leases.owner = excluded.owner OR leases.until < {now}
+                    WHERE leases.owner = excluded.owner OR leases.until < {now} OR leases.until > {now + LeaderOptions.LongestLeft}
                     RETURNING fence
                     """,
                     row => row.GetInt64(0),

@@ -65,10 +65,7 @@ internal sealed class ConsoleChecks(
     public async Task<Finding> LeaderAsync(CancellationToken cancellationToken)
     {
         await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-        var now = clock.GetUtcNow();
-        var lease = await db
-            .Leases.AsNoTracking()
-            .SingleOrDefaultAsync(lease => lease.Name == LeaderLease.Name && lease.Until > now, cancellationToken);
+        var lease = await db.Leases.AsNoTracking().SingleOrDefaultAsync(LeaderLease.HeldAt(clock.GetUtcNow()), cancellationToken);
         var replicas = flags.Current.Flags.SelectMany(flag => flag.Acks).Select(ack => ack.Instance).Distinct().Count();
         return lease is null
             ? Finding.Failed(

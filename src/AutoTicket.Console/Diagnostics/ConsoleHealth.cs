@@ -91,8 +91,7 @@ internal static class ConsoleHealth
         private async Task<bool> IsLedAsync(CancellationToken cancellationToken)
         {
             await using var db = await contexts.CreateDbContextAsync(cancellationToken);
-            var now = clock.GetUtcNow();
-            return await db.Leases.AnyAsync(lease => lease.Name == LeaderLease.Name && lease.Until > now, cancellationToken);
+            return await db.Leases.AnyAsync(LeaderLease.HeldAt(clock.GetUtcNow()), cancellationToken);
         }
     }
 }

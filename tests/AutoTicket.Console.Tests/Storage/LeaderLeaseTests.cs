@@ -81,6 +81,32 @@ public sealed class LeaderLeaseTests : IAsyncLifetime
         Assert.True(frozen.IsLeader);
     }
 
+    /// <summary>No process can hold it: the clock was put back since it was written.</summary>
+    [Theory, BothDatabases]
+    public async Task A_lease_that_ends_later_than_any_process_may_ask_for_is_taken(Database kind)
+    {
+        await _database.DisposeAsync();
+        _database = await TestDatabase.CreateAsync(kind);
+        await using var db = _database.Open();
+        var lease = new LeaseRow
+        {
+            Name = LeaderLease.Name,
+            Owner = "another",
+            // The longest lease that the settings allow. The other process may have another setting.
+            Until = _clock.GetUtcNow().AddMinutes(5),
+            Fence = 7,
+        };
+        db.Leases.Add(lease);
+        await db.SaveChangesAsync();
+        Assert.False((await StartAsync()).IsLeader);
+
+        lease.Until = _clock.GetUtcNow().AddHours(1);
+        await db.SaveChangesAsync();
+        var next = await StartAsync();
+
+        Assert.Equal((true, 8), (next.IsLeader, next.Fence));
+    }
+
     [Fact]
     public async Task While_the_database_is_away_the_last_leader_acts_as_the_leader()
     {

@@ -23,7 +23,7 @@ public sealed class RetentionTests
             {
                 Name = LeaderLease.Name,
                 Owner = "another",
-                Until = _clock.GetUtcNow().AddDays(1),
+                Until = _clock.GetUtcNow().AddMinutes(5),
                 Fence = 1,
             }
         );

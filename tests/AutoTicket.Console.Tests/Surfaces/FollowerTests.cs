@@ -50,7 +50,7 @@ public sealed class FollowerTests : IAsyncLifetime
         var (board, leader) = (console.Get<StatusBoard>(), console.Get<LeaderLease>());
         await Eventually.TrueAsync(() => leader.IsLeader && board.Find("pay")!.History.Count > 0, "the console leads and polls");
         await using var db = _database.Open();
-        var until = TimeProvider.System.GetUtcNow().AddHours(1);
+        var until = TimeProvider.System.GetUtcNow().AddMinutes(5);
         await db.Leases.ExecuteUpdateAsync(set =>
             set.SetProperty(lease => lease.Owner, "another").SetProperty(lease => lease.Fence, 7).SetProperty(lease => lease.Until, until)
         );
@@ -67,7 +67,7 @@ public sealed class FollowerTests : IAsyncLifetime
     [Theory, BothDatabases, Trait("Pitfall", "T-25")]
     public async Task A_new_leader_has_the_next_fencing_token(Database kind)
     {
-        await LetAnotherLeadAsync(kind, hours: -1);
+        await LetAnotherLeadAsync(kind, minutes: -1);
         await using var console = await StartAsync();
         var leader = console.Get<LeaderLease>();
 
@@ -126,7 +126,7 @@ public sealed class FollowerTests : IAsyncLifetime
             }
         );
 
-    private async Task LetAnotherLeadAsync(Database kind, int hours = 1)
+    private async Task LetAnotherLeadAsync(Database kind, int minutes = 5)
     {
         (_database, _sandbox) = (await TestDatabase.CreateAsync(kind), await SandboxServer.StartAsync());
         await using var db = _database.Open();
@@ -135,7 +135,7 @@ public sealed class FollowerTests : IAsyncLifetime
             {
                 Name = LeaderLease.Name,
                 Owner = "another",
-                Until = TimeProvider.System.GetUtcNow().AddHours(hours),
+                Until = TimeProvider.System.GetUtcNow().AddMinutes(minutes),
                 Fence = 7,
             }
         );
