@@ -27,14 +27,16 @@ internal sealed partial class AlertAggregator(
     private const int Tries = 10;
     private const int MostSeen = 100_000;
     private static readonly TimeSpan CleanEvery = TimeSpan.FromHours(1);
+    private static readonly TimeSpan CleanAgainAfter = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan SweepEvery = TimeSpan.FromSeconds(5);
 
     private readonly CommitGroup<Request, IReadOnlyList<Observed>?> _requests = new(request => WeightOf(request.Observations));
     private readonly OutageNotice _outage = new();
+    private readonly OutageNotice _cleaningOutage = new();
 
     /// <summary>Hash codes of logical ids that this process observed. Only a hint: the database decides what is known.</summary>
     private readonly HashSet<int> _seen = [];
-    private DateTimeOffset _cleanedAt = DateTimeOffset.MinValue;
+    private DateTimeOffset _cleanAt = DateTimeOffset.MinValue;
 
     /// <param name="IsRehearsal">The rules are applied, and nothing is written.</param>
     /// <param name="OnlyAsLeader">Applied only while this process holds the lease.</param>
@@ -300,15 +302,33 @@ internal sealed partial class AlertAggregator(
             }
         }
 
-        if (now - _cleanedAt >= CleanEvery)
+        if (now >= _cleanAt)
         {
-            await store.QueueUndeliveredAsync(stoppingToken);
-            await store.DeleteAsync(now - options.Value.Retention, stoppingToken);
-            await decisions.DeleteAsync(now - options.Value.Retention, stoppingToken);
-            _cleanedAt = now;
+            await CleanAsync(now, stoppingToken);
         }
 
         return SweepEvery;
+    }
+
+    private async Task CleanAsync(DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        // Set before the work: a statement that times out must not run all the time.
+        _cleanAt = now + CleanAgainAfter;
+        try
+        {
+            await store.QueueUndeliveredAsync(cancellationToken);
+            await store.DeleteAsync(now - options.Value.Retention, cancellationToken);
+            await decisions.DeleteAsync(now - options.Value.Retention, cancellationToken);
+            _cleanAt = now + CleanEvery;
+            _cleaningOutage.End();
+        }
+        catch (Exception exception) when (Outages.IsOutage(exception) && Leader.IsLeader)
+        {
+            if (_cleaningOutage.Begin())
+            {
+                Log.NotCleaned(logger, exception.GetBaseException().Message);
+            }
+        }
     }
 
     private static partial class Log
@@ -318,6 +338,9 @@ internal sealed partial class AlertAggregator(
             "alert_aggregator can't store observations count={Count}: the database can't be reached; the intake answers 503: {Problem}"
         )]
         public static partial void NotStored(ILogger logger, int count, string problem);
+
+        [LoggerMessage(LogLevel.Warning, "alert_aggregator old alerts and decisions are not deleted yet, trying again: {Problem}")]
+        public static partial void NotCleaned(ILogger logger, string problem);
 
         [LoggerMessage(LogLevel.Information, "alert_aggregator expired count={Count}: their sources stopped reporting them")]
         public static partial void Expired(ILogger logger, int count);
