@@ -80,11 +80,17 @@ internal sealed partial class StatusPoller(
         await PauseAsync(interval - Clock.GetElapsedTime(begun), stoppingToken);
     }
 
-    /// <summary>Until the last leader's readings are an interval old, so that two failures in a row are an interval apart.</summary>
-    private TimeSpan UntilDue() =>
-        board.All().Select(surface => surface.CheckedAt ?? DateTimeOffset.MinValue).DefaultIfEmpty().Min()
-        + options.Value.PollInterval
-        - Clock.GetUtcNow();
+    /// <summary>Until the last leader's readings are an interval old, so that two failures in a row are an interval apart. At most an
+    /// interval, because they are dated in the future if the clock was put back.</summary>
+    private TimeSpan UntilDue()
+    {
+        var interval = options.Value.PollInterval;
+        var left =
+            board.All().Select(surface => surface.CheckedAt ?? DateTimeOffset.MinValue).DefaultIfEmpty().Min()
+            + interval
+            - Clock.GetUtcNow();
+        return left < interval ? left : interval;
+    }
 
     private async Task PauseAsync(TimeSpan pause, CancellationToken stoppingToken)
     {

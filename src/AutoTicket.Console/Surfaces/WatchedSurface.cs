@@ -58,7 +58,8 @@ internal sealed class WatchedSurface(Surface surface, TimeSpan pollInterval)
         var (meanwhile, took) = (forget ? [] : Readings, _lastTook);
         var older = stored
             .Where(reading => meanwhile.IsEmpty || reading.CheckedAt < meanwhile[0].CheckedAt)
-            .OrderBy(reading => reading.CheckedAt)
+            // Not by time: the clock may have been put back.
+            .OrderBy(reading => reading.Id)
             .TakeLast(StatusBoard.HistoryLength)
             .ToList();
         if (older.Count == 0 && !forget)
@@ -154,8 +155,9 @@ internal sealed class WatchedSurface(Surface surface, TimeSpan pollInterval)
     /// <returns>The status by the checks alone.</returns>
     private SurfaceStatus Observed(DateTimeOffset now) =>
         Confirmed == SurfaceStatus.Unknown || Readings.IsEmpty ? SurfaceStatus.Unknown
-        // Plus the time of the last probe, because the next one may still be running.
-        : Readings[^1].Outcome == ReadingOutcome.Blind || now - Readings[^1].CheckedAt > (2 * pollInterval) + _lastTook
+        // Plus the time of the last probe, because the next one may still be running. A reading from the future, as after the clock was put
+        // back, must not stay fresh until then.
+        : Readings[^1].Outcome == ReadingOutcome.Blind || (now - Readings[^1].CheckedAt).Duration() > (2 * pollInterval) + _lastTook
             ? SurfaceStatus.Stale
         : Confirmed;
 }

@@ -76,6 +76,23 @@ public sealed class FollowerTests : IAsyncLifetime
         Assert.Equal(8, leader.Fence);
     }
 
+    /// <summary>As after a step of the clock: the last leader's readings are dated in the future.</summary>
+    [Fact]
+    public async Task A_new_leader_polls_at_the_latest_after_an_interval()
+    {
+        await LetAnotherLeadAsync(Database.Sqlite);
+        await StoreAsync(ReadingOutcome.Ok, SurfaceStatus.Operational, TimeProvider.System.GetUtcNow().AddHours(1));
+        await using var console = await StartAsync(interval: "00:00:00.2");
+        await Eventually.TrueAsync(() => console.Get<StatusBoard>().Find("pay")!.History.Count == 1, "the board shows the reading");
+        Assert.Equal(SurfaceStatus.Stale, console.Get<StatusBoard>().Find("pay")!.Status);
+
+        await using var db = _database.Open();
+        await db.Leases.Where(lease => lease.Name == LeaderLease.Name).ExecuteDeleteAsync();
+
+        await Eventually.TrueAsync(() => _sandbox.Surface("pay").RequestCount > 0, "the new leader polls");
+        await Eventually.TrueAsync(() => console.Get<StatusBoard>().Find("pay")!.Status == SurfaceStatus.Operational, "it is fresh");
+    }
+
     [Theory, BothDatabases]
     public async Task A_leader_renews_its_lease_and_keeps_leading(Database kind)
     {
@@ -162,9 +179,9 @@ public sealed class FollowerTests : IAsyncLifetime
         await db.SaveChangesAsync();
     }
 
-    private async Task StoreAsync(ReadingOutcome outcome, SurfaceStatus status)
+    private async Task StoreAsync(ReadingOutcome outcome, SurfaceStatus status, DateTimeOffset? at = null)
     {
-        var now = TimeProvider.System.GetUtcNow();
+        var now = at ?? TimeProvider.System.GetUtcNow();
         await using var db = _database.Open();
         db.SurfaceReadings.Add(Reading(outcome, now) with { Status = status, Since = now });
         await db.SaveChangesAsync();

@@ -308,6 +308,39 @@ public sealed class StatusBoardTests
         Assert.Equal((Start + TimeSpan.FromMilliseconds(1), Start), (board.OwnNetworkLostSince, board.CheckedAt));
     }
 
+    /// <summary>The clock was put back between the two.</summary>
+    [Fact, Trait("Pitfall", "T-25")]
+    public void The_reading_that_was_stored_last_is_the_newest_whatever_its_time()
+    {
+        var board = Board(Surface());
+
+        board.Restore([
+            Reading(ReadingOutcome.Ok, Start.AddHours(1)) with
+            {
+                Id = 1,
+                Status = SurfaceStatus.Operational,
+            },
+            Reading(ReadingOutcome.Failed, Start) with
+            {
+                Id = 2,
+                Status = SurfaceStatus.Down,
+            },
+        ]);
+
+        Assert.Equal((SurfaceStatus.Down, Start), (board.Find("pay")!.Status, board.Find("pay")!.CheckedAt));
+    }
+
+    [Fact, Trait("Pitfall", "T-25")]
+    public void A_reading_from_the_future_is_as_stale_as_one_from_the_past()
+    {
+        var board = Board(Surface());
+        board.PublishJudged([Reading(ReadingOutcome.Ok, Start.AddHours(1), latencyMs: 0) with { Status = SurfaceStatus.Operational }]);
+        Assert.Equal(SurfaceStatus.Stale, board.Find("pay")!.Status);
+
+        _clock.SetUtcNow(Start.AddHours(1) - (2 * Interval));
+        Assert.Equal(SurfaceStatus.Operational, board.Find("pay")!.Status);
+    }
+
     /// <summary>Publishes one reading per mark, an interval apart; returns the last snapshot.</summary>
     private SurfaceSnapshot Published(StatusBoard board, string marks)
     {
