@@ -37,7 +37,7 @@ internal sealed class FreeScoutHealth(TimeProvider clock)
     /// <summary>A ticket was just found whose create seemed to fail: FreeScout makes tickets, but answers too late or wrongly.</summary>
     public bool HasJustFoundCreated => _foundAt is { } at && clock.GetElapsedTime(at) < JustNow;
 
-    /// <summary>When FreeScout began to fail with the kind of <see cref="Failure"/>; all ways to be down are one kind. Null: it works.</summary>
+    /// <summary>When FreeScout began to fail with the kind of <see cref="Failure"/>, or to be down in any way; null: it works.</summary>
     public DateTimeOffset? KindSince { get; private set; }
 
     /// <summary>The last success; null: none since this start.</summary>
