@@ -242,9 +242,11 @@ internal sealed partial class MailboxWatch(
                     return false;
                 }
 
-                // Reads may work while creates fail.
+                // Reads may work while creates fail. Two equal times mean that.
                 var known = failure ?? health.Failure;
-                (sync.AskedAt, sync.Problem, sync.Failure) = (Clock.GetUtcNow(), known?.Message, known?.Kind);
+                var at = Clock.GetUtcNow();
+                at = failure is not null && at == sync.SyncedAt ? at.AddMilliseconds(1) : at;
+                (sync.AskedAt, sync.Problem, sync.Failure) = (at, known?.Message, known?.Kind);
                 if (failure is null)
                 {
                     var seen = found!
