@@ -21,6 +21,8 @@ public sealed class ReplicasTests : Replicas
             "the outage has its ticket and its DM"
         );
 
+        // A follower may be a moment behind.
+        await Task.WhenAll(others.Select(other => ShowsAsync(other, "down", Eventually.Patience)));
         await leader.KillAsync();
         var asked = Pay.RequestCount;
         var seen = new HashSet<(string, string)>();
