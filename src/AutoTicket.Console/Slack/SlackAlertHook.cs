@@ -28,6 +28,7 @@ internal sealed class SlackAlertHook(
     /// <summary>When the response to a message was lost. The next pass sends the others first: a slow Slack delivers each message, but the
     /// same one would go first for as long as it is slow.</summary>
     private readonly Dictionary<(string AlertId, long Row, NoticeKind Kind), long> _unanswered = [];
+    private const int MostUnanswered = 10_000;
 
     /// <summary>When each alert was sent while the database couldn't be reached. Once its row exists, don't send it again.</summary>
     private readonly ConcurrentDictionary<string, DateTimeOffset> _sentFromMemory = new();
@@ -188,6 +189,12 @@ internal sealed class SlackAlertHook(
         }
         else if (failure is { MayHaveSent: true })
         {
+            if (_unanswered.Count >= MostUnanswered)
+            {
+                // Alerts that ended since leave their entries behind.
+                _unanswered.Clear();
+            }
+
             _unanswered[KeyOf(notice)] = clock.GetTimestamp();
         }
 

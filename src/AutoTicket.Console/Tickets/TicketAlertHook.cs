@@ -105,8 +105,8 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
         }
     }
 
-    /// <summary>Tries one alert alone: if FreeScout is down, its ticket is the only one that may exist although its call failed. Takes
-    /// what it tries, and what is refused before, out of <paramref name="left"/>.</summary>
+    /// <summary>Tries one alert alone: if FreeScout is down, its ticket is the only one that may exist although its call failed.</summary>
+    /// <param name="left">Loses the alert that was tried and those that were refused before it.</param>
     private async IAsyncEnumerable<IReadOnlyList<HookOutcome>> DeliverFirstAsync(
         List<AlertNotice> left,
         FloodPass pass,
