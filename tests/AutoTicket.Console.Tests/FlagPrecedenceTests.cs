@@ -1,7 +1,12 @@
 using AutoTicket.Data;
 using AutoTicket.Flags;
+using AutoTicket.Hosting;
+using AutoTicket.Sandbox;
+using AutoTicket.Tests.Kit;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AutoTicket.Tests;
@@ -30,6 +35,25 @@ public sealed class FlagPrecedenceTests
         bool enabled,
         FlagLayer layer
     ) => Assert.Equal((enabled, layer), Environment(environment, defaultOn).Decide(Flag, stored));
+
+    /// <summary>Demo surfaces that are down must not file in a real FreeScout.</summary>
+    [Theory]
+    [InlineData("FreeScout", true)]
+    [InlineData("surfaces", false)]
+    public async Task Flags_are_on_by_default_only_while_FreeScout_is_simulated(string simulated, bool on)
+    {
+        await using var sandbox = await SandboxServer.StartAsync();
+        await using var console = await ConsoleHost.StartAsync(
+            sandbox: sandbox,
+            settings: FlagNames.All.ToDictionary(name => name, _ => (string?)null),
+            services: services =>
+                services.AddSingleton(sandbox).Replace(ServiceDescriptor.Singleton(new SandboxNotice(sandbox.Url, [simulated])))
+        );
+        var flags = console.Get<FlagWatch>();
+        await Eventually.TrueAsync(() => !flags.Current.IsStale, "the flags are read");
+
+        Assert.All(flags.Current.Flags, flag => Assert.Equal((on, FlagLayer.Default), (flag.Enabled, flag.DecidedBy)));
+    }
 
     [Fact]
     [Trait("Pitfall", "T-61")]

@@ -8,7 +8,7 @@ internal static class FlagsSetup
     {
         var services = builder.Services;
         services.AddSingleton(provider =>
-            FlagEnvironment.Read(builder.Configuration, defaultOn: provider.GetRequiredService<SandboxNotice>().Url is not null)
+            FlagEnvironment.Read(builder.Configuration, defaultOn: provider.GetRequiredService<SandboxNotice>().StandsInForFreeScout)
         );
         services.AddSingleton<FlagStore>();
         services.AddHosted<FlagWatch>();
