@@ -19,15 +19,9 @@ internal static class ConsoleHealth
             .Add(Check("database", (DatabaseGate gate) => gate.Problem is null, HealthStatus.Unhealthy))
             .Add(Check("migrations", (DatabaseGate gate) => gate.IsOpen, HealthStatus.Unhealthy))
             .Add(Check("hooks", (RequiredHooks hooks) => hooks.Missing.Count == 0))
-            .Add(Check("freescout", (FreeScoutHealth health) => health.Failure is null or { Kind: FreeScoutFailureKind.NotConfigured }))
-            // Only the leader sends: what another process last heard of Slack is old.
+            .Add(Check<FreeScoutHealth>("freescout", IsUp))
             .Add(
-                Check(
-                    "slack",
-                    (IServiceProvider all) =>
-                        !all.GetRequiredService<LeaderLease>().WasLeader
-                        || all.GetRequiredService<SlackHealth>().Failure is null or { Kind: SlackFailureKind.NotConfigured }
-                )
+                Check("slack", (IServiceProvider all) => IsUp(all.GetRequiredService<SlackHealth>(), all.GetRequiredService<LeaderLease>()))
             )
             .AddCheck<LeaderCheck>("leader");
 
@@ -36,6 +30,13 @@ internal static class ConsoleHealth
         endpoints.MapHealthChecks("/healthz/live", new HealthCheckOptions { Predicate = _ => false }).OnlyRead().AllowAnonymous();
         endpoints.MapHealthChecks("/healthz/ready").OnlyRead().AllowAnonymous();
     }
+
+    /// <summary>What is not configured can't fail.</summary>
+    public static bool IsUp(FreeScoutHealth freeScout) => freeScout.Failure is null or { Kind: FreeScoutFailureKind.NotConfigured };
+
+    /// <summary>Only the leader sends: what another process last heard of Slack is old.</summary>
+    public static bool IsUp(SlackHealth slack, LeaderLease leader) =>
+        !leader.WasLeader || slack.Failure is null or { Kind: SlackFailureKind.NotConfigured };
 
     private static HealthCheckRegistration Check<TService>(
         string name,

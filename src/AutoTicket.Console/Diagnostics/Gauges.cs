@@ -50,13 +50,17 @@ internal sealed class Gauges
             () => [new(tickets.Current.Tickets.Count(ticket => ticket.Kind == TicketKind.Surface))]
         );
         Gauge("autoticket.tickets.recovered_open", "Open tickets whose surface has recovered.", () => [new(recovered.Current.Count)]);
-        Gauge("autoticket.freescout.up", "Whether the last call of FreeScout succeeded.", () => [One(freeScout.Failure is null)]);
+        Gauge("autoticket.freescout.up", "Whether FreeScout works, or is not set up.", () => [One(ConsoleHealth.IsUp(freeScout))]);
         Gauge(
             "autoticket.freescout.circuit_open",
             "Whether calls of FreeScout are paused after repeated failures.",
             () => [One(freeScout.IsCircuitOpen)]
         );
-        Gauge("autoticket.slack.up", "Whether the last call of Slack succeeded.", () => [One(slack.Failure is null)]);
+        Gauge(
+            "autoticket.slack.up",
+            "Whether Slack works, as far as this process sends to it, or is not set up.",
+            () => [One(ConsoleHealth.IsUp(slack, leader))]
+        );
         Gauge("autoticket.database.up", "Whether the database answers.", () => [One(gate.Problem is null)]);
         Gauge("autoticket.leader", "Whether this process leads.", () => [One(leader.IsLeader)]);
         Gauge("autoticket.hooks.missing", "Emit hooks that this build lacks.", () => [new(hooks.Missing.Count)]);

@@ -1,7 +1,10 @@
 using System.Net;
+using AutoTicket.Data;
 using AutoTicket.Mailbox;
 using AutoTicket.Sandbox;
+using AutoTicket.Slack;
 using AutoTicket.Tests.Kit;
+using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Diagnostics;
 
@@ -47,6 +50,44 @@ public sealed class HealthTests
             Assert.Equal("Healthy", await answer.Content.ReadAsStringAsync());
         }
     }
+
+    /// <summary>The alert rules of docs/ops would fire for as long.</summary>
+    [Fact]
+    public async Task What_is_not_set_up_is_no_failure_in_the_metrics()
+    {
+        await using var console = await DiagnosedConsole.StartAsync(new() { ["FREESCOUT_API_KEY"] = null, ["SLACK_BOT_TOKEN"] = null });
+
+        await EventuallyMeasuredAsync(console.Host, "autoticket_freescout_up", 1);
+        await EventuallyMeasuredAsync(console.Host, "autoticket_slack_up", 1);
+    }
+
+    /// <summary>A test DM from another process fails: that process sends nothing afterwards, and would report the failure for
+    /// good.</summary>
+    [Fact]
+    public async Task Only_the_leader_reports_that_Slack_fails()
+    {
+        await using var console = await DiagnosedConsole.StartAsync();
+        var leader = console.Host.Get<LeaderLease>();
+        await Eventually.TrueAsync(() => leader.IsLeader, "it leads");
+        console.Host.Get<SlackHealth>().Failed(new(SlackFailureKind.TokenRejected, "token_revoked"));
+        await EventuallyMeasuredAsync(console.Host, "autoticket_slack_up", 0);
+
+        await using var db = console.Database.Open();
+        var until = TimeProvider.System.GetUtcNow().AddMinutes(5);
+        await db.Leases.ExecuteUpdateAsync(set =>
+            set.SetProperty(lease => lease.Owner, "another").SetProperty(lease => lease.Fence, 7).SetProperty(lease => lease.Until, until)
+        );
+        await EventuallyMeasuredAsync(console.Host, "autoticket_slack_up", 1);
+    }
+
+    private static Task EventuallyMeasuredAsync(ConsoleHost console, string gauge, int value) =>
+        Eventually.TrueAsync(
+            async () =>
+                (await console.Http.GetStringAsync(new Uri("/metrics", UriKind.Relative)))
+                    .Split('\n')
+                    .Any(line => line.StartsWith(gauge, StringComparison.Ordinal) && line.EndsWith($" {value}", StringComparison.Ordinal)),
+            $"{gauge} is {value}"
+        );
 
     private static readonly Uri Ready = new("/healthz/ready", UriKind.Relative);
 
