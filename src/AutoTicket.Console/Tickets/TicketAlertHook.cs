@@ -312,10 +312,24 @@ internal sealed partial class TicketAlertHook : IAlertHook, IDisposable
 
         try
         {
-            return await FlagRefusalAsync(notice) is { } refused ? refused
-                : await pass.ReserveAsync(notice.Alert) is { } exhausted
-                    ? new(notice, false, DecisionWord.BreakerTripped, exhausted.Reason) { Raises = exhausted.Alert }
-                : null;
+            if (await FlagRefusalAsync(notice) is { } refused)
+            {
+                return refused;
+            }
+
+            if (await pass.ReserveAsync(notice.Alert) is { } exhausted)
+            {
+                return new(notice, false, DecisionWord.BreakerTripped, exhausted.Reason) { Raises = exhausted.Alert };
+            }
+
+            // It may have waited for other filings to end.
+            var late = _mutes.OutcomeOf(notice) ?? await FlagRefusalAsync(notice);
+            if (late is not null)
+            {
+                pass.Release(notice.Alert, isFiled: false);
+            }
+
+            return late;
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
         {

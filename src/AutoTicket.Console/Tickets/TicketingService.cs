@@ -48,7 +48,7 @@ internal sealed partial class TicketingService(
         }
         catch (Exception exception) when (Outages.IsOutage(exception))
         {
-            Log.Failed(logger, draft.AlertKey, exception.GetBaseException().Message);
+            LogFailed(draft, exception.GetBaseException().Message, DecisionWord.DatabaseDegraded);
             outcome = new(
                 TicketDisposition.Unavailable,
                 null,
@@ -71,14 +71,18 @@ internal sealed partial class TicketingService(
     }
 
     /// <summary>Looks up a ticket whose answer was lost, by its marker, and adopts it when FreeScout has it. Never posts.</summary>
-    public async Task LookUpLostAnswerAsync(Ticket ticket, CancellationToken cancellationToken)
+    /// <returns>False: FreeScout did not answer the look-up.</returns>
+    public async Task<bool> LookUpLostAnswerAsync(Ticket ticket, CancellationToken cancellationToken)
     {
-        if (
-            await store.TakeOverAsync(ticket, cancellationToken) is not { } ours
-            || await LookUpAsync(ours, TicketDraft.Of(ours), cancellationToken) != Lookup.NeverCommitted
-        )
+        if (await store.TakeOverAsync(ticket, cancellationToken) is not { } ours)
         {
-            return;
+            return true;
+        }
+
+        var lookup = await LookUpAsync(ours, TicketDraft.Of(ours), cancellationToken);
+        if (lookup != Lookup.NeverCommitted)
+        {
+            return lookup != Lookup.Failed;
         }
 
         if (FilingRules.IsTooOldToLookUp(ours, clock.GetUtcNow()))
@@ -91,6 +95,8 @@ internal sealed partial class TicketingService(
             // The next filing for its key may post it again.
             await store.LeaveUnconfirmedAsync(ours, "FreeScout does not have it.", lookupWasEmpty: true, CancellationToken.None);
         }
+
+        return true;
     }
 
     private async Task<TicketOutcome> RunAsync(Request request)
@@ -147,7 +153,8 @@ internal sealed partial class TicketingService(
         {
             return Degraded(
                 request.Draft,
-                "Another click is filing this ticket just now and FreeScout is slow to answer. Look again in a moment.",
+                "This ticket is being filed just now and FreeScout is slow to answer."
+                    + (request.Draft.IsForAlert ? "" : " Look again in a moment."),
                 DecisionWord.Degraded("being filed")
             );
         }
@@ -176,6 +183,13 @@ internal sealed partial class TicketingService(
             return null;
         }
 
+        if (lookup == Lookup.NeverCommitted && Remaining(request) < FilingRules.LeastTime)
+        {
+            // A post begun now would be canceled, and looked up as long as one that was sent.
+            await store.LeaveUnconfirmedAsync(ours, "FreeScout does not have it.", lookupWasEmpty: true, CancellationToken.None);
+            lookup = Lookup.Unknown;
+        }
+
         return lookup == Lookup.NeverCommitted && await store.RepostAsync(ours, CancellationToken.None) is { } again
             ? await PostAsync(again, latest, request)
             : Degraded(
@@ -186,22 +200,10 @@ internal sealed partial class TicketingService(
             );
     }
 
-    /// <summary>Asks FreeScout for all tickets in parallel, to leave time for the post. It waits for a ticket last seen closed only as long
-    /// as a post still has a whole <c>CallTimeout</c> left.</summary>
     private async Task<TicketOutcome?> AskAsync(IReadOnlyList<Ticket> tickets, Request request)
     {
         var started = clock.GetTimestamp();
-        var spare = Remaining(request) - freeScoutOptions.Value.CallTimeout;
-        using var spareTime = new CancellationTokenSource(spare > TimeSpan.Zero ? spare : TimeSpan.Zero, clock);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(spareTime.Token, request.Token);
-        var checks = await Task.WhenAll(
-            tickets.Select(async ticket =>
-                await CheckAsync(ticket, ticket.State == TicketState.Closed ? either.Token : request.Token) with
-                {
-                    WasCutOff = either.IsCancellationRequested,
-                }
-            )
-        );
+        var checks = await CheckAllAsync(tickets, request);
         var took = clock.GetElapsedTime(started);
         switch (FilingRules.Deciding(checks))
         {
@@ -215,6 +217,23 @@ internal sealed partial class TicketingService(
         request.Closed.UnionWith(tickets.Select(ticket => ticket.Id));
         request.Gone.UnionWith(checks.Where(check => check.IsGone).Select(check => check.Ticket.Id));
         return NoTimeLeft(request, tickets[0], took);
+    }
+
+    /// <summary>Asks FreeScout for all tickets in parallel, to leave time for the post. It waits for a ticket last seen closed only as long
+    /// as a post still has a whole <c>CallTimeout</c> left.</summary>
+    private async Task<TicketCheck[]> CheckAllAsync(IEnumerable<Ticket> tickets, Request request)
+    {
+        var spare = Remaining(request) - freeScoutOptions.Value.CallTimeout;
+        using var spareTime = new CancellationTokenSource(spare > TimeSpan.Zero ? spare : TimeSpan.Zero, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(spareTime.Token, request.Token);
+        return await Task.WhenAll(
+            tickets.Select(async ticket =>
+                await CheckAsync(ticket, ticket.State == TicketState.Closed ? either.Token : request.Token) with
+                {
+                    WasCutOff = either.IsCancellationRequested,
+                }
+            )
+        );
     }
 
     private async Task<TicketCheck> CheckAsync(Ticket ticket, CancellationToken cancellationToken)
@@ -241,7 +260,7 @@ internal sealed partial class TicketingService(
         return Degraded(
             request.Draft,
             $"FreeScout is slow: it took {seconds} s to say that ticket {TicketNumber.Of(closed.Number)} is closed. "
-                + "No time was left to file a new one. Click again.",
+                + $"No time was left to file a new one. {(request.Draft.IsForAlert ? "It is tried again." : "Click again.")}",
             DecisionWord.Degraded("no time left")
         );
     }
@@ -262,7 +281,7 @@ internal sealed partial class TicketingService(
     private async Task<TicketOutcome?> ReopenedAsync(Ticket closed, Request request)
     {
         var started = clock.GetTimestamp();
-        var check = await CheckAsync(closed, request.Token);
+        var check = (await CheckAllAsync([closed], request)).Single();
         if (check.Failure is not null)
         {
             return check.Unknown is { } failure ? Degraded(request.Draft, failure) : null;
@@ -366,7 +385,10 @@ internal sealed partial class TicketingService(
     {
         Adopted,
 
-        /// <summary>The look-up failed, or found nothing and proves nothing yet.</summary>
+        /// <summary>FreeScout did not answer.</summary>
+        Failed,
+
+        /// <summary>The look-up found nothing and proves nothing yet, or a ticket whose text must still be written.</summary>
         Unknown,
         NeverCommitted,
     }
@@ -379,7 +401,7 @@ internal sealed partial class TicketingService(
         if (failure is not null)
         {
             await store.LeaveUnconfirmedAsync(ours, failure.Message, lookupWasEmpty: false, CancellationToken.None);
-            return Lookup.Unknown;
+            return Lookup.Failed;
         }
 
         if (found is [var first, ..])
@@ -476,7 +498,14 @@ internal sealed partial class TicketingService(
 
     private TicketOutcome Degraded(TicketDraft draft, string message, DecisionWord decision, FreeScoutFailureKind? failure = null)
     {
-        // Log each failed click. Log an alert only when its decision changes, because it is retried until it has its ticket.
+        LogFailed(draft, message, decision);
+        return new(TicketDisposition.Degraded, null, message, decision, failure);
+    }
+
+    /// <summary>Logs each failed click, but an alert only when its decision changes, because it is retried until it has its
+    /// ticket.</summary>
+    private void LogFailed(TicketDraft draft, string message, DecisionWord decision)
+    {
         if (!draft.IsForAlert || !_degraded.TryGetValue(draft.DedupKey, out var before) || before != decision)
         {
             Log.Failed(logger, draft.AlertKey, message);
@@ -491,8 +520,6 @@ internal sealed partial class TicketingService(
 
             _degraded[draft.DedupKey] = decision;
         }
-
-        return new(TicketDisposition.Degraded, null, message, decision, failure);
     }
 
     private TimeSpan Remaining(Request request) => options.Value.ClickBudget - clock.GetElapsedTime(request.StartedTimestamp);

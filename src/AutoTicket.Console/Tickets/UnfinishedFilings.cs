@@ -32,6 +32,7 @@ internal sealed partial class UnfinishedFilings(
     private readonly OutageNotice _tagging = new();
     private long _lastTryAt;
     private long? _closedTestsAt;
+    private long? _lookUpRefusedAt;
     private int _failures;
 
     /// <summary>FreeScout's reads failed in the last try.</summary>
@@ -60,7 +61,8 @@ internal sealed partial class UnfinishedFilings(
         }
 
         var pause = health.ReadFailure?.NeedsPerson == true ? FreeScoutFailure.RetryRefused : AfterOutage.After(_failures);
-        if (_failures == 0 || Clock.GetElapsedTime(_lastTryAt) >= pause)
+        // Not while FreeScout asked for a pause: each try would only write rows, and their change would wake this loop again.
+        if (freeScout.CallsBlockedBy is null && (_failures == 0 || Clock.GetElapsedTime(_lastTryAt) >= pause))
         {
             _failures = await FinishAllAsync(stoppingToken) ? 0 : _failures + 1;
             _lastTryAt = Clock.GetTimestamp();
@@ -154,15 +156,26 @@ internal sealed partial class UnfinishedFilings(
         return (unconfirmed, untagged);
     }
 
+    /// <summary>After a look-up that FreeScout refused, all rest for a minute: the row stays due.</summary>
     /// <returns>False when FreeScout's reads fail.</returns>
     private async Task<bool> LookUpLostAnswersAsync(IEnumerable<Ticket> unconfirmed, CancellationToken cancellationToken)
     {
+        if (_lookUpRefusedAt is { } at && Clock.GetElapsedTime(at) < FreeScoutFailure.RetryRefused)
+        {
+            return true;
+        }
+
         foreach (var ticket in unconfirmed.Where(row => FilingRules.IsLookupDue(row, Clock.GetUtcNow(), options.Value.LookupSpacing)))
         {
-            await ticketing.LookUpLostAnswerAsync(ticket, cancellationToken);
-            if (health.ReadFailure is not null)
+            var answered = await ticketing.LookUpLostAnswerAsync(ticket, cancellationToken);
+            if (health.ReadFailure is not null || freeScout.CallsBlockedBy is not null)
             {
                 return false;
+            }
+
+            if (!answered)
+            {
+                _lookUpRefusedAt = Clock.GetTimestamp();
             }
         }
 

@@ -151,6 +151,61 @@ public sealed class AlertTicketTests
         Assert.Contains("stays", driver.FreeScout.Conversations[0].Subject, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_flag_that_goes_off_while_an_alert_waits_for_budget_stops_it()
+    {
+        await using var driver = await AlertDriver.StartAsync(
+            settings: new Dictionary<string, string?>
+            {
+                ["Ticketing:FloodBudgetPerSource"] = "2",
+                ["FreeScout:CallTimeout"] = "00:00:02",
+                ["FLAG_CONSOLE_ALERTS_AUTO_TICKET"] = null,
+            }
+        );
+        await driver.FlipAsync(true);
+        // One goes first alone. The second then holds the rest of the budget, for which the third waits.
+        var slow = driver.Sandbox.Faults.Add(new Fault(FaultKind.Delay) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
+        driver.Sandbox.Faults.Add(new Fault(FaultKind.HangBefore) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
+        await driver.RaiseAsync([AlertDriver.Say("a"), AlertDriver.Say("b"), AlertDriver.Say("c")]);
+        await Eventually.TrueAsync(() => driver.Creates.Count == 1, "the first is posted");
+        slow.Dispose();
+        await Eventually.TrueAsync(() => driver.Creates.Count == 2, "the second is posted");
+
+        await driver.FlipAsync(false);
+
+        await driver.EventuallyDecidedAsync("flag off");
+        Assert.Equal(2, driver.Creates.Count);
+    }
+
+    /// <summary>FreeScout needs most of the time to say that the last ticket is still closed. No time would be left to file the
+    /// next.</summary>
+    [Fact, Trait("Pitfall", "T-11")]
+    public async Task A_recurring_alert_gets_its_ticket_from_a_slow_FreeScout()
+    {
+        await using var driver = await AlertDriver.StartAsync(
+            settings: new Dictionary<string, string?> { ["Ticketing:SyncInterval"] = "00:00:01" }
+        );
+        await driver.RaiseAsync(AlertDriver.Say());
+        await driver.EventuallyTicketsAsync(1);
+        await driver.EventuallySettledAsync();
+        await driver.RaiseAsync(AlertDriver.Say(firing: false));
+        await driver.EventuallySettledAsync();
+        driver.FreeScout.Close(driver.FreeScout.Conversations[0].Id);
+        await using var db = driver.Database.Open();
+        await Eventually.TrueAsync(() => db.Tickets.AnyAsync(row => row.State == TicketState.Closed), "the console has recorded the close");
+        // Longer ago than the window.
+        var then = TimeProvider.System.GetUtcNow().AddHours(-2);
+        await db.Tickets.ExecuteUpdateAsync(set => set.SetProperty(row => row.PostedAt, then));
+
+        driver.Sandbox.Faults.Add(
+            new Fault(FaultKind.Delay) { Match = InvestigateDriver.OneConversation, Delay = TimeSpan.FromSeconds(2.5) }
+        );
+        await driver.RaiseAsync(AlertDriver.Say());
+
+        await driver.EventuallyTicketsAsync(2);
+        Assert.DoesNotContain(await driver.DecisionsAsync(), d => d.Word.Text == "degraded: no time left");
+    }
+
     [Theory, BothDatabases]
     public async Task An_alert_that_ended_long_ago_is_deleted_with_its_decisions(Database kind)
     {

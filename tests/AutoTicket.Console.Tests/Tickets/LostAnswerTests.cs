@@ -97,6 +97,29 @@ public sealed class LostAnswerTests
         Assert.Single(driver.Creates);
     }
 
+    /// <summary>Each try writes the ticket's row, and that change wakes the loop that tries.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_lost_answer_is_not_looked_up_in_a_loop_while_FreeScout_pauses_or_refuses(bool pauses)
+    {
+        await using var driver = await InvestigateDriver.StartAsync(clock: _clock);
+        await driver.WaitForFirstSyncAsync();
+        driver.Sandbox.Faults.Add(new Fault(FaultKind.StatusAfter) { Match = FaultMatch.FreeScoutCreate, Times = 1 });
+        driver.Sandbox.Faults.Add(new Fault(FaultKind.Status) { Match = FaultMatch.FreeScoutList, StatusCode = 406 });
+        Assert.True((await driver.ClickAsync()).Degraded);
+        if (pauses)
+        {
+            driver.Console.Get<FreeScoutHealth>().Hold(_clock.GetUtcNow().AddSeconds(50));
+        }
+
+        var before = (await driver.RowsAsync()).Single().Attempt;
+        _clock.Advance(TimeSpan.FromSeconds(20));
+        await Task.Delay(TimeSpan.FromSeconds(3));
+
+        Assert.InRange((await driver.RowsAsync()).Single().Attempt, before, before + 2);
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
