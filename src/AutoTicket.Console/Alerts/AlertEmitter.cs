@@ -63,14 +63,14 @@ internal sealed partial class AlertEmitter : Loop
         _hookLocks = _hooks.ToDictionary(hook => hook, _ => new SemaphoreSlim(1, 1));
         (_aggregator, _deliveries, _outcomes, _decisions) = (aggregator, deliveries, outcomes, decisions);
         (_mutes, _leader, _signals, _logger) = (mutes, leader, signals, logger);
-        CycledAt = clock.GetUtcNow();
+        CycledAt = clock.GetTimestamp();
     }
 
     /// <summary>When a hook was last called with an alert; null when none has been since the start.</summary>
     public DateTimeOffset? EmittedAt { get; private set; }
 
-    /// <summary>When the current turn of the loop began; at first, the start.</summary>
-    public DateTimeOffset CycledAt { get; private set; }
+    /// <summary>When the current turn of the loop began, as a timestamp of the clock; at first, the start.</summary>
+    public long CycledAt { get; private set; }
 
     /// <summary>A hook whose pass has had no outcome for a minute; null when there is none. A healthy call ends within seconds.</summary>
     public string? StuckHook => _passes.FirstOrDefault(pass => pass.Value.IsStuck).Key;
@@ -143,7 +143,7 @@ internal sealed partial class AlertEmitter : Loop
 
     protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
     {
-        CycledAt = Clock.GetUtcNow();
+        CycledAt = Clock.GetTimestamp();
         // Until the mutes are read, a new leader could send a muted alert.
         if (_leader.IsLeader && _mutes.IsKnown)
         {

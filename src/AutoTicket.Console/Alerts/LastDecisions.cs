@@ -11,7 +11,7 @@ internal sealed class LastDecisions(TimeProvider clock)
     private readonly ConcurrentDictionary<(long Alert, string Hook), Last> _all = new();
 
     /// <param name="Unrecorded">How many tries had the same result since it was recorded.</param>
-    private sealed record Last(DecisionWord Decision, int Unrecorded, DateTimeOffset RecordedAt);
+    private sealed record Last(DecisionWord Decision, int Unrecorded, long RecordedAt);
 
     /// <summary>Alerts that ended undelivered leave their entries behind.</summary>
     public void Trim()
@@ -40,14 +40,14 @@ internal sealed class LastDecisions(TimeProvider clock)
     /// <returns>The number of tries to record now; null when it is not yet time to record them.</returns>
     public int? TriesToRecord(long alert, string hook, DecisionWord decision)
     {
-        var now = clock.GetUtcNow();
+        var now = clock.GetTimestamp();
         if (!_all.TryGetValue((alert, hook), out var last))
         {
             _all[(alert, hook)] = new Last(decision, 0, now);
             return 1;
         }
 
-        var isDue = now - last.RecordedAt >= RecordEvery;
+        var isDue = clock.GetElapsedTime(last.RecordedAt, now) >= RecordEvery;
         _all[(alert, hook)] = isDue ? last with { Unrecorded = 0, RecordedAt = now } : last with { Unrecorded = last.Unrecorded + 1 };
         return isDue ? last.Unrecorded + 1 : null;
     }

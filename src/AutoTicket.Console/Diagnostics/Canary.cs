@@ -40,19 +40,24 @@ internal sealed partial class Canary(
     /// <summary>The last success in this process; null: none.</summary>
     public DateTimeOffset? PassedAt { get; private set; }
 
-    private DateTimeOffset? _triedAt;
+    private long? _triedAt;
 
     protected override async Task<TimeSpan> LeadAsync(CancellationToken stoppingToken)
     {
-        if (gate.Problem is null && (_triedAt is not { } at || Clock.GetUtcNow() - at >= options.Value.CanaryInterval))
+        var left = _triedAt is { } at ? options.Value.CanaryInterval - Clock.GetElapsedTime(at) : TimeSpan.Zero;
+        if (gate.Problem is not null)
         {
-            _triedAt = Clock.GetUtcNow();
-            await RunTestAsync(stoppingToken);
+            return AfterFailure;
         }
 
-        return gate.Problem is null
-            ? Until(_triedAt + options.Value.CanaryInterval, Clock.GetUtcNow(), atMost: options.Value.CanaryInterval)
-            : AfterFailure;
+        if (left > TimeSpan.Zero)
+        {
+            return left;
+        }
+
+        _triedAt = Clock.GetTimestamp();
+        await RunTestAsync(stoppingToken);
+        return options.Value.CanaryInterval;
     }
 
     private async Task RunTestAsync(CancellationToken stoppingToken)
@@ -100,11 +105,10 @@ internal sealed partial class Canary(
                 return $"The aggregator took a repeat for another alert: {results.First}, {results.Second}.";
             }
 
-            var now = Clock.GetUtcNow();
             var called = await emitter.ProbeHooksAsync(stoppingToken).WaitAsync(StepTimeout, Clock, stoppingToken);
             return hooks.Missing is { Count: > 0 } missing ? $"There is no hook {string.Join(" and ", missing)}."
                 : hooks.Registered.Except(called).FirstOrDefault() is { } silent ? $"The hook {silent} is registered, but not called."
-                : now - emitter.CycledAt > StuckAfter ? "The emitter has stopped."
+                : Clock.GetElapsedTime(emitter.CycledAt) > StuckAfter ? "The emitter has stopped."
                 : emitter.StuckHook is { } stuck ? $"The hook {stuck} hangs: it has delivered nothing for a minute."
                 : null;
         }

@@ -35,8 +35,8 @@ internal sealed partial class FallbackWebhook(
 
     /// <summary>Whether the row exists; null: unknown yet.</summary>
     private bool? _recorded;
-    private DateTimeOffset? _learnedAt;
-    private DateTimeOffset? _failedAt;
+    private long? _learnedAt;
+    private long? _failedAt;
 
     protected override async Task<TimeSpan> TurnAsync(CancellationToken stoppingToken)
     {
@@ -46,13 +46,12 @@ internal sealed partial class FallbackWebhook(
         }
 
         await SyncAsync();
-        var now = Clock.GetUtcNow();
-        if (IsDue(now) && (_failedAt is not { } failedAt || now - failedAt >= RetryEvery))
+        if (IsDue() && (_failedAt is not { } failedAt || Clock.GetElapsedTime(failedAt) >= RetryEvery))
         {
             var text = deliveryWatch.Problem is { } problem
                 ? $"{problem} {address.Url}/console/diagnostics"
                 : "Alerts are being sent again.";
-            _failedAt = await PostAsync(text) ? null : now;
+            _failedAt = await PostAsync(text) ? null : Clock.GetTimestamp();
             _hasReported ^= _failedAt is null;
             await SyncAsync();
         }
@@ -61,12 +60,12 @@ internal sealed partial class FallbackWebhook(
     }
 
     // WasLeader, because without the database no process can be asked. A new leader does not know yet whether alerts are sent.
-    private bool IsDue(DateTimeOffset now) =>
+    private bool IsDue() =>
         leader.WasLeader
         && (
             _hasReported
-                ? deliveryWatch.Problem is null && (_learnedAt is not { } learnedAt || now - learnedAt >= After)
-                : deliveryWatch.Since is { } since && now - since >= After
+                ? deliveryWatch.Problem is null && (_learnedAt is not { } learnedAt || Clock.GetElapsedTime(learnedAt) >= After)
+                : deliveryWatch.Since is { } since && Clock.GetUtcNow() - since >= After
         );
 
     /// <summary>Reads what an earlier leader reported, and records what this one reported; without the database, later.</summary>
@@ -83,7 +82,7 @@ internal sealed partial class FallbackWebhook(
                 await using var db = await contexts.CreateDbContextAsync();
                 if (_recorded is null && await db.Leases.AnyAsync(lease => lease.Name == Row))
                 {
-                    (_hasReported, _learnedAt) = (true, Clock.GetUtcNow());
+                    (_hasReported, _learnedAt) = (true, Clock.GetTimestamp());
                 }
                 else
                 {

@@ -24,7 +24,8 @@ internal sealed class PipelineDiagnostics(FreeScoutChecks freeScout, LineChecks 
     private sealed record Run(
         IReadOnlyList<DiagnosticCheck> Chain,
         IReadOnlyList<Task<(DiagnosticCheck Check, Finding Finding)>> Asking,
-        DateTimeOffset At
+        DateTimeOffset At,
+        long Timestamp
     );
 
     /// <summary>Keys and names of all checks, in their order.</summary>
@@ -54,7 +55,7 @@ internal sealed class PipelineDiagnostics(FreeScoutChecks freeScout, LineChecks 
     {
         lock (_lock)
         {
-            if (_run is { } run && (!run.Asking.All(step => step.IsCompleted) || clock.GetUtcNow() - run.At < Fresh))
+            if (_run is { } run && (!run.Asking.All(step => step.IsCompleted) || clock.GetElapsedTime(run.Timestamp) < Fresh))
             {
                 return run;
             }
@@ -72,7 +73,8 @@ internal sealed class PipelineDiagnostics(FreeScoutChecks freeScout, LineChecks 
                     known[check.Key].SetResult(finding);
                     return (check, finding);
                 }),
-                clock.GetUtcNow()
+                clock.GetUtcNow(),
+                clock.GetTimestamp()
             );
         }
     }

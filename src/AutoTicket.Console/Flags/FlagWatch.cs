@@ -27,7 +27,7 @@ internal sealed partial class FlagWatch(
 
     private readonly SemaphoreSlim _reading = new(1, 1);
     private volatile FlagsSnapshot _current = new([.. FlagNames.All.Select(name => Unread(name, environment))], null, IsStale: true);
-    private DateTimeOffset _ackedAt = DateTimeOffset.MinValue;
+    private long? _ackedAt;
 
     /// <summary>Raised when <see cref="Current"/> changed. Handlers must return at once and never throw.</summary>
     public event Action? Changed;
@@ -178,10 +178,10 @@ internal sealed partial class FlagWatch(
 
             var flags = FlagNames.All.Select(name => InForce(name, rows.Find(row => row.Name == name), acks)).ToList();
             var changed = Put(new FlagsSnapshot(flags, Clock.GetUtcNow(), IsStale: false));
-            if (changed || Clock.GetUtcNow() - _ackedAt >= AckEvery)
+            if (changed || _ackedAt is not { } ackedAt || Clock.GetElapsedTime(ackedAt) >= AckEvery)
             {
                 await store.AcknowledgeAsync(Instance, flags, cancellationToken);
-                _ackedAt = Clock.GetUtcNow();
+                _ackedAt = Clock.GetTimestamp();
             }
         }
         catch (Exception exception) when (Outages.IsOutage(exception))

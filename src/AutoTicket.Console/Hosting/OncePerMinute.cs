@@ -7,16 +7,16 @@ internal sealed class OncePerMinute(TimeProvider clock)
     private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
 
     private readonly Lock _lock = new();
-    private readonly Dictionary<string, (DateTimeOffset At, int HeldBack)> _last = [];
+    private readonly Dictionary<string, (long At, int HeldBack)> _last = [];
 
     /// <returns>The number of events since the last one that was let through, with this one; null: this one is held back.</returns>
     public int? Take(string kind)
     {
         lock (_lock)
         {
-            var now = clock.GetUtcNow();
+            var now = clock.GetTimestamp();
             var isKnown = _last.TryGetValue(kind, out var last);
-            if (isKnown && now - last.At < Minute)
+            if (isKnown && clock.GetElapsedTime(last.At, now) < Minute)
             {
                 _last[kind] = last with { HeldBack = last.HeldBack + 1 };
                 return null;
@@ -24,7 +24,7 @@ internal sealed class OncePerMinute(TimeProvider clock)
 
             if (!isKnown && _last.Count >= MostKinds)
             {
-                foreach (var old in _last.Where(other => now - other.Value.At >= Minute).ToList())
+                foreach (var old in _last.Where(other => clock.GetElapsedTime(other.Value.At, now) >= Minute).ToList())
                 {
                     _last.Remove(old.Key);
                 }

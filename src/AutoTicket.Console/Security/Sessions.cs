@@ -26,7 +26,7 @@ internal sealed partial class Sessions(
     private static readonly TimeSpan SweepEvery = TimeSpan.FromMinutes(1);
 
     private readonly ConcurrentDictionary<Guid, (string Session, Action<Session?> OnChange)> _watches = new();
-    private DateTimeOffset _sweptAt = DateTimeOffset.MinValue;
+    private long? _sweptAt;
 
     /// <summary>Begins and audits a session.</summary>
     /// <param name="name">The user, as the audit log's actor.</param>
@@ -164,11 +164,12 @@ internal sealed partial class Sessions(
         if (gate.IsOpen)
         {
             await NotifyAsync(stoppingToken);
-            if (Clock.GetUtcNow() - _sweptAt >= SweepEvery)
+            if (_sweptAt is not { } sweptAt || Clock.GetElapsedTime(sweptAt) >= SweepEvery)
             {
-                _sweptAt = Clock.GetUtcNow();
+                _sweptAt = Clock.GetTimestamp();
+                var now = Clock.GetUtcNow();
                 await using var db = await contexts.CreateDbContextAsync(stoppingToken);
-                await db.Sessions.Where(session => session.ExpiresAt <= _sweptAt).ExecuteDeleteAsync(stoppingToken);
+                await db.Sessions.Where(session => session.ExpiresAt <= now).ExecuteDeleteAsync(stoppingToken);
             }
         }
 
