@@ -11,7 +11,16 @@ namespace AutoTicket.Tests;
 /// <param name="Line">The block's first line.</param>
 /// <param name="Expected">The output that the page promises. Null: none.</param>
 /// <param name="Names">The page's first block, if it sets the names of the console for the others.</param>
-public sealed record RunbookBlock(string Page, int Line, string Language, string Text, string? Expected, string Names)
+/// <param name="Variables">The variables that the page has set, or says to have set, before the block.</param>
+public sealed record RunbookBlock(
+    string Page,
+    int Line,
+    string Language,
+    string Text,
+    string? Expected,
+    string Names,
+    IReadOnlySet<string> Variables
+)
 {
     public override string ToString() => $"{Page}:{Line}";
 }
@@ -24,6 +33,9 @@ public sealed class RunbookShell : IAsyncLifetime
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("autoticket-runbook-");
     private Consoles _consoles = null!;
     private Dictionary<string, string> _variables = null!;
+
+    /// <summary>For the shell functions.</summary>
+    private Dictionary<string, string> _played = null!;
 
     public async Task InitializeAsync()
     {
@@ -109,12 +121,13 @@ public sealed class RunbookShell : IAsyncLifetime
             docker() {
               case "$*" in
                 "logs autoticket" | "logs --follow autoticket") cat "$RUNBOOK_LOG" ;;
-                "restart autoticket" | "compose up --detach" | "compose run --rm migrate") ;;
+                "restart autoticket" | "compose up --detach --no-deps console" | "compose run --rm migrate") ;;
                 *) return 64 ;;
               esac
             }
-            kubectl() { [[ "$*" == *autoticket-console* ]]; }
-            infisical() { [[ "$1 $2" == "secrets get" ]] && printenv "$3"; }
+            # NAME- does not remove what the manifest sets: that comes by envFrom.
+            kubectl() { [[ "$*" == *autoticket-console* && ( "$1 $2" != "set env" || ${*: -1} == *=* ) ]]; }
+            infisical() { [[ "$1 $2 $3" == "secrets get FREESCOUT_API_KEY" ]] && echo "$VAULT"; }
 
             """
         );
@@ -125,27 +138,44 @@ public sealed class RunbookShell : IAsyncLifetime
         _variables["CONSOLE_URL"] = console.Address.AbsoluteUri.TrimEnd('/');
         _variables["CONSOLE_API_TOKEN"] = Token;
         _variables["ALERTS_INGEST_TOKEN"] = Token;
-        _variables["RUNBOOK_LOG"] = log;
-        _variables["RELEASE_STEP"] = (await File.ReadAllLinesAsync(Path.Combine(ContentRoot.Find(), "Procfile"))).Single(line =>
+        var release = (await File.ReadAllLinesAsync(Path.Combine(ContentRoot.Find(), "Procfile"))).Single(line =>
             line.StartsWith("release: ", StringComparison.Ordinal)
         )["release: ".Length..];
-        _variables["BASH_ENV"] = played;
-        _variables["PATH"] = Environment.GetEnvironmentVariable("PATH")!;
+        _played = new()
+        {
+            ["BASH_ENV"] = played,
+            ["PATH"] = Environment.GetEnvironmentVariable("PATH")!,
+            ["RELEASE_STEP"] = release,
+            ["RUNBOOK_LOG"] = log,
+            ["VAULT"] = _variables["FREESCOUT_API_KEY"],
+        };
     }
+
+    /// <summary>Runs the commands with the variables that a reader of the page has.</summary>
+    public Task<(int Status, string Output, string Errors)> TypeAsync(RunbookBlock block) =>
+        TypeAsync(block.Text, block.Names, _variables.Where(variable => block.Variables.Contains(variable.Key)));
+
+    /// <inheritdoc cref="TypeAsync(RunbookBlock)"/>
+    public Task<(int Status, string Output, string Errors)> TypeAsync(string commands) => TypeAsync(commands, "", _variables);
 
     /// <summary>Runs the commands in a shell that stops at the first error.</summary>
     /// <param name="names">Lines that set a name. One that this shell has, such as the console's address, keeps its value.</param>
-    public async Task<(int Status, string Output, string Errors)> TypeAsync(string commands, string names = "")
+    private async Task<(int Status, string Output, string Errors)> TypeAsync(
+        string commands,
+        string names,
+        IEnumerable<KeyValuePair<string, string>> variables
+    )
     {
-        var set = names.Split('\n').Where(line => !_variables.ContainsKey(line.Split('=')[0]));
-        var start = new ProcessStartInfo("bash", ["-euo", "pipefail", "-c", $"{string.Join('\n', set)}\n{commands}"])
+        var given = variables.Concat(_played).ToDictionary();
+        var set = names.Split('\n').Where(line => !given.ContainsKey(line.Split('=')[0]));
+        var start = new ProcessStartInfo("bash", ["-euo", "pipefail", "-c", $"exec <<<typed\n{string.Join('\n', set)}\n{commands}"])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             WorkingDirectory = _folder.FullName,
         };
         start.Environment.Clear();
-        foreach (var (name, value) in _variables)
+        foreach (var (name, value) in given)
         {
             start.Environment[name] = value;
         }
@@ -207,7 +237,7 @@ public sealed partial class RunbookPagesTests(RunbookShell shell) : IClassFixtur
             return;
         }
 
-        var (status, output, errors) = await shell.TypeAsync(block.Text, block.Names);
+        var (status, output, errors) = await shell.TypeAsync(block);
         // A sync may be late, as on a busy machine.
         for (
             var waited = Stopwatch.StartNew();
@@ -216,7 +246,7 @@ public sealed partial class RunbookPagesTests(RunbookShell shell) : IClassFixtur
         )
         {
             await Task.Delay(TimeSpan.FromSeconds(1));
-            (status, output, errors) = await shell.TypeAsync(block.Text, block.Names);
+            (status, output, errors) = await shell.TypeAsync(block);
         }
 
         Assert.True(status == 0, $"{block} ended with {status}: {output}{errors}");
@@ -290,16 +320,26 @@ public sealed partial class RunbookPagesTests(RunbookShell shell) : IClassFixtur
     {
         var text = File.ReadAllText(page);
         var names = Names().Match(text).Groups["names"].Value;
+        var variables = new HashSet<string>();
+        var end = 0;
         foreach (Match block in Block().Matches(text))
         {
+            foreach (Match sentence in FromShell().Matches(text[end..block.Index]))
+            {
+                variables.UnionWith(sentence.Groups["name"].Captures.Select(name => name.Value));
+            }
+
+            end = block.Index;
             yield return new(
                 Path.GetRelativePath(Root, page),
                 text.AsSpan(0, block.Index).Count('\n') + 1,
                 block.Groups["language"].Value,
                 Dedented(block.Groups["text"].Value, block.Groups["indent"].Length),
                 block.Groups["expected"] is { Success: true, Value: var expected } ? expected : null,
-                names
+                names,
+                variables.ToHashSet()
             );
+            variables.UnionWith(Assigned().Matches(block.Groups["text"].Value).Select(assigned => assigned.Groups["name"].Value));
         }
     }
 
@@ -314,6 +354,12 @@ public sealed partial class RunbookPagesTests(RunbookShell shell) : IClassFixtur
 
     [GeneratedRegex(@"^```sh\n(?<names>([A-Z_]+=\S+\n)+)```", RegexOptions.Multiline)]
     private static partial Regex Names();
+
+    [GeneratedRegex(@"read[^.`\n]*(`(?<name>[A-Z_]+)`[^.`\n]*)+ from your shell")]
+    private static partial Regex FromShell();
+
+    [GeneratedRegex(@"^[ ]*(export |read -rs )?(?<name>[A-Z_]+)(=|$)", RegexOptions.Multiline)]
+    private static partial Regex Assigned();
 
     [GeneratedRegex(@"\]\(([^)\s]+)\)")]
     private static partial Regex Link();
