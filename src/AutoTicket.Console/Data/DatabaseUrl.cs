@@ -17,13 +17,7 @@ internal static partial class DatabaseUrl
     /// <exception cref="ConfigurationException">It can't be used. The message never contains the password.</exception>
     public static string ToConnectionString(string url)
     {
-        if (url is ['"' or '\'', ..])
-        {
-            throw new ConfigurationException(
-                "DATABASE_URL begins with a quote. Remove the quotes around it: docker's --env-file makes them part of the value."
-            );
-        }
-
+        Settings.RefuseQuotes("DATABASE_URL", url);
         if (Url().Match(url) is not { Success: true } parts || Uri.UnescapeDataString(url).Any(char.IsControl))
         {
             throw new ConfigurationException(Form);

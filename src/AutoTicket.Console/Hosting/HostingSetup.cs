@@ -9,7 +9,12 @@ internal static class HostingSetup
     /// <exception cref="ConfigurationException">A setting can't be used.</exception>
     public static void AddHosting(this WebApplicationBuilder builder)
     {
-        // First, because it adds to the configuration.
+        foreach (var variable in MisspelledSettings.Variables)
+        {
+            Settings.RefuseQuotes(variable, builder.Configuration[variable]);
+        }
+
+        // Before the others, because it adds to the configuration.
         builder.AddSandbox();
         builder.Listen();
         builder.AddLogs();

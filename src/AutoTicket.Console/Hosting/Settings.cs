@@ -69,6 +69,18 @@ internal static partial class Settings
         static string? VariableOf(PropertyInfo property) => property.GetCustomAttribute<ConfigurationKeyNameAttribute>()?.Name;
     }
 
+    /// <summary>Refuses a value in quotes, which some readers of an env file leave around it.</summary>
+    /// <exception cref="ConfigurationException">It is in quotes. The message does not contain the value.</exception>
+    public static void RefuseQuotes(string variable, string? value)
+    {
+        if (value?.Trim() is ['"', .., '"'] or ['\'', .., '\''])
+        {
+            throw new ConfigurationException(
+                $"{variable} is in quotes. Remove the quotes: docker's --env-file and kubectl's --from-env-file make them part of it."
+            );
+        }
+    }
+
     /// <summary>Refuses a name that a section of ours does not have, because it must be misspelled.</summary>
     /// <exception cref="ConfigurationException">There is such a name. The message suggests the nearest known one.</exception>
     public static void RefuseUnknown(IConfigurationSection section, params IReadOnlyList<string> known)

@@ -56,6 +56,8 @@ public sealed class ConfigurationTests(ConfigurationTests.Outside shared) : ICla
     [InlineData("CONSOLE_API_TOKENS", "bot:" + Secret)]
     [InlineData("CONSOLE_API_TOKENS", ":viewer:" + Secret)]
     [InlineData("CONSOLE_KEY_ENCRYPTION_KEY", Secret)]
+    [InlineData("FREESCOUT_API_KEY", "'" + Secret + "'")]
+    [InlineData("OIDC_ROLE_MAP", "\"authentik Admins=admin,staff=viewer\" ")]
     public async Task A_setting_that_cannot_be_used_is_named_in_one_line(string variable, string value) =>
         AssertNamed(await RefusedAsync(variable, value), variable);
 
