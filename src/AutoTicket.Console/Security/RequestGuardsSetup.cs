@@ -31,6 +31,13 @@ internal static class RequestGuardsSetup
         // Otherwise ASP.NET would process the headers of any sender again, and a client could choose its own address.
         builder.Configuration["ForwardedHeaders_Enabled"] = "false";
         var proxies = TrustedProxies.Read(builder.Configuration["TRUSTED_PROXIES"]);
+        if (isOnHeroku && proxies.Count > 0)
+        {
+            throw new ConfigurationException(
+                "TRUSTED_PROXIES can't be used on Heroku, where the console trusts Heroku's router alone. Remove the variable."
+            );
+        }
+
         services.Configure<ForwardedHeadersOptions>(forwarded =>
         {
             forwarded.ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto;
@@ -175,7 +182,8 @@ internal static class TrustedProxies
                 .Select(entry =>
                     Parse(entry)
                     ?? throw new ConfigurationException(
-                        $"TRUSTED_PROXIES must list addresses and networks, e.g. 192.0.2.7,10.0.0.0/8,fd00::/8, but contains “{entry}”."
+                        "TRUSTED_PROXIES must list addresses and networks, e.g. 192.0.2.7,198.51.100.0/29,2001:db8::7, "
+                            + $"but contains “{entry}”."
                     )
                 ),
         ];

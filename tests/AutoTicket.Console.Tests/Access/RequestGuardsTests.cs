@@ -5,6 +5,7 @@ using System.Net.WebSockets;
 using AutoTicket.Audit;
 using AutoTicket.Data;
 using AutoTicket.Security;
+using Microsoft.AspNetCore.Builder;
 using Microsoft.EntityFrameworkCore;
 
 namespace AutoTicket.Tests.Access;
@@ -122,6 +123,16 @@ public sealed class RequestGuardsTests
                     ("X-Forwarded-Proto", "https")
                 )
             ).Headers.Contains("Strict-Transport-Security");
+    }
+
+    [Fact]
+    public void Heroku_and_trusted_proxies_exclude_each_other()
+    {
+        var builder = WebApplication.CreateBuilder();
+        (builder.Configuration["DYNO"], builder.Configuration["TRUSTED_PROXIES"]) = ("web.1", "192.0.2.7");
+
+        var refusal = Assert.Throws<ConfigurationException>(builder.AddRequestGuards);
+        Assert.StartsWith("TRUSTED_PROXIES can't be used on Heroku", refusal.Message, StringComparison.Ordinal);
     }
 
     [Fact]
