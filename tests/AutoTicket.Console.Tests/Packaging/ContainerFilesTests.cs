@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
@@ -127,6 +128,30 @@ public sealed partial class ContainerFilesTests
                 )
         );
     }
+
+    /// <summary>TRUSTED_PROXIES must hold proxies alone, and an example is copied as it is.</summary>
+    [Fact]
+    public void No_page_or_packaged_file_names_a_large_network()
+    {
+        var networks = Directory
+            .EnumerateFiles(Folder, "*", SearchOption.AllDirectories)
+            .Concat(Directory.EnumerateFiles(Path.Combine(ContentRoot.Find(), "docs"), "*.md", SearchOption.AllDirectories))
+            .SelectMany(file => Network().Matches(File.ReadAllText(file)).Select(match => (file, match)))
+            .ToList();
+
+        Assert.NotEmpty(networks);
+        Assert.All(
+            networks,
+            network =>
+                Assert.True(
+                    int.Parse(network.match.Groups["prefix"].Value, CultureInfo.InvariantCulture) >= 24,
+                    $"{network.file}: {network.match.Value}"
+                )
+        );
+    }
+
+    [GeneratedRegex(@"\b\d+\.\d+\.\d+\.\d+/(?<prefix>\d+)\b")]
+    private static partial Regex Network();
 
     private static JsonNode Compose()
     {
