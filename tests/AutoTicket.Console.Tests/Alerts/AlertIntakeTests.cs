@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using AutoTicket.Alerts;
 using AutoTicket.Intake;
 using Microsoft.EntityFrameworkCore;
@@ -60,6 +61,35 @@ public sealed class AlertIntakeTests
             "resolved",
             Word((await intake.PostAsync(Generic, """{"name":"n","status":"resolved"}""")).Body.GetProperty("results")[0])
         );
+    }
+
+    [Theory]
+    [InlineData(null, "resolved")]
+    [InlineData("source", "not_open")]
+    [InlineData("surface", "not_open")]
+    [InlineData("labels", "not_open")]
+    [InlineData("alert_id", "not_open")]
+    public async Task An_alert_ends_by_all_fields_that_identify_it(string? missing, string result)
+    {
+        await using var intake = await IntakeHost.StartAsync();
+        var identity = new JsonObject
+        {
+            ["source"] = "cron",
+            ["name"] = "n",
+            ["surface"] = "shop",
+            ["labels"] = new JsonObject { ["host"] = "db1" },
+            ["alert_id"] = "7",
+        };
+        var firing = identity.DeepClone();
+        (firing["severity"], firing["summary"], firing["status"]) = ("P2", "s", "firing");
+        Assert.Equal("opened", Word((await intake.PostAsync(Generic, firing.ToJsonString())).Body.GetProperty("results")[0]));
+        identity["status"] = "resolved";
+        if (missing is not null)
+        {
+            identity.Remove(missing);
+        }
+
+        Assert.Equal(result, Word((await intake.PostAsync(Generic, identity.ToJsonString())).Body.GetProperty("results")[0]));
     }
 
     [Fact]
