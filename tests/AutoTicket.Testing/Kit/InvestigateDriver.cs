@@ -174,7 +174,7 @@ internal sealed class InvestigateDriver : IAsyncDisposable
                 return !last.Degraded;
             },
             "a click gives a ticket",
-            // After a lost answer, the claim is free again once its lease and the grace period have passed (a minute by default).
+            // After a lost answer, the claim is free again once its lease and the grace period have passed (Ticketing:Grace).
             2 * Eventually.Patience
         );
         return last!;
