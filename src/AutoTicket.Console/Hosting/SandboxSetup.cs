@@ -38,8 +38,11 @@ internal static class SandboxSetup
 
     private static IPAddress Address(string? text) =>
         text is not { Length: > 0 } ? IPAddress.Loopback
-        : IPAddress.TryParse(text, out var address) ? address
-        : throw new ConfigurationException($"Sandbox__Address must be an IP address such as 0.0.0.0, but is “{text}”.");
+        // The console calls the sandbox at 127.0.0.1.
+        : IPAddress.TryParse(text, out var address)
+        && (address.Equals(IPAddress.Loopback) || address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any))
+            ? address
+        : throw new ConfigurationException($"Sandbox__Address must be 127.0.0.1, 0.0.0.0 or ::, but is “{text}”.");
 
     // If the JIT inlined it, a console without the sandbox's assembly could not start.
     [MethodImpl(MethodImplOptions.NoInlining)]

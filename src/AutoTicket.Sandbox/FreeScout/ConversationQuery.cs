@@ -25,7 +25,7 @@ internal static class ConversationQuery
         var found = store.Conversations.Where(row =>
             row.CreatedAt <= shown
             && (mailboxes.Length == 0 || mailboxes.Contains($"{row.MailboxId}") || !behavior.KnowsFilters)
-            && (statuses.Length == 0 || statuses.Contains(row.Status))
+            && (statuses.Length == 0 || statuses.Contains(row.Status) || (statuses.Length > 1 && !behavior.KnowsFilters))
             && (states.Length == 0 || states.Contains(row.State) || !behavior.KnowsFilters)
             && (tag is null || !behavior.KnowsFilters || row.Tags.Any(known => FreeScoutStore.SameTag(known, tag)))
             && (subject is null || row.Subject.Contains(subject, StringComparison.OrdinalIgnoreCase))

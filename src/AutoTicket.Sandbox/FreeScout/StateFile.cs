@@ -55,8 +55,15 @@ internal sealed class StateFile : IAsyncDisposable
         {
             // One name per process: two consoles may share the file; the last write wins, and none is corrupted.
             var next = $"{_path}.{Environment.ProcessId}.new";
-            await File.WriteAllBytesAsync(next, _snapshot());
-            File.Move(next, _path, overwrite: true);
+            try
+            {
+                await File.WriteAllBytesAsync(next, _snapshot());
+                File.Move(next, _path, overwrite: true);
+            }
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+            {
+                await Console.Error.WriteLineAsync($"The sandbox can't save its tickets: {exception.Message}");
+            }
         }
     }
 }

@@ -61,6 +61,15 @@ public sealed class ConfigurationTests(ConfigurationTests.Outside shared) : ICla
     public async Task A_setting_that_cannot_be_used_is_named_in_one_line(string variable, string value) =>
         AssertNamed(await RefusedAsync(variable, value), variable);
 
+    [Fact]
+    public async Task The_sandbox_listens_only_where_the_console_calls_it()
+    {
+        var settings = Settings("Sandbox__Address");
+        (settings["Sandbox__Enabled"], settings["Sandbox__Address"]) = ("true", "192.0.2.7");
+
+        AssertNamed(await ConsoleHost.RefusalAsync(shared.Database, shared.Sandbox, settings, "Development"), "Sandbox__Address");
+    }
+
     [Theory]
     [InlineData("Sandbox__Enabled", "true", "Sandbox__Enabled")]
     [InlineData("CONSOLE_OPERATOR_PASSWORD_HASH", "", "CONSOLE_OPERATOR_PASSWORD_HASH")]

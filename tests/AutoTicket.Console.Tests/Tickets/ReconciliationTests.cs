@@ -281,6 +281,7 @@ public sealed class ReconciliationTests : ReconciliationTest
         driver.FreeScout.Merge(merged, other);
         driver.FreeScout.CreateByHand("Not the console's", ["vip"]);
         driver.FreeScout.CreateByHand("Another mailbox", ["auto:status"], mailboxId: 1);
+        driver.FreeScout.CreateByHand("Closed", ["auto:status"], status: "closed");
         await ComparedAsync(driver);
 
         // Lists don't show merges. Only a request for the deleted ticket by id does.

@@ -8,6 +8,21 @@ namespace AutoTicket.Tests.Sandbox;
 public sealed class SandboxServerTests : SandboxTest
 {
     [Fact]
+    public async Task A_state_that_cannot_be_saved_stops_nothing()
+    {
+        var folder = Directory.CreateTempSubdirectory("sandbox-");
+        var settings = new SandboxSettings { StatePath = Path.Combine(folder.FullName, "freescout.json") };
+        // A folder of that name stands for a full disk.
+        Directory.CreateDirectory(settings.StatePath);
+        await using (var server = await SandboxServer.StartAsync(settings))
+        {
+            server.FreeScout.CreateByHand("Kept in memory");
+        }
+
+        folder.Delete(recursive: true);
+    }
+
+    [Fact]
     public async Task A_fixed_port_that_is_taken_is_left_for_a_free_one()
     {
         await using var second = await SandboxServer.StartAsync(new SandboxSettings { Port = Server.Url.Port });
