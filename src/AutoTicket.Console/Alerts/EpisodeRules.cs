@@ -16,8 +16,9 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
     /// <summary>How long an ended episode still shows that two ids are two alerts, or that their producer is unstable.</summary>
     public static readonly TimeSpan RememberEndedFor = TimeSpan.FromHours(24);
 
-    /// <summary>The most members with ids that an episode keeps. An unstable producer adds one with each new id.</summary>
-    private const int MostIds = 6;
+    /// <summary>The most members with ids that an episode keeps. An unstable producer adds one with each new id. So many ids that arrive in
+    /// separate requests can be told apart; of more, each would be dropped before it is repeated.</summary>
+    private const int MostIds = 50;
 
     /// <summary>The most members without ids that an episode keeps. If one is dropped while it fires, its severity and its end are not
     /// known.</summary>
@@ -91,8 +92,13 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
         var episodes = _all.TryGetValue(o.LogicalId, out var list) ? list : _all[o.LogicalId] = [];
         if (episodes.Find(e => e.Alert.IsFiring && e.Alert.Members.Any(member => member.Key == o.MemberKey)) is { } mine)
         {
+            if (SplitIfSideBySide(episodes, mine, o, isSideBySide) is { } split)
+            {
+                return split;
+            }
+
             Touch(mine, o);
-            return SplitIfSideBySide(episodes, mine, o, isSideBySide) ?? new(mine.Alert.AlertId, ObservationResult.Known);
+            return new(mine.Alert.AlertId, ObservationResult.Known);
         }
 
         var shared = episodes.Find(e => e.Alert is { IsFiring: true, Slot: "" });
@@ -112,7 +118,8 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
         return Open(episodes, o, slot, isApart ? null : before?.Alert);
     }
 
-    /// <summary>Splits an episode whose ids were now seen side by side.</summary>
+    /// <summary>Splits an id off an episode whose ids were seen side by side. The first one keeps the episode. Each other one is split off
+    /// by its own observation, which has its text.</summary>
     /// <returns>Null when the observed id stays in its episode.</returns>
     private Observed? SplitIfSideBySide(List<Tracked> episodes, Tracked shared, Observation o, bool isSideBySide)
     {
@@ -123,37 +130,19 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
 
         var members = shared.Alert.Members.Where(member => member.HasProducerId).ToList();
         var mine = members.Find(member => member.Key == o.MemberKey)!;
-        // An ended id is not split off: its new episode would fire, or the old one would keep no firing member.
-        var apart = members.Where(other => other != mine && other.IsFiring && (isSideBySide || WereBothRepeated(mine, other))).ToList();
-        if (apart.Count == 0)
+        // The other id must fire, or the old episode would keep no firing member.
+        if (
+            mine == members[0]
+            || !members.Exists(other =>
+                other != mine && other.IsFiring && (isSideBySide || WereBothRepeated(mine with { LastSeen = now }, other))
+            )
+        )
         {
             return null;
         }
 
-        if (mine != members[0])
-        {
-            RemoveMember(shared, mine);
-            return Open(episodes, o, o.ProducerId, null);
-        }
-
-        foreach (var other in apart)
-        {
-            RemoveMember(shared, other);
-            Open(
-                episodes,
-                o with
-                {
-                    ProducerId = other.Key[Observation.IdPrefix.Length..],
-                    Severity = other.Severity,
-                    ExpiresAt = other.ExpiresAt,
-                    StartsAt = other.FirstSeen,
-                },
-                other.Key[Observation.IdPrefix.Length..],
-                null
-            );
-        }
-
-        return null;
+        RemoveMember(shared, mine);
+        return Open(episodes, o with { StartsAt = o.StartsAt ?? mine.FirstSeen }, o.ProducerId, null);
 
         static bool WereBothRepeated(AlertMember one, AlertMember other)
         {
