@@ -90,7 +90,7 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
     private Observed Fire(Observation o, bool isSideBySide)
     {
         var episodes = _all.TryGetValue(o.LogicalId, out var list) ? list : _all[o.LogicalId] = [];
-        if (episodes.Find(e => e.Alert.IsFiring && e.Alert.Members.Any(member => member.Key == o.MemberKey)) is { } mine)
+        if (FiringEpisodeOf(episodes, o) is { } mine)
         {
             if (SplitIfSideBySide(episodes, mine, o, isSideBySide) is { } split)
             {
@@ -116,6 +116,34 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
         }
 
         return Open(episodes, o, slot, isApart ? null : before?.Alert);
+    }
+
+    /// <summary>The firing episode of an observation's member. Two replicas can each open one for the same id: then it leaves the shared
+    /// one.</summary>
+    private Tracked? FiringEpisodeOf(List<Tracked> episodes, Observation o)
+    {
+        var shared = episodes.Find(e =>
+            e.Alert is { IsFiring: true, Slot: "" } && e.Alert.Members.Any(member => member.Key == o.MemberKey)
+        );
+        var own = o.ProducerId is null ? null : episodes.Find(e => e.Alert.IsFiring && e.Alert.Slot == o.ProducerId);
+        if (own is null || shared is null)
+        {
+            return own ?? shared;
+        }
+
+        var mine = shared.Alert.Members.First(member => member.Key == o.MemberKey);
+        if (shared.Alert.Members.Any(other => other != mine && other.IsFiring))
+        {
+            RemoveMember(shared, mine);
+        }
+        else
+        {
+            // The alert goes on in its own episode, so the hooks are not notified of an end.
+            End(shared, AlertStatus.Expired);
+            shared.Alert = shared.Alert with { NotifyAt = null };
+        }
+
+        return own;
     }
 
     /// <summary>Splits an id off an episode whose ids were seen side by side. The first one keeps the episode. Each other one is split off
@@ -271,10 +299,7 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
 
     private Observed Resolve(Observation o)
     {
-        var episode = _all.TryGetValue(o.LogicalId, out var episodes)
-            ? episodes.Find(e => e.Alert.IsFiring && e.Alert.Members.Any(member => member.Key == o.MemberKey))
-            : null;
-        if (episode is null)
+        if (!_all.TryGetValue(o.LogicalId, out var episodes) || FiringEpisodeOf(episodes, o) is not { } episode)
         {
             return new(o.AlertId, ObservationResult.NotOpen);
         }

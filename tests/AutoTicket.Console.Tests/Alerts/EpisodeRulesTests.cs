@@ -494,6 +494,71 @@ public sealed class EpisodeRulesTests
         Assert.Equal(ids - 1, Firing.Count);
     }
 
+    /// <summary>One replica saw the id alone, the other beside another id.</summary>
+    [Theory, Trait("Pitfall", "T-4")]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void An_id_for_which_two_replicas_opened_an_episode_each_keeps_its_own_one(bool isOwnFirst)
+    {
+        StoreTwice("b", isOwnFirst);
+
+        Assert.Equal(ObservationResult.Known, Observe(Say(id: "b")).Result);
+        Assert.Equal("b", Firing.Single().Slot);
+        // The alert goes on: nobody is told of an end.
+        Assert.Null(_stored.Single(alert => !alert.IsFiring).NotifyAt);
+
+        Assert.Equal(ObservationResult.Resolved, Observe(Say(id: "b", firing: false)).Result);
+        Assert.Empty(Firing);
+    }
+
+    [Theory, Trait("Pitfall", "T-4")]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void The_end_of_an_id_for_which_two_replicas_opened_an_episode_each_ends_both(bool isOwnFirst)
+    {
+        StoreTwice("b", isOwnFirst);
+
+        Assert.Equal(ObservationResult.Resolved, Observe(Say(id: "b", firing: false)).Result);
+
+        Assert.Empty(Firing);
+        Assert.Equal(_now, Assert.Single(_stored, alert => alert.NotifyAt is not null).NotifyAt);
+    }
+
+    [Theory, Trait("Pitfall", "T-4")]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void An_id_with_its_own_episode_says_nothing_about_the_ids_of_the_shared_one(bool firing)
+    {
+        Observe(Say(id: "a"));
+        var shared = _stored[0];
+        StoreTwice("b", isOwnFirst: false);
+        _stored.RemoveAt(1);
+        _stored[0] = shared with { Members = [.. shared.Members, .. _stored[1].Members], FoldedIds = 1 };
+
+        Observe(Say(id: "b", firing: firing));
+
+        var left = Firing.Single(alert => alert.Slot.Length == 0);
+        Assert.Equal(("id:a", 0), (Assert.Single(left.Members).Key, left.FoldedIds));
+        Assert.Equal(firing, Firing.Any(alert => alert.Slot == "b"));
+    }
+
+    private void StoreTwice(string id, bool isOwnFirst)
+    {
+        _now += TimeSpan.FromSeconds(30);
+        var o = Say(id: id);
+        foreach (var slot in isOwnFirst ? new[] { id, "" } : ["", id])
+        {
+            _stored.Add(
+                Alert.From(o, _now) with
+                {
+                    Id = _stored.Count + 1,
+                    Slot = slot,
+                    Members = [new(o.MemberKey, _now, _now, true, o.Severity, null)],
+                }
+            );
+        }
+    }
+
     [Fact, Trait("Pitfall", "T-24")]
     public void An_alert_that_fires_again_within_the_quiet_period_continues_its_episode()
     {
