@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Buffers.Text;
 using System.Text.Json.Serialization;
 using AutoTicket.Alerts;
 using AutoTicket.Data;
@@ -122,6 +123,15 @@ internal static partial class AlertIntake
                         return Refuse(413, "The request is too long.", $"Send at most {LongestRequest / 1024 / 1024} MB at a time.");
                     }
 
+                    if (
+                        format == AlertFormat.Alertmanager
+                        && CountTruncated(body) is > 0 and var truncated
+                        && often.Take("alert_intake truncated") is { } truncatedRequests
+                    )
+                    {
+                        Log.Truncated(logger, truncatedRequests, truncated);
+                    }
+
                     return split(body) switch
                     {
                         null => Refuse(400, "The request can't be read.", $"The body must be JSON: {expected}."),
@@ -164,6 +174,12 @@ internal static partial class AlertIntake
             .ProducesProblem(401)
             .ProducesProblem(413)
             .ProducesProblem(503);
+
+    /// <returns>How many alerts of the group Alertmanager left out of the request.</returns>
+    private static long CountTruncated(ReadOnlyMemory<byte> body) =>
+        AlertSplitter.Member(body, "truncatedAlerts"u8) is { } count && Utf8Parser.TryParse(count.Span, out long truncated, out _)
+            ? truncated
+            : 0;
 
     /// <returns>The body, and how many bytes were sent. Of more than <see cref="LongestRequest"/> the body is empty.</returns>
     private static async Task<(Memory<byte> Body, long Bytes)> ReadAsync(HttpContext context, CancellationToken cancellationToken)
@@ -268,5 +284,11 @@ internal static partial class AlertIntake
     {
         [LoggerMessage(LogLevel.Warning, "alert_intake refused requests={Requests} path={Path} bytes={Bytes} status={Status}: {Reason}")]
         public static partial void Refused(ILogger logger, int requests, string path, long bytes, int status, string reason);
+
+        [LoggerMessage(
+            LogLevel.Warning,
+            "alert_intake truncated requests={Requests} alerts={Alerts}: Alertmanager left alerts out. Set max_alerts: 0 in its webhook"
+        )]
+        public static partial void Truncated(ILogger logger, int requests, long alerts);
     }
 }

@@ -309,6 +309,23 @@ public sealed class AlertIntakeTests
         Assert.Equal(HttpStatusCode.OK, (await intake.PostAsync("/api/v2/alerts", "[]")).Status);
     }
 
+    /// <summary>With <c>max_alerts</c>, Alertmanager drops alerts of a large group and only says how many.</summary>
+    [Fact]
+    public async Task Alerts_that_alertmanager_left_out_are_logged_once_a_minute()
+    {
+        await using var intake = await IntakeHost.StartAsync();
+        foreach (var left in new[] { "0", "\"x\"", "7", "8" })
+        {
+            var body = $$"""{"version":"4","truncatedAlerts":{{left}},"alerts":[]}""";
+            Assert.Equal(HttpStatusCode.OK, (await intake.PostAsync("/api/alerts/alertmanager", body)).Status);
+        }
+
+        var line = Assert.Single(intake.Console.Log, line => line.Contains("alert_intake truncated", StringComparison.Ordinal));
+        Assert.StartsWith("WARNING", line, StringComparison.Ordinal);
+        Assert.Contains("alerts=7", line, StringComparison.Ordinal);
+        Assert.Contains("max_alerts: 0", line, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task While_the_database_is_unreachable_the_intake_accepts_nothing_and_afterwards_everything()
     {
