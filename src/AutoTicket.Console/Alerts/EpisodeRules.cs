@@ -13,6 +13,10 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
     /// <summary>An unchanged repeat is written at most this often, unless the alert would expire first.</summary>
     public static readonly TimeSpan TouchEvery = TimeSpan.FromMinutes(1);
 
+    /// <summary>An alert with an exact start began anew if nobody reported it for this long before. Last reports are known to the
+    /// minute.</summary>
+    private readonly TimeSpan _longestUnseen = options.QuietPeriod > TouchEvery ? options.QuietPeriod : TouchEvery;
+
     /// <summary>How long an ended episode still shows that two ids are two alerts, or that their producer is unstable.</summary>
     public static readonly TimeSpan RememberEndedFor = TimeSpan.FromHours(24);
 
@@ -83,7 +87,7 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
     {
         foreach (var episode in _all.Values.SelectMany(episodes => episodes).Where(episode => episode.Alert.IsFiring))
         {
-            End(episode, AlertStatus.Expired);
+            End(episode, AlertStatus.Expired, now);
         }
     }
 
@@ -92,6 +96,13 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
         var episodes = _all.TryGetValue(o.LogicalId, out var list) ? list : _all[o.LogicalId] = [];
         if (FiringEpisodeOf(episodes, o) is { } mine)
         {
+            if (BeganAnew(mine.Alert, o))
+            {
+                // It ended at some time before this start. This end is early enough that the new episode does not continue the old one.
+                End(mine, AlertStatus.Expired, o.StartsAt!.Value - _longestUnseen);
+                return Open(episodes, o, mine.Alert.Slot, mine.Alert);
+            }
+
             if (SplitIfSideBySide(episodes, mine, o, isSideBySide) is { } split)
             {
                 return split;
@@ -139,12 +150,18 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
         else
         {
             // The alert goes on in its own episode, so the hooks are not notified of an end.
-            End(shared, AlertStatus.Expired);
+            End(shared, AlertStatus.Expired, now);
             shared.Alert = shared.Alert with { NotifyAt = null };
         }
 
         return own;
     }
+
+    /// <summary>The end of the alert was lost: none of its firing members was reported in the quiet period before the new start.</summary>
+    private bool BeganAnew(Alert alert, Observation o) =>
+        o is { HasExactStart: true, StartsAt: { } startsAt }
+        && alert.Members.Any(member => member.IsFiring && member.Key == o.MemberKey)
+        && alert.Members.All(member => !member.IsFiring || startsAt - member.LastSeen > _longestUnseen);
 
     /// <summary>Splits an id off an episode whose ids were seen side by side. The first one keeps the episode. Each other one is split off
     /// by its own observation, which has its text.</summary>
@@ -322,16 +339,16 @@ internal sealed class EpisodeRules(IEnumerable<Alert> known, AlertsOptions optio
             return new(episode.Alert.AlertId, ObservationResult.Known);
         }
 
-        End(episode, AlertStatus.Resolved);
+        End(episode, AlertStatus.Resolved, now);
         return new(episode.Alert.AlertId, ObservationResult.Resolved);
     }
 
-    private void End(Tracked episode, AlertStatus status)
+    private void End(Tracked episode, AlertStatus status, DateTimeOffset at)
     {
         var ended = episode.Alert with
         {
             Status = status,
-            EndedAt = now,
+            EndedAt = at,
             Members = [.. episode.Alert.Members.Select(member => member with { IsFiring = false })],
             ExpiresAt = null,
         };

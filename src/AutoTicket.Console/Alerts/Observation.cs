@@ -11,6 +11,8 @@ namespace AutoTicket.Alerts;
 /// <param name="ProducerId">The producer's own id; null when it sends none.</param>
 /// <param name="AllLabels">All labels as a JSON object, for people to read; null for those of the identity.</param>
 /// <param name="ExpiresAt">When it ends unless it is observed again; null when it does not expire.</param>
+/// <param name="HasExactStart">Its sender repeats the same <paramref name="StartsAt"/> while the alert fires: a later one means that it
+/// ended in between.</param>
 /// <param name="IsNamed">False when the name is no part of the identity.</param>
 /// <param name="Remark">Which field the intake read in another way than it was sent, in one sentence.</param>
 internal sealed record Observation(
@@ -28,6 +30,7 @@ internal sealed record Observation(
     string? AllLabels = null,
     DateTimeOffset? StartsAt = null,
     DateTimeOffset? ExpiresAt = null,
+    bool HasExactStart = false,
     bool IsNamed = true,
     string? Remark = null
 )

@@ -3,10 +3,14 @@ using AutoTicket.Alerts;
 
 namespace AutoTicket.Intake;
 
-/// <summary>Turns the fields of each of the three formats into an observation. An alert expires when its sender stops repeating it.
-/// Alertmanager's alerts expire only at <c>endsAt</c>, if they have one.</summary>
+/// <summary>Turns the fields of each of the three formats into an observation. An alert expires when its sender stops repeating
+/// it.</summary>
 internal static class FormatReaders
 {
+    /// <summary>An alert of Alertmanager expires after this time at the earliest. Alertmanager repeats it after 5 days at the latest,
+    /// because it keeps its records for so long.</summary>
+    private static readonly TimeSpan LongestRepeatInterval = TimeSpan.FromDays(7);
+
     private static readonly string[] TextAnnotations = ["summary", "description", "message"];
 
     /// <summary>The console's own format, of <c>POST /api/alerts</c>.</summary>
@@ -58,12 +62,21 @@ internal static class FormatReaders
     }
 
     /// <summary>What an Alertmanager or Grafana sends to a webhook receiver. It reports the end, and repeats only every
-    /// <c>repeat_interval</c>, so its alerts don't expire without <c>endsAt</c>.</summary>
+    /// <c>repeat_interval</c>, so its alerts expire late, if they have no <c>endsAt</c>. Of overlapping alerts it keeps the earliest
+    /// <c>startsAt</c>: a later one shows that a lost end came before.</summary>
     public static Observation Alertmanager(AlertFields fields, IntakeContext context)
     {
         var isFiring = IsFiring(fields);
         var ends = fields.Time("endsAt");
-        return Labeled(fields, "alertmanager", isFiring, context, expiresAt: ends > context.Now ? ends : null);
+        return ends > context.Now
+            ? Labeled(fields, "alertmanager", isFiring, context, expiresAt: ends)
+            : Labeled(fields, "alertmanager", isFiring, context, context.Now + ExpireAfter(context.Options)) with
+            {
+                HasExactStart = true,
+            };
+
+        static TimeSpan ExpireAfter(AlertsOptions options) =>
+            options.ExpireAfter > LongestRepeatInterval ? options.ExpireAfter : LongestRepeatInterval;
     }
 
     /// <summary>Reads an alert that consists of labels and annotations. Without <c>alertname</c> its name is its <c>rule</c> or its text,

@@ -322,9 +322,10 @@ public sealed class AlertFormatTests
     public void A_rejected_prometheus_alert_gets_a_reason(string json, string reason) =>
         Assert.Contains(reason, ErrorOf(AlertFormat.Prometheus, json), StringComparison.Ordinal);
 
+    /// <summary>Without an end, only the sender knows for how long it fires; a later start shows that it ended meanwhile.</summary>
     [Theory]
-    [InlineData("firing", "0001-01-01T00:00:00Z", true, null)]
-    [InlineData("firing", "2026-11-23T11:00:00Z", true, null)]
+    [InlineData("firing", "0001-01-01T00:00:00Z", true, 7 * 24 * 3600)]
+    [InlineData("firing", "2026-11-23T11:00:00Z", true, 7 * 24 * 3600)]
     [InlineData("firing", "2026-11-23T12:10:00Z", true, 600)]
     [InlineData("resolved", "2026-11-23T11:00:00Z", false, null)]
     public void The_status_of_alertmanager_tells_whether_an_alert_fires(string status, string ends, bool firing, int? expiresInSeconds)
@@ -342,6 +343,7 @@ public sealed class AlertFormatTests
             (observation.Source, observation.Name, observation.IsFiring, observation.Severity, observation.ProducerId, observation.Url)
         );
         Assert.Equal(expiresInSeconds, (observation.ExpiresAt - Now)?.TotalSeconds);
+        Assert.Equal(expiresInSeconds != 600, observation.HasExactStart);
     }
 
     [Theory]

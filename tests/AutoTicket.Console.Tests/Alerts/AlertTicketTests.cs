@@ -83,6 +83,33 @@ public sealed class AlertTicketTests
         Assert.Equal(1, driver.FreeScout.CreatedCount);
     }
 
+    /// <summary>The end was lost, and the operator has resolved the ticket.</summary>
+    [Theory, BothDatabases, Trait("Pitfall", "T-25")]
+    public async Task An_alert_that_fires_days_after_its_end_was_lost_gets_its_own_DM_and_ticket(Database kind)
+    {
+        var clock = new StillClock();
+        await using var driver = await AlertDriver.StartAsync(kind, clock: clock);
+        await driver.RaiseAsync(Exact());
+        await driver.EventuallyTicketsAsync(1);
+        await driver.EventuallySettledAsync();
+        driver.FreeScout.Close(driver.FreeScout.Conversations[0].Id);
+        clock.Advance(TimeSpan.FromDays(3));
+        var again = Exact();
+        clock.Advance(TimeSpan.FromSeconds(30));
+        using var running = clock.Run();
+
+        Assert.Equal(ObservationResult.Opened, (await driver.RaiseAsync(again)).Result);
+
+        await driver.EventuallyTicketsAsync(2);
+        await Eventually.TrueAsync(
+            () => driver.Sandbox.Slack.Messages.Count(message => message.Text.Contains("FIRING", StringComparison.Ordinal)) == 2,
+            "both are sent by DM"
+        );
+        Assert.Equal([AlertStatus.Expired, AlertStatus.Firing], (await driver.AlertsAsync()).Select(alert => alert.Status));
+
+        Observation Exact() => AlertDriver.Say() with { StartsAt = clock.GetUtcNow(), HasExactStart = true };
+    }
+
     [Theory, BothDatabases]
     public async Task An_alert_below_the_threshold_gets_no_ticket_and_a_decision_says_why(Database kind)
     {

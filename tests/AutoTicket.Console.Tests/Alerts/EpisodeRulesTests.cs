@@ -10,6 +10,7 @@ public sealed class EpisodeRulesTests
     private static readonly AlertsOptions Options = new();
 
     private readonly List<Alert> _stored = [];
+    private AlertsOptions _options = Options;
     private DateTimeOffset _now = Start;
 
     private IReadOnlyList<Alert> Firing => [.. _stored.Where(alert => alert.IsFiring)];
@@ -647,6 +648,86 @@ public sealed class EpisodeRulesTests
         Assert.Equal(ObservationResult.Resolved, Observe(Say(variant: "severity=warning", severity: Severity.P3, firing: false)).Result);
     }
 
+    /// <summary>Its end was lost, as when Alertmanager was restarted meanwhile.</summary>
+    [Fact, Trait("Pitfall", "T-25")]
+    public void An_alert_that_began_anew_after_its_end_was_lost_is_a_new_episode()
+    {
+        var first = Observe(Exact(Start));
+        _now += TimeSpan.FromDays(3);
+        var began = _now;
+
+        Assert.Equal(new(first.AlertId, ObservationResult.Opened), Observe(Exact(began)));
+
+        Assert.Equal([AlertStatus.Expired, AlertStatus.Firing], _stored.Select(alert => alert.Status));
+        Assert.Equal((_now, null), (_stored[0].NotifyAt, _stored[0].ExpiresAt));
+        // What was done about the first one until its end belongs to it, and the second one does not continue it.
+        Assert.Equal(began - Options.QuietPeriod, _stored[0].EndedAt);
+        Assert.Equal((began, 0), (_stored[1].StartedAt, _stored[1].Reopened));
+        Assert.Equal(ObservationResult.Known, Observe(Exact(began)).Result);
+        Assert.Equal(ObservationResult.Resolved, Observe(Exact(began) with { IsFiring = false }).Result);
+        Assert.Empty(Firing);
+    }
+
+    /// <param name="unseen">Seconds from the last report to the new start.</param>
+    [Theory]
+    [InlineData(15, 15 * 60, false)]
+    [InlineData(15, (15 * 60) + 1, true)]
+    // The last report is known to the minute.
+    [InlineData(0, 60, false)]
+    [InlineData(0, 61, true)]
+    public void An_alert_began_anew_if_it_was_not_reported_for_a_quiet_period_before_its_start(int quietMinutes, int unseen, bool expected)
+    {
+        _options = new() { QuietPeriod = TimeSpan.FromMinutes(quietMinutes) };
+        Observe(Exact(Start));
+        var began = _now.AddSeconds(unseen);
+        Apply(TimeSpan.FromSeconds(unseen), [Exact(began)]);
+        Assert.Equal(expected ? 2 : 1, _stored.Count);
+        Assert.Single(Firing);
+    }
+
+    /// <summary>Alertmanager repeats it every <c>repeat_interval</c>.</summary>
+    [Fact]
+    public void A_repeat_after_days_with_the_same_start_belongs_to_the_episode()
+    {
+        Observe(Exact(Start));
+        _now += TimeSpan.FromDays(5);
+        Assert.Equal(ObservationResult.Known, Observe(Exact(Start)).Result);
+        Assert.Single(_stored);
+    }
+
+    [Fact, Trait("Pitfall", "T-1")]
+    public void A_producer_that_says_at_each_report_that_the_alert_begins_now_has_one_episode()
+    {
+        for (var day = 0; day < 5; day++)
+        {
+            _now += TimeSpan.FromDays(1);
+            Observe(Say() with { StartsAt = _now });
+        }
+
+        Assert.Single(_stored);
+    }
+
+    [Fact, Trait("Pitfall", "T-6")]
+    public void An_alert_with_another_severity_that_was_reported_meanwhile_keeps_the_episode()
+    {
+        Observe(Exact(Start), Exact(Start) with { Variant = "severity=warning" });
+        _now += TimeSpan.FromDays(1);
+        Observe(Exact(Start) with { Variant = "severity=warning" });
+        Assert.Equal(ObservationResult.Known, Observe(Exact(_now)).Result);
+        Assert.Single(_stored);
+    }
+
+    [Fact]
+    public void A_repeat_that_only_expires_later_is_written_once_a_minute()
+    {
+        Apply(TimeSpan.Zero, [Exact(Start)]);
+        _now += TimeSpan.FromSeconds(59);
+        Assert.False(Apply(TimeSpan.Zero, [Exact(Start)]).Wrote);
+        _now += TimeSpan.FromSeconds(1);
+        Assert.True(Apply(TimeSpan.Zero, [Exact(Start)]).Wrote);
+        Assert.Equal(_now.AddDays(7), _stored[0].ExpiresAt);
+    }
+
     [Fact, Trait("Pitfall", "T-25")]
     public void An_alert_that_is_no_longer_reported_expires_without_a_recovery()
     {
@@ -703,6 +784,15 @@ public sealed class EpisodeRulesTests
         string variant = ""
     ) => new("test", name, null, severity, "the disk is full", firing, new Dictionary<string, string> { ["host"] = "db1" }, variant, id);
 
+    /// <summary>As from Alertmanager.</summary>
+    private Observation Exact(DateTimeOffset startsAt) =>
+        Say() with
+        {
+            StartsAt = startsAt,
+            HasExactStart = true,
+            ExpiresAt = _now.AddDays(7),
+        };
+
     private Observed Observe(params Observation[] request) => Apply(TimeSpan.FromSeconds(30), request).Answers[^1];
 
     private (IReadOnlyList<Observed> Answers, bool Wrote) Apply(TimeSpan later, Observation[] request)
@@ -712,7 +802,7 @@ public sealed class EpisodeRulesTests
         var known = _stored.Where(alert =>
             logical.Contains(alert.LogicalId) && (alert.IsFiring || alert.EndedAt > _now - EpisodeRules.RememberEndedFor)
         );
-        var episodes = new EpisodeRules(known, Options, _now);
+        var episodes = new EpisodeRules(known, _options, _now);
         var answers = episodes.Apply(request);
         foreach (var changed in episodes.Changed)
         {
